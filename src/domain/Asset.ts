@@ -1,0 +1,24 @@
+/** A file that belongs to a session: kept beside the database, named by id in messages. */
+import { Schema } from "effect"
+import { SessionId } from "./Session.js"
+
+export const AssetId = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), Schema.brand("AssetId"))
+export type AssetId = typeof AssetId.Type
+
+/** `type/subtype`, lower case, without parameters. */
+export const MediaType = Schema.String.pipe(Schema.pattern(/^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/))
+
+export const Asset = Schema.Struct({
+  id: AssetId,
+  sessionId: SessionId,
+  /** What the caller called the file; never used as a path. */
+  name: Schema.NullOr(Schema.String),
+  mediaType: MediaType,
+  /** Bytes. */
+  size: Schema.NonNegativeInt,
+  /** SHA-256 of the content, lower-case hex. */
+  sha256: Schema.String,
+  /** Milliseconds since the epoch. */
+  createdAt: Schema.Int
+})
+export type Asset = typeof Asset.Type

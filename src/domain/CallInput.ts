@@ -1,0 +1,46 @@
+/**
+ * The raw input of a call, made into the JSON object that providers demand when a call is sent back to them. What the
+ * call itself was run with is none of this file's business.
+ */
+import { Array as Arr, Either, Predicate } from "effect"
+import * as SafeText from "./SafeText.js"
+
+type Input = Readonly<Record<string, unknown>>
+
+/** Whoever encodes the request may do it recursively. */
+const maxDepth = 100
+
+/** How much of an input that is no object the model is shown, in UTF-16 units. */
+const maxUnparsed = 1_000
+
+/**
+ * The object that a raw input stands for, its texts made safe to send. Blank input is the empty object. Input that is
+ * no JSON object, or is nested more than 100 deep, becomes `{ "_unparsed": "…" }` with the beginning of the raw text,
+ * so that the model sees what it wrote.
+ */
+export const toObject = (raw: string): Input =>
+  raw.trim() === "" ? {} : Either.getOrElse(parse(raw), () => ({ _unparsed: SafeText.start(raw, maxUnparsed) }))
+
+const parse = (raw: string): Either.Either<Input, unknown> =>
+  Either.try((): unknown => JSON.parse(raw)).pipe(
+    Either.filterOrLeft(
+      (value): value is Input => Predicate.isReadonlyRecord(value) && !isDeeper(value, maxDepth),
+      () => "no object"
+    ),
+    Either.map(safeRecord)
+  )
+
+const isDeeper = (value: unknown, depth: number): boolean =>
+  Predicate.isObject(value) && (depth === 0 || Object.values(value).some((inner) => isDeeper(inner, depth - 1)))
+
+const safe = (value: unknown): unknown =>
+  Predicate.isString(value)
+    ? SafeText.wellFormed(value)
+    : Arr.isArray(value)
+      ? value.map(safe)
+      : Predicate.isReadonlyRecord(value)
+        ? safeRecord(value)
+        : value
+
+const safeRecord = (record: Input): Input =>
+  Object.fromEntries(Object.entries(record).map(([key, value]) => [SafeText.wellFormed(key), safe(value)]))

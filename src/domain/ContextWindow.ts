@@ -1,0 +1,69 @@
+/**
+ * What a model is not shown when the context is full. Only sizes count here; the unit is the caller's.
+ *
+ * The decision is a fold over the conversation as it grew: whenever it had outgrown the limit, it was cut back to the
+ * low watermark, and what was cut stayed cut. So the beginning of what is shown changes once in a while, not with each
+ * message, and a longer conversation repeats the decisions of a shorter one. Cutting back goes, as far as needed:
+ * 1. shorten the results of earlier turns, oldest first;
+ * 2. leave out earlier turns, oldest first;
+ * 3. shorten the results of the last turn, oldest first.
+ * The last turn is never left out, so what remains may still be larger than the limit.
+ */
+
+/** A message together with the results that follow it. */
+export interface Piece {
+  readonly size: number
+  /** By how much each of its results could be shortened, in order. */
+  readonly savings: ReadonlyArray<number>
+}
+
+export interface Cut {
+  /** How many of the oldest turns are left out. */
+  readonly turns: number
+  /** How many of the oldest results are shortened, counted from the beginning of the conversation. */
+  readonly results: number
+}
+
+interface State extends Cut {
+  readonly size: number
+}
+
+/** Nothing is left out or shortened. */
+export const whole: Cut = { turns: 0, results: 0 }
+
+/** Cutting back goes down to this part of the limit. */
+const lowWatermark = 0.7
+
+/** How a conversation, given by its turns, is cut to fit `limit`. */
+export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): Cut => {
+  const low = limit * lowWatermark
+  const savings = turns.flatMap((turn) => turn.flatMap((piece) => piece.savings))
+  const shortSizes = turns.map((turn) => sum(turn.map((piece) => piece.size - sum(piece.savings))))
+
+  const shorten = (state: State, end: number): State => {
+    let { results, size } = state
+    for (; size > low && results < end; results++) size -= savings[results] ?? 0
+    return { ...state, results, size }
+  }
+  const leaveOut = (state: State, end: number): State => {
+    let { size, turns } = state
+    for (; size > low && turns < end; turns++) size -= shortSizes[turns] ?? 0
+    return { ...state, turns, size }
+  }
+
+  let state: State = { ...whole, size: 0 }
+  let seen = 0
+  turns.forEach((turn, index) => {
+    const earlier = seen
+    for (const piece of turn) {
+      seen += piece.savings.length
+      state = { ...state, size: state.size + piece.size }
+      if (state.size > limit) state = shorten(state, earlier)
+      if (state.size > limit) state = leaveOut(state, index)
+      if (state.size > limit) state = shorten(state, seen)
+    }
+  })
+  return { turns: state.turns, results: state.results }
+}
+
+const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, number) => total + number, 0)

@@ -1,0 +1,107 @@
+/**
+ * What is seen of a run beyond its stored events: the text that a step has written so far, the newest progress of each
+ * call. Watchers compare it with what they have seen and get the difference, so a slow watcher costs nothing and one
+ * that comes late gets one delta from the beginning.
+ */
+import type { CallId } from "./Message.js"
+import type { RunId } from "./Run.js"
+import type { Cursor, SessionId } from "./Session.js"
+import type { Ephemeral } from "./SessionEvent.js"
+import * as StepDraft from "./StepDraft.js"
+
+export interface Retry {
+  readonly attempt: number
+  readonly delayMillis: number
+  readonly reason: string
+}
+
+export interface LiveStep {
+  /** The place that the step's message will have. */
+  readonly seq: number
+  /** 1 for the first try; each further try begins the text anew. */
+  readonly attempt: number
+  readonly draft: StepDraft.StepDraft
+  /** Why there was a further try. */
+  readonly retry: Retry | null
+}
+
+export interface Live {
+  readonly runId: RunId
+  readonly step: LiveStep | null
+  readonly progress: ReadonlyMap<CallId, { readonly text: string; readonly version: number }>
+  readonly version: number
+}
+
+export const start = (runId: RunId): Live => ({ runId, step: null, progress: new Map(), version: 0 })
+
+export const beginStep = (live: Live, seq: number): Live => ({
+  ...live,
+  step: { seq, attempt: 1, draft: StepDraft.empty, retry: null },
+  progress: new Map()
+})
+
+export const addPart = (live: Live, part: StepDraft.Part): Live =>
+  live.step === null ? live : { ...live, step: { ...live.step, draft: StepDraft.add(live.step.draft, part) } }
+
+/** The step failed and is tried again: what it had written is void. */
+export const retryStep = (live: Live, retry: Retry): Live =>
+  live.step === null
+    ? live
+    : { ...live, step: { ...live.step, attempt: retry.attempt, draft: StepDraft.empty, retry } }
+
+export const setProgress = (live: Live, callId: CallId, text: string): Live => {
+  const version = live.version + 1
+  return { ...live, version, progress: new Map(live.progress).set(callId, { text, version }) }
+}
+
+/** What one watcher has seen of a session's live part. */
+export interface Seen {
+  readonly runId: RunId | null
+  readonly seq: number
+  readonly attempt: number
+  readonly text: number
+  readonly reasoning: number
+  readonly calls: ReadonlyArray<number>
+  readonly version: number
+}
+
+export const nothingSeen: Seen = { runId: null, seq: 0, attempt: 1, text: 0, reasoning: 0, calls: [], version: 0 }
+
+/** The events that bring a watcher who is at `cursor` from what it has seen to what there is. */
+export const changes = (
+  seen: Seen,
+  live: Live,
+  at: { readonly sessionId: SessionId; readonly cursor: Cursor }
+): readonly [ReadonlyArray<Ephemeral>, Seen] => {
+  const base = { sessionId: at.sessionId, after: at.cursor, runId: live.runId }
+  const events: Array<Ephemeral> = []
+  let now: Seen = seen.runId === live.runId ? seen : { ...nothingSeen, runId: live.runId }
+  const { step } = live
+  if (step !== null) {
+    if (now.seq !== step.seq) now = { ...now, seq: step.seq, attempt: 1, text: 0, reasoning: 0, calls: [] }
+    if (now.attempt !== step.attempt) {
+      now = { ...now, attempt: step.attempt, text: 0, reasoning: 0, calls: [] }
+      if (step.retry !== null) events.push({ type: "run.retrying", ...base, ...step.retry })
+    }
+    const reasoning = StepDraft.reasoning(step.draft)
+    if (reasoning.length > now.reasoning) {
+      events.push({ type: "reasoning.delta", ...base, offset: now.reasoning, text: reasoning.slice(now.reasoning) })
+    }
+    const text = StepDraft.text(step.draft)
+    if (text.length > now.text) {
+      events.push({ type: "text.delta", ...base, offset: now.text, text: text.slice(now.text) })
+    }
+    const calls = StepDraft.calls(step.draft)
+    calls.forEach(({ index, input, name }, place) => {
+      const offset = now.calls[place] ?? 0
+      if (input.length > offset || now.calls[place] === undefined) {
+        events.push({ type: "call.arguments", ...base, index, name, offset, text: input.slice(offset) })
+      }
+    })
+    now = { ...now, reasoning: reasoning.length, text: text.length, calls: calls.map(({ input }) => input.length) }
+  }
+  for (const [callId, { text, version }] of live.progress) {
+    if (version > now.version) events.push({ type: "call.progress", ...base, callId, text })
+  }
+  return [events, { ...now, version: live.version }]
+}

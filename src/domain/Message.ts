@@ -1,0 +1,136 @@
+/**
+ * What a transcript is made of. The encoded form of `Message` is the stored form, kept for years: fields are added,
+ * never changed. A stored row is decoded for reading and never encoded again, so that fields unknown to this version
+ * survive in it; a part of an unknown type is read as an `OpaquePart`.
+ */
+import { Schema } from "effect"
+import { AssetId } from "./Asset.js"
+import { RunId } from "./Run.js"
+import { Seq } from "./Session.js"
+import { Usage } from "./Usage.js"
+
+/** Unique among all calls; the provider's own id is metadata of the part. */
+export const CallId = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), Schema.brand("CallId"))
+export type CallId = typeof CallId.Type
+
+/** By vendor, opaque: goes back to the same vendor as it came (signatures of reasoning, item ids). */
+export const ProviderMetadata = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+export type ProviderMetadata = typeof ProviderMetadata.Type
+
+const providerMetadata = Schema.optionalWith(ProviderMetadata, { exact: true })
+
+export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, providerMetadata })
+export type TextPart = typeof TextPart.Type
+
+export const ReasoningPart = Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String, providerMetadata })
+export type ReasoningPart = typeof ReasoningPart.Type
+
+/** An image or any other file, by asset id. */
+export const FilePart = Schema.Struct({
+  type: Schema.Literal("file"),
+  assetId: AssetId,
+  mediaType: Schema.String,
+  name: Schema.optionalWith(Schema.String, { exact: true })
+})
+export type FilePart = typeof FilePart.Type
+
+/** A tool call as the model asked for it; `input` is the raw text, which need not parse. */
+export const CallPart = Schema.Struct({
+  type: Schema.Literal("call"),
+  callId: CallId,
+  name: Schema.String,
+  input: Schema.String,
+  providerCallId: Schema.optionalWith(Schema.String, { exact: true }),
+  providerMetadata
+})
+export type CallPart = typeof CallPart.Type
+
+const known = new Set(["text", "reasoning", "file", "call"])
+
+/** A part written by another version of Skein. */
+export const OpaquePart = Schema.Struct(
+  { type: Schema.String.pipe(Schema.filter((type) => !known.has(type))) },
+  { key: Schema.String, value: Schema.Unknown }
+)
+export type OpaquePart = typeof OpaquePart.Type
+
+export const UserMessage = Schema.Struct({
+  role: Schema.Literal("user"),
+  parts: Schema.Array(Schema.Union(TextPart, FilePart, OpaquePart))
+})
+export type UserMessage = typeof UserMessage.Type
+
+/** Why the model ended its step. `other` when the provider gave a reason that has no place here. */
+export const FinishReason = Schema.Literal("stop", "length", "content-filter", "tool-calls", "error", "other")
+export type FinishReason = typeof FinishReason.Type
+
+export const AssistantMessage = Schema.Struct({
+  role: Schema.Literal("assistant"),
+  parts: Schema.Array(Schema.Union(TextPart, ReasoningPart, CallPart, OpaquePart)),
+  /** Which model wrote it: reasoning and metadata go back to this vendor only. */
+  model: Schema.Struct({ provider: Schema.String, model: Schema.String }),
+  finish: FinishReason,
+  usage: Usage,
+  /** The step broke off: this is what had arrived. A partial message holds no calls. */
+  partial: Schema.optionalWith(Schema.Literal(true), { exact: true })
+})
+export type AssistantMessage = typeof AssistantMessage.Type
+
+/**
+ * How a call ended. `interrupted`: it had started and what it did is unknown. `never-started`: it surely did nothing.
+ */
+export const Outcome = Schema.Literal(
+  "success",
+  "failure",
+  "defect",
+  "timeout",
+  "invalid-input",
+  "unknown-tool",
+  "denied",
+  "interrupted",
+  "never-started"
+)
+export type Outcome = typeof Outcome.Type
+
+/** The one result of one call. */
+export const ResultMessage = Schema.Struct({
+  role: Schema.Literal("tool"),
+  callId: CallId,
+  name: Schema.String,
+  outcome: Outcome,
+  text: Schema.String,
+  /** The whole text, when `text` was cut to the limit. */
+  assetId: Schema.optionalWith(AssetId, { exact: true })
+})
+export type ResultMessage = typeof ResultMessage.Type
+
+export const Message = Schema.Union(UserMessage, AssistantMessage, ResultMessage)
+export type Message = typeof Message.Type
+
+export const Role = Schema.Literal("user", "assistant", "tool")
+export type Role = typeof Role.Type
+
+/** A message at its place in the transcript. */
+export const Entry = Schema.Struct({
+  seq: Seq,
+  /** The run that wrote it; null for what a host appended outside any run. */
+  runId: Schema.NullOr(RunId),
+  /** Milliseconds since the epoch. */
+  at: Schema.Int,
+  message: Message
+})
+export type Entry = typeof Entry.Type
+
+export const isCall = (part: { readonly type: string }): part is CallPart => part.type === "call"
+export const isText = (part: { readonly type: string }): part is TextPart => part.type === "text"
+
+/** The calls that a message asks for, in order; none for other roles. */
+export const callsOf = (message: Message): ReadonlyArray<CallPart> =>
+  message.role === "assistant" ? message.parts.filter(isCall) : []
+
+/** The text of a message, its text parts joined. */
+export const textOf = (message: Message): string =>
+  message.role === "tool" ? message.text : message.parts.flatMap((part) => (isText(part) ? [part.text] : [])).join("")
+
+/** A user message of one text. */
+export const userText = (text: string): UserMessage => ({ role: "user", parts: [{ type: "text", text }] })

@@ -1,0 +1,34 @@
+/** Names a model and how it is to be used. What answers to the name is the `Models` service's business. */
+import { Schema } from "effect"
+
+/** How a model is asked. Whatever is absent is left to the provider, `maxOutputTokens` to Skein's own default. */
+export const Options = Schema.Struct({
+  /** Most tokens one step may write. */
+  maxOutputTokens: Schema.optionalWith(Schema.Int.pipe(Schema.positive()), { exact: true }),
+  temperature: Schema.optionalWith(Schema.Number.pipe(Schema.between(0, 2)), { exact: true }),
+  reasoningEffort: Schema.optionalWith(Schema.Literal("none", "minimal", "low", "medium", "high"), { exact: true }),
+  seed: Schema.optionalWith(Schema.Int, { exact: true }),
+  /** Texts at which the model stops writing. */
+  stop: Schema.optionalWith(Schema.Array(Schema.NonEmptyString), { exact: true })
+})
+export type Options = typeof Options.Type
+
+/** `provider` is a name known to the host's `Models` (such as "anthropic"), `model` the provider's own name. */
+export const ModelRef = Schema.Struct({
+  provider: Schema.NonEmptyString,
+  model: Schema.NonEmptyString,
+  options: Schema.optionalWith(Options, { exact: true })
+})
+export type ModelRef = typeof ModelRef.Type
+
+/** `provider/model`, as users write it. */
+export const toText = (ref: { readonly provider: string; readonly model: string }): string =>
+  `${ref.provider}/${ref.model}`
+
+/** Reads `provider/model`; the model's own name may hold slashes. Null when either half is missing. */
+export const fromText = (text: string): ModelRef | null => {
+  const slash = text.indexOf("/")
+  return slash > 0 && slash < text.length - 1
+    ? { provider: text.slice(0, slash), model: text.slice(slash + 1) }
+    : null
+}

@@ -1,0 +1,55 @@
+/** Whether a call may run: what a policy decides, the question to a human, and its one answer. */
+import { Schema } from "effect"
+import { CallId } from "./Message.js"
+import { RunId } from "./Run.js"
+import { Seq, SessionId } from "./Session.js"
+
+/** What a tool does to the world: `read` changes nothing. */
+export const Access = Schema.Literal("read", "write")
+export type Access = typeof Access.Type
+
+/** A policy's word on one call. A denial's message is for the model. */
+export type Decision =
+  | { readonly _tag: "Allow" }
+  | { readonly _tag: "Ask" }
+  | { readonly _tag: "Deny"; readonly message: string }
+
+/** Unguessable: whoever can name a question has been shown it. */
+export const QuestionId = Schema.String.pipe(
+  Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/),
+  Schema.brand("QuestionId")
+)
+export type QuestionId = typeof QuestionId.Type
+
+/** `once` allows this call, `session` every later call of the same tool in this session too, `deny` neither. */
+export const Verdict = Schema.Literal("once", "session", "deny")
+export type Verdict = typeof Verdict.Type
+
+export const Answer = Schema.Struct({
+  verdict: Verdict,
+  /** Why, for the model; with a denial. */
+  message: Schema.NullOr(Schema.String),
+  /** Who answered, as the host names people. Null when the run ended before anybody did. */
+  by: Schema.NullOr(Schema.String)
+})
+export type Answer = typeof Answer.Type
+
+/** A question about one call, bound to its exact input. */
+export const Question = Schema.Struct({
+  id: QuestionId,
+  sessionId: SessionId,
+  runId: RunId,
+  callId: CallId,
+  seq: Seq,
+  tool: Schema.String,
+  access: Access,
+  /** The call's raw input, as it will be run. */
+  input: Schema.String,
+  answer: Schema.NullOr(Answer),
+  /** Milliseconds since the epoch. */
+  askedAt: Schema.Int
+})
+export type Question = typeof Question.Type
+
+/** What a run's end makes of a question that nobody answered. */
+export const unanswered: Answer = { verdict: "deny", message: "the run ended before anybody answered", by: null }

@@ -1,0 +1,85 @@
+/**
+ * What clients are told of a session. A durable event has a `cursor` and was committed together with the change that
+ * it reports; replayed, it shows today's values. An ephemeral event has no cursor of its own: `after` names the durable
+ * event that it follows. A delta carries the offset at which its text stands in the text so far; whoever comes late
+ * gets one delta from offset 0, and after a `run.retrying` the text begins anew.
+ */
+import { Schema } from "effect"
+import { AssetId } from "./Asset.js"
+import { CallId, Outcome, Role } from "./Message.js"
+import { ModelRef } from "./ModelRef.js"
+import { QuestionId, Verdict } from "./Permission.js"
+import { RunId, StopReason } from "./Run.js"
+import { Cursor, Seq, SessionId } from "./Session.js"
+import { Total } from "./Usage.js"
+
+const durable = <const Type extends string, Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
+  Schema.Struct({
+    type: Schema.Literal(type),
+    sessionId: SessionId,
+    cursor: Cursor,
+    /** Milliseconds since the epoch. */
+    at: Schema.Int,
+    ...fields
+  })
+
+const ephemeral = <const Type extends string, Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
+  Schema.Struct({ type: Schema.Literal(type), sessionId: SessionId, after: Cursor, runId: RunId, ...fields })
+
+export const Durable = Schema.Union(
+  durable("session.created", { title: Schema.String }),
+  durable("session.renamed", { title: Schema.String }),
+  durable("session.model", { model: Schema.NullOr(ModelRef) }),
+  durable("session.deleted", {}),
+  durable("run.queued", { runId: RunId }),
+  durable("run.started", { runId: RunId }),
+  durable("run.ended", {
+    runId: RunId,
+    stopReason: StopReason,
+    detail: Schema.NullOr(Schema.String),
+    usage: Total
+  }),
+  durable("message.appended", { runId: Schema.NullOr(RunId), seq: Seq, role: Role }),
+  durable("call.started", { runId: RunId, callId: CallId, seq: Seq, name: Schema.String }),
+  durable("call.finished", { runId: RunId, callId: CallId, seq: Seq, name: Schema.String, outcome: Outcome }),
+  durable("permission.asked", { runId: RunId, callId: CallId, questionId: QuestionId, tool: Schema.String }),
+  durable("permission.answered", { runId: RunId, callId: CallId, questionId: QuestionId, verdict: Verdict }),
+  durable("asset.saved", { assetId: AssetId }),
+  durable("asset.deleted", { assetId: AssetId })
+)
+export type Durable = typeof Durable.Type
+
+const offset = Schema.NonNegativeInt
+
+export const Ephemeral = Schema.Union(
+  ephemeral("text.delta", { offset, text: Schema.String }),
+  ephemeral("reasoning.delta", { offset, text: Schema.String }),
+  /** The model is writing the `index`-th call of the step. */
+  ephemeral("call.arguments", { index: Schema.NonNegativeInt, name: Schema.String, offset, text: Schema.String }),
+  ephemeral("call.progress", { callId: CallId, text: Schema.String }),
+  ephemeral("run.retrying", { attempt: Schema.Int, delayMillis: Schema.Number, reason: Schema.String })
+)
+export type Ephemeral = typeof Ephemeral.Type
+
+export const SessionEvent = Schema.Union(Durable, Ephemeral)
+export type SessionEvent = typeof SessionEvent.Type
+export type Type = SessionEvent["type"]
+export type OfType<T extends Type> = Extract<SessionEvent, { readonly type: T }>
+
+/** A refinement by type: `Stream.filter(SessionEvent.is("call.finished"))`. */
+export const is =
+  <T extends Type>(type: T) =>
+  (event: SessionEvent): event is OfType<T> =>
+    event.type === type
+
+/** Whether the event was committed, and so has a cursor. */
+export const isDurable = (event: SessionEvent): event is Durable => "cursor" in event
+
+const encode = Schema.encodeSync(Schema.parseJson(SessionEvent))
+
+/** One line of JSON. */
+export const toJson = (event: SessionEvent): string => encode(event)
+
+/** One server-sent event: `id` is the cursor and absent for ephemeral events, `event` the type, `data` one line of JSON. */
+export const toSse = (event: SessionEvent): string =>
+  `${isDurable(event) ? `id: ${event.cursor}\n` : ""}event: ${event.type}\ndata: ${toJson(event)}\n\n`

@@ -1,0 +1,47 @@
+/**
+ * Token usage of one step and its sum over a run or a session. A count that the provider did not report is `null`,
+ * never zero; a sum adds what is known and counts the steps that left something unknown.
+ */
+import { Schema } from "effect"
+
+const Count = Schema.NullOr(Schema.NonNegativeInt)
+
+export const Usage = Schema.Struct({
+  inputTokens: Count,
+  outputTokens: Count,
+  reasoningTokens: Count,
+  cachedInputTokens: Count
+})
+export type Usage = typeof Usage.Type
+
+export const unknown: Usage = { inputTokens: null, outputTokens: null, reasoningTokens: null, cachedInputTokens: null }
+
+/** The sum over steps. `unknownSteps` counts the steps whose input or output tokens the provider did not report. */
+export const Total = Schema.Struct({
+  steps: Schema.NonNegativeInt,
+  unknownSteps: Schema.NonNegativeInt,
+  inputTokens: Schema.NonNegativeInt,
+  outputTokens: Schema.NonNegativeInt,
+  reasoningTokens: Schema.NonNegativeInt,
+  cachedInputTokens: Schema.NonNegativeInt
+})
+export type Total = typeof Total.Type
+
+export const zero: Total = {
+  steps: 0,
+  unknownSteps: 0,
+  inputTokens: 0,
+  outputTokens: 0,
+  reasoningTokens: 0,
+  cachedInputTokens: 0
+}
+
+/** Adds one step to a sum. */
+export const add = (total: Total, usage: Usage): Total => ({
+  steps: total.steps + 1,
+  unknownSteps: total.unknownSteps + (usage.inputTokens === null || usage.outputTokens === null ? 1 : 0),
+  inputTokens: total.inputTokens + (usage.inputTokens ?? 0),
+  outputTokens: total.outputTokens + (usage.outputTokens ?? 0),
+  reasoningTokens: total.reasoningTokens + (usage.reasoningTokens ?? 0),
+  cachedInputTokens: total.cachedInputTokens + (usage.cachedInputTokens ?? 0)
+})
