@@ -3,6 +3,7 @@
  * call itself was run with is none of this file's business.
  */
 import { Array as Arr, Either, Predicate } from "effect"
+import * as ResultText from "./ResultText.js"
 import * as SafeText from "./SafeText.js"
 
 type Input = Readonly<Record<string, unknown>>
@@ -10,16 +11,18 @@ type Input = Readonly<Record<string, unknown>>
 /** Whoever encodes the request may do it recursively. */
 const maxDepth = 100
 
-/** How much of an input that is no object the model is shown, in UTF-16 units. */
+/** How much of an input that is no object the model is shown, in characters. */
 const maxUnparsed = 1_000
 
 /**
  * The object that a raw input stands for, its texts made safe to send. Blank input is the empty object. Input that is
- * no JSON object, or is nested more than 100 deep, becomes `{ "_unparsed": "…" }` with the beginning of the raw text,
- * so that the model sees what it wrote.
+ * no JSON object, or is nested more than 100 deep, becomes `{ "_unparsed": "…" }` with the raw text, cut to 1,000
+ * characters, so that the model sees what it wrote.
  */
 export const toObject = (raw: string): Input =>
-  raw.trim() === "" ? {} : Either.getOrElse(parse(raw), () => ({ _unparsed: SafeText.start(raw, maxUnparsed) }))
+  raw.trim() === ""
+    ? {}
+    : Either.getOrElse(parse(raw), () => ({ _unparsed: ResultText.bound(SafeText.wellFormed(raw), maxUnparsed).text }))
 
 const parse = (raw: string): Either.Either<Input, unknown> =>
   Either.try((): unknown => JSON.parse(raw)).pipe(

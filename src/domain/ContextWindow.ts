@@ -3,10 +3,10 @@
  *
  * The decision is a fold over the conversation as it grew: whenever it had outgrown the limit, it was cut back to the
  * low watermark, and what was cut stayed cut. So the beginning of what is shown changes once in a while, not with each
- * message, and a longer conversation repeats the decisions of a shorter one. Cutting back goes, as far as needed:
+ * message, and a longer conversation repeats the decisions of a shorter one. Cutting back goes like this:
  * 1. shorten the results of earlier turns, oldest first;
- * 2. leave out earlier turns, oldest first;
- * 3. shorten the results of the last turn, oldest first.
+ * 2. if that made little room, leave out earlier turns, oldest first;
+ * 3. if it still does not fit, shorten the results of the last turn, oldest first.
  * The last turn is never left out, so what remains may still be larger than the limit.
  */
 
@@ -31,8 +31,11 @@ interface State extends Cut {
 /** Nothing is left out or shortened. */
 export const whole: Cut = { turns: 0, results: 0 }
 
-/** Cutting back goes down to this part of the limit. */
+/** Each way of cutting back goes down to this part of the limit, if it can. */
 const lowWatermark = 0.7
+
+/** Shortening that stays above this part of the limit made too little room: the next message would cut again. */
+const littleRoom = 0.85
 
 /** How a conversation, given by its turns, is cut to fit `limit`. */
 export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): Cut => {
@@ -58,8 +61,9 @@ export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): 
     for (const piece of turn) {
       seen += piece.savings.length
       state = { ...state, size: state.size + piece.size }
-      if (state.size > limit) state = shorten(state, earlier)
-      if (state.size > limit) state = leaveOut(state, index)
+      if (state.size <= limit) continue
+      state = shorten(state, earlier)
+      if (state.size > limit * littleRoom) state = leaveOut(state, index)
       if (state.size > limit) state = shorten(state, seen)
     }
   })

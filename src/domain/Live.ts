@@ -18,9 +18,13 @@ export interface Retry {
 export interface LiveStep {
   /** The place that the step's message will have. */
   readonly seq: number
+  /** Who writes it. */
+  readonly model: { readonly provider: string; readonly model: string }
   /** 1 for the first try; each further try begins the text anew. */
   readonly attempt: number
   readonly draft: StepDraft.StepDraft
+  /** Whether its message is in the transcript; until then what was written may still have to be kept as partial. */
+  readonly stored: boolean
   /** Why there was a further try. */
   readonly retry: Retry | null
 }
@@ -34,9 +38,9 @@ export interface Live {
 
 export const start = (runId: RunId): Live => ({ runId, step: null, progress: new Map(), version: 0 })
 
-export const beginStep = (live: Live, seq: number): Live => ({
+export const beginStep = (live: Live, seq: number, model: LiveStep["model"]): Live => ({
   ...live,
-  step: { seq, attempt: 1, draft: StepDraft.empty, retry: null },
+  step: { seq, model, attempt: 1, draft: StepDraft.empty, stored: false, retry: null },
   progress: new Map()
 })
 
@@ -53,6 +57,10 @@ export const setProgress = (live: Live, callId: CallId, text: string): Live => {
   const version = live.version + 1
   return { ...live, version, progress: new Map(live.progress).set(callId, { text, version }) }
 }
+
+/** The step's message is stored: what is left of the live part is its calls' progress. */
+export const endStep = (live: Live): Live =>
+  live.step === null ? live : { ...live, step: { ...live.step, stored: true } }
 
 /** What one watcher has seen of a session's live part. */
 export interface Seen {

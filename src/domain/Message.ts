@@ -122,6 +122,7 @@ export const Entry = Schema.Struct({
 export type Entry = typeof Entry.Type
 
 export const isCall = (part: { readonly type: string }): part is CallPart => part.type === "call"
+export const isFile = (part: { readonly type: string }): part is FilePart => part.type === "file"
 export const isText = (part: { readonly type: string }): part is TextPart => part.type === "text"
 
 /** The calls that a message asks for, in order; none for other roles. */

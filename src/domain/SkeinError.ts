@@ -268,6 +268,17 @@ export class AwaitInTransaction extends Schema.TaggedError<AwaitInTransaction>()
   }
 }
 
+/** A run ended without an answer. `stopReason` is one of `Run.StopReason`. */
+export class RunStopped extends Schema.TaggedError<RunStopped>()("RunStopped", {
+  runId: Schema.String,
+  stopReason: Schema.String,
+  detail: Schema.NullOr(Schema.String)
+}) {
+  override get message() {
+    return `Run ${this.runId} ended without an answer: ${this.stopReason}${this.detail === null ? "" : ` (${this.detail})`}`
+  }
+}
+
 /** What any write may fail with. */
 export const Write = Schema.Union(StorageFailed, StorageBusy, OutcomeUnknown, StorageUnusable)
 export type Write = typeof Write.Type
@@ -287,6 +298,14 @@ export type Create = typeof Create.Type
 /** `Gateway.send` and `Gateway.resume`. */
 export const Send = Schema.Union(...Change.members, SessionBusy, IdempotencyConflict, AssetNotFound)
 export type Send = typeof Send.Type
+
+/** `Gateway.cancel`. */
+export const Cancel = Schema.Union(RunNotFound, SessionBusy, SessionNotFound, SessionDeleting, InvalidInput, ...Write.members, RowDamaged)
+export type Cancel = typeof Cancel.Type
+
+/** `Gateway.delete`. `SessionBusy`: another process's run did not stop; the deletion goes on when that is gone. */
+export const Delete = Schema.Union(SessionNotFound, SessionBusy, AssetFailed, ...Write.members, RowDamaged)
+export type Delete = typeof Delete.Type
 
 /** `Gateway.events` and `Run.events`. */
 export const Events = Schema.Union(SessionNotFound, CursorGone, ...Read.members)

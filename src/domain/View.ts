@@ -21,12 +21,14 @@ import {
   type Entry,
   type FilePart,
   isCall,
+  isFile,
   isText,
   type ProviderMetadata,
   type ReasoningPart,
   type ResultMessage,
   type UserMessage
 } from "./Message.js"
+import * as ResultText from "./ResultText.js"
 import * as SafeText from "./SafeText.js"
 import * as Transcript from "./Transcript.js"
 
@@ -87,6 +89,9 @@ const brokeOff = "[The step broke off here. What stands above is what had arrive
 const unreadable = "[A message without any content that can be shown.]"
 const noOutput = "[no output]"
 
+/** Characters that a shortened result keeps. */
+const shortResult = 800
+
 /** Room kept for the notes that are added once a view is cut. */
 const roomForNotes = 200
 
@@ -110,13 +115,17 @@ export const make = (entries: ReadonlyArray<Entry>, options: Options): View => {
   return [
     ...(left > 0 ? [userNote(`[Earlier messages left out to fit the context: ${left}.]`)] : []),
     ...(left === 0 && items[0]?.role !== "user" ? [userNote(opening)] : []),
-    ...items.flatMap((item, index) => (needsReply(item, items[index + 1]) ? [item, userNote(goOn)] : [item]))
+    ...withReplies(items)
   ]
 }
 
 /** Providers refuse a view that ends with the assistant, and some refuse two assistant items in a row. */
-const needsReply = (item: ViewItem, next: ViewItem | undefined): boolean =>
-  item.role === "assistant" && (next === undefined || next.role === "assistant")
+const withReplies = (items: View): View =>
+  items.flatMap((item, index) =>
+    item.role === "assistant" && (items[index + 1]?.role ?? "assistant") === "assistant"
+      ? [item, userNote(goOn)]
+      : [item]
+  )
 
 type AssistantPart = ViewText | ViewReasoning | ViewCall
 
@@ -177,7 +186,6 @@ const toPortableName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/gu
 
 const isBlank = (text: string): boolean => text.trim() === ""
 const isViewCall = (part: AssistantPart): part is ViewCall => part.type === "call"
-const isFile = (part: { readonly type: string }): part is FilePart => part.type === "file"
 const isReasoning = (part: { readonly type: string }): part is ReasoningPart => part.type === "reasoning"
 
 const textPart = (text: string): ViewText => ({ type: "text", text: SafeText.wellFormed(text) })
@@ -246,16 +254,21 @@ const decideCut = (turns: ReadonlyArray<ReadonlyArray<View>>, maxCharacters: num
       )
 
 const measure = (items: View): ContextWindow.Piece => ({
-  size: characters(items),
-  savings: items.flatMap(resultsOf).map(({ text }) => text.length - SafeText.shorten(text).length)
+  size: characters(withReplies(items)),
+  savings: items.flatMap(resultsOf).map(({ text }) => text.length - shorten(text).length)
 })
+
+const shorten = (text: string): string => {
+  const short = ResultText.bound(text, shortResult).text
+  return short.length < text.length ? short : text
+}
 
 /** The items with the first `count` of all their results shortened. */
 const shortenOldest = (items: View, count: number): View => {
   let seen = 0
-  const shorten = (result: ViewResult): ViewResult =>
-    seen++ < count ? { ...result, text: SafeText.shorten(result.text) } : result
-  return items.map((item) => (item.role === "tool" ? { ...item, results: item.results.map(shorten) } : item))
+  const shortenOld = (result: ViewResult): ViewResult =>
+    seen++ < count ? { ...result, text: shorten(result.text) } : result
+  return items.map((item) => (item.role === "tool" ? { ...item, results: item.results.map(shortenOld) } : item))
 }
 
 const weigh = (value: unknown): number => {

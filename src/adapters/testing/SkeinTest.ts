@@ -1,0 +1,70 @@
+/**
+ * A whole engine for tests of tools and agents: nothing on disk, no network, a model that plays what the test tells it.
+ * Real in all else: the same Runtime, the same rules.
+ */
+import { Chunk, Effect, Layer, Option, Stream } from "effect"
+import type { JsonRecord } from "../../domain/Json.js"
+import { CallId, type ResultMessage } from "../../domain/Message.js"
+import { RunId, type Ref } from "../../domain/Run.js"
+import { Owner, SessionId } from "../../domain/Session.js"
+import * as Assets from "../../services/Assets.js"
+import * as EngineConfig from "../../services/EngineConfig.js"
+import * as Engine from "../../services/Engine.js"
+import * as EventSignals from "../../services/EventSignals.js"
+import { Gateway } from "../../services/Gateway.js"
+import * as MemoryFiles from "../../services/memory/MemoryFiles.js"
+import * as MemoryStorage from "../../services/memory/MemoryStorage.js"
+import type { Permissions } from "../../services/Permissions.js"
+import * as ScriptedModel from "../../services/ScriptedModel.js"
+import * as Tool from "../../services/Tool.js"
+import type { Toolbox } from "../../services/Toolbox.js"
+import * as Identity from "../node/Identity.js"
+import * as NodeHashing from "../node/NodeHashing.js"
+
+/** An engine of its own each time it is called, with its model and without anything on disk. */
+export const layer = (
+  options: Parameters<typeof EngineConfig.layer>[0] = {}
+): Layer.Layer<Gateway | ScriptedModel.ScriptedModel, never, Toolbox | Permissions> =>
+  Layer.fresh(
+    Engine.layer.pipe(
+      Layer.provide(Assets.layer),
+      Layer.provide([MemoryStorage.layer, MemoryFiles.layer]),
+      Layer.provide([EventSignals.layer, Identity.layer, NodeHashing.layer]),
+      Layer.provideMerge(ScriptedModel.layer),
+      Layer.provide(EngineConfig.layer(options))
+    )
+  )
+
+/** The results of a run's calls, as the transcript has them: in the order in which the model asked. */
+export const results = Effect.fn("SkeinTest.results")(function* (ref: Ref) {
+  const gateway = yield* Gateway
+  const entries = yield* Stream.runCollect(gateway.transcript({ sessionId: ref.sessionId }))
+  return Chunk.toReadonlyArray(entries).flatMap(({ message, runId }): ReadonlyArray<ResultMessage> =>
+    runId === ref.runId && message.role === "tool" ? [message] : []
+  )
+})
+
+export interface CallOptions {
+  readonly metadata?: JsonRecord
+  readonly owner?: string
+  /** Defaults to "/". */
+  readonly workdir?: string
+  /** Told of the tool's progress. */
+  readonly onProgress?: (text: string) => Effect.Effect<void>
+}
+
+/** Runs one tool on its own, on an input as a model would write it. */
+export const call = <Name extends string, Input, Output, E, R>(
+  tool: Tool.Tool<Name, Input, Output, E, R>,
+  input: NoInfer<Input>,
+  options: CallOptions = {}
+): Effect.Effect<Output, E | Tool.InputInvalid, Exclude<R | Tool.Call, Tool.Call>> =>
+  Effect.provideService(tool.invoke(input), Tool.Call, {
+    sessionId: SessionId.make("test"),
+    runId: RunId.make("test"),
+    callId: CallId.make("test"),
+    owner: Option.map(Option.fromNullable(options.owner), Owner.make),
+    workdir: options.workdir ?? "/",
+    metadata: options.metadata ?? {},
+    progress: options.onProgress ?? (() => Effect.void)
+  })

@@ -1,0 +1,13 @@
+/** The whole engine over its storage: Gateway, over Runtime, over what runs turns. */
+import { Layer } from "effect"
+import * as Routing from "./gateway/Routing.js"
+import * as Drivers from "./runtime/Drivers.js"
+import * as LiveRuns from "./runtime/LiveRuns.js"
+import * as ToolFibers from "./runtime/ToolFibers.js"
+import * as Runtime from "./Runtime.js"
+
+export const layer = Routing.layer.pipe(
+  Layer.provide(Runtime.layer),
+  Layer.provide(Drivers.layer),
+  Layer.provide([LiveRuns.layer, ToolFibers.layer])
+)

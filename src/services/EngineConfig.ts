@@ -1,0 +1,48 @@
+/** How an engine is set up. Every field has a default that is right for most hosts. */
+import { Context, Layer } from "effect"
+import * as Limits from "../domain/Limits.js"
+
+export interface Service {
+  readonly limits: Limits.Limits
+  /** Model steps a run may take. Defaults to 200. */
+  readonly stepLimit: number
+  /** Ends a run once the model has asked for the same calls in this many steps in a row. Defaults to 3. */
+  readonly repeatLimit: number
+  /** Calls of one batch that run at once. Defaults to "unbounded". */
+  readonly toolConcurrency: number | "unbounded"
+  /** Milliseconds that a call may take when its tool does not say. Defaults to ten minutes. */
+  readonly toolTimeoutMillis: number
+  /** Tries of one model step, the first included. Defaults to 4. */
+  readonly modelAttempts: number
+  /** Longest wait between two tries of a model step, in milliseconds, whatever the provider asks for. Defaults to 30,000. */
+  readonly modelRetryMaxMillis: number
+  /** Milliseconds that a write waits for another process's lock before it fails with `StorageBusy`. Defaults to 30,000. */
+  readonly busyMaxMillis: number
+  /** `FULL` survives a power cut; `NORMAL` is faster and may lose the last commits then. Defaults to `FULL`. */
+  readonly synchronous: "FULL" | "NORMAL"
+  /** What every model is told of its part. Defaults to null: nothing. */
+  readonly system: string | null
+}
+
+export const defaults: Service = {
+  limits: Limits.defaults,
+  stepLimit: 200,
+  repeatLimit: 3,
+  toolConcurrency: "unbounded",
+  toolTimeoutMillis: 600_000,
+  modelAttempts: 4,
+  modelRetryMaxMillis: 30_000,
+  busyMaxMillis: 30_000,
+  synchronous: "FULL",
+  system: null
+}
+
+export class EngineConfig extends Context.Reference<EngineConfig>()("skein/EngineConfig", {
+  defaultValue: (): Service => defaults
+}) {}
+
+/** Overrides some of the defaults. */
+export const layer = (
+  options: Partial<Omit<Service, "limits">> & { readonly limits?: Partial<Limits.Limits> }
+): Layer.Layer<EngineConfig> =>
+  Layer.succeed(EngineConfig, { ...defaults, ...options, limits: { ...Limits.defaults, ...options.limits } })

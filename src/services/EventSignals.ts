@@ -1,0 +1,85 @@
+/**
+ * Wakes whoever watches a session. A signal carries nothing: it says that there may be something new to read, so a
+ * watcher that does not keep up costs one flag, never a queue, and loses nothing.
+ *
+ * No wake-up is lost: a signal that comes while a watcher reads makes its next wait return at once. Signalling never
+ * waits. Watch a session before reading it, and read again after each wake-up.
+ */
+import { Context, Deferred, Effect, FiberId, Layer } from "effect"
+import type { Scope } from "effect"
+import type { SessionId } from "../domain/Session.js"
+
+export interface Watch {
+  /** Returns once the session was signalled since the last return, or since the watch began. */
+  readonly next: Effect.Effect<void>
+}
+
+export interface Service {
+  /** Wakes the watchers of a session. */
+  readonly signal: (sessionId: SessionId) => void
+  /** Wakes every watcher: something changed, and nobody knows where. */
+  readonly signalAll: () => void
+  readonly watch: (sessionId: SessionId) => Effect.Effect<Watch, never, Scope.Scope>
+  /** Sessions that are watched now. */
+  readonly watched: Effect.Effect<number>
+}
+
+export class EventSignals extends Context.Tag("skein/EventSignals")<EventSignals, Service>() {}
+
+interface Watcher {
+  signalled: boolean
+  waiting: Deferred.Deferred<void> | null
+}
+
+const wake = (watcher: Watcher): void => {
+  watcher.signalled = true
+  if (watcher.waiting !== null) Deferred.unsafeDone(watcher.waiting, Effect.void)
+}
+
+const make = Effect.sync((): Service => {
+  const sessions = new Map<SessionId, Set<Watcher>>()
+
+  const begin = (sessionId: SessionId): Watcher => {
+    const watcher: Watcher = { signalled: false, waiting: null }
+    const watchers = sessions.get(sessionId) ?? new Set()
+    sessions.set(sessionId, watchers.add(watcher))
+    return watcher
+  }
+
+  const end = (sessionId: SessionId, watcher: Watcher): void => {
+    const watchers = sessions.get(sessionId)
+    watchers?.delete(watcher)
+    if (watchers?.size === 0) sessions.delete(sessionId)
+  }
+
+  return {
+    signal: (sessionId) => sessions.get(sessionId)?.forEach(wake),
+    signalAll: () => sessions.forEach((watchers) => watchers.forEach(wake)),
+    watch: (sessionId) =>
+      Effect.acquireRelease(
+        Effect.sync(() => begin(sessionId)),
+        (watcher) => Effect.sync(() => end(sessionId, watcher))
+      ).pipe(
+        Effect.map((watcher) => ({
+          next: Effect.suspend(() => {
+            if (watcher.signalled) {
+              watcher.signalled = false
+              return Effect.void
+            }
+            const waiting = Deferred.unsafeMake<void>(FiberId.none)
+            watcher.waiting = waiting
+            return Effect.ensuring(
+              Deferred.await(waiting),
+              Effect.sync(() => {
+                watcher.waiting = null
+                watcher.signalled = false
+              })
+            )
+          })
+        }))
+      ),
+    watched: Effect.sync(() => sessions.size)
+  }
+})
+
+export const layer: Layer.Layer<EventSignals> = Layer.effect(EventSignals, make)

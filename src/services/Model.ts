@@ -1,0 +1,64 @@
+/**
+ * The model port: one step, streamed; no hidden tool loop. `Models` chooses the model of a session and is asked at
+ * each step, so that a host can pick models and keys by owner and a switch takes effect at the next step.
+ */
+import { Context, Effect, Layer } from "effect"
+import type { Stream } from "effect"
+import type { AssetId } from "../domain/Asset.js"
+import type { Options } from "../domain/ModelRef.js"
+import type { Session } from "../domain/Session.js"
+import type { AssetFailed, AssetNotFound, ModelFailed, ModelUnavailable, Read } from "../domain/SkeinError.js"
+import type { Part } from "../domain/StepDraft.js"
+import type { View } from "../domain/View.js"
+
+/** A tool as the model is told of it. */
+export interface ToolDefinition {
+  readonly name: string
+  readonly description: string
+  /** JSON Schema of an object. */
+  readonly inputSchema: Readonly<Record<string, unknown>>
+}
+
+export interface StepRequest {
+  /** What the model is told of its part; null for nothing. */
+  readonly system: string | null
+  readonly view: View
+  readonly tools: ReadonlyArray<ToolDefinition>
+  readonly options: Options
+  /** The content of a file part of the view. */
+  readonly file: (assetId: AssetId) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
+}
+
+export type { Part }
+
+export interface Model {
+  /** The vendor: reasoning and metadata go back only where they came from. */
+  readonly provider: string
+  readonly model: string
+  /** Tokens that fit into one request, when known. */
+  readonly contextTokens: number | null
+  /** One step. Interrupting the stream aborts its request; one that ends without a `finish` fails as `cut`. */
+  readonly step: (request: StepRequest) => Stream.Stream<Part, ModelFailed>
+}
+
+export interface Service {
+  /** The model to use for the session's next step. */
+  readonly resolve: (session: Session) => Effect.Effect<Model, ModelUnavailable>
+}
+
+export class Models extends Context.Tag("skein/Models")<Models, Service>() {}
+
+/** One model for every session that names none or names this very one. */
+export const layer = (model: Model): Layer.Layer<Models> =>
+  Layer.succeed(Models, { resolve: () => Effect.succeed(model) })
+
+/** Asks `resolve` at each step. Its requirements become the layer's. */
+export const layerResolve = <R>(
+  resolve: (session: Session) => Effect.Effect<Model, ModelUnavailable, R>
+): Layer.Layer<Models, never, R> =>
+  Layer.effect(
+    Models,
+    Effect.map(Effect.context<R>(), (context) => ({
+      resolve: (session: Session) => Effect.provide(resolve(session), context)
+    }))
+  )

@@ -1,0 +1,12 @@
+/** Who this engine is among all that share a database, and what can be proven of the others. */
+import { Context } from "effect"
+import type { Effect } from "effect"
+import type { Liveness, Owner } from "../domain/Lease.js"
+
+export interface Service {
+  readonly self: Owner
+  /** See `Lease.liveness`: only a proof makes an owner dead. */
+  readonly liveness: (owner: Owner) => Effect.Effect<Liveness>
+}
+
+export class Owners extends Context.Tag("skein/Owners")<Owners, Service>() {}

@@ -1,0 +1,236 @@
+/**
+ * Runtime: every change to a session, and its runs. Each change passes the session's boundary, which is held for the
+ * change and never for a run. Runs go on in fibers of the engine, whoever sent the message.
+ *
+ * A session that a dead engine left behind is claimed when somebody changes it: what the dead run left open is closed
+ * by what is known of it, and queued runs start in order. Nothing is repaired when storage opens.
+ */
+import { Context, Effect, Layer, Option, Schedule } from "effect"
+import type { Stream } from "effect"
+import type { Asset, AssetId } from "../domain/Asset.js"
+import type { Json, JsonRecord } from "../domain/Json.js"
+import type { Entry, Message, UserMessage } from "../domain/Message.js"
+import type { ModelRef } from "../domain/ModelRef.js"
+import type { Answer, Question, QuestionId } from "../domain/Permission.js"
+import type { Ref } from "../domain/Run.js"
+import { RunId } from "../domain/Run.js"
+import type { Session, SessionId } from "../domain/Session.js"
+import * as SkeinError from "../domain/SkeinError.js"
+import { Assets } from "./Assets.js"
+import * as Boundary from "./Boundary.js"
+import { EventSignals } from "./EventSignals.js"
+import { Hashing } from "./Hashing.js"
+import { Ids } from "./Ids.js"
+import { Owners } from "./Owners.js"
+import { Drivers } from "./runtime/Drivers.js"
+import type { Holder, NewSession } from "./Storage.js"
+import { Storage, StorageReader } from "./Storage.js"
+
+export interface Send {
+  readonly sessionId: SessionId
+  /** Null goes on from the transcript as it is. */
+  readonly message: UserMessage | null
+  readonly metadata: JsonRecord
+  readonly idempotencyKey: string | null
+  readonly whenBusy: "refuse" | "queue"
+}
+
+export interface NewAsset<E> {
+  readonly sessionId: SessionId
+  readonly name: string | null
+  readonly mediaType: string
+  readonly content: Stream.Stream<Uint8Array, E>
+}
+
+type AssetSave = SkeinError.Change | SkeinError.AssetFailed
+
+export interface Service {
+  readonly create: (session: NewSession) => Effect.Effect<Session, SkeinError.Create>
+  readonly rename: (sessionId: SessionId, title: string) => Effect.Effect<Session, SkeinError.Change>
+  readonly setModel: (sessionId: SessionId, model: ModelRef | null) => Effect.Effect<Session, SkeinError.Change>
+  readonly patchMetadata: (
+    sessionId: SessionId,
+    patch: { readonly [field: string]: Json }
+  ) => Effect.Effect<Session, SkeinError.Change>
+  readonly append: (
+    sessionId: SessionId,
+    messages: ReadonlyArray<Message>
+  ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Change | SkeinError.AppendRefused | SkeinError.SessionBusy>
+  /** Stores the run, starts it when the session is free, and answers without waiting for it. */
+  readonly send: (send: Send) => Effect.Effect<Ref, SkeinError.Send>
+  /** Stops a run or takes it from the queue, and returns when its end is stored. Does nothing for one that has ended. */
+  readonly cancel: (runId: RunId) => Effect.Effect<void, SkeinError.Cancel>
+  readonly answer: (
+    questionId: QuestionId,
+    answer: Answer
+  ) => Effect.Effect<Question, SkeinError.Change | SkeinError.QuestionNotFound | SkeinError.QuestionAnswered>
+  /** Stops the session's run, then removes the session with all that belongs to it. Goes on when the caller does not. */
+  readonly delete: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
+  readonly saveAsset: <E>(asset: NewAsset<E>) => Effect.Effect<Asset, AssetSave | E>
+  readonly deleteAsset: (
+    sessionId: SessionId,
+    assetId: AssetId
+  ) => Effect.Effect<Asset, SkeinError.Change | SkeinError.AssetNotFound | SkeinError.AssetFailed>
+  /** Finishes deletions that a dead engine began and removes files that belong to nothing. */
+  readonly sweep: Effect.Effect<void, SkeinError.Delete>
+}
+
+export class Runtime extends Context.Tag("skein/Runtime")<Runtime, Service>() {}
+
+/** How a deletion waits for another process's run to notice that its session is going: every 50 ms, for 10 s. */
+const foreignRun = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(200))
+
+const make = Effect.gen(function* () {
+  const storage = yield* Storage
+  const reader = yield* StorageReader
+  const assets = yield* Assets
+  const signals = yield* EventSignals
+  const hashing = yield* Hashing
+  const ids = yield* Ids
+  const owners = yield* Owners
+  const drivers = yield* Drivers
+  const boundary = yield* Boundary.make
+  const scope = yield* Effect.scope
+
+  /** Work that must not end with its caller belongs to the engine. */
+  const detached = <A, E>(effect: Effect.Effect<A, E>) =>
+    Effect.flatMap(Effect.forkIn(effect, scope), (fiber) => Effect.disconnect(fiber.await)).pipe(Effect.flatten)
+
+  const isDead = Effect.fnUntraced(function* ({ owner, run }: Holder) {
+    if (owner.instance !== owners.self.instance) return (yield* owners.liveness(owner)) === "dead"
+    return !Option.contains(drivers.driven(run.sessionId), run.id)
+  })
+
+  /** Takes over what a dead engine left of a session. Within the boundary. */
+  const claim = Effect.fn("Runtime.claim")(function* (sessionId: SessionId) {
+    const { holder, queued } = yield* reader.activity(sessionId)
+    if (Option.isSome(holder)) {
+      if (!(yield* isDead(holder.value))) return
+      const taken = yield* storage.takeOver(holder.value.lease, owners.self)
+      if (taken._tag === "Continues") return yield* drivers.drive(taken)
+      if (taken._tag === "Lost") return
+    }
+    if (queued.length === 0 && Option.isNone(holder)) return
+    const next = yield* storage.startNext(sessionId, owners.self)
+    if (Option.isSome(next)) yield* drivers.drive(next.value)
+  })
+
+  const hashOf = Effect.fnUntraced(function* ({ message, metadata }: Send) {
+    const digest = yield* hashing.sha256
+    yield* digest.update(new TextEncoder().encode(JSON.stringify([message, metadata])))
+    return yield* digest.hex
+  })
+
+  const send = Effect.fn("Runtime.send")(function* (input: Send) {
+    const { sessionId } = input
+    const hash = yield* hashOf(input)
+    const runId = RunId.make(yield* ids.next("run"))
+    return yield* Effect.gen(function* () {
+      yield* claim(sessionId)
+      const admitted = yield* storage.admit({ ...input, runId, hash, owner: owners.self })
+      switch (admitted._tag) {
+        case "Started":
+          yield* drivers.drive(admitted)
+          return admitted.ref
+        case "Queued":
+        case "Existing":
+          return admitted.ref
+        case "Busy":
+          return yield* new SkeinError.SessionBusy({ sessionId, runId: admitted.runId })
+      }
+    }).pipe(Effect.uninterruptible, boundary.hold(sessionId))
+  })
+
+  const cancel = Effect.fn("Runtime.cancel")(function* (runId: RunId) {
+    const { sessionId, state } = yield* reader.run(runId)
+    if (state === "ended") return
+    if (yield* storage.cancelQueued(runId)) return
+    if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled")
+    yield* boundary.hold(sessionId)(claim(sessionId))
+    const after = yield* reader.run(runId)
+    if (after.state === "ended") return
+    if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled")
+    return yield* new SkeinError.SessionBusy({ sessionId, runId })
+  })
+
+  /** Ends the run that holds a session whose deletion has begun. */
+  const stopForDelete = Effect.fn("Runtime.stopForDelete")(function* (sessionId: SessionId) {
+    const { holder } = yield* reader.activity(sessionId)
+    if (Option.isNone(holder)) return
+    const { lease, run } = holder.value
+    if (Option.contains(drivers.driven(sessionId), run.id)) return yield* drivers.stop(run.id, "deleted")
+    if (yield* isDead(holder.value)) yield* storage.takeOver(lease, owners.self)
+    const after = yield* reader.activity(sessionId)
+    if (Option.isSome(after.holder)) return yield* new SkeinError.SessionBusy({ sessionId, runId: run.id })
+  })
+
+  const removeHidden = Effect.fn("Runtime.removeHidden")(function* (sessionId: SessionId) {
+    yield* assets.removeFolder(sessionId)
+    while (yield* storage.purge(sessionId)) yield* Effect.yieldNow()
+    yield* storage.forget(sessionId)
+  })
+
+  const finishDelete = Effect.fn("Runtime.finishDelete")(function* (sessionId: SessionId) {
+    yield* stopForDelete(sessionId).pipe(
+      Effect.zipRight(storage.hide(sessionId)),
+      Effect.retry({ while: (error) => error._tag === "SessionBusy", schedule: foreignRun })
+    )
+    signals.signal(sessionId)
+    yield* removeHidden(sessionId)
+  })
+
+  const sweep = Effect.gen(function* () {
+    for (const { hidden, sessionId } of yield* reader.deleting) {
+      const finish = hidden ? removeHidden(sessionId) : finishDelete(sessionId)
+      yield* Effect.catchTag(finish, "SessionNotFound", () => Effect.void)
+    }
+    yield* assets.sweep
+  }).pipe(Effect.withSpan("Runtime.sweep"))
+
+  const create = Effect.fn("Runtime.create")(function* (session: NewSession) {
+    const creating = storage.createSession(session)
+    return yield* creating.pipe(
+      Effect.catchTag("SessionExists", (exists) =>
+        Effect.gen(function* () {
+          const leftovers = (yield* reader.deleting).some((one) => one.hidden && one.sessionId === session.id)
+          if (!leftovers) return yield* exists
+          yield* Effect.orElseFail(removeHidden(session.id), () => exists)
+          return yield* creating
+        })
+      ),
+      boundary.hold(session.id)
+    )
+  })
+
+  const swept = yield* Effect.cached(Effect.forkIn(Effect.ignoreLogged(sweep), scope))
+  /** The first change that this engine makes also cleans up after dead ones, in the background. */
+  const changing =
+    (sessionId: SessionId) =>
+    <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+      Effect.zipRight(swept, boundary.hold(sessionId)(effect))
+
+  return {
+    create: (session) => Effect.zipRight(swept, create(session)),
+    rename: (sessionId, title) => changing(sessionId)(storage.rename(sessionId, title)),
+    setModel: (sessionId, model) => changing(sessionId)(storage.setModel(sessionId, model)),
+    patchMetadata: (sessionId, patch) => changing(sessionId)(storage.patchMetadata(sessionId, patch)),
+    append: (sessionId, messages) =>
+      changing(sessionId)(Effect.zipRight(claim(sessionId), storage.append(sessionId, messages))),
+    send: (input) => Effect.zipRight(swept, send(input)),
+    cancel,
+    answer: (questionId, answer) =>
+      Effect.flatMap(reader.question(questionId), ({ sessionId }) =>
+        changing(sessionId)(Effect.zipLeft(storage.answer(questionId, answer), claim(sessionId)))
+      ),
+    delete: (sessionId) =>
+      Effect.zipRight(
+        Effect.zipRight(swept, boundary.hold(sessionId)(storage.beginDelete(sessionId))),
+        detached(finishDelete(sessionId))
+      ),
+    saveAsset: (asset) => Effect.zipRight(swept, assets.save(asset)),
+    deleteAsset: (sessionId, assetId) => changing(sessionId)(assets.remove(sessionId, assetId)),
+    sweep
+  } satisfies Service
+})
+
+export const layer = Layer.scoped(Runtime, make)

@@ -1,0 +1,140 @@
+/**
+ * A model that plays steps written down before, for demonstrations and tests. No network, no clock but a step's own
+ * `delayMillis`.
+ *
+ * `make` plays a whole script. Which step comes is told by the view alone: step number k for a view with k assistant
+ * items, so a script goes on in another process and after a crash. A failed step that left no message is played again.
+ *
+ * `ScriptedModel` is a queue for tests: each request takes the next step played, whichever session asks, and a retry
+ * takes the one after it.
+ */
+import { Context, Effect, Layer, Ref, Stream } from "effect"
+import type * as Script from "../domain/Script.js"
+import type { JsonRecord } from "../domain/Json.js"
+import { ModelFailed } from "../domain/SkeinError.js"
+import * as Usage from "../domain/Usage.js"
+import { Models } from "./Model.js"
+import type { Model, Part, StepRequest } from "./Model.js"
+
+export interface Service {
+  /** Adds steps to those that wait to be asked for. */
+  readonly play: (...steps: ReadonlyArray<Script.Step>) => Effect.Effect<void>
+  /** What the model was asked, oldest first. */
+  readonly requests: Effect.Effect<ReadonlyArray<StepRequest>>
+}
+
+export class ScriptedModel extends Context.Tag("skein/ScriptedModel")<ScriptedModel, Service>() {}
+
+const provider = "script"
+
+/** A model that plays `script`. `name` is what it is called, its file say. */
+export const make = (script: Script.Script, name = "script"): Model => ({
+  provider,
+  model: name,
+  contextTokens: null,
+  step: (request) => {
+    const number = request.view.filter((item) => item.role === "assistant").length
+    return play(name, script[number], `the script has no step ${number + 1}`)
+  }
+})
+
+interface Reel {
+  readonly waiting: ReadonlyArray<Script.Step>
+  readonly requests: ReadonlyArray<StepRequest>
+}
+
+const next = (reel: Reel, request: StepRequest): readonly [Script.Step | undefined, Reel] => [
+  reel.waiting[0],
+  { waiting: reel.waiting.slice(1), requests: [...reel.requests, request] }
+]
+
+/** The queue, and a `Models` that answers every session from it, whatever model the session names. */
+export const layer: Layer.Layer<ScriptedModel | Models> = Layer.effectContext(
+  Effect.gen(function* () {
+    const reel = yield* Ref.make<Reel>({ waiting: [], requests: [] })
+    const model: Model = {
+      provider,
+      model: "queue",
+      contextTokens: null,
+      step: (request) =>
+        Ref.modify(reel, (before) => {
+          const [step, after] = next(before, request)
+          return [play("queue", step, `no step was played for request ${after.requests.length}`), after]
+        }).pipe(Stream.unwrap)
+    }
+    return Context.make(ScriptedModel, {
+      play: (...steps) => Ref.update(reel, (before) => ({ ...before, waiting: [...before.waiting, ...steps] })),
+      requests: Effect.map(Ref.get(reel), ({ requests }) => requests)
+    }).pipe(Context.add(Models, { resolve: () => Effect.succeed(model) }))
+  })
+)
+
+/** A step that writes a text. */
+export const text = (deltas: string | ReadonlyArray<string>): Script.Step => ({ text: deltas })
+
+/** A step that only thinks. */
+export const reasoning = (deltas: string | ReadonlyArray<string>): Script.Step => ({ reasoning: deltas })
+
+/** A step that asks for calls. */
+export const calls = (...calls: ReadonlyArray<Script.Call>): Script.Step => ({ calls })
+
+/** A step that fails before it writes anything. */
+export const fail = (reason: ModelFailed["reason"]): Script.Step => ({ failure: { reason } })
+
+/** A step that never ends. */
+export const hang: Script.Step = { hang: true }
+
+/** What a tool takes; any input for something that has a name only. */
+export type InputOf<T> = T extends { readonly invoke: (input: infer Input) => unknown } ? Input : JsonRecord | string
+
+/** A call of `tool`, its input as the model would write it. */
+export const call = <T extends { readonly name: string }>(tool: T, input: InputOf<T>): Script.Call => ({
+  name: tool.name,
+  input: JSON.stringify(input)
+})
+
+const play = (model: string, step: Script.Step | undefined, missing: string): Stream.Stream<Part, ModelFailed> => {
+  if (step === undefined) return Stream.fail(failed(model, { reason: "rejected", detail: missing }))
+  const { delayMillis } = step
+  const written = Stream.fromIterable(partsOf(step))
+  return Stream.concat(
+    delayMillis === undefined ? written : Stream.tap(written, () => Effect.sleep(delayMillis)),
+    ending(model, step)
+  )
+}
+
+const ending = (model: string, step: Script.Step): Stream.Stream<Part, ModelFailed> => {
+  if (step.failure !== undefined) return Stream.fail(failed(model, step.failure))
+  if (step.hang === true) return Stream.never
+  const reason = step.finish ?? ((step.calls ?? []).length > 0 ? "tool-calls" : "stop")
+  const finish: Part = { type: "finish", reason, usage: { ...Usage.unknown, ...step.usage } }
+  return Stream.succeed(finish)
+}
+
+const failed = (model: string, failure: Script.Failure): ModelFailed =>
+  new ModelFailed({
+    model: `${provider}/${model}`,
+    reason: failure.reason,
+    status: failure.status ?? null,
+    retryAfterMillis: failure.retryAfterMillis ?? null,
+    detail: failure.detail ?? "so it is scripted"
+  })
+
+const partsOf = (step: Script.Step): ReadonlyArray<Part> => [
+  ...deltasOf(step.reasoning).map((delta): Part => ({ type: "reasoning", id: "reasoning", delta })),
+  ...deltasOf(step.text).map((delta): Part => ({ type: "text", id: "text", delta })),
+  ...(step.calls ?? []).flatMap(partsOfCall)
+]
+
+const partsOfCall = ({ input, name }: Script.Call, index: number): ReadonlyArray<Part> => {
+  const raw = typeof input === "string" ? input : JSON.stringify(input)
+  return [
+    ...words(raw).map((delta): Part => ({ type: "call.delta", index, name, delta })),
+    { type: "call", index, name, input: raw, providerCallId: `scripted_${index + 1}` }
+  ]
+}
+
+const deltasOf = (deltas: string | ReadonlyArray<string> | undefined): ReadonlyArray<string> =>
+  typeof deltas === "string" ? words(deltas) : (deltas ?? [])
+
+const words = (text: string): ReadonlyArray<string> => text.match(/\s*\S+|\s+$/gu) ?? []

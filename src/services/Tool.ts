@@ -1,0 +1,205 @@
+/**
+ * Tools: what a model may call. A tool is a definition and then a handler,
+ * `Tool.make(name, definition).handle(run, options)`, so that the handler's input and output are typed by the
+ * definition's schemas and its requirements become the tool's. `Call` is there for every handler and is not one of them.
+ *
+ * Whatever a handler does, fail, die or never return, ends in one bounded result that the model is told; nothing of it
+ * reaches a sibling.
+ */
+import { Context, Duration, Effect, Either, JSONSchema, ParseResult, Schema } from "effect"
+import type { Option } from "effect"
+import { JsonRecord } from "../domain/Json.js"
+import type { CallId } from "../domain/Message.js"
+import type { Access } from "../domain/Permission.js"
+import type { RunId } from "../domain/Run.js"
+import type { Owner, SessionId } from "../domain/Session.js"
+
+/** The call that a handler runs for. */
+export class Call extends Context.Tag("skein/Tool/Call")<
+  Call,
+  {
+    readonly sessionId: SessionId
+    readonly runId: RunId
+    readonly callId: CallId
+    readonly owner: Option.Option<Owner>
+    /** Absolute path of the session's folder. */
+    readonly workdir: string
+    /** What the host gave to `send`. */
+    readonly metadata: JsonRecord
+    /** Tells watchers how far the call is. Not stored; a slow watcher sees the newest only. */
+    readonly progress: (text: string) => Effect.Effect<void>
+  }
+>() {}
+
+/** Tells watchers how far this call is. */
+export const progress = (text: string): Effect.Effect<void, never, Call> =>
+  Effect.flatMap(Call, (call) => call.progress(text))
+
+/** The run's metadata, decoded. Fails with `ParseError` when the host gave something else. */
+export const metadata = <A, I, R>(schema: Schema.Schema<A, I, R>): Effect.Effect<A, ParseResult.ParseError, R | Call> =>
+  Effect.flatMap(Call, (call) => Schema.decodeUnknown(schema)(call.metadata))
+
+/** A call's raw input is not JSON, or not what the tool takes. `detail` is for the model. */
+export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInvalid", {
+  tool: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The input of ${this.tool} is not valid: ${this.detail}`
+  }
+}
+
+/** A call whose input was understood. */
+export interface Prepared<out R> {
+  /** Calls with the same key run one after the other, in call order. */
+  readonly key: string | null
+  /** Runs the handler and gives its output as text. */
+  readonly run: Effect.Effect<string, unknown, R>
+}
+
+/** What the engine needs of a tool. */
+export interface Runnable<out R> {
+  readonly name: string
+  readonly description: string
+  readonly access: Access
+  /** JSON Schema of an object. */
+  readonly inputSchema: Readonly<Record<string, unknown>>
+  /** How long a call may run; null for the engine's own limit. */
+  readonly timeout: Duration.Duration | null
+  /** Reads a call's raw input. */
+  readonly prepare: (input: string) => Effect.Effect<Prepared<R>, InputInvalid, R>
+}
+
+/** A tool. `Input` is what a model writes, `Output` what the handler returns. */
+export interface Tool<out Name extends string, in Input, out Output, out E, out R> extends Runnable<R | Call> {
+  readonly name: Name
+  /** Runs the handler on an input as a model would write it. */
+  readonly invoke: (input: Input) => Effect.Effect<Output, E | InputInvalid, R | Call>
+}
+
+export type Any = Tool<string, never, unknown, unknown, unknown>
+export type Requirements<T> = T extends Tool<string, never, unknown, unknown, infer R> ? R : never
+
+export interface HandlerOptions<Input> {
+  /** What the call works on, a file say: calls with the same key run one after the other, all others at once. */
+  readonly key?: (input: Input) => string
+  /** Defaults to the engine's `toolTimeoutMillis`. */
+  readonly timeout?: Duration.DurationInput
+}
+
+export interface Definition<Name extends string, Decoded, Input, Output, Context> {
+  /** Makes the tool. What the handler fails with, the model is told. */
+  readonly handle: <A extends Output, E, R>(
+    run: (input: Decoded) => Effect.Effect<A, E, R>,
+    options?: HandlerOptions<Decoded>
+  ) => Tool<Name, Input, A, E, Exclude<R, Call> | Context>
+}
+
+interface Shape<Decoded, Output, Context> {
+  readonly description: string
+  readonly access: Access
+  readonly inputSchema: Readonly<Record<string, unknown>>
+  readonly decode: (input: unknown) => Effect.Effect<Decoded, ParseResult.ParseError, Context>
+  readonly toText: (output: Output) => Effect.Effect<string, ParseResult.ParseError, Context>
+}
+
+const toText = (output: unknown): string => (typeof output === "string" ? output : (JSON.stringify(output) ?? ""))
+
+const parseJson = (raw: string): Either.Either<unknown, string> =>
+  Either.try({
+    try: (): unknown => JSON.parse(raw.trim() === "" ? "{}" : raw),
+    catch: (error) => `not JSON (${error instanceof Error ? error.message : "unreadable"})`
+  })
+
+const define = <Name extends string, Decoded, Input, Output, Context>(
+  name: Name,
+  shape: Shape<Decoded, Output, Context>
+): Definition<Name, Decoded, Input, Output, Context> => ({
+  handle: (run, options = {}) => {
+    const invalid = (detail: string) => new InputInvalid({ tool: name, detail })
+    const decode = (input: unknown) =>
+      Effect.mapError(shape.decode(input), (error) => invalid(ParseResult.TreeFormatter.formatErrorSync(error)))
+    const handler = (input: Decoded) => Effect.flatMap(Call, (call) => Effect.provideService(run(input), Call, call))
+    return {
+      name,
+      description: shape.description,
+      access: shape.access,
+      inputSchema: shape.inputSchema,
+      timeout: options.timeout === undefined ? null : Duration.decode(options.timeout),
+      invoke: (input) => Effect.flatMap(decode(input), handler),
+      prepare: (raw) =>
+        Either.mapLeft(parseJson(raw), invalid).pipe(
+          Effect.flatMap(decode),
+          Effect.map((input) => ({
+            key: options.key === undefined ? null : options.key(input),
+            run: Effect.flatMap(handler(input), shape.toText)
+          }))
+        )
+    }
+  }
+})
+
+type Decoded<Fields extends Schema.Struct.Fields> = Schema.Schema.Type<Schema.Struct<Fields>>
+type Encoded<Fields extends Schema.Struct.Fields> = Schema.Schema.Encoded<Schema.Struct<Fields>>
+
+/**
+ * A tool whose input, and output if it says so, are schemas. The model is shown the input's JSON Schema, so every field
+ * must have one.
+ *
+ * `access` says whether the tool only reads; it defaults to "write". Without `output` a handler returns a text, or any
+ * value that becomes JSON.
+ */
+export function make<const Name extends string, Fields extends Schema.Struct.Fields, A, I, R>(
+  name: Name,
+  definition: {
+    readonly description: string
+    readonly access?: Access
+    readonly input: Fields
+    readonly output: Schema.Schema<A, I, R>
+  }
+): Definition<Name, Decoded<Fields>, Encoded<Fields>, A, Schema.Struct.Context<Fields> | R>
+export function make<const Name extends string, Fields extends Schema.Struct.Fields>(
+  name: Name,
+  definition: { readonly description: string; readonly access?: Access; readonly input: Fields }
+): Definition<Name, Decoded<Fields>, Encoded<Fields>, unknown, Schema.Struct.Context<Fields>>
+export function make<Name extends string, Fields extends Schema.Struct.Fields, A, I, R>(
+  name: Name,
+  definition: {
+    readonly description: string
+    readonly access?: Access
+    readonly input: Fields
+    readonly output?: Schema.Schema<A, I, R>
+  }
+) {
+  const input = Schema.Struct(definition.input)
+  const shape = {
+    description: definition.description,
+    access: definition.access ?? "write",
+    inputSchema: { ...JSONSchema.make(input) },
+    decode: Schema.decodeUnknown(input)
+  }
+  const { output } = definition
+  return output === undefined
+    ? define(name, { ...shape, toText: (value: unknown) => Effect.succeed(toText(value)) })
+    : define<Name, Decoded<Fields>, Encoded<Fields>, A, Schema.Struct.Context<Fields> | R>(name, {
+        ...shape,
+        toText: (value) => Effect.map(Schema.encode(output)(value), toText)
+      })
+}
+
+/** A tool known only at run time: its input is any JSON object, described to the model by a JSON Schema. */
+export const dynamic = <const Name extends string>(
+  name: Name,
+  definition: {
+    readonly description: string
+    readonly access?: Access
+    readonly inputSchema: Readonly<Record<string, unknown>>
+  }
+): Definition<Name, JsonRecord, JsonRecord, unknown, never> =>
+  define(name, {
+    description: definition.description,
+    access: definition.access ?? "write",
+    inputSchema: definition.inputSchema,
+    decode: Schema.decodeUnknown(JsonRecord),
+    toText: (value: unknown) => Effect.succeed(toText(value))
+  })

@@ -1,0 +1,170 @@
+/** The Gateway over a Runtime: input is checked against the limits here, before anything is changed. */
+import { Effect, Layer, Option, Schema } from "effect"
+import * as Limits from "../../domain/Limits.js"
+import type { FilePart, UserMessage } from "../../domain/Message.js"
+import { ModelRef } from "../../domain/ModelRef.js"
+import type { Ref } from "../../domain/Run.js"
+import { SessionId } from "../../domain/Session.js"
+import * as SkeinError from "../../domain/SkeinError.js"
+import { Assets } from "../Assets.js"
+import { EngineConfig } from "../EngineConfig.js"
+import { EventSignals } from "../EventSignals.js"
+import { Answer, Create, Gateway, type ModelChange, Send, type Service } from "../Gateway.js"
+import { Ids } from "../Ids.js"
+import { Owners } from "../Owners.js"
+import { Runtime } from "../Runtime.js"
+import { LiveRuns } from "../runtime/LiveRuns.js"
+import type { SessionQuery } from "../Storage.js"
+import { StorageReader } from "../Storage.js"
+import * as Subscriptions from "./Subscriptions.js"
+
+const make = Effect.gen(function* () {
+  const reader = yield* StorageReader
+  const runtime = yield* Runtime
+  const assets = yield* Assets
+  const config = yield* EngineConfig
+  const signals = yield* EventSignals
+  const owners = yield* Owners
+  const ids = yield* Ids
+  const live = yield* LiveRuns
+  const subscriptions = yield* Subscriptions.make
+
+  const { limits } = config
+  const create = Effect.fn("Gateway.create")(function* (input: Create) {
+    const valid = yield* Limits.decode("create", Schema.typeSchema(Create))(input)
+    const metadata = valid.metadata ?? {}
+    yield* Limits.json("metadata", metadata, limits.metadataBytes)
+    if (!/^([/\\]|[A-Za-z]:[/\\])/.test(valid.workdir)) {
+      return yield* new SkeinError.InvalidInput({
+        field: "workdir",
+        limit: "an absolute path",
+        actual: "a relative one"
+      })
+    }
+    return yield* runtime.create({
+      id: valid.id ?? SessionId.make(yield* ids.next("ses")),
+      title: valid.title === undefined ? null : yield* Limits.title(valid.title, limits),
+      owner: Option.fromNullable(valid.owner),
+      workdir: valid.workdir,
+      model: valid.model ?? null,
+      metadata
+    })
+  })
+
+  const list = Effect.fn("Gateway.list")(function* (query: SessionQuery = {}) {
+    const { limit } = query
+    if (limit !== undefined && !(Number.isInteger(limit) && limit >= 1 && limit <= 500)) {
+      return yield* new SkeinError.InvalidInput({ field: "limit", limit: "1 to 500", actual: String(limit) })
+    }
+    return yield* reader.sessions(query)
+  })
+
+  const send = Effect.fn("Gateway.send")(function* (input: Send) {
+    const valid = yield* Limits.decode("send", Schema.typeSchema(Send))(input)
+    const files = (valid.files ?? []).map((file): FilePart => ({ type: "file", ...file }))
+    if (valid.text.trim() === "" && files.length === 0) {
+      return yield* new SkeinError.InvalidInput({ field: "text", limit: "some text or a file", actual: "neither" })
+    }
+    const message: UserMessage = {
+      role: "user",
+      parts: valid.text === "" ? files : [{ type: "text", text: valid.text }, ...files]
+    }
+    yield* Limits.json("text", message, limits.messageBytes)
+    const metadata = valid.metadata ?? {}
+    yield* Limits.json("metadata", metadata, limits.metadataBytes)
+    return yield* runtime.send({
+      sessionId: valid.sessionId,
+      message,
+      metadata,
+      idempotencyKey: valid.idempotencyKey ?? null,
+      whenBusy: valid.whenBusy ?? "refuse"
+    })
+  })
+
+  const resume = Effect.fn("Gateway.resume")((sessionId: SessionId) =>
+    runtime.send({ sessionId, message: null, metadata: {}, idempotencyKey: null, whenBusy: "refuse" })
+  )
+
+  const setModel = Effect.fn("Gateway.setModel")(function* (sessionId: SessionId, model: ModelRef | null) {
+    const valid = model === null ? null : yield* Limits.decode("model", Schema.typeSchema(ModelRef))(model)
+    return yield* runtime.setModel(sessionId, valid)
+  })
+
+  const setModels = Effect.fn("Gateway.setModels")((sessionIds: ReadonlyArray<SessionId>, model: ModelRef | null) =>
+    Effect.forEach(sessionIds, (sessionId) =>
+      Effect.match(setModel(sessionId, model), {
+        onSuccess: (session): ModelChange => ({ _tag: "Changed", session }),
+        onFailure: (error): ModelChange => ({ _tag: "Failed", sessionId, error })
+      })
+    )
+  )
+
+  const snapshot = Effect.fn("Gateway.snapshot")(function* (sessionId: SessionId) {
+    // The cursor is read first: what is read after it may be newer, and its events then come again.
+    const session = yield* reader.session(sessionId)
+    const { holder, queued } = yield* reader.activity(sessionId)
+    const run = yield* Effect.transposeMapOption(holder, (one) =>
+      Effect.map(owners.liveness(one.owner), (liveness) => ({ run: one.run, crashed: liveness === "dead" }))
+    )
+    return {
+      session,
+      cursor: session.cursor,
+      run,
+      queued,
+      batch: yield* reader.openBatch(sessionId),
+      questions: yield* reader.questions(sessionId),
+      live: Option.fromNullable(live.get(sessionId))
+    }
+  })
+
+  const awaitRun = Effect.fn("Gateway.await")(function* ({ runId, sessionId }: Ref) {
+    const watch = yield* signals.watch(sessionId)
+    while (true) {
+      const run = yield* reader.run(runId)
+      if (run.state === "ended") return run
+      yield* watch.next
+    }
+  }, Effect.scoped)
+
+  const answer = Effect.fn("Gateway.answer")(function* (input: Answer) {
+    const valid = yield* Limits.decode("answer", Schema.typeSchema(Answer))(input)
+    return yield* runtime.answer(valid.questionId, {
+      verdict: valid.verdict,
+      message: valid.message ?? null,
+      by: valid.by ?? null
+    })
+  })
+
+  return {
+    create,
+    get: reader.session,
+    list,
+    transcript: reader.transcript,
+    send,
+    resume,
+    append: runtime.append,
+    cancel: runtime.cancel,
+    rename: runtime.rename,
+    setModel,
+    setModels,
+    patchMetadata: runtime.patchMetadata,
+    delete: runtime.delete,
+    run: reader.run,
+    await: awaitRun,
+    events: subscriptions.events,
+    snapshot,
+    question: reader.question,
+    questions: (sessionId) =>
+      sessionId === undefined
+        ? reader.questions(null)
+        : Effect.zipRight(reader.session(sessionId), reader.questions(sessionId)),
+    answer,
+    saveAsset: ({ content, mediaType, name, sessionId }) =>
+      runtime.saveAsset({ sessionId, name: name ?? null, mediaType, content }),
+    assets: reader.assets,
+    openAsset: assets.open,
+    deleteAsset: runtime.deleteAsset
+  } satisfies Service
+})
+
+export const layer = Layer.effect(Gateway, make)

@@ -1,0 +1,145 @@
+/**
+ * Drives a session's runs in this engine, one after the other: a run's turn, then its end, then the next queued run.
+ *
+ * However a turn ends, answered, failed, interrupted or broken, its run ends with one stored stop reason and no open
+ * call, unless the lease was lost or storage itself fails; then the run is left to whoever claims the session next.
+ * Drivers belong to the engine and not to the fiber that sent the message.
+ */
+import { Cause, Context, Deferred, Effect, Exit, Fiber, FiberSet, Layer, Option } from "effect"
+import * as Live from "../../domain/Live.js"
+import type { RunId, StopReason } from "../../domain/Run.js"
+import type { SessionId } from "../../domain/Session.js"
+import * as SkeinError from "../../domain/SkeinError.js"
+import * as StepDraft from "../../domain/StepDraft.js"
+import { EventSignals } from "../EventSignals.js"
+import { Owners } from "../Owners.js"
+import type { Started } from "../Storage.js"
+import { Storage } from "../Storage.js"
+import { LiveRuns } from "./LiveRuns.js"
+import * as Turns from "./Turns.js"
+
+export interface Service {
+  /** Drives a started run, and the queued ones after it. */
+  readonly drive: (started: Started) => Effect.Effect<void>
+  /** The run that this engine drives for a session. */
+  readonly driven: (sessionId: SessionId) => Option.Option<RunId>
+  /** Stops a run that this engine drives, and returns when its end is stored. Does nothing for any other run. */
+  readonly stop: (runId: RunId, reason: Extract<StopReason, "cancelled" | "deleted">) => Effect.Effect<void>
+}
+
+export class Drivers extends Context.Tag("skein/Drivers")<Drivers, Service>() {}
+
+interface Driven {
+  readonly runId: RunId
+  readonly fiber: Fiber.RuntimeFiber<Turns.End, unknown>
+  readonly ended: Deferred.Deferred<void>
+  reason: Extract<StopReason, "cancelled" | "deleted"> | null
+}
+
+type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+const end = (stopReason: StopReason, detail: string | null): Turns.End => ({ stopReason, detail })
+
+/** What is said of a defect: its name, as a defect's text may hold anything. */
+const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
+
+/** How a turn that gave no stop reason ended. Null when the run is no longer this engine's to end. */
+const endOfCause = (cause: Cause.Cause<unknown>, reason: Driven["reason"]): Turns.End | null => {
+  const failure = Cause.failureOption(cause)
+  if (Option.isSome(failure)) {
+    const error = failure.value
+    if (error instanceof SkeinError.LeaseLost) return null
+    if (error instanceof SkeinError.SessionDeleting || error instanceof SkeinError.SessionNotFound) {
+      return end("deleted", null)
+    }
+    return end("failed", SkeinError.is(error) ? error.message : "the run failed")
+  }
+  const defect = Cause.dieOption(cause)
+  if (Option.isSome(defect)) return end("failed", `the run broke: ${nameOf(defect.value)}`)
+  return reason === null ? end("cancelled", "the engine was closed") : end(reason, null)
+}
+
+const make = Effect.gen(function* () {
+  const storage = yield* Storage
+  const owners = yield* Owners
+  const live = yield* LiveRuns
+  const signals = yield* EventSignals
+  const turns = yield* Turns.make
+  const fork = yield* FiberSet.makeRuntime()
+  const driven = new Map<SessionId, Driven>()
+  let closing = false
+  yield* Effect.addFinalizer(() => Effect.sync(() => (closing = true)))
+
+  /** What an unfinished step had written is kept, marked as partial. */
+  const keepPartial = Effect.fnUntraced(function* (started: Started) {
+    const step = live.get(started.lease.sessionId)?.step
+    if (step === null || step === undefined || step.stored) return
+    const message = StepDraft.toMessage({ ...step.draft, finish: null }, step.model, [])
+    if (message !== null) yield* Effect.ignore(storage.appendStep(started.lease, message))
+  })
+
+  const finish = Effect.fnUntraced(function* (
+    started: Started,
+    exit: Exit.Exit<Turns.End, unknown>,
+    reason: Driven["reason"]
+  ) {
+    const how = Exit.isSuccess(exit) ? exit.value : endOfCause(exit.cause, reason)
+    if (Exit.isFailure(exit) && Cause.isDie(exit.cause)) {
+      yield* Effect.logError("a run broke", { runId: started.run.id, defect: nameOf(Cause.squash(exit.cause)) })
+    }
+    if (how === null) return
+    if (Exit.isFailure(exit)) yield* keepPartial(started)
+    yield* storage.endRun(started.lease, how)
+  })
+
+  /** One run, from its turn to its stored end. Where it waits for the turn, an interruption ends the run. */
+  const driveOne = Effect.fnUntraced(function* (started: Started, restore: Restore) {
+    const { sessionId } = started.lease
+    yield* live.set(sessionId, Live.start(started.run.id))
+    const fiber = yield* Effect.forkDaemon(Effect.interruptible(turns.run(started)))
+    const ended = yield* Deferred.make<void>()
+    const entry: Driven = { runId: started.run.id, fiber, ended, reason: null }
+    driven.set(sessionId, entry)
+    yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))
+    yield* finish(started, yield* Fiber.await(fiber), entry.reason).pipe(
+      Effect.catchAll((error) =>
+        Effect.logWarning("a run's end could not be stored", { runId: started.run.id, error: error._tag })
+      )
+    )
+    // A run that was started meanwhile has its own entries by now.
+    if (driven.get(sessionId) === entry) driven.delete(sessionId)
+    yield* live.remove(sessionId, started.run.id)
+    yield* Deferred.succeed(ended, undefined)
+    signals.signal(sessionId)
+  })
+
+  const drive = (first: Started) =>
+    Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        let next = Option.some(first)
+        while (Option.isSome(next)) {
+          const { lease } = next.value
+          yield* driveOne(next.value, restore)
+          if (closing) return
+          next = yield* Effect.orElseSucceed(storage.startNext(lease.sessionId, owners.self), Option.none)
+        }
+      })
+    )
+
+  return {
+    drive: (started) =>
+      Effect.sync(() => {
+        fork(drive(started))
+      }),
+    driven: (sessionId) => Option.fromNullable(driven.get(sessionId)?.runId),
+    stop: (runId, reason) =>
+      Effect.suspend(() => {
+        const entry = [...driven.values()].find((one) => one.runId === runId)
+        if (entry === undefined) return Effect.void
+        entry.reason ??= reason
+        return Effect.zipRight(Fiber.interruptFork(entry.fiber), Deferred.await(entry.ended))
+      })
+  } satisfies Service
+})
+
+export const layer = Layer.scoped(Drivers, make)

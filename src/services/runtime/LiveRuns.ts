@@ -1,0 +1,43 @@
+/** The live parts of this engine's runs, for those who watch them. In memory only: what must last is in Storage. */
+import { Context, Effect, Layer } from "effect"
+import type * as Live from "../../domain/Live.js"
+import type { RunId } from "../../domain/Run.js"
+import type { SessionId } from "../../domain/Session.js"
+import { EventSignals } from "../EventSignals.js"
+
+export interface Service {
+  /** Of a session whose run is live in this engine. */
+  readonly get: (sessionId: SessionId) => Live.Live | undefined
+  readonly set: (sessionId: SessionId, live: Live.Live) => Effect.Effect<void>
+  /** Changes a live part, if there is one, and wakes its watchers. */
+  readonly update: (sessionId: SessionId, change: (live: Live.Live) => Live.Live) => Effect.Effect<void>
+  /** Forgets a run's live part, unless another run's has taken its place. */
+  readonly remove: (sessionId: SessionId, runId: RunId) => Effect.Effect<void>
+}
+
+export class LiveRuns extends Context.Tag("skein/LiveRuns")<LiveRuns, Service>() {}
+
+export const layer: Layer.Layer<LiveRuns, never, EventSignals> = Layer.effect(
+  LiveRuns,
+  Effect.map(EventSignals, (signals): Service => {
+    const runs = new Map<SessionId, Live.Live>()
+    const set = (sessionId: SessionId, live: Live.Live) =>
+      Effect.sync(() => {
+        runs.set(sessionId, live)
+        signals.signal(sessionId)
+      })
+    return {
+      get: (sessionId) => runs.get(sessionId),
+      set,
+      update: (sessionId, change) =>
+        Effect.suspend(() => {
+          const live = runs.get(sessionId)
+          return live === undefined ? Effect.void : set(sessionId, change(live))
+        }),
+      remove: (sessionId, runId) =>
+        Effect.sync(() => {
+          if (runs.get(sessionId)?.runId === runId) runs.delete(sessionId)
+        })
+    }
+  })
+)

@@ -1,0 +1,170 @@
+/**
+ * One turn: model step, the calls that it asks for in parallel, their results back to the model, until the model asks
+ * for no more or a limit ends it. Gives the stop reason; whoever drives the run stores it and closes what is open.
+ */
+import { Chunk, Clock, Deferred, Effect, Fiber, Stream } from "effect"
+import type * as Batch from "../../domain/Batch.js"
+import * as Live from "../../domain/Live.js"
+import {
+  CallId,
+  type CallPart,
+  callsOf,
+  type Entry,
+  type FinishReason,
+  type ResultMessage
+} from "../../domain/Message.js"
+import type { StopReason } from "../../domain/Run.js"
+import type { Seq } from "../../domain/Session.js"
+import * as StepDraft from "../../domain/StepDraft.js"
+import { EngineConfig } from "../EngineConfig.js"
+import { Ids } from "../Ids.js"
+import type { OpenCall, Started } from "../Storage.js"
+import { Storage, StorageReader } from "../Storage.js"
+import * as Calls from "./Calls.js"
+import { LiveRuns } from "./LiveRuns.js"
+import * as Sequencer from "./Sequencer.js"
+import * as Steps from "./Steps.js"
+
+/** Why a run is over, and what more there is to say. */
+export interface End {
+  readonly stopReason: StopReason
+  readonly detail: string | null
+}
+
+const end = (stopReason: StopReason, detail: string | null = null): End => ({ stopReason, detail })
+
+const endOf = (finish: FinishReason): End => {
+  switch (finish) {
+    case "length":
+      return end("output-limit", "the model reached its output limit")
+    case "content-filter":
+      return end("refused", "the provider's content filter ended the answer")
+    case "error":
+      return end("failed", "the provider ended the step with an error")
+    case "stop":
+    case "tool-calls":
+    case "other":
+      return end("completed")
+  }
+}
+
+/** Two steps that ask for the same are alike, whatever their calls' ids. */
+const signature = (calls: ReadonlyArray<CallPart>): string =>
+  JSON.stringify(calls.map(({ input, name }) => [name, input]))
+
+/**
+ * Runs effects all at once and gathers what they give. `forEach` with concurrency, interrupted before its inner fiber
+ * has started, waits for ever; so it runs in a fiber of its own that is interrupted only once an effect has begun.
+ */
+const gather = <A, E, R>(effects: ReadonlyArray<Effect.Effect<A, E, R>>) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      if (effects.length === 0) return []
+      const begun = yield* Deferred.make<void>()
+      const fiber = yield* Effect.forEach(
+        effects,
+        (effect) => Effect.zipRight(Effect.uninterruptible(Deferred.succeed(begun, undefined)), effect),
+        { concurrency: "unbounded" }
+      ).pipe(Effect.interruptible, Effect.forkDaemon)
+      return yield* restore(Fiber.join(fiber)).pipe(
+        Effect.onInterrupt(() => Effect.zipRight(Deferred.await(begun), Fiber.interrupt(fiber)))
+      )
+    })
+  )
+
+export const make = Effect.gen(function* () {
+  const storage = yield* Storage
+  const reader = yield* StorageReader
+  const config = yield* EngineConfig
+  const ids = yield* Ids
+  const live = yield* LiveRuns
+  const steps = yield* Steps.make
+  const calls = yield* Calls.make
+
+  /** Runs the open calls of the message at `opener`; gives the batch's results, in call order. */
+  const runBatch = Effect.fn("Turns.batch")(function* (
+    turn: Calls.Turn,
+    opener: Seq,
+    parts: ReadonlyArray<CallPart>,
+    open: ReadonlyArray<OpenCall>,
+    finished: ReadonlyArray<readonly [index: number, result: ResultMessage]>
+  ) {
+    const sequencer = yield* Sequencer.make(opener, parts.length)
+    const gathered = yield* Effect.forEach(finished, ([index, result]) => sequencer.settle(index, result))
+    const wanted = open.flatMap((call) => {
+      const part = parts[call.index]
+      return part === undefined ? [] : [{ call, part }]
+    })
+    const plans = yield* calls.plan(
+      turn,
+      wanted.map(({ part }) => part)
+    )
+    const released = yield* gather(
+      wanted.flatMap(({ call, part }, place) => {
+        const plan = plans[place]
+        if (plan === undefined) return []
+        return [Effect.flatMap(calls.run(turn, call, part, plan), ({ result }) => sequencer.settle(call.index, result))]
+      })
+    )
+    return [...gathered, ...released].flat().sort((a, b) => a.index - b.index)
+  })
+
+  const load = (sessionId: Calls.Turn["session"]["id"]) =>
+    reader.transcript({ sessionId }).pipe(Stream.runCollect, Effect.map(Chunk.toArray))
+
+  /** The open batch of a run that was taken over: its calls, and the results that it has already. */
+  const reopen = Effect.fnUntraced(function* (turn: Calls.Turn, entries: ReadonlyArray<Entry>) {
+    const { calls: open, finished } = yield* reader.openBatch(turn.session.id)
+    const opener = entries.findLast(({ message }) => callsOf(message).length > 0)
+    if (open.length === 0 || opener === undefined) return []
+    const parts = callsOf(opener.message)
+    const results = [...entries.filter(({ seq }) => seq > opener.seq), ...finished].flatMap(({ message, seq }) =>
+      message.role === "tool" ? [[seq - opener.seq - 1, message] as const] : []
+    )
+    const released = yield* runBatch(turn, opener.seq, parts, open, results)
+    const known = new Set<number>(entries.map(({ seq }) => seq))
+    return released.filter(({ seq }) => !known.has(seq))
+  })
+
+  /**
+   * Runs a turn to its end. Fails when the model failed for good or a change could not be stored; interruption
+   * leaves open calls and an unfinished step to whoever drives the run.
+   */
+  const run = Effect.fn("Turns.run")(function* ({ lease, run }: Started) {
+    const { sessionId } = lease
+    yield* Effect.annotateCurrentSpan({ sessionId, runId: run.id })
+    const entries = [...(yield* load(sessionId))]
+    const remember = Effect.fnUntraced(function* (released: ReadonlyArray<Batch.Released<ResultMessage>>) {
+      const at = yield* Clock.currentTimeMillis
+      for (const { result, seq } of released) entries.push({ seq, runId: run.id, at, message: result })
+    })
+    const first: Calls.Turn = { session: yield* reader.session(sessionId), run, lease }
+    yield* remember(yield* reopen(first, entries))
+
+    let last = ""
+    let repeats = 0
+    for (let step = 1; step <= config.stepLimit; step++) {
+      const turn: Calls.Turn = { session: yield* reader.session(sessionId), run, lease }
+      const { draft, model } = yield* steps.run(turn.session, entries)
+      const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
+      const message = StepDraft.toMessage(draft, model, callIds)
+      if (message === null || message.parts.length === 0) return end("completed", "the model's answer was empty")
+      const appended = yield* Effect.uninterruptible(
+        Effect.zipLeft(storage.appendStep(lease, message), live.update(sessionId, Live.endStep))
+      )
+      entries.push(appended.entry)
+      const parts = callsOf(message)
+      if (parts.length === 0) return endOf(message.finish)
+      const now = signature(parts)
+      repeats = now === last ? repeats + 1 : 1
+      last = now
+      if (repeats >= config.repeatLimit) {
+        return end("repeated-calls", `the model asked for the same calls ${repeats} times in a row`)
+      }
+      yield* remember(yield* runBatch(turn, appended.entry.seq, parts, appended.calls, []))
+    }
+    return end("step-limit", `the run took ${config.stepLimit} steps`)
+  })
+
+  return { run }
+})
