@@ -1,18 +1,42 @@
-/** The bounded text of a tool's result. Cut by code points, so that no character is torn. */
+/**
+ * The bounded text of a tool's result. Cut by code points, so that no character is torn. A text is walked through, never
+ * taken apart: one of many megabytes costs no memory of its own.
+ */
+
+const isPair = (text: string, at: number): boolean =>
+  (text.charCodeAt(at) & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00
+
+/** How many characters a text has. */
+const count = (text: string): number => {
+  let points = 0
+  for (let at = 0; at < text.length; at += isPair(text, at) ? 2 : 1) points++
+  return points
+}
+
+/** Where the first `points` characters of a text end. */
+const endOf = (text: string, points: number): number => {
+  let at = 0
+  for (let passed = 0; passed < points; passed++) at += isPair(text, at) ? 2 : 1
+  return at
+}
+
+/** Where the last `points` characters of a text begin. */
+const startOf = (text: string, points: number): number => {
+  let at = text.length
+  for (let passed = 0; passed < points; passed++) at -= at >= 2 && isPair(text, at - 2) ? 2 : 1
+  return at
+}
 
 /** A text cut to `limit` characters: its beginning, a marker that says how much is missing, its end. */
 export const bound = (text: string, limit: number): { readonly text: string; readonly missing: number } => {
-  if (text.length <= limit) return { text, missing: 0 }
-  const points = Array.from(text)
-  const missing = points.length - limit
+  const missing = text.length <= limit ? 0 : count(text) - limit
   if (missing <= 0) return { text, missing: 0 }
   const head = Math.ceil(limit * 0.8)
-  const tail = limit - head
-  return {
-    text: `${points.slice(0, head).join("")}\n[… ${missing} characters left out here …]\n${points.slice(points.length - tail).join("")}`,
-    missing
-  }
+  const beginning = text.slice(0, endOf(text, head))
+  const end = text.slice(startOf(text, limit - head))
+  return { text: `${beginning}\n[… ${missing} characters left out here …]\n${end}`, missing }
 }
 
 /** What the model is told where the whole text can be found. */
-export const withAsset = (text: string, assetId: string): string => `${text}\n[The whole text is kept as asset ${assetId}.]`
+export const withAsset = (text: string, assetId: string): string =>
+  `${text}\n[The whole text is kept as asset ${assetId}.]`

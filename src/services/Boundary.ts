@@ -5,16 +5,18 @@
  * change and never while a run, a tool or a human is waited for. Waiting for it can be interrupted. It is not
  * re-entrant. Across processes the commits themselves check what they rely on.
  */
-import { Deferred, Effect, FiberId } from "effect"
+import { Context, Deferred, Effect, FiberId, Layer } from "effect"
 
-export interface Boundary {
+export interface Service {
   /** Runs an effect while no other holds `key`. */
   readonly hold: (key: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Keys held or waited for now. */
   readonly size: Effect.Effect<number>
 }
 
-export const make: Effect.Effect<Boundary> = Effect.sync(() => {
+export class Boundary extends Context.Tag("skein/Boundary")<Boundary, Service>() {}
+
+const make = Effect.sync((): Service => {
   const queues = new Map<string, Array<Deferred.Deferred<void>>>()
 
   const release = (key: string): Effect.Effect<void> =>
@@ -51,3 +53,6 @@ export const make: Effect.Effect<Boundary> = Effect.sync(() => {
     size: Effect.sync(() => queues.size)
   }
 })
+
+/** One for all of an engine that starts or stops runs. */
+export const layer: Layer.Layer<Boundary> = Layer.effect(Boundary, make)

@@ -1,5 +1,6 @@
 /** The whole engine over its storage: Gateway, over Runtime, over what runs turns. */
 import { Layer } from "effect"
+import * as Boundary from "./Boundary.js"
 import * as Routing from "./gateway/Routing.js"
 import * as Drivers from "./runtime/Drivers.js"
 import * as LiveRuns from "./runtime/LiveRuns.js"
@@ -9,5 +10,5 @@ import * as Runtime from "./Runtime.js"
 export const layer = Routing.layer.pipe(
   Layer.provide(Runtime.layer),
   Layer.provide(Drivers.layer),
-  Layer.provide([LiveRuns.layer, ToolFibers.layer])
+  Layer.provide([Boundary.layer, LiveRuns.layer, ToolFibers.layer])
 )

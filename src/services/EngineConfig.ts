@@ -41,8 +41,11 @@ export class EngineConfig extends Context.Reference<EngineConfig>()("skein/Engin
   defaultValue: (): Service => defaults
 }) {}
 
+/** What a host may set; all else keeps its default. */
+export interface Options extends Partial<Omit<Service, "limits">> {
+  readonly limits?: Partial<Limits.Limits>
+}
+
 /** Overrides some of the defaults. */
-export const layer = (
-  options: Partial<Omit<Service, "limits">> & { readonly limits?: Partial<Limits.Limits> }
-): Layer.Layer<EngineConfig> =>
+export const layer = (options: Options): Layer.Layer<EngineConfig> =>
   Layer.succeed(EngineConfig, { ...defaults, ...options, limits: { ...Limits.defaults, ...options.limits } })

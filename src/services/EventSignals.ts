@@ -20,6 +20,8 @@ export interface Service {
   /** Wakes every watcher: something changed, and nobody knows where. */
   readonly signalAll: () => void
   readonly watch: (sessionId: SessionId) => Effect.Effect<Watch, never, Scope.Scope>
+  /** Returns while anybody watches anything; waits while nobody does. */
+  readonly whenWatched: Effect.Effect<void>
   /** Sessions that are watched now. */
   readonly watched: Effect.Effect<number>
 }
@@ -36,13 +38,14 @@ const wake = (watcher: Watcher): void => {
   if (watcher.waiting !== null) Deferred.unsafeDone(watcher.waiting, Effect.void)
 }
 
-const make = Effect.sync((): Service => {
+const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
   const sessions = new Map<SessionId, Set<Watcher>>()
 
   const begin = (sessionId: SessionId): Watcher => {
     const watcher: Watcher = { signalled: false, waiting: null }
     const watchers = sessions.get(sessionId) ?? new Set()
     sessions.set(sessionId, watchers.add(watcher))
+    anybody.unsafeOpen()
     return watcher
   }
 
@@ -50,6 +53,7 @@ const make = Effect.sync((): Service => {
     const watchers = sessions.get(sessionId)
     watchers?.delete(watcher)
     if (watchers?.size === 0) sessions.delete(sessionId)
+    if (sessions.size === 0) anybody.unsafeClose()
   }
 
   return {
@@ -78,6 +82,7 @@ const make = Effect.sync((): Service => {
           })
         }))
       ),
+    whenWatched: anybody.await,
     watched: Effect.sync(() => sessions.size)
   }
 })

@@ -17,7 +17,7 @@ import { RunId } from "../domain/Run.js"
 import type { Session, SessionId } from "../domain/Session.js"
 import * as SkeinError from "../domain/SkeinError.js"
 import { Assets } from "./Assets.js"
-import * as Boundary from "./Boundary.js"
+import { Boundary } from "./Boundary.js"
 import { EventSignals } from "./EventSignals.js"
 import { Hashing } from "./Hashing.js"
 import { Ids } from "./Ids.js"
@@ -89,7 +89,7 @@ const make = Effect.gen(function* () {
   const ids = yield* Ids
   const owners = yield* Owners
   const drivers = yield* Drivers
-  const boundary = yield* Boundary.make
+  const boundary = yield* Boundary
   const scope = yield* Effect.scope
 
   /** Work that must not end with its caller belongs to the engine. */
@@ -101,7 +101,7 @@ const make = Effect.gen(function* () {
     return !Option.contains(drivers.driven(run.sessionId), run.id)
   })
 
-  /** Takes over what a dead engine left of a session. Within the boundary. */
+  /** Takes over what a dead engine left of a session. Within the boundary; what it takes, it drives. */
   const claim = Effect.fn("Runtime.claim")(function* (sessionId: SessionId) {
     const { holder, queued } = yield* reader.activity(sessionId)
     if (Option.isSome(holder)) {
@@ -113,7 +113,7 @@ const make = Effect.gen(function* () {
     if (queued.length === 0 && Option.isNone(holder)) return
     const next = yield* storage.startNext(sessionId, owners.self)
     if (Option.isSome(next)) yield* drivers.drive(next.value)
-  })
+  }, Effect.uninterruptible)
 
   const hashOf = Effect.fnUntraced(function* ({ message, metadata }: Send) {
     const digest = yield* hashing.sha256
@@ -164,27 +164,30 @@ const make = Effect.gen(function* () {
     if (Option.isSome(after.holder)) return yield* new SkeinError.SessionBusy({ sessionId, runId: run.id })
   })
 
+  /** Removes what is left of a hidden session. Within the boundary: a new session of that id must not lose its files. */
   const removeHidden = Effect.fn("Runtime.removeHidden")(function* (sessionId: SessionId) {
+    const deleting = yield* reader.deleting
+    if (!deleting.some((one) => one.hidden && one.sessionId === sessionId)) return
     yield* assets.removeFolder(sessionId)
     while (yield* storage.purge(sessionId)) yield* Effect.yieldNow()
     yield* storage.forget(sessionId)
   })
 
+  /** Goes on with a deletion that has begun; another engine may be at it too, and be faster. */
   const finishDelete = Effect.fn("Runtime.finishDelete")(function* (sessionId: SessionId) {
     yield* stopForDelete(sessionId).pipe(
       Effect.zipRight(storage.hide(sessionId)),
-      Effect.retry({ while: (error) => error._tag === "SessionBusy", schedule: foreignRun })
+      Effect.retry({ while: (error) => error._tag === "SessionBusy", schedule: foreignRun }),
+      Effect.catchTag("SessionNotFound", () => Effect.void)
     )
     signals.signal(sessionId)
-    yield* removeHidden(sessionId)
+    yield* boundary.hold(sessionId)(removeHidden(sessionId))
   })
 
   const sweep = Effect.gen(function* () {
-    for (const { hidden, sessionId } of yield* reader.deleting) {
-      const finish = hidden ? removeHidden(sessionId) : finishDelete(sessionId)
-      yield* Effect.catchTag(finish, "SessionNotFound", () => Effect.void)
-    }
+    const [failures] = yield* Effect.partition(yield* reader.deleting, ({ sessionId }) => finishDelete(sessionId))
     yield* assets.sweep
+    if (failures[0] !== undefined) return yield* failures[0]
   }).pipe(Effect.withSpan("Runtime.sweep"))
 
   const create = Effect.fn("Runtime.create")(function* (session: NewSession) {
@@ -192,8 +195,6 @@ const make = Effect.gen(function* () {
     return yield* creating.pipe(
       Effect.catchTag("SessionExists", (exists) =>
         Effect.gen(function* () {
-          const leftovers = (yield* reader.deleting).some((one) => one.hidden && one.sessionId === session.id)
-          if (!leftovers) return yield* exists
           yield* Effect.orElseFail(removeHidden(session.id), () => exists)
           return yield* creating
         })
@@ -220,12 +221,14 @@ const make = Effect.gen(function* () {
     cancel,
     answer: (questionId, answer) =>
       Effect.flatMap(reader.question(questionId), ({ sessionId }) =>
-        changing(sessionId)(Effect.zipLeft(storage.answer(questionId, answer), claim(sessionId)))
+        changing(sessionId)(
+          Effect.uninterruptible(Effect.zipLeft(storage.answer(questionId, answer), claim(sessionId)))
+        )
       ),
     delete: (sessionId) =>
       Effect.zipRight(
-        Effect.zipRight(swept, boundary.hold(sessionId)(storage.beginDelete(sessionId))),
-        detached(finishDelete(sessionId))
+        swept,
+        detached(Effect.zipRight(boundary.hold(sessionId)(storage.beginDelete(sessionId)), finishDelete(sessionId)))
       ),
     saveAsset: (asset) => Effect.zipRight(swept, assets.save(asset)),
     deleteAsset: (sessionId, assetId) => changing(sessionId)(assets.remove(sessionId, assetId)),

@@ -90,7 +90,7 @@ export type InputOf<T> = T extends { readonly invoke: (input: infer Input) => un
 /** A call of `tool`, its input as the model would write it. */
 export const call = <T extends { readonly name: string }>(tool: T, input: InputOf<T>): Script.Call => ({
   name: tool.name,
-  input: JSON.stringify(input)
+  input: typeof input === "string" ? input : JSON.stringify(input)
 })
 
 const play = (model: string, step: Script.Step | undefined, missing: string): Stream.Stream<Part, ModelFailed> => {

@@ -204,7 +204,7 @@ export interface Completed {
 export interface Service {
   /**
    * `SessionExists` also while a deleted session of that id has not been forgotten. Event `session.created`: its cursor
-   * is 1, or continues past those of earlier sessions of that id with one left out, so that theirs are gone.
+   * is 1, or lies past those of every session that was forgotten, with one left out, so that theirs are gone.
    */
   readonly createSession: (session: NewSession) => Effect.Effect<Session, Create>
   /** Folded and checked against the limits; event `session.renamed`. From now on the session counts as named. */

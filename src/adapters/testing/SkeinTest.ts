@@ -23,7 +23,7 @@ import * as NodeHashing from "../node/NodeHashing.js"
 
 /** An engine of its own each time it is called, with its model and without anything on disk. */
 export const layer = (
-  options: Parameters<typeof EngineConfig.layer>[0] = {}
+  options: EngineConfig.Options = {}
 ): Layer.Layer<Gateway | ScriptedModel.ScriptedModel, never, Toolbox | Permissions> =>
   Layer.fresh(
     Engine.layer.pipe(

@@ -24,11 +24,13 @@ import { Assets } from "../Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { EventSignals } from "../EventSignals.js"
 import { Ids } from "../Ids.js"
-import { deny, Permissions } from "../Permissions.js"
+import * as Permissions from "../Permissions.js"
 import type { OpenCall } from "../Storage.js"
 import { Storage, StorageReader } from "../Storage.js"
 import * as Tool from "../Tool.js"
 import { Toolbox } from "../Toolbox.js"
+import * as Ended from "./Ended.js"
+import * as Gathering from "./Gathering.js"
 import * as KeyQueues from "./KeyQueues.js"
 import { LiveRuns } from "./LiveRuns.js"
 import { ToolFibers } from "./ToolFibers.js"
@@ -40,24 +42,28 @@ export interface Turn {
   readonly lease: Lease
 }
 
-/** What a call came to, before it is bounded. */
-interface Ended {
-  readonly outcome: Outcome
-  readonly text: string
-}
-
 interface Refused {
   readonly _tag: "Refused"
-  readonly ended: Ended
+  readonly ended: Ended.Ended
 }
 
-interface Ready {
-  readonly _tag: "Ready"
+interface Understood {
+  readonly _tag: "Understood"
   readonly tool: Tool.Runnable<Tool.Call>
   readonly prepared: Tool.Prepared<Tool.Call>
+}
+
+/** A call's input as it was understood, or why it was not. */
+export type Reading = Refused | Understood
+
+/** A call that can run. */
+interface Ready extends Omit<Understood, "_tag"> {
+  readonly _tag: "Ready"
   readonly place: KeyQueues.Place
   /** Whether the handler was started: from then on the place is left when the handler's fiber is done. */
-  readonly running: { current: boolean }
+  isStarted: boolean
+  /** Whether the handler's time is over: what it still has to say is dropped. */
+  isOver: boolean
 }
 
 /** A call that can run, or the reason why it cannot. */
@@ -65,28 +71,9 @@ export type Plan = Refused | Ready
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-const ended = (outcome: Outcome, text: string): Ended => ({ outcome, text })
+const refused = (outcome: Outcome, text: string): Refused => ({ _tag: "Refused", ended: Ended.make(outcome, text) })
 
-const refused = (outcome: Outcome, text: string): Refused => ({ _tag: "Refused", ended: { outcome, text } })
-
-/** One line about a failure, for the model. Never a stack. */
-const describe = (error: unknown): string => {
-  if (error instanceof Error) return error.message === "" ? error.name : error.message
-  return typeof error === "string" ? error : (JSON.stringify(error) ?? String(error))
-}
-
-/** Failures and defects become data here, and only here: the one place where a whole Exit is looked at. */
-const endedOf = (exit: Exit.Exit<string, unknown>): Ended =>
-  Exit.match(exit, {
-    onSuccess: (text) => ({ outcome: "success", text }),
-    onFailure: (cause) => {
-      const failure = Cause.failureOption(cause)
-      if (Option.isSome(failure)) return { outcome: "failure", text: `The tool failed: ${describe(failure.value)}` }
-      const defect = Cause.dieOption(cause)
-      if (Option.isSome(defect)) return { outcome: "defect", text: `The tool broke: ${describe(defect.value)}` }
-      return { outcome: "interrupted", text: "The tool was interrupted. Its effects are unknown." }
-    }
-  })
+const always = () => true
 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
@@ -95,7 +82,7 @@ export const make = Effect.gen(function* () {
   const config = yield* EngineConfig
   const signals = yield* EventSignals
   const ids = yield* Ids
-  const permissions = yield* Permissions
+  const permissions = yield* Permissions.Permissions
   const { tools } = yield* Toolbox
   const live = yield* LiveRuns
   const fibers = yield* ToolFibers
@@ -105,17 +92,18 @@ export const make = Effect.gen(function* () {
   const limitOf = (tool: Tool.Runnable<Tool.Call>): Duration.Duration =>
     tool.timeout ?? Duration.millis(config.toolTimeoutMillis)
 
-  const contextOf = (turn: Turn, part: CallPart): Context.Tag.Service<typeof Tool.Call> => ({
+  const contextOf = (turn: Turn, part: CallPart, isHeard: () => boolean): Context.Tag.Service<typeof Tool.Call> => ({
     sessionId: turn.session.id,
     runId: turn.run.id,
     callId: part.callId,
     owner: turn.session.owner,
     workdir: turn.session.workdir,
     metadata: turn.run.metadata,
-    progress: (text) => live.update(turn.session.id, (now) => Live.setProgress(now, part.callId, text))
+    progress: (text) =>
+      live.update(turn.session.id, (now) => (isHeard() ? Live.setProgress(now, part.callId, text) : now))
   })
 
-  const read = (turn: Turn, part: CallPart) =>
+  const readOne = (turn: Turn, part: CallPart) =>
     Effect.gen(function* () {
       const tool = tools.get(part.name)
       if (tool === undefined) {
@@ -128,32 +116,38 @@ export const make = Effect.gen(function* () {
       const exit = yield* tool
         .prepare(part.input)
         .pipe(
-          Effect.provideService(Tool.Call, contextOf(turn, part)),
+          Effect.provideService(Tool.Call, contextOf(turn, part, always)),
           Effect.disconnect,
           Effect.timeoutOption(limitOf(tool)),
           Effect.exit
         )
       if (Exit.isSuccess(exit)) {
         return Option.isSome(exit.value)
-          ? { _tag: "Understood" as const, tool, prepared: exit.value.value }
+          ? ({ _tag: "Understood", tool, prepared: exit.value.value } satisfies Understood)
           : refused("timeout", "Reading the call's input took too long; it was not run.")
       }
       const failure = Cause.failureOption(exit.cause)
       if (Option.isSome(failure)) return refused("invalid-input", failure.value.message)
-      if (Cause.isInterruptedOnly(exit.cause)) return yield* Effect.interrupt
-      return refused("defect", `The tool broke while it read its input: ${describe(Cause.squash(exit.cause))}`)
+      return refused("defect", `The tool broke while it read its input: ${Ended.describe(Cause.squash(exit.cause))}`)
     })
 
-  /** Reads the inputs of a batch's calls and takes their places, in call order. */
-  const plan = Effect.fn("Calls.plan")(function* (turn: Turn, parts: ReadonlyArray<CallPart>) {
-    const inputs = yield* Effect.forEach(parts, (part) => read(turn, part), { concurrency: "unbounded" })
-    return inputs.map((input): Plan => {
-      if (input._tag === "Refused") return input
-      const { prepared, tool } = input
-      const place = prepared.key === null ? KeyQueues.free : keys.take(`${turn.session.id}\n${prepared.key}`)
-      return { _tag: "Ready", tool, prepared, place, running: { current: false } }
+  /** Reads the inputs of a batch's calls. */
+  const read = (turn: Turn, parts: ReadonlyArray<CallPart>): Effect.Effect<ReadonlyArray<Reading>> =>
+    Gathering.all(parts.map((part) => readOne(turn, part)))
+
+  /** Takes the places of a batch's calls, in call order. Whoever takes them gives them to `leave` at the end. */
+  const take = (turn: Turn, readings: ReadonlyArray<Reading>): ReadonlyArray<Plan> =>
+    readings.map((reading) => {
+      if (reading._tag === "Refused") return reading
+      const { key } = reading.prepared
+      const place = key === null ? KeyQueues.free : keys.take(`${turn.session.id}\n${key}`)
+      return { ...reading, _tag: "Ready", place, isStarted: false, isOver: false }
     })
-  })
+
+  /** Leaves the place of a call that will not start; again does nothing. */
+  const leave = (plan: Plan): void => {
+    if (plan._tag === "Ready" && !plan.isStarted) plan.place.leave()
+  }
 
   const answerTo = (questionId: QuestionId, sessionId: Session["id"]) =>
     Effect.scoped(
@@ -170,6 +164,14 @@ export const make = Effect.gen(function* () {
   const deniedBy = (answer: Answer): string =>
     `Denied${answer.by === null ? "" : ` by ${answer.by}`}: ${answer.message ?? "no reason was given"}`
 
+  /** The policy's word; one that gives none, denies. */
+  const decided = Effect.fnUntraced(function* (request: Permissions.Request) {
+    const exit = yield* Effect.suspend(() => permissions.decide(request)).pipe(Effect.disconnect, Effect.exit)
+    if (Exit.isSuccess(exit)) return exit.value
+    yield* Effect.logError("the permission policy broke", { defect: Ended.describe(Cause.squash(exit.cause)) })
+    return Permissions.deny("the permission policy failed")
+  })
+
   /** Null when the call may run, else what the model is told. */
   const permitted = Effect.fn("Calls.permitted")(function* (
     turn: Turn,
@@ -179,23 +181,14 @@ export const make = Effect.gen(function* () {
   ) {
     const asked = call.questionId
     if (asked === null) {
-      const decision = yield* permissions
-        .decide({
-          session: turn.session,
-          run: turn.run,
-          callId: part.callId,
-          tool: tool.name,
-          access: tool.access,
-          input: part.input
-        })
-        .pipe(
-          Effect.catchAllDefect((defect) =>
-            Effect.as(
-              Effect.logError("the permission policy died", { defect: describe(defect) }),
-              deny("the permission policy failed")
-            )
-          )
-        )
+      const decision = yield* decided({
+        session: turn.session,
+        run: turn.run,
+        callId: part.callId,
+        tool: tool.name,
+        access: tool.access,
+        input: part.input
+      })
       if (decision._tag === "Allow") return null
       if (decision._tag === "Deny") return `Denied: ${decision.message}`
       if ((yield* reader.granted(turn.session.id)).has(tool.name)) return null
@@ -220,16 +213,16 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const waited = yield* Effect.exit(restore(Effect.timeoutOption(Fiber.await(fiber), limit)))
       const exit = fiber.unsafePoll()
-      if (exit !== null) return endedOf(exit)
+      if (exit !== null) return Ended.ofExit(exit)
       yield* Fiber.interruptFork(fiber)
       if (Exit.isFailure(waited)) return yield* Effect.interrupt
-      return ended(
+      return Ended.make(
         "timeout",
         `The tool did not finish within ${Duration.format(limit)} and was given up. Its effects are unknown.`
       )
     })
 
-  const store = Effect.fn("Calls.store")(function* (turn: Turn, call: OpenCall, part: CallPart, ended: Ended) {
+  const store = Effect.fn("Calls.store")(function* (turn: Turn, call: OpenCall, part: CallPart, ended: Ended.Ended) {
     const { missing, text } = ResultText.bound(ended.text, config.limits.resultCharacters)
     const message: ResultMessage = { role: "tool", callId: part.callId, name: part.name, outcome: ended.outcome, text }
     if (missing === 0) return yield* storage.completeCall(turn.lease, call.seq, message)
@@ -253,21 +246,31 @@ export const make = Effect.gen(function* () {
 
   /** Runs a permitted call when its turn has come, and stores what it came to. */
   const perform = (turn: Turn, call: OpenCall, part: CallPart, ready: Ready, restore: Restore) =>
-    Effect.gen(function* () {
+    Effect.suspend(() => {
       const limit = limitOf(ready.tool)
-      const slot = slots === null ? KeyQueues.free : slots.take("slot")
-      const waits = Effect.zipRight(ready.place.turn, slot.turn)
-      return yield* Effect.gen(function* () {
+      // Taken last: a call that waits for its turn, or for a human, must not keep a slot from the one it waits for.
+      let slot = KeyQueues.free
+      const slotTurn = Effect.suspend(() => {
+        if (slots !== null) slot = slots.take(turn.run.id)
+        return slot.turn
+      })
+      return Effect.gen(function* () {
+        const waits = Effect.zipRight(ready.place.turn, slotTurn)
         if (Option.isNone(yield* restore(Effect.timeoutOption(waits, limit)))) {
           const text = `Never started: its turn had not come within ${Duration.format(limit)}.`
-          return yield* store(turn, call, part, { outcome: "never-started", text })
+          return yield* store(turn, call, part, Ended.make("never-started", text))
         }
         if (!(yield* storage.startCall(turn.lease, call.seq))) return yield* Effect.interrupt
-        const fiber = yield* fibers.run(Effect.provideService(ready.prepared.run, Tool.Call, contextOf(turn, part)))
-        ready.running.current = true
+        const context = contextOf(turn, part, () => !ready.isOver)
+        const fiber = yield* fibers.run(Effect.provideService(ready.prepared.run, Tool.Call, context))
+        ready.isStarted = true
         fiber.addObserver(ready.place.leave)
-        return yield* store(turn, call, part, yield* exitOf(fiber, limit, restore))
-      }).pipe(Effect.ensuring(Effect.sync(slot.leave)))
+        const ended = yield* Effect.ensuring(
+          exitOf(fiber, limit, restore),
+          Effect.sync(() => (ready.isOver = true))
+        )
+        return yield* store(turn, call, part, ended)
+      }).pipe(Effect.ensuring(Effect.sync(() => slot.leave())))
     })
 
   /**
@@ -282,15 +285,9 @@ export const make = Effect.gen(function* () {
         const denial = yield* restore(permitted(turn, call, part, plan.tool))
         if (denial !== null) return yield* store(turn, call, part, { outcome: "denied", text: denial })
         return yield* perform(turn, call, part, plan, restore)
-      }).pipe(
-        Effect.ensuring(
-          Effect.sync(() => {
-            if (plan._tag === "Ready" && !plan.running.current) plan.place.leave()
-          })
-        )
-      )
+      }).pipe(Effect.ensuring(Effect.sync(() => leave(plan))))
     )
   })
 
-  return { plan, run }
+  return { read, take, leave, run }
 })

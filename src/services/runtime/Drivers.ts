@@ -5,12 +5,13 @@
  * call, unless the lease was lost or storage itself fails; then the run is left to whoever claims the session next.
  * Drivers belong to the engine and not to the fiber that sent the message.
  */
-import { Cause, Context, Deferred, Effect, Exit, Fiber, FiberSet, Layer, Option } from "effect"
+import { Cause, Context, Deferred, Effect, Exit, Fiber, FiberId, FiberSet, Layer, Option } from "effect"
 import * as Live from "../../domain/Live.js"
 import type { RunId, StopReason } from "../../domain/Run.js"
 import type { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
+import { Boundary } from "../Boundary.js"
 import { EventSignals } from "../EventSignals.js"
 import { Owners } from "../Owners.js"
 import type { Started } from "../Storage.js"
@@ -19,7 +20,10 @@ import { LiveRuns } from "./LiveRuns.js"
 import * as Turns from "./Turns.js"
 
 export interface Service {
-  /** Drives a started run, and the queued ones after it. */
+  /**
+   * Drives a started run, and the queued ones after it. Within the boundary that the run was started in: a run that
+   * holds a session and that its own engine does not drive is a dead one.
+   */
   readonly drive: (started: Started) => Effect.Effect<void>
   /** The run that this engine drives for a session. */
   readonly driven: (sessionId: SessionId) => Option.Option<RunId>
@@ -30,9 +34,10 @@ export interface Service {
 export class Drivers extends Context.Tag("skein/Drivers")<Drivers, Service>() {}
 
 interface Driven {
-  readonly runId: RunId
-  readonly fiber: Fiber.RuntimeFiber<Turns.End, unknown>
+  readonly started: Started
   readonly ended: Deferred.Deferred<void>
+  /** The turn, once it runs. */
+  fiber: Fiber.RuntimeFiber<Turns.End, unknown> | null
   reason: Extract<StopReason, "cancelled" | "deleted"> | null
 }
 
@@ -44,7 +49,7 @@ const end = (stopReason: StopReason, detail: string | null): Turns.End => ({ sto
 const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
 
 /** How a turn that gave no stop reason ended. Null when the run is no longer this engine's to end. */
-const endOfCause = (cause: Cause.Cause<unknown>, reason: Driven["reason"]): Turns.End | null => {
+const endOfCause = (cause: Cause.Cause<unknown>, reason: Driven["reason"], closing: boolean): Turns.End | null => {
   const failure = Cause.failureOption(cause)
   if (Option.isSome(failure)) {
     const error = failure.value
@@ -56,7 +61,8 @@ const endOfCause = (cause: Cause.Cause<unknown>, reason: Driven["reason"]): Turn
   }
   const defect = Cause.dieOption(cause)
   if (Option.isSome(defect)) return end("failed", `the run broke: ${nameOf(defect.value)}`)
-  return reason === null ? end("cancelled", "the engine was closed") : end(reason, null)
+  if (reason !== null) return end(reason, null)
+  return closing ? end("cancelled", "the engine was closed") : end("failed", "the run was interrupted from within")
 }
 
 const make = Effect.gen(function* () {
@@ -64,6 +70,7 @@ const make = Effect.gen(function* () {
   const owners = yield* Owners
   const live = yield* LiveRuns
   const signals = yield* EventSignals
+  const boundary = yield* Boundary
   const turns = yield* Turns.make
   const fork = yield* FiberSet.makeRuntime()
   const driven = new Map<SessionId, Driven>()
@@ -78,12 +85,8 @@ const make = Effect.gen(function* () {
     if (message !== null) yield* Effect.ignore(storage.appendStep(started.lease, message))
   })
 
-  const finish = Effect.fnUntraced(function* (
-    started: Started,
-    exit: Exit.Exit<Turns.End, unknown>,
-    reason: Driven["reason"]
-  ) {
-    const how = Exit.isSuccess(exit) ? exit.value : endOfCause(exit.cause, reason)
+  const finish = Effect.fnUntraced(function* ({ reason, started }: Driven, exit: Exit.Exit<Turns.End, unknown>) {
+    const how = Exit.isSuccess(exit) ? exit.value : endOfCause(exit.cause, reason, closing)
     if (Exit.isFailure(exit) && Cause.isDie(exit.cause)) {
       yield* Effect.logError("a run broke", { runId: started.run.id, defect: nameOf(Cause.squash(exit.cause)) })
     }
@@ -92,36 +95,48 @@ const make = Effect.gen(function* () {
     yield* storage.endRun(started.lease, how)
   })
 
+  const register = (started: Started): Driven => {
+    const entry: Driven = { started, ended: Deferred.unsafeMake(FiberId.none), fiber: null, reason: null }
+    driven.set(started.lease.sessionId, entry)
+    return entry
+  }
+
   /** One run, from its turn to its stored end. Where it waits for the turn, an interruption ends the run. */
-  const driveOne = Effect.fnUntraced(function* (started: Started, restore: Restore) {
-    const { sessionId } = started.lease
-    yield* live.set(sessionId, Live.start(started.run.id))
-    const fiber = yield* Effect.forkDaemon(Effect.interruptible(turns.run(started)))
-    const ended = yield* Deferred.make<void>()
-    const entry: Driven = { runId: started.run.id, fiber, ended, reason: null }
-    driven.set(sessionId, entry)
+  const driveOne = Effect.fnUntraced(function* (entry: Driven, restore: Restore) {
+    const { lease, run } = entry.started
+    yield* live.set(lease.sessionId, Live.start(run.id))
+    const fiber = yield* Effect.forkDaemon(Effect.interruptible(turns.run(entry.started)))
+    entry.fiber = fiber
+    if (entry.reason !== null) yield* Fiber.interruptFork(fiber)
     yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))
-    yield* finish(started, yield* Fiber.await(fiber), entry.reason).pipe(
+    yield* finish(entry, yield* Fiber.await(fiber)).pipe(
       Effect.catchAll((error) =>
-        Effect.logWarning("a run's end could not be stored", { runId: started.run.id, error: error._tag })
+        Effect.logWarning("a run's end could not be stored", { runId: run.id, error: error._tag })
       )
     )
     // A run that was started meanwhile has its own entries by now.
-    if (driven.get(sessionId) === entry) driven.delete(sessionId)
-    yield* live.remove(sessionId, started.run.id)
-    yield* Deferred.succeed(ended, undefined)
-    signals.signal(sessionId)
+    if (driven.get(lease.sessionId) === entry) driven.delete(lease.sessionId)
+    yield* live.remove(lease.sessionId, run.id)
+    yield* Deferred.succeed(entry.ended, undefined)
+    signals.signal(lease.sessionId)
   })
 
-  const drive = (first: Started) =>
+  /** Starts the next queued run. A closing engine leaves it to whoever claims the session. */
+  const startNext = (sessionId: SessionId) =>
+    Effect.suspend(() => (closing ? Effect.succeedNone : storage.startNext(sessionId, owners.self))).pipe(
+      Effect.map(Option.map(register)),
+      boundary.hold(sessionId),
+      Effect.orElseSucceed(Option.none)
+    )
+
+  const drive = (first: Driven) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         let next = Option.some(first)
         while (Option.isSome(next)) {
-          const { lease } = next.value
-          yield* driveOne(next.value, restore)
-          if (closing) return
-          next = yield* Effect.orElseSucceed(storage.startNext(lease.sessionId, owners.self), Option.none)
+          const entry = next.value
+          yield* driveOne(entry, restore)
+          next = yield* startNext(entry.started.lease.sessionId)
         }
       })
     )
@@ -129,15 +144,16 @@ const make = Effect.gen(function* () {
   return {
     drive: (started) =>
       Effect.sync(() => {
-        fork(drive(started))
+        fork(drive(register(started)))
       }),
-    driven: (sessionId) => Option.fromNullable(driven.get(sessionId)?.runId),
+    driven: (sessionId) => Option.fromNullable(driven.get(sessionId)?.started.run.id),
     stop: (runId, reason) =>
       Effect.suspend(() => {
-        const entry = [...driven.values()].find((one) => one.runId === runId)
+        const entry = [...driven.values()].find(({ started }) => started.run.id === runId)
         if (entry === undefined) return Effect.void
         entry.reason ??= reason
-        return Effect.zipRight(Fiber.interruptFork(entry.fiber), Deferred.await(entry.ended))
+        const interrupt = entry.fiber === null ? Effect.void : Fiber.interruptFork(entry.fiber)
+        return Effect.zipRight(interrupt, Deferred.await(entry.ended))
       })
   } satisfies Service
 })

@@ -2,7 +2,7 @@
  * One turn: model step, the calls that it asks for in parallel, their results back to the model, until the model asks
  * for no more or a limit ends it. Gives the stop reason; whoever drives the run stores it and closes what is open.
  */
-import { Chunk, Clock, Deferred, Effect, Fiber, Stream } from "effect"
+import { Array, Chunk, Clock, Effect, Stream } from "effect"
 import type * as Batch from "../../domain/Batch.js"
 import * as Live from "../../domain/Live.js"
 import {
@@ -21,6 +21,7 @@ import { Ids } from "../Ids.js"
 import type { OpenCall, Started } from "../Storage.js"
 import { Storage, StorageReader } from "../Storage.js"
 import * as Calls from "./Calls.js"
+import * as Gathering from "./Gathering.js"
 import { LiveRuns } from "./LiveRuns.js"
 import * as Sequencer from "./Sequencer.js"
 import * as Steps from "./Steps.js"
@@ -48,29 +49,15 @@ const endOf = (finish: FinishReason): End => {
   }
 }
 
+/** Nothing to keep: the run is over, for the model's reason if that says more. */
+const emptyEndOf = ({ finish }: StepDraft.StepDraft): End => {
+  const how = endOf(finish?.reason ?? "other")
+  return how.stopReason === "completed" ? end("completed", "the model's answer was empty") : how
+}
+
 /** Two steps that ask for the same are alike, whatever their calls' ids. */
 const signature = (calls: ReadonlyArray<CallPart>): string =>
   JSON.stringify(calls.map(({ input, name }) => [name, input]))
-
-/**
- * Runs effects all at once and gathers what they give. `forEach` with concurrency, interrupted before its inner fiber
- * has started, waits for ever; so it runs in a fiber of its own that is interrupted only once an effect has begun.
- */
-const gather = <A, E, R>(effects: ReadonlyArray<Effect.Effect<A, E, R>>) =>
-  Effect.uninterruptibleMask((restore) =>
-    Effect.gen(function* () {
-      if (effects.length === 0) return []
-      const begun = yield* Deferred.make<void>()
-      const fiber = yield* Effect.forEach(
-        effects,
-        (effect) => Effect.zipRight(Effect.uninterruptible(Deferred.succeed(begun, undefined)), effect),
-        { concurrency: "unbounded" }
-      ).pipe(Effect.interruptible, Effect.forkDaemon)
-      return yield* restore(Fiber.join(fiber)).pipe(
-        Effect.onInterrupt(() => Effect.zipRight(Deferred.await(begun), Fiber.interrupt(fiber)))
-      )
-    })
-  )
 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
@@ -95,16 +82,19 @@ export const make = Effect.gen(function* () {
       const part = parts[call.index]
       return part === undefined ? [] : [{ call, part }]
     })
-    const plans = yield* calls.plan(
+    const readings = yield* calls.read(
       turn,
       wanted.map(({ part }) => part)
     )
-    const released = yield* gather(
-      wanted.flatMap(({ call, part }, place) => {
-        const plan = plans[place]
-        if (plan === undefined) return []
-        return [Effect.flatMap(calls.run(turn, call, part, plan), ({ result }) => sequencer.settle(call.index, result))]
-      })
+    const released = yield* Effect.acquireUseRelease(
+      Effect.sync(() => calls.take(turn, readings)),
+      (plans) =>
+        Gathering.all(
+          Array.zipWith(wanted, plans, ({ call, part }, plan) =>
+            Effect.flatMap(calls.run(turn, call, part, plan), ({ result }) => sequencer.settle(call.index, result))
+          )
+        ),
+      (plans) => Effect.sync(() => plans.forEach(calls.leave))
     )
     return [...gathered, ...released].flat().sort((a, b) => a.index - b.index)
   })
@@ -148,7 +138,7 @@ export const make = Effect.gen(function* () {
       const { draft, model } = yield* steps.run(turn.session, entries)
       const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
       const message = StepDraft.toMessage(draft, model, callIds)
-      if (message === null || message.parts.length === 0) return end("completed", "the model's answer was empty")
+      if (message === null || message.parts.length === 0) return emptyEndOf(draft)
       const appended = yield* Effect.uninterruptible(
         Effect.zipLeft(storage.appendStep(lease, message), live.update(sessionId, Live.endStep))
       )

@@ -1,0 +1,35 @@
+/** Options and arguments that several commands take, and how they are read. */
+import { Args, Options } from "@effect/cli"
+import { Effect, ParseResult, Schema } from "effect"
+import * as ModelRef from "../../domain/ModelRef.js"
+import { SessionId } from "../../domain/Session.js"
+import { InvalidInput } from "../../domain/SkeinError.js"
+import * as TerminalText from "./TerminalText.js"
+
+export const data = Options.text("data").pipe(
+  Options.withPseudoName("DIR"),
+  Options.withDescription("Where sessions are kept. Defaults to SKEIN_DATA, else to the platform's place for data"),
+  Options.optional
+)
+
+export const json = Options.boolean("json").pipe(Options.withDescription("Print lines of JSON for other programs"))
+
+export const session = Args.text({ name: "session" }).pipe(Args.withDescription("The session's id"))
+
+/** Reads a session's id. */
+export const sessionId = (text: string): Effect.Effect<SessionId, InvalidInput> =>
+  Effect.mapError(Schema.decodeUnknown(SessionId)(text), (error) => {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+    return new InvalidInput({
+      field: "session",
+      limit: issue?.message ?? "a session id",
+      actual: TerminalText.short(text, 80)
+    })
+  })
+
+/** Reads `PROVIDER/MODEL`. `field` is what the user calls it. */
+export const model = (field: string, text: string): Effect.Effect<ModelRef.ModelRef, InvalidInput> =>
+  Effect.mapError(
+    Effect.fromNullable(ModelRef.fromText(text)),
+    () => new InvalidInput({ field, limit: "PROVIDER/MODEL", actual: TerminalText.short(text, 80) })
+  )

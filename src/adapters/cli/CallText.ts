@@ -1,0 +1,44 @@
+/** Calls on one line, for people. */
+import { Either, Predicate, Schema } from "effect"
+import type { Outcome } from "../../domain/Message.js"
+import type { Ansi } from "./Ansi.js"
+import * as TerminalText from "./TerminalText.js"
+
+const decode = Schema.decodeUnknownEither(
+  Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))
+)
+
+const characters = 72
+
+const valueText = (value: unknown): string => {
+  if (!Predicate.isString(value)) return JSON.stringify(value)
+  return /^[^\s"]+$/u.test(value) ? value : JSON.stringify(value)
+}
+
+/** A call's tool and the values of its input, cut to what fits on a line. The input is given as the model wrote it. */
+export const summary = (name: string, input: string): string => {
+  const values = Either.match(decode(input), {
+    onLeft: () => [input],
+    onRight: (fields) => Object.values(fields).map((value) => TerminalText.short(valueText(value), 40))
+  })
+  return TerminalText.short([name, ...values].join(" "), characters)
+}
+
+/** A time that a call took. */
+export const duration = (millis: number): string => {
+  if (millis < 1000) return `${millis} ms`
+  if (millis < 60_000) return `${(millis / 1000).toFixed(1)} s`
+  return `${Math.floor(millis / 60_000)} min ${Math.round((millis % 60_000) / 1000)} s`
+}
+
+/** A call that has ended, and for one that did not succeed what came of it. */
+export const ended = (
+  ansi: Ansi,
+  call: { readonly summary: string; readonly outcome: Outcome; readonly millis: number | null; readonly text: string }
+): string => {
+  const took = call.millis === null ? "" : ansi.dim(duration(call.millis).padStart(8))
+  const head = `  ${call.outcome === "success" ? ansi.green("✓") : ansi.red("✗")} ${TerminalText.pad(call.summary, characters)}${took}`
+  if (call.outcome === "success") return `${head.trimEnd()}\n`
+  const reason = call.text.split("\n").find((line) => line.trim() !== "") ?? ""
+  return `${head.trimEnd()}\n    ${ansi.red(call.outcome)}${reason === "" ? "" : ` ${TerminalText.short(reason, 200)}`}\n`
+}

@@ -1,0 +1,89 @@
+/**
+ * What the user has set up: the providers of the configuration file, and the model for sessions that name none. That
+ * model is `SKEIN_MODEL`, else the file's `model`, else that of the vendor whose key is in the environment.
+ */
+import { FileSystem } from "@effect/platform"
+import { Config, Effect, ParseResult, Schema } from "effect"
+import * as ModelRef from "../../domain/ModelRef.js"
+import * as DataFolder from "../node/DataFolder.js"
+import { ProvidersConfig } from "../providers/Providers.js"
+import * as Arguments from "./Arguments.js"
+import { ConfigurationUnusable, NoModel } from "./Failure.js"
+import * as TerminalText from "./TerminalText.js"
+
+/** The configuration file, JSON. */
+const ConfigurationFile = Schema.Struct({
+  /** `PROVIDER/MODEL`. */
+  model: Schema.optionalWith(Schema.String, { exact: true }),
+  providers: Schema.optionalWith(ProvidersConfig.fields.providers, { default: () => ({}) })
+}).annotations({ identifier: "Configuration", parseOptions: { onExcessProperty: "error" } })
+
+export interface Configuration {
+  /** Where the file is, or would be. */
+  readonly path: string
+  readonly providers: ProvidersConfig
+  /** For sessions that name no model. */
+  readonly standard: ModelRef.ModelRef | null
+}
+
+const parse = Schema.decodeUnknown(Schema.parseJson())
+const decode = Schema.decodeUnknown(ConfigurationFile)
+
+/** Where and what is wrong, without what stands there: that may be a key that was put where it does not belong. */
+const issueOf = (error: ParseResult.ParseError): string => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  if (issue === undefined) return "it is not of the documented form"
+  return `${issue.path.map(String).join(".")} ${issue.message.replace(/, actual [^]*$/, "")}`
+}
+
+const readFile = Effect.fn("Configuration.readFile")(function* (path: string, isNamed: boolean) {
+  const fileSystem = yield* FileSystem.FileSystem
+  const unusable = (detail: string) =>
+    new ConfigurationUnusable({ path, detail: TerminalText.short(detail.trim(), 300) })
+  const text = yield* fileSystem.readFileString(path).pipe(
+    Effect.catchTag("SystemError", (error) =>
+      error.reason === "NotFound" && !isNamed ? Effect.succeed("{}") : unusable(`it cannot be read (${error.reason})`)
+    ),
+    Effect.catchTag("BadArgument", () => unusable("it cannot be read"))
+  )
+  const value = yield* Effect.mapError(parse(text), () => unusable("it is not JSON"))
+  return yield* Effect.mapError(decode(value), (error) => unusable(issueOf(error)))
+})
+
+/** A variable's value; unset and empty are the same. */
+const variable = (name: string): Effect.Effect<string | null> =>
+  Config.nonEmptyString(name).pipe(Effect.orElseSucceed(() => null))
+
+/** The model to use when there is only a key. */
+const byKey = [
+  { variable: "ANTHROPIC_API_KEY", model: "anthropic/claude-sonnet-4-5" },
+  { variable: "OPENAI_API_KEY", model: "openai/gpt-5" }
+]
+
+const standardOf = Effect.fn("Configuration.standardOf")(function* (path: string, model: string | undefined) {
+  const named = yield* variable("SKEIN_MODEL")
+  if (named !== null) return yield* Arguments.model("SKEIN_MODEL", named)
+  if (model !== undefined) return yield* Arguments.model(`model in ${path}`, model)
+  for (const vendor of byKey) {
+    if ((yield* variable(vendor.variable)) !== null) return ModelRef.fromText(vendor.model)
+  }
+  return null
+})
+
+export const load = Effect.gen(function* () {
+  const host = yield* DataFolder.host
+  const path = yield* DataFolder.config(host)
+  const file = yield* readFile(path, Boolean(host.env["SKEIN_CONFIG"]))
+  const standard = yield* standardOf(path, file.model)
+  return { path, providers: { providers: file.providers }, standard } satisfies Configuration
+}).pipe(Effect.withSpan("Configuration.load"))
+
+/** The model to ask: the session's own, else the one for all. */
+export const modelFor = (
+  { path, providers, standard }: Configuration,
+  own: ModelRef.ModelRef | null
+): Effect.Effect<ModelRef.ModelRef, NoModel> =>
+  Effect.mapError(
+    Effect.fromNullable(own ?? standard),
+    () => new NoModel({ path, providers: Object.keys(providers.providers) })
+  )

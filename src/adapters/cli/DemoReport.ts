@@ -1,0 +1,30 @@
+/** The two orders of the demonstration, side by side. Pure. */
+import type { Ansi } from "./Ansi.js"
+import * as TerminalText from "./TerminalText.js"
+
+interface Call {
+  readonly callId: string
+  readonly summary: string
+}
+
+export interface Orders {
+  /** As the calls finished. */
+  readonly finished: ReadonlyArray<Call>
+  /** As the transcript has their results. */
+  readonly stored: ReadonlyArray<Call & { readonly seq: number }>
+}
+
+const columns = 40
+
+export const render = (ansi: Ansi, { finished, stored }: Orders): string => {
+  const cell = (text: string) => TerminalText.pad(TerminalText.short(text, columns - 2), columns)
+  const rows = stored.map(({ seq, summary }, at) => {
+    const left = finished[at]
+    return `  ${cell(left === undefined ? "" : `${at + 1}. ${left.summary}`)}#${seq} ${TerminalText.short(summary, columns)}\n`
+  })
+  const isSame = stored.every(({ callId }, at) => finished[at]?.callId === callId)
+  const comment = isSame
+    ? "This time they finished in the order in which they were asked for."
+    : "Told as they finish, stored as they were asked for: results never change places."
+  return [`\n  ${ansi.bold(cell("finished"))}${ansi.bold("stored")}\n`, ...rows, `\n${comment}\n`].join("")
+}

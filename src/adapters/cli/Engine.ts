@@ -1,0 +1,28 @@
+/** The engine that commands run on, loaded when a command needs it: `--help` and wrong usage load none of it. */
+import { Effect, Layer, Option } from "effect"
+import { ModelUnavailable } from "../../domain/SkeinError.js"
+import { Models } from "../../services/Model.js"
+import * as Permissions from "../../services/Permissions.js"
+import * as Toolbox from "../../services/Toolbox.js"
+import type { Options } from "../node.js"
+import * as DataFolder from "../node/DataFolder.js"
+
+/** An engine on the data folder: the one given with `--data`, else the usual one. */
+export const layer = (given: Option.Option<string>, options: Omit<Options, "data"> = {}) =>
+  Layer.unwrapEffect(
+    Effect.gen(function* () {
+      const data = yield* DataFolder.data(yield* DataFolder.host, Option.getOrUndefined(given))
+      const preset = yield* Effect.promise(() => import("../node.js"))
+      return preset.layer({ ...options, data })
+    })
+  )
+
+/** An engine for looking at sessions and managing them; nothing runs on it. */
+export const layerWithoutRuns = (given: Option.Option<string>) =>
+  Layer.provide(layer(given), [
+    Layer.succeed(Models, {
+      resolve: () => Effect.fail(new ModelUnavailable({ model: "(none)", detail: "this command runs no model" }))
+    }),
+    Toolbox.layerEmpty,
+    Permissions.layerReadOnly("this command runs no tools")
+  ])

@@ -1,0 +1,107 @@
+/**
+ * A run followed from its first event to its last: shown to people or as lines of JSON, its questions answered on the
+ * way. Interrupted, it cancels the run, and is over when the run's end is stored and shown.
+ */
+import { Effect, Fiber, Option, Ref, Stream } from "effect"
+import type { Message } from "../../domain/Message.js"
+import type * as Run from "../../domain/Run.js"
+import type { Seq, SessionId } from "../../domain/Session.js"
+import * as SessionEvent from "../../domain/SessionEvent.js"
+import * as SkeinError from "../../domain/SkeinError.js"
+import { Gateway } from "../../services/Gateway.js"
+import * as Questions from "./Questions.js"
+import * as RunView from "./RunView.js"
+import { Screen } from "./Screen.js"
+import * as TerminalText from "./TerminalText.js"
+
+/** A message of the transcript, or a result that still waits for an earlier one. */
+const messageAt = Effect.fn("Follow.messageAt")(
+  function* (sessionId: SessionId, seq: Seq) {
+    const gateway = yield* Gateway
+    const stored = Effect.map(Stream.runHead(gateway.transcript({ sessionId, from: seq, to: seq })), Option.getOrNull)
+    const beyond = Effect.map(
+      gateway.snapshot(sessionId),
+      ({ batch }) => batch.finished.find((entry) => entry.seq === seq) ?? null
+    )
+    // It may move into the transcript between the two looks.
+    const entry = (yield* stored) ?? (yield* beyond) ?? (yield* stored)
+    return entry === null ? null : entry.message
+  },
+  Effect.orElseSucceed((): Message | null => null)
+)
+
+/** Shows events to people. */
+const forPeople = Effect.gen(function* () {
+  const screen = yield* Screen
+  const gateway = yield* Gateway
+  const view = yield* Ref.make(RunView.make(screen.ansi))
+  return Effect.fnUntraced(function* (event: SessionEvent.SessionEvent) {
+    const seq = RunView.wants(event)
+    const message =
+      seq === null ? null : yield* Effect.provideService(messageAt(event.sessionId, seq), Gateway, gateway)
+    const [output, next] = RunView.next(yield* Ref.get(view), event, message)
+    yield* Ref.set(view, next)
+    if (output !== "") yield* screen.write(output)
+    yield* screen.status(RunView.status(next))
+  })
+})
+
+/** Writes each event on a line of its own. */
+const asJson = Effect.map(
+  Screen,
+  (screen) => (event: SessionEvent.SessionEvent) => screen.write(`${TerminalText.json(SessionEvent.toJson(event))}\n`)
+)
+
+export interface Options {
+  readonly isJson: boolean
+  readonly answerer: Questions.Answerer
+  /** Told of each event, after it was shown. */
+  readonly onEvent?: (event: SessionEvent.SessionEvent) => Effect.Effect<void>
+}
+
+const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }: Run.Ref, options: Options) {
+  const gateway = yield* Gateway
+  const show = yield* options.isJson ? asJson : forPeople
+  const questions = yield* Questions.make(options.answerer)
+  const isEnd = (event: SessionEvent.SessionEvent) =>
+    (event.type === "run.ended" && event.runId === runId) || event.type === "session.deleted"
+  const shown = gateway.events({ sessionId, after: cursor }).pipe(
+    Stream.takeUntil(isEnd),
+    Stream.tap(show),
+    Stream.tap((event) => {
+      if (event.type === "permission.asked") return questions.asked(event.questionId)
+      return event.type === "permission.answered" ? questions.answered(event.questionId) : Effect.void
+    }),
+    Stream.tap(options.onEvent ?? (() => Effect.void)),
+    Stream.runLast
+  )
+  const openQuestions = Effect.flatMap(
+    gateway.questions(sessionId),
+    Effect.forEach(({ id }) => questions.asked(id), { discard: true })
+  )
+  const last = yield* Effect.raceFirst(Effect.zipRight(openQuestions, shown), questions.serve)
+  if (Option.isSome(last) && last.value.type === "run.ended") {
+    const { detail, stopReason } = last.value
+    return stopReason === "completed" ? undefined : yield* new SkeinError.RunStopped({ runId, stopReason, detail })
+  }
+  return yield* new SkeinError.SessionNotFound({ sessionId })
+})
+
+/**
+ * Starts a run and follows it. Fails with `RunStopped` when the run ends in any way but `completed`. A cancelled run
+ * leaves the interruption as the outcome.
+ */
+export const run = <E, R>(start: Effect.Effect<Run.Ref, E, R>, options: Options) =>
+  Effect.uninterruptibleMask((restore) =>
+    Effect.gen(function* () {
+      const gateway = yield* Gateway
+      const ref = yield* start
+      // A child would be interrupted together with its parent.
+      const watching = yield* Effect.forkDaemon(Effect.interruptible(watch(ref, options)))
+      const cancel = Effect.matchEffect(gateway.cancel(ref.runId), {
+        onSuccess: () => Fiber.await(watching),
+        onFailure: () => Fiber.interrupt(watching)
+      })
+      return yield* restore(Fiber.join(watching)).pipe(Effect.onInterrupt(() => cancel))
+    })
+  )

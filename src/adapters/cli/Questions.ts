@@ -1,0 +1,112 @@
+/**
+ * Questions whether a call may run, put to whoever there is: a person at the terminal, nobody, or `--yes` that has said
+ * it already. A person sees the exact input that will be run, harmless for the terminal, and answers one question at a
+ * time; nothing that is written meanwhile gets between.
+ */
+import { Deferred, Effect, Queue, Ref } from "effect"
+import type { Question, QuestionId, Verdict } from "../../domain/Permission.js"
+import { type Answer, Gateway } from "../../services/Gateway.js"
+import { Screen } from "./Screen.js"
+import * as TerminalText from "./TerminalText.js"
+
+export type Answerer = "terminal" | "nobody" | "yes"
+
+const headCharacters = 1500
+const tailCharacters = 500
+
+/** The input whole, or when it is long its beginning and its end. */
+const shownInput = (input: string): string => {
+  const points = Array.from(input)
+  const missing = points.length - headCharacters - tailCharacters
+  if (missing <= 0) return TerminalText.line(input)
+  const head = TerminalText.line(points.slice(0, headCharacters).join(""))
+  const tail = TerminalText.line(points.slice(-tailCharacters).join(""))
+  return `${head}\n  [… ${missing} characters; answer a to see all …]\n  ${tail}`
+}
+
+/** What a person is shown. */
+export const prompt = ({ input, tool }: Question, isWhole: boolean): string =>
+  `\n  ${TerminalText.line(tool)} wants to run with this input:\n  ${isWhole ? TerminalText.line(input) : shownInput(input)}\n`
+
+const choices = "  y = allow once, s = allow for this session, n = deny: "
+
+/** What a typed line means; null when it must be asked again, `all` when the whole input is wanted. */
+export const read = (typed: string | null): Verdict | "all" | null => {
+  switch (typed?.trim().toLowerCase()) {
+    case undefined:
+    case "n":
+    case "no":
+      return "deny"
+    case "y":
+    case "yes":
+      return "once"
+    case "s":
+      return "session"
+    case "a":
+      return "all"
+    default:
+      return null
+  }
+}
+
+const nobody = "nobody can be asked: Skein runs without a terminal, and without --yes"
+
+interface Asked {
+  readonly questionId: QuestionId
+  /** Done once it was answered, by whomever. */
+  readonly answered: Deferred.Deferred<void>
+}
+
+/**
+ * What answers the questions of a run. `asked` and `answered` take the run's events; `serve` asks the person and never
+ * returns.
+ */
+export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
+  const gateway = yield* Gateway
+  const screen = yield* Screen
+  const waiting = yield* Queue.unbounded<Asked>()
+  const open = yield* Ref.make<ReadonlyMap<QuestionId, Asked>>(new Map())
+
+  /** Somebody else may have been first, or the session may be gone. */
+  const answer = (input: Answer) =>
+    gateway.answer(input).pipe(
+      Effect.catchTag("QuestionAnswered", "QuestionNotFound", "SessionNotFound", "SessionDeleting", () => Effect.void),
+      Effect.asVoid
+    )
+
+  const askPerson = Effect.fnUntraced(function* (question: Question) {
+    yield* screen.writeError(prompt(question, false))
+    while (true) {
+      const verdict = read(yield* screen.ask(choices))
+      if (verdict === "all") yield* screen.writeError(prompt(question, true))
+      else if (verdict !== null) return verdict
+    }
+  })
+
+  const putToPerson = Effect.fnUntraced(function* ({ answered, questionId }: Asked) {
+    if (yield* Deferred.isDone(answered)) return
+    const question = yield* gateway.question(questionId)
+    if (question.answer !== null) return
+    const gone = Effect.zipRight(Deferred.await(answered), Effect.as(screen.writeError("\n"), null))
+    const verdict = yield* screen.holding(Effect.raceFirst(askPerson(question), gone))
+    if (verdict !== null) yield* answer({ questionId, verdict })
+  })
+
+  const asked = Effect.fn("Questions.asked")(function* (questionId: QuestionId) {
+    if (answerer === "yes") return yield* answer({ questionId, verdict: "once" })
+    if (answerer === "nobody") return yield* answer({ questionId, verdict: "deny", message: nobody })
+    const asked = { questionId, answered: yield* Deferred.make<void>() }
+    const isNew = yield* Ref.modify(open, (before) => [
+      !before.has(questionId),
+      new Map([[questionId, asked], ...before])
+    ])
+    if (isNew) yield* Queue.offer(waiting, asked)
+  })
+
+  const answered = Effect.fn("Questions.answered")(function* (questionId: QuestionId) {
+    const asked = (yield* Ref.get(open)).get(questionId)
+    if (asked !== undefined) yield* Deferred.succeed(asked.answered, undefined)
+  })
+
+  return { asked, answered, serve: Effect.forever(Effect.flatMap(Queue.take(waiting), putToPerson)) }
+})

@@ -1,0 +1,24 @@
+/** The engine that runs turns for the command line: the user's providers, the workspace tools, reads allowed, all else asked. */
+import { Layer, Option } from "effect"
+import * as Permissions from "../../services/Permissions.js"
+import * as Toolbox from "../../services/Toolbox.js"
+import * as Providers from "../providers/Providers.js"
+import * as WorkspaceTools from "../tools/WorkspaceTools.js"
+import type { Configuration } from "./Configuration.js"
+import * as Engine from "./Engine.js"
+
+const system =
+  "You work in a folder of the user's computer, through tools. Look before you answer: read the files that matter " +
+  "instead of guessing. Ask for tools that do not depend on each other in one go; they run at the same time. Change " +
+  "only what was asked for, and say in the end, in a few sentences, what you found or did."
+
+export const layer = ({ providers, standard }: Configuration, data: Option.Option<string>) =>
+  Engine.layer(data, { system }).pipe(
+    Layer.provideMerge(
+      Layer.mergeAll(
+        Providers.layer(providers, standard === null ? {} : { standard }),
+        Toolbox.layer(...WorkspaceTools.files),
+        Permissions.layerDefault
+      )
+    )
+  )

@@ -1,0 +1,155 @@
+/**
+ * A run as people watch it: what each event adds to the output, and what the run is doing at the moment. Pure.
+ *
+ * The text is shown as it comes; what of it did not come as deltas is added when its message is stored, so the output
+ * holds each step's whole text. A call is shown when it ends, so calls stand in the order in which they ended.
+ */
+import { type CallId, callsOf, type Message, textOf } from "../../domain/Message.js"
+import type { SessionEvent } from "../../domain/SessionEvent.js"
+import type { Seq } from "../../domain/Session.js"
+import type { Ansi } from "./Ansi.js"
+import * as CallText from "./CallText.js"
+import * as TerminalText from "./TerminalText.js"
+
+interface Running {
+  readonly summary: string
+  /** Milliseconds since the epoch; null until it starts. */
+  readonly startedAt: number | null
+  readonly progress: string
+}
+
+export interface RunView {
+  readonly ansi: Ansi
+  /** How much of the step's text was shown, in UTF-16 units. */
+  readonly shown: number
+  readonly held: string
+  /** Whether the output stands in the middle of a line. */
+  readonly isMidLine: boolean
+  /** Calls without a result. */
+  readonly calls: ReadonlyMap<CallId, Running>
+  /** What the model is doing. */
+  readonly activity: string
+}
+
+export const make = (ansi: Ansi): RunView => ({
+  ansi,
+  shown: 0,
+  held: "",
+  isMidLine: false,
+  calls: new Map(),
+  activity: ""
+})
+
+/** The message that `next` wants with an event; null for none. */
+export const wants = (event: SessionEvent): Seq | null =>
+  (event.type === "message.appended" && event.role === "assistant") ||
+  (event.type === "call.finished" && event.outcome !== "success")
+    ? event.seq
+    : null
+
+type Next = readonly [output: string, view: RunView]
+
+const waiting = "waiting for the model"
+
+const addText = (view: RunView, text: string): Next => {
+  const [shown, held] = TerminalText.next(view.held, text)
+  const isMidLine = shown === "" ? view.isMidLine : !shown.endsWith("\n")
+  return [shown, { ...view, shown: view.shown + text.length, held, isMidLine, activity: "" }]
+}
+
+/** Ends the line that the output stands in. */
+const endLine = (view: RunView): Next => {
+  const rest = TerminalText.block(view.held)
+  const isMidLine = view.isMidLine || rest !== ""
+  return [`${rest}${isMidLine ? "\n" : ""}`, { ...view, held: "", isMidLine: false }]
+}
+
+const addLine = (view: RunView, line: string): Next => {
+  const [before, next] = endLine(view)
+  return [before + line, next]
+}
+
+const setCall = (view: RunView, callId: CallId, change: Partial<Running>): RunView => {
+  const call = { summary: "", startedAt: null, progress: "", ...view.calls.get(callId), ...change }
+  return { ...view, calls: new Map(view.calls).set(callId, call) }
+}
+
+const addMessage = (view: RunView, message: Message): Next => {
+  const [text, shown] = addText(view, textOf(message).slice(view.shown))
+  const [end, ended] = endLine(shown)
+  const known = callsOf(message).reduce(
+    (view, { callId, input, name }) => setCall(view, callId, { summary: CallText.summary(name, input) }),
+    { ...ended, shown: 0 }
+  )
+  const isPartial = message.role === "assistant" && message.partial === true
+  return [text + end + (isPartial ? view.ansi.dim("(the answer broke off here)\n") : ""), known]
+}
+
+const addEnded = (
+  view: RunView,
+  event: SessionEvent & { readonly type: "call.finished" },
+  message: Message | null
+): Next => {
+  const call = view.calls.get(event.callId)
+  const calls = new Map(view.calls)
+  calls.delete(event.callId)
+  const startedAt = call?.startedAt ?? null
+  const line = CallText.ended(view.ansi, {
+    summary: call?.summary || TerminalText.line(event.name),
+    outcome: event.outcome,
+    millis: startedAt === null ? null : Math.max(0, event.at - startedAt),
+    text: message === null ? "" : textOf(message)
+  })
+  return addLine({ ...view, calls }, line)
+}
+
+/** What an event adds to the output. `message` is the one that `wants` names, null when it was not found. */
+export const next = (view: RunView, event: SessionEvent, message: Message | null): Next => {
+  switch (event.type) {
+    case "text.delta":
+      return addText(view, event.text.slice(Math.max(0, view.shown - event.offset)))
+    case "reasoning.delta":
+      return ["", { ...view, activity: "thinking" }]
+    case "call.arguments":
+      return ["", { ...view, activity: `writing a call of ${event.name}` }]
+    case "call.progress":
+      return ["", view.calls.has(event.callId) ? setCall(view, event.callId, { progress: event.text }) : view]
+    case "run.retrying": {
+      const wait = CallText.duration(event.delayMillis)
+      const line = `  … the model failed (${TerminalText.line(event.reason)}), try ${event.attempt} in ${wait}\n`
+      return addLine({ ...view, shown: 0 }, view.ansi.yellow(line))
+    }
+    case "message.appended":
+      if (event.role !== "assistant") return ["", { ...view, activity: waiting }]
+      return message === null ? endLine({ ...view, shown: 0 }) : addMessage(view, message)
+    case "run.started":
+      return ["", { ...view, activity: waiting }]
+    case "call.started":
+      return ["", setCall({ ...view, activity: "" }, event.callId, { startedAt: event.at })]
+    case "call.finished":
+      return addEnded(view, event, message)
+    case "run.ended":
+      return event.stopReason === "cancelled" ? addLine(view, "  cancelled\n") : endLine(view)
+    case "session.deleted":
+      return endLine(view)
+    case "session.created":
+    case "session.renamed":
+    case "session.model":
+    case "run.queued":
+    case "permission.asked":
+    case "permission.answered":
+    case "asset.saved":
+    case "asset.deleted":
+      return ["", view]
+  }
+}
+
+/** What the run is doing, on one line; "" when there is nothing to say, or the output stands in the middle of a line. */
+export const status = (view: RunView): string => {
+  if (view.isMidLine) return ""
+  if (view.calls.size === 0) return view.activity === "" ? "" : `  … ${view.activity}`
+  const running = [...view.calls.values()].filter(({ startedAt }) => startedAt !== null)
+  if (running.length === 0) return ""
+  const names = running.map(({ progress, summary }) => (progress === "" ? summary : `${summary} (${progress})`))
+  return `  … ${running.length} running: ${names.join(", ")}`
+}

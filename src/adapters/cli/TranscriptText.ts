@@ -1,0 +1,77 @@
+/** A session's transcript for people. Pure. Results are shown by their first lines; JSON has the whole of them. */
+import { Option } from "effect"
+import { callsOf, type Entry, type Message, textOf } from "../../domain/Message.js"
+import * as ModelRef from "../../domain/ModelRef.js"
+import type { Session } from "../../domain/Session.js"
+import type { Snapshot } from "../../services/Gateway.js"
+import type { Ansi } from "./Ansi.js"
+import * as CallText from "./CallText.js"
+import { moment } from "./SessionTable.js"
+import * as TerminalText from "./TerminalText.js"
+
+const mostLines = 12
+const mostCharacters = 200
+
+const indent = (text: string): string =>
+  text
+    .split("\n")
+    .map((line) => (line === "" ? "" : `  ${line}`))
+    .join("\n")
+
+const textLines = (text: string): string =>
+  text.trim() === "" ? "" : `${indent(TerminalText.block(text).trimEnd())}\n`
+
+const firstLines = (ansi: Ansi, text: string): string => {
+  const lines = text.trimEnd().split("\n")
+  const shown = lines.slice(0, mostLines).map((line) => `  ${TerminalText.short(line, mostCharacters)}\n`)
+  const more = lines.length - mostLines
+  return shown.join("") + (more > 0 ? ansi.dim(`  … ${more} more lines\n`) : "")
+}
+
+export const heading = (ansi: Ansi, { createdAt, head, id, model, title, workdir }: Session): string => {
+  const facts = [
+    id,
+    TerminalText.line(workdir),
+    ...(model === null ? [] : [TerminalText.line(ModelRef.toText(model))]),
+    `${head} messages`,
+    `since ${moment(createdAt)}`
+  ]
+  return `${ansi.bold(TerminalText.line(title))}\n${ansi.dim(facts.join(" · "))}\n`
+}
+
+const authorOf = (ansi: Ansi, message: Message): string => {
+  if (message.role === "user") return ansi.bold("you")
+  if (message.role === "assistant") return ansi.bold(TerminalText.line(ModelRef.toText(message.model)))
+  const outcome = message.outcome === "success" ? ansi.green("✓") : ansi.red(`✗ ${message.outcome}`)
+  return `${ansi.bold(TerminalText.line(message.name))} ${outcome}`
+}
+
+const contentOf = (ansi: Ansi, message: Message): string => {
+  if (message.role === "tool") return firstLines(ansi, message.text)
+  const calls = callsOf(message).map(({ input, name }) => `  → ${CallText.summary(name, input)}\n`)
+  const files = message.parts.flatMap((part) =>
+    part.type === "file" && "assetId" in part ? [`  [file ${TerminalText.line(String(part.assetId))}]\n`] : []
+  )
+  const isPartial = message.role === "assistant" && message.partial === true
+  const brokeOff = isPartial ? ansi.dim("  (the answer broke off here)\n") : ""
+  return [textLines(textOf(message)), ...files, brokeOff, ...calls].join("")
+}
+
+export const entry = (ansi: Ansi, { message, seq }: Entry): string =>
+  `\n${ansi.dim(`#${seq}`)} ${authorOf(ansi, message)}\n${contentOf(ansi, message)}`
+
+/** What is still open: the calls without a result, and the run that holds the session. */
+export const ending = (ansi: Ansi, { batch, questions, run, session }: Snapshot): string => {
+  const open = batch.calls.map(
+    ({ name, seq, state }) => `\n${ansi.dim(`#${seq}`)} ${TerminalText.line(name)} ${state}\n`
+  )
+  const waiting = questions.map(({ tool }) => `\n${TerminalText.line(tool)} waits for somebody to allow it.\n`)
+  const state = Option.match(run, {
+    onNone: () => "",
+    onSome: ({ crashed, run }) =>
+      crashed
+        ? `\nIts last run crashed. A message closes it, or: skein run --session ${session.id} --resume\n`
+        : `\nRun ${run.id} is at work on it.\n`
+  })
+  return [...open, ...waiting, ansi.yellow(state)].join("")
+}

@@ -1,0 +1,73 @@
+/** The command line: its commands, what it prints, how it ends. */
+import { CliConfig, Command, HelpDoc } from "@effect/cli"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
+import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import { Effect, Layer, Logger, LogLevel } from "effect"
+import { demo } from "./commands/demo.js"
+import { run } from "./commands/run.js"
+import { sessions } from "./commands/sessions.js"
+import * as Failure from "./Failure.js"
+import * as HelpText from "./HelpText.js"
+import * as Screen from "./Screen.js"
+import * as TerminalText from "./TerminalText.js"
+
+const skein = Command.make("skein").pipe(
+  Command.withSubcommands([demo, run, sessions]),
+  Command.withDescription("Agent sessions: tools in parallel, one durable order")
+)
+
+const parents = new Map(["list", "show", "rename", "model", "delete"].map((name) => [name, "sessions"]))
+
+const footer = HelpDoc.p(
+  "Every command knows --help and --log-level LEVEL (none by default). " +
+    "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 cancelled."
+)
+
+/** Help goes to stdout, without colours; that something is wrong is said once, by `Failure`. */
+const withQuietConsole = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    const screen = yield* Screen.Screen
+    const console = yield* Effect.console
+    const print = (text: unknown) => Effect.ignore(screen.write(HelpText.plain(String(text), "skein", parents)))
+    return yield* Effect.withConsole(effect, { ...console, log: print, error: () => Effect.void })
+  })
+
+/** Logs go to stderr, one line each. */
+const logger = Logger.map(Logger.logfmtLogger, (line) => void process.stderr.write(`${TerminalText.line(line)}\n`))
+
+const layer = Layer.mergeAll(
+  CliConfig.layer({ showBuiltIns: false }),
+  NodeFileSystem.layer,
+  NodePath.layer,
+  NodeTerminal.layer,
+  Screen.layer,
+  Logger.replace(Logger.defaultLogger, logger),
+  Logger.minimumLogLevel(LogLevel.None)
+)
+
+const reportFailure = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.tapErrorCause(effect, (cause) =>
+    Effect.flatMap(Screen.Screen, (screen) => {
+      const text = Failure.report(cause)
+      return text === null ? Effect.void : screen.writeError(`${text}\n`)
+    })
+  )
+
+/** A closed terminal ends a run as a first SIGTERM does. A second signal of a kind ends the process at once. */
+const hangUp = () => process.kill(process.pid, "SIGTERM")
+
+export const main = (version: string): void => {
+  process.once("SIGHUP", hangUp)
+  Command.run(skein, { name: "skein", version, executable: "skein", footer })(process.argv).pipe(
+    withQuietConsole,
+    reportFailure,
+    Effect.provide(layer),
+    NodeRuntime.runMain({
+      disableErrorReporting: true,
+      disablePrettyLogger: true,
+      teardown: (exit) => process.exit(Failure.exitCode(exit))
+    })
+  )
+}

@@ -1,0 +1,66 @@
+/**
+ * The preset for Node: SQLite and files in one data folder, and all that an engine stands on. A host gives models,
+ * tools and a policy, and gets a `Gateway`.
+ *
+ * Each call makes an engine of its own. A host's loggers and tracers reach its runs when they are provided under the
+ * preset, with `Layer.provide`, or around everything.
+ */
+import { NodeFileSystem, NodePath } from "@effect/platform-node"
+import { Config, type ConfigError, Effect, Layer } from "effect"
+import type { StorageFailed, StorageUnusable } from "../domain/SkeinError.js"
+import * as AssetFiles from "../services/assets/AssetFiles.js"
+import * as Assets from "../services/Assets.js"
+import { DataDirectory } from "../services/DataDirectory.js"
+import * as Engine from "../services/Engine.js"
+import * as EngineConfig from "../services/EngineConfig.js"
+import * as EventSignals from "../services/EventSignals.js"
+import type { Gateway } from "../services/Gateway.js"
+import type { Models } from "../services/Model.js"
+import type { Permissions } from "../services/Permissions.js"
+import * as ForeignCommits from "../services/storage/ForeignCommits.js"
+import * as SqlStorage from "../services/storage/SqlStorage.js"
+import type { Toolbox } from "../services/Toolbox.js"
+import * as WriteLane from "../services/WriteLane.js"
+import * as Identity from "./node/Identity.js"
+import * as NodeFolders from "./node/NodeFolders.js"
+import * as NodeHashing from "./node/NodeHashing.js"
+import * as SqliteDatabase from "./sqlite/SqliteDatabase.js"
+
+export interface Options extends EngineConfig.Options {
+  /** The data folder, created where there is none: `skein.db` and `assets/` are in it. */
+  readonly data: string
+}
+
+/** Storage in SQLite, without an engine: what benchmarks and tests of storage stand on. */
+export const layerStorage = Layer.merge(SqlStorage.layer, ForeignCommits.layer).pipe(
+  Layer.provideMerge(WriteLane.layer),
+  Layer.provide(SqliteDatabase.layer),
+  Layer.provideMerge(EventSignals.layer)
+)
+
+/** An engine on a data folder. Fails when the folder's database cannot be used; it is then left as it was. */
+export const layer = ({
+  data,
+  ...config
+}: Options): Layer.Layer<Gateway, StorageUnusable | StorageFailed, Models | Toolbox | Permissions> =>
+  Layer.fresh(
+    Engine.layer.pipe(
+      Layer.provide(Assets.layer),
+      Layer.provide([layerStorage, AssetFiles.layer]),
+      Layer.provide([
+        Identity.layer,
+        NodeHashing.layer,
+        NodeFolders.layer,
+        NodeFileSystem.layer,
+        NodePath.layer,
+        Layer.succeed(DataDirectory, data),
+        EngineConfig.layer(config)
+      ])
+    )
+  )
+
+/** The same, set up by `Config`. */
+export const layerConfig = (
+  options: Config.Config.Wrap<Options>
+): Layer.Layer<Gateway, StorageUnusable | StorageFailed | ConfigError.ConfigError, Models | Toolbox | Permissions> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))

@@ -1,0 +1,86 @@
+/**
+ * Where Skein keeps its data and its configuration on a host: from what was given on the command line, from the
+ * environment, else the platform's usual place. Only names a place; creates nothing.
+ */
+import { Effect, Either, Layer, Option } from "effect"
+import { homedir } from "node:os"
+import { InvalidInput } from "../../domain/SkeinError.js"
+import * as WorkspacePath from "../../domain/WorkspacePath.js"
+import { DataDirectory } from "../../services/DataDirectory.js"
+
+/** What the places depend on. */
+export interface Host {
+  readonly platform: NodeJS.Platform
+  readonly env: { readonly [name: string]: string | undefined }
+  /** The user's own folder; "" when there is none. */
+  readonly home: string
+  /** Absolute: what relative paths are relative to. */
+  readonly cwd: string
+}
+
+export const host: Effect.Effect<Host> = Effect.sync(() => ({
+  platform: process.platform,
+  env: process.env,
+  home: Option.getOrElse(Option.liftThrowable(homedir)(), () => ""),
+  cwd: process.cwd()
+}))
+
+type Place = Either.Either<string, InvalidInput>
+
+const rulesOf = (platform: NodeJS.Platform): WorkspacePath.Platform => (platform === "win32" ? "win32" : "posix")
+
+const resolve = ({ cwd, platform }: Host, field: string, path: string): Place =>
+  Either.mapLeft(
+    WorkspacePath.resolve(rulesOf(platform), { base: cwd, path }),
+    (refused) => new InvalidInput({ field, limit: "a path that can be used", actual: refused.message })
+  )
+
+/** Variables of the XDG convention count only when they are absolute. */
+const absolute = ({ env, platform }: Host, name: string): string | undefined => {
+  const value = env[name]
+  return value !== undefined && WorkspacePath.isRooted(rulesOf(platform), value) === true ? value : undefined
+}
+
+/** Which variable names the folder in which programs keep such things, and where below home it is without. */
+type Usual = readonly [variable: string | null, belowHome: string]
+
+const usual = (platform: NodeJS.Platform, kind: "data" | "config"): Usual => {
+  if (platform === "win32") return kind === "data" ? ["LOCALAPPDATA", "AppData/Local"] : ["APPDATA", "AppData/Roaming"]
+  if (platform === "darwin") return [null, "Library/Application Support"]
+  return kind === "data" ? ["XDG_DATA_HOME", ".local/share"] : ["XDG_CONFIG_HOME", ".config"]
+}
+
+const inUsual = (host: Host, kind: "data" | "config", name: string): Place => {
+  const [variable, belowHome] = usual(host.platform, kind)
+  const named = variable === null ? undefined : absolute(host, variable)
+  const folder = named ?? (host.home === "" ? undefined : `${host.home}/${belowHome}`)
+  return folder === undefined
+    ? Either.left(new InvalidInput({ field: kind, limit: "a path, as there is no home folder", actual: "nothing" }))
+    : resolve(host, kind, `${folder}/${name}`)
+}
+
+/**
+ * The folder for the database and the assets: `given` (the option `--data`), else `SKEIN_DATA`, else `skein` in the
+ * platform's place for data. An empty text counts as nothing. Absolute. `InvalidInput` names `data` or `SKEIN_DATA`.
+ */
+export const data = (host: Host, given?: string): Place => {
+  if (given) return resolve(host, "data", given)
+  const variable = host.env["SKEIN_DATA"]
+  return variable ? resolve(host, "SKEIN_DATA", variable) : inUsual(host, "data", "skein")
+}
+
+/**
+ * The file with the user's configuration: `SKEIN_CONFIG`, else `skein/config.json` in the platform's place for it.
+ * Absolute. `InvalidInput` names `SKEIN_CONFIG` or `config`.
+ */
+export const config = (host: Host): Place => {
+  const variable = host.env["SKEIN_CONFIG"]
+  return variable ? resolve(host, "SKEIN_CONFIG", variable) : inUsual(host, "config", "skein/config.json")
+}
+
+/** The data directory of this process. */
+export const layer = (given?: string): Layer.Layer<DataDirectory, InvalidInput> =>
+  Layer.effect(
+    DataDirectory,
+    Effect.flatMap(host, (host) => data(host, given))
+  )

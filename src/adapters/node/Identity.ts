@@ -1,0 +1,134 @@
+/**
+ * Who an engine is on this host, and its ids.
+ *
+ * Another engine is told dead only on proof, see `Lease.liveness`. Linux: boot id, pid namespace and start time come
+ * from /proc. macOS: from `sysctl` and `ps`. Elsewhere nothing can be proven and every other engine counts as alive.
+ * Engines of one process know each other through a registry on `globalThis`, one a thread: an engine of another thread
+ * of this process is alive as long as the process is.
+ */
+import { Effect, Layer, Option, Predicate } from "effect"
+import { execFile } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { readFile, readlink } from "node:fs/promises"
+import { threadId } from "node:worker_threads"
+import * as Lease from "../../domain/Lease.js"
+import * as Ids from "../../services/Ids.js"
+import { Owners } from "../../services/Owners.js"
+import * as ProcessStat from "./ProcessStat.js"
+
+export const layerIds: Layer.Layer<Ids.Ids> = Layer.succeed(Ids.Ids, {
+  next: (prefix: Ids.Prefix) => Effect.sync(() => Ids.format(prefix, BigInt(`0x${randomBytes(16).toString("hex")}`)))
+})
+
+const isRegistry = (value: unknown): value is Set<string> => value instanceof Set
+
+/** Shared by all copies of this module in the thread. */
+const registry = Effect.sync((): Set<string> => {
+  const key = Symbol.for("skein/instances")
+  const found: unknown = Reflect.get(globalThis, key)
+  if (isRegistry(found)) return found
+  const made = new Set<string>()
+  Reflect.set(globalThis, key, made)
+  return made
+})
+
+/** What a host tells about processes. An empty text stands for what it does not tell. */
+interface Host {
+  readonly bootId: Effect.Effect<string>
+  readonly pidNamespace: Effect.Effect<string>
+  /** When a running process started; null when there is none, "" when that cannot be told. */
+  readonly startTime: (pid: number) => Effect.Effect<string | null>
+}
+
+const orEmpty = (read: () => Promise<string>): Effect.Effect<string> =>
+  Effect.orElseSucceed(Effect.tryPromise(read), () => "")
+
+/** Time zone and language are part of what `ps` prints. */
+const print = (program: string, ...args: ReadonlyArray<string>): Effect.Effect<string> =>
+  orEmpty(
+    () =>
+      new Promise((resolve, reject) => {
+        execFile(program, args, { env: { TZ: "UTC", LC_ALL: "C" }, timeout: 5_000 }, (error, stdout) =>
+          error === null ? resolve(stdout.trim()) : reject(error)
+        )
+      })
+  )
+
+const exists = (pid: number): Effect.Effect<boolean> =>
+  Effect.sync(() => {
+    try {
+      process.kill(pid, 0)
+      return true
+    } catch (error) {
+      return !(Predicate.hasProperty(error, "code") && error.code === "ESRCH")
+    }
+  })
+
+const linux: Host = {
+  bootId: orEmpty(async () => (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim()),
+  pidNamespace: orEmpty(() => readlink("/proc/self/ns/pid")),
+  startTime: (pid) =>
+    Effect.map(
+      orEmpty(() => readFile(`/proc/${pid}/stat`, "utf8")),
+      (text) =>
+        Option.match(ProcessStat.parse(text), {
+          onNone: () => "",
+          onSome: (stat) => (ProcessStat.hasEnded(stat) ? null : stat.startTime)
+        })
+    )
+}
+
+const mac: Host = {
+  bootId: print("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"),
+  pidNamespace: Effect.succeed("host"),
+  startTime: (pid) => print("/bin/ps", "-o", "lstart=", "-p", `${pid}`)
+}
+
+const other: Host = {
+  bootId: Effect.succeed(""),
+  pidNamespace: Effect.succeed(""),
+  startTime: () => Effect.succeed("")
+}
+
+const hostOf = (platform: NodeJS.Platform): Host => (platform === "linux" ? linux : platform === "darwin" ? mac : other)
+
+/** An engine outside the main thread carries its thread in its name. */
+const threadOf = (instance: string): string => instance.split(".")[1] ?? "0"
+
+const make = Effect.gen(function* () {
+  const ids = yield* Ids.Ids
+  const instances = yield* registry
+  const host = hostOf(process.platform)
+  const id = yield* ids.next("lane")
+  const self: Lease.Owner = {
+    bootId: yield* host.bootId,
+    pidNamespace: yield* host.pidNamespace,
+    pid: process.pid,
+    startTime: (yield* host.startTime(process.pid)) ?? "",
+    instance: threadId === 0 ? id : `${id}.${threadId}`
+  }
+  yield* Effect.acquireRelease(
+    Effect.sync(() => instances.add(self.instance)),
+    () => Effect.sync(() => instances.delete(self.instance))
+  )
+
+  /** The start time of what runs under a pid now; null when nothing does, "" when that cannot be told. */
+  const look = (pid: number) =>
+    Effect.flatMap(exists(pid), (exists) => (exists ? host.startTime(pid) : Effect.succeed(null)))
+
+  const liveness = Effect.fn("Owners.liveness")(function* (owner: Lease.Owner) {
+    const isHere = owner.bootId === self.bootId && owner.pidNamespace === self.pidNamespace
+    if (!isHere) return Lease.liveness(self, owner, { startTime: null, instanceKnown: false })
+    const isSelf = owner.pid === self.pid && owner.startTime === self.startTime
+    if (isSelf && threadOf(owner.instance) !== `${threadId}`) return "unknown"
+    const startTime = yield* look(owner.pid)
+    if (startTime === "" || owner.startTime === "" || self.startTime === "") return "unknown"
+    return Lease.liveness(self, owner, { startTime, instanceKnown: instances.has(owner.instance) })
+  })
+
+  return { self, liveness }
+})
+
+export const layerOwners: Layer.Layer<Owners, never, Ids.Ids> = Layer.scoped(Owners, make)
+
+export const layer: Layer.Layer<Owners | Ids.Ids> = Layer.provideMerge(layerOwners, layerIds)

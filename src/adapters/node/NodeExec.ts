@@ -1,0 +1,158 @@
+/**
+ * `Exec` by Node. Each command is the leader of a process group of its own, without a terminal.
+ *
+ * 1. It ends by itself: what is left of its group is ended too, so that a background process neither holds the call
+ *    through the output that it has inherited nor outlives it. Who left the group on purpose goes on.
+ * 2. Time over or interruption: the group is asked to end, killed after a grace time, and on Linux who left it as well.
+ * 3. Either way the call waits for the output only a moment longer than for the command: whoever still holds it open is
+ *    not waited for.
+ *
+ * A shell's two outputs are one pipe, so their order is kept; those of a program that is run without a shell are two,
+ * and are put in the order in which they arrive.
+ */
+import { NodeStream } from "@effect/platform-node"
+import { Deferred, Effect, Exit, Fiber, Layer, Option, Predicate, Ref, Stream, identity } from "effect"
+import { spawn } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
+import { randomUUID } from "node:crypto"
+import { existsSync, statSync } from "node:fs"
+import type { Readable } from "node:stream"
+import * as Excerpt from "../../domain/Excerpt.js"
+import { Exec, ExecFailed } from "../../services/Exec.js"
+import type { Command, Finished } from "../../services/Exec.js"
+import * as ExecEnvironment from "./ExecEnvironment.js"
+import * as ProcessGroup from "./ProcessGroup.js"
+
+export interface Options {
+  /** Further variables of the engine's environment that commands get. Defaults to none. */
+  readonly inherit?: ReadonlyArray<string>
+  /** The shell for texts, a POSIX one. Defaults to bash, else sh; on Windows to the command interpreter. */
+  readonly shell?: string
+  /** Milliseconds between being asked to end and being killed. Defaults to 500. */
+  readonly graceMillis?: number
+}
+
+/** Milliseconds that output may still come in once the command has ended. */
+const drainMillis = 1_000
+
+interface Program {
+  readonly file: string
+  readonly args: ReadonlyArray<string>
+  readonly verbatim: boolean
+}
+
+const programOf = (command: Command["command"], shell: string): Program => {
+  if (typeof command !== "string") return { file: command[0], args: command.slice(1), verbatim: false }
+  return process.platform === "win32"
+    ? { file: shell, args: ["/d", "/s", "/c", `"${command}"`], verbatim: true }
+    : { file: shell, args: ["-c", 'exec "$0" -c "$1" 2>&1', shell, command], verbatim: false }
+}
+
+const defaultShell = (): string =>
+  process.platform === "win32"
+    ? (process.env["COMSPEC"] ?? "cmd.exe")
+    : (["/bin/bash", "/usr/bin/bash"].find((path) => existsSync(path)) ?? "/bin/sh")
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
+
+const startFailure = (cwd: string, cause: unknown): ExecFailed => {
+  const code = Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : ""
+  if (code === "ERR_INVALID_ARG_VALUE") return new ExecFailed({ reason: "invalid", detail: "" })
+  if (!isFolder(cwd)) return new ExecFailed({ reason: "no-folder", detail: cwd })
+  if (code === "ENOENT") return new ExecFailed({ reason: "not-found", detail: "" })
+  return new ExecFailed({ reason: code === "EACCES" ? "no-access" : "failed", detail: code })
+}
+
+type Ending = Pick<Finished, "exitCode" | "signal">
+
+/** Of a process that hangs in the system and will end some time. */
+const unkillable: Ending = { exitCode: null, signal: "SIGKILL" }
+
+interface Child {
+  readonly process: ChildProcess
+  readonly group: ProcessGroup.ProcessGroup
+  readonly ended: Deferred.Deferred<Ending>
+}
+
+const start = (
+  { command, cwd, env }: Command,
+  shell: string,
+  environment: { readonly [name: string]: string }
+): Effect.Effect<Child, ExecFailed> =>
+  Effect.flatMap(Deferred.make<Ending>(), (ended) =>
+    Effect.async<Child, ExecFailed>((resume) => {
+      const failed = (cause: unknown) => resume(Effect.fail(startFailure(cwd, cause)))
+      const mark = randomUUID()
+      const { args, file, verbatim } = programOf(command, shell)
+      try {
+        const child = spawn(file, args, {
+          cwd,
+          env: { ...environment, ...env, [ProcessGroup.markVariable]: mark },
+          stdio: ["ignore", "pipe", "pipe"],
+          detached: process.platform !== "win32",
+          windowsHide: true,
+          windowsVerbatimArguments: verbatim
+        })
+        child.on("error", failed)
+        child.once("exit", (exitCode, signal) => Deferred.unsafeDone(ended, Effect.succeed({ exitCode, signal })))
+        child.once("spawn", () => {
+          resume(Effect.succeed({ process: child, group: { id: child.pid ?? 0, mark }, ended }))
+        })
+      } catch (cause) {
+        failed(cause)
+      }
+    })
+  )
+
+/** The text of an output, whole characters at a time. Whatever ends the output, it has ended. */
+const textOf = (output: Readable | null): Stream.Stream<string> =>
+  output === null
+    ? Stream.empty
+    : Stream.suspend(() => {
+        const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+        return NodeStream.fromReadable<void, Uint8Array>(
+          () => output,
+          () => undefined
+        ).pipe(
+          Stream.map((bytes) => decoder.decode(bytes, { stream: true })),
+          Stream.catchAll(() => Stream.empty),
+          Stream.concat(Stream.sync(() => decoder.decode())),
+          Stream.filter((text) => text !== "")
+        )
+      })
+
+const make = (options: Options) =>
+  Effect.sync(() => {
+    const shell = options.shell ?? defaultShell()
+    const graceMillis = options.graceMillis ?? 500
+    const environment = ExecEnvironment.make(process.platform, process.env, options.inherit ?? [])
+
+    const run = Effect.fn("Exec.run")(function* (command: Command) {
+      const child = yield* Effect.acquireRelease(start(command, shell, environment), ({ group }, exit) =>
+        Exit.isSuccess(exit) ? Effect.void : ProcessGroup.endAll(group, graceMillis)
+      )
+      const excerpt = yield* Ref.make(Excerpt.empty(command.maxBytes))
+      const reading = yield* Stream.merge(textOf(child.process.stdout), textOf(child.process.stderr)).pipe(
+        Stream.runForEach((text) =>
+          Effect.zipRight(
+            Ref.update(excerpt, (before) => Excerpt.append(before, text)),
+            command.onOutput === undefined ? Effect.void : command.onOutput(text)
+          )
+        ),
+        Effect.forkScoped
+      )
+      const inTime = yield* Effect.timeoutOption(Deferred.await(child.ended), command.timeoutMillis)
+      const end = Option.isSome(inTime) ? ProcessGroup.endRest : ProcessGroup.endAll
+      yield* end(child.group, graceMillis)
+      yield* Effect.timeoutOption(Fiber.await(reading), drainMillis)
+      const { exitCode, signal } = yield* Deferred.await(child.ended).pipe(
+        Effect.timeoutTo({ duration: drainMillis, onTimeout: () => unkillable, onSuccess: identity })
+      )
+      const { text, truncatedBytes } = Excerpt.result(yield* Ref.get(excerpt))
+      return { exitCode, signal, output: text, truncatedBytes, timedOut: Option.isNone(inTime) }
+    }, Effect.scoped)
+
+    return { run }
+  })
+
+export const layer = (options: Options = {}): Layer.Layer<Exec> => Layer.effect(Exec, make(options))

@@ -1,0 +1,53 @@
+/**
+ * Any model of the Vercel AI SDK as a `Model`: whatever implements `LanguageModelV3`, asked through `doStream`.
+ *
+ * Its key is not known here. Give it as one of `secrets`, so that it is struck out should the server quote it.
+ */
+import type { LanguageModelV3, SharedV3ProviderOptions } from "@ai-sdk/provider"
+import { Effect } from "effect"
+import type { Layer, Redacted } from "effect"
+import type * as ModelRef from "../../domain/ModelRef.js"
+import type { Model, Models } from "../../services/Model.js"
+import * as ProviderLayer from "./ProviderLayer.js"
+import * as Step from "./Step.js"
+import * as Vendor from "./Vendor.js"
+
+export interface Options extends Vendor.Settings {
+  /** The vendor's name in Skein. Defaults to the model's own, up to its first dot. */
+  readonly provider?: string
+  /** What no error may quote. */
+  readonly secrets?: ReadonlyArray<Redacted.Redacted>
+  /** The vendor's own options for a session's, such as its reasoning effort. Defaults to none. */
+  readonly providerOptions?: (options: ModelRef.Options) => SharedV3ProviderOptions
+}
+
+export interface LayerOptions extends Options {
+  /** The same provider's other models, by name. Without it a session can name this model only. */
+  readonly others?: (model: string) => LanguageModelV3
+}
+
+/** Wraps a model of the AI SDK. */
+export const make = (languageModel: LanguageModelV3, options: Options = {}): Model => {
+  const { providerOptions, secrets } = options
+  const provider = options.provider ?? languageModel.provider.replace(/\..*$/u, "")
+  return Step.model(
+    Vendor.make({ provider, model: languageModel.modelId }, options, {
+      load: () => Promise.resolve(languageModel),
+      ...(secrets === undefined ? {} : { secrets }),
+      ...(providerOptions === undefined ? {} : { providerOptions })
+    })
+  )
+}
+
+/** Serves every session that names no model, or one of this provider. */
+export const layer = (languageModel: LanguageModelV3, options: LayerOptions = {}): Layer.Layer<Models> => {
+  const standard = make(languageModel, options)
+  const { contextTokens: _, others, ...rest } = options
+  return ProviderLayer.make(standard, (model) =>
+    others === undefined
+      ? Effect.fail(
+          ProviderLayer.refused({ provider: standard.provider, model }, `only ${standard.model} is set up here`)
+        )
+      : Effect.sync(() => make(others(model), { ...rest, provider: standard.provider }))
+  )
+}

@@ -1,0 +1,86 @@
+/**
+ * Any server that speaks OpenAI's chat completions: local ones, gateways, other vendors. The package is loaded when the
+ * first step is made.
+ */
+import type { LanguageModelV3Usage, SharedV3ProviderOptions } from "@ai-sdk/provider"
+import { Effect, Predicate, Redacted } from "effect"
+import type { Layer } from "effect"
+import type { ProviderMetadata } from "../../domain/Message.js"
+import type * as ModelRef from "../../domain/ModelRef.js"
+import type { Model, Models } from "../../services/Model.js"
+import * as ProviderLayer from "./ProviderLayer.js"
+import * as Step from "./Step.js"
+import * as Vendor from "./Vendor.js"
+
+export interface Options extends Vendor.ServerSettings {
+  /** What the provider is called in Skein. */
+  readonly name: string
+  /** Where the API is, its version included: `/chat/completions` is added. */
+  readonly baseUrl: string
+  /** Sent as a bearer token. */
+  readonly apiKey?: Redacted.Redacted
+  /** The model's name at the server. */
+  readonly model: string
+}
+
+export const make = (options: Options): Model => {
+  const { apiKey, baseUrl, headers, model, name: provider } = options
+  return Step.model(
+    Vendor.make({ provider, model }, options, {
+      load: async () => {
+        const { createOpenAICompatible } = await import("@ai-sdk/openai-compatible")
+        return createOpenAICompatible({
+          name: vendor,
+          baseURL: baseUrl,
+          headers: Vendor.plainHeaders(headers),
+          includeUsage: true,
+          convertUsage: usage,
+          fetch: Vendor.fetchHere,
+          ...(apiKey === undefined ? {} : { apiKey: Redacted.value(apiKey) })
+        })(model)
+      },
+      secrets: [...(apiKey === undefined ? [] : [apiKey]), ...Vendor.headerSecrets(headers)],
+      providerOptions,
+      partOptions
+    })
+  )
+}
+
+/** Serves every session that names no model, or one of this provider. */
+export const layer = (options: Options): Layer.Layer<Models> => {
+  const { contextTokens: _, ...rest } = options
+  return ProviderLayer.make(make(options), (model) => Effect.sync(() => make({ ...rest, model })))
+}
+
+/** What the SDK calls all of these servers, whatever their name here. */
+const vendor = "openaiCompatible"
+
+const providerOptions = ({ reasoningEffort }: ModelRef.Options): SharedV3ProviderOptions =>
+  reasoningEffort === undefined ? {} : { [vendor]: { reasoningEffort } }
+
+/** Gemini signs its calls; the SDK reads the signature under one name and sends it under another. */
+const partOptions = (metadata: ProviderMetadata): SharedV3ProviderOptions => {
+  const ours = metadata[vendor]
+  return Predicate.hasProperty(ours, "thoughtSignature") && Predicate.isString(ours.thoughtSignature)
+    ? { google: { thoughtSignature: ours.thoughtSignature } }
+    : {}
+}
+
+interface ReportedUsage {
+  readonly prompt_tokens?: number | null | undefined
+  readonly completion_tokens?: number | null | undefined
+  readonly prompt_tokens_details?: { readonly cached_tokens?: number | null | undefined } | null | undefined
+  readonly completion_tokens_details?: { readonly reasoning_tokens?: number | null | undefined } | null | undefined
+}
+
+/** The SDK's own reading takes what was not reported for zero. */
+const usage = (reported: ReportedUsage | null | undefined): LanguageModelV3Usage => {
+  const total = reported?.prompt_tokens ?? undefined
+  const written = reported?.completion_tokens ?? undefined
+  const reasoning = reported?.completion_tokens_details?.reasoning_tokens ?? undefined
+  const cacheRead = reported?.prompt_tokens_details?.cached_tokens ?? undefined
+  return {
+    inputTokens: { total, noCache: undefined, cacheRead, cacheWrite: undefined },
+    outputTokens: { total: written, text: undefined, reasoning }
+  }
+}

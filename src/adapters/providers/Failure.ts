@@ -1,0 +1,191 @@
+/**
+ * What went wrong at a provider, as a `ModelFailed`.
+ *
+ * Guaranteed: the detail is one line of at most 300 characters, without control characters, and holds none of the
+ * secrets given, nor anything that looks like a key. It is made of what the server said about itself; headers, the
+ * request and undecodable frames are never quoted. Not guaranteed: that a server does not quote a prompt in its message.
+ */
+import {
+  APICallError,
+  AISDKError,
+  InvalidResponseDataError,
+  JSONParseError,
+  TypeValidationError
+} from "@ai-sdk/provider"
+import { Predicate, Redacted } from "effect"
+import { ModelFailed } from "../../domain/SkeinError.js"
+
+/** Whose failure it is. */
+export interface Subject {
+  /** `provider/model`. */
+  readonly model: string
+  readonly secrets: ReadonlyArray<Redacted.Redacted>
+}
+
+/** Where it happened: before the server answered, or while its answer was read. */
+export type Phase = "request" | "stream"
+
+type Reason = ModelFailed["reason"]
+
+/** Longest wait that a provider can ask for, in milliseconds. */
+const longestRetryAfter = 3_600_000
+
+const detailCharacters = 300
+
+export const make = (
+  subject: Subject,
+  reason: Reason,
+  detail: string,
+  more: { readonly status?: number | null; readonly retryAfterMillis?: number | null } = {}
+): ModelFailed =>
+  new ModelFailed({
+    model: subject.model,
+    reason,
+    status: more.status ?? null,
+    retryAfterMillis: more.retryAfterMillis ?? null,
+    detail: clean(detail, subject.secrets)
+  })
+
+/** `now` is milliseconds since the epoch, for a Retry-After that is a date. */
+export const fromUnknown = (subject: Subject, error: unknown, phase: Phase, now: number): ModelFailed => {
+  if (isUndecodable(error)) return make(subject, "malformed", "a frame of the answer does not decode")
+  if (APICallError.isInstance(error)) return fromApiCall(subject, error, phase, now)
+  if (InvalidResponseDataError.isInstance(error)) {
+    return error.data === undefined
+      ? make(subject, "cut", "the answer ended without a finish")
+      : make(subject, "malformed", "the answer is not of the protocol")
+  }
+  if (AISDKError.isInstance(error)) return make(subject, reasonOfSdk(error), error.message)
+  if (error instanceof Error) return make(subject, reasonOfError(error, phase), error.name)
+  return fromFrame(subject, error)
+}
+
+/** Whether part of the answer was lost because it could not be read. */
+export const isUndecodable = (error: unknown): boolean =>
+  JSONParseError.isInstance(error) || TypeValidationError.isInstance(error)
+
+const reasonOfSdk = (error: AISDKError): Reason => {
+  if (error.name === "AI_LoadAPIKeyError") return "unauthorized"
+  return error.name === "AI_EmptyResponseBodyError" ? "malformed" : "rejected"
+}
+
+const reasonOfError = (error: Error, phase: Phase): Reason => {
+  if (error.name === "TimeoutError") return "silent"
+  return phase === "stream" ? "cut" : "rejected"
+}
+
+const fromApiCall = (subject: Subject, error: APICallError, phase: Phase, now: number): ModelFailed => {
+  const body = parse(error.responseBody)
+  if (Predicate.hasProperty(body, "name") && isUndecodableName(body.name)) {
+    return make(subject, "malformed", "the answer does not decode")
+  }
+  const status = error.statusCode ?? null
+  const said = sayingOf(body)
+  return make(subject, reasonOfApiCall(error, phase, said), said.message ?? error.message, {
+    status,
+    retryAfterMillis: retryAfter(error.responseHeaders, now)
+  })
+}
+
+const isUndecodableName = (name: unknown): boolean => name === "AI_TypeValidationError" || name === "AI_JSONParseError"
+
+const reasonOfApiCall = (error: APICallError, phase: Phase, said: Saying): Reason => {
+  if (error.statusCode === undefined) {
+    if (!error.isRetryable) return "malformed"
+    return phase === "stream" ? "cut" : "unreachable"
+  }
+  if (error.statusCode < 300) return AISDKError.isInstance(error.cause) ? "malformed" : "cut"
+  return said.kind.includes("insufficient_quota") ? "rejected" : reasonOfStatus(error.statusCode, said.kind)
+}
+
+/** An error frame within a stream: an object with some of `message`, `type`, `code`, `statusCode`; or just a text. */
+const fromFrame = (subject: Subject, frame: unknown): ModelFailed => {
+  const said = sayingOf(frame)
+  const status = statusOf(frame)
+  return make(subject, reasonOfStatus(status ?? 500, said.kind), said.message ?? "the provider reported an error", {
+    status
+  })
+}
+
+const statusOf = (frame: unknown): number | null => {
+  const candidates = [
+    Predicate.hasProperty(frame, "statusCode") ? frame.statusCode : null,
+    Predicate.hasProperty(frame, "code") ? frame.code : null
+  ]
+  return candidates.map(Number).find((status) => Number.isInteger(status) && status >= 400 && status <= 599) ?? null
+}
+
+/** A 5xx may stand for an error frame in a stream, where only the kind says what happened. */
+const reasonOfStatus = (status: number, kind: string): Reason => {
+  if (status === 401 || status === 403) return "unauthorized"
+  if (status === 429) return "rate-limited"
+  if (status >= 500) return reasonOfKind(kind)
+  return status === 408 || status === 409 || status === 425 ? "overloaded" : "rejected"
+}
+
+/** By the words in which vendors name their errors. */
+const reasonOfKind = (kind: string): Reason => {
+  if (/insufficient_quota|billing/u.test(kind)) return "rejected"
+  if (/rate_?limit/u.test(kind)) return "rate-limited"
+  if (/authentication|permission|api_key/u.test(kind)) return "unauthorized"
+  return /invalid|not_found|too_large|context_length|bad_request/u.test(kind) ? "rejected" : "overloaded"
+}
+
+interface Saying {
+  readonly message: string | null
+  readonly kind: string
+}
+
+/** Finds a server's own words in `{ error: { message, type, code } }` and its usual variants. */
+const sayingOf = (body: unknown): Saying => {
+  if (typeof body === "string") return { message: body, kind: "" }
+  if (!Predicate.isRecord(body)) return { message: null, kind: "" }
+  if (Predicate.isRecord(body.error)) return sayingOf(body.error)
+  const message = [body.message, body.error, body.detail].find(Predicate.isString) ?? null
+  return { message, kind: [body.type, body.code].filter(Predicate.isString).join(" ").toLowerCase() }
+}
+
+const parse = (text: string | undefined): unknown => {
+  try {
+    const value: unknown = JSON.parse(text ?? "")
+    return Predicate.isRecord(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+/** Milliseconds to wait by `retry-after-ms` or `retry-after` (seconds or a date); at most an hour. */
+export const retryAfter = (headers: Record<string, string> | undefined, now: number): number | null => {
+  const millis = Number(headers?.["retry-after-ms"] ?? Number.NaN)
+  const value = headers?.["retry-after"] ?? ""
+  const seconds = value.trim() === "" ? Number.NaN : Number(value)
+  const candidates = [millis, seconds * 1000, Date.parse(value) - now]
+  const wait = candidates.find((candidate) => !Number.isNaN(candidate))
+  return wait === undefined || wait < 0 ? null : Math.min(Math.round(wait), longestRetryAfter)
+}
+
+const looksLikeKey = /\bbearer\s+\S+|\b(?:sk|pk|rk|gsk|xai|AIza)[-_]?[\w-]{16,}/giu
+
+const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
+  const spellings = secrets.flatMap(spellingsOf)
+  const safe = spellings
+    .reduce((left, spelling) => left.split(spelling).join("[redacted]"), text)
+    .replace(looksLikeKey, "[redacted]")
+    .replace(/[\p{C}\s]+/gu, " ")
+    .trim()
+  const points = Array.from(safe)
+  return points.length <= detailCharacters ? safe : `${points.slice(0, detailCharacters - 1).join("")}…`
+}
+
+/**
+ * As a server may give it back: as it is, trimmed, within JSON, within a URL. The longest goes first. What is too short
+ * to be a secret ("none", say, for a server that takes any key) stays readable.
+ */
+const spellingsOf = (secret: Redacted.Redacted): ReadonlyArray<string> => {
+  const value = Redacted.value(secret)
+  const trimmed = value.trim()
+  const inUrl = /\p{Surrogate}/u.test(trimmed) ? trimmed : encodeURIComponent(trimmed)
+  return [value, trimmed, JSON.stringify(value).slice(1, -1), inUrl]
+    .filter((spelling) => spelling.length >= 6)
+    .sort((a, b) => b.length - a.length)
+}

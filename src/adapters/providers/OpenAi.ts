@@ -1,0 +1,68 @@
+/**
+ * OpenAI's models, by the Responses API. The package is loaded when the first step is made.
+ *
+ * Guaranteed: nothing depends on what OpenAI keeps. Responses are not stored there (`store: false`); reasoning comes
+ * encrypted and goes back as it came, and what came without is left out, as the API would look for it in vain.
+ */
+import type { SharedV3ProviderOptions } from "@ai-sdk/provider"
+import { Redacted } from "effect"
+import type { ConfigError, Layer } from "effect"
+import type * as ModelRef from "../../domain/ModelRef.js"
+import type { Model, Models } from "../../services/Model.js"
+import * as ProviderLayer from "./ProviderLayer.js"
+import * as Step from "./Step.js"
+import * as Vendor from "./Vendor.js"
+
+export interface Options extends Vendor.ServerSettings {
+  readonly apiKey: Redacted.Redacted
+  /** The model's name at OpenAI, such as "gpt-5". */
+  readonly model: string
+  /** What the provider is called in Skein. Defaults to "openai". */
+  readonly provider?: string
+  /** Asks for a summary of the reasoning, which some models give to verified organizations only. Defaults to none. */
+  readonly reasoningSummary?: "auto" | "concise" | "detailed"
+}
+
+export const make = (options: Options): Model => {
+  const { apiKey, baseUrl, headers, model, provider = "openai" } = options
+  return Step.model(
+    Vendor.make({ provider, model }, options, {
+      load: async () => {
+        const { createOpenAI } = await import("@ai-sdk/openai")
+        return createOpenAI({
+          apiKey: Redacted.value(apiKey),
+          baseURL: baseUrl ?? "https://api.openai.com/v1",
+          headers: Vendor.plainHeaders(headers),
+          fetch: Vendor.fetchHere
+        }).responses(model)
+      },
+      secrets: [apiKey, ...Vendor.headerSecrets(headers)],
+      providerOptions: (request) => providerOptions(options, request),
+      strictTools: false
+    })
+  )
+}
+
+/**
+ * Serves every session that names no model, or one of this provider. The key is taken from OPENAI_API_KEY unless it is
+ * given.
+ */
+export const layer = (
+  options: Omit<Options, "apiKey"> & { readonly apiKey?: Redacted.Redacted }
+): Layer.Layer<Models, ConfigError.ConfigError> => {
+  const { apiKey, contextTokens: _, ...rest } = options
+  return ProviderLayer.withKey("OPENAI_API_KEY", apiKey, (apiKey, model) =>
+    make(model === undefined ? { ...options, apiKey } : { ...rest, apiKey, model })
+  )
+}
+
+const providerOptions = (
+  { reasoningSummary }: Options,
+  { reasoningEffort }: ModelRef.Options
+): SharedV3ProviderOptions => ({
+  openai: {
+    store: false,
+    ...(reasoningEffort === undefined ? {} : { reasoningEffort }),
+    ...(reasoningSummary === undefined ? {} : { reasoningSummary })
+  }
+})

@@ -1,0 +1,135 @@
+/**
+ * The view, which is one that providers accept, in the AI SDK's terms.
+ *
+ * Guaranteed: files are sent of kinds and sizes that all providers take, text as text. Any other file is named, so that
+ * the model knows of it and the request does not fail for ever.
+ */
+import type {
+  LanguageModelV3FilePart,
+  LanguageModelV3Message,
+  LanguageModelV3Prompt,
+  LanguageModelV3TextPart,
+  SharedV3ProviderOptions
+} from "@ai-sdk/provider"
+import { Effect } from "effect"
+import type { FilePart, ProviderMetadata } from "../../domain/Message.js"
+import type { ModelFailed } from "../../domain/SkeinError.js"
+import * as SafeText from "../../domain/SafeText.js"
+import type { ViewCall, ViewItem, ViewReasoning, ViewResult, ViewText } from "../../domain/View.js"
+import type { StepRequest } from "../../services/Model.js"
+import * as Failure from "./Failure.js"
+import { subject } from "./Vendor.js"
+import type { Vendor } from "./Vendor.js"
+
+/** Fails as `rejected` when the content of a file cannot be read. */
+export const make = (vendor: Vendor, request: StepRequest): Effect.Effect<LanguageModelV3Prompt, ModelFailed> =>
+  Effect.forEach(request.view, (item) => messageOf(vendor, request, item)).pipe(
+    Effect.map((messages) => vendor.finishPrompt([...systemOf(request), ...messages]))
+  )
+
+const systemOf = ({ system }: StepRequest): LanguageModelV3Prompt =>
+  system === null || system.trim() === "" ? [] : [{ role: "system", content: system }]
+
+const messageOf = (
+  vendor: Vendor,
+  request: StepRequest,
+  item: ViewItem
+): Effect.Effect<LanguageModelV3Message, ModelFailed> => {
+  switch (item.role) {
+    case "user":
+      return Effect.map(
+        Effect.forEach(item.parts, (part) => userPart(vendor, request, part)),
+        (content) => ({ role: "user", content })
+      )
+    case "assistant":
+      return Effect.succeed({ role: "assistant", content: item.parts.map((part) => assistantPart(vendor, part)) })
+    case "tool":
+      return Effect.succeed({ role: "tool", content: item.results.map(toolResult) })
+  }
+}
+
+type UserPart = LanguageModelV3TextPart | LanguageModelV3FilePart
+
+const userPart = (
+  vendor: Vendor,
+  request: StepRequest,
+  part: ViewText | FilePart
+): Effect.Effect<UserPart, ModelFailed> =>
+  part.type === "text"
+    ? Effect.succeed({ type: "text", text: part.text, ...optionsOf(vendor, part.providerMetadata) })
+    : filePart(vendor, request, part)
+
+const filePart = (vendor: Vendor, request: StepRequest, part: FilePart): Effect.Effect<UserPart, ModelFailed> => {
+  if (!isText(part.mediaType) && sizeLimit(part.mediaType) === 0) return Effect.succeed(hidden(part, "attached"))
+  return request.file(part.assetId).pipe(
+    Effect.map((data) => (isText(part.mediaType) ? textFile(part, data) : seenFile(part, data))),
+    Effect.catchAll((error) =>
+      error._tag === "AssetNotFound"
+        ? Effect.succeed(note(`[The file ${titleOf(part)} was deleted.]`))
+        : Effect.fail(Failure.make(subject(vendor), "rejected", error.message))
+    )
+  )
+}
+
+const seenFile = (part: FilePart, data: Uint8Array): UserPart =>
+  data.length > sizeLimit(part.mediaType)
+    ? hidden(part, `attached and too large for you, ${data.length} bytes`)
+    : { type: "file", data, mediaType: part.mediaType, filename: part.name ?? part.assetId }
+
+const textFile = (part: FilePart, data: Uint8Array): UserPart => {
+  const text = new TextDecoder().decode(data)
+  const cut = text.length > textFileLength ? `${SafeText.wellFormed(text.slice(0, textFileLength))}…` : text
+  return note(`[The file ${titleOf(part)}:]\n${cut}`)
+}
+
+const note = (text: string): LanguageModelV3TextPart => ({ type: "text", text })
+
+const hidden = (part: FilePart, how: string): LanguageModelV3TextPart =>
+  note(`[The file ${titleOf(part)} is ${how}. You cannot see into it.]`)
+
+const titleOf = ({ assetId, mediaType, name }: FilePart): string =>
+  `${JSON.stringify(name ?? assetId)} of type ${mediaType}`
+
+/** How much of a text file is sent, in UTF-16 units. */
+const textFileLength = 100_000
+
+/** Bytes. Five MiB is what an image may have in base64. */
+const imageLimit = (5 * 1024 * 1024 * 3) / 4
+const pdfLimit = 20 * 1024 * 1024
+
+const images = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
+
+/** Most bytes that a file may have for a model to see it; 0 for a kind that models do not see. */
+const sizeLimit = (mediaType: string): number => {
+  if (images.has(mediaType)) return imageLimit
+  return mediaType === "application/pdf" ? pdfLimit : 0
+}
+
+const isText = (mediaType: string): boolean =>
+  /^text\/|[/+](?:json|xml|yaml|toml|x-ndjson|javascript|typescript|sql|x-sh)$/u.test(mediaType)
+
+type AssistantContent = Extract<LanguageModelV3Message, { readonly role: "assistant" }>["content"][number]
+
+const assistantPart = (vendor: Vendor, part: ViewText | ViewReasoning | ViewCall): AssistantContent => {
+  const options = optionsOf(vendor, part.providerMetadata)
+  switch (part.type) {
+    case "text":
+    case "reasoning":
+      return { type: part.type, text: part.text, ...options }
+    case "call":
+      return { type: "tool-call", toolCallId: part.id, toolName: part.name, input: part.input, ...options }
+  }
+}
+
+const toolResult = ({ id, isError, name, text }: ViewResult) => ({
+  type: "tool-result" as const,
+  toolCallId: id,
+  toolName: name,
+  output: { type: isError ? ("error-text" as const) : ("text" as const), value: text }
+})
+
+const optionsOf = (
+  vendor: Vendor,
+  metadata: ProviderMetadata | undefined
+): { readonly providerOptions?: SharedV3ProviderOptions } =>
+  metadata === undefined ? {} : { providerOptions: vendor.partOptions(metadata) }

@@ -1,0 +1,39 @@
+/** A `Models` of one provider: any of its models, all by one key. */
+import { Config, Effect, Layer } from "effect"
+import type { ConfigError, Redacted } from "effect"
+import * as ModelRef from "../../domain/ModelRef.js"
+import type { Session } from "../../domain/Session.js"
+import { ModelUnavailable } from "../../domain/SkeinError.js"
+import { Models } from "../../services/Model.js"
+import type { Model } from "../../services/Model.js"
+
+/**
+ * Serves a session that names no model by `standard`, one that names another model of the same provider by `other`, and
+ * refuses the rest.
+ */
+export const make = (
+  standard: Model,
+  other: (model: string) => Effect.Effect<Model, ModelUnavailable>
+): Layer.Layer<Models> =>
+  Layer.succeed(Models, {
+    resolve: ({ model: ref }: Session) => {
+      if (ref === null) return Effect.succeed(standard)
+      if (ref.provider !== standard.provider)
+        return Effect.fail(refused(ref, `only ${standard.provider} is set up here`))
+      return ref.model === standard.model ? Effect.succeed(standard) : other(ref.model)
+    }
+  })
+
+/** As `make`, with a key from the variable unless it is given. `of` makes the standard model when no name is given. */
+export const withKey = (
+  variable: string,
+  given: Redacted.Redacted | undefined,
+  of: (apiKey: Redacted.Redacted, model?: string) => Model
+): Layer.Layer<Models, ConfigError.ConfigError> =>
+  (given === undefined ? Config.redacted(variable) : Effect.succeed(given)).pipe(
+    Effect.map((apiKey) => make(of(apiKey), (model) => Effect.sync(() => of(apiKey, model)))),
+    Layer.unwrapEffect
+  )
+
+export const refused = (ref: { readonly provider: string; readonly model: string }, detail: string): ModelUnavailable =>
+  new ModelUnavailable({ model: ModelRef.toText(ref), detail })

@@ -1,0 +1,175 @@
+/**
+ * Every provider by name: `anthropic/…` and `openai/…` out of the box, `script/FILE.json`, and whatever a config names.
+ * Asked at each step, so a change of the session's model or of a key's variable takes effect at the next one.
+ *
+ * Guaranteed: a key goes only where it belongs. A provider with a `baseUrl` of its own is sent the key that its entry
+ * names and no other. Keys are never part of a config, an error or a log.
+ */
+import { FileSystem, Path } from "@effect/platform"
+import type { PlatformError } from "@effect/platform/Error"
+import { Config, ConfigProvider, Duration, Effect, Layer, ParseResult, Record, Redacted, Schema } from "effect"
+import type { ModelRef } from "../../domain/ModelRef.js"
+import * as Script from "../../domain/Script.js"
+import type { Session } from "../../domain/Session.js"
+import { ModelUnavailable } from "../../domain/SkeinError.js"
+import { Models } from "../../services/Model.js"
+import type { Model } from "../../services/Model.js"
+import * as ScriptedModel from "../../services/ScriptedModel.js"
+import * as Anthropic from "./Anthropic.js"
+import * as ChatCompletions from "./ChatCompletions.js"
+import * as OpenAi from "./OpenAi.js"
+import { refused } from "./ProviderLayer.js"
+import type { ServerSettings } from "./Vendor.js"
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+/** A secret by the name of the variable that holds it. */
+const Secret = Schema.Struct({ env: Schema.NonEmptyString })
+
+const isPlainHttp = (text: string): boolean => {
+  if (!URL.canParse(text)) return false
+  const { password, protocol, username } = new URL(text)
+  return (protocol === "http:" || protocol === "https:") && username === "" && password === ""
+}
+
+const BaseUrl = Schema.String.pipe(
+  Schema.filter(isPlainHttp, { message: () => "must be an http or https URL without user name and password" })
+)
+
+const settings = {
+  apiKey: optional(Secret),
+  /** Sent with each request. */
+  headers: optional(Schema.Record({ key: Schema.NonEmptyString, value: Schema.Union(Schema.String, Secret) })),
+  contextTokens: optional(Schema.Int.pipe(Schema.positive())),
+  maxOutputTokens: optional(Schema.Int.pipe(Schema.positive())),
+  idleTimeoutMillis: optional(Schema.Int.pipe(Schema.positive()))
+}
+
+/** One provider. `baseUrl` includes the API's version, as in `http://127.0.0.1:11434/v1`. */
+const ProviderConfig = Schema.Union(
+  Schema.Struct({ kind: Schema.Literal("chat-completions"), baseUrl: BaseUrl, ...settings }),
+  Schema.Struct({ kind: Schema.Literal("anthropic", "openai"), baseUrl: optional(BaseUrl), ...settings })
+).annotations({ parseOptions: { onExcessProperty: "error" } })
+type ProviderConfig = typeof ProviderConfig.Type
+
+const ProviderName = Schema.String.pipe(
+  Schema.pattern(/^(?!script$)[A-Za-z0-9][A-Za-z0-9_-]*$/u, {
+    message: () => "a provider's name has letters, digits, - and _, begins with a letter or digit and is not script"
+  })
+)
+
+/** Providers by name. An entry named `anthropic` or `openai` takes the place of the one that is built in. */
+export const ProvidersConfig = Schema.Struct({
+  providers: Schema.Record({ key: ProviderName, value: ProviderConfig })
+}).annotations({ identifier: "ProvidersConfig", parseOptions: { onExcessProperty: "error" } })
+export type ProvidersConfig = typeof ProvidersConfig.Type
+
+/** Serves each session by the model that it names, or by `standard` if it names none. */
+export const layer = (
+  config: ProvidersConfig,
+  options: { readonly standard?: ModelRef } = {}
+): Layer.Layer<Models, never, FileSystem.FileSystem | Path.Path> =>
+  Layer.effect(
+    Models,
+    Effect.gen(function* () {
+      const fileSystem = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const variables = yield* Effect.configProviderWith(Effect.succeed)
+      return {
+        resolve: (session: Session) => {
+          const ref = session.model ?? options.standard
+          if (ref === undefined) return Effect.fail(new ModelUnavailable({ model: "(none)", detail: "none was named" }))
+          return ref.provider === "script"
+            ? script(fileSystem, path.resolve(session.workdir, ref.model), ref)
+            : provider(config, variables, ref)
+        }
+      }
+    })
+  )
+
+const builtIn: Readonly<Record<string, ProviderConfig>> = {
+  anthropic: { kind: "anthropic" },
+  openai: { kind: "openai" }
+}
+
+const keyVariables = { anthropic: "ANTHROPIC_API_KEY", openai: "OPENAI_API_KEY" }
+
+const provider = (
+  { providers }: ProvidersConfig,
+  variables: ConfigProvider.ConfigProvider,
+  ref: ModelRef
+): Effect.Effect<Model, ModelUnavailable> =>
+  Effect.gen(function* () {
+    const known = { ...builtIn, ...providers }
+    const entry = yield* Record.get(known, ref.provider).pipe(
+      Effect.mapError(() => refused(ref, `no provider has that name, only ${Object.keys(known).join(", ")}, script`))
+    )
+    const secret = (variable: string) =>
+      variables
+        .load(Config.redacted(Config.nonEmptyString(variable)))
+        .pipe(Effect.mapError(() => refused(ref, `set ${variable}, which is to hold its key`)))
+    const headers = yield* Effect.forEach(Record.toEntries(entry.headers ?? {}), ([name, value]) =>
+      Effect.map(
+        typeof value === "string" ? Effect.succeed(Redacted.make(value)) : secret(value.env),
+        (value) => [name, value] as const
+      )
+    )
+    const variable = variableOf(entry)
+    const apiKey = variable === null ? null : yield* secret(variable)
+    return model(ref, entry, apiKey, { ...settingsOf(entry), headers: Object.fromEntries(headers) })
+  })
+
+const variableOf = (entry: ProviderConfig): string | null => {
+  if (entry.apiKey !== undefined) return entry.apiKey.env
+  return entry.kind === "chat-completions" || entry.baseUrl !== undefined ? null : keyVariables[entry.kind]
+}
+
+const settingsOf = ({
+  baseUrl,
+  contextTokens,
+  idleTimeoutMillis,
+  maxOutputTokens
+}: ProviderConfig): ServerSettings => ({
+  ...(baseUrl === undefined ? {} : { baseUrl }),
+  ...(contextTokens === undefined ? {} : { contextTokens }),
+  ...(maxOutputTokens === undefined ? {} : { maxOutputTokens }),
+  ...(idleTimeoutMillis === undefined ? {} : { idleTimeout: Duration.millis(idleTimeoutMillis) })
+})
+
+const model = (
+  { model, provider }: ModelRef,
+  entry: ProviderConfig,
+  key: Redacted.Redacted | null,
+  settings: ServerSettings
+): Model => {
+  const apiKey = key ?? Redacted.make("")
+  switch (entry.kind) {
+    case "anthropic":
+      return Anthropic.make({ ...settings, provider, model, apiKey })
+    case "openai":
+      return OpenAi.make({ ...settings, provider, model, apiKey })
+    case "chat-completions":
+      return ChatCompletions.make({ ...settings, name: provider, baseUrl: entry.baseUrl, model, apiKey })
+  }
+}
+
+const script = (
+  fileSystem: FileSystem.FileSystem,
+  file: string,
+  ref: ModelRef
+): Effect.Effect<Model, ModelUnavailable> =>
+  fileSystem.readFileString(file).pipe(
+    Effect.mapError((error) => refused(ref, `${file} cannot be read (${reasonOf(error)})`)),
+    Effect.flatMap((text) =>
+      Effect.mapError(Script.fromJson(text), (error) => refused(ref, `${file} is no script: ${firstIssue(error)}`))
+    ),
+    Effect.map((script) => ScriptedModel.make(script, ref.model))
+  )
+
+const reasonOf = (error: PlatformError): string => (error._tag === "SystemError" ? error.reason : error._tag)
+
+const firstIssue = (error: ParseResult.ParseError): string => {
+  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+  const text = issue === undefined ? "" : `${issue.path.map(String).join(".")} ${issue.message}`.trim()
+  return text.replace(/\s+/gu, " ").slice(0, 300)
+}

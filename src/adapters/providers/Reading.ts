@@ -1,0 +1,194 @@
+/**
+ * Reads the parts that an AI SDK model streams into the parts of a step: a pure state machine.
+ *
+ * Guaranteed: ids are unique within the step, whatever the SDK reuses; calls are numbered in the order in which they
+ * began; a call's raw input is passed on as it came; `providerMetadata` of a part is always all that is known of it so
+ * far, so that the last one counts. A step is finished only by a finish with a reason. An error is judged by what
+ * follows: a finish with a reason outweighs it, unless a part of the answer was lost.
+ *
+ * Calls that the provider ran itself, sources and generated files have no place in a step and are left out.
+ */
+import { InvalidResponseDataError, TypeValidationError } from "@ai-sdk/provider"
+import type { LanguageModelV3FinishReason, LanguageModelV3StreamPart, LanguageModelV3Usage } from "@ai-sdk/provider"
+import { Predicate } from "effect"
+import type { ProviderMetadata } from "../../domain/Message.js"
+import type { Usage } from "../../domain/Usage.js"
+import type { Part } from "../../services/Model.js"
+import { isUndecodable } from "./Failure.js"
+
+interface Open {
+  readonly id: string
+  readonly metadata: ProviderMetadata | null
+}
+
+/** How far a step is. `cut`: it ended without a reason. `broken`: the provider said why, in `error`. */
+export type Status =
+  | { readonly _tag: "reading" }
+  | { readonly _tag: "finished" }
+  | { readonly _tag: "cut" }
+  | { readonly _tag: "broken"; readonly error: unknown }
+
+export interface Reading {
+  readonly status: Status
+  /** Whether the provider sent anything that was of the protocol. */
+  readonly received: boolean
+  /** Texts and reasonings that have begun and not ended, by kind and the SDK's id. */
+  readonly open: ReadonlyMap<string, Open>
+  /** How many texts and reasonings have begun. */
+  readonly begun: number
+  /** The provider's ids of the calls, in the order in which they began. */
+  readonly calls: ReadonlyArray<{ readonly id: string; readonly name: string }>
+  /** The last error that the provider told of. */
+  readonly error: { readonly value: unknown } | null
+}
+
+export const start: Reading = {
+  status: { _tag: "reading" },
+  received: false,
+  open: new Map(),
+  begun: 0,
+  calls: [],
+  error: null
+}
+
+type Next = readonly [Reading, ReadonlyArray<Part>]
+
+const nothing = (reading: Reading): Next => [reading, []]
+
+/** What an SDK part means. `mayIgnore` says which frames that do not decode may be passed over. */
+export const next = (
+  before: Reading,
+  part: LanguageModelV3StreamPart,
+  mayIgnore: (frame: unknown) => boolean
+): Next => {
+  const reading = before.received || isMadeUp(part) ? before : { ...before, received: true }
+  switch (part.type) {
+    case "text-start":
+    case "reasoning-start":
+      return write(begin(reading, kindOf(part.type), part.id), kindOf(part.type), part.id, "", part.providerMetadata)
+    case "text-delta":
+    case "reasoning-delta":
+      return write(reading, kindOf(part.type), part.id, part.delta, part.providerMetadata)
+    case "text-end":
+    case "reasoning-end": {
+      const [written, parts] = write(reading, kindOf(part.type), part.id, "", part.providerMetadata)
+      return [close(written, kindOf(part.type), part.id), parts]
+    }
+    case "tool-input-start":
+      return part.providerExecuted === true ? nothing(reading) : nothing(call(reading, part.id, part.toolName))
+    case "tool-input-delta":
+      return [reading, callDelta(reading, part.id, part.delta)]
+    case "tool-call": {
+      if (part.providerExecuted === true) return nothing(reading)
+      const called = call(reading, part.toolCallId, part.toolName)
+      const { input, toolCallId: providerCallId, toolName: name } = part
+      const index = indexOf(called, providerCallId)
+      return [called, [{ type: "call", index, name, input, providerCallId, ...withMetadata(part.providerMetadata) }]]
+    }
+    case "error":
+      return nothing(isAllowed(part.error, mayIgnore) ? reading : { ...reading, error: { value: part.error } })
+    case "finish":
+      return finish(reading, part.finishReason, part.usage)
+    default:
+      return nothing(reading)
+  }
+}
+
+/** Whether the SDK may say it of its own accord. */
+const isMadeUp = ({ type }: LanguageModelV3StreamPart): boolean =>
+  type === "stream-start" || type === "error" || type === "finish"
+
+/** What it means that the stream ended. */
+export const end = (reading: Reading): Reading =>
+  reading.status._tag === "reading" ? { ...reading, status: unfinished(reading) } : reading
+
+const unfinished = (reading: Reading): Status =>
+  reading.error === null ? { _tag: "cut" } : { _tag: "broken", error: reading.error.value }
+
+/** The end of a stream without a finish is told as an error, too; `finish` finds that out by itself. */
+const isAllowed = (error: unknown, mayIgnore: (frame: unknown) => boolean): boolean =>
+  (InvalidResponseDataError.isInstance(error) && error.data === undefined) ||
+  (TypeValidationError.isInstance(error) && mayIgnore(error.value))
+
+const finish = (reading: Reading, { raw, unified }: LanguageModelV3FinishReason, usage: LanguageModelV3Usage): Next => {
+  const isReasonless = raw === undefined && (unified === "other" || unified === "error")
+  const isLost = reading.error !== null && isUndecodable(reading.error.value)
+  if (isReasonless || isLost) return nothing({ ...reading, status: unfinished(reading) })
+  if (unified === "error") {
+    const error = reading.error === null ? "the provider reported a failure" : reading.error.value
+    return nothing({ ...reading, status: { _tag: "broken", error } })
+  }
+  return [{ ...reading, status: { _tag: "finished" } }, [{ type: "finish", reason: unified, usage: usageOf(usage) }]]
+}
+
+type Kind = "text" | "reasoning"
+
+const kindOf = (type: `${Kind}-${string}`): Kind => (type.startsWith("text") ? "text" : "reasoning")
+
+const begin = (reading: Reading, kind: Kind, id: string): Reading => ({
+  ...reading,
+  begun: reading.begun + 1,
+  open: new Map(reading.open).set(`${kind}:${id}`, { id: `${reading.begun}`, metadata: null })
+})
+
+const close = (reading: Reading, kind: Kind, id: string): Reading => {
+  const open = new Map(reading.open)
+  open.delete(`${kind}:${id}`)
+  return { ...reading, open }
+}
+
+const write = (
+  before: Reading,
+  kind: Kind,
+  sdkId: string,
+  delta: string,
+  metadata: ProviderMetadata | undefined
+): Next => {
+  const key = `${kind}:${sdkId}`
+  const reading = before.open.has(key) ? before : begin(before, kind, sdkId)
+  const open = reading.open.get(key)
+  if (open === undefined) return nothing(reading)
+  const known = merge(open.metadata, metadata)
+  if (known === open.metadata) return [reading, delta === "" ? [] : [{ type: kind, id: open.id, delta }]]
+  return [
+    { ...reading, open: new Map(reading.open).set(key, { id: open.id, metadata: known }) },
+    [{ type: kind, id: open.id, delta, ...withMetadata(known) }]
+  ]
+}
+
+/** The very same value when `more` says nothing new. */
+const merge = (known: ProviderMetadata | null, more: ProviderMetadata | undefined): ProviderMetadata | null => {
+  if (more === undefined) return known
+  const merged = { ...known }
+  for (const [vendor, value] of Object.entries(more)) {
+    const old = merged[vendor]
+    merged[vendor] = Predicate.isRecord(old) && Predicate.isRecord(value) ? { ...old, ...value } : value
+  }
+  return JSON.stringify(merged) === JSON.stringify(known) ? known : merged
+}
+
+const withMetadata = (
+  metadata: ProviderMetadata | null | undefined
+): { readonly providerMetadata?: ProviderMetadata } =>
+  metadata === null || metadata === undefined ? {} : { providerMetadata: metadata }
+
+const indexOf = (reading: Reading, id: string): number => reading.calls.findIndex((call) => call.id === id)
+
+const call = (reading: Reading, id: string, name: string): Reading =>
+  indexOf(reading, id) >= 0 ? reading : { ...reading, calls: [...reading.calls, { id, name }] }
+
+const callDelta = (reading: Reading, id: string, delta: string): ReadonlyArray<Part> => {
+  const index = indexOf(reading, id)
+  const call = reading.calls[index]
+  return call === undefined || delta === "" ? [] : [{ type: "call.delta", index, name: call.name, delta }]
+}
+
+const usageOf = ({ inputTokens, outputTokens }: LanguageModelV3Usage): Usage => ({
+  inputTokens: count(inputTokens.total),
+  outputTokens: count(outputTokens.total),
+  reasoningTokens: count(outputTokens.reasoning),
+  cachedInputTokens: count(inputTokens.cacheRead)
+})
+
+const count = (tokens: number | undefined): number | null =>
+  tokens !== undefined && Number.isInteger(tokens) && tokens >= 0 ? tokens : null

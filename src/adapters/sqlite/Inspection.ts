@@ -1,0 +1,67 @@
+/**
+ * What a file is, found out before anything is changed in it. A database of ours bears `applicationId`; an empty one
+ * with no mark at all is new: it was just created, perhaps by a process that has not yet got any further.
+ *
+ * The file is opened for reading only, and left byte for byte as it was. One exception: when the process that wrote
+ * last died in the middle, and not in WAL mode, SQLite cannot read the file before it has undone what was half written.
+ */
+import Sqlite from "better-sqlite3"
+import { StorageUnusable } from "../../domain/SkeinError.js"
+
+/** "skei" */
+export const applicationId = 0x736b6569
+
+/** Below this, two connections that write or checkpoint at once could damage a database in WAL mode. */
+const oldestVersion = [3, 51, 3] as const
+
+/** The version of the schema that the file holds, 0 for a new one. Throws a typed refusal, or what SQLite threw. */
+export const inspect = (path: string, newestSchema: number): number => {
+  const { applicationId: mark, schema, tables } = read(path)
+  if (mark === 0 && schema === 0 && tables === 0) return 0
+  if (mark !== applicationId) throw new StorageUnusable({ path, reason: "foreign-database", detail: "" })
+  if (schema > newestSchema) {
+    throw new StorageUnusable({ path, reason: "newer-version", detail: `${schema}, at most ${newestSchema} is known` })
+  }
+  return schema
+}
+
+/** Refuses a SQLite that is too old to be trusted. */
+export const checkVersion = (path: string, connection: Sqlite.Database): void => {
+  const version = connection.prepare<[], string>("SELECT sqlite_version()").pluck().get() ?? ""
+  const numbers = version.split(".").map(Number)
+  const difference = oldestVersion.map((oldest, index) => (numbers[index] ?? 0) - oldest).find((diff) => diff !== 0)
+  if (difference !== undefined && difference < 0) {
+    throw new StorageUnusable({ path, reason: "old-sqlite", detail: version })
+  }
+}
+
+interface Marks {
+  readonly applicationId: number
+  readonly schema: number
+  readonly tables: number
+}
+
+const read = (path: string): Marks => {
+  try {
+    return readBy(path, true)
+  } catch (thrown) {
+    if (thrown instanceof Sqlite.SqliteError && thrown.code === "SQLITE_READONLY_ROLLBACK") return readBy(path, false)
+    throw thrown
+  }
+}
+
+const readBy = (path: string, readonly: boolean): Marks => {
+  const connection = new Sqlite(path, { readonly, fileMustExist: true, timeout: 0 })
+  try {
+    checkVersion(path, connection)
+    connection.exec("BEGIN")
+    const number = (query: string): number => connection.prepare<[], number>(query).pluck().get() ?? 0
+    return {
+      applicationId: number("PRAGMA application_id"),
+      schema: number("PRAGMA user_version"),
+      tables: number("SELECT count(*) FROM sqlite_schema")
+    }
+  } finally {
+    connection.close()
+  }
+}

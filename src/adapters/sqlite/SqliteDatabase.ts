@@ -1,0 +1,107 @@
+/**
+ * The database of a data folder, in SQLite: the file `skein.db` in WAL mode, created where there is none.
+ *
+ * A file that is not ours, or that this version cannot use, is refused and left as it was. What another process's lock
+ * holds up is tried again until `busyMaxMillis` have passed; the event loop never waits. On closing, the log is written
+ * back; the reader is closed first, as the last connection to close must be one that may remove the log.
+ */
+import * as Reactivity from "@effect/experimental/Reactivity"
+import { SqliteClient } from "@effect/sql-sqlite-node"
+import Sqlite from "better-sqlite3"
+import { Duration, Effect, Layer, Schedule } from "effect"
+import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
+import { DataDirectory } from "../../services/DataDirectory.js"
+import { busySchedule, Database, type Writer } from "../../services/Database.js"
+import { EngineConfig } from "../../services/EngineConfig.js"
+import { checkVersion, inspect } from "./Inspection.js"
+import * as Migrations from "./Migrations.js"
+import * as SqliteFile from "./SqliteFile.js"
+import * as SqliteWriter from "./SqliteWriter.js"
+import * as Unusable from "./Unusable.js"
+
+/** Pages in the log before a commit writes it back, and the bytes to which the log is cut then. */
+const checkpointPages = 1000
+const logBytes = 64 * 1024 * 1024
+
+const connect = (file: SqliteFile.SqliteFile, synchronous: "FULL" | "NORMAL", isNew: boolean): Sqlite.Database => {
+  const { path } = file
+  const connection = new Sqlite(path, { fileMustExist: true, timeout: 0 })
+  try {
+    checkVersion(path, connection)
+    if (SqliteFile.isReplaced(file)) throw new StorageUnusable({ path, reason: "replaced", detail: "" })
+    if (isNew) connection.pragma("auto_vacuum = INCREMENTAL")
+    assertPragma(connection, "journal_mode", "WAL", "wal")
+    assertPragma(connection, "synchronous", synchronous, synchronous === "FULL" ? 2 : 1)
+    assertPragma(connection, "foreign_keys", "ON", 1)
+    connection.pragma(`wal_autocheckpoint = ${checkpointPages}`)
+    connection.pragma(`journal_size_limit = ${logBytes}`)
+    return connection
+  } catch (thrown) {
+    connection.close()
+    throw thrown
+  }
+}
+
+/** Sets what nothing works without. */
+const assertPragma = (connection: Sqlite.Database, name: string, value: string, expected: string | number): void => {
+  connection.pragma(`${name} = ${value}`)
+  if (connection.pragma(name, { simple: true }) !== expected) {
+    throw new StorageFailed({ operation: `set ${name}`, code: "SQLITE_ERROR" })
+  }
+}
+
+const openReader = (path: string) =>
+  SqliteClient.make({ filename: path, readonly: true, disableWAL: true }).pipe(
+    Effect.tap((client) => client.unsafe("PRAGMA busy_timeout = 0")),
+    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
+    Effect.catchAllCause((cause) => Effect.fail(Unusable.fromCause(path)(cause)))
+  )
+
+const make = Effect.gen(function* () {
+  const directory = yield* DataDirectory
+  const { busyMaxMillis, synchronous } = yield* EngineConfig
+  const patience = Schedule.upTo(busySchedule, Duration.millis(busyMaxMillis))
+
+  const attempt = <A>(path: string, run: () => A) => Effect.try({ try: run, catch: Unusable.fromUnknown(path) })
+  const patiently = <A, R>(effect: Effect.Effect<A, StorageFailed | StorageUnusable, R>) =>
+    Effect.retry(effect, { schedule: patience, while: Unusable.isLocked })
+
+  const file = yield* attempt(directory, () => SqliteFile.prepare(directory))
+  const { path } = file
+  const inspection = attempt(path, () => inspect(path, Migrations.newest))
+  const schema = yield* patiently(inspection)
+
+  let open: { readonly connection: Sqlite.Database; readonly writer: Writer } | null = null
+  const openWriter = attempt(path, () => {
+    const connection = connect(file, synchronous, schema === 0)
+    return (open = { connection, writer: SqliteWriter.make(connection) }).writer
+  })
+  const discard = Effect.sync(() => {
+    open?.connection.close()
+    open = null
+  })
+  yield* Effect.addFinalizer(() => discard)
+  yield* patiently(openWriter)
+
+  if (schema < Migrations.newest) {
+    yield* patiently(Migrations.migrate(path))
+    const reached = yield* patiently(inspection)
+    if (reached !== Migrations.newest) {
+      return yield* new StorageFailed({ operation: "migrate the database", code: "SQLITE_SCHEMA" })
+    }
+  }
+
+  const reader = yield* patiently(openReader(path))
+  const checkpoint = attempt(path, () => open?.connection.pragma("wal_checkpoint(TRUNCATE)"))
+  yield* Effect.addFinalizer(() => Effect.ignore(checkpoint))
+
+  return Database.of({
+    path,
+    writer: Effect.suspend(() => (open === null ? openWriter : Effect.succeed(open.writer))),
+    discard,
+    isReplaced: () => SqliteFile.isReplaced(file),
+    reader
+  })
+})
+
+export const layer: Layer.Layer<Database, StorageUnusable | StorageFailed, DataDirectory> = Layer.scoped(Database, make)

@@ -1,0 +1,42 @@
+/**
+ * The database's file. It is looked at by `stat` alone: closing a descriptor of one's own on a database that is open in
+ * this process would drop SQLite's locks. Only a file that did not exist is created by hand, so that it never has wider
+ * permissions than 0600, not even before its first byte; SQLite gives those of the file to the log beside it.
+ */
+import { closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { Predicate } from "effect"
+import { StorageUnusable } from "../../domain/SkeinError.js"
+
+export interface SqliteFile {
+  /** Canonical: whatever links led here, they are resolved. */
+  readonly path: string
+  readonly device: number
+  readonly inode: number
+}
+
+/** The database's file within the data folder, both created where they do not exist. */
+export const prepare = (directory: string): SqliteFile => {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const named = join(realpathSync(directory), "skein.db")
+  create(named)
+  const path = realpathSync(named)
+  const found = statSync(path)
+  if (!found.isFile()) throw new StorageUnusable({ path, reason: "not-a-database", detail: "not a regular file" })
+  if (found.nlink > 1) throw new StorageUnusable({ path, reason: "hard-linked", detail: `${found.nlink} names` })
+  return { path, device: found.dev, inode: found.ino }
+}
+
+/** Whether the path no longer leads to this very file. */
+export const isReplaced = ({ device, inode, path }: SqliteFile): boolean => {
+  const found = statSync(path, { throwIfNoEntry: false })
+  return found === undefined || found.dev !== device || found.ino !== inode
+}
+
+const create = (path: string): void => {
+  try {
+    closeSync(openSync(path, "wx", 0o600))
+  } catch (thrown) {
+    if (!(Predicate.hasProperty(thrown, "code") && thrown.code === "EEXIST")) throw thrown
+  }
+}

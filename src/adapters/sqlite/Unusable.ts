@@ -1,0 +1,44 @@
+/** Why a database cannot be opened, as a typed error: SQLite's and the system's codes, without their texts. */
+import { Cause, Chunk, Option, Predicate } from "effect"
+import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
+import { isBusy } from "../../services/Database.js"
+
+type Reason = StorageUnusable["reason"]
+
+const noAccess = /^(SQLITE_(CANTOPEN|PERM|READONLY|AUTH)|EACCES|EPERM|EROFS|ENOTDIR|ENOENT|ELOOP)/
+
+const reasonOf = (code: string): Reason | null => {
+  if (isBusy(code)) return "locked"
+  if (code.startsWith("SQLITE_NOTADB")) return "not-a-database"
+  if (code.startsWith("SQLITE_CORRUPT")) return "damaged"
+  return noAccess.test(code) ? "no-access" : null
+}
+
+export const isLocked = (error: StorageFailed | StorageUnusable): boolean =>
+  error._tag === "StorageUnusable" && error.reason === "locked"
+
+/** The error for whatever was thrown, or failed, while the database at `path` was opened. */
+export const fromUnknown =
+  (path: string) =>
+  (thrown: unknown): StorageFailed | StorageUnusable => {
+    if (thrown instanceof StorageUnusable || thrown instanceof StorageFailed) return thrown
+    const code = codeOf(thrown)
+    const reason = reasonOf(code)
+    return reason === null
+      ? new StorageFailed({ operation: "open the database", code })
+      : new StorageUnusable({ path, reason, detail: code })
+  }
+
+/** The same for an effect that failed or died. */
+export const fromCause =
+  (path: string) =>
+  (cause: Cause.Cause<unknown>): StorageFailed | StorageUnusable =>
+    fromUnknown(path)(
+      Option.getOrElse(Chunk.head(Chunk.appendAll(Cause.failures(cause), Cause.defects(cause))), () => cause)
+    )
+
+/** The innermost code; errors of libraries carry SQLite's own as their cause. */
+const codeOf = (thrown: unknown): string => {
+  if (Predicate.hasProperty(thrown, "cause") && thrown.cause !== undefined) return codeOf(thrown.cause)
+  return Predicate.hasProperty(thrown, "code") && typeof thrown.code === "string" ? thrown.code : "UNKNOWN"
+}

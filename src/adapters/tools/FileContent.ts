@@ -1,0 +1,113 @@
+/**
+ * What an opened file holds, in bounded memory whatever its size: bytes piece by piece, lines block by block, or whole
+ * up to a limit. A file with a NUL byte in its first 64 KiB is binary and refused as text.
+ */
+import { Effect, Option, Stream } from "effect"
+import { createHash } from "node:crypto"
+import { refuse } from "./FileErrors.js"
+import type { FileRefused } from "./FileErrors.js"
+import * as Lines from "./Lines.js"
+import * as PathText from "./PathText.js"
+import { attempt, attemptLong, useChild } from "./WorkspaceFiles.js"
+import type { OpenFile, OpenFolder, Workspace } from "./WorkspaceFiles.js"
+
+const pieceBytes = 64 * 1024
+
+/** The bytes from the handle's position on. */
+const pieces = (file: OpenFile): Stream.Stream<Uint8Array, FileRefused> =>
+  Stream.repeatEffectOption(
+    attempt(file.printed, () => file.handle.read({ buffer: Buffer.allocUnsafe(pieceBytes) })).pipe(
+      Effect.mapError(Option.some),
+      Effect.flatMap(({ buffer, bytesRead }) =>
+        bytesRead === 0 ? Effect.fail(Option.none()) : Effect.succeed(buffer.subarray(0, bytesRead))
+      )
+    )
+  )
+
+const refuseBinary = (file: OpenFile, first: Uint8Array): Effect.Effect<Uint8Array, FileRefused> =>
+  first.includes(0) ? Effect.fail(refuse(file.printed, "binary")) : Effect.succeed(first)
+
+/**
+ * The lines of a text file. Bytes that are no UTF-8 become U+FFFD, a byte order mark is dropped, and of a line longer
+ * than `Lines.maxCharacters` the rest is dropped.
+ */
+export const lines = (file: OpenFile): Stream.Stream<Lines.Block, FileRefused> =>
+  Stream.suspend(() => {
+    const decoder = new TextDecoder()
+    const texts = pieces(file).pipe(
+      Stream.mapAccumEffect(true, (isFirst, piece) =>
+        Effect.map(isFirst ? refuseBinary(file, piece) : Effect.succeed(piece), (checked) => [false, checked])
+      ),
+      Stream.map((piece) => Option.some(decoder.decode(piece, { stream: true })))
+    )
+    const end = Stream.suspend(() => Stream.make(Option.some(decoder.decode()), Option.none<string>()))
+    return Stream.concat(texts, end).pipe(
+      Stream.mapAccum(Lines.start, Lines.push),
+      Stream.filter(({ lines }) => lines.length > 0)
+    )
+  })
+
+const smallBytes = 256 * 1024
+export const filesAtOnce = 16
+
+/** A file's text, or that it takes `lines` to read it, or that it has none: binary, no file any more, no access. */
+export type Small =
+  | { readonly _tag: "Text"; readonly name: string; readonly text: string }
+  | { readonly _tag: "Large"; readonly name: string }
+  | { readonly _tag: "None" }
+
+const none: Small = { _tag: "None" }
+
+const readIfSmall = async (name: string, opened: OpenFile | OpenFolder): Promise<Small> => {
+  if (opened._tag === "Folder") return none
+  if (opened.stats.size > BigInt(smallBytes)) return { _tag: "Large", name }
+  const { buffer, bytesRead } = await opened.handle.read({ buffer: Buffer.allocUnsafe(Number(opened.stats.size)) })
+  const bytes = buffer.subarray(0, bytesRead)
+  return bytes.subarray(0, pieceBytes).includes(0)
+    ? none
+    : { _tag: "Text", name, text: new TextDecoder().decode(bytes) }
+}
+
+/** The small ones of a folder's files, all at once, in the order of the names: `filesAtOnce` at most. */
+export const readSmall = (
+  workspace: Workspace,
+  folder: OpenFolder,
+  names: ReadonlyArray<string>
+): Effect.Effect<ReadonlyArray<Small>, FileRefused> =>
+  attemptLong(PathText.print(folder.relative), () =>
+    Promise.all(
+      names.map((name) => useChild(workspace, folder, name, (opened) => readIfSmall(name, opened)).catch(() => none))
+    )
+  )
+
+/** The whole file. Fails with `too-large` when it holds more than `limit` bytes. */
+export const readWhole = Effect.fn("FileContent.readWhole")(function* (file: OpenFile, limit: number) {
+  if (file.stats.size > BigInt(limit)) return yield* refuse(file.printed, "too-large")
+  const read = yield* pieces(file).pipe(
+    Stream.runFoldWhile(
+      { parts: Array.of<Uint8Array>(), bytes: 0 },
+      ({ bytes }) => bytes <= limit,
+      ({ parts, bytes }, piece) => ({ parts: [...parts, piece], bytes: bytes + piece.length })
+    )
+  )
+  if (read.bytes > limit) return yield* refuse(file.printed, "too-large")
+  return Buffer.concat(read.parts)
+})
+
+/** The text that bytes are, byte order mark and all. Fails when they are binary or no valid UTF-8. */
+export const textOf = (printed: string, bytes: Uint8Array): Effect.Effect<string, FileRefused> =>
+  bytes.includes(0)
+    ? Effect.fail(refuse(printed, "binary"))
+    : Effect.try({
+        try: () => new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes),
+        catch: () => refuse(printed, "not-text")
+      })
+
+/** The bytes of a text. Fails when it holds half a surrogate pair. */
+export const bytesOf = (printed: string, text: string): Effect.Effect<Uint8Array, FileRefused> =>
+  /\p{Surrogate}/u.test(text)
+    ? Effect.fail(refuse(printed, "not-text"))
+    : Effect.sync(() => new TextEncoder().encode(text))
+
+/** Tells one content from another. */
+export const hash = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")

@@ -1,0 +1,20 @@
+/** What orders the calls that work on one file. */
+import { Either } from "effect"
+import * as WorkspacePath from "../../domain/WorkspacePath.js"
+import * as PathText from "./PathText.js"
+import { platform } from "./WorkspaceFiles.js"
+
+/**
+ * The key of calls on a file. A handler's key is made from its input alone, without the workspace, so it is the file's
+ * own name: every spelling of a path gives the same key, and so do files of the same name elsewhere. A link of another
+ * name does not.
+ */
+export const keyOf = (text: string): string => {
+  const path = PathText.parse(text)
+  const resolved = WorkspacePath.resolve(platform, { base: platform === "win32" ? "C:\\" : "/", path })
+  const name =
+    Either.getOrElse(resolved, () => path)
+      .split(platform === "win32" ? "\\" : "/")
+      .at(-1) ?? ""
+  return `file:${name.normalize("NFC").toLowerCase()}`
+}

@@ -1,0 +1,173 @@
+/**
+ * The one way in which tools change a file of the workspace.
+ *
+ * Guaranteed: a reader sees the old content or the new one, never a part, also after a power failure once this has
+ * succeeded; mode and owner stay; a file that has other names, is not regular, or may not be written is left alone; when
+ * `expected` is given and the content is another by then, nothing is changed; interrupted or failed, no temp file stays.
+ *
+ * How: a temp file in the same folder, synced, renamed over the file, folder synced. Nothing is truncated, and nothing is
+ * created before the folder it goes to was opened and found to be in the workspace.
+ *
+ * Not guaranteed: between the last look at the content and the rename another program may write, and loses what it
+ * wrote; calls of this process do not. ACLs and extended attributes are not kept. Missing folders that were made for a
+ * write stay when it then fails. A process that is killed may leave `.skein-<id>.tmp` behind.
+ */
+import { Effect, Option } from "effect"
+import { randomUUID } from "node:crypto"
+import { constants } from "node:fs"
+import { access, mkdir, rename, unlink } from "node:fs/promises"
+import type { FileHandle } from "node:fs/promises"
+import { basename, dirname } from "node:path"
+import { hash, readWhole } from "./FileContent.js"
+import { refuse } from "./FileErrors.js"
+import type { FileRefused } from "./FileErrors.js"
+import * as Files from "./WorkspaceFiles.js"
+import type { OpenFile, OpenFolder, Place, Workspace } from "./WorkspaceFiles.js"
+
+/** Bytes of a file that tools take or make whole. */
+export const maxBytes = 10 * 1024 * 1024
+
+const commit = Effect.unsafeMakeSemaphore(1)
+
+/** Whether a name is one of those that files have while they are written. */
+export const isTemporary = (name: string): boolean => name.startsWith(".skein-") && name.endsWith(".tmp")
+
+const orWhenAbsent =
+  <B>(absent: () => B) =>
+  <A, R>(effect: Effect.Effect<A, FileRefused, R>) =>
+    Effect.catchIf(
+      effect,
+      ({ reason }) => reason === "not-found",
+      () => Effect.sync(absent)
+    )
+
+/** The folders that are still missing between an existing folder and the file, and that folder, without links. */
+const nearestFolder = (
+  workspace: Workspace,
+  place: { readonly absolute: string; readonly printed: string }
+): Effect.Effect<{ readonly real: string; readonly missing: ReadonlyArray<string> }, FileRefused> => {
+  const parent = dirname(place.absolute)
+  const above =
+    parent === place.absolute
+      ? Effect.fail(refuse(place.printed, "not-found"))
+      : Effect.suspend(() => nearestFolder(workspace, { ...place, absolute: parent }))
+  return Files.realPath(workspace, place).pipe(
+    Effect.map((real) => ({ real, missing: Array.of<string>() })),
+    Effect.catchIf(
+      ({ reason }) => reason === "not-found",
+      () => Effect.map(above, ({ real, missing }) => ({ real, missing: [...missing, basename(place.absolute)] }))
+    )
+  )
+}
+
+const makeFolder = (workspace: Workspace, folder: OpenFolder, name: string) => {
+  const { printed } = Files.placeOf(folder, name)
+  return Files.attempt(printed, () => mkdir(`${folder.at}/${name}`)).pipe(
+    Effect.catchIf(
+      ({ code }) => code === "EEXIST",
+      () => Effect.void
+    ),
+    Effect.zipRight(Files.openChild(workspace, folder, name)),
+    Effect.flatMap(Files.asFolder)
+  )
+}
+
+/** The folder that the file is or will be in, opened, and the file's name there. */
+const openParent = Effect.fnUntraced(function* (workspace: Workspace, place: Place, makeFolders: boolean) {
+  const target = yield* Files.realPath(workspace, place).pipe(
+    Effect.map((real) => ({ absolute: real, printed: place.printed })),
+    orWhenAbsent(() => place)
+  )
+  const { missing, real } = yield* nearestFolder(workspace, { ...target, absolute: dirname(target.absolute) })
+  if (missing.length > 0 && !makeFolders) return yield* refuse(place.printed, "changed")
+  const start = { ...(yield* Files.locate(workspace, real)), printed: place.printed }
+  let folder = yield* Effect.flatMap(Files.openPlace(workspace, start), Files.asFolder)
+  for (const name of missing) folder = yield* makeFolder(workspace, folder, name)
+  return { folder, name: basename(target.absolute) }
+})
+
+const openExisting = Effect.fnUntraced(function* (workspace: Workspace, folder: OpenFolder, name: string) {
+  const file = yield* Effect.flatMap(Files.openChild(workspace, folder, name), Files.asFile)
+  if (file.stats.nlink > 1n) return yield* refuse(file.printed, "hard-linked")
+  yield* Files.attempt(file.printed, () => access(`${folder.at}/${name}`, constants.W_OK))
+  return file
+})
+
+const keepOwnerAndMode = (printed: string, handle: FileHandle, { stats }: OpenFile) =>
+  Files.attempt(printed, async () => {
+    const made = await handle.stat({ bigint: true })
+    if (made.uid !== stats.uid || made.gid !== stats.gid) await handle.chown(Number(stats.uid), Number(stats.gid))
+    await handle.chmod(Number(stats.mode & 0o7777n))
+  })
+
+/** A synced file with the content, beside the one that it will replace; gone with the scope, unless renamed. */
+const writeTemporary = Effect.fnUntraced(function* (
+  workspace: Workspace,
+  folder: OpenFolder,
+  printed: string,
+  content: Uint8Array,
+  existing: Option.Option<OpenFile>
+) {
+  const path = `${folder.at}/.skein-${randomUUID()}.tmp`
+  yield* Effect.addFinalizer(() => Effect.ignore(Files.attempt(printed, () => unlink(path))))
+  const handle = yield* Files.createFile(printed, path, Option.isSome(existing) ? 0o600 : 0o666)
+  const stats = yield* Files.attempt(printed, () => handle.stat({ bigint: true }))
+  yield* Files.whereIs(workspace, { handle, stats, path }, printed)
+  yield* Files.attemptLong(printed, (signal) => handle.writeFile(content, { signal }))
+  if (Option.isSome(existing)) yield* keepOwnerAndMode(printed, handle, existing.value)
+  yield* Files.attempt(printed, () => handle.sync())
+  return path
+})
+
+const checkUnchanged = (workspace: Workspace, folder: OpenFolder, name: string, expected: string) =>
+  openExisting(workspace, folder, name).pipe(
+    Effect.flatMap((file) => readWhole(file, maxBytes)),
+    Effect.scoped,
+    Effect.map((bytes) => hash(bytes) === expected),
+    orWhenAbsent(() => false),
+    Effect.filterOrFail(
+      (isSame) => isSame,
+      () => refuse(Files.placeOf(folder, name).printed, "changed")
+    )
+  )
+
+// Windows renames durably by itself and syncs no folder.
+const syncFolder = (folder: OpenFolder, printed: string) =>
+  Files.platform === "win32" ? Effect.void : Files.attempt(printed, () => folder.handle.sync())
+
+const putInPlace = (folder: OpenFolder, temporary: string, name: string, printed: string) =>
+  Effect.zipRight(
+    Files.attempt(printed, () => rename(temporary, `${folder.at}/${name}`)),
+    syncFolder(folder, printed)
+  )
+
+/**
+ * Gives the file at a place this content; makes it, and the folders above it, when it is not there and nothing is
+ * expected. `expected` is the hash (`FileContent.hash`) of the content that is to be replaced. Answers whether the file
+ * is new. Through a link the file that it points at is changed, when that is in the workspace.
+ *
+ * Fails with `FileRefused`: `changed` when the content is not the expected one, `hard-linked`, `not-a-file`, `link`,
+ * `outside`, `no-access`, `no-space`, or what else the system says.
+ */
+export const replaceFile = Effect.fn("FileReplacement.replaceFile")(function* (
+  workspace: Workspace,
+  place: Place,
+  content: Uint8Array,
+  expected: Option.Option<string> = Option.none()
+) {
+  if (content.length > maxBytes) return yield* refuse(place.printed, "too-large")
+  const { folder, name } = yield* openParent(workspace, place, Option.isNone(expected))
+  const existing = yield* openExisting(workspace, folder, name).pipe(
+    Effect.map(Option.some),
+    orWhenAbsent(() => Option.none<OpenFile>())
+  )
+  const temporary = yield* writeTemporary(workspace, folder, place.printed, content, existing)
+  yield* commit.withPermits(1)(
+    Effect.gen(function* () {
+      if (Option.isSome(expected)) yield* checkUnchanged(workspace, folder, name, expected.value)
+      yield* Files.whereIs(workspace, { ...folder, path: folder.real }, place.printed)
+      yield* Effect.uninterruptible(putInPlace(folder, temporary, name, place.printed))
+    })
+  )
+  return { isNew: Option.isNone(existing) }
+}, Effect.scoped)

@@ -1,0 +1,82 @@
+/**
+ * The files below a folder of the workspace, folder by folder in code unit order. Links are not followed, so a walk ends;
+ * it stops as soon as nobody pulls, and holds one handle a level. Folders that cannot be read, lie deeper than 64 levels
+ * or hold more than 100,000 entries (of which the first that the system names are taken) are reported
+ * by `onSkipped`.
+ */
+import { Array as Arr, Effect, Stream } from "effect"
+import type { FileRefused } from "./FileErrors.js"
+import * as FolderEntries from "./FolderEntries.js"
+import { isTemporary } from "./FileReplacement.js"
+import * as Files from "./WorkspaceFiles.js"
+import type { OpenFolder, Workspace } from "./WorkspaceFiles.js"
+
+const maxDepth = 64
+const maxEntries = 100_000
+const groupSize = 100
+
+/** Names of folders that are left out unless they are asked for. */
+const usuallySkipped: ReadonlyArray<string> = [".git", "node_modules"]
+
+/** Some of the regular files and links that one folder holds. */
+export interface FolderFiles {
+  readonly folder: OpenFolder
+  /** What to put before a name for its path from where the walk started. */
+  readonly prefix: string
+  readonly files: ReadonlyArray<FolderEntries.Entry>
+}
+
+export interface Options {
+  /** A path or pattern; the folders that it names are not left out. */
+  readonly asked: string
+  readonly onSkipped: Effect.Effect<void>
+}
+
+/** Which folders a walk leaves out. */
+const skippedUnless = (asked: string): ReadonlyArray<string> => {
+  const named = asked.split(/[/{},()|]/)
+  return usuallySkipped.filter((name) => !named.includes(name))
+}
+
+/** The folder's files, then those of the folders in it. Emits nothing for a folder without files. */
+export const filesBelow = (
+  workspace: Workspace,
+  start: OpenFolder,
+  { asked, onSkipped }: Options
+): Stream.Stream<FolderFiles, FileRefused> => {
+  const skipped = skippedUnless(asked)
+
+  const below = (folder: OpenFolder, prefix: string, depth: number): Stream.Stream<FolderFiles, FileRefused> =>
+    Effect.gen(function* () {
+      const { entries, isComplete } = yield* FolderEntries.read(folder, maxEntries)
+      const isUnreadable = entries.some(({ kind }) => kind === "unreadable")
+      if (!isComplete || isUnreadable) yield* onSkipped
+      const files = entries.filter(({ kind, name }) => (kind === "file" || kind === "link") && !isTemporary(name))
+      const folders = entries.filter(({ kind, name }) => kind === "folder" && !skipped.includes(name))
+      const here = Stream.fromIterable(Arr.chunksOf(files, groupSize)).pipe(
+        Stream.map((some) => ({ folder, prefix, files: some }))
+      )
+      return Stream.concat(
+        here,
+        Stream.flatMap(Stream.fromIterable(folders), ({ name }) => enter(folder, name, `${prefix}${name}/`, depth + 1))
+      )
+    }).pipe(Stream.unwrap)
+
+  const enter = (
+    parent: OpenFolder,
+    name: string,
+    prefix: string,
+    depth: number
+  ): Stream.Stream<FolderFiles, FileRefused> => {
+    const skip = Stream.unwrap(Effect.as(onSkipped, Stream.empty))
+    if (depth > maxDepth) return skip
+    return Files.openChild(workspace, parent, name).pipe(
+      Effect.flatMap(Files.asFolder),
+      Effect.map((folder) => below(folder, prefix, depth)),
+      Stream.unwrapScoped,
+      Stream.catchAll(() => skip)
+    )
+  }
+
+  return below(start, "", 0)
+}

@@ -1,0 +1,197 @@
+/**
+ * `grep`: lines of text files that match a regular expression. Bounded in time and size, and says when it stopped early;
+ * an expression that takes for ever ends with the time, and harms nobody meanwhile.
+ *
+ * Binary files and links are passed over, .git and node_modules unless path or include names them. Of a line longer than
+ * `Lines.maxCharacters` the rest is not searched.
+ */
+import { Array as Arr, Effect, Option, Ref, Schema, Stream } from "effect"
+import * as Tool from "../../services/Tool.js"
+import * as FileContent from "./FileContent.js"
+import * as Findings from "./Findings.js"
+import * as FolderWalk from "./FolderWalk.js"
+import * as Glob from "./Glob.js"
+import * as Lines from "./Lines.js"
+import * as Matcher from "./Matcher.js"
+import * as PathText from "./PathText.js"
+import * as Files from "./WorkspaceFiles.js"
+import type { OpenFile, OpenFolder, Workspace } from "./WorkspaceFiles.js"
+
+const limits: Findings.Limits = { lines: 200, characters: 28_000 }
+const seconds = 20
+const shownCharacters = 240
+const shownBefore = 80
+const maxPatternCharacters = 1000
+
+interface Search {
+  readonly workspace: Workspace
+  readonly matcher: Matcher.Matcher
+  readonly expression: Matcher.Expression
+  readonly include: Option.Option<Matcher.Expression>
+  /** A path or pattern whose folders are searched though they are usually left out. */
+  readonly asked: string
+  readonly findings: Ref.Ref<Findings.Findings>
+  /** The folder, or when it is large the file, that is being searched. */
+  readonly at: Ref.Ref<string>
+}
+
+/** JavaScript has no inline flags, but `(?i)` at the start is what other greps take. */
+const expressionOf = (pattern: string): Matcher.Expression =>
+  pattern.startsWith("(?i)")
+    ? { pattern, source: pattern.slice(4), flags: "i" }
+    : { pattern, source: pattern, flags: "" }
+
+/** The line, or when it is long the part of it that matched. */
+const excerpt = (line: string, column: number): string => {
+  const text = line.trimEnd()
+  if (text.length <= shownCharacters) return text
+  const from = Math.max(0, column - shownBefore)
+  const shown = Lines.window(text, from, shownCharacters)
+  return `${from > 0 ? "…" : ""}${shown}${from + shownCharacters < text.length ? "…" : ""}`
+}
+
+interface Part {
+  readonly printed: string
+  readonly first: number
+  readonly lines: ReadonlyArray<string>
+}
+
+/** Where in the parts, one after the other, a line is. */
+const found = (parts: ReadonlyArray<Part>, matches: ReadonlyArray<Matcher.Match>): ReadonlyArray<string> => {
+  const lines: Array<string> = []
+  let start = 0
+  let next = 0
+  for (const { first, lines: own, printed } of parts) {
+    for (let match = matches[next]; match !== undefined && match.index < start + own.length; match = matches[++next]) {
+      const index = match.index - start
+      lines.push(`${printed}:${first + index}: ${excerpt(own[index] ?? "", match.column)}`)
+    }
+    start += own.length
+  }
+  return lines
+}
+
+/** Tries all lines of the parts at once; answers whether to go on. */
+const searchParts = Effect.fnUntraced(function* (search: Search, parts: ReadonlyArray<Part>) {
+  const matches = yield* search.matcher.find({
+    expression: search.expression,
+    text: parts.flatMap(({ lines }) => lines).join("\n"),
+    separator: "\n",
+    limit: limits.lines + 1
+  })
+  const { isFull } = yield* Ref.updateAndGet(search.findings, (before) =>
+    Findings.add(limits, before, found(parts, matches))
+  )
+  return !isFull
+})
+
+const searchFile = (search: Search, file: OpenFile) =>
+  Stream.runForEachWhile(FileContent.lines(file), ({ first, lines }) =>
+    searchParts(search, [{ printed: file.printed, first, lines }])
+  )
+
+/** A file that went away or changed its kind meanwhile is passed over. */
+const searchLarge = (search: Search, folder: OpenFolder, name: string) =>
+  Files.openChild(search.workspace, folder, name).pipe(
+    Effect.flatMap(Files.asFile),
+    Effect.flatMap((file) => searchFile(search, file)),
+    Effect.catchTag("FileRefused", () => Effect.void),
+    Effect.scoped
+  )
+
+const included = ({ include, matcher }: Search, prefix: string, names: ReadonlyArray<string>) =>
+  Option.match(include, {
+    onNone: () => Effect.succeed(names),
+    onSome: (expression) =>
+      matcher
+        .find({
+          expression,
+          text: names.map((name) => prefix + name).join("\0"),
+          separator: "\0",
+          limit: names.length
+        })
+        .pipe(Effect.map((matches) => matches.flatMap(({ index }) => names.slice(index, index + 1))))
+  })
+
+const partOf = (folder: OpenFolder, name: string, text: string): Part => ({
+  printed: Files.placeOf(folder, name).printed,
+  first: 1,
+  lines: Lines.all(text)
+})
+
+/** Searches a few files of a folder in order, those that are small at once. */
+const searchFew = Effect.fnUntraced(function* (search: Search, folder: OpenFolder, names: ReadonlyArray<string>) {
+  let parts: Array<Part> = []
+  for (const file of yield* FileContent.readSmall(search.workspace, folder, names)) {
+    if (file._tag === "Text") parts.push(partOf(folder, file.name, file.text))
+    if (file._tag !== "Large") continue
+    yield* searchParts(search, parts)
+    parts = []
+    yield* Ref.set(search.at, Files.placeOf(folder, file.name).printed)
+    yield* searchLarge(search, folder, file.name)
+  }
+  return yield* searchParts(search, parts)
+})
+
+const searchFolder = (search: Search, start: OpenFolder) =>
+  FolderWalk.filesBelow(search.workspace, start, {
+    asked: search.asked,
+    onSkipped: Ref.update(search.findings, Findings.addSkippedFolder)
+  }).pipe(
+    Stream.runForEachWhile(
+      Effect.fnUntraced(function* ({ files, folder, prefix }) {
+        const printed = PathText.print(folder.relative)
+        yield* Ref.set(search.at, printed)
+        yield* Tool.progress(`searching ${printed}`)
+        const regular = files.filter(({ kind }) => kind === "file").map(({ name }) => name)
+        for (const few of Arr.chunksOf(yield* included(search, prefix, regular), FileContent.filesAtOnce)) {
+          if (!(yield* searchFew(search, folder, few))) return false
+        }
+        return true
+      })
+    )
+  )
+
+export const grep = Tool.make("grep", {
+  description:
+    "Finds lines in text files by a JavaScript regular expression; (?i) at its start ignores case. Gives " +
+    `path:line: text, at most ${limits.lines}. Leaves .git and node_modules out unless path or include names them.`,
+  access: "read",
+  input: {
+    pattern: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(maxPatternCharacters)).annotations({
+      description: "Regular expression, tried on each line"
+    }),
+    path: Schema.optionalWith(
+      Schema.String.annotations({ description: "File or folder to search; the workspace by default" }),
+      { default: () => "." }
+    ),
+    include: Schema.optional(
+      Schema.String.annotations({ description: "Glob pattern, from path, that files must match, such as *.ts" })
+    )
+  }
+}).handle(
+  Effect.fn("tools.grep")(function* ({ include, path, pattern }) {
+    const workspace = yield* Files.current
+    const compiled = include === undefined ? Option.none() : Option.some(yield* Glob.compile(include))
+    const place = yield* Files.locate(workspace, path)
+    const opened = yield* Files.openPlace(workspace, place)
+    const matcher = yield* Matcher.make
+    const expression = expressionOf(pattern)
+    yield* matcher.find({ expression, text: "", separator: "\n", limit: 0 })
+    const search: Search = {
+      workspace,
+      matcher,
+      expression,
+      include: compiled,
+      asked: `${path}/${include ?? ""}`,
+      findings: yield* Ref.make(Findings.none),
+      at: yield* Ref.make(place.printed)
+    }
+    const run = opened._tag === "File" ? searchFile(search, opened) : searchFolder(search, opened)
+    const finished = yield* Effect.timeoutOption(run, `${seconds} seconds`)
+    const stopped = Option.isNone(finished)
+      ? `stopped after ${seconds} seconds in ${yield* Ref.get(search.at)}; simplify the pattern or narrow the search`
+      : null
+    return Findings.format(yield* Ref.get(search.findings), stopped)
+  }, Effect.scoped)
+)

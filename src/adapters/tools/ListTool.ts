@@ -1,0 +1,36 @@
+/** `list`: what one folder holds. Links are named and not followed; the result is bounded and says when it is not all. */
+import { Effect, Schema } from "effect"
+import * as Tool from "../../services/Tool.js"
+import * as FolderEntries from "./FolderEntries.js"
+import * as Files from "./WorkspaceFiles.js"
+
+const maxEntries = 1000
+
+const marks: Record<FolderEntries.Entry["kind"], string> = {
+  file: "",
+  folder: "/",
+  link: " (link)",
+  special: " (no regular file)",
+  unreadable: " (name is not valid UTF-8, cannot be used)"
+}
+
+export const list = Tool.make("list", {
+  description: `Lists a folder: paths from the workspace, folders with a / at the end, at most ${maxEntries}.`,
+  access: "read",
+  input: {
+    path: Schema.optionalWith(
+      Schema.String.annotations({ description: "Path of the folder, from the workspace; the workspace by default" }),
+      { default: () => "." }
+    )
+  }
+}).handle(
+  Effect.fn("tools.list")(function* ({ path }) {
+    const workspace = yield* Files.current
+    const place = yield* Files.locate(workspace, path)
+    const folder = yield* Effect.flatMap(Files.openPlace(workspace, place), Files.asFolder)
+    const { entries, isComplete } = yield* FolderEntries.read(folder, maxEntries)
+    const lines = entries.map(({ kind, name }) => Files.placeOf(folder, name).printed + marks[kind])
+    if (lines.length === 0) return "[the folder is empty]"
+    return (isComplete ? lines : [...lines, `[there are more than ${maxEntries}; use glob]`]).join("\n")
+  }, Effect.scoped)
+)

@@ -1,0 +1,112 @@
+/**
+ * Regular expressions that others wrote, tried where they can be stopped. JavaScript's expressions can take for ever
+ * (`(a+)+$`); here they run in a thread of their own, which is ended with the scope, in the middle of a match if need be.
+ *
+ * What a request may hold is for its maker to bound, a few MiB: a thread that runs out of memory can take the process with
+ * it.
+ *
+ * The thread has no environment, no arguments and no imports but node:worker_threads. Its program is a string, so that it
+ * survives being bundled into one file.
+ */
+import { Effect, Option, Schema } from "effect"
+import type { Scope } from "effect"
+import { Worker } from "node:worker_threads"
+import { PatternRefused } from "./FileErrors.js"
+
+/** What `new RegExp` takes, and the pattern as it was given, for errors. */
+export interface Expression {
+  readonly pattern: string
+  readonly source: string
+  readonly flags: string
+}
+
+export interface Request {
+  readonly expression: Expression
+  /** Is split at `separator`; each part is tried on its own, without a carriage return at its end. */
+  readonly text: string
+  readonly separator: "\n" | "\0"
+  /** Parts that match, at most. */
+  readonly limit: number
+}
+
+/** A part that matches: its place among the parts, from 0, and where in it the match starts. */
+export interface Match {
+  readonly index: number
+  readonly column: number
+}
+
+export interface Matcher {
+  /** One at a time: a second call must wait for the first. */
+  readonly find: (request: Request) => Effect.Effect<ReadonlyArray<Match>, PatternRefused>
+}
+
+const program = `
+const { parentPort } = require("node:worker_threads")
+parentPort.on("message", ({ source, flags, text, separator, limit }) => {
+  try {
+    const expression = new RegExp(source, flags)
+    const matches = []
+    const parts = text.split(separator)
+    for (let index = 0; index < parts.length && matches.length < limit; index++) {
+      const part = parts[index]
+      const match = expression.exec(part.endsWith("\\r") ? part.slice(0, -1) : part)
+      if (match !== null) matches.push({ index, column: match.index })
+    }
+    parentPort.postMessage({ matches })
+  } catch (error) {
+    parentPort.postMessage({ failure: String(error.message) })
+  }
+})
+`
+
+const Reply = Schema.Union(
+  Schema.Struct({ matches: Schema.Array(Schema.Struct({ index: Schema.Int, column: Schema.Int })) }),
+  Schema.Struct({ failure: Schema.String })
+)
+
+const decodeReply = Schema.decodeUnknownOption(Reply)
+
+const acquireWorker = Effect.acquireRelease(
+  Effect.sync(() => {
+    const worker = new Worker(program, {
+      eval: true,
+      env: {},
+      argv: [],
+      execArgv: []
+    })
+    // An error is followed by "exit", which is what callers wait for; without a listener it would end the process.
+    worker.on("error", () => undefined)
+    return worker
+  }),
+  (worker) => Effect.promise(() => worker.terminate())
+)
+
+const ask = (worker: Worker, { expression, ...rest }: Request): Effect.Effect<ReadonlyArray<Match>, PatternRefused> =>
+  Effect.async((resume) => {
+    const refuse = (detail: string) => resume(Effect.fail(new PatternRefused({ pattern: expression.pattern, detail })))
+    const onMessage = (message: unknown) => {
+      worker.off("exit", onExit)
+      const reply = Option.getOrElse(decodeReply(message), () => ({ failure: "the matcher answered nonsense" }))
+      if ("failure" in reply) refuse(reply.failure)
+      else resume(Effect.succeed(reply.matches))
+    }
+    const onExit = () => {
+      worker.off("message", onMessage)
+      refuse("the matcher has ended")
+    }
+    worker.once("message", onMessage)
+    worker.once("exit", onExit)
+    worker.postMessage({ source: expression.source, flags: expression.flags, ...rest })
+    return Effect.sync(() => {
+      worker.off("message", onMessage)
+      worker.off("exit", onExit)
+    })
+  })
+
+/** A matcher whose thread ends with the scope. */
+export const make: Effect.Effect<Matcher, never, Scope.Scope> = Effect.map(acquireWorker, (worker) => ({
+  find: (request) =>
+    worker.threadId === -1
+      ? Effect.fail(new PatternRefused({ pattern: request.expression.pattern, detail: "the matcher has ended" }))
+      : ask(worker, request)
+}))

@@ -1,0 +1,28 @@
+/**
+ * How paths stand in the text that a model reads and writes. Guaranteed: `parse(print(path))` is `path`, and a printed
+ * path holds no line break, no control character and nothing that reorders or hides text.
+ *
+ * Plain paths are printed as they are. One with such characters, with white space at an end or a quote at the start, is
+ * printed as a JSON string. A path that a model writes as a JSON string is therefore read as one.
+ */
+import { Option, Schema } from "effect"
+
+const hidden = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/u
+const hiddenAll = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Surrogate}]/gu
+
+const escapeUnits = (character: string): string =>
+  Array.from({ length: character.length }, (_, index) => character.charCodeAt(index))
+    .map((unit) => `\\u${unit.toString(16).padStart(4, "0")}`)
+    .join("")
+
+/** The path as a model may read it and give it back. */
+export const print = (path: string): string =>
+  hidden.test(path) || path.startsWith('"') || path !== path.trim()
+    ? JSON.stringify(path).replace(hiddenAll, escapeUnits)
+    : path
+
+const parseJsonString = Schema.decodeOption(Schema.parseJson(Schema.String))
+
+/** The path that a model's text stands for. */
+export const parse = (text: string): string =>
+  text.startsWith('"') && text.endsWith('"') ? Option.getOrElse(parseJsonString(text), () => text) : text

@@ -1,0 +1,94 @@
+/**
+ * `read`: lines of a text file, as they are, so that they can be given to `edit`. The result is bounded whatever the
+ * file's size; when it is not the whole file, a last line in brackets says which lines it has and where to go on.
+ */
+import { Effect, Schema, Stream } from "effect"
+import * as Tool from "../../services/Tool.js"
+import * as FileContent from "./FileContent.js"
+import { OffsetPastEnd } from "./FileErrors.js"
+import { keyOf } from "./FileKey.js"
+import * as Lines from "./Lines.js"
+import * as Files from "./WorkspaceFiles.js"
+
+const maxLines = 2000
+const maxLineCharacters = 2000
+const maxResultCharacters = 28_000
+
+interface Taken {
+  readonly lines: ReadonlyArray<string>
+  readonly characters: number
+  /** Lines of the file that were seen so far. */
+  readonly seen: number
+  readonly isTerminated: boolean
+  /** Whether a line that would follow was left out. */
+  readonly hasMore: boolean
+}
+
+const nothing: Taken = { lines: [], characters: 0, seen: 0, isTerminated: true, hasMore: false }
+
+const shorten = (line: string): string =>
+  line.length <= maxLineCharacters ? line : `${Lines.window(line, 0, maxLineCharacters)} [line cut]`
+
+const take =
+  (offset: number, limit: number) =>
+  (taken: Taken, block: Lines.Block): Taken => {
+    const seen = block.first + block.lines.length - 1
+    const wanted = block.lines.slice(Math.max(0, offset - block.first)).map(shorten)
+    const fitting: Array<string> = []
+    let characters = taken.characters
+    for (const line of wanted) {
+      if (taken.lines.length + fitting.length === limit || characters + line.length > maxResultCharacters) break
+      characters += line.length + 1
+      fitting.push(line)
+    }
+    const hasMore = fitting.length < wanted.length
+    return {
+      lines: [...taken.lines, ...fitting],
+      characters,
+      seen,
+      isTerminated: block.isTerminated || hasMore,
+      hasMore
+    }
+  }
+
+const format = (offset: number, { hasMore, isTerminated, lines }: Taken): string => {
+  const text = lines.join("\n") + (isTerminated && lines.length > 0 ? "\n" : "")
+  const last = offset + lines.length - 1
+  if (hasMore) return `${text}[lines ${offset} to ${last}; more follow, go on with offset ${last + 1}]`
+  if (offset > 1) return `${text}${isTerminated ? "" : "\n"}[lines ${offset} to ${last}, the last]`
+  return lines.length === 0 ? "[the file is empty]" : text
+}
+
+export const read = Tool.make("read", {
+  description:
+    `Reads a text file: up to ${maxLines} lines or ${maxResultCharacters} characters at once, from line offset on. ` +
+    "A last line in brackets says when more follow.",
+  access: "read",
+  input: {
+    path: Schema.String.annotations({ description: "Path of the file, from the workspace" }),
+    offset: Schema.optionalWith(
+      Schema.Int.pipe(Schema.positive()).annotations({ description: "First line, counted from 1" }),
+      { default: () => 1 }
+    ),
+    limit: Schema.optionalWith(Schema.Int.pipe(Schema.between(1, maxLines)).annotations({ description: "Lines" }), {
+      default: () => maxLines
+    })
+  }
+}).handle(
+  Effect.fn("tools.read")(function* ({ limit, offset, path }) {
+    const workspace = yield* Files.current
+    const place = yield* Files.locate(workspace, path)
+    const file = yield* Effect.flatMap(Files.openPlace(workspace, place), Files.asFile)
+    const taken = yield* Stream.runFoldWhile(
+      FileContent.lines(file),
+      nothing,
+      ({ hasMore }) => !hasMore,
+      take(offset, limit)
+    )
+    if (taken.lines.length === 0 && offset > 1) {
+      return yield* new OffsetPastEnd({ path: place.printed, offset, lines: taken.seen })
+    }
+    return format(offset, taken)
+  }, Effect.scoped),
+  { key: ({ path }) => keyOf(path) }
+)

@@ -1,0 +1,62 @@
+/**
+ * `shell`: a command for the host's shell, in the session's folder. Bounded in time and output by `Exec`, which ends all
+ * that the command started in its process group and gives it none of the engine's keys.
+ *
+ * Not confined: the command can read and change whatever this process may, in the workspace and outside of it.
+ */
+import { Effect, Schema } from "effect"
+import { Exec } from "../../services/Exec.js"
+import type { Finished } from "../../services/Exec.js"
+import * as Tool from "../../services/Tool.js"
+import * as Lines from "./Lines.js"
+
+const defaultMillis = 120_000
+const maxMillis = 600_000
+const maxBytes = 28_000
+const progressCharacters = 200
+
+const outcome = ({ exitCode, signal, timedOut }: Finished, timeoutMs: number): string => {
+  const end = exitCode === null ? `ended by ${signal ?? "a signal"}` : `exit code ${exitCode}`
+  return timedOut ? `timed out after ${timeoutMs} ms and was stopped` : end
+}
+
+const format = (finished: Finished, timeoutMs: number): string => {
+  const { output } = finished
+  const separator = output === "" || output.endsWith("\n") ? "" : "\n"
+  return `${output}${separator}[${outcome(finished, timeoutMs)}]`
+}
+
+const lastLine = (text: string): string => {
+  const line = text.trimEnd().split("\n").at(-1) ?? ""
+  return Lines.window(line.trim(), 0, progressCharacters)
+}
+
+export const shell = Tool.make("shell", {
+  description:
+    "Runs a command in the workspace with the host's shell, without a terminal and without input. Gives its output, " +
+    `of which the middle is cut beyond ${maxBytes} bytes, and its exit code.`,
+  input: {
+    command: Schema.String.pipe(Schema.minLength(1)).annotations({ description: "The command" }),
+    timeoutMs: Schema.optionalWith(
+      Schema.Int.pipe(Schema.between(1, maxMillis)).annotations({ description: "Milliseconds that it may take" }),
+      { default: () => defaultMillis }
+    )
+  }
+}).handle(
+  Effect.fn("tools.shell")(function* ({ command, timeoutMs }) {
+    const exec = yield* Exec
+    const { progress, workdir } = yield* Tool.Call
+    const finished = yield* exec.run({
+      command,
+      cwd: workdir,
+      timeoutMillis: timeoutMs,
+      maxBytes,
+      onOutput: (text) => {
+        const line = lastLine(text)
+        return line === "" ? Effect.void : progress(line)
+      }
+    })
+    return format(finished, timeoutMs)
+  }),
+  { timeout: maxMillis + 60_000 }
+)

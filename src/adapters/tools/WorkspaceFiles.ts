@@ -1,0 +1,258 @@
+/**
+ * Files and folders of a workspace, opened so that nothing outside of it is read, whatever its links point at and
+ * however they change meanwhile.
+ *
+ * A path is judged by its text, then with its links resolved, then opened without following a link or waiting for a
+ * pipe, and then the system is asked what was opened. Only then is anything read. Folders are entered from the opened
+ * folder, not by name. Links to places inside the workspace are followed.
+ *
+ * Not guaranteed where there is no /proc/self/fd (macOS, Windows): there it can only be asked what a name stands for, so
+ * whoever swaps a folder for a link and back at the right moments, another program on the same machine, can have a file
+ * outside read, made or replaced. Windows has no flag against links, and none of its own kinds of link was tried.
+ * Mounts and hard links are part of the workspace for reading; the kernel's own file systems are not.
+ */
+import { Effect, Either } from "effect"
+import type { Scope } from "effect"
+import { constants, existsSync } from "node:fs"
+import type { BigIntStats } from "node:fs"
+import { lstat, open as openHandle, readlink, realpath, stat, statfs } from "node:fs/promises"
+import type { FileHandle } from "node:fs/promises"
+import * as WorkspacePath from "../../domain/WorkspacePath.js"
+import { Call } from "../../services/Tool.js"
+import { FileRefused, refusalOf, refuse } from "./FileErrors.js"
+import * as PathText from "./PathText.js"
+
+export const platform: WorkspacePath.Platform = process.platform === "win32" ? "win32" : "posix"
+
+export interface Workspace {
+  /** The folder as the session names it. */
+  readonly workdir: string
+  /** The same folder with all links resolved. */
+  readonly root: string
+  readonly device: bigint
+  /** Whether an opened folder can be used through its descriptor. */
+  readonly hasDescriptorPaths: boolean
+}
+
+/** A path that lies in the workspace as its text goes. */
+export interface Place {
+  readonly absolute: string
+  /** From the workspace down. */
+  readonly relative: string
+  /** For results and errors. */
+  readonly printed: string
+}
+
+export interface OpenFile {
+  readonly _tag: "File"
+  readonly printed: string
+  readonly handle: FileHandle
+  readonly stats: BigIntStats
+}
+
+export interface OpenFolder {
+  readonly _tag: "Folder"
+  readonly relative: string
+  readonly handle: FileHandle
+  readonly stats: BigIntStats
+  /** Absolute, without links. */
+  readonly real: string
+  /** What to put before a name in this folder. */
+  readonly at: string
+}
+
+const failure = (printed: string) => (cause: unknown) =>
+  cause instanceof FileRefused ? cause : refusalOf(printed, cause)
+
+/**
+ * One short call of node:fs. Interrupted, it still waits for its end: a path through a descriptor must not be used after
+ * the descriptor was closed, for by then it may stand for another folder.
+ */
+export const attempt = <A>(printed: string, run: () => Promise<A>): Effect.Effect<A, FileRefused> =>
+  Effect.uninterruptible(Effect.tryPromise({ try: run, catch: failure(printed) }))
+
+/** Calls of node:fs that change nothing by a path and may take long. They stop some time after the signal. */
+export const attemptLong = <A>(
+  printed: string,
+  run: (signal: AbortSignal) => Promise<A>
+): Effect.Effect<A, FileRefused> => Effect.tryPromise({ try: run, catch: failure(printed) })
+
+/** The workspace at an absolute path. Fails when no folder is there. */
+export const open = Effect.fn("WorkspaceFiles.open")(function* (
+  workdir: string,
+  hasDescriptorPaths: boolean = process.platform === "linux" && existsSync("/proc/self/fd")
+) {
+  const root = yield* attempt(".", () => realpath(workdir))
+  const stats = yield* attempt(".", () => stat(root, { bigint: true }))
+  if (!stats.isDirectory()) return yield* refuse(".", "not-a-folder")
+  return { workdir, root, device: stats.dev, hasDescriptorPaths } satisfies Workspace
+})
+
+/** The workspace of the call that a tool runs for. */
+export const current: Effect.Effect<Workspace, FileRefused, Call> = Effect.flatMap(Call, ({ workdir }) => open(workdir))
+
+/** Where a path, as a model writes it, lies by its text alone. It may be spelled from either name of the workspace. */
+export const locate = (workspace: Workspace, text: string): Either.Either<Place, WorkspacePath.PathRefused> => {
+  const path = PathText.parse(text)
+  const from = (base: string) =>
+    Either.gen(function* () {
+      const input = { workspace: base, path }
+      const absolute = yield* WorkspacePath.resolveInside(platform, input)
+      const relative = yield* WorkspacePath.relativeInside(platform, input)
+      return { absolute, relative, printed: PathText.print(relative) }
+    })
+  return Either.orElse(from(workspace.workdir), (refused) => Either.mapLeft(from(workspace.root), () => refused))
+}
+
+/** A place below a folder of the workspace. */
+export const placeOf = (folder: OpenFolder, name: string): { readonly relative: string; readonly printed: string } => {
+  const relative = folder.relative === "." ? name : `${folder.relative}/${name}`
+  return { relative, printed: PathText.print(relative) }
+}
+
+const isInside = (workspace: Workspace, path: string): boolean =>
+  Either.getOrElse(WorkspacePath.isInside(platform, { workspace: workspace.root, path }), () => false)
+
+const resolveLinks = async (workspace: Workspace, path: string, printed: string): Promise<string> => {
+  const real = await realpath(path)
+  if (!isInside(workspace, real)) throw refuse(printed, "outside")
+  return real
+}
+
+/** The path with all links resolved. Fails when nothing is there or it is outside. */
+export const realPath = (
+  workspace: Workspace,
+  { absolute, printed }: { readonly absolute: string; readonly printed: string }
+): Effect.Effect<string, FileRefused> => attempt(printed, () => resolveLinks(workspace, absolute, printed))
+
+interface Opened {
+  readonly handle: FileHandle
+  readonly stats: BigIntStats
+  /** By which it was opened. */
+  readonly path: string
+}
+
+const askWhere = async (workspace: Workspace, { handle, path, stats }: Opened, printed: string): Promise<string> => {
+  if (workspace.hasDescriptorPaths) {
+    const real = await readlink(`/proc/self/fd/${handle.fd}`)
+    if (!isInside(workspace, real)) throw refuse(printed, "outside")
+    return real
+  }
+  const real = await resolveLinks(workspace, path, printed)
+  const there = await lstat(real, { bigint: true })
+  if (there.ino !== stats.ino || there.dev !== stats.dev) throw refuse(printed, "outside")
+  return real
+}
+
+/** Asks the system where an opened file or folder is. Fails when it is not in the workspace. */
+export const whereIs = (workspace: Workspace, opened: Opened, printed: string): Effect.Effect<string, FileRefused> =>
+  attempt(printed, () => askWhere(workspace, opened, printed))
+
+const kernelFileSystems: ReadonlySet<number> = new Set([0x9fa0, 0x62656572, 0x64626720, 0x74726163])
+
+const isKernelFile = async (workspace: Workspace, { handle, stats }: Opened): Promise<boolean> => {
+  if (stats.dev === workspace.device || !workspace.hasDescriptorPaths) return false
+  const { type } = await statfs(`/proc/self/fd/${handle.fd}`)
+  return kernelFileSystems.has(type)
+}
+
+/** Node has only those flags that the platform knows; a missing one counts as 0. */
+const readFlags = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK
+
+interface Candidate {
+  readonly path: string
+  readonly relative: string
+  readonly printed: string
+}
+
+const judge = async (
+  workspace: Workspace,
+  candidate: Candidate,
+  handle: FileHandle
+): Promise<OpenFile | OpenFolder> => {
+  const { path, printed, relative } = candidate
+  const stats = await handle.stat({ bigint: true })
+  const real = await askWhere(workspace, { handle, stats, path }, printed)
+  if (await isKernelFile(workspace, { handle, stats, path })) throw refuse(printed, "pseudo")
+  if (stats.isFile()) return { _tag: "File", printed, handle, stats }
+  if (!stats.isDirectory()) throw refuse(printed, "not-a-file")
+  const at = workspace.hasDescriptorPaths ? `/proc/self/fd/${handle.fd}` : real
+  return { _tag: "Folder", relative, handle, stats, real, at }
+}
+
+const openJudged = async (workspace: Workspace, candidate: Candidate): Promise<OpenFile | OpenFolder> => {
+  const handle = await openHandle(candidate.path, readFlags)
+  try {
+    return await judge(workspace, candidate, handle)
+  } catch (cause) {
+    await handle.close()
+    throw cause
+  }
+}
+
+const closeQuietly = (printed: string, handle: FileHandle) => Effect.ignore(attempt(printed, () => handle.close()))
+
+const openAt = (
+  workspace: Workspace,
+  candidate: Candidate
+): Effect.Effect<OpenFile | OpenFolder, FileRefused, Scope.Scope> =>
+  Effect.acquireRelease(
+    attempt(candidate.printed, () => openJudged(workspace, candidate)),
+    ({ handle }) => closeQuietly(candidate.printed, handle)
+  )
+
+/** Makes a file that was not there, open for writing until the scope ends. */
+export const createFile = (
+  printed: string,
+  path: string,
+  mode: number
+): Effect.Effect<FileHandle, FileRefused, Scope.Scope> =>
+  Effect.acquireRelease(
+    attempt(printed, () =>
+      openHandle(path, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, mode)
+    ),
+    (handle) => closeQuietly(printed, handle)
+  )
+
+/** Opens what is at a place, a regular file or a folder, for reading. */
+export const openPlace = Effect.fn("WorkspaceFiles.openPlace")(function* (workspace: Workspace, place: Place) {
+  const path = yield* realPath(workspace, place)
+  const before = yield* attempt(place.printed, () => lstat(path))
+  if (!before.isFile() && !before.isDirectory()) return yield* refuse(place.printed, "not-a-file")
+  return yield* openAt(workspace, { ...place, path })
+})
+
+const childOf = (folder: OpenFolder, name: string): Candidate => ({
+  ...placeOf(folder, name),
+  path: `${folder.at}/${name}`
+})
+
+/** Opens what an opened folder holds under a name, without following a link. */
+export const openChild = (
+  workspace: Workspace,
+  folder: OpenFolder,
+  name: string
+): Effect.Effect<OpenFile | OpenFolder, FileRefused, Scope.Scope> => openAt(workspace, childOf(folder, name))
+
+/** Uses what an opened folder holds under a name; as `openChild`, for many at once. Rejects with `FileRefused`. */
+export const useChild = async <A>(
+  workspace: Workspace,
+  folder: OpenFolder,
+  name: string,
+  use: (opened: OpenFile | OpenFolder) => Promise<A>
+): Promise<A> => {
+  const opened = await openJudged(workspace, childOf(folder, name))
+  try {
+    return await use(opened)
+  } finally {
+    await opened.handle.close()
+  }
+}
+
+/** Of what was opened, a file or nothing. */
+export const asFile = (opened: OpenFile | OpenFolder): Effect.Effect<OpenFile, FileRefused> =>
+  opened._tag === "File" ? Effect.succeed(opened) : Effect.fail(refuse(PathText.print(opened.relative), "not-a-file"))
+
+/** Of what was opened, a folder or nothing. */
+export const asFolder = (opened: OpenFile | OpenFolder): Effect.Effect<OpenFolder, FileRefused> =>
+  opened._tag === "Folder" ? Effect.succeed(opened) : Effect.fail(refuse(opened.printed, "not-a-folder"))

@@ -1,0 +1,2 @@
+/** `skein/anthropic`: Claude. */
+export * as Anthropic from "./adapters/providers/Anthropic.js"

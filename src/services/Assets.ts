@@ -1,0 +1,106 @@
+/**
+ * Assets: files that belong to sessions, kept beside the database and named by id in messages.
+ *
+ * Guaranteed: an asset that can be found has its whole content on disk, synced, before its row is committed; no file is
+ * touched while the write permit is held. At no time has a save more than the limit on disk. A save that is refused,
+ * fails or is interrupted, at whatever point, leaves nothing: no content and, when the session has no other files, no
+ * folder. What a killed process leaves, `sweep` removes.
+ *
+ * Not guaranteed: that content on disk stays as it was saved. A file that is gone or short is told, a changed one is not.
+ */
+import { Cause, Context, Effect, Exit, Layer } from "effect"
+import type { Stream } from "effect"
+import type { Asset, AssetId } from "../domain/Asset.js"
+import type { SessionId } from "../domain/Session.js"
+import { AssetFailed } from "../domain/SkeinError.js"
+import type { AssetNotFound, Change, InvalidInput, Read } from "../domain/SkeinError.js"
+import { AssetFiles } from "./assets/AssetFiles.js"
+import type { FilesFailed } from "./assets/AssetFiles.js"
+import * as AssetNames from "./assets/AssetNames.js"
+import * as Reading from "./assets/Reading.js"
+import * as Saving from "./assets/Saving.js"
+import * as Sweep from "./assets/Sweep.js"
+import { EngineConfig } from "./EngineConfig.js"
+import { Hashing } from "./Hashing.js"
+import { Ids } from "./Ids.js"
+import { Owners } from "./Owners.js"
+import { Storage, StorageReader } from "./Storage.js"
+
+export interface Service {
+  /** Keeps a content. `InvalidInput` names `mediaType`, `name`, `content` or `id`; the content's own errors pass. */
+  readonly save: <E, R>(asset: Saving.NewAsset<E, R>) => Effect.Effect<Asset, Change | AssetFailed | E, R>
+  /** The content, or a part of it, in pieces. `InvalidInput` names `offset` or `length`. */
+  readonly open: (range: Reading.Range) => Stream.Stream<Uint8Array, AssetNotFound | AssetFailed | InvalidInput | Read>
+  /** The whole content at once. */
+  readonly bytes: (
+    sessionId: SessionId,
+    assetId: AssetId
+  ) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
+  /** Removes row and file. After `AssetFailed` the row is gone and the file is left to the sweep. */
+  readonly remove: (
+    sessionId: SessionId,
+    assetId: AssetId
+  ) => Effect.Effect<Asset, Change | AssetNotFound | AssetFailed>
+  /** Removes all files of a session, those of unfinished saves too; for a session that nobody can find any more. */
+  readonly removeFolder: (sessionId: SessionId) => Effect.Effect<void, AssetFailed>
+  /** Removes what dead owners left: content of unfinished saves, files without a row, folders of sessions gone. */
+  readonly sweep: Effect.Effect<Sweep.Swept, AssetFailed | Read>
+}
+
+export class Assets extends Context.Tag("skein/Assets")<Assets, Service>() {}
+
+/** Stands in an error where no one session or asset is meant. */
+const any = "*"
+
+const make = Effect.gen(function* () {
+  const files = yield* AssetFiles
+  const reader = yield* StorageReader
+  const storage = yield* Storage
+  const owners = yield* Owners
+  const { limits } = yield* EngineConfig
+  const save = Saving.make({ files, reader, storage, hashing: yield* Hashing, ids: yield* Ids, owners, limits })
+
+  const drop = Effect.fnUntraced(function* (asset: Asset) {
+    const folder = AssetNames.folder(asset.sessionId)
+    yield* files.remove({ folder, file: AssetNames.file(asset) })
+    yield* files.removeEmpty(folder)
+  })
+
+  const failed = (sessionId: string, assetId: string) => (error: FilesFailed) =>
+    new AssetFailed({ sessionId, assetId, operation: "delete", detail: error.detail })
+
+  const remove = Effect.fn("Assets.remove")(function* (sessionId: SessionId, assetId: AssetId) {
+    const before = yield* reader.asset(sessionId, assetId)
+    return yield* Effect.uninterruptibleMask(
+      Effect.fnUntraced(function* (restore) {
+        const exit = yield* Effect.exit(restore(storage.deleteAsset(sessionId, assetId)))
+        if (Exit.isSuccess(exit)) {
+          yield* Effect.mapError(drop(exit.value), failed(sessionId, assetId))
+        } else if (Cause.isInterruptedOnly(exit.cause)) {
+          // A write that has begun ends, though its caller no longer hears of it.
+          yield* reader.asset(sessionId, assetId).pipe(
+            Effect.catchTag("AssetNotFound", () => drop(before)),
+            Effect.ignoreLogged
+          )
+        }
+        return yield* exit
+      })
+    )
+  })
+
+  const removeFolder = Effect.fn("Assets.removeFolder")((sessionId: SessionId) =>
+    files
+      .removeFolder(AssetNames.folder(sessionId))
+      .pipe(Effect.uninterruptible, Effect.mapError(failed(sessionId, any)))
+  )
+
+  const sweep = Sweep.make(files, reader, owners).pipe(
+    Effect.catchTag("FilesFailed", (error) => failed(any, any)(error)),
+    Effect.withSpan("Assets.sweep")
+  )
+
+  return { save, ...Reading.make(files, reader), remove, removeFolder, sweep }
+})
+
+export const layer: Layer.Layer<Assets, never, AssetFiles | StorageReader | Storage | Hashing | Ids | Owners> =
+  Layer.effect(Assets, make)

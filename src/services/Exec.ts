@@ -1,0 +1,57 @@
+/**
+ * Running a program of the host's. A run is bounded in time and in what is kept of its output, and nothing that it
+ * started in its process group outlives it: not past its end, not past the time limit, not past an interruption.
+ *
+ * Not guaranteed: confinement. A command can do what the user can. Of the engine's environment it sees only what an
+ * allow list names.
+ */
+import { Context, Schema } from "effect"
+import type { Effect } from "effect"
+
+/** The program did not start: nothing ran. It holds no part of the command. */
+export class ExecFailed extends Schema.TaggedError<ExecFailed>()("ExecFailed", {
+  /** `no-folder`: `cwd` is no folder. `not-found` and `no-access`: the program. `invalid`: a NUL byte, say. */
+  reason: Schema.Literal("no-folder", "not-found", "no-access", "invalid", "failed"),
+  detail: Schema.String
+}) {
+  override get message() {
+    return `The command did not start: ${this.reason}${this.detail === "" ? "" : ` (${this.detail})`}`
+  }
+}
+
+export interface Command {
+  /** A text for the host's shell, or a program and its arguments without one. */
+  readonly command: string | readonly [program: string, ...args: ReadonlyArray<string>]
+  /** Absolute path of the folder to run in. */
+  readonly cwd: string
+  /** Variables on top of those that are passed on anyway. */
+  readonly env?: { readonly [name: string]: string }
+  readonly timeoutMillis: number
+  /** Bytes of output to keep: its beginning and its end. */
+  readonly maxBytes: number
+  /**
+   * Is told all output as it comes, whole characters only, long before it is cut. The program waits for it when it is
+   * slow.
+   */
+  readonly onOutput?: (text: string) => Effect.Effect<void>
+}
+
+export interface Finished {
+  /** Null when a signal ended it. */
+  readonly exitCode: number | null
+  /** Such as "SIGKILL". */
+  readonly signal: string | null
+  /** What it wrote to both its outputs, in order as far as that can be told; a line says where something is missing. */
+  readonly output: string
+  /** Bytes that `output` does not have. */
+  readonly truncatedBytes: number
+  /** The time was over: it was ended, with all that it had started. */
+  readonly timedOut: boolean
+}
+
+export interface Service {
+  /** Runs a command to its end; its input is empty. A failing command is an answer, not an error. */
+  readonly run: (command: Command) => Effect.Effect<Finished, ExecFailed>
+}
+
+export class Exec extends Context.Tag("skein/Exec")<Exec, Service>() {}

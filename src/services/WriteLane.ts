@@ -1,0 +1,283 @@
+/**
+ * The write lane: the one way in which anything is written. Writes wait in one queue; a single drainer takes the permit,
+ * then what waits, and commits it as one group. The permit is held while SQL runs and at no other time: a body is a
+ * plain function, so nothing can be awaited in it.
+ *
+ * A write is answered after its group's COMMIT, the return of the permit and the signals to whoever watches, in this
+ * order: what was answered is durable and can be read.
+ *
+ * 1. A body that refuses, breaks a constraint or dies undoes its own writes; its neighbours do not notice.
+ * 2. BEGIN finds another process's lock: the permit is given back, all keep waiting, and it is tried again. A write
+ *    that has waited `busyMaxMillis` for the lock gets `StorageBusy`.
+ * 3. Any other failure before COMMIT: SQLite may have rolled everything back by itself, so nothing more is tried in
+ *    this transaction. The write at which it failed gets `StorageFailed`, the others one more try.
+ * 4. COMMIT fails: the connection is closed, a new one opened, and the group's marker decides for all of it. When it
+ *    cannot be looked up before `busyMaxMillis` have passed: `OutcomeUnknown`.
+ *
+ * Interrupted while it waits, a write leaves the queue; once its group has begun, its caller waits for the outcome.
+ * Closing the lane first writes what waits.
+ */
+import { type Cause, Context, Deferred, Effect, Either, Exit, Fiber, FiberId, Layer } from "effect"
+import type { SessionId } from "../domain/Session.js"
+import { OutcomeUnknown, StorageBusy, StorageFailed, StorageUnusable, type Write } from "../domain/SkeinError.js"
+import { busySchedule, Database, isBusy, SqlFailure, type Writer } from "./Database.js"
+import { EngineConfig } from "./EngineConfig.js"
+import { EventSignals } from "./EventSignals.js"
+import { Ids } from "./Ids.js"
+import * as GroupCommit from "./lane/GroupCommit.js"
+
+export interface Service {
+  /**
+   * Commits what `body` writes. A refusal (left) undoes it, and so does a statement that fails. The body may run a
+   * second time, after everything that it did was rolled back. `operation` is a verb for messages, such as "rename".
+   */
+  readonly write: <A, E>(operation: string, body: GroupCommit.Body<A, E>) => Effect.Effect<A, E | Write>
+}
+
+export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service>() {}
+
+/** Most writes of one group: bounds how long the event loop is held. */
+const groupSize = 512
+
+interface Waiting extends GroupCommit.Member {
+  readonly operation: string
+  /** Answers with what the body came to. */
+  readonly answer: () => void
+  readonly fail: (exit: Exit.Exit<never, Write>) => void
+  /** When a BEGIN first found another process's lock while this write waited. */
+  blockedSince: number | null
+  retried: boolean
+}
+
+const waitingFor = <A, E>(
+  operation: string,
+  deferred: Deferred.Deferred<A, E | Write>,
+  body: GroupCommit.Body<A, E>
+): Waiting => {
+  let outcome: Exit.Exit<A, E | Write> = Exit.die("answered before it ran")
+  return {
+    operation,
+    run: (transaction) => {
+      try {
+        const result = body(transaction)
+        outcome = Either.isRight(result) ? Exit.succeed(result.right) : Exit.fail(result.left)
+      } catch (thrown) {
+        if (!(thrown instanceof SqlFailure)) outcome = Exit.die(thrown)
+        else if (thrown.code.startsWith("SQLITE_CONSTRAINT")) {
+          outcome = Exit.fail(new StorageFailed({ operation, code: thrown.code }))
+        } else throw thrown
+      }
+      return Exit.isSuccess(outcome)
+    },
+    answer: () => Deferred.unsafeDone(deferred, outcome),
+    fail: (exit) => Deferred.unsafeDone(deferred, exit),
+    blockedSince: null,
+    retried: false
+  }
+}
+
+/** A group whose COMMIT failed. */
+interface Unsettled {
+  readonly writes: ReadonlyArray<Waiting>
+  readonly touched: ReadonlySet<SessionId>
+  readonly group: number
+  readonly code: string
+  blockedSince: number | null
+}
+
+/** What an attempt at the next group came to; `finish` is to be done once the permit is back. */
+interface Attempt {
+  readonly busy: boolean
+  readonly finish: () => void
+}
+
+const make = Effect.gen(function* () {
+  const database = yield* Database
+  const signals = yield* EventSignals
+  const { busyMaxMillis } = yield* EngineConfig
+  const lane = yield* (yield* Ids).next("lane")
+  const permit = yield* Effect.makeSemaphore(1)
+  const wake = yield* Effect.makeLatch(false)
+
+  const waiting = new Set<Waiting>()
+  const retrying = new Set<Waiting>()
+  let begun: ReadonlyArray<Waiting> = []
+  let unsettled: Unsettled | null = null
+  let group = 0
+  let closed = false
+
+  const isIdle = () => waiting.size === 0 && retrying.size === 0 && unsettled === null
+
+  const failEach = (writes: Iterable<Waiting>, error: (operation: string) => Write) => {
+    for (const write of writes) write.fail(Exit.fail(error(write.operation)))
+  }
+
+  const answerEach = (writes: ReadonlyArray<Waiting>, touched: ReadonlySet<SessionId>) => {
+    touched.forEach(signals.signal)
+    for (const write of writes) write.answer()
+  }
+
+  const giveUp = ({ code, writes }: Unsettled) => {
+    unsettled = null
+    failEach(writes, (operation) => new OutcomeUnknown({ operation, code }))
+  }
+
+  /** Nothing can be written now, and not because of anything that waits. */
+  const failAll = (error: (operation: string) => Write) => {
+    if (unsettled !== null) giveUp(unsettled)
+    const writes = [...retrying, ...waiting]
+    retrying.clear()
+    waiting.clear()
+    failEach(writes, error)
+  }
+
+  /** The lock was not to be had: those that have waited for it too long are told. */
+  const expire = (now: number) => {
+    const isExpired = (blocked: { blockedSince: number | null }) =>
+      now - (blocked.blockedSince ??= now) >= busyMaxMillis
+    if (unsettled !== null && isExpired(unsettled)) giveUp(unsettled)
+    for (const queue of [retrying, waiting]) {
+      for (const write of queue) {
+        if (!isExpired(write)) continue
+        queue.delete(write)
+        const waitedMillis = now - (write.blockedSince ?? now)
+        failEach([write], (operation) => new StorageBusy({ operation, waitedMillis }))
+      }
+    }
+  }
+
+  /** Takes the next group out of its queue: writes that get another try come first and by themselves. */
+  const take = (): ReadonlyArray<Waiting> => {
+    const queue = retrying.size > 0 ? retrying : waiting
+    const taken: Array<Waiting> = []
+    for (const write of queue) {
+      if (taken.length === groupSize) write.blockedSince = null
+      else {
+        queue.delete(write)
+        taken.push(write)
+      }
+    }
+    return taken
+  }
+
+  const tryAgain = (writes: ReadonlyArray<Waiting>, culprit: Waiting | null, code: string) => {
+    for (const write of writes) {
+      if (write === culprit || write.retried) failEach([write], (operation) => new StorageFailed({ operation, code }))
+      else {
+        write.retried = true
+        retrying.add(write)
+      }
+    }
+  }
+
+  const settled = ({ code, touched, writes }: Unsettled, verdict: "stored" | "not-stored") => {
+    unsettled = null
+    if (verdict === "stored") answerEach(writes, touched)
+    else failEach(writes, (operation) => new StorageFailed({ operation, code }))
+  }
+
+  const done = (finish: () => void): Attempt => ({ busy: false, finish })
+  const discard = (finish: () => void) => Effect.as(database.discard, done(finish))
+  const busy = (now: number) => Effect.succeed<Attempt>({ busy: true, finish: () => expire(now) })
+
+  /** Brings one group to an end, with a writer that is open. */
+  const advance = (writer: Writer, now: number): Effect.Effect<Attempt> => {
+    const refusal = GroupCommit.begin(writer)
+    if (refusal !== null) {
+      if (isBusy(refusal)) return busy(now)
+      return discard(() => failAll((operation) => new StorageFailed({ operation, code: refusal })))
+    }
+    const marker: GroupCommit.Marker = { lane, group: ++group, now }
+
+    if (unsettled !== null) {
+      const failed = unsettled
+      const verdict = GroupCommit.settle(writer, marker, failed)
+      return verdict === "unknown"
+        ? discard(() => giveUp(failed))
+        : Effect.succeed(done(() => settled(failed, verdict)))
+    }
+
+    const writes = (begun = take())
+    const ending = GroupCommit.commit(writer, marker, writes)
+    switch (ending._tag) {
+      case "Committed":
+        return Effect.succeed(done(() => answerEach(writes, ending.touched)))
+      case "Failed": {
+        const finish = () => tryAgain(writes, ending.culprit, ending.code)
+        const usable = GroupCommit.rollBack(writer) && !ending.code.startsWith("SQLITE_IOERR")
+        return usable ? Effect.succeed(done(finish)) : discard(finish)
+      }
+      case "CommitFailed":
+        unsettled = { writes, touched: ending.touched, group, code: ending.code, blockedSince: null }
+        return discard(() => {})
+    }
+  }
+
+  const attempt = Effect.flatMap(Effect.clock, (clock) => {
+    if (isIdle()) return Effect.succeed(done(() => {}))
+    if (database.isReplaced()) {
+      const error = new StorageUnusable({ path: database.path, reason: "replaced", detail: "" })
+      return Effect.succeed(done(() => failAll(() => error)))
+    }
+    const now = clock.unsafeCurrentTimeMillis()
+    return Effect.matchEffect(database.writer, {
+      onSuccess: (writer) => advance(writer, now),
+      onFailure: (error) =>
+        error._tag === "StorageUnusable" && error.reason === "locked"
+          ? busy(now)
+          : Effect.succeed(done(() => failAll(() => error)))
+    })
+  })
+
+  /** A defect is a mistake of ours or of the adapter's: those who wait are told, and the lane goes on. */
+  const die = (cause: Cause.Cause<never>) =>
+    Effect.map(database.discard, () => {
+      const writes = [...begun, ...(unsettled?.writes ?? []), ...retrying, ...waiting]
+      begun = []
+      unsettled = null
+      retrying.clear()
+      waiting.clear()
+      for (const write of writes) write.fail(Exit.failCause(cause))
+    })
+
+  /** Gives whether another process's lock is in the way. */
+  const step = Effect.map(permit.withPermits(1)(attempt), ({ busy, finish }) => {
+    begun = []
+    finish()
+    if (isIdle()) wake.unsafeClose()
+    return busy && !isIdle()
+  })
+
+  const drain = Effect.catchAllCause(step, (cause) => Effect.as(die(cause), false))
+
+  const drainer = Effect.gen(function* () {
+    while (!closed || !isIdle()) {
+      yield* wake.await
+      if (yield* drain) yield* Effect.repeat(drain, { while: (busy) => busy, schedule: busySchedule })
+    }
+  })
+
+  yield* Effect.acquireRelease(Effect.forkDaemon(drainer), (drainer) =>
+    Effect.suspend(() => {
+      closed = true
+      wake.unsafeOpen()
+      return Fiber.await(drainer)
+    })
+  )
+
+  const write = <A, E>(operation: string, body: GroupCommit.Body<A, E>): Effect.Effect<A, E | Write> =>
+    Effect.uninterruptibleMask((restore) => {
+      if (closed) return Effect.fail(new StorageFailed({ operation, code: "SQLITE_MISUSE" }))
+      const deferred = Deferred.unsafeMake<A, E | Write>(FiberId.none)
+      const write = waitingFor(operation, deferred, body)
+      waiting.add(write)
+      wake.unsafeOpen()
+      return Effect.onInterrupt(restore(Deferred.await(deferred)), () =>
+        waiting.delete(write) || retrying.delete(write) ? Effect.void : Effect.exit(Deferred.await(deferred))
+      )
+    })
+
+  return { write }
+})
+
+export const layer: Layer.Layer<WriteLane, never, Database | EventSignals | Ids> = Layer.scoped(WriteLane, make)

@@ -1,0 +1,63 @@
+/**
+ * The names under which assets lie on disk, and what can be read from them. All names are made here, from ids, never
+ * from what a caller called a file.
+ *
+ * - A session's folder: its id, each capital written as `=` and the small letter, so that `A` and `a` stay two folders
+ *   where the file system does not tell them apart; a name that Windows reserves gets a `=` at its end.
+ * - A file: asset id, time of the save and digest. Two saves never share a name unless they agree in all three, so what
+ *   is cleaned up after one save is never another's file, and a row tells its own file's name.
+ * - A marker: the folder that stands for one save that has not ended. It carries its owner, so that whoever finds it can
+ *   tell whether the save may still go on.
+ */
+import { Either, Option, Schema } from "effect"
+import type { Asset } from "../../domain/Asset.js"
+import type { Owner } from "../../domain/Lease.js"
+import { SessionId } from "../../domain/Session.js"
+
+const escapeCapitals = (id: string): string => id.replace(/[A-Z]/g, (letter) => `=${letter.toLowerCase()}`)
+const restoreCapitals = (name: string): string => name.replace(/=[a-z]/g, (pair) => pair.slice(1).toUpperCase())
+
+const reservedByWindows = /^(?:con|prn|aux|nul|com\d|lpt\d)$/
+
+export const folder = (sessionId: SessionId): string => {
+  const name = escapeCapitals(sessionId)
+  return reservedByWindows.test(name) ? `${name}=` : name
+}
+
+/** Whose folder it is; none when it is not one that `folder` names. */
+export const sessionOf = (name: string): Option.Option<SessionId> =>
+  Schema.decodeOption(SessionId)(restoreCapitals(name.replace(/=$/, ""))).pipe(
+    Option.filter((sessionId) => folder(sessionId) === name)
+  )
+
+export const file = (asset: Asset): string => `${escapeCapitals(asset.id)}.${asset.createdAt}.${asset.sha256}`
+
+/** Whether it has the form that `file` gives. */
+export const isFile = (name: string): boolean => /^[a-z0-9=_-]+\.-?\d+\.[0-9a-f]{64}$/.test(name)
+
+const OwnerInName = Schema.compose(
+  Schema.StringFromBase64Url,
+  Schema.parseJson(Schema.Tuple(Schema.String, Schema.String, Schema.Int, Schema.String, Schema.String))
+)
+
+/** The marker of one save; `token` is an id of its own. */
+export const marker = (token: string, owner: Owner): string => {
+  const { bootId, pidNamespace, pid, startTime, instance } = owner
+  return `.${token}.${Schema.encodeSync(OwnerInName)([bootId, pidNamespace, pid, startTime, instance])}.upload`
+}
+
+/** Whether it is a marker, of this version or of another. */
+export const isMarker = (name: string): boolean => name.startsWith(".") && name.endsWith(".upload")
+
+/** Whose save it is; none when the name does not tell. */
+export const ownerOf = (name: string): Option.Option<Owner> =>
+  Schema.decodeEither(OwnerInName)(/^\.[^.]+\.([^.]+)\.upload$/.exec(name)?.[1] ?? "").pipe(
+    Either.map(([bootId, pidNamespace, pid, startTime, instance]): Owner => ({
+      bootId,
+      pidNamespace,
+      pid,
+      startTime,
+      instance
+    })),
+    Either.getRight
+  )

@@ -1,0 +1,80 @@
+/**
+ * Reading an asset. What is read is what the row says, byte for byte and no less: a file that is gone or cut short is a
+ * typed error, at the latest where the missing part would begin. Content that was changed on disk is not noticed.
+ */
+import { Effect, Option, Ref, Stream } from "effect"
+import type { Asset, AssetId } from "../../domain/Asset.js"
+import type { SessionId } from "../../domain/Session.js"
+import { AssetFailed, InvalidInput } from "../../domain/SkeinError.js"
+import type { AssetNotFound, Read } from "../../domain/SkeinError.js"
+import type * as Storage from "../Storage.js"
+import type * as AssetFiles from "./AssetFiles.js"
+import * as AssetNames from "./AssetNames.js"
+
+export interface Range {
+  readonly sessionId: SessionId
+  readonly assetId: AssetId
+  /** Bytes to skip, at most the asset's size. Defaults to 0. */
+  readonly offset?: number
+  /** Bytes to read; fewer come when the asset ends before. Defaults to all that follow. */
+  readonly length?: number
+}
+
+const wholeNumber = (field: string, value: number, limit: number): Option.Option<InvalidInput> =>
+  Number.isInteger(value) && value >= 0 && value <= limit
+    ? Option.none()
+    : Option.some(new InvalidInput({ field, limit: `a whole number from 0 to ${limit}`, actual: `${value}` }))
+
+export const make = (files: AssetFiles.Service, reader: Storage.ReaderService) => {
+  const content = (
+    asset: Asset,
+    offset: number,
+    length: number
+  ): Stream.Stream<Uint8Array, AssetNotFound | AssetFailed | Read> => {
+    const { id, sessionId } = asset
+    const failed = (detail: string) => new AssetFailed({ sessionId, assetId: id, operation: "read", detail })
+    // Gone between row and file: removed meanwhile, or really missing.
+    const explain = Effect.fnUntraced(function* (error: AssetFiles.FilesFailed) {
+      if (error.missing) yield* reader.asset(sessionId, id)
+      return yield* failed(error.detail)
+    })
+    return Stream.unwrap(
+      Effect.map(Ref.make(0), (came) =>
+        files.read({ folder: AssetNames.folder(sessionId), file: AssetNames.file(asset) }, { offset, length }).pipe(
+          Stream.tap((bytes) => Ref.update(came, (count) => count + bytes.length)),
+          Stream.catchAll((error) => Stream.fromEffect(explain(error))),
+          Stream.concat(
+            Stream.execute(
+              Effect.flatMap(Ref.get(came), (count) => (count < length ? failed("the file is cut short") : Effect.void))
+            )
+          )
+        )
+      )
+    )
+  }
+
+  const open = (range: Range) =>
+    Effect.gen(function* () {
+      const asset = yield* reader.asset(range.sessionId, range.assetId)
+      const { length = asset.size, offset = 0 } = range
+      const refusal = Option.orElse(wholeNumber("offset", offset, asset.size), () =>
+        wholeNumber("length", length, Number.MAX_SAFE_INTEGER)
+      )
+      if (Option.isSome(refusal)) return yield* refusal.value
+      return content(asset, offset, Math.min(length, asset.size - offset))
+    }).pipe(Stream.unwrap, Stream.withSpan("Assets.open"))
+
+  const bytes = Effect.fn("Assets.bytes")(function* (sessionId: SessionId, assetId: AssetId) {
+    const asset = yield* reader.asset(sessionId, assetId)
+    const whole = new Uint8Array(asset.size)
+    yield* Stream.runFoldEffect(content(asset, 0, asset.size), 0, (at, part) =>
+      Effect.sync(() => {
+        whole.set(part, at)
+        return at + part.length
+      })
+    )
+    return whole
+  })
+
+  return { open, bytes }
+}

@@ -1,0 +1,174 @@
+/**
+ * Saving an asset. A save goes: (1) marker, (2) content under the marker, (3) file in its place, (4) row, (5) marker
+ * gone. Refused, failed or interrupted at any of these it takes back what it did.
+ *
+ * Removing a session's folder takes the markers along. So a save that made its marker before its session was deleted
+ * cannot end in a later session of the same id: at (2) and (3) it has no place any more, and at (5), when the row went
+ * into the later session, its marker is gone already; then it takes the row back.
+ *
+ * Interrupted at (4) it looks whether the row is there, for a write that has begun ends. When nobody can tell, file and
+ * marker stay: the sweep after this owner's death decides by the row.
+ */
+import { Cause, Clock, Effect, Exit, Option, Ref, Stream } from "effect"
+import { AssetId } from "../../domain/Asset.js"
+import type { Asset } from "../../domain/Asset.js"
+import * as AssetContent from "../../domain/AssetContent.js"
+import type { Limits } from "../../domain/Limits.js"
+import type { SessionId } from "../../domain/Session.js"
+import { AssetFailed, InvalidInput, SessionNotFound } from "../../domain/SkeinError.js"
+import type { Change } from "../../domain/SkeinError.js"
+import type * as Hashing from "../Hashing.js"
+import type * as Ids from "../Ids.js"
+import type * as Owners from "../Owners.js"
+import type * as Storage from "../Storage.js"
+import type * as AssetFiles from "./AssetFiles.js"
+import type { FilesFailed, Upload } from "./AssetFiles.js"
+import * as AssetNames from "./AssetNames.js"
+
+/** A content to keep. */
+export interface NewAsset<E, R> {
+  readonly sessionId: SessionId
+  /** What the caller calls it, 1 to 255 characters. Never used as a path. */
+  readonly name: string | null
+  /** `type/subtype` in lower case, and one that the limits allow. */
+  readonly mediaType: string
+  /** At most `assetBytes` of the limits. A PNG, JPEG, GIF or WebP must begin like one. */
+  readonly content: Stream.Stream<Uint8Array, E, R>
+  /** Defaults to a new one. With the id and the content of a stored asset, that asset is the answer. */
+  readonly id?: AssetId
+}
+
+/** Bytes hashed and written in one go: a large piece must not hold the event loop. */
+const pieceBytes = 256 * 1024
+
+const pieces = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>
+  Array.from({ length: Math.ceil(bytes.length / pieceBytes) }, (_, index) =>
+    bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes)
+  )
+
+/** Whether an asset's row is stored, when its write ended so. */
+type Knowledge = "stored" | "absent" | "unknown"
+
+export const make = (services: {
+  readonly files: AssetFiles.Service
+  readonly reader: Storage.ReaderService
+  readonly storage: Storage.Service
+  readonly hashing: Hashing.Service
+  readonly ids: Ids.Service
+  readonly owners: Owners.Service
+  readonly limits: Limits
+}) => {
+  const { files, hashing, ids, limits, owners, reader, storage } = services
+
+  /** Ends a save that comes to nothing. What cannot be removed is left to the sweep. */
+  const withdraw = (upload: Upload, asset: Asset | null) => {
+    const { folder } = upload
+    const unplace = asset === null ? Effect.void : files.remove({ folder, file: AssetNames.file(asset) })
+    return Effect.forEach([unplace, files.end(upload), files.removeEmpty(folder)], Effect.ignoreLogged, {
+      discard: true
+    })
+  }
+
+  /** Makes a file's failure the save's; when the session's folder is gone, so may be the session. */
+  const explain = <A, R>(
+    { id, sessionId }: Pick<Asset, "id" | "sessionId">,
+    effect: Effect.Effect<A, FilesFailed, R>
+  ) =>
+    Effect.catchTag(
+      effect,
+      "FilesFailed",
+      Effect.fnUntraced(function* ({ detail, missing }) {
+        if (missing) yield* reader.session(sessionId)
+        return yield* new AssetFailed({ sessionId, assetId: id, operation: "write", detail })
+      })
+    )
+
+  /** Writes the content under the marker; answers what its row will be. */
+  const receive = Effect.fnUntraced(function* <E, R>(
+    upload: Upload,
+    asset: Omit<Asset, "size" | "sha256">,
+    content: Stream.Stream<Uint8Array, E, R>
+  ) {
+    const rules = { mediaType: asset.mediaType, limit: limits.assetBytes }
+    const file = yield* explain(asset, files.create(upload))
+    const taken = yield* Ref.make(AssetContent.nothing)
+    const digest = yield* hashing.sha256
+    const take = Effect.fnUntraced(function* (bytes: Uint8Array) {
+      yield* Ref.set(taken, yield* AssetContent.take(rules, yield* Ref.get(taken), bytes))
+      yield* digest.update(bytes)
+      yield* explain(asset, file.append(bytes))
+    })
+    yield* content.pipe(Stream.mapConcat(pieces), Stream.runForEach(take))
+    const size = yield* AssetContent.whole(rules, yield* Ref.get(taken))
+    yield* explain(asset, file.sync)
+    return { ...asset, size, sha256: yield* digest.hex }
+  }, Effect.scoped)
+
+  /** The asset that has the id already; refused when its content is another. */
+  const known = (asset: Asset) =>
+    reader.asset(asset.sessionId, asset.id).pipe(
+      Effect.filterOrFail(
+        (stored) => stored.sha256 === asset.sha256 && stored.size === asset.size,
+        () => new InvalidInput({ field: "id", limit: "not that of an asset with other content", actual: asset.id })
+      ),
+      Effect.asSome,
+      Effect.catchTag("AssetNotFound", () => Effect.succeedNone)
+    )
+
+  const look = (asset: Asset): Effect.Effect<Knowledge> =>
+    Effect.match(reader.asset(asset.sessionId, asset.id), {
+      onSuccess: (stored) => (AssetNames.file(stored) === AssetNames.file(asset) ? "stored" : "absent"),
+      onFailure: (error) => (error._tag === "AssetNotFound" ? "absent" : "unknown")
+    })
+
+  const knowledge = (asset: Asset, cause: Cause.Cause<Change>): Effect.Effect<Knowledge> => {
+    if (Cause.isInterruptedOnly(cause)) return look(asset)
+    const isRefused = Option.exists(Cause.failureOption(cause), (error) => error._tag !== "OutcomeUnknown")
+    return Effect.succeed(isRefused ? "absent" : "unknown")
+  }
+
+  const settle = Effect.fnUntraced(function* (upload: Upload, asset: Asset, exit: Exit.Exit<Asset, Change>) {
+    if (Exit.isFailure(exit)) {
+      const stored = yield* knowledge(asset, exit.cause)
+      if (stored === "absent") yield* withdraw(upload, asset)
+      if (stored === "stored") yield* Effect.ignoreLogged(files.end(upload))
+      return yield* exit
+    }
+    const hadMarker = yield* Effect.orElseSucceed(files.end(upload), () => true)
+    if (hadMarker) return exit.value
+    yield* Effect.ignoreLogged(storage.deleteAsset(asset.sessionId, asset.id))
+    return yield* new SessionNotFound({ sessionId: asset.sessionId })
+  })
+
+  return Effect.fn("Assets.save")(function* <E, R>(input: NewAsset<E, R>) {
+    const { content, sessionId } = input
+    const mediaType = yield* AssetContent.mediaType(input.mediaType, limits)
+    const name = yield* AssetContent.name(input.name)
+    yield* reader.session(sessionId)
+    const id = input.id ?? AssetId.make(yield* ids.next("ast"))
+    const upload: Upload = {
+      folder: AssetNames.folder(sessionId),
+      marker: AssetNames.marker(yield* ids.next("ast"), owners.self)
+    }
+    const draft = { id, sessionId, name, mediaType, createdAt: yield* Clock.currentTimeMillis }
+    return yield* Effect.uninterruptibleMask(
+      Effect.fnUntraced(function* (restore) {
+        const asset = yield* explain(draft, files.begin(upload)).pipe(
+          Effect.zipRight(restore(receive(upload, draft, content))),
+          Effect.onError(() => withdraw(upload, null))
+        )
+        const stored = yield* input.id === undefined
+          ? Effect.succeedNone
+          : Effect.onError(known(asset), () => withdraw(upload, null))
+        if (Option.isSome(stored)) {
+          yield* withdraw(upload, null)
+          return stored.value
+        }
+        yield* explain(asset, files.place(upload, AssetNames.file(asset))).pipe(
+          Effect.onError(() => withdraw(upload, asset))
+        )
+        return yield* settle(upload, asset, yield* Effect.exit(restore(storage.saveAsset(asset))))
+      })
+    )
+  })
+}

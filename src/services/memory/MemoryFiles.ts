@@ -1,0 +1,116 @@
+/**
+ * `AssetFiles` in memory: what it holds is gone with the layer. For tests and for hosts that keep nothing. As on disk, a
+ * content whose marker was removed goes on taking what is written to it, and then cannot be placed.
+ */
+import { Effect, Either, HashMap, Layer, Option, Ref, Stream } from "effect"
+import { AssetFiles, FilesFailed } from "../assets/AssetFiles.js"
+import type { Service, Upload } from "../assets/AssetFiles.js"
+
+type Pieces = ReadonlyArray<Uint8Array>
+
+/** A placed file has content; a marker has some between the creation of its content and its placing. */
+type Folder = HashMap.HashMap<string, Option.Option<Pieces>>
+
+type State = HashMap.HashMap<string, Folder>
+
+type Transition = (state: State) => Either.Either<State, FilesFailed>
+
+const missing = new FilesFailed({ missing: true, detail: "not found" })
+
+const folderOf = (state: State, folder: string): Folder => Option.getOrElse(HashMap.get(state, folder), HashMap.empty)
+
+const find = (state: State, folder: string, name: string): Either.Either<Option.Option<Pieces>, FilesFailed> =>
+  Either.fromOption(HashMap.get(folderOf(state, folder), name), () => missing)
+
+const set = (state: State, folder: string, name: string, content: Option.Option<Pieces>): State =>
+  HashMap.set(state, folder, HashMap.set(folderOf(state, folder), name, content))
+
+const begin =
+  ({ folder, marker }: Upload): Transition =>
+  (state) =>
+    Either.right(set(state, folder, marker, Option.none()))
+
+const create =
+  ({ folder, marker }: Upload): Transition =>
+  (state) =>
+    Either.map(find(state, folder, marker), () => set(state, folder, marker, Option.some([])))
+
+const append =
+  ({ folder, marker }: Upload, bytes: Uint8Array): Transition =>
+  (state) =>
+    Either.match(find(state, folder, marker), {
+      onLeft: () => Either.right(state),
+      onRight: (content) =>
+        Either.right(
+          set(
+            state,
+            folder,
+            marker,
+            Option.map(content, (pieces) => [...pieces, bytes.slice()])
+          )
+        )
+    })
+
+const place =
+  ({ folder, marker }: Upload, file: string): Transition =>
+  (state) =>
+    Either.filterOrLeft(find(state, folder, marker), Option.isSome, () => missing).pipe(
+      Either.map((content) => set(set(state, folder, file, content), folder, marker, Option.none()))
+    )
+
+const cut = (pieces: Pieces, offset: number, length: number): Uint8Array => {
+  const whole = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0))
+  pieces.reduce((at, piece) => (whole.set(piece, at), at + piece.length), 0)
+  return whole.slice(offset, offset + length)
+}
+
+const make = Effect.gen(function* () {
+  const ref = yield* Ref.make<State>(HashMap.empty())
+
+  const change = (transition: Transition): Effect.Effect<void, FilesFailed> =>
+    Effect.flatten(
+      Ref.modify(ref, (state) => {
+        const outcome = transition(state)
+        return [Either.map(outcome, () => undefined), Either.getOrElse(outcome, () => state)]
+      })
+    )
+
+  const remove = (folder: string, name: string) =>
+    Ref.modify(ref, (state) => [
+      HashMap.has(folderOf(state, folder), name),
+      HashMap.modify(state, folder, HashMap.remove(name))
+    ])
+
+  const service: Service = {
+    begin: (upload) => change(begin(upload)),
+    create: (upload) =>
+      Effect.as(change(create(upload)), {
+        append: (bytes) => change(append(upload, bytes)),
+        sync: Effect.void
+      }),
+    place: (upload, file) => change(place(upload, file)),
+    end: ({ folder, marker }) => remove(folder, marker),
+    read: ({ file, folder }, { length, offset }) =>
+      Stream.fromEffect(
+        Ref.get(ref).pipe(
+          Effect.flatMap((state) => find(state, folder, file)),
+          Effect.map((content) =>
+            cut(
+              Option.getOrElse(content, () => []),
+              offset,
+              length
+            )
+          )
+        )
+      ),
+    remove: ({ file, folder }) => remove(folder, file),
+    removeFolder: (folder) => Ref.update(ref, HashMap.remove(folder)),
+    removeEmpty: (folder) =>
+      Ref.update(ref, (state) => (HashMap.isEmpty(folderOf(state, folder)) ? HashMap.remove(state, folder) : state)),
+    folders: Effect.map(Ref.get(ref), (state) => Array.from(HashMap.keys(state))),
+    entries: (folder) => Effect.map(Ref.get(ref), (state) => Array.from(HashMap.keys(folderOf(state, folder))))
+  }
+  return service
+})
+
+export const layer: Layer.Layer<AssetFiles> = Layer.effect(AssetFiles, make)

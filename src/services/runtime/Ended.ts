@@ -1,0 +1,38 @@
+/**
+ * What a call came to, before it is bounded. Failures and defects become data here, and only here: the one place where
+ * a tool's whole Exit is looked at. Looking at it never fails, whatever the tool failed with.
+ */
+import { Cause, Either, Exit, Option } from "effect"
+import type { Outcome } from "../../domain/Message.js"
+
+export interface Ended {
+  readonly outcome: Outcome
+  /** For the model. */
+  readonly text: string
+}
+
+export const make = (outcome: Outcome, text: string): Ended => ({ outcome, text })
+
+/** What a failure says of itself. Never a stack. One whose own code breaks is named by its type. */
+export const describe = (error: unknown): string =>
+  Either.getOrElse(
+    Either.try(() => said(error)),
+    () => typeof error
+  )
+
+const said = (error: unknown): string => {
+  if (error instanceof Error) return error.message === "" ? error.name : `${error.message}`
+  return typeof error === "object" ? JSON.stringify(error) : String(error)
+}
+
+export const ofExit = (exit: Exit.Exit<string, unknown>): Ended =>
+  Exit.match(exit, {
+    onSuccess: (text) => make("success", text),
+    onFailure: (cause) => {
+      const failure = Cause.failureOption(cause)
+      if (Option.isSome(failure)) return make("failure", `The tool failed: ${describe(failure.value)}`)
+      const defect = Cause.dieOption(cause)
+      if (Option.isSome(defect)) return make("defect", `The tool broke: ${describe(defect.value)}`)
+      return make("interrupted", "The tool was interrupted. Its effects are unknown.")
+    }
+  })

@@ -1,0 +1,134 @@
+/**
+ * The built `skein` program, run as a process of its own in a folder of its own, with nothing of the user's environment.
+ * Needs `npm run bundle` before, which `npm test` does. No time is waited for: a test reads lines until the one it wants.
+ */
+import { Deferred, Effect, Option, Queue, Ref, Schema } from "effect"
+import type { Scope } from "effect"
+import { spawn } from "node:child_process"
+import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import { Entry } from "../../../src/domain/Message.js"
+import { Session } from "../../../src/domain/Session.js"
+import * as SessionEvent from "../../../src/domain/SessionEvent.js"
+
+const program = fileURLToPath(new URL("../../../dist/skein.mjs", import.meta.url))
+
+export interface Ended {
+  /** Null when a signal ended it. */
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface Running {
+  /** The next line of stdout; none once it has ended. */
+  readonly line: Effect.Effect<Option.Option<string>>
+  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
+  /** Closes the reading end of its stdout. */
+  readonly stopReading: Effect.Effect<void>
+  readonly ended: Effect.Effect<Ended>
+}
+
+export interface Home {
+  /** The folder that it runs in. */
+  readonly workdir: string
+  /** Where its sessions are. */
+  readonly data: string
+  /** A path in the home folder. */
+  readonly at: (path: string) => string
+  readonly write: (path: string, content: string) => Effect.Effect<void>
+  readonly start: (
+    args: ReadonlyArray<string>,
+    env?: Readonly<Record<string, string>>
+  ) => Effect.Effect<Running, never, Scope.Scope>
+  /** Runs it to its end. */
+  readonly run: (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Effect.Effect<Ended>
+}
+
+const start = (cwd: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
+  Effect.gen(function* () {
+    const lines = yield* Queue.unbounded<Option.Option<string>>()
+    const ended = yield* Deferred.make<Ended>()
+    const child = yield* Effect.acquireRelease(
+      Effect.sync(() => spawn(process.execPath, [program, ...args], { cwd, env: { ...env }, stdio: ["pipe", "pipe", "pipe"] })),
+      (child) => Effect.sync(() => void (child.exitCode === null && child.kill("SIGKILL")))
+    )
+    let stdout = ""
+    let stderr = ""
+    child.stdin.end()
+    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
+    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
+    createInterface({ input: child.stdout })
+      .on("line", (line) => Queue.unsafeOffer(lines, Option.some(line)))
+      .on("close", () => Queue.unsafeOffer(lines, Option.none()))
+    child.on("close", (code) => Deferred.unsafeDone(ended, Effect.succeed({ code, stdout, stderr })))
+    return {
+      line: Queue.take(lines),
+      signal: (signal) => Effect.sync(() => void child.kill(signal)),
+      stopReading: Effect.sync(() => child.stdout.destroy()),
+      ended: Deferred.await(ended)
+    } satisfies Running
+  })
+
+/** A home folder, gone with the scope. `files` are those of the folder that the program runs in. */
+export const make = (files: Readonly<Record<string, string>> = {}): Effect.Effect<Home, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const home = yield* Effect.acquireRelease(
+      Effect.promise(async () => realpath(await mkdtemp(join(tmpdir(), "skein-cli-")))),
+      (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+    )
+    const workdir = join(home, "work")
+    yield* Effect.promise(() => mkdir(workdir))
+    const at = (path: string) => join(home, path)
+    const write = (path: string, content: string) =>
+      Effect.promise(async () => {
+        await mkdir(dirname(at(path)), { recursive: true })
+        await writeFile(at(path), content)
+      })
+    yield* Effect.forEach(Object.entries(files), ([path, content]) => write(`work/${path}`, content))
+    const data = join(home, "data")
+    const basic = { HOME: home, PATH: process.env["PATH"] ?? "", SKEIN_DATA: data }
+    const begin: Home["start"] = (args, env = {}) => start(workdir, args, { ...basic, ...env })
+    return {
+      workdir,
+      data,
+      at,
+      write,
+      start: begin,
+      run: (args, env) => Effect.scoped(Effect.flatMap(begin(args, env), ({ ended }) => ended))
+    }
+  })
+
+/** Sets up a provider named `fake` at this URL, and its model `m` for all sessions. */
+export const configure = ({ write }: Home, url: string) =>
+  write(
+    ".config/skein/config.json",
+    JSON.stringify({ model: "fake/m", providers: { fake: { kind: "chat-completions", baseUrl: url } } })
+  )
+
+const lines = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
+
+const decodeEvent = Schema.decodeUnknownSync(Schema.parseJson(SessionEvent.SessionEvent))
+const decodeEntry = Schema.decodeUnknownSync(Schema.parseJson(Entry))
+const decodeSession = Schema.decodeUnknownSync(Schema.parseJson(Session))
+
+export const events = ({ stdout }: Ended) => lines(stdout).map((line) => decodeEvent(line))
+export const entries = ({ stdout }: Ended) => lines(stdout).map((line) => decodeEntry(line))
+export const sessions = ({ stdout }: Ended) => lines(stdout).map((line) => decodeSession(line))
+
+/** Reads events until one of this type has come the given number of times; gives all that were read. */
+export const readUntil = (running: Running, type: SessionEvent.Type, times = 1) =>
+  Effect.gen(function* () {
+    const seen = yield* Ref.make<ReadonlyArray<SessionEvent.SessionEvent>>([])
+    while ((yield* Ref.get(seen)).filter((event) => event.type === type).length < times) {
+      const event = decodeEvent(yield* Effect.flatten(running.line))
+      yield* Ref.update(seen, (before) => [...before, event])
+    }
+    return yield* Ref.get(seen)
+  }).pipe(Effect.orDie)
+
+/** The errors that a session's transcript would give a provider; none when it can be sent. */
+export const oneLine = (text: string): boolean => /^skein: [^\n]+\n$/.test(text)

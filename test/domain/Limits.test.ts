@@ -1,0 +1,77 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Either, FastCheck, Schema } from "effect"
+import * as Limits from "../../src/domain/Limits.js"
+
+const limits: Limits.Limits = { ...Limits.defaults, titleCharacters: 5 }
+
+describe("Limits", () => {
+  describe("title", () => {
+    it.each([
+      ["abc", "abc"],
+      ["  a \n b ", "a b"],
+      ["12345", "12345"],
+      ["😀😀😀😀😀", "😀😀😀😀😀"]
+    ])("takes %j as %j", (input, title) => {
+      expect(Limits.title(input, limits)).toEqual(Either.right(title))
+    })
+
+    it.each([
+      ["", "0"],
+      [" \n\t", "0"],
+      ["123456", "6"]
+    ])("P12 clear refusal: refuses %j, naming the field, the limit and its %s characters", (input, actual) => {
+      expect(Either.flip(Limits.title(input, limits)).pipe(Either.getOrThrow)).toMatchObject({
+        _tag: "InvalidInput",
+        field: "title",
+        limit: "1 to 5 characters",
+        actual
+      })
+    })
+  })
+
+  it.prop("byteLength counts the bytes of UTF-8", [FastCheck.string({ unit: "binary" })], ([text]) => {
+    expect(Limits.byteLength(text)).toBe(Buffer.byteLength(text, "utf8"))
+  })
+
+  describe("json", () => {
+    it.prop(
+      "takes exactly what fits",
+      [FastCheck.jsonValue({ stringUnit: "binary" }), FastCheck.nat(60)],
+      ([value, limit]) => {
+        const text = JSON.stringify(value)
+        const result = Limits.json("metadata", value, limit)
+        if (Buffer.byteLength(text, "utf8") <= limit) expect(result).toEqual(Either.right(text))
+        else expect(Either.isLeft(result)).toBe(true)
+      }
+    )
+
+    it("P12 clear refusal: says which field, how much is allowed and how much it was", () => {
+      expect(Either.flip(Limits.json("metadata", "é", 3)).pipe(Either.getOrThrow)).toMatchObject({
+        _tag: "InvalidInput",
+        field: "metadata",
+        limit: "at most 3 bytes",
+        actual: "4 bytes"
+      })
+    })
+  })
+
+  describe("decode", () => {
+    const decode = Limits.decode(
+      "message",
+      Schema.Struct({ parts: Schema.Array(Schema.Struct({ text: Schema.String })) })
+    )
+
+    it("gives what the schema gives", () => {
+      expect(decode({ parts: [{ text: "hi" }] })).toEqual(Either.right({ parts: [{ text: "hi" }] }))
+    })
+
+    it.each([
+      [{ parts: [{ text: "hi" }, { text: 1 }] }, "message.parts.1.text"],
+      [{ parts: [{}] }, "message.parts.0.text"],
+      [{}, "message.parts"],
+      [null, "message"]
+    ])("P12 clear refusal: %j is refused by the path of the field", (input, field) => {
+      expect(Either.flip(decode(input)).pipe(Either.getOrThrow)).toMatchObject({ _tag: "InvalidInput", field })
+    })
+  })
+})

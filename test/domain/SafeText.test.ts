@@ -1,0 +1,16 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as SafeText from "../../src/domain/SafeText.js"
+
+const units = FastCheck.constantFrom("a", "\n", "é", "😀", "\ud83d", "\ude00")
+
+describe("SafeText", () => {
+  it.prop(
+    "each lone surrogate becomes U+FFFD, all else stays as it is",
+    [FastCheck.string({ unit: units })],
+    ([text]) => {
+      const points = Array.from(text, (point) => (/^[\ud800-\udfff]$/.test(point) ? "\ufffd" : point))
+      expect(SafeText.wellFormed(text)).toBe(points.join(""))
+    }
+  )
+})

@@ -1,0 +1,115 @@
+/**
+ * What may be done to a storage, as small data that fast-check can make and shrink. A command says "the third place of
+ * the session's batch" or "an old lease"; what that is, is looked up when it runs. Refusals are made on purpose, and
+ * seldom: most commands find what they need.
+ */
+import { FastCheck as fc } from "effect"
+
+/** Mostly the first, now and then the second. */
+const seldom = <A, B>(often: fc.Arbitrary<A>, rarely: fc.Arbitrary<B>): fc.Arbitrary<A | B> =>
+  fc.oneof({ weight: 15, arbitrary: often }, { weight: 1, arbitrary: rarely })
+
+const session = fc.constantFrom("s1", "s1", "s1", "s2")
+
+/** Which lease: that of the session's holder, one that was given out before, or one that never was. */
+const lease = fc.oneof(
+  { weight: 12, arbitrary: fc.record({ pick: fc.constant("holder" as const), session }) },
+  { weight: 2, arbitrary: fc.record({ pick: fc.constant("given" as const), index: fc.nat(30) }) },
+  { weight: 1, arbitrary: fc.record({ pick: fc.constant("forged" as const), index: fc.nat(30) }) }
+)
+export type LeasePick = typeof lease extends fc.Arbitrary<infer A> ? A : never
+
+/** Which place: one of the open batch, with a result or without, or any. */
+const place = fc.oneof(
+  { weight: 8, arbitrary: fc.record({ pick: fc.constant("open" as const), index: fc.nat(4) }) },
+  { weight: 2, arbitrary: fc.record({ pick: fc.constant("finished" as const), index: fc.nat(4) }) },
+  { weight: 1, arbitrary: fc.record({ pick: fc.constant("any" as const), seq: fc.integer({ min: 1, max: 12 }) }) }
+)
+export type PlacePick = typeof place extends fc.Arbitrary<infer A> ? A : never
+
+const title = seldom(
+  fc.constantFrom(null, null, "Title", " two \n words \u0000'"),
+  fc.constantFrom("", "x".repeat(201))
+)
+const text = seldom(fc.constantFrom("Hello", "second\nline", "😀 \u0000 '"), fc.constant("x".repeat(3_000)))
+const metadata = fc.constantFrom<{ readonly [field: string]: null | string | number | ReadonlyArray<number> }>(
+  {},
+  { a: 1 },
+  { a: null, b: [1, 2] },
+  { c: "x".repeat(400) },
+  { d: "y".repeat(700) }
+)
+/** What stands in a message to append outside a run. */
+const messages = fc.array(fc.constantFrom("user", "assistant", "calls", "result", "other result", "blank"), {
+  maxLength: 5
+})
+const model = fc.constantFrom(null, { provider: "p", model: "m" }, { provider: "p", model: "n", options: { seed: 1 } })
+const outcome = fc.constantFrom("success" as const, "failure" as const, "denied" as const)
+const stopReason = fc.constantFrom("completed" as const, "cancelled" as const, "deleted" as const)
+const verdict = fc.constantFrom("once" as const, "session" as const, "deny" as const)
+const asset = fc.constantFrom("a1", "a2")
+const index = fc.nat(30)
+const usage = fc.constantFrom(null, 0, 7)
+
+const command = <Name extends string, Fields>(
+  weight: number,
+  name: Name,
+  fields: { readonly [Field in keyof Fields]: fc.Arbitrary<Fields[Field]> }
+) => ({ weight, arbitrary: fc.record<Fields>(fields).map((fields) => ({ _tag: name, ...fields })) })
+
+const oneCommit = [
+  command(1, "create", { session, title, metadata }),
+  command(2, "rename", { session, title: title.map((title) => title ?? "") }),
+  command(1, "setModel", { session, model }),
+  command(2, "patch", { session, metadata }),
+  command(3, "append", { session, messages }),
+  command(14, "admit", {
+    session,
+    text: fc.option(text),
+    file: seldom(fc.constant(null), asset),
+    key: fc.constantFrom(null, null, null, "k1", "k2"),
+    hash: seldom(fc.constant("h1"), fc.constant("h2")),
+    whenBusy: fc.constantFrom("refuse" as const, "queue" as const),
+    metadata
+  }),
+  command(6, "startNext", { session }),
+  command(2, "cancelQueued", { index }),
+  command(5, "takeOver", { lease }),
+  command(14, "appendStep", { lease, calls: fc.nat(5), partial: fc.boolean(), text, usage }),
+  command(10, "startCall", { lease, place }),
+  command(24, "completeCall", {
+    lease,
+    place,
+    outcome,
+    text,
+    wrongCall: seldom(fc.constant(false), fc.constant(true))
+  }),
+  command(5, "endRun", { lease, stopReason, detail: fc.constantFrom(null, "why") }),
+  command(8, "ask", { lease, place }),
+  command(6, "answer", { index, verdict, waiting: seldom(fc.constant(true), fc.constant(false)) }),
+  command(2, "beginDelete", { session }),
+  command(3, "hide", { session }),
+  command(3, "forget", { session }),
+  command(2, "saveAsset", { session, asset }),
+  command(1, "deleteAsset", { session, asset })
+] as const
+
+/** What takes several commits, and so never happens at once with others. */
+const manyCommits = [command(3, "purge", { session }), command(2, "destroy", { session })] as const
+
+const Alone = fc.oneof(...oneCommit, ...manyCommits)
+const Together = fc.oneof(...oneCommit)
+
+export type Command = typeof Alone extends fc.Arbitrary<infer A> ? A : never
+
+/** Milliseconds go by, or a clock is set back; then one command is given, or several at once. */
+export const Steps = fc.array(
+  fc.record({
+    wait: fc.constantFrom(0, 0, 0, 1, 1_000, -50),
+    commands: fc.oneof(
+      { weight: 4, arbitrary: fc.array(Alone, { minLength: 1, maxLength: 1 }) },
+      { weight: 1, arbitrary: fc.array(Together, { minLength: 2, maxLength: 6 }) }
+    )
+  }),
+  { maxLength: 50, size: "max" }
+)

@@ -1,0 +1,293 @@
+/**
+ * What a sequence of commands has met so far, and what the next command is in terms of it. Everything is looked up in
+ * the model, so that both storages are asked the very same.
+ */
+import { Effect, Either, Option } from "effect"
+import { AssetId } from "../../../src/domain/Asset.js"
+import type { Lease, Owner } from "../../../src/domain/Lease.js"
+import { type AssistantMessage, CallId, type Message, type UserMessage, userText } from "../../../src/domain/Message.js"
+import { QuestionId } from "../../../src/domain/Permission.js"
+import { RunId } from "../../../src/domain/Run.js"
+import { Seq, SessionId } from "../../../src/domain/Session.js"
+import * as Usage from "../../../src/domain/Usage.js"
+import type { Activity, ReaderService, Service } from "../../../src/services/Storage.js"
+import type { Command, LeasePick, PlacePick } from "./Command.js"
+
+export interface World {
+  readonly leases: Array<Lease>
+  readonly runs: Array<RunId>
+  readonly questions: Array<QuestionId>
+  /** Raised for each new id. */
+  ids: number
+}
+
+export const make = (): World => ({ leases: [], runs: [], questions: [], ids: 0 })
+
+/** Remembers what a session that is now held was given. */
+export const remember = (world: World, { holder }: Activity): void => {
+  if (Option.isNone(holder)) return
+  const { lease } = holder.value
+  if (!world.leases.some(({ fence, runId }) => fence === lease.fence && runId === lease.runId)) world.leases.push(lease)
+}
+
+/** One operation, to be put to any storage. */
+export type Operation = (storage: Service) => Effect.Effect<unknown, { readonly _tag: string }>
+
+/** What one command stands for. When it lacks something, it stands for what makes that: a session, a run, a batch. */
+export const operation = (
+  world: World,
+  model: ReaderService,
+  asked: Command
+): Effect.Effect<Operation, { readonly _tag: string }> =>
+  Effect.gen(function* () {
+    const command = (yield* lacking(model, asked)) ?? asked
+    switch (command._tag) {
+      case "create": {
+        const { metadata, session, title } = command
+        const id = SessionId.make(session)
+        const created = { id, title, owner: Option.none(), workdir: "/", model: null, metadata }
+        return (storage: Service) => storage.createSession(created)
+      }
+      case "rename":
+        return (storage) => storage.rename(SessionId.make(command.session), command.title)
+      case "setModel":
+        return (storage) => storage.setModel(SessionId.make(command.session), command.model)
+      case "patch":
+        return (storage) => storage.patchMetadata(SessionId.make(command.session), command.metadata)
+      case "append": {
+        const messages = messagesOf(world, command.messages)
+        return (storage) => storage.append(SessionId.make(command.session), messages)
+      }
+      case "admit": {
+        const { file, hash, key, metadata, session, text, whenBusy } = command
+        const runId = RunId.make(fresh(world, "r"))
+        world.runs.push(runId)
+        const admission = {
+          sessionId: SessionId.make(session),
+          runId,
+          message: text === null ? null : userMessage(text, file),
+          metadata,
+          idempotencyKey: key,
+          hash,
+          whenBusy,
+          owner: newOwner(world)
+        }
+        return (storage) => storage.admit(admission)
+      }
+      case "startNext": {
+        const owner = newOwner(world)
+        return (storage) => storage.startNext(SessionId.make(command.session), owner)
+      }
+      case "cancelQueued": {
+        const runId = pick(world.runs, command.index) ?? RunId.make("none")
+        return (storage) => storage.cancelQueued(runId)
+      }
+      case "takeOver": {
+        const lease = yield* findLease(world, model, command.lease)
+        const owner = newOwner(world)
+        return (storage) => storage.takeOver(lease, owner)
+      }
+      case "appendStep": {
+        const lease = yield* findLease(world, model, command.lease)
+        const calls = Array.from({ length: command.calls }, () => fresh(world, "c"))
+        const message = assistant(command.text, calls, command.usage)
+        const step = command.partial ? { ...message, partial: true as const } : message
+        return (storage) => storage.appendStep(lease, step)
+      }
+      case "startCall": {
+        const lease = yield* findLease(world, model, command.lease)
+        const { seq } = yield* findPlace(model, lease, command.place)
+        return (storage) => storage.startCall(lease, seq)
+      }
+      case "completeCall": {
+        const lease = yield* findLease(world, model, command.lease)
+        const { callId, name, seq } = yield* findPlace(model, lease, command.place)
+        const { outcome, text, wrongCall } = command
+        const result = { role: "tool", callId: wrongCall ? CallId.make("wrong") : callId, name, outcome, text } as const
+        return (storage) => storage.completeCall(lease, seq, result)
+      }
+      case "endRun": {
+        const lease = yield* findLease(world, model, command.lease)
+        const { detail, stopReason } = command
+        return (storage) => storage.endRun(lease, { stopReason, detail })
+      }
+      case "ask": {
+        const lease = yield* findLease(world, model, command.lease)
+        const { callId, name, seq } = yield* findPlace(model, lease, command.place)
+        const id = QuestionId.make(fresh(world, "q"))
+        world.questions.push(id)
+        const question = { id, seq, callId, tool: name, access: "write", input: "\ud800" } as const
+        return (storage) => storage.ask(lease, question)
+      }
+      case "answer": {
+        const waiting = command.waiting ? (yield* model.questions(null)).map(({ id }) => id) : []
+        const id = pick(waiting, command.index) ?? pick(world.questions, command.index) ?? QuestionId.make("none")
+        return (storage) => storage.answer(id, { verdict: command.verdict, message: "because", by: "Ann" })
+      }
+      case "beginDelete":
+        return (storage) => storage.beginDelete(SessionId.make(command.session))
+      case "hide":
+        return (storage) => storage.hide(SessionId.make(command.session))
+      case "purge":
+        return (storage) => purgeAll(storage, SessionId.make(command.session))
+      case "forget":
+        return (storage) => storage.forget(SessionId.make(command.session))
+      case "destroy": {
+        const sessionId = SessionId.make(command.session)
+        return (storage) =>
+          Effect.all([
+            storage.beginDelete(sessionId),
+            storage.hide(sessionId),
+            purgeAll(storage, sessionId),
+            storage.forget(sessionId)
+          ])
+      }
+      case "saveAsset": {
+        const sessionId = SessionId.make(command.session)
+        const id = AssetId.make(command.asset)
+        const isThere = Either.isRight(yield* Effect.either(model.asset(sessionId, id)))
+        const asset = {
+          id: isThere ? AssetId.make(fresh(world, "a")) : id,
+          sessionId,
+          name: null,
+          mediaType: "image/png",
+          size: 1,
+          sha256: "00",
+          createdAt: world.ids
+        }
+        return (storage) => storage.saveAsset(asset)
+      }
+      case "deleteAsset":
+        return (storage) => storage.deleteAsset(SessionId.make(command.session), AssetId.make(command.asset))
+    }
+  })
+
+const lacking = (model: ReaderService, command: Command) =>
+  Effect.gen(function* (): Effect.fn.Return<Command | null, { readonly _tag: string }> {
+    if (command._tag === "create") return null
+    const session = "session" in command ? command.session : "lease" in command ? sessionOf(command.lease) : null
+    if (session === null) return null
+    const sessionId = SessionId.make(session)
+    const isThere = Either.isRight(yield* Effect.either(model.session(sessionId)))
+    const isDeleting = (yield* model.deleting).some((deleting) => deleting.sessionId === sessionId)
+    if (!isThere && !isDeleting) return { _tag: "create", session, title: null, metadata: {} }
+    if (isDeleting || !("lease" in command)) return null
+    const { holder, queued } = yield* model.activity(sessionId)
+    if (Option.isNone(holder)) return queued.length > 0 ? { _tag: "startNext", session } : { ...admitHello, session }
+    if (!("place" in command) || command.place.pick !== "open") return null
+    const { calls } = yield* model.openBatch(sessionId)
+    return calls.length > 0
+      ? null
+      : { _tag: "appendStep", lease: command.lease, calls: 4, partial: false, text: "I call", usage: 1 }
+  })
+
+const sessionOf = (lease: LeasePick): string | null => (lease.pick === "holder" ? lease.session : null)
+
+const admitHello = {
+  _tag: "admit",
+  text: "Hello",
+  file: null,
+  key: null,
+  hash: "h1",
+  whenBusy: "queue",
+  metadata: {}
+} as const
+
+const fresh = (world: World, prefix: string): string => `${prefix}x${++world.ids}`
+
+const newOwner = (world: World): Owner => ({
+  bootId: "boot",
+  pidNamespace: "ns",
+  pid: world.ids,
+  startTime: "1",
+  instance: fresh(world, "i")
+})
+
+const pick = <A>(items: ReadonlyArray<A>, index: number): A | undefined => items[index % Math.max(1, items.length)]
+
+const forged: Lease = { sessionId: SessionId.make("s1"), runId: RunId.make("none"), fence: 1 }
+
+const findLease = (world: World, model: ReaderService, lease: LeasePick) => {
+  const given = (index: number) => pick(world.leases.toReversed(), index) ?? forged
+  switch (lease.pick) {
+    case "holder":
+      return model.activity(SessionId.make(lease.session)).pipe(
+        Effect.map(({ holder }) => (Option.isSome(holder) ? holder.value.lease : given(0))),
+        Effect.orElseSucceed(() => given(0))
+      )
+    case "given":
+      return Effect.succeed(given(lease.index))
+    case "forged":
+      return Effect.succeed({ ...given(lease.index), fence: given(lease.index).fence + 1 })
+  }
+}
+
+const findPlace = (model: ReaderService, lease: Lease, place: PlacePick) =>
+  Effect.gen(function* () {
+    const { sessionId } = lease
+    const { calls, finished } = yield* model.openBatch(sessionId)
+    const nowhere = { seq: Seq.make(1), callId: CallId.make("none"), name: "none" }
+    if (place.pick === "open") return pick(calls, place.index) ?? nowhere
+    const results = place.pick === "finished" ? finished : yield* model.entries({ sessionId, after: 0, limit: 100 })
+    const found = place.pick === "finished" ? pick(results, place.index) : results.find(({ seq }) => seq === place.seq)
+    if (found === undefined) return place.pick === "any" ? { ...nowhere, seq: Seq.make(place.seq) } : nowhere
+    const { message, seq } = found
+    return message.role === "tool" ? { seq, callId: message.callId, name: message.name } : { ...nowhere, seq }
+  }).pipe(
+    Effect.catchTag("SessionNotFound", () =>
+      Effect.succeed({ seq: Seq.make(3), callId: CallId.make("none"), name: "none" })
+    )
+  )
+
+const userMessage = (text: string, file: string | null): UserMessage => ({
+  role: "user",
+  parts: [
+    { type: "text", text },
+    ...(file === null ? [] : [{ type: "file" as const, assetId: AssetId.make(file), mediaType: "image/png" }])
+  ]
+})
+
+const assistant = (text: string, calls: ReadonlyArray<string>, tokens: number | null): AssistantMessage => ({
+  role: "assistant",
+  parts: [
+    { type: "text", text },
+    ...calls.map((id) => ({
+      type: "call" as const,
+      callId: CallId.make(id),
+      name: `tool ${id}`,
+      input: '{"half a surrogate":"\ud800'
+    }))
+  ],
+  model: { provider: "p", model: "m" },
+  finish: "other",
+  usage: { ...Usage.unknown, inputTokens: tokens, outputTokens: 1 }
+})
+
+/** Messages outside a run: calls, results for them in order or not, or whatever. */
+const messagesOf = (world: World, kinds: ReadonlyArray<string>): ReadonlyArray<Message> => {
+  let open: ReadonlyArray<string> = []
+  const resultOf = (id: string | undefined): Message => {
+    open = open.filter((other) => other !== id)
+    return { role: "tool", callId: CallId.make(id ?? "none"), name: "tool", outcome: "success", text: "done" }
+  }
+  return kinds.map((kind): Message => {
+    switch (kind) {
+      case "user":
+        return userText("Hello")
+      case "calls":
+        open = [fresh(world, "c"), fresh(world, "c")]
+        return assistant("", open, null)
+      case "result":
+        return resultOf(open[0])
+      case "other result":
+        return resultOf(open[1])
+      case "blank":
+        return userText(" ")
+      default:
+        return assistant("Yes", [], 3)
+    }
+  })
+}
+
+const purgeAll = (storage: Service, sessionId: SessionId) =>
+  Effect.repeat(storage.purge(sessionId), { while: (more) => more })

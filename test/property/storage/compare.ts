@@ -1,0 +1,83 @@
+/** What can be seen of a storage, as plain data that two storages can be compared by. */
+import { Chunk, Effect, Either, Option, Stream } from "effect"
+import type { SessionId } from "../../../src/domain/Session.js"
+import type { ReaderService, SessionPage } from "../../../src/services/Storage.js"
+import type { World } from "./World.js"
+
+/** How an operation came out: its answer, or the tag and fields of its refusal. */
+export const outcome = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.map(Effect.either(effect), (either) =>
+    Either.match(either, {
+      onLeft: (error) => ({ refused: { ...error } }),
+      onRight: (answer) => ({ answer })
+    })
+  )
+
+/** Everything that readers see of one session; none when it is not there. */
+export const sessionView = (reader: ReaderService, sessionId: SessionId) =>
+  Effect.gen(function* () {
+    const session = yield* Effect.option(reader.session(sessionId))
+    if (Option.isNone(session)) return Option.none()
+    const view = yield* Effect.all({
+      entries: reader.entries({ sessionId, after: 0, limit: 10_000 }),
+      events: reader.events({ sessionId, after: 0, limit: 10_000 }),
+      activity: reader.activity(sessionId),
+      openBatch: reader.openBatch(sessionId),
+      questions: reader.questions(sessionId),
+      granted: reader.granted(sessionId),
+      assets: reader.assets(sessionId)
+    })
+    return Option.some({ session: session.value, ...view })
+  })
+
+export type SessionView = Option.Option.Value<Effect.Effect.Success<ReturnType<typeof sessionView>>>
+
+/** Everything else: the lists, each run and each question, pages and ranges. */
+export const wholeView = (reader: ReaderService, world: World, sessions: ReadonlyArray<SessionId>) =>
+  Effect.all({
+    list: pages(reader),
+    runs: Effect.forEach(world.runs, (runId) => outcome(reader.run(runId))),
+    refs: Effect.forEach(world.runs, (runId) => outcome(reader.runRef(runId))),
+    waiting: reader.questions(null),
+    questions: Effect.forEach(world.questions, (id) => outcome(reader.question(id))),
+    deleting: Effect.map(
+      reader.deleting,
+      (all) => new Set(all.map(({ hidden, sessionId }) => `${sessionId} ${hidden}`))
+    ),
+    ranges: Effect.forEach(sessions, (id) => ranges(reader, id)),
+    gone: Effect.forEach(sessions, (id) =>
+      Effect.all([
+        outcome(reader.activity(id)),
+        outcome(reader.openBatch(id)),
+        outcome(reader.assets(id)),
+        reader.questions(id),
+        reader.granted(id)
+      ])
+    )
+  })
+
+const pages = (reader: ReaderService) =>
+  Effect.gen(function* () {
+    const all: Array<Omit<SessionPage, "next">> = []
+    let after: number | null = null
+    do {
+      const page: SessionPage = yield* reader.sessions({ limit: 2, ...(after === null ? {} : { after }) })
+      all.push({ sessions: page.sessions, total: page.total })
+      after = page.next
+    } while (after !== null)
+    return all
+  })
+
+const ranges = (reader: ReaderService, sessionId: SessionId) =>
+  Effect.forEach([0, 1, 2, 3, 5, 8, 13, 1_000], (after) =>
+    Effect.all([
+      outcome(reader.events({ sessionId, after, limit: 2 })),
+      outcome(reader.entries({ sessionId, after, limit: 3 })),
+      outcome(
+        Effect.map(
+          Stream.runCollect(reader.transcript({ sessionId, from: after, to: after + 2 })),
+          Chunk.toReadonlyArray
+        )
+      )
+    ])
+  )

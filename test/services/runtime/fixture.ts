@@ -1,0 +1,98 @@
+/** What the tests of runs share: an engine in memory, short ways to send and wait, and to look at what came of it. */
+import { Chunk, Context, Effect, Layer, Option, Stream } from "effect"
+import { Gateway, Message, Permissions, type Run, type Session, SessionEvent, Toolbox } from "skein"
+import { ScriptedModel, SkeinTest } from "skein/testing"
+
+type Config = Parameters<typeof SkeinTest.layer>[0]
+
+export interface Settings {
+  readonly toolbox?: Layer.Layer<Toolbox.Toolbox>
+  readonly policy?: Layer.Layer<Permissions.Permissions>
+  readonly config?: Config
+}
+
+/** An engine of its own, for as long as the test's scope; everything is allowed unless the test says otherwise. */
+export const open = ({ config, policy = Permissions.layerAllowAll, toolbox = Toolbox.layerEmpty }: Settings = {}) =>
+  Effect.map(Layer.build(SkeinTest.layer(config).pipe(Layer.provide([toolbox, policy]))), (context) => ({
+    context,
+    model: Context.get(context, ScriptedModel.ScriptedModel),
+    ...of(Context.get(context, Gateway.Gateway))
+  }))
+
+/** What a test does with a gateway. */
+export const of = (gateway: Gateway.Service) => {
+  const session = (fields: Partial<Gateway.Create> = {}) => gateway.create({ workdir: "/", ...fields })
+  const send = (sessionId: Session.Id, text: string, fields: Partial<Gateway.Send> = {}) =>
+    gateway.send({ sessionId, text, ...fields })
+  const transcript = (sessionId: Session.Id) =>
+    Effect.map(Stream.runCollect(gateway.transcript({ sessionId })), Chunk.toReadonlyArray)
+  return {
+    gateway,
+    session,
+    send,
+    transcript,
+    /** A new session, and a run in it. */
+    begin: (text: string, fields: Partial<Gateway.Send> = {}) =>
+      Effect.flatMap(session(), ({ id }) => send(id, text, fields)),
+    /** The first event of a type after the ref's cursor; of the run, if it is about one. */
+    seen: <T extends SessionEvent.Type>(ref: Run.Ref, type: T, nth = 1) =>
+      gateway.events({ sessionId: ref.sessionId, after: ref.cursor }).pipe(
+        Stream.filter(SessionEvent.is(type)),
+        Stream.filter((event) => !("runId" in event) || event.runId === ref.runId),
+        Stream.drop(nth - 1),
+        Stream.runHead,
+        Effect.flatMap(Option.match({ onNone: () => Effect.dieMessage(`no ${type}`), onSome: Effect.succeed }))
+      ),
+    /** The durable events up to now, as lines. */
+    told: (sessionId: Session.Id, after = 0) =>
+      Effect.flatMap(gateway.get(sessionId), ({ cursor }) =>
+        gateway.events({ sessionId, after }).pipe(
+          Stream.filter(SessionEvent.isDurable),
+          Stream.takeUntil((event) => event.cursor >= cursor),
+          Stream.runCollect,
+          Effect.map((events) => Chunk.toReadonlyArray(events).map(toldAs))
+        )
+      ),
+    /** The transcript, as lines. */
+    lines: (sessionId: Session.Id) => Effect.map(transcript(sessionId), (entries) => entries.map(lineOf))
+  }
+}
+export type Opened = ReturnType<typeof of>
+
+export const lineOf = ({ message }: Message.Entry): string => {
+  if (message.role === "tool") return `${message.name} ${message.outcome}: ${message.text}`
+  const parts = message.parts.map((part) => {
+    if (Message.isCall(part)) return `(${part.name})`
+    return "text" in part ? String(part.text) : `[${part.type}]`
+  })
+  return `${message.role}: ${parts.join("")}${message.role === "assistant" && message.partial ? " …" : ""}`
+}
+
+const toldAs = (event: SessionEvent.Durable): string => {
+  switch (event.type) {
+    case "message.appended":
+      return `${event.type} ${event.role}`
+    case "call.started":
+      return `${event.type} ${event.name}`
+    case "call.finished":
+      return `${event.type} ${event.name} ${event.outcome}`
+    case "permission.asked":
+      return `${event.type} ${event.tool}`
+    case "permission.answered":
+      return `${event.type} ${event.verdict}`
+    case "run.ended":
+      return `${event.type} ${event.stopReason}`
+    case "session.created":
+    case "session.renamed":
+    case "session.model":
+    case "session.deleted":
+    case "run.queued":
+    case "run.started":
+    case "asset.saved":
+    case "asset.deleted":
+      return event.type
+  }
+}
+
+/** Lets every fiber that can go on do so, until all wait for something that the test decides. */
+export const quiet: Effect.Effect<void> = Effect.repeatN(Effect.yieldNow(), 300)

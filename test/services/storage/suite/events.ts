@@ -1,0 +1,144 @@
+import { expect } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { userText } from "../../../../src/domain/Message.js"
+import { EventSignals } from "../../../../src/services/EventSignals.js"
+import { Storage, StorageReader } from "../../../../src/services/Storage.js"
+import {
+  admission,
+  allow,
+  assistant,
+  create,
+  createAndStart,
+  events,
+  openBatch,
+  q1,
+  question,
+  r2,
+  refused,
+  result,
+  s1,
+  s2,
+  seq,
+  session,
+  type Test,
+  told
+} from "./fixture.js"
+
+export const eventTests = (test: Test) => {
+  test("cursors have no gaps, and pages of events join without one", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1", "c2")
+      yield* storage.ask(lease, question(q1, 3, "c1"))
+      yield* storage.answer(q1, allow)
+      yield* storage.startCall(lease, seq(3))
+      yield* storage.completeCall(lease, seq(4), result("c2"))
+      yield* storage.admit(admission({ runId: r2, whenBusy: "queue" }))
+      yield* storage.rename(s1, "x")
+      yield* storage.endRun(lease, { stopReason: "completed", detail: null })
+      const all = yield* events()
+      expect(all.map(({ cursor }) => Number(cursor))).toEqual(all.map((_, index) => index + 1))
+      expect((yield* session()).cursor).toBe(all.length)
+      for (const limit of [1, 3, all.length, all.length + 1]) {
+        const pages = []
+        let after = 0
+        for (;;) {
+          const page = yield* reader.events({ sessionId: s1, after, limit })
+          if (page.length === 0) break
+          expect(page.length).toBeLessThanOrEqual(limit)
+          pages.push(...page)
+          after = page.at(-1)?.cursor ?? after
+        }
+        expect(pages).toEqual(all)
+      }
+    }))
+
+  test("P10 a cursor that does not belong to the session is refused: reload", () =>
+    Effect.gen(function* () {
+      yield* createAndStart()
+      expect(yield* events(3)).toEqual([])
+      expect(yield* refused(events(4))).toEqual({
+        _tag: "CursorGone",
+        sessionId: s1,
+        after: 4,
+        oldest: 1,
+        newest: 3
+      })
+      expect(yield* events(0)).toHaveLength(3)
+    }))
+
+  test("a replayed event shows today's values", () =>
+    Effect.gen(function* () {
+      yield* create({ title: "First" })
+      const storage = yield* Storage
+      yield* storage.rename(s1, "Second")
+      yield* storage.setModel(s1, { provider: "p", model: "one" })
+      yield* storage.rename(s1, "Third")
+      yield* storage.setModel(s1, { provider: "p", model: "two" })
+      expect(yield* told()).toEqual([
+        "session.created Third",
+        "session.renamed Third",
+        "session.model two",
+        "session.renamed Third",
+        "session.model two"
+      ])
+    }))
+
+  test("P2 seen means stored: what an operation did is readable when it answers", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      const readable = <A, E, R>(change: Effect.Effect<A, E, R>) =>
+        Effect.gen(function* () {
+          const { cursor } = yield* session()
+          yield* change
+          expect((yield* session()).cursor).toBeGreaterThan(cursor)
+          expect(yield* events(cursor)).not.toEqual([])
+        })
+      yield* readable(storage.appendStep(lease, assistant("x", ["c1"])))
+      yield* readable(storage.startCall(lease, seq(3)))
+      yield* readable(storage.completeCall(lease, seq(3), result("c1")))
+      yield* readable(storage.endRun(lease, { stopReason: "completed", detail: null }))
+      yield* readable(storage.append(s1, [userText("x")]))
+      yield* readable(storage.rename(s1, "x"))
+    }))
+
+  test("P10 whoever watches is woken by each change, and reads it then", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const watch = yield* (yield* EventSignals).watch(s1)
+      const woken = <A, E, R>(change: Effect.Effect<A, E, R>, ...lines: ReadonlyArray<string>) =>
+        Effect.gen(function* () {
+          const cursor = yield* session().pipe(
+            Effect.map(({ cursor }) => cursor),
+            Effect.orElseSucceed(() => 0)
+          )
+          const waiting = yield* Effect.fork(
+            Effect.repeat(Effect.zipRight(watch.next, told(cursor)), { until: (seen) => seen.length === lines.length })
+          )
+          yield* Effect.yieldNow()
+          yield* change
+          expect(yield* Fiber.join(waiting)).toEqual(lines)
+        })
+      yield* woken(create(), "session.created Title")
+      yield* woken(storage.rename(s1, "x"), "session.renamed x")
+      yield* woken(storage.append(s1, [userText("x")]), "message.appended 1 user")
+      yield* woken(storage.beginDelete(s1))
+    }))
+
+  test("a change wakes nobody who watches another session", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      yield* create()
+      yield* create({ id: s2 })
+      const watch = yield* (yield* EventSignals).watch(s1)
+      const waiting = yield* Effect.fork(watch.next)
+      yield* storage.rename(s2, "x")
+      yield* refused(storage.rename(s1, ""))
+      expect(waiting.unsafePoll()).toBe(null)
+      yield* storage.rename(s1, "x")
+      yield* Fiber.join(waiting)
+    }))
+}

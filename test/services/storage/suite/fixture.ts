@@ -1,0 +1,218 @@
+/** What the storage tests share: short ways to make sessions, messages and runs, and to look at what came of them. */
+import { it } from "@effect/vitest"
+import { Chunk, Clock, Context, Effect, type Layer, Option, type Scope, Stream } from "effect"
+import { type Asset, AssetId } from "../../../../src/domain/Asset.js"
+import type { Lease, Owner } from "../../../../src/domain/Lease.js"
+import {
+  type AssistantMessage,
+  CallId,
+  type Outcome,
+  type ResultMessage,
+  userText
+} from "../../../../src/domain/Message.js"
+import { type Answer, QuestionId } from "../../../../src/domain/Permission.js"
+import { RunId } from "../../../../src/domain/Run.js"
+import { Seq, SessionId } from "../../../../src/domain/Session.js"
+import type * as SessionEvent from "../../../../src/domain/SessionEvent.js"
+import * as Usage from "../../../../src/domain/Usage.js"
+import type { EventSignals } from "../../../../src/services/EventSignals.js"
+import { type Admission, type NewSession, Storage, StorageReader } from "../../../../src/services/Storage.js"
+
+export type Tested = Storage | StorageReader | EventSignals
+
+/** Stands still until it is set. */
+export class Now extends Context.Tag("test/Now")<Now, { readonly set: (millis: number) => Effect.Effect<void> }>() {}
+
+/** A clock that shows 1,000 ms until it is set; sleeping takes its time. */
+export const handClock = () => {
+  let millis = 1_000
+  const clock: Clock.Clock = {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: () => millis,
+    unsafeCurrentTimeNanos: () => BigInt(millis) * 1_000_000n,
+    currentTimeMillis: Effect.sync(() => millis),
+    currentTimeNanos: Effect.sync(() => BigInt(millis) * 1_000_000n),
+    sleep: Clock.make().sleep
+  }
+  return { clock, set: (to: number) => Effect.sync(() => void (millis = to)) }
+}
+
+/** A storage test; each one gets a storage of its own. */
+export type Test = <E>(name: string, body: () => Effect.Effect<void, E, Tested | Now | Scope.Scope>) => void
+
+export const testOver =
+  <E>(layer: Layer.Layer<Tested, E>): Test =>
+  (name, body) => {
+    it.scopedLive(name, () => {
+      const { clock, set } = handClock()
+      return body().pipe(Effect.provide(layer), Effect.provideService(Now, { set }), Effect.withClock(clock))
+    })
+  }
+
+export const s1 = SessionId.make("s1")
+export const s2 = SessionId.make("s2")
+export const r1 = RunId.make("r1")
+export const r2 = RunId.make("r2")
+export const r3 = RunId.make("r3")
+export const q1 = QuestionId.make("q1")
+export const q2 = QuestionId.make("q2")
+export const a1 = AssetId.make("a1")
+export const seq = (place: number): Seq => Seq.make(place)
+
+export const owner: Owner = { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "i1" }
+export const otherOwner: Owner = { ...owner, pid: 2, instance: "i2" }
+
+export const newSession = (fields: Partial<NewSession> = {}): NewSession => ({
+  id: s1,
+  title: "Title",
+  owner: Option.none(),
+  workdir: "/home/me",
+  model: null,
+  metadata: {},
+  ...fields
+})
+
+export const create = (fields: Partial<NewSession> = {}) =>
+  Effect.flatMap(Storage, (storage) => storage.createSession(newSession(fields)))
+
+export const admission = (fields: Partial<Admission> = {}): Admission => ({
+  sessionId: s1,
+  runId: r1,
+  message: userText("Hello"),
+  metadata: {},
+  idempotencyKey: null,
+  hash: "hash",
+  whenBusy: "refuse",
+  owner,
+  ...fields
+})
+
+/** Admits a run that is expected to start. */
+export const start = (fields: Partial<Admission> = {}) =>
+  Effect.gen(function* () {
+    const admitted = yield* (yield* Storage).admit(admission(fields))
+    return admitted._tag === "Started" ? admitted : yield* Effect.dieMessage(`not started: ${admitted._tag}`)
+  })
+
+/** A new session and a run that holds it. */
+export const createAndStart = (fields: Partial<Admission> = {}) =>
+  Effect.zipRight(create({ id: fields.sessionId ?? s1 }), start(fields))
+
+export const usage = (inputTokens: number, outputTokens: number): Usage.Usage => ({
+  ...Usage.unknown,
+  inputTokens,
+  outputTokens
+})
+
+export const assistant = (
+  text: string,
+  calls: ReadonlyArray<string> = [],
+  fields: Partial<AssistantMessage> = {}
+): AssistantMessage => ({
+  role: "assistant",
+  parts: [
+    { type: "text", text },
+    ...calls.map((id) => ({ type: "call" as const, callId: CallId.make(id), name: `tool-${id}`, input: "{}" }))
+  ],
+  model: { provider: "p", model: "m" },
+  finish: calls.length === 0 ? "stop" : "tool-calls",
+  usage: Usage.unknown,
+  ...fields
+})
+
+export const result = (id: string, text = `result of ${id}`, outcome: Outcome = "success"): ResultMessage => ({
+  role: "tool",
+  callId: CallId.make(id),
+  name: `tool-${id}`,
+  outcome,
+  text
+})
+
+/** Opens a batch of these calls. */
+export const openBatch = (lease: Lease, ...calls: ReadonlyArray<string>) =>
+  Effect.flatMap(Storage, (storage) => storage.appendStep(lease, assistant("I call", calls)))
+
+export const question = (id: QuestionId, place: number, callId: string) => ({
+  id,
+  seq: seq(place),
+  callId: CallId.make(callId),
+  tool: `tool-${callId}`,
+  access: "write" as const,
+  input: "{}"
+})
+
+export const allow: Answer = { verdict: "once", message: null, by: "Ann" }
+export const allowAlways: Answer = { verdict: "session", message: null, by: "Ann" }
+export const deny: Answer = { verdict: "deny", message: "no", by: "Bob" }
+
+export const asset = (fields: Partial<Asset> = {}): Asset => ({
+  id: a1,
+  sessionId: s1,
+  name: "picture.png",
+  mediaType: "image/png",
+  size: 3,
+  sha256: "ab",
+  createdAt: 500,
+  ...fields
+})
+
+/** What a refused operation failed with, as plain data. */
+export const refused = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.matchEffect(effect, {
+    onFailure: (error) => Effect.succeed({ ...error }),
+    onSuccess: (answer) => Effect.dieMessage(`not refused: ${JSON.stringify(answer)}`)
+  })
+
+export const session = (sessionId = s1) => Effect.flatMap(StorageReader, (reader) => reader.session(sessionId))
+
+export const transcript = (sessionId = s1) =>
+  Effect.gen(function* () {
+    const reader = yield* StorageReader
+    return Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId })))
+  })
+
+/** A transcript as lines: a user's or assistant's text, a result's outcome and call. */
+export const lines = (sessionId = s1) =>
+  Effect.map(transcript(sessionId), (entries) =>
+    entries.map(({ message, seq }) =>
+      message.role === "tool"
+        ? `${seq} ${message.outcome} ${message.callId}`
+        : `${seq} ${message.role} ${message.parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join()}`
+    )
+  )
+
+export const events = (after = 0, sessionId = s1) =>
+  Effect.flatMap(StorageReader, (reader) => reader.events({ sessionId, after, limit: 10_000 }))
+
+/** Events as lines: the type and what it is about. */
+export const told = (after = 0, sessionId = s1) => Effect.map(events(after, sessionId), (all) => all.map(line))
+
+const line = (event: SessionEvent.Durable): string => {
+  switch (event.type) {
+    case "session.created":
+    case "session.renamed":
+      return `${event.type} ${event.title}`
+    case "session.model":
+      return `${event.type} ${event.model === null ? "none" : event.model.model}`
+    case "session.deleted":
+      return event.type
+    case "run.queued":
+    case "run.started":
+      return `${event.type} ${event.runId}`
+    case "run.ended":
+      return `${event.type} ${event.runId} ${event.stopReason}`
+    case "message.appended":
+      return `${event.type} ${event.seq} ${event.role}`
+    case "call.started":
+      return `${event.type} ${event.callId}`
+    case "call.finished":
+      return `${event.type} ${event.callId} ${event.outcome}`
+    case "permission.asked":
+      return `${event.type} ${event.questionId}`
+    case "permission.answered":
+      return `${event.type} ${event.questionId} ${event.verdict}`
+    case "asset.saved":
+    case "asset.deleted":
+      return `${event.type} ${event.assetId}`
+  }
+}

@@ -1,0 +1,307 @@
+import { expect } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import type { Lease } from "../../../../src/domain/Lease.js"
+import type { Answer, QuestionId } from "../../../../src/domain/Permission.js"
+import * as Transcript from "../../../../src/domain/Transcript.js"
+import { Storage, StorageReader } from "../../../../src/services/Storage.js"
+import {
+  allow,
+  allowAlways,
+  createAndStart,
+  deny,
+  events,
+  lines,
+  Now,
+  openBatch,
+  otherOwner,
+  q1,
+  q2,
+  question,
+  r1,
+  r2,
+  refused,
+  result,
+  s1,
+  s2,
+  seq,
+  session,
+  start,
+  type Test,
+  told,
+  transcript
+} from "./fixture.js"
+
+const ask = (lease: Lease, id: QuestionId, place: number, callId: string) =>
+  Effect.flatMap(Storage, (storage) => storage.ask(lease, question(id, place, callId)))
+
+const answer = (id: QuestionId, given: Answer) => Effect.flatMap(Storage, (storage) => storage.answer(id, given))
+
+const waiting = (sessionId: typeof s1 | null = null) =>
+  Effect.map(
+    Effect.flatMap(StorageReader, (reader) => reader.questions(sessionId)),
+    (questions) => questions.map(({ id }) => id)
+  )
+
+export const questionTests = (test: Test) => {
+  askTests(test)
+  takeOverTests(test)
+}
+
+const askTests = (test: Test) => {
+  test("a question about a pending call waits for its answer, bound to the exact input", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1", "c2")
+      const reader = yield* StorageReader
+      const { cursor } = yield* session()
+      yield* (yield* Now).set(2_000)
+      const asked = yield* ask(lease, q1, 4, "c2")
+      expect(asked).toEqual({
+        id: q1,
+        sessionId: s1,
+        runId: r1,
+        callId: "c2",
+        seq: 4,
+        tool: "tool-c2",
+        access: "write",
+        input: "{}",
+        answer: null,
+        askedAt: 2_000
+      })
+      expect(yield* reader.question(q1)).toEqual(asked)
+      expect(yield* reader.questions(s1)).toEqual([asked])
+      expect((yield* reader.openBatch(s1)).calls.map(({ questionId }) => questionId)).toEqual([null, q1])
+      expect(yield* told(cursor)).toEqual(["permission.asked q1"])
+      expect((yield* events(cursor))[0]).toMatchObject({ runId: r1, callId: "c2", questionId: q1, tool: "tool-c2" })
+    }))
+
+  test("questions of all sessions are listed oldest first", () =>
+    Effect.gen(function* () {
+      const first = yield* createAndStart()
+      const second = yield* createAndStart({ sessionId: s2, runId: r2 })
+      yield* openBatch(first.lease, "c1")
+      yield* openBatch(second.lease, "d1")
+      yield* ask(second.lease, q2, 3, "d1")
+      yield* (yield* Now).set(10)
+      yield* ask(first.lease, q1, 3, "c1")
+      expect(yield* waiting()).toEqual([q2, q1])
+      expect(yield* waiting(s1)).toEqual([q1])
+      expect(yield* waiting(s2)).toEqual([q2])
+      yield* answer(q2, allow)
+      expect(yield* waiting()).toEqual([q1])
+    }))
+
+  test("nobody is asked about a call that is not pending", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1", "c2", "c3")
+      const storage = yield* Storage
+      yield* storage.startCall(lease, seq(3))
+      yield* storage.completeCall(lease, seq(4), result("c2"))
+      const before = yield* session()
+      const refusal = { _tag: "InvalidInput", field: "seq" }
+      expect(yield* refused(ask(lease, q1, 3, "c1"))).toMatchObject({ ...refusal, actual: "3" })
+      expect(yield* refused(ask(lease, q1, 4, "c2"))).toMatchObject({ ...refusal, actual: "4" })
+      expect(yield* refused(ask(lease, q1, 6, "c4"))).toMatchObject({ ...refusal, actual: "6" })
+      expect(yield* refused(ask(lease, q1, 5, "c1"))).toMatchObject({ ...refusal, actual: "5" })
+      expect(yield* session()).toEqual(before)
+      expect(yield* refused((yield* StorageReader).question(q1))).toEqual({ _tag: "QuestionNotFound", questionId: q1 })
+    }))
+
+  test("the first answer wins; who comes later is told which", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1")
+      const asked = yield* ask(lease, q1, 3, "c1")
+      const { cursor } = yield* session()
+      const answered = yield* answer(q1, deny)
+      expect(answered).toEqual({ ...asked, answer: deny })
+      expect(yield* (yield* StorageReader).question(q1)).toEqual(answered)
+      expect(yield* refused(answer(q1, allow))).toEqual({
+        _tag: "QuestionAnswered",
+        questionId: q1,
+        verdict: "deny"
+      })
+      expect(yield* told(cursor)).toEqual(["permission.answered q1 deny"])
+      expect(yield* waiting()).toEqual([])
+      expect(yield* refused(answer(q2, allow))).toEqual({ _tag: "QuestionNotFound", questionId: q2 })
+    }))
+
+  test("of answers that come at once one wins", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1")
+      yield* ask(lease, q1, 3, "c1")
+      const { cursor } = yield* session()
+      const outcomes = yield* Effect.forEach([allow, deny, allowAlways], (given) => Effect.either(answer(q1, given)), {
+        concurrency: "unbounded"
+      })
+      expect(outcomes.map(({ _tag }) => _tag).toSorted()).toEqual(["Left", "Left", "Right"])
+      expect(yield* told(cursor)).toHaveLength(1)
+    }))
+
+  test("only an answer for the session grants the tool for the session", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      const reader = yield* StorageReader
+      yield* openBatch(lease, "c1", "c2", "c3")
+      yield* ask(lease, q1, 3, "c1")
+      yield* ask(lease, q2, 4, "c2")
+      yield* answer(q1, allow)
+      expect(yield* reader.granted(s1)).toEqual(new Set())
+      yield* answer(q2, allowAlways)
+      expect(yield* reader.granted(s1)).toEqual(new Set(["tool-c2"]))
+      yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })
+      expect(yield* reader.granted(s1)).toEqual(new Set(["tool-c2"]))
+      expect(yield* reader.granted(s2)).toEqual(new Set())
+    }))
+
+  test("a question's answer does not start its call", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1")
+      yield* ask(lease, q1, 3, "c1")
+      yield* answer(q1, allow)
+      const [call] = (yield* (yield* StorageReader).openBatch(s1)).calls
+      expect(call).toMatchObject({ state: "pending", questionId: q1 })
+      expect(yield* (yield* Storage).startCall(lease, seq(3))).toBe(true)
+    }))
+
+  test("a run's end denies its open questions, oldest first, and closes their calls", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1", "c2", "c3")
+      yield* ask(lease, q2, 4, "c2")
+      yield* ask(lease, q1, 3, "c1")
+      const { cursor } = yield* session()
+      yield* (yield* Storage).endRun(lease, { stopReason: "cancelled", detail: null })
+      expect((yield* told(cursor)).filter((line) => !line.endsWith("tool"))).toEqual([
+        "permission.answered q2 deny",
+        "permission.answered q1 deny",
+        "call.finished c1 never-started",
+        "call.finished c2 never-started",
+        "call.finished c3 never-started",
+        "run.ended r1 cancelled"
+      ])
+      expect((yield* (yield* StorageReader).question(q1)).answer).toEqual({
+        verdict: "deny",
+        message: "the run ended before anybody answered",
+        by: null
+      })
+      expect(yield* refused(answer(q1, allow))).toMatchObject({ _tag: "QuestionAnswered", verdict: "deny" })
+    }))
+}
+
+const takeOverTests = (test: Test) => {
+  const takeOver = (lease: Lease) => Effect.flatMap(Storage, (storage) => storage.takeOver(lease, otherOwner))
+
+  test("P5 at most once: a dead run's calls are closed by what is known of them, and the run as crashed", () =>
+    Effect.gen(function* () {
+      const { lease, ref } = yield* createAndStart()
+      yield* openBatch(lease, "c1", "c2", "c3")
+      const storage = yield* Storage
+      yield* storage.startCall(lease, seq(4))
+      yield* storage.completeCall(lease, seq(5), result("c3"))
+      yield* (yield* Now).set(5_000)
+      expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
+      expect((yield* lines()).slice(2)).toEqual(["3 never-started c1", "4 interrupted c2", "5 success c3"])
+      expect(Transcript.isSendable(yield* transcript())).toBe(true)
+      const reader = yield* StorageReader
+      expect(yield* reader.run(r1)).toMatchObject({
+        state: "ended",
+        stopReason: "crashed",
+        detail: null,
+        endedAt: 5_000
+      })
+      expect((yield* told(ref.cursor)).at(-1)).toBe("run.ended r1 crashed")
+      expect(Option.isNone((yield* reader.activity(s1)).holder)).toBe(true)
+      yield* start({ runId: r2 })
+    }))
+
+  test("a run that died between two steps ends as crashed", () =>
+    Effect.gen(function* () {
+      const { lease, ref } = yield* createAndStart()
+      expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
+      expect(yield* told(ref.cursor)).toEqual(["run.started r1", "message.appended 1 user", "run.ended r1 crashed"])
+    }))
+
+  test("a question outlives its process: the call that waits for a human stays open and answerable", () =>
+    Effect.gen(function* () {
+      const { lease, ref } = yield* createAndStart()
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      yield* openBatch(lease, "c1", "c2", "c3", "c4")
+      yield* ask(lease, q1, 4, "c2")
+      yield* storage.startCall(lease, seq(5))
+      yield* storage.completeCall(lease, seq(6), result("c4"))
+      const { cursor } = yield* session()
+
+      const taken = yield* takeOver(lease)
+      if (taken._tag !== "Continues") return expect.fail(taken._tag)
+      expect(taken).toMatchObject({ run: yield* reader.run(r1), ref, lease: { sessionId: s1, runId: r1 } })
+      expect(taken.lease.fence).toBeGreaterThan(lease.fence)
+      expect((yield* reader.activity(s1)).holder).toEqual(
+        Option.some({ run: taken.run, lease: taken.lease, owner: otherOwner })
+      )
+      expect(yield* told(cursor)).toEqual([
+        "call.finished c1 never-started",
+        "message.appended 3 tool",
+        "call.finished c3 interrupted"
+      ])
+      expect(yield* reader.openBatch(s1)).toMatchObject({
+        calls: [{ callId: "c2", state: "pending", questionId: q1 }],
+        finished: [{ seq: 5 }, { seq: 6 }]
+      })
+      expect(yield* waiting(s1)).toEqual([q1])
+
+      yield* answer(q1, allow)
+      expect(yield* refused(storage.startCall(lease, seq(4)))).toMatchObject({ _tag: "LeaseLost" })
+      expect(yield* storage.startCall(taken.lease, seq(4))).toBe(true)
+      expect(yield* storage.completeCall(taken.lease, seq(4), result("c2"))).toMatchObject({ head: 6 })
+      expect(Transcript.isSendable(yield* transcript())).toBe(true)
+      expect(yield* storage.endRun(taken.lease, { stopReason: "completed", detail: null })).toMatchObject({ id: r1 })
+    }))
+
+  test("a question that was answered while nobody ran the session keeps its call too", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1")
+      yield* ask(lease, q1, 3, "c1")
+      yield* answer(q1, deny)
+      const before = yield* session()
+      expect(yield* takeOver(lease)).toMatchObject({ _tag: "Continues" })
+      expect(yield* session()).toEqual(before)
+      expect((yield* (yield* StorageReader).question(q1)).answer).toEqual(deny)
+    }))
+
+  test("a call that started after its question does not keep the run alive", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1")
+      yield* ask(lease, q1, 3, "c1")
+      yield* answer(q1, allow)
+      yield* (yield* Storage).startCall(lease, seq(3))
+      expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
+      expect((yield* lines()).slice(2)).toEqual(["3 interrupted c1"])
+    }))
+
+  test("P9 one owner: of those who take a run over at once one gets it", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1")
+      yield* ask(lease, q1, 3, "c1")
+      const taken = yield* Effect.forEach([1, 2, 3, 4], () => takeOver(lease), { concurrency: "unbounded" })
+      expect(taken.map(({ _tag }) => _tag).toSorted()).toEqual(["Continues", "Lost", "Lost", "Lost"])
+      expect(yield* takeOver(lease)).toEqual({ _tag: "Lost" })
+    }))
+
+  test("a run that has ended is not taken over, nor one of a session that is not there", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })
+      const before = yield* session()
+      expect(yield* takeOver(lease)).toEqual({ _tag: "Lost" })
+      expect(yield* session()).toEqual(before)
+      expect(yield* refused(takeOver({ ...lease, sessionId: s2 }))).toEqual({ _tag: "SessionNotFound", sessionId: s2 })
+    }))
+}

@@ -1,0 +1,376 @@
+import { expect } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import { userText } from "../../../../src/domain/Message.js"
+import { RunId } from "../../../../src/domain/Run.js"
+import * as Usage from "../../../../src/domain/Usage.js"
+import { type Admission, Storage, StorageReader } from "../../../../src/services/Storage.js"
+import {
+  a1,
+  admission,
+  asset,
+  assistant,
+  create,
+  createAndStart,
+  lines,
+  Now,
+  otherOwner,
+  owner,
+  r1,
+  r2,
+  r3,
+  refused,
+  s1,
+  s2,
+  session,
+  start,
+  type Test,
+  told,
+  transcript,
+  usage
+} from "./fixture.js"
+
+const completed = { stopReason: "completed", detail: null } as const
+
+const admit = (fields: Partial<Admission>) => Effect.flatMap(Storage, (storage) => storage.admit(admission(fields)))
+
+export const runTests = (test: Test) => {
+  startTests(test)
+  queueTests(test)
+  keyTests(test)
+}
+
+const startTests = (test: Test) => {
+  test("a free session starts the run in one commit: lease, message, events, a ref from just before", () =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* (yield* Now).set(2_000)
+      const { lease, ref, run } = yield* start({ metadata: { from: "cli" } })
+      expect(run).toEqual({
+        id: r1,
+        sessionId: s1,
+        state: "running",
+        stopReason: null,
+        detail: null,
+        metadata: { from: "cli" },
+        usage: Usage.zero,
+        createdAt: 2_000,
+        startedAt: 2_000,
+        endedAt: null
+      })
+      expect(ref).toEqual({ sessionId: s1, runId: r1, cursor: 1 })
+      expect(lease).toMatchObject({ sessionId: s1, runId: r1 })
+      expect(yield* transcript()).toEqual([{ seq: 1, runId: r1, at: 2_000, message: userText("Hello") }])
+      expect(yield* told(ref.cursor)).toEqual(["run.started r1", "message.appended 1 user"])
+      const reader = yield* StorageReader
+      expect(yield* reader.run(r1)).toEqual(run)
+      expect(yield* reader.runRef(r1)).toEqual(ref)
+      expect(yield* reader.activity(s1)).toEqual({ holder: Option.some({ run, lease, owner }), queued: [] })
+    }))
+
+  test("an unnamed session gets its title from the first message that says something", () =>
+    Effect.gen(function* () {
+      yield* create({ title: null })
+      const storage = yield* Storage
+      yield* storage.saveAsset(asset())
+      const file = { role: "user", parts: [{ type: "file", assetId: a1, mediaType: "image/png" }] } as const
+      yield* storage.endRun((yield* start({ message: file })).lease, completed)
+      expect(yield* session()).toMatchObject({ title: "New session", named: false })
+      const second = yield* start({ runId: r2, message: userText(" \n\n  Fix   the build \n now") })
+      expect(yield* told(second.ref.cursor)).toEqual([
+        "run.started r2",
+        "message.appended 2 user",
+        "session.renamed Fix the build"
+      ])
+      expect(yield* session()).toMatchObject({ title: "Fix the build", named: false })
+      yield* storage.endRun(second.lease, completed)
+      yield* start({ runId: r3, message: userText("Again") })
+      expect(yield* session()).toMatchObject({ title: "Fix the build" })
+    }))
+
+  test("a title made of a message is cut to the limit; a given one stays", () =>
+    Effect.gen(function* () {
+      yield* create({ title: null })
+      yield* start({ message: userText("ä".repeat(300)) })
+      expect((yield* session()).title).toBe(`${"ä".repeat(199)}…`)
+      yield* createAndStart({ sessionId: s2, runId: r2 })
+      expect((yield* session(s2)).title).toBe("Title")
+    }))
+
+  test("a run without a message resumes from the transcript as it is", () =>
+    Effect.gen(function* () {
+      yield* create({ title: null })
+      const { ref } = yield* start({ message: null })
+      expect(yield* told(ref.cursor)).toEqual(["run.started r1"])
+      expect(yield* session()).toMatchObject({ head: 0, title: "New session" })
+    }))
+
+  test("P9 one run a session: the second is refused and leaves nothing behind", () =>
+    Effect.gen(function* () {
+      const { lease, run } = yield* createAndStart()
+      const before = yield* session()
+      const busy = yield* admit({ runId: r2, idempotencyKey: "k", owner: otherOwner })
+      expect(busy).toEqual({ _tag: "Busy", holder: Option.some({ run, lease, owner }), runId: r1 })
+      expect(yield* session()).toEqual(before)
+      expect(yield* refused((yield* StorageReader).run(r2))).toEqual({ _tag: "RunNotFound", runId: r2 })
+      yield* (yield* Storage).endRun(lease, completed)
+      expect(yield* admit({ runId: r2, idempotencyKey: "k", hash: "other" })).toMatchObject({ _tag: "Started" })
+    }))
+
+  test("P9 one run a session: of many that come at once one starts", () =>
+    Effect.gen(function* () {
+      yield* create()
+      const admitted = yield* Effect.forEach(
+        Array.from({ length: 8 }, (_, index) => RunId.make(`run${index}`)),
+        (runId) => admit({ runId }),
+        { concurrency: "unbounded" }
+      )
+      expect(admitted.map(({ _tag }) => _tag).toSorted()).toEqual([...Array(7).fill("Busy"), "Started"])
+      expect(yield* lines()).toEqual(["1 user Hello"])
+    }))
+
+  test("a run ends once, with its stop reason, and the session is free", () =>
+    Effect.gen(function* () {
+      const { lease, ref } = yield* createAndStart()
+      yield* (yield* Now).set(3_000)
+      const storage = yield* Storage
+      const ended = yield* storage.endRun(lease, { stopReason: "failed", detail: "no such model" })
+      expect(ended).toMatchObject({ id: r1, state: "ended", stopReason: "failed", detail: "no such model" })
+      expect(ended).toMatchObject({ createdAt: 1_000, startedAt: 1_000, endedAt: 3_000 })
+      const reader = yield* StorageReader
+      expect(yield* reader.run(r1)).toEqual(ended)
+      expect(yield* reader.activity(s1)).toEqual({ holder: Option.none(), queued: [] })
+      expect((yield* told(ref.cursor)).at(-1)).toBe("run.ended r1 failed")
+      expect(yield* refused(storage.endRun(lease, completed))).toEqual({ _tag: "LeaseLost", sessionId: s1, runId: r1 })
+      expect(yield* reader.run(r1)).toEqual(ended)
+    }))
+
+  test("usage is summed up over a run and over its session, and told at the end", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const first = yield* createAndStart()
+      yield* storage.appendStep(first.lease, assistant("a", [], { usage: usage(10, 1) }))
+      yield* storage.appendStep(first.lease, assistant("b", [], { usage: usage(20, 2) }))
+      expect((yield* storage.endRun(first.lease, completed)).usage).toMatchObject({ steps: 2, inputTokens: 30 })
+      const second = yield* start({ runId: r2 })
+      yield* storage.appendStep(second.lease, assistant("c", [], { usage: { ...usage(5, 1), outputTokens: null } }))
+      expect((yield* reader.run(r2)).usage).toMatchObject({
+        steps: 1,
+        unknownSteps: 1,
+        inputTokens: 5,
+        outputTokens: 0
+      })
+      expect((yield* session()).usage).toMatchObject({ steps: 3, unknownSteps: 1, inputTokens: 35, outputTokens: 3 })
+      const [ended] = yield* reader.events({ sessionId: s1, after: second.ref.cursor - 1, limit: 1 })
+      expect(ended).toMatchObject({
+        type: "run.ended",
+        runId: r1,
+        usage: { steps: 2, inputTokens: 30, outputTokens: 3 }
+      })
+    }))
+
+  test("P12 clear refusal: a message and metadata that are too large name their field, and nothing is stored", () =>
+    Effect.gen(function* () {
+      yield* create()
+      expect(yield* refused(admit({ message: userText("x".repeat(4 * 1024 * 1024)) }))).toMatchObject({
+        _tag: "InvalidInput",
+        field: "message",
+        limit: "at most 4194304 bytes"
+      })
+      expect(yield* refused(admit({ metadata: { x: "x".repeat(65_536) } }))).toMatchObject({
+        _tag: "InvalidInput",
+        field: "metadata",
+        limit: "at most 65536 bytes"
+      })
+      expect(yield* session()).toMatchObject({ cursor: 1, head: 0 })
+      expect(yield* refused((yield* StorageReader).run(r1))).toMatchObject({ _tag: "RunNotFound" })
+    }))
+
+  test("a message names only assets that are there", () =>
+    Effect.gen(function* () {
+      yield* create()
+      const message = {
+        role: "user",
+        parts: [
+          { type: "text", text: "Look" },
+          { type: "file", assetId: a1, mediaType: "image/png" }
+        ]
+      } as const
+      expect(yield* refused(admit({ message }))).toEqual({ _tag: "AssetNotFound", sessionId: s1, assetId: a1 })
+      yield* create({ id: s2 })
+      yield* (yield* Storage).saveAsset(asset({ sessionId: s2 }))
+      expect(yield* refused(admit({ message }))).toMatchObject({ _tag: "AssetNotFound" })
+      yield* (yield* Storage).saveAsset(asset())
+      expect(yield* admit({ message })).toMatchObject({ _tag: "Started" })
+    }))
+
+  test("a run that is not there is named in the refusal", () =>
+    Effect.gen(function* () {
+      const reader = yield* StorageReader
+      expect(yield* refused(reader.run(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
+      expect(yield* refused(reader.runRef(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
+      expect(yield* refused(admit({}))).toEqual({ _tag: "SessionNotFound", sessionId: s1 })
+      expect(yield* refused((yield* Storage).startNext(s1, owner))).toEqual({ _tag: "SessionNotFound", sessionId: s1 })
+    }))
+}
+
+const queueTests = (test: Test) => {
+  const queue = (runId: RunId, text: string) => admit({ runId, message: userText(text), whenBusy: "queue" })
+
+  test("queued runs wait in order; their messages get a place when they start", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const first = yield* createAndStart()
+      const queued = yield* queue(r2, "second")
+      expect(queued).toMatchObject({
+        _tag: "Queued",
+        run: { id: r2, state: "queued", createdAt: 1_000, startedAt: null },
+        ref: { sessionId: s1, runId: r2, cursor: 3 }
+      })
+      yield* queue(r3, "third")
+      expect((yield* reader.activity(s1)).queued.map(({ id }) => id)).toEqual([r2, r3])
+      expect(yield* told(3)).toEqual(["run.queued r2", "run.queued r3"])
+      expect(yield* lines()).toEqual(["1 user Hello"])
+      expect(yield* storage.startNext(s1, owner)).toEqual(Option.none())
+
+      yield* storage.endRun(first.lease, completed)
+      yield* (yield* Now).set(2_000)
+      const second = Option.getOrThrow(yield* storage.startNext(s1, otherOwner))
+      expect(second.run).toMatchObject({ id: r2, state: "running", createdAt: 1_000, startedAt: 2_000 })
+      expect(second.ref).toEqual({ sessionId: s1, runId: r2, cursor: 3 })
+      expect(yield* reader.runRef(r2)).toEqual(second.ref)
+      expect(Option.getOrThrow((yield* reader.activity(s1)).holder)).toEqual({
+        run: second.run,
+        lease: second.lease,
+        owner: otherOwner
+      })
+      expect(yield* told(6)).toEqual(["run.started r2", "message.appended 2 user"])
+      yield* storage.endRun(second.lease, completed)
+      expect(Option.getOrThrow(yield* storage.startNext(s1, owner)).run.id).toBe(r3)
+      expect(yield* lines()).toEqual(["1 user Hello", "2 user second", "3 user third"])
+    }))
+
+  test("whoever comes while runs are queued does not pass them", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      yield* queue(r2, "second")
+      yield* storage.endRun(lease, completed)
+      expect(yield* admit({ runId: r3 })).toEqual({ _tag: "Busy", holder: Option.none(), runId: r2 })
+      expect(yield* queue(r3, "third")).toMatchObject({ _tag: "Queued" })
+      expect(Option.getOrThrow(yield* storage.startNext(s1, owner)).run.id).toBe(r2)
+    }))
+
+  test("a run that is willing to queue starts at once when the session is free", () =>
+    Effect.gen(function* () {
+      yield* create()
+      expect(yield* queue(r1, "first")).toMatchObject({ _tag: "Started" })
+      expect(yield* (yield* Storage).startNext(s1, owner)).toEqual(Option.none())
+    }))
+
+  test("a queued run can be cancelled, and only a queued one", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const { lease } = yield* createAndStart()
+      yield* queue(r2, "second")
+      yield* queue(r3, "third")
+      yield* (yield* Now).set(2_000)
+      const { cursor } = yield* session()
+      expect(yield* storage.cancelQueued(r2)).toBe(true)
+      expect(yield* reader.run(r2)).toMatchObject({
+        state: "ended",
+        stopReason: "cancelled",
+        detail: null,
+        startedAt: null,
+        endedAt: 2_000
+      })
+      expect(yield* told(cursor)).toEqual(["run.ended r2 cancelled"])
+      const before = yield* session()
+      expect(yield* storage.cancelQueued(r2)).toBe(false)
+      expect(yield* storage.cancelQueued(r1)).toBe(false)
+      expect(yield* storage.cancelQueued(RunId.make("unknown"))).toBe(false)
+      expect(yield* session()).toEqual(before)
+      yield* storage.endRun(lease, completed)
+      expect(Option.getOrThrow(yield* storage.startNext(s1, owner)).run.id).toBe(r3)
+      expect(yield* lines()).toEqual(["1 user Hello", "2 user third"])
+    }))
+
+  test("a queued message may give the title when it starts", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      yield* create({ title: null })
+      const { lease } = yield* start({ message: null })
+      yield* queue(r2, "A plan")
+      expect(yield* session()).toMatchObject({ title: "New session" })
+      yield* storage.endRun(lease, completed)
+      const { cursor } = yield* session()
+      yield* storage.startNext(s1, owner)
+      expect(yield* told(cursor)).toEqual(["run.started r2", "message.appended 1 user", "session.renamed A plan"])
+    }))
+}
+
+const keyTests = (test: Test) => {
+  test("a key stands for one message: again, it gives the same run, whatever its state", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      yield* create()
+      const { lease, ref } = yield* start({ idempotencyKey: "k1", hash: "h1" })
+      yield* admit({ runId: r2, idempotencyKey: "k2", hash: "h2", whenBusy: "queue" })
+      const before = yield* session()
+      expect(yield* admit({ runId: r3, idempotencyKey: "k1", hash: "h1" })).toEqual({
+        _tag: "Existing",
+        run: yield* reader.run(r1),
+        ref
+      })
+      expect(yield* admit({ runId: r3, idempotencyKey: "k2", hash: "h2" })).toMatchObject({
+        _tag: "Existing",
+        run: { id: r2, state: "queued" }
+      })
+      expect(yield* session()).toEqual(before)
+      yield* storage.endRun(lease, completed)
+      yield* storage.cancelQueued(r2)
+      expect(yield* admit({ runId: r3, idempotencyKey: "k1", hash: "h1" })).toMatchObject({
+        _tag: "Existing",
+        run: { id: r1, stopReason: "completed" }
+      })
+      expect(yield* admit({ runId: r3, idempotencyKey: "k2", hash: "h2" })).toMatchObject({
+        run: { id: r2, stopReason: "cancelled" }
+      })
+    }))
+
+  test("a key for another message is a conflict, also while the session is busy", () =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* start({ idempotencyKey: "k1", hash: "h1" })
+      expect(yield* refused(admit({ runId: r2, idempotencyKey: "k1", hash: "h2" }))).toEqual({
+        _tag: "IdempotencyConflict",
+        sessionId: s1,
+        idempotencyKey: "k1",
+        runId: r1
+      })
+      expect(yield* admit({ runId: r2, hash: "h1" })).toMatchObject({ _tag: "Busy" })
+    }))
+
+  test("a key belongs to its session", () =>
+    Effect.gen(function* () {
+      yield* createAndStart({ idempotencyKey: "k", hash: "h1" })
+      expect(yield* createAndStart({ sessionId: s2, runId: r2, idempotencyKey: "k", hash: "h2" })).toMatchObject({
+        run: { id: r2 }
+      })
+    }))
+
+  test("the same key sent many times at once makes one run", () =>
+    Effect.gen(function* () {
+      yield* create()
+      const admitted = yield* Effect.forEach(
+        Array.from({ length: 6 }, (_, index) => RunId.make(`run${index}`)),
+        (runId) => admit({ runId, idempotencyKey: "k" }),
+        { concurrency: "unbounded" }
+      )
+      expect(admitted.map(({ _tag }) => _tag).toSorted()).toEqual([...Array(5).fill("Existing"), "Started"])
+      expect(yield* lines()).toEqual(["1 user Hello"])
+    }))
+}

@@ -1,0 +1,260 @@
+import { expect } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import { Owner, SessionId } from "../../../../src/domain/Session.js"
+import * as Usage from "../../../../src/domain/Usage.js"
+import { Storage, StorageReader } from "../../../../src/services/Storage.js"
+import { create, createAndStart, events, Now, refused, s1, s2, session, told, type Test } from "./fixture.js"
+
+const smith = Owner.make("smith")
+
+export const sessionTests = (test: Test) => {
+  test("a new session is what it was made with, and has told so", () =>
+    Effect.gen(function* () {
+      const made = yield* create({ owner: Option.some(smith), metadata: { a: 1, b: [null, "ü"] } })
+      expect(made).toEqual({
+        id: s1,
+        title: "Title",
+        named: true,
+        owner: Option.some(smith),
+        workdir: "/home/me",
+        model: null,
+        metadata: { a: 1, b: [null, "ü"] },
+        usage: Usage.zero,
+        head: 0,
+        cursor: 1,
+        createdAt: 1_000,
+        updatedAt: 1_000
+      })
+      expect(yield* session()).toEqual(made)
+      expect(yield* events()).toEqual([
+        { type: "session.created", sessionId: s1, cursor: 1, at: 1_000, title: "Title" }
+      ])
+    }))
+
+  test("a title is folded; without one a session is unnamed", () =>
+    Effect.gen(function* () {
+      expect(yield* create({ title: "  a\n\tb  " })).toMatchObject({ title: "a b", named: true })
+      expect(yield* create({ id: s2, title: null })).toMatchObject({ title: "New session", named: false })
+    }))
+
+  test("P12 clear refusal: a session's title and metadata have limits, and nothing is stored past them", () =>
+    Effect.gen(function* () {
+      const title = { _tag: "InvalidInput", field: "title", limit: "1 to 200 characters" }
+      expect(yield* refused(create({ title: " \n " }))).toEqual({ ...title, actual: "0" })
+      expect(yield* refused(create({ title: "ä".repeat(201) }))).toEqual({ ...title, actual: "201" })
+      expect(yield* refused(create({ metadata: { text: "x".repeat(65_536) } }))).toEqual({
+        _tag: "InvalidInput",
+        field: "metadata",
+        limit: "at most 65536 bytes",
+        actual: "65547 bytes"
+      })
+      expect(yield* refused(session())).toEqual({ _tag: "SessionNotFound", sessionId: s1 })
+      expect(yield* create({ title: "😀".repeat(200) })).toMatchObject({ cursor: 1 })
+    }))
+
+  test("an id is given once", () =>
+    Effect.gen(function* () {
+      yield* create({ title: "first" })
+      expect(yield* refused(create({ title: "second" }))).toEqual({ _tag: "SessionExists", sessionId: s1 })
+      expect(yield* session()).toMatchObject({ title: "first" })
+    }))
+
+  test("renaming folds the title, names the session and tells so", () =>
+    Effect.gen(function* () {
+      yield* create({ title: null })
+      yield* (yield* Now).set(2_000)
+      const renamed = yield* (yield* Storage).rename(s1, " New \r\n name ")
+      expect(renamed).toMatchObject({ title: "New name", named: true, cursor: 2, createdAt: 1_000, updatedAt: 2_000 })
+      expect(yield* session()).toEqual(renamed)
+      expect((yield* events(1))[0]).toEqual({
+        type: "session.renamed",
+        sessionId: s1,
+        cursor: 2,
+        at: 2_000,
+        title: "New name"
+      })
+    }))
+
+  test("P12 clear refusal: a bad title names the field and the limit, and changes nothing", () =>
+    Effect.gen(function* () {
+      const before = yield* create()
+      const storage = yield* Storage
+      expect(yield* refused(storage.rename(s1, ""))).toMatchObject({
+        _tag: "InvalidInput",
+        field: "title",
+        actual: "0"
+      })
+      expect(yield* refused(storage.rename(s2, ""))).toMatchObject({ _tag: "InvalidInput", field: "title" })
+      expect(yield* session()).toEqual(before)
+    }))
+
+  test("the model can be set and given back", () =>
+    Effect.gen(function* () {
+      yield* create()
+      const storage = yield* Storage
+      const model = { provider: "anthropic", model: "claude", options: { temperature: 0.5, stop: ["END"] } }
+      expect(yield* storage.setModel(s1, model)).toMatchObject({ model, cursor: 2 })
+      expect(yield* session()).toMatchObject({ model })
+      expect(yield* told(1)).toEqual(["session.model claude"])
+      expect(yield* storage.setModel(s1, null)).toMatchObject({ model: null, cursor: 3 })
+    }))
+
+  test("metadata are patched field by field: others stay, null removes, no event", () =>
+    Effect.gen(function* () {
+      yield* create({ metadata: { a: 1, b: { c: 2 }, toString: "kept" } })
+      const storage = yield* Storage
+      yield* (yield* Now).set(3_000)
+      yield* Effect.all([storage.patchMetadata(s1, { x: 1 }), storage.patchMetadata(s1, { y: 2 })], {
+        concurrency: "unbounded"
+      })
+      const patched = yield* storage.patchMetadata(s1, { a: null, b: [1], absent: null, z: "😀\ud800" })
+      expect(patched).toMatchObject({ cursor: 1, updatedAt: 3_000 })
+      expect(patched.metadata).toEqual({ b: [1], toString: "kept", x: 1, y: 2, z: "😀\ud800" })
+      expect(yield* session()).toEqual(patched)
+    }))
+
+  test("metadata may have odd field names", () =>
+    Effect.gen(function* () {
+      yield* create()
+      const patch: { readonly [field: string]: number } = Object.fromEntries([
+        ["constructor", 1],
+        ["a.b", 2],
+        ["", 3],
+        ['"$', 4]
+      ])
+      yield* (yield* Storage).patchMetadata(s1, patch)
+      expect(new Map(Object.entries((yield* session()).metadata))).toEqual(new Map(Object.entries(patch)))
+    }))
+
+  test("P12 clear refusal: what metadata amount to after a patch is limited", () =>
+    Effect.gen(function* () {
+      yield* create({ metadata: { half: "x".repeat(40_000) } })
+      const storage = yield* Storage
+      const before = yield* session()
+      expect(yield* refused(storage.patchMetadata(s1, { more: "x".repeat(40_000) }))).toEqual({
+        _tag: "InvalidInput",
+        field: "metadata",
+        limit: "at most 65536 bytes",
+        actual: "80021 bytes"
+      })
+      expect(yield* session()).toEqual(before)
+      yield* storage.patchMetadata(s1, { half: null, more: "x".repeat(40_000) })
+    }))
+
+  test("P7 one boundary: a session is renamed, patched and given a model while a run holds it", () =>
+    Effect.gen(function* () {
+      yield* createAndStart()
+      const storage = yield* Storage
+      yield* storage.rename(s1, "Other")
+      yield* storage.setModel(s1, { provider: "p", model: "m" })
+      expect(yield* storage.patchMetadata(s1, { a: 1 })).toMatchObject({ title: "Other", metadata: { a: 1 } })
+    }))
+
+  test("a session that is not there is named in the refusal", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const missing = { _tag: "SessionNotFound", sessionId: s1 }
+      expect(yield* refused(storage.rename(s1, "x"))).toEqual(missing)
+      expect(yield* refused(storage.setModel(s1, null))).toEqual(missing)
+      expect(yield* refused(storage.patchMetadata(s1, {}))).toEqual(missing)
+      expect(yield* refused(storage.append(s1, []))).toEqual(missing)
+      expect(yield* refused(storage.beginDelete(s1))).toEqual(missing)
+      expect(yield* refused(reader.session(s1))).toEqual(missing)
+      expect(yield* refused(reader.activity(s1))).toEqual(missing)
+      expect(yield* refused(reader.openBatch(s1))).toEqual(missing)
+      expect(yield* refused(reader.entries({ sessionId: s1, after: 0, limit: 1 }))).toEqual(missing)
+      expect(yield* refused(reader.events({ sessionId: s1, after: 0, limit: 1 }))).toEqual(missing)
+      expect(yield* refused(reader.assets(s1))).toEqual(missing)
+      expect(yield* reader.questions(s1)).toEqual([])
+      expect((yield* reader.granted(s1)).size).toBe(0)
+    }))
+
+  listTests(test)
+}
+
+const listTests = (test: Test) => {
+  const createAll = (count: number) =>
+    Effect.forEach(
+      Array.from({ length: count }, (_, index) => index + 1),
+      (n) => create({ id: SessionId.make(`n${n}`), title: `Number ${n}` })
+    )
+  const list = (query: Parameters<StorageReader["Type"]["sessions"]>[0]) =>
+    Effect.map(
+      Effect.flatMap(StorageReader, (reader) => reader.sessions(query)),
+      (page) => ({
+        ids: page.sessions.map(({ id }) => String(id)),
+        next: page.next,
+        total: page.total
+      })
+    )
+
+  test("sessions are listed last created first, whatever the clock says", () =>
+    Effect.gen(function* () {
+      yield* createAll(2)
+      yield* (yield* Now).set(10)
+      yield* create({ id: s1 })
+      yield* (yield* Storage).rename(SessionId.make("n1"), "Touched")
+      expect(yield* list({})).toEqual({ ids: ["s1", "n2", "n1"], next: null, total: 3 })
+    }))
+
+  test("pages hold each session once, with totals, though sessions come in between", () =>
+    Effect.gen(function* () {
+      yield* createAll(5)
+      const first = yield* list({ limit: 2 })
+      expect(first).toMatchObject({ ids: ["n5", "n4"], total: 5 })
+      yield* create({ id: s1 })
+      const second = yield* list({ limit: 2, ...(first.next === null ? {} : { after: first.next }) })
+      expect(second).toMatchObject({ ids: ["n3", "n2"], total: 6 })
+      const third = yield* list({ limit: 2, ...(second.next === null ? {} : { after: second.next }) })
+      expect(third).toEqual({ ids: ["n1"], next: null, total: 6 })
+      expect(yield* list({ limit: 6 })).toMatchObject({ next: null })
+    }))
+
+  test("a page has 1 to 500 sessions, 50 unless told", () =>
+    Effect.gen(function* () {
+      yield* createAll(51)
+      expect((yield* list({})).ids.length).toBe(50)
+      expect((yield* list({ limit: 0 })).ids).toEqual(["n51"])
+      expect((yield* list({ limit: 1_000 })).ids.length).toBe(51)
+    }))
+
+  test("sessions are found by folder, owner and title, and counted so", () =>
+    Effect.gen(function* () {
+      yield* create({ id: SessionId.make("a"), workdir: "/a", title: "100% Äpfel" })
+      yield* create({ id: SessionId.make("b"), workdir: "/a/b", owner: Option.some(smith), title: "a_b \\ apple" })
+      yield* create({ id: SessionId.make("c"), workdir: "/a", owner: Option.some(smith), title: "axb 'APPLE'" })
+      expect(yield* list({ workdir: "/a" })).toEqual({ ids: ["c", "a"], next: null, total: 2 })
+      expect((yield* list({ workdir: "/A" })).ids).toEqual([])
+      expect((yield* list({ owner: smith })).ids).toEqual(["c", "b"])
+      expect(yield* list({ owner: smith, workdir: "/a" })).toEqual({ ids: ["c"], next: null, total: 1 })
+      expect(yield* list({ title: "aPPle", limit: 1 })).toMatchObject({ ids: ["c"], total: 2 })
+      expect((yield* list({ title: "0%" })).ids).toEqual(["a"])
+      expect((yield* list({ title: "%" })).ids).toEqual(["a"])
+      expect((yield* list({ title: "a_b" })).ids).toEqual(["b"])
+      expect((yield* list({ title: "\\" })).ids).toEqual(["b"])
+      expect((yield* list({ title: "'" })).ids).toEqual(["c"])
+      expect((yield* list({ title: "Äpf" })).ids).toEqual(["a"])
+      expect((yield* list({ title: "äpf" })).ids).toEqual([])
+      expect((yield* list({ title: "" })).ids).toEqual(["c", "b", "a"])
+    }))
+
+  test("P6 reads never write: a session that is read from all sides stays as it is", () =>
+    Effect.gen(function* () {
+      yield* createAndStart()
+      const reader = yield* StorageReader
+      const before = yield* session()
+      yield* (yield* Now).set(9_000)
+      yield* reader.sessions({})
+      yield* reader.entries({ sessionId: s1, after: 0, limit: 10 })
+      yield* reader.activity(s1)
+      yield* reader.openBatch(s1)
+      yield* reader.events({ sessionId: s1, after: 0, limit: 10 })
+      yield* reader.questions(null)
+      yield* reader.granted(s1)
+      yield* reader.assets(s1)
+      yield* reader.deleting
+      expect(yield* session()).toEqual(before)
+      expect((yield* events()).length).toBe(before.cursor)
+    }))
+}

@@ -1,0 +1,196 @@
+import { expect } from "@effect/vitest"
+import { Chunk, Effect, Stream } from "effect"
+import { type Message, userText } from "../../../../src/domain/Message.js"
+import * as EngineConfig from "../../../../src/services/EngineConfig.js"
+import { Storage, StorageReader } from "../../../../src/services/Storage.js"
+import {
+  admission,
+  assistant,
+  create,
+  createAndStart,
+  events,
+  lines,
+  Now,
+  r2,
+  refused,
+  result,
+  s1,
+  s2,
+  session,
+  type Test,
+  told,
+  transcript,
+  usage
+} from "./fixture.js"
+
+/** A whole exchange with a batch. */
+const exchange: ReadonlyArray<Message> = [
+  userText("Question"),
+  assistant("Let me see", ["c1", "c2"], { usage: usage(10, 2) }),
+  result("c1"),
+  result("c2", "broke", "failure"),
+  assistant("Answer", [], { usage: usage(30, 4) })
+]
+
+export const transcriptTests = (test: Test) => {
+  const append = (...messages: ReadonlyArray<Message>) =>
+    Effect.flatMap(Storage, (storage) => storage.append(s1, messages))
+
+  test("messages take the places after the head, without gaps, and are told one by one", () =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* (yield* Now).set(2_000)
+      const appended = yield* append(...exchange)
+      expect(appended).toEqual(exchange.map((message, index) => ({ seq: index + 1, runId: null, at: 2_000, message })))
+      expect(yield* transcript()).toEqual(appended)
+      expect((yield* append(userText("More"))).map(({ seq }) => seq)).toEqual([6])
+      expect(yield* told(1)).toEqual([
+        "message.appended 1 user",
+        "message.appended 2 assistant",
+        "message.appended 3 tool",
+        "message.appended 4 tool",
+        "message.appended 5 assistant",
+        "message.appended 6 user"
+      ])
+      expect((yield* events(1))[0]).toEqual({
+        type: "message.appended",
+        sessionId: s1,
+        cursor: 2,
+        at: 2_000,
+        runId: null,
+        seq: 1,
+        role: "user"
+      })
+    }))
+
+  test("the session counts the messages and adds their usage", () =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* (yield* Now).set(2_000)
+      yield* append(...exchange, assistant("unknown"))
+      expect(yield* session()).toMatchObject({
+        head: 6,
+        cursor: 7,
+        updatedAt: 2_000,
+        usage: { steps: 3, unknownSteps: 1, inputTokens: 40, outputTokens: 6, reasoningTokens: 0 }
+      })
+    }))
+
+  test("appended messages give no title", () =>
+    Effect.gen(function* () {
+      yield* create({ title: null })
+      yield* append(userText("Hello"))
+      expect(yield* session()).toMatchObject({ title: "New session", named: false })
+    }))
+
+  test("nothing to append changes nothing", () =>
+    Effect.gen(function* () {
+      const before = yield* create()
+      yield* (yield* Now).set(2_000)
+      expect(yield* append()).toEqual([])
+      expect(yield* session()).toEqual(before)
+    }))
+
+  test("P4 always sendable: what may not stand there is refused, and none of it is stored", () =>
+    Effect.gen(function* () {
+      yield* create()
+      const before = yield* session()
+      const refusal = (reason: string) => ({ _tag: "AppendRefused", sessionId: s1, reason })
+      expect(yield* refused(append(userText("Hi"), userText("  ")))).toEqual(refusal("empty"))
+      expect(yield* refused(append(userText("Hi"), result("c1")))).toEqual(refusal("result-without-call"))
+      expect(yield* refused(append(userText("Hi"), assistant("", ["c1"])))).toEqual(refusal("calls-without-batch"))
+      expect(yield* refused(append(assistant("", ["c1", "c2"]), result("c1")))).toEqual(refusal("calls-without-batch"))
+      expect(yield* refused(append(assistant("", ["c1", "c2"]), result("c2"), result("c1")))).toEqual(
+        refusal("batch-open")
+      )
+      expect(yield* refused(append(assistant("", ["c1"]), userText("Hi")))).toEqual(refusal("batch-open"))
+      expect(yield* session()).toEqual(before)
+      expect(yield* transcript()).toEqual([])
+      expect((yield* append(userText("Hi")))[0]).toMatchObject({ seq: 1 })
+    }))
+
+  test("a run keeps others from appending, until it ends", () =>
+    Effect.gen(function* () {
+      const { lease, run } = yield* createAndStart()
+      expect(yield* refused(append(userText("Hi")))).toEqual({ _tag: "SessionBusy", sessionId: s1, runId: run.id })
+      expect(yield* refused(append(result("c1")))).toMatchObject({ _tag: "SessionBusy" })
+      yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })
+      expect((yield* append(userText("Hi"))).map(({ seq }) => seq)).toEqual([2])
+    }))
+
+  test("P12 clear refusal: a message that is too large is named by its place", () =>
+    Effect.gen(function* () {
+      yield* create()
+      const limit = EngineConfig.defaults.limits.messageBytes
+      const frame = JSON.stringify(userText("")).length
+      expect(yield* refused(append(userText("Hi"), userText("x".repeat(limit - frame + 1))))).toEqual({
+        _tag: "InvalidInput",
+        field: "messages.1",
+        limit: `at most ${limit} bytes`,
+        actual: `${limit + 1} bytes`
+      })
+      expect(yield* session()).toMatchObject({ head: 0, cursor: 1 })
+      yield* append(userText("x".repeat(limit - frame)))
+    }))
+
+  test("every message comes back as it was: any text, parts of other versions, metadata of vendors", () =>
+    Effect.gen(function* () {
+      yield* create()
+      const messages: ReadonlyArray<Message> = [
+        { role: "user", parts: [{ type: "text", text: "\u0000 \ud800 😀 \u2028 ' \" \\" }] },
+        { role: "user", parts: [{ type: "hologram", colour: "blue", deep: [{ a: null }] }] },
+        assistant("", [], {
+          partial: true,
+          parts: [{ type: "reasoning", text: "hm", providerMetadata: { anthropic: { signature: "xyz", n: 1.5 } } }]
+        })
+      ]
+      yield* append(...messages)
+      expect((yield* transcript()).map(({ message }) => message)).toEqual(messages)
+    }))
+
+  test("ranges: entries by page, the transcript from place to place, and never past the head", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      yield* storage.endRun(lease, { stopReason: "completed", detail: null })
+      yield* append(userText("2"), userText("3"), userText("4"))
+      const places = (after: number, limit: number) =>
+        Effect.map(reader.entries({ sessionId: s1, after, limit }), (entries) => entries.map(({ seq }) => Number(seq)))
+      expect(yield* places(0, 2)).toEqual([1, 2])
+      expect(yield* places(2, 2)).toEqual([3, 4])
+      expect(yield* places(3, 2)).toEqual([4])
+      expect(yield* places(4, 2)).toEqual([])
+      expect(yield* places(9, 2)).toEqual([])
+      const range = (bounds: { readonly from?: number; readonly to?: number }) =>
+        Stream.runCollect(reader.transcript({ sessionId: s1, ...bounds })).pipe(
+          Effect.map((entries) => Chunk.toReadonlyArray(entries).map(({ seq }) => Number(seq)))
+        )
+      expect(yield* range({})).toEqual([1, 2, 3, 4])
+      expect(yield* range({ from: 2, to: 3 })).toEqual([2, 3])
+      expect(yield* range({ from: 4 })).toEqual([4])
+      expect(yield* range({ to: 1 })).toEqual([1])
+      expect(yield* range({ from: 3, to: 2 })).toEqual([])
+      expect(yield* range({ from: 5 })).toEqual([])
+      expect(yield* range({ to: 99 })).toEqual([1, 2, 3, 4])
+    }))
+
+  test("a transcript of many pages is read whole and in order", () =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* append(...Array.from({ length: 2_500 }, (_, index) => userText(`message ${index}`)))
+      const entries = yield* transcript()
+      expect(entries.map(({ seq }) => Number(seq))).toEqual(Array.from({ length: 2_500 }, (_, index) => index + 1))
+      expect(entries[2_499]).toMatchObject({ message: userText("message 2499") })
+    }))
+
+  test("sessions keep apart", () =>
+    Effect.gen(function* () {
+      yield* createAndStart()
+      const storage = yield* Storage
+      const other = yield* createAndStart(admission({ sessionId: s2, runId: r2 }))
+      yield* storage.appendStep(other.lease, assistant("Yes"))
+      expect(yield* lines(s1)).toEqual(["1 user Hello"])
+      expect(yield* lines(s2)).toEqual(["1 user Hello", "2 assistant Yes"])
+    }))
+}

@@ -1,0 +1,86 @@
+/**
+ * A scheduler that is all seed: which ready fiber goes next, where a fiber is made to yield and when time passes are
+ * drawn from one generator, so that a seed is one interleaving and gives the same one each time.
+ *
+ * Tasks of one fiber keep their order. A fiber is made to yield only after a cool-down of checks, as one that yields at
+ * every check would never come to an end. Time passes when nobody is ready, and sometimes while somebody is, for
+ * otherwise a time-out could never win a race.
+ *
+ * A process can be killed: the fibers that belong to it are never run again, wherever they were.
+ */
+import { type Fiber, FiberRef, type Scheduler, Utils } from "effect"
+import { VirtualClock } from "./VirtualClock.js"
+
+/** Checks between two yields that are forced on a fiber. */
+const coolDown = 8
+const yieldChance = 0.15
+const timeChance = 0.1
+
+/** The process that a fiber belongs to; handed on to the fibers that it starts. Empty for the world around them. */
+export const processOf = FiberRef.unsafeMake("")
+
+/** Nobody is ready, no timer is set, and the program has not ended. */
+export class Deadlock extends Error {}
+
+/** More turns than any program here takes. */
+export class Endless extends Error {}
+
+export class SeededScheduler implements Scheduler.Scheduler {
+  readonly random: Utils.PCGRandom
+  readonly clock = new VirtualClock()
+  /** One number a turn: which of how many ready fibers was taken. Two runs of a seed have the same trace. */
+  readonly trace: Array<number> = []
+  private readonly killed = new Set<string>()
+  private readonly ready = new Map<unknown, { readonly process: string; readonly tasks: Array<Scheduler.Task> }>()
+
+  constructor(seed: number) {
+    this.random = new Utils.PCGRandom(seed)
+  }
+
+  shouldYield(fiber: Fiber.RuntimeFiber<unknown, unknown>): number | false {
+    return fiber.currentOpCount > coolDown && this.random.number() < yieldChance ? 0 : false
+  }
+
+  scheduleTask(task: Scheduler.Task, _priority: number, fiber?: Fiber.RuntimeFiber<unknown, unknown>): void {
+    const process = fiber?.getFiberRef(processOf) ?? ""
+    if (this.killed.has(process)) return
+    const key = fiber ?? this
+    const waiting = this.ready.get(key)
+    if (waiting === undefined) this.ready.set(key, { process, tasks: [task] })
+    else waiting.tasks.push(task)
+  }
+
+  /** Nothing that belongs to `process` runs from now on. */
+  kill(process: string): void {
+    this.killed.add(process)
+    for (const [key, waiting] of this.ready) {
+      if (waiting.process === process) this.ready.delete(key)
+    }
+  }
+
+  isAlive(process: string): boolean {
+    return !this.killed.has(process)
+  }
+
+  /** Takes turns until `isDone`. */
+  run(isDone: () => boolean, limit = 100_000): void {
+    for (let turn = 0; !isDone(); turn++) {
+      if (turn > limit) throw new Endless(`not done after ${limit} turns`)
+      const passes = this.clock.isWaiting && (this.ready.size === 0 || this.random.number() < timeChance)
+      if (passes) this.clock.advance()
+      else this.take()
+    }
+  }
+
+  private take(): void {
+    const keys = [...this.ready.keys()]
+    if (keys.length === 0) throw new Deadlock("nobody is ready and no timer is set")
+    const place = this.random.integer(keys.length)
+    this.trace.push(keys.length, place)
+    const key = keys[place]
+    const tasks = this.ready.get(key)?.tasks ?? []
+    const task = tasks.shift()
+    if (tasks.length === 0) this.ready.delete(key)
+    task?.()
+  }
+}

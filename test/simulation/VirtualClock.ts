@@ -1,0 +1,53 @@
+/** A clock that stands until it is told to go on, and then goes to its next timer. */
+import { Clock, Duration, Effect } from "effect"
+
+interface Timer {
+  readonly due: number
+  readonly order: number
+  readonly ring: () => void
+}
+
+export class VirtualClock implements Clock.Clock {
+  readonly [Clock.ClockTypeId]: Clock.ClockTypeId = Clock.ClockTypeId
+  private now = Date.UTC(2030, 0, 1)
+  private order = 0
+  private timers: ReadonlyArray<Timer> = []
+
+  readonly currentTimeMillis = Effect.sync(() => this.now)
+  readonly currentTimeNanos = Effect.sync(() => this.unsafeCurrentTimeNanos())
+
+  unsafeCurrentTimeMillis(): number {
+    return this.now
+  }
+
+  unsafeCurrentTimeNanos(): bigint {
+    return BigInt(this.now) * 1_000_000n
+  }
+
+  sleep(duration: Duration.Duration): Effect.Effect<void> {
+    return Effect.async<void>((resume) => {
+      const timer: Timer = {
+        due: this.now + Duration.toMillis(duration),
+        order: this.order++,
+        ring: () => resume(Effect.void)
+      }
+      this.timers = [...this.timers, timer].sort((a, b) => a.due - b.due || a.order - b.order)
+      return Effect.sync(() => {
+        this.timers = this.timers.filter((one) => one !== timer)
+      })
+    })
+  }
+
+  get isWaiting(): boolean {
+    return this.timers.some(({ due }) => Number.isFinite(due))
+  }
+
+  /** Goes to the next timer and rings it. */
+  advance(): void {
+    const [first, ...rest] = this.timers
+    if (first === undefined) return
+    this.timers = rest
+    this.now = Math.max(this.now, first.due)
+    first.ring()
+  }
+}

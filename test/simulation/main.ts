@@ -1,0 +1,26 @@
+/**
+ * `npm run simulate -- --seeds N [--from M] [--store memory|sqlite]`: plays N seeds and prints those that break a
+ * promise. `--from M --seeds 1` plays one again.
+ */
+import { simulate } from "./Simulation.js"
+import * as Stores from "./Stores.js"
+
+const option = (name: string, otherwise: string): string => {
+  const place = process.argv.indexOf(`--${name}`)
+  return place === -1 ? otherwise : (process.argv[place + 1] ?? otherwise)
+}
+
+const seeds = Number(option("seeds", "100"))
+const store = option("store", "sqlite") === "memory" ? Stores.memory : Stores.sqlite
+const from = Number(option("from", "1"))
+let failed = 0
+for (let seed = from; seed < from + seeds; seed++) {
+  const { failure, fingerprint, turns } = simulate(seed, store)
+  if (failure !== null) {
+    failed++
+    console.log(`seed ${seed}: ${failure}`)
+  } else if (seeds === 1) console.log(`seed ${seed}: ${turns} turns, fingerprint ${fingerprint}`)
+}
+console.log(`${seeds - failed} seeds held, ${failed} failed`)
+// Fibers that wait for ever, as those of killed processes do, would keep this process.
+process.exit(failed === 0 ? 0 : 1)
