@@ -49,9 +49,7 @@ export const addPart = (live: Live, part: StepDraft.Part): Live =>
 
 /** The step failed and is tried again: what it had written is void. */
 export const retryStep = (live: Live, retry: Retry): Live =>
-  live.step === null
-    ? live
-    : { ...live, step: { ...live.step, attempt: retry.attempt, draft: StepDraft.empty, retry } }
+  live.step === null ? live : { ...live, step: { ...live.step, attempt: retry.attempt, draft: StepDraft.empty, retry } }
 
 export const setProgress = (live: Live, callId: CallId, text: string): Live => {
   const version = live.version + 1

@@ -15,7 +15,9 @@ export type Options = typeof Options.Type
 
 /** `provider` is a name known to the host's `Models` (such as "anthropic"), `model` the provider's own name. */
 export const ModelRef = Schema.Struct({
-  provider: Schema.NonEmptyString,
+  provider: Schema.String.pipe(
+    Schema.pattern(/^[^/\s]+$/, { description: "a provider's name, without slashes and blanks" })
+  ),
   model: Schema.NonEmptyString,
   options: Schema.optionalWith(Options, { exact: true })
 })
@@ -28,7 +30,5 @@ export const toText = (ref: { readonly provider: string; readonly model: string 
 /** Reads `provider/model`; the model's own name may hold slashes. Null when either half is missing. */
 export const fromText = (text: string): ModelRef | null => {
   const slash = text.indexOf("/")
-  return slash > 0 && slash < text.length - 1
-    ? { provider: text.slice(0, slash), model: text.slice(slash + 1) }
-    : null
+  return slash > 0 && slash < text.length - 1 ? { provider: text.slice(0, slash), model: text.slice(slash + 1) } : null
 }

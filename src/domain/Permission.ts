@@ -10,9 +10,7 @@ export type Access = typeof Access.Type
 
 /** A policy's word on one call. A denial's message is for the model. */
 export type Decision =
-  | { readonly _tag: "Allow" }
-  | { readonly _tag: "Ask" }
-  | { readonly _tag: "Deny"; readonly message: string }
+  { readonly _tag: "Allow" } | { readonly _tag: "Ask" } | { readonly _tag: "Deny"; readonly message: string }
 
 /** Unguessable: whoever can name a question has been shown it. */
 export const QuestionId = Schema.String.pipe(

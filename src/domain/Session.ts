@@ -7,7 +7,7 @@ import { Total } from "./Usage.js"
 /** 1 to 64 of `A-Z a-z 0-9 _ -`, beginning with a letter or digit: safe as a folder name on every platform. */
 export const SessionId = Schema.String.pipe(
   Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
-    message: () => "a session id has 1 to 64 of A-Z a-z 0-9 _ - and begins with a letter or digit"
+    description: "a session id has 1 to 64 of A-Z a-z 0-9 _ - and begins with a letter or digit"
   }),
   Schema.brand("SessionId")
 )
@@ -53,13 +53,25 @@ export { SessionId as Id }
 /** The title of a session that has neither a name nor a message. */
 export const untitled = "New session"
 
-/** White space, line breaks included, becomes single blanks; none at the ends. */
-export const foldTitle = (title: string): string => title.replace(/\s+/gu, " ").trim()
+/** Control characters, halves of surrogate pairs, and what turns or hides the text around it. */
+const unprintable = /[\p{Cc}\p{Cs}\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/gu
+
+/** White space, line breaks included, becomes single blanks; none at the ends. What cannot be seen is left out. */
+export const foldTitle = (title: string): string =>
+  title.replace(/\s+/gu, " ").replace(unprintable, "").replace(/ +/g, " ").trim()
 
 /** A title made of a message's first line that says something, cut to `limit` characters (code points). */
 export const titleOfText = (text: string, limit: number): string => {
-  const line = text.split(/\r\n|[\n\r\u2028\u2029]/u).map(foldTitle).find((line) => line !== "")
-  if (line === undefined) return untitled
+  const line = text
+    .split(/\r\n|[\n\r\u2028\u2029]/u)
+    .map(foldTitle)
+    .find((line) => line !== "")
+  if (line === undefined || limit < 1) return untitled
   const points = Array.from(line)
-  return points.length <= limit ? line : `${points.slice(0, limit - 1).join("").trimEnd()}…`
+  return points.length <= limit
+    ? line
+    : `${points
+        .slice(0, limit - 1)
+        .join("")
+        .trimEnd()}…`
 }

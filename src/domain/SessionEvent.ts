@@ -57,7 +57,7 @@ export const Ephemeral = Schema.Union(
   /** The model is writing the `index`-th call of the step. */
   ephemeral("call.arguments", { index: Schema.NonNegativeInt, name: Schema.String, offset, text: Schema.String }),
   ephemeral("call.progress", { callId: CallId, text: Schema.String }),
-  ephemeral("run.retrying", { attempt: Schema.Int, delayMillis: Schema.Number, reason: Schema.String })
+  ephemeral("run.retrying", { attempt: Schema.Int, delayMillis: Schema.Finite, reason: Schema.String })
 )
 export type Ephemeral = typeof Ephemeral.Type
 

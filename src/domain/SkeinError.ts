@@ -2,29 +2,18 @@
  * Every error that Skein's public operations fail with. Fields say which and how much; `message` is one line for a
  * person. No error holds a key, a message's text or a tool's input.
  */
-import { ParseResult, Predicate, Schema } from "effect"
+import { Schema } from "effect"
 
-/** An input was refused before anything changed. `limit` says what is allowed, `actual` what was given. */
+/** An input was refused before anything changed. `limit` says what is allowed, `actual` what was given, but no text. */
 export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInput", {
   field: Schema.String,
   limit: Schema.String,
   actual: Schema.String
 }) {
-  static fromParseError(field: string, error: ParseResult.ParseError): InvalidInput {
-    const issue = ParseResult.ArrayFormatter.formatErrorSync(error)[0]
-    const path = issue === undefined ? [] : issue.path.map(String)
-    return new InvalidInput({
-      field: [field, ...path].join("."),
-      limit: shorten(issue?.message ?? "must be of the documented shape"),
-      actual: "something else"
-    })
-  }
   override get message() {
     return `${this.field}: ${this.limit} (given: ${this.actual})`
   }
 }
-
-const shorten = (text: string): string => (text.length <= 200 ? text : `${text.slice(0, 199)}…`)
 
 export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("SessionNotFound", {
   sessionId: Schema.String
@@ -300,7 +289,15 @@ export const Send = Schema.Union(...Change.members, SessionBusy, IdempotencyConf
 export type Send = typeof Send.Type
 
 /** `Gateway.cancel`. */
-export const Cancel = Schema.Union(RunNotFound, SessionBusy, SessionNotFound, SessionDeleting, InvalidInput, ...Write.members, RowDamaged)
+export const Cancel = Schema.Union(
+  RunNotFound,
+  SessionBusy,
+  SessionNotFound,
+  SessionDeleting,
+  InvalidInput,
+  ...Write.members,
+  RowDamaged
+)
 export type Cancel = typeof Cancel.Type
 
 /** `Gateway.delete`. `SessionBusy`: another process's run did not stop; the deletion goes on when that is gone. */
@@ -311,6 +308,22 @@ export type Delete = typeof Delete.Type
 export const Events = Schema.Union(SessionNotFound, CursorGone, ...Read.members)
 export type Events = typeof Events.Type
 
+const all = Schema.Union(
+  ...Send.members,
+  ...Create.members,
+  ...Cancel.members,
+  ...Delete.members,
+  ...Events.members,
+  AppendRefused,
+  LeaseLost,
+  QuestionNotFound,
+  QuestionAnswered,
+  ModelUnavailable,
+  ModelFailed,
+  DuplicateTool,
+  AwaitInTransaction,
+  RunStopped
+)
+
 /** Whether a value is one of Skein's own errors. */
-export const is = (value: unknown): value is { readonly _tag: string; readonly message: string } =>
-  Predicate.hasProperty(value, "_tag") && Predicate.hasProperty(value, "message")
+export const is: (value: unknown) => value is typeof all.Type = Schema.is(all)

@@ -24,6 +24,8 @@ export interface Sql {
 /** The connection that writes. It never waits for a lock: it fails as busy at once. */
 export interface Writer extends Sql {
   readonly inTransaction: () => boolean
+  /** Grows with each statement that changes a row. */
+  readonly changes: () => number
 }
 
 /** Thrown by `Sql`. `code` is SQLite's own, such as SQLITE_FULL. */

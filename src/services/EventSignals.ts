@@ -72,12 +72,16 @@ const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
             }
             const waiting = Deferred.unsafeMake<void>(FiberId.none)
             watcher.waiting = waiting
-            return Effect.ensuring(
-              Deferred.await(waiting),
-              Effect.sync(() => {
-                watcher.waiting = null
+            // A watcher that is interrupted when it was woken has not seen the signal.
+            return Deferred.await(waiting).pipe(
+              Effect.map(() => {
                 watcher.signalled = false
-              })
+              }),
+              Effect.ensuring(
+                Effect.sync(() => {
+                  watcher.waiting = null
+                })
+              )
             )
           })
         }))

@@ -12,7 +12,7 @@ import type { Json, JsonRecord } from "../domain/Json.js"
 import type { Entry, Message, UserMessage } from "../domain/Message.js"
 import type { ModelRef } from "../domain/ModelRef.js"
 import type { Answer, Question, QuestionId } from "../domain/Permission.js"
-import type { Ref } from "../domain/Run.js"
+import type { Ref, Run } from "../domain/Run.js"
 import { RunId } from "../domain/Run.js"
 import type { Session, SessionId } from "../domain/Session.js"
 import * as SkeinError from "../domain/SkeinError.js"
@@ -58,6 +58,8 @@ export interface Service {
   ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Change | SkeinError.AppendRefused | SkeinError.SessionBusy>
   /** Stores the run, starts it when the session is free, and answers without waiting for it. */
   readonly send: (send: Send) => Effect.Effect<Ref, SkeinError.Send>
+  /** Waits for a run's end, and claims its session when the engine that has it is dead. */
+  readonly await: (ref: Ref) => Effect.Effect<Run, SkeinError.RunNotFound | SkeinError.Read>
   /** Stops a run or takes it from the queue, and returns when its end is stored. Does nothing for one that has ended. */
   readonly cancel: (runId: RunId) => Effect.Effect<void, SkeinError.Cancel>
   readonly answer: (
@@ -76,6 +78,9 @@ export interface Service {
 }
 
 export class Runtime extends Context.Tag("skein/Runtime")<Runtime, Service>() {}
+
+/** How often whoever waits for a run looks whether the engine that has it is dead. */
+const lookForDeaths = "1 second"
 
 /** How a deletion waits for another process's run to notice that its session is going: every 50 ms, for 10 s. */
 const foreignRun = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(200))
@@ -115,6 +120,20 @@ const make = Effect.gen(function* () {
     if (Option.isSome(next)) yield* drivers.drive(next.value)
   }, Effect.uninterruptible)
 
+  /** Waits for a run's end. Nobody is told when an engine dies, so it is looked for, and its session claimed. */
+  const awaitEnd = Effect.fn("Runtime.await")(function* ({ runId, sessionId }: Ref) {
+    const watch = yield* signals.watch(sessionId)
+    while (true) {
+      const run = yield* reader.run(runId)
+      if (run.state === "ended") return run
+      const current = drivers.driven(sessionId)
+      if (Option.isSome(current)) yield* drivers.ended(current.value)
+      else if (Option.isNone(yield* Effect.timeoutOption(watch.next, lookForDeaths))) {
+        yield* Effect.ignore(boundary.hold(sessionId)(claim(sessionId)))
+      }
+    }
+  }, Effect.scoped)
+
   const hashOf = Effect.fnUntraced(function* ({ message, metadata }: Send) {
     const digest = yield* hashing.sha256
     yield* digest.update(new TextEncoder().encode(JSON.stringify([message, metadata])))
@@ -133,6 +152,9 @@ const make = Effect.gen(function* () {
           yield* drivers.drive(admitted)
           return admitted.ref
         case "Queued":
+          // It gets its turn though the engine before it dies and nobody waits for it.
+          yield* Effect.forkIn(Effect.interruptible(Effect.ignore(awaitEnd(admitted.ref))), scope)
+          return admitted.ref
         case "Existing":
           return admitted.ref
         case "Busy":
@@ -218,6 +240,7 @@ const make = Effect.gen(function* () {
     append: (sessionId, messages) =>
       changing(sessionId)(Effect.zipRight(claim(sessionId), storage.append(sessionId, messages))),
     send: (input) => Effect.zipRight(swept, send(input)),
+    await: awaitEnd,
     cancel,
     answer: (questionId, answer) =>
       Effect.flatMap(reader.question(questionId), ({ sessionId }) =>

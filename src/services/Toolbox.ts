@@ -1,6 +1,6 @@
 /** The tools that an engine's models may call. There is no default: a host says which, or `layerEmpty`. */
 import { Context, Effect, Layer } from "effect"
-import { DuplicateTool } from "../domain/SkeinError.js"
+import { DuplicateTool, InvalidInput } from "../domain/SkeinError.js"
 import * as Tool from "./Tool.js"
 
 export interface Service {
@@ -25,45 +25,56 @@ const merge =
   (call: Context.Context<Tool.Call>): Context.Context<R | Tool.Call> =>
     Context.merge(context, call)
 
+/** What every provider takes as a tool's name. */
+const isName = /^[A-Za-z0-9_-]{1,64}$/
+
 const make = Effect.fn("Toolbox.make")(function* <R>(tools: ReadonlyArray<Tool.Runnable<R | Tool.Call>>) {
   const context = yield* Effect.context<R>()
   const byName = new Map<string, Tool.Runnable<Tool.Call>>()
   for (const tool of tools) {
+    if (!isName.test(tool.name)) {
+      return yield* new InvalidInput({ field: "tool name", limit: "1 to 64 of A-Z a-z 0-9 _ -", actual: tool.name })
+    }
     if (byName.has(tool.name)) return yield* new DuplicateTool({ name: tool.name })
     byName.set(tool.name, bind(tool, context))
   }
   return { tools: byName }
 })
 
-/** `never` when the compiler can see that all names differ; else making the toolbox may fail. */
-export type Duplicates<Tools extends ReadonlyArray<Tool.Any>, Seen extends string = never> = Tools extends readonly [
+/** What no provider takes in a name; the compiler looks for the likely ones, the rest is refused when the layer is built. */
+type BadCharacter = " " | "." | "/" | ":" | "," | "@" | "#" | "(" | ")"
+
+/** `never` when the compiler can see that all names differ and are names; else making the toolbox may fail. */
+export type Refusal<Tools extends ReadonlyArray<Tool.Any>, Seen extends string = never> = Tools extends readonly [
   infer Head extends Tool.Any,
   ...infer Tail extends ReadonlyArray<Tool.Any>
 ]
   ? string extends Head["name"]
-    ? DuplicateTool
+    ? DuplicateTool | InvalidInput
     : Head["name"] extends Seen
       ? DuplicateTool
-      : Duplicates<Tail, Seen | Head["name"]>
+      : Head["name"] extends `${string}${BadCharacter}${string}` | ""
+        ? InvalidInput
+        : Refusal<Tail, Seen | Head["name"]>
   : Tools extends readonly []
     ? never
-    : DuplicateTool
+    : DuplicateTool | InvalidInput
 
 /** A toolbox of these tools; what their handlers require, the layer does. */
 export function layer<const Tools extends ReadonlyArray<Tool.Any>>(
   ...tools: Tools
-): Layer.Layer<Toolbox, Duplicates<Tools>, Tool.Requirements<Tools[number]>>
-export function layer(...tools: ReadonlyArray<Tool.Any>): Layer.Layer<Toolbox, DuplicateTool, unknown> {
+): Layer.Layer<Toolbox, Refusal<Tools>, Tool.Requirements<Tools[number]>>
+export function layer(...tools: ReadonlyArray<Tool.Any>): Layer.Layer<Toolbox, DuplicateTool | InvalidInput, unknown> {
   return Layer.effect(Toolbox, make(tools))
 }
 
 /** A toolbox of tools that are found out when the layer is built. */
 export function layerEffect<T extends Tool.Any, E, R>(
   tools: Effect.Effect<ReadonlyArray<T>, E, R>
-): Layer.Layer<Toolbox, E | DuplicateTool, R | Tool.Requirements<T>>
+): Layer.Layer<Toolbox, E | DuplicateTool | InvalidInput, R | Tool.Requirements<T>>
 export function layerEffect<E, R>(
   tools: Effect.Effect<ReadonlyArray<Tool.Any>, E, R>
-): Layer.Layer<Toolbox, E | DuplicateTool, unknown> {
+): Layer.Layer<Toolbox, E | DuplicateTool | InvalidInput, unknown> {
   return Layer.effect(Toolbox, Effect.flatMap(tools, make))
 }
 

@@ -39,6 +39,9 @@ export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service
 /** Most writes of one group: bounds how long the event loop is held. */
 const groupSize = 512
 
+/** How long the file is taken to be the one that was opened before it is looked at again. */
+const replacedCheckMillis = 1000
+
 interface Waiting extends GroupCommit.Member {
   readonly operation: string
   /** Answers with what the body came to. */
@@ -105,6 +108,8 @@ const make = Effect.gen(function* () {
   let unsettled: Unsettled | null = null
   let group = 0
   let closed = false
+  let replaced = false
+  let replacedCheckAt = 0
 
   const isIdle = () => waiting.size === 0 && retrying.size === 0 && unsettled === null
 
@@ -146,9 +151,8 @@ const make = Effect.gen(function* () {
     }
   }
 
-  /** Takes the next group out of its queue: writes that get another try come first and by themselves. */
-  const take = (): ReadonlyArray<Waiting> => {
-    const queue = retrying.size > 0 ? retrying : waiting
+  /** Takes the next group out of its queue. */
+  const take = (queue: Set<Waiting>): ReadonlyArray<Waiting> => {
     const taken: Array<Waiting> = []
     for (const write of queue) {
       if (taken.length === groupSize) write.blockedSince = null
@@ -178,6 +182,8 @@ const make = Effect.gen(function* () {
 
   const done = (finish: () => void): Attempt => ({ busy: false, finish })
   const discard = (finish: () => void) => Effect.as(database.discard, done(finish))
+  const rollBack = (writer: Writer, finish: () => void) =>
+    GroupCommit.rollBack(writer) ? Effect.succeed(done(finish)) : discard(finish)
   const busy = (now: number) => Effect.succeed<Attempt>({ busy: true, finish: () => expire(now) })
 
   /** Brings one group to an end, with a writer that is open. */
@@ -197,15 +203,17 @@ const make = Effect.gen(function* () {
         : Effect.succeed(done(() => settled(failed, verdict)))
     }
 
-    const writes = (begun = take())
-    const ending = GroupCommit.commit(writer, marker, writes)
+    const isolated = retrying.size > 0
+    const writes = (begun = take(isolated ? retrying : waiting))
+    const ending = GroupCommit.commit(writer, marker, writes, isolated)
     switch (ending._tag) {
-      case "Committed":
+      case "Done":
         return Effect.succeed(done(() => answerEach(writes, ending.touched)))
+      case "Entangled":
+        return rollBack(writer, () => writes.forEach((write) => retrying.add(write)))
       case "Failed": {
         const finish = () => tryAgain(writes, ending.culprit, ending.code)
-        const usable = GroupCommit.rollBack(writer) && !ending.code.startsWith("SQLITE_IOERR")
-        return usable ? Effect.succeed(done(finish)) : discard(finish)
+        return ending.code.startsWith("SQLITE_IOERR") ? discard(finish) : rollBack(writer, finish)
       }
       case "CommitFailed":
         unsettled = { writes, touched: ending.touched, group, code: ending.code, blockedSince: null }
@@ -215,11 +223,15 @@ const make = Effect.gen(function* () {
 
   const attempt = Effect.flatMap(Effect.clock, (clock) => {
     if (isIdle()) return Effect.succeed(done(() => {}))
-    if (database.isReplaced()) {
+    const now = clock.unsafeCurrentTimeMillis()
+    if (now >= replacedCheckAt) {
+      replaced = database.isReplaced()
+      replacedCheckAt = now + replacedCheckMillis
+    }
+    if (replaced) {
       const error = new StorageUnusable({ path: database.path, reason: "replaced", detail: "" })
       return Effect.succeed(done(() => failAll(() => error)))
     }
-    const now = clock.unsafeCurrentTimeMillis()
     return Effect.matchEffect(database.writer, {
       onSuccess: (writer) => advance(writer, now),
       onFailure: (error) =>

@@ -98,6 +98,15 @@ describe("ContextWindow", () => {
     expect(ContextWindow.fit([results], 100)).toEqual({ turns: 0, results: 5 })
   })
 
+  it("leaves earlier turns out although it fits, when shortening them made little room", () => {
+    const earlier = [{ size: 100, savings: [10] }]
+    expect(ContextWindow.fit([earlier, [{ size: 85, savings: [] }]], 180)).toEqual({ turns: 1, results: 1 })
+    expect(ContextWindow.fit([[{ size: 100, savings: [40] }], [{ size: 85, savings: [] }]], 180)).toEqual({
+      turns: 0,
+      results: 1
+    })
+  })
+
   it("shortens earlier turns first, then leaves them out, then shortens the last turn", () => {
     const turn = [
       { size: 10, savings: [] },

@@ -26,6 +26,7 @@ const cases: ReadonlyArray<readonly [string, Lease.Owner, Lease.Sighting, Lease.
   ["whose pid is gone", other, gone, "dead"],
   ["whose pid belongs to another process now", other, reused, "dead"],
   ["whose pid is ours now", { ...other, pid: self.pid }, forgotten, "dead"],
+  ["whose pid is ours now, of a known instance", { ...other, pid: self.pid }, known, "dead"],
   ["of this process, its instance known", { ...self, instance: "second" }, known, "alive"],
   ["of this process, its instance closed", { ...self, instance: "second" }, forgotten, "dead"]
 ]

@@ -45,6 +45,10 @@ describe("Limits", () => {
       }
     )
 
+    it("takes what fits to the byte", () => {
+      expect(Limits.json("metadata", "é", 4)).toEqual(Either.right('"é"'))
+    })
+
     it("P12 clear refusal: says which field, how much is allowed and how much it was", () => {
       expect(Either.flip(Limits.json("metadata", "é", 3)).pipe(Either.getOrThrow)).toMatchObject({
         _tag: "InvalidInput",

@@ -78,7 +78,8 @@ const sender = (world: World, process: Process, session: Known) =>
           const again = yield* attempt(send)
           if (Either.isRight(again) && again.right.runId !== ref.runId) broken("idempotency", `${text} ran twice`)
         }
-        if (world.random.chance(0.4)) yield* attempt(process.gateway.await(ref))
+        // The model may never answer, nor whoever is asked.
+        if (world.random.chance(0.4)) yield* Effect.timeoutOption(attempt(process.gateway.await(ref)), 3_000)
         if (world.random.chance(0.3)) yield* attempt(process.gateway.cancel(ref.runId))
       }
     }

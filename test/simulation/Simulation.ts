@@ -2,7 +2,7 @@
  * One seed, one interleaving: engines in two processes over one storage, everybody who uses them, kills and faults, and
  * at the end the books are balanced. What is broken is reported with its seed, which replays it.
  */
-import { Effect, Exit, Fiber, Logger, Random, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Logger, Predicate, Random, Scope } from "effect"
 import { AssetFiles } from "../../src/services/assets/AssetFiles.js"
 import * as MemoryFiles from "../../src/services/memory/MemoryFiles.js"
 import * as Actors from "./Actors.js"
@@ -97,10 +97,14 @@ export const simulate = (seed: number, store: Store): Outcome => {
   return { seed, failure, fingerprint, turns: scheduler.trace.length / 2 }
 }
 
+const describe = (error: unknown): string =>
+  `${Predicate.hasProperty(error, "_tag") ? String(error._tag) : ""} ${error instanceof Error ? error.message : JSON.stringify(error)}`
+
 const failureOf = (run: () => Exit.Exit<void, unknown> | null): string | null => {
   try {
     const exit = run()
-    return exit === null || Exit.isSuccess(exit) ? null : String(exit.cause)
+    if (exit === null || Exit.isSuccess(exit)) return null
+    return [...Cause.failures(exit.cause), ...Cause.defects(exit.cause)].map(describe).join(", ") || "interrupted"
   } catch (thrown) {
     return String(thrown)
   }

@@ -9,6 +9,7 @@ import type { Seq, SessionId } from "../../domain/Session.js"
 import * as SessionEvent from "../../domain/SessionEvent.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { Gateway } from "../../services/Gateway.js"
+import { OutputFailed } from "./Failure.js"
 import * as Questions from "./Questions.js"
 import * as RunView from "./RunView.js"
 import { Screen } from "./Screen.js"
@@ -88,8 +89,8 @@ const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }:
 })
 
 /**
- * Starts a run and follows it. Fails with `RunStopped` when the run ends in any way but `completed`. A cancelled run
- * leaves the interruption as the outcome.
+ * Starts a run and follows it. Fails with `RunStopped` when the run ends in any way but `completed`. Interrupted, or
+ * when nobody reads the output any more, it cancels the run and is interrupted.
  */
 export const run = <E, R>(start: Effect.Effect<Run.Ref, E, R>, options: Options) =>
   Effect.uninterruptibleMask((restore) =>
@@ -102,6 +103,12 @@ export const run = <E, R>(start: Effect.Effect<Run.Ref, E, R>, options: Options)
         onSuccess: () => Fiber.await(watching),
         onFailure: () => Fiber.interrupt(watching)
       })
-      return yield* restore(Fiber.join(watching)).pipe(Effect.onInterrupt(() => cancel))
+      return yield* restore(Fiber.join(watching)).pipe(
+        Effect.onInterrupt(() => cancel),
+        Effect.catchIf(
+          (error) => error instanceof OutputFailed && error.isClosed,
+          () => Effect.zipRight(cancel, Effect.interrupt)
+        )
+      )
     })
   )

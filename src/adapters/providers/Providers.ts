@@ -94,30 +94,29 @@ const builtIn: Readonly<Record<string, ProviderConfig>> = {
 
 const keyVariables = { anthropic: "ANTHROPIC_API_KEY", openai: "OPENAI_API_KEY" }
 
-const provider = (
+const provider = Effect.fn("Providers.resolve")(function* (
   { providers }: ProvidersConfig,
   variables: ConfigProvider.ConfigProvider,
   ref: ModelRef
-): Effect.Effect<Model, ModelUnavailable> =>
-  Effect.gen(function* () {
-    const known = { ...builtIn, ...providers }
-    const entry = yield* Record.get(known, ref.provider).pipe(
-      Effect.mapError(() => refused(ref, `no provider has that name, only ${Object.keys(known).join(", ")}, script`))
+) {
+  const known = { ...builtIn, ...providers }
+  const entry = yield* Record.get(known, ref.provider).pipe(
+    Effect.mapError(() => refused(ref, `no provider has that name, only ${Object.keys(known).join(", ")}, script`))
+  )
+  const secret = (variable: string) =>
+    variables
+      .load(Config.redacted(Config.nonEmptyString(variable)))
+      .pipe(Effect.mapError(() => refused(ref, `set ${variable}, which is to hold its key`)))
+  const headers = yield* Effect.forEach(Record.toEntries(entry.headers ?? {}), ([name, value]) =>
+    Effect.map(
+      typeof value === "string" ? Effect.succeed(Redacted.make(value)) : secret(value.env),
+      (value) => [name, value] as const
     )
-    const secret = (variable: string) =>
-      variables
-        .load(Config.redacted(Config.nonEmptyString(variable)))
-        .pipe(Effect.mapError(() => refused(ref, `set ${variable}, which is to hold its key`)))
-    const headers = yield* Effect.forEach(Record.toEntries(entry.headers ?? {}), ([name, value]) =>
-      Effect.map(
-        typeof value === "string" ? Effect.succeed(Redacted.make(value)) : secret(value.env),
-        (value) => [name, value] as const
-      )
-    )
-    const variable = variableOf(entry)
-    const apiKey = variable === null ? null : yield* secret(variable)
-    return model(ref, entry, apiKey, { ...settingsOf(entry), headers: Object.fromEntries(headers) })
-  })
+  )
+  const variable = variableOf(entry)
+  const apiKey = variable === null ? null : yield* secret(variable)
+  return model(ref, entry, apiKey, { ...settingsOf(entry), headers: Object.fromEntries(headers) })
+})
 
 const variableOf = (entry: ProviderConfig): string | null => {
   if (entry.apiKey !== undefined) return entry.apiKey.env

@@ -7,7 +7,6 @@
  */
 import type { LanguageModelV3, LanguageModelV3CallOptions, LanguageModelV3StreamPart } from "@ai-sdk/provider"
 import { Chunk, Clock, Duration, Effect, Option, Stream } from "effect"
-import type { Scope } from "effect"
 import type { ModelFailed } from "../../domain/SkeinError.js"
 import type { Model, Part, StepRequest } from "../../services/Model.js"
 import * as Failure from "./Failure.js"
@@ -26,31 +25,27 @@ export const model = (vendor: Vendor): Model => ({
     )
 })
 
-const open = (
-  vendor: Vendor,
-  request: StepRequest
-): Effect.Effect<Stream.Stream<Part, ModelFailed>, ModelFailed, Scope.Scope> =>
-  Effect.gen(function* () {
-    const prompt = yield* Prompt.make(vendor, request)
-    const languageModel = yield* Effect.tryPromise({
-      try: vendor.load,
-      catch: () => Failure.make(subject(vendor), "rejected", "its package could not be loaded")
-    })
-    const controller = yield* Effect.acquireRelease(
-      Effect.sync(() => new AbortController()),
-      (controller) => Effect.sync(() => controller.abort())
-    )
-    const answer = yield* ask(vendor, languageModel, { ...callOptions(vendor, request), prompt }, controller.signal)
-    const reader = yield* Effect.acquireRelease(
-      Effect.sync(() => answer.stream.getReader()),
-      // Not awaited: it may wait for a server that is silent.
-      (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))
-    )
-    const read = Effect.tryPromise({ try: () => reader.read(), catch: (error) => error }).pipe(
-      Effect.map((result) => (result.done ? Option.none() : Option.some(result.value)))
-    )
-    return parts(vendor, read, answer.response?.headers?.["content-type"])
+const open = Effect.fnUntraced(function* (vendor: Vendor, request: StepRequest) {
+  const prompt = yield* Prompt.make(vendor, request)
+  const languageModel = yield* Effect.tryPromise({
+    try: vendor.load,
+    catch: () => Failure.make(subject(vendor), "rejected", "its package could not be loaded")
   })
+  const controller = yield* Effect.acquireRelease(
+    Effect.sync(() => new AbortController()),
+    (controller) => Effect.sync(() => controller.abort())
+  )
+  const answer = yield* ask(vendor, languageModel, { ...callOptions(vendor, request), prompt }, controller.signal)
+  const reader = yield* Effect.acquireRelease(
+    Effect.sync(() => answer.stream.getReader()),
+    // Not awaited: it may wait for a server that is silent.
+    (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))
+  )
+  const read = Effect.tryPromise({ try: () => reader.read(), catch: (error) => error }).pipe(
+    Effect.map((result) => (result.done ? Option.none() : Option.some(result.value)))
+  )
+  return parts(vendor, read, answer.response?.headers?.["content-type"])
+})
 
 const ask = (
   vendor: Vendor,

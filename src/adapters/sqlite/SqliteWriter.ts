@@ -1,6 +1,6 @@
 /**
- * A connection of better-sqlite3 as the port's `Writer`. Statements are prepared once and kept, the most recent 256 of
- * them; a statement that could not be prepared is not kept, so that a later try is a real one.
+ * A connection of better-sqlite3 as the port's `Writer`. Statements are prepared once and kept, the newest 256 of them;
+ * a statement that could not be prepared is not kept, so that a later try is a real one.
  */
 import Sqlite from "better-sqlite3"
 import { type Parameter, SqlFailure, type Writer } from "../../services/Database.js"
@@ -11,15 +11,13 @@ const keptStatements = 256
 
 export const make = (connection: Sqlite.Database): Writer => {
   const statements = new Map<string, Prepared>()
+  let changes = 0
 
   const prepare = (text: string): Prepared => {
     const kept = statements.get(text)
     if (kept !== undefined) return kept
+    if (statements.size === keptStatements) statements.clear()
     const prepared = connection.prepare<Array<Parameter>, never>(text)
-    for (const oldest of statements.size < keptStatements ? [] : statements.keys()) {
-      statements.delete(oldest)
-      break
-    }
     statements.set(text, prepared)
     return prepared
   }
@@ -27,26 +25,35 @@ export const make = (connection: Sqlite.Database): Writer => {
   return {
     run: (text, ...parameters) => {
       try {
-        return prepare(text).run(...parameters).changes
+        const changed = prepare(text).run(...parameters).changes
+        changes += changed
+        return changed
       } catch (thrown) {
         throw failure(thrown)
       }
     },
     get: (text, ...parameters) => {
       try {
-        return prepare(text).get(...parameters)
+        const prepared = prepare(text)
+        const row = prepared.get(...parameters)
+        if (!prepared.readonly && row !== undefined) changes++
+        return row
       } catch (thrown) {
         throw failure(thrown)
       }
     },
     all: (text, ...parameters) => {
       try {
-        return prepare(text).all(...parameters)
+        const prepared = prepare(text)
+        const rows = prepared.all(...parameters)
+        if (!prepared.readonly) changes += rows.length
+        return rows
       } catch (thrown) {
         throw failure(thrown)
       }
     },
-    inTransaction: () => connection.inTransaction
+    inTransaction: () => connection.inTransaction,
+    changes: () => changes
   }
 }
 

@@ -56,7 +56,7 @@ const explanations: Record<FileRefusal, string> = {
   failed: "the system failed"
 }
 
-/** A file or folder that a tool may not or cannot use. Nothing was changed. */
+/** A file or folder that a tool may not or cannot use. */
 export class FileRefused extends Schema.TaggedError<FileRefused>()("FileRefused", {
   path: Schema.String,
   reason: FileRefusal,

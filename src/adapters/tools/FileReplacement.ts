@@ -60,6 +60,10 @@ const nearestFolder = (
   )
 }
 
+// Windows renames durably by itself and syncs no folder.
+const syncFolder = (folder: OpenFolder, printed: string) =>
+  Files.platform === "win32" ? Effect.void : Files.attempt(printed, () => folder.handle.sync())
+
 const makeFolder = (workspace: Workspace, folder: OpenFolder, name: string) => {
   const { printed } = Files.placeOf(folder, name)
   return Files.attempt(printed, () => mkdir(`${folder.at}/${name}`)).pipe(
@@ -82,7 +86,11 @@ const openParent = Effect.fnUntraced(function* (workspace: Workspace, place: Pla
   if (missing.length > 0 && !makeFolders) return yield* refuse(place.printed, "changed")
   const start = { ...(yield* Files.locate(workspace, real)), printed: place.printed }
   let folder = yield* Effect.flatMap(Files.openPlace(workspace, start), Files.asFolder)
-  for (const name of missing) folder = yield* makeFolder(workspace, folder, name)
+  for (const name of missing) {
+    const made = yield* makeFolder(workspace, folder, name)
+    yield* syncFolder(folder, place.printed)
+    folder = made
+  }
   return { folder, name: basename(target.absolute) }
 })
 
@@ -131,10 +139,6 @@ const checkUnchanged = (workspace: Workspace, folder: OpenFolder, name: string, 
     )
   )
 
-// Windows renames durably by itself and syncs no folder.
-const syncFolder = (folder: OpenFolder, printed: string) =>
-  Files.platform === "win32" ? Effect.void : Files.attempt(printed, () => folder.handle.sync())
-
 const putInPlace = (folder: OpenFolder, temporary: string, name: string, printed: string) =>
   Effect.zipRight(
     Files.attempt(printed, () => rename(temporary, `${folder.at}/${name}`)),
@@ -147,7 +151,8 @@ const putInPlace = (folder: OpenFolder, temporary: string, name: string, printed
  * is new. Through a link the file that it points at is changed, when that is in the workspace.
  *
  * Fails with `FileRefused`: `changed` when the content is not the expected one, `hard-linked`, `not-a-file`, `link`,
- * `outside`, `no-access`, `no-space`, or what else the system says.
+ * `outside`, `no-access`, `no-space`, or what else the system says. When it is the folder's sync that failed, the new
+ * content is in place all the same.
  */
 export const replaceFile = Effect.fn("FileReplacement.replaceFile")(function* (
   workspace: Workspace,

@@ -20,7 +20,7 @@ export interface Expression {
   readonly flags: string
 }
 
-export interface Request {
+interface Request {
   readonly expression: Expression
   /** Is split at `separator`; each part is tried on its own, without a carriage return at its end. */
   readonly text: string

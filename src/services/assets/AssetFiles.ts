@@ -47,8 +47,11 @@ export interface Service {
   readonly begin: (upload: Upload) => Effect.Effect<void, FilesFailed>
   /** Creates the file for the content, under the marker; it is closed with the scope. */
   readonly create: (upload: Upload) => Effect.Effect<Content, FilesFailed, Scope.Scope>
-  /** Moves a synced and closed content to its place, for good: it is there after a power cut. The marker stays. */
-  readonly place: (upload: Upload, file: string) => Effect.Effect<void, FilesFailed>
+  /**
+   * Moves a synced and closed content to its place, for good: it is there after a power cut. The marker stays. False
+   * when the place is taken. When it fails, nothing is left at the place.
+   */
+  readonly place: (upload: Upload, file: string) => Effect.Effect<boolean, FilesFailed>
   /** Removes the marker and what lies under it. False when it was gone. */
   readonly end: (upload: Upload) => Effect.Effect<boolean, FilesFailed>
   /** At most `length` bytes from byte `offset` on; fewer only when the file is shorter. */
@@ -122,6 +125,20 @@ const make = Effect.gen(function* () {
     Effect.retry({ while: isMissing, times: 20 })
   )
 
+  // An empty file holds the place: a rename alone would replace whatever is there.
+  const place = Effect.fnUntraced(function* (upload: Upload, target: string) {
+    const isHeld = yield* Effect.scoped(fs.open(target, { flag: "wx", mode: 0o600 })).pipe(
+      Effect.as(true),
+      Effect.catchIf(isTaken, () => Effect.succeed(false))
+    )
+    if (!isHeld) return false
+    yield* fs.rename(contentOf(upload), target).pipe(
+      Effect.zipRight(Effect.forEach([path.join(root, upload.folder), root, data], folders.sync, { discard: true })),
+      Effect.onError(() => Effect.ignoreLogged(removeIfThere(target)))
+    )
+    return true
+  })
+
   const service: Service = {
     begin: (upload) => change(begin(upload)),
     create: (upload) =>
@@ -132,15 +149,7 @@ const make = Effect.gen(function* () {
         })),
         Effect.mapError(failed)
       ),
-    place: (upload, file) =>
-      fs
-        .rename(contentOf(upload), placeOf({ folder: upload.folder, file }))
-        .pipe(
-          Effect.zipRight(
-            Effect.forEach([path.join(root, upload.folder), root, data], folders.sync, { discard: true })
-          ),
-          change
-        ),
+    place: (upload, file) => change(place(upload, placeOf({ folder: upload.folder, file }))),
     end: (upload) => change(removeIfThere(markerOf(upload))),
     read: (place, { offset, length }) =>
       fs.stream(placeOf(place), { offset, bytesToRead: length }).pipe(Stream.mapError(failed)),

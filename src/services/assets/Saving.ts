@@ -127,11 +127,31 @@ export const make = (services: {
     return Effect.succeed(isRefused ? "absent" : "unknown")
   }
 
-  const settle = Effect.fnUntraced(function* (upload: Upload, asset: Asset, exit: Exit.Exit<Asset, Change>) {
+  /** Moves the content to a place of its own: a save of the same content in the same millisecond has the next one. */
+  const place = Effect.fnUntraced(function* (upload: Upload, received: Asset) {
+    let asset = received
+    while (!(yield* explain(asset, files.place(upload, AssetNames.file(asset))))) {
+      asset = { ...asset, createdAt: asset.createdAt + 1 }
+    }
+    return asset
+  })
+
+  /** Answers, or takes back, when the row's write has ended. */
+  const settle = Effect.fnUntraced(function* (
+    upload: Upload,
+    asset: Asset,
+    exit: Exit.Exit<Asset, Change>,
+    isIdGiven: boolean
+  ) {
     if (Exit.isFailure(exit)) {
       const stored = yield* knowledge(asset, exit.cause)
-      if (stored === "absent") yield* withdraw(upload, asset)
       if (stored === "stored") yield* Effect.ignoreLogged(files.end(upload))
+      if (stored === "absent") {
+        yield* withdraw(upload, asset)
+        // Another save of the same id may have been faster.
+        const faster = isIdGiven ? yield* known(asset) : Option.none()
+        if (Option.isSome(faster)) return faster.value
+      }
       return yield* exit
     }
     const hadMarker = yield* Effect.orElseSucceed(files.end(upload), () => true)
@@ -164,10 +184,9 @@ export const make = (services: {
           yield* withdraw(upload, null)
           return stored.value
         }
-        yield* explain(asset, files.place(upload, AssetNames.file(asset))).pipe(
-          Effect.onError(() => withdraw(upload, asset))
-        )
-        return yield* settle(upload, asset, yield* Effect.exit(restore(storage.saveAsset(asset))))
+        const placed = yield* Effect.onError(place(upload, asset), () => withdraw(upload, null))
+        const exit = yield* Effect.exit(restore(storage.saveAsset(placed)))
+        return yield* settle(upload, placed, exit, input.id !== undefined)
       })
     )
   })

@@ -3,12 +3,10 @@ import { Effect, Layer, Option, Schema } from "effect"
 import * as Limits from "../../domain/Limits.js"
 import type { FilePart, UserMessage } from "../../domain/Message.js"
 import { ModelRef } from "../../domain/ModelRef.js"
-import type { Ref } from "../../domain/Run.js"
 import { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { Assets } from "../Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
-import { EventSignals } from "../EventSignals.js"
 import { Answer, Create, Gateway, type ModelChange, Send, type Service } from "../Gateway.js"
 import { Ids } from "../Ids.js"
 import { Owners } from "../Owners.js"
@@ -23,7 +21,6 @@ const make = Effect.gen(function* () {
   const runtime = yield* Runtime
   const assets = yield* Assets
   const config = yield* EngineConfig
-  const signals = yield* EventSignals
   const owners = yield* Owners
   const ids = yield* Ids
   const live = yield* LiveRuns
@@ -117,15 +114,6 @@ const make = Effect.gen(function* () {
     }
   })
 
-  const awaitRun = Effect.fn("Gateway.await")(function* ({ runId, sessionId }: Ref) {
-    const watch = yield* signals.watch(sessionId)
-    while (true) {
-      const run = yield* reader.run(runId)
-      if (run.state === "ended") return run
-      yield* watch.next
-    }
-  }, Effect.scoped)
-
   const answer = Effect.fn("Gateway.answer")(function* (input: Answer) {
     const valid = yield* Limits.decode("answer", Schema.typeSchema(Answer))(input)
     return yield* runtime.answer(valid.questionId, {
@@ -150,7 +138,7 @@ const make = Effect.gen(function* () {
     patchMetadata: runtime.patchMetadata,
     delete: runtime.delete,
     run: reader.run,
-    await: awaitRun,
+    await: runtime.await,
     events: subscriptions.events,
     snapshot,
     question: reader.question,

@@ -30,8 +30,11 @@ export interface Marker {
 }
 
 export type Ending<M> =
-  | { readonly _tag: "Committed"; readonly touched: ReadonlySet<SessionId> }
-  /** Nothing is stored, and nothing ever will be. `culprit` is the write at which it failed, if it was at one. */
+  /** What is to stay is stored. */
+  | { readonly _tag: "Done"; readonly touched: ReadonlySet<SessionId> }
+  /** A member left changes that are not to stay: the group is to be run again, isolated. Nothing is stored. */
+  | { readonly _tag: "Entangled" }
+  /** Nothing is stored, and nothing ever will be. `culprit` is the member at which it failed, if it was at one. */
   | { readonly _tag: "Failed"; readonly code: string; readonly culprit: M | null }
   /** Whether anything is stored is not known. */
   | { readonly _tag: "CommitFailed"; readonly code: string; readonly touched: ReadonlySet<SessionId> }
@@ -42,8 +45,17 @@ const markerLifeMillis = 24 * 60 * 60 * 1000
 /** Takes the lock. Gives the code with which SQLite refused. */
 export const begin = (writer: Writer): string | null => codeOf(() => writer.run("BEGIN IMMEDIATE"))
 
-/** Runs the writes in the transaction that has begun, and commits it. */
-export const commit = <M extends Member>(writer: Writer, marker: Marker, members: ReadonlyArray<M>): Ending<M> => {
+/**
+ * Runs the members in the transaction that has begun, and commits what is to stay. Isolated, each has a savepoint of its
+ * own to undo. That doubles the price, and a member that refuses has rarely changed anything before: so a group is first
+ * run without, and when there is something to undo, all of it is.
+ */
+export const commit = <M extends Member>(
+  writer: Writer,
+  marker: Marker,
+  members: ReadonlyArray<M>,
+  isolated: boolean
+): Ending<M> => {
   const touched: Array<SessionId> = []
   const transaction: Transaction = {
     run: writer.run,
@@ -53,24 +65,31 @@ export const commit = <M extends Member>(writer: Writer, marker: Marker, members
     touch: (sessionId) => void touched.push(sessionId)
   }
   let culprit: M | null = null
+  let stay = 0
+  let entangled = false
   const failed = codeOf(() => {
     mark(writer, marker)
     for (const member of members) {
       culprit = member
-      const before = touched.length
-      writer.run("SAVEPOINT member")
-      if (!member.run(transaction)) {
-        touched.length = before
-        writer.run("ROLLBACK TO member")
+      const before = { touched: touched.length, changes: writer.changes() }
+      if (isolated) writer.run("SAVEPOINT member")
+      if (member.run(transaction)) stay++
+      else {
+        touched.length = before.touched
+        if (isolated) writer.run("ROLLBACK TO member")
+        else if (writer.changes() !== before.changes) {
+          entangled = true
+          return
+        }
       }
-      writer.run("RELEASE member")
+      if (isolated) writer.run("RELEASE member")
     }
   })
   if (failed !== null) return { _tag: "Failed", code: failed, culprit }
-  const code = codeOf(() => writer.run("COMMIT"))
-  return code === null
-    ? { _tag: "Committed", touched: new Set(touched) }
-    : { _tag: "CommitFailed", code, touched: new Set(touched) }
+  if (entangled) return { _tag: "Entangled" }
+  const ended = codeOf(() => writer.run(stay === 0 ? "ROLLBACK" : "COMMIT"))
+  if (ended === null) return { _tag: "Done", touched: new Set(touched) }
+  return { _tag: "CommitFailed", code: ended, touched: new Set(touched) }
 }
 
 /** Ends the transaction without storing anything. Gives whether the connection can be used again. */

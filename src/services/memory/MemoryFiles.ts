@@ -13,7 +13,7 @@ type Folder = HashMap.HashMap<string, Option.Option<Pieces>>
 
 type State = HashMap.HashMap<string, Folder>
 
-type Transition = (state: State) => Either.Either<State, FilesFailed>
+type Transition<A> = (state: State) => Either.Either<readonly [answer: A, after: State], FilesFailed>
 
 const missing = new FilesFailed({ missing: true, detail: "not found" })
 
@@ -26,37 +26,31 @@ const set = (state: State, folder: string, name: string, content: Option.Option<
   HashMap.set(state, folder, HashMap.set(folderOf(state, folder), name, content))
 
 const begin =
-  ({ folder, marker }: Upload): Transition =>
+  ({ folder, marker }: Upload): Transition<void> =>
   (state) =>
-    Either.right(set(state, folder, marker, Option.none()))
+    Either.right([undefined, set(state, folder, marker, Option.none())])
 
 const create =
-  ({ folder, marker }: Upload): Transition =>
+  ({ folder, marker }: Upload): Transition<void> =>
   (state) =>
-    Either.map(find(state, folder, marker), () => set(state, folder, marker, Option.some([])))
+    Either.map(find(state, folder, marker), () => [undefined, set(state, folder, marker, Option.some([]))])
 
 const append =
-  ({ folder, marker }: Upload, bytes: Uint8Array): Transition =>
-  (state) =>
-    Either.match(find(state, folder, marker), {
-      onLeft: () => Either.right(state),
-      onRight: (content) =>
-        Either.right(
-          set(
-            state,
-            folder,
-            marker,
-            Option.map(content, (pieces) => [...pieces, bytes.slice()])
-          )
-        )
-    })
+  ({ folder, marker }: Upload, bytes: Uint8Array): Transition<void> =>
+  (state) => {
+    const content = Option.flatten(Either.getRight(find(state, folder, marker)))
+    const after = Option.map(content, (pieces) => set(state, folder, marker, Option.some([...pieces, bytes.slice()])))
+    return Either.right([undefined, Option.getOrElse(after, () => state)])
+  }
 
 const place =
-  ({ folder, marker }: Upload, file: string): Transition =>
-  (state) =>
-    Either.filterOrLeft(find(state, folder, marker), Option.isSome, () => missing).pipe(
-      Either.map((content) => set(set(state, folder, file, content), folder, marker, Option.none()))
+  ({ folder, marker }: Upload, file: string): Transition<boolean> =>
+  (state) => {
+    if (HashMap.has(folderOf(state, folder), file)) return Either.right([false, state])
+    return Either.filterOrLeft(find(state, folder, marker), Option.isSome, () => missing).pipe(
+      Either.map((content) => [true, set(set(state, folder, file, content), folder, marker, Option.none())])
     )
+  }
 
 const cut = (pieces: Pieces, offset: number, length: number): Uint8Array => {
   const whole = new Uint8Array(pieces.reduce((size, piece) => size + piece.length, 0))
@@ -67,11 +61,14 @@ const cut = (pieces: Pieces, offset: number, length: number): Uint8Array => {
 const make = Effect.gen(function* () {
   const ref = yield* Ref.make<State>(HashMap.empty())
 
-  const change = (transition: Transition): Effect.Effect<void, FilesFailed> =>
+  const change = <A>(transition: Transition<A>): Effect.Effect<A, FilesFailed> =>
     Effect.flatten(
       Ref.modify(ref, (state) => {
         const outcome = transition(state)
-        return [Either.map(outcome, () => undefined), Either.getOrElse(outcome, () => state)]
+        return [
+          Either.map(outcome, ([answer]) => answer),
+          Either.match(outcome, { onLeft: () => state, onRight: ([, after]) => after })
+        ]
       })
     )
 

@@ -27,6 +27,8 @@ export interface Service {
   readonly drive: (started: Started) => Effect.Effect<void>
   /** The run that this engine drives for a session. */
   readonly driven: (sessionId: SessionId) => Option.Option<RunId>
+  /** Returns when the end of a run that this engine drives is stored; at once for any other run. */
+  readonly ended: (runId: RunId) => Effect.Effect<void>
   /** Stops a run that this engine drives, and returns when its end is stored. Does nothing for any other run. */
   readonly stop: (runId: RunId, reason: Extract<StopReason, "cancelled" | "deleted">) => Effect.Effect<void>
 }
@@ -141,15 +143,22 @@ const make = Effect.gen(function* () {
       })
     )
 
+  const entryOf = (runId: RunId) => [...driven.values()].find(({ started }) => started.run.id === runId)
+
   return {
     drive: (started) =>
       Effect.sync(() => {
         fork(drive(register(started)))
       }),
     driven: (sessionId) => Option.fromNullable(driven.get(sessionId)?.started.run.id),
+    ended: (runId) =>
+      Effect.suspend(() => {
+        const entry = entryOf(runId)
+        return entry === undefined ? Effect.void : Deferred.await(entry.ended)
+      }),
     stop: (runId, reason) =>
       Effect.suspend(() => {
-        const entry = [...driven.values()].find(({ started }) => started.run.id === runId)
+        const entry = entryOf(runId)
         if (entry === undefined) return Effect.void
         entry.reason ??= reason
         const interrupt = entry.fiber === null ? Effect.void : Fiber.interruptFork(entry.fiber)

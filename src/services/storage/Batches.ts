@@ -201,7 +201,7 @@ export const openBatch = (
     >(
       "read the open batch",
       `SELECT NULL AS kind, NULL AS seq, NULL AS "index", NULL AS state, NULL AS callId, NULL AS name,
-         NULL AS questionId, NULL AS runId, NULL AS at, NULL AS message
+         NULL AS questionId, NULL AS runId, NULL AS at, NULL AS body
        FROM sessions WHERE id = ? AND state <> 'hidden'
        UNION ALL
        SELECT 'call', ${callColumns}, NULL, NULL, NULL FROM calls JOIN sessions ON sessions.ordinal = calls.session

@@ -1,10 +1,11 @@
 /**
- * Stored rows become data by a Schema, a page at a time. What does not decode is named by its place, never shown. A page
+ * Stored rows become data by a Schema. What does not decode is named by its place, never shown. A page
  * that begins with a damaged row fails; one that holds it further on ends before it, so that the rest stays readable.
  */
 import { Either, ParseResult, Predicate, Schema } from "effect"
 import type { JsonRecord } from "../../domain/Json.js"
 import { RowDamaged } from "../../domain/SkeinError.js"
+import { exactly } from "./ExactCheck.js"
 
 /** Whose row it is, and at which place of the transcript, if at one. */
 export interface Place {
@@ -27,19 +28,34 @@ export const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
     Either.mapLeft(decode(row), (error) => damaged(place, error))
 }
 
-/** Decodes a page of rows, which must have consecutive places. */
-export const pageDecoder = <A, I>(schema: Schema.Schema<A, I>) => {
-  const decodeAll = Schema.decodeUnknownEither(Schema.Array(schema))
-  const decodeOne = decoder(schema)
-  return <Row>(rows: ReadonlyArray<Row>, placeOf: (row: Row) => Place): Either.Either<ReadonlyArray<A>, RowDamaged> => {
-    const page = decodeAll(rows)
-    if (Either.isRight(page)) return Either.right(page.right)
-    const good: Array<A> = []
-    for (const row of rows) {
-      const decoded = decodeOne(placeOf(row), row)
-      if (Either.isRight(decoded)) good.push(decoded.right)
-      else return good.length === 0 ? Either.left(decoded.left) : Either.right(good)
-    }
-    return Either.right(good)
+/** Decodes the JSON text of one row. */
+export const jsonDecoder = <A, I>(schema: Schema.Schema<A, I>) => {
+  const isExact = exactly(schema)
+  const decode = decoder(Schema.parseJson(schema))
+  return (place: Place, text: string): Either.Either<A, RowDamaged> => {
+    const value = parse(text)
+    return isExact(value) ? Either.right(value) : decode(place, text)
   }
+}
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Decodes a page of rows, up to the first that is damaged. */
+export const decodePage = <Row, A>(
+  rows: ReadonlyArray<Row>,
+  decode: (row: Row) => Either.Either<A, RowDamaged>
+): Either.Either<ReadonlyArray<A>, RowDamaged> => {
+  const good: Array<A> = []
+  for (const row of rows) {
+    const decoded = decode(row)
+    if (Either.isRight(decoded)) good.push(decoded.right)
+    else return good.length === 0 ? Either.left(decoded.left) : Either.right(good)
+  }
+  return Either.right(good)
 }

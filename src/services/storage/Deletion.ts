@@ -5,10 +5,10 @@
  */
 import { Effect, Either } from "effect"
 import type { SessionId } from "../../domain/Session.js"
-import { SessionBusy, SessionNotFound, type StorageFailed } from "../../domain/SkeinError.js"
+import { type SessionBusy, SessionNotFound, type StorageFailed } from "../../domain/SkeinError.js"
 import type { Transaction } from "../lane/GroupCommit.js"
 import type { Query } from "./Query.js"
-import { type SessionRow, visible } from "./SessionRow.js"
+import { type SessionRow, unheld, visible } from "./SessionRow.js"
 
 export const begin = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound> =>
   Either.map(visible(tx, sessionId), (session) => setState(tx, session, "deleting"))
@@ -17,11 +17,7 @@ export const hide = (tx: Transaction, sessionId: SessionId): Either.Either<void,
   Either.gen(function* () {
     const session = yield* visible(tx, sessionId)
     if (session.state !== "deleting") return yield* Either.left(new SessionNotFound({ sessionId }))
-    const holder = tx.get<{ readonly id: string }>(
-      "SELECT id FROM runs WHERE session = ? AND state = 'running'",
-      session.ordinal
-    )
-    if (holder !== undefined) return yield* Either.left(new SessionBusy({ sessionId, runId: holder.id }))
+    yield* unheld(tx, session)
     setState(tx, session, "hidden")
   })
 

@@ -2,13 +2,13 @@
  * Events are kept as references: what they show comes from today's rows, in the one statement that reads them. Of a call
  * they tell from the row of its result; as long as there is none, from that of the open call.
  */
-import { Effect, Either, Schema } from "effect"
+import { Array, Effect, Schema } from "effect"
 import { ModelRef } from "../../domain/ModelRef.js"
 import type { SessionId } from "../../domain/Session.js"
 import * as SessionEvent from "../../domain/SessionEvent.js"
 import { CursorGone, RowDamaged, SessionNotFound, type StorageFailed } from "../../domain/SkeinError.js"
 import type { Total } from "../../domain/Usage.js"
-import { decoder, pageDecoder, type Place } from "./Decoding.js"
+import { decodePage, decoder, type Place } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { usageColumns } from "./SessionRow.js"
 
@@ -39,7 +39,7 @@ const statement = `SELECT sessions.first_cursor AS first, sessions.cursor AS new
   WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY events.cursor LIMIT ?`
 
 const decodeModel = decoder(Schema.NullOr(Schema.parseJson(ModelRef)))
-const decodePage = pageDecoder(SessionEvent.Durable)
+const decodeEvent = decoder(SessionEvent.Durable)
 
 export const read = (
   query: Query,
@@ -59,26 +59,14 @@ export const read = (
     if (after > newest || (after !== 0 && after < first - 1)) {
       return yield* new CursorGone({ sessionId, after, oldest: first, newest })
     }
-    const page = rows.filter((row) => row.cursor !== null).slice(0, limit)
-    return yield* show(sessionId, Math.max(after + 1, first), kept, page)
-  })
-
-/** The events of a page whose first has cursor `from`. */
-const show = (
-  sessionId: SessionId,
-  from: number,
-  { model, newest }: Kept,
-  rows: ReadonlyArray<Row>
-): Either.Either<ReadonlyArray<SessionEvent.Durable>, RowDamaged> =>
-  Either.gen(function* () {
+    const from = Math.max(after + 1, first)
+    const page = Array.takeWhile(rows, (row, index): row is Row => row.cursor === from + index)
     const place: Place = { sessionId, seq: null }
-    const gap = [...rows, { cursor: null }].findIndex(({ cursor }, index) => cursor !== from + index)
-    if (gap === 0 && from <= newest) {
-      return yield* Either.left(new RowDamaged({ ...place, detail: `event ${from} is missing` }))
+    if (page.length === 0 && from <= newest) {
+      return yield* new RowDamaged({ ...place, detail: `event ${from} is missing` })
     }
-    const today = { sessionId, model: yield* decodeModel(place, model) }
-    const page = rows
-      .slice(0, gap)
-      .map((row) => ({ ...row, ...today, questionId: row.ref, assetId: row.ref, usage: row }))
-    return yield* decodePage(page, () => place)
+    const today = { sessionId, model: yield* decodeModel(place, kept.model) }
+    return yield* decodePage(page.slice(0, limit), (row) =>
+      decodeEvent(place, { ...row, ...today, questionId: row.ref, assetId: row.ref, usage: row })
+    )
   })

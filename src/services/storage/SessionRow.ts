@@ -7,7 +7,7 @@ import type { Lease } from "../../domain/Lease.js"
 import type { RunId } from "../../domain/Run.js"
 import type { SessionId } from "../../domain/Session.js"
 import type * as SessionEvent from "../../domain/SessionEvent.js"
-import { LeaseLost, SessionDeleting, SessionNotFound } from "../../domain/SkeinError.js"
+import { LeaseLost, SessionBusy, SessionDeleting, SessionNotFound } from "../../domain/SkeinError.js"
 import type { Usage } from "../../domain/Usage.js"
 import * as UsageTotal from "../../domain/Usage.js"
 import type { Transaction } from "../lane/GroupCommit.js"
@@ -45,6 +45,17 @@ export const changeable = (
 /** Refuses what is being deleted. */
 export const undeleted = <Row extends SessionRow>(row: Row): Either.Either<Row, SessionDeleting> =>
   row.state === "live" ? Either.right(row) : Either.left(new SessionDeleting({ sessionId: row.id }))
+
+/** Refuses what a run holds. */
+export const unheld = (tx: Transaction, row: SessionRow): Either.Either<SessionRow, SessionBusy> => {
+  const holder = tx.get<{ readonly id: string }>(
+    "SELECT id FROM runs WHERE session = ? AND state = 'running'",
+    row.ordinal
+  )
+  return holder === undefined
+    ? Either.right(row)
+    : Either.left(new SessionBusy({ sessionId: row.id, runId: holder.id }))
+}
 
 /** The session and the run of a lease that still counts. */
 export const held = (tx: Transaction, { fence, runId, sessionId }: Lease): Either.Either<SessionAndRun, LeaseLost> =>

@@ -1,5 +1,5 @@
 /** Transcripts: a message takes the place after the head, and the head moves to it. Rows are written once. */
-import { Chunk, Effect, Either, Option, Schema, Stream } from "effect"
+import { Array, Chunk, Effect, Either, Option, Stream } from "effect"
 import * as Limits from "../../domain/Limits.js"
 import { Entry, Message } from "../../domain/Message.js"
 import { Seq, type SessionId } from "../../domain/Session.js"
@@ -7,16 +7,16 @@ import {
   type AppendRefused,
   type InvalidInput,
   RowDamaged,
-  SessionBusy,
+  type SessionBusy,
   type SessionDeleting,
   SessionNotFound,
   type StorageFailed
 } from "../../domain/SkeinError.js"
 import * as Transcript from "../../domain/Transcript.js"
 import type { Transaction } from "../lane/GroupCommit.js"
-import { decoder, pageDecoder } from "./Decoding.js"
+import { decodePage, jsonDecoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { addUsage, changeable, record, type SessionRow, store } from "./SessionRow.js"
+import { addUsage, changeable, record, type SessionRow, store, unheld } from "./SessionRow.js"
 
 /** The JSON text of each message, or why one is refused. */
 export const checkMessages = (
@@ -37,22 +37,22 @@ export const append = (
     readonly bodies: ReadonlyArray<string>
   }
 ): Either.Either<ReadonlyArray<Entry>, SessionNotFound | SessionDeleting | SessionBusy | AppendRefused> =>
-  Either.gen(function* () {
-    const session = yield* changeable(tx, sessionId)
-    const holder = tx.get<{ readonly id: string }>(
-      "SELECT id FROM runs WHERE session = ? AND state = 'running'",
-      session.ordinal
-    )
-    if (holder !== undefined) return yield* Either.left(new SessionBusy({ sessionId, runId: holder.id }))
-    yield* Transcript.appendAll({ sessionId, head: session.head, open: Chunk.empty() }, messages)
-    const entries = messages.map((message, index) => {
-      const entry: Entry = { seq: nextSeq(session), runId: null, at: tx.now, message }
-      appendEntry(tx, session, null, entry, bodies[index] ?? "")
-      return entry
+  changeable(tx, sessionId).pipe(
+    Either.flatMap((session) => unheld(tx, session)),
+    Either.flatMap((session) => {
+      const transcript: Transcript.State = { sessionId, head: session.head, open: Chunk.empty() }
+      return Either.map(Transcript.appendAll(transcript, messages), () => session)
+    }),
+    Either.map((session) => {
+      const entries = messages.map((message, index) => {
+        const entry: Entry = { seq: nextSeq(session), runId: null, at: tx.now, message }
+        appendEntry(tx, session, null, entry, bodies[index] ?? "")
+        return entry
+      })
+      if (entries.length > 0) store(tx, session)
+      return entries
     })
-    if (entries.length > 0) store(tx, session)
-    return entries
-  })
+  )
 
 /** The place after the head. */
 export const nextSeq = ({ head }: SessionRow): Seq => Seq.make(head + 1)
@@ -95,20 +95,24 @@ export const insert = (
   )
 }
 
-const StoredEntry = Schema.Struct({ ...Entry.fields, message: Schema.parseJson(Message) })
-const decodePage = pageDecoder(StoredEntry)
-const decodeOne = decoder(StoredEntry)
+const decodeMessage = jsonDecoder(Message)
 
-/** A message's row as it is decoded. */
-export interface EntryRow {
-  readonly seq: number
-  readonly runId: string | null
-  readonly at: number
-  readonly message: string
+/** An entry's row: its columns, and the JSON text of its message. */
+export interface EntryRow extends Omit<Entry, "message"> {
+  readonly body: string
 }
 
-export const decodeEntry = (sessionId: SessionId, row: EntryRow): Either.Either<Entry, RowDamaged> =>
-  decodeOne({ sessionId, seq: row.seq }, row)
+export const decodeEntry = (
+  sessionId: SessionId,
+  { at, body, runId, seq }: EntryRow
+): Either.Either<Entry, RowDamaged> =>
+  Either.map(decodeMessage({ sessionId, seq }, body), (message) => ({ seq, runId, at, message }))
+
+interface Ahead {
+  readonly head: number
+}
+
+interface Row extends EntryRow, Ahead {}
 
 /** At most `limit` entries beyond place `after`, up to the head. A place without a row is a damaged row. */
 export const entries = (
@@ -116,9 +120,9 @@ export const entries = (
   { after, limit, sessionId }: { readonly sessionId: SessionId; readonly after: number; readonly limit: number }
 ): Effect.Effect<ReadonlyArray<Entry>, SessionNotFound | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
-    const rows = yield* query<(EntryRow | { readonly seq: null }) & { readonly head: number }>(
+    const rows = yield* query<Row | (Ahead & { readonly seq: null })>(
       "read the transcript",
-      `SELECT sessions.head, messages.seq, runs.id AS runId, messages.at, messages.body AS message FROM sessions
+      `SELECT sessions.head, messages.seq, runs.id AS runId, messages.at, messages.body FROM sessions
        LEFT JOIN messages ON messages.session = sessions.ordinal AND messages.seq > ? AND messages.seq <= sessions.head
        LEFT JOIN runs ON runs.ordinal = messages.run
        WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY messages.seq LIMIT ?`,
@@ -128,13 +132,12 @@ export const entries = (
     )
     const head = rows[0]?.head
     if (head === undefined) return yield* new SessionNotFound({ sessionId })
-    const present = rows.filter((row) => row.seq !== null)
     const first = Math.max(after, 0) + 1
-    const gap = [...present, { seq: null }].findIndex(({ seq }, index) => seq !== first + index)
-    if (gap === 0 && first <= head) {
+    const page = Array.takeWhile(rows, (row, index): row is Row => row.seq === first + index)
+    if (page.length === 0 && first <= head) {
       return yield* new RowDamaged({ sessionId, seq: first, detail: "is missing" })
     }
-    return yield* decodePage(present.slice(0, Math.min(gap, limit)), ({ seq }) => ({ sessionId, seq }))
+    return yield* decodePage(page.slice(0, limit), (row) => decodeEntry(sessionId, row))
   })
 
 /** Entries that one statement reads for a stream. */

@@ -53,7 +53,9 @@ const start = (cwd: string, args: ReadonlyArray<string>, env: Readonly<Record<st
     const lines = yield* Queue.unbounded<Option.Option<string>>()
     const ended = yield* Deferred.make<Ended>()
     const child = yield* Effect.acquireRelease(
-      Effect.sync(() => spawn(process.execPath, [program, ...args], { cwd, env: { ...env }, stdio: ["pipe", "pipe", "pipe"] })),
+      Effect.sync(() =>
+        spawn(process.execPath, [program, ...args], { cwd, env: { ...env }, stdio: ["pipe", "pipe", "pipe"] })
+      ),
       (child) => Effect.sync(() => void (child.exitCode === null && child.kill("SIGKILL")))
     )
     let stdout = ""
@@ -102,11 +104,14 @@ export const make = (files: Readonly<Record<string, string>> = {}): Effect.Effec
     }
   })
 
-/** Sets up a provider named `fake` at this URL, and its model `m` for all sessions. */
-export const configure = ({ write }: Home, url: string) =>
-  write(
-    ".config/skein/config.json",
-    JSON.stringify({ model: "fake/m", providers: { fake: { kind: "chat-completions", baseUrl: url } } })
+/** Sets up a provider named `fake` at this URL, its model `m` for all sessions. Gives the variable that says so. */
+export const configure = ({ at, write }: Home, url: string) =>
+  Effect.as(
+    write(
+      "config.json",
+      JSON.stringify({ model: "fake/m", providers: { fake: { kind: "chat-completions", baseUrl: url } } })
+    ),
+    { SKEIN_CONFIG: at("config.json") }
   )
 
 const lines = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
@@ -130,5 +135,5 @@ export const readUntil = (running: Running, type: SessionEvent.Type, times = 1) 
     return yield* Ref.get(seen)
   }).pipe(Effect.orDie)
 
-/** The errors that a session's transcript would give a provider; none when it can be sent. */
-export const oneLine = (text: string): boolean => /^skein: [^\n]+\n$/.test(text)
+/** Whether it is one line of an error, and nothing else. */
+export const isOneLine = (text: string): boolean => /^skein: [^\n]+\n$/.test(text)

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option } from "effect"
+import { Deferred, Effect, Exit, Fiber, Option, Schedule } from "effect"
 import { readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as NodeExec from "../../../src/adapters/node/NodeExec.js"
@@ -240,6 +240,24 @@ onPosix("NodeExec", () => {
         })
         expect(output).toBe("😀\ufffd")
         expect(pieces).toEqual(["😀", "\ufffd"])
+      }))
+
+    test("that is read only after the command has ended is kept too", () =>
+      Effect.gen(function* () {
+        const outcome = yield* run("trap 'echo rest; exit 0' USR1; echo $$; sleep 600 & wait", {
+          onOutput: (text) =>
+            Effect.suspend(() => {
+              const pid = Number(text)
+              if (Number.isNaN(pid)) return Effect.void
+              process.kill(pid, "SIGUSR1")
+              return Effect.repeat(
+                Effect.sync(() => isRunning(pid)),
+                { while: (runs) => runs, schedule: Schedule.spaced("5 millis") }
+              )
+            })
+        })
+        expect(outcome).toMatchObject({ exitCode: 0, timedOut: false })
+        expect(outcome.output).toMatch(/^\d+\nrest\n$/)
       }))
 
     test("is told as it comes", () =>

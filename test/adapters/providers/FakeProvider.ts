@@ -107,18 +107,17 @@ export const make: Effect.Effect<FakeProvider, never, Scope.Scope> = Effect.gen(
   const untaken = yield* Queue.unbounded<Received>()
   const fork = yield* FiberSet.makeRuntime<never>()
 
-  const handle = (incoming: IncomingMessage, outgoing: ServerResponse) =>
-    Effect.gen(function* () {
-      const gone = yield* Deferred.make<void>()
-      outgoing.on("close", () => {
-        if (!outgoing.writableFinished) Deferred.unsafeDone(gone, Effect.void)
-      })
-      const request = yield* read(incoming, gone)
-      const answer = yield* Ref.modify(answers, (waiting) => [waiting[0], waiting.slice(1)])
-      yield* Ref.update(received, (all) => [...all, request])
-      yield* Queue.offer(untaken, request)
-      yield* send(outgoing, answer ?? failure(501, { message: "no answer is left" }))
+  const handle = Effect.fnUntraced(function* (incoming: IncomingMessage, outgoing: ServerResponse) {
+    const gone = yield* Deferred.make<void>()
+    outgoing.on("close", () => {
+      if (!outgoing.writableFinished) Deferred.unsafeDone(gone, Effect.void)
     })
+    const request = yield* read(incoming, gone)
+    const answer = yield* Ref.modify(answers, (waiting) => [waiting[0], waiting.slice(1)])
+    yield* Ref.update(received, (all) => [...all, request])
+    yield* Queue.offer(untaken, request)
+    yield* send(outgoing, answer ?? failure(501, { message: "no answer is left" }))
+  })
 
   const server = yield* Effect.acquireRelease(
     listen((incoming, outgoing) => void fork(handle(incoming, outgoing))),
@@ -173,16 +172,15 @@ const parse = (text: string): unknown => {
   }
 }
 
-const send = (outgoing: ServerResponse, answer: Answer): Effect.Effect<void> =>
-  Effect.gen(function* () {
-    outgoing.writeHead(answer.status, answer.headers)
-    outgoing.flushHeaders()
-    for (const chunk of answer.chunks) {
-      yield* typeof chunk === "string" || chunk instanceof Uint8Array ? write(outgoing, chunk) : chunk
-    }
-    if (answer.end === "complete") outgoing.end()
-    if (answer.end === "cut") outgoing.socket?.destroy()
-  })
+const send = Effect.fnUntraced(function* (outgoing: ServerResponse, answer: Answer) {
+  outgoing.writeHead(answer.status, answer.headers)
+  outgoing.flushHeaders()
+  for (const chunk of answer.chunks) {
+    yield* typeof chunk === "string" || chunk instanceof Uint8Array ? write(outgoing, chunk) : chunk
+  }
+  if (answer.end === "complete") outgoing.end()
+  if (answer.end === "cut") outgoing.socket?.destroy()
+})
 
 const write = (outgoing: ServerResponse, chunk: string | Uint8Array): Effect.Effect<void> =>
   Effect.async((resume) => {

@@ -13,9 +13,9 @@ const decode = Schema.decodeUnknownEither(Providers.ProvidersConfig)
 const decodeWithin = Schema.decodeUnknownEither(Providers.ProvidersConfig.fields.providers)
 
 const files: Readonly<Record<string, string>> = {
-  "/work/folder/two.json": `[{ "text": "from the folder" }]`,
+  "/project/two.json": `[{ "text": "from the folder" }]`,
   "/elsewhere/one.json": `[{ "text": "from elsewhere" }]`,
-  "/work/folder/bad.json": `[{ "txet": "a misspelt field" }]`
+  "/project/bad.json": `[{ "txet": "a misspelt field" }]`
 }
 
 const FileSystemTest = FileSystem.layerNoop({
@@ -43,7 +43,7 @@ const resolve = (
       Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(options.variables ?? {})))))
     )
     const model = ref === null ? null : ModelRef.fromText(ref)
-    return yield* Effect.flatMap(Models, (models) => models.resolve(session({ model, workdir: "/work/folder" }))).pipe(
+    return yield* Effect.flatMap(Models, (models) => models.resolve(session({ model, workdir: "/project" }))).pipe(
       Effect.provide(layer)
     )
   })
@@ -136,7 +136,7 @@ describe("Providers.layer", () => {
       assert.strictEqual(textOf(yield* parts(yield* resolve("script//elsewhere/one.json"))), "from elsewhere")
       const missing = yield* Effect.flip(resolve("script/none.json"))
       assert(missing._tag === "ModelUnavailable")
-      assert.include(missing.detail, "/work/folder/none.json")
+      assert.include(missing.detail, "/project/none.json")
       const bad = yield* Effect.flip(resolve("script/bad.json"))
       assert(bad._tag === "ModelUnavailable")
       assert.include(bad.detail, "txet")

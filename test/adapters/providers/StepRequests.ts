@@ -25,19 +25,18 @@ export const parts = (
   Effect.map(Stream.runCollect(model.step(request(fields))), Chunk.toReadonlyArray)
 
 /** What had arrived when the step failed, and how it failed. Dies when it did not. */
-export const failing = (model: Model, fields: Partial<StepRequest> = {}) =>
-  Effect.gen(function* () {
-    const arrived: Array<Part> = []
-    const exit = yield* Stream.runForEach(model.step(request(fields)), (part) =>
-      Effect.sync(() => {
-        arrived.push(part)
-      })
-    ).pipe(Effect.exit)
-    if (Exit.isSuccess(exit)) return yield* Effect.dieMessage("the step did not fail")
-    const error = Cause.squash(exit.cause)
-    if (!(error instanceof ModelFailed)) return yield* Effect.die(error)
-    return { arrived, error, cause: exit.cause }
-  })
+export const failing = Effect.fnUntraced(function* (model: Model, fields: Partial<StepRequest> = {}) {
+  const arrived: Array<Part> = []
+  const exit = yield* Stream.runForEach(model.step(request(fields)), (part) =>
+    Effect.sync(() => {
+      arrived.push(part)
+    })
+  ).pipe(Effect.exit)
+  if (Exit.isSuccess(exit)) return yield* Effect.dieMessage("the step did not fail")
+  const error = Cause.squash(exit.cause)
+  if (!(error instanceof ModelFailed)) return yield* Effect.die(error)
+  return { arrived, error, cause: exit.cause }
+})
 
 /** Everything that a failure says, wherever somebody may look. */
 export const everyWord = (error: ModelFailed, cause: Cause.Cause<ModelFailed>): string =>

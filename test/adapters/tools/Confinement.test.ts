@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { execFileSync } from "node:child_process"
 import { link, open, readFile, symlink } from "node:fs/promises"
 import { Worker } from "node:worker_threads"
 import { edit } from "../../../src/adapters/tools/EditTool.js"
@@ -144,7 +143,7 @@ describe("confinement to the workspace", () => {
   it.scopedLive("a pipe hangs no tool, and a hard link may be read but not changed", () =>
     Effect.gen(function* () {
       const { at, outside, workdir } = yield* TestWorkspace.make({ "a.txt": "secret" })
-      execFileSync("mkfifo", [at("pipe")])
+      yield* TestWorkspace.makePipe(at("pipe"))
       yield* Effect.promise(async () => {
         await symlink("pipe", at("to-pipe"))
         await link(`${outside}/secret.txt`, at("hard.txt"))

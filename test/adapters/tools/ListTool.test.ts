@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { execFileSync } from "node:child_process"
 import { mkdir, symlink, writeFile } from "node:fs/promises"
 import { list } from "../../../src/adapters/tools/ListTool.js"
 import { read } from "../../../src/adapters/tools/ReadTool.js"
@@ -11,7 +10,7 @@ describe("list", () => {
     Effect.gen(function* () {
       const { at, outside, workdir } = yield* TestWorkspace.make({ "b.txt": "", "a/x": "", ".env": "", "a b": "" })
       yield* Effect.promise(() => symlink(outside, at("out")))
-      execFileSync("mkfifo", [at("pipe")])
+      yield* TestWorkspace.makePipe(at("pipe"))
       const call = (path?: string) =>
         list.invoke(path === undefined ? {} : { path }).pipe(TestWorkspace.inFolder(workdir))
       expect(yield* call()).toBe(".env\na/\na b\nb.txt\nout (link)\npipe (no regular file)")

@@ -1,6 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { execFileSync } from "node:child_process"
 import { truncate } from "node:fs/promises"
 import { read } from "../../../src/adapters/tools/ReadTool.js"
 import * as TestWorkspace from "./TestWorkspace.js"
@@ -79,7 +78,7 @@ describe("read", () => {
         "cut.txt": new Uint8Array([0x61, 0xe2, 0x82]),
         "bom.txt": "\ufeffx"
       })
-      execFileSync("mkfifo", [at("pipe")])
+      yield* TestWorkspace.makePipe(at("pipe"))
       const call = (path: string) => read.invoke({ path }).pipe(TestWorkspace.inFolder(workdir))
       const reason = (path: string) => Effect.flip(call(path))
       expect(yield* call("empty.txt")).toBe("[the file is empty]")

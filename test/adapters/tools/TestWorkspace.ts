@@ -1,5 +1,6 @@
 /** A real temp folder with a workspace `ws` in it and room beside it that tools must never reach. */
 import { Effect, Option } from "effect"
+import { execFileSync } from "node:child_process"
 import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
@@ -44,3 +45,6 @@ export const inFolder =
 
 /** Names in a folder, sorted. */
 export const namesIn = (path: string) => Effect.promise(async () => (await readdir(path)).sort())
+
+/** Makes a named pipe. */
+export const makePipe = (path: string) => Effect.sync(() => execFileSync("sh", ["-c", 'mkfifo "$0"', path]))

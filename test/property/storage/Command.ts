@@ -47,7 +47,6 @@ const model = fc.constantFrom(null, { provider: "p", model: "m" }, { provider: "
 const outcome = fc.constantFrom("success" as const, "failure" as const, "denied" as const)
 const stopReason = fc.constantFrom("completed" as const, "cancelled" as const, "deleted" as const)
 const verdict = fc.constantFrom("once" as const, "session" as const, "deny" as const)
-const asset = fc.constantFrom("a1", "a2")
 const index = fc.nat(30)
 const usage = fc.constantFrom(null, 0, 7)
 
@@ -66,7 +65,7 @@ const oneCommit = [
   command(14, "admit", {
     session,
     text: fc.option(text),
-    file: seldom(fc.constant(null), asset),
+    file: seldom(fc.constant(null), index),
     key: fc.constantFrom(null, null, null, "k1", "k2"),
     hash: seldom(fc.constant("h1"), fc.constant("h2")),
     whenBusy: fc.constantFrom("refuse" as const, "queue" as const),
@@ -90,8 +89,8 @@ const oneCommit = [
   command(2, "beginDelete", { session }),
   command(3, "hide", { session }),
   command(3, "forget", { session }),
-  command(2, "saveAsset", { session, asset }),
-  command(1, "deleteAsset", { session, asset })
+  command(2, "saveAsset", { session }),
+  command(1, "deleteAsset", { session, index })
 ] as const
 
 /** What takes several commits, and so never happens at once with others. */

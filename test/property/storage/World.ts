@@ -60,12 +60,14 @@ export const operation = (
       }
       case "admit": {
         const { file, hash, key, metadata, session, text, whenBusy } = command
+        const sessionId = SessionId.make(session)
+        const files = file === null ? [] : [yield* findAsset(model, sessionId, file)]
         const runId = RunId.make(fresh(world, "r"))
         world.runs.push(runId)
         const admission = {
-          sessionId: SessionId.make(session),
+          sessionId,
           runId,
-          message: text === null ? null : userMessage(text, file),
+          message: text === null ? null : userMessage(text, files),
           metadata,
           idempotencyKey: key,
           hash,
@@ -143,12 +145,9 @@ export const operation = (
           ])
       }
       case "saveAsset": {
-        const sessionId = SessionId.make(command.session)
-        const id = AssetId.make(command.asset)
-        const isThere = Either.isRight(yield* Effect.either(model.asset(sessionId, id)))
         const asset = {
-          id: isThere ? AssetId.make(fresh(world, "a")) : id,
-          sessionId,
+          id: AssetId.make(fresh(world, "a")),
+          sessionId: SessionId.make(command.session),
           name: null,
           mediaType: "image/png",
           size: 1,
@@ -157,8 +156,11 @@ export const operation = (
         }
         return (storage) => storage.saveAsset(asset)
       }
-      case "deleteAsset":
-        return (storage) => storage.deleteAsset(SessionId.make(command.session), AssetId.make(command.asset))
+      case "deleteAsset": {
+        const sessionId = SessionId.make(command.session)
+        const assetId = yield* findAsset(model, sessionId, command.index)
+        return (storage) => storage.deleteAsset(sessionId, assetId)
+      }
     }
   })
 
@@ -239,11 +241,17 @@ const findPlace = (model: ReaderService, lease: Lease, place: PlacePick) =>
     )
   )
 
-const userMessage = (text: string, file: string | null): UserMessage => ({
+const findAsset = (model: ReaderService, sessionId: SessionId, index: number) =>
+  model.assets(sessionId).pipe(
+    Effect.map((assets) => pick(assets, index)?.id ?? AssetId.make("missing")),
+    Effect.orElseSucceed(() => AssetId.make("missing"))
+  )
+
+const userMessage = (text: string, files: ReadonlyArray<AssetId>): UserMessage => ({
   role: "user",
   parts: [
     { type: "text", text },
-    ...(file === null ? [] : [{ type: "file" as const, assetId: AssetId.make(file), mediaType: "image/png" }])
+    ...files.map((assetId) => ({ type: "file" as const, assetId, mediaType: "image/png" }))
   ]
 })
 

@@ -1,7 +1,9 @@
 import { FileSystem, Path } from "@effect/platform"
+import { SystemError } from "@effect/platform/Error"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import * as NodeFolders from "../../../src/adapters/node/NodeFolders.js"
 import * as AssetFiles from "../../../src/services/assets/AssetFiles.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import { Folders } from "../../../src/services/Folders.js"
@@ -59,6 +61,36 @@ describe("AssetFiles on disk", () => {
       }).pipe(Effect.provide(Layer.provide(AssetFiles.layer, recorded)))
       expect(yield* exists(path.join(folder, "file"))).toBe(true)
       expect(synced).toEqual([folder, path.join(data, "assets"), data])
+    }).pipe(Effect.provide(Layer.provideMerge(temporary, NodeContext.layer)))
+  )
+
+  it.scoped("a place is taken once, and nothing is left of a placing that fails", () =>
+    Effect.gen(function* () {
+      const failing = Layer.succeed(Folders, {
+        sync: () =>
+          new SystemError({ module: "FileSystem", method: "sync", reason: "Unknown", description: "EIO: broken" }),
+        removeEmpty: () => Effect.void
+      })
+      const begin = Effect.gen(function* () {
+        const files = yield* AssetFiles.AssetFiles
+        yield* files.begin(upload)
+        yield* Effect.scoped(files.create(upload))
+        return files
+      })
+      yield* Effect.gen(function* () {
+        const files = yield* begin
+        expect(yield* Effect.flip(files.place(upload, "file"))).toMatchObject({ missing: false, detail: "EIO: broken" })
+        expect(yield* files.entries("s1")).toEqual([upload.marker])
+        yield* files.end(upload)
+        expect(yield* Effect.flip(files.place(upload, "file"))).toMatchObject({ missing: true })
+        expect(yield* files.entries("s1")).toEqual([])
+      }).pipe(Effect.provide(Layer.provide(AssetFiles.layer, failing)))
+      yield* Effect.gen(function* () {
+        const files = yield* begin
+        expect(yield* files.place(upload, "file")).toBe(true)
+        yield* Effect.scoped(files.create(upload))
+        expect(yield* files.place(upload, "file")).toBe(false)
+      }).pipe(Effect.provide(Layer.provide(AssetFiles.layer, NodeFolders.layer)))
     }).pipe(Effect.provide(Layer.provideMerge(temporary, NodeContext.layer)))
   )
 

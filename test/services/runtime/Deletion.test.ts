@@ -1,36 +1,328 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect } from "effect"
-import { ScriptedModel } from "skein/testing"
+import { Chunk, Deferred, Effect, Fiber, Stream, TestClock } from "effect"
+import { type Gateway, Permissions, type Run, type Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
+import { Gate, ScriptedModel } from "skein/testing"
 import { ground } from "./engines.js"
-import { quiet } from "./fixture.js"
+import { open, quiet } from "./fixture.js"
 
-describe("starting", () => {
-  it.scoped("P9 a queued run that is just being started is not taken for a dead one", () =>
+const blocking = (gate: Gate.Gate) =>
+  Tool.make("block", { description: "waits", input: {} }).handle(() => Effect.as(gate.pass("block"), "done"))
+
+const stubborn = (gate: Gate.Gate) =>
+  Tool.make("block", { description: "waits, come what may", input: {} }).handle(() =>
+    Effect.uninterruptible(Effect.zipRight(gate.pass("block"), Tool.progress("still here")))
+  )
+
+/** A run whose tool is at its gate, in a session that has an asset too. */
+const blocked = Effect.fnUntraced(function* (
+  toolOf: (gate: Gate.Gate) => ReturnType<typeof blocking | typeof stubborn>
+) {
+  const gate = yield* Gate.make
+  const tool = toolOf(gate)
+  const engine = yield* open({ toolbox: Toolbox.layer(tool) })
+  yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
+  const run = yield* engine.begin("go")
+  const content = Stream.make(new Uint8Array(3))
+  const asset = yield* engine.gateway.saveAsset({ sessionId: run.sessionId, mediaType: "text/plain", content })
+  yield* gate.reached("block")
+  return { ...engine, gate, run, asset }
+})
+
+/** Whoever asks for anything of the session is told that it is not there. */
+const expectGone = Effect.fnUntraced(function* (gateway: Gateway.Service, { runId, sessionId }: Run.Ref) {
+  const missing = new SkeinError.SessionNotFound({ sessionId })
+  const gone = (effect: Effect.Effect<unknown, unknown>) =>
+    Effect.map(Effect.flip(effect), (error) => expect(error).toEqual(missing))
+  yield* gone(gateway.get(sessionId))
+  yield* gone(gateway.snapshot(sessionId))
+  yield* gone(gateway.assets(sessionId))
+  yield* gone(gateway.questions(sessionId))
+  yield* gone(Stream.runDrain(gateway.transcript({ sessionId })))
+  yield* gone(Stream.runDrain(gateway.events({ sessionId, after: 0 })))
+  yield* gone(gateway.send({ sessionId, text: "hello?" }))
+  yield* gone(gateway.resume(sessionId))
+  yield* gone(gateway.rename(sessionId, "x"))
+  yield* gone(gateway.setModel(sessionId, null))
+  yield* gone(gateway.patchMetadata(sessionId, {}))
+  yield* gone(gateway.append(sessionId, []))
+  yield* gone(gateway.delete(sessionId))
+  expect(yield* Effect.flip(gateway.run(runId))).toEqual(new SkeinError.RunNotFound({ runId }))
+  expect(yield* Effect.flip(gateway.cancel(runId))).toEqual(new SkeinError.RunNotFound({ runId }))
+  expect((yield* gateway.list()).total).toBe(0)
+  expect(yield* gateway.questions()).toEqual([])
+})
+
+const watch = (gateway: Gateway.Service, sessionId: Session.Id) =>
+  gateway.events({ sessionId, after: 0 }).pipe(Stream.runCollect, Effect.map(Chunk.toReadonlyArray), Effect.fork)
+
+describe("P7 P11 deletion during a run", () => {
+  for (const [what, toolOf] of [
+    ["honours", blocking],
+    ["ignores", stubborn]
+  ] as const) {
+    it.scoped(
+      `P7 a tool that ${what} interruption: the run ends first, then nothing is left and nothing comes back`,
+      () =>
+        Effect.gen(function* () {
+          const { asset, gate, gateway, run } = yield* blocked(toolOf)
+          const watcher = yield* watch(gateway, run.sessionId)
+          yield* quiet
+          yield* gateway.delete(run.sessionId)
+          const events = yield* watcher
+          expect(events.slice(-5)).toMatchObject([
+            { type: "call.started" },
+            { type: "call.finished", outcome: "interrupted" },
+            { type: "message.appended", role: "tool" },
+            { type: "run.ended", stopReason: "deleted" },
+            { type: "session.deleted" }
+          ])
+          yield* expectGone(gateway, run)
+          const read = gateway.openAsset({ sessionId: run.sessionId, assetId: asset.id })
+          expect((yield* Effect.flip(Stream.runDrain(read)))._tag).toBe("AssetNotFound")
+          yield* gate.open("block")
+          yield* quiet
+          yield* expectGone(gateway, run)
+        })
+    )
+  }
+
+  it.scoped("P7 a question that waits is closed as denied, and its call never started", () =>
     Effect.gen(function* () {
-      const { model, open } = yield* ground
-      const started = yield* Deferred.make<void>()
+      const gate = yield* Gate.make
+      const tool = blocking(gate)
+      const engine = yield* open({ toolbox: Toolbox.layer(tool), policy: Permissions.layerDefault })
+      const { begin, gateway, model, seen } = engine
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
+      const run = yield* begin("go")
+      const { questionId } = yield* seen(run, "permission.asked")
+      const watcher = yield* watch(gateway, run.sessionId)
+      yield* quiet
+      yield* gateway.delete(run.sessionId)
+      expect((yield* watcher).slice(-5)).toMatchObject([
+        { type: "permission.answered", verdict: "deny" },
+        { type: "call.finished", outcome: "never-started" },
+        { type: "message.appended", role: "tool" },
+        { type: "run.ended", stopReason: "deleted" },
+        { type: "session.deleted" }
+      ])
+      yield* expectGone(gateway, run)
+      const missing = new SkeinError.QuestionNotFound({ questionId })
+      expect(yield* Effect.flip(gateway.question(questionId))).toEqual(missing)
+      expect(yield* Effect.flip(gateway.answer({ questionId, verdict: "once" }))).toEqual(missing)
+    })
+  )
+
+  it.scoped("P7 while the model writes: what it had written goes too", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, model, seen } = yield* open()
+      yield* model.play({ text: "half an answer", hang: true })
+      const run = yield* begin("go")
+      yield* seen(run, "text.delta")
+      yield* gateway.delete(run.sessionId)
+      yield* expectGone(gateway, run)
+    })
+  )
+
+  it.scoped("P7 queued runs go with the session and never start", () =>
+    Effect.gen(function* () {
+      const { gate, gateway, model, run, send } = yield* blocked(blocking)
+      const queued = yield* send(run.sessionId, "later", { whenBusy: "queue" })
+      const waiting = yield* Effect.fork(Effect.flip(gateway.await(queued)))
+      yield* quiet
+      yield* gateway.delete(run.sessionId)
+      expect((yield* waiting)._tag).toBe("RunNotFound")
+      yield* gate.open("block")
+      yield* quiet
+      yield* expectGone(gateway, queued)
+      expect(yield* model.requests).toHaveLength(1)
+    })
+  )
+
+  it.scoped("P11 the id is free again, and the new session has nothing of the old one", () =>
+    Effect.gen(function* () {
+      const { gateway, lines, run, session } = yield* blocked(blocking)
+      const { sessionId } = run
+      const watcher = yield* watch(gateway, sessionId)
+      yield* quiet
+      expect((yield* Effect.flip(session({ id: sessionId })))._tag).toBe("SessionExists")
+      yield* gateway.delete(sessionId)
+      const { cursor: last } = (yield* watcher).filter(SessionEvent.isDurable).at(-2) ?? { cursor: 0 }
+      const anew = yield* session({ id: sessionId })
+      expect(anew).toMatchObject({ head: 0, title: "New session", metadata: {} })
+      expect(yield* lines(sessionId)).toEqual([])
+      expect(yield* gateway.assets(sessionId)).toEqual([])
+      expect(anew.cursor).toBeGreaterThan(last)
+      const stale = yield* Effect.flip(Stream.runDrain(gateway.events({ sessionId, after: last })))
+      expect(stale._tag).toBe("CursorGone")
+    })
+  )
+})
+
+describe("P7 P11 a deletion goes on", () => {
+  for (const step of ["beginDelete", "hide", "purge"] as const) {
+    it.scoped(`P11 when its caller is interrupted during ${step}`, () =>
+      Effect.gen(function* () {
+        const gate = yield* Gate.make
+        const { open } = yield* ground
+        const { gateway, session } = yield* open("a", {
+          storage: (storage) => ({
+            ...storage,
+            beginDelete: (id) => Effect.tap(storage.beginDelete(id), () => gate.pass("beginDelete")),
+            hide: (id) => Effect.zipRight(gate.pass("hide"), storage.hide(id)),
+            purge: (id) => Effect.zipRight(gate.pass("purge"), storage.purge(id))
+          })
+        })
+        for (const other of ["beginDelete", "hide", "purge"]) if (other !== step) yield* gate.open(other)
+        const { id } = yield* session()
+        const watcher = yield* watch(gateway, id)
+        yield* quiet
+        const client = yield* Effect.fork(gateway.delete(id))
+        yield* gate.reached(step)
+        yield* Fiber.interrupt(client)
+        yield* gate.open(step)
+        expect((yield* watcher).at(-1)?.type).toBe("session.deleted")
+        yield* quiet
+        yield* session({ id })
+      })
+    )
+  }
+
+  it.scoped("P11 twice at once: both are told that it is done", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, model, seen } = yield* open()
+      yield* model.play({ text: "half", hang: true })
+      const run = yield* begin("go")
+      yield* seen(run, "text.delta")
+      const twice = [gateway.delete(run.sessionId), gateway.delete(run.sessionId)]
+      yield* Effect.all(twice, { concurrency: "unbounded" })
+      yield* expectGone(gateway, run)
+    })
+  )
+
+  it.scoped("P11 when another engine's sweep is faster, the caller is told that it is done", () =>
+    Effect.gen(function* () {
+      const { open, storage } = yield* ground
+      const { gateway, session } = yield* open("a", {
+        storage: (own) => ({ ...own, hide: (id) => Effect.zipRight(storage.hide(id), own.hide(id)) })
+      })
+      const { id } = yield* session()
+      yield* gateway.delete(id)
+      yield* session({ id })
+    })
+  )
+
+  it.scoped("P11 an engine's first change finishes what dead ones began, whatever else cannot be finished", () =>
+    Effect.gen(function* () {
+      const { open, storage } = yield* ground
+      const other = yield* open("other", { toolbox: Toolbox.layer(blocking(yield* Gate.make)) })
+      const held = yield* other.begin("go")
+      yield* quiet
+      const [begun, hidden] = [yield* other.session(), yield* other.session()]
+      for (const id of [held.sessionId, begun.id, hidden.id]) yield* storage.beginDelete(id)
+      yield* storage.hide(hidden.id)
+      const later = yield* open("later")
+      const watcher = yield* watch(later.gateway, begun.id)
+      yield* quiet
+      yield* later.session()
+      yield* quiet
+      yield* TestClock.adjust("11 seconds")
+      expect((yield* watcher).at(-1)?.type).toBe("session.deleted")
+      yield* other.session({ id: begun.id })
+      yield* other.session({ id: hidden.id })
+    })
+  )
+
+  it.scoped("P11 a new session may have the id of one that a dead engine only hid", () =>
+    Effect.gen(function* () {
+      const { open, storage } = yield* ground
+      const { session } = yield* open("a")
+      const { id } = yield* session()
+      yield* storage.beginDelete(id)
+      yield* storage.hide(id)
+      expect((yield* session({ id })).id).toBe(id)
+    })
+  )
+
+  it.scoped("P11 a removal that comes late leaves the files of a new session of that id alone", () =>
+    Effect.gen(function* () {
+      const hidden = yield* Deferred.make<void>()
       const goOn = yield* Deferred.make<void>()
-      const { gateway, seen, send, session } = yield* open("a", {
+      const { open } = yield* ground
+      const { gateway, session } = yield* open("a", {
         storage: (storage) => ({
           ...storage,
-          startNext: (sessionId, owner) =>
-            Effect.tap(storage.startNext(sessionId, owner), () =>
-              Effect.zipRight(Deferred.succeed(started, undefined), Deferred.await(goOn))
-            )
+          hide: (id) =>
+            Effect.zipLeft(storage.hide(id), Effect.zipRight(Deferred.succeed(hidden, undefined), Deferred.await(goOn)))
         })
       })
-      yield* model.play({ text: "…", hang: true }, ScriptedModel.text("second"), ScriptedModel.text("third"))
       const { id } = yield* session()
-      const first = yield* send(id, "one")
-      const second = yield* send(id, "two", { whenBusy: "queue" })
-      yield* seen(first, "text.delta")
-      yield* gateway.cancel(first.runId)
-      yield* Deferred.await(started)
-      const third = yield* Effect.fork(send(id, "three", { whenBusy: "queue" }))
-      yield* quiet
+      const deleting = yield* Effect.fork(gateway.delete(id))
+      yield* Deferred.await(hidden)
+      yield* session({ id })
+      const content = Stream.make(new Uint8Array(3))
+      const asset = yield* gateway.saveAsset({ sessionId: id, mediaType: "text/plain", content })
       yield* Deferred.succeed(goOn, undefined)
-      expect((yield* gateway.await(second)).stopReason).toBe("completed")
-      expect((yield* gateway.await(yield* third)).stopReason).toBe("completed")
+      yield* deleting
+      const bytes = yield* Stream.runCollect(gateway.openAsset({ sessionId: id, assetId: asset.id }))
+      expect([...bytes]).toEqual([new Uint8Array(3)])
+    })
+  )
+})
+
+describe("P7 P9 deletion of what another engine runs", () => {
+  const elsewhere = Effect.gen(function* () {
+    const gate = yield* Gate.make
+    const { declare, model, open } = yield* ground
+    const tool = blocking(gate)
+    const one = yield* open("one", { toolbox: Toolbox.layer(tool) })
+    const other = yield* open("other", { toolbox: Toolbox.layer(tool) })
+    yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
+    const run = yield* one.begin("go")
+    yield* gate.reached("block")
+    return { declare, gate, one, other, run }
+  })
+
+  it.scoped("P9 waits for its run to notice, and goes on then", () =>
+    Effect.gen(function* () {
+      const { gate, one, other, run } = yield* elsewhere
+      const deleting = yield* Effect.fork(other.gateway.delete(run.sessionId))
+      yield* quiet
+      yield* TestClock.adjust("1 second")
+      expect((yield* one.gateway.run(run.runId)).state).toBe("running")
+      expect((yield* Effect.flip(one.send(run.sessionId, "more")))._tag).toBe("SessionDeleting")
+      yield* gate.open("block")
+      yield* quiet
+      yield* TestClock.adjust("50 millis")
+      yield* deleting
+      yield* expectGone(one.gateway, run)
+    })
+  )
+
+  it.scoped("P9 says after ten seconds that the session is busy; asked again later, it goes on", () =>
+    Effect.gen(function* () {
+      const { gate, other, run } = yield* elsewhere
+      const deleting = yield* Effect.fork(Effect.flip(other.gateway.delete(run.sessionId)))
+      yield* quiet
+      yield* TestClock.adjust("11 seconds")
+      expect(yield* deleting).toEqual(new SkeinError.SessionBusy({ sessionId: run.sessionId, runId: run.runId }))
+      yield* gate.open("block")
+      yield* quiet
+      yield* other.gateway.delete(run.sessionId)
+      yield* expectGone(other.gateway, run)
+    })
+  )
+
+  it.scoped("P9 takes a dead engine's run over and ends it", () =>
+    Effect.gen(function* () {
+      const { declare, gate, one, other, run } = yield* elsewhere
+      yield* declare("one", "dead")
+      const watcher = yield* watch(other.gateway, run.sessionId)
+      yield* quiet
+      yield* other.gateway.delete(run.sessionId)
+      expect((yield* watcher).at(-1)?.type).toBe("session.deleted")
+      yield* gate.open("block")
+      yield* quiet
+      yield* expectGone(one.gateway, run)
     })
   )
 })

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, type Layer, Schema } from "effect"
+import { Effect, type Layer, Schema, TestClock } from "effect"
 import { Gateway, Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { QuestionId } from "../../../src/domain/Permission.js"
@@ -289,7 +289,7 @@ describe("a question", () => {
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { id } = yield* onlyQuestion(asked)
-      yield* asked.gateway.rename(asked.run.sessionId, "meanwhile")
+      yield* TestClock.adjust("30 days")
       yield* asked.gateway.answer({ questionId: id, verdict: "once" })
       yield* asked.gateway.await(asked.run)
       expect((yield* asked.lines(asked.run.sessionId))[2]).toBe("write success: wrote a")

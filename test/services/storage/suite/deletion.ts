@@ -283,6 +283,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* reader.activity(s1)).toEqual({ holder: Option.none(), queued: [] })
       expect(yield* reader.granted(s1)).toEqual(new Set())
       expect(yield* reader.assets(s1)).toEqual([])
+      expect(yield* refused(reader.question(q1))).toMatchObject({ _tag: "QuestionNotFound" })
       expect((yield* start({ runId: r3, idempotencyKey: "k", hash: "other" })).run.id).toBe(r3)
       expect(yield* lines()).toEqual(["1 user Hello"])
     }))
@@ -303,6 +304,26 @@ const leftoverTests = (test: Test) => {
       const third = yield* create()
       expect(third.cursor).toBe(second.cursor + 2)
       expect(yield* refused(events(second.cursor))).toMatchObject({ _tag: "CursorGone", oldest: third.cursor })
+    }))
+
+  test("P10 a cursor of a deleted session is gone, though others were deleted after it", () =>
+    Effect.gen(function* () {
+      const createLong = Effect.zipRight(
+        create(),
+        Effect.flatMap(Storage, (storage) =>
+          storage.append(
+            s1,
+            Array.from({ length: 5 }, () => userText("Hi"))
+          )
+        )
+      )
+      yield* createLong
+      yield* create({ id: s2 })
+      const { cursor } = yield* session()
+      yield* destroy()
+      yield* destroy(s2)
+      yield* createLong
+      expect(yield* refused(events(cursor))).toMatchObject({ _tag: "CursorGone" })
     }))
 
   test("P7 nothing resurrects a session: an old lease counts nowhere, not in a new session of its id either", () =>

@@ -190,6 +190,21 @@ const askTests = (test: Test) => {
       })
       expect(yield* refused(answer(q1, allow))).toMatchObject({ _tag: "QuestionAnswered", verdict: "deny" })
     }))
+
+  test("a run's end leaves answers and the questions of others alone", () =>
+    Effect.gen(function* () {
+      const first = yield* createAndStart()
+      const second = yield* createAndStart({ sessionId: s2, runId: r2 })
+      yield* openBatch(first.lease, "c1")
+      yield* openBatch(second.lease, "d1")
+      const answered = yield* Effect.zipRight(ask(first.lease, q1, 3, "c1"), answer(q1, allow))
+      yield* ask(second.lease, q2, 3, "d1")
+      const { cursor } = yield* session()
+      yield* (yield* Storage).endRun(first.lease, { stopReason: "cancelled", detail: null })
+      expect((yield* told(cursor))[0]).toBe("call.finished c1 never-started")
+      expect(yield* (yield* StorageReader).question(q1)).toEqual(answered)
+      expect(yield* waiting()).toEqual([q2])
+    }))
 }
 
 const takeOverTests = (test: Test) => {
@@ -283,6 +298,16 @@ const takeOverTests = (test: Test) => {
       yield* (yield* Storage).startCall(lease, seq(3))
       expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
       expect((yield* lines()).slice(2)).toEqual(["3 interrupted c1"])
+    }))
+
+  test("a call that has its result does not keep the run alive, though it was asked about", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1", "c2")
+      yield* ask(lease, q1, 4, "c2")
+      yield* (yield* Storage).completeCall(lease, seq(4), result("c2", "no", "denied"))
+      expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
+      expect((yield* lines()).slice(2)).toEqual(["3 never-started c1", "4 denied c2"])
     }))
 
   test("P9 one owner: of those who take a run over at once one gets it", () =>

@@ -75,6 +75,7 @@ const startTests = (test: Test) => {
       const file = { role: "user", parts: [{ type: "file", assetId: a1, mediaType: "image/png" }] } as const
       yield* storage.endRun((yield* start({ message: file })).lease, completed)
       expect(yield* session()).toMatchObject({ title: "New session", named: false })
+      expect((yield* told()).filter((line) => line.startsWith("session.renamed"))).toEqual([])
       const second = yield* start({ runId: r2, message: userText(" \n\n  Fix   the build \n now") })
       expect(yield* told(second.ref.cursor)).toEqual([
         "run.started r2",
@@ -92,8 +93,9 @@ const startTests = (test: Test) => {
       yield* create({ title: null })
       yield* start({ message: userText("ä".repeat(300)) })
       expect((yield* session()).title).toBe(`${"ä".repeat(199)}…`)
-      yield* createAndStart({ sessionId: s2, runId: r2 })
-      expect((yield* session(s2)).title).toBe("Title")
+      yield* create({ id: s2, title: "New session" })
+      yield* start({ sessionId: s2, runId: r2 })
+      expect((yield* session(s2)).title).toBe("New session")
     }))
 
   test("a run without a message resumes from the transcript as it is", () =>

@@ -1,0 +1,83 @@
+/**
+ * A quick way to see that a value needs no decoding: `exactly(schema)` holds only for values that the Schema decodes to
+ * the very same, with no field left out. It is made from the Schema itself and knows its plain parts only. What it does
+ * not know, or what is not exact, it does not accept; whoever asks then decodes by the Schema.
+ *
+ * It exists because pages of long transcripts are read several times faster with it.
+ */
+import { Option, Predicate, type Schema, SchemaAST as AST } from "effect"
+
+type Check = (value: unknown) => boolean
+
+export const exactly = <A, I>(schema: Schema.Schema<A, I>): ((value: unknown) => value is A) => {
+  const check = checkOf(schema.ast)
+  return (value): value is A => check(value)
+}
+
+const never: Check = () => false
+
+const checkOf = (ast: AST.AST): Check => {
+  switch (ast._tag) {
+    case "Literal":
+      return (value) => value === ast.literal
+    case "StringKeyword":
+      return Predicate.isString
+    case "NumberKeyword":
+      return Predicate.isNumber
+    case "BooleanKeyword":
+      return Predicate.isBoolean
+    case "UnknownKeyword":
+      return () => true
+    case "Refinement": {
+      const from = checkOf(ast.from)
+      return (value) => from(value) && Option.isNone(ast.filter(value, AST.defaultParseOption, ast))
+    }
+    case "Union":
+      return union(ast)
+    case "TupleType":
+      return array(ast)
+    case "TypeLiteral":
+      return ast.indexSignatures.length === 0 ? struct(ast) : record(ast)
+    default:
+      return never
+  }
+}
+
+/** Exact for unions whose members tell their values apart by a literal, as all of ours do. */
+const union = ({ types }: AST.Union): Check => {
+  const literals = new Set<unknown>(types.filter(AST.isLiteral).map(({ literal }) => literal))
+  if (literals.size === types.length) return (value) => literals.has(value)
+  const checks = types.map(checkOf)
+  return (value) => checks.some((check) => check(value))
+}
+
+const array = ({ elements, rest }: AST.TupleType): Check => {
+  const [element, ...others] = rest
+  if (element === undefined || elements.length > 0 || others.length > 0) return never
+  const check = checkOf(element.type)
+  return (value) => Array.isArray(value) && value.every(check)
+}
+
+const struct = ({ propertySignatures }: AST.TypeLiteral): Check => {
+  const fields = propertySignatures.map(({ isOptional, name, type }) => ({ name, isOptional, check: checkOf(type) }))
+  return (value) => {
+    if (!Predicate.isRecord(value)) return false
+    let known = 0
+    for (const { check, isOptional, name } of fields) {
+      if (Object.hasOwn(value, name)) {
+        if (!check(value[name])) return false
+        known++
+      } else if (!isOptional) return false
+    }
+    return Object.keys(value).length === known
+  }
+}
+
+/** Of records only those of anything; decoding would lose a field of the name that is left out here. */
+const record = ({ indexSignatures: [signature, ...others], propertySignatures }: AST.TypeLiteral): Check =>
+  signature !== undefined &&
+  others.length + propertySignatures.length === 0 &&
+  AST.isStringKeyword(signature.parameter) &&
+  AST.isUnknownKeyword(signature.type)
+    ? (value) => Predicate.isRecord(value) && !Object.hasOwn(value, "__proto__")
+    : never

@@ -1,0 +1,116 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Program from "./Program.js"
+
+const timeout = 60_000
+
+/** What would do something to a terminal. */
+const raw = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/
+
+const say = (home: Program.Home, message: string, ...more: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const { code, stdout } = yield* home.run(["run", message, "--model", "script/../s.json", ...more])
+    expect(code).toBe(0)
+    const [id = ""] = /ses_\w+/.exec(stdout) ?? []
+    return id
+  })
+
+describe("skein sessions", () => {
+  it.scopedLive(
+    "lists, filters, renames, gives another model and deletes",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        yield* home.write("s.json", JSON.stringify([{ text: "hello" }]))
+        yield* home.write("other/file", "")
+        expect(yield* home.run(["sessions", "list"])).toMatchObject({ code: 0, stdout: "No sessions.\n" })
+        const first = yield* say(home, "the first one")
+        const second = yield* say(home, "the second one", "--workdir", "../other")
+
+        const all = Program.sessions(yield* home.run(["sessions", "list", "--json"]))
+        expect(all.map(({ id, title }) => [id, title])).toEqual([
+          [second, "the second one"],
+          [first, "the first one"]
+        ])
+        const table = yield* home.run(["sessions", "list", "--limit", "1"])
+        expect(table.stdout).toMatch(
+          new RegExp(
+            `^ID +TITLE +MESSAGES +LAST ACTIVITY +FOLDER\n${second}  the second one  2 +\\d{4}-.*other\n… and 1 more`
+          )
+        )
+        const here = yield* home.run(["sessions", "list", "--json", "--workdir", "."])
+        expect(Program.sessions(here).map(({ id }) => id)).toEqual([first])
+        const titled = yield* home.run(["sessions", "list", "--json", "--title", "SECOND"])
+        expect(Program.sessions(titled).map(({ id }) => id)).toEqual([second])
+
+        expect(yield* home.run(["sessions", "rename", first, " a  new\nname "])).toMatchObject({
+          code: 0,
+          stdout: `${first} is now "a new name"\n`
+        })
+        expect(yield* home.run(["sessions", "model", first, "openai/gpt/x"])).toMatchObject({
+          code: 0,
+          stdout: `${first} is now answered by openai/gpt/x\n`
+        })
+        const shown = yield* home.run(["sessions", "show", first])
+        expect(shown.stdout).toMatch(/^a new name\nses_\w+ · .* · openai\/gpt\/x · 2 messages · since /)
+        expect(shown.stdout).toContain("\n#1 you\n  the first one\n")
+
+        expect(yield* home.run(["sessions", "delete", first, "--yes"])).toMatchObject({
+          code: 0,
+          stdout: `${first} is deleted\n`
+        })
+        expect(yield* home.run(["sessions", "show", first])).toMatchObject({ code: 1 })
+        expect(Program.sessions(yield* home.run(["sessions", "list", "--json"]))).toHaveLength(1)
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "nothing of what a model, a tool, a file or a user wrote reaches the terminal as an escape sequence",
+    () =>
+      Effect.gen(function* () {
+        const evil = "\x1b]52;c;aGk=\x07\x1b[2J\x9b31m\rgone\u202egpj.exe\x90"
+        const name = "a\x1b[2Jb.txt"
+        const home = yield* Program.make({ [name]: `${evil}\n` })
+        yield* home.write(
+          "s.json",
+          JSON.stringify([
+            {
+              text: [`before ${evil.slice(0, 9)}`, `${evil.slice(9)} after`],
+              reasoning: evil,
+              calls: [
+                { name: "list", input: {} },
+                { name: "read", input: { path: name } },
+                { name: `no${evil}`, input: evil },
+                { name: "write", input: { path: "x", content: evil } }
+              ]
+            },
+            { text: evil, failure: { reason: "rejected", detail: evil } }
+          ])
+        )
+        const run = yield* home.run(["run", `say ${evil}`, "--model", "script/../s.json"])
+        expect(run.code).toBe(1)
+        expect(run.stdout).toContain("before ␛]52;c;aGk=␇␛[2J\\u009b31m␍gone\\u202egpj.exe\\u0090 after")
+        const [id = ""] = /ses_\w+/.exec(run.stdout) ?? []
+        yield* home.run(["sessions", "rename", id, `title ${evil}`])
+        const json = yield* home.run(["run", "again", "--session", id, "--json"])
+        const outputs = [
+          run,
+          json,
+          yield* home.run(["sessions", "list"]),
+          yield* home.run(["sessions", "list", "--json"]),
+          yield* home.run(["sessions", "show", id]),
+          yield* home.run(["sessions", "show", id, "--json"]),
+          yield* home.run(["sessions", "show", evil.replaceAll("\0", "")]),
+          yield* home.run(["run", "hi", "--workdir", evil]),
+          yield* home.run([evil])
+        ]
+        for (const { stderr, stdout } of outputs) {
+          expect(stdout).not.toMatch(raw)
+          expect(stderr).not.toMatch(raw)
+        }
+        expect(Program.events(json).at(-1)).toMatchObject({ type: "run.ended", stopReason: "failed" })
+      }),
+    120_000
+  )
+})
