@@ -10,6 +10,7 @@ import { Config, type ConfigError, Effect, Layer } from "effect"
 import type { StorageFailed, StorageUnusable } from "../domain/SkeinError.js"
 import * as AssetFiles from "../services/assets/AssetFiles.js"
 import * as Assets from "../services/Assets.js"
+import type { Database } from "../services/Database.js"
 import { DataDirectory } from "../services/DataDirectory.js"
 import * as Engine from "../services/Engine.js"
 import * as EngineConfig from "../services/EngineConfig.js"
@@ -31,12 +32,16 @@ export interface Options extends EngineConfig.Options {
   readonly data: string
 }
 
-/** Storage in SQLite, without an engine: what benchmarks and tests of storage stand on. */
-export const layerStorage = Layer.merge(SqlStorage.layer, ForeignCommits.layer).pipe(
-  Layer.provideMerge(WriteLane.layer),
-  Layer.provide(SqliteDatabase.layer),
-  Layer.provideMerge(EventSignals.layer)
-)
+/** Storage over a database, without an engine. */
+export const layerStorageOver = <E, R>(database: Layer.Layer<Database, E, R>) =>
+  Layer.merge(SqlStorage.layer, ForeignCommits.layer).pipe(
+    Layer.provideMerge(WriteLane.layer),
+    Layer.provide(database),
+    Layer.provideMerge(EventSignals.layer)
+  )
+
+/** Storage in SQLite, without an engine. */
+export const layerStorage = layerStorageOver(SqliteDatabase.layer)
 
 /** An engine on a data folder. Fails when the folder's database cannot be used; it is then left as it was. */
 export const layer = ({

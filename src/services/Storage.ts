@@ -16,8 +16,8 @@
  *   when the session is gone. Each start and each takeover raises the number by one.
  * - While a session is being deleted, of a run's operations only `completeCall` and `endRun` pass, so that the run can
  *   close; `startCall`, which cannot say `SessionDeleting`, says `LeaseLost`. `takeOver` and `cancelQueued` pass too.
- * - Whatever records an event, and `patchMetadata`, sets the session's `updatedAt`. Nothing else does, and what changes
- *   nothing (a call that is completed again, a deletion's steps) records nothing.
+ * - Whatever records an event sets the session's `updatedAt`, and so do `patchMetadata` and a takeover. Nothing else
+ *   does, and what changes nothing (a call that is completed again, a deletion's steps) records nothing.
  * - Events are references: replayed, `session.created`, `session.renamed` and `session.model` show today's values.
  */
 import { Context } from "effect"

@@ -17,14 +17,15 @@
  * Interrupted while it waits, a write leaves the queue; once its group has begun, its caller waits for the outcome.
  * Closing the lane first writes what waits.
  */
-import { type Cause, Context, Deferred, Effect, Either, Exit, Fiber, FiberId, Layer } from "effect"
+import { type Cause, Context, Deferred, Effect, Either, Exit, Fiber, FiberId, Layer, Schedule } from "effect"
 import type { SessionId } from "../domain/Session.js"
 import { OutcomeUnknown, StorageBusy, StorageFailed, StorageUnusable, type Write } from "../domain/SkeinError.js"
-import { busySchedule, Database, isBusy, SqlFailure, type Writer } from "./Database.js"
+import { busySchedule, Database, isBusy, type Writer } from "./Database.js"
 import { EngineConfig } from "./EngineConfig.js"
 import { EventSignals } from "./EventSignals.js"
 import { Ids } from "./Ids.js"
 import * as GroupCommit from "./lane/GroupCommit.js"
+import * as PendingWrite from "./lane/PendingWrite.js"
 
 export interface Service {
   /**
@@ -39,49 +40,17 @@ export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service
 /** Most writes of one group: bounds how long the event loop is held. */
 const groupSize = 512
 
-/** How long the file is taken to be the one that was opened before it is looked at again. */
-const replacedCheckMillis = 1000
+/** How long the path is taken to lead to the file that is open before it is looked at again. */
+const lookMillis = 1000
 
-interface Waiting extends GroupCommit.Member {
-  readonly operation: string
-  /** Answers with what the body came to. */
-  readonly answer: () => void
-  readonly fail: (exit: Exit.Exit<never, Write>) => void
-  /** When a BEGIN first found another process's lock while this write waited. */
-  blockedSince: number | null
-  retried: boolean
-}
+/** Codes after which a connection may show what is not there. */
+const isSpoilt = (code: string): boolean => /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(code)
 
-const waitingFor = <A, E>(
-  operation: string,
-  deferred: Deferred.Deferred<A, E | Write>,
-  body: GroupCommit.Body<A, E>
-): Waiting => {
-  let outcome: Exit.Exit<A, E | Write> = Exit.die("answered before it ran")
-  return {
-    operation,
-    run: (transaction) => {
-      try {
-        const result = body(transaction)
-        outcome = Either.isRight(result) ? Exit.succeed(result.right) : Exit.fail(result.left)
-      } catch (thrown) {
-        if (!(thrown instanceof SqlFailure)) outcome = Exit.die(thrown)
-        else if (thrown.code.startsWith("SQLITE_CONSTRAINT")) {
-          outcome = Exit.fail(new StorageFailed({ operation, code: thrown.code }))
-        } else throw thrown
-      }
-      return Exit.isSuccess(outcome)
-    },
-    answer: () => Deferred.unsafeDone(deferred, outcome),
-    fail: (exit) => Deferred.unsafeDone(deferred, exit),
-    blockedSince: null,
-    retried: false
-  }
-}
+type Pending = PendingWrite.PendingWrite
 
 /** A group whose COMMIT failed. */
 interface Unsettled {
-  readonly writes: ReadonlyArray<Waiting>
+  readonly writes: ReadonlyArray<Pending>
   readonly touched: ReadonlySet<SessionId>
   readonly group: number
   readonly code: string
@@ -102,22 +71,22 @@ const make = Effect.gen(function* () {
   const permit = yield* Effect.makeSemaphore(1)
   const wake = yield* Effect.makeLatch(false)
 
-  const waiting = new Set<Waiting>()
-  const retrying = new Set<Waiting>()
-  let begun: ReadonlyArray<Waiting> = []
+  const waiting = new Set<Pending>()
+  const retrying = new Set<Pending>()
+  let begun: ReadonlyArray<Pending> = []
   let unsettled: Unsettled | null = null
   let group = 0
   let closed = false
   let replaced = false
-  let replacedCheckAt = 0
+  let lookedAt: number | null = null
 
   const isIdle = () => waiting.size === 0 && retrying.size === 0 && unsettled === null
 
-  const failEach = (writes: Iterable<Waiting>, error: (operation: string) => Write) => {
+  const failEach = (writes: Iterable<Pending>, error: (operation: string) => Write) => {
     for (const write of writes) write.fail(Exit.fail(error(write.operation)))
   }
 
-  const answerEach = (writes: ReadonlyArray<Waiting>, touched: ReadonlySet<SessionId>) => {
+  const answerEach = (writes: ReadonlyArray<Pending>, touched: ReadonlySet<SessionId>) => {
     touched.forEach(signals.signal)
     for (const write of writes) write.answer()
   }
@@ -152,8 +121,8 @@ const make = Effect.gen(function* () {
   }
 
   /** Takes the next group out of its queue. */
-  const take = (queue: Set<Waiting>): ReadonlyArray<Waiting> => {
-    const taken: Array<Waiting> = []
+  const take = (queue: Set<Pending>): ReadonlyArray<Pending> => {
+    const taken: Array<Pending> = []
     for (const write of queue) {
       if (taken.length === groupSize) write.blockedSince = null
       else {
@@ -164,7 +133,7 @@ const make = Effect.gen(function* () {
     return taken
   }
 
-  const tryAgain = (writes: ReadonlyArray<Waiting>, culprit: Waiting | null, code: string) => {
+  const tryAgain = (writes: ReadonlyArray<Pending>, culprit: Pending | null, code: string) => {
     for (const write of writes) {
       if (write === culprit || write.retried) failEach([write], (operation) => new StorageFailed({ operation, code }))
       else {
@@ -184,15 +153,9 @@ const make = Effect.gen(function* () {
   const discard = (finish: () => void) => Effect.as(database.discard, done(finish))
   const rollBack = (writer: Writer, finish: () => void) =>
     GroupCommit.rollBack(writer) ? Effect.succeed(done(finish)) : discard(finish)
-  const busy = (now: number) => Effect.succeed<Attempt>({ busy: true, finish: () => expire(now) })
 
-  /** Brings one group to an end, with a writer that is open. */
+  /** Brings one group to an end in the transaction that has begun. */
   const advance = (writer: Writer, now: number): Effect.Effect<Attempt> => {
-    const refusal = GroupCommit.begin(writer)
-    if (refusal !== null) {
-      if (isBusy(refusal)) return busy(now)
-      return discard(() => failAll((operation) => new StorageFailed({ operation, code: refusal })))
-    }
     const marker: GroupCommit.Marker = { lane, group: ++group, now }
 
     if (unsettled !== null) {
@@ -213,7 +176,7 @@ const make = Effect.gen(function* () {
         return rollBack(writer, () => writes.forEach((write) => retrying.add(write)))
       case "Failed": {
         const finish = () => tryAgain(writes, ending.culprit, ending.code)
-        return ending.code.startsWith("SQLITE_IOERR") ? discard(finish) : rollBack(writer, finish)
+        return isSpoilt(ending.code) ? discard(finish) : rollBack(writer, finish)
       }
       case "CommitFailed":
         unsettled = { writes, touched: ending.touched, group, code: ending.code, blockedSince: null }
@@ -223,21 +186,28 @@ const make = Effect.gen(function* () {
 
   const attempt = Effect.flatMap(Effect.clock, (clock) => {
     if (isIdle()) return Effect.succeed(done(() => {}))
-    const now = clock.unsafeCurrentTimeMillis()
-    if (now >= replacedCheckAt) {
+    const elapsed = Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
+    if (lookedAt === null || elapsed - lookedAt >= lookMillis) {
       replaced = database.isReplaced()
-      replacedCheckAt = now + replacedCheckMillis
+      lookedAt = elapsed
     }
     if (replaced) {
       const error = new StorageUnusable({ path: database.path, reason: "replaced", detail: "" })
       return Effect.succeed(done(() => failAll(() => error)))
     }
+    const busy: Attempt = { busy: true, finish: () => expire(elapsed) }
     return Effect.matchEffect(database.writer, {
-      onSuccess: (writer) => advance(writer, now),
+      onSuccess: (writer) => {
+        const refusal = GroupCommit.begin(writer)
+        if (refusal === null) return advance(writer, clock.unsafeCurrentTimeMillis())
+        return isBusy(refusal)
+          ? Effect.succeed(busy)
+          : discard(() => failAll((operation) => new StorageFailed({ operation, code: refusal })))
+      },
       onFailure: (error) =>
-        error._tag === "StorageUnusable" && error.reason === "locked"
-          ? busy(now)
-          : Effect.succeed(done(() => failAll(() => error)))
+        Effect.succeed(
+          error._tag === "StorageUnusable" && error.reason === "locked" ? busy : done(() => failAll(() => error))
+        )
     })
   })
 
@@ -261,11 +231,12 @@ const make = Effect.gen(function* () {
   })
 
   const drain = Effect.catchAllCause(step, (cause) => Effect.as(die(cause), false))
+  const whileBusy = Schedule.whileInput(busySchedule, (busy: boolean) => busy)
 
   const drainer = Effect.gen(function* () {
     while (!closed || !isIdle()) {
       yield* wake.await
-      if (yield* drain) yield* Effect.repeat(drain, { while: (busy) => busy, schedule: busySchedule })
+      if (yield* drain) yield* Effect.scheduleFrom(drain, true, whileBusy)
     }
   })
 
@@ -281,7 +252,7 @@ const make = Effect.gen(function* () {
     Effect.uninterruptibleMask((restore) => {
       if (closed) return Effect.fail(new StorageFailed({ operation, code: "SQLITE_MISUSE" }))
       const deferred = Deferred.unsafeMake<A, E | Write>(FiberId.none)
-      const write = waitingFor(operation, deferred, body)
+      const write = PendingWrite.make(operation, deferred, body)
       waiting.add(write)
       wake.unsafeOpen()
       return Effect.onInterrupt(restore(Deferred.await(deferred)), () =>

@@ -163,7 +163,7 @@ describe("waiting", () => {
 
   it.scopedLive.prop(
     "no write is lost or doubled, however often fibers yield",
-    [Schema.Int.pipe(Schema.between(2, 40))],
+    [Schema.Int.pipe(Schema.between(10, 60))],
     ([most]) =>
       Effect.gen(function* () {
         const directory = yield* folder
@@ -173,7 +173,7 @@ describe("waiting", () => {
             (value, index) => Effect.exit(index % 3 === 0 ? writeAndRefuse(value) : write(value)),
             atOnce
           )
-          const answered = values(200).filter((_, index) => Exit.isSuccess(exits[index] ?? Exit.fail("no answer")))
+          const answered = values(200).filter((_, index) => exits[index]?._tag === "Success")
           expect(answered).toHaveLength(133)
           expect(yield* stored).toEqual(answered)
         }).pipe(Effect.provide(laneIn(directory)))

@@ -24,10 +24,11 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
   Effect.gen(function* () {
     const scope = yield* Scope.make()
     let number = 0
+    const random = World.dice(scheduler)
     const world: World.World = {
-      random: World.dice(scheduler),
+      random,
       scheduler,
-      ground: yield* store,
+      ground: yield* store(random),
       files: yield* Effect.provide(AssetFiles, MemoryFiles.layer),
       ids: World.sequentialIds(),
       next: () => ++number,
@@ -43,7 +44,10 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
     if (first === undefined || second === undefined) return World.broken("simulation", "no processes")
 
     const sessions = Array.from({ length: 1 + below(2) }, (_, n) => Actors.known(`session-${n}`))
-    for (const { id } of sessions) yield* first.gateway.create({ id, workdir: "/" })
+    for (const { id } of sessions) {
+      const create = Effect.catchTag(first.gateway.create({ id, workdir: "/" }), "SessionExists", () => Effect.void)
+      yield* Effect.retry(create, { times: 20 })
+    }
 
     const actors = yield* Effect.forEach(
       sessions.flatMap((session) => [
@@ -60,14 +64,21 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
       yield* Effect.sleep(below(1_000))
       scheduler.kill(first.process)
     }
-    ;(globalThis as any).dbg = () => console.log(actors.map(({process, fiber}, i) => `${i} ${process.process} ${fiber.unsafePoll() === null ? 'pending' : 'done'}`), world.running, stage)
-    let stage = 'actors'
+    ;(globalThis as any).dbg = () =>
+      console.log(
+        actors.map(
+          ({ process, fiber }, i) => `${i} ${process.process} ${fiber.unsafePoll() === null ? "pending" : "done"}`
+        ),
+        world.running,
+        stage
+      )
+    let stage = "actors"
     const living = actors.filter(({ process }) => scheduler.isAlive(process.process))
     for (const { fiber } of living) yield* Fiber.await(fiber)
 
     const survivor = scheduler.isAlive(first.process) ? first : second
     for (const session of sessions) {
-      stage = 'rest ' + session.id
+      stage = "rest " + session.id
       const isThere = yield* Finale.rest(survivor, session)
       if (isThere) yield* Finale.check(survivor, session)
     }
@@ -90,7 +101,12 @@ export const simulate = (seed: number, store: Store): Outcome => {
   )
   Effect.runFork(program, { scheduler }).addObserver((exit) => (ended = exit))
   const failure = failureOf(() => {
-    try { scheduler.run(() => ended !== null, 400000) } catch (e) { (globalThis as any).dbg?.(); throw e }
+    try {
+      scheduler.run(() => ended !== null, 400000)
+    } catch (e) {
+      ;(globalThis as any).dbg?.()
+      throw e
+    }
     return ended
   })
   const fingerprint = scheduler.trace.reduce((hash, number) => (Math.imul(hash, 31) + number) | 0, seed)

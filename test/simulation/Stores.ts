@@ -3,26 +3,33 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Layer, type Scope } from "effect"
-import { layerStorage } from "../../src/adapters/node.js"
+import { layerStorageOver } from "../../src/adapters/node.js"
+import * as SqliteDatabase from "../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../src/services/DataDirectory.js"
 import * as EventSignals from "../../src/services/EventSignals.js"
 import * as MemoryStorage from "../../src/services/memory/MemoryStorage.js"
-import { config, type Ground } from "./World.js"
+import * as Faults from "./Faults.js"
+import { config, type Dice, type Ground } from "./World.js"
 
 /** Gives processes their ground; scoped to one simulation. */
-export type Store = Effect.Effect<Ground, never, Scope.Scope>
+export type Store = (dice: Dice) => Effect.Effect<Ground, never, Scope.Scope>
 
 /** One storage in memory. */
-export const memory: Store = Effect.map(
-  Layer.build(MemoryStorage.layer.pipe(Layer.provideMerge(EventSignals.layer), Layer.provide(config), Layer.fresh)),
-  Layer.succeedContext
-)
+export const memory: Store = () =>
+  Effect.map(
+    Layer.build(MemoryStorage.layer.pipe(Layer.provideMerge(EventSignals.layer), Layer.provide(config), Layer.fresh)),
+    Layer.succeedContext
+  )
 
-/** One SQLite database; each process has its own connections. */
-export const sqlite: Store = Effect.map(
-  Effect.acquireRelease(
-    Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-simulation-"))),
-    (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
-  ),
-  (folder) => Layer.provide(layerStorage, Layer.succeed(DataDirectory, folder))
-)
+/** One SQLite database; each process has its own connections, on which statements fail now and then. */
+export const sqlite: Store = (dice) =>
+  Effect.map(
+    Effect.acquireRelease(
+      Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-simulation-"))),
+      (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+    ),
+    (folder) =>
+      layerStorageOver(Faults.inject(dice, SqliteDatabase.layer)).pipe(
+        Layer.provide(Layer.succeed(DataDirectory, folder))
+      )
+  )

@@ -27,7 +27,7 @@ export class VirtualClock implements Clock.Clock {
   sleep(duration: Duration.Duration): Effect.Effect<void> {
     return Effect.async<void>((resume) => {
       const timer: Timer = {
-        due: this.now + Duration.toMillis(duration),
+        due: this.now + Math.ceil(Duration.toMillis(duration)),
         order: this.order++,
         ring: () => resume(Effect.void)
       }

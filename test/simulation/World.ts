@@ -32,6 +32,8 @@ export const config = EngineConfig.layer({
   modelAttempts: 2,
   modelRetryMaxMillis: 300,
   busyMaxMillis: 5_000,
+  // A simulated process is killed between two turns and never loses what it wrote.
+  synchronous: "NORMAL",
   limits: { resultCharacters: 120 }
 })
 

@@ -7,10 +7,11 @@ export interface Ansi {
   readonly yellow: (text: string) => string
 }
 
+/** The end of the line is left out of it. */
 const style =
   (open: number, close: number) =>
   (text: string): string =>
-    `\x1b[${open}m${text}\x1b[${close}m`
+    text.replace(/[^\n]+/g, `\x1b[${open}m$&\x1b[${close}m`)
 
 const asItIs = (text: string): string => text
 

@@ -32,10 +32,12 @@ const messageAt = Effect.fn("Follow.messageAt")(
 )
 
 /** Shows events to people. */
-const forPeople = Effect.gen(function* () {
+const forPeople = Effect.fnUntraced(function* (opener: Message | null) {
   const screen = yield* Screen
   const gateway = yield* Gateway
-  const view = yield* Ref.make(RunView.make(screen.ansi))
+  const view = yield* Ref.make(
+    opener === null ? RunView.make(screen.ansi) : RunView.withCalls(RunView.make(screen.ansi), opener)
+  )
   return Effect.fnUntraced(function* (event: SessionEvent.SessionEvent) {
     const seq = RunView.wants(event)
     const message =
@@ -56,13 +58,15 @@ const asJson = Effect.map(
 export interface Options {
   readonly isJson: boolean
   readonly answerer: Questions.Answerer
+  /** For a run that is followed from its middle: the message whose calls are open. */
+  readonly opener?: Message
   /** Told of each event, after it was shown. */
   readonly onEvent?: (event: SessionEvent.SessionEvent) => Effect.Effect<void>
 }
 
 const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }: Run.Ref, options: Options) {
   const gateway = yield* Gateway
-  const show = yield* options.isJson ? asJson : forPeople
+  const show = yield* options.isJson ? asJson : forPeople(options.opener ?? null)
   const questions = yield* Questions.make(options.answerer)
   const isEnd = (event: SessionEvent.SessionEvent) =>
     (event.type === "run.ended" && event.runId === runId) || event.type === "session.deleted"

@@ -49,6 +49,8 @@ export const read = (typed: string | null): Verdict | "all" | null => {
   }
 }
 
+const refusal = "the user said no"
+
 const nobody = "nobody can be asked: Skein runs without a terminal, and without --yes"
 
 interface Asked {
@@ -65,6 +67,8 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
   const gateway = yield* Gateway
   const screen = yield* Screen
   const waiting = yield* Queue.unbounded<Asked>()
+  /** Tools allowed for the session: what was asked about them before that is not put to the person any more. */
+  const allowed = yield* Ref.make<ReadonlySet<string>>(new Set())
   const open = yield* Ref.make<ReadonlyMap<QuestionId, Asked>>(new Map())
 
   /** Somebody else may have been first, or the session may be gone. */
@@ -87,9 +91,11 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     if (yield* Deferred.isDone(answered)) return
     const question = yield* gateway.question(questionId)
     if (question.answer !== null) return
+    if ((yield* Ref.get(allowed)).has(question.tool)) return yield* answer({ questionId, verdict: "session" })
     const gone = Effect.zipRight(Deferred.await(answered), Effect.as(screen.writeError("\n"), null))
     const verdict = yield* screen.holding(Effect.raceFirst(askPerson(question), gone))
-    if (verdict !== null) yield* answer({ questionId, verdict })
+    if (verdict === "session") yield* Ref.update(allowed, (tools) => new Set([...tools, question.tool]))
+    if (verdict !== null) yield* answer({ questionId, verdict, ...(verdict === "deny" ? { message: refusal } : {}) })
   })
 
   const asked = Effect.fn("Questions.asked")(function* (questionId: QuestionId) {

@@ -74,15 +74,19 @@ const setCall = (view: RunView, callId: CallId, change: Partial<Running>): RunVi
   return { ...view, calls: new Map(view.calls).set(callId, call) }
 }
 
+/** Tells the view of a message's calls. */
+export const withCalls = (view: RunView, message: Message): RunView =>
+  callsOf(message).reduce(
+    (view, { callId, input, name }) => setCall(view, callId, { summary: CallText.summary(name, input) }),
+    view
+  )
+
 const addMessage = (view: RunView, message: Message): Next => {
   const [text, shown] = addText(view, textOf(message).slice(view.shown))
   const [end, ended] = endLine(shown)
-  const known = callsOf(message).reduce(
-    (view, { callId, input, name }) => setCall(view, callId, { summary: CallText.summary(name, input) }),
-    { ...ended, shown: 0 }
-  )
   const isPartial = message.role === "assistant" && message.partial === true
-  return [text + end + (isPartial ? view.ansi.dim("(the answer broke off here)\n") : ""), known]
+  const note = isPartial ? view.ansi.dim("(the answer broke off here)\n") : ""
+  return [text + end + note, withCalls({ ...ended, shown: 0 }, message)]
 }
 
 const addEnded = (

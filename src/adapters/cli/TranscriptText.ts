@@ -62,16 +62,17 @@ export const entry = (ansi: Ansi, { message, seq }: Entry): string =>
 
 /** What is still open: the calls without a result, and the run that holds the session. */
 export const ending = (ansi: Ansi, { batch, questions, run, session }: Snapshot): string => {
-  const open = batch.calls.map(
-    ({ name, seq, state }) => `\n${ansi.dim(`#${seq}`)} ${TerminalText.line(name)} ${state}\n`
-  )
-  const waiting = questions.map(({ tool }) => `\n${TerminalText.line(tool)} waits for somebody to allow it.\n`)
+  const asked = new Set<string>(questions.map(({ callId }) => callId))
+  const open = batch.calls.map(({ callId, name, seq, state }) => {
+    const waits = asked.has(callId) ? ", waits for somebody to allow it" : ""
+    return `\n${ansi.dim(`#${seq}`)} ${ansi.bold(TerminalText.line(name))} ${state}${waits}\n`
+  })
   const state = Option.match(run, {
     onNone: () => "",
     onSome: ({ crashed, run }) =>
       crashed
-        ? `\nIts last run crashed. A message closes it, or: skein run --session ${session.id} --resume\n`
+        ? `\nIts last run crashed. Go on with a message, or with: skein run --session ${session.id} --resume\n`
         : `\nRun ${run.id} is at work on it.\n`
   })
-  return [...open, ...waiting, ansi.yellow(state)].join("")
+  return open.join("") + ansi.yellow(state)
 }

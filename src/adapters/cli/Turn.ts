@@ -3,7 +3,7 @@
  * end. Everything that can be refused is refused before the session is made or changed.
  */
 import { FileSystem, Path } from "@effect/platform"
-import { Effect, Option } from "effect"
+import { Effect, Option, Stream } from "effect"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Run from "../../domain/Run.js"
 import { Cursor, type Session, SessionId, untitled } from "../../domain/Session.js"
@@ -103,31 +103,33 @@ const prepareOld = Effect.fn("Turn.prepareOld")(function* (
 
 /**
  * The run that is in the way, when this engine drives it: what a crash left of it goes on, as a question of it still
- * waits for its answer. Fails with the same `SessionBusy` when another process does.
+ * waits for its answer. Fails with the same `SessionBusy` when another process drives it.
  */
 const takenOver = Effect.fn("Turn.takenOver")(function* (busy: SessionBusy, sessionId: SessionId) {
-  const { cursor, live } = yield* (yield* Gateway).snapshot(sessionId)
-  if (Option.exists(live, ({ runId }) => runId === busy.runId)) {
-    return { sessionId, runId: Run.Id.make(busy.runId), cursor }
-  }
-  return yield* busy
+  const gateway = yield* Gateway
+  const { cursor, live } = yield* gateway.snapshot(sessionId)
+  if (!Option.exists(live, ({ runId }) => runId === busy.runId)) return yield* busy
+  const opener = yield* gateway.transcript({ sessionId }).pipe(
+    Stream.filter(({ message }) => message.role === "assistant"),
+    Stream.runLast
+  )
+  const ref: Run.Ref = { sessionId, runId: Run.Id.make(busy.runId), cursor }
+  return { ref, opener: Option.isSome(opener) ? { opener: opener.value.message } : {} }
 })
 
 const follow = Effect.fn("Turn.follow")(function* (session: Session, text: string | null, options: Follow.Options) {
   const gateway = yield* Gateway
   const screen = yield* Screen
   const start = text === null ? gateway.resume(session.id) : gateway.send({ sessionId: session.id, text })
-  yield* Follow.run(start, options).pipe(
-    Effect.catchTag("SessionBusy", (busy) =>
-      Effect.gen(function* () {
-        const first = Follow.run(takenOver(busy, session.id), options)
-        if (text === null) return yield* first
-        yield* screen.writeError("skein: the session's last run goes on first\n")
-        yield* Effect.catchTag(first, "RunStopped", () => Effect.void)
-        yield* Follow.run(start, options)
-      })
-    )
-  )
+  const goOn = Effect.fnUntraced(function* (busy: SessionBusy) {
+    const { opener, ref } = yield* takenOver(busy, session.id)
+    const goingOn = Follow.run(Effect.succeed(ref), { ...options, ...opener })
+    if (text === null) return yield* goingOn
+    yield* screen.writeError("skein: the run that a crash interrupted goes on first\n")
+    yield* Effect.catchTag(goingOn, "RunStopped", () => Effect.void)
+    yield* Follow.run(start, options)
+  })
+  yield* Effect.catchTag(Follow.run(start, options), "SessionBusy", goOn)
 })
 
 const answererOf = (yes: boolean, canAsk: boolean): Answerer => (yes ? "yes" : canAsk ? "terminal" : "nobody")

@@ -15,6 +15,9 @@ export interface SqliteFile {
   readonly inode: number
 }
 
+/** No database is smaller; SQLite takes a file of one byte for an empty one, and would write over it. */
+const smallestPage = 512
+
 /** The database's file within the data folder, both created where they do not exist. */
 export const prepare = (directory: string): SqliteFile => {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
@@ -23,6 +26,9 @@ export const prepare = (directory: string): SqliteFile => {
   const path = realpathSync(named)
   const found = statSync(path)
   if (!found.isFile()) throw new StorageUnusable({ path, reason: "not-a-database", detail: "not a regular file" })
+  if (found.size > 0 && found.size < smallestPage) {
+    throw new StorageUnusable({ path, reason: "not-a-database", detail: `${found.size} bytes` })
+  }
   if (found.nlink > 1) throw new StorageUnusable({ path, reason: "hard-linked", detail: `${found.nlink} names` })
   return { path, device: found.dev, inode: found.ino }
 }

@@ -5,7 +5,7 @@ import { isBusy } from "../../services/Database.js"
 
 type Reason = StorageUnusable["reason"]
 
-const noAccess = /^(SQLITE_(CANTOPEN|PERM|READONLY|AUTH)|EACCES|EPERM|EROFS|ENOTDIR|ENOENT|ELOOP)/
+const noAccess = /^(SQLITE_(CANTOPEN|PERM|READONLY|AUTH)|EACCES|EPERM|EROFS|EEXIST|ENOTDIR|ENOENT|ELOOP)/
 
 const reasonOf = (code: string): Reason | null => {
   if (isBusy(code)) return "locked"

@@ -11,10 +11,10 @@ import { refOf } from "./Runs.js"
 import {
   held,
   type Held,
-  type KeptSession,
   putRun,
   putSession,
   record,
+  setSession,
   type State,
   type Transition,
   visible
@@ -44,7 +44,7 @@ export const takeOver = (
     const { runId, sessionId } = lease
 
     const fence = kept.fence + 1
-    const taken: KeptSession = { ...kept, fence, holder: Option.some({ runId, owner }) }
+    const taken = setSession({ ...kept, fence, holder: Option.some({ runId, owner }) }, { updatedAt: at })
 
     if (kept.deletion !== "none" || !kept.batch.some((place) => isOpen(place) && waitsForHuman(place.call))) {
       const [, after] = close(state, at, { kept: taken, keptRun }, { stopReason: "crashed", detail: null })

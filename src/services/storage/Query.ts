@@ -5,7 +5,7 @@
  */
 import { SqlClient } from "@effect/sql"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Context, Effect, Predicate } from "effect"
+import { Context, Duration, Effect, Predicate, Schedule } from "effect"
 import { StorageFailed } from "../../domain/SkeinError.js"
 import { busySchedule, isBusy } from "../Database.js"
 
@@ -18,7 +18,9 @@ export interface Query {
   ): Effect.Effect<ReadonlyArray<Row>, StorageFailed>
 }
 
-export const make = (client: SqlClient.SqlClient): Query => {
+/** Reads only find the file busy while another process recovers the log; that is waited for, up to `busyMaxMillis`. */
+export const make = (client: SqlClient.SqlClient, busyMaxMillis: number): Query => {
+  const patience = Schedule.upTo(busySchedule, Duration.millis(busyMaxMillis))
   let failures = 0
   return <Row extends object>(
     operation: string,
@@ -32,7 +34,7 @@ export const make = (client: SqlClient.SqlClient): Query => {
         failures++
         return new StorageFailed({ operation, code: codeOf(error) })
       }),
-      Effect.retry({ while: ({ code }) => isBusy(code), schedule: busySchedule }),
+      Effect.retry({ while: ({ code }) => isBusy(code), schedule: patience }),
       Effect.mapInputContext((context: Context.Context<never>) =>
         Context.omit(SqlClient.TransactionConnection)(context)
       )

@@ -115,9 +115,9 @@ export const layer: Layer.Layer<Storage | StorageReader, never, Database | Write
   Effect.gen(function* () {
     const { reader } = yield* Database
     const lane = yield* WriteLane
-    const { limits } = yield* EngineConfig
+    const { busyMaxMillis, limits } = yield* EngineConfig
     return Context.make(Storage, makeStorage(lane, limits)).pipe(
-      Context.add(StorageReader, makeReader(Query.make(reader)))
+      Context.add(StorageReader, makeReader(Query.make(reader, busyMaxMillis)))
     )
   })
 )

@@ -138,23 +138,60 @@ describe("Follow", () => {
     })
   )
 
-  it.effect("questions come one at a time; one allowed for the session is not asked again", () =>
+  it.effect("questions come one at a time, each about its own input", () =>
     Effect.gen(function* () {
       const { gate, layer } = yield* engine
       const screen = yield* FakeScreen.make({ canAsk: true })
       yield* gate.open("a")
       yield* Effect.gen(function* () {
-        const { start } = yield* begin(calls(change("a"), change("b")), calls(change("a")), text("done"))
+        const { start, transcript } = yield* begin(calls(change("a"), change("b")), text("done"))
+        const run = yield* Effect.fork(Follow.run(start, options("terminal")))
+        yield* screen.prompted
+        expect(yield* screen.errors).not.toContain('"b"')
+        yield* screen.type("y")
+        yield* screen.prompted
+        expect(yield* screen.errors).toContain('"b"')
+        yield* screen.type("n")
+        yield* Fiber.join(run)
+        expect((yield* transcript)[3]?.message).toMatchObject({ outcome: "denied", text: "Denied: the user said no" })
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect(yield* screen.output).toContain("✓ change a")
+    })
+  )
+
+  it.effect("a tool allowed for the session is not asked about again, nor what was asked about it before", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const screen = yield* FakeScreen.make({ canAsk: true })
+      yield* Effect.forEach(["a", "b", "c"], gate.open)
+      yield* Effect.gen(function* () {
+        const { start } = yield* begin(calls(change("a"), change("b")), calls(change("c")), text("done"))
         const run = yield* Effect.fork(Follow.run(start, options("terminal")))
         yield* screen.prompted
         yield* screen.type("s")
+        yield* Fiber.join(run)
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect((yield* screen.output).match(/✓ change [abc]/g)).toHaveLength(3)
+    })
+  )
+
+  it.effect("a long input is shown by its ends, and whole when the person wants it", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* engine
+      const screen = yield* FakeScreen.make({ canAsk: true })
+      const long = `${"x".repeat(3000)}MIDDLE${"y".repeat(3000)}`
+      yield* Effect.gen(function* () {
+        const { start } = yield* begin(calls(change(long)), text("done"))
+        const run = yield* Effect.fork(Follow.run(start, options("terminal")))
         yield* screen.prompted
+        expect(yield* screen.errors).toMatch(/x\n {2}\[… 4017 characters; answer a to see all …\]\n {2}y/)
+        expect(yield* screen.errors).not.toContain("MIDDLE")
+        yield* screen.type("a")
+        yield* screen.prompted
+        expect(yield* screen.errors).toContain("MIDDLE")
         yield* screen.type("n")
         yield* Fiber.join(run)
       }).pipe(Effect.provide([layer, screen.layer]))
-      const output = yield* screen.output
-      expect(output.match(/✓ change a/g)).toHaveLength(2)
-      expect(output).toContain("✗ change b")
     })
   )
 

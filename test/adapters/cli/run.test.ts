@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import Database from "better-sqlite3"
 import { Effect, Option } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
@@ -157,6 +158,27 @@ describe("skein run", () => {
         const { id } = yield* newest(home)
         const [, answer] = Program.entries(yield* home.run(["sessions", "show", id, "--json"]))
         expect(answer?.message).toMatchObject({ role: "assistant", partial: true, parts: [{ text: "half an ans" }] })
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "a second Ctrl-C ends it at once, whatever the first one waits for",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* setup()
+        yield* home.fake.answer(FakeProvider.chat({ text: "half an ans", hang: true }))
+        const running = yield* home.start(["run", "--json", "tell me"], home.env)
+        yield* Program.readUntil(running, "text.delta")
+        const request = yield* home.fake.take
+        yield* Effect.acquireRelease(
+          Effect.sync(() => new Database(`${home.data}/skein.db`).exec("BEGIN IMMEDIATE")),
+          (lock) => Effect.sync(() => lock.close())
+        )
+        yield* running.signal("SIGINT")
+        yield* request.closed
+        yield* running.signal("SIGINT")
+        expect([null, 130]).toContain((yield* running.ended).code)
       }),
     timeout
   )

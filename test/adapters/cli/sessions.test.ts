@@ -2,8 +2,6 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Program from "./Program.js"
 
-const timeout = 60_000
-
 /** What would do something to a terminal. */
 const raw = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/
 

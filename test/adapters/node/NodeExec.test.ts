@@ -242,22 +242,22 @@ onPosix("NodeExec", () => {
         expect(pieces).toEqual(["😀", "\ufffd"])
       }))
 
-    test("that is read only after the command has ended is kept too", () =>
+    test("that is read only after the command and its group have ended is kept too", () =>
       Effect.gen(function* () {
-        const outcome = yield* run("trap 'echo rest; exit 0' USR1; echo $$; sleep 600 & wait", {
+        const outcome = yield* run("trap 'echo rest; exit 0' USR1; sleep 600 & echo $$ $!; wait", {
           onOutput: (text) =>
             Effect.suspend(() => {
-              const pid = Number(text)
-              if (Number.isNaN(pid)) return Effect.void
-              process.kill(pid, "SIGUSR1")
+              if (text === "rest\n") return Effect.void
+              const pids = text.split(" ").map(Number)
+              process.kill(pids[0] ?? 0, "SIGUSR1")
               return Effect.repeat(
-                Effect.sync(() => isRunning(pid)),
-                { while: (runs) => runs, schedule: Schedule.spaced("5 millis") }
+                Effect.sync(() => pids.some(isRunning)),
+                { while: (runs) => runs, schedule: Schedule.spaced("100 millis") }
               )
             })
         })
         expect(outcome).toMatchObject({ exitCode: 0, timedOut: false })
-        expect(outcome.output).toMatch(/^\d+\nrest\n$/)
+        expect(outcome.output).toMatch(/^\d+ \d+\nrest\n$/)
       }))
 
     test("is told as it comes", () =>

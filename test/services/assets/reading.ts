@@ -85,7 +85,8 @@ export const readingTests = (test: Test) => {
       const upload = { folder: "s1", marker: ".ast_short.upload" }
       yield* files.begin(upload)
       yield* Effect.scoped(Effect.flatMap(files.create(upload), (file) => file.append(new TextEncoder().encode("012"))))
-      yield* files.place(upload, AssetNames.file(asset))
+      yield* files.remove({ folder: "s1", file: AssetNames.file(asset) })
+      expect(yield* files.place(upload, AssetNames.file(asset))).toBe(true)
       const assets = yield* Assets
       let came = ""
       const reading = assets.open({ sessionId: s1, assetId: a1 }).pipe(

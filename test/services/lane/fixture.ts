@@ -1,12 +1,12 @@
 /** What the lane's tests share: a lane over a scratch table in a file of its own, and other connections to that file. */
 import Sqlite from "better-sqlite3"
 import { Context, Effect, Either, Layer } from "effect"
+import * as Identity from "../../../src/adapters/node/Identity.js"
 import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import { Database } from "../../../src/services/Database.js"
 import * as EngineConfig from "../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../src/services/EventSignals.js"
-import * as Ids from "../../../src/services/Ids.js"
 import type { Transaction } from "../../../src/services/lane/GroupCommit.js"
 import * as WriteLane from "../../../src/services/WriteLane.js"
 import { folder } from "../storage/disk.js"
@@ -23,7 +23,7 @@ export const laneIn = (directory: string, config: EngineConfig.Options = {}) =>
     Layer.provide(SqliteDatabase.layer),
     Layer.provideMerge(EventSignals.layer),
     Layer.provide([
-      Ids.layerSequential,
+      Identity.layerIds,
       EngineConfig.layer({ synchronous: "NORMAL", ...config }),
       Layer.succeed(DataDirectory, directory)
     ]),
@@ -58,7 +58,7 @@ export const writeAndRefuse = (value: string) =>
   )
 
 /** Another connection to the same file, as another process would have it. */
-export const otherConnection = Effect.flatMap(Database, ({ path }) =>
+const otherConnection = Effect.flatMap(Database, ({ path }) =>
   Effect.acquireRelease(
     Effect.sync(() => new Sqlite(path, { timeout: 0 })),
     (connection) => Effect.sync(() => connection.close())

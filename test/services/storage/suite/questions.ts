@@ -284,8 +284,9 @@ const takeOverTests = (test: Test) => {
       yield* ask(lease, q1, 3, "c1")
       yield* answer(q1, deny)
       const before = yield* session()
+      yield* (yield* Now).set(2_000)
       expect(yield* takeOver(lease)).toMatchObject({ _tag: "Continues" })
-      expect(yield* session()).toEqual(before)
+      expect(yield* session()).toEqual({ ...before, updatedAt: 2_000 })
       expect((yield* (yield* StorageReader).question(q1)).answer).toEqual(deny)
     }))
 

@@ -1,0 +1,19 @@
+import { NodeRuntime } from "@effect/platform-node"
+import { Console, Effect, Layer, Stream } from "effect"
+import { Gateway, Permissions, Run, Toolbox } from "skein"
+import { Anthropic } from "skein/anthropic"
+import { SkeinNode } from "skein/node"
+
+export const SkeinLive = SkeinNode.layer({ data: "./data" }).pipe(
+  Layer.provide([Anthropic.layer({ model: "claude-sonnet-4-5" }), Toolbox.layerEmpty, Permissions.layerDefault])
+)
+
+const program = Effect.gen(function*() {
+  const gateway = yield* Gateway.Gateway
+  const session = yield* gateway.create({ workdir: process.cwd() })
+  const run = yield* gateway.send({ sessionId: session.id, text: "What is a skein?" })
+  yield* Run.events(run).pipe(Stream.runForEach((event) => Console.log(event.type)))
+  yield* Console.log(yield* Run.answer(run))
+})
+
+NodeRuntime.runMain(program.pipe(Effect.provide(SkeinLive)))

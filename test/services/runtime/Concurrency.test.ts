@@ -1,0 +1,115 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { Permissions, type Run, Tool, Toolbox } from "skein"
+import { Gate, ScriptedModel } from "skein/testing"
+import { open, quiet } from "./fixture.js"
+
+/** A tool that waits at its gate, and how many run at once. */
+const counted = (gate: Gate.Gate) => {
+  const running = new Set<string>()
+  const seen: Array<number> = []
+  const wait = Tool.make("wait", { description: "waits", access: "read", input: { name: Schema.String } }).handle(
+    ({ name }) =>
+      Effect.acquireUseRelease(
+        Effect.sync(() => seen.push(running.add(name).size)),
+        () => gate.pass(name),
+        () => Effect.sync(() => running.delete(name))
+      ),
+    { key: ({ name }) => name.slice(0, 1) }
+  )
+  return { wait, now: () => [...running].sort(), most: () => Math.max(...seen) }
+}
+
+/** Of the same keys as `wait`, but a human is asked. */
+const ask = Tool.make("ask", { description: "asks", input: { name: Schema.String } }).handle(() => Effect.void, {
+  key: ({ name }) => name.slice(0, 1)
+})
+
+const limited = Effect.fnUntraced(function* (toolConcurrency: number | "unbounded") {
+  const gate = yield* Gate.make
+  const counts = counted(gate)
+  const engine = yield* open({
+    toolbox: Toolbox.layer(counts.wait, ask),
+    policy: Permissions.layerDefault,
+    config: { toolConcurrency }
+  })
+  const callOf = (name: string) =>
+    name.startsWith("?") ? ScriptedModel.call(ask, { name: name.slice(1) }) : ScriptedModel.call(counts.wait, { name })
+  /** Starts a run that asks for these calls; those with a question mark are asked about. */
+  const beginWith = (...names: ReadonlyArray<string>) =>
+    Effect.zipRight(engine.model.play(ScriptedModel.calls(...names.map(callOf))), engine.begin("go"))
+  /** Opens these gates and waits for the runs' ends. */
+  const finish = Effect.fnUntraced(function* (names: ReadonlyArray<string>, ...runs: ReadonlyArray<Run.Ref>) {
+    yield* engine.model.play(...runs.map(() => ScriptedModel.text("done")))
+    for (const name of names) yield* gate.open(name)
+    for (const run of runs) expect((yield* engine.gateway.await(run)).stopReason).toBe("completed")
+  })
+  return { ...engine, ...counts, gate, beginWith, finish }
+})
+
+describe("calls of one batch", () => {
+  it.scoped("all run at once unless they have a key in common", () =>
+    Effect.gen(function* () {
+      const { beginWith, finish, gate, now } = yield* limited("unbounded")
+      const run = yield* beginWith("a1", "b1", "a2", "c1")
+      yield* quiet
+      expect(now()).toEqual(["a1", "b1", "c1"])
+      yield* gate.open("a1")
+      yield* gate.reached("a2")
+      expect(now()).toEqual(["a2", "b1", "c1"])
+      yield* finish(["a2", "b1", "c1"], run)
+    })
+  )
+
+  it.scoped("never more than the limit at once; the next starts when one has ended", () =>
+    Effect.gen(function* () {
+      const { beginWith, finish, gate, most, now } = yield* limited(2)
+      const run = yield* beginWith("a1", "b1", "c1", "d1")
+      yield* quiet
+      expect(now()).toEqual(["a1", "b1"])
+      yield* gate.open("b1")
+      yield* gate.reached("c1")
+      yield* quiet
+      expect(now()).toEqual(["a1", "c1"])
+      yield* finish(["a1", "c1", "d1"], run)
+      expect(most()).toBe(2)
+    })
+  )
+
+  it.scoped("who waits for a human or for its key's turn holds no slot", () =>
+    Effect.gen(function* () {
+      const { beginWith, finish, gate, gateway, now, seen } = yield* limited(2)
+      const run = yield* beginWith("?a1", "a2", "a3", "a4", "b1", "c1")
+      const { questionId } = yield* seen(run, "permission.asked")
+      yield* quiet
+      expect(now()).toEqual(["b1", "c1"])
+      for (const name of ["b1", "c1"]) yield* gate.open(name)
+      yield* seen(run, "call.finished", 2)
+      yield* gateway.answer({ questionId, verdict: "once" })
+      yield* finish(["a2", "a3", "a4"], run)
+    })
+  )
+
+  it.scoped("of another run have slots of their own", () =>
+    Effect.gen(function* () {
+      const { beginWith, finish, gate, now } = yield* limited(1)
+      const first = yield* beginWith("a1", "b1")
+      yield* gate.reached("a1")
+      const second = yield* beginWith("c1")
+      yield* gate.reached("c1")
+      expect(now()).toEqual(["a1", "c1"])
+      yield* finish(["a1", "b1", "c1"], first, second)
+    })
+  )
+
+  it.scoped("of the same key in another session run at the same time", () =>
+    Effect.gen(function* () {
+      const { beginWith, gate, now } = yield* limited("unbounded")
+      yield* beginWith("a1")
+      yield* gate.reached("a1")
+      yield* beginWith("a2")
+      yield* gate.reached("a2")
+      expect(now()).toEqual(["a1", "a2"])
+    })
+  )
+})

@@ -1,0 +1,170 @@
+import { SqlClient } from "@effect/sql"
+import { describe, expect, it } from "@effect/vitest"
+import { Chunk, Context, Effect, Layer, Option, Schema, Stream, type Tracer } from "effect"
+import { Run, Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
+import { Gate, ScriptedModel } from "skein/testing"
+import { open, quiet } from "./fixture.js"
+
+class Secret extends Context.Tag("test/Secret")<Secret, string>() {}
+
+/** What a host's transaction leaves in the context of all that runs inside it. */
+const transaction: Context.Tag.Service<typeof SqlClient.TransactionConnection> = [
+  {
+    execute: () => Effect.dieMessage("not ours"),
+    executeRaw: () => Effect.dieMessage("not ours"),
+    executeStream: () => Stream.dieMessage("not ours"),
+    executeValues: () => Effect.dieMessage("not ours"),
+    executeUnprepared: () => Effect.dieMessage("not ours")
+  },
+  1
+]
+
+const isWithin = (span: Tracer.AnySpan, name: string): boolean =>
+  span._tag === "Span" && (span.name === name || Option.exists(span.parent, (parent) => isWithin(parent, name)))
+
+const owner = Session.Owner.make("ann")
+
+/** A run of one call, to its end. */
+const once = Effect.fnUntraced(function* <Name extends string>(
+  tool: Tool.Tool<Name, never, unknown, unknown, never>,
+  metadata = {}
+) {
+  const engine = yield* open({ toolbox: Toolbox.layerEffect(Effect.succeed([tool])).pipe(Layer.orDie) })
+  yield* engine.model.play(ScriptedModel.calls({ name: tool.name, input: {} }), ScriptedModel.text("done"))
+  const session = yield* engine.session({ owner, workdir: "/home/ann" })
+  const run = yield* engine.send(session.id, "go", { metadata })
+  yield* engine.gateway.await(run)
+  return { ...engine, run, line: (yield* engine.lines(run.sessionId))[2] }
+})
+
+describe("a tool", () => {
+  it.scoped("knows the call that it runs for, the owner, the folder and who asks", () =>
+    Effect.gen(function* () {
+      const calls: Array<Context.Tag.Service<typeof Tool.Call>> = []
+      const look = Tool.make("look", { description: "looks", input: {} }).handle(() =>
+        Effect.map(Tool.Call, (call) => calls.push(call))
+      )
+      const { run, transcript } = yield* once(look, { user: "ann", roles: ["admin"] })
+      const [part] = (yield* transcript(run.sessionId)).flatMap(({ message }) =>
+        message.role === "assistant" ? message.parts : []
+      )
+      expect(calls).toMatchObject([
+        {
+          sessionId: run.sessionId,
+          runId: run.runId,
+          callId: part !== undefined && "callId" in part ? part.callId : "",
+          owner: Option.some(owner),
+          workdir: "/home/ann",
+          metadata: { user: "ann", roles: ["admin"] }
+        }
+      ])
+    })
+  )
+
+  const whoAmI = Tool.make("who", { description: "who", input: {} }).handle(() =>
+    Effect.map(Tool.metadata(Schema.Struct({ user: Schema.String })), ({ user }) => user)
+  )
+
+  it.scoped("reads the run's metadata by a schema", () =>
+    Effect.gen(function* () {
+      expect((yield* once(whoAmI, { user: "ann" })).line).toBe("who success: ann")
+    })
+  )
+
+  it.scoped("fails, and the model is told, when the host gave other metadata", () =>
+    Effect.gen(function* () {
+      expect((yield* once(whoAmI, { user: 7 })).line).toMatch(/^who failure: The tool failed: [^]*user/)
+    })
+  )
+
+  it.scoped("tells how far it is; whoever watches sees it before its end, whoever comes late sees the newest", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const slow = Tool.make("slow", { description: "slow", input: {} }).handle(() =>
+        Effect.gen(function* () {
+          yield* Tool.progress("10%")
+          yield* gate.pass("half")
+          yield* Tool.progress("50%")
+          yield* Tool.progress("60%")
+          yield* gate.pass("end")
+          yield* Tool.progress("99%")
+        })
+      )
+      const { begin, gateway, model, seen } = yield* open({ toolbox: Toolbox.layer(slow) })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(slow, {})), ScriptedModel.text("done"))
+      const run = yield* begin("go")
+      const watcher = yield* gateway.events({ sessionId: run.sessionId, after: run.cursor }).pipe(
+        Stream.takeUntil(SessionEvent.is("run.ended")),
+        Stream.filterMap((event) =>
+          event.type === "call.progress"
+            ? Option.some(event.text)
+            : event.type.startsWith("call.") && event.type !== "call.arguments"
+              ? Option.some(event.type)
+              : Option.none()
+        ),
+        Stream.runCollect,
+        Effect.fork
+      )
+      expect((yield* seen(run, "call.progress")).text).toBe("10%")
+      yield* quiet
+      yield* gate.open("half")
+      yield* gate.reached("end")
+      yield* quiet
+      expect((yield* seen(run, "call.progress")).text).toBe("60%")
+      yield* gate.open("end")
+      expect(Chunk.toReadonlyArray(yield* watcher)).toEqual(["call.started", "10%", "60%", "99%", "call.finished"])
+    })
+  )
+})
+
+describe("a run belongs to the engine and not to who sent the message", () => {
+  const connection = SqlClient.TransactionConnection
+  const spy = Effect.gen(function* () {
+    const found: Array<unknown> = []
+    const look = Tool.make("look", { description: "looks", input: {} }).handle(() =>
+      Effect.gen(function* () {
+        found.push(yield* Effect.serviceOption(connection))
+        found.push(yield* Effect.serviceOption(Secret))
+        const span = yield* Effect.option(Effect.currentSpan)
+        found.push(Option.exists(span, (span) => isWithin(span, "sender")))
+      })
+    )
+    const engine = yield* open({ toolbox: Toolbox.layer(look) })
+    yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call(look, {})), ScriptedModel.text("done"))
+    return { ...engine, found, session: yield* engine.session() }
+  })
+
+  it.scoped("its tools see neither the sender's transaction, nor its services, nor its span", () =>
+    Effect.gen(function* () {
+      const { found, gateway, send, session } = yield* spy
+      const run = yield* send(session.id, "go").pipe(
+        Effect.provideService(connection, transaction),
+        Effect.provideService(Secret, "secret"),
+        Effect.withSpan("sender")
+      )
+      yield* gateway.await(run)
+      expect(found).toEqual([Option.none(), Option.none(), false])
+    })
+  )
+
+  it.scoped("it goes on when the fiber that sent the message is gone", () =>
+    Effect.gen(function* () {
+      const { found, gateway, send, session } = yield* spy
+      const run = yield* Effect.flatten(Effect.fork(send(session.id, "go")))
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect(found).toHaveLength(3)
+    })
+  )
+
+  it.scoped("whoever waits for it inside a SQL transaction is refused at once", () =>
+    Effect.gen(function* () {
+      const { context, send, session } = yield* spy
+      const run = yield* send(session.id, "go")
+      const refused = new SkeinError.AwaitInTransaction({ runId: run.runId })
+      const inside = Effect.provideService(connection, transaction)
+      expect(yield* Run.await(run).pipe(inside, Effect.flip, Effect.provide(context))).toEqual(refused)
+      expect(yield* Run.answer(run).pipe(inside, Effect.flip, Effect.provide(context))).toEqual(refused)
+      expect((yield* Effect.provide(Run.await(run), context)).stopReason).toBe("completed")
+    })
+  )
+})

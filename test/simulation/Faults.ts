@@ -1,0 +1,40 @@
+/**
+ * A database that fails now and then: a lock that somebody else holds, a full disk, a commit that fails although it is
+ * stored, and one that fails and is not. After each commit the rows are held against each other.
+ */
+import { Effect, Layer } from "effect"
+import { Database, type Service, SqlFailure, type Writer } from "../../src/services/Database.js"
+import * as Invariants from "./Invariants.js"
+import type { Dice } from "./World.js"
+
+/** Of each hundred statements of its kind, how many fail. */
+const chances = { begin: 0.03, write: 0.002, commit: 0.01 }
+
+const faulty = (writer: Writer, { chance }: Dice): Writer => {
+  const run: Writer["run"] = (statement, ...parameters) => {
+    if (statement === "BEGIN IMMEDIATE" && chance(chances.begin)) throw new SqlFailure({ code: "SQLITE_BUSY" })
+    if (statement.startsWith("INSERT INTO events") && chance(chances.write)) {
+      // What SQLite does by itself when the disk is full.
+      writer.run("ROLLBACK")
+      throw new SqlFailure({ code: "SQLITE_FULL" })
+    }
+    if (statement !== "COMMIT") return writer.run(statement, ...parameters)
+    const fails = chance(chances.commit)
+    if (fails && chance(0.5)) throw new SqlFailure({ code: "SQLITE_IOERR_WRITE" })
+    const changes = writer.run(statement, ...parameters)
+    Invariants.check(writer)
+    if (fails) throw new SqlFailure({ code: "SQLITE_IOERR_FSYNC" })
+    return changes
+  }
+  return { ...writer, run }
+}
+
+/** The same database, its writer faulty. */
+export const inject = <E, R>(dice: Dice, database: Layer.Layer<Database, E, R>): Layer.Layer<Database, E, R> =>
+  Layer.effect(
+    Database,
+    Effect.map(Database, (sound): Service => ({
+      ...sound,
+      writer: Effect.map(sound.writer, (writer) => faulty(writer, dice))
+    }))
+  ).pipe(Layer.provide(database))

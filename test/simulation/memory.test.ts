@@ -1,0 +1,18 @@
+/** Some interleavings each time; `npm run simulate` plays as many as one likes. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Seeds from "./Seeds.js"
+import { simulate } from "./Simulation.js"
+import * as Stores from "./Stores.js"
+
+const timeout = 240_000
+
+describe("simulation over storage in memory", () => {
+  it("P1 to P8, P10 to P12 hold with two engines and kills", { timeout }, async () => {
+    assert.deepStrictEqual(await Seeds.failures(Stores.memory, 1, 200), [])
+  })
+
+  it("a seed is one interleaving, and another seed another", { timeout }, async () => {
+    assert.strictEqual(await Seeds.interleavings(Stores.memory, 7, 10), 1)
+    assert.notStrictEqual(simulate(8, Stores.memory).fingerprint, simulate(9, Stores.memory).fingerprint)
+  })
+})

@@ -1,0 +1,16 @@
+/** Some interleavings each time; `npm run simulate` plays as many as one likes. */
+import { assert, describe, it } from "@effect/vitest"
+import * as Seeds from "./Seeds.js"
+import * as Stores from "./Stores.js"
+
+const timeout = 240_000
+
+describe("simulation over SQLite", () => {
+  it("P1 to P8, P10 to P12 hold with faults, two engines and kills", { timeout }, async () => {
+    assert.deepStrictEqual(await Seeds.failures(Stores.sqlite, 1, 100), [])
+  })
+
+  it("a seed is one interleaving", { timeout }, async () => {
+    assert.strictEqual(await Seeds.interleavings(Stores.sqlite, 7, 10), 1)
+  })
+})
