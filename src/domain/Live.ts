@@ -56,6 +56,14 @@ export const setProgress = (live: Live, callId: CallId, text: string): Live => {
   return { ...live, version, progress: new Map(live.progress).set(callId, { text, version }) }
 }
 
+/** The call is over: its progress is news no more. */
+export const endCall = (live: Live, callId: CallId): Live => {
+  if (!live.progress.has(callId)) return live
+  const progress = new Map(live.progress)
+  progress.delete(callId)
+  return { ...live, progress }
+}
+
 /** The step's message is stored: what is left of the live part is its calls' progress. */
 export const endStep = (live: Live): Live =>
   live.step === null ? live : { ...live, step: { ...live.step, stored: true } }
@@ -73,41 +81,56 @@ export interface Seen {
 
 export const nothingSeen: Seen = { runId: null, seq: 0, attempt: 1, text: 0, reasoning: 0, calls: [], version: 0 }
 
-/** The events that bring a watcher who is at `cursor` from what it has seen to what there is. */
-export const changes = (
-  seen: Seen,
-  live: Live,
-  at: { readonly sessionId: SessionId; readonly cursor: Cursor }
-): readonly [ReadonlyArray<Ephemeral>, Seen] => {
-  const base = { sessionId: at.sessionId, after: at.cursor, runId: live.runId }
-  const events: Array<Ephemeral> = []
-  let now: Seen = seen.runId === live.runId ? seen : { ...nothingSeen, runId: live.runId }
+type Place = { readonly sessionId: SessionId; readonly cursor: Cursor }
+type Changes = readonly [ReadonlyArray<Ephemeral>, Seen]
+
+const seenOf = (seen: Seen, runId: RunId): Seen => (seen.runId === runId ? seen : { ...nothingSeen, runId })
+
+const baseOf = ({ runId }: Live, { cursor, sessionId }: Place) => ({ sessionId, after: cursor, runId })
+
+/** The events that bring a watcher from what it has seen of the running step to what there is. */
+export const stepChanges = (seen: Seen, live: Live, at: Place): Changes => {
   const { step } = live
-  if (step !== null) {
-    if (now.seq !== step.seq) now = { ...now, seq: step.seq, attempt: 1, text: 0, reasoning: 0, calls: [] }
-    if (now.attempt !== step.attempt) {
-      now = { ...now, attempt: step.attempt, text: 0, reasoning: 0, calls: [] }
-      if (step.retry !== null) events.push({ type: "run.retrying", ...base, ...step.retry })
-    }
-    const reasoning = StepDraft.reasoning(step.draft)
-    if (reasoning.length > now.reasoning) {
-      events.push({ type: "reasoning.delta", ...base, offset: now.reasoning, text: reasoning.slice(now.reasoning) })
-    }
-    const text = StepDraft.text(step.draft)
-    if (text.length > now.text) {
-      events.push({ type: "text.delta", ...base, offset: now.text, text: text.slice(now.text) })
-    }
-    const calls = StepDraft.calls(step.draft)
-    calls.forEach(({ index, input, name }, place) => {
-      const offset = now.calls[place] ?? 0
-      if (input.length > offset || now.calls[place] === undefined) {
-        events.push({ type: "call.arguments", ...base, index, name, offset, text: input.slice(offset) })
-      }
-    })
-    now = { ...now, reasoning: reasoning.length, text: text.length, calls: calls.map(({ input }) => input.length) }
+  if (step === null) return [[], seen]
+  const base = baseOf(live, at)
+  const events: Array<Ephemeral> = []
+  let now = seenOf(seen, live.runId)
+  if (now.seq !== step.seq) now = { ...now, seq: step.seq, attempt: 1, text: 0, reasoning: 0, calls: [] }
+  if (now.attempt !== step.attempt) {
+    now = { ...now, attempt: step.attempt, text: 0, reasoning: 0, calls: [] }
+    if (step.retry !== null) events.push({ type: "run.retrying", ...base, ...step.retry })
   }
-  for (const [callId, { text, version }] of live.progress) {
-    if (version > now.version) events.push({ type: "call.progress", ...base, callId, text })
+  const reasoning = StepDraft.reasoning(step.draft)
+  if (reasoning.length > now.reasoning) {
+    events.push({ type: "reasoning.delta", ...base, offset: now.reasoning, text: reasoning.slice(now.reasoning) })
   }
-  return [events, { ...now, version: live.version }]
+  const text = StepDraft.text(step.draft)
+  if (text.length > now.text) {
+    events.push({ type: "text.delta", ...base, offset: now.text, text: text.slice(now.text) })
+  }
+  const calls = StepDraft.calls(step.draft)
+  calls.forEach(({ index, input, name }, place) => {
+    const offset = now.calls[place] ?? 0
+    if (input.length > offset || now.calls[place] === undefined) {
+      events.push({ type: "call.arguments", ...base, index, name, offset, text: input.slice(offset) })
+    }
+  })
+  return [
+    events,
+    { ...now, reasoning: reasoning.length, text: text.length, calls: calls.map(({ input }) => input.length) }
+  ]
+}
+
+/**
+ * The same for the whole live part: the step, and its calls' newest progress. A step that is stored is nothing new: its
+ * message tells it.
+ */
+export const changes = (seen: Seen, live: Live, at: Place): Changes => {
+  const known = seenOf(seen, live.runId)
+  const [events, now] = live.step?.stored === true ? [[], known] : stepChanges(known, live, at)
+  const base = baseOf(live, at)
+  const progress = [...live.progress].flatMap(([callId, { text, version }]): ReadonlyArray<Ephemeral> =>
+    version > now.version ? [{ type: "call.progress", ...base, callId, text }] : []
+  )
+  return [[...events, ...progress], { ...now, version: live.version }]
 }

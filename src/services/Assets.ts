@@ -41,8 +41,8 @@ export interface Service {
     sessionId: SessionId,
     assetId: AssetId
   ) => Effect.Effect<Asset, Change | AssetNotFound | AssetFailed>
-  /** Removes all files of a session, those of unfinished saves too; for a session that nobody can find any more. */
-  readonly removeFolder: (sessionId: SessionId) => Effect.Effect<void, AssetFailed>
+  /** Removes all files of a session that is gone or hidden, those of unfinished saves too; of another session none. */
+  readonly removeFolder: (sessionId: SessionId) => Effect.Effect<void, AssetFailed | Read>
   /** Removes what dead owners left: content of unfinished saves, files without a row, folders of sessions gone. */
   readonly sweep: Effect.Effect<Sweep.Swept, AssetFailed | Read>
 }
@@ -88,11 +88,22 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const removeFolder = Effect.fn("Assets.removeFolder")((sessionId: SessionId) =>
-    files
-      .removeFolder(AssetNames.folder(sessionId))
-      .pipe(Effect.uninterruptible, Effect.mapError(failed(sessionId, any)))
-  )
+  // By name, and the session is looked up after the names: what a new session of that id has is not among them.
+  const removeFolder = Effect.fn("Assets.removeFolder")(function* (sessionId: SessionId) {
+    const folder = AssetNames.folder(sessionId)
+    const end = (name: string) =>
+      AssetNames.isMarker(name) ? files.end({ folder, marker: name }) : files.remove({ folder, file: name })
+    const removal = Effect.gen(function* () {
+      const names = yield* files.entries(folder)
+      const isGone = yield* Effect.as(reader.session(sessionId), false).pipe(
+        Effect.catchTag("SessionNotFound", () => Effect.succeed(true))
+      )
+      if (!isGone) return
+      yield* Effect.forEach(names, end, { discard: true })
+      yield* files.removeEmpty(folder)
+    })
+    yield* Effect.catchTag(removal, "FilesFailed", (error) => failed(sessionId, any)(error))
+  })
 
   const sweep = Sweep.make(files, reader, owners).pipe(
     Effect.catchTag("FilesFailed", (error) => failed(any, any)(error)),

@@ -120,15 +120,37 @@ const make = Effect.gen(function* () {
     if (Option.isSome(next)) yield* drivers.drive(next.value)
   }, Effect.uninterruptible)
 
+  /**
+   * Claims a session as soon as storage lets it: this engine may hold a run there that it does not drive, because
+   * storage failed when it was started and could not tell whether it was.
+   */
+  const reclaim = (sessionId: SessionId) =>
+    boundary
+      .hold(sessionId)(claim(sessionId))
+      .pipe(
+        Effect.retry({
+          schedule: Schedule.spaced(lookForDeaths),
+          while: ({ _tag }) => _tag !== "SessionNotFound" && _tag !== "SessionDeleting" && _tag !== "StorageUnusable"
+        }),
+        Effect.ignore,
+        Effect.interruptible,
+        Effect.forkIn(scope)
+      )
+  yield* Effect.forkScoped(Effect.forever(Effect.flatMap(drivers.abandoned, reclaim)))
+
   /** Waits for a run's end. Nobody is told when an engine dies, so it is looked for, and its session claimed. */
-  const awaitEnd = Effect.fn("Runtime.await")(function* ({ runId, sessionId }: Ref) {
+  const awaitEnd = Effect.fn("Runtime.await")(function* ({ runId }: Pick<Ref, "runId">) {
+    const { sessionId } = yield* reader.run(runId)
     const watch = yield* signals.watch(sessionId)
     while (true) {
       const run = yield* reader.run(runId)
       if (run.state === "ended") return run
-      const current = drivers.driven(sessionId)
-      if (Option.isSome(current)) yield* drivers.ended(current.value)
-      else if (Option.isNone(yield* Effect.timeoutOption(watch.next, lookForDeaths))) {
+      if (Option.contains(drivers.driven(sessionId), runId)) {
+        yield* drivers.ended(runId)
+        continue
+      }
+      const woken = yield* Effect.timeoutOption(watch.next, lookForDeaths)
+      if (Option.isNone(woken) && Option.isNone(drivers.driven(sessionId))) {
         yield* Effect.ignore(boundary.hold(sessionId)(claim(sessionId)))
       }
     }
@@ -160,7 +182,11 @@ const make = Effect.gen(function* () {
         case "Busy":
           return yield* new SkeinError.SessionBusy({ sessionId, runId: admitted.runId })
       }
-    }).pipe(Effect.uninterruptible, boundary.hold(sessionId))
+    }).pipe(
+      Effect.uninterruptible,
+      boundary.hold(sessionId),
+      Effect.tapErrorTag("OutcomeUnknown", () => reclaim(sessionId))
+    )
   })
 
   const cancel = Effect.fn("Runtime.cancel")(function* (runId: RunId) {

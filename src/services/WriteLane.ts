@@ -3,6 +3,8 @@
  * then what waits, and commits it as one group. The permit is held while SQL runs and at no other time: a body is a
  * plain function, so nothing can be awaited in it.
  *
+ * What waits is plain state, changed only between two awaits of the drainer or in one step of a caller.
+ *
  * A write is answered after its group's COMMIT, the return of the permit and the signals to whoever watches, in this
  * order: what was answered is durable and can be read.
  *
@@ -17,7 +19,7 @@
  * Interrupted while it waits, a write leaves the queue; once its group has begun, its caller waits for the outcome.
  * Closing the lane first writes what waits.
  */
-import { type Cause, Context, Deferred, Effect, Either, Exit, Fiber, FiberId, Layer, Schedule } from "effect"
+import { type Cause, Context, Deferred, Effect, Exit, Fiber, FiberId, Layer, Schedule } from "effect"
 import type { SessionId } from "../domain/Session.js"
 import { OutcomeUnknown, StorageBusy, StorageFailed, StorageUnusable, type Write } from "../domain/SkeinError.js"
 import { busySchedule, Database, isBusy, type Writer } from "./Database.js"
@@ -29,8 +31,8 @@ import * as PendingWrite from "./lane/PendingWrite.js"
 
 export interface Service {
   /**
-   * Commits what `body` writes. A refusal (left) undoes it, and so does a statement that fails. The body may run a
-   * second time, after everything that it did was rolled back. `operation` is a verb for messages, such as "rename".
+   * Commits what `body` writes. A refusal (left) undoes it, and so does a statement that fails. The body may run
+   * again, after everything that it did was rolled back. `operation` is a verb for messages, such as "rename".
    */
   readonly write: <A, E>(operation: string, body: GroupCommit.Body<A, E>) => Effect.Effect<A, E | Write>
 }

@@ -3,7 +3,7 @@
  * model is `SKEIN_MODEL`, else the file's `model`, else that of the vendor whose key is in the environment.
  */
 import { FileSystem } from "@effect/platform"
-import { Config, Effect, ParseResult, Schema } from "effect"
+import { Effect, ParseResult, Schema } from "effect"
 import * as ModelRef from "../../domain/ModelRef.js"
 import * as DataFolder from "../node/DataFolder.js"
 import { ProvidersConfig } from "../providers/Providers.js"
@@ -50,33 +50,30 @@ const readFile = Effect.fn("Configuration.readFile")(function* (path: string, is
   return yield* Effect.mapError(decode(value), (error) => unusable(issueOf(error)))
 })
 
-/** A variable's value; unset and empty are the same. */
-const variable = (name: string): Effect.Effect<string | null> =>
-  Config.nonEmptyString(name).pipe(Effect.orElseSucceed(() => null))
-
 /** The model to use when there is only a key. */
 const byKey = [
   { variable: "ANTHROPIC_API_KEY", model: "anthropic/claude-sonnet-4-5" },
   { variable: "OPENAI_API_KEY", model: "openai/gpt-5" }
 ]
 
-const standardOf = Effect.fn("Configuration.standardOf")(function* (path: string, model: string | undefined) {
-  const named = yield* variable("SKEIN_MODEL")
-  if (named !== null) return yield* Arguments.model("SKEIN_MODEL", named)
+const standardOf = Effect.fn("Configuration.standardOf")(function* (
+  { env }: DataFolder.Host,
+  path: string,
+  model: string | undefined
+) {
+  if (env["SKEIN_MODEL"]) return yield* Arguments.model("SKEIN_MODEL", env["SKEIN_MODEL"])
   if (model !== undefined) return yield* Arguments.model(`model in ${path}`, model)
-  for (const vendor of byKey) {
-    if ((yield* variable(vendor.variable)) !== null) return ModelRef.fromText(vendor.model)
-  }
-  return null
+  const vendor = byKey.find(({ variable }) => env[variable])
+  return vendor === undefined ? null : ModelRef.fromText(vendor.model)
 })
 
-export const load = Effect.gen(function* () {
-  const host = yield* DataFolder.host
+/** What is set up on a host. An empty variable counts as none. */
+export const load = Effect.fn("Configuration.load")(function* (host: DataFolder.Host) {
   const path = yield* DataFolder.config(host)
   const file = yield* readFile(path, Boolean(host.env["SKEIN_CONFIG"]))
-  const standard = yield* standardOf(path, file.model)
+  const standard = yield* standardOf(host, path, file.model)
   return { path, providers: { providers: file.providers }, standard } satisfies Configuration
-}).pipe(Effect.withSpan("Configuration.load"))
+})
 
 /** The model to ask: the session's own, else the one for all. */
 export const modelFor = (

@@ -103,7 +103,8 @@ export const run = <E, R>(start: Effect.Effect<Run.Ref, E, R>, options: Options)
       const ref = yield* start
       // A child would be interrupted together with its parent.
       const watching = yield* Effect.forkDaemon(Effect.interruptible(watch(ref, options)))
-      const cancel = Effect.matchEffect(gateway.cancel(ref.runId), {
+      const cancelling = Effect.zipRight(Effect.logDebug("cancelling the run"), gateway.cancel(ref.runId))
+      const cancel = Effect.matchEffect(cancelling, {
         onSuccess: () => Fiber.await(watching),
         onFailure: () => Fiber.interrupt(watching)
       })

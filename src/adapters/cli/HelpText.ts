@@ -31,7 +31,7 @@ export const plain = (text: string, program: string, parents: Parents): string =
   const help = Ansi.strip(text)
     .split("\n")
     .map((line) => line.trimEnd())
-  if (!help.includes("USAGE")) return `${text}\n`
+  if (!help.includes("USAGE")) return `${text.trimEnd()}\n`
   const lines = help
     .filter((line) => line !== "" && !fillers.has(line.trim()))
     .map((line) => folded(wholeUsage(line, program, parents)))

@@ -11,6 +11,7 @@ import { InvalidInput, type SessionBusy } from "../../domain/SkeinError.js"
 import * as Usage from "../../domain/Usage.js"
 import { Gateway } from "../../services/Gateway.js"
 import { Models } from "../../services/Model.js"
+import * as DataFolder from "../node/DataFolder.js"
 import * as Arguments from "./Arguments.js"
 import * as Configuration from "./Configuration.js"
 import { WrongUsage } from "./Failure.js"
@@ -140,7 +141,7 @@ export const run = Effect.fn("Turn.run")(function* (input: Input) {
   const model = yield* Effect.transposeMapOption(input.model, namedModel)
   const sessionId = yield* Effect.transposeMapOption(input.session, Arguments.sessionId)
   const workdir = yield* folder(Option.getOrElse(input.workdir, () => "."))
-  const configuration = yield* Configuration.load
+  const configuration = yield* Effect.flatMap(DataFolder.host, Configuration.load)
   if (Option.isNone(sessionId)) yield* Configuration.modelFor(configuration, Option.getOrNull(model))
   const screen = yield* Screen
   yield* Effect.gen(function* () {

@@ -4,14 +4,14 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
-import { Effect, Layer, Logger, LogLevel } from "effect"
+import { Effect, Layer } from "effect"
 import { demo } from "./commands/demo.js"
 import { run } from "./commands/run.js"
 import { sessions } from "./commands/sessions.js"
 import * as Failure from "./Failure.js"
 import * as HelpText from "./HelpText.js"
+import * as Logs from "./Logs.js"
 import * as Screen from "./Screen.js"
-import * as TerminalText from "./TerminalText.js"
 
 const skein = Command.make("skein").pipe(
   Command.withSubcommands([demo, run, sessions]),
@@ -34,17 +34,12 @@ const withQuietConsole = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     return yield* Effect.withConsole(effect, { ...console, log: print, error: () => Effect.void })
   })
 
-/** Logs go to stderr, one line each. */
-const logger = Logger.map(Logger.logfmtLogger, (line) => void process.stderr.write(`${TerminalText.line(line)}\n`))
-
 const layer = Layer.mergeAll(
-  CliConfig.layer({ showBuiltIns: false }),
+  CliConfig.layer({ showBuiltIns: false, finalCheckBuiltIn: true }),
   NodeFileSystem.layer,
   NodePath.layer,
   NodeTerminal.layer,
-  Screen.layer,
-  Logger.replace(Logger.defaultLogger, logger),
-  Logger.minimumLogLevel(LogLevel.None)
+  Screen.layer
 )
 
 const reportFailure = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
@@ -60,7 +55,10 @@ const hangUp = () => process.kill(process.pid, "SIGTERM")
 
 export const main = (version: string): void => {
   process.once("SIGHUP", hangUp)
-  Command.run(skein, { name: "skein", version, executable: "skein", footer })(process.argv).pipe(
+  const [node = "", program = "", ...given] = process.argv
+  const run = Command.run(skein, { name: "skein", version, executable: "skein", footer })
+  Logs.take(given).pipe(
+    Effect.flatMap(({ args, level }) => Effect.provide(run([node, program, ...args]), Logs.layer(level))),
     withQuietConsole,
     reportFailure,
     Effect.provide(layer),

@@ -61,8 +61,6 @@ export interface Service {
   ) => Stream.Stream<Uint8Array, FilesFailed>
   /** False when it was gone. */
   readonly remove: (place: Place) => Effect.Effect<boolean, FilesFailed>
-  /** Removes a folder and everything in it, saves in progress too. */
-  readonly removeFolder: (folder: string) => Effect.Effect<void, FilesFailed>
   /** Removes a folder that has nothing in it. */
   readonly removeEmpty: (folder: string) => Effect.Effect<void, FilesFailed>
   /** Names of all folders, and what else lies among them. */
@@ -154,9 +152,6 @@ const make = Effect.gen(function* () {
     read: (place, { offset, length }) =>
       fs.stream(placeOf(place), { offset, bytesToRead: length }).pipe(Stream.mapError(failed)),
     remove: (place) => change(removeIfThere(placeOf(place))),
-    // A save that begins meanwhile makes the folder not empty again for a moment.
-    removeFolder: (folder) =>
-      removeIfThere(path.join(root, folder)).pipe(Effect.retry({ times: 5 }), Effect.asVoid, change),
     removeEmpty: (folder) => change(folders.removeEmpty(path.join(root, folder))),
     folders: names(root),
     entries: (folder) => names(path.join(root, folder))

@@ -4,7 +4,7 @@
  *
  * Removing a session's folder takes the markers along. So a save that made its marker before its session was deleted
  * cannot end in a later session of the same id: at (2) and (3) it has no place any more, and at (5), when the row went
- * into the later session, its marker is gone already; then it takes the row back.
+ * into the later session, its marker is gone already; then it takes row and file back.
  *
  * Interrupted at (4) it looks whether the row is there, for a write that has begun ends. When nobody can tell, file and
  * marker stay: the sweep after this owner's death decides by the row.
@@ -157,6 +157,7 @@ export const make = (services: {
     const hadMarker = yield* Effect.orElseSucceed(files.end(upload), () => true)
     if (hadMarker) return exit.value
     yield* Effect.ignoreLogged(storage.deleteAsset(asset.sessionId, asset.id))
+    yield* withdraw(upload, asset)
     return yield* new SessionNotFound({ sessionId: asset.sessionId })
   })
 

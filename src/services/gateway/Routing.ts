@@ -1,7 +1,8 @@
 /** The Gateway over a Runtime: input is checked against the limits here, before anything is changed. */
 import { Effect, Layer, Option, Schema } from "effect"
+import { JsonRecord } from "../../domain/Json.js"
 import * as Limits from "../../domain/Limits.js"
-import type { FilePart, UserMessage } from "../../domain/Message.js"
+import { type FilePart, Message, type UserMessage } from "../../domain/Message.js"
 import { ModelRef } from "../../domain/ModelRef.js"
 import { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
@@ -82,6 +83,17 @@ const make = Effect.gen(function* () {
     runtime.send({ sessionId, message: null, metadata: {}, idempotencyKey: null, whenBusy: "refuse" })
   )
 
+  // Checked, and passed on as they are: what this version does not know of a message is kept.
+  const append = Effect.fn("Gateway.append")(function* (sessionId: SessionId, messages: ReadonlyArray<Message>) {
+    yield* Limits.decode("messages", Schema.typeSchema(Schema.Array(Message)))(messages)
+    return yield* runtime.append(sessionId, messages)
+  })
+
+  const patchMetadata = Effect.fn("Gateway.patchMetadata")(function* (sessionId: SessionId, patch: JsonRecord) {
+    yield* Limits.decode("metadata", Schema.typeSchema(JsonRecord))(patch)
+    return yield* runtime.patchMetadata(sessionId, patch)
+  })
+
   const setModel = Effect.fn("Gateway.setModel")(function* (sessionId: SessionId, model: ModelRef | null) {
     const valid = model === null ? null : yield* Limits.decode("model", Schema.typeSchema(ModelRef))(model)
     return yield* runtime.setModel(sessionId, valid)
@@ -130,12 +142,12 @@ const make = Effect.gen(function* () {
     transcript: reader.transcript,
     send,
     resume,
-    append: runtime.append,
+    append,
     cancel: runtime.cancel,
     rename: runtime.rename,
     setModel,
     setModels,
-    patchMetadata: runtime.patchMetadata,
+    patchMetadata,
     delete: runtime.delete,
     run: reader.run,
     await: runtime.await,

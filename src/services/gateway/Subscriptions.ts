@@ -3,13 +3,13 @@
  * between them what its running step has written so far.
  *
  * Live is replay that was woken: a watcher reads the rows past its cursor whenever the session is signalled. Nothing is
- * queued for it, so one that does not keep up costs nothing and loses nothing; of texts and progress it gets the
- * difference to what it has seen.
+ * queued for it, so one that does not keep up costs nothing and loses no fact; of texts and progress it gets the
+ * difference to what it has seen, and nothing of a step that was over before it looked: the step's message has it all.
  */
-import { Chunk, Clock, Effect, Option, Stream } from "effect"
+import { Chunk, Clock, Effect, Option, Schema, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
 import { Cursor, type SessionId } from "../../domain/Session.js"
-import type * as SkeinError from "../../domain/SkeinError.js"
+import * as SkeinError from "../../domain/SkeinError.js"
 import type { Durable, SessionEvent } from "../../domain/SessionEvent.js"
 import type { EventRange } from "../Gateway.js"
 import { EventSignals } from "../EventSignals.js"
@@ -26,34 +26,31 @@ interface State {
   readonly found: boolean
 }
 
+const noChanges = (seen: Live.Seen) => [[], seen] as const
+
 export const make = Effect.gen(function* () {
   const reader = yield* StorageReader
   const signals = yield* EventSignals
   const live = yield* LiveRuns
 
-  const liveChanges = (sessionId: SessionId, seen: Live.Seen, cursor: Cursor) => {
-    const now = live.get(sessionId)
-    return now === undefined ? ([[], seen] as const) : Live.changes(seen, now, { sessionId, cursor })
-  }
-
-  /** A step's message is preceded by the rest of its text, so that a watcher's text is whole when it comes. */
-  const interleave = (sessionId: SessionId, rows: ReadonlyArray<Durable>, state: State) => {
+  /** Events, a step's message preceded by the rest of its text: a watcher's text is whole when the message comes. */
+  const withTexts = (sessionId: SessionId, rows: ReadonlyArray<Durable>, state: State) => {
     const events: Array<SessionEvent> = []
     let { cursor, seen } = state
     for (const row of rows) {
-      const step = live.get(sessionId)?.step
-      if (row.type === "message.appended" && row.role === "assistant" && row.seq === step?.seq) {
-        const [rest, next] = liveChanges(sessionId, seen, cursor)
+      const now = live.get(sessionId)
+      if (
+        row.type === "message.appended" &&
+        row.role === "assistant" &&
+        now !== undefined &&
+        row.seq === now.step?.seq
+      ) {
+        const [rest, next] = Live.stepChanges(seen, now, { sessionId, cursor })
         events.push(...rest)
         seen = next
       }
       events.push(row)
       cursor = row.cursor
-    }
-    if (rows.length < page) {
-      const [rest, next] = liveChanges(sessionId, seen, cursor)
-      events.push(...rest)
-      seen = next
     }
     return [events, { cursor, seen, found: true }] as const
   }
@@ -65,14 +62,26 @@ export const make = Effect.gen(function* () {
     at
   })
 
+  /** What is no cursor at all follows no event either. */
+  const noCursor = ({ after, sessionId }: EventRange) =>
+    Stream.execute(
+      Effect.catchTag(
+        reader.events({ sessionId, after: Number.MAX_SAFE_INTEGER, limit: 1 }),
+        "CursorGone",
+        ({ newest, oldest }) => new SkeinError.CursorGone({ sessionId, after, oldest, newest })
+      )
+    )
+
   /** Ends with a `session.deleted`, made up and not stored, when the session is gone. */
-  const events = (range: EventRange): Stream.Stream<SessionEvent, SkeinError.Events> =>
+  const follow = (range: { readonly sessionId: SessionId; readonly after: Cursor }) =>
     Stream.unwrapScoped(
       Effect.map(signals.watch(range.sessionId), (watch) => {
         const { sessionId } = range
         const pull = Effect.fnUntraced(function* (from: State) {
           let state = from
           while (true) {
+            // Looked at before the rows: when there are none, all that it follows has been told.
+            const now = live.get(sessionId)
             const rows = yield* reader
               .events({ sessionId, after: state.cursor, limit: page })
               .pipe(Effect.catchTag("SessionNotFound", (gone) => (state.found ? Effect.succeed(null) : gone)))
@@ -80,18 +89,27 @@ export const make = Effect.gen(function* () {
               const gone = deleted(sessionId, state.cursor, yield* Clock.currentTimeMillis)
               return Option.some([Chunk.of(gone), null] as const)
             }
-            const [found, next] = interleave(sessionId, rows, state)
-            if (found.length > 0) return Option.some([Chunk.unsafeFromArray(found), next] as const)
-            state = next
+            if (rows.length > 0) {
+              const [events, next] = withTexts(sessionId, rows, state)
+              return Option.some([Chunk.unsafeFromArray(events), next] as const)
+            }
+            const { cursor } = state
+            const [events, seen] =
+              now === undefined ? noChanges(state.seen) : Live.changes(state.seen, now, { sessionId, cursor })
+            state = { cursor, seen, found: true }
+            if (events.length > 0) return Option.some([Chunk.fromIterable(events), state] as const)
             yield* watch.next
           }
         })
-        const start: State = { cursor: Cursor.make(range.after), seen: Live.nothingSeen, found: false }
+        const start: State = { cursor: range.after, seen: Live.nothingSeen, found: false }
         return Stream.unfoldChunkEffect<State | null, SessionEvent, SkeinError.Events, never>(start, (state) =>
           state === null ? Effect.succeedNone : pull(state)
         )
       })
     )
+
+  const events = (range: EventRange): Stream.Stream<SessionEvent, SkeinError.Events> =>
+    Schema.is(Cursor)(range.after) ? follow({ sessionId: range.sessionId, after: range.after }) : noCursor(range)
 
   return { events }
 })

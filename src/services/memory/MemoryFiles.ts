@@ -101,7 +101,6 @@ const make = Effect.gen(function* () {
         )
       ),
     remove: ({ file, folder }) => remove(folder, file),
-    removeFolder: (folder) => Ref.update(ref, HashMap.remove(folder)),
     removeEmpty: (folder) =>
       Ref.update(ref, (state) => (HashMap.isEmpty(folderOf(state, folder)) ? HashMap.remove(state, folder) : state)),
     folders: Effect.map(Ref.get(ref), (state) => Array.from(HashMap.keys(state))),

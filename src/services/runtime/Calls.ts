@@ -244,6 +244,13 @@ export const make = Effect.gen(function* () {
     )
   })
 
+  /** From now on nothing is heard of the handler: what it told last would come after the call's end. */
+  const silence = (turn: Turn, { callId }: CallPart, ready: Ready) =>
+    Effect.suspend(() => {
+      ready.isOver = true
+      return live.update(turn.session.id, (now) => Live.endCall(now, callId))
+    })
+
   /** Runs a permitted call when its turn has come, and stores what it came to. */
   const perform = (turn: Turn, call: OpenCall, part: CallPart, ready: Ready, restore: Restore) =>
     Effect.suspend(() => {
@@ -265,10 +272,7 @@ export const make = Effect.gen(function* () {
         const fiber = yield* fibers.run(Effect.provideService(ready.prepared.run, Tool.Call, context))
         ready.isStarted = true
         fiber.addObserver(ready.place.leave)
-        const ended = yield* Effect.ensuring(
-          exitOf(fiber, limit, restore),
-          Effect.sync(() => (ready.isOver = true))
-        )
+        const ended = yield* Effect.ensuring(exitOf(fiber, limit, restore), silence(turn, part, ready))
         return yield* store(turn, call, part, ended)
       }).pipe(Effect.ensuring(Effect.sync(() => slot.leave())))
     })

@@ -5,7 +5,20 @@
  * call, unless the lease was lost or storage itself fails; then the run is left to whoever claims the session next.
  * Drivers belong to the engine and not to the fiber that sent the message.
  */
-import { Cause, Context, Deferred, Effect, Exit, Fiber, FiberId, FiberSet, Layer, Option } from "effect"
+import {
+  Cause,
+  Context,
+  Deferred,
+  Effect,
+  Exit,
+  Fiber,
+  FiberId,
+  FiberSet,
+  Layer,
+  Option,
+  Queue,
+  Schedule
+} from "effect"
 import * as Live from "../../domain/Live.js"
 import type { RunId, StopReason } from "../../domain/Run.js"
 import type { SessionId } from "../../domain/Session.js"
@@ -27,6 +40,8 @@ export interface Service {
   readonly drive: (started: Started) => Effect.Effect<void>
   /** The run that this engine drives for a session. */
   readonly driven: (sessionId: SessionId) => Option.Option<RunId>
+  /** The next session in which this engine may hold a run without driving it, as storage could not tell. */
+  readonly abandoned: Effect.Effect<SessionId>
   /** Returns when the end of a run that this engine drives is stored; at once for any other run. */
   readonly ended: (runId: RunId) => Effect.Effect<void>
   /** Stops a run that this engine drives, and returns when its end is stored. Does nothing for any other run. */
@@ -42,6 +57,9 @@ interface Driven {
   fiber: Fiber.RuntimeFiber<Turns.End, unknown> | null
   reason: Extract<StopReason, "cancelled" | "deleted"> | null
 }
+
+/** Between tries to store a run's end. */
+const patience = Schedule.union(Schedule.exponential("50 millis"), Schedule.spaced("2 seconds"))
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -76,6 +94,7 @@ const make = Effect.gen(function* () {
   const turns = yield* Turns.make
   const fork = yield* FiberSet.makeRuntime()
   const driven = new Map<SessionId, Driven>()
+  const abandoned = yield* Queue.unbounded<SessionId>()
   let closing = false
   yield* Effect.addFinalizer(() => Effect.sync(() => (closing = true)))
 
@@ -111,10 +130,16 @@ const make = Effect.gen(function* () {
     entry.fiber = fiber
     if (entry.reason !== null) yield* Fiber.interruptFork(fiber)
     yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))
+    // Until its end is stored the run holds its session, so an end that storage did not take is tried again.
     yield* finish(entry, yield* Fiber.await(fiber)).pipe(
-      Effect.catchAll((error) =>
+      Effect.tapError((error) =>
         Effect.logWarning("a run's end could not be stored", { runId: run.id, error: error._tag })
-      )
+      ),
+      Effect.retry({
+        schedule: patience,
+        while: ({ _tag }) => !closing && _tag !== "LeaseLost" && _tag !== "StorageUnusable"
+      }),
+      Effect.ignore
     )
     // A run that was started meanwhile has its own entries by now.
     if (driven.get(lease.sessionId) === entry) driven.delete(lease.sessionId)
@@ -128,7 +153,7 @@ const make = Effect.gen(function* () {
     Effect.suspend(() => (closing ? Effect.succeedNone : storage.startNext(sessionId, owners.self))).pipe(
       Effect.map(Option.map(register)),
       boundary.hold(sessionId),
-      Effect.orElseSucceed(Option.none)
+      Effect.catchAll(() => Effect.as(Queue.offer(abandoned, sessionId), Option.none()))
     )
 
   const drive = (first: Driven) =>
@@ -151,6 +176,7 @@ const make = Effect.gen(function* () {
         fork(drive(register(started)))
       }),
     driven: (sessionId) => Option.fromNullable(driven.get(sessionId)?.started.run.id),
+    abandoned: Queue.take(abandoned),
     ended: (runId) =>
       Effect.suspend(() => {
         const entry = entryOf(runId)

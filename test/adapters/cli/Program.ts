@@ -9,6 +9,7 @@ import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { createInterface } from "node:readline"
+import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { Entry } from "../../../src/domain/Message.js"
 import { Session } from "../../../src/domain/Session.js"
@@ -26,6 +27,8 @@ export interface Ended {
 export interface Running {
   /** The next line of stdout; none once it has ended. */
   readonly line: Effect.Effect<Option.Option<string>>
+  /** The next line of stderr; none once it has ended. */
+  readonly errorLine: Effect.Effect<Option.Option<string>>
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Closes the reading end of its stdout. */
   readonly stopReading: Effect.Effect<void>
@@ -48,9 +51,17 @@ export interface Home {
   readonly run: (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Effect.Effect<Ended>
 }
 
+const linesOf = (input: Readable) =>
+  Effect.tap(Queue.unbounded<Option.Option<string>>(), (lines) =>
+    Effect.sync(() => {
+      createInterface({ input })
+        .on("line", (line) => Queue.unsafeOffer(lines, Option.some(line)))
+        .on("close", () => Queue.unsafeOffer(lines, Option.none()))
+    })
+  )
+
 const start = (cwd: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
-    const lines = yield* Queue.unbounded<Option.Option<string>>()
     const ended = yield* Deferred.make<Ended>()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
@@ -63,12 +74,12 @@ const start = (cwd: string, args: ReadonlyArray<string>, env: Readonly<Record<st
     child.stdin.end()
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
     child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
-    createInterface({ input: child.stdout })
-      .on("line", (line) => Queue.unsafeOffer(lines, Option.some(line)))
-      .on("close", () => Queue.unsafeOffer(lines, Option.none()))
+    const lines = yield* linesOf(child.stdout)
+    const errorLines = yield* linesOf(child.stderr)
     child.on("close", (code) => Deferred.unsafeDone(ended, Effect.succeed({ code, stdout, stderr })))
     return {
       line: Queue.take(lines),
+      errorLine: Queue.take(errorLines),
       signal: (signal) => Effect.sync(() => void child.kill(signal)),
       stopReading: Effect.sync(() => child.stdout.destroy()),
       ended: Deferred.await(ended)

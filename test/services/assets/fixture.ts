@@ -194,15 +194,22 @@ export const create = (id: SessionId) =>
     })
   )
 
+/** The steps of a deletion once its session is hidden. */
+export const finishDelete = (id: SessionId) =>
+  Effect.gen(function* () {
+    const storage = yield* Storage
+    yield* (yield* Assets.Assets).removeFolder(id)
+    yield* Effect.repeat(storage.purge(id), { while: (more) => more })
+    yield* storage.forget(id)
+  })
+
 /** Deletes a session, its files too. */
 export const destroy = (id: SessionId) =>
   Effect.gen(function* () {
     const storage = yield* Storage
     yield* storage.beginDelete(id)
     yield* storage.hide(id)
-    yield* (yield* Assets.Assets).removeFolder(id)
-    yield* Effect.repeat(storage.purge(id), { while: (more) => more })
-    yield* storage.forget(id)
+    yield* finishDelete(id)
   })
 
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)

@@ -3,12 +3,14 @@ import { Arbitrary, Effect, Exit, FastCheck, Fiber, Schema, Stream } from "effec
 import { AssetFiles, FilesFailed } from "../../../src/services/assets/AssetFiles.js"
 import * as AssetNames from "../../../src/services/assets/AssetNames.js"
 import { Assets } from "../../../src/services/Assets.js"
+import { Storage } from "../../../src/services/Storage.js"
 import {
   a1,
   assetsOf,
   contents,
   create,
   destroy,
+  finishDelete,
   interruptAt,
   Probe,
   refused,
@@ -166,5 +168,52 @@ export const removingTests = (test: Test) => {
       yield* (yield* Assets).removeFolder(s1)
       expect(yield* contents).toEqual({ s2: [AssetNames.file(kept)] })
       expect(text(yield* (yield* Assets).bytes(s2, kept.id))).toBe("content")
+    }))
+
+  test("a session that can be found keeps its files", () =>
+    Effect.gen(function* () {
+      const kept = yield* save()
+      yield* (yield* Storage).beginDelete(s1)
+      yield* (yield* Assets).removeFolder(s1)
+      expect(yield* contents).toEqual({ s1: [AssetNames.file(kept)] })
+    }))
+
+  test("a deletion that another has overtaken takes nothing from a new session of that id", () =>
+    Effect.gen(function* () {
+      const assets = yield* Assets
+      const storage = yield* Storage
+      yield* save({ content: "old" })
+      yield* storage.beginDelete(s1)
+      yield* storage.hide(s1)
+      const gate = yield* stopAt("after entries")
+      const late = yield* Effect.fork(assets.removeFolder(s1))
+      yield* gate.reached
+      yield* finishDelete(s1)
+      yield* create(s1)
+      const kept = yield* save({ content: "new" })
+      yield* gate.release
+      yield* Fiber.join(late)
+      expect(yield* contents).toEqual({ s1: [AssetNames.file(kept)] })
+      expect(text(yield* assets.bytes(s1, kept.id))).toBe("new")
+    }))
+
+  test("P11 no leftovers: a deletion takes the file of a save that placed it meanwhile, or that save does", () =>
+    Effect.gen(function* () {
+      const saving = yield* stopAt("before place")
+      const row = yield* stopAt("before row")
+      const save1 = yield* Effect.fork(save({ id: a1 }))
+      yield* saving.reached
+      const deleting = yield* stopAt("after entries")
+      const deletion = yield* Effect.fork(destroy(s1))
+      yield* deleting.reached
+      yield* saving.release
+      yield* row.reached
+      yield* deleting.release
+      yield* Fiber.join(deletion)
+      yield* create(s1)
+      yield* row.release
+      expect(yield* refused(Fiber.join(save1))).toEqual({ _tag: "SessionNotFound", sessionId: s1 })
+      expect(yield* assetsOf(s1)).toEqual([])
+      expect(yield* contents).toEqual({})
     }))
 }

@@ -97,6 +97,28 @@ describe("send", () => {
     })
   )
 
+  it.scoped("who waits for a queued run is told at once when it is cancelled", () =>
+    Effect.gen(function* () {
+      const { gateway, run, send } = yield* blocked
+      const two = yield* send(run.sessionId, "two", { whenBusy: "queue" })
+      const waiting = yield* Effect.fork(gateway.await(two))
+      yield* quiet
+      yield* gateway.cancel(two.runId)
+      expect((yield* waiting).stopReason).toBe("cancelled")
+    })
+  )
+
+  it.scoped("who waits for a run needs its id only: a ref with a wrong session does no harm", () =>
+    Effect.gen(function* () {
+      const { gate, gateway, run, session } = yield* blocked
+      const { id } = yield* session()
+      const waiting = yield* Effect.fork(gateway.await({ ...run, sessionId: id }))
+      yield* quiet
+      yield* gate.open("block")
+      expect((yield* waiting).stopReason).toBe("completed")
+    })
+  )
+
   it.scoped("a cancelled run makes way for the queued ones", () =>
     Effect.gen(function* () {
       const { gateway, lines, model, run, send } = yield* blocked

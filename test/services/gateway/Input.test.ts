@@ -1,0 +1,196 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { Gateway, type Message, type ModelRef, Session, type SkeinError } from "skein"
+import { ScriptedModel } from "skein/testing"
+import { open } from "../runtime/fixture.js"
+
+const config = { limits: { titleCharacters: 10, messageBytes: 500, metadataBytes: 100, assetBytes: 5 } }
+
+/** A session in which something has happened, and all that can be read of it. */
+const settled = Effect.gen(function* () {
+  const engine = yield* open({ config })
+  yield* engine.model.play(ScriptedModel.text("hi"))
+  const { id } = yield* engine.session({ id: Session.Id.make("s1"), title: "Title", metadata: { a: 1 } })
+  yield* engine.gateway.await(yield* engine.send(id, "hello"))
+  const everything = Effect.all([
+    engine.gateway.list(),
+    engine.gateway.snapshot(id),
+    engine.transcript(id),
+    engine.told(id),
+    engine.gateway.assets(id)
+  ])
+  return { ...engine, id, everything }
+})
+
+type Refused = Effect.Effect<unknown, { readonly _tag: string }>
+type Case = readonly [what: string, call: (gateway: Gateway.Service, id: Session.Id) => Refused, field: string]
+
+const created = (json: string): Gateway.Create => JSON.parse(json)
+const sent = (id: Session.Id, json: string): Gateway.Send => ({ sessionId: id, text: "hi", ...JSON.parse(json) })
+const answered = (json: string): Gateway.Answer => JSON.parse(json)
+const model = (json: string): ModelRef.ModelRef => JSON.parse(json)
+const messages = (json: string): ReadonlyArray<Message.Message> => JSON.parse(json)
+
+const long = "x".repeat(600)
+
+const cases: ReadonlyArray<Case> = [
+  ["create without a folder", (gateway) => gateway.create(created("{}")), "workdir"],
+  ["create with a folder that is empty", (gateway) => gateway.create(created('{"workdir":""}')), "workdir"],
+  ["create with a folder that is relative", (gateway) => gateway.create(created('{"workdir":"a/b"}')), "workdir"],
+  ["create with a folder that is a number", (gateway) => gateway.create(created('{"workdir":5}')), "workdir"],
+  ["create with an impossible id", (gateway) => gateway.create(created('{"workdir":"/","id":"../x"}')), "id"],
+  ["create with an empty owner", (gateway) => gateway.create(created('{"workdir":"/","owner":""}')), "owner"],
+  ["create with a long owner", (gateway) => gateway.create(created(`{"workdir":"/","owner":"${long}"}`)), "owner"],
+  ["create with a blank title", (gateway) => gateway.create({ workdir: "/", title: " \n" }), "title"],
+  ["create with a long title", (gateway) => gateway.create({ workdir: "/", title: "12345678901" }), "title"],
+  [
+    "create with a model without a name",
+    (gateway) => gateway.create(created('{"workdir":"/","model":{"provider":"p","model":""}}')),
+    "model"
+  ],
+  ["create with large metadata", (gateway) => gateway.create({ workdir: "/", metadata: { a: long } }), "metadata"],
+  [
+    "create with metadata that is no JSON",
+    (gateway) => gateway.create({ workdir: "/", metadata: { a: Number.NaN } }),
+    "metadata.a"
+  ],
+  ["list with a limit of none", (gateway) => gateway.list({ limit: 0 }), "limit"],
+  ["list with a limit that is too high", (gateway) => gateway.list({ limit: 501 }), "limit"],
+  ["list with a limit that is no number", (gateway) => gateway.list({ limit: Number.NaN }), "limit"],
+  ["send without a text", (gateway, id) => gateway.send(sent(id, '{"text":" \\n"}')), "text"],
+  ["send with a text that is none", (gateway, id) => gateway.send(sent(id, '{"text":5}')), "text"],
+  ["send with a long text", (gateway, id) => gateway.send(sent(id, `{"text":"${long}"}`)), "text"],
+  [
+    "send with a file without a type",
+    (gateway, id) => gateway.send(sent(id, '{"files":[{"assetId":"a"}]}')),
+    "files.0.mediaType"
+  ],
+  [
+    "send with an impossible asset",
+    (gateway, id) => gateway.send(sent(id, '{"files":[{"assetId":"../a","mediaType":"a/b"}]}')),
+    "files.0.assetId"
+  ],
+  ["send with large metadata", (gateway, id) => gateway.send(sent(id, `{"metadata":{"a":"${long}"}}`)), "metadata"],
+  ["send with an empty key", (gateway, id) => gateway.send(sent(id, '{"idempotencyKey":""}')), "idempotencyKey"],
+  ["send with a long key", (gateway, id) => gateway.send(sent(id, `{"idempotencyKey":"${long}"}`)), "idempotencyKey"],
+  ["send with an unknown wish", (gateway, id) => gateway.send(sent(id, '{"whenBusy":"wait"}')), "whenBusy"],
+  ["rename to nothing", (gateway, id) => gateway.rename(id, "  "), "title"],
+  ["rename to a long title", (gateway, id) => gateway.rename(id, "12345678901"), "title"],
+  ["setModel to one without a provider", (gateway, id) => gateway.setModel(id, model('{"model":"m"}')), "provider"],
+  [
+    "setModel with an impossible option",
+    (gateway, id) => gateway.setModel(id, model('{"provider":"p","model":"m","options":{"temperature":9}}')),
+    "options.temperature"
+  ],
+  ["patchMetadata beyond the limit", (gateway, id) => gateway.patchMetadata(id, { b: "x".repeat(90) }), "metadata"],
+  [
+    "patchMetadata with what is no JSON",
+    (gateway, id) => gateway.patchMetadata(id, { b: { c: Infinity } }),
+    "metadata.b"
+  ],
+  [
+    "append of a long message",
+    (gateway, id) => gateway.append(id, [{ role: "user", parts: [{ type: "text", text: long }] }]),
+    "messages.0"
+  ],
+  [
+    "append of an unknown role",
+    (gateway, id) => gateway.append(id, messages('[{"role":"system","parts":[]}]')),
+    "messages.0"
+  ],
+  [
+    "answer with an unknown verdict",
+    (gateway) => gateway.answer(answered('{"questionId":"q","verdict":"yes"}')),
+    "verdict"
+  ],
+  [
+    "answer to an impossible question",
+    (gateway) => gateway.answer(answered('{"questionId":"","verdict":"once"}')),
+    "questionId"
+  ],
+  [
+    "saveAsset of an impossible type",
+    (gateway, id) => gateway.saveAsset({ sessionId: id, mediaType: "Text", content: Stream.empty }),
+    "mediaType"
+  ],
+  [
+    "saveAsset of too much",
+    (gateway, id) => gateway.saveAsset({ sessionId: id, mediaType: "a/b", content: Stream.make(new Uint8Array(6)) }),
+    "content"
+  ],
+  [
+    "saveAsset with a long name",
+    (gateway, id) => gateway.saveAsset({ sessionId: id, mediaType: "a/b", name: long, content: Stream.empty }),
+    "name"
+  ]
+]
+
+const isInvalid = (error: { readonly _tag: string }): error is SkeinError.InvalidInput => error._tag === "InvalidInput"
+
+describe("P12 clear refusal", () => {
+  for (const [what, call, field] of cases) {
+    it.scoped(`P12 ${what} is refused, names ${field}, and changes nothing`, () =>
+      Effect.gen(function* () {
+        const { everything, gateway, id } = yield* settled
+        const before = yield* everything
+        const error = yield* Effect.flip(call(gateway, id))
+        expect(error._tag).toBe("InvalidInput")
+        if (isInvalid(error)) {
+          expect(`.${error.field}`).toMatch(new RegExp(`\\.${field.replaceAll(".", "\\.")}`))
+          expect(error.message).not.toContain(long)
+        }
+        expect(yield* everything).toEqual(before)
+      })
+    )
+  }
+
+  it.scoped("P12 a transcript that providers would refuse is not appended", () =>
+    Effect.gen(function* () {
+      const { everything, gateway, id } = yield* settled
+      const before = yield* everything
+      const user = { role: "user", parts: [{ type: "text", text: "hm" }] } as const
+      const result = messages('[{"role":"tool","callId":"c","name":"n","outcome":"success","text":""}]')
+      const refused = yield* Effect.flip(gateway.append(id, [user, ...result]))
+      expect(refused).toMatchObject({ _tag: "AppendRefused", sessionId: id, reason: "result-without-call" })
+      expect(yield* everything).toEqual(before)
+    })
+  )
+
+  it.scoped("P12 a session that there is already is refused", () =>
+    Effect.gen(function* () {
+      const { everything, gateway, id } = yield* settled
+      const before = yield* everything
+      const refused = yield* Effect.flip(gateway.create({ workdir: "/other", id }))
+      expect(refused).toMatchObject({ _tag: "SessionExists", sessionId: id })
+      expect(yield* everything).toEqual(before)
+    })
+  )
+
+  it.scoped("takes what is just allowed", () =>
+    Effect.gen(function* () {
+      const { gateway, model, send } = yield* open({ config })
+      yield* model.play(ScriptedModel.text("hi"))
+      const made = yield* gateway.create({
+        workdir: "C:\\work",
+        title: " 12345\t7890 ",
+        owner: Session.Owner.make("x".repeat(256)),
+        metadata: { a: "x".repeat(90) },
+        model: { provider: "p", model: "m" }
+      })
+      expect(made).toMatchObject({ title: "12345 7890", named: true, workdir: "C:\\work" })
+      const run = yield* send(made.id, "hi", { idempotencyKey: "k".repeat(256), metadata: { b: [null, true, 1.5] } })
+      expect((yield* gateway.await(run)).metadata).toEqual({ b: [null, true, 1.5] })
+      expect((yield* gateway.list({ limit: 500 })).sessions).toHaveLength(1)
+    })
+  )
+
+  it.scoped("keeps what it does not know of an appended message", () =>
+    Effect.gen(function* () {
+      const { gateway, id, transcript } = yield* settled
+      const [later] = messages('[{"role":"user","parts":[{"type":"text","text":"x"},{"type":"audio","of":1}],"new":1}]')
+      if (later === undefined) return
+      yield* gateway.append(id, [later])
+      expect((yield* transcript(id)).at(-1)?.message).toEqual(later)
+    })
+  )
+})
