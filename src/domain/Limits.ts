@@ -1,5 +1,5 @@
 /** Every size that Skein bounds. Characters are code points, bytes are bytes of UTF-8 or of the file. */
-import { Either, Option, type ParseResult, Schema, SchemaAST } from "effect"
+import { Array as Arr, Either, Option, type ParseResult, Schema, SchemaAST } from "effect"
 import { InvalidInput } from "./SkeinError.js"
 import { foldTitle } from "./Session.js"
 
@@ -77,9 +77,9 @@ const expected = (ast: SchemaAST.AST): string => {
 const refusalOf = (path: ReadonlyArray<PropertyKey>, issue: ParseResult.ParseIssue): InvalidInput => {
   switch (issue._tag) {
     case "Pointer":
-      return refusalOf([...path, ...(Array.isArray(issue.path) ? issue.path : [issue.path])], issue.issue)
+      return refusalOf([...path, ...Arr.ensure(issue.path)], issue.issue)
     case "Composite": {
-      const first = Array.isArray(issue.issues) ? issue.issues[0] : issue.issues
+      const [first] = Arr.ensure(issue.issues)
       if (issue.ast._tag !== "Union" && first !== undefined) return refusalOf(path, first)
       break
     }

@@ -64,7 +64,10 @@ export const add = (draft: StepDraft, part: Part): StepDraft => {
   switch (part.type) {
     case "text":
     case "reasoning": {
-      const place = draft.blocks.findIndex((block) => block.type === part.type && block.id === part.id)
+      const found = draft.blocks.findLastIndex((block) => block.type === part.type && block.id === part.id)
+      // Text goes to the end, also when a provider goes back to an earlier block: what a watcher has seen stays as it is.
+      const isCovered = part.delta !== "" && found !== draft.blocks.findLastIndex((block) => block.type === part.type)
+      const place = isCovered ? -1 : found
       const before = draft.blocks[place]
       const text = before === undefined || isCall(before) ? part.delta : before.text + part.delta
       const metadata = part.providerMetadata ?? before?.providerMetadata

@@ -91,15 +91,13 @@ const make = Effect.gen(function* () {
   // By name, and the session is looked up after the names: what a new session of that id has is not among them.
   const removeFolder = Effect.fn("Assets.removeFolder")(function* (sessionId: SessionId) {
     const folder = AssetNames.folder(sessionId)
-    const end = (name: string) =>
-      AssetNames.isMarker(name) ? files.end({ folder, marker: name }) : files.remove({ folder, file: name })
     const removal = Effect.gen(function* () {
       const names = yield* files.entries(folder)
       const isGone = yield* Effect.as(reader.session(sessionId), false).pipe(
         Effect.catchTag("SessionNotFound", () => Effect.succeed(true))
       )
       if (!isGone) return
-      yield* Effect.forEach(names, end, { discard: true })
+      yield* Effect.forEach(names, (name) => files.remove({ folder, file: name }), { discard: true })
       yield* files.removeEmpty(folder)
     })
     yield* Effect.catchTag(removal, "FilesFailed", (error) => failed(sessionId, any)(error))

@@ -3,7 +3,7 @@ import { Context } from "effect"
 import type { Effect } from "effect"
 
 /** One digest being made. It must not be used after `hex`. */
-export interface Digest {
+interface Digest {
   readonly update: (bytes: Uint8Array) => Effect.Effect<void>
   /** Lower-case hex. */
   readonly hex: Effect.Effect<string>

@@ -26,7 +26,7 @@ import { Drivers } from "./runtime/Drivers.js"
 import type { Holder, NewSession } from "./Storage.js"
 import { Storage, StorageReader } from "./Storage.js"
 
-export interface Send {
+interface Send {
   readonly sessionId: SessionId
   /** Null goes on from the transcript as it is. */
   readonly message: UserMessage | null
@@ -35,7 +35,7 @@ export interface Send {
   readonly whenBusy: "refuse" | "queue"
 }
 
-export interface NewAsset<E> {
+interface NewAsset<E> {
   readonly sessionId: SessionId
   readonly name: string | null
   readonly mediaType: string

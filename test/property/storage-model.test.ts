@@ -60,11 +60,11 @@ it.scopedLive.prop(
           expect(yield* sessionView(tested.reader, sessionId)).toEqual(view)
           if (Option.isNone(view)) continue
           checkPromises(view.value)
-          World.remember(world, view.value.activity)
+          World.remember(world, view.value.session, view.value.activity)
         }
       }
       expect(yield* wholeView(tested.reader, world, sessions)).toEqual(yield* wholeView(model.reader, world, sessions))
     }).pipe(Effect.withClock(clock))
   },
-  { timeout: 60_000, fastCheck: { numRuns: 20 } }
+  { timeout: 90_000, fastCheck: { numRuns: 20, interruptAfterTimeLimit: 60_000 } }
 )

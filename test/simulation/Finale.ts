@@ -50,7 +50,9 @@ const checkEvents = (
     if (before !== undefined && cursor !== before.cursor + 1)
       broken("P10", `${session.id}: ${cursor} after ${before.cursor}`)
   })
-  const appended = events.flatMap((event) => (SessionEvent.is("message.appended")(event) ? [event.seq as number] : []))
+  const appended: ReadonlyArray<number> = events.flatMap((event) =>
+    SessionEvent.is("message.appended")(event) ? [event.seq] : []
+  )
   if (appended.join() !== entries.map(({ seq }) => seq).join()) {
     broken("P1", `${session.id}: messages ${entries.length}, announced ${appended.join()}`)
   }

@@ -20,10 +20,10 @@ const timeChance = 0.1
 export const processOf = FiberRef.unsafeMake("")
 
 /** Nobody is ready, no timer is set, and the program has not ended. */
-export class Deadlock extends Error {}
+class Deadlock extends Error {}
 
 /** More turns than any program here takes. */
-export class Endless extends Error {}
+class Endless extends Error {}
 
 export class SeededScheduler implements Scheduler.Scheduler {
   readonly random: Utils.PCGRandom

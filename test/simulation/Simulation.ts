@@ -64,21 +64,11 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
       yield* Effect.sleep(below(1_000))
       scheduler.kill(first.process)
     }
-    ;(globalThis as any).dbg = () =>
-      console.log(
-        actors.map(
-          ({ process, fiber }, i) => `${i} ${process.process} ${fiber.unsafePoll() === null ? "pending" : "done"}`
-        ),
-        world.running,
-        stage
-      )
-    let stage = "actors"
     const living = actors.filter(({ process }) => scheduler.isAlive(process.process))
     for (const { fiber } of living) yield* Fiber.await(fiber)
 
     const survivor = scheduler.isAlive(first.process) ? first : second
     for (const session of sessions) {
-      stage = "rest " + session.id
       const isThere = yield* Finale.rest(survivor, session)
       if (isThere) yield* Finale.check(survivor, session)
     }
@@ -101,12 +91,7 @@ export const simulate = (seed: number, store: Store): Outcome => {
   )
   Effect.runFork(program, { scheduler }).addObserver((exit) => (ended = exit))
   const failure = failureOf(() => {
-    try {
-      scheduler.run(() => ended !== null, 400000)
-    } catch (e) {
-      ;(globalThis as any).dbg?.()
-      throw e
-    }
+    scheduler.run(() => ended !== null)
     return ended
   })
   const fingerprint = scheduler.trace.reduce((hash, number) => (Math.imul(hash, 31) + number) | 0, seed)

@@ -40,6 +40,6 @@ export const make = (names: ReadonlyArray<string>): Script.Script => {
       calls,
       delayMillis: 8
     },
-    { text: "That is all. I am a script, so I do not know what they found; they did find it.", delayMillis: 8 }
+    { text: "I am only a script and cannot read what they found; you can, as said below.", delayMillis: 8 }
   ]
 }

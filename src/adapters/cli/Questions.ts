@@ -25,13 +25,13 @@ const shownInput = (input: string): string => {
 }
 
 /** What a person is shown. */
-export const prompt = ({ input, tool }: Question, isWhole: boolean): string =>
+const prompt = ({ input, tool }: Question, isWhole: boolean): string =>
   `\n  ${TerminalText.line(tool)} wants to run with this input:\n  ${isWhole ? TerminalText.line(input) : shownInput(input)}\n`
 
 const choices = "  y = allow once, s = allow for this session, n = deny: "
 
 /** What a typed line means; null when it must be asked again, `all` when the whole input is wanted. */
-export const read = (typed: string | null): Verdict | "all" | null => {
+const read = (typed: string | null): Verdict | "all" | null => {
   switch (typed?.trim().toLowerCase()) {
     case undefined:
     case "n":

@@ -2,6 +2,7 @@
 import { Layer, Option } from "effect"
 import * as Permissions from "../../services/Permissions.js"
 import * as Toolbox from "../../services/Toolbox.js"
+import * as NodeExec from "../node/NodeExec.js"
 import * as Providers from "../providers/Providers.js"
 import * as WorkspaceTools from "../tools/WorkspaceTools.js"
 import type { Configuration } from "./Configuration.js"
@@ -17,7 +18,7 @@ export const layer = ({ providers, standard }: Configuration, data: Option.Optio
     Layer.provideMerge(
       Layer.mergeAll(
         Providers.layer(providers, standard === null ? {} : { standard }),
-        Toolbox.layer(...WorkspaceTools.files),
+        Layer.provide(Toolbox.layer(...WorkspaceTools.all), NodeExec.layer()),
         Permissions.layerDefault
       )
     )

@@ -118,7 +118,12 @@ const takenOver = Effect.fn("Turn.takenOver")(function* (busy: SessionBusy, sess
   return { ref, opener: Option.isSome(opener) ? { opener: opener.value.message } : {} }
 })
 
-const follow = Effect.fn("Turn.follow")(function* (session: Session, text: string | null, options: Follow.Options) {
+/** Sends a message, or resumes, and follows the run; first the one that a crash interrupted, if it can go on. */
+export const follow = Effect.fn("Turn.follow")(function* (
+  session: Session,
+  text: string | null,
+  options: Follow.Options
+) {
   const gateway = yield* Gateway
   const screen = yield* Screen
   const start = text === null ? gateway.resume(session.id) : gateway.send({ sessionId: session.id, text })

@@ -4,7 +4,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
-import { Effect, Layer } from "effect"
+import { Cause, Effect, Layer } from "effect"
 import { demo } from "./commands/demo.js"
 import { run } from "./commands/run.js"
 import { sessions } from "./commands/sessions.js"
@@ -53,8 +53,15 @@ const reportFailure = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
 /** A closed terminal ends a run as a first SIGTERM does. A second signal of a kind ends the process at once. */
 const hangUp = () => process.kill(process.pid, "SIGTERM")
 
+/** What nothing caught, said as any other failure. What was announced is stored, so nothing is lost by ending here. */
+const crash = (error: unknown): never => {
+  process.stderr.write(`${Failure.report(Cause.die(error))}\n`)
+  return process.exit(1)
+}
+
 export const main = (version: string): void => {
   process.once("SIGHUP", hangUp)
+  process.on("uncaughtException", crash)
   const [node = "", program = "", ...given] = process.argv
   const run = Command.run(skein, { name: "skein", version, executable: "skein", footer })
   Logs.take(given).pipe(

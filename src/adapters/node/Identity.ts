@@ -129,6 +129,6 @@ const make = Effect.gen(function* () {
   return { self, liveness }
 })
 
-export const layerOwners: Layer.Layer<Owners, never, Ids.Ids> = Layer.scoped(Owners, make)
+const layerOwners: Layer.Layer<Owners, never, Ids.Ids> = Layer.scoped(Owners, make)
 
 export const layer: Layer.Layer<Owners | Ids.Ids> = Layer.provideMerge(layerOwners, layerIds)

@@ -29,9 +29,9 @@ const connect = (file: SqliteFile.SqliteFile, synchronous: "FULL" | "NORMAL", is
   try {
     checkVersion(path, connection)
     if (SqliteFile.isReplaced(file)) throw new StorageUnusable({ path, reason: "replaced", detail: "" })
+    assertPragma(connection, "synchronous", synchronous, synchronous === "FULL" ? 2 : 1)
     if (isNew) connection.pragma("auto_vacuum = INCREMENTAL")
     assertPragma(connection, "journal_mode", "WAL", "wal")
-    assertPragma(connection, "synchronous", synchronous, synchronous === "FULL" ? 2 : 1)
     assertPragma(connection, "foreign_keys", "ON", 1)
     connection.pragma(`wal_autocheckpoint = ${checkpointPages}`)
     connection.pragma(`journal_size_limit = ${logBytes}`)
@@ -72,16 +72,17 @@ const make = Effect.gen(function* () {
   const schema = yield* patiently(inspection)
 
   let open: { readonly connection: Sqlite.Database; readonly writer: Writer } | null = null
-  const openWriter = attempt(path, () => {
-    const connection = connect(file, synchronous, schema === 0)
-    return (open = { connection, writer: SqliteWriter.make(connection) }).writer
-  })
+  const openWriter = (isNew: boolean) =>
+    attempt(path, () => {
+      const connection = connect(file, synchronous, isNew)
+      return (open = { connection, writer: SqliteWriter.make(connection) }).writer
+    })
   const discard = Effect.sync(() => {
     open?.connection.close()
     open = null
   })
   yield* Effect.addFinalizer(() => discard)
-  yield* patiently(openWriter)
+  yield* patiently(openWriter(schema === 0))
 
   if (schema < Migrations.newest) {
     yield* patiently(Migrations.migrate(path))
@@ -97,7 +98,7 @@ const make = Effect.gen(function* () {
 
   return Database.of({
     path,
-    writer: Effect.suspend(() => (open === null ? openWriter : Effect.succeed(open.writer))),
+    writer: Effect.suspend(() => (open === null ? openWriter(false) : Effect.succeed(open.writer))),
     discard,
     isReplaced: () => SqliteFile.isReplaced(file),
     reader

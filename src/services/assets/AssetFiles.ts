@@ -31,13 +31,13 @@ export interface Upload {
 }
 
 /** A file that is being written. */
-export interface Content {
+interface Content {
   readonly append: (bytes: Uint8Array) => Effect.Effect<void, FilesFailed>
   /** Makes what was appended survive a power cut. */
   readonly sync: Effect.Effect<void, FilesFailed>
 }
 
-export interface Place {
+interface Place {
   readonly folder: string
   readonly file: string
 }
@@ -59,7 +59,7 @@ export interface Service {
     place: Place,
     range: { readonly offset: number; readonly length: number }
   ) => Stream.Stream<Uint8Array, FilesFailed>
-  /** False when it was gone. */
+  /** Removes a file, or whatever has its name, a marker too. False when it was gone. */
   readonly remove: (place: Place) => Effect.Effect<boolean, FilesFailed>
   /** Removes a folder that has nothing in it. */
   readonly removeEmpty: (folder: string) => Effect.Effect<void, FilesFailed>

@@ -103,7 +103,10 @@ const make = Effect.gen(function* () {
     const step = live.get(started.lease.sessionId)?.step
     if (step === null || step === undefined || step.stored) return
     const message = StepDraft.toMessage({ ...step.draft, finish: null }, step.model, [])
-    if (message !== null) yield* Effect.ignore(storage.appendStep(started.lease, message))
+    if (message === null) return
+    yield* Effect.ignore(
+      Effect.zipRight(storage.appendStep(started.lease, message), live.update(started.lease.sessionId, Live.endStep))
+    )
   })
 
   const finish = Effect.fnUntraced(function* ({ reason, started }: Driven, exit: Exit.Exit<Turns.End, unknown>) {

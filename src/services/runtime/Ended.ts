@@ -2,7 +2,7 @@
  * What a call came to, before it is bounded. Failures and defects become data here, and only here: the one place where
  * a tool's whole Exit is looked at. Looking at it never fails, whatever the tool failed with.
  */
-import { Cause, Either, Exit, Option } from "effect"
+import { Cause, Either, Exit, Inspectable, Option } from "effect"
 import type { Outcome } from "../../domain/Message.js"
 
 export interface Ended {
@@ -22,7 +22,7 @@ export const describe = (error: unknown): string =>
 
 const said = (error: unknown): string => {
   if (error instanceof Error) return error.message === "" ? error.name : `${error.message}`
-  return typeof error === "object" ? JSON.stringify(error) : String(error)
+  return Inspectable.toStringUnknown(error, 0)
 }
 
 export const ofExit = (exit: Exit.Exit<string, unknown>): Ended =>

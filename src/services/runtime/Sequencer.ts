@@ -7,7 +7,7 @@ import * as Batch from "../../domain/Batch.js"
 import type { ResultMessage } from "../../domain/Message.js"
 import type { Seq } from "../../domain/Session.js"
 
-export interface Sequencer {
+interface Sequencer {
   /** Takes the stored result of a call; gives the results that are now contiguous. */
   readonly settle: (index: number, result: ResultMessage) => Effect.Effect<ReadonlyArray<Batch.Released<ResultMessage>>>
   readonly isSettled: Effect.Effect<boolean>

@@ -82,7 +82,9 @@ describe("skein run", () => {
     () =>
       Effect.gen(function* () {
         const home = yield* setup()
-        const write = FakeProvider.chat({ calls: [call("write", { path: "new.txt", content: "made" })] })
+        const write = FakeProvider.chat({
+          calls: [call("write", { path: "new.txt", content: "made" }), call("shell", { command: "echo $((6 * 7))" })]
+        })
         yield* home.fake.answer(
           write,
           FakeProvider.chat({ text: "A pity." }),
@@ -96,9 +98,10 @@ describe("skein run", () => {
         const allowed = yield* home.run(["run", "--yes", "write it"], home.env)
         expect(allowed.code).toBe(0)
         expect(readFileSync(home.at("work/new.txt"), "utf8")).toBe("made")
+        expect(allowed.stdout).toMatch(/✓ shell "echo \$\(\(6 \* 7\)\)" +\d/)
         const requests = yield* Effect.forEach(yield* home.fake.received, ChatRequest.decode)
         expect(ChatRequest.results(requests[1]?.messages ?? [])[0]).toMatch(/^Denied: .*--yes/)
-        expect(ChatRequest.results(requests[3]?.messages ?? [])[0]).not.toContain("Denied")
+        expect(ChatRequest.results(requests[3]?.messages ?? [])[1]).toContain("42")
       }),
     timeout
   )

@@ -15,7 +15,10 @@ const session = fc.constantFrom("s1", "s1", "s1", "s2")
 const lease = fc.oneof(
   { weight: 12, arbitrary: fc.record({ pick: fc.constant("holder" as const), session }) },
   { weight: 2, arbitrary: fc.record({ pick: fc.constant("given" as const), index: fc.nat(30) }) },
-  { weight: 1, arbitrary: fc.record({ pick: fc.constant("forged" as const), index: fc.nat(30) }) }
+  {
+    weight: 1,
+    arbitrary: fc.record({ pick: fc.constant("forged" as const), index: fc.nat(30), by: fc.constantFrom(1, -1) })
+  }
 )
 export type LeasePick = typeof lease extends fc.Arbitrary<infer A> ? A : never
 
@@ -66,8 +69,8 @@ const oneCommit = [
     session,
     text: fc.option(text),
     file: seldom(fc.constant(null), index),
-    key: fc.constantFrom(null, null, null, "k1", "k2"),
-    hash: seldom(fc.constant("h1"), fc.constant("h2")),
+    key: fc.constantFrom(null, null, "k1", "k2"),
+    hash: fc.constantFrom("h1", "h1", "h2"),
     whenBusy: fc.constantFrom("refuse" as const, "queue" as const),
     metadata
   }),

@@ -8,7 +8,7 @@ import type { Lease, Owner } from "../../../src/domain/Lease.js"
 import { type AssistantMessage, CallId, type Message, type UserMessage, userText } from "../../../src/domain/Message.js"
 import { QuestionId } from "../../../src/domain/Permission.js"
 import { RunId } from "../../../src/domain/Run.js"
-import { Seq, SessionId } from "../../../src/domain/Session.js"
+import { Seq, type Session, SessionId } from "../../../src/domain/Session.js"
 import * as Usage from "../../../src/domain/Usage.js"
 import type { Activity, ReaderService, Service } from "../../../src/services/Storage.js"
 import type { Command, LeasePick, PlacePick } from "./Command.js"
@@ -17,14 +17,17 @@ export interface World {
   readonly leases: Array<Lease>
   readonly runs: Array<RunId>
   readonly questions: Array<QuestionId>
+  /** Cursors that sessions have been at. */
+  readonly cursors: Set<number>
   /** Raised for each new id. */
   ids: number
 }
 
-export const make = (): World => ({ leases: [], runs: [], questions: [], ids: 0 })
+export const make = (): World => ({ leases: [], runs: [], questions: [], cursors: new Set(), ids: 0 })
 
-/** Remembers what a session that is now held was given. */
-export const remember = (world: World, { holder }: Activity): void => {
+/** Remembers where a session stands and by which lease it is held. */
+export const remember = (world: World, { cursor }: Session, { holder }: Activity): void => {
+  world.cursors.add(cursor)
   if (Option.isNone(holder)) return
   const { lease } = holder.value
   if (!world.leases.some(({ fence, runId }) => fence === lease.fence && runId === lease.runId)) world.leases.push(lease)
@@ -220,7 +223,7 @@ const findLease = (world: World, model: ReaderService, lease: LeasePick) => {
     case "given":
       return Effect.succeed(given(lease.index))
     case "forged":
-      return Effect.succeed({ ...given(lease.index), fence: given(lease.index).fence + 1 })
+      return Effect.succeed({ ...given(lease.index), fence: given(lease.index).fence + lease.by })
   }
 }
 

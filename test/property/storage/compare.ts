@@ -45,6 +45,9 @@ export const wholeView = (reader: ReaderService, world: World, sessions: Readonl
       (all) => new Set(all.map(({ hidden, sessionId }) => `${sessionId} ${hidden}`))
     ),
     ranges: Effect.forEach(sessions, (id) => ranges(reader, id)),
+    cursors: Effect.forEach(sessions, (sessionId) =>
+      Effect.forEach(world.cursors, (after) => outcome(reader.events({ sessionId, after, limit: 1 })))
+    ),
     gone: Effect.forEach(sessions, (id) =>
       Effect.all([
         outcome(reader.activity(id)),

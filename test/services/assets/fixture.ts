@@ -24,8 +24,8 @@ import { Owners } from "../../../src/services/Owners.js"
 import { Storage, StorageReader } from "../../../src/services/Storage.js"
 
 /** The steps of a save, in order. */
-export const steps = ["begin", "create", "append", "sync", "place", "row", "end"] as const
-export type Step = (typeof steps)[number]
+const steps = ["begin", "create", "append", "sync", "place", "row", "end"] as const
+type Step = (typeof steps)[number]
 
 /** A save's steps, and those of reading, removing and sweeping. */
 export type Moment = `${"before" | "after"} ${Step | "read" | "deleteRow" | "remove" | "entries" | "rows"}`
@@ -137,7 +137,7 @@ const probed = Layer.scopedContext(
   })
 )
 
-export type Tested = Assets.Assets | AssetFiles.AssetFiles | Storage | StorageReader | Owners | Probe
+type Tested = Assets.Assets | AssetFiles.AssetFiles | Storage | StorageReader | Owners | Probe
 
 const storage = Layer.provideMerge(MemoryStorage.layer, EventSignals.layer)
 

@@ -25,11 +25,20 @@ const settled = Effect.gen(function* () {
 type Refused = Effect.Effect<unknown, { readonly _tag: string }>
 type Case = readonly [what: string, call: (gateway: Gateway.Service, id: Session.Id) => Refused, field: string]
 
-const created = (json: string): Gateway.Create => JSON.parse(json)
-const sent = (id: Session.Id, json: string): Gateway.Send => ({ sessionId: id, text: "hi", ...JSON.parse(json) })
-const answered = (json: string): Gateway.Answer => JSON.parse(json)
-const model = (json: string): ModelRef.ModelRef => JSON.parse(json)
-const messages = (json: string): ReadonlyArray<Message.Message> => JSON.parse(json)
+/** As a caller without types would give it. */
+const given = <A>(json: string): A => {
+  const value: A = JSON.parse(json)
+  return value
+}
+const created = (json: string) => given<Gateway.Create>(json)
+const sent = (id: Session.Id, json: string): Gateway.Send => ({
+  sessionId: id,
+  text: "hi",
+  ...given<Partial<Gateway.Send>>(json)
+})
+const answered = (json: string) => given<Gateway.Answer>(json)
+const model = (json: string) => given<ModelRef.ModelRef>(json)
+const messages = (json: string) => given<ReadonlyArray<Message.Message>>(json)
 
 const long = "x".repeat(600)
 

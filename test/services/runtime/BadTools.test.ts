@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Data, Effect, Option, Schema, Stream, TestClock } from "effect"
+import { Data, Effect, Layer, Option, Schema, Stream, TestClock } from "effect"
 import { Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import type * as Script from "../../../src/domain/Script.js"
@@ -59,7 +59,7 @@ const cases: ReadonlyArray<readonly [what: string, bad: ReturnType<typeof tool>,
   ["fails with a value", tool(() => Effect.fail({ code: 7 })), 'failure: The tool failed: {"code":7}'],
   ["fails with nothing", tool(() => Effect.fail(undefined)), "failure: The tool failed: undefined"],
   ["fails with an error without a text", tool(() => new Silent({ code: 7 })), "failure: The tool failed: Silent"],
-  ["fails with what has no JSON", tool(() => Effect.fail(circular)), "failure: The tool failed: object"],
+  ["fails with what has no JSON", tool(() => Effect.fail(circular)), 'failure: The tool failed: {"self":{}}'],
   ["fails with a number that JSON lacks", tool(() => Effect.fail(7n)), "failure: The tool failed: 7"],
   ["fails with an error that breaks", tool(() => Effect.fail(new Hostile())), "failure: The tool failed: object"],
   ["dies", tool(() => Effect.dieMessage("bug")), "defect: The tool broke: bug"],
@@ -121,6 +121,33 @@ describe("P4 a bad tool is one bounded error result", () => {
         const result = yield* expectResult(yield* sandwich(bad, call))
         expect(result?.outcome).toBe(outcome)
         expect(result?.text).toMatch(text)
+      })
+    )
+  }
+
+  const reading: ReadonlyArray<readonly [what: string, prepare: Effect.Effect<never>, line: RegExp]> = [
+    ["interrupts itself while it reads", Effect.interrupt, /^bad defect: The tool broke while it read its input: /],
+    ["never comes to an end of reading", Effect.never, /^bad timeout: Reading the call's input took too long/]
+  ]
+  for (const [what, prepare, line] of reading) {
+    it.scoped(`P4 a tool that ${what}: siblings finish, the model is told`, () =>
+      Effect.gen(function* () {
+        const { tools } = yield* Effect.provide(Toolbox.Toolbox, Toolbox.layer(good))
+        const bad = { name: "bad", description: "", access: "read", inputSchema: {}, timeout: null } as const
+        const { begin, gateway, lines, model } = yield* open({
+          toolbox: Layer.succeed(Toolbox.Toolbox, {
+            tools: new Map([...tools, ["bad", { ...bad, prepare: () => prepare }]])
+          })
+        })
+        yield* model.play(ScriptedModel.calls({ name: "bad", input: {} }, ScriptedModel.call(good, {})))
+        yield* model.play(ScriptedModel.text("done"))
+        const run = yield* begin("go")
+        yield* quiet
+        yield* TestClock.adjust("10 minutes")
+        expect((yield* gateway.await(run)).stopReason).toBe("completed")
+        const [result, sibling] = (yield* lines(run.sessionId)).slice(2)
+        expect(result).toMatch(line)
+        expect(sibling).toBe("good success: fine")
       })
     )
   }

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import { Effect, TestClock } from "effect"
 import { SkeinError, Tool, Toolbox } from "skein"
 import { ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../src/domain/Transcript.js"
 import type { Service as StorageService } from "../../../src/services/Storage.js"
 import { ground } from "./engines.js"
+import { quiet } from "./fixture.js"
 
 const good = Tool.make("good", { description: "good", input: {} }).handle(() => Effect.succeed("fine"))
 
@@ -78,21 +79,35 @@ describe("P4 when storage fails", () => {
     })
   )
 
-  it.scoped("P4 at endRun: the run is left as it is, and the next message takes the session over", () =>
+  it.scoped("P4 at endRun: the end is tried again until it is stored, and the session stays held meanwhile", () =>
     Effect.gen(function* () {
       const { gateway, lines, run, seen, send } = yield* running("endRun")
       yield* seen(run, "message.appended", 5)
-      yield* gateway.cancel(run.runId).pipe(Effect.ignore)
-      const next = yield* send(run.sessionId, "again")
-      expect((yield* gateway.run(run.runId)).stopReason).toBe("crashed")
-      yield* gateway.await(next)
-      expect((yield* lines(run.sessionId)).slice(1, 6)).toEqual([
+      yield* quiet
+      expect((yield* Effect.flip(send(run.sessionId, "and?")))._tag).toBe("SessionBusy")
+      yield* TestClock.adjust("50 millis")
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* lines(run.sessionId)).slice(1)).toEqual([
         "assistant: I call(good)(good)",
         "good success: fine",
         "good success: fine",
-        "assistant: done",
-        "user: again"
+        "assistant: done"
       ])
+    })
+  )
+
+  it.scoped("P4 at endRun: a partial text is kept once, however often the end is tried", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const { begin, gateway, lines, seen } = yield* open("a", { storage: (storage) => fullOnce(storage, "endRun") })
+      yield* model.play({ text: "half", hang: true })
+      const run = yield* begin("go")
+      yield* seen(run, "text.delta")
+      const cancelling = yield* Effect.fork(gateway.cancel(run.runId))
+      yield* quiet
+      yield* TestClock.adjust("50 millis")
+      yield* cancelling
+      expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: half …"])
     })
   )
 })

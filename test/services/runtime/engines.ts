@@ -2,7 +2,7 @@
  * Engines over one storage in memory, as if each were a process of its own. What `SkeinTest` fixes can be chosen here:
  * the models, the storage as an engine sees it, and what engines know of each other's life.
  */
-import { Context, Effect, Exit, Layer, Scope } from "effect"
+import { Context, Effect, Exit, identity, Layer, Scope } from "effect"
 import { EngineConfig, Gateway, Model, Permissions, Toolbox } from "skein"
 import { ScriptedModel } from "skein/testing"
 import * as NodeHashing from "../../../src/adapters/node/NodeHashing.js"
@@ -15,7 +15,12 @@ import * as Ids from "../../../src/services/Ids.js"
 import * as MemoryFiles from "../../../src/services/memory/MemoryFiles.js"
 import * as MemoryStorage from "../../../src/services/memory/MemoryStorage.js"
 import { Owners } from "../../../src/services/Owners.js"
-import { type Service as StorageService, Storage, StorageReader } from "../../../src/services/Storage.js"
+import {
+  type ReaderService,
+  type Service as StorageService,
+  Storage,
+  StorageReader
+} from "../../../src/services/Storage.js"
 import { of } from "./fixture.js"
 
 export interface Options {
@@ -25,6 +30,7 @@ export interface Options {
   readonly config?: Parameters<typeof EngineConfig.layer>[0]
   /** The storage as this engine sees it. */
   readonly storage?: (storage: StorageService) => StorageService
+  readonly reader?: (reader: ReaderService) => ReaderService
 }
 
 const ownerOf = (instance: string): Owner => ({ bootId: "b", pidNamespace: "n", pid: 1, startTime: "1", instance })
@@ -48,12 +54,15 @@ export const ground = Effect.gen(function* () {
       self: ownerOf(instance),
       liveness: (owner) => Effect.sync(() => lives.get(owner.instance) ?? "alive")
     })
-    const storage = (options.storage ?? ((same) => same))(Context.get(base, Storage))
+    const seen = base.pipe(
+      Context.add(Storage, (options.storage ?? identity)(Context.get(base, Storage))),
+      Context.add(StorageReader, (options.reader ?? identity)(Context.get(base, StorageReader)))
+    )
     const context = yield* Engine.layer.pipe(
       Layer.provide(Assets.layer),
       Layer.provide(options.models ?? Layer.succeed(Model.Models, Context.get(base, Model.Models))),
       Layer.provide([owners, options.toolbox ?? Toolbox.layerEmpty, options.policy ?? Permissions.layerAllowAll]),
-      Layer.provide(Layer.succeedContext(Context.add(base, Storage, storage))),
+      Layer.provide(Layer.succeedContext(seen)),
       Layer.provide(EngineConfig.layer(options.config ?? {})),
       Layer.fresh,
       Layer.buildWithScope(scope)

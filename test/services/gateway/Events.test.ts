@@ -1,0 +1,366 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Chunk, Deferred, Effect, FastCheck, Option, Schema, Stream } from "effect"
+import { Message, Model, Permissions, Run, SessionEvent, SkeinError, Tool, Toolbox, Usage } from "skein"
+import { Gate, ScriptedModel } from "skein/testing"
+import { ground } from "../runtime/engines.js"
+import { open, type Opened, quiet } from "../runtime/fixture.js"
+
+const waiting = (gate: Gate.Gate) =>
+  Tool.make("wait", { description: "waits", access: "read", input: { name: Schema.String } }).handle(({ name }) =>
+    Effect.zipRight(Tool.progress(`at ${name}`), Effect.as(gate.pass(name), name))
+  )
+
+/** All that a watcher is told of a session until one of its runs has ended so many times. */
+const watch = ({ gateway }: Opened, run: Run.Ref, after: number = 0, ends = 1) =>
+  gateway.events({ sessionId: run.sessionId, after }).pipe(
+    Stream.mapAccum(0, (seen, event) => {
+      const ended = seen + (event.type === "run.ended" ? 1 : 0)
+      return [ended, { event, ended }]
+    }),
+    Stream.takeUntil(({ ended }) => ended === ends),
+    Stream.map(({ event }) => event),
+    Stream.runCollect,
+    Effect.map(Chunk.toReadonlyArray)
+  )
+
+/** A run of two steps, with two calls; `open` goes to the end. */
+const blocked = Effect.gen(function* () {
+  const gate = yield* Gate.make
+  const tool = waiting(gate)
+  const engine = yield* open({ toolbox: Toolbox.layer(tool) })
+  yield* engine.model.play(
+    {
+      reasoning: "hm",
+      text: "let me see",
+      calls: [ScriptedModel.call(tool, { name: "a" }), ScriptedModel.call(tool, { name: "b" })]
+    },
+    ScriptedModel.text("it is so")
+  )
+  const run = yield* engine.begin("go")
+  yield* gate.reached("b")
+  const finish = Effect.all([gate.open("b"), gate.open("a"), engine.gateway.await(run)])
+  return { ...engine, gate, run, finish }
+})
+
+describe("P10 events from a cursor on", () => {
+  it.scoped("P10 are without a gap, and a replay from any cursor is what a live watcher saw of the durable ones", () =>
+    Effect.gen(function* () {
+      const engine = yield* blocked
+      const { finish, gateway, run } = engine
+      const live = yield* Effect.fork(watch(engine, run))
+      yield* quiet
+      yield* gateway.saveAsset({ sessionId: run.sessionId, mediaType: "text/plain", content: Stream.empty })
+      yield* finish
+      const durable = (yield* live).filter(SessionEvent.isDurable)
+      expect(durable.map(({ cursor }) => cursor)).toEqual(durable.map((_, index) => index + 1))
+      for (let after = 0; after < durable.length; after++) {
+        expect(yield* watch(engine, run, after)).toEqual(durable.slice(after))
+      }
+    })
+  )
+
+  it.scoped.prop(
+    "P10 a watcher that begins at any moment, at any cursor, sees each durable event once and in order",
+    [FastCheck.array(FastCheck.record({ moment: FastCheck.nat(60), cursor: FastCheck.nat(30) }), { maxLength: 5 })],
+    ([watchers]) =>
+      Effect.gen(function* () {
+        const gate = yield* Gate.make
+        for (const name of ["a", "b", "c"]) yield* gate.open(name)
+        const tool = waiting(gate)
+        const engine = yield* open({ toolbox: Toolbox.layer(tool) })
+        const calls = ["a", "b", "c"].map((name) => ScriptedModel.call(tool, { name }))
+        yield* engine.model.play({ text: "let me see", calls }, ScriptedModel.text("it is so"))
+        const run = yield* engine.begin("go")
+        const seen = yield* Effect.forEach(
+          watchers,
+          ({ cursor, moment }) =>
+            Effect.gen(function* () {
+              yield* Effect.repeatN(Effect.yieldNow(), moment)
+              const { cursor: newest } = yield* engine.gateway.get(run.sessionId)
+              const after = Math.min(cursor, newest)
+              const isOver = (yield* engine.gateway.run(run.runId)).state === "ended"
+              return { after, events: isOver && after === newest ? [] : yield* watch(engine, run, after) }
+            }),
+          { concurrency: "unbounded" }
+        )
+        yield* engine.gateway.await(run)
+        const all = yield* watch(engine, run)
+        for (const { after, events } of seen) {
+          expect(events.filter(SessionEvent.isDurable)).toEqual(all.slice(after))
+          const followed = events.flatMap((event) => (SessionEvent.isDurable(event) ? [event.cursor] : [event.after]))
+          expect(followed).toEqual(followed.toSorted((one, other) => one - other))
+        }
+      }).pipe(Effect.scoped),
+    { fastCheck: { numRuns: 25 } }
+  )
+
+  it.scoped("P10 cursors that no event has yet, or that are none, are refused with what there is", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* open()
+      const { cursor, id } = yield* session()
+      for (const after of [cursor + 1, 1e9, -1, 1.5, Number.NaN, Infinity]) {
+        const refused = yield* Effect.flip(Stream.runHead(gateway.events({ sessionId: id, after })))
+        expect(refused).toEqual(new SkeinError.CursorGone({ sessionId: id, after, oldest: 1, newest: cursor }))
+      }
+    })
+  )
+
+  it.scoped("P10 a watcher that never reads on holds up nobody, and misses no fact when it does", () =>
+    Effect.gen(function* () {
+      const engine = yield* blocked
+      const { finish, gateway, run } = engine
+      const goOn = yield* Deferred.make<void>()
+      const stuck = yield* gateway.events({ sessionId: run.sessionId, after: 0 }).pipe(
+        Stream.tap(() => Deferred.await(goOn)),
+        Stream.takeUntil(SessionEvent.is("run.ended")),
+        Stream.runCollect,
+        Effect.fork
+      )
+      yield* quiet
+      yield* finish
+      expect((yield* gateway.run(run.runId)).stopReason).toBe("completed")
+      yield* Deferred.succeed(goOn, undefined)
+      const durable = [...(yield* stuck)].filter(SessionEvent.isDurable)
+      expect(durable).toEqual(yield* watch(engine, run))
+    })
+  )
+
+  it.scoped("P10 a thousand rows come in pages, without a gap", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* open()
+      const { id } = yield* session()
+      for (let n = 0; n < 600; n++) yield* gateway.rename(id, `title ${n}`)
+      const events = yield* gateway.events({ sessionId: id, after: 3 }).pipe(Stream.take(598), Stream.runCollect)
+      expect([...events].map((event) => SessionEvent.isDurable(event) && event.cursor)).toEqual(
+        Array.from({ length: 598 }, (_, index) => index + 4)
+      )
+    })
+  )
+})
+
+/** What is told of a step's text, as `offset text`. */
+const textsOf = (events: ReadonlyArray<SessionEvent.SessionEvent>) =>
+  events.flatMap((event) => (event.type === "text.delta" ? [`${event.offset} ${event.text}`] : []))
+
+describe("P10 what a step writes", () => {
+  it.scoped("P10 comes word by word to a live watcher, and is whole when its message comes", () =>
+    Effect.gen(function* () {
+      const engine = yield* blocked
+      const { finish, run, send, transcript } = engine
+      yield* finish
+      yield* engine.model.play({ text: "one two three", delayMillis: 0 })
+      const { cursor } = yield* engine.gateway.get(run.sessionId)
+      const watcher = yield* Effect.fork(watch(engine, run, cursor))
+      yield* quiet
+      yield* send(run.sessionId, "and?")
+      const events = yield* watcher
+      let text = ""
+      for (const event of events) {
+        if (event.type === "text.delta") {
+          expect(event.offset).toBe(text.length)
+          text += event.text
+        }
+        if (event.type === "message.appended" && event.role === "assistant") {
+          const entry = (yield* transcript(run.sessionId)).find(({ seq }) => seq === event.seq)
+          expect(entry === undefined ? "" : Message.textOf(entry.message)).toBe(text)
+        }
+      }
+      expect(text).toBe("one two three")
+    })
+  )
+
+  it.scoped("P10 comes as one delta from the beginning to who comes late, and then goes on", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const beginning: ReadonlyArray<Model.Part> = [
+        { type: "reasoning", id: "r", delta: "I think" },
+        { type: "text", id: "t", delta: "one " },
+        { type: "text", id: "t", delta: "two " },
+        { type: "call.delta", index: 0, name: "wait", delta: '{"na' }
+      ]
+      const end: ReadonlyArray<Model.Part> = [
+        { type: "text", id: "t", delta: "three" },
+        { type: "finish", reason: "stop", usage: Usage.unknown }
+      ]
+      const { open } = yield* ground
+      const slow = Model.layer({
+        provider: "test",
+        model: "slow",
+        contextTokens: null,
+        step: () =>
+          Stream.fromIterable(beginning).pipe(
+            Stream.concat(Stream.execute(gate.pass("go on"))),
+            Stream.concat(Stream.fromIterable(end))
+          )
+      })
+      const engine = yield* open("a", { models: slow })
+      const run = yield* engine.begin("go")
+      yield* gate.reached("go on")
+      const late = yield* Effect.fork(watch(engine, run, (yield* engine.gateway.get(run.sessionId)).cursor))
+      yield* quiet
+      yield* gate.open("go on")
+      const told = (yield* late).map((event) => {
+        switch (event.type) {
+          case "text.delta":
+          case "reasoning.delta":
+            return `${event.type} ${event.offset} ${event.text}`
+          case "call.arguments":
+            return `${event.type} ${event.index} ${event.name} ${event.offset} ${event.text}`
+          default:
+            return event.type
+        }
+      })
+      expect(told).toEqual([
+        "reasoning.delta 0 I think",
+        "text.delta 0 one two ",
+        'call.arguments 0 wait 0 {"na',
+        "text.delta 8 three",
+        "message.appended",
+        "run.ended"
+      ])
+    })
+  )
+
+  it.scoped("P10 is not told again once its message is stored", () =>
+    Effect.gen(function* () {
+      const engine = yield* blocked
+      const { finish, gateway, run } = engine
+      const { cursor } = yield* gateway.snapshot(run.sessionId)
+      const late = yield* Effect.fork(watch(engine, run, cursor))
+      yield* quiet
+      yield* finish
+      expect(textsOf(yield* late)).toEqual(["0 it is so"])
+    })
+  )
+
+  it.scoped("P10 comes after all that it follows, however long the reading of events takes", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const tool = waiting(gate)
+      for (const name of ["a", "b"]) yield* gate.open(name)
+      const { model, open } = yield* ground
+      const steps = [1, 2, 3].map((step) => ({
+        text: `step ${step}`,
+        calls: [ScriptedModel.call(tool, { name: "a" }), ScriptedModel.call(tool, { name: `b` })]
+      }))
+      for (const turns of [1, 2, 3, 5, 8, 13, 21, 34]) {
+        const engine = yield* open(`slow ${turns}`, {
+          toolbox: Toolbox.layer(tool),
+          config: { repeatLimit: 10 },
+          reader: (reader) => ({
+            ...reader,
+            events: (range) => Effect.zipLeft(reader.events(range), Effect.repeatN(Effect.yieldNow(), turns))
+          })
+        })
+        yield* model.play(...steps, ScriptedModel.text("step 4"))
+        const run = yield* engine.begin("go")
+        const running = new Set<string>()
+        let last = ""
+        for (const event of yield* watch(engine, run)) {
+          if (event.type === "text.delta" && event.offset === 0 && !event.text.startsWith("step 1")) {
+            expect(last).toBe("message.appended tool")
+          }
+          if (event.type === "call.started") running.add(event.callId)
+          if (event.type === "call.finished") running.delete(event.callId)
+          if (event.type === "call.progress") expect(running).toContain(event.callId)
+          if (event.type === "message.appended") last = `${event.type} ${event.role}`
+        }
+      }
+    })
+  )
+})
+
+describe("Run.events", () => {
+  it.scoped("has all events of its run and no others, whenever the subscription begins, and ends with its end", () =>
+    Effect.gen(function* () {
+      const engine = yield* blocked
+      const { context, finish, gateway, model, run, send } = engine
+      yield* model.play(ScriptedModel.text("another"))
+      const second = yield* send(run.sessionId, "more", { whenBusy: "queue" })
+      const collect = (ref: Run.Ref) =>
+        Run.events(ref).pipe(
+          Stream.filter(SessionEvent.isDurable),
+          Stream.runCollect,
+          Effect.map(Chunk.toReadonlyArray),
+          Effect.provide(context)
+        )
+      const live = yield* Effect.fork(collect(second))
+      yield* gateway.rename(run.sessionId, "meanwhile")
+      yield* finish
+      const events = yield* live
+      expect(events.map(({ type }) => type)).toEqual([
+        "run.queued",
+        "run.started",
+        "message.appended",
+        "message.appended",
+        "run.ended"
+      ])
+      expect(yield* collect(second)).toEqual(events)
+      expect((yield* collect(run)).every((event) => "runId" in event && event.runId === run.runId)).toBe(true)
+    })
+  )
+
+  it.scoped("ends when the session is deleted", () =>
+    Effect.gen(function* () {
+      const { context, gateway, run } = yield* blocked
+      const live = yield* Effect.fork(Effect.provide(Stream.runLast(Run.events(run)), context))
+      yield* quiet
+      yield* gateway.delete(run.sessionId)
+      expect(["run.ended", "session.deleted"]).toContain(Option.getOrNull(yield* live)?.type)
+    })
+  )
+})
+
+describe("snapshot", () => {
+  it.scoped("shows a running session as it stands; its events go on from the snapshot's cursor", () =>
+    Effect.gen(function* () {
+      const engine = yield* blocked
+      const { finish, gate, gateway, run, seen } = engine
+      yield* gate.open("b")
+      yield* seen(run, "call.finished")
+      const snapshot = yield* gateway.snapshot(run.sessionId)
+      expect(snapshot).toMatchObject({
+        session: { id: run.sessionId, head: 2 },
+        run: Option.some({ run: { id: run.runId, state: "running" }, crashed: false }),
+        queued: [],
+        batch: {
+          calls: [{ index: 0, name: "wait", state: "started", seq: 3, questionId: null }],
+          finished: [{ seq: 4, message: { text: "b" } }]
+        },
+        questions: []
+      })
+      expect(snapshot.live).toMatchObject(Option.some({ runId: run.runId, step: { seq: 2, stored: true } }))
+      const rest = yield* Effect.fork(watch(engine, run, snapshot.cursor))
+      yield* quiet
+      yield* finish
+      expect((yield* rest).filter(SessionEvent.isDurable).map(({ type }) => type)).toEqual([
+        "call.finished",
+        "message.appended",
+        "message.appended",
+        "message.appended",
+        "run.ended"
+      ])
+      expect(yield* gateway.snapshot(run.sessionId)).toMatchObject({
+        run: Option.none(),
+        live: Option.none(),
+        batch: { calls: [], finished: [] }
+      })
+    })
+  )
+
+  it.scoped("shows what waits for a human", () =>
+    Effect.gen(function* () {
+      const ask = Tool.make("ask", { description: "asks", input: {} }).handle(() => Effect.void)
+      const { begin, gateway, model, seen } = yield* open({
+        toolbox: Toolbox.layer(ask),
+        policy: Permissions.layerDefault
+      })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(ask, {})))
+      const run = yield* begin("go")
+      const { questionId } = yield* seen(run, "permission.asked")
+      const { batch, questions } = yield* gateway.snapshot(run.sessionId)
+      expect(batch.calls).toMatchObject([{ state: "pending", questionId }])
+      expect(questions.map(({ id }) => id)).toEqual([questionId])
+    })
+  )
+})
