@@ -1,6 +1,7 @@
 /** A session: the unit that is kept, ordered, watched and deleted. */
 import { Schema } from "effect"
 import { JsonRecord } from "./Json.js"
+import * as SafeText from "./SafeText.js"
 import { ModelRef } from "./ModelRef.js"
 import { Total } from "./Usage.js"
 
@@ -14,7 +15,13 @@ export const SessionId = Schema.String.pipe(
 export type SessionId = typeof SessionId.Type
 
 /** Whose session it is; the host's own notion of a user. */
-export const Owner = Schema.NonEmptyString.pipe(Schema.maxLength(256), Schema.brand("Owner"))
+export const Owner = Schema.NonEmptyString.pipe(
+  Schema.maxLength(256),
+  Schema.filter(SafeText.isStorable, {
+    description: "a text of 1 to 256 characters without NUL or half surrogate pairs"
+  }),
+  Schema.brand("Owner")
+)
 export type Owner = typeof Owner.Type
 
 /** A message's place in its session: 1, 2, 3 …, without gaps, never reused or renumbered. */

@@ -3,6 +3,7 @@
  * watcher sees of a running step and the message that is stored at its end both come from here.
  */
 import type { AssistantMessage, CallId, FinishReason, ProviderMetadata } from "./Message.js"
+import * as SafeText from "./SafeText.js"
 import type { Usage } from "./Usage.js"
 import { unknown } from "./Usage.js"
 
@@ -151,7 +152,7 @@ export const toMessage = (
       {
         type: "call",
         callId,
-        name: block.name,
+        name: SafeText.wellFormed(block.name),
         input: block.input,
         ...(block.providerCallId === undefined ? {} : { providerCallId: block.providerCallId }),
         ...metadataOf(block)

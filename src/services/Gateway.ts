@@ -11,6 +11,7 @@ import { ModelRef } from "../domain/ModelRef.js"
 import { type Question, QuestionId, Verdict } from "../domain/Permission.js"
 import type { Ref, Run, RunId } from "../domain/Run.js"
 import { Owner, type Session, SessionId } from "../domain/Session.js"
+import * as SafeText from "../domain/SafeText.js"
 import type { SessionEvent } from "../domain/SessionEvent.js"
 import * as SkeinError from "../domain/SkeinError.js"
 import type { OpenBatch, SessionPage, SessionQuery } from "./Storage.js"
@@ -23,7 +24,11 @@ export const Create = Schema.Struct({
   title: optional(Schema.String),
   owner: optional(Owner),
   /** Absolute path of the folder that the session works in. */
-  workdir: Schema.NonEmptyString,
+  workdir: Schema.String.pipe(
+    Schema.filter((path) => /^([/\\]|[A-Za-z]:[/\\])/.test(path) && SafeText.isStorable(path), {
+      description: "an absolute path"
+    })
+  ),
   model: optional(ModelRef),
   metadata: optional(JsonRecord)
 })

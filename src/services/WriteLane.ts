@@ -13,13 +13,13 @@
  *    that has waited `busyMaxMillis` for the lock gets `StorageBusy`.
  * 3. Any other failure before COMMIT: SQLite may have rolled everything back by itself, so nothing more is tried in
  *    this transaction. The write at which it failed gets `StorageFailed`, the others one more try.
- * 4. COMMIT fails: the connection is closed, a new one opened, and the group's marker decides for all of it. When it
+ * 4. COMMIT fails: the connection is closed, a new one opened, and the group's mark decides for all of it. When it
  *    cannot be looked up before `busyMaxMillis` have passed: `OutcomeUnknown`.
  *
  * Interrupted while it waits, a write leaves the queue; once its group has begun, its caller waits for the outcome.
  * Closing the lane first writes what waits.
  */
-import { type Cause, Context, Deferred, Effect, Exit, Fiber, FiberId, Layer, Schedule } from "effect"
+import { type Cause, Context, Deferred, Effect, Exit, Fiber, FiberId, Hash, Layer, Schedule } from "effect"
 import type { SessionId } from "../domain/Session.js"
 import { OutcomeUnknown, StorageBusy, StorageFailed, StorageUnusable, type Write } from "../domain/SkeinError.js"
 import { busySchedule, Database, isBusy, type Writer } from "./Database.js"
@@ -45,17 +45,18 @@ const groupSize = 512
 /** How long the path is taken to lead to the file that is open before it is looked at again. */
 const lookMillis = 1000
 
+/** Marks are numbers of 48 bits, half of them the lane's own. */
+const marksOfLane = 2 ** 24
+
 /** Codes after which a connection may show what is not there. */
 const isSpoilt = (code: string): boolean => /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(code)
 
 type Pending = PendingWrite.PendingWrite
 
 /** A group whose COMMIT failed. */
-interface Unsettled {
+interface Unsettled extends GroupCommit.FailedCommit {
   readonly writes: ReadonlyArray<Pending>
   readonly touched: ReadonlySet<SessionId>
-  readonly group: number
-  readonly code: string
   blockedSince: number | null
 }
 
@@ -70,6 +71,7 @@ const make = Effect.gen(function* () {
   const signals = yield* EventSignals
   const { busyMaxMillis } = yield* EngineConfig
   const lane = yield* (yield* Ids).next("lane")
+  const marks = (Hash.string(lane) & 0xffffff) * marksOfLane
   const permit = yield* Effect.makeSemaphore(1)
   const wake = yield* Effect.makeLatch(false)
 
@@ -77,7 +79,7 @@ const make = Effect.gen(function* () {
   const retrying = new Set<Pending>()
   let begun: ReadonlyArray<Pending> = []
   let unsettled: Unsettled | null = null
-  let group = 0
+  let groups = 0
   let closed = false
   let replaced = false
   let lookedAt: number | null = null
@@ -158,11 +160,11 @@ const make = Effect.gen(function* () {
 
   /** Brings one group to an end in the transaction that has begun. */
   const advance = (writer: Writer, now: number): Effect.Effect<Attempt> => {
-    const marker: GroupCommit.Marker = { lane, group: ++group, now }
+    const group: GroupCommit.Group = { lane, mark: marks + (++groups % marksOfLane), now }
 
     if (unsettled !== null) {
       const failed = unsettled
-      const verdict = GroupCommit.settle(writer, marker, failed)
+      const verdict = GroupCommit.settle(writer, group, failed)
       return verdict === "unknown"
         ? discard(() => giveUp(failed))
         : Effect.succeed(done(() => settled(failed, verdict)))
@@ -170,7 +172,7 @@ const make = Effect.gen(function* () {
 
     const isolated = retrying.size > 0
     const writes = (begun = take(isolated ? retrying : waiting))
-    const ending = GroupCommit.commit(writer, marker, writes, isolated)
+    const ending = GroupCommit.commit(writer, group, writes, isolated)
     switch (ending._tag) {
       case "Done":
         return Effect.succeed(done(() => answerEach(writes, ending.touched)))
@@ -181,7 +183,7 @@ const make = Effect.gen(function* () {
         return isSpoilt(ending.code) ? discard(finish) : rollBack(writer, finish)
       }
       case "CommitFailed":
-        unsettled = { writes, touched: ending.touched, group, code: ending.code, blockedSince: null }
+        unsettled = { ...ending, writes, blockedSince: null }
         return discard(() => {})
     }
   }

@@ -32,13 +32,6 @@ const make = Effect.gen(function* () {
     const valid = yield* Limits.decode("create", Schema.typeSchema(Create))(input)
     const metadata = valid.metadata ?? {}
     yield* Limits.json("metadata", metadata, limits.metadataBytes)
-    if (!/^([/\\]|[A-Za-z]:[/\\])/.test(valid.workdir)) {
-      return yield* new SkeinError.InvalidInput({
-        field: "workdir",
-        limit: "an absolute path",
-        actual: "a relative one"
-      })
-    }
     return yield* runtime.create({
       id: valid.id ?? SessionId.make(yield* ids.next("ses")),
       title: valid.title === undefined ? null : yield* Limits.title(valid.title, limits),

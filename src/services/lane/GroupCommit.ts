@@ -2,8 +2,8 @@
  * One transaction of the write lane, each function without a pause: BEGIN, each write in a savepoint of its own, COMMIT,
  * and what a failed COMMIT left behind. Who waits for what is the lane's business.
  *
- * Each group stores its number beside the lane's name. After a failed COMMIT that marker tells whether the group is
- * stored: all of it or nothing.
+ * Each group has a number of its own, its mark, and leaves it somewhere: on the events that it records, else beside the
+ * lane's name. After a failed COMMIT the mark tells whether the group is stored: all of it or nothing.
  */
 import type { Either } from "effect"
 import type { SessionId } from "../../domain/Session.js"
@@ -13,6 +13,10 @@ import { type Sql, SqlFailure, type Writer } from "../Database.js"
 export interface Transaction extends Sql {
   /** Milliseconds since the epoch, one instant for all writes of a group. */
   readonly now: number
+  /** Stands for the group. */
+  readonly mark: number
+  /** Says that an event with this mark was recorded. */
+  readonly recorded: (session: number, cursor: number) => void
   readonly touch: (sessionId: SessionId) => void
 }
 
@@ -23,10 +27,16 @@ export interface Member {
   readonly run: (transaction: Transaction) => boolean
 }
 
-export interface Marker {
+export interface Group {
   readonly lane: string
-  readonly group: number
+  readonly mark: number
   readonly now: number
+}
+
+/** Where a group left its mark: on an event, else beside the lane's name. */
+interface Place {
+  readonly session: number
+  readonly cursor: number
 }
 
 export type Ending<M> =
@@ -37,10 +47,16 @@ export type Ending<M> =
   /** Nothing is stored, and nothing ever will be. `culprit` is the member at which it failed, if it was at one. */
   | { readonly _tag: "Failed"; readonly code: string; readonly culprit: M | null }
   /** Whether anything is stored is not known. */
-  | { readonly _tag: "CommitFailed"; readonly code: string; readonly touched: ReadonlySet<SessionId> }
+  | ({ readonly _tag: "CommitFailed"; readonly touched: ReadonlySet<SessionId> } & FailedCommit)
 
-/** A marker that its lane has not renewed for this long may go. */
-const markerLifeMillis = 24 * 60 * 60 * 1000
+export interface FailedCommit {
+  readonly code: string
+  readonly mark: number
+  readonly place: Place | null
+}
+
+/** A mark that its lane has not renewed for this long may go. */
+const markLifeMillis = 24 * 60 * 60 * 1000
 
 /** Takes the lock. Gives the code with which SQLite refused. */
 export const begin = (writer: Writer): string | null => codeOf(() => writer.run("BEGIN IMMEDIATE"))
@@ -52,29 +68,32 @@ export const begin = (writer: Writer): string | null => codeOf(() => writer.run(
  */
 export const commit = <M extends Member>(
   writer: Writer,
-  marker: Marker,
+  group: Group,
   members: ReadonlyArray<M>,
   isolated: boolean
 ): Ending<M> => {
   const touched: Array<SessionId> = []
+  let place: Place | null = null
   const transaction: Transaction = {
     run: writer.run,
     get: writer.get,
     all: writer.all,
-    now: marker.now,
+    now: group.now,
+    mark: group.mark,
+    recorded: (session, cursor) => void (place = { session, cursor }),
     touch: (sessionId) => void touched.push(sessionId)
   }
   let culprit: M | null = null
   let stay = 0
   let entangled = false
   const failed = codeOf(() => {
-    mark(writer, marker)
     for (const member of members) {
       culprit = member
-      const before = { touched: touched.length, changes: writer.changes() }
+      const before = { place, touched: touched.length, changes: writer.changes() }
       if (isolated) writer.run("SAVEPOINT member")
       if (member.run(transaction)) stay++
       else {
+        place = before.place
         touched.length = before.touched
         if (isolated) writer.run("ROLLBACK TO member")
         else if (writer.changes() !== before.changes) {
@@ -84,12 +103,15 @@ export const commit = <M extends Member>(
       }
       if (isolated) writer.run("RELEASE member")
     }
+    culprit = null
+    if (stay > 0 && place === null) leaveMark(writer, group)
   })
   if (failed !== null) return { _tag: "Failed", code: failed, culprit }
   if (entangled) return { _tag: "Entangled" }
-  const ended = codeOf(() => writer.run(stay === 0 ? "ROLLBACK" : "COMMIT"))
-  if (ended === null) return { _tag: "Done", touched: new Set(touched) }
-  return { _tag: "CommitFailed", code: ended, touched: new Set(touched) }
+  const code = codeOf(() => writer.run(stay === 0 ? "ROLLBACK" : "COMMIT"))
+  return code === null
+    ? { _tag: "Done", touched: new Set(touched) }
+    : { _tag: "CommitFailed", code, mark: group.mark, place, touched: new Set(touched) }
 }
 
 /** Ends the transaction without storing anything. Gives whether the connection can be used again. */
@@ -99,35 +121,40 @@ export const rollBack = (writer: Writer): boolean => {
 }
 
 /**
- * What became of group `failed`, whose COMMIT failed with `code`; decided in the transaction that has begun, and ends
- * it. The group may stand in the log, complete but for being counted, to be found after a crash. So when its marker is
- * not there, a commit takes its place: only then is it surely not stored.
+ * What became of a group whose COMMIT failed; decided in the transaction that has begun, and ends it. The group may
+ * stand in the log, complete but for being counted, to be found after a crash. So when its mark is not there, a commit
+ * takes its place: only then is it surely not stored.
  */
-export const settle = (
-  writer: Writer,
-  marker: Marker,
-  failed: { readonly group: number; readonly code: string }
-): "stored" | "not-stored" | "unknown" => {
+export const settle = (writer: Writer, group: Group, failed: FailedCommit): "stored" | "not-stored" | "unknown" => {
   let stored = false
   const failure = codeOf(() => {
-    const row = writer.get<{ readonly number: number }>("SELECT number FROM lanes WHERE id = ?", marker.lane)
-    stored = row?.number === failed.group
-    mark(writer, stored ? { ...marker, group: failed.group } : marker)
+    stored = isStored(writer, group, failed)
+    if (stored) return
+    leaveMark(writer, group)
     writer.run("COMMIT")
   })
-  if (failure !== null) rollBack(writer)
+  if (stored || failure !== null) rollBack(writer)
   if (stored) return "stored"
   // On a full disk the page that would have completed the group in the log was never written.
   return failure === null || failed.code === "SQLITE_FULL" ? "not-stored" : "unknown"
 }
 
-const mark = (writer: Writer, { group, lane, now }: Marker): void => {
-  if (group === 1) writer.run("DELETE FROM lanes WHERE at < ?", now - markerLifeMillis)
+const isStored = (writer: Writer, { lane }: Group, { mark, place }: FailedCommit): boolean =>
+  (place === null
+    ? writer.get("SELECT 1 FROM lanes WHERE id = ? AND mark = ?", lane, mark)
+    : writer.get(
+        "SELECT 1 FROM events WHERE session = ? AND cursor = ? AND mark = ?",
+        place.session,
+        place.cursor,
+        mark
+      )) !== undefined
+
+const leaveMark = (writer: Writer, { lane, mark, now }: Group): void => {
+  writer.run("DELETE FROM lanes WHERE at < ?", now - markLifeMillis)
   writer.run(
-    `INSERT INTO lanes (id, number, at) VALUES (?, ?, ?)
-     ON CONFLICT (id) DO UPDATE SET number = excluded.number, at = excluded.at`,
+    "INSERT INTO lanes (id, mark, at) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET mark = excluded.mark, at = excluded.at",
     lane,
-    group,
+    mark,
     now
   )
 }

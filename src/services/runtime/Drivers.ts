@@ -21,6 +21,7 @@ import {
 } from "effect"
 import * as Live from "../../domain/Live.js"
 import type { RunId, StopReason } from "../../domain/Run.js"
+import * as SafeText from "../../domain/SafeText.js"
 import type { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
@@ -63,7 +64,10 @@ const patience = Schedule.union(Schedule.exponential("50 millis"), Schedule.spac
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-const end = (stopReason: StopReason, detail: string | null): Turns.End => ({ stopReason, detail })
+const end = (stopReason: StopReason, detail: string | null): Turns.End => ({
+  stopReason,
+  detail: detail === null ? null : SafeText.wellFormed(detail)
+})
 
 /** What is said of a defect: its name, as a defect's text may hold anything. */
 const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)

@@ -12,7 +12,7 @@ import {
 import type { Transaction } from "../lane/GroupCommit.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { changeable, record, store } from "./SessionRow.js"
+import { changeable, record } from "./SessionRow.js"
 
 const columns = `assets.id, sessions.id AS sessionId, assets.name, assets.media_type AS mediaType, assets.size,
   assets.sha256, assets.created_at AS createdAt`
@@ -35,7 +35,6 @@ export const save = (tx: Transaction, asset: Asset): Either.Either<Asset, Sessio
       asset.createdAt
     )
     record(tx, session, "asset.saved", { ref: asset.id })
-    store(tx, session)
     return asset
   })
 
@@ -54,7 +53,6 @@ export const remove = (
     if (row === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
     tx.run("DELETE FROM assets WHERE session = ? AND id = ?", session.ordinal, assetId)
     record(tx, session, "asset.deleted", { ref: assetId })
-    store(tx, session)
     return yield* decode(sessionId, row)
   })
 

@@ -23,7 +23,7 @@ import type { Transaction } from "../lane/GroupCommit.js"
 import type { Completed, OpenBatch, OpenCall } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { addUsage, held, record, type SessionRow, store, undeleted } from "./SessionRow.js"
+import { addUsage, held, record, type SessionRow, undeleted } from "./SessionRow.js"
 import { appendEntry, decodeEntry, type EntryRow, insert, nextSeq } from "./Transcripts.js"
 
 interface CallRow {
@@ -70,7 +70,6 @@ export const appendStep = (
         name
       )
     }
-    store(tx, session)
     return { entry, calls }
   })
 
@@ -88,7 +87,6 @@ export const startCall = (
     )
     if (started === 0) return false
     record(tx, session, "call.started", { run: session.run, seq })
-    store(tx, session)
     return true
   })
 
@@ -113,7 +111,6 @@ export const completeCall = (
     if (call === undefined) return yield* completedBefore(tx, session, seq, result)
     yield* checkCall(call.id, result)
     complete(tx, session, session.run, seq, result, body)
-    store(tx, session)
     return { result, head: session.head }
   })
 

@@ -19,11 +19,12 @@ export const hide = (tx: Transaction, sessionId: SessionId): Either.Either<void,
     if (session.state !== "deleting") return yield* Either.left(new SessionNotFound({ sessionId }))
     yield* unheld(tx, session)
     setState(tx, session, "hidden")
+    tx.run("UPDATE session_rows SET first_cursor = ? WHERE ordinal = ?", session.cursor + 1, session.ordinal)
   })
 
 const setState = (tx: Transaction, session: SessionRow, state: SessionRow["state"]): void => {
   if (session.state === state) return
-  tx.run("UPDATE sessions SET state = ? WHERE ordinal = ?", state, session.ordinal)
+  tx.run("UPDATE session_rows SET state = ? WHERE ordinal = ?", state, session.ordinal)
   tx.touch(session.id)
 }
 
@@ -87,7 +88,7 @@ export const forget = (tx: Transaction, sessionId: SessionId): Either.Either<voi
     "UPDATE meta SET cursor_floor = max(cursor_floor, (SELECT cursor + 1 FROM sessions WHERE ordinal = ?))",
     session
   )
-  tx.run("DELETE FROM sessions WHERE ordinal = ?", session)
+  tx.run("DELETE FROM session_rows WHERE ordinal = ?", session)
   tx.touch(sessionId)
   return Either.void
 }

@@ -9,7 +9,7 @@ import type { OpenCall, TakenOver } from "../Storage.js"
 import { closeCalls, openCalls } from "./Batches.js"
 import { answerOpen } from "./Questions.js"
 import { reread } from "./RunRows.js"
-import { held, type SessionAndRun, queuedOn, record, store, visible } from "./SessionRow.js"
+import { held, queuedOn, raiseFence, record, type SessionAndRun, visible } from "./SessionRow.js"
 
 interface End {
   readonly stopReason: StopReason
@@ -42,7 +42,7 @@ export const takeOver = (
     const holding = held(tx, lease)
     if (Either.isLeft(holding)) return { _tag: "Lost" }
     const session = holding.right
-    session.fence++
+    raiseFence(tx, session)
 
     const open = openCalls(tx, session)
     if (session.state !== "live" || !open.some(waitsForHuman)) {
@@ -56,7 +56,6 @@ export const takeOver = (
       session.run,
       open.filter((call) => !waitsForHuman(call))
     )
-    store(tx, session)
     const { ref, run } = yield* Either.mapLeft(reread(tx, session, lease.runId), corrupt("take the run over"))
     return { _tag: "Continues", run, ref, lease: { ...lease, fence: session.fence } }
   })
@@ -82,5 +81,4 @@ const settle = (tx: Transaction, session: SessionAndRun, { detail, stopReason }:
     session.run
   )
   record(tx, session, "run.ended", { run: session.run })
-  store(tx, session)
 }

@@ -15,7 +15,7 @@ import {
 import type { Transaction } from "../lane/GroupCommit.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { changeable, held, record, type SessionRow, store, undeleted } from "./SessionRow.js"
+import { changeable, held, record, type SessionRow, undeleted } from "./SessionRow.js"
 
 interface Row {
   readonly sessionId: SessionId
@@ -75,7 +75,6 @@ export const ask = (
       JSON.stringify(input)
     )
     record(tx, session, "permission.asked", { run: session.run, seq, ref: id })
-    store(tx, session)
     const { runId, sessionId } = lease
     return { ...asked, sessionId, runId, answer: null, askedAt: tx.now }
   })
@@ -98,7 +97,6 @@ export const answer = (
     if (answer.verdict === "session") {
       tx.run("INSERT OR IGNORE INTO grants (session, tool) VALUES (?, ?)", session.ordinal, question.tool)
     }
-    store(tx, session)
     return { ...question, answer }
   })
 

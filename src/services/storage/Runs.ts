@@ -17,7 +17,7 @@ import type { Transaction } from "../lane/GroupCommit.js"
 import type { Admission, Admitted, Started } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import { decodeHolder, decodeRun, oldestQueued, reread, running, withKey } from "./RunRows.js"
-import { changeable, record, type SessionRow, store } from "./SessionRow.js"
+import { changeable, raiseFence, record, type SessionRow } from "./SessionRow.js"
 import { appendEntry, nextSeq } from "./Transcripts.js"
 
 /** The JSON texts of an admission; the message is null for a run that resumes. */
@@ -73,7 +73,6 @@ export const admit = (
     insert(tx, session, admission, texts)
     const { ordinal, ...queued } = yield* reread(tx, session, runId)
     record(tx, session, "run.queued", { run: ordinal })
-    store(tx, session)
     return { _tag: "Queued", ...queued }
   })
 
@@ -134,7 +133,7 @@ const start = (
   session: SessionRow,
   { body, message, owner, runId }: Starting
 ): Either.Either<Started, RowDamaged> => {
-  session.fence++
+  raiseFence(tx, session)
   tx.run(
     "UPDATE runs SET state = 'running', started_at = ?, owner = ?, message = NULL WHERE id = ?",
     tx.now,
@@ -147,7 +146,6 @@ const start = (
       appendEntry(tx, session, ordinal, { seq: nextSeq(session), runId, at: tx.now, message }, body)
       entitle(tx, limits, session, message)
     }
-    store(tx, session)
     return { run, ref, lease: { sessionId: session.id, runId, fence: session.fence } }
   })
 }
@@ -157,7 +155,7 @@ const entitle = (tx: Transaction, limits: Limits.Limits, session: SessionRow, me
   const title = titleOfText(textOf(message), limits.titleCharacters)
   if (title === untitled) return
   const titled = tx.run(
-    "UPDATE sessions SET title = ? WHERE ordinal = ? AND named = 0 AND title = ?",
+    "UPDATE session_rows SET title = ? WHERE ordinal = ? AND named = 0 AND title = ?",
     title,
     session.ordinal,
     untitled

@@ -1,6 +1,6 @@
 /**
- * A session as one write sees it. What must hold for a change is checked here, in the transaction of the change. The
- * head and the newest cursor advance in memory while the write goes on, and are stored once, by `store`.
+ * A session as one write sees it. What must hold for a change is checked here, in the transaction of the change. How far
+ * the session came is what its newest event says, so whatever moves the head records an event.
  */
 import { Either } from "effect"
 import type { Lease } from "../../domain/Lease.js"
@@ -85,7 +85,7 @@ interface Reference {
   readonly ref?: string | null
 }
 
-/** Records an event, which gets the next cursor. */
+/** Records an event, which gets the next cursor, and wakes the session's watchers after the commit. */
 export const record = (
   tx: Transaction,
   session: SessionRow,
@@ -94,27 +94,25 @@ export const record = (
 ): void => {
   session.cursor++
   tx.run(
-    "INSERT INTO events (session, cursor, at, type, run, seq, ref) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO events (session, cursor, at, type, run, seq, ref, head, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
     session.ordinal,
     session.cursor,
     tx.now,
     type,
     run,
     seq,
-    ref
+    ref,
+    session.head,
+    tx.mark
   )
+  tx.recorded(session.ordinal, session.cursor)
+  tx.touch(session.id)
 }
 
-/** Stores how far the session came in this write, and wakes its watchers after the commit. */
-export const store = (tx: Transaction, session: SessionRow): void => {
-  tx.run(
-    "UPDATE sessions SET fence = ?, head = ?, cursor = ?, updated_at = ? WHERE ordinal = ?",
-    session.fence,
-    session.head,
-    session.cursor,
-    tx.now,
-    session.ordinal
-  )
+/** Gives the session a new fencing number: whoever held it before holds it no longer. */
+export const raiseFence = (tx: Transaction, session: SessionRow): void => {
+  session.fence++
+  tx.run("UPDATE session_rows SET fence = ? WHERE ordinal = ?", session.fence, session.ordinal)
   tx.touch(session.id)
 }
 
@@ -125,7 +123,7 @@ export const usageColumns = (table: string): string =>
    ${table}.cached_input_tokens AS cachedInputTokens`
 
 /** Adds a step's usage to the sum of a session or a run. */
-export const addUsage = (tx: Transaction, table: "sessions" | "runs", ordinal: number, usage: Usage): void => {
+export const addUsage = (tx: Transaction, table: "session_rows" | "runs", ordinal: number, usage: Usage): void => {
   const step = UsageTotal.add(UsageTotal.zero, usage)
   tx.run(
     `UPDATE ${table} SET steps = steps + ?, unknown_steps = unknown_steps + ?, input_tokens = input_tokens + ?,

@@ -17,7 +17,7 @@ import type { Transaction } from "../lane/GroupCommit.js"
 import type { NewSession, SessionPage, SessionQuery } from "../Storage.js"
 import { decoder, JsonObject } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { changeable, record, store, usageColumns, visible } from "./SessionRow.js"
+import { changeable, record, usageColumns, visible } from "./SessionRow.js"
 
 type ChangeRefused = InvalidInput | SessionNotFound | SessionDeleting | RowDamaged
 
@@ -77,8 +77,9 @@ export const create = (
     return Either.left(new SessionExists({ sessionId: id }))
   }
   tx.run(
-    `INSERT INTO sessions (id, cursor, first_cursor, created_at, updated_at, named, title, owner, workdir, model, metadata)
-     SELECT ?, cursor_floor, cursor_floor + 1, ?, ?, ?, ?, ?, ?, ?, ? FROM meta`,
+    `INSERT INTO session_rows
+     (id, first_cursor, created_at, patched_at, patched_cursor, named, title, owner, workdir, model, metadata)
+     SELECT ?, cursor_floor + 1, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ? FROM meta`,
     id,
     tx.now,
     tx.now,
@@ -92,7 +93,6 @@ export const create = (
   const created = Either.mapLeft(visible(tx, id), () => missing(id))
   return Either.flatMap(created, (session) => {
     record(tx, session, "session.created")
-    store(tx, session)
     return reread(tx, id)
   })
 }
@@ -102,9 +102,8 @@ export const rename = (
   { sessionId, title }: { readonly sessionId: SessionId; readonly title: string }
 ): Either.Either<Session, ChangeRefused> =>
   Either.flatMap(changeable(tx, sessionId), (session) => {
-    tx.run("UPDATE sessions SET title = ?, named = 1 WHERE ordinal = ?", title, session.ordinal)
+    tx.run("UPDATE session_rows SET title = ?, named = 1 WHERE ordinal = ?", title, session.ordinal)
     record(tx, session, "session.renamed")
-    store(tx, session)
     return reread(tx, sessionId)
   })
 
@@ -114,9 +113,8 @@ export const setModel = (
 ): Either.Either<Session, ChangeRefused> =>
   Either.flatMap(changeable(tx, sessionId), (session) => {
     const text = model === null ? null : JSON.stringify(model)
-    tx.run("UPDATE sessions SET model = ? WHERE ordinal = ?", text, session.ordinal)
+    tx.run("UPDATE session_rows SET model = ? WHERE ordinal = ?", text, session.ordinal)
     record(tx, session, "session.model")
-    store(tx, session)
     return reread(tx, sessionId)
   })
 
@@ -136,8 +134,14 @@ export const patchMetadata = (
     const merged = new Map<string, Json>([...Object.entries(stored), ...Object.entries(patch)])
     const metadata = Object.fromEntries([...merged].filter(([field]) => patch[field] !== null))
     const text = yield* Limits.json("metadata", metadata, limits.metadataBytes)
-    tx.run("UPDATE sessions SET metadata = ? WHERE ordinal = ?", text, session.ordinal)
-    store(tx, session)
+    tx.run(
+      "UPDATE session_rows SET metadata = ?, patched_at = ?, patched_cursor = ? WHERE ordinal = ?",
+      text,
+      tx.now,
+      session.cursor,
+      session.ordinal
+    )
+    tx.touch(sessionId)
     return yield* reread(tx, sessionId)
   })
 

@@ -16,7 +16,7 @@ import * as Transcript from "../../domain/Transcript.js"
 import type { Transaction } from "../lane/GroupCommit.js"
 import { decodePage, jsonDecoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { addUsage, changeable, record, type SessionRow, store, unheld } from "./SessionRow.js"
+import { addUsage, changeable, record, type SessionRow, unheld } from "./SessionRow.js"
 
 /** The JSON text of each message, or why one is refused. */
 export const checkMessages = (
@@ -49,7 +49,6 @@ export const append = (
         appendEntry(tx, session, null, entry, bodies[index] ?? "")
         return entry
       })
-      if (entries.length > 0) store(tx, session)
       return entries
     })
   )
@@ -68,7 +67,7 @@ export const appendEntry = (
   insert(tx, session, run, seq, message, body)
   session.head = seq
   record(tx, session, "message.appended", { run, seq })
-  if (message.role === "assistant") addUsage(tx, "sessions", session.ordinal, message.usage)
+  if (message.role === "assistant") addUsage(tx, "session_rows", session.ordinal, message.usage)
 }
 
 /** Stores a message in its place, wherever the head is. */

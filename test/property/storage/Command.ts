@@ -34,7 +34,7 @@ const title = seldom(
   fc.constantFrom(null, null, "Title", " two \n words \u0000'"),
   fc.constantFrom("", "x".repeat(201))
 )
-const text = seldom(fc.constantFrom("Hello", "second\nline", "😀 \u0000 '"), fc.constant("x".repeat(3_000)))
+const text = seldom(fc.constantFrom("Hello", "second\nline", "😀 \ud800 \u0000 '"), fc.constant("x".repeat(3_000)))
 const metadata = fc.constantFrom<{ readonly [field: string]: null | string | number | ReadonlyArray<number> }>(
   {},
   { a: 1 },

@@ -8,7 +8,9 @@ import { ground } from "./engines.js"
 import { open } from "./fixture.js"
 
 const add = Tool.make("add", { description: "adds", input: { a: Schema.Number } }).handle(() => Effect.void)
-const list = Tool.make("list", { description: "lists", access: "read", input: {} }).handle(() => Effect.void)
+const list = Tool.make("list", { description: "lists", access: "read", input: { path: Schema.String } }).handle(
+  () => Effect.void
+)
 
 describe("a step's request", () => {
   it.scoped("tells the model its part, its tools in their order, and how it is to be asked", () =>

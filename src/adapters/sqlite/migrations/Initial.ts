@@ -1,11 +1,13 @@
 /**
  * The first schema. Rows refer to their session and run by ordinal, a small number that is never used again.
  *
+ * - `session_rows` is what a session has of its own. How far it came is not stored there, so that an append does not
+ *   touch it: the newest of its `events` tells, and the view `sessions` shows both together.
  * - `messages` is written once and never changed; a place of the open batch has no row before its call is completed.
  * - `calls` holds the open batch's calls without a result: small rows that go when the result comes.
- * - `events` refers to what happened and holds none of it. What events show of results and answers, those have as columns
- *   beside their JSON text.
- * - `lanes` is how a process finds out whether a commit that failed is stored after all.
+ * - `events` refers to what happened and holds none of it. What events show of results and answers, those have as
+ *   columns beside their JSON text. `head` is the transcript's last place after the event, `mark` stands for the commit.
+ * - `lanes` has the mark of a lane's newest commit that recorded no event.
  */
 import { SqlClient } from "@effect/sql"
 import { Effect } from "effect"
@@ -21,7 +23,7 @@ const usage = `
 const statements = [
   `CREATE TABLE lanes (
     id TEXT NOT NULL PRIMARY KEY,
-    number INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
     at INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID`,
 
@@ -31,17 +33,16 @@ const statements = [
   ) STRICT`,
   "INSERT INTO meta (id, cursor_floor) VALUES (1, 0)",
 
-  `CREATE TABLE sessions (
+  `CREATE TABLE session_rows (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
     state TEXT NOT NULL DEFAULT 'live' CHECK (state IN ('live', 'deleting', 'hidden')),
     fence INTEGER NOT NULL DEFAULT 0,
-    head INTEGER NOT NULL DEFAULT 0,
-    cursor INTEGER NOT NULL,
     first_cursor INTEGER NOT NULL,
     ${usage},
     created_at INTEGER NOT NULL,
-    updated_at INTEGER NOT NULL,
+    patched_at INTEGER NOT NULL,
+    patched_cursor INTEGER NOT NULL,
     named INTEGER NOT NULL,
     title TEXT NOT NULL,
     owner TEXT,
@@ -53,7 +54,7 @@ const statements = [
   `CREATE TABLE runs (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
-    session INTEGER NOT NULL REFERENCES sessions,
+    session INTEGER NOT NULL REFERENCES session_rows,
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'ended')),
     cursor INTEGER NOT NULL,
     stop_reason TEXT,
@@ -73,7 +74,7 @@ const statements = [
   "CREATE INDEX runs_active ON runs (session) WHERE state <> 'ended'",
 
   `CREATE TABLE messages (
-    session INTEGER NOT NULL REFERENCES sessions,
+    session INTEGER NOT NULL REFERENCES session_rows,
     seq INTEGER NOT NULL,
     run INTEGER,
     at INTEGER NOT NULL,
@@ -86,7 +87,7 @@ const statements = [
   ) STRICT`,
 
   `CREATE TABLE calls (
-    session INTEGER NOT NULL REFERENCES sessions,
+    session INTEGER NOT NULL REFERENCES session_rows,
     seq INTEGER NOT NULL,
     position INTEGER NOT NULL,
     state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'started')),
@@ -99,7 +100,7 @@ const statements = [
   `CREATE TABLE questions (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
     id TEXT NOT NULL UNIQUE,
-    session INTEGER NOT NULL REFERENCES sessions,
+    session INTEGER NOT NULL REFERENCES session_rows,
     run INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     call TEXT NOT NULL,
@@ -114,25 +115,37 @@ const statements = [
   "CREATE INDEX questions_open ON questions (ordinal) WHERE answer IS NULL",
 
   `CREATE TABLE grants (
-    session INTEGER NOT NULL REFERENCES sessions,
+    session INTEGER NOT NULL REFERENCES session_rows,
     tool TEXT NOT NULL,
     PRIMARY KEY (session, tool)
   ) STRICT, WITHOUT ROWID`,
 
   `CREATE TABLE events (
-    session INTEGER NOT NULL REFERENCES sessions,
+    session INTEGER NOT NULL REFERENCES session_rows,
     cursor INTEGER NOT NULL,
     at INTEGER NOT NULL,
     type TEXT NOT NULL,
     run INTEGER,
     seq INTEGER,
     ref TEXT,
+    head INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
     PRIMARY KEY (session, cursor)
   ) STRICT, WITHOUT ROWID`,
 
+  `CREATE VIEW sessions AS SELECT
+    own.ordinal, own.id, own.state, own.fence, own.first_cursor, own.steps, own.unknown_steps, own.input_tokens,
+    own.output_tokens, own.reasoning_tokens, own.cached_input_tokens, own.created_at, own.named, own.title, own.owner,
+    own.workdir, own.model, own.metadata,
+    coalesce(newest.head, 0) AS head,
+    coalesce(newest.cursor, own.first_cursor - 1) AS cursor,
+    CASE WHEN newest.cursor > own.patched_cursor THEN newest.at ELSE own.patched_at END AS updated_at
+    FROM session_rows AS own LEFT JOIN events AS newest
+    ON newest.session = own.ordinal AND newest.cursor = (SELECT max(cursor) FROM events WHERE session = own.ordinal)`,
+
   `CREATE TABLE assets (
     ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
-    session INTEGER NOT NULL REFERENCES sessions,
+    session INTEGER NOT NULL REFERENCES session_rows,
     id TEXT NOT NULL,
     name TEXT,
     media_type TEXT NOT NULL,
