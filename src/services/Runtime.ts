@@ -192,7 +192,8 @@ const make = Effect.gen(function* () {
   const cancel = Effect.fn("Runtime.cancel")(function* (runId: RunId) {
     const { sessionId, state } = yield* reader.run(runId)
     if (state === "ended") return
-    if (yield* storage.cancelQueued(runId)) return
+    // Only a queued run is looked for with a write: what runs here must stop though the database is locked.
+    if (state === "queued" && (yield* storage.cancelQueued(runId))) return
     if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled")
     yield* boundary.hold(sessionId)(claim(sessionId))
     const after = yield* reader.run(runId)

@@ -20,7 +20,7 @@ import * as SqliteWriter from "./SqliteWriter.js"
 import * as Unusable from "./Unusable.js"
 
 /** Pages in the log before a commit writes it back, and the bytes to which the log is cut then. */
-const checkpointPages = 4000
+const checkpointPages = 1000
 const logBytes = 64 * 1024 * 1024
 
 const connect = (file: SqliteFile.SqliteFile, synchronous: "FULL" | "NORMAL", isNew: boolean): Sqlite.Database => {

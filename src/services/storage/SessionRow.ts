@@ -113,7 +113,13 @@ export const record = (
 export const raiseFence = (tx: Transaction, session: SessionRow): void => {
   session.fence++
   tx.run("UPDATE session_rows SET fence = ? WHERE ordinal = ?", session.fence, session.ordinal)
-  tx.touch(session.id)
+  changedWithoutEvent(tx, session)
+}
+
+/** Keeps the time of a change that no event tells of. */
+export const changedWithoutEvent = (tx: Transaction, { cursor, id, ordinal }: SessionRow): void => {
+  tx.run("UPDATE session_rows SET changed_at = ?, changed_cursor = ? WHERE ordinal = ?", tx.now, cursor, ordinal)
+  tx.touch(id)
 }
 
 /** The columns of a sum of usage, named as in `Usage.Total`. */

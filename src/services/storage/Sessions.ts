@@ -17,7 +17,7 @@ import type { Transaction } from "../lane/GroupCommit.js"
 import type { NewSession, SessionPage, SessionQuery } from "../Storage.js"
 import { decoder, JsonObject } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { changeable, record, usageColumns, visible } from "./SessionRow.js"
+import { changeable, changedWithoutEvent, record, usageColumns, visible } from "./SessionRow.js"
 
 type ChangeRefused = InvalidInput | SessionNotFound | SessionDeleting | RowDamaged
 
@@ -78,7 +78,7 @@ export const create = (
   }
   tx.run(
     `INSERT INTO session_rows
-     (id, first_cursor, created_at, patched_at, patched_cursor, named, title, owner, workdir, model, metadata)
+     (id, first_cursor, created_at, changed_at, changed_cursor, named, title, owner, workdir, model, metadata)
      SELECT ?, cursor_floor + 1, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ? FROM meta`,
     id,
     tx.now,
@@ -134,14 +134,8 @@ export const patchMetadata = (
     const merged = new Map<string, Json>([...Object.entries(stored), ...Object.entries(patch)])
     const metadata = Object.fromEntries([...merged].filter(([field]) => patch[field] !== null))
     const text = yield* Limits.json("metadata", metadata, limits.metadataBytes)
-    tx.run(
-      "UPDATE session_rows SET metadata = ?, patched_at = ?, patched_cursor = ? WHERE ordinal = ?",
-      text,
-      tx.now,
-      session.cursor,
-      session.ordinal
-    )
-    tx.touch(sessionId)
+    tx.run("UPDATE session_rows SET metadata = ? WHERE ordinal = ?", text, session.ordinal)
+    changedWithoutEvent(tx, session)
     return yield* reread(tx, sessionId)
   })
 

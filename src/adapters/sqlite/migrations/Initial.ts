@@ -2,7 +2,8 @@
  * The first schema. Rows refer to their session and run by ordinal, a small number that is never used again.
  *
  * - `session_rows` is what a session has of its own. How far it came is not stored there, so that an append does not
- *   touch it: the newest of its `events` tells, and the view `sessions` shows both together.
+ *   touch it: the newest of its `events` tells, and the view `sessions` shows both together. A change without an event
+ *   leaves its time, and the cursor that it followed.
  * - `messages` is written once and never changed; a place of the open batch has no row before its call is completed.
  * - `calls` holds the open batch's calls without a result: small rows that go when the result comes.
  * - `events` refers to what happened and holds none of it. What events show of results and answers, those have as
@@ -41,8 +42,8 @@ const statements = [
     first_cursor INTEGER NOT NULL,
     ${usage},
     created_at INTEGER NOT NULL,
-    patched_at INTEGER NOT NULL,
-    patched_cursor INTEGER NOT NULL,
+    changed_at INTEGER NOT NULL,
+    changed_cursor INTEGER NOT NULL,
     named INTEGER NOT NULL,
     title TEXT NOT NULL,
     owner TEXT,
@@ -52,7 +53,7 @@ const statements = [
   ) STRICT`,
 
   `CREATE TABLE runs (
-    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    ordinal INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     session INTEGER NOT NULL REFERENCES session_rows,
     state TEXT NOT NULL CHECK (state IN ('queued', 'running', 'ended')),
@@ -98,7 +99,7 @@ const statements = [
   ) STRICT, WITHOUT ROWID`,
 
   `CREATE TABLE questions (
-    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    ordinal INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     session INTEGER NOT NULL REFERENCES session_rows,
     run INTEGER NOT NULL,
@@ -139,12 +140,12 @@ const statements = [
     own.workdir, own.model, own.metadata,
     coalesce(newest.head, 0) AS head,
     coalesce(newest.cursor, own.first_cursor - 1) AS cursor,
-    CASE WHEN newest.cursor > own.patched_cursor THEN newest.at ELSE own.patched_at END AS updated_at
+    CASE WHEN newest.cursor > own.changed_cursor THEN newest.at ELSE own.changed_at END AS updated_at
     FROM session_rows AS own LEFT JOIN events AS newest
     ON newest.session = own.ordinal AND newest.cursor = (SELECT max(cursor) FROM events WHERE session = own.ordinal)`,
 
   `CREATE TABLE assets (
-    ordinal INTEGER PRIMARY KEY AUTOINCREMENT,
+    ordinal INTEGER PRIMARY KEY,
     session INTEGER NOT NULL REFERENCES session_rows,
     id TEXT NOT NULL,
     name TEXT,
