@@ -13,7 +13,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     pool: "forks",
-    poolOptions: { forks: { maxForks: 2 } },
+    poolOptions: { forks: { maxForks: 2, isolate: false } },
     testTimeout: 20_000,
     hookTimeout: 20_000,
     reporters: process.env.CI ? ["default", ["json", { outputFile: "dist/tests.json" }]] : ["default"]

@@ -19,7 +19,7 @@
  * Interrupted while it waits, a write leaves the queue; once its group has begun, its caller waits for the outcome.
  * Closing the lane first writes what waits.
  */
-import { type Cause, Context, Deferred, Effect, Exit, Fiber, FiberId, Hash, Layer, Schedule } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Hash, Layer, Schedule } from "effect"
 import type { SessionId } from "../domain/Session.js"
 import { OutcomeUnknown, StorageBusy, StorageFailed, StorageUnusable, type Write } from "../domain/SkeinError.js"
 import { busySchedule, Database, isBusy, type Writer } from "./Database.js"
@@ -27,7 +27,7 @@ import { EngineConfig } from "./EngineConfig.js"
 import { EventSignals } from "./EventSignals.js"
 import { Ids } from "./Ids.js"
 import * as GroupCommit from "./lane/GroupCommit.js"
-import * as PendingWrite from "./lane/PendingWrite.js"
+import { type Pending, PendingWrite } from "./lane/PendingWrite.js"
 
 export interface Service {
   /**
@@ -50,8 +50,6 @@ const marksOfLane = 2 ** 24
 
 /** Codes after which a connection may show what is not there. */
 const isSpoilt = (code: string): boolean => /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(code)
-
-type Pending = PendingWrite.PendingWrite
 
 /** A group whose COMMIT failed. */
 interface Unsettled extends GroupCommit.FailedCommit {
@@ -255,13 +253,15 @@ const make = Effect.gen(function* () {
   const write = <A, E>(operation: string, body: GroupCommit.Body<A, E>): Effect.Effect<A, E | Write> =>
     Effect.uninterruptibleMask((restore) => {
       if (closed) return Effect.fail(new StorageFailed({ operation, code: "SQLITE_MISUSE" }))
-      const deferred = Deferred.unsafeMake<A, E | Write>(FiberId.none)
-      const write = PendingWrite.make(operation, deferred, body)
+      const write = new PendingWrite(operation, body)
       waiting.add(write)
       wake.unsafeOpen()
-      return Effect.onInterrupt(restore(Deferred.await(deferred)), () =>
-        waiting.delete(write) || retrying.delete(write) ? Effect.void : Effect.exit(Deferred.await(deferred))
-      )
+      return Effect.catchAllCause(restore(write.outcome), (cause) => {
+        const withdrawn = !Cause.isInterruptedOnly(cause) || waiting.delete(write) || retrying.delete(write)
+        return withdrawn
+          ? Effect.failCause(cause)
+          : Effect.zipRight(Effect.exit(write.outcome), Effect.failCause(cause))
+      })
     })
 
   return { write }

@@ -1,9 +1,8 @@
+import { isRunning } from "./Running.js"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber, Option, Schedule } from "effect"
-import { readFileSync } from "node:fs"
+import { Deferred, Effect, Exit, Fiber, Schedule } from "effect"
 import { tmpdir } from "node:os"
 import * as NodeExec from "../../../src/adapters/node/NodeExec.js"
-import * as ProcessStat from "../../../src/adapters/node/ProcessStat.js"
 import { Exec } from "../../../src/services/Exec.js"
 import type { Command } from "../../../src/services/Exec.js"
 
@@ -11,17 +10,6 @@ const run = (command: Command["command"], fields: Partial<Command> = {}) =>
   Effect.flatMap(Exec, (exec) =>
     exec.run({ command, cwd: tmpdir(), timeoutMillis: 15_000, maxBytes: 10_000, ...fields })
   )
-
-/** Whether a process is there and has not ended. */
-const isRunning = (pid: number): boolean => {
-  try {
-    process.kill(pid, 0)
-    if (process.platform !== "linux") return true
-    return !Option.exists(ProcessStat.parse(readFileSync(`/proc/${pid}/stat`, "utf8")), ProcessStat.hasEnded)
-  } catch {
-    return false
-  }
-}
 
 /** Starts a command and waits until it has printed as many pids, one a line. */
 const startAndGetPids = (command: string, count: number, fields: Partial<Command> = {}) =>

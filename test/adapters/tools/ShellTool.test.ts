@@ -5,6 +5,7 @@ import * as NodeExec from "../../../src/adapters/node/NodeExec.js"
 import { shell } from "../../../src/adapters/tools/ShellTool.js"
 import { Exec } from "../../../src/services/Exec.js"
 import type { Command, Finished } from "../../../src/services/Exec.js"
+import { isRunning } from "../node/Running.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
 const finished: Finished = { exitCode: 0, signal: null, output: "", truncatedBytes: 0, timedOut: false }
@@ -18,15 +19,6 @@ const answering = (answer: Partial<Finished>, asked: Ref.Ref<ReadonlyArray<Comma
         { ...finished, ...answer }
       )
   })
-
-const isRunning = (pid: number) => {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 describe("shell", () => {
   it.effect("asks Exec with the folder and its bounds, and tells how the command ended", () =>
