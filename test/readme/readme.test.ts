@@ -1,8 +1,11 @@
 /** The README's examples are these very files, compiled with the rest and run here. */
-import { readFileSync } from "node:fs"
-import { assert, describe, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
-import { Gateway, Permissions, Run } from "skein"
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as PlatformNode from "@effect/platform-node"
+import { assert, describe, it, vi } from "@effect/vitest"
+import { Console, Deferred, Effect, Layer } from "effect"
+import { Gateway, Model, Permissions, Run } from "skein"
 import { ScriptedModel, SkeinTest } from "skein/testing"
 import { add, ToolsLive } from "./tool.js"
 
@@ -13,6 +16,43 @@ describe("README", () => {
     const readme = read("../../README.md")
     for (const example of ["app.ts", "tool.ts"]) assert.include(readme, "```ts\n" + read(example) + "```")
   })
+
+  it.scoped("its app runs as it stands, with a model that needs no key", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const [before, folder] = [process.cwd(), mkdtempSync(join(tmpdir(), "skein-readme-"))]
+          process.chdir(folder)
+          return { before, folder }
+        }),
+        ({ before, folder }) =>
+          Effect.sync(() => {
+            process.chdir(before)
+            rmSync(folder, { recursive: true })
+          })
+      )
+      const model = ScriptedModel.make([{ text: "Yarn, wound in one order." }])
+      const given = yield* Deferred.make<Effect.Effect<unknown, unknown>>()
+      vi.doMock("skein/anthropic", () => ({ Anthropic: { layer: () => Model.layer(model) } }))
+      const runMain = (main: Effect.Effect<unknown, unknown>) => Deferred.unsafeDone(given, Effect.succeed(main))
+      vi.doMock("@effect/platform-node", () => ({ ...PlatformNode, NodeRuntime: { runMain } }))
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          vi.doUnmock("skein/anthropic")
+          vi.doUnmock("@effect/platform-node")
+        })
+      )
+      yield* Effect.promise(() => import("./app.js"))
+      const printed: Array<unknown> = []
+      const quiet = {
+        ...(yield* Console.consoleWith(Effect.succeed)),
+        log: (line: unknown) => Effect.sync(() => printed.push(line))
+      }
+      yield* Effect.withConsole(yield* Deferred.await(given), quiet)
+      assert.deepStrictEqual(printed, ["Yarn, wound in one order."])
+      assert.isTrue(existsSync(join(folder.folder, "data", "skein.db")))
+    }).pipe(Effect.orDie)
+  )
 
   it.scoped("its tool answers a model", () =>
     Effect.gen(function* () {
