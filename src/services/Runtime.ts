@@ -213,10 +213,8 @@ const make = Effect.gen(function* () {
     if (Option.isSome(after.holder)) return yield* new SkeinError.SessionBusy({ sessionId, runId: run.id })
   })
 
-  /** Removes what is left of a hidden session. Within the boundary: a new session of that id must not lose its files. */
+  /** Removes what is left of a hidden session. Within the boundary, so that its id is given out once all is gone. */
   const removeHidden = Effect.fn("Runtime.removeHidden")(function* (sessionId: SessionId) {
-    const deleting = yield* reader.deleting
-    if (!deleting.some((one) => one.hidden && one.sessionId === sessionId)) return
     yield* assets.removeFolder(sessionId)
     while (yield* storage.purge(sessionId)) yield* Effect.yieldNow()
     yield* storage.forget(sessionId)

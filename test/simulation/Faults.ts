@@ -10,7 +10,7 @@ import type { Dice } from "./World.js"
 /** Of each hundred statements of its kind, how many fail. */
 const chances = { begin: 0.03, write: 0.002, commit: 0.01 }
 
-const faulty = (writer: Writer, { chance }: Dice): Writer => {
+const faulty = (writer: Writer, { chance }: Dice, breaches: Array<string>): Writer => {
   const run: Writer["run"] = (statement, ...parameters) => {
     if (statement === "BEGIN IMMEDIATE" && chance(chances.begin)) throw new SqlFailure({ code: "SQLITE_BUSY" })
     if (statement.startsWith("INSERT INTO events") && chance(chances.write)) {
@@ -22,19 +22,24 @@ const faulty = (writer: Writer, { chance }: Dice): Writer => {
     const fails = chance(chances.commit)
     if (fails && chance(0.5)) throw new SqlFailure({ code: "SQLITE_IOERR_WRITE" })
     const changes = writer.run(statement, ...parameters)
-    Invariants.check(writer)
+    const breach = Invariants.breach(writer)
+    if (breach !== null) breaches.push(breach)
     if (fails) throw new SqlFailure({ code: "SQLITE_IOERR_FSYNC" })
     return changes
   }
   return { ...writer, run }
 }
 
-/** The same database, its writer faulty. */
-export const inject = <E, R>(dice: Dice, database: Layer.Layer<Database, E, R>): Layer.Layer<Database, E, R> =>
+/** The same database, its writer faulty; what is broken after a commit is added to `breaches`. */
+export const inject = <E, R>(
+  dice: Dice,
+  breaches: Array<string>,
+  database: Layer.Layer<Database, E, R>
+): Layer.Layer<Database, E, R> =>
   Layer.effect(
     Database,
     Effect.map(Database, (sound): Service => ({
       ...sound,
-      writer: Effect.map(sound.writer, (writer) => faulty(writer, dice))
+      writer: Effect.map(sound.writer, (writer) => faulty(writer, dice, breaches))
     }))
   ).pipe(Layer.provide(database))

@@ -1,6 +1,5 @@
 /** What is true of the rows after every commit. */
 import type { Sql } from "../../src/services/Database.js"
-import { Broken } from "./World.js"
 
 /** Each finds the sessions in which something is broken. */
 const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
@@ -28,10 +27,11 @@ const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
   ]
 ]
 
-/** Throws when a promise is broken. */
-export const check = (sql: Sql): void => {
+/** What is broken, if anything is. */
+export const breach = (sql: Sql): string | null => {
   for (const [promise, query] of queries) {
     const row = sql.get<{ readonly id: string }>(query)
-    if (row !== undefined) throw new Broken(`${promise} (${row.id})`)
+    if (row !== undefined) return `${promise} (${row.id})`
   }
+  return null
 }

@@ -25,14 +25,15 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
     const scope = yield* Scope.make()
     let number = 0
     const random = World.dice(scheduler)
+    const breaches: Array<string> = []
     const world: World.World = {
       random,
       scheduler,
-      ground: yield* store(random),
+      ground: yield* store(random, breaches),
       files: yield* Effect.provide(AssetFiles, MemoryFiles.layer),
       ids: World.sequentialIds(),
       next: () => ++number,
-      breaches: [],
+      breaches,
       started: new Map(),
       running: new Map()
     }

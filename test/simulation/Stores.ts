@@ -12,7 +12,7 @@ import * as Faults from "./Faults.js"
 import { config, type Dice, type Ground } from "./World.js"
 
 /** Gives processes their ground; scoped to one simulation. */
-export type Store = (dice: Dice) => Effect.Effect<Ground, never, Scope.Scope>
+export type Store = (dice: Dice, breaches: Array<string>) => Effect.Effect<Ground, never, Scope.Scope>
 
 /** One storage in memory. */
 export const memory: Store = () =>
@@ -22,14 +22,14 @@ export const memory: Store = () =>
   )
 
 /** One SQLite database; each process has its own connections, on which statements fail now and then. */
-export const sqlite: Store = (dice) =>
+export const sqlite: Store = (dice, breaches) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-simulation-"))),
       (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
     ),
     (folder) =>
-      layerStorageOver(Faults.inject(dice, SqliteDatabase.layer)).pipe(
+      layerStorageOver(Faults.inject(dice, breaches, SqliteDatabase.layer)).pipe(
         Layer.provide(Layer.succeed(DataDirectory, folder))
       )
   )

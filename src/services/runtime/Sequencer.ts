@@ -10,7 +10,6 @@ import type { Seq } from "../../domain/Session.js"
 interface Sequencer {
   /** Takes the stored result of a call; gives the results that are now contiguous. */
   readonly settle: (index: number, result: ResultMessage) => Effect.Effect<ReadonlyArray<Batch.Released<ResultMessage>>>
-  readonly isSettled: Effect.Effect<boolean>
 }
 
 /** For the batch of `size` calls opened by the message at `opener`. */
@@ -21,7 +20,6 @@ export const make = Effect.fnUntraced(function* (opener: Seq, size: number) {
       Ref.modify(batch, (before) => {
         const [after, released] = Batch.complete(before, index, result)
         return [released, after]
-      }),
-    isSettled: Effect.map(Ref.get(batch), Batch.isSettled)
+      })
   } satisfies Sequencer
 })

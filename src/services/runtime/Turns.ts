@@ -68,7 +68,10 @@ export const make = Effect.gen(function* () {
   const steps = yield* Steps.make
   const calls = yield* Calls.make
 
-  /** Runs the open calls of the message at `opener`; gives the batch's results, in call order. */
+  /**
+   * Runs the open calls of the message at `opener`; gives the batch's results, in call order: each call gives those that
+   * its own result released, which begin with it.
+   */
   const runBatch = Effect.fn("Turns.batch")(function* (
     turn: Calls.Turn,
     opener: Seq,
@@ -96,7 +99,7 @@ export const make = Effect.gen(function* () {
         ),
       (plans) => Effect.sync(() => plans.forEach(calls.leave))
     )
-    return [...gathered, ...released].flat().sort((a, b) => a.index - b.index)
+    return [...gathered, ...released].flat()
   })
 
   const load = (sessionId: Calls.Turn["session"]["id"]) =>

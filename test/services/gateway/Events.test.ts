@@ -138,6 +138,19 @@ describe("P10 events from a cursor on", () => {
   )
 })
 
+/** Asks for two calls of `wait`. */
+const asking: Model.Model = {
+  provider: "test",
+  model: "asking",
+  contextTokens: null,
+  step: () => {
+    const call = (index: number, input: string) =>
+      ({ type: "call", index, name: "wait", input, providerCallId: `c${index}` }) as const
+    const finish = { type: "finish", reason: "tool-calls", usage: Usage.unknown } as const
+    return Stream.make(call(0, '{"name":"a"}'), call(1, '{"name":"b"}'), finish)
+  }
+}
+
 /** What is told of a step's text, as `offset text`. */
 const textsOf = (events: ReadonlyArray<SessionEvent.SessionEvent>) =>
   events.flatMap((event) => (event.type === "text.delta" ? [`${event.offset} ${event.text}`] : []))
@@ -230,6 +243,28 @@ describe("P10 what a step writes", () => {
       yield* quiet
       yield* finish
       expect(textsOf(yield* late)).toEqual(["0 it is so"])
+    })
+  )
+
+  it.scoped("P10 is told no more of a call than its end, once that has come", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const tool = waiting(gate)
+      yield* gate.open("a")
+      const { open } = yield* ground
+      const engine = yield* open("a", { toolbox: Toolbox.layer(tool), models: Model.layer(asking) })
+      const run = yield* engine.begin("go")
+      yield* engine.seen(run, "call.finished")
+      const { cursor } = yield* engine.gateway.get(run.sessionId)
+      const late = yield* Effect.fork(watch(engine, run, cursor))
+      yield* quiet
+      yield* engine.gateway.cancel(run.runId)
+      expect((yield* late).map((event) => (event.type === "call.progress" ? event.text : event.type))).toEqual([
+        "at b",
+        "call.finished",
+        "message.appended",
+        "run.ended"
+      ])
     })
   )
 

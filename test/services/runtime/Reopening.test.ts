@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option, Schema, TestClock } from "effect"
+import { Effect, Fiber, Option, Schema, TestClock } from "effect"
 import { Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../src/domain/Transcript.js"
@@ -282,6 +282,7 @@ describe("P4 P5 a question outlives its engine", () => {
       expect(told.filter((line) => line.startsWith("run."))).toEqual(["run.started", "run.ended completed"])
       const view = (yield* model.requests)[1]?.view ?? []
       expect(complaints(view)).toEqual([])
+      expect(view.map(({ role }) => role)).toEqual(["user", "assistant", "tool"])
       expect(JSON.stringify(view)).toContain("allowed")
       yield* gate.open("c1")
       yield* quiet
@@ -337,6 +338,28 @@ describe("P4 P5 a question outlives its engine", () => {
         "ask success: allowed",
         "assistant: thanks"
       ])
+    })
+  )
+
+  it.scoped("P4 its answer starts the call though the client that answers is gone by then", () =>
+    Effect.gen(function* () {
+      const { declare, gate, open, questions, run } = yield* questioned("ask")
+      yield* declare("later", "dead")
+      const last = yield* open("last", {
+        ...options(gate),
+        storage: (own) => ({
+          ...own,
+          answer: (...answer) => Effect.zipLeft(own.answer(...answer), gate.pass("answered"))
+        })
+      })
+      const answer = last.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "once" })
+      const client = yield* Effect.fork(answer)
+      yield* gate.reached("answered")
+      yield* Fiber.interruptFork(client)
+      yield* quiet
+      yield* gate.open("answered")
+      yield* last.seen(run, "run.ended")
+      expect((yield* last.lines(run.sessionId))[2]).toBe("ask success: allowed")
     })
   )
 

@@ -110,4 +110,23 @@ describe("P4 when storage fails", () => {
       expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: half …"])
     })
   )
+
+  it.scoped("P5 a call that is not pending any more, as storage says, is not run", () =>
+    Effect.gen(function* () {
+      const started: Array<string> = []
+      const tool = Tool.make("tool", { description: "tool", input: {} }).handle(() =>
+        Effect.sync(() => started.push("tool"))
+      )
+      const { model, open } = yield* ground
+      const { begin, gateway, lines } = yield* open("a", {
+        toolbox: Toolbox.layer(tool),
+        storage: (storage) => ({ ...storage, startCall: () => Effect.succeed(false) })
+      })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
+      const run = yield* begin("go")
+      yield* gateway.await(run)
+      expect(started).toEqual([])
+      expect((yield* lines(run.sessionId))[2]).toMatch(/^tool never-started/)
+    })
+  )
 })
