@@ -14,7 +14,9 @@ import { VirtualClock } from "./VirtualClock.js"
 /** Checks between two yields that are forced on a fiber. */
 const coolDown = 8
 const yieldChance = 0.15
-const timeChance = 0.1
+/** That time passes while somebody is ready: a little of it often, much of it seldom, or nothing would end in time. */
+const timeChances = { little: 0.05, much: 0.0005 }
+const littleMillis = 30
 
 /** The process that a fiber belongs to; handed on to the fibers that it starts. Empty for the world around them. */
 export const processOf = FiberRef.unsafeMake("")
@@ -66,7 +68,8 @@ export class SeededScheduler implements Scheduler.Scheduler {
   run(isDone: () => boolean, limit = 100_000): void {
     for (let turn = 0; !isDone(); turn++) {
       if (turn > limit) throw new Endless(`not done after ${limit} turns`)
-      const passes = this.clock.isWaiting && (this.ready.size === 0 || this.random.number() < timeChance)
+      const chance = this.clock.untilNext <= littleMillis ? timeChances.little : timeChances.much
+      const passes = this.clock.isWaiting && (this.ready.size === 0 || this.random.number() < chance)
       if (passes) this.clock.advance()
       else this.take()
     }

@@ -38,6 +38,11 @@ export class VirtualClock implements Clock.Clock {
     })
   }
 
+  /** Milliseconds to the next timer. */
+  get untilNext(): number {
+    return (this.timers[0]?.due ?? Number.POSITIVE_INFINITY) - this.now
+  }
+
   get isWaiting(): boolean {
     return this.timers.some(({ due }) => Number.isFinite(due))
   }

@@ -2,8 +2,8 @@
  * One transaction of the write lane, each function without a pause: BEGIN, each write in a savepoint of its own, COMMIT,
  * and what a failed COMMIT left behind. Who waits for what is the lane's business.
  *
- * Each group has a number of its own, its mark, and leaves it somewhere: on the events that it records, else beside the
- * lane's name. After a failed COMMIT the mark tells whether the group is stored: all of it or nothing.
+ * Each group has a number of its own, its mark, and leaves it on the rows that it adds, or
+ * beside the lane's name when they bear none. After a failed COMMIT the mark tells whether the group is stored: all of it or nothing.
  */
 import type { Either } from "effect"
 import type { SessionId } from "../../domain/Session.js"
@@ -15,8 +15,8 @@ export interface Transaction extends Sql {
   readonly now: number
   /** Stands for the group. */
   readonly mark: number
-  /** Says that an event with this mark was recorded. */
-  readonly recorded: (session: number, cursor: number) => void
+  /** Says that a row bears the mark: an event by its cursor, or a message by its place. */
+  readonly recorded: (table: MarkedTable, session: number, number: number) => void
   readonly touch: (sessionId: SessionId) => void
 }
 
@@ -33,10 +33,18 @@ export interface Group {
   readonly now: number
 }
 
-/** Where a group left its mark: on an event, else beside the lane's name. */
+/** Where a group left its mark. */
 interface Place {
+  readonly table: MarkedTable
   readonly session: number
-  readonly cursor: number
+  readonly number: number
+}
+
+type MarkedTable = "event_rows" | "messages"
+
+const findMark: { readonly [Table in MarkedTable]: string } = {
+  event_rows: "SELECT 1 FROM event_rows WHERE session = ? AND cursor = ? AND mark = ?",
+  messages: "SELECT 1 FROM messages WHERE session = ? AND seq = ? AND mark = ?"
 }
 
 export type Ending<M> =
@@ -52,6 +60,7 @@ export type Ending<M> =
 export interface FailedCommit {
   readonly code: string
   readonly mark: number
+  /** Null when the mark stands beside the lane's name. */
   readonly place: Place | null
 }
 
@@ -80,7 +89,7 @@ export const commit = <M extends Member>(
     all: writer.all,
     now: group.now,
     mark: group.mark,
-    recorded: (session, cursor) => void (place = { session, cursor }),
+    recorded: (table, session, number) => void (place = { table, session, number }),
     touch: (sessionId) => void touched.push(sessionId)
   }
   let culprit: M | null = null
@@ -139,15 +148,13 @@ export const settle = (writer: Writer, group: Group, failed: FailedCommit): "sto
   return failure === null || failed.code === "SQLITE_FULL" ? "not-stored" : "unknown"
 }
 
-const isStored = (writer: Writer, { lane }: Group, { mark, place }: FailedCommit): boolean =>
-  (place === null
-    ? writer.get("SELECT 1 FROM lanes WHERE id = ? AND mark = ?", lane, mark)
-    : writer.get(
-        "SELECT 1 FROM events WHERE session = ? AND cursor = ? AND mark = ?",
-        place.session,
-        place.cursor,
-        mark
-      )) !== undefined
+const isStored = (writer: Writer, { lane }: Group, { mark, place }: FailedCommit): boolean => {
+  const row =
+    place === null
+      ? writer.get("SELECT 1 FROM lanes WHERE id = ? AND mark = ?", lane, mark)
+      : writer.get(findMark[place.table], place.session, place.number, mark)
+  return row !== undefined
+}
 
 const leaveMark = (writer: Writer, { lane, mark, now }: Group): void => {
   writer.run("DELETE FROM lanes WHERE at < ?", now - markLifeMillis)

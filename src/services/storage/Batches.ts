@@ -24,15 +24,11 @@ import type { Completed, OpenBatch, OpenCall } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { addUsage, held, record, type SessionRow, undeleted } from "./SessionRow.js"
-import { appendEntry, decodeEntry, type EntryRow, insert, nextSeq } from "./Transcripts.js"
+import { appendEntry, decodeEntry, type EntryRow, insert, nextSeq, type Placed } from "./Transcripts.js"
 
-interface CallRow {
-  readonly seq: Seq
-  readonly index: number
-  readonly state: "pending" | "started"
-  readonly callId: CallId
-  readonly name: string
-  readonly questionId: QuestionId | null
+/** An open call, and the newest event at the time when its place was given out. */
+export interface CallRow extends OpenCall {
+  readonly follows: number
 }
 
 const callColumns = `calls.seq, calls.position AS "index", calls.state, calls.id AS callId, calls.name,
@@ -47,7 +43,7 @@ export const appendStep = (
 > =>
   Either.gen(function* () {
     const session = yield* Either.flatMap(held(tx, lease), undeleted)
-    const open = Chunk.unsafeFromArray(openCalls(tx, session))
+    const open = Chunk.fromIterable(openCalls(tx, session))
     yield* Transcript.append({ sessionId: session.id, head: session.head, open }, message)
     const entry: Entry = { seq: nextSeq(session), runId: lease.runId, at: tx.now, message }
     appendEntry(tx, session, session.run, entry, body)
@@ -62,10 +58,11 @@ export const appendStep = (
     }))
     for (const { callId, index, name, seq } of calls) {
       tx.run(
-        "INSERT INTO calls (session, seq, position, id, name) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO calls (session, seq, position, follows, id, name) VALUES (?, ?, ?, ?, ?, ?)",
         session.ordinal,
         seq,
         index,
+        session.cursor,
         callId,
         name
       )
@@ -103,14 +100,14 @@ export const completeCall = (
 ): Either.Either<Completed, LeaseLost | InvalidInput | RowDamaged> =>
   Either.gen(function* () {
     const session = yield* held(tx, lease)
-    const call = tx.get<{ readonly id: string }>(
-      "DELETE FROM calls WHERE session = ? AND seq = ? RETURNING id",
+    const call = tx.get<{ readonly id: string; readonly follows: number }>(
+      "DELETE FROM calls WHERE session = ? AND seq = ? RETURNING id, follows",
       session.ordinal,
       seq
     )
     if (call === undefined) return yield* completedBefore(tx, session, seq, result)
     yield* checkCall(call.id, result)
-    complete(tx, session, session.run, seq, result, body)
+    complete(tx, session, { run: session.run, seq, follows: call.follows, message: result, body })
     return { result, head: session.head }
   })
 
@@ -139,29 +136,22 @@ const checkCall = (callId: string, result: ResultMessage): Either.Either<void, I
     : Either.left(new InvalidInput({ field: "result.callId", limit: callId, actual: result.callId }))
 
 /** The open batch's calls without a result, in order. */
-export const openCalls = (tx: Transaction, { ordinal }: SessionRow): Array<OpenCall> => [
-  ...tx.all<CallRow>(`SELECT ${callColumns} FROM calls WHERE session = ? ORDER BY seq`, ordinal)
-]
+export const openCalls = (tx: Transaction, { ordinal }: SessionRow): ReadonlyArray<CallRow> =>
+  tx.all<CallRow>(`SELECT ${callColumns}, calls.follows FROM calls WHERE session = ? ORDER BY seq`, ordinal)
 
 /** Closes open calls, as if each was completed in call order. */
-export const closeCalls = (tx: Transaction, session: SessionRow, run: number, calls: ReadonlyArray<OpenCall>): void => {
+export const closeCalls = (tx: Transaction, session: SessionRow, run: number, calls: ReadonlyArray<CallRow>): void => {
   for (const call of calls) {
     tx.run("DELETE FROM calls WHERE session = ? AND seq = ?", session.ordinal, call.seq)
     const result = Batch.closing(call)
-    complete(tx, session, run, call.seq, result, JSON.stringify(result))
+    complete(tx, session, { run, seq: call.seq, follows: call.follows, message: result, body: JSON.stringify(result) })
   }
 }
 
 /** Stores a result in the place of its call, whose row is gone, and lets the head pass what it may. */
-const complete = (
-  tx: Transaction,
-  session: SessionRow,
-  run: number,
-  seq: number,
-  result: ResultMessage,
-  body: string
-): void => {
-  insert(tx, session, run, seq, result, body)
+const complete = (tx: Transaction, session: SessionRow, result: Placed): void => {
+  const { run, seq } = result
+  insert(tx, session, result)
   record(tx, session, "call.finished", { run, seq })
   const end = tx.get<{ readonly head: number }>(
     `SELECT coalesce(

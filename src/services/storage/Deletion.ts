@@ -40,7 +40,7 @@ const small = [
   ["questions", "ordinal"],
   ["grants", "tool"],
   ["assets", "ordinal"],
-  ["events", "cursor"],
+  ["event_rows", "cursor"],
   ["runs", "ordinal"]
 ] as const
 

@@ -1,6 +1,10 @@
 /**
  * Events are kept as references: what they show comes from today's rows, in the one statement that reads them. Of a call
  * they tell from the row of its result; as long as there is none, from that of the open call.
+ *
+ * A message that took its place at once has no other row for its event. Where those begin that follow a cursor is found
+ * by halving: `follows` never falls from one place to the next. From there on each place has an event of its own beyond
+ * the cursor, so a page of events has no more places than events.
  */
 import { Array, Effect, Schema } from "effect"
 import { ModelRef } from "../../domain/ModelRef.js"
@@ -26,17 +30,40 @@ interface Row extends Kept, Total {
   readonly ref: string | null
 }
 
-const statement = `SELECT sessions.first_cursor AS first, sessions.cursor AS newest, sessions.title, sessions.model,
-  events.cursor, events.at, events.type, events.seq, events.ref, runs.id AS runId, runs.stop_reason AS stopReason,
-  runs.detail, ${usageColumns("runs")}, messages.role, messages.outcome, questions.tool, questions.verdict,
-  coalesce(questions.call, messages.call, calls.id) AS callId, coalesce(messages.name, calls.name) AS name
-  FROM sessions
-  LEFT JOIN events ON events.session = sessions.ordinal AND events.cursor > ?
-  LEFT JOIN runs ON runs.ordinal = events.run
-  LEFT JOIN messages ON messages.session = events.session AND messages.seq = events.seq
-  LEFT JOIN calls ON calls.session = events.session AND calls.seq = events.seq
-  LEFT JOIN questions ON questions.id = events.ref
-  WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY events.cursor LIMIT ?`
+/** Parameters: session, cursor, number of events. */
+const statement = `WITH RECURSIVE
+  kept AS MATERIALIZED (
+    SELECT ordinal, first_cursor AS first, cursor AS newest, title, model, max(column2, first_cursor - 1) AS since, column3 AS size
+    FROM (VALUES (?, ?, ?)) JOIN sessions ON id = column1 AND state <> 'hidden'
+  ),
+  search (low, high) AS (
+    SELECT 0, (SELECT max(seq) FROM messages WHERE session = kept.ordinal) FROM kept
+    UNION ALL
+    SELECT iif(early, middle, low), iif(early, high, middle - 1) FROM (
+      SELECT low, high, (low + high + 1) / 2 AS middle, (
+        SELECT follows < since FROM messages WHERE session = kept.ordinal AND seq = (low + high + 1) / 2
+      ) AS early FROM search, kept WHERE low < high
+    )
+  ),
+  told AS (
+    SELECT session, cursor, at, type, run, seq, ref FROM kept JOIN event_rows
+    ON session = ordinal AND cursor > since AND cursor <= since + size
+    UNION ALL
+    SELECT session, cursor, at, 'message.appended', run, seq, NULL FROM kept
+    JOIN (SELECT max(low) AS low FROM search) JOIN messages
+    ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
+  )
+  SELECT kept.first, kept.newest, kept.title, kept.model, told.cursor, told.at, told.type, told.seq, told.ref,
+    runs.id AS runId, runs.stop_reason AS stopReason, runs.detail, ${usageColumns("runs")}, messages.role,
+    messages.outcome, questions.tool, questions.verdict, coalesce(questions.call, messages.call, calls.id) AS callId,
+    coalesce(messages.name, calls.name) AS name
+  FROM kept
+  LEFT JOIN told
+  LEFT JOIN runs ON runs.ordinal = told.run
+  LEFT JOIN messages ON messages.session = told.session AND messages.seq = told.seq
+  LEFT JOIN calls ON calls.session = told.session AND calls.seq = told.seq
+  LEFT JOIN questions ON questions.id = told.ref
+  ORDER BY told.cursor`
 
 const decodeModel = decoder(Schema.NullOr(Schema.parseJson(ModelRef)))
 const decodeEvent = decoder(SessionEvent.Durable)
@@ -49,8 +76,8 @@ export const read = (
     const rows = yield* query<Row | (Kept & { readonly cursor: null })>(
       "read the events",
       statement,
-      after,
       sessionId,
+      after,
       Math.max(limit, 1)
     )
     const kept = rows[0]

@@ -1,6 +1,6 @@
 /**
  * A session as one write sees it. What must hold for a change is checked here, in the transaction of the change. How far
- * the session came is what its newest event says, so whatever moves the head records an event.
+ * the session came is what its rows say; the head and the newest cursor advance in memory while the write goes on.
  */
 import { Either } from "effect"
 import type { Lease } from "../../domain/Lease.js"
@@ -94,18 +94,17 @@ export const record = (
 ): void => {
   session.cursor++
   tx.run(
-    "INSERT INTO events (session, cursor, at, type, run, seq, ref, head, mark) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    "INSERT INTO event_rows (session, cursor, mark, at, type, run, seq, ref) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     session.ordinal,
     session.cursor,
+    tx.mark,
     tx.now,
     type,
     run,
     seq,
-    ref,
-    session.head,
-    tx.mark
+    ref
   )
-  tx.recorded(session.ordinal, session.cursor)
+  tx.recorded("event_rows", session.ordinal, session.cursor)
   tx.touch(session.id)
 }
 

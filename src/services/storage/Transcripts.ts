@@ -16,7 +16,7 @@ import * as Transcript from "../../domain/Transcript.js"
 import type { Transaction } from "../lane/GroupCommit.js"
 import { decodePage, jsonDecoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { addUsage, changeable, record, type SessionRow, unheld } from "./SessionRow.js"
+import { addUsage, changeable, type SessionRow, unheld } from "./SessionRow.js"
 
 /** The JSON text of each message, or why one is refused. */
 export const checkMessages = (
@@ -56,7 +56,10 @@ export const append = (
 /** The place after the head. */
 export const nextSeq = ({ head }: SessionRow): Seq => Seq.make(head + 1)
 
-/** Stores an entry in the place after the head, moves the head to it and adds its usage. `body` is its JSON text. */
+/**
+ * Stores an entry in the place after the head, moves the head to it and adds its usage. `body` is its JSON text. The
+ * message's own row tells of its event.
+ */
 export const appendEntry = (
   tx: Transaction,
   session: SessionRow,
@@ -64,26 +67,38 @@ export const appendEntry = (
   { message, seq }: Entry,
   body: string
 ): void => {
-  insert(tx, session, run, seq, message, body)
+  insert(tx, session, { run, seq, follows: session.cursor, message, body })
   session.head = seq
-  record(tx, session, "message.appended", { run, seq })
+  session.cursor++
+  tx.touch(session.id)
   if (message.role === "assistant") addUsage(tx, "session_rows", session.ordinal, message.usage)
+}
+
+/** A message on its way into its place. */
+export interface Placed {
+  /** The run's ordinal; null for what a host appends. */
+  readonly run: number | null
+  readonly seq: number
+  /** The newest event at the time when the place was given out. */
+  readonly follows: number
+  readonly message: Message
+  readonly body: string
 }
 
 /** Stores a message in its place, wherever the head is. */
 export const insert = (
   tx: Transaction,
   { ordinal }: SessionRow,
-  run: number | null,
-  seq: number,
-  message: Message,
-  body: string
+  { body, follows, message, run, seq }: Placed
 ): void => {
   const result = message.role === "tool" ? message : null
   tx.run(
-    "INSERT INTO messages (session, seq, run, at, role, call, name, outcome, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    `INSERT INTO messages (session, seq, follows, mark, run, at, role, call, name, outcome, body)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
     ordinal,
     seq,
+    follows,
+    tx.mark,
     run,
     tx.now,
     message.role,
@@ -92,6 +107,7 @@ export const insert = (
     result?.outcome ?? null,
     body
   )
+  tx.recorded("messages", ordinal, seq)
 }
 
 const decodeMessage = jsonDecoder(Message)

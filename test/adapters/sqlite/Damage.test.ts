@@ -99,6 +99,7 @@ it.scopedLive("a place or an event without a row is noticed and named, not passe
   inFolder((damage) =>
     Effect.gen(function* () {
       yield* create()
+      yield* (yield* Storage).rename(s1, "Renamed")
       yield* append("1", "2", "3")
       yield* damage("DELETE FROM messages WHERE seq = 2")
       expect((yield* page(0)).map(({ seq }) => Number(seq))).toEqual([1])

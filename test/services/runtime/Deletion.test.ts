@@ -213,9 +213,11 @@ describe("P7 P11 a deletion goes on", () => {
 
   it.scoped("P11 an engine's first change finishes what dead ones began, whatever else cannot be finished", () =>
     Effect.gen(function* () {
-      const { open, storage } = yield* ground
-      const other = yield* open("other", { toolbox: Toolbox.layer(blocking(yield* Gate.make)) })
+      const { model, open, storage } = yield* ground
+      const other = yield* open("other")
+      yield* model.play({ text: "busy", hang: true })
       const held = yield* other.begin("go")
+      yield* other.seen(held, "text.delta")
       yield* quiet
       const begun = yield* Effect.replicateEffect(other.session(), 8)
       const hidden = yield* other.session()

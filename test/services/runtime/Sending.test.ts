@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Stream } from "effect"
+import { Deferred, Effect, Option, Stream } from "effect"
 import { Asset, Run, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { ground } from "./engines.js"
@@ -269,6 +269,38 @@ describe("starting", () => {
       yield* cancelled
       expect((yield* gateway.run(second.runId)).stopReason).toBe("cancelled")
       expect((yield* gateway.await(yield* third)).stopReason).toBe("completed")
+    })
+  )
+})
+
+describe("ending", () => {
+  it.scoped("a run that is started while the one before it is still being put away is driven like any other", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { model, open } = yield* ground
+      const { gateway, seen, send, session } = yield* open("a", {
+        storage: (storage) => ({
+          ...storage,
+          endRun: (...end) => Effect.zipLeft(storage.endRun(...end), gate.pass("ended"))
+        })
+      })
+      yield* model.play({ text: "first", hang: true }, { text: "second", hang: true }, ScriptedModel.text("third"))
+      const { id } = yield* session()
+      const first = yield* send(id, "one")
+      const second = yield* send(id, "two", { whenBusy: "queue" })
+      yield* seen(first, "text.delta")
+      const cancelling = yield* Effect.fork(gateway.cancel(first.runId))
+      yield* gate.reached("ended")
+      const third = yield* send(id, "three", { whenBusy: "queue" })
+      yield* seen(second, "text.delta")
+      yield* gate.open("ended")
+      yield* cancelling
+      const { live, run } = yield* gateway.snapshot(id)
+      expect(Option.map(live, ({ runId }) => runId)).toEqual(Option.some(second.runId))
+      expect(Option.map(run, ({ run }) => run.id)).toEqual(Option.some(second.runId))
+      yield* gateway.cancel(second.runId)
+      expect((yield* gateway.run(second.runId)).stopReason).toBe("cancelled")
+      expect((yield* gateway.await(third)).stopReason).toBe("completed")
     })
   )
 })

@@ -1,14 +1,16 @@
 /**
- * The first schema. Rows refer to their session and run by ordinal, a small number that is never used again.
+ * The first schema. Rows refer to their session and run by ordinal, a small number. What one row tells is not stored in
+ * a second one, so that a commit touches few pages: an appended message is one row and an entry of its index.
  *
- * - `session_rows` is what a session has of its own. How far it came is not stored there, so that an append does not
- *   touch it: the newest of its `events` tells, and the view `sessions` shows both together. A change without an event
- *   leaves its time, and the cursor that it followed.
  * - `messages` is written once and never changed; a place of the open batch has no row before its call is completed.
+ *   `follows` is the newest event at the time when the place was given out, and so never falls from one place to the
+ *   next. The event of a message that took its place at once has the next cursor and no row of its own.
  * - `calls` holds the open batch's calls without a result: small rows that go when the result comes.
- * - `events` refers to what happened and holds none of it. What events show of results and answers, those have as
- *   columns beside their JSON text. `head` is the transcript's last place after the event, `mark` stands for the commit.
- * - `lanes` has the mark of a lane's newest commit that recorded no event.
+ * - `event_rows` are all other events. They refer to what happened and hold none of it; what they show of results and
+ *   answers, those have as columns beside their JSON text. The view `events` shows all of a session's events.
+ * - `session_rows` is what a session has of its own. The view `sessions` adds how far it came. A change without an event
+ *   leaves its time, and the cursor that it followed.
+ * - `mark` stands for the commit. `lanes` has the mark of a lane's newest commit without an event.
  */
 import { SqlClient } from "@effect/sql"
 import { Effect } from "effect"
@@ -77,6 +79,8 @@ const statements = [
   `CREATE TABLE messages (
     session INTEGER NOT NULL REFERENCES session_rows,
     seq INTEGER NOT NULL,
+    follows INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
     run INTEGER,
     at INTEGER NOT NULL,
     role TEXT NOT NULL,
@@ -84,6 +88,7 @@ const statements = [
     name TEXT,
     outcome TEXT,
     body TEXT NOT NULL,
+    cursor INTEGER GENERATED ALWAYS AS (CASE WHEN role <> 'tool' OR run IS NULL THEN follows + 1 END),
     UNIQUE (session, seq)
   ) STRICT`,
 
@@ -91,6 +96,7 @@ const statements = [
     session INTEGER NOT NULL REFERENCES session_rows,
     seq INTEGER NOT NULL,
     position INTEGER NOT NULL,
+    follows INTEGER NOT NULL,
     state TEXT NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'started')),
     id TEXT NOT NULL,
     name TEXT NOT NULL,
@@ -121,28 +127,39 @@ const statements = [
     PRIMARY KEY (session, tool)
   ) STRICT, WITHOUT ROWID`,
 
-  `CREATE TABLE events (
+  `CREATE TABLE event_rows (
     session INTEGER NOT NULL REFERENCES session_rows,
     cursor INTEGER NOT NULL,
+    mark INTEGER NOT NULL,
     at INTEGER NOT NULL,
     type TEXT NOT NULL,
     run INTEGER,
     seq INTEGER,
     ref TEXT,
-    head INTEGER NOT NULL,
-    mark INTEGER NOT NULL,
     PRIMARY KEY (session, cursor)
   ) STRICT, WITHOUT ROWID`,
+
+  `CREATE VIEW events AS
+    SELECT session, cursor, at, type, run, seq, ref FROM event_rows
+    UNION ALL
+    SELECT session, cursor, at, 'message.appended', run, seq, NULL FROM messages WHERE cursor IS NOT NULL`,
 
   `CREATE VIEW sessions AS SELECT
     own.ordinal, own.id, own.state, own.fence, own.first_cursor, own.steps, own.unknown_steps, own.input_tokens,
     own.output_tokens, own.reasoning_tokens, own.cached_input_tokens, own.created_at, own.named, own.title, own.owner,
     own.workdir, own.model, own.metadata,
-    coalesce(newest.head, 0) AS head,
-    coalesce(newest.cursor, own.first_cursor - 1) AS cursor,
-    CASE WHEN newest.cursor > own.changed_cursor THEN newest.at ELSE own.changed_at END AS updated_at
-    FROM session_rows AS own LEFT JOIN events AS newest
-    ON newest.session = own.ordinal AND newest.cursor = (SELECT max(cursor) FROM events WHERE session = own.ordinal)`,
+    coalesce((SELECT min(seq) - 1 FROM calls WHERE session = own.ordinal), last.seq, 0) AS head,
+    max(own.first_cursor - 1, coalesce(told.cursor, 0), coalesce(last.cursor, 0)) AS cursor,
+    CASE
+      WHEN coalesce(last.cursor, 0) > max(own.changed_cursor, coalesce(told.cursor, 0)) THEN last.at
+      WHEN told.cursor > own.changed_cursor THEN told.at
+      ELSE own.changed_at
+    END AS updated_at
+    FROM session_rows AS own
+    LEFT JOIN event_rows AS told ON told.session = own.ordinal
+      AND told.cursor = (SELECT max(cursor) FROM event_rows WHERE session = own.ordinal)
+    LEFT JOIN messages AS last ON last.session = own.ordinal
+      AND last.seq = (SELECT max(seq) FROM messages WHERE session = own.ordinal)`,
 
   `CREATE TABLE assets (
     ordinal INTEGER PRIMARY KEY,
