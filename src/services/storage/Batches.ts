@@ -3,7 +3,7 @@
  * place when its call is completed, and the row goes. The head then moves to the place before the first call without a
  * result, as the rows say: what is released is decided by what is stored, in the commit that stores it.
  */
-import { Chunk, Effect, Either, Schema } from "effect"
+import { Array, Chunk, Effect, Either, Schema } from "effect"
 import * as Batch from "../../domain/Batch.js"
 import type { Lease } from "../../domain/Lease.js"
 import { type AssistantMessage, CallId, callsOf, type Entry, ResultMessage } from "../../domain/Message.js"
@@ -24,7 +24,7 @@ import type { Completed, OpenBatch, OpenCall } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { addUsage, held, record, type SessionRow, undeleted } from "./SessionRow.js"
-import { appendEntry, decodeEntry, type EntryRow, insert, nextSeq, type Placed } from "./Transcripts.js"
+import { appendEntry, decodeEntries, type EntryRow, insert, nextSeq, type Placed } from "./Transcripts.js"
 
 /** An open call, and the newest event at the time when its place was given out. */
 export interface CallRow extends OpenCall {
@@ -208,6 +208,6 @@ export const openBatch = (
     const finished = rows.filter((row) => row.kind === "entry")
     return yield* Either.all({
       calls: Either.all(calls.map((row) => decodeCall({ sessionId, seq: row.seq }, row))),
-      finished: Either.all(finished.map((row) => decodeEntry(sessionId, row)))
+      finished: Either.map(Either.all(finished.map((row) => decodeEntries(sessionId, [row]))), Array.flatten)
     })
   })

@@ -28,13 +28,12 @@ export const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
     Either.mapLeft(decode(row), (error) => damaged(place, error))
 }
 
-/** Decodes the JSON text of one row. */
-export const jsonDecoder = <A, I>(schema: Schema.Schema<A, I>) => {
+/** What the JSON text of a row says, if it needs no decoding; undefined when it does, or does not decode at all. */
+export const exactJson = <A, I>(schema: Schema.Schema<A, I>) => {
   const isExact = exactly(schema)
-  const decode = decoder(Schema.parseJson(schema))
-  return (place: Place, text: string): Either.Either<A, RowDamaged> => {
+  return (text: string): A | undefined => {
     const value = parse(text)
-    return isExact(value) ? Either.right(value) : decode(place, text)
+    return isExact(value) ? value : undefined
   }
 }
 

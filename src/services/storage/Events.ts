@@ -33,17 +33,15 @@ interface Row extends Kept, Total {
 /** Parameters: session, cursor, number of events. */
 const statement = `WITH RECURSIVE
   kept AS MATERIALIZED (
-    SELECT ordinal, first_cursor AS first, cursor AS newest, title, model, max(column2, first_cursor - 1) AS since, column3 AS size
+    SELECT ordinal, first_cursor AS first, cursor AS newest, title, model,
+      max(column2, first_cursor - 1) AS since, column3 AS size
     FROM (VALUES (?, ?, ?)) JOIN sessions ON id = column1 AND state <> 'hidden'
   ),
   search (low, high) AS (
     SELECT 0, (SELECT max(seq) FROM messages WHERE session = kept.ordinal) FROM kept
     UNION ALL
-    SELECT iif(early, middle, low), iif(early, high, middle - 1) FROM (
-      SELECT low, high, (low + high + 1) / 2 AS middle, (
-        SELECT follows < since FROM messages WHERE session = kept.ordinal AND seq = (low + high + 1) / 2
-      ) AS early FROM search, kept WHERE low < high
-    )
+    SELECT iif(follows < since, (low + high + 1) / 2, low), iif(follows < since, high, (low + high + 1) / 2 - 1) FROM search, kept
+    LEFT JOIN messages ON session = ordinal AND seq = (low + high + 1) / 2 WHERE low < high
   ),
   told AS (
     SELECT session, cursor, at, type, run, seq, ref FROM kept JOIN event_rows

@@ -1,7 +1,8 @@
 /**
  * Reads through the reader's connection, each one statement and so one snapshot. A host's open transaction is left
  * alone: its connection leads to another database. A statement that failed is sent with another text the next time, as
- * the client keeps what it could not prepare.
+ * the client keeps what it could not prepare. A statement is never interrupted: one that is while the client prepares
+ * it leaves everybody who sends the same text later waiting for ever.
  */
 import { SqlClient } from "@effect/sql"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -30,6 +31,7 @@ export const make = (client: SqlClient.SqlClient, busyMaxMillis: number): Query 
     Effect.suspend(() =>
       client.unsafe<Row>(failures === 0 ? statement : `${statement} -- ${failures}`, parameters)
     ).pipe(
+      Effect.uninterruptible,
       Effect.mapError((error) => {
         failures++
         return new StorageFailed({ operation, code: codeOf(error) })

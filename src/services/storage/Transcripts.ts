@@ -1,5 +1,5 @@
 /** Transcripts: a message takes the place after the head, and the head moves to it. Rows are written once. */
-import { Array, Chunk, Effect, Either, Option, Stream } from "effect"
+import { Array, Chunk, Effect, Either, Option, Schema, Stream } from "effect"
 import * as Limits from "../../domain/Limits.js"
 import { Entry, Message } from "../../domain/Message.js"
 import { Seq, type SessionId } from "../../domain/Session.js"
@@ -14,7 +14,7 @@ import {
 } from "../../domain/SkeinError.js"
 import * as Transcript from "../../domain/Transcript.js"
 import type { Transaction } from "../lane/GroupCommit.js"
-import { decodePage, jsonDecoder } from "./Decoding.js"
+import { decoder, exactJson } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { addUsage, changeable, type SessionRow, unheld } from "./SessionRow.js"
 
@@ -110,53 +110,91 @@ export const insert = (
   tx.recorded("messages", ordinal, seq)
 }
 
-const decodeMessage = jsonDecoder(Message)
+const exactMessage = exactJson(Message)
+const decodeMessage = decoder(Schema.parseJson(Message))
 
 /** An entry's row: its columns, and the JSON text of its message. */
 export interface EntryRow extends Omit<Entry, "message"> {
   readonly body: string
 }
 
-export const decodeEntry = (
+/** Decodes a page of entries, up to the first that is damaged. */
+export const decodeEntries = (
   sessionId: SessionId,
-  { at, body, runId, seq }: EntryRow
-): Either.Either<Entry, RowDamaged> =>
-  Either.map(decodeMessage({ sessionId, seq }, body), (message) => ({ seq, runId, at, message }))
-
-interface Ahead {
-  readonly head: number
+  rows: Iterable<EntryRow>
+): Either.Either<ReadonlyArray<Entry>, RowDamaged> => {
+  const entries: Array<Entry> = []
+  for (const { at, body, runId, seq } of rows) {
+    let message = exactMessage(body)
+    if (message === undefined) {
+      const decoded = decodeMessage({ sessionId, seq }, body)
+      if (Either.isLeft(decoded)) return entries.length === 0 ? Either.left(decoded.left) : Either.right(entries)
+      message = decoded.right
+    }
+    entries.push({ seq, runId, at, message })
+  }
+  return Either.right(entries)
 }
 
-interface Row extends EntryRow, Ahead {}
+interface Range {
+  readonly sessionId: SessionId
+  readonly after: number
+  readonly limit: number
+}
 
 /** At most `limit` entries beyond place `after`, up to the head. A place without a row is a damaged row. */
 export const entries = (
   query: Query,
-  { after, limit, sessionId }: { readonly sessionId: SessionId; readonly after: number; readonly limit: number }
+  range: Range
 ): Effect.Effect<ReadonlyArray<Entry>, SessionNotFound | StorageFailed | RowDamaged> =>
+  Effect.map(readPage(query, range), ({ entries }) => entries)
+
+/** The entries, and how many characters of JSON text they are stored in. */
+interface Page {
+  readonly entries: ReadonlyArray<Entry>
+  readonly characters: number
+}
+
+const readPage = (
+  query: Query,
+  { after, limit, sessionId }: Range
+): Effect.Effect<Page, SessionNotFound | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
-    const rows = yield* query<Row | (Ahead & { readonly seq: null })>(
-      "read the transcript",
-      `SELECT sessions.head, messages.seq, runs.id AS runId, messages.at, messages.body FROM sessions
-       LEFT JOIN messages ON messages.session = sessions.ordinal AND messages.seq > ? AND messages.seq <= sessions.head
-       LEFT JOIN runs ON runs.ordinal = messages.run
-       WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY messages.seq LIMIT ?`,
-      after,
-      sessionId,
-      Math.max(limit, 1)
-    )
-    const head = rows[0]?.head
-    if (head === undefined) return yield* new SessionNotFound({ sessionId })
     const first = Math.max(after, 0) + 1
-    const page = Array.takeWhile(rows, (row, index): row is Row => row.seq === first + index)
-    if (page.length === 0 && first <= head) {
+    const rows = yield* query<EntryRow>(
+      "read the transcript",
+      `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId, messages.at, messages.body
+       FROM sessions JOIN messages ON messages.session = sessions.ordinal AND messages.seq BETWEEN ? AND sessions.head
+       WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY messages.seq LIMIT ?`,
+      first,
+      sessionId,
+      limit
+    )
+    const page = Array.takeWhile(rows, ({ seq }, index) => seq === first + index)
+    if (page.length > 0) {
+      const entries = yield* decodeEntries(sessionId, page)
+      return { entries, characters: page.reduce((sum, { body }) => sum + body.length, 0) }
+    }
+    const [session] = yield* query<{ readonly head: number; readonly isThere: number }>(
+      "read the transcript",
+      `SELECT head, EXISTS (SELECT 1 FROM messages WHERE session = ordinal AND seq = ?) AS isThere
+       FROM sessions WHERE id = ? AND state <> 'hidden'`,
+      first,
+      sessionId
+    )
+    if (session === undefined) return yield* new SessionNotFound({ sessionId })
+    if (session.head >= first && session.isThere === 0) {
       return yield* new RowDamaged({ sessionId, seq: first, detail: "is missing" })
     }
-    return yield* decodePage(page.slice(0, limit), (row) => decodeEntry(sessionId, row))
+    return { entries: [], characters: 0 }
   })
 
-/** Entries that one statement reads for a stream. */
-const pageSize = 100
+/** Of a stream, how much one statement reads: about so many characters, and at most so many entries. */
+const portion = { characters: 1024 * 1024, entries: 1000 }
+
+/** As many entries as make a portion, when they are of the size of those read last. */
+const nextLimit = ({ characters, entries }: Page): number =>
+  Math.min(portion.entries, Math.max(1, Math.floor((portion.characters * entries.length) / Math.max(characters, 1))))
 
 export const stream = (
   query: Query,
@@ -166,9 +204,11 @@ export const stream = (
     to = Number.MAX_SAFE_INTEGER
   }: { readonly sessionId: SessionId; readonly from?: number; readonly to?: number }
 ): Stream.Stream<Entry, SessionNotFound | StorageFailed | RowDamaged> =>
-  Stream.paginateChunkEffect(Math.max(from, 1) - 1, (after) =>
-    Effect.map(entries(query, { sessionId, after, limit: Math.min(Math.max(to - after, 0), pageSize) }), (page) => [
-      Chunk.unsafeFromArray(page),
-      page.length === 0 ? Option.none() : Option.some(after + page.length)
+  Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50 }, ({ after, size }) =>
+    Effect.map(readPage(query, { sessionId, after, limit: Math.min(Math.max(to - after, 0), size) }), (page) => [
+      Chunk.unsafeFromArray(page.entries),
+      page.entries.length === 0
+        ? Option.none()
+        : Option.some({ after: after + page.entries.length, size: nextLimit(page) })
     ])
   )

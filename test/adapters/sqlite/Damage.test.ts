@@ -99,19 +99,20 @@ it.scopedLive("a place or an event without a row is noticed and named, not passe
   inFolder((damage) =>
     Effect.gen(function* () {
       yield* create()
-      yield* (yield* Storage).rename(s1, "Renamed")
       yield* append("1", "2", "3")
       yield* damage("DELETE FROM messages WHERE seq = 2")
       expect((yield* page(0)).map(({ seq }) => Number(seq))).toEqual([1])
       expect(yield* refused(page(1))).toEqual({ _tag: "RowDamaged", sessionId: s1, seq: 2, detail: "is missing" })
-      yield* damage("DELETE FROM messages")
+      yield* damage("DELETE FROM messages WHERE seq = 1")
       expect(yield* refused(page(0))).toMatchObject({ _tag: "RowDamaged", seq: 1 })
 
       const reader = yield* StorageReader
       const events = (after: number) => reader.events({ sessionId: s1, after, limit: 10 })
-      yield* damage("DELETE FROM events WHERE cursor = 3")
       expect((yield* events(0)).map(({ cursor }) => Number(cursor))).toEqual([1])
-      expect(yield* refused(events(2))).toMatchObject({ _tag: "RowDamaged", detail: "event 3 is missing" })
+      expect(yield* refused(events(1))).toMatchObject({ _tag: "RowDamaged", detail: "event 2 is missing" })
+      expect((yield* events(3)).map(({ cursor }) => Number(cursor))).toEqual([4])
+      yield* damage("DELETE FROM event_rows WHERE cursor = 1")
+      expect(yield* refused(events(0))).toMatchObject({ _tag: "RowDamaged", detail: "event 1 is missing" })
     })
   )
 )

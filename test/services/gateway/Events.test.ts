@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, FastCheck, Option, Schema, Stream } from "effect"
-import { Message, Model, Permissions, Run, type Session, SessionEvent, SkeinError, Tool, Toolbox, Usage } from "skein"
+import { Model, Permissions, Run, type Session, SessionEvent, SkeinError, Tool, Toolbox, Usage } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { ground } from "../runtime/engines.js"
 import { open, type Opened, quiet } from "../runtime/fixture.js"
@@ -173,6 +173,58 @@ describe("P10 what a step writes", () => {
       })
     )
   }
+
+  it.scoped(
+    "P10 is whole when its message comes, also to who reads the message's event before the rest of the text",
+    () =>
+      Effect.gen(function* () {
+        const gate = yield* Gate.make
+        const part = (delta: string) => ({ type: "text", id: "t", delta }) as const
+        const finish = { type: "finish", reason: "stop", usage: Usage.unknown } as const
+        const stream = Stream.make(part("one ")).pipe(
+          Stream.concat(Stream.execute(gate.pass("two"))),
+          Stream.concat(Stream.make(part("two "))),
+          Stream.concat(Stream.execute(gate.pass("three"))),
+          Stream.concat(Stream.make(part("three"), finish))
+        )
+        let isSlow = false
+        const { open } = yield* ground
+        const engine = yield* open("a", {
+          models: Model.layer({ provider: "test", model: "slow", contextTokens: null, step: () => stream }),
+          storage: (storage) => ({
+            ...storage,
+            endRun: (...end) => Effect.zipRight(gate.pass("end"), storage.endRun(...end))
+          }),
+          reader: (reader) => ({
+            ...reader,
+            events: (range) =>
+              Effect.suspend(() => (isSlow ? gate.pass("read") : Effect.void)).pipe(
+                Effect.zipRight(reader.events(range))
+              )
+          })
+        })
+        const run = yield* engine.begin("go")
+        const live = yield* Effect.fork(watch(engine, run.sessionId, run.cursor))
+        yield* gate.reached("two")
+        yield* quiet
+        isSlow = true
+        yield* gate.open("two")
+        yield* gate.reached("read")
+        yield* gate.open("three")
+        yield* gate.reached("end")
+        yield* gate.open("read")
+        yield* quiet
+        yield* gate.open("end")
+        const told = (yield* live).flatMap((event) =>
+          event.type === "text.delta"
+            ? [`${event.offset} ${event.text}`]
+            : event.type === "message.appended"
+              ? [event.role]
+              : []
+        )
+        expect(told).toEqual(["user", "0 one ", "4 two three", "assistant"])
+      })
+  )
 
   it.scoped("P10 comes as one delta from the beginning to who comes late, and then goes on", () =>
     Effect.gen(function* () {

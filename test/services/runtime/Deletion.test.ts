@@ -215,11 +215,11 @@ describe("P7 P11 a deletion goes on", () => {
     Effect.gen(function* () {
       const { model, open, storage } = yield* ground
       const other = yield* open("other")
+      const before = yield* Effect.replicateEffect(other.session(), 4)
       yield* model.play({ text: "busy", hang: true })
       const held = yield* other.begin("go")
       yield* other.seen(held, "text.delta")
-      yield* quiet
-      const begun = yield* Effect.replicateEffect(other.session(), 8)
+      const begun = [...before, ...(yield* Effect.replicateEffect(other.session(), 4))]
       const hidden = yield* other.session()
       for (const id of [held.sessionId, hidden.id, ...begun.map(({ id }) => id)]) yield* storage.beginDelete(id)
       yield* storage.hide(hidden.id)

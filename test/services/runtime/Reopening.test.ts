@@ -241,8 +241,17 @@ describe("P4 P5 a question outlives its engine", () => {
   /** An engine that is taken for dead while a human is asked about some calls, others are done, run or wait. */
   const questioned = Effect.fnUntraced(function* (...calls: ReadonlyArray<string>) {
     const gate = yield* Gate.make
+    let isDead = false
     const { declare, model, open } = yield* ground
-    const one = yield* open("one", options(gate))
+    const one = yield* open("one", {
+      ...options(gate),
+      storage: (own) => ({
+        ...own,
+        startCall: (...call) =>
+          Effect.suspend(() => (isDead ? gate.pass("dead") : Effect.void)).pipe(Effect.zipRight(own.startCall(...call)))
+      })
+    })
+    yield* Effect.addFinalizer(() => gate.open("dead"))
     yield* model.play(
       ScriptedModel.calls(
         ...calls.map((name) => (name === "ask" ? { name, input: {} } : { name: "wait", input: { name } }))
@@ -253,6 +262,7 @@ describe("P4 P5 a question outlives its engine", () => {
     const run = yield* one.begin("go")
     yield* one.seen(run, "permission.asked")
     yield* quiet
+    isDead = true
     yield* declare("one", "dead")
     const later = yield* open("later", options(gate))
     return { declare, gate, later, model, open, questions: yield* later.gateway.questions(run.sessionId), run }
