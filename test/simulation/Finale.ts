@@ -7,8 +7,8 @@ import * as View from "../../src/domain/View.js"
 import type { Known } from "./Actors.js"
 import { broken, type Process } from "./World.js"
 
-/** Answers what is asked and stops what runs, until nothing does. */
-export const rest = (process: Process, session: Known) =>
+/** Answers what is asked and stops what runs, until nothing does. A run is stopped by the process that has it. */
+export const rest = (process: Process, living: ReadonlyArray<Process>, session: Known) =>
   Effect.gen(function* () {
     const { gateway } = process
     for (let round = 0; round < 200; round++) {
@@ -25,7 +25,9 @@ export const rest = (process: Process, session: Known) =>
       const { queued, questions, run } = snapshot.right
       if (Option.isNone(run) && queued.length === 0) return true
       for (const { id } of questions) yield* Effect.either(gateway.answer({ questionId: id, verdict: "deny" }))
-      if (Option.isSome(run)) yield* Effect.either(gateway.cancel(run.value.run.id))
+      if (Option.isSome(run)) {
+        for (const one of living) yield* Effect.either(one.gateway.cancel(run.value.run.id))
+      }
       for (const { id } of queued) yield* Effect.either(gateway.cancel(id))
       yield* Effect.sleep(50)
     }

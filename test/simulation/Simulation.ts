@@ -68,9 +68,10 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
     const living = actors.filter(({ process }) => scheduler.isAlive(process.process))
     for (const { fiber } of living) yield* Fiber.await(fiber)
 
-    const survivor = scheduler.isAlive(first.process) ? first : second
+    const survivors = scheduler.isAlive(first.process) ? [first, second] : [second]
+    const [survivor = second] = survivors
     for (const session of sessions) {
-      const isThere = yield* Finale.rest(survivor, session)
+      const isThere = yield* Finale.rest(survivor, survivors, session)
       if (isThere) yield* Finale.check(survivor, session)
     }
     if (scheduler.isAlive(first.process)) {

@@ -6,7 +6,7 @@
  */
 import { SqlClient } from "@effect/sql"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Context, Duration, Effect, Predicate, Schedule } from "effect"
+import { Context, Duration, Effect, Option, Predicate, Schedule } from "effect"
 import { StorageFailed } from "../../domain/SkeinError.js"
 import { busySchedule, isBusy } from "../Database.js"
 
@@ -27,21 +27,30 @@ export const make = (client: SqlClient.SqlClient, busyMaxMillis: number): Query 
     operation: string,
     statement: string,
     ...parameters: ReadonlyArray<string | number | null>
-  ) =>
-    Effect.suspend(() =>
+  ) => {
+    const once = Effect.suspend(() =>
       client.unsafe<Row>(failures === 0 ? statement : `${statement} -- ${failures}`, parameters)
     ).pipe(
-      Effect.uninterruptible,
       Effect.mapError((error) => {
         failures++
         return new StorageFailed({ operation, code: codeOf(error) })
-      }),
-      Effect.retry({ while: ({ code }) => isBusy(code), schedule: patience }),
-      Effect.mapInputContext((context: Context.Context<never>) =>
-        Context.omit(SqlClient.TransactionConnection)(context)
-      )
+      })
     )
+    const isRetryable = ({ code }: StorageFailed) => isBusy(code)
+    return Effect.catchIf(once, isRetryable, () => Effect.retry(once, { while: isRetryable, schedule: patience })).pipe(
+      outsideTransactions
+    )
+  }
 }
+
+const outsideTransactions = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.contextWithEffect((context: Context.Context<never>) =>
+    Option.isNone(Context.getOption(context, SqlClient.TransactionConnection))
+      ? effect
+      : Effect.mapInputContext(effect, (context: Context.Context<never>) =>
+          Context.omit(SqlClient.TransactionConnection)(context)
+        )
+  )
 
 const codeOf = ({ cause }: SqlError): string =>
   Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : "SQLITE_ERROR"

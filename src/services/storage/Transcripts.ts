@@ -149,10 +149,12 @@ export const entries = (
 ): Effect.Effect<ReadonlyArray<Entry>, SessionNotFound | StorageFailed | RowDamaged> =>
   Effect.map(readPage(query, range), ({ entries }) => entries)
 
-/** The entries, and how many characters of JSON text they are stored in. */
 interface Page {
   readonly entries: ReadonlyArray<Entry>
+  /** How many characters of JSON text the entries are stored in. */
   readonly characters: number
+  /** Whether the head came after the last of them. */
+  readonly isLast: boolean
 }
 
 const readPage = (
@@ -173,7 +175,8 @@ const readPage = (
     const page = Array.takeWhile(rows, ({ seq }, index) => seq === first + index)
     if (page.length > 0) {
       const entries = yield* decodeEntries(sessionId, page)
-      return { entries, characters: page.reduce((sum, { body }) => sum + body.length, 0) }
+      const characters = page.reduce((sum, { body }) => sum + body.length, 0)
+      return { entries, characters, isLast: rows.length < limit && entries.length === rows.length }
     }
     const [session] = yield* query<{ readonly head: number; readonly isThere: number }>(
       "read the transcript",
@@ -186,7 +189,7 @@ const readPage = (
     if (session.head >= first && session.isThere === 0) {
       return yield* new RowDamaged({ sessionId, seq: first, detail: "is missing" })
     }
-    return { entries: [], characters: 0 }
+    return { entries: [], characters: 0, isLast: true }
   })
 
 /** Of a stream, how much one statement reads: about so many characters, and at most so many entries. */
@@ -207,8 +210,6 @@ export const stream = (
   Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50 }, ({ after, size }) =>
     Effect.map(readPage(query, { sessionId, after, limit: Math.min(Math.max(to - after, 0), size) }), (page) => [
       Chunk.unsafeFromArray(page.entries),
-      page.entries.length === 0
-        ? Option.none()
-        : Option.some({ after: after + page.entries.length, size: nextLimit(page) })
+      page.isLast ? Option.none() : Option.some({ after: after + page.entries.length, size: nextLimit(page) })
     ])
   )
