@@ -65,7 +65,7 @@ export class SeededScheduler implements Scheduler.Scheduler {
   }
 
   /** Takes turns until `isDone`. */
-  run(isDone: () => boolean, limit = 100_000): void {
+  run(isDone: () => boolean, limit = 150_000): void {
     for (let turn = 0; !isDone(); turn++) {
       if (turn > limit) throw new Endless(`not done after ${limit} turns`)
       const chance = this.clock.untilNext <= littleMillis ? timeChances.little : timeChances.much

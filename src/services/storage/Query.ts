@@ -31,6 +31,8 @@ export const make = (client: SqlClient.SqlClient, busyMaxMillis: number): Query 
     const once = Effect.suspend(() =>
       client.unsafe<Row>(failures === 0 ? statement : `${statement} -- ${failures}`, parameters)
     ).pipe(
+      Effect.uninterruptible,
+      Effect.uninterruptible,
       Effect.mapError((error) => {
         failures++
         return new StorageFailed({ operation, code: codeOf(error) })

@@ -208,8 +208,8 @@ export const stream = (
   }: { readonly sessionId: SessionId; readonly from?: number; readonly to?: number }
 ): Stream.Stream<Entry, SessionNotFound | StorageFailed | RowDamaged> =>
   Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50 }, ({ after, size }) =>
-    Effect.map(readPage(query, { sessionId, after, limit: Math.min(Math.max(to - after, 0), size) }), (page) => [
-      Chunk.unsafeFromArray(page.entries),
-      page.isLast ? Option.none() : Option.some({ after: after + page.entries.length, size: nextLimit(page) })
-    ])
+    Effect.map(readPage(query, { sessionId, after, limit: Math.min(Math.max(to - after, 0), size) }), (page) => {
+      const next = { after: after + page.entries.length, size: nextLimit(page) }
+      return [Chunk.unsafeFromArray(page.entries), page.isLast || next.after >= to ? Option.none() : Option.some(next)]
+    })
   )

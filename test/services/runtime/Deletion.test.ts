@@ -187,6 +187,23 @@ describe("P7 P11 a deletion goes on", () => {
     )
   }
 
+  it.scoped("P11 and leaves neither a file nor a row behind", () =>
+    Effect.gen(function* () {
+      const { files, model, open, reader } = yield* ground
+      const { begin, gateway, send } = yield* open("a")
+      yield* model.play({ text: "half", hang: true })
+      const run = yield* begin("go")
+      const { sessionId } = run
+      const queued = yield* send(sessionId, "more", { whenBusy: "queue", idempotencyKey: "k" })
+      yield* gateway.saveAsset({ sessionId, mediaType: "text/plain", content: Stream.make(new Uint8Array(3)) })
+      expect(yield* files.folders).toHaveLength(1)
+      yield* gateway.delete(sessionId)
+      expect(yield* files.folders).toEqual([])
+      expect(yield* reader.deleting).toEqual([])
+      for (const { runId } of [run, queued]) expect((yield* Effect.flip(reader.run(runId)))._tag).toBe("RunNotFound")
+    })
+  )
+
   it.scoped("P11 twice at once: both are told that it is done", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, seen } = yield* open()

@@ -51,6 +51,33 @@ describe("a step's request", () => {
     })
   )
 
+  it.scoped("P4 can be sent, though the model gave several calls of one step the same id", () =>
+    Effect.gen(function* () {
+      const views: Array<View.View> = []
+      const call = (index: number) =>
+        ({ type: "call", index, name: "list", input: `{"path":"${index}"}`, providerCallId: "same" }) as const
+      const finish = { type: "finish", reason: "tool-calls", usage: Usage.unknown } as const
+      const careless: Model.Model = {
+        provider: "test",
+        model: "careless",
+        contextTokens: null,
+        step: ({ view }) => {
+          views.push(view)
+          return Stream.make(
+            ...(view.length > 1 ? [{ type: "text", id: "t", delta: "hm" } as const] : [call(0), call(1)]),
+            finish
+          )
+        }
+      }
+      const { open } = yield* ground
+      const { begin, gateway } = yield* open("a", { toolbox: Toolbox.layer(list), models: Model.layer(careless) })
+      expect((yield* gateway.await(yield* begin("go"))).stopReason).toBe("completed")
+      expect(views.flatMap(complaints)).toEqual([])
+      const results = views[1]?.flatMap((item) => (item.role === "tool" ? item.results : []))
+      expect(results?.map(({ text }) => text)).toEqual(["0", "1"])
+    })
+  )
+
   it.scoped("fits the context of the model, with room for its answer", () =>
     Effect.gen(function* () {
       const views: Array<View.View> = []

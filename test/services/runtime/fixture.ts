@@ -59,7 +59,7 @@ export const of = (gateway: Gateway.Service) => {
 }
 export type Opened = ReturnType<typeof of>
 
-export const lineOf = ({ message }: Message.Entry): string => {
+const lineOf = ({ message }: Message.Entry): string => {
   if (message.role === "tool") return `${message.name} ${message.outcome}: ${message.text}`
   const parts = message.parts.map((part) => {
     if (Message.isCall(part)) return `(${part.name})`
