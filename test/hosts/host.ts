@@ -8,7 +8,7 @@ export const SkeinLive = SkeinNode.layer({ data: "./data" }).pipe(
   Layer.provide([Anthropic.layer({ model: "claude-sonnet-4-5" }), Toolbox.layerEmpty, Permissions.layerDefault])
 )
 
-const program = Effect.gen(function*() {
+const program = Effect.gen(function* () {
   const gateway = yield* Gateway.Gateway
   const session = yield* gateway.create({ workdir: process.cwd() })
   const run = yield* gateway.send({ sessionId: session.id, text: "What is a skein?" })

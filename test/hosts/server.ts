@@ -1,4 +1,13 @@
-import { HttpApi, HttpApiBuilder, HttpApiEndpoint, HttpApiError, HttpApiGroup, HttpApiMiddleware, HttpApiSecurity, HttpServerResponse } from "@effect/platform"
+import {
+  HttpApi,
+  HttpApiBuilder,
+  HttpApiEndpoint,
+  HttpApiError,
+  HttpApiGroup,
+  HttpApiMiddleware,
+  HttpApiSecurity,
+  HttpServerResponse
+} from "@effect/platform"
 import { NodeHttpServer } from "@effect/platform-node"
 import { Context, Effect, Layer, Redacted, Schema, Stream } from "effect"
 import { Gateway, Run, Session, SessionEvent, SkeinError } from "skein"
@@ -14,28 +23,53 @@ class Authentication extends HttpApiMiddleware.Tag<Authentication>()("app/Authen
 
 const path = Schema.Struct({ sessionId: Session.Id })
 const Chat = HttpApiGroup.make("chat")
-  .add(HttpApiEndpoint.post("send", "/sessions/:sessionId/messages").setPath(path)
-    .setPayload(Schema.Struct({ text: Schema.String })).addSuccess(Run.Ref, { status: 202 }).addError(SkeinError.Send))
-  .add(HttpApiEndpoint.get("events", "/sessions/:sessionId/events").setPath(path)
-    .setUrlParams(Schema.Struct({ after: Schema.compose(Schema.NumberFromString, Session.Cursor) })).addSuccess(Schema.String).addError(SkeinError.Events))
+  .add(
+    HttpApiEndpoint.post("send", "/sessions/:sessionId/messages")
+      .setPath(path)
+      .setPayload(Schema.Struct({ text: Schema.String }))
+      .addSuccess(Run.Ref, { status: 202 })
+      .addError(SkeinError.Send)
+  )
+  .add(
+    HttpApiEndpoint.get("events", "/sessions/:sessionId/events")
+      .setPath(path)
+      .setUrlParams(Schema.Struct({ after: Schema.compose(Schema.NumberFromString, Session.Cursor) }))
+      .addSuccess(Schema.String)
+      .addError(SkeinError.Events)
+  )
   .middleware(Authentication)
 const Api = HttpApi.make("api").add(Chat)
 
 const gatewayOfUser = Effect.flatMap(CurrentUser, (user) => Gateway.forOwner(user.id))
 const ChatLive = HttpApiBuilder.group(Api, "chat", (handlers) =>
   handlers
-    .handle("send", Effect.fn(function*({ path, payload }) {
-      const { id } = yield* CurrentUser
-      return yield* (yield* gatewayOfUser).send({ sessionId: path.sessionId, text: payload.text, metadata: { user: id } })
-    }))
-    .handle("events", Effect.fn(function*({ path, urlParams }) {
-      const gateway = yield* gatewayOfUser
-      yield* gateway.get(path.sessionId) // 404 before the stream begins
-      const events = gateway.events({ sessionId: path.sessionId, after: urlParams.after })
-      return HttpServerResponse.stream(events.pipe(Stream.map(SessionEvent.toSse), Stream.encodeText), { contentType: "text/event-stream" })
-    })))
+    .handle(
+      "send",
+      Effect.fn(function* ({ path, payload }) {
+        const { id } = yield* CurrentUser
+        return yield* (yield* gatewayOfUser).send({
+          sessionId: path.sessionId,
+          text: payload.text,
+          metadata: { user: id }
+        })
+      })
+    )
+    .handle(
+      "events",
+      Effect.fn(function* ({ path, urlParams }) {
+        const gateway = yield* gatewayOfUser
+        yield* gateway.get(path.sessionId) // 404 before the stream begins
+        const events = gateway.events({ sessionId: path.sessionId, after: urlParams.after })
+        return HttpServerResponse.stream(events.pipe(Stream.map(SessionEvent.toSse), Stream.encodeText), {
+          contentType: "text/event-stream"
+        })
+      })
+    )
+)
 
-const AuthenticationLive = Layer.succeed(Authentication, { bearer: (token) => Effect.succeed({ id: Session.Owner.make(Redacted.value(token)) }) })
+const AuthenticationLive = Layer.succeed(Authentication, {
+  bearer: (token) => Effect.succeed({ id: Session.Owner.make(Redacted.value(token)) })
+})
 
 export const ServerLive = HttpApiBuilder.serve().pipe(
   Layer.provide(HttpApiBuilder.api(Api)),

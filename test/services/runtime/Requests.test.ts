@@ -9,7 +9,7 @@ import { open } from "./fixture.js"
 
 const add = Tool.make("add", { description: "adds", input: { a: Schema.Number } }).handle(() => Effect.void)
 const list = Tool.make("list", { description: "lists", access: "read", input: { path: Schema.String } }).handle(
-  () => Effect.void
+  ({ path }) => Effect.succeed(path)
 )
 
 describe("a step's request", () => {
