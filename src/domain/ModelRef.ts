@@ -27,8 +27,11 @@ export type ModelRef = typeof ModelRef.Type
 export const toText = (ref: { readonly provider: string; readonly model: string }): string =>
   `${ref.provider}/${ref.model}`
 
-/** Reads `provider/model`; the model's own name may hold slashes. Null when either half is missing. */
+const isModelRef = Schema.is(ModelRef)
+
+/** Reads `provider/model`; the model's own name may hold slashes. Null when it is not of this form. */
 export const fromText = (text: string): ModelRef | null => {
   const slash = text.indexOf("/")
-  return slash > 0 && slash < text.length - 1 ? { provider: text.slice(0, slash), model: text.slice(slash + 1) } : null
+  const ref = { provider: text.slice(0, Math.max(slash, 0)), model: text.slice(slash + 1) }
+  return isModelRef(ref) ? ref : null
 }

@@ -139,6 +139,12 @@ const define = <Name extends string, Decoded, Input, Output, Context>(
   }
 })
 
+/** A struct without fields takes anything that is not null, and its JSON Schema says so, which providers refuse. */
+const decodeNothing =
+  <A, I, R>(input: Schema.Schema<A, I, R>) =>
+  (value: unknown) =>
+    Effect.zipRight(Schema.decodeUnknown(JsonRecord)(value), Schema.decodeUnknown(input)(value))
+
 type Decoded<Fields extends Schema.Struct.Fields> = Schema.Schema.Type<Schema.Struct<Fields>>
 type Encoded<Fields extends Schema.Struct.Fields> = Schema.Schema.Encoded<Schema.Struct<Fields>>
 
@@ -172,11 +178,12 @@ export function make<Name extends string, Fields extends Schema.Struct.Fields, A
   }
 ) {
   const input = Schema.Struct(definition.input)
+  const isEmpty = Object.keys(definition.input).length === 0
   const shape = {
     description: definition.description,
     access: definition.access ?? "write",
-    inputSchema: { ...JSONSchema.make(input) },
-    decode: Schema.decodeUnknown(input)
+    inputSchema: isEmpty ? { type: "object", properties: {} } : { ...JSONSchema.make(input) },
+    decode: isEmpty ? decodeNothing(input) : Schema.decodeUnknown(input)
   }
   const { output } = definition
   return output === undefined

