@@ -1,0 +1,96 @@
+/** The preset as a whole: a real database and real files in a folder of its own. */
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { SqlClient } from "@effect/sql"
+import { SqliteClient } from "@effect/sql-sqlite-node"
+import { assert, describe, it } from "@effect/vitest"
+import { Chunk, Effect, Fiber, Layer, Stream } from "effect"
+import { Gateway, Message, Permissions, Toolbox } from "skein"
+import { SkeinNode } from "skein/node"
+import { Gate, ScriptedModel } from "skein/testing"
+
+const folder = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-node-"))),
+  (path) => Effect.sync(() => rmSync(path, { recursive: true }))
+)
+
+const engine = Layer.unwrapScoped(
+  Effect.map(folder, (path) =>
+    SkeinNode.layer({ data: join(path, "data") }).pipe(
+      Layer.provide([ScriptedModel.layer, Toolbox.layerEmpty, Permissions.layerDefault]),
+      Layer.merge(SqliteClient.layer({ filename: join(path, "host.db") })),
+      Layer.orDie
+    )
+  )
+)
+
+describe("the preset for Node", () => {
+  it.scopedLive("P1 32 writers at once: every message has a place of its own", () =>
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const { id } = yield* gateway.create({ workdir: "/" })
+      const texts = Array.from({ length: 32 * 8 }, (_, n) => `message ${n}`)
+      yield* Effect.forEach(texts, (text) => gateway.append(id, [Message.userText(text)]), { concurrency: 32 })
+      const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(gateway.transcript({ sessionId: id })))
+      assert.deepStrictEqual(
+        entries.map(({ seq }): number => seq),
+        texts.map((_, n) => n + 1)
+      )
+      assert.sameMembers(
+        entries.map(({ message }) => Message.textOf(message)),
+        texts
+      )
+    }).pipe(Effect.provide(engine))
+  )
+
+  it.scopedLive("P8 an upload that is stuck half-way stops nobody", () =>
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const gate = yield* Gate.make
+      const { id } = yield* gateway.create({ workdir: "/" })
+      const half = new Uint8Array(1000).fill(7)
+      const content = Stream.concat(Stream.make(half), Stream.fromEffect(Effect.as(gate.pass("half"), half)))
+      const uploading = yield* Effect.fork(
+        gateway.saveAsset({ sessionId: id, mediaType: "application/octet-stream", content })
+      )
+      yield* gate.reached("half")
+      yield* gateway.append(id, [Message.userText("meanwhile")])
+      assert.strictEqual((yield* gateway.rename(id, "renamed meanwhile")).title, "renamed meanwhile")
+      assert.deepStrictEqual(yield* gateway.assets(id), [])
+      yield* gate.open("half")
+      const asset = yield* Fiber.join(uploading)
+      assert.strictEqual(asset.size, 2000)
+      const stored = yield* Stream.runCollect(
+        gateway.openAsset({ sessionId: id, assetId: asset.id, offset: 999, length: 2 })
+      )
+      assert.deepStrictEqual(
+        Chunk.toReadonlyArray(stored).flatMap((bytes) => [...bytes]),
+        [7, 7]
+      )
+    }).pipe(Effect.provide(engine))
+  )
+
+  it.scopedLive("a host's transaction that is rolled back takes none of ours with it", () =>
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const sql = yield* SqlClient.SqlClient
+      yield* sql`CREATE TABLE tickets (id INTEGER)`
+      const { id } = yield* gateway.create({ workdir: "/" })
+      const failed = yield* Effect.either(
+        sql.withTransaction(
+          Effect.gen(function* () {
+            yield* sql`INSERT INTO tickets (id) VALUES (1)`
+            yield* gateway.append(id, [Message.userText("ours")])
+            assert.strictEqual((yield* gateway.rename(id, "ours too")).title, "ours too")
+            return yield* Effect.fail("the host changed its mind")
+          })
+        )
+      )
+      assert.strictEqual(failed._tag, "Left")
+      assert.deepStrictEqual(yield* sql`SELECT id FROM tickets`, [])
+      const session = yield* gateway.get(id)
+      assert.deepStrictEqual([session.title, session.head], ["ours too", 1])
+    }).pipe(Effect.provide(engine))
+  )
+})
