@@ -12,7 +12,7 @@
  * 2. BEGIN finds another process's lock: the permit is given back, all keep waiting, and it is tried again. A write
  *    that has waited `busyMaxMillis` for the lock gets `StorageBusy`.
  * 3. Any other failure before COMMIT: SQLite may have rolled everything back by itself, so nothing more is tried in
- *    this transaction. The write at which it failed gets `StorageFailed`, the others one more try.
+ *    this transaction. The write at which it failed gets `StorageFailed`, the others another try.
  * 4. COMMIT fails: the connection is closed, a new one opened, and the group's mark decides for all of it. When it
  *    cannot be looked up before `busyMaxMillis` have passed: `OutcomeUnknown`.
  *
@@ -135,13 +135,11 @@ const make = Effect.gen(function* () {
     return taken
   }
 
+  /** A group that failed, always by one write fewer. */
   const tryAgain = (writes: ReadonlyArray<Pending>, culprit: Pending | null, code: string) => {
     for (const write of writes) {
-      if (write === culprit || write.retried) failEach([write], (operation) => new StorageFailed({ operation, code }))
-      else {
-        write.retried = true
-        retrying.add(write)
-      }
+      if (culprit !== null && write !== culprit) retrying.add(write)
+      else failEach([write], (operation) => new StorageFailed({ operation, code }))
     }
   }
 

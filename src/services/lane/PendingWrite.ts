@@ -15,13 +15,10 @@ export interface Pending extends Member {
   readonly fail: (exit: Exit.Exit<never, Write>) => void
   /** When BEGIN first found another process's lock while this write waited, in milliseconds. */
   blockedSince: number | null
-  /** Whether it has been rolled back for another's failure. */
-  retried: boolean
 }
 
 export class PendingWrite<A, E> implements Pending {
   blockedSince: number | null = null
-  retried = false
   #outcome: Exit.Exit<A, E | Write> = Exit.die("answered before it ran")
   #answer: Exit.Exit<A, E | Write> | null = null
   #resume: ((answer: Exit.Exit<A, E | Write>) => void) | null = null

@@ -54,6 +54,21 @@ describe("before the commit", () => {
       }).pipe(Effect.provide(lane()))
   )
 
+  it.scopedLive("of many that do not fit none takes a neighbour with it", () =>
+    Effect.gen(function* () {
+      const { write: writeBody } = yield* WriteLane
+      yield* writeBody("set the size", (tx) => Either.right(void tx.get("PRAGMA max_page_count = 1")))
+      const large = (letter: string) => letter.repeat(100_000)
+      const exits = yield* Effect.forEach(
+        ["a", large("b"), "c", large("d"), large("e"), "f"],
+        (value) => Effect.exit(write(value)),
+        atOnce
+      )
+      expect(exits.map(({ _tag }) => _tag)).toEqual(["Success", "Failure", "Success", "Failure", "Failure", "Success"])
+      expect(yield* stored).toEqual(["a", "c", "f"])
+    }).pipe(Effect.provide(lane()))
+  )
+
   it.scopedLive("when none fits, each is told, and nothing is stored", () =>
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane
@@ -159,7 +174,23 @@ describe("a COMMIT that fails", () => {
     }).pipe(Effect.provide(lane()))
   )
 
-  it.scopedLive("is decided by the lane's own marker, whatever other processes have committed since", () =>
+  it.scopedLive("is not decided by what a refused neighbour had written", () =>
+    Effect.gen(function* () {
+      const { write: writeBody } = yield* WriteLane
+      const refuses = writeBody("refuse", (tx) => {
+        put(tx, "b")
+        tx.recorded("messages", 1, 1)
+        return Either.left({ _tag: "Refused" as const })
+      })
+      yield* committedYetFailed
+      const [first, second] = yield* Effect.all([Effect.exit(write("a")), refused(refuses)], atOnce)
+      expect(first).toEqual(Exit.void)
+      expect(second).toEqual({ _tag: "Refused" })
+      expect(yield* stored).toEqual(["a"])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("is decided by the lane's own mark, whatever other processes have committed since", () =>
     Effect.gen(function* () {
       const directory = yield* folder
       const first = yield* Layer.build(laneIn(directory))
