@@ -105,7 +105,7 @@ export const reads = (count: number, aim: string): Promise<Row> =>
     for (let n = 0; n < count; n++) raw.append(body)
     const ours = () =>
       run(Effect.flatMap(StorageReader, (reader) => Stream.runCollect(reader.transcript({ sessionId }))))
-    const pair = await Measure.pair(9, ours, () => void raw.read(count))
+    const pair = await Measure.pair(count > 5_000 ? 9 : 40, ours, () => void raw.read(count))
     raw.close()
     return ratio(`read ${count} messages, decoded`, aim, pair)
   })

@@ -3,9 +3,9 @@ import { writeFileSync } from "node:fs"
 import * as Cases from "./Cases.js"
 
 const cases: ReadonlyArray<() => Promise<Cases.Row>> = [
-  () => Cases.appends(1, 300, "0.7x"),
-  () => Cases.appends(16, 1_600, "3x"),
-  () => Cases.appends(256, 2_560, "4x"),
+  () => Cases.appends(1, 1_500, "0.7x"),
+  () => Cases.appends(16, 3_200, "3x"),
+  () => Cases.appends(256, 5_120, "4x"),
   () => Cases.reads(1_000, "0.5x"),
   () => Cases.reads(10_000, "0.5x"),
   () => Cases.completions(1_000, "1.5x"),

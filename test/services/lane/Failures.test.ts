@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Context, Deferred, Effect, Either, Exit, Fiber, Layer, TestClock } from "effect"
+import { Cause, Context, Deferred, Effect, Either, Exit, Fiber, Layer, TestClock } from "effect"
 import { renameSync, writeFileSync } from "node:fs"
 import { StorageFailed } from "../../../src/domain/SkeinError.js"
 import { Database } from "../../../src/services/Database.js"
@@ -260,6 +260,21 @@ describe("a COMMIT that fails", () => {
     }).pipe(Effect.provide(lane()))
   )
 })
+
+it.scopedLive("a mistake within the database's code is told to those who wait, and the lane goes on", () =>
+  Effect.gen(function* () {
+    const faults = yield* Faults
+    faults.onRun = (statement, proceed) => {
+      if (statement === "COMMIT") throw new TypeError("a mistake")
+      return proceed()
+    }
+    const causes = yield* Effect.forEach(["a", "b"], (value) => Effect.flip(Effect.sandbox(write(value))), atOnce)
+    expect(causes.map(Cause.isDie)).toEqual([true, true])
+    faults.onRun = (_, proceed) => proceed()
+    yield* write("c")
+    expect(yield* stored).toEqual(["c"])
+  }).pipe(Effect.provide(lane()))
+)
 
 it.scoped("a file that was replaced takes no more writes, and says so", () =>
   Effect.gen(function* () {
