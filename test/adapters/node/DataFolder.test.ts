@@ -3,7 +3,7 @@ import { Effect, Either } from "effect"
 import * as DataFolder from "../../../src/adapters/node/DataFolder.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 
-const linux: DataFolder.Host = { platform: "linux", env: {}, home: "/home/me", cwd: "/work/here" }
+const linux: DataFolder.Host = { platform: "linux", env: {}, home: "/home/me", cwd: "/projects/here" }
 const mac: DataFolder.Host = { ...linux, platform: "darwin", home: "/Users/me" }
 const windows: DataFolder.Host = { platform: "win32", env: {}, home: "C:\\Users\\me", cwd: "D:\\work" }
 
@@ -47,9 +47,9 @@ describe("DataFolder", () => {
   })
 
   it("a relative path begins at the working directory", () => {
-    expect(DataFolder.data(linux, "../data/")).toEqual(Either.right("/work/data"))
+    expect(DataFolder.data(linux, "../data/")).toEqual(Either.right("/projects/data"))
     expect(DataFolder.data(windows, "data")).toEqual(Either.right("D:\\work\\data"))
-    expect(DataFolder.config(withEnv(linux, { SKEIN_CONFIG: "my.json" }))).toEqual(Either.right("/work/here/my.json"))
+    expect(DataFolder.config(withEnv(linux, { SKEIN_CONFIG: "my.json" }))).toEqual(Either.right("/projects/here/my.json"))
   })
 
   it("P12 clear refusal: a path that cannot be used names where it came from", () => {
