@@ -49,7 +49,9 @@ describe("DataFolder", () => {
   it("a relative path begins at the working directory", () => {
     expect(DataFolder.data(linux, "../data/")).toEqual(Either.right("/projects/data"))
     expect(DataFolder.data(windows, "data")).toEqual(Either.right("D:\\work\\data"))
-    expect(DataFolder.config(withEnv(linux, { SKEIN_CONFIG: "my.json" }))).toEqual(Either.right("/projects/here/my.json"))
+    expect(DataFolder.config(withEnv(linux, { SKEIN_CONFIG: "my.json" }))).toEqual(
+      Either.right("/projects/here/my.json")
+    )
   })
 
   it("P12 clear refusal: a path that cannot be used names where it came from", () => {
