@@ -13,7 +13,7 @@ const chances = { begin: 0.03, write: 0.002, commit: 0.01 }
 const faulty = (writer: Writer, { chance }: Dice, breaches: Array<string>): Writer => {
   const run: Writer["run"] = (statement, ...parameters) => {
     if (statement === "BEGIN IMMEDIATE" && chance(chances.begin)) throw new SqlFailure({ code: "SQLITE_BUSY" })
-    if (statement.startsWith("INSERT INTO events") && chance(chances.write)) {
+    if (statement.startsWith("INSERT INTO event_rows") && chance(chances.write)) {
       // What SQLite does by itself when the disk is full.
       writer.run("ROLLBACK")
       throw new SqlFailure({ code: "SQLITE_FULL" })
