@@ -5,7 +5,8 @@
  * change and never while a run, a tool or a human is waited for. Waiting for it can be interrupted. It is not
  * re-entrant. Across processes the commits themselves check what they rely on.
  */
-import { Context, Deferred, Effect, FiberId, Layer } from "effect"
+import { Context, Effect, Layer } from "effect"
+import * as KeyQueues from "./runtime/KeyQueues.js"
 
 export interface Service {
   /** Runs an effect while no other holds `key`. */
@@ -17,40 +18,14 @@ export interface Service {
 export class Boundary extends Context.Tag("skein/Boundary")<Boundary, Service>() {}
 
 const make = Effect.sync((): Service => {
-  const queues = new Map<string, Array<Deferred.Deferred<void>>>()
-
-  const release = (key: string): Effect.Effect<void> =>
-    Effect.suspend(() => {
-      const next = queues.get(key)?.shift()
-      if (next !== undefined) return Deferred.succeed(next, undefined)
-      queues.delete(key)
-      return Effect.void
-    })
-
+  const queues = KeyQueues.make(1)
   return {
     hold: (key) => (effect) =>
       Effect.uninterruptibleMask((restore) => {
-        // Only the wait is interruptible: a key taken and then lost to an interruption would stay held for ever.
-        const acquire = Effect.suspend(() => {
-          const queue = queues.get(key)
-          if (queue === undefined) {
-            queues.set(key, [])
-            return Effect.void
-          }
-          const turn = Deferred.unsafeMake<void>(FiberId.none)
-          queue.push(turn)
-          return restore(Deferred.await(turn)).pipe(
-            Effect.onInterrupt(() => {
-              const place = queue.indexOf(turn)
-              if (place === -1) return release(key)
-              queue.splice(place, 1)
-              return Effect.void
-            })
-          )
-        })
-        return Effect.flatMap(acquire, () => Effect.ensuring(restore(effect), release(key)))
+        const place = queues.take(key)
+        return Effect.ensuring(Effect.zipRight(restore(place.turn), restore(effect)), Effect.sync(place.leave))
       }),
-    size: Effect.sync(() => queues.size)
+    size: Effect.sync(queues.size)
   }
 })
 
