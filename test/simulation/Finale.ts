@@ -4,6 +4,7 @@ import { type Entry, textOf } from "../../src/domain/Message.js"
 import * as SessionEvent from "../../src/domain/SessionEvent.js"
 import * as Transcript from "../../src/domain/Transcript.js"
 import * as View from "../../src/domain/View.js"
+import { complaints } from "../fixtures/providerRules.js"
 import type { Known } from "./Actors.js"
 import { broken, type Process } from "./World.js"
 
@@ -39,7 +40,8 @@ const checkTranscript = (session: Known, entries: ReadonlyArray<Entry>): void =>
     if (seq !== place + 1) broken("P1", `${session.id} has ${seq} at place ${place + 1}`)
   })
   if (!Transcript.isSendable(entries)) broken("P4", `${session.id} is not sendable`)
-  View.make(entries, { provider: "dice", maxCharacters: null })
+  const [complaint] = complaints(View.make(entries, { provider: "dice", maxCharacters: null }))
+  if (complaint !== undefined) broken("P4", `no provider takes ${session.id}: ${complaint}`)
 }
 
 const checkEvents = (
