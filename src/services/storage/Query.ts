@@ -32,7 +32,6 @@ export const make = (client: SqlClient.SqlClient, busyMaxMillis: number): Query 
       client.unsafe<Row>(failures === 0 ? statement : `${statement} -- ${failures}`, parameters)
     ).pipe(
       Effect.uninterruptible,
-      Effect.uninterruptible,
       Effect.mapError((error) => {
         failures++
         return new StorageFailed({ operation, code: codeOf(error) })

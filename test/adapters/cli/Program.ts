@@ -2,38 +2,19 @@
  * The built `skein` program, run as a process of its own in a folder of its own, with nothing of the user's environment.
  * Needs `npm run bundle` before, which `npm test` does. No time is waited for: a test reads lines until the one it wants.
  */
-import { Deferred, Effect, Option, Queue, Ref, Schema } from "effect"
+import { Effect, Ref, Schema } from "effect"
 import type { Scope } from "effect"
-import { spawn } from "node:child_process"
 import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
-import { createInterface } from "node:readline"
-import type { Readable } from "node:stream"
 import { fileURLToPath } from "node:url"
 import { Entry } from "../../../src/domain/Message.js"
 import { Session } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
+import type { Ended, Running } from "../../process/Process.js"
+import * as Process from "../../process/Process.js"
 
 const program = fileURLToPath(new URL("../../../dist/skein.mjs", import.meta.url))
-
-export interface Ended {
-  /** Null when a signal ended it. */
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-export interface Running {
-  /** The next line of stdout; none once it has ended. */
-  readonly line: Effect.Effect<Option.Option<string>>
-  /** The next line of stderr; none once it has ended. */
-  readonly errorLine: Effect.Effect<Option.Option<string>>
-  readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
-  /** Closes the reading end of its stdout. */
-  readonly stopReading: Effect.Effect<void>
-  readonly ended: Effect.Effect<Ended>
-}
 
 export interface Home {
   /** The folder that it runs in. */
@@ -50,41 +31,6 @@ export interface Home {
   /** Runs it to its end. */
   readonly run: (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Effect.Effect<Ended>
 }
-
-const linesOf = (input: Readable) =>
-  Effect.tap(Queue.unbounded<Option.Option<string>>(), (lines) =>
-    Effect.sync(() => {
-      createInterface({ input })
-        .on("line", (line) => Queue.unsafeOffer(lines, Option.some(line)))
-        .on("close", () => Queue.unsafeOffer(lines, Option.none()))
-    })
-  )
-
-const start = (cwd: string, args: ReadonlyArray<string>, env: Readonly<Record<string, string>>) =>
-  Effect.gen(function* () {
-    const ended = yield* Deferred.make<Ended>()
-    const child = yield* Effect.acquireRelease(
-      Effect.sync(() =>
-        spawn(process.execPath, [program, ...args], { cwd, env: { ...env }, stdio: ["pipe", "pipe", "pipe"] })
-      ),
-      (child) => Effect.sync(() => void (child.exitCode === null && child.kill("SIGKILL")))
-    )
-    let stdout = ""
-    let stderr = ""
-    child.stdin.end()
-    child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))
-    child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text))
-    const lines = yield* linesOf(child.stdout)
-    const errorLines = yield* linesOf(child.stderr)
-    child.on("close", (code) => Deferred.unsafeDone(ended, Effect.succeed({ code, stdout, stderr })))
-    return {
-      line: Queue.take(lines),
-      errorLine: Queue.take(errorLines),
-      signal: (signal) => Effect.sync(() => void child.kill(signal)),
-      stopReading: Effect.sync(() => child.stdout.destroy()),
-      ended: Deferred.await(ended)
-    } satisfies Running
-  })
 
 /** A home folder, gone with the scope. `files` are those of the folder that the program runs in. */
 export const make = (files: Readonly<Record<string, string>> = {}): Effect.Effect<Home, never, Scope.Scope> =>
@@ -104,7 +50,8 @@ export const make = (files: Readonly<Record<string, string>> = {}): Effect.Effec
     yield* Effect.forEach(Object.entries(files), ([path, content]) => write(`work/${path}`, content))
     const data = join(home, "data")
     const basic = { HOME: home, PATH: process.env["PATH"] ?? "", SKEIN_DATA: data }
-    const begin: Home["start"] = (args, env = {}) => start(workdir, args, { ...basic, ...env })
+    const begin: Home["start"] = (args, env = {}) =>
+      Process.start(process.execPath, [program, ...args], { cwd: workdir, env: { ...basic, ...env } })
     return {
       workdir,
       data,
