@@ -120,7 +120,7 @@ export const completions = (count: number, aim: string): Promise<Row> =>
       const opened = await run(
         Effect.gen(function* () {
           const storage = yield* Storage
-          const { self } = yield* Owners
+          const { self, sign } = yield* Owners
           const { id } = yield* newSession(`batch-${++round}`)
           const admitted = yield* storage.admit({
             sessionId: id,
@@ -130,7 +130,7 @@ export const completions = (count: number, aim: string): Promise<Row> =>
             idempotencyKey: null,
             hash: "",
             whenBusy: "refuse",
-            owner: self
+            owner: { owner: self, sign: yield* sign }
           })
           if (admitted._tag !== "Started") return yield* Effect.dieMessage("the session is not free")
           const parts = Array.from({ length: count }, (_, n) => ({

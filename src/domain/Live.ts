@@ -3,17 +3,15 @@
  * call. Watchers compare it with what they have seen and get the difference, so a slow watcher costs nothing and one
  * that comes late gets one delta from the beginning.
  */
+import { Schema } from "effect"
 import type { CallId } from "./Message.js"
-import type { RunId } from "./Run.js"
+import { RunId } from "./Run.js"
 import type { Cursor, SessionId } from "./Session.js"
 import type { Ephemeral } from "./SessionEvent.js"
 import * as StepDraft from "./StepDraft.js"
 
-export interface Retry {
-  readonly attempt: number
-  readonly delayMillis: number
-  readonly reason: string
-}
+export const Retry = Schema.Struct({ attempt: Schema.Int, delayMillis: Schema.Number, reason: Schema.String })
+export type Retry = typeof Retry.Type
 
 export interface LiveStep {
   /** The place that the step's message will have. */
@@ -67,6 +65,46 @@ export const endCall = (live: Live, callId: CallId): Live => {
 /** The step's message is stored: what is left of the live part is its calls' progress. */
 export const endStep = (live: Live): Live =>
   live.step === null ? live : { ...live, step: { ...live.step, stored: true } }
+
+/** What a running step has written so far, as those see it who watch from another process. */
+export const Draft = Schema.Struct({
+  runId: RunId,
+  seq: Schema.Int,
+  model: Schema.Struct({ provider: Schema.String, model: Schema.String }),
+  attempt: Schema.Int,
+  retry: Schema.NullOr(Retry),
+  reasoning: Schema.String,
+  text: Schema.String,
+  calls: Schema.Array(Schema.Struct({ index: Schema.Int, name: Schema.String, input: Schema.String }))
+})
+export type Draft = typeof Draft.Type
+
+/** Null while there is no step, or when its message is stored. */
+export const draftOf = ({ runId, step }: Live): Draft | null => {
+  if (step === null || step.stored) return null
+  const { attempt, draft, model, retry, seq } = step
+  return {
+    runId,
+    seq,
+    model,
+    attempt,
+    retry,
+    reasoning: StepDraft.reasoning(draft),
+    text: StepDraft.text(draft),
+    calls: StepDraft.calls(draft).map(({ index, input, name }) => ({ index, name, input }))
+  }
+}
+
+/** The live part that a draft tells of. */
+export const ofDraft = ({ attempt, calls, model, reasoning, retry, runId, seq, text }: Draft): Live => {
+  const parts: ReadonlyArray<StepDraft.Part> = [
+    { type: "reasoning", id: "reasoning", delta: reasoning },
+    { type: "text", id: "text", delta: text },
+    ...calls.map(({ index, input, name }) => ({ type: "call.delta" as const, index, name, delta: input }))
+  ]
+  const draft = parts.reduce(StepDraft.add, StepDraft.empty)
+  return { ...start(runId), step: { seq, model, attempt, draft, stored: false, retry } }
+}
 
 /** What one watcher has seen of a session's live part. */
 export interface Seen {

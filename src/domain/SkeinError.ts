@@ -291,7 +291,6 @@ export type Send = typeof Send.Type
 /** `Gateway.cancel`. */
 export const Cancel = Schema.Union(
   RunNotFound,
-  SessionBusy,
   SessionNotFound,
   SessionDeleting,
   InvalidInput,
@@ -300,8 +299,8 @@ export const Cancel = Schema.Union(
 )
 export type Cancel = typeof Cancel.Type
 
-/** `Gateway.delete`. `SessionBusy`: another process's run did not stop; the deletion goes on when that is gone. */
-export const Delete = Schema.Union(SessionNotFound, SessionBusy, AssetFailed, ...Write.members, RowDamaged)
+/** `Gateway.delete`. */
+export const Delete = Schema.Union(SessionNotFound, AssetFailed, ...Write.members, RowDamaged)
 export type Delete = typeof Delete.Type
 
 /** `Gateway.events` and `Run.events`. */

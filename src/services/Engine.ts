@@ -3,12 +3,14 @@ import { Layer } from "effect"
 import * as Boundary from "./Boundary.js"
 import * as Routing from "./gateway/Routing.js"
 import * as Drivers from "./runtime/Drivers.js"
+import * as Heartbeat from "./runtime/Heartbeat.js"
+import * as Leases from "./runtime/Leases.js"
 import * as LiveRuns from "./runtime/LiveRuns.js"
 import * as ToolFibers from "./runtime/ToolFibers.js"
 import * as Runtime from "./Runtime.js"
 
 export const layer = Routing.layer.pipe(
-  Layer.provide(Runtime.layer),
+  Layer.provide([Runtime.layer, Heartbeat.layer]),
   Layer.provide(Drivers.layer),
-  Layer.provide([Boundary.layer, LiveRuns.layer, ToolFibers.layer])
+  Layer.provide([Boundary.layer, Leases.layer, LiveRuns.layer, ToolFibers.layer])
 )

@@ -18,6 +18,11 @@ export interface Service {
   readonly modelRetryMaxMillis: number
   /** Milliseconds that a write waits for another process's lock before it fails with `StorageBusy`. Defaults to 30,000. */
   readonly busyMaxMillis: number
+  /**
+   * Milliseconds without a sign of life after which a run's owner has lost its lease, wherever it is; it gives three in
+   * that time. An owner that is proven dead is not waited for. Defaults to 15,000.
+   */
+  readonly leaseMillis: number
   /** `FULL` survives a power cut; `NORMAL` is faster and may lose the last commits then. Defaults to `FULL`. */
   readonly synchronous: "FULL" | "NORMAL"
   /** What every model is told of its part. Defaults to null: nothing. */
@@ -33,6 +38,7 @@ export const defaults: Service = {
   modelAttempts: 4,
   modelRetryMaxMillis: 30_000,
   busyMaxMillis: 30_000,
+  leaseMillis: 15_000,
   synchronous: "FULL",
   system: null
 }

@@ -9,7 +9,7 @@ import { Context, Deferred, Effect, FiberId, Layer } from "effect"
 import type { Scope } from "effect"
 import type { SessionId } from "../domain/Session.js"
 
-interface Watch {
+export interface Watch {
   /** Returns once the session was signalled since the last return, or since the watch began. */
   readonly next: Effect.Effect<void>
 }
@@ -19,6 +19,9 @@ export interface Service {
   readonly signal: (sessionId: SessionId) => void
   /** Wakes every watcher: something changed, and nobody knows where. */
   readonly signalAll: () => void
+  /** Wakes those who hold runs: somebody wants something of one of them. */
+  readonly signalOrders: () => void
+  readonly watchOrders: Effect.Effect<Watch, never, Scope.Scope>
   readonly watch: (sessionId: SessionId) => Effect.Effect<Watch, never, Scope.Scope>
   /** Returns while anybody watches anything; waits while nobody does. */
   readonly whenWatched: Effect.Effect<void>
@@ -38,56 +41,64 @@ const wake = (watcher: Watcher): void => {
   if (watcher.waiting !== null) Deferred.unsafeDone(watcher.waiting, Effect.void)
 }
 
-const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
-  const sessions = new Map<SessionId, Set<Watcher>>()
+/** The wait of one watcher. */
+const waitOf = (watcher: Watcher): Watch => ({
+  next: Effect.suspend(() => {
+    if (watcher.signalled) {
+      watcher.signalled = false
+      return Effect.void
+    }
+    const waiting = Deferred.unsafeMake<void>(FiberId.none)
+    watcher.waiting = waiting
+    // A watcher that is interrupted when it was woken has not seen the signal.
+    return Deferred.await(waiting).pipe(
+      Effect.map(() => {
+        watcher.signalled = false
+      }),
+      Effect.ensuring(
+        Effect.sync(() => {
+          watcher.waiting = null
+        })
+      )
+    )
+  })
+})
 
-  const begin = (sessionId: SessionId): Watcher => {
+/** Under which those wait who hold runs. */
+const orders = Symbol("orders")
+
+const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
+  const all = new Map<SessionId | typeof orders, Set<Watcher>>()
+
+  const begin = (what: SessionId | typeof orders): Watcher => {
     const watcher: Watcher = { signalled: false, waiting: null }
-    const watchers = sessions.get(sessionId) ?? new Set()
-    sessions.set(sessionId, watchers.add(watcher))
+    const watchers = all.get(what) ?? new Set()
+    all.set(what, watchers.add(watcher))
     anybody.unsafeOpen()
     return watcher
   }
 
-  const end = (sessionId: SessionId, watcher: Watcher): void => {
-    const watchers = sessions.get(sessionId)
+  const end = (what: SessionId | typeof orders, watcher: Watcher): void => {
+    const watchers = all.get(what)
     watchers?.delete(watcher)
-    if (watchers?.size === 0) sessions.delete(sessionId)
-    if (sessions.size === 0) anybody.unsafeClose()
+    if (watchers?.size === 0) all.delete(what)
+    if (all.size === 0) anybody.unsafeClose()
   }
 
+  const watch = (what: SessionId | typeof orders) =>
+    Effect.acquireRelease(
+      Effect.sync(() => begin(what)),
+      (watcher) => Effect.sync(() => end(what, watcher))
+    ).pipe(Effect.map(waitOf))
+
   return {
-    signal: (sessionId) => sessions.get(sessionId)?.forEach(wake),
-    signalAll: () => sessions.forEach((watchers) => watchers.forEach(wake)),
-    watch: (sessionId) =>
-      Effect.acquireRelease(
-        Effect.sync(() => begin(sessionId)),
-        (watcher) => Effect.sync(() => end(sessionId, watcher))
-      ).pipe(
-        Effect.map((watcher) => ({
-          next: Effect.suspend(() => {
-            if (watcher.signalled) {
-              watcher.signalled = false
-              return Effect.void
-            }
-            const waiting = Deferred.unsafeMake<void>(FiberId.none)
-            watcher.waiting = waiting
-            // A watcher that is interrupted when it was woken has not seen the signal.
-            return Deferred.await(waiting).pipe(
-              Effect.map(() => {
-                watcher.signalled = false
-              }),
-              Effect.ensuring(
-                Effect.sync(() => {
-                  watcher.waiting = null
-                })
-              )
-            )
-          })
-        }))
-      ),
+    signal: (sessionId) => all.get(sessionId)?.forEach(wake),
+    signalAll: () => all.forEach((watchers) => watchers.forEach(wake)),
+    signalOrders: () => all.get(orders)?.forEach(wake),
+    watchOrders: watch(orders),
+    watch,
     whenWatched: anybody.await,
-    watched: Effect.sync(() => sessions.size)
+    watched: Effect.sync(() => all.size - (all.has(orders) ? 1 : 0))
   }
 })
 

@@ -71,12 +71,12 @@ export interface EventRange {
 export interface Snapshot {
   readonly session: Session
   readonly cursor: Session["cursor"]
-  /** The run that holds the session; `crashed` when its engine is known to be dead. */
+  /** The run that holds the session; `crashed` when its engine is known to be dead or has lost its lease. */
   readonly run: Option.Option<{ readonly run: Run; readonly crashed: boolean }>
   readonly queued: ReadonlyArray<Run>
   readonly batch: OpenBatch
   readonly questions: ReadonlyArray<Question>
-  /** What the running step has written so far; only of a run of this engine. */
+  /** What the running step has written so far; of a run elsewhere as it was within the last second. */
   readonly live: Option.Option<Live>
 }
 

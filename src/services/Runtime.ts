@@ -5,9 +5,10 @@
  * A session that a dead engine left behind is claimed when somebody changes it: what the dead run left open is closed
  * by what is known of it, and queued runs start in order. Nothing is repaired when storage opens.
  */
-import { Context, Effect, Layer, Option, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Option, Schedule } from "effect"
 import type { Stream } from "effect"
 import type { Asset, AssetId } from "../domain/Asset.js"
+import type * as Lease from "../domain/Lease.js"
 import type { Json, JsonRecord } from "../domain/Json.js"
 import type { Entry, Message, UserMessage } from "../domain/Message.js"
 import type { ModelRef } from "../domain/ModelRef.js"
@@ -18,11 +19,12 @@ import type { Session, SessionId } from "../domain/Session.js"
 import * as SkeinError from "../domain/SkeinError.js"
 import { Assets } from "./Assets.js"
 import { Boundary } from "./Boundary.js"
+import { EngineConfig } from "./EngineConfig.js"
 import { EventSignals } from "./EventSignals.js"
 import { Hashing } from "./Hashing.js"
 import { Ids } from "./Ids.js"
-import { Owners } from "./Owners.js"
 import { Drivers } from "./runtime/Drivers.js"
+import { Leases } from "./runtime/Leases.js"
 import type { Holder, NewSession } from "./Storage.js"
 import { Storage, StorageReader } from "./Storage.js"
 
@@ -79,11 +81,8 @@ export interface Service {
 
 export class Runtime extends Context.Tag("skein/Runtime")<Runtime, Service>() {}
 
-/** How often whoever waits for a run looks whether the engine that has it is dead. */
-const lookForDeaths = "1 second"
-
-/** How a deletion waits for another process's run to notice that its session is going: every 50 ms, for 10 s. */
-const foreignRun = Schedule.intersect(Schedule.spaced("50 millis"), Schedule.recurs(200))
+/** How often whoever waits for a run looks whether the engine that has it is dead, in nanoseconds. */
+const lookForDeaths = 1_000_000_000n
 
 const make = Effect.gen(function* () {
   const storage = yield* Storage
@@ -92,31 +91,44 @@ const make = Effect.gen(function* () {
   const signals = yield* EventSignals
   const hashing = yield* Hashing
   const ids = yield* Ids
-  const owners = yield* Owners
+  const leases = yield* Leases
   const drivers = yield* Drivers
   const boundary = yield* Boundary
+  const { leaseMillis } = yield* EngineConfig
   const scope = yield* Effect.scope
 
   /** Work that must not end with its caller belongs to the engine. */
   const detached = <A, E>(effect: Effect.Effect<A, E>) =>
     Effect.flatMap(Effect.forkIn(effect, scope), (fiber) => Effect.disconnect(fiber.await)).pipe(Effect.flatten)
 
-  const isDead = Effect.fnUntraced(function* ({ owner, run }: Holder) {
-    if (owner.instance !== owners.self.instance) return (yield* owners.liveness(owner)) === "dead"
-    return !Option.contains(drivers.driven(run.sessionId), run.id)
+  /** Whether a holder's lease stands. A run of this engine that it does not drive is a dead one. */
+  const standingOf = (holder: Holder): Effect.Effect<Lease.Standing> =>
+    Effect.flatMap(leases.presence, ({ owner }) =>
+      holder.owner.instance === owner.instance && !Option.contains(drivers.driven(holder.run.sessionId), holder.run.id)
+        ? Effect.succeed({ _tag: "Over", reason: "crashed" })
+        : leases.standing(holder)
+    )
+
+  /** Takes a run over whose owner's lease is over. Within the boundary. Null while the lease stands, or went elsewhere. */
+  const takeOver = Effect.fnUntraced(function* (holder: Holder) {
+    const standing = yield* standingOf(holder)
+    if (standing._tag !== "Over") return null
+    const { beat, lease } = holder
+    const seen = { lease, count: beat.count, reason: standing.reason }
+    const taken = yield* storage.takeOver(seen, yield* leases.presence)
+    return taken._tag === "Lost" ? null : taken
   })
 
-  /** Takes over what a dead engine left of a session. Within the boundary; what it takes, it drives. */
+  /** Claims a session that nobody holds any more. Within the boundary; what it takes, it drives. */
   const claim = Effect.fn("Runtime.claim")(function* (sessionId: SessionId) {
     const { holder, queued } = yield* reader.activity(sessionId)
     if (Option.isSome(holder)) {
-      if (!(yield* isDead(holder.value))) return
-      const taken = yield* storage.takeOver(holder.value.lease, owners.self)
+      const taken = yield* takeOver(holder.value)
+      if (taken === null) return
       if (taken._tag === "Continues") return yield* drivers.drive(taken)
-      if (taken._tag === "Lost") return
     }
     if (queued.length === 0 && Option.isNone(holder)) return
-    const next = yield* storage.startNext(sessionId, owners.self)
+    const next = yield* storage.startNext(sessionId, yield* leases.presence)
     if (Option.isSome(next)) yield* drivers.drive(next.value)
   }, Effect.uninterruptible)
 
@@ -129,7 +141,7 @@ const make = Effect.gen(function* () {
       .hold(sessionId)(claim(sessionId))
       .pipe(
         Effect.retry({
-          schedule: Schedule.spaced(lookForDeaths),
+          schedule: Schedule.spaced(Duration.nanos(lookForDeaths)),
           while: ({ _tag }) => _tag !== "SessionNotFound" && _tag !== "SessionDeleting" && _tag !== "StorageUnusable"
         }),
         Effect.ignore,
@@ -142,6 +154,7 @@ const make = Effect.gen(function* () {
   const awaitEnd = Effect.fn("Runtime.await")(function* ({ runId }: Pick<Ref, "runId">) {
     const { sessionId } = yield* reader.run(runId)
     const watch = yield* signals.watch(sessionId)
+    let lookAt = (yield* Clock.currentTimeNanos) + lookForDeaths
     while (true) {
       const run = yield* reader.run(runId)
       if (run.state === "ended") return run
@@ -149,12 +162,24 @@ const make = Effect.gen(function* () {
         yield* drivers.ended(runId)
         continue
       }
-      const woken = yield* Effect.timeoutOption(watch.next, lookForDeaths)
-      if (Option.isNone(woken) && Option.isNone(drivers.driven(sessionId))) {
-        yield* Effect.ignore(boundary.hold(sessionId)(claim(sessionId)))
+      const now = yield* Clock.currentTimeNanos
+      if (now < lookAt) {
+        yield* Effect.timeoutOption(watch.next, Duration.nanos(lookAt - now))
+        continue
       }
+      lookAt = now + lookForDeaths
+      if (Option.isNone(drivers.driven(sessionId))) yield* Effect.ignore(boundary.hold(sessionId)(claim(sessionId)))
     }
   }, Effect.scoped)
+
+  /** Waits until it can be told whether the lease of a session's owner stands: at most for the time of a lease. */
+  const settle = Effect.fn("Runtime.settle")(function* (sessionId: SessionId) {
+    while (true) {
+      const { holder } = yield* reader.activity(sessionId)
+      if (Option.isNone(holder) || (yield* standingOf(holder.value))._tag !== "Unclear") return
+      yield* Effect.sleep(Duration.millis(leaseMillis / 4))
+    }
+  })
 
   const hashOf = Effect.fnUntraced(function* ({ message, metadata }: Send) {
     const digest = yield* hashing.sha256
@@ -166,9 +191,10 @@ const make = Effect.gen(function* () {
     const { sessionId } = input
     const hash = yield* hashOf(input)
     const runId = RunId.make(yield* ids.next("run"))
+    if (input.whenBusy === "refuse") yield* settle(sessionId)
     return yield* Effect.gen(function* () {
       yield* claim(sessionId)
-      const admitted = yield* storage.admit({ ...input, runId, hash, owner: owners.self })
+      const admitted = yield* storage.admit({ ...input, runId, hash, owner: yield* leases.presence })
       switch (admitted._tag) {
         case "Started":
           yield* drivers.drive(admitted)
@@ -196,21 +222,19 @@ const make = Effect.gen(function* () {
     if (state === "queued" && (yield* storage.cancelQueued(runId))) return
     if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled")
     yield* boundary.hold(sessionId)(claim(sessionId))
-    const after = yield* reader.run(runId)
-    if (after.state === "ended") return
     if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled")
-    return yield* new SkeinError.SessionBusy({ sessionId, runId })
+    // It runs elsewhere, or has ended by now.
+    if (yield* storage.requestCancel(runId)) yield* awaitEnd({ runId })
   })
 
-  /** Ends the run that holds a session whose deletion has begun. */
+  /** Ends the run that holds a session whose deletion has begun, wherever it is. */
   const stopForDelete = Effect.fn("Runtime.stopForDelete")(function* (sessionId: SessionId) {
     const { holder } = yield* reader.activity(sessionId)
     if (Option.isNone(holder)) return
-    const { lease, run } = holder.value
+    const { run } = holder.value
     if (Option.contains(drivers.driven(sessionId), run.id)) return yield* drivers.stop(run.id, "deleted")
-    if (yield* isDead(holder.value)) yield* storage.takeOver(lease, owners.self)
-    const after = yield* reader.activity(sessionId)
-    if (Option.isSome(after.holder)) return yield* new SkeinError.SessionBusy({ sessionId, runId: run.id })
+    yield* takeOver(holder.value)
+    yield* Effect.catchTag(awaitEnd({ runId: run.id }), "RunNotFound", () => Effect.void)
   })
 
   /** Removes what is left of a hidden session. Within the boundary, so that its id is given out once all is gone. */
@@ -220,13 +244,17 @@ const make = Effect.gen(function* () {
     yield* storage.forget(sessionId)
   })
 
+  const hideWhenFree = (
+    sessionId: SessionId
+  ): Effect.Effect<void, SkeinError.SessionNotFound | SkeinError.Write | SkeinError.Read> =>
+    stopForDelete(sessionId).pipe(
+      Effect.zipRight(storage.hide(sessionId)),
+      Effect.catchTag("SessionBusy", () => hideWhenFree(sessionId))
+    )
+
   /** Goes on with a deletion that has begun; another engine may be at it too, and be faster. */
   const finishDelete = Effect.fn("Runtime.finishDelete")(function* (sessionId: SessionId) {
-    yield* stopForDelete(sessionId).pipe(
-      Effect.zipRight(storage.hide(sessionId)),
-      Effect.retry({ while: (error) => error._tag === "SessionBusy", schedule: foreignRun }),
-      Effect.catchTag("SessionNotFound", () => Effect.void)
-    )
+    yield* Effect.catchTag(hideWhenFree(sessionId), "SessionNotFound", () => Effect.void)
     signals.signal(sessionId)
     yield* boundary.hold(sessionId)(removeHidden(sessionId))
   })

@@ -13,7 +13,8 @@
  * - A hidden session is there for `deleting`, `purge`, `forget` and `createSession` only; for all else it does not
  *   exist.
  * - A lease is lost when its run is not the one that holds the session, has ended, or the fencing number differs; also
- *   when the session is gone. Each start and each takeover raises the number by one.
+ *   when the session is gone. Each start and each takeover raises the number by one, and counts as a sign of life of
+ *   whoever does it.
  * - While a session is being deleted, of a run's operations only `completeCall` and `endRun` pass, so that the run can
  *   close; `startCall`, which cannot say `SessionDeleting`, says `LeaseLost`. `takeOver` and `cancelQueued` pass too.
  * - Whatever records an event sets the session's `updatedAt`, and so do `patchMetadata` and a takeover. Nothing else
@@ -24,7 +25,8 @@ import { Context } from "effect"
 import type { Effect, Option, Stream } from "effect"
 import type { Asset, AssetId } from "../domain/Asset.js"
 import type { JsonRecord, Json } from "../domain/Json.js"
-import type { Lease, Owner as LeaseOwner } from "../domain/Lease.js"
+import type { Beat, Lease, Owner as LeaseOwner, Presence, Reason } from "../domain/Lease.js"
+import type { Draft } from "../domain/Live.js"
 import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessage } from "../domain/Message.js"
 import type { ModelRef } from "../domain/ModelRef.js"
 import type { Access, Answer, Question, QuestionId } from "../domain/Permission.js"
@@ -72,6 +74,8 @@ export interface Holder {
   readonly run: Run
   readonly lease: Lease
   readonly owner: LeaseOwner
+  /** The owner's newest sign of life. */
+  readonly beat: Beat
 }
 
 export interface Activity {
@@ -97,6 +101,13 @@ export interface OpenBatch {
   readonly finished: ReadonlyArray<Entry>
 }
 
+/** A run that an owner holds, and what others want of it. */
+export interface Order {
+  readonly lease: Lease
+  /** Null when it may go on. */
+  readonly stop: "cancelled" | "deleted" | null
+}
+
 export interface ReaderService {
   /** A session that is not hidden. Fails with `SessionNotFound` from the commit on that hides a deleted one. */
   readonly session: (sessionId: SessionId) => Effect.Effect<Session, SessionNotFound | Read>
@@ -120,6 +131,10 @@ export interface ReaderService {
   readonly runRef: (runId: RunId) => Effect.Effect<Ref, RunNotFound | Read>
   readonly activity: (sessionId: SessionId) => Effect.Effect<Activity, SessionNotFound | Read>
   readonly openBatch: (sessionId: SessionId) => Effect.Effect<OpenBatch, SessionNotFound | Read>
+  /** The runs that an engine holds, hidden sessions' too. What it thinks it holds and is not among them, it has lost. */
+  readonly orders: (instance: string) => Effect.Effect<ReadonlyArray<Order>, Read>
+  /** What the running step had written when its owner last saved it; none once the step is stored. */
+  readonly draft: (sessionId: SessionId) => Effect.Effect<Option.Option<Draft>, Read>
   /**
    * At most `limit` durable events that follow cursor `after` (0 for the oldest kept), in order, without a gap.
    * `CursorGone` when `after` is newer than the newest event, or older than the one just before the oldest.
@@ -163,7 +178,7 @@ export interface Admission {
   /** Stands for everything that the caller sent; the same key with another hash is a conflict. */
   readonly hash: string
   readonly whenBusy: "refuse" | "queue"
-  readonly owner: LeaseOwner
+  readonly owner: Presence
 }
 
 /** A run that may go on: its lease, and what it holds. */
@@ -186,8 +201,16 @@ export type Admitted =
    */
   | { readonly _tag: "Busy"; readonly holder: Option.Option<Holder>; readonly runId: RunId }
 
+/** The lease that is taken over, as it was seen. */
+export interface Takeover {
+  readonly lease: Lease
+  /** How many signs of life its owner had given. */
+  readonly count: number
+  readonly reason: Reason
+}
+
 export type TakenOver =
-  /** Open calls were closed and the run ended as `crashed`. */
+  /** Open calls were closed and the run ended for the reason that was given. */
   | { readonly _tag: "Ended" }
   /** Calls that wait for a human are still open: the run goes on under a new lease. */
   | ({ readonly _tag: "Continues" } & Started)
@@ -234,19 +257,34 @@ export interface Service {
    */
   readonly admit: (admission: Admission) => Effect.Effect<Admitted, Change | IdempotencyConflict | AssetNotFound>
   /** Starts the oldest queued run when no run holds the session, as `admit` would have; its ref stays as it is. */
-  readonly startNext: (sessionId: SessionId, owner: LeaseOwner) => Effect.Effect<Option.Option<Started>, Change>
+  readonly startNext: (sessionId: SessionId, owner: Presence) => Effect.Effect<Option.Option<Started>, Change>
   /**
    * Removes a queued run from the queue: it ends as `cancelled` without having begun; event `run.ended`. False when it
    * is not queued.
    */
   readonly cancelQueued: (runId: RunId) => Effect.Effect<boolean, Write>
   /**
-   * Takes the run of a dead owner over, provided that `lease` is still the newest: started calls are closed as
-   * `interrupted`, pending calls that no human was asked about as `never-started`. Pending calls with a question,
-   * answered or not, stay open and the run goes on; when there is none, or the session is being deleted, it ends as
-   * `crashed`, in the way of `endRun`.
+   * Asks the owner of a running run to cancel it, wherever it is: `orders` tell it. False when it is not running. A run
+   * that was asked to and is taken over ends.
    */
-  readonly takeOver: (lease: Lease, owner: LeaseOwner) => Effect.Effect<TakenOver, Write | SessionNotFound>
+  readonly requestCancel: (runId: RunId) => Effect.Effect<boolean, Write>
+  /**
+   * Takes the run of an owner over, provided that `lease` is still the newest and its owner has given no sign of life
+   * since it was seen, else `Lost`: started calls are closed as `interrupted`, pending calls that no human was asked
+   * about as `never-started`. Pending calls with a question, answered or not, stay open and the run goes on; when there
+   * is none, somebody asked to cancel it, or the session is being deleted, it ends for the given reason, in the way of
+   * `endRun`.
+   */
+  readonly takeOver: (seen: Takeover, owner: Presence) => Effect.Effect<TakenOver, Write | SessionNotFound>
+  /** A sign of life: for all leases that the owner holds. */
+  readonly renew: (owner: Presence) => Effect.Effect<void, Write>
+  /**
+   * Keeps what running steps have written so far, for those who watch from elsewhere; each replaces the session's
+   * earlier one. Those whose lease is lost are left out. No event.
+   */
+  readonly saveDrafts: (
+    drafts: ReadonlyArray<{ readonly lease: Lease; readonly draft: Draft }>
+  ) => Effect.Effect<void, Write>
 
   /**
    * Appends a step's message, adds its usage to run and session and, when it asks for calls, opens the batch: one

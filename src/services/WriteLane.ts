@@ -20,7 +20,6 @@
  * Closing the lane first writes what waits.
  */
 import { Cause, Context, Effect, Exit, Fiber, Hash, Layer, Schedule } from "effect"
-import type { SessionId } from "../domain/Session.js"
 import { OutcomeUnknown, StorageBusy, StorageFailed, StorageUnusable, type Write } from "../domain/SkeinError.js"
 import { busySchedule, Database, isBusy, type Writer } from "./Database.js"
 import { EngineConfig } from "./EngineConfig.js"
@@ -54,7 +53,7 @@ const isSpoilt = (code: string): boolean => /^SQLITE_(IOERR|CORRUPT|NOTADB)/.tes
 /** A group whose COMMIT failed. */
 interface Unsettled extends GroupCommit.FailedCommit {
   readonly writes: ReadonlyArray<Pending>
-  readonly touched: ReadonlySet<SessionId>
+  readonly touched: GroupCommit.Touched
   blockedSince: number | null
 }
 
@@ -88,8 +87,9 @@ const make = Effect.gen(function* () {
     for (const write of writes) write.fail(Exit.fail(error(write.operation)))
   }
 
-  const answerEach = (writes: ReadonlyArray<Pending>, touched: ReadonlySet<SessionId>) => {
-    touched.forEach(signals.signal)
+  const answerEach = (writes: ReadonlyArray<Pending>, { orders, sessions }: GroupCommit.Touched) => {
+    sessions.forEach(signals.signal)
+    if (orders) signals.signalOrders()
     for (const write of writes) write.answer()
   }
 

@@ -52,3 +52,52 @@ describe("Lease", () => {
     }
   )
 })
+
+describe("Lease.standing", () => {
+  const leaseMillis = 15_000
+  const at = (at: number, clock = "host"): Lease.Sign => ({ clock, at })
+  const seen = (sign: Lease.Sign | null, count = 1) => ({ fence: 3, beat: { count, sign } })
+  const tag = (...args: Parameters<typeof Lease.standing>) => Lease.standing(...args)._tag
+
+  it("P9 a dead owner's lease is over at once, whatever its last sign of life", () => {
+    expect(Lease.standing("dead", seen(at(99)), at(100), null, leaseMillis)).toEqual({
+      _tag: "Over",
+      reason: "crashed"
+    })
+  })
+
+  it.each(["alive", "unknown"] as const)(
+    "P9 on a shared clock an owner (%s) has its lease's whole time",
+    (liveness) => {
+      expect(tag(liveness, seen(at(100)), at(100 + leaseMillis - 1), null, leaseMillis)).toBe("Held")
+      expect(Lease.standing(liveness, seen(at(100)), at(100 + leaseMillis), null, leaseMillis)).toEqual({
+        _tag: "Over",
+        reason: "lease-lost"
+      })
+    }
+  )
+
+  it("P9 a sign from the future is one from before the host's last boot", () => {
+    expect(Lease.standing("unknown", seen(at(101)), at(100), null, leaseMillis)).toEqual({
+      _tag: "Over",
+      reason: "crashed"
+    })
+  })
+
+  it.each([null, at(5, "elsewhere"), at(5, "")])(
+    "P9 without a shared clock (%s) only silence for a lease's whole time tells",
+    (sign) => {
+      const now = (millis: number) => at(millis, sign?.clock === "" ? "" : "host")
+      const first = Lease.standing("alive", seen(sign), now(1_000), null, leaseMillis)
+      const watched = first._tag === "Unclear" ? first.watched : null
+      expect(watched).toEqual({ fence: 3, count: 1, since: 1_000 })
+      const later = (count: number, millis: number) =>
+        Lease.standing("alive", seen(sign, count), now(millis), watched, leaseMillis)
+      expect(later(1, 1_000 + leaseMillis - 1)).toEqual({ _tag: "Unclear", watched })
+      expect(later(1, 1_000 + leaseMillis)).toEqual({ _tag: "Over", reason: "lease-lost" })
+      expect(later(2, 90_000)).toEqual({ _tag: "Held", watched: { fence: 3, count: 2, since: 90_000 } })
+      const anotherRun = Lease.standing("alive", { ...seen(sign), fence: 4 }, now(90_000), watched, leaseMillis)
+      expect(anotherRun).toEqual({ _tag: "Unclear", watched: { fence: 4, count: 1, since: 90_000 } })
+    }
+  )
+})

@@ -4,7 +4,7 @@
  *
  * Each engine has its own connections to the storage, as if it were a process of its own, and can be killed as one.
  */
-import { Cause, Context, Effect, FiberRef, Layer, Schema, Stream } from "effect"
+import { Cause, Clock, Context, Effect, FiberRef, Layer, Schema, Stream } from "effect"
 import type { Owner } from "../../src/domain/Lease.js"
 import type { CallId } from "../../src/domain/Message.js"
 import { ModelFailed } from "../../src/domain/SkeinError.js"
@@ -188,6 +188,7 @@ export const engine = Effect.fnUntraced(function* (world: World, process: string
     Layer.succeed(Models, { resolve: () => Effect.succeed(model(world)) }),
     Layer.succeed(Owners, {
       self,
+      sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({ clock: "host", at: Number(nanos / 1_000_000n) })),
       liveness: (owner) => Effect.sync(() => (world.scheduler.isAlive(owner.instance) ? "alive" : "dead"))
     }),
     NodeHashing.layer,

@@ -36,6 +36,8 @@ const registry = Effect.sync((): Set<string> => {
 interface Host {
   readonly bootId: Effect.Effect<string>
   readonly pidNamespace: Effect.Effect<string>
+  /** Tells apart processes for which the host's monotonic clock begins at another time. */
+  readonly timeNamespace: Effect.Effect<string>
   /** When a running process started; null when there is none, "" when that cannot be told. */
   readonly startTime: (pid: number) => Effect.Effect<string | null>
 }
@@ -67,6 +69,7 @@ const exists = (pid: number): Effect.Effect<boolean> =>
 const linux: Host = {
   bootId: orEmpty(async () => (await readFile("/proc/sys/kernel/random/boot_id", "utf8")).trim()),
   pidNamespace: orEmpty(() => readlink("/proc/self/ns/pid")),
+  timeNamespace: orEmpty(() => readlink("/proc/self/ns/time")),
   startTime: (pid) =>
     Effect.map(
       orEmpty(() => readFile(`/proc/${pid}/stat`, "utf8")),
@@ -81,12 +84,14 @@ const linux: Host = {
 const mac: Host = {
   bootId: print("/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"),
   pidNamespace: Effect.succeed("host"),
+  timeNamespace: Effect.succeed("host"),
   startTime: (pid) => print("/bin/ps", "-o", "lstart=", "-p", `${pid}`)
 }
 
 const other: Host = {
   bootId: Effect.succeed(""),
   pidNamespace: Effect.succeed(""),
+  timeNamespace: Effect.succeed(""),
   startTime: () => Effect.succeed("")
 }
 
@@ -107,6 +112,9 @@ const make = Effect.gen(function* () {
     startTime: (yield* host.startTime(process.pid)) ?? "",
     instance: threadId === 0 ? id : `${id}.${threadId}`
   }
+  // Without its names the clock is nobody else's, and others wait for a lease's whole time.
+  const clock = self.bootId === "" ? "" : `${self.bootId} ${yield* host.timeNamespace}`
+  const sign = Effect.sync((): Lease.Sign => ({ clock, at: Number(process.hrtime.bigint() / 1_000_000n) }))
   yield* Effect.acquireRelease(
     Effect.sync(() => instances.add(self.instance)),
     () => Effect.sync(() => instances.delete(self.instance))
@@ -126,7 +134,7 @@ const make = Effect.gen(function* () {
     return Lease.liveness(self, owner, { startTime, instanceKnown: instances.has(owner.instance) })
   })
 
-  return { self, liveness }
+  return { self, sign, liveness }
 })
 
 const layerOwners: Layer.Layer<Owners, never, Ids.Ids> = Layer.scoped(Owners, make)

@@ -1,22 +1,67 @@
 /**
  * Brings a database to the newest schema: every step that it lacks in one transaction together with the marks that say
  * what the file is, so that a crash leaves it as it was. Several processes may try at once; one of them does it.
+ *
+ * A step that rewrites what is stored is not run before a copy of the database stands beside it, taken while nobody
+ * else can write; the log says where. A migration that fails leaves no copy, as it changed nothing.
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import { Migrator, SqlClient } from "@effect/sql"
+import type { SqlError } from "@effect/sql/SqlError"
 import { SqliteClient } from "@effect/sql-sqlite-node"
-import { Effect } from "effect"
-import type { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
-import { applicationId } from "./Inspection.js"
+import { Clock, DateTime, Effect } from "effect"
+import { renameSync, rmSync } from "node:fs"
+import { StorageFailed, type StorageUnusable } from "../../domain/SkeinError.js"
+import { applicationId, inspect } from "./Inspection.js"
 import { initial } from "./migrations/Initial.js"
+import { leases } from "./migrations/Leases.js"
+import * as Snapshot from "./Snapshot.js"
 import * as Unusable from "./Unusable.js"
 
-const steps = { "1_initial": initial }
+export interface Step {
+  /** `<version>_<what it does>`; versions count from 1 without gaps. */
+  readonly name: string
+  readonly run: Effect.Effect<unknown, SqlError, SqlClient.SqlClient>
+  /** Whether it changes or removes rows that are stored already. */
+  readonly rewrites: boolean
+}
 
-export const newest = Object.keys(steps).length
+const steps: ReadonlyArray<Step> = [
+  { name: "1_initial", run: initial, rewrites: false },
+  { name: "2_leases", run: leases, rewrites: false }
+]
 
-/** Fails as locked when another process writes: then nothing was done. */
-export const migrate = (path: string): Effect.Effect<void, StorageUnusable | StorageFailed> =>
+export const newest = steps.length
+
+const attempt = <A>(path: string, run: () => A): Effect.Effect<A, StorageUnusable | StorageFailed> =>
+  Effect.try({ try: run, catch: Unusable.fromUnknown(path) })
+
+/** Copies the database at `path`, whose write lock the caller holds. Gives where the copy is. */
+const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
+  const now = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
+  const unfinished = `${path}.before.partial`
+  const copy = `${path}.before-${version}-${now.replace(/[-:]/g, "")}`
+  yield* attempt(path, () => {
+    rmSync(unfinished, { force: true })
+    Snapshot.take(path, unfinished)
+    renameSync(unfinished, copy)
+  }).pipe(
+    Effect.mapError((error) =>
+      error._tag === "StorageFailed"
+        ? new StorageFailed({ operation: "copy the database before its migration", code: error.code })
+        : error
+    ),
+    Effect.onError(() => Effect.sync(() => rmSync(unfinished, { force: true })))
+  )
+  yield* Effect.logInfo("copied the database before a migration that rewrites it", { copy })
+  return copy
+})
+
+/** Fails as locked when another process writes: then nothing was done. `all` are the steps, by default those of this version. */
+export const migrate = (
+  path: string,
+  all: ReadonlyArray<Step> = steps
+): Effect.Effect<void, StorageUnusable | StorageFailed> =>
   Effect.gen(function* () {
     const client = yield* SqliteClient.make({ filename: path, disableWAL: true })
     const connection = yield* client.reserve
@@ -24,12 +69,19 @@ export const migrate = (path: string): Effect.Effect<void, StorageUnusable | Sto
     yield* run("PRAGMA busy_timeout = 0")
     yield* run("PRAGMA synchronous = FULL")
     yield* run("BEGIN IMMEDIATE")
-    yield* Migrator.make({})({ loader: Migrator.fromRecord(steps), table: "migrations" }).pipe(
+    const version = yield* attempt(path, () => inspect(path, all.length))
+    const isCopied = version > 0 && all.slice(version).some(({ rewrites }) => rewrites)
+    const copy = isCopied ? yield* copyBefore(path, all.length) : null
+    yield* Migrator.make({})({
+      loader: Migrator.fromRecord(Object.fromEntries(all.map(({ name, run }) => [name, run]))),
+      table: "migrations"
+    }).pipe(
       Effect.provideService(SqlClient.SqlClient, client),
-      Effect.provideService(SqlClient.TransactionConnection, [connection, 0])
+      Effect.provideService(SqlClient.TransactionConnection, [connection, 0]),
+      Effect.zipRight(run(`PRAGMA application_id = ${applicationId}`)),
+      Effect.zipRight(run(`PRAGMA user_version = ${all.length}`)),
+      Effect.onError(() => Effect.sync(() => copy !== null && rmSync(copy, { force: true })))
     )
-    yield* run(`PRAGMA application_id = ${applicationId}`)
-    yield* run(`PRAGMA user_version = ${newest}`)
     yield* run("COMMIT")
   }).pipe(
     Effect.scoped,

@@ -10,9 +10,8 @@ import { Assets } from "../Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Answer, Create, Gateway, type ModelChange, Send, type Service } from "../Gateway.js"
 import { Ids } from "../Ids.js"
-import { Owners } from "../Owners.js"
 import { Runtime } from "../Runtime.js"
-import { LiveRuns } from "../runtime/LiveRuns.js"
+import { Leases } from "../runtime/Leases.js"
 import type { SessionQuery } from "../Storage.js"
 import { StorageReader } from "../Storage.js"
 import * as Subscriptions from "./Subscriptions.js"
@@ -22,9 +21,8 @@ const make = Effect.gen(function* () {
   const runtime = yield* Runtime
   const assets = yield* Assets
   const config = yield* EngineConfig
-  const owners = yield* Owners
+  const leases = yield* Leases
   const ids = yield* Ids
-  const live = yield* LiveRuns
   const subscriptions = yield* Subscriptions.make
 
   const { limits } = config
@@ -106,7 +104,7 @@ const make = Effect.gen(function* () {
     const session = yield* reader.session(sessionId)
     const { holder, queued } = yield* reader.activity(sessionId)
     const run = yield* Effect.transposeMapOption(holder, (one) =>
-      Effect.map(owners.liveness(one.owner), (liveness) => ({ run: one.run, crashed: liveness === "dead" }))
+      Effect.map(leases.standing(one), ({ _tag }) => ({ run: one.run, crashed: _tag === "Over" }))
     )
     return {
       session,
@@ -115,7 +113,7 @@ const make = Effect.gen(function* () {
       queued,
       batch: yield* reader.openBatch(sessionId),
       questions: yield* reader.questions(sessionId),
-      live: Option.fromNullable(live.get(sessionId))
+      live: yield* subscriptions.live(sessionId)
     }
   })
 

@@ -33,6 +33,15 @@ export const make = Effect.gen(function* () {
   const signals = yield* EventSignals
   const live = yield* LiveRuns
 
+  /** What a running step has written so far: at once when it runs here, within a second when it runs elsewhere. */
+  const liveOf = (sessionId: SessionId): Effect.Effect<Option.Option<Live.Live>, SkeinError.Read> =>
+    Effect.suspend(() => {
+      const here = live.get(sessionId)
+      return here === undefined
+        ? Effect.map(reader.draft(sessionId), Option.map(Live.ofDraft))
+        : Effect.succeedSome(here)
+    })
+
   /** Events, a step's message preceded by the rest of its text: a watcher's text is whole when the message comes. */
   const withTexts = (sessionId: SessionId, rows: ReadonlyArray<Durable>, state: State) => {
     const events: Array<SessionEvent> = []
@@ -81,7 +90,7 @@ export const make = Effect.gen(function* () {
           let state = from
           while (true) {
             // Looked at before the rows: when there are none, all that it follows has been told.
-            const now = live.get(sessionId)
+            const now = yield* liveOf(sessionId)
             const rows = yield* reader
               .events({ sessionId, after: state.cursor, limit: page })
               .pipe(Effect.catchTag("SessionNotFound", (gone) => (state.found ? Effect.succeed(null) : gone)))
@@ -94,8 +103,10 @@ export const make = Effect.gen(function* () {
               return Option.some([Chunk.unsafeFromArray(events), next] as const)
             }
             const { cursor } = state
-            const [events, seen] =
-              now === undefined ? noChanges(state.seen) : Live.changes(state.seen, now, { sessionId, cursor })
+            const [events, seen] = Option.match(now, {
+              onNone: () => noChanges(state.seen),
+              onSome: (now) => Live.changes(state.seen, now, { sessionId, cursor })
+            })
             state = { cursor, seen, found: true }
             if (events.length > 0) return Option.some([Chunk.fromIterable(events), state] as const)
             yield* watch.next
@@ -111,5 +122,5 @@ export const make = Effect.gen(function* () {
   const events = (range: EventRange): Stream.Stream<SessionEvent, SkeinError.Events> =>
     Schema.is(Cursor)(range.after) ? follow({ sessionId: range.sessionId, after: range.after }) : noCursor(range)
 
-  return { events }
+  return { events, live: liveOf }
 })

@@ -18,6 +18,8 @@ export interface Transaction extends Sql {
   /** Says that a row bears the mark: an event by its cursor, or a message by its place. */
   readonly recorded: (table: MarkedTable, session: number, number: number) => void
   readonly touch: (sessionId: SessionId) => void
+  /** Says that somebody wants something of whoever holds a run. */
+  readonly order: () => void
 }
 
 export type Body<A, E> = (transaction: Transaction) => Either.Either<A, E>
@@ -47,15 +49,22 @@ const findMark: { readonly [Table in MarkedTable]: string } = {
   messages: "SELECT 1 FROM messages WHERE session = ? AND seq = ? AND mark = ?"
 }
 
+/** Who is to be woken. */
+export interface Touched {
+  readonly sessions: ReadonlySet<SessionId>
+  /** Whether those are who hold runs. */
+  readonly orders: boolean
+}
+
 export type Ending<M> =
   /** What is to stay is stored. */
-  | { readonly _tag: "Done"; readonly touched: ReadonlySet<SessionId> }
+  | { readonly _tag: "Done"; readonly touched: Touched }
   /** A member left changes that are not to stay: the group is to be run again, isolated. Nothing is stored. */
   | { readonly _tag: "Entangled" }
   /** Nothing is stored, and nothing ever will be. `culprit` is the member at which it failed, if it was at one. */
   | { readonly _tag: "Failed"; readonly code: string; readonly culprit: M | null }
   /** Whether anything is stored is not known. */
-  | ({ readonly _tag: "CommitFailed"; readonly touched: ReadonlySet<SessionId> } & FailedCommit)
+  | ({ readonly _tag: "CommitFailed"; readonly touched: Touched } & FailedCommit)
 
 export interface FailedCommit {
   readonly code: string
@@ -82,6 +91,7 @@ export const commit = <M extends Member>(
   isolated: boolean
 ): Ending<M> => {
   const touched: Array<SessionId> = []
+  let orders = false
   let place: Place | null = null
   const transaction: Transaction = {
     run: writer.run,
@@ -90,7 +100,8 @@ export const commit = <M extends Member>(
     now: group.now,
     mark: group.mark,
     recorded: (table, session, number) => void (place = { table, session, number }),
-    touch: (sessionId) => void touched.push(sessionId)
+    touch: (sessionId) => void touched.push(sessionId),
+    order: () => void (orders = true)
   }
   let culprit: M | null = null
   let stay = 0
@@ -119,8 +130,8 @@ export const commit = <M extends Member>(
   if (entangled) return { _tag: "Entangled" }
   const code = codeOf(() => writer.run(stay === 0 ? "ROLLBACK" : "COMMIT"))
   return code === null
-    ? { _tag: "Done", touched: new Set(touched) }
-    : { _tag: "CommitFailed", code, mark: group.mark, place, touched: new Set(touched) }
+    ? { _tag: "Done", touched: { sessions: new Set(touched), orders } }
+    : { _tag: "CommitFailed", code, mark: group.mark, place, touched: { sessions: new Set(touched), orders } }
 }
 
 /** Ends the transaction without storing anything. Gives whether the connection can be used again. */

@@ -50,6 +50,7 @@ export const appendStep = (
     }))
     const opened: KeptSession = {
       ...appendEntry(kept, at, entry),
+      draft: Option.none(),
       batch: calls.map((call) => ({ call, result: Option.none() }))
     }
     const run = { ...keptRun.run, usage: Usage.add(keptRun.run.usage, message.usage) }

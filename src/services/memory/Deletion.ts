@@ -2,20 +2,22 @@
 import { Either, HashMap, Option } from "effect"
 import type { SessionId } from "../../domain/Session.js"
 import { SessionBusy, SessionNotFound } from "../../domain/SkeinError.js"
-import { type KeptSession, putSession, type State, type Transition, visible } from "./State.js"
+import * as Lease from "../../domain/Lease.js"
+import { type KeptSession, order, putSession, tenureOf, type State, type Transition, visible } from "./State.js"
 
 export const beginDelete = (state: State, sessionId: SessionId): Transition<void, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => [
     undefined,
-    kept.deletion === "begun" ? state : putSession(state, { ...kept, deletion: "begun" })
+    kept.deletion === "begun" ? state : order(putSession(state, { ...kept, deletion: "begun" }))
   ])
 
 export const hide = (state: State, sessionId: SessionId): Transition<void, SessionNotFound | SessionBusy> =>
   Either.gen(function* () {
     const kept = yield* visible(state, sessionId)
     if (kept.deletion !== "begun") return yield* Either.left(new SessionNotFound({ sessionId }))
-    if (Option.isSome(kept.holder)) {
-      return yield* Either.left(new SessionBusy({ sessionId, runId: kept.holder.value.runId }))
+    if (Lease.remove(tenureOf(state, kept)) === null) {
+      const runId = Option.match(kept.holder, { onNone: () => "", onSome: ({ runId }) => runId })
+      return yield* Either.left(new SessionBusy({ sessionId, runId }))
     }
     return [undefined, putSession(state, { ...kept, deletion: "hidden" })]
   })

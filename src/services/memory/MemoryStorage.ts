@@ -9,6 +9,7 @@ import { type ReaderService, type Service, Storage, StorageReader } from "../Sto
 import * as Assets from "./Assets.js"
 import * as Batches from "./Batches.js"
 import * as Deletion from "./Deletion.js"
+import * as Drafts from "./Drafts.js"
 import * as Endings from "./Endings.js"
 import * as Questions from "./Questions.js"
 import * as Reads from "./Reads.js"
@@ -35,6 +36,8 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
     runRef: (runId) => read((state) => Reads.runRef(state, runId)),
     activity: (sessionId) => read((state) => Reads.activity(state, sessionId)),
     openBatch: (sessionId) => read((state) => Reads.openBatch(state, sessionId)),
+    orders: (instance) => show((state) => Reads.orders(state, instance)),
+    draft: (sessionId) => show((state) => Reads.draft(state, sessionId)),
     events: (range) => read((state) => Reads.events(state, range)),
     questions: (sessionId) => show((state) => Reads.questions(state, sessionId)),
     question: (questionId) => read((state) => Reads.question(state, questionId)),
@@ -55,6 +58,7 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
       })
       const [answer, after] = yield* outcome
       if (after !== before) Option.map(after.changed, signals.signal)
+      if (after.orders !== before.orders) signals.signalOrders()
       return answer
     }).pipe(Effect.uninterruptible)
 
@@ -68,7 +72,10 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
     admit: (admission) => commit((state, at) => Runs.admit(state, at, admission)),
     startNext: (sessionId, owner) => commit((state, at) => Runs.startNext(state, at, { sessionId, owner })),
     cancelQueued: (runId) => commit((state, at) => Runs.cancelQueued(state, at, runId)),
-    takeOver: (lease, owner) => commit((state, at) => Endings.takeOver(state, at, { lease, owner })),
+    requestCancel: (runId) => commit((state) => Runs.requestCancel(state, runId)),
+    takeOver: (seen, owner) => commit((state, at) => Endings.takeOver(state, at, { seen, owner })),
+    renew: (owner) => commit((state) => Runs.renew(state, owner)),
+    saveDrafts: (drafts) => commit((state) => Drafts.saveDrafts(state, drafts)),
 
     appendStep: (lease, message) => commit((state, at) => Batches.appendStep(state, at, { lease, message })),
     startCall: (lease, seq) => commit((state, at) => Batches.startCall(state, at, { lease, seq })),

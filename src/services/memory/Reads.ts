@@ -13,7 +13,8 @@ import {
   RunNotFound,
   type SessionNotFound
 } from "../../domain/SkeinError.js"
-import type { Activity, OpenBatch, SessionPage, SessionQuery } from "../Storage.js"
+import type { Draft } from "../../domain/Live.js"
+import type { Activity, OpenBatch, Order as RunOrder, SessionPage, SessionQuery } from "../Storage.js"
 import { findAsset } from "./Assets.js"
 import { isOpen } from "./Batches.js"
 import { findQuestion } from "./Questions.js"
@@ -81,6 +82,23 @@ export const openBatch = (state: State, sessionId: SessionId): Either.Either<Ope
     calls: batch.filter(isOpen).map(({ call }) => call),
     finished: Array.getSomes(batch.map(({ result }) => result))
   }))
+
+export const orders = (state: State, instance: string): ReadonlyArray<RunOrder> =>
+  Array.fromIterable(HashMap.values(state.sessions)).flatMap((kept) =>
+    Option.match(
+      Option.filter(holderOf(state, kept), ({ owner }) => owner.instance === instance),
+      {
+        onNone: () => [],
+        onSome: ({ lease }) => {
+          const isCancelled = Option.exists(HashMap.get(state.runs, lease.runId), (kept) => kept.cancelRequested)
+          return [{ lease, stop: kept.deletion !== "none" ? "deleted" : isCancelled ? "cancelled" : null }]
+        }
+      }
+    )
+  )
+
+export const draft = (state: State, sessionId: SessionId): Option.Option<Draft> =>
+  Option.flatMap(Either.getRight(visible(state, sessionId)), (kept) => kept.draft)
 
 export const events = (
   state: State,

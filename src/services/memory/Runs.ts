@@ -1,6 +1,6 @@
 /** The reference for runs on their way in: admitted, started or queued, cancelled before they began. */
 import { Array, Either, HashMap, Option } from "effect"
-import type { Owner } from "../../domain/Lease.js"
+import * as Lease from "../../domain/Lease.js"
 import * as Limits from "../../domain/Limits.js"
 import { type FilePart, textOf, type UserMessage } from "../../domain/Message.js"
 import type { Ref, RunId } from "../../domain/Run.js"
@@ -15,14 +15,18 @@ import {
 import * as Usage from "../../domain/Usage.js"
 import type { Admission, Admitted, Holder, Started } from "../Storage.js"
 import {
+  beatOf,
   changeable,
   type KeptRun,
   type KeptSession,
+  order,
+  putBeat,
   putRun,
   putSession,
   record,
   setSession,
   type State,
+  tenureOf,
   type Transition,
   visible
 } from "./State.js"
@@ -67,7 +71,8 @@ export const admit = (
       cursor: kept.session.cursor,
       message,
       idempotencyKey,
-      hash
+      hash,
+      cancelRequested: false
     }
     const holder = holderOf(state, kept)
     const inTheWay = Option.match(holder, {
@@ -86,7 +91,7 @@ export const admit = (
 export const startNext = (
   state: State,
   at: number,
-  { owner, sessionId }: { readonly sessionId: SessionId; readonly owner: Owner }
+  { owner, sessionId }: { readonly sessionId: SessionId; readonly owner: Lease.Presence }
 ): Transition<Option.Option<Started>, SessionNotFound | SessionDeleting> =>
   Either.map(changeable(state, sessionId), (kept) =>
     Option.match(Option.isSome(kept.holder) ? Option.none() : Array.head(queued(state, kept)), {
@@ -116,6 +121,23 @@ export const cancelQueued = (state: State, at: number, runId: RunId): Transition
     })
   )
 
+export const requestCancel = (state: State, runId: RunId): Transition<boolean> =>
+  Either.right(
+    Option.match(
+      Option.filter(findRun(state, runId), ({ keptRun }) => keptRun.run.state === "running"),
+      {
+        onNone: () => [false, state],
+        onSome: ({ keptRun }) => [
+          true,
+          order({ ...putRun(state, { ...keptRun, cancelRequested: true }), changed: Option.none() })
+        ]
+      }
+    )
+  )
+
+export const renew = (state: State, owner: Lease.Presence): Transition<void> =>
+  Either.right([undefined, putBeat(state, owner)])
+
 /** A run of a session that is not hidden, and that session. */
 export const findRun = (state: State, runId: RunId) =>
   HashMap.get(state.runs, runId).pipe(
@@ -133,7 +155,8 @@ export const holderOf = (state: State, kept: KeptSession): Option.Option<Holder>
     Option.map(HashMap.get(state.runs, runId), ({ run }) => ({
       run,
       lease: { sessionId: kept.session.id, runId, fence: kept.fence },
-      owner
+      owner,
+      beat: beatOf(state, owner.instance)
     }))
   )
 
@@ -145,22 +168,23 @@ const start = (
   at: number,
   kept: KeptSession,
   waiting: KeptRun,
-  owner: Owner
+  owner: Lease.Presence
 ): readonly [Started, State] => {
   const { message } = waiting
   const run = { ...waiting.run, state: "running", startedAt: at } as const
-  const fence = kept.fence + 1
+  const { instance } = owner.owner
+  const fence = Lease.take(tenureOf(state, kept), instance)?.fence ?? kept.fence
   const taken: KeptSession = {
     ...kept,
     fence,
-    holder: Option.some({ runId: run.id, owner }),
+    holder: Option.some({ runId: run.id, owner: owner.owner }),
     queue: kept.queue.filter((runId) => runId !== run.id)
   }
   const started = record(taken, at, { type: "run.started", runId: run.id })
   const spoken = message === null ? started : appendUserMessage(state, at, started, run.id, message)
   return [
     { run, ref: refOf(waiting), lease: { sessionId: run.sessionId, runId: run.id, fence } },
-    putRun(putSession(state, spoken), { ...waiting, run })
+    putRun(putSession(putBeat(state, owner), spoken), { ...waiting, run })
   ]
 }
 

@@ -46,6 +46,7 @@ export const createSession = (
         deletion: "none",
         fence: 0,
         holder: Option.none(),
+        draft: Option.none(),
         queue: [],
         entries: [],
         batch: [],

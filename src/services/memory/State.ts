@@ -5,7 +5,8 @@
  */
 import { Either, HashMap, Option } from "effect"
 import type { Asset } from "../../domain/Asset.js"
-import type { Lease, Owner } from "../../domain/Lease.js"
+import * as Lease from "../../domain/Lease.js"
+import type { Draft } from "../../domain/Live.js"
 import type { Limits } from "../../domain/Limits.js"
 import type { Entry, UserMessage } from "../../domain/Message.js"
 import type { Question } from "../../domain/Permission.js"
@@ -30,6 +31,8 @@ export interface KeptRun {
   readonly message: UserMessage | null
   readonly idempotencyKey: string | null
   readonly hash: string
+  /** Whether somebody asked its owner to cancel it. */
+  readonly cancelRequested: boolean
 }
 
 export interface KeptSession {
@@ -39,7 +42,9 @@ export interface KeptSession {
   readonly ordinal: number
   readonly deletion: "none" | "begun" | "hidden"
   readonly fence: number
-  readonly holder: Option.Option<{ readonly runId: RunId; readonly owner: Owner }>
+  readonly holder: Option.Option<{ readonly runId: RunId; readonly owner: Lease.Owner }>
+  /** What the running step had written when it was last saved. */
+  readonly draft: Option.Option<Draft>
   /** Runs that wait for their turn, in order. */
   readonly queue: ReadonlyArray<RunId>
   /** The transcript up to the head: the entry of place `seq` at `seq - 1`. */
@@ -60,12 +65,16 @@ export interface State {
   readonly runs: HashMap.HashMap<RunId, KeptRun>
   /** Of all sessions, in the order in which they were asked. */
   readonly questions: ReadonlyArray<Question>
+  /** The newest sign of life of each engine that gave one. */
+  readonly beats: HashMap.HashMap<string, Lease.Beat>
   /** Sessions created so far. */
   readonly created: number
   /** Where the cursors of new sessions begin: past those of every forgotten session, whose id they may have. */
   readonly floor: number
   /** Whose session the newest change was. */
   readonly changed: Option.Option<SessionId>
+  /** How often somebody wanted something of whoever holds a run. */
+  readonly orders: number
 }
 
 /** What an operation answers and the state after it, or why it was refused, which changes nothing. */
@@ -76,9 +85,11 @@ export const empty = (limits: Limits): State => ({
   sessions: HashMap.empty(),
   runs: HashMap.empty(),
   questions: [],
+  beats: HashMap.empty(),
   created: 0,
   floor: 0,
-  changed: Option.none()
+  changed: Option.none(),
+  orders: 0
 })
 
 /** A session that is not hidden. */
@@ -104,17 +115,48 @@ export interface Held {
 }
 
 /** The session and the run of a lease that still counts. */
-export const held = (state: State, lease: Lease): Either.Either<Held, LeaseLost> =>
+export const held = (state: State, lease: Lease.Lease): Either.Either<Held, LeaseLost> =>
   Option.all({
     kept: HashMap.get(state.sessions, lease.sessionId),
     keptRun: HashMap.get(state.runs, lease.runId)
   }).pipe(
-    Option.filter(({ kept }) => kept.fence === lease.fence && isHolder(kept, lease.runId)),
+    Option.filter(({ kept }) => isHolder(kept, lease.runId) && Lease.admits(tenureOf(state, kept), lease.fence)),
     Either.fromOption(() => new LeaseLost({ sessionId: lease.sessionId, runId: lease.runId }))
   )
 
 const isHolder = (kept: KeptSession, runId: RunId): boolean =>
   Option.exists(kept.holder, (holder) => holder.runId === runId)
+
+const tenureStates = { none: "live", begun: "deleting", hidden: "gone" } as const
+
+/** The session as its lease sees it. */
+export const tenureOf = (state: State, { deletion, fence, holder }: KeptSession): Lease.Tenure => ({
+  fence,
+  state: tenureStates[deletion],
+  holder: Option.match(holder, {
+    onNone: () => null,
+    onSome: ({ owner: { instance } }) => ({ instance, count: beatOf(state, instance).count })
+  })
+})
+
+/** The newest sign of life of an engine. */
+export const beatOf = (state: State, instance: string): Lease.Beat =>
+  Option.getOrElse(HashMap.get(state.beats, instance), () => Lease.silent)
+
+/** The state with one more sign of life. Wakes nobody. A new engine's first forgets those that hold nothing. */
+export const putBeat = (state: State, { owner: { instance }, sign }: Lease.Presence): State => {
+  const beats = HashMap.has(state.beats, instance)
+    ? state.beats
+    : HashMap.filter(state.beats, (_, other) => holds(state, other))
+  const count = beatOf(state, instance).count + 1
+  return { ...state, beats: HashMap.set(beats, instance, { count, sign }), changed: Option.none() }
+}
+
+const holds = (state: State, instance: string): boolean =>
+  HashMap.some(state.sessions, ({ holder }) => Option.exists(holder, ({ owner }) => owner.instance === instance))
+
+/** The state in which somebody wants something of whoever holds a run. */
+export const order = (state: State): State => ({ ...state, orders: state.orders + 1 })
 
 /** The state with a session's new value. */
 export const putSession = (state: State, kept: KeptSession): State => ({

@@ -19,6 +19,7 @@ import {
   Queue,
   Schedule
 } from "effect"
+import type { Lease } from "../../domain/Lease.js"
 import * as Live from "../../domain/Live.js"
 import type { RunId, StopReason } from "../../domain/Run.js"
 import * as SafeText from "../../domain/SafeText.js"
@@ -27,9 +28,9 @@ import * as SkeinError from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { Boundary } from "../Boundary.js"
 import { EventSignals } from "../EventSignals.js"
-import { Owners } from "../Owners.js"
 import type { Started } from "../Storage.js"
 import { Storage } from "../Storage.js"
+import { Leases } from "./Leases.js"
 import { LiveRuns } from "./LiveRuns.js"
 import * as Turns from "./Turns.js"
 
@@ -41,12 +42,20 @@ export interface Service {
   readonly drive: (started: Started) => Effect.Effect<void>
   /** The run that this engine drives for a session. */
   readonly driven: (sessionId: SessionId) => Option.Option<RunId>
+  /** The leases of all runs that this engine drives. */
+  readonly leases: () => ReadonlyArray<Lease>
+  /** Returns while this engine drives a run. */
+  readonly whenDriving: Effect.Effect<void>
+  /** Returns while it drives none. */
+  readonly whenIdle: Effect.Effect<void>
   /** The next session in which this engine may hold a run without driving it, as storage could not tell. */
   readonly abandoned: Effect.Effect<SessionId>
   /** Returns when the end of a run that this engine drives is stored; at once for any other run. */
   readonly ended: (runId: RunId) => Effect.Effect<void>
   /** Stops a run that this engine drives, and returns when its end is stored. Does nothing for any other run. */
   readonly stop: (runId: RunId, reason: Extract<StopReason, "cancelled" | "deleted">) => Effect.Effect<void>
+  /** Lets a run go whose lease is lost: its turn is interrupted, and nothing more of it is stored. */
+  readonly lose: (runId: RunId) => Effect.Effect<void>
 }
 
 export class Drivers extends Context.Tag("skein/Drivers")<Drivers, Service>() {}
@@ -56,7 +65,10 @@ interface Driven {
   readonly ended: Deferred.Deferred<void>
   /** The turn, once it runs. */
   fiber: Fiber.RuntimeFiber<Turns.End, unknown> | null
+  /** Why the turn was interrupted. */
   reason: Extract<StopReason, "cancelled" | "deleted"> | null
+  /** Set when the lease is lost. */
+  lost: SkeinError.LeaseLost | null
 }
 
 /** Between tries to store a run's end. */
@@ -91,13 +103,15 @@ const endOfCause = (cause: Cause.Cause<unknown>, reason: Driven["reason"], closi
 
 const make = Effect.gen(function* () {
   const storage = yield* Storage
-  const owners = yield* Owners
+  const leases = yield* Leases
   const live = yield* LiveRuns
   const signals = yield* EventSignals
   const boundary = yield* Boundary
   const turns = yield* Turns.make
   const fork = yield* FiberSet.makeRuntime()
   const driven = new Map<SessionId, Driven>()
+  const driving = yield* Effect.makeLatch(false)
+  const idle = yield* Effect.makeLatch(true)
   const abandoned = yield* Queue.unbounded<SessionId>()
   let closing = false
   yield* Effect.addFinalizer(() => Effect.sync(() => (closing = true)))
@@ -113,7 +127,8 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const finish = Effect.fnUntraced(function* ({ reason, started }: Driven, exit: Exit.Exit<Turns.End, unknown>) {
+  const finish = Effect.fnUntraced(function* ({ lost, reason, started }: Driven, exit: Exit.Exit<Turns.End, unknown>) {
+    if (lost !== null) return yield* lost
     const how = Exit.isSuccess(exit) ? exit.value : endOfCause(exit.cause, reason, closing)
     if (Exit.isFailure(exit) && Cause.isDie(exit.cause)) {
       yield* Effect.logError("a run broke", { runId: started.run.id, defect: nameOf(Cause.squash(exit.cause)) })
@@ -124,9 +139,20 @@ const make = Effect.gen(function* () {
   })
 
   const register = (started: Started): Driven => {
-    const entry: Driven = { started, ended: Deferred.unsafeMake(FiberId.none), fiber: null, reason: null }
+    const entry: Driven = { started, ended: Deferred.unsafeMake(FiberId.none), fiber: null, reason: null, lost: null }
     driven.set(started.lease.sessionId, entry)
+    idle.unsafeClose()
+    driving.unsafeOpen()
     return entry
+  }
+
+  /** A run that was started meanwhile has its own entry by now. */
+  const unregister = (entry: Driven): void => {
+    const { sessionId } = entry.started.lease
+    if (driven.get(sessionId) === entry) driven.delete(sessionId)
+    if (driven.size > 0) return
+    driving.unsafeClose()
+    idle.unsafeOpen()
   }
 
   /** One run, from its turn to its stored end. Where it waits for the turn, an interruption ends the run. */
@@ -135,21 +161,18 @@ const make = Effect.gen(function* () {
     yield* live.set(lease.sessionId, Live.start(run.id))
     const fiber = yield* Effect.forkDaemon(Effect.interruptible(turns.run(entry.started)))
     entry.fiber = fiber
-    if (entry.reason !== null) yield* Fiber.interruptFork(fiber)
+    if (entry.reason !== null || entry.lost !== null) yield* Fiber.interruptFork(fiber)
     yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))
     // Until its end is stored the run holds its session, so an end that storage did not take is tried again.
     yield* finish(entry, yield* Fiber.await(fiber)).pipe(
-      Effect.tapError((error) =>
-        Effect.logWarning("a run's end could not be stored", { runId: run.id, error: error._tag })
-      ),
+      Effect.tapError((error) => Effect.logWarning("a run's end was not stored", { runId: run.id, error: error._tag })),
       Effect.retry({
         schedule: patience,
         while: ({ _tag }) => !closing && _tag !== "LeaseLost" && _tag !== "StorageUnusable"
       }),
       Effect.ignore
     )
-    // A run that was started meanwhile has its own entries by now.
-    if (driven.get(lease.sessionId) === entry) driven.delete(lease.sessionId)
+    unregister(entry)
     yield* live.remove(lease.sessionId, run.id)
     yield* Deferred.succeed(entry.ended, undefined)
     signals.signal(lease.sessionId)
@@ -157,7 +180,9 @@ const make = Effect.gen(function* () {
 
   /** Starts the next queued run. A closing engine leaves it to whoever claims the session. */
   const startNext = (sessionId: SessionId) =>
-    Effect.suspend(() => (closing ? Effect.succeedNone : storage.startNext(sessionId, owners.self))).pipe(
+    Effect.flatMap(leases.presence, (presence) =>
+      closing ? Effect.succeedNone : storage.startNext(sessionId, presence)
+    ).pipe(
       Effect.map(Option.map(register)),
       boundary.hold(sessionId),
       Effect.catchAll(() => Effect.as(Queue.offer(abandoned, sessionId), Option.none()))
@@ -183,6 +208,9 @@ const make = Effect.gen(function* () {
         fork(drive(register(started)))
       }),
     driven: (sessionId) => Option.fromNullable(driven.get(sessionId)?.started.run.id),
+    leases: () => [...driven.values()].map(({ started }) => started.lease),
+    whenDriving: driving.await,
+    whenIdle: idle.await,
     abandoned: Queue.take(abandoned),
     ended: (runId) =>
       Effect.suspend(() => {
@@ -196,6 +224,13 @@ const make = Effect.gen(function* () {
         entry.reason ??= reason
         const interrupt = entry.fiber === null ? Effect.void : Fiber.interruptFork(entry.fiber)
         return Effect.zipRight(interrupt, Deferred.await(entry.ended))
+      }),
+    lose: (runId) =>
+      Effect.suspend(() => {
+        const entry = entryOf(runId)
+        if (entry === undefined) return Effect.void
+        entry.lost ??= new SkeinError.LeaseLost({ sessionId: entry.started.lease.sessionId, runId })
+        return entry.fiber === null ? Effect.void : Fiber.interruptFork(entry.fiber)
       })
   } satisfies Service
 })

@@ -11,6 +11,8 @@ export interface Service {
   readonly set: (sessionId: SessionId, live: Live.Live) => Effect.Effect<void>
   /** Changes a live part, if there is one, and wakes its watchers. */
   readonly update: (sessionId: SessionId, change: (live: Live.Live) => Live.Live) => Effect.Effect<void>
+  /** Returns when a live part has changed since the last return. For one who waits. */
+  readonly changed: Effect.Effect<void>
   /** Forgets a run's live part, unless another run's has taken its place. */
   readonly remove: (sessionId: SessionId, runId: RunId) => Effect.Effect<void>
 }
@@ -19,14 +21,17 @@ export class LiveRuns extends Context.Tag("skein/LiveRuns")<LiveRuns, Service>()
 
 export const layer: Layer.Layer<LiveRuns, never, EventSignals> = Layer.effect(
   LiveRuns,
-  Effect.map(EventSignals, (signals): Service => {
+  Effect.gen(function* () {
+    const signals = yield* EventSignals
+    const news = yield* Effect.makeLatch(false)
     const runs = new Map<SessionId, Live.Live>()
     const set = (sessionId: SessionId, live: Live.Live) =>
       Effect.sync(() => {
         runs.set(sessionId, live)
+        news.unsafeOpen()
         signals.signal(sessionId)
       })
-    return {
+    const service: Service = {
       get: (sessionId) => runs.get(sessionId),
       set,
       update: (sessionId, change) =>
@@ -34,10 +39,15 @@ export const layer: Layer.Layer<LiveRuns, never, EventSignals> = Layer.effect(
           const live = runs.get(sessionId)
           return live === undefined ? Effect.void : set(sessionId, change(live))
         }),
+      changed: Effect.zipRight(
+        news.await,
+        Effect.sync(() => news.unsafeClose())
+      ),
       remove: (sessionId, runId) =>
         Effect.sync(() => {
           if (runs.get(sessionId)?.runId === runId) runs.delete(sessionId)
         })
     }
+    return service
   })
 )

@@ -22,6 +22,7 @@ import * as Transcript from "../../domain/Transcript.js"
 import type { Transaction } from "../lane/GroupCommit.js"
 import type { Completed, OpenBatch, OpenCall } from "../Storage.js"
 import { decoder } from "./Decoding.js"
+import { dropDraft } from "./Drafts.js"
 import type { Query } from "./Query.js"
 import { addUsage, held, record, type SessionRow, undeleted } from "./SessionRow.js"
 import { appendEntry, decodeEntries, type EntryRow, insert, nextSeq, type Placed } from "./Transcripts.js"
@@ -46,6 +47,7 @@ export const appendStep = (
     const open = Chunk.fromIterable(openCalls(tx, session))
     yield* Transcript.append({ sessionId: session.id, head: session.head, open }, message)
     const entry: Entry = { seq: nextSeq(session), runId: lease.runId, at: tx.now, message }
+    dropDraft(tx, session)
     appendEntry(tx, session, session.run, entry, body)
     addUsage(tx, "runs", session.run, message.usage)
     const calls = callsOf(message).map(({ callId, name }, index): OpenCall => ({

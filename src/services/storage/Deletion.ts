@@ -11,7 +11,10 @@ import type { Query } from "./Query.js"
 import { type SessionRow, unheld, visible } from "./SessionRow.js"
 
 export const begin = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound> =>
-  Either.map(visible(tx, sessionId), (session) => setState(tx, session, "deleting"))
+  Either.map(visible(tx, sessionId), (session) => {
+    setState(tx, session, "deleting")
+    tx.order()
+  })
 
 export const hide = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound | SessionBusy> =>
   Either.gen(function* () {
@@ -39,6 +42,7 @@ const small = [
   ["calls", "seq"],
   ["questions", "ordinal"],
   ["grants", "tool"],
+  ["drafts", "session"],
   ["assets", "ordinal"],
   ["event_rows", "cursor"],
   ["runs", "ordinal"]

@@ -1,14 +1,16 @@
 /** How runs end: by their own hand, before they began, or taken over from an owner that died. */
 import { Either } from "effect"
-import type { Lease, Owner } from "../../domain/Lease.js"
+import type { Lease, Presence } from "../../domain/Lease.js"
 import { unanswered } from "../../domain/Permission.js"
 import type { Run, RunId, StopReason } from "../../domain/Run.js"
 import { type LeaseLost, type SessionNotFound, StorageFailed } from "../../domain/SkeinError.js"
 import type { Transaction } from "../lane/GroupCommit.js"
-import type { OpenCall, TakenOver } from "../Storage.js"
+import type { OpenCall, TakenOver, Takeover } from "../Storage.js"
 import { closeCalls, openCalls } from "./Batches.js"
+import { dropDraft } from "./Drafts.js"
 import { answerOpen } from "./Questions.js"
-import { reread } from "./RunRows.js"
+import { beatsOf, reread } from "./RunRows.js"
+import { renew } from "./Runs.js"
 import { held, queuedOn, raiseFence, record, type SessionAndRun, visible } from "./SessionRow.js"
 
 interface End {
@@ -35,29 +37,39 @@ export const cancelQueued = (tx: Transaction, runId: RunId): Either.Either<boole
 
 export const takeOver = (
   tx: Transaction,
-  { lease, owner }: { readonly lease: Lease; readonly owner: Owner }
+  { owner, seen }: { readonly seen: Takeover; readonly owner: Presence }
 ): Either.Either<TakenOver, SessionNotFound | StorageFailed> =>
   Either.gen(function* () {
+    const { count, lease, reason } = seen
     yield* visible(tx, lease.sessionId)
     const holding = held(tx, lease)
     if (Either.isLeft(holding)) return { _tag: "Lost" }
     const session = holding.right
+    const run = tx.get<{ readonly instance: string | null; readonly isCancelled: number }>(
+      `SELECT json_extract(owner, '$.instance') AS instance, cancel_requested AS isCancelled FROM runs WHERE ordinal = ?`,
+      session.run
+    )
+    if (beatsOf(tx, run?.instance ?? "") !== count) return { _tag: "Lost" }
     raiseFence(tx, session)
+    renew(tx, owner)
+    tx.order()
 
     const open = openCalls(tx, session)
-    if (session.state !== "live" || !open.some(waitsForHuman)) {
-      close(tx, session, { stopReason: "crashed", detail: null })
+    const mayGoOn = session.state === "live" && run?.isCancelled === 0
+    if (!mayGoOn || !open.some(waitsForHuman)) {
+      close(tx, session, { stopReason: reason, detail: null })
       return { _tag: "Ended" }
     }
-    tx.run("UPDATE runs SET owner = ? WHERE ordinal = ?", JSON.stringify(owner), session.run)
+    dropDraft(tx, session)
+    tx.run("UPDATE runs SET owner = ? WHERE ordinal = ?", JSON.stringify(owner.owner), session.run)
     closeCalls(
       tx,
       session,
       session.run,
       open.filter((call) => !waitsForHuman(call))
     )
-    const { ref, run } = yield* Either.mapLeft(reread(tx, session, lease.runId), corrupt("take the run over"))
-    return { _tag: "Continues", run, ref, lease: { ...lease, fence: session.fence } }
+    const taken = yield* Either.mapLeft(reread(tx, session, lease.runId), corrupt("take the run over"))
+    return { _tag: "Continues", run: taken.run, ref: taken.ref, lease: { ...lease, fence: session.fence } }
   })
 
 const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && call.questionId !== null
@@ -69,6 +81,7 @@ const corrupt = (operation: string) => (): StorageFailed => new StorageFailed({ 
 const close = (tx: Transaction, session: SessionAndRun, end: End): void => {
   answerOpen(tx, session, session.run, unanswered)
   closeCalls(tx, session, session.run, openCalls(tx, session))
+  dropDraft(tx, session)
   settle(tx, session, end)
 }
 

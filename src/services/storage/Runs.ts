@@ -1,6 +1,6 @@
 /** Runs on their way in: admitted, and started when the session is free. */
 import { Either, Option, Schema } from "effect"
-import type { Owner } from "../../domain/Lease.js"
+import type { Presence } from "../../domain/Lease.js"
 import * as Limits from "../../domain/Limits.js"
 import { isFile, textOf, UserMessage } from "../../domain/Message.js"
 import type { RunId } from "../../domain/Run.js"
@@ -81,7 +81,7 @@ const decodeMessage = decoder(Schema.parseJson(UserMessage))
 export const startNext = (
   tx: Transaction,
   limits: Limits.Limits,
-  { owner, sessionId }: { readonly sessionId: SessionId; readonly owner: Owner }
+  { owner, sessionId }: { readonly sessionId: SessionId; readonly owner: Presence }
 ): Either.Either<Option.Option<Started>, Refused> =>
   Either.gen(function* () {
     const session = yield* changeable(tx, sessionId)
@@ -120,7 +120,7 @@ const insert = (
 
 interface Starting {
   readonly runId: RunId
-  readonly owner: Owner
+  readonly owner: Presence
   readonly message: UserMessage | null
   /** The message's JSON text. */
   readonly body: string | null
@@ -137,9 +137,10 @@ const start = (
   tx.run(
     "UPDATE runs SET state = 'running', started_at = ?, owner = ?, message = NULL WHERE id = ?",
     tx.now,
-    JSON.stringify(owner),
+    JSON.stringify(owner.owner),
     runId
   )
+  renew(tx, owner)
   return Either.map(reread(tx, session, runId), ({ ordinal, ref, run }) => {
     record(tx, session, "run.started", { run: ordinal })
     if (message !== null && body !== null) {
@@ -148,6 +149,36 @@ const start = (
     }
     return { run, ref, lease: { sessionId: session.id, runId, fence: session.fence } }
   })
+}
+
+/**
+ * Counts a sign of life. A new engine's first also removes the rows of those that hold nothing: they may be dead, and
+ * one that is not will count from one again.
+ */
+export const renew = (tx: Transaction, { owner: { instance }, sign: { at, clock } }: Presence): void => {
+  const renewed = tx.run(
+    "UPDATE engines SET count = count + 1, clock = ?, at = ? WHERE instance = ?",
+    clock,
+    at,
+    instance
+  )
+  if (renewed > 0) return
+  tx.run(
+    `DELETE FROM engines WHERE instance NOT IN
+     (SELECT json_extract(owner, '$.instance') FROM runs WHERE state = 'running' AND owner IS NOT NULL)`
+  )
+  tx.run("INSERT INTO engines (instance, count, clock, at) VALUES (?, 1, ?, ?)", instance, clock, at)
+}
+
+/** Asks a running run's owner to cancel it. */
+export const requestCancel = (tx: Transaction, runId: RunId): Either.Either<boolean> => {
+  const asked = tx.run(
+    `UPDATE runs SET cancel_requested = 1 WHERE id = ? AND state = 'running'
+     AND session IN (SELECT ordinal FROM session_rows WHERE state <> 'hidden')`,
+    runId
+  )
+  if (asked > 0) tx.order()
+  return Either.right(asked > 0)
 }
 
 /** The first text gives a session its title, as long as nobody has named it. */

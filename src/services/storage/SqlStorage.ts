@@ -2,7 +2,7 @@
  * Storage in SQL: each operation one write of the lane, each read one statement of the reader. Whatever can be refused
  * without looking at what is stored is refused before anything is queued.
  */
-import { Context, Effect, type Either, Layer } from "effect"
+import { Context, Effect, Either, Layer } from "effect"
 import * as Limits from "../../domain/Limits.js"
 import type { Write } from "../../domain/SkeinError.js"
 import { Database } from "../Database.js"
@@ -13,6 +13,7 @@ import { WriteLane } from "../WriteLane.js"
 import * as AssetRows from "./AssetRows.js"
 import * as Batches from "./Batches.js"
 import * as Deletion from "./Deletion.js"
+import * as Drafts from "./Drafts.js"
 import * as Endings from "./Endings.js"
 import * as Events from "./Events.js"
 import * as Query from "./Query.js"
@@ -31,6 +32,8 @@ const makeReader = (query: Query.Query): ReaderService => ({
   runRef: (runId) => Effect.map(RunRows.find(query, runId), ({ ref }) => ref),
   activity: (sessionId) => RunRows.activity(query, sessionId),
   openBatch: (sessionId) => Batches.openBatch(query, sessionId),
+  orders: (instance) => RunRows.orders(query, instance),
+  draft: (sessionId) => Drafts.find(query, sessionId),
   events: (range) => Events.read(query, range),
   questions: (sessionId) => Questions.open(query, sessionId),
   question: (questionId) => Questions.find(query, questionId),
@@ -80,7 +83,10 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
     startNext: (sessionId, owner) =>
       write("start the next run", (tx) => Runs.startNext(tx, limits, { sessionId, owner })),
     cancelQueued: (runId) => write("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),
-    takeOver: (lease, owner) => write("take the run over", (tx) => Endings.takeOver(tx, { lease, owner })),
+    requestCancel: (runId) => write("ask for a run's end", (tx) => Runs.requestCancel(tx, runId)),
+    takeOver: (seen, owner) => write("take the run over", (tx) => Endings.takeOver(tx, { seen, owner })),
+    renew: (owner) => write("renew the leases", (tx) => Either.right(Runs.renew(tx, owner))),
+    saveDrafts: (drafts) => write("keep the drafts", (tx) => Drafts.save(tx, drafts)),
 
     appendStep: (lease, message) =>
       checked(

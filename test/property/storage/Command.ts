@@ -76,7 +76,14 @@ const oneCommit = [
   }),
   command(6, "startNext", { session }),
   command(2, "cancelQueued", { index }),
-  command(5, "takeOver", { lease }),
+  command(5, "takeOver", {
+    lease,
+    late: seldom(fc.constant(false), fc.constant(true)),
+    reason: fc.constantFrom("crashed" as const, "lease-lost" as const)
+  }),
+  command(2, "renew", {}),
+  command(2, "requestCancel", { index }),
+  command(3, "saveDraft", { lease, text, ahead: seldom(fc.constant(1), fc.constant(0)) }),
   command(14, "appendStep", { lease, calls: fc.nat(5), partial: fc.boolean(), text, usage }),
   command(10, "startCall", { lease, place }),
   command(24, "completeCall", {

@@ -4,7 +4,7 @@
  */
 import { Effect, Either, Option } from "effect"
 import { AssetId } from "../../../src/domain/Asset.js"
-import type { Lease, Owner } from "../../../src/domain/Lease.js"
+import type { Lease, Presence } from "../../../src/domain/Lease.js"
 import { type AssistantMessage, CallId, type Message, type UserMessage, userText } from "../../../src/domain/Message.js"
 import { QuestionId } from "../../../src/domain/Permission.js"
 import { RunId } from "../../../src/domain/Run.js"
@@ -89,8 +89,34 @@ export const operation = (
       }
       case "takeOver": {
         const lease = yield* findLease(world, model, command.lease)
+        const { late, reason } = command
+        const count = yield* countOf(model, lease)
         const owner = newOwner(world)
-        return (storage) => storage.takeOver(lease, owner)
+        return (storage) => storage.takeOver({ lease, count: late ? count - 1 : count, reason }, owner)
+      }
+      case "renew": {
+        const owner = newOwner(world)
+        return (storage) => storage.renew(owner)
+      }
+      case "requestCancel": {
+        const runId = pick(world.runs, command.index) ?? RunId.make("none")
+        return (storage) => storage.requestCancel(runId)
+      }
+      case "saveDraft": {
+        const lease = yield* findLease(world, model, command.lease)
+        const { ahead, text } = command
+        const head = yield* headOf(model, lease)
+        const draft = {
+          runId: lease.runId,
+          seq: head + ahead,
+          model: { provider: "p", model: "m" },
+          attempt: 1,
+          retry: null,
+          reasoning: "",
+          text,
+          calls: []
+        }
+        return (storage) => storage.saveDrafts([{ lease, draft }])
       }
       case "appendStep": {
         const lease = yield* findLease(world, model, command.lease)
@@ -200,12 +226,10 @@ const admitHello = {
 
 const fresh = (world: World, prefix: string): string => `${prefix}x${++world.ids}`
 
-const newOwner = (world: World): Owner => ({
-  bootId: "boot",
-  pidNamespace: "ns",
-  pid: world.ids,
-  startTime: "1",
-  instance: fresh(world, "i")
+/** One of three engines, as each may hold several runs at once. */
+const newOwner = (world: World): Presence => ({
+  owner: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "1", instance: `i${world.ids % 3}` },
+  sign: { clock: "boot", at: ++world.ids }
 })
 
 const pick = <A>(items: ReadonlyArray<A>, index: number): A | undefined => items[index % Math.max(1, items.length)]
@@ -226,6 +250,18 @@ const findLease = (world: World, model: ReaderService, lease: LeasePick) => {
       return Effect.succeed({ ...given(lease.index), fence: given(lease.index).fence + lease.by })
   }
 }
+
+const countOf = (model: ReaderService, lease: Lease) =>
+  model.activity(lease.sessionId).pipe(
+    Effect.map(({ holder }) => Option.match(holder, { onNone: () => 0, onSome: ({ beat }) => beat.count })),
+    Effect.orElseSucceed(() => 0)
+  )
+
+const headOf = (model: ReaderService, lease: Lease) =>
+  model.session(lease.sessionId).pipe(
+    Effect.map(({ head }) => head),
+    Effect.orElseSucceed(() => 0)
+  )
 
 const findPlace = (model: ReaderService, lease: Lease, place: PlacePick) =>
   Effect.gen(function* () {

@@ -23,6 +23,7 @@ export const sessionView = (reader: ReaderService, sessionId: SessionId) =>
       events: reader.events({ sessionId, after: 0, limit: 10_000 }),
       activity: reader.activity(sessionId),
       openBatch: reader.openBatch(sessionId),
+      draft: reader.draft(sessionId),
       questions: reader.questions(sessionId),
       granted: reader.granted(sessionId),
       assets: reader.assets(sessionId)
@@ -39,6 +40,11 @@ export const wholeView = (reader: ReaderService, world: World, sessions: Readonl
     runs: Effect.forEach(world.runs, (runId) => outcome(reader.run(runId))),
     refs: Effect.forEach(world.runs, (runId) => outcome(reader.runRef(runId))),
     waiting: reader.questions(null),
+    orders: Effect.forEach(["i0", "i1", "i2"], (instance) =>
+      Effect.map(reader.orders(instance), (orders) =>
+        orders.toSorted((one, other) => one.lease.sessionId.localeCompare(other.lease.sessionId))
+      )
+    ),
     questions: Effect.forEach(world.questions, (id) => outcome(reader.question(id))),
     deleting: Effect.map(
       reader.deleting,

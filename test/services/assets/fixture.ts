@@ -123,6 +123,7 @@ const probed = Layer.scopedContext(
       }),
       Context.add(Owners, {
         self,
+        sign: Effect.succeed({ clock: "host", at: 0 }),
         liveness: ({ instance }) => Effect.map(Ref.get(liveness), (all) => all.get(instance) ?? "alive")
       }),
       Context.add(Probe, {

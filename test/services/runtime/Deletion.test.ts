@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Stream, TestClock } from "effect"
 import { type Gateway, Permissions, type Run, type Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
-import { ground } from "./engines.js"
+import { ground, stopped } from "./engines.js"
 import { open, quiet } from "./fixture.js"
 
 const blocking = (gate: Gate.Gate) =>
@@ -287,51 +287,53 @@ describe("P7 P11 a deletion goes on", () => {
 })
 
 describe("P7 P9 deletion of what another engine runs", () => {
-  const elsewhere = Effect.gen(function* () {
-    const gate = yield* Gate.make
-    const { declare, model, open } = yield* ground
-    const tool = blocking(gate)
-    const one = yield* open("one", { toolbox: Toolbox.layer(tool) })
-    const other = yield* open("other", { toolbox: Toolbox.layer(tool) })
-    yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
-    const run = yield* one.begin("go")
-    yield* gate.reached("block")
-    return { declare, gate, one, other, run }
-  })
-
-  it.scoped("P9 waits for its run to notice, and goes on then", () =>
+  const elsewhere = (options: Parameters<Effect.Effect.Success<typeof ground>["open"]>[1] = {}) =>
     Effect.gen(function* () {
-      const { gate, one, other, run } = yield* elsewhere
-      const deleting = yield* Effect.fork(other.gateway.delete(run.sessionId))
-      yield* quiet
-      yield* TestClock.adjust("1 second")
-      expect((yield* one.gateway.run(run.runId)).state).toBe("running")
-      expect((yield* Effect.flip(one.send(run.sessionId, "more")))._tag).toBe("SessionDeleting")
+      const gate = yield* Gate.make
+      const { declare, model, open } = yield* ground
+      const tool = blocking(gate)
+      const one = yield* open("one", { toolbox: Toolbox.layer(tool), ...options })
+      const other = yield* open("other", { toolbox: Toolbox.layer(tool) })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
+      const run = yield* one.begin("go")
+      yield* gate.reached("block")
+      return { declare, gate, one, other, run }
+    })
+
+  it.scoped("P9 stops its run there, and removes the session", () =>
+    Effect.gen(function* () {
+      const { gate, one, other, run } = yield* elsewhere()
+      const watcher = yield* watch(one.gateway, run.sessionId)
+      yield* other.gateway.delete(run.sessionId)
+      const events = yield* watcher
+      expect(events.at(-1)?.type).toBe("session.deleted")
+      expect(events.find(SessionEvent.is("run.ended"))).toMatchObject({ stopReason: "deleted" })
       yield* gate.open("block")
       yield* quiet
-      yield* TestClock.adjust("50 millis")
-      yield* deleting
       yield* expectGone(one.gateway, run)
     })
   )
 
-  it.scoped("P9 says after ten seconds that the session is busy; asked again later, it goes on", () =>
+  it.scoped("P9 waits for an engine that does not answer for the time of its lease, and no longer", () =>
     Effect.gen(function* () {
-      const { gate, other, run } = yield* elsewhere
-      const deleting = yield* Effect.fork(Effect.flip(other.gateway.delete(run.sessionId)))
+      const { gate, one, other, run } = yield* elsewhere(stopped)
+      const deleting = yield* Effect.fork(other.gateway.delete(run.sessionId))
       yield* quiet
-      yield* TestClock.adjust("11 seconds")
-      expect(yield* deleting).toEqual(new SkeinError.SessionBusy({ sessionId: run.sessionId, runId: run.runId }))
+      yield* TestClock.adjust("14 seconds")
+      yield* quiet
+      expect((yield* one.gateway.run(run.runId)).state).toBe("running")
+      expect((yield* Effect.flip(one.send(run.sessionId, "more")))._tag).toBe("SessionDeleting")
+      yield* TestClock.adjust("2 seconds")
+      yield* deleting
       yield* gate.open("block")
       yield* quiet
-      yield* other.gateway.delete(run.sessionId)
-      yield* expectGone(other.gateway, run)
+      yield* expectGone(one.gateway, run)
     })
   )
 
   it.scoped("P9 takes a dead engine's run over and ends it", () =>
     Effect.gen(function* () {
-      const { declare, gate, one, other, run } = yield* elsewhere
+      const { declare, gate, one, other, run } = yield* elsewhere()
       yield* declare("one", "dead")
       const watcher = yield* watch(other.gateway, run.sessionId)
       yield* quiet

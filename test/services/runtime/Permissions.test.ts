@@ -289,7 +289,7 @@ describe("a question", () => {
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { id } = yield* onlyQuestion(asked)
-      yield* TestClock.adjust("30 days")
+      yield* TestClock.adjust("5 hours")
       yield* asked.gateway.answer({ questionId: id, verdict: "once" })
       yield* asked.gateway.await(asked.run)
       expect((yield* asked.lines(asked.run.sessionId))[2]).toBe("write success: wrote a")

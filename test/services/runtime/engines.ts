@@ -2,7 +2,7 @@
  * Engines over one storage in memory, as if each were a process of its own. What `SkeinTest` fixes can be chosen here:
  * the models, the storage as an engine sees it, and what engines know of each other's life.
  */
-import { Context, Effect, Exit, identity, Layer, Scope } from "effect"
+import { Clock, Context, Effect, Exit, identity, Layer, Scope } from "effect"
 import { EngineConfig, Gateway, Model, Permissions, Toolbox } from "skein"
 import { ScriptedModel } from "skein/testing"
 import * as NodeHashing from "../../../src/adapters/node/NodeHashing.js"
@@ -31,6 +31,14 @@ export interface Options {
   /** The storage as this engine sees it. */
   readonly storage?: (storage: StorageService) => StorageService
   readonly reader?: (reader: ReaderService) => ReaderService
+  /** The name of its host's clock. */
+  readonly clock?: string
+}
+
+/** What an engine is without while its process is stopped, all but the writes that it was about to do. */
+export const stopped = {
+  storage: (storage: StorageService): StorageService => ({ ...storage, renew: () => Effect.never }),
+  reader: (reader: ReaderService): ReaderService => ({ ...reader, orders: () => Effect.never })
 }
 
 const ownerOf = (instance: string): Owner => ({ bootId: "b", pidNamespace: "n", pid: 1, startTime: "1", instance })
@@ -52,6 +60,10 @@ export const ground = Effect.gen(function* () {
     yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
     const owners = Layer.succeed(Owners, {
       self: ownerOf(instance),
+      sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({
+        clock: options.clock ?? "host",
+        at: Number(nanos / 1_000_000n)
+      })),
       liveness: (owner) => Effect.sync(() => lives.get(owner.instance) ?? "alive")
     })
     const seen = base.pipe(

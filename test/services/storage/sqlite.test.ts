@@ -17,6 +17,7 @@ import {
   refused,
   result,
   s1,
+  seen,
   seq
 } from "./suite/fixture.js"
 
@@ -86,9 +87,13 @@ describe("SqlStorage on one file", () => {
       const { lease } = yield* Effect.provide(createAndStart(), first)
       const admitted = yield* Context.get(second, Storage).admit(admission({ owner: otherOwner }))
       expect(admitted._tag).toBe("Busy")
-      const taken = yield* Effect.forEach(engines, (engine) => Context.get(engine, Storage).takeOver(lease, owner), {
-        concurrency: "unbounded"
-      })
+      const taken = yield* Effect.forEach(
+        engines,
+        (engine) => Context.get(engine, Storage).takeOver(seen(lease), owner),
+        {
+          concurrency: "unbounded"
+        }
+      )
       expect(taken.map(({ _tag }) => _tag).toSorted()).toEqual(["Ended", "Lost"])
       expect(yield* refused(Context.get(first, Storage).startCall(lease, seq(3)))).toMatchObject({ _tag: "LeaseLost" })
     })

@@ -21,6 +21,7 @@ import {
   refused,
   result,
   s1,
+  seen,
   seq,
   session,
   start,
@@ -53,7 +54,7 @@ const expectLost = (lease: Lease) =>
     expect(yield* refused(storage.completeCall(lease, seq(3), result("c1")))).toEqual(lost)
     expect(yield* refused(storage.ask(lease, question(q1, 3, "c1")))).toEqual(lost)
     expect(yield* refused(storage.endRun(lease, cancelled))).toEqual(lost)
-    expect(yield* storage.takeOver(lease, otherOwner)).toEqual({ _tag: "Lost" })
+    expect(yield* storage.takeOver(seen(lease), otherOwner)).toEqual({ _tag: "Lost" })
     expect(yield* session()).toEqual(before)
   })
 
@@ -363,7 +364,7 @@ const closeTests = (test: Test) => {
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
-      yield* (yield* Storage).takeOver(lease, otherOwner)
+      yield* (yield* Storage).takeOver(seen(lease), otherOwner)
       yield* expectLost(lease)
     }))
 
@@ -385,7 +386,7 @@ const closeTests = (test: Test) => {
       const first = yield* createAndStart()
       yield* storage.endRun(first.lease, cancelled)
       const second = yield* start({ runId: r2 })
-      yield* storage.takeOver(second.lease, owner)
+      yield* storage.takeOver(seen(second.lease, 2), owner)
       const third = yield* start({ runId: r3 })
       expect(second.lease.fence).toBeGreaterThan(first.lease.fence)
       expect(third.lease.fence).toBeGreaterThan(second.lease.fence)

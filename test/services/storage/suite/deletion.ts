@@ -28,6 +28,7 @@ import {
   result,
   s1,
   s2,
+  seen,
   seq,
   session,
   start,
@@ -153,7 +154,7 @@ const stepTests = (test: Test) => {
       yield* storage.ask(lease, question(q1, 3, "c1"))
       yield* storage.beginDelete(s1)
       const { cursor } = yield* session()
-      expect(yield* storage.takeOver(lease, otherOwner)).toEqual({ _tag: "Ended" })
+      expect(yield* storage.takeOver(seen(lease), otherOwner)).toEqual({ _tag: "Ended" })
       expect(yield* told(cursor)).toEqual([
         "permission.answered q1 deny",
         "call.finished c1 never-started",
@@ -213,7 +214,7 @@ const stepTests = (test: Test) => {
       expect(yield* refused(storage.append(s1, []))).toEqual(missing)
       expect(yield* refused(storage.admit(admission({ runId: r3 })))).toEqual(missing)
       expect(yield* refused(storage.startNext(s1, owner))).toEqual(missing)
-      expect(yield* refused(storage.takeOver(lease, owner))).toEqual(missing)
+      expect(yield* refused(storage.takeOver(seen(lease), owner))).toEqual(missing)
       expect(yield* storage.cancelQueued(r2)).toBe(false)
       expect(yield* refused(storage.answer(q1, allow))).toMatchObject({ _tag: "QuestionNotFound" })
       expect(yield* refused(storage.endRun(lease, deleted))).toMatchObject({ _tag: "LeaseLost" })
@@ -337,11 +338,11 @@ const leftoverTests = (test: Test) => {
       expect(yield* refused(storage.startCall(lease, seq(3)))).toEqual(lost)
       expect(yield* refused(storage.completeCall(lease, seq(3), result("c1")))).toEqual(lost)
       expect(yield* refused(storage.endRun(lease, deleted))).toEqual(lost)
-      expect(yield* refused(storage.takeOver(lease, owner))).toEqual(missing)
+      expect(yield* refused(storage.takeOver(seen(lease), owner))).toEqual(missing)
       expect(yield* refused(session())).toEqual(missing)
       yield* createAndStart({ runId: r3 })
       expect(yield* refused(storage.appendStep(lease, assistant("x")))).toEqual(lost)
-      expect(yield* storage.takeOver(lease, owner)).toEqual({ _tag: "Lost" })
+      expect(yield* storage.takeOver(seen(lease), owner)).toEqual({ _tag: "Lost" })
       expect(yield* lines()).toEqual(["1 user Hello"])
     }))
 

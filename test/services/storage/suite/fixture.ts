@@ -2,7 +2,7 @@
 import { it } from "@effect/vitest"
 import { Chunk, Clock, Context, Effect, type Layer, Option, type Scope, Stream } from "effect"
 import { type Asset, AssetId } from "../../../../src/domain/Asset.js"
-import type { Lease, Owner } from "../../../../src/domain/Lease.js"
+import type { Lease, Presence } from "../../../../src/domain/Lease.js"
 import {
   type AssistantMessage,
   CallId,
@@ -16,7 +16,13 @@ import { Seq, SessionId } from "../../../../src/domain/Session.js"
 import type * as SessionEvent from "../../../../src/domain/SessionEvent.js"
 import * as Usage from "../../../../src/domain/Usage.js"
 import type { EventSignals } from "../../../../src/services/EventSignals.js"
-import { type Admission, type NewSession, Storage, StorageReader } from "../../../../src/services/Storage.js"
+import {
+  type Admission,
+  type NewSession,
+  Storage,
+  StorageReader,
+  type Takeover
+} from "../../../../src/services/Storage.js"
 
 export type Tested = Storage | StorageReader | EventSignals
 
@@ -59,8 +65,17 @@ export const q2 = QuestionId.make("q2")
 export const a1 = AssetId.make("a1")
 export const seq = (place: number): Seq => Seq.make(place)
 
-export const owner: Owner = { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "i1" }
-export const otherOwner: Owner = { ...owner, pid: 2, instance: "i2" }
+export const owner: Presence = {
+  owner: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "i1" },
+  sign: { clock: "boot", at: 1_000 }
+}
+export const otherOwner: Presence = {
+  owner: { ...owner.owner, pid: 2, instance: "i2" },
+  sign: { clock: "boot", at: 2_000 }
+}
+
+/** A lease as it is taken over from an owner that has given so many signs of life. */
+export const seen = (lease: Lease, count = 1): Takeover => ({ lease, count, reason: "crashed" })
 
 export const newSession = (fields: Partial<NewSession> = {}): NewSession => ({
   id: s1,

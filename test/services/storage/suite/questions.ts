@@ -23,6 +23,7 @@ import {
   result,
   s1,
   s2,
+  seen,
   seq,
   session,
   start,
@@ -208,7 +209,7 @@ const askTests = (test: Test) => {
 }
 
 const takeOverTests = (test: Test) => {
-  const takeOver = (lease: Lease) => Effect.flatMap(Storage, (storage) => storage.takeOver(lease, otherOwner))
+  const takeOver = (lease: Lease) => Effect.flatMap(Storage, (storage) => storage.takeOver(seen(lease), otherOwner))
 
   test("P5 at most once: a dead run's calls are closed by what is known of them, and the run as crashed", () =>
     Effect.gen(function* () {
@@ -256,7 +257,12 @@ const takeOverTests = (test: Test) => {
       expect(taken).toMatchObject({ run: yield* reader.run(r1), ref, lease: { sessionId: s1, runId: r1 } })
       expect(taken.lease.fence).toBeGreaterThan(lease.fence)
       expect((yield* reader.activity(s1)).holder).toEqual(
-        Option.some({ run: taken.run, lease: taken.lease, owner: otherOwner })
+        Option.some({
+          run: taken.run,
+          lease: taken.lease,
+          owner: otherOwner.owner,
+          beat: { count: 1, sign: otherOwner.sign }
+        })
       )
       expect(yield* told(cursor)).toEqual([
         "call.finished c1 never-started",

@@ -64,7 +64,10 @@ const startTests = (test: Test) => {
       const reader = yield* StorageReader
       expect(yield* reader.run(r1)).toEqual(run)
       expect(yield* reader.runRef(r1)).toEqual(ref)
-      expect(yield* reader.activity(s1)).toEqual({ holder: Option.some({ run, lease, owner }), queued: [] })
+      expect(yield* reader.activity(s1)).toEqual({
+        holder: Option.some({ run, lease, owner: owner.owner, beat: { count: 1, sign: owner.sign } }),
+        queued: []
+      })
     }))
 
   test("an unnamed session gets its title from the first message that says something", () =>
@@ -111,7 +114,11 @@ const startTests = (test: Test) => {
       const { lease, run } = yield* createAndStart()
       const before = yield* session()
       const busy = yield* admit({ runId: r2, idempotencyKey: "k", owner: otherOwner })
-      expect(busy).toEqual({ _tag: "Busy", holder: Option.some({ run, lease, owner }), runId: r1 })
+      expect(busy).toEqual({
+        _tag: "Busy",
+        holder: Option.some({ run, lease, owner: owner.owner, beat: { count: 1, sign: owner.sign } }),
+        runId: r1
+      })
       expect(yield* session()).toEqual(before)
       expect(yield* refused((yield* StorageReader).run(r2))).toEqual({ _tag: "RunNotFound", runId: r2 })
       yield* (yield* Storage).endRun(lease, completed)
@@ -245,7 +252,8 @@ const queueTests = (test: Test) => {
       expect(Option.getOrThrow((yield* reader.activity(s1)).holder)).toEqual({
         run: second.run,
         lease: second.lease,
-        owner: otherOwner
+        owner: otherOwner.owner,
+        beat: { count: 1, sign: otherOwner.sign }
       })
       expect(yield* told(6)).toEqual(["run.started r2", "message.appended 2 user"])
       yield* storage.endRun(second.lease, completed)

@@ -1,0 +1,28 @@
+/**
+ * What processes tell each other: that an engine lives, that a run is to be cancelled, what a running step has written
+ * so far. An engine's row counts its signs of life; `clock` and `at` are the time of the newest on its host's clock.
+ */
+import { SqlClient } from "@effect/sql"
+import { Effect } from "effect"
+
+const statements = [
+  `CREATE TABLE engines (
+    instance TEXT NOT NULL PRIMARY KEY,
+    count INTEGER NOT NULL,
+    clock TEXT NOT NULL,
+    at INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID`,
+
+  "ALTER TABLE runs ADD COLUMN cancel_requested INTEGER NOT NULL DEFAULT 0",
+
+  `CREATE TABLE drafts (
+    session INTEGER PRIMARY KEY REFERENCES session_rows,
+    run INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    body TEXT NOT NULL
+  ) STRICT`
+]
+
+export const leases = Effect.flatMap(SqlClient.SqlClient, (sql) =>
+  Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+)

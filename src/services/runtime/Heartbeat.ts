@@ -1,0 +1,78 @@
+/**
+ * What an engine does for the runs that it drives beside driving them, and does not while it drives none: it gives signs
+ * of life, does what other processes want of its runs, and keeps what their steps have written so far.
+ *
+ * A run whose lease is lost is let go: it is interrupted and writes nothing more. That is noticed when another process
+ * takes it over, not only at the run's next write.
+ */
+import { Duration, Effect, Layer } from "effect"
+import * as Live from "../../domain/Live.js"
+import type { SessionId } from "../../domain/Session.js"
+import { EngineConfig } from "../EngineConfig.js"
+import { EventSignals } from "../EventSignals.js"
+import { Owners } from "../Owners.js"
+import { Storage, StorageReader } from "../Storage.js"
+import { Drivers } from "./Drivers.js"
+import { Leases } from "./Leases.js"
+import { LiveRuns } from "./LiveRuns.js"
+
+/** Signs of life in the time of a lease: one may come late without the lease being lost. */
+const signs = 3
+
+/** Between two looks at what running steps have written; whoever reads it elsewhere does so within a second. */
+const draftInterval = "700 millis"
+
+const make = Effect.gen(function* () {
+  const storage = yield* Storage
+  const reader = yield* StorageReader
+  const signals = yield* EventSignals
+  const owners = yield* Owners
+  const drivers = yield* Drivers
+  const leases = yield* Leases
+  const live = yield* LiveRuns
+  const { leaseMillis } = yield* EngineConfig
+
+  const renew = Effect.flatMap(leases.presence, storage.renew)
+
+  /** What is held is looked at first: what storage shows is newer, and lacks only what was lost. */
+  const obey = Effect.gen(function* () {
+    const held = drivers.leases()
+    const orders = yield* reader.orders(owners.self.instance)
+    for (const lease of held) {
+      const order = orders.find((order) => order.lease.runId === lease.runId && order.lease.fence === lease.fence)
+      if (order === undefined) yield* drivers.lose(lease.runId)
+      else if (order.stop !== null) yield* Effect.forkDaemon(drivers.stop(lease.runId, order.stop))
+    }
+  })
+
+  const saved = new Map<SessionId, Live.Live["step"]>()
+  const saveDrafts = Effect.suspend(() => {
+    const held = drivers.leases()
+    const news = held.flatMap((lease) => {
+      const now = live.get(lease.sessionId)
+      const draft = now === undefined ? null : Live.draftOf(now)
+      if (now === undefined || draft === null || saved.get(lease.sessionId) === now.step) return []
+      saved.set(lease.sessionId, now.step)
+      return [{ lease, draft }]
+    })
+    const sessions = new Set(held.map(({ sessionId }) => sessionId))
+    for (const sessionId of saved.keys()) if (!sessions.has(sessionId)) saved.delete(sessionId)
+    return news.length === 0 ? Effect.void : storage.saveDrafts(news)
+  })
+
+  /** Does the same in turn for as long as the scope is open. */
+  const again = (...steps: ReadonlyArray<Effect.Effect<void>>) =>
+    Effect.forkScoped(Effect.forever(Effect.all(steps, { discard: true })))
+
+  const attend = Effect.gen(function* () {
+    const watch = yield* signals.watchOrders
+    yield* again(Effect.sleep(Duration.millis(leaseMillis / signs)), Effect.ignore(renew))
+    yield* again(live.changed, Effect.sleep(draftInterval), Effect.ignore(saveDrafts))
+    yield* again(Effect.ignore(obey), watch.next)
+    yield* drivers.whenIdle
+  }).pipe(Effect.scoped)
+
+  yield* Effect.forkScoped(Effect.forever(Effect.zipRight(drivers.whenDriving, attend)))
+})
+
+export const layer = Layer.scopedDiscard(make)

@@ -1,0 +1,40 @@
+/** This engine as a holder of leases, and what it can tell of the leases of others. */
+import { Context, Effect, Layer } from "effect"
+import * as Lease from "../../domain/Lease.js"
+import type { SessionId } from "../../domain/Session.js"
+import { EngineConfig } from "../EngineConfig.js"
+import { Owners } from "../Owners.js"
+import type { Holder } from "../Storage.js"
+
+export interface Service {
+  /** How this engine claims a session. */
+  readonly presence: Effect.Effect<Lease.Presence>
+  /** Whether another engine's lease stands; one of this engine's own does. */
+  readonly standing: (holder: Holder) => Effect.Effect<Lease.Standing>
+}
+
+export class Leases extends Context.Tag("skein/Leases")<Leases, Service>() {}
+
+export const layer: Layer.Layer<Leases, never, Owners> = Layer.effect(
+  Leases,
+  Effect.gen(function* () {
+    const owners = yield* Owners
+    const { leaseMillis } = yield* EngineConfig
+    /** Leases that could only be watched. */
+    const watched = new Map<SessionId, Lease.Watched>()
+
+    const standing = Effect.fnUntraced(function* ({ beat, lease, owner }: Holder) {
+      const liveness = owner.instance === owners.self.instance ? "alive" : yield* owners.liveness(owner)
+      const seen = { beat, fence: lease.fence }
+      const now = yield* owners.sign
+      const found = Lease.standing(liveness, seen, now, watched.get(lease.sessionId) ?? null, leaseMillis)
+      // Who finds a lease over looks again before it takes the session.
+      if (found._tag === "Over") return found
+      if (found.watched === null) watched.delete(lease.sessionId)
+      else watched.set(lease.sessionId, found.watched)
+      return found
+    })
+
+    return { presence: Effect.map(owners.sign, (sign) => ({ owner: owners.self, sign })), standing }
+  })
+)

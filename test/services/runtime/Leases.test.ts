@@ -1,0 +1,175 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Option, Stream, TestClock } from "effect"
+import { Permissions, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
+import { Gate, ScriptedModel } from "skein/testing"
+import { ground, type Options, stopped } from "./engines.js"
+import { quiet } from "./fixture.js"
+
+const holding = (gate: Gate.Gate) =>
+  Tool.make("hold", { description: "holds", input: {} }).handle(() => Effect.as(gate.pass("hold"), "held"))
+const asked = Tool.make("ask", { description: "is asked about", input: {} }).handle(() => Effect.succeed("allowed"))
+
+/** A run that waits in a tool of engine `one`, and another engine. */
+const running = (one: Options = {}, other: Options = {}) =>
+  Effect.gen(function* () {
+    const gate = yield* Gate.make
+    const world = yield* ground
+    const tool = holding(gate)
+    const toolbox = Toolbox.layer(tool)
+    const first = yield* world.open("one", { toolbox, ...one })
+    const second = yield* world.open("other", { toolbox, ...other })
+    yield* world.model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
+    const run = yield* first.begin("go")
+    yield* gate.reached("hold")
+    return { ...world, gate, one: first, other: second, run }
+  })
+
+const minutes = TestClock.adjust("5 minutes")
+
+describe("P9 what another engine wants of a run", () => {
+  it.scoped("P3 P9 a cancel reaches the engine that has the run, and returns when its end is stored", () =>
+    Effect.gen(function* () {
+      const { one, other, run } = yield* running()
+      yield* other.gateway.cancel(run.runId)
+      expect(yield* other.gateway.run(run.runId)).toMatchObject({ state: "ended", stopReason: "cancelled" })
+      expect((yield* one.gateway.await(run)).stopReason).toBe("cancelled")
+      expect((yield* other.lines(run.sessionId)).at(-1)).toMatch(/^hold interrupted/)
+    })
+  )
+
+  it.scoped("P9 a cancel of a run that has just ended does nothing", () =>
+    Effect.gen(function* () {
+      const { gate, one, other, run } = yield* running()
+      yield* gate.open("hold")
+      yield* one.gateway.await(run)
+      yield* other.gateway.cancel(run.runId)
+      expect((yield* other.gateway.run(run.runId)).stopReason).toBe("completed")
+    })
+  )
+
+  it.scoped("P9 an answer given elsewhere reaches the call that waits for it", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const options = { toolbox: Toolbox.layer(asked), policy: Permissions.layerDefault }
+      const one = yield* open("one", options)
+      const other = yield* open("other", options)
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(asked, {})), ScriptedModel.text("done"))
+      const run = yield* one.begin("go")
+      const { questionId } = yield* one.seen(run, "permission.asked")
+      yield* other.gateway.answer({ questionId, verdict: "once" })
+      expect((yield* one.gateway.await(run)).stopReason).toBe("completed")
+      expect(yield* one.lines(run.sessionId)).toContain("ask success: allowed")
+    })
+  )
+
+  it.scoped("P9 a run that was asked to end and whose engine dies is not gone on with, though a human was asked", () =>
+    Effect.gen(function* () {
+      const { declare, model, open, storage } = yield* ground
+      const options = { toolbox: Toolbox.layer(asked), policy: Permissions.layerDefault }
+      const one = yield* open("one", { ...options, ...stopped })
+      const other = yield* open("other", options)
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(asked, {})))
+      const run = yield* one.begin("go")
+      yield* one.seen(run, "permission.asked")
+      expect(yield* storage.requestCancel(run.runId)).toBe(true)
+      yield* declare("one", "dead")
+      yield* Effect.ignore(other.gateway.append(run.sessionId, []))
+      expect((yield* other.gateway.run(run.runId)).state).toBe("ended")
+    })
+  )
+
+  it.scoped("P9 the text of a running step is seen from elsewhere within a second, and its end", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const one = yield* open("one")
+      const other = yield* open("other")
+      yield* model.play({ text: "half of it", hang: true })
+      const run = yield* one.begin("go")
+      yield* one.seen(run, "text.delta")
+      const seen = yield* Effect.fork(other.seen(run, "text.delta"))
+      yield* quiet
+      yield* TestClock.adjust("1 second")
+      expect(yield* Fiber.join(seen)).toMatchObject({ offset: 0, text: "half of it", runId: run.runId })
+      const { live } = yield* other.gateway.snapshot(run.sessionId)
+      expect(Option.map(live, ({ runId, step }) => [runId, step?.seq])).toEqual(Option.some([run.runId, 2]))
+      yield* other.gateway.cancel(run.runId)
+      expect((yield* other.gateway.snapshot(run.sessionId)).live).toEqual(Option.none())
+      const events = yield* other.gateway
+        .events({ sessionId: run.sessionId, after: run.cursor })
+        .pipe(Stream.takeUntil(SessionEvent.is("run.ended")), Stream.runCollect)
+      expect([...events].filter(SessionEvent.is("text.delta"))).toEqual([])
+    })
+  )
+})
+
+describe("P9 the time of a lease", () => {
+  it.scoped("P9 an engine that gives signs of life keeps its run for as long as that takes", () =>
+    Effect.gen(function* () {
+      const { gate, one, other, run } = yield* running()
+      const busy = new SkeinError.SessionBusy({ sessionId: run.sessionId, runId: run.runId })
+      yield* TestClock.adjust("9 minutes")
+      expect(yield* Effect.flip(other.send(run.sessionId, "me"))).toEqual(busy)
+      yield* gate.open("hold")
+      expect((yield* one.gateway.await(run)).stopReason).toBe("completed")
+    })
+  )
+
+  it.scoped("P9 one that gives none loses it: another ends the run, and what wakes up later writes nothing more", () =>
+    Effect.gen(function* () {
+      const { gate, one, other, run } = yield* running(stopped)
+      yield* TestClock.adjust("14 seconds")
+      expect((yield* Effect.flip(other.send(run.sessionId, "me")))._tag).toBe("SessionBusy")
+      yield* TestClock.adjust("1 seconds")
+      const next = yield* other.send(run.sessionId, "me")
+      expect((yield* other.gateway.await(next)).stopReason).toBe("completed")
+      const lines = yield* other.lines(run.sessionId)
+      yield* gate.open("hold")
+      yield* quiet
+      expect((yield* one.gateway.await(run)).stopReason).toBe("lease-lost")
+      expect(yield* one.lines(run.sessionId)).toEqual(lines)
+    })
+  )
+
+  it.scoped("P9 an engine that learns that its lease is lost lets the run go at once", () =>
+    Effect.gen(function* () {
+      const { declare, gate, one, other, run } = yield* running()
+      yield* declare("one", "dead")
+      yield* other.send(run.sessionId, "me")
+      yield* quiet
+      const ended = yield* Effect.fork(one.gateway.await(run))
+      yield* quiet
+      expect(ended.unsafePoll()).not.toBeNull()
+      // Its tool was interrupted: it is not waited for by anybody.
+      yield* gate.open("hold")
+      yield* quiet
+      expect((yield* one.lines(run.sessionId)).filter((line) => line.startsWith("hold"))).toEqual([
+        expect.stringMatching(/^hold interrupted/)
+      ])
+    })
+  )
+
+  it.scoped("P9 of an engine whose clock is not shared, its silence is waited for by whoever wants the session", () =>
+    Effect.gen(function* () {
+      const { other, run } = yield* running({ ...stopped, clock: "one's own" })
+      yield* minutes
+      const sending = yield* Effect.fork(other.send(run.sessionId, "me"))
+      yield* quiet
+      yield* TestClock.adjust("14 seconds")
+      expect(sending.unsafePoll()).toBeNull()
+      yield* TestClock.adjust("5 seconds")
+      const next = yield* Fiber.join(sending)
+      expect((yield* other.gateway.await(next)).stopReason).toBe("completed")
+      expect((yield* other.gateway.run(run.runId)).stopReason).toBe("lease-lost")
+    })
+  )
+
+  it.scoped("P9 of such an engine one sign of life is enough to know that it is busy", () =>
+    Effect.gen(function* () {
+      const { other, run } = yield* running({ clock: "one's own" })
+      const sending = yield* Effect.fork(Effect.flip(other.send(run.sessionId, "me")))
+      yield* quiet
+      yield* TestClock.adjust("12 seconds")
+      expect((yield* Fiber.join(sending))._tag).toBe("SessionBusy")
+    })
+  )
+})
