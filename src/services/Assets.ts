@@ -6,7 +6,8 @@
  * fails or is interrupted, at whatever point, leaves nothing: no content and, when the session has no other files, no
  * folder. What a killed process leaves, `sweep` removes.
  *
- * Not guaranteed: that content on disk stays as it was saved. A file that is gone or short is told, a changed one is not.
+ * Not guaranteed: that content on disk stays as it was saved. A file that is gone or short is told, and a changed one
+ * when all of it is read.
  */
 import { Cause, Context, Effect, Exit, Layer } from "effect"
 import type { Stream } from "effect"
@@ -58,7 +59,8 @@ const make = Effect.gen(function* () {
   const storage = yield* Storage
   const owners = yield* Owners
   const { limits } = yield* EngineConfig
-  const save = Saving.make({ files, reader, storage, hashing: yield* Hashing, ids: yield* Ids, owners, limits })
+  const hashing = yield* Hashing
+  const save = Saving.make({ files, reader, storage, hashing, ids: yield* Ids, owners, limits })
 
   const drop = Effect.fnUntraced(function* (asset: Asset) {
     const folder = AssetNames.folder(asset.sessionId)
@@ -108,7 +110,7 @@ const make = Effect.gen(function* () {
     Effect.withSpan("Assets.sweep")
   )
 
-  return { save, ...Reading.make(files, reader), remove, removeFolder, sweep }
+  return { save, ...Reading.make(files, reader, hashing), remove, removeFolder, sweep }
 })
 
 export const layer: Layer.Layer<Assets, never, AssetFiles | StorageReader | Storage | Hashing | Ids | Owners> =

@@ -6,8 +6,7 @@
  * change anything through it. Whoever sees a statement fail gets a code, never the statement or its parameters.
  */
 import type { SqlClient } from "@effect/sql"
-import { Context, Data, Schedule } from "effect"
-import type { Effect } from "effect"
+import { Clock, Context, Data, Effect, Schedule } from "effect"
 import type { StorageFailed, StorageUnusable } from "../domain/SkeinError.js"
 
 export type Parameter = string | number | bigint | null | Uint8Array
@@ -39,6 +38,16 @@ export const busySchedule = Schedule.exponential("1 millis").pipe(
   Schedule.union(Schedule.spaced("11 millis")),
   Schedule.jittered
 )
+
+/** The same for at most so many milliseconds, whatever is done to the wall clock meanwhile. */
+export const busyScheduleUpTo = (millis: number) =>
+  Effect.map(Clock.currentTimeNanos, (began) =>
+    busySchedule.pipe(
+      Schedule.whileInputEffect(() =>
+        Effect.map(Clock.currentTimeNanos, (now) => Number((now - began) / 1_000_000n) < millis)
+      )
+    )
+  )
 
 export interface Service {
   /** The file, by its canonical path. */

@@ -25,6 +25,10 @@ export interface Service {
   readonly leaseMillis: number
   /** `FULL` survives a power cut; `NORMAL` is faster and may lose the last commits then. Defaults to `FULL`. */
   readonly synchronous: "FULL" | "NORMAL"
+  /** Days for which a session's events are kept. What is kept of its messages does not depend on it. Defaults to 30. */
+  readonly eventDays: number
+  /** Events that are kept of a session, the newest ones. Defaults to 100,000. */
+  readonly eventsKept: number
   /** What every model is told of its part. Defaults to null: nothing. */
   readonly system: string | null
 }
@@ -40,6 +44,8 @@ export const defaults: Service = {
   busyMaxMillis: 30_000,
   leaseMillis: 15_000,
   synchronous: "FULL",
+  eventDays: 30,
+  eventsKept: 100_000,
   system: null
 }
 

@@ -28,6 +28,9 @@ import { Leases } from "./runtime/Leases.js"
 import type { Holder, NewSession } from "./Storage.js"
 import { Storage, StorageReader } from "./Storage.js"
 
+const hour = 60 * 60 * 1000
+const day = 24 * hour
+
 interface Send {
   readonly sessionId: SessionId
   /** Null goes on from the transcript as it is. */
@@ -94,7 +97,7 @@ const make = Effect.gen(function* () {
   const leases = yield* Leases
   const drivers = yield* Drivers
   const boundary = yield* Boundary
-  const { leaseMillis } = yield* EngineConfig
+  const { eventDays, eventsKept, leaseMillis } = yield* EngineConfig
   const scope = yield* Effect.scope
 
   /** Work that must not end with its caller belongs to the engine. */
@@ -265,6 +268,13 @@ const make = Effect.gen(function* () {
     if (failures[0] !== undefined) return yield* failures[0]
   }).pipe(Effect.withSpan("Runtime.sweep"))
 
+  /** Removes events that are not to be kept, when nobody has done so for an hour. */
+  const retain = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const retention = { before: now - eventDays * day, keep: eventsKept, since: now - hour }
+    while (yield* storage.prune(retention)) yield* Effect.yieldNow()
+  }).pipe(Effect.withSpan("Runtime.retain"))
+
   const create = Effect.fn("Runtime.create")(function* (session: NewSession) {
     const creating = storage.createSession(session)
     return yield* creating.pipe(
@@ -278,8 +288,11 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const swept = yield* Effect.cached(Effect.forkIn(Effect.ignoreLogged(sweep), scope))
-  /** The first change that this engine makes also cleans up after dead ones, in the background. */
+  const cleaned = Effect.ignoreLogged(sweep).pipe(
+    Effect.zipRight(Effect.repeat(Effect.ignoreLogged(retain), Schedule.spaced(Duration.millis(hour))))
+  )
+  const swept = yield* Effect.cached(Effect.forkIn(cleaned, scope))
+  /** The first change that this engine makes also cleans up after dead ones, in the background, then every hour. */
   const changing =
     (sessionId: SessionId) =>
     <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>

@@ -217,6 +217,15 @@ export type TakenOver =
   /** Somebody else was faster, or the run had ended. */
   | { readonly _tag: "Lost" }
 
+/** Which events are kept: those since `before`, and of these the newest `keep` of each session. */
+export interface Retention {
+  /** Milliseconds since the epoch. */
+  readonly before: number
+  readonly keep: number
+  /** Nothing is done when all sessions were looked at since then, in milliseconds since the epoch. */
+  readonly since: number
+}
+
 /** What became of a completion. */
 export interface Completed {
   /** The result that is stored: the given one, or the one that was first. */
@@ -351,6 +360,13 @@ export interface Service {
    * the session is not hidden or has rows left.
    */
   readonly forget: (sessionId: SessionId) => Effect.Effect<void, Write>
+
+  /**
+   * Removes a bounded number of events that are not to be kept, oldest first. A session's newest event stays, and so do
+   * those of runs that have not ended. Cursors before the oldest kept event are gone. False when all sessions were
+   * looked at. No event, and no change of a session's times.
+   */
+  readonly prune: (retention: Retention) => Effect.Effect<boolean, Write>
 
   /** The row of an asset whose file is in its place; event `asset.saved`. */
   readonly saveAsset: (asset: Asset) => Effect.Effect<Asset, Change>

@@ -19,7 +19,7 @@
  * Interrupted while it waits, a write leaves the queue; once its group has begun, its caller waits for the outcome.
  * Closing the lane first writes what waits.
  */
-import { Cause, Context, Effect, Exit, Fiber, Hash, Layer, Schedule } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Hash, Layer, Schedule } from "effect"
 import { OutcomeUnknown, StorageBusy, StorageFailed, StorageUnusable, type Write } from "../domain/SkeinError.js"
 import { busySchedule, Database, isBusy, type Writer } from "./Database.js"
 import { EngineConfig } from "./EngineConfig.js"
@@ -41,8 +41,11 @@ export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service
 /** Most writes of one group: bounds how long the event loop is held. */
 const groupSize = 512
 
-/** How long the path is taken to lead to the file that is open before it is looked at again. */
-const lookMillis = 1000
+/** Groups may follow each other without a pause; after this long, in milliseconds, all else has a turn. */
+const mostHeldMillis = 20
+
+/** How long the path is taken to lead to the file that is open before it is looked at again, in milliseconds. */
+const lookMillis = 20
 
 /** Marks are numbers of 48 bits, half of them the lane's own. */
 const marksOfLane = 2 ** 24
@@ -234,9 +237,16 @@ const make = Effect.gen(function* () {
   const whileBusy = Schedule.whileInput(busySchedule, (busy: boolean) => busy)
 
   const drainer = Effect.gen(function* () {
+    let held = 0
     while (!closed || !isIdle()) {
       yield* wake.await
-      if (yield* drain) yield* Effect.scheduleFrom(drain, true, whileBusy)
+      const [took, busy] = yield* Effect.timed(drain)
+      held += Duration.toMillis(took)
+      if (busy) yield* Effect.scheduleFrom(drain, true, whileBusy)
+      if (busy || held >= mostHeldMillis) {
+        yield* Effect.sleep(0)
+        held = 0
+      }
     }
   })
 

@@ -48,9 +48,8 @@ it.scopedLive.prop(
       const model = yield* build(MemoryStorage.layer)
       const tested = yield* build(disk.storage)
       const world = World.make()
-      let now = 1_000
       for (const { commands, wait } of steps) {
-        yield* set((now += wait))
+        yield* set((world.now += wait))
         const operations = yield* Effect.forEach(commands, (command) => World.operation(world, model.reader, command))
         const run = (storage: Service) =>
           Effect.forEach(operations, (operation) => outcome(operation(storage)), { concurrency: "unbounded" })

@@ -1,12 +1,14 @@
 /**
  * Reading an asset. What is read is what the row says, byte for byte and no less: a file that is gone or cut short is a
- * typed error, at the latest where the missing part would begin. Content that was changed on disk is not noticed.
+ * typed error, at the latest where the missing part would begin. Content that was changed on disk is one at its end,
+ * when all of it is read; in a part of it no change is noticed.
  */
 import { Effect, Option, Ref, Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { SessionId } from "../../domain/Session.js"
 import { AssetFailed, InvalidInput } from "../../domain/SkeinError.js"
 import type { AssetNotFound, Read } from "../../domain/SkeinError.js"
+import type * as Hashing from "../Hashing.js"
 import type * as Storage from "../Storage.js"
 import type * as AssetFiles from "./AssetFiles.js"
 import * as AssetNames from "./AssetNames.js"
@@ -25,7 +27,7 @@ const wholeNumber = (field: string, value: number, limit: number): Option.Option
     ? Option.none()
     : Option.some(new InvalidInput({ field, limit: `a whole number from 0 to ${limit}`, actual: `${value}` }))
 
-export const make = (files: AssetFiles.Service, reader: Storage.ReaderService) => {
+export const make = (files: AssetFiles.Service, reader: Storage.ReaderService, hashing: Hashing.Service) => {
   const content = (
     asset: Asset,
     offset: number,
@@ -39,17 +41,26 @@ export const make = (files: AssetFiles.Service, reader: Storage.ReaderService) =
       return yield* failed(error.detail)
     })
     return Stream.unwrap(
-      Effect.map(Ref.make(0), (came) =>
-        files.read({ folder: AssetNames.folder(sessionId), file: AssetNames.file(asset) }, { offset, length }).pipe(
-          Stream.tap((bytes) => Ref.update(came, (count) => count + bytes.length)),
-          Stream.catchAll((error) => Stream.fromEffect(explain(error))),
-          Stream.concat(
-            Stream.execute(
-              Effect.flatMap(Ref.get(came), (count) => (count < length ? failed("the file is cut short") : Effect.void))
-            )
+      Effect.gen(function* () {
+        const came = yield* Ref.make(0)
+        const digest = length === asset.size ? yield* hashing.sha256 : null
+        const take = (bytes: Uint8Array) =>
+          Effect.zipRight(
+            digest === null ? Effect.void : digest.update(bytes),
+            Ref.update(came, (count) => count + bytes.length)
           )
-        )
-      )
+        const check = Effect.gen(function* () {
+          if ((yield* Ref.get(came)) < length) return yield* failed("the file is cut short")
+          if (digest !== null && (yield* digest.hex) !== asset.sha256) return yield* failed("the content was changed")
+        })
+        return files
+          .read({ folder: AssetNames.folder(sessionId), file: AssetNames.file(asset) }, { offset, length })
+          .pipe(
+            Stream.tap(take),
+            Stream.catchAll((error) => Stream.fromEffect(explain(error))),
+            Stream.concat(Stream.execute(check))
+          )
+      })
     )
   }
 

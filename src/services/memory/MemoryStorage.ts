@@ -13,6 +13,7 @@ import * as Drafts from "./Drafts.js"
 import * as Endings from "./Endings.js"
 import * as Questions from "./Questions.js"
 import * as Reads from "./Reads.js"
+import * as Retention from "./Retention.js"
 import * as Runs from "./Runs.js"
 import * as Sessions from "./Sessions.js"
 import * as State from "./State.js"
@@ -90,6 +91,8 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
     hide: (sessionId) => commit((state) => Deletion.hide(state, sessionId)),
     purge: (sessionId) => commit((state) => Deletion.purge(state, sessionId)),
     forget: (sessionId) => commit((state) => Deletion.forget(state, sessionId)),
+
+    prune: (retention) => commit((state, at) => Retention.prune(state, at, retention)),
 
     saveAsset: (asset) => commit((state, at) => Assets.saveAsset(state, at, asset)),
     deleteAsset: (sessionId, assetId) => commit((state, at) => Assets.deleteAsset(state, at, { sessionId, assetId }))

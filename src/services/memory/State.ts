@@ -75,6 +75,8 @@ export interface State {
   readonly changed: Option.Option<SessionId>
   /** How often somebody wanted something of whoever holds a run. */
   readonly orders: number
+  /** When old events were last removed. */
+  readonly prunedAt: number
 }
 
 /** What an operation answers and the state after it, or why it was refused, which changes nothing. */
@@ -89,7 +91,8 @@ export const empty = (limits: Limits): State => ({
   created: 0,
   floor: 0,
   changed: Option.none(),
-  orders: 0
+  orders: 0,
+  prunedAt: 0
 })
 
 /** A session that is not hidden. */

@@ -6,9 +6,9 @@
  */
 import { SqlClient } from "@effect/sql"
 import type { SqlError } from "@effect/sql/SqlError"
-import { Context, Duration, Effect, Option, Predicate, Schedule } from "effect"
+import { Context, Effect, Option, Predicate } from "effect"
 import { StorageFailed } from "../../domain/SkeinError.js"
-import { busySchedule, isBusy } from "../Database.js"
+import { busyScheduleUpTo, isBusy } from "../Database.js"
 
 export interface Query {
   /** `Row` names the columns that are selected. `operation` is a verb for messages, such as "read the transcript". */
@@ -21,7 +21,7 @@ export interface Query {
 
 /** Reads only find the file busy while another process recovers the log; that is waited for, up to `busyMaxMillis`. */
 export const make = (client: SqlClient.SqlClient, busyMaxMillis: number): Query => {
-  const patience = Schedule.upTo(busySchedule, Duration.millis(busyMaxMillis))
+  const patience = busyScheduleUpTo(busyMaxMillis)
   let failures = 0
   return <Row extends object>(
     operation: string,
@@ -38,9 +38,9 @@ export const make = (client: SqlClient.SqlClient, busyMaxMillis: number): Query 
       })
     )
     const isRetryable = ({ code }: StorageFailed) => isBusy(code)
-    return Effect.catchIf(once, isRetryable, () => Effect.retry(once, { while: isRetryable, schedule: patience })).pipe(
-      outsideTransactions
-    )
+    return Effect.catchIf(once, isRetryable, () =>
+      Effect.flatMap(patience, (schedule) => Effect.retry(once, { while: isRetryable, schedule }))
+    ).pipe(outsideTransactions)
   }
 }
 

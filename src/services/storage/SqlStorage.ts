@@ -18,6 +18,7 @@ import * as Endings from "./Endings.js"
 import * as Events from "./Events.js"
 import * as Query from "./Query.js"
 import * as Questions from "./Questions.js"
+import * as Retention from "./Retention.js"
 import * as RunRows from "./RunRows.js"
 import * as Runs from "./Runs.js"
 import * as Sessions from "./Sessions.js"
@@ -110,6 +111,8 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
     hide: (sessionId) => write("hide the session", (tx) => Deletion.hide(tx, sessionId)),
     purge: (sessionId) => write("remove the session's rows", (tx) => Deletion.purge(tx, sessionId)),
     forget: (sessionId) => write("forget the session", (tx) => Deletion.forget(tx, sessionId)),
+
+    prune: (retention) => write("remove old events", (tx) => Retention.prune(tx, retention)),
 
     saveAsset: (asset) => write("store the asset's row", (tx) => AssetRows.save(tx, asset)),
     deleteAsset: (sessionId, assetId) =>

@@ -99,6 +99,7 @@ const oneCommit = [
   command(2, "beginDelete", { session }),
   command(3, "hide", { session }),
   command(3, "forget", { session }),
+  command(2, "prune", { age: fc.constantFrom(0, 500, 5_000), keep: fc.constantFrom(1, 3, 10, 1_000) }),
   command(2, "saveAsset", { session }),
   command(1, "deleteAsset", { session, index })
 ] as const

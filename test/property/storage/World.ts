@@ -21,9 +21,11 @@ export interface World {
   readonly cursors: Set<number>
   /** Raised for each new id. */
   ids: number
+  /** The time as the storages see it. */
+  now: number
 }
 
-export const make = (): World => ({ leases: [], runs: [], questions: [], cursors: new Set(), ids: 0 })
+export const make = (): World => ({ leases: [], runs: [], questions: [], cursors: new Set(), ids: 0, now: 1_000 })
 
 /** Remembers where a session stands and by which lease it is held. */
 export const remember = (world: World, { cursor }: Session, { holder }: Activity): void => {
@@ -172,6 +174,10 @@ export const operation = (
             purgeAll(storage, sessionId),
             storage.forget(sessionId)
           ])
+      }
+      case "prune": {
+        const retention = { before: world.now - command.age, keep: command.keep, since: world.now + 1 }
+        return (storage) => Effect.repeat(storage.prune(retention), { while: (more) => more })
       }
       case "saveAsset": {
         const asset = {

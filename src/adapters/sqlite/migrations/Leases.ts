@@ -1,6 +1,7 @@
 /**
  * What processes tell each other: that an engine lives, that a run is to be cancelled, what a running step has written
- * so far. An engine's row counts its signs of life; `clock` and `at` are the time of the newest on its host's clock.
+ * so far, how far they have come in removing old events. An engine's row counts its signs of life; `clock` and `at` are
+ * the time of the newest on its host's clock.
  */
 import { SqlClient } from "@effect/sql"
 import { Effect } from "effect"
@@ -20,7 +21,10 @@ const statements = [
     run INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     body TEXT NOT NULL
-  ) STRICT`
+  ) STRICT`,
+
+  "ALTER TABLE meta ADD COLUMN pruned_at INTEGER NOT NULL DEFAULT 0",
+  "ALTER TABLE meta ADD COLUMN pruned_up_to INTEGER NOT NULL DEFAULT 0"
 ]
 
 export const leases = Effect.flatMap(SqlClient.SqlClient, (sql) =>

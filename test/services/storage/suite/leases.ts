@@ -1,0 +1,177 @@
+import { expect } from "@effect/vitest"
+import { Effect, Option } from "effect"
+import type { Draft } from "../../../../src/domain/Live.js"
+import type { RunId } from "../../../../src/domain/Run.js"
+import { EventSignals } from "../../../../src/services/EventSignals.js"
+import { Storage, StorageReader } from "../../../../src/services/Storage.js"
+import {
+  assistant,
+  create,
+  createAndStart,
+  openBatch,
+  otherOwner,
+  owner,
+  q1,
+  question,
+  r1,
+  r2,
+  s1,
+  s2,
+  seen,
+  session,
+  start,
+  type Test,
+  told
+} from "./fixture.js"
+
+const draft = (runId: RunId, seq: number, text = "half"): Draft => ({
+  runId,
+  seq,
+  model: { provider: "p", model: "m" },
+  attempt: 1,
+  retry: null,
+  reasoning: "",
+  text,
+  calls: []
+})
+
+export const leaseTests = (test: Test) => {
+  const holder = Effect.flatMap(StorageReader, (reader) =>
+    Effect.map(reader.activity(s1), ({ holder }) => Option.getOrThrow(holder))
+  )
+  const later = { ...owner, sign: { clock: "boot", at: 9_000 } }
+
+  test("P9 a sign of life is kept with its time, for every lease of its owner", () =>
+    Effect.gen(function* () {
+      yield* createAndStart()
+      yield* createAndStart({ sessionId: s2, runId: r2 })
+      expect((yield* holder).beat).toEqual({ count: 2, sign: owner.sign })
+      const before = yield* session()
+      yield* (yield* Storage).renew(later)
+      expect((yield* holder).beat).toEqual({ count: 3, sign: later.sign })
+      expect(yield* session()).toEqual(before)
+    }))
+
+  test("P9 an owner that has given a sign of life since it was seen is not taken over", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      const storage = yield* Storage
+      yield* storage.renew(later)
+      expect(yield* storage.takeOver(seen(lease, 1), otherOwner)).toEqual({ _tag: "Lost" })
+      expect((yield* holder).owner).toEqual(owner.owner)
+      expect(yield* storage.takeOver(seen(lease, 2), otherOwner)).toEqual({ _tag: "Ended" })
+    }))
+
+  test("P9 a run that is taken over as its lease has run out says so", () =>
+    Effect.gen(function* () {
+      const { lease, ref } = yield* createAndStart()
+      yield* (yield* Storage).takeOver({ ...seen(lease), reason: "lease-lost" }, otherOwner)
+      expect((yield* told(ref.cursor)).at(-1)).toBe("run.ended r1 lease-lost")
+    }))
+
+  test("P9 an owner is told which of its runs it still holds, and which are to end", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const orders = reader.orders(owner.owner.instance)
+      const first = yield* createAndStart()
+      const second = yield* createAndStart({ sessionId: s2, runId: r2 })
+      const told = Effect.map(orders, (orders) =>
+        orders.map(({ lease, stop }) => `${lease.runId} ${lease.fence} ${stop}`).toSorted()
+      )
+      expect(yield* told).toEqual([`r1 ${first.lease.fence} null`, `r2 ${second.lease.fence} null`])
+      expect(yield* reader.orders(otherOwner.owner.instance)).toEqual([])
+      expect(yield* storage.requestCancel(r1)).toBe(true)
+      yield* storage.beginDelete(s2)
+      expect(yield* told).toEqual([`r1 ${first.lease.fence} cancelled`, `r2 ${second.lease.fence} deleted`])
+      yield* storage.takeOver(seen(first.lease, 2), otherOwner)
+      expect(yield* told).toEqual([`r2 ${second.lease.fence} deleted`])
+    }))
+
+  test("P9 whoever holds runs is woken when somebody wants something of one", () =>
+    Effect.gen(function* () {
+      const signals = yield* EventSignals
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      for (const order of [
+        storage.requestCancel(r1),
+        storage.beginDelete(s1),
+        storage.takeOver(seen(lease), otherOwner)
+      ]) {
+        const watch = yield* signals.watchOrders
+        yield* order
+        yield* watch.next
+      }
+    }))
+
+  test("P9 only a running run is asked to end; asking changes nothing that can be seen", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease, ref } = yield* createAndStart()
+      yield* storage.admit({
+        sessionId: s1,
+        runId: r2,
+        message: null,
+        metadata: {},
+        idempotencyKey: null,
+        hash: "h",
+        whenBusy: "queue",
+        owner
+      })
+      const before = yield* session()
+      expect(yield* storage.requestCancel(r2)).toBe(false)
+      expect(yield* storage.requestCancel(r1)).toBe(true)
+      expect(yield* storage.requestCancel(r1)).toBe(true)
+      expect(yield* session()).toEqual(before)
+      yield* storage.endRun(lease, { stopReason: "completed", detail: null })
+      expect(yield* storage.requestCancel(r1)).toBe(false)
+      expect((yield* told(ref.cursor)).at(-1)).toBe("run.ended r1 completed")
+    }))
+
+  test("P9 a run that was asked to end is not gone on with by who takes it over", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1")
+      yield* storage.ask(lease, question(q1, 3, "c1"))
+      yield* storage.requestCancel(r1)
+      expect(yield* storage.takeOver(seen(lease), otherOwner)).toEqual({ _tag: "Ended" })
+    }))
+
+  test("P9 what a step has written is kept while it is the next, and gone once it is stored", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const { lease } = yield* createAndStart()
+      const before = yield* session()
+      const save = (seq: number, text?: string) => storage.saveDrafts([{ lease, draft: draft(r1, seq, text) }])
+      yield* save(2)
+      yield* save(2, "half of it")
+      expect(yield* reader.draft(s1)).toEqual(Option.some(draft(r1, 2, "half of it")))
+      expect(yield* session()).toEqual(before)
+      yield* storage.appendStep(lease, assistant("half of it and the rest", ["c1"]))
+      expect(yield* reader.draft(s1)).toEqual(Option.none())
+      yield* save(2, "too late")
+      expect(yield* reader.draft(s1)).toEqual(Option.none())
+    }))
+
+  test("P9 what a step had written goes with its run, and nobody else's is kept", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const first = yield* createAndStart()
+      yield* storage.saveDrafts([{ lease: first.lease, draft: draft(r1, 2) }])
+      yield* storage.endRun(first.lease, { stopReason: "cancelled", detail: null })
+      expect(yield* reader.draft(s1)).toEqual(Option.none())
+      const second = yield* start({ runId: r2 })
+      yield* create({ id: s2 })
+      yield* storage.saveDrafts([
+        { lease: first.lease, draft: draft(r1, 3, "of a run that is over") },
+        { lease: second.lease, draft: draft(r2, 3, "mine") }
+      ])
+      expect(yield* reader.draft(s1)).toEqual(Option.some(draft(r2, 3, "mine")))
+      yield* storage.takeOver(seen(second.lease, 2), otherOwner)
+      expect(yield* reader.draft(s1)).toEqual(Option.none())
+      expect(yield* reader.draft(s2)).toEqual(Option.none())
+    }))
+}

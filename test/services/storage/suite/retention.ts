@@ -1,0 +1,128 @@
+import { expect } from "@effect/vitest"
+import { Effect } from "effect"
+import { SessionId } from "../../../../src/domain/Session.js"
+import { type Retention, Storage, StorageReader } from "../../../../src/services/Storage.js"
+import {
+  assistant,
+  create,
+  createAndStart,
+  events,
+  Now,
+  refused,
+  s1,
+  session,
+  type Test,
+  transcript
+} from "./fixture.js"
+
+const prune = (retention: Partial<Retention>) =>
+  Effect.flatMap(Storage, (storage) =>
+    Effect.repeat(storage.prune({ before: 0, keep: 1_000_000, since: Number.MAX_SAFE_INTEGER, ...retention }), {
+      while: (more) => more
+    })
+  )
+
+const renames = (times: number) =>
+  Effect.flatMap(Storage, (storage) =>
+    Effect.forEach(Array.from({ length: times }), (_, nth) => storage.rename(s1, `Title ${nth}`), { discard: true })
+  )
+
+const cursors = Effect.map(events(), (events) => events.map(({ cursor }) => Number(cursor)))
+
+export const retentionTests = (test: Test) => {
+  test("P6 events beyond the newest ones go; a cursor before them is told to reload, one among them is not", () =>
+    Effect.gen(function* () {
+      const reader = yield* StorageReader
+      yield* create()
+      yield* renames(9)
+      const before = yield* session()
+      yield* prune({ keep: 4 })
+      expect(yield* cursors).toEqual([7, 8, 9, 10])
+      expect(yield* refused(reader.events({ sessionId: s1, after: 5, limit: 9 }))).toEqual({
+        _tag: "CursorGone",
+        sessionId: s1,
+        after: 5,
+        oldest: 7,
+        newest: 10
+      })
+      expect((yield* reader.events({ sessionId: s1, after: 6, limit: 9 })).map(({ cursor }) => cursor)).toEqual([
+        7, 8, 9, 10
+      ])
+      expect(yield* session()).toEqual(before)
+      yield* renames(1)
+      expect((yield* events()).at(-1)?.cursor).toBe(11)
+    }))
+
+  test("P6 events go by age, and messages stay", () =>
+    Effect.gen(function* () {
+      const { set } = yield* Now
+      const { lease } = yield* createAndStart()
+      const storage = yield* Storage
+      yield* storage.appendStep(lease, assistant("one"))
+      yield* storage.endRun(lease, { stopReason: "completed", detail: null })
+      yield* set(5_000)
+      yield* renames(2)
+      const kept = yield* transcript()
+      const last = (yield* session()).cursor
+      yield* prune({ before: 5_000 })
+      expect(yield* cursors).toEqual([last - 1, last])
+      expect(yield* transcript()).toEqual(kept)
+    }))
+
+  test("the newest event stays, however old it is, and the session as it was", () =>
+    Effect.gen(function* () {
+      const { set } = yield* Now
+      yield* create()
+      yield* renames(3)
+      const before = yield* session()
+      yield* set(90_000)
+      yield* prune({ before: 90_000, keep: 1 })
+      expect(yield* cursors).toEqual([4])
+      expect(yield* session()).toEqual(before)
+    }))
+
+  test("events of a run that has not ended stay", () =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* renames(5)
+      const { cursor } = yield* session()
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart({ sessionId: SessionId.make("other") })
+      yield* storage.appendStep(lease, assistant("one"))
+      yield* prune({ before: 50_000, keep: 1 })
+      expect(yield* cursors).toEqual([cursor])
+      const other = yield* events(0, SessionId.make("other"))
+      expect(other.map(({ type }) => type)).toEqual(["run.started", "message.appended", "message.appended"])
+    }))
+
+  test("all sessions are looked at, and those with many events lose all that they are to lose", () =>
+    Effect.gen(function* () {
+      const reader = yield* StorageReader
+      yield* create()
+      yield* renames(1_100)
+      const many = Array.from({ length: 120 }, (_, nth) => SessionId.make(`n${nth}`))
+      const storage = yield* Storage
+      for (const id of many) {
+        yield* create({ id })
+        yield* storage.rename(id, "renamed")
+      }
+      yield* prune({ keep: 1 })
+      expect(yield* cursors).toEqual([1_101])
+      for (const sessionId of many) {
+        expect(yield* reader.events({ sessionId, after: 0, limit: 9 })).toMatchObject([{ type: "session.renamed" }])
+      }
+    }))
+
+  test("nothing is done while all sessions were looked at since the time given", () =>
+    Effect.gen(function* () {
+      const { set } = yield* Now
+      yield* create()
+      yield* renames(3)
+      yield* set(2_000)
+      yield* prune({ keep: 3 })
+      yield* prune({ keep: 1, since: 2_000 })
+      expect(yield* cursors).toEqual([2, 3, 4])
+      yield* prune({ keep: 1, since: 2_001 })
+      expect(yield* cursors).toEqual([4])
+    }))
+}
