@@ -56,7 +56,7 @@ export interface Service {
   readonly writer: Effect.Effect<Writer, StorageUnusable | StorageFailed>
   /** Closes the writer, with whatever transaction is open. */
   readonly discard: Effect.Effect<void>
-  /** Whether the path no longer leads to the file that is open. */
+  /** Whether the path, or that of a file beside it, no longer leads to the file that is open. */
   readonly isReplaced: () => boolean
   readonly reader: SqlClient.SqlClient
 }

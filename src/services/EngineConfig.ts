@@ -29,6 +29,8 @@ export interface Service {
   readonly eventDays: number
   /** Events that are kept of a session, the newest ones. Defaults to 100,000. */
   readonly eventsKept: number
+  /** Whether spans bear the texts of messages and of tools' inputs and results. Defaults to false. */
+  readonly traceContent: boolean
   /** What every model is told of its part. Defaults to null: nothing. */
   readonly system: string | null
 }
@@ -46,6 +48,7 @@ export const defaults: Service = {
   synchronous: "FULL",
   eventDays: 30,
   eventsKept: 100_000,
+  traceContent: false,
   system: null
 }
 

@@ -5,7 +5,7 @@
  * A session that a dead engine left behind is claimed when somebody changes it: what the dead run left open is closed
  * by what is known of it, and queued runs start in order. Nothing is repaired when storage opens.
  */
-import { Clock, Context, Duration, Effect, Layer, Option, Schedule } from "effect"
+import { Clock, Context, Duration, Effect, Layer, Metric, Option, Schedule } from "effect"
 import type { Stream } from "effect"
 import type { Asset, AssetId } from "../domain/Asset.js"
 import type * as Lease from "../domain/Lease.js"
@@ -25,6 +25,7 @@ import { Hashing } from "./Hashing.js"
 import { Ids } from "./Ids.js"
 import { Drivers } from "./runtime/Drivers.js"
 import { Leases } from "./runtime/Leases.js"
+import * as Metrics from "./Metrics.js"
 import type { Holder, NewSession } from "./Storage.js"
 import { Storage, StorageReader } from "./Storage.js"
 
@@ -119,7 +120,10 @@ const make = Effect.gen(function* () {
     const { beat, lease } = holder
     const seen = { lease, count: beat.count, reason: standing.reason }
     const taken = yield* storage.takeOver(seen, yield* leases.presence)
-    return taken._tag === "Lost" ? null : taken
+    if (taken._tag === "Lost") return null
+    yield* Metric.increment(Metric.tagged(Metrics.recoveredRuns, "reason", standing.reason))
+    yield* Effect.logInfo("took a run over", { ...lease, reason: standing.reason, ends: taken._tag === "Ended" })
+    return taken
   })
 
   /** Claims a session that nobody holds any more. Within the boundary; what it takes, it drives. */

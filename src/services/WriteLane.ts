@@ -27,6 +27,7 @@ import { EventSignals } from "./EventSignals.js"
 import { Ids } from "./Ids.js"
 import * as GroupCommit from "./lane/GroupCommit.js"
 import { type Pending, PendingWrite } from "./lane/PendingWrite.js"
+import * as Metrics from "./Metrics.js"
 
 export interface Service {
   /**
@@ -73,6 +74,8 @@ const make = Effect.gen(function* () {
   const lane = yield* (yield* Ids).next("lane")
   const marks = (Hash.string(lane) & 0xffffff) * marksOfLane
   const permit = yield* Effect.makeSemaphore(1)
+  const clock = yield* Effect.clock
+  const elapsed = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const wake = yield* Effect.makeLatch(false)
 
   const waiting = new Set<Pending>()
@@ -159,7 +162,7 @@ const make = Effect.gen(function* () {
 
   /** Brings one group to an end in the transaction that has begun. */
   const advance = (writer: Writer, now: number): Effect.Effect<Attempt> => {
-    const group: GroupCommit.Group = { lane, mark: marks + (++groups % marksOfLane), now }
+    const group: GroupCommit.Group = { lane, mark: marks + (++groups % marksOfLane), now, elapsed }
 
     if (unsettled !== null) {
       const failed = unsettled
@@ -171,9 +174,12 @@ const make = Effect.gen(function* () {
 
     const isolated = retrying.size > 0
     const writes = (begun = take(isolated ? retrying : waiting))
+    // Tried again, a write has waited for its own kind and not for the lane.
+    if (!isolated) for (const { since } of writes) Metrics.writeWait.unsafeUpdate(elapsed() - since, [])
     const ending = GroupCommit.commit(writer, group, writes, isolated)
     switch (ending._tag) {
       case "Done":
+        Metrics.writesPerCommit.unsafeUpdate(writes.length, [])
         return Effect.succeed(done(() => answerEach(writes, ending.touched)))
       case "Entangled":
         return rollBack(writer, () => writes.forEach((write) => retrying.add(write)))
@@ -187,22 +193,27 @@ const make = Effect.gen(function* () {
     }
   }
 
-  const attempt = Effect.flatMap(Effect.clock, (clock) => {
+  const attempt = Effect.suspend(() => {
     if (isIdle()) return Effect.succeed(done(() => {}))
-    const elapsed = Number(clock.unsafeCurrentTimeNanos() / 1_000_000n)
-    if (lookedAt === null || elapsed - lookedAt >= lookMillis) {
+    const begun = elapsed()
+    if (lookedAt === null || begun - lookedAt >= lookMillis) {
       replaced = database.isReplaced()
-      lookedAt = elapsed
+      lookedAt = begun
     }
     if (replaced) {
       const error = new StorageUnusable({ path: database.path, reason: "replaced", detail: "" })
       return Effect.succeed(done(() => failAll(() => error)))
     }
-    const busy: Attempt = { busy: true, finish: () => expire(elapsed) }
+    const busy: Attempt = { busy: true, finish: () => expire(Math.trunc(begun)) }
     return Effect.matchEffect(database.writer, {
       onSuccess: (writer) => {
         const refusal = GroupCommit.begin(writer)
-        if (refusal === null) return advance(writer, clock.unsafeCurrentTimeMillis())
+        if (refusal === null) {
+          return Effect.map(advance(writer, clock.unsafeCurrentTimeMillis()), (attempt) => {
+            Metrics.writeHold.unsafeUpdate(elapsed() - begun, [])
+            return attempt
+          })
+        }
         return isBusy(refusal)
           ? Effect.succeed(busy)
           : discard(() => failAll((operation) => new StorageFailed({ operation, code: refusal })))
@@ -230,6 +241,7 @@ const make = Effect.gen(function* () {
     begun = []
     finish()
     if (isIdle()) wake.unsafeClose()
+    if (busy) Metrics.busyRetries.unsafeUpdate(1, [])
     return busy && !isIdle()
   })
 
@@ -261,7 +273,7 @@ const make = Effect.gen(function* () {
   const write = <A, E>(operation: string, body: GroupCommit.Body<A, E>): Effect.Effect<A, E | Write> =>
     Effect.uninterruptibleMask((restore) => {
       if (closed) return Effect.fail(new StorageFailed({ operation, code: "SQLITE_MISUSE" }))
-      const write = new PendingWrite(operation, body)
+      const write = new PendingWrite(operation, elapsed(), body)
       waiting.add(write)
       wake.unsafeOpen()
       return Effect.catchAllCause(restore(write.outcome), (cause) => {

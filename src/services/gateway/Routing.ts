@@ -1,5 +1,5 @@
 /** The Gateway over a Runtime: input is checked against the limits here, before anything is changed. */
-import { Effect, Layer, Option, Schema } from "effect"
+import { Effect, Layer, Option, Schema, Stream } from "effect"
 import { JsonRecord } from "../../domain/Json.js"
 import * as Limits from "../../domain/Limits.js"
 import { type FilePart, Message, type UserMessage } from "../../domain/Message.js"
@@ -25,13 +25,15 @@ const make = Effect.gen(function* () {
   const ids = yield* Ids
   const subscriptions = yield* Subscriptions.make
 
-  const { limits } = config
+  const { limits, traceContent } = config
   const create = Effect.fn("Gateway.create")(function* (input: Create) {
     const valid = yield* Limits.decode("create", Schema.typeSchema(Create))(input)
     const metadata = valid.metadata ?? {}
     yield* Limits.json("metadata", metadata, limits.metadataBytes)
+    const id = valid.id ?? SessionId.make(yield* ids.next("ses"))
+    yield* Effect.annotateCurrentSpan({ sessionId: id })
     return yield* runtime.create({
-      id: valid.id ?? SessionId.make(yield* ids.next("ses")),
+      id,
       title: valid.title === undefined ? null : yield* Limits.title(valid.title, limits),
       owner: Option.fromNullable(valid.owner),
       workdir: valid.workdir,
@@ -49,6 +51,7 @@ const make = Effect.gen(function* () {
   })
 
   const send = Effect.fn("Gateway.send")(function* (input: Send) {
+    yield* Effect.annotateCurrentSpan({ sessionId: input.sessionId, ...(traceContent ? { text: input.text } : {}) })
     const valid = yield* Limits.decode("send", Schema.typeSchema(Send))(input)
     const files = (valid.files ?? []).map((file): FilePart => ({ type: "file", ...file }))
     if (valid.text.trim() === "" && files.length === 0) {
@@ -61,31 +64,38 @@ const make = Effect.gen(function* () {
     yield* Limits.json("text", message, limits.messageBytes)
     const metadata = valid.metadata ?? {}
     yield* Limits.json("metadata", metadata, limits.metadataBytes)
-    return yield* runtime.send({
+    const ref = yield* runtime.send({
       sessionId: valid.sessionId,
       message,
       metadata,
       idempotencyKey: valid.idempotencyKey ?? null,
       whenBusy: valid.whenBusy ?? "refuse"
     })
+    yield* Effect.annotateCurrentSpan({ runId: ref.runId })
+    return ref
   })
 
-  const resume = Effect.fn("Gateway.resume")((sessionId: SessionId) =>
-    runtime.send({ sessionId, message: null, metadata: {}, idempotencyKey: null, whenBusy: "refuse" })
-  )
+  const resume = (sessionId: SessionId) =>
+    runtime.send({ sessionId, message: null, metadata: {}, idempotencyKey: null, whenBusy: "refuse" }).pipe(
+      Effect.tap(({ runId }) => Effect.annotateCurrentSpan({ runId })),
+      traced("resume", { sessionId })
+    )
 
   // Checked, and passed on as they are: what this version does not know of a message is kept.
   const append = Effect.fn("Gateway.append")(function* (sessionId: SessionId, messages: ReadonlyArray<Message>) {
+    yield* Effect.annotateCurrentSpan({ sessionId })
     yield* Limits.decode("messages", Schema.typeSchema(Schema.Array(Message)))(messages)
     return yield* runtime.append(sessionId, messages)
   })
 
   const patchMetadata = Effect.fn("Gateway.patchMetadata")(function* (sessionId: SessionId, patch: JsonRecord) {
+    yield* Effect.annotateCurrentSpan({ sessionId })
     yield* Limits.decode("metadata", Schema.typeSchema(JsonRecord))(patch)
     return yield* runtime.patchMetadata(sessionId, patch)
   })
 
   const setModel = Effect.fn("Gateway.setModel")(function* (sessionId: SessionId, model: ModelRef | null) {
+    yield* Effect.annotateCurrentSpan({ sessionId })
     const valid = model === null ? null : yield* Limits.decode("model", Schema.typeSchema(ModelRef))(model)
     return yield* runtime.setModel(sessionId, valid)
   })
@@ -100,6 +110,7 @@ const make = Effect.gen(function* () {
   )
 
   const snapshot = Effect.fn("Gateway.snapshot")(function* (sessionId: SessionId) {
+    yield* Effect.annotateCurrentSpan({ sessionId })
     // The cursor is read first: what is read after it may be newer, and its events then come again.
     const session = yield* reader.session(sessionId)
     const { holder, queued } = yield* reader.activity(sessionId)
@@ -118,6 +129,7 @@ const make = Effect.gen(function* () {
   })
 
   const answer = Effect.fn("Gateway.answer")(function* (input: Answer) {
+    yield* Effect.annotateCurrentSpan({ questionId: input.questionId })
     const valid = yield* Limits.decode("answer", Schema.typeSchema(Answer))(input)
     return yield* runtime.answer(valid.questionId, {
       verdict: valid.verdict,
@@ -128,34 +140,43 @@ const make = Effect.gen(function* () {
 
   return {
     create,
-    get: reader.session,
+    get: (sessionId) => reader.session(sessionId).pipe(traced("get", { sessionId })),
     list,
-    transcript: reader.transcript,
+    transcript: (range) => reader.transcript(range).pipe(tracedStream("transcript", { sessionId: range.sessionId })),
     send,
     resume,
     append,
-    cancel: runtime.cancel,
-    rename: runtime.rename,
+    cancel: (runId) => runtime.cancel(runId).pipe(traced("cancel", { runId })),
+    rename: (sessionId, title) => runtime.rename(sessionId, title).pipe(traced("rename", { sessionId })),
     setModel,
     setModels,
     patchMetadata,
-    delete: runtime.delete,
-    run: reader.run,
-    await: runtime.await,
-    events: subscriptions.events,
+    delete: (sessionId) => runtime.delete(sessionId).pipe(traced("delete", { sessionId })),
+    run: (runId) => reader.run(runId).pipe(traced("run", { runId })),
+    await: (ref) => runtime.await(ref).pipe(traced("await", { sessionId: ref.sessionId, runId: ref.runId })),
+    events: (range) => subscriptions.events(range).pipe(tracedStream("events", { sessionId: range.sessionId })),
     snapshot,
-    question: reader.question,
+    question: (questionId) => reader.question(questionId).pipe(traced("question", { questionId })),
     questions: (sessionId) =>
       sessionId === undefined
-        ? reader.questions(null)
-        : Effect.zipRight(reader.session(sessionId), reader.questions(sessionId)),
+        ? reader.questions(null).pipe(traced("questions", {}))
+        : Effect.zipRight(reader.session(sessionId), reader.questions(sessionId)).pipe(
+            traced("questions", { sessionId })
+          ),
     answer,
     saveAsset: ({ content, mediaType, name, sessionId }) =>
-      runtime.saveAsset({ sessionId, name: name ?? null, mediaType, content }),
-    assets: reader.assets,
-    openAsset: assets.open,
-    deleteAsset: runtime.deleteAsset
+      runtime.saveAsset({ sessionId, name: name ?? null, mediaType, content }).pipe(traced("saveAsset", { sessionId })),
+    assets: (sessionId) => reader.assets(sessionId).pipe(traced("assets", { sessionId })),
+    openAsset: (input) =>
+      assets.open(input).pipe(tracedStream("openAsset", { sessionId: input.sessionId, assetId: input.assetId })),
+    deleteAsset: (sessionId, assetId) =>
+      runtime.deleteAsset(sessionId, assetId).pipe(traced("deleteAsset", { sessionId, assetId }))
   } satisfies Service
 })
+
+const traced = (name: string, attributes: Readonly<Record<string, string>>) =>
+  Effect.withSpan(`Gateway.${name}`, { attributes })
+const tracedStream = (name: string, attributes: Readonly<Record<string, string>>) =>
+  Stream.withSpan(`Gateway.${name}`, { attributes })
 
 export const layer = Layer.effect(Gateway, make)

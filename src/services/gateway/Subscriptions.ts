@@ -13,6 +13,7 @@ import * as SkeinError from "../../domain/SkeinError.js"
 import type { Durable, SessionEvent } from "../../domain/SessionEvent.js"
 import type { EventRange } from "../Gateway.js"
 import { EventSignals } from "../EventSignals.js"
+import * as Metrics from "../Metrics.js"
 import { LiveRuns } from "../runtime/LiveRuns.js"
 import { StorageReader } from "../Storage.js"
 
@@ -71,6 +72,11 @@ export const make = Effect.gen(function* () {
     at
   })
 
+  const measureLag = (rows: ReadonlyArray<Durable>) =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      for (const { at } of rows) Metrics.eventLag.unsafeUpdate(Math.max(0, now - at), [])
+    })
+
   /** What is no cursor at all follows no event either. */
   const noCursor = ({ after, sessionId }: EventRange) =>
     Stream.execute(
@@ -88,6 +94,7 @@ export const make = Effect.gen(function* () {
         const { sessionId } = range
         const pull = Effect.fnUntraced(function* (from: State) {
           let state = from
+          let waited = false
           while (true) {
             // Looked at before the rows: when there are none, all that it follows has been told.
             const now = yield* liveOf(sessionId)
@@ -99,6 +106,7 @@ export const make = Effect.gen(function* () {
               return Option.some([Chunk.of(gone), null] as const)
             }
             if (rows.length > 0) {
+              if (waited) yield* measureLag(rows)
               const [events, next] = withTexts(sessionId, rows, state)
               return Option.some([Chunk.unsafeFromArray(events), next] as const)
             }
@@ -110,6 +118,7 @@ export const make = Effect.gen(function* () {
             state = { cursor, seen, found: true }
             if (events.length > 0) return Option.some([Chunk.fromIterable(events), state] as const)
             yield* watch.next
+            waited = true
           }
         })
         const start: State = { cursor: range.after, seen: Live.nothingSeen, found: false }

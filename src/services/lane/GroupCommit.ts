@@ -8,6 +8,7 @@
 import type { Either } from "effect"
 import type { SessionId } from "../../domain/Session.js"
 import { type Sql, SqlFailure, type Writer } from "../Database.js"
+import * as Metrics from "../Metrics.js"
 
 /** What a body may do: run statements, and say whose watchers are to be woken once they are committed. */
 export interface Transaction extends Sql {
@@ -33,6 +34,8 @@ export interface Group {
   readonly lane: string
   readonly mark: number
   readonly now: number
+  /** Milliseconds on a clock that only goes forward. */
+  readonly elapsed: () => number
 }
 
 /** Where a group left its mark. */
@@ -128,7 +131,9 @@ export const commit = <M extends Member>(
   })
   if (failed !== null) return { _tag: "Failed", code: failed, culprit }
   if (entangled) return { _tag: "Entangled" }
+  const committing = group.elapsed()
   const code = codeOf(() => writer.run(stay === 0 ? "ROLLBACK" : "COMMIT"))
+  if (stay > 0) Metrics.commitTime.unsafeUpdate(group.elapsed() - committing, [])
   return code === null
     ? { _tag: "Done", touched: { sessions: new Set(touched), orders } }
     : { _tag: "CommitFailed", code, mark: group.mark, place, touched: { sessions: new Set(touched), orders } }

@@ -10,6 +10,8 @@ import type { Body, Member, Transaction } from "./GroupCommit.js"
 /** What the lane sees of it. */
 export interface Pending extends Member {
   readonly operation: string
+  /** When it came, in milliseconds on the lane's clock. */
+  readonly since: number
   /** Answers the caller with what the body came to. */
   readonly answer: () => void
   readonly fail: (exit: Exit.Exit<never, Write>) => void
@@ -25,6 +27,7 @@ export class PendingWrite<A, E> implements Pending {
 
   constructor(
     readonly operation: string,
+    readonly since: number,
     readonly body: Body<A, E>
   ) {}
 

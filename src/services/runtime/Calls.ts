@@ -11,7 +11,7 @@
  * result: whoever ends the run closes it by what is stored of it. A handler that goes on after it was given up keeps
  * its place of the key; what it still returns is dropped.
  */
-import { Cause, Context, Duration, Effect, Exit, Fiber, Option, Stream } from "effect"
+import { Cause, Context, Duration, Effect, Exit, Fiber, Metric, Option, Stream } from "effect"
 import type { CallPart, Outcome, ResultMessage } from "../../domain/Message.js"
 import type { Answer } from "../../domain/Permission.js"
 import { QuestionId } from "../../domain/Permission.js"
@@ -24,6 +24,7 @@ import { Assets } from "../Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { EventSignals } from "../EventSignals.js"
 import { Ids } from "../Ids.js"
+import * as Metrics from "../Metrics.js"
 import * as Permissions from "../Permissions.js"
 import type { OpenCall } from "../Storage.js"
 import { Storage, StorageReader } from "../Storage.js"
@@ -223,6 +224,13 @@ export const make = Effect.gen(function* () {
     })
 
   const store = Effect.fn("Calls.store")(function* (turn: Turn, call: OpenCall, part: CallPart, ended: Ended.Ended) {
+    yield* Effect.annotateCurrentSpan({
+      sessionId: turn.session.id,
+      runId: turn.run.id,
+      callId: part.callId,
+      outcome: ended.outcome,
+      ...(config.traceContent ? { text: ended.text } : {})
+    })
     const { missing, text } = ResultText.bound(ended.text, config.limits.resultCharacters)
     const message: ResultMessage = { role: "tool", callId: part.callId, name: part.name, outcome: ended.outcome, text }
     if (missing === 0) return yield* storage.completeCall(turn.lease, call.seq, message)
@@ -272,7 +280,10 @@ export const make = Effect.gen(function* () {
         const fiber = yield* fibers.run(Effect.provideService(ready.prepared.run, Tool.Call, context))
         ready.isStarted = true
         fiber.addObserver(ready.place.leave)
-        const ended = yield* Effect.ensuring(exitOf(fiber, limit, restore), silence(turn, part, ready))
+        const [took, ended] = yield* Effect.timed(
+          Effect.ensuring(exitOf(fiber, limit, restore), silence(turn, part, ready))
+        )
+        yield* Metric.update(Metric.tagged(Metrics.toolTime, "tool", ready.tool.name), Duration.toMillis(took))
         return yield* store(turn, call, part, ended)
       }).pipe(Effect.ensuring(Effect.sync(() => slot.leave())))
     })
@@ -282,7 +293,13 @@ export const make = Effect.gen(function* () {
    * stored; interruption leaves the call without one.
    */
   const run = Effect.fn("Calls.run")(function* (turn: Turn, call: OpenCall, part: CallPart, plan: Plan) {
-    yield* Effect.annotateCurrentSpan({ sessionId: turn.session.id, runId: turn.run.id, callId: part.callId })
+    yield* Effect.annotateCurrentSpan({
+      sessionId: turn.session.id,
+      runId: turn.run.id,
+      callId: part.callId,
+      tool: part.name,
+      ...(config.traceContent ? { input: part.input } : {})
+    })
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         if (plan._tag === "Refused") return yield* store(turn, call, part, plan.ended)

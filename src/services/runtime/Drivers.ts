@@ -27,6 +27,7 @@ import type { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { Boundary } from "../Boundary.js"
+import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../EventSignals.js"
 import type { Started } from "../Storage.js"
 import { Storage } from "../Storage.js"
@@ -136,11 +137,13 @@ const make = Effect.gen(function* () {
     if (how === null) return
     if (Exit.isFailure(exit)) yield* keepPartial(started)
     yield* storage.endRun(started.lease, how)
+    yield* Effect.logDebug("a run ended", { runId: started.run.id, stopReason: how.stopReason })
   })
 
   const register = (started: Started): Driven => {
     const entry: Driven = { started, ended: Deferred.unsafeMake(FiberId.none), fiber: null, reason: null, lost: null }
     driven.set(started.lease.sessionId, entry)
+    Metrics.liveRuns.unsafeModify(1, [])
     idle.unsafeClose()
     driving.unsafeOpen()
     return entry
@@ -150,6 +153,7 @@ const make = Effect.gen(function* () {
   const unregister = (entry: Driven): void => {
     const { sessionId } = entry.started.lease
     if (driven.get(sessionId) === entry) driven.delete(sessionId)
+    Metrics.liveRuns.unsafeModify(-1, [])
     if (driven.size > 0) return
     driving.unsafeClose()
     idle.unsafeOpen()
@@ -158,6 +162,7 @@ const make = Effect.gen(function* () {
   /** One run, from its turn to its stored end. Where it waits for the turn, an interruption ends the run. */
   const driveOne = Effect.fnUntraced(function* (entry: Driven, restore: Restore) {
     const { lease, run } = entry.started
+    yield* Effect.logDebug("a run is driven", { sessionId: lease.sessionId, runId: run.id, fence: lease.fence })
     yield* live.set(lease.sessionId, Live.start(run.id))
     const fiber = yield* Effect.forkDaemon(Effect.interruptible(turns.run(entry.started)))
     entry.fiber = fiber

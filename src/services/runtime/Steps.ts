@@ -7,6 +7,7 @@ import { Duration, Effect, Random, Stream } from "effect"
 import type { AssetId } from "../../domain/Asset.js"
 import * as Live from "../../domain/Live.js"
 import { type Entry, isFile } from "../../domain/Message.js"
+import type { RunId } from "../../domain/Run.js"
 import type { Session } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
@@ -92,9 +93,9 @@ export const make = Effect.gen(function* () {
     )
 
   /** Gives the finished draft and the model that wrote it. */
-  const run = Effect.fn("Steps.run")(function* (session: Session, entries: ReadonlyArray<Entry>) {
+  const run = Effect.fn("Steps.run")(function* (session: Session, runId: RunId, entries: ReadonlyArray<Entry>) {
     const model = yield* models.resolve(session)
-    yield* Effect.annotateCurrentSpan({ sessionId: session.id, provider: model.provider, model: model.model })
+    yield* Effect.annotateCurrentSpan({ sessionId: session.id, runId, provider: model.provider, model: model.model })
     yield* live.update(session.id, (now) => Live.beginStep(now, session.head + 1, model))
     const request = yield* requestOf(session, model, entries)
     for (let attempt = 1; ; attempt++) {

@@ -79,6 +79,7 @@ export const make = Effect.gen(function* () {
     open: ReadonlyArray<OpenCall>,
     finished: ReadonlyArray<readonly [index: number, result: ResultMessage]>
   ) {
+    yield* Effect.annotateCurrentSpan({ sessionId: turn.session.id, runId: turn.run.id, calls: open.length })
     const sequencer = yield* Sequencer.make(opener, parts.length)
     const gathered = yield* Effect.forEach(finished, ([index, result]) => sequencer.settle(index, result))
     const wanted = open.flatMap((call) => {
@@ -138,7 +139,7 @@ export const make = Effect.gen(function* () {
     let repeats = 0
     for (let step = 1; step <= config.stepLimit; step++) {
       const turn: Calls.Turn = { session: yield* reader.session(sessionId), run, lease }
-      const { draft, model } = yield* steps.run(turn.session, entries)
+      const { draft, model } = yield* steps.run(turn.session, run.id, entries)
       const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)
