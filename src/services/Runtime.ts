@@ -122,7 +122,7 @@ const make = Effect.gen(function* () {
     const taken = yield* storage.takeOver(seen, yield* leases.presence)
     if (taken._tag === "Lost") return null
     yield* Metric.increment(Metric.tagged(Metrics.recoveredRuns, "reason", standing.reason))
-    yield* Effect.logInfo("took a run over", { ...lease, reason: standing.reason, ends: taken._tag === "Ended" })
+    yield* Effect.annotateLogs(Effect.logInfo("took a run over"), { ...lease, reason: standing.reason, as: taken._tag })
     return taken
   })
 

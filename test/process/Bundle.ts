@@ -16,6 +16,8 @@ const bundled = new Map<string, Promise<string>>()
 
 /** A bundle has no `require` of its own; some packages want one. */
 const withPackages = {
+  minify: true,
+  keepNames: true,
   external: ["better-sqlite3"],
   banner: {
     js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);"

@@ -13,7 +13,7 @@ import { Storage } from "../../src/services/Storage.js"
 import { open } from "./runtime/fixture.js"
 import { ground } from "./runtime/engines.js"
 import { folder } from "./storage/disk.js"
-import { newSession, s1 } from "./storage/suite/fixture.js"
+import { newSession, s1 } from "../../src/adapters/testing/storage/fixture.js"
 
 const secret = "CANARY-7f3a"
 

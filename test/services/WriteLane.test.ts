@@ -7,7 +7,7 @@ import { WriteLane } from "../../src/services/WriteLane.js"
 import { Faults } from "./lane/FaultyDatabase.js"
 import { lane, laneIn, lock, put, settle, stored, write, writeAndRefuse } from "./lane/fixture.js"
 import { folder } from "./storage/disk.js"
-import { refused } from "./storage/suite/fixture.js"
+import { refused } from "../../src/adapters/testing/storage/fixture.js"
 
 const atOnce = { concurrency: "unbounded" } as const
 

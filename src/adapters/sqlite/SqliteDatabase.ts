@@ -8,10 +8,10 @@
 import * as Reactivity from "@effect/experimental/Reactivity"
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import Sqlite from "better-sqlite3"
-import { Duration, Effect, Layer, Schedule } from "effect"
+import { Effect, Layer } from "effect"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import { DataDirectory } from "../../services/DataDirectory.js"
-import { busySchedule, Database, type Writer } from "../../services/Database.js"
+import { busyScheduleUpTo, Database, type Writer } from "../../services/Database.js"
 import { EngineConfig } from "../../services/EngineConfig.js"
 import { checkVersion, inspect } from "./Inspection.js"
 import * as Migrations from "./Migrations.js"
@@ -60,11 +60,11 @@ const openReader = (path: string) =>
 const make = Effect.gen(function* () {
   const directory = yield* DataDirectory
   const { busyMaxMillis, synchronous } = yield* EngineConfig
-  const patience = Schedule.upTo(busySchedule, Duration.millis(busyMaxMillis))
+  const patience = busyScheduleUpTo(busyMaxMillis)
 
   const attempt = <A>(path: string, run: () => A) => Effect.try({ try: run, catch: Unusable.fromUnknown(path) })
   const patiently = <A, R>(effect: Effect.Effect<A, StorageFailed | StorageUnusable, R>) =>
-    Effect.retry(effect, { schedule: patience, while: Unusable.isLocked })
+    Effect.flatMap(patience, (schedule) => Effect.retry(effect, { schedule, while: Unusable.isLocked }))
 
   const file = yield* attempt(directory, () => SqliteFile.prepare(directory))
   const { path } = file
@@ -93,6 +93,7 @@ const make = Effect.gen(function* () {
   }
 
   const reader = yield* patiently(openReader(path))
+  const beside = SqliteFile.beside(file)
   const checkpoint = attempt(path, () => open?.connection.pragma("wal_checkpoint(TRUNCATE)"))
   yield* Effect.addFinalizer(() => Effect.ignore(checkpoint))
 
@@ -100,7 +101,7 @@ const make = Effect.gen(function* () {
     path,
     writer: Effect.suspend(() => (open === null ? openWriter(false) : Effect.succeed(open.writer))),
     discard,
-    isReplaced: () => SqliteFile.isReplaced(file),
+    isReplaced: () => [file, ...beside].some(SqliteFile.isReplaced),
     reader
   })
 })

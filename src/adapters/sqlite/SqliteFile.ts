@@ -1,7 +1,8 @@
 /**
- * The database's file. It is looked at by `stat` alone: closing a descriptor of one's own on a database that is open in
- * this process would drop SQLite's locks. Only a file that did not exist is created by hand, so that it never has wider
- * permissions than 0600, not even before its first byte; SQLite gives those of the file to the log beside it.
+ * The database's file, and those beside it. They are looked at by `stat` alone: closing a descriptor of one's own on a
+ * database that is open in this process would drop SQLite's locks. Only a file that did not exist is created by hand, so
+ * that it never has wider permissions than 0600, not even before its first byte; SQLite gives those of the file to the
+ * log beside it.
  */
 import { closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -32,6 +33,13 @@ export const prepare = (directory: string): SqliteFile => {
   if (found.nlink > 1) throw new StorageUnusable({ path, reason: "hard-linked", detail: `${found.nlink} names` })
   return { path, device: found.dev, inode: found.ino }
 }
+
+/** The log and the shared memory beside an open database; they stay as long as it is open anywhere. */
+export const beside = ({ path }: SqliteFile): ReadonlyArray<SqliteFile> =>
+  [`${path}-wal`, `${path}-shm`].flatMap((path) => {
+    const found = statSync(path, { throwIfNoEntry: false })
+    return found === undefined ? [] : [{ path, device: found.dev, inode: found.ino }]
+  })
 
 /** Whether the path no longer leads to this very file. */
 export const isReplaced = ({ device, inode, path }: SqliteFile): boolean => {

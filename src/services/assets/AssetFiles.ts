@@ -83,6 +83,12 @@ const failed = (error: PlatformError): FilesFailed =>
       (error._tag === "SystemError" ? error.reason : "not accepted by the file system")
   })
 
+/**
+ * Bytes after which a file is synced while it is written. A commit's sync waits for whatever the system still has to
+ * write of other files: of a large asset that is never more than this.
+ */
+const unsyncedBytes = 4 * 1024 * 1024
+
 const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
   const path = yield* Path.Path
@@ -141,10 +147,17 @@ const make = Effect.gen(function* () {
     begin: (upload) => change(begin(upload)),
     create: (upload) =>
       fs.open(contentOf(upload), { flag: "wx", mode: 0o600 }).pipe(
-        Effect.map((file) => ({
-          append: (bytes: Uint8Array) => change(file.writeAll(bytes)),
-          sync: change(file.sync)
-        })),
+        Effect.map((file) => {
+          let unsynced = 0
+          const append = Effect.fnUntraced(function* (bytes: Uint8Array) {
+            yield* file.writeAll(bytes)
+            unsynced += bytes.length
+            if (unsynced < unsyncedBytes) return
+            yield* file.sync
+            unsynced = 0
+          })
+          return { append: (bytes: Uint8Array) => change(append(bytes)), sync: change(file.sync) }
+        }),
         Effect.mapError(failed)
       ),
     place: (upload, file) => change(place(upload, placeOf({ folder: upload.folder, file }))),

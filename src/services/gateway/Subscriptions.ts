@@ -5,8 +5,9 @@
  * Live is replay that was woken: a watcher reads the rows past its cursor whenever the session is signalled. Nothing is
  * queued for it, so one that does not keep up costs nothing and loses no fact; of texts and progress it gets the
  * difference to what it has seen, and nothing of a step that was over before it looked: the step's message has it all.
+ * Watchers of one session that stand at the same cursor share a read, however many they are.
  */
-import { Chunk, Clock, Effect, Option, Schema, Stream } from "effect"
+import { Chunk, Clock, Deferred, Effect, FiberId, Option, Schema, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
 import { Cursor, type SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
@@ -65,6 +66,31 @@ export const make = Effect.gen(function* () {
     return [events, { cursor, seen, found: true }] as const
   }
 
+  type Rows = ReadonlyArray<Durable>
+  type Reading = Deferred.Deferred<Rows, SkeinError.Events>
+  const readings = new Map<SessionId, Map<number, Reading>>()
+
+  /**
+   * The rows after a cursor. Those who want the same before the statement runs share it: all that a signal wakes. Who
+   * comes later reads anew, as what woke it may not have been seen by the statement.
+   */
+  const readRows = (sessionId: SessionId, after: Cursor): Effect.Effect<Rows, SkeinError.Events> =>
+    Effect.suspend(() => {
+      const ofSession = readings.get(sessionId) ?? new Map<number, Reading>()
+      const joined = ofSession.get(after)
+      if (joined !== undefined) return Deferred.await(joined)
+      const reading: Reading = Deferred.unsafeMake(FiberId.none)
+      readings.set(sessionId, ofSession.set(after, reading))
+      const begin = Effect.suspend(() => {
+        ofSession.delete(after)
+        if (ofSession.size === 0) readings.delete(sessionId)
+        return Effect.intoDeferred(reader.events({ sessionId, after, limit: page }), reading)
+      })
+      return Effect.uninterruptible(Effect.yieldNow().pipe(Effect.zipRight(begin))).pipe(
+        Effect.zipRight(Deferred.await(reading))
+      )
+    })
+
   const deleted = (sessionId: SessionId, cursor: Cursor, at: number): SessionEvent => ({
     type: "session.deleted",
     sessionId,
@@ -98,9 +124,9 @@ export const make = Effect.gen(function* () {
           while (true) {
             // Looked at before the rows: when there are none, all that it follows has been told.
             const now = yield* liveOf(sessionId)
-            const rows = yield* reader
-              .events({ sessionId, after: state.cursor, limit: page })
-              .pipe(Effect.catchTag("SessionNotFound", (gone) => (state.found ? Effect.succeed(null) : gone)))
+            const rows = yield* readRows(sessionId, state.cursor).pipe(
+              Effect.catchTag("SessionNotFound", (gone) => (state.found ? Effect.succeed(null) : gone))
+            )
             if (rows === null) {
               const gone = deleted(sessionId, state.cursor, yield* Clock.currentTimeMillis)
               return Option.some([Chunk.of(gone), null] as const)

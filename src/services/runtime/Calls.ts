@@ -169,7 +169,9 @@ export const make = Effect.gen(function* () {
   const decided = Effect.fnUntraced(function* (request: Permissions.Request) {
     const exit = yield* Effect.suspend(() => permissions.decide(request)).pipe(Effect.disconnect, Effect.exit)
     if (Exit.isSuccess(exit)) return exit.value
-    yield* Effect.logError("the permission policy broke", { defect: Ended.describe(Cause.squash(exit.cause)) })
+    yield* Effect.annotateLogs(Effect.logError("the permission policy broke"), {
+      defect: Ended.describe(Cause.squash(exit.cause))
+    })
     return Permissions.deny("the permission policy failed")
   })
 

@@ -132,12 +132,15 @@ const make = Effect.gen(function* () {
     if (lost !== null) return yield* lost
     const how = Exit.isSuccess(exit) ? exit.value : endOfCause(exit.cause, reason, closing)
     if (Exit.isFailure(exit) && Cause.isDie(exit.cause)) {
-      yield* Effect.logError("a run broke", { runId: started.run.id, defect: nameOf(Cause.squash(exit.cause)) })
+      yield* Effect.annotateLogs(Effect.logError("a run broke"), {
+        runId: started.run.id,
+        defect: nameOf(Cause.squash(exit.cause))
+      })
     }
     if (how === null) return
     if (Exit.isFailure(exit)) yield* keepPartial(started)
     yield* storage.endRun(started.lease, how)
-    yield* Effect.logDebug("a run ended", { runId: started.run.id, stopReason: how.stopReason })
+    yield* Effect.annotateLogs(Effect.logDebug("a run ended"), { runId: started.run.id, stopReason: how.stopReason })
   })
 
   const register = (started: Started): Driven => {
@@ -162,7 +165,7 @@ const make = Effect.gen(function* () {
   /** One run, from its turn to its stored end. Where it waits for the turn, an interruption ends the run. */
   const driveOne = Effect.fnUntraced(function* (entry: Driven, restore: Restore) {
     const { lease, run } = entry.started
-    yield* Effect.logDebug("a run is driven", { sessionId: lease.sessionId, runId: run.id, fence: lease.fence })
+    yield* Effect.annotateLogs(Effect.logDebug("a run is driven"), { ...lease })
     yield* live.set(lease.sessionId, Live.start(run.id))
     const fiber = yield* Effect.forkDaemon(Effect.interruptible(turns.run(entry.started)))
     entry.fiber = fiber
@@ -170,7 +173,9 @@ const make = Effect.gen(function* () {
     yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))
     // Until its end is stored the run holds its session, so an end that storage did not take is tried again.
     yield* finish(entry, yield* Fiber.await(fiber)).pipe(
-      Effect.tapError((error) => Effect.logWarning("a run's end was not stored", { runId: run.id, error: error._tag })),
+      Effect.tapError((error) =>
+        Effect.annotateLogs(Effect.logWarning("a run's end was not stored"), { runId: run.id, error: error._tag })
+      ),
       Effect.retry({
         schedule: patience,
         while: ({ _tag }) => !closing && _tag !== "LeaseLost" && _tag !== "StorageUnusable"

@@ -21,7 +21,7 @@ import {
   seq,
   session,
   start
-} from "../../services/storage/suite/fixture.js"
+} from "../../../src/adapters/testing/storage/fixture.js"
 
 /** A storage over a database that can be made to fail. */
 const storage = Layer.unwrapScoped(

@@ -17,7 +17,7 @@ import {
   s2,
   session,
   transcript
-} from "../../services/storage/suite/fixture.js"
+} from "../../../src/adapters/testing/storage/fixture.js"
 
 /** A storage over a folder, and what changes its file behind its back. */
 const inFolder = <A, E>(

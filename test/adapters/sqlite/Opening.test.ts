@@ -19,7 +19,7 @@ import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import { Database } from "../../../src/services/Database.js"
 import * as EngineConfig from "../../../src/services/EngineConfig.js"
 import { folder } from "../../services/storage/disk.js"
-import { refused } from "../../services/storage/suite/fixture.js"
+import { refused } from "../../../src/adapters/testing/storage/fixture.js"
 
 const databaseIn = (directory: string, config: EngineConfig.Options = {}) =>
   SqliteDatabase.layer.pipe(

@@ -7,7 +7,7 @@ import * as EngineConfig from "../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../src/services/EventSignals.js"
 import { Storage } from "../../../src/services/Storage.js"
 import { folder, storageIn } from "../../services/storage/disk.js"
-import { create, s1 } from "../../services/storage/suite/fixture.js"
+import { create, s1 } from "../../../src/adapters/testing/storage/fixture.js"
 
 it.scopedLive("P11 no leftovers: what a deleted session took is given back to the file system", () =>
   Effect.gen(function* () {

@@ -3,7 +3,7 @@ import { Context, Effect, Fiber, Layer, Ref } from "effect"
 import { Database } from "../../../src/services/Database.js"
 import { WriteLane } from "../../../src/services/WriteLane.js"
 import { folder } from "../storage/disk.js"
-import { refused } from "../storage/suite/fixture.js"
+import { refused } from "../../../src/adapters/testing/storage/fixture.js"
 import { Faults } from "./FaultyDatabase.js"
 import { lane, laneIn, lock, settle, stored, write } from "./fixture.js"
 

@@ -5,7 +5,7 @@ import { StorageFailed } from "../../../src/domain/SkeinError.js"
 import { Database } from "../../../src/services/Database.js"
 import { WriteLane } from "../../../src/services/WriteLane.js"
 import { folder } from "../storage/disk.js"
-import { refused } from "../storage/suite/fixture.js"
+import { refused } from "../../../src/adapters/testing/storage/fixture.js"
 import { fail, Faults } from "./FaultyDatabase.js"
 import { lane, laneIn, put, settle, stored, write, writeAndRefuse } from "./fixture.js"
 
