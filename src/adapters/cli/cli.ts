@@ -5,7 +5,10 @@ import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
 import { Cause, Effect, Layer } from "effect"
+import { backup } from "./commands/backup.js"
 import { demo } from "./commands/demo.js"
+import { doctor } from "./commands/doctor.js"
+import { restore } from "./commands/restore.js"
 import { run } from "./commands/run.js"
 import { sessions } from "./commands/sessions.js"
 import * as Failure from "./Failure.js"
@@ -14,14 +17,14 @@ import * as Logs from "./Logs.js"
 import * as Screen from "./Screen.js"
 
 const skein = Command.make("skein").pipe(
-  Command.withSubcommands([demo, run, sessions]),
+  Command.withSubcommands([demo, run, sessions, doctor, backup, restore]),
   Command.withDescription("Agent sessions: tools in parallel, one durable order")
 )
 
 const parents = new Map(["list", "show", "rename", "model", "delete"].map((name) => [name, "sessions"]))
 
 const footer = HelpDoc.p(
-  "Every command knows --help and --log-level LEVEL (none by default). " +
+  "Every command knows --help and --log-level LEVEL (none by default) and --log-file FILE. " +
     "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 cancelled."
 )
 
@@ -65,7 +68,7 @@ export const main = (version: string): void => {
   const [node = "", program = "", ...given] = process.argv
   const run = Command.run(skein, { name: "skein", version, executable: "skein", footer })
   Logs.take(given).pipe(
-    Effect.flatMap(({ args, level }) => Effect.provide(run([node, program, ...args]), Logs.layer(level))),
+    Effect.flatMap((taken) => Effect.provide(run([node, program, ...taken.args]), Logs.layer(taken))),
     withQuietConsole,
     reportFailure,
     Effect.provide(layer),

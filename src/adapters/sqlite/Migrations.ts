@@ -53,7 +53,7 @@ const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
     ),
     Effect.onError(() => Effect.sync(() => rmSync(unfinished, { force: true })))
   )
-  yield* Effect.logInfo("copied the database before a migration that rewrites it", { copy })
+  yield* Effect.annotateLogs(Effect.logInfo("copied the database before a migration that rewrites it"), { copy })
   return copy
 })
 

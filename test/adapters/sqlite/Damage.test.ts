@@ -10,8 +10,15 @@ import { Storage, StorageReader } from "../../../src/services/Storage.js"
 import { folder, storageIn } from "../../services/storage/disk.js"
 import {
   create,
+  createAndStart,
   lines,
   newSession,
+  openBatch,
+  q1,
+  q2,
+  question,
+  r1,
+  r2,
   refused,
   s1,
   s2,
@@ -173,3 +180,42 @@ it.scopedLive("P2 a host's transaction neither holds back nor undoes what is wri
     }).pipe(Effect.provide(SqliteClient.layer({ filename: ":memory:" })))
   )
 )
+
+describe("a damaged session", () => {
+  it.scopedLive("takes no other with it: lists hold the rest, and name it", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        yield* create()
+        yield* create({ id: s2 })
+        yield* damage(`UPDATE session_rows SET metadata = '[' WHERE id = '${s1}'`)
+        const reader = yield* StorageReader
+        const { damaged, sessions, total } = yield* reader.sessions({})
+        expect(sessions.map(({ id }) => id)).toEqual([s2])
+        expect(damaged).toMatchObject([{ _tag: "RowDamaged", sessionId: s1, seq: null }])
+        expect(total).toBe(2)
+        expect((yield* session(s2)).id).toBe(s2)
+        expect(yield* refused(session(s1))).toMatchObject({ _tag: "RowDamaged", sessionId: s1 })
+      })
+    )
+  )
+
+  it.scopedLive("takes no other session's questions with it", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        const storage = yield* Storage
+        for (const [sessionId, runId, id] of [
+          [s1, r1, q1],
+          [s2, r2, q2]
+        ] as const) {
+          const { lease } = yield* createAndStart({ sessionId, runId })
+          yield* openBatch(lease, "c1")
+          yield* storage.ask(lease, question(id, 3, "c1"))
+        }
+        yield* damage(`UPDATE questions SET access = 'whatever' WHERE id = '${q1}'`)
+        const reader = yield* StorageReader
+        expect((yield* reader.questions(null)).map(({ id }) => id)).toEqual([q2])
+        expect(yield* refused(reader.questions(s1))).toMatchObject({ _tag: "RowDamaged", sessionId: s1 })
+      })
+    )
+  )
+})

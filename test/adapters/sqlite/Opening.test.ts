@@ -14,6 +14,7 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
+import * as Migrations from "../../../src/adapters/sqlite/Migrations.js"
 import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import { Database } from "../../../src/services/Database.js"
@@ -87,7 +88,7 @@ describe("a new database", () => {
       const data = yield* folder
       writeFileSync(join(data, "skein.db"), "")
       yield* opened(data)
-      expect(yield* within(data, pragma("user_version"))).toBe(1)
+      expect(yield* within(data, pragma("user_version"))).toBe(Migrations.newest)
     })
   )
 
@@ -227,6 +228,6 @@ it.scopedLive("a database whose last writer died in the middle of its creation i
     writeFileSync(`${path}-journal`, journal)
     yield* opened(data)
     expect(existsSync(`${path}-journal`)).toBe(false)
-    expect(yield* within(data, pragma("user_version"))).toBe(1)
+    expect(yield* within(data, pragma("user_version"))).toBe(Migrations.newest)
   })
 )

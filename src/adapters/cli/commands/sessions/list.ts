@@ -58,6 +58,7 @@ export const list = Command.make(
           ...(next === 0 ? {} : { after: next })
         })
         sessions.push(...found.sessions)
+        for (const damage of found.damaged) yield* screen.writeError(`skein: ${TerminalText.line(damage.message)}\n`)
         next = found.next
         total = found.total
       }

@@ -1,0 +1,66 @@
+/** Makes and restores backups, and says how it went. A backup that takes long says every few seconds how far it is. */
+import { Path } from "@effect/platform"
+import { Clock, Effect, Layer, Option, Ref } from "effect"
+import * as DataFolder from "../node/DataFolder.js"
+import * as Identity from "../node/Identity.js"
+import * as NodeFolders from "../node/NodeFolders.js"
+import * as Backup from "../sqlite/backup/Backup.js"
+import * as Restore from "../sqlite/backup/Restore.js"
+import { Screen } from "./Screen.js"
+import * as TerminalText from "./TerminalText.js"
+
+export interface Input {
+  readonly file: string
+  readonly data: Option.Option<string>
+}
+
+const layer = Layer.merge(Identity.layer, NodeFolders.layer)
+
+const reportMillis = 3_000
+
+/** Bytes for people. */
+const sizeOf = (bytes: number): string => {
+  const units = ["B", "KB", "MB", "GB", "TB"]
+  const power = bytes < 1 ? 0 : Math.min(Math.floor(Math.log10(bytes) / 3), units.length - 1)
+  return `${(bytes / 1000 ** power).toFixed(power === 0 ? 0 : 1)} ${units[power] ?? ""}`
+}
+
+const progress = Effect.gen(function* () {
+  const screen = yield* Screen
+  const last = yield* Ref.make(yield* Clock.currentTimeMillis)
+  return (done: number, total: number) =>
+    Effect.gen(function* () {
+      const now = yield* Clock.currentTimeMillis
+      if (now - (yield* Ref.get(last)) < reportMillis) return
+      yield* Ref.set(last, now)
+      yield* screen.writeError(`${sizeOf(done)} of about ${sizeOf(Math.max(done, total))}\n`)
+    })
+})
+
+const options = Effect.fnUntraced(function* (input: Input) {
+  const data = yield* DataFolder.data(yield* DataFolder.host, Option.getOrUndefined(input.data))
+  const path = yield* Path.Path
+  return { data, file: path.resolve(input.file), onProgress: yield* progress }
+})
+
+const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
+
+export const backup = Effect.fn("cli.backup")(function* (input: Input) {
+  const screen = yield* Screen
+  const given = yield* options(input)
+  const { assets, faults, sessions, size } = yield* Backup.make(given)
+  for (const { detail, name } of faults) yield* screen.writeError(TerminalText.block(`${name} is ${detail}\n`))
+  const what = `${counted(sessions, "session")} and ${counted(assets, "file")}`
+  yield* screen.write(`${TerminalText.line(given.file)}: ${what}, ${sizeOf(size)}\n`)
+}, Effect.provide(layer))
+
+export const restore = Effect.fn("cli.restore")(function* (input: Input) {
+  const screen = yield* Screen
+  const given = yield* options(input)
+  const { assets, faults, movedAside, sessions } = yield* Restore.run(given)
+  for (const name of faults)
+    yield* screen.writeError(TerminalText.block(`${name} was not whole when it was backed up\n`))
+  for (const path of movedAside) yield* screen.writeError(TerminalText.block(`What was in the way is now ${path}\n`))
+  const what = `${counted(sessions, "session")} and ${counted(assets, "file")}`
+  yield* screen.write(`${what} restored into ${TerminalText.line(given.data)}\n`)
+}, Effect.provide(layer))

@@ -1,0 +1,215 @@
+/**
+ * A backup of a data folder that may be in use: the database as it was at one instant, and the content of every asset
+ * that it names, in one file.
+ *
+ * Guaranteed: the file is whole and synced before it has its name, and no file is ever overwritten. A backup that fails
+ * or is interrupted leaves nothing; what a killed one leaves goes with the next into the same folder. The engines that
+ * use the database wait for nothing. Content that the disk no longer has, or no longer as it was saved, does not hold
+ * up the rest: it is named.
+ *
+ * Files of assets are written once, so only their deletion can come between: a file that is gone is looked for in a new
+ * snapshot, which does not name it any more unless it is really missing.
+ */
+import Sqlite from "better-sqlite3"
+import { Clock, Duration, Effect, Either, Schedule, Schema } from "effect"
+import { existsSync, linkSync, renameSync, rmSync, statSync } from "node:fs"
+import { basename, dirname, join } from "node:path"
+import { Asset } from "../../../domain/Asset.js"
+import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
+import * as AssetNames from "../../../services/assets/AssetNames.js"
+import { busySchedule } from "../../../services/Database.js"
+import { Folders } from "../../../services/Folders.js"
+import type { Owners } from "../../../services/Owners.js"
+import { inspect } from "../Inspection.js"
+import * as Migrations from "../Migrations.js"
+import * as Snapshot from "../Snapshot.js"
+import * as Unusable from "../Unusable.js"
+import { BackupFailed, codeOf } from "./BackupError.js"
+import * as BackupFile from "./BackupFile.js"
+import * as Workplace from "./Workplace.js"
+
+export interface Options {
+  /** The data folder. */
+  readonly data: string
+  /** Where the backup goes: an absolute path. */
+  readonly file: string
+  /** Is told how many bytes are done, of how many about. */
+  readonly onProgress: (done: number, total: number) => Effect.Effect<void>
+}
+
+export interface Made {
+  /** Bytes. */
+  readonly size: number
+  readonly sessions: number
+  readonly assets: number
+  /** Paths, below the data folder, of content that is missing or was changed, and which of it. */
+  readonly faults: ReadonlyArray<{ readonly name: string; readonly detail: string }>
+}
+
+/** Most snapshots that are taken because assets went meanwhile. */
+const maxSnapshots = 20
+
+const page = 500
+
+interface Row {
+  readonly ordinal: number
+}
+
+const decodeAsset = Schema.decodeUnknownEither(Asset)
+
+/** The assets of a snapshot that can be read, by their paths below the data folder. */
+export const namedAssets = function* (snapshot: Sqlite.Database): Generator<Asset> {
+  const select = snapshot.prepare<[number, number], Row>(
+    `SELECT assets.ordinal, assets.id, session_rows.id AS sessionId, assets.name, media_type AS mediaType, size, sha256,
+       assets.created_at AS createdAt
+     FROM assets JOIN session_rows ON session_rows.ordinal = assets.session
+     WHERE session_rows.state <> 'hidden' AND assets.ordinal > ? ORDER BY assets.ordinal LIMIT ?`
+  )
+  for (let last = -1, rows = select.all(last, page); rows.length > 0; rows = select.all(last, page)) {
+    for (const row of rows) {
+      last = row.ordinal
+      const asset = decodeAsset(row)
+      if (Either.isRight(asset)) yield asset.right
+    }
+  }
+}
+
+/** An asset's path below the data folder, with slashes. */
+export const nameOf = (asset: Asset): string => `assets/${AssetNames.folder(asset.sessionId)}/${AssetNames.file(asset)}`
+
+const patience = Schedule.upTo(busySchedule, Duration.seconds(30))
+
+const openSnapshot = (path: string, target: string) =>
+  Effect.acquireRelease(
+    Effect.retry(
+      Effect.try({
+        try: () => {
+          rmSync(target, { force: true })
+          Snapshot.take(path, target)
+          return new Sqlite(target, { readonly: true })
+        },
+        catch: Unusable.fromUnknown(path)
+      }),
+      { schedule: patience, while: Unusable.isLocked }
+    ),
+    (connection) => Effect.sync(() => connection.close())
+  )
+
+const number = (connection: Sqlite.Database, query: string): number =>
+  connection.prepare<[], number>(query).pluck().get() ?? 0
+
+interface Writer {
+  readonly options: Options
+  readonly path: string
+  readonly workplace: string
+  readonly target: BackupFile.Writing
+}
+
+/** Adds what one snapshot names and is not there yet. Gives what is missing; the database is added when nothing is. */
+const addSnapshot = Effect.fnUntraced(function* (
+  { options, path, target, workplace }: Writer,
+  added: Map<string, BackupFile.StoredFile>,
+  isLast: (missing: ReadonlySet<string>) => boolean
+) {
+  const { data, onProgress } = options
+  const copy = join(workplace, "snapshot")
+  const snapshot = yield* openSnapshot(path, copy)
+  const copySize = statSync(copy).size
+  const total = copySize + number(snapshot, "SELECT coalesce(sum(size), 0) FROM assets")
+  let done = [...added.values()].reduce((sum, { size }) => sum + size, 0)
+  const onBytes = (bytes: number) => Effect.suspend(() => onProgress((done += bytes), total))
+  const names = new Set<string>()
+  const missing = new Set<string>()
+  const faults: Array<Made["faults"][number]> = []
+  for (const asset of namedAssets(snapshot)) {
+    const name = nameOf(asset)
+    names.add(name)
+    if (!added.has(name)) {
+      const file = yield* target.add(name, join(data, name), onBytes).pipe(
+        Effect.catchAll((thrown) => {
+          if (codeOf(thrown) === "ENOENT") return Effect.succeed(null)
+          const isReading = !codeOf(thrown).startsWith("SQLITE_")
+          return failed(options, isReading ? `cannot read ${join(data, name)} (${codeOf(thrown)})` : codeOf(thrown))
+        })
+      )
+      if (file === null) missing.add(name)
+      else added.set(name, file)
+    }
+    const file = added.get(name)
+    if (file === undefined) faults.push({ name, detail: "missing" })
+    else if (file.sha256 !== asset.sha256) faults.push({ name, detail: "changed since it was saved" })
+  }
+  if (!isLast(missing)) return { missing, made: null }
+  for (const file of added.values()) if (!names.has(file.name)) target.drop(file)
+  yield* target.add("skein.db", copy, onBytes)
+  for (const { detail, name } of faults) target.fault(name, detail)
+  target.finish(yield* Clock.currentTimeMillis)
+  const sessions = number(snapshot, "SELECT count(*) FROM session_rows WHERE state <> 'hidden'")
+  return { missing, made: { sessions, assets: names.size - missing.size, faults } }
+}, Effect.scoped)
+
+const failed = ({ file }: Options, detail: string) => new BackupFailed({ path: file, reason: "not-written", detail })
+
+const isSubset = (set: ReadonlySet<string>, of: ReadonlySet<string>) => [...set].every((name) => of.has(name))
+
+/** Gives the file its name, unless that is taken. */
+const place = (from: string, file: string): void => {
+  try {
+    linkSync(from, file)
+    rmSync(from)
+  } catch (thrown) {
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(thrown)) || existsSync(file)) throw thrown
+    renameSync(from, file)
+  }
+}
+
+const isTold = (thrown: unknown): thrown is BackupFailed | StorageUnusable | StorageFailed =>
+  thrown instanceof BackupFailed || thrown instanceof StorageUnusable || thrown instanceof StorageFailed
+
+/** Backs a data folder up. */
+export const make = Effect.fn("Backup.make")(function* (options: Options) {
+  const { data, file } = options
+  const folders = yield* Folders
+  const path = join(data, "skein.db")
+  const folder = dirname(file)
+  const unwritten = (thrown: unknown) => failed(options, codeOf(thrown))
+  const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: unwritten })
+  const taken = new BackupFailed({ path: file, reason: "exists", detail: "" })
+
+  if (existsSync(file)) return yield* taken
+  if (!existsSync(path)) return yield* new BackupFailed({ path, reason: "no-database", detail: "" })
+  const inspection = Effect.try({ try: () => inspect(path, Migrations.newest), catch: Unusable.fromUnknown(path) })
+  const schema = yield* Effect.retry(inspection, { schedule: patience, while: Unusable.isLocked })
+  if (schema === 0) return yield* new BackupFailed({ path, reason: "no-database", detail: "" })
+  yield* attempt(() => statSync(folder))
+
+  const workplace = yield* Workplace.make(folder, "backup").pipe(Effect.catchAllDefect((thrown) => unwritten(thrown)))
+  const unfinished = join(workplace, basename(file))
+  const target = yield* Effect.acquireRelease(
+    attempt(() => BackupFile.create(unfinished)),
+    (target) => Effect.sync(target.close)
+  )
+  const added = new Map<string, BackupFile.StoredFile>()
+  let before: ReadonlySet<string> = new Set()
+  for (let count = 1; ; count++) {
+    const { made, missing } = yield* addSnapshot({ options, path, workplace, target }, added, (missing) =>
+      isSubset(missing, before)
+    ).pipe(Effect.mapError((thrown) => (isTold(thrown) ? thrown : unwritten(thrown))))
+    if (made !== null) {
+      yield* attempt(() => Snapshot.syncFile(unfinished))
+      const { size } = yield* attempt(() => statSync(unfinished))
+      yield* Effect.try({
+        try: () => place(unfinished, file),
+        catch: (thrown) => (codeOf(thrown) === "EEXIST" ? taken : unwritten(thrown))
+      })
+      yield* Effect.ignore(folders.sync(folder))
+      return { ...made, size } satisfies Made
+    }
+    if (count === maxSnapshots) {
+      return yield* new BackupFailed({ path: file, reason: "changing", detail: `${missing.size} at last` })
+    }
+    before = missing
+  }
+}, Effect.scoped) satisfies (
+  options: Options
+) => Effect.Effect<Made, BackupFailed | StorageUnusable | StorageFailed, Owners | Folders>

@@ -1,0 +1,47 @@
+/**
+ * What stands in a transcript for a message that cannot be read any more: it says so, to a person and to a model, and
+ * keeps the transcript one that a provider accepts, as calls keep their results and results their calls. Pure.
+ */
+import { Option, Schema } from "effect"
+import { CallId, type Message, Outcome } from "../../../domain/Message.js"
+import { unknown } from "../../../domain/Usage.js"
+
+const text = "[A message that stood here was damaged and could not be read any more.]"
+const resultText = "[The result of this call was damaged and could not be read any more. Its effects are unknown.]"
+
+export interface CallOf {
+  readonly callId: CallId
+  readonly name: string
+}
+
+const decodeCallId = Schema.decodeUnknownOption(CallId)
+const decodeOutcome = Schema.decodeUnknownOption(Outcome)
+
+/** A call by what columns say of it; none when they say nothing that makes sense. */
+export const callOf = (callId: unknown, name: unknown): Option.Option<CallOf> =>
+  Option.flatMap(decodeCallId(callId), (callId) =>
+    typeof name === "string" ? Option.some({ callId, name }) : Option.none()
+  )
+
+export const user: Message = { role: "user", parts: [{ type: "text", text }] }
+
+/** `calls` are those that have places after it; what they were called with is lost. */
+export const assistant = (calls: ReadonlyArray<CallOf>): Message => ({
+  role: "assistant",
+  parts: [
+    { type: "text", text },
+    ...calls.map(({ callId, name }) => ({ type: "call" as const, callId, name, input: "{}" }))
+  ],
+  model: { provider: "unknown", model: "unknown" },
+  finish: calls.length === 0 ? "other" : "tool-calls",
+  usage: unknown
+})
+
+/** `outcome` is kept if it is one. */
+export const result = ({ callId, name }: CallOf, outcome: unknown): Message => ({
+  role: "tool",
+  callId,
+  name,
+  outcome: Option.getOrElse(decodeOutcome(outcome), () => "interrupted" as const),
+  text: resultText
+})

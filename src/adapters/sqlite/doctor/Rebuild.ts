@@ -1,0 +1,115 @@
+/**
+ * Puts a new database, with all that can be read, in the place of one that is damaged. The damaged one is moved aside
+ * whole, with its log.
+ *
+ * The new one is written, checked and synced first. Then, with everybody kept out and nothing written since, the old
+ * file gets its second name in `aside`, its log is moved there, and the new one takes its place by one rename. Killed in
+ * between, there is the old database under two names, which no engine opens, and a doctor says so.
+ */
+import Sqlite from "better-sqlite3"
+import { Effect } from "effect"
+import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
+import { codeOf } from "../backup/BackupError.js"
+import * as Migrations from "../Migrations.js"
+import * as Snapshot from "../Snapshot.js"
+import { forLooking } from "./Connection.js"
+import { partsOf } from "./DatabaseCheck.js"
+import * as FreshProcess from "./FreshProcess.js"
+import { adopt, orphans } from "./Orphans.js"
+import * as Salvage from "./Salvage.js"
+import type { Aside } from "../Aside.js"
+
+export interface Rebuilt {
+  readonly saved: ReadonlyArray<Salvage.Saved>
+  /** Where the damaged database is now. */
+  readonly kept: string
+}
+
+/** What changes when anybody writes. */
+const stampOf = (path: string): string =>
+  partsOf(path)
+    .filter((part) => !part.endsWith("-shm"))
+    .map((part) => statSync(part, { bigint: true }))
+    .map(({ mtimeNs, size }) => `${size} ${mtimeNs}`)
+    .join(", ")
+
+const failed = (thrown: unknown) =>
+  thrown instanceof StorageUnusable || thrown instanceof StorageFailed
+    ? thrown
+    : new StorageFailed({ operation: "rebuild the database", code: codeOf(thrown) })
+
+const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: failed })
+
+const inUse = (path: string) => new StorageUnusable({ path, reason: "locked", detail: "another process has it open" })
+
+/** A new database of the newest schema. */
+const begin = (path: string) =>
+  attempt(() => {
+    rmSync(path, { force: true })
+    closeSync(openSync(path, "wx", 0o600))
+    const connection = new Sqlite(path)
+    connection.pragma("auto_vacuum = INCREMENTAL")
+    connection.exec("VACUUM")
+    connection.close()
+  }).pipe(Effect.zipRight(Migrations.migrate(path)))
+
+/** Fills the new database. Gives what came over. */
+const fill = (source: Sqlite.Database, path: string, aside: Aside): ReadonlyArray<Salvage.Saved> => {
+  const target = new Sqlite(path, { fileMustExist: true })
+  try {
+    target.pragma("foreign_keys = OFF")
+    target.exec("BEGIN IMMEDIATE")
+    const saved = Salvage.copy(source, target)
+    target.exec("COMMIT")
+    if (orphans(target).length > 0) adopt({ connection: target, aside })
+    if (target.pragma("integrity_check(1)", { simple: true }) !== "ok") {
+      throw new StorageFailed({ operation: "rebuild the database", code: "SQLITE_CORRUPT" })
+    }
+    return saved
+  } finally {
+    target.close()
+  }
+}
+
+const exchange = (path: string, rebuilt: string, aside: Aside): string => {
+  const beside = partsOf(path).filter((part) => part !== path)
+  const kept = join(aside.folder(), "skein.db")
+  try {
+    linkSync(path, kept)
+  } catch {
+    // Where a file cannot have two names.
+    beside.map(aside.move)
+    aside.move(path)
+  }
+  beside.filter((part) => existsSync(part)).map(aside.move)
+  renameSync(rebuilt, path)
+  return kept
+}
+
+/** Rebuilds the database at `path`. Fails as locked while another process has it open. */
+export const run = (path: string, aside: Aside) =>
+  Effect.gen(function* () {
+    yield* Effect.scoped(
+      Effect.filterOrFail(
+        FreshProcess.hold(path),
+        (answer) => !answer.startsWith("SQLITE_BUSY"),
+        () => inUse(path)
+      )
+    )
+    const rebuilt = `${path}.rebuilt`
+    const before = yield* attempt(() => stampOf(path))
+    yield* begin(rebuilt)
+    const saved = yield* Effect.scoped(
+      Effect.flatMap(forLooking(path), (source) => attempt(() => fill(source, rebuilt, aside)))
+    )
+    yield* attempt(() => Snapshot.syncFile(rebuilt))
+    const answer = yield* FreshProcess.hold(path)
+    if (answer.startsWith("SQLITE_BUSY") || (yield* attempt(() => stampOf(path))) !== before) return yield* inUse(path)
+    const kept = yield* attempt(() => exchange(path, rebuilt, aside))
+    return { saved, kept } satisfies Rebuilt
+  }).pipe(
+    Effect.onError(() => Effect.sync(() => rmSync(`${path}.rebuilt`, { force: true }))),
+    Effect.scoped
+  )
