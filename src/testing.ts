@@ -1,4 +1,10 @@
-/** For those who test their own tools and agents. */
+/** For those who test their own tools, agents and storages. */
 export * as Gate from "./adapters/testing/Gate.js"
 export * as ScriptedModel from "./services/ScriptedModel.js"
+export * as ScriptedToolbox from "./adapters/testing/ScriptedToolbox.js"
 export * as SkeinTest from "./adapters/testing/SkeinTest.js"
+export type { Place, Program, SharedPlace } from "./adapters/testing/storage/Place.js"
+export { serve } from "./adapters/testing/storage/Serve.js"
+export { storageSuite, storageTests } from "./adapters/testing/storage/StorageSuite.js"
+export type { Options as StorageSuiteOptions } from "./adapters/testing/storage/StorageSuite.js"
+export type { StorageTest } from "./adapters/testing/storage/StorageTest.js"

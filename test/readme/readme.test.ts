@@ -7,6 +7,8 @@ import { assert, describe, it, vi } from "@effect/vitest"
 import { Console, Deferred, Effect, Layer } from "effect"
 import { Gateway, Model, Permissions, Run } from "skein"
 import { ScriptedModel, SkeinTest } from "skein/testing"
+import { bundle } from "../process/Bundle.js"
+import * as Process from "../process/Process.js"
 import { add, ToolsLive } from "./tool.js"
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8")
@@ -14,7 +16,8 @@ const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf
 describe("README", () => {
   it("shows the examples as they are compiled", () => {
     const readme = read("../../README.md")
-    for (const example of ["app.ts", "tool.ts"]) assert.include(readme, "```ts\n" + read(example) + "```")
+    const examples = ["app.ts", "tool.ts", "agent.test.ts", "storage.test.ts", "serve.ts"]
+    for (const example of examples) assert.include(readme, "```ts\n" + read(example) + "```")
   })
 
   it.scoped("its app runs as it stands, with a model that needs no key", () =>
@@ -52,6 +55,14 @@ describe("README", () => {
       assert.deepStrictEqual(printed, ["Yarn, wound in one order."])
       assert.isTrue(existsSync(join(folder.folder, "data", "skein.db")))
     }).pipe(Effect.orDie)
+  )
+
+  it.scopedLive("its program serves a storage", () =>
+    Effect.gen(function* () {
+      const program = yield* bundle(new URL("serve.ts", import.meta.url))
+      const { code, stdout } = yield* (yield* Process.start(process.execPath, [program])).ended
+      assert.deepStrictEqual({ code, stdout }, { code: 0, stdout: '{"_tag":"Ready"}\n' })
+    })
   )
 
   it.scoped("its tool answers a model", () =>

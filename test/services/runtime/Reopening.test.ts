@@ -3,6 +3,7 @@ import { Effect, Fiber, Option, Schema, TestClock } from "effect"
 import { Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../src/domain/Transcript.js"
+import { newSession, s1 } from "../../../src/adapters/testing/storage/fixture.js"
 import { complaints } from "../../fixtures/providerRules.js"
 import { ground } from "./engines.js"
 import { type Opened, quiet } from "./fixture.js"
@@ -88,6 +89,17 @@ describe("P4 an engine that closes during a run", () => {
         "user: four",
         "assistant: fourth"
       ])
+    })
+  )
+
+  it.scoped("closes at once, though its first change was made where nothing can be interrupted", () =>
+    Effect.gen(function* () {
+      const { open, storage } = yield* ground
+      yield* storage.createSession(newSession())
+      const one = yield* open("one")
+      yield* Effect.uninterruptible(one.gateway.rename(s1, "renamed"))
+      yield* quiet
+      yield* one.close
     })
   )
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, Schema } from "effect"
 import { Message } from "../../../src/domain/Message.js"
 import { exactly } from "../../../src/services/storage/ExactCheck.js"
-import { assistant, result } from "./suite/fixture.js"
+import { assistant, result } from "../../../src/adapters/testing/storage/fixture.js"
 
 const isExact = exactly(Message)
 const decode = Schema.decodeUnknownEither(Message)

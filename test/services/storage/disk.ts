@@ -2,6 +2,8 @@
 import { FileSystem } from "@effect/platform"
 import { NodeFileSystem } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
+import * as Identity from "../../../src/adapters/node/Identity.js"
+import { layerStorage } from "../../../src/adapters/node.js"
 import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import * as Ids from "../../../src/services/Ids.js"
@@ -24,5 +26,6 @@ export const storageIn = (directory: string) =>
     Layer.fresh
   )
 
-/** Storage in a new folder, which goes with it. */
-export const storage = Layer.unwrapScoped(Effect.map(folder, storageIn))
+/** One engine's storage in that folder, with signals, those of other engines' changes too. */
+export const engineIn = (directory: string) =>
+  layerStorage.pipe(Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)]), Layer.fresh)

@@ -1,6 +1,19 @@
 import { Layer } from "effect"
+import { storageSuite } from "skein/testing"
+import * as Identity from "../../../src/adapters/node/Identity.js"
+import * as NodeHashing from "../../../src/adapters/node/NodeHashing.js"
+import * as Assets from "../../../src/services/Assets.js"
 import * as EventSignals from "../../../src/services/EventSignals.js"
+import * as MemoryFiles from "../../../src/services/memory/MemoryFiles.js"
 import * as MemoryStorage from "../../../src/services/memory/MemoryStorage.js"
-import { storageSuite } from "./suite.js"
 
-storageSuite("MemoryStorage", Layer.fresh(Layer.provideMerge(MemoryStorage.layer, EventSignals.layer)))
+const layer = Layer.provideMerge(MemoryStorage.layer, EventSignals.layer)
+
+storageSuite({
+  name: "MemoryStorage",
+  layer,
+  assets: Assets.layer.pipe(
+    Layer.provideMerge(layer),
+    Layer.provide([MemoryFiles.layer, NodeHashing.layer, Identity.layer])
+  )
+})

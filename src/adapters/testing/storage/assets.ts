@@ -1,27 +1,14 @@
-import { expect } from "@effect/vitest"
 import { Effect } from "effect"
-import { AssetId } from "../../../../src/domain/Asset.js"
-import { Storage, StorageReader } from "../../../../src/services/Storage.js"
-import {
-  a1,
-  asset,
-  create,
-  createAndStart,
-  lines,
-  Now,
-  refused,
-  s1,
-  s2,
-  session,
-  start,
-  type Test,
-  told
-} from "./fixture.js"
+import { AssetId } from "../../../domain/Asset.js"
+import { Storage, StorageReader } from "../../../services/Storage.js"
+import { a1, asset, create, createAndStart, lines, refused, s1, s2, session, start, told } from "./fixture.js"
+import { Now, type Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
 
 const a2 = AssetId.make("a2")
 
 export const assetTests = (test: Test) => {
-  test("assets are kept as given and listed oldest first", () =>
+  test("P2 assets are kept as given and listed oldest first", () =>
     Effect.gen(function* () {
       yield* create()
       yield* (yield* Now).set(2_000)
@@ -35,7 +22,7 @@ export const assetTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ cursor: 3, updatedAt: 2_000 })
     }))
 
-  test("a deleted asset is gone, the messages that name it stay", () =>
+  test("P11 a deleted asset is gone, the messages that name it stay", () =>
     Effect.gen(function* () {
       yield* create()
       const storage = yield* Storage
@@ -51,7 +38,7 @@ export const assetTests = (test: Test) => {
       expect(yield* lines()).toEqual(["1 user "])
     }))
 
-  test("an asset belongs to its session", () =>
+  test("P7 an asset belongs to its session", () =>
     Effect.gen(function* () {
       yield* createAndStart()
       yield* create({ id: s2 })

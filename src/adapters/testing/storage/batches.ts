@@ -1,15 +1,13 @@
-import { expect } from "@effect/vitest"
 import { Effect } from "effect"
-import type { Lease } from "../../../../src/domain/Lease.js"
-import { RunId } from "../../../../src/domain/Run.js"
-import * as Transcript from "../../../../src/domain/Transcript.js"
-import { Storage, StorageReader } from "../../../../src/services/Storage.js"
+import type { Lease } from "../../../domain/Lease.js"
+import { RunId } from "../../../domain/Run.js"
+import * as Transcript from "../../../domain/Transcript.js"
+import { Storage, StorageReader } from "../../../services/Storage.js"
 import {
   assistant,
   createAndStart,
   events,
   lines,
-  Now,
   openBatch,
   otherOwner,
   owner,
@@ -25,10 +23,11 @@ import {
   seq,
   session,
   start,
-  type Test,
   told,
   transcript
 } from "./fixture.js"
+import { Now, type Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
 
 const cancelled = { stopReason: "cancelled", detail: null } as const
 
@@ -65,7 +64,7 @@ export const batchTests = (test: Test) => {
 }
 
 const openTests = (test: Test) => {
-  test("a step that asks for calls opens the batch: one place a call, right after it", () =>
+  test("P1 a step that asks for calls opens the batch: one place a call, right after it", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const before = yield* session()
@@ -89,7 +88,7 @@ const openTests = (test: Test) => {
       expect(yield* told(before.cursor)).toEqual(["message.appended 2 assistant"])
     }))
 
-  test("a step without calls opens nothing, and another may follow", () =>
+  test("P1 a step without calls opens nothing, and another may follow", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const storage = yield* Storage
@@ -270,7 +269,7 @@ const completeTests = (test: Test) => {
       expect(yield* told(cursor)).toEqual(["call.finished c1 success", "message.appended 3 tool"])
     }))
 
-  test("a result goes to the place of its own call only", () =>
+  test("P1 a result goes to the place of its own call only", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
@@ -336,7 +335,7 @@ const closeTests = (test: Test) => {
       }
     }))
 
-  test("closing completes the open calls in call order, then ends the run", () =>
+  test("P1 closing completes the open calls in call order, then ends the run", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2", "c3", "c4")

@@ -1,7 +1,7 @@
 /** What can be seen of a storage, as plain data that two storages can be compared by. */
 import { Chunk, Effect, Either, Option, Stream } from "effect"
-import type { SessionId } from "../../../src/domain/Session.js"
-import type { ReaderService, SessionPage } from "../../../src/services/Storage.js"
+import type { SessionId } from "../../../../domain/Session.js"
+import type { ReaderService, SessionPage } from "../../../../services/Storage.js"
 import type { World } from "./World.js"
 
 /** How an operation came out: its answer, or the tag and fields of its refusal. */
@@ -71,7 +71,7 @@ const pages = (reader: ReaderService) =>
     let after: number | null = null
     do {
       const page: SessionPage = yield* reader.sessions({ limit: 2, ...(after === null ? {} : { after }) })
-      all.push({ sessions: page.sessions, total: page.total })
+      all.push({ sessions: page.sessions, damaged: page.damaged, total: page.total })
       after = page.next
     } while (after !== null)
     return all

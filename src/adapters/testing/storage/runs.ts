@@ -1,9 +1,8 @@
-import { expect } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { userText } from "../../../../src/domain/Message.js"
-import { RunId } from "../../../../src/domain/Run.js"
-import * as Usage from "../../../../src/domain/Usage.js"
-import { type Admission, Storage, StorageReader } from "../../../../src/services/Storage.js"
+import { userText } from "../../../domain/Message.js"
+import { RunId } from "../../../domain/Run.js"
+import * as Usage from "../../../domain/Usage.js"
+import { type Admission, Storage, StorageReader } from "../../../services/Storage.js"
 import {
   a1,
   admission,
@@ -12,7 +11,6 @@ import {
   create,
   createAndStart,
   lines,
-  Now,
   otherOwner,
   owner,
   r1,
@@ -23,11 +21,12 @@ import {
   s2,
   session,
   start,
-  type Test,
   told,
   transcript,
   usage
 } from "./fixture.js"
+import { Now, type Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
 
 const completed = { stopReason: "completed", detail: null } as const
 
@@ -40,7 +39,7 @@ export const runTests = (test: Test) => {
 }
 
 const startTests = (test: Test) => {
-  test("a free session starts the run in one commit: lease, message, events, a ref from just before", () =>
+  test("P7 a free session starts the run in one commit: lease, message, events, a ref from just before", () =>
     Effect.gen(function* () {
       yield* create()
       yield* (yield* Now).set(2_000)
@@ -133,11 +132,14 @@ const startTests = (test: Test) => {
         (runId) => admit({ runId }),
         { concurrency: "unbounded" }
       )
-      expect(admitted.map(({ _tag }) => _tag).toSorted()).toEqual([...Array(7).fill("Busy"), "Started"])
+      expect(admitted.map(({ _tag }) => _tag).toSorted()).toEqual([
+        ...Array.from({ length: 7 }, () => "Busy"),
+        "Started"
+      ])
       expect(yield* lines()).toEqual(["1 user Hello"])
     }))
 
-  test("a run ends once, with its stop reason, and the session is free", () =>
+  test("P7 a run ends once, with its stop reason, and the session is free", () =>
     Effect.gen(function* () {
       const { lease, ref } = yield* createAndStart()
       yield* (yield* Now).set(3_000)
@@ -195,7 +197,7 @@ const startTests = (test: Test) => {
       expect(yield* refused((yield* StorageReader).run(r1))).toMatchObject({ _tag: "RunNotFound" })
     }))
 
-  test("a message names only assets that are there", () =>
+  test("P12 a message names only assets that are there", () =>
     Effect.gen(function* () {
       yield* create()
       const message = {
@@ -213,7 +215,7 @@ const startTests = (test: Test) => {
       expect(yield* admit({ message })).toMatchObject({ _tag: "Started" })
     }))
 
-  test("a run that is not there is named in the refusal", () =>
+  test("P12 a run that is not there is named in the refusal", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       expect(yield* refused(reader.run(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
@@ -226,7 +228,7 @@ const startTests = (test: Test) => {
 const queueTests = (test: Test) => {
   const queue = (runId: RunId, text: string) => admit({ runId, message: userText(text), whenBusy: "queue" })
 
-  test("queued runs wait in order; their messages get a place when they start", () =>
+  test("P7 queued runs wait in order; their messages get a place when they start", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -261,7 +263,7 @@ const queueTests = (test: Test) => {
       expect(yield* lines()).toEqual(["1 user Hello", "2 user second", "3 user third"])
     }))
 
-  test("whoever comes while runs are queued does not pass them", () =>
+  test("P7 whoever comes while runs are queued does not pass them", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -272,14 +274,14 @@ const queueTests = (test: Test) => {
       expect(Option.getOrThrow(yield* storage.startNext(s1, owner)).run.id).toBe(r2)
     }))
 
-  test("a run that is willing to queue starts at once when the session is free", () =>
+  test("P7 a run that is willing to queue starts at once when the session is free", () =>
     Effect.gen(function* () {
       yield* create()
       expect(yield* queue(r1, "first")).toMatchObject({ _tag: "Started" })
       expect(yield* (yield* Storage).startNext(s1, owner)).toEqual(Option.none())
     }))
 
-  test("a queued run can be cancelled, and only a queued one", () =>
+  test("P7 a queued run can be cancelled, and only a queued one", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -322,7 +324,7 @@ const queueTests = (test: Test) => {
 }
 
 const keyTests = (test: Test) => {
-  test("a key stands for one message: again, it gives the same run, whatever its state", () =>
+  test("P5 a key stands for one message: again, it gives the same run, whatever its state", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -351,7 +353,7 @@ const keyTests = (test: Test) => {
       })
     }))
 
-  test("a key for another message is a conflict, also while the session is busy", () =>
+  test("P5 a key for another message is a conflict, also while the session is busy", () =>
     Effect.gen(function* () {
       yield* create()
       yield* start({ idempotencyKey: "k1", hash: "h1" })
@@ -364,7 +366,7 @@ const keyTests = (test: Test) => {
       expect(yield* admit({ runId: r2, hash: "h1" })).toMatchObject({ _tag: "Busy" })
     }))
 
-  test("a key belongs to its session", () =>
+  test("P5 a key belongs to its session", () =>
     Effect.gen(function* () {
       yield* createAndStart({ idempotencyKey: "k", hash: "h1" })
       expect(yield* createAndStart({ sessionId: s2, runId: r2, idempotencyKey: "k", hash: "h2" })).toMatchObject({
@@ -372,7 +374,7 @@ const keyTests = (test: Test) => {
       })
     }))
 
-  test("the same key sent many times at once makes one run", () =>
+  test("P5 the same key sent many times at once makes one run", () =>
     Effect.gen(function* () {
       yield* create()
       const admitted = yield* Effect.forEach(
@@ -380,7 +382,10 @@ const keyTests = (test: Test) => {
         (runId) => admit({ runId, idempotencyKey: "k" }),
         { concurrency: "unbounded" }
       )
-      expect(admitted.map(({ _tag }) => _tag).toSorted()).toEqual([...Array(5).fill("Existing"), "Started"])
+      expect(admitted.map(({ _tag }) => _tag).toSorted()).toEqual([
+        ...Array.from({ length: 5 }, () => "Existing"),
+        "Started"
+      ])
       expect(yield* lines()).toEqual(["1 user Hello"])
     }))
 }

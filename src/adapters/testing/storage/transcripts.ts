@@ -1,8 +1,7 @@
-import { expect } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
-import { type Message, userText } from "../../../../src/domain/Message.js"
-import * as EngineConfig from "../../../../src/services/EngineConfig.js"
-import { Storage, StorageReader } from "../../../../src/services/Storage.js"
+import { type Message, userText } from "../../../domain/Message.js"
+import * as EngineConfig from "../../../services/EngineConfig.js"
+import { Storage, StorageReader } from "../../../services/Storage.js"
 import {
   admission,
   assistant,
@@ -10,18 +9,18 @@ import {
   createAndStart,
   events,
   lines,
-  Now,
   r2,
   refused,
   result,
   s1,
   s2,
   session,
-  type Test,
   told,
   transcript,
   usage
 } from "./fixture.js"
+import { Now, type Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
 
 /** A whole exchange with a batch. */
 const exchange: ReadonlyArray<Message> = [
@@ -36,7 +35,7 @@ export const transcriptTests = (test: Test) => {
   const append = (...messages: ReadonlyArray<Message>) =>
     Effect.flatMap(Storage, (storage) => storage.append(s1, messages))
 
-  test("messages take the places after the head, without gaps, and are told one by one", () =>
+  test("P1 messages take the places after the head, without gaps, and are told one by one", () =>
     Effect.gen(function* () {
       yield* create()
       yield* (yield* Now).set(2_000)
@@ -109,7 +108,7 @@ export const transcriptTests = (test: Test) => {
       expect((yield* append(userText("Hi")))[0]).toMatchObject({ seq: 1 })
     }))
 
-  test("a run keeps others from appending, until it ends", () =>
+  test("P7 a run keeps others from appending, until it ends", () =>
     Effect.gen(function* () {
       const { lease, run } = yield* createAndStart()
       expect(yield* refused(append(userText("Hi")))).toEqual({ _tag: "SessionBusy", sessionId: s1, runId: run.id })
@@ -133,7 +132,7 @@ export const transcriptTests = (test: Test) => {
       yield* append(userText("x".repeat(limit - frame)))
     }))
 
-  test("every message comes back as it was: any text, parts of other versions, metadata of vendors", () =>
+  test("P2 every message comes back as it was: any text, parts of other versions, metadata of vendors", () =>
     Effect.gen(function* () {
       yield* create()
       const messages: ReadonlyArray<Message> = [
@@ -148,7 +147,7 @@ export const transcriptTests = (test: Test) => {
       expect((yield* transcript()).map(({ message }) => message)).toEqual(messages)
     }))
 
-  test("ranges: entries by page, the transcript from place to place, and never past the head", () =>
+  test("P1 ranges: entries by page, the transcript from place to place, and never past the head", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const storage = yield* Storage
@@ -175,7 +174,7 @@ export const transcriptTests = (test: Test) => {
       expect(yield* range({ to: 99 })).toEqual([1, 2, 3, 4])
     }))
 
-  test("a transcript of many pages is read whole and in order", () =>
+  test("P1 a transcript of many pages is read whole and in order", () =>
     Effect.gen(function* () {
       yield* create()
       yield* append(...Array.from({ length: 2_500 }, (_, index) => userText(`message ${index}`)))
@@ -184,7 +183,7 @@ export const transcriptTests = (test: Test) => {
       expect(entries[2_499]).toMatchObject({ message: userText("message 2499") })
     }))
 
-  test("sessions keep apart", () =>
+  test("P7 sessions keep apart", () =>
     Effect.gen(function* () {
       yield* createAndStart()
       const storage = yield* Storage

@@ -123,3 +123,4 @@ export const Steps = fc.array(
   }),
   { maxLength: 50, size: "max" }
 )
+export type Steps = typeof Steps extends fc.Arbitrary<infer A> ? A : never

@@ -1,8 +1,7 @@
-import { expect } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { userText } from "../../../../src/domain/Message.js"
-import { SessionId } from "../../../../src/domain/Session.js"
-import { Storage, StorageReader } from "../../../../src/services/Storage.js"
+import { userText } from "../../../domain/Message.js"
+import { SessionId } from "../../../domain/Session.js"
+import { Storage, StorageReader } from "../../../services/Storage.js"
 import {
   a1,
   admission,
@@ -12,12 +11,13 @@ import {
   assistant,
   create,
   createAndStart,
+  destroy,
   events,
   lines,
-  Now,
   openBatch,
   otherOwner,
   owner,
+  purgeAll,
   q1,
   q2,
   question,
@@ -32,26 +32,13 @@ import {
   seq,
   session,
   start,
-  type Test,
   told,
   transcript
 } from "./fixture.js"
+import { Now, type Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
 
 const deleted = { stopReason: "deleted", detail: null } as const
-
-/** Purges until nothing is left. */
-const purgeAll = (sessionId = s1) =>
-  Effect.flatMap(Storage, (storage) => Effect.repeat(storage.purge(sessionId), { while: (more) => more }))
-
-/** Deletes a session that no run holds, to the end. */
-const destroy = (sessionId: SessionId = s1) =>
-  Effect.gen(function* () {
-    const storage = yield* Storage
-    yield* storage.beginDelete(sessionId)
-    yield* storage.hide(sessionId)
-    yield* purgeAll(sessionId)
-    yield* storage.forget(sessionId)
-  })
 
 /** A session with something of everything, which no run holds. */
 const full = Effect.gen(function* () {
@@ -164,7 +151,7 @@ const stepTests = (test: Test) => {
       yield* storage.hide(s1)
     }))
 
-  test("a session whose deletion has not begun is neither hidden nor purged nor forgotten", () =>
+  test("P7 a session whose deletion has not begun is neither hidden nor purged nor forgotten", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* full
@@ -273,7 +260,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* transcript()).toEqual([])
     }))
 
-  test("an id that is used again begins anew: no old message, run, key, grant or asset", () =>
+  test("P11 an id that is used again begins anew: no old message, run, key, grant or asset", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* full
@@ -346,7 +333,22 @@ const leftoverTests = (test: Test) => {
       expect(yield* lines()).toEqual(["1 user Hello"])
     }))
 
-  test("a session can be deleted many times over", () =>
+  test("P7 nothing resurrects a session: what comes for a deleted one finds none, and makes none", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      yield* storage.endRun(lease, deleted)
+      yield* destroy()
+      const gone = { _tag: "SessionNotFound", sessionId: s1 }
+      expect(yield* refused(storage.append(s1, [userText("Late")]))).toEqual(gone)
+      expect(yield* refused(storage.admit(admission({ runId: r2 })))).toEqual(gone)
+      expect(yield* refused(storage.rename(s1, "Late"))).toEqual(gone)
+      expect(yield* refused(storage.saveAsset(asset()))).toEqual(gone)
+      expect(yield* refused(session())).toEqual(gone)
+      expect((yield* (yield* StorageReader).sessions({})).total).toBe(0)
+    }))
+
+  test("P11 a session can be deleted many times over", () =>
     Effect.gen(function* () {
       const ids = Array.from({ length: 5 }, (_, index) => SessionId.make(`n${index}`))
       yield* Effect.forEach(ids, (id) => Effect.zipRight(create({ id }), destroy(id)), { concurrency: "unbounded" })

@@ -1,9 +1,8 @@
-import { expect } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import type { Lease } from "../../../../src/domain/Lease.js"
-import type { Answer, QuestionId } from "../../../../src/domain/Permission.js"
-import * as Transcript from "../../../../src/domain/Transcript.js"
-import { Storage, StorageReader } from "../../../../src/services/Storage.js"
+import type { Lease } from "../../../domain/Lease.js"
+import type { Answer, QuestionId } from "../../../domain/Permission.js"
+import * as Transcript from "../../../domain/Transcript.js"
+import { Storage, StorageReader } from "../../../services/Storage.js"
 import {
   allow,
   allowAlways,
@@ -11,7 +10,6 @@ import {
   deny,
   events,
   lines,
-  Now,
   openBatch,
   otherOwner,
   q1,
@@ -27,10 +25,11 @@ import {
   seq,
   session,
   start,
-  type Test,
   told,
   transcript
 } from "./fixture.js"
+import { Now, type Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
 
 const ask = (lease: Lease, id: QuestionId, place: number, callId: string) =>
   Effect.flatMap(Storage, (storage) => storage.ask(lease, question(id, place, callId)))
@@ -92,7 +91,7 @@ const askTests = (test: Test) => {
       expect(yield* waiting()).toEqual([q1])
     }))
 
-  test("nobody is asked about a call that is not pending", () =>
+  test("P12 nobody is asked about a call that is not pending", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2", "c3")
@@ -109,7 +108,7 @@ const askTests = (test: Test) => {
       expect(yield* refused((yield* StorageReader).question(q1))).toEqual({ _tag: "QuestionNotFound", questionId: q1 })
     }))
 
-  test("the first answer wins; who comes later is told which", () =>
+  test("P7 the first answer wins; who comes later is told which", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -128,7 +127,7 @@ const askTests = (test: Test) => {
       expect(yield* refused(answer(q2, allow))).toEqual({ _tag: "QuestionNotFound", questionId: q2 })
     }))
 
-  test("of answers that come at once one wins", () =>
+  test("P7 of answers that come at once one wins", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -157,7 +156,7 @@ const askTests = (test: Test) => {
       expect(yield* reader.granted(s2)).toEqual(new Set())
     }))
 
-  test("a question's answer does not start its call", () =>
+  test("P5 a question's answer does not start its call", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -168,7 +167,7 @@ const askTests = (test: Test) => {
       expect(yield* (yield* Storage).startCall(lease, seq(3))).toBe(true)
     }))
 
-  test("a run's end denies its open questions, oldest first, and closes their calls", () =>
+  test("P4 a run's end denies its open questions, oldest first, and closes their calls", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2", "c3")
@@ -192,7 +191,7 @@ const askTests = (test: Test) => {
       expect(yield* refused(answer(q1, allow))).toMatchObject({ _tag: "QuestionAnswered", verdict: "deny" })
     }))
 
-  test("a run's end leaves answers and the questions of others alone", () =>
+  test("P7 a run's end leaves answers and the questions of others alone", () =>
     Effect.gen(function* () {
       const first = yield* createAndStart()
       const second = yield* createAndStart({ sessionId: s2, runId: r2 })
@@ -234,14 +233,14 @@ const takeOverTests = (test: Test) => {
       yield* start({ runId: r2 })
     }))
 
-  test("a run that died between two steps ends as crashed", () =>
+  test("P4 a run that died between two steps ends as crashed", () =>
     Effect.gen(function* () {
       const { lease, ref } = yield* createAndStart()
       expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
       expect(yield* told(ref.cursor)).toEqual(["run.started r1", "message.appended 1 user", "run.ended r1 crashed"])
     }))
 
-  test("a question outlives its process: the call that waits for a human stays open and answerable", () =>
+  test("P2 a question outlives its process: the call that waits for a human stays open and answerable", () =>
     Effect.gen(function* () {
       const { lease, ref } = yield* createAndStart()
       const storage = yield* Storage
@@ -253,7 +252,7 @@ const takeOverTests = (test: Test) => {
       const { cursor } = yield* session()
 
       const taken = yield* takeOver(lease)
-      if (taken._tag !== "Continues") return expect.fail(taken._tag)
+      if (taken._tag !== "Continues") return yield* Effect.dieMessage(taken._tag)
       expect(taken).toMatchObject({ run: yield* reader.run(r1), ref, lease: { sessionId: s1, runId: r1 } })
       expect(taken.lease.fence).toBeGreaterThan(lease.fence)
       expect((yield* reader.activity(s1)).holder).toEqual(
@@ -283,7 +282,7 @@ const takeOverTests = (test: Test) => {
       expect(yield* storage.endRun(taken.lease, { stopReason: "completed", detail: null })).toMatchObject({ id: r1 })
     }))
 
-  test("a question that was answered while nobody ran the session keeps its call too", () =>
+  test("P2 a question that was answered while nobody ran the session keeps its call too", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -296,7 +295,7 @@ const takeOverTests = (test: Test) => {
       expect((yield* (yield* StorageReader).question(q1)).answer).toEqual(deny)
     }))
 
-  test("a call that started after its question does not keep the run alive", () =>
+  test("P5 a call that started after its question does not keep the run alive", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -307,7 +306,7 @@ const takeOverTests = (test: Test) => {
       expect((yield* lines()).slice(2)).toEqual(["3 interrupted c1"])
     }))
 
-  test("a call that has its result does not keep the run alive, though it was asked about", () =>
+  test("P5 a call that has its result does not keep the run alive, though it was asked about", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
@@ -327,7 +326,7 @@ const takeOverTests = (test: Test) => {
       expect(yield* takeOver(lease)).toEqual({ _tag: "Lost" })
     }))
 
-  test("a run that has ended is not taken over, nor one of a session that is not there", () =>
+  test("P9 a run that has ended is not taken over, nor one of a session that is not there", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })

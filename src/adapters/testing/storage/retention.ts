@@ -1,19 +1,9 @@
-import { expect } from "@effect/vitest"
 import { Effect } from "effect"
-import { SessionId } from "../../../../src/domain/Session.js"
-import { type Retention, Storage, StorageReader } from "../../../../src/services/Storage.js"
-import {
-  assistant,
-  create,
-  createAndStart,
-  events,
-  Now,
-  refused,
-  s1,
-  session,
-  type Test,
-  transcript
-} from "./fixture.js"
+import { SessionId } from "../../../domain/Session.js"
+import { type Retention, Storage, StorageReader } from "../../../services/Storage.js"
+import { assistant, create, createAndStart, events, refused, s1, session, transcript } from "./fixture.js"
+import { Now, type Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
 
 const prune = (retention: Partial<Retention>) =>
   Effect.flatMap(Storage, (storage) =>
@@ -30,7 +20,7 @@ const renames = (times: number) =>
 const cursors = Effect.map(events(), (events) => events.map(({ cursor }) => Number(cursor)))
 
 export const retentionTests = (test: Test) => {
-  test("P6 events beyond the newest ones go; a cursor before them is told to reload, one among them is not", () =>
+  test("P10 events beyond the newest ones go; a cursor before them is told to reload, one among them is not", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* create()
@@ -53,7 +43,7 @@ export const retentionTests = (test: Test) => {
       expect((yield* events()).at(-1)?.cursor).toBe(11)
     }))
 
-  test("P6 events go by age, and messages stay", () =>
+  test("P10 events go by age, and messages stay", () =>
     Effect.gen(function* () {
       const { set } = yield* Now
       const { lease } = yield* createAndStart()
@@ -69,7 +59,7 @@ export const retentionTests = (test: Test) => {
       expect(yield* transcript()).toEqual(kept)
     }))
 
-  test("the newest event stays, however old it is, and the session as it was", () =>
+  test("P10 the newest event stays, however old it is, and the session as it was", () =>
     Effect.gen(function* () {
       const { set } = yield* Now
       yield* create()
@@ -81,7 +71,7 @@ export const retentionTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
     }))
 
-  test("events of a run that has not ended stay", () =>
+  test("P10 events of a run that has not ended stay", () =>
     Effect.gen(function* () {
       yield* create()
       yield* renames(5)
@@ -95,7 +85,7 @@ export const retentionTests = (test: Test) => {
       expect(other.map(({ type }) => type)).toEqual(["run.started", "message.appended", "message.appended"])
     }))
 
-  test("all sessions are looked at, and those with many events lose all that they are to lose", () =>
+  test("P10 all sessions are looked at, and those with many events lose all that they are to lose", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* create()
@@ -113,7 +103,7 @@ export const retentionTests = (test: Test) => {
       }
     }))
 
-  test("nothing is done while all sessions were looked at since the time given", () =>
+  test("P10 nothing is done while all sessions were looked at since the time given", () =>
     Effect.gen(function* () {
       const { set } = yield* Now
       yield* create()

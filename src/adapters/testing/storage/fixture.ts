@@ -1,59 +1,14 @@
 /** What the storage tests share: short ways to make sessions, messages and runs, and to look at what came of them. */
-import { it } from "@effect/vitest"
-import { Chunk, Clock, Context, Effect, type Layer, Option, type Scope, Stream } from "effect"
-import { type Asset, AssetId } from "../../../../src/domain/Asset.js"
-import type { Lease, Presence } from "../../../../src/domain/Lease.js"
-import {
-  type AssistantMessage,
-  CallId,
-  type Outcome,
-  type ResultMessage,
-  userText
-} from "../../../../src/domain/Message.js"
-import { type Answer, QuestionId } from "../../../../src/domain/Permission.js"
-import { RunId } from "../../../../src/domain/Run.js"
-import { Seq, SessionId } from "../../../../src/domain/Session.js"
-import type * as SessionEvent from "../../../../src/domain/SessionEvent.js"
-import * as Usage from "../../../../src/domain/Usage.js"
-import type { EventSignals } from "../../../../src/services/EventSignals.js"
-import {
-  type Admission,
-  type NewSession,
-  Storage,
-  StorageReader,
-  type Takeover
-} from "../../../../src/services/Storage.js"
-
-export type Tested = Storage | StorageReader | EventSignals
-
-/** Stands still until it is set. */
-export class Now extends Context.Tag("test/Now")<Now, { readonly set: (millis: number) => Effect.Effect<void> }>() {}
-
-/** A clock that shows 1,000 ms until it is set; sleeping takes its time. */
-export const handClock = () => {
-  let millis = 1_000
-  const clock: Clock.Clock = {
-    [Clock.ClockTypeId]: Clock.ClockTypeId,
-    unsafeCurrentTimeMillis: () => millis,
-    unsafeCurrentTimeNanos: () => BigInt(millis) * 1_000_000n,
-    currentTimeMillis: Effect.sync(() => millis),
-    currentTimeNanos: Effect.sync(() => BigInt(millis) * 1_000_000n),
-    sleep: Clock.make().sleep
-  }
-  return { clock, set: (to: number) => Effect.sync(() => void (millis = to)) }
-}
-
-/** A storage test; each one gets a storage of its own. */
-export type Test = <E>(name: string, body: () => Effect.Effect<void, E, Tested | Now | Scope.Scope>) => void
-
-export const testOver =
-  <E>(layer: Layer.Layer<Tested, E>): Test =>
-  (name, body) => {
-    it.scopedLive(name, () => {
-      const { clock, set } = handClock()
-      return body().pipe(Effect.provide(layer), Effect.provideService(Now, { set }), Effect.withClock(clock))
-    })
-  }
+import { Chunk, Effect, Option, Stream } from "effect"
+import { type Asset, AssetId } from "../../../domain/Asset.js"
+import type { Lease, Presence } from "../../../domain/Lease.js"
+import { type AssistantMessage, CallId, type Outcome, type ResultMessage, userText } from "../../../domain/Message.js"
+import { type Answer, QuestionId } from "../../../domain/Permission.js"
+import { RunId } from "../../../domain/Run.js"
+import { Seq, SessionId } from "../../../domain/Session.js"
+import type * as SessionEvent from "../../../domain/SessionEvent.js"
+import * as Usage from "../../../domain/Usage.js"
+import { type Admission, type NewSession, Storage, StorageReader, type Takeover } from "../../../services/Storage.js"
 
 export const s1 = SessionId.make("s1")
 export const s2 = SessionId.make("s2")
@@ -73,6 +28,9 @@ export const otherOwner: Presence = {
   owner: { ...owner.owner, pid: 2, instance: "i2" },
   sign: { clock: "boot", at: 2_000 }
 }
+
+/** An engine of a process of its own. */
+export const presence = (instance: string): Presence => ({ ...owner, owner: { ...owner.owner, instance } })
 
 /** A lease as it is taken over from an owner that has given so many signs of life. */
 export const seen = (lease: Lease, count = 1): Takeover => ({ lease, count, reason: "crashed" })
@@ -170,6 +128,20 @@ export const asset = (fields: Partial<Asset> = {}): Asset => ({
   createdAt: 500,
   ...fields
 })
+
+/** Purges until nothing is left. */
+export const purgeAll = (sessionId: SessionId = s1) =>
+  Effect.flatMap(Storage, (storage) => Effect.repeat(storage.purge(sessionId), { while: (more) => more }))
+
+/** Deletes a session that no run holds, to the end. */
+export const destroy = (sessionId: SessionId = s1) =>
+  Effect.gen(function* () {
+    const storage = yield* Storage
+    yield* storage.beginDelete(sessionId)
+    yield* storage.hide(sessionId)
+    yield* purgeAll(sessionId)
+    yield* storage.forget(sessionId)
+  })
 
 /** What a refused operation failed with, as plain data. */
 export const refused = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>

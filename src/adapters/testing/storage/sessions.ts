@@ -1,9 +1,10 @@
-import { expect } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import { Owner, SessionId } from "../../../../src/domain/Session.js"
-import * as Usage from "../../../../src/domain/Usage.js"
-import { Storage, StorageReader } from "../../../../src/services/Storage.js"
-import { create, createAndStart, events, Now, refused, s1, s2, session, told, type Test } from "./fixture.js"
+import { Owner, SessionId } from "../../../domain/Session.js"
+import * as Usage from "../../../domain/Usage.js"
+import { Storage, StorageReader } from "../../../services/Storage.js"
+import { create, createAndStart, events, refused, s1, s2, session, told } from "./fixture.js"
+import { Now, type Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
 
 const smith = Owner.make("smith")
 
@@ -52,7 +53,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* create({ title: "😀".repeat(200) })).toMatchObject({ cursor: 1 })
     }))
 
-  test("an id is given once", () =>
+  test("P7 an id is given once", () =>
     Effect.gen(function* () {
       yield* create({ title: "first" })
       expect(yield* refused(create({ title: "second" }))).toEqual({ _tag: "SessionExists", sessionId: s1 })
@@ -126,6 +127,26 @@ export const sessionTests = (test: Test) => {
       expect(new Map(Object.entries((yield* session()).metadata))).toEqual(new Map(Object.entries(patch)))
     }))
 
+  test("P12 clear refusal: of a patch that is refused nothing stays", () =>
+    Effect.gen(function* () {
+      yield* create({ metadata: { a: 1, b: 2 } })
+      const before = yield* session()
+      const patch = { a: null, c: 3, d: "x".repeat(65_536) }
+      expect(yield* refused((yield* Storage).patchMetadata(s1, patch))).toMatchObject({ field: "metadata" })
+      expect(yield* session()).toEqual(before)
+    }))
+
+  test("P7 one boundary: of patches that come at once none is lost", () =>
+    Effect.gen(function* () {
+      yield* create()
+      const storage = yield* Storage
+      const fields = Array.from({ length: 8 }, (_, index) => `field${index}`)
+      yield* Effect.forEach(fields, (field) => storage.patchMetadata(s1, { [field]: true }), {
+        concurrency: "unbounded"
+      })
+      expect((yield* session()).metadata).toEqual(Object.fromEntries(fields.map((field) => [field, true])))
+    }))
+
   test("P12 clear refusal: what metadata amount to after a patch is limited", () =>
     Effect.gen(function* () {
       yield* create({ metadata: { half: "x".repeat(40_000) } })
@@ -150,7 +171,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* storage.patchMetadata(s1, { a: 1 })).toMatchObject({ title: "Other", metadata: { a: 1 } })
     }))
 
-  test("a session that is not there is named in the refusal", () =>
+  test("P12 a session that is not there is named in the refusal", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader

@@ -3,14 +3,14 @@
  * the model, so that both storages are asked the very same.
  */
 import { Effect, Either, Option } from "effect"
-import { AssetId } from "../../../src/domain/Asset.js"
-import type { Lease, Presence } from "../../../src/domain/Lease.js"
-import { type AssistantMessage, CallId, type Message, type UserMessage, userText } from "../../../src/domain/Message.js"
-import { QuestionId } from "../../../src/domain/Permission.js"
-import { RunId } from "../../../src/domain/Run.js"
-import { Seq, type Session, SessionId } from "../../../src/domain/Session.js"
-import * as Usage from "../../../src/domain/Usage.js"
-import type { Activity, ReaderService, Service } from "../../../src/services/Storage.js"
+import { AssetId } from "../../../../domain/Asset.js"
+import type { Lease, Presence } from "../../../../domain/Lease.js"
+import { type AssistantMessage, CallId, type Message, type UserMessage, userText } from "../../../../domain/Message.js"
+import { QuestionId } from "../../../../domain/Permission.js"
+import { RunId } from "../../../../domain/Run.js"
+import { Seq, type Session, SessionId } from "../../../../domain/Session.js"
+import * as Usage from "../../../../domain/Usage.js"
+import type { Activity, ReaderService, Service } from "../../../../services/Storage.js"
 import type { Command, LeasePick, PlacePick } from "./Command.js"
 
 export interface World {

@@ -1,9 +1,8 @@
-import { expect } from "@effect/vitest"
 import { Effect, Option } from "effect"
-import type { Draft } from "../../../../src/domain/Live.js"
-import type { RunId } from "../../../../src/domain/Run.js"
-import { EventSignals } from "../../../../src/services/EventSignals.js"
-import { Storage, StorageReader } from "../../../../src/services/Storage.js"
+import type { Draft } from "../../../domain/Live.js"
+import type { RunId } from "../../../domain/Run.js"
+import { EventSignals } from "../../../services/EventSignals.js"
+import { Storage, StorageReader } from "../../../services/Storage.js"
 import {
   assistant,
   create,
@@ -20,9 +19,10 @@ import {
   seen,
   session,
   start,
-  type Test,
   told
 } from "./fixture.js"
+import type { Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
 
 const draft = (runId: RunId, seq: number, text = "half"): Draft => ({
   runId,

@@ -1,0 +1,182 @@
+/**
+ * Tools that do what a test tells them, for those who test an agent and not its tools: results, failures, calls that
+ * wait at a gate or never end, and a record of the calls made. They bear the names of the agent's own tools, so the
+ * agent's prompts, policies and scripted models see no difference.
+ *
+ * Not guaranteed: that an input is what the tool that is played takes; any JSON object is. Calls of one tool that run
+ * at once take its outcomes in the order in which they begin; where that matters, answer by their input.
+ */
+import { Context, Effect, Exit, Layer, Ref, Schema } from "effect"
+import type { JsonRecord } from "../../domain/Json.js"
+import type { CallId } from "../../domain/Message.js"
+import type { Access } from "../../domain/Permission.js"
+import type { DuplicateTool, InvalidInput } from "../../domain/SkeinError.js"
+import * as Tool from "../../services/Tool.js"
+import * as Toolbox from "../../services/Toolbox.js"
+import * as Gate from "./Gate.js"
+
+/** What a call comes to. */
+export type Outcome =
+  /** A text, or any value that becomes JSON. */
+  | { readonly _tag: "Succeeds"; readonly output: unknown }
+  /** The tool fails; the model is told this. */
+  | { readonly _tag: "Fails"; readonly message: string }
+  /** The tool breaks, as by an exception that nobody foresaw. */
+  | { readonly _tag: "Dies"; readonly defect: unknown }
+  | { readonly _tag: "Hangs" }
+  /** It passes a gate first. */
+  | { readonly _tag: "Waits"; readonly gate: string; readonly outcome: Outcome }
+
+export const succeed = (output: unknown): Outcome => ({ _tag: "Succeeds", output })
+export const fail = (message: string): Outcome => ({ _tag: "Fails", message })
+export const die = (defect: unknown): Outcome => ({ _tag: "Dies", defect })
+/** The call ends only when its run is cancelled or its time is over. */
+export const hang: Outcome = { _tag: "Hangs" }
+/** The call waits at a gate, and then comes to `outcome`. The test opens it. */
+export const afterGate = (gate: string, outcome: Outcome): Outcome => ({ _tag: "Waits", gate, outcome })
+
+/** A scripted tool failed, as it was told to. */
+export class ScriptedFailure extends Schema.TaggedError<ScriptedFailure>()("ScriptedFailure", {
+  tool: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return this.detail
+  }
+}
+
+/** A call that was made. */
+export interface Made {
+  readonly tool: string
+  readonly input: JsonRecord
+  readonly callId: CallId
+  /** `interrupted` when its run was cancelled or its time was over. */
+  readonly state: "running" | "succeeded" | "failed" | "interrupted"
+}
+
+/** A tool, or something that bears its name. */
+interface Named {
+  readonly name: string
+}
+
+export interface Service {
+  /** Adds outcomes to those that wait for the next calls of a tool, one a call. */
+  readonly play: (tool: Named | string, ...outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
+  /** What the calls come to for which no outcome waits, by their input. Without it such a call fails and says so. */
+  readonly answer: (tool: Named | string, by: (input: JsonRecord) => Outcome) => Effect.Effect<void>
+  /** The calls that have begun, oldest first; of one tool, or of all. */
+  readonly calls: (tool?: Named | string) => Effect.Effect<ReadonlyArray<Made>>
+  /** The gates of `afterGate`. */
+  readonly gate: Gate.Gate
+}
+
+export class ScriptedToolbox extends Context.Tag("skein/ScriptedToolbox")<ScriptedToolbox, Service>() {}
+
+/** What is known of a tool that is played. */
+export interface Part extends Named {
+  readonly description?: string
+  /** Defaults to "write", which the default policy asks about. */
+  readonly access?: Access
+  readonly inputSchema?: Readonly<Record<string, unknown>>
+}
+
+interface State {
+  readonly waiting: ReadonlyMap<string, ReadonlyArray<Outcome>>
+  readonly answers: ReadonlyMap<string, (input: JsonRecord) => Outcome>
+  readonly calls: ReadonlyArray<Made>
+}
+
+const nameOf = (tool: Named | string): string => (typeof tool === "string" ? tool : tool.name)
+
+const begin =
+  (call: Made) =>
+  (state: State): readonly [Outcome, State] => {
+    const [next, ...waiting] = state.waiting.get(call.tool) ?? []
+    const outcome = next ?? state.answers.get(call.tool)?.(call.input) ?? fail(`no outcome was played for ${call.tool}`)
+    return [
+      outcome,
+      { ...state, waiting: new Map([...state.waiting, [call.tool, waiting]]), calls: [...state.calls, call] }
+    ]
+  }
+
+const end =
+  (callId: CallId, ended: Made["state"]) =>
+  (state: State): State => ({
+    ...state,
+    calls: state.calls.map((call) => (call.callId === callId ? { ...call, state: ended } : call))
+  })
+
+const make = (parts: ReadonlyArray<Part | string>) =>
+  Effect.gen(function* () {
+    const state = yield* Ref.make<State>({ waiting: new Map(), answers: new Map(), calls: [] })
+    const gate = yield* Gate.make
+
+    const enact = (tool: string, outcome: Outcome): Effect.Effect<unknown, ScriptedFailure> => {
+      switch (outcome._tag) {
+        case "Succeeds":
+          return Effect.succeed(outcome.output)
+        case "Fails":
+          return new ScriptedFailure({ tool, detail: outcome.message })
+        case "Dies":
+          return Effect.die(outcome.defect)
+        case "Hangs":
+          return Effect.never
+        case "Waits":
+          return Effect.zipRight(gate.pass(outcome.gate), enact(tool, outcome.outcome))
+      }
+    }
+
+    const run = (tool: string) => (input: JsonRecord) =>
+      Effect.gen(function* () {
+        const { callId } = yield* Tool.Call
+        const outcome = yield* Ref.modify(state, begin({ tool, input, callId, state: "running" }))
+        return yield* enact(tool, outcome).pipe(
+          Effect.onExit((exit) =>
+            Ref.update(
+              state,
+              end(callId, Exit.isSuccess(exit) ? "succeeded" : Exit.isInterrupted(exit) ? "interrupted" : "failed")
+            )
+          )
+        )
+      })
+
+    const tools = parts.map((part) => {
+      const {
+        access = "write",
+        description = "",
+        inputSchema = { type: "object" },
+        name
+      } = typeof part === "string" ? { name: part } : part
+      return Tool.dynamic(name, { access, description, inputSchema }).handle(run(name))
+    })
+
+    const service: Service = {
+      play: (tool, ...outcomes) =>
+        Ref.update(state, (before) => {
+          const waiting = [...(before.waiting.get(nameOf(tool)) ?? []), ...outcomes]
+          return { ...before, waiting: new Map([...before.waiting, [nameOf(tool), waiting]]) }
+        }),
+      answer: (tool, by) =>
+        Ref.update(state, (before) => ({ ...before, answers: new Map([...before.answers, [nameOf(tool), by]]) })),
+      calls: (tool) =>
+        Effect.map(Ref.get(state), ({ calls }) =>
+          tool === undefined ? calls : calls.filter((call) => call.tool === nameOf(tool))
+        ),
+      gate
+    }
+    return { service, tools }
+  })
+
+/**
+ * A toolbox that plays these tools: given by name, by what is known of them, or as the agent's own tools, of which the
+ * name, description, access and input schema are taken and the handlers left alone. Fails when two bear one name, or
+ * when a name is none.
+ */
+export const layer = (
+  ...parts: ReadonlyArray<Part | string>
+): Layer.Layer<ScriptedToolbox | Toolbox.Toolbox, DuplicateTool | InvalidInput> =>
+  Layer.unwrapEffect(
+    Effect.map(make(parts), ({ service, tools }) =>
+      Layer.merge(Layer.succeed(ScriptedToolbox, service), Toolbox.layerEffect(Effect.succeed(tools)))
+    )
+  )

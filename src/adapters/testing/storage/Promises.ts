@@ -1,0 +1,31 @@
+/** What every storage promises, each a property that a test can falsify. A test says which in its name. */
+
+const promises = {
+  P1: "one order: results stand in the order in which the model asked for them, messages without a gap",
+  P2: "seen means stored: what was answered is there, for every reader, after every crash",
+  P4: "always sendable: every transcript is one that a provider accepts, however a run ends",
+  P5: "at most once: a call starts once, its first result wins, a key makes one run",
+  P6: "reads never write",
+  P7: "one boundary: a change is checked and made in one commit, and nothing resurrects a deleted session",
+  P9: "many processes: one owner a session, and a fence that each new one raises",
+  P10: "a slow reader loses nothing: cursors without a gap, and what is told can be read",
+  P11: "no leftovers: a deletion leaves nothing behind",
+  P12: "clear refusal: bad input is refused by field and limit, before anything changes"
+} as const
+
+export type Number = keyof typeof promises
+
+const isNumber = (text: string): text is Number => text in promises
+
+/** In their order. */
+export const numbers: ReadonlyArray<Number> = Object.keys(promises).filter(isNumber)
+
+/** The promise that a test's name begins with; null when it tests something else that the contract says. */
+export const promiseOf = (name: string): Number | null => {
+  const [first = ""] = name.split(" ")
+  return isNumber(first) ? first : null
+}
+
+/** What the tests of a promise stand under. */
+export const title = (promise: Number | null): string =>
+  promise === null ? "the contract" : `${promise} ${promises[promise]}`

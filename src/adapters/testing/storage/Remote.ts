@@ -1,0 +1,87 @@
+/** A process that serves a storage, as the tests see it: told what to do, and killed. */
+import { Chunk, Effect, Option, Schema, Stream } from "effect"
+import type { Scope } from "effect"
+import * as Process from "../Process.js"
+import type { Program } from "./Place.js"
+import { type Report, ReportLine, type Task, TaskLine } from "./Task.js"
+
+/** A program that ended when nobody had killed it, or told something that is no report. */
+export class ProgramFailed extends Schema.TaggedError<ProgramFailed>()("ProgramFailed", {
+  command: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `${this.command}: ${this.detail}`
+  }
+}
+
+export interface Remote {
+  /** Tells it a task, without waiting for what becomes of it. */
+  readonly begin: (task: Task) => Effect.Effect<void>
+  /** Waits for the end of the task; gives what was told of it since it was last asked. */
+  readonly finish: Effect.Effect<ReadonlyArray<Report>, ProgramFailed>
+  readonly ask: (task: Task) => Effect.Effect<ReadonlyArray<Report>, ProgramFailed>
+  /** Waits until so many things were acknowledged. */
+  readonly acknowledges: (times: number) => Effect.Effect<ReadonlyArray<Report>, ProgramFailed>
+  /** Kills it with a signal that it cannot see; gives what it had told before. */
+  readonly kill: Effect.Effect<ReadonlyArray<Report>>
+}
+
+/** Starts a program and waits until it has opened its storage; it is killed when the scope closes. */
+export const start = ({ args, command, env = {} }: Program): Effect.Effect<Remote, ProgramFailed, Scope.Scope> =>
+  Effect.gen(function* () {
+    const inherited = Object.entries(process.env).flatMap(([name, value]) =>
+      value === undefined ? [] : [[name, value] as const]
+    )
+    const environment = { ...Object.fromEntries(inherited), ...env }
+    const running = yield* Process.start(command, args, { talks: true, env: environment })
+    const failed = (detail: string) => new ProgramFailed({ command: [command, ...args].join(" "), detail })
+
+    /** None once it has ended. */
+    const next = Effect.gen(function* () {
+      const line = yield* running.line
+      if (Option.isNone(line)) return Option.none()
+      const report = Schema.decodeOption(ReportLine)(line.value)
+      return Option.isSome(report) ? report : yield* failed(`told ${JSON.stringify(line.value)}`)
+    })
+    const until = (isLast: (report: Report, count: number) => boolean) =>
+      Effect.gen(function* () {
+        const told: Array<Report> = []
+        for (;;) {
+          const report = yield* next
+          if (Option.isNone(report)) {
+            const { code, signal, stderr } = yield* running.ended
+            return yield* failed(`ended with ${code ?? signal}: ${stderr}`)
+          }
+          told.push(report.value)
+          if (isLast(report.value, told.length)) return told
+        }
+      })
+    // What it was telling when it was killed, it has not told.
+    const rest = Effect.map(
+      Stream.runCollect(Stream.repeatEffectOption(Effect.mapError(Effect.flatten(next), () => Option.none()))),
+      Chunk.toReadonlyArray
+    )
+
+    yield* until(({ _tag }) => _tag === "Ready")
+    const begin = (task: Task) => running.say(Schema.encodeSync(TaskLine)(task))
+    const finish = until(({ _tag }) => _tag === "Done")
+    return {
+      begin,
+      finish,
+      ask: (task) => Effect.zipRight(begin(task), finish),
+      acknowledges: (times) => until((report, count) => report._tag === "Done" || count >= times),
+      kill: running.signal("SIGKILL").pipe(Effect.zipRight(rest), Effect.zipLeft(running.ended))
+    }
+  })
+
+/** What was acknowledged, in order. */
+export const acknowledged = (reports: ReadonlyArray<Report>): ReadonlyArray<string> =>
+  reports.flatMap((report) => (report._tag === "Acknowledged" ? [report.what] : []))
+
+/** What the storage answered, or by what error it refused. */
+export const outcomes = (reports: ReadonlyArray<Report>): ReadonlyArray<string> =>
+  reports.flatMap((report) => {
+    if (report._tag === "Answered") return [report.outcome]
+    return report._tag === "Refused" ? [report.error] : []
+  })

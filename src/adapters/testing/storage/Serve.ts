@@ -1,0 +1,79 @@
+/**
+ * The body of a program that serves a storage to the tests across processes. It does what it is told, line by line, and
+ * tells of each thing done after the storage has answered: a pipe keeps what was told when the program is killed.
+ */
+import { Effect, type Layer, type ParseResult, Schema } from "effect"
+import { createInterface } from "node:readline"
+import { userText } from "../../../domain/Message.js"
+import { type Admitted, type Service, Storage, type TakenOver } from "../../../services/Storage.js"
+import { presence, result } from "./fixture.js"
+import type { Tested } from "./StorageTest.js"
+import { type Report, ReportLine, type Task, TaskLine } from "./Task.js"
+
+const tell = (report: Report): Effect.Effect<void> =>
+  Effect.sync(() => void process.stdout.write(`${Schema.encodeSync(ReportLine)(report)}\n`))
+
+const acknowledge = (what: string) => tell({ _tag: "Acknowledged", what })
+
+const answered = (outcome: Admitted | TakenOver) =>
+  tell({ _tag: "Answered", outcome: outcome._tag, lease: "lease" in outcome ? outcome.lease : null })
+
+const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _tag: string }> => {
+  switch (task._tag) {
+    case "Append": {
+      const names = Array.from({ length: task.times }, (_, index) => `${task.name} ${index + 1}`)
+      return Effect.forEach(
+        names,
+        (name) => Effect.zipRight(storage.append(task.sessionId, [userText(name)]), acknowledge(name)),
+        { discard: true }
+      )
+    }
+    case "Rename":
+      return Effect.zipRight(storage.rename(task.sessionId, task.title), acknowledge(task.title))
+    case "Admit": {
+      const { engine, key, runId, sessionId } = task
+      const admission = {
+        sessionId,
+        runId,
+        message: userText("Hello"),
+        metadata: {},
+        idempotencyKey: key,
+        hash: "hash",
+        whenBusy: "refuse",
+        owner: presence(engine)
+      } as const
+      return Effect.flatMap(storage.admit(admission), answered)
+    }
+    case "TakeOver": {
+      const { count, engine, lease } = task
+      return Effect.flatMap(storage.takeOver({ lease, count, reason: "crashed" }, presence(engine)), answered)
+    }
+    case "Complete":
+      return Effect.forEach(
+        task.calls,
+        ({ callId, seq }) =>
+          storage
+            .startCall(task.lease, seq)
+            .pipe(
+              Effect.zipRight(storage.completeCall(task.lease, seq, result(callId))),
+              Effect.zipRight(acknowledge(callId))
+            ),
+        { discard: true }
+      )
+  }
+}
+
+/** Opens the storage and serves it until nobody tells it anything more. Nothing else may write to its stdout. */
+export const serve = <E>(layer: Layer.Layer<Tested, E>): Effect.Effect<void, E | ParseResult.ParseError> =>
+  Effect.gen(function* () {
+    const storage = yield* Storage
+    const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
+    yield* tell({ _tag: "Ready" })
+    for (;;) {
+      const line = yield* Effect.promise(() => lines.next())
+      if (line.done === true) return
+      const task = yield* Schema.decode(TaskLine)(line.value)
+      yield* Effect.catchAll(perform(storage, task), ({ _tag }) => tell({ _tag: "Refused", error: _tag }))
+      yield* tell({ _tag: "Done" })
+    }
+  }).pipe(Effect.provide(layer))

@@ -1,0 +1,40 @@
+/** What the tests ask of a program that serves a storage, and what it tells: one JSON value a line. */
+import { Schema } from "effect"
+import { Lease } from "../../../domain/Lease.js"
+import { CallId } from "../../../domain/Message.js"
+import { RunId } from "../../../domain/Run.js"
+import { Seq, SessionId } from "../../../domain/Session.js"
+
+/** Each engine is told which it is. */
+const engine = { engine: Schema.String }
+
+export const Task = Schema.Union(
+  /** Appends messages "NAME 1" to "NAME TIMES", one after the other; each is told. */
+  Schema.TaggedStruct("Append", { sessionId: SessionId, name: Schema.String, times: Schema.Number }),
+  Schema.TaggedStruct("Rename", { sessionId: SessionId, title: Schema.String }),
+  Schema.TaggedStruct("Admit", { ...engine, sessionId: SessionId, runId: RunId, key: Schema.NullOr(Schema.String) }),
+  Schema.TaggedStruct("TakeOver", { ...engine, lease: Lease, count: Schema.Number }),
+  /** Starts and completes calls, one after the other; each is told. */
+  Schema.TaggedStruct("Complete", {
+    lease: Lease,
+    calls: Schema.Array(Schema.Struct({ seq: Seq, callId: CallId }))
+  })
+)
+export type Task = typeof Task.Type
+
+export const Report = Schema.Union(
+  /** The storage is open. */
+  Schema.TaggedStruct("Ready", {}),
+  /** The storage has answered that it did this. */
+  Schema.TaggedStruct("Acknowledged", { what: Schema.String }),
+  /** What became of an `Admit` or a `TakeOver`, with the lease that it gave. */
+  Schema.TaggedStruct("Answered", { outcome: Schema.String, lease: Schema.NullOr(Lease) }),
+  /** The storage refused the task; by what error. */
+  Schema.TaggedStruct("Refused", { error: Schema.String }),
+  /** The task has ended. */
+  Schema.TaggedStruct("Done", {})
+)
+export type Report = typeof Report.Type
+
+export const TaskLine = Schema.parseJson(Task)
+export const ReportLine = Schema.parseJson(Report)

@@ -1,0 +1,21 @@
+/**
+ * The test runner, where there is one. Vitest cannot be imported in a program that it does not run, and whoever wants
+ * only a scripted model need not have it: so it is loaded when vitest runs this, and asked for when a suite is made.
+ */
+import type * as Vitest from "@effect/vitest"
+
+const load = async (): Promise<typeof Vitest | null> => {
+  if (process.env["VITEST"] === undefined) return null
+  // A program that a test starts inherits the variable, and is not run by vitest.
+  return import("@effect/vitest").catch(() => null)
+}
+
+const loaded = await load()
+
+/** All of it. Throws where vitest does not run this, or `@effect/vitest` is not installed. */
+export const vitest = (): typeof Vitest => {
+  if (loaded === null) throw new Error("The tests of a storage need vitest, to be run by it, and @effect/vitest.")
+  return loaded
+}
+
+export const expect = <A>(actual: A): Vitest.Assertion<A> => vitest().expect(actual)

@@ -1,0 +1,80 @@
+/**
+ * The in-memory storage is the model: whatever is done to it and to the tested one, in whatever order and however many
+ * at once, both answer the same and show the same. A failure tells the seed and the shortest sequence that was found.
+ */
+import { Context, Effect, FastCheck, identity, Layer, Option, Runtime } from "effect"
+import { SessionId } from "../../../../domain/Session.js"
+import * as Transcript from "../../../../domain/Transcript.js"
+import * as EngineConfig from "../../../../services/EngineConfig.js"
+import * as EventSignals from "../../../../services/EventSignals.js"
+import * as MemoryStorage from "../../../../services/memory/MemoryStorage.js"
+import { type Service, Storage, StorageReader } from "../../../../services/Storage.js"
+import * as StorageTest from "../StorageTest.js"
+import { expect } from "../Vitest.js"
+import { Steps } from "./Command.js"
+import { outcome, type SessionView, sessionView, wholeView } from "./compare.js"
+import * as World from "./World.js"
+
+const sessions = [SessionId.make("s1"), SessionId.make("s2")]
+
+/** Small enough that short sequences come to them. */
+const limits = { messageBytes: 2_500, metadataBytes: 1_000 }
+
+const build = (layer: Layer.Layer<StorageTest.Tested, unknown>, config: EngineConfig.Options) =>
+  Layer.build(layer.pipe(Layer.provide(EngineConfig.layer(config)), Layer.fresh)).pipe(
+    Effect.map((context) => ({
+      storage: Context.get(context, Storage),
+      reader: Context.get(context, StorageReader)
+    }))
+  )
+
+/** What holds of every session at any time. */
+const checkPromises = ({ activity, entries, events, session: { cursor, head, id } }: SessionView): void => {
+  expect(entries.map(({ seq }) => Number(seq))).toEqual(Array.from({ length: head }, (_, index) => index + 1))
+  expect(events.map((event) => event.cursor - cursor + events.length)).toEqual(events.map((_, index) => index + 1))
+  expect(Transcript.fold(id, entries)._tag).toBe("Right")
+  if (Option.isNone(activity.holder)) expect(Transcript.isSendable(entries)).toBe(true)
+}
+
+/** Gives both the same commands, and compares after each step. */
+const compare = (layer: Layer.Layer<StorageTest.Tested, unknown>, config: EngineConfig.Options, steps: Steps) => {
+  const { clock, set } = StorageTest.handClock()
+  return Effect.gen(function* () {
+    const model = yield* build(Layer.provideMerge(MemoryStorage.layer, EventSignals.layer), config)
+    const tested = yield* build(layer, config)
+    const world = World.make()
+    for (const { commands, wait } of steps) {
+      yield* set((world.now += wait))
+      const operations = yield* Effect.forEach(commands, (command) => World.operation(world, model.reader, command))
+      const run = (storage: Service) =>
+        Effect.forEach(operations, (operation) => outcome(operation(storage)), { concurrency: "unbounded" })
+      expect(yield* run(tested.storage)).toEqual(yield* run(model.storage))
+      for (const sessionId of sessions) {
+        const view = yield* sessionView(model.reader, sessionId)
+        expect(yield* sessionView(tested.reader, sessionId)).toEqual(view)
+        if (Option.isNone(view)) continue
+        checkPromises(view.value)
+        World.remember(world, view.value.session, view.value.activity)
+      }
+    }
+    expect(yield* wholeView(tested.reader, world, sessions)).toEqual(yield* wholeView(model.reader, world, sessions))
+  }).pipe(Effect.withClock(clock), Effect.scoped)
+}
+
+export const generatedTests = (
+  layer: Layer.Layer<StorageTest.Tested, unknown>,
+  config: EngineConfig.Options,
+  runs: number
+): ReadonlyArray<StorageTest.StorageTest> => [
+  StorageTest.make(
+    "P1 P4 P5 P11 whatever is done, it answers and shows what the in-memory storage does",
+    Effect.gen(function* () {
+      const runPromise = Runtime.runPromise(yield* Effect.runtime<never>())
+      const bounded = { ...config, limits: { ...config.limits, ...limits } }
+      const property = FastCheck.asyncProperty(Steps, (steps) => runPromise(compare(layer, bounded, steps)))
+      const parameters = { numRuns: runs, interruptAfterTimeLimit: 60_000 }
+      yield* Effect.tryPromise({ try: () => FastCheck.assert(property, parameters), catch: identity })
+    }),
+    90_000
+  )
+]

@@ -1,0 +1,5 @@
+import { NodeRuntime } from "@effect/platform-node"
+import { serve } from "skein/testing"
+import { open } from "./storage.js"
+
+NodeRuntime.runMain(serve(open(process.argv[2] ?? ".")))
