@@ -2,7 +2,7 @@
 import Sqlite from "better-sqlite3"
 import { join } from "node:path"
 import { performance } from "node:perf_hooks"
-import { Effect, Fiber, ManagedRuntime, Stream } from "effect"
+import { Clock, Effect, Fiber, ManagedRuntime, Stream } from "effect"
 import { Gateway, Message, Session, SessionEvent } from "../src/index.js"
 import type { Row } from "./Cases.js"
 import * as Measure from "./Measure.js"
@@ -28,15 +28,16 @@ const millis = (value: number): string => `${value.toFixed(1)} ms`
 const longestGap = async <A>(work: Promise<A>): Promise<{ readonly gap: number; readonly value: A }> => {
   let last = performance.now()
   let gap = 0
-  const timer = setInterval(() => {
+  const look = Effect.sync(() => {
     const now = performance.now()
     gap = Math.max(gap, now - last - 10)
     last = now
-  }, 10)
+  })
+  const timer = Effect.runFork(Effect.forever(Effect.zipRight(Effect.sleep(10), look)))
   try {
     return { value: await work, gap }
   } finally {
-    clearInterval(timer)
+    await Effect.runPromise(Fiber.interrupt(timer))
   }
 }
 
@@ -82,10 +83,11 @@ export const foreignLock = (): Promise<Row> =>
     const other = new Sqlite(join(folder, "skein.db"), { timeout: 5_000 })
     other.exec("BEGIN IMMEDIATE")
     let released = 0
-    setTimeout(() => {
+    const release = Effect.sync(() => {
       released = performance.now()
       other.exec("COMMIT")
-    }, 2_000)
+    })
+    Effect.runFork(Effect.zipRight(Effect.sleep(2_000), release))
     const { gap } = await longestGap(
       run(Effect.flatMap(Gateway.Gateway, (gateway) => gateway.rename(id, "renamed behind a lock")))
     )
@@ -139,7 +141,7 @@ export const eventLag = (): Promise<Row> =>
         return yield* gateway.events({ sessionId: Session.Id.make("told"), after: 0 }).pipe(
           Stream.filter(SessionEvent.is("message.appended")),
           Stream.take(count),
-          Stream.map(({ at }) => Date.now() - at),
+          Stream.mapEffect(({ at }) => Effect.map(Clock.currentTimeMillis, (now) => now - at)),
           Stream.runCollect
         )
       })

@@ -9,7 +9,7 @@ import { Context, Deferred, Effect, FiberId, Layer } from "effect"
 import type { Scope } from "effect"
 import type { SessionId } from "../domain/Session.js"
 
-export interface Watch {
+interface Watch {
   /** Returns once the session was signalled since the last return, or since the watch began. */
   readonly next: Effect.Effect<void>
 }

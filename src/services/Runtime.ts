@@ -295,7 +295,7 @@ const make = Effect.gen(function* () {
   const cleaned = Effect.ignoreLogged(sweep).pipe(
     Effect.zipRight(Effect.repeat(Effect.ignoreLogged(retain), Schedule.spaced(Duration.millis(hour))))
   )
-  const swept = yield* Effect.cached(Effect.forkIn(cleaned, scope))
+  const swept = yield* Effect.cached(Effect.forkIn(Effect.interruptible(cleaned), scope))
   /** The first change that this engine makes also cleans up after dead ones, in the background, then every hour. */
   const changing =
     (sessionId: SessionId) =>

@@ -44,6 +44,7 @@ import type {
   QuestionAnswered,
   QuestionNotFound,
   Read,
+  RowDamaged,
   RunNotFound,
   SessionBusy,
   SessionNotFound,
@@ -62,9 +63,13 @@ export interface SessionQuery {
   readonly limit?: number
 }
 
-/** Last created first. `next` is null on the last page. `total` counts all that match, on every page. */
+/**
+ * Last created first. `next` is null on the last page. `total` counts all that match, on every page. Sessions of the page
+ * whose rows do not decode are not among `sessions` but in `damaged`.
+ */
 export interface SessionPage {
   readonly sessions: ReadonlyArray<Session>
+  readonly damaged: ReadonlyArray<RowDamaged>
   readonly next: number | null
   readonly total: number
 }

@@ -12,7 +12,7 @@ import { type Answer, type Command, type Failure, Line, Request, Setup } from ".
 export const s1 = SessionId.make("s1")
 
 /** What came of a command, or what ended the process before it came to anything. */
-export type End =
+type End =
   | { readonly _tag: "Done"; readonly value: unknown }
   | { readonly _tag: "Failed"; readonly failure: Failure }
   | { readonly _tag: "Died"; readonly code: number | null; readonly signal: string | null; readonly stderr: string }

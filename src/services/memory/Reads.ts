@@ -44,6 +44,7 @@ export const sessions = (state: State, query: SessionQuery): SessionPage => {
   )
   return {
     sessions: page.map(({ session }) => session),
+    damaged: [],
     next: rest.length === 0 ? null : (page.at(-1)?.ordinal ?? null),
     total: matching.length
   }

@@ -1,5 +1,5 @@
 /** A session's own fields: it is created, renamed, given a model and metadata, found and listed. */
-import { Effect, Either, Option, Schema } from "effect"
+import { Array, Effect, Either, Option, Schema } from "effect"
 import type { Json } from "../../domain/Json.js"
 import * as Limits from "../../domain/Limits.js"
 import { ModelRef } from "../../domain/ModelRef.js"
@@ -159,7 +159,7 @@ const matching = `state <> 'hidden' AND (? IS NULL OR workdir = ?) AND (? IS NUL
 export const list = (
   query: Query,
   { after = Number.MAX_SAFE_INTEGER, limit = 50, owner, title, workdir }: SessionQuery
-): Effect.Effect<SessionPage, StorageFailed | RowDamaged> => {
+): Effect.Effect<SessionPage, StorageFailed> => {
   const size = Math.min(Math.max(limit, 1), 500)
   const filter = [workdir, workdir, owner, owner, title, title].map((value) => value ?? null)
   return query<(Row | { readonly ordinal: null }) & { readonly total: number }>(
@@ -172,14 +172,16 @@ export const list = (
     after,
     size + 1
   ).pipe(
-    Effect.flatMap((rows) => {
+    Effect.map((rows) => {
       const found = rows.filter((row) => row.ordinal !== null)
       const page = found.slice(0, size)
-      return Either.map(Either.all(page.map(decode)), (sessions) => ({
+      const [damaged, sessions] = Array.partitionMap(page, decode)
+      return {
         sessions,
+        damaged,
         next: found.length > size ? (page.at(-1)?.ordinal ?? null) : null,
         total: rows[0]?.total ?? 0
-      }))
+      }
     })
   )
 }
