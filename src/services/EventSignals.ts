@@ -23,6 +23,10 @@ export interface Service {
   readonly signalOrders: () => void
   readonly watchOrders: Effect.Effect<Watch, never, Scope.Scope>
   readonly watch: (sessionId: SessionId) => Effect.Effect<Watch, never, Scope.Scope>
+  /**
+   * Raised by each signal for a session that is watched: what was read under the same number saw all that was signalled.
+   */
+  readonly version: (sessionId: SessionId) => number
   /** Returns while anybody watches anything; waits while nobody does. */
   readonly whenWatched: Effect.Effect<void>
   /** Sessions that are watched now. */
@@ -69,6 +73,8 @@ const orders = Symbol("orders")
 
 const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
   const all = new Map<SessionId | typeof orders, Set<Watcher>>()
+  const versions = new Map<SessionId, number>()
+  let common = 0
 
   const begin = (what: SessionId | typeof orders): Watcher => {
     const watcher: Watcher = { signalled: false, waiting: null }
@@ -81,7 +87,10 @@ const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
   const end = (what: SessionId | typeof orders, watcher: Watcher): void => {
     const watchers = all.get(what)
     watchers?.delete(watcher)
-    if (watchers?.size === 0) all.delete(what)
+    if (watchers?.size === 0) {
+      all.delete(what)
+      if (what !== orders) versions.delete(what)
+    }
     if (all.size === 0) anybody.unsafeClose()
   }
 
@@ -92,8 +101,17 @@ const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
     ).pipe(Effect.map(waitOf))
 
   return {
-    signal: (sessionId) => all.get(sessionId)?.forEach(wake),
-    signalAll: () => all.forEach((watchers) => watchers.forEach(wake)),
+    signal: (sessionId) => {
+      const watchers = all.get(sessionId)
+      if (watchers === undefined) return
+      versions.set(sessionId, (versions.get(sessionId) ?? 0) + 1)
+      watchers.forEach(wake)
+    },
+    signalAll: () => {
+      common++
+      all.forEach((watchers) => watchers.forEach(wake))
+    },
+    version: (sessionId) => common + (versions.get(sessionId) ?? 0),
     signalOrders: () => all.get(orders)?.forEach(wake),
     watchOrders: watch(orders),
     watch,

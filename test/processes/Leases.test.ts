@@ -45,7 +45,7 @@ it.scopedLive(
     })
 )
 
-it.scopedLive("P6 P9 many processes: what a running step has written so far is heard in another process", () =>
+it.scopedLive("P9 many processes: what a running step has written so far is heard in another process", () =>
   Effect.gen(function* () {
     const { other, run } = yield* running(halfway)
     const heard = yield* other.get({ do: "hear", session: halfway, type: "text.delta" })

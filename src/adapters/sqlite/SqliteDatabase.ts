@@ -50,9 +50,14 @@ const assertPragma = (connection: Sqlite.Database, name: string, value: string, 
   }
 }
 
+/**
+ * The first statement opens the log. Until then a connection does not hold it, and SQLite would remove it with the writer
+ * that is discarded.
+ */
 const openReader = (path: string) =>
   SqliteClient.make({ filename: path, readonly: true, disableWAL: true }).pipe(
     Effect.tap((client) => client.unsafe("PRAGMA busy_timeout = 0")),
+    Effect.tap((client) => client.unsafe("SELECT 1 FROM sqlite_schema")),
     Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
     Effect.catchAllCause((cause) => Effect.fail(Unusable.fromCause(path)(cause)))
   )

@@ -7,7 +7,7 @@
  * difference to what it has seen, and nothing of a step that was over before it looked: the step's message has it all.
  * Watchers of one session that stand at the same cursor share a read, however many they are.
  */
-import { Chunk, Clock, Deferred, Effect, FiberId, Option, Schema, Stream } from "effect"
+import { Chunk, Clock, Effect, Option, Schema, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
 import { Cursor, type SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
@@ -20,6 +20,8 @@ import { StorageReader } from "../Storage.js"
 
 /** Rows read at once. */
 const page = 256
+
+type Rows = ReadonlyArray<Durable>
 
 interface State {
   readonly cursor: Cursor
@@ -66,30 +68,27 @@ export const make = Effect.gen(function* () {
     return [events, { cursor, seen, found: true }] as const
   }
 
-  type Rows = ReadonlyArray<Durable>
-  type Reading = Deferred.Deferred<Rows, SkeinError.Events>
-  const readings = new Map<SessionId, Map<number, Reading>>()
+  /** What was read last of each watched session. */
+  const latest = new Map<SessionId, { readonly after: Cursor; readonly version: number; readonly rows: Rows }>()
 
-  /**
-   * The rows after a cursor. Those who want the same before the statement runs share it: all that a signal wakes. Who
-   * comes later reads anew, as what woke it may not have been seen by the statement.
-   */
+  /** The rows after a cursor. Those whom one signal wakes share what the first of them reads. */
   const readRows = (sessionId: SessionId, after: Cursor): Effect.Effect<Rows, SkeinError.Events> =>
     Effect.suspend(() => {
-      const ofSession = readings.get(sessionId) ?? new Map<number, Reading>()
-      const joined = ofSession.get(after)
-      if (joined !== undefined) return Deferred.await(joined)
-      const reading: Reading = Deferred.unsafeMake(FiberId.none)
-      readings.set(sessionId, ofSession.set(after, reading))
-      const begin = Effect.suspend(() => {
-        ofSession.delete(after)
-        if (ofSession.size === 0) readings.delete(sessionId)
-        return Effect.intoDeferred(reader.events({ sessionId, after, limit: page }), reading)
+      const version = signals.version(sessionId)
+      const known = latest.get(sessionId)
+      if (known?.after === after && known.version === version) return Effect.succeed(known.rows)
+      return Effect.map(reader.events({ sessionId, after, limit: page }), (rows) => {
+        latest.set(sessionId, { after, version, rows })
+        return rows
       })
-      return Effect.uninterruptible(Effect.yieldNow().pipe(Effect.zipRight(begin))).pipe(
-        Effect.zipRight(Deferred.await(reading))
-      )
     })
+
+  /** A session's watch; what was read for it is forgotten with it. */
+  const watchOf = (sessionId: SessionId) =>
+    Effect.zipRight(
+      Effect.addFinalizer(() => Effect.sync(() => latest.delete(sessionId))),
+      signals.watch(sessionId)
+    )
 
   const deleted = (sessionId: SessionId, cursor: Cursor, at: number): SessionEvent => ({
     type: "session.deleted",
@@ -116,7 +115,7 @@ export const make = Effect.gen(function* () {
   /** Ends with a `session.deleted`, made up and not stored, when the session is gone. */
   const follow = (range: { readonly sessionId: SessionId; readonly after: Cursor }) =>
     Stream.unwrapScoped(
-      Effect.map(signals.watch(range.sessionId), (watch) => {
+      Effect.map(watchOf(range.sessionId), (watch) => {
         const { sessionId } = range
         const pull = Effect.fnUntraced(function* (from: State) {
           let state = from
