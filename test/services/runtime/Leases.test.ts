@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Stream, TestClock } from "effect"
-import { Permissions, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
+import { Model, Permissions, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { ground, type Options, stopped } from "./engines.js"
 import { quiet } from "./fixture.js"
@@ -59,6 +59,33 @@ describe("P9 what another engine wants of a run", () => {
       yield* other.gateway.answer({ questionId, verdict: "once" })
       expect((yield* one.gateway.await(run)).stopReason).toBe("completed")
       expect(yield* one.lines(run.sessionId)).toContain("ask success: allowed")
+    })
+  )
+
+  it.scoped("P7 P9 a model that is set elsewhere is the run's from its next step on", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { open } = yield* ground
+      const tool = holding(gate)
+      const steps: Array<string> = []
+      const scripted = ScriptedModel.make([
+        ScriptedModel.calls(ScriptedModel.call(tool, {})),
+        ScriptedModel.text("done")
+      ])
+      const models = Model.layerResolve(({ model }) =>
+        Effect.sync(() => {
+          steps.push(model?.model ?? "none")
+          return scripted
+        })
+      )
+      const one = yield* open("one", { toolbox: Toolbox.layer(tool), models })
+      const other = yield* open("other")
+      const run = yield* one.begin("go")
+      yield* gate.reached("hold")
+      yield* other.gateway.setModel(run.sessionId, { provider: "p", model: "new" })
+      yield* gate.open("hold")
+      yield* one.gateway.await(run)
+      expect(steps).toEqual(["none", "new"])
     })
   )
 
