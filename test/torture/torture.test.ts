@@ -1,0 +1,101 @@
+/** The short form of `npm run torture`: each test kills processes for real and opens what they leave. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Points from "./Points.js"
+import * as Torture from "./Torture.js"
+
+/** Plays plans, some at once; gives what is broken, and how many processes were killed. */
+const play = (plans: ReadonlyArray<Torture.Plan>) =>
+  Effect.map(Effect.forEach(plans, Torture.play, { concurrency: 4 }), (outcomes) => ({
+    broken: outcomes.flatMap(({ failure }, place) =>
+      failure === null ? [] : [`${failure}; to play it again: ${plans[place]?.command}`]
+    ),
+    kills: outcomes.reduce((sum, { kills }) => sum + kills, 0)
+  }))
+
+const crossings = Effect.map(Torture.play(Torture.dry(1, "small")), ({ crossed, failure }) => {
+  expect(failure).toBeNull()
+  return crossed
+})
+
+/** One plan for each of at most `most` crossings of a point; the user goes on in one way, then in the other. */
+const plansFor = (crossed: Points.Counts, most: (name: string) => number) =>
+  Object.entries(crossed)
+    .flatMap(([name, times]) => Torture.spread(name, times, most(name)))
+    .map((point, place): Torture.Plan => ({
+      ...Torture.at(1, "small", point),
+      ways: [place % 2 === 0 ? "resume" : "message"]
+    }))
+
+/** Points of system calls that differ in what is on disk. */
+const calls = new Set([
+  "open after",
+  "write amid",
+  "sync before",
+  "sync after",
+  "rename before",
+  "rename after",
+  "unlink before",
+  "unlink after",
+  "rmdir after"
+])
+
+describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no tool runs twice, nothing is left over", () => {
+  it.live(
+    "before every commit, after some, where a tool is and where something is announced",
+    () =>
+      Effect.gen(function* () {
+        const plans = plansFor(yield* crossings, (name) =>
+          name === "commit before" ? 100 : name === "commit after" ? 4 : /^(tool|announced)/.test(name) ? 1 : 0
+        )
+        const { broken, kills } = yield* play(plans)
+        expect(broken).toEqual([])
+        expect(kills).toBeGreaterThan(plans.length / 2)
+      }),
+    120_000
+  )
+
+  it.live(
+    Points.canCountCalls
+      ? "at system calls on files, before, after and amid"
+      : "not at system calls: there is no C compiler here",
+    () =>
+      Effect.gen(function* () {
+        const plans = plansFor(yield* crossings, (name) => (calls.has(name) ? 1 : 0))
+        const { broken, kills } = yield* play(plans)
+        expect(broken).toEqual([])
+        expect(kills).toBeGreaterThanOrEqual(plans.length / 2)
+      }),
+    120_000
+  )
+
+  it.live(
+    "in the middle of a migration, before each of its statements: the next open migrates",
+    () =>
+      Effect.gen(function* () {
+        const { crossed, failure } = yield* Torture.play(Torture.dry(1, "open"))
+        expect(failure).toBeNull()
+        const statements = Array.from({ length: crossed["statement before"] ?? 0 }, (_, place) => place + 1)
+        expect(statements.length).toBeGreaterThan(40)
+        const plans = [0, 1, 2, 3].map((rest) =>
+          Torture.opening(statements.filter((at) => at % 4 === rest).map((at) => ({ name: "statement before", at })))
+        )
+        const { broken, kills } = yield* play(plans)
+        expect(broken).toEqual([])
+        // Once the schema is there, an opening runs fewer.
+        expect(kills).toBeGreaterThan(40)
+      }),
+    120_000
+  )
+
+  it.live(
+    "at random instants, with several processes on one database",
+    () =>
+      Effect.gen(function* () {
+        const { broken, kills } = yield* play([101, 102].map((seed) => Torture.random(seed, 3)))
+        expect(broken).toEqual([])
+        expect(kills).toBeGreaterThan(3)
+      }),
+    120_000
+  )
+})
