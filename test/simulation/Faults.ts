@@ -10,6 +10,16 @@ import type { Dice } from "./World.js"
 /** Of each hundred statements of its kind, how many fail. */
 const chances = { begin: 0.03, write: 0.002, commit: 0.01 }
 
+/** An invariant that cannot be looked at is broken too, and is no fault of the database. */
+const look = (writer: Writer, breaches: Array<string>): void => {
+  try {
+    const breach = Invariants.breach(writer)
+    if (breach !== null) breaches.push(breach)
+  } catch (thrown) {
+    breaches.push(`an invariant cannot be looked at: ${String(thrown)}`)
+  }
+}
+
 const faulty = (writer: Writer, { chance }: Dice, breaches: Array<string>): Writer => {
   const run: Writer["run"] = (statement, ...parameters) => {
     if (statement === "BEGIN IMMEDIATE" && chance(chances.begin)) throw new SqlFailure({ code: "SQLITE_BUSY" })
@@ -22,8 +32,7 @@ const faulty = (writer: Writer, { chance }: Dice, breaches: Array<string>): Writ
     const fails = chance(chances.commit)
     if (fails && chance(0.5)) throw new SqlFailure({ code: "SQLITE_IOERR_WRITE" })
     const changes = writer.run(statement, ...parameters)
-    const breach = Invariants.breach(writer)
-    if (breach !== null) breaches.push(breach)
+    look(writer, breaches)
     if (fails) throw new SqlFailure({ code: "SQLITE_IOERR_FSYNC" })
     return changes
   }

@@ -10,7 +10,7 @@ const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
   ],
   [
     "P1: a call without a result stands before the head",
-    "SELECT s.id FROM sessions AS s JOIN calls AS c ON c.session = s.ordinal WHERE state <> 'hidden' AND c.seq <= s.head"
+    "SELECT s.id FROM sessions AS s JOIN calls AS c ON c.session = s.ordinal WHERE s.state <> 'hidden' AND c.seq <= s.head"
   ],
   [
     "P1: a call has a result and is open",
@@ -23,7 +23,7 @@ const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
   [
     "P10: an event is missing",
     `SELECT id FROM sessions AS s WHERE state <> 'hidden'
-     AND cursor - first_cursor + 1 <> (SELECT count(*) FROM events WHERE session = s.ordinal)`
+     AND cursor - first_cursor + 1 <> (SELECT count(*) FROM events WHERE session = s.ordinal AND cursor >= s.first_cursor)`
   ]
 ]
 

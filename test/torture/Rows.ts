@@ -60,17 +60,11 @@ const checkFile = (sql: Sql): void => {
   if (foreign !== undefined) broken("SQLite", `foreign keys: ${JSON.stringify(foreign)}`)
 }
 
-/** Two tables of a query have a `state`: the session's is meant. */
-const qualified = (sql: Sql): Sql => ({
-  ...sql,
-  get: (statement, ...parameters) => sql.get(statement.replace("WHERE state", "WHERE s.state"), ...parameters)
-})
-
 /** Everything is held against everything; nothing is changed. */
 export const look = (folder: string): Rows => {
   const rows = query(folder, (sql): Rows => {
     checkFile(sql)
-    const breach = Invariants.breach(qualified(sql))
+    const breach = Invariants.breach(sql)
     if (breach !== null) broken("rows", breach)
     const open = sql
       .all<Omit<OpenCall, "isAsked" | "mayGoOn"> & { readonly asked: number; readonly goesOn: number }>(
