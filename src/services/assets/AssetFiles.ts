@@ -87,7 +87,7 @@ const failed = (error: PlatformError): FilesFailed =>
  * Bytes after which a file is synced while it is written. A commit's sync waits for whatever the system still has to
  * write of other files: of a large asset that is never more than this.
  */
-const unsyncedBytes = 4 * 1024 * 1024
+const unsyncedBytes = 1024 * 1024
 
 const make = Effect.gen(function* () {
   const fs = yield* FileSystem.FileSystem
