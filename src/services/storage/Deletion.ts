@@ -113,7 +113,8 @@ export const deleting = (
   Effect.map(
     query<{ readonly sessionId: SessionId; readonly state: string }>(
       "read the deletions",
-      "SELECT id AS sessionId, state FROM sessions WHERE state <> 'live' ORDER BY ordinal"
+      // The sign keeps SQLite from reading all sessions in their order: it finds the few by their index.
+      "SELECT id AS sessionId, state FROM session_rows WHERE state <> 'live' ORDER BY +ordinal"
     ),
     (rows) => rows.map(({ sessionId, state }) => ({ sessionId, hidden: state === "hidden" }))
   )

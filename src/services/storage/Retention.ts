@@ -8,7 +8,7 @@ import type { Transaction } from "../lane/GroupCommit.js"
 import type { Retention } from "../Storage.js"
 
 /** Most sessions that one portion looks at, and about the most rows that it removes. */
-const portionSessions = 50
+const portionSessions = 200
 const portionRows = 500
 
 interface Aged {

@@ -23,6 +23,8 @@ const statements = [
     body TEXT NOT NULL
   ) STRICT`,
 
+  "CREATE INDEX session_rows_going ON session_rows (state) WHERE state <> 'live'",
+
   "ALTER TABLE meta ADD COLUMN pruned_at INTEGER NOT NULL DEFAULT 0",
   "ALTER TABLE meta ADD COLUMN pruned_up_to INTEGER NOT NULL DEFAULT 0"
 ]

@@ -90,7 +90,7 @@ export const retentionTests = (test: Test) => {
       const reader = yield* StorageReader
       yield* create()
       yield* renames(1_100)
-      const many = Array.from({ length: 120 }, (_, nth) => SessionId.make(`n${nth}`))
+      const many = Array.from({ length: 420 }, (_, nth) => SessionId.make(`n${nth}`))
       const storage = yield* Storage
       for (const id of many) {
         yield* create({ id })
