@@ -101,3 +101,56 @@ describe("Lease.standing", () => {
     }
   )
 })
+
+describe("Lease.Tenure", () => {
+  const taken = { fence: 1, holder: { instance: "a", count: 1 }, state: "live" } as const
+
+  it("P9 a free session is taken once, under the next number, and free again when the run ends", () => {
+    expect(Lease.take(Lease.free, "a")).toEqual(taken)
+    expect(Lease.take(taken, "b")).toBeNull()
+    expect(Lease.release(taken)).toEqual({ ...taken, holder: null })
+    expect(Lease.take(Lease.release(taken), "b")).toEqual({ ...taken, fence: 2, holder: { instance: "b", count: 1 } })
+  })
+
+  it("P9 a sign of life is counted, the holder's alone", () => {
+    expect(Lease.renew(taken, "a")).toEqual({ ...taken, holder: { instance: "a", count: 2 } })
+    expect(Lease.renew(taken, "b")).toBe(taken)
+    expect(Lease.renew(Lease.free, "a")).toBe(Lease.free)
+  })
+
+  it("P9 who was seen as it is now is taken over; a number or a sign of life more, and it is not", () => {
+    expect(Lease.takeOver(taken, { fence: 1, count: 1 }, "b")).toEqual({
+      ...taken,
+      fence: 2,
+      holder: { instance: "b", count: 1 }
+    })
+    expect(Lease.takeOver(Lease.renew(taken, "a"), { fence: 1, count: 1 }, "b")).toBeNull()
+    expect(Lease.takeOver({ ...taken, fence: 2 }, { fence: 1, count: 1 }, "b")).toBeNull()
+    expect(Lease.takeOver(Lease.release(taken), { fence: 1, count: 1 }, "b")).toBeNull()
+  })
+
+  it("P7 P9 a write counts under the holder's number, while the session is there", () => {
+    expect(Lease.admits(taken, 1)).toBe(true)
+    expect(Lease.admits(taken, 2)).toBe(false)
+    expect(Lease.admits(Lease.release(taken), 1)).toBe(false)
+    expect(Lease.admits(Lease.beginDeletion(taken), 1)).toBe(true)
+    expect(Lease.admits({ ...taken, state: "gone" }, 1)).toBe(false)
+  })
+
+  it("P7 a session is removed once its deletion has begun and no run holds it", () => {
+    const deleting = Lease.beginDeletion(taken)
+    expect(deleting).toEqual({ ...taken, state: "deleting" })
+    expect(Lease.take(Lease.release(deleting), "b")).toBeNull()
+    expect(Lease.remove(Lease.release(taken))).toBeNull()
+    expect(Lease.remove(deleting)).toBeNull()
+    expect(Lease.remove(Lease.release(deleting))).toEqual({ ...taken, holder: null, state: "gone" })
+  })
+
+  it("P9 a sign of this very instant holds", () => {
+    const sign = { clock: "host", at: 5 }
+    expect(Lease.standing("alive", { fence: 1, beat: { count: 1, sign } }, sign, null, 10)).toEqual({
+      _tag: "Held",
+      watched: null
+    })
+  })
+})

@@ -79,3 +79,45 @@ describe("Limits", () => {
     })
   })
 })
+
+describe("what is said of a refused value", () => {
+  const refusal = <A, I>(schema: Schema.Schema<A, I>, input: unknown) => {
+    const { actual, field, limit } = Either.getOrThrow(Either.flip(Limits.decode("input", schema)(input)))
+    return [field, limit, actual]
+  }
+  const fields = Schema.Struct({
+    name: Schema.NonEmptyString,
+    inner: Schema.optional(Schema.Struct({ n: Schema.Int }))
+  })
+
+  it.each<readonly [unknown, ReadonlyArray<unknown>]>([
+    [{}, ["input.name", "a non empty string", "nothing"]],
+    [{ name: null }, ["input.name", expect.any(String), "null"]],
+    [{ name: 7 }, ["input.name", expect.any(String), "7"]],
+    [{ name: true }, ["input.name", expect.any(String), "a value of type boolean"]],
+    [{ name: "" }, ["input.name", expect.any(String), "a text of 0 characters"]],
+    [
+      { name: "a", inner: { n: "😀x" } },
+      [expect.stringContaining("input.inner"), expect.any(String), expect.any(String)]
+    ],
+    [undefined, ["input", expect.any(String), "nothing"]]
+  ])("P12 %j is named by its kind and its place", (input, said) => {
+    expect(refusal(fields, input)).toEqual(said)
+  })
+
+  it("P12 a long description of what is allowed is cut, one that fits is not", () => {
+    const described = (length: number) =>
+      Schema.String.pipe(Schema.filter(() => false, { description: "d".repeat(length) }))
+    expect(refusal(described(200), "x")[1]).toBe("d".repeat(200))
+    expect(refusal(described(201), "x")[1]).toBe(`${"d".repeat(199)}…`)
+  })
+
+  it("P12 what has no JSON is refused as such, and a title of one character is one", () => {
+    const circular: { self?: unknown } = {}
+    circular.self = circular
+    for (const value of [undefined, circular]) {
+      expect(Either.getOrThrow(Either.flip(Limits.json("field", value, 100)))).toMatchObject({ actual: "no JSON" })
+    }
+    expect(Limits.title("a", limits)).toEqual(Either.right("a"))
+  })
+})

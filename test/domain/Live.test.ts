@@ -166,3 +166,38 @@ it.prop(
     }
   }
 )
+
+describe("Live.Draft", () => {
+  const whole = written(reasoning("thinking"), text("so far"), argument('{"a"'))
+  const draft: Live.Draft = {
+    runId: run,
+    seq: 3,
+    model,
+    attempt: 1,
+    retry: null,
+    reasoning: "thinking",
+    text: "so far",
+    calls: [{ index: 0, name: "read", input: '{"a"' }]
+  }
+
+  it("has what a step has written, and nothing before it began or after it was stored", () => {
+    expect(Live.draftOf(whole)).toEqual(draft)
+    expect(Live.draftOf(Live.start(run))).toBeNull()
+    expect(Live.draftOf(Live.endStep(whole))).toBeNull()
+    expect(Live.draftOf(Live.retryStep(whole, retry))).toEqual({
+      ...draft,
+      attempt: 2,
+      retry,
+      reasoning: "",
+      text: "",
+      calls: []
+    })
+  })
+
+  it("tells another process the same as the step itself", () => {
+    const [events, seen] = Live.changes(Live.nothingSeen, whole, at)
+    expect(Live.changes(Live.nothingSeen, Live.ofDraft(draft), at)).toEqual([events, seen])
+    const [retried] = Live.changes(seen, Live.ofDraft({ ...draft, attempt: 2, retry, text: "anew" }), at)
+    expect(told(retried)[0]).toBe("run.retrying 2 500 overloaded")
+  })
+})
