@@ -11,7 +11,7 @@ import Sqlite from "better-sqlite3"
 import { Effect, Layer } from "effect"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import { DataDirectory } from "../../services/DataDirectory.js"
-import { busyScheduleUpTo, Database, type Writer } from "../../services/Database.js"
+import { Database, type Writer } from "../../services/Database.js"
 import { EngineConfig } from "../../services/EngineConfig.js"
 import { checkVersion, inspect } from "./Inspection.js"
 import * as Migrations from "./Migrations.js"
@@ -65,11 +65,9 @@ const openReader = (path: string) =>
 const make = Effect.gen(function* () {
   const directory = yield* DataDirectory
   const { busyMaxMillis, synchronous } = yield* EngineConfig
-  const patience = busyScheduleUpTo(busyMaxMillis)
+  const patiently = Unusable.retryWhileLocked(busyMaxMillis)
 
   const attempt = <A>(path: string, run: () => A) => Effect.try({ try: run, catch: Unusable.fromUnknown(path) })
-  const patiently = <A, R>(effect: Effect.Effect<A, StorageFailed | StorageUnusable, R>) =>
-    Effect.flatMap(patience, (schedule) => Effect.retry(effect, { schedule, while: Unusable.isLocked }))
 
   const file = yield* attempt(directory, () => SqliteFile.prepare(directory))
   const { path } = file

@@ -1,7 +1,7 @@
 /** Why a database cannot be opened, as a typed error: SQLite's and the system's codes, without their texts. */
-import { Cause, Chunk, Option, Predicate } from "effect"
+import { Cause, Chunk, Effect, Option, Predicate } from "effect"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
-import { isBusy } from "../../services/Database.js"
+import { busyScheduleUpTo, isBusy } from "../../services/Database.js"
 
 type Reason = StorageUnusable["reason"]
 
@@ -14,8 +14,16 @@ const reasonOf = (code: string): Reason | null => {
   return noAccess.test(code) ? "no-access" : null
 }
 
-export const isLocked = (error: StorageFailed | StorageUnusable): boolean =>
+const isLocked = (error: StorageFailed | StorageUnusable): boolean =>
   error._tag === "StorageUnusable" && error.reason === "locked"
+
+/** Tries again while another process's lock is in the way, for at most so many milliseconds. */
+export const retryWhileLocked =
+  (millis: number) =>
+  <A, R>(
+    effect: Effect.Effect<A, StorageFailed | StorageUnusable, R>
+  ): Effect.Effect<A, StorageFailed | StorageUnusable, R> =>
+    Effect.flatMap(busyScheduleUpTo(millis), (schedule) => Effect.retry(effect, { schedule, while: isLocked }))
 
 /** The error for whatever was thrown, or failed, while the database at `path` was opened. */
 export const fromUnknown =

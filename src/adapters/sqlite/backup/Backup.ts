@@ -11,13 +11,12 @@
  * snapshot, which does not name it any more unless it is really missing.
  */
 import Sqlite from "better-sqlite3"
-import { Clock, Duration, Effect, Either, Schedule, Schema } from "effect"
+import { Clock, Effect, Either, Schema } from "effect"
 import { existsSync, linkSync, renameSync, rmSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
 import { Asset } from "../../../domain/Asset.js"
 import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
-import { busySchedule } from "../../../services/Database.js"
 import { Folders } from "../../../services/Folders.js"
 import type { Owners } from "../../../services/Owners.js"
 import { inspect } from "../Inspection.js"
@@ -77,11 +76,11 @@ export const namedAssets = function* (snapshot: Sqlite.Database): Generator<Asse
 /** An asset's path below the data folder, with slashes. */
 export const nameOf = (asset: Asset): string => `assets/${AssetNames.folder(asset.sessionId)}/${AssetNames.file(asset)}`
 
-const patience = Schedule.upTo(busySchedule, Duration.seconds(30))
+const patiently = Unusable.retryWhileLocked(30_000)
 
 const openSnapshot = (path: string, target: string) =>
   Effect.acquireRelease(
-    Effect.retry(
+    patiently(
       Effect.try({
         try: () => {
           rmSync(target, { force: true })
@@ -89,8 +88,7 @@ const openSnapshot = (path: string, target: string) =>
           return new Sqlite(target, { readonly: true })
         },
         catch: Unusable.fromUnknown(path)
-      }),
-      { schedule: patience, while: Unusable.isLocked }
+      })
     ),
     (connection) => Effect.sync(() => connection.close())
   )
@@ -179,7 +177,7 @@ export const make = Effect.fn("Backup.make")(function* (options: Options) {
   if (existsSync(file)) return yield* taken
   if (!existsSync(path)) return yield* new BackupFailed({ path, reason: "no-database", detail: "" })
   const inspection = Effect.try({ try: () => inspect(path, Migrations.newest), catch: Unusable.fromUnknown(path) })
-  const schema = yield* Effect.retry(inspection, { schedule: patience, while: Unusable.isLocked })
+  const schema = yield* patiently(inspection)
   if (schema === 0) return yield* new BackupFailed({ path, reason: "no-database", detail: "" })
   yield* attempt(() => statSync(folder))
 
