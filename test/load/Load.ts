@@ -15,11 +15,17 @@ import { SkeinNode } from "../../src/node.js"
 import { ScriptedModel } from "../../src/testing.js"
 import { callsOf } from "../../src/domain/Message.js"
 
+/** A call's time is drawn as it runs, so that sessions that play one script finish in orders of their own. */
 const work = Tool.make("work", {
   description: "works for a while",
   access: "read",
   input: { n: Schema.Number, step: Schema.Number, millis: Schema.Number }
-}).handle(({ millis, n }) => Effect.as(Effect.sleep(Duration.millis(millis)), `result ${n}`))
+}).handle(({ millis, n }) =>
+  Random.nextIntBetween(0, millis + 1).pipe(
+    Effect.flatMap((millis) => Effect.sleep(Duration.millis(millis))),
+    Effect.as(`result ${n}`)
+  )
+)
 
 /** What the model of each session does in each of its turns: steps with so many calls, then an answer. */
 export interface Shape {
@@ -29,38 +35,18 @@ export interface Shape {
   readonly millis: number
 }
 
-const script = ({ millis, steps, tools }: Shape) =>
-  Effect.map(
-    Effect.forEach(Array.from({ length: steps }), (_, step) =>
-      Effect.map(
-        Effect.forEach(Array.from({ length: tools }), (_, n) =>
-          Effect.map(Random.nextIntBetween(0, millis + 1), (millis) => ScriptedModel.call(work, { n, millis, step }))
-        ),
-        (calls) => ScriptedModel.calls(...calls)
-      )
+const modelOf = ({ millis, steps, tools }: Shape) =>
+  ScriptedModel.make([
+    ...Array.from({ length: steps }, (_, step) =>
+      ScriptedModel.calls(...Array.from({ length: tools }, (_, n) => ScriptedModel.call(work, { n, millis, step })))
     ),
-    (steps) => [...steps, ScriptedModel.text("done")]
-  )
+    ScriptedModel.text("done")
+  ])
 
-const models = (shape: Shape) => {
-  const known = new Map<string, Model.Model>()
-  return Model.layerResolve(({ id }) =>
-    Effect.suspend(() => {
-      const model = known.get(id)
-      if (model !== undefined) return Effect.succeed(model)
-      return Effect.map(script(shape), (turns) => {
-        const made = ScriptedModel.make(turns)
-        known.set(id, made)
-        return made
-      })
-    })
-  )
-}
-
-/** An engine in which every session has a model of its own. */
+/** An engine whose sessions all play one script, each from its beginning. */
 export const engine = (data: string, shape: Shape, options: EngineConfig.Options = {}) =>
   SkeinNode.layer({ data, stepLimit: 1_000_000, repeatLimit: 1_000_000, ...options }).pipe(
-    Layer.provide([models(shape), Toolbox.layer(work), Permissions.layerAllowAll])
+    Layer.provide([Model.layer(modelOf(shape)), Toolbox.layer(work), Permissions.layerAllowAll])
   )
 
 /** One turn in a new session: gives what is wrong with its transcript, nothing if all is well. */
