@@ -5,7 +5,19 @@
  *
  * `--once` runs the sessions once, all at the same time, and says how long that took and what memory it needed.
  */
-import { Clock, Duration, Effect, Layer, Logger, LogLevel, ManagedRuntime, Predicate, Random, Ref, Stream } from "effect"
+import {
+  Clock,
+  Duration,
+  Effect,
+  Layer,
+  Logger,
+  LogLevel,
+  ManagedRuntime,
+  Predicate,
+  Random,
+  Ref,
+  Stream
+} from "effect"
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
