@@ -100,4 +100,44 @@ describe("AssetContent", () => {
     expect([null, "a", "../../etc/passwd", "ä b\n", "😀".repeat(255)].map(isTaken)).toEqual(Arr.replicate(true, 5))
     expect(["", "a".repeat(256), "😀".repeat(256), "a\0b", "a\ud800b"].map(isTaken)).toEqual(Arr.replicate(false, 5))
   })
+
+  it("refusals name the field, the limit and what was given, of that no more than its beginning", () => {
+    const refusal = <A>(outcome: Either.Either<A, unknown>) => Either.flip(outcome).pipe(Either.getOrThrow)
+    expect(refusal(AssetContent.mediaType("X".repeat(200), { assetTypes: null }))).toMatchObject({
+      field: "mediaType",
+      limit: "type/subtype in lower case, without parameters",
+      actual: "X".repeat(100)
+    })
+    expect(refusal(AssetContent.mediaType("text/html", { assetTypes: ["image/*", "text/plain"] }))).toMatchObject({
+      field: "mediaType",
+      limit: "one of image/*, text/plain",
+      actual: "text/html"
+    })
+    expect(refusal(AssetContent.name("a".repeat(256)))).toMatchObject({
+      field: "name",
+      limit: "1 to 255 characters",
+      actual: "256"
+    })
+    expect(refusal(AssetContent.name("a\0"))).toMatchObject({
+      field: "name",
+      limit: "valid Unicode without NUL",
+      actual: "something else"
+    })
+    const tooLong = AssetContent.take({ mediaType: "text/plain", limit: 3 }, AssetContent.nothing, bytes("abcd"))
+    expect(refusal(tooLong)).toMatchObject({ field: "content", limit: "at most 3 bytes", actual: "4 bytes or more" })
+    const noImage = AssetContent.take({ mediaType: "image/png", limit }, AssetContent.nothing, bytes("no image at all"))
+    expect(refusal(noImage)).toMatchObject({
+      field: "content",
+      limit: "content of type image/png",
+      actual: "other content"
+    })
+  })
+
+  it("keeps no more of a content than its signature needs", () => {
+    const first = AssetContent.take({ mediaType: "text/plain", limit }, AssetContent.nothing, bytes("12345"))
+    const second = Either.flatMap(first, (taken) =>
+      AssetContent.take({ mediaType: "text/plain", limit }, taken, bytes("6789012345"))
+    )
+    expect(second).toEqual(Either.right({ size: 15, head: bytes("123456789012") }))
+  })
 })

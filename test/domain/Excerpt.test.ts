@@ -40,4 +40,14 @@ describe("Excerpt", () => {
     const { head, tail } = of(limit, pieces)
     expect(head.length + tail.length).toBeLessThanOrEqual(2 * limit + 1)
   })
+
+  it.each([
+    [6, "abcdefgh", "abc\n[… 2 bytes left out here …]\nfgh"],
+    [6, "ab😀cd", "ab\n[… 4 bytes left out here …]\ncd"],
+    [4, "é€xy", "é\n[… 3 bytes left out here …]\nxy"],
+    [0, "a", "\n[… 1 bytes left out here …]\n"]
+  ])("within %i bytes, %j is %j", (limit, text, shown) => {
+    expect(Excerpt.result(of(limit, [text])).text).toBe(shown)
+    expect(Excerpt.result(of(limit, Array.from(text))).text).toBe(shown)
+  })
 })

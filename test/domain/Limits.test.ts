@@ -120,4 +120,30 @@ describe("what is said of a refused value", () => {
     }
     expect(Limits.title("a", limits)).toEqual(Either.right("a"))
   })
+
+  it("P12 a refinement is named when its value is of the right kind, what is inside it when that is not", () => {
+    const refined = Schema.Struct({ n: Schema.Number }).pipe(Schema.filter(() => false, { description: "a good one" }))
+    expect(refusal(refined, { n: 1 })).toEqual(["input", "a good one", "a value of type object"])
+    expect(refusal(refined, { n: "x" })).toEqual(["input.n", "a number", "a text of 1 characters"])
+  })
+
+  it("P12 a union is named as a whole, a transformation by what it is made from", () => {
+    const union = Schema.Union(Schema.Struct({ a: Schema.String }), Schema.Struct({ b: Schema.String }))
+    const [field, limit] = refusal(union.annotations({ description: "a or b" }), { a: 1 })
+    expect([field, limit]).toEqual(["input", "a or b"])
+    const made = Schema.transform(Schema.Struct({ at: Schema.Number }), Schema.Unknown, {
+      decode: ({ at }) => at,
+      encode: () => ({ at: 0 })
+    })
+    expect(refusal(made, { at: "x" })).toEqual(["input.at", "a number", "a text of 1 characters"])
+  })
+
+  it("P12 what is nested deeper than can be looked at is refused, not crashed on", () => {
+    interface Nest {
+      readonly inner?: Nest | undefined
+    }
+    const Nest: Schema.Schema<Nest> = Schema.Struct({ inner: Schema.optional(Schema.suspend(() => Nest)) })
+    const deep = Array.from({ length: 200_000 }).reduce<Nest>((inner) => ({ inner }), {})
+    expect(refusal(Nest, deep)).toEqual(["input", "nested less deeply", "nested too deeply"])
+  })
 })

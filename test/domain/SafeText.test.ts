@@ -13,4 +13,14 @@ describe("SafeText", () => {
       expect(SafeText.wellFormed(text)).toBe(points.join(""))
     }
   )
+
+  it.each([
+    ["", true],
+    ["text 😀\n", true],
+    ["a\0b", false],
+    ["a\ud83d", false],
+    ["\ude00\0", false]
+  ])("%j survives a text column: %s", (text, survives) => {
+    expect(SafeText.isStorable(text)).toBe(survives)
+  })
 })

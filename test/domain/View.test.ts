@@ -141,6 +141,18 @@ describe("View", () => {
     it("stay unique when one call's own id is another's provider id", () => {
       expect(idsOf([assistant([call("c1", { providerCallId: "c2" }), call("c2")])])).toEqual(["c2", "c2_2"])
     })
+
+    it("count on when the next one is taken too, and stay within what providers take", () => {
+      const long = "x".repeat(64)
+      const ids = idsOf([
+        assistant([
+          call("c1", { providerCallId: long }),
+          call("c2", { providerCallId: `${"x".repeat(50)}_2` }),
+          call(long)
+        ])
+      ])
+      expect(ids).toEqual([long, `${"x".repeat(50)}_2`, `${"x".repeat(50)}_3`])
+    })
   })
 
   it.each([
@@ -235,6 +247,21 @@ describe("View", () => {
     expect(partsOf(view(messages, { missingAssets: new Set([assetId]) })[0])).toEqual([
       { type: "text", text: expect.stringMatching(/"cat\.png".*image\/png.*deleted/) }
     ])
+  })
+
+  it("a deleted asset without a name is told by its type", () => {
+    const assetId = AssetId.make("a1")
+    const messages: ReadonlyArray<Message> = [
+      { role: "user", parts: [{ type: "file", assetId, mediaType: "image/png" }] }
+    ]
+    expect(partsOf(view(messages, { missingAssets: new Set([assetId]) })[0])).toEqual([
+      { type: "text", text: "[The file of type image/png was deleted.]" }
+    ])
+  })
+
+  it("blank texts are left out of what a user says", () => {
+    const parts = [" \n", "hi", ""].map((text) => ({ type: "text" as const, text }))
+    expect(partsOf(view([{ role: "user", parts }])[0])).toEqual([{ type: "text", text: "hi" }])
   })
 
   it("neither begins nor ends with the assistant, nor lets it speak twice in a row", () => {
