@@ -5,13 +5,11 @@
  * Each call makes an engine of its own. A host's loggers and tracers reach its runs when they are provided under the
  * preset, with `Layer.provide`, or around everything.
  */
-import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { Config, type ConfigError, Effect, Layer } from "effect"
 import type { StorageFailed, StorageUnusable } from "../domain/SkeinError.js"
 import * as AssetFiles from "../services/assets/AssetFiles.js"
 import * as Assets from "../services/Assets.js"
 import type { Database } from "../services/Database.js"
-import { DataDirectory } from "../services/DataDirectory.js"
 import * as Engine from "../services/Engine.js"
 import * as EngineConfig from "../services/EngineConfig.js"
 import * as EventSignals from "../services/EventSignals.js"
@@ -22,9 +20,7 @@ import * as ForeignCommits from "../services/storage/ForeignCommits.js"
 import * as SqlStorage from "../services/storage/SqlStorage.js"
 import type { Toolbox } from "../services/Toolbox.js"
 import * as WriteLane from "../services/WriteLane.js"
-import * as Identity from "./node/Identity.js"
-import * as NodeFolders from "./node/NodeFolders.js"
-import * as NodeHashing from "./node/NodeHashing.js"
+import * as Platform from "./node/Platform.js"
 import * as SqliteDatabase from "./sqlite/SqliteDatabase.js"
 
 export interface Options extends EngineConfig.Options {
@@ -52,15 +48,7 @@ export const layer = ({
     Engine.layer.pipe(
       Layer.provide(Assets.layer),
       Layer.provide([layerStorage, AssetFiles.layer]),
-      Layer.provide([
-        Identity.layer,
-        NodeHashing.layer,
-        NodeFolders.layer,
-        NodeFileSystem.layer,
-        NodePath.layer,
-        Layer.succeed(DataDirectory, data),
-        EngineConfig.layer(config)
-      ])
+      Layer.provide(Platform.layer(data, config))
     )
   )
 

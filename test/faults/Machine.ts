@@ -5,13 +5,11 @@ import { spawnSync } from "node:child_process"
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import * as SharedLibrary from "../process/SharedLibrary.js"
 
 const works = (command: string, ...args: ReadonlyArray<string>): boolean => spawnSync(command, args).status === 0
 
 const isLinux = process.platform === "linux"
-
-/** A C compiler, and a loader that takes a library before all others. */
-const hasCompiler = isLinux && works("cc", "--version")
 
 /** Limits of one process. */
 const hasLimits = isLinux && works("prlimit", "--version")
@@ -38,7 +36,7 @@ const needing =
   (name, body) =>
     it.scopedLive(isThere ? name : `${name} (${reason})`, body, { skip: !isThere })
 
-export const withShim = needing(hasCompiler, "needs Linux and a C compiler")
+export const withShim = needing(SharedLibrary.isPossible, "needs Linux and a C compiler")
 export const withLimits = needing(hasLimits, "needs prlimit")
 export const withMounts = needing(canMount, "may not mount a disk here")
 export const withNobody = needing(canBeNobody, "needs setpriv and the right to use it")

@@ -1,10 +1,9 @@
 /** `shim.c`, compiled once, and the rules that a process under it obeys. They can be changed while it runs. */
 import { Effect } from "effect"
-import { spawnSync } from "node:child_process"
-import { randomUUID } from "node:crypto"
-import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs"
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import * as SharedLibrary from "../process/SharedLibrary.js"
 import { folder } from "../services/storage/disk.js"
 
 export interface Rule {
@@ -43,21 +42,7 @@ export interface Shim {
   readonly trace: () => ReadonlyArray<Call>
 }
 
-const programs = fileURLToPath(new URL("../../dist/programs/", import.meta.url))
-
-let compiled: string | null = null
-
-const compile = (): string => {
-  if (compiled !== null) return compiled
-  mkdirSync(programs, { recursive: true })
-  const made = join(programs, `shim-${randomUUID()}.so`)
-  const source = fileURLToPath(new URL("shim.c", import.meta.url))
-  const { status, stderr } = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", made, source, "-lpthread"])
-  if (status !== 0) throw new Error(String(stderr))
-  compiled = join(programs, "shim.so")
-  renameSync(made, compiled)
-  return compiled
-}
+const compile = SharedLibrary.compiler(fileURLToPath(new URL("shim.c", import.meta.url)), "-lpthread")
 
 const line = ({ call, does, path, after = 0, times = -1 }: Rule): string => {
   const action =

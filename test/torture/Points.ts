@@ -4,11 +4,9 @@
  * after; the how manieth crossing is a number from 1.
  */
 import { Schema } from "effect"
-import { spawnSync } from "node:child_process"
-import { randomUUID } from "node:crypto"
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { readFileSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import * as SharedLibrary from "../process/SharedLibrary.js"
 
 /** Crossed in JavaScript. `statement`: one that is run while the database is opened. `announced`: a line was printed. */
 export const Own = Schema.Literal(
@@ -41,24 +39,12 @@ const ofCalls: ReadonlyArray<string> = [...calls.flatMap((call) => [`${call} bef
 export type Counts = Readonly<Record<string, number>>
 
 /** Whether the library can be had. */
-export const canCountCalls = process.platform === "linux" && spawnSync("cc", ["--version"]).status === 0
+export const canCountCalls = SharedLibrary.isPossible
 
-const programs = fileURLToPath(new URL("../../dist/programs/", import.meta.url))
 /** Found from the bundle of `main.ts` as well. */
 const source = fileURLToPath(new URL("../../test/torture/killpoints.c", import.meta.url))
 
-let compiled: string | null = null
-
-const compile = (): string => {
-  if (compiled !== null) return compiled
-  mkdirSync(programs, { recursive: true })
-  const made = join(programs, `killpoints-${randomUUID()}.so`)
-  const { status, stderr } = spawnSync("cc", ["-shared", "-fPIC", "-O1", "-o", made, source])
-  if (status !== 0) throw new Error(String(stderr))
-  compiled = join(programs, "killpoints.so")
-  renameSync(made, compiled)
-  return compiled
-}
+const compile = SharedLibrary.compiler(source)
 
 /** The environment of a process whose calls below `root` are counted in the file `counts`, and that may die at one. */
 export const environment = (root: string, counts: string, point: Point | null): Readonly<Record<string, string>> => {

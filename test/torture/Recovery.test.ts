@@ -1,12 +1,9 @@
 /** What opening and claiming cost is counted, not timed: statements, the rows that they give and the rows they change. */
-import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Option } from "effect"
 import { statSync } from "node:fs"
 import { join } from "node:path"
-import * as Identity from "../../src/adapters/node/Identity.js"
-import * as NodeFolders from "../../src/adapters/node/NodeFolders.js"
-import * as NodeHashing from "../../src/adapters/node/NodeHashing.js"
+import * as Platform from "../../src/adapters/node/Platform.js"
 import { layerStorageOver } from "../../src/adapters/node.js"
 import * as SqliteDatabase from "../../src/adapters/sqlite/SqliteDatabase.js"
 import type { Presence } from "../../src/domain/Lease.js"
@@ -17,9 +14,7 @@ import * as Usage from "../../src/domain/Usage.js"
 import * as AssetFiles from "../../src/services/assets/AssetFiles.js"
 import * as Assets from "../../src/services/Assets.js"
 import { Database, type Service, type Writer } from "../../src/services/Database.js"
-import { DataDirectory } from "../../src/services/DataDirectory.js"
 import * as Engine from "../../src/services/Engine.js"
-import * as EngineConfig from "../../src/services/EngineConfig.js"
 import { Gateway } from "../../src/services/Gateway.js"
 import * as Model from "../../src/services/Model.js"
 import { Owners } from "../../src/services/Owners.js"
@@ -62,16 +57,7 @@ const database = Layer.effect(
   Effect.map(Database, (sound): Service => ({ ...sound, writer: Effect.map(sound.writer, counted) }))
 ).pipe(Layer.provide(SqliteDatabase.layer))
 
-const node = (data: string) =>
-  Layer.mergeAll(
-    Identity.layer,
-    NodeHashing.layer,
-    NodeFolders.layer,
-    NodeFileSystem.layer,
-    NodePath.layer,
-    Layer.succeed(DataDirectory, data),
-    EngineConfig.layer({ synchronous: "NORMAL" })
-  )
+const node = (data: string) => Platform.layer(data, { synchronous: "NORMAL" })
 
 const storage = layerStorageOver(database)
 

@@ -2,12 +2,9 @@
  * The next open after a kill, in this process: what was announced is looked up before anything is changed, then the user
  * goes on in every session, by resuming or by a new message, and what comes of it is held against what was open.
  */
-import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { Chunk, Context, Effect, Either, Layer, Logger, Schedule, Stream } from "effect"
 import { createHash } from "node:crypto"
-import * as Identity from "../../src/adapters/node/Identity.js"
-import * as NodeFolders from "../../src/adapters/node/NodeFolders.js"
-import * as NodeHashing from "../../src/adapters/node/NodeHashing.js"
+import * as Platform from "../../src/adapters/node/Platform.js"
 import { layerStorage } from "../../src/adapters/node.js"
 import { textOf } from "../../src/domain/Message.js"
 import type { Ref } from "../../src/domain/Run.js"
@@ -15,9 +12,7 @@ import { Cursor, SessionId } from "../../src/domain/Session.js"
 import * as SessionEvent from "../../src/domain/SessionEvent.js"
 import * as AssetFiles from "../../src/services/assets/AssetFiles.js"
 import * as Assets from "../../src/services/Assets.js"
-import { DataDirectory } from "../../src/services/DataDirectory.js"
 import * as ServicesEngine from "../../src/services/Engine.js"
-import * as EngineConfig from "../../src/services/EngineConfig.js"
 import { Gateway } from "../../src/services/Gateway.js"
 import { StorageReader } from "../../src/services/Storage.js"
 import * as Finale from "../simulation/Finale.js"
@@ -42,15 +37,9 @@ const engine = (folder: string, way: Way, breaches: Array<string>) => {
     Layer.provide(Assets.layer),
     Layer.provideMerge(layerStorage),
     Layer.provide(AssetFiles.layer),
-    Layer.provide([
-      Identity.layer,
-      NodeHashing.layer,
-      NodeFolders.layer,
-      NodeFileSystem.layer,
-      NodePath.layer,
-      Layer.succeed(DataDirectory, dataOf(folder)),
-      EngineConfig.layer({ synchronous: "NORMAL", limits: { resultCharacters: Engine.resultCharacters } })
-    ]),
+    Layer.provide(
+      Platform.layer(dataOf(folder), { synchronous: "NORMAL", limits: { resultCharacters: Engine.resultCharacters } })
+    ),
     Layer.provide(Engine.layer(stage)),
     Layer.provide(Logger.remove(Logger.defaultLogger)),
     Layer.fresh

@@ -1,0 +1,20 @@
+/** What an engine on Node stands on besides its storage: this process, files, hashes, the data folder and the settings. */
+import { NodeFileSystem, NodePath } from "@effect/platform-node"
+import { Layer } from "effect"
+import { DataDirectory } from "../../services/DataDirectory.js"
+import * as EngineConfig from "../../services/EngineConfig.js"
+import * as Identity from "./Identity.js"
+import * as NodeFolders from "./NodeFolders.js"
+import * as NodeHashing from "./NodeHashing.js"
+
+/** The platform of an engine on this data folder. */
+export const layer = (data: string, config: EngineConfig.Options) =>
+  Layer.mergeAll(
+    Identity.layer,
+    NodeHashing.layer,
+    NodeFolders.layer,
+    NodeFileSystem.layer,
+    NodePath.layer,
+    Layer.succeed(DataDirectory, data),
+    EngineConfig.layer(config)
+  )
