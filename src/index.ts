@@ -1,7 +1,7 @@
 /** Skein: an agent session engine for Effect. What a host uses of it, by module. */
 export * as Asset from "./domain/Asset.js"
 export * as EngineConfig from "./services/EngineConfig.js"
-export * as Gateway from "./services/Gateway.js"
+export * as Gateway from "./services/gateway/Gateway.js"
 export * as Message from "./domain/Message.js"
 export * as Model from "./services/Model.js"
 export * as ModelRef from "./domain/ModelRef.js"

@@ -1,13 +1,13 @@
 /** The whole engine over its storage: Gateway, over Runtime, over what runs turns. */
 import { Layer } from "effect"
-import * as Boundary from "./Boundary.js"
+import * as Boundary from "./runtime/Boundary.js"
 import * as Routing from "./gateway/Routing.js"
 import * as Drivers from "./runtime/Drivers.js"
 import * as Heartbeat from "./runtime/Heartbeat.js"
 import * as Leases from "./runtime/Leases.js"
 import * as LiveRuns from "./runtime/LiveRuns.js"
 import * as ToolFibers from "./runtime/ToolFibers.js"
-import * as Runtime from "./Runtime.js"
+import * as Runtime from "./runtime/Runtime.js"
 
 export const layer = Routing.layer.pipe(
   Layer.provide([Runtime.layer, Heartbeat.layer]),

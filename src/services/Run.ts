@@ -5,7 +5,7 @@ import { textOf } from "../domain/Message.js"
 import type { Ref, Run } from "../domain/Run.js"
 import * as SessionEvent from "../domain/SessionEvent.js"
 import * as SkeinError from "../domain/SkeinError.js"
-import { Gateway } from "./Gateway.js"
+import { Gateway } from "./gateway/Gateway.js"
 
 export * from "../domain/Run.js"
 

@@ -4,7 +4,7 @@ import { ModelUnavailable } from "../../domain/SkeinError.js"
 import { Models } from "../../services/Model.js"
 import * as Permissions from "../../services/Permissions.js"
 import * as Toolbox from "../../services/Toolbox.js"
-import type { Options } from "../node.js"
+import type { Options } from "../node/SkeinNode.js"
 import * as DataFolder from "../node/DataFolder.js"
 
 /** An engine on the data folder: the one given with `--data`, else the usual one. */
@@ -12,7 +12,7 @@ export const layer = (given: Option.Option<string>, options: Omit<Options, "data
   Layer.unwrapEffect(
     Effect.gen(function* () {
       const data = yield* DataFolder.data(yield* DataFolder.host, Option.getOrUndefined(given))
-      const preset = yield* Effect.promise(() => import("../node.js"))
+      const preset = yield* Effect.promise(() => import("../node/SkeinNode.js"))
       return preset.layer({ ...options, data })
     })
   )

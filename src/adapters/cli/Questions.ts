@@ -5,7 +5,7 @@
  */
 import { Deferred, Effect, Queue, Ref } from "effect"
 import type { Question, QuestionId, Verdict } from "../../domain/Permission.js"
-import { type Answer, Gateway } from "../../services/Gateway.js"
+import { type Answer, Gateway } from "../../services/gateway/Gateway.js"
 import { Screen } from "./Screen.js"
 import * as TerminalText from "./TerminalText.js"
 

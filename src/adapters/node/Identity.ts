@@ -13,7 +13,7 @@ import { readFile, readlink } from "node:fs/promises"
 import { threadId } from "node:worker_threads"
 import * as Lease from "../../domain/Lease.js"
 import * as Ids from "../../services/Ids.js"
-import { Owners } from "../../services/Owners.js"
+import { Owners } from "../../services/Engines.js"
 import * as ProcessStat from "./ProcessStat.js"
 
 export const layerIds: Layer.Layer<Ids.Ids> = Layer.succeed(Ids.Ids, {

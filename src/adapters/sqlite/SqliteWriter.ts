@@ -3,7 +3,7 @@
  * a statement that could not be prepared is not kept, so that a later try is a real one.
  */
 import Sqlite from "better-sqlite3"
-import { type Parameter, SqlFailure, type Writer } from "../../services/Database.js"
+import { type Parameter, SqlFailure, type Writer } from "../../services/storage/sql/Database.js"
 
 type Prepared = Sqlite.Statement<Array<Parameter>, never>
 

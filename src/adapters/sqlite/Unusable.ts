@@ -1,7 +1,7 @@
 /** Why a database cannot be opened, as a typed error: SQLite's and the system's codes, without their texts. */
 import { Cause, Chunk, Effect, Option, Predicate } from "effect"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
-import { busyScheduleUpTo, isBusy } from "../../services/Database.js"
+import { busyScheduleUpTo, isBusy } from "../../services/storage/sql/Database.js"
 
 type Reason = StorageUnusable["reason"]
 

@@ -9,7 +9,7 @@ import type { SessionId } from "../../domain/Session.js"
 import { AssetFailed, InvalidInput } from "../../domain/SkeinError.js"
 import type { AssetNotFound, Read } from "../../domain/SkeinError.js"
 import type * as Hashing from "../Hashing.js"
-import type * as Storage from "../Storage.js"
+import type * as Storage from "../storage/Storage.js"
 import type * as AssetFiles from "./AssetFiles.js"
 import * as AssetNames from "./AssetNames.js"
 

@@ -12,8 +12,8 @@
 import { Array as Arr, Effect, Option } from "effect"
 import type { SessionId } from "../../domain/Session.js"
 import type { Read, RowDamaged } from "../../domain/SkeinError.js"
-import type * as Owners from "../Owners.js"
-import type { ReaderService } from "../Storage.js"
+import type * as Owners from "../Engines.js"
+import type { ReaderService } from "../storage/Storage.js"
 import type * as AssetFiles from "./AssetFiles.js"
 import * as AssetNames from "./AssetNames.js"
 

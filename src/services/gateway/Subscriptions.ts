@@ -12,11 +12,11 @@ import * as Live from "../../domain/Live.js"
 import { Cursor, type SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import type { Durable, SessionEvent } from "../../domain/SessionEvent.js"
-import type { EventRange } from "../Gateway.js"
-import { EventSignals } from "../EventSignals.js"
+import type { EventRange } from "./Gateway.js"
+import { EventSignals } from "../storage/EventSignals.js"
 import * as Metrics from "../Metrics.js"
 import { LiveRuns } from "../runtime/LiveRuns.js"
-import { StorageReader } from "../Storage.js"
+import { StorageReader } from "../storage/Storage.js"
 
 /** Rows read at once. */
 const page = 256

@@ -3,8 +3,8 @@ import { Context, Effect, Layer } from "effect"
 import * as Lease from "../../domain/Lease.js"
 import type { SessionId } from "../../domain/Session.js"
 import { EngineConfig } from "../EngineConfig.js"
-import { Owners } from "../Owners.js"
-import type { Holder } from "../Storage.js"
+import { Owners } from "../Engines.js"
+import type { Holder } from "../storage/Storage.js"
 
 export interface Service {
   /** How this engine claims a session. */

@@ -3,7 +3,7 @@ import { Context, Effect, Layer } from "effect"
 import type * as Live from "../../domain/Live.js"
 import type { RunId } from "../../domain/Run.js"
 import type { SessionId } from "../../domain/Session.js"
-import { EventSignals } from "../EventSignals.js"
+import { EventSignals } from "../storage/EventSignals.js"
 
 export interface Service {
   /** Of a session whose run is live in this engine. */

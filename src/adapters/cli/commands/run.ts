@@ -25,7 +25,7 @@ export const run = Command.make(
   },
   (input) =>
     Effect.flatMap(
-      Effect.promise(() => import("../Turn.js")),
+      Effect.promise(() => import("../RunCommand.js")),
       (turn) => turn.run(input)
     )
 ).pipe(Command.withDescription("Send a message and watch the run that answers it"))

@@ -8,7 +8,7 @@ import type { Scope } from "effect"
 import { mkdirSync, readdirSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
-import { Owners } from "../../../services/Owners.js"
+import { Owners } from "../../../services/Engines.js"
 
 /** `backup` and `restore` work in folders of these names. */
 export type Purpose = "backup" | "restore"

@@ -3,7 +3,7 @@ import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { StorageFailed, type StorageUnusable } from "../../../domain/SkeinError.js"
-import type { Query } from "../../../services/storage/Query.js"
+import type { Query } from "../../../services/storage/sql/Query.js"
 import * as Unusable from "../Unusable.js"
 
 /** A connection that only reads. It is closed with the scope. */

@@ -4,7 +4,7 @@
  */
 import { Effect } from "effect"
 import type { RowDamaged, StorageFailed } from "../../../domain/SkeinError.js"
-import * as Events from "../../../services/storage/Events.js"
+import * as Events from "../../../services/storage/sql/Events.js"
 import { damage, type Finding } from "./Finding.js"
 import { named, type Subject } from "./Subject.js"
 

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { accessSync, chmodSync, constants, existsSync, readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
-import type { Owners } from "../../../services/Owners.js"
+import type { Owners } from "../../../services/Engines.js"
 import * as Workplace from "../backup/Workplace.js"
 import { codeOf } from "../backup/BackupError.js"
 import { beyondRepair, damage, type Files, type Finding, note } from "./Finding.js"

@@ -1,6 +1,6 @@
 /** The session that is looked at, and how findings name it. */
 import type { SessionId } from "../../../domain/Session.js"
-import type { Query } from "../../../services/storage/Query.js"
+import type { Query } from "../../../services/storage/sql/Query.js"
 import type { Means } from "./Finding.js"
 
 export interface Subject {

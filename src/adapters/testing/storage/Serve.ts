@@ -5,7 +5,7 @@
 import { Effect, type Layer, type ParseResult, Schema } from "effect"
 import { createInterface } from "node:readline"
 import { userText } from "../../../domain/Message.js"
-import { type Admitted, type Service, Storage, type TakenOver } from "../../../services/Storage.js"
+import { type Admitted, type Service, Storage, type TakenOver } from "../../../services/storage/Storage.js"
 import { presence, result } from "./fixture.js"
 import type { Tested } from "./StorageTest.js"
 import { type Report, ReportLine, type Task, TaskLine } from "./Task.js"

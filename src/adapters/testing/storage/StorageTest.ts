@@ -5,8 +5,8 @@
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Scope } from "effect"
 import * as EngineConfig from "../../../services/EngineConfig.js"
-import type { EventSignals } from "../../../services/EventSignals.js"
-import type { Storage, StorageReader } from "../../../services/Storage.js"
+import type { EventSignals } from "../../../services/storage/EventSignals.js"
+import type { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import * as Promises from "./Promises.js"
 
 /** What is tested. */

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { AssetId } from "../../../domain/Asset.js"
-import { Storage, StorageReader } from "../../../services/Storage.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import { a1, asset, create, createAndStart, lines, refused, s1, s2, session, start, told } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
 import { RunId } from "../../../domain/Run.js"
 import * as Transcript from "../../../domain/Transcript.js"
-import { Storage, StorageReader } from "../../../services/Storage.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   assistant,
   createAndStart,

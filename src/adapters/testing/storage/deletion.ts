@@ -1,7 +1,7 @@
 import { Effect, Option } from "effect"
 import { userText } from "../../../domain/Message.js"
 import { SessionId } from "../../../domain/Session.js"
-import { Storage, StorageReader } from "../../../services/Storage.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   a1,
   admission,

@@ -2,7 +2,7 @@
 import { Context, Effect, Layer } from "effect"
 import type { Scope } from "effect"
 import * as EngineConfig from "../../../services/EngineConfig.js"
-import { Storage, StorageReader } from "../../../services/Storage.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   admission,
   allow,

@@ -1,7 +1,7 @@
 import { Effect, Fiber } from "effect"
 import { userText } from "../../../domain/Message.js"
-import { EventSignals } from "../../../services/EventSignals.js"
-import { Storage, StorageReader } from "../../../services/Storage.js"
+import { EventSignals } from "../../../services/storage/EventSignals.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   admission,
   allow,

@@ -8,7 +8,13 @@ import { RunId } from "../../../domain/Run.js"
 import { Seq, SessionId } from "../../../domain/Session.js"
 import type * as SessionEvent from "../../../domain/SessionEvent.js"
 import * as Usage from "../../../domain/Usage.js"
-import { type Admission, type NewSession, Storage, StorageReader, type Takeover } from "../../../services/Storage.js"
+import {
+  type Admission,
+  type NewSession,
+  Storage,
+  StorageReader,
+  type Takeover
+} from "../../../services/storage/Storage.js"
 
 export const s1 = SessionId.make("s1")
 export const s2 = SessionId.make("s2")

@@ -1,8 +1,8 @@
 import { Effect, Option } from "effect"
 import type { Draft } from "../../../domain/Live.js"
 import type { RunId } from "../../../domain/Run.js"
-import { EventSignals } from "../../../services/EventSignals.js"
-import { Storage, StorageReader } from "../../../services/Storage.js"
+import { EventSignals } from "../../../services/storage/EventSignals.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   assistant,
   create,

@@ -6,8 +6,8 @@ import { Context, Effect, Fiber, Layer } from "effect"
 import type { Scope } from "effect"
 import * as Transcript from "../../../domain/Transcript.js"
 import * as EngineConfig from "../../../services/EngineConfig.js"
-import { EventSignals } from "../../../services/EventSignals.js"
-import { Storage, StorageReader } from "../../../services/Storage.js"
+import { EventSignals } from "../../../services/storage/EventSignals.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   assistant,
   create,

@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
 import type { Answer, QuestionId } from "../../../domain/Permission.js"
 import * as Transcript from "../../../domain/Transcript.js"
-import { Storage, StorageReader } from "../../../services/Storage.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   allow,
   allowAlways,

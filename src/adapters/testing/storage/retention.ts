@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { SessionId } from "../../../domain/Session.js"
-import { type Retention, Storage, StorageReader } from "../../../services/Storage.js"
+import { type Retention, Storage, StorageReader } from "../../../services/storage/Storage.js"
 import { assistant, create, createAndStart, events, refused, s1, session, transcript } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"

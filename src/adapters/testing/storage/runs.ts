@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import { userText } from "../../../domain/Message.js"
 import { RunId } from "../../../domain/Run.js"
 import * as Usage from "../../../domain/Usage.js"
-import { type Admission, Storage, StorageReader } from "../../../services/Storage.js"
+import { type Admission, Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   a1,
   admission,

@@ -1,7 +1,7 @@
 import { Effect, Option } from "effect"
 import { Owner, SessionId } from "../../../domain/Session.js"
 import * as Usage from "../../../domain/Usage.js"
-import { Storage, StorageReader } from "../../../services/Storage.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import { create, createAndStart, events, refused, s1, s2, session, told } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"

@@ -1,7 +1,7 @@
 import { Chunk, Effect, Stream } from "effect"
 import { type Message, userText } from "../../../domain/Message.js"
 import * as EngineConfig from "../../../services/EngineConfig.js"
-import { Storage, StorageReader } from "../../../services/Storage.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   admission,
   assistant,

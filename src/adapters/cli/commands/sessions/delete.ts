@@ -1,7 +1,7 @@
 /** `skein sessions delete`. */
 import { Command, Options } from "@effect/cli"
 import { Effect } from "effect"
-import { Gateway } from "../../../../services/Gateway.js"
+import { Gateway } from "../../../../services/gateway/Gateway.js"
 import * as Arguments from "../../Arguments.js"
 import * as Engine from "../../Engine.js"
 import { WrongUsage } from "../../Failure.js"

@@ -2,7 +2,7 @@
 import { Args, Command } from "@effect/cli"
 import { Effect } from "effect"
 import * as ModelRef from "../../../../domain/ModelRef.js"
-import { Gateway } from "../../../../services/Gateway.js"
+import { Gateway } from "../../../../services/gateway/Gateway.js"
 import * as Arguments from "../../Arguments.js"
 import * as Engine from "../../Engine.js"
 import { Screen } from "../../Screen.js"

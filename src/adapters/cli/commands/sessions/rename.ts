@@ -1,7 +1,7 @@
 /** `skein sessions rename`. */
 import { Args, Command } from "@effect/cli"
 import { Effect } from "effect"
-import { Gateway } from "../../../../services/Gateway.js"
+import { Gateway } from "../../../../services/gateway/Gateway.js"
 import * as Arguments from "../../Arguments.js"
 import * as Engine from "../../Engine.js"
 import { Screen } from "../../Screen.js"

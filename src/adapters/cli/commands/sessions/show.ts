@@ -2,7 +2,7 @@
 import { Command } from "@effect/cli"
 import { Effect, Ref, Schema, Stream } from "effect"
 import { Entry } from "../../../../domain/Message.js"
-import { Gateway } from "../../../../services/Gateway.js"
+import { Gateway } from "../../../../services/gateway/Gateway.js"
 import * as Arguments from "../../Arguments.js"
 import * as Engine from "../../Engine.js"
 import { Screen } from "../../Screen.js"

@@ -10,7 +10,7 @@ import { QuestionId } from "../../../../domain/Permission.js"
 import { RunId } from "../../../../domain/Run.js"
 import { Seq, type Session, SessionId } from "../../../../domain/Session.js"
 import * as Usage from "../../../../domain/Usage.js"
-import type { Activity, ReaderService, Service } from "../../../../services/Storage.js"
+import type { Activity, ReaderService, Service } from "../../../../services/storage/Storage.js"
 import type { Command, LeasePick, PlacePick } from "./Command.js"
 
 export interface World {

@@ -1,7 +1,7 @@
 /** What can be seen of a storage, as plain data that two storages can be compared by. */
 import { Chunk, Effect, Either, Option, Stream } from "effect"
 import type { SessionId } from "../../../../domain/Session.js"
-import type { ReaderService, SessionPage } from "../../../../services/Storage.js"
+import type { ReaderService, SessionPage } from "../../../../services/storage/Storage.js"
 import type { World } from "./World.js"
 
 /** How an operation came out: its answer, or the tag and fields of its refusal. */

@@ -1,0 +1,117 @@
+/**
+ * Assets: files that belong to sessions, kept beside the database and named by id in messages.
+ *
+ * Guaranteed: an asset that can be found has its whole content on disk, synced, before its row is committed; no file is
+ * touched while the write permit is held. At no time has a save more than the limit on disk. A save that is refused,
+ * fails or is interrupted, at whatever point, leaves nothing: no content and, when the session has no other files, no
+ * folder. What a killed process leaves, `sweep` removes.
+ *
+ * Not guaranteed: that content on disk stays as it was saved. A file that is gone or short is told, and a changed one
+ * when all of it is read.
+ */
+import { Cause, Context, Effect, Exit, Layer } from "effect"
+import type { Stream } from "effect"
+import type { Asset, AssetId } from "../../domain/Asset.js"
+import type { SessionId } from "../../domain/Session.js"
+import { AssetFailed } from "../../domain/SkeinError.js"
+import type { AssetNotFound, Change, InvalidInput, Read } from "../../domain/SkeinError.js"
+import { AssetFiles } from "./AssetFiles.js"
+import type { FilesFailed } from "./AssetFiles.js"
+import * as AssetNames from "./AssetNames.js"
+import * as Reading from "./Reading.js"
+import * as Saving from "./Saving.js"
+import * as Sweep from "./Sweep.js"
+import { EngineConfig } from "../EngineConfig.js"
+import { Hashing } from "../Hashing.js"
+import { Ids } from "../Ids.js"
+import { Owners } from "../Engines.js"
+import { Storage, StorageReader } from "../storage/Storage.js"
+
+export interface Service {
+  /** Keeps a content. `InvalidInput` names `mediaType`, `name`, `content` or `id`; the content's own errors pass. */
+  readonly save: <E, R>(asset: Saving.NewAsset<E, R>) => Effect.Effect<Asset, Change | AssetFailed | E, R>
+  /** The content, or a part of it, in pieces. `InvalidInput` names `offset` or `length`. */
+  readonly open: (range: Reading.Range) => Stream.Stream<Uint8Array, AssetNotFound | AssetFailed | InvalidInput | Read>
+  /** The whole content at once. */
+  readonly bytes: (
+    sessionId: SessionId,
+    assetId: AssetId
+  ) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
+  /** Removes row and file. After `AssetFailed` the row is gone and the file is left to the sweep. */
+  readonly remove: (
+    sessionId: SessionId,
+    assetId: AssetId
+  ) => Effect.Effect<Asset, Change | AssetNotFound | AssetFailed>
+  /** Removes all files of a session that is gone or hidden, those of unfinished saves too; of another session none. */
+  readonly removeFolder: (sessionId: SessionId) => Effect.Effect<void, AssetFailed | Read>
+  /** Removes what dead owners left: content of unfinished saves, files without a row, folders of sessions gone. */
+  readonly sweep: Effect.Effect<Sweep.Swept, AssetFailed | Read>
+}
+
+export class Assets extends Context.Tag("skein/Assets")<Assets, Service>() {}
+
+/** Stands in an error where no one session or asset is meant. */
+const any = "*"
+
+const make = Effect.gen(function* () {
+  const files = yield* AssetFiles
+  const reader = yield* StorageReader
+  const storage = yield* Storage
+  const owners = yield* Owners
+  const { limits } = yield* EngineConfig
+  const hashing = yield* Hashing
+  const save = Saving.make({ files, reader, storage, hashing, ids: yield* Ids, owners, limits })
+
+  const drop = Effect.fnUntraced(function* (asset: Asset) {
+    const folder = AssetNames.folder(asset.sessionId)
+    yield* files.remove({ folder, file: AssetNames.file(asset) })
+    yield* files.removeEmpty(folder)
+  })
+
+  const failed = (sessionId: string, assetId: string) => (error: FilesFailed) =>
+    new AssetFailed({ sessionId, assetId, operation: "delete", detail: error.detail })
+
+  const remove = Effect.fn("Assets.remove")(function* (sessionId: SessionId, assetId: AssetId) {
+    const before = yield* reader.asset(sessionId, assetId)
+    return yield* Effect.uninterruptibleMask(
+      Effect.fnUntraced(function* (restore) {
+        const exit = yield* Effect.exit(restore(storage.deleteAsset(sessionId, assetId)))
+        if (Exit.isSuccess(exit)) {
+          yield* Effect.mapError(drop(exit.value), failed(sessionId, assetId))
+        } else if (Cause.isInterruptedOnly(exit.cause)) {
+          // A write that has begun ends, though its caller no longer hears of it.
+          yield* reader.asset(sessionId, assetId).pipe(
+            Effect.catchTag("AssetNotFound", () => drop(before)),
+            Effect.ignoreLogged
+          )
+        }
+        return yield* exit
+      })
+    )
+  })
+
+  // By name, and the session is looked up after the names: what a new session of that id has is not among them.
+  const removeFolder = Effect.fn("Assets.removeFolder")(function* (sessionId: SessionId) {
+    const folder = AssetNames.folder(sessionId)
+    const removal = Effect.gen(function* () {
+      const names = yield* files.entries(folder)
+      const isGone = yield* Effect.as(reader.session(sessionId), false).pipe(
+        Effect.catchTag("SessionNotFound", () => Effect.succeed(true))
+      )
+      if (!isGone) return
+      yield* Effect.forEach(names, (name) => files.remove({ folder, file: name }), { discard: true })
+      yield* files.removeEmpty(folder)
+    })
+    yield* Effect.catchTag(removal, "FilesFailed", (error) => failed(sessionId, any)(error))
+  })
+
+  const sweep = Sweep.make(files, reader, owners).pipe(
+    Effect.catchTag("FilesFailed", (error) => failed(any, any)(error)),
+    Effect.withSpan("Assets.sweep")
+  )
+
+  return { save, ...Reading.make(files, reader, hashing), remove, removeFolder, sweep }
+})
+
+export const layer: Layer.Layer<Assets, never, AssetFiles | StorageReader | Storage | Hashing | Ids | Owners> =
+  Layer.effect(Assets, make)

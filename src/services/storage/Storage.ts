@@ -1,0 +1,382 @@
+/**
+ * Storage: what every session is kept in. Two tags, so that a layer's type says whether it can change anything:
+ * `StorageReader` reads a snapshot and never writes, waits for no writer and makes nobody wait; `Storage` changes.
+ *
+ * Each operation of `Storage` is one commit: everything it says happens, or nothing. It is durable, and its events can
+ * be read, before it answers. What a session must be like for the change is checked inside that same commit, so no two
+ * processes can both be right. Operations of a run carry its lease and are refused with `LeaseLost` once the session
+ * has a newer fencing number. Callers that must branch on an outcome get it as data, not as an error.
+ *
+ * What holds for all operations:
+ * - Refusals come in this order: what the input alone tells (`InvalidInput`), `SessionNotFound`, `LeaseLost`,
+ *   `SessionDeleting`, then the others in the order in which the operation's text names them.
+ * - A hidden session is there for `deleting`, `purge`, `forget` and `createSession` only; for all else it does not
+ *   exist.
+ * - A lease is lost when its run is not the one that holds the session, has ended, or the fencing number differs; also
+ *   when the session is gone. Each start and each takeover raises the number by one, and counts as a sign of life of
+ *   whoever does it.
+ * - While a session is being deleted, of a run's operations only `completeCall` and `endRun` pass, so that the run can
+ *   close; `startCall`, which cannot say `SessionDeleting`, says `LeaseLost`. `takeOver` and `cancelQueued` pass too.
+ * - Whatever records an event sets the session's `updatedAt`, and so do `patchMetadata` and a takeover. Nothing else
+ *   does, and what changes nothing (a call that is completed again, a deletion's steps) records nothing.
+ * - Events are references: replayed, `session.created`, `session.renamed` and `session.model` show today's values.
+ */
+import { Context } from "effect"
+import type { Effect, Option, Stream } from "effect"
+import type { Asset, AssetId } from "../../domain/Asset.js"
+import type { JsonRecord, Json } from "../../domain/Json.js"
+import type { Beat, Lease, Owner as LeaseOwner, Presence, Reason } from "../../domain/Lease.js"
+import type { Draft } from "../../domain/Live.js"
+import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessage } from "../../domain/Message.js"
+import type { ModelRef } from "../../domain/ModelRef.js"
+import type { Access, Answer, Question, QuestionId } from "../../domain/Permission.js"
+import type { Ref, Run, RunId, StopReason } from "../../domain/Run.js"
+import type { Owner, Seq, Session, SessionId } from "../../domain/Session.js"
+import type * as SessionEvent from "../../domain/SessionEvent.js"
+import type {
+  AppendRefused,
+  AssetNotFound,
+  Change,
+  Create,
+  CursorGone,
+  IdempotencyConflict,
+  LeaseLost,
+  QuestionAnswered,
+  QuestionNotFound,
+  Read,
+  RowDamaged,
+  RunNotFound,
+  SessionBusy,
+  SessionNotFound,
+  Write
+} from "../../domain/SkeinError.js"
+
+export interface SessionQuery {
+  /** Only sessions of exactly this folder. */
+  readonly workdir?: string
+  readonly owner?: Owner
+  /** Only titles that contain this text, letters of either case (ASCII) alike. */
+  readonly title?: string
+  /** The page after this cursor, as a page's `next` gave it. */
+  readonly after?: number
+  /** Sessions a page, 1 to 500; what lies beyond is cut to that. Defaults to 50. */
+  readonly limit?: number
+}
+
+/**
+ * Last created first. `next` is null on the last page. `total` counts all that match, on every page. Sessions of the page
+ * whose rows do not decode are not among `sessions` but in `damaged`.
+ */
+export interface SessionPage {
+  readonly sessions: ReadonlyArray<Session>
+  readonly damaged: ReadonlyArray<RowDamaged>
+  readonly next: number | null
+  readonly total: number
+}
+
+/** The run that holds a session, and who runs it. */
+export interface Holder {
+  readonly run: Run
+  readonly lease: Lease
+  readonly owner: LeaseOwner
+  /** The owner's newest sign of life. */
+  readonly beat: Beat
+}
+
+export interface Activity {
+  readonly holder: Option.Option<Holder>
+  /** Runs waiting for their turn, in order. */
+  readonly queued: ReadonlyArray<Run>
+}
+
+/** A call of the open batch that has no result yet. */
+export interface OpenCall {
+  readonly seq: Seq
+  readonly index: number
+  readonly callId: CallId
+  readonly name: string
+  readonly state: "pending" | "started"
+  /** The newest question that was asked about the call, answered or not; null when none was. */
+  readonly questionId: QuestionId | null
+}
+
+/** The open batch: its calls without a result, and the results that wait beyond the head for earlier ones. */
+export interface OpenBatch {
+  readonly calls: ReadonlyArray<OpenCall>
+  readonly finished: ReadonlyArray<Entry>
+}
+
+/** A run that an owner holds, and what others want of it. */
+export interface Order {
+  readonly lease: Lease
+  /** Null when it may go on. */
+  readonly stop: "cancelled" | "deleted" | null
+}
+
+export interface ReaderService {
+  /** A session that is not hidden. Fails with `SessionNotFound` from the commit on that hides a deleted one. */
+  readonly session: (sessionId: SessionId) => Effect.Effect<Session, SessionNotFound | Read>
+  readonly sessions: (query: SessionQuery) => Effect.Effect<SessionPage, Read>
+  /**
+   * At most `limit` entries beyond place `after` (0 for the beginning) and not beyond the head, in order. A row that
+   * does not decode fails with `RowDamaged` when it is the page's first; else the page ends before it.
+   */
+  readonly entries: (range: {
+    readonly sessionId: SessionId
+    readonly after: number
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<Entry>, SessionNotFound | Read>
+  /** The transcript, or the part of it from place `from` to place `to`, both included, read page by page. */
+  readonly transcript: (range: {
+    readonly sessionId: SessionId
+    readonly from?: number
+    readonly to?: number
+  }) => Stream.Stream<Entry, SessionNotFound | Read>
+  readonly run: (runId: RunId) => Effect.Effect<Run, RunNotFound | Read>
+  readonly runRef: (runId: RunId) => Effect.Effect<Ref, RunNotFound | Read>
+  readonly activity: (sessionId: SessionId) => Effect.Effect<Activity, SessionNotFound | Read>
+  readonly openBatch: (sessionId: SessionId) => Effect.Effect<OpenBatch, SessionNotFound | Read>
+  /** The runs that an engine holds, hidden sessions' too. What it thinks it holds and is not among them, it has lost. */
+  readonly orders: (instance: string) => Effect.Effect<ReadonlyArray<Order>, Read>
+  /** What the running step had written when its owner last saved it; none once the step is stored. */
+  readonly draft: (sessionId: SessionId) => Effect.Effect<Option.Option<Draft>, Read>
+  /**
+   * At most `limit` durable events that follow cursor `after` (0 for the oldest kept), in order, without a gap.
+   * `CursorGone` when `after` is newer than the newest event, or older than the one just before the oldest.
+   */
+  readonly events: (range: {
+    readonly sessionId: SessionId
+    readonly after: number
+    readonly limit: number
+  }) => Effect.Effect<ReadonlyArray<SessionEvent.Durable>, SessionNotFound | CursorGone | Read>
+  /** Questions without an answer, oldest first; of one session, or of all. */
+  readonly questions: (sessionId: SessionId | null) => Effect.Effect<ReadonlyArray<Question>, Read>
+  readonly question: (questionId: QuestionId) => Effect.Effect<Question, QuestionNotFound | Read>
+  /** The tools that a human allowed for the rest of the session; none for a session that is not there. */
+  readonly granted: (sessionId: SessionId) => Effect.Effect<ReadonlySet<string>, Read>
+  readonly asset: (sessionId: SessionId, assetId: AssetId) => Effect.Effect<Asset, AssetNotFound | Read>
+  /** Oldest first. */
+  readonly assets: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Asset>, SessionNotFound | Read>
+  /** Sessions whose deletion has begun and is not finished. */
+  readonly deleting: Effect.Effect<ReadonlyArray<{ readonly sessionId: SessionId; readonly hidden: boolean }>, Read>
+}
+
+export class StorageReader extends Context.Tag("skein/StorageReader")<StorageReader, ReaderService>() {}
+
+export interface NewSession {
+  readonly id: SessionId
+  /** Null for a session that its first message gives a title. */
+  readonly title: string | null
+  readonly owner: Option.Option<Owner>
+  readonly workdir: string
+  readonly model: ModelRef | null
+  readonly metadata: JsonRecord
+}
+
+export interface Admission {
+  readonly sessionId: SessionId
+  readonly runId: RunId
+  /** Null resumes: a run that goes on from the transcript as it is. */
+  readonly message: UserMessage | null
+  readonly metadata: JsonRecord
+  readonly idempotencyKey: string | null
+  /** Stands for everything that the caller sent; the same key with another hash is a conflict. */
+  readonly hash: string
+  readonly whenBusy: "refuse" | "queue"
+  readonly owner: Presence
+}
+
+/** A run that may go on: its lease, and what it holds. */
+export interface Started {
+  readonly run: Run
+  readonly ref: Ref
+  readonly lease: Lease
+}
+
+export type Admitted =
+  /** The session was free: the lease is taken, the user message appended. */
+  | ({ readonly _tag: "Started" } & Started)
+  /** The run is stored and waits for its turn; its message has no place yet. */
+  | { readonly _tag: "Queued"; readonly run: Run; readonly ref: Ref }
+  /** The idempotency key was used for this very message; its run, whatever its state. */
+  | { readonly _tag: "Existing"; readonly run: Run; readonly ref: Ref }
+  /**
+   * The session is not free and the caller did not want to queue: nothing was stored, no key consumed. `runId` is in
+   * the way: the run that holds the session, else the oldest queued one.
+   */
+  | { readonly _tag: "Busy"; readonly holder: Option.Option<Holder>; readonly runId: RunId }
+
+/** The lease that is taken over, as it was seen. */
+export interface Takeover {
+  readonly lease: Lease
+  /** How many signs of life its owner had given. */
+  readonly count: number
+  readonly reason: Reason
+}
+
+export type TakenOver =
+  /** Open calls were closed and the run ended for the reason that was given. */
+  | { readonly _tag: "Ended" }
+  /** Calls that wait for a human are still open: the run goes on under a new lease. */
+  | ({ readonly _tag: "Continues" } & Started)
+  /** Somebody else was faster, or the run had ended. */
+  | { readonly _tag: "Lost" }
+
+/** Which events are kept: those since `before`, and of these the newest `keep` of each session. */
+export interface Retention {
+  /** Milliseconds since the epoch. */
+  readonly before: number
+  readonly keep: number
+  /** Nothing is done when all sessions were looked at since then, in milliseconds since the epoch. */
+  readonly since: number
+}
+
+/** What became of a completion. */
+export interface Completed {
+  /** The result that is stored: the given one, or the one that was first. */
+  readonly result: ResultMessage
+  readonly head: number
+}
+
+export interface Service {
+  /**
+   * `SessionExists` also while a deleted session of that id has not been forgotten. Event `session.created`: its cursor
+   * is 1, or lies past those of every session that was forgotten, with one left out, so that theirs are gone.
+   */
+  readonly createSession: (session: NewSession) => Effect.Effect<Session, Create>
+  /** Folded and checked against the limits; event `session.renamed`. From now on the session counts as named. */
+  readonly rename: (sessionId: SessionId, title: string) => Effect.Effect<Session, Change>
+  /** Event `session.model`. */
+  readonly setModel: (sessionId: SessionId, model: ModelRef | null) => Effect.Effect<Session, Change>
+  /** Sets the given fields and removes those given as null; all others stay as they are. No event. */
+  readonly patchMetadata: (
+    sessionId: SessionId,
+    patch: { readonly [field: string]: Json }
+  ) => Effect.Effect<Session, Change>
+  /**
+   * Appends outside any run, all or nothing; refused with `SessionBusy` while a run holds the session, then with
+   * `AppendRefused`. Adds the messages' usage. Event `message.appended` for each. Gives no title.
+   */
+  readonly append: (
+    sessionId: SessionId,
+    messages: ReadonlyArray<Message>
+  ) => Effect.Effect<ReadonlyArray<Entry>, Change | AppendRefused | SessionBusy>
+
+  /**
+   * Stores a run in one commit and starts it there when the session is free: no run holds it and none is queued.
+   * A key is the session's own and is looked at first: `Existing` or `IdempotencyConflict`. Then every file part's
+   * asset must exist (`AssetNotFound`). Starting appends the user message; when nobody named the session and its title
+   * is still `untitled`, the text gives it one. Events `run.started`, `message.appended`, `session.renamed` if
+   * it was titled; or `run.queued`. The ref's cursor is the one before the first of them.
+   */
+  readonly admit: (admission: Admission) => Effect.Effect<Admitted, Change | IdempotencyConflict | AssetNotFound>
+  /** Starts the oldest queued run when no run holds the session, as `admit` would have; its ref stays as it is. */
+  readonly startNext: (sessionId: SessionId, owner: Presence) => Effect.Effect<Option.Option<Started>, Change>
+  /**
+   * Removes a queued run from the queue: it ends as `cancelled` without having begun; event `run.ended`. False when it
+   * is not queued.
+   */
+  readonly cancelQueued: (runId: RunId) => Effect.Effect<boolean, Write>
+  /**
+   * Asks the owner of a running run to cancel it, wherever it is: `orders` tell it. False when it is not running. A run
+   * that was asked to and is taken over ends.
+   */
+  readonly requestCancel: (runId: RunId) => Effect.Effect<boolean, Write>
+  /**
+   * Takes the run of an owner over, provided that `lease` is still the newest and its owner has given no sign of life
+   * since it was seen, else `Lost`: started calls are closed as `interrupted`, pending calls that no human was asked
+   * about as `never-started`. Pending calls with a question, answered or not, stay open and the run goes on; when there
+   * is none, somebody asked to cancel it, or the session is being deleted, it ends for the given reason, in the way of
+   * `endRun`.
+   */
+  readonly takeOver: (seen: Takeover, owner: Presence) => Effect.Effect<TakenOver, Write | SessionNotFound>
+  /** A sign of life: for all leases that the owner holds. */
+  readonly renew: (owner: Presence) => Effect.Effect<void, Write>
+  /**
+   * Keeps what running steps have written so far, for those who watch from elsewhere; each replaces the session's
+   * earlier one. Those whose lease is lost are left out. No event.
+   */
+  readonly saveDrafts: (
+    drafts: ReadonlyArray<{ readonly lease: Lease; readonly draft: Draft }>
+  ) => Effect.Effect<void, Write>
+
+  /**
+   * Appends a step's message, adds its usage to run and session and, when it asks for calls, opens the batch: one
+   * place a call, set aside in call order right after the message. Event `message.appended`.
+   */
+  readonly appendStep: (
+    lease: Lease,
+    message: AssistantMessage
+  ) => Effect.Effect<
+    { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
+    LeaseLost | Change | AppendRefused
+  >
+  /** Marks a pending call as started; event `call.started`. False when `seq` is no call that is still pending. */
+  readonly startCall: (lease: Lease, seq: Seq) => Effect.Effect<boolean, LeaseLost | Write>
+  /**
+   * Stores a call's result at its place and moves the head over the contiguous results; events `call.finished`, then
+   * `message.appended` for each place that the head passed. The first result of a call wins: completed again, it
+   * answers with the stored one. `InvalidInput` of `seq` when no call has that place, of `result.callId` when another
+   * call has it.
+   */
+  readonly completeCall: (lease: Lease, seq: Seq, result: ResultMessage) => Effect.Effect<Completed, LeaseLost | Change>
+  /**
+   * Ends the run and gives the lease back: its unanswered questions are denied (`permission.answered`), oldest first;
+   * its open calls are closed, started ones as `interrupted`, others as `never-started`, as if each was completed in
+   * call order (`call.finished`, then `message.appended` for each place that the head passed); event `run.ended`.
+   */
+  readonly endRun: (
+    lease: Lease,
+    end: { readonly stopReason: StopReason; readonly detail: string | null }
+  ) => Effect.Effect<Run, LeaseLost | Write>
+
+  /** Stores a question about a pending call, else `InvalidInput` of `seq`; event `permission.asked`. */
+  readonly ask: (
+    lease: Lease,
+    question: {
+      readonly id: QuestionId
+      readonly seq: Seq
+      readonly callId: CallId
+      readonly tool: string
+      readonly access: Access
+      readonly input: string
+    }
+  ) => Effect.Effect<Question, LeaseLost | Change>
+  /** The first answer wins; event `permission.answered`. `session` also grants the tool for the session. */
+  readonly answer: (
+    questionId: QuestionId,
+    answer: Answer
+  ) => Effect.Effect<Question, Change | QuestionNotFound | QuestionAnswered>
+
+  /** The first step of a deletion: no more messages, runs or answers. Also when it had begun before. */
+  readonly beginDelete: (sessionId: SessionId) => Effect.Effect<void, SessionNotFound | Write>
+  /**
+   * Hides a session whose deletion has begun (else `SessionNotFound`) and which no run holds (else `SessionBusy`): it
+   * can no longer be found.
+   */
+  readonly hide: (sessionId: SessionId) => Effect.Effect<void, SessionNotFound | SessionBusy | Write>
+  /**
+   * Removes a bounded number of a hidden session's rows. False when nothing but the session's own row is left, or the
+   * session is not hidden.
+   */
+  readonly purge: (sessionId: SessionId) => Effect.Effect<boolean, Write>
+  /**
+   * Removes a purged session's own row; its id is free again, its cursors are never given out again. Does nothing while
+   * the session is not hidden or has rows left.
+   */
+  readonly forget: (sessionId: SessionId) => Effect.Effect<void, Write>
+
+  /**
+   * Removes a bounded number of events that are not to be kept, oldest first. A session's newest event stays, and so do
+   * those of runs that have not ended. Cursors before the oldest kept event are gone. False when all sessions were
+   * looked at. No event, and no change of a session's times.
+   */
+  readonly prune: (retention: Retention) => Effect.Effect<boolean, Write>
+
+  /** The row of an asset whose file is in its place; event `asset.saved`. */
+  readonly saveAsset: (asset: Asset) => Effect.Effect<Asset, Change>
+  /** Removes an asset's row; event `asset.deleted`. Messages that name it stay. */
+  readonly deleteAsset: (sessionId: SessionId, assetId: AssetId) => Effect.Effect<Asset, Change | AssetNotFound>
+}
+
+export class Storage extends Context.Tag("skein/Storage")<Storage, Service>() {}

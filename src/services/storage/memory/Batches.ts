@@ -1,0 +1,164 @@
+/**
+ * The reference for batches: a message that asks for calls sets a place aside for each; a result waits in its place
+ * until all earlier ones are there, then the head passes it.
+ */
+import { Array, Either, Option } from "effect"
+import * as Batch from "../../../domain/Batch.js"
+import type { Lease } from "../../../domain/Lease.js"
+import * as Limits from "../../../domain/Limits.js"
+import { type AssistantMessage, type CallId, callsOf, type Entry, type ResultMessage } from "../../../domain/Message.js"
+import type { RunId } from "../../../domain/Run.js"
+import type { Seq } from "../../../domain/Session.js"
+import { type AppendRefused, InvalidInput, LeaseLost, type SessionDeleting } from "../../../domain/SkeinError.js"
+import * as Transcript from "../../../domain/Transcript.js"
+import * as Usage from "../../../domain/Usage.js"
+import type { Completed, OpenCall } from "../Storage.js"
+import {
+  held,
+  type KeptSession,
+  type Place,
+  putRun,
+  putSession,
+  record,
+  type State,
+  type Transition,
+  undeleted
+} from "./State.js"
+import { appendEntry, nextSeq, transcriptOf } from "./Transcripts.js"
+
+export const appendStep = (
+  state: State,
+  at: number,
+  { lease, message }: { readonly lease: Lease; readonly message: AssistantMessage }
+): Transition<
+  { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
+  InvalidInput | LeaseLost | SessionDeleting | AppendRefused
+> =>
+  Either.gen(function* () {
+    yield* Limits.json("message", message, state.limits.messageBytes)
+    const { kept, keptRun } = yield* held(state, lease)
+    yield* undeleted(kept)
+    yield* Transcript.append(transcriptOf(kept), message)
+    const entry: Entry = { seq: nextSeq(kept), runId: lease.runId, at, message }
+    const calls = callsOf(message).map(({ callId, name }, index): OpenCall => ({
+      seq: Batch.seqOf(entry.seq, index),
+      index,
+      callId,
+      name,
+      state: "pending",
+      questionId: null
+    }))
+    const opened: KeptSession = {
+      ...appendEntry(kept, at, entry),
+      draft: Option.none(),
+      batch: calls.map((call) => ({ call, result: Option.none() }))
+    }
+    const run = { ...keptRun.run, usage: Usage.add(keptRun.run.usage, message.usage) }
+    return [{ entry, calls }, putRun(putSession(state, opened), { ...keptRun, run })]
+  })
+
+export const startCall = (
+  state: State,
+  at: number,
+  { lease, seq }: { readonly lease: Lease; readonly seq: Seq }
+): Transition<boolean, LeaseLost> =>
+  Either.gen(function* () {
+    const { kept } = yield* held(state, lease)
+    if (kept.deletion !== "none") {
+      return yield* Either.left(new LeaseLost({ sessionId: lease.sessionId, runId: lease.runId }))
+    }
+    const place = pendingPlace(kept, seq)
+    if (Option.isNone(place)) return [false, state]
+    const { callId, name } = place.value.call
+    const started = record(setPlace(kept, { ...place.value, call: { ...place.value.call, state: "started" } }), at, {
+      type: "call.started",
+      runId: lease.runId,
+      callId,
+      seq,
+      name
+    })
+    return [true, putSession(state, started)]
+  })
+
+export const completeCall = (
+  state: State,
+  at: number,
+  { lease, result, seq }: { readonly lease: Lease; readonly seq: Seq; readonly result: ResultMessage }
+): Transition<Completed, InvalidInput | LeaseLost> =>
+  Either.gen(function* () {
+    yield* Limits.json("result", result, state.limits.messageBytes)
+    const { kept } = yield* held(state, lease)
+    const stored = resultAt(kept, seq)
+    if (Option.isSome(stored)) {
+      yield* checkCall(stored.value.callId, result)
+      return [{ result: stored.value, head: kept.session.head }, state]
+    }
+    const { call } = yield* Either.fromOption(
+      placeAt(kept, seq),
+      () => new InvalidInput({ field: "seq", limit: "the place of a call", actual: `${seq}` })
+    )
+    yield* checkCall(call.callId, result)
+    const completed = complete(kept, at, lease.runId, call, result)
+    return [{ result, head: completed.session.head }, putSession(state, completed)]
+  })
+
+/** The place of the call that has `seq`, as long as it was not started and has no result. */
+export const pendingPlace = (kept: KeptSession, seq: Seq): Option.Option<Place> =>
+  Option.filter(placeAt(kept, seq), (place) => isOpen(place) && place.call.state === "pending")
+
+/** Closes those open calls that `doomed` names, as if each was completed in call order. */
+export const closeCalls = (
+  kept: KeptSession,
+  at: number,
+  runId: RunId,
+  doomed: (call: OpenCall) => boolean
+): KeptSession =>
+  kept.batch
+    .filter((place) => isOpen(place) && doomed(place.call))
+    .reduce((kept, { call }) => complete(kept, at, runId, call, Batch.closing(call)), kept)
+
+/** Puts a result in the place of its open call and lets the head pass what it may. */
+const complete = (kept: KeptSession, at: number, runId: RunId, call: OpenCall, result: ResultMessage): KeptSession => {
+  const { callId, name, seq } = call
+  const entry: Entry = { seq, runId, at, message: result }
+  const finished = record(setPlace(kept, { call, result: Option.some(entry) }), at, {
+    type: "call.finished",
+    runId,
+    callId,
+    seq,
+    name,
+    outcome: result.outcome
+  })
+  return release(finished, at)
+}
+
+/** Moves the head over the contiguous results. */
+const release = (kept: KeptSession, at: number): KeptSession => {
+  const ready = Array.getSomes(Array.takeWhile(kept.batch, (place) => !isOpen(place)).map(({ result }) => result))
+  const rest: KeptSession = { ...kept, batch: kept.batch.slice(ready.length) }
+  return ready.reduce((kept, entry) => appendEntry(kept, at, entry), rest)
+}
+
+/** Whether a place still waits for its result. */
+export const isOpen = (place: Place): boolean => Option.isNone(place.result)
+
+const placeAt = (kept: KeptSession, seq: Seq): Option.Option<Place> =>
+  Option.fromNullable(kept.batch.find(({ call }) => call.seq === seq))
+
+/** The session in which a place of the batch has a new value. */
+export const setPlace = (kept: KeptSession, place: Place): KeptSession => ({
+  ...kept,
+  batch: kept.batch.map((other) => (other.call.seq === place.call.seq ? place : other))
+})
+
+/** The result that has this place, in the transcript or beyond the head. */
+const resultAt = (kept: KeptSession, seq: Seq): Option.Option<ResultMessage> =>
+  Option.fromNullable(kept.entries[seq - 1]).pipe(
+    Option.orElse(() => Option.flatMap(placeAt(kept, seq), ({ result }) => result)),
+    Option.flatMap(({ message }) => (message.role === "tool" ? Option.some(message) : Option.none()))
+  )
+
+const checkCall = (callId: CallId, result: ResultMessage): Either.Either<void, InvalidInput> =>
+  result.callId === callId
+    ? Either.void
+    : Either.left(new InvalidInput({ field: "result.callId", limit: callId, actual: result.callId }))

@@ -1,0 +1,64 @@
+/** The reference for a session's deletion: it begins, hides the session, removes its rows, frees its id. */
+import { Either, HashMap, Option } from "effect"
+import type { SessionId } from "../../../domain/Session.js"
+import { SessionBusy, SessionNotFound } from "../../../domain/SkeinError.js"
+import * as Lease from "../../../domain/Lease.js"
+import { type KeptSession, order, putSession, tenureOf, type State, type Transition, visible } from "./State.js"
+
+export const beginDelete = (state: State, sessionId: SessionId): Transition<void, SessionNotFound> =>
+  Either.map(visible(state, sessionId), (kept) => [
+    undefined,
+    kept.deletion === "begun" ? state : order(putSession(state, { ...kept, deletion: "begun" }))
+  ])
+
+export const hide = (state: State, sessionId: SessionId): Transition<void, SessionNotFound | SessionBusy> =>
+  Either.gen(function* () {
+    const kept = yield* visible(state, sessionId)
+    if (kept.deletion !== "begun") return yield* Either.left(new SessionNotFound({ sessionId }))
+    if (Lease.remove(tenureOf(state, kept)) === null) {
+      const runId = Option.match(kept.holder, { onNone: () => "", onSome: ({ runId }) => runId })
+      return yield* Either.left(new SessionBusy({ sessionId, runId }))
+    }
+    return [undefined, putSession(state, { ...kept, deletion: "hidden" })]
+  })
+
+/** Here one purge removes everything, so that none is left to remove. */
+export const purge = (state: State, sessionId: SessionId): Transition<boolean> =>
+  Either.right(
+    Option.match(hidden(state, sessionId), {
+      onNone: () => [false, state],
+      onSome: (kept) => [
+        false,
+        putSession(
+          {
+            ...state,
+            runs: HashMap.filter(state.runs, ({ run }) => run.sessionId !== sessionId),
+            questions: state.questions.filter((question) => question.sessionId !== sessionId)
+          },
+          { ...kept, queue: [], entries: [], assets: [], events: [], granted: new Set() }
+        )
+      ]
+    })
+  )
+
+export const forget = (state: State, sessionId: SessionId): Transition<void> =>
+  Either.right(
+    Option.match(Option.filter(hidden(state, sessionId), isPurged), {
+      onNone: () => [undefined, state],
+      onSome: (kept) => [
+        undefined,
+        {
+          ...state,
+          sessions: HashMap.remove(state.sessions, sessionId),
+          floor: Math.max(state.floor, kept.session.cursor + 1),
+          changed: Option.some(sessionId)
+        }
+      ]
+    })
+  )
+
+const hidden = (state: State, sessionId: SessionId): Option.Option<KeptSession> =>
+  Option.filter(HashMap.get(state.sessions, sessionId), ({ deletion }) => deletion === "hidden")
+
+/** Each session has at least the event of its creation, until that is purged. */
+const isPurged = (kept: KeptSession): boolean => kept.events.length === 0

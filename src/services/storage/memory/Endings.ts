@@ -1,0 +1,95 @@
+/** The reference for how runs end: by their own hand, or taken over from an owner that died. */
+import { Either, Option } from "effect"
+import * as Lease from "../../../domain/Lease.js"
+import { unanswered } from "../../../domain/Permission.js"
+import type { Run, StopReason } from "../../../domain/Run.js"
+import type { LeaseLost, SessionNotFound } from "../../../domain/SkeinError.js"
+import type { OpenCall, TakenOver, Takeover } from "../Storage.js"
+import { closeCalls, isOpen } from "./Batches.js"
+import { putAnswer, recordAnswer } from "./Questions.js"
+import { refOf } from "./Runs.js"
+import {
+  held,
+  type Held,
+  order,
+  putBeat,
+  putRun,
+  putSession,
+  record,
+  setSession,
+  type State,
+  tenureOf,
+  type Transition,
+  visible
+} from "./State.js"
+
+interface End {
+  readonly stopReason: StopReason
+  readonly detail: string | null
+}
+
+export const endRun = (
+  state: State,
+  at: number,
+  { end, lease }: { readonly lease: Lease.Lease; readonly end: End }
+): Transition<Run, LeaseLost> => Either.map(held(state, lease), (holding) => close(state, at, holding, end))
+
+export const takeOver = (
+  state: State,
+  at: number,
+  { owner, seen }: { readonly seen: Takeover; readonly owner: Lease.Presence }
+): Transition<TakenOver, SessionNotFound> =>
+  Either.gen(function* () {
+    const { lease, reason } = seen
+    yield* visible(state, lease.sessionId)
+    const { instance } = owner.owner
+    const holding = Either.getRight(held(state, lease))
+    if (Option.isNone(holding)) return [{ _tag: "Lost" }, state]
+    const { kept, keptRun } = holding.value
+    const tenure = Lease.takeOver(tenureOf(state, kept), { fence: lease.fence, count: seen.count }, instance)
+    if (tenure === null) return [{ _tag: "Lost" }, state]
+    const { runId, sessionId } = lease
+    const { fence } = tenure
+    const taken = setSession(
+      { ...kept, fence, holder: Option.some({ runId, owner: owner.owner }), draft: Option.none() },
+      { updatedAt: at }
+    )
+    const known = order(putBeat(state, owner))
+
+    const mayGoOn = kept.deletion === "none" && !keptRun.cancelRequested
+    if (!mayGoOn || !kept.batch.some((place) => isOpen(place) && waitsForHuman(place.call))) {
+      const [, after] = close(known, at, { kept: taken, keptRun }, { stopReason: reason, detail: null })
+      return [{ _tag: "Ended" }, after]
+    }
+    return [
+      { _tag: "Continues", run: keptRun.run, ref: refOf(keptRun), lease: { sessionId, runId, fence } },
+      putSession(
+        known,
+        closeCalls(taken, at, runId, (call) => !waitsForHuman(call))
+      )
+    ]
+  })
+
+const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && call.questionId !== null
+
+/** Denies the run's open questions, closes its open calls, gives the lease back. */
+const close = (
+  state: State,
+  at: number,
+  { kept, keptRun }: Held,
+  { detail, stopReason }: End
+): readonly [Run, State] => {
+  const run: Run = { ...keptRun.run, state: "ended", stopReason, detail, endedAt: at }
+  const open = state.questions.filter((question) => question.runId === run.id && question.answer === null)
+  const denied = open.reduce((kept, question) => recordAnswer(kept, at, question, unanswered), kept)
+  const closed = closeCalls(denied, at, run.id, () => true)
+  const ended = record({ ...closed, holder: Option.none(), draft: Option.none() }, at, {
+    type: "run.ended",
+    runId: run.id,
+    stopReason,
+    detail,
+    usage: run.usage
+  })
+  const answered = open.reduce((state, { id }) => putAnswer(state, id, unanswered), state)
+  return [run, putRun(putSession(answered, ended), { ...keptRun, run })]
+}

@@ -1,0 +1,109 @@
+/**
+ * Storage in memory: all of it in one `Ref`, each operation one pure transition. For tests and for hosts that keep
+ * nothing; what it holds is gone with the layer. It fails with what an operation refuses, never for another reason.
+ */
+import { Clock, Context, Effect, Either, Layer, Option, Ref, Stream } from "effect"
+import { EngineConfig } from "../../EngineConfig.js"
+import { EventSignals } from "../EventSignals.js"
+import { type ReaderService, type Service, Storage, StorageReader } from "../Storage.js"
+import * as Assets from "./Assets.js"
+import * as Batches from "./Batches.js"
+import * as Deletion from "./Deletion.js"
+import * as Drafts from "./Drafts.js"
+import * as Endings from "./Endings.js"
+import * as Questions from "./Questions.js"
+import * as Reads from "./Reads.js"
+import * as Retention from "./Retention.js"
+import * as Runs from "./Runs.js"
+import * as Sessions from "./Sessions.js"
+import * as State from "./State.js"
+import * as Transcripts from "./Transcripts.js"
+
+const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
+  const read = <A, E>(look: (state: State.State) => Either.Either<A, E>) => Effect.flatMap(Ref.get(ref), look)
+  const show = <A>(look: (state: State.State) => A) => Effect.map(Ref.get(ref), look)
+  return {
+    session: (sessionId) => read((state) => Reads.session(state, sessionId)),
+    sessions: (query) => show((state) => Reads.sessions(state, query)),
+    entries: (range) => read((state) => Reads.entries(state, range)),
+    transcript: (range) =>
+      Stream.unwrap(
+        Effect.map(
+          read((state) => Reads.transcript(state, range)),
+          Stream.fromIterable
+        )
+      ),
+    run: (runId) => read((state) => Reads.run(state, runId)),
+    runRef: (runId) => read((state) => Reads.runRef(state, runId)),
+    activity: (sessionId) => read((state) => Reads.activity(state, sessionId)),
+    openBatch: (sessionId) => read((state) => Reads.openBatch(state, sessionId)),
+    orders: (instance) => show((state) => Reads.orders(state, instance)),
+    draft: (sessionId) => show((state) => Reads.draft(state, sessionId)),
+    events: (range) => read((state) => Reads.events(state, range)),
+    questions: (sessionId) => show((state) => Reads.questions(state, sessionId)),
+    question: (questionId) => read((state) => Reads.question(state, questionId)),
+    granted: (sessionId) => show((state) => Reads.granted(state, sessionId)),
+    asset: (sessionId, assetId) => read((state) => Reads.asset(state, { sessionId, assetId })),
+    assets: (sessionId) => read((state) => Reads.assets(state, sessionId)),
+    deleting: show(Reads.deleting)
+  }
+}
+
+const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): Service => {
+  const commit = <A, E>(transition: (state: State.State, at: number) => State.Transition<A, E>) =>
+    Effect.gen(function* () {
+      const at = yield* Clock.currentTimeMillis
+      const { before, outcome } = yield* Ref.modify(ref, (before) => {
+        const outcome = transition(before, at)
+        return [{ before, outcome }, Either.match(outcome, { onLeft: () => before, onRight: ([, after]) => after })]
+      })
+      const [answer, after] = yield* outcome
+      if (after !== before) Option.map(after.changed, signals.signal)
+      if (after.orders !== before.orders) signals.signalOrders()
+      return answer
+    }).pipe(Effect.uninterruptible)
+
+  return {
+    createSession: (session) => commit((state, at) => Sessions.createSession(state, at, session)),
+    rename: (sessionId, title) => commit((state, at) => Sessions.rename(state, at, { sessionId, title })),
+    setModel: (sessionId, model) => commit((state, at) => Sessions.setModel(state, at, { sessionId, model })),
+    patchMetadata: (sessionId, patch) => commit((state, at) => Sessions.patchMetadata(state, at, { sessionId, patch })),
+    append: (sessionId, messages) => commit((state, at) => Transcripts.append(state, at, { sessionId, messages })),
+
+    admit: (admission) => commit((state, at) => Runs.admit(state, at, admission)),
+    startNext: (sessionId, owner) => commit((state, at) => Runs.startNext(state, at, { sessionId, owner })),
+    cancelQueued: (runId) => commit((state, at) => Runs.cancelQueued(state, at, runId)),
+    requestCancel: (runId) => commit((state) => Runs.requestCancel(state, runId)),
+    takeOver: (seen, owner) => commit((state, at) => Endings.takeOver(state, at, { seen, owner })),
+    renew: (owner) => commit((state) => Runs.renew(state, owner)),
+    saveDrafts: (drafts) => commit((state) => Drafts.saveDrafts(state, drafts)),
+
+    appendStep: (lease, message) => commit((state, at) => Batches.appendStep(state, at, { lease, message })),
+    startCall: (lease, seq) => commit((state, at) => Batches.startCall(state, at, { lease, seq })),
+    completeCall: (lease, seq, result) =>
+      commit((state, at) => Batches.completeCall(state, at, { lease, seq, result })),
+    endRun: (lease, end) => commit((state, at) => Endings.endRun(state, at, { lease, end })),
+
+    ask: (lease, asked) => commit((state, at) => Questions.ask(state, at, { lease, asked })),
+    answer: (questionId, answer) => commit((state, at) => Questions.answer(state, at, { questionId, answer })),
+
+    beginDelete: (sessionId) => commit((state) => Deletion.beginDelete(state, sessionId)),
+    hide: (sessionId) => commit((state) => Deletion.hide(state, sessionId)),
+    purge: (sessionId) => commit((state) => Deletion.purge(state, sessionId)),
+    forget: (sessionId) => commit((state) => Deletion.forget(state, sessionId)),
+
+    prune: (retention) => commit((state, at) => Retention.prune(state, at, retention)),
+
+    saveAsset: (asset) => commit((state, at) => Assets.saveAsset(state, at, asset)),
+    deleteAsset: (sessionId, assetId) => commit((state, at) => Assets.deleteAsset(state, at, { sessionId, assetId }))
+  }
+}
+
+export const layer: Layer.Layer<Storage | StorageReader, never, EventSignals> = Layer.effectContext(
+  Effect.gen(function* () {
+    const signals = yield* EventSignals
+    const { limits } = yield* EngineConfig
+    const ref = yield* Ref.make(State.empty(limits))
+    return Context.make(Storage, makeStorage(ref, signals)).pipe(Context.add(StorageReader, makeReader(ref)))
+  })
+)

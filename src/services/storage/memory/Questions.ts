@@ -1,0 +1,89 @@
+/** The reference for questions to a human: asked once about a pending call, answered once, by whoever is first. */
+import { Either, Option } from "effect"
+import type { Lease } from "../../../domain/Lease.js"
+import type { CallId } from "../../../domain/Message.js"
+import type { Access, Answer, Question, QuestionId } from "../../../domain/Permission.js"
+import type { Seq } from "../../../domain/Session.js"
+import {
+  InvalidInput,
+  type LeaseLost,
+  QuestionAnswered,
+  QuestionNotFound,
+  type SessionDeleting
+} from "../../../domain/SkeinError.js"
+import { pendingPlace, setPlace } from "./Batches.js"
+import { held, type KeptSession, putSession, record, type State, type Transition, undeleted, visible } from "./State.js"
+
+interface Asked {
+  readonly id: QuestionId
+  readonly seq: Seq
+  readonly callId: CallId
+  readonly tool: string
+  readonly access: Access
+  readonly input: string
+}
+
+export const ask = (
+  state: State,
+  at: number,
+  { asked, lease }: { readonly lease: Lease; readonly asked: Asked }
+): Transition<Question, InvalidInput | LeaseLost | SessionDeleting> =>
+  Either.gen(function* () {
+    const { kept } = yield* held(state, lease)
+    yield* undeleted(kept)
+    const { callId, id, seq, tool } = asked
+    const place = yield* pendingPlace(kept, seq).pipe(
+      Option.filter(({ call }) => call.callId === callId),
+      Either.fromOption(
+        () => new InvalidInput({ field: "seq", limit: "the place of a pending call", actual: `${seq}` })
+      )
+    )
+    const { runId, sessionId } = lease
+    const question: Question = { ...asked, sessionId, runId, answer: null, askedAt: at }
+    const waiting = setPlace(kept, { ...place, call: { ...place.call, questionId: id } })
+    const recorded = record(waiting, at, { type: "permission.asked", runId, callId, questionId: id, tool })
+    return [question, putSession({ ...state, questions: [...state.questions, question] }, recorded)]
+  })
+
+export const answer = (
+  state: State,
+  at: number,
+  { answer, questionId }: { readonly questionId: QuestionId; readonly answer: Answer }
+): Transition<Question, QuestionNotFound | SessionDeleting | QuestionAnswered> =>
+  Either.gen(function* () {
+    const { kept, question } = yield* findQuestion(state, questionId)
+    yield* undeleted(kept)
+    if (question.answer !== null) {
+      return yield* Either.left(new QuestionAnswered({ questionId, verdict: question.answer.verdict }))
+    }
+    const recorded = recordAnswer(kept, at, question, answer)
+    const granted = answer.verdict === "session" ? new Set([...kept.granted, question.tool]) : kept.granted
+    return [{ ...question, answer }, putSession(putAnswer(state, questionId, answer), { ...recorded, granted })]
+  })
+
+/** A question of a session that is not hidden, and that session. */
+export const findQuestion = (
+  state: State,
+  questionId: QuestionId
+): Either.Either<{ readonly question: Question; readonly kept: KeptSession }, QuestionNotFound> =>
+  Option.fromNullable(state.questions.find(({ id }) => id === questionId)).pipe(
+    Option.bindTo("question"),
+    Option.bind("kept", ({ question }) => Either.getRight(visible(state, question.sessionId))),
+    Either.fromOption(() => new QuestionNotFound({ questionId }))
+  )
+
+/** Records the event of an answer. */
+export const recordAnswer = (kept: KeptSession, at: number, question: Question, answer: Answer): KeptSession =>
+  record(kept, at, {
+    type: "permission.answered",
+    runId: question.runId,
+    callId: question.callId,
+    questionId: question.id,
+    verdict: answer.verdict
+  })
+
+/** The state in which a question has its answer. */
+export const putAnswer = (state: State, questionId: QuestionId, answer: Answer): State => ({
+  ...state,
+  questions: state.questions.map((question) => (question.id === questionId ? { ...question, answer } : question))
+})

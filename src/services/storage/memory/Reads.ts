@@ -1,0 +1,172 @@
+/** The reference for reads: what a state shows. */
+import { Array, Either, HashMap, Option, Order } from "effect"
+import type { Asset, AssetId } from "../../../domain/Asset.js"
+import type { Entry } from "../../../domain/Message.js"
+import type { Question, QuestionId } from "../../../domain/Permission.js"
+import type { Ref, Run, RunId } from "../../../domain/Run.js"
+import type { Session, SessionId } from "../../../domain/Session.js"
+import type * as SessionEvent from "../../../domain/SessionEvent.js"
+import {
+  AssetNotFound,
+  CursorGone,
+  type QuestionNotFound,
+  RunNotFound,
+  type SessionNotFound
+} from "../../../domain/SkeinError.js"
+import type { Draft } from "../../../domain/Live.js"
+import type { Activity, OpenBatch, Order as RunOrder, SessionPage, SessionQuery } from "../Storage.js"
+import { findAsset } from "./Assets.js"
+import { isOpen } from "./Batches.js"
+import { findQuestion } from "./Questions.js"
+import { findRun, holderOf, queued, refOf } from "./Runs.js"
+import { type KeptSession, type State, visible } from "./State.js"
+
+interface Page {
+  readonly sessionId: SessionId
+  readonly after: number
+  readonly limit: number
+}
+
+export const session = (state: State, sessionId: SessionId): Either.Either<Session, SessionNotFound> =>
+  Either.map(visible(state, sessionId), (kept) => kept.session)
+
+export const sessions = (state: State, query: SessionQuery): SessionPage => {
+  const matching = Array.sort(
+    Array.fromIterable(HashMap.values(state.sessions)).filter(
+      (kept) => kept.deletion !== "hidden" && matches(kept.session, query)
+    ),
+    lastCreatedFirst
+  )
+  const { after = Infinity } = query
+  const [page, rest] = Array.splitAt(
+    matching.filter(({ ordinal }) => ordinal < after),
+    Math.min(Math.max(query.limit ?? 50, 1), 500)
+  )
+  return {
+    sessions: page.map(({ session }) => session),
+    damaged: [],
+    next: rest.length === 0 ? null : (page.at(-1)?.ordinal ?? null),
+    total: matching.length
+  }
+}
+
+export const entries = (
+  state: State,
+  { after, limit, sessionId }: Page
+): Either.Either<ReadonlyArray<Entry>, SessionNotFound> =>
+  Either.map(visible(state, sessionId), (kept) => kept.entries.slice(after, after + limit))
+
+export const transcript = (
+  state: State,
+  {
+    from = 1,
+    sessionId,
+    to = Infinity
+  }: { readonly sessionId: SessionId; readonly from?: number; readonly to?: number }
+): Either.Either<ReadonlyArray<Entry>, SessionNotFound> =>
+  Either.map(visible(state, sessionId), (kept) => kept.entries.filter(({ seq }) => seq >= from && seq <= to))
+
+export const run = (state: State, runId: RunId): Either.Either<Run, RunNotFound> =>
+  Either.map(keptRun(state, runId), ({ run }) => run)
+
+export const runRef = (state: State, runId: RunId): Either.Either<Ref, RunNotFound> =>
+  Either.map(keptRun(state, runId), refOf)
+
+export const activity = (state: State, sessionId: SessionId): Either.Either<Activity, SessionNotFound> =>
+  Either.map(visible(state, sessionId), (kept) => ({
+    holder: holderOf(state, kept),
+    queued: queued(state, kept).map(({ run }) => run)
+  }))
+
+export const openBatch = (state: State, sessionId: SessionId): Either.Either<OpenBatch, SessionNotFound> =>
+  Either.map(visible(state, sessionId), ({ batch }) => ({
+    calls: batch.filter(isOpen).map(({ call }) => call),
+    finished: Array.getSomes(batch.map(({ result }) => result))
+  }))
+
+export const orders = (state: State, instance: string): ReadonlyArray<RunOrder> =>
+  Array.fromIterable(HashMap.values(state.sessions)).flatMap((kept) =>
+    Option.match(
+      Option.filter(holderOf(state, kept), ({ owner }) => owner.instance === instance),
+      {
+        onNone: () => [],
+        onSome: ({ lease }) => {
+          const isCancelled = Option.exists(HashMap.get(state.runs, lease.runId), (kept) => kept.cancelRequested)
+          return [{ lease, stop: kept.deletion !== "none" ? "deleted" : isCancelled ? "cancelled" : null }]
+        }
+      }
+    )
+  )
+
+export const draft = (state: State, sessionId: SessionId): Option.Option<Draft> =>
+  Option.flatMap(Either.getRight(visible(state, sessionId)), (kept) => kept.draft)
+
+export const events = (
+  state: State,
+  { after, limit, sessionId }: Page
+): Either.Either<ReadonlyArray<SessionEvent.Durable>, SessionNotFound | CursorGone> =>
+  Either.gen(function* () {
+    const kept = yield* visible(state, sessionId)
+    const { cursor } = kept.session
+    if (after > cursor || (after !== 0 && after < kept.floor)) {
+      return yield* Either.left(new CursorGone({ sessionId, after, oldest: kept.floor + 1, newest: cursor }))
+    }
+    return kept.events
+      .filter((event) => event.cursor > after)
+      .slice(0, limit)
+      .map(today(kept.session))
+  })
+
+export const questions = (state: State, sessionId: SessionId | null): ReadonlyArray<Question> =>
+  state.questions.filter(
+    (question) =>
+      question.answer === null &&
+      (sessionId === null || question.sessionId === sessionId) &&
+      Either.isRight(visible(state, question.sessionId))
+  )
+
+export const question = (state: State, questionId: QuestionId): Either.Either<Question, QuestionNotFound> =>
+  Either.map(findQuestion(state, questionId), ({ question }) => question)
+
+export const granted = (state: State, sessionId: SessionId): ReadonlySet<string> =>
+  Either.match(visible(state, sessionId), { onLeft: () => new Set<string>(), onRight: (kept) => kept.granted })
+
+export const asset = (
+  state: State,
+  { assetId, sessionId }: { readonly sessionId: SessionId; readonly assetId: AssetId }
+): Either.Either<Asset, AssetNotFound> =>
+  visible(state, sessionId).pipe(
+    Either.mapLeft(() => new AssetNotFound({ sessionId, assetId })),
+    Either.flatMap((kept) => findAsset(kept, assetId))
+  )
+
+export const assets = (state: State, sessionId: SessionId): Either.Either<ReadonlyArray<Asset>, SessionNotFound> =>
+  Either.map(visible(state, sessionId), (kept) => kept.assets)
+
+export const deleting = (state: State): ReadonlyArray<{ readonly sessionId: SessionId; readonly hidden: boolean }> =>
+  Array.fromIterable(HashMap.values(state.sessions))
+    .filter(({ deletion }) => deletion !== "none")
+    .map(({ deletion, session }) => ({ sessionId: session.id, hidden: deletion === "hidden" }))
+
+const keptRun = (state: State, runId: RunId) =>
+  Either.fromOption(
+    Option.map(findRun(state, runId), ({ keptRun }) => keptRun),
+    () => new RunNotFound({ runId })
+  )
+
+const matches = (session: Session, { owner, title, workdir }: SessionQuery): boolean =>
+  (workdir === undefined || session.workdir === workdir) &&
+  (owner === undefined || Option.contains(session.owner, owner)) &&
+  (title === undefined || lowerAscii(session.title).includes(lowerAscii(title)))
+
+const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
+
+const lastCreatedFirst = Order.mapInput(Order.reverse(Order.number), (kept: KeptSession) => kept.ordinal)
+
+/** An event as it shows when it is replayed. */
+const today =
+  ({ model, title }: Session) =>
+  (event: SessionEvent.Durable): SessionEvent.Durable => {
+    if (event.type === "session.created" || event.type === "session.renamed") return { ...event, title }
+    return event.type === "session.model" ? { ...event, model } : event
+  }

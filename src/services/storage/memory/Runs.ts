@@ -1,0 +1,213 @@
+/** The reference for runs on their way in: admitted, started or queued, cancelled before they began. */
+import { Array, Either, HashMap, Option } from "effect"
+import * as Lease from "../../../domain/Lease.js"
+import * as Limits from "../../../domain/Limits.js"
+import { type FilePart, textOf, type UserMessage } from "../../../domain/Message.js"
+import type { Ref, RunId } from "../../../domain/Run.js"
+import { type SessionId, titleOfText, untitled } from "../../../domain/Session.js"
+import {
+  AssetNotFound,
+  IdempotencyConflict,
+  type InvalidInput,
+  type SessionDeleting,
+  type SessionNotFound
+} from "../../../domain/SkeinError.js"
+import * as Usage from "../../../domain/Usage.js"
+import type { Admission, Admitted, Holder, Started } from "../Storage.js"
+import {
+  beatOf,
+  changeable,
+  type KeptRun,
+  type KeptSession,
+  order,
+  putBeat,
+  putRun,
+  putSession,
+  record,
+  setSession,
+  type State,
+  tenureOf,
+  type Transition,
+  visible
+} from "./State.js"
+import { appendEntry, nextSeq } from "./Transcripts.js"
+
+export const admit = (
+  state: State,
+  at: number,
+  { hash, idempotencyKey, message, metadata, owner, runId, sessionId, whenBusy }: Admission
+): Transition<Admitted, InvalidInput | SessionNotFound | SessionDeleting | IdempotencyConflict | AssetNotFound> =>
+  Either.gen(function* () {
+    if (message !== null) yield* Limits.json("message", message, state.limits.messageBytes)
+    yield* Limits.json("metadata", metadata, state.limits.metadataBytes)
+    const kept = yield* changeable(state, sessionId)
+
+    const earlier = runsOf(state, sessionId).find(
+      (kept) => idempotencyKey !== null && kept.idempotencyKey === idempotencyKey
+    )
+    if (idempotencyKey !== null && earlier !== undefined) {
+      if (earlier.hash === hash) return [{ _tag: "Existing", run: earlier.run, ref: refOf(earlier) }, state]
+      return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: earlier.run.id }))
+    }
+
+    const missing = filesOf(message).find(({ assetId }) => !kept.assets.some(({ id }) => id === assetId))
+    if (missing !== undefined) {
+      return yield* Either.left(new AssetNotFound({ sessionId, assetId: missing.assetId }))
+    }
+
+    const keptRun: KeptRun = {
+      run: {
+        id: runId,
+        sessionId,
+        state: "queued",
+        stopReason: null,
+        detail: null,
+        metadata,
+        usage: Usage.zero,
+        createdAt: at,
+        startedAt: null,
+        endedAt: null
+      },
+      cursor: kept.session.cursor,
+      message,
+      idempotencyKey,
+      hash,
+      cancelRequested: false
+    }
+    const holder = holderOf(state, kept)
+    const inTheWay = Option.match(holder, {
+      onNone: () => Array.head(kept.queue),
+      onSome: ({ run }) => Option.some(run.id)
+    })
+    if (Option.isNone(inTheWay)) {
+      const [started, after] = start(state, at, kept, keptRun, owner)
+      return [{ _tag: "Started", ...started }, after]
+    }
+    if (whenBusy === "refuse") return [{ _tag: "Busy", holder, runId: inTheWay.value }, state]
+    const queued = record({ ...kept, queue: [...kept.queue, runId] }, at, { type: "run.queued", runId })
+    return [{ _tag: "Queued", run: keptRun.run, ref: refOf(keptRun) }, putRun(putSession(state, queued), keptRun)]
+  })
+
+export const startNext = (
+  state: State,
+  at: number,
+  { owner, sessionId }: { readonly sessionId: SessionId; readonly owner: Lease.Presence }
+): Transition<Option.Option<Started>, SessionNotFound | SessionDeleting> =>
+  Either.map(changeable(state, sessionId), (kept) =>
+    Option.match(Option.isSome(kept.holder) ? Option.none() : Array.head(queued(state, kept)), {
+      onNone: () => [Option.none(), state],
+      onSome: (keptRun) => {
+        const [started, after] = start(state, at, kept, keptRun, owner)
+        return [Option.some(started), after]
+      }
+    })
+  )
+
+export const cancelQueued = (state: State, at: number, runId: RunId): Transition<boolean> =>
+  Either.right(
+    Option.match(Option.filter(findRun(state, runId), isQueued), {
+      onNone: () => [false, state],
+      onSome: ({ kept, keptRun }) => {
+        const run = { ...keptRun.run, state: "ended", stopReason: "cancelled", endedAt: at } as const
+        const left = record({ ...kept, queue: kept.queue.filter((id) => id !== runId) }, at, {
+          type: "run.ended",
+          runId,
+          stopReason: run.stopReason,
+          detail: run.detail,
+          usage: run.usage
+        })
+        return [true, putRun(putSession(state, left), { ...keptRun, run })]
+      }
+    })
+  )
+
+export const requestCancel = (state: State, runId: RunId): Transition<boolean> =>
+  Either.right(
+    Option.match(
+      Option.filter(findRun(state, runId), ({ keptRun }) => keptRun.run.state === "running"),
+      {
+        onNone: () => [false, state],
+        onSome: ({ keptRun }) => [
+          true,
+          order({ ...putRun(state, { ...keptRun, cancelRequested: true }), changed: Option.none() })
+        ]
+      }
+    )
+  )
+
+export const renew = (state: State, owner: Lease.Presence): Transition<void> =>
+  Either.right([undefined, putBeat(state, owner)])
+
+/** A run of a session that is not hidden, and that session. */
+export const findRun = (state: State, runId: RunId) =>
+  HashMap.get(state.runs, runId).pipe(
+    Option.bindTo("keptRun"),
+    Option.bind("kept", ({ keptRun }) => Either.getRight(visible(state, keptRun.run.sessionId)))
+  )
+
+/** The runs that wait for their turn, in order. */
+export const queued = (state: State, kept: KeptSession): ReadonlyArray<KeptRun> =>
+  Array.getSomes(kept.queue.map((runId) => HashMap.get(state.runs, runId)))
+
+/** The run that holds a session, its lease and its owner. */
+export const holderOf = (state: State, kept: KeptSession): Option.Option<Holder> =>
+  Option.flatMap(kept.holder, ({ owner, runId }) =>
+    Option.map(HashMap.get(state.runs, runId), ({ run }) => ({
+      run,
+      lease: { sessionId: kept.session.id, runId, fence: kept.fence },
+      owner,
+      beat: beatOf(state, owner.instance)
+    }))
+  )
+
+export const refOf = ({ cursor, run }: KeptRun): Ref => ({ sessionId: run.sessionId, runId: run.id, cursor })
+
+/** Gives a free session to a run: a new fencing number, the run's message, a title when the session has none. */
+const start = (
+  state: State,
+  at: number,
+  kept: KeptSession,
+  waiting: KeptRun,
+  owner: Lease.Presence
+): readonly [Started, State] => {
+  const { message } = waiting
+  const run = { ...waiting.run, state: "running", startedAt: at } as const
+  const { instance } = owner.owner
+  const fence = Lease.take(tenureOf(state, kept), instance)?.fence ?? kept.fence
+  const taken: KeptSession = {
+    ...kept,
+    fence,
+    holder: Option.some({ runId: run.id, owner: owner.owner }),
+    queue: kept.queue.filter((runId) => runId !== run.id)
+  }
+  const started = record(taken, at, { type: "run.started", runId: run.id })
+  const spoken = message === null ? started : appendUserMessage(state, at, started, run.id, message)
+  return [
+    { run, ref: refOf(waiting), lease: { sessionId: run.sessionId, runId: run.id, fence } },
+    putRun(putSession(putBeat(state, owner), spoken), { ...waiting, run })
+  ]
+}
+
+const appendUserMessage = (
+  state: State,
+  at: number,
+  kept: KeptSession,
+  runId: RunId,
+  message: UserMessage
+): KeptSession => {
+  const appended = appendEntry(kept, at, { seq: nextSeq(kept), runId, at, message })
+  const title = titleOfText(textOf(message), state.limits.titleCharacters)
+  return kept.session.named || kept.session.title !== untitled || title === untitled
+    ? appended
+    : record(setSession(appended, { title }), at, { type: "session.renamed", title })
+}
+
+const runsOf = (state: State, sessionId: SessionId): ReadonlyArray<KeptRun> =>
+  Array.fromIterable(HashMap.values(state.runs)).filter(({ run }) => run.sessionId === sessionId)
+
+const filesOf = (message: UserMessage | null): ReadonlyArray<FilePart> =>
+  message === null ? [] : message.parts.filter(isFile)
+
+const isFile = (part: UserMessage["parts"][number]): part is FilePart => part.type === "file"
+
+const isQueued = ({ keptRun }: { readonly keptRun: KeptRun }): boolean => keptRun.run.state === "queued"

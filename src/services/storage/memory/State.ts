@@ -1,0 +1,192 @@
+/**
+ * All that the in-memory Storage holds, as one immutable value. It is the reference for what Storage means: plain maps
+ * and arrays, one pure transition for each operation, written to be right by reading and not to be fast. A transition
+ * that changes nothing gives the very same state back. Limits are part of the state; the time of a change is given.
+ */
+import { Either, HashMap, Option } from "effect"
+import type { Asset } from "../../../domain/Asset.js"
+import * as Lease from "../../../domain/Lease.js"
+import type { Draft } from "../../../domain/Live.js"
+import type { Limits } from "../../../domain/Limits.js"
+import type { Entry, UserMessage } from "../../../domain/Message.js"
+import type { Question } from "../../../domain/Permission.js"
+import type { Run, RunId } from "../../../domain/Run.js"
+import { Cursor, type Session, type SessionId } from "../../../domain/Session.js"
+import type * as SessionEvent from "../../../domain/SessionEvent.js"
+import { LeaseLost, SessionDeleting, SessionNotFound } from "../../../domain/SkeinError.js"
+import type { OpenCall } from "../Storage.js"
+
+/** A place that the open batch has set aside, from the opening until the head passes it. */
+export interface Place {
+  readonly call: OpenCall
+  /** The call's result, while it waits for earlier ones. */
+  readonly result: Option.Option<Entry>
+}
+
+export interface KeptRun {
+  readonly run: Run
+  /** The newest event before the run's first. */
+  readonly cursor: Cursor
+  /** Null when the run resumes. */
+  readonly message: UserMessage | null
+  readonly idempotencyKey: string | null
+  readonly hash: string
+  /** Whether somebody asked its owner to cancel it. */
+  readonly cancelRequested: boolean
+}
+
+export interface KeptSession {
+  /** As readers see it, the head and the newest cursor included. */
+  readonly session: Session
+  /** How many sessions had been created up to this one. */
+  readonly ordinal: number
+  readonly deletion: "none" | "begun" | "hidden"
+  readonly fence: number
+  readonly holder: Option.Option<{ readonly runId: RunId; readonly owner: Lease.Owner }>
+  /** What the running step had written when it was last saved. */
+  readonly draft: Option.Option<Draft>
+  /** Runs that wait for their turn, in order. */
+  readonly queue: ReadonlyArray<RunId>
+  /** The transcript up to the head: the entry of place `seq` at `seq - 1`. */
+  readonly entries: ReadonlyArray<Entry>
+  /** The places beyond the head; the first of them has no result. */
+  readonly batch: ReadonlyArray<Place>
+  readonly granted: ReadonlySet<string>
+  readonly assets: ReadonlyArray<Asset>
+  /** As they were when they were recorded. */
+  readonly events: ReadonlyArray<SessionEvent.Durable>
+  /** The cursor before that of the first event. */
+  readonly floor: number
+}
+
+export interface State {
+  readonly limits: Limits
+  readonly sessions: HashMap.HashMap<SessionId, KeptSession>
+  readonly runs: HashMap.HashMap<RunId, KeptRun>
+  /** Of all sessions, in the order in which they were asked. */
+  readonly questions: ReadonlyArray<Question>
+  /** The newest sign of life of each engine that gave one. */
+  readonly beats: HashMap.HashMap<string, Lease.Beat>
+  /** Sessions created so far. */
+  readonly created: number
+  /** Where the cursors of new sessions begin: past those of every forgotten session, whose id they may have. */
+  readonly floor: number
+  /** Whose session the newest change was. */
+  readonly changed: Option.Option<SessionId>
+  /** How often somebody wanted something of whoever holds a run. */
+  readonly orders: number
+  /** When old events were last removed. */
+  readonly prunedAt: number
+}
+
+/** What an operation answers and the state after it, or why it was refused, which changes nothing. */
+export type Transition<A, E = never> = Either.Either<readonly [answer: A, state: State], E>
+
+export const empty = (limits: Limits): State => ({
+  limits,
+  sessions: HashMap.empty(),
+  runs: HashMap.empty(),
+  questions: [],
+  beats: HashMap.empty(),
+  created: 0,
+  floor: 0,
+  changed: Option.none(),
+  orders: 0,
+  prunedAt: 0
+})
+
+/** A session that is not hidden. */
+export const visible = (state: State, sessionId: SessionId): Either.Either<KeptSession, SessionNotFound> =>
+  HashMap.get(state.sessions, sessionId).pipe(
+    Option.filter(({ deletion }) => deletion !== "hidden"),
+    Either.fromOption(() => new SessionNotFound({ sessionId }))
+  )
+
+/** A session that is neither hidden nor being deleted. */
+export const changeable = (
+  state: State,
+  sessionId: SessionId
+): Either.Either<KeptSession, SessionNotFound | SessionDeleting> => Either.flatMap(visible(state, sessionId), undeleted)
+
+/** Refuses what is being deleted. */
+export const undeleted = (kept: KeptSession): Either.Either<KeptSession, SessionDeleting> =>
+  kept.deletion === "none" ? Either.right(kept) : Either.left(new SessionDeleting({ sessionId: kept.session.id }))
+
+export interface Held {
+  readonly kept: KeptSession
+  readonly keptRun: KeptRun
+}
+
+/** The session and the run of a lease that still counts. */
+export const held = (state: State, lease: Lease.Lease): Either.Either<Held, LeaseLost> =>
+  Option.all({
+    kept: HashMap.get(state.sessions, lease.sessionId),
+    keptRun: HashMap.get(state.runs, lease.runId)
+  }).pipe(
+    Option.filter(({ kept }) => isHolder(kept, lease.runId) && Lease.admits(tenureOf(state, kept), lease.fence)),
+    Either.fromOption(() => new LeaseLost({ sessionId: lease.sessionId, runId: lease.runId }))
+  )
+
+const isHolder = (kept: KeptSession, runId: RunId): boolean =>
+  Option.exists(kept.holder, (holder) => holder.runId === runId)
+
+const tenureStates = { none: "live", begun: "deleting", hidden: "gone" } as const
+
+/** The session as its lease sees it. */
+export const tenureOf = (state: State, { deletion, fence, holder }: KeptSession): Lease.Tenure => ({
+  fence,
+  state: tenureStates[deletion],
+  holder: Option.match(holder, {
+    onNone: () => null,
+    onSome: ({ owner: { instance } }) => ({ instance, count: beatOf(state, instance).count })
+  })
+})
+
+/** The newest sign of life of an engine. */
+export const beatOf = (state: State, instance: string): Lease.Beat =>
+  Option.getOrElse(HashMap.get(state.beats, instance), () => Lease.silent)
+
+/** The state with one more sign of life. Wakes nobody. A new engine's first forgets those that hold nothing. */
+export const putBeat = (state: State, { owner: { instance }, sign }: Lease.Presence): State => {
+  const beats = HashMap.has(state.beats, instance)
+    ? state.beats
+    : HashMap.filter(state.beats, (_, other) => holds(state, other))
+  const count = beatOf(state, instance).count + 1
+  return { ...state, beats: HashMap.set(beats, instance, { count, sign }), changed: Option.none() }
+}
+
+const holds = (state: State, instance: string): boolean =>
+  HashMap.some(state.sessions, ({ holder }) => Option.exists(holder, ({ owner }) => owner.instance === instance))
+
+/** The state in which somebody wants something of whoever holds a run. */
+export const order = (state: State): State => ({ ...state, orders: state.orders + 1 })
+
+/** The state with a session's new value. */
+export const putSession = (state: State, kept: KeptSession): State => ({
+  ...state,
+  sessions: HashMap.set(state.sessions, kept.session.id, kept),
+  changed: Option.some(kept.session.id)
+})
+
+/** The state with a run's new value. */
+export const putRun = (state: State, kept: KeptRun): State => ({
+  ...state,
+  runs: HashMap.set(state.runs, kept.run.id, kept)
+})
+
+/** The session with some of its visible fields changed. */
+export const setSession = (kept: KeptSession, fields: Partial<Session>): KeptSession => ({
+  ...kept,
+  session: { ...kept.session, ...fields }
+})
+
+type Unplaced<Event> = Event extends SessionEvent.Durable ? Omit<Event, "sessionId" | "cursor" | "at"> : never
+
+/** Records an event: it gets the next cursor, and the session its time. */
+export const record = (kept: KeptSession, at: number, event: Unplaced<SessionEvent.Durable>): KeptSession => {
+  const cursor = Cursor.make(kept.session.cursor + 1)
+  return {
+    ...setSession(kept, { cursor, updatedAt: at }),
+    events: [...kept.events, { ...event, sessionId: kept.session.id, cursor, at }]
+  }
+}

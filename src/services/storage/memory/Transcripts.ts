@@ -1,0 +1,59 @@
+/** The reference for transcripts: a message takes the place after the head, and the head moves to it. */
+import { Chunk, Either, Option } from "effect"
+import * as Limits from "../../../domain/Limits.js"
+import type { Entry, Message } from "../../../domain/Message.js"
+import { Seq, type SessionId } from "../../../domain/Session.js"
+import {
+  type AppendRefused,
+  type InvalidInput,
+  SessionBusy,
+  type SessionDeleting,
+  type SessionNotFound
+} from "../../../domain/SkeinError.js"
+import * as Transcript from "../../../domain/Transcript.js"
+import * as Usage from "../../../domain/Usage.js"
+import { changeable, type KeptSession, putSession, record, setSession, type State, type Transition } from "./State.js"
+
+export const append = (
+  state: State,
+  at: number,
+  { messages, sessionId }: { readonly sessionId: SessionId; readonly messages: ReadonlyArray<Message> }
+): Transition<ReadonlyArray<Entry>, InvalidInput | SessionNotFound | SessionDeleting | SessionBusy | AppendRefused> =>
+  Either.gen(function* () {
+    for (const [index, message] of messages.entries()) {
+      yield* Limits.json(`messages.${index}`, message, state.limits.messageBytes)
+    }
+    const kept = yield* changeable(state, sessionId)
+    if (Option.isSome(kept.holder)) {
+      return yield* Either.left(new SessionBusy({ sessionId, runId: kept.holder.value.runId }))
+    }
+    yield* Transcript.appendAll(transcriptOf(kept), messages)
+    if (messages.length === 0) return [[], state]
+    const appended = messages.reduce(
+      (kept, message) => appendEntry(kept, at, { seq: nextSeq(kept), runId: null, at, message }),
+      kept
+    )
+    return [appended.entries.slice(kept.session.head), putSession(state, appended)]
+  })
+
+/** The place after the head. */
+export const nextSeq = (kept: KeptSession): Seq => Seq.make(kept.session.head + 1)
+
+/** Moves the head to an entry, which stands in the place after it, and adds its usage. */
+export const appendEntry = (kept: KeptSession, at: number, entry: Entry): KeptSession => {
+  const { message, runId, seq } = entry
+  const usage = message.role === "assistant" ? Usage.add(kept.session.usage, message.usage) : kept.session.usage
+  return record({ ...setSession(kept, { head: seq, usage }), entries: [...kept.entries, entry] }, at, {
+    type: "message.appended",
+    runId,
+    seq,
+    role: message.role
+  })
+}
+
+/** What the rules of a transcript need to know of a session. */
+export const transcriptOf = (kept: KeptSession): Transcript.State => ({
+  sessionId: kept.session.id,
+  head: kept.session.head,
+  open: Chunk.fromIterable(kept.batch.map(({ call }) => call))
+})

@@ -1,0 +1,92 @@
+/** The rows of assets; their files are nothing that is known of here. */
+import { Effect, Either } from "effect"
+import { Asset, type AssetId } from "../../../domain/Asset.js"
+import type { SessionId } from "../../../domain/Session.js"
+import {
+  AssetNotFound,
+  type RowDamaged,
+  type SessionDeleting,
+  SessionNotFound,
+  type StorageFailed
+} from "../../../domain/SkeinError.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import { decoder } from "./Decoding.js"
+import type { Query } from "./Query.js"
+import { changeable, record } from "./SessionRow.js"
+
+const columns = `assets.id, sessions.id AS sessionId, assets.name, assets.media_type AS mediaType, assets.size,
+  assets.sha256, assets.created_at AS createdAt`
+
+const decodeAsset = decoder(Asset)
+
+const decode = (sessionId: SessionId, row: object): Either.Either<Asset, RowDamaged> =>
+  decodeAsset({ sessionId, seq: null }, row)
+
+export const save = (tx: Transaction, asset: Asset): Either.Either<Asset, SessionNotFound | SessionDeleting> =>
+  Either.map(changeable(tx, asset.sessionId), (session) => {
+    tx.run(
+      "INSERT INTO assets (session, id, name, media_type, size, sha256, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      session.ordinal,
+      asset.id,
+      asset.name,
+      asset.mediaType,
+      asset.size,
+      asset.sha256,
+      asset.createdAt
+    )
+    record(tx, session, "asset.saved", { ref: asset.id })
+    return asset
+  })
+
+export const remove = (
+  tx: Transaction,
+  { assetId, sessionId }: { readonly sessionId: SessionId; readonly assetId: AssetId }
+): Either.Either<Asset, SessionNotFound | SessionDeleting | AssetNotFound | RowDamaged> =>
+  Either.gen(function* () {
+    const session = yield* changeable(tx, sessionId)
+    const row = tx.get<object>(
+      `SELECT ${columns} FROM assets JOIN sessions ON sessions.ordinal = assets.session
+       WHERE assets.session = ? AND assets.id = ?`,
+      session.ordinal,
+      assetId
+    )
+    if (row === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
+    tx.run("DELETE FROM assets WHERE session = ? AND id = ?", session.ordinal, assetId)
+    record(tx, session, "asset.deleted", { ref: assetId })
+    return yield* decode(sessionId, row)
+  })
+
+export const find = (
+  query: Query,
+  sessionId: SessionId,
+  assetId: AssetId
+): Effect.Effect<Asset, AssetNotFound | StorageFailed | RowDamaged> =>
+  Effect.flatMap(
+    query(
+      "read the asset",
+      `SELECT ${columns} FROM assets JOIN sessions ON sessions.ordinal = assets.session
+       WHERE sessions.id = ? AND sessions.state <> 'hidden' AND assets.id = ?`,
+      sessionId,
+      assetId
+    ),
+    ([row]) =>
+      Either.flatMap(
+        Either.fromNullable(row, () => new AssetNotFound({ sessionId, assetId })),
+        (row) => decode(sessionId, row)
+      )
+  )
+
+export const list = (
+  query: Query,
+  sessionId: SessionId
+): Effect.Effect<ReadonlyArray<Asset>, SessionNotFound | StorageFailed | RowDamaged> =>
+  Effect.gen(function* () {
+    const rows = yield* query<{ readonly id: string | null }>(
+      "read the assets",
+      `SELECT ${columns} FROM sessions LEFT JOIN assets ON assets.session = sessions.ordinal
+       WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY assets.ordinal`,
+      sessionId
+    )
+    if (rows.length === 0) return yield* new SessionNotFound({ sessionId })
+    return yield* Either.all(rows.filter((row) => row.id !== null).map((row) => decode(sessionId, row)))
+  })

@@ -1,0 +1,215 @@
+/**
+ * Batches: a message that asks for calls sets a place aside for each, a small row of `calls`; a result is stored in its
+ * place when its call is completed, and the row goes. The head then moves to the place before the first call without a
+ * result, as the rows say: what is released is decided by what is stored, in the commit that stores it.
+ */
+import { Array, Chunk, Effect, Either, Schema } from "effect"
+import * as Batch from "../../../domain/Batch.js"
+import type { Lease } from "../../../domain/Lease.js"
+import { type AssistantMessage, CallId, callsOf, type Entry, ResultMessage } from "../../../domain/Message.js"
+import { QuestionId } from "../../../domain/Permission.js"
+import { Seq, type SessionId } from "../../../domain/Session.js"
+import {
+  type AppendRefused,
+  InvalidInput,
+  LeaseLost,
+  type RowDamaged,
+  type SessionDeleting,
+  SessionNotFound,
+  type StorageFailed
+} from "../../../domain/SkeinError.js"
+import * as Transcript from "../../../domain/Transcript.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import type { Completed, OpenBatch, OpenCall } from "../Storage.js"
+import { decoder } from "./Decoding.js"
+import { dropDraft } from "./Drafts.js"
+import type { Query } from "./Query.js"
+import { addUsage, held, record, type SessionRow, undeleted } from "./SessionRow.js"
+import { appendEntry, decodeEntries, type EntryRow, insert, nextSeq, type Placed } from "./Transcripts.js"
+
+/** An open call, and the newest event at the time when its place was given out. */
+export interface CallRow extends OpenCall {
+  readonly follows: number
+}
+
+const callColumns = `calls.seq, calls.position AS "index", calls.state, calls.id AS callId, calls.name,
+  calls.question AS questionId`
+
+export const appendStep = (
+  tx: Transaction,
+  { body, lease, message }: { readonly lease: Lease; readonly message: AssistantMessage; readonly body: string }
+): Either.Either<
+  { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
+  LeaseLost | SessionDeleting | AppendRefused
+> =>
+  Either.gen(function* () {
+    const session = yield* Either.flatMap(held(tx, lease), undeleted)
+    const open = Chunk.fromIterable(openCalls(tx, session))
+    yield* Transcript.append({ sessionId: session.id, head: session.head, open }, message)
+    const entry: Entry = { seq: nextSeq(session), runId: lease.runId, at: tx.now, message }
+    dropDraft(tx, session)
+    appendEntry(tx, session, session.run, entry, body)
+    addUsage(tx, "runs", session.run, message.usage)
+    const calls = callsOf(message).map(({ callId, name }, index): OpenCall => ({
+      seq: Batch.seqOf(entry.seq, index),
+      index,
+      callId,
+      name,
+      state: "pending",
+      questionId: null
+    }))
+    for (const { callId, index, name, seq } of calls) {
+      tx.run(
+        "INSERT INTO calls (session, seq, position, follows, id, name) VALUES (?, ?, ?, ?, ?, ?)",
+        session.ordinal,
+        seq,
+        index,
+        session.cursor,
+        callId,
+        name
+      )
+    }
+    return { entry, calls }
+  })
+
+export const startCall = (
+  tx: Transaction,
+  { lease, seq }: { readonly lease: Lease; readonly seq: Seq }
+): Either.Either<boolean, LeaseLost> =>
+  Either.gen(function* () {
+    const session = yield* held(tx, lease)
+    if (session.state !== "live") return yield* Either.left(new LeaseLost(lease))
+    const started = tx.run(
+      "UPDATE calls SET state = 'started' WHERE session = ? AND seq = ? AND state = 'pending'",
+      session.ordinal,
+      seq
+    )
+    if (started === 0) return false
+    record(tx, session, "call.started", { run: session.run, seq })
+    return true
+  })
+
+const decodeResult = decoder(Schema.parseJson(ResultMessage))
+
+export const completeCall = (
+  tx: Transaction,
+  {
+    body,
+    lease,
+    result,
+    seq
+  }: { readonly lease: Lease; readonly seq: Seq; readonly result: ResultMessage; readonly body: string }
+): Either.Either<Completed, LeaseLost | InvalidInput | RowDamaged> =>
+  Either.gen(function* () {
+    const session = yield* held(tx, lease)
+    const call = tx.get<{ readonly id: string; readonly follows: number }>(
+      "DELETE FROM calls WHERE session = ? AND seq = ? RETURNING id, follows",
+      session.ordinal,
+      seq
+    )
+    if (call === undefined) return yield* completedBefore(tx, session, seq, result)
+    yield* checkCall(call.id, result)
+    complete(tx, session, { run: session.run, seq, follows: call.follows, message: result, body })
+    return { result, head: session.head }
+  })
+
+const completedBefore = (
+  tx: Transaction,
+  session: SessionRow,
+  seq: Seq,
+  result: ResultMessage
+): Either.Either<Completed, InvalidInput | RowDamaged> =>
+  Either.gen(function* () {
+    const row = tx.get<{ readonly call: string; readonly body: string }>(
+      "SELECT call, body FROM messages WHERE session = ? AND seq = ? AND role = 'tool'",
+      session.ordinal,
+      seq
+    )
+    if (row === undefined) {
+      return yield* Either.left(new InvalidInput({ field: "seq", limit: "the place of a call", actual: `${seq}` }))
+    }
+    yield* checkCall(row.call, result)
+    return { result: yield* decodeResult({ sessionId: session.id, seq }, row.body), head: session.head }
+  })
+
+const checkCall = (callId: string, result: ResultMessage): Either.Either<void, InvalidInput> =>
+  result.callId === callId
+    ? Either.void
+    : Either.left(new InvalidInput({ field: "result.callId", limit: callId, actual: result.callId }))
+
+/** The open batch's calls without a result, in order. */
+export const openCalls = (tx: Transaction, { ordinal }: SessionRow): ReadonlyArray<CallRow> =>
+  tx.all<CallRow>(`SELECT ${callColumns}, calls.follows FROM calls WHERE session = ? ORDER BY seq`, ordinal)
+
+/** Closes open calls, as if each was completed in call order. */
+export const closeCalls = (tx: Transaction, session: SessionRow, run: number, calls: ReadonlyArray<CallRow>): void => {
+  for (const call of calls) {
+    tx.run("DELETE FROM calls WHERE session = ? AND seq = ?", session.ordinal, call.seq)
+    const result = Batch.closing(call)
+    complete(tx, session, { run, seq: call.seq, follows: call.follows, message: result, body: JSON.stringify(result) })
+  }
+}
+
+/** Stores a result in the place of its call, whose row is gone, and lets the head pass what it may. */
+const complete = (tx: Transaction, session: SessionRow, result: Placed): void => {
+  const { run, seq } = result
+  insert(tx, session, result)
+  record(tx, session, "call.finished", { run, seq })
+  const end = tx.get<{ readonly head: number }>(
+    `SELECT coalesce(
+       (SELECT min(seq) - 1 FROM calls WHERE session = ?), (SELECT max(seq) FROM messages WHERE session = ?)
+     ) AS head`,
+    session.ordinal,
+    session.ordinal
+  )
+  while (session.head < (end?.head ?? 0)) {
+    session.head++
+    record(tx, session, "message.appended", { run, seq: session.head })
+  }
+}
+
+const decodeCall = decoder(
+  Schema.Struct({
+    seq: Seq,
+    index: Schema.NonNegativeInt,
+    callId: CallId,
+    name: Schema.String,
+    state: Schema.Literal("pending", "started"),
+    questionId: Schema.NullOr(QuestionId)
+  })
+)
+
+/** Calls and results in one statement, so that each place is seen once: as one or as the other. */
+export const openBatch = (
+  query: Query,
+  sessionId: SessionId
+): Effect.Effect<OpenBatch, SessionNotFound | StorageFailed | RowDamaged> =>
+  Effect.gen(function* () {
+    const rows = yield* query<
+      (CallRow & { readonly kind: "call" }) | (EntryRow & { readonly kind: "entry" }) | { readonly kind: null }
+    >(
+      "read the open batch",
+      `SELECT NULL AS kind, NULL AS seq, NULL AS "index", NULL AS state, NULL AS callId, NULL AS name,
+         NULL AS questionId, NULL AS runId, NULL AS at, NULL AS body
+       FROM sessions WHERE id = ? AND state <> 'hidden'
+       UNION ALL
+       SELECT 'call', ${callColumns}, NULL, NULL, NULL FROM calls JOIN sessions ON sessions.ordinal = calls.session
+       WHERE sessions.id = ? AND sessions.state <> 'hidden'
+       UNION ALL
+       SELECT 'entry', messages.seq, NULL, NULL, NULL, NULL, NULL, runs.id, messages.at, messages.body FROM messages
+       JOIN sessions ON sessions.ordinal = messages.session AND messages.seq > sessions.head
+       LEFT JOIN runs ON runs.ordinal = messages.run
+       WHERE sessions.id = ? AND sessions.state <> 'hidden'
+       ORDER BY seq`,
+      sessionId,
+      sessionId,
+      sessionId
+    )
+    if (rows.length === 0) return yield* new SessionNotFound({ sessionId })
+    const calls = rows.filter((row) => row.kind === "call")
+    const finished = rows.filter((row) => row.kind === "entry")
+    return yield* Either.all({
+      calls: Either.all(calls.map((row) => decodeCall({ sessionId, seq: row.seq }, row))),
+      finished: Either.map(Either.all(finished.map((row) => decodeEntries(sessionId, [row]))), Array.flatten)
+    })
+  })

@@ -1,0 +1,60 @@
+/**
+ * Stored rows become data by a Schema. What does not decode is named by its place, never shown. A page
+ * that begins with a damaged row fails; one that holds it further on ends before it, so that the rest stays readable.
+ */
+import { Either, ParseResult, Predicate, Schema } from "effect"
+import type { JsonRecord } from "../../../domain/Json.js"
+import { RowDamaged } from "../../../domain/SkeinError.js"
+import { exactly } from "./ExactCheck.js"
+
+/** Whose row it is, and at which place of the transcript, if at one. */
+export interface Place {
+  readonly sessionId: string
+  readonly seq: number | null
+}
+
+const damaged = ({ seq, sessionId }: Place, error: ParseResult.ParseError): RowDamaged => {
+  const path = ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path ?? []
+  return new RowDamaged({ sessionId, seq, detail: ["does not decode", ...path.map(String)].join(" at ") })
+}
+
+/** The JSON text of an object. Read as it is, whatever its fields are called: every value in it is JSON. */
+export const JsonObject = Schema.parseJson(Schema.declare((value): value is JsonRecord => Predicate.isRecord(value)))
+
+/** Decodes one row. */
+export const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
+  const decode = Schema.decodeUnknownEither(schema)
+  return (place: Place, row: unknown): Either.Either<A, RowDamaged> =>
+    Either.mapLeft(decode(row), (error) => damaged(place, error))
+}
+
+/** What the JSON text of a row says, if it needs no decoding; undefined when it does, or does not decode at all. */
+export const exactJson = <A, I>(schema: Schema.Schema<A, I>) => {
+  const isExact = exactly(schema)
+  return (text: string): A | undefined => {
+    const value = parse(text)
+    return isExact(value) ? value : undefined
+  }
+}
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** Decodes a page of rows, up to the first that is damaged. */
+export const decodePage = <Row, A>(
+  rows: ReadonlyArray<Row>,
+  decode: (row: Row) => Either.Either<A, RowDamaged>
+): Either.Either<ReadonlyArray<A>, RowDamaged> => {
+  const good: Array<A> = []
+  for (const row of rows) {
+    const decoded = decode(row)
+    if (Either.isRight(decoded)) good.push(decoded.right)
+    else return good.length === 0 ? Either.left(decoded.left) : Either.right(good)
+  }
+  return Either.right(good)
+}

@@ -1,0 +1,120 @@
+/**
+ * A session's deletion, one commit a step: it begins, hides the session, removes its rows in bounded portions, and
+ * removes the session's own row. What is left of a session is one number that it may have raised: where the cursors of
+ * new sessions begin, so that none of its own is ever given out again.
+ */
+import { Effect, Either } from "effect"
+import type { SessionId } from "../../../domain/Session.js"
+import { type SessionBusy, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import type { Query } from "./Query.js"
+import { type SessionRow, unheld, visible } from "./SessionRow.js"
+
+export const begin = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound> =>
+  Either.map(visible(tx, sessionId), (session) => {
+    setState(tx, session, "deleting")
+    tx.order()
+  })
+
+export const hide = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound | SessionBusy> =>
+  Either.gen(function* () {
+    const session = yield* visible(tx, sessionId)
+    if (session.state !== "deleting") return yield* Either.left(new SessionNotFound({ sessionId }))
+    yield* unheld(tx, session)
+    setState(tx, session, "hidden")
+    tx.run("UPDATE session_rows SET first_cursor = ? WHERE ordinal = ?", session.cursor + 1, session.ordinal)
+  })
+
+const setState = (tx: Transaction, session: SessionRow, state: SessionRow["state"]): void => {
+  if (session.state === state) return
+  tx.run("UPDATE session_rows SET state = ? WHERE ordinal = ?", state, session.ordinal)
+  tx.touch(session.id)
+}
+
+/** Most rows, and about the most bytes of messages, that one portion removes. */
+const portionRows = 500
+const portionBytes = 4 * 1024 * 1024
+/** Most pages by which one portion shortens the file. */
+const portionPages = 1000
+
+/** Tables of small rows, with what tells a session's rows apart. */
+const small = [
+  ["calls", "seq"],
+  ["questions", "ordinal"],
+  ["grants", "tool"],
+  ["drafts", "session"],
+  ["assets", "ordinal"],
+  ["event_rows", "cursor"],
+  ["runs", "ordinal"]
+] as const
+
+/** Gives whether there may be more to remove. */
+export const purge = (tx: Transaction, sessionId: SessionId): Either.Either<boolean> => {
+  const session = hidden(tx, sessionId)
+  if (session === undefined) return Either.right(false)
+  let left = portionRows - purgeMessages(tx, session)
+  for (const [table, key] of small) {
+    if (left <= 0) break
+    left -= tx.run(
+      `DELETE FROM ${table} WHERE session = ? AND ${key} IN (SELECT ${key} FROM ${table} WHERE session = ? LIMIT ?)`,
+      session,
+      session,
+      left
+    )
+  }
+  shorten(tx)
+  return Either.right(hasRows(tx, session))
+}
+
+/** Removes the first messages, at least one; their sizes are known without reading them. Gives how many. */
+const purgeMessages = (tx: Transaction, session: number): number => {
+  const sizes = tx.all<{ readonly seq: number; readonly bytes: number }>(
+    "SELECT seq, octet_length(body) AS bytes FROM messages WHERE session = ? ORDER BY seq LIMIT ?",
+    session,
+    portionRows
+  )
+  let bytes = 0
+  const beyond = sizes.find((row) => (bytes += row.bytes) > portionBytes)
+  const last = beyond ?? sizes.at(-1)
+  return last === undefined ? 0 : tx.run("DELETE FROM messages WHERE session = ? AND seq <= ?", session, last.seq)
+}
+
+/** Gives free pages back to the file system, one a statement. */
+const shorten = (tx: Transaction): void => {
+  const free = tx.get<{ readonly freelist_count: number }>("PRAGMA freelist_count")?.freelist_count ?? 0
+  for (let page = 0; page < Math.min(free, portionPages); page++) tx.run("PRAGMA incremental_vacuum(1)")
+}
+
+export const forget = (tx: Transaction, sessionId: SessionId): Either.Either<void> => {
+  const session = hidden(tx, sessionId)
+  if (session === undefined || hasRows(tx, session)) return Either.void
+  tx.run(
+    "UPDATE meta SET cursor_floor = max(cursor_floor, (SELECT cursor + 1 FROM sessions WHERE ordinal = ?))",
+    session
+  )
+  tx.run("DELETE FROM session_rows WHERE ordinal = ?", session)
+  tx.touch(sessionId)
+  return Either.void
+}
+
+/** The ordinal of a hidden session. */
+const hidden = (tx: Transaction, sessionId: SessionId): number | undefined =>
+  tx.get<{ readonly ordinal: number }>("SELECT ordinal FROM sessions WHERE id = ? AND state = 'hidden'", sessionId)
+    ?.ordinal
+
+const hasRows = (tx: Transaction, session: number): boolean =>
+  ["messages", ...small.map(([table]) => table)].some(
+    (table) => tx.get(`SELECT 1 FROM ${table} WHERE session = ?`, session) !== undefined
+  )
+
+export const deleting = (
+  query: Query
+): Effect.Effect<ReadonlyArray<{ readonly sessionId: SessionId; readonly hidden: boolean }>, StorageFailed> =>
+  Effect.map(
+    query<{ readonly sessionId: SessionId; readonly state: string }>(
+      "read the deletions",
+      // The sign keeps SQLite from reading all sessions in their order: it finds the few by their index.
+      "SELECT id AS sessionId, state FROM session_rows WHERE state <> 'live' ORDER BY +ordinal"
+    ),
+    (rows) => rows.map(({ sessionId, state }) => ({ sessionId, hidden: state === "hidden" }))
+  )

@@ -1,0 +1,49 @@
+/** What running steps have written so far, one row a session; gone when the step's message is stored or the run ends. */
+import { Effect, Either, Option, Schema } from "effect"
+import type { Lease } from "../../../domain/Lease.js"
+import { Draft } from "../../../domain/Live.js"
+import type { SessionId } from "../../../domain/Session.js"
+import type { RowDamaged, StorageFailed } from "../../../domain/SkeinError.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import { decoder } from "./Decoding.js"
+import type { Query } from "./Query.js"
+import { held, type SessionRow } from "./SessionRow.js"
+
+export const save = (
+  tx: Transaction,
+  drafts: ReadonlyArray<{ readonly lease: Lease; readonly draft: Draft }>
+): Either.Either<void> => {
+  for (const { draft, lease } of drafts) {
+    const session = Either.getOrNull(held(tx, lease))
+    if (session === null || draft.seq <= session.head) continue
+    tx.run(
+      "INSERT OR REPLACE INTO drafts (session, run, seq, body) VALUES (?, ?, ?, ?)",
+      session.ordinal,
+      session.run,
+      draft.seq,
+      JSON.stringify(draft)
+    )
+    tx.touch(session.id)
+  }
+  return Either.void
+}
+
+export const dropDraft = (tx: Transaction, { ordinal }: SessionRow): void => {
+  tx.run("DELETE FROM drafts WHERE session = ?", ordinal)
+}
+
+const decode = decoder(Schema.parseJson(Draft))
+
+export const find = (
+  query: Query,
+  sessionId: SessionId
+): Effect.Effect<Option.Option<Draft>, StorageFailed | RowDamaged> =>
+  Effect.flatMap(
+    query<{ readonly body: string }>(
+      "read the draft",
+      `SELECT drafts.body FROM session_rows JOIN drafts ON drafts.session = session_rows.ordinal
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden'`,
+      sessionId
+    ),
+    ([row]) => (row === undefined ? Effect.succeedNone : Effect.asSome(decode({ sessionId, seq: null }, row.body)))
+  )

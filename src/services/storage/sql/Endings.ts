@@ -1,0 +1,97 @@
+/** How runs end: by their own hand, before they began, or taken over from an owner that died. */
+import { Either } from "effect"
+import type { Lease, Presence } from "../../../domain/Lease.js"
+import { unanswered } from "../../../domain/Permission.js"
+import type { Run, RunId, StopReason } from "../../../domain/Run.js"
+import { type LeaseLost, type SessionNotFound, StorageFailed } from "../../../domain/SkeinError.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import type { OpenCall, TakenOver, Takeover } from "../Storage.js"
+import { closeCalls, openCalls } from "./Batches.js"
+import { dropDraft } from "./Drafts.js"
+import { answerOpen } from "./Questions.js"
+import { beatsOf, reread } from "./RunRows.js"
+import { renew } from "./Runs.js"
+import { held, queuedOn, raiseFence, record, type SessionAndRun, visible } from "./SessionRow.js"
+
+interface End {
+  readonly stopReason: StopReason
+  readonly detail: string | null
+}
+
+export const endRun = (
+  tx: Transaction,
+  { end, lease }: { readonly lease: Lease; readonly end: End }
+): Either.Either<Run, LeaseLost | StorageFailed> =>
+  Either.gen(function* () {
+    const session = yield* held(tx, lease)
+    close(tx, session, end)
+    const { run } = yield* Either.mapLeft(reread(tx, session, lease.runId), corrupt("end the run"))
+    return run
+  })
+
+export const cancelQueued = (tx: Transaction, runId: RunId): Either.Either<boolean> => {
+  const session = queuedOn(tx, runId)
+  if (session !== undefined) settle(tx, session, { stopReason: "cancelled", detail: null })
+  return Either.right(session !== undefined)
+}
+
+export const takeOver = (
+  tx: Transaction,
+  { owner, seen }: { readonly seen: Takeover; readonly owner: Presence }
+): Either.Either<TakenOver, SessionNotFound | StorageFailed> =>
+  Either.gen(function* () {
+    const { count, lease, reason } = seen
+    yield* visible(tx, lease.sessionId)
+    const holding = held(tx, lease)
+    if (Either.isLeft(holding)) return { _tag: "Lost" }
+    const session = holding.right
+    const run = tx.get<{ readonly instance: string | null; readonly isCancelled: number }>(
+      `SELECT json_extract(owner, '$.instance') AS instance, cancel_requested AS isCancelled FROM runs WHERE ordinal = ?`,
+      session.run
+    )
+    if (beatsOf(tx, run?.instance ?? "") !== count) return { _tag: "Lost" }
+    raiseFence(tx, session)
+    renew(tx, owner)
+    tx.order()
+
+    const open = openCalls(tx, session)
+    const mayGoOn = session.state === "live" && run?.isCancelled === 0
+    if (!mayGoOn || !open.some(waitsForHuman)) {
+      close(tx, session, { stopReason: reason, detail: null })
+      return { _tag: "Ended" }
+    }
+    dropDraft(tx, session)
+    tx.run("UPDATE runs SET owner = ? WHERE ordinal = ?", JSON.stringify(owner.owner), session.run)
+    closeCalls(
+      tx,
+      session,
+      session.run,
+      open.filter((call) => !waitsForHuman(call))
+    )
+    const taken = yield* Either.mapLeft(reread(tx, session, lease.runId), corrupt("take the run over"))
+    return { _tag: "Continues", run: taken.run, ref: taken.ref, lease: { ...lease, fence: session.fence } }
+  })
+
+const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && call.questionId !== null
+
+/** The run's own row does not decode. */
+const corrupt = (operation: string) => (): StorageFailed => new StorageFailed({ operation, code: "SQLITE_CORRUPT" })
+
+/** Denies the run's open questions, closes its open calls, gives the lease back. */
+const close = (tx: Transaction, session: SessionAndRun, end: End): void => {
+  answerOpen(tx, session, session.run, unanswered)
+  closeCalls(tx, session, session.run, openCalls(tx, session))
+  dropDraft(tx, session)
+  settle(tx, session, end)
+}
+
+const settle = (tx: Transaction, session: SessionAndRun, { detail, stopReason }: End): void => {
+  tx.run(
+    "UPDATE runs SET state = 'ended', stop_reason = ?, detail = ?, ended_at = ?, message = NULL WHERE ordinal = ?",
+    stopReason,
+    detail,
+    tx.now,
+    session.run
+  )
+  record(tx, session, "run.ended", { run: session.run })
+}

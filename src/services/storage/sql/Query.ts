@@ -1,0 +1,57 @@
+/**
+ * Reads through the reader's connection, each one statement and so one snapshot. A host's open transaction is left
+ * alone: its connection leads to another database. A statement that failed is sent with another text the next time, as
+ * the client keeps what it could not prepare. A statement is never interrupted: one that is while the client prepares
+ * it leaves everybody who sends the same text later waiting for ever.
+ */
+import { SqlClient } from "@effect/sql"
+import type { SqlError } from "@effect/sql/SqlError"
+import { Context, Effect, Option, Predicate } from "effect"
+import { StorageFailed } from "../../../domain/SkeinError.js"
+import { busyScheduleUpTo, isBusy } from "./Database.js"
+
+export interface Query {
+  /** `Row` names the columns that are selected. `operation` is a verb for messages, such as "read the transcript". */
+  <Row extends object>(
+    operation: string,
+    statement: string,
+    ...parameters: ReadonlyArray<string | number | null>
+  ): Effect.Effect<ReadonlyArray<Row>, StorageFailed>
+}
+
+/** Reads only find the file busy while another process recovers the log; that is waited for, up to `busyMaxMillis`. */
+export const make = (client: SqlClient.SqlClient, busyMaxMillis: number): Query => {
+  const patience = busyScheduleUpTo(busyMaxMillis)
+  let failures = 0
+  return <Row extends object>(
+    operation: string,
+    statement: string,
+    ...parameters: ReadonlyArray<string | number | null>
+  ) => {
+    const once = Effect.suspend(() =>
+      client.unsafe<Row>(failures === 0 ? statement : `${statement} -- ${failures}`, parameters)
+    ).pipe(
+      Effect.uninterruptible,
+      Effect.mapError((error) => {
+        failures++
+        return new StorageFailed({ operation, code: codeOf(error) })
+      })
+    )
+    const isRetryable = ({ code }: StorageFailed) => isBusy(code)
+    return Effect.catchIf(once, isRetryable, () =>
+      Effect.flatMap(patience, (schedule) => Effect.retry(once, { while: isRetryable, schedule }))
+    ).pipe(outsideTransactions)
+  }
+}
+
+const outsideTransactions = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.contextWithEffect((context: Context.Context<never>) =>
+    Option.isNone(Context.getOption(context, SqlClient.TransactionConnection))
+      ? effect
+      : Effect.mapInputContext(effect, (context: Context.Context<never>) =>
+          Context.omit(SqlClient.TransactionConnection)(context)
+        )
+  )
+
+const codeOf = ({ cause }: SqlError): string =>
+  Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : "SQLITE_ERROR"

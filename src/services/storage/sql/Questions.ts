@@ -1,0 +1,158 @@
+/** Questions to a human: asked about a pending call, answered once, by whoever is first. */
+import { Array, Effect, Either, Schema } from "effect"
+import type { Lease } from "../../../domain/Lease.js"
+import { Answer, Question, type QuestionId } from "../../../domain/Permission.js"
+import type { SessionId } from "../../../domain/Session.js"
+import {
+  InvalidInput,
+  type LeaseLost,
+  QuestionAnswered,
+  QuestionNotFound,
+  type RowDamaged,
+  type SessionDeleting,
+  type StorageFailed
+} from "../../../domain/SkeinError.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import { decoder } from "./Decoding.js"
+import type { Query } from "./Query.js"
+import { changeable, held, record, type SessionRow, undeleted } from "./SessionRow.js"
+
+interface Row {
+  readonly sessionId: SessionId
+  readonly seq: number
+  readonly run: number
+}
+
+const select = `SELECT questions.id, sessions.id AS sessionId, runs.id AS runId, questions.call AS callId, questions.seq,
+  questions.tool, questions.access, questions.input, questions.answer, questions.asked_at AS askedAt, questions.run
+  FROM questions JOIN sessions ON sessions.ordinal = questions.session JOIN runs ON runs.ordinal = questions.run
+  WHERE sessions.state <> 'hidden'`
+
+const decodeStored = decoder(
+  Schema.Struct({
+    ...Question.fields,
+    input: Schema.parseJson(Schema.String),
+    answer: Schema.NullOr(Schema.parseJson(Answer))
+  })
+)
+
+const decode = (row: Row): Either.Either<Question, RowDamaged> =>
+  decodeStored({ sessionId: row.sessionId, seq: row.seq }, row)
+
+export const ask = (
+  tx: Transaction,
+  {
+    asked,
+    lease
+  }: { readonly lease: Lease; readonly asked: Omit<Question, "sessionId" | "runId" | "answer" | "askedAt"> }
+): Either.Either<Question, LeaseLost | SessionDeleting | InvalidInput> =>
+  Either.gen(function* () {
+    const session = yield* Either.flatMap(held(tx, lease), undeleted)
+    const { access, callId, id, input, seq, tool } = asked
+    const pending = tx.run(
+      "UPDATE calls SET question = ? WHERE session = ? AND seq = ? AND id = ? AND state = 'pending'",
+      id,
+      session.ordinal,
+      seq,
+      callId
+    )
+    if (pending === 0) {
+      return yield* Either.left(
+        new InvalidInput({ field: "seq", limit: "the place of a pending call", actual: `${seq}` })
+      )
+    }
+    tx.run(
+      `INSERT INTO questions (id, session, run, seq, call, tool, access, asked_at, input)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      id,
+      session.ordinal,
+      session.run,
+      seq,
+      callId,
+      tool,
+      access,
+      tx.now,
+      JSON.stringify(input)
+    )
+    record(tx, session, "permission.asked", { run: session.run, seq, ref: id })
+    const { runId, sessionId } = lease
+    return { ...asked, sessionId, runId, answer: null, askedAt: tx.now }
+  })
+
+export const answer = (
+  tx: Transaction,
+  { answer, questionId }: { readonly questionId: QuestionId; readonly answer: Answer }
+): Either.Either<Question, QuestionNotFound | SessionDeleting | QuestionAnswered | RowDamaged> =>
+  Either.gen(function* () {
+    const row = tx.get<Row>(`${select} AND questions.id = ?`, questionId)
+    if (row === undefined) return yield* Either.left(new QuestionNotFound({ questionId }))
+    const session = yield* Either.mapLeft(changeable(tx, row.sessionId), (refusal) =>
+      refusal._tag === "SessionNotFound" ? new QuestionNotFound({ questionId }) : refusal
+    )
+    const question = yield* decode(row)
+    if (question.answer !== null) {
+      return yield* Either.left(new QuestionAnswered({ questionId, verdict: question.answer.verdict }))
+    }
+    setAnswer(tx, session, { id: questionId, run: row.run, seq: row.seq }, answer)
+    if (answer.verdict === "session") {
+      tx.run("INSERT OR IGNORE INTO grants (session, tool) VALUES (?, ?)", session.ordinal, question.tool)
+    }
+    return { ...question, answer }
+  })
+
+/** Answers all questions of a run that nobody has answered, oldest first. */
+export const answerOpen = (tx: Transaction, session: SessionRow, run: number, answer: Answer): void => {
+  const open = tx.all<{ readonly id: string; readonly run: number; readonly seq: number }>(
+    "SELECT id, run, seq FROM questions WHERE session = ? AND run = ? AND answer IS NULL ORDER BY ordinal",
+    session.ordinal,
+    run
+  )
+  for (const question of open) setAnswer(tx, session, question, answer)
+}
+
+const setAnswer = (
+  tx: Transaction,
+  session: SessionRow,
+  { id, run, seq }: { readonly id: string; readonly run: number; readonly seq: number },
+  answer: Answer
+): void => {
+  tx.run("UPDATE questions SET verdict = ?, answer = ? WHERE id = ?", answer.verdict, JSON.stringify(answer), id)
+  record(tx, session, "permission.answered", { run, seq, ref: id })
+}
+
+export const open = (
+  query: Query,
+  sessionId: SessionId | null
+): Effect.Effect<ReadonlyArray<Question>, StorageFailed | RowDamaged> =>
+  Effect.flatMap(
+    query<Row>(
+      "read the questions",
+      `${select} AND questions.answer IS NULL AND (? IS NULL OR sessions.id = ?) ORDER BY questions.ordinal`,
+      sessionId,
+      sessionId
+    ),
+    // Of all sessions, one that is damaged does not take the others' questions with it.
+    (rows) => (sessionId === null ? Either.right(Array.getRights(rows.map(decode))) : Either.all(rows.map(decode)))
+  )
+
+export const find = (
+  query: Query,
+  questionId: QuestionId
+): Effect.Effect<Question, QuestionNotFound | StorageFailed | RowDamaged> =>
+  Effect.flatMap(query<Row>("read the question", `${select} AND questions.id = ?`, questionId), ([row]) =>
+    Either.flatMap(
+      Either.fromNullable(row, () => new QuestionNotFound({ questionId })),
+      decode
+    )
+  )
+
+export const granted = (query: Query, sessionId: SessionId): Effect.Effect<ReadonlySet<string>, StorageFailed> =>
+  Effect.map(
+    query<{ readonly tool: string }>(
+      "read the grants",
+      `SELECT tool FROM grants JOIN sessions ON sessions.ordinal = grants.session
+       WHERE sessions.id = ? AND sessions.state <> 'hidden'`,
+      sessionId
+    ),
+    (rows) => new Set(rows.map(({ tool }) => tool))
+  )

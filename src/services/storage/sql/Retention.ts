@@ -1,0 +1,84 @@
+/**
+ * Old events go, session by session, a portion a commit; how far that came is stored, so that any process goes on. What a
+ * session's first cursor has passed cannot be read any more, so its rows may go later. Messages stay: their events end
+ * with the first cursor.
+ */
+import { Either } from "effect"
+import type { Transaction } from "./lane/GroupCommit.js"
+import type { Retention } from "../Storage.js"
+
+/** Most sessions that one portion looks at, and about the most rows that it removes. */
+const portionSessions = 200
+const portionRows = 500
+
+interface Aged {
+  readonly ordinal: number
+  readonly first: number
+  /** The newest event that is not to be kept. */
+  readonly last: number
+}
+
+/**
+ * Parameters: keep, before, before, ordinal. The oldest event to keep is the first of its age; the
+ * newest of the session and those of runs that go on are kept whatever their age.
+ */
+const aged = `SELECT ordinal, first_cursor AS first, min(
+    cursor - 1,
+    coalesce((SELECT min(cursor) FROM runs WHERE session = sessions.ordinal AND state <> 'ended'), cursor),
+    max(
+      cursor - ?,
+      min(
+        coalesce((SELECT cursor - 1 FROM event_rows WHERE session = sessions.ordinal
+          AND cursor >= first_cursor AND at >= ? ORDER BY cursor LIMIT 1), cursor),
+        coalesce((SELECT cursor - 1 FROM messages WHERE session = sessions.ordinal
+          AND cursor >= first_cursor AND at >= ? ORDER BY seq LIMIT 1), cursor)
+      )
+    )
+  ) AS last
+  FROM sessions WHERE ordinal > ? AND state <> 'hidden' ORDER BY ordinal LIMIT ${portionSessions}`
+
+/** Gives whether there may be more to remove. */
+export const prune = (tx: Transaction, { before, keep, since }: Retention): Either.Either<boolean> => {
+  const meta = tx.get<{ readonly prunedAt: number; readonly upTo: number }>(
+    "SELECT pruned_at AS prunedAt, pruned_up_to AS upTo FROM meta"
+  )
+  if (meta === undefined || (meta.upTo === 0 && meta.prunedAt >= since && meta.prunedAt <= tx.now)) {
+    return Either.right(false)
+  }
+  const sessions = tx.all<Aged>(aged, keep, before, before, meta.upTo)
+  let left = portionRows
+  let { upTo } = meta
+  for (const session of sessions) {
+    if (left <= 0) return goOn(tx, upTo)
+    left -= pruneOne(tx, session, left)
+    if (left > 0) upTo = session.ordinal
+  }
+  if (left <= 0 || sessions.length === portionSessions) return goOn(tx, upTo)
+  tx.run("UPDATE meta SET pruned_at = ?, pruned_up_to = 0", tx.now)
+  return Either.right(false)
+}
+
+const goOn = (tx: Transaction, upTo: number): Either.Either<boolean> => {
+  tx.run("UPDATE meta SET pruned_up_to = ?", upTo)
+  return Either.right(true)
+}
+
+/** Gives how many rows it removed; as many as it may when there are more. */
+const pruneOne = (tx: Transaction, { first, last, ordinal }: Aged, rows: number): number => {
+  if (last >= first) {
+    tx.run(
+      `UPDATE session_rows SET first_cursor = ?, (changed_at, changed_cursor) =
+         (SELECT updated_at, cursor FROM sessions WHERE ordinal = session_rows.ordinal) WHERE ordinal = ?`,
+      last + 1,
+      ordinal
+    )
+  }
+  return tx.run(
+    `DELETE FROM event_rows WHERE session = ? AND cursor IN
+     (SELECT cursor FROM event_rows WHERE session = ? AND cursor < ? ORDER BY cursor LIMIT ?)`,
+    ordinal,
+    ordinal,
+    Math.max(first, last + 1),
+    rows
+  )
+}

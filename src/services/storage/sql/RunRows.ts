@@ -1,0 +1,147 @@
+/** Runs as they are stored: how they are found and decoded, in a write and by a reader. */
+import { Effect, Either, Option, Schema } from "effect"
+import { type Beat, type Lease, Owner, silent } from "../../../domain/Lease.js"
+import { type Ref, Run, type RunId } from "../../../domain/Run.js"
+import { Cursor, type SessionId } from "../../../domain/Session.js"
+import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
+import type { Total } from "../../../domain/Usage.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import type { Activity, Holder, Order } from "../Storage.js"
+import { decoder, JsonObject } from "./Decoding.js"
+import type { Query } from "./Query.js"
+import { type SessionRow, usageColumns } from "./SessionRow.js"
+
+export interface RunRow extends Total {
+  readonly ordinal: number
+  readonly id: string
+  readonly sessionId: string
+  readonly state: string
+  readonly fence: number
+  readonly owner: string | null
+  readonly hash: string
+}
+
+/** A run's row with the newest sign of life of its owner. */
+export interface HolderRow extends RunRow {
+  readonly count: number | null
+  readonly clock: string | null
+  readonly at: number | null
+}
+
+export interface StoredRun {
+  readonly run: Run
+  readonly ref: Ref
+}
+
+const columns = `runs.ordinal, runs.id, sessions.id AS sessionId, runs.state, runs.cursor, sessions.fence, runs.owner,
+  runs.hash, runs.stop_reason AS stopReason, runs.detail, runs.metadata, runs.created_at AS createdAt,
+  runs.started_at AS startedAt, runs.ended_at AS endedAt, ${usageColumns("runs")}`
+
+const select = `SELECT ${columns} FROM runs JOIN sessions ON sessions.ordinal = runs.session`
+
+const holderColumns = `${columns}, engines.count, engines.clock, engines.at`
+
+const owners = "LEFT JOIN engines ON engines.instance = json_extract(runs.owner, '$.instance')"
+
+const decodeStored = decoder(Schema.Struct({ ...Run.fields, metadata: JsonObject, cursor: Cursor }))
+const decodeOwner = decoder(Schema.parseJson(Owner))
+
+export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
+  Either.map(
+    decodeStored({ sessionId: row.sessionId, seq: null }, { ...row, usage: row }),
+    ({ cursor, ...run }): StoredRun => ({ run, ref: { sessionId: run.sessionId, runId: run.id, cursor } })
+  )
+
+/** A run that holds its session, its lease and its owner. */
+export const decodeHolder = (row: HolderRow): Either.Either<Holder, RowDamaged> =>
+  Either.gen(function* () {
+    const { run } = yield* decodeRun(row)
+    const owner = yield* decodeOwner({ sessionId: row.sessionId, seq: null }, row.owner)
+    return { run, lease: { sessionId: run.sessionId, runId: run.id, fence: row.fence }, owner, beat: beatOf(row) }
+  })
+
+const beatOf = ({ at, clock, count }: Pick<HolderRow, "at" | "clock" | "count">): Beat =>
+  count === null || clock === null || at === null ? silent : { count, sign: { clock, at } }
+
+/** How many signs of life an engine has given. */
+export const beatsOf = (tx: Transaction, instance: string): number =>
+  tx.get<{ readonly count: number }>("SELECT count FROM engines WHERE instance = ?", instance)?.count ?? 0
+
+/** The run that holds the session. */
+export const running = (tx: Transaction, { ordinal }: SessionRow): HolderRow | undefined =>
+  tx.get<HolderRow>(
+    `SELECT ${holderColumns} FROM runs JOIN sessions ON sessions.ordinal = runs.session ${owners}
+     WHERE runs.session = ? AND runs.state = 'running'`,
+    ordinal
+  )
+
+export const oldestQueued = (tx: Transaction, { ordinal }: SessionRow): RunRow | undefined =>
+  tx.get<RunRow>(
+    `${select} WHERE runs.session = ? AND runs.state <> 'ended' AND runs.state = 'queued' ORDER BY runs.ordinal`,
+    ordinal
+  )
+
+export const withKey = (tx: Transaction, { ordinal }: SessionRow, idempotencyKey: string): RunRow | undefined =>
+  tx.get<RunRow>(`${select} WHERE runs.session = ? AND runs.idempotency_key = ?`, ordinal, idempotencyKey)
+
+/** A run that this write stored or found, as it now is. */
+export const reread = (
+  tx: Transaction,
+  { id }: SessionRow,
+  runId: string
+): Either.Either<StoredRun & { readonly ordinal: number }, RowDamaged> =>
+  Either.flatMap(
+    Either.fromNullable(
+      tx.get<RunRow>(`${select} WHERE runs.id = ?`, runId),
+      () => new RowDamaged({ sessionId: id, seq: null, detail: "a run is missing" })
+    ),
+    (row) => Either.map(decodeRun(row), (stored) => ({ ...stored, ordinal: row.ordinal }))
+  )
+
+export const find = (query: Query, runId: RunId): Effect.Effect<StoredRun, RunNotFound | StorageFailed | RowDamaged> =>
+  Effect.flatMap(
+    query<RunRow>("read the run", `${select} WHERE runs.id = ? AND sessions.state <> 'hidden'`, runId),
+    ([row]) =>
+      Either.flatMap(
+        Either.fromNullable(row, () => new RunNotFound({ runId })),
+        decodeRun
+      )
+  )
+
+export const activity = (
+  query: Query,
+  sessionId: SessionId
+): Effect.Effect<Activity, SessionNotFound | StorageFailed | RowDamaged> =>
+  Effect.gen(function* () {
+    const rows = yield* query<HolderRow | { readonly state: null }>(
+      "read the runs",
+      `SELECT ${holderColumns}
+       FROM sessions LEFT JOIN runs ON runs.session = sessions.ordinal AND runs.state <> 'ended' ${owners}
+       WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY runs.ordinal`,
+      sessionId
+    )
+    if (rows.length === 0) return yield* new SessionNotFound({ sessionId })
+    const runs = rows.filter((row) => row.state !== null)
+    const holding = runs.find(({ state }) => state === "running")
+    const holder = holding === undefined ? Option.none() : Option.some(yield* decodeHolder(holding))
+    const queued = yield* Either.all(runs.filter((row) => row !== holding).map(decodeRun))
+    return { holder, queued: queued.map(({ run }) => run) }
+  })
+
+/** A running run has an entry in a small index of its own. */
+export const orders = (query: Query, instance: string): Effect.Effect<ReadonlyArray<Order>, StorageFailed> =>
+  Effect.map(
+    query<Lease & { readonly isDeleting: number; readonly isCancelled: number }>(
+      "read the orders",
+      `SELECT session_rows.id AS sessionId, runs.id AS runId, session_rows.fence,
+         session_rows.state <> 'live' AS isDeleting, runs.cancel_requested AS isCancelled
+       FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
+       WHERE runs.state = 'running' AND json_extract(runs.owner, '$.instance') = ?`,
+      instance
+    ),
+    (rows) =>
+      rows.map(({ isCancelled, isDeleting, ...lease }) => ({
+        lease,
+        stop: isDeleting === 1 ? "deleted" : isCancelled === 1 ? "cancelled" : null
+      }))
+  )

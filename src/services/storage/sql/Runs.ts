@@ -1,0 +1,195 @@
+/** Runs on their way in: admitted, and started when the session is free. */
+import { Either, Option, Schema } from "effect"
+import type { Presence } from "../../../domain/Lease.js"
+import * as Limits from "../../../domain/Limits.js"
+import { isFile, textOf, UserMessage } from "../../../domain/Message.js"
+import type { RunId } from "../../../domain/Run.js"
+import { type SessionId, titleOfText, untitled } from "../../../domain/Session.js"
+import {
+  AssetNotFound,
+  IdempotencyConflict,
+  type InvalidInput,
+  type RowDamaged,
+  type SessionDeleting,
+  type SessionNotFound
+} from "../../../domain/SkeinError.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import type { Admission, Admitted, Started } from "../Storage.js"
+import { decoder } from "./Decoding.js"
+import { decodeHolder, decodeRun, oldestQueued, reread, running, withKey } from "./RunRows.js"
+import { changeable, raiseFence, record, type SessionRow } from "./SessionRow.js"
+import { appendEntry, nextSeq } from "./Transcripts.js"
+
+/** The JSON texts of an admission; the message is null for a run that resumes. */
+export interface AdmissionTexts {
+  readonly message: string | null
+  readonly metadata: string
+}
+
+/** What is stored of an admission, or why it is refused. */
+export const checkAdmission = (
+  { message, metadata }: Admission,
+  limits: Limits.Limits
+): Either.Either<AdmissionTexts, InvalidInput> =>
+  Either.all({
+    message: message === null ? Either.right(null) : Limits.json("message", message, limits.messageBytes),
+    metadata: Limits.json("metadata", metadata, limits.metadataBytes)
+  })
+
+type Refused = SessionNotFound | SessionDeleting | RowDamaged
+
+export const admit = (
+  tx: Transaction,
+  limits: Limits.Limits,
+  admission: Admission,
+  texts: AdmissionTexts
+): Either.Either<Admitted, Refused | IdempotencyConflict | AssetNotFound> =>
+  Either.gen(function* () {
+    const { hash, idempotencyKey, message, owner, runId, sessionId, whenBusy } = admission
+    const session = yield* changeable(tx, sessionId)
+
+    const earlier = idempotencyKey === null ? undefined : withKey(tx, session, idempotencyKey)
+    if (idempotencyKey !== null && earlier !== undefined) {
+      const existing = yield* decodeRun(earlier)
+      if (earlier.hash === hash) return { _tag: "Existing", ...existing }
+      return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: existing.run.id }))
+    }
+
+    for (const { assetId } of message?.parts.filter(isFile) ?? []) {
+      const asset = tx.get("SELECT 1 FROM assets WHERE session = ? AND id = ?", session.ordinal, assetId)
+      if (asset === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
+    }
+
+    const holding = running(tx, session)
+    const inTheWay = holding ?? oldestQueued(tx, session)
+    if (inTheWay === undefined) {
+      insert(tx, session, admission, { ...texts, message: null })
+      return { _tag: "Started", ...(yield* start(tx, limits, session, { runId, owner, message, body: texts.message })) }
+    }
+    if (whenBusy === "refuse") {
+      const holder = holding === undefined ? Option.none() : Option.some(yield* decodeHolder(holding))
+      return { _tag: "Busy", holder, runId: (yield* decodeRun(inTheWay)).run.id }
+    }
+    insert(tx, session, admission, texts)
+    const { ordinal, ...queued } = yield* reread(tx, session, runId)
+    record(tx, session, "run.queued", { run: ordinal })
+    return { _tag: "Queued", ...queued }
+  })
+
+const decodeMessage = decoder(Schema.parseJson(UserMessage))
+
+export const startNext = (
+  tx: Transaction,
+  limits: Limits.Limits,
+  { owner, sessionId }: { readonly sessionId: SessionId; readonly owner: Presence }
+): Either.Either<Option.Option<Started>, Refused> =>
+  Either.gen(function* () {
+    const session = yield* changeable(tx, sessionId)
+    const next = running(tx, session) === undefined ? oldestQueued(tx, session) : undefined
+    if (next === undefined) return Option.none()
+    const { run } = yield* decodeRun(next)
+    const row = tx.get<{ readonly body: string | null }>(
+      "SELECT message AS body FROM runs WHERE ordinal = ?",
+      next.ordinal
+    )
+    const body = row?.body ?? null
+    const message = body === null ? null : yield* decodeMessage({ sessionId, seq: null }, body)
+    return Option.some(yield* start(tx, limits, session, { runId: run.id, owner, message, body }))
+  })
+
+/** Stores a run that waits. Its first event will be the session's next. */
+const insert = (
+  tx: Transaction,
+  session: SessionRow,
+  { hash, idempotencyKey, runId }: Admission,
+  { message, metadata }: AdmissionTexts
+): void => {
+  tx.run(
+    `INSERT INTO runs (id, session, state, cursor, created_at, idempotency_key, hash, metadata, message)
+     VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
+    runId,
+    session.ordinal,
+    session.cursor,
+    tx.now,
+    idempotencyKey,
+    hash,
+    metadata,
+    message
+  )
+}
+
+interface Starting {
+  readonly runId: RunId
+  readonly owner: Presence
+  readonly message: UserMessage | null
+  /** The message's JSON text. */
+  readonly body: string | null
+}
+
+/** Gives a free session to a stored run: a new fencing number, the run's message, a title when the session has none. */
+const start = (
+  tx: Transaction,
+  limits: Limits.Limits,
+  session: SessionRow,
+  { body, message, owner, runId }: Starting
+): Either.Either<Started, RowDamaged> => {
+  raiseFence(tx, session)
+  tx.run(
+    "UPDATE runs SET state = 'running', started_at = ?, owner = ?, message = NULL WHERE id = ?",
+    tx.now,
+    JSON.stringify(owner.owner),
+    runId
+  )
+  renew(tx, owner)
+  return Either.map(reread(tx, session, runId), ({ ordinal, ref, run }) => {
+    record(tx, session, "run.started", { run: ordinal })
+    if (message !== null && body !== null) {
+      appendEntry(tx, session, ordinal, { seq: nextSeq(session), runId, at: tx.now, message }, body)
+      entitle(tx, limits, session, message)
+    }
+    return { run, ref, lease: { sessionId: session.id, runId, fence: session.fence } }
+  })
+}
+
+/**
+ * Counts a sign of life. A new engine's first also removes the rows of those that hold nothing: they may be dead, and
+ * one that is not will count from one again.
+ */
+export const renew = (tx: Transaction, { owner: { instance }, sign: { at, clock } }: Presence): void => {
+  const renewed = tx.run(
+    "UPDATE engines SET count = count + 1, clock = ?, at = ? WHERE instance = ?",
+    clock,
+    at,
+    instance
+  )
+  if (renewed > 0) return
+  tx.run(
+    `DELETE FROM engines WHERE instance NOT IN
+     (SELECT json_extract(owner, '$.instance') FROM runs WHERE state = 'running' AND owner IS NOT NULL)`
+  )
+  tx.run("INSERT INTO engines (instance, count, clock, at) VALUES (?, 1, ?, ?)", instance, clock, at)
+}
+
+/** Asks a running run's owner to cancel it. */
+export const requestCancel = (tx: Transaction, runId: RunId): Either.Either<boolean> => {
+  const asked = tx.run(
+    `UPDATE runs SET cancel_requested = 1 WHERE id = ? AND state = 'running'
+     AND session IN (SELECT ordinal FROM session_rows WHERE state <> 'hidden')`,
+    runId
+  )
+  if (asked > 0) tx.order()
+  return Either.right(asked > 0)
+}
+
+/** The first text gives a session its title, as long as nobody has named it. */
+const entitle = (tx: Transaction, limits: Limits.Limits, session: SessionRow, message: UserMessage): void => {
+  const title = titleOfText(textOf(message), limits.titleCharacters)
+  if (title === untitled) return
+  const titled = tx.run(
+    "UPDATE session_rows SET title = ? WHERE ordinal = ? AND named = 0 AND title = ?",
+    title,
+    session.ordinal,
+    untitled
+  )
+  if (titled > 0) record(tx, session, "session.renamed")
+}

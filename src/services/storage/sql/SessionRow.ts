@@ -1,0 +1,145 @@
+/**
+ * A session as one write sees it. What must hold for a change is checked here, in the transaction of the change. How far
+ * the session came is what its rows say; the head and the newest cursor advance in memory while the write goes on.
+ */
+import { Either } from "effect"
+import type { Lease } from "../../../domain/Lease.js"
+import type { RunId } from "../../../domain/Run.js"
+import type { SessionId } from "../../../domain/Session.js"
+import type * as SessionEvent from "../../../domain/SessionEvent.js"
+import { LeaseLost, SessionBusy, SessionDeleting, SessionNotFound } from "../../../domain/SkeinError.js"
+import type { Usage } from "../../../domain/Usage.js"
+import * as UsageTotal from "../../../domain/Usage.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+
+export interface SessionRow {
+  readonly ordinal: number
+  readonly id: SessionId
+  readonly state: "live" | "deleting" | "hidden"
+  fence: number
+  head: number
+  cursor: number
+}
+
+/** A session together with one of its runs. */
+export interface SessionAndRun extends SessionRow {
+  /** The run's ordinal. */
+  readonly run: number
+}
+
+const columns = "sessions.ordinal, sessions.id, sessions.state, sessions.fence, sessions.head, sessions.cursor"
+
+/** A session that is not hidden. */
+export const visible = (tx: Transaction, sessionId: SessionId): Either.Either<SessionRow, SessionNotFound> =>
+  Either.fromNullable(
+    tx.get<SessionRow>(`SELECT ${columns} FROM sessions WHERE id = ? AND state <> 'hidden'`, sessionId),
+    () => new SessionNotFound({ sessionId })
+  )
+
+/** A session that is neither hidden nor being deleted. */
+export const changeable = (
+  tx: Transaction,
+  sessionId: SessionId
+): Either.Either<SessionRow, SessionNotFound | SessionDeleting> => Either.flatMap(visible(tx, sessionId), undeleted)
+
+/** Refuses what is being deleted. */
+export const undeleted = <Row extends SessionRow>(row: Row): Either.Either<Row, SessionDeleting> =>
+  row.state === "live" ? Either.right(row) : Either.left(new SessionDeleting({ sessionId: row.id }))
+
+/** Refuses what a run holds. */
+export const unheld = (tx: Transaction, row: SessionRow): Either.Either<SessionRow, SessionBusy> => {
+  const holder = tx.get<{ readonly id: string }>(
+    "SELECT id FROM runs WHERE session = ? AND state = 'running'",
+    row.ordinal
+  )
+  return holder === undefined
+    ? Either.right(row)
+    : Either.left(new SessionBusy({ sessionId: row.id, runId: holder.id }))
+}
+
+/** The session and the run of a lease that still counts. */
+export const held = (tx: Transaction, { fence, runId, sessionId }: Lease): Either.Either<SessionAndRun, LeaseLost> =>
+  Either.fromNullable(
+    tx.get<SessionAndRun>(
+      `SELECT ${columns}, runs.ordinal AS run FROM runs JOIN sessions ON sessions.ordinal = runs.session
+       WHERE runs.id = ? AND runs.state = 'running' AND sessions.id = ? AND sessions.fence = ?`,
+      runId,
+      sessionId,
+      fence
+    ),
+    () => new LeaseLost({ sessionId, runId })
+  )
+
+/** The session in whose queue a run waits, and that run. */
+export const queuedOn = (tx: Transaction, runId: RunId): SessionAndRun | undefined =>
+  tx.get<SessionAndRun>(
+    `SELECT ${columns}, runs.ordinal AS run FROM runs JOIN sessions ON sessions.ordinal = runs.session
+     WHERE runs.id = ? AND runs.state = 'queued' AND sessions.state <> 'hidden'`,
+    runId
+  )
+
+/** What an event refers to: a run by its ordinal, a place, the id of a question or an asset. */
+interface Reference {
+  readonly run?: number | null
+  readonly seq?: number | null
+  readonly ref?: string | null
+}
+
+/** Records an event, which gets the next cursor, and wakes the session's watchers after the commit. */
+export const record = (
+  tx: Transaction,
+  session: SessionRow,
+  type: SessionEvent.Durable["type"],
+  { ref = null, run = null, seq = null }: Reference = {}
+): void => {
+  session.cursor++
+  tx.run(
+    "INSERT INTO event_rows (session, cursor, mark, at, type, run, seq, ref) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+    session.ordinal,
+    session.cursor,
+    tx.mark,
+    tx.now,
+    type,
+    run,
+    seq,
+    ref
+  )
+  tx.recorded("event_rows", session.ordinal, session.cursor)
+  tx.touch(session.id)
+}
+
+/** Gives the session a new fencing number: whoever held it before holds it no longer. */
+export const raiseFence = (tx: Transaction, session: SessionRow): void => {
+  session.fence++
+  tx.run("UPDATE session_rows SET fence = ? WHERE ordinal = ?", session.fence, session.ordinal)
+  changedWithoutEvent(tx, session)
+}
+
+/** Keeps the time of a change that no event tells of. */
+export const changedWithoutEvent = (tx: Transaction, { cursor, id, ordinal }: SessionRow): void => {
+  tx.run("UPDATE session_rows SET changed_at = ?, changed_cursor = ? WHERE ordinal = ?", tx.now, cursor, ordinal)
+  tx.touch(id)
+}
+
+/** The columns of a sum of usage, named as in `Usage.Total`. */
+export const usageColumns = (table: string): string =>
+  `${table}.steps, ${table}.unknown_steps AS unknownSteps, ${table}.input_tokens AS inputTokens,
+   ${table}.output_tokens AS outputTokens, ${table}.reasoning_tokens AS reasoningTokens,
+   ${table}.cached_input_tokens AS cachedInputTokens`
+
+/** Adds a step's usage to the sum of a session or a run. */
+export const addUsage = (tx: Transaction, table: "session_rows" | "runs", ordinal: number, usage: Usage): void => {
+  const step = UsageTotal.add(UsageTotal.zero, usage)
+  tx.run(
+    `UPDATE ${table} SET steps = steps + ?, unknown_steps = unknown_steps + ?, input_tokens = input_tokens + ?,
+     output_tokens = output_tokens + ?, reasoning_tokens = reasoning_tokens + ?,
+     cached_input_tokens = cached_input_tokens + ? WHERE ordinal = ?`,
+    step.steps,
+    step.unknownSteps,
+    step.inputTokens,
+    step.outputTokens,
+    step.reasoningTokens,
+    step.cachedInputTokens,
+    ordinal
+  )
+}

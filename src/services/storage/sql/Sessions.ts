@@ -1,0 +1,187 @@
+/** A session's own fields: it is created, renamed, given a model and metadata, found and listed. */
+import { Array, Effect, Either, Option, Schema } from "effect"
+import type { Json } from "../../../domain/Json.js"
+import * as Limits from "../../../domain/Limits.js"
+import { ModelRef } from "../../../domain/ModelRef.js"
+import { Session, type SessionId, untitled } from "../../../domain/Session.js"
+import {
+  type InvalidInput,
+  RowDamaged,
+  type SessionDeleting,
+  SessionExists,
+  SessionNotFound,
+  type StorageFailed
+} from "../../../domain/SkeinError.js"
+import type { Total } from "../../../domain/Usage.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import type { NewSession, SessionPage, SessionQuery } from "../Storage.js"
+import { decoder, JsonObject } from "./Decoding.js"
+import type { Query } from "./Query.js"
+import { changeable, changedWithoutEvent, record, usageColumns, visible } from "./SessionRow.js"
+
+type ChangeRefused = InvalidInput | SessionNotFound | SessionDeleting | RowDamaged
+
+const Stored = Schema.Struct({
+  ...Session.fields,
+  model: Schema.NullOr(Schema.parseJson(ModelRef)),
+  metadata: JsonObject
+})
+const decodeStored = decoder(Stored)
+const decodeMetadata = decoder(JsonObject)
+
+interface Row extends Total {
+  readonly ordinal: number
+  readonly id: string
+  readonly named: number
+}
+
+const columns = `sessions.ordinal, sessions.id, sessions.title, sessions.named, sessions.owner, sessions.workdir,
+  sessions.model, sessions.metadata, sessions.head, sessions.cursor, sessions.created_at AS createdAt,
+  sessions.updated_at AS updatedAt, ${usageColumns("sessions")}`
+
+const decode = (row: Row): Either.Either<Session, RowDamaged> =>
+  decodeStored({ sessionId: row.id, seq: null }, { ...row, named: row.named === 1, usage: row })
+
+/** A session that this write stored or found, as it now is. */
+const reread = (tx: Transaction, sessionId: SessionId): Either.Either<Session, RowDamaged> =>
+  Either.flatMap(
+    Either.fromNullable(tx.get<Row>(`SELECT ${columns} FROM sessions WHERE id = ?`, sessionId), () =>
+      missing(sessionId)
+    ),
+    decode
+  )
+
+const missing = (sessionId: SessionId): RowDamaged => new RowDamaged({ sessionId, seq: null, detail: "is missing" })
+
+export interface NewTexts {
+  readonly title: string
+  readonly metadata: string
+}
+
+/** What is stored of a new session's texts, or why they are refused. */
+export const checkNew = (
+  { metadata, title }: NewSession,
+  limits: Limits.Limits
+): Either.Either<NewTexts, InvalidInput> =>
+  Either.all({
+    title: title === null ? Either.right(untitled) : Limits.title(title, limits),
+    metadata: Limits.json("metadata", metadata, limits.metadataBytes)
+  })
+
+export const create = (
+  tx: Transaction,
+  { id, model, owner, title, workdir }: NewSession,
+  texts: NewTexts
+): Either.Either<Session, SessionExists | RowDamaged> => {
+  if (tx.get("SELECT 1 FROM sessions WHERE id = ?", id) !== undefined) {
+    return Either.left(new SessionExists({ sessionId: id }))
+  }
+  tx.run(
+    `INSERT INTO session_rows
+     (id, first_cursor, created_at, changed_at, changed_cursor, named, title, owner, workdir, model, metadata)
+     SELECT ?, cursor_floor + 1, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ? FROM meta`,
+    id,
+    tx.now,
+    tx.now,
+    title === null ? 0 : 1,
+    texts.title,
+    Option.getOrNull(owner),
+    workdir,
+    model === null ? null : JSON.stringify(model),
+    texts.metadata
+  )
+  const created = Either.mapLeft(visible(tx, id), () => missing(id))
+  return Either.flatMap(created, (session) => {
+    record(tx, session, "session.created")
+    return reread(tx, id)
+  })
+}
+
+export const rename = (
+  tx: Transaction,
+  { sessionId, title }: { readonly sessionId: SessionId; readonly title: string }
+): Either.Either<Session, ChangeRefused> =>
+  Either.flatMap(changeable(tx, sessionId), (session) => {
+    tx.run("UPDATE session_rows SET title = ?, named = 1 WHERE ordinal = ?", title, session.ordinal)
+    record(tx, session, "session.renamed")
+    return reread(tx, sessionId)
+  })
+
+export const setModel = (
+  tx: Transaction,
+  { model, sessionId }: { readonly sessionId: SessionId; readonly model: ModelRef | null }
+): Either.Either<Session, ChangeRefused> =>
+  Either.flatMap(changeable(tx, sessionId), (session) => {
+    const text = model === null ? null : JSON.stringify(model)
+    tx.run("UPDATE session_rows SET model = ? WHERE ordinal = ?", text, session.ordinal)
+    record(tx, session, "session.model")
+    return reread(tx, sessionId)
+  })
+
+/** Two patches of different fields both take effect: the fields are merged where they are stored. */
+export const patchMetadata = (
+  tx: Transaction,
+  limits: Limits.Limits,
+  { patch, sessionId }: { readonly sessionId: SessionId; readonly patch: { readonly [field: string]: Json } }
+): Either.Either<Session, ChangeRefused> =>
+  Either.gen(function* () {
+    const session = yield* changeable(tx, sessionId)
+    const row = tx.get<{ readonly metadata: string }>(
+      "SELECT metadata FROM sessions WHERE ordinal = ?",
+      session.ordinal
+    )
+    const stored = yield* decodeMetadata({ sessionId, seq: null }, row?.metadata)
+    const merged = new Map<string, Json>([...Object.entries(stored), ...Object.entries(patch)])
+    const metadata = Object.fromEntries([...merged].filter(([field]) => patch[field] !== null))
+    const text = yield* Limits.json("metadata", metadata, limits.metadataBytes)
+    tx.run("UPDATE session_rows SET metadata = ? WHERE ordinal = ?", text, session.ordinal)
+    changedWithoutEvent(tx, session)
+    return yield* reread(tx, sessionId)
+  })
+
+export const find = (
+  query: Query,
+  sessionId: SessionId
+): Effect.Effect<Session, SessionNotFound | StorageFailed | RowDamaged> =>
+  Effect.flatMap(
+    query<Row>("read the session", `SELECT ${columns} FROM sessions WHERE id = ? AND state <> 'hidden'`, sessionId),
+    ([row]) =>
+      Either.flatMap(
+        Either.fromNullable(row, () => new SessionNotFound({ sessionId })),
+        decode
+      )
+  )
+
+const matching = `state <> 'hidden' AND (? IS NULL OR workdir = ?) AND (? IS NULL OR owner = ?)
+  AND (? IS NULL OR instr(lower(title), lower(?)) > 0)`
+
+/** One row more than a page, so that it shows whether there is another; the total comes with each row. */
+export const list = (
+  query: Query,
+  { after = Number.MAX_SAFE_INTEGER, limit = 50, owner, title, workdir }: SessionQuery
+): Effect.Effect<SessionPage, StorageFailed> => {
+  const size = Math.min(Math.max(limit, 1), 500)
+  const filter = [workdir, workdir, owner, owner, title, title].map((value) => value ?? null)
+  return query<(Row | { readonly ordinal: null }) & { readonly total: number }>(
+    "list the sessions",
+    `SELECT counted.total, page.* FROM (SELECT count(*) AS total FROM sessions WHERE ${matching}) counted
+     LEFT JOIN (SELECT ${columns} FROM sessions WHERE ${matching} AND ordinal < ? ORDER BY ordinal DESC LIMIT ?) page
+     ORDER BY page.ordinal DESC`,
+    ...filter,
+    ...filter,
+    after,
+    size + 1
+  ).pipe(
+    Effect.map((rows) => {
+      const found = rows.filter((row) => row.ordinal !== null)
+      const page = found.slice(0, size)
+      const [damaged, sessions] = Array.partitionMap(page, decode)
+      return {
+        sessions,
+        damaged,
+        next: found.length > size ? (page.at(-1)?.ordinal ?? null) : null,
+        total: rows[0]?.total ?? 0
+      }
+    })
+  )
+}

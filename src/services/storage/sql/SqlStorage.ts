@@ -1,0 +1,132 @@
+/**
+ * Storage in SQL: each operation one write of the lane, each read one statement of the reader. Whatever can be refused
+ * without looking at what is stored is refused before anything is queued.
+ */
+import { Context, Effect, Either, Layer } from "effect"
+import * as Limits from "../../../domain/Limits.js"
+import type { Write } from "../../../domain/SkeinError.js"
+import { Database } from "./Database.js"
+import { EngineConfig } from "../../EngineConfig.js"
+import type { Body } from "./lane/GroupCommit.js"
+import { type ReaderService, type Service, Storage, StorageReader } from "../Storage.js"
+import { WriteLane } from "./lane/WriteLane.js"
+import * as AssetRows from "./AssetRows.js"
+import * as Batches from "./Batches.js"
+import * as Deletion from "./Deletion.js"
+import * as Drafts from "./Drafts.js"
+import * as Endings from "./Endings.js"
+import * as Events from "./Events.js"
+import * as Query from "./Query.js"
+import * as Questions from "./Questions.js"
+import * as Retention from "./Retention.js"
+import * as RunRows from "./RunRows.js"
+import * as Runs from "./Runs.js"
+import * as Sessions from "./Sessions.js"
+import * as Transcripts from "./Transcripts.js"
+
+const makeReader = (query: Query.Query): ReaderService => ({
+  session: (sessionId) => Sessions.find(query, sessionId),
+  sessions: (filter) => Sessions.list(query, filter),
+  entries: (range) => Transcripts.entries(query, range),
+  transcript: (range) => Transcripts.stream(query, range),
+  run: (runId) => Effect.map(RunRows.find(query, runId), ({ run }) => run),
+  runRef: (runId) => Effect.map(RunRows.find(query, runId), ({ ref }) => ref),
+  activity: (sessionId) => RunRows.activity(query, sessionId),
+  openBatch: (sessionId) => Batches.openBatch(query, sessionId),
+  orders: (instance) => RunRows.orders(query, instance),
+  draft: (sessionId) => Drafts.find(query, sessionId),
+  events: (range) => Events.read(query, range),
+  questions: (sessionId) => Questions.open(query, sessionId),
+  question: (questionId) => Questions.find(query, questionId),
+  granted: (sessionId) => Questions.granted(query, sessionId),
+  asset: (sessionId, assetId) => AssetRows.find(query, sessionId, assetId),
+  assets: (sessionId) => AssetRows.list(query, sessionId),
+  deleting: Deletion.deleting(query)
+})
+
+const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Service => {
+  /** Writes what was checked, or refuses it at once. */
+  const checked = <C, EC, A, E>(
+    operation: string,
+    check: Either.Either<C, EC>,
+    body: (checked: C) => Body<A, E>
+  ): Effect.Effect<A, EC | E | Write> => Effect.flatMap(check, (checked) => write(operation, body(checked)))
+
+  return {
+    createSession: (session) =>
+      checked(
+        "create the session",
+        Sessions.checkNew(session, limits),
+        (texts) => (tx) => Sessions.create(tx, session, texts)
+      ),
+    rename: (sessionId, title) =>
+      checked(
+        "rename the session",
+        Limits.title(title, limits),
+        (title) => (tx) => Sessions.rename(tx, { sessionId, title })
+      ),
+    setModel: (sessionId, model) => write("set the model", (tx) => Sessions.setModel(tx, { sessionId, model })),
+    patchMetadata: (sessionId, patch) =>
+      write("patch the metadata", (tx) => Sessions.patchMetadata(tx, limits, { sessionId, patch })),
+    append: (sessionId, messages) =>
+      checked(
+        "append messages",
+        Transcripts.checkMessages(messages, limits),
+        (bodies) => (tx) => Transcripts.append(tx, { sessionId, messages, bodies })
+      ),
+
+    admit: (admission) =>
+      checked(
+        "store the run",
+        Runs.checkAdmission(admission, limits),
+        (texts) => (tx) => Runs.admit(tx, limits, admission, texts)
+      ),
+    startNext: (sessionId, owner) =>
+      write("start the next run", (tx) => Runs.startNext(tx, limits, { sessionId, owner })),
+    cancelQueued: (runId) => write("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),
+    requestCancel: (runId) => write("ask for a run's end", (tx) => Runs.requestCancel(tx, runId)),
+    takeOver: (seen, owner) => write("take the run over", (tx) => Endings.takeOver(tx, { seen, owner })),
+    renew: (owner) => write("renew the leases", (tx) => Either.right(Runs.renew(tx, owner))),
+    saveDrafts: (drafts) => write("keep the drafts", (tx) => Drafts.save(tx, drafts)),
+
+    appendStep: (lease, message) =>
+      checked(
+        "append the step",
+        Limits.json("message", message, limits.messageBytes),
+        (body) => (tx) => Batches.appendStep(tx, { lease, message, body })
+      ),
+    startCall: (lease, seq) => write("start the call", (tx) => Batches.startCall(tx, { lease, seq })),
+    completeCall: (lease, seq, result) =>
+      checked(
+        "store the result",
+        Limits.json("result", result, limits.messageBytes),
+        (body) => (tx) => Batches.completeCall(tx, { lease, seq, result, body })
+      ),
+    endRun: (lease, end) => write("end the run", (tx) => Endings.endRun(tx, { lease, end })),
+
+    ask: (lease, asked) => write("store the question", (tx) => Questions.ask(tx, { lease, asked })),
+    answer: (questionId, answer) => write("store the answer", (tx) => Questions.answer(tx, { questionId, answer })),
+
+    beginDelete: (sessionId) => write("begin the deletion", (tx) => Deletion.begin(tx, sessionId)),
+    hide: (sessionId) => write("hide the session", (tx) => Deletion.hide(tx, sessionId)),
+    purge: (sessionId) => write("remove the session's rows", (tx) => Deletion.purge(tx, sessionId)),
+    forget: (sessionId) => write("forget the session", (tx) => Deletion.forget(tx, sessionId)),
+
+    prune: (retention) => write("remove old events", (tx) => Retention.prune(tx, retention)),
+
+    saveAsset: (asset) => write("store the asset's row", (tx) => AssetRows.save(tx, asset)),
+    deleteAsset: (sessionId, assetId) =>
+      write("remove the asset's row", (tx) => AssetRows.remove(tx, { sessionId, assetId }))
+  }
+}
+
+export const layer: Layer.Layer<Storage | StorageReader, never, Database | WriteLane> = Layer.effectContext(
+  Effect.gen(function* () {
+    const { reader } = yield* Database
+    const lane = yield* WriteLane
+    const { busyMaxMillis, limits } = yield* EngineConfig
+    return Context.make(Storage, makeStorage(lane, limits)).pipe(
+      Context.add(StorageReader, makeReader(Query.make(reader, busyMaxMillis)))
+    )
+  })
+)

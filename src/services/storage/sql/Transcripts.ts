@@ -1,0 +1,215 @@
+/** Transcripts: a message takes the place after the head, and the head moves to it. Rows are written once. */
+import { Array, Chunk, Effect, Either, Option, Schema, Stream } from "effect"
+import * as Limits from "../../../domain/Limits.js"
+import { Entry, Message } from "../../../domain/Message.js"
+import { Seq, type SessionId } from "../../../domain/Session.js"
+import {
+  type AppendRefused,
+  type InvalidInput,
+  RowDamaged,
+  type SessionBusy,
+  type SessionDeleting,
+  SessionNotFound,
+  type StorageFailed
+} from "../../../domain/SkeinError.js"
+import * as Transcript from "../../../domain/Transcript.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import { decoder, exactJson } from "./Decoding.js"
+import type { Query } from "./Query.js"
+import { addUsage, changeable, type SessionRow, unheld } from "./SessionRow.js"
+
+/** The JSON text of each message, or why one is refused. */
+export const checkMessages = (
+  messages: ReadonlyArray<Message>,
+  limits: Limits.Limits
+): Either.Either<ReadonlyArray<string>, InvalidInput> =>
+  Either.all(messages.map((message, index) => Limits.json(`messages.${index}`, message, limits.messageBytes)))
+
+export const append = (
+  tx: Transaction,
+  {
+    bodies,
+    messages,
+    sessionId
+  }: {
+    readonly sessionId: SessionId
+    readonly messages: ReadonlyArray<Message>
+    readonly bodies: ReadonlyArray<string>
+  }
+): Either.Either<ReadonlyArray<Entry>, SessionNotFound | SessionDeleting | SessionBusy | AppendRefused> =>
+  changeable(tx, sessionId).pipe(
+    Either.flatMap((session) => unheld(tx, session)),
+    Either.flatMap((session) => {
+      const transcript: Transcript.State = { sessionId, head: session.head, open: Chunk.empty() }
+      return Either.map(Transcript.appendAll(transcript, messages), () => session)
+    }),
+    Either.map((session) => {
+      const entries = messages.map((message, index) => {
+        const entry: Entry = { seq: nextSeq(session), runId: null, at: tx.now, message }
+        appendEntry(tx, session, null, entry, bodies[index] ?? "")
+        return entry
+      })
+      return entries
+    })
+  )
+
+/** The place after the head. */
+export const nextSeq = ({ head }: SessionRow): Seq => Seq.make(head + 1)
+
+/**
+ * Stores an entry in the place after the head, moves the head to it and adds its usage. `body` is its JSON text. The
+ * message's own row tells of its event.
+ */
+export const appendEntry = (
+  tx: Transaction,
+  session: SessionRow,
+  run: number | null,
+  { message, seq }: Entry,
+  body: string
+): void => {
+  insert(tx, session, { run, seq, follows: session.cursor, message, body })
+  session.head = seq
+  session.cursor++
+  tx.touch(session.id)
+  if (message.role === "assistant") addUsage(tx, "session_rows", session.ordinal, message.usage)
+}
+
+/** A message on its way into its place. */
+export interface Placed {
+  /** The run's ordinal; null for what a host appends. */
+  readonly run: number | null
+  readonly seq: number
+  /** The newest event at the time when the place was given out. */
+  readonly follows: number
+  readonly message: Message
+  readonly body: string
+}
+
+/** Stores a message in its place, wherever the head is. */
+export const insert = (
+  tx: Transaction,
+  { ordinal }: SessionRow,
+  { body, follows, message, run, seq }: Placed
+): void => {
+  const result = message.role === "tool" ? message : null
+  tx.run(
+    `INSERT INTO messages (session, seq, follows, mark, run, at, role, call, name, outcome, body)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    ordinal,
+    seq,
+    follows,
+    tx.mark,
+    run,
+    tx.now,
+    message.role,
+    result?.callId ?? null,
+    result?.name ?? null,
+    result?.outcome ?? null,
+    body
+  )
+  tx.recorded("messages", ordinal, seq)
+}
+
+const exactMessage = exactJson(Message)
+const decodeMessage = decoder(Schema.parseJson(Message))
+
+/** An entry's row: its columns, and the JSON text of its message. */
+export interface EntryRow extends Omit<Entry, "message"> {
+  readonly body: string
+}
+
+/** Decodes a page of entries, up to the first that is damaged. */
+export const decodeEntries = (
+  sessionId: SessionId,
+  rows: Iterable<EntryRow>
+): Either.Either<ReadonlyArray<Entry>, RowDamaged> => {
+  const entries: Array<Entry> = []
+  for (const { at, body, runId, seq } of rows) {
+    let message = exactMessage(body)
+    if (message === undefined) {
+      const decoded = decodeMessage({ sessionId, seq }, body)
+      if (Either.isLeft(decoded)) return entries.length === 0 ? Either.left(decoded.left) : Either.right(entries)
+      message = decoded.right
+    }
+    entries.push({ seq, runId, at, message })
+  }
+  return Either.right(entries)
+}
+
+interface Range {
+  readonly sessionId: SessionId
+  readonly after: number
+  readonly limit: number
+}
+
+/** At most `limit` entries beyond place `after`, up to the head. A place without a row is a damaged row. */
+export const entries = (
+  query: Query,
+  range: Range
+): Effect.Effect<ReadonlyArray<Entry>, SessionNotFound | StorageFailed | RowDamaged> =>
+  Effect.map(readPage(query, range), ({ entries }) => entries)
+
+interface Page {
+  readonly entries: ReadonlyArray<Entry>
+  /** How many characters of JSON text the entries are stored in. */
+  readonly characters: number
+  /** Whether the head came after the last of them. */
+  readonly isLast: boolean
+}
+
+const readPage = (
+  query: Query,
+  { after, limit, sessionId }: Range
+): Effect.Effect<Page, SessionNotFound | StorageFailed | RowDamaged> =>
+  Effect.gen(function* () {
+    const first = Math.max(after, 0) + 1
+    const rows = yield* query<EntryRow>(
+      "read the transcript",
+      `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId, messages.at, messages.body
+       FROM sessions JOIN messages ON messages.session = sessions.ordinal AND messages.seq BETWEEN ? AND sessions.head
+       WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY messages.seq LIMIT ?`,
+      first,
+      sessionId,
+      limit
+    )
+    const page = Array.takeWhile(rows, ({ seq }, index) => seq === first + index)
+    if (page.length > 0) {
+      const entries = yield* decodeEntries(sessionId, page)
+      const characters = page.reduce((sum, { body }) => sum + body.length, 0)
+      return { entries, characters, isLast: rows.length < limit && entries.length === rows.length }
+    }
+    const [session] = yield* query<{ readonly head: number; readonly isThere: number }>(
+      "read the transcript",
+      `SELECT head, EXISTS (SELECT 1 FROM messages WHERE session = ordinal AND seq = ?) AS isThere
+       FROM sessions WHERE id = ? AND state <> 'hidden'`,
+      first,
+      sessionId
+    )
+    if (session === undefined) return yield* new SessionNotFound({ sessionId })
+    if (session.head >= first && session.isThere === 0) {
+      return yield* new RowDamaged({ sessionId, seq: first, detail: "is missing" })
+    }
+    return { entries: [], characters: 0, isLast: true }
+  })
+
+/** Of a stream, how much one statement reads: about so many characters, and at most so many entries. */
+const portion = { characters: 1024 * 1024, entries: 1000 }
+
+/** As many entries as make a portion, when they are of the size of those read last. */
+const nextLimit = ({ characters, entries }: Page): number =>
+  Math.min(portion.entries, Math.max(1, Math.floor((portion.characters * entries.length) / Math.max(characters, 1))))
+
+export const stream = (
+  query: Query,
+  {
+    from = 1,
+    sessionId,
+    to = Number.MAX_SAFE_INTEGER
+  }: { readonly sessionId: SessionId; readonly from?: number; readonly to?: number }
+): Stream.Stream<Entry, SessionNotFound | StorageFailed | RowDamaged> =>
+  Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50 }, ({ after, size }) =>
+    Effect.map(readPage(query, { sessionId, after, limit: Math.min(Math.max(to - after, 0), size) }), (page) => {
+      const next = { after: after + page.entries.length, size: nextLimit(page) }
+      return [Chunk.unsafeFromArray(page.entries), page.isLast || next.after >= to ? Option.none() : Option.some(next)]
+    })
+  )

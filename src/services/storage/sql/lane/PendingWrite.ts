@@ -1,0 +1,68 @@
+/**
+ * A write on its way through the lane: its body, and the caller who waits for what it comes to. A `Deferred` in small:
+ * one value, one who waits, as the cost of each write counts.
+ */
+import { Effect, Either, Exit } from "effect"
+import { StorageFailed, type Write } from "../../../../domain/SkeinError.js"
+import { SqlFailure } from "../Database.js"
+import type { Body, Member, Transaction } from "./GroupCommit.js"
+
+/** What the lane sees of it. */
+export interface Pending extends Member {
+  readonly operation: string
+  /** When it came, in milliseconds on the lane's clock. */
+  readonly since: number
+  /** Answers the caller with what the body came to. */
+  readonly answer: () => void
+  readonly fail: (exit: Exit.Exit<never, Write>) => void
+  /** When BEGIN first found another process's lock while this write waited, in milliseconds. */
+  blockedSince: number | null
+}
+
+export class PendingWrite<A, E> implements Pending {
+  blockedSince: number | null = null
+  #outcome: Exit.Exit<A, E | Write> = Exit.die("answered before it ran")
+  #answer: Exit.Exit<A, E | Write> | null = null
+  #resume: ((answer: Exit.Exit<A, E | Write>) => void) | null = null
+
+  constructor(
+    readonly operation: string,
+    readonly since: number,
+    readonly body: Body<A, E>
+  ) {}
+
+  run(transaction: Transaction): boolean {
+    try {
+      const result = this.body(transaction)
+      this.#outcome = Either.isRight(result) ? Exit.succeed(result.right) : Exit.fail(result.left)
+    } catch (thrown) {
+      if (!(thrown instanceof SqlFailure)) this.#outcome = Exit.die(thrown)
+      else if (thrown.code.startsWith("SQLITE_CONSTRAINT")) {
+        this.#outcome = Exit.fail(new StorageFailed({ operation: this.operation, code: thrown.code }))
+      } else throw thrown
+    }
+    return Exit.isSuccess(this.#outcome)
+  }
+
+  answer(): void {
+    this.#end(this.#outcome)
+  }
+
+  fail(exit: Exit.Exit<never, Write>): void {
+    this.#end(exit)
+  }
+
+  /** Waits for the answer; whoever waited before no longer does. */
+  get outcome(): Effect.Effect<A, E | Write> {
+    return Effect.async((resume) => {
+      if (this.#answer === null) this.#resume = resume
+      else resume(this.#answer)
+    })
+  }
+
+  #end(answer: Exit.Exit<A, E | Write>): void {
+    if (this.#answer !== null) return
+    this.#answer = answer
+    this.#resume?.(answer)
+  }
+}

@@ -1,0 +1,288 @@
+/** What is measured. Ratios are of one run, against raw better-sqlite3 at the same durability. */
+import { spawnSync } from "node:child_process"
+import { performance } from "node:perf_hooks"
+import { Chunk, Effect, Layer, ManagedRuntime, Option, Random, Schema, Stream } from "effect"
+import { Gateway, Message, Permissions, Run, Session, Tool, Toolbox } from "../../src/index.js"
+import * as Identity from "../../src/adapters/node/Identity.js"
+import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
+import { DataDirectory } from "../../src/services/DataDirectory.js"
+import * as ScriptedModel from "../../src/services/ScriptedModel.js"
+import { Storage, StorageReader } from "../../src/services/storage/Storage.js"
+import { Owners } from "../../src/services/Engines.js"
+import * as Measure from "./Measure.js"
+import * as Raw from "./Raw.js"
+
+export interface Row {
+  readonly name: string
+  readonly value: string
+  readonly aim: string
+  readonly numbers: { readonly [name: string]: number }
+}
+
+const text = "The quick brown fox jumps over the lazy dog. ".repeat(22)
+const body = JSON.stringify(Message.userText(text))
+
+/** Storage in a folder of its own, gone afterwards. */
+const withStorage = async <A>(
+  use: (run: <B, E>(effect: Effect.Effect<B, E, Storage | StorageReader | Owners>) => Promise<B>) => Promise<A>
+) => {
+  const folder = Raw.folder()
+  const runtime = ManagedRuntime.make(
+    SkeinNode.layerStorage.pipe(Layer.provideMerge(Identity.layer), Layer.provide(Layer.succeed(DataDirectory, folder)))
+  )
+  try {
+    return await use((effect) => runtime.runPromise(effect))
+  } finally {
+    await runtime.dispose()
+    Raw.remove(folder)
+  }
+}
+
+const newSession = (id: string) =>
+  Effect.flatMap(Storage, (storage) =>
+    storage.createSession({
+      id: Session.Id.make(id),
+      title: null,
+      owner: Option.none(),
+      workdir: "/",
+      model: null,
+      metadata: {}
+    })
+  )
+
+const ratio = (name: string, aim: string, { ours, speed, theirs }: Measure.Pair): Row => ({
+  name,
+  value: `${speed.toFixed(2)}x`,
+  aim,
+  numbers: { speed, oursMillis: ours, rawMillis: theirs }
+})
+
+/** `writers` fibers append `total` messages between them, against raw doing as many commits. */
+export const appends = (writers: number, total: number, aim: string): Promise<Row> =>
+  withStorage(async (run) => {
+    const raw = Raw.open()
+    const sessions = Array.from({ length: writers }, (_, n) => Session.Id.make(`writer-${n}`))
+    await run(Effect.forEach(sessions, newSession))
+    const ours = () =>
+      run(
+        Effect.flatMap(Storage, (storage) =>
+          Effect.forEach(
+            sessions,
+            (id) =>
+              Effect.forEach(
+                Array.from({ length: total / writers }),
+                () => storage.append(id, [Message.userText(text)]),
+                { discard: true }
+              ),
+            { concurrency: "unbounded", discard: true }
+          )
+        )
+      )
+    const theirs = () => {
+      for (let n = 0; n < total; n++) raw.append(body)
+    }
+    const pair = await Measure.pair(5, ours, theirs)
+    raw.close()
+    return ratio(`append, ${writers} ${writers === 1 ? "writer" : "writers"}, 1 KB`, aim, pair)
+  })
+
+/** A transcript of `count` messages, read and decoded whole, against rows and `JSON.parse`. */
+export const reads = (count: number, aim: string): Promise<Row> =>
+  withStorage(async (run) => {
+    const raw = Raw.open()
+    const sessionId = Session.Id.make("reader")
+    await run(newSession(sessionId))
+    for (let n = 0; n < count; n += 500) {
+      await run(
+        Effect.flatMap(Storage, (storage) =>
+          storage.append(
+            sessionId,
+            Array.from({ length: 500 }, () => Message.userText(text))
+          )
+        )
+      )
+    }
+    for (let n = 0; n < count; n++) raw.append(body)
+    const ours = () =>
+      run(Effect.flatMap(StorageReader, (reader) => Stream.runCollect(reader.transcript({ sessionId }))))
+    const pair = await Measure.pair(count > 5_000 ? 9 : 40, ours, () => void raw.read(count))
+    raw.close()
+    return ratio(`read ${count} messages, decoded`, aim, pair)
+  })
+
+/** Completes a batch of `count` calls in a shuffled order, all at once, against as many raw commits. */
+export const completions = (count: number, aim: string): Promise<Row> =>
+  withStorage(async (run) => {
+    const raw = Raw.open()
+    const result = "r".repeat(1024)
+    let round = 0
+    const ours = async () => {
+      const opened = await run(
+        Effect.gen(function* () {
+          const storage = yield* Storage
+          const { self, sign } = yield* Owners
+          const { id } = yield* newSession(`batch-${++round}`)
+          const admitted = yield* storage.admit({
+            sessionId: id,
+            runId: Run.Id.make(`run-${round}`),
+            message: Message.userText("go"),
+            metadata: {},
+            idempotencyKey: null,
+            hash: "",
+            whenBusy: "refuse",
+            owner: { owner: self, sign: yield* sign }
+          })
+          if (admitted._tag !== "Started") return yield* Effect.dieMessage("the session is not free")
+          const parts = Array.from({ length: count }, (_, n) => ({
+            type: "call" as const,
+            callId: Message.CallId.make(`call-${round}-${n}`),
+            name: "noop",
+            input: "{}"
+          }))
+          const { calls } = yield* storage.appendStep(admitted.lease, {
+            role: "assistant",
+            parts,
+            model: { provider: "bench", model: "bench" },
+            finish: "tool-calls",
+            usage: { inputTokens: 1, outputTokens: 1, reasoningTokens: null, cachedInputTokens: null }
+          })
+          return { lease: admitted.lease, calls: Chunk.toReadonlyArray(yield* Random.shuffle(calls)) }
+        })
+      )
+      const start = performance.now()
+      await run(
+        Effect.flatMap(Storage, (storage) =>
+          Effect.forEach(
+            opened.calls,
+            ({ callId, seq }) =>
+              storage.completeCall(opened.lease, seq, {
+                role: "tool",
+                callId,
+                name: "noop",
+                outcome: "success",
+                text: result
+              }),
+            { concurrency: "unbounded", discard: true }
+          )
+        )
+      )
+      return performance.now() - start
+    }
+    const message = JSON.stringify({ role: "tool", callId: "call", name: "noop", outcome: "success", text: result })
+    const theirs = () => {
+      for (let n = 0; n < count; n++) raw.append(message)
+    }
+    await ours()
+    theirs()
+    const times: Array<{ readonly ours: number; readonly theirs: number }> = []
+    for (let n = 0; n < 5; n++) times.push({ theirs: await Measure.timed(theirs), ours: await ours() })
+    raw.close()
+    return ratio(`complete ${count} calls, shuffled, 1 KB`, aim, {
+      ours: Measure.median(times.map((time) => time.ours)),
+      theirs: Measure.median(times.map((time) => time.theirs)),
+      speed: Measure.median(times.map((time) => time.theirs / time.ours))
+    })
+  })
+
+const noop = Tool.make("noop", { description: "Does nothing", access: "read", input: { n: Schema.Number } }).handle(
+  () => Effect.succeed("done")
+)
+const slow = Tool.make("slow", {
+  description: "Takes a while",
+  access: "read",
+  input: { millis: Schema.Number }
+}).handle(({ millis }) => Effect.as(Effect.sleep(millis), "done"))
+
+/** A whole engine in a folder of its own. */
+const withEngine = async <A>(
+  use: (
+    run: <B, E>(effect: Effect.Effect<B, E, Gateway.Gateway | ScriptedModel.ScriptedModel>) => Promise<B>
+  ) => Promise<A>
+) => {
+  const folder = Raw.folder()
+  const runtime = ManagedRuntime.make(
+    SkeinNode.layer({ data: folder }).pipe(
+      Layer.provideMerge(ScriptedModel.layer),
+      Layer.provide([Toolbox.layer(noop, slow), Permissions.layerDefault])
+    )
+  )
+  try {
+    return await use((effect) => runtime.runPromise(effect))
+  } finally {
+    await runtime.dispose()
+    Raw.remove(folder)
+  }
+}
+
+/** A whole turn with one batch of `count` tools that do nothing: two commits a call, against as many raw commits. */
+export const turns = (count: number): Promise<Row> =>
+  withEngine(async (run) => {
+    const raw = Raw.open()
+    const ours = () =>
+      run(
+        Effect.gen(function* () {
+          const gateway = yield* Gateway.Gateway
+          const model = yield* ScriptedModel.ScriptedModel
+          const calls = Array.from({ length: count }, (_, n) => ScriptedModel.call(noop, { n }))
+          yield* model.play(ScriptedModel.calls(...calls), ScriptedModel.text("done"))
+          const { id } = yield* gateway.create({ workdir: "/" })
+          yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
+        })
+      )
+    const theirs = () => {
+      for (let n = 0; n < count; n++) raw.append(body)
+    }
+    const pair = await Measure.pair(5, ours, theirs)
+    raw.close()
+    return ratio(`a turn with ${count} no-op tools, whole engine`, "", pair)
+  })
+
+/** Renames, one after the other, while a batch of 200 tools runs and finishes. */
+export const renames = (): Promise<Row> =>
+  withEngine((run) =>
+    run(
+      Effect.gen(function* () {
+        const gateway = yield* Gateway.Gateway
+        const model = yield* ScriptedModel.ScriptedModel
+        const calls = Array.from({ length: 200 }, (_, n) => ScriptedModel.call(slow, { millis: 10 + n * 10 }))
+        yield* model.play(ScriptedModel.calls(...calls), ScriptedModel.text("done"))
+        const { id } = yield* gateway.create({ workdir: "/" })
+        const ref = yield* gateway.send({ sessionId: id, text: "go" })
+        const times: Array<number> = []
+        for (let n = 0; (yield* gateway.run(ref.runId)).state !== "ended"; n++) {
+          const start = performance.now()
+          yield* gateway.rename(id, `title ${n}`)
+          times.push(performance.now() - start)
+          yield* Effect.sleep(2)
+        }
+        const [p50, p99, most] = [Measure.median(times), Measure.quantile(times, 0.99), Math.max(...times)]
+        return {
+          name: `rename beside a running batch (${times.length} times)`,
+          value: `p50 ${p50.toFixed(1)}, p99 ${p99.toFixed(1)}, max ${most.toFixed(1)} ms`,
+          aim: "p99 under 20 ms",
+          numbers: { p50, p99, most }
+        }
+      })
+    )
+  )
+
+/** `skein --version` against `node -e 0`, as whole processes. */
+export const startUp = async (): Promise<Row> => {
+  const start = (args: ReadonlyArray<string>) => {
+    const from = performance.now()
+    spawnSync(process.execPath, args)
+    return performance.now() - from
+  }
+  const rounds = Array.from({ length: 15 }, () => ({
+    bare: start(["-e", "0"]),
+    ours: start(["dist/skein.mjs", "--version"])
+  }))
+  const factor = Measure.median(rounds.map(({ bare, ours }) => ours / bare))
+  const millis = Measure.median(rounds.map(({ ours }) => ours))
+  return {
+    name: "skein --version, against node -e 0",
+    value: `${factor.toFixed(2)}x the time`,
+    aim: "at most 1.5x",
+    numbers: { factor, millis }
+  }
+}

@@ -1,0 +1,42 @@
+/** What this machine lets a test do; what it does not, the names of skipped tests say. */
+import { it } from "@effect/vitest"
+import type { Effect, Scope } from "effect"
+import { spawnSync } from "node:child_process"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as SharedLibrary from "../../support/programs/SharedLibrary.js"
+
+const works = (command: string, ...args: ReadonlyArray<string>): boolean => spawnSync(command, args).status === 0
+
+const isLinux = process.platform === "linux"
+
+/** Limits of one process. */
+const hasLimits = isLinux && works("prlimit", "--version")
+
+const mayMount = (): boolean => {
+  const folder = mkdtempSync(join(tmpdir(), "skein-mount-"))
+  const isMounted = works("mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", folder)
+  if (isMounted) works("umount", folder)
+  rmSync(folder, { recursive: true })
+  return isMounted
+}
+
+const canMount = isLinux && mayMount()
+
+/** Run something as a user who owns nothing; only who may do everything can. */
+export const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] as const
+const canBeNobody = isLinux && works("setpriv", "--version") && works(nobody[0], ...nobody.slice(1), "true")
+
+type Test = <A, E>(name: string, body: () => Effect.Effect<A, E, Scope.Scope>) => void
+
+/** Where the machine lacks what a test needs, it is skipped, and its name says why. */
+const needing =
+  (isThere: boolean, reason: string): Test =>
+  (name, body) =>
+    it.scopedLive(isThere ? name : `${name} (${reason})`, body, { skip: !isThere })
+
+export const withShim = needing(SharedLibrary.isPossible, "needs Linux and a C compiler")
+export const withLimits = needing(hasLimits, "needs prlimit")
+export const withMounts = needing(canMount, "may not mount a disk here")
+export const withNobody = needing(canBeNobody, "needs setpriv and the right to use it")

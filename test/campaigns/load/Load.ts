@@ -1,0 +1,91 @@
+/** Load on one engine over SQLite: many sessions that run at once, subscribers that read and such that do not. */
+import { Chunk, Duration, Effect, Layer, Random, Ref, Schema, Stream } from "effect"
+import {
+  EngineConfig,
+  Gateway,
+  Message,
+  Model,
+  Permissions,
+  Run,
+  SessionEvent,
+  Tool,
+  Toolbox
+} from "../../../src/index.js"
+import { SkeinNode } from "../../../src/node.js"
+import { ScriptedModel } from "../../../src/testing.js"
+import { callsOf } from "../../../src/domain/Message.js"
+
+/** A call's time is drawn as it runs, so that sessions that play one script finish in orders of their own. */
+const work = Tool.make("work", {
+  description: "works for a while",
+  access: "read",
+  input: { n: Schema.Number, step: Schema.Number, millis: Schema.Number }
+}).handle(({ millis, n }) =>
+  Random.nextIntBetween(0, millis + 1).pipe(
+    Effect.flatMap((millis) => Effect.sleep(Duration.millis(millis))),
+    Effect.as(`result ${n}`)
+  )
+)
+
+/** What the model of each session does in each of its turns: steps with so many calls, then an answer. */
+export interface Shape {
+  readonly steps: number
+  readonly tools: number
+  /** Longest time that a tool takes, in milliseconds. */
+  readonly millis: number
+}
+
+const modelOf = ({ millis, steps, tools }: Shape) =>
+  ScriptedModel.make([
+    ...Array.from({ length: steps }, (_, step) =>
+      ScriptedModel.calls(...Array.from({ length: tools }, (_, n) => ScriptedModel.call(work, { n, millis, step })))
+    ),
+    ScriptedModel.text("done")
+  ])
+
+/** An engine whose sessions all play one script, each from its beginning. */
+export const engine = (data: string, shape: Shape, options: EngineConfig.Options = {}) =>
+  SkeinNode.layer({ data, stepLimit: 1_000_000, repeatLimit: 1_000_000, ...options }).pipe(
+    Layer.provide([Model.layer(modelOf(shape)), Toolbox.layer(work), Permissions.layerAllowAll])
+  )
+
+/** One turn in a new session: gives what is wrong with its transcript, nothing if all is well. */
+export const turn = (shape: Shape) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway.Gateway
+    const { id } = yield* gateway.create({ workdir: "/" })
+    const ref = yield* gateway.send({ sessionId: id, text: "go" })
+    const run = yield* Run.await(ref)
+    const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(gateway.transcript({ sessionId: id })))
+    return { ref, faults: faultsOf(entries, run, shape) }
+  })
+
+const faultsOf = (entries: ReadonlyArray<Message.Entry>, run: Run.Run, { steps, tools }: Shape) => {
+  const faults: Array<string> = []
+  if (run.stopReason !== "completed") faults.push(`${run.id} ended as ${run.stopReason}`)
+  const length = 2 + steps * (1 + tools)
+  if (entries.length !== length) faults.push(`${run.id} has ${entries.length} of ${length} messages`)
+  entries.forEach(({ message, seq }, at) => {
+    if (seq !== at + 1) faults.push(`${run.id} has ${seq} at place ${at + 1}`)
+    callsOf(message).forEach((call, index) => {
+      const result = entries[at + 1 + index]?.message
+      if (result?.role !== "tool" || result.callId !== call.callId || result.text !== `result ${index}`) {
+        faults.push(`${run.id} lacks the result of call ${index} after place ${seq}`)
+      }
+    })
+  })
+  return faults
+}
+
+/** Watches a session to the end of a run; gives the cursors that were seen, which have no gap if all is well. */
+export const watch = (ref: Run.Ref) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway.Gateway
+    const seen = yield* Ref.make<ReadonlyArray<number>>([])
+    yield* gateway.events({ sessionId: ref.sessionId, after: ref.cursor }).pipe(
+      Stream.filter(SessionEvent.isDurable),
+      Stream.takeUntil(SessionEvent.is("run.ended")),
+      Stream.runForEach(({ cursor }) => Ref.update(seen, (cursors) => [...cursors, cursor]))
+    )
+    return yield* Ref.get(seen)
+  })

@@ -1,0 +1,118 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Array as Arr, Chunk, Effect, Fiber, Layer, Option, Stream } from "effect"
+import { Gateway, Message, SessionEvent } from "../../../src/index.js"
+import type { SessionPage } from "../../../src/services/storage/Storage.js"
+import { folder } from "../../unit/services/storage/disk.js"
+import * as Load from "./Load.js"
+
+const opened = (shape: Load.Shape) =>
+  Effect.flatMap(folder, (data) => Layer.build(Load.engine(data, shape, { synchronous: "NORMAL" })))
+
+/** Milliseconds: so much is a matter of the machine. */
+const patience = 120_000
+
+describe("load", () => {
+  it.scopedLive(
+    "P1 P2 200 sessions run at once, each with 8 tools in parallel; every transcript is whole and in order",
+    () =>
+      Effect.gen(function* () {
+        const shape = { steps: 1, tools: 8, millis: 20 }
+        const context = yield* opened(shape)
+        const turns = yield* Effect.forEach(Arr.range(1, 200), () => Load.turn(shape), {
+          concurrency: "unbounded"
+        }).pipe(Effect.provide(context))
+        expect(turns.flatMap(({ faults }) => faults)).toEqual([])
+        const events = yield* Effect.forEach(turns, ({ ref }) => Load.watch(ref)).pipe(Effect.provide(context))
+        for (const [at, cursors] of events.entries()) {
+          const first = Number(turns[at]?.ref.cursor ?? 0) + 1
+          expect(cursors).toEqual(cursors.map((_, place) => first + place))
+        }
+      }),
+    patience
+  )
+
+  it.scopedLive(
+    "a run of 500 steps ends with an answer",
+    () =>
+      Effect.gen(function* () {
+        const shape = { steps: 500, tools: 1, millis: 0 }
+        const context = yield* opened(shape)
+        expect((yield* Effect.provide(Load.turn(shape), context)).faults).toEqual([])
+      }),
+    patience
+  )
+
+  it.scopedLive(
+    "P10 of 1,000 subscribers 100 never read: the others see everything, and those resume from their cursor",
+    () =>
+      Effect.gen(function* () {
+        const context = yield* opened({ steps: 0, tools: 0, millis: 0 })
+        const gateway = Effect.runSync(Effect.provide(Gateway.Gateway, context))
+        const { id } = yield* gateway.create({ workdir: "/" })
+        const renames = 20
+        const all = gateway.events({ sessionId: id, after: 0 }).pipe(
+          Stream.filter(SessionEvent.is("session.renamed")),
+          Stream.map(({ cursor }) => Number(cursor)),
+          Stream.take(renames),
+          Stream.runCollect,
+          Effect.map(Chunk.toReadonlyArray)
+        )
+        const readers = yield* Effect.forEach(Arr.range(1, 900), () => Effect.fork(all))
+        // One that has taken its first event and asks for no more.
+        const idle = yield* Effect.forEach(Arr.range(1, 100), () =>
+          Effect.flatMap(Stream.toPull(gateway.events({ sessionId: id, after: 0 })), (pull) => Effect.as(pull, pull))
+        )
+        for (const n of Arr.range(1, renames)) yield* gateway.rename(id, `Title ${n}`)
+        const expected = Arr.range(2, renames + 1)
+        for (const reader of readers) expect(yield* Fiber.join(reader)).toEqual(expected)
+        for (const pull of idle) {
+          const next = Option.getOrThrow(Chunk.head(yield* pull))
+          expect(SessionEvent.isDurable(next) && next.cursor).toBe(2)
+        }
+      }),
+    patience
+  )
+
+  it.scopedLive(
+    "a transcript of 100,000 messages is read page by page, whole and in order, from anywhere",
+    () =>
+      Effect.gen(function* () {
+        const context = yield* opened({ steps: 0, tools: 0, millis: 0 })
+        const gateway = Effect.runSync(Effect.provide(Gateway.Gateway, context))
+        const { id } = yield* gateway.create({ workdir: "/" })
+        const page = Array.from({ length: 1_000 }, () => Message.userText("hello"))
+        for (let n = 0; n < 100; n++) yield* gateway.append(id, page)
+        const count = yield* gateway
+          .transcript({ sessionId: id })
+          .pipe(Stream.runFold(0, (last, { seq }) => (seq === last + 1 ? seq : Number.NaN)))
+        expect(count).toBe(100_000)
+        const last = yield* Stream.runCollect(gateway.transcript({ sessionId: id, from: 99_999 }))
+        expect([...last].map(({ seq }) => Number(seq))).toEqual([99_999, 100_000])
+        expect((yield* gateway.get(id)).head).toBe(100_000)
+      }),
+    patience
+  )
+
+  it.scopedLive(
+    "10,000 sessions are listed page by page, each once",
+    () =>
+      Effect.gen(function* () {
+        const context = yield* opened({ steps: 0, tools: 0, millis: 0 })
+        const gateway = Effect.runSync(Effect.provide(Gateway.Gateway, context))
+        yield* Effect.forEach(Arr.range(1, 10_000), () => gateway.create({ workdir: "/" }), {
+          concurrency: 512,
+          discard: true
+        })
+        const ids = new Set<string>()
+        let next: number | null = null
+        do {
+          const page: SessionPage = yield* gateway.list({ limit: 500, ...(next === null ? {} : { after: next }) })
+          expect(page.total).toBe(10_000)
+          for (const { id } of page.sessions) ids.add(id)
+          next = page.next
+        } while (next !== null)
+        expect(ids.size).toBe(10_000)
+      }),
+    patience
+  )
+})

@@ -1,0 +1,95 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Fiber, Schema } from "effect"
+import { RunId } from "../../../src/domain/Run.js"
+import { SessionId } from "../../../src/domain/Session.js"
+import { folder } from "../../unit/services/storage/disk.js"
+import * as Child from "./Child.js"
+
+const hanging = SessionId.make("hanging")
+const halfway = SessionId.make("halfway")
+
+/** Two processes on one folder; the first has a run whose model never ends. */
+const running = (session: SessionId, leaseMillis = 15_000) =>
+  Effect.gen(function* () {
+    const data = yield* folder
+    const one = yield* Child.open(data, { leaseMillis })
+    const other = yield* Child.open(data, { leaseMillis })
+    yield* one.get({ do: "create", session })
+    const run = Schema.decodeUnknownSync(RunId)(yield* one.get({ do: "send", session, text: "go", key: "k1" }))
+    const end = (child: Child.Child) => child.get({ do: "await", session, run })
+    return { one, other, run, end }
+  })
+
+it.scopedLive("P3 P9 many processes: a cancel reaches the process that has the run, and comes back with its end", () =>
+  Effect.gen(function* () {
+    const { end, one, other, run } = yield* running(hanging)
+    const ended = yield* Effect.fork(end(one))
+    yield* other.get({ do: "cancel", run })
+    expect(yield* end(other)).toBe("cancelled")
+    expect(yield* Fiber.join(ended)).toBe("cancelled")
+  })
+)
+
+it.scopedLive(
+  "P7 P9 many processes: a delete stops the run in the process that has it, and the session is gone in both",
+  () =>
+    Effect.gen(function* () {
+      const { one, other } = yield* running(hanging)
+      yield* other.get({ do: "delete", session: hanging })
+      for (const child of [one, other]) {
+        expect(yield* child.refused({ do: "read", session: hanging })).toMatchObject({ _tag: "SessionNotFound" })
+      }
+      expect(yield* one.refused({ do: "send", session: hanging, text: "again", key: "k2" })).toMatchObject({
+        _tag: "SessionNotFound"
+      })
+    })
+)
+
+it.scopedLive("P9 many processes: what a running step has written so far is heard in another process", () =>
+  Effect.gen(function* () {
+    const { other, run } = yield* running(halfway)
+    const heard = yield* other.get({ do: "hear", session: halfway, type: "text.delta" })
+    expect(heard).toMatchObject({ value: { runId: run, offset: 0, text: "So far" } })
+  })
+)
+
+it.scopedLive("P9 many processes: a killed process's run is taken over at once", () =>
+  Effect.gen(function* () {
+    const { end, one, other } = yield* running(hanging)
+    yield* one.kill
+    yield* other.get({ do: "send", session: hanging, text: "again", key: "k2" })
+    expect(yield* end(other)).toBe("crashed")
+  })
+)
+
+it.scopedLive("P9 many processes: one that is stopped past its lease writes nothing more when it wakes up", () =>
+  Effect.gen(function* () {
+    const { end, one, other } = yield* running(halfway, 600)
+    const again = (key: string) => ({ do: "send", session: halfway, text: "again", key }) as const
+    yield* one.get({ do: "hear", session: halfway, type: "text.delta" })
+    yield* one.signal("SIGSTOP")
+    const ended = yield* Effect.fork(end(other))
+    expect(yield* Fiber.join(ended)).toBe("lease-lost")
+    expect(yield* other.get({ do: "read", session: halfway })).toEqual(["go"])
+    yield* one.signal("SIGCONT")
+    // The text that it had was not kept: its lease was lost.
+    expect(yield* end(one)).toBe("lease-lost")
+    yield* one.get({ do: "ping" })
+    expect(yield* other.get({ do: "read", session: halfway })).toEqual(["go"])
+    yield* other.get(again("k2"))
+    expect(yield* one.refused(again("k3"))).toMatchObject({ _tag: "SessionBusy" })
+  })
+)
+
+it.scopedLive(
+  "P9 many processes: one that lives keeps its run through many times its lease, and though others wait",
+  () =>
+    Effect.gen(function* () {
+      const { end, one, other, run } = yield* running(hanging, 300)
+      const ended = yield* Effect.fork(end(other))
+      yield* one.get({ do: "wait", millis: 1_500 })
+      expect(ended.unsafePoll()).toBeNull()
+      yield* one.get({ do: "cancel", run })
+      expect(yield* Fiber.join(ended)).toBe("cancelled")
+    })
+)

@@ -1,0 +1,91 @@
+/** What a test says to a process with an engine (`program.ts`), and what that answers: one JSON a line, each way. */
+import { Schema } from "effect"
+import { AssetId } from "../../../src/domain/Asset.js"
+import { RunId } from "../../../src/domain/Run.js"
+import { SessionId } from "../../../src/domain/Session.js"
+
+/** How the process is set up; its only argument. */
+export const Setup = Schema.parseJson(
+  Schema.Struct({
+    data: Schema.String,
+    busyMaxMillis: Schema.Int,
+    leaseMillis: Schema.Int,
+    /** Whether it opens nothing before it is told to. */
+    waits: Schema.Boolean
+  })
+)
+export type Setup = typeof Setup.Type
+
+const session = { session: SessionId }
+
+export const Command = Schema.Union(
+  Schema.Struct({ do: Schema.Literal("open") }),
+  /** Closes what is open; it can be opened again. */
+  Schema.Struct({ do: Schema.Literal("close") }),
+  Schema.Struct({ do: Schema.Literal("create"), ...session }),
+  /**
+   * Messages `<name> 1` to `<name> <count>`, each filled up to so many bytes; one after the other, or all at once.
+   * Each is answered for itself; one that fails does not keep the next from being tried.
+   */
+  Schema.Struct({
+    do: Schema.Literal("append"),
+    ...session,
+    name: Schema.String,
+    count: Schema.Int,
+    bytes: Schema.Int,
+    atOnce: Schema.Boolean
+  }),
+  /** Gives the run's id. In a session whose id begins with `hang`, the model never ends; in one with `half`, it says `So far` before. */
+  Schema.Struct({ do: Schema.Literal("send"), ...session, text: Schema.String, key: Schema.String }),
+  /** Gives why the run ended. */
+  Schema.Struct({ do: Schema.Literal("await"), ...session, run: RunId }),
+  Schema.Struct({ do: Schema.Literal("cancel"), run: RunId }),
+  Schema.Struct({ do: Schema.Literal("delete"), ...session }),
+  /** Waits for the first event of this type, from the oldest on; gives it. */
+  Schema.Struct({ do: Schema.Literal("hear"), ...session, type: Schema.String }),
+  /** Saves so many bytes; gives the asset's id. */
+  Schema.Struct({ do: Schema.Literal("save"), ...session, bytes: Schema.Int }),
+  /** Reads an asset to its end; gives its size. */
+  Schema.Struct({ do: Schema.Literal("load"), ...session, asset: AssetId }),
+  /** Gives the first words of all messages. */
+  Schema.Struct({ do: Schema.Literal("read"), ...session }),
+  /** The same again and again until `stop` is said to it; gives how often. */
+  Schema.Struct({ do: Schema.Literal("readOn"), ...session }),
+  Schema.Struct({ do: Schema.Literal("stop") }),
+  /** Gives the ids of all sessions. */
+  Schema.Struct({ do: Schema.Literal("list") }),
+  /** Answers at once. */
+  Schema.Struct({ do: Schema.Literal("ping") }),
+  /** Answers when so many milliseconds have passed for it. */
+  Schema.Struct({ do: Schema.Literal("wait"), millis: Schema.Int }),
+  /** Gives by how many milliseconds its 10 ms timer was late at most since it was asked before. */
+  Schema.Struct({ do: Schema.Literal("lateness") }),
+  /** Gives what its wall clock shows. */
+  Schema.Struct({ do: Schema.Literal("time") }),
+  /** Takes memory until there is none. */
+  Schema.Struct({ do: Schema.Literal("hoard") })
+)
+export type Command = typeof Command.Type
+
+export const Request = Schema.parseJson(Schema.Struct({ id: Schema.Int, command: Command }))
+
+/** The fields of a typed error. */
+export const Failure = Schema.Struct(
+  { _tag: Schema.String },
+  Schema.Record({ key: Schema.String, value: Schema.Unknown })
+)
+export type Failure = typeof Failure.Type
+
+/** `Done` and `Failed` end a command. */
+const Answer = Schema.Union(
+  /** A message of `append` is stored. */
+  Schema.TaggedStruct("Stored", { name: Schema.String }),
+  /** A message of `append` is not, or may not be. */
+  Schema.TaggedStruct("Refused", { name: Schema.String, failure: Failure }),
+  Schema.TaggedStruct("Done", { value: Schema.Unknown }),
+  Schema.TaggedStruct("Failed", { failure: Failure })
+)
+export type Answer = typeof Answer.Type
+
+/** `id` is the command's. */
+export const Line = Schema.parseJson(Schema.Struct({ id: Schema.Int, answer: Answer }))

@@ -1,0 +1,49 @@
+/** What a data folder holds, as a process finds it that opens it anew: this one. */
+import Sqlite from "better-sqlite3"
+import { Effect, Layer, Stream } from "effect"
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+import { layerIds } from "../../../src/adapters/node/Identity.js"
+import { layerStorage } from "../../../src/adapters/node/SkeinNode.js"
+import { textOf } from "../../../src/domain/Message.js"
+import type { SessionId } from "../../../src/domain/Session.js"
+import { DataDirectory } from "../../../src/services/DataDirectory.js"
+import { StorageReader } from "../../../src/services/storage/Storage.js"
+
+const over = <A, E>(data: string, read: Effect.Effect<A, E, StorageReader>) =>
+  Effect.provide(read, Layer.fresh(Layer.provide(layerStorage, [layerIds, Layer.succeed(DataDirectory, data)])))
+
+/** The names of a session's messages, in order. The whole file is checked before. */
+export const names = (data: string, sessionId: SessionId) =>
+  Effect.zipRight(
+    Effect.sync(() => check(data)),
+    stored(data, sessionId)
+  )
+
+const stored = (data: string, sessionId: SessionId) =>
+  over(
+    data,
+    Effect.gen(function* () {
+      const reader = yield* StorageReader
+      const entries = yield* Stream.runCollect(reader.transcript({ sessionId }))
+      return [...entries].map(({ message }) => textOf(message).split("\n")[0] ?? "")
+    })
+  )
+
+/** Throws unless SQLite finds the file sound. */
+const check = (data: string): void => {
+  const connection = new Sqlite(join(data, "skein.db"), { readonly: true })
+  try {
+    const found = connection.pragma("integrity_check", { simple: true })
+    if (found !== "ok") throw new Error(String(found))
+  } finally {
+    connection.close()
+  }
+}
+
+/** All files below a folder, by their paths from there. */
+export const files = (folder: string): ReadonlyArray<string> =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => join(entry.parentPath, entry.name).slice(folder.length + 1))
+    .toSorted()

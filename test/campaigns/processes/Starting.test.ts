@@ -1,0 +1,45 @@
+import { expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Effect } from "effect"
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+import * as Migrations from "../../../src/adapters/sqlite/Migrations.js"
+import { SessionId } from "../../../src/domain/Session.js"
+import { folder } from "../../unit/services/storage/disk.js"
+import * as Child from "./Child.js"
+import * as Reopened from "./Reopened.js"
+
+const all = { concurrency: "unbounded" } as const
+
+it.scopedLive(
+  "P9 many processes: eight that open an empty folder at once all come up, one migrates, and no write is lost",
+  () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      const ids = Array.from({ length: 8 }, (_, index) => SessionId.make(`p${index}`))
+      const children = yield* Effect.forEach(ids, () => Child.start(data, { waits: true }), all)
+      yield* Effect.forEach(children, (child) => child.get({ do: "ping" }), all)
+      yield* Effect.forEach(children, (child) => child.get({ do: "open" }), all)
+      yield* Effect.forEach(
+        children,
+        (child, index) =>
+          Effect.gen(function* () {
+            const session = ids[index] ?? Child.s1
+            yield* child.get({ do: "create", session })
+            yield* child.get({ do: "append", session, name: session, count: 5, bytes: 10, atOnce: false })
+            yield* child.kill
+          }),
+        all
+      )
+      for (const [index, child] of children.entries()) {
+        expect(child.stored()).toHaveLength(5)
+        expect(yield* Reopened.names(data, ids[index] ?? Child.s1)).toEqual(child.stored())
+      }
+      expect(readdirSync(data).filter((name) => name !== "assets")).toEqual(["skein.db"])
+      const connection = new Sqlite(join(data, "skein.db"), { readonly: true })
+      const steps = connection.prepare("SELECT migration_id FROM migrations").pluck().all()
+      connection.close()
+      expect(steps).toEqual(Array.from({ length: Migrations.newest }, (_, index) => index + 1))
+    }),
+  60_000
+)

@@ -1,0 +1,195 @@
+/** A process of the tests: an engine on a data folder that does what lines on its stdin say, see `Protocol.ts`. */
+import {
+  Cause,
+  Clock,
+  Context,
+  Duration,
+  Effect,
+  Exit,
+  Layer,
+  Logger,
+  Option,
+  Predicate,
+  Schema,
+  Scope,
+  Stream
+} from "effect"
+import { writeSync } from "node:fs"
+import { createInterface } from "node:readline"
+import { textOf, userText } from "../../../src/domain/Message.js"
+import type { SessionId } from "../../../src/domain/Session.js"
+import { Gateway, Model, Permissions, Toolbox } from "../../../src/index.js"
+import { SkeinNode } from "../../../src/node.js"
+import { ScriptedModel } from "../../../src/testing.js"
+import { type Answer, type Command, type Failure, Line, Request, Setup } from "./Protocol.js"
+
+const { busyMaxMillis, data, leaseMillis, waits } = Schema.decodeUnknownSync(Setup)(process.argv[2])
+
+const answering = ScriptedModel.make(Array.from({ length: 100 }, () => ScriptedModel.text("An answer")))
+const hanging = ScriptedModel.make([ScriptedModel.hang])
+const halfway = ScriptedModel.make([{ text: "So far", hang: true }])
+const modelOf = (id: string) => (id.startsWith("hang") ? hanging : id.startsWith("half") ? halfway : answering)
+
+const engine = SkeinNode.layer({ data, busyMaxMillis, leaseMillis }).pipe(
+  Layer.provide([
+    Model.layerResolve(({ id }) => Effect.succeed(modelOf(id))),
+    Toolbox.layerEmpty,
+    Permissions.layerAllowAll
+  ])
+)
+
+/** Stdout is for answers. */
+const logger = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
+
+const say = (id: number, answer: Answer): void => void writeSync(1, `${Schema.encodeSync(Line)({ id, answer })}\n`)
+
+/** A defect or an interruption is no typed error, and looks like none. */
+const failureOf = (cause: Cause.Cause<unknown>): Failure =>
+  Option.match(Cause.failureOption(cause), {
+    onNone: () => ({ _tag: "Defect", detail: Cause.pretty(cause) }),
+    onSome: (error) =>
+      Predicate.hasProperty(error, "_tag") && typeof error._tag === "string"
+        ? { ...error, _tag: error._tag }
+        : { _tag: "Untyped", detail: String(error) }
+  })
+
+let opened: { readonly gateway: Gateway.Service; readonly scope: Scope.CloseableScope } | null = null
+
+const open = Effect.gen(function* () {
+  const scope = yield* Scope.make()
+  const context = yield* Layer.buildWithScope(engine, scope).pipe(
+    Effect.onError((cause) => Scope.close(scope, Exit.failCause(cause)))
+  )
+  opened = { gateway: Context.get(context, Gateway.Gateway), scope }
+})
+
+const close = Effect.suspend(() => {
+  const scope = opened?.scope
+  opened = null
+  return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
+})
+
+const gateway = Effect.suspend(() =>
+  opened === null ? Effect.dieMessage("nothing is open") : Effect.succeed(opened.gateway)
+)
+
+let stopped = false
+let lateness = 0
+const watch = Effect.map(Effect.timed(Effect.sleep(10)), ([took]) => {
+  lateness = Math.max(lateness, Duration.toMillis(took) - 10)
+})
+
+const append = (id: number, { atOnce, bytes, count, name, session }: Extract<Command, { readonly do: "append" }>) =>
+  Effect.forEach(
+    Array.from({ length: count }, (_, index) => `${name} ${index + 1}`),
+    (name) =>
+      Effect.matchCause(
+        Effect.flatMap(gateway, (gateway) =>
+          gateway.append(session, [userText(`${name}\n${"x".repeat(Math.max(0, bytes - name.length))}`)])
+        ),
+        {
+          onFailure: (cause) => say(id, { _tag: "Refused", name, failure: failureOf(cause) }),
+          onSuccess: () => say(id, { _tag: "Stored", name })
+        }
+      ),
+    { concurrency: atOnce ? "unbounded" : 1, discard: true }
+  )
+
+const read = (session: SessionId) =>
+  Effect.flatMap(gateway, (gateway) =>
+    Stream.runCollect(gateway.transcript({ sessionId: session })).pipe(
+      Effect.map((entries) => [...entries].map(({ message }) => textOf(message).split("\n")[0]))
+    )
+  )
+
+const run = (id: number, command: Command): Effect.Effect<unknown, unknown> =>
+  Effect.gen(function* () {
+    switch (command.do) {
+      case "open":
+        return yield* open
+      case "close":
+        return yield* close
+      case "create":
+        return (yield* (yield* gateway).create({ id: command.session, workdir: "/" })).id
+      case "append":
+        return yield* append(id, command)
+      case "send": {
+        const { key, session, text } = command
+        return (yield* (yield* gateway).send({ sessionId: session, text, idempotencyKey: key })).runId
+      }
+      case "await": {
+        const engine = yield* gateway
+        const { session, run } = command
+        return (yield* engine.await({ sessionId: session, runId: run, cursor: (yield* engine.get(session)).cursor }))
+          .stopReason
+      }
+      case "cancel":
+        return yield* (yield* gateway).cancel(command.run)
+      case "delete":
+        return yield* (yield* gateway).delete(command.session)
+      case "hear": {
+        const events = (yield* gateway).events({ sessionId: command.session, after: 0 })
+        return yield* Stream.runHead(Stream.filter(events, ({ type }) => type === command.type))
+      }
+      case "save": {
+        const content = Stream.make(new Uint8Array(command.bytes).fill(7))
+        return (yield* (yield* gateway).saveAsset({
+          sessionId: command.session,
+          mediaType: "application/octet-stream",
+          content
+        })).id
+      }
+      case "load":
+        return yield* (yield* gateway)
+          .openAsset({ sessionId: command.session, assetId: command.asset })
+          .pipe(Stream.runFold(0, (size, bytes) => size + bytes.length))
+      case "read":
+        return yield* read(command.session)
+      case "readOn": {
+        let times = 0
+        while (!stopped) {
+          yield* read(command.session)
+          yield* Effect.sleep(0)
+          times++
+        }
+        return times
+      }
+      case "stop":
+        return void (stopped = true)
+      case "list":
+        return (yield* (yield* gateway).list({ limit: 500 })).sessions.map(({ id }) => id)
+      case "ping":
+        return null
+      case "wait":
+        return yield* Effect.sleep(command.millis)
+      case "lateness": {
+        const answer = lateness
+        lateness = 0
+        return answer
+      }
+      case "time":
+        return yield* Clock.currentTimeMillis
+      case "hoard": {
+        const hoard: Array<Array<number>> = []
+        for (;;) hoard.push(Array.from({ length: 1_000_000 }, () => hoard.length))
+      }
+    }
+  })
+
+const obey = (id: number, command: Command) =>
+  Effect.matchCause(run(id, command), {
+    onFailure: (cause) => say(id, { _tag: "Failed", failure: failureOf(cause) }),
+    onSuccess: (value) => say(id, { _tag: "Done", value: value ?? null })
+  })
+
+Effect.runFork(Effect.forever(watch))
+
+const lines = createInterface({ input: process.stdin })
+lines.on("line", (line) => {
+  const { command, id } = Schema.decodeUnknownSync(Request)(line)
+  Effect.runFork(Effect.provide(obey(id, command), logger))
+})
+lines.on("close", () => void Effect.runPromise(close).finally(() => process.exit(0)))
+
+// The first command is nobody's: what comes of opening is told as its answer.
+if (!waits) Effect.runFork(Effect.provide(obey(0, { do: "open" }), logger))

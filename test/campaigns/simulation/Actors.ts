@@ -1,0 +1,229 @@
+/**
+ * Those who use the engines: they send, cancel, rename, answer, upload, watch, delete, and give up half-way. Each notes
+ * what was acknowledged to it and what it was told; what they note is compared with storage, at once and in the end.
+ */
+import { Effect, Either, Fiber, Stream } from "effect"
+import type { Ref, RunId } from "../../../src/domain/Run.js"
+import { SessionId } from "../../../src/domain/Session.js"
+import * as SessionEvent from "../../../src/domain/SessionEvent.js"
+import { broken, type Process, type World } from "./World.js"
+
+/** What is known of one session from outside. */
+export interface Known {
+  readonly id: SessionId
+  /** Runs that were acknowledged, with their messages. */
+  readonly sent: Map<RunId, { readonly ref: Ref; readonly text: string }>
+  /** The title last acknowledged, and one that may have been set since. */
+  title: { acknowledged: string | null; pending: string | null }
+  deletion: "none" | "asked" | "done"
+}
+
+export const known = (id: string): Known => ({
+  id: SessionId.make(id),
+  sent: new Map(),
+  title: { acknowledged: null, pending: null },
+  deletion: "none"
+})
+
+/** What any request may meet here; anything else is a mistake of the engine's. */
+const expected = new Set([
+  "SessionNotFound",
+  "SessionDeleting",
+  "SessionBusy",
+  "RunNotFound",
+  "QuestionNotFound",
+  "QuestionAnswered",
+  "AppendRefused",
+  "AssetNotFound",
+  "AssetFailed",
+  "CursorGone",
+  "StorageFailed",
+  "StorageBusy",
+  "OutcomeUnknown"
+])
+
+const attempt = <A, E extends { readonly _tag: string }>(effect: Effect.Effect<A, E>) =>
+  Effect.map(Effect.either(effect), (either) => {
+    if (Either.isLeft(either) && !expected.has(either.left._tag)) broken("errors", either.left._tag)
+    return either
+  })
+
+const isGone = (error: { readonly _tag: string }): boolean =>
+  error._tag === "SessionNotFound" || error._tag === "SessionDeleting"
+
+const pause = (world: World, most = 200) => Effect.suspend(() => Effect.sleep(world.random.below(most)))
+
+const mustBeThere = (session: Known, error: { readonly _tag: string }): void => {
+  if (isGone(error) && session.deletion === "none") broken("P11", `${session.id} is gone and nobody deleted it`)
+}
+
+const sender = (world: World, process: Process, session: Known) =>
+  Effect.gen(function* () {
+    for (let round = 1 + world.random.below(3); round > 0; round--) {
+      yield* pause(world)
+      const text = `message ${world.next()}`
+      const idempotencyKey = world.random.chance(0.3) ? { idempotencyKey: `key ${text}` } : {}
+      const send = process.gateway.send({
+        sessionId: session.id,
+        text,
+        whenBusy: world.random.pick(["refuse", "queue"]),
+        ...idempotencyKey
+      })
+      const answer = yield* attempt(send)
+      if (Either.isLeft(answer)) mustBeThere(session, answer.left)
+      else {
+        const ref = answer.right
+        session.sent.set(ref.runId, { ref, text })
+        if ("idempotencyKey" in idempotencyKey) {
+          const again = yield* attempt(send)
+          if (Either.isRight(again) && again.right.runId !== ref.runId) broken("idempotency", `${text} ran twice`)
+        }
+        // The model may never answer, nor whoever is asked.
+        if (world.random.chance(0.4)) yield* Effect.timeoutOption(attempt(process.gateway.await(ref)), 3_000)
+        if (world.random.chance(0.3)) yield* attempt(process.gateway.cancel(ref.runId))
+      }
+    }
+  })
+
+const administrator = (world: World, process: Process, session: Known) =>
+  Effect.gen(function* () {
+    for (let round = world.random.below(5); round > 0; round--) {
+      yield* pause(world)
+      const title = `title ${world.next()}`
+      session.title.pending = title
+      const renamed = yield* attempt(process.gateway.rename(session.id, title))
+      if (Either.isRight(renamed)) session.title = { acknowledged: title, pending: null }
+      else mustBeThere(session, renamed.left)
+      if (Either.isRight(renamed) && renamed.right.title !== title) broken("P7", "a rename answered another title")
+      yield* attempt(process.gateway.setModel(session.id, { provider: "dice", model: title }))
+    }
+  })
+
+const answerer = (world: World, process: Process, session: Known) =>
+  Effect.gen(function* () {
+    for (let round = 0; round < 30; round++) {
+      yield* pause(world, 150)
+      const questions = yield* attempt(process.gateway.questions(session.id))
+      if (Either.isLeft(questions)) return
+      for (const { id } of questions.right) {
+        if (world.random.chance(0.7)) {
+          yield* attempt(
+            process.gateway.answer({
+              questionId: id,
+              verdict: world.random.pick(["once", "session", "deny"]),
+              by: "dice"
+            })
+          )
+        }
+      }
+    }
+  })
+
+const uploader = (world: World, process: Process, session: Known) =>
+  Effect.gen(function* () {
+    for (let round = world.random.below(3); round > 0; round--) {
+      yield* pause(world)
+      const content = Stream.range(1, 1 + world.random.below(4)).pipe(
+        Stream.tap(() => pause(world, 60)),
+        Stream.map((n) => new Uint8Array(n * 10))
+      )
+      const saving = attempt(
+        process.gateway.saveAsset({ sessionId: session.id, mediaType: "application/octet-stream", content })
+      )
+      if (world.random.chance(0.3)) yield* Effect.timeoutOption(saving, world.random.below(100))
+      else {
+        const saved = yield* saving
+        if (Either.isRight(saved) && world.random.chance(0.3)) {
+          yield* attempt(process.gateway.deleteAsset(session.id, saved.right.id))
+        }
+      }
+    }
+  })
+
+/** What was announced is stored, at the moment of the announcement. */
+const seenMeansStored = (process: Process, event: SessionEvent.OfType<"call.finished">, session: Known) =>
+  Effect.gen(function* () {
+    // In this order, as a result may meanwhile pass from the batch into the transcript, and never back.
+    const batch = yield* Effect.either(process.reader.openBatch(session.id))
+    const entries = yield* Effect.either(
+      process.reader.entries({ sessionId: session.id, after: event.seq - 1, limit: 1 })
+    )
+    if (Either.isLeft(entries) || Either.isLeft(batch)) return
+    const stored = [...entries.right, ...batch.right.finished].find(({ seq }) => seq === event.seq)
+    if (stored?.message.role !== "tool" || stored.message.callId !== event.callId) {
+      broken("P2", `${event.callId} was announced and is not stored`)
+    }
+  })
+
+/** Watches from some cursor on, slowly at times; what it is told has no gap and no duplicate. */
+const watcher = (world: World, process: Process, session: Known) =>
+  Effect.gen(function* () {
+    yield* pause(world)
+    let last: number | null = null
+    const text = new Map<string, number>()
+    yield* process.gateway.events({ sessionId: session.id, after: 0 }).pipe(
+      Stream.tap((event) =>
+        Effect.gen(function* () {
+          if (world.random.chance(0.05)) yield* pause(world)
+          if (SessionEvent.isDurable(event)) {
+            if (last !== null && event.cursor !== last + 1) broken("P10", `cursor ${event.cursor} came after ${last}`)
+            last = event.cursor
+          } else if (event.after !== (last ?? event.after)) {
+            broken("events", `a delta follows ${event.after}, the watcher is at ${last}`)
+          }
+          if (event.type === "text.delta") {
+            const before = text.get(event.runId) ?? 0
+            if (event.offset !== 0 && event.offset !== before)
+              broken("deltas", `offset ${event.offset} after ${before}`)
+            text.set(event.runId, event.offset + event.text.length)
+          }
+          if (event.type === "call.finished") yield* seenMeansStored(process, event, session)
+        })
+      ),
+      Stream.runDrain,
+      attempt
+    )
+  })
+
+const deleter = (world: World, process: Process, session: Known) =>
+  Effect.gen(function* () {
+    yield* Effect.sleep(200 + world.random.below(800))
+    session.deletion = "asked"
+    const deleted = yield* attempt(process.gateway.delete(session.id))
+    if (Either.isRight(deleted)) session.deletion = "done"
+    if (session.deletion !== "done") return
+    const after = yield* Effect.either(process.gateway.get(session.id))
+    if (Either.isRight(after)) broken("P11", `${session.id} was deleted and can be read`)
+  })
+
+/** Starts somebody and gives up on them after a while. */
+const impatient = (world: World, actor: Effect.Effect<unknown>) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.fork(actor)
+    yield* pause(world, 300)
+    yield* Fiber.interrupt(fiber)
+  })
+
+/** All who deal with one session by way of one process; they end by themselves. */
+export const cast = (world: World, process: Process, session: Known): ReadonlyArray<Effect.Effect<unknown>> => {
+  const { chance } = world.random
+  return [
+    sender(world, process, session),
+    administrator(world, process, session),
+    answerer(world, process, session),
+    uploader(world, process, session),
+    ...(chance(0.5) ? [impatient(world, sender(world, process, session))] : []),
+    ...(chance(0.3) ? [impatient(world, uploader(world, process, session))] : []),
+    ...(chance(0.25) ? [deleter(world, process, session)] : [])
+  ]
+}
+
+/** Those who come to the session by way of another process. */
+export const guests = (world: World, process: Process, session: Known): ReadonlyArray<Effect.Effect<unknown>> => [
+  sender(world, process, session),
+  answerer(world, process, session)
+]
+
+/** They watch until the session or the world ends. */
+export const watchers = (world: World, process: Process, session: Known): ReadonlyArray<Effect.Effect<unknown>> =>
+  Array.from({ length: 1 + world.random.below(2) }, () => watcher(world, process, session))

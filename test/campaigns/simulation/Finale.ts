@@ -1,0 +1,109 @@
+/** The end of a simulation: everything is brought to rest through one engine, then held against what is known. */
+import { Chunk, Effect, Either, Option, Stream } from "effect"
+import { type Entry, textOf } from "../../../src/domain/Message.js"
+import * as SessionEvent from "../../../src/domain/SessionEvent.js"
+import * as Transcript from "../../../src/domain/Transcript.js"
+import * as View from "../../../src/domain/View.js"
+import { complaints } from "../../support/fixtures/providerRules.js"
+import type { Known } from "./Actors.js"
+import { broken, type Process } from "./World.js"
+
+/** Answers what is asked and stops what runs, until nothing does. A run is stopped by the process that has it. */
+export const rest = (process: Process, living: ReadonlyArray<Process>, session: Known) =>
+  Effect.gen(function* () {
+    const { gateway } = process
+    for (let round = 0; round < 200; round++) {
+      if (session.deletion === "asked") {
+        const deleted = yield* Effect.either(gateway.delete(session.id))
+        if (Either.isRight(deleted) || deleted.left._tag === "SessionNotFound") session.deletion = "done"
+      }
+      const snapshot = yield* Effect.either(gateway.snapshot(session.id))
+      if (Either.isLeft(snapshot)) {
+        if (snapshot.left._tag === "SessionNotFound" && session.deletion !== "none") return false
+        if (snapshot.left._tag === "SessionNotFound") broken("P11", `${session.id} is gone`)
+        continue
+      }
+      const { queued, questions, run } = snapshot.right
+      if (Option.isNone(run) && queued.length === 0) return true
+      for (const { id } of questions) yield* Effect.either(gateway.answer({ questionId: id, verdict: "deny" }))
+      if (Option.isSome(run)) {
+        for (const one of living) yield* Effect.either(one.gateway.cancel(run.value.run.id))
+      }
+      for (const { id } of queued) yield* Effect.either(gateway.cancel(id))
+      yield* Effect.sleep(50)
+    }
+    return broken("P7", `${session.id} did not come to rest`)
+  })
+
+const checkTranscript = (session: Known, entries: ReadonlyArray<Entry>): void => {
+  entries.forEach(({ seq }, place) => {
+    if (seq !== place + 1) broken("P1", `${session.id} has ${seq} at place ${place + 1}`)
+  })
+  if (!Transcript.isSendable(entries)) broken("P4", `${session.id} is not sendable`)
+  const [complaint] = complaints(View.make(entries, { provider: "dice", maxCharacters: null }))
+  if (complaint !== undefined) broken("P4", `no provider takes ${session.id}: ${complaint}`)
+}
+
+const checkEvents = (
+  session: Known,
+  events: ReadonlyArray<SessionEvent.Durable>,
+  entries: ReadonlyArray<Entry>
+): void => {
+  events.forEach(({ cursor }, place) => {
+    const before = events[place - 1]
+    if (before !== undefined && cursor !== before.cursor + 1)
+      broken("P10", `${session.id}: ${cursor} after ${before.cursor}`)
+  })
+  const appended: ReadonlyArray<number> = events.flatMap((event) =>
+    SessionEvent.is("message.appended")(event) ? [event.seq] : []
+  )
+  if (appended.join() !== entries.map(({ seq }) => seq).join()) {
+    broken("P1", `${session.id}: messages ${entries.length}, announced ${appended.join()}`)
+  }
+  const finished = events.flatMap((event) => (SessionEvent.is("call.finished")(event) ? [event] : []))
+  const results = entries.flatMap(({ message }) => (message.role === "tool" ? [message] : []))
+  if (new Set(finished.map(({ callId }) => callId)).size !== finished.length) broken("P2", "a call finished twice")
+  for (const { callId, outcome } of results) {
+    if (finished.find((event) => event.callId === callId)?.outcome !== outcome) {
+      broken("P2", `${callId} ended as ${outcome} and this was not announced`)
+    }
+  }
+}
+
+/** Holds a session at rest against what was acknowledged. */
+export const check = (process: Process, session: Known) =>
+  Effect.gen(function* () {
+    const { gateway, reader } = process
+    const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId: session.id })))
+    checkTranscript(session, entries)
+    const events: Array<SessionEvent.Durable> = []
+    for (let after = 0; ;) {
+      const page = yield* reader.events({ sessionId: session.id, after, limit: 100 })
+      events.push(...page)
+      const last = page.at(-1)
+      if (last === undefined) break
+      after = last.cursor
+    }
+    checkEvents(session, events, entries)
+
+    const { head, title } = yield* gateway.get(session.id)
+    if (head !== entries.length) broken("P1", `${session.id} has its head at ${head} and ${entries.length} messages`)
+    const { acknowledged, pending } = session.title
+    if (acknowledged !== null && title !== acknowledged && title !== pending) {
+      broken("P7", `${session.id} was named ${acknowledged} and is called ${title}`)
+    }
+    for (const [runId, { text }] of session.sent) {
+      const run = yield* gateway.run(runId)
+      if (run.state !== "ended" || run.stopReason === null) broken("P4", `${runId} has no end`)
+      const times = entries.filter(({ message }) => message.role === "user" && textOf(message) === text).length
+      if (times !== (run.startedAt === null ? 0 : 1)) broken("P2", `${text} was sent and is there ${times} times`)
+    }
+    for (const asset of yield* gateway.assets(session.id)) {
+      const content = yield* Stream.runFold(
+        gateway.openAsset({ sessionId: session.id, assetId: asset.id }),
+        0,
+        (size, bytes) => size + bytes.length
+      )
+      if (content !== asset.size) broken("P8", `${asset.id} has ${content} of ${asset.size} bytes`)
+    }
+  })

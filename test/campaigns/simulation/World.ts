@@ -1,0 +1,222 @@
+/**
+ * What is simulated: engines over one storage, a model and tools that do whatever the seed says, and a record of what
+ * was acknowledged and announced, against which storage is held.
+ *
+ * Each engine has its own connections to the storage, as if it were a process of its own, and can be killed as one.
+ */
+import { Cause, Clock, Context, Effect, FiberRef, Layer, Schema, Stream } from "effect"
+import type { Owner } from "../../../src/domain/Lease.js"
+import type { CallId } from "../../../src/domain/Message.js"
+import { ModelFailed } from "../../../src/domain/SkeinError.js"
+import type { Part } from "../../../src/domain/StepDraft.js"
+import * as Usage from "../../../src/domain/Usage.js"
+import * as NodeHashing from "../../../src/adapters/node/NodeHashing.js"
+import * as Assets from "../../../src/services/assets/Assets.js"
+import * as EngineConfig from "../../../src/services/EngineConfig.js"
+import * as Engine from "../../../src/services/Engine.js"
+import type { EventSignals } from "../../../src/services/storage/EventSignals.js"
+import { Gateway } from "../../../src/services/gateway/Gateway.js"
+import { Ids } from "../../../src/services/Ids.js"
+import { type Model, Models } from "../../../src/services/Model.js"
+import { AssetFiles } from "../../../src/services/assets/AssetFiles.js"
+import { Owners } from "../../../src/services/Engines.js"
+import * as Permissions from "../../../src/services/Permissions.js"
+import { Storage, StorageReader } from "../../../src/services/storage/Storage.js"
+import * as Tool from "../../../src/services/Tool.js"
+import * as Toolbox from "../../../src/services/Toolbox.js"
+import { processOf, type SeededScheduler } from "./SeededScheduler.js"
+
+export const config = EngineConfig.layer({
+  stepLimit: 4,
+  toolTimeoutMillis: 2_000,
+  modelAttempts: 2,
+  modelRetryMaxMillis: 300,
+  busyMaxMillis: 5_000,
+  // A simulated process is killed between two turns and never loses what it wrote.
+  synchronous: "NORMAL",
+  limits: { resultCharacters: 120 }
+})
+
+/** A broken promise. */
+export class Broken extends Error {}
+
+export const broken = (promise: string, detail: string): never => {
+  throw new Broken(`${promise}: ${detail}`)
+}
+
+const behaviours = ["quick", "slow", "fail", "die", "hang", "stubborn", "big", "progress", "ask"] as const
+
+export interface World {
+  readonly random: Dice
+  readonly scheduler: SeededScheduler
+  readonly ground: Ground
+  readonly files: AssetFiles["Type"]
+  readonly ids: Ids["Type"]
+  /** What was seen to be broken where it could not be thrown. */
+  readonly breaches: Array<string>
+  /** A number that nobody had before. */
+  readonly next: () => number
+  /** How often a call's handler was started. */
+  readonly started: Map<CallId, number>
+  /** Keys of handlers that run now. */
+  readonly running: Map<string, number>
+}
+
+export interface Dice {
+  readonly chance: (probability: number) => boolean
+  readonly below: (limit: number) => number
+  readonly pick: <A>(options: ReadonlyArray<A>) => A
+}
+
+export const dice = ({ random }: SeededScheduler): Dice => ({
+  chance: (probability) => random.number() < probability,
+  below: (limit) => random.integer(limit),
+  pick: (options) => options[random.integer(options.length)] ?? broken("simulation", "nothing to pick from")
+})
+
+export const sequentialIds = (): Ids["Type"] => {
+  let count = 0
+  return { next: (prefix) => Effect.sync(() => `${prefix}_${String(++count).padStart(6, "0")}`) }
+}
+
+const Input = { behaviour: Schema.Literal(...behaviours), key: Schema.String, millis: Schema.Number }
+
+/** One tool that does what its input says. */
+const work = (world: World) =>
+  Tool.make("work", { description: "Does what it is told.", input: Input }).handle(
+    Effect.fnUntraced(function* ({ behaviour, key, millis }) {
+      const { callId, sessionId } = yield* Tool.Call
+      const times = (world.started.get(callId) ?? 0) + 1
+      world.started.set(callId, times)
+      if (times > 1) world.breaches.push(`P5: call ${callId} was started ${times} times`)
+      const resource = `${yield* FiberRef.get(processOf)}/${sessionId}/${key}`
+      const together = (world.running.get(resource) ?? 0) + 1
+      world.running.set(resource, together)
+      if (key !== "" && together > 1) world.breaches.push(`keys: ${together} calls work on ${resource} at once`)
+      return yield* Effect.gen(function* () {
+        switch (behaviour) {
+          case "quick":
+            return `done ${callId}`
+          case "ask":
+          case "slow":
+            yield* Effect.sleep(millis)
+            return `done ${callId}`
+          case "progress":
+            for (let part = 0; part < 3; part++) {
+              yield* Tool.progress(`part ${part}`)
+              yield* Effect.sleep(millis / 3)
+            }
+            return `done ${callId}`
+          case "fail":
+            return yield* Effect.fail(new Error("it failed"))
+          case "die":
+            return yield* Effect.die(new Error("it died"))
+          case "hang":
+            return yield* Effect.never
+          case "stubborn":
+            yield* Effect.uninterruptible(Effect.sleep(millis * 10))
+            return `late ${callId}`
+          case "big":
+            return "x".repeat(500)
+        }
+      }).pipe(Effect.ensuring(Effect.sync(() => world.running.set(resource, (world.running.get(resource) ?? 1) - 1))))
+    }),
+    { key: ({ key, millis }) => (key === "" ? `alone-${millis}` : key) }
+  )
+
+const policy = Permissions.layer(({ input }) =>
+  Effect.succeed(
+    input.includes('"ask"')
+      ? Permissions.ask
+      : input.includes('"millis":13')
+        ? Permissions.deny("thirteen")
+        : Permissions.allow
+  )
+)
+
+const callOf = (world: World, index: number): ReadonlyArray<Part> => {
+  const { below, chance, pick } = world.random
+  const input = chance(0.05)
+    ? '{"behaviour":"qui'
+    : JSON.stringify({ behaviour: pick(behaviours), key: pick(["", "a", "b"]), millis: below(40) * 13 })
+  return [
+    { type: "call.delta", index, name: "work", delta: input.slice(0, 5) },
+    { type: "call", index, name: chance(0.05) ? "nothing" : "work", input, providerCallId: `call_${below(3)}` }
+  ]
+}
+
+/** A model that says and asks whatever comes. */
+const model = (world: World): Model => {
+  const { below, chance } = world.random
+  const failed = (reason: ModelFailed["reason"]) =>
+    new ModelFailed({ model: "dice", reason, status: null, retryAfterMillis: null, detail: "so it fell" })
+  return {
+    provider: "dice",
+    model: "dice",
+    contextTokens: null,
+    step: () =>
+      Stream.suspend(() => {
+        const texts = Array.from({ length: 1 + below(3) }, (_, n): Part => ({
+          type: "text",
+          id: "t",
+          delta: `word ${n} `
+        }))
+        const calls = chance(0.65) ? Array.from({ length: 1 + below(4) }, (_, n) => callOf(world, n)).flat() : []
+        const finish: Part = { type: "finish", reason: calls.length > 0 ? "tool-calls" : "stop", usage: Usage.unknown }
+        const parts = Stream.fromIterable([...texts, ...calls]).pipe(
+          Stream.tap(() => (chance(0.3) ? Effect.sleep(below(50)) : Effect.void))
+        )
+        if (chance(0.06)) return Stream.concat(Stream.take(parts, below(4)), Stream.fail(failed("overloaded")))
+        if (chance(0.03)) return Stream.concat(Stream.take(parts, below(4)), Stream.fail(failed("rejected")))
+        if (chance(0.02)) return Stream.die(new Error("the model broke"))
+        if (chance(0.02)) return Stream.concat(parts, Stream.never)
+        if (chance(0.02)) return parts
+        return Stream.concat(parts, Stream.make(finish))
+      })
+  }
+}
+
+/** What an engine stands on; one of its own for each process. */
+export type Ground = Layer.Layer<Storage | StorageReader | EventSignals, unknown, Ids | AssetFiles>
+
+/** An engine in a process of its own. */
+export const engine = Effect.fnUntraced(function* (world: World, process: string) {
+  const self: Owner = { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: process, instance: process }
+  const given = Layer.mergeAll(
+    Layer.succeed(AssetFiles, world.files),
+    Layer.succeed(Ids, world.ids),
+    Layer.succeed(Models, { resolve: () => Effect.succeed(model(world)) }),
+    Layer.succeed(Owners, {
+      self,
+      sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({ clock: "host", at: Number(nanos / 1_000_000n) })),
+      liveness: (owner) => Effect.sync(() => (world.scheduler.isAlive(owner.instance) ? "alive" : "dead"))
+    }),
+    NodeHashing.layer,
+    policy,
+    Layer.orDie(Toolbox.layer(work(world)))
+  )
+  const context = yield* Layer.build(
+    Engine.layer.pipe(
+      Layer.provide(Assets.layer),
+      Layer.provideMerge(world.ground),
+      Layer.provide(given),
+      Layer.provide(config),
+      Layer.orDie,
+      Layer.fresh
+    )
+  ).pipe(Effect.locally(processOf, process))
+  return { process, gateway: Context.get(context, Gateway), reader: Context.get(context, StorageReader) }
+})
+export type Process = Effect.Effect.Success<ReturnType<typeof engine>>
+
+/** Starts somebody who belongs to a process, and so may be killed with it. */
+export const start = (world: World, { process }: Process, actor: Effect.Effect<unknown>) =>
+  actor.pipe(
+    Effect.tapErrorCause((cause) =>
+      Effect.sync(() => {
+        if (!Cause.isInterruptedOnly(cause)) world.breaches.push(String(Cause.squash(cause)))
+      })
+    ),
+    Effect.forkDaemon,
+    Effect.locally(processOf, process)
+  )

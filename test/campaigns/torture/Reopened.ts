@@ -1,0 +1,238 @@
+/**
+ * The next open after a kill, in this process: what was announced is looked up before anything is changed, then the user
+ * goes on in every session, by resuming or by a new message, and what comes of it is held against what was open.
+ */
+import { Chunk, Context, Effect, Either, Layer, Logger, Schedule, Stream } from "effect"
+import { createHash } from "node:crypto"
+import * as Platform from "../../../src/adapters/node/Platform.js"
+import { layerStorage } from "../../../src/adapters/node/SkeinNode.js"
+import { textOf } from "../../../src/domain/Message.js"
+import type { Ref } from "../../../src/domain/Run.js"
+import { Cursor, SessionId } from "../../../src/domain/Session.js"
+import * as SessionEvent from "../../../src/domain/SessionEvent.js"
+import * as AssetFiles from "../../../src/services/assets/AssetFiles.js"
+import * as Assets from "../../../src/services/assets/Assets.js"
+import * as ServicesEngine from "../../../src/services/Engine.js"
+import { Gateway } from "../../../src/services/gateway/Gateway.js"
+import { StorageReader } from "../../../src/services/storage/Storage.js"
+import * as Finale from "../simulation/Finale.js"
+import { broken, type Process } from "../simulation/World.js"
+import * as Dice from "./Dice.js"
+import * as Engine from "./Engine.js"
+import { dataOf } from "./Folders.js"
+import { type Known, type Ledger, unset } from "./Ledger.js"
+import * as Rows from "./Rows.js"
+
+export type Way = "resume" | "message"
+
+const engine = (folder: string, way: Way, breaches: Array<string>) => {
+  const stage: Engine.Stage = {
+    folder,
+    dice: Dice.make(way === "resume" ? 1 : 2),
+    calls: { least: 1, most: 1, steps: 1, behaviours: ["quick"], inOrder: true },
+    cross: () => {},
+    breach: (text) => void breaches.push(text)
+  }
+  return ServicesEngine.layer.pipe(
+    Layer.provide(Assets.layer),
+    Layer.provideMerge(layerStorage),
+    Layer.provide(AssetFiles.layer),
+    Layer.provide(
+      Platform.layer(dataOf(folder), { synchronous: "NORMAL", limits: { resultCharacters: Engine.resultCharacters } })
+    ),
+    Layer.provide(Engine.layer(stage)),
+    Layer.provide(Logger.remove(Logger.defaultLogger)),
+    Layer.fresh
+  )
+}
+
+/** An event without what shows today's value. */
+const faceOf = (event: SessionEvent.Durable): string => {
+  const { model: _, title: __, ...face } = { model: null, title: "", ...event }
+  return JSON.stringify(face, Object.keys(face).toSorted())
+}
+
+const eventsOf = Effect.fnUntraced(function* ({ reader }: Process, sessionId: SessionId) {
+  const events: Array<SessionEvent.Durable> = []
+  for (let after = 0; ;) {
+    const page = yield* reader.events({ sessionId, after, limit: 500 })
+    events.push(...page)
+    const last = page.at(-1)
+    if (last === undefined) return events
+    after = last.cursor
+  }
+})
+
+const checkEvents = (known: Known, events: ReadonlyArray<SessionEvent.Durable>): void => {
+  const stored = new Map<number, SessionEvent.Durable>(events.map((event) => [event.cursor, event]))
+  const first = events[0]?.cursor ?? 0
+  for (const [cursor, seen] of known.events) {
+    const found = stored.get(cursor)
+    if (known.wasDeleted && cursor < first) continue
+    if (found === undefined || faceOf(found) !== faceOf(seen)) {
+      broken("P2", `${known.id} announced ${faceOf(seen)}, and has ${found === undefined ? "nothing" : faceOf(found)}`)
+    }
+  }
+}
+
+const checkValues = Effect.fnUntraced(function* ({ gateway }: Process, known: Known) {
+  const { metadata, model, title } = yield* gateway.get(known.id)
+  for (const [field, values] of known.values) {
+    const kept = metadata[field.replace("metadata ", "")]
+    const found = field === "title" ? title : field === "model" ? (model?.model ?? "") : JSON.stringify(kept ?? "")
+    if (!values.has(found) && !values.has(unset)) {
+      broken("P2", `${known.id} has ${field} ${found}, and may have ${[...values].join(", ")}`)
+    }
+  }
+})
+
+const checkAssets = Effect.fnUntraced(function* ({ gateway }: Process, known: Known) {
+  const there = new Set((yield* gateway.assets(known.id)).map(({ id }) => id))
+  for (const [asset, { sha256 }] of known.saved) {
+    if (known.dropped.has(asset)) continue
+    if (!there.has(asset)) broken("P2", `asset ${asset} was saved and is gone`)
+    const digest = createHash("sha256")
+    yield* Stream.runForEach(gateway.openAsset({ sessionId: known.id, assetId: asset }), (bytes) =>
+      Effect.sync(() => digest.update(bytes))
+    )
+    if (digest.digest("hex") !== sha256) broken("P8", `asset ${asset} is not what was saved`)
+  }
+  for (const [asset, dropped] of known.dropped) {
+    if (dropped === "gone" && there.has(asset)) broken("P11", `asset ${asset} was deleted and is there`)
+  }
+})
+
+/** What was announced of a session is stored. */
+const checkAnnounced = Effect.fnUntraced(function* (process: Process, known: Known) {
+  const { gateway } = process
+  const found = yield* Effect.either(gateway.get(known.id))
+  if (Either.isLeft(found)) {
+    if (found.left._tag !== "SessionNotFound") broken("P2", `${known.id} cannot be read: ${found.left.message}`)
+    if (known.presence === "must") broken("P2", `${known.id} was created and is gone`)
+    return
+  }
+  if (known.presence === "gone") broken("P11", `${known.id} was deleted and is there`)
+  if (known.presence !== "must") return
+  checkEvents(known, yield* eventsOf(process, known.id))
+  const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(gateway.transcript({ sessionId: known.id })))
+  for (const [seq, text] of known.appended) {
+    const entry = entries[seq - 1]
+    if (entry === undefined || textOf(entry.message) !== text) broken("P2", `${known.id}: ${text} is not at ${seq}`)
+  }
+  for (const run of known.sent.keys()) {
+    if (Either.isLeft(yield* Effect.either(gateway.run(run)))) broken("P2", `run ${run} was answered and is gone`)
+  }
+  yield* checkValues(process, known)
+  yield* checkAssets(process, known)
+})
+
+const busy = { schedule: Schedule.spaced("5 millis"), times: 1_000 }
+
+/** Starts a run in the given way, once nothing else holds the session. */
+const goOn = ({ gateway }: Process, sessionId: SessionId, way: Way) =>
+  way === "message"
+    ? gateway.send({ sessionId, text: `going on with ${sessionId}`, whenBusy: "queue" })
+    : Effect.retry(gateway.resume(sessionId), { ...busy, while: ({ _tag }) => _tag === "SessionBusy" })
+
+const answerAll = ({ gateway }: Process, sessionId: SessionId) =>
+  Effect.gen(function* () {
+    for (const { id } of yield* gateway.questions(sessionId)) {
+      yield* Effect.ignore(gateway.answer({ questionId: id, verdict: "once" }))
+    }
+  }).pipe(Effect.ignore, Effect.repeat(Schedule.spaced("5 millis")))
+
+/** The user goes on, and gets an answer. False when the session is being deleted, as somebody wanted. */
+const answered = Effect.fnUntraced(function* (process: Process, id: SessionId, way: Way, known: Known | undefined) {
+  const started: Either.Either<Ref, { readonly _tag: string }> = yield* Effect.either(goOn(process, id, way))
+  if (Either.isLeft(started)) {
+    const { _tag } = started.left
+    const isGoing = _tag === "SessionDeleting" || _tag === "SessionNotFound"
+    if (!isGoing || known?.presence === "must") broken("P4", `${way} in ${id}: ${_tag}`)
+    return false
+  }
+  const ended = yield* Effect.timeoutOption(process.gateway.await(started.right), "15 seconds")
+  if (ended._tag === "None") return broken("P4", `${way} in ${id} has no end`)
+  const { detail, stopReason } = ended.value
+  if (stopReason !== "completed") broken("P4", `${way} in ${id} ended as ${stopReason}: ${detail}`)
+  return true
+})
+
+/** Whether the end that an open call came to says what was known of it. */
+const isRight = ({ isAsked, mayGoOn, state }: Rows.OpenCall, outcome: string): boolean => {
+  if (state === "started") return outcome === "interrupted"
+  if (isAsked && mayGoOn) return outcome !== "interrupted" && outcome !== "never-started"
+  return outcome === "never-started" || (isAsked && outcome === "denied")
+}
+
+const checkRecovered = Effect.fnUntraced(function* (process: Process, before: Rows.Rows, after: Rows.Rows) {
+  const results = new Map(after.results.map((result) => [result.callId, result]))
+  const there = new Set<string>((yield* process.gateway.list({ limit: 500 })).sessions.map(({ id }) => id))
+  for (const call of before.open) {
+    if (!there.has(call.session)) continue
+    const outcome = results.get(call.callId)?.outcome ?? "without a result"
+    if (!isRight(call, outcome)) {
+      broken("P4", `${call.callId} was ${call.state}${call.isAsked ? " and asked about" : ""}, and is ${outcome}`)
+    }
+  }
+})
+
+const checkKept = (before: Rows.Rows, after: Rows.Rows, ledger: Ledger): void => {
+  const stays = new Set<string>(
+    [...ledger.sessions.values()].flatMap(({ id, presence }) => (presence === "must" ? [id] : []))
+  )
+  const results = new Map(after.results.map((result) => [result.callId, result.body]))
+  for (const { body, callId, session } of before.results) {
+    if (stays.has(session) && results.get(callId) !== body) broken("P2", `the result of ${callId} is not what it was`)
+  }
+}
+
+const actorOf = (id: SessionId, known: Known | undefined): Parameters<typeof Finale.check>[1] => ({
+  id,
+  sent: new Map(
+    [...(known?.presence === "must" ? known.sent : [])].map(([runId, text]) => [
+      runId,
+      { text, ref: { sessionId: id, runId, cursor: Cursor.make(0) } }
+    ])
+  ),
+  title: { acknowledged: null, pending: null },
+  deletion: "none"
+})
+
+const swept = (folder: string) =>
+  Effect.retry(
+    Effect.suspend(() => {
+      const [left] = Rows.leftovers(folder)
+      return left === undefined ? Effect.void : Effect.fail(left)
+    }),
+    { schedule: Schedule.spaced("20 millis"), times: 250 }
+  ).pipe(Effect.catchAll((left) => Effect.sync(() => broken("P11", `after the sweep there is ${left}`))))
+
+/** Opens a folder in which nothing runs, and goes on in it in the given way. Dies of `Broken`. */
+export const check = (folder: string, ledger: Ledger, way: Way) =>
+  Effect.gen(function* () {
+    const breaches: Array<string> = []
+    const before = Rows.look(folder)
+    const context = yield* Layer.build(engine(folder, way, breaches))
+    const gateway = Context.get(context, Gateway)
+    const process: Process = { process: way, gateway, reader: Context.get(context, StorageReader) }
+    for (const known of ledger.sessions.values()) yield* checkAnnounced(process, known)
+
+    const fresh = SessionId.make("fresh")
+    yield* gateway.create({ id: fresh, workdir: "/" })
+    const ids = (yield* gateway.list({ limit: 500 })).sessions.map(({ id }) => id)
+    const live = yield* Effect.filter(
+      ids,
+      (id) =>
+        Effect.gen(function* () {
+          yield* Effect.forkScoped(answerAll(process, id))
+          return yield* answered(process, id, way, ledger.sessions.get(id))
+        }),
+      { concurrency: "unbounded" }
+    )
+    yield* swept(folder)
+    for (const id of live) yield* Finale.check(process, actorOf(id, ledger.sessions.get(id)))
+    const after = Rows.look(folder)
+    yield* checkRecovered(process, before, after)
+    checkKept(before, after, ledger)
+    if (breaches[0] !== undefined) broken("model", breaches[0])
+  }).pipe(Effect.scoped, Effect.zipRight(Effect.sync(() => Rows.look(folder))), Effect.asVoid)

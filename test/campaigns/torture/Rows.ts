@@ -1,0 +1,135 @@
+/**
+ * What lies in a data folder, read past the engine: SQLite's own word on the file, the rows held against each other, the
+ * calls that were open, and what should not be there. Throws `Broken` at the first thing that is wrong.
+ */
+import Sqlite from "better-sqlite3"
+import { existsSync, readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { inspect } from "../../../src/adapters/sqlite/Inspection.js"
+import * as Migrations from "../../../src/adapters/sqlite/Migrations.js"
+import * as SqliteWriter from "../../../src/adapters/sqlite/SqliteWriter.js"
+import { type Sql, SqlFailure } from "../../../src/services/storage/sql/Database.js"
+import * as Invariants from "../simulation/Invariants.js"
+import { broken } from "../simulation/World.js"
+import { callsOf, dataOf } from "./Folders.js"
+
+export interface OpenCall {
+  readonly session: string
+  readonly seq: number
+  readonly callId: string
+  readonly state: "pending" | "started"
+  /** Whether a human was asked, and may have answered. */
+  readonly isAsked: boolean
+  /** Whether its run may go on: nobody cancelled it or deletes its session. */
+  readonly mayGoOn: boolean
+}
+
+interface Result {
+  readonly session: string
+  readonly callId: string
+  readonly outcome: string
+  readonly body: string
+}
+
+export interface Rows {
+  readonly open: ReadonlyArray<OpenCall>
+  readonly results: ReadonlyArray<Result>
+}
+
+const none: Rows = { open: [], results: [] }
+
+const query = <A>(folder: string, read: (sql: Sql) => A): A | null => {
+  const path = join(dataOf(folder), "skein.db")
+  if (!existsSync(path) || statSync(path).size === 0) return null
+  if (inspect(path, Migrations.newest) === 0) return null
+  const connection = new Sqlite(path, { readonly: true, timeout: 5_000 })
+  try {
+    return read(SqliteWriter.make(connection))
+  } catch (thrown) {
+    if (thrown instanceof SqlFailure) return broken("SQLite", thrown.code)
+    throw thrown
+  } finally {
+    connection.close()
+  }
+}
+
+const checkFile = (sql: Sql): void => {
+  const [found] = sql.all<{ readonly integrity_check: string }>("PRAGMA integrity_check")
+  if (found?.integrity_check !== "ok") broken("SQLite", found?.integrity_check ?? "no integrity")
+  const [foreign] = sql.all<object>("PRAGMA foreign_key_check")
+  if (foreign !== undefined) broken("SQLite", `foreign keys: ${JSON.stringify(foreign)}`)
+}
+
+/** Everything is held against everything; nothing is changed. */
+export const look = (folder: string): Rows => {
+  const rows = query(folder, (sql): Rows => {
+    checkFile(sql)
+    const breach = Invariants.breach(sql)
+    if (breach !== null) broken("rows", breach)
+    const open = sql
+      .all<Omit<OpenCall, "isAsked" | "mayGoOn"> & { readonly asked: number; readonly goesOn: number }>(
+        `SELECT s.id AS session, c.seq, c.id AS callId, c.state, c.question IS NOT NULL AS asked,
+           s.state = 'live' AND r.cancel_requested = 0 AS goesOn
+         FROM calls AS c JOIN session_rows AS s ON s.ordinal = c.session
+         JOIN runs AS r ON r.session = s.ordinal AND r.state = 'running'`
+      )
+      .map(({ asked, goesOn, ...call }) => ({ ...call, isAsked: asked === 1, mayGoOn: goesOn === 1 }))
+    const results = sql.all<Result>(
+      `SELECT s.id AS session, m.call AS callId, m.outcome, m.body
+       FROM messages AS m JOIN session_rows AS s ON s.ordinal = m.session WHERE m.role = 'tool'`
+    )
+    return { open, results }
+  })
+  checkCalls(folder, rows ?? none)
+  return rows ?? none
+}
+
+/** The files that calls left are held against what is stored of the calls. */
+const checkCalls = (folder: string, { open, results }: Rows): void => {
+  const files = new Set(existsSync(callsOf(folder)) ? readdirSync(callsOf(folder)) : [])
+  for (const file of files) if (file.endsWith(".twice")) broken("P5", `call ${file.slice(0, -6)} was run twice`)
+  for (const { callId, state } of open) {
+    if (state === "pending" && files.has(`${callId}.entered`)) broken("P5", `${callId} runs and has not started`)
+  }
+  for (const { callId, outcome } of results) {
+    const entered = files.has(`${callId}.entered`)
+    if (outcome === "never-started" && entered) broken("P4", `${callId} is told never started, and it was`)
+    if (outcome === "success" && !files.has(`${callId}.left`)) broken("P5", `${callId} has a result and none was given`)
+  }
+}
+
+/** What is in the folder and should not be once a sweep is through; a text for each. */
+export const leftovers = (folder: string): ReadonlyArray<string> => {
+  const sql = query(folder, (sql) => ({
+    dying: sql.all<{ readonly id: string }>("SELECT id FROM session_rows WHERE state <> 'live'"),
+    assets: sql.all<{
+      readonly session: string
+      readonly id: string
+      readonly createdAt: number
+      readonly sha256: string
+    }>(
+      `SELECT session_rows.id AS session, assets.id, assets.sha256, assets.created_at AS createdAt
+       FROM assets JOIN session_rows ON session_rows.ordinal = assets.session`
+    )
+  }))
+  const { assets = [], dying = [] } = sql ?? {}
+  const wanted = new Set(assets.map((asset) => pathOf(asset)))
+  const root = join(dataOf(folder), "assets")
+  const found = existsSync(root) ? readdirSync(root) : []
+  const files = found.flatMap((name) => readdirSync(join(root, name)).map((file) => `${name}/${file}`))
+  const others = readdirSync(dataOf(folder)).filter((name) => !/^(skein\.db(-wal|-shm)?|assets)$/.test(name))
+  return [
+    ...dying.map(({ id }) => `session ${id}`),
+    ...files.filter((file) => !wanted.has(file)).map((file) => `file ${file}`),
+    ...[...wanted].filter((file) => !files.includes(file)).map((file) => `row of ${file}`),
+    ...found.filter((name) => !files.some((file) => file.startsWith(`${name}/`))).map((name) => `folder ${name}`),
+    ...others
+  ]
+}
+
+const pathOf = (asset: {
+  readonly session: string
+  readonly id: string
+  readonly createdAt: number
+  readonly sha256: string
+}): string => `${asset.session}/${asset.id}.${asset.createdAt}.${asset.sha256}`

@@ -1,0 +1,229 @@
+/**
+ * One case: rounds of processes on one data folder, killed as the plan says or at their end by their own will. After
+ * each round the folder is copied twice and reopened, once to resume and once for new messages; the next round goes on
+ * in the folder itself. What is broken is reported; the same seed plays the same plan again.
+ */
+import { Cause, Effect, Exit, Option, Ref, Schema } from "effect"
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { bundle } from "../../support/programs/Bundle.js"
+import { start } from "../../support/programs/Process.js"
+import { broken } from "../simulation/World.js"
+import * as Dice from "./Dice.js"
+import * as Ledger from "./Ledger.js"
+import * as Points from "./Points.js"
+import { Line, Setup } from "./Protocol.js"
+import * as Reopened from "./Reopened.js"
+import * as Rows from "./Rows.js"
+
+/** What one process is to do, and where it is to die: at a point, from outside after so many lines, or not at all. */
+export interface Life {
+  readonly script: Setup["script"]
+  readonly point: Points.Point | null
+  readonly lines: number | null
+}
+
+export interface Plan {
+  readonly seed: number
+  /** Plays it again. */
+  readonly command: string
+  readonly rounds: ReadonlyArray<ReadonlyArray<Life>>
+  /** After which rounds the folder is opened; after the others its rows are only looked at. */
+  readonly opens: "each" | "last"
+  /** How the user goes on, each way in a copy of the folder. */
+  readonly ways: ReadonlyArray<Reopened.Way>
+}
+
+export interface Outcome {
+  /** Null when every promise held. */
+  readonly failure: string | null
+  readonly kills: number
+  /** How often the first process crossed each point; nothing of its own points when it was killed. */
+  readonly crossed: Points.Counts
+}
+
+/** Found from the bundle of `main.ts` as well. */
+const programs = {
+  opener: new URL("../../../test/campaigns/torture/opener.ts", import.meta.url),
+  child: new URL("../../../test/campaigns/torture/child.ts", import.meta.url)
+}
+
+const program = (script: Life["script"]) =>
+  bundle(script === "open" ? programs.opener : programs.child, { whole: true })
+
+/** In memory where the system has such a place: what a process wrote survives its death there as well. */
+const temporary = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(existsSync("/dev/shm") ? "/dev/shm" : tmpdir(), "skein-torture-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
+)
+
+const decode = Schema.decodeUnknownSync(Line)
+
+interface End {
+  readonly isKilled: boolean
+  readonly crossed: Points.Counts
+}
+
+/** Runs one process to its end. */
+const live = (folder: string, ledger: Ledger.Ledger, name: string, seed: number, place: number, life: Life) =>
+  Effect.gen(function* () {
+    const { lines, point, script } = life
+    const own = point !== null && Points.isOwn(point.name) ? { name: point.name, at: point.at } : null
+    const setup = Schema.encodeSync(Setup)({ folder, seed, place, script, point: own })
+    const counts = join(folder, `${name}.counts`)
+    const child = yield* start(process.execPath, [yield* program(script), setup], {
+      env: { PATH: process.env["PATH"] ?? "", ...Points.environment(join(folder, "data"), counts, point) }
+    })
+    let crossed: Points.Counts = {}
+    for (let heard = 1; ; heard++) {
+      const line = yield* child.line
+      if (Option.isNone(line)) break
+      const said = decode(line.value)
+      ledger.hear(name, said)
+      if (said._tag === "Ended") crossed = said.crossed
+      if (heard === lines) yield* child.signal("SIGKILL")
+    }
+    const { code, signal, stderr } = yield* child.ended
+    if (signal !== "SIGKILL" && code !== 0) broken("torture", `${name} ended with ${code ?? signal}: ${stderr}`)
+    return { isKilled: signal === "SIGKILL", crossed: { ...crossed, ...Points.crossed(counts) } } satisfies End
+  }).pipe(Effect.scoped)
+
+const reopen = (folder: string, ledger: Ledger.Ledger, way: Reopened.Way) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => {
+      const copy = `${folder}-${way}`
+      cpSync(folder, copy, { recursive: true })
+      return copy
+    }),
+    (copy) => Reopened.check(copy, ledger, way),
+    (copy) => Effect.sync(() => rmSync(copy, { recursive: true, force: true }))
+  )
+
+const played = ({ opens, rounds, seed, ways }: Plan, kills: Ref.Ref<number>) =>
+  Effect.gen(function* () {
+    const folder = join(yield* temporary, "case")
+    mkdirSync(join(folder, "data"), { recursive: true })
+    const ledger = Ledger.make()
+    let crossed: Points.Counts = {}
+    for (const [round, lives] of rounds.entries()) {
+      const ends = yield* Effect.forEach(
+        lives,
+        (life, place) => live(folder, ledger, `${round}-${place}`, seed * 100 + round * 10 + place, place, life),
+        { concurrency: "unbounded" }
+      )
+      crossed = ends[0]?.crossed ?? crossed
+      yield* Ref.update(kills, (count) => count + ends.filter(({ isKilled }) => isKilled).length)
+      if (ledger.breaches[0] !== undefined) return broken("told", ledger.breaches[0])
+      Rows.look(folder)
+      if (opens === "last" && round < rounds.length - 1) continue
+      yield* Effect.forEach(ways, (way) => reopen(folder, ledger, way))
+    }
+    return crossed
+  }).pipe(
+    Effect.scoped,
+    Effect.timeoutFail({ duration: "2 minutes", onTimeout: () => new Error("no end within two minutes") })
+  )
+
+const describe = (cause: Cause.Cause<unknown>): string => {
+  const error = Cause.squash(cause)
+  return error instanceof Error ? `${"_tag" in error ? `${String(error._tag)}: ` : ""}${error.message}` : String(error)
+}
+
+/** Plays a plan to its end, or to the first thing that is broken. */
+export const play = (plan: Plan): Effect.Effect<Outcome> =>
+  Effect.gen(function* () {
+    const kills = yield* Ref.make(0)
+    const exit = yield* Effect.exit(played(plan, kills))
+    return {
+      failure: Exit.isFailure(exit) ? describe(exit.cause) : null,
+      kills: yield* Ref.get(kills),
+      crossed: Exit.isSuccess(exit) ? exit.value : {}
+    }
+  })
+
+const both = ["resume", "message"] as const
+
+const command = (options: string): string => `npm run torture -- ${options}`
+
+/** A script played by one process alone that is not killed: what it crosses is what it can be killed at. */
+export const dry = (seed: number, script: Life["script"]): Plan => ({
+  seed,
+  command: command(`--from ${seed} --script ${script} --kills 0`),
+  rounds: [[{ script, point: null, lines: null }]],
+  opens: "each",
+  ways: both
+})
+
+/** One process alone, killed at a point of its script. */
+export const at = (seed: number, script: Life["script"], point: Points.Point): Plan => ({
+  seed,
+  command: command(`--from ${seed} --script ${script} --point "${point.name}" --at ${point.at}`),
+  rounds: [[{ script, point, lines: null }]],
+  opens: "each",
+  ways: both
+})
+
+/** Processes that open one database, one after the other, each killed at the next point. */
+export const opening = (points: ReadonlyArray<Points.Point>): Plan => ({
+  seed: 1,
+  command: command("--script open --spread 100 --kills 1000"),
+  rounds: points.map((point) => [{ script: "open", point, lines: null }]),
+  opens: "last",
+  ways: both
+})
+
+/** At most `most` points of a name, evenly spread over all of its crossings. */
+export const spread = (name: string, crossings: number, most: number): ReadonlyArray<Points.Point> => {
+  const count = Math.min(crossings, most)
+  return Array.from({ length: count }, (_, place) => ({
+    name,
+    at: 1 + Math.floor(((place + 0.5) * crossings) / count)
+  }))
+}
+
+/** How often a full script crosses each point, roughly: a random kill is somewhere within. */
+const usual: Points.Counts = {
+  "commit before": 60,
+  "commit after": 60,
+  "statement before": 60,
+  "model asked": 8,
+  "tool entered": 10,
+  "tool left": 10,
+  "result told": 10,
+  announced: 150,
+  ...(Points.canCountCalls
+    ? {
+        "write before": 300,
+        "write amid": 300,
+        "sync after": 80,
+        "open after": 20,
+        "truncate before": 3,
+        "rename before": 6,
+        "rename after": 6,
+        "unlink before": 8,
+        "unlink after": 8,
+        "mkdir after": 8,
+        "rmdir before": 8,
+        "rmdir after": 8
+      }
+    : {})
+}
+
+const dying = ({ below, chance, pick }: Dice.Dice, mayLive: boolean): Life => {
+  const script = "full"
+  if (mayLive && chance(0.2)) return { script, point: null, lines: null }
+  if (chance(0.4)) return { script, point: null, lines: 1 + below(150) }
+  const name = pick(Object.keys(usual))
+  return { script, lines: null, point: { name, at: 1 + below(usual[name] ?? 1) } }
+}
+
+/** Up to so many processes at once, killed wherever the seed says, in two or three rounds. */
+export const random = (seed: number, processes: number): Plan => {
+  const dice = Dice.make(seed)
+  const rounds = Array.from({ length: 2 + dice.below(2) }, () =>
+    Array.from({ length: 1 + dice.below(processes) }, (_, place) => dying(dice, place > 0))
+  )
+  const again = command(`--from ${seed} --kills 1 --processes ${processes} --spread 0`)
+  return { seed, command: again, rounds, opens: "each", ways: both }
+}

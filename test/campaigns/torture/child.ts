@@ -1,0 +1,59 @@
+/**
+ * A process under torture: an engine on a data folder, by the public preset, that plays its script and says what it
+ * announces as it announces it. What was read of its stdout, it said before it died.
+ */
+import { Effect, Layer, Logger, ManagedRuntime, Schema } from "effect"
+import { writeSync } from "node:fs"
+import { Gateway } from "../../../src/index.js"
+import { SkeinNode } from "../../../src/node.js"
+import * as Crossing from "./Crossing.js"
+import * as Dice from "./Dice.js"
+import * as Engine from "./Engine.js"
+import { dataOf } from "./Folders.js"
+import { Line, type Said, Setup } from "./Protocol.js"
+import * as Script from "./Script.js"
+
+const { folder, place, point, script, seed } = Schema.decodeUnknownSync(Setup)(process.argv[2])
+const dice = Dice.make(seed)
+const crossing = Crossing.make(point)
+
+const encode = Schema.encodeSync(Line)
+const say = (said: Said): void => {
+  writeSync(1, `${encode(said)}\n`)
+  if (said._tag === "Saw" && said.event.type === "call.finished") crossing.cross("result told")
+  crossing.cross("announced")
+}
+
+const stage: Engine.Stage = {
+  folder,
+  dice,
+  calls:
+    script === "full"
+      ? { least: 0, most: 4, steps: 2, behaviours: Engine.behaviours, inOrder: false }
+      : { least: 3, most: 3, steps: 1, behaviours: ["slow", "quick", "big"], inOrder: true },
+  cross: crossing.cross,
+  breach: (text) => say({ _tag: "Breach", text })
+}
+
+const engine = SkeinNode.layer({
+  data: dataOf(folder),
+  limits: { resultCharacters: Engine.resultCharacters }
+}).pipe(
+  Layer.provide(Engine.layer(stage)),
+  Layer.provideMerge(Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)))
+)
+
+let texts = 0
+
+const life = Effect.gen(function* () {
+  const gateway = yield* Gateway.Gateway
+  crossing.opened()
+  say({ _tag: "Opened" })
+  const fresh = () => `text ${process.pid}-${seed}-${++texts}`
+  yield* Script.play({ gateway, dice, say, fresh, place }, script)
+}).pipe(Effect.scoped)
+
+const runtime = ManagedRuntime.make(engine)
+await runtime.runPromise(life)
+await runtime.dispose()
+say({ _tag: "Ended", crossed: crossing.counts() })

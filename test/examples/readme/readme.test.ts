@@ -1,0 +1,82 @@
+/** The README's examples are these very files, compiled with the rest and run here. */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import * as PlatformNode from "@effect/platform-node"
+import { assert, describe, it, vi } from "@effect/vitest"
+import { Console, Deferred, Effect, Layer } from "effect"
+import { Gateway, Model, Permissions, Run } from "skein"
+import { ScriptedModel, SkeinTest } from "skein/testing"
+import { bundle } from "../../support/programs/Bundle.js"
+import * as Process from "../../support/programs/Process.js"
+import { add, ToolsLive } from "./tool.js"
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8")
+
+describe("README", () => {
+  it("shows the examples as they are compiled", () => {
+    const readme = read("../../README.md")
+    const examples = ["app.ts", "tool.ts", "agent.test.ts", "storage.test.ts", "serve.ts"]
+    for (const example of examples) assert.include(readme, "```ts\n" + read(example) + "```")
+  })
+
+  it.scoped("its app runs as it stands, with a model that needs no key", () =>
+    Effect.gen(function* () {
+      const folder = yield* Effect.acquireRelease(
+        Effect.sync(() => {
+          const [before, folder] = [process.cwd(), mkdtempSync(join(tmpdir(), "skein-readme-"))]
+          process.chdir(folder)
+          return { before, folder }
+        }),
+        ({ before, folder }) =>
+          Effect.sync(() => {
+            process.chdir(before)
+            rmSync(folder, { recursive: true })
+          })
+      )
+      const model = ScriptedModel.make([{ text: "Yarn, wound in one order." }])
+      const given = yield* Deferred.make<Effect.Effect<unknown, unknown>>()
+      vi.doMock("skein/anthropic", () => ({ Anthropic: { layer: () => Model.layer(model) } }))
+      const runMain = (main: Effect.Effect<unknown, unknown>) => Deferred.unsafeDone(given, Effect.succeed(main))
+      vi.doMock("@effect/platform-node", () => ({ ...PlatformNode, NodeRuntime: { runMain } }))
+      yield* Effect.addFinalizer(() =>
+        Effect.sync(() => {
+          vi.doUnmock("skein/anthropic")
+          vi.doUnmock("@effect/platform-node")
+        })
+      )
+      yield* Effect.promise(() => import("./app.js"))
+      const printed: Array<unknown> = []
+      const quiet = {
+        ...(yield* Console.consoleWith(Effect.succeed)),
+        log: (line: unknown) => Effect.sync(() => printed.push(line))
+      }
+      yield* Effect.withConsole(yield* Deferred.await(given), quiet)
+      assert.deepStrictEqual(printed, ["Yarn, wound in one order."])
+      assert.isTrue(existsSync(join(folder.folder, "data", "skein.db")))
+    }).pipe(Effect.orDie)
+  )
+
+  it.scopedLive("its program serves a storage", () =>
+    Effect.gen(function* () {
+      const program = yield* bundle(new URL("serve.ts", import.meta.url))
+      const { code, stdout } = yield* (yield* Process.start(process.execPath, [program])).ended
+      assert.deepStrictEqual({ code, stdout }, { code: 0, stdout: '{"_tag":"Ready"}\n' })
+    })
+  )
+
+  it.scoped("its tool answers a model", () =>
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const model = yield* ScriptedModel.ScriptedModel
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(add, { a: 2, b: 3 })), ScriptedModel.text("Five."))
+      const session = yield* gateway.create({ workdir: "/" })
+      const run = yield* gateway.send({ sessionId: session.id, text: "Two and three?" })
+      assert.strictEqual(yield* Run.answer(run), "Five.")
+      assert.deepStrictEqual(
+        (yield* SkeinTest.results(run)).map(({ text }) => text),
+        ["5"]
+      )
+    }).pipe(Effect.provide(SkeinTest.layer().pipe(Layer.provide([ToolsLive, Permissions.layerDefault]))))
+  )
+})

@@ -1,9 +1,0 @@
-/** Stands for the storage of whoever reads the README. */
-import { Layer } from "effect"
-import * as EventSignals from "../../src/services/EventSignals.js"
-import * as MemoryStorage from "../../src/services/memory/MemoryStorage.js"
-
-export const MyStorage = Layer.provideMerge(MemoryStorage.layer, EventSignals.layer)
-
-/** The storage in a folder. */
-export const open = (_folder: string) => MyStorage

@@ -1,0 +1,55 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Configuration from "../../../../src/adapters/cli/Configuration.js"
+import * as Program from "./Program.js"
+
+const local = { local: { kind: "chat-completions", baseUrl: "http://127.0.0.1:1/v1" } }
+
+/** What is set up by a file, if there is one, and by variables. */
+const load = (file: unknown, env: Readonly<Record<string, string>> = {}) =>
+  Effect.gen(function* () {
+    const home = yield* Program.make()
+    if (file !== null) yield* home.write(".config/skein/config.json", JSON.stringify(file))
+    return yield* Configuration.load({ platform: "linux", env, home: home.at(""), cwd: home.workdir })
+  }).pipe(Effect.provide(NodeFileSystem.layer))
+
+describe("Configuration", () => {
+  it.scoped("without a file there are no providers and no model", () =>
+    Effect.gen(function* () {
+      const { providers, standard } = yield* load(null)
+      expect(providers).toEqual({ providers: {} })
+      expect(standard).toBe(null)
+    })
+  )
+
+  it.scoped("the model is SKEIN_MODEL, else the file's, else that of the key that there is", () =>
+    Effect.gen(function* () {
+      const key = { ANTHROPIC_API_KEY: "k" }
+      const file = { model: "local/a/b", providers: local }
+      const all = yield* load(file, { ...key, SKEIN_MODEL: "openai/m" })
+      expect(all.standard).toEqual({ provider: "openai", model: "m" })
+      expect((yield* load(file, { ...key, SKEIN_MODEL: "" })).standard).toEqual({ provider: "local", model: "a/b" })
+      expect((yield* load({ providers: local }, key)).standard?.provider).toBe("anthropic")
+      expect((yield* load(null, { OPENAI_API_KEY: "k" })).standard?.provider).toBe("openai")
+      expect((yield* load({ providers: local })).standard).toBe(null)
+    })
+  )
+
+  it.scoped("where no model is named it says so, and names the providers that there are", () =>
+    Effect.gen(function* () {
+      const configuration = yield* load({ providers: local })
+      const error = yield* Effect.flip(Configuration.modelFor(configuration, null))
+      expect(error.message).toContain("one of the providers configured: local")
+      const own = { provider: "script", model: "s.json" }
+      expect(yield* Configuration.modelFor(configuration, own)).toEqual(own)
+    })
+  )
+
+  it.scoped("a misspelt field is noticed", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(load({ provider: local }))
+      expect(error).toMatchObject({ _tag: "ConfigurationUnusable" })
+    })
+  )
+})

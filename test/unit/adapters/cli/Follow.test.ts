@@ -1,0 +1,282 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Chunk, Effect, Fiber, Layer, Schema, Stream } from "effect"
+import * as Follow from "../../../../src/adapters/cli/Follow.js"
+import type { Answerer } from "../../../../src/adapters/cli/Questions.js"
+import * as Gate from "../../../../src/adapters/testing/Gate.js"
+import * as SkeinTest from "../../../../src/adapters/testing/SkeinTest.js"
+import { textOf } from "../../../../src/domain/Message.js"
+import type { Script } from "../../../../src/domain/Script.js"
+import * as SessionEvent from "../../../../src/domain/SessionEvent.js"
+import * as Transcript from "../../../../src/domain/Transcript.js"
+import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import * as Permissions from "../../../../src/services/Permissions.js"
+import { calls, hang, ScriptedModel, text } from "../../../../src/services/ScriptedModel.js"
+import * as Tool from "../../../../src/services/Tool.js"
+import * as Toolbox from "../../../../src/services/Toolbox.js"
+import * as FakeScreen from "./FakeScreen.js"
+
+/** An engine whose tools wait at the gate of their input's name. */
+const engine = Effect.gen(function* () {
+  const gate = yield* Gate.make
+  const make = <Name extends string>(name: Name, access: "read" | "write") =>
+    Tool.make(name, { description: name, access, input: { name: Schema.String } }).handle(({ name }) =>
+      Effect.as(gate.pass(name), `done ${name}`)
+    )
+  const layer = SkeinTest.layer().pipe(
+    Layer.provide([Toolbox.layer(make("look", "read"), make("change", "write")), Permissions.layerDefault])
+  )
+  return { gate, layer }
+})
+
+const begin = (...steps: Script) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway
+    yield* Effect.flatMap(ScriptedModel, (model) => model.play(...steps))
+    const { id } = yield* gateway.create({ workdir: "/" })
+    const transcript = Effect.map(Stream.runCollect(gateway.transcript({ sessionId: id })), Chunk.toReadonlyArray)
+    return { id, transcript, start: gateway.send({ sessionId: id, text: "go" }), gateway }
+  })
+
+const options = (answerer: Answerer, isJson = false): Follow.Options => ({ isJson, answerer })
+
+const look = (name: string) => ({ name: "look", input: { name } })
+const change = (name: string) => ({ name: "change", input: { name } })
+
+const decodeLine = Schema.decodeUnknownSync(Schema.parseJson(SessionEvent.SessionEvent))
+
+describe("Follow", () => {
+  it.effect("P3 never late: a call is shown when it ends, before its slow sibling", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const screen = yield* FakeScreen.make()
+      yield* Effect.gen(function* () {
+        const { start } = yield* begin(calls(look("slow"), look("fast")), text("all done"))
+        const seen = yield* Gate.make
+        const onEvent = (event: SessionEvent.SessionEvent) =>
+          event.type === "call.finished" ? seen.open(event.type) : Effect.void
+        const run = yield* Effect.fork(Follow.run(start, { ...options("nobody"), onEvent }))
+        yield* gate.open("fast")
+        yield* seen.pass("call.finished")
+        expect(yield* screen.output).toContain("✓ look fast")
+        expect(yield* screen.output).not.toContain("look slow")
+        yield* gate.open("slow")
+        yield* Fiber.join(run)
+        const output = yield* screen.output
+        expect(output.indexOf("look slow")).toBeGreaterThan(output.indexOf("look fast"))
+        expect(output.endsWith("all done\n")).toBe(true)
+      }).pipe(Effect.provide([layer, screen.layer]))
+    })
+  )
+
+  it.effect("as JSON each event is a line, durable ones without a gap, the last the run's end", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const screen = yield* FakeScreen.make()
+      yield* gate.open("a")
+      yield* Effect.gen(function* () {
+        const { start } = yield* begin(calls(look("a")), text("done"))
+        yield* Follow.run(start, options("nobody", true))
+      }).pipe(Effect.provide([layer, screen.layer]))
+      const output = yield* screen.output
+      expect(output.endsWith("\n")).toBe(true)
+      const events = output
+        .trimEnd()
+        .split("\n")
+        .map((line) => decodeLine(line))
+      const cursors = events.filter(SessionEvent.isDurable).map(({ cursor }) => cursor)
+      expect(cursors).toEqual(cursors.map((_, at) => (cursors[0] ?? 0) + at))
+      expect(events.at(-1)?.type).toBe("run.ended")
+    })
+  )
+
+  it.effect("where nobody can be asked, a call is denied and the model told why", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* engine
+      const screen = yield* FakeScreen.make()
+      yield* Effect.gen(function* () {
+        const { start, transcript } = yield* begin(calls(change("a")), text("a pity"))
+        yield* Follow.run(start, options("nobody"))
+        const result = (yield* transcript)[2]?.message
+        expect(result).toMatchObject({ role: "tool", outcome: "denied" })
+        expect(result === undefined ? "" : textOf(result)).toContain("without --yes")
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect(yield* screen.output).toContain("✗ change a\n    denied")
+    })
+  )
+
+  it.effect("--yes allows each call once, and asks nobody", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const screen = yield* FakeScreen.make({ canAsk: true })
+      yield* gate.open("a")
+      yield* Effect.gen(function* () {
+        const { gateway, id, start } = yield* begin(calls(change("a"), change("a")), text("done"))
+        yield* Follow.run(start, options("yes"))
+        expect(yield* gateway.questions(id)).toEqual([])
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect((yield* screen.output).match(/✓ change a/g)).toHaveLength(2)
+      expect(yield* screen.errors).toBe("")
+    })
+  )
+
+  it.effect("a person is shown the exact input and asked until the answer is one", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const screen = yield* FakeScreen.make({ canAsk: true })
+      yield* gate.open("a\u202eb")
+      yield* Effect.gen(function* () {
+        const { start } = yield* begin(calls(change("a\u202eb")), text("done"))
+        const run = yield* Effect.fork(Follow.run(start, options("terminal")))
+        yield* screen.prompted
+        expect(yield* screen.errors).toContain('change wants to run with this input:\n  {"name":"a\\u202eb"}')
+        yield* screen.type("maybe")
+        yield* screen.prompted
+        yield* screen.type("y")
+        yield* Fiber.join(run)
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect(yield* screen.output).toContain("✓ change a\\u202eb")
+    })
+  )
+
+  it.effect("questions come one at a time, each about its own input", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const screen = yield* FakeScreen.make({ canAsk: true })
+      yield* gate.open("a")
+      yield* Effect.gen(function* () {
+        const { start, transcript } = yield* begin(calls(change("a"), change("b")), text("done"))
+        const run = yield* Effect.fork(Follow.run(start, options("terminal")))
+        yield* screen.prompted
+        expect(yield* screen.errors).not.toContain('"b"')
+        yield* screen.type("y")
+        yield* screen.prompted
+        expect(yield* screen.errors).toContain('"b"')
+        yield* screen.type("n")
+        yield* Fiber.join(run)
+        expect((yield* transcript)[3]?.message).toMatchObject({ outcome: "denied", text: "Denied: the user said no" })
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect(yield* screen.output).toContain("✓ change a")
+    })
+  )
+
+  it.effect("a tool allowed for the session is not asked about again, nor what was asked about it before", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const screen = yield* FakeScreen.make({ canAsk: true })
+      yield* Effect.forEach(["a", "b", "c"], gate.open)
+      yield* Effect.gen(function* () {
+        const { start } = yield* begin(calls(change("a"), change("b")), calls(change("c")), text("done"))
+        const run = yield* Effect.fork(Follow.run(start, options("terminal")))
+        yield* screen.prompted
+        yield* screen.type("s")
+        yield* Fiber.join(run)
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect((yield* screen.output).match(/✓ change [abc]/g)).toHaveLength(3)
+    })
+  )
+
+  it.effect("a long input is shown by its ends, and whole when the person wants it", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* engine
+      const screen = yield* FakeScreen.make({ canAsk: true })
+      const long = `${"x".repeat(3000)}MIDDLE${"y".repeat(3000)}`
+      yield* Effect.gen(function* () {
+        const { start } = yield* begin(calls(change(long)), text("done"))
+        const run = yield* Effect.fork(Follow.run(start, options("terminal")))
+        yield* screen.prompted
+        expect(yield* screen.errors).toMatch(/x\n {2}\[… 4017 characters; answer a to see all …\]\n {2}y/)
+        expect(yield* screen.errors).not.toContain("MIDDLE")
+        yield* screen.type("a")
+        yield* screen.prompted
+        expect(yield* screen.errors).toContain("MIDDLE")
+        yield* screen.type("n")
+        yield* Fiber.join(run)
+      }).pipe(Effect.provide([layer, screen.layer]))
+    })
+  )
+
+  it.effect("when the input ends, the call is denied", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* engine
+      const screen = yield* FakeScreen.make({ canAsk: true })
+      yield* Effect.gen(function* () {
+        const { start } = yield* begin(calls(change("a")), text("done"))
+        const run = yield* Effect.fork(Follow.run(start, options("terminal")))
+        yield* screen.prompted
+        yield* screen.type(null)
+        yield* Fiber.join(run)
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect(yield* screen.output).toContain("✗ change a")
+    })
+  )
+
+  it.effect("a question that another client answers is taken back", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const screen = yield* FakeScreen.make({ canAsk: true })
+      yield* gate.open("a")
+      yield* Effect.gen(function* () {
+        const { gateway, id, start } = yield* begin(calls(change("a")), text("done"))
+        const run = yield* Effect.fork(Follow.run(start, options("terminal")))
+        yield* screen.prompted
+        for (const { id: questionId } of yield* gateway.questions(id)) {
+          yield* gateway.answer({ questionId, verdict: "once" })
+        }
+        yield* screen.withdrawn
+        yield* Fiber.join(run)
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect(yield* screen.output).toContain("✓ change a")
+    })
+  )
+
+  it.effect("P4 always sendable: interrupted, it cancels the run and shows its end before it is over", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const screen = yield* FakeScreen.make({ canAsk: true })
+      yield* Effect.gen(function* () {
+        const { gateway, id, start, transcript } = yield* begin(calls(look("slow"), change("b")))
+        const run = yield* Effect.fork(Follow.run(start, options("terminal", true)))
+        yield* gate.reached("slow")
+        yield* screen.prompted
+        yield* Fiber.interrupt(run)
+        expect(yield* gateway.questions(id)).toEqual([])
+        const entries = yield* transcript
+        expect(entries.map(({ message }) => message.role)).toEqual(["user", "assistant", "tool", "tool"])
+        expect(Transcript.isSendable(entries)).toBe(true)
+      }).pipe(Effect.provide([layer, screen.layer]))
+      const last = (yield* screen.output).trimEnd().split("\n").at(-1)
+      expect(last === undefined ? null : decodeLine(last)).toMatchObject({ type: "run.ended", stopReason: "cancelled" })
+    })
+  )
+
+  it.effect("interrupted while the model writes, it keeps what was written", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* engine
+      const screen = yield* FakeScreen.make()
+      yield* Effect.gen(function* () {
+        const { start, transcript } = yield* begin({ ...hang, text: "half an ans" })
+        const seen = yield* Gate.make
+        const onEvent = (event: SessionEvent.SessionEvent) =>
+          event.type === "text.delta" && event.text.endsWith("ans") ? seen.open("text") : Effect.void
+        const run = yield* Effect.fork(Follow.run(start, { ...options("nobody"), onEvent }))
+        yield* seen.pass("text")
+        yield* Fiber.interrupt(run)
+        expect((yield* transcript)[1]?.message).toMatchObject({ role: "assistant", partial: true })
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect(yield* screen.output).toBe("half an ans\n(the answer broke off here)\n  cancelled\n")
+    })
+  )
+
+  it.effect("a run that fails is a failure that says why", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* engine
+      const screen = yield* FakeScreen.make()
+      const error = yield* Effect.gen(function* () {
+        const { start } = yield* begin({ failure: { reason: "rejected", detail: "no such model" } })
+        return yield* Effect.flip(Follow.run(start, options("nobody")))
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect(error).toMatchObject({ _tag: "RunStopped", stopReason: "failed" })
+      expect(error.message).toContain("no such model")
+    })
+  )
+})

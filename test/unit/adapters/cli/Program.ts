@@ -1,0 +1,97 @@
+/**
+ * The built `skein` program, run as a process of its own in a folder of its own, with nothing of the user's environment.
+ * Needs `npm run bundle` before, which `npm test` does. No time is waited for: a test reads lines until the one it wants.
+ */
+import { Effect, Ref, Schema } from "effect"
+import type { Scope } from "effect"
+import { mkdir, mkdtemp, realpath, rm, writeFile } from "node:fs/promises"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
+import { Entry } from "../../../../src/domain/Message.js"
+import { Session } from "../../../../src/domain/Session.js"
+import * as SessionEvent from "../../../../src/domain/SessionEvent.js"
+import type { Ended, Running } from "../../../support/programs/Process.js"
+import * as Process from "../../../support/programs/Process.js"
+
+const program = fileURLToPath(new URL("../../../../dist/skein.mjs", import.meta.url))
+
+export interface Home {
+  /** The folder that it runs in. */
+  readonly workdir: string
+  /** Where its sessions are. */
+  readonly data: string
+  /** A path in the home folder. */
+  readonly at: (path: string) => string
+  readonly write: (path: string, content: string) => Effect.Effect<void>
+  readonly start: (
+    args: ReadonlyArray<string>,
+    env?: Readonly<Record<string, string>>
+  ) => Effect.Effect<Running, never, Scope.Scope>
+  /** Runs it to its end. */
+  readonly run: (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Effect.Effect<Ended>
+}
+
+/** A home folder, gone with the scope. `files` are those of the folder that the program runs in. */
+export const make = (files: Readonly<Record<string, string>> = {}): Effect.Effect<Home, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const home = yield* Effect.acquireRelease(
+      Effect.promise(async () => realpath(await mkdtemp(join(tmpdir(), "skein-cli-")))),
+      (path) => Effect.promise(() => rm(path, { recursive: true, force: true }))
+    )
+    const workdir = join(home, "work")
+    yield* Effect.promise(() => mkdir(workdir))
+    const at = (path: string) => join(home, path)
+    const write = (path: string, content: string) =>
+      Effect.promise(async () => {
+        await mkdir(dirname(at(path)), { recursive: true })
+        await writeFile(at(path), content)
+      })
+    yield* Effect.forEach(Object.entries(files), ([path, content]) => write(`work/${path}`, content))
+    const data = join(home, "data")
+    const basic = { HOME: home, PATH: process.env["PATH"] ?? "", SKEIN_DATA: data }
+    const begin: Home["start"] = (args, env = {}) =>
+      Process.start(process.execPath, [program, ...args], { cwd: workdir, env: { ...basic, ...env } })
+    return {
+      workdir,
+      data,
+      at,
+      write,
+      start: begin,
+      run: (args, env) => Effect.scoped(Effect.flatMap(begin(args, env), ({ ended }) => ended))
+    }
+  })
+
+/** Sets up a provider named `fake` at this URL, its model `m` for all sessions. Gives the variable that says so. */
+export const configure = ({ at, write }: Home, url: string) =>
+  Effect.as(
+    write(
+      "config.json",
+      JSON.stringify({ model: "fake/m", providers: { fake: { kind: "chat-completions", baseUrl: url } } })
+    ),
+    { SKEIN_CONFIG: at("config.json") }
+  )
+
+const lines = (text: string): ReadonlyArray<string> => text.split("\n").filter((line) => line !== "")
+
+const decodeEvent = Schema.decodeUnknownSync(Schema.parseJson(SessionEvent.SessionEvent))
+const decodeEntry = Schema.decodeUnknownSync(Schema.parseJson(Entry))
+const decodeSession = Schema.decodeUnknownSync(Schema.parseJson(Session))
+
+export const events = ({ stdout }: Ended) => lines(stdout).map((line) => decodeEvent(line))
+export const entries = ({ stdout }: Ended) => lines(stdout).map((line) => decodeEntry(line))
+export const sessions = ({ stdout }: Ended) => lines(stdout).map((line) => decodeSession(line))
+
+/** Reads events until one of this type has come the given number of times; gives all that were read. */
+export const readUntil = (running: Running, type: SessionEvent.Type, times = 1) =>
+  Effect.gen(function* () {
+    const seen = yield* Ref.make<ReadonlyArray<SessionEvent.SessionEvent>>([])
+    while ((yield* Ref.get(seen)).filter((event) => event.type === type).length < times) {
+      const event = decodeEvent(yield* Effect.flatten(running.line))
+      yield* Ref.update(seen, (before) => [...before, event])
+    }
+    return yield* Ref.get(seen)
+  }).pipe(Effect.orDie)
+
+/** Whether it is one line of an error, and nothing else. */
+export const isOneLine = (text: string): boolean => /^skein: [^\n]+\n$/.test(text)

@@ -1,0 +1,77 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber } from "effect"
+import { Gateway, Permissions, Tool, Toolbox } from "skein"
+import { ScriptedModel } from "skein/testing"
+import type * as Follow from "../../../../src/adapters/cli/Follow.js"
+import * as Turn from "../../../../src/adapters/cli/RunCommand.js"
+import { ground } from "../../services/runtime/engines.js"
+import * as FakeScreen from "./FakeScreen.js"
+
+const change = Tool.make("change", { description: "Changes", input: {} }).handle(() => Effect.succeed("changed"))
+const settings = { toolbox: Toolbox.layer(change), policy: Permissions.layerDefault }
+
+const options: Follow.Options = { isJson: false, answerer: "terminal" }
+
+/** A session whose run asked a person when its engine went, and another engine that finds it. */
+const questioned = Effect.gen(function* () {
+  const { declare, model, open } = yield* ground
+  const one = yield* open("one", settings)
+  yield* model.play(
+    ScriptedModel.calls(ScriptedModel.call(change, {})),
+    ScriptedModel.text("changed it"),
+    ScriptedModel.text("and more")
+  )
+  const ref = yield* one.begin("go")
+  yield* one.seen(ref, "permission.asked")
+  const later = yield* open("later", settings)
+  const screen = yield* FakeScreen.make({ canAsk: true })
+  const session = yield* later.gateway.get(ref.sessionId)
+  const follow = (text: string | null) =>
+    Turn.follow(session, text, options).pipe(
+      Effect.provide(screen.layer),
+      Effect.provideService(Gateway.Gateway, later.gateway)
+    )
+  return { declare, follow, later, ref, screen }
+})
+
+describe("skein run on a session that an engine left with an open question", () => {
+  it.scoped("--resume puts the question to the person and follows the run to its end", () =>
+    Effect.gen(function* () {
+      const { declare, follow, later, ref, screen } = yield* questioned
+      yield* declare("one", "dead")
+      const run = yield* Effect.fork(follow(null))
+      yield* screen.prompted
+      yield* screen.type("y")
+      yield* Fiber.join(run)
+      expect(yield* screen.output).toMatch(/^ {2}✓ change +\d+ ms\nchanged it\n$/)
+      expect(yield* later.gateway.run(ref.runId)).toMatchObject({ stopReason: "completed" })
+    })
+  )
+
+  it.scoped("a message is sent when the run that was left has ended", () =>
+    Effect.gen(function* () {
+      const { declare, follow, later, ref, screen } = yield* questioned
+      yield* declare("one", "dead")
+      const run = yield* Effect.fork(follow("go on"))
+      yield* screen.prompted
+      yield* screen.type("n")
+      yield* Fiber.join(run)
+      expect(yield* screen.errors).toContain("goes on first")
+      expect((yield* screen.output).endsWith("changed it\nand more\n")).toBe(true)
+      expect((yield* later.lines(ref.sessionId)).slice(2)).toEqual([
+        "change denied: Denied: the user said no",
+        "assistant: changed it",
+        "user: go on",
+        "assistant: and more"
+      ])
+    })
+  )
+
+  it.scoped("P9 while the other engine lives, the session is busy", () =>
+    Effect.gen(function* () {
+      const { follow, ref, screen } = yield* questioned
+      expect(yield* Effect.flip(follow("go on"))).toMatchObject({ _tag: "SessionBusy", runId: ref.runId })
+      expect(yield* screen.errors).toBe("")
+    })
+  )
+})

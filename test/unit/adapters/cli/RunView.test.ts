@@ -1,0 +1,147 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as Ansi from "../../../../src/adapters/cli/Ansi.js"
+import * as RunView from "../../../../src/adapters/cli/RunView.js"
+import { CallId, type Message } from "../../../../src/domain/Message.js"
+import { RunId } from "../../../../src/domain/Run.js"
+import { Cursor, Seq, SessionId } from "../../../../src/domain/Session.js"
+import type { SessionEvent } from "../../../../src/domain/SessionEvent.js"
+import * as Usage from "../../../../src/domain/Usage.js"
+
+const sessionId = SessionId.make("ses-1")
+const runId = RunId.make("run-1")
+const durable = { sessionId, runId, cursor: Cursor.make(1), at: 0 }
+const ephemeral = { sessionId, runId, after: Cursor.make(1) }
+
+const text = (offset: number, text: string): SessionEvent => ({ type: "text.delta", ...ephemeral, offset, text })
+
+const assistant = (text: string, ...calls: ReadonlyArray<string>): Message => ({
+  role: "assistant",
+  parts: [
+    { type: "text", text },
+    ...calls.map((name) => ({
+      type: "call" as const,
+      callId: CallId.make(name),
+      name,
+      input: `{"path":"${name}.txt"}`
+    }))
+  ],
+  model: { provider: "script", model: "m" },
+  finish: "stop",
+  usage: Usage.unknown
+})
+
+const appended: SessionEvent = { type: "message.appended", ...durable, seq: Seq.make(2), role: "assistant" }
+
+const started = (name: string, at: number): SessionEvent => ({
+  type: "call.started",
+  ...durable,
+  at,
+  callId: CallId.make(name),
+  seq: Seq.make(3),
+  name
+})
+
+const finished = (name: string, at: number): SessionEvent & { readonly type: "call.finished" } => ({
+  type: "call.finished",
+  ...durable,
+  at,
+  callId: CallId.make(name),
+  seq: Seq.make(3),
+  name,
+  outcome: "success"
+})
+
+const play = (...events: ReadonlyArray<readonly [SessionEvent, Message?]>) =>
+  events.reduce(
+    ({ output, view }, [event, message]) => {
+      const [more, next] = RunView.next(view, event, message ?? null)
+      return { output: output + more, view: next }
+    },
+    { output: "", view: RunView.make(Ansi.none) }
+  )
+
+describe("RunView", () => {
+  it("shows a text as it comes and ends its line", () => {
+    const { output } = play([text(0, "Hel")], [text(3, "lo.")], [appended, assistant("Hello.")])
+    expect(output).toBe("Hello.\n")
+  })
+
+  it.prop(
+    "shows each step's whole text once, whatever part of it came as deltas",
+    { whole: FastCheck.string(), seen: FastCheck.array(FastCheck.nat(40)) },
+    ({ seen, whole }) => {
+      const places = [0, ...seen.filter((at) => at <= whole.length).sort((a, b) => a - b)]
+      const deltas = places.slice(1).map((to, at) => {
+        const from = places[at] ?? 0
+        return [text(from, whole.slice(from, to))] as const
+      })
+      const late = [text(0, whole.slice(0, places.at(-1)))] as const
+      const { output } = play(...deltas, late, [appended, assistant(whole)])
+      expect(output).toBe(whole === "" || whole.endsWith("\n") ? whole : `${whole}\n`)
+    }
+  )
+
+  it("shows calls as they end, with what they are and how long they took", () => {
+    const { output, view } = play(
+      [appended, assistant("", "slow", "fast")],
+      [started("slow", 100)],
+      [started("fast", 100)],
+      [finished("fast", 112)]
+    )
+    expect(output).toMatch(/^ {2}✓ fast fast\.txt +12 ms\n$/)
+    expect(RunView.status(view)).toBe("  … 1 running: slow slow.txt")
+    const [rest] = RunView.next(view, finished("slow", 1600), null)
+    expect(rest).toMatch(/^ {2}✓ slow slow\.txt +1\.5 s\n$/)
+  })
+
+  it("shows a call's progress while it runs", () => {
+    const progress: SessionEvent = { type: "call.progress", ...ephemeral, callId: CallId.make("slow"), text: "3 of 9" }
+    const { view } = play([appended, assistant("", "slow")], [started("slow", 1)], [progress])
+    expect(RunView.status(view)).toBe("  … 1 running: slow slow.txt (3 of 9)")
+  })
+
+  it("says of a call that did not succeed what came of it, harmless for the terminal", () => {
+    const denied: SessionEvent = { ...finished("write", 5), outcome: "denied" }
+    expect(RunView.wants(denied)).toBe(3)
+    const { output } = play(
+      [appended, assistant("", "write")],
+      [
+        denied,
+        { role: "tool", callId: CallId.make("write"), name: "write", outcome: "denied", text: "\n no\x1b[2J\nmore" }
+      ]
+    )
+    expect(output).toBe("  ✗ write write.txt\n    denied  no␛[2J\n")
+  })
+
+  it("begins a step's text anew after a further try", () => {
+    const retrying: SessionEvent = {
+      type: "run.retrying",
+      ...ephemeral,
+      attempt: 2,
+      delayMillis: 500,
+      reason: "overloaded"
+    }
+    const { output } = play([text(0, "Hel")], [retrying], [text(0, "Hello.")], [appended, assistant("Hello.")])
+    expect(output).toBe("Hel\n  … the model failed (overloaded), try 2 in 500 ms\nHello.\n")
+  })
+
+  it("shows no status in the middle of a line", () => {
+    expect(RunView.status(play([started("slow", 1)], [text(0, "Hel")]).view)).toBe("")
+  })
+
+  it("makes names and inputs harmless", () => {
+    const call: Message = {
+      role: "assistant",
+      parts: [
+        { type: "call", callId: CallId.make("c"), name: "re\x1b[2Jad", input: '{"path":"a\\u001b]52;c;aGk=\\u0007b"}' }
+      ],
+      model: { provider: "script", model: "m" },
+      finish: "tool-calls",
+      usage: Usage.unknown
+    }
+    const { output } = play([appended, call], [finished("c", 3)])
+    expect(output).toContain("re␛[2Jad a␛]52;c;aGk=␇b")
+    expect(output).not.toMatch(/[\x1b\x07]/)
+  })
+})

@@ -1,0 +1,112 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as TerminalText from "../../../../src/adapters/cli/TerminalText.js"
+
+const special = FastCheck.constantFrom(
+  "\x1b[2J",
+  "\x1b]52;c;aGk=\x07",
+  "\x1b]8;;http://evil.test\x1b\\",
+  "\x9b31m",
+  "\x90q",
+  "\r",
+  "\r\n",
+  "\n",
+  "\t",
+  "\0",
+  "\x07",
+  "\x7f",
+  "\u202e",
+  "\u2066",
+  "\u2028",
+  "\u200b",
+  "\ufeff",
+  "\u{e0041}",
+  "\ud83d",
+  "\ude00",
+  "😀",
+  "日本",
+  "é"
+)
+
+/** Texts full of what terminals act on. */
+const texts = FastCheck.array(FastCheck.oneof(special, FastCheck.string({ unit: "binary" }), FastCheck.string()), {
+  maxLength: 20
+}).map((parts) => parts.join(""))
+
+/** What a terminal shows as it is, and what moves it to a new line or tab stop. */
+const isHarmless = (character: string): boolean => {
+  const code = character.codePointAt(0) ?? 0
+  if (character === "\n" || character === "\t") return true
+  if (code < 0x20 || (code >= 0x7f && code <= 0x9f)) return false
+  if (code >= 0xd800 && code <= 0xdfff) return false
+  return !/[\p{Bidi_Control}\u2028\u2029]/u.test(character)
+}
+
+describe("TerminalText", () => {
+  it.prop("a block holds nothing that a terminal acts on, but for tabs and line feeds", { text: texts }, ({ text }) => {
+    expect(Array.from(TerminalText.block(text)).filter((character) => !isHarmless(character))).toEqual([])
+  })
+
+  it.prop("a line holds no line feed or tab either", { text: texts }, ({ text }) => {
+    const line = TerminalText.line(text)
+    expect(line).not.toMatch(/[\n\t]/)
+    expect(Array.from(line).every(isHarmless)).toBe(true)
+  })
+
+  it.prop("what was made harmless stays as it is", { text: texts }, ({ text }) => {
+    const once = TerminalText.block(text)
+    expect(TerminalText.block(once)).toBe(once)
+  })
+
+  it.prop(
+    "a text in parts is shown like the whole, wherever it was cut",
+    { text: texts, cuts: FastCheck.array(FastCheck.nat(60), { maxLength: 8 }) },
+    ({ cuts, text }) => {
+      const places = [0, ...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b), text.length]
+      let shown = ""
+      let held = ""
+      for (let at = 1; at < places.length; at++) {
+        const [part, rest] = TerminalText.next(held, text.slice(places[at - 1], places[at]))
+        shown += part
+        held = rest
+      }
+      expect(shown + TerminalText.block(held)).toBe(TerminalText.block(text))
+    }
+  )
+
+  it.prop("a line of JSON stays the same JSON", { value: FastCheck.jsonValue(), text: texts }, ({ text, value }) => {
+    const json = TerminalText.json(JSON.stringify({ value, [text]: text }))
+    expect(JSON.parse(json)).toEqual(JSON.parse(JSON.stringify({ value, [text]: text })))
+    expect(Array.from(json).every(isHarmless)).toBe(true)
+  })
+
+  it.prop(
+    "a short text takes no more than its columns, and is the whole when that fits",
+    { text: texts, columns: FastCheck.integer({ min: 1, max: 60 }) },
+    ({ columns, text }) => {
+      const short = TerminalText.short(text, columns)
+      expect(TerminalText.width(short)).toBeLessThanOrEqual(columns)
+      expect(short).not.toMatch(/[\n\t\x1b]/)
+      if (TerminalText.width(TerminalText.line(text)) <= columns && text.length < columns) {
+        expect(short).toBe(TerminalText.line(text))
+      }
+    }
+  )
+
+  it("plain text of any script stays as it is", () => {
+    const text = "Grüße, 日本語, עברית, हिन्दी, 👩‍👩‍👧 and\n\ttabs"
+    expect(TerminalText.block(text)).toBe(text)
+  })
+
+  it("says what was taken out", () => {
+    expect(TerminalText.block("a\x1b[2Jb")).toBe("a␛[2Jb")
+    expect(TerminalText.line("a\r\nb\u202ec")).toBe("a␊b\\u202ec")
+    expect(TerminalText.block("100%\rdone")).toBe("100%␍done")
+  })
+
+  it("counts columns, two for wide characters", () => {
+    expect(TerminalText.width("abc")).toBe(3)
+    expect(TerminalText.width("日本")).toBe(4)
+    expect(TerminalText.pad("日本", 6)).toBe("日本  ")
+  })
+})

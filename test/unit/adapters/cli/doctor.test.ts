@@ -1,0 +1,107 @@
+import { describe, expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Effect } from "effect"
+import { readFileSync } from "node:fs"
+import * as Machine from "../../../campaigns/faults/Machine.js"
+import * as Shim from "../../../campaigns/faults/Shim.js"
+import * as Program from "./Program.js"
+
+const withSession = Effect.gen(function* () {
+  const home = yield* Program.make()
+  yield* home.write("s.json", JSON.stringify([{ text: "hello" }, { text: "hello again" }]))
+  const { stdout } = yield* home.run(["run", "the first one", "--model", "script/../s.json"])
+  const [id = ""] = /ses_\w+/.exec(stdout) ?? []
+  const path = `${home.data}/skein.db`
+  const tamper = (statement: string) => {
+    const connection = new Sqlite(path)
+    connection.exec(statement)
+    connection.close()
+  }
+  return { home, id, path, tamper }
+})
+
+describe("skein doctor", () => {
+  it.scopedLive(
+    "is content with a healthy folder, and with none",
+    () =>
+      Effect.gen(function* () {
+        const { home } = yield* withSession
+        const healthy = { code: 0, stdout: `Nothing is wrong with ${home.data}\n`, stderr: "" }
+        expect(yield* home.run(["doctor"])).toMatchObject(healthy)
+        expect(yield* home.run(["doctor", "--repair"])).toMatchObject(healthy)
+        expect(yield* home.run(["doctor", "--data", home.at("none")])).toMatchObject({ code: 0, stderr: "" })
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "says a line for each finding, repairs it when asked, and the session goes on",
+    () =>
+      Effect.gen(function* () {
+        const { home, id, tamper } = yield* withSession
+        tamper("UPDATE messages SET body = 'lost' WHERE seq = 1")
+        expect(yield* home.run(["sessions", "show", id])).toMatchObject({ code: 1 })
+        const found = yield* home.run(["doctor"])
+        expect(found).toMatchObject({
+          code: 1,
+          stdout: `damage   session ${id} at 1: the message does not decode; with --repair: another takes its place that says so, and what is stored now is moved aside\n`,
+          stderr: `skein: 1 thing is wrong with ${home.data}; skein doctor --repair takes care of 1. Copy the folder first\n`
+        })
+        const repaired = yield* home.run(["doctor", "--repair"])
+        expect(repaired).toMatchObject({ code: 0, stderr: "" })
+        const [, kept = ""] = /what was stored is in (\S+)\n/.exec(repaired.stdout) ?? []
+        expect(readFileSync(kept, "utf8")).toContain('"body": "lost"')
+        expect(yield* home.run(["doctor"])).toMatchObject({ code: 0 })
+        const shown = yield* home.run(["sessions", "show", id])
+        expect(shown.stdout).toContain("[A message that stood here was damaged and could not be read any more.]")
+        expect(yield* home.run(["sessions", "rename", id, "mended"])).toMatchObject({ code: 0 })
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "repairs nothing while another process has the database open",
+    () =>
+      Effect.gen(function* () {
+        const { home, path, tamper } = yield* withSession
+        tamper("UPDATE messages SET body = 'lost' WHERE seq = 1")
+        const engine = yield* Effect.acquireRelease(
+          Effect.sync(() => new Sqlite(path)),
+          (connection) => Effect.sync(() => connection.close())
+        )
+        engine.prepare("SELECT count(*) FROM messages").get()
+        const refused = yield* home.run(["doctor", "--repair"])
+        expect(refused).toMatchObject({ code: 1, stdout: "" })
+        expect(Program.isOneLine(refused.stderr)).toBe(true)
+        expect(refused.stderr).toContain("another process has it open; nothing was repaired")
+        expect(engine.prepare("SELECT body FROM messages WHERE seq = 1").pluck().get()).toBe("lost")
+        expect(yield* home.run(["doctor"])).toMatchObject({ code: 1 })
+      }),
+    120_000
+  )
+
+  for (const [name, after, isFresh, says] of [
+    ["opening it", 3, true, "a fresh process checked it again and found it sound"],
+    ["looking at its pages", 20, true, "a fresh process checked it again and found it sound"],
+    ["looking, and looking again", 20, false, "a fresh process could not read it either"]
+  ] as const) {
+    Machine.withShim(`does not take an error on a read for damage, and leaves the file as it is: ${name}`, () =>
+      Effect.gen(function* () {
+        const { home, path } = yield* withSession
+        const before = readFileSync(path)
+        const shim = yield* Shim.make(home.data)
+        shim.set({ rules: [{ call: "read", path: "skein.db", after, times: 2, does: { gives: "EIO" } }] })
+        // With this, processes that the program starts read from a disk that works.
+        yield* home.write("fresh.cjs", "delete process.env.LD_PRELOAD")
+        const env = isFresh ? { ...shim.env, NODE_OPTIONS: `--require ${home.at("fresh.cjs")}` } : shim.env
+        for (const args of [["doctor"], ["doctor", "--repair"]]) {
+          const found = yield* home.run(args, env)
+          expect(found).toMatchObject({ code: 1 })
+          expect(found.stdout).toContain(says)
+        }
+        expect(readFileSync(path).equals(before)).toBe(true)
+        expect(yield* home.run(["doctor"])).toMatchObject({ code: 0 })
+      })
+    )
+  }
+})

@@ -1,0 +1,154 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Option } from "effect"
+import * as Ansi from "../../../../src/adapters/cli/Ansi.js"
+import * as CallText from "../../../../src/adapters/cli/CallText.js"
+import * as DemoReport from "../../../../src/adapters/cli/DemoReport.js"
+import * as DemoScript from "../../../../src/adapters/cli/DemoScript.js"
+import * as HelpText from "../../../../src/adapters/cli/HelpText.js"
+import * as TranscriptText from "../../../../src/adapters/cli/TranscriptText.js"
+import { CallId, type Entry, type Message } from "../../../../src/domain/Message.js"
+import { RunId } from "../../../../src/domain/Run.js"
+import { Cursor, Seq, SessionId, untitled } from "../../../../src/domain/Session.js"
+import * as Usage from "../../../../src/domain/Usage.js"
+import type { Snapshot } from "../../../../src/services/gateway/Gateway.js"
+
+const entry = (message: Message): Entry => ({ seq: Seq.make(3), runId: RunId.make("run-1"), at: 0, message })
+
+describe("Ansi", () => {
+  it("colours lines, never their ends", () => {
+    expect(Ansi.make(true).red("a\nb\n")).toBe("\x1b[31ma\x1b[39m\n\x1b[31mb\x1b[39m\n")
+    expect(Ansi.make(true).dim("")).toBe("")
+    expect(Ansi.strip(Ansi.make(true).bold("a"))).toBe("a")
+  })
+})
+
+describe("CallText", () => {
+  it("is a call's tool and the values of its input, on one short line", () => {
+    expect(CallText.summary("read", '{"path":"a b.txt","limit":3}')).toBe('read "a b.txt" 3')
+    expect(CallText.summary("list", "{}")).toBe("list")
+    expect(CallText.summary("read", '{"path":')).toBe('read {"path":')
+    expect(CallText.summary("write", `{"path":"a","content":"${"x".repeat(500)}"}`).length).toBeLessThanOrEqual(72)
+  })
+
+  it("tells times as people read them", () => {
+    expect([0, 999, 1000, 61_000].map(CallText.duration)).toEqual(["0 ms", "999 ms", "1.0 s", "1 min 1 s"])
+  })
+})
+
+describe("DemoScript", () => {
+  it("reads the files that say most, and no hidden or generated one", () => {
+    const names = ["z.ts", ".env", "b.md", "photo.jpg", "package-lock.json", "package.json", "README.md", "yarn.lock"]
+    expect(DemoScript.choose(names)).toEqual(["README.md", "package.json", "b.md"])
+    expect(DemoScript.choose([])).toEqual([])
+  })
+})
+
+describe("DemoReport", () => {
+  const grep = { callId: "1", summary: "grep x" }
+  const read = { callId: "2", summary: "read a" }
+  const stored = [
+    { ...grep, seq: 3 },
+    { ...read, seq: 4 }
+  ]
+
+  it("shows both orders and says which was which", () => {
+    const text = DemoReport.render(Ansi.none, { finished: [read, grep], stored })
+    expect(text).toMatch(/1\. read a +#3 grep x\n/)
+    expect(text).toMatch(/2\. grep x +#4 read a\n/)
+    expect(text).toContain("never change places")
+  })
+
+  it("does not claim a difference where there was none", () => {
+    expect(DemoReport.render(Ansi.none, { finished: [grep, read], stored })).toContain("This time")
+  })
+})
+
+describe("HelpText", () => {
+  it("names whole commands and leaves everything else as it is", () => {
+    const help =
+      "skein\n\nskein 1.0\n\nUSAGE\n\n$ list [--json]\n\nOPTIONS\n\n--json\n\n  A true or false value.\n\n  Lines\n\nend"
+    expect(HelpText.plain(help, "skein", new Map([["list", "sessions"]]))).toBe(
+      "skein 1.0\n\nUSAGE\n$ skein sessions list [--json]\n\nOPTIONS\n--json\n  Lines\n\nend\n"
+    )
+    expect(HelpText.plain("complete -F _skein", "skein", new Map())).toBe("complete -F _skein\n")
+  })
+})
+
+describe("TranscriptText", () => {
+  it("shows a result by its first lines and says how many more there are", () => {
+    const text = Array.from({ length: 30 }, (_, at) => `line ${at + 1}`).join("\n")
+    const shown = TranscriptText.entry(
+      Ansi.none,
+      entry({ role: "tool", callId: CallId.make("c"), name: "read", outcome: "success", text })
+    )
+    expect(shown).toMatch(/^\n#3 read ✓\n {2}line 1\n/)
+    expect(shown.endsWith("  line 12\n  … 18 more lines\n")).toBe(true)
+  })
+
+  it("shows what an answer says, asks for, and where it broke off", () => {
+    const shown = TranscriptText.entry(
+      Ansi.none,
+      entry({
+        role: "assistant",
+        parts: [
+          { type: "reasoning", text: "hidden" },
+          { type: "text", text: "one\n\ntwo" },
+          { type: "call", callId: CallId.make("c"), name: "read", input: '{"path":"a"}' }
+        ],
+        model: { provider: "p", model: "m" },
+        finish: "error",
+        usage: Usage.unknown,
+        partial: true
+      })
+    )
+    expect(shown).toBe("\n#3 p/m\n  one\n\n  two\n  (the answer broke off here)\n  → read a\n")
+  })
+
+  it("says what is still open, and how to go on after a crash", () => {
+    const sessionId = SessionId.make("ses-1")
+    const callId = CallId.make("c")
+    const runId = RunId.make("run-1")
+    const snapshot: Snapshot = {
+      session: {
+        id: sessionId,
+        title: untitled,
+        named: false,
+        owner: Option.none(),
+        workdir: "/",
+        model: null,
+        metadata: {},
+        usage: Usage.zero,
+        head: 2,
+        cursor: Cursor.make(4),
+        createdAt: 0,
+        updatedAt: 0
+      },
+      cursor: Cursor.make(4),
+      run: Option.some({
+        crashed: true,
+        run: {
+          id: runId,
+          sessionId,
+          state: "running",
+          stopReason: null,
+          detail: null,
+          metadata: {},
+          usage: Usage.zero,
+          createdAt: 0,
+          startedAt: 0,
+          endedAt: null
+        }
+      }),
+      queued: [],
+      batch: {
+        calls: [{ seq: Seq.make(3), index: 0, callId, name: "write", state: "pending", questionId: null }],
+        finished: []
+      },
+      questions: [],
+      live: Option.none()
+    }
+    const text = TranscriptText.ending(Ansi.none, snapshot)
+    expect(text).toContain("#3 write pending\n")
+    expect(text).toContain("skein run --session ses-1 --resume")
+  })
+})

@@ -1,0 +1,159 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { existsSync, readFileSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import * as Program from "./Program.js"
+
+const timeout = 60_000
+
+const packageFile = fileURLToPath(new URL("../../../../package.json", import.meta.url))
+
+describe("skein, asked wrongly", () => {
+  it.scopedLive(
+    "says its version, and what commands there are",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        const { stdout } = yield* home.run(["--version"])
+        expect(readFileSync(packageFile, "utf8")).toContain(`"version": "${stdout.trimEnd()}"`)
+        const help = yield* home.run([])
+        expect(help).toMatchObject({ code: 0, stderr: "" })
+        expect(help.stdout).toContain("  sessions delete [--yes]")
+        expect(help.stdout).not.toContain("\x1b")
+        expect(existsSync(home.data)).toBe(false)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "without a provider it says which ways there are to set one up, and makes nothing",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        const { code, stderr, stdout } = yield* home.run(["run", "hello"])
+        expect({ code, stdout }).toEqual({ code: 2, stdout: "" })
+        for (const way of ["ANTHROPIC_API_KEY", "OPENAI_API_KEY", "--model", "SKEIN_MODEL", "config.json", "demo"]) {
+          expect(stderr).toContain(way)
+        }
+        expect(existsSync(home.data)).toBe(false)
+      }),
+    timeout
+  )
+
+  const wrong: ReadonlyArray<readonly [args: ReadonlyArray<string>, code: number, says: string]> = [
+    [["runn"], 2, "'run'"],
+    [["run"], 2, "say something"],
+    [["run", " "], 2, "empty"],
+    [["run", "hi", "there"], 2, "'there'"],
+    [["run", "hi", "--modle", "a/b"], 2, "'--modle'"],
+    [["run", "hi", "--model"], 2, "'--model'"],
+    [["run", "hi", "--model", "nope"], 2, "PROVIDER/MODEL"],
+    [["run", "hi", "--model", "nobody/m"], 2, "nobody/m"],
+    [["run", "hi", "--model", "anthropic/m"], 2, "ANTHROPIC_API_KEY"],
+    [["run", "hi", "--model", "script/none.json"], 2, "none.json"],
+    [["run", "hi", "--session", "a/b"], 2, "a/b"],
+    [["run", "hi", "--session", "none"], 1, "no session none"],
+    [["run", "hi", "--session", "none", "--workdir", "."], 2, "--workdir"],
+    [["run", "hi", "--model", "script/s.json", "--workdir", "none"], 2, "workdir"],
+    [["run", "--resume"], 2, "--session"],
+    [["run", "hi", "--session", "none", "--resume"], 2, "without a message"],
+    [["sessions", "show", "none"], 1, "no session none"],
+    [["sessions", "show", "../x"], 2, "../x"],
+    [["sessions", "show"], 2, "<session>"],
+    [["sessions", "list", "--limit", "0"], 2, "1 or more"],
+    [["sessions", "rename", "none", ""], 2, "title"],
+    [["sessions", "model", "none", "x"], 2, "PROVIDER/MODEL"],
+    [["sessions", "delete", "none"], 2, "--yes"],
+    [["sessions", "delete", "none", "--yes"], 1, "no session none"]
+  ]
+
+  it.scopedLive(
+    "says in one line what is wrong with what was asked, with the right code",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({ "s.json": "[]" })
+        const outcomes = yield* Effect.forEach(
+          wrong,
+          ([args, code, says]) =>
+            Effect.map(home.run(args), (ended) => ({
+              args,
+              isRight:
+                ended.code === code &&
+                ended.stdout === "" &&
+                ended.stderr.includes(says) &&
+                Program.isOneLine(ended.stderr),
+              ended
+            })),
+          { concurrency: 2 }
+        )
+        expect(outcomes.filter(({ isRight }) => !isRight)).toEqual([])
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "a data folder that cannot be used is one line and code 1",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        yield* home.write("file", "no folder")
+        yield* home.write("other/skein.db", "no database at all, but a text of somebody else")
+        for (const data of [home.at("file/data"), home.at("other")]) {
+          const { code, stderr } = yield* home.run(["sessions", "list", "--data", data])
+          expect({ data, code, isOneLine: Program.isOneLine(stderr), stderr }).toMatchObject({
+            code: 1,
+            isOneLine: true
+          })
+          expect(stderr).toContain(data)
+        }
+        expect(readFileSync(home.at("other/skein.db"), "utf8")).toContain("somebody else")
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "a configuration that cannot be used is one line and code 2, and shows no key that stands in it",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        const key = "sk-canary-0123456789"
+        const provider = { kind: "chat-completions", baseUrl: "http://127.0.0.1:1/v1" }
+        const contents = [
+          `{ "providers": ${key} }`,
+          JSON.stringify({ providers: { local: { ...provider, apiKey: key } } }),
+          JSON.stringify({ providers: { local: provider }, keys: key }),
+          JSON.stringify({ providers: { local: { ...provider, baseUrl: `http://u:${key}@127.0.0.1/v1` } } }),
+          JSON.stringify({ model: "no-slash", providers: { local: provider } })
+        ]
+        for (const content of contents) {
+          yield* home.write("config.json", content)
+          const { code, stderr } = yield* home.run(["run", "hi"], { SKEIN_CONFIG: home.at("config.json") })
+          expect({ content, code, isOneLine: Program.isOneLine(stderr) }).toMatchObject({ code: 2, isOneLine: true })
+          expect(stderr).toContain("config.json")
+          expect(stderr).not.toContain(key)
+        }
+        const absent = yield* home.run(["run", "hi"], { SKEIN_CONFIG: home.at("none.json") })
+        expect(absent.code).toBe(2)
+        expect(absent.stderr).toContain("NotFound")
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "SKEIN_MODEL, SKEIN_DATA and --data are what they are said to be",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({ "s.json": JSON.stringify([{ text: "hello" }]) })
+        const named = yield* home.run(["run", "hi"], { SKEIN_MODEL: `script/s.json` })
+        expect(named).toMatchObject({ code: 0 })
+        expect(existsSync(`${home.data}/skein.db`)).toBe(true)
+        const wrongly = yield* home.run(["run", "hi"], { SKEIN_MODEL: "nope" })
+        expect(wrongly).toMatchObject({ code: 2 })
+        expect(wrongly.stderr).toContain("SKEIN_MODEL")
+        const elsewhere = yield* home.run(["run", "hi", "--model", "script/s.json", "--data", home.at("elsewhere")])
+        expect(elsewhere).toMatchObject({ code: 0 })
+        expect(existsSync(home.at("elsewhere/skein.db"))).toBe(true)
+      }),
+    timeout
+  )
+})

@@ -1,0 +1,164 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Exit, Layer, Option, Scope } from "effect"
+import { spawn } from "node:child_process"
+import type { ChildProcess } from "node:child_process"
+import { once } from "node:events"
+import { readFileSync } from "node:fs"
+import * as Identity from "../../../../src/adapters/node/Identity.js"
+import * as ProcessStat from "../../../../src/adapters/node/ProcessStat.js"
+import * as Ids from "../../../../src/services/Ids.js"
+import { Owners } from "../../../../src/services/Engines.js"
+
+/** An engine of its own, until its scope ends. */
+const engine = Effect.gen(function* () {
+  const scope = yield* Scope.make()
+  const context = yield* Layer.buildWithScope(Layer.fresh(Identity.layer), scope)
+  return { owners: Context.get(context, Owners), close: Scope.close(scope, Exit.void) }
+})
+
+/** A process that prints a line, and that line. */
+const child = (...command: readonly [string, ...Array<string>]) =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const [file, ...args] = command
+      const process: ChildProcess = spawn(file, args, { stdio: ["ignore", "pipe", "inherit"] })
+      const output = process.stdout
+      const line = output === null ? "" : String((await once(output, "data"))[0])
+      return { process, pid: process.pid ?? 0, line: line.trim() }
+    }),
+    ({ process }) => Effect.sync(() => process.kill("SIGKILL"))
+  )
+
+const startTime = (pid: number): string =>
+  Option.match(ProcessStat.parse(readFileSync(`/proc/${pid}/stat`, "utf8")), {
+    onNone: () => "",
+    onSome: (stat) => stat.startTime
+  })
+
+describe("Ids", () => {
+  it.effect("are random, and of the form that is promised", () =>
+    Effect.gen(function* () {
+      const ids = yield* Ids.Ids
+      const made = yield* Effect.replicateEffect(ids.next("ses"), 1_000)
+      expect(new Set(made).size).toBe(1_000)
+      for (const id of made) expect(id).toMatch(/^ses_[a-z2-7]{26}$/)
+      const letters = new Set(made.flatMap((id) => Array.from(id.slice(4))))
+      expect(letters.size).toBe(32)
+    }).pipe(Effect.provide(Identity.layerIds))
+  )
+
+  it.effect("in sequence are the same each time and of the same form", () =>
+    Effect.gen(function* () {
+      const ids = yield* Ids.Ids
+      const made = yield* Effect.replicateEffect(ids.next("run"), 40)
+      expect(made[0]).toBe(`run_${"a".repeat(25)}b`)
+      expect(made[39]).toBe(`run_${"a".repeat(24)}bi`)
+      for (const id of made) expect(id).toMatch(/^run_[a-z2-7]{26}$/)
+    }).pipe(Effect.provide(Ids.layerSequential))
+  )
+})
+
+describe("Owners", () => {
+  it.effect("an engine of this process is alive until it is closed, then dead", () =>
+    Effect.gen(function* () {
+      const first = yield* engine
+      const second = yield* engine
+      expect(first.owners.self.instance).not.toBe(second.owners.self.instance)
+      expect(yield* first.owners.liveness(second.owners.self)).toBe(process.platform === "win32" ? "unknown" : "alive")
+      yield* second.close
+      expect(yield* first.owners.liveness(second.owners.self)).toBe(process.platform === "win32" ? "unknown" : "dead")
+      yield* first.close
+    })
+  )
+})
+
+const onLinux = process.platform === "linux" ? describe : () => undefined
+
+onLinux("Owners on Linux", () => {
+  const withEngine = <E>(body: (owners: Context.Tag.Service<Owners>) => Effect.Effect<void, E, Scope.Scope>) =>
+    Effect.gen(function* () {
+      const { close, owners } = yield* engine
+      yield* Effect.ensuring(body(owners), close)
+    })
+
+  it.scoped("says who it is", () =>
+    withEngine(({ self }) =>
+      Effect.sync(() => {
+        expect(self.bootId).toMatch(/^[0-9a-f-]{36}$/)
+        expect(self.pidNamespace).toMatch(/^pid:\[\d+\]$/)
+        expect(self.pid).toBe(process.pid)
+        expect(self.startTime).toBe(startTime(process.pid))
+      })
+    )
+  )
+
+  it.scoped("another process is alive while it runs, and dead once it was killed", () =>
+    withEngine(({ liveness, self }) =>
+      Effect.gen(function* () {
+        const other = yield* child("sh", "-c", "echo ready; exec sleep 600")
+        const owner = { ...self, pid: other.pid, startTime: startTime(other.pid), instance: "other" }
+        expect(yield* liveness(owner)).toBe("alive")
+        other.process.kill("SIGKILL")
+        yield* Effect.promise(() => once(other.process, "exit"))
+        expect(yield* liveness(owner)).toBe("dead")
+      })
+    )
+  )
+
+  it.scoped("a process with the pid of a dead one is another", () =>
+    withEngine(({ liveness, self }) =>
+      Effect.gen(function* () {
+        const other = yield* child("sh", "-c", "echo ready; exec sleep 600")
+        expect(yield* liveness({ ...self, pid: other.pid, startTime: "1", instance: "other" })).toBe("dead")
+        expect(yield* liveness({ ...self, startTime: "1" })).toBe("dead")
+      })
+    )
+  )
+
+  it.scopedLive("a process that ended and whose parent does not care is dead", () =>
+    withEngine(({ liveness, self }) =>
+      Effect.gen(function* () {
+        const parent = yield* child("sh", "-c", "sleep 600 & echo $!; exec sleep 600")
+        const pid = Number(parent.line)
+        const owner = { ...self, pid, startTime: startTime(pid), instance: "other" }
+        expect(yield* liveness(owner)).toBe("alive")
+        process.kill(pid, "SIGKILL")
+        yield* Effect.repeat(liveness(owner), { until: (liveness) => liveness === "dead" })
+        expect(process.kill(pid, 0)).toBe(true)
+      })
+    )
+  )
+
+  it.scoped("another boot is over; another namespace or thread cannot be seen", () =>
+    withEngine(({ liveness, self }) =>
+      Effect.gen(function* () {
+        expect(yield* liveness({ ...self, bootId: "other" })).toBe("dead")
+        expect(yield* liveness({ ...self, pidNamespace: "other", pid: 4_194_304 })).toBe("unknown")
+        expect(yield* liveness({ ...self, instance: "lane_other.7" })).toBe("unknown")
+        expect(yield* liveness({ ...self, bootId: "" })).toBe("unknown")
+        expect(yield* liveness({ ...self, startTime: "" })).toBe("unknown")
+      })
+    )
+  )
+})
+
+describe("ProcessStat", () => {
+  const rest = "S 1 77 77 0 -1 4194560 100 0 0 0 1 2 0 0 20 0 5 0 150687 1 2 3"
+
+  it.each(["cat", "a b", "x) S 9 9 (", "", ")"])("a program named %j does not confuse it", (name) => {
+    expect(ProcessStat.parse(`42 (${name}) ${rest}\n`)).toEqual(
+      Option.some({ pid: 42, state: "S", group: 77, threads: 5, startTime: "150687" })
+    )
+  })
+
+  it("what is no such text is none", () => {
+    for (const text of ["", "42", "42 (cat) S 1", "(cat)"]) expect(ProcessStat.parse(text)).toEqual(Option.none())
+  })
+
+  it("a process has ended when its last thread has", () => {
+    const stat = { pid: 1, group: 1, startTime: "1" }
+    expect(ProcessStat.hasEnded({ ...stat, state: "Z", threads: 1 })).toBe(true)
+    expect(ProcessStat.hasEnded({ ...stat, state: "Z", threads: 2 })).toBe(false)
+    expect(ProcessStat.hasEnded({ ...stat, state: "R", threads: 1 })).toBe(false)
+  })
+})

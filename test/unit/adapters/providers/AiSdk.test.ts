@@ -1,0 +1,257 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { LanguageModelV3, LanguageModelV3CallOptions, LanguageModelV3StreamPart } from "@ai-sdk/provider"
+import { APICallError, UnsupportedFunctionalityError } from "@ai-sdk/provider"
+import { Deferred, Effect, Fiber, Redacted, Stream } from "effect"
+import { AiSdk } from "../../../../src/ai-sdk.js"
+import { Models } from "../../../../src/services/Model.js"
+import { session } from "./Sessions.js"
+import { everyWord, failing, parts, passIdleTime, passTime, textOf } from "./StepRequests.js"
+
+const usage = {
+  inputTokens: { total: 1, noCache: 1, cacheRead: undefined, cacheWrite: undefined },
+  outputTokens: { total: 2, text: 2, reasoning: undefined }
+}
+
+const finish: LanguageModelV3StreamPart = {
+  type: "finish",
+  usage,
+  finishReason: { unified: "stop", raw: "end" }
+}
+
+const saying = (text: string): ReadonlyArray<LanguageModelV3StreamPart> => [
+  { type: "text-start", id: "t" },
+  { type: "text-delta", id: "t", delta: text },
+  { type: "text-end", id: "t" }
+]
+
+/** A model that somebody else made. */
+const foreign = (
+  doStream: (options: LanguageModelV3CallOptions) => PromiseLike<ReadableStream<LanguageModelV3StreamPart>>,
+  modelId = "m-1"
+): LanguageModelV3 => ({
+  specificationVersion: "v3",
+  provider: "acme.chat",
+  modelId,
+  supportedUrls: {},
+  doGenerate: () => Promise.reject(new Error("only streaming is used")),
+  doStream: async (options) => ({ stream: await doStream(options) })
+})
+
+const streaming = (parts: ReadonlyArray<LanguageModelV3StreamPart>): LanguageModelV3 =>
+  foreign(() => Promise.resolve(ReadableStream.from(parts)))
+
+describe("AiSdk.make", () => {
+  it.effect("wraps any model of the AI SDK", () =>
+    Effect.gen(function* () {
+      const asked: Array<LanguageModelV3CallOptions> = []
+      const model = AiSdk.make(
+        foreign((options) => {
+          asked.push(options)
+          return Promise.resolve(ReadableStream.from([...saying("hi"), finish]))
+        }),
+        {
+          contextTokens: 1000,
+          providerOptions: ({ reasoningEffort = "low" }) => ({ acme: { effort: reasoningEffort } })
+        }
+      )
+      assert.deepStrictEqual([model.provider, model.model, model.contextTokens], ["acme", "m-1", 1000])
+      assert.strictEqual(textOf(yield* parts(model, { options: { reasoningEffort: "high" } })), "hi")
+      assert.strictEqual(asked[0]?.maxOutputTokens, 8192)
+      assert.isTrue(asked[0]?.includeRawChunks, "frames without content are signs of life, too")
+      assert.deepStrictEqual(asked[0]?.providerOptions, { acme: { effort: "high" } })
+    })
+  )
+
+  it.effect("passes the metadata of all its parts back as options", () =>
+    Effect.gen(function* () {
+      const asked: Array<LanguageModelV3CallOptions> = []
+      const model = AiSdk.make(
+        foreign((options) => {
+          asked.push(options)
+          return Promise.resolve(ReadableStream.from([finish]))
+        })
+      )
+      const providerMetadata = { acme: { token: "x" }, broken: "no object" }
+      yield* parts(model, {
+        view: [
+          { role: "user", parts: [{ type: "text", text: "hello" }] },
+          {
+            role: "assistant",
+            parts: [
+              { type: "reasoning", text: "hm", providerMetadata },
+              { type: "text", text: "a" }
+            ]
+          }
+        ]
+      })
+      assert.deepStrictEqual(asked[0]?.prompt.at(-1), {
+        role: "assistant",
+        content: [
+          { type: "reasoning", text: "hm", providerOptions: { acme: { token: "x" } } },
+          { type: "text", text: "a" }
+        ]
+      })
+    })
+  )
+
+  it.effect("aborts and cancels a stream that is interrupted", () =>
+    Effect.gen(function* () {
+      const asked = yield* Deferred.make<AbortSignal>()
+      const cancelled = yield* Deferred.make<void>()
+      const model = AiSdk.make(
+        foreign(({ abortSignal = AbortSignal.abort() }) => {
+          Deferred.unsafeDone(asked, Effect.succeed(abortSignal))
+          const cancel = () => Deferred.unsafeDone(cancelled, Effect.void)
+          return Promise.resolve(new ReadableStream<LanguageModelV3StreamPart>({ cancel }))
+        })
+      )
+      const fiber = yield* Effect.fork(parts(model))
+      const signal = yield* Deferred.await(asked)
+      assert.isFalse(signal.aborted)
+      yield* Fiber.interrupt(fiber)
+      assert.isTrue(signal.aborted)
+      yield* Deferred.await(cancelled)
+    })
+  )
+
+  it.effect("does not wait for a model that never answers the abort", () =>
+    Effect.gen(function* () {
+      const asked = yield* Deferred.make<void>()
+      const model = AiSdk.make(
+        foreign(() => {
+          Deferred.unsafeDone(asked, Effect.void)
+          return new Promise(() => undefined)
+        })
+      )
+      const fiber = yield* Effect.fork(parts(model))
+      yield* Deferred.await(asked)
+      yield* Fiber.interrupt(fiber)
+    })
+  )
+
+  it.effect("the idle time is the host's to choose", () =>
+    Effect.gen(function* () {
+      const model = AiSdk.make(
+        foreign(() => new Promise(() => undefined)),
+        { idleTimeout: "3 seconds" }
+      )
+      const fiber = yield* Effect.fork(failing(model))
+      yield* passIdleTime(fiber)
+      const { error } = yield* Fiber.join(fiber)
+      assert.strictEqual(error.reason, "silent")
+      assert.include(error.detail, "3s")
+    })
+  )
+
+  it.effect("an answer may take longer than the idle time, as long as something comes", () =>
+    Effect.gen(function* () {
+      const slow = Stream.fromIterable([...saying("slow"), ...saying("and"), ...saying("steady"), finish]).pipe(
+        Stream.tap(() => Effect.sleep("20 seconds"))
+      )
+      const runtime = yield* Effect.runtime()
+      const model = AiSdk.make(foreign(() => Promise.resolve(Stream.toReadableStreamRuntime(slow, runtime))))
+      const fiber = yield* Effect.fork(parts(model))
+      yield* passTime(fiber, "5 seconds")
+      assert.strictEqual(textOf(yield* Fiber.join(fiber)), "slowandsteady")
+    })
+  )
+
+  it.effect("a finish without a reason is none", () =>
+    Effect.gen(function* () {
+      const model = AiSdk.make(
+        streaming([...saying("half"), { type: "finish", usage, finishReason: { unified: "other", raw: undefined } }])
+      )
+      assert.strictEqual((yield* failing(model)).error.reason, "cut")
+    })
+  )
+
+  it.effect("calls that the provider ran itself are not the engine's", () =>
+    Effect.gen(function* () {
+      const model = AiSdk.make(
+        streaming([
+          { type: "tool-input-start", id: "s1", toolName: "search", providerExecuted: true },
+          { type: "tool-input-delta", id: "s1", delta: "{}" },
+          { type: "tool-call", toolCallId: "s1", toolName: "search", input: "{}", providerExecuted: true },
+          { type: "tool-call", toolCallId: "c1", toolName: "read", input: "{}" },
+          finish
+        ])
+      )
+      const all = yield* parts(model)
+      assert.deepStrictEqual(
+        all.map((part) => part.type),
+        ["call", "finish"]
+      )
+      assert(all[0]?.type === "call" && all[0].index === 0)
+    })
+  )
+
+  it.effect("what a model throws is told without its words, unless they are the provider's", () =>
+    Effect.gen(function* () {
+      const secret = "canary-4471b2d09e"
+      const throwing = (error: unknown) =>
+        AiSdk.make(
+          foreign(() => Promise.reject(error)),
+          { secrets: [Redacted.make(secret)] }
+        )
+      const cases: ReadonlyArray<readonly [unknown, string]> = [
+        [new TypeError(`"Bearer ${secret}" is an invalid header value`), "rejected"],
+        [new UnsupportedFunctionalityError({ functionality: `files ${secret}` }), "rejected"],
+        [`a text with ${secret}`, "overloaded"],
+        [{ [secret]: secret }, "overloaded"],
+        [
+          new APICallError({
+            message: `no such ${secret}`,
+            url: `https://example.test/${secret}`,
+            requestBodyValues: { prompt: secret },
+            statusCode: 404,
+            responseHeaders: { [secret]: secret },
+            responseBody: `<p>${secret}</p>`,
+            data: { secret }
+          }),
+          "rejected"
+        ],
+        [
+          new APICallError({
+            message: "Cannot connect to API",
+            cause: new Error(secret),
+            url: secret,
+            requestBodyValues: secret,
+            isRetryable: true
+          }),
+          "unreachable"
+        ]
+      ]
+      const { error } = yield* failing(throwing(new Error("said in private")))
+      assert.strictEqual(error.detail, "Error")
+      for (const [thrown, reason] of cases) {
+        const { cause, error } = yield* failing(throwing(thrown))
+        assert.strictEqual(error.reason, reason)
+        assert.notInclude(everyWord(error, cause), secret)
+      }
+    })
+  )
+
+  it.effect("strikes out what looks like a key although nobody named it", () =>
+    Effect.gen(function* () {
+      const key = "sk-proj-0123456789abcdefABCDEF"
+      const { error } = yield* failing(AiSdk.make(foreign(() => Promise.reject(`Incorrect API key: ${key}`))))
+      assert.strictEqual(error.detail, "Incorrect API key: [redacted]")
+    })
+  )
+})
+
+describe("AiSdk.layer", () => {
+  const acme = (name: string) => foreign(() => Promise.resolve(ReadableStream.from([finish])), name)
+  const named = (model: string) => session({ model: { provider: "acme", model } })
+
+  it.effect("serves its model, and others only if it is told how", () =>
+    Effect.gen(function* () {
+      const refusing = yield* Effect.provide(Models, AiSdk.layer(acme("m-1")))
+      assert.strictEqual((yield* refusing.resolve(session())).model, "m-1")
+      assert.strictEqual((yield* refusing.resolve(named("m-1"))).model, "m-1")
+      assert.strictEqual((yield* Effect.flip(refusing.resolve(named("m-2")))).model, "acme/m-2")
+      const open = yield* Effect.provide(Models, AiSdk.layer(acme("m-1"), { others: acme }))
+      assert.strictEqual((yield* open.resolve(named("m-2"))).model, "m-2")
+    })
+  )
+})

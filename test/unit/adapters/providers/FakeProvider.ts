@@ -1,0 +1,188 @@
+/**
+ * A model provider on a real port of the loopback, for tests: it answers what it was told to, byte by byte if need be,
+ * and keeps what it was asked. Its scope closes it, with all its connections.
+ *
+ * ```ts
+ * const fake = yield* FakeProvider.make
+ * yield* fake.answer(FakeProvider.chat({ text: "hello" }), FakeProvider.failure(429, { headers: { "retry-after": "2" } }))
+ * ```
+ *
+ * Answers are given in the order in which requests come; a request that finds none gets status 501. `chat`, `anthropic`
+ * and `responses` answer in the protocol of chat completions (`POST {url}/chat/completions`), of Anthropic
+ * (`{url}/messages`) and of OpenAI (`{url}/responses`), with a step as a script has it.
+ */
+import { Deferred, Effect, FiberSet, Queue, Ref } from "effect"
+import type { Scope } from "effect"
+import { createServer } from "node:http"
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http"
+import type { Script } from "../../../../src/domain/Script.js"
+import * as Frames from "./FakeFrames.js"
+
+type Step = Script[number]
+
+/** What is sent next; an effect is waited for, such as `Deferred.await(gate)`. */
+export type Chunk = string | Uint8Array | Effect.Effect<unknown>
+
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly chunks: ReadonlyArray<Chunk>
+  /** After the last chunk: the answer is complete, the socket is cut, or nothing comes and the socket stays open. */
+  readonly end: "complete" | "cut" | "silence"
+}
+
+interface Received {
+  readonly method: string
+  readonly path: string
+  readonly headers: IncomingHttpHeaders
+  /** The client's port, the same for all requests of one connection. */
+  readonly port: number
+  /** As it was sent. */
+  readonly text: string
+  /** Its JSON, null when it is none. */
+  readonly body: unknown
+  /** Whether the client went away before the answer was complete. */
+  readonly isClosed: Effect.Effect<boolean>
+  /** Waits until the client goes away before the answer is complete. */
+  readonly closed: Effect.Effect<void>
+}
+
+export interface FakeProvider {
+  /** `http://127.0.0.1:PORT`, for use as a base URL. */
+  readonly url: string
+  /** Adds answers to those that wait for a request. */
+  readonly answer: (...answers: ReadonlyArray<Answer>) => Effect.Effect<void>
+  /** Every request so far, oldest first. */
+  readonly received: Effect.Effect<ReadonlyArray<Received>>
+  /** Waits for the next request that was not taken yet. */
+  readonly take: Effect.Effect<Received>
+}
+
+/** Server-sent events. */
+export const sse = (chunks: ReadonlyArray<Chunk>, options: Partial<Answer> = {}): Answer => ({
+  status: 200,
+  headers: { "content-type": "text/event-stream", ...options.headers },
+  chunks,
+  end: options.end ?? "complete"
+})
+
+/** Any other answer, whole. */
+export const whole = (
+  status: number,
+  contentType: string,
+  body: string,
+  headers: Record<string, string> = {}
+): Answer => ({
+  status,
+  headers: { "content-type": contentType, ...headers },
+  chunks: [body],
+  end: "complete"
+})
+
+/** An error as all three protocols know it. */
+export const failure = (
+  status: number,
+  options: { readonly message?: string; readonly type?: string; readonly headers?: Record<string, string> } = {}
+): Answer => {
+  const error = { message: options.message ?? "so it is told to", type: options.type ?? "some_error" }
+  return whole(status, "application/json", JSON.stringify({ type: "error", error }), options.headers)
+}
+
+/** The step's deltas, then its end: a failure cuts the socket, `hang` falls silent. */
+const answerOf =
+  (frames: (step: Step) => Frames.Frames) =>
+  (step: Step): Answer => {
+    const { closing, deltas } = frames(step)
+    if (step.failure !== undefined) return sse(deltas, { end: "cut" })
+    return step.hang === true ? sse(deltas, { end: "silence" }) : sse([...deltas, ...closing])
+  }
+
+export const chat = answerOf(Frames.chat)
+export const anthropic = answerOf(Frames.anthropic)
+export const responses = answerOf(Frames.responses)
+
+export const make: Effect.Effect<FakeProvider, never, Scope.Scope> = Effect.gen(function* () {
+  const answers = yield* Ref.make<ReadonlyArray<Answer>>([])
+  const received = yield* Ref.make<ReadonlyArray<Received>>([])
+  const untaken = yield* Queue.unbounded<Received>()
+  const fork = yield* FiberSet.makeRuntime<never>()
+
+  const handle = Effect.fnUntraced(function* (incoming: IncomingMessage, outgoing: ServerResponse) {
+    const gone = yield* Deferred.make<void>()
+    outgoing.on("close", () => {
+      if (!outgoing.writableFinished) Deferred.unsafeDone(gone, Effect.void)
+    })
+    const request = yield* read(incoming, gone)
+    const answer = yield* Ref.modify(answers, (waiting) => [waiting[0], waiting.slice(1)])
+    yield* Ref.update(received, (all) => [...all, request])
+    yield* Queue.offer(untaken, request)
+    yield* send(outgoing, answer ?? failure(501, { message: "no answer is left" }))
+  })
+
+  const server = yield* Effect.acquireRelease(
+    listen((incoming, outgoing) => void fork(handle(incoming, outgoing))),
+    (server) =>
+      Effect.async<void>((resume) => {
+        server.close(() => resume(Effect.void))
+        server.closeAllConnections()
+      })
+  )
+  return {
+    url: urlOf(server),
+    answer: (...more) => Ref.update(answers, (waiting) => [...waiting, ...more]),
+    received: Ref.get(received),
+    take: Queue.take(untaken)
+  }
+})
+
+const listen = (handle: (incoming: IncomingMessage, outgoing: ServerResponse) => void): Effect.Effect<Server> =>
+  Effect.async((resume) => {
+    const server = createServer(handle)
+    server.listen(0, "127.0.0.1", () => resume(Effect.succeed(server)))
+  })
+
+const urlOf = (server: Server): string => {
+  const address = server.address()
+  return `http://127.0.0.1:${address === null || typeof address === "string" ? 0 : address.port}`
+}
+
+const read = (incoming: IncomingMessage, gone: Deferred.Deferred<void>): Effect.Effect<Received> =>
+  Effect.async<string>((resume) => {
+    const chunks: Array<Buffer> = []
+    incoming.on("data", (chunk: Buffer) => chunks.push(chunk))
+    incoming.on("end", () => resume(Effect.succeed(Buffer.concat(chunks).toString("utf8"))))
+  }).pipe(
+    Effect.map((text) => ({
+      method: incoming.method ?? "",
+      path: incoming.url ?? "",
+      headers: incoming.headers,
+      port: incoming.socket.remotePort ?? 0,
+      text,
+      body: parse(text),
+      isClosed: Deferred.isDone(gone),
+      closed: Deferred.await(gone)
+    }))
+  )
+
+const parse = (text: string): unknown => {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return null
+  }
+}
+
+const send = Effect.fnUntraced(function* (outgoing: ServerResponse, answer: Answer) {
+  outgoing.writeHead(answer.status, answer.headers)
+  outgoing.flushHeaders()
+  for (const chunk of answer.chunks) {
+    yield* typeof chunk === "string" || chunk instanceof Uint8Array ? write(outgoing, chunk) : chunk
+  }
+  if (answer.end === "complete") outgoing.end()
+  if (answer.end === "cut") outgoing.socket?.destroy()
+})
+
+const write = (outgoing: ServerResponse, chunk: string | Uint8Array): Effect.Effect<void> =>
+  Effect.async((resume) => {
+    outgoing.write(chunk, () => resume(Effect.void))
+  })

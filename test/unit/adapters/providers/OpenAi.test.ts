@@ -1,0 +1,199 @@
+import { assert, describe, it } from "@effect/vitest"
+import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import type { ModelRef, Options } from "../../../../src/domain/ModelRef.js"
+import type { ViewItem, ViewReasoning } from "../../../../src/domain/View.js"
+import { OpenAi } from "../../../../src/openai.js"
+import { Models } from "../../../../src/services/Model.js"
+import * as Frames from "./FakeFrames.js"
+import * as FakeProvider from "./FakeProvider.js"
+import { session } from "./Sessions.js"
+import { at, parts, saying } from "./StepRequests.js"
+
+const apiKey = Redacted.make("canary-openai")
+
+const ask = Effect.fn(function* (settings: Partial<OpenAi.Options>, options: Options = {}) {
+  const fake = yield* FakeProvider.make
+  yield* fake.answer(FakeProvider.responses({ text: "ok" }))
+  yield* parts(OpenAi.make({ apiKey, model: "gpt-5", ...settings, baseUrl: fake.url }), { options })
+  return yield* fake.take
+})
+
+const reasoning = (itemId: string, text: string, content: string | null): ViewReasoning => ({
+  type: "reasoning",
+  text,
+  providerMetadata: { openai: { itemId, reasoningEncryptedContent: content } }
+})
+
+describe("OpenAi", () => {
+  it.scoped("leaves nothing at OpenAI and asks for encrypted reasoning", () =>
+    Effect.gen(function* () {
+      const { body, headers, path } = yield* ask({}, { reasoningEffort: "high" })
+      assert.strictEqual(path, "/responses")
+      assert.strictEqual(headers.authorization, "Bearer canary-openai")
+      assert.strictEqual(at(body, "store"), false)
+      assert.deepStrictEqual(at(body, "include"), ["reasoning.encrypted_content"])
+      assert.deepStrictEqual(at(body, "reasoning"), { effort: "high" })
+      assert.strictEqual(at(body, "max_output_tokens"), 8192)
+    })
+  )
+
+  it.scoped("asks for a summary of the reasoning only when told to", () =>
+    Effect.gen(function* () {
+      const { body } = yield* ask({ reasoningSummary: "auto" })
+      assert.deepStrictEqual(at(body, "reasoning"), { summary: "auto" })
+    })
+  )
+
+  it.scoped("asks for no encrypted reasoning of a model that does not reason", () =>
+    Effect.gen(function* () {
+      const { body } = yield* ask({ model: "gpt-4o" }, { temperature: 0.2, maxOutputTokens: 50 })
+      assert.isUndefined(at(body, "include"))
+      assert.strictEqual(at(body, "temperature"), 0.2)
+      assert.strictEqual(at(body, "max_output_tokens"), 50)
+    })
+  )
+
+  it.scoped("tool inputs are not held to the strict subset of JSON Schema", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      yield* fake.answer(FakeProvider.responses({ text: "ok" }))
+      yield* parts(OpenAi.make({ apiKey, model: "gpt-5", baseUrl: fake.url }), {
+        tools: [{ name: "read", description: "Reads", inputSchema: { type: "object", properties: {} } }]
+      })
+      const { body } = yield* fake.take
+      assert.deepStrictEqual(at(body, "tools"), [
+        {
+          type: "function",
+          name: "read",
+          description: "Reads",
+          parameters: { type: "object", properties: {} },
+          strict: false
+        }
+      ])
+    })
+  )
+
+  it.scoped("what came with a part goes back with it: encrypted reasoning and item ids", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const model = OpenAi.make({ apiKey, model: "gpt-5", baseUrl: fake.url })
+      yield* fake.answer(
+        FakeProvider.responses({ reasoning: "hm", text: "so", calls: [{ name: "read", input: { path: "a" } }] }),
+        FakeProvider.responses({ text: "ok" })
+      )
+      const streamed = yield* parts(model)
+      const metadata = (type: "text" | "reasoning") =>
+        streamed.flatMap((part) => (part.type === type && part.providerMetadata ? [part.providerMetadata] : [])).at(-1)
+      const called = streamed.find((part) => part.type === "call")
+      assert(called?.type === "call" && called.providerMetadata !== undefined)
+      const [forReasoning, forText] = [metadata("reasoning"), metadata("text")]
+      assert(forReasoning !== undefined && forText !== undefined)
+      const assistant: ViewItem = {
+        role: "assistant",
+        parts: [
+          { type: "reasoning", text: "hm", providerMetadata: forReasoning },
+          { type: "text", text: "so", providerMetadata: forText },
+          { type: "call", id: "call_1", name: "read", input: { path: "a" }, providerMetadata: called.providerMetadata }
+        ]
+      }
+      const results: ViewItem = {
+        role: "tool",
+        results: [{ id: "call_1", name: "read", text: "content", isError: false }]
+      }
+      yield* parts(model, { view: [...saying("hello"), assistant, results] })
+      const [, { body } = { body: null }] = yield* fake.received
+      const input = at(body, "input")
+      assert.deepStrictEqual(at(input, 2), {
+        type: "reasoning",
+        id: "rs_1",
+        encrypted_content: "sealed",
+        summary: [{ type: "summary_text", text: "hm" }]
+      })
+      assert.deepStrictEqual(at(input, 3), {
+        role: "assistant",
+        id: "msg_1",
+        content: [{ type: "output_text", text: "so" }]
+      })
+      assert.strictEqual(at(input, 4, "call_id"), "call_1")
+      assert.strictEqual(at(input, 4, "arguments"), `{"path":"a"}`)
+      assert.deepStrictEqual(at(input, 5), { type: "function_call_output", call_id: "call_1", output: "content" })
+      assert.notInclude(JSON.stringify(body), "item_reference")
+    })
+  )
+
+  it.scoped("reasoning without its encrypted content is left out, but for the parts of an item that has it", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      yield* fake.answer(FakeProvider.responses({ text: "ok" }))
+      yield* parts(OpenAi.make({ apiKey, model: "gpt-5", baseUrl: fake.url }), {
+        view: [
+          ...saying("hello"),
+          {
+            role: "assistant",
+            parts: [
+              reasoning("rs_lost", "gone", null),
+              reasoning("rs_kept", "first", null),
+              reasoning("rs_kept", "second", "sealed"),
+              { type: "reasoning", text: "from nowhere" },
+              { type: "text", text: "so" }
+            ]
+          },
+          ...saying("go on")
+        ]
+      })
+      const { text } = yield* fake.take
+      assert.notInclude(text, "rs_lost")
+      assert.notInclude(text, "from nowhere")
+      assert.include(text, `"encrypted_content":"sealed"`)
+      assert.include(text, "first")
+    })
+  )
+
+  it.scoped("a response that failed is a failure, whatever came before", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const { deltas } = Frames.responses({ text: "so far" })
+      const failed = (error: unknown) =>
+        FakeProvider.sse([...deltas, Frames.event("response.failed", { sequence_number: 9, response: { error } })])
+      yield* fake.answer(
+        failed({ code: "rate_limit_exceeded", message: "slow down" }),
+        failed({ code: "server_error", message: "oops" }),
+        failed({ code: "invalid_prompt", message: "no" }),
+        failed(null)
+      )
+      const model = OpenAi.make({ apiKey, model: "gpt-5", baseUrl: fake.url })
+      for (const reason of ["rate-limited", "overloaded", "rejected", "overloaded"]) {
+        assert.strictEqual((yield* Effect.flip(parts(model))).reason, reason)
+      }
+    })
+  )
+
+  it.scoped("a quota that is used up is no rate limit: no later try will help", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      yield* fake.answer(FakeProvider.failure(429, { message: "You exceeded your quota", type: "insufficient_quota" }))
+      const error = yield* Effect.flip(parts(OpenAi.make({ apiKey, model: "gpt-5", baseUrl: fake.url })))
+      assert.strictEqual(error.reason, "rejected")
+      assert.strictEqual(error.status, 429)
+    })
+  )
+})
+
+describe("OpenAi.layer", () => {
+  const resolve = (ref: ModelRef | null) => Effect.flatMap(Models, (models) => models.resolve(session({ model: ref })))
+
+  it.effect("takes its key from OPENAI_API_KEY, serves its models, refuses others", () =>
+    Effect.gen(function* () {
+      assert.strictEqual((yield* resolve(null)).model, "gpt-5")
+      assert.strictEqual((yield* resolve({ provider: "openai", model: "gpt-4o" })).model, "gpt-4o")
+      const error = yield* Effect.flip(resolve({ provider: "anthropic", model: "claude-sonnet-4-5" }))
+      assert.strictEqual(error._tag, "ModelUnavailable")
+    }).pipe(
+      Effect.provide(
+        OpenAi.layer({ model: "gpt-5" }).pipe(
+          Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["OPENAI_API_KEY", "canary"]]))))
+        )
+      )
+    )
+  )
+})

@@ -1,0 +1,108 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { LanguageModelV3Prompt } from "@ai-sdk/provider"
+import { Effect } from "effect"
+import * as Prompt from "../../../../src/adapters/providers/Prompt.js"
+import * as Vendor from "../../../../src/adapters/providers/Vendor.js"
+import { AssetId } from "../../../../src/domain/Asset.js"
+import type { FilePart } from "../../../../src/domain/Message.js"
+import { AssetFailed, AssetNotFound } from "../../../../src/domain/SkeinError.js"
+import type { StepRequest } from "../../../../src/services/Model.js"
+import { request } from "./StepRequests.js"
+
+const vendor = Vendor.make({ provider: "p", model: "m" }, {}, { load: () => Promise.reject(new Error("not needed")) })
+
+const assetId = AssetId.make("a1")
+
+const file = (mediaType: string, name?: string): FilePart => ({
+  type: "file",
+  assetId,
+  mediaType,
+  ...(name === undefined ? {} : { name })
+})
+
+const sent = (part: FilePart, read?: StepRequest["file"]) =>
+  Prompt.make(
+    vendor,
+    request({ system: null, view: [{ role: "user", parts: [part] }], ...(read === undefined ? {} : { file: read }) })
+  ).pipe(Effect.map((prompt: LanguageModelV3Prompt) => prompt[0]?.content[0]))
+
+const holding = (data: Uint8Array) => () => Effect.succeed(data)
+
+describe("Prompt", () => {
+  it.effect("has a system message only if there is something to say", () =>
+    Effect.gen(function* () {
+      const roles = (system: string | null) =>
+        Effect.map(Prompt.make(vendor, request({ system })), (prompt) => prompt.map(({ role }) => role))
+      assert.deepStrictEqual(yield* roles("Be brief."), ["system", "user"])
+      assert.deepStrictEqual(yield* roles(null), ["user"])
+      assert.deepStrictEqual(yield* roles(" \n"), ["user"])
+    })
+  )
+
+  it.effect("sends images and PDFs as files", () =>
+    Effect.gen(function* () {
+      const data = Uint8Array.of(1, 2, 3)
+      for (const mediaType of ["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"]) {
+        assert.deepStrictEqual(yield* sent(file(mediaType, "x"), holding(data)), {
+          type: "file",
+          data,
+          mediaType,
+          filename: "x"
+        })
+      }
+    })
+  )
+
+  it.effect("sends text as text, cut when it is long", () =>
+    Effect.gen(function* () {
+      const data = new TextEncoder().encode("naïve 🙂")
+      for (const mediaType of ["text/markdown", "application/json", "application/ld+json", "image/svg+xml"]) {
+        assert.deepStrictEqual(yield* sent(file(mediaType, "x"), holding(data)), {
+          type: "text",
+          text: `[The file "x" of type ${mediaType}:]\nnaïve 🙂`
+        })
+      }
+      const long = yield* sent(file("text/plain"), holding(new TextEncoder().encode("x".repeat(100_001))))
+      assert(typeof long === "object" && long.type === "text")
+      assert.match(long.text, /^\[The file "a1" of type text\/plain:\]\nx{100000}…$/u)
+    })
+  )
+
+  it.effect("names what a model cannot see, without reading it", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* sent(file("application/zip", "all.zip")), {
+        type: "text",
+        text: `[The file "all.zip" of type application/zip is attached. You cannot see into it.]`
+      })
+    })
+  )
+
+  it.effect("names an image that is too large for a request", () =>
+    Effect.gen(function* () {
+      const part = yield* sent(file("image/png", "big.png"), holding(new Uint8Array(4_000_000)))
+      assert(typeof part === "object" && part.type === "text")
+      assert.include(part.text, "4000000 bytes")
+    })
+  )
+
+  it.effect("a file that was deleted meanwhile leaves a note", () =>
+    Effect.gen(function* () {
+      const part = yield* sent(file("image/png", "x"), (assetId) =>
+        Effect.fail(new AssetNotFound({ sessionId: "s1", assetId }))
+      )
+      assert.deepStrictEqual(part, { type: "text", text: `[The file "x" of type image/png was deleted.]` })
+    })
+  )
+
+  it.effect("a file that cannot be read fails the step", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        sent(file("image/png", "x"), (assetId) =>
+          Effect.fail(new AssetFailed({ sessionId: "s1", assetId, operation: "read", detail: "EIO" }))
+        )
+      )
+      assert.strictEqual(error.reason, "rejected")
+      assert.include(error.detail, "EIO")
+    })
+  )
+})

@@ -1,0 +1,110 @@
+import { assert, describe, it } from "@effect/vitest"
+import type { LanguageModelV3StreamPart } from "@ai-sdk/provider"
+import { FastCheck as fc } from "effect"
+import * as Reading from "../../../../src/adapters/providers/Reading.js"
+import type { Part } from "../../../../src/services/Model.js"
+
+const read = (sdkParts: ReadonlyArray<LanguageModelV3StreamPart>) =>
+  sdkParts.reduce<readonly [Reading.Reading, ReadonlyArray<Part>]>(
+    ([reading, parts], part) => {
+      const [next, more] = Reading.next(reading, part, () => false)
+      return [next, [...parts, ...more]]
+    },
+    [Reading.start, []]
+  )
+
+/** One text, reasoning or call, as SDKs stream them; its id may be one that was used before. */
+type Block = readonly [kind: "text" | "reasoning" | "call", id: number, deltas: ReadonlyArray<string>]
+
+const block: fc.Arbitrary<Block> = fc.tuple(
+  fc.constantFrom("text" as const, "reasoning" as const, "call" as const),
+  fc.nat(2),
+  fc.array(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 4 })
+)
+
+const sdkParts = ([kind, id, deltas]: Block, index: number): ReadonlyArray<LanguageModelV3StreamPart> => {
+  if (kind === "call") {
+    const callId = `call_${index}`
+    return [
+      { type: "tool-input-start", id: callId, toolName: "read" },
+      ...deltas.map((delta) => ({ type: "tool-input-delta" as const, id: callId, delta })),
+      { type: "tool-input-end", id: callId },
+      { type: "tool-call", toolCallId: callId, toolName: "read", input: deltas.join("") }
+    ]
+  }
+  return [
+    { type: `${kind}-start`, id: `${id}` },
+    ...deltas.map((delta) => ({ type: `${kind}-delta` as const, id: `${id}`, delta })),
+    { type: `${kind}-end`, id: `${id}` }
+  ]
+}
+
+describe("Reading", () => {
+  it.prop(
+    "every text, reasoning and call comes out whole and in order, whatever ids the SDK reuses",
+    [fc.array(block)],
+    ([blocks]) => {
+      const [, parts] = read(blocks.flatMap(sdkParts))
+      const written = new Map<string, string>()
+      for (const part of parts) {
+        if (part.type === "finish" || part.type === "call") continue
+        const key = part.type === "call.delta" ? `call:${part.index}` : `${part.type}:${part.id}`
+        written.set(key, (written.get(key) ?? "") + part.delta)
+      }
+      assert.deepStrictEqual(
+        [...written].map(([key, text]) => [key.replace(/:.*/u, ""), text]),
+        blocks.map(([kind, , deltas]) => [kind, deltas.join("")])
+      )
+      assert.deepStrictEqual(
+        parts.flatMap((part) => (part.type === "call" ? [[part.index, part.input]] : [])),
+        blocks.filter(([kind]) => kind === "call").map(([, , deltas], index) => [index, deltas.join("")])
+      )
+    }
+  )
+
+  it("calls that are written at the same time keep their numbers", () => {
+    const [, parts] = read([
+      { type: "tool-input-start", id: "a", toolName: "one" },
+      { type: "tool-input-start", id: "b", toolName: "two" },
+      { type: "tool-input-delta", id: "b", delta: "{" },
+      { type: "tool-input-delta", id: "a", delta: "[" },
+      { type: "tool-call", toolCallId: "b", toolName: "two", input: "{" },
+      { type: "tool-call", toolCallId: "a", toolName: "one", input: "[" }
+    ])
+    assert.deepStrictEqual(
+      parts.map((part) =>
+        part.type === "call" || part.type === "call.delta" ? [part.type, part.index, part.name] : []
+      ),
+      [
+        ["call.delta", 1, "two"],
+        ["call.delta", 0, "one"],
+        ["call", 1, "two"],
+        ["call", 0, "one"]
+      ]
+    )
+  })
+
+  it("the last metadata of a part is all of it, and is told only when it is news", () => {
+    const [, parts] = read([
+      { type: "reasoning-start", id: "r", providerMetadata: { v: { itemId: "i", content: null } } },
+      { type: "reasoning-delta", id: "r", delta: "hm", providerMetadata: { v: { itemId: "i" } } },
+      { type: "reasoning-end", id: "r", providerMetadata: { v: { content: "sealed" }, w: { x: 1 } } }
+    ])
+    assert.deepStrictEqual(parts, [
+      { type: "reasoning", id: "0", delta: "", providerMetadata: { v: { itemId: "i", content: null } } },
+      { type: "reasoning", id: "0", delta: "hm" },
+      {
+        type: "reasoning",
+        id: "0",
+        delta: "",
+        providerMetadata: { v: { itemId: "i", content: "sealed" }, w: { x: 1 } }
+      }
+    ])
+  })
+
+  it("nothing but a finish with a reason finishes a step", () => {
+    assert.strictEqual(Reading.end(Reading.start).status._tag, "cut")
+    const [told] = read([{ type: "error", error: "busy" }])
+    assert.deepStrictEqual(Reading.end(told).status, { _tag: "broken", error: "busy" })
+  })
+})

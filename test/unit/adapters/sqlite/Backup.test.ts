@@ -1,0 +1,359 @@
+import { describe, expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Chunk, Effect, Layer, Option, Stream } from "effect"
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync
+} from "node:fs"
+import { join } from "node:path"
+import * as Identity from "../../../../src/adapters/node/Identity.js"
+import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
+import * as Backup from "../../../../src/adapters/sqlite/backup/Backup.js"
+import * as Restore from "../../../../src/adapters/sqlite/backup/Restore.js"
+import type { Asset } from "../../../../src/domain/Asset.js"
+import { userText } from "../../../../src/domain/Message.js"
+import { SessionId } from "../../../../src/domain/Session.js"
+import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import { bundle } from "../../../support/programs/Bundle.js"
+import * as Process from "../../../support/programs/Process.js"
+import { folder } from "../../services/storage/disk.js"
+import {
+  assetFile,
+  assetText,
+  databaseIn,
+  engineOn,
+  look,
+  one,
+  populate,
+  tamper,
+  transcript,
+  two
+} from "./populated.js"
+
+const layer = Layer.merge(Identity.layer, NodeFolders.layer)
+const silently = () => Effect.void
+
+const backUp = (data: string, file: string, onProgress: Backup.Options["onProgress"] = silently) =>
+  Effect.provide(Backup.make({ data, file, onProgress }), layer)
+const restore = (data: string, file: string, onProgress: Backup.Options["onProgress"] = silently) =>
+  Effect.provide(Restore.run({ data, file, onProgress }), layer)
+
+/** A folder with a populated data folder, and paths in it. */
+const place = Effect.gen(function* () {
+  const root = yield* folder
+  const data = join(root, "data")
+  const asset = yield* populate(data)
+  return { root, data, asset, file: join(root, "all.skein"), fresh: join(root, "fresh") }
+})
+
+/** What an engine on a folder has of session `one`. */
+const contents = (data: string, asset: Asset) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway
+    const entries = yield* Stream.runCollect(gateway.transcript({ sessionId: one }))
+    const bytes = yield* Stream.runCollect(gateway.openAsset({ sessionId: one, assetId: asset.id }))
+    return {
+      messages: Chunk.toReadonlyArray(entries).map(({ message }) => message),
+      text: Buffer.concat(Chunk.toReadonlyArray(bytes)).toString()
+    }
+  }).pipe(Effect.provide(engineOn(data)))
+
+const nothingWrong = (data: string) =>
+  Effect.map(look(data), (outcomes) => expect(outcomes.filter(({ kind }) => kind === "damage")).toEqual([]))
+
+/** The names beside a backup, without what was there before. */
+const others = (root: string) => readdirSync(root).filter((name) => !["data", "fresh", "all.skein"].includes(name))
+
+describe("a backup", () => {
+  it.scopedLive("restored into a fresh folder is the whole of it: sessions, runs, events, assets", () =>
+    Effect.gen(function* () {
+      const { asset, data, file, fresh, root } = yield* place
+      expect(yield* backUp(data, file)).toMatchObject({ sessions: 2, assets: 1, faults: [] })
+      expect(others(root)).toEqual([])
+      expect(statSync(file).mode & 0o777).toBe(0o600)
+      const restored = yield* restore(fresh, file)
+      expect(restored).toMatchObject({ sessions: 2, assets: 1, movedAside: [] })
+      yield* nothingWrong(fresh)
+      expect(
+        readdirSync(fresh)
+          .filter((name) => !name.startsWith("skein.db-"))
+          .toSorted()
+      ).toEqual(["assets", "skein.db"])
+      expect([fresh, databaseIn(fresh), assetFile(fresh)].map((path) => statSync(path).mode & 0o777)).toEqual([
+        0o700, 0o600, 0o600
+      ])
+      expect(yield* contents(fresh, asset)).toEqual({ messages: transcript, text: assetText })
+      expect(yield* contents(fresh, asset)).toEqual(yield* contents(data, asset))
+    })
+  )
+
+  it.scopedLive("overwrites nothing, and says what there is not to back up", () =>
+    Effect.gen(function* () {
+      const { data, file, root } = yield* place
+      writeFileSync(file, "precious")
+      expect(yield* Effect.flip(backUp(data, file))).toMatchObject({ _tag: "BackupFailed", reason: "exists" })
+      expect(readFileSync(file, "utf8")).toBe("precious")
+      expect(yield* Effect.flip(backUp(join(root, "none"), join(root, "b")))).toMatchObject({ reason: "no-database" })
+      expect(yield* Effect.flip(backUp(data, join(root, "none", "b")))).toMatchObject({
+        reason: "not-written",
+        detail: "ENOENT"
+      })
+      expect(others(root)).toEqual([])
+    })
+  )
+
+  it.scopedLive("that loses the race for its name leaves the winner's file, and nothing of itself", () =>
+    Effect.gen(function* () {
+      const { data, file, root } = yield* place
+      const meanwhile = () => Effect.sync(() => writeFileSync(file, "somebody else's"))
+      expect(yield* Effect.flip(backUp(data, file, meanwhile))).toMatchObject({ reason: "exists" })
+      expect(readFileSync(file, "utf8")).toBe("somebody else's")
+      expect(others(root)).toEqual([])
+    })
+  )
+
+  it.scopedLive("that is interrupted leaves nothing", () =>
+    Effect.gen(function* () {
+      const { data, file, root } = yield* place
+      yield* Effect.exit(backUp(data, file, () => Effect.interrupt))
+      expect([existsSync(file), others(root)]).toEqual([false, []])
+    })
+  )
+
+  it.scopedLive("of a database that is not ours, or is newer, or damaged, is refused", () =>
+    Effect.gen(function* () {
+      const { data, file, root } = yield* place
+      tamper(data, "PRAGMA user_version = 999")
+      expect(yield* Effect.flip(backUp(data, file))).toMatchObject({ reason: "newer-version" })
+      tamper(data, "PRAGMA user_version = 1", "PRAGMA application_id = 7")
+      expect(yield* Effect.flip(backUp(data, file))).toMatchObject({ reason: "foreign-database" })
+      truncateSync(databaseIn(data), 8192)
+      expect(yield* Effect.flip(backUp(data, file))).toMatchObject({ reason: "damaged" })
+      expect([existsSync(file), others(root)]).toEqual([false, []])
+    })
+  )
+
+  it.scopedLive("names content that is missing or was changed, and holds all the rest", () =>
+    Effect.gen(function* () {
+      const { asset, data, file, fresh } = yield* place
+      const path = assetFile(data)
+      writeFileSync(path, "not what it was")
+      const changed = yield* backUp(data, file)
+      expect(changed.faults).toEqual([{ name: Backup.nameOf(asset), detail: "changed since it was saved" }])
+      rmSync(path)
+      rmSync(file)
+      const made = yield* backUp(data, file)
+      expect(made).toMatchObject({ assets: 0, faults: [{ name: Backup.nameOf(asset), detail: "missing" }] })
+      const restored = yield* restore(fresh, file)
+      expect([...restored.faults]).toEqual([Backup.nameOf(asset)])
+      expect((yield* Effect.flip(contents(fresh, asset)))._tag).toBe("AssetFailed")
+    })
+  )
+})
+
+describe("a backup of a folder in use", () => {
+  it.scopedLive("has a database and files that fit together, though assets come and go meanwhile", () =>
+    Effect.gen(function* () {
+      const { asset, data, file, fresh } = yield* place
+      yield* Effect.gen(function* () {
+        const gateway = yield* Gateway
+        const save = (text: string) =>
+          gateway.saveAsset({ sessionId: two, mediaType: "text/plain", content: Stream.make(Buffer.from(text)) })
+        const [first, second] = [yield* save("first"), yield* save("second")]
+        let isFirst = true
+        const meanwhile = () =>
+          Effect.suspend(() => {
+            if (!isFirst) return Effect.void
+            isFirst = false
+            return Effect.gen(function* () {
+              yield* gateway.deleteAsset(one, asset.id)
+              yield* gateway.deleteAsset(two, second.id)
+              yield* save("third")
+              yield* gateway.append(one, [userText("meanwhile")])
+            }).pipe(Effect.orDie)
+          })
+        const made = yield* backUp(data, file, meanwhile)
+        expect(isFirst).toBe(false)
+        expect(made).toMatchObject({ assets: 2, faults: [] })
+        yield* gateway.deleteAsset(two, first.id)
+      }).pipe(Effect.provide(engineOn(data)))
+      yield* restore(fresh, file)
+      yield* nothingWrong(fresh)
+      yield* Effect.gen(function* () {
+        const gateway = yield* Gateway
+        expect((yield* gateway.assets(two)).map(({ size }) => size)).toEqual([5, 5])
+        expect((yield* gateway.get(one)).head).toBe(transcript.length + 1)
+      }).pipe(Effect.provide(engineOn(fresh)))
+    })
+  )
+
+  it.scopedLive(
+    "is as the database was at one instant, while another process writes all the time",
+    () =>
+      Effect.gen(function* () {
+        const { data, file, fresh } = yield* place
+        const program = yield* bundle(new URL("writing.ts", import.meta.url))
+        const writer = yield* Process.start(process.execPath, [program, data])
+        const until = (count: number) =>
+          Effect.repeat(writer.line, { until: (line) => Option.exists(line, (text) => Number(text) >= count) })
+        yield* until(30)
+        yield* backUp(data, file)
+        yield* until(100)
+        yield* writer.signal("SIGKILL")
+        yield* writer.ended
+        yield* restore(fresh, file)
+        yield* nothingWrong(fresh)
+        yield* Effect.gen(function* () {
+          const gateway = yield* Gateway
+          const { head } = yield* gateway.get(SessionId.make("busy"))
+          expect(head).toBeGreaterThanOrEqual(30)
+          expect(head).toBeLessThan(
+            (yield* Effect.provide(
+              Effect.flatMap(Gateway, (all) => all.get(SessionId.make("busy"))),
+              engineOn(data)
+            )).head
+          )
+        }).pipe(Effect.provide(engineOn(fresh)))
+      }),
+    60_000
+  )
+})
+
+describe("restoring", () => {
+  it.scopedLive("is refused where there is a database, and changes nothing", () =>
+    Effect.gen(function* () {
+      const { data, file } = yield* place
+      yield* backUp(data, file)
+      const before = readFileSync(databaseIn(data))
+      const refusal = yield* Effect.flip(restore(data, file))
+      expect(refusal).toMatchObject({ _tag: "RestoreFailed", reason: "occupied", path: databaseIn(data) })
+      expect(readFileSync(databaseIn(data)).equals(before)).toBe(true)
+      expect(
+        readdirSync(data)
+          .filter((name) => !name.startsWith("skein.db"))
+          .toSorted()
+      ).toEqual(["assets"])
+    })
+  )
+
+  it.scopedLive("is refused when a database comes up meanwhile", () =>
+    Effect.gen(function* () {
+      const { data, file, fresh } = yield* place
+      yield* backUp(data, file)
+      const meanwhile = () => Effect.sync(() => writeFileSync(databaseIn(fresh), "another engine's"))
+      expect(yield* Effect.flip(restore(fresh, file, meanwhile))).toMatchObject({ reason: "occupied" })
+      expect(readFileSync(databaseIn(fresh), "utf8")).toBe("another engine's")
+      expect(readdirSync(fresh)).toEqual(["skein.db"])
+    })
+  )
+
+  /** What was made of a good backup must be refused for `reason`, and leave nothing. */
+  const refuses = (name: string, reason: string, spoil: (file: string) => void) =>
+    it.scopedLive(`refuses ${name}`, () =>
+      Effect.gen(function* () {
+        const { data, file, fresh } = yield* place
+        yield* backUp(data, file)
+        spoil(file)
+        const refusal = yield* Effect.flip(restore(fresh, file))
+        expect(refusal).toMatchObject({ _tag: "RestoreFailed", reason })
+        expect(existsSync(fresh) ? readdirSync(fresh) : []).toEqual([])
+      })
+    )
+
+  const change = (file: string, ...statements: ReadonlyArray<string>) => {
+    const connection = new Sqlite(file)
+    for (const statement of statements) connection.exec(statement)
+    connection.close()
+  }
+  const byte = (file: string, from: string) => {
+    const bytes = readFileSync(file)
+    const at = bytes.indexOf(from)
+    expect(at).toBeGreaterThan(0)
+    bytes.writeUInt8(0x21, at)
+    writeFileSync(file, bytes)
+  }
+
+  refuses("a file that is not there", "no-file", (file) => rmSync(file))
+  refuses("a text", "not-a-backup", (file) => writeFileSync(file, "no backup at all ".repeat(100)))
+  refuses("a database that is no backup", "not-a-backup", (file) => change(file, "PRAGMA application_id = 7"))
+  refuses("a backup of a newer form", "newer-version", (file) => change(file, "PRAGMA user_version = 2"))
+  refuses("a backup that is cut off", "damaged", (file) => truncateSync(file, statSync(file).size - 8192))
+  refuses("an asset with one byte changed", "damaged", (file) => byte(file, assetText))
+  refuses("a database with one byte changed", "damaged", (file) => byte(file, "first question"))
+  refuses("a backup that lacks an asset of its database", "damaged", (file) =>
+    change(file, "DELETE FROM files WHERE name LIKE 'assets/%'")
+  )
+  refuses("a backup that lacks its database", "damaged", (file) =>
+    change(file, "DELETE FROM files WHERE name = 'skein.db'")
+  )
+  refuses("names that lead elsewhere", "damaged", (file) =>
+    change(file, "UPDATE files SET name = 'assets/../../evil' WHERE name LIKE 'assets/%'")
+  )
+
+  it.scopedLive("moves what is in the way aside, and says where", () =>
+    Effect.gen(function* () {
+      const { asset, data, file, fresh } = yield* place
+      yield* backUp(data, file)
+      mkdirSync(join(fresh, "assets", "one"), { recursive: true })
+      writeFileSync(join(fresh, "assets", "one", "older"), "older")
+      writeFileSync(join(fresh, "skein.db-wal"), "a log of another database")
+      const { movedAside } = yield* restore(fresh, file)
+      expect(movedAside).toHaveLength(2)
+      expect(movedAside.every((path) => existsSync(path))).toBe(true)
+      expect(yield* contents(fresh, asset)).toEqual({ messages: transcript, text: assetText })
+    })
+  )
+})
+
+describe("killed in the middle", () => {
+  /** Runs a backup or a restore that waits at its `stopAt`-th piece, and kills it there. */
+  const killedAt = (what: "backup" | "restore", data: string, file: string, stopAt: number) =>
+    Effect.scoped(
+      Effect.gen(function* () {
+        const program = yield* bundle(new URL("backingUp.ts", import.meta.url))
+        const running = yield* Process.start(process.execPath, [program, what, data, file, `${stopAt}`], {
+          talks: true
+        })
+        yield* Effect.repeat(running.line, { until: (line) => Option.contains(line, `${stopAt}`) })
+        yield* running.signal("SIGKILL")
+        expect((yield* running.ended).signal).toBe("SIGKILL")
+      })
+    )
+
+  it.scopedLive("a backup is not there, and the next one clears up", () =>
+    Effect.gen(function* () {
+      const { asset, data, file, fresh, root } = yield* place
+      for (const piece of [1, 2]) {
+        yield* killedAt("backup", data, file, piece)
+        expect(existsSync(file)).toBe(false)
+      }
+      expect(others(root)).toHaveLength(1)
+      yield* backUp(data, file)
+      expect(others(root)).toEqual([])
+      yield* restore(fresh, file)
+      expect(yield* contents(fresh, asset)).toEqual({ messages: transcript, text: assetText })
+    })
+  )
+
+  it.scopedLive("a restore has made no database, the doctor names what is left, and the next one clears up", () =>
+    Effect.gen(function* () {
+      const { asset, data, file, fresh } = yield* place
+      yield* backUp(data, file)
+      for (const piece of [1, 2]) {
+        yield* killedAt("restore", fresh, file, piece)
+        expect(existsSync(databaseIn(fresh))).toBe(false)
+      }
+      const [left] = (yield* look(fresh)).filter(({ kind }) => kind === "damage")
+      expect(left?.what).toBe("what a killed restore or backup left")
+      yield* restore(fresh, file)
+      expect(readdirSync(fresh).filter((name) => name.startsWith("."))).toEqual([])
+      expect(yield* contents(fresh, asset)).toEqual({ messages: transcript, text: assetText })
+    })
+  )
+})

@@ -1,0 +1,221 @@
+import { describe, expect, it } from "@effect/vitest"
+import { SqliteClient } from "@effect/sql-sqlite-node"
+import Sqlite from "better-sqlite3"
+import { Chunk, Effect, Layer, Option, Stream } from "effect"
+import { join } from "node:path"
+import { userText } from "../../../../src/domain/Message.js"
+import * as EngineConfig from "../../../../src/services/EngineConfig.js"
+import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
+import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
+import { folder, storageIn } from "../../services/storage/disk.js"
+import {
+  create,
+  createAndStart,
+  lines,
+  newSession,
+  openBatch,
+  q1,
+  q2,
+  question,
+  r1,
+  r2,
+  refused,
+  s1,
+  s2,
+  session,
+  transcript
+} from "../../../../src/adapters/testing/storage/fixture.js"
+
+/** A storage over a folder, and what changes its file behind its back. */
+const inFolder = <A, E>(
+  use: (damage: (statement: string) => Effect.Effect<void>) => Effect.Effect<A, E, Storage | StorageReader>
+) =>
+  Effect.gen(function* () {
+    const directory = yield* folder
+    const damage = (statement: string) =>
+      Effect.sync(() => {
+        const connection = new Sqlite(join(directory, "skein.db"))
+        connection.exec(statement)
+        connection.close()
+      })
+    const layer = storageIn(directory).pipe(
+      Layer.provide([EventSignals.layer, EngineConfig.layer({ synchronous: "NORMAL" })])
+    )
+    return yield* Effect.provide(use(damage), layer)
+  })
+
+const append = (...texts: ReadonlyArray<string>) =>
+  Effect.flatMap(Storage, (storage) => storage.append(s1, texts.map(userText)))
+
+const page = (after: number, limit = 100) =>
+  Effect.flatMap(StorageReader, (reader) => reader.entries({ sessionId: s1, after, limit }))
+
+describe("a message that does not decode", () => {
+  it.scopedLive("is named by its place, and all others stay readable", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        yield* create()
+        yield* append("1", "2", "3", "4")
+        yield* damage(`UPDATE messages SET body = '{"role":"user","parts":[{"type":"text","text":7}]}' WHERE seq = 3`)
+        expect((yield* page(0)).map(({ seq }) => Number(seq))).toEqual([1, 2])
+        expect(yield* refused(page(2))).toEqual({
+          _tag: "RowDamaged",
+          sessionId: s1,
+          seq: 3,
+          detail: "does not decode at parts at 0 at text"
+        })
+        expect((yield* page(3)).map(({ seq }) => Number(seq))).toEqual([4])
+        const reader = yield* StorageReader
+        const read: Array<number> = []
+        const failure = yield* reader.transcript({ sessionId: s1 }).pipe(
+          Stream.runForEach(({ seq }) => Effect.sync(() => void read.push(seq))),
+          Effect.flip
+        )
+        expect(read).toEqual([1, 2])
+        expect(failure).toMatchObject({ _tag: "RowDamaged", seq: 3 })
+        expect(Chunk.size(yield* Stream.runCollect(reader.transcript({ sessionId: s1, from: 4 })))).toBe(1)
+      })
+    )
+  )
+
+  it.scopedLive("is never shown in the error", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        yield* create()
+        yield* append("1")
+        yield* damage(`UPDATE messages SET body = '{"role":"a secret' WHERE seq = 1`)
+        expect(JSON.stringify(yield* refused(page(0)))).not.toContain("secret")
+      })
+    )
+  )
+
+  it.scopedLive("stops nobody from writing on", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        yield* create()
+        yield* append("1", "2")
+        yield* damage("UPDATE messages SET body = '' WHERE seq = 2")
+        yield* append("3")
+        expect((yield* page(2)).map(({ seq }) => Number(seq))).toEqual([3])
+      })
+    )
+  )
+})
+
+it.scopedLive("a place or an event without a row is noticed and named, not passed over", () =>
+  inFolder((damage) =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* append("1", "2", "3")
+      yield* damage("DELETE FROM messages WHERE seq = 2")
+      expect((yield* page(0)).map(({ seq }) => Number(seq))).toEqual([1])
+      expect(yield* refused(page(1))).toEqual({ _tag: "RowDamaged", sessionId: s1, seq: 2, detail: "is missing" })
+      yield* damage("DELETE FROM messages WHERE seq = 1")
+      expect(yield* refused(page(0))).toMatchObject({ _tag: "RowDamaged", seq: 1 })
+
+      const reader = yield* StorageReader
+      const events = (after: number) => reader.events({ sessionId: s1, after, limit: 10 })
+      expect((yield* events(0)).map(({ cursor }) => Number(cursor))).toEqual([1])
+      expect(yield* refused(events(1))).toMatchObject({ _tag: "RowDamaged", detail: "event 2 is missing" })
+      expect((yield* events(3)).map(({ cursor }) => Number(cursor))).toEqual([4])
+      yield* damage("DELETE FROM event_rows WHERE cursor = 1")
+      expect(yield* refused(events(0))).toMatchObject({ _tag: "RowDamaged", detail: "event 1 is missing" })
+    })
+  )
+)
+
+it.scopedLive("what another version wrote is read as far as this one knows it, and kept as it was", () =>
+  inFolder((damage) =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* append("1", "2")
+      const written = '{"role":"user","parts":[{"type":"hologram","depth":3}],"mood":"good"}'
+      yield* damage(`UPDATE messages SET body = '${written}' WHERE seq = 1`)
+      yield* append("3")
+      const [first] = yield* page(0)
+      expect(first?.message).toEqual({ role: "user", parts: [{ type: "hologram", depth: 3 }] })
+      yield* damage(`CREATE TEMP TABLE same (body TEXT CHECK (body = '${written}'));
+        INSERT INTO same SELECT body FROM messages WHERE seq = 1`)
+    })
+  )
+)
+
+it.scopedLive("a session that does not decode is named; the others can be read", () =>
+  inFolder((damage) =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      yield* create()
+      yield* create({ id: s2 })
+      yield* damage("UPDATE session_rows SET metadata = '[1]' WHERE id = 's1'")
+      expect(yield* refused(session(s1))).toMatchObject({ _tag: "RowDamaged", sessionId: s1, seq: null })
+      expect(yield* refused(storage.rename(s1, "New"))).toMatchObject({ _tag: "RowDamaged", sessionId: s1 })
+      expect((yield* session(s2)).id).toBe(s2)
+      yield* damage("UPDATE session_rows SET metadata = '{}' WHERE id = 's1'")
+      expect((yield* session(s1)).title).toBe("Title")
+    })
+  )
+)
+
+it.scopedLive("P2 a host's transaction neither holds back nor undoes what is written within it", () =>
+  inFolder(() =>
+    Effect.gen(function* () {
+      const host = yield* SqliteClient.SqliteClient
+      const storage = yield* Storage
+      yield* host`CREATE TABLE tickets (id TEXT)`
+      const failed = yield* host
+        .withTransaction(
+          Effect.gen(function* () {
+            yield* host`INSERT INTO tickets VALUES ('t1')`
+            yield* storage.createSession(newSession())
+            yield* append("1")
+            expect(yield* lines()).toEqual(["1 user 1"])
+            return yield* Effect.fail("rolled back" as const)
+          })
+        )
+        .pipe(Effect.flip)
+      expect(failed).toBe("rolled back")
+      expect(yield* host`SELECT * FROM tickets`).toEqual([])
+      expect(yield* transcript()).toHaveLength(1)
+      expect((yield* session()).owner).toEqual(Option.none())
+    }).pipe(Effect.provide(SqliteClient.layer({ filename: ":memory:" })))
+  )
+)
+
+describe("a damaged session", () => {
+  it.scopedLive("takes no other with it: lists hold the rest, and name it", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        yield* create()
+        yield* create({ id: s2 })
+        yield* damage(`UPDATE session_rows SET metadata = '[' WHERE id = '${s1}'`)
+        const reader = yield* StorageReader
+        const { damaged, sessions, total } = yield* reader.sessions({})
+        expect(sessions.map(({ id }) => id)).toEqual([s2])
+        expect(damaged).toMatchObject([{ _tag: "RowDamaged", sessionId: s1, seq: null }])
+        expect(total).toBe(2)
+        expect((yield* session(s2)).id).toBe(s2)
+        expect(yield* refused(session(s1))).toMatchObject({ _tag: "RowDamaged", sessionId: s1 })
+      })
+    )
+  )
+
+  it.scopedLive("takes no other session's questions with it", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        const storage = yield* Storage
+        for (const [sessionId, runId, id] of [
+          [s1, r1, q1],
+          [s2, r2, q2]
+        ] as const) {
+          const { lease } = yield* createAndStart({ sessionId, runId })
+          yield* openBatch(lease, "c1")
+          yield* storage.ask(lease, question(id, 3, "c1"))
+        }
+        yield* damage(`UPDATE questions SET access = 'whatever' WHERE id = '${q1}'`)
+        const reader = yield* StorageReader
+        expect((yield* reader.questions(null)).map(({ id }) => id)).toEqual([q2])
+        expect(yield* refused(reader.questions(s1))).toMatchObject({ _tag: "RowDamaged", sessionId: s1 })
+      })
+    )
+  )
+})

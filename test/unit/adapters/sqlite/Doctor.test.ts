@@ -1,0 +1,456 @@
+/** Each thing that can be wrong, made for real: the doctor names it, says what it would do, does it, and then is content. */
+import { describe, expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Chunk, Effect, Stream } from "effect"
+import {
+  chmodSync,
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync
+} from "node:fs"
+import { join } from "node:path"
+import type { Outcome } from "../../../../src/adapters/sqlite/doctor/Doctor.js"
+import { type Entry, textOf } from "../../../../src/domain/Message.js"
+import { Cursor, type SessionId } from "../../../../src/domain/Session.js"
+import * as Transcript from "../../../../src/domain/Transcript.js"
+import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import { folder } from "../../services/storage/disk.js"
+import {
+  assetFile,
+  assetText,
+  databaseIn,
+  engineOn,
+  look,
+  one,
+  populate,
+  repair,
+  tamper,
+  transcript,
+  two
+} from "./populated.js"
+
+const wrong = (outcomes: ReadonlyArray<Outcome>) => outcomes.filter(({ kind }) => kind === "damage")
+
+const said = (outcomes: ReadonlyArray<Outcome>) => wrong(outcomes).map(({ what, where }) => `${where}: ${what}`)
+
+const entries = (sessionId: SessionId) =>
+  Effect.flatMap(Gateway, (gateway) => Stream.runCollect(gateway.transcript({ sessionId }))).pipe(
+    Effect.map((entries): ReadonlyArray<Entry> => Chunk.toReadonlyArray(entries))
+  )
+
+/** What an engine reads of both sessions: every event as well, from the oldest that is kept. */
+const readAll = (data: string) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway
+    const { cursor } = yield* gateway.get(one)
+    yield* gateway.append(two, [{ role: "user", parts: [{ type: "text", text: "later" }] }])
+    return { one: yield* entries(one), two: yield* entries(two), cursor }
+  }).pipe(Effect.provide(engineOn(data)))
+
+const asides = (data: string): ReadonlyArray<string> =>
+  existsSync(join(data, "aside"))
+    ? readdirSync(join(data, "aside"), { recursive: true, encoding: "utf8" }).filter((name) =>
+        statSync(join(data, "aside", name)).isFile()
+      )
+    : []
+
+/** A populated folder, damaged; then the doctor. */
+const damaged = (harm: (data: string) => void) =>
+  Effect.gen(function* () {
+    const data = join(yield* folder, "data")
+    yield* populate(data)
+    harm(data)
+    const before = existsSync(databaseIn(data)) ? readFileSync(databaseIn(data)) : null
+    const seen = yield* look(data)
+    expect(before === null || readFileSync(databaseIn(data)).equals(before)).toBe(true)
+    return { data, seen }
+  })
+
+/** What a repair leaves is healthy, and both sessions can be read, sent and written to. */
+const isMended = (data: string) =>
+  Effect.gen(function* () {
+    const repaired = yield* repair(data)
+    expect(said(repaired)).toEqual([])
+    expect(said(yield* look(data))).toEqual([])
+    const read = yield* readAll(data)
+    expect(Transcript.isSendable(read.one)).toBe(true)
+    expect(read.one.map(({ seq }) => Number(seq))).toEqual(read.one.map((_, index) => index + 1))
+    return { ...read, repaired: repaired.filter(({ kind }) => kind === "repaired") }
+  })
+
+/** Whether a client that has seen the session's first event only must load the session anew. */
+const reloads = (data: string, sessionId: SessionId) =>
+  Effect.flatMap(Gateway, (gateway) => Stream.runHead(gateway.events({ sessionId, after: Cursor.make(1) }))).pipe(
+    Effect.as(false),
+    Effect.catchTag("CursorGone", () => Effect.succeed(true)),
+    Effect.provide(engineOn(data))
+  )
+
+const text = ({ message }: Entry) => textOf(message)
+
+describe("a healthy data folder", () => {
+  it.scopedLive("has nothing wrong, with an engine on it and without", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      yield* populate(data)
+      expect(said(yield* look(data))).toEqual([])
+      yield* Effect.provide(
+        Effect.gen(function* () {
+          yield* Gateway
+          expect(said(yield* look(data))).toEqual([])
+        }),
+        engineOn(data)
+      )
+      expect(said(yield* repair(data))).toEqual([])
+      expect(readdirSync(data).toSorted()).toEqual(["assets", "skein.db", "skein.db-shm"])
+    })
+  )
+
+  it.scopedLive("may also be none at all, or an empty one", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      expect((yield* look(data)).map(({ kind }) => kind)).toEqual(["note"])
+      expect(existsSync(data)).toBe(false)
+      mkdirSync(data, { mode: 0o700 })
+      expect((yield* look(data)).map(({ kind }) => kind)).toEqual(["note"])
+      expect(readdirSync(data)).toEqual([])
+    })
+  )
+})
+
+describe("a damaged row", () => {
+  const replaced = (name: string, seq: number, check: (entry: Entry | undefined) => void) =>
+    it.scopedLive(`that does not decode is replaced by a message that says so: ${name}`, () =>
+      Effect.gen(function* () {
+        const { data, seen } = yield* damaged((data) =>
+          tamper(data, `UPDATE messages SET body = '{"role":"lost' WHERE seq = ${seq} AND session = 1`)
+        )
+        expect(said(seen)).toEqual([`session one at ${seq}: the message does not decode`])
+        const mended = yield* isMended(data)
+        expect(mended.one).toHaveLength(transcript.length)
+        check(mended.one[seq - 1])
+        for (const [index, entry] of mended.one.entries()) {
+          if (index !== seq - 1) expect(entry.message).toEqual(transcript[index])
+        }
+        const [kept = ""] = asides(data)
+        expect(readFileSync(join(data, "aside", kept), "utf8")).toContain('{\\"role\\":\\"lost')
+        expect(mended.repaired[0]?.text).toContain(kept)
+        expect(yield* reloads(data, one)).toBe(true)
+      })
+    )
+
+  replaced("a user's", 6, (entry) => expect(entry?.message.role).toBe("user"))
+  replaced("an answer", 5, (entry) => expect(entry?.message.role).toBe("assistant"))
+  replaced("a result keeps its call and how it ended", 3, (entry) =>
+    expect(entry?.message).toMatchObject({ role: "tool", callId: "c1", name: "read", outcome: "success" })
+  )
+  replaced("one that asked for calls still asks for them", 2, (entry) =>
+    expect(entry?.message).toMatchObject({
+      role: "assistant",
+      parts: [{ type: "text" }, { type: "call", callId: "c1" }, { type: "call", callId: "c2" }]
+    })
+  )
+
+  it.scopedLive("that is missing leaves its place to a message that says so", () =>
+    Effect.gen(function* () {
+      const { data, seen } = yield* damaged((data) =>
+        tamper(data, "DELETE FROM messages WHERE session = 1 AND seq IN (2, 4, 5)")
+      )
+      expect(said(seen)).toContain("session one at 2: the message is missing")
+      expect(said(seen)).toContain("session one at 4 to 5: the messages are missing")
+      const mended = yield* isMended(data)
+      expect(mended.one.map(({ message }) => message.role).slice(1, 3)).toEqual(["assistant", "tool"])
+      expect(mended.one.map(text)[2]).toBe("the text of c1")
+      expect(mended.one.map(text)[5]).toBe("second question")
+    })
+  )
+
+  it.scopedLive("a result that is missing comes back as one that says so", () =>
+    Effect.gen(function* () {
+      const { data } = yield* damaged((data) => tamper(data, "DELETE FROM messages WHERE session = 1 AND seq = 4"))
+      const mended = yield* isMended(data)
+      expect(mended.one[3]?.message).toMatchObject({ role: "tool", callId: "c2", outcome: "interrupted" })
+    })
+  )
+
+  it.scopedLive("of the events makes clients load the session anew, and loses nothing", () =>
+    Effect.gen(function* () {
+      const { data, seen } = yield* damaged((data) =>
+        tamper(data, "DELETE FROM event_rows WHERE session = 2 AND type = 'run.started'")
+      )
+      expect(said(seen)).toEqual([
+        expect.stringMatching(/^session two, events \d+ to \d+: an event is damaged: missing$/)
+      ])
+      yield* isMended(data)
+      expect(yield* reloads(data, two)).toBe(true)
+    })
+  )
+
+  it.scopedLive("of a session, a run or a question takes no other along", () =>
+    Effect.gen(function* () {
+      const { data, seen } = yield* damaged((data) =>
+        tamper(
+          data,
+          "UPDATE session_rows SET metadata = '[1]', model = 'x' WHERE id = 'one'",
+          "UPDATE runs SET metadata = 'x', stop_reason = 'bored'",
+          `INSERT INTO questions (id, session, run, seq, call, tool, access, asked_at, input)
+           SELECT 'q1', 2, ordinal, 1, 'c9', 'shell', 'write', 1, 'no json' FROM runs`
+        )
+      )
+      expect(said(seen).map((line) => line.replace(/run_\w+/, "run"))).toEqual([
+        "session one: the session's own fields: it does not decode at model",
+        "session two, run run: the run does not decode at stopReason",
+        "session two, question q1: the question does not decode at input"
+      ])
+      const mended = yield* isMended(data)
+      expect(mended.one).toHaveLength(transcript.length)
+      expect(mended.two.map(text)).toContain("the answer of a run")
+      expect(asides(data)).toHaveLength(3)
+    })
+  )
+
+  it.scopedLive("a session whose own row is gone gets a row", () =>
+    Effect.gen(function* () {
+      const { data, seen } = yield* damaged((data) => tamper(data, "DELETE FROM session_rows WHERE id = 'two'"))
+      expect(said(seen)).toContain(`${databaseIn(data)}: rows of 1 session whose own row is missing`)
+      expect(said(yield* repair(data))).toEqual([])
+      expect(said(yield* look(data))).toEqual([])
+      const ids = yield* Effect.flatMap(Gateway, (gateway) => gateway.list()).pipe(Effect.provide(engineOn(data)))
+      expect(ids.sessions.map(({ head, id }) => `${id} ${head}`).toSorted()).toEqual(["one 6", "recovered-2 3"])
+    })
+  )
+
+  it.scopedLive("an open call that no run will finish is closed", () =>
+    Effect.gen(function* () {
+      const { data, seen } = yield* damaged((data) =>
+        tamper(
+          data,
+          "DELETE FROM messages WHERE session = 1 AND seq > 3",
+          "INSERT INTO calls (session, seq, position, follows, id, name) SELECT 1, 4, 1, follows, 'c2', 'read' FROM messages WHERE session = 1 AND seq = 3"
+        )
+      )
+      expect(said(seen)).toContain("session one at 4: a call is open, and no run is there to finish it")
+      const mended = yield* isMended(data)
+      expect(mended.one[3]?.message).toMatchObject({ role: "tool", callId: "c2", outcome: "never-started" })
+    })
+  )
+})
+
+describe("assets", () => {
+  it.scopedLive("without a file, and files without an asset, are named and moved aside", () =>
+    Effect.gen(function* () {
+      const { data, seen } = yield* damaged((data) => {
+        const file = assetFile(data)
+        rmSync(file)
+        writeFileSync(join(data, "assets", "one", `ast_x.1.${"0".repeat(64)}`), "an orphan")
+        writeFileSync(join(data, "assets", "one", "notes.txt"), "somebody's notes")
+        mkdirSync(join(data, "assets", "No Session"))
+      })
+      expect(said(seen).map((line) => line.replaceAll(data, "DATA"))).toEqual([
+        expect.stringMatching(/^session one, asset ast_\w+: its file is missing: DATA/),
+        "DATA/assets/No Session: nothing that Skein put there",
+        `DATA/assets/one/ast_x.1.${"0".repeat(64)}: a file that belongs to no asset`,
+        "DATA/assets/one/notes.txt: nothing that Skein put there"
+      ])
+      yield* isMended(data)
+      expect(asides(data).some((name) => name.endsWith("/assets/one/notes.txt"))).toBe(true)
+      expect(asides(data)).toHaveLength(3)
+    })
+  )
+
+  for (const [name, harm] of [
+    ["changed", (path: string) => writeFileSync(path, assetText.replace("content", "CONTENT"))],
+    ["cut short", (path: string) => truncateSync(path, 5)]
+  ] as const) {
+    it.scopedLive(`whose bytes were ${name} are named and moved aside`, () =>
+      Effect.gen(function* () {
+        const { data, seen } = yield* damaged((data) => harm(assetFile(data)))
+        expect(said(seen)).toEqual([
+          expect.stringMatching(/^session one, asset ast_\w+: its file is not what was saved/)
+        ])
+        yield* isMended(data)
+        expect(asides(data)).toHaveLength(2)
+        yield* Effect.gen(function* () {
+          const gateway = yield* Gateway
+          expect(yield* gateway.assets(one)).toEqual([])
+        }).pipe(Effect.provide(engineOn(data)))
+      })
+    )
+  }
+})
+
+describe("a file that is no database of ours", () => {
+  it.scopedLive("is moved aside when it is no database at all", () =>
+    Effect.gen(function* () {
+      const { data, seen } = yield* damaged((data) => writeFileSync(databaseIn(data), "once upon a time ".repeat(100)))
+      expect(said(seen)).toEqual([`${databaseIn(data)}: it is no database, or its first page is destroyed`])
+      const repaired = yield* repair(data)
+      expect(readFileSync(join(data, "aside", asides(data)[0] ?? ""), "utf8")).toContain("once upon")
+      expect(said(repaired)).toEqual([expect.stringContaining("there are files of sessions")])
+    })
+  )
+
+  for (const [name, harm, says] of [
+    ["another program's", "PRAGMA application_id = 7", "it is the database of another program"],
+    ["a newer version's", "PRAGMA user_version = 999", "it is of a newer version"]
+  ] as const) {
+    it.scopedLive(`is left alone when it is ${name}`, () =>
+      Effect.gen(function* () {
+        const { data, seen } = yield* damaged((data) => tamper(data, harm))
+        expect(said(seen)).toEqual([expect.stringContaining(says)])
+        const before = readFileSync(databaseIn(data))
+        expect(said(yield* repair(data))).toEqual(said(seen))
+        expect(readFileSync(databaseIn(data)).equals(before)).toBe(true)
+        expect(asides(data)).toEqual([])
+      })
+    )
+  }
+
+  it.scopedLive("is named when it has two names, is empty, or its log is there without it", () =>
+    Effect.gen(function* () {
+      const linked = yield* damaged((data) => linkSync(databaseIn(data), join(data, "twin.db")))
+      expect(said(linked.seen)).toEqual([expect.stringContaining("it has 2 names")])
+
+      const empty = yield* damaged((data) => truncateSync(databaseIn(data), 0))
+      expect(empty.seen).toContainEqual(expect.objectContaining({ kind: "note", what: "it is empty" }))
+
+      const alone = yield* damaged((data) => {
+        rmSync(databaseIn(data))
+        writeFileSync(join(data, "skein.db-wal"), "frames")
+      })
+      expect(said(alone.seen)).toContain(`${join(alone.data, "skein.db-wal")}: a log whose database is gone`)
+      yield* repair(alone.data)
+      expect(asides(alone.data).some((name) => name.endsWith("/skein.db-wal"))).toBe(true)
+    })
+  )
+
+  it.scopedLive("others' access to files is named and closed", () =>
+    Effect.gen(function* () {
+      const { data, seen } = yield* damaged((data) => {
+        chmodSync(databaseIn(data), 0o644)
+        chmodSync(join(data, "assets"), 0o755)
+      })
+      expect(said(seen)).toHaveLength(2)
+      yield* isMended(data)
+      expect(statSync(databaseIn(data)).mode & 0o777).toBe(0o600)
+    })
+  )
+})
+
+/** Fills session `one` so that its messages take many pages. */
+const fill = (data: string) =>
+  Effect.flatMap(Gateway, (gateway) =>
+    Effect.forEach(Array.from({ length: 60 }), (_, index) =>
+      gateway.append(two, [{ role: "user", parts: [{ type: "text", text: `${index} ${"x".repeat(2_000)}` }] }])
+    )
+  ).pipe(Effect.provide(engineOn(data)))
+
+/** Overwrites a page with bytes that make no sense. Pages count from 1. */
+const spoil = (path: string, page: number) => {
+  const bytes = readFileSync(path)
+  bytes.fill(0xa5, (page - 1) * 4096, page * 4096)
+  writeFileSync(path, bytes)
+}
+
+/** The pages of the b-trees of a table, leaves last. */
+const leavesOf = (path: string, table: string): ReadonlyArray<number> => {
+  const connection = new Sqlite(path, { readonly: true })
+  const root = connection
+    .prepare<[string], number>("SELECT rootpage FROM sqlite_schema WHERE name = ?")
+    .pluck()
+    .get(table)
+  connection.close()
+  const bytes = readFileSync(path)
+  const at = ((root ?? 1) - 1) * 4096
+  const cells = bytes.readUInt16BE(at + 3)
+  return Array.from({ length: cells }, (_, cell) => bytes.readUInt32BE(at + bytes.readUInt16BE(at + 12 + 2 * cell)))
+}
+
+describe("damaged pages", () => {
+  it.scopedLive("what can be read goes into a new database; the old one is kept whole, and what was lost is said", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      yield* populate(data)
+      yield* fill(data)
+      const path = databaseIn(data)
+      const leaves = leavesOf(path, "messages")
+      expect(leaves.length).toBeGreaterThan(10)
+      spoil(path, leaves[5] ?? 0)
+      writeFileSync(`${path}-wal`, "what a dead process left")
+      const broken = readFileSync(path)
+      expect(said(yield* look(data))).toEqual([expect.stringContaining("it is damaged, as a second look")])
+      expect(readFileSync(path).equals(broken)).toBe(true)
+
+      const mended = yield* isMended(data)
+      expect(mended.repaired[0]?.text).toMatch(/rows recovered: .*messages \d+.*; lost: .*messages 1/)
+      expect(mended.one).toHaveLength(transcript.length)
+      const texts = mended.two.map(text)
+      expect(texts).toHaveLength(64)
+      const lost = texts.filter((text) => text.includes("was damaged")).length
+      expect(lost).toBeGreaterThan(0)
+      expect(lost).toBeLessThan(5)
+      const kept = asides(data).find((name) => name.endsWith("skein.db")) ?? ""
+      expect(readFileSync(join(data, "aside", kept)).equals(broken)).toBe(true)
+      expect(readFileSync(join(data, "aside", `${kept}-wal`), "utf8")).toBe("what a dead process left")
+      expect(statSync(path).nlink).toBe(1)
+    })
+  )
+
+  it.scopedLive("a database that is cut off is rebuilt from what is left", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      yield* populate(data)
+      yield* fill(data)
+      truncateSync(databaseIn(data), Math.floor(statSync(databaseIn(data)).size / 8192) * 4096)
+      expect(said(yield* look(data))).toEqual([expect.stringContaining("it is damaged")])
+      const repaired = yield* repair(data)
+      expect(said(repaired)).toEqual([])
+      expect(said(yield* look(data))).toEqual([])
+    })
+  )
+
+  it.scopedLive(
+    "a repair that was killed when the new database was about to take its place is undone, and done anew",
+    () =>
+      Effect.gen(function* () {
+        const data = join(yield* folder, "data")
+        yield* populate(data)
+        const path = databaseIn(data)
+        const aside = join(data, "aside", "earlier")
+        mkdirSync(aside, { recursive: true })
+        linkSync(path, join(aside, "skein.db"))
+        writeFileSync(join(aside, "skein.db-wal"), "")
+        writeFileSync(`${path}.rebuilt`, "half")
+        expect(said(yield* look(data)).map((line) => line.replaceAll(data, "DATA"))).toEqual([
+          "DATA/skein.db.rebuilt: what a killed repair or migration left",
+          "DATA/skein.db: a repair was killed half-way and left it a second name, DATA/aside/earlier/skein.db"
+        ])
+        const mended = yield* isMended(data)
+        expect(mended.one).toHaveLength(transcript.length)
+        expect([statSync(path).nlink, readdirSync(aside)]).toEqual([1, []])
+      })
+  )
+
+  it.scopedLive("nothing is repaired while another process has the database open", () =>
+    Effect.gen(function* () {
+      const { data } = yield* damaged((data) =>
+        tamper(data, "UPDATE messages SET body = '' WHERE session = 1 AND seq = 1")
+      )
+      const other = yield* Effect.acquireRelease(
+        Effect.sync(() => new Sqlite(databaseIn(data))),
+        (connection) => Effect.sync(() => connection.close())
+      )
+      other.prepare("SELECT count(*) FROM messages").get()
+      const refusal = yield* Effect.flip(repair(data))
+      expect(refusal).toMatchObject({ _tag: "StorageUnusable", reason: "locked" })
+      expect(asides(data)).toEqual([])
+      expect(other.prepare("SELECT body FROM messages WHERE session = 1 AND seq = 1").pluck().get()).toBe("")
+    })
+  )
+})

@@ -1,0 +1,90 @@
+import { SqlClient } from "@effect/sql"
+import { expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Effect, Logger } from "effect"
+import { mkdirSync, readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
+import * as Migrations from "../../../../src/adapters/sqlite/Migrations.js"
+import { folder } from "../../services/storage/disk.js"
+import { refused } from "../../../../src/adapters/testing/storage/fixture.js"
+
+const step = (name: string, rewrites: boolean, ...statements: ReadonlyArray<string>): Migrations.Step => ({
+  name,
+  rewrites,
+  run: Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+  )
+})
+
+const first = step("1_first", true, "CREATE TABLE notes (text TEXT)", "INSERT INTO notes VALUES ('old')")
+const adds = step("2_adds", false, "ALTER TABLE notes ADD COLUMN at INTEGER")
+const rewrites = step("3_rewrites", true, "UPDATE notes SET text = 'new'")
+
+const notes = (path: string) => {
+  const connection = new Sqlite(path, { readonly: true })
+  const rows = connection.prepare<[], string>("SELECT text FROM notes").pluck().all()
+  const version = connection.pragma("user_version", { simple: true })
+  connection.close()
+  return { rows, version }
+}
+
+const place = Effect.map(folder, (directory) => {
+  const path = join(directory, "skein.db")
+  new Sqlite(path).exec("PRAGMA journal_mode = WAL").close()
+  const copies = () => readdirSync(directory).filter((name) => name.includes(".before"))
+  return { directory, path, copies }
+})
+
+it.scopedLive("a step that rewrites is not run before a copy stands beside the database, and the log says where", () =>
+  Effect.gen(function* () {
+    const { copies, directory, path } = yield* place
+    yield* Migrations.migrate(path, [first, adds])
+    const logged: Array<string> = []
+    const logger = Logger.make(({ annotations }) => void logged.push(...[...annotations].map(String)))
+    yield* Migrations.migrate(path, [first, adds, rewrites]).pipe(
+      Effect.provide(Logger.replace(Logger.defaultLogger, logger))
+    )
+    expect(notes(path)).toEqual({ rows: ["new"], version: 3 })
+    const [copy = ""] = copies()
+    expect(copies()).toEqual([expect.stringMatching(/^skein\.db\.before-3-\d{8}T\d{6}\.\d{3}Z$/)])
+    expect(notes(join(directory, copy))).toEqual({ rows: ["old"], version: 2 })
+    expect(statSync(join(directory, copy)).mode & 0o777).toBe(0o600)
+    expect(logged.join(" ")).toContain(copy)
+  })
+)
+
+it.scopedLive("steps that only add, and a new database, need no copy", () =>
+  Effect.gen(function* () {
+    const { copies, path } = yield* place
+    yield* Migrations.migrate(path, [first])
+    yield* Migrations.migrate(path, [first, adds])
+    yield* Migrations.migrate(path, [first, adds])
+    expect(notes(path)).toEqual({ rows: ["old"], version: 2 })
+    expect(copies()).toEqual([])
+  })
+)
+
+it.scopedLive("a migration that fails changes nothing and leaves no copy", () =>
+  Effect.gen(function* () {
+    const { copies, path } = yield* place
+    yield* Migrations.migrate(path, [first])
+    const broken = step("2_broken", true, "UPDATE notes SET text = 'half'", "INSERT INTO nowhere VALUES (1)")
+    expect(yield* refused(Migrations.migrate(path, [first, broken]))).toMatchObject({ _tag: "StorageFailed" })
+    expect(notes(path)).toEqual({ rows: ["old"], version: 1 })
+    expect(copies()).toEqual([])
+  })
+)
+
+it.scopedLive("a copy that cannot be made stops the migration", () =>
+  Effect.gen(function* () {
+    const { copies, path } = yield* place
+    yield* Migrations.migrate(path, [first, adds])
+    mkdirSync(`${path}.before.partial`)
+    expect(yield* refused(Migrations.migrate(path, [first, adds, rewrites]))).toMatchObject({
+      _tag: "StorageFailed",
+      operation: "copy the database before its migration"
+    })
+    expect(notes(path)).toEqual({ rows: ["old"], version: 2 })
+    expect(copies()).toEqual(["skein.db.before.partial"])
+  })
+)

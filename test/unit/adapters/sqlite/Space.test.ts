@@ -1,0 +1,40 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import { readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { userText } from "../../../../src/domain/Message.js"
+import * as EngineConfig from "../../../../src/services/EngineConfig.js"
+import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
+import { Storage } from "../../../../src/services/storage/Storage.js"
+import { folder, storageIn } from "../../services/storage/disk.js"
+import { create, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
+
+it.scopedLive("P11 no leftovers: what a deleted session took is given back to the file system", () =>
+  Effect.gen(function* () {
+    const directory = yield* folder
+    const layer = storageIn(directory).pipe(
+      Layer.provide([EventSignals.layer, EngineConfig.layer({ synchronous: "NORMAL" })])
+    )
+    const bytes = Effect.sync(() => statSync(join(directory, "skein.db")).size)
+    yield* create().pipe(Effect.provide(layer))
+    const empty = yield* bytes
+
+    yield* Effect.flatMap(Storage, (storage) =>
+      storage.append(
+        s1,
+        Array.from({ length: 1_200 }, () => userText("x".repeat(5_000)))
+      )
+    ).pipe(Effect.provide(layer))
+    expect(yield* bytes).toBeGreaterThan(empty + 6_000_000)
+
+    yield* Effect.gen(function* () {
+      const storage = yield* Storage
+      yield* storage.beginDelete(s1)
+      yield* storage.hide(s1)
+      yield* Effect.repeat(storage.purge(s1), { until: (more) => !more })
+      yield* storage.forget(s1)
+    }).pipe(Effect.provide(layer))
+    expect(yield* bytes).toBeLessThan(empty + 100_000)
+    expect(readdirSync(directory)).toEqual(["skein.db"])
+  })
+)

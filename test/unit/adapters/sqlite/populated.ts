@@ -1,0 +1,94 @@
+/** A data folder with sessions in it, and ways to damage it behind everybody's back. */
+import Sqlite from "better-sqlite3"
+import { Effect, Layer, Stream } from "effect"
+import { readdirSync } from "node:fs"
+import { join } from "node:path"
+import * as Doctor from "../../../../src/adapters/sqlite/doctor/Doctor.js"
+import * as Identity from "../../../../src/adapters/node/Identity.js"
+import * as SkeinNode from "../../../../src/adapters/node/SkeinNode.js"
+import { CallId, type Message, userText } from "../../../../src/domain/Message.js"
+import { SessionId } from "../../../../src/domain/Session.js"
+import { unknown } from "../../../../src/domain/Usage.js"
+import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import * as Permissions from "../../../../src/services/Permissions.js"
+import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
+import * as Toolbox from "../../../../src/services/Toolbox.js"
+
+/** An engine on a data folder. */
+export const engineOn = (data: string) =>
+  SkeinNode.layer({ data, synchronous: "NORMAL" }).pipe(
+    Layer.provideMerge(ScriptedModel.layer),
+    Layer.provide([Toolbox.layerEmpty, Permissions.layerDefault])
+  )
+
+export const one = SessionId.make("one")
+export const two = SessionId.make("two")
+
+const assistant = (text: string, ...calls: ReadonlyArray<string>): Message => ({
+  role: "assistant",
+  parts: [
+    { type: "text", text },
+    ...calls.map((callId) => ({ type: "call" as const, callId: CallId.make(callId), name: "read", input: "{}" }))
+  ],
+  model: { provider: "script", model: "m" },
+  finish: calls.length === 0 ? "stop" : "tool-calls",
+  usage: unknown
+})
+
+const result = (callId: string): Message => ({
+  role: "tool",
+  callId: CallId.make(callId),
+  name: "read",
+  outcome: "success",
+  text: `the text of ${callId}`
+})
+
+/** Places 1 to 6 of session `one`. */
+export const transcript: ReadonlyArray<Message> = [
+  userText("first question"),
+  assistant("let me look", "c1", "c2"),
+  result("c1"),
+  result("c2"),
+  assistant("first answer"),
+  userText("second question")
+]
+
+export const assetText = "the content of an asset"
+
+/** Makes session `one` with `transcript`, a run and an asset, and session `two` with a message. */
+export const populate = (data: string) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway
+    const model = yield* ScriptedModel.ScriptedModel
+    for (const id of [one, two]) yield* gateway.create({ id, title: id, workdir: "/" })
+    yield* gateway.append(one, transcript)
+    yield* gateway.append(two, [userText("a message of two")])
+    yield* model.play({ text: "the answer of a run" })
+    const run = yield* gateway.send({ sessionId: two, text: "go" })
+    yield* gateway.await(run)
+    return yield* gateway.saveAsset({
+      sessionId: one,
+      name: "a.txt",
+      mediaType: "text/plain",
+      content: Stream.make(new TextEncoder().encode(assetText))
+    })
+  }).pipe(Effect.provide(engineOn(data)))
+
+export const databaseIn = (data: string): string => join(data, "skein.db")
+
+/** Runs statements on the database, as no engine would. */
+export const tamper = (data: string, ...statements: ReadonlyArray<string>): void => {
+  const connection = new Sqlite(databaseIn(data))
+  connection.pragma("foreign_keys = OFF")
+  for (const statement of statements) connection.exec(statement)
+  connection.close()
+}
+
+/** The path of the only asset's file. */
+export const assetFile = (data: string): string => {
+  const folder = join(data, "assets", one)
+  return join(folder, readdirSync(folder)[0] ?? "")
+}
+
+export const look = (data: string) => Effect.provide(Doctor.look(data), Identity.layer)
+export const repair = (data: string) => Effect.provide(Doctor.repair(data), Identity.layer)

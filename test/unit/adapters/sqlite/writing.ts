@@ -1,0 +1,27 @@
+/** A process of the tests: appends to a session of its own until it is killed, and prints how far it is. */
+import { Effect, Layer, Option } from "effect"
+import { layerIds } from "../../../../src/adapters/node/Identity.js"
+import { layerStorage } from "../../../../src/adapters/node/SkeinNode.js"
+import { userText } from "../../../../src/domain/Message.js"
+import { SessionId } from "../../../../src/domain/Session.js"
+import { DataDirectory } from "../../../../src/services/DataDirectory.js"
+import * as EngineConfig from "../../../../src/services/EngineConfig.js"
+import { Storage } from "../../../../src/services/storage/Storage.js"
+
+const [, , directory = ""] = process.argv
+
+const program = Effect.gen(function* () {
+  const storage = yield* Storage
+  const id = SessionId.make("busy")
+  yield* storage.createSession({ id, title: "busy", owner: Option.none(), workdir: "/", model: null, metadata: {} })
+  for (let count = 1; ; count++) {
+    yield* storage.append(id, [userText(`${count} ${"x".repeat(1_000)}`)])
+    console.log(count)
+  }
+})
+
+const layer = layerStorage.pipe(
+  Layer.provide([layerIds, Layer.succeed(DataDirectory, directory), EngineConfig.layer({ synchronous: "NORMAL" })])
+)
+
+void Effect.runPromise(Effect.provide(program, layer))

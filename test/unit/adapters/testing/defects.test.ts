@@ -1,0 +1,75 @@
+/** The storage tests are tested: each of these broken storages fails a test that is about what is broken. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Exit } from "effect"
+import { type StorageTest, storageTests } from "skein/testing"
+import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
+import { bundle } from "../../../support/programs/Bundle.js"
+import { engineIn, folder } from "../../services/storage/disk.js"
+import { assetsCutShort, defects, startsTwice, sound, withAssets } from "./defects.js"
+
+/** Names of the tests that fail; one that waits for what never comes has failed. */
+const failing = (tests: ReadonlyArray<StorageTest>, patience: "2 seconds" | "60 seconds" = "2 seconds") =>
+  Effect.forEach(
+    tests,
+    ({ name, run }) =>
+      Effect.map(Effect.exit(Effect.timeout(run, patience)), (exit) => (Exit.isSuccess(exit) ? [] : [name])),
+    { concurrency: 8 }
+  ).pipe(Effect.map((names) => names.flat()))
+
+const generated = "P1 P4 P5 P11 whatever is done, it answers and shows what the in-memory storage does"
+
+/** The tests of the promise that this one is about. */
+const like = (name: string, tests: ReadonlyArray<StorageTest>) => {
+  const [promise] = name.split(" ")
+  return tests.filter((test) => test.promise === promise && test.name !== generated)
+}
+
+describe("the storage tests", () => {
+  it.live("pass a storage that is sound", () =>
+    Effect.gen(function* () {
+      const tests = storageTests({ layer: sound, assets: withAssets(MemoryFiles.layer), runs: 5 })
+      expect(new Set(tests.map(({ name }) => name)).size).toBe(tests.length)
+      expect(yield* failing(tests, "60 seconds")).toEqual([])
+    })
+  )
+
+  for (const { caughtBy, defect, layer } of defects) {
+    it.live(`notice when ${defect}`, () =>
+      Effect.gen(function* () {
+        expect(yield* failing(like(caughtBy, storageTests({ layer })))).toContain(caughtBy)
+      })
+    )
+  }
+
+  it.live("notice when an asset is not what its hash says", () =>
+    Effect.gen(function* () {
+      const caughtBy =
+        "P2 seen means stored: a content comes back byte for byte, under its size and hash, however it was cut"
+      const tests = storageTests({ layer: sound, assets: assetsCutShort })
+      expect(yield* failing(like(caughtBy, tests))).toContain(caughtBy)
+    })
+  )
+
+  it.live("find by sequences that are made up what no test was written for, and show the shortest", () =>
+    Effect.gen(function* () {
+      const found = yield* Effect.forEach(
+        storageTests({ layer: startsTwice, runs: 40 }).filter(({ name }) => name === generated),
+        ({ run }) => Effect.flip(run)
+      )
+      expect(String(found)).toContain("Counterexample")
+    })
+  )
+
+  it.live("notice when a process that is killed had acknowledged what it had not stored", () =>
+    Effect.gen(function* () {
+      const caughtBy = "P2 seen means stored: a process killed while it writes loses nothing that was acknowledged"
+      const processes = Effect.gen(function* () {
+        const directory = yield* folder
+        const program = yield* bundle(new URL("servedEarly.ts", import.meta.url))
+        return { layer: engineIn(directory), program: { command: process.execPath, args: [program, directory] } }
+      })
+      const tests = storageTests({ layer: sound, processes }).filter(({ name }) => name === caughtBy)
+      expect(yield* failing(tests, "60 seconds")).toEqual([caughtBy])
+    })
+  )
+})

@@ -1,0 +1,315 @@
+/** Storages that are broken, each by one defect as somebody might make it, round the one in memory. */
+import { Context, Effect, Layer, Option, Stream } from "effect"
+import type { Lease } from "../../../../src/domain/Lease.js"
+import type { CallId, Entry } from "../../../../src/domain/Message.js"
+import type { SessionId } from "../../../../src/domain/Session.js"
+import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
+import * as Identity from "../../../../src/adapters/node/Identity.js"
+import { SessionNotFound } from "../../../../src/domain/SkeinError.js"
+import * as AssetFiles from "../../../../src/services/assets/AssetFiles.js"
+import * as Assets from "../../../../src/services/assets/Assets.js"
+import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
+import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
+import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
+import { type ReaderService, type Service, Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
+
+interface Sound {
+  readonly storage: Service
+  readonly reader: ReaderService
+  readonly signals: EventSignals.Service
+}
+
+/** What is done otherwise than by the sound one. */
+type Defect = (sound: Sound) => { readonly storage?: Partial<Service>; readonly reader?: Partial<ReaderService> }
+
+export const sound = Layer.provideMerge(MemoryStorage.layer, EventSignals.layer)
+
+const breakIt = (defect: Defect) =>
+  Layer.effectContext(
+    Effect.gen(function* () {
+      const [storage, reader, signals] = yield* Effect.all([Storage, StorageReader, EventSignals.EventSignals])
+      const broken = defect({ storage, reader, signals })
+      return Context.make(Storage, { ...storage, ...broken.storage }).pipe(
+        Context.add(StorageReader, { ...reader, ...broken.reader })
+      )
+    })
+  )
+
+const broken = (defect: Defect) => Layer.provideMerge(breakIt(defect), sound)
+
+/** Lets others go first. */
+const aWhile = Effect.repeatN(Effect.yieldNow(), 20)
+
+/** Shows another transcript than the sound one. */
+const showing = (reader: ReaderService, show: (entries: ReadonlyArray<Entry>) => ReadonlyArray<Entry>) => ({
+  entries: (range: Parameters<ReaderService["entries"]>[0]) => Effect.map(reader.entries(range), show),
+  transcript: (range: Parameters<ReaderService["transcript"]>[0]) =>
+    Stream.unwrap(Effect.map(Stream.runCollect(reader.transcript(range)), (all) => Stream.fromIterable(show([...all]))))
+})
+
+const completionOrder: Defect = ({ reader, storage }) => {
+  const finished: Array<CallId> = []
+  const rank = ({ message }: Entry) => (message.role === "tool" ? finished.indexOf(message.callId) : -1)
+  return {
+    storage: {
+      completeCall: (lease, seq, result) =>
+        Effect.tap(storage.completeCall(lease, seq, result), () => Effect.sync(() => finished.push(result.callId)))
+    },
+    reader: showing(reader, (entries) => {
+      const results = entries.filter(({ message }) => message.role === "tool")
+      const inOrder = results.toSorted((one, other) => rank(one) - rank(other)).values()
+      return entries.map((entry) =>
+        entry.message.role === "tool" ? { ...entry, message: inOrder.next().value?.message ?? entry.message } : entry
+      )
+    })
+  }
+}
+
+const halfDone: Defect = ({ reader }) => ({
+  reader: {
+    entries: (range) =>
+      Effect.gen(function* () {
+        const { finished } = yield* reader.openBatch(range.sessionId)
+        const shown = yield* reader.entries(range)
+        return [...shown, ...finished.filter(({ seq }) => seq > range.after)].slice(0, range.limit)
+      }),
+    transcript: (range) =>
+      Stream.concat(
+        reader.transcript(range),
+        Stream.unwrap(Effect.map(reader.openBatch(range.sessionId), ({ finished }) => Stream.fromIterable(finished)))
+      )
+  }
+})
+
+const noFence: Defect = ({ reader, storage }) => {
+  const newest = (lease: Lease) =>
+    Effect.map(Effect.option(reader.activity(lease.sessionId)), (known) =>
+      Option.flatMap(known, ({ holder }) => Option.map(holder, (holder) => holder.lease)).pipe(
+        Option.getOrElse(() => lease)
+      )
+    )
+  return {
+    storage: {
+      appendStep: (lease, message) => Effect.flatMap(newest(lease), (lease) => storage.appendStep(lease, message)),
+      startCall: (lease, seq) => Effect.flatMap(newest(lease), (lease) => storage.startCall(lease, seq)),
+      completeCall: (lease, seq, result) =>
+        Effect.flatMap(newest(lease), (lease) => storage.completeCall(lease, seq, result)),
+      endRun: (lease, end) => Effect.flatMap(newest(lease), (lease) => storage.endRun(lease, end))
+    }
+  }
+}
+
+const lostUpdate: Defect = ({ reader, storage }) => ({
+  storage: {
+    patchMetadata: (sessionId, patch) =>
+      Effect.gen(function* () {
+        const { metadata } = yield* reader.session(sessionId)
+        yield* aWhile
+        const since = Object.keys((yield* reader.session(sessionId)).metadata).filter((field) => !(field in metadata))
+        return yield* storage.patchMetadata(sessionId, {
+          ...Object.fromEntries(since.map((field) => [field, null])),
+          ...patch
+        })
+      })
+  }
+})
+
+const early: Defect = ({ reader, storage }) => ({
+  storage: {
+    completeCall: (lease, seq, result) =>
+      Effect.gen(function* () {
+        const { head } = yield* reader.session(lease.sessionId)
+        yield* Effect.forkDaemon(Effect.zipRight(aWhile, storage.completeCall(lease, seq, result)))
+        return { result, head }
+      })
+  }
+})
+
+const resurrecting: Defect = ({ storage }) => ({
+  storage: {
+    append: (sessionId, messages) =>
+      storage.append(sessionId, messages).pipe(
+        Effect.catchTag("SessionNotFound", () =>
+          storage
+            .createSession({
+              id: sessionId,
+              title: null,
+              owner: Option.none(),
+              workdir: "/",
+              model: null,
+              metadata: {}
+            })
+            .pipe(
+              Effect.catchTag("SessionExists", () => new SessionNotFound({ sessionId })),
+              Effect.zipRight(storage.append(sessionId, messages))
+            )
+        )
+      )
+  }
+})
+
+/** Signals that nobody hears. */
+const unheard = Layer.effect(
+  EventSignals.EventSignals,
+  Effect.map(EventSignals.EventSignals, (signals) => ({ ...signals, signal: () => {} }))
+).pipe(Layer.provide(Layer.fresh(EventSignals.layer)))
+
+const tooSoon: Defect = ({ signals, storage }) => {
+  const first = <A, E>(sessionId: SessionId, change: Effect.Effect<A, E>) =>
+    Effect.sync(() => signals.signal(sessionId)).pipe(Effect.zipRight(aWhile), Effect.zipRight(change))
+  return {
+    storage: {
+      createSession: (session) => first(session.id, storage.createSession(session)),
+      rename: (sessionId, title) => first(sessionId, storage.rename(sessionId, title)),
+      append: (sessionId, messages) => first(sessionId, storage.append(sessionId, messages))
+    }
+  }
+}
+
+const shortWrites = Layer.effect(
+  AssetFiles.AssetFiles,
+  Effect.map(AssetFiles.AssetFiles, (files) => ({
+    ...files,
+    create: (upload: AssetFiles.Upload) =>
+      Effect.map(files.create(upload), (content) => ({
+        ...content,
+        append: (bytes: Uint8Array) => content.append(bytes.subarray(0, 500))
+      }))
+  }))
+).pipe(Layer.provide(MemoryFiles.layer))
+
+/** Assets over these files. */
+export const withAssets = (files: Layer.Layer<AssetFiles.AssetFiles>) =>
+  Assets.layer.pipe(Layer.provideMerge(sound), Layer.provide([files, NodeHashing.layer, Identity.layer]))
+
+export const assetsCutShort = withAssets(shortWrites)
+
+export const startsTwice = broken(({ storage }) => ({
+  storage: { startCall: (lease, seq) => Effect.as(storage.startCall(lease, seq), true) }
+}))
+
+/** Each defect, and the test that tells it. */
+export const defects = [
+  {
+    defect: "an update is lost between a read and its write",
+    caughtBy: "P7 one boundary: of patches that come at once none is lost",
+    layer: broken(lostUpdate)
+  },
+  {
+    defect: "results stand in the order in which they came",
+    caughtBy: "P1 one order: results stand in call order, whatever order they came in",
+    layer: broken(completionOrder)
+  },
+  {
+    defect: "a batch that is half done is shown",
+    caughtBy: "P2 seen means stored, P3 never late: a result is announced while its elder siblings run",
+    layer: broken(halfDone)
+  },
+  {
+    defect: "a result is acknowledged first and stored later",
+    caughtBy: "P2 seen means stored: what an operation did is readable when it answers",
+    layer: broken(early)
+  },
+  {
+    defect: "a batch of messages that is refused leaves its first ones",
+    caughtBy: "P4 always sendable: what may not stand there is refused, and none of it is stored",
+    layer: broken(({ storage }) => ({
+      storage: {
+        append: (sessionId, messages) =>
+          Effect.map(
+            Effect.forEach(messages, (message) => storage.append(sessionId, [message])),
+            (entries) => entries.flat()
+          )
+      }
+    }))
+  },
+  {
+    defect: "an idempotency key is ignored",
+    caughtBy: "P5 a key stands for one message: again, it gives the same run, whatever its state",
+    layer: broken(({ storage }) => ({
+      storage: { admit: (admission) => storage.admit({ ...admission, idempotencyKey: null }) }
+    }))
+  },
+  {
+    defect: "a call that has started is started again",
+    caughtBy: "P5 at most once: a call is started once",
+    layer: startsTwice
+  },
+  {
+    defect: "reading a session touches it",
+    caughtBy: "P6 reads never write: a session that is read from all sides stays as it is",
+    layer: broken(({ reader, storage }) => ({
+      reader: {
+        session: (sessionId) =>
+          Effect.zipRight(Effect.ignore(storage.patchMetadata(sessionId, {})), reader.session(sessionId))
+      }
+    }))
+  },
+  {
+    defect: "messages and runs are taken after a deletion has begun",
+    caughtBy: "P7 delete: from the first step on, no message, run or answer is taken",
+    layer: broken(({ reader, storage }) => ({
+      storage: {
+        beginDelete: (sessionId) => Effect.catchTag(Effect.asVoid(reader.session(sessionId)), "RowDamaged", Effect.die),
+        hide: (sessionId) => Effect.zipRight(storage.beginDelete(sessionId), storage.hide(sessionId))
+      }
+    }))
+  },
+  {
+    defect: "a message brings a deleted session back",
+    caughtBy: "P7 nothing resurrects a session: what comes for a deleted one finds none, and makes none",
+    layer: broken(resurrecting)
+  },
+  {
+    defect: "the fencing number is not looked at",
+    caughtBy: "P9 fencing: a run that has ended writes nothing more, though another holds the session",
+    layer: broken(noFence)
+  },
+  {
+    defect: "an owner is taken over though it has given a sign of life",
+    caughtBy: "P9 an owner that has given a sign of life since it was seen is not taken over",
+    layer: broken(({ reader, storage }) => ({
+      storage: {
+        takeOver: (seen, owner) =>
+          Effect.gen(function* () {
+            const { holder } = yield* Effect.catchTag(reader.activity(seen.lease.sessionId), "RowDamaged", Effect.die)
+            const count = Option.match(holder, { onNone: () => seen.count, onSome: ({ beat }) => beat.count })
+            return yield* storage.takeOver({ ...seen, count }, owner)
+          })
+      }
+    }))
+  },
+  {
+    defect: "an event is lost where two pages of them meet",
+    caughtBy: "P10 cursors have no gaps, and pages of events join without one",
+    layer: broken(({ reader }) => ({
+      reader: {
+        events: (range) => Effect.map(reader.events(range), (events) => events.slice(range.after === 0 ? 0 : 1))
+      }
+    }))
+  },
+  {
+    defect: "watchers are woken before there is anything to read",
+    caughtBy: "P10 whoever watches is woken by each change, and reads it then",
+    layer: breakIt(tooSoon).pipe(
+      Layer.provide(Layer.provide(MemoryStorage.layer, unheard)),
+      Layer.provideMerge(EventSignals.layer)
+    )
+  },
+  {
+    defect: "part of a patch that is refused stays",
+    caughtBy: "P12 clear refusal: of a patch that is refused nothing stays",
+    layer: broken(({ reader, storage }) => ({
+      storage: {
+        patchMetadata: (sessionId, patch) =>
+          Effect.forEach(
+            Object.entries(patch),
+            ([field, value]) => storage.patchMetadata(sessionId, { [field]: value }),
+            {
+              discard: true
+            }
+          ).pipe(Effect.zipRight(reader.session(sessionId)))
+      }
+    }))
+  }
+]

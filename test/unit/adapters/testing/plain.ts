@@ -1,0 +1,12 @@
+/** A program that vitest does not run and that wants a scripted model only. */
+import { storageSuite, ScriptedModel } from "skein/testing"
+import { Layer } from "effect"
+import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
+import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
+
+console.log(ScriptedModel.make([ScriptedModel.text("Hello")]).provider)
+try {
+  storageSuite({ name: "none", layer: Layer.provideMerge(MemoryStorage.layer, EventSignals.layer) })
+} catch (error) {
+  console.log(String(error))
+}

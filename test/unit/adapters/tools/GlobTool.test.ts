@@ -1,0 +1,108 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber, TestClock } from "effect"
+import { mkdir, symlink, writeFile } from "node:fs/promises"
+import { glob } from "../../../../src/adapters/tools/GlobTool.js"
+import * as TestWorkspace from "./TestWorkspace.js"
+
+const tree = {
+  "README.md": "",
+  ".github/ci.yml": "",
+  "src/a.ts": "",
+  "src/a.test.ts": "",
+  "src/deep/er/b.ts": "",
+  "src/!odd.ts": "",
+  "src/(group)/[id].tsx": "",
+  ".git/config": "",
+  "src/.git/config": "",
+  "node_modules/pkg/index.ts": "",
+  "src/.skein-1.tmp": "half"
+}
+
+describe("glob", () => {
+  it.scopedLive("finds files by pattern, in order, from the workspace down", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make(tree)
+      const call = (pattern: string, path?: string) =>
+        glob.invoke(path === undefined ? { pattern } : { pattern, path }).pipe(TestWorkspace.inFolder(workdir))
+      expect(yield* call("src/*.ts")).toBe("src/!odd.ts\nsrc/a.test.ts\nsrc/a.ts")
+      expect(yield* call("*.ts")).toBe("src/!odd.ts\nsrc/a.test.ts\nsrc/a.ts\nsrc/deep/er/b.ts")
+      expect(yield* call("src/**/b.{ts,js}")).toBe("src/deep/er/b.ts")
+      expect(yield* call("deep/**", "src")).toBe("src/deep/er/b.ts")
+      expect(yield* call("./src/a.?s")).toBe("src/a.ts")
+      expect(yield* call("!odd.ts")).toBe("src/!odd.ts")
+      expect(yield* call("src/**/\\[id\\].tsx")).toBe("src/(group)/[id].tsx")
+      expect(yield* call("*.yml")).toBe(".github/ci.yml")
+      expect(yield* call("**/*.rs")).toBe("[nothing found]")
+      expect(yield* call("**/*")).toBe(
+        "README.md\n.github/ci.yml\nsrc/!odd.ts\nsrc/a.test.ts\nsrc/a.ts\nsrc/(group)/[id].tsx\nsrc/deep/er/b.ts"
+      )
+    })
+  )
+
+  it.scopedLive("enters .git and node_modules only when they are named", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make(tree)
+      const call = (pattern: string, path = ".") => glob.invoke({ pattern, path }).pipe(TestWorkspace.inFolder(workdir))
+      expect(yield* call("**/.git/*")).toBe(".git/config\nsrc/.git/config")
+      expect(yield* call("{src,node_modules}/**/index.ts")).toBe("node_modules/pkg/index.ts")
+      expect(yield* call("*", "node_modules/pkg")).toBe("node_modules/pkg/index.ts")
+      expect(yield* call("index.ts")).toBe("[nothing found]")
+    })
+  )
+
+  it.scopedLive("names links, and neither enters nor is caught by those that are folders", () =>
+    Effect.gen(function* () {
+      const { at, outside, workdir } = yield* TestWorkspace.make({ "a/b.txt": "" })
+      yield* Effect.promise(async () => {
+        await symlink("..", at("a/up"))
+        await symlink(outside, at("a/out"))
+        await symlink(at("a"), at("again"))
+      })
+      const found = yield* glob.invoke({ pattern: "**" }).pipe(TestWorkspace.inFolder(workdir))
+      expect(found).toBe("again\na/b.txt\na/out\na/up")
+    })
+  )
+
+  it.scopedLive("is bounded in results and depth, and says so", () =>
+    Effect.gen(function* () {
+      const files = Array.from({ length: 501 }, (_, index) => [`many/${index}.txt`, ""] as const)
+      const { at, workdir } = yield* TestWorkspace.make(Object.fromEntries(files))
+      const call = (pattern: string) => glob.invoke({ pattern }).pipe(TestWorkspace.inFolder(workdir))
+      const found = (yield* call("**/*.txt")).split("\n")
+      expect(found.length).toBe(501)
+      expect(found.at(-1)).toBe("[more than these 500; narrow the search]")
+      const deep = at("d/".repeat(70))
+      yield* Effect.promise(async () => {
+        await mkdir(deep, { recursive: true })
+        await writeFile(`${deep}/deep.md`, "")
+      })
+      expect(yield* call("*.md")).toBe("[nothing found]\n[folders not wholly searched: 1]")
+    })
+  )
+
+  it.scopedLive("refuses patterns that it cannot use", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make({ "a.txt": "" })
+      for (const pattern of ["", "/etc/*", "../**", "a/../../b", "x".repeat(1001)]) {
+        const refused = yield* Effect.flip(glob.invoke({ pattern })).pipe(TestWorkspace.inFolder(workdir))
+        expect(refused).toMatchObject({ _tag: "PatternRefused" })
+      }
+      for (const pattern of ["[", "{", "(", "a{b", "***", "{a..z}", "+(a|b", "\\"]) {
+        expect(yield* glob.invoke({ pattern }).pipe(TestWorkspace.inFolder(workdir))).toMatch(/a\.txt|nothing found/)
+      }
+    })
+  )
+
+  it.scoped("a pattern that takes for ever ends with the time", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make({ [`${"a".repeat(200)}.x`]: "" })
+      const pattern = `${"*a".repeat(60)}b`
+      const searching = yield* Deferred.make<void>()
+      const progress = () => Effect.asVoid(Deferred.succeed(searching, undefined))
+      const fiber = yield* Effect.fork(glob.invoke({ pattern }).pipe(TestWorkspace.inFolder(workdir, progress)))
+      yield* Deferred.await(searching)
+      yield* TestClock.adjust("20 seconds")
+      expect(yield* Fiber.join(fiber)).toBe("[nothing found]\n[stopped after 20 seconds; narrow the search]")
+    })
+  )
+})

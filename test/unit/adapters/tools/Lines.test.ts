@@ -1,0 +1,51 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck, Option } from "effect"
+import * as Lines from "../../../../src/adapters/tools/Lines.js"
+
+const blocksOf = (pieces: ReadonlyArray<string>): ReadonlyArray<Lines.Block> => {
+  const blocks: Array<Lines.Block> = []
+  let open = Lines.start
+  for (const piece of [...pieces.map(Option.some), Option.none()]) {
+    const [next, block] = Lines.push(open, piece)
+    open = next
+    if (block.lines.length > 0) blocks.push(block)
+  }
+  return blocks
+}
+
+const textOf = (blocks: ReadonlyArray<Lines.Block>): string =>
+  blocks.map(({ isTerminated, lines }) => lines.join("\n") + (isTerminated ? "\n" : "")).join("")
+
+describe("Lines", () => {
+  const pieces = FastCheck.array(
+    FastCheck.array(FastCheck.constantFrom("a", "b\n", "\n", "\r\n", "c")).map((parts) => parts.join(""))
+  )
+
+  it.prop("lines of any pieces make the same text again, numbered without a gap", [pieces], ([parts]) => {
+    const blocks = blocksOf(parts)
+    expect(textOf(blocks)).toBe(parts.join(""))
+    let next = 1
+    for (const { first, lines } of blocks) {
+      expect(first).toBe(next)
+      next += lines.length
+    }
+  })
+
+  it("drops what is beyond the bound of a line, and only that", () => {
+    const long = "x".repeat(Lines.maxCharacters - 1)
+    const [first, second] = blocksOf([long, "yy", "zzzz", "\nnext"])
+    expect(first?.lines).toEqual([`${long}y`])
+    expect(second).toEqual({ first: 2, lines: ["next"], isTerminated: false })
+  })
+
+  it.prop(
+    "a window holds no half of a pair",
+    [FastCheck.string({ unit: "grapheme" }), FastCheck.nat(20), FastCheck.integer({ min: 1, max: 20 })],
+    ([text, from, limit]) => {
+      const shown = Lines.window(text, from, limit)
+      expect(shown).not.toMatch(/\p{Surrogate}/u)
+      expect(shown.length).toBeLessThanOrEqual(limit)
+      expect(text).toContain(shown)
+    }
+  )
+})

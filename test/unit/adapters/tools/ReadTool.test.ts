@@ -1,0 +1,124 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { truncate } from "node:fs/promises"
+import { read } from "../../../../src/adapters/tools/ReadTool.js"
+import * as TestWorkspace from "./TestWorkspace.js"
+
+const numbered = (count: number) => Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join("")
+
+describe("read", () => {
+  it.scopedLive("gives a whole file as it is, with or without a line feed at the end", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make({ "a.txt": "x\n\ty \r\nz\n", "b.txt": "x\ny", "src/ä.txt": "ü" })
+      const text = (path: string) => read.invoke({ path }).pipe(TestWorkspace.inFolder(workdir))
+      expect(yield* text("a.txt")).toBe("x\n\ty \r\nz\n")
+      expect(yield* text("b.txt")).toBe("x\ny")
+      expect(yield* text("./src/../src/ä.txt")).toBe("ü")
+      expect(yield* text(`${workdir}/b.txt`)).toBe("x\ny")
+    })
+  )
+
+  it.scopedLive("gives a part of the lines and says where to go on", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make({ "a.txt": numbered(5) })
+      const text = (offset: number, limit: number) =>
+        read.invoke({ path: "a.txt", offset, limit }).pipe(TestWorkspace.inFolder(workdir))
+      expect(yield* text(1, 2)).toBe("line 1\nline 2\n[lines 1 to 2; more follow, go on with offset 3]")
+      expect(yield* text(3, 2)).toBe("line 3\nline 4\n[lines 3 to 4; more follow, go on with offset 5]")
+      expect(yield* text(5, 2)).toBe("line 5\n[lines 5 to 5, the last]")
+      expect(yield* text(1, 5)).toBe(numbered(5))
+      expect(yield* Effect.flip(text(6, 1))).toMatchObject({
+        _tag: "OffsetPastEnd",
+        path: "a.txt",
+        offset: 6,
+        lines: 5
+      })
+    })
+  )
+
+  it.scopedLive("following the offsets gives every line once, whatever the bound that cut", () =>
+    Effect.gen(function* () {
+      const content = Array.from({ length: 6000 }, (_, index) => `${index} ${"é".repeat(index % 50)}\n`).join("")
+      const { workdir } = yield* TestWorkspace.make({ "a.txt": content })
+      let all = ""
+      let offset: number | undefined = 1
+      while (offset !== undefined) {
+        const part: string = yield* read.invoke({ path: "a.txt", offset }).pipe(TestWorkspace.inFolder(workdir))
+        expect(part.length).toBeLessThan(29_000)
+        const [note = "", next] =
+          /\[lines \d+ to \d+(?:; more follow, go on with offset (\d+)\]|, the last\])$/.exec(part) ?? []
+        expect(note).not.toBe("")
+        all += part.slice(0, -note.length)
+        offset = next === undefined ? undefined : Number(next)
+      }
+      expect(all).toBe(content)
+    })
+  )
+
+  it.scopedLive("cuts a long line, in bounded memory", () =>
+    Effect.gen(function* () {
+      const { at, workdir } = yield* TestWorkspace.make({
+        "a.txt": `${"x".repeat(3_000_000)}\nend\n`,
+        "sparse.txt": "x"
+      })
+      const text = yield* read.invoke({ path: "a.txt" }).pipe(TestWorkspace.inFolder(workdir))
+      expect(text).toBe(`${"x".repeat(2000)} [line cut]\nend\n`)
+      yield* Effect.promise(() => truncate(at("sparse.txt"), 50_000_000_000))
+      const sparse = yield* Effect.flip(read.invoke({ path: "sparse.txt" }).pipe(TestWorkspace.inFolder(workdir)))
+      expect(sparse).toMatchObject({ _tag: "FileRefused", reason: "binary" })
+    })
+  )
+
+  it.scopedLive("says that a file is empty, binary, a folder, or not there", () =>
+    Effect.gen(function* () {
+      const { at, workdir } = yield* TestWorkspace.make({
+        "empty.txt": "",
+        "image.png": new Uint8Array([137, 80, 78, 71, 0, 1]),
+        "latin1.txt": new Uint8Array([0x61, 0xe4, 0x62]),
+        "cut.txt": new Uint8Array([0x61, 0xe2, 0x82]),
+        "bom.txt": "\ufeffx"
+      })
+      yield* TestWorkspace.makePipe(at("pipe"))
+      const call = (path: string) => read.invoke({ path }).pipe(TestWorkspace.inFolder(workdir))
+      const reason = (path: string) => Effect.flip(call(path))
+      expect(yield* call("empty.txt")).toBe("[the file is empty]")
+      expect(yield* call("latin1.txt")).toBe("a\ufffdb")
+      expect(yield* call("cut.txt")).toBe("a\ufffd")
+      expect(yield* call("bom.txt")).toBe("x")
+      expect(yield* reason("image.png")).toMatchObject({ reason: "binary", path: "image.png" })
+      expect(yield* reason(".")).toMatchObject({ reason: "not-a-file", path: "." })
+      expect(yield* reason("pipe")).toMatchObject({ reason: "not-a-file", path: "pipe" })
+      expect(yield* reason("none.txt")).toMatchObject({ reason: "not-found", path: "none.txt" })
+      expect(yield* reason("empty.txt/x")).toMatchObject({ reason: "not-a-folder" })
+      expect(yield* reason(`a/${"n".repeat(300)}`)).toMatchObject({ _tag: "FileRefused" })
+    })
+  )
+
+  it.effect("refuses input of the wrong shape", () =>
+    Effect.gen(function* () {
+      for (const input of ["{}", '{"path":1}', '{"path":"a","offset":0}', '{"path":"a","limit":5000}', "["]) {
+        const refused = yield* Effect.flip(read.prepare(input)).pipe(TestWorkspace.inFolder("/nowhere"))
+        expect(refused).toMatchObject({ _tag: "InputInvalid", tool: "read" })
+      }
+    })
+  )
+
+  it.scopedLive("a name with a line feed or an escape can be read as it was listed", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make({ "a\n\u001b[2Jb": "odd" })
+      expect(yield* read.invoke({ path: '"a\\n\\u001b[2Jb"' }).pipe(TestWorkspace.inFolder(workdir))).toBe("odd")
+    })
+  )
+
+  it.effect("every spelling of a file has the same key", () =>
+    Effect.gen(function* () {
+      const key = (path: string) =>
+        Effect.map(read.prepare(JSON.stringify({ path })), (prepared) => prepared.key).pipe(
+          TestWorkspace.inFolder("/ws")
+        )
+      const keys = yield* Effect.forEach(["src/a.ts", "./src/x/../A.ts", "/ws/src/a.ts", '"src/a.ts"'], key)
+      expect(new Set(keys).size).toBe(1)
+      expect(yield* key("src/b.ts")).not.toBe(keys[0])
+    })
+  )
+})

@@ -1,0 +1,62 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Layer } from "effect"
+import * as NodeExec from "../../../../src/adapters/node/NodeExec.js"
+import * as WorkspaceTools from "../../../../src/adapters/tools/WorkspaceTools.js"
+import type { Exec } from "../../../../src/services/Exec.js"
+import * as Toolbox from "../../../../src/services/Toolbox.js"
+import * as TestWorkspace from "./TestWorkspace.js"
+
+const filesLayer: Layer.Layer<Toolbox.Toolbox> = Toolbox.layer(...WorkspaceTools.files)
+const allLayer: Layer.Layer<Toolbox.Toolbox, never, Exec> = Toolbox.layer(...WorkspaceTools.all)
+
+describe("WorkspaceTools", () => {
+  it.effect("say what they do to the workspace, and how they are called", () =>
+    Effect.gen(function* () {
+      const { tools } = yield* Toolbox.Toolbox
+      const access = Array.from(tools.values(), (tool) => `${tool.name} ${tool.access}`)
+      expect(access).toEqual([
+        "read read",
+        "list read",
+        "glob read",
+        "grep read",
+        "write write",
+        "edit write",
+        "shell write"
+      ])
+      for (const tool of tools.values()) {
+        expect(tool.inputSchema).toMatchObject({ type: "object" })
+        expect(tool.description.length).toBeLessThan(400)
+      }
+    }).pipe(Effect.provide(Layer.provide(allLayer, NodeExec.layer())))
+  )
+
+  it.effect("the tools that only read are those that say so, and the shell is only among all", () =>
+    Effect.sync(() => {
+      expect(WorkspaceTools.readOnly.every(({ access }) => access === "read")).toBe(true)
+      const names: ReadonlyArray<string> = WorkspaceTools.files.map(({ name }) => name)
+      expect(names).toEqual(["read", "list", "glob", "grep", "write", "edit"])
+    })
+  )
+
+  it.scopedLive("in a toolbox, calls on one file have one key and the others none", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make()
+      const { tools } = yield* Toolbox.Toolbox
+      const key = (name: string, input: unknown) =>
+        Effect.gen(function* () {
+          const tool = tools.get(name)
+          if (tool === undefined) return "no such tool"
+          return (yield* tool.prepare(JSON.stringify(input))).key
+        }).pipe(TestWorkspace.inFolder(workdir))
+      const onFile = yield* Effect.all([
+        key("write", { path: "a/x.txt", content: "" }),
+        key("edit", { path: `${workdir}/a/x.txt`, oldText: "a", newText: "b" }),
+        key("read", { path: "./a/b/../x.txt" })
+      ])
+      expect(new Set(onFile)).toEqual(new Set(["file:x.txt"]))
+      expect(yield* key("grep", { pattern: "x" })).toBeNull()
+      expect(yield* key("list", {})).toBeNull()
+      expect(yield* key("glob", { pattern: "x" })).toBeNull()
+    }).pipe(Effect.provide(filesLayer))
+  )
+})

@@ -1,0 +1,143 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Array as Arr, Either, FastCheck } from "effect"
+import * as AssetContent from "../../../src/domain/AssetContent.js"
+
+const bytes = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
+
+const heads = {
+  "image/png": "\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
+  "image/jpeg": "\xff\xd8\xff\xe0\0\x10JFIF\0\x01",
+  "image/gif": "GIF89a\x01\0\x01\0\0\0\0",
+  "image/webp": "RIFF\x1a\0\0\0WEBPVP8L"
+}
+
+const image = FastCheck.constantFrom("image/png", "image/jpeg", "image/gif", "image/webp").map((type) => ({
+  type,
+  head: Object.entries(heads).flatMap(([key, head]) => (key === type ? [bytes(head)] : []))[0] ?? new Uint8Array(0)
+}))
+
+/** Takes a content in pieces of these sizes. */
+const takeAll = (rules: AssetContent.Rules, content: Uint8Array, sizes: ReadonlyArray<number>) =>
+  Either.gen(function* () {
+    let taken = AssetContent.nothing
+    let at = 0
+    for (const size of [...sizes, content.length]) {
+      taken = yield* AssetContent.take(rules, taken, content.subarray(at, at + size))
+      at += size
+    }
+    return yield* AssetContent.whole(rules, taken)
+  })
+
+const sizes = FastCheck.array(FastCheck.integer({ min: 0, max: 9 }), { maxLength: 9 })
+const limit = 1_000
+
+describe("AssetContent", () => {
+  it.prop(
+    "any content that is no image of ours is taken whole, however it comes in pieces",
+    [FastCheck.uint8Array({ maxLength: 60 }), sizes],
+    ([content, sizes]) => {
+      for (const mediaType of ["text/plain", "image/svg+xml", "application/octet-stream"]) {
+        expect(takeAll({ mediaType, limit }, content, sizes)).toEqual(Either.right(content.length))
+      }
+    }
+  )
+
+  it.prop(
+    "an image may only say what it is, however it comes in pieces",
+    [image, image, sizes],
+    ([one, two, sizes]) => {
+      const outcome = takeAll({ mediaType: two.type, limit }, one.head, sizes)
+      expect(Either.isRight(outcome)).toBe(one.type === two.type)
+      if (Either.isLeft(outcome)) {
+        expect(outcome.left).toMatchObject({ field: "content", limit: `content of type ${two.type}`, actual: one.type })
+      }
+    }
+  )
+
+  it.prop(
+    "a content is refused with the piece that passes the limit, and not before",
+    [FastCheck.array(FastCheck.integer({ min: 0, max: 5 }), { minLength: 1 }), FastCheck.integer({ min: 0, max: 20 })],
+    ([sizes, limit]) => {
+      let taken: Either.Either<AssetContent.Taken, unknown> = Either.right(AssetContent.nothing)
+      let sum = 0
+      for (const size of sizes) {
+        taken = Either.flatMap(taken, (before) =>
+          AssetContent.take({ mediaType: "text/plain", limit }, before, new Uint8Array(size))
+        )
+        sum += size
+        expect(Either.isRight(taken)).toBe(sum <= limit)
+        if (Either.isLeft(taken)) return
+      }
+    }
+  )
+
+  it.each(Object.entries(heads))("%s is not taken on half of its signature", (mediaType, head) => {
+    const short = bytes(head).subarray(0, 2)
+    expect(Either.isLeft(takeAll({ mediaType, limit }, short, []))).toBe(true)
+    expect(Either.isLeft(takeAll({ mediaType, limit }, new Uint8Array(0), []))).toBe(true)
+  })
+
+  it("a media type is type/subtype in lower case, and one that is allowed", () => {
+    const isTaken = (type: string, assetTypes: ReadonlyArray<string> | null = null) =>
+      Either.isRight(AssetContent.mediaType(type, { assetTypes }))
+    expect(["text/plain", "image/svg+xml", "application/vnd.a.b"].map((type) => isTaken(type))).toEqual([
+      true,
+      true,
+      true
+    ])
+    for (const type of ["", "text", "Text/plain", "text/plain; charset=utf-8", "image/*", " text/plain", "a/b/c"]) {
+      expect(isTaken(type)).toBe(false)
+    }
+    expect(isTaken("image/png", ["image/*"])).toBe(true)
+    expect(isTaken("imagery/png", ["image/*"])).toBe(false)
+    expect(isTaken("text/plain", ["text/plain"])).toBe(true)
+    expect(isTaken("text/plain-2", ["text/plain"])).toBe(false)
+    expect(isTaken("text/plain", [])).toBe(false)
+  })
+
+  it("a name is of 1 to 255 characters of valid Unicode", () => {
+    const isTaken = (name: string | null) => Either.isRight(AssetContent.name(name))
+    expect([null, "a", "../../etc/passwd", "ä b\n", "😀".repeat(255)].map(isTaken)).toEqual(Arr.replicate(true, 5))
+    expect(["", "a".repeat(256), "😀".repeat(256), "a\0b", "a\ud800b"].map(isTaken)).toEqual(Arr.replicate(false, 5))
+  })
+
+  it("refusals name the field, the limit and what was given, of that no more than its beginning", () => {
+    const refusal = <A>(outcome: Either.Either<A, unknown>) => Either.flip(outcome).pipe(Either.getOrThrow)
+    expect(refusal(AssetContent.mediaType("X".repeat(200), { assetTypes: null }))).toMatchObject({
+      field: "mediaType",
+      limit: "type/subtype in lower case, without parameters",
+      actual: "X".repeat(100)
+    })
+    expect(refusal(AssetContent.mediaType("text/html", { assetTypes: ["image/*", "text/plain"] }))).toMatchObject({
+      field: "mediaType",
+      limit: "one of image/*, text/plain",
+      actual: "text/html"
+    })
+    expect(refusal(AssetContent.name("a".repeat(256)))).toMatchObject({
+      field: "name",
+      limit: "1 to 255 characters",
+      actual: "256"
+    })
+    expect(refusal(AssetContent.name("a\0"))).toMatchObject({
+      field: "name",
+      limit: "valid Unicode without NUL",
+      actual: "something else"
+    })
+    const tooLong = AssetContent.take({ mediaType: "text/plain", limit: 3 }, AssetContent.nothing, bytes("abcd"))
+    expect(refusal(tooLong)).toMatchObject({ field: "content", limit: "at most 3 bytes", actual: "4 bytes or more" })
+    const noImage = AssetContent.take({ mediaType: "image/png", limit }, AssetContent.nothing, bytes("no image at all"))
+    expect(refusal(noImage)).toMatchObject({
+      field: "content",
+      limit: "content of type image/png",
+      actual: "other content"
+    })
+  })
+
+  it("keeps no more of a content than its signature needs", () => {
+    const first = AssetContent.take({ mediaType: "text/plain", limit }, AssetContent.nothing, bytes("12345"))
+    const second = Either.flatMap(first, (taken) =>
+      AssetContent.take({ mediaType: "text/plain", limit }, taken, bytes("6789012345"))
+    )
+    expect(second).toEqual(Either.right({ size: 15, head: bytes("123456789012") }))
+  })
+})

@@ -1,0 +1,54 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as CallInput from "../../../src/domain/CallInput.js"
+
+describe("CallInput", () => {
+  it.prop(
+    "an object stays what it is",
+    [FastCheck.dictionary(FastCheck.string({ unit: "grapheme" }), FastCheck.jsonValue({ stringUnit: "grapheme" }))],
+    ([object]) => {
+      const raw = JSON.stringify(object)
+      expect(JSON.stringify(CallInput.toObject(raw))).toBe(JSON.stringify(JSON.parse(raw)))
+    }
+  )
+
+  it("a key named __proto__ is a key like any other", () => {
+    const raw = '{"__proto__":{"a":1}}'
+    expect(JSON.stringify(CallInput.toObject(raw))).toBe(raw)
+  })
+
+  it.each(["", " \n"])("blank input is the empty object (%j)", (raw) => {
+    expect(CallInput.toObject(raw)).toEqual({})
+  })
+
+  it.each(["{", '{"a":', "[1,2]", "null", "7", '"text"', "rm -rf"])(
+    "what is no object is shown to the model as it wrote it (%j)",
+    (raw) => {
+      expect(CallInput.toObject(raw)).toEqual({ _unparsed: raw })
+    }
+  )
+
+  it("a long text that is no object is cut", () => {
+    const { _unparsed } = CallInput.toObject("x".repeat(5_000))
+    expect(_unparsed).toMatch(/^x{800}\n.*4000 characters left out.*\nx{200}$/s)
+  })
+
+  it("lone surrogates become U+FFFD, in keys and values, escaped or not", () => {
+    expect(CallInput.toObject('{"\\ud83d":["\ude00",{"a":"\\ud83d\\ude00"}]}')).toEqual({
+      "\ufffd": ["\ufffd", { a: "😀" }]
+    })
+  })
+
+  it.each([
+    ["never closed", `{"a":${"[".repeat(500_000)}`],
+    ["closed", `{"a":${"[".repeat(200_000)}${"]".repeat(200_000)}}`],
+    ["just too deep", `{"a":${"[".repeat(101)}${"]".repeat(101)}}`]
+  ])("input nested too deeply counts as no object (%s)", (_, raw) => {
+    expect(Object.keys(CallInput.toObject(raw))).toEqual(["_unparsed"])
+  })
+
+  it("a depth of one hundred is allowed", () => {
+    const raw = `{"a":${"[".repeat(99)}${"]".repeat(99)}}`
+    expect(JSON.stringify(CallInput.toObject(raw))).toBe(raw)
+  })
+})

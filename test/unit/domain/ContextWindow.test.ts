@@ -1,0 +1,121 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as ContextWindow from "../../../src/domain/ContextWindow.js"
+
+type Turns = ReadonlyArray<ReadonlyArray<ContextWindow.Piece>>
+
+const piece: FastCheck.Arbitrary<ContextWindow.Piece> = FastCheck.tuple(
+  FastCheck.integer({ min: 1, max: 50 }),
+  FastCheck.array(FastCheck.integer({ min: 0, max: 100 }), { maxLength: 3 })
+).map(([rest, savings]) => ({ size: rest + sum(savings), savings }))
+
+const turns: FastCheck.Arbitrary<Turns> = FastCheck.array(FastCheck.array(piece, { minLength: 1, maxLength: 6 }), {
+  maxLength: 8
+})
+const limits = FastCheck.integer({ min: 10, max: 1_500 })
+
+const sum = (numbers: ReadonlyArray<number>) => numbers.reduce((total, number) => total + number, 0)
+
+/** The size of what is shown. */
+const sizeOf = (turns: Turns, cut: ContextWindow.Cut): number => {
+  const before = turns.slice(0, cut.turns).flatMap((turn) => turn.flatMap(({ savings }) => savings)).length
+  const shown = turns.slice(cut.turns).flat()
+  const savings = shown.flatMap((piece) => piece.savings).slice(0, Math.max(0, cut.results - before))
+  return sum(shown.map(({ size }) => size)) - sum(savings)
+}
+
+/** The conversation as it grew, piece by piece. */
+const growth = (turns: Turns): ReadonlyArray<Turns> =>
+  turns.flatMap((turn, index) => turn.map((_, last) => [...turns.slice(0, index), turn.slice(0, last + 1)]))
+
+const resultsBefore = (turns: Turns, count: number) =>
+  turns.slice(0, count).flatMap((turn) => turn.flatMap(({ savings }) => savings)).length
+
+describe("ContextWindow", () => {
+  it.prop("what fits is shown whole", [turns], ([turns]) => {
+    expect(ContextWindow.fit(turns, sizeOf(turns, ContextWindow.whole))).toEqual(ContextWindow.whole)
+  })
+
+  it.prop(
+    "what does not fit is cut until it fits, or until only the last turn is left, shortened",
+    [turns, limits],
+    ([turns, limit]) => {
+      const cut = ContextWindow.fit(turns, limit)
+      if (sizeOf(turns, cut) > limit) {
+        expect(cut).toEqual({ turns: turns.length - 1, results: resultsBefore(turns, turns.length) })
+      }
+    }
+  )
+
+  it.prop(
+    "the last turn stays; no turn is left out before all earlier results are shortened",
+    [turns, limits],
+    ([turns, limit]) => {
+      const cut = ContextWindow.fit(turns, limit)
+      expect(cut.turns === 0 || cut.turns < turns.length).toBe(true)
+      expect(cut.results).toBeGreaterThanOrEqual(resultsBefore(turns, cut.turns))
+    }
+  )
+
+  it.prop("what was cut stays cut as the conversation grows", [turns, limits], ([turns, limit]) => {
+    const cuts = growth(turns).map((turns) => ContextWindow.fit(turns, limit))
+    for (const [index, cut] of cuts.slice(1).entries()) {
+      expect(cut.turns).toBeGreaterThanOrEqual(cuts[index]?.turns ?? 0)
+      expect(cut.results).toBeGreaterThanOrEqual(cuts[index]?.results ?? 0)
+    }
+  })
+
+  it.prop(
+    "nothing is cut while the conversation, as it was cut before, still fits",
+    [turns, limits],
+    ([turns, limit]) => {
+      let before = ContextWindow.whole
+      for (const grown of growth(turns)) {
+        const cut = ContextWindow.fit(grown, limit)
+        if (sizeOf(grown, before) <= limit) expect(cut).toEqual(before)
+        before = cut
+      }
+    }
+  )
+
+  it("cuts are rare: each makes room for a while", () => {
+    const turn = Array.from({ length: 10 }, () => ({ size: 10, savings: [8] }))
+    const turns = Array.from({ length: 100 }, () => turn)
+    const cuts = growth(turns).map((turns) => ContextWindow.fit(turns, 1_000))
+    const changes = cuts
+      .slice(1)
+      .filter((cut, index) => cut.turns !== cuts[index]?.turns || cut.results !== cuts[index]?.results)
+    expect(changes.length).toBeGreaterThan(1)
+    expect(changes.length).toBeLessThan(50)
+  })
+
+  it("cuts back to seven tenths of the limit and no further", () => {
+    const plain = Array.from({ length: 12 }, () => [{ size: 10, savings: [] }])
+    expect(ContextWindow.fit(plain.slice(0, 10), 100)).toEqual(ContextWindow.whole)
+    expect(ContextWindow.fit(plain.slice(0, 11), 100)).toEqual({ turns: 4, results: 0 })
+    expect(ContextWindow.fit(plain, 100)).toEqual({ turns: 4, results: 0 })
+    const results = [{ size: 120, savings: Array.from({ length: 12 }, () => 10) }]
+    expect(ContextWindow.fit([results], 100)).toEqual({ turns: 0, results: 5 })
+  })
+
+  it("leaves earlier turns out although it fits, when shortening them made little room", () => {
+    const earlier = [{ size: 100, savings: [10] }]
+    expect(ContextWindow.fit([earlier, [{ size: 85, savings: [] }]], 180)).toEqual({ turns: 1, results: 1 })
+    expect(ContextWindow.fit([[{ size: 100, savings: [40] }], [{ size: 85, savings: [] }]], 180)).toEqual({
+      turns: 0,
+      results: 1
+    })
+  })
+
+  it("shortens earlier turns first, then leaves them out, then shortens the last turn", () => {
+    const turn = [
+      { size: 10, savings: [] },
+      { size: 90, savings: [40, 40] }
+    ]
+    expect(ContextWindow.fit([turn, turn], 199)).toEqual({ turns: 0, results: 2 })
+    expect(ContextWindow.fit([turn, turn], 180)).toEqual({ turns: 0, results: 2 })
+    expect(ContextWindow.fit([turn, turn], 110)).toEqual({ turns: 1, results: 2 })
+    expect(ContextWindow.fit([turn, turn], 90)).toEqual({ turns: 1, results: 3 })
+    expect(ContextWindow.fit([turn, turn], 10)).toEqual({ turns: 1, results: 4 })
+  })
+})

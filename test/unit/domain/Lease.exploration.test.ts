@@ -1,0 +1,146 @@
+/**
+ * The lease explored exhaustively: two owners and everything that may happen to them, in every order up to a bound.
+ * An owner knows only what it was told: it may be stopped for as long as one likes between a look and an act.
+ */
+import { describe, expect, it } from "vitest"
+import * as Lease from "../../../src/domain/Lease.js"
+
+const owners = ["a", "b"] as const
+type Name = (typeof owners)[number]
+
+interface Owner {
+  /** The fencing number that it believes to hold the session under; null for none. */
+  readonly fence: number | null
+  /** What it saw of the session's holder when it last looked. */
+  readonly seen: { readonly fence: number; readonly count: number } | null
+  readonly stopped: boolean
+}
+
+interface World {
+  readonly tenure: Lease.Tenure
+  readonly a: Owner
+  readonly b: Owner
+}
+
+const idle: Owner = { fence: null, seen: null, stopped: false }
+const start: World = { tenure: Lease.free, a: idle, b: idle }
+
+const other = (name: Name): Name => (name === "a" ? "b" : "a")
+
+/** Everything that may happen next, with what it is called. */
+const next = (world: World): ReadonlyArray<readonly [string, World]> => {
+  const steps: Array<readonly [string, World]> = []
+  const { tenure } = world
+  const to = (label: string, tenure: Lease.Tenure | null, changes: Partial<World> = {}) => {
+    if (tenure !== null) steps.push([label, { ...world, ...changes, tenure }])
+  }
+  for (const name of owners) {
+    const owner = world[name]
+    if (owner.stopped) {
+      to(`${name} wakes up`, tenure, { [name]: { ...owner, stopped: false } })
+      continue
+    }
+    to(`${name} is stopped`, tenure, { [name]: { ...owner, stopped: true } })
+    const taken = Lease.take(tenure, name)
+    to(`${name} takes`, taken, { [name]: { ...owner, fence: taken?.fence ?? null } })
+    if (tenure.holder !== null && tenure.holder.instance !== name) {
+      to(`${name} looks`, tenure, {
+        [name]: { ...owner, seen: { fence: tenure.fence, count: tenure.holder.count } }
+      })
+    }
+    // Time passes between the look and this: whether enough has, and what the other did meanwhile, is left open.
+    if (owner.seen !== null) {
+      const over = Lease.takeOver(tenure, owner.seen, name)
+      to(`${name} takes over`, over, { [name]: { ...owner, seen: null, fence: over?.fence ?? null } })
+    }
+    if (owner.fence !== null) {
+      to(`${name} gives a sign of life`, Lease.renew(tenure, name))
+      if (Lease.admits(tenure, owner.fence)) {
+        to(`${name} ends its run`, Lease.release(tenure), { [name]: { ...owner, fence: null } })
+      }
+    }
+  }
+  if (tenure.state === "live") to("deletion begins", Lease.beginDeletion(tenure))
+  to("the session is removed", Lease.remove(tenure))
+  return steps
+}
+
+/** Signs of life are counted modulo a few, fencing numbers bounded by the depth: the worlds are finite enough. */
+const keyOf = (world: World): string => JSON.stringify(world)
+
+const depth = 11
+
+const explore = (check: (before: World, label: string, after: World) => void): number => {
+  let frontier = new Map([[keyOf(start), start]])
+  const known = new Set(frontier.keys())
+  for (let round = 0; round < depth; round++) {
+    const further = new Map<string, World>()
+    for (const world of frontier.values()) {
+      for (const [label, after] of next(world)) {
+        check(world, label, after)
+        const key = keyOf(after)
+        if (known.has(key)) continue
+        known.add(key)
+        further.set(key, after)
+      }
+    }
+    frontier = further
+  }
+  return known.size
+}
+
+const writes = (world: World, name: Name): boolean => {
+  const { fence } = world[name]
+  return fence !== null && Lease.admits(world.tenure, fence)
+}
+
+describe("Lease, every interleaving of two owners", () => {
+  it("P9 one owner: at most one owner's writes count, and it is the newest holder's", () => {
+    const worlds = explore((_, __, after) => {
+      expect(writes(after, "a") && writes(after, "b")).toBe(false)
+      for (const name of owners) if (writes(after, name)) expect(after.tenure.holder?.instance).toBe(name)
+    })
+    expect(worlds).toBeGreaterThan(2_000)
+  })
+
+  it("P9 one owner: who was taken over never writes again under the number that it had", () => {
+    explore((before, label, after) => {
+      for (const name of owners) {
+        if (label !== `${name} takes over`) continue
+        expect(writes(before, other(name)) && writes(after, other(name))).toBe(false)
+        expect(after.tenure.fence).toBeGreaterThan(before.tenure.fence)
+      }
+    })
+  })
+
+  it("P9 fencing numbers never fall, and no two holders have had the same", () => {
+    explore((before, _, after) => {
+      expect(after.tenure.fence).toBeGreaterThanOrEqual(before.tenure.fence)
+      const { holder } = after.tenure
+      if (holder !== null && holder.instance !== before.tenure.holder?.instance) {
+        expect(after.tenure.fence).toBeGreaterThan(before.tenure.fence)
+      }
+    })
+  })
+
+  it("P9 an owner that gave a sign of life since it was seen is not taken over", () => {
+    explore((before, label) => {
+      for (const name of owners) {
+        if (label !== `${name} takes over`) continue
+        expect(before.tenure.holder?.count).toBe(before[name].seen?.count)
+        expect(before.tenure.fence).toBe(before[name].seen?.fence)
+      }
+    })
+  })
+
+  it("P7 no resurrection: a session that is being deleted is taken by nobody, and nothing is written once it is gone", () => {
+    explore((before, label, after) => {
+      if (before.tenure.state !== "live") expect(label).not.toMatch(/takes$/)
+      if (after.tenure.state === "gone") {
+        for (const name of owners) expect(writes(after, name)).toBe(false)
+        expect(after.tenure.holder).toBeNull()
+      }
+      if (before.tenure.state === "gone") expect(after.tenure).toEqual(before.tenure)
+    })
+  })
+})

@@ -1,0 +1,83 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as SkeinError from "../../../src/domain/SkeinError.js"
+
+const failed = (reason: SkeinError.ModelFailed["reason"], status: number | null = null, detail = "") =>
+  new SkeinError.ModelFailed({ model: "script/a", reason, status, retryAfterMillis: null, detail })
+
+describe("SkeinError", () => {
+  it("a model's failure says which model, why, and what the service answered", () => {
+    expect(failed("rejected").message).toBe("Model script/a failed: rejected")
+    expect(failed("overloaded", 529).message).toBe("Model script/a failed: overloaded (529)")
+    expect(failed("rejected", 400, "no such field").message).toBe(
+      "Model script/a failed: rejected (400): no such field"
+    )
+  })
+
+  it("every failure of a model is worth another try or is not, and says which", () => {
+    const reasons = SkeinError.ModelFailed.fields.reason.literals
+    expect(reasons.filter((reason) => failed(reason).isRetryable)).toEqual([
+      "rate-limited",
+      "overloaded",
+      "unreachable",
+      "cut",
+      "silent"
+    ])
+  })
+
+  const session = { sessionId: "s1" }
+  const run = { ...session, runId: "r1" }
+
+  it.each<readonly [Error, string]>([
+    [new SkeinError.InvalidInput({ field: "title", limit: "1 to 5", actual: "6" }), "title: 1 to 5 (given: 6)"],
+    [new SkeinError.SessionNotFound(session), "There is no session s1"],
+    [new SkeinError.SessionExists(session), "There is a session s1 already"],
+    [new SkeinError.SessionDeleting(session), "Session s1 is being deleted"],
+    [new SkeinError.SessionBusy(run), "Session s1 is busy with run r1"],
+    [new SkeinError.RunNotFound(run), "There is no run r1"],
+    [
+      new SkeinError.IdempotencyConflict({ ...run, idempotencyKey: "k" }),
+      "Idempotency key k belongs to another message, that of run r1"
+    ],
+    [
+      new SkeinError.AppendRefused({ ...session, reason: "batch-open" }),
+      "Session s1 takes no such message now: batch-open"
+    ],
+    [new SkeinError.LeaseLost(run), "Run r1 lost session s1 to a newer owner"],
+    [new SkeinError.QuestionNotFound({ questionId: "q1" }), "There is no question q1"],
+    [new SkeinError.QuestionAnswered({ questionId: "q1", verdict: "deny" }), "Question q1 was answered already: deny"],
+    [new SkeinError.AssetNotFound({ ...session, assetId: "a1" }), "Session s1 has no asset a1"],
+    [
+      new SkeinError.AssetFailed({ ...session, assetId: "a1", operation: "read", detail: "EIO" }),
+      "Could not read asset a1 of session s1: EIO"
+    ],
+    [
+      new SkeinError.RowDamaged({ ...session, seq: null, detail: "is no JSON" }),
+      "Session s1 has a damaged row: is no JSON"
+    ],
+    [
+      new SkeinError.RowDamaged({ ...session, seq: 3, detail: "is no JSON" }),
+      "Session s1 has a damaged row at 3: is no JSON"
+    ],
+    [
+      new SkeinError.CursorGone({ ...session, after: 1, oldest: 5, newest: 9 }),
+      "Session s1 has events 5 to 9, none to follow 1: reload"
+    ],
+    [new SkeinError.StorageFailed({ operation: "append", code: "EIO" }), "Storage failed to append: EIO"],
+    [
+      new SkeinError.StorageBusy({ operation: "append", waitedMillis: 7 }),
+      "Another process held the database for 7 ms; append was given up"
+    ],
+    [
+      new SkeinError.OutcomeUnknown({ operation: "append", code: "EIO" }),
+      "Storage cannot tell whether it did append: EIO"
+    ],
+    [new SkeinError.ModelUnavailable({ model: "p/m", detail: "no key" }), "Model p/m is not available: no key"],
+    [new SkeinError.DuplicateTool({ name: "read" }), "There are two tools named read"],
+    [
+      new SkeinError.AwaitInTransaction(run),
+      "Run r1 cannot be awaited inside a SQL transaction: commit first, then wait"
+    ]
+  ])("P12 clear refusal: one line says which and how much (%s)", (error, line) => {
+    expect(error.message).toBe(line)
+  })
+})

@@ -1,0 +1,278 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import { AssetId } from "../../../src/domain/Asset.js"
+import * as Batch from "../../../src/domain/Batch.js"
+import { callsOf, isText, type Message, userText } from "../../../src/domain/Message.js"
+import * as SafeText from "../../../src/domain/SafeText.js"
+import * as Transcript from "../../../src/domain/Transcript.js"
+import * as View from "../../../src/domain/View.js"
+import { assistant, call, result } from "../../support/fixtures/messages.js"
+import { complaints, stringsIn } from "../../support/fixtures/providerRules.js"
+import { anyEntries, entriesOf, settledEntries } from "../../support/fixtures/transcripts.js"
+import { all, options, results, view } from "../../support/fixtures/views.js"
+
+const entries = FastCheck.oneof(settledEntries, anyEntries)
+
+const frozen = <A>(value: A): A => {
+  if (typeof value === "object" && value !== null) Object.values(Object.freeze(value)).forEach(frozen)
+  return value
+}
+
+const partsOf = (item: View.ViewItem | undefined) => (item?.role === "tool" ? item.results : (item?.parts ?? []))
+const assistantParts = (view: View.View) => view.flatMap((item) => (item.role === "assistant" ? item.parts : []))
+describe("View", () => {
+  it.prop(
+    "P4 always sendable: whatever transcript is given, a provider accepts its view",
+    [entries, options],
+    ([entries, options]) => {
+      expect(complaints(View.make(entries, options))).toEqual([])
+    }
+  )
+
+  it.prop("P1 one order: results stand in call order, each batch whole", [settledEntries], ([entries]) => {
+    const stored = entries.flatMap(({ message }) =>
+      message.role === "tool" && message.text.trim() !== "" ? [SafeText.wellFormed(message.text)] : []
+    )
+    const batches = entries.flatMap(({ message }) => (callsOf(message).length > 0 ? [callsOf(message).length] : []))
+    const shown = View.make(entries, all)
+    expect(results(shown).flatMap(({ text }) => (text === "[no output]" ? [] : [text]))).toEqual(stored)
+    expect(shown.flatMap((item) => (item.role === "tool" ? [item.results.length] : []))).toEqual(batches)
+  })
+
+  it.prop(
+    "stored entries are not modified, and the same entries give the same view",
+    [entries, options],
+    ([entries, options]) => {
+      const before = structuredClone(entries)
+      const first = View.make(frozen(entries), options)
+      expect(View.make(entries, options)).toEqual(first)
+      expect(entries).toEqual(before)
+    }
+  )
+
+  it.prop(
+    "nothing is deleted to repair a transcript: every result and every user text is said",
+    [anyEntries],
+    ([entries]) => {
+      const said = stringsIn(View.make(entries, all)).join("\n")
+      for (const { message } of entries) {
+        const texts =
+          message.role === "tool"
+            ? [message.text]
+            : message.role === "user"
+              ? message.parts.flatMap((part) => (isText(part) ? [part.text] : []))
+              : []
+        for (const text of texts.filter((text) => text.trim() !== "")) expect(said).toContain(SafeText.wellFormed(text))
+      }
+    }
+  )
+
+  it.prop(
+    "P4 always sendable: an open batch looks as if its calls had been closed",
+    [anyEntries, options],
+    ([entries, options]) => {
+      const settled = Transcript.isSendable(entries) ? entries : []
+      const asked = [...settled.map(({ message }) => message), assistant([call("z1"), call("z2")])]
+      const closed = [...asked, ...["z1", "z2"].map((id) => Batch.closing({ ...call(id), state: "pending" }))]
+      expect(View.make(entriesOf(asked), options)).toEqual(View.make(entriesOf(closed), options))
+    }
+  )
+
+  describe("for a vendor", () => {
+    it.prop("reasoning and metadata of others are left out", [settledEntries], ([entries]) => {
+      const parts = assistantParts(View.make(entries, { ...all, provider: "other" }))
+      expect(parts.filter((part) => part.type === "reasoning" || "providerMetadata" in part)).toEqual([])
+    })
+
+    const providerMetadata = { anthropic: { signature: "s" } }
+    const message = assistant([
+      { type: "reasoning", text: "hm", providerMetadata },
+      { type: "text", text: "yes", providerMetadata },
+      call("c1", { providerMetadata })
+    ])
+
+    it("its own reasoning and metadata go back as they came", () => {
+      expect(assistantParts(view([message]))).toEqual([
+        { type: "reasoning", text: "hm", providerMetadata },
+        { type: "text", text: "yes", providerMetadata },
+        { type: "call", id: "c1", name: "read", input: {}, providerMetadata }
+      ])
+      expect(assistantParts(view([message], { provider: "openai" }))).toEqual([
+        { type: "text", text: "yes" },
+        { type: "call", id: "c1", name: "read", input: {} }
+      ])
+    })
+
+    it("reasoning that nothing follows is left out, and a message of nothing else", () => {
+      const reasoning = { type: "reasoning" as const, text: "hm" }
+      expect(assistantParts(view([assistant([reasoning, { type: "text", text: "yes" }, reasoning])]))).toEqual([
+        reasoning,
+        { type: "text", text: "yes" }
+      ])
+      expect(view([userText("hi"), assistant([reasoning])])).toEqual(view([userText("hi")]))
+    })
+  })
+
+  describe("call ids", () => {
+    const idsOf = (messages: ReadonlyArray<Message>) =>
+      assistantParts(view(messages)).flatMap((part) => (part.type === "call" ? [part.id] : []))
+
+    it("are the provider's own, for the call and its result", () => {
+      const shown = view([userText("hi"), assistant([call("c1", { providerCallId: "toolu_1" })]), result("c1", "done")])
+      expect(shown.slice(1)).toEqual([
+        { role: "assistant", parts: [{ type: "call", id: "toolu_1", name: "read", input: {} }] },
+        { role: "tool", results: [{ id: "toolu_1", name: "read", text: "done", isError: false }] }
+      ])
+    })
+
+    it.each(["", "has blank", "é", "x".repeat(65)])(
+      "are ours when a provider might refuse its own (%j)",
+      (providerCallId) => {
+        expect(idsOf([assistant([call("c1", { providerCallId })])])).toEqual(["c1"])
+      }
+    )
+
+    it("are ours when an earlier call has the provider's id; the earlier one keeps it", () => {
+      const step = (id: string) => [assistant([call(id, { providerCallId: "call_0" })]), result(id, "done")]
+      expect(idsOf([...step("c1"), ...step("c2")])).toEqual(["call_0", "c2"])
+      expect(idsOf(step("c1"))).toEqual(["call_0"])
+    })
+
+    it("stay unique when one call's own id is another's provider id", () => {
+      expect(idsOf([assistant([call("c1", { providerCallId: "c2" }), call("c2")])])).toEqual(["c2", "c2_2"])
+    })
+
+    it("count on when the next one is taken too, and stay within what providers take", () => {
+      const long = "x".repeat(64)
+      const ids = idsOf([
+        assistant([
+          call("c1", { providerCallId: long }),
+          call("c2", { providerCallId: `${"x".repeat(50)}_2` }),
+          call(long)
+        ])
+      ])
+      expect(ids).toEqual([long, `${"x".repeat(50)}_2`, `${"x".repeat(50)}_3`])
+    })
+  })
+
+  it.each([
+    ["", "unnamed"],
+    ["no such tool", "no_such_tool"],
+    ["x".repeat(300), "x".repeat(64)]
+  ])("a made-up tool name is sent as one that providers take (%j)", (name, sent) => {
+    const shown = view([assistant([call("c1", { name })]), result("c1", "unknown", { name, outcome: "unknown-tool" })])
+    expect(assistantParts(shown)).toMatchObject([{ name: sent }])
+    expect(results(shown)).toMatchObject([{ name: sent, isError: true }])
+  })
+
+  it("input that is no object is sent as one", () => {
+    expect(assistantParts(view([assistant([call("c1", { input: "{" }), call("c2", { input: "" })])]))).toMatchObject([
+      { input: { _unparsed: "{" } },
+      { input: {} }
+    ])
+  })
+
+  it("only a success is no error; a result without text says so", () => {
+    const outcomes = [
+      "success",
+      "failure",
+      "defect",
+      "timeout",
+      "invalid-input",
+      "denied",
+      "interrupted",
+      "never-started"
+    ] as const
+    const shown = view([
+      assistant(outcomes.map((outcome) => call(outcome))),
+      ...outcomes.map((outcome) => result(outcome, outcome === "success" ? "" : outcome, { outcome }))
+    ])
+    expect(results(shown).map(({ isError }) => isError)).toEqual(outcomes.map((outcome) => outcome !== "success"))
+    expect(results(shown)[0]?.text).toBe("[no output]")
+  })
+
+  it("P4 always sendable: a call without result gets one that says that it was never started", () => {
+    const shown = view([userText("hi"), assistant([call("c1"), call("c2")]), result("c1", "done")])
+    expect(results(shown)).toMatchObject([
+      { id: "c1", text: "done", isError: false },
+      { id: "c2", isError: true, text: Batch.closing({ ...call("c2"), state: "pending" }).text }
+    ])
+  })
+
+  it("a call's first result counts; another one is told as text", () => {
+    const shown = view([userText("hi"), assistant([call("c1")]), result("c1", "one"), result("c1", "two")])
+    expect(results(shown).map(({ text }) => text)).toEqual(["one"])
+    expect(stringsIn(shown.at(-1)).join("\n")).toContain("two")
+  })
+
+  it("a result whose call is missing is told as text", () => {
+    expect(view([userText("hi"), result("c1", "done")])).toMatchObject([
+      { role: "user" },
+      { role: "user", parts: [{ type: "text", text: expect.stringMatching(/read.*not in this conversation.*done/s) }] }
+    ])
+  })
+
+  it("a partial message is sent as text, with a note that the step broke off", () => {
+    const broken = assistant(
+      [
+        { type: "reasoning", text: "hm" },
+        { type: "text", text: "I wi", providerMetadata: { anthropic: {} } }
+      ],
+      { partial: true }
+    )
+    expect(view([userText("hi"), broken])).toEqual([
+      { role: "user", parts: [{ type: "text", text: "hi" }] },
+      { role: "assistant", parts: [{ type: "text", text: "I wi" }] },
+      { role: "user", parts: [{ type: "text", text: expect.stringMatching(/broke off/) }] }
+    ])
+    expect(view([userText("hi"), { ...broken, parts: [] }])).toEqual(view([userText("hi")]))
+  })
+
+  it("parts of unknown types are left out; a user message of nothing else still has its place", () => {
+    const audio = { type: "audio", samples: [1, 2] }
+    expect(partsOf(view([{ role: "user", parts: [audio, { type: "text", text: "hi" }] }])[0])).toEqual([
+      { type: "text", text: "hi" }
+    ])
+    expect(assistantParts(view([assistant([audio, { type: "text", text: "yes" }])]))).toEqual([
+      { type: "text", text: "yes" }
+    ])
+    expect(view([{ role: "user", parts: [audio] }])).toMatchObject([{ role: "user", parts: [{ type: "text" }] }])
+  })
+
+  it("a deleted asset leaves a note that names it", () => {
+    const assetId = AssetId.make("a1")
+    const file = { type: "file" as const, assetId, mediaType: "image/png", name: "cat.png" }
+    const messages: ReadonlyArray<Message> = [{ role: "user", parts: [file] }]
+    expect(partsOf(view(messages)[0])).toEqual([file])
+    expect(partsOf(view(messages, { missingAssets: new Set([assetId]) })[0])).toEqual([
+      { type: "text", text: expect.stringMatching(/"cat\.png".*image\/png.*deleted/) }
+    ])
+  })
+
+  it("a deleted asset without a name is told by its type", () => {
+    const assetId = AssetId.make("a1")
+    const messages: ReadonlyArray<Message> = [
+      { role: "user", parts: [{ type: "file", assetId, mediaType: "image/png" }] }
+    ]
+    expect(partsOf(view(messages, { missingAssets: new Set([assetId]) })[0])).toEqual([
+      { type: "text", text: "[The file of type image/png was deleted.]" }
+    ])
+  })
+
+  it("blank texts are left out of what a user says", () => {
+    const parts = [" \n", "hi", ""].map((text) => ({ type: "text" as const, text }))
+    expect(partsOf(view([{ role: "user", parts }])[0])).toEqual([{ type: "text", text: "hi" }])
+  })
+
+  it("neither begins nor ends with the assistant, nor lets it speak twice in a row", () => {
+    const says = (text: string) => assistant([{ type: "text", text }])
+    expect(view([says("1"), says("2")]).map(({ role }) => role)).toEqual([
+      "user",
+      "assistant",
+      "user",
+      "assistant",
+      "user"
+    ])
+    expect(view([]).map(({ role }) => role)).toEqual(["user"])
+  })
+})

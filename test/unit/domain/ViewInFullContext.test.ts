@@ -1,0 +1,136 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import { AssetId } from "../../../src/domain/Asset.js"
+import { type Entry, type Message, userText } from "../../../src/domain/Message.js"
+import * as Transcript from "../../../src/domain/Transcript.js"
+import * as View from "../../../src/domain/View.js"
+import { assistant, call, result } from "../../support/fixtures/messages.js"
+import { stringsIn } from "../../support/fixtures/providerRules.js"
+import { entriesOf, settledEntries } from "../../support/fixtures/transcripts.js"
+import { all, options, results, view } from "../../support/fixtures/views.js"
+
+const withoutLastNote = (view: View.View) =>
+  JSON.stringify(view.at(-1)).includes("Continue.") ? view.slice(0, -1) : view
+
+const startsWith = (view: View.View, start: View.View) =>
+  JSON.stringify(view.slice(0, start.length)) === JSON.stringify(start)
+
+const settledStarts = (entries: ReadonlyArray<Entry>) =>
+  entries.map((_, index) => entries.slice(0, index)).filter(Transcript.isSendable)
+
+describe("View, as the transcript grows", () => {
+  describe("stable", () => {
+    it.prop("what is added to a transcript leaves the view before it as it was", [settledEntries], ([entries]) => {
+      const whole = View.make(entries, all)
+      for (const start of settledStarts(entries).slice(1)) {
+        expect(startsWith(whole, withoutLastNote(View.make(start, all)))).toBe(true)
+      }
+    })
+
+    it("in a full context, the beginning changes once in a while only", () => {
+      const turn = (at: number): ReadonlyArray<Message> => [
+        userText("go on"),
+        ...[0, 1, 2, 3].flatMap((step) => [
+          assistant([call(`c${at}-${step}`)]),
+          result(`c${at}-${step}`, "x".repeat(2_000))
+        ]),
+        assistant([{ type: "text", text: "done" }])
+      ]
+      const entries = entriesOf(Array.from({ length: 40 }, (_, at) => turn(at)).flat())
+      const options = { ...all, maxCharacters: 50_000 }
+      const views = settledStarts(entries)
+        .slice(1)
+        .map((start) => View.make(start, options))
+      const changes = views.slice(1).filter((view, index) => !startsWith(view, withoutLastNote(views[index] ?? [])))
+      expect(views.length).toBe(240 - 1)
+      expect(changes.length).toBeGreaterThan(5)
+      expect(changes.length).toBeLessThan(View.characters(View.make(entries, all)) / (50_000 / 4))
+      expect(views.every((view) => View.characters(view) <= 50_000)).toBe(true)
+    })
+  })
+
+  describe("in a full context", () => {
+    it.prop(
+      "fits, or shows only the last turn with its results shortened",
+      [settledEntries, FastCheck.integer({ min: 500, max: 30_000 })],
+      ([entries, maxCharacters]) => {
+        const shown = View.make(entries, { ...all, maxCharacters })
+        if (View.characters(shown) > maxCharacters) {
+          const last = Transcript.turns(entries).at(-1) ?? []
+          expect(results(shown).length).toBe(last.filter(({ message }) => message.role === "tool").length)
+          expect(results(shown).every(({ text }) => text.length <= 1_000)).toBe(true)
+        }
+      }
+    )
+
+    it.prop(
+      "the last turn is shown item by item, only results perhaps shortened",
+      [settledEntries, options],
+      ([entries, options]) => {
+        const last = Transcript.turns(entries).at(-1) ?? []
+        const shape = (view: View.View) =>
+          view.map((item) =>
+            item.role === "tool"
+              ? item.results.map(({ name }) => name)
+              : JSON.stringify(item.role === "user" ? item.parts : item.parts.map(({ type }) => type))
+          )
+        const whole = shape(View.make(last, { ...options, maxCharacters: null }))
+        expect(shape(View.make(entries, options)).slice(-whole.length)).toEqual(
+          last.length === 0 ? expect.anything() : whole
+        )
+      }
+    )
+
+    const turn = (id: string): ReadonlyArray<Message> => [
+      userText(`question ${id}`),
+      assistant([call(id)]),
+      result(id, `${id}${"x".repeat(5_000)}`),
+      assistant([{ type: "text", text: "answer" }])
+    ]
+    const texts = (maxCharacters: number) =>
+      stringsIn(view([...turn("t1"), ...turn("t2"), ...turn("t3")], { maxCharacters }))
+
+    it("no result becomes longer by being shortened", () => {
+      for (let length = 790; length < 900; length++) {
+        const messages = [userText("hi"), assistant([call("c1")]), result("c1", "x".repeat(length))]
+        const [shown] = results(view(messages, { maxCharacters: 0 }))
+        expect(shown?.text.length).toBeLessThanOrEqual(length)
+      }
+    })
+
+    it("what Skein adds for the provider counts too, and a file counts 4,000 characters", () => {
+      const monologue = [
+        userText("go"),
+        ...Array.from({ length: 20 }, () => assistant([{ type: "text", text: "step" }]))
+      ]
+      const messages = Array.from({ length: 10 }, () => monologue).flat()
+      for (let maxCharacters = 4_000; maxCharacters < 20_000; maxCharacters += 200) {
+        expect(View.characters(view(messages, { maxCharacters }))).toBeLessThanOrEqual(maxCharacters)
+      }
+      const file = { type: "file" as const, assetId: AssetId.make("a1"), mediaType: "image/png" }
+      const size = View.characters(view([{ role: "user", parts: [file] }]))
+      expect(size).toBeGreaterThan(4_000)
+      expect(size).toBeLessThan(4_100)
+    })
+
+    it("first the oldest results are shortened, with a note of how much is missing", () => {
+      const shown = texts(14_000).join("\n")
+      expect(shown).toContain("question t1")
+      expect(shown).toMatch(/t1x+\n\[… 4202 characters left out here …\]\nx+/)
+      expect(shown).toMatch(/t3x{5000}/)
+    })
+
+    it("then the oldest turns are left out, with a note of how many messages are missing", () => {
+      const shown = texts(6_500)
+      expect(shown.join("\n")).not.toContain("question t1")
+      expect(shown.join("\n")).toMatch(/t3x{5000}/)
+      expect(shown).toContain("[Earlier messages left out to fit the context: 8.]")
+    })
+
+    it("then the results of the last turn are shortened; its question stays", () => {
+      const shown = texts(100).join("\n")
+      expect(shown).toContain("question t3")
+      expect(shown).toMatch(/t3x+\n\[… 4202 characters left out here …\]/)
+    })
+  })
+})

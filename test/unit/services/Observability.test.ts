@@ -1,0 +1,214 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Layer, Logger, LogLevel, Metric, Stream, Tracer } from "effect"
+import Sqlite from "better-sqlite3"
+import { join } from "node:path"
+import { Gateway, Permissions, Tool, Toolbox } from "skein"
+import { ScriptedModel, SkeinTest } from "skein/testing"
+import { layerIds } from "../../../src/adapters/node/Identity.js"
+import { layerStorageOver } from "../../../src/adapters/node/SkeinNode.js"
+import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
+import { DataDirectory } from "../../../src/services/DataDirectory.js"
+import * as Metrics from "../../../src/services/Metrics.js"
+import { Storage } from "../../../src/services/storage/Storage.js"
+import { open } from "./runtime/fixture.js"
+import { ground } from "./runtime/engines.js"
+import { folder } from "./storage/disk.js"
+import { newSession, s1 } from "../../../src/adapters/testing/storage/fixture.js"
+
+const secret = "CANARY-7f3a"
+
+interface Seen {
+  readonly name: string
+  readonly attributes: ReadonlyMap<string, unknown>
+}
+
+/** A host's own tracer, which keeps what it is told. */
+const recording = () => {
+  const spans: Array<Seen> = []
+  const tracer = Tracer.make({
+    span: (name, parent, context, links, startTime, kind) => {
+      const attributes = new Map<string, unknown>()
+      spans.push({ name, attributes })
+      return {
+        _tag: "Span",
+        name,
+        spanId: `${spans.length}`,
+        traceId: "trace",
+        parent,
+        context,
+        links,
+        sampled: true,
+        kind,
+        status: { _tag: "Started", startTime },
+        attributes,
+        attribute: (key, value) => void attributes.set(key, value),
+        event: () => {},
+        addLinks: () => {},
+        end: () => {}
+      }
+    },
+    context: (run) => run()
+  })
+  return { spans, layer: Layer.setTracer(tracer) }
+}
+
+const echo = Tool.make("echo", { description: "echoes", input: {} }).handle(() => Effect.succeed(secret))
+
+/** One turn with a call, seen by a host's tracer and logger. */
+const turn = (traceContent: boolean) =>
+  Effect.gen(function* () {
+    const { layer, spans } = recording()
+    const lines: Array<string> = []
+    const logger = Logger.replace(
+      Logger.defaultLogger,
+      Logger.map(Logger.logfmtLogger, (line) => void lines.push(line))
+    )
+    const engine = SkeinTest.layer({ traceContent }).pipe(
+      Layer.provide([Toolbox.layer(echo), Permissions.layerAllowAll]),
+      Layer.provide([layer, logger, Logger.minimumLogLevel(LogLevel.All)])
+    )
+    const ref = yield* Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const model = yield* ScriptedModel.ScriptedModel
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(echo, {})), ScriptedModel.text(secret))
+      const { id } = yield* gateway.create({ workdir: "/" })
+      const ref = yield* gateway.send({ sessionId: id, text: secret })
+      yield* gateway.await(ref)
+      yield* Stream.runDrain(gateway.transcript({ sessionId: id }))
+      return ref
+    }).pipe(Effect.provide(engine), Effect.provide(layer))
+    return { lines, ref, spans }
+  })
+
+const named = (spans: ReadonlyArray<Seen>, name: string) =>
+  spans.filter((span) => span.name === name).map(({ attributes }) => Object.fromEntries(attributes))
+
+describe("what is seen from outside", () => {
+  it.effect("a host's tracer gets the public operations and the run's work, with their ids", () =>
+    Effect.gen(function* () {
+      const { ref, spans } = yield* turn(false)
+      const { runId, sessionId } = ref
+      expect(named(spans, "Gateway.create")).toMatchObject([{ sessionId }])
+      expect(named(spans, "Gateway.send")).toMatchObject([{ sessionId, runId }])
+      expect(named(spans, "Gateway.await")).toMatchObject([{ sessionId, runId }])
+      expect(named(spans, "Gateway.transcript")).toMatchObject([{ sessionId }])
+      expect(named(spans, "Turns.run")).toMatchObject([{ sessionId, runId }])
+      expect(named(spans, "Steps.run")).toMatchObject([
+        { sessionId, runId },
+        { sessionId, runId }
+      ])
+      expect(named(spans, "Calls.run")).toMatchObject([{ sessionId, runId, callId: expect.any(String), tool: "echo" }])
+    })
+  )
+
+  it.effect(
+    "no text of a message, a tool's input or its result is in a span or a log line, unless it is asked for",
+    () =>
+      Effect.gen(function* () {
+        const texts = ({
+          lines,
+          spans
+        }: {
+          readonly lines: ReadonlyArray<string>
+          readonly spans: ReadonlyArray<Seen>
+        }) => JSON.stringify([lines, spans.map(({ attributes }) => [...attributes])])
+        expect(texts(yield* turn(false))).not.toContain(secret)
+        const { lines, spans } = yield* turn(true)
+        expect(named(spans, "Gateway.send")).toMatchObject([{ text: secret }])
+        expect(named(spans, "Calls.store")).toMatchObject([{ text: secret }])
+        expect(named(spans, "Calls.run")).toMatchObject([{ input: "{}" }])
+        expect(lines.join("\n")).not.toContain(secret)
+      })
+  )
+
+  it.effect("a host's logger gets what the engine logs", () =>
+    Effect.gen(function* () {
+      const { lines, ref } = yield* turn(false)
+      expect(lines.find((line) => line.includes("a run ended"))).toContain(ref.runId)
+    })
+  )
+})
+
+const count = (metric: typeof Metrics.writeWait) => Effect.map(Metric.value(metric), (state) => state.count)
+
+describe("metrics", () => {
+  const storage = Effect.map(folder, (directory) =>
+    layerStorageOver(SqliteDatabase.layer).pipe(
+      Layer.provide([layerIds, Layer.succeed(DataDirectory, directory)]),
+      Layer.fresh
+    )
+  )
+
+  it.scopedLive("tries that find another process's lock are counted", () =>
+    Effect.gen(function* () {
+      const directory = yield* folder
+      const layer = layerStorageOver(SqliteDatabase.layer).pipe(
+        Layer.provide([layerIds, Layer.succeed(DataDirectory, directory)]),
+        Layer.fresh
+      )
+      yield* Effect.gen(function* () {
+        const { createSession } = yield* Storage
+        const other = new Sqlite(join(directory, "skein.db"))
+        yield* Effect.addFinalizer(() => Effect.sync(() => other.close()))
+        const before = (yield* Metric.value(Metrics.busyRetries)).count
+        other.exec("BEGIN IMMEDIATE")
+        const writing = yield* Effect.fork(createSession(newSession()))
+        yield* Effect.repeat(Metric.value(Metrics.busyRetries), { until: ({ count }) => count > before + 1 })
+        other.exec("COMMIT")
+        yield* Fiber.join(writing)
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
+  it.scopedLive("every write is counted once in its wait and its commit", () =>
+    Effect.gen(function* () {
+      const all = [Metrics.writeWait, Metrics.writesPerCommit, Metrics.commitTime, Metrics.writeHold]
+      const layer = yield* storage
+      yield* Effect.gen(function* () {
+        const { createSession, rename } = yield* Storage
+        yield* createSession(newSession())
+        const before = yield* Effect.forEach(all, (metric) => Metric.value(metric))
+        yield* Effect.forEach([1, 2, 3], (n) => rename(s1, `Title ${n}`), { concurrency: "unbounded" })
+        const after = yield* Effect.forEach(all, (metric) => Metric.value(metric))
+        const more = after.map((state, at) => state.count - (before[at]?.count ?? 0))
+        expect(more[0]).toBe(3)
+        expect((after[1]?.sum ?? 0) - (before[1]?.sum ?? 0)).toBe(3)
+        expect(more[2]).toBe(more[1])
+        expect(more[3]).toBeGreaterThanOrEqual(more[1] ?? 0)
+      }).pipe(Effect.provide(layer))
+    })
+  )
+
+  it.scoped("tools are timed by name, runs counted while they are driven, events as they reach who waits", () =>
+    Effect.gen(function* () {
+      const tool = Tool.make("timed", { description: "is timed", input: {} }).handle(() =>
+        Effect.map(Metric.value(Metrics.liveRuns), ({ value }) => `${value >= 1}`)
+      )
+      const { begin, gateway, lines, model, seen } = yield* open({ toolbox: Toolbox.layer(tool) })
+      const before = yield* count(Metrics.eventLag)
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
+      const run = yield* begin("go")
+      yield* seen(run, "run.ended")
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect(yield* lines(run.sessionId)).toContain("timed success: true")
+      expect((yield* Metric.value(Metric.tagged(Metrics.toolTime, "tool", "timed"))).count).toBe(1)
+      expect(yield* count(Metrics.eventLag)).toBeGreaterThan(before)
+    })
+  )
+
+  it.scoped("runs that are taken over are counted by why", () =>
+    Effect.gen(function* () {
+      const crashed = Metric.tagged(Metrics.recoveredRuns, "reason", "crashed")
+      const before = (yield* Metric.value(crashed)).count
+      const { declare, model, open } = yield* ground
+      const one = yield* open("one")
+      const other = yield* open("other")
+      yield* model.play({ text: "half", hang: true }, ScriptedModel.text("done"))
+      const run = yield* one.begin("go")
+      yield* one.seen(run, "text.delta")
+      yield* declare("one", "dead")
+      yield* other.gateway.await(yield* other.send(run.sessionId, "again"))
+      expect((yield* Metric.value(crashed)).count - before).toBe(1)
+    })
+  )
+})

@@ -1,0 +1,77 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Arbitrary, FastCheck, Option, Schema } from "effect"
+import { Asset } from "../../../../src/domain/Asset.js"
+import { Owner } from "../../../../src/domain/Lease.js"
+import { SessionId } from "../../../../src/domain/Session.js"
+import * as AssetNames from "../../../../src/services/assets/AssetNames.js"
+
+/** Ids as they may be, and pairs that a file system could take for one. */
+const Ids = FastCheck.oneof(
+  Arbitrary.make(SessionId),
+  FastCheck.constantFrom("a", "A", "con", "CON", "Con", "nul", "com1", "COM1", "lpt9", "_a", "a_").filter(
+    Schema.is(SessionId)
+  )
+)
+
+const sha256 = FastCheck.stringMatching(/^[0-9a-f]{64}$/)
+const Assets = FastCheck.tuple(Arbitrary.make(Asset), sha256).map(([asset, sha256]): Asset => ({ ...asset, sha256 }))
+
+const reserved = /^(?:con|prn|aux|nul|com\d|lpt\d)$/i
+
+describe("AssetNames", () => {
+  it.prop("a folder tells its session", [Ids], ([id]) => {
+    expect(AssetNames.sessionOf(AssetNames.folder(id))).toEqual(Option.some(id))
+  })
+
+  it.prop("two sessions have two folders, also where case does not count", [Ids, Ids], ([one, two]) => {
+    const [a, b] = [one, two].map((id) => AssetNames.folder(id).toLowerCase())
+    expect(a === b).toBe(one === two)
+  })
+
+  it.prop("a folder's name can be used on every platform", [Ids], ([id]) => {
+    const name = AssetNames.folder(id)
+    expect(name).toMatch(/^[a-z0-9=][a-z0-9=_-]{0,127}$/)
+    expect(name).not.toMatch(reserved)
+  })
+
+  it.each(["", ".", "..", "A", "a b", ".DS_Store", "=", "a==", "=1", "con", "ä"])(
+    "%j is no session's folder",
+    (name) => {
+      expect(AssetNames.sessionOf(name)).toEqual(Option.none())
+    }
+  )
+
+  it.prop("a file's name is short, plain and recognised", [Assets], ([asset]) => {
+    const name = AssetNames.file(asset)
+    expect(AssetNames.isFile(name)).toBe(true)
+    expect(AssetNames.isMarker(name)).toBe(false)
+    expect(name).toMatch(/^[a-z0-9=][a-z0-9=_.-]*$/)
+    expect(name.length).toBeLessThan(256)
+  })
+
+  it.prop("a marker tells its owner", [Arbitrary.make(Owner)], ([owner]) => {
+    const name = AssetNames.marker("ast_token", owner)
+    expect(AssetNames.ownerOf(name)).toEqual(Option.some(owner))
+    expect(AssetNames.isMarker(name)).toBe(true)
+    expect(AssetNames.isFile(name)).toBe(false)
+    expect(name).toMatch(/^\.[A-Za-z0-9_.-]+$/)
+  })
+
+  it("a marker of a real owner fits into a name", () => {
+    const owner = {
+      bootId: "9b5c2d79-ea6f-4746-9b59-aa115becf626",
+      pidNamespace: "pid:[4026531836]",
+      pid: 4_194_304,
+      startTime: "Mon Nov 24 11:09:00 2025",
+      instance: `lane_${"a".repeat(26)}.12`
+    }
+    expect(AssetNames.marker(`ast_${"a".repeat(26)}`, owner).length).toBeLessThan(256)
+  })
+
+  it.each([".ast_x.upload", ".ast_x.e30.upload", ".ast_x.%%%.upload", "ast_x.W10.upload", ".ast_x.WyJhIl0.upload"])(
+    "%j tells no owner",
+    (name) => {
+      expect(AssetNames.ownerOf(name)).toEqual(Option.none())
+    }
+  )
+})

@@ -1,0 +1,185 @@
+import { expect } from "@effect/vitest"
+import { Deferred, Effect, Fiber } from "effect"
+import { AssetId } from "../../../../src/domain/Asset.js"
+import { AssetFiles } from "../../../../src/services/assets/AssetFiles.js"
+import * as AssetNames from "../../../../src/services/assets/AssetNames.js"
+import { Assets } from "../../../../src/services/assets/Assets.js"
+import { Storage } from "../../../../src/services/storage/Storage.js"
+import {
+  a1,
+  assetsOf,
+  bytes,
+  contents,
+  create,
+  destroy,
+  moments,
+  other,
+  Probe,
+  s1,
+  s2,
+  save,
+  self,
+  stopAt,
+  type Test,
+  text
+} from "./fixture.js"
+
+const sweep = Effect.flatMap(Assets, (assets) => assets.sweep)
+
+/** Leaves a file in a folder that no row names. */
+const leave = (folder: string, file: string) =>
+  Effect.gen(function* () {
+    const files = yield* AssetFiles
+    const upload = { folder, marker: ".left.upload" }
+    yield* files.begin(upload)
+    yield* Effect.scoped(Effect.flatMap(files.create(upload), (content) => content.append(bytes("left"))))
+    yield* files.place(upload, file)
+    yield* files.end(upload)
+  })
+
+const rowless = AssetNames.file({
+  id: a1,
+  sessionId: s1,
+  name: null,
+  mediaType: "text/plain",
+  size: 4,
+  sha256: "0".repeat(64),
+  createdAt: 5
+})
+
+export const sweepTests = (test: Test) => {
+  for (const moment of moments) {
+    test(`a sweep leaves a living save alone that is stopped ${moment}`, () =>
+      Effect.gen(function* () {
+        const gate = yield* stopAt(moment)
+        const fiber = yield* Effect.fork(save({ id: a1 }))
+        yield* gate.reached
+        expect(yield* sweep).toEqual({ uploads: 0, files: 0 })
+        yield* (yield* Probe).declare("self", "unknown")
+        expect(yield* sweep).toEqual({ uploads: 0, files: 0 })
+        yield* gate.release
+        const asset = yield* Fiber.join(fiber)
+        expect(text(yield* (yield* Assets).bytes(s1, a1))).toBe("content")
+        expect(yield* contents).toEqual({ s1: [AssetNames.file(asset)] })
+      }))
+
+    test(`P11 no leftovers: a sweep after a process was killed ${moment} leaves a whole asset or nothing`, () =>
+      Effect.gen(function* () {
+        const reached = yield* Deferred.make<void>()
+        yield* (yield* Probe).at(moment, Effect.zipRight(Deferred.succeed(reached, undefined), Effect.never))
+        yield* Effect.forkDaemon(save({ id: a1 }))
+        yield* Deferred.await(reached)
+        yield* (yield* Probe).declare("self", "dead")
+        yield* sweep
+        const assets = yield* assetsOf(s1)
+        const isStored = ["after row", "before end", "after end"].includes(moment)
+        expect(assets.map(({ id }) => id)).toEqual(isStored ? [a1] : [])
+        expect(yield* contents).toEqual(isStored ? { s1: assets.map(AssetNames.file) } : {})
+        if (isStored) expect(text(yield* (yield* Assets).bytes(s1, a1))).toBe("content")
+        expect(yield* sweep).toEqual({ uploads: 0, files: 0 })
+      }))
+  }
+
+  for (const [look, turn] of [
+    ["entries", "first"],
+    ["entries", "second"],
+    ["rows", "first"]
+  ] as const) {
+    test(`a sweep that is overtaken by a save after its ${turn} look at ${look} leaves the asset whole`, () =>
+      Effect.gen(function* () {
+        const assets = yield* Assets
+        yield* save({ content: "keeps the folder" })
+        for (const [at, from] of moments.entries()) {
+          for (const to of moments.slice(at + 1)) {
+            const id = AssetId.make(`${from} ${to}`.replaceAll(" ", "-"))
+            const paused = yield* stopAt(`after ${look}`, turn)
+            const [start, stop] = [yield* stopAt(from), yield* stopAt(to)]
+            const saving = yield* Effect.fork(save({ id }))
+            yield* start.reached
+            const sweeping = yield* Effect.fork(assets.sweep)
+            // A living save keeps the sweep from looking at the rows at all.
+            yield* Effect.raceFirst(paused.reached, Fiber.await(sweeping))
+            yield* start.release
+            yield* stop.reached
+            yield* paused.release
+            expect(yield* Fiber.join(sweeping)).toEqual({ uploads: 0, files: 0 })
+            yield* stop.release
+            yield* Fiber.join(saving)
+            expect(text(yield* assets.bytes(s1, id))).toBe("content")
+            yield* (yield* Probe).reset
+          }
+        }
+      }))
+  }
+
+  test("P11 no leftovers: a file without a row goes, one with a row stays", () =>
+    Effect.gen(function* () {
+      const kept = yield* save()
+      yield* leave("s1", rowless)
+      expect(yield* sweep).toEqual({ uploads: 0, files: 1 })
+      expect(yield* contents).toEqual({ s1: [AssetNames.file(kept)] })
+    }))
+
+  test("P11 no leftovers: the folder of a session that is gone goes", () =>
+    Effect.gen(function* () {
+      yield* save()
+      const storage = yield* Storage
+      yield* storage.beginDelete(s1)
+      yield* storage.hide(s1)
+      expect(yield* sweep).toEqual({ uploads: 0, files: 1 })
+      expect(yield* contents).toEqual({})
+    }))
+
+  test("P11 no leftovers: a session whose deletion has only begun keeps its files", () =>
+    Effect.gen(function* () {
+      const kept = yield* save()
+      yield* (yield* Storage).beginDelete(s1)
+      expect(yield* sweep).toEqual({ uploads: 0, files: 0 })
+      expect(yield* contents).toEqual({ s1: [AssetNames.file(kept)] })
+    }))
+
+  test("one owner's death does not touch another's save", () =>
+    Effect.gen(function* () {
+      const files = yield* AssetFiles
+      yield* leave("s1", rowless)
+      yield* files.begin({ folder: "s1", marker: AssetNames.marker("ast_dead", other) })
+      yield* files.begin({ folder: "s1", marker: AssetNames.marker("ast_living", self) })
+      yield* (yield* Probe).declare("other", "dead")
+      expect(yield* sweep).toEqual({ uploads: 1, files: 0 })
+      expect(yield* files.entries("s1")).toEqual(
+        expect.arrayContaining([AssetNames.marker("ast_living", self), rowless])
+      )
+      yield* (yield* Probe).declare("self", "dead")
+      expect(yield* sweep).toEqual({ uploads: 1, files: 1 })
+      expect(yield* contents).toEqual({})
+    }))
+
+  test("what has a name of another kind is left alone, and so is a marker that cannot be read", () =>
+    Effect.gen(function* () {
+      const files = yield* AssetFiles
+      yield* leave("s1", "notes.txt")
+      yield* leave("Other Folder", rowless)
+      yield* files.begin({ folder: "s2", marker: ".from-another-version.upload" })
+      yield* leave("s2", rowless)
+      const before = yield* contents
+      expect(yield* sweep).toEqual({ uploads: 0, files: 0 })
+      expect(yield* contents).toEqual(before)
+    }))
+
+  test("a row that cannot be read keeps its session's files, and other sessions are swept", () =>
+    Effect.gen(function* () {
+      yield* create(s2)
+      yield* leave("s1", rowless)
+      yield* leave("s2", rowless)
+      yield* (yield* Probe).damage(s1)
+      expect(yield* sweep).toEqual({ uploads: 0, files: 1 })
+      expect(yield* contents).toEqual({ s1: [rowless] })
+    }))
+
+  test("a sweep during a deletion, and a deletion during a sweep, come to the same", () =>
+    Effect.gen(function* () {
+      yield* Effect.forEach(["a", "b", "c"], (content) => save({ content, id: AssetId.make(content) }))
+      yield* Effect.all([destroy(s1), sweep, sweep], { concurrency: "unbounded" })
+      expect(yield* contents).toEqual({})
+    }))
+}

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Exit, Fiber } from "effect"
+import * as Gathering from "../../../../src/services/runtime/Gathering.js"
+
+/** Whether a fiber is done within so many turns of all others. */
+const isDoneWithin = Effect.fnUntraced(function* (fiber: Fiber.RuntimeFiber<unknown, unknown>, turns: number) {
+  for (let turn = 0; turn < turns && fiber.unsafePoll() === null; turn++) yield* Effect.yieldNow()
+  return fiber.unsafePoll() !== null
+})
+
+describe("all", () => {
+  it.effect("gives the results in the order of the effects, whichever ends first", () =>
+    Effect.gen(function* () {
+      const [first, second] = [yield* Deferred.make<string>(), yield* Deferred.make<string>()]
+      const gathered = yield* Effect.fork(Gathering.all([Deferred.await(first), Deferred.await(second)]))
+      yield* Deferred.succeed(second, "second")
+      yield* Effect.yieldNow()
+      yield* Deferred.succeed(first, "first")
+      expect(yield* gathered).toEqual(["first", "second"])
+    })
+  )
+
+  it.effect("of nothing gives nothing", () => Effect.map(Gathering.all([]), (none) => expect(none).toEqual([])))
+
+  it.effect("fails with the first failure, once all others are interrupted and have ended", () =>
+    Effect.gen(function* () {
+      const ended: Array<number> = []
+      const waits = (index: number) =>
+        Effect.ensuring(
+          Effect.never,
+          Effect.sync(() => ended.push(index))
+        )
+      const exit = yield* Effect.exit(Gathering.all([waits(0), Effect.fail("no"), waits(2)]))
+      expect(Exit.isFailure(exit)).toBe(true)
+      expect(ended).toEqual(expect.arrayContaining([0, 2]))
+    })
+  )
+
+  // `forEach` alone waits for ever in some of these.
+  for (const ops of [10, 12, 16, 20, 2_048]) {
+    it.effect(`interrupted at whatever moment, it returns when all that began has ended (${ops})`, () =>
+      Effect.gen(function* () {
+        const hanging: Array<number> = []
+        for (let moment = 0; moment < 40; moment++) {
+          let running = 0
+          const effect = Effect.acquireUseRelease(
+            Effect.sync(() => running++),
+            () => Effect.never,
+            () =>
+              Effect.zipRight(
+                Effect.yieldNow(),
+                Effect.sync(() => running--)
+              )
+          )
+          const gathering = Effect.withMaxOpsBeforeYield(Gathering.all([effect, effect, effect]), ops)
+          const gathered = yield* Effect.fork(gathering)
+          yield* Effect.repeatN(Effect.yieldNow(), moment)
+          const interrupting = yield* Effect.fork(Fiber.interrupt(gathered))
+          if (!(yield* isDoneWithin(interrupting, 2_000))) hanging.push(moment)
+          expect(running).toBe(0)
+        }
+        expect(hanging).toEqual([])
+      })
+    )
+  }
+})

@@ -1,0 +1,97 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, FastCheck, Fiber } from "effect"
+import * as KeyQueues from "../../../../src/services/runtime/KeyQueues.js"
+
+/** Whether a place's turn has come. */
+const isTurn = ({ turn }: KeyQueues.Place) =>
+  Effect.gen(function* () {
+    const fiber = yield* Effect.fork(turn)
+    yield* Effect.repeatN(Effect.yieldNow(), 3)
+    const isDone = fiber.unsafePoll() !== null
+    yield* Fiber.interrupt(fiber)
+    return isDone
+  })
+
+const turns = (places: ReadonlyArray<KeyQueues.Place>) => Effect.forEach(places, isTurn)
+
+describe("places of a key", () => {
+  it.effect("have their turn in the order in which they were taken", () =>
+    Effect.gen(function* () {
+      const queues = KeyQueues.make(1)
+      const [first, second, third] = [queues.take("a"), queues.take("a"), queues.take("a")]
+      expect(yield* turns([first, second, third])).toEqual([true, false, false])
+      first.leave()
+      expect(yield* turns([second, third])).toEqual([true, false])
+      second.leave()
+      expect(yield* isTurn(third)).toBe(true)
+    })
+  )
+
+  it.effect("are left from wherever they stand, and again without harm", () =>
+    Effect.gen(function* () {
+      const queues = KeyQueues.make(1)
+      const [first, second, third] = [queues.take("a"), queues.take("a"), queues.take("a")]
+      second.leave()
+      second.leave()
+      expect(yield* isTurn(third)).toBe(false)
+      first.leave()
+      first.leave()
+      expect(yield* isTurn(third)).toBe(true)
+    })
+  )
+
+  it.effect("of other keys do not wait", () =>
+    Effect.gen(function* () {
+      const queues = KeyQueues.make(1)
+      queues.take("a")
+      expect(yield* isTurn(queues.take("b"))).toBe(true)
+      expect(yield* isTurn(KeyQueues.free)).toBe(true)
+    })
+  )
+
+  it.effect("have their turn so many at once as the queue is wide", () =>
+    Effect.gen(function* () {
+      const queues = KeyQueues.make(2)
+      const places = [queues.take("a"), queues.take("a"), queues.take("a"), queues.take("a")]
+      expect(yield* turns(places)).toEqual([true, true, false, false])
+      places[1]?.leave()
+      expect(yield* turns(places)).toEqual([true, true, true, false])
+    })
+  )
+
+  it("are gone with their queue when the last was left", () => {
+    const queues = KeyQueues.make(1)
+    const places = [queues.take("a"), queues.take("a"), queues.take("b")]
+    expect(queues.size()).toBe(2)
+    for (const place of places) place.leave()
+    expect(queues.size()).toBe(0)
+  })
+
+  it.effect.prop(
+    "in any order of taking and leaving: those whose turn it is are the first of those that stand there",
+    [
+      FastCheck.integer({ min: 1, max: 3 }),
+      FastCheck.array(FastCheck.oneof(FastCheck.constant("take" as const), FastCheck.nat(9)), { maxLength: 20 })
+    ],
+    ([width, steps]) =>
+      Effect.gen(function* () {
+        const queues = KeyQueues.make(width)
+        const taken: Array<KeyQueues.Place> = []
+        let standing: ReadonlyArray<KeyQueues.Place> = []
+        for (const step of steps) {
+          if (step === "take") {
+            const place = queues.take("a")
+            taken.push(place)
+            standing = [...standing, place]
+          } else {
+            const left = taken[step]
+            left?.leave()
+            standing = standing.filter((place) => place !== left)
+          }
+          expect(yield* turns(standing)).toEqual(standing.map((_, index) => index < width))
+        }
+        expect(queues.size()).toBe(standing.length === 0 ? 0 : 1)
+      }),
+    { fastCheck: { numRuns: 40 } }
+  )
+})

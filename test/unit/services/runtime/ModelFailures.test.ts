@@ -1,0 +1,187 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Chunk, Effect, Fiber, Stream, TestClock } from "effect"
+import { Model, type Run, SessionEvent, Usage } from "skein"
+import { ScriptedModel } from "skein/testing"
+import { ModelFailed } from "../../../../src/domain/SkeinError.js"
+import { ground } from "./engines.js"
+import { open, type Opened, quiet } from "./fixture.js"
+
+const failed = (text: string, reason: ModelFailed["reason"], retryAfterMillis?: number) => ({
+  text,
+  failure: { reason, ...(retryAfterMillis === undefined ? {} : { retryAfterMillis }) }
+})
+
+/** What a watcher is told of a run from now on, to its end. */
+const watch = ({ gateway }: Opened, run: Run.Ref) =>
+  gateway
+    .events({ sessionId: run.sessionId, after: run.cursor })
+    .pipe(
+      Stream.takeUntil(SessionEvent.is("run.ended")),
+      Stream.runCollect,
+      Effect.map(Chunk.toReadonlyArray),
+      Effect.fork
+    )
+
+/** Waits out the delay that `nth` retry announced. */
+const waitOut = ({ seen }: Opened, run: Run.Ref) =>
+  Effect.flatMap(seen(run, "run.retrying"), ({ delayMillis }) => Effect.as(TestClock.adjust(delayMillis), delayMillis))
+
+describe("a model step that fails", () => {
+  for (const reason of ["rate-limited", "overloaded", "unreachable", "cut", "silent"] as const) {
+    it.scoped(`as ${reason} is tried again, and its text begins anew`, () =>
+      Effect.gen(function* () {
+        const engine = yield* open()
+        yield* engine.model.play(failed("hal", reason), ScriptedModel.text("whole"))
+        const run = yield* engine.begin("go")
+        const watcher = yield* watch(engine, run)
+        yield* quiet
+        expect(yield* engine.model.requests).toHaveLength(1)
+        yield* waitOut(engine, run)
+        expect((yield* engine.gateway.await(run)).stopReason).toBe("completed")
+        expect(yield* engine.lines(run.sessionId)).toEqual(["user: go", "assistant: whole"])
+        const told = (yield* watcher).flatMap((event) =>
+          event.type === "text.delta"
+            ? [`${event.offset} ${event.text}`]
+            : event.type === "run.retrying"
+              ? [`try ${event.attempt}: ${event.reason}`]
+              : []
+        )
+        expect(told).toEqual(["0 hal", `try 2: ${reason}`, "0 whole"])
+        const [first, second] = yield* engine.model.requests
+        expect(second?.view).toEqual(first?.view)
+      })
+    )
+  }
+
+  for (const reason of ["rejected", "unauthorized", "malformed"] as const) {
+    it.scoped(`as ${reason} ends the run as failed, says how, and keeps what was written`, () =>
+      Effect.gen(function* () {
+        const { begin, gateway, lines, model } = yield* open()
+        yield* model.play({ text: "half", failure: { reason, status: 400, detail: "bad request" } })
+        const run = yield* begin("go")
+        expect(yield* gateway.await(run)).toMatchObject({
+          state: "ended",
+          stopReason: "failed",
+          detail: `Model script/queue failed: ${reason} (400): bad request`
+        })
+        expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: half …"])
+        expect(yield* model.requests).toHaveLength(1)
+      })
+    )
+  }
+
+  it.scoped("is tried as often as the engine is set up for, and its last text is kept", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, lines, model } = yield* open({ config: { modelAttempts: 3 } })
+      yield* model.play(failed("a", "overloaded"), failed("b", "overloaded"), failed("c", "overloaded"))
+      const run = yield* begin("go")
+      for (const _ of [1, 2]) {
+        yield* quiet
+        yield* TestClock.adjust("30 seconds")
+      }
+      expect(yield* gateway.await(run)).toMatchObject({
+        stopReason: "failed",
+        detail: "Model script/queue failed: overloaded: so it is scripted"
+      })
+      expect(yield* model.requests).toHaveLength(3)
+      expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: c …"])
+    })
+  )
+
+  it.scoped("waits half a second, then twice as long each time, within a fifth and up to the limit", () =>
+    Effect.gen(function* () {
+      const engine = yield* open({ config: { modelAttempts: 6, modelRetryMaxMillis: 3_000 } })
+      const failures = [1, 2, 3, 4, 5].map(() => failed("", "overloaded"))
+      yield* engine.model.play(...failures, ScriptedModel.text("done"))
+      const run = yield* engine.begin("go")
+      const delays: Array<number> = []
+      for (const _ of failures) {
+        yield* quiet
+        delays.push(yield* waitOut(engine, run))
+      }
+      expect((yield* engine.gateway.await(run)).stopReason).toBe("completed")
+      const bounds = [500, 1_000, 2_000, 3_000, 3_000]
+      for (const [index, delay] of delays.entries()) {
+        const bound = bounds[index] ?? 0
+        expect(delay).toBeGreaterThanOrEqual(Math.min(bound * 0.8, 3_000))
+        expect(delay).toBeLessThanOrEqual(Math.min(bound * 1.2, 3_000))
+      }
+    })
+  )
+
+  it.scoped("waits as long as the provider asks for, but not longer than the limit", () =>
+    Effect.gen(function* () {
+      const engine = yield* open({ config: { modelRetryMaxMillis: 20_000 } })
+      const { begin, gateway, model } = engine
+      yield* model.play(failed("", "rate-limited", 7_000), ScriptedModel.text("done"))
+      const run = yield* begin("go")
+      expect(yield* waitOut(engine, run)).toBe(7_000)
+      yield* gateway.await(run)
+      yield* model.play(failed("", "rate-limited", 1e12), ScriptedModel.text("done"))
+      const other = yield* begin("go")
+      expect(yield* waitOut(engine, other)).toBe(20_000)
+      yield* gateway.await(other)
+    })
+  )
+
+  it.scoped("is cancelled while it waits for the next try", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, model, seen } = yield* open()
+      yield* model.play(failed("half", "overloaded"))
+      const run = yield* begin("go")
+      yield* seen(run, "run.retrying")
+      yield* gateway.cancel(run.runId)
+      expect((yield* gateway.run(run.runId)).stopReason).toBe("cancelled")
+      expect(yield* model.requests).toHaveLength(1)
+    })
+  )
+})
+
+const modelOf = (stream: Stream.Stream<Model.Part, ModelFailed>) =>
+  Model.layer({ provider: "test", model: "odd", contextTokens: null, step: () => stream })
+
+const text = (delta: string): Model.Part => ({ type: "text", id: "t", delta })
+
+describe("a model stream that", () => {
+  it.scoped("ends without a finish is cut, and is tried again", () =>
+    Effect.gen(function* () {
+      const { open } = yield* ground
+      const engine = yield* open("a", { models: modelOf(Stream.make(text("half"))), config: { modelAttempts: 2 } })
+      const run = yield* engine.begin("go")
+      const waiting = yield* Effect.fork(waitOut(engine, run))
+      expect(yield* engine.seen(run, "run.retrying")).toMatchObject({ reason: "cut", attempt: 2 })
+      yield* Fiber.join(waiting)
+      expect(yield* engine.gateway.await(run)).toMatchObject({
+        stopReason: "failed",
+        detail: "Model test/odd failed: cut: the stream ended without a finish"
+      })
+      expect(yield* engine.lines(run.sessionId)).toEqual(["user: go", "assistant: half …"])
+    })
+  )
+
+  it.scoped("dies fails the run, keeps the text and tells nothing of the defect", () =>
+    Effect.gen(function* () {
+      const { open } = yield* ground
+      const stream = Stream.concat(Stream.make(text("half")), Stream.die(new TypeError("key sk-secret")))
+      const { begin, gateway, lines } = yield* open("a", { models: modelOf(stream) })
+      const run = yield* begin("go")
+      expect(yield* gateway.await(run)).toMatchObject({ stopReason: "failed", detail: "the run broke: TypeError" })
+      expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: half …"])
+    })
+  )
+
+  it.scoped("has calls that the model never finished writing: they are not run", () =>
+    Effect.gen(function* () {
+      const { open } = yield* ground
+      const parts: ReadonlyArray<Model.Part> = [
+        text("I call"),
+        { type: "call.delta", index: 0, name: "ls", delta: '{"a' },
+        { type: "finish", reason: "length", usage: Usage.unknown }
+      ]
+      const { begin, gateway, lines } = yield* open("a", { models: modelOf(Stream.fromIterable(parts)) })
+      const run = yield* begin("go")
+      expect((yield* gateway.await(run)).stopReason).toBe("output-limit")
+      expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: I call"])
+    })
+  )
+})

@@ -1,0 +1,298 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, type Layer, Schema, TestClock } from "effect"
+import { Gateway, Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
+import { Gate, ScriptedModel } from "skein/testing"
+import { QuestionId } from "../../../../src/domain/Permission.js"
+import { complaints } from "../../../support/fixtures/providerRules.js"
+import { open, quiet } from "./fixture.js"
+
+const read = Tool.make("read", { description: "reads", access: "read", input: { key: Schema.String } }).handle(
+  ({ key }) => Effect.succeed(`read ${key}`),
+  { key: ({ key }) => key }
+)
+const write = Tool.make("write", { description: "writes", input: { key: Schema.String } }).handle(
+  ({ key }) => Effect.succeed(`wrote ${key}`),
+  { key: ({ key }) => key }
+)
+
+/** A step that asks for these calls, then one that answers. */
+const asking = Effect.fnUntraced(function* (
+  calls: ReadonlyArray<ReturnType<typeof ScriptedModel.call>>,
+  policy: Layer.Layer<Permissions.Permissions> = Permissions.layerDefault
+) {
+  const engine = yield* open({ toolbox: Toolbox.layer(read, write), policy })
+  yield* engine.model.play(ScriptedModel.calls(...calls), ScriptedModel.text("done"))
+  return { ...engine, run: yield* engine.begin("go") }
+})
+type Asking = Effect.Effect.Success<ReturnType<typeof asking>>
+
+const onlyQuestion = ({ gateway, run, seen }: Asking) =>
+  Effect.flatMap(seen(run, "permission.asked"), ({ questionId }) => gateway.question(questionId))
+
+const states = (gateway: Gateway.Service, run: Run.Ref) =>
+  Effect.map(gateway.snapshot(run.sessionId), ({ batch }) => batch.calls.map(({ index, state }) => `${index} ${state}`))
+
+describe("a policy", () => {
+  it.scoped("allows: the call runs and nobody is asked", () =>
+    Effect.gen(function* () {
+      const { gateway, lines, run, told } = yield* asking([ScriptedModel.call(read, { key: "a" })])
+      yield* gateway.await(run)
+      expect((yield* lines(run.sessionId))[2]).toBe("read success: read a")
+      expect((yield* told(run.sessionId)).filter((line) => line.startsWith("permission"))).toEqual([])
+    })
+  )
+
+  it.scoped("denies: the call is not run, the model is told why, siblings go on", () =>
+    Effect.gen(function* () {
+      const { gateway, lines, model, run, told } = yield* asking(
+        [ScriptedModel.call(write, { key: "a" }), ScriptedModel.call(read, { key: "a" })],
+        Permissions.layerReadOnly("nobody is there to ask")
+      )
+      yield* gateway.await(run)
+      expect((yield* lines(run.sessionId)).slice(2, 4)).toEqual([
+        "write denied: Denied: nobody is there to ask",
+        "read success: read a"
+      ])
+      expect((yield* told(run.sessionId)).filter((line) => line.startsWith("call.started"))).toEqual([
+        "call.started read"
+      ])
+      expect((yield* model.requests).flatMap(({ view }) => complaints(view))).toEqual([])
+    })
+  )
+
+  const broken: ReadonlyArray<readonly [string, Layer.Layer<Permissions.Permissions>]> = [
+    ["dies", Permissions.layer(() => Effect.dieMessage("secret"))],
+    ["interrupts itself", Permissions.layer(() => Effect.interrupt)],
+    [
+      "throws",
+      Permissions.layer(() => {
+        throw new Error("secret")
+      })
+    ]
+  ]
+  for (const [what, policy] of broken) {
+    it.scoped(`that ${what}, denies, and the model is told nothing of why`, () =>
+      Effect.gen(function* () {
+        const { gateway, lines, run } = yield* asking([ScriptedModel.call(read, { key: "a" })], policy)
+        expect((yield* gateway.await(run)).stopReason).toBe("completed")
+        expect((yield* lines(run.sessionId))[2]).toBe("read denied: Denied: the permission policy failed")
+      })
+    )
+  }
+
+  it.scoped("that never answers and cannot be interrupted, holds up no cancel", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const policy = Permissions.layer(() => Effect.as(Effect.uninterruptible(gate.pass("policy")), Permissions.allow))
+      const { gateway, lines, run } = yield* asking([ScriptedModel.call(read, { key: "a" })], policy)
+      yield* gate.reached("policy")
+      yield* gateway.cancel(run.runId)
+      expect((yield* lines(run.sessionId))[2]).toMatch(/^read never-started/)
+      yield* gate.open("policy")
+    })
+  )
+
+  it.scoped("is shown who asks, for what, and with which input", () =>
+    Effect.gen(function* () {
+      const requests: Array<Permissions.Request> = []
+      const policy = Permissions.layer((request) => Effect.sync(() => (requests.push(request), Permissions.allow)))
+      const { gateway, run } = yield* asking([ScriptedModel.call(write, { key: "a" })], policy)
+      yield* gateway.await(run)
+      expect(requests).toMatchObject([
+        { session: { id: run.sessionId }, run: { id: run.runId }, tool: "write", access: "write", input: '{"key":"a"}' }
+      ])
+    })
+  )
+})
+
+describe("a question", () => {
+  it.scoped("can be read by all who look, bound to the exact input, while the call waits", () =>
+    Effect.gen(function* () {
+      const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
+      const question = yield* onlyQuestion(asked)
+      const { gateway, run } = asked
+      expect(question).toMatchObject({
+        sessionId: run.sessionId,
+        runId: run.runId,
+        tool: "write",
+        access: "write",
+        input: '{"key":"a"}',
+        answer: null
+      })
+      expect(yield* gateway.questions()).toEqual([question])
+      expect(yield* gateway.questions(run.sessionId)).toEqual([question])
+      expect((yield* gateway.snapshot(run.sessionId)).questions).toEqual([question])
+      expect(yield* states(gateway, run)).toEqual(["0 pending"])
+    })
+  )
+
+  it.scoped("answered with once: the call runs, the next of that tool is asked about again", () =>
+    Effect.gen(function* () {
+      const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
+      const { gateway, lines, model, run, seen, send, told } = asked
+      const { id } = yield* onlyQuestion(asked)
+      const question = yield* gateway.answer({ questionId: id, verdict: "once", by: "Ann" })
+      expect(question.answer).toEqual({ verdict: "once", message: null, by: "Ann" })
+      yield* gateway.await(run)
+      expect((yield* lines(run.sessionId))[2]).toBe("write success: wrote a")
+      expect(yield* gateway.questions()).toEqual([])
+      expect((yield* told(run.sessionId, run.cursor)).filter((line) => /permission|call/.test(line))).toEqual([
+        "permission.asked write",
+        "permission.answered once",
+        "call.started write",
+        "call.finished write success"
+      ])
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(write, { key: "b" })))
+      yield* seen(yield* send(run.sessionId, "again"), "permission.asked")
+    })
+  )
+
+  it.scoped("answered with session: later calls of that tool, in later runs too, are asked about no more", () =>
+    Effect.gen(function* () {
+      const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
+      const { begin, gateway, lines, model, run, seen, send } = asked
+      const { id } = yield* onlyQuestion(asked)
+      yield* gateway.answer({ questionId: id, verdict: "session" })
+      yield* gateway.await(run)
+      const again = [ScriptedModel.calls(ScriptedModel.call(write, { key: "b" })), ScriptedModel.text("done")]
+      yield* model.play(...again)
+      yield* gateway.await(yield* send(run.sessionId, "again"))
+      expect((yield* lines(run.sessionId)).slice(4)).toEqual([
+        "user: again",
+        "assistant: (write)",
+        "write success: wrote b",
+        "assistant: done"
+      ])
+      yield* model.play(...again)
+      yield* seen(yield* begin("in another session"), "permission.asked")
+    })
+  )
+
+  it.scoped("answered with deny: the call is not run, the model is told who and why", () =>
+    Effect.gen(function* () {
+      const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
+      const { gateway, lines, model, run, told } = asked
+      const { id } = yield* onlyQuestion(asked)
+      yield* gateway.answer({ questionId: id, verdict: "deny", message: "not on Fridays", by: "Ann" })
+      yield* gateway.await(run)
+      expect((yield* lines(run.sessionId))[2]).toBe("write denied: Denied by Ann: not on Fridays")
+      expect(yield* told(run.sessionId)).not.toContain("call.started write")
+      expect(JSON.stringify((yield* model.requests)[1]?.view)).toContain("Denied by Ann: not on Fridays")
+    })
+  )
+
+  it.scoped("denied without a word, by nobody in particular", () =>
+    Effect.gen(function* () {
+      const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
+      const { id } = yield* onlyQuestion(asked)
+      yield* asked.gateway.answer({ questionId: id, verdict: "deny" })
+      yield* asked.gateway.await(asked.run)
+      expect((yield* asked.lines(asked.run.sessionId))[2]).toBe("write denied: Denied: no reason was given")
+    })
+  )
+
+  it.scoped("has one answer: a second is refused with the first, also when both come at once", () =>
+    Effect.gen(function* () {
+      const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
+      const { gateway, lines, run } = asked
+      const { id } = yield* onlyQuestion(asked)
+      const answers = yield* Effect.all(
+        [
+          Effect.either(gateway.answer({ questionId: id, verdict: "deny" })),
+          Effect.either(gateway.answer({ questionId: id, verdict: "once" }))
+        ],
+        { concurrency: "unbounded" }
+      )
+      expect(answers.map(({ _tag }) => _tag).sort()).toEqual(["Left", "Right"])
+      const { answer } = yield* gateway.question(id)
+      yield* gateway.await(run)
+      const late = yield* Effect.flip(gateway.answer({ questionId: id, verdict: "session" }))
+      expect(late).toEqual(new SkeinError.QuestionAnswered({ questionId: id, verdict: `${answer?.verdict}` }))
+      expect((yield* lines(run.sessionId))[2]).toMatch(answer?.verdict === "deny" ? /^write denied/ : /^write success/)
+    })
+  )
+
+  it.scoped("that nobody asked is not found", () =>
+    Effect.gen(function* () {
+      const { gateway } = yield* open()
+      const questionId = QuestionId.make("ask_unknown")
+      const missing = new SkeinError.QuestionNotFound({ questionId })
+      expect(yield* Effect.flip(gateway.question(questionId))).toEqual(missing)
+      expect(yield* Effect.flip(gateway.answer({ questionId, verdict: "once" }))).toEqual(missing)
+    })
+  )
+
+  it.scoped("holds up neither other keys nor earlier calls; later calls of its key wait behind it", () =>
+    Effect.gen(function* () {
+      const asked = yield* asking([
+        ScriptedModel.call(read, { key: "a" }),
+        ScriptedModel.call(write, { key: "a" }),
+        ScriptedModel.call(read, { key: "a" }),
+        ScriptedModel.call(read, { key: "b" })
+      ])
+      const { gateway, run, seen, told } = asked
+      const { id } = yield* onlyQuestion(asked)
+      yield* seen(run, "call.finished", 2)
+      yield* quiet
+      expect(yield* states(gateway, run)).toEqual(["1 pending", "2 pending"])
+      yield* gateway.answer({ questionId: id, verdict: "once" })
+      yield* gateway.await(run)
+      expect((yield* told(run.sessionId)).filter((line) => line.startsWith("call.")).slice(-4)).toEqual([
+        "call.started write",
+        "call.finished write success",
+        "call.started read",
+        "call.finished read success"
+      ])
+    })
+  )
+
+  it.scoped("denied, lets the later calls of its key go on", () =>
+    Effect.gen(function* () {
+      const asked = yield* asking([ScriptedModel.call(write, { key: "a" }), ScriptedModel.call(read, { key: "a" })])
+      const { id } = yield* onlyQuestion(asked)
+      yield* asked.gateway.answer({ questionId: id, verdict: "deny" })
+      yield* asked.gateway.await(asked.run)
+      expect((yield* asked.lines(asked.run.sessionId))[3]).toBe("read success: read a")
+    })
+  )
+
+  it.scoped("is closed as denied when its run is cancelled, and the call never started", () =>
+    Effect.gen(function* () {
+      const asked = yield* asking([ScriptedModel.call(write, { key: "a" }), ScriptedModel.call(read, { key: "a" })])
+      const { gateway, lines, run, told } = asked
+      const { id } = yield* onlyQuestion(asked)
+      yield* gateway.cancel(run.runId)
+      expect((yield* gateway.question(id)).answer).toEqual({
+        verdict: "deny",
+        message: "the run ended before anybody answered",
+        by: null
+      })
+      expect(yield* gateway.questions()).toEqual([])
+      expect((yield* lines(run.sessionId)).slice(2)).toEqual([
+        "write never-started: Never started: this call was not run and had no effect.",
+        "read never-started: Never started: this call was not run and had no effect."
+      ])
+      expect((yield* told(run.sessionId, run.cursor)).slice(-6)).toEqual([
+        "permission.answered deny",
+        "call.finished write never-started",
+        "message.appended tool",
+        "call.finished read never-started",
+        "message.appended tool",
+        "run.ended cancelled"
+      ])
+      const late = yield* Effect.flip(gateway.answer({ questionId: id, verdict: "once" }))
+      expect(late._tag).toBe("QuestionAnswered")
+    })
+  )
+
+  it.scoped("waits for no time limit", () =>
+    Effect.gen(function* () {
+      const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
+      const { id } = yield* onlyQuestion(asked)
+      yield* TestClock.adjust("5 hours")
+      yield* asked.gateway.answer({ questionId: id, verdict: "once" })
+      yield* asked.gateway.await(asked.run)
+      expect((yield* asked.lines(asked.run.sessionId))[2]).toBe("write success: wrote a")
+    })
+  )
+})

@@ -1,0 +1,439 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Option, Schema, TestClock } from "effect"
+import { Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
+import { Gate, ScriptedModel } from "skein/testing"
+import * as Transcript from "../../../../src/domain/Transcript.js"
+import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
+import { complaints } from "../../../support/fixtures/providerRules.js"
+import { ground } from "./engines.js"
+import { type Opened, quiet } from "./fixture.js"
+
+const interrupted =
+  "Interrupted: this call had started and did not finish. Its effects are unknown: check them before you repeat it."
+const neverStarted = "Never started: this call was not run and had no effect."
+
+const waiting = (gate: Gate.Gate) =>
+  Tool.make("wait", { description: "waits", access: "read", input: { name: Schema.String } }).handle(
+    ({ name }) => Effect.as(gate.pass(name), name),
+    { key: ({ name }) => name.slice(0, 1) }
+  )
+const asked = Tool.make("ask", { description: "is asked about", input: {} }).handle(() => Effect.succeed("allowed"))
+
+/** An engine, in whose run `a` is done, `b1` runs and `b2` waits its turn; and another engine over the same storage. */
+const two = Effect.gen(function* () {
+  const gate = yield* Gate.make
+  const tool = waiting(gate)
+  const options = { toolbox: Toolbox.layer(tool, asked), policy: Permissions.layerDefault }
+  const { declare, model, open } = yield* ground
+  const one = yield* open("one", options)
+  const call = (name: string) => ScriptedModel.call(tool, { name })
+  yield* model.play(ScriptedModel.calls(call("b1"), call("b2"), call("a")), ScriptedModel.text("done"))
+  const run = yield* one.begin("go")
+  yield* gate.open("a")
+  yield* one.seen(run, "call.finished")
+  yield* gate.reached("b1")
+  return { call, declare, gate, model, one, open: (instance: string) => open(instance, options), run }
+})
+
+describe("P4 an engine that closes during a run", () => {
+  it.scoped("P4 closes its calls by what is known, and ends the run once, as cancelled", () =>
+    Effect.gen(function* () {
+      const { one, open, run } = yield* two
+      yield* one.close
+      const { gateway, lines, told } = yield* open("later")
+      expect(yield* gateway.run(run.runId)).toMatchObject({
+        state: "ended",
+        stopReason: "cancelled",
+        detail: "the engine was closed"
+      })
+      expect((yield* lines(run.sessionId)).slice(2)).toEqual([
+        `wait interrupted: ${interrupted}`,
+        `wait never-started: ${neverStarted}`,
+        "wait success: a"
+      ])
+      expect((yield* told(run.sessionId)).filter((line) => line.startsWith("run.ended"))).toHaveLength(1)
+    })
+  )
+
+  it.scoped("P4 keeps the text that the model had written", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const one = yield* open("one")
+      yield* model.play({ text: "half", hang: true })
+      const run = yield* one.begin("go")
+      yield* one.seen(run, "text.delta")
+      yield* one.close
+      expect(yield* (yield* open("later")).lines(run.sessionId)).toEqual(["user: go", "assistant: half …"])
+    })
+  )
+
+  it.scoped("leaves queued runs as they are; the next engine starts them when the session is claimed, in order", () =>
+    Effect.gen(function* () {
+      const { model, one, open, run } = yield* two
+      const queue = { whenBusy: "queue" } as const
+      const second = yield* one.send(run.sessionId, "two", queue)
+      const third = yield* one.send(run.sessionId, "three", queue)
+      yield* one.close
+      const later = yield* open("later")
+      yield* quiet
+      expect((yield* later.gateway.run(second.runId)).state).toBe("queued")
+      yield* model.play(ScriptedModel.text("third"), ScriptedModel.text("fourth"))
+      const fourth = yield* later.send(run.sessionId, "four", queue)
+      yield* later.gateway.await(fourth)
+      for (const { runId } of [second, third]) expect((yield* later.gateway.run(runId)).stopReason).toBe("completed")
+      expect((yield* later.lines(run.sessionId)).slice(5)).toEqual([
+        "user: two",
+        "assistant: done",
+        "user: three",
+        "assistant: third",
+        "user: four",
+        "assistant: fourth"
+      ])
+    })
+  )
+
+  it.scoped("closes at once, though its first change was made where nothing can be interrupted", () =>
+    Effect.gen(function* () {
+      const { open, storage } = yield* ground
+      yield* storage.createSession(newSession())
+      const one = yield* open("one")
+      yield* Effect.uninterruptible(one.gateway.rename(s1, "renamed"))
+      yield* quiet
+      yield* one.close
+    })
+  )
+
+  it.scoped("waits for a tool that ignores interruption, but not for ever", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const tool = Tool.make("stubborn", { description: "stubborn", input: {} }).handle(() =>
+        Effect.uninterruptible(gate.pass("stubborn"))
+      )
+      const { model, open } = yield* ground
+      const one = yield* open("one", { toolbox: Toolbox.layer(tool) })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
+      const run = yield* one.begin("go")
+      yield* gate.reached("stubborn")
+      const closing = yield* Effect.fork(one.close)
+      yield* quiet
+      expect((yield* (yield* open("later")).gateway.run(run.runId)).stopReason).toBe("cancelled")
+      expect(closing.unsafePoll()).toBeNull()
+      yield* TestClock.adjust("5 seconds")
+      yield* closing
+      yield* gate.open("stubborn")
+    })
+  )
+})
+
+describe("P4 P5 P9 a dead engine's run", () => {
+  it.scoped("P6 is shown as crashed, and reading repairs nothing", () =>
+    Effect.gen(function* () {
+      const { declare, open, run } = yield* two
+      const later = yield* open("later")
+      const before = yield* later.told(run.sessionId)
+      const alive = yield* later.gateway.snapshot(run.sessionId)
+      expect(Option.map(alive.run, ({ crashed }) => crashed)).toEqual(Option.some(false))
+      yield* declare("one", "dead")
+      const snapshot = yield* later.gateway.snapshot(run.sessionId)
+      expect(Option.map(snapshot.run, ({ crashed, run }) => [crashed, run.state])).toEqual(
+        Option.some([true, "running"])
+      )
+      expect(snapshot.live).toEqual(Option.none())
+      yield* quiet
+      expect(yield* later.told(run.sessionId)).toEqual(before)
+    })
+  )
+
+  it.scoped("P5 is ended when somebody sends: results are kept, nothing is started again, the model is told", () =>
+    Effect.gen(function* () {
+      const { declare, gate, model, one, open, run } = yield* two
+      yield* declare("one", "dead")
+      const later = yield* open("later")
+      const next = yield* later.send(run.sessionId, "again")
+      expect((yield* later.gateway.await(next)).stopReason).toBe("completed")
+      expect(yield* later.gateway.run(run.runId)).toMatchObject({ state: "ended", stopReason: "crashed" })
+      const lines = [
+        "user: go",
+        "assistant: (wait)(wait)(wait)",
+        `wait interrupted: ${interrupted}`,
+        `wait never-started: ${neverStarted}`,
+        "wait success: a",
+        "user: again",
+        "assistant: done"
+      ]
+      expect(yield* later.lines(run.sessionId)).toEqual(lines)
+      expect(Transcript.isSendable(yield* later.transcript(run.sessionId))).toBe(true)
+      expect((yield* model.requests).flatMap(({ view }) => complaints(view))).toEqual([])
+
+      // The engine was not as dead as was thought: it writes no more.
+      yield* gate.open("b1")
+      yield* gate.open("b2")
+      yield* quiet
+      expect(yield* one.lines(run.sessionId)).toEqual(lines)
+      expect(yield* model.requests).toHaveLength(2)
+    })
+  )
+
+  const changes = [
+    ["resume", (engine: Opened, { sessionId }: Run.Ref) => engine.gateway.resume(sessionId)],
+    ["append", (engine: Opened, { sessionId }: Run.Ref) => engine.gateway.append(sessionId, [])],
+    ["cancel", (engine: Opened, { runId }: Run.Ref) => engine.gateway.cancel(runId)]
+  ] as const
+  for (const [name, change] of changes) {
+    it.scoped(`P9 is ended by ${name} too`, () =>
+      Effect.gen(function* () {
+        const { declare, open, run } = yield* two
+        yield* declare("one", "dead")
+        const later = yield* open("later")
+        yield* change(later, run)
+        expect((yield* later.gateway.run(run.runId)).stopReason).toBe("crashed")
+      })
+    )
+  }
+
+  it.scoped("P9 has its queued runs started before the one that is sent", () =>
+    Effect.gen(function* () {
+      const { declare, model, one, open, run } = yield* two
+      const queue = { whenBusy: "queue" } as const
+      const second = yield* one.send(run.sessionId, "two", queue)
+      yield* declare("one", "dead")
+      yield* model.play(ScriptedModel.text("third"))
+      const later = yield* open("later")
+      const third = yield* later.send(run.sessionId, "three", queue)
+      yield* later.gateway.await(third)
+      expect((yield* later.gateway.run(second.runId)).stopReason).toBe("completed")
+      expect((yield* later.lines(run.sessionId)).slice(5)).toEqual([
+        "user: two",
+        "assistant: done",
+        "user: three",
+        "assistant: third"
+      ])
+    })
+  )
+
+  it.scoped("P9 is nobody else's as long as its engine may live", () =>
+    Effect.gen(function* () {
+      const { declare, open, run } = yield* two
+      const later = yield* open("later")
+      const { runId, sessionId } = run
+      const busy = new SkeinError.SessionBusy({ sessionId, runId })
+      for (const liveness of ["alive", "unknown"] as const) {
+        yield* declare("one", liveness)
+        expect(yield* Effect.flip(later.send(sessionId, "me"))).toEqual(busy)
+        expect(yield* Effect.flip(later.gateway.append(sessionId, []))).toEqual(busy)
+      }
+      yield* later.gateway.rename(sessionId, "renamed all the same")
+      expect((yield* later.gateway.run(runId)).state).toBe("running")
+    })
+  )
+
+  it.scoped("P9 two engines that claim it at once start one run", () =>
+    Effect.gen(function* () {
+      const { declare, open, run } = yield* two
+      yield* declare("one", "dead")
+      const [here, there] = [yield* open("here"), yield* open("there")]
+      const sends = yield* Effect.all(
+        [Effect.either(here.send(run.sessionId, "here")), Effect.either(there.send(run.sessionId, "there"))],
+        { concurrency: "unbounded" }
+      )
+      expect(sends.map(({ _tag }) => _tag).sort()).toEqual(["Left", "Right"])
+      yield* quiet
+      expect((yield* here.lines(run.sessionId)).filter((line) => line.startsWith("user"))).toHaveLength(2)
+    })
+  )
+})
+
+describe("P4 P5 a question outlives its engine", () => {
+  const options = (gate: Gate.Gate) => ({
+    toolbox: Toolbox.layer(waiting(gate), asked),
+    policy: Permissions.layerDefault
+  })
+
+  /** An engine that is taken for dead while a human is asked about some calls, others are done, run or wait. */
+  const questioned = Effect.fnUntraced(function* (...calls: ReadonlyArray<string>) {
+    const gate = yield* Gate.make
+    let isDead = false
+    const { declare, model, open } = yield* ground
+    const one = yield* open("one", {
+      ...options(gate),
+      storage: (own) => ({
+        ...own,
+        startCall: (...call) =>
+          Effect.suspend(() => (isDead ? gate.pass("dead") : Effect.void)).pipe(Effect.zipRight(own.startCall(...call)))
+      })
+    })
+    yield* Effect.addFinalizer(() => gate.open("dead"))
+    yield* model.play(
+      ScriptedModel.calls(
+        ...calls.map((name) => (name === "ask" ? { name, input: {} } : { name: "wait", input: { name } }))
+      ),
+      ScriptedModel.text("thanks")
+    )
+    yield* gate.open("a")
+    const run = yield* one.begin("go")
+    yield* one.seen(run, "permission.asked")
+    yield* quiet
+    isDead = true
+    yield* declare("one", "dead")
+    const later = yield* open("later", options(gate))
+    return { declare, gate, later, model, open, questions: yield* later.gateway.questions(run.sessionId), run }
+  })
+
+  it.scoped("P5 its answer starts the call; what had started is not started again", () =>
+    Effect.gen(function* () {
+      const { gate, later, model, questions, run } = yield* questioned("a", "ask", "c1", "c2")
+      expect(questions).toMatchObject([{ tool: "ask", runId: run.runId, answer: null }])
+      for (const { id } of questions) yield* later.gateway.answer({ questionId: id, verdict: "once" })
+      expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
+      expect(yield* later.lines(run.sessionId)).toEqual([
+        "user: go",
+        "assistant: (wait)(ask)(wait)(wait)",
+        "wait success: a",
+        "ask success: allowed",
+        `wait interrupted: ${interrupted}`,
+        `wait never-started: ${neverStarted}`,
+        "assistant: thanks"
+      ])
+      const told = yield* later.told(run.sessionId, run.cursor)
+      expect(told.filter((line) => line.startsWith("call.started"))).toEqual([
+        "call.started wait",
+        "call.started wait",
+        "call.started ask"
+      ])
+      expect(told.filter((line) => line.startsWith("run."))).toEqual(["run.started", "run.ended completed"])
+      const view = (yield* model.requests)[1]?.view ?? []
+      expect(complaints(view)).toEqual([])
+      expect(view.map(({ role }) => role)).toEqual(["user", "assistant", "tool"])
+      expect(JSON.stringify(view)).toContain("allowed")
+      yield* gate.open("c1")
+      yield* quiet
+      expect((yield* later.lines(run.sessionId)).at(-1)).toBe("assistant: thanks")
+    })
+  )
+
+  it.scoped("P4 results beyond the question keep their places, and later questions wait for their own answers", () =>
+    Effect.gen(function* () {
+      const { later, questions, run } = yield* questioned("ask", "a", "ask")
+      expect(questions).toHaveLength(2)
+      yield* later.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "deny" })
+      yield* later.seen(run, "call.finished", 2)
+      yield* quiet
+      expect((yield* later.gateway.snapshot(run.sessionId)).batch.calls).toMatchObject([{ index: 2, state: "pending" }])
+      yield* later.gateway.answer({ questionId: questions[1]?.id ?? expect.unreachable(), verdict: "once" })
+      yield* later.gateway.await(run)
+      expect((yield* later.lines(run.sessionId)).slice(2)).toEqual([
+        "ask denied: Denied: no reason was given",
+        "wait success: a",
+        "ask success: allowed",
+        "assistant: thanks"
+      ])
+    })
+  )
+
+  it.scoped("P4 answered just before the engine died, the call is started when the session is claimed", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { declare, model, open, storage } = yield* ground
+      const one = yield* open("one", {
+        ...options(gate),
+        storage: (own) => ({
+          ...own,
+          startCall: (...call) => Effect.zipRight(gate.pass("dead"), own.startCall(...call))
+        })
+      })
+      yield* model.play(ScriptedModel.calls({ name: "ask", input: {} }), ScriptedModel.text("thanks"))
+      const run = yield* one.begin("go")
+      const { questionId } = yield* one.seen(run, "permission.asked")
+      yield* storage.answer(questionId, { verdict: "once", message: null, by: null })
+      yield* gate.reached("dead")
+      yield* declare("one", "dead")
+      const later = yield* open("later", options(gate))
+      const busy = yield* Effect.flip(later.send(run.sessionId, "and?"))
+      expect(busy._tag).toBe("SessionBusy")
+      expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
+      yield* gate.open("dead")
+      yield* quiet
+      expect(yield* later.lines(run.sessionId)).toEqual([
+        "user: go",
+        "assistant: (ask)",
+        "ask success: allowed",
+        "assistant: thanks"
+      ])
+    })
+  )
+
+  it.scoped("P4 its answer starts the call though the client that answers is gone by then", () =>
+    Effect.gen(function* () {
+      const { declare, gate, open, questions, run } = yield* questioned("ask")
+      yield* declare("later", "dead")
+      const last = yield* open("last", {
+        ...options(gate),
+        storage: (own) => ({
+          ...own,
+          answer: (...answer) => Effect.zipLeft(own.answer(...answer), gate.pass("answered"))
+        })
+      })
+      const answer = last.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "once" })
+      const client = yield* Effect.fork(answer)
+      yield* gate.reached("answered")
+      yield* Fiber.interruptFork(client)
+      yield* quiet
+      yield* gate.open("answered")
+      yield* last.seen(run, "run.ended")
+      expect((yield* last.lines(run.sessionId))[2]).toBe("ask success: allowed")
+    })
+  )
+
+  it.scoped("P4 survives a second death", () =>
+    Effect.gen(function* () {
+      const { declare, gate, later, open, questions, run } = yield* questioned("ask", "ask")
+      yield* later.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "once" })
+      yield* later.seen(run, "call.finished")
+      yield* declare("later", "dead")
+      const last = yield* open("last", options(gate))
+      yield* last.gateway.answer({ questionId: questions[1]?.id ?? expect.unreachable(), verdict: "once" })
+      expect((yield* last.gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* last.lines(run.sessionId)).slice(2)).toEqual([
+        "ask success: allowed",
+        "ask success: allowed",
+        "assistant: thanks"
+      ])
+    })
+  )
+
+  it.scoped("P9 is claimed when its run is cancelled, and closed as denied", () =>
+    Effect.gen(function* () {
+      const { later, questions, run } = yield* questioned("ask")
+      yield* later.gateway.cancel(run.runId)
+      expect((yield* later.gateway.run(run.runId)).stopReason).toBe("cancelled")
+      expect((yield* later.lines(run.sessionId))[2]).toBe(`ask never-started: ${neverStarted}`)
+      const { answer } = yield* later.gateway.question(questions[0]?.id ?? expect.unreachable())
+      expect(answer?.verdict).toBe("deny")
+    })
+  )
+
+  it.scoped("P7 goes when its session is deleted", () =>
+    Effect.gen(function* () {
+      const { later, questions, run } = yield* questioned("ask", "c1")
+      yield* later.gateway.delete(run.sessionId)
+      expect(yield* later.gateway.questions()).toEqual([])
+      const late = later.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "once" })
+      expect((yield* Effect.flip(late))._tag).toBe("QuestionNotFound")
+    })
+  )
+
+  it.scoped("is not asked again by an engine that closes: its run was ended", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { model, open } = yield* ground
+      const one = yield* open("one", options(gate))
+      yield* model.play(ScriptedModel.calls({ name: "ask", input: {} }))
+      const run = yield* one.begin("go")
+      const { questionId } = yield* one.seen(run, "permission.asked")
+      yield* one.close
+      const later = yield* open("later", options(gate))
+      expect((yield* later.gateway.question(questionId)).answer?.verdict).toBe("deny")
+      expect((yield* later.lines(run.sessionId))[2]).toBe(`ask never-started: ${neverStarted}`)
+    })
+  )
+})

@@ -1,0 +1,132 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, TestClock } from "effect"
+import { SkeinError, Tool, Toolbox } from "skein"
+import { ScriptedModel } from "skein/testing"
+import * as Transcript from "../../../../src/domain/Transcript.js"
+import type { Service as StorageService } from "../../../../src/services/storage/Storage.js"
+import { ground } from "./engines.js"
+import { quiet } from "./fixture.js"
+
+const good = Tool.make("good", { description: "good", input: {} }).handle(() => Effect.succeed("fine"))
+
+const full = new SkeinError.StorageFailed({ operation: "write", code: "SQLITE_FULL" })
+
+/** The first time that the operation is wanted, the disk is full. */
+const fullOnce = (storage: StorageService, operation: keyof typeof operations): StorageService => {
+  let isFull = true
+  const first = Effect.suspend(() => {
+    if (!isFull) return Effect.void
+    isFull = false
+    return full
+  })
+  return operations[operation](storage, first)
+}
+
+type First = Effect.Effect<void, SkeinError.StorageFailed>
+
+const operations = {
+  appendStep: (storage: StorageService, first: First): StorageService => ({
+    ...storage,
+    appendStep: (...step) => Effect.zipRight(first, storage.appendStep(...step))
+  }),
+  startCall: (storage: StorageService, first: First): StorageService => ({
+    ...storage,
+    startCall: (...call) => Effect.zipRight(first, storage.startCall(...call))
+  }),
+  completeCall: (storage: StorageService, first: First): StorageService => ({
+    ...storage,
+    completeCall: (...call) => Effect.zipRight(first, storage.completeCall(...call))
+  }),
+  endRun: (storage: StorageService, first: First): StorageService => ({
+    ...storage,
+    endRun: (...end) => Effect.zipRight(first, storage.endRun(...end))
+  })
+}
+
+/** A run of two calls over a disk that is full once. */
+const running = Effect.fnUntraced(function* (operation: keyof typeof operations) {
+  const { model, open } = yield* ground
+  const engine = yield* open("a", {
+    toolbox: Toolbox.layer(good),
+    storage: (storage) => fullOnce(storage, operation)
+  })
+  const call = ScriptedModel.call(good, {})
+  yield* model.play({ text: "I call", calls: [call, call] }, ScriptedModel.text("done"))
+  return { ...engine, run: yield* engine.begin("go") }
+})
+
+describe("P4 when storage fails", () => {
+  for (const operation of ["startCall", "completeCall"] as const) {
+    it.scoped(`P4 at ${operation}: the run ends as failed, says how, and its calls are closed`, () =>
+      Effect.gen(function* () {
+        const { gateway, run, transcript } = yield* running(operation)
+        expect(yield* gateway.await(run)).toMatchObject({
+          stopReason: "failed",
+          detail: "Storage failed to write: SQLITE_FULL"
+        })
+        const entries = yield* transcript(run.sessionId)
+        expect(Transcript.isSendable(entries)).toBe(true)
+        expect(entries).toHaveLength(4)
+      })
+    )
+  }
+
+  it.scoped("P4 at appendStep: what the step had written is kept as partial, without its calls", () =>
+    Effect.gen(function* () {
+      const { gateway, lines, run } = yield* running("appendStep")
+      expect((yield* gateway.await(run)).stopReason).toBe("failed")
+      expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: I call …"])
+    })
+  )
+
+  it.scoped("P4 at endRun: the end is tried again until it is stored, and the session stays held meanwhile", () =>
+    Effect.gen(function* () {
+      const { gateway, lines, run, seen, send } = yield* running("endRun")
+      yield* seen(run, "message.appended", 5)
+      yield* quiet
+      expect((yield* Effect.flip(send(run.sessionId, "and?")))._tag).toBe("SessionBusy")
+      yield* TestClock.adjust("50 millis")
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* lines(run.sessionId)).slice(1)).toEqual([
+        "assistant: I call(good)(good)",
+        "good success: fine",
+        "good success: fine",
+        "assistant: done"
+      ])
+    })
+  )
+
+  it.scoped("P4 at endRun: a partial text is kept once, however often the end is tried", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const { begin, gateway, lines, seen } = yield* open("a", { storage: (storage) => fullOnce(storage, "endRun") })
+      yield* model.play({ text: "half", hang: true })
+      const run = yield* begin("go")
+      yield* seen(run, "text.delta")
+      const cancelling = yield* Effect.fork(gateway.cancel(run.runId))
+      yield* quiet
+      yield* TestClock.adjust("50 millis")
+      yield* cancelling
+      expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: half …"])
+    })
+  )
+
+  it.scoped("P5 a call that is not pending any more, as storage says, is not run", () =>
+    Effect.gen(function* () {
+      const started: Array<string> = []
+      const tool = Tool.make("tool", { description: "tool", input: {} }).handle(() =>
+        Effect.sync(() => started.push("tool"))
+      )
+      const { model, open } = yield* ground
+      const { begin, gateway, lines } = yield* open("a", {
+        toolbox: Toolbox.layer(tool),
+        storage: (storage) => ({ ...storage, startCall: () => Effect.succeed(false) })
+      })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
+      const run = yield* begin("go")
+      yield* gateway.await(run)
+      expect(started).toEqual([])
+      expect((yield* lines(run.sessionId))[2]).toMatch(/^tool never-started/)
+    })
+  )
+})

@@ -1,0 +1,97 @@
+/**
+ * Engines over one storage in memory, as if each were a process of its own. What `SkeinTest` fixes can be chosen here:
+ * the models, the storage as an engine sees it, and what engines know of each other's life.
+ */
+import { Clock, Context, Effect, Exit, identity, Layer, Scope } from "effect"
+import { EngineConfig, Gateway, Model, Permissions, Toolbox } from "skein"
+import { ScriptedModel } from "skein/testing"
+import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
+import type { Liveness, Owner } from "../../../../src/domain/Lease.js"
+import { AssetFiles } from "../../../../src/services/assets/AssetFiles.js"
+import * as Assets from "../../../../src/services/assets/Assets.js"
+import * as Engine from "../../../../src/services/Engine.js"
+import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
+import * as Ids from "../../../../src/services/Ids.js"
+import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
+import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
+import { Owners } from "../../../../src/services/Engines.js"
+import {
+  type ReaderService,
+  type Service as StorageService,
+  Storage,
+  StorageReader
+} from "../../../../src/services/storage/Storage.js"
+import { of } from "./fixture.js"
+
+export interface Options {
+  readonly toolbox?: Layer.Layer<Toolbox.Toolbox>
+  readonly policy?: Layer.Layer<Permissions.Permissions>
+  readonly models?: Layer.Layer<Model.Models>
+  readonly config?: Parameters<typeof EngineConfig.layer>[0]
+  /** The storage as this engine sees it. */
+  readonly storage?: (storage: StorageService) => StorageService
+  readonly reader?: (reader: ReaderService) => ReaderService
+  /** The name of its host's clock. */
+  readonly clock?: string
+}
+
+/** What an engine is without while its process is stopped, all but the writes that it was about to do. */
+export const stopped = {
+  storage: (storage: StorageService): StorageService => ({ ...storage, renew: () => Effect.never }),
+  reader: (reader: ReaderService): ReaderService => ({ ...reader, orders: () => Effect.never })
+}
+
+const ownerOf = (instance: string): Owner => ({ bootId: "b", pidNamespace: "n", pid: 1, startTime: "1", instance })
+
+/** A storage, and engines over it that live as long as the test unless they are closed. */
+export const ground = Effect.gen(function* () {
+  const lives = new Map<string, Liveness>()
+  const base = yield* Layer.build(
+    Layer.mergeAll(
+      Layer.provideMerge(MemoryStorage.layer, EventSignals.layer),
+      MemoryFiles.layer,
+      Ids.layerSequential,
+      NodeHashing.layer,
+      ScriptedModel.layer
+    )
+  )
+  const open = Effect.fnUntraced(function* (instance: string, options: Options = {}) {
+    const scope = yield* Scope.make()
+    yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+    const owners = Layer.succeed(Owners, {
+      self: ownerOf(instance),
+      sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({
+        clock: options.clock ?? "host",
+        at: Number(nanos / 1_000_000n)
+      })),
+      liveness: (owner) => Effect.sync(() => lives.get(owner.instance) ?? "alive")
+    })
+    const seen = base.pipe(
+      Context.add(Storage, (options.storage ?? identity)(Context.get(base, Storage))),
+      Context.add(StorageReader, (options.reader ?? identity)(Context.get(base, StorageReader)))
+    )
+    const context = yield* Engine.layer.pipe(
+      Layer.provide(Assets.layer),
+      Layer.provide(options.models ?? Layer.succeed(Model.Models, Context.get(base, Model.Models))),
+      Layer.provide([owners, options.toolbox ?? Toolbox.layerEmpty, options.policy ?? Permissions.layerAllowAll]),
+      Layer.provide(Layer.succeedContext(seen)),
+      Layer.provide(EngineConfig.layer(options.config ?? {})),
+      Layer.fresh,
+      Layer.buildWithScope(scope)
+    )
+    return {
+      context,
+      ...of(Context.get(context, Gateway.Gateway)),
+      close: Scope.close(scope, Exit.void)
+    }
+  })
+  return {
+    open,
+    model: Context.get(base, ScriptedModel.ScriptedModel),
+    reader: Context.get(base, StorageReader),
+    storage: Context.get(base, Storage),
+    files: Context.get(base, AssetFiles),
+    /** What other engines can tell of this one from now on. */
+    declare: (instance: string, liveness: Liveness) => Effect.sync(() => void lives.set(instance, liveness))
+  }
+})

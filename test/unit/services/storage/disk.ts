@@ -1,0 +1,31 @@
+/** SQLite storage in a folder. */
+import { FileSystem } from "@effect/platform"
+import { NodeFileSystem } from "@effect/platform-node"
+import { Effect, Layer } from "effect"
+import * as Identity from "../../../../src/adapters/node/Identity.js"
+import { layerStorage } from "../../../../src/adapters/node/SkeinNode.js"
+import * as SqliteDatabase from "../../../../src/adapters/sqlite/SqliteDatabase.js"
+import { DataDirectory } from "../../../../src/services/DataDirectory.js"
+import * as Ids from "../../../../src/services/Ids.js"
+import * as SqlStorage from "../../../../src/services/storage/sql/SqlStorage.js"
+import * as WriteLane from "../../../../src/services/storage/sql/lane/WriteLane.js"
+
+/** A folder that goes with its scope. */
+export const folder = FileSystem.FileSystem.pipe(
+  Effect.flatMap((files) => files.makeTempDirectoryScoped({ prefix: "skein-" })),
+  Effect.provide(NodeFileSystem.layer)
+)
+
+/** Storage in that folder, opened anew each time that it is built. */
+export const storageIn = (directory: string) =>
+  SqlStorage.layer.pipe(
+    Layer.provide(WriteLane.layer),
+    Layer.provide(SqliteDatabase.layer),
+    Layer.provide(Ids.layerSequential),
+    Layer.provide(Layer.succeed(DataDirectory, directory)),
+    Layer.fresh
+  )
+
+/** One engine's storage in that folder, with signals, those of other engines' changes too. */
+export const engineIn = (directory: string) =>
+  layerStorage.pipe(Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)]), Layer.fresh)

@@ -1,0 +1,96 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Arbitrary, Either, FastCheck, Schema } from "effect"
+import { Message } from "../../../../../src/domain/Message.js"
+import { exactly } from "../../../../../src/services/storage/sql/ExactCheck.js"
+import { assistant, result } from "../../../../../src/adapters/testing/storage/fixture.js"
+
+const isExact = exactly(Message)
+const decode = Schema.decodeUnknownEither(Message)
+const encode = Schema.encodeSync(Message)
+
+/** A message as it is stored. */
+const stored = Arbitrary.make(Message).map((message): unknown => JSON.parse(JSON.stringify(encode(message))))
+
+/** Changes one value somewhere within, or adds or removes a field. */
+const damage = (value: unknown, path: ReadonlyArray<number>, to: unknown): unknown => {
+  const [step, ...rest] = path
+  if (step === undefined || value === null || typeof value !== "object") return to
+  const entries = Object.entries(value)
+  if (Array.isArray(value)) {
+    return value.length === 0
+      ? [to]
+      : value.map((item: unknown, index) => (index === step % value.length ? damage(item, rest, to) : item))
+  }
+  const [name] = entries[step % (entries.length + 1)] ?? []
+  if (name === undefined) return { ...value, extra: to }
+  return Object.fromEntries(
+    to === undefined && rest.length === 0
+      ? entries.filter(([key]) => key !== name)
+      : entries.map(([key, inner]) => [key, key === name ? damage(inner, rest, to) : inner])
+  )
+}
+
+const damaged = FastCheck.tuple(
+  stored,
+  FastCheck.array(FastCheck.nat(5), { minLength: 1, maxLength: 4 }),
+  FastCheck.oneof(
+    FastCheck.jsonValue(),
+    FastCheck.constantFrom("text", "call", "user", "__proto__", undefined, -1, 1.5)
+  )
+).map(([value, path, to]) => damage(value, path, to))
+
+describe("a value that is accepted is what the Schema makes of it", () => {
+  it.prop("of stored messages", [stored], ([value]) => {
+    if (isExact(value)) expect(decode(value)).toEqual(Either.right(value))
+  })
+
+  it.prop(
+    "of damaged ones",
+    [damaged],
+    ([value]) => {
+      if (isExact(value)) expect(decode(value)).toEqual(Either.right(value))
+    },
+    { fastCheck: { numRuns: 2_000 } }
+  )
+})
+
+describe("what is written every day is accepted", () => {
+  const cases = {
+    "a user's text": { role: "user", parts: [{ type: "text", text: "Hello" }] },
+    "a file": { role: "user", parts: [{ type: "file", assetId: "a1", mediaType: "image/png", name: "x.png" }] },
+    "an answer": assistant("Hello"),
+    "calls with metadata": {
+      ...assistant("I call", ["c1", "c2"]),
+      parts: [{ type: "call", callId: "c1", name: "t", input: "{}", providerMetadata: { p: { signature: "s" } } }]
+    },
+    "a result": result("c1")
+  }
+  for (const [name, value] of Object.entries(cases)) {
+    it(name, () => {
+      expect(isExact(value)).toBe(true)
+    })
+  }
+})
+
+describe("what decoding would change or refuse is not accepted", () => {
+  const cases = {
+    "an unknown field": { ...result("c1"), extra: 1 },
+    "an unknown part": { role: "user", parts: [{ type: "hologram", data: 1 }] },
+    "a field that is missing": { role: "user" },
+    "an outcome that does not exist": { ...result("c1"), outcome: "maybe" },
+    "an id that is none": { ...result("c1"), callId: "../c1" },
+    "a count that is none": assistant("x", [], {
+      usage: { inputTokens: -1, outputTokens: null, reasoningTokens: null, cachedInputTokens: null }
+    }),
+    "metadata that would lose a field": {
+      role: "user",
+      parts: [{ type: "text", text: "x", providerMetadata: JSON.parse('{"__proto__":1}') }]
+    },
+    "no object at all": "user"
+  }
+  for (const [name, value] of Object.entries(cases)) {
+    it(name, () => {
+      expect(isExact(value)).toBe(false)
+    })
+  }
+})

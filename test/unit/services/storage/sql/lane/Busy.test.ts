@@ -1,0 +1,86 @@
+import { expect, it } from "@effect/vitest"
+import { Context, Effect, Fiber, Layer, Ref } from "effect"
+import { Database } from "../../../../../../src/services/storage/sql/Database.js"
+import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
+import { folder } from "../../disk.js"
+import { refused } from "../../../../../../src/adapters/testing/storage/fixture.js"
+import { Faults } from "./FaultyDatabase.js"
+import { lane, laneIn, lock, settle, stored, write } from "./fixture.js"
+
+/** Lets the event loop turn once. */
+const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+it.scopedLive("P9 many processes: a write waits for another process's lock, and is stored once it is free", () =>
+  Effect.gen(function* () {
+    const unlock = yield* lock
+    const waiting = yield* Effect.fork(write("a"))
+    yield* Effect.repeatN(turn, 20)
+    expect(yield* stored).toEqual([])
+    yield* unlock
+    yield* Fiber.join(waiting)
+    expect(yield* stored).toEqual(["a"])
+  }).pipe(Effect.provide(lane()))
+)
+
+it.scopedLive("P9 many processes: a write that has waited its time fails as busy, and leaves nothing behind", () =>
+  Effect.gen(function* () {
+    const unlock = yield* lock
+    const refusal = yield* refused(write("a"))
+    expect(refusal).toMatchObject({ _tag: "StorageBusy", operation: "put" })
+    expect("waitedMillis" in refusal && refusal.waitedMillis).toBeGreaterThanOrEqual(60)
+    yield* unlock
+    yield* write("b")
+    expect(yield* stored).toEqual(["b"])
+  }).pipe(Effect.provide(lane({ busyMaxMillis: 60 })))
+)
+
+it.scopedLive("P9 many processes: nobody's event loop stops while a write waits", () =>
+  Effect.gen(function* () {
+    const turns = yield* Ref.make(0)
+    yield* lock
+    const turning = yield* Effect.fork(
+      Effect.forever(
+        Effect.zipRight(
+          turn,
+          Ref.update(turns, (n) => n + 1)
+        )
+      )
+    )
+    const { statements } = yield* Faults
+    yield* refused(write("a"))
+    yield* Fiber.interrupt(turning)
+    const tries = statements.filter((statement) => statement.startsWith("BEGIN")).length
+    expect(tries).toBeGreaterThan(5)
+    expect(yield* Ref.get(turns)).toBeGreaterThan(tries)
+  }).pipe(Effect.provide(lane({ busyMaxMillis: 100 })))
+)
+
+it.scopedLive("P6 reads never wait for a writer, whoever it is", () =>
+  Effect.gen(function* () {
+    yield* write("a")
+    yield* lock
+    const waiting = yield* Effect.fork(write("b"))
+    yield* settle
+    const { reader } = yield* Database
+    expect(yield* reader.unsafe("SELECT value FROM scratch")).toEqual([{ value: "a" }])
+    yield* Fiber.interrupt(waiting)
+  }).pipe(Effect.provide(lane()))
+)
+
+it.scopedLive("P9 many processes: lanes of one file take turns, each write is stored once", () =>
+  Effect.gen(function* () {
+    const directory = yield* folder
+    const lanes = yield* Effect.forEach([1, 2, 3], () => Layer.build(laneIn(directory)))
+    const groups = lanes.map((context, name) =>
+      Effect.forEach(Array.from({ length: 30 }), (_, index) => write(`${name}-${index}`)).pipe(
+        Effect.provideService(WriteLane, Context.get(context, WriteLane))
+      )
+    )
+    yield* Effect.all(groups, { concurrency: "unbounded" })
+    const [context] = lanes
+    const all = yield* stored.pipe(
+      Effect.provideService(Database, Context.get(context ?? (yield* Effect.die("none")), Database))
+    )
+    expect(all).toHaveLength(90)
+  })
+)

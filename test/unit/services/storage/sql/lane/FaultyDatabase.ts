@@ -1,0 +1,58 @@
+/** A database that does as it is told: it records what the writer runs, and lets a test step in. */
+import { Context, Effect, Layer } from "effect"
+import type { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
+import { Database, SqlFailure, type Writer } from "../../../../../../src/services/storage/sql/Database.js"
+
+export class Faults extends Context.Tag("test/Faults")<
+  Faults,
+  {
+    /** What the writer ran, in order. */
+    readonly statements: Array<string>
+    /** Stands between the lane and each statement without rows; `proceed` runs it. */
+    onRun: (statement: string, proceed: () => number) => number
+    /** Comes before a writer is opened anew. */
+    onReopen: Effect.Effect<void, StorageFailed>
+  }
+>() {}
+
+export const layerFaults = Layer.sync(Faults, () => ({
+  statements: [],
+  onRun: (_, proceed) => proceed(),
+  onReopen: Effect.void
+}))
+
+export const fail = (code: string): never => {
+  throw new SqlFailure({ code })
+}
+
+/** Wraps the database that is given. */
+export const layer = Layer.effect(
+  Database,
+  Effect.gen(function* () {
+    const real = yield* Database
+    const faults = yield* Faults
+    let discarded = false
+
+    const wrap = (writer: Writer): Writer => ({
+      ...writer,
+      run: (statement, ...parameters) => {
+        faults.statements.push(statement)
+        return faults.onRun(statement, () => writer.run(statement, ...parameters))
+      }
+    })
+    return {
+      ...real,
+      writer: Effect.suspend(() => (discarded ? faults.onReopen : Effect.void)).pipe(
+        Effect.zipRight(real.writer),
+        Effect.map((writer) => {
+          discarded = false
+          return wrap(writer)
+        })
+      ),
+      discard: Effect.zipRight(
+        Effect.sync(() => void (discarded = true)),
+        real.discard
+      )
+    }
+  })
+)

@@ -1,0 +1,183 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Cause, Effect, Either, Exit, Fiber, FiberRef, Layer, Schema, Scope } from "effect"
+import { SessionId } from "../../../../../../src/domain/Session.js"
+import { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
+import { EventSignals } from "../../../../../../src/services/storage/EventSignals.js"
+import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
+import { Faults } from "./FaultyDatabase.js"
+import { lane, laneIn, lock, put, settle, stored, write, writeAndRefuse } from "./fixture.js"
+import { folder } from "../../disk.js"
+import { refused } from "../../../../../../src/adapters/testing/storage/fixture.js"
+
+const atOnce = { concurrency: "unbounded" } as const
+
+const commits = Effect.map(Faults, ({ statements }) => statements.filter((statement) => statement === "COMMIT").length)
+
+const values = (count: number) => Array.from({ length: count }, (_, index) => `v${index}`)
+
+describe("groups", () => {
+  it.scopedLive("writes that wait together are one commit, in the order in which they came", () =>
+    Effect.gen(function* () {
+      const before = yield* commits
+      yield* Effect.forEach(values(100), write, atOnce)
+      expect((yield* commits) - before).toBe(1)
+      expect(yield* stored).toEqual(values(100))
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("a group is bounded, what is left goes into the next", () =>
+    Effect.gen(function* () {
+      const before = yield* commits
+      yield* Effect.forEach(values(1_300), write, atOnce)
+      expect((yield* commits) - before).toBe(3)
+      expect(yield* stored).toEqual(values(1_300))
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("each is answered with its own", () =>
+    Effect.gen(function* () {
+      const { write } = yield* WriteLane
+      expect(yield* Effect.forEach([1, 2, 3], (n) => write("answer", () => Either.right(n)), atOnce)).toEqual([1, 2, 3])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("a refusal undoes its own writes and harms no neighbour", () =>
+    Effect.gen(function* () {
+      const exits = yield* Effect.all(
+        [Effect.exit(write("a")), Effect.exit(writeAndRefuse("b")), Effect.exit(write("c"))],
+        atOnce
+      )
+      expect(exits).toEqual([Exit.void, Exit.fail("refused"), Exit.void])
+      expect(yield* stored).toEqual(["a", "c"])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("a body sees what its neighbours before it wrote, and nothing of a refused one", () =>
+    Effect.gen(function* () {
+      const { write: writeBody } = yield* WriteLane
+      const count = writeBody("count", (tx) =>
+        Either.right(tx.all<{ readonly value: string }>("SELECT value FROM scratch ORDER BY rowid"))
+      )
+      const [, , seen] = yield* Effect.all([write("a"), Effect.exit(writeAndRefuse("b")), count], atOnce)
+      expect(seen).toEqual([{ value: "a" }])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("refusals alone commit nothing", () =>
+    Effect.gen(function* () {
+      const before = yield* commits
+      yield* Effect.all([Effect.exit(writeAndRefuse("a")), Effect.exit(writeAndRefuse("b"))], atOnce)
+      expect(yield* commits).toBe(before)
+      expect(yield* stored).toEqual([])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("a constraint that is broken fails its write alone, by its code", () =>
+    Effect.gen(function* () {
+      const exits = yield* Effect.forEach(["a", "a", "c"], (value) => Effect.exit(write(value)), atOnce)
+      const broken = new StorageFailed({ operation: "put", code: "SQLITE_CONSTRAINT_PRIMARYKEY" })
+      expect(exits).toEqual([Exit.void, Exit.fail(broken), Exit.void])
+      expect(yield* stored).toEqual(["a", "c"])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("a body that dies takes nobody with it, and what it wrote is undone", () =>
+    Effect.gen(function* () {
+      const dies = Effect.flatMap(WriteLane, ({ write }) =>
+        write("die", (tx) => {
+          put(tx, "b")
+          throw new Error("a mistake")
+        })
+      )
+      const [first, cause, third] = yield* Effect.all(
+        [Effect.exit(write("a")), Effect.sandbox(dies).pipe(Effect.flip), Effect.exit(write("c"))],
+        atOnce
+      )
+      expect(Cause.isDie(cause)).toBe(true)
+      expect([first, third]).toEqual([Exit.void, Exit.void])
+      expect(yield* stored).toEqual(["a", "c"])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("P2 seen means stored: watchers are woken after the commit, and only by what stays", () =>
+    Effect.gen(function* () {
+      const signals = yield* EventSignals
+      const { write } = yield* WriteLane
+      const touching = (sessionId: SessionId, value: string, result: Either.Either<void, string>) =>
+        Effect.exit(
+          write("touch", (tx) => {
+            put(tx, value)
+            tx.touch(sessionId)
+            return result
+          })
+        )
+      const [kept, undone] = [SessionId.make("kept"), SessionId.make("undone")]
+      const keptWatch = yield* signals.watch(kept)
+      const undoneWatch = yield* signals.watch(undone)
+      const seen = yield* Effect.fork(Effect.zipRight(keptWatch.next, stored))
+      const asleep = yield* Effect.fork(undoneWatch.next)
+      yield* settle
+      yield* Effect.all([touching(kept, "a", Either.void), touching(undone, "b", Either.left("no"))], atOnce)
+      expect(yield* Fiber.join(seen)).toEqual(["a"])
+      yield* settle
+      expect((yield* Fiber.poll(asleep))._tag).toBe("None")
+      yield* Fiber.interrupt(asleep)
+    }).pipe(Effect.provide(lane()))
+  )
+})
+
+describe("waiting", () => {
+  it.scopedLive("interrupted while it waits, a write leaves the queue and is never stored", () =>
+    Effect.gen(function* () {
+      const unlock = yield* lock
+      const kept = yield* Effect.fork(write("kept"))
+      const given = yield* Effect.fork(write("given up"))
+      const last = yield* Effect.fork(write("last"))
+      yield* settle
+      yield* Fiber.interrupt(given)
+      yield* unlock
+      yield* Fiber.joinAll([kept, last])
+      expect(yield* stored).toEqual(["kept", "last"])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("closing the lane first writes what waits; then nothing more is taken", () =>
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const context = yield* Layer.build(lane()).pipe(Scope.extend(scope))
+      const later = yield* Effect.gen(function* () {
+        const unlock = yield* lock
+        const waiting = yield* Effect.forkAll(values(3).map(write))
+        yield* settle
+        const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
+        yield* settle
+        const later = yield* refused(write("too late"))
+        yield* unlock
+        yield* Fiber.join(waiting)
+        yield* Fiber.join(closing)
+        return later
+      }).pipe(Effect.provide(context))
+      expect(later).toEqual({ _tag: "StorageFailed", operation: "put", code: "SQLITE_MISUSE" })
+    })
+  )
+
+  it.scopedLive.prop(
+    "no write is lost or doubled, however often fibers yield",
+    [Schema.Int.pipe(Schema.between(10, 60))],
+    ([most]) =>
+      Effect.gen(function* () {
+        const directory = yield* folder
+        yield* Effect.gen(function* () {
+          const exits = yield* Effect.forEach(
+            values(200),
+            (value, index) => Effect.exit(index % 3 === 0 ? writeAndRefuse(value) : write(value)),
+            atOnce
+          )
+          const answered = values(200).filter((_, index) => exits[index]?._tag === "Success")
+          expect(answered).toHaveLength(133)
+          expect(yield* stored).toEqual(answered)
+        }).pipe(Effect.provide(laneIn(directory)))
+      }).pipe(Effect.locally(FiberRef.currentMaxOpsBeforeYield, most)),
+    { fastCheck: { numRuns: 10 } }
+  )
+})
