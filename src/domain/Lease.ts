@@ -1,7 +1,7 @@
 /**
- * Who runs a session. A lease is the session's fencing number together with its owner: whoever takes the session over
- * raises the number, and every write of a run carries the number under which it was started. So at most one owner
- * writes, whatever anybody believes of anybody's life; what is decided here of an owner's life only says when a
+ * Who runs a session. A lease is the session's fencing number together with its engine: whoever takes the session over
+ * raises the number, and every write of a run carries the number under which it was started. So at most one engine
+ * writes, whatever anybody believes of anybody's life; what is decided here of an engine's life only says when a
  * session is taken over, not what is stored.
  *
  * Death is proven, never guessed: a process of another boot is dead; one of this boot and pid namespace is dead when
@@ -9,14 +9,14 @@
  * process-wide registry no longer has it. All else is unknown.
  *
  * Whoever is not proven dead keeps a lease by signs of life: a count that it raises again and again, with the time on a
- * clock that no one can set. A lease without a new sign for its whole time has expired. Owners on one host share that
+ * clock that no one can set. A lease without a new sign for its whole time has expired. Engines on one host share that
  * clock and compare; others wait for the time to pass on their own. The wall clock has no part in it.
  */
 import { Schema } from "effect"
 import { RunId } from "./Run.js"
 import { SessionId } from "./Session.js"
 
-export const Owner = Schema.Struct({
+export const EngineId = Schema.Struct({
   /** Changes with each boot of the host. */
   bootId: Schema.String,
   /** Pids mean something within one namespace only. */
@@ -27,7 +27,7 @@ export const Owner = Schema.Struct({
   /** One engine within the process. */
   instance: Schema.String
 })
-export type Owner = typeof Owner.Type
+export type EngineId = typeof EngineId.Type
 
 export const Lease = Schema.Struct({ sessionId: SessionId, runId: RunId, fence: Schema.Int })
 export type Lease = typeof Lease.Type
@@ -36,7 +36,7 @@ export type Lease = typeof Lease.Type
 export const Sign = Schema.Struct({ clock: Schema.String, at: Schema.Int })
 export type Sign = typeof Sign.Type
 
-/** The newest sign of life that storage has of an owner, and how many there were; 0 and none when it has none. */
+/** The newest sign of life that storage has of an engine, and how many there were; 0 and none when it has none. */
 export const Beat = Schema.Struct({ count: Schema.Int, sign: Schema.NullOr(Sign) })
 export type Beat = typeof Beat.Type
 
@@ -44,32 +44,32 @@ export const silent: Beat = { count: 0, sign: null }
 
 /** Who claims a session, and its sign of life as it does. */
 export interface Presence {
-  readonly owner: Owner
+  readonly engine: EngineId
   readonly sign: Sign
 }
 
-/** Why a session is taken over: its owner is dead, or has given no sign of life for the time of a lease. */
+/** Why a session is taken over: its engine is dead, or has given no sign of life for the time of a lease. */
 export type Reason = "crashed" | "lease-lost"
 
 export type Liveness = "alive" | "dead" | "unknown"
 
-/** What this process can see of another owner. */
+/** What this process can see of another engine. */
 export interface Sighting {
-  /** The start time of the process that has the owner's pid now; null when there is none. */
+  /** The start time of the process that has the engine's pid now; null when there is none. */
   readonly startTime: string | null
   /** Whether the registry of this process has the instance. */
   readonly instanceKnown: boolean
 }
 
-/** Whether `owner` still lives, as far as `self` can prove. */
-export const liveness = (self: Owner, owner: Owner, sighting: Sighting): Liveness => {
-  if (owner.bootId !== self.bootId) return self.bootId === "" || owner.bootId === "" ? "unknown" : "dead"
-  if (owner.pidNamespace !== self.pidNamespace || self.bootId === "") return "unknown"
-  if (owner.pid === self.pid && owner.startTime === self.startTime) return sighting.instanceKnown ? "alive" : "dead"
-  return sighting.startTime === owner.startTime ? "alive" : "dead"
+/** Whether `engine` still lives, as far as `self` can prove. */
+export const liveness = (self: EngineId, engine: EngineId, sighting: Sighting): Liveness => {
+  if (engine.bootId !== self.bootId) return self.bootId === "" || engine.bootId === "" ? "unknown" : "dead"
+  if (engine.pidNamespace !== self.pidNamespace || self.bootId === "") return "unknown"
+  if (engine.pid === self.pid && engine.startTime === self.startTime) return sighting.instanceKnown ? "alive" : "dead"
+  return sighting.startTime === engine.startTime ? "alive" : "dead"
 }
 
-/** What somebody saw last of a lease's owner, and since when on the own clock. */
+/** What somebody saw last of a lease's engine, and since when on the own clock. */
 export interface Watched {
   readonly fence: number
   readonly count: number
@@ -89,7 +89,7 @@ const held: Standing = { _tag: "Held", watched: null }
 const over = (reason: Reason): Standing => ({ _tag: "Over", reason })
 
 /**
- * Whether the lease of an owner stands, as far as `now` on the own clock can tell. `watched` is what the last look at
+ * Whether the lease of an engine stands, as far as `now` on the own clock can tell. `watched` is what the last look at
  * the session gave, if there was one. A sign from the future of a shared clock was given before the host's last boot.
  */
 export const standing = (
@@ -127,13 +127,13 @@ export const take = (tenure: Tenure, instance: string): Tenure | null =>
     ? null
     : { ...tenure, fence: tenure.fence + 1, holder: { instance, count: 1 } }
 
-/** A sign of life of an owner; without effect on a session that somebody else holds. */
+/** A sign of life of an engine; without effect on a session that somebody else holds. */
 export const renew = (tenure: Tenure, instance: string): Tenure =>
   tenure.holder?.instance === instance ? { ...tenure, holder: { instance, count: tenure.holder.count + 1 } } : tenure
 
 /**
- * Takes a session over from the owner that was seen, under a new fencing number. Null when the lease is no longer the
- * one that was seen, or its owner has given a sign of life since.
+ * Takes a session over from the engine that was seen, under a new fencing number. Null when the lease is no longer the
+ * one that was seen, or its engine has given a sign of life since.
  */
 export const takeOver = (
   tenure: Tenure,

@@ -119,15 +119,15 @@ export interface Seen {
 
 export const nothingSeen: Seen = { runId: null, seq: 0, attempt: 1, text: 0, reasoning: 0, calls: [], version: 0 }
 
-type Place = { readonly sessionId: SessionId; readonly cursor: Cursor }
+type EventPosition = { readonly sessionId: SessionId; readonly cursor: Cursor }
 type Changes = readonly [ReadonlyArray<Ephemeral>, Seen]
 
 const seenOf = (seen: Seen, runId: RunId): Seen => (seen.runId === runId ? seen : { ...nothingSeen, runId })
 
-const baseOf = ({ runId }: Live, { cursor, sessionId }: Place) => ({ sessionId, after: cursor, runId })
+const baseOf = ({ runId }: Live, { cursor, sessionId }: EventPosition) => ({ sessionId, after: cursor, runId })
 
 /** The events that bring a watcher from what it has seen of the running step to what there is. */
-export const stepChanges = (seen: Seen, live: Live, at: Place): Changes => {
+export const stepChanges = (seen: Seen, live: Live, at: EventPosition): Changes => {
   const { step } = live
   if (step === null) return [[], seen]
   const base = baseOf(live, at)
@@ -163,7 +163,7 @@ export const stepChanges = (seen: Seen, live: Live, at: Place): Changes => {
  * The same for the whole live part: the step, and its calls' newest progress. A step that is stored is nothing new: its
  * message tells it.
  */
-export const changes = (seen: Seen, live: Live, at: Place): Changes => {
+export const changes = (seen: Seen, live: Live, at: EventPosition): Changes => {
   const known = seenOf(seen, live.runId)
   const [events, now] = live.step?.stored === true ? [[], known] : stepChanges(known, live, at)
   const base = baseOf(live, at)

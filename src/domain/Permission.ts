@@ -19,8 +19,8 @@ export const QuestionId = Schema.String.pipe(
 )
 export type QuestionId = typeof QuestionId.Type
 
-/** `once` allows this call, `session` every later call of the same tool in this session too, `deny` neither. */
-export const Verdict = Schema.Literal("once", "session", "deny")
+/** `allow-once` allows this call, `allow-for-session` also every later call of the same tool in the session. */
+export const Verdict = Schema.Literal("allow-once", "allow-for-session", "deny")
 export type Verdict = typeof Verdict.Type
 
 export const Answer = Schema.Struct({

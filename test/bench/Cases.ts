@@ -8,7 +8,7 @@ import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
 import { DataDirectory } from "../../src/services/DataDirectory.js"
 import * as ScriptedModel from "../../src/services/ScriptedModel.js"
 import { Storage, StorageReader } from "../../src/services/storage/Storage.js"
-import { Owners } from "../../src/services/Engines.js"
+import { Engines } from "../../src/services/Engines.js"
 import * as Measure from "./Measure.js"
 import * as Raw from "./Raw.js"
 
@@ -24,7 +24,7 @@ const body = JSON.stringify(Message.userText(text))
 
 /** Storage in a folder of its own, gone afterwards. */
 const withStorage = async <A>(
-  use: (run: <B, E>(effect: Effect.Effect<B, E, Storage | StorageReader | Owners>) => Promise<B>) => Promise<A>
+  use: (run: <B, E>(effect: Effect.Effect<B, E, Storage | StorageReader | Engines>) => Promise<B>) => Promise<A>
 ) => {
   const folder = Raw.folder()
   const runtime = ManagedRuntime.make(
@@ -120,7 +120,7 @@ export const completions = (count: number, aim: string): Promise<Row> =>
       const opened = await run(
         Effect.gen(function* () {
           const storage = yield* Storage
-          const { self, sign } = yield* Owners
+          const { self, sign } = yield* Engines
           const { id } = yield* newSession(`batch-${++round}`)
           const admitted = yield* storage.admit({
             sessionId: id,
@@ -130,7 +130,7 @@ export const completions = (count: number, aim: string): Promise<Row> =>
             idempotencyKey: null,
             hash: "",
             whenBusy: "refuse",
-            owner: { owner: self, sign: yield* sign }
+            presence: { engine: self, sign: yield* sign }
           })
           if (admitted._tag !== "Started") return yield* Effect.dieMessage("the session is not free")
           const parts = Array.from({ length: count }, (_, n) => ({
@@ -155,7 +155,7 @@ export const completions = (count: number, aim: string): Promise<Row> =>
           Effect.forEach(
             opened.calls,
             ({ callId, seq }) =>
-              storage.completeCall(opened.lease, seq, {
+              storage.storeResult(opened.lease, seq, {
                 role: "tool",
                 callId,
                 name: "noop",

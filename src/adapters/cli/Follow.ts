@@ -22,7 +22,7 @@ const messageAt = Effect.fn("Follow.messageAt")(
     const stored = Effect.map(Stream.runHead(gateway.transcript({ sessionId, from: seq, to: seq })), Option.getOrNull)
     const beyond = Effect.map(
       gateway.snapshot(sessionId),
-      ({ batch }) => batch.finished.find((entry) => entry.seq === seq) ?? null
+      ({ batch }) => batch.stored.find((entry) => entry.seq === seq) ?? null
     )
     // It may move into the transcript between the two looks.
     const entry = (yield* stored) ?? (yield* beyond) ?? (yield* stored)

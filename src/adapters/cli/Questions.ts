@@ -39,9 +39,9 @@ const read = (typed: string | null): Verdict | "all" | null => {
       return "deny"
     case "y":
     case "yes":
-      return "once"
+      return "allow-once"
     case "s":
-      return "session"
+      return "allow-for-session"
     case "a":
       return "all"
     default:
@@ -91,15 +91,15 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     if (yield* Deferred.isDone(answered)) return
     const question = yield* gateway.question(questionId)
     if (question.answer !== null) return
-    if ((yield* Ref.get(allowed)).has(question.tool)) return yield* answer({ questionId, verdict: "session" })
+    if ((yield* Ref.get(allowed)).has(question.tool)) return yield* answer({ questionId, verdict: "allow-for-session" })
     const gone = Effect.zipRight(Deferred.await(answered), Effect.as(screen.writeError("\n"), null))
     const verdict = yield* screen.holding(Effect.raceFirst(askPerson(question), gone))
-    if (verdict === "session") yield* Ref.update(allowed, (tools) => new Set([...tools, question.tool]))
+    if (verdict === "allow-for-session") yield* Ref.update(allowed, (tools) => new Set([...tools, question.tool]))
     if (verdict !== null) yield* answer({ questionId, verdict, ...(verdict === "deny" ? { message: refusal } : {}) })
   })
 
   const asked = Effect.fn("Questions.asked")(function* (questionId: QuestionId) {
-    if (answerer === "yes") return yield* answer({ questionId, verdict: "once" })
+    if (answerer === "yes") return yield* answer({ questionId, verdict: "allow-once" })
     if (answerer === "nobody") return yield* answer({ questionId, verdict: "deny", message: nobody })
     const asked = { questionId, answered: yield* Deferred.make<void>() }
     const isNew = yield* Ref.modify(open, (before) => [

@@ -25,11 +25,11 @@ export const host: Effect.Effect<Host> = Effect.sync(() => ({
   cwd: process.cwd()
 }))
 
-type Place = Either.Either<string, InvalidInput>
+type ResolvedPath = Either.Either<string, InvalidInput>
 
 const rulesOf = (platform: NodeJS.Platform): WorkspacePath.Platform => (platform === "win32" ? "win32" : "posix")
 
-const resolve = ({ cwd, platform }: Host, field: string, path: string): Place =>
+const resolve = ({ cwd, platform }: Host, field: string, path: string): ResolvedPath =>
   Either.mapLeft(
     WorkspacePath.resolve(rulesOf(platform), { base: cwd, path }),
     (refused) => new InvalidInput({ field, limit: "a path that can be used", actual: refused.message })
@@ -50,7 +50,7 @@ const usual = (platform: NodeJS.Platform, kind: "data" | "config"): Usual => {
   return kind === "data" ? ["XDG_DATA_HOME", ".local/share"] : ["XDG_CONFIG_HOME", ".config"]
 }
 
-const inUsual = (host: Host, kind: "data" | "config", name: string): Place => {
+const inUsual = (host: Host, kind: "data" | "config", name: string): ResolvedPath => {
   const [variable, belowHome] = usual(host.platform, kind)
   const named = variable === null ? undefined : absolute(host, variable)
   const folder = named ?? (host.home === "" ? undefined : `${host.home}/${belowHome}`)
@@ -63,7 +63,7 @@ const inUsual = (host: Host, kind: "data" | "config", name: string): Place => {
  * The folder for the database and the assets: `given` (the option `--data`), else `SKEIN_DATA`, else `skein` in the
  * platform's place for data. An empty text counts as nothing. Absolute. `InvalidInput` names `data` or `SKEIN_DATA`.
  */
-export const data = (host: Host, given?: string): Place => {
+export const data = (host: Host, given?: string): ResolvedPath => {
   if (given) return resolve(host, "data", given)
   const variable = host.env["SKEIN_DATA"]
   return variable ? resolve(host, "SKEIN_DATA", variable) : inUsual(host, "data", "skein")
@@ -73,7 +73,7 @@ export const data = (host: Host, given?: string): Place => {
  * The file with the user's configuration: `SKEIN_CONFIG`, else `skein/config.json` in the platform's place for it.
  * Absolute. `InvalidInput` names `SKEIN_CONFIG` or `config`.
  */
-export const config = (host: Host): Place => {
+export const config = (host: Host): ResolvedPath => {
   const variable = host.env["SKEIN_CONFIG"]
   return variable ? resolve(host, "SKEIN_CONFIG", variable) : inUsual(host, "config", "skein/config.json")
 }

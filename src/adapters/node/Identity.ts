@@ -13,7 +13,7 @@ import { readFile, readlink } from "node:fs/promises"
 import { threadId } from "node:worker_threads"
 import * as Lease from "../../domain/Lease.js"
 import * as Ids from "../../services/Ids.js"
-import { Owners } from "../../services/Engines.js"
+import { Engines } from "../../services/Engines.js"
 import * as ProcessStat from "./ProcessStat.js"
 
 export const layerIds: Layer.Layer<Ids.Ids> = Layer.succeed(Ids.Ids, {
@@ -105,7 +105,7 @@ const make = Effect.gen(function* () {
   const instances = yield* registry
   const host = hostOf(process.platform)
   const id = yield* ids.next("lane")
-  const self: Lease.Owner = {
+  const self: Lease.EngineId = {
     bootId: yield* host.bootId,
     pidNamespace: yield* host.pidNamespace,
     pid: process.pid,
@@ -124,19 +124,19 @@ const make = Effect.gen(function* () {
   const look = (pid: number) =>
     Effect.flatMap(exists(pid), (exists) => (exists ? host.startTime(pid) : Effect.succeed(null)))
 
-  const liveness = Effect.fn("Owners.liveness")(function* (owner: Lease.Owner) {
-    const isHere = owner.bootId === self.bootId && owner.pidNamespace === self.pidNamespace
-    if (!isHere) return Lease.liveness(self, owner, { startTime: null, instanceKnown: false })
-    const isSelf = owner.pid === self.pid && owner.startTime === self.startTime
-    if (isSelf && threadOf(owner.instance) !== `${threadId}`) return "unknown"
-    const startTime = yield* look(owner.pid)
-    if (startTime === "" || owner.startTime === "" || self.startTime === "") return "unknown"
-    return Lease.liveness(self, owner, { startTime, instanceKnown: instances.has(owner.instance) })
+  const liveness = Effect.fn("Engines.liveness")(function* (engine: Lease.EngineId) {
+    const isHere = engine.bootId === self.bootId && engine.pidNamespace === self.pidNamespace
+    if (!isHere) return Lease.liveness(self, engine, { startTime: null, instanceKnown: false })
+    const isSelf = engine.pid === self.pid && engine.startTime === self.startTime
+    if (isSelf && threadOf(engine.instance) !== `${threadId}`) return "unknown"
+    const startTime = yield* look(engine.pid)
+    if (startTime === "" || engine.startTime === "" || self.startTime === "") return "unknown"
+    return Lease.liveness(self, engine, { startTime, instanceKnown: instances.has(engine.instance) })
   })
 
   return { self, sign, liveness }
 })
 
-const layerOwners: Layer.Layer<Owners, never, Ids.Ids> = Layer.scoped(Owners, make)
+const layerOwners: Layer.Layer<Engines, never, Ids.Ids> = Layer.scoped(Engines, make)
 
-export const layer: Layer.Layer<Owners | Ids.Ids> = Layer.provideMerge(layerOwners, layerIds)
+export const layer: Layer.Layer<Engines | Ids.Ids> = Layer.provideMerge(layerOwners, layerIds)

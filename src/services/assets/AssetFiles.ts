@@ -37,7 +37,7 @@ interface Content {
   readonly sync: Effect.Effect<void, FilesFailed>
 }
 
-interface Place {
+interface AssetFile {
   readonly folder: string
   readonly file: string
 }
@@ -56,11 +56,11 @@ export interface Service {
   readonly end: (upload: Upload) => Effect.Effect<boolean, FilesFailed>
   /** At most `length` bytes from byte `offset` on; fewer only when the file is shorter. */
   readonly read: (
-    place: Place,
+    place: AssetFile,
     range: { readonly offset: number; readonly length: number }
   ) => Stream.Stream<Uint8Array, FilesFailed>
   /** Removes a file, or whatever has its name, a marker too. False when it was gone. */
-  readonly remove: (place: Place) => Effect.Effect<boolean, FilesFailed>
+  readonly remove: (place: AssetFile) => Effect.Effect<boolean, FilesFailed>
   /** Removes a folder that has nothing in it. */
   readonly removeEmpty: (folder: string) => Effect.Effect<void, FilesFailed>
   /** Names of all folders, and what else lies among them. */
@@ -97,7 +97,7 @@ const make = Effect.gen(function* () {
   const root = path.join(data, "assets")
   const markerOf = ({ folder, marker }: Upload) => path.join(root, folder, marker)
   const contentOf = (upload: Upload) => path.join(markerOf(upload), "content")
-  const placeOf = ({ folder, file }: Place) => path.join(root, folder, file)
+  const placeOf = ({ folder, file }: AssetFile) => path.join(root, folder, file)
 
   /** A system call goes on when its fiber is interrupted, so no change is. */
   const change = <A>(effect: Effect.Effect<A, PlatformError>) => Effect.uninterruptible(Effect.mapError(effect, failed))

@@ -6,12 +6,12 @@
  *   where the file system does not tell them apart; a name that Windows reserves gets a `=` at its end.
  * - A file: asset id, time of the save and digest. Two saves never share a name unless they agree in all three, so what
  *   is cleaned up after one save is never another's file, and a row tells its own file's name.
- * - A marker: the folder that stands for one save that has not ended. It carries its owner, so that whoever finds it can
+ * - A marker: the folder that stands for one save that has not ended. It carries its engine, so that whoever finds it can
  *   tell whether the save may still go on.
  */
 import { Either, Option, Schema } from "effect"
 import type { Asset } from "../../domain/Asset.js"
-import type { Owner } from "../../domain/Lease.js"
+import type { EngineId } from "../../domain/Lease.js"
 import { SessionId } from "../../domain/Session.js"
 
 const escapeCapitals = (id: string): string => id.replace(/[A-Z]/g, (letter) => `=${letter.toLowerCase()}`)
@@ -41,8 +41,8 @@ const OwnerInName = Schema.compose(
 )
 
 /** The marker of one save; `token` is an id of its own. */
-export const marker = (token: string, owner: Owner): string => {
-  const { bootId, pidNamespace, pid, startTime, instance } = owner
+export const marker = (token: string, engine: EngineId): string => {
+  const { bootId, pidNamespace, pid, startTime, instance } = engine
   return `.${token}.${Schema.encodeSync(OwnerInName)([bootId, pidNamespace, pid, startTime, instance])}.upload`
 }
 
@@ -50,9 +50,9 @@ export const marker = (token: string, owner: Owner): string => {
 export const isMarker = (name: string): boolean => name.startsWith(".") && name.endsWith(".upload")
 
 /** Whose save it is; none when the name does not tell. */
-export const ownerOf = (name: string): Option.Option<Owner> =>
+export const engineOf = (name: string): Option.Option<EngineId> =>
   Schema.decodeEither(OwnerInName)(/^\.[^.]+\.([^.]+)\.upload$/.exec(name)?.[1] ?? "").pipe(
-    Either.map(([bootId, pidNamespace, pid, startTime, instance]): Owner => ({
+    Either.map(([bootId, pidNamespace, pid, startTime, instance]): EngineId => ({
       bootId,
       pidNamespace,
       pid,

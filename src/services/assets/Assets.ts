@@ -24,7 +24,7 @@ import * as Sweep from "./Sweep.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Hashing } from "../Hashing.js"
 import { Ids } from "../Ids.js"
-import { Owners } from "../Engines.js"
+import { Engines } from "../Engines.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 
 export interface Service {
@@ -44,7 +44,7 @@ export interface Service {
   ) => Effect.Effect<Asset, Change | AssetNotFound | AssetFailed>
   /** Removes all files of a session that is gone or hidden, those of unfinished saves too; of another session none. */
   readonly removeFolder: (sessionId: SessionId) => Effect.Effect<void, AssetFailed | Read>
-  /** Removes what dead owners left: content of unfinished saves, files without a row, folders of sessions gone. */
+  /** Removes what dead engines left: content of unfinished saves, files without a row, folders of sessions gone. */
   readonly sweep: Effect.Effect<Sweep.Swept, AssetFailed | Read>
 }
 
@@ -57,10 +57,10 @@ const make = Effect.gen(function* () {
   const files = yield* AssetFiles
   const reader = yield* StorageReader
   const storage = yield* Storage
-  const owners = yield* Owners
+  const engines = yield* Engines
   const { limits } = yield* EngineConfig
   const hashing = yield* Hashing
-  const save = Saving.make({ files, reader, storage, hashing, ids: yield* Ids, owners, limits })
+  const save = Saving.make({ files, reader, storage, hashing, ids: yield* Ids, engines, limits })
 
   const drop = Effect.fnUntraced(function* (asset: Asset) {
     const folder = AssetNames.folder(asset.sessionId)
@@ -105,7 +105,7 @@ const make = Effect.gen(function* () {
     yield* Effect.catchTag(removal, "FilesFailed", (error) => failed(sessionId, any)(error))
   })
 
-  const sweep = Sweep.make(files, reader, owners).pipe(
+  const sweep = Sweep.make(files, reader, engines).pipe(
     Effect.catchTag("FilesFailed", (error) => failed(any, any)(error)),
     Effect.withSpan("Assets.sweep")
   )
@@ -113,5 +113,5 @@ const make = Effect.gen(function* () {
   return { save, ...Reading.make(files, reader, hashing), remove, removeFolder, sweep }
 })
 
-export const layer: Layer.Layer<Assets, never, AssetFiles | StorageReader | Storage | Hashing | Ids | Owners> =
+export const layer: Layer.Layer<Assets, never, AssetFiles | StorageReader | Storage | Hashing | Ids | Engines> =
   Layer.effect(Assets, make)

@@ -7,7 +7,7 @@
  * into the later session, its marker is gone already; then it takes row and file back.
  *
  * Interrupted at (4) it looks whether the row is there, for a write that has begun ends. When nobody can tell, file and
- * marker stay: the sweep after this owner's death decides by the row.
+ * marker stay: the sweep after this engine's death decides by the row.
  */
 import { Cause, Clock, Effect, Exit, Option, Ref, Stream } from "effect"
 import { AssetId } from "../../domain/Asset.js"
@@ -19,7 +19,7 @@ import { AssetFailed, InvalidInput, SessionNotFound } from "../../domain/SkeinEr
 import type { Change } from "../../domain/SkeinError.js"
 import type * as Hashing from "../Hashing.js"
 import type * as Ids from "../Ids.js"
-import type * as Owners from "../Engines.js"
+import type * as Engines from "../Engines.js"
 import type * as Storage from "../storage/Storage.js"
 import type * as AssetFiles from "./AssetFiles.js"
 import type { FilesFailed, Upload } from "./AssetFiles.js"
@@ -55,10 +55,10 @@ export const make = (services: {
   readonly storage: Storage.Service
   readonly hashing: Hashing.Service
   readonly ids: Ids.Service
-  readonly owners: Owners.Service
+  readonly engines: Engines.Service
   readonly limits: Limits
 }) => {
-  const { files, hashing, ids, limits, owners, reader, storage } = services
+  const { files, hashing, ids, limits, engines, reader, storage } = services
 
   /** Ends a save that comes to nothing. What cannot be removed is left to the sweep. */
   const withdraw = (upload: Upload, asset: Asset | null) => {
@@ -169,7 +169,7 @@ export const make = (services: {
     const id = input.id ?? AssetId.make(yield* ids.next("ast"))
     const upload: Upload = {
       folder: AssetNames.folder(sessionId),
-      marker: AssetNames.marker(yield* ids.next("ast"), owners.self)
+      marker: AssetNames.marker(yield* ids.next("ast"), engines.self)
     }
     const draft = { id, sessionId, name, mediaType, createdAt: yield* Clock.currentTimeMillis }
     return yield* Effect.uninterruptibleMask(

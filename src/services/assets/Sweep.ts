@@ -3,23 +3,23 @@
  * row, folders of sessions that are gone. Doing it again, or in two processes at once, comes to the same.
  *
  * A save leaves these, one after the other: marker; content under the marker; file in its place; row; no marker. So
- * (1) a marker goes only when its owner is proven dead, and (2) a file goes only when it has no row and no living save
+ * (1) a marker goes only when its engine is proven dead, and (2) a file goes only when it has no row and no living save
  * could be about to give it one. For (2) the order of looking matters: first the files, then the markers, then the rows.
  * A file that was seen first had its marker before; a marker that is not seen afterwards was ended, so the row was
- * committed by then if it ever will be; and the rows are read last. A folder with a marker of an owner not known to be
+ * committed by then if it ever will be; and the rows are read last. A folder with a marker of an engine not known to be
  * dead keeps all its files until a later sweep. Whatever has a name that Skein does not give is left alone.
  */
 import { Array as Arr, Effect, Option } from "effect"
 import type { SessionId } from "../../domain/Session.js"
 import type { Read, RowDamaged } from "../../domain/SkeinError.js"
-import type * as Owners from "../Engines.js"
+import type * as Engines from "../Engines.js"
 import type { ReaderService } from "../storage/Storage.js"
 import type * as AssetFiles from "./AssetFiles.js"
 import * as AssetNames from "./AssetNames.js"
 
 /** What a sweep removed. */
 export interface Swept {
-  /** Saves that a dead owner did not finish. */
+  /** Saves that a dead engine did not finish. */
   readonly uploads: number
   /** Files without a row. */
   readonly files: number
@@ -29,11 +29,11 @@ const nothing: Swept = { uploads: 0, files: 0 }
 
 const sum = (a: Swept, b: Swept): Swept => ({ uploads: a.uploads + b.uploads, files: a.files + b.files })
 
-export const make = (files: AssetFiles.Service, reader: ReaderService, owners: Owners.Service) => {
+export const make = (files: AssetFiles.Service, reader: ReaderService, engines: Engines.Service) => {
   const isOver = (marker: string): Effect.Effect<boolean> =>
-    Option.match(AssetNames.ownerOf(marker), {
+    Option.match(AssetNames.engineOf(marker), {
       onNone: () => Effect.succeed(false),
-      onSome: (owner) => Effect.map(owners.liveness(owner), (liveness) => liveness === "dead")
+      onSome: (engine) => Effect.map(engines.liveness(engine), (liveness) => liveness === "dead")
     })
 
   /** Names of the files that rows want. */

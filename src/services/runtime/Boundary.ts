@@ -22,8 +22,8 @@ const make = Effect.sync((): Service => {
   return {
     hold: (key) => (effect) =>
       Effect.uninterruptibleMask((restore) => {
-        const place = queues.take(key)
-        return Effect.ensuring(Effect.zipRight(restore(place.turn), restore(effect)), Effect.sync(place.leave))
+        const slot = queues.take(key)
+        return Effect.ensuring(Effect.zipRight(restore(slot.admitted), restore(effect)), Effect.sync(slot.leave))
       }),
     size: Effect.sync(queues.size)
   }

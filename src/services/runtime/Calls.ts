@@ -30,14 +30,14 @@ import type { OpenCall } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import * as Tool from "../Tool.js"
 import { Toolbox } from "../Toolbox.js"
-import * as Ended from "./Ended.js"
+import * as HandlerResult from "./HandlerResult.js"
 import * as Gathering from "./Gathering.js"
 import * as KeyQueues from "./KeyQueues.js"
 import { LiveRuns } from "./LiveRuns.js"
 import { ToolFibers } from "./ToolFibers.js"
 
 /** The run that calls belong to. */
-export interface Turn {
+export interface RunContext {
   readonly session: Session
   readonly run: Run
   readonly lease: Lease
@@ -45,7 +45,7 @@ export interface Turn {
 
 interface Refused {
   readonly _tag: "Refused"
-  readonly ended: Ended.Ended
+  readonly result: HandlerResult.HandlerResult
 }
 
 interface Understood {
@@ -60,7 +60,7 @@ export type Reading = Refused | Understood
 /** A call that can run. */
 interface Ready extends Omit<Understood, "_tag"> {
   readonly _tag: "Ready"
-  readonly place: KeyQueues.Place
+  readonly queueSlot: KeyQueues.QueueSlot
   /** Whether the handler was started: from then on the place is left when the handler's fiber is done. */
   isStarted: boolean
   /** Whether the handler's time is over: what it still has to say is dropped. */
@@ -72,7 +72,10 @@ export type Plan = Refused | Ready
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-const refused = (outcome: Outcome, text: string): Refused => ({ _tag: "Refused", ended: Ended.make(outcome, text) })
+const refused = (outcome: Outcome, text: string): Refused => ({
+  _tag: "Refused",
+  result: HandlerResult.make(outcome, text)
+})
 
 const always = () => true
 
@@ -93,18 +96,22 @@ export const make = Effect.gen(function* () {
   const limitOf = (tool: Tool.Runnable<Tool.Call>): Duration.Duration =>
     tool.timeout ?? Duration.millis(config.toolTimeoutMillis)
 
-  const contextOf = (turn: Turn, part: CallPart, isHeard: () => boolean): Context.Tag.Service<typeof Tool.Call> => ({
-    sessionId: turn.session.id,
-    runId: turn.run.id,
+  const contextOf = (
+    context: RunContext,
+    part: CallPart,
+    isHeard: () => boolean
+  ): Context.Tag.Service<typeof Tool.Call> => ({
+    sessionId: context.session.id,
+    runId: context.run.id,
     callId: part.callId,
-    owner: turn.session.owner,
-    workdir: turn.session.workdir,
-    metadata: turn.run.metadata,
+    owner: context.session.owner,
+    workdir: context.session.workdir,
+    metadata: context.run.metadata,
     progress: (text) =>
-      live.update(turn.session.id, (now) => (isHeard() ? Live.setProgress(now, part.callId, text) : now))
+      live.update(context.session.id, (now) => (isHeard() ? Live.setProgress(now, part.callId, text) : now))
   })
 
-  const readOne = (turn: Turn, part: CallPart) =>
+  const readOne = (context: RunContext, part: CallPart) =>
     Effect.gen(function* () {
       const tool = tools.get(part.name)
       if (tool === undefined) {
@@ -117,7 +124,7 @@ export const make = Effect.gen(function* () {
       const exit = yield* tool
         .prepare(part.input)
         .pipe(
-          Effect.provideService(Tool.Call, contextOf(turn, part, always)),
+          Effect.provideService(Tool.Call, contextOf(context, part, always)),
           Effect.disconnect,
           Effect.timeoutOption(limitOf(tool)),
           Effect.exit
@@ -129,25 +136,28 @@ export const make = Effect.gen(function* () {
       }
       const failure = Cause.failureOption(exit.cause)
       if (Option.isSome(failure)) return refused("invalid-input", failure.value.message)
-      return refused("defect", `The tool broke while it read its input: ${Ended.describe(Cause.squash(exit.cause))}`)
+      return refused(
+        "defect",
+        `The tool broke while it read its input: ${HandlerResult.describe(Cause.squash(exit.cause))}`
+      )
     })
 
   /** Reads the inputs of a batch's calls. */
-  const read = (turn: Turn, parts: ReadonlyArray<CallPart>): Effect.Effect<ReadonlyArray<Reading>> =>
-    Gathering.all(parts.map((part) => readOne(turn, part)))
+  const read = (context: RunContext, parts: ReadonlyArray<CallPart>): Effect.Effect<ReadonlyArray<Reading>> =>
+    Gathering.all(parts.map((part) => readOne(context, part)))
 
   /** Takes the places of a batch's calls, in call order. Whoever takes them gives them to `leave` at the end. */
-  const take = (turn: Turn, readings: ReadonlyArray<Reading>): ReadonlyArray<Plan> =>
+  const take = (context: RunContext, readings: ReadonlyArray<Reading>): ReadonlyArray<Plan> =>
     readings.map((reading) => {
       if (reading._tag === "Refused") return reading
       const { key } = reading.prepared
-      const place = key === null ? KeyQueues.free : keys.take(`${turn.session.id}\n${key}`)
-      return { ...reading, _tag: "Ready", place, isStarted: false, isOver: false }
+      const queueSlot = key === null ? KeyQueues.free : keys.take(`${context.session.id}\n${key}`)
+      return { ...reading, _tag: "Ready", queueSlot, isStarted: false, isOver: false }
     })
 
   /** Leaves the place of a call that will not start; again does nothing. */
   const leave = (plan: Plan): void => {
-    if (plan._tag === "Ready" && !plan.isStarted) plan.place.leave()
+    if (plan._tag === "Ready" && !plan.isStarted) plan.queueSlot.leave()
   }
 
   const answerTo = (questionId: QuestionId, sessionId: Session["id"]) =>
@@ -170,14 +180,14 @@ export const make = Effect.gen(function* () {
     const exit = yield* Effect.suspend(() => permissions.decide(request)).pipe(Effect.disconnect, Effect.exit)
     if (Exit.isSuccess(exit)) return exit.value
     yield* Effect.annotateLogs(Effect.logError("the permission policy broke"), {
-      defect: Ended.describe(Cause.squash(exit.cause))
+      defect: HandlerResult.describe(Cause.squash(exit.cause))
     })
     return Permissions.deny("the permission policy failed")
   })
 
   /** Null when the call may run, else what the model is told. */
   const permitted = Effect.fn("Calls.permitted")(function* (
-    turn: Turn,
+    context: RunContext,
     call: OpenCall,
     part: CallPart,
     tool: Tool.Runnable<Tool.Call>
@@ -185,8 +195,8 @@ export const make = Effect.gen(function* () {
     const asked = call.questionId
     if (asked === null) {
       const decision = yield* decided({
-        session: turn.session,
-        run: turn.run,
+        session: context.session,
+        run: context.run,
         callId: part.callId,
         tool: tool.name,
         access: tool.access,
@@ -194,11 +204,11 @@ export const make = Effect.gen(function* () {
       })
       if (decision._tag === "Allow") return null
       if (decision._tag === "Deny") return `Denied: ${decision.message}`
-      if ((yield* reader.granted(turn.session.id)).has(tool.name)) return null
+      if ((yield* reader.granted(context.session.id)).has(tool.name)) return null
     }
     const questionId = asked ?? QuestionId.make(yield* ids.next("ask"))
     if (asked === null) {
-      yield* storage.ask(turn.lease, {
+      yield* storage.ask(context.lease, {
         id: questionId,
         seq: call.seq,
         callId: part.callId,
@@ -207,7 +217,7 @@ export const make = Effect.gen(function* () {
         input: part.input
       })
     }
-    const answer = yield* answerTo(questionId, turn.session.id)
+    const answer = yield* answerTo(questionId, context.session.id)
     return answer.verdict === "deny" ? deniedBy(answer) : null
   })
 
@@ -216,36 +226,41 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const waited = yield* Effect.exit(restore(Effect.timeoutOption(Fiber.await(fiber), limit)))
       const exit = fiber.unsafePoll()
-      if (exit !== null) return Ended.ofExit(exit)
+      if (exit !== null) return HandlerResult.ofExit(exit)
       yield* Fiber.interruptFork(fiber)
       if (Exit.isFailure(waited)) return yield* Effect.interrupt
-      return Ended.make(
+      return HandlerResult.make(
         "timeout",
         `The tool did not finish within ${Duration.format(limit)} and was given up. Its effects are unknown.`
       )
     })
 
-  const store = Effect.fn("Calls.store")(function* (turn: Turn, call: OpenCall, part: CallPart, ended: Ended.Ended) {
+  const store = Effect.fn("Calls.store")(function* (
+    context: RunContext,
+    call: OpenCall,
+    part: CallPart,
+    result: HandlerResult.HandlerResult
+  ) {
     yield* Effect.annotateCurrentSpan({
-      sessionId: turn.session.id,
-      runId: turn.run.id,
+      sessionId: context.session.id,
+      runId: context.run.id,
       callId: part.callId,
-      outcome: ended.outcome,
-      ...(config.traceContent ? { text: ended.text } : {})
+      outcome: result.outcome,
+      ...(config.traceContent ? { text: result.text } : {})
     })
-    const { missing, text } = ResultText.bound(ended.text, config.limits.resultCharacters)
-    const message: ResultMessage = { role: "tool", callId: part.callId, name: part.name, outcome: ended.outcome, text }
-    if (missing === 0) return yield* storage.completeCall(turn.lease, call.seq, message)
+    const { missing, text } = ResultText.bound(result.text, config.limits.resultCharacters)
+    const message: ResultMessage = { role: "tool", callId: part.callId, name: part.name, outcome: result.outcome, text }
+    if (missing === 0) return yield* storage.storeResult(context.lease, call.seq, message)
     const asset = yield* assets
       .save({
-        sessionId: turn.session.id,
+        sessionId: context.session.id,
         name: `${part.name}.txt`,
         mediaType: "text/plain",
-        content: Stream.encodeText(Stream.make(ended.text))
+        content: Stream.encodeText(Stream.make(result.text))
       })
       .pipe(Effect.option)
-    return yield* storage.completeCall(
-      turn.lease,
+    return yield* storage.storeResult(
+      context.lease,
       call.seq,
       Option.match(asset, {
         onNone: () => message,
@@ -255,38 +270,38 @@ export const make = Effect.gen(function* () {
   })
 
   /** From now on nothing is heard of the handler: what it told last would come after the call's end. */
-  const silence = (turn: Turn, { callId }: CallPart, ready: Ready) =>
+  const silence = (context: RunContext, { callId }: CallPart, ready: Ready) =>
     Effect.suspend(() => {
       ready.isOver = true
-      return live.update(turn.session.id, (now) => Live.endCall(now, callId))
+      return live.update(context.session.id, (now) => Live.endCall(now, callId))
     })
 
   /** Runs a permitted call when its turn has come, and stores what it came to. */
-  const perform = (turn: Turn, call: OpenCall, part: CallPart, ready: Ready, restore: Restore) =>
+  const perform = (context: RunContext, call: OpenCall, part: CallPart, ready: Ready, restore: Restore) =>
     Effect.suspend(() => {
       const limit = limitOf(ready.tool)
-      // Taken last: a call that waits for its turn, or for a human, must not keep a slot from the one it waits for.
+      // Taken last: a call that waits for its context, or for a human, must not keep a slot from the one it waits for.
       let slot = KeyQueues.free
-      const slotTurn = Effect.suspend(() => {
-        if (slots !== null) slot = slots.take(turn.run.id)
-        return slot.turn
+      const slotAdmitted = Effect.suspend(() => {
+        if (slots !== null) slot = slots.take(context.run.id)
+        return slot.admitted
       })
       return Effect.gen(function* () {
-        const waits = Effect.zipRight(ready.place.turn, slotTurn)
+        const waits = Effect.zipRight(ready.queueSlot.admitted, slotAdmitted)
         if (Option.isNone(yield* restore(Effect.timeoutOption(waits, limit)))) {
           const text = `Never started: its turn had not come within ${Duration.format(limit)}.`
-          return yield* store(turn, call, part, Ended.make("never-started", text))
+          return yield* store(context, call, part, HandlerResult.make("never-started", text))
         }
-        if (!(yield* storage.startCall(turn.lease, call.seq))) return yield* Effect.interrupt
-        const context = contextOf(turn, part, () => !ready.isOver)
-        const fiber = yield* fibers.run(Effect.provideService(ready.prepared.run, Tool.Call, context))
+        if (!(yield* storage.startCall(context.lease, call.seq))) return yield* Effect.interrupt
+        const callContext = contextOf(context, part, () => !ready.isOver)
+        const fiber = yield* fibers.run(Effect.provideService(ready.prepared.run, Tool.Call, callContext))
         ready.isStarted = true
-        fiber.addObserver(ready.place.leave)
-        const [took, ended] = yield* Effect.timed(
-          Effect.ensuring(exitOf(fiber, limit, restore), silence(turn, part, ready))
+        fiber.addObserver(ready.queueSlot.leave)
+        const [took, result] = yield* Effect.timed(
+          Effect.ensuring(exitOf(fiber, limit, restore), silence(context, part, ready))
         )
         yield* Metric.update(Metric.tagged(Metrics.toolTime, "tool", ready.tool.name), Duration.toMillis(took))
-        return yield* store(turn, call, part, ended)
+        return yield* store(context, call, part, result)
       }).pipe(Effect.ensuring(Effect.sync(() => slot.leave())))
     })
 
@@ -294,20 +309,20 @@ export const make = Effect.gen(function* () {
    * Runs a call to its stored result, which may be another's if that was first. Fails only when the result cannot be
    * stored; interruption leaves the call without one.
    */
-  const run = Effect.fn("Calls.run")(function* (turn: Turn, call: OpenCall, part: CallPart, plan: Plan) {
+  const run = Effect.fn("Calls.run")(function* (context: RunContext, call: OpenCall, part: CallPart, plan: Plan) {
     yield* Effect.annotateCurrentSpan({
-      sessionId: turn.session.id,
-      runId: turn.run.id,
+      sessionId: context.session.id,
+      runId: context.run.id,
       callId: part.callId,
       tool: part.name,
       ...(config.traceContent ? { input: part.input } : {})
     })
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
-        if (plan._tag === "Refused") return yield* store(turn, call, part, plan.ended)
-        const denial = yield* restore(permitted(turn, call, part, plan.tool))
-        if (denial !== null) return yield* store(turn, call, part, { outcome: "denied", text: denial })
-        return yield* perform(turn, call, part, plan, restore)
+        if (plan._tag === "Refused") return yield* store(context, call, part, plan.result)
+        const denial = yield* restore(permitted(context, call, part, plan.tool))
+        if (denial !== null) return yield* store(context, call, part, { outcome: "denied", text: denial })
+        return yield* perform(context, call, part, plan, restore)
       }).pipe(Effect.ensuring(Effect.sync(() => leave(plan))))
     )
   })

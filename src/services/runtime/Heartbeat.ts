@@ -10,7 +10,7 @@ import * as Live from "../../domain/Live.js"
 import type { SessionId } from "../../domain/Session.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { EventSignals } from "../storage/EventSignals.js"
-import { Owners } from "../Engines.js"
+import { Engines } from "../Engines.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import { Drivers } from "./Drivers.js"
 import { Leases } from "./Leases.js"
@@ -26,7 +26,7 @@ const make = Effect.gen(function* () {
   const storage = yield* Storage
   const reader = yield* StorageReader
   const signals = yield* EventSignals
-  const owners = yield* Owners
+  const engines = yield* Engines
   const drivers = yield* Drivers
   const leases = yield* Leases
   const live = yield* LiveRuns
@@ -37,11 +37,11 @@ const make = Effect.gen(function* () {
   /** What is held is looked at first: what storage shows is newer, and lacks only what was lost. */
   const obey = Effect.gen(function* () {
     const held = drivers.leases()
-    const orders = yield* reader.orders(owners.self.instance)
+    const runs = yield* reader.heldRuns(engines.self.instance)
     for (const lease of held) {
-      const order = orders.find((order) => order.lease.runId === lease.runId && order.lease.fence === lease.fence)
-      if (order === undefined) yield* drivers.lose(lease.runId)
-      else if (order.stop !== null) yield* Effect.forkDaemon(drivers.stop(lease.runId, order.stop))
+      const run = runs.find((run) => run.lease.runId === lease.runId && run.lease.fence === lease.fence)
+      if (run === undefined) yield* drivers.lose(lease.runId)
+      else if (run.stopRequest !== null) yield* Effect.forkDaemon(drivers.stop(lease.runId, run.stopRequest))
     }
   })
 
@@ -65,7 +65,7 @@ const make = Effect.gen(function* () {
     Effect.forkScoped(Effect.forever(Effect.all(steps, { discard: true })))
 
   const attend = Effect.gen(function* () {
-    const watch = yield* signals.watchOrders
+    const watch = yield* signals.watchStopRequests
     yield* again(Effect.sleep(Duration.millis(leaseMillis / signs)), Effect.ignore(renew))
     yield* again(live.changed, Effect.sleep(draftInterval), Effect.ignore(saveDrafts))
     yield* again(Effect.ignore(obey), watch.next)

@@ -5,21 +5,21 @@
  */
 import { Deferred, Effect, FiberId } from "effect"
 
-export interface Place {
+export interface QueueSlot {
   /** Returns when the place is among the first `width`. */
-  readonly turn: Effect.Effect<void>
+  readonly admitted: Effect.Effect<void>
   /** Leaves, from wherever in the queue; again does nothing. */
   readonly leave: () => void
 }
 
 export interface KeyQueues {
-  readonly take: (key: string) => Place
+  readonly take: (key: string) => QueueSlot
   /** Keys with a queue now. */
   readonly size: () => number
 }
 
 /** A place that never waits. */
-export const free: Place = { turn: Effect.void, leave: () => undefined }
+export const free: QueueSlot = { admitted: Effect.void, leave: () => undefined }
 
 export const make = (width: number): KeyQueues => {
   const queues = new Map<string, Array<Deferred.Deferred<void>>>()
@@ -33,7 +33,7 @@ export const make = (width: number): KeyQueues => {
       queue.push(mine)
       admit(queue)
       return {
-        turn: Deferred.await(mine),
+        admitted: Deferred.await(mine),
         leave: () => {
           const place = queue.indexOf(mine)
           if (place === -1) return

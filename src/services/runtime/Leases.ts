@@ -3,7 +3,7 @@ import { Context, Effect, Layer } from "effect"
 import * as Lease from "../../domain/Lease.js"
 import type { SessionId } from "../../domain/Session.js"
 import { EngineConfig } from "../EngineConfig.js"
-import { Owners } from "../Engines.js"
+import { Engines } from "../Engines.js"
 import type { Holder } from "../storage/Storage.js"
 
 export interface Service {
@@ -15,18 +15,18 @@ export interface Service {
 
 export class Leases extends Context.Tag("skein/Leases")<Leases, Service>() {}
 
-export const layer: Layer.Layer<Leases, never, Owners> = Layer.effect(
+export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
   Leases,
   Effect.gen(function* () {
-    const owners = yield* Owners
+    const engines = yield* Engines
     const { leaseMillis } = yield* EngineConfig
     /** Leases that could only be watched. */
     const watched = new Map<SessionId, Lease.Watched>()
 
-    const standing = Effect.fnUntraced(function* ({ beat, lease, owner }: Holder) {
-      const liveness = owner.instance === owners.self.instance ? "alive" : yield* owners.liveness(owner)
+    const standing = Effect.fnUntraced(function* ({ beat, lease, engine }: Holder) {
+      const liveness = engine.instance === engines.self.instance ? "alive" : yield* engines.liveness(engine)
       const seen = { beat, fence: lease.fence }
-      const now = yield* owners.sign
+      const now = yield* engines.sign
       const found = Lease.standing(liveness, seen, now, watched.get(lease.sessionId) ?? null, leaseMillis)
       // Who finds a lease over looks again before it takes the session.
       if (found._tag === "Over") return found
@@ -35,6 +35,6 @@ export const layer: Layer.Layer<Leases, never, Owners> = Layer.effect(
       return found
     })
 
-    return { presence: Effect.map(owners.sign, (sign) => ({ owner: owners.self, sign })), standing }
+    return { presence: Effect.map(engines.sign, (sign) => ({ engine: engines.self, sign })), standing }
   })
 )

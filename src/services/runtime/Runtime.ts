@@ -107,8 +107,9 @@ const make = Effect.gen(function* () {
 
   /** Whether a holder's lease stands. A run of this engine that it does not drive is a dead one. */
   const standingOf = (holder: Holder): Effect.Effect<Lease.Standing> =>
-    Effect.flatMap(leases.presence, ({ owner }) =>
-      holder.owner.instance === owner.instance && !Option.contains(drivers.driven(holder.run.sessionId), holder.run.id)
+    Effect.flatMap(leases.presence, ({ engine }) =>
+      holder.engine.instance === engine.instance &&
+      !Option.contains(drivers.driven(holder.run.sessionId), holder.run.id)
         ? Effect.succeed({ _tag: "Over", reason: "crashed" })
         : leases.standing(holder)
     )
@@ -201,7 +202,7 @@ const make = Effect.gen(function* () {
     if (input.whenBusy === "refuse") yield* settle(sessionId)
     return yield* Effect.gen(function* () {
       yield* claim(sessionId)
-      const admitted = yield* storage.admit({ ...input, runId, hash, owner: yield* leases.presence })
+      const admitted = yield* storage.admit({ ...input, runId, hash, presence: yield* leases.presence })
       switch (admitted._tag) {
         case "Started":
           yield* drivers.drive(admitted)

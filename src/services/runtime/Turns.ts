@@ -73,29 +73,29 @@ export const make = Effect.gen(function* () {
    * its own result released, which begin with it.
    */
   const runBatch = Effect.fn("Turns.batch")(function* (
-    turn: Calls.Turn,
+    context: Calls.RunContext,
     opener: Seq,
     parts: ReadonlyArray<CallPart>,
     open: ReadonlyArray<OpenCall>,
-    finished: ReadonlyArray<readonly [index: number, result: ResultMessage]>
+    stored: ReadonlyArray<readonly [index: number, result: ResultMessage]>
   ) {
-    yield* Effect.annotateCurrentSpan({ sessionId: turn.session.id, runId: turn.run.id, calls: open.length })
+    yield* Effect.annotateCurrentSpan({ sessionId: context.session.id, runId: context.run.id, calls: open.length })
     const sequencer = yield* Sequencer.make(opener, parts.length)
-    const gathered = yield* Effect.forEach(finished, ([index, result]) => sequencer.settle(index, result))
+    const gathered = yield* Effect.forEach(stored, ([index, result]) => sequencer.settle(index, result))
     const wanted = open.flatMap((call) => {
       const part = parts[call.index]
       return part === undefined ? [] : [{ call, part }]
     })
     const readings = yield* calls.read(
-      turn,
+      context,
       wanted.map(({ part }) => part)
     )
     const released = yield* Effect.acquireUseRelease(
-      Effect.sync(() => calls.take(turn, readings)),
+      Effect.sync(() => calls.take(context, readings)),
       (plans) =>
         Gathering.all(
           Array.zipWith(wanted, plans, ({ call, part }, plan) =>
-            Effect.flatMap(calls.run(turn, call, part, plan), ({ result }) => sequencer.settle(call.index, result))
+            Effect.flatMap(calls.run(context, call, part, plan), ({ result }) => sequencer.settle(call.index, result))
           )
         ),
       (plans) => Effect.sync(() => plans.forEach(calls.leave))
@@ -103,19 +103,19 @@ export const make = Effect.gen(function* () {
     return [...gathered, ...released].flat()
   })
 
-  const load = (sessionId: Calls.Turn["session"]["id"]) =>
+  const load = (sessionId: Calls.RunContext["session"]["id"]) =>
     reader.transcript({ sessionId }).pipe(Stream.runCollect, Effect.map(Chunk.toArray))
 
   /** The open batch of a run that was taken over: its calls, and the results that it has already. */
-  const reopen = Effect.fnUntraced(function* (turn: Calls.Turn, entries: ReadonlyArray<Entry>) {
-    const { calls: open, finished } = yield* reader.openBatch(turn.session.id)
+  const reopen = Effect.fnUntraced(function* (context: Calls.RunContext, entries: ReadonlyArray<Entry>) {
+    const { calls: open, stored } = yield* reader.openBatch(context.session.id)
     const opener = entries.findLast(({ message }) => callsOf(message).length > 0)
     if (open.length === 0 || opener === undefined) return []
     const parts = callsOf(opener.message)
-    const results = [...entries.filter(({ seq }) => seq > opener.seq), ...finished].flatMap(({ message, seq }) =>
+    const results = [...entries.filter(({ seq }) => seq > opener.seq), ...stored].flatMap(({ message, seq }) =>
       message.role === "tool" ? [[seq - opener.seq - 1, message] as const] : []
     )
-    const released = yield* runBatch(turn, opener.seq, parts, open, results)
+    const released = yield* runBatch(context, opener.seq, parts, open, results)
     const known = new Set<number>(entries.map(({ seq }) => seq))
     return released.filter(({ seq }) => !known.has(seq))
   })
@@ -132,14 +132,14 @@ export const make = Effect.gen(function* () {
       const at = yield* Clock.currentTimeMillis
       for (const { result, seq } of released) entries.push({ seq, runId: run.id, at, message: result })
     })
-    const first: Calls.Turn = { session: yield* reader.session(sessionId), run, lease }
+    const first: Calls.RunContext = { session: yield* reader.session(sessionId), run, lease }
     yield* remember(yield* reopen(first, entries))
 
     let last = ""
     let repeats = 0
     for (let step = 1; step <= config.stepLimit; step++) {
-      const turn: Calls.Turn = { session: yield* reader.session(sessionId), run, lease }
-      const { draft, model } = yield* steps.run(turn.session, run.id, entries)
+      const context: Calls.RunContext = { session: yield* reader.session(sessionId), run, lease }
+      const { draft, model } = yield* steps.run(context.session, run.id, entries)
       const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)
@@ -155,7 +155,7 @@ export const make = Effect.gen(function* () {
       if (repeats >= config.repeatLimit) {
         return end("repeated-calls", `the model asked for the same calls ${repeats} times in a row`)
       }
-      yield* remember(yield* runBatch(turn, appended.entry.seq, parts, appended.calls, []))
+      yield* remember(yield* runBatch(context, appended.entry.seq, parts, appended.calls, []))
     }
     return end("step-limit", `the run took ${config.stepLimit} steps`)
   })

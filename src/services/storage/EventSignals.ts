@@ -20,8 +20,8 @@ export interface Service {
   /** Wakes every watcher: something changed, and nobody knows where. */
   readonly signalAll: () => void
   /** Wakes those who hold runs: somebody wants something of one of them. */
-  readonly signalOrders: () => void
-  readonly watchOrders: Effect.Effect<Watch, never, Scope.Scope>
+  readonly signalStopRequests: () => void
+  readonly watchStopRequests: Effect.Effect<Watch, never, Scope.Scope>
   readonly watch: (sessionId: SessionId) => Effect.Effect<Watch, never, Scope.Scope>
   /**
    * Raised by each signal for a session that is watched: what was read under the same number saw all that was signalled.
@@ -69,14 +69,14 @@ const waitOf = (watcher: Watcher): Watch => ({
 })
 
 /** Under which those wait who hold runs. */
-const orders = Symbol("orders")
+const stopRequests = Symbol("stopRequests")
 
 const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
-  const all = new Map<SessionId | typeof orders, Set<Watcher>>()
+  const all = new Map<SessionId | typeof stopRequests, Set<Watcher>>()
   const versions = new Map<SessionId, number>()
   let common = 0
 
-  const begin = (what: SessionId | typeof orders): Watcher => {
+  const begin = (what: SessionId | typeof stopRequests): Watcher => {
     const watcher: Watcher = { signalled: false, waiting: null }
     const watchers = all.get(what) ?? new Set()
     all.set(what, watchers.add(watcher))
@@ -84,17 +84,17 @@ const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
     return watcher
   }
 
-  const end = (what: SessionId | typeof orders, watcher: Watcher): void => {
+  const end = (what: SessionId | typeof stopRequests, watcher: Watcher): void => {
     const watchers = all.get(what)
     watchers?.delete(watcher)
     if (watchers?.size === 0) {
       all.delete(what)
-      if (what !== orders) versions.delete(what)
+      if (what !== stopRequests) versions.delete(what)
     }
     if (all.size === 0) anybody.unsafeClose()
   }
 
-  const watch = (what: SessionId | typeof orders) =>
+  const watch = (what: SessionId | typeof stopRequests) =>
     Effect.acquireRelease(
       Effect.sync(() => begin(what)),
       (watcher) => Effect.sync(() => end(what, watcher))
@@ -112,11 +112,11 @@ const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
       all.forEach((watchers) => watchers.forEach(wake))
     },
     version: (sessionId) => common + (versions.get(sessionId) ?? 0),
-    signalOrders: () => all.get(orders)?.forEach(wake),
-    watchOrders: watch(orders),
+    signalStopRequests: () => all.get(stopRequests)?.forEach(wake),
+    watchStopRequests: watch(stopRequests),
     watch,
     whenWatched: anybody.await,
-    watched: Effect.sync(() => all.size - (all.has(orders) ? 1 : 0))
+    watched: Effect.sync(() => all.size - (all.has(stopRequests) ? 1 : 0))
   }
 })
 

@@ -15,7 +15,7 @@
  * - A lease is lost when its run is not the one that holds the session, has ended, or the fencing number differs; also
  *   when the session is gone. Each start and each takeover raises the number by one, and counts as a sign of life of
  *   whoever does it.
- * - While a session is being deleted, of a run's operations only `completeCall` and `endRun` pass, so that the run can
+ * - While a session is being deleted, of a run's operations only `storeResult` and `endRun` pass, so that the run can
  *   close; `startCall`, which cannot say `SessionDeleting`, says `LeaseLost`. `takeOver` and `cancelQueued` pass too.
  * - Whatever records an event sets the session's `updatedAt`, and so do `patchMetadata` and a takeover. Nothing else
  *   does, and what changes nothing (a call that is completed again, a deletion's steps) records nothing.
@@ -25,7 +25,7 @@ import { Context } from "effect"
 import type { Effect, Option, Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { JsonRecord, Json } from "../../domain/Json.js"
-import type { Beat, Lease, Owner as LeaseOwner, Presence, Reason } from "../../domain/Lease.js"
+import type { Beat, Lease, EngineId, Presence, Reason } from "../../domain/Lease.js"
 import type { Draft } from "../../domain/Live.js"
 import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
@@ -78,7 +78,7 @@ export interface SessionPage {
 export interface Holder {
   readonly run: Run
   readonly lease: Lease
-  readonly owner: LeaseOwner
+  readonly engine: EngineId
   /** The owner's newest sign of life. */
   readonly beat: Beat
 }
@@ -103,14 +103,14 @@ export interface OpenCall {
 /** The open batch: its calls without a result, and the results that wait beyond the head for earlier ones. */
 export interface OpenBatch {
   readonly calls: ReadonlyArray<OpenCall>
-  readonly finished: ReadonlyArray<Entry>
+  readonly stored: ReadonlyArray<Entry>
 }
 
-/** A run that an owner holds, and what others want of it. */
-export interface Order {
+/** A run that an engine holds, and what others want of it. */
+export interface HeldRun {
   readonly lease: Lease
   /** Null when it may go on. */
-  readonly stop: "cancelled" | "deleted" | null
+  readonly stopRequest: "cancelled" | "deleted" | null
 }
 
 export interface ReaderService {
@@ -137,7 +137,7 @@ export interface ReaderService {
   readonly activity: (sessionId: SessionId) => Effect.Effect<Activity, SessionNotFound | Read>
   readonly openBatch: (sessionId: SessionId) => Effect.Effect<OpenBatch, SessionNotFound | Read>
   /** The runs that an engine holds, hidden sessions' too. What it thinks it holds and is not among them, it has lost. */
-  readonly orders: (instance: string) => Effect.Effect<ReadonlyArray<Order>, Read>
+  readonly heldRuns: (instance: string) => Effect.Effect<ReadonlyArray<HeldRun>, Read>
   /** What the running step had written when its owner last saved it; none once the step is stored. */
   readonly draft: (sessionId: SessionId) => Effect.Effect<Option.Option<Draft>, Read>
   /**
@@ -183,7 +183,7 @@ export interface Admission {
   /** Stands for everything that the caller sent; the same key with another hash is a conflict. */
   readonly hash: string
   readonly whenBusy: "refuse" | "queue"
-  readonly owner: Presence
+  readonly presence: Presence
 }
 
 /** A run that may go on: its lease, and what it holds. */
@@ -232,7 +232,7 @@ export interface Retention {
 }
 
 /** What became of a completion. */
-export interface Completed {
+export interface StoredResult {
   /** The result that is stored: the given one, or the one that was first. */
   readonly result: ResultMessage
   readonly head: number
@@ -271,14 +271,14 @@ export interface Service {
    */
   readonly admit: (admission: Admission) => Effect.Effect<Admitted, Change | IdempotencyConflict | AssetNotFound>
   /** Starts the oldest queued run when no run holds the session, as `admit` would have; its ref stays as it is. */
-  readonly startNext: (sessionId: SessionId, owner: Presence) => Effect.Effect<Option.Option<Started>, Change>
+  readonly startNext: (sessionId: SessionId, presence: Presence) => Effect.Effect<Option.Option<Started>, Change>
   /**
    * Removes a queued run from the queue: it ends as `cancelled` without having begun; event `run.ended`. False when it
    * is not queued.
    */
   readonly cancelQueued: (runId: RunId) => Effect.Effect<boolean, Write>
   /**
-   * Asks the owner of a running run to cancel it, wherever it is: `orders` tell it. False when it is not running. A run
+   * Asks the owner of a running run to cancel it, wherever it is: see `heldRuns`. False when it is not running. A run
    * that was asked to and is taken over ends.
    */
   readonly requestCancel: (runId: RunId) => Effect.Effect<boolean, Write>
@@ -289,9 +289,9 @@ export interface Service {
    * is none, somebody asked to cancel it, or the session is being deleted, it ends for the given reason, in the way of
    * `endRun`.
    */
-  readonly takeOver: (seen: Takeover, owner: Presence) => Effect.Effect<TakenOver, Write | SessionNotFound>
+  readonly takeOver: (seen: Takeover, presence: Presence) => Effect.Effect<TakenOver, Write | SessionNotFound>
   /** A sign of life: for all leases that the owner holds. */
-  readonly renew: (owner: Presence) => Effect.Effect<void, Write>
+  readonly renew: (presence: Presence) => Effect.Effect<void, Write>
   /**
    * Keeps what running steps have written so far, for those who watch from elsewhere; each replaces the session's
    * earlier one. Those whose lease is lost are left out. No event.
@@ -319,7 +319,11 @@ export interface Service {
    * answers with the stored one. `InvalidInput` of `seq` when no call has that place, of `result.callId` when another
    * call has it.
    */
-  readonly completeCall: (lease: Lease, seq: Seq, result: ResultMessage) => Effect.Effect<Completed, LeaseLost | Change>
+  readonly storeResult: (
+    lease: Lease,
+    seq: Seq,
+    result: ResultMessage
+  ) => Effect.Effect<StoredResult, LeaseLost | Change>
   /**
    * Ends the run and gives the lease back: its unanswered questions are denied (`permission.answered`), oldest first;
    * its open calls are closed, started ones as `interrupted`, others as `never-started`, as if each was completed in

@@ -110,7 +110,7 @@ const answerer = (world: World, process: Process, session: Known) =>
           yield* attempt(
             process.gateway.answer({
               questionId: id,
-              verdict: world.random.pick(["once", "session", "deny"]),
+              verdict: world.random.pick(["allow-once", "allow-for-session", "deny"]),
               by: "dice"
             })
           )
@@ -149,7 +149,7 @@ const seenMeansStored = (process: Process, event: SessionEvent.OfType<"call.fini
       process.reader.entries({ sessionId: session.id, after: event.seq - 1, limit: 1 })
     )
     if (Either.isLeft(entries) || Either.isLeft(batch)) return
-    const stored = [...entries.right, ...batch.right.finished].find(({ seq }) => seq === event.seq)
+    const stored = [...entries.right, ...batch.right.stored].find(({ seq }) => seq === event.seq)
     if (stored?.message.role !== "tool" || stored.message.callId !== event.callId) {
       broken("P2", `${event.callId} was announced and is not stored`)
     }

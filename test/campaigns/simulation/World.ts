@@ -5,7 +5,7 @@
  * Each engine has its own connections to the storage, as if it were a process of its own, and can be killed as one.
  */
 import { Cause, Clock, Context, Effect, FiberRef, Layer, Schema, Stream } from "effect"
-import type { Owner } from "../../../src/domain/Lease.js"
+import type { EngineId } from "../../../src/domain/Lease.js"
 import type { CallId } from "../../../src/domain/Message.js"
 import { ModelFailed } from "../../../src/domain/SkeinError.js"
 import type { Part } from "../../../src/domain/StepDraft.js"
@@ -19,7 +19,7 @@ import { Gateway } from "../../../src/services/gateway/Gateway.js"
 import { Ids } from "../../../src/services/Ids.js"
 import { type Model, Models } from "../../../src/services/Model.js"
 import { AssetFiles } from "../../../src/services/assets/AssetFiles.js"
-import { Owners } from "../../../src/services/Engines.js"
+import { Engines } from "../../../src/services/Engines.js"
 import * as Permissions from "../../../src/services/Permissions.js"
 import { Storage, StorageReader } from "../../../src/services/storage/Storage.js"
 import * as Tool from "../../../src/services/Tool.js"
@@ -181,15 +181,15 @@ export type Ground = Layer.Layer<Storage | StorageReader | EventSignals, unknown
 
 /** An engine in a process of its own. */
 export const engine = Effect.fnUntraced(function* (world: World, process: string) {
-  const self: Owner = { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: process, instance: process }
+  const self: EngineId = { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: process, instance: process }
   const given = Layer.mergeAll(
     Layer.succeed(AssetFiles, world.files),
     Layer.succeed(Ids, world.ids),
     Layer.succeed(Models, { resolve: () => Effect.succeed(model(world)) }),
-    Layer.succeed(Owners, {
+    Layer.succeed(Engines, {
       self,
       sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({ clock: "host", at: Number(nanos / 1_000_000n) })),
-      liveness: (owner) => Effect.sync(() => (world.scheduler.isAlive(owner.instance) ? "alive" : "dead"))
+      liveness: (engine) => Effect.sync(() => (world.scheduler.isAlive(engine.instance) ? "alive" : "dead"))
     }),
     NodeHashing.layer,
     policy,

@@ -17,7 +17,7 @@ import { Database, type Service, type Writer } from "../../../src/services/stora
 import * as Engine from "../../../src/services/Engine.js"
 import { Gateway } from "../../../src/services/gateway/Gateway.js"
 import * as Model from "../../../src/services/Model.js"
-import { Owners } from "../../../src/services/Engines.js"
+import { Engines } from "../../../src/services/Engines.js"
 import * as Permissions from "../../../src/services/Permissions.js"
 import * as ScriptedModel from "../../../src/services/ScriptedModel.js"
 import { Storage, StorageReader } from "../../../src/services/storage/Storage.js"
@@ -78,7 +78,7 @@ const engine = (data: string) =>
 const idOf = (number: number): SessionId => SessionId.make(`session-${number}`)
 
 /** Leaves a session as a process does that dies while one of its two calls runs. */
-const crash = Effect.fnUntraced(function* (number: number, owner: Presence) {
+const crash = Effect.fnUntraced(function* (number: number, presence: Presence) {
   const storage = yield* Storage
   const sessionId = idOf(number)
   const admitted = yield* storage.admit({
@@ -88,7 +88,7 @@ const crash = Effect.fnUntraced(function* (number: number, owner: Presence) {
     metadata: {},
     idempotencyKey: null,
     hash: "",
-    owner,
+    presence,
     whenBusy: "refuse"
   })
   if (admitted._tag !== "Started") return yield* Effect.dieMessage(`not started: ${admitted._tag}`)
@@ -114,7 +114,7 @@ const databaseOf = (sessions: number, crashed: number) =>
     const data = yield* folder
     yield* Effect.gen(function* () {
       const storage = yield* Storage
-      const { self, sign } = yield* Owners
+      const { self, sign } = yield* Engines
       const numbers = Array.from({ length: sessions }, (_, number) => number)
       yield* Effect.forEach(
         numbers,
@@ -130,7 +130,7 @@ const databaseOf = (sessions: number, crashed: number) =>
         { concurrency: "unbounded", discard: true }
       )
       // The pid is in use, by a process that began at another time.
-      const dead: Presence = { owner: { ...self, startTime: "0", instance: "dead" }, sign: yield* sign }
+      const dead: Presence = { engine: { ...self, startTime: "0", instance: "dead" }, sign: yield* sign }
       yield* Effect.forEach(numbers.slice(0, crashed), (number) => crash(number, dead), { concurrency: "unbounded" })
     }).pipe(Effect.provide(Layer.fresh(Layer.provideMerge(storage, node(data)))))
     return data

@@ -135,7 +135,7 @@ const remove = (player: Player, session: SessionId) =>
 const answer = (player: Player, { questionId, sessionId }: SessionEvent.OfType<"permission.asked">) =>
   Effect.gen(function* () {
     yield* pause(player, 40)
-    const verdict = player.dice.pick(["once", "once", "session", "deny"] as const)
+    const verdict = player.dice.pick(["allow-once", "allow-once", "allow-for-session", "deny"] as const)
     yield* wish(
       player,
       { _tag: "Answer", session: sessionId, question: questionId, verdict },

@@ -15,7 +15,7 @@ const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf
 
 describe("README", () => {
   it("shows the examples as they are compiled", () => {
-    const readme = read("../../README.md")
+    const readme = read("../../../README.md")
     const examples = ["app.ts", "tool.ts", "agent.test.ts", "storage.test.ts", "serve.ts"]
     for (const example of examples) assert.include(readme, "```ts\n" + read(example) + "```")
   })

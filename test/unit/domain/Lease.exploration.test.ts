@@ -1,14 +1,14 @@
 /**
- * The lease explored exhaustively: two owners and everything that may happen to them, in every order up to a bound.
- * An owner knows only what it was told: it may be stopped for as long as one likes between a look and an act.
+ * The lease explored exhaustively: two engines and everything that may happen to them, in every order up to a bound.
+ * An engine knows only what it was told: it may be stopped for as long as one likes between a look and an act.
  */
 import { describe, expect, it } from "vitest"
 import * as Lease from "../../../src/domain/Lease.js"
 
-const owners = ["a", "b"] as const
-type Name = (typeof owners)[number]
+const engines = ["a", "b"] as const
+type Name = (typeof engines)[number]
 
-interface Owner {
+interface EngineId {
   /** The fencing number that it believes to hold the session under; null for none. */
   readonly fence: number | null
   /** What it saw of the session's holder when it last looked. */
@@ -18,11 +18,11 @@ interface Owner {
 
 interface World {
   readonly tenure: Lease.Tenure
-  readonly a: Owner
-  readonly b: Owner
+  readonly a: EngineId
+  readonly b: EngineId
 }
 
-const idle: Owner = { fence: null, seen: null, stopped: false }
+const idle: EngineId = { fence: null, seen: null, stopped: false }
 const start: World = { tenure: Lease.free, a: idle, b: idle }
 
 const other = (name: Name): Name => (name === "a" ? "b" : "a")
@@ -34,29 +34,29 @@ const next = (world: World): ReadonlyArray<readonly [string, World]> => {
   const to = (label: string, tenure: Lease.Tenure | null, changes: Partial<World> = {}) => {
     if (tenure !== null) steps.push([label, { ...world, ...changes, tenure }])
   }
-  for (const name of owners) {
-    const owner = world[name]
-    if (owner.stopped) {
-      to(`${name} wakes up`, tenure, { [name]: { ...owner, stopped: false } })
+  for (const name of engines) {
+    const engine = world[name]
+    if (engine.stopped) {
+      to(`${name} wakes up`, tenure, { [name]: { ...engine, stopped: false } })
       continue
     }
-    to(`${name} is stopped`, tenure, { [name]: { ...owner, stopped: true } })
+    to(`${name} is stopped`, tenure, { [name]: { ...engine, stopped: true } })
     const taken = Lease.take(tenure, name)
-    to(`${name} takes`, taken, { [name]: { ...owner, fence: taken?.fence ?? null } })
+    to(`${name} takes`, taken, { [name]: { ...engine, fence: taken?.fence ?? null } })
     if (tenure.holder !== null && tenure.holder.instance !== name) {
       to(`${name} looks`, tenure, {
-        [name]: { ...owner, seen: { fence: tenure.fence, count: tenure.holder.count } }
+        [name]: { ...engine, seen: { fence: tenure.fence, count: tenure.holder.count } }
       })
     }
     // Time passes between the look and this: whether enough has, and what the other did meanwhile, is left open.
-    if (owner.seen !== null) {
-      const over = Lease.takeOver(tenure, owner.seen, name)
-      to(`${name} takes over`, over, { [name]: { ...owner, seen: null, fence: over?.fence ?? null } })
+    if (engine.seen !== null) {
+      const over = Lease.takeOver(tenure, engine.seen, name)
+      to(`${name} takes over`, over, { [name]: { ...engine, seen: null, fence: over?.fence ?? null } })
     }
-    if (owner.fence !== null) {
+    if (engine.fence !== null) {
       to(`${name} gives a sign of life`, Lease.renew(tenure, name))
-      if (Lease.admits(tenure, owner.fence)) {
-        to(`${name} ends its run`, Lease.release(tenure), { [name]: { ...owner, fence: null } })
+      if (Lease.admits(tenure, engine.fence)) {
+        to(`${name} ends its run`, Lease.release(tenure), { [name]: { ...engine, fence: null } })
       }
     }
   }
@@ -94,18 +94,18 @@ const writes = (world: World, name: Name): boolean => {
   return fence !== null && Lease.admits(world.tenure, fence)
 }
 
-describe("Lease, every interleaving of two owners", () => {
-  it("P9 one owner: at most one owner's writes count, and it is the newest holder's", () => {
+describe("Lease, every interleaving of two engines", () => {
+  it("P9 one engine: at most one engine's writes count, and it is the newest holder's", () => {
     const worlds = explore((_, __, after) => {
       expect(writes(after, "a") && writes(after, "b")).toBe(false)
-      for (const name of owners) if (writes(after, name)) expect(after.tenure.holder?.instance).toBe(name)
+      for (const name of engines) if (writes(after, name)) expect(after.tenure.holder?.instance).toBe(name)
     })
     expect(worlds).toBeGreaterThan(2_000)
   })
 
-  it("P9 one owner: who was taken over never writes again under the number that it had", () => {
+  it("P9 one engine: who was taken over never writes again under the number that it had", () => {
     explore((before, label, after) => {
-      for (const name of owners) {
+      for (const name of engines) {
         if (label !== `${name} takes over`) continue
         expect(writes(before, other(name)) && writes(after, other(name))).toBe(false)
         expect(after.tenure.fence).toBeGreaterThan(before.tenure.fence)
@@ -123,9 +123,9 @@ describe("Lease, every interleaving of two owners", () => {
     })
   })
 
-  it("P9 an owner that gave a sign of life since it was seen is not taken over", () => {
+  it("P9 an engine that gave a sign of life since it was seen is not taken over", () => {
     explore((before, label) => {
-      for (const name of owners) {
+      for (const name of engines) {
         if (label !== `${name} takes over`) continue
         expect(before.tenure.holder?.count).toBe(before[name].seen?.count)
         expect(before.tenure.fence).toBe(before[name].seen?.fence)
@@ -137,7 +137,7 @@ describe("Lease, every interleaving of two owners", () => {
     explore((before, label, after) => {
       if (before.tenure.state !== "live") expect(label).not.toMatch(/takes$/)
       if (after.tenure.state === "gone") {
-        for (const name of owners) expect(writes(after, name)).toBe(false)
+        for (const name of engines) expect(writes(after, name)).toBe(false)
         expect(after.tenure.holder).toBeNull()
       }
       if (before.tenure.state === "gone") expect(after.tenure).toEqual(before.tenure)

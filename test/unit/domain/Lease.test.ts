@@ -2,8 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, FastCheck } from "effect"
 import * as Lease from "../../../src/domain/Lease.js"
 
-const self: Lease.Owner = { bootId: "boot", pidNamespace: "ns", pid: 10, startTime: "100", instance: "mine" }
-const other: Lease.Owner = { ...self, pid: 20, startTime: "200", instance: "theirs" }
+const self: Lease.EngineId = { bootId: "boot", pidNamespace: "ns", pid: 10, startTime: "100", instance: "mine" }
+const other: Lease.EngineId = { ...self, pid: 20, startTime: "200", instance: "theirs" }
 
 const gone: Lease.Sighting = { startTime: null, instanceKnown: false }
 const running: Lease.Sighting = { startTime: "200", instanceKnown: false }
@@ -11,7 +11,7 @@ const reused: Lease.Sighting = { startTime: "999", instanceKnown: false }
 const known: Lease.Sighting = { startTime: "100", instanceKnown: true }
 const forgotten: Lease.Sighting = { startTime: "100", instanceKnown: false }
 
-const cases: ReadonlyArray<readonly [string, Lease.Owner, Lease.Sighting, Lease.Liveness]> = [
+const cases: ReadonlyArray<readonly [string, Lease.EngineId, Lease.Sighting, Lease.Liveness]> = [
   ["of another boot", { ...other, bootId: "earlier" }, running, "dead"],
   ["of another boot, with our own pid and start time", { ...self, bootId: "earlier" }, known, "dead"],
   ["whose boot is not known", { ...other, bootId: "" }, gone, "unknown"],
@@ -32,8 +32,8 @@ const cases: ReadonlyArray<readonly [string, Lease.Owner, Lease.Sighting, Lease.
 ]
 
 describe("Lease", () => {
-  it.each(cases)("P9 many processes: an owner %s", (_, owner, sighting, liveness) => {
-    expect(Lease.liveness(self, owner, sighting)).toBe(liveness)
+  it.each(cases)("P9 many processes: an engine %s", (_, engine, sighting, liveness) => {
+    expect(Lease.liveness(self, engine, sighting)).toBe(liveness)
   })
 
   it("P9 many processes: who does not know its own boot can prove nothing", () => {
@@ -43,12 +43,12 @@ describe("Lease", () => {
   })
 
   it.prop(
-    "P9 many processes: an owner of this boot and namespace that is seen with its start time is never dead",
-    [Arbitrary.make(Lease.Owner), FastCheck.integer(), FastCheck.string(), FastCheck.boolean()],
+    "P9 many processes: an engine of this boot and namespace that is seen with its start time is never dead",
+    [Arbitrary.make(Lease.EngineId), FastCheck.integer(), FastCheck.string(), FastCheck.boolean()],
     ([self, pid, instance, instanceKnown]) => {
       FastCheck.pre(pid !== self.pid)
-      const owner = { ...self, pid, instance }
-      expect(Lease.liveness(self, owner, { startTime: owner.startTime, instanceKnown })).not.toBe("dead")
+      const engine = { ...self, pid, instance }
+      expect(Lease.liveness(self, engine, { startTime: engine.startTime, instanceKnown })).not.toBe("dead")
     }
   )
 })
@@ -59,7 +59,7 @@ describe("Lease.standing", () => {
   const seen = (sign: Lease.Sign | null, count = 1) => ({ fence: 3, beat: { count, sign } })
   const tag = (...args: Parameters<typeof Lease.standing>) => Lease.standing(...args)._tag
 
-  it("P9 a dead owner's lease is over at once, whatever its last sign of life", () => {
+  it("P9 a dead engine's lease is over at once, whatever its last sign of life", () => {
     expect(Lease.standing("dead", seen(at(99)), at(100), null, leaseMillis)).toEqual({
       _tag: "Over",
       reason: "crashed"
@@ -67,7 +67,7 @@ describe("Lease.standing", () => {
   })
 
   it.each(["alive", "unknown"] as const)(
-    "P9 on a shared clock an owner (%s) has its lease's whole time",
+    "P9 on a shared clock an engine (%s) has its lease's whole time",
     (liveness) => {
       expect(tag(liveness, seen(at(100)), at(100 + leaseMillis - 1), null, leaseMillis)).toBe("Held")
       expect(Lease.standing(liveness, seen(at(100)), at(100 + leaseMillis), null, leaseMillis)).toEqual({

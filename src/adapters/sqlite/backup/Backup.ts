@@ -18,7 +18,7 @@ import { Asset } from "../../../domain/Asset.js"
 import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
 import { Folders } from "../../../services/Folders.js"
-import type { Owners } from "../../../services/Engines.js"
+import type { Engines } from "../../../services/Engines.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
 import * as Snapshot from "../Snapshot.js"
@@ -210,4 +210,4 @@ export const make = Effect.fn("Backup.make")(function* (options: Options) {
   }
 }, Effect.scoped) satisfies (
   options: Options
-) => Effect.Effect<Made, BackupFailed | StorageUnusable | StorageFailed, Owners | Folders>
+) => Effect.Effect<Made, BackupFailed | StorageUnusable | StorageFailed, Engines | Folders>

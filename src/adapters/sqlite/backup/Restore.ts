@@ -13,7 +13,7 @@ import { dirname, join } from "node:path"
 import { StorageUnusable } from "../../../domain/SkeinError.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
 import { Folders } from "../../../services/Folders.js"
-import type { Owners } from "../../../services/Engines.js"
+import type { Engines } from "../../../services/Engines.js"
 import * as Aside from "../Aside.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
@@ -164,4 +164,4 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress 
   })
   yield* sync(data)
   return { sessions, assets: backup.files.length - 1, movedAside, faults: backup.faults } satisfies Restored
-}, Effect.scoped) satisfies (options: Options) => Effect.Effect<Restored, RestoreFailed, Owners | Folders>
+}, Effect.scoped) satisfies (options: Options) => Effect.Effect<Restored, RestoreFailed, Engines | Folders>

@@ -1,6 +1,6 @@
 /**
  * Whether each asset has its content, byte for byte, and each file its asset. What belongs to nothing is moved aside,
- * never removed; only content of a save that its dead owner did not finish goes, as it would with the next engine.
+ * never removed; only content of a save that its dead engine did not finish goes, as it would with the next engine.
  */
 import { Effect, Either, Option, Schema } from "effect"
 import { createHash } from "node:crypto"
@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { Asset } from "../../../domain/Asset.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
-import { Owners } from "../../../services/Engines.js"
+import { Engines } from "../../../services/Engines.js"
 import type { Query } from "../../../services/storage/sql/Query.js"
 import { codeOf } from "../backup/BackupError.js"
 import { beyondRepair, damage, type Finding, note, type Repair } from "./Finding.js"
@@ -128,15 +128,15 @@ const stray = (path: string, what: string): Finding => damage(path, what, "it is
 /** Looks at one session's folder. As in the sweep: first the files, then the markers, then the rows. */
 const checkFolder = (query: Query, folder: string, sessionId: string) =>
   Effect.gen(function* () {
-    const owners = yield* Owners
+    const engines = yield* Engines
     const entries = names(folder)
     const markers = names(folder).filter(AssetNames.isMarker)
     const findings: Array<Finding> = []
     let isInUse = false
     for (const marker of markers) {
       const path = join(folder, marker)
-      const owner = AssetNames.ownerOf(marker)
-      const liveness = Option.isNone(owner) ? "unknown" : yield* owners.liveness(owner.value)
+      const engine = AssetNames.engineOf(marker)
+      const liveness = Option.isNone(engine) ? "unknown" : yield* engines.liveness(engine.value)
       if (liveness !== "dead") isInUse = true
       else {
         const remedy = "it is removed, as the next engine would"
@@ -162,7 +162,7 @@ const checkFolder = (query: Query, folder: string, sessionId: string) =>
   })
 
 /** Looks at all files in the folder of assets. */
-export const checkFiles = (data: string, query: Query): Effect.Effect<ReadonlyArray<Finding>, StorageFailed, Owners> =>
+export const checkFiles = (data: string, query: Query): Effect.Effect<ReadonlyArray<Finding>, StorageFailed, Engines> =>
   Effect.gen(function* () {
     const root = join(data, "assets")
     const findings: Array<Finding> = []

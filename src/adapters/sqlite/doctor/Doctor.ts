@@ -10,7 +10,7 @@ import { Clock, Effect } from "effect"
 import { existsSync, readdirSync } from "node:fs"
 import { join } from "node:path"
 import { StorageUnusable, type StorageFailed } from "../../../domain/SkeinError.js"
-import type { Owners } from "../../../services/Engines.js"
+import type { Engines } from "../../../services/Engines.js"
 import * as Aside from "../Aside.js"
 import { codeOf } from "../backup/BackupError.js"
 import { forLooking, forRepair } from "./Connection.js"
@@ -67,7 +67,7 @@ const damagedPages = (path: string, problems: ReadonlyArray<string>): Outcome =>
 })
 
 /** Everything that is wrong, and what would be done about it. Changes nothing. */
-export const look = (data: string): Effect.Effect<ReadonlyArray<Outcome>, StorageUnusable | StorageFailed, Owners> =>
+export const look = (data: string): Effect.Effect<ReadonlyArray<Outcome>, StorageUnusable | StorageFailed, Engines> =>
   Effect.gen(function* () {
     const path = pathIn(data)
     const places = yield* PlacesCheck.check(data)
@@ -164,7 +164,7 @@ const repairFile = (path: string, aside: Aside.Aside) =>
  * Repairs what can be, and gives what was done and what is still wrong. Fails as locked, and has then changed nothing,
  * when another process has the database open.
  */
-export const repair = (data: string): Effect.Effect<ReadonlyArray<Outcome>, StorageUnusable | StorageFailed, Owners> =>
+export const repair = (data: string): Effect.Effect<ReadonlyArray<Outcome>, StorageUnusable | StorageFailed, Engines> =>
   Effect.gen(function* () {
     const path = pathIn(data)
     const aside = Aside.make(data, yield* Clock.currentTimeMillis)

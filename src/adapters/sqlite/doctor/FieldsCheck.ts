@@ -8,7 +8,7 @@ import { QuestionId } from "../../../domain/Permission.js"
 import { RunId, StopReason } from "../../../domain/Run.js"
 import type { RowDamaged, StorageFailed } from "../../../domain/SkeinError.js"
 import { ModelRef } from "../../../domain/ModelRef.js"
-import { Owner } from "../../../domain/Lease.js"
+import { EngineId } from "../../../domain/Lease.js"
 import { JsonObject } from "../../../services/storage/sql/Decoding.js"
 import * as Questions from "../../../services/storage/sql/Questions.js"
 import * as RunRows from "../../../services/storage/sql/RunRows.js"
@@ -23,7 +23,7 @@ const decodes = <A, I>(schema: Schema.Schema<A, I>) => {
 
 const isObject = decodes(JsonObject)
 const isModel = decodes(Schema.NullOr(Schema.parseJson(ModelRef)))
-const isOwner = decodes(Schema.parseJson(Owner))
+const isOwner = decodes(Schema.parseJson(EngineId))
 const isStopReason = decodes(Schema.NullOr(StopReason))
 const isUserMessage = decodes(Schema.NullOr(Schema.parseJson(UserMessage)))
 

@@ -2,7 +2,7 @@
 import { Effect } from "effect"
 import { accessSync, chmodSync, constants, existsSync, readdirSync, rmSync, statSync } from "node:fs"
 import { join } from "node:path"
-import type { Owners } from "../../../services/Engines.js"
+import type { Engines } from "../../../services/Engines.js"
 import * as Workplace from "../backup/Workplace.js"
 import { codeOf } from "../backup/BackupError.js"
 import { beyondRepair, damage, type Files, type Finding, note } from "./Finding.js"
@@ -59,7 +59,7 @@ const isReadable = (path: string): boolean =>
   existsSync(path) && statSync(path).isDirectory() && checkAccess(path, constants.R_OK | constants.X_OK) === null
 
 /** Looks at folders and files from outside, without opening any. */
-export const check = (data: string): Effect.Effect<Places, never, Owners> =>
+export const check = (data: string): Effect.Effect<Places, never, Engines> =>
   Effect.gen(function* () {
     if (!existsSync(data)) {
       return { findings: [note(data, "there is no such folder", "the first session makes it")], isUsable: false }

@@ -5,7 +5,7 @@
 import Sqlite from "better-sqlite3"
 import { Effect, Option, Schema } from "effect"
 import { SessionId } from "../../../domain/Session.js"
-import { Owners } from "../../../services/Engines.js"
+import { Engines } from "../../../services/Engines.js"
 import * as RunRows from "../../../services/storage/sql/RunRows.js"
 import * as AssetCheck from "./AssetCheck.js"
 import { queryOn } from "./Connection.js"
@@ -23,11 +23,11 @@ const again = "make a backup, and look again"
 /** A run whose process died. It is no damage: whoever claims the session next closes it. */
 const crashed = (subject: Subject) =>
   Effect.gen(function* () {
-    const owners = yield* Owners
+    const engines = yield* Engines
     const { holder } = yield* RunRows.activity(subject.query, subject.id)
     if (Option.isNone(holder)) return []
-    const { owner, run } = holder.value
-    const isDead = (yield* owners.liveness(owner)) === "dead"
+    const { engine, run } = holder.value
+    const isDead = (yield* engines.liveness(engine)) === "dead"
     return isDead
       ? [note(named(subject), `run ${run.id} was left by a process that died`, "the next message or --resume goes on")]
       : []
@@ -62,7 +62,7 @@ export const check = (
   data: string,
   path: string,
   connection: Sqlite.Database
-): Effect.Effect<ReadonlyArray<Finding>, never, Owners> =>
+): Effect.Effect<ReadonlyArray<Finding>, never, Engines> =>
   Effect.gen(function* () {
     const query = queryOn(connection)
     const findings: Array<Finding> = []

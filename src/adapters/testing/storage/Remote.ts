@@ -2,7 +2,7 @@
 import { Chunk, Effect, Option, Schema, Stream } from "effect"
 import type { Scope } from "effect"
 import * as Process from "../Process.js"
-import type { Program } from "./Place.js"
+import type { Program } from "./StorageFolder.js"
 import { type Report, ReportLine, type Task, TaskLine } from "./Task.js"
 
 /** A program that ended when nobody had killed it, or told something that is no report. */

@@ -40,7 +40,7 @@ const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _
         idempotencyKey: key,
         hash: "hash",
         whenBusy: "refuse",
-        owner: presence(engine)
+        presence: presence(engine)
       } as const
       return Effect.flatMap(storage.admit(admission), answered)
     }
@@ -55,7 +55,7 @@ const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _
           storage
             .startCall(task.lease, seq)
             .pipe(
-              Effect.zipRight(storage.completeCall(task.lease, seq, result(callId))),
+              Effect.zipRight(storage.storeResult(task.lease, seq, result(callId))),
               Effect.zipRight(acknowledge(callId))
             ),
         { discard: true }

@@ -14,7 +14,7 @@ import { durableTests } from "./durable.js"
 import { eventTests } from "./events.js"
 import { generatedTests } from "./generated/generated.js"
 import { leaseTests } from "./leases.js"
-import type { Place, SharedPlace } from "./Place.js"
+import type { StorageFolder, SharedStorageFolder } from "./StorageFolder.js"
 import { processTests } from "./processes.js"
 import * as Promises from "./Promises.js"
 import { questionTests } from "./questions.js"
@@ -32,10 +32,10 @@ export interface Options {
   readonly config?: EngineConfig.Options
   /** Sequences of commands that are made up and compared with the in-memory storage. Defaults to 20. */
   readonly runs?: number
-  /** For a storage that outlives its layer: a new and empty place each time. */
-  readonly place?: Effect.Effect<Place, unknown, Scope.Scope>
-  /** The same for one that several processes share: with the program of such a process. Stands for `place` too. */
-  readonly processes?: Effect.Effect<SharedPlace, unknown, Scope.Scope>
+  /** For a storage that outlives its layer: a new and empty folder each time. */
+  readonly folder?: Effect.Effect<StorageFolder, unknown, Scope.Scope>
+  /** The same for one that several processes share: with the program of such a process. Replaces `folder` too. */
+  readonly processes?: Effect.Effect<SharedStorageFolder, unknown, Scope.Scope>
   /** For a storage with assets: both, new and empty each time that it is built. */
   readonly assets?: Layer.Layer<WithAssets, unknown>
 }
@@ -55,11 +55,11 @@ const rows = (test: Test) => {
 
 /** The tests as data, for whoever wants to run them otherwise. They need vitest's `expect`, and so to be run by it. */
 export const storageTests = (options: Options): ReadonlyArray<StorageTest> => {
-  const { assets, config = {}, layer, processes, place = processes, runs = 20 } = options
+  const { assets, config = {}, layer, processes, folder = processes, runs = 20 } = options
   return [
     ...over(layer, config, rows),
     ...generatedTests(layer, config, runs),
-    ...(place === undefined ? [] : durableTests(place, config)),
+    ...(folder === undefined ? [] : durableTests(folder, config)),
     ...(processes === undefined ? [] : processTests(processes, config)),
     ...(assets === undefined ? [] : over(assets, config, contentTests))
   ]

@@ -9,8 +9,8 @@ import {
   events,
   lines,
   openBatch,
-  otherOwner,
-  owner,
+  secondEngine,
+  firstEngine,
   q1,
   question,
   r1,
@@ -33,7 +33,7 @@ const cancelled = { stopReason: "cancelled", detail: null } as const
 
 /** Completes the call of place `place`. */
 const complete = (lease: Lease, place: number, id: string, text?: string) =>
-  Effect.flatMap(Storage, (storage) => storage.completeCall(lease, seq(place), result(id, text)))
+  Effect.flatMap(Storage, (storage) => storage.storeResult(lease, seq(place), result(id, text)))
 
 const open = Effect.flatMap(StorageReader, (reader) => reader.openBatch(s1))
 
@@ -50,10 +50,10 @@ const expectLost = (lease: Lease) =>
     const lost = { _tag: "LeaseLost", sessionId: lease.sessionId, runId: lease.runId }
     expect(yield* refused(storage.appendStep(lease, assistant("Late")))).toEqual(lost)
     expect(yield* refused(storage.startCall(lease, seq(3)))).toEqual(lost)
-    expect(yield* refused(storage.completeCall(lease, seq(3), result("c1")))).toEqual(lost)
+    expect(yield* refused(storage.storeResult(lease, seq(3), result("c1")))).toEqual(lost)
     expect(yield* refused(storage.ask(lease, question(q1, 3, "c1")))).toEqual(lost)
     expect(yield* refused(storage.endRun(lease, cancelled))).toEqual(lost)
-    expect(yield* storage.takeOver(seen(lease), otherOwner)).toEqual({ _tag: "Lost" })
+    expect(yield* storage.takeOver(seen(lease), secondEngine)).toEqual({ _tag: "Lost" })
     expect(yield* session()).toEqual(before)
   })
 
@@ -83,7 +83,7 @@ const openTests = (test: Test) => {
         entry: { seq: 2, runId: r1, at: 2_000, message },
         calls: [call(3, 0, "c1"), call(4, 1, "c2")]
       })
-      expect(yield* open).toEqual({ calls: step.calls, finished: [] })
+      expect(yield* open).toEqual({ calls: step.calls, stored: [] })
       expect(yield* session()).toMatchObject({ head: 2, cursor: before.cursor + 1, updatedAt: 2_000 })
       expect(yield* told(before.cursor)).toEqual(["message.appended 2 assistant"])
     }))
@@ -94,7 +94,7 @@ const openTests = (test: Test) => {
       const storage = yield* Storage
       yield* storage.appendStep(lease, assistant("One"))
       expect((yield* storage.appendStep(lease, assistant("Two"))).entry.seq).toBe(3)
-      expect(yield* open).toEqual({ calls: [], finished: [] })
+      expect(yield* open).toEqual({ calls: [], stored: [] })
     }))
 
   test("P4 always sendable: nothing is appended while a batch is open", () =>
@@ -131,7 +131,7 @@ const openTests = (test: Test) => {
         yield* refused((yield* Storage).appendStep(lease, assistant("x".repeat(4 * 1024 * 1024), ["c1"])))
       ).toMatchObject({ _tag: "InvalidInput", field: "message", limit: "at most 4194304 bytes" })
       expect(yield* session()).toEqual(before)
-      expect(yield* open).toEqual({ calls: [], finished: [] })
+      expect(yield* open).toEqual({ calls: [], stored: [] })
     }))
 
   test("P5 at most once: a call is started once", () =>
@@ -209,7 +209,7 @@ const completeTests = (test: Test) => {
       expect(yield* told(cursor)).toEqual(["call.finished c3 success"])
       expect(yield* open).toMatchObject({
         calls: [{ callId: "c1" }, { callId: "c2" }],
-        finished: [{ seq: 5, runId: r1, at: 2_000, message: result("c3") }]
+        stored: [{ seq: 5, runId: r1, at: 2_000, message: result("c3") }]
       })
       expect(yield* lines()).toEqual(["1 user Hello", "2 assistant I call"])
 
@@ -223,7 +223,7 @@ const completeTests = (test: Test) => {
         "message.appended 4 tool",
         "message.appended 5 tool"
       ])
-      expect(yield* open).toEqual({ calls: [], finished: [] })
+      expect(yield* open).toEqual({ calls: [], stored: [] })
       expect((yield* transcript()).slice(2).map(({ at }) => at)).toEqual([2_000, 3_000, 2_000])
       expect((yield* events(cursor))[0]).toEqual({
         type: "call.finished",
@@ -356,14 +356,14 @@ const closeTests = (test: Test) => {
         "run.ended r1 cancelled"
       ])
       expect((yield* transcript())[4]).toMatchObject({ seq: 5, runId: r1, at: 2_000, message: { name: "tool-c3" } })
-      expect(yield* open).toEqual({ calls: [], finished: [] })
+      expect(yield* open).toEqual({ calls: [], stored: [] })
     }))
 
   test("P9 fencing: a run that was taken over writes nothing more", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
-      yield* (yield* Storage).takeOver(seen(lease), otherOwner)
+      yield* (yield* Storage).takeOver(seen(lease), secondEngine)
       yield* expectLost(lease)
     }))
 
@@ -385,7 +385,7 @@ const closeTests = (test: Test) => {
       const first = yield* createAndStart()
       yield* storage.endRun(first.lease, cancelled)
       const second = yield* start({ runId: r2 })
-      yield* storage.takeOver(seen(second.lease, 2), owner)
+      yield* storage.takeOver(seen(second.lease, 2), firstEngine)
       const third = yield* start({ runId: r3 })
       expect(second.lease.fence).toBeGreaterThan(first.lease.fence)
       expect(third.lease.fence).toBeGreaterThan(second.lease.fence)

@@ -15,8 +15,8 @@ import {
   events,
   lines,
   openBatch,
-  otherOwner,
-  owner,
+  secondEngine,
+  firstEngine,
   purgeAll,
   q1,
   q2,
@@ -80,7 +80,7 @@ const stepTests = (test: Test) => {
       expect(yield* refused(storage.patchMetadata(s1, { a: 1 }))).toEqual(refusal)
       expect(yield* refused(storage.append(s1, [userText("Hi")]))).toEqual(refusal)
       expect(yield* refused(storage.admit(admission({ runId: r2, whenBusy: "queue" })))).toEqual(refusal)
-      expect(yield* refused(storage.startNext(s1, owner))).toEqual(refusal)
+      expect(yield* refused(storage.startNext(s1, firstEngine))).toEqual(refusal)
       expect(yield* refused(storage.appendStep(lease, assistant("x")))).toEqual(refusal)
       expect(yield* refused(storage.startCall(lease, seq(4)))).toEqual({
         _tag: "LeaseLost",
@@ -116,7 +116,7 @@ const stepTests = (test: Test) => {
       yield* storage.beginDelete(s1)
       expect(yield* refused(storage.hide(s1))).toEqual({ _tag: "SessionBusy", sessionId: s1, runId: r1 })
       const { cursor } = yield* session()
-      yield* storage.completeCall(lease, seq(3), result("c1"))
+      yield* storage.storeResult(lease, seq(3), result("c1"))
       yield* storage.endRun(lease, deleted)
       expect(yield* storage.cancelQueued(r2)).toBe(true)
       expect(yield* told(cursor)).toEqual([
@@ -141,7 +141,7 @@ const stepTests = (test: Test) => {
       yield* storage.ask(lease, question(q1, 3, "c1"))
       yield* storage.beginDelete(s1)
       const { cursor } = yield* session()
-      expect(yield* storage.takeOver(seen(lease), otherOwner)).toEqual({ _tag: "Ended" })
+      expect(yield* storage.takeOver(seen(lease), secondEngine)).toEqual({ _tag: "Ended" })
       expect(yield* told(cursor)).toEqual([
         "permission.answered q1 deny",
         "call.finished c1 never-started",
@@ -200,8 +200,8 @@ const stepTests = (test: Test) => {
       expect(yield* refused(storage.rename(s1, "x"))).toEqual(missing)
       expect(yield* refused(storage.append(s1, []))).toEqual(missing)
       expect(yield* refused(storage.admit(admission({ runId: r3 })))).toEqual(missing)
-      expect(yield* refused(storage.startNext(s1, owner))).toEqual(missing)
-      expect(yield* refused(storage.takeOver(seen(lease), owner))).toEqual(missing)
+      expect(yield* refused(storage.startNext(s1, firstEngine))).toEqual(missing)
+      expect(yield* refused(storage.takeOver(seen(lease), firstEngine))).toEqual(missing)
       expect(yield* storage.cancelQueued(r2)).toBe(false)
       expect(yield* refused(storage.answer(q1, allow))).toMatchObject({ _tag: "QuestionNotFound" })
       expect(yield* refused(storage.endRun(lease, deleted))).toMatchObject({ _tag: "LeaseLost" })
@@ -323,13 +323,13 @@ const leftoverTests = (test: Test) => {
       const lost = { _tag: "LeaseLost", sessionId: s1, runId: r1 }
       expect(yield* refused(storage.appendStep(lease, assistant("x")))).toEqual(lost)
       expect(yield* refused(storage.startCall(lease, seq(3)))).toEqual(lost)
-      expect(yield* refused(storage.completeCall(lease, seq(3), result("c1")))).toEqual(lost)
+      expect(yield* refused(storage.storeResult(lease, seq(3), result("c1")))).toEqual(lost)
       expect(yield* refused(storage.endRun(lease, deleted))).toEqual(lost)
-      expect(yield* refused(storage.takeOver(seen(lease), owner))).toEqual(missing)
+      expect(yield* refused(storage.takeOver(seen(lease), firstEngine))).toEqual(missing)
       expect(yield* refused(session())).toEqual(missing)
       yield* createAndStart({ runId: r3 })
       expect(yield* refused(storage.appendStep(lease, assistant("x")))).toEqual(lost)
-      expect(yield* storage.takeOver(seen(lease), owner)).toEqual({ _tag: "Lost" })
+      expect(yield* storage.takeOver(seen(lease), firstEngine)).toEqual({ _tag: "Lost" })
       expect(yield* lines()).toEqual(["1 user Hello"])
     }))
 

@@ -8,8 +8,8 @@ import {
   allow,
   createAndStart,
   openBatch,
-  otherOwner,
-  owner,
+  secondEngine,
+  firstEngine,
   q1,
   question,
   refused,
@@ -18,7 +18,7 @@ import {
   seen,
   seq
 } from "./fixture.js"
-import type { Place } from "./Place.js"
+import type { StorageFolder } from "./StorageFolder.js"
 import * as StorageTest from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
@@ -41,23 +41,23 @@ const half = Effect.gen(function* () {
   const { lease } = yield* createAndStart({ idempotencyKey: "k" })
   yield* openBatch(lease, "c1", "c2", "c3")
   yield* storage.startCall(lease, seq(3))
-  yield* storage.completeCall(lease, seq(4), result("c2"))
+  yield* storage.storeResult(lease, seq(4), result("c2"))
   yield* storage.ask(lease, question(q1, 5, "c3"))
   return lease
 })
 
 export const durableTests = (
-  place: Effect.Effect<Place, unknown, Scope.Scope>,
+  folder: Effect.Effect<StorageFolder, unknown, Scope.Scope>,
   config: EngineConfig.Options
 ): ReadonlyArray<StorageTest.StorageTest> => {
   /** One engine's storage, until its scope closes. */
-  const open = ({ layer }: Place) => Layer.build(Layer.fresh(Layer.provide(layer, EngineConfig.layer(config))))
+  const open = ({ layer }: StorageFolder) => Layer.build(Layer.fresh(Layer.provide(layer, EngineConfig.layer(config))))
 
   return [
     StorageTest.make(
       "P2 seen means stored: what was answered is there when it is opened again",
       Effect.gen(function* () {
-        const here = yield* place
+        const here = yield* folder
         const before = yield* Effect.scoped(
           Effect.flatMap(open(here), (engine) => Effect.provide(Effect.zipRight(half, shown), engine))
         )
@@ -69,13 +69,13 @@ export const durableTests = (
     StorageTest.make(
       "P2 seen means stored: another engine sees it as soon as it is answered",
       Effect.gen(function* () {
-        const here = yield* place
+        const here = yield* folder
         const [first, second] = yield* Effect.all([open(here), open(here)])
         const lease = yield* Effect.provide(half, first)
         expect(yield* Effect.provide(shown, second)).toEqual(yield* Effect.provide(shown, first))
         yield* Context.get(second, Storage).answer(q1, allow)
         expect((yield* Context.get(first, StorageReader).question(q1)).answer).toEqual(allow)
-        yield* Context.get(first, Storage).completeCall(lease, seq(3), result("c1"))
+        yield* Context.get(first, Storage).storeResult(lease, seq(3), result("c1"))
         expect(yield* Effect.provide(shown, second)).toEqual(yield* Effect.provide(shown, first))
       })
     ),
@@ -83,15 +83,15 @@ export const durableTests = (
     StorageTest.make(
       "P9 many processes: of two engines one starts, and fences the other off",
       Effect.gen(function* () {
-        const here = yield* place
+        const here = yield* folder
         const engines = yield* Effect.all([open(here), open(here)])
         const [first, second] = engines
         const { lease } = yield* Effect.provide(createAndStart(), first)
-        const admitted = yield* Context.get(second, Storage).admit(admission({ owner: otherOwner }))
+        const admitted = yield* Context.get(second, Storage).admit(admission({ presence: secondEngine }))
         expect(admitted._tag).toBe("Busy")
         const taken = yield* Effect.forEach(
           engines,
-          (engine) => Context.get(engine, Storage).takeOver(seen(lease), owner),
+          (engine) => Context.get(engine, Storage).takeOver(seen(lease), firstEngine),
           { concurrency: "unbounded" }
         )
         expect(taken.map(({ _tag }) => _tag).toSorted()).toEqual(["Ended", "Lost"])

@@ -26,17 +26,20 @@ export const q2 = QuestionId.make("q2")
 export const a1 = AssetId.make("a1")
 export const seq = (place: number): Seq => Seq.make(place)
 
-export const owner: Presence = {
-  owner: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "i1" },
+export const firstEngine: Presence = {
+  engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "i1" },
   sign: { clock: "boot", at: 1_000 }
 }
-export const otherOwner: Presence = {
-  owner: { ...owner.owner, pid: 2, instance: "i2" },
+export const secondEngine: Presence = {
+  engine: { ...firstEngine.engine, pid: 2, instance: "i2" },
   sign: { clock: "boot", at: 2_000 }
 }
 
 /** An engine of a process of its own. */
-export const presence = (instance: string): Presence => ({ ...owner, owner: { ...owner.owner, instance } })
+export const presence = (instance: string): Presence => ({
+  ...firstEngine,
+  engine: { ...firstEngine.engine, instance }
+})
 
 /** A lease as it is taken over from an owner that has given so many signs of life. */
 export const seen = (lease: Lease, count = 1): Takeover => ({ lease, count, reason: "crashed" })
@@ -62,7 +65,7 @@ export const admission = (fields: Partial<Admission> = {}): Admission => ({
   idempotencyKey: null,
   hash: "hash",
   whenBusy: "refuse",
-  owner,
+  presence: firstEngine,
   ...fields
 })
 
@@ -120,8 +123,8 @@ export const question = (id: QuestionId, place: number, callId: string) => ({
   input: "{}"
 })
 
-export const allow: Answer = { verdict: "once", message: null, by: "Ann" }
-export const allowAlways: Answer = { verdict: "session", message: null, by: "Ann" }
+export const allow: Answer = { verdict: "allow-once", message: null, by: "Ann" }
+export const allowAlways: Answer = { verdict: "allow-for-session", message: null, by: "Ann" }
 export const deny: Answer = { verdict: "deny", message: "no", by: "Bob" }
 
 export const asset = (fields: Partial<Asset> = {}): Asset => ({

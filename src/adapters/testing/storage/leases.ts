@@ -8,8 +8,8 @@ import {
   create,
   createAndStart,
   openBatch,
-  otherOwner,
-  owner,
+  secondEngine,
+  firstEngine,
   q1,
   question,
   r1,
@@ -39,13 +39,13 @@ export const leaseTests = (test: Test) => {
   const holder = Effect.flatMap(StorageReader, (reader) =>
     Effect.map(reader.activity(s1), ({ holder }) => Option.getOrThrow(holder))
   )
-  const later = { ...owner, sign: { clock: "boot", at: 9_000 } }
+  const later = { ...firstEngine, sign: { clock: "boot", at: 9_000 } }
 
   test("P9 a sign of life is kept with its time, for every lease of its owner", () =>
     Effect.gen(function* () {
       yield* createAndStart()
       yield* createAndStart({ sessionId: s2, runId: r2 })
-      expect((yield* holder).beat).toEqual({ count: 2, sign: owner.sign })
+      expect((yield* holder).beat).toEqual({ count: 2, sign: firstEngine.sign })
       const before = yield* session()
       yield* (yield* Storage).renew(later)
       expect((yield* holder).beat).toEqual({ count: 3, sign: later.sign })
@@ -57,15 +57,15 @@ export const leaseTests = (test: Test) => {
       const { lease } = yield* createAndStart()
       const storage = yield* Storage
       yield* storage.renew(later)
-      expect(yield* storage.takeOver(seen(lease, 1), otherOwner)).toEqual({ _tag: "Lost" })
-      expect((yield* holder).owner).toEqual(owner.owner)
-      expect(yield* storage.takeOver(seen(lease, 2), otherOwner)).toEqual({ _tag: "Ended" })
+      expect(yield* storage.takeOver(seen(lease, 1), secondEngine)).toEqual({ _tag: "Lost" })
+      expect((yield* holder).engine).toEqual(firstEngine.engine)
+      expect(yield* storage.takeOver(seen(lease, 2), secondEngine)).toEqual({ _tag: "Ended" })
     }))
 
   test("P9 a run that is taken over as its lease has run out says so", () =>
     Effect.gen(function* () {
       const { lease, ref } = yield* createAndStart()
-      yield* (yield* Storage).takeOver({ ...seen(lease), reason: "lease-lost" }, otherOwner)
+      yield* (yield* Storage).takeOver({ ...seen(lease), reason: "lease-lost" }, secondEngine)
       expect((yield* told(ref.cursor)).at(-1)).toBe("run.ended r1 lease-lost")
     }))
 
@@ -73,18 +73,18 @@ export const leaseTests = (test: Test) => {
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
-      const orders = reader.orders(owner.owner.instance)
+      const runs = reader.heldRuns(firstEngine.engine.instance)
       const first = yield* createAndStart()
       const second = yield* createAndStart({ sessionId: s2, runId: r2 })
-      const told = Effect.map(orders, (orders) =>
-        orders.map(({ lease, stop }) => `${lease.runId} ${lease.fence} ${stop}`).toSorted()
+      const told = Effect.map(runs, (runs) =>
+        runs.map(({ lease, stopRequest }) => `${lease.runId} ${lease.fence} ${stopRequest}`).toSorted()
       )
       expect(yield* told).toEqual([`r1 ${first.lease.fence} null`, `r2 ${second.lease.fence} null`])
-      expect(yield* reader.orders(otherOwner.owner.instance)).toEqual([])
+      expect(yield* reader.heldRuns(secondEngine.engine.instance)).toEqual([])
       expect(yield* storage.requestCancel(r1)).toBe(true)
       yield* storage.beginDelete(s2)
       expect(yield* told).toEqual([`r1 ${first.lease.fence} cancelled`, `r2 ${second.lease.fence} deleted`])
-      yield* storage.takeOver(seen(first.lease, 2), otherOwner)
+      yield* storage.takeOver(seen(first.lease, 2), secondEngine)
       expect(yield* told).toEqual([`r2 ${second.lease.fence} deleted`])
     }))
 
@@ -96,9 +96,9 @@ export const leaseTests = (test: Test) => {
       for (const order of [
         storage.requestCancel(r1),
         storage.beginDelete(s1),
-        storage.takeOver(seen(lease), otherOwner)
+        storage.takeOver(seen(lease), secondEngine)
       ]) {
-        const watch = yield* signals.watchOrders
+        const watch = yield* signals.watchStopRequests
         yield* order
         yield* watch.next
       }
@@ -116,7 +116,7 @@ export const leaseTests = (test: Test) => {
         idempotencyKey: null,
         hash: "h",
         whenBusy: "queue",
-        owner
+        presence: firstEngine
       })
       const before = yield* session()
       expect(yield* storage.requestCancel(r2)).toBe(false)
@@ -135,7 +135,7 @@ export const leaseTests = (test: Test) => {
       yield* openBatch(lease, "c1")
       yield* storage.ask(lease, question(q1, 3, "c1"))
       yield* storage.requestCancel(r1)
-      expect(yield* storage.takeOver(seen(lease), otherOwner)).toEqual({ _tag: "Ended" })
+      expect(yield* storage.takeOver(seen(lease), secondEngine)).toEqual({ _tag: "Ended" })
     }))
 
   test("P9 what a step has written is kept while it is the next, and gone once it is stored", () =>
@@ -170,7 +170,7 @@ export const leaseTests = (test: Test) => {
         { lease: second.lease, draft: draft(r2, 3, "mine") }
       ])
       expect(yield* reader.draft(s1)).toEqual(Option.some(draft(r2, 3, "mine")))
-      yield* storage.takeOver(seen(second.lease, 2), otherOwner)
+      yield* storage.takeOver(seen(second.lease, 2), secondEngine)
       expect(yield* reader.draft(s1)).toEqual(Option.none())
       expect(yield* reader.draft(s2)).toEqual(Option.none())
     }))

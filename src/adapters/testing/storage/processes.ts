@@ -26,7 +26,7 @@ import {
   told,
   transcript
 } from "./fixture.js"
-import type { SharedPlace } from "./Place.js"
+import type { SharedStorageFolder } from "./StorageFolder.js"
 import * as Remote from "./Remote.js"
 import * as StorageTest from "./StorageTest.js"
 import { expect } from "./Vitest.js"
@@ -50,21 +50,21 @@ const expectNoGaps = Effect.gen(function* () {
 })
 
 export const processTests = (
-  place: Effect.Effect<SharedPlace, unknown, Scope.Scope>,
+  folder: Effect.Effect<SharedStorageFolder, unknown, Scope.Scope>,
   config: EngineConfig.Options
 ): ReadonlyArray<StorageTest.StorageTest> => {
   const test = <E>(
     name: string,
     body: (
       start: Effect.Effect<Remote.Remote, Remote.ProgramFailed, Scope.Scope>,
-      /** Opens the place here, anew. */
+      /** Opens the folder here. */
       here: Layer.Layer<StorageTest.Tested, unknown>
     ) => Effect.Effect<void, E, Scope.Scope>
   ) =>
     StorageTest.make(
       name,
       Effect.gen(function* () {
-        const { layer, program } = yield* place
+        const { layer, program } = yield* folder
         const here = Layer.fresh(Layer.provide(layer, EngineConfig.layer(config)))
         yield* body(Remote.start(program), here)
       }),
@@ -150,7 +150,7 @@ export const processTests = (
           expect(Transcript.isSendable(yield* transcript())).toBe(true)
           for (const { callId, seq } of calls) {
             expect(yield* refused(storage.startCall(lease, seq))).toMatchObject({ _tag: "LeaseLost" })
-            expect(yield* refused(storage.completeCall(lease, seq, result(callId)))).toMatchObject({
+            expect(yield* refused(storage.storeResult(lease, seq, result(callId)))).toMatchObject({
               _tag: "LeaseLost"
             })
           }

@@ -11,7 +11,7 @@ import {
   events,
   lines,
   openBatch,
-  otherOwner,
+  secondEngine,
   q1,
   q2,
   question,
@@ -97,7 +97,7 @@ const askTests = (test: Test) => {
       yield* openBatch(lease, "c1", "c2", "c3")
       const storage = yield* Storage
       yield* storage.startCall(lease, seq(3))
-      yield* storage.completeCall(lease, seq(4), result("c2"))
+      yield* storage.storeResult(lease, seq(4), result("c2"))
       const before = yield* session()
       const refusal = { _tag: "InvalidInput", field: "seq" }
       expect(yield* refused(ask(lease, q1, 3, "c1"))).toMatchObject({ ...refusal, actual: "3" })
@@ -208,7 +208,7 @@ const askTests = (test: Test) => {
 }
 
 const takeOverTests = (test: Test) => {
-  const takeOver = (lease: Lease) => Effect.flatMap(Storage, (storage) => storage.takeOver(seen(lease), otherOwner))
+  const takeOver = (lease: Lease) => Effect.flatMap(Storage, (storage) => storage.takeOver(seen(lease), secondEngine))
 
   test("P5 at most once: a dead run's calls are closed by what is known of them, and the run as crashed", () =>
     Effect.gen(function* () {
@@ -216,7 +216,7 @@ const takeOverTests = (test: Test) => {
       yield* openBatch(lease, "c1", "c2", "c3")
       const storage = yield* Storage
       yield* storage.startCall(lease, seq(4))
-      yield* storage.completeCall(lease, seq(5), result("c3"))
+      yield* storage.storeResult(lease, seq(5), result("c3"))
       yield* (yield* Now).set(5_000)
       expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
       expect((yield* lines()).slice(2)).toEqual(["3 never-started c1", "4 interrupted c2", "5 success c3"])
@@ -248,7 +248,7 @@ const takeOverTests = (test: Test) => {
       yield* openBatch(lease, "c1", "c2", "c3", "c4")
       yield* ask(lease, q1, 4, "c2")
       yield* storage.startCall(lease, seq(5))
-      yield* storage.completeCall(lease, seq(6), result("c4"))
+      yield* storage.storeResult(lease, seq(6), result("c4"))
       const { cursor } = yield* session()
 
       const taken = yield* takeOver(lease)
@@ -259,8 +259,8 @@ const takeOverTests = (test: Test) => {
         Option.some({
           run: taken.run,
           lease: taken.lease,
-          owner: otherOwner.owner,
-          beat: { count: 1, sign: otherOwner.sign }
+          presence: secondEngine.engine,
+          beat: { count: 1, sign: secondEngine.sign }
         })
       )
       expect(yield* told(cursor)).toEqual([
@@ -270,14 +270,14 @@ const takeOverTests = (test: Test) => {
       ])
       expect(yield* reader.openBatch(s1)).toMatchObject({
         calls: [{ callId: "c2", state: "pending", questionId: q1 }],
-        finished: [{ seq: 5 }, { seq: 6 }]
+        stored: [{ seq: 5 }, { seq: 6 }]
       })
       expect(yield* waiting(s1)).toEqual([q1])
 
       yield* answer(q1, allow)
       expect(yield* refused(storage.startCall(lease, seq(4)))).toMatchObject({ _tag: "LeaseLost" })
       expect(yield* storage.startCall(taken.lease, seq(4))).toBe(true)
-      expect(yield* storage.completeCall(taken.lease, seq(4), result("c2"))).toMatchObject({ head: 6 })
+      expect(yield* storage.storeResult(taken.lease, seq(4), result("c2"))).toMatchObject({ head: 6 })
       expect(Transcript.isSendable(yield* transcript())).toBe(true)
       expect(yield* storage.endRun(taken.lease, { stopReason: "completed", detail: null })).toMatchObject({ id: r1 })
     }))
@@ -311,7 +311,7 @@ const takeOverTests = (test: Test) => {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
       yield* ask(lease, q1, 4, "c2")
-      yield* (yield* Storage).completeCall(lease, seq(4), result("c2", "no", "denied"))
+      yield* (yield* Storage).storeResult(lease, seq(4), result("c2", "no", "denied"))
       expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
       expect((yield* lines()).slice(2)).toEqual(["3 never-started c1", "4 denied c2"])
     }))

@@ -11,8 +11,8 @@ import {
   create,
   createAndStart,
   lines,
-  otherOwner,
-  owner,
+  secondEngine,
+  firstEngine,
   r1,
   r2,
   r3,
@@ -64,7 +64,7 @@ const startTests = (test: Test) => {
       expect(yield* reader.run(r1)).toEqual(run)
       expect(yield* reader.runRef(r1)).toEqual(ref)
       expect(yield* reader.activity(s1)).toEqual({
-        holder: Option.some({ run, lease, owner: owner.owner, beat: { count: 1, sign: owner.sign } }),
+        holder: Option.some({ run, lease, engine: firstEngine.engine, beat: { count: 1, sign: firstEngine.sign } }),
         queued: []
       })
     }))
@@ -112,10 +112,10 @@ const startTests = (test: Test) => {
     Effect.gen(function* () {
       const { lease, run } = yield* createAndStart()
       const before = yield* session()
-      const busy = yield* admit({ runId: r2, idempotencyKey: "k", owner: otherOwner })
+      const busy = yield* admit({ runId: r2, idempotencyKey: "k", presence: secondEngine })
       expect(busy).toEqual({
         _tag: "Busy",
-        holder: Option.some({ run, lease, owner: owner.owner, beat: { count: 1, sign: owner.sign } }),
+        holder: Option.some({ run, lease, engine: firstEngine.engine, beat: { count: 1, sign: firstEngine.sign } }),
         runId: r1
       })
       expect(yield* session()).toEqual(before)
@@ -221,7 +221,10 @@ const startTests = (test: Test) => {
       expect(yield* refused(reader.run(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
       expect(yield* refused(reader.runRef(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
       expect(yield* refused(admit({}))).toEqual({ _tag: "SessionNotFound", sessionId: s1 })
-      expect(yield* refused((yield* Storage).startNext(s1, owner))).toEqual({ _tag: "SessionNotFound", sessionId: s1 })
+      expect(yield* refused((yield* Storage).startNext(s1, firstEngine))).toEqual({
+        _tag: "SessionNotFound",
+        sessionId: s1
+      })
     }))
 }
 
@@ -243,23 +246,23 @@ const queueTests = (test: Test) => {
       expect((yield* reader.activity(s1)).queued.map(({ id }) => id)).toEqual([r2, r3])
       expect(yield* told(3)).toEqual(["run.queued r2", "run.queued r3"])
       expect(yield* lines()).toEqual(["1 user Hello"])
-      expect(yield* storage.startNext(s1, owner)).toEqual(Option.none())
+      expect(yield* storage.startNext(s1, firstEngine)).toEqual(Option.none())
 
       yield* storage.endRun(first.lease, completed)
       yield* (yield* Now).set(2_000)
-      const second = Option.getOrThrow(yield* storage.startNext(s1, otherOwner))
+      const second = Option.getOrThrow(yield* storage.startNext(s1, secondEngine))
       expect(second.run).toMatchObject({ id: r2, state: "running", createdAt: 1_000, startedAt: 2_000 })
       expect(second.ref).toEqual({ sessionId: s1, runId: r2, cursor: 3 })
       expect(yield* reader.runRef(r2)).toEqual(second.ref)
       expect(Option.getOrThrow((yield* reader.activity(s1)).holder)).toEqual({
         run: second.run,
         lease: second.lease,
-        owner: otherOwner.owner,
-        beat: { count: 1, sign: otherOwner.sign }
+        presence: secondEngine.engine,
+        beat: { count: 1, sign: secondEngine.sign }
       })
       expect(yield* told(6)).toEqual(["run.started r2", "message.appended 2 user"])
       yield* storage.endRun(second.lease, completed)
-      expect(Option.getOrThrow(yield* storage.startNext(s1, owner)).run.id).toBe(r3)
+      expect(Option.getOrThrow(yield* storage.startNext(s1, firstEngine)).run.id).toBe(r3)
       expect(yield* lines()).toEqual(["1 user Hello", "2 user second", "3 user third"])
     }))
 
@@ -271,14 +274,14 @@ const queueTests = (test: Test) => {
       yield* storage.endRun(lease, completed)
       expect(yield* admit({ runId: r3 })).toEqual({ _tag: "Busy", holder: Option.none(), runId: r2 })
       expect(yield* queue(r3, "third")).toMatchObject({ _tag: "Queued" })
-      expect(Option.getOrThrow(yield* storage.startNext(s1, owner)).run.id).toBe(r2)
+      expect(Option.getOrThrow(yield* storage.startNext(s1, firstEngine)).run.id).toBe(r2)
     }))
 
   test("P7 a run that is willing to queue starts at once when the session is free", () =>
     Effect.gen(function* () {
       yield* create()
       expect(yield* queue(r1, "first")).toMatchObject({ _tag: "Started" })
-      expect(yield* (yield* Storage).startNext(s1, owner)).toEqual(Option.none())
+      expect(yield* (yield* Storage).startNext(s1, firstEngine)).toEqual(Option.none())
     }))
 
   test("P7 a queued run can be cancelled, and only a queued one", () =>
@@ -305,7 +308,7 @@ const queueTests = (test: Test) => {
       expect(yield* storage.cancelQueued(RunId.make("unknown"))).toBe(false)
       expect(yield* session()).toEqual(before)
       yield* storage.endRun(lease, completed)
-      expect(Option.getOrThrow(yield* storage.startNext(s1, owner)).run.id).toBe(r3)
+      expect(Option.getOrThrow(yield* storage.startNext(s1, firstEngine)).run.id).toBe(r3)
       expect(yield* lines()).toEqual(["1 user Hello", "2 user third"])
     }))
 
@@ -318,7 +321,7 @@ const queueTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ title: "New session" })
       yield* storage.endRun(lease, completed)
       const { cursor } = yield* session()
-      yield* storage.startNext(s1, owner)
+      yield* storage.startNext(s1, firstEngine)
       expect(yield* told(cursor)).toEqual(["run.started r2", "message.appended 1 user", "session.renamed A plan"])
     }))
 }

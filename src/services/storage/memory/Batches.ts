@@ -12,11 +12,11 @@ import type { Seq } from "../../../domain/Session.js"
 import { type AppendRefused, InvalidInput, LeaseLost, type SessionDeleting } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import * as Usage from "../../../domain/Usage.js"
-import type { Completed, OpenCall } from "../Storage.js"
+import type { StoredResult, OpenCall } from "../Storage.js"
 import {
   held,
   type KeptSession,
-  type Place,
+  type BatchCall,
   putRun,
   putSession,
   record,
@@ -80,11 +80,11 @@ export const startCall = (
     return [true, putSession(state, started)]
   })
 
-export const completeCall = (
+export const storeResult = (
   state: State,
   at: number,
   { lease, result, seq }: { readonly lease: Lease; readonly seq: Seq; readonly result: ResultMessage }
-): Transition<Completed, InvalidInput | LeaseLost> =>
+): Transition<StoredResult, InvalidInput | LeaseLost> =>
   Either.gen(function* () {
     yield* Limits.json("result", result, state.limits.messageBytes)
     const { kept } = yield* held(state, lease)
@@ -103,7 +103,7 @@ export const completeCall = (
   })
 
 /** The place of the call that has `seq`, as long as it was not started and has no result. */
-export const pendingPlace = (kept: KeptSession, seq: Seq): Option.Option<Place> =>
+export const pendingPlace = (kept: KeptSession, seq: Seq): Option.Option<BatchCall> =>
   Option.filter(placeAt(kept, seq), (place) => isOpen(place) && place.call.state === "pending")
 
 /** Closes those open calls that `doomed` names, as if each was completed in call order. */
@@ -140,13 +140,13 @@ const release = (kept: KeptSession, at: number): KeptSession => {
 }
 
 /** Whether a place still waits for its result. */
-export const isOpen = (place: Place): boolean => Option.isNone(place.result)
+export const isOpen = (place: BatchCall): boolean => Option.isNone(place.result)
 
-const placeAt = (kept: KeptSession, seq: Seq): Option.Option<Place> =>
+const placeAt = (kept: KeptSession, seq: Seq): Option.Option<BatchCall> =>
   Option.fromNullable(kept.batch.find(({ call }) => call.seq === seq))
 
 /** The session in which a place of the batch has a new value. */
-export const setPlace = (kept: KeptSession, place: Place): KeptSession => ({
+export const setPlace = (kept: KeptSession, place: BatchCall): KeptSession => ({
   ...kept,
   batch: kept.batch.map((other) => (other.call.seq === place.call.seq ? place : other))
 })

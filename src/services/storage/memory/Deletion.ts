@@ -3,12 +3,12 @@ import { Either, HashMap, Option } from "effect"
 import type { SessionId } from "../../../domain/Session.js"
 import { SessionBusy, SessionNotFound } from "../../../domain/SkeinError.js"
 import * as Lease from "../../../domain/Lease.js"
-import { type KeptSession, order, putSession, tenureOf, type State, type Transition, visible } from "./State.js"
+import { type KeptSession, requestStop, putSession, tenureOf, type State, type Transition, visible } from "./State.js"
 
 export const beginDelete = (state: State, sessionId: SessionId): Transition<void, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => [
     undefined,
-    kept.deletion === "begun" ? state : order(putSession(state, { ...kept, deletion: "begun" }))
+    kept.deletion === "begun" ? state : requestStop(putSession(state, { ...kept, deletion: "begun" }))
   ])
 
 export const hide = (state: State, sessionId: SessionId): Transition<void, SessionNotFound | SessionBusy> =>

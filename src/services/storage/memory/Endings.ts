@@ -11,7 +11,7 @@ import { refOf } from "./Runs.js"
 import {
   held,
   type Held,
-  order,
+  requestStop,
   putBeat,
   putRun,
   putSession,
@@ -37,12 +37,12 @@ export const endRun = (
 export const takeOver = (
   state: State,
   at: number,
-  { owner, seen }: { readonly seen: Takeover; readonly owner: Lease.Presence }
+  { presence, seen }: { readonly seen: Takeover; readonly presence: Lease.Presence }
 ): Transition<TakenOver, SessionNotFound> =>
   Either.gen(function* () {
     const { lease, reason } = seen
     yield* visible(state, lease.sessionId)
-    const { instance } = owner.owner
+    const { instance } = presence.engine
     const holding = Either.getRight(held(state, lease))
     if (Option.isNone(holding)) return [{ _tag: "Lost" }, state]
     const { kept, keptRun } = holding.value
@@ -51,10 +51,10 @@ export const takeOver = (
     const { runId, sessionId } = lease
     const { fence } = tenure
     const taken = setSession(
-      { ...kept, fence, holder: Option.some({ runId, owner: owner.owner }), draft: Option.none() },
+      { ...kept, fence, holder: Option.some({ runId, engine: presence.engine }), draft: Option.none() },
       { updatedAt: at }
     )
-    const known = order(putBeat(state, owner))
+    const known = requestStop(putBeat(state, presence))
 
     const mayGoOn = kept.deletion === "none" && !keptRun.cancelRequested
     if (!mayGoOn || !kept.batch.some((place) => isOpen(place) && waitsForHuman(place.call))) {

@@ -37,7 +37,7 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
     runRef: (runId) => read((state) => Reads.runRef(state, runId)),
     activity: (sessionId) => read((state) => Reads.activity(state, sessionId)),
     openBatch: (sessionId) => read((state) => Reads.openBatch(state, sessionId)),
-    orders: (instance) => show((state) => Reads.orders(state, instance)),
+    heldRuns: (instance) => show((state) => Reads.heldRuns(state, instance)),
     draft: (sessionId) => show((state) => Reads.draft(state, sessionId)),
     events: (range) => read((state) => Reads.events(state, range)),
     questions: (sessionId) => show((state) => Reads.questions(state, sessionId)),
@@ -59,7 +59,7 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
       })
       const [answer, after] = yield* outcome
       if (after !== before) Option.map(after.changed, signals.signal)
-      if (after.orders !== before.orders) signals.signalOrders()
+      if (after.stopRequests !== before.stopRequests) signals.signalStopRequests()
       return answer
     }).pipe(Effect.uninterruptible)
 
@@ -71,17 +71,16 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
     append: (sessionId, messages) => commit((state, at) => Transcripts.append(state, at, { sessionId, messages })),
 
     admit: (admission) => commit((state, at) => Runs.admit(state, at, admission)),
-    startNext: (sessionId, owner) => commit((state, at) => Runs.startNext(state, at, { sessionId, owner })),
+    startNext: (sessionId, presence) => commit((state, at) => Runs.startNext(state, at, { sessionId, presence })),
     cancelQueued: (runId) => commit((state, at) => Runs.cancelQueued(state, at, runId)),
     requestCancel: (runId) => commit((state) => Runs.requestCancel(state, runId)),
-    takeOver: (seen, owner) => commit((state, at) => Endings.takeOver(state, at, { seen, owner })),
-    renew: (owner) => commit((state) => Runs.renew(state, owner)),
+    takeOver: (seen, presence) => commit((state, at) => Endings.takeOver(state, at, { seen, presence })),
+    renew: (presence) => commit((state) => Runs.renew(state, presence)),
     saveDrafts: (drafts) => commit((state) => Drafts.saveDrafts(state, drafts)),
 
     appendStep: (lease, message) => commit((state, at) => Batches.appendStep(state, at, { lease, message })),
     startCall: (lease, seq) => commit((state, at) => Batches.startCall(state, at, { lease, seq })),
-    completeCall: (lease, seq, result) =>
-      commit((state, at) => Batches.completeCall(state, at, { lease, seq, result })),
+    storeResult: (lease, seq, result) => commit((state, at) => Batches.storeResult(state, at, { lease, seq, result })),
     endRun: (lease, end) => commit((state, at) => Endings.endRun(state, at, { lease, end })),
 
     ask: (lease, asked) => commit((state, at) => Questions.ask(state, at, { lease, asked })),

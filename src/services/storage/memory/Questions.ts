@@ -57,7 +57,7 @@ export const answer = (
       return yield* Either.left(new QuestionAnswered({ questionId, verdict: question.answer.verdict }))
     }
     const recorded = recordAnswer(kept, at, question, answer)
-    const granted = answer.verdict === "session" ? new Set([...kept.granted, question.tool]) : kept.granted
+    const granted = answer.verdict === "allow-for-session" ? new Set([...kept.granted, question.tool]) : kept.granted
     return [{ ...question, answer }, putSession(putAnswer(state, questionId, answer), { ...recorded, granted })]
   })
 

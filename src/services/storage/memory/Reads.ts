@@ -14,7 +14,7 @@ import {
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
 import type { Draft } from "../../../domain/Live.js"
-import type { Activity, OpenBatch, Order as RunOrder, SessionPage, SessionQuery } from "../Storage.js"
+import type { Activity, OpenBatch, HeldRun, SessionPage, SessionQuery } from "../Storage.js"
 import { findAsset } from "./Assets.js"
 import { isOpen } from "./Batches.js"
 import { findQuestion } from "./Questions.js"
@@ -81,18 +81,18 @@ export const activity = (state: State, sessionId: SessionId): Either.Either<Acti
 export const openBatch = (state: State, sessionId: SessionId): Either.Either<OpenBatch, SessionNotFound> =>
   Either.map(visible(state, sessionId), ({ batch }) => ({
     calls: batch.filter(isOpen).map(({ call }) => call),
-    finished: Array.getSomes(batch.map(({ result }) => result))
+    stored: Array.getSomes(batch.map(({ result }) => result))
   }))
 
-export const orders = (state: State, instance: string): ReadonlyArray<RunOrder> =>
+export const heldRuns = (state: State, instance: string): ReadonlyArray<HeldRun> =>
   Array.fromIterable(HashMap.values(state.sessions)).flatMap((kept) =>
     Option.match(
-      Option.filter(holderOf(state, kept), ({ owner }) => owner.instance === instance),
+      Option.filter(holderOf(state, kept), ({ engine }) => engine.instance === instance),
       {
         onNone: () => [],
         onSome: ({ lease }) => {
           const isCancelled = Option.exists(HashMap.get(state.runs, lease.runId), (kept) => kept.cancelRequested)
-          return [{ lease, stop: kept.deletion !== "none" ? "deleted" : isCancelled ? "cancelled" : null }]
+          return [{ lease, stopRequest: kept.deletion !== "none" ? "deleted" : isCancelled ? "cancelled" : null }]
         }
       }
     )

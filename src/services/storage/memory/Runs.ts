@@ -19,7 +19,7 @@ import {
   changeable,
   type KeptRun,
   type KeptSession,
-  order,
+  requestStop,
   putBeat,
   putRun,
   putSession,
@@ -35,7 +35,7 @@ import { appendEntry, nextSeq } from "./Transcripts.js"
 export const admit = (
   state: State,
   at: number,
-  { hash, idempotencyKey, message, metadata, owner, runId, sessionId, whenBusy }: Admission
+  { hash, idempotencyKey, message, metadata, presence, runId, sessionId, whenBusy }: Admission
 ): Transition<Admitted, InvalidInput | SessionNotFound | SessionDeleting | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
     if (message !== null) yield* Limits.json("message", message, state.limits.messageBytes)
@@ -80,7 +80,7 @@ export const admit = (
       onSome: ({ run }) => Option.some(run.id)
     })
     if (Option.isNone(inTheWay)) {
-      const [started, after] = start(state, at, kept, keptRun, owner)
+      const [started, after] = start(state, at, kept, keptRun, presence)
       return [{ _tag: "Started", ...started }, after]
     }
     if (whenBusy === "refuse") return [{ _tag: "Busy", holder, runId: inTheWay.value }, state]
@@ -91,13 +91,13 @@ export const admit = (
 export const startNext = (
   state: State,
   at: number,
-  { owner, sessionId }: { readonly sessionId: SessionId; readonly owner: Lease.Presence }
+  { presence, sessionId }: { readonly sessionId: SessionId; readonly presence: Lease.Presence }
 ): Transition<Option.Option<Started>, SessionNotFound | SessionDeleting> =>
   Either.map(changeable(state, sessionId), (kept) =>
     Option.match(Option.isSome(kept.holder) ? Option.none() : Array.head(queued(state, kept)), {
       onNone: () => [Option.none(), state],
       onSome: (keptRun) => {
-        const [started, after] = start(state, at, kept, keptRun, owner)
+        const [started, after] = start(state, at, kept, keptRun, presence)
         return [Option.some(started), after]
       }
     })
@@ -129,14 +129,14 @@ export const requestCancel = (state: State, runId: RunId): Transition<boolean> =
         onNone: () => [false, state],
         onSome: ({ keptRun }) => [
           true,
-          order({ ...putRun(state, { ...keptRun, cancelRequested: true }), changed: Option.none() })
+          requestStop({ ...putRun(state, { ...keptRun, cancelRequested: true }), changed: Option.none() })
         ]
       }
     )
   )
 
-export const renew = (state: State, owner: Lease.Presence): Transition<void> =>
-  Either.right([undefined, putBeat(state, owner)])
+export const renew = (state: State, presence: Lease.Presence): Transition<void> =>
+  Either.right([undefined, putBeat(state, presence)])
 
 /** A run of a session that is not hidden, and that session. */
 export const findRun = (state: State, runId: RunId) =>
@@ -145,18 +145,18 @@ export const findRun = (state: State, runId: RunId) =>
     Option.bind("kept", ({ keptRun }) => Either.getRight(visible(state, keptRun.run.sessionId)))
   )
 
-/** The runs that wait for their turn, in order. */
+/** The runs that wait for their turn, in requestStop. */
 export const queued = (state: State, kept: KeptSession): ReadonlyArray<KeptRun> =>
   Array.getSomes(kept.queue.map((runId) => HashMap.get(state.runs, runId)))
 
 /** The run that holds a session, its lease and its owner. */
 export const holderOf = (state: State, kept: KeptSession): Option.Option<Holder> =>
-  Option.flatMap(kept.holder, ({ owner, runId }) =>
+  Option.flatMap(kept.holder, ({ engine, runId }) =>
     Option.map(HashMap.get(state.runs, runId), ({ run }) => ({
       run,
       lease: { sessionId: kept.session.id, runId, fence: kept.fence },
-      owner,
-      beat: beatOf(state, owner.instance)
+      engine,
+      beat: beatOf(state, engine.instance)
     }))
   )
 
@@ -168,23 +168,23 @@ const start = (
   at: number,
   kept: KeptSession,
   waiting: KeptRun,
-  owner: Lease.Presence
+  presence: Lease.Presence
 ): readonly [Started, State] => {
   const { message } = waiting
   const run = { ...waiting.run, state: "running", startedAt: at } as const
-  const { instance } = owner.owner
+  const { instance } = presence.engine
   const fence = Lease.take(tenureOf(state, kept), instance)?.fence ?? kept.fence
   const taken: KeptSession = {
     ...kept,
     fence,
-    holder: Option.some({ runId: run.id, owner: owner.owner }),
+    holder: Option.some({ runId: run.id, engine: presence.engine }),
     queue: kept.queue.filter((runId) => runId !== run.id)
   }
   const started = record(taken, at, { type: "run.started", runId: run.id })
   const spoken = message === null ? started : appendUserMessage(state, at, started, run.id, message)
   return [
     { run, ref: refOf(waiting), lease: { sessionId: run.sessionId, runId: run.id, fence } },
-    putRun(putSession(putBeat(state, owner), spoken), { ...waiting, run })
+    putRun(putSession(putBeat(state, presence), spoken), { ...waiting, run })
   ]
 }
 

@@ -17,7 +17,7 @@ import { LeaseLost, SessionDeleting, SessionNotFound } from "../../../domain/Ske
 import type { OpenCall } from "../Storage.js"
 
 /** A place that the open batch has set aside, from the opening until the head passes it. */
-export interface Place {
+export interface BatchCall {
   readonly call: OpenCall
   /** The call's result, while it waits for earlier ones. */
   readonly result: Option.Option<Entry>
@@ -42,7 +42,7 @@ export interface KeptSession {
   readonly ordinal: number
   readonly deletion: "none" | "begun" | "hidden"
   readonly fence: number
-  readonly holder: Option.Option<{ readonly runId: RunId; readonly owner: Lease.Owner }>
+  readonly holder: Option.Option<{ readonly runId: RunId; readonly engine: Lease.EngineId }>
   /** What the running step had written when it was last saved. */
   readonly draft: Option.Option<Draft>
   /** Runs that wait for their turn, in order. */
@@ -50,7 +50,7 @@ export interface KeptSession {
   /** The transcript up to the head: the entry of place `seq` at `seq - 1`. */
   readonly entries: ReadonlyArray<Entry>
   /** The places beyond the head; the first of them has no result. */
-  readonly batch: ReadonlyArray<Place>
+  readonly batch: ReadonlyArray<BatchCall>
   readonly granted: ReadonlySet<string>
   readonly assets: ReadonlyArray<Asset>
   /** As they were when they were recorded. */
@@ -74,7 +74,7 @@ export interface State {
   /** Whose session the newest change was. */
   readonly changed: Option.Option<SessionId>
   /** How often somebody wanted something of whoever holds a run. */
-  readonly orders: number
+  readonly stopRequests: number
   /** When old events were last removed. */
   readonly prunedAt: number
 }
@@ -91,7 +91,7 @@ export const empty = (limits: Limits): State => ({
   created: 0,
   floor: 0,
   changed: Option.none(),
-  orders: 0,
+  stopRequests: 0,
   prunedAt: 0
 })
 
@@ -138,7 +138,7 @@ export const tenureOf = (state: State, { deletion, fence, holder }: KeptSession)
   state: tenureStates[deletion],
   holder: Option.match(holder, {
     onNone: () => null,
-    onSome: ({ owner: { instance } }) => ({ instance, count: beatOf(state, instance).count })
+    onSome: ({ engine: { instance } }) => ({ instance, count: beatOf(state, instance).count })
   })
 })
 
@@ -147,7 +147,7 @@ export const beatOf = (state: State, instance: string): Lease.Beat =>
   Option.getOrElse(HashMap.get(state.beats, instance), () => Lease.silent)
 
 /** The state with one more sign of life. Wakes nobody. A new engine's first forgets those that hold nothing. */
-export const putBeat = (state: State, { owner: { instance }, sign }: Lease.Presence): State => {
+export const putBeat = (state: State, { engine: { instance }, sign }: Lease.Presence): State => {
   const beats = HashMap.has(state.beats, instance)
     ? state.beats
     : HashMap.filter(state.beats, (_, other) => holds(state, other))
@@ -156,10 +156,10 @@ export const putBeat = (state: State, { owner: { instance }, sign }: Lease.Prese
 }
 
 const holds = (state: State, instance: string): boolean =>
-  HashMap.some(state.sessions, ({ holder }) => Option.exists(holder, ({ owner }) => owner.instance === instance))
+  HashMap.some(state.sessions, ({ holder }) => Option.exists(holder, ({ engine }) => engine.instance === instance))
 
 /** The state in which somebody wants something of whoever holds a run. */
-export const order = (state: State): State => ({ ...state, orders: state.orders + 1 })
+export const requestStop = (state: State): State => ({ ...state, stopRequests: state.stopRequests + 1 })
 
 /** The state with a session's new value. */
 export const putSession = (state: State, kept: KeptSession): State => ({

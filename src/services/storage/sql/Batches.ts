@@ -20,7 +20,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { Completed, OpenBatch, OpenCall } from "../Storage.js"
+import type { StoredResult, OpenBatch, OpenCall } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import { dropDraft } from "./Drafts.js"
 import type { Query } from "./Query.js"
@@ -91,7 +91,7 @@ export const startCall = (
 
 const decodeResult = decoder(Schema.parseJson(ResultMessage))
 
-export const completeCall = (
+export const storeResult = (
   tx: Transaction,
   {
     body,
@@ -99,7 +99,7 @@ export const completeCall = (
     result,
     seq
   }: { readonly lease: Lease; readonly seq: Seq; readonly result: ResultMessage; readonly body: string }
-): Either.Either<Completed, LeaseLost | InvalidInput | RowDamaged> =>
+): Either.Either<StoredResult, LeaseLost | InvalidInput | RowDamaged> =>
   Either.gen(function* () {
     const session = yield* held(tx, lease)
     const call = tx.get<{ readonly id: string; readonly follows: number }>(
@@ -118,7 +118,7 @@ const completedBefore = (
   session: SessionRow,
   seq: Seq,
   result: ResultMessage
-): Either.Either<Completed, InvalidInput | RowDamaged> =>
+): Either.Either<StoredResult, InvalidInput | RowDamaged> =>
   Either.gen(function* () {
     const row = tx.get<{ readonly call: string; readonly body: string }>(
       "SELECT call, body FROM messages WHERE session = ? AND seq = ? AND role = 'tool'",
@@ -207,9 +207,9 @@ export const openBatch = (
     )
     if (rows.length === 0) return yield* new SessionNotFound({ sessionId })
     const calls = rows.filter((row) => row.kind === "call")
-    const finished = rows.filter((row) => row.kind === "entry")
+    const stored = rows.filter((row) => row.kind === "entry")
     return yield* Either.all({
       calls: Either.all(calls.map((row) => decodeCall({ sessionId, seq: row.seq }, row))),
-      finished: Either.map(Either.all(finished.map((row) => decodeEntries(sessionId, [row]))), Array.flatten)
+      stored: Either.map(Either.all(stored.map((row) => decodeEntries(sessionId, [row]))), Array.flatten)
     })
   })

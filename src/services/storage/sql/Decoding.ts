@@ -8,12 +8,12 @@ import { RowDamaged } from "../../../domain/SkeinError.js"
 import { exactly } from "./ExactCheck.js"
 
 /** Whose row it is, and at which place of the transcript, if at one. */
-export interface Place {
+export interface RowName {
   readonly sessionId: string
   readonly seq: number | null
 }
 
-const damaged = ({ seq, sessionId }: Place, error: ParseResult.ParseError): RowDamaged => {
+const damaged = ({ seq, sessionId }: RowName, error: ParseResult.ParseError): RowDamaged => {
   const path = ParseResult.ArrayFormatter.formatErrorSync(error)[0]?.path ?? []
   return new RowDamaged({ sessionId, seq, detail: ["does not decode", ...path.map(String)].join(" at ") })
 }
@@ -24,8 +24,8 @@ export const JsonObject = Schema.parseJson(Schema.declare((value): value is Json
 /** Decodes one row. */
 export const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
   const decode = Schema.decodeUnknownEither(schema)
-  return (place: Place, row: unknown): Either.Either<A, RowDamaged> =>
-    Either.mapLeft(decode(row), (error) => damaged(place, error))
+  return (name: RowName, row: unknown): Either.Either<A, RowDamaged> =>
+    Either.mapLeft(decode(row), (error) => damaged(name, error))
 }
 
 /** What the JSON text of a row says, if it needs no decoding; undefined when it does, or does not decode at all. */

@@ -13,7 +13,7 @@ import { type SessionRow, unheld, visible } from "./SessionRow.js"
 export const begin = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound> =>
   Either.map(visible(tx, sessionId), (session) => {
     setState(tx, session, "deleting")
-    tx.order()
+    tx.requestStop()
   })
 
 export const hide = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound | SessionBusy> =>

@@ -37,7 +37,7 @@ export const cancelQueued = (tx: Transaction, runId: RunId): Either.Either<boole
 
 export const takeOver = (
   tx: Transaction,
-  { owner, seen }: { readonly seen: Takeover; readonly owner: Presence }
+  { presence, seen }: { readonly seen: Takeover; readonly presence: Presence }
 ): Either.Either<TakenOver, SessionNotFound | StorageFailed> =>
   Either.gen(function* () {
     const { count, lease, reason } = seen
@@ -46,13 +46,13 @@ export const takeOver = (
     if (Either.isLeft(holding)) return { _tag: "Lost" }
     const session = holding.right
     const run = tx.get<{ readonly instance: string | null; readonly isCancelled: number }>(
-      `SELECT json_extract(owner, '$.instance') AS instance, cancel_requested AS isCancelled FROM runs WHERE ordinal = ?`,
+      `SELECT json_extract(presence, '$.instance') AS instance, cancel_requested AS isCancelled FROM runs WHERE ordinal = ?`,
       session.run
     )
     if (beatsOf(tx, run?.instance ?? "") !== count) return { _tag: "Lost" }
     raiseFence(tx, session)
-    renew(tx, owner)
-    tx.order()
+    renew(tx, presence)
+    tx.requestStop()
 
     const open = openCalls(tx, session)
     const mayGoOn = session.state === "live" && run?.isCancelled === 0
@@ -61,7 +61,7 @@ export const takeOver = (
       return { _tag: "Ended" }
     }
     dropDraft(tx, session)
-    tx.run("UPDATE runs SET owner = ? WHERE ordinal = ?", JSON.stringify(owner.owner), session.run)
+    tx.run("UPDATE runs SET owner = ? WHERE ordinal = ?", JSON.stringify(presence.engine), session.run)
     closeCalls(
       tx,
       session,

@@ -12,7 +12,7 @@ import type { SessionId } from "../../../domain/Session.js"
 import * as SessionEvent from "../../../domain/SessionEvent.js"
 import { CursorGone, RowDamaged, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Total } from "../../../domain/Usage.js"
-import { decodePage, decoder, type Place } from "./Decoding.js"
+import { decodePage, decoder, type RowName } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { usageColumns } from "./SessionRow.js"
 
@@ -86,12 +86,12 @@ export const read = (
     }
     const from = Math.max(after + 1, first)
     const page = Array.takeWhile(rows, (row, index): row is Row => row.cursor === from + index)
-    const place: Place = { sessionId, seq: null }
+    const name: RowName = { sessionId, seq: null }
     if (page.length === 0 && from <= newest) {
-      return yield* new RowDamaged({ ...place, detail: `event ${from} is missing` })
+      return yield* new RowDamaged({ ...name, detail: `event ${from} is missing` })
     }
-    const today = { sessionId, model: yield* decodeModel(place, kept.model) }
+    const today = { sessionId, model: yield* decodeModel(name, kept.model) }
     return yield* decodePage(page.slice(0, limit), (row) =>
-      decodeEvent(place, { ...row, ...today, questionId: row.ref, assetId: row.ref, usage: row })
+      decodeEvent(name, { ...row, ...today, questionId: row.ref, assetId: row.ref, usage: row })
     )
   })

@@ -94,7 +94,7 @@ export const answer = (
       return yield* Either.left(new QuestionAnswered({ questionId, verdict: question.answer.verdict }))
     }
     setAnswer(tx, session, { id: questionId, run: row.run, seq: row.seq }, answer)
-    if (answer.verdict === "session") {
+    if (answer.verdict === "allow-for-session") {
       tx.run("INSERT OR IGNORE INTO grants (session, tool) VALUES (?, ?)", session.ordinal, question.tool)
     }
     return { ...question, answer }

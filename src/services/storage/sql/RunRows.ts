@@ -1,12 +1,12 @@
 /** Runs as they are stored: how they are found and decoded, in a write and by a reader. */
 import { Effect, Either, Option, Schema } from "effect"
-import { type Beat, type Lease, Owner, silent } from "../../../domain/Lease.js"
+import { type Beat, EngineId, type Lease, silent } from "../../../domain/Lease.js"
 import { type Ref, Run, type RunId } from "../../../domain/Run.js"
 import { Cursor, type SessionId } from "../../../domain/Session.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Total } from "../../../domain/Usage.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { Activity, Holder, Order } from "../Storage.js"
+import type { Activity, Holder, HeldRun } from "../Storage.js"
 import { decoder, JsonObject } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { type SessionRow, usageColumns } from "./SessionRow.js"
@@ -21,7 +21,7 @@ export interface RunRow extends Total {
   readonly hash: string
 }
 
-/** A run's row with the newest sign of life of its owner. */
+/** A run's row with the newest sign of life of its engine. */
 export interface HolderRow extends RunRow {
   readonly count: number | null
   readonly clock: string | null
@@ -41,10 +41,10 @@ const select = `SELECT ${columns} FROM runs JOIN sessions ON sessions.ordinal = 
 
 const holderColumns = `${columns}, engines.count, engines.clock, engines.at`
 
-const owners = "LEFT JOIN engines ON engines.instance = json_extract(runs.owner, '$.instance')"
+const engines = "LEFT JOIN engines ON engines.instance = json_extract(runs.owner, '$.instance')"
 
 const decodeStored = decoder(Schema.Struct({ ...Run.fields, metadata: JsonObject, cursor: Cursor }))
-const decodeOwner = decoder(Schema.parseJson(Owner))
+const decodeEngine = decoder(Schema.parseJson(EngineId))
 
 export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
   Either.map(
@@ -52,12 +52,12 @@ export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
     ({ cursor, ...run }): StoredRun => ({ run, ref: { sessionId: run.sessionId, runId: run.id, cursor } })
   )
 
-/** A run that holds its session, its lease and its owner. */
+/** A run that holds its session, its lease and its engine. */
 export const decodeHolder = (row: HolderRow): Either.Either<Holder, RowDamaged> =>
   Either.gen(function* () {
     const { run } = yield* decodeRun(row)
-    const owner = yield* decodeOwner({ sessionId: row.sessionId, seq: null }, row.owner)
-    return { run, lease: { sessionId: run.sessionId, runId: run.id, fence: row.fence }, owner, beat: beatOf(row) }
+    const engine = yield* decodeEngine({ sessionId: row.sessionId, seq: null }, row.owner)
+    return { run, lease: { sessionId: run.sessionId, runId: run.id, fence: row.fence }, engine, beat: beatOf(row) }
   })
 
 const beatOf = ({ at, clock, count }: Pick<HolderRow, "at" | "clock" | "count">): Beat =>
@@ -70,7 +70,7 @@ export const beatsOf = (tx: Transaction, instance: string): number =>
 /** The run that holds the session. */
 export const running = (tx: Transaction, { ordinal }: SessionRow): HolderRow | undefined =>
   tx.get<HolderRow>(
-    `SELECT ${holderColumns} FROM runs JOIN sessions ON sessions.ordinal = runs.session ${owners}
+    `SELECT ${holderColumns} FROM runs JOIN sessions ON sessions.ordinal = runs.session ${engines}
      WHERE runs.session = ? AND runs.state = 'running'`,
     ordinal
   )
@@ -116,7 +116,7 @@ export const activity = (
     const rows = yield* query<HolderRow | { readonly state: null }>(
       "read the runs",
       `SELECT ${holderColumns}
-       FROM sessions LEFT JOIN runs ON runs.session = sessions.ordinal AND runs.state <> 'ended' ${owners}
+       FROM sessions LEFT JOIN runs ON runs.session = sessions.ordinal AND runs.state <> 'ended' ${engines}
        WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY runs.ordinal`,
       sessionId
     )
@@ -129,10 +129,10 @@ export const activity = (
   })
 
 /** A running run has an entry in a small index of its own. */
-export const orders = (query: Query, instance: string): Effect.Effect<ReadonlyArray<Order>, StorageFailed> =>
+export const heldRuns = (query: Query, instance: string): Effect.Effect<ReadonlyArray<HeldRun>, StorageFailed> =>
   Effect.map(
     query<Lease & { readonly isDeleting: number; readonly isCancelled: number }>(
-      "read the orders",
+      "read the held runs",
       `SELECT session_rows.id AS sessionId, runs.id AS runId, session_rows.fence,
          session_rows.state <> 'live' AS isDeleting, runs.cancel_requested AS isCancelled
        FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
@@ -142,6 +142,6 @@ export const orders = (query: Query, instance: string): Effect.Effect<ReadonlyAr
     (rows) =>
       rows.map(({ isCancelled, isDeleting, ...lease }) => ({
         lease,
-        stop: isDeleting === 1 ? "deleted" : isCancelled === 1 ? "cancelled" : null
+        stopRequest: isDeleting === 1 ? "deleted" : isCancelled === 1 ? "cancelled" : null
       }))
   )

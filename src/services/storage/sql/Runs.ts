@@ -45,7 +45,7 @@ export const admit = (
   texts: AdmissionTexts
 ): Either.Either<Admitted, Refused | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
-    const { hash, idempotencyKey, message, owner, runId, sessionId, whenBusy } = admission
+    const { hash, idempotencyKey, message, presence, runId, sessionId, whenBusy } = admission
     const session = yield* changeable(tx, sessionId)
 
     const earlier = idempotencyKey === null ? undefined : withKey(tx, session, idempotencyKey)
@@ -64,7 +64,10 @@ export const admit = (
     const inTheWay = holding ?? oldestQueued(tx, session)
     if (inTheWay === undefined) {
       insert(tx, session, admission, { ...texts, message: null })
-      return { _tag: "Started", ...(yield* start(tx, limits, session, { runId, owner, message, body: texts.message })) }
+      return {
+        _tag: "Started",
+        ...(yield* start(tx, limits, session, { runId, presence, message, body: texts.message }))
+      }
     }
     if (whenBusy === "refuse") {
       const holder = holding === undefined ? Option.none() : Option.some(yield* decodeHolder(holding))
@@ -81,7 +84,7 @@ const decodeMessage = decoder(Schema.parseJson(UserMessage))
 export const startNext = (
   tx: Transaction,
   limits: Limits.Limits,
-  { owner, sessionId }: { readonly sessionId: SessionId; readonly owner: Presence }
+  { presence, sessionId }: { readonly sessionId: SessionId; readonly presence: Presence }
 ): Either.Either<Option.Option<Started>, Refused> =>
   Either.gen(function* () {
     const session = yield* changeable(tx, sessionId)
@@ -94,7 +97,7 @@ export const startNext = (
     )
     const body = row?.body ?? null
     const message = body === null ? null : yield* decodeMessage({ sessionId, seq: null }, body)
-    return Option.some(yield* start(tx, limits, session, { runId: run.id, owner, message, body }))
+    return Option.some(yield* start(tx, limits, session, { runId: run.id, presence, message, body }))
   })
 
 /** Stores a run that waits. Its first event will be the session's next. */
@@ -120,7 +123,7 @@ const insert = (
 
 interface Starting {
   readonly runId: RunId
-  readonly owner: Presence
+  readonly presence: Presence
   readonly message: UserMessage | null
   /** The message's JSON text. */
   readonly body: string | null
@@ -131,16 +134,16 @@ const start = (
   tx: Transaction,
   limits: Limits.Limits,
   session: SessionRow,
-  { body, message, owner, runId }: Starting
+  { body, message, presence, runId }: Starting
 ): Either.Either<Started, RowDamaged> => {
   raiseFence(tx, session)
   tx.run(
     "UPDATE runs SET state = 'running', started_at = ?, owner = ?, message = NULL WHERE id = ?",
     tx.now,
-    JSON.stringify(owner.owner),
+    JSON.stringify(presence.engine),
     runId
   )
-  renew(tx, owner)
+  renew(tx, presence)
   return Either.map(reread(tx, session, runId), ({ ordinal, ref, run }) => {
     record(tx, session, "run.started", { run: ordinal })
     if (message !== null && body !== null) {
@@ -155,7 +158,7 @@ const start = (
  * Counts a sign of life. A new engine's first also removes the rows of those that hold nothing: they may be dead, and
  * one that is not will count from one again.
  */
-export const renew = (tx: Transaction, { owner: { instance }, sign: { at, clock } }: Presence): void => {
+export const renew = (tx: Transaction, { engine: { instance }, sign: { at, clock } }: Presence): void => {
   const renewed = tx.run(
     "UPDATE engines SET count = count + 1, clock = ?, at = ? WHERE instance = ?",
     clock,
@@ -165,7 +168,7 @@ export const renew = (tx: Transaction, { owner: { instance }, sign: { at, clock 
   if (renewed > 0) return
   tx.run(
     `DELETE FROM engines WHERE instance NOT IN
-     (SELECT json_extract(owner, '$.instance') FROM runs WHERE state = 'running' AND owner IS NOT NULL)`
+     (SELECT json_extract(presence, '$.instance') FROM runs WHERE state = 'running' AND owner IS NOT NULL)`
   )
   tx.run("INSERT INTO engines (instance, count, clock, at) VALUES (?, 1, ?, ?)", instance, clock, at)
 }
@@ -177,7 +180,7 @@ export const requestCancel = (tx: Transaction, runId: RunId): Either.Either<bool
      AND session IN (SELECT ordinal FROM session_rows WHERE state <> 'hidden')`,
     runId
   )
-  if (asked > 0) tx.order()
+  if (asked > 0) tx.requestStop()
   return Either.right(asked > 0)
 }
 

@@ -33,7 +33,7 @@ const makeReader = (query: Query.Query): ReaderService => ({
   runRef: (runId) => Effect.map(RunRows.find(query, runId), ({ ref }) => ref),
   activity: (sessionId) => RunRows.activity(query, sessionId),
   openBatch: (sessionId) => Batches.openBatch(query, sessionId),
-  orders: (instance) => RunRows.orders(query, instance),
+  heldRuns: (instance) => RunRows.heldRuns(query, instance),
   draft: (sessionId) => Drafts.find(query, sessionId),
   events: (range) => Events.read(query, range),
   questions: (sessionId) => Questions.open(query, sessionId),
@@ -81,12 +81,12 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
         Runs.checkAdmission(admission, limits),
         (texts) => (tx) => Runs.admit(tx, limits, admission, texts)
       ),
-    startNext: (sessionId, owner) =>
-      write("start the next run", (tx) => Runs.startNext(tx, limits, { sessionId, owner })),
+    startNext: (sessionId, presence) =>
+      write("start the next run", (tx) => Runs.startNext(tx, limits, { sessionId, presence })),
     cancelQueued: (runId) => write("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),
     requestCancel: (runId) => write("ask for a run's end", (tx) => Runs.requestCancel(tx, runId)),
-    takeOver: (seen, owner) => write("take the run over", (tx) => Endings.takeOver(tx, { seen, owner })),
-    renew: (owner) => write("renew the leases", (tx) => Either.right(Runs.renew(tx, owner))),
+    takeOver: (seen, presence) => write("take the run over", (tx) => Endings.takeOver(tx, { seen, presence })),
+    renew: (presence) => write("renew the leases", (tx) => Either.right(Runs.renew(tx, presence))),
     saveDrafts: (drafts) => write("keep the drafts", (tx) => Drafts.save(tx, drafts)),
 
     appendStep: (lease, message) =>
@@ -96,11 +96,11 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
         (body) => (tx) => Batches.appendStep(tx, { lease, message, body })
       ),
     startCall: (lease, seq) => write("start the call", (tx) => Batches.startCall(tx, { lease, seq })),
-    completeCall: (lease, seq, result) =>
+    storeResult: (lease, seq, result) =>
       checked(
         "store the result",
         Limits.json("result", result, limits.messageBytes),
-        (body) => (tx) => Batches.completeCall(tx, { lease, seq, result, body })
+        (body) => (tx) => Batches.storeResult(tx, { lease, seq, result, body })
       ),
     endRun: (lease, end) => write("end the run", (tx) => Endings.endRun(tx, { lease, end })),
 

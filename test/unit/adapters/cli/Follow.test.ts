@@ -220,7 +220,7 @@ describe("Follow", () => {
         const run = yield* Effect.fork(Follow.run(start, options("terminal")))
         yield* screen.prompted
         for (const { id: questionId } of yield* gateway.questions(id)) {
-          yield* gateway.answer({ questionId, verdict: "once" })
+          yield* gateway.answer({ questionId, verdict: "allow-once" })
         }
         yield* screen.withdrawn
         yield* Fiber.join(run)

@@ -142,7 +142,7 @@ describe("TranscriptText", () => {
       queued: [],
       batch: {
         calls: [{ seq: Seq.make(3), index: 0, callId, name: "write", state: "pending", questionId: null }],
-        finished: []
+        stored: []
       },
       questions: [],
       live: Option.none()

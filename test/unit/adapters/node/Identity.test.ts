@@ -7,13 +7,13 @@ import { readFileSync } from "node:fs"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
 import * as ProcessStat from "../../../../src/adapters/node/ProcessStat.js"
 import * as Ids from "../../../../src/services/Ids.js"
-import { Owners } from "../../../../src/services/Engines.js"
+import { Engines } from "../../../../src/services/Engines.js"
 
 /** An engine of its own, until its scope ends. */
 const engine = Effect.gen(function* () {
   const scope = yield* Scope.make()
   const context = yield* Layer.buildWithScope(Layer.fresh(Identity.layer), scope)
-  return { owners: Context.get(context, Owners), close: Scope.close(scope, Exit.void) }
+  return { engines: Context.get(context, Engines), close: Scope.close(scope, Exit.void) }
 })
 
 /** A process that prints a line, and that line. */
@@ -58,15 +58,17 @@ describe("Ids", () => {
   )
 })
 
-describe("Owners", () => {
+describe("Engines", () => {
   it.effect("an engine of this process is alive until it is closed, then dead", () =>
     Effect.gen(function* () {
       const first = yield* engine
       const second = yield* engine
-      expect(first.owners.self.instance).not.toBe(second.owners.self.instance)
-      expect(yield* first.owners.liveness(second.owners.self)).toBe(process.platform === "win32" ? "unknown" : "alive")
+      expect(first.engines.self.instance).not.toBe(second.engines.self.instance)
+      expect(yield* first.engines.liveness(second.engines.self)).toBe(
+        process.platform === "win32" ? "unknown" : "alive"
+      )
       yield* second.close
-      expect(yield* first.owners.liveness(second.owners.self)).toBe(process.platform === "win32" ? "unknown" : "dead")
+      expect(yield* first.engines.liveness(second.engines.self)).toBe(process.platform === "win32" ? "unknown" : "dead")
       yield* first.close
     })
   )
@@ -74,11 +76,11 @@ describe("Owners", () => {
 
 const onLinux = process.platform === "linux" ? describe : () => undefined
 
-onLinux("Owners on Linux", () => {
-  const withEngine = <E>(body: (owners: Context.Tag.Service<Owners>) => Effect.Effect<void, E, Scope.Scope>) =>
+onLinux("Engines on Linux", () => {
+  const withEngine = <E>(body: (engines: Context.Tag.Service<Engines>) => Effect.Effect<void, E, Scope.Scope>) =>
     Effect.gen(function* () {
-      const { close, owners } = yield* engine
-      yield* Effect.ensuring(body(owners), close)
+      const { close, engines } = yield* engine
+      yield* Effect.ensuring(body(engines), close)
     })
 
   it.scoped("says who it is", () =>
@@ -96,11 +98,11 @@ onLinux("Owners on Linux", () => {
     withEngine(({ liveness, self }) =>
       Effect.gen(function* () {
         const other = yield* child("sh", "-c", "echo ready; exec sleep 600")
-        const owner = { ...self, pid: other.pid, startTime: startTime(other.pid), instance: "other" }
-        expect(yield* liveness(owner)).toBe("alive")
+        const engine = { ...self, pid: other.pid, startTime: startTime(other.pid), instance: "other" }
+        expect(yield* liveness(engine)).toBe("alive")
         other.process.kill("SIGKILL")
         yield* Effect.promise(() => once(other.process, "exit"))
-        expect(yield* liveness(owner)).toBe("dead")
+        expect(yield* liveness(engine)).toBe("dead")
       })
     )
   )
@@ -120,10 +122,10 @@ onLinux("Owners on Linux", () => {
       Effect.gen(function* () {
         const parent = yield* child("sh", "-c", "sleep 600 & echo $!; exec sleep 600")
         const pid = Number(parent.line)
-        const owner = { ...self, pid, startTime: startTime(pid), instance: "other" }
-        expect(yield* liveness(owner)).toBe("alive")
+        const engine = { ...self, pid, startTime: startTime(pid), instance: "other" }
+        expect(yield* liveness(engine)).toBe("alive")
         process.kill(pid, "SIGKILL")
-        yield* Effect.repeat(liveness(owner), { until: (liveness) => liveness === "dead" })
+        yield* Effect.repeat(liveness(engine), { until: (liveness) => liveness === "dead" })
         expect(process.kill(pid, 0)).toBe(true)
       })
     )

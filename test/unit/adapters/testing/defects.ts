@@ -48,12 +48,12 @@ const showing = (reader: ReaderService, show: (entries: ReadonlyArray<Entry>) =>
 })
 
 const completionOrder: Defect = ({ reader, storage }) => {
-  const finished: Array<CallId> = []
-  const rank = ({ message }: Entry) => (message.role === "tool" ? finished.indexOf(message.callId) : -1)
+  const stored: Array<CallId> = []
+  const rank = ({ message }: Entry) => (message.role === "tool" ? stored.indexOf(message.callId) : -1)
   return {
     storage: {
-      completeCall: (lease, seq, result) =>
-        Effect.tap(storage.completeCall(lease, seq, result), () => Effect.sync(() => finished.push(result.callId)))
+      storeResult: (lease, seq, result) =>
+        Effect.tap(storage.storeResult(lease, seq, result), () => Effect.sync(() => stored.push(result.callId)))
     },
     reader: showing(reader, (entries) => {
       const results = entries.filter(({ message }) => message.role === "tool")
@@ -69,14 +69,14 @@ const halfDone: Defect = ({ reader }) => ({
   reader: {
     entries: (range) =>
       Effect.gen(function* () {
-        const { finished } = yield* reader.openBatch(range.sessionId)
+        const { stored } = yield* reader.openBatch(range.sessionId)
         const shown = yield* reader.entries(range)
-        return [...shown, ...finished.filter(({ seq }) => seq > range.after)].slice(0, range.limit)
+        return [...shown, ...stored.filter(({ seq }) => seq > range.after)].slice(0, range.limit)
       }),
     transcript: (range) =>
       Stream.concat(
         reader.transcript(range),
-        Stream.unwrap(Effect.map(reader.openBatch(range.sessionId), ({ finished }) => Stream.fromIterable(finished)))
+        Stream.unwrap(Effect.map(reader.openBatch(range.sessionId), ({ stored }) => Stream.fromIterable(stored)))
       )
   }
 })
@@ -92,8 +92,8 @@ const noFence: Defect = ({ reader, storage }) => {
     storage: {
       appendStep: (lease, message) => Effect.flatMap(newest(lease), (lease) => storage.appendStep(lease, message)),
       startCall: (lease, seq) => Effect.flatMap(newest(lease), (lease) => storage.startCall(lease, seq)),
-      completeCall: (lease, seq, result) =>
-        Effect.flatMap(newest(lease), (lease) => storage.completeCall(lease, seq, result)),
+      storeResult: (lease, seq, result) =>
+        Effect.flatMap(newest(lease), (lease) => storage.storeResult(lease, seq, result)),
       endRun: (lease, end) => Effect.flatMap(newest(lease), (lease) => storage.endRun(lease, end))
     }
   }
@@ -116,10 +116,10 @@ const lostUpdate: Defect = ({ reader, storage }) => ({
 
 const early: Defect = ({ reader, storage }) => ({
   storage: {
-    completeCall: (lease, seq, result) =>
+    storeResult: (lease, seq, result) =>
       Effect.gen(function* () {
         const { head } = yield* reader.session(lease.sessionId)
-        yield* Effect.forkDaemon(Effect.zipRight(aWhile, storage.completeCall(lease, seq, result)))
+        yield* Effect.forkDaemon(Effect.zipRight(aWhile, storage.storeResult(lease, seq, result)))
         return { result, head }
       })
   }

@@ -7,7 +7,7 @@ import type { Scope } from "effect"
 import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
 import { AssetId } from "../../../../src/domain/Asset.js"
-import type { Liveness, Owner } from "../../../../src/domain/Lease.js"
+import type { Liveness, EngineId } from "../../../../src/domain/Lease.js"
 import type { Limits } from "../../../../src/domain/Limits.js"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { RowDamaged } from "../../../../src/domain/SkeinError.js"
@@ -20,7 +20,7 @@ import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import * as Ids from "../../../../src/services/Ids.js"
 import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
-import { Owners } from "../../../../src/services/Engines.js"
+import { Engines } from "../../../../src/services/Engines.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
 
 /** The steps of a save, in order. */
@@ -52,8 +52,8 @@ export class Probe extends Context.Tag("test/Probe")<
   }
 >() {}
 
-export const self: Owner = { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "self" }
-export const other: Owner = { ...self, pid: 2, instance: "other" }
+export const self: EngineId = { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "self" }
+export const other: EngineId = { ...self, pid: 2, instance: "other" }
 
 export const s1 = SessionId.make("s1")
 export const s2 = SessionId.make("s2")
@@ -121,7 +121,7 @@ const probed = Layer.scopedContext(
             damaged === sessionId ? new RowDamaged({ sessionId, seq: null, detail: "" }) : reader.assets(sessionId)
           ).pipe(Effect.zipLeft(Effect.orDie(hook("after rows"))))
       }),
-      Context.add(Owners, {
+      Context.add(Engines, {
         self,
         sign: Effect.succeed({ clock: "host", at: 0 }),
         liveness: ({ instance }) => Effect.map(Ref.get(liveness), (all) => all.get(instance) ?? "alive")
@@ -138,7 +138,7 @@ const probed = Layer.scopedContext(
   })
 )
 
-type Tested = Assets.Assets | AssetFiles.AssetFiles | Storage | StorageReader | Owners | Probe
+type Tested = Assets.Assets | AssetFiles.AssetFiles | Storage | StorageReader | Engines | Probe
 
 const storage = Layer.provideMerge(MemoryStorage.layer, EventSignals.layer)
 

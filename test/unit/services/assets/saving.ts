@@ -245,7 +245,7 @@ const stopTests = (test: Test) => {
     }))
 
   for (const moment of ["before row", "after row"] as const) {
-    test(`a row of which nobody knows keeps its file until its owner is dead (${moment})`, () =>
+    test(`a row of which nobody knows keeps its file until its engine is dead (${moment})`, () =>
       Effect.gen(function* () {
         const probe = yield* Probe
         const assets = yield* Assets

@@ -138,7 +138,7 @@ export const sweepTests = (test: Test) => {
       expect(yield* contents).toEqual({ s1: [AssetNames.file(kept)] })
     }))
 
-  test("one owner's death does not touch another's save", () =>
+  test("one engine's death does not touch another's save", () =>
     Effect.gen(function* () {
       const files = yield* AssetFiles
       yield* leave("s1", rowless)

@@ -404,7 +404,7 @@ describe("snapshot", () => {
         queued: [],
         batch: {
           calls: [{ index: 0, name: "wait", state: "started", seq: 3, questionId: null }],
-          finished: [{ seq: 4, message: { text: "b" } }]
+          stored: [{ seq: 4, message: { text: "b" } }]
         },
         questions: []
       })
@@ -422,7 +422,7 @@ describe("snapshot", () => {
       expect(yield* gateway.snapshot(run.sessionId)).toMatchObject({
         run: Option.none(),
         live: Option.none(),
-        batch: { calls: [], finished: [] }
+        batch: { calls: [], stored: [] }
       })
     })
   )

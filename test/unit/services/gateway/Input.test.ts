@@ -114,7 +114,7 @@ const cases: ReadonlyArray<Case> = [
   ],
   [
     "answer to an impossible question",
-    (gateway) => gateway.answer(answered('{"questionId":"","verdict":"once"}')),
+    (gateway) => gateway.answer(answered('{"questionId":"","verdict":"allow-once"}')),
     "questionId"
   ],
   [

@@ -65,7 +65,7 @@ const runCalls: Readonly<Record<string, Call>> = {
 
 const questionCalls: Readonly<Record<string, Call>> = {
   question: (gateway, { questionId }) => gateway.question(questionId),
-  answer: (gateway, { questionId }) => gateway.answer({ questionId, verdict: "once" })
+  answer: (gateway, { questionId }) => gateway.answer({ questionId, verdict: "allow-once" })
 }
 
 const everything = ({ all, run }: Opened) =>
@@ -148,7 +148,7 @@ describe("forOwner", () => {
         yield* sessionCalls[name]?.(ann, found) ?? Effect.dieMessage(`no ${name}`)
       }
       yield* ann.patchMetadata(run.sessionId, { mine: true })
-      yield* ann.answer({ questionId, verdict: "once" })
+      yield* ann.answer({ questionId, verdict: "allow-once" })
       expect((yield* ann.await(run)).stopReason).toBe("completed")
       yield* ann.cancel(run.runId)
       yield* ann.delete(run.sessionId)

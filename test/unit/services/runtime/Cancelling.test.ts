@@ -169,7 +169,7 @@ describe("P4 cancel during a batch", () => {
         toolbox: Toolbox.layer(tool),
         storage: (storage) => ({
           ...storage,
-          completeCall: (...call) => Effect.zipRight(gate.pass("store"), storage.completeCall(...call))
+          storeResult: (...call) => Effect.zipRight(gate.pass("store"), storage.storeResult(...call))
         })
       })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
@@ -244,7 +244,7 @@ describe("P4 cancel during a batch", () => {
           yield* Effect.repeatN(Effect.yieldNow(), moment)
           yield* gateway.cancel(run.runId)
           expect((yield* gateway.run(run.runId)).state).toBe("ended")
-          expect((yield* gateway.snapshot(id)).batch).toEqual({ calls: [], finished: [] })
+          expect((yield* gateway.snapshot(id)).batch).toEqual({ calls: [], stored: [] })
           if (moment % 10 !== 9) continue
           expect((yield* gateway.await(yield* send(id, "to the end"))).stopReason).toBe("completed")
           expect(Transcript.isSendable(yield* transcript(id))).toBe(true)
@@ -328,7 +328,7 @@ describe("cancel", () => {
         toolbox: Toolbox.layer(tool),
         storage: (storage) => ({
           ...storage,
-          completeCall: (...call) => Effect.zipLeft(storage.completeCall(...call), gate.pass("stored"))
+          storeResult: (...call) => Effect.zipLeft(storage.storeResult(...call), gate.pass("stored"))
         })
       })
       const { begin, gateway, lines } = engine

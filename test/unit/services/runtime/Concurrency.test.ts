@@ -85,7 +85,7 @@ describe("calls of one batch", () => {
       expect(now()).toEqual(["b1", "c1"])
       for (const name of ["b1", "c1"]) yield* gate.open(name)
       yield* seen(run, "call.finished", 2)
-      yield* gateway.answer({ questionId, verdict: "once" })
+      yield* gateway.answer({ questionId, verdict: "allow-once" })
       yield* finish(["a2", "a3", "a4"], run)
     })
   )

@@ -108,7 +108,7 @@ describe("P7 P11 deletion during a run", () => {
       yield* expectGone(gateway, run)
       const missing = new SkeinError.QuestionNotFound({ questionId })
       expect(yield* Effect.flip(gateway.question(questionId))).toEqual(missing)
-      expect(yield* Effect.flip(gateway.answer({ questionId, verdict: "once" }))).toEqual(missing)
+      expect(yield* Effect.flip(gateway.answer({ questionId, verdict: "allow-once" }))).toEqual(missing)
     })
   )
 

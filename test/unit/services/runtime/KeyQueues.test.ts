@@ -2,28 +2,28 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber } from "effect"
 import * as KeyQueues from "../../../../src/services/runtime/KeyQueues.js"
 
-/** Whether a place's turn has come. */
-const isTurn = ({ turn }: KeyQueues.Place) =>
+/** Whether a slot is admitted. */
+const isAdmitted = ({ admitted }: KeyQueues.QueueSlot) =>
   Effect.gen(function* () {
-    const fiber = yield* Effect.fork(turn)
+    const fiber = yield* Effect.fork(admitted)
     yield* Effect.repeatN(Effect.yieldNow(), 3)
     const isDone = fiber.unsafePoll() !== null
     yield* Fiber.interrupt(fiber)
     return isDone
   })
 
-const turns = (places: ReadonlyArray<KeyQueues.Place>) => Effect.forEach(places, isTurn)
+const admissions = (places: ReadonlyArray<KeyQueues.QueueSlot>) => Effect.forEach(places, isAdmitted)
 
 describe("places of a key", () => {
   it.effect("have their turn in the order in which they were taken", () =>
     Effect.gen(function* () {
       const queues = KeyQueues.make(1)
       const [first, second, third] = [queues.take("a"), queues.take("a"), queues.take("a")]
-      expect(yield* turns([first, second, third])).toEqual([true, false, false])
+      expect(yield* admissions([first, second, third])).toEqual([true, false, false])
       first.leave()
-      expect(yield* turns([second, third])).toEqual([true, false])
+      expect(yield* admissions([second, third])).toEqual([true, false])
       second.leave()
-      expect(yield* isTurn(third)).toBe(true)
+      expect(yield* isAdmitted(third)).toBe(true)
     })
   )
 
@@ -33,10 +33,10 @@ describe("places of a key", () => {
       const [first, second, third] = [queues.take("a"), queues.take("a"), queues.take("a")]
       second.leave()
       second.leave()
-      expect(yield* isTurn(third)).toBe(false)
+      expect(yield* isAdmitted(third)).toBe(false)
       first.leave()
       first.leave()
-      expect(yield* isTurn(third)).toBe(true)
+      expect(yield* isAdmitted(third)).toBe(true)
     })
   )
 
@@ -44,8 +44,8 @@ describe("places of a key", () => {
     Effect.gen(function* () {
       const queues = KeyQueues.make(1)
       queues.take("a")
-      expect(yield* isTurn(queues.take("b"))).toBe(true)
-      expect(yield* isTurn(KeyQueues.free)).toBe(true)
+      expect(yield* isAdmitted(queues.take("b"))).toBe(true)
+      expect(yield* isAdmitted(KeyQueues.free)).toBe(true)
     })
   )
 
@@ -53,9 +53,9 @@ describe("places of a key", () => {
     Effect.gen(function* () {
       const queues = KeyQueues.make(2)
       const places = [queues.take("a"), queues.take("a"), queues.take("a"), queues.take("a")]
-      expect(yield* turns(places)).toEqual([true, true, false, false])
+      expect(yield* admissions(places)).toEqual([true, true, false, false])
       places[1]?.leave()
-      expect(yield* turns(places)).toEqual([true, true, true, false])
+      expect(yield* admissions(places)).toEqual([true, true, true, false])
     })
   )
 
@@ -76,8 +76,8 @@ describe("places of a key", () => {
     ([width, steps]) =>
       Effect.gen(function* () {
         const queues = KeyQueues.make(width)
-        const taken: Array<KeyQueues.Place> = []
-        let standing: ReadonlyArray<KeyQueues.Place> = []
+        const taken: Array<KeyQueues.QueueSlot> = []
+        let standing: ReadonlyArray<KeyQueues.QueueSlot> = []
         for (const step of steps) {
           if (step === "take") {
             const place = queues.take("a")
@@ -88,7 +88,7 @@ describe("places of a key", () => {
             left?.leave()
             standing = standing.filter((place) => place !== left)
           }
-          expect(yield* turns(standing)).toEqual(standing.map((_, index) => index < width))
+          expect(yield* admissions(standing)).toEqual(standing.map((_, index) => index < width))
         }
         expect(queues.size()).toBe(standing.length === 0 ? 0 : 1)
       }),

@@ -56,7 +56,7 @@ describe("P9 what another engine wants of a run", () => {
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(asked, {})), ScriptedModel.text("done"))
       const run = yield* one.begin("go")
       const { questionId } = yield* one.seen(run, "permission.asked")
-      yield* other.gateway.answer({ questionId, verdict: "once" })
+      yield* other.gateway.answer({ questionId, verdict: "allow-once" })
       expect((yield* one.gateway.await(run)).stopReason).toBe("completed")
       expect(yield* one.lines(run.sessionId)).toContain("ask success: allowed")
     })

@@ -74,7 +74,7 @@ describe("P2 seen means stored", () => {
       const { gate, gateway, run, transcript } = yield* three
       const read = Effect.fnUntraced(function* (event: SessionEvent.OfType<"call.finished">) {
         const { batch } = yield* gateway.snapshot(run.sessionId)
-        const entries = [...(yield* transcript(run.sessionId)), ...batch.finished]
+        const entries = [...(yield* transcript(run.sessionId)), ...batch.stored]
         const next = { c: "b", b: "a" }[event.name]
         if (next !== undefined) yield* gate.open(next)
         return entries
@@ -101,7 +101,7 @@ describe("P2 seen means stored", () => {
       yield* seen(run, "call.finished")
       const { batch } = yield* gateway.snapshot(run.sessionId)
       expect(batch.calls.map(({ name, state }) => `${name} ${state}`)).toEqual(["a started", "c started"])
-      expect(batch.finished.map(({ message, seq }) => [seq, message.role === "tool" && message.text])).toEqual([
+      expect(batch.stored.map(({ message, seq }) => [seq, message.role === "tool" && message.text])).toEqual([
         [4, "b is done"]
       ])
       expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: (a)(b)(c)"])

@@ -131,8 +131,8 @@ describe("a question", () => {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { gateway, lines, model, run, seen, send, told } = asked
       const { id } = yield* onlyQuestion(asked)
-      const question = yield* gateway.answer({ questionId: id, verdict: "once", by: "Ann" })
-      expect(question.answer).toEqual({ verdict: "once", message: null, by: "Ann" })
+      const question = yield* gateway.answer({ questionId: id, verdict: "allow-once", by: "Ann" })
+      expect(question.answer).toEqual({ verdict: "allow-once", message: null, by: "Ann" })
       yield* gateway.await(run)
       expect((yield* lines(run.sessionId))[2]).toBe("write success: wrote a")
       expect(yield* gateway.questions()).toEqual([])
@@ -152,7 +152,7 @@ describe("a question", () => {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { begin, gateway, lines, model, run, seen, send } = asked
       const { id } = yield* onlyQuestion(asked)
-      yield* gateway.answer({ questionId: id, verdict: "session" })
+      yield* gateway.answer({ questionId: id, verdict: "allow-for-session" })
       yield* gateway.await(run)
       const again = [ScriptedModel.calls(ScriptedModel.call(write, { key: "b" })), ScriptedModel.text("done")]
       yield* model.play(...again)
@@ -199,14 +199,14 @@ describe("a question", () => {
       const answers = yield* Effect.all(
         [
           Effect.either(gateway.answer({ questionId: id, verdict: "deny" })),
-          Effect.either(gateway.answer({ questionId: id, verdict: "once" }))
+          Effect.either(gateway.answer({ questionId: id, verdict: "allow-once" }))
         ],
         { concurrency: "unbounded" }
       )
       expect(answers.map(({ _tag }) => _tag).sort()).toEqual(["Left", "Right"])
       const { answer } = yield* gateway.question(id)
       yield* gateway.await(run)
-      const late = yield* Effect.flip(gateway.answer({ questionId: id, verdict: "session" }))
+      const late = yield* Effect.flip(gateway.answer({ questionId: id, verdict: "allow-for-session" }))
       expect(late).toEqual(new SkeinError.QuestionAnswered({ questionId: id, verdict: `${answer?.verdict}` }))
       expect((yield* lines(run.sessionId))[2]).toMatch(answer?.verdict === "deny" ? /^write denied/ : /^write success/)
     })
@@ -218,7 +218,7 @@ describe("a question", () => {
       const questionId = QuestionId.make("ask_unknown")
       const missing = new SkeinError.QuestionNotFound({ questionId })
       expect(yield* Effect.flip(gateway.question(questionId))).toEqual(missing)
-      expect(yield* Effect.flip(gateway.answer({ questionId, verdict: "once" }))).toEqual(missing)
+      expect(yield* Effect.flip(gateway.answer({ questionId, verdict: "allow-once" }))).toEqual(missing)
     })
   )
 
@@ -235,7 +235,7 @@ describe("a question", () => {
       yield* seen(run, "call.finished", 2)
       yield* quiet
       expect(yield* states(gateway, run)).toEqual(["1 pending", "2 pending"])
-      yield* gateway.answer({ questionId: id, verdict: "once" })
+      yield* gateway.answer({ questionId: id, verdict: "allow-once" })
       yield* gateway.await(run)
       expect((yield* told(run.sessionId)).filter((line) => line.startsWith("call.")).slice(-4)).toEqual([
         "call.started write",
@@ -280,7 +280,7 @@ describe("a question", () => {
         "message.appended tool",
         "run.ended cancelled"
       ])
-      const late = yield* Effect.flip(gateway.answer({ questionId: id, verdict: "once" }))
+      const late = yield* Effect.flip(gateway.answer({ questionId: id, verdict: "allow-once" }))
       expect(late._tag).toBe("QuestionAnswered")
     })
   )
@@ -290,7 +290,7 @@ describe("a question", () => {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { id } = yield* onlyQuestion(asked)
       yield* TestClock.adjust("5 hours")
-      yield* asked.gateway.answer({ questionId: id, verdict: "once" })
+      yield* asked.gateway.answer({ questionId: id, verdict: "allow-once" })
       yield* asked.gateway.await(asked.run)
       expect((yield* asked.lines(asked.run.sessionId))[2]).toBe("write success: wrote a")
     })

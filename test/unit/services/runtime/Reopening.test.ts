@@ -283,7 +283,7 @@ describe("P4 P5 a question outlives its engine", () => {
     Effect.gen(function* () {
       const { gate, later, model, questions, run } = yield* questioned("a", "ask", "c1", "c2")
       expect(questions).toMatchObject([{ tool: "ask", runId: run.runId, answer: null }])
-      for (const { id } of questions) yield* later.gateway.answer({ questionId: id, verdict: "once" })
+      for (const { id } of questions) yield* later.gateway.answer({ questionId: id, verdict: "allow-once" })
       expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
       expect(yield* later.lines(run.sessionId)).toEqual([
         "user: go",
@@ -319,7 +319,7 @@ describe("P4 P5 a question outlives its engine", () => {
       yield* later.seen(run, "call.finished", 2)
       yield* quiet
       expect((yield* later.gateway.snapshot(run.sessionId)).batch.calls).toMatchObject([{ index: 2, state: "pending" }])
-      yield* later.gateway.answer({ questionId: questions[1]?.id ?? expect.unreachable(), verdict: "once" })
+      yield* later.gateway.answer({ questionId: questions[1]?.id ?? expect.unreachable(), verdict: "allow-once" })
       yield* later.gateway.await(run)
       expect((yield* later.lines(run.sessionId)).slice(2)).toEqual([
         "ask denied: Denied: no reason was given",
@@ -344,7 +344,7 @@ describe("P4 P5 a question outlives its engine", () => {
       yield* model.play(ScriptedModel.calls({ name: "ask", input: {} }), ScriptedModel.text("thanks"))
       const run = yield* one.begin("go")
       const { questionId } = yield* one.seen(run, "permission.asked")
-      yield* storage.answer(questionId, { verdict: "once", message: null, by: null })
+      yield* storage.answer(questionId, { verdict: "allow-once", message: null, by: null })
       yield* gate.reached("dead")
       yield* declare("one", "dead")
       const later = yield* open("later", options(gate))
@@ -373,7 +373,10 @@ describe("P4 P5 a question outlives its engine", () => {
           answer: (...answer) => Effect.zipLeft(own.answer(...answer), gate.pass("answered"))
         })
       })
-      const answer = last.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "once" })
+      const answer = last.gateway.answer({
+        questionId: questions[0]?.id ?? expect.unreachable(),
+        verdict: "allow-once"
+      })
       const client = yield* Effect.fork(answer)
       yield* gate.reached("answered")
       yield* Fiber.interruptFork(client)
@@ -387,11 +390,11 @@ describe("P4 P5 a question outlives its engine", () => {
   it.scoped("P4 survives a second death", () =>
     Effect.gen(function* () {
       const { declare, gate, later, open, questions, run } = yield* questioned("ask", "ask")
-      yield* later.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "once" })
+      yield* later.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "allow-once" })
       yield* later.seen(run, "call.finished")
       yield* declare("later", "dead")
       const last = yield* open("last", options(gate))
-      yield* last.gateway.answer({ questionId: questions[1]?.id ?? expect.unreachable(), verdict: "once" })
+      yield* last.gateway.answer({ questionId: questions[1]?.id ?? expect.unreachable(), verdict: "allow-once" })
       expect((yield* last.gateway.await(run)).stopReason).toBe("completed")
       expect((yield* last.lines(run.sessionId)).slice(2)).toEqual([
         "ask success: allowed",
@@ -417,7 +420,7 @@ describe("P4 P5 a question outlives its engine", () => {
       const { later, questions, run } = yield* questioned("ask", "c1")
       yield* later.gateway.delete(run.sessionId)
       expect(yield* later.gateway.questions()).toEqual([])
-      const late = later.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "once" })
+      const late = later.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "allow-once" })
       expect((yield* Effect.flip(late))._tag).toBe("QuestionNotFound")
     })
   )

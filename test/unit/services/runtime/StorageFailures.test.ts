@@ -33,9 +33,9 @@ const operations = {
     ...storage,
     startCall: (...call) => Effect.zipRight(first, storage.startCall(...call))
   }),
-  completeCall: (storage: StorageService, first: First): StorageService => ({
+  storeResult: (storage: StorageService, first: First): StorageService => ({
     ...storage,
-    completeCall: (...call) => Effect.zipRight(first, storage.completeCall(...call))
+    storeResult: (...call) => Effect.zipRight(first, storage.storeResult(...call))
   }),
   endRun: (storage: StorageService, first: First): StorageService => ({
     ...storage,
@@ -56,7 +56,7 @@ const running = Effect.fnUntraced(function* (operation: keyof typeof operations)
 })
 
 describe("P4 when storage fails", () => {
-  for (const operation of ["startCall", "completeCall"] as const) {
+  for (const operation of ["startCall", "storeResult"] as const) {
     it.scoped(`P4 at ${operation}: the run ends as failed, says how, and its calls are closed`, () =>
       Effect.gen(function* () {
         const { gateway, run, transcript } = yield* running(operation)

@@ -6,7 +6,7 @@ import { Clock, Context, Effect, Exit, identity, Layer, Scope } from "effect"
 import { EngineConfig, Gateway, Model, Permissions, Toolbox } from "skein"
 import { ScriptedModel } from "skein/testing"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
-import type { Liveness, Owner } from "../../../../src/domain/Lease.js"
+import type { Liveness, EngineId } from "../../../../src/domain/Lease.js"
 import { AssetFiles } from "../../../../src/services/assets/AssetFiles.js"
 import * as Assets from "../../../../src/services/assets/Assets.js"
 import * as Engine from "../../../../src/services/Engine.js"
@@ -14,7 +14,7 @@ import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import * as Ids from "../../../../src/services/Ids.js"
 import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
-import { Owners } from "../../../../src/services/Engines.js"
+import { Engines } from "../../../../src/services/Engines.js"
 import {
   type ReaderService,
   type Service as StorageService,
@@ -38,10 +38,10 @@ export interface Options {
 /** What an engine is without while its process is stopped, all but the writes that it was about to do. */
 export const stopped = {
   storage: (storage: StorageService): StorageService => ({ ...storage, renew: () => Effect.never }),
-  reader: (reader: ReaderService): ReaderService => ({ ...reader, orders: () => Effect.never })
+  reader: (reader: ReaderService): ReaderService => ({ ...reader, heldRuns: () => Effect.never })
 }
 
-const ownerOf = (instance: string): Owner => ({ bootId: "b", pidNamespace: "n", pid: 1, startTime: "1", instance })
+const engineId = (instance: string): EngineId => ({ bootId: "b", pidNamespace: "n", pid: 1, startTime: "1", instance })
 
 /** A storage, and engines over it that live as long as the test unless they are closed. */
 export const ground = Effect.gen(function* () {
@@ -58,13 +58,13 @@ export const ground = Effect.gen(function* () {
   const open = Effect.fnUntraced(function* (instance: string, options: Options = {}) {
     const scope = yield* Scope.make()
     yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
-    const owners = Layer.succeed(Owners, {
-      self: ownerOf(instance),
+    const engines = Layer.succeed(Engines, {
+      self: engineId(instance),
       sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({
         clock: options.clock ?? "host",
         at: Number(nanos / 1_000_000n)
       })),
-      liveness: (owner) => Effect.sync(() => lives.get(owner.instance) ?? "alive")
+      liveness: (engine) => Effect.sync(() => lives.get(engine.instance) ?? "alive")
     })
     const seen = base.pipe(
       Context.add(Storage, (options.storage ?? identity)(Context.get(base, Storage))),
@@ -73,7 +73,7 @@ export const ground = Effect.gen(function* () {
     const context = yield* Engine.layer.pipe(
       Layer.provide(Assets.layer),
       Layer.provide(options.models ?? Layer.succeed(Model.Models, Context.get(base, Model.Models))),
-      Layer.provide([owners, options.toolbox ?? Toolbox.layerEmpty, options.policy ?? Permissions.layerAllowAll]),
+      Layer.provide([engines, options.toolbox ?? Toolbox.layerEmpty, options.policy ?? Permissions.layerAllowAll]),
       Layer.provide(Layer.succeedContext(seen)),
       Layer.provide(EngineConfig.layer(options.config ?? {})),
       Layer.fresh,

@@ -30,7 +30,7 @@ export const show = Command.make(
       )
       // Read after the snapshot, the transcript may already hold what still waited then.
       const head = yield* Ref.get(last)
-      for (const entry of snapshot.batch.finished) {
+      for (const entry of snapshot.batch.stored) {
         if (entry.seq > head) yield* screen.write(render(entry))
       }
       if (!json) yield* screen.write(TranscriptText.ending(screen.ansi, snapshot))

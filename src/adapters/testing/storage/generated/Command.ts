@@ -49,7 +49,7 @@ const messages = fc.array(fc.constantFrom("user", "assistant", "calls", "result"
 const model = fc.constantFrom(null, { provider: "p", model: "m" }, { provider: "p", model: "n", options: { seed: 1 } })
 const outcome = fc.constantFrom("success" as const, "failure" as const, "denied" as const)
 const stopReason = fc.constantFrom("completed" as const, "cancelled" as const, "deleted" as const)
-const verdict = fc.constantFrom("once" as const, "session" as const, "deny" as const)
+const verdict = fc.constantFrom("allow-once" as const, "allow-for-session" as const, "deny" as const)
 const index = fc.nat(30)
 const usage = fc.constantFrom(null, 0, 7)
 
@@ -86,7 +86,7 @@ const oneCommit = [
   command(3, "saveDraft", { lease, text, ahead: seldom(fc.constant(1), fc.constant(0)) }),
   command(14, "appendStep", { lease, calls: fc.nat(5), partial: fc.boolean(), text, usage }),
   command(10, "startCall", { lease, place }),
-  command(24, "completeCall", {
+  command(24, "storeResult", {
     lease,
     place,
     outcome,

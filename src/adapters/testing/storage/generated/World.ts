@@ -77,13 +77,13 @@ export const operation = (
           idempotencyKey: key,
           hash,
           whenBusy,
-          owner: newOwner(world)
+          presence: newPresence(world)
         }
         return (storage) => storage.admit(admission)
       }
       case "startNext": {
-        const owner = newOwner(world)
-        return (storage) => storage.startNext(SessionId.make(command.session), owner)
+        const presence = newPresence(world)
+        return (storage) => storage.startNext(SessionId.make(command.session), presence)
       }
       case "cancelQueued": {
         const runId = pick(world.runs, command.index) ?? RunId.make("none")
@@ -93,12 +93,12 @@ export const operation = (
         const lease = yield* findLease(world, model, command.lease)
         const { late, reason } = command
         const count = yield* countOf(model, lease)
-        const owner = newOwner(world)
-        return (storage) => storage.takeOver({ lease, count: late ? count - 1 : count, reason }, owner)
+        const presence = newPresence(world)
+        return (storage) => storage.takeOver({ lease, count: late ? count - 1 : count, reason }, presence)
       }
       case "renew": {
-        const owner = newOwner(world)
-        return (storage) => storage.renew(owner)
+        const presence = newPresence(world)
+        return (storage) => storage.renew(presence)
       }
       case "requestCancel": {
         const runId = pick(world.runs, command.index) ?? RunId.make("none")
@@ -132,12 +132,12 @@ export const operation = (
         const { seq } = yield* findPlace(model, lease, command.place)
         return (storage) => storage.startCall(lease, seq)
       }
-      case "completeCall": {
+      case "storeResult": {
         const lease = yield* findLease(world, model, command.lease)
         const { callId, name, seq } = yield* findPlace(model, lease, command.place)
         const { outcome, text, wrongCall } = command
         const result = { role: "tool", callId: wrongCall ? CallId.make("wrong") : callId, name, outcome, text } as const
-        return (storage) => storage.completeCall(lease, seq, result)
+        return (storage) => storage.storeResult(lease, seq, result)
       }
       case "endRun": {
         const lease = yield* findLease(world, model, command.lease)
@@ -233,8 +233,8 @@ const admitHello = {
 const fresh = (world: World, prefix: string): string => `${prefix}x${++world.ids}`
 
 /** One of three engines, as each may hold several runs at once. */
-const newOwner = (world: World): Presence => ({
-  owner: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "1", instance: `i${world.ids % 3}` },
+const newPresence = (world: World): Presence => ({
+  engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "1", instance: `i${world.ids % 3}` },
   sign: { clock: "boot", at: ++world.ids }
 })
 
@@ -272,10 +272,10 @@ const headOf = (model: ReaderService, lease: Lease) =>
 const findPlace = (model: ReaderService, lease: Lease, place: PlacePick) =>
   Effect.gen(function* () {
     const { sessionId } = lease
-    const { calls, finished } = yield* model.openBatch(sessionId)
+    const { calls, stored } = yield* model.openBatch(sessionId)
     const nowhere = { seq: Seq.make(1), callId: CallId.make("none"), name: "none" }
     if (place.pick === "open") return pick(calls, place.index) ?? nowhere
-    const results = place.pick === "finished" ? finished : yield* model.entries({ sessionId, after: 0, limit: 100 })
+    const results = place.pick === "finished" ? stored : yield* model.entries({ sessionId, after: 0, limit: 100 })
     const found = place.pick === "finished" ? pick(results, place.index) : results.find(({ seq }) => seq === place.seq)
     if (found === undefined) return place.pick === "any" ? { ...nowhere, seq: Seq.make(place.seq) } : nowhere
     const { message, seq } = found

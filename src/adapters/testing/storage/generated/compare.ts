@@ -40,9 +40,9 @@ export const wholeView = (reader: ReaderService, world: World, sessions: Readonl
     runs: Effect.forEach(world.runs, (runId) => outcome(reader.run(runId))),
     refs: Effect.forEach(world.runs, (runId) => outcome(reader.runRef(runId))),
     waiting: reader.questions(null),
-    orders: Effect.forEach(["i0", "i1", "i2"], (instance) =>
-      Effect.map(reader.orders(instance), (orders) =>
-        orders.toSorted((one, other) => one.lease.sessionId.localeCompare(other.lease.sessionId))
+    heldRuns: Effect.forEach(["i0", "i1", "i2"], (instance) =>
+      Effect.map(reader.heldRuns(instance), (runs) =>
+        runs.toSorted((one, other) => one.lease.sessionId.localeCompare(other.lease.sessionId))
       )
     ),
     questions: Effect.forEach(world.questions, (id) => outcome(reader.question(id))),

@@ -16,11 +16,11 @@ export interface Transaction extends Sql {
   readonly now: number
   /** Stands for the group. */
   readonly mark: number
-  /** Says that a row bears the mark: an event by its cursor, or a message by its place. */
+  /** Says that a row bears the mark: an event by its cursor, or a message by its markedRow. */
   readonly recorded: (table: MarkedTable, session: number, number: number) => void
   readonly touch: (sessionId: SessionId) => void
   /** Says that somebody wants something of whoever holds a run. */
-  readonly order: () => void
+  readonly requestStop: () => void
 }
 
 export type Body<A, E> = (transaction: Transaction) => Either.Either<A, E>
@@ -39,7 +39,7 @@ export interface Group {
 }
 
 /** Where a group left its mark. */
-interface Place {
+interface MarkedRow {
   readonly table: MarkedTable
   readonly session: number
   readonly number: number
@@ -56,7 +56,7 @@ const findMark: { readonly [Table in MarkedTable]: string } = {
 export interface Touched {
   readonly sessions: ReadonlySet<SessionId>
   /** Whether those are who hold runs. */
-  readonly orders: boolean
+  readonly stopRequested: boolean
 }
 
 export type Ending<M> =
@@ -73,7 +73,7 @@ export interface FailedCommit {
   readonly code: string
   readonly mark: number
   /** Null when the mark stands beside the lane's name. */
-  readonly place: Place | null
+  readonly markedRow: MarkedRow | null
 }
 
 /** A mark that its lane has not renewed for this long may go. */
@@ -94,17 +94,17 @@ export const commit = <M extends Member>(
   isolated: boolean
 ): Ending<M> => {
   const touched: Array<SessionId> = []
-  let orders = false
-  let place: Place | null = null
+  let stopRequested = false
+  let markedRow: MarkedRow | null = null
   const transaction: Transaction = {
     run: writer.run,
     get: writer.get,
     all: writer.all,
     now: group.now,
     mark: group.mark,
-    recorded: (table, session, number) => void (place = { table, session, number }),
+    recorded: (table, session, number) => void (markedRow = { table, session, number }),
     touch: (sessionId) => void touched.push(sessionId),
-    order: () => void (orders = true)
+    requestStop: () => void (stopRequested = true)
   }
   let culprit: M | null = null
   let stay = 0
@@ -112,11 +112,11 @@ export const commit = <M extends Member>(
   const failed = codeOf(() => {
     for (const member of members) {
       culprit = member
-      const before = { place, touched: touched.length, changes: writer.changes() }
+      const before = { markedRow, touched: touched.length, changes: writer.changes() }
       if (isolated) writer.run("SAVEPOINT member")
       if (member.run(transaction)) stay++
       else {
-        place = before.place
+        markedRow = before.markedRow
         touched.length = before.touched
         if (isolated) writer.run("ROLLBACK TO member")
         else if (writer.changes() !== before.changes) {
@@ -127,7 +127,7 @@ export const commit = <M extends Member>(
       if (isolated) writer.run("RELEASE member")
     }
     culprit = null
-    if (stay > 0 && place === null) leaveMark(writer, group)
+    if (stay > 0 && markedRow === null) leaveMark(writer, group)
   })
   if (failed !== null) return { _tag: "Failed", code: failed, culprit }
   if (entangled) return { _tag: "Entangled" }
@@ -135,8 +135,14 @@ export const commit = <M extends Member>(
   const code = codeOf(() => writer.run(stay === 0 ? "ROLLBACK" : "COMMIT"))
   if (stay > 0) Metrics.commitTime.unsafeUpdate(group.elapsed() - committing, [])
   return code === null
-    ? { _tag: "Done", touched: { sessions: new Set(touched), orders } }
-    : { _tag: "CommitFailed", code, mark: group.mark, place, touched: { sessions: new Set(touched), orders } }
+    ? { _tag: "Done", touched: { sessions: new Set(touched), stopRequested } }
+    : {
+        _tag: "CommitFailed",
+        code,
+        mark: group.mark,
+        markedRow,
+        touched: { sessions: new Set(touched), stopRequested }
+      }
 }
 
 /** Ends the transaction without storing anything. Gives whether the connection can be used again. */
@@ -148,7 +154,7 @@ export const rollBack = (writer: Writer): boolean => {
 /**
  * What became of a group whose COMMIT failed; decided in the transaction that has begun, and ends it. The group may
  * stand in the log, complete but for being counted, to be found after a crash. So when its mark is not there, a commit
- * takes its place: only then is it surely not stored.
+ * takes its markedRow: only then is it surely not stored.
  */
 export const settle = (writer: Writer, group: Group, failed: FailedCommit): "stored" | "not-stored" | "unknown" => {
   let stored = false
@@ -164,11 +170,11 @@ export const settle = (writer: Writer, group: Group, failed: FailedCommit): "sto
   return failure === null || failed.code === "SQLITE_FULL" ? "not-stored" : "unknown"
 }
 
-const isStored = (writer: Writer, { lane }: Group, { mark, place }: FailedCommit): boolean => {
+const isStored = (writer: Writer, { lane }: Group, { mark, markedRow }: FailedCommit): boolean => {
   const row =
-    place === null
+    markedRow === null
       ? writer.get("SELECT 1 FROM lanes WHERE id = ? AND mark = ?", lane, mark)
-      : writer.get(findMark[place.table], place.session, place.number, mark)
+      : writer.get(findMark[markedRow.table], markedRow.session, markedRow.number, mark)
   return row !== undefined
 }
 

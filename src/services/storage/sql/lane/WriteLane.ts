@@ -99,9 +99,9 @@ const make = Effect.gen(function* () {
     for (const write of writes) write.fail(Exit.fail(error(write.operation)))
   }
 
-  const answerEach = (writes: ReadonlyArray<Pending>, { orders, sessions }: GroupCommit.Touched) => {
+  const answerEach = (writes: ReadonlyArray<Pending>, { stopRequested, sessions }: GroupCommit.Touched) => {
     sessions.forEach(signals.signal)
-    if (orders) signals.signalOrders()
+    if (stopRequested) signals.signalStopRequests()
     for (const write of writes) write.answer()
   }
 

@@ -5,13 +5,13 @@
 import { Cause, Either, Exit, Inspectable, Option } from "effect"
 import type { Outcome } from "../../domain/Message.js"
 
-export interface Ended {
+export interface HandlerResult {
   readonly outcome: Outcome
   /** For the model. */
   readonly text: string
 }
 
-export const make = (outcome: Outcome, text: string): Ended => ({ outcome, text })
+export const make = (outcome: Outcome, text: string): HandlerResult => ({ outcome, text })
 
 /** What a failure says of itself. Never a stack. One whose own code breaks is named by its type. */
 export const describe = (error: unknown): string =>
@@ -25,7 +25,7 @@ const said = (error: unknown): string => {
   return Inspectable.toStringUnknown(error, 0)
 }
 
-export const ofExit = (exit: Exit.Exit<string, unknown>): Ended =>
+export const ofExit = (exit: Exit.Exit<string, unknown>): HandlerResult =>
   Exit.match(exit, {
     onSuccess: (text) => make("success", text),
     onFailure: (cause) => {

@@ -2,7 +2,7 @@
 import type { Layer } from "effect"
 import type { Tested } from "./StorageTest.js"
 
-/** A program that serves the storage of one place, with `serve`, as Node or the shell would start it. */
+/** A program that serves the storage of one folder, with `serve`, as Node or the shell would start it. */
 export interface Program {
   readonly command: string
   readonly args: ReadonlyArray<string>
@@ -10,11 +10,11 @@ export interface Program {
   readonly env?: Readonly<Record<string, string>>
 }
 
-export interface Place {
+export interface StorageFolder {
   /** Opens what is there, each time that it is built, several at once too. */
   readonly layer: Layer.Layer<Tested, unknown>
 }
 
-export interface SharedPlace extends Place {
+export interface SharedStorageFolder extends StorageFolder {
   readonly program: Program
 }
