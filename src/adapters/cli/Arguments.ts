@@ -4,7 +4,7 @@ import { Effect, ParseResult, Schema } from "effect"
 import * as ModelRef from "../../domain/ModelRef.js"
 import { SessionId } from "../../domain/Session.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
-import * as TerminalText from "./TerminalText.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 export const data = Options.text("data").pipe(
   Options.withPseudoName("DIR"),

@@ -6,8 +6,8 @@ import * as Identity from "../node/Identity.js"
 import * as NodeFolders from "../node/NodeFolders.js"
 import * as Backup from "../sqlite/backup/Backup.js"
 import * as Restore from "../sqlite/backup/Restore.js"
-import { Screen } from "./Screen.js"
-import * as TerminalText from "./TerminalText.js"
+import { Screen } from "./terminal/Screen.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 export interface Input {
   readonly file: string

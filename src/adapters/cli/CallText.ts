@@ -1,8 +1,8 @@
 /** Calls on one line, for people. */
 import { Either, Predicate, Schema } from "effect"
 import type { Outcome } from "../../domain/Message.js"
-import type { Ansi } from "./Ansi.js"
-import * as TerminalText from "./TerminalText.js"
+import type { Ansi } from "./terminal/Ansi.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 const decode = Schema.decodeUnknownEither(
   Schema.parseJson(Schema.Record({ key: Schema.String, value: Schema.Unknown }))

@@ -9,7 +9,7 @@ import * as DataFolder from "../node/DataFolder.js"
 import { ProvidersConfig } from "../providers/Providers.js"
 import * as Arguments from "./Arguments.js"
 import { ConfigurationUnusable, NoModel } from "./Failure.js"
-import * as TerminalText from "./TerminalText.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 /** The configuration file, JSON. */
 const ConfigurationFile = Schema.Struct({

@@ -20,7 +20,7 @@ import * as DemoReport from "./DemoReport.js"
 import * as DemoScript from "./DemoScript.js"
 import * as Engine from "./Engine.js"
 import * as Follow from "./Follow.js"
-import { Screen } from "./Screen.js"
+import { Screen } from "./terminal/Screen.js"
 
 const mostEntries = 1000
 

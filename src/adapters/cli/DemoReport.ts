@@ -1,6 +1,6 @@
 /** The two orders of the demonstration, side by side. Pure. */
-import type { Ansi } from "./Ansi.js"
-import * as TerminalText from "./TerminalText.js"
+import type { Ansi } from "./terminal/Ansi.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 interface Call {
   readonly callId: string

@@ -3,8 +3,8 @@ import { Effect, Layer, Option, Schema } from "effect"
 import * as DataFolder from "../node/DataFolder.js"
 import * as Identity from "../node/Identity.js"
 import * as Doctor from "../sqlite/doctor/Doctor.js"
-import { Screen } from "./Screen.js"
-import * as TerminalText from "./TerminalText.js"
+import { Screen } from "./terminal/Screen.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 export interface Input {
   readonly repair: boolean

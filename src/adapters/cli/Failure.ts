@@ -5,8 +5,8 @@
 import { HelpDoc, ValidationError } from "@effect/cli"
 import { Cause, Exit, Option, Predicate, Schema } from "effect"
 import * as SkeinError from "../../domain/SkeinError.js"
-import * as Ansi from "./Ansi.js"
-import * as TerminalText from "./TerminalText.js"
+import * as Ansi from "./terminal/Ansi.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 /** The command line asks for something that makes no sense. */
 export class WrongUsage extends Schema.TaggedError<WrongUsage>()("WrongUsage", { detail: Schema.String }) {

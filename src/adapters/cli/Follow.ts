@@ -12,8 +12,8 @@ import { Gateway } from "../../services/gateway/Gateway.js"
 import { OutputFailed } from "./Failure.js"
 import * as Questions from "./Questions.js"
 import * as RunView from "./RunView.js"
-import { Screen } from "./Screen.js"
-import * as TerminalText from "./TerminalText.js"
+import { Screen } from "./terminal/Screen.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 /** A message of the transcript, or a result that still waits for an earlier one. */
 const messageAt = Effect.fn("Follow.messageAt")(

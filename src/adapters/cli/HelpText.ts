@@ -1,5 +1,5 @@
 /** The help of `@effect/cli`, made plain: no colours, whole command names, nothing said that every option says. Pure. */
-import * as Ansi from "./Ansi.js"
+import * as Ansi from "./terminal/Ansi.js"
 
 const fillers = new Set([
   "A user-defined piece of text.",

@@ -6,7 +6,7 @@
 import { Array as Arr, Effect, Layer, Logger, LogLevel, Predicate, type Scope } from "effect"
 import { closeSync, openSync, writeSync } from "node:fs"
 import { WrongUsage } from "./Failure.js"
-import * as TerminalText from "./TerminalText.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 const names = LogLevel.allLevels.map((level) => level._tag.toLowerCase())
 

@@ -6,8 +6,8 @@
 import { Deferred, Effect, Queue, Ref } from "effect"
 import type { Question, QuestionId, Verdict } from "../../domain/Permission.js"
 import { type Answer, Gateway } from "../../services/gateway/Gateway.js"
-import { Screen } from "./Screen.js"
-import * as TerminalText from "./TerminalText.js"
+import { Screen } from "./terminal/Screen.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 export type Answerer = "terminal" | "nobody" | "yes"
 

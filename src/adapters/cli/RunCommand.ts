@@ -18,7 +18,7 @@ import { WrongUsage } from "./Failure.js"
 import * as Follow from "./Follow.js"
 import type { Answerer } from "./Questions.js"
 import * as RunEngine from "./RunEngine.js"
-import { Screen } from "./Screen.js"
+import { Screen } from "./terminal/Screen.js"
 
 /** The command line as it was given. */
 export interface Input {

@@ -7,9 +7,9 @@
 import { type CallId, callsOf, type Message, textOf } from "../../domain/Message.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import type { Seq } from "../../domain/Session.js"
-import type { Ansi } from "./Ansi.js"
+import type { Ansi } from "./terminal/Ansi.js"
 import * as CallText from "./CallText.js"
-import * as TerminalText from "./TerminalText.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 interface Running {
   readonly summary: string

@@ -1,8 +1,8 @@
 /** Sessions as a table. Pure. */
 import { DateTime } from "effect"
 import type { Session } from "../../domain/Session.js"
-import type { Ansi } from "./Ansi.js"
-import * as TerminalText from "./TerminalText.js"
+import type { Ansi } from "./terminal/Ansi.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 /** A moment in the user's time zone, to the minute. */
 export const moment = (millis: number): string => {

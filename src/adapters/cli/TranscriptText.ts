@@ -4,10 +4,10 @@ import { callsOf, type Entry, type Message, textOf } from "../../domain/Message.
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { Session } from "../../domain/Session.js"
 import type { Snapshot } from "../../services/gateway/Gateway.js"
-import type { Ansi } from "./Ansi.js"
+import type { Ansi } from "./terminal/Ansi.js"
 import * as CallText from "./CallText.js"
 import { moment } from "./SessionTable.js"
-import * as TerminalText from "./TerminalText.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 
 const mostLines = 12
 const mostCharacters = 200

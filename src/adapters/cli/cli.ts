@@ -14,7 +14,7 @@ import { sessions } from "./commands/sessions.js"
 import * as Failure from "./Failure.js"
 import * as HelpText from "./HelpText.js"
 import * as Logs from "./Logs.js"
-import * as Screen from "./Screen.js"
+import * as Screen from "./terminal/Screen.js"
 
 const skein = Command.make("skein").pipe(
   Command.withSubcommands([demo, run, sessions, doctor, backup, restore]),

@@ -13,7 +13,7 @@ import * as Permissions from "../../../../src/services/Permissions.js"
 import { calls, hang, ScriptedModel, text } from "../../../../src/services/ScriptedModel.js"
 import * as Tool from "../../../../src/services/Tool.js"
 import * as Toolbox from "../../../../src/services/Toolbox.js"
-import * as FakeScreen from "./FakeScreen.js"
+import * as FakeScreen from "./terminal/FakeScreen.js"
 
 /** An engine whose tools wait at the gate of their input's name. */
 const engine = Effect.gen(function* () {

@@ -5,7 +5,7 @@ import { ScriptedModel } from "skein/testing"
 import type * as Follow from "../../../../src/adapters/cli/Follow.js"
 import * as Turn from "../../../../src/adapters/cli/RunCommand.js"
 import { ground } from "../../services/runtime/engines.js"
-import * as FakeScreen from "./FakeScreen.js"
+import * as FakeScreen from "./terminal/FakeScreen.js"
 
 const change = Tool.make("change", { description: "Changes", input: {} }).handle(() => Effect.succeed("changed"))
 const settings = { toolbox: Toolbox.layer(change), policy: Permissions.layerDefault }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as Ansi from "../../../../src/adapters/cli/Ansi.js"
+import * as Ansi from "../../../../src/adapters/cli/terminal/Ansi.js"
 import * as RunView from "../../../../src/adapters/cli/RunView.js"
 import { CallId, type Message } from "../../../../src/domain/Message.js"
 import { RunId } from "../../../../src/domain/Run.js"

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Option } from "effect"
-import * as Ansi from "../../../../src/adapters/cli/Ansi.js"
+import * as Ansi from "../../../../src/adapters/cli/terminal/Ansi.js"
 import * as CallText from "../../../../src/adapters/cli/CallText.js"
 import * as DemoReport from "../../../../src/adapters/cli/DemoReport.js"
 import * as DemoScript from "../../../../src/adapters/cli/DemoScript.js"

@@ -8,9 +8,9 @@ import { Gateway } from "../../../../services/gateway/Gateway.js"
 import type { SessionPage } from "../../../../services/storage/Storage.js"
 import * as Arguments from "../../Arguments.js"
 import * as Engine from "../../Engine.js"
-import { Screen } from "../../Screen.js"
+import { Screen } from "../../terminal/Screen.js"
 import * as SessionTable from "../../SessionTable.js"
-import * as TerminalText from "../../TerminalText.js"
+import * as TerminalText from "../../terminal/TerminalText.js"
 
 const encode = Schema.encodeSync(Schema.parseJson(Session))
 

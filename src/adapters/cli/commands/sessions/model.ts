@@ -5,8 +5,8 @@ import * as ModelRef from "../../../../domain/ModelRef.js"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
 import * as Arguments from "../../Arguments.js"
 import * as Engine from "../../Engine.js"
-import { Screen } from "../../Screen.js"
-import * as TerminalText from "../../TerminalText.js"
+import { Screen } from "../../terminal/Screen.js"
+import * as TerminalText from "../../terminal/TerminalText.js"
 
 export const model = Command.make(
   "model",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import * as TerminalText from "../../../../src/adapters/cli/TerminalText.js"
+import * as TerminalText from "../../../../../src/adapters/cli/terminal/TerminalText.js"
 
 const special = FastCheck.constantFrom(
   "\x1b[2J",

@@ -8,7 +8,7 @@ import { Context, Effect, Layer, Ref } from "effect"
 import { createInterface } from "node:readline"
 import type { Readable, Writable } from "node:stream"
 import * as Ansi from "./Ansi.js"
-import { OutputFailed } from "./Failure.js"
+import { OutputFailed } from "../Failure.js"
 import * as TerminalText from "./TerminalText.js"
 
 export interface Service {

@@ -1,7 +1,7 @@
 /** A screen that keeps what is written, and whose person answers when the test lets them. */
 import { Deferred, Effect, Layer, Queue, Ref } from "effect"
-import * as Ansi from "../../../../src/adapters/cli/Ansi.js"
-import { Screen } from "../../../../src/adapters/cli/Screen.js"
+import * as Ansi from "../../../../../src/adapters/cli/terminal/Ansi.js"
+import { Screen } from "../../../../../src/adapters/cli/terminal/Screen.js"
 
 export const make = (options: { readonly canAsk?: boolean } = {}) =>
   Effect.gen(function* () {

@@ -5,7 +5,7 @@
  *
  * Not guaranteed: that two texts which look alike are alike.
  */
-import * as SafeText from "../../domain/SafeText.js"
+import * as SafeText from "../../../domain/SafeText.js"
 
 /**
  * C0 but for tab and line feed, DEL and C1 (escape sequences begin with these), what reorders text, and what is

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { PassThrough } from "node:stream"
-import * as Screen from "../../../../src/adapters/cli/Screen.js"
-import * as Gate from "../../../../src/adapters/testing/Gate.js"
+import * as Screen from "../../../../../src/adapters/cli/terminal/Screen.js"
+import * as Gate from "../../../../../src/adapters/testing/Gate.js"
 
 const fake = (options: {
   readonly isTerminal: boolean
