@@ -12,7 +12,7 @@ import { Seq, type SessionId } from "./Session.js"
 import { AppendRefused } from "./SkeinError.js"
 
 /** A call without its result, and the place that is set aside for it. */
-export interface OpenCall {
+interface OpenCall {
   readonly callId: CallId
   readonly name: string
   readonly index: number
@@ -62,10 +62,6 @@ export const fold = (sessionId: SessionId, entries: ReadonlyArray<Entry>): Eithe
   }
   return Either.right(state)
 }
-
-/** The calls of the open batch that have no result yet, in order. Entries that may not stand where they do are skipped. */
-export const openCalls = (entries: ReadonlyArray<Entry>): ReadonlyArray<OpenCall> =>
-  Chunk.toReadonlyArray(entries.reduce(openAfterEntry, Chunk.empty<OpenCall>()))
 
 /** Whether each call has its one result, right after it and in order, and nothing is open. */
 export const isSendable = (entries: ReadonlyArray<Entry>): boolean => {

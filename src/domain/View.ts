@@ -98,7 +98,11 @@ const roomForNotes = 200
 /** What a file is counted as, in characters. */
 const fileCharacters = 4_000
 
-/** The estimate that `maxCharacters` is compared with: UTF-16 units of all texts, names and inputs; 4,000 a file. */
+/**
+ * The estimate that `maxCharacters` is compared with: UTF-16 units of all texts, names and inputs; 4,000 a file.
+ *
+ * @internal
+ */
 export const characters = (view: View): number => weigh(view) + fileCharacters * view.flatMap(filesOf).length
 
 /**

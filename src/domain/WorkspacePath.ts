@@ -16,7 +16,7 @@ import type { AbsolutePath, Checked, ParsedPath, PathRules } from "./path/PathRu
 import { posixPath } from "./path/PosixPath.js"
 import { windowsPath } from "./path/WindowsPath.js"
 
-export { PathRefusal, PathRefused } from "./path/PathRefused.js"
+export { PathRefused } from "./path/PathRefused.js"
 
 export type Platform = "posix" | "win32"
 

@@ -1,5 +1,5 @@
 /** New ids: 128 random bits each, so that they are unique across processes and cannot be guessed. */
-import { Context, Effect, Layer, Ref } from "effect"
+import { Context, type Effect } from "effect"
 
 export type Prefix = "ses" | "run" | "call" | "ask" | "ast" | "lane"
 
@@ -15,15 +15,3 @@ const digits = "abcdefghijklmnopqrstuvwxyz234567"
 /** The id that stands for a number of at most 130 bits. */
 export const format = (prefix: Prefix, number: bigint): string =>
   `${prefix}_${Array.from({ length: 26 }, (_, index) => digits.charAt(Number((number >> BigInt(125 - 5 * index)) & 31n))).join("")}`
-
-/** Counts up from 1: for tests that must come out the same each time. Each build of the layer starts anew. */
-export const layerSequential: Layer.Layer<Ids> = Layer.effect(
-  Ids,
-  Effect.map(Ref.make(0n), (last) => ({
-    next: (prefix: Prefix) =>
-      Effect.map(
-        Ref.updateAndGet(last, (number) => number + 1n),
-        (number) => format(prefix, number)
-      )
-  }))
-)

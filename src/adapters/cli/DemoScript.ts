@@ -19,7 +19,11 @@ const rank = (name: string): number => {
 
 const mostFiles = 3
 
-/** Which of a folder's files to read. Hidden ones are none of the demonstration's business. */
+/**
+ * Which of a folder's files to read. Hidden ones are none of the demonstration's business.
+ *
+ * @internal
+ */
 export const choose = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
   names
     .filter((name) => !name.startsWith(".") && !isLockFile(name) && rank(name) < telling.length)

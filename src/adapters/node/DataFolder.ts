@@ -2,11 +2,10 @@
  * Where Skein keeps its data and its configuration on a host: from what was given on the command line, from the
  * environment, else the platform's usual place. Only names a place; creates nothing.
  */
-import { Effect, Either, Layer, Option } from "effect"
+import { Effect, Either, Option } from "effect"
 import { homedir } from "node:os"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import * as WorkspacePath from "../../domain/WorkspacePath.js"
-import { DataDirectory } from "../../services/DataDirectory.js"
 
 /** What the places depend on. */
 export interface Host {
@@ -77,10 +76,3 @@ export const config = (host: Host): ResolvedPath => {
   const variable = host.env["SKEIN_CONFIG"]
   return variable ? resolve(host, "SKEIN_CONFIG", variable) : inUsual(host, "config", "skein/config.json")
 }
-
-/** The data directory of this process. */
-export const layer = (given?: string): Layer.Layer<DataDirectory, InvalidInput> =>
-  Layer.effect(
-    DataDirectory,
-    Effect.flatMap(host, (host) => data(host, given))
-  )

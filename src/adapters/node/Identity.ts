@@ -16,6 +16,7 @@ import * as Ids from "../../services/Ids.js"
 import { Engines } from "../../services/Engines.js"
 import * as ProcessStat from "./ProcessStat.js"
 
+/** @internal */
 export const layerIds: Layer.Layer<Ids.Ids> = Layer.succeed(Ids.Ids, {
   next: (prefix: Ids.Prefix) => Effect.sync(() => Ids.format(prefix, BigInt(`0x${randomBytes(16).toString("hex")}`)))
 })

@@ -154,7 +154,11 @@ const parse = (text: string | undefined): unknown => {
   }
 }
 
-/** Milliseconds to wait by `retry-after-ms` or `retry-after` (seconds or a date); at most an hour. */
+/**
+ * Milliseconds to wait by `retry-after-ms` or `retry-after` (seconds or a date); at most an hour.
+ *
+ * @internal
+ */
 export const retryAfter = (headers: Record<string, string> | undefined, now: number): number | null => {
   const millis = Number(headers?.["retry-after-ms"] ?? Number.NaN)
   const value = headers?.["retry-after"] ?? ""

@@ -8,6 +8,7 @@ import { spawn } from "node:child_process"
 import { createInterface } from "node:readline"
 import type { Readable } from "node:stream"
 
+/** @internal */
 export interface Ended {
   /** Null when a signal ended it. */
   readonly code: number | null

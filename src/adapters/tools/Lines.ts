@@ -1,7 +1,11 @@
 /** Lines out of text that arrives in pieces, cut anywhere. Lines end at a line feed; a carriage return before it stays. */
 import { Option } from "effect"
 
-/** Characters (UTF-16 units) of a line that are kept. */
+/**
+ * Characters (UTF-16 units) of a line that are kept.
+ *
+ * @internal
+ */
 export const maxCharacters = 1024 * 1024
 
 /** Lines that follow one another. */

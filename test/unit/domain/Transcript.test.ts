@@ -154,20 +154,6 @@ describe("Transcript", () => {
     })
   })
 
-  describe("openCalls", () => {
-    it("are those of the last batch without a result, each with the place set aside for it", () => {
-      const entries = entriesOf([userText("hi"), asking("a", "b", "c"), answering("a")])
-      expect(Transcript.openCalls(entries)).toEqual([
-        { callId: "b", name: "tool-b", index: 1, seq: 4 },
-        { callId: "c", name: "tool-c", index: 2, seq: 5 }
-      ])
-    })
-
-    it.prop("there are none in a settled transcript", [settledEntries], ([entries]) => {
-      expect(Transcript.openCalls(entries)).toEqual([])
-    })
-  })
-
   describe("isSendable", () => {
     it.prop("P4 always sendable: says what the rule says", [anyEntries], ([entries]) => {
       const messages = messagesOf(entries)

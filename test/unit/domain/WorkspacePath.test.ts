@@ -3,10 +3,11 @@ import { Either, FastCheck, Option, Schema } from "effect"
 import { readFileSync } from "node:fs"
 import nodePath from "node:path"
 import * as WorkspacePath from "../../../src/domain/WorkspacePath.js"
+import { PathRefusal } from "../../../src/domain/path/PathRefused.js"
 
 const Platform = Schema.Literal("posix", "win32")
 const Why = Schema.Struct({ why: Schema.String })
-const Refused = Schema.Struct({ refused: WorkspacePath.PathRefusal })
+const Refused = Schema.Struct({ refused: PathRefusal })
 
 const rule = <Rule extends string, Input extends Schema.Struct.Fields, A, I>(
   name: Rule,

@@ -15,6 +15,7 @@ const style =
 
 const asItIs = (text: string): string => text
 
+/** @internal */
 export const none: Ansi = { bold: asItIs, dim: asItIs, red: asItIs, green: asItIs, yellow: asItIs }
 
 const colours: Ansi = {

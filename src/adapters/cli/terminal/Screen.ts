@@ -36,7 +36,11 @@ interface State {
   readonly status: string
 }
 
-/** The streams and variables of a process. */
+/**
+ * The streams and variables of a process.
+ *
+ * @internal
+ */
 export interface Streams {
   readonly stdin: Readable & { readonly isTTY?: boolean }
   readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
@@ -66,7 +70,11 @@ const readLine = (stdin: Readable): Effect.Effect<string | null> =>
       })
   )
 
-/** A screen over streams. */
+/**
+ * A screen over streams.
+ *
+ * @internal
+ */
 export const make = Effect.fnUntraced(function* ({ env, stderr, stdin, stdout }: Streams) {
   // A stream without a listener ends the process when its reader goes; the write's own callback tells of it too.
   for (const stream of [stdout, stderr]) stream.on("error", () => undefined)

@@ -44,6 +44,7 @@ export const presence = (instance: string): Presence => ({
 /** A lease as it is taken over from an owner that has given so many signs of life. */
 export const seen = (lease: Lease, count = 1): Takeover => ({ lease, count, reason: "crashed" })
 
+/** @internal */
 export const newSession = (fields: Partial<NewSession> = {}): NewSession => ({
   id: s1,
   title: "Title",

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Either } from "effect"
+import { Either } from "effect"
 import * as DataFolder from "../../../../src/adapters/node/DataFolder.js"
-import { DataDirectory } from "../../../../src/services/DataDirectory.js"
 
 const linux: DataFolder.Host = { platform: "linux", env: {}, home: "/home/me", cwd: "/projects/here" }
 const mac: DataFolder.Host = { ...linux, platform: "darwin", home: "/Users/me" }
@@ -66,11 +65,4 @@ describe("DataFolder", () => {
     expect(DataFolder.data(homeless, "/given")).toEqual(Either.right("/given"))
     expect(DataFolder.data(withEnv(homeless, { XDG_DATA_HOME: "/data" }))).toEqual(Either.right("/data/skein"))
   })
-
-  it.effect("the layer gives this process's", () =>
-    Effect.gen(function* () {
-      const data = yield* Effect.provide(DataDirectory, DataFolder.layer("somewhere"))
-      expect(Either.right(data)).toEqual(DataFolder.data(yield* DataFolder.host, "somewhere"))
-    })
-  )
 })

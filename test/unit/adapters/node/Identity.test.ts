@@ -8,6 +8,7 @@ import * as Identity from "../../../../src/adapters/node/Identity.js"
 import * as ProcessStat from "../../../../src/adapters/node/ProcessStat.js"
 import * as Ids from "../../../../src/services/Ids.js"
 import { Engines } from "../../../../src/services/Engines.js"
+import * as SequentialIds from "../../../support/SequentialIds.js"
 
 /** An engine of its own, until its scope ends. */
 const engine = Effect.gen(function* () {
@@ -54,7 +55,7 @@ describe("Ids", () => {
       expect(made[0]).toBe(`run_${"a".repeat(25)}b`)
       expect(made[39]).toBe(`run_${"a".repeat(24)}bi`)
       for (const id of made) expect(id).toMatch(/^run_[a-z2-7]{26}$/)
-    }).pipe(Effect.provide(Ids.layerSequential))
+    }).pipe(Effect.provide(SequentialIds.layer))
   )
 })
 

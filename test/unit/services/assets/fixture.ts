@@ -17,11 +17,11 @@ import * as Assets from "../../../../src/services/assets/Assets.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
-import * as Ids from "../../../../src/services/Ids.js"
 import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
 import { Engines } from "../../../../src/services/Engines.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
+import * as SequentialIds from "../../../support/SequentialIds.js"
 
 /** The steps of a save, in order. */
 const steps = ["begin", "create", "append", "sync", "place", "row", "end"] as const
@@ -146,7 +146,7 @@ const over = <E, R>(files: Layer.Layer<AssetFiles.AssetFiles, E, R>, limits: Par
   Assets.layer.pipe(
     Layer.provideMerge(probed),
     Layer.provideMerge(Layer.mergeAll(files, storage)),
-    Layer.provide([NodeHashing.layer, Ids.layerSequential, EngineConfig.layer({ limits })]),
+    Layer.provide([NodeHashing.layer, SequentialIds.layer, EngineConfig.layer({ limits })]),
     Layer.fresh
   )
 

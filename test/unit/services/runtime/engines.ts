@@ -11,7 +11,6 @@ import { AssetFiles } from "../../../../src/services/assets/AssetFiles.js"
 import * as Assets from "../../../../src/services/assets/Assets.js"
 import * as Engine from "../../../../src/services/Engine.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
-import * as Ids from "../../../../src/services/Ids.js"
 import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
 import { Engines } from "../../../../src/services/Engines.js"
@@ -21,6 +20,7 @@ import {
   Storage,
   StorageReader
 } from "../../../../src/services/storage/Storage.js"
+import * as SequentialIds from "../../../support/SequentialIds.js"
 import { of } from "./fixture.js"
 
 export interface Options {
@@ -50,7 +50,7 @@ export const ground = Effect.gen(function* () {
     Layer.mergeAll(
       Layer.provideMerge(MemoryStorage.layer, EventSignals.layer),
       MemoryFiles.layer,
-      Ids.layerSequential,
+      SequentialIds.layer,
       NodeHashing.layer,
       ScriptedModel.layer
     )

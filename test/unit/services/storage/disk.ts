@@ -6,9 +6,9 @@ import * as Identity from "../../../../src/adapters/node/Identity.js"
 import { layerStorage } from "../../../../src/adapters/node/SkeinNode.js"
 import * as SqliteDatabase from "../../../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
-import * as Ids from "../../../../src/services/Ids.js"
 import * as SqlStorage from "../../../../src/services/storage/sql/SqlStorage.js"
 import * as WriteLane from "../../../../src/services/storage/sql/lane/WriteLane.js"
+import * as SequentialIds from "../../../support/SequentialIds.js"
 
 /** A folder that goes with its scope. */
 export const folder = FileSystem.FileSystem.pipe(
@@ -21,7 +21,7 @@ export const storageIn = (directory: string) =>
   SqlStorage.layer.pipe(
     Layer.provide(WriteLane.layer),
     Layer.provide(SqliteDatabase.layer),
-    Layer.provide(Ids.layerSequential),
+    Layer.provide(SequentialIds.layer),
     Layer.provide(Layer.succeed(DataDirectory, directory)),
     Layer.fresh
   )
