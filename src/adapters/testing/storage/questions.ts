@@ -259,7 +259,7 @@ const takeOverTests = (test: Test) => {
         Option.some({
           run: taken.run,
           lease: taken.lease,
-          presence: secondEngine.engine,
+          engine: secondEngine.engine,
           beat: { count: 1, sign: secondEngine.sign }
         })
       )

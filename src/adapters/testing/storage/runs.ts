@@ -257,7 +257,7 @@ const queueTests = (test: Test) => {
       expect(Option.getOrThrow((yield* reader.activity(s1)).holder)).toEqual({
         run: second.run,
         lease: second.lease,
-        presence: secondEngine.engine,
+        engine: secondEngine.engine,
         beat: { count: 1, sign: secondEngine.sign }
       })
       expect(yield* told(6)).toEqual(["run.started r2", "message.appended 2 user"])

@@ -46,7 +46,7 @@ export const takeOver = (
     if (Either.isLeft(holding)) return { _tag: "Lost" }
     const session = holding.right
     const run = tx.get<{ readonly instance: string | null; readonly isCancelled: number }>(
-      `SELECT json_extract(presence, '$.instance') AS instance, cancel_requested AS isCancelled FROM runs WHERE ordinal = ?`,
+      `SELECT json_extract(owner, '$.instance') AS instance, cancel_requested AS isCancelled FROM runs WHERE ordinal = ?`,
       session.run
     )
     if (beatsOf(tx, run?.instance ?? "") !== count) return { _tag: "Lost" }

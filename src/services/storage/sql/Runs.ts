@@ -168,7 +168,7 @@ export const renew = (tx: Transaction, { engine: { instance }, sign: { at, clock
   if (renewed > 0) return
   tx.run(
     `DELETE FROM engines WHERE instance NOT IN
-     (SELECT json_extract(presence, '$.instance') FROM runs WHERE state = 'running' AND owner IS NOT NULL)`
+     (SELECT json_extract(owner, '$.instance') FROM runs WHERE state = 'running' AND owner IS NOT NULL)`
   )
   tx.run("INSERT INTO engines (instance, count, clock, at) VALUES (?, 1, ?, ?)", instance, clock, at)
 }
