@@ -22,7 +22,8 @@ export interface RunView {
   readonly ansi: Ansi
   /** How much of the step's text was shown, in UTF-16 units. */
   readonly shown: number
-  readonly held: string
+  /** The text that is shown, so far. */
+  readonly parts: TerminalText.Parts
   /** Whether the output stands in the middle of a line. */
   readonly isMidLine: boolean
   /** Calls without a result. */
@@ -34,7 +35,7 @@ export interface RunView {
 export const make = (ansi: Ansi): RunView => ({
   ansi,
   shown: 0,
-  held: "",
+  parts: TerminalText.begin,
   isMidLine: false,
   calls: new Map(),
   activity: ""
@@ -52,16 +53,16 @@ type Next = readonly [output: string, view: RunView]
 const waiting = "waiting for the model"
 
 const addText = (view: RunView, text: string): Next => {
-  const [shown, held] = TerminalText.next(view.held, text)
+  const [shown, parts] = TerminalText.next(view.parts, text)
   const isMidLine = shown === "" ? view.isMidLine : !shown.endsWith("\n")
-  return [shown, { ...view, shown: view.shown + text.length, held, isMidLine, activity: "" }]
+  return [shown, { ...view, shown: view.shown + text.length, parts, isMidLine, activity: "" }]
 }
 
 /** Ends the line that the output stands in. */
 const endLine = (view: RunView): Next => {
-  const rest = TerminalText.block(view.held)
+  const rest = TerminalText.end(view.parts)
   const isMidLine = view.isMidLine || rest !== ""
-  return [`${rest}${isMidLine ? "\n" : ""}`, { ...view, held: "", isMidLine: false }]
+  return [`${rest}${isMidLine ? "\n" : ""}`, { ...view, parts: TerminalText.begin, isMidLine: false }]
 }
 
 const addLine = (view: RunView, line: string): Next => {

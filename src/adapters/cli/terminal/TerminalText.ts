@@ -1,18 +1,10 @@
 /**
- * Texts that others wrote (a model, a tool, a file's name, an error), made harmless for a terminal: nothing of them is
- * taken for a control sequence, moves the cursor, hides or reorders what stands around it. What is taken out is shown
- * by a sign in its place, so that it can be seen that something was there.
- *
- * Not guaranteed: that two texts which look alike are alike.
+ * Texts that others wrote (a model, a tool, a file's name, an error), made harmless for a terminal: no part of them is
+ * taken for a control sequence, moves the cursor, is invisible, or hides or reorders what is around it. A sign in the
+ * place of each such character shows that something was there; `Hidden` says which these are.
  */
 import * as SafeText from "../../../domain/SafeText.js"
-
-/**
- * C0 but for tab and line feed, DEL and C1 (escape sequences begin with these), what reorders text, and what is
- * invisible without being needed in any script.
- */
-const harmful =
-  /[\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\u{e0000}-\u{e007f}]/gu
+import * as Hidden from "./Hidden.js"
 
 const signOf = (character: string): string => {
   const code = character.codePointAt(0) ?? 0
@@ -23,34 +15,58 @@ const signOf = (character: string): string => {
 }
 
 /** A text of many lines; tabs and line feeds stay. */
-export const block = (text: string): string => SafeText.wellFormed(text).replace(/\r\n/g, "\n").replace(harmful, signOf)
+export const block = (text: string): string => Hidden.replace(SafeText.wellFormed(text).replace(/\r\n/g, "\n"), signOf)
 
 /** A text on one line. */
 export const line = (text: string): string => block(text).replace(/[\t\n]/g, signOf)
 
+const escaped = (character: string): string =>
+  Array.from(
+    { length: character.length },
+    (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`
+  ).join("")
+
 /** A line of JSON, still the same JSON: what JSON leaves as it is and a terminal does not is escaped. */
-export const json = (line: string): string =>
-  line.replace(harmful, (character) =>
-    Array.from(
-      { length: character.length },
-      (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, "0")}`
-    ).join("")
-  )
+export const json = (line: string): string => Hidden.replace(line, escaped)
 
-/** What can only be judged together with what follows it: half of a pair, a carriage return. */
-const undecided = /[\r\ud800-\udbff]$/
-
-/**
- * The next part of a text that arrives in parts: what can be shown of it, and what was held back, to be given with the
- * part after it. `block` shows what was held back at the end.
- */
-export const next = (held: string, part: string): readonly [shown: string, held: string] => {
-  const text = held + part
-  const at = undecided.test(text) ? text.length - 1 : text.length
-  return [block(text.slice(0, at)), text.slice(at)]
+/** A text that arrives in parts, so far. */
+export interface Parts {
+  /** The last character that was shown, when what follows may belong to it. */
+  readonly context: string
+  /** What can only be judged together with what follows. */
+  readonly held: string
 }
 
+export const begin: Parts = { context: "", held: "" }
+
+/** Characters that belong together are judged together, as far as they fit into this many UTF-16 units. */
+const mostHeld = 256
+
 const segments = new Intl.Segmenter()
+
+/** How much of the text's end may belong together with what follows, in UTF-16 units. */
+const openEnd = (text: string): number => {
+  if (/[\n\t\x20-\x7e]$/.test(text)) return 0
+  const end = text.slice(-mostHeld)
+  const last = Array.from(segments.segment(end)).at(-1)
+  return last === undefined ? 0 : end.length - last.index
+}
+
+const shownOf = (context: string, text: string): string => block(context + text).slice(context.length)
+
+/** The next part: what can be shown, and what is so far. */
+export const next = ({ context, held }: Parts, part: string): readonly [shown: string, parts: Parts] => {
+  const text = held + part
+  if (text === "") return ["", { context, held }]
+  const at = Math.max(0, text.length - openEnd(context + text))
+  const before = context + text.slice(0, at)
+  const last = before.slice(-1)
+  return [shownOf(context, text.slice(0, at)), { context: /[\x20-\x7e]/.test(last) ? last : "", held: text.slice(at) }]
+}
+
+/** What was held back, at the text's end. */
+export const end = ({ context, held }: Parts): string => shownOf(context, held)
+
 const wide =
   /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\uff01-\uff60]/u
 

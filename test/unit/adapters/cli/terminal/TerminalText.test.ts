@@ -21,6 +21,24 @@ const special = FastCheck.constantFrom(
   "\u200b",
   "\ufeff",
   "\u{e0041}",
+  "\u00ad",
+  "\u034f",
+  "\u115f",
+  "\u3164",
+  "\uffa0",
+  "\ufe00",
+  "\ufe0f",
+  "\u{e0100}",
+  "\u200c",
+  "\u200d",
+  "\u0301",
+  "\u0301".repeat(9),
+  "\u20e3",
+  "1",
+  "❤",
+  "👩‍👩‍👧",
+  "क्",
+  "ی",
   "\ud83d",
   "\ude00",
   "😀",
@@ -41,6 +59,16 @@ const isHarmless = (character: string): boolean => {
   if (code >= 0xd800 && code <= 0xdfff) return false
   return !/[\p{Bidi_Control}\u2028\u2029]/u.test(character)
 }
+
+/** Emoji as Unicode recommends them: their joiners and selectors belong to them. */
+const emoji = new RegExp("\\p{RGI_Emoji}", "gv")
+
+/** Where somebody could hide something: invisible characters and stacks of marks, but for those that a script needs. */
+const hidden = (text: string) =>
+  text
+    .replace(emoji, "x")
+    .replace(/(?<=[\p{Script=Arabic}\p{Script=Devanagari}]\p{M}{0,4})[\u200c\u200d]/gu, "")
+    .match(/\p{Default_Ignorable_Code_Point}|\p{M}{5,}|^\p{M}|(?<=[\n\t])\p{M}/gu)
 
 describe("TerminalText", () => {
   it.prop("a block holds nothing that a terminal acts on, but for tabs and line feeds", { text: texts }, ({ text }) => {
@@ -64,13 +92,13 @@ describe("TerminalText", () => {
     ({ cuts, text }) => {
       const places = [0, ...cuts.filter((cut) => cut < text.length).sort((a, b) => a - b), text.length]
       let shown = ""
-      let held = ""
+      let state = TerminalText.begin
       for (let at = 1; at < places.length; at++) {
-        const [part, rest] = TerminalText.next(held, text.slice(places[at - 1], places[at]))
+        const [part, next] = TerminalText.next(state, text.slice(places[at - 1], places[at]))
         shown += part
-        held = rest
+        state = next
       }
-      expect(shown + TerminalText.block(held)).toBe(TerminalText.block(text))
+      expect(shown + TerminalText.end(state)).toBe(TerminalText.block(text))
     }
   )
 
@@ -93,8 +121,49 @@ describe("TerminalText", () => {
     }
   )
 
+  it.prop("nothing is hidden in a block", { text: texts }, ({ text }) => {
+    expect(hidden(TerminalText.block(text))).toBe(null)
+  })
+
+  it("shows each invisible character by its number", () => {
+    const invisible = {
+      "soft hyphen": "\u00ad",
+      "grapheme joiner": "\u034f",
+      "Hangul filler": "\u3164",
+      "Hangul choseong filler": "\u115f",
+      "halfwidth Hangul filler": "\uffa0",
+      "Khmer vowel": "\u17b4",
+      "Mongolian selector": "\u180b",
+      "zero width space": "\u200b",
+      "zero width non-joiner": "\u200c",
+      "zero width joiner": "\u200d",
+      "word joiner": "\u2060",
+      "first selector": "\ufe00",
+      "last selector": "\ufe0f",
+      "supplementary selector": "\u{e0100}",
+      "byte order mark": "\ufeff",
+      "shorthand format": "\u{1bca0}",
+      "musical beam": "\u{1d173}",
+      tag: "\u{e0061}"
+    }
+    for (const [name, character] of Object.entries(invisible)) {
+      const hex = (character.codePointAt(0) ?? 0).toString(16)
+      const sign = hex.length > 4 ? `\\u{${hex}}` : `\\u${hex.padStart(4, "0")}`
+      expect([name, TerminalText.line(`rm${character} x`)]).toEqual([name, `rm${sign} x`])
+      expect([name, JSON.parse(TerminalText.json(JSON.stringify(character)))]).toEqual([name, character])
+      expect([name, TerminalText.json(JSON.stringify(character)).includes(character)]).toEqual([name, false])
+    }
+  })
+
+  it("shows the marks of a stack beyond the fourth, and those that have nothing to stand on", () => {
+    expect(TerminalText.line(`a${"\u0301".repeat(6)}b`)).toBe(`a${"\u0301".repeat(4)}\\u0301\\u0301b`)
+    expect(TerminalText.line("\u0301a")).toBe("\\u0301a")
+    expect(TerminalText.block("a\n\u0301\t\u20e3")).toBe("a\n\\u0301\t\\u20e3")
+    expect(TerminalText.json(`"${"e\u0301".repeat(3)}${"\u0301".repeat(9)}"`)).not.toMatch(/\p{M}{5}/u)
+  })
+
   it("plain text of any script stays as it is", () => {
-    const text = "Grüße, 日本語, עברית, हिन्दी, 👩‍👩‍👧 and\n\ttabs"
+    const text = "Grüße, 日本語, עִבְרִית, हिन्दी क्‍ष, می‌خواهم, ไทยที่นี่, Tiê\u0301ng, 👩‍👩‍👧 👍🏽 ❤️ 1️⃣ 🇩🇪 🏴󠁧󠁢󠁥󠁮󠁧󠁿 and\n\ttabs"
     expect(TerminalText.block(text)).toBe(text)
   })
 

@@ -1,0 +1,58 @@
+/**
+ * What a text can hide in a terminal: control characters (escape sequences begin with these), what reorders text, what
+ * is invisible, and marks that pile up on a letter or stand on nothing. `replace` puts a sign in the place of each.
+ *
+ * Invisible characters stay where a script needs them: inside the emoji that Unicode recommends, and a joiner or
+ * non-joiner after a letter of a script that has them. At most four marks stay on a letter (UTS 39, 5.4).
+ *
+ * Not guaranteed: that two texts that look alike are alike.
+ */
+
+/** The characters of a run are judged one by one; emoji are found first, as they are made of such characters. */
+const candidates = new RegExp(
+  "\\p{RGI_Emoji}|[[\\p{M}\\p{Default_Ignorable_Code_Point}\\p{Cc}\\u2028\\u2029\\ufff9-\\ufffb\\u{13430}-\\u{1343f}]--[\\t\\n]]+",
+  "gv"
+)
+
+const plain = /^[\t\n\x20-\x7e]*$/
+
+const mark = /^\p{M}$/u
+
+const invisible = /^\p{Default_Ignorable_Code_Point}$/u
+
+const joiner = /^[\u200c\u200d]$/
+
+/** A letter, or a mark on one, of a script in which joiners change how letters are written. */
+const joining =
+  /[\p{Script=Arabic}\p{Script=Syriac}\p{Script=Nko}\p{Script=Mongolian}\p{Script=Devanagari}\p{Script=Bengali}\p{Script=Gurmukhi}\p{Script=Gujarati}\p{Script=Oriya}\p{Script=Tamil}\p{Script=Telugu}\p{Script=Kannada}\p{Script=Malayalam}\p{Script=Sinhala}\p{Script=Khmer}\p{Script=Myanmar}]$/u
+
+/** What a mark can stand on: no blank, no quote, no bracket. */
+const base = /[A-Za-z0-9\u0080-\uffff]$/
+
+const mostMarks = 4
+
+const isEmoji = new RegExp("^\\p{RGI_Emoji}$", "v")
+
+/** A run of candidates after `before`, the two UTF-16 units before it. */
+const judged = (run: string, before: string, sign: (character: string) => string): string => {
+  let shown = ""
+  let hasBase = base.test(before)
+  let marks = 0
+  let isJoined = joining.test(before)
+  for (const character of run) {
+    const isMark = mark.test(character) && !invisible.test(character)
+    const isKept = isMark ? hasBase && marks++ < mostMarks : isJoined && joiner.test(character)
+    shown += isKept ? character : sign(character)
+    isJoined = isKept && joining.test(character)
+    hasBase &&= isKept
+  }
+  return shown
+}
+
+/** The text with a sign in the place of each character that hides something; tabs and line feeds stay. */
+export const replace = (text: string, sign: (character: string) => string): string =>
+  plain.test(text)
+    ? text
+    : text.replace(candidates, (run: string, at: number) =>
+        isEmoji.test(run) ? run : judged(run, text.slice(Math.max(0, at - 2), at), sign)
+      )
