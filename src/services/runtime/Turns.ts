@@ -14,12 +14,13 @@ import {
   type ResultMessage
 } from "../../domain/Message.js"
 import type { StopReason } from "../../domain/Run.js"
-import type { Seq } from "../../domain/Session.js"
+import type { Seq, SessionId } from "../../domain/Session.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Ids } from "../Ids.js"
 import type { OpenCall, Started } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
+import type { RunContext } from "./CallRun.js"
 import * as Calls from "./Calls.js"
 import * as Gathering from "./Gathering.js"
 import { LiveRuns } from "./LiveRuns.js"
@@ -73,7 +74,7 @@ export const make = Effect.gen(function* () {
    * its own result released, which begin with it.
    */
   const runBatch = Effect.fn("Turns.batch")(function* (
-    context: Calls.RunContext,
+    context: RunContext,
     opener: Seq,
     parts: ReadonlyArray<CallPart>,
     open: ReadonlyArray<OpenCall>,
@@ -86,16 +87,18 @@ export const make = Effect.gen(function* () {
       const part = parts[call.index]
       return part === undefined ? [] : [{ call, part }]
     })
-    const readings = yield* calls.read(
+    const readings = yield* calls.readAll(
       context,
       wanted.map(({ part }) => part)
     )
     const released = yield* Effect.acquireUseRelease(
-      Effect.sync(() => calls.take(context, readings)),
+      Effect.sync(() => calls.plan(context, readings)),
       (plans) =>
         Gathering.all(
           Array.zipWith(wanted, plans, ({ call, part }, plan) =>
-            Effect.flatMap(calls.run(context, call, part, plan), ({ result }) => sequencer.settle(call.index, result))
+            Effect.flatMap(calls.run({ context, call, part }, plan), ({ result }) =>
+              sequencer.settle(call.index, result)
+            )
           )
         ),
       (plans) => Effect.sync(() => plans.forEach(calls.leave))
@@ -103,11 +106,11 @@ export const make = Effect.gen(function* () {
     return [...gathered, ...released].flat()
   })
 
-  const load = (sessionId: Calls.RunContext["session"]["id"]) =>
+  const load = (sessionId: SessionId) =>
     reader.transcript({ sessionId }).pipe(Stream.runCollect, Effect.map(Chunk.toArray))
 
   /** The open batch of a run that was taken over: its calls, and the results that it has already. */
-  const reopen = Effect.fnUntraced(function* (context: Calls.RunContext, entries: ReadonlyArray<Entry>) {
+  const reopen = Effect.fnUntraced(function* (context: RunContext, entries: ReadonlyArray<Entry>) {
     const { calls: open, stored } = yield* reader.openBatch(context.session.id)
     const opener = entries.findLast(({ message }) => callsOf(message).length > 0)
     if (open.length === 0 || opener === undefined) return []
@@ -132,13 +135,13 @@ export const make = Effect.gen(function* () {
       const at = yield* Clock.currentTimeMillis
       for (const { result, seq } of released) entries.push({ seq, runId: run.id, at, message: result })
     })
-    const first: Calls.RunContext = { session: yield* reader.session(sessionId), run, lease }
+    const first: RunContext = { session: yield* reader.session(sessionId), run, lease }
     yield* remember(yield* reopen(first, entries))
 
     let last = ""
     let repeats = 0
     for (let step = 1; step <= config.stepLimit; step++) {
-      const context: Calls.RunContext = { session: yield* reader.session(sessionId), run, lease }
+      const context: RunContext = { session: yield* reader.session(sessionId), run, lease }
       const { draft, model } = yield* steps.run(context.session, run.id, entries)
       const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
       const message = StepDraft.toMessage(draft, model, callIds)

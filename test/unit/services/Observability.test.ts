@@ -115,7 +115,7 @@ describe("what is seen from outside", () => {
         expect(texts(yield* turn(false))).not.toContain(secret)
         const { lines, spans } = yield* turn(true)
         expect(named(spans, "Gateway.send")).toMatchObject([{ text: secret }])
-        expect(named(spans, "Calls.store")).toMatchObject([{ text: secret }])
+        expect(named(spans, "ResultStore.store")).toMatchObject([{ text: secret }])
         expect(named(spans, "Calls.run")).toMatchObject([{ input: "{}" }])
         expect(lines.join("\n")).not.toContain(secret)
       })

@@ -138,7 +138,7 @@ describe("a question", () => {
       expect(yield* gateway.questions()).toEqual([])
       expect((yield* told(run.sessionId, run.cursor)).filter((line) => /permission|call/.test(line))).toEqual([
         "permission.asked write",
-        "permission.answered once",
+        "permission.answered allow-once",
         "call.started write",
         "call.finished write success"
       ])

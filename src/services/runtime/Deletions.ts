@@ -1,0 +1,78 @@
+/**
+ * Deletions: stops a session's run, then removes the session with all that belongs to it. A deletion that has begun is
+ * never taken back; any engine may go on with it, several at once too.
+ *
+ *   1. one commit marks the session: it takes no more messages, runs or answers;
+ *   2. its run is stopped, wherever it is driven, and its end is stored;
+ *   3. one commit hides the session: from now on it cannot be found;
+ *   4. its files go, then its rows in portions, then its own row: only then is its id free again.
+ */
+import { Context, Effect, Layer, Option } from "effect"
+import type { SessionId } from "../../domain/Session.js"
+import type * as SkeinError from "../../domain/SkeinError.js"
+import { Assets } from "../assets/Assets.js"
+import { EventSignals } from "../storage/EventSignals.js"
+import { Storage, StorageReader } from "../storage/Storage.js"
+import { Boundary } from "./Boundary.js"
+import { Claims } from "./Claims.js"
+import { Drivers } from "./Drivers.js"
+
+export interface Service {
+  /** Begins a deletion and brings it to its end. */
+  readonly run: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
+  /** Brings a deletion that has begun to its end. */
+  readonly finish: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
+  /** Removes what is left of a hidden session. Within the boundary, so that its id is not given out before. */
+  readonly removeHidden: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
+}
+
+export class Deletions extends Context.Tag("skein/Deletions")<Deletions, Service>() {}
+
+const make = Effect.gen(function* () {
+  const storage = yield* Storage
+  const reader = yield* StorageReader
+  const assets = yield* Assets
+  const signals = yield* EventSignals
+  const boundary = yield* Boundary
+  const claims = yield* Claims
+  const drivers = yield* Drivers
+
+  /** Ends the run that holds a session whose deletion has begun, wherever it is. */
+  const stopRun = Effect.fn("Deletions.stopRun")(function* (sessionId: SessionId) {
+    const { holder } = yield* reader.activity(sessionId)
+    if (Option.isNone(holder)) return
+    const { run } = holder.value
+    if (Option.contains(drivers.driven(sessionId), run.id)) return yield* drivers.stop(run.id, "deleted")
+    yield* claims.takeOver(holder.value)
+    yield* Effect.catchTag(claims.awaitEnd(run.id), "RunNotFound", () => Effect.void)
+  })
+
+  const removeHidden = Effect.fn("Deletions.removeHidden")(function* (sessionId: SessionId) {
+    yield* assets.removeFolder(sessionId)
+    while (yield* storage.purge(sessionId)) yield* Effect.yieldNow()
+    yield* storage.forget(sessionId)
+  })
+
+  const hideWhenFree = (
+    sessionId: SessionId
+  ): Effect.Effect<void, SkeinError.SessionNotFound | SkeinError.Write | SkeinError.Read> =>
+    stopRun(sessionId).pipe(
+      Effect.zipRight(storage.hide(sessionId)),
+      Effect.catchTag("SessionBusy", () => hideWhenFree(sessionId))
+    )
+
+  const finish = Effect.fn("Deletions.finish")(function* (sessionId: SessionId) {
+    // Another engine may be at it too, and be faster.
+    yield* Effect.catchTag(hideWhenFree(sessionId), "SessionNotFound", () => Effect.void)
+    signals.signal(sessionId)
+    yield* boundary.hold(sessionId)(removeHidden(sessionId))
+  })
+
+  return {
+    run: (sessionId) => Effect.zipRight(boundary.hold(sessionId)(storage.beginDelete(sessionId)), finish(sessionId)),
+    finish,
+    removeHidden
+  } satisfies Service
+})
+
+export const layer = Layer.effect(Deletions, make)

@@ -1,0 +1,57 @@
+/**
+ * Upkeep: what engines owe the database that they share. Deletions that a dead engine began are finished, files that
+ * belong to nothing go, and so do events that are not to be kept.
+ *
+ * It begins with the first change that this engine makes, in the background, and comes again every hour: an engine that
+ * only reads writes nothing. What fails is logged and tried again the next time.
+ */
+import { Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
+import type * as SkeinError from "../../domain/SkeinError.js"
+import { Assets } from "../assets/Assets.js"
+import { EngineConfig } from "../EngineConfig.js"
+import { Storage, StorageReader } from "../storage/Storage.js"
+import { Deletions } from "./Deletions.js"
+
+export interface Service {
+  /** Starts the upkeep, unless it has been started. */
+  readonly start: Effect.Effect<void>
+  /** Finishes deletions that a dead engine began and removes files that belong to nothing. */
+  readonly sweep: Effect.Effect<void, SkeinError.Delete>
+}
+
+export class Upkeep extends Context.Tag("skein/Upkeep")<Upkeep, Service>() {}
+
+const hour = 60 * 60 * 1000
+const day = 24 * hour
+
+const make = Effect.gen(function* () {
+  const storage = yield* Storage
+  const reader = yield* StorageReader
+  const assets = yield* Assets
+  const deletions = yield* Deletions
+  const { eventDays, eventsKept } = yield* EngineConfig
+  const scope = yield* Effect.scope
+
+  const sweep = Effect.gen(function* () {
+    const [failures] = yield* Effect.partition(yield* reader.deleting, ({ sessionId }) => deletions.finish(sessionId))
+    yield* assets.sweep
+    if (failures[0] !== undefined) return yield* failures[0]
+  }).pipe(Effect.withSpan("Upkeep.sweep"))
+
+  /** Removes events that are not to be kept, unless an engine has done so within the hour. */
+  const retain = Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const retention = { before: now - eventDays * day, keep: eventsKept, since: now - hour }
+    while (yield* storage.prune(retention)) yield* Effect.yieldNow()
+  }).pipe(Effect.withSpan("Upkeep.retain"))
+
+  const once = Effect.zipRight(Effect.ignoreLogged(sweep), Effect.ignoreLogged(retain))
+  const hourly = Effect.repeat(once, Schedule.spaced(Duration.millis(hour)))
+
+  return {
+    start: Effect.asVoid(yield* Effect.cached(Effect.forkIn(Effect.interruptible(hourly), scope))),
+    sweep
+  } satisfies Service
+})
+
+export const layer = Layer.scoped(Upkeep, make)
