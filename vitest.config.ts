@@ -7,7 +7,7 @@ export default defineConfig({
   resolve: {
     alias: [
       { find: /^skein$/, replacement: `${src}/index.ts` },
-      { find: /^skein\/(.+)$/, replacement: `${src}/$1.ts` }
+      { find: /^skein\/([^/]+)$/, replacement: `${src}/$1.ts` }
     ]
   },
   test: {

@@ -9,7 +9,7 @@ import type { Options } from "../domain/ModelRef.js"
 import type { Session } from "../domain/Session.js"
 import type { AssetFailed, AssetNotFound, ModelFailed, ModelUnavailable, Read } from "../domain/SkeinError.js"
 import type { Part } from "../domain/StepDraft.js"
-import type { View } from "../domain/View.js"
+import type { View, ViewCall, ViewItem, ViewReasoning, ViewResult, ViewText } from "../domain/View.js"
 
 /** A tool as the model is told of it. */
 export interface ToolDefinition {
@@ -29,7 +29,7 @@ export interface StepRequest {
   readonly file: (assetId: AssetId) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
 }
 
-export type { Part }
+export type { Part, View, ViewCall, ViewItem, ViewReasoning, ViewResult, ViewText }
 
 export interface Model {
   /** The vendor: reasoning and metadata go back only where they came from. */

@@ -5,6 +5,7 @@ import { Chunk, Effect, Layer, ManagedRuntime, Option, Random, Schema, Stream } 
 import { Gateway, Message, Permissions, Run, Session, Tool, Toolbox } from "../../src/index.js"
 import * as Identity from "../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
+import * as SqliteStorage from "../../src/adapters/sqlite/SqliteStorage.js"
 import { DataDirectory } from "../../src/services/DataDirectory.js"
 import * as ScriptedModel from "../../src/services/ScriptedModel.js"
 import { Storage, StorageReader } from "../../src/services/storage/Storage.js"
@@ -28,7 +29,7 @@ const withStorage = async <A>(
 ) => {
   const folder = Raw.folder()
   const runtime = ManagedRuntime.make(
-    SkeinNode.layerStorage.pipe(Layer.provideMerge(Identity.layer), Layer.provide(Layer.succeed(DataDirectory, folder)))
+    SqliteStorage.layer.pipe(Layer.provideMerge(Identity.layer), Layer.provide(Layer.succeed(DataDirectory, folder)))
   )
   try {
     return await use((effect) => runtime.runPromise(effect))

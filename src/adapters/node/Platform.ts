@@ -7,14 +7,16 @@ import * as Identity from "./Identity.js"
 import * as NodeFolders from "./NodeFolders.js"
 import * as NodeHashing from "./NodeHashing.js"
 
+/** The platform of an engine that keeps nothing. */
+export const layerMemory = (config: EngineConfig.Options) =>
+  Layer.mergeAll(Identity.layer, NodeHashing.layer, EngineConfig.layer(config))
+
 /** The platform of an engine on this data folder. */
 export const layer = (data: string, config: EngineConfig.Options) =>
   Layer.mergeAll(
-    Identity.layer,
-    NodeHashing.layer,
+    layerMemory(config),
     NodeFolders.layer,
     NodeFileSystem.layer,
     NodePath.layer,
-    Layer.succeed(DataDirectory, data),
-    EngineConfig.layer(config)
+    Layer.succeed(DataDirectory, data)
   )

@@ -1,6 +1,6 @@
 /**
- * The preset for Node: SQLite and files in one data folder, and all that an engine stands on. A host gives models,
- * tools and a policy, and gets a `Gateway`.
+ * The preset for Node: SQLite and files in one data folder, and everything else that an engine needs. A host provides
+ * models, tools and a policy, and gets a `Gateway`.
  *
  * Each call makes an engine of its own. A host's loggers and tracers reach its runs when they are provided under the
  * preset, with `Layer.provide`, or around everything.
@@ -9,47 +9,33 @@ import { Config, type ConfigError, Effect, Layer } from "effect"
 import type { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import * as AssetFiles from "../../services/assets/AssetFiles.js"
 import * as Assets from "../../services/assets/Assets.js"
-import type { Database } from "../../services/storage/sql/Database.js"
+import * as MemoryFiles from "../../services/assets/MemoryFiles.js"
 import * as Engine from "../../services/Engine.js"
 import * as EngineConfig from "../../services/EngineConfig.js"
 import * as EventSignals from "../../services/storage/EventSignals.js"
 import type { Gateway } from "../../services/gateway/Gateway.js"
 import type { Models } from "../../services/Model.js"
 import type { Permissions } from "../../services/Permissions.js"
-import * as ForeignCommits from "../../services/storage/sql/ForeignCommits.js"
-import * as SqlStorage from "../../services/storage/sql/SqlStorage.js"
+import * as MemoryStorage from "../../services/storage/memory/MemoryStorage.js"
+import type { Storage, StorageReader } from "../../services/storage/Storage.js"
 import type { Toolbox } from "../../services/Toolbox.js"
-import * as WriteLane from "../../services/storage/sql/lane/WriteLane.js"
+import * as SqliteStorage from "../sqlite/SqliteStorage.js"
 import * as Platform from "./Platform.js"
-import * as SqliteDatabase from "../sqlite/SqliteDatabase.js"
 
 export interface Options extends EngineConfig.Options {
-  /** The data folder, created where there is none: `skein.db` and `assets/` are in it. */
+  /** The data folder, created when it is missing. It holds `skein.db` and `assets/`. */
   readonly data: string
 }
 
-/** Storage over a database, without an engine. */
-export const layerStorageOver = <E, R>(database: Layer.Layer<Database, E, R>) =>
-  Layer.merge(SqlStorage.layer, ForeignCommits.layer).pipe(
-    Layer.provideMerge(WriteLane.layer),
-    Layer.provide(database),
-    Layer.provideMerge(EventSignals.layer)
-  )
+const engine = Layer.provide(Engine.layer, Assets.layer)
 
-/** Storage in SQLite, without an engine. */
-export const layerStorage = layerStorageOver(SqliteDatabase.layer)
-
-/** An engine on a data folder. Fails when the folder's database cannot be used; it is then left as it was. */
+/** An engine on a data folder. Fails when the folder's database cannot be used; the database is then left as it was. */
 export const layer = ({
   data,
   ...config
 }: Options): Layer.Layer<Gateway, StorageUnusable | StorageFailed, Models | Toolbox | Permissions> =>
   Layer.fresh(
-    Engine.layer.pipe(
-      Layer.provide(Assets.layer),
-      Layer.provide([layerStorage, AssetFiles.layer]),
-      Layer.provide(Platform.layer(data, config))
-    )
+    engine.pipe(Layer.provide([SqliteStorage.layer, AssetFiles.layer]), Layer.provide(Platform.layer(data, config)))
   )
 
 /** The same, set up by `Config`. */
@@ -57,3 +43,21 @@ export const layerConfig = (
   options: Config.Config.Wrap<Options>
 ): Layer.Layer<Gateway, StorageUnusable | StorageFailed | ConfigError.ConfigError, Models | Toolbox | Permissions> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+
+/** An engine over a storage of the host's own. Assets are files in the data folder. */
+export const layerOver = <E, R>(
+  storage: Layer.Layer<Storage | StorageReader | EventSignals.EventSignals, E, R>,
+  { data, ...config }: Options
+): Layer.Layer<Gateway, E, Models | Toolbox | Permissions | R> =>
+  Layer.fresh(engine.pipe(Layer.provide([storage, AssetFiles.layer]), Layer.provide(Platform.layer(data, config))))
+
+/** An engine that keeps nothing: sessions and assets are gone with the layer. */
+export const layerMemory = (
+  config: EngineConfig.Options = {}
+): Layer.Layer<Gateway, never, Models | Toolbox | Permissions> =>
+  Layer.fresh(
+    engine.pipe(
+      Layer.provide([Layer.provideMerge(MemoryStorage.layer, EventSignals.layer), MemoryFiles.layer]),
+      Layer.provide(Platform.layerMemory(config))
+    )
+  )

@@ -14,7 +14,9 @@ import { Owner, type Session, SessionId } from "../../domain/Session.js"
 import * as SafeText from "../../domain/SafeText.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import * as SkeinError from "../../domain/SkeinError.js"
-import type { OpenBatch, SessionPage, SessionQuery } from "../storage/Storage.js"
+import type { OpenBatch, OpenCall, SessionPage, SessionQuery } from "../storage/Storage.js"
+
+export type { Live, OpenBatch, OpenCall, SessionPage, SessionQuery }
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 

@@ -4,14 +4,14 @@ import { Effect, Layer, Stream } from "effect"
 import { readdirSync } from "node:fs"
 import { join } from "node:path"
 import { layerIds } from "../../../src/adapters/node/Identity.js"
-import { layerStorage } from "../../../src/adapters/node/SkeinNode.js"
+import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import { textOf } from "../../../src/domain/Message.js"
 import type { SessionId } from "../../../src/domain/Session.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import { StorageReader } from "../../../src/services/storage/Storage.js"
 
 const over = <A, E>(data: string, read: Effect.Effect<A, E, StorageReader>) =>
-  Effect.provide(read, Layer.fresh(Layer.provide(layerStorage, [layerIds, Layer.succeed(DataDirectory, data)])))
+  Effect.provide(read, Layer.fresh(Layer.provide(SqliteStorage.layer, [layerIds, Layer.succeed(DataDirectory, data)])))
 
 /** The names of a session's messages, in order. The whole file is checked before. */
 export const names = (data: string, sessionId: SessionId) =>

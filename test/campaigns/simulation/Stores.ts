@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Effect, Layer, type Scope } from "effect"
-import { layerStorageOver } from "../../../src/adapters/node/SkeinNode.js"
+import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import * as EventSignals from "../../../src/services/storage/EventSignals.js"
@@ -29,7 +29,7 @@ export const sqlite: Store = (dice, breaches) =>
       (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
     ),
     (folder) =>
-      layerStorageOver(Faults.inject(dice, breaches, SqliteDatabase.layer)).pipe(
+      SqliteStorage.layerOver(Faults.inject(dice, breaches, SqliteDatabase.layer)).pipe(
         Layer.provide(Layer.succeed(DataDirectory, folder))
       )
   )

@@ -4,7 +4,7 @@ import { Context, Effect, Layer, Logger, Option } from "effect"
 import { statSync } from "node:fs"
 import { join } from "node:path"
 import * as Platform from "../../../src/adapters/node/Platform.js"
-import { layerStorageOver } from "../../../src/adapters/node/SkeinNode.js"
+import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
 import type { Presence } from "../../../src/domain/Lease.js"
 import { CallId, userText } from "../../../src/domain/Message.js"
@@ -59,7 +59,7 @@ const database = Layer.effect(
 
 const node = (data: string) => Platform.layer(data, { synchronous: "NORMAL" })
 
-const storage = layerStorageOver(database)
+const storage = SqliteStorage.layerOver(database)
 
 /** Its first message is that of the run that crashed. */
 const answering = Model.layer(ScriptedModel.make([ScriptedModel.hang, ScriptedModel.text("so it is")]))

@@ -5,7 +5,7 @@
 import { Chunk, Context, Effect, Either, Layer, Logger, Schedule, Stream } from "effect"
 import { createHash } from "node:crypto"
 import * as Platform from "../../../src/adapters/node/Platform.js"
-import { layerStorage } from "../../../src/adapters/node/SkeinNode.js"
+import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import { textOf } from "../../../src/domain/Message.js"
 import type { Ref } from "../../../src/domain/Run.js"
 import { Cursor, SessionId } from "../../../src/domain/Session.js"
@@ -35,7 +35,7 @@ const engine = (folder: string, way: Way, breaches: Array<string>) => {
   }
   return ServicesEngine.layer.pipe(
     Layer.provide(Assets.layer),
-    Layer.provideMerge(layerStorage),
+    Layer.provideMerge(SqliteStorage.layer),
     Layer.provide(AssetFiles.layer),
     Layer.provide(
       Platform.layer(dataOf(folder), { synchronous: "NORMAL", limits: { resultCharacters: Engine.resultCharacters } })

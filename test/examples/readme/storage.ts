@@ -1,7 +1,6 @@
 /** Stands for the storage of whoever reads the README. */
 import { Layer } from "effect"
-import * as EventSignals from "../../../src/services/storage/EventSignals.js"
-import * as MemoryStorage from "../../../src/services/storage/memory/MemoryStorage.js"
+import { EventSignals, MemoryStorage } from "skein/storage"
 
 export const MyStorage = Layer.provideMerge(MemoryStorage.layer, EventSignals.layer)
 

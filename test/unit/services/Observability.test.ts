@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { Gateway, Permissions, Tool, Toolbox } from "skein"
 import { ScriptedModel, SkeinTest } from "skein/testing"
 import { layerIds } from "../../../src/adapters/node/Identity.js"
-import { layerStorageOver } from "../../../src/adapters/node/SkeinNode.js"
+import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import * as Metrics from "../../../src/services/Metrics.js"
@@ -133,7 +133,7 @@ const count = (metric: typeof Metrics.writeWait) => Effect.map(Metric.value(metr
 
 describe("metrics", () => {
   const storage = Effect.map(folder, (directory) =>
-    layerStorageOver(SqliteDatabase.layer).pipe(
+    SqliteStorage.layerOver(SqliteDatabase.layer).pipe(
       Layer.provide([layerIds, Layer.succeed(DataDirectory, directory)]),
       Layer.fresh
     )
@@ -142,7 +142,7 @@ describe("metrics", () => {
   it.scopedLive("tries that find another process's lock are counted", () =>
     Effect.gen(function* () {
       const directory = yield* folder
-      const layer = layerStorageOver(SqliteDatabase.layer).pipe(
+      const layer = SqliteStorage.layerOver(SqliteDatabase.layer).pipe(
         Layer.provide([layerIds, Layer.succeed(DataDirectory, directory)]),
         Layer.fresh
       )

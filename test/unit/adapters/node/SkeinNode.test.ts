@@ -1,13 +1,14 @@
 /** The preset as a whole: a real database and real files in a folder of its own. */
-import { mkdtempSync, rmSync } from "node:fs"
+import { existsSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { SqlClient } from "@effect/sql"
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Layer, Stream } from "effect"
-import { Gateway, Message, Permissions, Toolbox } from "skein"
+import { Gateway, Message, Permissions, Run, Toolbox } from "skein"
 import { SkeinNode } from "skein/node"
+import { EventSignals, MemoryStorage } from "skein/storage"
 import { Gate, ScriptedModel } from "skein/testing"
 
 const folder = Effect.acquireRelease(
@@ -92,5 +93,39 @@ describe("the preset for Node", () => {
       const session = yield* gateway.get(id)
       assert.deepStrictEqual([session.title, session.head], ["ours too", 1])
     }).pipe(Effect.provide(engine))
+  )
+
+  const withModel = <E, R>(engine: Layer.Layer<Gateway.Gateway, E, R>) =>
+    engine.pipe(Layer.provideMerge(Layer.mergeAll(ScriptedModel.layer, Toolbox.layerEmpty, Permissions.layerDefault)))
+
+  /** A turn, and an asset that is read again. */
+  const used = Effect.gen(function* () {
+    const gateway = yield* Gateway.Gateway
+    yield* (yield* ScriptedModel.ScriptedModel).play(ScriptedModel.text("hi"))
+    const { id } = yield* gateway.create({ workdir: "/" })
+    const answer = yield* Run.answer(yield* gateway.send({ sessionId: id, text: "hello" }))
+    const content = Stream.make(new Uint8Array([1, 2]))
+    const asset = yield* gateway.saveAsset({ sessionId: id, mediaType: "a/b", content })
+    const stored = yield* Stream.runCollect(gateway.openAsset({ sessionId: id, assetId: asset.id }))
+    return { answer, bytes: Chunk.toReadonlyArray(stored).flatMap((bytes) => [...bytes]) }
+  })
+  const expected = { answer: "hi", bytes: [1, 2] }
+
+  it.scopedLive("takes a storage of the host's own: only assets are in the data folder", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      const storage = Layer.provideMerge(MemoryStorage.layer, EventSignals.layer)
+      assert.deepStrictEqual(yield* Effect.provide(used, withModel(SkeinNode.layerOver(storage, { data }))), expected)
+      assert.isTrue(existsSync(join(data, "assets")))
+      assert.isFalse(existsSync(join(data, "skein.db")))
+    })
+  )
+
+  it.scopedLive("in memory, keeps nothing: another engine finds no session", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* Effect.provide(used, withModel(SkeinNode.layerMemory())), expected)
+      const found = Effect.flatMap(Gateway.Gateway, (gateway) => gateway.list())
+      assert.strictEqual((yield* Effect.provide(found, withModel(SkeinNode.layerMemory()))).total, 0)
+    })
   )
 })

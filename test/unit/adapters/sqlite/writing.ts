@@ -1,7 +1,7 @@
 /** A process of the tests: appends to a session of its own until it is killed, and prints how far it is. */
 import { Effect, Layer, Option } from "effect"
 import { layerIds } from "../../../../src/adapters/node/Identity.js"
-import { layerStorage } from "../../../../src/adapters/node/SkeinNode.js"
+import * as SqliteStorage from "../../../../src/adapters/sqlite/SqliteStorage.js"
 import { userText } from "../../../../src/domain/Message.js"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
@@ -20,7 +20,7 @@ const program = Effect.gen(function* () {
   }
 })
 
-const layer = layerStorage.pipe(
+const layer = SqliteStorage.layer.pipe(
   Layer.provide([layerIds, Layer.succeed(DataDirectory, directory), EngineConfig.layer({ synchronous: "NORMAL" })])
 )
 

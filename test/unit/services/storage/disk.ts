@@ -3,7 +3,7 @@ import { FileSystem } from "@effect/platform"
 import { NodeFileSystem } from "@effect/platform-node"
 import { Effect, Layer } from "effect"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
-import { layerStorage } from "../../../../src/adapters/node/SkeinNode.js"
+import * as SqliteStorage from "../../../../src/adapters/sqlite/SqliteStorage.js"
 import * as SqliteDatabase from "../../../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
 import * as SqlStorage from "../../../../src/services/storage/sql/SqlStorage.js"
@@ -28,4 +28,4 @@ export const storageIn = (directory: string) =>
 
 /** One engine's storage in that folder, with signals, those of other engines' changes too. */
 export const engineIn = (directory: string) =>
-  layerStorage.pipe(Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)]), Layer.fresh)
+  SqliteStorage.layer.pipe(Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)]), Layer.fresh)
