@@ -1,22 +1,10 @@
-/** Options and arguments that several commands take, and how they are read. */
-import { Args, Options } from "@effect/cli"
+/** Values of the command line, read as what they stand for. */
 import { Effect, ParseResult, Schema } from "effect"
 import * as ModelRef from "../../domain/ModelRef.js"
 import { SessionId } from "../../domain/Session.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 
-export const data = Options.text("data").pipe(
-  Options.withPseudoName("DIR"),
-  Options.withDescription("Where sessions are kept. Defaults to SKEIN_DATA, else to the platform's place for data"),
-  Options.optional
-)
-
-export const json = Options.boolean("json").pipe(Options.withDescription("Print lines of JSON for other programs"))
-
-export const session = Args.text({ name: "session" }).pipe(Args.withDescription("The session's id"))
-
-/** Reads a session's id. */
 export const sessionId = (text: string): Effect.Effect<SessionId, InvalidInput> =>
   Effect.mapError(Schema.decodeUnknown(SessionId)(text), (error) => {
     const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)

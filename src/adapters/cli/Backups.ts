@@ -1,6 +1,6 @@
-/** Makes and restores backups, and says how it went. A backup that takes long says every few seconds how far it is. */
+/** Makes and restores backups, and reports the result. A long one reports its progress every few seconds. */
 import { Path } from "@effect/platform"
-import { Clock, Effect, Layer, Option, Ref } from "effect"
+import { Clock, Effect, Layer, Ref } from "effect"
 import * as DataFolder from "../node/DataFolder.js"
 import * as Identity from "../node/Identity.js"
 import * as NodeFolders from "../node/NodeFolders.js"
@@ -8,10 +8,11 @@ import * as Backup from "../sqlite/backup/Backup.js"
 import * as Restore from "../sqlite/backup/Restore.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as Texts from "./texts/Maintenance.js"
 
 export interface Input {
   readonly file: string
-  readonly data: Option.Option<string>
+  readonly data: string | null
 }
 
 const layer = Layer.merge(Identity.layer, NodeFolders.layer)
@@ -33,34 +34,31 @@ const progress = Effect.gen(function* () {
       const now = yield* Clock.currentTimeMillis
       if (now - (yield* Ref.get(last)) < reportMillis) return
       yield* Ref.set(last, now)
-      yield* screen.writeError(`${sizeOf(done)} of about ${sizeOf(Math.max(done, total))}\n`)
+      yield* screen.writeError(`${Texts.progress(sizeOf(done), sizeOf(Math.max(done, total)))}\n`)
     })
 })
 
 const options = Effect.fnUntraced(function* (input: Input) {
-  const data = yield* DataFolder.data(yield* DataFolder.host, Option.getOrUndefined(input.data))
+  const data = yield* DataFolder.data(yield* DataFolder.host, input.data ?? undefined)
   const path = yield* Path.Path
   return { data, file: path.resolve(input.file), onProgress: yield* progress }
 })
-
-const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
 
 export const backup = Effect.fn("cli.backup")(function* (input: Input) {
   const screen = yield* Screen
   const given = yield* options(input)
   const { assets, faults, sessions, size } = yield* Backup.make(given)
-  for (const { detail, name } of faults) yield* screen.writeError(TerminalText.block(`${name} is ${detail}\n`))
-  const what = `${counted(sessions, "session")} and ${counted(assets, "file")}`
-  yield* screen.write(`${TerminalText.line(given.file)}: ${what}, ${sizeOf(size)}\n`)
+  for (const { detail, name } of faults) {
+    yield* screen.writeError(`${TerminalText.line(Texts.faultInBackup(name, detail))}\n`)
+  }
+  yield* screen.write(`${Texts.backedUp(TerminalText.line(given.file), sessions, assets, sizeOf(size))}\n`)
 }, Effect.provide(layer))
 
 export const restore = Effect.fn("cli.restore")(function* (input: Input) {
   const screen = yield* Screen
   const given = yield* options(input)
   const { assets, faults, movedAside, sessions } = yield* Restore.run(given)
-  for (const name of faults)
-    yield* screen.writeError(TerminalText.block(`${name} was not whole when it was backed up\n`))
-  for (const path of movedAside) yield* screen.writeError(TerminalText.block(`What was in the way is now ${path}\n`))
-  const what = `${counted(sessions, "session")} and ${counted(assets, "file")}`
-  yield* screen.write(`${what} restored into ${TerminalText.line(given.data)}\n`)
+  for (const name of faults) yield* screen.writeError(`${TerminalText.line(Texts.faultInRestore(name))}\n`)
+  for (const path of movedAside) yield* screen.writeError(`${TerminalText.line(Texts.movedAside(path))}\n`)
+  yield* screen.write(`${Texts.restored(TerminalText.line(given.data), sessions, assets)}\n`)
 }, Effect.provide(layer))

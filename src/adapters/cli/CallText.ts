@@ -15,7 +15,7 @@ const valueText = (value: unknown): string => {
   return /^[^\s"]+$/u.test(value) ? value : JSON.stringify(value)
 }
 
-/** A call's tool and the values of its input, cut to what fits on a line. The input is given as the model wrote it. */
+/** A call's tool and the values of its input, cut to fit on a line. `input` is the text that the model wrote. */
 export const summary = (name: string, input: string): string => {
   const values = Either.match(decode(input), {
     onLeft: () => [input],
@@ -24,14 +24,14 @@ export const summary = (name: string, input: string): string => {
   return TerminalText.short([name, ...values].join(" "), characters)
 }
 
-/** A time that a call took. */
+/** A duration in milliseconds, as people read it. */
 export const duration = (millis: number): string => {
   if (millis < 1000) return `${millis} ms`
   if (millis < 60_000) return `${(millis / 1000).toFixed(1)} s`
   return `${Math.floor(millis / 60_000)} min ${Math.round((millis % 60_000) / 1000)} s`
 }
 
-/** A call that has ended, and for one that did not succeed what came of it. */
+/** A call that has ended, with the outcome and reason of one that did not succeed. */
 export const ended = (
   ansi: Ansi,
   call: { readonly summary: string; readonly outcome: Outcome; readonly millis: number | null; readonly text: string }

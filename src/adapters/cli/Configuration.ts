@@ -1,6 +1,6 @@
 /**
- * What the user has set up: the providers of the configuration file, and the model for sessions that name none. That
- * model is `SKEIN_MODEL`, else the file's `model`, else that of the vendor whose key is in the environment.
+ * The user's configuration: the providers of the configuration file, and the default model. That is `SKEIN_MODEL`, else
+ * the file's `model`, else the model of the vendor whose key is in the environment.
  */
 import { FileSystem } from "@effect/platform"
 import { Effect, ParseResult, Schema } from "effect"
@@ -10,6 +10,7 @@ import { ProvidersConfig } from "../providers/Providers.js"
 import * as Arguments from "./Arguments.js"
 import { ConfigurationUnusable, NoModel } from "./Failure.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as Texts from "./texts/Failures.js"
 
 /** The configuration file, JSON. */
 const ConfigurationFile = Schema.Struct({
@@ -22,17 +23,17 @@ export interface Configuration {
   /** Where the file is, or would be. */
   readonly path: string
   readonly providers: ProvidersConfig
-  /** For sessions that name no model. */
+  /** The model of sessions that name none. */
   readonly standard: ModelRef.ModelRef | null
 }
 
 const parse = Schema.decodeUnknown(Schema.parseJson())
 const decode = Schema.decodeUnknown(ConfigurationFile)
 
-/** Where and what is wrong, without what stands there: that may be a key that was put where it does not belong. */
+/** Where and what is wrong, without the value itself: it may be a key in the wrong place. */
 const issueOf = (error: ParseResult.ParseError): string => {
   const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  if (issue === undefined) return "it is not of the documented form"
+  if (issue === undefined) return "not of the documented form"
   return `${issue.path.map(String).join(".")} ${issue.message.replace(/, actual [^]*$/, "")}`
 }
 
@@ -42,15 +43,15 @@ const readFile = Effect.fn("Configuration.readFile")(function* (path: string, is
     new ConfigurationUnusable({ path, detail: TerminalText.short(detail.trim(), 300) })
   const text = yield* fileSystem.readFileString(path).pipe(
     Effect.catchTag("SystemError", (error) =>
-      error.reason === "NotFound" && !isNamed ? Effect.succeed("{}") : unusable(`it cannot be read (${error.reason})`)
+      error.reason === "NotFound" && !isNamed ? Effect.succeed("{}") : unusable(Texts.unreadable(error.reason))
     ),
-    Effect.catchTag("BadArgument", () => unusable("it cannot be read"))
+    Effect.catchTag("BadArgument", () => unusable(Texts.unreadable("invalid path")))
   )
-  const value = yield* Effect.mapError(parse(text), () => unusable("it is not JSON"))
+  const value = yield* Effect.mapError(parse(text), () => unusable(Texts.notJson))
   return yield* Effect.mapError(decode(value), (error) => unusable(issueOf(error)))
 })
 
-/** The model to use when there is only a key. */
+/** The default model of each vendor. */
 const byKey = [
   { variable: "ANTHROPIC_API_KEY", model: "anthropic/claude-sonnet-4-5" },
   { variable: "OPENAI_API_KEY", model: "openai/gpt-5" }
@@ -67,7 +68,7 @@ const standardOf = Effect.fn("Configuration.standardOf")(function* (
   return vendor === undefined ? null : ModelRef.fromText(vendor.model)
 })
 
-/** What is set up on a host. An empty variable counts as none. */
+/** Reads the configuration of a host. An empty variable counts as absent. */
 export const load = Effect.fn("Configuration.load")(function* (host: DataFolder.Host) {
   const path = yield* DataFolder.config(host)
   const file = yield* readFile(path, Boolean(host.env["SKEIN_CONFIG"]))
@@ -75,7 +76,7 @@ export const load = Effect.fn("Configuration.load")(function* (host: DataFolder.
   return { path, providers: { providers: file.providers }, standard } satisfies Configuration
 })
 
-/** The model to ask: the session's own, else the one for all. */
+/** The session's own model, else the default one. */
 export const modelFor = (
   { path, providers, standard }: Configuration,
   own: ModelRef.ModelRef | null

@@ -1,9 +1,9 @@
 /**
- * What `skein demo` does: a turn on the current folder, with nothing made up but the model. The engine, the tools, the
- * files and the data folder are the real ones; it needs no network and no key, and changes nothing in the folder. Tools
- * that take long in a large folder are given up after a few seconds, and say so.
+ * `skein demo`: a turn on the current folder. Only the model is scripted; the engine, the tools, the files and the data
+ * folder are real. Needs no network and no key, and changes nothing in the folder. A tool that takes more than a few
+ * seconds in a large folder ends with a timeout.
  */
-import { Duration, Effect, Layer, Option, Ref, Stream } from "effect"
+import { Duration, Effect, Layer, Ref, Stream } from "effect"
 import { opendir } from "node:fs/promises"
 import { callsOf, type Entry } from "../../domain/Message.js"
 import type { SessionId } from "../../domain/Session.js"
@@ -21,16 +21,18 @@ import * as DemoScript from "./DemoScript.js"
 import * as Engine from "./Engine.js"
 import * as Follow from "./Follow.js"
 import { Screen } from "./terminal/Screen.js"
+import * as ShellText from "./ShellText.js"
+import * as Texts from "./texts/Demo.js"
 
 const mostEntries = 1000
 
-/** Names of regular files in a folder, the first that the system gives. None when it cannot be read: the tools will say. */
+/** Names of some regular files in a folder, in the system's order. None when it cannot be read: the tools report that. */
 const filesIn = (folder: string): Effect.Effect<ReadonlyArray<string>> =>
   Effect.tryPromise(async () => {
     const names: Array<string> = []
-    let seen = 0
+    let entries = 0
     for await (const entry of await opendir(folder)) {
-      if (++seen > mostEntries) break
+      if (++entries > mostEntries) break
       if (entry.isFile()) names.push(entry.name)
     }
     return names
@@ -38,16 +40,16 @@ const filesIn = (folder: string): Effect.Effect<ReadonlyArray<string>> =>
 
 const bounded = <T extends Tool.Any>(tool: T): T => ({ ...tool, timeout: Duration.seconds(5) })
 
-const layer = (names: ReadonlyArray<string>, data: Option.Option<string>) => {
+const layer = (names: ReadonlyArray<string>, data: string | null) => {
   const [read, list, glob, grep] = WorkspaceTools.readOnly
   return Layer.provide(Engine.layer(data), [
     Model.layer(ScriptedModel.make(DemoScript.make(names), "demo")),
     Toolbox.layer(bounded(read), bounded(list), bounded(glob), bounded(grep)),
-    Permissions.layerReadOnly("the demonstration changes nothing")
+    Permissions.layerReadOnly(Texts.readOnly)
   ])
 }
 
-/** The results as the transcript has them, read back from storage. */
+/** The results in the transcript's order, read from storage. */
 const storedOrder = (entries: ReadonlyArray<Entry>) => {
   const summaries = new Map(
     entries.flatMap(({ message }) =>
@@ -69,22 +71,20 @@ const report = Effect.fn("Demo.report")(function* (sessionId: SessionId, finishe
   yield* screen.write(DemoReport.render(screen.ansi, { finished: inOrder, stored }))
 })
 
-const quoted = (text: string): string => (/^[\w./:@=-]+$/u.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`)
-
-export const run = Effect.fn("Demo.run")(function* ({ data }: { readonly data: Option.Option<string> }) {
+export const run = Effect.fn("Demo.run")(function* ({ data }: { readonly data: string | null }) {
   const workdir = process.cwd()
   const screen = yield* Screen
   const names = yield* filesIn(workdir)
   yield* Effect.gen(function* () {
     const gateway = yield* Gateway
-    const { id } = yield* gateway.create({ workdir, title: "skein demo" })
+    const { id } = yield* gateway.create({ workdir, title: Texts.title })
     const finished = yield* Ref.make<ReadonlyArray<string>>([])
     const onEvent = (event: SessionEvent) =>
       event.type === "call.finished" ? Ref.update(finished, (before) => [...before, event.callId]) : Effect.void
-    const start = gateway.send({ sessionId: id, text: "What is in this folder?" })
+    const start = gateway.send({ sessionId: id, text: Texts.question })
     yield* Follow.run(start, { isJson: false, answerer: "nobody", onEvent })
     yield* report(id, yield* Ref.get(finished))
-    const place = Option.match(data, { onNone: () => "", onSome: (folder) => ` --data ${quoted(folder)}` })
-    yield* screen.write(`It is kept as session ${id}: skein sessions show ${id}${place}\n`)
+    const folder = data === null ? "" : ` --data ${ShellText.word(data)}`
+    yield* screen.write(`${Texts.stored(id, `skein sessions show ${id}${folder}`)}\n`)
   }).pipe(Effect.provide(layer(names, data)))
 })

@@ -1,6 +1,7 @@
 /** The two orders of the demonstration, side by side. Pure. */
 import type { Ansi } from "./terminal/Ansi.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as Texts from "./texts/Demo.js"
 
 interface Call {
   readonly callId: string
@@ -8,9 +9,9 @@ interface Call {
 }
 
 export interface Orders {
-  /** As the calls finished. */
+  /** In the order in which the calls finished. */
   readonly finished: ReadonlyArray<Call>
-  /** As the transcript has their results. */
+  /** In the order in which the transcript has their results. */
   readonly stored: ReadonlyArray<Call & { readonly seq: number }>
 }
 
@@ -23,8 +24,10 @@ export const render = (ansi: Ansi, { finished, stored }: Orders): string => {
     return `  ${cell(left === undefined ? "" : `${at + 1}. ${left.summary}`)}#${seq} ${TerminalText.short(summary, columns)}\n`
   })
   const isSame = stored.every(({ callId }, at) => finished[at]?.callId === callId)
-  const comment = isSame
-    ? "This time they finished in the order in which they were asked for."
-    : "Told as they finish, stored as they were asked for: results never change places."
-  return [`\n  ${ansi.bold(cell("finished"))}${ansi.bold("stored")}\n`, ...rows, `\n${comment}\n`].join("")
+  const comment = isSame ? Texts.sameOrder : Texts.otherOrder
+  return [
+    `\n  ${ansi.bold(cell(Texts.columns.finished))}${ansi.bold(Texts.columns.stored)}\n`,
+    ...rows,
+    `\n${comment}\n`
+  ].join("")
 }

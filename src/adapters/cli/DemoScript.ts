@@ -1,36 +1,37 @@
-/** What the demonstration's model says: written down before, for the files that there are. Pure. */
+/** The script of the demonstration's model, for the files of a folder. Pure. */
 import type * as Script from "../../domain/Script.js"
+import * as Texts from "./texts/Demo.js"
 
-/** Files that say what a folder is about, the telling ones first. */
-const telling = [
+/** Files that say what a folder is about, the best first. */
+const patterns = [
   /^readme(\.|$)/i,
   /^(package\.json|cargo\.toml|go\.mod|pyproject\.toml|makefile)$/i,
   /\.(md|txt|rst)$/i,
   /\.(c|cc|cpp|cs|go|h|html|java|js|json|mjs|php|py|rb|rs|sh|toml|ts|tsx|yaml|yml)$/i
 ]
 
-/** Long, and written by programs. */
+/** Long, and generated. */
 const isLockFile = (name: string): boolean => /(^|[-.])lock\b/i.test(name)
 
 const rank = (name: string): number => {
-  const at = telling.findIndex((pattern) => pattern.test(name))
-  return at === -1 ? telling.length : at
+  const at = patterns.findIndex((pattern) => pattern.test(name))
+  return at === -1 ? patterns.length : at
 }
 
 const mostFiles = 3
 
 /**
- * Which of a folder's files to read. Hidden ones are none of the demonstration's business.
+ * The files to read; never a hidden one.
  *
  * @internal
  */
 export const choose = (names: ReadonlyArray<string>): ReadonlyArray<string> =>
   names
-    .filter((name) => !name.startsWith(".") && !isLockFile(name) && rank(name) < telling.length)
+    .filter((name) => !name.startsWith(".") && !isLockFile(name) && rank(name) < patterns.length)
     .sort((one, other) => rank(one) - rank(other) || (one < other ? -1 : 1))
     .slice(0, mostFiles)
 
-/** One step with several calls, those that take longest first, and one that closes the turn. */
+/** A step with several calls, the slowest first, and the step that ends the turn. */
 export const make = (names: ReadonlyArray<string>): Script.Script => {
   const calls: ReadonlyArray<Script.Call> = [
     { name: "grep", input: { pattern: "TODO|FIXME" } },
@@ -40,10 +41,10 @@ export const make = (names: ReadonlyArray<string>): Script.Script => {
   ]
   return [
     {
-      text: `I ask for ${calls.length} tools at once, the slowest first. Each is told as soon as it is done:`,
+      text: Texts.opening(calls.length),
       calls,
       delayMillis: 8
     },
-    { text: "I am only a script and cannot read what they found; you can, as said below.", delayMillis: 8 }
+    { text: Texts.answer, delayMillis: 8 }
   ]
 }

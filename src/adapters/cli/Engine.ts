@@ -1,5 +1,5 @@
 /** The engine that commands run on, loaded when a command needs it: `--help` and wrong usage load none of it. */
-import { Effect, Layer, Option } from "effect"
+import { Effect, Layer } from "effect"
 import { ModelUnavailable } from "../../domain/SkeinError.js"
 import { Models } from "../../services/Model.js"
 import * as Permissions from "../../services/Permissions.js"
@@ -8,17 +8,17 @@ import type { Options } from "../node/SkeinNode.js"
 import * as DataFolder from "../node/DataFolder.js"
 
 /** An engine on the data folder: the one given with `--data`, else the usual one. */
-export const layer = (given: Option.Option<string>, options: Omit<Options, "data"> = {}) =>
+export const layer = (given: string | null, options: Omit<Options, "data"> = {}) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
-      const data = yield* DataFolder.data(yield* DataFolder.host, Option.getOrUndefined(given))
+      const data = yield* DataFolder.data(yield* DataFolder.host, given ?? undefined)
       const preset = yield* Effect.promise(() => import("../node/SkeinNode.js"))
       return preset.layer({ ...options, data })
     })
   )
 
 /** An engine for looking at sessions and managing them; nothing runs on it. */
-export const layerWithoutRuns = (given: Option.Option<string>) =>
+export const layerWithoutRuns = (given: string | null) =>
   Layer.provide(layer(given), [
     Layer.succeed(Models, {
       resolve: () => Effect.fail(new ModelUnavailable({ model: "(none)", detail: "this command runs no model" }))

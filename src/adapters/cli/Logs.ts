@@ -1,50 +1,33 @@
 /**
- * Logs: none unless `--log-level` asks for them, a line of `key=value` pairs each, on stderr or at the end of the file
- * that `--log-file` names. The options are looked for in the whole command line, as `@effect/cli` finds its own only in
- * some places of it.
+ * Logs, one line of `key=value` pairs each: none by default; on stderr with `--log-level`, at the end of a file with
+ * `--log-file`.
  */
-import { Array as Arr, Effect, Layer, Logger, LogLevel, Predicate, type Scope } from "effect"
+import { Effect, Layer, Logger, LogLevel, Predicate, type Scope } from "effect"
 import { closeSync, openSync, writeSync } from "node:fs"
+import type { Given } from "./CommandLine.js"
 import { WrongUsage } from "./Failure.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as Texts from "./texts/Failures.js"
 
 const names = LogLevel.allLevels.map((level) => level._tag.toLowerCase())
 
-const levelOf = (name: string | undefined): LogLevel.LogLevel | undefined =>
-  LogLevel.allLevels.find((level) => level._tag.toLowerCase() === name?.toLowerCase())
-
-export interface Taken {
+export interface Settings {
   readonly level: LogLevel.LogLevel
   /** Null for stderr. */
   readonly file: string | null
-  /** The arguments without the options. */
-  readonly args: ReadonlyArray<string>
 }
 
-/** Takes `--NAME VALUE` or `--NAME=VALUE` out of the arguments. What follows `--` is left alone. */
-const takeOption = (args: ReadonlyArray<string>, name: string) => {
-  const [options, rest] = Arr.span(args, (arg) => arg !== "--")
-  const at = options.findIndex((arg) => arg === name || arg.startsWith(`${name}=`))
-  if (at === -1) return { given: false, value: undefined, args } as const
-  const isJoined = options[at] !== name
-  const value = isJoined ? options[at]?.slice(name.length + 1) : options[at + 1]
-  return { given: true, value, args: [...options.toSpliced(at, isJoined ? 1 : 2), ...rest] } as const
+/** The settings of a command line. A file without a level logs from `info` on. */
+export const settings = (given: Given): Effect.Effect<Settings, WrongUsage> => {
+  const [named, file] = [given.value("log-level"), given.value("log-file")]
+  if (named === null) return Effect.succeed({ level: file === null ? LogLevel.None : LogLevel.Info, file })
+  const level = LogLevel.allLevels.find(({ _tag }) => _tag.toLowerCase() === named.toLowerCase())
+  return level === undefined
+    ? Effect.fail(new WrongUsage({ detail: Texts.unknownLogLevel(names) }))
+    : Effect.succeed({ level, file })
 }
 
-/** Takes `--log-level LEVEL` and `--log-file FILE` out of the arguments. A file without a level logs from `info` on. */
-export const take = (args: ReadonlyArray<string>): Effect.Effect<Taken, WrongUsage> =>
-  Effect.gen(function* () {
-    const file = takeOption(args, "--log-file")
-    if (file.given && (file.value === undefined || file.value === "" || file.value.startsWith("-"))) {
-      return yield* new WrongUsage({ detail: "--log-file takes a file" })
-    }
-    const named = takeOption(file.args, "--log-level")
-    const level = named.given ? levelOf(named.value) : file.given ? LogLevel.Info : LogLevel.None
-    if (level === undefined) return yield* new WrongUsage({ detail: `--log-level takes one of ${names.join(", ")}` })
-    return { level, file: file.value ?? null, args: named.args }
-  })
-
-/** Opened before anything is done: a file that cannot be written is wrong usage. Never wider than its owner's. */
+/** Opened before anything else happens: a file that cannot be written is wrong usage. Readable by its owner only. */
 const lineWriter = (file: string | null): Effect.Effect<(line: string) => void, WrongUsage, Scope.Scope> =>
   file === null
     ? Effect.succeed((line) => void process.stderr.write(`${line}\n`))
@@ -53,9 +36,7 @@ const lineWriter = (file: string | null): Effect.Effect<(line: string) => void, 
           Effect.try({
             try: () => openSync(file, "a", 0o600),
             catch: (error) =>
-              new WrongUsage({
-                detail: `--log-file ${TerminalText.short(file, 80)} cannot be written: ${codeOf(error)}`
-              })
+              new WrongUsage({ detail: Texts.unwritableLog(TerminalText.short(file, 80), codeOf(error)) })
           }),
           (descriptor) => Effect.sync(() => closeSync(descriptor))
         ),
@@ -65,7 +46,7 @@ const lineWriter = (file: string | null): Effect.Effect<(line: string) => void, 
 const codeOf = (error: unknown): string =>
   Predicate.hasProperty(error, "code") && typeof error.code === "string" ? error.code : "unknown"
 
-export const layer = ({ file, level }: Taken): Layer.Layer<never, WrongUsage> =>
+export const layer = ({ file, level }: Settings): Layer.Layer<never, WrongUsage> =>
   Layer.unwrapScoped(
     Effect.map(lineWriter(file), (write) =>
       Layer.merge(

@@ -1,6 +1,6 @@
 /**
- * What `skein run` does: a message goes to a new session or an old one, and the run that answers it is followed to its
- * end. Everything that can be refused is refused before the session is made or changed.
+ * `skein run`: sends a message to a new session or an old one, and follows the run that answers it to its end. Whatever
+ * can be refused is refused before the session is created or changed.
  */
 import { FileSystem, Path } from "@effect/platform"
 import { Effect, Option, Stream } from "effect"
@@ -19,45 +19,45 @@ import * as Follow from "./Follow.js"
 import type { Answerer } from "./Questions.js"
 import * as RunEngine from "./RunEngine.js"
 import { Screen } from "./terminal/Screen.js"
+import * as Texts from "./texts/Run.js"
 
-/** The command line as it was given. */
 export interface Input {
-  readonly message: Option.Option<string>
-  readonly session: Option.Option<string>
-  readonly model: Option.Option<string>
-  readonly workdir: Option.Option<string>
+  readonly message: string | null
+  readonly session: string | null
+  readonly model: string | null
+  readonly workdir: string | null
   readonly yes: boolean
   readonly resume: boolean
   readonly json: boolean
-  readonly data: Option.Option<string>
+  readonly data: string | null
 }
 
 const wrongUsage = ({ message, resume, session, workdir }: Input): string | null => {
-  if (resume && Option.isNone(session)) return "--resume needs --session ID"
-  if (resume && Option.isSome(message)) return "--resume goes without a message"
-  if (!resume && Option.isNone(message)) return 'say something: skein run "MESSAGE", or --session ID --resume'
-  if (Option.exists(message, (text) => text.trim() === "")) return "the message is empty"
-  return Option.isSome(session) && Option.isSome(workdir) ? "--workdir is for new sessions, not with --session" : null
+  if (resume && session === null) return Texts.resumeNeedsSession
+  if (resume && message !== null) return Texts.resumeTakesNoMessage
+  if (!resume && message === null) return Texts.missingMessage
+  if (message !== null && message.trim() === "") return Texts.emptyMessage
+  return session !== null && workdir !== null ? Texts.workdirOfOldSession : null
 }
 
 /** The absolute path of a folder that exists. */
-const folder = Effect.fn("Turn.folder")(function* (given: string) {
+const folder = Effect.fn("RunCommand.folder")(function* (given: string) {
   const path = yield* Path.Path
   const fileSystem = yield* FileSystem.FileSystem
   const absolute = path.resolve(given)
-  const refused = new InvalidInput({ field: "workdir", limit: "a folder that exists", actual: absolute })
+  const refused = new InvalidInput({ field: "workdir", limit: Texts.existingFolder, actual: absolute })
   const info = yield* Effect.mapError(fileSystem.stat(absolute), () => refused)
   return info.type === "Directory" ? absolute : yield* refused
 })
 
-/** The model named with `--model`. A script's file is named from the current folder, whatever the session's is. */
-const namedModel = Effect.fn("Turn.namedModel")(function* (text: string) {
+/** The model of `--model`. A script's file is relative to the current folder, whatever the session's is. */
+const namedModel = Effect.fn("RunCommand.namedModel")(function* (text: string) {
   const path = yield* Path.Path
   const ref = yield* Arguments.model("--model", text)
   return ref.provider === "script" ? { ...ref, model: path.resolve(ref.model) } : ref
 })
 
-/** A session that is not made yet. */
+/** A session that does not exist yet. */
 const draft = (workdir: string): Session => ({
   id: SessionId.make("new"),
   title: untitled,
@@ -73,8 +73,8 @@ const draft = (workdir: string): Session => ({
   updatedAt: 0
 })
 
-/** Makes sure that the session's model, or the one for all sessions, can be asked. */
-const checkModel = Effect.fn("Turn.checkModel")(function* (
+/** Fails unless the session's model, or the default one, is available. */
+const checkModel = Effect.fn("RunCommand.checkModel")(function* (
   configuration: Configuration.Configuration,
   session: Session
 ) {
@@ -82,7 +82,7 @@ const checkModel = Effect.fn("Turn.checkModel")(function* (
   yield* (yield* Models).resolve(session)
 })
 
-const prepareNew = Effect.fn("Turn.prepareNew")(function* (
+const prepareNew = Effect.fn("RunCommand.prepareNew")(function* (
   configuration: Configuration.Configuration,
   workdir: string,
   model: ModelRef | null
@@ -91,7 +91,7 @@ const prepareNew = Effect.fn("Turn.prepareNew")(function* (
   return yield* (yield* Gateway).create({ workdir, ...(model === null ? {} : { model }) })
 })
 
-const prepareOld = Effect.fn("Turn.prepareOld")(function* (
+const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
   configuration: Configuration.Configuration,
   sessionId: SessionId,
   model: ModelRef | null
@@ -103,10 +103,10 @@ const prepareOld = Effect.fn("Turn.prepareOld")(function* (
 })
 
 /**
- * The run that is in the way, when this engine drives it: what a crash left of it goes on, as a question of it still
- * waits for its answer. Fails with the same `SessionBusy` when another process drives it.
+ * The run in the way, if this engine drives it: an interrupted run continues here when one of its questions still waits
+ * for an answer. Fails with the same `SessionBusy` if another process drives it.
  */
-const takenOver = Effect.fn("Turn.takenOver")(function* (busy: SessionBusy, sessionId: SessionId) {
+const takeOver = Effect.fn("RunCommand.takeOver")(function* (busy: SessionBusy, sessionId: SessionId) {
   const gateway = yield* Gateway
   const { cursor, live } = yield* gateway.snapshot(sessionId)
   if (!Option.exists(live, ({ runId }) => runId === busy.runId)) return yield* busy
@@ -118,8 +118,12 @@ const takenOver = Effect.fn("Turn.takenOver")(function* (busy: SessionBusy, sess
   return { ref, opener: Option.isSome(opener) ? { opener: opener.value.message } : {} }
 })
 
-/** Sends a message, or resumes, and follows the run; first the one that a crash interrupted, if it can go on. */
-export const follow = Effect.fn("Turn.follow")(function* (
+/**
+ * Sends the message, or resumes, and follows the run. An interrupted run that can continue is followed first.
+ *
+ * @internal
+ */
+export const follow = Effect.fn("RunCommand.follow")(function* (
   session: Session,
   text: string | null,
   options: Follow.Options
@@ -127,37 +131,33 @@ export const follow = Effect.fn("Turn.follow")(function* (
   const gateway = yield* Gateway
   const screen = yield* Screen
   const start = text === null ? gateway.resume(session.id) : gateway.send({ sessionId: session.id, text })
-  const goOn = Effect.fnUntraced(function* (busy: SessionBusy) {
-    const { opener, ref } = yield* takenOver(busy, session.id)
-    const goingOn = Follow.run(Effect.succeed(ref), { ...options, ...opener })
-    if (text === null) return yield* goingOn
-    yield* screen.writeError("skein: the run that a crash interrupted goes on first\n")
-    yield* Effect.catchTag(goingOn, "RunStopped", () => Effect.void)
+  const followBoth = Effect.fnUntraced(function* (busy: SessionBusy) {
+    const { opener, ref } = yield* takeOver(busy, session.id)
+    const interrupted = Follow.run(Effect.succeed(ref), { ...options, ...opener })
+    if (text === null) return yield* interrupted
+    yield* screen.writeError(`skein: ${Texts.resumingFirst}\n`)
+    yield* Effect.catchTag(interrupted, "RunStopped", () => Effect.void)
     yield* Follow.run(start, options)
   })
-  yield* Effect.catchTag(Follow.run(start, options), "SessionBusy", goOn)
+  yield* Effect.catchTag(Follow.run(start, options), "SessionBusy", followBoth)
 })
 
 const answererOf = (yes: boolean, canAsk: boolean): Answerer => (yes ? "yes" : canAsk ? "terminal" : "nobody")
 
-export const run = Effect.fn("Turn.run")(function* (input: Input) {
+export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   const wrong = wrongUsage(input)
   if (wrong !== null) return yield* new WrongUsage({ detail: wrong })
-  const model = yield* Effect.transposeMapOption(input.model, namedModel)
-  const sessionId = yield* Effect.transposeMapOption(input.session, Arguments.sessionId)
-  const workdir = yield* folder(Option.getOrElse(input.workdir, () => "."))
+  const model = input.model === null ? null : yield* namedModel(input.model)
+  const sessionId = input.session === null ? null : yield* Arguments.sessionId(input.session)
+  const workdir = yield* folder(input.workdir ?? ".")
   const configuration = yield* Effect.flatMap(DataFolder.host, Configuration.load)
-  if (Option.isNone(sessionId)) yield* Configuration.modelFor(configuration, Option.getOrNull(model))
+  if (sessionId === null) yield* Configuration.modelFor(configuration, model)
   const screen = yield* Screen
   yield* Effect.gen(function* () {
-    const session = yield* Option.match(sessionId, {
-      onNone: () => prepareNew(configuration, workdir, Option.getOrNull(model)),
-      onSome: (id) => prepareOld(configuration, id, Option.getOrNull(model))
-    })
-    if (!input.json) yield* screen.write(screen.ansi.dim(`session ${session.id}\n`))
-    yield* follow(session, Option.getOrNull(input.message), {
-      isJson: input.json,
-      answerer: answererOf(input.yes, screen.canAsk)
-    })
+    const session = yield* sessionId === null
+      ? prepareNew(configuration, workdir, model)
+      : prepareOld(configuration, sessionId, model)
+    if (!input.json) yield* screen.write(screen.ansi.dim(`${Texts.session(session.id)}\n`))
+    yield* follow(session, input.message, { isJson: input.json, answerer: answererOf(input.yes, screen.canAsk) })
   }).pipe(Effect.provide(RunEngine.layer(configuration, input.data)))
 })

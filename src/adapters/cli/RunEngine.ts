@@ -1,5 +1,5 @@
 /** The engine that runs turns for the command line: the user's providers, the workspace tools, reads allowed, all else asked. */
-import { Layer, Option } from "effect"
+import { Layer } from "effect"
 import * as Permissions from "../../services/Permissions.js"
 import * as Toolbox from "../../services/Toolbox.js"
 import * as NodeExec from "../node/NodeExec.js"
@@ -13,7 +13,7 @@ const system =
   "instead of guessing. Ask for tools that do not depend on each other in one go; they run at the same time. Change " +
   "only what was asked for, and say in the end, in a few sentences, what you found or did."
 
-export const layer = ({ providers, standard }: Configuration, data: Option.Option<string>) =>
+export const layer = ({ providers, standard }: Configuration, data: string | null) =>
   Engine.layer(data, { system }).pipe(
     Layer.provideMerge(
       Layer.mergeAll(

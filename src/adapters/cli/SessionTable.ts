@@ -3,6 +3,7 @@ import { DateTime } from "effect"
 import type { Session } from "../../domain/Session.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as Texts from "./texts/Sessions.js"
 
 /** A moment in the user's time zone, to the minute. */
 export const moment = (millis: number): string => {
@@ -11,8 +12,6 @@ export const moment = (millis: number): string => {
   const two = (value: number) => `${value}`.padStart(2, "0")
   return `${year}-${two(month)}-${two(day)} ${two(hours)}:${two(minutes)}`
 }
-
-const headings = ["ID", "TITLE", "MESSAGES", "LAST ACTIVITY", "FOLDER"]
 
 const rowOf = ({ head, id, title, updatedAt, workdir }: Session): ReadonlyArray<string> => [
   id,
@@ -24,9 +23,9 @@ const rowOf = ({ head, id, title, updatedAt, workdir }: Session): ReadonlyArray<
 
 /** `total` counts all sessions that match, shown or not. */
 export const render = (ansi: Ansi, sessions: ReadonlyArray<Session>, total: number): string => {
-  if (sessions.length === 0) return "No sessions.\n"
+  if (sessions.length === 0) return `${Texts.none}\n`
   const rows = sessions.map(rowOf)
-  const widths = headings.map((heading, column) =>
+  const widths = Texts.headings.map((heading, column) =>
     Math.max(...[heading, ...rows.map((row) => row[column] ?? "")].map(TerminalText.width))
   )
   const lineOf = (cells: ReadonlyArray<string>) =>
@@ -36,8 +35,8 @@ export const render = (ansi: Ansi, sessions: ReadonlyArray<Session>, total: numb
       .trimEnd()
   const more = total - sessions.length
   return [
-    `${ansi.bold(lineOf(headings))}\n`,
+    `${ansi.bold(lineOf(Texts.headings))}\n`,
     ...rows.map((row) => `${lineOf(row)}\n`),
-    ...(more > 0 ? [ansi.dim(`… and ${more} more, see --limit\n`)] : [])
+    ...(more > 0 ? [ansi.dim(`${Texts.notListed(more)}\n`)] : [])
   ].join("")
 }

@@ -1,4 +1,4 @@
-/** A session's transcript for people. Pure. Results are shown by their first lines; JSON has the whole of them. */
+/** A session's transcript for people. Pure. Shows the first lines of a result; `--json` prints all of them. */
 import { Option } from "effect"
 import { callsOf, type Entry, type Message, textOf } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
@@ -8,6 +8,7 @@ import type { Ansi } from "./terminal/Ansi.js"
 import * as CallText from "./CallText.js"
 import { moment } from "./SessionTable.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as Texts from "./texts/Sessions.js"
 
 const mostLines = 12
 const mostCharacters = 200
@@ -25,7 +26,7 @@ const firstLines = (ansi: Ansi, text: string): string => {
   const lines = text.trimEnd().split("\n")
   const shown = lines.slice(0, mostLines).map((line) => `  ${TerminalText.short(line, mostCharacters)}\n`)
   const more = lines.length - mostLines
-  return shown.join("") + (more > 0 ? ansi.dim(`  … ${more} more lines\n`) : "")
+  return shown.join("") + (more > 0 ? ansi.dim(`  ${Texts.moreLines(more)}\n`) : "")
 }
 
 export const heading = (ansi: Ansi, { createdAt, head, id, model, title, workdir }: Session): string => {
@@ -33,14 +34,14 @@ export const heading = (ansi: Ansi, { createdAt, head, id, model, title, workdir
     id,
     TerminalText.line(workdir),
     ...(model === null ? [] : [TerminalText.line(ModelRef.toText(model))]),
-    `${head} messages`,
-    `since ${moment(createdAt)}`
+    Texts.messageCount(head),
+    Texts.created(moment(createdAt))
   ]
   return `${ansi.bold(TerminalText.line(title))}\n${ansi.dim(facts.join(" · "))}\n`
 }
 
 const authorOf = (ansi: Ansi, message: Message): string => {
-  if (message.role === "user") return ansi.bold("you")
+  if (message.role === "user") return ansi.bold(Texts.user)
   if (message.role === "assistant") return ansi.bold(TerminalText.line(ModelRef.toText(message.model)))
   const outcome = message.outcome === "success" ? ansi.green("✓") : ansi.red(`✗ ${message.outcome}`)
   return `${ansi.bold(TerminalText.line(message.name))} ${outcome}`
@@ -50,29 +51,26 @@ const contentOf = (ansi: Ansi, message: Message): string => {
   if (message.role === "tool") return firstLines(ansi, message.text)
   const calls = callsOf(message).map(({ input, name }) => `  → ${CallText.summary(name, input)}\n`)
   const files = message.parts.flatMap((part) =>
-    part.type === "file" && "assetId" in part ? [`  [file ${TerminalText.line(String(part.assetId))}]\n`] : []
+    part.type === "file" && "assetId" in part ? [`  ${Texts.file(TerminalText.line(String(part.assetId)))}\n`] : []
   )
   const isPartial = message.role === "assistant" && message.partial === true
-  const brokeOff = isPartial ? ansi.dim("  (the answer broke off here)\n") : ""
+  const brokeOff = isPartial ? ansi.dim(`  ${Texts.brokenOff}\n`) : ""
   return [textLines(textOf(message)), ...files, brokeOff, ...calls].join("")
 }
 
 export const entry = (ansi: Ansi, { message, seq }: Entry): string =>
   `\n${ansi.dim(`#${seq}`)} ${authorOf(ansi, message)}\n${contentOf(ansi, message)}`
 
-/** What is still open: the calls without a result, and the run that holds the session. */
+/** The calls without a result, and the run that holds the session. */
 export const ending = (ansi: Ansi, { batch, questions, run, session }: Snapshot): string => {
   const asked = new Set<string>(questions.map(({ callId }) => callId))
   const open = batch.calls.map(({ callId, name, seq, state }) => {
-    const waits = asked.has(callId) ? ", waits for somebody to allow it" : ""
+    const waits = asked.has(callId) ? `, ${Texts.awaitsPermission}` : ""
     return `\n${ansi.dim(`#${seq}`)} ${ansi.bold(TerminalText.line(name))} ${state}${waits}\n`
   })
   const state = Option.match(run, {
     onNone: () => "",
-    onSome: ({ crashed, run }) =>
-      crashed
-        ? `\nIts last run crashed. Go on with a message, or with: skein run --session ${session.id} --resume\n`
-        : `\nRun ${run.id} is at work on it.\n`
+    onSome: ({ crashed, run }) => `\n${crashed ? Texts.crashed(session.id) : Texts.running(run.id)}\n`
   })
   return open.join("") + ansi.yellow(state)
 }

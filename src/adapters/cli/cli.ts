@@ -1,49 +1,33 @@
-/** The command line: its commands, what it prints, how it ends. */
-import { CliConfig, Command, HelpDoc } from "@effect/cli"
+/** Runs a command of the command line: what it needs, what it logs, how it ends. A command is loaded when it is called. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
-import * as NodeTerminal from "@effect/platform-node/NodeTerminal"
+import type { FileSystem, Path } from "@effect/platform"
 import { Cause, Effect, Layer } from "effect"
-import { backup } from "./commands/backup.js"
-import { demo } from "./commands/demo.js"
-import { doctor } from "./commands/doctor.js"
-import { restore } from "./commands/restore.js"
-import { run } from "./commands/run.js"
-import { sessions } from "./commands/sessions.js"
+import type { Given } from "./CommandLine.js"
 import * as Failure from "./Failure.js"
-import * as HelpText from "./HelpText.js"
 import * as Logs from "./Logs.js"
 import * as Screen from "./terminal/Screen.js"
+import type * as Commands from "./texts/Commands.js"
 
-const skein = Command.make("skein").pipe(
-  Command.withSubcommands([demo, run, sessions, doctor, backup, restore]),
-  Command.withDescription("Agent sessions: tools in parallel, one durable order")
-)
+interface Program {
+  readonly run: (given: Given) => Effect.Effect<void, unknown, Screen.Screen | FileSystem.FileSystem | Path.Path>
+}
 
-const parents = new Map(["list", "show", "rename", "model", "delete"].map((name) => [name, "sessions"]))
+const programs: ReadonlyMap<string, () => Promise<Program>> = new Map<string, () => Promise<Program>>([
+  ["demo", () => import("./commands/demo.js")],
+  ["run", () => import("./commands/run.js")],
+  ["sessions list", () => import("./commands/sessions/list.js")],
+  ["sessions show", () => import("./commands/sessions/show.js")],
+  ["sessions rename", () => import("./commands/sessions/rename.js")],
+  ["sessions model", () => import("./commands/sessions/model.js")],
+  ["sessions delete", () => import("./commands/sessions/delete.js")],
+  ["doctor", () => import("./commands/doctor.js")],
+  ["backup", () => import("./commands/backup.js")],
+  ["restore", () => import("./commands/restore.js")]
+])
 
-const footer = HelpDoc.p(
-  "Every command knows --help and --log-level LEVEL (none by default) and --log-file FILE. " +
-    "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 130 cancelled."
-)
-
-/** Help goes to stdout, without colours; that something is wrong is said once, by `Failure`. */
-const withQuietConsole = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
-  Effect.gen(function* () {
-    const screen = yield* Screen.Screen
-    const console = yield* Effect.console
-    const print = (text: unknown) => Effect.ignore(screen.write(HelpText.plain(String(text), "skein", parents)))
-    return yield* Effect.withConsole(effect, { ...console, log: print, error: () => Effect.void })
-  })
-
-const layer = Layer.mergeAll(
-  CliConfig.layer({ showBuiltIns: false, finalCheckBuiltIn: true }),
-  NodeFileSystem.layer,
-  NodePath.layer,
-  NodeTerminal.layer,
-  Screen.layer
-)
+const layer = Layer.mergeAll(NodeFileSystem.layer, NodePath.layer, Screen.layer)
 
 const reportFailure = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.tapErrorCause(effect, (cause) =>
@@ -62,14 +46,13 @@ const crash = (error: unknown): never => {
   return process.exit(1)
 }
 
-export const main = (version: string): void => {
+export const main = ({ name }: Commands.Command, given: Given): void => {
   process.once("SIGHUP", hangUp)
   process.on("uncaughtException", crash)
-  const [node = "", program = "", ...given] = process.argv
-  const run = Command.run(skein, { name: "skein", version, executable: "skein", footer })
-  Logs.take(given).pipe(
-    Effect.flatMap((taken) => Effect.provide(run([node, program, ...taken.args]), Logs.layer(taken))),
-    withQuietConsole,
+  const load = programs.get(name) ?? (() => Promise.reject(new Error(`no program for ${name}`)))
+  Effect.promise(load).pipe(
+    Effect.flatMap(({ run }) => run(given)),
+    (run) => Effect.flatMap(Logs.settings(given), (settings) => Effect.provide(run, Logs.layer(settings))),
     reportFailure,
     Effect.provide(layer),
     NodeRuntime.runMain({

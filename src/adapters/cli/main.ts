@@ -1,13 +1,29 @@
 #!/usr/bin/env node
-/** The `skein` program. Its version is answered before anything large is loaded. */
+/** The `skein` program. Version, help and wrong usage are answered before anything large is loaded. */
 import { readFileSync } from "node:fs"
+import * as CommandLine from "./CommandLine.js"
+import * as Help from "./Help.js"
 
 const about = readFileSync(new URL("../package.json", import.meta.url), "utf8")
 const version = /"version": "([^"]*)"/.exec(about)?.[1] ?? "unknown"
 
-if (process.argv[2] === "--version") {
-  process.stdout.write(`${version}\n`)
-} else {
-  const { main } = await import("./cli.js")
-  main(version)
+/** A reader that has gone ends the output, and is no failure. */
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined)
+
+const reading = CommandLine.read(process.argv.slice(2))
+switch (reading._tag) {
+  case "Version":
+    process.stdout.write(`${version}\n`)
+    break
+  case "Help":
+    process.stdout.write(Help.render(reading.of, version, process.stdout.columns || 80))
+    break
+  case "Wrong":
+    process.stderr.write(`skein: ${reading.detail}\n`)
+    process.exitCode = 2
+    break
+  case "Call": {
+    const { main } = await import("./cli.js")
+    main(reading.command, reading.given)
+  }
 }

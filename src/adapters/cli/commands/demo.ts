@@ -1,11 +1,5 @@
-/** `skein demo`. */
-import { Command } from "@effect/cli"
-import { Effect } from "effect"
-import * as Arguments from "../Arguments.js"
+import type { GivenTo } from "../CommandLine.js"
+import * as Demo from "../Demo.js"
+import type * as Commands from "../texts/Commands.js"
 
-export const demo = Command.make("demo", { data: Arguments.data }, (input) =>
-  Effect.flatMap(
-    Effect.promise(() => import("../Demo.js")),
-    (demo) => demo.run(input)
-  )
-).pipe(Command.withDescription("See several tools at work on this folder at once; needs no network and no key"))
+export const run = (given: GivenTo<typeof Commands.demo>) => Demo.run({ data: given.value("data") })

@@ -1,19 +1,6 @@
-/** `skein doctor`. */
-import { Command, Options } from "@effect/cli"
-import { Effect } from "effect"
-import * as Arguments from "../Arguments.js"
+import type { GivenTo } from "../CommandLine.js"
+import * as Doctor from "../Doctor.js"
+import type * as Commands from "../texts/Commands.js"
 
-export const doctor = Command.make(
-  "doctor",
-  {
-    repair: Options.boolean("repair").pipe(
-      Options.withDescription("Do what would be done; needs that nothing else uses the database")
-    ),
-    data: Arguments.data
-  },
-  (input) =>
-    Effect.flatMap(
-      Effect.promise(() => import("../Doctor.js")),
-      (doctor) => doctor.run(input)
-    )
-).pipe(Command.withDescription("Look for damage in what is stored, and say what would be done about it"))
+export const run = (given: GivenTo<typeof Commands.doctor>) =>
+  Doctor.run({ repair: given.has("repair"), data: given.value("data") })

@@ -30,6 +30,3 @@ export const make = (isColoured: boolean): Ansi => (isColoured ? colours : none)
 
 /** Goes to the start of the line and empties it. */
 export const eraseLine = "\r\x1b[2K"
-
-/** The text without colours. */
-export const strip = (text: string): string => text.replace(/\x1b\[[0-9;]*m/g, "")

@@ -40,7 +40,7 @@ describe("Configuration", () => {
     Effect.gen(function* () {
       const configuration = yield* load({ providers: local })
       const error = yield* Effect.flip(Configuration.modelFor(configuration, null))
-      expect(error.message).toContain("one of the providers configured: local")
+      expect(error.message).toContain("configured providers: local")
       const own = { provider: "script", model: "s.json" }
       expect(yield* Configuration.modelFor(configuration, own)).toEqual(own)
     })

@@ -2,56 +2,31 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, LogLevel } from "effect"
 import { readFileSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import * as CommandLine from "../../../../src/adapters/cli/CommandLine.js"
 import * as Logs from "../../../../src/adapters/cli/Logs.js"
 import { folder } from "../../services/storage/disk.js"
 
 describe("Logs", () => {
-  it.effect("takes the level out of the arguments, wherever it stands", () =>
-    Effect.gen(function* () {
-      for (const args of [
-        ["--log-level", "debug", "run", "--json", "hi"],
-        ["run", "--json", "hi", "--log-level", "DEBUG"],
-        ["run", "--log-level=debug", "--json", "hi"]
-      ]) {
-        expect(yield* Logs.take(args)).toEqual({ level: LogLevel.Debug, file: null, args: ["run", "--json", "hi"] })
-      }
-    })
-  )
+  const settings = (...args: ReadonlyArray<string>) => {
+    const reading = CommandLine.read(["run", "hi", ...args])
+    return reading._tag === "Call" ? Logs.settings(reading.given) : Effect.die(reading)
+  }
 
   it.effect("logs nothing unless it is asked for", () =>
     Effect.gen(function* () {
-      expect(yield* Logs.take(["run", "hi"])).toEqual({ level: LogLevel.None, file: null, args: ["run", "hi"] })
-      const args = ["run", "--", "--log-level", "debug"]
-      expect(yield* Logs.take(args)).toEqual({ level: LogLevel.None, file: null, args })
+      expect(yield* settings()).toEqual({ level: LogLevel.None, file: null })
+      expect(yield* settings("--log-level", "DEBUG")).toEqual({ level: LogLevel.Debug, file: null })
+      expect(yield* settings("--log-file", "skein.log")).toEqual({ level: LogLevel.Info, file: "skein.log" })
+      expect(yield* settings("--log-file=skein.log", "--log-level=error")).toEqual({
+        level: LogLevel.Error,
+        file: "skein.log"
+      })
     })
   )
 
-  it.effect("refuses a level that there is not", () =>
+  it.effect("refuses an unknown level", () =>
     Effect.gen(function* () {
-      for (const args of [["--log-level"], ["--log-level", "loud"], ["--log-level="]]) {
-        expect((yield* Effect.flip(Logs.take(args))).message).toContain("one of all, trace, debug")
-      }
-    })
-  )
-
-  it.effect("takes the file out of the arguments, which says that there are to be logs", () =>
-    Effect.gen(function* () {
-      for (const args of [
-        ["--log-file", "skein.log", "run", "hi"],
-        ["run", "hi", "--log-file=skein.log"]
-      ]) {
-        expect(yield* Logs.take(args)).toEqual({ level: LogLevel.Info, file: "skein.log", args: ["run", "hi"] })
-        const asked = yield* Logs.take([...args, "--log-level=error"])
-        expect(asked).toEqual({ level: LogLevel.Error, file: "skein.log", args: ["run", "hi"] })
-      }
-    })
-  )
-
-  it.effect("refuses a file that has no name", () =>
-    Effect.gen(function* () {
-      for (const args of [["--log-file"], ["--log-file="], ["run", "--log-file", "--json"]]) {
-        expect((yield* Effect.flip(Logs.take(args))).message).toContain("--log-file takes a file")
-      }
+      expect((yield* Effect.flip(settings("--log-level", "loud"))).message).toContain("one of all, trace, debug")
     })
   )
 
@@ -63,7 +38,7 @@ describe("Logs", () => {
       for (const to of [file, kept]) {
         const logs = Effect.zipRight(Effect.logInfo("line one\nline two", { nth: 1 }), Effect.logDebug("unheard"))
         // Each as the process of its own that it is.
-        const once = Effect.provide(logs, Logs.layer({ level: LogLevel.Info, file: to, args: [] }))
+        const once = Effect.provide(logs, Logs.layer({ level: LogLevel.Info, file: to }))
         yield* Effect.promise(() => Effect.runPromise(once))
       }
       expect(readFileSync(file, "utf8")).toMatch(/^[^\n]*level=INFO[^\n]*line one[^\n]*\n$/)
@@ -75,9 +50,7 @@ describe("Logs", () => {
   it.scoped("says why a file cannot be written", () =>
     Effect.gen(function* () {
       const file = join(yield* folder, "missing", "skein.log")
-      const failure = yield* Effect.flip(
-        Effect.provide(Effect.void, Logs.layer({ level: LogLevel.Info, file, args: [] }))
-      )
+      const failure = yield* Effect.flip(Effect.provide(Effect.void, Logs.layer({ level: LogLevel.Info, file })))
       expect(failure.message).toContain("ENOENT")
     })
   )

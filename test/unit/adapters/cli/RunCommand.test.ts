@@ -3,7 +3,7 @@ import { Effect, Fiber } from "effect"
 import { Gateway, Permissions, Tool, Toolbox } from "skein"
 import { ScriptedModel } from "skein/testing"
 import type * as Follow from "../../../../src/adapters/cli/Follow.js"
-import * as Turn from "../../../../src/adapters/cli/RunCommand.js"
+import * as RunCommand from "../../../../src/adapters/cli/RunCommand.js"
 import { ground } from "../../services/runtime/engines.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 
@@ -27,7 +27,7 @@ const questioned = Effect.gen(function* () {
   const screen = yield* FakeScreen.make({ canAsk: true })
   const session = yield* later.gateway.get(ref.sessionId)
   const follow = (text: string | null) =>
-    Turn.follow(session, text, options).pipe(
+    RunCommand.follow(session, text, options).pipe(
       Effect.provide(screen.layer),
       Effect.provideService(Gateway.Gateway, later.gateway)
     )
@@ -56,7 +56,7 @@ describe("skein run on a session that an engine left with an open question", () 
       yield* screen.prompted
       yield* screen.type("n")
       yield* Fiber.join(run)
-      expect(yield* screen.errors).toContain("goes on first")
+      expect(yield* screen.errors).toContain("resuming the interrupted run first")
       expect((yield* screen.output).endsWith("changed it\nand more\n")).toBe(true)
       expect((yield* later.lines(ref.sessionId)).slice(2)).toEqual([
         "change denied: Denied: the user said no",

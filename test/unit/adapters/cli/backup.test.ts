@@ -20,12 +20,12 @@ describe("skein backup and skein restore", () => {
         const made = yield* home.run(["backup", "../all.skein"])
         expect(made).toMatchObject({ code: 0, stderr: "" })
         expect(made.stdout).toBe(
-          `${home.at("all.skein")}: 1 session and 0 files, ${(statSync(home.at("all.skein")).size / 1000).toFixed(1)} KB\n`
+          `Backed up 1 session and 0 files to ${home.at("all.skein")} (${(statSync(home.at("all.skein")).size / 1000).toFixed(1)} KB)\n`
         )
         const there = ["--data", home.at("fresh")]
         expect(yield* home.run(["restore", "../all.skein", ...there])).toMatchObject({
           code: 0,
-          stdout: `1 session and 0 files restored into ${home.at("fresh")}\n`,
+          stdout: `Restored 1 session and 0 files into ${home.at("fresh")}\n`,
           stderr: ""
         })
         const [session] = Program.sessions(yield* home.run(["sessions", "list", "--json", ...there]))
@@ -46,8 +46,8 @@ describe("skein backup and skein restore", () => {
         const before = readFileSync(`${home.data}/skein.db`)
         yield* home.run(["backup", "../all.skein"])
         const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, number, string]> = [
-          [["backup"], 2, "<file>"],
-          [["restore"], 2, "<file>"],
+          [["backup"], 2, "missing FILE"],
+          [["restore"], 2, "missing FILE"],
           [["backup", "../precious"], 1, "overwrites nothing"],
           [["backup", "../none/x"], 1, "ENOENT"],
           [["backup", "../x", "--data", home.at("none")], 1, "no database"],

@@ -26,7 +26,7 @@ describe("skein doctor", () => {
     () =>
       Effect.gen(function* () {
         const { home } = yield* withSession
-        const healthy = { code: 0, stdout: `Nothing is wrong with ${home.data}\n`, stderr: "" }
+        const healthy = { code: 0, stdout: `No damage found in ${home.data}\n`, stderr: "" }
         expect(yield* home.run(["doctor"])).toMatchObject(healthy)
         expect(yield* home.run(["doctor", "--repair"])).toMatchObject(healthy)
         expect(yield* home.run(["doctor", "--data", home.at("none")])).toMatchObject({ code: 0, stderr: "" })
@@ -45,7 +45,7 @@ describe("skein doctor", () => {
         expect(found).toMatchObject({
           code: 1,
           stdout: `damage   session ${id} at 1: the message does not decode; with --repair: another takes its place that says so, and what is stored now is moved aside\n`,
-          stderr: `skein: 1 thing is wrong with ${home.data}; skein doctor --repair takes care of 1. Copy the folder first\n`
+          stderr: `skein: 1 problem in ${home.data}; copy the folder, then run skein doctor --repair to repair 1\n`
         })
         const repaired = yield* home.run(["doctor", "--repair"])
         expect(repaired).toMatchObject({ code: 0, stderr: "" })

@@ -43,19 +43,19 @@ describe("skein sessions", () => {
 
         expect(yield* home.run(["sessions", "rename", first, " a  new\nname "])).toMatchObject({
           code: 0,
-          stdout: `${first} is now "a new name"\n`
+          stdout: `Renamed ${first} to "a new name"\n`
         })
         expect(yield* home.run(["sessions", "model", first, "openai/gpt/x"])).toMatchObject({
           code: 0,
-          stdout: `${first} is now answered by openai/gpt/x\n`
+          stdout: `Switched ${first} to openai/gpt/x\n`
         })
         const shown = yield* home.run(["sessions", "show", first])
-        expect(shown.stdout).toMatch(/^a new name\nses_\w+ · .* · openai\/gpt\/x · 2 messages · since /)
+        expect(shown.stdout).toMatch(/^a new name\nses_\w+ · .* · openai\/gpt\/x · 2 messages · created /)
         expect(shown.stdout).toContain("\n#1 you\n  the first one\n")
 
         expect(yield* home.run(["sessions", "delete", first, "--yes"])).toMatchObject({
           code: 0,
-          stdout: `${first} is deleted\n`
+          stdout: `Deleted ${first}\n`
         })
         expect(yield* home.run(["sessions", "show", first])).toMatchObject({ code: 1 })
         expect(Program.sessions(yield* home.run(["sessions", "list", "--json"]))).toHaveLength(1)

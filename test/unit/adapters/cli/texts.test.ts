@@ -4,7 +4,6 @@ import * as Ansi from "../../../../src/adapters/cli/terminal/Ansi.js"
 import * as CallText from "../../../../src/adapters/cli/CallText.js"
 import * as DemoReport from "../../../../src/adapters/cli/DemoReport.js"
 import * as DemoScript from "../../../../src/adapters/cli/DemoScript.js"
-import * as HelpText from "../../../../src/adapters/cli/HelpText.js"
 import * as TranscriptText from "../../../../src/adapters/cli/TranscriptText.js"
 import { CallId, type Entry, type Message } from "../../../../src/domain/Message.js"
 import { RunId } from "../../../../src/domain/Run.js"
@@ -18,7 +17,6 @@ describe("Ansi", () => {
   it("colours lines, never their ends", () => {
     expect(Ansi.make(true).red("a\nb\n")).toBe("\x1b[31ma\x1b[39m\n\x1b[31mb\x1b[39m\n")
     expect(Ansi.make(true).dim("")).toBe("")
-    expect(Ansi.strip(Ansi.make(true).bold("a"))).toBe("a")
   })
 })
 
@@ -60,17 +58,6 @@ describe("DemoReport", () => {
 
   it("does not claim a difference where there was none", () => {
     expect(DemoReport.render(Ansi.none, { finished: [grep, read], stored })).toContain("This time")
-  })
-})
-
-describe("HelpText", () => {
-  it("names whole commands and leaves everything else as it is", () => {
-    const help =
-      "skein\n\nskein 1.0\n\nUSAGE\n\n$ list [--json]\n\nOPTIONS\n\n--json\n\n  A true or false value.\n\n  Lines\n\nend"
-    expect(HelpText.plain(help, "skein", new Map([["list", "sessions"]]))).toBe(
-      "skein 1.0\n\nUSAGE\n$ skein sessions list [--json]\n\nOPTIONS\n--json\n  Lines\n\nend\n"
-    )
-    expect(HelpText.plain("complete -F _skein", "skein", new Map())).toBe("complete -F _skein\n")
   })
 })
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
+import * as Commands from "../../../../src/adapters/cli/texts/Commands.js"
 import * as Program from "./Program.js"
 
 const timeout = 60_000
@@ -18,9 +19,39 @@ describe("skein, asked wrongly", () => {
         expect(readFileSync(packageFile, "utf8")).toContain(`"version": "${stdout.trimEnd()}"`)
         const help = yield* home.run([])
         expect(help).toMatchObject({ code: 0, stderr: "" })
-        expect(help.stdout).toContain("  sessions delete [--yes]")
+        expect(help.stdout).toContain("  sessions delete SESSION")
         expect(help.stdout).not.toContain("\x1b")
+        for (const args of [["help"], ["-h"]]) expect(yield* home.run(args)).toEqual(help)
+        expect(yield* home.run(["-v"])).toMatchObject({ code: 0, stdout })
         expect(existsSync(home.data)).toBe(false)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "each command shows its own help",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        for (const { about, name } of Commands.all) {
+          const help = yield* home.run([...name.split(" "), "--help"])
+          expect(help).toMatchObject({ code: 0, stderr: "" })
+          expect(help.stdout.startsWith(`${about}\n\nUsage:\n  skein ${name}`)).toBe(true)
+        }
+        expect(existsSync(home.data)).toBe(false)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "a message may begin with a dash",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({ "s.json": JSON.stringify([{ text: "hello" }]) })
+        const sent = yield* home.run(["run", "- fix this", "--model", "script/s.json"])
+        expect(sent).toMatchObject({ code: 0, stderr: "" })
+        const [session] = Program.sessions(yield* home.run(["sessions", "list", "--json"]))
+        expect(session?.title).toBe("- fix this")
       }),
     timeout
   )
@@ -41,12 +72,12 @@ describe("skein, asked wrongly", () => {
   )
 
   const wrong: ReadonlyArray<readonly [args: ReadonlyArray<string>, code: number, says: string]> = [
-    [["runn"], 2, "'run'"],
-    [["run"], 2, "say something"],
+    [["runn"], 2, "did you mean run?"],
+    [["run"], 2, "missing message"],
     [["run", " "], 2, "empty"],
-    [["run", "hi", "there"], 2, "'there'"],
-    [["run", "hi", "--modle", "a/b"], 2, "'--modle'"],
-    [["run", "hi", "--model"], 2, "'--model'"],
+    [["run", "hi", "there"], 2, 'skein run "hi there"'],
+    [["run", "hi", "--modle", "a/b"], 2, "did you mean --model?"],
+    [["run", "hi", "--model"], 2, "--model needs a value"],
     [["run", "hi", "--model", "nope"], 2, "PROVIDER/MODEL"],
     [["run", "hi", "--model", "nobody/m"], 2, "nobody/m"],
     [["run", "hi", "--model", "anthropic/m"], 2, "ANTHROPIC_API_KEY"],
@@ -56,10 +87,10 @@ describe("skein, asked wrongly", () => {
     [["run", "hi", "--session", "none", "--workdir", "."], 2, "--workdir"],
     [["run", "hi", "--model", "script/s.json", "--workdir", "none"], 2, "workdir"],
     [["run", "--resume"], 2, "--session"],
-    [["run", "hi", "--session", "none", "--resume"], 2, "without a message"],
+    [["run", "hi", "--session", "none", "--resume"], 2, "takes no message"],
     [["sessions", "show", "none"], 1, "no session none"],
     [["sessions", "show", "../x"], 2, "../x"],
-    [["sessions", "show"], 2, "<session>"],
+    [["sessions", "show"], 2, "missing SESSION"],
     [["sessions", "list", "--limit", "0"], 2, "1 or more"],
     [["sessions", "rename", "none", ""], 2, "title"],
     [["sessions", "model", "none", "x"], 2, "PROVIDER/MODEL"],

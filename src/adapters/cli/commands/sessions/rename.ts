@@ -1,21 +1,18 @@
-/** `skein sessions rename`. */
-import { Args, Command } from "@effect/cli"
 import { Effect } from "effect"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
 import * as Arguments from "../../Arguments.js"
+import type { GivenTo } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
+import type * as Commands from "../../texts/Commands.js"
+import * as Texts from "../../texts/Sessions.js"
 
-export const rename = Command.make(
-  "rename",
-  { session: Arguments.session, title: Args.text({ name: "title" }), data: Arguments.data },
-  Effect.fn("sessions.rename")(function* ({ data, session, title }) {
-    const sessionId = yield* Arguments.sessionId(session)
-    const screen = yield* Screen
-    const renamed = yield* Effect.flatMap(Gateway, (gateway) => gateway.rename(sessionId, title)).pipe(
-      Effect.provide(Engine.layerWithoutRuns(data))
-    )
-    yield* screen.write(`${renamed.id} is now ${JSON.stringify(TerminalText.line(renamed.title))}\n`)
-  })
-).pipe(Command.withDescription("Give a session another title"))
+export const run = Effect.fn("sessions.rename")(function* (given: GivenTo<typeof Commands.rename>) {
+  const sessionId = yield* Arguments.sessionId(given.argument(0) ?? "")
+  const screen = yield* Screen
+  const { title } = yield* Effect.flatMap(Gateway, (gateway) =>
+    gateway.rename(sessionId, given.argument(1) ?? "")
+  ).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
+  yield* screen.write(`${Texts.renamed(sessionId, TerminalText.line(title))}\n`)
+})

@@ -1,0 +1,206 @@
+/**
+ * The command line, read by the table of commands. Pure, and loads nothing large: help and wrong usage need no engine.
+ *
+ * Options may stand anywhere before `--`. An argument with a blank in it is no option, so that a message may begin with
+ * a dash. Options and their values are understood before the command is known, by their names alone: a name has a value
+ * in all commands or in none.
+ */
+import * as ShellText from "./ShellText.js"
+import * as TerminalText from "./terminal/TerminalText.js"
+import * as Commands from "./texts/Commands.js"
+import * as Usage from "./texts/Usage.js"
+
+/** The options and arguments of one call. */
+export interface Given<Name extends string = string> {
+  /** The value of an option, null without it. */
+  readonly value: (name: Name | CommonOption) => string | null
+  readonly has: (name: Name | CommonOption) => boolean
+  /** An argument by its place, null without it. */
+  readonly argument: (at: number) => string | null
+}
+
+type CommonOption = (typeof Commands.common)[number]["name"]
+
+/** The options of a command in the table. */
+export type GivenTo<C extends Commands.Command> = Given<C["options"][number]["name"]>
+
+export type Reading =
+  | { readonly _tag: "Version" }
+  /** `of` is a command, the first word of several commands, or "" for all. */
+  | { readonly _tag: "Help"; readonly of: string }
+  | { readonly _tag: "Call"; readonly command: Commands.Command; readonly given: Given }
+  | { readonly _tag: "Wrong"; readonly detail: string }
+
+interface Token {
+  /** As it was written, without a value. */
+  readonly written: string
+  readonly name: string
+  readonly value: string | null
+  readonly isJoined: boolean
+}
+
+interface Tokens {
+  readonly words: ReadonlyArray<string>
+  readonly options: ReadonlyArray<Token>
+}
+
+const allOptions: ReadonlyArray<Commands.Option> = [
+  ...Commands.common,
+  ...Commands.all.flatMap((command) => command.options)
+]
+
+const shortNames: Readonly<Record<string, string>> = { "-h": "--help", "-v": "--version", "-V": "--version" }
+
+/** `--name`, `--name=value` or `-x`, and no blank in the name. */
+const optionPattern = /^(-[^\s=]+)(?:=([^]*))?$/
+
+const takesValue = (name: string): boolean => allOptions.some((option) => option.name === name && option.value !== null)
+
+const tokensOf = (args: ReadonlyArray<string>): Tokens => {
+  const words: Array<string> = []
+  const options: Array<Token> = []
+  for (let at = 0; at < args.length; at++) {
+    const arg = args[at] ?? ""
+    if (arg === "--") return { words: [...words, ...args.slice(at + 1)], options }
+    const [, written, joined] = optionPattern.exec(arg) ?? []
+    if (written === undefined) {
+      words.push(arg)
+      continue
+    }
+    const name = (shortNames[written] ?? written).replace(/^-+/, "")
+    const next = args[at + 1]
+    const isNextValue = joined === undefined && takesValue(name) && next !== undefined && !optionPattern.test(next)
+    options.push({ written, name, value: joined ?? (isNextValue ? next : null), isJoined: joined !== undefined })
+    if (isNextValue) at++
+  }
+  return { words, options }
+}
+
+/** Changes of one letter that lead from one word to the other. */
+const distance = (one: string, other: string): number => {
+  let row = Array.from({ length: other.length + 1 }, (_, at) => at)
+  for (let at = 0; at < one.length; at++) {
+    const next = [at + 1]
+    for (let to = 0; to < other.length; to++) {
+      const replaced = (row[to] ?? 0) + (one[at] === other[to] ? 0 : 1)
+      next.push(Math.min(replaced, (row[to + 1] ?? 0) + 1, (next[to] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[other.length] ?? 0
+}
+
+const longestName = 40
+
+/** The candidate that a mistyped word most likely is. */
+const similarTo = (word: string, candidates: ReadonlyArray<string>): string | null => {
+  if (word.length > longestName) return null
+  const ranked = candidates
+    .map((candidate) => ({ candidate, distance: distance(word, candidate) }))
+    .sort((one, other) => one.distance - other.distance)
+  const [best] = ranked
+  return best !== undefined && best.distance <= Math.min(2, word.length / 2) ? best.candidate : null
+}
+
+const shown = (text: string): string => `"${TerminalText.short(text, 80)}"`
+
+const wrong = (detail: string): Reading => ({ _tag: "Wrong", detail })
+
+const membersOf = (group: string): ReadonlyArray<string> =>
+  Commands.all.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []))
+
+/** The command that the words begin with, and how many words name it. */
+const commandOf = (words: ReadonlyArray<string>) => {
+  const matches = (name: string) => name.split(" ").every((word, at) => words[at] === word)
+  return Commands.all.find(({ name }) => matches(name))
+}
+
+const unknownCommand = (words: ReadonlyArray<string>): Reading => {
+  const [first = "", second] = words
+  const members = membersOf(first)
+  if (members.length > 0) {
+    if (second === undefined) return wrong(Usage.incompleteCommand(first, members))
+    const similar = similarTo(second, members)
+    return wrong(Usage.unknownCommand(shown(`${first} ${second}`), similar === null ? null : `${first} ${similar}`))
+  }
+  const similar = similarTo(first, [...new Set(Commands.all.map(({ name }) => name.split(" ")[0] ?? name))])
+  const isMessage = similar === null && (words.length > 1 || /\s/.test(first))
+  return isMessage
+    ? wrong(Usage.unquotedMessage(shown(first), ShellText.message(words.join(" "))))
+    : wrong(Usage.unknownCommand(shown(first), similar))
+}
+
+const helpOf = (words: ReadonlyArray<string>): Reading => {
+  if (words.length === 0) return { _tag: "Help", of: "" }
+  const command = commandOf(words)
+  if (command !== undefined) return { _tag: "Help", of: command.name }
+  const [first = "", second] = words
+  return second === undefined && membersOf(first).length > 0 ? { _tag: "Help", of: first } : unknownCommand(words)
+}
+
+/** What is wrong with an option of a command; null when nothing is. */
+const wrongOption = (command: Commands.Command, token: Token, all: ReadonlyArray<Token>): string | null => {
+  const known = [...command.options, ...Commands.common]
+  const option = token.written.startsWith("--") ? known.find(({ name }) => name === token.name) : undefined
+  const written = shown(token.written)
+  if (option === undefined) {
+    if (token.written.startsWith("--") && allOptions.some(({ name }) => name === token.name)) {
+      return Usage.foreignOption(written, command.name)
+    }
+    const similar = similarTo(
+      token.name,
+      known.map(({ name }) => name)
+    )
+    if (similar !== null) return Usage.unknownOption(written, `--${similar}`, command.name)
+    return command.name === "run" && !token.written.startsWith("--")
+      ? Usage.dashedMessage(written, ShellText.message(token.written))
+      : Usage.unknownOption(written, null, command.name)
+  }
+  const spelled = `--${option.name}`
+  if (all.filter(({ name }) => name === token.name).length > 1) return Usage.repeatedOption(spelled)
+  if (option.value === null) return token.isJoined ? Usage.needlessValue(spelled) : null
+  return token.value === null || token.value === "" ? Usage.missingValue(spelled, option.value) : null
+}
+
+const call = (command: Commands.Command, words: ReadonlyArray<string>, options: ReadonlyArray<Token>): Reading => {
+  for (const token of options) {
+    const detail = wrongOption(command, token, options)
+    if (detail !== null) return wrong(detail)
+  }
+  const missing = command.arguments[words.length]
+  if (missing !== undefined && missing.isOptional !== true)
+    return wrong(Usage.missingArgument(missing.name, command.name))
+  const surplus = words[command.arguments.length]
+  if (surplus !== undefined) {
+    return wrong(
+      command.name === "run"
+        ? Usage.unquotedRest(shown(surplus), ShellText.message(words.join(" ")))
+        : Usage.surplusArgument(shown(surplus), command.name)
+    )
+  }
+  const find = (name: string) => options.find((token) => token.name === name)
+  return {
+    _tag: "Call",
+    command,
+    given: {
+      value: (name) => find(name)?.value ?? null,
+      has: (name) => find(name) !== undefined,
+      argument: (at) => words[at] ?? null
+    }
+  }
+}
+
+/** Reads the arguments that follow the program's name. */
+export const read = (args: ReadonlyArray<string>): Reading => {
+  const { options, words } = tokensOf(args)
+  const [first] = words
+  if (first === "help") return helpOf(words.slice(1))
+  if (options.some(({ name }) => name === "help")) return helpOf(words)
+  if (words.length === 0 && options.some(({ name }) => name === "version")) return { _tag: "Version" }
+  const command = commandOf(words)
+  if (command !== undefined) return call(command, words.slice(command.name.split(" ").length), options)
+  if (words.length === 1 && options.length === 0 && membersOf(first ?? "").length > 0) return helpOf(words)
+  if (first !== undefined) return unknownCommand(words)
+  const [option] = options
+  return option === undefined ? helpOf([]) : wrong(Usage.missingCommand(shown(option.written)))
+}

@@ -1,0 +1,30 @@
+/** What `skein doctor`, `skein backup` and `skein restore` print. Names and paths are made harmless by the caller. */
+
+const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
+
+const contents = (sessions: number, files: number): string =>
+  `${counted(sessions, "session")} and ${counted(files, "file")}`
+
+export const healthy = (data: string): string => `No damage found in ${data}`
+
+/** The repair of a finding that was not repaired yet. */
+export const repair = (text: string): string => `with --repair: ${text}`
+
+export const unhealthy = (data: string, damaged: number, repairable: number): string =>
+  repairable === 0
+    ? `${counted(damaged, "problem")} in ${data}`
+    : `${counted(damaged, "problem")} in ${data}; copy the folder, then run skein doctor --repair to repair ${repairable}`
+
+export const backedUp = (file: string, sessions: number, files: number, size: string): string =>
+  `Backed up ${contents(sessions, files)} to ${file} (${size})`
+
+export const restored = (data: string, sessions: number, files: number): string =>
+  `Restored ${contents(sessions, files)} into ${data}`
+
+export const faultInBackup = (name: string, detail: string): string => `warning: ${name} is ${detail}`
+
+export const faultInRestore = (name: string): string => `warning: ${name} was already damaged when it was backed up`
+
+export const movedAside = (path: string): string => `moved what was in the way to ${path}`
+
+export const progress = (done: string, total: string): string => `${done} of about ${total}`

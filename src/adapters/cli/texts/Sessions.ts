@@ -1,0 +1,40 @@
+/** What the commands for sessions print. Names and titles are made harmless by the caller. */
+
+export const none = "No sessions."
+
+export const headings = ["ID", "TITLE", "MESSAGES", "LAST ACTIVITY", "FOLDER"]
+
+export const notListed = (count: number): string => `… and ${count} more, see --limit`
+
+export const renamed = (sessionId: string, title: string): string => `Renamed ${sessionId} to "${title}"`
+
+export const switched = (sessionId: string, model: string): string => `Switched ${sessionId} to ${model}`
+
+export const deleted = (sessionId: string): string => `Deleted ${sessionId}`
+
+export const notDeleted = "Nothing was deleted."
+
+export const confirmDeletion = (title: string, messages: number): string =>
+  `Delete "${title}" with ${messages === 1 ? "its message" : `its ${messages} messages`} and all its files? (y/N) `
+
+export const deletionUnconfirmed = "cannot ask without a terminal; confirm the deletion with --yes"
+
+/** The parts of a transcript that are not its messages. */
+export const messageCount = (count: number): string => `${count} message${count === 1 ? "" : "s"}`
+
+export const created = (moment: string): string => `created ${moment}`
+
+export const user = "you"
+
+export const brokenOff = "(the answer broke off here)"
+
+export const moreLines = (count: number): string => `… ${count} more line${count === 1 ? "" : "s"}`
+
+export const file = (assetId: string): string => `[file ${assetId}]`
+
+export const awaitsPermission = "waiting for permission"
+
+export const crashed = (sessionId: string): string =>
+  `The last run crashed. To continue it: skein run --session ${sessionId} --resume`
+
+export const running = (runId: string): string => `Run ${runId} is in progress.`

@@ -1,0 +1,28 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as Help from "../../../../src/adapters/cli/Help.js"
+import * as Commands from "../../../../src/adapters/cli/texts/Commands.js"
+
+describe("Help", () => {
+  it("names every command, and a command's every argument and option", () => {
+    const whole = Help.render("", "1.2.3", 80)
+    expect(whole.startsWith("skein 1.2.3\n")).toBe(true)
+    for (const command of Commands.all) {
+      expect(whole).toContain(`\n  ${command.name}`)
+      const own = Help.render(command.name, "1.2.3", 80)
+      expect(own.startsWith(`${command.about}\n\nUsage:\n  skein ${command.name}`)).toBe(true)
+      for (const { name } of command.arguments) expect(own).toContain(`\n  ${name} `)
+      for (const { name } of [...command.options, ...Commands.common]) expect(own).toContain(`\n  --${name}`)
+      for (const example of command.examples) expect(own).toContain(`\n  ${example}\n`)
+    }
+    expect(Help.render("sessions", "1.2.3", 80)).toMatch(/^Commands:\n {2}sessions list /)
+  })
+
+  it("fits into 80 and into 40 columns, but for what is to be copied", () => {
+    for (const width of [80, 40]) {
+      for (const of of ["", "sessions", ...Commands.all.map(({ name }) => name)]) {
+        const lines = Help.render(of, "1.2.3", width).split("\n")
+        expect(lines.filter((line) => line.length > width && !line.startsWith("  skein "))).toEqual([])
+      }
+    }
+  })
+})
