@@ -1,24 +1,133 @@
-/** Glob patterns as expressions for paths with `/` between names. A pattern without `/` is for names at any depth. */
+/**
+ * Glob patterns as expressions for paths with `/` between names. A pattern without `/` is for names at any depth.
+ *
+ * Guaranteed: a pattern finds what exists by that very name. `[id]`, `{a,b}`, `(group)` and an escape stand for what
+ * they mean and for themselves, each on its own: `app/(group)/[id]/*.tsx` finds app/(group)/[id]/page.tsx. No pattern
+ * fails; the work and the length of the expression are bounded, and the expression is compiled and tried by `Matcher`.
+ *
+ * Not guaranteed: what `!(a)` leaves out when it stands before another star, which takes the forbidden text instead.
+ */
 import { Either } from "effect"
-import picomatch from "picomatch"
 import { PatternRefused } from "./FileErrors.js"
+import * as GlobSyntax from "./GlobSyntax.js"
 import type { Expression } from "./Matcher.js"
+import * as PathText from "./PathText.js"
 
 const maxCharacters = 1000
 
-/** The pattern, which may have `*`, `**`, `?`, `[…]`, `{a,b}` and extended globs, as an expression. */
-export const compile = (pattern: string): Either.Either<Expression, PatternRefused> => {
-  const refuse = (detail: string) =>
-    Either.left(new PatternRefused({ pattern: pattern.slice(0, maxCharacters), detail }))
+/** Characters of an expression: what nested brackets can come to is more. */
+const maxSource = 100_000
+
+const within = "[^/]*"
+
+const escape = (text: string): string => text.replaceAll(/[\\^$.*+?()[\]{}|/]/g, "\\$&")
+
+const oneOf = (alternatives: ReadonlyArray<string>): string => `(?:${[...new Set(alternatives)].join("|")})`
+
+const classOf = ({ isNegated, members }: { readonly isNegated: boolean; readonly members: string }): string => {
+  if (members === "") return isNegated ? "[^/]" : "[]"
+  return `(?!/)[${isNegated ? "^" : ""}${members}]`
+}
+
+const separator: GlobSyntax.Node = { _tag: "Separator" }
+
+/** Whether what follows a sequence is at the start of a name. */
+const endsAtStart = (sequence: GlobSyntax.Sequence, isAtStart: boolean): boolean => {
+  const last = sequence.at(-1)
+  return last === undefined ? isAtStart : last._tag === "Separator"
+}
+
+interface Edges {
+  /** Whether the sequence begins where a name begins. */
+  readonly isAtStart: boolean
+  /** Whether the sequence ends where the path ends. */
+  readonly isAtEnd: boolean
+}
+
+const quantifiers: Readonly<Record<string, string>> = { "?(": "?", "*(": "*", "+(": "+" }
+
+/** `loose`: what `!(…)` forbids is allowed, so that it can be looked for behind another one. */
+const write = (sequence: GlobSyntax.Sequence, { isAtEnd, isAtStart }: Edges, loose = false): string => {
+  let source = ""
+  let starts = isAtStart
+  for (let at = 0; at < sequence.length; at++) {
+    const node = sequence[at] ?? separator
+    const next = sequence[at + 1]
+    const ends = next === undefined ? isAtEnd : next._tag === "Separator"
+    const isBeforeSeparator = next?._tag === "Separator"
+    switch (node._tag) {
+      case "Star": {
+        if (node.isDouble && starts && isBeforeSeparator) {
+          source += "(?:[^/]+/)*"
+          at++
+          continue
+        }
+        source += node.isDouble && starts && ends ? "[^]*" : within
+        break
+      }
+      case "Group": {
+        const { branches, kind, own } = node
+        if (kind === "{" || kind === "(") {
+          // With the separator in each branch, ** at a branch's end sees it.
+          const all = isBeforeSeparator ? branches.map((branch) => [...branch, separator]) : branches
+          const texts = all.map((branch) => write(branch, { isAtStart: starts, isAtEnd: ends }, loose))
+          source += oneOf([...texts, escape(isBeforeSeparator ? `${own}/` : own)])
+          if (isBeforeSeparator) at++
+          starts = all.every((branch) => endsAtStart(branch, starts))
+          continue
+        }
+        const group = oneOf(branches.map((branch) => write(branch, { isAtStart: starts, isAtEnd: ends }, loose)))
+        const negated = () => {
+          const rest = sequence.slice(at + 1)
+          const name = rest.findIndex(({ _tag }) => _tag === "Separator")
+          const after = write(name === -1 ? rest : rest.slice(0, name), { isAtStart: false, isAtEnd: false }, true)
+          return `(?!${group}${after}${name !== -1 || isAtEnd ? "(?:/|$)" : ""})${within}`
+        }
+        const meant = kind === "!(" ? (loose ? within : negated()) : `${group}${quantifiers[kind] ?? ""}`
+        source += oneOf([meant, escape(own)])
+        break
+      }
+      case "Separator":
+        source += "/"
+        break
+      case "Any":
+        source += "[^/]"
+        break
+      case "Class":
+        source += oneOf([classOf(node), escape(node.own)])
+        break
+      case "Escape":
+        source += oneOf([escape(node.text), escape(`\\${node.text}`)])
+        break
+      case "Text":
+        source += escape(node.text)
+        break
+    }
+    starts = node._tag === "Separator"
+  }
+  return source
+}
+
+/** Without empty names and `.`, which no path has; a separator at the end stays. */
+const normalise = (pattern: string): string => pattern.replaceAll(/\/{2,}/g, "/").replaceAll(/(^|\/)(?:\.\/)+/g, "$1")
+
+/**
+ * The pattern as an expression. It may have `*`, `**`, `?`, `[…]`, `{a,b}`, `{1..9}`, `(a|b)` and `?(…)`, `*(…)`,
+ * `+(…)`, `@(…)`, `!(…)`; a pattern as `PathText` prints a path is read as that path. Fails with `PatternRefused` when it
+ * is empty, too long, or leaves the folder that is searched.
+ */
+export const compile = (text: string): Either.Either<Expression, PatternRefused> => {
+  const refuse = (detail: string) => Either.left(new PatternRefused({ pattern: text.slice(0, maxCharacters), detail }))
+  if (text.length > maxCharacters) return refuse(`it has more than ${maxCharacters} characters`)
+  const pattern = normalise(PathText.parse(text))
   if (pattern === "") return refuse("it is empty")
-  if (pattern.length > maxCharacters) return refuse(`it has more than ${maxCharacters} characters`)
   if (pattern.startsWith("/") || pattern.split("/").includes("..")) {
     return refuse("it must start at the folder that is searched, without / at the start and without ..")
   }
-  const { flags, source } = picomatch.makeRe(pattern.includes("/") ? pattern : `**/${pattern}`, {
-    dot: true,
-    nonegate: true,
-    windows: false
-  })
-  return Either.right({ pattern, source, flags })
+  const own = escape(pattern)
+  const meant = write(GlobSyntax.parse(pattern), { isAtStart: true, isAtEnd: true })
+  const source = `^${pattern.includes("/") ? "" : "(?:[^/]+/)*"}${oneOf([own, meant])}$`
+  return source.length > maxSource
+    ? refuse("its brackets are too deep")
+    : Either.right({ pattern: text, source, flags: "u" })
 }

@@ -22,7 +22,7 @@ export interface Expression {
 
 interface Request {
   readonly expression: Expression
-  /** Is split at `separator`; each part is tried on its own, without a carriage return at its end. */
+  /** Is split at `separator`; each part is tried on its own, a line without a carriage return at its end. */
   readonly text: string
   readonly separator: "\n" | "\0"
   /** Parts that match, at most. */
@@ -49,7 +49,7 @@ parentPort.on("message", ({ source, flags, text, separator, limit }) => {
     const parts = text.split(separator)
     for (let index = 0; index < parts.length && matches.length < limit; index++) {
       const part = parts[index]
-      const match = expression.exec(part.endsWith("\\r") ? part.slice(0, -1) : part)
+      const match = expression.exec(separator === "\\n" && part.endsWith("\\r") ? part.slice(0, -1) : part)
       if (match !== null) matches.push({ index, column: match.index })
     }
     parentPort.postMessage({ matches })

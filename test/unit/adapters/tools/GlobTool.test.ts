@@ -2,6 +2,8 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, TestClock } from "effect"
 import { mkdir, symlink, writeFile } from "node:fs/promises"
 import { glob } from "../../../../src/adapters/tools/GlobTool.js"
+import { grep } from "../../../../src/adapters/tools/GrepTool.js"
+import * as PathText from "../../../../src/adapters/tools/PathText.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
 const tree = {
@@ -90,6 +92,35 @@ describe("glob", () => {
       for (const pattern of ["[", "{", "(", "a{b", "***", "{a..z}", "+(a|b", "\\"]) {
         expect(yield* glob.invoke({ pattern }).pipe(TestWorkspace.inFolder(workdir))).toMatch(/a\.txt|nothing found/)
       }
+    })
+  )
+
+  it.scopedLive("finds a file by its very name, whatever characters it has, and what it prints finds it again", () =>
+    Effect.gen(function* () {
+      const names = [
+        "app/(group)/[id]/page.tsx",
+        "par(en/a.ts",
+        "a+b",
+        "x{y}",
+        "[id]",
+        "\\\\\\\\",
+        "a\n.ts\r",
+        "*",
+        "!x"
+      ]
+      const { workdir } = yield* TestWorkspace.make(Object.fromEntries(names.map((name) => [name, "needle"])))
+      const find = (pattern: string) => glob.invoke({ pattern }).pipe(TestWorkspace.inFolder(workdir))
+      const search = (include: string) =>
+        grep.invoke({ pattern: "needle", include }).pipe(TestWorkspace.inFolder(workdir))
+      for (const name of names) {
+        const printed = PathText.print(name)
+        const lines = (yield* find(name)).split("\n")
+        expect(lines).toContain(printed)
+        expect((yield* find(printed)).split("\n")).toContain(printed)
+        expect((yield* search(name)).split("\n")).toContain(`${printed}:1: needle`)
+      }
+      expect(yield* find("app/(group)/[id]/*.tsx")).toBe("app/(group)/[id]/page.tsx")
+      expect(yield* find("par(en/*.ts")).toBe("par(en/a.ts")
     })
   )
 
