@@ -6,7 +6,7 @@
  */
 
 /** The kinds of groups, by what opens them. `{` is split at commas, the others at `|`. */
-export type GroupKind = "{" | "(" | "?(" | "*(" | "+(" | "@(" | "!("
+type GroupKind = "{" | "(" | "?(" | "*(" | "+(" | "@(" | "!("
 
 export type Node =
   | { readonly _tag: "Text"; readonly text: string }
