@@ -6,13 +6,13 @@
  *   where the file system does not tell them apart; a name that Windows reserves gets a `=` at its end.
  * - A file: asset id, time of the save and digest. Two saves never share a name unless they agree in all three, so what
  *   is cleaned up after one save is never another's file, and a row tells its own file's name.
- * - A marker: the folder that stands for one save that has not ended. It carries its engine, so that whoever finds it can
- *   tell whether the save may still go on.
+ * - A marker: the folder of one save that has not ended, with its engine in its name (`EngineInName`).
  */
-import { Either, Option, Schema } from "effect"
+import { Option, Schema } from "effect"
 import type { Asset } from "../../domain/Asset.js"
 import type { EngineId } from "../../domain/Lease.js"
 import { SessionId } from "../../domain/Session.js"
+import * as EngineInName from "../EngineInName.js"
 
 const escapeCapitals = (id: string): string => id.replace(/[A-Z]/g, (letter) => `=${letter.toLowerCase()}`)
 const restoreCapitals = (name: string): string => name.replace(/=[a-z]/g, (pair) => pair.slice(1).toUpperCase())
@@ -35,29 +35,8 @@ export const file = (asset: Asset): string => `${escapeCapitals(asset.id)}.${ass
 /** Whether it has the form that `file` gives. */
 export const isFile = (name: string): boolean => /^[a-z0-9=_-]+\.-?\d+\.[0-9a-f]{64}$/.test(name)
 
-const OwnerInName = Schema.compose(
-  Schema.StringFromBase64Url,
-  Schema.parseJson(Schema.Tuple(Schema.String, Schema.String, Schema.Int, Schema.String, Schema.String))
-)
-
 /** The marker of one save; `token` is an id of its own. */
-export const marker = (token: string, engine: EngineId): string => {
-  const { bootId, pidNamespace, pid, startTime, instance } = engine
-  return `.${token}.${Schema.encodeSync(OwnerInName)([bootId, pidNamespace, pid, startTime, instance])}.upload`
-}
+export const marker = (token: string, engine: EngineId): string => EngineInName.name(token, engine, "upload")
 
 /** Whether it is a marker, of this version or of another. */
 export const isMarker = (name: string): boolean => name.startsWith(".") && name.endsWith(".upload")
-
-/** Whose save it is; none when the name does not tell. */
-export const engineOf = (name: string): Option.Option<EngineId> =>
-  Schema.decodeEither(OwnerInName)(/^\.[^.]+\.([^.]+)\.upload$/.exec(name)?.[1] ?? "").pipe(
-    Either.map(([bootId, pidNamespace, pid, startTime, instance]): EngineId => ({
-      bootId,
-      pidNamespace,
-      pid,
-      startTime,
-      instance
-    })),
-    Either.getRight
-  )

@@ -15,6 +15,7 @@ import type { Read, RowDamaged } from "../../domain/SkeinError.js"
 import type * as Engines from "../Engines.js"
 import type { ReaderService } from "../storage/Storage.js"
 import type * as AssetFiles from "./AssetFiles.js"
+import * as EngineInName from "../EngineInName.js"
 import * as AssetNames from "./AssetNames.js"
 
 /** What a sweep removed. */
@@ -31,7 +32,7 @@ const sum = (a: Swept, b: Swept): Swept => ({ uploads: a.uploads + b.uploads, fi
 
 export const make = (files: AssetFiles.Service, reader: ReaderService, engines: Engines.Service) => {
   const isOver = (marker: string): Effect.Effect<boolean> =>
-    Option.match(AssetNames.engineOf(marker), {
+    Option.match(EngineInName.engineOf(marker), {
       onNone: () => Effect.succeed(false),
       onSome: (engine) => Effect.map(engines.liveness(engine), (liveness) => liveness === "dead")
     })

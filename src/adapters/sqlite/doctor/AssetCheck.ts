@@ -9,6 +9,7 @@ import { join } from "node:path"
 import { Asset } from "../../../domain/Asset.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
+import * as EngineInName from "../../../services/EngineInName.js"
 import { Engines } from "../../../services/Engines.js"
 import type { Query } from "../../../services/storage/sql/Query.js"
 import { codeOf } from "../backup/BackupError.js"
@@ -135,7 +136,7 @@ const checkFolder = (query: Query, folder: string, sessionId: string) =>
     let isInUse = false
     for (const marker of markers) {
       const path = join(folder, marker)
-      const engine = AssetNames.engineOf(marker)
+      const engine = EngineInName.engineOf(marker)
       const liveness = Option.isNone(engine) ? "unknown" : yield* engines.liveness(engine.value)
       if (liveness !== "dead") isInUse = true
       else {

@@ -112,20 +112,34 @@ const isReadError = (problem: string): boolean => {
 /** SQLITE_IOERR, of which all codes of failed reads are made. */
 const ioError = 10
 
-/** What a second process says of a file that looked damaged. */
+/** What a second process says of a file that looked damaged. Only problems that it saw itself count as damage. */
 const lookAgain = (path: string, first: string) =>
-  Effect.map(FreshProcess.look(path), (problems): Verdict => {
-    const second = problems.find(isReadError)
-    if (problems.length > 0 && second === undefined) return { _tag: "Damaged", problems }
-    const again = second === undefined ? "checked it again and found it sound" : `could not read it either (${second})`
-    return closed(
-      beyondRepair(
-        path,
-        `it looked damaged (${first}); a fresh process ${again}`,
-        "nothing is changed: the disk did not give what stands on it. Make a backup now and check the disk"
+  Effect.map(FreshProcess.look(path), (second): Verdict => {
+    const unsure = (again: string) =>
+      closed(
+        beyondRepair(
+          path,
+          `it looked damaged (${first}); a fresh process ${again}`,
+          "nothing is changed: the disk did not give what stands on it. Make a backup now and check the disk"
+        )
       )
-    )
+    switch (second._tag) {
+      case "Broken":
+        return unsure("to check it again did not answer")
+      case "Refused":
+        return isDamage(second.code)
+          ? { _tag: "Damaged", problems: [second.code] }
+          : unsure(`could not read it either (${second.code})`)
+      case "Looked": {
+        const problems = second.problems.filter((problem) => problem !== "ok")
+        if (problems.length === 0) return unsure("checked it again and found it sound")
+        const unread = problems.find(isReadError)
+        return unread === undefined ? { _tag: "Damaged", problems } : unsure(`could not read it either (${unread})`)
+      }
+    }
   })
+
+const isDamage = (code: string): boolean => code.startsWith("SQLITE_CORRUPT") || code.startsWith("SQLITE_NOTADB")
 
 /** Looks at the file, which must exist. */
 export const check = (path: string): Effect.Effect<Verdict> =>

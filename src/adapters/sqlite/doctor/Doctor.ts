@@ -168,10 +168,7 @@ export const repair = (data: string): Effect.Effect<ReadonlyArray<Outcome>, Stor
   Effect.gen(function* () {
     const path = pathIn(data)
     const aside = Aside.make(data, yield* Clock.currentTimeMillis)
-    if (existsSync(path)) {
-      const answer = yield* Effect.scoped(FreshProcess.hold(path))
-      if (answer.startsWith("SQLITE_BUSY")) return yield* inUse(path)
-    }
+    if (existsSync(path)) yield* Effect.scoped(FreshProcess.hold(path))
     const places = yield* PlacesCheck.check(data)
     if (!places.isUsable) return places.findings.map(untouched)
     const outcomes = [...apply<Files>({ aside }, places.findings)]

@@ -1,37 +1,33 @@
 /**
- * A second look by a process of its own, with nothing of this one's cache, descriptors or memory: a page that could not
- * be read may be whole on disk. And a lock held by a process that is killed to let go of it: a connection that closes
- * writes its log back, which must not happen to a damaged database before it is safe.
+ * A process of its own, for two purposes. It looks at a database again with nothing of this process's cache, descriptors
+ * or memory: a page that could not be read may be whole on disk. And it holds a lock until it is killed: a connection
+ * that closes writes its log back, which must not happen to a damaged database before the database is safe.
+ *
+ * A process that does not start or does not answer proves nothing: its answer is `Broken`.
  */
-import { Effect } from "effect"
+import { Effect, Option, Schema } from "effect"
 import type { Scope } from "effect"
 import { spawn } from "node:child_process"
-import { createRequire } from "node:module"
+import { fileURLToPath } from "node:url"
+import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
+import { isBusy } from "../../../services/storage/sql/Database.js"
 
-const lookScript = `
-const print = (problems) => console.log(JSON.stringify(problems))
-try {
-  const connection = new (require(process.argv[1]))(process.argv[2], { readonly: true, fileMustExist: true })
-  print(connection.prepare("PRAGMA integrity_check(20)").pluck().all())
-} catch (error) { print([String(error.code)]) }`
+const Refused = Schema.TaggedStruct("Refused", { code: Schema.String })
+const Looked = Schema.TaggedStruct("Looked", { problems: Schema.Array(Schema.String) })
+const Held = Schema.TaggedStruct("Held", {})
 
-const holdScript = `
-try {
-  const connection = new (require(process.argv[1]))(process.argv[2], { fileMustExist: true, timeout: 0 })
-  connection.pragma("locking_mode = EXCLUSIVE")
-  connection.exec("BEGIN EXCLUSIVE")
-  console.log("held")
-} catch (error) { console.log(String(error.code)) }
-setInterval(() => {}, 1000)`
-
-const start = (script: string, path: string) => {
-  const module = createRequire(import.meta.url).resolve("better-sqlite3")
-  return spawn(process.execPath, ["--eval", script, "--", module, path], { stdio: ["ignore", "pipe", "ignore"] })
+interface Broken {
+  readonly _tag: "Broken"
 }
 
-type Child = ReturnType<typeof start>
+const broken: Broken = { _tag: "Broken" }
 
-const firstLine = (child: Child): Effect.Effect<string> =>
+const start = (task: "look" | "hold", path: string) => {
+  const program = fileURLToPath(new URL("fresh-process.mjs", import.meta.url))
+  return spawn(process.execPath, [program, task, path], { stdio: ["ignore", "pipe", "ignore"] })
+}
+
+const firstLine = (child: ReturnType<typeof start>): Effect.Effect<string> =>
   Effect.async((resume) => {
     let text = ""
     child.stdout.setEncoding("utf8").on("data", (part: string) => {
@@ -42,33 +38,38 @@ const firstLine = (child: Child): Effect.Effect<string> =>
     child.on("close", () => resume(Effect.succeed(text.trim())))
   })
 
-const running = (script: string, path: string) =>
+/** Starts the process, which is killed with the scope, and waits for its answer. */
+const ask = <A, I>(task: "look" | "hold", path: string, answer: Schema.Schema<A, I>) =>
   Effect.acquireRelease(
-    Effect.sync(() => start(script, path)),
+    Effect.sync(() => start(task, path)),
     (child) =>
       Effect.async<void>((resume) => {
-        if (child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
+        if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return resume(Effect.void)
         child.on("close", () => resume(Effect.void))
         child.kill("SIGKILL")
       })
+  ).pipe(
+    Effect.flatMap(firstLine),
+    Effect.map((line) =>
+      Option.getOrElse(Schema.decodeOption(Schema.parseJson(Schema.Union(answer, Refused)))(line), () => broken)
+    )
   )
 
-const problemsOf = (line: string): ReadonlyArray<string> => {
-  try {
-    const problems: unknown = JSON.parse(line)
-    return Array.isArray(problems) ? problems.map(String).filter((problem) => problem !== "ok") : [line]
-  } catch {
-    return ["the second look did not succeed"]
-  }
-}
-
-/** What another process finds wrong in the database's pages; nothing when it is sound. */
-export const look = (path: string): Effect.Effect<ReadonlyArray<string>> =>
-  Effect.scoped(Effect.map(Effect.flatMap(running(lookScript, path), firstLine), problemsOf))
+/** Looks at the database's pages. A `Refused` look has SQLite's code. */
+export const look = (path: string): Effect.Effect<typeof Looked.Type | typeof Refused.Type | Broken> =>
+  Effect.scoped(ask("look", path, Looked))
 
 /**
- * Keeps everybody else from the database until the scope closes. Gives "held", or SQLite's code: SQLITE_BUSY when
- * another process has it open.
+ * Keeps every other process from the database until the scope closes. Fails as locked while another process has it open,
+ * and when nothing can be said of that. A database that SQLite cannot read is nobody's.
  */
-export const hold = (path: string): Effect.Effect<string, never, Scope.Scope> =>
-  Effect.flatMap(running(holdScript, path), firstLine)
+export const hold = (path: string): Effect.Effect<void, StorageUnusable | StorageFailed, Scope.Scope> =>
+  Effect.gen(function* () {
+    const answer = yield* ask("hold", path, Held)
+    if (answer._tag === "Broken") {
+      return yield* new StorageFailed({ operation: "check whether the database is in use", code: "NO_ANSWER" })
+    }
+    if (answer._tag === "Refused" && isBusy(answer.code)) {
+      return yield* new StorageUnusable({ path, reason: "locked", detail: "another process has it open" })
+    }
+  })

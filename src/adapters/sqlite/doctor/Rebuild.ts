@@ -91,13 +91,7 @@ const exchange = (path: string, rebuilt: string, aside: Aside): string => {
 /** Rebuilds the database at `path`. Fails as locked while another process has it open. */
 export const run = (path: string, aside: Aside) =>
   Effect.gen(function* () {
-    yield* Effect.scoped(
-      Effect.filterOrFail(
-        FreshProcess.hold(path),
-        (answer) => !answer.startsWith("SQLITE_BUSY"),
-        () => inUse(path)
-      )
-    )
+    yield* Effect.scoped(FreshProcess.hold(path))
     const rebuilt = `${path}.rebuilt`
     const before = yield* attempt(() => stampOf(path))
     yield* begin(rebuilt)
@@ -105,8 +99,8 @@ export const run = (path: string, aside: Aside) =>
       Effect.flatMap(forLooking(path), (source) => attempt(() => fill(source, rebuilt, aside)))
     )
     yield* attempt(() => Snapshot.syncFile(rebuilt))
-    const answer = yield* FreshProcess.hold(path)
-    if (answer.startsWith("SQLITE_BUSY") || (yield* attempt(() => stampOf(path))) !== before) return yield* inUse(path)
+    yield* FreshProcess.hold(path)
+    if ((yield* attempt(() => stampOf(path))) !== before) return yield* inUse(path)
     const kept = yield* attempt(() => exchange(path, rebuilt, aside))
     return { saved, kept } satisfies Rebuilt
   }).pipe(

@@ -437,6 +437,41 @@ describe("damaged pages", () => {
       })
   )
 
+  /** Node breaks in every process that is started while this lasts. */
+  const brokenNode = Effect.acquireRelease(
+    Effect.sync(() => {
+      const before = process.env.NODE_OPTIONS
+      process.env.NODE_OPTIONS = "--require /missing.cjs"
+      return before
+    }),
+    (before) =>
+      Effect.sync(() => {
+        if (before === undefined) delete process.env.NODE_OPTIONS
+        else process.env.NODE_OPTIONS = before
+      })
+  )
+
+  it.scopedLive("a second look that breaks is no proof of damage, and nothing is repaired on its word", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      yield* populate(data)
+      yield* fill(data)
+      const path = databaseIn(data)
+      spoil(path, leavesOf(path, "messages")[5] ?? 0)
+      const broken = readFileSync(path)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* brokenNode
+          expect(said(yield* look(data))).toEqual([expect.stringContaining("did not answer")])
+          expect(yield* Effect.flip(repair(data))).toMatchObject({ _tag: "StorageFailed", code: "NO_ANSWER" })
+        })
+      )
+      expect(readFileSync(path).equals(broken)).toBe(true)
+      expect(asides(data)).toEqual([])
+      yield* isMended(data)
+    })
+  )
+
   it.scopedLive("nothing is repaired while another process has the database open", () =>
     Effect.gen(function* () {
       const { data } = yield* damaged((data) =>

@@ -1,0 +1,31 @@
+/**
+ * Names of files and folders that belong to an engine's work in progress: `.<token>.<engine>.<ending>`. The name alone
+ * tells which engine it is, so that any engine can find out whether the work may still be going on. The names are safe
+ * on every file system and stay below 255 bytes.
+ */
+import { Either, Option, Schema } from "effect"
+import type { EngineId } from "../domain/Lease.js"
+
+const Encoded = Schema.compose(
+  Schema.StringFromBase64Url,
+  Schema.parseJson(Schema.Tuple(Schema.String, Schema.String, Schema.Int, Schema.String, Schema.String))
+)
+
+/** `token` and `ending` hold no dot. */
+export const name = (token: string, engine: EngineId, ending: string): string => {
+  const { bootId, pidNamespace, pid, startTime, instance } = engine
+  return `.${token}.${Schema.encodeSync(Encoded)([bootId, pidNamespace, pid, startTime, instance])}.${ending}`
+}
+
+/** The engine in a name, whatever its token and ending; none when the name holds no engine. */
+export const engineOf = (name: string): Option.Option<EngineId> =>
+  Schema.decodeEither(Encoded)(/^\.[^.]+\.([^.]+)\.[^.]+$/.exec(name)?.[1] ?? "").pipe(
+    Either.map(([bootId, pidNamespace, pid, startTime, instance]): EngineId => ({
+      bootId,
+      pidNamespace,
+      pid,
+      startTime,
+      instance
+    })),
+    Either.getRight
+  )
