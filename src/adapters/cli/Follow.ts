@@ -3,17 +3,17 @@
  * way. Interrupted, it cancels the run, and is over when the run's end is stored and shown.
  */
 import { Effect, Fiber, Option, Ref, Stream } from "effect"
-import type { Message } from "../../domain/Message.js"
+import { callsOf, type Message } from "../../domain/Message.js"
 import type * as Run from "../../domain/Run.js"
 import type { Seq, SessionId } from "../../domain/Session.js"
 import * as SessionEvent from "../../domain/SessionEvent.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import { OutputFailed } from "./Failure.js"
+import * as JsonLines from "./JsonLines.js"
 import * as Questions from "./Questions.js"
 import * as RunView from "./RunView.js"
 import { Screen } from "./terminal/Screen.js"
-import * as TerminalText from "./terminal/TerminalText.js"
 
 /** A message of the transcript, or a result that still waits for an earlier one. */
 const messageAt = Effect.fn("Follow.messageAt")(
@@ -31,32 +31,10 @@ const messageAt = Effect.fn("Follow.messageAt")(
   Effect.orElseSucceed((): Message | null => null)
 )
 
-/** Shows events to people. */
-const forPeople = Effect.fnUntraced(function* (opener: Message | null) {
-  const screen = yield* Screen
-  const gateway = yield* Gateway
-  const view = yield* Ref.make(
-    opener === null ? RunView.make(screen.ansi) : RunView.withCalls(RunView.make(screen.ansi), opener)
-  )
-  return Effect.fnUntraced(function* (event: SessionEvent.SessionEvent) {
-    const seq = RunView.wants(event)
-    const message =
-      seq === null ? null : yield* Effect.provideService(messageAt(event.sessionId, seq), Gateway, gateway)
-    const [output, next] = RunView.next(yield* Ref.get(view), event, message)
-    yield* Ref.set(view, next)
-    if (output !== "") yield* screen.write(output)
-    yield* screen.status(RunView.status(next))
-  })
-})
-
-/** Writes each event on a line of its own. */
-const asJson = Effect.map(
-  Screen,
-  (screen) => (event: SessionEvent.SessionEvent) => screen.write(`${TerminalText.json(SessionEvent.toJson(event))}\n`)
-)
-
 export interface Options {
   readonly isJson: boolean
+  /** Whether to leave the answer out, as it is printed elsewhere. Defaults to false. */
+  readonly isProgress?: boolean
   readonly answerer: Questions.Answerer
   /** For a run that is followed from its middle: the message whose calls are open. */
   readonly opener?: Message
@@ -64,9 +42,29 @@ export interface Options {
   readonly onEvent?: (event: SessionEvent.SessionEvent) => Effect.Effect<void>
 }
 
+/** Shows events to people. As progress, they do not show the answer: the text of a step without calls. */
+const forPeople = Effect.fnUntraced(function* ({ isProgress = false, opener }: Options) {
+  const screen = yield* Screen
+  const gateway = yield* Gateway
+  const view = yield* Ref.make(
+    opener === undefined ? RunView.make(screen.ansi) : RunView.withCalls(RunView.make(screen.ansi), opener)
+  )
+  return Effect.fnUntraced(function* (event: SessionEvent.SessionEvent) {
+    if (isProgress && event.type === "text.delta") return
+    const seq = RunView.wants(event)
+    const found = seq === null ? null : yield* Effect.provideService(messageAt(event.sessionId, seq), Gateway, gateway)
+    const isAnswer = found?.role === "assistant" && callsOf(found).length === 0
+    const message = isProgress && isAnswer ? null : found
+    const [output, next] = RunView.next(yield* Ref.get(view), event, message)
+    yield* Ref.set(view, next)
+    if (output !== "") yield* screen.write(output)
+    yield* screen.status(RunView.status(next))
+  })
+})
+
 const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }: Run.Ref, options: Options) {
   const gateway = yield* Gateway
-  const show = yield* options.isJson ? asJson : forPeople(options.opener ?? null)
+  const show = yield* options.isJson ? JsonLines.make(messageAt) : forPeople(options)
   const questions = yield* Questions.make(options.answerer)
   const isEnd = (event: SessionEvent.SessionEvent) =>
     (event.type === "run.ended" && event.runId === runId) || event.type === "session.deleted"
@@ -93,7 +91,7 @@ const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }:
 })
 
 /**
- * Starts a run and follows it. Fails with `RunStopped` when the run ends in any way but `completed`. Interrupted, or
+ * Starts a run, follows it and returns it. Fails with `RunStopped` when the run ends in any way but `completed`. Interrupted, or
  * when nobody reads the output any more, it cancels the run and is interrupted.
  */
 export const run = <E, R>(start: Effect.Effect<Run.Ref, E, R>, options: Options) =>
@@ -108,12 +106,13 @@ export const run = <E, R>(start: Effect.Effect<Run.Ref, E, R>, options: Options)
         onSuccess: () => Fiber.await(watching),
         onFailure: () => Fiber.interrupt(watching)
       })
-      return yield* restore(Fiber.join(watching)).pipe(
+      yield* restore(Fiber.join(watching)).pipe(
         Effect.onInterrupt(() => cancel),
         Effect.catchIf(
           (error) => error instanceof OutputFailed && error.isClosed,
           () => Effect.zipRight(cancel, Effect.interrupt)
         )
       )
+      return ref
     })
   )

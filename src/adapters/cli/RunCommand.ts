@@ -3,9 +3,11 @@
  * can be refused is refused before the session is created or changed.
  */
 import { FileSystem, Path } from "@effect/platform"
-import { Effect, Option, Stream } from "effect"
+import { Effect, Option, Ref, Stream } from "effect"
+import * as Limits from "../../domain/Limits.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Run from "../../domain/Run.js"
+import type { SessionEvent } from "../../domain/SessionEvent.js"
 import { Cursor, type Session, SessionId, untitled } from "../../domain/Session.js"
 import { InvalidInput, type SessionBusy } from "../../domain/SkeinError.js"
 import * as Usage from "../../domain/Usage.js"
@@ -18,27 +20,48 @@ import { WrongUsage } from "./Failure.js"
 import * as Follow from "./Follow.js"
 import type { Answerer } from "./Questions.js"
 import * as RunEngine from "./RunEngine.js"
+import * as RunOutput from "./RunOutput.js"
+import * as SessionLookup from "./SessionLookup.js"
+import * as StandardInput from "./StandardInput.js"
 import { Screen } from "./terminal/Screen.js"
 import * as Texts from "./texts/Run.js"
 
 export interface Input {
   readonly message: string | null
   readonly session: string | null
+  readonly last: boolean
   readonly model: string | null
   readonly workdir: string | null
   readonly yes: boolean
   readonly resume: boolean
+  readonly queue: boolean
+  readonly quiet: boolean
   readonly json: boolean
   readonly data: string | null
 }
 
-const wrongUsage = ({ message, resume, session, workdir }: Input): string | null => {
-  if (resume && session === null) return Texts.resumeNeedsSession
+const wrongUsage = (input: Input): string | null => {
+  const { json, last, message, queue, quiet, resume, session, workdir } = input
+  const isOld = session !== null || last
+  if (session !== null && last) return Texts.oneSession
+  if (resume && !isOld) return Texts.resumeNeedsSession
   if (resume && message !== null) return Texts.resumeTakesNoMessage
-  if (!resume && message === null) return Texts.missingMessage
-  if (message !== null && message.trim() === "") return Texts.emptyMessage
+  if (queue && resume) return Texts.queueNeedsMessage
+  if (queue && !isOld) return Texts.queueNeedsSession
+  if (quiet && json) return Texts.quietJson
   return session !== null && workdir !== null ? Texts.workdirOfOldSession : null
 }
+
+/** The message, from the command line and stdin. */
+const messageOf = Effect.fn("RunCommand.messageOf")(function* (given: string | null) {
+  const kind = yield* StandardInput.kind
+  const stdin = StandardInput.read(Limits.defaults.messageBytes)
+  const isRead = given === "-" || (given === null ? kind === "text" || kind === "socket" : kind === "text")
+  const text = isRead ? yield* stdin : ""
+  const message = given === null || given === "-" ? text : text.trim() === "" ? given : Texts.withStdin(given, text)
+  if (message.trim() !== "") return message
+  return yield* new WrongUsage({ detail: given === null || given === "-" ? Texts.missingMessage : Texts.emptyMessage })
+})
 
 /** The absolute path of a folder that exists. */
 const folder = Effect.fn("RunCommand.folder")(function* (given: string) {
@@ -125,21 +148,24 @@ const takeOver = Effect.fn("RunCommand.takeOver")(function* (busy: SessionBusy, 
  */
 export const follow = Effect.fn("RunCommand.follow")(function* (
   session: Session,
-  text: string | null,
+  message: { readonly text: string; readonly queue: boolean } | null,
   options: Follow.Options
 ) {
   const gateway = yield* Gateway
   const screen = yield* Screen
-  const start = text === null ? gateway.resume(session.id) : gateway.send({ sessionId: session.id, text })
+  const start =
+    message === null
+      ? gateway.resume(session.id)
+      : gateway.send({ sessionId: session.id, text: message.text, whenBusy: message.queue ? "queue" : "refuse" })
   const followBoth = Effect.fnUntraced(function* (busy: SessionBusy) {
     const { opener, ref } = yield* takeOver(busy, session.id)
     const interrupted = Follow.run(Effect.succeed(ref), { ...options, ...opener })
-    if (text === null) return yield* interrupted
+    if (message === null) return yield* interrupted
     yield* screen.writeError(`skein: ${Texts.resumingFirst}\n`)
     yield* Effect.catchTag(interrupted, "RunStopped", () => Effect.void)
-    yield* Follow.run(start, options)
+    return yield* Follow.run(start, options)
   })
-  yield* Effect.catchTag(Follow.run(start, options), "SessionBusy", followBoth)
+  return yield* Effect.catchTag(Follow.run(start, options), "SessionBusy", followBoth)
 })
 
 const answererOf = (yes: boolean, canAsk: boolean): Answerer => (yes ? "yes" : canAsk ? "terminal" : "nobody")
@@ -147,17 +173,36 @@ const answererOf = (yes: boolean, canAsk: boolean): Answerer => (yes ? "yes" : c
 export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   const wrong = wrongUsage(input)
   if (wrong !== null) return yield* new WrongUsage({ detail: wrong })
+  const message = input.resume ? null : { text: yield* messageOf(input.message), queue: input.queue }
   const model = input.model === null ? null : yield* namedModel(input.model)
-  const sessionId = input.session === null ? null : yield* Arguments.sessionId(input.session)
+  const sessionId = input.session === null ? null : yield* SessionLookup.parse(input.session)
   const workdir = yield* folder(input.workdir ?? ".")
   const configuration = yield* Effect.flatMap(DataFolder.host, Configuration.load)
-  if (sessionId === null) yield* Configuration.modelFor(configuration, model)
+  const isNew = sessionId === null && !input.last
+  if (isNew) yield* Configuration.modelFor(configuration, model)
   const screen = yield* Screen
+  const isAnswerAlone = RunOutput.isAnswerAlone(input, process.stdout.isTTY)
+  const shown = isAnswerAlone ? RunOutput.forProgress(screen, input) : screen
+  const isFirst = yield* Ref.make(true)
+  // The first event of a run that waits says so; later ones of the kind are other runs'.
+  const onEvent = (event: SessionEvent) =>
+    Effect.flatMap(Ref.getAndSet(isFirst, false), (isFirst) =>
+      isFirst && event.type === "run.queued" && !input.json ? shown.writeError(`skein: ${Texts.queued}\n`) : Effect.void
+    )
   yield* Effect.gen(function* () {
-    const session = yield* sessionId === null
+    const session = yield* isNew
       ? prepareNew(configuration, workdir, model)
-      : prepareOld(configuration, sessionId, model)
-    if (!input.json) yield* screen.write(screen.ansi.dim(`${Texts.session(session.id)}\n`))
-    yield* follow(session, input.message, { isJson: input.json, answerer: answererOf(input.yes, screen.canAsk) })
+      : Effect.flatMap(sessionId === null ? SessionLookup.newest(workdir) : SessionLookup.find(sessionId), (id) =>
+          prepareOld(configuration, id, model)
+        )
+    if (!input.json) yield* shown.write(shown.ansi.dim(`${Texts.session(session.id)}\n`))
+    const options = {
+      isJson: input.json,
+      isProgress: isAnswerAlone,
+      answerer: answererOf(input.yes, screen.canAsk),
+      onEvent
+    }
+    const ref = yield* Effect.provideService(follow(session, message, options), Screen, shown)
+    if (isAnswerAlone) yield* RunOutput.writeAnswer(ref)
   }).pipe(Effect.provide(RunEngine.layer(configuration, input.data)))
 })

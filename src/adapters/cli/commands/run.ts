@@ -6,10 +6,13 @@ export const run = (given: GivenTo<typeof Commands.run>) =>
   RunCommand.run({
     message: given.argument(0),
     session: given.value("session"),
+    last: given.has("last"),
     model: given.value("model"),
     workdir: given.value("workdir"),
     yes: given.has("yes"),
     resume: given.has("resume"),
+    queue: given.has("queue"),
+    quiet: given.has("quiet"),
     json: given.has("json"),
     data: given.value("data")
   })

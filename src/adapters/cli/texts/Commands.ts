@@ -30,7 +30,7 @@ const data = {
   about: "Data folder. Defaults to SKEIN_DATA, else to the platform's usual place"
 } as const
 const json = { name: "json", value: null, about: "Print lines of JSON, for other programs" } as const
-const session: Argument = { name: "SESSION", about: "A session's id" }
+const session: Argument = { name: "SESSION", about: "A session's id, or its beginning when that is unique" }
 
 /** Options of every command. */
 export const common = [
@@ -54,9 +54,24 @@ export const demo = {
 export const run = {
   name: "run",
   about: "Send a message and follow the run that answers it",
-  arguments: [{ name: "MESSAGE", about: "The message. Leave it out with --resume", isOptional: true }],
+  arguments: [
+    {
+      name: "MESSAGE",
+      about: "The message. Without one, or with -, it is read from stdin. A pipe or file on stdin is added to it",
+      isOptional: true
+    }
+  ],
   options: [
-    { name: "session", value: "ID", about: "Continue this session instead of creating one" },
+    {
+      name: "session",
+      value: "ID",
+      about: "Continue this session instead of creating one. The beginning of its id will do"
+    },
+    {
+      name: "last",
+      value: null,
+      about: "Continue the newest session of the folder: --workdir, else the current one"
+    },
     {
       name: "model",
       value: "PROVIDER/MODEL",
@@ -69,12 +84,19 @@ export const run = {
       value: null,
       about: "Continue from the stored transcript without a new message, as after a crash"
     },
+    { name: "queue", value: null, about: "If the session is busy, wait for its run to end instead of failing" },
+    {
+      name: "quiet",
+      value: null,
+      about: "Print only the answer. Without it, progress goes to stderr when stdout is not a terminal"
+    },
     json,
     data
   ],
   examples: [
     'skein run "Which tests are slow?"',
-    'skein run "Fix the first one" --session ID --yes',
+    'skein run "Fix the first one" --last --yes',
+    'git diff | skein run "Review this" > review.md',
     "skein run --session ID --resume"
   ]
 } as const satisfies Command

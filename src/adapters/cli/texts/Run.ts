@@ -4,11 +4,27 @@ export const session = (sessionId: string): string => `session ${sessionId}`
 
 export const resumingFirst = "resuming the interrupted run first"
 
+export const readingStdin = "reading the message from stdin; end it with Ctrl-D, or start with < /dev/null"
+
+/** A message, and the text on stdin after it. */
+export const withStdin = (message: string, text: string): string =>
+  `${message}\n\n<stdin>\n${text.replace(/\n$/, "")}\n</stdin>`
+
+export const oneSession = "--session and --last exclude each other"
+
+export const queueNeedsSession = "--queue needs --session ID or --last"
+
+export const queueNeedsMessage = "--queue needs a message"
+
+export const quietJson = "--quiet and --json exclude each other"
+
+export const queued = "the session is busy; waiting for its run to end"
+
 export const missingMessage = 'missing message: skein run "MESSAGE", or skein run --session ID --resume'
 
 export const emptyMessage = "the message is empty"
 
-export const resumeNeedsSession = "--resume needs --session ID"
+export const resumeNeedsSession = "--resume needs --session ID or --last"
 
 export const resumeTakesNoMessage = "--resume takes no message"
 

@@ -38,3 +38,10 @@ export const crashed = (sessionId: string): string =>
   `The last run crashed. To continue it: skein run --session ${sessionId} --resume`
 
 export const running = (runId: string): string => `Run ${runId} is in progress.`
+
+export const sessionId = "a session id"
+
+export const ambiguousId = (id: string, named: ReadonlyArray<string>, more: number): string =>
+  `${id} is the beginning of several session ids: ${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
+
+export const noneIn = (folder: string): string => `no session in ${folder}`

@@ -30,6 +30,8 @@ export interface Home {
   ) => Effect.Effect<Running, never, Scope.Scope>
   /** Runs it to its end. */
   readonly run: (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Effect.Effect<Ended>
+  /** Runs a line of a shell, in which `skein` is the program. */
+  readonly shell: (line: string, env?: Readonly<Record<string, string>>) => Effect.Effect<Ended>
 }
 
 /** A home folder, gone with the scope. `files` are those of the folder that the program runs in. */
@@ -58,7 +60,17 @@ export const make = (files: Readonly<Record<string, string>> = {}): Effect.Effec
       at,
       write,
       start: begin,
-      run: (args, env) => Effect.scoped(Effect.flatMap(begin(args, env), ({ ended }) => ended))
+      run: (args, env) => Effect.scoped(Effect.flatMap(begin(args, env), ({ ended }) => ended)),
+      shell: (line, env = {}) =>
+        Effect.scoped(
+          Effect.flatMap(
+            Process.start("sh", ["-c", `skein() { "${process.execPath}" "${program}" "$@"; }; ${line}`], {
+              cwd: workdir,
+              env: { ...basic, ...env }
+            }),
+            ({ ended }) => ended
+          )
+        )
     }
   })
 

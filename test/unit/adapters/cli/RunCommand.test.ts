@@ -26,8 +26,8 @@ const questioned = Effect.gen(function* () {
   const later = yield* open("later", settings)
   const screen = yield* FakeScreen.make({ canAsk: true })
   const session = yield* later.gateway.get(ref.sessionId)
-  const follow = (text: string | null) =>
-    RunCommand.follow(session, text, options).pipe(
+  const follow = (text: string | null, queue = false) =>
+    RunCommand.follow(session, text === null ? null : { text, queue }, options).pipe(
       Effect.provide(screen.layer),
       Effect.provideService(Gateway.Gateway, later.gateway)
     )
@@ -58,6 +58,22 @@ describe("skein run on a session that an engine left with an open question", () 
       yield* Fiber.join(run)
       expect(yield* screen.errors).toContain("resuming the interrupted run first")
       expect((yield* screen.output).endsWith("changed it\nand more\n")).toBe(true)
+      expect((yield* later.lines(ref.sessionId)).slice(2)).toEqual([
+        "change denied: Denied: the user said no",
+        "assistant: changed it",
+        "user: go on",
+        "assistant: and more"
+      ])
+    })
+  )
+
+  it.scoped("a message that may wait is answered after the run of an engine that lives", () =>
+    Effect.gen(function* () {
+      const { follow, later, ref, screen } = yield* questioned
+      const run = yield* Effect.fork(follow("go on", true))
+      yield* screen.prompted
+      yield* screen.type("n")
+      yield* Fiber.join(run)
       expect((yield* later.lines(ref.sessionId)).slice(2)).toEqual([
         "change denied: Denied: the user said no",
         "assistant: changed it",

@@ -42,11 +42,11 @@ describe("skein run", () => {
           FakeProvider.chat({ text: ["All ", "good."] })
         )
         const { code, stderr, stdout } = yield* home.run(["run", "check it"], home.env)
-        expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
-        expect(stdout).toMatch(/^session ses_\w+\nLooking\.\n/)
-        expect(stdout).toMatch(/✓ read a\.txt +\d+ ms\n/)
-        expect(stdout).toMatch(/✓ grep b +\d/)
-        expect(stdout.endsWith("\nAll good.\n")).toBe(true)
+        expect({ code, stdout }).toEqual({ code: 0, stdout: "All good.\n" })
+        expect(stderr).toMatch(/^session ses_\w+\nLooking\.\n/)
+        expect(stderr).toMatch(/✓ read a\.txt +\d+ ms\n/)
+        expect(stderr).toMatch(/✓ grep b +\d/)
+        expect(stderr).not.toContain("All good.")
         const [, second] = yield* Effect.forEach(yield* home.fake.received, ChatRequest.decode)
         expect(second?.model).toBe("m")
         expect(ChatRequest.problems(second?.messages ?? [])).toEqual([])
@@ -73,6 +73,8 @@ describe("skein run", () => {
         const text = events.filter(SessionEvent.is("text.delta")).map(({ text }) => text)
         expect(text.join("")).toBe("All good.")
         expect(events.at(-1)).toMatchObject({ type: "run.ended", stopReason: "completed" })
+        const last: unknown = JSON.parse(ended.stdout.trimEnd().split("\n").at(-1) ?? "")
+        expect(last).toMatchObject({ answer: "All good.", usage: { steps: 2 } })
       }),
     timeout
   )
@@ -92,13 +94,13 @@ describe("skein run", () => {
           FakeProvider.chat({ text: "Done." })
         )
         const denied = yield* home.run(["run", "write it"], home.env)
-        expect(denied).toMatchObject({ code: 0, stderr: "" })
-        expect(denied.stdout).toMatch(/✗ write new\.txt made\n {4}denied /)
+        expect(denied).toMatchObject({ code: 0, stdout: "A pity.\n" })
+        expect(denied.stderr).toMatch(/✗ write new\.txt made\n {4}denied /)
         expect(existsSync(home.at("work/new.txt"))).toBe(false)
         const allowed = yield* home.run(["run", "--yes", "write it"], home.env)
         expect(allowed.code).toBe(0)
         expect(readFileSync(home.at("work/new.txt"), "utf8")).toBe("made")
-        expect(allowed.stdout).toMatch(/✓ shell "echo \$\(\(6 \* 7\)\)" +\d/)
+        expect(allowed.stderr).toMatch(/✓ shell "echo \$\(\(6 \* 7\)\)" +\d/)
         const requests = yield* Effect.forEach(yield* home.fake.received, ChatRequest.decode)
         expect(ChatRequest.results(requests[1]?.messages ?? [])[0]).toMatch(/^Denied: .*--yes/)
         expect(ChatRequest.results(requests[3]?.messages ?? [])[1]).toContain("42")
@@ -116,7 +118,7 @@ describe("skein run", () => {
         const { id, model } = yield* newest(home)
         expect(model).toBe(null)
         const again = yield* home.run(["run", "--session", id, "--model", "fake/other", "second"], home.env)
-        expect(again).toMatchObject({ code: 0, stdout: `session ${id}\nTwo.\n` })
+        expect(again).toMatchObject({ code: 0, stdout: "Two.\n", stderr: `session ${id}\n` })
         const [, second] = yield* Effect.forEach(yield* home.fake.received, ChatRequest.decode)
         expect(second?.model).toBe("other")
         expect(second?.messages.filter(({ role }) => role !== "system")).toHaveLength(3)
@@ -231,8 +233,7 @@ describe("skein run", () => {
         const { id } = yield* newest(home)
         yield* home.fake.answer(FakeProvider.chat({ text: "Back again." }))
         const resumed = yield* home.run(["run", "--session", id, "--resume"], home.env)
-        expect(resumed.code).toBe(0)
-        expect(resumed.stdout.endsWith("Back again.\n")).toBe(true)
+        expect(resumed).toMatchObject({ code: 0, stdout: "Back again.\n" })
       }),
     timeout
   )
@@ -243,7 +244,7 @@ describe("skein run", () => {
       Effect.gen(function* () {
         const home = yield* setup(slowFile)
         yield* home.fake.answer(FakeProvider.chat({ text: "Looking.", calls: [call("list", {}), slowCall] }))
-        const running = yield* home.start(["run", "search"], home.env)
+        const running = yield* home.start(["run", "--json", "search"], home.env)
         expect(Option.isSome(yield* running.line)).toBe(true)
         yield* running.stopReading
         expect(yield* running.ended).toMatchObject({ code: 130, stderr: "" })
@@ -255,13 +256,13 @@ describe("skein run", () => {
   )
 
   it.scopedLive(
-    "a run that fails is one line on stderr and code 1",
+    "a run that fails ends with one line on stderr and code 1, and prints no answer",
     () =>
       Effect.gen(function* () {
         const home = yield* setup()
         yield* home.fake.answer(FakeProvider.failure(400, { message: "no such\x1b[2J model" }))
-        const { code, stderr } = yield* home.run(["run", "check it"], home.env)
-        expect(code).toBe(1)
+        const { code, stderr, stdout } = yield* home.run(["run", "--quiet", "check it"], home.env)
+        expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
         expect(stderr).toContain("failed (Model fake/m failed: rejected (400)")
         expect(stderr).not.toContain("\x1b")
         expect(Program.isOneLine(stderr)).toBe(true)

@@ -1,21 +1,22 @@
 import { Effect } from "effect"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
-import * as Arguments from "../../Arguments.js"
 import type { GivenTo } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
 import { WrongUsage } from "../../Failure.js"
+import * as SessionLookup from "../../SessionLookup.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
 import type * as Commands from "../../texts/Commands.js"
 import * as Texts from "../../texts/Sessions.js"
 
 export const run = Effect.fn("sessions.delete")(function* (given: GivenTo<typeof Commands.remove>) {
-  const sessionId = yield* Arguments.sessionId(given.argument(0) ?? "")
+  const named = yield* SessionLookup.parse(given.argument(0) ?? "")
   const screen = yield* Screen
   const isConfirmed = given.has("yes")
   if (!isConfirmed && !screen.canAsk) return yield* new WrongUsage({ detail: Texts.deletionUnconfirmed })
   yield* Effect.gen(function* () {
     const gateway = yield* Gateway
+    const sessionId = yield* SessionLookup.find(named)
     const { head, title } = yield* gateway.get(sessionId)
     const question = Texts.confirmDeletion(TerminalText.line(title), head)
     if (!isConfirmed && !/^y(es)?$/i.test((yield* screen.ask(question))?.trim() ?? "")) {

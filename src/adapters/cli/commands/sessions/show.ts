@@ -1,9 +1,9 @@
 import { Effect, Ref, Schema, Stream } from "effect"
 import { Entry } from "../../../../domain/Message.js"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
-import * as Arguments from "../../Arguments.js"
 import type { GivenTo } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
+import * as SessionLookup from "../../SessionLookup.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
 import type * as Commands from "../../texts/Commands.js"
@@ -12,7 +12,7 @@ import * as TranscriptText from "../../TranscriptText.js"
 const encode = Schema.encodeSync(Schema.parseJson(Entry))
 
 export const run = Effect.fn("sessions.show")(function* (given: GivenTo<typeof Commands.show>) {
-  const sessionId = yield* Arguments.sessionId(given.argument(0) ?? "")
+  const named = yield* SessionLookup.parse(given.argument(0) ?? "")
   const screen = yield* Screen
   const isJson = given.has("json")
   const render = isJson
@@ -20,6 +20,7 @@ export const run = Effect.fn("sessions.show")(function* (given: GivenTo<typeof C
     : (entry: Entry) => TranscriptText.entry(screen.ansi, entry)
   yield* Effect.gen(function* () {
     const gateway = yield* Gateway
+    const sessionId = yield* SessionLookup.find(named)
     const snapshot = yield* gateway.snapshot(sessionId)
     if (!isJson) yield* screen.write(TranscriptText.heading(screen.ansi, snapshot.session))
     const last = yield* Ref.make(0)

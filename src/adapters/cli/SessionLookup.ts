@@ -1,0 +1,65 @@
+/**
+ * The session that a person means: by its id, by the beginning of its id, or as the newest one of a folder. The `ses_` of
+ * an id may be left out. A beginning that several sessions share is refused.
+ */
+import { Effect, ParseResult, Schema } from "effect"
+import { SessionId } from "../../domain/Session.js"
+import { InvalidInput } from "../../domain/SkeinError.js"
+import { Gateway } from "../../services/gateway/Gateway.js"
+import type { SessionPage } from "../../services/storage/Storage.js"
+import { WrongUsage } from "./Failure.js"
+import * as TerminalText from "./terminal/TerminalText.js"
+import * as Texts from "./texts/Sessions.js"
+
+const prefix = "ses_"
+const page = 500
+const mostNamed = 4
+
+/** Checks that the text can be an id. No session needs to have it. */
+export const parse = (text: string): Effect.Effect<SessionId, InvalidInput> =>
+  Effect.mapError(Schema.decodeUnknown(SessionId)(text), (error) => {
+    const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
+    const limit = issue?.message ?? Texts.sessionId
+    return new InvalidInput({ field: "session", limit, actual: TerminalText.short(text, 80) })
+  })
+
+const startingWith = Effect.fnUntraced(function* (text: string) {
+  const gateway = yield* Gateway
+  const matches: Array<SessionId> = []
+  let next: number | null = 0
+  while (next !== null) {
+    const found: SessionPage = yield* gateway.list({ limit: page, ...(next === 0 ? {} : { after: next }) })
+    for (const { id } of found.sessions) {
+      if (id.startsWith(text) || id.startsWith(prefix + text)) matches.push(id)
+    }
+    next = found.next
+  }
+  return matches
+})
+
+/** The session with this id, or the only one whose id begins with it. */
+export const find = Effect.fn("SessionLookup.find")(function* (id: SessionId) {
+  const gateway = yield* Gateway
+  return yield* gateway.get(id).pipe(
+    Effect.as(id),
+    // A damaged session can still be named.
+    Effect.catchTag("RowDamaged", () => Effect.succeed(id)),
+    Effect.catchTag("SessionNotFound", (missing) =>
+      Effect.gen(function* () {
+        const [first, ...others] = prefix.startsWith(id) ? [] : yield* startingWith(id)
+        if (first === undefined) return yield* missing
+        if (others.length === 0) return first
+        const named = [first, ...others].slice(0, mostNamed)
+        return yield* new WrongUsage({ detail: Texts.ambiguousId(id, named, others.length + 1 - named.length) })
+      })
+    )
+  )
+})
+
+/** The newest session of a folder. */
+export const newest = Effect.fn("SessionLookup.newest")(function* (workdir: string) {
+  const [session] = (yield* (yield* Gateway).list({ workdir, limit: 1 })).sessions
+  return session === undefined
+    ? yield* new WrongUsage({ detail: Texts.noneIn(TerminalText.line(workdir)) })
+    : session.id
+})
