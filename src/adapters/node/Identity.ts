@@ -105,7 +105,7 @@ const make = Effect.gen(function* () {
   const ids = yield* Ids.Ids
   const instances = yield* registry
   const host = hostOf(process.platform)
-  const id = yield* ids.next("lane")
+  const id = yield* ids.next("eng")
   const self: Lease.EngineId = {
     bootId: yield* host.bootId,
     pidNamespace: yield* host.pidNamespace,

@@ -7,31 +7,22 @@
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import { Migrator, SqlClient } from "@effect/sql"
-import type { SqlError } from "@effect/sql/SqlError"
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import { Clock, DateTime, Effect } from "effect"
 import { renameSync, rmSync } from "node:fs"
 import { StorageFailed, type StorageUnusable } from "../../domain/SkeinError.js"
 import { applicationId, inspect } from "./Inspection.js"
-import { initial } from "../../services/storage/sql/schema/Initial.js"
-import { leases } from "../../services/storage/sql/schema/Leases.js"
+import { type Step, steps } from "../../services/storage/sql/schema/Steps.js"
 import * as Snapshot from "./Snapshot.js"
 import * as Unusable from "./Unusable.js"
 
-export interface Step {
-  /** `<version>_<what it does>`; versions count from 1 without gaps. */
-  readonly name: string
-  readonly run: Effect.Effect<unknown, SqlError, SqlClient.SqlClient>
-  /** Whether it changes or removes rows that are stored already. */
-  readonly rewrites: boolean
-}
-
-const steps: ReadonlyArray<Step> = [
-  { name: "1_initial", run: initial, rewrites: false },
-  { name: "2_leases", run: leases, rewrites: false }
-]
-
+/** The version of the newest schema. */
 export const newest = steps.length
+
+const runStep = ({ statements }: Step) =>
+  Effect.flatMap(SqlClient.SqlClient, (sql) =>
+    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
+  )
 
 const attempt = <A>(path: string, run: () => A): Effect.Effect<A, StorageUnusable | StorageFailed> =>
   Effect.try({ try: run, catch: Unusable.fromUnknown(path) })
@@ -73,7 +64,7 @@ export const migrate = (
     const isCopied = version > 0 && all.slice(version).some(({ rewrites }) => rewrites)
     const copy = isCopied ? yield* copyBefore(path, all.length) : null
     yield* Migrator.make({})({
-      loader: Migrator.fromRecord(Object.fromEntries(all.map(({ name, run }) => [name, run]))),
+      loader: Migrator.fromRecord(Object.fromEntries(all.map((step) => [step.name, runStep(step)]))),
       table: "migrations"
     }).pipe(
       Effect.provideService(SqlClient.SqlClient, client),

@@ -169,7 +169,7 @@ export const make = (services: {
     const id = input.id ?? AssetId.make(yield* ids.next("ast"))
     const upload: Upload = {
       folder: AssetNames.folder(sessionId),
-      marker: AssetNames.marker(yield* ids.next("ast"), engines.self)
+      marker: AssetNames.marker(yield* ids.next("upl"), engines.self)
     }
     const draft = { id, sessionId, name, mediaType, createdAt: yield* Clock.currentTimeMillis }
     return yield* Effect.uninterruptibleMask(

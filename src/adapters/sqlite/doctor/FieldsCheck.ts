@@ -23,11 +23,11 @@ const decodes = <A, I>(schema: Schema.Schema<A, I>) => {
 
 const isObject = decodes(JsonObject)
 const isModel = decodes(Schema.NullOr(Schema.parseJson(ModelRef)))
-const isOwner = decodes(Schema.parseJson(EngineId))
+const isEngine = decodes(Schema.parseJson(EngineId))
 const isStopReason = decodes(Schema.NullOr(StopReason))
 const isUserMessage = decodes(Schema.NullOr(Schema.parseJson(UserMessage)))
 
-/** An owner that is dead wherever anybody looks at it: no host has this boot. */
+/** An engine that is dead wherever anybody looks at it: no host has this boot. */
 const nobody = JSON.stringify({ bootId: "none", pidNamespace: "none", pid: 1, startTime: "none", instance: "none" })
 
 const usage = ["steps", "unknown_steps", "input_tokens", "output_tokens", "reasoning_tokens", "cached_input_tokens"]
@@ -81,7 +81,7 @@ interface RunColumns {
   readonly stop_reason: unknown
   readonly metadata: unknown
   readonly message: unknown
-  readonly owner: unknown
+  readonly engine: unknown
 }
 
 const repairRun =
@@ -97,7 +97,7 @@ const repairRun =
         set(usage)
         if (!isObject(row?.metadata)) set("metadata = '{}'")
         if (!isStopReason(row?.stop_reason)) set("stop_reason = 'failed'")
-        if (row?.state === "running" && !isOwner(row.owner)) set("owner = ?", nobody)
+        if (row?.state === "running" && !isEngine(row.engine)) set("engine = ?", nobody)
         if (row?.state === "queued" && !isUserMessage(row.message)) {
           set(
             "state = 'ended', stop_reason = 'failed', detail = ?, ended_at = created_at, message = NULL",
@@ -148,11 +148,11 @@ const checkRuns = (subject: Subject): Effect.Effect<ReadonlyArray<Finding>, Stor
         continue
       }
       const [row] = yield* subject.query<RunColumns>("look at the run", "SELECT * FROM runs WHERE id = ?", id)
-      const isUnowned = row?.state === "running" && !isOwner(row.owner)
+      const isUnowned = row?.state === "running" && !isEngine(row.engine)
       const isMute = row?.state === "queued" && !isUserMessage(row.message)
       const detail = Option.orElse(yield* damagedBy(RunRows.find(subject.query, runId.value)), () =>
         isUnowned || isMute
-          ? Option.some(isMute ? "has a message that does not decode" : "has an owner that does not decode")
+          ? Option.some(isMute ? "has a message that does not decode" : "has an engine that does not decode")
           : Option.none()
       )
       if (Option.isNone(detail)) continue

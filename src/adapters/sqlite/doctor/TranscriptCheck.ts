@@ -87,7 +87,7 @@ const readBatch = (subject: Subject): Effect.Effect<ReadonlyArray<Finding>, Stor
     const { ordinal, query } = subject
     const [session] = yield* query<{ readonly head: number; readonly isHeld: number }>(
       "look at the session",
-      `SELECT head, EXISTS (SELECT 1 FROM runs WHERE session = ordinal AND state = 'running') AS isHeld
+      `SELECT head, EXISTS (SELECT 1 FROM runs WHERE runs.session = sessions.ordinal AND runs.state = 'running') AS isHeld
        FROM sessions WHERE ordinal = ?`,
       ordinal
     )

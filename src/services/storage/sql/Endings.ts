@@ -1,4 +1,4 @@
-/** How runs end: by their own hand, before they began, or taken over from an owner that died. */
+/** How runs end: by their own hand, before they began, or taken over from an engine that died. */
 import { Either } from "effect"
 import type { Lease, Presence } from "../../../domain/Lease.js"
 import { unanswered } from "../../../domain/Permission.js"
@@ -46,7 +46,7 @@ export const takeOver = (
     if (Either.isLeft(holding)) return { _tag: "Lost" }
     const session = holding.right
     const run = tx.get<{ readonly instance: string | null; readonly isCancelled: number }>(
-      `SELECT json_extract(owner, '$.instance') AS instance, cancel_requested AS isCancelled FROM runs WHERE ordinal = ?`,
+      `SELECT json_extract(engine, '$.instance') AS instance, cancel_requested AS isCancelled FROM runs WHERE ordinal = ?`,
       session.run
     )
     if (beatsOf(tx, run?.instance ?? "") !== count) return { _tag: "Lost" }
@@ -61,7 +61,7 @@ export const takeOver = (
       return { _tag: "Ended" }
     }
     dropDraft(tx, session)
-    tx.run("UPDATE runs SET owner = ? WHERE ordinal = ?", JSON.stringify(presence.engine), session.run)
+    tx.run("UPDATE runs SET engine = ? WHERE ordinal = ?", JSON.stringify(presence.engine), session.run)
     closeCalls(
       tx,
       session,

@@ -17,7 +17,7 @@ export interface RunRow extends Total {
   readonly sessionId: string
   readonly state: string
   readonly fence: number
-  readonly owner: string | null
+  readonly engine: string | null
   readonly hash: string
 }
 
@@ -33,7 +33,7 @@ export interface StoredRun {
   readonly ref: Ref
 }
 
-const columns = `runs.ordinal, runs.id, sessions.id AS sessionId, runs.state, runs.cursor, sessions.fence, runs.owner,
+const columns = `runs.ordinal, runs.id, sessions.id AS sessionId, runs.state, runs.cursor, sessions.fence, runs.engine,
   runs.hash, runs.stop_reason AS stopReason, runs.detail, runs.metadata, runs.created_at AS createdAt,
   runs.started_at AS startedAt, runs.ended_at AS endedAt, ${usageColumns("runs")}`
 
@@ -41,7 +41,7 @@ const select = `SELECT ${columns} FROM runs JOIN sessions ON sessions.ordinal = 
 
 const holderColumns = `${columns}, engines.count, engines.clock, engines.at`
 
-const engines = "LEFT JOIN engines ON engines.instance = json_extract(runs.owner, '$.instance')"
+const engines = "LEFT JOIN engines ON engines.instance = json_extract(runs.engine, '$.instance')"
 
 const decodeStored = decoder(Schema.Struct({ ...Run.fields, metadata: JsonObject, cursor: Cursor }))
 const decodeEngine = decoder(Schema.parseJson(EngineId))
@@ -56,7 +56,7 @@ export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
 export const decodeHolder = (row: HolderRow): Either.Either<Holder, RowDamaged> =>
   Either.gen(function* () {
     const { run } = yield* decodeRun(row)
-    const engine = yield* decodeEngine({ sessionId: row.sessionId, seq: null }, row.owner)
+    const engine = yield* decodeEngine({ sessionId: row.sessionId, seq: null }, row.engine)
     return { run, lease: { sessionId: run.sessionId, runId: run.id, fence: row.fence }, engine, beat: beatOf(row) }
   })
 
@@ -136,7 +136,7 @@ export const heldRuns = (query: Query, instance: string): Effect.Effect<Readonly
       `SELECT session_rows.id AS sessionId, runs.id AS runId, session_rows.fence,
          session_rows.state <> 'live' AS isDeleting, runs.cancel_requested AS isCancelled
        FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
-       WHERE runs.state = 'running' AND json_extract(runs.owner, '$.instance') = ?`,
+       WHERE runs.state = 'running' AND json_extract(runs.engine, '$.instance') = ?`,
       instance
     ),
     (rows) =>

@@ -138,7 +138,7 @@ const start = (
 ): Either.Either<Started, RowDamaged> => {
   raiseFence(tx, session)
   tx.run(
-    "UPDATE runs SET state = 'running', started_at = ?, owner = ?, message = NULL WHERE id = ?",
+    "UPDATE runs SET state = 'running', started_at = ?, engine = ?, message = NULL WHERE id = ?",
     tx.now,
     JSON.stringify(presence.engine),
     runId
@@ -168,12 +168,12 @@ export const renew = (tx: Transaction, { engine: { instance }, sign: { at, clock
   if (renewed > 0) return
   tx.run(
     `DELETE FROM engines WHERE instance NOT IN
-     (SELECT json_extract(owner, '$.instance') FROM runs WHERE state = 'running' AND owner IS NOT NULL)`
+     (SELECT json_extract(engine, '$.instance') FROM runs WHERE state = 'running' AND engine IS NOT NULL)`
   )
   tx.run("INSERT INTO engines (instance, count, clock, at) VALUES (?, 1, ?, ?)", instance, clock, at)
 }
 
-/** Asks a running run's owner to cancel it. */
+/** Asks a running run's engine to cancel it. */
 export const requestCancel = (tx: Transaction, runId: RunId): Either.Either<boolean> => {
   const asked = tx.run(
     `UPDATE runs SET cancel_requested = 1 WHERE id = ? AND state = 'running'

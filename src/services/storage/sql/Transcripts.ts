@@ -180,7 +180,7 @@ const readPage = (
     }
     const [session] = yield* query<{ readonly head: number; readonly isThere: number }>(
       "read the transcript",
-      `SELECT head, EXISTS (SELECT 1 FROM messages WHERE session = ordinal AND seq = ?) AS isThere
+      `SELECT head, EXISTS (SELECT 1 FROM messages WHERE messages.session = sessions.ordinal AND messages.seq = ?) AS isThere
        FROM sessions WHERE id = ? AND state <> 'hidden'`,
       first,
       sessionId

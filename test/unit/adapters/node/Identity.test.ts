@@ -137,7 +137,7 @@ onLinux("Engines on Linux", () => {
       Effect.gen(function* () {
         expect(yield* liveness({ ...self, bootId: "other" })).toBe("dead")
         expect(yield* liveness({ ...self, pidNamespace: "other", pid: 4_194_304 })).toBe("unknown")
-        expect(yield* liveness({ ...self, instance: "lane_other.7" })).toBe("unknown")
+        expect(yield* liveness({ ...self, instance: "eng_other.7" })).toBe("unknown")
         expect(yield* liveness({ ...self, bootId: "" })).toBe("unknown")
         expect(yield* liveness({ ...self, startTime: "" })).toBe("unknown")
       })

@@ -1,19 +1,17 @@
-import { SqlClient } from "@effect/sql"
 import { expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect, Logger } from "effect"
 import { mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Migrations from "../../../../src/adapters/sqlite/Migrations.js"
+import type { Step } from "../../../../src/services/storage/sql/schema/Steps.js"
 import { folder } from "../../services/storage/disk.js"
 import { refused } from "../../../../src/adapters/testing/storage/fixture.js"
 
-const step = (name: string, rewrites: boolean, ...statements: ReadonlyArray<string>): Migrations.Step => ({
+const step = (name: string, rewrites: boolean, ...statements: ReadonlyArray<string>): Step => ({
   name,
   rewrites,
-  run: Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
-  )
+  statements
 })
 
 const first = step("1_first", true, "CREATE TABLE notes (text TEXT)", "INSERT INTO notes VALUES ('old')")

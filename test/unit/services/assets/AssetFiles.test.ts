@@ -9,7 +9,7 @@ import { DataDirectory } from "../../../../src/services/DataDirectory.js"
 import { Folders } from "../../../../src/services/Folders.js"
 import { bytes, onDisk, temporary } from "./fixture.js"
 
-const upload = { folder: "s1", marker: ".ast_a.upload" }
+const upload = { folder: "s1", marker: ".upl_a.upload" }
 
 const permissions = (...names: ReadonlyArray<string>) =>
   Effect.gen(function* () {
@@ -117,7 +117,7 @@ describe("AssetFiles on disk", () => {
       const files = yield* AssetFiles.AssetFiles
       const use = (index: number) =>
         Effect.gen(function* () {
-          const own = { folder: "s1", marker: `.ast_${index}.upload` }
+          const own = { folder: "s1", marker: `.upl_${index}.upload` }
           yield* files.begin(own)
           expect(yield* files.end(own)).toBe(true)
           yield* files.removeEmpty("s1")

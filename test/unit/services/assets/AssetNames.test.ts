@@ -50,8 +50,11 @@ describe("AssetNames", () => {
     expect(name.length).toBeLessThan(256)
   })
 
-  it.prop("a marker is recognised, and holds its engine", [Arbitrary.make(EngineId)], ([engine]) => {
-    const name = AssetNames.marker("ast_token", engine)
+  // Earlier versions named an upload as they named an asset.
+  const Tokens = FastCheck.constantFrom("upl_token", "ast_token")
+
+  it.prop("a marker is recognised, and holds its engine", [Arbitrary.make(EngineId), Tokens], ([engine, token]) => {
+    const name = AssetNames.marker(token, engine)
     expect(EngineInName.engineOf(name)).toEqual(Option.some(engine))
     expect(AssetNames.isMarker(name)).toBe(true)
     expect(AssetNames.isFile(name)).toBe(false)

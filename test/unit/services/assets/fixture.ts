@@ -241,7 +241,7 @@ export const contents = Effect.gen(function* () {
   return Object.fromEntries(
     folders.map((folder, index) => [
       folder,
-      (entries[index] ?? []).map((name) => (name.startsWith(".ast") ? "marker" : name)).sort()
+      (entries[index] ?? []).map((name) => (name.startsWith(".upl") ? "marker" : name)).sort()
     ])
   )
 })

@@ -84,7 +84,7 @@ export const readingTests = (test: Test) => {
     Effect.gen(function* () {
       const files = yield* AssetFiles
       const asset = yield* save({ id: a1, content })
-      const upload = { folder: "s1", marker: ".ast_short.upload" }
+      const upload = { folder: "s1", marker: ".upl_short.upload" }
       yield* files.begin(upload)
       yield* Effect.scoped(Effect.flatMap(files.create(upload), (file) => file.append(new TextEncoder().encode("012"))))
       yield* files.remove({ folder: "s1", file: AssetNames.file(asset) })

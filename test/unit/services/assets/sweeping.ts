@@ -142,12 +142,12 @@ export const sweepTests = (test: Test) => {
     Effect.gen(function* () {
       const files = yield* AssetFiles
       yield* leave("s1", rowless)
-      yield* files.begin({ folder: "s1", marker: AssetNames.marker("ast_dead", other) })
-      yield* files.begin({ folder: "s1", marker: AssetNames.marker("ast_living", self) })
+      yield* files.begin({ folder: "s1", marker: AssetNames.marker("upl_dead", other) })
+      yield* files.begin({ folder: "s1", marker: AssetNames.marker("upl_living", self) })
       yield* (yield* Probe).declare("other", "dead")
       expect(yield* sweep).toEqual({ uploads: 1, files: 0 })
       expect(yield* files.entries("s1")).toEqual(
-        expect.arrayContaining([AssetNames.marker("ast_living", self), rowless])
+        expect.arrayContaining([AssetNames.marker("upl_living", self), rowless])
       )
       yield* (yield* Probe).declare("self", "dead")
       expect(yield* sweep).toEqual({ uploads: 1, files: 1 })

@@ -12,8 +12,6 @@
  *   leaves its time, and the cursor that it followed.
  * - `mark` stands for the commit. `lanes` has the mark of a lane's newest commit without an event.
  */
-import { SqlClient } from "@effect/sql"
-import { Effect } from "effect"
 
 const usage = `
   steps INTEGER NOT NULL DEFAULT 0,
@@ -23,7 +21,7 @@ const usage = `
   reasoning_tokens INTEGER NOT NULL DEFAULT 0,
   cached_input_tokens INTEGER NOT NULL DEFAULT 0`
 
-const statements = [
+export const initial: ReadonlyArray<string> = [
   `CREATE TABLE lanes (
     id TEXT NOT NULL PRIMARY KEY,
     mark INTEGER NOT NULL,
@@ -173,7 +171,3 @@ const statements = [
     UNIQUE (session, id)
   ) STRICT`
 ]
-
-export const initial = Effect.flatMap(SqlClient.SqlClient, (sql) =>
-  Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
-)

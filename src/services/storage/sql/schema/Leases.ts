@@ -3,10 +3,8 @@
  * so far, how far they have come in removing old events. An engine's row counts its signs of life; `clock` and `at` are
  * the time of the newest on its host's clock.
  */
-import { SqlClient } from "@effect/sql"
-import { Effect } from "effect"
 
-const statements = [
+export const leases: ReadonlyArray<string> = [
   `CREATE TABLE engines (
     instance TEXT NOT NULL PRIMARY KEY,
     count INTEGER NOT NULL,
@@ -28,7 +26,3 @@ const statements = [
   "ALTER TABLE meta ADD COLUMN pruned_at INTEGER NOT NULL DEFAULT 0",
   "ALTER TABLE meta ADD COLUMN pruned_up_to INTEGER NOT NULL DEFAULT 0"
 ]
-
-export const leases = Effect.flatMap(SqlClient.SqlClient, (sql) =>
-  Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
-)

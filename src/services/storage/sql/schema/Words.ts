@@ -1,0 +1,15 @@
+/**
+ * One word for one thing: the engine that runs a run is in `runs.engine`, as the owner is the user whose session it is;
+ * verdicts say what they allow. An answer whose JSON text does not parse stays as it is.
+ */
+const verdict = (stored: string): string =>
+  `CASE ${stored} WHEN 'once' THEN 'allow-once' WHEN 'session' THEN 'allow-for-session' ELSE ${stored} END`
+
+export const words: ReadonlyArray<string> = [
+  "ALTER TABLE runs RENAME COLUMN owner TO engine",
+
+  `UPDATE questions SET verdict = ${verdict("verdict")} WHERE verdict IN ('once', 'session')`,
+
+  `UPDATE questions SET answer = json_set(answer, '$.verdict', ${verdict("json_extract(answer, '$.verdict')")})
+    WHERE json_valid(answer) AND json_extract(answer, '$.verdict') IN ('once', 'session')`
+]

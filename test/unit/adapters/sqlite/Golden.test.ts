@@ -1,0 +1,169 @@
+/** Data folders that released versions left, each killed in the middle of its work. */
+import { expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Chunk, Effect, Layer, Logger, Schema, Stream } from "effect"
+import { chmodSync, cpSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { Entry, textOf } from "../../../../src/domain/Message.js"
+import { QuestionId } from "../../../../src/domain/Permission.js"
+import { Session, SessionId } from "../../../../src/domain/Session.js"
+import { StorageReader } from "../../../../src/services/storage/Storage.js"
+import { engineIn, folder } from "../../services/storage/disk.js"
+import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
+import { engineOn, look } from "./populated.js"
+
+const golden = join(import.meta.dirname, "../../../support/fixtures/golden/0.1.0")
+
+/** What version 0.1.0 showed, one JSON value a line. */
+const shown = (name: string): ReadonlyArray<unknown> =>
+  readFileSync(join(golden, `${name}.jsonl`), "utf8")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line): unknown => JSON.parse(line))
+
+/** A copy of its data folder, which goes with the scope. */
+const copied = Effect.map(folder, (directory) => {
+  cpSync(join(golden, "data"), directory, { recursive: true })
+  // The modes that it had; they do not all survive a checkout.
+  for (const name of readdirSync(directory, { recursive: true, encoding: "utf8" })) {
+    const path = join(directory, name)
+    chmodSync(path, statSync(path).isDirectory() ? 0o700 : 0o600)
+  }
+  return directory
+})
+
+/** Without the log of the migration. */
+const quietly = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provide(layer, Logger.remove(Logger.defaultLogger))
+
+const asking = SessionId.make("asking")
+const drafting = SessionId.make("drafting")
+const held = SessionId.make("held")
+
+const encodeSession = Schema.encodeSync(Session)
+const encodeEntry = Schema.encodeSync(Entry)
+
+it.scopedLive("0.1.0: every session and every transcript is what that version showed", () =>
+  Effect.gen(function* () {
+    const directory = yield* copied
+    yield* Effect.gen(function* () {
+      const reader = yield* StorageReader
+      const { damaged, sessions } = yield* reader.sessions({})
+      expect(damaged).toEqual([])
+      expect(sessions.map((session) => encodeSession(session))).toEqual(shown("sessions"))
+      for (const { id } of sessions) {
+        const appended = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId: id })))
+        const { stored } = yield* reader.openBatch(id)
+        expect([...appended, ...stored].map((entry) => encodeEntry(entry))).toEqual(shown(id))
+      }
+    }).pipe(Effect.provide(quietly(engineIn(directory))))
+  })
+)
+
+it.scopedLive("0.1.0: answers say what they allow, in the columns and in their JSON texts", () =>
+  Effect.gen(function* () {
+    const directory = yield* copied
+    const path = join(directory, "skein.db")
+    yield* Effect.gen(function* () {
+      const reader = yield* StorageReader
+      const plainer = SessionId.make("plainer")
+      const connection = new Sqlite(path, { readonly: true })
+      const ids = connection
+        .prepare<[], string>("SELECT id FROM questions WHERE answer IS NOT NULL ORDER BY ordinal")
+        .pluck()
+        .all()
+      connection.close()
+      const questions = yield* Effect.forEach(ids, (id) => reader.question(QuestionId.make(id)))
+      expect(questions.map(({ answer }) => answer)).toEqual([
+        { verdict: "allow-once", message: null, by: "ann" },
+        { verdict: "deny", message: "not now", by: null },
+        { verdict: "allow-for-session", message: null, by: null }
+      ])
+      const events = yield* reader.events({ sessionId: plainer, after: 0, limit: 1_000 })
+      expect(events.flatMap((event) => (event.type === "permission.answered" ? [event.verdict] : []))).toEqual([
+        "allow-once",
+        "deny",
+        "allow-for-session"
+      ])
+      expect(yield* reader.granted(plainer)).toEqual(new Set(["danger"]))
+    }).pipe(Effect.provide(quietly(engineIn(directory))))
+  })
+)
+
+it.scopedLive("0.1.0: the database is copied before its rows are rewritten, and a doctor finds nothing damaged", () =>
+  Effect.gen(function* () {
+    const directory = yield* copied
+    yield* Effect.void.pipe(Effect.provide(quietly(engineIn(directory))))
+    expect(readdirSync(directory).filter((name) => name.includes(".before-"))).toHaveLength(1)
+    const outcomes = yield* look(directory)
+    expect(outcomes.filter(({ kind }) => kind !== "note")).toEqual([])
+  })
+)
+
+it.scopedLive(
+  "0.1.0: what the kill interrupted goes on: a draft, a started call with a queue behind it, a question",
+  () =>
+    Effect.gen(function* () {
+      const directory = yield* copied
+      yield* Effect.gen(function* () {
+        const gateway = yield* Gateway
+        const model = yield* ScriptedModel.ScriptedModel
+        const since = (sessionId: SessionId, after: number) =>
+          Effect.map(Stream.runCollect(gateway.transcript({ sessionId })), (entries) =>
+            Chunk.toReadonlyArray(entries)
+              .slice(after)
+              .map(({ message }) =>
+                message.role === "tool" ? `${message.role} ${message.outcome}` : `${message.role} ${textOf(message)}`
+              )
+          )
+        const go = (sessionId: SessionId) =>
+          Effect.flatMap(gateway.send({ sessionId, text: "and now", whenBusy: "queue" }), gateway.await)
+
+        yield* model.play({ text: "the first" }, { text: "the second" }, { text: "the third" })
+        yield* go(held)
+        expect(yield* since(held, 2)).toEqual([
+          "tool success",
+          "tool interrupted",
+          "user queued one",
+          "assistant the first",
+          "user queued two",
+          "assistant the second",
+          "user and now",
+          "assistant the third"
+        ])
+
+        yield* model.play({ text: "no draft" })
+        yield* go(drafting)
+        expect(yield* since(drafting, 0)).toEqual(["user writing", "user and now", "assistant no draft"])
+
+        yield* model.play({ text: "thanks" }, { text: "the last" })
+        const [question] = yield* gateway.questions(asking)
+        const queued = yield* gateway.send({ sessionId: asking, text: "and now", whenBusy: "queue" })
+        yield* gateway.answer({ questionId: question?.id ?? QuestionId.make("none"), verdict: "allow-once" })
+        yield* gateway.await(queued)
+        expect(yield* since(asking, 2)).toEqual([
+          "tool unknown-tool",
+          "tool success",
+          "assistant thanks",
+          "user and now",
+          "assistant the last"
+        ])
+      }).pipe(Effect.provide(quietly(engineOn(directory))))
+    })
+)
+
+it.scopedLive("an answer whose text does not parse does not stop the migration", () =>
+  Effect.gen(function* () {
+    const directory = yield* copied
+    const path = join(directory, "skein.db")
+    const before = new Sqlite(path)
+    before.exec("UPDATE questions SET answer = '{' WHERE verdict = 'once'")
+    before.close()
+    yield* Effect.void.pipe(Effect.provide(quietly(engineIn(directory))))
+    const after = new Sqlite(path, { readonly: true })
+    expect(after.prepare("SELECT verdict, answer FROM questions WHERE answer = '{'").all()).toEqual([
+      { verdict: "allow-once", answer: "{" }
+    ])
+    after.close()
+  })
+)
