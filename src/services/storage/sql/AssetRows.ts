@@ -13,9 +13,14 @@ import type { Transaction } from "./lane/GroupCommit.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { changeable, record } from "./SessionRow.js"
+import { insert, insertion, select } from "./Table.js"
+import { assets } from "./Tables.js"
 
-const columns = `assets.id, sessions.id AS sessionId, assets.name, assets.media_type AS mediaType, assets.size,
-  assets.sha256, assets.created_at AS createdAt`
+const names = ["id", "name", "mediaType", "size", "sha256", "createdAt"] as const
+
+const columns = `${select(assets, names)}, sessions.id AS sessionId`
+
+const insertAsset = insertion(assets, ["session", ...names])
 
 const decodeAsset = decoder(Asset)
 
@@ -24,16 +29,7 @@ const decode = (sessionId: SessionId, row: object): Either.Either<Asset, RowDama
 
 export const save = (tx: Transaction, asset: Asset): Either.Either<Asset, SessionNotFound | SessionDeleting> =>
   Either.map(changeable(tx, asset.sessionId), (session) => {
-    tx.run(
-      "INSERT INTO assets (session, id, name, media_type, size, sha256, created_at) VALUES (?, ?, ?, ?, ?, ?, ?)",
-      session.ordinal,
-      asset.id,
-      asset.name,
-      asset.mediaType,
-      asset.size,
-      asset.sha256,
-      asset.createdAt
-    )
+    insert(tx, insertAsset, { ...asset, session: session.ordinal })
     record(tx, session, "asset.saved", { ref: asset.id })
     return asset
   })

@@ -25,15 +25,19 @@ import { decoder } from "./Decoding.js"
 import { dropDraft } from "./Drafts.js"
 import type { Query } from "./Query.js"
 import { addUsage, held, record, type SessionRow, undeleted } from "./SessionRow.js"
-import { appendEntry, decodeEntries, type EntryRow, insert, nextSeq, type Placed } from "./Transcripts.js"
+import { insert, insertion, select } from "./Table.js"
+import { calls as table } from "./Tables.js"
+import { appendEntry, decodeEntries, type EntryRow, type NewMessage, nextSeq, storeMessage } from "./Transcripts.js"
 
 /** An open call, and the newest event at the time when its place was given out. */
 export interface CallRow extends OpenCall {
   readonly follows: number
 }
 
-const callColumns = `calls.seq, calls.position AS "index", calls.state, calls.id AS callId, calls.name,
+const callColumns = `${select(table, ["seq", "state", "name"])}, calls.position AS "index", calls.id AS callId,
   calls.question AS questionId`
+
+const insertCall = insertion(table, ["session", "seq", "position", "follows", "id", "name"])
 
 export const appendStep = (
   tx: Transaction,
@@ -59,15 +63,14 @@ export const appendStep = (
       questionId: null
     }))
     for (const { callId, index, name, seq } of calls) {
-      tx.run(
-        "INSERT INTO calls (session, seq, position, follows, id, name) VALUES (?, ?, ?, ?, ?, ?)",
-        session.ordinal,
+      insert(tx, insertCall, {
+        session: session.ordinal,
         seq,
-        index,
-        session.cursor,
-        callId,
+        position: index,
+        follows: session.cursor,
+        id: callId,
         name
-      )
+      })
     }
     return { entry, calls }
   })
@@ -151,9 +154,9 @@ export const closeCalls = (tx: Transaction, session: SessionRow, run: number, ca
 }
 
 /** Stores a result in the place of its call, whose row is gone, and lets the head pass what it may. */
-const complete = (tx: Transaction, session: SessionRow, result: Placed): void => {
+const complete = (tx: Transaction, session: SessionRow, result: NewMessage): void => {
   const { run, seq } = result
-  insert(tx, session, result)
+  storeMessage(tx, session, result)
   record(tx, session, "call.finished", { run, seq })
   const end = tx.get<{ readonly head: number }>(
     `SELECT coalesce(
@@ -189,7 +192,7 @@ export const openBatch = (
       (CallRow & { readonly kind: "call" }) | (EntryRow & { readonly kind: "entry" }) | { readonly kind: null }
     >(
       "read the open batch",
-      `SELECT NULL AS kind, NULL AS seq, NULL AS "index", NULL AS state, NULL AS callId, NULL AS name,
+      `SELECT NULL AS kind, NULL AS seq, NULL AS state, NULL AS name, NULL AS "index", NULL AS callId,
          NULL AS questionId, NULL AS runId, NULL AS at, NULL AS body
        FROM sessions WHERE id = ? AND state <> 'hidden'
        UNION ALL

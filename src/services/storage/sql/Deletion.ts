@@ -9,6 +9,8 @@ import { type SessionBusy, SessionNotFound, type StorageFailed } from "../../../
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { Query } from "./Query.js"
 import { type SessionRow, unheld, visible } from "./SessionRow.js"
+import { sqlName } from "./Table.js"
+import { messages, sessionRows, tables } from "./Tables.js"
 
 export const begin = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound> =>
   Either.map(visible(tx, sessionId), (session) => {
@@ -37,30 +39,28 @@ const portionBytes = 4 * 1024 * 1024
 /** Most pages by which one portion shortens the file. */
 const portionPages = 1000
 
-/** Tables of small rows, with what tells a session's rows apart. */
-const small = [
-  ["calls", "seq"],
-  ["questions", "ordinal"],
-  ["grants", "tool"],
-  ["drafts", "session"],
-  ["assets", "ordinal"],
-  ["event_rows", "cursor"],
-  ["runs", "ordinal"]
-] as const
+const ofSessions = tables.filter(({ name, session }) => session !== null && name !== sessionRows.name)
+
+/** Parameters: session, session, number of rows. Messages go by portions of their own. */
+const removals = ofSessions
+  .filter(({ name }) => name !== messages.name)
+  .map(({ key, name }) => {
+    // The last column of a key tells a session's rows apart.
+    const column = sqlName(key.at(-1) ?? "")
+    return `DELETE FROM ${name} WHERE session = ? AND ${column} IN
+      (SELECT portion.${column} FROM ${name} AS portion WHERE portion.session = ? LIMIT ?)`
+  })
+
+const looks = ofSessions.map(({ name }) => `SELECT 1 FROM ${name} WHERE session = ?`)
 
 /** Gives whether there may be more to remove. */
 export const purge = (tx: Transaction, sessionId: SessionId): Either.Either<boolean> => {
   const session = hidden(tx, sessionId)
   if (session === undefined) return Either.right(false)
   let left = portionRows - purgeMessages(tx, session)
-  for (const [table, key] of small) {
+  for (const removal of removals) {
     if (left <= 0) break
-    left -= tx.run(
-      `DELETE FROM ${table} WHERE session = ? AND ${key} IN (SELECT ${key} FROM ${table} WHERE session = ? LIMIT ?)`,
-      session,
-      session,
-      left
-    )
+    left -= tx.run(removal, session, session, left)
   }
   shorten(tx)
   return Either.right(hasRows(tx, session))
@@ -102,10 +102,7 @@ const hidden = (tx: Transaction, sessionId: SessionId): number | undefined =>
   tx.get<{ readonly ordinal: number }>("SELECT ordinal FROM sessions WHERE id = ? AND state = 'hidden'", sessionId)
     ?.ordinal
 
-const hasRows = (tx: Transaction, session: number): boolean =>
-  ["messages", ...small.map(([table]) => table)].some(
-    (table) => tx.get(`SELECT 1 FROM ${table} WHERE session = ?`, session) !== undefined
-  )
+const hasRows = (tx: Transaction, session: number): boolean => looks.some((look) => tx.get(look, session) !== undefined)
 
 export const deleting = (
   query: Query

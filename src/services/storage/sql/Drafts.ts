@@ -1,13 +1,17 @@
 /** What running steps have written so far, one row a session; gone when the step's message is stored or the run ends. */
-import { Effect, Either, Option, Schema } from "effect"
+import { Effect, Either, Option } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
-import { Draft } from "../../../domain/Live.js"
+import type { Draft } from "../../../domain/Live.js"
 import type { SessionId } from "../../../domain/Session.js"
 import type { RowDamaged, StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { held, type SessionRow } from "./SessionRow.js"
+import { insert, insertion } from "./Table.js"
+import { drafts as table } from "./Tables.js"
+
+const insertDraft = insertion(table, ["session", "run", "seq", "body"], "REPLACE")
 
 export const save = (
   tx: Transaction,
@@ -16,13 +20,8 @@ export const save = (
   for (const { draft, lease } of drafts) {
     const session = Either.getOrNull(held(tx, lease))
     if (session === null || draft.seq <= session.head) continue
-    tx.run(
-      "INSERT OR REPLACE INTO drafts (session, run, seq, body) VALUES (?, ?, ?, ?)",
-      session.ordinal,
-      session.run,
-      draft.seq,
-      JSON.stringify(draft)
-    )
+    const { ordinal, run } = session
+    insert(tx, insertDraft, { session: ordinal, run, seq: draft.seq, body: JSON.stringify(draft) })
     tx.touch(session.id)
   }
   return Either.void
@@ -32,7 +31,7 @@ export const dropDraft = (tx: Transaction, { ordinal }: SessionRow): void => {
   tx.run("DELETE FROM drafts WHERE session = ?", ordinal)
 }
 
-const decode = decoder(Schema.parseJson(Draft))
+const decode = decoder(table.columns.body.schema)
 
 export const find = (
   query: Query,

@@ -14,7 +14,8 @@ import { CursorGone, RowDamaged, SessionNotFound, type StorageFailed } from "../
 import type { Total } from "../../../domain/Usage.js"
 import { decodePage, decoder, type RowName } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { usageColumns } from "./SessionRow.js"
+import { select } from "./Table.js"
+import { runs, usageNames } from "./Tables.js"
 
 interface Kept {
   readonly first: number
@@ -52,7 +53,7 @@ const statement = `WITH RECURSIVE
     ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
   )
   SELECT kept.first, kept.newest, kept.title, kept.model, told.cursor, told.at, told.type, told.seq, told.ref,
-    runs.id AS runId, runs.stop_reason AS stopReason, runs.detail, ${usageColumns("runs")}, messages.role,
+    runs.id AS runId, runs.stop_reason AS stopReason, runs.detail, ${select(runs, usageNames)}, messages.role,
     messages.outcome, questions.tool, questions.verdict, coalesce(questions.call, messages.call, calls.id) AS callId,
     coalesce(messages.name, calls.name) AS name
   FROM kept

@@ -1,7 +1,7 @@
 /** Questions to a human: asked about a pending call, answered once, by whoever is first. */
 import { Array, Effect, Either, Schema } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
-import { Answer, Question, type QuestionId } from "../../../domain/Permission.js"
+import { type Answer, Question, type QuestionId } from "../../../domain/Permission.js"
 import type { SessionId } from "../../../domain/Session.js"
 import {
   InvalidInput,
@@ -16,6 +16,8 @@ import type { Transaction } from "./lane/GroupCommit.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { changeable, held, record, type SessionRow, undeleted } from "./SessionRow.js"
+import { insert, insertion, select } from "./Table.js"
+import { grants, questions } from "./Tables.js"
 
 interface Row {
   readonly sessionId: SessionId
@@ -23,16 +25,31 @@ interface Row {
   readonly run: number
 }
 
-const select = `SELECT questions.id, sessions.id AS sessionId, runs.id AS runId, questions.call AS callId, questions.seq,
-  questions.tool, questions.access, questions.input, questions.answer, questions.asked_at AS askedAt, questions.run
-  FROM questions JOIN sessions ON sessions.ordinal = questions.session JOIN runs ON runs.ordinal = questions.run
+const names = ["id", "run", "seq", "tool", "access", "input", "answer", "askedAt"] as const
+
+const selectQuestion = `SELECT ${select(questions, names)}, questions.call AS callId, sessions.id AS sessionId,
+  runs.id AS runId FROM questions JOIN sessions ON sessions.ordinal = questions.session JOIN runs ON runs.ordinal = questions.run
   WHERE sessions.state <> 'hidden'`
+
+const insertQuestion = insertion(questions, [
+  "id",
+  "session",
+  "run",
+  "seq",
+  "call",
+  "tool",
+  "access",
+  "askedAt",
+  "input"
+])
+
+const insertGrant = insertion(grants, ["session", "tool"], "IGNORE")
 
 const decodeStored = decoder(
   Schema.Struct({
     ...Question.fields,
-    input: Schema.parseJson(Schema.String),
-    answer: Schema.NullOr(Schema.parseJson(Answer))
+    input: questions.columns.input.schema,
+    answer: questions.columns.answer.schema
   })
 )
 
@@ -61,19 +78,17 @@ export const ask = (
         new InvalidInput({ field: "seq", limit: "the place of a pending call", actual: `${seq}` })
       )
     }
-    tx.run(
-      `INSERT INTO questions (id, session, run, seq, call, tool, access, asked_at, input)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+    insert(tx, insertQuestion, {
       id,
-      session.ordinal,
-      session.run,
+      session: session.ordinal,
+      run: session.run,
       seq,
-      callId,
+      call: callId,
       tool,
       access,
-      tx.now,
-      JSON.stringify(input)
-    )
+      askedAt: tx.now,
+      input: JSON.stringify(input)
+    })
     record(tx, session, "permission.asked", { run: session.run, seq, ref: id })
     const { runId, sessionId } = lease
     return { ...asked, sessionId, runId, answer: null, askedAt: tx.now }
@@ -84,7 +99,7 @@ export const answer = (
   { answer, questionId }: { readonly questionId: QuestionId; readonly answer: Answer }
 ): Either.Either<Question, QuestionNotFound | SessionDeleting | QuestionAnswered | RowDamaged> =>
   Either.gen(function* () {
-    const row = tx.get<Row>(`${select} AND questions.id = ?`, questionId)
+    const row = tx.get<Row>(`${selectQuestion} AND questions.id = ?`, questionId)
     if (row === undefined) return yield* Either.left(new QuestionNotFound({ questionId }))
     const session = yield* Either.mapLeft(changeable(tx, row.sessionId), (refusal) =>
       refusal._tag === "SessionNotFound" ? new QuestionNotFound({ questionId }) : refusal
@@ -95,7 +110,7 @@ export const answer = (
     }
     setAnswer(tx, session, { id: questionId, run: row.run, seq: row.seq }, answer)
     if (answer.verdict === "allow-for-session") {
-      tx.run("INSERT OR IGNORE INTO grants (session, tool) VALUES (?, ?)", session.ordinal, question.tool)
+      insert(tx, insertGrant, { session: session.ordinal, tool: question.tool })
     }
     return { ...question, answer }
   })
@@ -127,7 +142,7 @@ export const open = (
   Effect.flatMap(
     query<Row>(
       "read the questions",
-      `${select} AND questions.answer IS NULL AND (? IS NULL OR sessions.id = ?) ORDER BY questions.ordinal`,
+      `${selectQuestion} AND questions.answer IS NULL AND (? IS NULL OR sessions.id = ?) ORDER BY questions.ordinal`,
       sessionId,
       sessionId
     ),
@@ -139,7 +154,7 @@ export const find = (
   query: Query,
   questionId: QuestionId
 ): Effect.Effect<Question, QuestionNotFound | StorageFailed | RowDamaged> =>
-  Effect.flatMap(query<Row>("read the question", `${select} AND questions.id = ?`, questionId), ([row]) =>
+  Effect.flatMap(query<Row>("read the question", `${selectQuestion} AND questions.id = ?`, questionId), ([row]) =>
     Either.flatMap(
       Either.fromNullable(row, () => new QuestionNotFound({ questionId })),
       decode

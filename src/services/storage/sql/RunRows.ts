@@ -4,21 +4,17 @@ import { type Beat, EngineId, type Lease, silent } from "../../../domain/Lease.j
 import { type Ref, Run, type RunId } from "../../../domain/Run.js"
 import { Cursor, type SessionId } from "../../../domain/Session.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
-import type { Total } from "../../../domain/Usage.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { Activity, Holder, HeldRun } from "../Storage.js"
 import { decoder, JsonObject } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { type SessionRow, usageColumns } from "./SessionRow.js"
+import type { SessionRow } from "./SessionRow.js"
+import { select, type Stored } from "./Table.js"
+import { engines, runs, usageNames } from "./Tables.js"
 
-export interface RunRow extends Total {
-  readonly ordinal: number
-  readonly id: string
+export interface RunRow extends Stored<typeof runs, (typeof names)[number]> {
   readonly sessionId: string
-  readonly state: string
   readonly fence: number
-  readonly engine: string | null
-  readonly hash: string
 }
 
 /** A run's row with the newest sign of life of its engine. */
@@ -33,15 +29,29 @@ export interface StoredRun {
   readonly ref: Ref
 }
 
-const columns = `runs.ordinal, runs.id, sessions.id AS sessionId, runs.state, runs.cursor, sessions.fence, runs.engine,
-  runs.hash, runs.stop_reason AS stopReason, runs.detail, runs.metadata, runs.created_at AS createdAt,
-  runs.started_at AS startedAt, runs.ended_at AS endedAt, ${usageColumns("runs")}`
+const names = [
+  "ordinal",
+  "id",
+  "state",
+  "cursor",
+  "engine",
+  "hash",
+  "stopReason",
+  "detail",
+  "metadata",
+  "createdAt",
+  "startedAt",
+  "endedAt",
+  ...usageNames
+] as const
 
-const select = `SELECT ${columns} FROM runs JOIN sessions ON sessions.ordinal = runs.session`
+const columns = `${select(runs, names)}, sessions.id AS sessionId, sessions.fence`
 
-const holderColumns = `${columns}, engines.count, engines.clock, engines.at`
+const selectRun = `SELECT ${columns} FROM runs JOIN sessions ON sessions.ordinal = runs.session`
 
-const engines = "LEFT JOIN engines ON engines.instance = json_extract(runs.engine, '$.instance')"
+const holderColumns = `${columns}, ${select(engines, ["count", "clock", "at"])}`
+
+const withEngine = "LEFT JOIN engines ON engines.instance = json_extract(runs.engine, '$.instance')"
 
 const decodeStored = decoder(Schema.Struct({ ...Run.fields, metadata: JsonObject, cursor: Cursor }))
 const decodeEngine = decoder(Schema.parseJson(EngineId))
@@ -70,19 +80,19 @@ export const beatsOf = (tx: Transaction, instance: string): number =>
 /** The run that holds the session. */
 export const running = (tx: Transaction, { ordinal }: SessionRow): HolderRow | undefined =>
   tx.get<HolderRow>(
-    `SELECT ${holderColumns} FROM runs JOIN sessions ON sessions.ordinal = runs.session ${engines}
+    `SELECT ${holderColumns} FROM runs JOIN sessions ON sessions.ordinal = runs.session ${withEngine}
      WHERE runs.session = ? AND runs.state = 'running'`,
     ordinal
   )
 
 export const oldestQueued = (tx: Transaction, { ordinal }: SessionRow): RunRow | undefined =>
   tx.get<RunRow>(
-    `${select} WHERE runs.session = ? AND runs.state <> 'ended' AND runs.state = 'queued' ORDER BY runs.ordinal`,
+    `${selectRun} WHERE runs.session = ? AND runs.state <> 'ended' AND runs.state = 'queued' ORDER BY runs.ordinal`,
     ordinal
   )
 
 export const withKey = (tx: Transaction, { ordinal }: SessionRow, idempotencyKey: string): RunRow | undefined =>
-  tx.get<RunRow>(`${select} WHERE runs.session = ? AND runs.idempotency_key = ?`, ordinal, idempotencyKey)
+  tx.get<RunRow>(`${selectRun} WHERE runs.session = ? AND runs.idempotency_key = ?`, ordinal, idempotencyKey)
 
 /** A run that this write stored or found, as it now is. */
 export const reread = (
@@ -92,7 +102,7 @@ export const reread = (
 ): Either.Either<StoredRun & { readonly ordinal: number }, RowDamaged> =>
   Either.flatMap(
     Either.fromNullable(
-      tx.get<RunRow>(`${select} WHERE runs.id = ?`, runId),
+      tx.get<RunRow>(`${selectRun} WHERE runs.id = ?`, runId),
       () => new RowDamaged({ sessionId: id, seq: null, detail: "a run is missing" })
     ),
     (row) => Either.map(decodeRun(row), (stored) => ({ ...stored, ordinal: row.ordinal }))
@@ -100,7 +110,7 @@ export const reread = (
 
 export const find = (query: Query, runId: RunId): Effect.Effect<StoredRun, RunNotFound | StorageFailed | RowDamaged> =>
   Effect.flatMap(
-    query<RunRow>("read the run", `${select} WHERE runs.id = ? AND sessions.state <> 'hidden'`, runId),
+    query<RunRow>("read the run", `${selectRun} WHERE runs.id = ? AND sessions.state <> 'hidden'`, runId),
     ([row]) =>
       Either.flatMap(
         Either.fromNullable(row, () => new RunNotFound({ runId })),
@@ -116,7 +126,7 @@ export const activity = (
     const rows = yield* query<HolderRow | { readonly state: null }>(
       "read the runs",
       `SELECT ${holderColumns}
-       FROM sessions LEFT JOIN runs ON runs.session = sessions.ordinal AND runs.state <> 'ended' ${engines}
+       FROM sessions LEFT JOIN runs ON runs.session = sessions.ordinal AND runs.state <> 'ended' ${withEngine}
        WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY runs.ordinal`,
       sessionId
     )

@@ -18,6 +18,8 @@ import type { Admission, Admitted, Started } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import { decodeHolder, decodeRun, oldestQueued, reread, running, withKey } from "./RunRows.js"
 import { changeable, raiseFence, record, type SessionRow } from "./SessionRow.js"
+import { insert, insertion } from "./Table.js"
+import { engines, runs } from "./Tables.js"
 import { appendEntry, nextSeq } from "./Transcripts.js"
 
 /** The JSON texts of an admission; the message is null for a run that resumes. */
@@ -63,7 +65,7 @@ export const admit = (
     const holding = running(tx, session)
     const inTheWay = holding ?? oldestQueued(tx, session)
     if (inTheWay === undefined) {
-      insert(tx, session, admission, { ...texts, message: null })
+      storeRun(tx, session, admission, { ...texts, message: null })
       return {
         _tag: "Started",
         ...(yield* start(tx, limits, session, { runId, presence, message, body: texts.message }))
@@ -73,7 +75,7 @@ export const admit = (
       const holder = holding === undefined ? Option.none() : Option.some(yield* decodeHolder(holding))
       return { _tag: "Busy", holder, runId: (yield* decodeRun(inTheWay)).run.id }
     }
-    insert(tx, session, admission, texts)
+    storeRun(tx, session, admission, texts)
     const { ordinal, ...queued } = yield* reread(tx, session, runId)
     record(tx, session, "run.queued", { run: ordinal })
     return { _tag: "Queued", ...queued }
@@ -100,25 +102,36 @@ export const startNext = (
     return Option.some(yield* start(tx, limits, session, { runId: run.id, presence, message, body }))
   })
 
+const insertRun = insertion(runs, [
+  "id",
+  "session",
+  "state",
+  "cursor",
+  "createdAt",
+  "idempotencyKey",
+  "hash",
+  "metadata",
+  "message"
+])
+
 /** Stores a run that waits. Its first event will be the session's next. */
-const insert = (
+const storeRun = (
   tx: Transaction,
   session: SessionRow,
   { hash, idempotencyKey, runId }: Admission,
   { message, metadata }: AdmissionTexts
 ): void => {
-  tx.run(
-    `INSERT INTO runs (id, session, state, cursor, created_at, idempotency_key, hash, metadata, message)
-     VALUES (?, ?, 'queued', ?, ?, ?, ?, ?, ?)`,
-    runId,
-    session.ordinal,
-    session.cursor,
-    tx.now,
+  insert(tx, insertRun, {
+    id: runId,
+    session: session.ordinal,
+    state: "queued",
+    cursor: session.cursor,
+    createdAt: tx.now,
     idempotencyKey,
     hash,
     metadata,
     message
-  )
+  })
 }
 
 interface Starting {
@@ -154,6 +167,8 @@ const start = (
   })
 }
 
+const insertEngine = insertion(engines, ["instance", "count", "clock", "at"])
+
 /**
  * Counts a sign of life. A new engine's first also removes the rows of those that hold nothing: they may be dead, and
  * one that is not will count from one again.
@@ -170,7 +185,7 @@ export const renew = (tx: Transaction, { engine: { instance }, sign: { at, clock
     `DELETE FROM engines WHERE instance NOT IN
      (SELECT json_extract(engine, '$.instance') FROM runs WHERE state = 'running' AND engine IS NOT NULL)`
   )
-  tx.run("INSERT INTO engines (instance, count, clock, at) VALUES (?, 1, ?, ?)", instance, clock, at)
+  insert(tx, insertEngine, { instance, count: 1, clock, at })
 }
 
 /** Asks a running run's engine to cancel it. */

@@ -11,6 +11,8 @@ import { LeaseLost, SessionBusy, SessionDeleting, SessionNotFound } from "../../
 import type { Usage } from "../../../domain/Usage.js"
 import * as UsageTotal from "../../../domain/Usage.js"
 import type { Transaction } from "./lane/GroupCommit.js"
+import { insert, insertion, sqlName } from "./Table.js"
+import { eventRows, usageNames } from "./Tables.js"
 
 export interface SessionRow {
   readonly ordinal: number
@@ -85,6 +87,8 @@ interface Reference {
   readonly ref?: string | null
 }
 
+const insertEvent = insertion(eventRows, ["session", "cursor", "mark", "at", "type", "run", "seq", "ref"])
+
 /** Records an event, which gets the next cursor, and wakes the session's watchers after the commit. */
 export const record = (
   tx: Transaction,
@@ -93,17 +97,16 @@ export const record = (
   { ref = null, run = null, seq = null }: Reference = {}
 ): void => {
   session.cursor++
-  tx.run(
-    "INSERT INTO event_rows (session, cursor, mark, at, type, run, seq, ref) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-    session.ordinal,
-    session.cursor,
-    tx.mark,
-    tx.now,
+  insert(tx, insertEvent, {
+    session: session.ordinal,
+    cursor: session.cursor,
+    mark: tx.mark,
+    at: tx.now,
     type,
     run,
     seq,
     ref
-  )
+  })
   tx.recorded("event_rows", session.ordinal, session.cursor)
   tx.touch(session.id)
 }
@@ -121,25 +124,15 @@ export const changedWithoutEvent = (tx: Transaction, { cursor, id, ordinal }: Se
   tx.touch(id)
 }
 
-/** The columns of a sum of usage, named as in `Usage.Total`. */
-export const usageColumns = (table: string): string =>
-  `${table}.steps, ${table}.unknown_steps AS unknownSteps, ${table}.input_tokens AS inputTokens,
-   ${table}.output_tokens AS outputTokens, ${table}.reasoning_tokens AS reasoningTokens,
-   ${table}.cached_input_tokens AS cachedInputTokens`
+const sums = usageNames.map((name) => `${sqlName(name)} = ${sqlName(name)} + ?`).join(", ")
+
+const addition = {
+  session_rows: `UPDATE session_rows SET ${sums} WHERE ordinal = ?`,
+  runs: `UPDATE runs SET ${sums} WHERE ordinal = ?`
+}
 
 /** Adds a step's usage to the sum of a session or a run. */
-export const addUsage = (tx: Transaction, table: "session_rows" | "runs", ordinal: number, usage: Usage): void => {
+export const addUsage = (tx: Transaction, table: keyof typeof addition, ordinal: number, usage: Usage): void => {
   const step = UsageTotal.add(UsageTotal.zero, usage)
-  tx.run(
-    `UPDATE ${table} SET steps = steps + ?, unknown_steps = unknown_steps + ?, input_tokens = input_tokens + ?,
-     output_tokens = output_tokens + ?, reasoning_tokens = reasoning_tokens + ?,
-     cached_input_tokens = cached_input_tokens + ? WHERE ordinal = ?`,
-    step.steps,
-    step.unknownSteps,
-    step.inputTokens,
-    step.outputTokens,
-    step.reasoningTokens,
-    step.cachedInputTokens,
-    ordinal
-  )
+  tx.run(addition[table], ...usageNames.map((name) => step[name]), ordinal)
 }

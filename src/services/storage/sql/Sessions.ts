@@ -2,7 +2,7 @@
 import { Array, Effect, Either, Option, Schema } from "effect"
 import type { Json } from "../../../domain/Json.js"
 import * as Limits from "../../../domain/Limits.js"
-import { ModelRef } from "../../../domain/ModelRef.js"
+import type { ModelRef } from "../../../domain/ModelRef.js"
 import { Session, type SessionId, untitled } from "../../../domain/Session.js"
 import {
   type InvalidInput,
@@ -12,35 +12,32 @@ import {
   SessionNotFound,
   type StorageFailed
 } from "../../../domain/SkeinError.js"
-import type { Total } from "../../../domain/Usage.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { NewSession, SessionPage, SessionQuery } from "../Storage.js"
-import { decoder, JsonObject } from "./Decoding.js"
+import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { changeable, changedWithoutEvent, record, usageColumns, visible } from "./SessionRow.js"
+import { changeable, changedWithoutEvent, record, visible } from "./SessionRow.js"
+import { select, type Stored } from "./Table.js"
+import { sessionRows, usageNames } from "./Tables.js"
 
 type ChangeRefused = InvalidInput | SessionNotFound | SessionDeleting | RowDamaged
 
-const Stored = Schema.Struct({
-  ...Session.fields,
-  model: Schema.NullOr(Schema.parseJson(ModelRef)),
-  metadata: JsonObject
-})
-const decodeStored = decoder(Stored)
-const decodeMetadata = decoder(JsonObject)
+const { metadata, model, named } = sessionRows.columns
 
-interface Row extends Total {
-  readonly ordinal: number
-  readonly id: string
-  readonly named: number
-}
+const decodeStored = decoder(
+  Schema.Struct({ ...Session.fields, named: named.schema, model: model.schema, metadata: metadata.schema })
+)
+const decodeMetadata = decoder(metadata.schema)
 
-const columns = `sessions.ordinal, sessions.id, sessions.title, sessions.named, sessions.owner, sessions.workdir,
-  sessions.model, sessions.metadata, sessions.head, sessions.cursor, sessions.created_at AS createdAt,
-  sessions.updated_at AS updatedAt, ${usageColumns("sessions")}`
+const names = ["ordinal", "id", "title", "named", "owner", "workdir", "model", "metadata", "createdAt"] as const
+
+type Row = Stored<typeof sessionRows, (typeof names)[number] | (typeof usageNames)[number]>
+
+const columns = `${select(sessionRows, [...names, ...usageNames], "sessions")},
+  sessions.head, sessions.cursor, sessions.updated_at AS updatedAt`
 
 const decode = (row: Row): Either.Either<Session, RowDamaged> =>
-  decodeStored({ sessionId: row.id, seq: null }, { ...row, named: row.named === 1, usage: row })
+  decodeStored({ sessionId: row.id, seq: null }, { ...row, usage: row })
 
 /** A session that this write stored or found, as it now is. */
 const reread = (tx: Transaction, sessionId: SessionId): Either.Either<Session, RowDamaged> =>

@@ -1,5 +1,5 @@
 /** Transcripts: a message takes the place after the head, and the head moves to it. Rows are written once. */
-import { Array, Chunk, Effect, Either, Option, Schema, Stream } from "effect"
+import { Array, Chunk, Effect, Either, Option, Stream } from "effect"
 import * as Limits from "../../../domain/Limits.js"
 import { Entry, Message } from "../../../domain/Message.js"
 import { Seq, type SessionId } from "../../../domain/Session.js"
@@ -15,8 +15,11 @@ import {
 import * as Transcript from "../../../domain/Transcript.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import { decoder, exactJson } from "./Decoding.js"
+import { columnsOf, insertMessage } from "./MessageRow.js"
 import type { Query } from "./Query.js"
 import { addUsage, changeable, type SessionRow, unheld } from "./SessionRow.js"
+import { insert } from "./Table.js"
+import { messages } from "./Tables.js"
 
 /** The JSON text of each message, or why one is refused. */
 export const checkMessages = (
@@ -67,15 +70,15 @@ export const appendEntry = (
   { message, seq }: Entry,
   body: string
 ): void => {
-  insert(tx, session, { run, seq, follows: session.cursor, message, body })
+  storeMessage(tx, session, { run, seq, follows: session.cursor, message, body })
   session.head = seq
   session.cursor++
   tx.touch(session.id)
   if (message.role === "assistant") addUsage(tx, "session_rows", session.ordinal, message.usage)
 }
 
-/** A message on its way into its place. */
-export interface Placed {
+/** A message, and the place that it is stored in. */
+export interface NewMessage {
   /** The run's ordinal; null for what a host appends. */
   readonly run: number | null
   readonly seq: number
@@ -86,32 +89,25 @@ export interface Placed {
 }
 
 /** Stores a message in its place, wherever the head is. */
-export const insert = (
+export const storeMessage = (
   tx: Transaction,
   { ordinal }: SessionRow,
-  { body, follows, message, run, seq }: Placed
+  { body, follows, message, run, seq }: NewMessage
 ): void => {
-  const result = message.role === "tool" ? message : null
-  tx.run(
-    `INSERT INTO messages (session, seq, follows, mark, run, at, role, call, name, outcome, body)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-    ordinal,
+  insert(tx, insertMessage, {
+    session: ordinal,
     seq,
     follows,
-    tx.mark,
+    mark: tx.mark,
     run,
-    tx.now,
-    message.role,
-    result?.callId ?? null,
-    result?.name ?? null,
-    result?.outcome ?? null,
-    body
-  )
+    at: tx.now,
+    ...columnsOf(message, body)
+  })
   tx.recorded("messages", ordinal, seq)
 }
 
 const exactMessage = exactJson(Message)
-const decodeMessage = decoder(Schema.parseJson(Message))
+const decodeMessage = decoder(messages.columns.body.schema)
 
 /** An entry's row: its columns, and the JSON text of its message. */
 export interface EntryRow extends Omit<Entry, "message"> {

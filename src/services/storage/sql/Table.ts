@@ -1,0 +1,77 @@
+/**
+ * A table as statements and repairs see it. Everything that is derived from one is a constant: it is made once, when its
+ * module is loaded, so that a statement is prepared once.
+ *
+ * A column is named as in code; in SQL it has the same name in small letters, `createdAt` as `created_at`.
+ */
+import type { Schema } from "effect"
+import type { Parameter, Sql } from "./Database.js"
+
+interface Column {
+  /** What may be stored, and what it means. */
+  readonly schema: Schema.Schema.AnyNoContext
+  /** What a repair stores in place of a value that does not decode. Without it the whole row has to be repaired. */
+  readonly least?: Parameter
+}
+
+export interface Columns {
+  readonly [name: string]: Column
+}
+
+type Name<C extends Columns> = keyof C & string
+
+export interface Table<C extends Columns = Columns> {
+  readonly name: string
+  readonly columns: C
+  readonly key: ReadonlyArray<string>
+  /** The column with the ordinal of the session that a row belongs to; null when it belongs to none. */
+  readonly session: string | null
+  /** Whether a row also has a number, by which a damaged table can be read row by row. */
+  readonly hasRowid: boolean
+  /** Whether engines make its rows again, so that a rebuilt database begins without them. */
+  readonly isTransient: boolean
+  /** What a damaged row is called before people, and what a repair does to it. */
+  readonly damage: { readonly row: string; readonly remedy: string }
+}
+
+/** A table whose key consists of its columns. */
+export const table = <const C extends Columns>(
+  table: Table<C> & { readonly key: ReadonlyArray<Name<C>>; readonly session: Name<C> | null }
+): Table<C> => table
+
+/** A row, or a part of one, as it is stored. */
+export type Stored<T extends Table, Names extends keyof T["columns"]> = {
+  readonly [N in Names]: Schema.Schema.Encoded<T["columns"][N]["schema"]> & Parameter
+}
+
+/** A column's name in SQL. */
+export const sqlName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
+
+/** Columns for a SELECT, named as in code. `from` is what the statement calls the table. */
+export const select = <C extends Columns>(
+  { name: table }: Table<C>,
+  names: ReadonlyArray<Name<C>>,
+  from: string = table
+): string =>
+  names.map((name) => (sqlName(name) === name ? `${from}.${name}` : `${from}.${sqlName(name)} AS ${name}`)).join(", ")
+
+export interface Insertion<Row> {
+  readonly statement: string
+  /** The statement's parameters, in its order. */
+  readonly parameters: (row: Row) => Array<Parameter>
+}
+
+/** Inserts a row with these columns; the others get their defaults. */
+export const insertion = <T extends Table, const Names extends ReadonlyArray<Name<T["columns"]>>>(
+  { name }: T,
+  names: Names,
+  conflict: "ABORT" | "IGNORE" | "REPLACE" = "ABORT"
+): Insertion<Stored<T, Names[number]>> => ({
+  statement: `INSERT OR ${conflict} INTO ${name} (${names.map(sqlName).join(", ")})
+     VALUES (${names.map(() => "?").join(", ")})`,
+  parameters: (row) => names.map((name: Names[number]) => row[name])
+})
+
+/** Stores a row. */
+export const insert = <Row>(sql: Pick<Sql, "run">, { parameters, statement }: Insertion<Row>, row: Row): void =>
+  void sql.run(statement, ...parameters(row))

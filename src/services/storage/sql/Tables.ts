@@ -1,0 +1,306 @@
+/**
+ * Each table of the newest schema, once: its columns with what may be stored in them, its key, whose rows they are, and
+ * what a repair makes of a damaged row. Statements take their columns from here, deletion the tables of a session, a
+ * doctor what to look at.
+ *
+ * Not here: SQL types, defaults, constraints and indexes, which are in `schema/`; rules between columns or rows, such
+ * as that a running run has an engine; the generated column `messages.cursor`.
+ */
+import { Schema } from "effect"
+import * as Asset from "../../../domain/Asset.js"
+import { EngineId, Sign } from "../../../domain/Lease.js"
+import { Draft } from "../../../domain/Live.js"
+import { CallId, Message, Outcome, Role, UserMessage } from "../../../domain/Message.js"
+import { ModelRef } from "../../../domain/ModelRef.js"
+import { Access, Answer, QuestionId, Verdict } from "../../../domain/Permission.js"
+import { RunId, State, StopReason } from "../../../domain/Run.js"
+import { Cursor, Owner, Seq, SessionId, untitled } from "../../../domain/Session.js"
+import { Total } from "../../../domain/Usage.js"
+import { JsonObject } from "./Decoding.js"
+import { table } from "./Table.js"
+
+/** By which a row refers to another: a small number. Never negative, as a doctor reads tables from 0 on. */
+const Ordinal = Schema.NonNegativeInt
+
+const Flag = Schema.transform(Schema.Int, Schema.Boolean, {
+  strict: true,
+  decode: (stored) => stored === 1,
+  encode: (flag) => (flag ? 1 : 0)
+})
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => ({ schema: Schema.NullOr(schema), least: null })
+
+const usage = {
+  steps: { schema: Total.fields.steps, least: 0 },
+  unknownSteps: { schema: Total.fields.unknownSteps, least: 0 },
+  inputTokens: { schema: Total.fields.inputTokens, least: 0 },
+  outputTokens: { schema: Total.fields.outputTokens, least: 0 },
+  reasoningTokens: { schema: Total.fields.reasoningTokens, least: 0 },
+  cachedInputTokens: { schema: Total.fields.cachedInputTokens, least: 0 }
+}
+
+/** The columns of a sum of usage, of a session or a run. */
+export const usageNames = [
+  "steps",
+  "unknownSteps",
+  "inputTokens",
+  "outputTokens",
+  "reasoningTokens",
+  "cachedInputTokens"
+] as const satisfies ReadonlyArray<keyof typeof usage>
+
+/** An engine that is dead wherever it is looked at: no host has this boot. */
+const nobody = { bootId: "none", pidNamespace: "none", pid: 1, startTime: "none", instance: "none" }
+
+const damagedQuestion = { verdict: "deny", message: "the question was damaged", by: null }
+
+const reset = "fields that do not decode are reset"
+
+/** What a session has of its own; the view `sessions` adds how far it came. */
+export const sessionRows = table({
+  name: "session_rows",
+  key: ["ordinal"],
+  session: "ordinal",
+  hasRowid: true,
+  isTransient: false,
+  damage: { row: "session", remedy: reset },
+  columns: {
+    ordinal: { schema: Ordinal },
+    id: { schema: SessionId },
+    state: { schema: Schema.Literal("live", "deleting", "hidden") },
+    fence: { schema: Schema.NonNegativeInt },
+    firstCursor: { schema: Cursor },
+    ...usage,
+    createdAt: { schema: Schema.Int },
+    changedAt: { schema: Schema.Int },
+    changedCursor: { schema: Cursor },
+    named: { schema: Flag, least: 0 },
+    title: { schema: Schema.String, least: untitled },
+    owner: optional(Owner),
+    workdir: { schema: Schema.String },
+    model: optional(Schema.parseJson(ModelRef)),
+    metadata: { schema: JsonObject, least: "{}" }
+  }
+})
+
+export const runs = table({
+  name: "runs",
+  key: ["ordinal"],
+  session: "session",
+  hasRowid: true,
+  isTransient: false,
+  damage: { row: "run", remedy: `${reset}; a queued run whose message does not decode ends as failed` },
+  columns: {
+    ordinal: { schema: Ordinal },
+    id: { schema: RunId },
+    session: { schema: Ordinal },
+    state: { schema: State },
+    cursor: { schema: Cursor },
+    stopReason: { schema: Schema.NullOr(StopReason), least: "failed" },
+    detail: optional(Schema.String),
+    ...usage,
+    createdAt: { schema: Schema.Int },
+    startedAt: optional(Schema.Int),
+    endedAt: optional(Schema.Int),
+    idempotencyKey: optional(Schema.String),
+    hash: { schema: Schema.String },
+    engine: { schema: Schema.NullOr(Schema.parseJson(EngineId)), least: JSON.stringify(nobody) },
+    metadata: { schema: JsonObject, least: "{}" },
+    // Only while it waits. Null is the message of a run that resumes, so nothing can replace one that is damaged.
+    message: { schema: Schema.NullOr(Schema.parseJson(UserMessage)) },
+    cancelRequested: { schema: Flag, least: 0 }
+  }
+})
+
+/** Appended messages and results of the open batch. Written once, never changed. */
+export const messages = table({
+  name: "messages",
+  key: ["session", "seq"],
+  session: "session",
+  hasRowid: true,
+  isTransient: false,
+  damage: { row: "message", remedy: "a placeholder takes its place" },
+  columns: {
+    session: { schema: Ordinal },
+    seq: { schema: Seq },
+    /** The newest event at the time when the place was given out. */
+    follows: { schema: Cursor },
+    mark: { schema: Schema.Int },
+    run: { schema: Schema.NullOr(Ordinal) },
+    at: { schema: Schema.Int },
+    role: { schema: Role },
+    call: { schema: Schema.NullOr(CallId) },
+    name: { schema: Schema.NullOr(Schema.String) },
+    outcome: { schema: Schema.NullOr(Outcome) },
+    body: { schema: Schema.parseJson(Message) }
+  }
+})
+
+/** The open batch's calls without a result. */
+export const calls = table({
+  name: "calls",
+  key: ["session", "seq"],
+  session: "session",
+  hasRowid: false,
+  isTransient: false,
+  damage: { row: "open call", remedy: "it gets a result that says what is known of it" },
+  columns: {
+    session: { schema: Ordinal },
+    seq: { schema: Seq },
+    position: { schema: Schema.NonNegativeInt },
+    follows: { schema: Cursor },
+    state: { schema: Schema.Literal("pending", "started") },
+    id: { schema: CallId },
+    name: { schema: Schema.String },
+    question: { schema: Schema.NullOr(QuestionId), least: null }
+  }
+})
+
+export const questions = table({
+  name: "questions",
+  key: ["ordinal"],
+  session: "session",
+  hasRowid: true,
+  isTransient: false,
+  damage: { row: "question", remedy: "it is answered with a denial" },
+  columns: {
+    ordinal: { schema: Ordinal },
+    id: { schema: QuestionId },
+    session: { schema: Ordinal },
+    run: { schema: Ordinal },
+    seq: { schema: Seq },
+    call: { schema: CallId },
+    tool: { schema: Schema.String },
+    access: { schema: Access, least: "write" },
+    askedAt: { schema: Schema.Int },
+    verdict: { schema: Schema.NullOr(Verdict), least: damagedQuestion.verdict },
+    answer: { schema: Schema.NullOr(Schema.parseJson(Answer)), least: JSON.stringify(damagedQuestion) },
+    input: { schema: Schema.parseJson(Schema.String), least: '""' }
+  }
+})
+
+/** The tools that may be used without a question for the rest of the session. */
+export const grants = table({
+  name: "grants",
+  key: ["session", "tool"],
+  session: "session",
+  hasRowid: false,
+  isTransient: false,
+  damage: { row: "grant", remedy: "the tool is asked about again" },
+  columns: { session: { schema: Ordinal }, tool: { schema: Schema.String } }
+})
+
+/** What running steps have written so far. */
+export const drafts = table({
+  name: "drafts",
+  key: ["session"],
+  session: "session",
+  hasRowid: true,
+  isTransient: true,
+  damage: { row: "draft", remedy: "it is dropped" },
+  columns: {
+    session: { schema: Ordinal },
+    run: { schema: Ordinal },
+    seq: { schema: Seq },
+    body: { schema: Schema.parseJson(Draft) }
+  }
+})
+
+/** All events but those of messages that took their place at once, which have no row of their own. */
+export const eventRows = table({
+  name: "event_rows",
+  key: ["session", "cursor"],
+  session: "session",
+  hasRowid: false,
+  isTransient: false,
+  damage: { row: "event", remedy: "clients load the session again" },
+  columns: {
+    session: { schema: Ordinal },
+    cursor: { schema: Cursor },
+    mark: { schema: Schema.Int },
+    at: { schema: Schema.Int },
+    type: { schema: Schema.String },
+    run: { schema: Schema.NullOr(Ordinal) },
+    seq: { schema: Schema.NullOr(Seq) },
+    ref: { schema: Schema.NullOr(Schema.String) }
+  }
+})
+
+export const assets = table({
+  name: "assets",
+  key: ["ordinal"],
+  session: "session",
+  hasRowid: true,
+  isTransient: false,
+  damage: { row: "asset", remedy: "the asset counts as deleted" },
+  columns: {
+    ordinal: { schema: Ordinal },
+    session: { schema: Ordinal },
+    id: { schema: Asset.AssetId },
+    name: { schema: Asset.Asset.fields.name, least: null },
+    mediaType: { schema: Asset.MediaType },
+    size: { schema: Asset.Asset.fields.size },
+    sha256: { schema: Asset.Asset.fields.sha256 },
+    createdAt: { schema: Schema.Int }
+  }
+})
+
+/** The signs of life of engines. */
+export const engines = table({
+  name: "engines",
+  key: ["instance"],
+  session: null,
+  hasRowid: false,
+  isTransient: true,
+  damage: { row: "engine", remedy: "its next sign of life makes a new one" },
+  columns: {
+    instance: { schema: Schema.String },
+    count: { schema: Schema.Int },
+    clock: { schema: Sign.fields.clock },
+    at: { schema: Sign.fields.at }
+  }
+})
+
+/** The mark of each lane's newest commit that left none on a row. */
+const lanes = table({
+  name: "lanes",
+  key: ["id"],
+  session: null,
+  hasRowid: false,
+  isTransient: true,
+  damage: { row: "lane", remedy: "its next commit makes a new one" },
+  columns: { id: { schema: Schema.String }, mark: { schema: Schema.Int }, at: { schema: Schema.Int } }
+})
+
+/** One row for the whole database. */
+const meta = table({
+  name: "meta",
+  key: ["id"],
+  session: null,
+  hasRowid: true,
+  isTransient: false,
+  damage: { row: "row of the whole database", remedy: reset },
+  columns: {
+    id: { schema: Schema.Literal(1) },
+    /** A new session's cursors begin after it. */
+    cursorFloor: { schema: Cursor },
+    prunedAt: { schema: Schema.Int, least: 0 },
+    prunedUpTo: { schema: Ordinal, least: 0 }
+  }
+})
+
+/** All tables, in the order in which a deletion empties them: messages first, what others refer to last. */
+export const tables = [
+  messages,
+  calls,
+  questions,
+  grants,
+  drafts,
+  assets,
+  eventRows,
+  runs,
+  sessionRows,
+  engines,
+  lanes,
+  meta
+] as const
