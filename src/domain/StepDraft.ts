@@ -27,13 +27,15 @@ export interface DraftCall {
 
 export interface StepDraft {
   readonly blocks: ReadonlyArray<Block | DraftCall>
+  /** Whether a call was written again after it was closed: one of the two would be lost. */
+  readonly hasDoubledCall: boolean
   readonly finish: { readonly reason: FinishReason; readonly usage: Usage } | null
 }
 
 /**
  * What a step's stream is made of. Texts and reasonings are told apart by `id`, calls by `index` (0, 1, 2 … in the
- * order in which the model began them). `call` closes a call and carries its whole raw input. `finish` comes last,
- * exactly once.
+ * order in which the model began them). The first `call.delta` of an index begins a call, its text may be empty. `call`
+ * closes the call and carries its whole raw input. `finish` comes last, exactly once.
  */
 export type Part =
   | {
@@ -53,7 +55,7 @@ export type Part =
     }
   | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage }
 
-export const empty: StepDraft = { blocks: [], finish: null }
+export const empty: StepDraft = { blocks: [], hasDoubledCall: false, finish: null }
 
 const isCall = (block: Block | DraftCall): block is DraftCall => block.type === "call"
 
@@ -81,6 +83,7 @@ export const add = (draft: StepDraft, part: Part): StepDraft => {
     case "call": {
       const place = draft.blocks.findIndex((block) => isCall(block) && block.index === part.index)
       const before = draft.blocks[place]
+      if (before !== undefined && isCall(before) && before.closed) return { ...draft, hasDoubledCall: true }
       const written = before !== undefined && isCall(before) ? before.input : ""
       const call: DraftCall =
         part.type === "call"
@@ -122,8 +125,27 @@ export const reasoning = (draft: StepDraft): string => joined(draft, "reasoning"
 export const calls = (draft: StepDraft): ReadonlyArray<DraftCall> =>
   draft.blocks.filter(isCall).sort((a, b) => a.index - b.index)
 
-/** Whether the model has finished, and so the step can be stored whole. */
-export const isFinished = (draft: StepDraft): boolean => draft.finish !== null
+/** Why a step cannot be stored whole, as `ModelFailed` says it. */
+export interface Flaw {
+  readonly reason: "cut" | "malformed"
+  readonly detail: string
+}
+
+const cut = (detail: string): Flaw => ({ reason: "cut", detail })
+
+/** Whether the model was stopped and did not stop by itself: what it wrote last may be cut anywhere. */
+const isStopped = (reason: FinishReason): boolean => reason === "length" || reason === "content-filter"
+
+/** What is wrong with a step whose stream has ended; null for nothing. Nothing that has begun is lost without one. */
+export const flaw = (draft: StepDraft): Flaw | null => {
+  if (draft.hasDoubledCall) return { reason: "malformed", detail: "two calls have the same index" }
+  if (draft.finish === null) return cut("the stream ended without a finish")
+  const begun = calls(draft)
+  if (begun.some(({ closed }) => !closed) && !isStopped(draft.finish.reason)) return cut("a call was not finished")
+  return draft.finish.reason === "tool-calls" && begun.length === 0
+    ? cut("the calls that it ends with are missing")
+    : null
+}
 
 type MessagePart = AssistantMessage["parts"][number]
 
@@ -131,15 +153,15 @@ const metadataOf = (block: { readonly providerMetadata: ProviderMetadata | undef
   block.providerMetadata === undefined ? {} : { providerMetadata: block.providerMetadata }
 
 /**
- * The message of a draft. A finished one holds its closed calls, each with one of `callIds` in call order; an
- * unfinished one is partial and holds none. Null when there is nothing to keep.
+ * The message of a draft. A finished one holds its calls, each with one of `callIds` in call order; an unfinished one is
+ * partial and holds none. Null when there is nothing to keep.
  */
 export const toMessage = (
   draft: StepDraft,
   model: { readonly provider: string; readonly model: string },
   callIds: ReadonlyArray<CallId>
 ): AssistantMessage | null => {
-  const order = calls(draft).filter((call) => call.closed)
+  const order = calls(draft)
   const parts = draft.blocks.flatMap((block): ReadonlyArray<MessagePart> => {
     if (!isCall(block)) {
       return block.text === "" && block.providerMetadata === undefined

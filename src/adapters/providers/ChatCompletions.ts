@@ -8,6 +8,7 @@ import type { Layer } from "effect"
 import type { ProviderMetadata } from "../../domain/Message.js"
 import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
+import * as CallAccount from "./CallAccount.js"
 import * as ProviderLayer from "./ProviderLayer.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
@@ -41,7 +42,8 @@ export const make = (options: Options): Model => {
       },
       secrets: [...(apiKey === undefined ? [] : [apiKey]), ...Vendor.headerSecrets(headers)],
       providerOptions,
-      partOptions
+      partOptions,
+      account: CallAccount.start()
     })
   )
 }

@@ -1,12 +1,17 @@
 /**
  * Reads the parts that an AI SDK model streams into the parts of a step: a pure state machine.
  *
- * Guaranteed: ids are unique within the step, whatever the SDK reuses; calls are numbered in the order in which they
- * began; a call's raw input is passed on as it came; `providerMetadata` of a part is always all that is known of it so
- * far, so that the last one counts. A step is finished only by a finish with a reason. An error is judged by what
- * follows: a finish with a reason outweighs it, unless a part of the answer was lost.
+ * Guaranteed:
+ * - Ids are unique within the step, whatever the SDK reuses.
+ * - Each call that begins is a call. Calls are numbered in the order in which they began, equal or empty ids or not.
+ * - A call's raw input is passed on as it came.
+ * - `providerMetadata` of a part is all that is known of it so far, so that the last one counts.
+ * - A step is finished only by a finish with a reason, and only if the SDK lost none of its calls.
  *
- * Calls that the provider ran itself, sources and generated files have no place in a step and are left out.
+ * An error is judged by what follows: a finish with a reason outweighs it, unless a part of the answer was lost.
+ *
+ * Left out: calls that the provider ran itself, sources and generated files. Two calls that are open at the same time
+ * under one id and one name are closed in the order in which they began.
  */
 import { InvalidResponseDataError, TypeValidationError } from "@ai-sdk/provider"
 import type { LanguageModelV3FinishReason, LanguageModelV3StreamPart, LanguageModelV3Usage } from "@ai-sdk/provider"
@@ -14,6 +19,7 @@ import { Predicate } from "effect"
 import type { ProviderMetadata } from "../../domain/Message.js"
 import type { Usage } from "../../domain/Usage.js"
 import type { Part } from "../../services/Model.js"
+import type { CallAccount } from "./CallAccount.js"
 import { isUndecodable } from "./Failure.js"
 
 interface Open {
@@ -21,12 +27,25 @@ interface Open {
   readonly metadata: ProviderMetadata | null
 }
 
-/** How far a step is. `cut`: it ended without a reason. `broken`: the provider said why, in `error`. */
+interface Call {
+  /** The provider's id, which other calls may have too. */
+  readonly id: string
+  readonly name: string
+  readonly isOpen: boolean
+}
+
+/**
+ * How far a step is.
+ * - `cut`: it ended without a reason.
+ * - `broken`: the provider said why, in `error`.
+ * - `malformed`: it cannot be read, as `detail` says.
+ */
 export type Status =
   | { readonly _tag: "reading" }
   | { readonly _tag: "finished" }
   | { readonly _tag: "cut" }
   | { readonly _tag: "broken"; readonly error: unknown }
+  | { readonly _tag: "malformed"; readonly detail: string }
 
 export interface Reading {
   readonly status: Status
@@ -36,20 +55,27 @@ export interface Reading {
   readonly open: ReadonlyMap<string, Open>
   /** How many texts and reasonings have begun. */
   readonly begun: number
-  /** The provider's ids of the calls, in the order in which they began. */
-  readonly calls: ReadonlyArray<{ readonly id: string; readonly name: string }>
+  /** In the order in which they began. */
+  readonly calls: ReadonlyArray<Call>
+  /** What the frames say of the calls; null for a protocol whose SDK is known to lose none. */
+  readonly account: CallAccount | null
+  /** Length of the inputs of all closed calls, in UTF-16 units. */
+  readonly inputCharacters: number
   /** The last error that the provider told of. */
   readonly error: { readonly value: unknown } | null
 }
 
-export const start: Reading = {
+/** Nothing is read. */
+export const start = (account: CallAccount | null): Reading => ({
   status: { _tag: "reading" },
   received: false,
   open: new Map(),
   begun: 0,
   calls: [],
+  account,
+  inputCharacters: 0,
   error: null
-}
+})
 
 type Next = readonly [Reading, ReadonlyArray<Part>]
 
@@ -75,16 +101,17 @@ export const next = (
       return [close(written, kindOf(part.type), part.id), parts]
     }
     case "tool-input-start":
-      return part.providerExecuted === true ? nothing(reading) : nothing(call(reading, part.id, part.toolName))
+      return part.providerExecuted === true ? nothing(reading) : beginCall(reading, part.id, part.toolName)
     case "tool-input-delta":
       return [reading, callDelta(reading, part.id, part.delta)]
     case "tool-call": {
       if (part.providerExecuted === true) return nothing(reading)
-      const called = call(reading, part.toolCallId, part.toolName)
       const { input, toolCallId: providerCallId, toolName: name } = part
-      const index = indexOf(called, providerCallId)
-      return [called, [{ type: "call", index, name, input, providerCallId, ...withMetadata(part.providerMetadata) }]]
+      const [closed, index] = closeCall(reading, providerCallId, name, input)
+      return [closed, [{ type: "call", index, name, input, providerCallId, ...withMetadata(part.providerMetadata) }]]
     }
+    case "raw":
+      return nothing(reading.account === null ? reading : { ...reading, account: reading.account.see(part.rawValue) })
     case "error":
       return nothing(isAllowed(part.error, mayIgnore) ? reading : { ...reading, error: { value: part.error } })
     case "finish":
@@ -118,6 +145,8 @@ const finish = (reading: Reading, { raw, unified }: LanguageModelV3FinishReason,
     const error = reading.error === null ? "the provider reported a failure" : reading.error.value
     return nothing({ ...reading, status: { _tag: "broken", error } })
   }
+  const lost = reading.account?.missing({ calls: reading.calls.length, characters: reading.inputCharacters }) ?? null
+  if (lost !== null) return nothing({ ...reading, status: { _tag: "malformed", detail: lost } })
   return [{ ...reading, status: { _tag: "finished" } }, [{ type: "finish", reason: unified, usage: usageOf(usage) }]]
 }
 
@@ -172,15 +201,33 @@ const withMetadata = (
 ): { readonly providerMetadata?: ProviderMetadata } =>
   metadata === null || metadata === undefined ? {} : { providerMetadata: metadata }
 
-const indexOf = (reading: Reading, id: string): number => reading.calls.findIndex((call) => call.id === id)
+const beginCall = (reading: Reading, id: string, name: string): Next => [
+  { ...reading, calls: [...reading.calls, { id, name, isOpen: true }] },
+  [{ type: "call.delta", index: reading.calls.length, name, delta: "" }]
+]
 
-const call = (reading: Reading, id: string, name: string): Reading =>
-  indexOf(reading, id) >= 0 ? reading : { ...reading, calls: [...reading.calls, { id, name }] }
+/** The open calls of an id, by number. */
+const openCalls = (reading: Reading, id: string): ReadonlyArray<number> =>
+  reading.calls.flatMap((call, index) => (call.isOpen && call.id === id ? [index] : []))
 
+/** Closes the call that is meant. A call that has not begun begins and is closed at once. */
+const closeCall = (reading: Reading, id: string, name: string, input: string): readonly [Reading, number] => {
+  const open = openCalls(reading, id)
+  const [only, another] = open
+  const named = open.find((index) => reading.calls[index]?.name === name)
+  const index = named ?? (another === undefined ? only : undefined) ?? reading.calls.length
+  const closed = { id, name, isOpen: false }
+  const calls = index < reading.calls.length ? reading.calls.with(index, closed) : [...reading.calls, closed]
+  return [{ ...reading, calls, inputCharacters: reading.inputCharacters + input.length }, index]
+}
+
+/** Nothing while two open calls have the id: their inputs are told when they are closed. */
 const callDelta = (reading: Reading, id: string, delta: string): ReadonlyArray<Part> => {
-  const index = indexOf(reading, id)
+  const [index = -1, another] = openCalls(reading, id)
   const call = reading.calls[index]
-  return call === undefined || delta === "" ? [] : [{ type: "call.delta", index, name: call.name, delta }]
+  return call === undefined || another !== undefined || delta === ""
+    ? []
+    : [{ type: "call.delta", index, name: call.name, delta }]
 }
 
 const usageOf = ({ inputTokens, outputTokens }: LanguageModelV3Usage): Usage => ({

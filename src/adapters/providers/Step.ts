@@ -91,7 +91,7 @@ type Read = Effect.Effect<Option.Option<LanguageModelV3StreamPart>, unknown>
 const settleTime = Duration.seconds(1)
 
 const parts = (vendor: Vendor, read: Read, contentType: string | undefined): Stream.Stream<Part, ModelFailed> =>
-  Stream.paginateChunkEffect(Reading.start, (reading) =>
+  Stream.paginateChunkEffect(Reading.start(vendor.account), (reading) =>
     reading.status._tag === "finished"
       ? settle(read)
       : Effect.flatMap(take(vendor, read, reading), ([after, parts]) => advance(vendor, contentType, after, parts))
@@ -134,6 +134,8 @@ const advance = (
   switch (reading.status._tag) {
     case "broken":
       return failWith(vendor, reading.status.error, "stream")
+    case "malformed":
+      return Effect.fail(Failure.make(subject(vendor), "malformed", reading.status.detail))
     case "cut":
       return Effect.fail(
         reading.received || contentType === undefined || contentType.startsWith("text/event-stream")

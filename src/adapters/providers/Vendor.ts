@@ -4,6 +4,7 @@ import { isJSONObject } from "@ai-sdk/provider"
 import { Duration, Redacted } from "effect"
 import type { ProviderMetadata } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
+import type { CallAccount } from "./CallAccount.js"
 import type { Subject } from "./Failure.js"
 
 /** What a host may say of any model. */
@@ -38,6 +39,8 @@ export interface Vendor {
   readonly partOptions: (metadata: ProviderMetadata) => SharedV3ProviderOptions
   /** Whether a frame that does not decode may be passed over. */
   readonly mayIgnore: (frame: unknown) => boolean
+  /** Counts the calls of an answer by its frames, for an SDK that may lose some; null for one that does not. */
+  readonly account: CallAccount | null
   readonly finishPrompt: (prompt: LanguageModelV3Prompt) => LanguageModelV3Prompt
   /** Whether tool inputs must follow their schema to the letter; null leaves it to the vendor. */
   readonly strictTools: boolean | null
@@ -58,6 +61,7 @@ export const make = (
   providerOptions: () => ({}),
   partOptions: jsonObjects,
   mayIgnore: () => false,
+  account: null,
   finishPrompt: (prompt) => prompt,
   strictTools: null,
   ...vendor

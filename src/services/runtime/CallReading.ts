@@ -84,9 +84,15 @@ export const make = Effect.gen(function* () {
     return refused("defect", `The tool broke while it read its input: ${defect}`)
   })
 
-  /** Reads the inputs of a batch's calls. */
-  const readAll = (context: RunContext, parts: ReadonlyArray<CallPart>): Effect.Effect<ReadonlyArray<CallReading>> =>
-    Gathering.all(parts.map((part) => readOne(context, part)))
+  /** Reads the inputs of a batch's calls, unless there is a reason to run none of them. */
+  const readAll = (
+    context: RunContext,
+    parts: ReadonlyArray<CallPart>,
+    reasonNotToRun: string | null
+  ): Effect.Effect<ReadonlyArray<CallReading>> =>
+    reasonNotToRun === null
+      ? Gathering.all(parts.map((part) => readOne(context, part)))
+      : Effect.succeed(parts.map(() => refused("never-started", reasonNotToRun)))
 
   return { limitOf, readAll, toolCall }
 })

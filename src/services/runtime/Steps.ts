@@ -7,6 +7,7 @@ import { Duration, Effect, Random, Stream } from "effect"
 import type { AssetId } from "../../domain/Asset.js"
 import * as Live from "../../domain/Live.js"
 import { type Entry, isFile } from "../../domain/Message.js"
+import * as ModelRef from "../../domain/ModelRef.js"
 import type { RunId } from "../../domain/Run.js"
 import type { Session } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
@@ -29,15 +30,13 @@ const outputTokens = 8_192
 /** The wait before the first further try; it doubles from try to try. */
 const firstDelayMillis = 500
 
-/** A stream that ended as if all were well, but without a finish. */
-const cut = ({ model, provider }: Model) =>
-  new ModelFailed({
-    model: `${provider}/${model}`,
-    reason: "cut",
-    status: null,
-    retryAfterMillis: null,
-    detail: "the stream ended without a finish"
-  })
+/** The draft of a stream that ended as if all were well. */
+const whole = (model: Model, draft: StepDraft.StepDraft): Effect.Effect<StepDraft.StepDraft, ModelFailed> => {
+  const flaw = StepDraft.flaw(draft)
+  return flaw === null
+    ? Effect.succeed(draft)
+    : new ModelFailed({ model: ModelRef.toText(model), ...flaw, status: null, retryAfterMillis: null })
+}
 
 export const make = Effect.gen(function* () {
   const reader = yield* StorageReader
@@ -101,11 +100,11 @@ export const make = Effect.gen(function* () {
     for (let attempt = 1; ; attempt++) {
       const tried = yield* model.step(request).pipe(
         Stream.runForEach((part) => live.update(session.id, (now) => Live.addPart(now, part))),
+        Effect.zipRight(Effect.suspend(() => whole(model, live.get(session.id)?.step?.draft ?? StepDraft.empty))),
         Effect.either
       )
-      const draft = live.get(session.id)?.step?.draft ?? StepDraft.empty
-      if (tried._tag === "Right" && StepDraft.isFinished(draft)) return { model, draft }
-      const failure = tried._tag === "Left" ? tried.left : cut(model)
+      if (tried._tag === "Right") return { model, draft: tried.right }
+      const failure = tried.left
       if (!failure.isRetryable || attempt >= config.modelAttempts) return yield* failure
       const delayMillis = yield* delayAfter(failure, attempt)
       const retry = { attempt: attempt + 1, delayMillis, reason: failure.reason }

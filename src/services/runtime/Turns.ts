@@ -6,6 +6,7 @@ import { Array, Chunk, Clock, Effect, Stream } from "effect"
 import type * as Batch from "../../domain/Batch.js"
 import * as Live from "../../domain/Live.js"
 import {
+  type AssistantMessage,
   CallId,
   type CallPart,
   callsOf,
@@ -56,6 +57,24 @@ const emptyEndOf = ({ finish }: StepDraft.StepDraft): End => {
   return how.stopReason === "completed" ? end("completed", "the model's answer was empty") : how
 }
 
+/** Whether the turn is over with the message though it asks for calls: the open ones are closed with the run. */
+const endsTurn = ({ finish }: AssistantMessage): boolean => finish === "content-filter" || finish === "error"
+
+/** What the calls of a step are told that do not run, as the model did not end the step by itself; null when they run. */
+const reasonNotToRun = ({ finish, usage }: AssistantMessage): string | null => {
+  switch (finish) {
+    case "length":
+      return `Not run: your answer was cut at the output limit${usage.outputTokens === null ? "" : ` of ${usage.outputTokens} tokens`}. Ask again, in smaller pieces.`
+    case "content-filter":
+    case "error":
+      return "Not run: the provider ended the answer."
+    case "stop":
+    case "tool-calls":
+    case "other":
+      return null
+  }
+}
+
 /** Two steps that ask for the same are alike, whatever their calls' ids. */
 const signature = (calls: ReadonlyArray<CallPart>): string =>
   JSON.stringify(calls.map(({ input, name }) => [name, input]))
@@ -70,17 +89,18 @@ export const make = Effect.gen(function* () {
   const calls = yield* Calls.make
 
   /**
-   * Runs the open calls of the message at `opener`; gives the batch's results, in call order: each call gives those that
-   * its own result released, which begin with it.
+   * Runs the open calls of the message at `opener`, or tells them why they do not run. Returns the batch's results, in
+   * call order: each call returns those that its own result released, which begin with it.
    */
   const runBatch = Effect.fn("Turns.batch")(function* (
     context: RunContext,
     opener: Seq,
-    parts: ReadonlyArray<CallPart>,
+    message: AssistantMessage,
     open: ReadonlyArray<OpenCall>,
     stored: ReadonlyArray<readonly [index: number, result: ResultMessage]>
   ) {
     yield* Effect.annotateCurrentSpan({ sessionId: context.session.id, runId: context.run.id, calls: open.length })
+    const parts = callsOf(message)
     const sequencer = yield* Sequencer.make(opener, parts.length)
     const gathered = yield* Effect.forEach(stored, ([index, result]) => sequencer.settle(index, result))
     const wanted = open.flatMap((call) => {
@@ -89,7 +109,8 @@ export const make = Effect.gen(function* () {
     })
     const readings = yield* calls.readAll(
       context,
-      wanted.map(({ part }) => part)
+      wanted.map(({ part }) => part),
+      reasonNotToRun(message)
     )
     const released = yield* Effect.acquireUseRelease(
       Effect.sync(() => calls.plan(context, readings)),
@@ -113,12 +134,11 @@ export const make = Effect.gen(function* () {
   const reopen = Effect.fnUntraced(function* (context: RunContext, entries: ReadonlyArray<Entry>) {
     const { calls: open, stored } = yield* reader.openBatch(context.session.id)
     const opener = entries.findLast(({ message }) => callsOf(message).length > 0)
-    if (open.length === 0 || opener === undefined) return []
-    const parts = callsOf(opener.message)
+    if (open.length === 0 || opener?.message.role !== "assistant") return []
     const results = [...entries.filter(({ seq }) => seq > opener.seq), ...stored].flatMap(({ message, seq }) =>
       message.role === "tool" ? [[seq - opener.seq - 1, message] as const] : []
     )
-    const released = yield* runBatch(context, opener.seq, parts, open, results)
+    const released = yield* runBatch(context, opener.seq, opener.message, open, results)
     const known = new Set<number>(entries.map(({ seq }) => seq))
     return released.filter(({ seq }) => !known.has(seq))
   })
@@ -137,6 +157,8 @@ export const make = Effect.gen(function* () {
     })
     const first: RunContext = { session: yield* reader.session(sessionId), run, lease }
     yield* remember(yield* reopen(first, entries))
+    const opened = entries.findLast(({ message }) => message.role !== "tool")?.message
+    if (opened?.role === "assistant" && endsTurn(opened)) return endOf(opened.finish)
 
     let last = ""
     let repeats = 0
@@ -151,14 +173,14 @@ export const make = Effect.gen(function* () {
       )
       entries.push(appended.entry)
       const parts = callsOf(message)
-      if (parts.length === 0) return endOf(message.finish)
+      if (parts.length === 0 || endsTurn(message)) return endOf(message.finish)
       const now = signature(parts)
       repeats = now === last ? repeats + 1 : 1
       last = now
       if (repeats >= config.repeatLimit) {
         return end("repeated-calls", `the model asked for the same calls ${repeats} times in a row`)
       }
-      yield* remember(yield* runBatch(context, appended.entry.seq, parts, appended.calls, []))
+      yield* remember(yield* runBatch(context, appended.entry.seq, message, appended.calls, []))
     }
     return end("step-limit", `the run took ${config.stepLimit} steps`)
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { CallId, textOf } from "../../../src/domain/Message.js"
+import { CallId, FinishReason, textOf } from "../../../src/domain/Message.js"
 import * as StepDraft from "../../../src/domain/StepDraft.js"
 import * as Usage from "../../../src/domain/Usage.js"
 
@@ -16,7 +16,12 @@ const call = (index: number, input: string): StepDraft.Part => ({
   input,
   providerCallId: `p${index}`
 })
-const finish: StepDraft.Part = { type: "finish", reason: "stop", usage: { ...Usage.unknown, outputTokens: 3 } }
+const finishWith = (reason: FinishReason): StepDraft.Part => ({
+  type: "finish",
+  reason,
+  usage: { ...Usage.unknown, outputTokens: 3 }
+})
+const finish = finishWith("stop")
 
 const model = { provider: "anthropic", model: "claude" }
 const ids = ["c0", "c1", "c2"].map((id) => CallId.make(id))
@@ -91,15 +96,14 @@ describe("a step being written", () => {
 })
 
 describe("its message", () => {
-  it("has the closed calls, each with an id of its own, and what the model said of its end", () => {
-    const draft = of(text("t", "I read"), call(0, "{}"), delta(1, "{"), call(2, "[]"), finish)
-    expect(StepDraft.isFinished(draft)).toBe(true)
+  it("has the calls, each with an id of its own, and what the model said of its end", () => {
+    const draft = of(text("t", "I read"), call(0, "{}"), delta(1, "["), call(1, "[]"), finish)
     expect(StepDraft.toMessage(draft, model, ids)).toEqual({
       role: "assistant",
       parts: [
         { type: "text", text: "I read" },
         { type: "call", callId: "c0", name: "read", input: "{}", providerCallId: "p0" },
-        { type: "call", callId: "c1", name: "read", input: "[]", providerCallId: "p2" }
+        { type: "call", callId: "c1", name: "read", input: "[]", providerCallId: "p1" }
       ],
       model,
       finish: "stop",
@@ -109,7 +113,6 @@ describe("its message", () => {
 
   it("P4 always sendable: unfinished, is partial and has no calls", () => {
     const draft = of(reasoning("r", "hm"), text("t", "I re"), call(0, "{}"))
-    expect(StepDraft.isFinished(draft)).toBe(false)
     expect(StepDraft.toMessage(draft, model, ids)).toEqual({
       role: "assistant",
       parts: [
@@ -134,5 +137,40 @@ describe("its message", () => {
     expect(StepDraft.toMessage(draft, model, [])?.parts).toEqual([
       { type: "reasoning", text: "", providerMetadata: { vendor: 1 } }
     ])
+  })
+})
+
+describe("what is wrong with a step at its end", () => {
+  it("is nothing when the model has finished all that it began", () => {
+    expect(StepDraft.flaw(of(text("t", "I read"), call(0, "{}"), finish))).toBeNull()
+    expect(StepDraft.flaw(of(finish))).toBeNull()
+  })
+
+  it("is that it has no end", () => {
+    expect(StepDraft.flaw(of(text("t", "I re")))).toEqual({
+      reason: "cut",
+      detail: "the stream ended without a finish"
+    })
+  })
+
+  for (const reason of FinishReason.literals) {
+    const isStopped = reason === "length" || reason === "content-filter"
+    it(`is ${isStopped ? "not " : ""}a call that the model has not finished, at the end ${reason}`, () => {
+      const draft = of(call(0, "{}"), delta(1, '{"a'), finishWith(reason))
+      expect(StepDraft.flaw(draft)?.reason).toBe(isStopped ? undefined : "cut")
+      expect(StepDraft.toMessage(draft, model, ids)?.parts).toMatchObject([{ input: "{}" }, { input: '{"a' }])
+    })
+  }
+
+  it("is that it ended for calls and has none", () => {
+    expect(StepDraft.flaw(of(text("t", "I read"), finishWith("tool-calls")))?.reason).toBe("cut")
+  })
+
+  it("is a second call under the index of a closed one, in whatever form it comes", () => {
+    for (const again of [call(0, '{"b":1}'), delta(0, '{"b":1}'), delta(0, "")]) {
+      const draft = of(call(0, '{"a":1}'), again, finish)
+      expect(StepDraft.flaw(draft)).toEqual({ reason: "malformed", detail: "two calls have the same index" })
+      expect(StepDraft.calls(draft)).toMatchObject([{ input: '{"a":1}' }])
+    }
   })
 })

@@ -10,7 +10,7 @@ const read = (sdkParts: ReadonlyArray<LanguageModelV3StreamPart>) =>
       const [next, more] = Reading.next(reading, part, () => false)
       return [next, [...parts, ...more]]
     },
-    [Reading.start, []]
+    [Reading.start(null), []]
   )
 
 /** One text, reasoning or call, as SDKs stream them; its id may be one that was used before. */
@@ -22,9 +22,9 @@ const block: fc.Arbitrary<Block> = fc.tuple(
   fc.array(fc.string({ minLength: 1 }), { minLength: 1, maxLength: 4 })
 )
 
-const sdkParts = ([kind, id, deltas]: Block, index: number): ReadonlyArray<LanguageModelV3StreamPart> => {
+const sdkParts = ([kind, id, deltas]: Block): ReadonlyArray<LanguageModelV3StreamPart> => {
   if (kind === "call") {
-    const callId = `call_${index}`
+    const callId = `call_${id}`
     return [
       { type: "tool-input-start", id: callId, toolName: "read" },
       ...deltas.map((delta) => ({ type: "tool-input-delta" as const, id: callId, delta })),
@@ -76,6 +76,8 @@ describe("Reading", () => {
         part.type === "call" || part.type === "call.delta" ? [part.type, part.index, part.name] : []
       ),
       [
+        ["call.delta", 0, "one"],
+        ["call.delta", 1, "two"],
         ["call.delta", 1, "two"],
         ["call.delta", 0, "one"],
         ["call", 1, "two"],
@@ -103,7 +105,7 @@ describe("Reading", () => {
   })
 
   it("nothing but a finish with a reason finishes a step", () => {
-    assert.strictEqual(Reading.end(Reading.start).status._tag, "cut")
+    assert.strictEqual(Reading.end(Reading.start(null)).status._tag, "cut")
     const [told] = read([{ type: "error", error: "busy" }])
     assert.deepStrictEqual(Reading.end(told).status, { _tag: "broken", error: "busy" })
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Stream, TestClock } from "effect"
-import { Model, type Run, SessionEvent, Usage } from "skein"
+import { type Message, Model, type Run, SessionEvent, Tool, Toolbox, Usage } from "skein"
 import { ScriptedModel } from "skein/testing"
 import { ModelFailed } from "../../../../src/domain/SkeinError.js"
 import { ground } from "./engines.js"
@@ -170,18 +170,133 @@ describe("a model stream that", () => {
     })
   )
 
-  it.scoped("has calls that the model never finished writing: they are not run", () =>
+  it.scoped("lost a call that it had begun, or all of them, is cut and tried again: nothing is dropped", () =>
+    Effect.gen(function* () {
+      const call: Model.Part = { type: "call", index: 0, name: "ls", input: "{}", providerCallId: "p" }
+      const finish = (reason: Message.FinishReason): Model.Part => ({ type: "finish", reason, usage: Usage.unknown })
+      for (const [parts, detail] of [
+        [[{ type: "call.delta", index: 0, name: "ls", delta: "" }, finish("tool-calls")], "a call was not finished"],
+        [[call, { type: "call.delta", index: 1, name: "ls", delta: "{}" }, finish("stop")], "a call was not finished"],
+        [[finish("tool-calls")], "the calls that it ends with are missing"]
+      ] as const) {
+        const { open } = yield* ground
+        const models = modelOf(Stream.fromIterable([text("I call"), ...parts]))
+        const engine = yield* open("a", { models, config: { modelAttempts: 2 } })
+        const run = yield* engine.begin("go")
+        const waiting = yield* Effect.fork(waitOut(engine, run))
+        expect(yield* engine.seen(run, "run.retrying")).toMatchObject({ reason: "cut", attempt: 2 })
+        yield* Fiber.join(waiting)
+        expect(yield* engine.gateway.await(run)).toMatchObject({
+          stopReason: "failed",
+          detail: `Model test/odd failed: cut: ${detail}`
+        })
+        expect(yield* engine.lines(run.sessionId)).toEqual(["user: go", "assistant: I call …"])
+      }
+    })
+  )
+
+  it.scoped("has two calls under one index fails as malformed: neither is run", () =>
+    Effect.gen(function* () {
+      const { open } = yield* ground
+      const call = (input: string): Model.Part => ({ type: "call", index: 0, name: "ls", input, providerCallId: "p" })
+      const parts = [
+        call("{}"),
+        call('{"path":"/"}'),
+        { type: "finish", reason: "stop", usage: Usage.unknown } as const
+      ]
+      const { begin, gateway, lines } = yield* open("a", { models: modelOf(Stream.fromIterable(parts)) })
+      const run = yield* begin("go")
+      expect((yield* gateway.await(run)).detail).toBe("Model test/odd failed: malformed: two calls have the same index")
+      expect(yield* lines(run.sessionId)).toEqual(["user: go"])
+    })
+  )
+})
+
+describe("a model step that was stopped", () => {
+  const wipe = Tool.dynamic("wipe", {
+    description: "wipes all",
+    inputSchema: { type: "object", properties: { only: { type: "string" } } }
+  }).handle(() => Effect.dieMessage("it must not run"))
+
+  it.scoped("by the output limit runs none of its calls and tells the model so, which goes on", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, lines, model, transcript } = yield* open({ toolbox: Toolbox.layer(wipe) })
+      yield* model.play(
+        {
+          text: "I wipe",
+          calls: [
+            { name: "wipe", input: {} },
+            { name: "wipe", input: '{"only":"a' }
+          ],
+          finish: "length",
+          usage: { outputTokens: 99 }
+        },
+        ScriptedModel.text("smaller")
+      )
+      const run = yield* begin("go")
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      const told = "Not run: your answer was cut at the output limit of 99 tokens. Ask again, in smaller pieces."
+      expect(yield* lines(run.sessionId)).toEqual([
+        "user: go",
+        "assistant: I wipe(wipe)(wipe)",
+        `wipe never-started: ${told}`,
+        `wipe never-started: ${told}`,
+        "assistant: smaller"
+      ])
+      const [, second] = yield* model.requests
+      expect(second?.view.at(-1)).toMatchObject({ role: "tool", results: [{ text: told }, { text: told }] })
+      expect((yield* transcript(run.sessionId)).map(({ message }) => message.role)).toHaveLength(5)
+    })
+  )
+
+  it.scoped("by the output limit within a call keeps the call", () =>
     Effect.gen(function* () {
       const { open } = yield* ground
       const parts: ReadonlyArray<Model.Part> = [
         text("I call"),
-        { type: "call.delta", index: 0, name: "ls", delta: '{"a' },
+        { type: "call.delta", index: 0, name: "wipe", delta: '{"on' },
         { type: "finish", reason: "length", usage: Usage.unknown }
       ]
-      const { begin, gateway, lines } = yield* open("a", { models: modelOf(Stream.fromIterable(parts)) })
-      const run = yield* begin("go")
-      expect((yield* gateway.await(run)).stopReason).toBe("output-limit")
-      expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: I call"])
+      const engine = yield* open("a", {
+        models: modelOf(Stream.fromIterable(parts)),
+        toolbox: Toolbox.layer(wipe),
+        config: { stepLimit: 1 }
+      })
+      const run = yield* engine.begin("go")
+      expect((yield* engine.gateway.await(run)).stopReason).toBe("step-limit")
+      expect(yield* engine.lines(run.sessionId)).toEqual([
+        "user: go",
+        "assistant: I call(wipe)",
+        "wipe never-started: Not run: your answer was cut at the output limit. Ask again, in smaller pieces."
+      ])
     })
   )
+
+  it.scoped("by the output limit again and again ends as one that repeats itself", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, model } = yield* open({ toolbox: Toolbox.layer(wipe) })
+      const step = { calls: [{ name: "wipe", input: '{"only":"a' }], finish: "length" } as const
+      yield* model.play(step, step, step)
+      expect((yield* gateway.await(yield* begin("go"))).stopReason).toBe("repeated-calls")
+    })
+  )
+
+  for (const [finish, stopReason] of [
+    ["content-filter", "refused"],
+    ["error", "failed"]
+  ] as const) {
+    it.scoped(`by the provider (${finish}) runs none of its calls and ends the run as ${stopReason}`, () =>
+      Effect.gen(function* () {
+        const { begin, gateway, lines, model } = yield* open({ toolbox: Toolbox.layer(wipe) })
+        yield* model.play({ calls: [{ name: "wipe", input: {} }], finish })
+        const run = yield* begin("go")
+        expect((yield* gateway.await(run)).stopReason).toBe(stopReason)
+        expect(yield* lines(run.sessionId)).toEqual([
+          "user: go",
+          "assistant: (wipe)",
+          "wipe never-started: Never started: this call was not run and had no effect."
+        ])
+      })
+    )
+  }
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
-import { Model, Tool, Toolbox, Usage } from "skein"
+import { type Message, Model, Tool, Toolbox, Usage } from "skein"
 import { ScriptedModel } from "skein/testing"
 import * as View from "../../../../src/domain/View.js"
 import { complaints } from "../../../support/fixtures/providerRules.js"
@@ -56,17 +56,16 @@ describe("a step's request", () => {
       const views: Array<View.View> = []
       const call = (index: number) =>
         ({ type: "call", index, name: "list", input: `{"path":"${index}"}`, providerCallId: "same" }) as const
-      const finish = { type: "finish", reason: "tool-calls", usage: Usage.unknown } as const
+      const finish = (reason: Message.FinishReason) => ({ type: "finish", reason, usage: Usage.unknown }) as const
       const careless: Model.Model = {
         provider: "test",
         model: "careless",
         contextTokens: null,
         step: ({ view }) => {
           views.push(view)
-          return Stream.make(
-            ...(view.length > 1 ? [{ type: "text", id: "t", delta: "hm" } as const] : [call(0), call(1)]),
-            finish
-          )
+          return view.length > 1
+            ? Stream.make({ type: "text", id: "t", delta: "hm" } as const, finish("stop"))
+            : Stream.make(call(0), call(1), finish("tool-calls"))
         }
       }
       const { open } = yield* ground
