@@ -45,8 +45,12 @@ export interface Finished {
   readonly output: string
   /** Bytes that `output` does not have. */
   readonly truncatedBytes: number
+  /** False when a process that outlived the command still held its outputs, so that more may have come later. */
+  readonly isComplete: boolean
   /** The time was over: it was ended, with all that it had started. */
   readonly timedOut: boolean
+  /** It ended by itself and left processes running in its group, which were ended. */
+  readonly endedOthers: boolean
 }
 
 export interface Service {

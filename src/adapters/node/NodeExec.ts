@@ -2,26 +2,27 @@
  * `Exec` by Node. Each command is the leader of a process group of its own, without a terminal.
  *
  * 1. It ends by itself: what is left of its group is ended too, so that a background process neither holds the call
- *    through the output that it has inherited nor outlives it. Who left the group on purpose goes on.
- * 2. Time over or interruption: the group is asked to end, killed after a grace time, and on Linux who left it as well.
- * 3. Either way the call waits for the output only a moment longer than for the command: whoever still holds it open is
- *    not waited for.
+ *    through the output that it has inherited nor outlives it; the result says so. A process that left the group on
+ *    purpose goes on.
+ * 2. Time over or interruption: the group is asked to end, killed after a grace time, and on Linux what left it as well.
+ * 3. Either way the call then reads the output to its end. When nothing more comes and the output is still open, a
+ *    process that left the group holds it: the call does not wait for it, and the result says that output may be missing.
+ *
+ * A listener that is too slow for its output is left behind: the output is kept all the same.
  *
  * A shell's two outputs are one pipe, so their order is kept; those of a program that is run without a shell are two,
  * and are put in the order in which they arrive.
  */
-import { NodeStream } from "@effect/platform-node"
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Predicate, Ref, Stream, identity } from "effect"
 import { spawn } from "node:child_process"
-import type { ChildProcess } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { existsSync, statSync } from "node:fs"
-import type { Readable } from "node:stream"
 import * as Excerpt from "../../domain/Excerpt.js"
 import { Exec, ExecFailed } from "../../services/Exec.js"
 import type { Command, Finished } from "../../services/Exec.js"
 import * as ExecEnvironment from "./ExecEnvironment.js"
 import * as ProcessGroup from "./ProcessGroup.js"
+import * as ProcessOutput from "./ProcessOutput.js"
 
 export interface Options {
   /** Further variables of the engine's environment that commands get. Defaults to none. */
@@ -32,8 +33,9 @@ export interface Options {
   readonly graceMillis?: number
 }
 
-/** Milliseconds that output may still come in once the command has ended. */
+/** Milliseconds without any output after which an ended command's output is given up, and how often that may pass. */
 const drainMillis = 1_000
+const maxDrains = 10
 
 interface Program {
   readonly file: string
@@ -69,7 +71,7 @@ type Ending = Pick<Finished, "exitCode" | "signal">
 const unkillable: Ending = { exitCode: null, signal: "SIGKILL" }
 
 interface Child {
-  readonly process: ChildProcess
+  readonly outputs: ReadonlyArray<ProcessOutput.ProcessOutput>
   readonly group: ProcessGroup.ProcessGroup
   readonly ended: Deferred.Deferred<Ending>
 }
@@ -93,10 +95,11 @@ const start = (
           windowsHide: true,
           windowsVerbatimArguments: verbatim
         })
+        const outputs = [ProcessOutput.attach(child.stdout), ProcessOutput.attach(child.stderr)]
         child.on("error", failed)
         child.once("exit", (exitCode, signal) => Deferred.unsafeDone(ended, Effect.succeed({ exitCode, signal })))
         child.once("spawn", () => {
-          resume(Effect.succeed({ process: child, group: { id: child.pid ?? 0, mark }, ended }))
+          resume(Effect.succeed({ outputs, group: { id: child.pid ?? 0, mark }, ended }))
         })
       } catch (cause) {
         failed(cause)
@@ -104,22 +107,17 @@ const start = (
     })
   )
 
-/** The text of an output, whole characters at a time. Whatever ends the output, it has ended. */
-const textOf = (output: Readable | null): Stream.Stream<string> =>
-  output === null
-    ? Stream.empty
-    : Stream.suspend(() => {
-        const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
-        return NodeStream.fromReadable<void, Uint8Array>(
-          () => output,
-          () => undefined
-        ).pipe(
-          Stream.map((bytes) => decoder.decode(bytes, { stream: true })),
-          Stream.catchAll(() => Stream.empty),
-          Stream.concat(Stream.sync(() => decoder.decode())),
-          Stream.filter((text) => text !== "")
-        )
-      })
+/**
+ * Waits for the end of an ended command's output, as long as more of it comes. Answers whether the end was reached.
+ */
+const drain = Effect.fnUntraced(function* (reading: Fiber.Fiber<void>, arrived: () => number) {
+  for (let round = 0; round < maxDrains; round++) {
+    const before = arrived()
+    const isDone = Option.isSome(yield* Effect.timeoutOption(Fiber.await(reading), drainMillis))
+    if (isDone || arrived() === before) return isDone
+  }
+  return false
+})
 
 const make = (options: Options) =>
   Effect.sync(() => {
@@ -131,25 +129,47 @@ const make = (options: Options) =>
       const child = yield* Effect.acquireRelease(start(command, shell, environment), ({ group }, exit) =>
         Exit.isSuccess(exit) ? Effect.void : ProcessGroup.endAll(group, graceMillis)
       )
+      yield* Effect.addFinalizer(() => Effect.sync(() => child.outputs.forEach(({ close }) => close())))
       const excerpt = yield* Ref.make(Excerpt.empty(command.maxBytes))
-      const reading = yield* Stream.merge(textOf(child.process.stdout), textOf(child.process.stderr)).pipe(
-        Stream.runForEach((text) =>
-          Effect.zipRight(
-            Ref.update(excerpt, (before) => Excerpt.append(before, text)),
-            command.onOutput === undefined ? Effect.void : command.onOutput(text)
-          )
-        ),
-        Effect.forkScoped
-      )
+      const told = yield* Effect.makeSemaphore(1)
+      const arrived = () => child.outputs.reduce((sum, output) => sum + output.arrived(), 0)
+      const read = (onOutput: (text: string) => Effect.Effect<void>) =>
+        Effect.forEach(
+          child.outputs,
+          ({ text }) =>
+            Stream.runForEach(text, (piece) =>
+              Effect.zipRight(
+                Ref.update(excerpt, (before) => Excerpt.append(before, piece)),
+                onOutput(piece)
+              )
+            ),
+          { concurrency: "unbounded", discard: true }
+        ).pipe(Effect.forkScoped)
+      const { onOutput } = command
+      const reading = yield* read((text) => (onOutput === undefined ? Effect.void : told.withPermits(1)(onOutput(text))))
       const inTime = yield* Effect.timeoutOption(Deferred.await(child.ended), command.timeoutMillis)
-      const end = Option.isSome(inTime) ? ProcessGroup.endRest : ProcessGroup.endAll
-      yield* end(child.group, graceMillis)
-      yield* Effect.timeoutOption(Fiber.await(reading), drainMillis)
+      const endedOthers = Option.isSome(inTime)
+        ? yield* ProcessGroup.endRest(child.group, graceMillis)
+        : yield* Effect.as(ProcessGroup.endAll(child.group, graceMillis), false)
+      let isComplete = yield* drain(reading, arrived)
+      if (!isComplete) {
+        // Its listener may hold it up.
+        yield* Fiber.interruptFork(reading)
+        isComplete = yield* drain(yield* read(() => Effect.void), arrived)
+      }
       const { exitCode, signal } = yield* Deferred.await(child.ended).pipe(
         Effect.timeoutTo({ duration: drainMillis, onTimeout: () => unkillable, onSuccess: identity })
       )
       const { text, truncatedBytes } = Excerpt.result(yield* Ref.get(excerpt))
-      return { exitCode, signal, output: text, truncatedBytes, timedOut: Option.isNone(inTime) }
+      return {
+        exitCode,
+        signal,
+        output: text,
+        truncatedBytes,
+        isComplete,
+        timedOut: Option.isNone(inTime),
+        endedOthers
+      }
     }, Effect.scoped)
 
     return { run }

@@ -93,10 +93,12 @@ const killTree = ({ id }: ProcessGroup): Effect.Effect<void> =>
 
 /**
  * Ends what is left of a group whose first process has ended: asks it to, and kills what has not ended `graceMillis`
- * later. On Windows nothing is: without that process there is no tree any more.
+ * later. Returns whether anything of it still ran. On Windows nothing is ended: without that process there is no tree
+ * any more.
  */
 export const endRest = Effect.fn("ProcessGroup.endRest")(function* ({ id }: ProcessGroup, graceMillis: number) {
-  if (process.platform === "win32") return
+  if (process.platform === "win32") return false
+  const isLeft = yield* isRunning(id)
   const stages = [
     ["SIGTERM", graceMillis],
     ["SIGKILL", killedMillis]
@@ -104,6 +106,7 @@ export const endRest = Effect.fn("ProcessGroup.endRest")(function* ({ id }: Proc
   for (const [signal, millis] of stages) {
     if (signalTo(-id, signal)) yield* whileTrue(isRunning(id), millis)
   }
+  return isLeft
 })
 
 /** Ends the whole group likewise, and kills what has left it as far as it can be found. */

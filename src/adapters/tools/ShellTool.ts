@@ -21,9 +21,14 @@ const outcome = ({ exitCode, signal, timedOut }: Finished, timeoutMs: number): s
 }
 
 const format = (finished: Finished, timeoutMs: number): string => {
-  const { output } = finished
+  const { endedOthers, isComplete, output } = finished
+  const notes = [
+    ...(isComplete ? [] : ["[output may be missing: a process that the command left behind still holds it]"]),
+    ...(endedOthers ? ["[background processes were ended with the command]"] : []),
+    `[${outcome(finished, timeoutMs)}]`
+  ]
   const separator = output === "" || output.endsWith("\n") ? "" : "\n"
-  return `${output}${separator}[${outcome(finished, timeoutMs)}]`
+  return `${output}${separator}${notes.join("\n")}`
 }
 
 const lastLine = (text: string): string => {

@@ -1,6 +1,8 @@
 import { isRunning } from "./Running.js"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber, Schedule } from "effect"
+import type { Scheduler } from "effect"
+import { readFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import * as NodeExec from "../../../../src/adapters/node/NodeExec.js"
 import { Exec } from "../../../../src/services/Exec.js"
@@ -44,7 +46,9 @@ describe("NodeExec on every platform", () => {
         signal: null,
         output: "a bü",
         truncatedBytes: 0,
-        timedOut: false
+        isComplete: true,
+        timedOut: false,
+        endedOthers: false
       })
     }))
 })
@@ -60,7 +64,9 @@ onPosix("NodeExec", () => {
           signal: null,
           output: "out 1\nerr 1\nout 2\nerr 2\nout 3\nerr 3\n",
           truncatedBytes: 0,
-          timedOut: false
+          isComplete: true,
+          timedOut: false,
+          endedOthers: false
         })
       }))
 
@@ -118,8 +124,8 @@ onPosix("NodeExec", () => {
   describe("nothing outlives it", () => {
     test("a background process that holds the output does not hold the call, and ends with it", () =>
       Effect.gen(function* () {
-        const { exitCode, output } = yield* run("sleep 600 & echo $!")
-        expect(exitCode).toBe(0)
+        const { endedOthers, exitCode, isComplete, output } = yield* run("sleep 600 & echo $!")
+        expect({ endedOthers, exitCode, isComplete }).toEqual({ endedOthers: true, exitCode: 0, isComplete: true })
         expect(isRunning(Number(output))).toBe(false)
       }))
 
@@ -135,12 +141,13 @@ onPosix("NodeExec", () => {
 
     test("a process that has left the group and holds the output does not hold the call", () =>
       Effect.gen(function* () {
-        const { output } = yield* run("read -r pid < <(setsid sh -c 'echo $$; exec sleep 600 >&2'); echo $pid", {
+        const outcome = yield* run("read -r pid < <(setsid sh -c 'echo $$; exec sleep 600 >&2'); echo $pid", {
           timeoutMillis: 600_000
         })
-        const pid = Number(output)
+        const pid = Number(outcome.output)
         yield* Effect.addFinalizer(() => Effect.sync(() => process.kill(pid, "SIGKILL")))
         expect(isRunning(pid)).toBe(true)
+        expect(outcome).toMatchObject({ exitCode: 0, isComplete: false, timedOut: false })
       }).pipe(Effect.scoped))
 
     test("interrupted, the whole group is gone when the interruption returns", () =>
@@ -172,7 +179,9 @@ onPosix("NodeExec", () => {
           signal: null,
           output: "ready\ncleaned\n",
           truncatedBytes: 0,
-          timedOut: true
+          isComplete: true,
+          timedOut: true,
+          endedOthers: false
         })
       }))
 
@@ -199,11 +208,48 @@ onPosix("NodeExec", () => {
     test("a listener that never returns does not hold the call past its time", () =>
       Effect.gen(function* () {
         const outcome = yield* run("echo hello; sleep 600", { timeoutMillis: 1_500, onOutput: () => Effect.never })
-        expect(outcome).toMatchObject({ timedOut: true, output: "hello\n" })
+        expect(outcome).toMatchObject({ timedOut: true, output: "hello\n", isComplete: true })
+      }))
+
+    test("a listener that never returns costs no output", () =>
+      Effect.gen(function* () {
+        const outcome = yield* run("echo one; read -r line; sleep 0.05; echo two; sleep 0.05; echo three", {
+          onOutput: () => Effect.never
+        })
+        expect(outcome).toMatchObject({ exitCode: 0, output: "one\ntwo\nthree\n", isComplete: true })
       }))
   })
 
   describe("output", () => {
+    if (process.platform === "linux") {
+      test("of a command that has ended before anybody could read is kept", () =>
+        Effect.gen(function* () {
+          const children = () => readFileSync(`/proc/${process.pid}/task/${process.pid}/children`, "utf8")
+          const before = children()
+          // No fiber runs while the command does.
+          const tasks: Array<() => void> = []
+          const runWhenAlone = (): void => {
+            if (children() !== before) return void setImmediate(runWhenAlone)
+            for (const task of tasks.splice(0)) task()
+          }
+          const late: Scheduler.Scheduler = {
+            shouldYield: () => false,
+            scheduleTask: (task) => {
+              if (tasks.push(task) === 1) setImmediate(runWhenAlone)
+            }
+          }
+          const outcome = yield* Effect.withScheduler(run("echo out; echo err >&2"), late)
+          expect(outcome).toMatchObject({ exitCode: 0, output: "out\nerr\n", isComplete: true })
+        }))
+    }
+
+    test("of sixty commands at once is kept", () =>
+      Effect.gen(function* () {
+        const numbers = Array.from({ length: 60 }, (_, index) => index)
+        const outcomes = yield* Effect.forEach(numbers, (index) => run(`echo ${index}`), { concurrency: "unbounded" })
+        expect(outcomes.map(({ output }) => output)).toEqual(numbers.map((index) => `${index}\n`))
+      }))
+
     test("of 100 MB keeps its two ends", () =>
       Effect.gen(function* () {
         const { output, truncatedBytes } = yield* run(

@@ -8,7 +8,15 @@ import type { Command, Finished } from "../../../../src/services/Exec.js"
 import { isRunning } from "../node/Running.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
-const finished: Finished = { exitCode: 0, signal: null, output: "", truncatedBytes: 0, timedOut: false }
+const finished: Finished = {
+  exitCode: 0,
+  signal: null,
+  output: "",
+  truncatedBytes: 0,
+  isComplete: true,
+  timedOut: false,
+  endedOthers: false
+}
 
 /** An `Exec` that answers with this and remembers what it was asked. */
 const answering = (answer: Partial<Finished>, asked: Ref.Ref<ReadonlyArray<Command>>) =>
@@ -34,6 +42,12 @@ describe("shell", () => {
       expect(yield* call({ exitCode: null, signal: "SIGTERM", timedOut: true }, 50)).toBe(
         "[timed out after 50 ms and was stopped]"
       )
+      expect(yield* call({ output: "a", endedOthers: true })).toBe(
+        "a\n[background processes were ended with the command]\n[exit code 0]"
+      )
+      expect(yield* call({ output: "a\n", isComplete: false })).toBe(
+        "a\n[output may be missing: a process that the command left behind still holds it]\n[exit code 0]"
+      )
       const bounds = (yield* Ref.get(asked)).map(({ command, cwd, maxBytes, timeoutMillis }) => [
         command,
         cwd,
@@ -42,7 +56,8 @@ describe("shell", () => {
       ])
       expect(bounds).toEqual([
         ...Array.from({ length: 3 }, () => ["x", "/ws", 28_000, 120_000]),
-        ["x", "/ws", 28_000, 50]
+        ["x", "/ws", 28_000, 50],
+        ...Array.from({ length: 2 }, () => ["x", "/ws", 28_000, 120_000])
       ])
     })
   )

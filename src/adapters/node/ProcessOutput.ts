@@ -1,0 +1,65 @@
+/**
+ * What a child process writes to one of its outputs, from its start on.
+ *
+ * Guaranteed: nothing is lost between the process's start and the first read. Node throws away what nobody listens to
+ * when a process exits, so the listener is attached in the same turn of the event loop in which the process is started.
+ * What waits for a reader is bounded by what the system holds
+ * for a pipe; then the process waits.
+ */
+import { Effect, Option, Stream } from "effect"
+import type { Readable } from "node:stream"
+
+export interface ProcessOutput {
+  /** The text from the first unread piece on, whole characters at a time, until the output ends. For one reader. */
+  readonly text: Stream.Stream<string>
+  /** Pieces that have arrived. */
+  readonly arrived: () => number
+  /** Stops listening; whoever still writes is told that nobody reads. */
+  readonly close: () => void
+}
+
+const empty: ProcessOutput = { text: Stream.empty, arrived: () => 0, close: () => undefined }
+
+/** Starts to listen. Whatever ends the output, it has ended. */
+export const attach = (readable: Readable | null): ProcessOutput => {
+  if (readable === null) return empty
+  const decoder = new TextDecoder("utf-8", { ignoreBOM: true })
+  const pieces: Array<Uint8Array> = []
+  let arrived = 0
+  let hasEnded = false
+  let reader = (): void => undefined
+  readable.on("data", (bytes: Uint8Array) => {
+    arrived++
+    pieces.push(bytes)
+    readable.pause()
+    reader()
+  })
+  for (const event of ["end", "error", "close"]) {
+    readable.on(event, () => {
+      hasEnded = true
+      reader()
+    })
+  }
+
+  const next: Effect.Effect<Uint8Array, Option.Option<never>> = Effect.async((resume) => {
+    const leave = () => {
+      if (reader === answer) reader = () => undefined
+    }
+    const answer = () => {
+      const [bytes] = pieces
+      if (bytes === undefined && !hasEnded) return void readable.resume()
+      leave()
+      pieces.shift()
+      resume(bytes === undefined ? Effect.fail(Option.none()) : Effect.succeed(bytes))
+    }
+    reader = answer
+    answer()
+    return Effect.sync(leave)
+  })
+  const text = Stream.repeatEffectOption(next).pipe(
+    Stream.map((bytes) => decoder.decode(bytes, { stream: true })),
+    Stream.concat(Stream.sync(() => decoder.decode())),
+    Stream.filter((decoded) => decoded !== "")
+  )
+  return { text, arrived: () => arrived, close: () => void readable.destroy() }
+}
