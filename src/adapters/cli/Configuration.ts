@@ -12,11 +12,22 @@ import { ConfigurationUnusable, NoModel } from "./Failure.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Failures.js"
 
+const VariableName = Schema.String.pipe(Schema.pattern(/^[^=\0]+$/)).annotations({
+  message: () => "expected a variable's name"
+})
+
 /** The configuration file, JSON. */
 const ConfigurationFile = Schema.Struct({
   /** `PROVIDER/MODEL`. */
   model: Schema.optionalWith(Schema.String, { exact: true }),
-  providers: Schema.optionalWith(ProvidersConfig.fields.providers, { default: () => ({}) })
+  providers: Schema.optionalWith(ProvidersConfig.fields.providers, { default: () => ({}) }),
+  shell: Schema.optionalWith(
+    Schema.Struct({
+      /** Variables that the commands of `shell` get besides the usual ones. */
+      inherit: Schema.optionalWith(Schema.Array(VariableName), { default: () => [] })
+    }),
+    { default: () => ({ inherit: [] }) }
+  )
 }).annotations({ identifier: "Configuration", parseOptions: { onExcessProperty: "error" } })
 
 export interface Configuration {
@@ -25,6 +36,8 @@ export interface Configuration {
   readonly providers: ProvidersConfig
   /** The model of sessions that name none. */
   readonly standard: ModelRef.ModelRef | null
+  /** Variables that the shell's commands get besides the usual ones. */
+  readonly inherit: ReadonlyArray<string>
 }
 
 const parse = Schema.decodeUnknown(Schema.parseJson())
@@ -73,7 +86,12 @@ export const load = Effect.fn("Configuration.load")(function* (host: DataFolder.
   const path = yield* DataFolder.config(host)
   const file = yield* readFile(path, Boolean(host.env["SKEIN_CONFIG"]))
   const standard = yield* standardOf(host, path, file.model)
-  return { path, providers: { providers: file.providers }, standard } satisfies Configuration
+  return {
+    path,
+    providers: { providers: file.providers },
+    standard,
+    inherit: file.shell.inherit
+  } satisfies Configuration
 })
 
 /** The session's own model, else the default one. */

@@ -13,12 +13,12 @@ const system =
   "instead of guessing. Ask for tools that do not depend on each other in one go; they run at the same time. Change " +
   "only what was asked for, and say in the end, in a few sentences, what you found or did."
 
-export const layer = ({ providers, standard }: Configuration, data: string | null) =>
+export const layer = ({ inherit, providers, standard }: Configuration, data: string | null) =>
   Engine.layer(data, { system }).pipe(
     Layer.provideMerge(
       Layer.mergeAll(
         Providers.layer(providers, standard === null ? {} : { standard }),
-        Layer.provide(Toolbox.layer(...WorkspaceTools.all), NodeExec.layer()),
+        Layer.provide(Toolbox.layer(...WorkspaceTools.all), NodeExec.layer({ inherit })),
         Permissions.layerDefault
       )
     )

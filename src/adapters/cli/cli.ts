@@ -37,8 +37,8 @@ const reportFailure = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     })
   )
 
-/** A closed terminal ends a run as a first SIGTERM does. A second signal of a kind ends the process at once. */
-const hangUp = () => process.kill(process.pid, "SIGTERM")
+/** A closed terminal or SIGQUIT ends a run as a first SIGTERM does. A second signal of a kind ends the process at once. */
+const terminate = () => process.kill(process.pid, "SIGTERM")
 
 /** What nothing caught, said as any other failure. What was announced is stored, so nothing is lost by ending here. */
 const crash = (error: unknown): never => {
@@ -47,7 +47,8 @@ const crash = (error: unknown): never => {
 }
 
 export const main = ({ name }: Commands.Command, given: Given): void => {
-  process.once("SIGHUP", hangUp)
+  process.once("SIGHUP", terminate)
+  process.once("SIGQUIT", terminate)
   process.on("uncaughtException", crash)
   const load = programs.get(name) ?? (() => Promise.reject(new Error(`no program for ${name}`)))
   Effect.promise(load).pipe(

@@ -1,11 +1,44 @@
 /**
- * The variables that a command gets: named ones of the engine's own environment, and a few that keep programs from
- * waiting for a person. Everything else stays out, keys above all: what is not on the list is not passed on.
+ * The variables that a command gets: those of the engine's own environment that a list names, and a few that keep
+ * programs from waiting for a person. Everything else stays out, keys above all.
  *
- * Not hidden: a process of the same user can read another one's first environment from the system (/proc on Linux).
+ * Passed by default: who and where the user is, the agent that holds SSH keys, proxies and their certificates, and where
+ * toolchains are installed.
+ *
+ * Not hidden: a process of the same user can read another one's first environment from the system (/proc on Linux). A
+ * proxy's variable may hold a password.
  */
 
+const everywhere = [
+  "SSH_AUTH_SOCK",
+  "HTTP_PROXY",
+  "HTTPS_PROXY",
+  "FTP_PROXY",
+  "ALL_PROXY",
+  "NO_PROXY",
+  "http_proxy",
+  "https_proxy",
+  "ftp_proxy",
+  "all_proxy",
+  "no_proxy",
+  "SSL_CERT_FILE",
+  "SSL_CERT_DIR",
+  "NODE_EXTRA_CA_CERTS",
+  "VIRTUAL_ENV",
+  "CONDA_PREFIX",
+  "JAVA_HOME",
+  "GOPATH",
+  "GOROOT",
+  "CARGO_HOME",
+  "RUSTUP_HOME",
+  "NVM_DIR",
+  "PYENV_ROOT"
+]
+
 const posix = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"]
+
+/** Beginnings of names. */
+const families = ["LC_", "XDG_"]
 
 const windows = [
   "PATH",
@@ -41,8 +74,8 @@ export const make = (
   inherit: ReadonlyArray<string>
 ): { readonly [name: string]: string } => {
   const fold = (name: string) => (platform === "win32" ? name.toUpperCase() : name)
-  const allowed = new Set([...(platform === "win32" ? windows : posix), ...inherit].map(fold))
-  const isPassed = (name: string) => allowed.has(fold(name)) || name.startsWith("LC_")
+  const allowed = new Set([...everywhere, ...(platform === "win32" ? windows : posix), ...inherit].map(fold))
+  const isPassed = (name: string) => allowed.has(fold(name)) || families.some((start) => fold(name).startsWith(start))
   const passed = Object.entries(own).flatMap(([name, value]) =>
     value !== undefined && isPassed(name) ? [[name, value] as const] : []
   )

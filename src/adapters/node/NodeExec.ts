@@ -146,7 +146,9 @@ const make = (options: Options) =>
           { concurrency: "unbounded", discard: true }
         ).pipe(Effect.forkScoped)
       const { onOutput } = command
-      const reading = yield* read((text) => (onOutput === undefined ? Effect.void : told.withPermits(1)(onOutput(text))))
+      const reading = yield* read((text) =>
+        onOutput === undefined ? Effect.void : told.withPermits(1)(onOutput(text))
+      )
       const inTime = yield* Effect.timeoutOption(Deferred.await(child.ended), command.timeoutMillis)
       const endedOthers = Option.isSome(inTime)
         ? yield* ProcessGroup.endRest(child.group, graceMillis)

@@ -1,45 +1,29 @@
 /**
  * `edit`: replaces a text in a file. Nothing is changed unless the text occurs exactly once, or at least once when all
- * are to be replaced, and the file still holds what was looked at.
+ * are to be replaced, and the file still holds what was looked at. Occurrences that overlap count each; of those that
+ * overlap, `all` replaces the first, and the result says how many are left.
  *
- * Texts are compared character by character. Only when nothing is found and the file has CRLF line ends, both texts are
- * taken to have them too, for `read` shows lines and models write line feeds.
+ * Texts are compared character by character, but for line ends: each kind matches the other, and what is written has the
+ * file's own, for `read` shows lines and models write line feeds.
  */
 import { Effect, Option, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"
 import * as FileContent from "./FileContent.js"
-import { TextNotFound } from "./FileErrors.js"
+import { NothingToChange, TextNotFound, refuse } from "./FileErrors.js"
 import { keyOf } from "./FileKey.js"
 import * as FileReplacement from "./FileReplacement.js"
+import * as LineEnds from "./LineEnds.js"
+import * as TextReplacement from "./TextReplacement.js"
 import * as Files from "./WorkspaceFiles.js"
-
-interface Replacement {
-  readonly oldText: string
-  readonly newText: string
-}
-
-const count = (text: string, part: string): number => text.split(part).length - 1
-
-const withCarriageReturns = (text: string): string => text.replaceAll(/\r?\n/g, "\r\n")
-
-const fitLineEnds = (text: string, replacement: Replacement): Replacement => {
-  if (text.includes(replacement.oldText) || !text.includes("\r\n")) return replacement
-  return {
-    oldText: withCarriageReturns(replacement.oldText),
-    newText: withCarriageReturns(replacement.newText)
-  }
-}
-
-const replaceAll = (text: string, { newText, oldText }: Replacement): string => text.split(oldText).join(newText)
 
 export const edit = Tool.make("edit", {
   description:
     "Replaces oldText by newText in a text file. oldText must be exactly what the file holds, white space too, and " +
-    "occur once; with all, every occurrence is replaced.",
+    "occur once; with all, every occurrence is replaced. Line ends stay those of the file.",
   input: {
     path: Schema.String.annotations({ description: "Path of the file, from the workspace" }),
     oldText: Schema.String.pipe(Schema.minLength(1)).annotations({ description: "The text to replace" }),
-    newText: Schema.String.annotations({ description: "What stands there afterwards" }),
+    newText: Schema.String.annotations({ description: "The text that takes its place" }),
     all: Schema.optionalWith(Schema.Boolean.annotations({ description: "Replace every occurrence" }), {
       default: () => false
     })
@@ -53,18 +37,25 @@ export const edit = Tool.make("edit", {
       Effect.flatMap((file) => FileContent.readWhole(file, FileReplacement.maxBytes)),
       Effect.scoped
     )
-    const text = yield* FileContent.textOf(place.printed, before)
-    const replacement = fitLineEnds(text, { oldText, newText })
-    const occurrences = count(text, replacement.oldText)
-    if (occurrences === 0 || (occurrences > 1 && !all)) {
-      return yield* new TextNotFound({ path: place.printed, occurrences })
+    yield* FileContent.textOf(place.printed, before)
+    const file = LineEnds.plain(before)
+    const oldBytes = LineEnds.plain(yield* FileContent.bytesOf(place.printed, oldText))
+    const given = yield* FileContent.bytesOf(place.printed, newText)
+    const newBytes = file.ends === "none" ? LineEnds.verbatim(given) : LineEnds.plain(given)
+    if (Buffer.compare(oldBytes.bytes, newBytes.bytes) === 0) return yield* new NothingToChange({ path: place.printed })
+    const replacement = { file, oldText: oldBytes, newText: newBytes }
+    const found = yield* TextReplacement.survey(replacement, all ? FileReplacement.maxBytes : Infinity)
+    if (found.matches === 0 || (found.matches > 1 && !all)) {
+      return yield* new TextNotFound({ path: place.printed, occurrences: found.matches })
     }
-    const after = yield* FileContent.bytesOf(place.printed, replaceAll(text, replacement))
+    if (found.size > FileReplacement.maxBytes) return yield* refuse(place.printed, "too-large")
+    const after = yield* TextReplacement.replace(replacement, before, found.size)
     yield* FileReplacement.replaceFile(workspace, place, after, Option.some(FileContent.hash(before)))
-    const line = count(text.slice(0, text.indexOf(replacement.oldText)), "\n") + 1
-    return occurrences === 1
-      ? `Edited ${place.printed} at line ${line}`
-      : `Edited ${place.printed} at ${occurrences} places, first at line ${line}`
+    const left = found.matches - found.replaceable
+    const rest = left === 0 ? "" : `; ${left} more that overlap these were left`
+    return found.replaceable === 1
+      ? `Edited ${place.printed} at line ${found.line}${rest}`
+      : `Edited ${place.printed} at ${found.replaceable} places, first at line ${found.line}${rest}`
   }),
   { key: ({ path }) => keyOf(path) }
 )

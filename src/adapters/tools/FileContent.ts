@@ -80,18 +80,22 @@ export const readSmall = (
     )
   )
 
-/** The whole file. Fails with `too-large` when it holds more than `limit` bytes. */
-export const readWhole = Effect.fn("FileContent.readWhole")(function* (file: OpenFile, limit: number) {
-  if (file.stats.size > BigInt(limit)) return yield* refuse(file.printed, "too-large")
-  const read = yield* pieces(file).pipe(
+/** The first bytes of a file: all of it, when it holds `limit` at most, else a piece more than that at most. */
+export const readStart = (file: OpenFile, limit: number): Effect.Effect<Uint8Array, FileRefused> =>
+  pieces(file).pipe(
     Stream.runFoldWhile(
       { parts: Array.of<Uint8Array>(), bytes: 0 },
       ({ bytes }) => bytes <= limit,
       ({ parts, bytes }, piece) => ({ parts: [...parts, piece], bytes: bytes + piece.length })
-    )
+    ),
+    Effect.map(({ parts }) => Buffer.concat(parts))
   )
-  if (read.bytes > limit) return yield* refuse(file.printed, "too-large")
-  return Buffer.concat(read.parts)
+
+/** The whole file. Fails with `too-large` when it holds more than `limit` bytes. */
+export const readWhole = Effect.fn("FileContent.readWhole")(function* (file: OpenFile, limit: number) {
+  if (file.stats.size > BigInt(limit)) return yield* refuse(file.printed, "too-large")
+  const bytes = yield* readStart(file, limit)
+  return bytes.length > limit ? yield* refuse(file.printed, "too-large") : bytes
 })
 
 /** The text that bytes are, byte order mark and all. Fails when they are binary or no valid UTF-8. */

@@ -69,7 +69,7 @@ export class FileRefused extends Schema.TaggedError<FileRefused>()("FileRefused"
   }
 }
 
-/** The text to replace does not occur in the file, or more than once. Nothing was changed. */
+/** The text to replace does not occur in the file, or occurs more than once. Nothing was changed. */
 export class TextNotFound extends Schema.TaggedError<TextNotFound>()("TextNotFound", {
   path: Schema.String,
   occurrences: Schema.Int
@@ -78,6 +78,15 @@ export class TextNotFound extends Schema.TaggedError<TextNotFound>()("TextNotFou
     return this.occurrences === 0
       ? `oldText does not occur in ${this.path}; read the file and copy the text exactly`
       : `oldText occurs ${this.occurrences} times in ${this.path}; add lines around it until it is unique, or set all`
+  }
+}
+
+/** The text to replace and what is to take its place are the same, but for line ends, which stay the file's own. */
+export class NothingToChange extends Schema.TaggedError<NothingToChange>()("NothingToChange", {
+  path: Schema.String
+}) {
+  override get message(): string {
+    return `newText is the same as oldText; nothing to change in ${this.path} (line ends stay those of the file)`
   }
 }
 

@@ -2,7 +2,7 @@
  * The one way in which tools change a file of the workspace.
  *
  * Guaranteed: a reader sees the old content or the new one, never a part, also after a power failure once this has
- * succeeded; mode and owner stay; a file that has other names, is not regular, or may not be written is left alone; when
+ * succeeded; mode and owner stay, but for set-user-id and set-group-id, which are dropped; a file that has other names, is not regular, or may not be written is left alone; when
  * `expected` is given and the content is another by then, nothing is changed; interrupted or failed, no temp file stays.
  *
  * How: a temp file in the same folder, synced, renamed over the file, folder synced. Nothing is truncated, and nothing is
@@ -101,11 +101,14 @@ const openExisting = Effect.fnUntraced(function* (workspace: Workspace, folder: 
   return file
 })
 
+/** Not set-user-id and set-group-id: a program with other rights must not get new content and keep them. */
+const keptMode = 0o1777n
+
 const keepOwnerAndMode = (printed: string, handle: FileHandle, { stats }: OpenFile) =>
   Files.attempt(printed, async () => {
     const made = await handle.stat({ bigint: true })
     if (made.uid !== stats.uid || made.gid !== stats.gid) await handle.chown(Number(stats.uid), Number(stats.gid))
-    await handle.chmod(Number(stats.mode & 0o7777n))
+    await handle.chmod(Number(stats.mode & keptMode))
   })
 
 /** A synced file with the content, beside the one that it will replace; gone with the scope, unless renamed. */

@@ -39,7 +39,9 @@ const lastLine = (text: string): string => {
 export const shell = Tool.make("shell", {
   description:
     "Runs a command in the workspace with the host's shell, without a terminal and without input. Gives its output, " +
-    `of which the middle is cut beyond ${maxBytes} bytes, and its exit code.`,
+    `of which the middle is cut beyond ${maxBytes} bytes, and its exit code. Background processes are ended when the ` +
+    "command ends. The environment is cut: usual variables such as PATH, HOME, proxies and toolchain folders are there, " +
+    "keys and all others are not.",
   input: {
     command: Schema.String.pipe(Schema.minLength(1)).annotations({ description: "The command" }),
     timeoutMs: Schema.optionalWith(

@@ -1,13 +1,33 @@
-/** `write`: a whole file, new or in place of the old one. How, and what is promised, is in FileReplacement. */
+/**
+ * `write`: a whole file, new or in place of the old one. How, and what is promised, is in FileReplacement.
+ *
+ * A text file that is replaced keeps its byte order mark and its kind of line ends, and the result says so: `read` shows
+ * neither, so a model cannot give them back. Of a larger file than tools take whole, the beginning counts.
+ */
 import { Effect, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"
 import * as FileContent from "./FileContent.js"
+import { refuse } from "./FileErrors.js"
 import { keyOf } from "./FileKey.js"
 import * as FileReplacement from "./FileReplacement.js"
+import * as LineEnds from "./LineEnds.js"
 import * as Files from "./WorkspaceFiles.js"
 
+/** What a place holds, as far as a tool takes it; nothing when it cannot be read. */
+const contentAt = (workspace: Files.Workspace, place: Files.Place) =>
+  Files.openPlace(workspace, place).pipe(
+    Effect.flatMap(Files.asFile),
+    Effect.flatMap((file) => FileContent.readStart(file, FileReplacement.maxBytes)),
+    Effect.scoped,
+    Effect.orElseSucceed(() => new Uint8Array(0))
+  )
+
+const keptNames = { lf: "LF line ends", crlf: "CRLF line ends" }
+
 export const write = Tool.make("write", {
-  description: "Writes a text file whole. Makes the file and the folders above it, or replaces what the file held.",
+  description:
+    "Writes a text file whole. Makes the file and the folders above it, or replaces what the file held, whose line " +
+    "ends stay.",
   input: {
     path: Schema.String.annotations({ description: "Path of the file, from the workspace" }),
     content: Schema.String.annotations({ description: "All that the file is to hold" })
@@ -16,9 +36,13 @@ export const write = Tool.make("write", {
   Effect.fn("tools.write")(function* ({ content, path }) {
     const workspace = yield* Files.current
     const place = yield* Files.locate(workspace, path)
-    const bytes = yield* FileContent.bytesOf(place.printed, content)
+    const given = yield* FileContent.bytesOf(place.printed, content)
+    if (given.length > FileReplacement.maxBytes) return yield* refuse(place.printed, "too-large")
+    const { bytes, ends, isMarked } = LineEnds.fit(yield* contentAt(workspace, place), given)
     const { isNew } = yield* FileReplacement.replaceFile(workspace, place, bytes)
-    return `${isNew ? "Created" : "Replaced"} ${place.printed} (${bytes.length} bytes)`
+    const kept = [...(isMarked ? ["byte order mark"] : []), ...(ends === null ? [] : [keptNames[ends]])]
+    const note = kept.length === 0 ? "" : `, with its ${kept.join(" and ")} as before`
+    return `${isNew ? "Created" : "Replaced"} ${place.printed} (${bytes.length} bytes${note})`
   }),
   { key: ({ path }) => keyOf(path) }
 )

@@ -46,10 +46,24 @@ describe("Configuration", () => {
     })
   )
 
+  it.scoped("names the variables that the shell's commands inherit", () =>
+    Effect.gen(function* () {
+      expect((yield* load(null)).inherit).toEqual([])
+      expect((yield* load({ shell: {} })).inherit).toEqual([])
+      expect((yield* load({ shell: { inherit: ["KUBECONFIG", "AWS_PROFILE"] } })).inherit).toEqual([
+        "KUBECONFIG",
+        "AWS_PROFILE"
+      ])
+      const error = yield* Effect.flip(load({ shell: { inherit: ["KUBECONFIG", "A=b"] } }))
+      expect(error.message).toContain("shell.inherit.1 expected a variable's name")
+    })
+  )
+
   it.scoped("a misspelt field is noticed", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(load({ provider: local }))
-      expect(error).toMatchObject({ _tag: "ConfigurationUnusable" })
+      for (const file of [{ provider: local }, { shell: { inherits: [] } }]) {
+        expect(yield* Effect.flip(load(file))).toMatchObject({ _tag: "ConfigurationUnusable" })
+      }
     })
   )
 })

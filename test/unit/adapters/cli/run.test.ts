@@ -150,22 +150,24 @@ describe("skein run", () => {
     timeout
   )
 
-  it.scopedLive(
-    "SIGTERM does the same while the model writes; what it had written is kept",
-    () =>
-      Effect.gen(function* () {
-        const home = yield* setup()
-        yield* home.fake.answer(FakeProvider.chat({ text: "half an ans", hang: true }))
-        const running = yield* home.start(["run", "--json", "tell me"], home.env)
-        yield* Program.readUntil(running, "text.delta")
-        yield* running.signal("SIGTERM")
-        expect(yield* running.ended).toMatchObject({ code: 130 })
-        const { id } = yield* newest(home)
-        const [, answer] = Program.entries(yield* home.run(["sessions", "show", id, "--json"]))
-        expect(answer?.message).toMatchObject({ role: "assistant", partial: true, parts: [{ text: "half an ans" }] })
-      }),
-    timeout
-  )
+  for (const signal of ["SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
+    it.scopedLive(
+      `${signal} does the same while the model writes; what it had written is kept`,
+      () =>
+        Effect.gen(function* () {
+          const home = yield* setup()
+          yield* home.fake.answer(FakeProvider.chat({ text: "half an ans", hang: true }))
+          const running = yield* home.start(["run", "--json", "tell me"], home.env)
+          yield* Program.readUntil(running, "text.delta")
+          yield* running.signal(signal)
+          expect(yield* running.ended).toMatchObject({ code: 130 })
+          const { id } = yield* newest(home)
+          const [, answer] = Program.entries(yield* home.run(["sessions", "show", id, "--json"]))
+          expect(answer?.message).toMatchObject({ role: "assistant", partial: true, parts: [{ text: "half an ans" }] })
+        }),
+      timeout
+    )
+  }
 
   it.scopedLive(
     "a second Ctrl-C ends it at once, whatever the first one waits for",

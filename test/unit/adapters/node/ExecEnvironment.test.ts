@@ -7,8 +7,7 @@ describe("ExecEnvironment", () => {
     HOME: "/home/me",
     LC_ALL: "C",
     ANTHROPIC_API_KEY: "key",
-    SSH_AUTH_SOCK: "/run/agent",
-    HTTPS_PROXY: "http://user:password@proxy",
+    AWS_SECRET_ACCESS_KEY: "key",
     NODE_OPTIONS: "--require x",
     TERM: "xterm",
     TZ: undefined
@@ -20,13 +19,28 @@ describe("ExecEnvironment", () => {
   })
 
   it("passes on what a host names, letters as they are", () => {
-    expect(ExecEnvironment.make("darwin", own, ["SSH_AUTH_SOCK", "anthropic_api_key"])).toEqual({
+    expect(ExecEnvironment.make("darwin", own, ["NODE_OPTIONS", "anthropic_api_key"])).toEqual({
       PATH: "/bin",
       HOME: "/home/me",
       LC_ALL: "C",
-      SSH_AUTH_SOCK: "/run/agent",
+      NODE_OPTIONS: "--require x",
       ...quiet
     })
+  })
+
+  it("passes on what commands need to reach the network and the toolchains", () => {
+    const needed = {
+      SSH_AUTH_SOCK: "/run/agent",
+      HTTPS_PROXY: "http://proxy",
+      http_proxy: "http://proxy",
+      no_proxy: "localhost",
+      NODE_EXTRA_CA_CERTS: "/ca.pem",
+      XDG_RUNTIME_DIR: "/run/user/1",
+      XDG_CONFIG_HOME: "/home/me/.config",
+      VIRTUAL_ENV: "/venv",
+      JAVA_HOME: "/jdk"
+    }
+    expect(ExecEnvironment.make("linux", { ...needed, XDGX: "", MY_PROXY: "" }, [])).toEqual({ ...needed, ...quiet })
   })
 
   it("does not tell letters apart by their case on Windows", () => {

@@ -42,15 +42,64 @@ describe("edit", () => {
     })
   )
 
-  it.scopedLive("fits line feeds to a file with CRLF, and only then", () =>
+  it.scopedLive("counts occurrences that overlap, and replaces the first of them with all", () =>
     Effect.gen(function* () {
-      const { at, workdir } = yield* TestWorkspace.make({ "crlf.txt": "a\r\nb\r\nc\r\n", "mixed.txt": "a\nb\r\nc\n" })
-      const call = (path: string) =>
-        edit.invoke({ path, oldText: "a\nb", newText: "1\n2\n3" }).pipe(TestWorkspace.inFolder(workdir))
-      yield* call("crlf.txt")
-      yield* call("mixed.txt")
-      expect(yield* textOf(at("crlf.txt"))).toBe("1\r\n2\r\n3\r\nc\r\n")
-      expect(yield* textOf(at("mixed.txt"))).toBe("1\n2\n3\r\nc\n")
+      const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "x = 1\nx = 1\nx = 1\n" })
+      const call = (all: boolean) =>
+        edit.invoke({ path: "a.txt", oldText: "x = 1\nx = 1", newText: "y", all }).pipe(TestWorkspace.inFolder(workdir))
+      expect(yield* Effect.flip(call(false))).toMatchObject({ _tag: "TextNotFound", occurrences: 2 })
+      expect(yield* call(true)).toBe("Edited a.txt at line 1; 1 more that overlap these were left")
+      expect(yield* textOf(at("a.txt"))).toBe("y\nx = 1\n")
+    })
+  )
+
+  it.scopedLive("a line feed matches either line end, and what is written has the file's own", () =>
+    Effect.gen(function* () {
+      const after = (content: string, oldText: string, newText: string, all = false) =>
+        Effect.gen(function* () {
+          const { at, workdir } = yield* TestWorkspace.make({ "a.txt": content })
+          yield* edit.invoke({ path: "a.txt", oldText, newText, all }).pipe(TestWorkspace.inFolder(workdir))
+          return yield* textOf(at("a.txt"))
+        })
+      expect(yield* after("one\r\ntwo\r\n", "two", "two\nand a half")).toBe("one\r\ntwo\r\nand a half\r\n")
+      expect(yield* after("a\r\nb\r\nc\r\n", "a\nb", "1\n2\n3")).toBe("1\r\n2\r\n3\r\nc\r\n")
+      expect(yield* after("a\r\nb\r\nc\r\n", "a\r\nb\n", "1\r\n")).toBe("1\r\nc\r\n")
+      expect(yield* after("a\nb\n", "a\r\nb", "1\r\n2")).toBe("1\n2\n")
+      expect(yield* after("a\r\nb", "\nb", "\nc\nd")).toBe("a\r\nc\r\nd")
+      expect(yield* after("a", "a", "a\r\nb\n")).toBe("a\r\nb\n")
+      expect(yield* after("a\rb\r\n", "a\rb", "c\rd")).toBe("c\rd\r\n")
+      // Mixed: the ends of the match in order, then its last; else that of its line.
+      expect(yield* after("a\r\nb\nc\r\nd\n", "a\nb\nc", "A\nB\nC")).toBe("A\r\nB\nC\r\nd\n")
+      expect(yield* after("a\nb\r\nc\n", "a\nb", "1\n2\n3")).toBe("1\n2\n3\r\nc\n")
+      expect(yield* after("a\nb\r\nc\n", "b", "1\n2")).toBe("a\n1\r\n2\r\nc\n")
+      expect(yield* after("a\nb\r\nc", "c", "1\n2")).toBe("a\nb\r\n1\r\n2")
+      expect(yield* after("x\ny\r\nx\r\ny", "x\ny", "x\n-\ny", true)).toBe("x\n-\ny\r\nx\r\n-\r\ny")
+    })
+  )
+
+  it.scopedLive("refuses a newText that changes nothing", () =>
+    Effect.gen(function* () {
+      const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "a\r\nb" })
+      const refused = (oldText: string, newText: string) =>
+        Effect.flip(edit.invoke({ path: "a.txt", oldText, newText })).pipe(TestWorkspace.inFolder(workdir))
+      expect(yield* refused("a", "a")).toMatchObject({ _tag: "NothingToChange", path: "a.txt" })
+      expect(yield* refused("a\r\nb", "a\nb")).toMatchObject({ _tag: "NothingToChange" })
+      expect(yield* textOf(at("a.txt"))).toBe("a\r\nb")
+    })
+  )
+
+  it.scopedLive("what would become too large is refused before any of it is made", () =>
+    Effect.gen(function* () {
+      const { at, workdir } = yield* TestWorkspace.make({ "a.txt": "a".repeat(1_000_000) })
+      const call = (newText: string) =>
+        edit.invoke({ path: "a.txt", oldText: "a", newText, all: true }).pipe(TestWorkspace.inFolder(workdir))
+      const before = process.memoryUsage().arrayBuffers
+      // More than the process could make.
+      const refused = yield* Effect.flip(call("b".repeat(9_000_000)))
+      expect(refused).toMatchObject({ _tag: "FileRefused", reason: "too-large" })
+      expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000_000)
+      expect(yield* call("b".repeat(10))).toBe("Edited a.txt at 1000000 places, first at line 1")
+      expect(yield* textOf(at("a.txt"))).toBe("b".repeat(10_000_000))
     })
   )
 
@@ -91,6 +140,29 @@ describe("edit", () => {
         if (result._tag === "Left") expect(result.left).toMatchObject({ _tag: "FileRefused", reason: "changed" })
       }
     })
+  )
+
+  it.effect.prop(
+    "all replaces what a replacement of the whole text replaces",
+    {
+      content: FastCheck.string({ unit: FastCheck.constantFrom("a", "b", "\n", "é"), maxLength: 30 }),
+      oldText: FastCheck.string({ unit: FastCheck.constantFrom("a", "b", "\n", "é"), minLength: 1, maxLength: 4 }),
+      newText: FastCheck.string({ unit: FastCheck.constantFrom("c", "\n", "😀"), maxLength: 4 }),
+      isCrlf: FastCheck.boolean()
+    },
+    ({ content, isCrlf, newText, oldText }) =>
+      Effect.gen(function* () {
+        const ends = (text: string) => (isCrlf ? text.replaceAll("\n", "\r\n") : text)
+        const { at, workdir } = yield* TestWorkspace.make({ "a.txt": ends(content) })
+        const call = edit.invoke({ path: "a.txt", oldText, newText, all: true })
+        const done = yield* Effect.either(call.pipe(TestWorkspace.inFolder(workdir)))
+        const isChanged = content.includes(oldText) && oldText !== newText
+        expect(done._tag).toBe(isChanged ? "Right" : "Left")
+        const replaced = content.replaceAll(oldText, newText)
+        const expected = content.includes("\n") ? ends(replaced) : replaced
+        expect(yield* textOf(at("a.txt"))).toBe(isChanged ? expected : ends(content))
+      }).pipe(Effect.scoped),
+    { fastCheck: { numRuns: 60 } }
   )
 
   it.effect.prop(

@@ -26,7 +26,7 @@ describe("write", () => {
       const isRoot = process.getuid?.() === 0
       yield* Effect.promise(async () => {
         if (isRoot) await chown(at("run.sh"), 1234, 2345)
-        await chmod(at("run.sh"), 0o751)
+        await chmod(at("run.sh"), 0o1751)
       })
       const before = yield* Effect.promise(() => stat(at("run.sh")))
       yield* write.invoke({ path: "run.sh", content: "new" }).pipe(TestWorkspace.inFolder(workdir))
@@ -37,6 +37,49 @@ describe("write", () => {
       yield* Effect.promise(() => writeFile(at("usual.sh"), ""))
       const [made, usual] = yield* Effect.promise(() => Promise.all([stat(at("new.sh")), stat(at("usual.sh"))]))
       expect(made.mode).toBe(usual.mode)
+    })
+  )
+
+  it.scopedLive("drops set-user-id and set-group-id, and keeps the sticky bit", () =>
+    Effect.gen(function* () {
+      const { at, workdir } = yield* TestWorkspace.make({ "run.sh": "old" })
+      yield* Effect.promise(() => chmod(at("run.sh"), 0o7751))
+      yield* write.invoke({ path: "run.sh", content: "new" }).pipe(TestWorkspace.inFolder(workdir))
+      expect((yield* Effect.promise(() => stat(at("run.sh")))).mode & 0o7777).toBe(0o1751)
+    })
+  )
+
+  it.scopedLive("keeps the byte order mark and the line ends of what it replaces, and says so", () =>
+    Effect.gen(function* () {
+      const { at, workdir } = yield* TestWorkspace.make({
+        "crlf.txt": "a\r\nb\r\n",
+        "lf.txt": "a\nb\n",
+        "mixed.txt": "a\r\nb\n",
+        "one.txt": "a",
+        "bom.txt": "\ufeffa\r\n",
+        "binary.bin": new Uint8Array([13, 10, 0])
+      })
+      const call = (path: string, content: string) =>
+        write.invoke({ path, content }).pipe(
+          TestWorkspace.inFolder(workdir),
+          Effect.flatMap((text) => Effect.map(textOf(at(path)), (after) => [after, text]))
+        )
+      expect(yield* call("crlf.txt", "x\ny\r\nz")).toEqual([
+        "x\r\ny\r\nz",
+        "Replaced crlf.txt (7 bytes, with its CRLF line ends as before)"
+      ])
+      expect(yield* call("lf.txt", "x\r\ny\rz\r\n")).toEqual([
+        "x\ny\rz\n",
+        "Replaced lf.txt (6 bytes, with its LF line ends as before)"
+      ])
+      expect(yield* call("mixed.txt", "x\ny\r\n")).toEqual(["x\ny\r\n", "Replaced mixed.txt (5 bytes)"])
+      expect(yield* call("one.txt", "x\r\ny\n")).toEqual(["x\r\ny\n", "Replaced one.txt (5 bytes)"])
+      expect(yield* call("bom.txt", "x\n")).toEqual([
+        "\ufeffx\r\n",
+        "Replaced bom.txt (6 bytes, with its byte order mark and CRLF line ends as before)"
+      ])
+      expect((yield* call("bom.txt", "\ufeffx"))[0]).toBe("\ufeffx")
+      expect((yield* call("binary.bin", "x\n"))[0]).toBe("x\n")
     })
   )
 
