@@ -1,7 +1,8 @@
 /**
  * `npm run test:versions [-- VERSION... ARGUMENT...]`: runs the suite on other versions of Node, one after another. A
  * version is a number, such as `24` or `24.1.0`; without any it runs on 22, 24 and 26. The other arguments are Vitest's,
- * such as a folder of tests. At the end it prints one line for each version. It exits with 1 when one failed.
+ * such as a folder of tests. At the end it prints one line for each version. It exits with 1 when one of them failed,
+ * and when it was interrupted.
  *
  * Guaranteed: the checkout stays as it is. Each version has a temporary folder of its own with:
  *
@@ -16,7 +17,7 @@
  */
 import { Command, FileSystem, Path } from "@effect/platform"
 import { NodeContext, NodeRuntime } from "@effect/platform-node"
-import { Array as Arr, Console, Duration, Effect, Either, Schedule, Schema, Stream } from "effect"
+import { Array as Arr, Console, Duration, Effect, Either, Exit, Schedule, Schema, Stream } from "effect"
 
 /** A command ended with another exit code than 0. Its own output says why. */
 class StepFailed extends Schema.TaggedError<StepFailed>()("StepFailed", { step: Schema.String }) {
@@ -118,4 +119,7 @@ const main = Effect.gen(function* () {
   if (outcomes.some(({ passed }) => !passed)) process.exitCode = 1
 })
 
-NodeRuntime.runMain(Effect.scoped(main).pipe(Effect.provide(NodeContext.layer)))
+NodeRuntime.runMain(Effect.scoped(main).pipe(Effect.provide(NodeContext.layer)), {
+  // By default an interrupted program has succeeded.
+  teardown: (exit, onExit) => onExit(Exit.isSuccess(exit) ? 0 : 1)
+})
