@@ -1,67 +1,70 @@
 /**
- * The sequencer's rule: calls finish in any order, their results are released in the order of the calls.
+ * The batch's rule: calls finish in any order, their results are appended to the transcript in the order of the calls.
  *
- * A batch has one place a call. Completing a place releases the contiguous run of results that may now be written; it
- * begins where the run before it ended. The first completion of a place wins. What of it is durable is not known here.
+ * A batch sets one place aside for each call. A result is stored in its place when its call ends; the head passes it once
+ * every earlier place has its result too. The first result of a place wins.
  */
 import { HashMap, Option } from "effect"
 import type { CallPart, ResultMessage } from "./Message.js"
 import { Seq } from "./Session.js"
 
-export interface Batch<A> {
-  /** The place in the transcript of the message that asks for the calls; place `index` follows it by `index + 1`. */
-  readonly opener: Seq
-  readonly size: number
-  /** How many results were released: the places below it are settled. */
-  readonly released: number
-  /** Results of later places, by index. */
-  readonly waiting: HashMap.HashMap<number, A>
+/** The place that is set aside for the result of call `index` of the message at `opener`. */
+export const seqOf = (opener: Seq, index: number): Seq => Seq.make(opener + 1 + index)
+
+/** Where the head goes: over the places after it that have their results, one after the other, up to place `last`. */
+export const headAfter = (head: number, last: number, isStored: (seq: Seq) => boolean): number => {
+  let passed = head
+  while (passed < last && isStored(Seq.make(passed + 1))) passed++
+  return passed
 }
 
-export interface Released<A> {
-  readonly index: number
+/** A batch as the run that gathers its results knows it. */
+export interface Batch<A> {
+  /** The place of the message that asks for the calls. */
+  readonly opener: Seq
+  readonly size: number
+  /** The place up to which results have been appended. */
+  readonly head: number
+  /** Results of later places, by place. */
+  readonly stored: HashMap.HashMap<Seq, A>
+}
+
+export interface AppendedResult<A> {
   readonly seq: Seq
   readonly result: A
 }
 
-/** The batch of `size` calls that the message at `opener` asks for, none of them completed. */
+/** The batch of `size` calls that the message at `opener` asks for, without a result. */
 export const make = <A>(opener: Seq, size: number): Batch<A> => ({
   opener,
   size,
-  released: 0,
-  waiting: HashMap.empty()
+  head: opener,
+  stored: HashMap.empty()
 })
 
-/** The place in the transcript that is set aside for the result of call `index`. */
-export const seqOf = (opener: Seq, index: number): Seq => Seq.make(opener + 1 + index)
-
-const isOpen = <A>(batch: Batch<A>, index: number): boolean =>
-  Number.isInteger(index) && index >= batch.released && index < batch.size && !HashMap.has(batch.waiting, index)
-
 /**
- * Completes place `index`. Gives the new batch and the results that may now be written, in order of their places. When
- * the place was completed before, or the batch has no such place, nothing changes and nothing is released.
+ * Takes the stored result of call `index`. Returns the batch after it and the results that the head has passed with it,
+ * in call order. A place that has its result, or is not of this batch, changes nothing.
  */
-export const complete = <A>(
+export const store = <A>(
   batch: Batch<A>,
   index: number,
   result: A
-): readonly [Batch<A>, ReadonlyArray<Released<A>>] => {
-  if (!isOpen(batch, index)) return [batch, []]
-  if (index > batch.released) return [{ ...batch, waiting: HashMap.set(batch.waiting, index, result) }, []]
-  const run: Array<Released<A>> = [{ index, seq: seqOf(batch.opener, index), result }]
-  let waiting = batch.waiting
-  let next = index + 1
-  for (let found = HashMap.get(waiting, next); Option.isSome(found); found = HashMap.get(waiting, next)) {
-    run.push({ index: next, seq: seqOf(batch.opener, next), result: found.value })
-    waiting = HashMap.remove(waiting, next)
-    next++
+): readonly [batch: Batch<A>, appended: ReadonlyArray<AppendedResult<A>>] => {
+  if (!Number.isInteger(index) || index < 0 || index >= batch.size) return [batch, []]
+  const seq = seqOf(batch.opener, index)
+  if (seq <= batch.head || HashMap.has(batch.stored, seq)) return [batch, []]
+  let stored = HashMap.set(batch.stored, seq, result)
+  const head = headAfter(batch.head, batch.opener + batch.size, (place) => HashMap.has(stored, place))
+  const appended: Array<AppendedResult<A>> = []
+  for (let place = batch.head + 1; place <= head; place++) {
+    const passed = Seq.make(place)
+    const found = HashMap.get(stored, passed)
+    if (Option.isSome(found)) appended.push({ seq: passed, result: found.value })
+    stored = HashMap.remove(stored, passed)
   }
-  return [{ ...batch, released: next, waiting }, run]
+  return [{ ...batch, head, stored }, appended]
 }
-
-/** Whether every place is completed; its results have then all been released. */
-export const isSettled = <A>(batch: Batch<A>): boolean => batch.released === batch.size
 
 /** A call that will never finish. `pending`: it surely did nothing. `started`: nobody knows how far it came. */
 export interface Unfinished extends Pick<CallPart, "callId" | "name"> {

@@ -1,13 +1,14 @@
 /** Who this engine is among all that share a database, and what can be proven of the others. */
 import { Context } from "effect"
 import type { Effect } from "effect"
-import type { Liveness, EngineId, Sign } from "../domain/Lease.js"
+import type { EngineId, Sign } from "../domain/Lease.js"
+import type { Liveness } from "../domain/Liveness.js"
 
 export interface Service {
   readonly self: EngineId
   /** The time on the host's monotonic clock, which nobody can set and all processes of the host share. */
   readonly sign: Effect.Effect<Sign>
-  /** See `Lease.liveness`: only a proof makes an engine dead. */
+  /** See `Liveness.liveness`: only a proof makes an engine dead. */
   readonly liveness: (engine: EngineId) => Effect.Effect<Liveness>
 }
 

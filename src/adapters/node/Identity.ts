@@ -1,7 +1,7 @@
 /**
  * Who an engine is on this host, and its ids.
  *
- * Another engine is told dead only on proof, see `Lease.liveness`. Linux: boot id, pid namespace and start time come
+ * Another engine is told dead only on proof, see `Liveness.liveness`. Linux: boot id, pid namespace and start time come
  * from /proc. macOS: from `sysctl` and `ps`. Elsewhere nothing can be proven and every other engine counts as alive.
  * Engines of one process know each other through a registry on `globalThis`, one a thread: an engine of another thread
  * of this process is alive as long as the process is.
@@ -12,6 +12,7 @@ import { randomBytes } from "node:crypto"
 import { readFile, readlink } from "node:fs/promises"
 import { threadId } from "node:worker_threads"
 import * as Lease from "../../domain/Lease.js"
+import * as Liveness from "../../domain/Liveness.js"
 import * as Ids from "../../services/Ids.js"
 import { Engines } from "../../services/Engines.js"
 import * as ProcessStat from "./ProcessStat.js"
@@ -127,12 +128,12 @@ const make = Effect.gen(function* () {
 
   const liveness = Effect.fn("Engines.liveness")(function* (engine: Lease.EngineId) {
     const isHere = engine.bootId === self.bootId && engine.pidNamespace === self.pidNamespace
-    if (!isHere) return Lease.liveness(self, engine, { startTime: null, instanceKnown: false })
+    if (!isHere) return Liveness.liveness(self, engine, { startTime: null, instanceKnown: false })
     const isSelf = engine.pid === self.pid && engine.startTime === self.startTime
     if (isSelf && threadOf(engine.instance) !== `${threadId}`) return "unknown"
     const startTime = yield* look(engine.pid)
     if (startTime === "" || engine.startTime === "" || self.startTime === "") return "unknown"
-    return Lease.liveness(self, engine, { startTime, instanceKnown: instances.has(engine.instance) })
+    return Liveness.liveness(self, engine, { startTime, instanceKnown: instances.has(engine.instance) })
   })
 
   return { self, sign, liveness }

@@ -6,7 +6,7 @@
  * closed by what is known of it, and queued runs start in order. A lease that stands is left alone.
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Option, Schedule } from "effect"
-import type * as Lease from "../../domain/Lease.js"
+import type { Standing } from "../../domain/Liveness.js"
 import type { Run, RunId } from "../../domain/Run.js"
 import type { SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
@@ -49,7 +49,7 @@ const make = Effect.gen(function* () {
   const scope = yield* Effect.scope
 
   /** Whether a holder's lease stands. A run of this engine that it does not drive is a dead one. */
-  const standingOf = (holder: Holder): Effect.Effect<Lease.Standing> =>
+  const standingOf = (holder: Holder): Effect.Effect<Standing> =>
     Effect.flatMap(leases.presence, ({ engine }) =>
       holder.engine.instance === engine.instance &&
       !Option.contains(drivers.driven(holder.run.sessionId), holder.run.id)

@@ -1,6 +1,7 @@
 /** This engine as a holder of leases, and what it can tell of the leases of others. */
 import { Context, Effect, Layer } from "effect"
-import * as Lease from "../../domain/Lease.js"
+import type * as Lease from "../../domain/Lease.js"
+import * as Liveness from "../../domain/Liveness.js"
 import type { SessionId } from "../../domain/Session.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Engines } from "../Engines.js"
@@ -10,7 +11,7 @@ export interface Service {
   /** How this engine claims a session. */
   readonly presence: Effect.Effect<Lease.Presence>
   /** Whether another engine's lease stands; one of this engine's own does. */
-  readonly standing: (holder: Holder) => Effect.Effect<Lease.Standing>
+  readonly standing: (holder: Holder) => Effect.Effect<Liveness.Standing>
 }
 
 export class Leases extends Context.Tag("skein/Leases")<Leases, Service>() {}
@@ -21,13 +22,13 @@ export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
     const engines = yield* Engines
     const { leaseMillis } = yield* EngineConfig
     /** Leases that could only be watched. */
-    const watched = new Map<SessionId, Lease.Watched>()
+    const watched = new Map<SessionId, Liveness.LeaseWatch>()
 
     const standing = Effect.fnUntraced(function* ({ beat, lease, engine }: Holder) {
       const liveness = engine.instance === engines.self.instance ? "alive" : yield* engines.liveness(engine)
       const seen = { beat, fence: lease.fence }
       const now = yield* engines.sign
-      const found = Lease.standing(liveness, seen, now, watched.get(lease.sessionId) ?? null, leaseMillis)
+      const found = Liveness.standing(liveness, seen, now, watched.get(lease.sessionId) ?? null, leaseMillis)
       // Who finds a lease over looks again before it takes the session.
       if (found._tag === "Over") return found
       if (found.watched === null) watched.delete(lease.sessionId)

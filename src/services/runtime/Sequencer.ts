@@ -1,6 +1,7 @@
 /**
- * Gathers the stored results of a batch, in whatever order they were stored, and releases them in call order. It holds
- * what this run's own memory of the transcript grows by; what is durable, and how far the head is, Storage decides.
+ * Appends the stored results of a batch in call order to what the run remembers of the transcript, in whatever order
+ * they were stored. It is given results that are committed, and decides by the rule that moves the head in storage
+ * (`Batch.headAfter`), so the next step's view holds what the transcript holds, and never more.
  */
 import { Effect, Ref } from "effect"
 import * as Batch from "../../domain/Batch.js"
@@ -8,18 +9,21 @@ import type { ResultMessage } from "../../domain/Message.js"
 import type { Seq } from "../../domain/Session.js"
 
 interface Sequencer {
-  /** Takes the stored result of a call; gives the results that are now contiguous. */
-  readonly settle: (index: number, result: ResultMessage) => Effect.Effect<ReadonlyArray<Batch.Released<ResultMessage>>>
+  /** Takes the stored result of a call. Returns the results that are appended with it. */
+  readonly store: (
+    index: number,
+    result: ResultMessage
+  ) => Effect.Effect<ReadonlyArray<Batch.AppendedResult<ResultMessage>>>
 }
 
 /** For the batch of `size` calls opened by the message at `opener`. */
 export const make = Effect.fnUntraced(function* (opener: Seq, size: number) {
   const batch = yield* Ref.make(Batch.make<ResultMessage>(opener, size))
   return {
-    settle: (index, result) =>
+    store: (index, result) =>
       Ref.modify(batch, (before) => {
-        const [after, released] = Batch.complete(before, index, result)
-        return [released, after]
+        const [after, appended] = Batch.store(before, index, result)
+        return [appended, after]
       })
   } satisfies Sequencer
 })

@@ -89,8 +89,8 @@ export const make = Effect.gen(function* () {
   const calls = yield* Calls.make
 
   /**
-   * Runs the open calls of the message at `opener`, or tells them why they do not run. Returns the batch's results, in
-   * call order: each call returns those that its own result released, which begin with it.
+   * Runs the open calls of the message at `opener`, or tells them why they do not run. Returns the batch's results in
+   * call order: each call returns those that its own result let the head pass, which begin with it.
    */
   const runBatch = Effect.fn("Turns.batch")(function* (
     context: RunContext,
@@ -102,7 +102,7 @@ export const make = Effect.gen(function* () {
     yield* Effect.annotateCurrentSpan({ sessionId: context.session.id, runId: context.run.id, calls: open.length })
     const parts = callsOf(message)
     const sequencer = yield* Sequencer.make(opener, parts.length)
-    const gathered = yield* Effect.forEach(stored, ([index, result]) => sequencer.settle(index, result))
+    const gathered = yield* Effect.forEach(stored, ([index, result]) => sequencer.store(index, result))
     const wanted = open.flatMap((call) => {
       const part = parts[call.index]
       return part === undefined ? [] : [{ call, part }]
@@ -112,19 +112,19 @@ export const make = Effect.gen(function* () {
       wanted.map(({ part }) => part),
       reasonNotToRun(message)
     )
-    const released = yield* Effect.acquireUseRelease(
+    const appended = yield* Effect.acquireUseRelease(
       Effect.sync(() => calls.plan(context, readings)),
       (plans) =>
         Gathering.all(
           Array.zipWith(wanted, plans, ({ call, part }, plan) =>
             Effect.flatMap(calls.run({ context, call, part }, plan), ({ result }) =>
-              sequencer.settle(call.index, result)
+              sequencer.store(call.index, result)
             )
           )
         ),
       (plans) => Effect.sync(() => plans.forEach(calls.leave))
     )
-    return [...gathered, ...released].flat()
+    return [...gathered, ...appended].flat()
   })
 
   const load = (sessionId: SessionId) =>
@@ -138,9 +138,9 @@ export const make = Effect.gen(function* () {
     const results = [...entries.filter(({ seq }) => seq > opener.seq), ...stored].flatMap(({ message, seq }) =>
       message.role === "tool" ? [[seq - opener.seq - 1, message] as const] : []
     )
-    const released = yield* runBatch(context, opener.seq, opener.message, open, results)
+    const appended = yield* runBatch(context, opener.seq, opener.message, open, results)
     const known = new Set<number>(entries.map(({ seq }) => seq))
-    return released.filter(({ seq }) => !known.has(seq))
+    return appended.filter(({ seq }) => !known.has(seq))
   })
 
   /**
@@ -151,9 +151,9 @@ export const make = Effect.gen(function* () {
     const { sessionId } = lease
     yield* Effect.annotateCurrentSpan({ sessionId, runId: run.id })
     const entries = [...(yield* load(sessionId))]
-    const remember = Effect.fnUntraced(function* (released: ReadonlyArray<Batch.Released<ResultMessage>>) {
+    const remember = Effect.fnUntraced(function* (appended: ReadonlyArray<Batch.AppendedResult<ResultMessage>>) {
       const at = yield* Clock.currentTimeMillis
-      for (const { result, seq } of released) entries.push({ seq, runId: run.id, at, message: result })
+      for (const { result, seq } of appended) entries.push({ seq, runId: run.id, at, message: result })
     })
     const first: RunContext = { session: yield* reader.session(sessionId), run, lease }
     yield* remember(yield* reopen(first, entries))

@@ -25,7 +25,7 @@ import { Context } from "effect"
 import type { Effect, Option, Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { JsonRecord, Json } from "../../domain/Json.js"
-import type { Beat, Lease, EngineId, Presence, Reason } from "../../domain/Lease.js"
+import type { Beat, Lease, EngineId, Presence, TakeoverReason } from "../../domain/Lease.js"
 import type { Draft } from "../../domain/Live.js"
 import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
@@ -211,7 +211,7 @@ export interface Takeover {
   readonly lease: Lease
   /** How many signs of life its owner had given. */
   readonly count: number
-  readonly reason: Reason
+  readonly reason: TakeoverReason
 }
 
 export type TakenOver =

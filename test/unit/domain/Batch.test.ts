@@ -28,12 +28,12 @@ const everyPlace = (size: number) =>
 
 const play = (opener: Seq, size: number, completions: ReadonlyArray<Completion>) => {
   let batch = Batch.make<number>(opener, size)
-  const releases = completions.map(({ index, result }) => {
-    const [next, released] = Batch.complete(batch, index, result)
+  const appendedEach = completions.map(({ index, result }) => {
+    const [next, appended] = Batch.store(batch, index, result)
     batch = next
-    return released
+    return appended
   })
-  return { batch, releases }
+  return { batch, appendedEach }
 }
 
 /** The model: an array that keeps what came first, and how much of its beginning is filled. */
@@ -47,63 +47,58 @@ const filled = (results: ReadonlyArray<number | undefined>) => {
 
 describe("Batch", () => {
   it.prop(
-    "P1 one order: whatever order calls finish in, their results are released in call order, each once",
+    "P1 one order: whatever order calls finish in, their results are appended in call order, each once",
     [
       FastCheck.integer({ min: 0, max: 40 }).chain((size) =>
         FastCheck.tuple(FastCheck.constant(size), everyPlace(size))
       )
     ],
     ([[size, order]]) => {
-      const { batch, releases } = play(
+      const { batch, appendedEach } = play(
         Seq.make(7),
         size,
         order.map((index) => ({ index, result: index * 10 }))
       )
-      expect(releases.flat()).toEqual(
-        Array.from({ length: size }, (_, index) => ({ index, seq: 8 + index, result: index * 10 }))
+      expect(appendedEach.flat()).toEqual(
+        Array.from({ length: size }, (_, index) => ({ seq: 8 + index, result: index * 10 }))
       )
-      expect(Batch.isSettled(batch)).toBe(true)
+      expect(batch.head).toBe(7 + size)
     }
   )
 
-  it.prop("P1 one order: at any time, what was released is all of the finished beginning", [runs], ([run]) => {
+  it.prop("P1 one order: at any time, what was appended is all of the finished beginning", [runs], ([run]) => {
     for (let count = 0; count <= run.completions.length; count++) {
       const seen = run.completions.slice(0, count)
-      const { batch, releases } = play(run.opener, run.size, seen)
-      const released = releases.flat()
+      const { batch, appendedEach } = play(run.opener, run.size, seen)
+      const appended = appendedEach.flat()
       const expected = filled(firstOf(run.size, seen))
-      expect(released.map(({ result }) => result)).toEqual(expected)
-      expect(released.map(({ index }) => index)).toEqual(expected.map((_, index) => index))
-      expect(released.map(({ seq }) => seq)).toEqual(expected.map((_, index) => run.opener + 1 + index))
-      expect(Batch.isSettled(batch)).toBe(expected.length === run.size)
+      expect(appended.map(({ result }) => result)).toEqual(expected)
+      expect(appended.map(({ seq }) => seq)).toEqual(expected.map((_, index) => run.opener + 1 + index))
+      expect(batch.head).toBe(run.opener + expected.length)
     }
   })
 
   it.prop("the first completion of a place wins: a second one changes nothing", [runs], ([run]) => {
     const { batch } = play(run.opener, run.size, run.completions)
     for (const { index } of run.completions) {
-      expect(Batch.complete(batch, index, -1)).toEqual([batch, []])
+      expect(Batch.store(batch, index, -1)).toEqual([batch, []])
     }
   })
 
   it("a place that the batch does not have changes nothing", () => {
     const batch = Batch.make<string>(Seq.make(1), 2)
     for (const index of [-1, 2, 0.5, Number.NaN, Number.POSITIVE_INFINITY]) {
-      expect(Batch.complete(batch, index, "x")).toEqual([batch, []])
+      expect(Batch.store(batch, index, "x")).toEqual([batch, []])
     }
   })
 
-  it("a batch without calls is settled from the start", () => {
-    expect(Batch.isSettled(Batch.make(Seq.make(1), 0))).toBe(true)
-  })
-
-  it("keeps no result that it has released", () => {
+  it("keeps no result that the head has passed", () => {
     const { batch } = play(Seq.make(1), 3, [
       { index: 1, result: 1 },
       { index: 0, result: 0 },
       { index: 2, result: 2 }
     ])
-    expect([...batch.waiting]).toEqual([])
+    expect([...batch.stored]).toEqual([])
   })
 
   describe("closing", () => {

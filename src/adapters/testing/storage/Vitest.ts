@@ -18,4 +18,4 @@ export const vitest = (): typeof Vitest => {
   return loaded
 }
 
-export const expect = <A>(actual: A): Vitest.Assertion<A> => vitest().expect(actual)
+export const expect = <A>(actual: A, message?: string): Vitest.Assertion<A> => vitest().expect(actual, message)

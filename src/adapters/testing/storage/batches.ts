@@ -1,4 +1,5 @@
-import { Effect } from "effect"
+import { Effect, FastCheck } from "effect"
+import * as Batch from "../../../domain/Batch.js"
 import type { Lease } from "../../../domain/Lease.js"
 import { RunId } from "../../../domain/Run.js"
 import * as Transcript from "../../../domain/Transcript.js"
@@ -164,6 +165,14 @@ const openTests = (test: Test) => {
     }))
 }
 
+/** The order in which the calls of one batch end. */
+const someOrder = FastCheck.integer({ min: 1, max: 12 }).chain((size) =>
+  FastCheck.shuffledSubarray(
+    Array.from({ length: size }, (_, index) => index),
+    { minLength: size, maxLength: size }
+  )
+)
+
 const completeTests = (test: Test) => {
   test("P1 one order: results stand in call order, whatever order they came in", () =>
     Effect.gen(function* () {
@@ -184,6 +193,22 @@ const completeTests = (test: Test) => {
         )
       }
       expect(Transcript.isSendable(yield* transcript())).toBe(true)
+    }))
+
+  test("P1 one order: after each result the head is where the rule of the batch puts it", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      for (const [round, order] of FastCheck.sample(someOrder, 40).entries()) {
+        const opener = (yield* session()).head + 1
+        yield* openBatch(lease, ...order.map((_, index) => `c${round}-${index}`))
+        const stored = new Set<number>()
+        for (const index of order) {
+          yield* complete(lease, opener + 1 + index, `c${round}-${index}`)
+          stored.add(opener + 1 + index)
+          const head = Batch.headAfter(opener, opener + order.length, (seq) => stored.has(seq))
+          expect((yield* session()).head, `in the order ${order.join(" ")}`).toBe(head)
+        }
+      }
     }))
 
   test("P1 one order: completed at once, results still stand in call order", () =>

@@ -64,7 +64,7 @@ export const startCall = (
 ): Transition<boolean, LeaseLost> =>
   Either.gen(function* () {
     const { kept } = yield* held(state, lease)
-    if (kept.deletion !== "none") {
+    if (kept.tenure.state !== "live") {
       return yield* Either.left(new LeaseLost({ sessionId: lease.sessionId, runId: lease.runId }))
     }
     const place = pendingPlace(kept, seq)
@@ -134,9 +134,13 @@ const complete = (kept: KeptSession, at: number, runId: RunId, call: OpenCall, r
 
 /** Moves the head over the contiguous results. */
 const release = (kept: KeptSession, at: number): KeptSession => {
-  const ready = Array.getSomes(Array.takeWhile(kept.batch, (place) => !isOpen(place)).map(({ result }) => result))
-  const rest: KeptSession = { ...kept, batch: kept.batch.slice(ready.length) }
-  return ready.reduce((kept, entry) => appendEntry(kept, at, entry), rest)
+  const { head } = kept.session
+  const results = Array.getSomes(kept.batch.map(({ result }) => result))
+  const places = new Set(results.map(({ seq }) => seq))
+  const end = Batch.headAfter(head, head + kept.batch.length, (seq) => places.has(seq))
+  const passed = results.filter(({ seq }) => seq <= end)
+  const rest: KeptSession = { ...kept, batch: kept.batch.slice(end - head) }
+  return passed.reduce((kept, entry) => appendEntry(kept, at, entry), rest)
 }
 
 /** Whether a place still waits for its result. */

@@ -2,24 +2,27 @@
 import { Either, HashMap, Option } from "effect"
 import type { SessionId } from "../../../domain/Session.js"
 import { SessionBusy, SessionNotFound } from "../../../domain/SkeinError.js"
-import * as Lease from "../../../domain/Lease.js"
-import { type KeptSession, requestStop, putSession, tenureOf, type State, type Transition, visible } from "./State.js"
+import * as Tenure from "../../../domain/Tenure.js"
+import { type KeptSession, requestStop, putSession, setTenure, type State, type Transition, visible } from "./State.js"
 
 export const beginDelete = (state: State, sessionId: SessionId): Transition<void, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => [
     undefined,
-    kept.deletion === "begun" ? state : requestStop(putSession(state, { ...kept, deletion: "begun" }))
+    kept.tenure.state === "deleting"
+      ? state
+      : requestStop(putSession(state, setTenure(kept, Tenure.beginDeletion(kept.tenure))))
   ])
 
 export const hide = (state: State, sessionId: SessionId): Transition<void, SessionNotFound | SessionBusy> =>
   Either.gen(function* () {
     const kept = yield* visible(state, sessionId)
-    if (kept.deletion !== "begun") return yield* Either.left(new SessionNotFound({ sessionId }))
-    if (Lease.remove(tenureOf(state, kept)) === null) {
+    if (kept.tenure.state !== "deleting") return yield* Either.left(new SessionNotFound({ sessionId }))
+    const removed = Tenure.remove(kept.tenure)
+    if (removed === null) {
       const runId = Option.match(kept.holder, { onNone: () => "", onSome: ({ runId }) => runId })
       return yield* Either.left(new SessionBusy({ sessionId, runId }))
     }
-    return [undefined, putSession(state, { ...kept, deletion: "hidden" })]
+    return [undefined, putSession(state, setTenure(kept, removed))]
   })
 
 /** Here one purge removes everything, so that none is left to remove. */
@@ -58,7 +61,7 @@ export const forget = (state: State, sessionId: SessionId): Transition<void> =>
   )
 
 const hidden = (state: State, sessionId: SessionId): Option.Option<KeptSession> =>
-  Option.filter(HashMap.get(state.sessions, sessionId), ({ deletion }) => deletion === "hidden")
+  Option.filter(HashMap.get(state.sessions, sessionId), ({ tenure }) => tenure.state === "gone")
 
 /** Each session has at least the event of its creation, until that is purged. */
 const isPurged = (kept: KeptSession): boolean => kept.events.length === 0

@@ -1,6 +1,7 @@
 /** The reference for how runs end: by their own hand, or taken over from an owner that died. */
 import { Either, Option } from "effect"
 import * as Lease from "../../../domain/Lease.js"
+import * as Tenure from "../../../domain/Tenure.js"
 import { unanswered } from "../../../domain/Permission.js"
 import type { Run, StopReason } from "../../../domain/Run.js"
 import type { LeaseLost, SessionNotFound } from "../../../domain/SkeinError.js"
@@ -10,6 +11,7 @@ import { putAnswer, recordAnswer } from "./Questions.js"
 import { refOf } from "./Runs.js"
 import {
   held,
+  holderBy,
   type Held,
   requestStop,
   putBeat,
@@ -18,7 +20,7 @@ import {
   record,
   setSession,
   type State,
-  tenureOf,
+  setTenure,
   type Transition,
   visible
 } from "./State.js"
@@ -42,21 +44,21 @@ export const takeOver = (
   Either.gen(function* () {
     const { lease, reason } = seen
     yield* visible(state, lease.sessionId)
-    const { instance } = presence.engine
     const holding = Either.getRight(held(state, lease))
     if (Option.isNone(holding)) return [{ _tag: "Lost" }, state]
     const { kept, keptRun } = holding.value
-    const tenure = Lease.takeOver(tenureOf(state, kept), { fence: lease.fence, count: seen.count }, instance)
+    const known = requestStop(putBeat(state, presence))
+    const by = holderBy(known, presence)
+    const tenure = Tenure.takeOver(kept.tenure, { fence: lease.fence, count: seen.count }, by)
     if (tenure === null) return [{ _tag: "Lost" }, state]
     const { runId, sessionId } = lease
     const { fence } = tenure
     const taken = setSession(
-      { ...kept, fence, holder: Option.some({ runId, engine: presence.engine }), draft: Option.none() },
+      { ...kept, tenure, holder: Option.some({ runId, engine: presence.engine }), draft: Option.none() },
       { updatedAt: at }
     )
-    const known = requestStop(putBeat(state, presence))
 
-    const mayGoOn = kept.deletion === "none" && !keptRun.cancelRequested
+    const mayGoOn = kept.tenure.state === "live" && !keptRun.cancelRequested
     if (!mayGoOn || !kept.batch.some((place) => isOpen(place) && waitsForHuman(place.call))) {
       const [, after] = close(known, at, { kept: taken, keptRun }, { stopReason: reason, detail: null })
       return [{ _tag: "Ended" }, after]
@@ -83,7 +85,7 @@ const close = (
   const open = state.questions.filter((question) => question.runId === run.id && question.answer === null)
   const denied = open.reduce((kept, question) => recordAnswer(kept, at, question, unanswered), kept)
   const closed = closeCalls(denied, at, run.id, () => true)
-  const ended = record({ ...closed, holder: Option.none(), draft: Option.none() }, at, {
+  const ended = record({ ...setTenure(closed, Tenure.release(closed.tenure)), draft: Option.none() }, at, {
     type: "run.ended",
     runId: run.id,
     stopReason,

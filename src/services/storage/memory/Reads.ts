@@ -33,7 +33,7 @@ export const session = (state: State, sessionId: SessionId): Either.Either<Sessi
 export const sessions = (state: State, query: SessionQuery): SessionPage => {
   const matching = Array.sort(
     Array.fromIterable(HashMap.values(state.sessions)).filter(
-      (kept) => kept.deletion !== "hidden" && matches(kept.session, query)
+      (kept) => kept.tenure.state !== "gone" && matches(kept.session, query)
     ),
     lastCreatedFirst
   )
@@ -92,7 +92,7 @@ export const heldRuns = (state: State, instance: string): ReadonlyArray<HeldRun>
         onNone: () => [],
         onSome: ({ lease }) => {
           const isCancelled = Option.exists(HashMap.get(state.runs, lease.runId), (kept) => kept.cancelRequested)
-          return [{ lease, stopRequest: kept.deletion !== "none" ? "deleted" : isCancelled ? "cancelled" : null }]
+          return [{ lease, stopRequest: kept.tenure.state !== "live" ? "deleted" : isCancelled ? "cancelled" : null }]
         }
       }
     )
@@ -145,8 +145,8 @@ export const assets = (state: State, sessionId: SessionId): Either.Either<Readon
 
 export const deleting = (state: State): ReadonlyArray<{ readonly sessionId: SessionId; readonly hidden: boolean }> =>
   Array.fromIterable(HashMap.values(state.sessions))
-    .filter(({ deletion }) => deletion !== "none")
-    .map(({ deletion, session }) => ({ sessionId: session.id, hidden: deletion === "hidden" }))
+    .filter(({ tenure }) => tenure.state !== "live")
+    .map(({ session, tenure }) => ({ sessionId: session.id, hidden: tenure.state === "gone" }))
 
 const keptRun = (state: State, runId: RunId) =>
   Either.fromOption(

@@ -6,7 +6,7 @@ import type { KeptSession, State, Transition } from "./State.js"
 export const prune = (state: State, at: number, { before, keep, since }: Retention): Transition<boolean> => {
   if (state.prunedAt >= since && state.prunedAt <= at) return Either.right([false, state])
   const sessions = HashMap.map(state.sessions, (kept) =>
-    kept.deletion === "hidden" ? kept : pruneOne(state, kept, before, keep)
+    kept.tenure.state === "gone" ? kept : pruneOne(state, kept, before, keep)
   )
   return Either.right([false, { ...state, sessions, prunedAt: at, changed: Option.none() }])
 }

@@ -1,6 +1,7 @@
 /** The reference for runs on their way in: admitted, started or queued, cancelled before they began. */
 import { Array, Either, HashMap, Option } from "effect"
 import * as Lease from "../../../domain/Lease.js"
+import * as Tenure from "../../../domain/Tenure.js"
 import * as Limits from "../../../domain/Limits.js"
 import { type FilePart, textOf, type UserMessage } from "../../../domain/Message.js"
 import type { Ref, RunId } from "../../../domain/Run.js"
@@ -26,7 +27,7 @@ import {
   record,
   setSession,
   type State,
-  tenureOf,
+  holderBy,
   type Transition,
   visible
 } from "./State.js"
@@ -145,7 +146,7 @@ export const findRun = (state: State, runId: RunId) =>
     Option.bind("kept", ({ keptRun }) => Either.getRight(visible(state, keptRun.run.sessionId)))
   )
 
-/** The runs that wait for their turn, in requestStop. */
+/** The runs that wait for their turn, in order. */
 export const queued = (state: State, kept: KeptSession): ReadonlyArray<KeptRun> =>
   Array.getSomes(kept.queue.map((runId) => HashMap.get(state.runs, runId)))
 
@@ -154,7 +155,7 @@ export const holderOf = (state: State, kept: KeptSession): Option.Option<Holder>
   Option.flatMap(kept.holder, ({ engine, runId }) =>
     Option.map(HashMap.get(state.runs, runId), ({ run }) => ({
       run,
-      lease: { sessionId: kept.session.id, runId, fence: kept.fence },
+      lease: { sessionId: kept.session.id, runId, fence: kept.tenure.fence },
       engine,
       beat: beatOf(state, engine.instance)
     }))
@@ -172,19 +173,19 @@ const start = (
 ): readonly [Started, State] => {
   const { message } = waiting
   const run = { ...waiting.run, state: "running", startedAt: at } as const
-  const { instance } = presence.engine
-  const fence = Lease.take(tenureOf(state, kept), instance)?.fence ?? kept.fence
+  const known = putBeat(state, presence)
+  const tenure = Tenure.take(kept.tenure, holderBy(known, presence)) ?? kept.tenure
   const taken: KeptSession = {
     ...kept,
-    fence,
+    tenure,
     holder: Option.some({ runId: run.id, engine: presence.engine }),
     queue: kept.queue.filter((runId) => runId !== run.id)
   }
   const started = record(taken, at, { type: "run.started", runId: run.id })
   const spoken = message === null ? started : appendUserMessage(state, at, started, run.id, message)
   return [
-    { run, ref: refOf(waiting), lease: { sessionId: run.sessionId, runId: run.id, fence } },
-    putRun(putSession(putBeat(state, presence), spoken), { ...waiting, run })
+    { run, ref: refOf(waiting), lease: { sessionId: run.sessionId, runId: run.id, fence: tenure.fence } },
+    putRun(putSession(known, spoken), { ...waiting, run })
   ]
 }
 

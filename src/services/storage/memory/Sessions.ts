@@ -1,4 +1,5 @@
 /** The reference for a session's own fields: it is created, renamed, given a model and metadata. */
+import * as Tenure from "../../../domain/Tenure.js"
 import { Either, HashMap, Option } from "effect"
 import type { Json } from "../../../domain/Json.js"
 import * as Limits from "../../../domain/Limits.js"
@@ -43,8 +44,7 @@ export const createSession = (
       {
         session,
         ordinal: state.created + 1,
-        deletion: "none",
-        fence: 0,
+        tenure: Tenure.free,
         holder: Option.none(),
         draft: Option.none(),
         queue: [],

@@ -6,6 +6,7 @@
 import { Either, HashMap, Option } from "effect"
 import type { Asset } from "../../../domain/Asset.js"
 import * as Lease from "../../../domain/Lease.js"
+import * as Tenure from "../../../domain/Tenure.js"
 import type { Draft } from "../../../domain/Live.js"
 import type { Limits } from "../../../domain/Limits.js"
 import type { Entry, UserMessage } from "../../../domain/Message.js"
@@ -40,8 +41,8 @@ export interface KeptSession {
   readonly session: Session
   /** How many sessions had been created up to this one. */
   readonly ordinal: number
-  readonly deletion: "none" | "begun" | "hidden"
-  readonly fence: number
+  readonly tenure: Tenure.Tenure
+  /** The run that holds the session, and its engine; none while the tenure has no holder. */
   readonly holder: Option.Option<{ readonly runId: RunId; readonly engine: Lease.EngineId }>
   /** What the running step had written when it was last saved. */
   readonly draft: Option.Option<Draft>
@@ -98,7 +99,7 @@ export const empty = (limits: Limits): State => ({
 /** A session that is not hidden. */
 export const visible = (state: State, sessionId: SessionId): Either.Either<KeptSession, SessionNotFound> =>
   HashMap.get(state.sessions, sessionId).pipe(
-    Option.filter(({ deletion }) => deletion !== "hidden"),
+    Option.filter(({ tenure }) => tenure.state !== "gone"),
     Either.fromOption(() => new SessionNotFound({ sessionId }))
   )
 
@@ -110,7 +111,7 @@ export const changeable = (
 
 /** Refuses what is being deleted. */
 export const undeleted = (kept: KeptSession): Either.Either<KeptSession, SessionDeleting> =>
-  kept.deletion === "none" ? Either.right(kept) : Either.left(new SessionDeleting({ sessionId: kept.session.id }))
+  kept.tenure.state === "live" ? Either.right(kept) : Either.left(new SessionDeleting({ sessionId: kept.session.id }))
 
 export interface Held {
   readonly kept: KeptSession
@@ -123,23 +124,17 @@ export const held = (state: State, lease: Lease.Lease): Either.Either<Held, Leas
     kept: HashMap.get(state.sessions, lease.sessionId),
     keptRun: HashMap.get(state.runs, lease.runId)
   }).pipe(
-    Option.filter(({ kept }) => isHolder(kept, lease.runId) && Lease.admits(tenureOf(state, kept), lease.fence)),
+    Option.filter(({ kept }) => isHolder(kept, lease.runId) && Tenure.admits(kept.tenure, lease.fence)),
     Either.fromOption(() => new LeaseLost({ sessionId: lease.sessionId, runId: lease.runId }))
   )
 
 const isHolder = (kept: KeptSession, runId: RunId): boolean =>
   Option.exists(kept.holder, (holder) => holder.runId === runId)
 
-const tenureStates = { none: "live", begun: "deleting", hidden: "gone" } as const
-
-/** The session as its lease sees it. */
-export const tenureOf = (state: State, { deletion, fence, holder }: KeptSession): Lease.Tenure => ({
-  fence,
-  state: tenureStates[deletion],
-  holder: Option.match(holder, {
-    onNone: () => null,
-    onSome: ({ engine: { instance } }) => ({ instance, count: beatOf(state, instance).count })
-  })
+/** An engine as a holder, with its newest sign of life. */
+export const holderBy = (state: State, { engine: { instance } }: Lease.Presence): Tenure.TenureHolder => ({
+  instance,
+  count: beatOf(state, instance).count
 })
 
 /** The newest sign of life of an engine. */
@@ -147,13 +142,20 @@ export const beatOf = (state: State, instance: string): Lease.Beat =>
   Option.getOrElse(HashMap.get(state.beats, instance), () => Lease.silent)
 
 /** The state with one more sign of life. Wakes nobody. A new engine's first forgets those that hold nothing. */
-export const putBeat = (state: State, { engine: { instance }, sign }: Lease.Presence): State => {
+export const putBeat = (state: State, presence: Lease.Presence): State => {
+  const { instance } = presence.engine
   const beats = HashMap.has(state.beats, instance)
     ? state.beats
     : HashMap.filter(state.beats, (_, other) => holds(state, other))
-  const count = beatOf(state, instance).count + 1
-  return { ...state, beats: HashMap.set(beats, instance, { count, sign }), changed: Option.none() }
+  const beat: Lease.Beat = { count: beatOf(state, instance).count + 1, sign: presence.sign }
+  const next: State = { ...state, beats: HashMap.set(beats, instance, beat), changed: Option.none() }
+  const by = holderBy(next, presence)
+  return { ...next, sessions: HashMap.map(state.sessions, (kept) => setTenure(kept, Tenure.renew(kept.tenure, by))) }
 }
+
+/** The session after a move of its lease. */
+export const setTenure = (kept: KeptSession, tenure: Tenure.Tenure): KeptSession =>
+  tenure === kept.tenure ? kept : { ...kept, tenure, holder: Option.filter(kept.holder, () => tenure.holder !== null) }
 
 const holds = (state: State, instance: string): boolean =>
   HashMap.some(state.sessions, ({ holder }) => Option.exists(holder, ({ engine }) => engine.instance === instance))

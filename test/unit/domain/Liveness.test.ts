@@ -1,17 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, FastCheck } from "effect"
 import * as Lease from "../../../src/domain/Lease.js"
+import * as Liveness from "../../../src/domain/Liveness.js"
 
 const self: Lease.EngineId = { bootId: "boot", pidNamespace: "ns", pid: 10, startTime: "100", instance: "mine" }
 const other: Lease.EngineId = { ...self, pid: 20, startTime: "200", instance: "theirs" }
 
-const gone: Lease.Sighting = { startTime: null, instanceKnown: false }
-const running: Lease.Sighting = { startTime: "200", instanceKnown: false }
-const reused: Lease.Sighting = { startTime: "999", instanceKnown: false }
-const known: Lease.Sighting = { startTime: "100", instanceKnown: true }
-const forgotten: Lease.Sighting = { startTime: "100", instanceKnown: false }
+const gone: Liveness.Sighting = { startTime: null, instanceKnown: false }
+const running: Liveness.Sighting = { startTime: "200", instanceKnown: false }
+const reused: Liveness.Sighting = { startTime: "999", instanceKnown: false }
+const known: Liveness.Sighting = { startTime: "100", instanceKnown: true }
+const forgotten: Liveness.Sighting = { startTime: "100", instanceKnown: false }
 
-const cases: ReadonlyArray<readonly [string, Lease.EngineId, Lease.Sighting, Lease.Liveness]> = [
+const cases: ReadonlyArray<readonly [string, Lease.EngineId, Liveness.Sighting, Liveness.Liveness]> = [
   ["of another boot", { ...other, bootId: "earlier" }, running, "dead"],
   ["of another boot, with our own pid and start time", { ...self, bootId: "earlier" }, known, "dead"],
   ["whose boot is not known", { ...other, bootId: "" }, gone, "unknown"],
@@ -33,12 +34,12 @@ const cases: ReadonlyArray<readonly [string, Lease.EngineId, Lease.Sighting, Lea
 
 describe("Lease", () => {
   it.each(cases)("P9 many processes: an engine %s", (_, engine, sighting, liveness) => {
-    expect(Lease.liveness(self, engine, sighting)).toBe(liveness)
+    expect(Liveness.liveness(self, engine, sighting)).toBe(liveness)
   })
 
   it("P9 many processes: who does not know its own boot can prove nothing", () => {
     for (const bootId of ["", "boot"]) {
-      expect(Lease.liveness({ ...self, bootId: "" }, { ...other, bootId }, gone)).toBe("unknown")
+      expect(Liveness.liveness({ ...self, bootId: "" }, { ...other, bootId }, gone)).toBe("unknown")
     }
   })
 
@@ -48,19 +49,19 @@ describe("Lease", () => {
     ([self, pid, instance, instanceKnown]) => {
       FastCheck.pre(pid !== self.pid)
       const engine = { ...self, pid, instance }
-      expect(Lease.liveness(self, engine, { startTime: engine.startTime, instanceKnown })).not.toBe("dead")
+      expect(Liveness.liveness(self, engine, { startTime: engine.startTime, instanceKnown })).not.toBe("dead")
     }
   )
 })
 
-describe("Lease.standing", () => {
+describe("Liveness.standing", () => {
   const leaseMillis = 15_000
   const at = (at: number, clock = "host"): Lease.Sign => ({ clock, at })
   const seen = (sign: Lease.Sign | null, count = 1) => ({ fence: 3, beat: { count, sign } })
-  const tag = (...args: Parameters<typeof Lease.standing>) => Lease.standing(...args)._tag
+  const tag = (...args: Parameters<typeof Liveness.standing>) => Liveness.standing(...args)._tag
 
   it("P9 a dead engine's lease is over at once, whatever its last sign of life", () => {
-    expect(Lease.standing("dead", seen(at(99)), at(100), null, leaseMillis)).toEqual({
+    expect(Liveness.standing("dead", seen(at(99)), at(100), null, leaseMillis)).toEqual({
       _tag: "Over",
       reason: "crashed"
     })
@@ -70,7 +71,7 @@ describe("Lease.standing", () => {
     "P9 on a shared clock an engine (%s) has its lease's whole time",
     (liveness) => {
       expect(tag(liveness, seen(at(100)), at(100 + leaseMillis - 1), null, leaseMillis)).toBe("Held")
-      expect(Lease.standing(liveness, seen(at(100)), at(100 + leaseMillis), null, leaseMillis)).toEqual({
+      expect(Liveness.standing(liveness, seen(at(100)), at(100 + leaseMillis), null, leaseMillis)).toEqual({
         _tag: "Over",
         reason: "lease-lost"
       })
@@ -78,7 +79,7 @@ describe("Lease.standing", () => {
   )
 
   it("P9 a sign from the future is one from before the host's last boot", () => {
-    expect(Lease.standing("unknown", seen(at(101)), at(100), null, leaseMillis)).toEqual({
+    expect(Liveness.standing("unknown", seen(at(101)), at(100), null, leaseMillis)).toEqual({
       _tag: "Over",
       reason: "crashed"
     })
@@ -88,67 +89,22 @@ describe("Lease.standing", () => {
     "P9 without a shared clock (%s) only silence for a lease's whole time tells",
     (sign) => {
       const now = (millis: number) => at(millis, sign?.clock === "" ? "" : "host")
-      const first = Lease.standing("alive", seen(sign), now(1_000), null, leaseMillis)
+      const first = Liveness.standing("alive", seen(sign), now(1_000), null, leaseMillis)
       const watched = first._tag === "Unclear" ? first.watched : null
       expect(watched).toEqual({ fence: 3, count: 1, since: 1_000 })
       const later = (count: number, millis: number) =>
-        Lease.standing("alive", seen(sign, count), now(millis), watched, leaseMillis)
+        Liveness.standing("alive", seen(sign, count), now(millis), watched, leaseMillis)
       expect(later(1, 1_000 + leaseMillis - 1)).toEqual({ _tag: "Unclear", watched })
       expect(later(1, 1_000 + leaseMillis)).toEqual({ _tag: "Over", reason: "lease-lost" })
       expect(later(2, 90_000)).toEqual({ _tag: "Held", watched: { fence: 3, count: 2, since: 90_000 } })
-      const anotherRun = Lease.standing("alive", { ...seen(sign), fence: 4 }, now(90_000), watched, leaseMillis)
+      const anotherRun = Liveness.standing("alive", { ...seen(sign), fence: 4 }, now(90_000), watched, leaseMillis)
       expect(anotherRun).toEqual({ _tag: "Unclear", watched: { fence: 4, count: 1, since: 90_000 } })
     }
   )
-})
-
-describe("Lease.Tenure", () => {
-  const taken = { fence: 1, holder: { instance: "a", count: 1 }, state: "live" } as const
-
-  it("P9 a free session is taken once, under the next number, and free again when the run ends", () => {
-    expect(Lease.take(Lease.free, "a")).toEqual(taken)
-    expect(Lease.take(taken, "b")).toBeNull()
-    expect(Lease.release(taken)).toEqual({ ...taken, holder: null })
-    expect(Lease.take(Lease.release(taken), "b")).toEqual({ ...taken, fence: 2, holder: { instance: "b", count: 1 } })
-  })
-
-  it("P9 a sign of life is counted, the holder's alone", () => {
-    expect(Lease.renew(taken, "a")).toEqual({ ...taken, holder: { instance: "a", count: 2 } })
-    expect(Lease.renew(taken, "b")).toBe(taken)
-    expect(Lease.renew(Lease.free, "a")).toBe(Lease.free)
-  })
-
-  it("P9 who was seen as it is now is taken over; a number or a sign of life more, and it is not", () => {
-    expect(Lease.takeOver(taken, { fence: 1, count: 1 }, "b")).toEqual({
-      ...taken,
-      fence: 2,
-      holder: { instance: "b", count: 1 }
-    })
-    expect(Lease.takeOver(Lease.renew(taken, "a"), { fence: 1, count: 1 }, "b")).toBeNull()
-    expect(Lease.takeOver({ ...taken, fence: 2 }, { fence: 1, count: 1 }, "b")).toBeNull()
-    expect(Lease.takeOver(Lease.release(taken), { fence: 1, count: 1 }, "b")).toBeNull()
-  })
-
-  it("P7 P9 a write counts under the holder's number, while the session is there", () => {
-    expect(Lease.admits(taken, 1)).toBe(true)
-    expect(Lease.admits(taken, 2)).toBe(false)
-    expect(Lease.admits(Lease.release(taken), 1)).toBe(false)
-    expect(Lease.admits(Lease.beginDeletion(taken), 1)).toBe(true)
-    expect(Lease.admits({ ...taken, state: "gone" }, 1)).toBe(false)
-  })
-
-  it("P7 a session is removed once its deletion has begun and no run holds it", () => {
-    const deleting = Lease.beginDeletion(taken)
-    expect(deleting).toEqual({ ...taken, state: "deleting" })
-    expect(Lease.take(Lease.release(deleting), "b")).toBeNull()
-    expect(Lease.remove(Lease.release(taken))).toBeNull()
-    expect(Lease.remove(deleting)).toBeNull()
-    expect(Lease.remove(Lease.release(deleting))).toEqual({ ...taken, holder: null, state: "gone" })
-  })
 
   it("P9 a sign of this very instant holds", () => {
     const sign = { clock: "host", at: 5 }
-    expect(Lease.standing("alive", { fence: 1, beat: { count: 1, sign } }, sign, null, 10)).toEqual({
+    expect(Liveness.standing("alive", { fence: 1, beat: { count: 1, sign } }, sign, null, 10)).toEqual({
       _tag: "Held",
       watched: null
     })

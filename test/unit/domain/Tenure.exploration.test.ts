@@ -1,14 +1,15 @@
 /**
- * The lease explored exhaustively: two engines and everything that may happen to them, in every order up to a bound.
+ * The moves of a lease explored exhaustively: two engines and everything that may happen to them, in every order up to a
+ * bound. These are the moves that the in-memory store runs; every move of `Tenure` is among them.
  * An engine knows only what it was told: it may be stopped for as long as one likes between a look and an act.
  */
 import { describe, expect, it } from "vitest"
-import * as Lease from "../../../src/domain/Lease.js"
+import * as Tenure from "../../../src/domain/Tenure.js"
 
 const engines = ["a", "b"] as const
 type Name = (typeof engines)[number]
 
-interface EngineId {
+interface EngineState {
   /** The fencing number that it believes to hold the session under; null for none. */
   readonly fence: number | null
   /** What it saw of the session's holder when it last looked. */
@@ -17,13 +18,13 @@ interface EngineId {
 }
 
 interface World {
-  readonly tenure: Lease.Tenure
-  readonly a: EngineId
-  readonly b: EngineId
+  readonly tenure: Tenure.Tenure
+  readonly a: EngineState
+  readonly b: EngineState
 }
 
-const idle: EngineId = { fence: null, seen: null, stopped: false }
-const start: World = { tenure: Lease.free, a: idle, b: idle }
+const idle: EngineState = { fence: null, seen: null, stopped: false }
+const start: World = { tenure: Tenure.free, a: idle, b: idle }
 
 const other = (name: Name): Name => (name === "a" ? "b" : "a")
 
@@ -31,7 +32,7 @@ const other = (name: Name): Name => (name === "a" ? "b" : "a")
 const next = (world: World): ReadonlyArray<readonly [string, World]> => {
   const steps: Array<readonly [string, World]> = []
   const { tenure } = world
-  const to = (label: string, tenure: Lease.Tenure | null, changes: Partial<World> = {}) => {
+  const to = (label: string, tenure: Tenure.Tenure | null, changes: Partial<World> = {}) => {
     if (tenure !== null) steps.push([label, { ...world, ...changes, tenure }])
   }
   for (const name of engines) {
@@ -41,7 +42,7 @@ const next = (world: World): ReadonlyArray<readonly [string, World]> => {
       continue
     }
     to(`${name} is stopped`, tenure, { [name]: { ...engine, stopped: true } })
-    const taken = Lease.take(tenure, name)
+    const taken = Tenure.take(tenure, { instance: name, count: 1 })
     to(`${name} takes`, taken, { [name]: { ...engine, fence: taken?.fence ?? null } })
     if (tenure.holder !== null && tenure.holder.instance !== name) {
       to(`${name} looks`, tenure, {
@@ -50,18 +51,19 @@ const next = (world: World): ReadonlyArray<readonly [string, World]> => {
     }
     // Time passes between the look and this: whether enough has, and what the other did meanwhile, is left open.
     if (engine.seen !== null) {
-      const over = Lease.takeOver(tenure, engine.seen, name)
+      const over = Tenure.takeOver(tenure, engine.seen, { instance: name, count: 1 })
       to(`${name} takes over`, over, { [name]: { ...engine, seen: null, fence: over?.fence ?? null } })
     }
     if (engine.fence !== null) {
-      to(`${name} gives a sign of life`, Lease.renew(tenure, name))
-      if (Lease.admits(tenure, engine.fence)) {
-        to(`${name} ends its run`, Lease.release(tenure), { [name]: { ...engine, fence: null } })
+      const count = (tenure.holder?.count ?? 0) + 1
+      to(`${name} gives a sign of life`, Tenure.renew(tenure, { instance: name, count }))
+      if (Tenure.admits(tenure, engine.fence)) {
+        to(`${name} ends its run`, Tenure.release(tenure), { [name]: { ...engine, fence: null } })
       }
     }
   }
-  if (tenure.state === "live") to("deletion begins", Lease.beginDeletion(tenure))
-  to("the session is removed", Lease.remove(tenure))
+  if (tenure.state === "live") to("deletion begins", Tenure.beginDeletion(tenure))
+  to("the session is removed", Tenure.remove(tenure))
   return steps
 }
 
@@ -91,7 +93,7 @@ const explore = (check: (before: World, label: string, after: World) => void): n
 
 const writes = (world: World, name: Name): boolean => {
   const { fence } = world[name]
-  return fence !== null && Lease.admits(world.tenure, fence)
+  return fence !== null && Tenure.admits(world.tenure, fence)
 }
 
 describe("Lease, every interleaving of two engines", () => {
