@@ -118,15 +118,9 @@ export interface ReaderService {
   readonly session: (sessionId: SessionId) => Effect.Effect<Session, SessionNotFound | Read>
   readonly sessions: (query: SessionQuery) => Effect.Effect<SessionPage, Read>
   /**
-   * At most `limit` entries beyond place `after` (0 for the beginning) and not beyond the head, in order. A row that
-   * does not decode fails with `RowDamaged` when it is the page's first; else the page ends before it.
+   * The transcript up to the head, or the part of it from place `from` to place `to`, both included, read page by page.
+   * Fails with `RowDamaged` at a row that does not decode, after the entries before it.
    */
-  readonly entries: (range: {
-    readonly sessionId: SessionId
-    readonly after: number
-    readonly limit: number
-  }) => Effect.Effect<ReadonlyArray<Entry>, SessionNotFound | Read>
-  /** The transcript, or the part of it from place `from` to place `to`, both included, read page by page. */
   readonly transcript: (range: {
     readonly sessionId: SessionId
     readonly from?: number
@@ -204,7 +198,7 @@ export type Admitted =
    * The session is not free and the caller did not want to queue: nothing was stored, no key consumed. `runId` is in
    * the way: the run that holds the session, else the oldest queued one.
    */
-  | { readonly _tag: "Busy"; readonly holder: Option.Option<Holder>; readonly runId: RunId }
+  | { readonly _tag: "Busy"; readonly runId: RunId }
 
 /** The lease that is taken over, as it was seen. */
 export interface Takeover {
@@ -235,7 +229,6 @@ export interface Retention {
 export interface StoredResult {
   /** The result that is stored: the given one, or the one that was first. */
   readonly result: ResultMessage
-  readonly head: number
 }
 
 export interface Service {

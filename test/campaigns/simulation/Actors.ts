@@ -146,7 +146,7 @@ const seenMeansStored = (process: Process, event: SessionEvent.OfType<"call.fini
     // In this order, as a result may meanwhile pass from the batch into the transcript, and never back.
     const batch = yield* Effect.either(process.reader.openBatch(session.id))
     const entries = yield* Effect.either(
-      process.reader.entries({ sessionId: session.id, after: event.seq - 1, limit: 1 })
+      Stream.runCollect(process.reader.transcript({ sessionId: session.id, from: event.seq, to: event.seq }))
     )
     if (Either.isLeft(entries) || Either.isLeft(batch)) return
     const stored = [...entries.right, ...batch.right.stored].find(({ seq }) => seq === event.seq)

@@ -182,7 +182,6 @@ const stepTests = (test: Test) => {
       expect(yield* refused(reader.session(s1))).toEqual(missing)
       expect((yield* reader.sessions({})).sessions.map(({ id }) => id)).toEqual([s2])
       expect((yield* reader.sessions({})).total).toBe(1)
-      expect(yield* refused(reader.entries({ sessionId: s1, after: 0, limit: 1 }))).toEqual(missing)
       expect(yield* refused(transcript())).toEqual(missing)
       expect(yield* refused(reader.activity(s1))).toEqual(missing)
       expect(yield* refused(reader.openBatch(s1))).toEqual(missing)

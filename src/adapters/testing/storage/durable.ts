@@ -16,7 +16,8 @@ import {
   result,
   s1,
   seen,
-  seq
+  seq,
+  transcript
 } from "./fixture.js"
 import type { StorageFolder } from "./StorageFolder.js"
 import * as StorageTest from "./StorageTest.js"
@@ -27,7 +28,7 @@ const shown = Effect.gen(function* () {
   const reader = yield* StorageReader
   return yield* Effect.all({
     session: reader.session(s1),
-    entries: reader.entries({ sessionId: s1, after: 0, limit: 100 }),
+    entries: transcript(),
     events: reader.events({ sessionId: s1, after: 0, limit: 100 }),
     activity: reader.activity(s1),
     openBatch: reader.openBatch(s1),

@@ -2,7 +2,7 @@ import { Effect, Option } from "effect"
 import { Owner, SessionId } from "../../../domain/Session.js"
 import * as Usage from "../../../domain/Usage.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
-import { create, createAndStart, events, refused, s1, s2, session, told } from "./fixture.js"
+import { create, createAndStart, events, refused, s1, s2, session, told, transcript } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
@@ -184,7 +184,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* refused(reader.session(s1))).toEqual(missing)
       expect(yield* refused(reader.activity(s1))).toEqual(missing)
       expect(yield* refused(reader.openBatch(s1))).toEqual(missing)
-      expect(yield* refused(reader.entries({ sessionId: s1, after: 0, limit: 1 }))).toEqual(missing)
+      expect(yield* refused(transcript())).toEqual(missing)
       expect(yield* refused(reader.events({ sessionId: s1, after: 0, limit: 1 }))).toEqual(missing)
       expect(yield* refused(reader.assets(s1))).toEqual(missing)
       expect(yield* reader.questions(s1)).toEqual([])
@@ -267,7 +267,7 @@ const listTests = (test: Test) => {
       const before = yield* session()
       yield* (yield* Now).set(9_000)
       yield* reader.sessions({})
-      yield* reader.entries({ sessionId: s1, after: 0, limit: 10 })
+      yield* transcript()
       yield* reader.activity(s1)
       yield* reader.openBatch(s1)
       yield* reader.events({ sessionId: s1, after: 0, limit: 10 })

@@ -91,7 +91,7 @@ export const storeResult = (
     const stored = resultAt(kept, seq)
     if (Option.isSome(stored)) {
       yield* checkCall(stored.value.callId, result)
-      return [{ result: stored.value, head: kept.session.head }, state]
+      return [{ result: stored.value }, state]
     }
     const { call } = yield* Either.fromOption(
       placeAt(kept, seq),
@@ -99,7 +99,7 @@ export const storeResult = (
     )
     yield* checkCall(call.callId, result)
     const completed = complete(kept, at, lease.runId, call, result)
-    return [{ result, head: completed.session.head }, putSession(state, completed)]
+    return [{ result }, putSession(state, completed)]
   })
 
 /** The place of the call that has `seq`, as long as it was not started and has no result. */

@@ -25,7 +25,6 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
   return {
     session: (sessionId) => read((state) => Reads.session(state, sessionId)),
     sessions: (query) => show((state) => Reads.sessions(state, query)),
-    entries: (range) => read((state) => Reads.entries(state, range)),
     transcript: (range) =>
       Stream.unwrap(
         Effect.map(

@@ -50,12 +50,6 @@ export const sessions = (state: State, query: SessionQuery): SessionPage => {
   }
 }
 
-export const entries = (
-  state: State,
-  { after, limit, sessionId }: Page
-): Either.Either<ReadonlyArray<Entry>, SessionNotFound> =>
-  Either.map(visible(state, sessionId), (kept) => kept.entries.slice(after, after + limit))
-
 export const transcript = (
   state: State,
   {

@@ -84,7 +84,7 @@ export const admit = (
       const [started, after] = start(state, at, kept, keptRun, presence)
       return [{ _tag: "Started", ...started }, after]
     }
-    if (whenBusy === "refuse") return [{ _tag: "Busy", holder, runId: inTheWay.value }, state]
+    if (whenBusy === "refuse") return [{ _tag: "Busy", runId: inTheWay.value }, state]
     const queued = record({ ...kept, queue: [...kept.queue, runId] }, at, { type: "run.queued", runId })
     return [{ _tag: "Queued", run: keptRun.run, ref: refOf(keptRun) }, putRun(putSession(state, queued), keptRun)]
   })

@@ -113,7 +113,7 @@ export const storeResult = (
     if (call === undefined) return yield* completedBefore(tx, session, seq, result)
     yield* checkCall(call.id, result)
     complete(tx, session, { run: session.run, seq, follows: call.follows, message: result, body })
-    return { result, head: session.head }
+    return { result }
   })
 
 const completedBefore = (
@@ -132,7 +132,7 @@ const completedBefore = (
       return yield* Either.left(new InvalidInput({ field: "seq", limit: "the place of a call", actual: `${seq}` }))
     }
     yield* checkCall(row.call, result)
-    return { result: yield* decodeResult({ sessionId: session.id, seq }, row.body), head: session.head }
+    return { result: yield* decodeResult({ sessionId: session.id, seq }, row.body) }
   })
 
 const checkCall = (callId: string, result: ResultMessage): Either.Either<void, InvalidInput> =>

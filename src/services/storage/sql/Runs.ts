@@ -16,7 +16,7 @@ import {
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { Admission, Admitted, Started } from "../Storage.js"
 import { decoder } from "./Decoding.js"
-import { decodeHolder, decodeRun, oldestQueued, reread, running, withKey } from "./RunRows.js"
+import { decodeRun, oldestQueued, reread, running, withKey } from "./RunRows.js"
 import { changeable, raiseFence, record, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { engines, runs } from "./Tables.js"
@@ -62,8 +62,7 @@ export const admit = (
       if (asset === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
     }
 
-    const holding = running(tx, session)
-    const inTheWay = holding ?? oldestQueued(tx, session)
+    const inTheWay = running(tx, session) ?? oldestQueued(tx, session)
     if (inTheWay === undefined) {
       storeRun(tx, session, admission, { ...texts, message: null })
       return {
@@ -72,8 +71,7 @@ export const admit = (
       }
     }
     if (whenBusy === "refuse") {
-      const holder = holding === undefined ? Option.none() : Option.some(yield* decodeHolder(holding))
-      return { _tag: "Busy", holder, runId: (yield* decodeRun(inTheWay)).run.id }
+      return { _tag: "Busy", runId: (yield* decodeRun(inTheWay)).run.id }
     }
     storeRun(tx, session, admission, texts)
     const { ordinal, ...queued } = yield* reread(tx, session, runId)

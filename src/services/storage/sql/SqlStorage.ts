@@ -27,7 +27,6 @@ import * as Transcripts from "./Transcripts.js"
 const makeReader = (query: Query.Query): ReaderService => ({
   session: (sessionId) => Sessions.find(query, sessionId),
   sessions: (filter) => Sessions.list(query, filter),
-  entries: (range) => Transcripts.entries(query, range),
   transcript: (range) => Transcripts.stream(query, range),
   run: (runId) => Effect.map(RunRows.find(query, runId), ({ run }) => run),
   runRef: (runId) => Effect.map(RunRows.find(query, runId), ({ ref }) => ref),

@@ -138,13 +138,6 @@ interface Range {
   readonly limit: number
 }
 
-/** At most `limit` entries beyond place `after`, up to the head. A place without a row is a damaged row. */
-export const entries = (
-  query: Query,
-  range: Range
-): Effect.Effect<ReadonlyArray<Entry>, SessionNotFound | StorageFailed | RowDamaged> =>
-  Effect.map(readPage(query, range), ({ entries }) => entries)
-
 interface Page {
   readonly entries: ReadonlyArray<Entry>
   /** How many characters of JSON text the entries are stored in. */

@@ -3,7 +3,7 @@ import { SqliteClient } from "@effect/sql-sqlite-node"
 import Sqlite from "better-sqlite3"
 import { Chunk, Effect, Layer, Option, Stream } from "effect"
 import { join } from "node:path"
-import { userText } from "../../../../src/domain/Message.js"
+import { type Entry, userText } from "../../../../src/domain/Message.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
@@ -47,8 +47,16 @@ const inFolder = <A, E>(
 const append = (...texts: ReadonlyArray<string>) =>
   Effect.flatMap(Storage, (storage) => storage.append(s1, texts.map(userText)))
 
-const page = (after: number, limit = 100) =>
-  Effect.flatMap(StorageReader, (reader) => reader.entries({ sessionId: s1, after, limit }))
+/** The entries after a place that can be read before the first damaged one; fails when there is none. */
+const page = (after: number) =>
+  Effect.flatMap(StorageReader, (reader) => {
+    const entries: Array<Entry> = []
+    return reader.transcript({ sessionId: s1, from: after + 1 }).pipe(
+      Stream.runForEach((entry) => Effect.sync(() => entries.push(entry))),
+      Effect.as(entries),
+      Effect.catchAll((error) => (entries.length === 0 ? Effect.fail(error) : Effect.succeed(entries)))
+    )
+  })
 
 describe("a message that does not decode", () => {
   it.scopedLive("is named by its place, and all others stay readable", () =>

@@ -42,7 +42,6 @@ const aWhile = Effect.repeatN(Effect.yieldNow(), 20)
 
 /** Shows another transcript than the sound one. */
 const showing = (reader: ReaderService, show: (entries: ReadonlyArray<Entry>) => ReadonlyArray<Entry>) => ({
-  entries: (range: Parameters<ReaderService["entries"]>[0]) => Effect.map(reader.entries(range), show),
   transcript: (range: Parameters<ReaderService["transcript"]>[0]) =>
     Stream.unwrap(Effect.map(Stream.runCollect(reader.transcript(range)), (all) => Stream.fromIterable(show([...all]))))
 })
@@ -67,12 +66,6 @@ const completionOrder: Defect = ({ reader, storage }) => {
 
 const halfDone: Defect = ({ reader }) => ({
   reader: {
-    entries: (range) =>
-      Effect.gen(function* () {
-        const { stored } = yield* reader.openBatch(range.sessionId)
-        const shown = yield* reader.entries(range)
-        return [...shown, ...stored.filter(({ seq }) => seq > range.after)].slice(0, range.limit)
-      }),
     transcript: (range) =>
       Stream.concat(
         reader.transcript(range),

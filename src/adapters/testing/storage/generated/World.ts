@@ -2,7 +2,7 @@
  * What a sequence of commands has met so far, and what the next command is in terms of it. Everything is looked up in
  * the model, so that both storages are asked the very same.
  */
-import { Effect, Either, Option } from "effect"
+import { Chunk, Effect, Either, Option, Stream } from "effect"
 import { AssetId } from "../../../../domain/Asset.js"
 import type { Lease, Presence } from "../../../../domain/Lease.js"
 import { type AssistantMessage, CallId, type Message, type UserMessage, userText } from "../../../../domain/Message.js"
@@ -275,7 +275,10 @@ const findPlace = (model: ReaderService, lease: Lease, place: PlacePick) =>
     const { calls, stored } = yield* model.openBatch(sessionId)
     const nowhere = { seq: Seq.make(1), callId: CallId.make("none"), name: "none" }
     if (place.pick === "open") return pick(calls, place.index) ?? nowhere
-    const results = place.pick === "finished" ? stored : yield* model.entries({ sessionId, after: 0, limit: 100 })
+    const results =
+      place.pick === "finished"
+        ? stored
+        : Chunk.toReadonlyArray(yield* Stream.runCollect(model.transcript({ sessionId })))
     const found = place.pick === "finished" ? pick(results, place.index) : results.find(({ seq }) => seq === place.seq)
     if (found === undefined) return place.pick === "any" ? { ...nowhere, seq: Seq.make(place.seq) } : nowhere
     const { message, seq } = found

@@ -13,13 +13,16 @@ export const outcome = <A, E extends { readonly _tag: string }, R>(effect: Effec
     })
   )
 
+const readTranscript = (reader: ReaderService, range: Parameters<ReaderService["transcript"]>[0]) =>
+  Effect.map(Stream.runCollect(reader.transcript(range)), Chunk.toReadonlyArray)
+
 /** Everything that readers see of one session; none when it is not there. */
 export const sessionView = (reader: ReaderService, sessionId: SessionId) =>
   Effect.gen(function* () {
     const session = yield* Effect.option(reader.session(sessionId))
     if (Option.isNone(session)) return Option.none()
     const view = yield* Effect.all({
-      entries: reader.entries({ sessionId, after: 0, limit: 10_000 }),
+      entries: readTranscript(reader, { sessionId }),
       events: reader.events({ sessionId, after: 0, limit: 10_000 }),
       activity: reader.activity(sessionId),
       openBatch: reader.openBatch(sessionId),
@@ -81,12 +84,6 @@ const ranges = (reader: ReaderService, sessionId: SessionId) =>
   Effect.forEach([0, 1, 2, 3, 5, 8, 13, 1_000], (after) =>
     Effect.all([
       outcome(reader.events({ sessionId, after, limit: 2 })),
-      outcome(reader.entries({ sessionId, after, limit: 3 })),
-      outcome(
-        Effect.map(
-          Stream.runCollect(reader.transcript({ sessionId, from: after, to: after + 2 })),
-          Chunk.toReadonlyArray
-        )
-      )
+      outcome(readTranscript(reader, { sessionId, from: after, to: after + 2 }))
     ])
   )
