@@ -33,11 +33,12 @@ export const duration = (millis: number): string => {
 
 /** A call that has ended, with the outcome and reason of one that did not succeed. */
 export const ended = (
-  ansi: Ansi,
+  { ansi, columns }: { readonly ansi: Ansi; readonly columns: number },
   call: { readonly summary: string; readonly outcome: Outcome; readonly millis: number | null; readonly text: string }
 ): string => {
   const took = call.millis === null ? "" : ansi.dim(duration(call.millis).padStart(8))
-  const head = `  ${call.outcome === "success" ? ansi.green("✓") : ansi.red("✗")} ${TerminalText.pad(call.summary, characters)}${took}`
+  const room = Math.min(characters, Math.max(1, columns - 12))
+  const head = `  ${call.outcome === "success" ? ansi.green("✓") : ansi.red("✗")} ${TerminalText.pad(TerminalText.short(call.summary, room), room)}${took}`
   if (call.outcome === "success") return `${head.trimEnd()}\n`
   const reason = call.text.split("\n").find((line) => line.trim() !== "") ?? ""
   return `${head.trimEnd()}\n    ${ansi.red(call.outcome)}${reason === "" ? "" : ` ${TerminalText.short(reason, 200)}`}\n`

@@ -46,24 +46,25 @@ export interface Options {
 const forPeople = Effect.fnUntraced(function* ({ isProgress = false, opener }: Options) {
   const screen = yield* Screen
   const gateway = yield* Gateway
-  const view = yield* Ref.make(
-    opener === undefined ? RunView.make(screen.ansi) : RunView.withCalls(RunView.make(screen.ansi), opener)
-  )
+  const view = RunView.make({ ansi: screen.ansi, columns: yield* screen.columns })
+  const latest = yield* Ref.make(opener === undefined ? view : RunView.withCalls(view, opener))
   return Effect.fnUntraced(function* (event: SessionEvent.SessionEvent) {
     if (isProgress && event.type === "text.delta") return
     const seq = RunView.wants(event)
     const found = seq === null ? null : yield* Effect.provideService(messageAt(event.sessionId, seq), Gateway, gateway)
     const isAnswer = found?.role === "assistant" && callsOf(found).length === 0
     const message = isProgress && isAnswer ? null : found
-    const [output, next] = RunView.next(yield* Ref.get(view), event, message)
-    yield* Ref.set(view, next)
+    const columns = yield* screen.columns
+    const [output, next] = RunView.next({ ...(yield* Ref.get(latest)), columns }, event, message)
+    yield* Ref.set(latest, next)
     if (output !== "") yield* screen.write(output)
-    yield* screen.status(RunView.status(next))
+    yield* screen.show(RunView.work(next))
   })
 })
 
 const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }: Run.Ref, options: Options) {
   const gateway = yield* Gateway
+  const screen = yield* Screen
   const show = yield* options.isJson ? JsonLines.make(messageAt) : forPeople(options)
   const questions = yield* Questions.make(options.answerer)
   const isEnd = (event: SessionEvent.SessionEvent) =>
@@ -82,7 +83,8 @@ const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }:
     gateway.questions(sessionId),
     Effect.forEach(({ id }) => questions.asked(id), { discard: true })
   )
-  const last = yield* Effect.raceFirst(Effect.zipRight(openQuestions, shown), questions.serve)
+  const followed = Effect.raceFirst(Effect.zipRight(openQuestions, shown), questions.serve)
+  const last = yield* options.isJson ? followed : screen.live(followed)
   if (Option.isSome(last) && last.value.type === "run.ended") {
     const { detail, stopReason } = last.value
     return stopReason === "completed" ? undefined : yield* new SkeinError.RunStopped({ runId, stopReason, detail })

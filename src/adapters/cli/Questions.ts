@@ -1,7 +1,6 @@
 /**
- * Questions whether a call may run, put to whoever there is: a person at the terminal, nobody, or `--yes` that has said
- * it already. A person sees the exact input that will be run, harmless for the terminal, and answers one question at a
- * time; nothing that is written meanwhile gets between.
+ * Questions whether a call may run, answered by a person at the terminal, by nobody, or by `--yes` in advance. A person
+ * sees the exact input, harmless for the terminal, and answers one question at a time.
  */
 import { Deferred, Effect, Queue, Ref } from "effect"
 import type { Question, QuestionId, Verdict } from "../../domain/Permission.js"
@@ -11,24 +10,15 @@ import * as TerminalText from "./terminal/TerminalText.js"
 
 export type Answerer = "terminal" | "nobody" | "yes"
 
-const headCharacters = 1500
-const tailCharacters = 500
+const wants = (tool: string): string => `${TerminalText.line(tool)} wants to run with this input:`
 
-/** The input whole, or when it is long its beginning and its end. */
-const shownInput = (input: string): string => {
-  const points = Array.from(input)
-  const missing = points.length - headCharacters - tailCharacters
-  if (missing <= 0) return TerminalText.line(input)
-  const head = TerminalText.line(points.slice(0, headCharacters).join(""))
-  const tail = TerminalText.line(points.slice(-tailCharacters).join(""))
-  return `${head}\n  [… ${missing} characters; answer a to see all …]\n  ${tail}`
-}
+const choices = "y = allow once, s = allow for this session, n = deny: "
 
-/** What a person is shown. */
-const prompt = ({ input, tool }: Question, isWhole: boolean): string =>
-  `\n  ${TerminalText.line(tool)} wants to run with this input:\n  ${isWhole ? TerminalText.line(input) : shownInput(input)}\n`
-
-const choices = "  y = allow once, s = allow for this session, n = deny: "
+const subject = ({ input, tool }: Question) => ({
+  title: wants(tool),
+  body: TerminalText.line(input),
+  hint: `${input.length} characters; answer a to see all`
+})
 
 /** What a typed line means; null when it must be asked again, `all` when the whole input is wanted. */
 const read = (typed: string | null): Verdict | "all" | null => {
@@ -48,6 +38,9 @@ const read = (typed: string | null): Verdict | "all" | null => {
       return null
   }
 }
+
+const answeredElsewhere = (tool: string): string =>
+  `the question about ${TerminalText.line(tool)} was answered elsewhere`
 
 const refusal = "the user said no"
 
@@ -79,11 +72,11 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     )
 
   const askPerson = Effect.fnUntraced(function* (question: Question) {
-    yield* screen.writeError(prompt(question, false))
+    const asked = { subject: subject(question), prompt: choices }
     while (true) {
-      const verdict = read(yield* screen.ask(choices))
-      if (verdict === "all") yield* screen.writeError(prompt(question, true))
-      else if (verdict !== null) return verdict
+      const verdict = yield* screen.ask(asked, read)
+      if (verdict !== "all") return verdict
+      yield* screen.writeError(`  ${asked.subject.title}\n  ${asked.subject.body}\n`)
     }
   })
 
@@ -92,10 +85,10 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     const question = yield* gateway.question(questionId)
     if (question.answer !== null) return
     if ((yield* Ref.get(allowed)).has(question.tool)) return yield* answer({ questionId, verdict: "allow-for-session" })
-    const gone = Effect.zipRight(Deferred.await(answered), Effect.as(screen.writeError("\n"), null))
-    const verdict = yield* screen.holding(Effect.raceFirst(askPerson(question), gone))
+    const verdict = yield* Effect.raceFirst(askPerson(question), Effect.as(Deferred.await(answered), null))
+    if (verdict === null) return yield* screen.writeError(`  ${answeredElsewhere(question.tool)}\n`)
     if (verdict === "allow-for-session") yield* Ref.update(allowed, (tools) => new Set([...tools, question.tool]))
-    if (verdict !== null) yield* answer({ questionId, verdict, ...(verdict === "deny" ? { message: refusal } : {}) })
+    yield* answer({ questionId, verdict, ...(verdict === "deny" ? { message: refusal } : {}) })
   })
 
   const asked = Effect.fn("Questions.asked")(function* (questionId: QuestionId) {

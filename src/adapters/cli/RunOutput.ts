@@ -21,7 +21,7 @@ export const forProgress = (screen: Service, { quiet }: Input): Service => ({
   ...screen,
   ansi: Ansi.none,
   write: (text) => (quiet ? Effect.void : screen.writeError(text)),
-  status: () => Effect.void
+  show: (work) => (quiet ? Effect.void : screen.show(work))
 })
 
 /** Writes a run's answer. */

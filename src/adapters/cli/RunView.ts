@@ -1,14 +1,16 @@
 /**
  * A run as people watch it: what each event adds to the output, and what the run is doing at the moment. Pure.
  *
- * The text is shown as it comes; what of it did not come as deltas is added when its message is stored, so the output
- * holds each step's whole text. A call is shown when it ends, so calls stand in the order in which they ended.
+ * A step's text is shown as it arrives; what did not arrive as deltas is added when its message is stored, so the output
+ * has each step's whole text. After a failed try the text is shown when it is stored, so what several tries begin with
+ * is shown once. A call is shown when it ends, so the calls are in the order in which they ended.
  */
 import { type CallId, callsOf, type Message, textOf } from "../../domain/Message.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import type { Seq } from "../../domain/Session.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as CallText from "./CallText.js"
+import type { Work } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 
 interface Running {
@@ -18,13 +20,20 @@ interface Running {
   readonly progress: string
 }
 
-export interface RunView {
+export interface Options {
   readonly ansi: Ansi
+  /** How wide a line about a call can be. */
+  readonly columns: number
+}
+
+export interface RunView extends Options {
+  /** Whether the step's text waits until it is stored. */
+  readonly isRetried: boolean
   /** How much of the step's text was shown, in UTF-16 units. */
   readonly shown: number
   /** The text that is shown, so far. */
   readonly parts: TerminalText.Parts
-  /** Whether the output stands in the middle of a line. */
+  /** Whether the output is in the middle of a line. */
   readonly isMidLine: boolean
   /** Calls without a result. */
   readonly calls: ReadonlyMap<CallId, Running>
@@ -32,8 +41,9 @@ export interface RunView {
   readonly activity: string
 }
 
-export const make = (ansi: Ansi): RunView => ({
-  ansi,
+export const make = (options: Options): RunView => ({
+  ...options,
+  isRetried: false,
   shown: 0,
   parts: TerminalText.begin,
   isMidLine: false,
@@ -58,7 +68,7 @@ const addText = (view: RunView, text: string): Next => {
   return [shown, { ...view, shown: view.shown + text.length, parts, isMidLine, activity: "" }]
 }
 
-/** Ends the line that the output stands in. */
+/** Ends the line that the output is in. */
 const endLine = (view: RunView): Next => {
   const rest = TerminalText.end(view.parts)
   const isMidLine = view.isMidLine || rest !== ""
@@ -87,7 +97,7 @@ const addMessage = (view: RunView, message: Message): Next => {
   const [end, ended] = endLine(shown)
   const isPartial = message.role === "assistant" && message.partial === true
   const note = isPartial ? view.ansi.dim("(the answer broke off here)\n") : ""
-  return [text + end + note, withCalls({ ...ended, shown: 0 }, message)]
+  return [text + end + note, withCalls({ ...ended, shown: 0, isRetried: false }, message)]
 }
 
 const addEnded = (
@@ -99,7 +109,7 @@ const addEnded = (
   const calls = new Map(view.calls)
   calls.delete(event.callId)
   const startedAt = call?.startedAt ?? null
-  const line = CallText.ended(view.ansi, {
+  const line = CallText.ended(view, {
     summary: call?.summary || TerminalText.line(event.name),
     outcome: event.outcome,
     millis: startedAt === null ? null : Math.max(0, event.at - startedAt),
@@ -112,17 +122,20 @@ const addEnded = (
 export const next = (view: RunView, event: SessionEvent, message: Message | null): Next => {
   switch (event.type) {
     case "text.delta":
+      if (view.isRetried) return ["", { ...view, activity: "answering again" }]
       return addText(view, event.text.slice(Math.max(0, view.shown - event.offset)))
     case "reasoning.delta":
       return ["", { ...view, activity: "thinking" }]
     case "call.arguments":
-      return ["", { ...view, activity: `writing a call of ${event.name}` }]
-    case "call.progress":
-      return ["", view.calls.has(event.callId) ? setCall(view, event.callId, { progress: event.text }) : view]
+      return ["", { ...view, activity: `writing a call of ${TerminalText.short(event.name, progressColumns)}` }]
+    case "call.progress": {
+      const progress = TerminalText.short(event.text, progressColumns)
+      return ["", view.calls.has(event.callId) ? setCall(view, event.callId, { progress }) : view]
+    }
     case "run.retrying": {
       const wait = CallText.duration(event.delayMillis)
       const line = `  … the model failed (${TerminalText.line(event.reason)}), try ${event.attempt} in ${wait}\n`
-      return addLine({ ...view, shown: 0 }, view.ansi.yellow(line))
+      return addLine({ ...view, shown: 0, isRetried: true, activity: waiting }, view.ansi.yellow(line))
     }
     case "message.appended":
       if (event.role !== "assistant") return ["", { ...view, activity: waiting }]
@@ -133,8 +146,10 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
       return ["", setCall({ ...view, activity: "" }, event.callId, { startedAt: event.at })]
     case "call.finished":
       return addEnded(view, event, message)
-    case "run.ended":
-      return event.stopReason === "cancelled" ? addLine(view, "  cancelled\n") : endLine(view)
+    case "run.ended": {
+      const ended = { ...view, activity: "", calls: new Map<CallId, Running>() }
+      return event.stopReason === "cancelled" ? addLine(ended, "  cancelled\n") : endLine(ended)
+    }
     case "session.deleted":
       return endLine(view)
     case "session.created":
@@ -149,12 +164,16 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
   }
 }
 
-/** What the run is doing, on one line; "" when there is nothing to say, or the output stands in the middle of a line. */
-export const status = (view: RunView): string => {
-  if (view.isMidLine) return ""
-  if (view.calls.size === 0) return view.activity === "" ? "" : `  … ${view.activity}`
-  const running = [...view.calls.values()].filter(({ startedAt }) => startedAt !== null)
-  if (running.length === 0) return ""
-  const names = running.map(({ progress, summary }) => (progress === "" ? summary : `${summary} (${progress})`))
-  return `  … ${running.length} running: ${names.join(", ")}`
+const progressColumns = 60
+
+/** What the run is doing. */
+export const work = ({ activity, calls }: RunView): Work => {
+  const all = [...calls.values()]
+  const tasks = all.flatMap(({ progress, startedAt, summary }) => {
+    if (startedAt === null) return []
+    return [{ text: progress === "" ? summary : `${summary} (${progress})`, startedAt }]
+  })
+  const waiting = all.length - tasks.length
+  const status = activity === "" && waiting > 0 ? `${waiting} ${waiting === 1 ? "call" : "calls"} waiting` : activity
+  return { tasks, status }
 }

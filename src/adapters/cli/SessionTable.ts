@@ -2,6 +2,7 @@
 import { DateTime } from "effect"
 import type { Session } from "../../domain/Session.js"
 import type { Ansi } from "./terminal/Ansi.js"
+import * as Columns from "./terminal/Columns.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Sessions.js"
 
@@ -26,7 +27,7 @@ export const render = (ansi: Ansi, sessions: ReadonlyArray<Session>, total: numb
   if (sessions.length === 0) return `${Texts.none}\n`
   const rows = sessions.map(rowOf)
   const widths = Texts.headings.map((heading, column) =>
-    Math.max(...[heading, ...rows.map((row) => row[column] ?? "")].map(TerminalText.width))
+    Math.max(...[heading, ...rows.map((row) => row[column] ?? "")].map(Columns.width))
   )
   const lineOf = (cells: ReadonlyArray<string>) =>
     cells

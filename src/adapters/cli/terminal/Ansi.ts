@@ -28,5 +28,18 @@ const colours: Ansi = {
 
 export const make = (isColoured: boolean): Ansi => (isColoured ? colours : none)
 
-/** Goes to the start of the line and empties it. */
-export const eraseLine = "\r\x1b[2K"
+/** Empties everything from the cursor on. */
+export const eraseBelow = "\x1b[0J"
+
+export const hideCursor = "\x1b[?25l"
+
+export const showCursor = "\x1b[?25h"
+
+/** Goes to the start of the line that is so many rows above. */
+export const up = (rows: number): string => (rows === 0 ? "\r" : `\x1b[${rows}A\r`)
+
+/** A cursor of our own, where the next character will appear. */
+export const cursor = "\x1b[7m \x1b[27m"
+
+/** Shows all of it at once, in terminals that can. */
+export const atOnce = (text: string): string => `\x1b[?2026h${text}\x1b[?2026l`

@@ -8,13 +8,14 @@
  * Not guaranteed: that two texts that look alike are alike.
  */
 
-/** The characters of a run are judged one by one; emoji are found first, as they are made of such characters. */
-const candidates = new RegExp(
-  "\\p{RGI_Emoji}|[[\\p{M}\\p{Default_Ignorable_Code_Point}\\p{Cc}\\u2028\\u2029\\ufff9-\\ufffb\\u{13430}-\\u{1343f}]--[\\t\\n]]+",
-  "gv"
-)
+/** What hides something, or may. */
+const suspects =
+  "[[\\p{M}\\p{Default_Ignorable_Code_Point}\\p{Cc}\\u2028\\u2029\\ufff9-\\ufffb\\u{13430}-\\u{1343f}]--[\\t\\n]]"
 
-const plain = /^[\t\n\x20-\x7e]*$/
+const isSuspect = new RegExp(suspects, "v")
+
+/** Emoji are found first, as they are made of suspects. */
+const candidates = new RegExp(`(?=\\p{Emoji})(\\p{RGI_Emoji})|${suspects}+`, "gv")
 
 const mark = /^\p{M}$/u
 
@@ -31,9 +32,7 @@ const base = /[A-Za-z0-9\u0080-\uffff]$/
 
 const mostMarks = 4
 
-const isEmoji = new RegExp("^\\p{RGI_Emoji}$", "v")
-
-/** A run of candidates after `before`, the two UTF-16 units before it. */
+/** A run of suspects after `before`, the two UTF-16 units before it. */
 const judged = (run: string, before: string, sign: (character: string) => string): string => {
   let shown = ""
   let hasBase = base.test(before)
@@ -51,8 +50,24 @@ const judged = (run: string, before: string, sign: (character: string) => string
 
 /** The text with a sign in the place of each character that hides something; tabs and line feeds stay. */
 export const replace = (text: string, sign: (character: string) => string): string =>
-  plain.test(text)
-    ? text
-    : text.replace(candidates, (run: string, at: number) =>
-        isEmoji.test(run) ? run : judged(run, text.slice(Math.max(0, at - 2), at), sign)
+  isSuspect.test(text)
+    ? text.replace(candidates, (run: string, emoji: string | undefined, at: number) =>
+        emoji === undefined ? judged(run, text.slice(Math.max(0, at - 2), at), sign) : run
       )
+    : text
+
+/** What belongs together is judged together as far as it fits into this many UTF-16 units. */
+const mostOpen = 64
+
+/** Emoji that are being joined, a character, suspects after it, half of a pair. */
+const open = new RegExp(
+  `(?:\\p{Extended_Pictographic}\\p{Emoji_Modifier}?\\ufe0f?\\u200d)*(?:\\p{Extended_Pictographic}\\p{Emoji_Modifier}|[^\\t\\n])?${suspects}*[\\ud800-\\udbff]?$`,
+  "v"
+)
+
+/** How many UTF-16 units at the text's end can only be judged together with what follows. */
+export const openEnd = (text: string): number => {
+  if (/[\t\n\x20-\x7e]$/.test(text)) return 0
+  const length = open.exec(text.slice(-mostOpen))?.[0].length ?? 0
+  return length === mostOpen ? 0 : length
+}

@@ -1,129 +1,193 @@
 /**
- * Where a command writes and whom it can ask. Results go to stdout, questions and errors to stderr.
+ * Where a command writes and whom it can ask. Results go to stdout, everything else to stderr.
  *
- * On a terminal a status can stand below what is written; it is erased before anything else is. While a question waits
- * for its answer, what is written to the terminal is kept and comes after it.
+ * While an effect is `live`, the bottom of the terminal has this one owner: finished lines go above it for good,
+ * whatever their stream, and what is typed is taken. The bottom is gone when the effect ends, however it ends, and when
+ * the process exits or is stopped. A dumb terminal, and one that another job has, only gets finished lines.
+ *
+ * A key that was typed before a question counts for nothing: what waits when the question is shown is dropped, and so is
+ * what is typed in the first 300 ms after it. The question says that it can be answered when it can.
+ *
+ * Not guaranteed: that nothing is left behind by a process that is killed.
  */
-import { Context, Effect, Layer, Ref } from "effect"
-import { createInterface } from "node:readline"
-import type { Readable, Writable } from "node:stream"
-import * as Ansi from "./Ansi.js"
+import { Context, Duration, Effect, Fiber, Layer } from "effect"
 import { OutputFailed } from "../Failure.js"
+import * as Ansi from "./Ansi.js"
+import * as Bottom from "./Bottom.js"
+import * as Host from "./Host.js"
+import * as Keyboard from "./Keyboard.js"
+import * as Terminal from "./Terminal.js"
 import * as TerminalText from "./TerminalText.js"
+
+/** What a typed line answers; null when it is none and must be typed again. The line is null when the input ended. */
+export type Read<A> = (line: string | null) => A | null
+
+/** What is at the bottom of the terminal besides questions. */
+export interface Work {
+  readonly tasks: ReadonlyArray<Bottom.Task>
+  /** What the program waits for; "" for nothing. */
+  readonly status: string
+}
 
 export interface Service {
   /** Writes to stdout. */
   readonly write: (text: string) => Effect.Effect<void, OutputFailed>
   /** Writes whole lines to stderr. */
   readonly writeError: (text: string) => Effect.Effect<void>
-  /** Shows a status where stdout is a terminal, as far as it fits on one line; "" for none. */
-  readonly status: (text: string) => Effect.Effect<void, OutputFailed>
+  /** Columns of the terminal that stdout is, 80 when it is none. */
+  readonly columns: Effect.Effect<number>
+  /** Shows the bottom while the effect runs. */
+  readonly live: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  /** Sets what is at the bottom. Nothing is shown outside of `live`. */
+  readonly show: (work: Work) => Effect.Effect<void>
   /** Whether somebody sits at a terminal and can answer. */
   readonly canAsk: boolean
-  /** Asks for one line. Null when there is none any more. */
-  readonly ask: (prompt: string) => Effect.Effect<string | null>
-  /** Keeps what is written to the terminal until the effect is over. */
-  readonly holding: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | OutputFailed, R>
+  /** Asks until a typed line is an answer. The question stays above, with the answer. */
+  readonly ask: <A>(asked: Bottom.Asked, read: Read<A>) => Effect.Effect<A>
   /** For what goes to stdout. */
   readonly ansi: Ansi.Ansi
 }
 
 export class Screen extends Context.Tag("skein/cli/Screen")<Screen, Service>() {}
 
-interface State {
-  /** What waits for a question to be answered; null while none is asked. */
-  readonly kept: string | null
-  readonly status: string
-}
+/** How long a question is shown before what is typed counts. */
+const graceMillis = 300
 
-/**
- * The streams and variables of a process.
- *
- * @internal
- */
-export interface Streams {
-  readonly stdin: Readable & { readonly isTTY?: boolean }
-  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number }
-  readonly stderr: Writable & { readonly isTTY?: boolean }
-  readonly env: { readonly [name: string]: string | undefined }
-}
+const tickMillis = 50
+
+/** The room for what is asked about on a terminal that may not have any size. */
+const plainSize: Bottom.Size = { columns: 80, rows: 24 }
 
 const codeOf = (error: Error): string => ("code" in error && typeof error.code === "string" ? error.code : error.name)
 
-const writeTo = (stream: Writable, text: string): Effect.Effect<void, OutputFailed> =>
-  Effect.async((resume) => {
-    stream.write(text, (error) => resume(error ? Effect.fail(new OutputFailed({ code: codeOf(error) })) : Effect.void))
-  })
+type Done = (error?: Error | null) => void
 
-const readLine = (stdin: Readable): Effect.Effect<string | null> =>
-  Effect.acquireUseRelease(
-    Effect.sync(() => createInterface({ input: stdin, terminal: false })),
-    (lines) =>
-      Effect.async<string | null>((resume) => {
-        lines.once("line", (line) => resume(Effect.succeed(line)))
-        lines.once("close", () => resume(Effect.succeed(null)))
-      }),
-    (lines) =>
-      Effect.sync(() => {
-        lines.close()
-        stdin.pause()
-      })
+/** What `send` sends, once it is written. */
+const written = (send: (done: Done) => void): Effect.Effect<void, OutputFailed> =>
+  Effect.async((resume) =>
+    send((error) => resume(error ? Effect.fail(new OutputFailed({ code: codeOf(error) })) : Effect.void))
   )
 
+/** Waits until the input that has come is read. */
+const inputRead = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
 /**
- * A screen over streams.
+ * A screen over the streams of a process.
  *
  * @internal
  */
-export const make = Effect.fnUntraced(function* ({ env, stderr, stdin, stdout }: Streams) {
+export const make = Effect.fnUntraced(function* (host: Host.Host) {
+  const { env, stderr, stdin, stdout } = host
   // A stream without a listener ends the process when its reader goes; the write's own callback tells of it too.
   for (const stream of [stdout, stderr]) stream.on("error", () => undefined)
-  const isLive = stdout.isTTY === true && env["TERM"] !== "dumb"
-  const ansi = Ansi.make(isLive && !env["NO_COLOR"])
-  const state = yield* Ref.make<State>({ kept: null, status: "" })
+  const clock = yield* Effect.clock
+  const isDumb = env["TERM"] === "dumb"
+  const output = isDumb ? undefined : [stdout, stderr].find(({ isTTY }) => isTTY === true)
+  const terminal = output === undefined ? null : Terminal.make(host, output, () => clock.unsafeCurrentTimeMillis())
 
-  const write = (text: string) =>
-    Effect.flatMap(Ref.get(state), ({ kept, status }) => {
-      if (kept !== null && stdout.isTTY) return Ref.update(state, (now) => ({ ...now, kept: (now.kept ?? "") + text }))
-      if (status === "") return writeTo(stdout, text)
-      return Effect.zipRight(
-        Ref.update(state, (now) => ({ ...now, status: "" })),
-        writeTo(stdout, Ansi.eraseLine + text)
-      )
+  const tick = Effect.sync(() => terminal?.send(terminal.painter.tick()))
+
+  const ticking = Effect.forever(Effect.zipRight(clock.sleep(Duration.millis(tickMillis)), tick))
+
+  const live = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    terminal === null
+      ? effect
+      : Effect.acquireUseRelease(
+          Effect.zipRight(
+            Effect.sync(() => terminal.open()),
+            Effect.forkDaemon(Effect.interruptible(ticking))
+          ),
+          () => effect,
+          (ticker) =>
+            Effect.zipRight(
+              Fiber.interrupt(ticker),
+              Effect.sync(() => terminal.close())
+            )
+        )
+
+  const sendOutput = (text: string, done: Done): void => {
+    const isShared = terminal !== null && terminal.isOpen() && terminal.output === stdout
+    stdout.write(isShared ? terminal.painter.write(text) : text, done)
+  }
+
+  const sendError = (text: string, done: Done): void => {
+    if (terminal === null || !terminal.isOpen() || stderr.isTTY !== true) return void stderr.write(text, done)
+    if (terminal.output === stderr) return void stderr.write(terminal.painter.write(text), done)
+    terminal.send(terminal.painter.pause())
+    stderr.write(text, done)
+    terminal.send(terminal.painter.tick())
+  }
+
+  const show = ({ status, tasks }: Work) => {
+    if (terminal === null || !terminal.isOpen()) return
+    const before = terminal.painter.bottom().status
+    const startedAt = before?.text === status ? before.startedAt : clock.unsafeCurrentTimeMillis()
+    terminal.send(terminal.painter.change({ tasks, status: status === "" ? null : { text: status, startedAt } }))
+  }
+
+  /** The first line that is an answer. */
+  const answered = <A>(keyboard: Keyboard.Keyboard, read: Read<A>) =>
+    Effect.gen(function* () {
+      while (true) {
+        const line = yield* keyboard.line
+        const answer = read(line)
+        if (answer !== null) return { line: line ?? "", answer }
+      }
     })
 
-  const status = (text: string) =>
-    Effect.flatMap(Ref.get(state), (now) => {
-      const shown = TerminalText.short(text, Math.max(stdout.columns || 80, 20) - 1)
-      if (!isLive || now.kept !== null || shown === now.status) return Effect.void
-      const erase = now.status === "" ? "" : Ansi.eraseLine
-      return Effect.zipRight(
-        Ref.update(state, (before) => ({ ...before, status: shown })),
-        writeTo(stdout, erase + (shown === "" ? "" : ansi.dim(shown)))
-      )
-    })
+  const grace = Effect.zipRight(clock.sleep(Duration.millis(graceMillis)), inputRead)
+
+  const askAtBottom = <A>({ keyboard, painter, send, size }: Terminal.Terminal, asked: Bottom.Asked, read: Read<A>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        keyboard.open()
+        send(painter.change({ question: { ...asked, typed: null } }))
+      }),
+      () =>
+        Effect.gen(function* () {
+          yield* grace
+          keyboard.clear()
+          send(painter.change({ question: { ...asked, typed: "" } }))
+          const { answer, line } = yield* answered(keyboard, read)
+          const shown = Bottom.answered(asked, TerminalText.short(line, size().columns), size())
+          send(painter.insert(`${shown.join("\n")}\n`))
+          return answer
+        }),
+      () => Effect.sync(() => send(painter.change({ question: null })))
+    )
+
+  const askPlainly = <A>({ prompt, subject }: Bottom.Asked, read: Read<A>) =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => {
+        const keyboard = Keyboard.make({ stdin, onKey: () => undefined, onSignal: host.signal })
+        keyboard.open()
+        if (subject !== null) stderr.write(`${Bottom.subjectRows(subject, plainSize).join("\n")}\n`)
+        return keyboard
+      }),
+      (keyboard) =>
+        Effect.gen(function* () {
+          yield* grace
+          keyboard.close()
+          keyboard.openPlain()
+          stderr.write(`  ${prompt}`)
+          return (yield* answered(keyboard, read)).answer
+        }),
+      (keyboard) => Effect.sync(keyboard.close)
+    )
 
   return {
-    write,
-    writeError: (text) => Effect.ignore(Effect.zipRight(status(""), writeTo(stderr, text))),
-    status,
+    write: (text) => written((done) => sendOutput(text, done)),
+    writeError: (text) => Effect.ignore(written((done) => sendError(text, done))),
+    columns: Effect.sync(() => stdout.columns || 80),
+    live,
+    show: (work) => Effect.sync(() => show(work)),
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
-    ask: (prompt) => Effect.zipRight(Effect.ignore(writeTo(stderr, prompt)), readLine(stdin)),
-    holding: (effect) =>
-      Effect.acquireUseRelease(
-        Effect.zipRight(
-          status(""),
-          Ref.update(state, (now) => ({ ...now, kept: "" }))
-        ),
-        () => effect,
-        () =>
-          Effect.flatMap(
-            Ref.getAndUpdate(state, (now) => ({ ...now, kept: null })),
-            ({ kept }) => (kept === null || kept === "" ? Effect.void : Effect.ignore(writeTo(stdout, kept)))
-          )
-      ),
-    ansi
+    ask: (asked, read) => (terminal === null ? askPlainly(asked, read) : live(askAtBottom(terminal, asked, read))),
+    ansi: Ansi.make(terminal?.output === stdout && !env["NO_COLOR"])
   } satisfies Service
 })
 
-export const layer: Layer.Layer<Screen> = Layer.effect(Screen, make(process))
+export const layer: Layer.Layer<Screen> = Layer.effect(
+  Screen,
+  Effect.suspend(() => make(Host.node()))
+)

@@ -4,6 +4,7 @@
  * place of each such character shows that something was there; `Hidden` says which these are.
  */
 import * as SafeText from "../../../domain/SafeText.js"
+import * as Columns from "./Columns.js"
 import * as Hidden from "./Hidden.js"
 
 const signOf = (character: string): string => {
@@ -39,26 +40,13 @@ export interface Parts {
 
 export const begin: Parts = { context: "", held: "" }
 
-/** Characters that belong together are judged together, as far as they fit into this many UTF-16 units. */
-const mostHeld = 256
-
-const segments = new Intl.Segmenter()
-
-/** How much of the text's end may belong together with what follows, in UTF-16 units. */
-const openEnd = (text: string): number => {
-  if (/[\n\t\x20-\x7e]$/.test(text)) return 0
-  const end = text.slice(-mostHeld)
-  const last = Array.from(segments.segment(end)).at(-1)
-  return last === undefined ? 0 : end.length - last.index
-}
-
 const shownOf = (context: string, text: string): string => block(context + text).slice(context.length)
 
 /** The next part: what can be shown, and what is so far. */
 export const next = ({ context, held }: Parts, part: string): readonly [shown: string, parts: Parts] => {
   const text = held + part
   if (text === "") return ["", { context, held }]
-  const at = Math.max(0, text.length - openEnd(context + text))
+  const at = Math.max(0, text.length - Hidden.openEnd(context + text))
   const before = context + text.slice(0, at)
   const last = before.slice(-1)
   return [shownOf(context, text.slice(0, at)), { context: /[\x20-\x7e]/.test(last) ? last : "", held: text.slice(at) }]
@@ -67,15 +55,9 @@ export const next = ({ context, held }: Parts, part: string): readonly [shown: s
 /** What was held back, at the text's end. */
 export const end = ({ context, held }: Parts): string => shownOf(context, held)
 
-const wide =
-  /[\p{Script=Han}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Emoji_Presentation}\uff01-\uff60]/u
-
-/** Columns that a text on one line takes. */
-export const width = (text: string): number =>
-  Array.from(segments.segment(text), ({ segment }) => (wide.test(segment) ? 2 : 1)).reduce((sum, one) => sum + one, 0)
-
 /** The text with blanks up to `columns`. */
-export const pad = (text: string, columns: number): string => text + " ".repeat(Math.max(0, columns - width(text)))
+export const pad = (text: string, columns: number): string =>
+  text + " ".repeat(Math.max(0, columns - Columns.width(text)))
 
 /** UTF-16 units that are looked at for each column. */
 const unitsPerColumn = 16
@@ -84,13 +66,6 @@ const unitsPerColumn = 16
 export const short = (text: string, columns: number): string => {
   const start = text.slice(0, columns * unitsPerColumn)
   const whole = line(start)
-  if (start.length === text.length && width(whole) <= columns) return whole
-  let kept = ""
-  let room = columns - 1
-  for (const { segment } of segments.segment(whole)) {
-    room -= width(segment)
-    if (room < 0) break
-    kept += segment
-  }
-  return `${kept}…`
+  if (start.length === text.length && Columns.width(whole) <= columns) return whole
+  return columns < 1 ? "" : `${Columns.take(whole, columns - 1)}…`
 }

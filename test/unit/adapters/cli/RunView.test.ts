@@ -58,7 +58,7 @@ const play = (...events: ReadonlyArray<readonly [SessionEvent, Message?]>) =>
       const [more, next] = RunView.next(view, event, message ?? null)
       return { output: output + more, view: next }
     },
-    { output: "", view: RunView.make(Ansi.none) }
+    { output: "", view: RunView.make({ ansi: Ansi.none, columns: 80 }) }
   )
 
 describe("RunView", () => {
@@ -90,7 +90,7 @@ describe("RunView", () => {
       [finished("fast", 112)]
     )
     expect(output).toMatch(/^ {2}✓ fast fast\.txt +12 ms\n$/)
-    expect(RunView.status(view)).toBe("  … 1 running: slow slow.txt")
+    expect(RunView.work(view)).toEqual({ tasks: [{ text: "slow slow.txt", startedAt: 100 }], status: "" })
     const [rest] = RunView.next(view, finished("slow", 1600), null)
     expect(rest).toMatch(/^ {2}✓ slow slow\.txt +1\.5 s\n$/)
   })
@@ -98,7 +98,7 @@ describe("RunView", () => {
   it("shows a call's progress while it runs", () => {
     const progress: SessionEvent = { type: "call.progress", ...ephemeral, callId: CallId.make("slow"), text: "3 of 9" }
     const { view } = play([appended, assistant("", "slow")], [started("slow", 1)], [progress])
-    expect(RunView.status(view)).toBe("  … 1 running: slow slow.txt (3 of 9)")
+    expect(RunView.work(view).tasks).toEqual([{ text: "slow slow.txt (3 of 9)", startedAt: 1 }])
   })
 
   it("says of a call that did not succeed what came of it, harmless for the terminal", () => {
@@ -114,7 +114,7 @@ describe("RunView", () => {
     expect(output).toBe("  ✗ write write.txt\n    denied  no␛[2J\n")
   })
 
-  it("begins a step's text anew after a further try", () => {
+  it("shows what failed tries begin with once, and the whole text when it is stored", () => {
     const retrying: SessionEvent = {
       type: "run.retrying",
       ...ephemeral,
@@ -122,12 +122,48 @@ describe("RunView", () => {
       delayMillis: 500,
       reason: "overloaded"
     }
-    const { output } = play([text(0, "Hel")], [retrying], [text(0, "Hello.")], [appended, assistant("Hello.")])
-    expect(output).toBe("Hel\n  … the model failed (overloaded), try 2 in 500 ms\nHello.\n")
+    const again = play([text(0, "Hel")], [retrying], [text(0, "Hell")])
+    expect(RunView.work(again.view).status).toBe("answering again")
+    const { output } = play(
+      [text(0, "Hel")],
+      [retrying],
+      [text(0, "Hell")],
+      [retrying],
+      [text(0, "Hello.")],
+      [appended, assistant("Hello.")],
+      [text(0, "Next")]
+    )
+    const note = "  … the model failed (overloaded), try 2 in 500 ms\n"
+    expect(output).toBe(`Hel\n${note}${note}Hello.\nNext`)
   })
 
-  it("shows no status in the middle of a line", () => {
-    expect(RunView.status(play([started("slow", 1)], [text(0, "Hel")]).view)).toBe("")
+  it("says how many calls wait, and nothing when the run has ended", () => {
+    const ended: SessionEvent = {
+      type: "run.ended",
+      ...durable,
+      stopReason: "cancelled",
+      detail: null,
+      usage: Usage.zero
+    }
+    const { view } = play([appended, assistant("", "one", "two")])
+    expect(RunView.work(view)).toEqual({ tasks: [], status: "2 calls waiting" })
+    const [output, after] = RunView.next(view, ended, null)
+    expect(output).toBe("  cancelled\n")
+    expect(RunView.work(after)).toEqual({ tasks: [], status: "" })
+  })
+
+  it("a finished call takes no more than the columns that there are", () => {
+    const long: Message = {
+      role: "assistant",
+      parts: [{ type: "call", callId: CallId.make("c"), name: "read", input: `{"path":"${"x".repeat(90)}"}` }],
+      model: { provider: "script", model: "m" },
+      finish: "tool-calls",
+      usage: Usage.unknown
+    }
+    const view = RunView.withCalls(RunView.make({ ansi: Ansi.none, columns: 30 }), long)
+    const [output] = RunView.next(RunView.next(view, started("c", 1), null)[1], finished("c", 13), null)
+    expect(output).toMatch(/^ {2}✓ read x+… +12 ms\n$/)
+    expect(output.length).toBe(31)
   })
 
   it("makes names and inputs harmless", () => {

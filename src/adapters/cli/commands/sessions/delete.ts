@@ -18,8 +18,9 @@ export const run = Effect.fn("sessions.delete")(function* (given: GivenTo<typeof
     const gateway = yield* Gateway
     const sessionId = yield* SessionLookup.find(named)
     const { head, title } = yield* gateway.get(sessionId)
-    const question = Texts.confirmDeletion(TerminalText.line(title), head)
-    if (!isConfirmed && !/^y(es)?$/i.test((yield* screen.ask(question))?.trim() ?? "")) {
+    const asked = { subject: null, prompt: Texts.confirmDeletion(TerminalText.line(title), head) }
+    const isYes = (line: string | null) => /^\s*y(es)?\s*$/i.test(line ?? "")
+    if (!isConfirmed && !(yield* screen.ask(asked, isYes))) {
       return yield* screen.write(`${Texts.notDeleted}\n`)
     }
     yield* gateway.delete(sessionId)

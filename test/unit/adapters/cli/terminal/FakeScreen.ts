@@ -1,6 +1,7 @@
-/** A screen that keeps what is written, and whose person answers when the test lets them. */
+/** A screen that keeps what is written; the person answers when the test says so. */
 import { Deferred, Effect, Layer, Queue, Ref } from "effect"
 import * as Ansi from "../../../../../src/adapters/cli/terminal/Ansi.js"
+import * as Bottom from "../../../../../src/adapters/cli/terminal/Bottom.js"
 import { Screen } from "../../../../../src/adapters/cli/terminal/Screen.js"
 
 export const make = (options: { readonly canAsk?: boolean } = {}) =>
@@ -10,16 +11,23 @@ export const make = (options: { readonly canAsk?: boolean } = {}) =>
     const prompts = yield* Queue.unbounded<string>()
     const typed = yield* Queue.unbounded<string | null>()
     const withdrawn = yield* Deferred.make<void>()
+    const print = (text: string) => Ref.update(errors, (before) => before + text)
     const layer = Layer.succeed(Screen, {
       write: (text) => Ref.update(output, (before) => before + text),
-      writeError: (text) => Ref.update(errors, (before) => before + text),
-      status: () => Effect.void,
+      writeError: print,
+      columns: Effect.succeed(80),
+      live: (effect) => effect,
+      show: () => Effect.void,
       canAsk: options.canAsk ?? false,
-      ask: (prompt) =>
-        Effect.zipRight(Queue.offer(prompts, prompt), Queue.take(typed)).pipe(
-          Effect.onInterrupt(() => Deferred.succeed(withdrawn, undefined))
-        ),
-      holding: (effect) => effect,
+      ask: ({ prompt, subject }, read) =>
+        Effect.gen(function* () {
+          if (subject !== null) yield* print(`${Bottom.subjectRows(subject, { columns: 80, rows: 24 }).join("\n")}\n`)
+          while (true) {
+            yield* Queue.offer(prompts, prompt)
+            const answer = read(yield* Queue.take(typed))
+            if (answer !== null) return answer
+          }
+        }).pipe(Effect.onInterrupt(() => Deferred.succeed(withdrawn, undefined))),
       ansi: Ansi.none
     })
     return {
@@ -30,7 +38,7 @@ export const make = (options: { readonly canAsk?: boolean } = {}) =>
       prompted: Queue.take(prompts),
       /** Types a line; null ends the input. */
       type: (line: string | null) => Queue.offer(typed, line),
-      /** Waits until a prompt was taken back. */
+      /** Waits until a question is withdrawn. */
       withdrawn: Deferred.await(withdrawn)
     }
   })

@@ -1,102 +1,313 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { PassThrough } from "node:stream"
+import type { Host, Signal } from "../../../../../src/adapters/cli/terminal/Host.js"
 import * as Screen from "../../../../../src/adapters/cli/terminal/Screen.js"
 import * as Gate from "../../../../../src/adapters/testing/Gate.js"
+import * as FakeTerminal from "./FakeTerminal.js"
+import * as HandClock from "./HandClock.js"
 
-const fake = (options: {
-  readonly isTerminal: boolean
+interface Options {
+  readonly isTerminal?: boolean
+  readonly isErrorTerminal?: boolean
+  readonly isForeground?: () => boolean
+  readonly fatal?: ReadonlyArray<Signal>
   readonly columns?: number
   readonly env?: Record<string, string>
-}) => {
-  const stream = () => Object.assign(new PassThrough(), { isTTY: options.isTerminal, columns: options.columns ?? 80 })
-  const streams = { stdin: stream(), stdout: stream(), stderr: stream(), env: options.env ?? {} }
-  const text = (stream: PassThrough) => String(stream.read() ?? "")
-  return { ...streams, make: Screen.make(streams), text }
+}
+
+/** A process whose stdout and stderr go to one terminal, where they are one. */
+const fake = (options: Options = {}) =>
+  Effect.gen(function* () {
+    const { columns = 80, env = {}, isTerminal = true } = options
+    const isErrorTerminal = options.isErrorTerminal ?? isTerminal
+    const terminal = FakeTerminal.make(columns, 24)
+    const modes: Array<boolean> = []
+    const signals: Array<Signal> = []
+    const listeners = new Map<string, () => void>()
+    const sent = { stdout: "", stderr: "" }
+    const output = (name: "stdout" | "stderr", isTTY: boolean) => {
+      const stream = Object.assign(new PassThrough(), { isTTY, columns, rows: 24 })
+      stream.setEncoding("utf8").on("data", (text: string) => {
+        sent[name] += text
+        if (isTTY) terminal.send(text)
+      })
+      return stream
+    }
+    const stdin = Object.assign(new PassThrough(), {
+      isTTY: isTerminal,
+      setRawMode: (mode: boolean) => modes.push(mode)
+    })
+    const stdout = output("stdout", isTerminal)
+    const host: Host = {
+      stdin,
+      stdout,
+      stderr: output("stderr", isErrorTerminal),
+      env,
+      isForeground: options.isForeground ?? (() => true),
+      isFatal: (signal) => (options.fatal ?? []).includes(signal),
+      signal: (signal) => void signals.push(signal),
+      on: (event, listener) => {
+        listeners.set(event, listener)
+        return () => void listeners.delete(event)
+      }
+    }
+    const hand = HandClock.make()
+    const screen = yield* Effect.withClock(Screen.make(host), hand.clock)
+    const type = (text: string) =>
+      Effect.zipRight(
+        Effect.sync(() => stdin.write(text)),
+        hand.pass(0)
+      )
+    /** Runs an effect until nothing more happens without time. */
+    const start = <A, E>(effect: Effect.Effect<A, E>) => Effect.tap(Effect.fork(effect), hand.pass(0))
+    return { screen, terminal, sent, modes, signals, listeners, type, start, stdout, stdin, ...hand }
+  })
+
+const yesOrNo = (line: string | null) => (line === "y" ? true : line === "n" || line === null ? false : null)
+
+const question = {
+  subject: { title: "shell wants to run with this input:", body: '{"command":"x"}', hint: "answer a to see all" },
+  prompt: "y or n: "
 }
 
 describe("Screen", () => {
-  it.effect("on a terminal a status is erased before anything else is written", () =>
+  it.effect("finished lines of both streams stay above what is at the bottom; nothing is left at the end", () =>
     Effect.gen(function* () {
-      const { make, stdout, text } = fake({ isTerminal: true })
-      const screen = yield* make
-      yield* screen.status("2 running")
+      const { millis, pass, screen, start, terminal } = yield* fake()
+      const gate = yield* Gate.make
+      const living = yield* start(screen.live(gate.pass("end")))
+      yield* screen.show({ tasks: [{ text: "grep x", startedAt: millis() }], status: "" })
       yield* screen.write("one\n")
-      yield* screen.status("1 running")
-      yield* screen.status("1 running")
-      yield* screen.status("")
-      expect(text(stdout)).toBe("\x1b[2m2 running\x1b[22m\r\x1b[2Kone\n\x1b[2m1 running\x1b[22m\r\x1b[2K")
+      yield* screen.write("half a ")
+      yield* screen.writeError("an error\n")
+      yield* pass(2_000)
+      expect(terminal.rows()).toEqual(["one", "an error", "half a ", "  ⠋ grep x  2 s"])
+      expect(terminal.cursor()).toMatchObject({ row: 2, isShown: false })
+      yield* screen.write("line\n")
+      yield* gate.open("end")
+      yield* Fiber.join(living)
+      expect(terminal.rows()).toEqual(["one", "an error", "half a line"])
+      expect(terminal.cursor()).toEqual({ row: 3, isAtStart: true, isShown: true })
     })
   )
 
-  it.effect("a status fits on its line, however long and whatever is in it", () =>
+  it.effect("a line that is not finished when the effect is interrupted is finished then", () =>
     Effect.gen(function* () {
-      const { make, stdout, text } = fake({ isTerminal: true, columns: 30, env: { NO_COLOR: "1" } })
-      const screen = yield* make
-      yield* screen.status(`日本\x1b[2J${"x".repeat(100)}`)
-      expect(text(stdout)).toBe(`日本␛[2J${"x".repeat(20)}…`)
+      const { screen, start, terminal } = yield* fake()
+      const living = yield* start(screen.live(Effect.never))
+      yield* screen.show({ tasks: [], status: "waiting for the model" })
+      yield* screen.write("half an ans")
+      yield* Fiber.interrupt(living)
+      expect(terminal.rows()).toEqual(["half an ans"])
+      expect(terminal.cursor()).toEqual({ row: 1, isAtStart: true, isShown: true })
     })
   )
 
-  it.effect("in a pipe, with NO_COLOR or on a dumb terminal nothing but the text is written", () =>
+  it.effect("is drawn anew in the width that the terminal has", () =>
     Effect.gen(function* () {
-      for (const options of [{ isTerminal: false }, { isTerminal: true, env: { TERM: "dumb" } }]) {
-        const { make, stdout, text } = fake(options)
-        const screen = yield* make
-        yield* screen.status("2 running")
-        yield* screen.write(screen.ansi.red("one\n"))
-        expect(text(stdout)).toBe("one\n")
+      const { screen, sent, start, stdout } = yield* fake()
+      yield* start(screen.live(Effect.never))
+      yield* screen.show({ tasks: [{ text: "x".repeat(70), startedAt: 0 }], status: "" })
+      sent.stdout = ""
+      stdout.columns = 30
+      stdout.emit("resize")
+      yield* Effect.yieldNow()
+      expect(sent.stdout).toMatch(/ {2}⠋ x+… {2}16 min 40 s/)
+      expect(sent.stdout).not.toMatch(/x{30}/)
+    })
+  )
+
+  it.effect("in a pipe, on a dumb terminal and with NO_COLOR nothing but text is written", () =>
+    Effect.gen(function* () {
+      for (const options of [{ isTerminal: false }, { env: { TERM: "dumb" } }]) {
+        const { screen, sent } = yield* fake(options)
+        yield* screen.live(
+          Effect.zipRight(screen.show({ tasks: [], status: "waiting" }), screen.write(screen.ansi.red("one\n")))
+        )
+        expect(sent).toEqual({ stdout: "one\n", stderr: "" })
       }
-      const screen = yield* fake({ isTerminal: true, env: { NO_COLOR: "1" } }).make
+      const { screen } = yield* fake({ env: { NO_COLOR: "1" } })
       expect(screen.ansi.red("one")).toBe("one")
     })
   )
 
-  it.effect("while a question waits, what is written to the terminal is kept until it is over", () =>
+  it.effect("when only stderr is a terminal the bottom is there, and stdout has the text alone", () =>
     Effect.gen(function* () {
-      const { make, stderr, stdin, stdout, text } = fake({ isTerminal: true })
-      const screen = yield* make
-      const gate = yield* Gate.make
-      expect(screen.canAsk).toBe(true)
-      const asking = yield* Effect.fork(screen.holding(Effect.zipRight(gate.pass("asked"), screen.ask("sure? "))))
-      yield* gate.reached("asked")
-      yield* screen.write("meanwhile\n")
-      yield* screen.status("1 running")
-      yield* gate.open("asked")
-      stdin.write("y\nand more\n")
-      expect(yield* Fiber.join(asking)).toBe("y")
-      expect(text(stderr)).toBe("sure? ")
-      expect(text(stdout)).toBe("meanwhile\n")
+      const { screen, sent, start, terminal } = yield* fake({ isTerminal: false, isErrorTerminal: true })
+      yield* start(screen.live(Effect.never))
+      yield* screen.show({ tasks: [], status: "waiting" })
+      yield* screen.write("answer\n")
+      yield* screen.writeError("progress\n")
+      expect(sent.stdout).toBe("answer\n")
+      expect(terminal.rows()).toEqual(["progress", "  ⠋ waiting"])
     })
   )
 
-  it.effect("a question that is taken back lets go of the input", () =>
+  it.effect("a key typed before a question, or in its first 300 ms, does not answer it", () =>
     Effect.gen(function* () {
-      const { make, stdin } = fake({ isTerminal: true })
-      const screen = yield* make
-      const reading = yield* Effect.fork(
-        Effect.async<void>((resume) => void stdin.once("resume", () => resume(Effect.void)))
-      )
-      const asking = yield* Effect.fork(screen.ask("sure? "))
-      yield* Fiber.join(reading)
+      const { pass, screen, start, terminal, type } = yield* fake()
+      yield* start(screen.live(Effect.never))
+      yield* type("y\ny")
+      const asking = yield* start(screen.ask(question, yesOrNo))
+      yield* type("y\n")
+      yield* pass(290)
+      yield* type("y\ny")
+      expect(terminal.rows()).toEqual(["  shell wants to run with this input:", '  {"command":"x"}'])
+      yield* pass(10)
+      expect(terminal.rows().at(-1)).toBe("  y or n:  ")
+      yield* type("n")
+      expect(terminal.rows().at(-1)).toBe("  y or n: n ")
+      yield* type("\n")
+      expect(yield* Fiber.join(asking)).toBe(false)
+      yield* pass(100)
+      expect(terminal.rows()).toEqual(["  shell wants to run with this input:", '  {"command":"x"}', "  y or n: n"])
+    })
+  )
+
+  it.effect("keys that wait in a terminal that was not live do not answer either", () =>
+    Effect.gen(function* () {
+      const { pass, screen, start, stdin, type } = yield* fake()
+      stdin.write("y\n")
+      const asking = yield* start(screen.ask(question, yesOrNo))
+      yield* pass(300)
+      yield* type("n\n")
+      expect(yield* Fiber.join(asking)).toBe(false)
+    })
+  )
+
+  it.effect("one line answers one question", () =>
+    Effect.gen(function* () {
+      const { pass, screen, start, type } = yield* fake()
+      const both = yield* start(Effect.all([screen.ask(question, yesOrNo), screen.ask(question, yesOrNo)]))
+      yield* pass(300)
+      yield* type("y\ny\n")
+      yield* pass(300)
+      yield* type("n\n")
+      expect(yield* Fiber.join(both)).toEqual([true, false])
+    })
+  )
+
+  it.effect("what ends while a question waits is shown above it", () =>
+    Effect.gen(function* () {
+      const { pass, screen, start, terminal, type } = yield* fake()
+      yield* start(screen.live(Effect.never))
+      const asking = yield* start(screen.ask(question, yesOrNo))
+      yield* pass(300)
+      yield* type("maybe\n")
+      yield* type("y")
+      yield* screen.write("  ✓ list\n")
+      expect(terminal.rows()).toEqual([
+        "  ✓ list",
+        "  shell wants to run with this input:",
+        '  {"command":"x"}',
+        "  y or n: y "
+      ])
+      yield* type("\n")
+      expect(yield* Fiber.join(asking)).toBe(true)
+    })
+  )
+
+  it.effect("a question that is withdrawn lets go of the input and leaves nothing", () =>
+    Effect.gen(function* () {
+      const { modes, pass, screen, start, stdin, terminal } = yield* fake()
+      const asking = yield* start(screen.ask(question, yesOrNo))
+      yield* pass(300)
       yield* Fiber.interrupt(asking)
+      expect(terminal.rows()).toEqual([])
+      expect(modes).toEqual([true, false])
       expect(stdin.isPaused()).toBe(true)
-      expect(stdin.listenerCount("data")).toBe(0)
     })
   )
 
-  it.effect("input that has ended is no answer", () =>
+  it.effect("the end of the input is no answer, and neither is one that is typed", () =>
     Effect.gen(function* () {
-      const { make, stdin } = fake({ isTerminal: true })
+      const { pass, screen, start, stdin, type } = yield* fake()
+      const typed = yield* start(screen.ask(question, (line) => line ?? "none"))
+      yield* pass(300)
+      yield* type("\x04")
+      expect(yield* Fiber.join(typed)).toBe("none")
+      const asking = yield* start(screen.ask(question, (line) => line ?? "none"))
+      yield* pass(300)
       stdin.end()
-      expect(yield* Effect.flatMap(make, (screen) => screen.ask("sure? "))).toBe(null)
+      expect(yield* Fiber.join(asking)).toBe("none")
+      const late = yield* start(screen.ask(question, (line) => line ?? "none"))
+      yield* pass(300)
+      expect(yield* Fiber.join(late)).toBe("none")
+    })
+  )
+
+  it.effect("a dumb terminal is asked by plain lines", () =>
+    Effect.gen(function* () {
+      const { pass, screen, sent, start, type } = yield* fake({ env: { TERM: "dumb" } })
+      const asking = yield* start(screen.ask(question, yesOrNo))
+      yield* type("y\n")
+      expect(sent.stderr).toBe('  shell wants to run with this input:\n  {"command":"x"}\n')
+      yield* pass(300)
+      expect(sent.stderr).toContain("  y or n: ")
+      yield* type("n\n")
+      expect(yield* Fiber.join(asking)).toBe(false)
+    })
+  )
+
+  it.effect("keys for signals send them; the terminal is given back before one that ends the process", () =>
+    Effect.gen(function* () {
+      const { modes, screen, signals, start, terminal, type } = yield* fake({ fatal: ["SIGQUIT"] })
+      yield* start(screen.live(Effect.never))
+      yield* screen.show({ tasks: [], status: "waiting" })
+      yield* type("\x03")
+      expect(signals).toEqual(["SIGINT"])
+      expect(terminal.rows()).toEqual(["  ⠋ waiting"])
+      yield* type("\x1c")
+      expect(signals).toEqual(["SIGINT", "SIGQUIT"])
+      expect(terminal.rows()).toEqual([])
+      expect(terminal.cursor().isShown).toBe(true)
+      expect(modes).toEqual([true, false])
+    })
+  )
+
+  it.effect("a stopped process leaves the terminal, and takes it again when it goes on in the foreground", () =>
+    Effect.gen(function* () {
+      let isForeground = true
+      const { listeners, modes, pass, screen, signals, start, terminal, type } = yield* fake({
+        isForeground: () => isForeground
+      })
+      yield* start(screen.live(Effect.never))
+      yield* screen.show({ tasks: [], status: "waiting" })
+      isForeground = false
+      yield* type("\x1a")
+      expect(signals).toEqual(["SIGTSTP"])
+      expect(terminal.cursor().isShown).toBe(true)
+      listeners.get("SIGCONT")?.()
+      yield* pass(100)
+      yield* screen.write("one\n")
+      expect(terminal.rows()).toEqual(["one"])
+      expect(modes).toEqual([true, false])
+      isForeground = true
+      listeners.get("SIGCONT")?.()
+      yield* pass(100)
+      expect(terminal.rows()).toEqual(["one", "  ⠹ waiting"])
+      expect(modes).toEqual([true, false, true])
+    })
+  )
+
+  it.effect("a process that exits gives the terminal back", () =>
+    Effect.gen(function* () {
+      const { listeners, pass, screen, start, terminal } = yield* fake()
+      const living = yield* start(screen.live(Effect.never))
+      yield* screen.show({ tasks: [], status: "waiting" })
+      listeners.get("exit")?.()
+      yield* pass(0)
+      expect(terminal.rows()).toEqual([])
+      expect(terminal.cursor().isShown).toBe(true)
+      yield* Fiber.interrupt(living)
+      expect([...listeners.keys()]).toEqual([])
     })
   )
 
   it.effect("output that nobody reads any more is a failure that says so", () =>
     Effect.gen(function* () {
-      const { make, stdout } = fake({ isTerminal: false })
-      const screen = yield* make
+      const { screen, stdout } = yield* fake({ isTerminal: false })
       stdout.destroy(Object.assign(new Error("broken"), { code: "EPIPE" }))
       const error = yield* Effect.flip(screen.write("one\n"))
       expect(error.isClosed).toBe(true)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
+import * as Columns from "../../../../../src/adapters/cli/terminal/Columns.js"
 import * as TerminalText from "../../../../../src/adapters/cli/terminal/TerminalText.js"
 
 const special = FastCheck.constantFrom(
@@ -113,9 +114,9 @@ describe("TerminalText", () => {
     { text: texts, columns: FastCheck.integer({ min: 1, max: 60 }) },
     ({ columns, text }) => {
       const short = TerminalText.short(text, columns)
-      expect(TerminalText.width(short)).toBeLessThanOrEqual(columns)
+      expect(Columns.width(short)).toBeLessThanOrEqual(columns)
       expect(short).not.toMatch(/[\n\t\x1b]/)
-      if (TerminalText.width(TerminalText.line(text)) <= columns && text.length < columns) {
+      if (Columns.width(TerminalText.line(text)) <= columns && text.length < columns) {
         expect(short).toBe(TerminalText.line(text))
       }
     }
@@ -174,8 +175,8 @@ describe("TerminalText", () => {
   })
 
   it("counts columns, two for wide characters", () => {
-    expect(TerminalText.width("abc")).toBe(3)
-    expect(TerminalText.width("日本")).toBe(4)
+    expect(Columns.width("abc")).toBe(3)
+    expect(Columns.width("日本")).toBe(4)
     expect(TerminalText.pad("日本", 6)).toBe("日本  ")
   })
 })

@@ -1,0 +1,58 @@
+/** The process that a screen belongs to: its streams, and what its terminal does with it. */
+import { readFileSync } from "node:fs"
+import type { Readable, Writable } from "node:stream"
+
+/** Signals that a terminal sends for keys. */
+export type Signal = "SIGINT" | "SIGQUIT" | "SIGTSTP"
+
+export interface Output extends Writable {
+  readonly isTTY?: boolean
+  readonly columns?: number
+  readonly rows?: number
+}
+
+export interface Host {
+  readonly stdin: Readable & { readonly isTTY?: boolean }
+  readonly stdout: Output
+  readonly stderr: Output
+  readonly env: { readonly [name: string]: string | undefined }
+  /** Whether the terminal is with this job. */
+  readonly isForeground: () => boolean
+  /** Whether the signal would end the process at once. */
+  readonly isFatal: (signal: Signal) => boolean
+  /** Sends a signal to each process of the job. */
+  readonly signal: (signal: Signal) => void
+  /** Calls the listener when the process exits, or goes on after it was stopped, until the returned function is called. */
+  readonly on: (event: "exit" | "SIGCONT", listener: () => void) => () => void
+}
+
+/** The fields of /proc/self/stat after the command's name, which may hold blanks and brackets. */
+const statFields = (): ReadonlyArray<string> => {
+  const stat = readFileSync("/proc/self/stat", "utf8")
+  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")
+}
+
+/** Where the system does not say, a process is taken to be in the foreground. */
+const isForeground = (): boolean => {
+  try {
+    const [, , group, , , terminalGroup] = statFields()
+    return terminalGroup === "-1" || terminalGroup === group
+  } catch {
+    return true
+  }
+}
+
+/** This process. */
+export const node = (): Host => ({
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  env: process.env,
+  isForeground,
+  isFatal: (signal) => signal !== "SIGTSTP" && process.listenerCount(signal) === 0,
+  signal: (signal) => void process.kill(0, signal),
+  on: (event, listener) => {
+    process.on(event, listener)
+    return () => void process.removeListener(event, listener)
+  }
+})

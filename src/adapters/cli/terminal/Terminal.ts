@@ -1,0 +1,97 @@
+/**
+ * The terminal while Skein has it: `Painter`'s texts are sent to it, its keys are taken, and it is given back when the
+ * process exits, when a key ends or stops the process, and at the end. In the background nothing but finished lines is
+ * sent, until the job comes to the foreground.
+ */
+import * as Ansi from "./Ansi.js"
+import type * as Bottom from "./Bottom.js"
+import type * as Host from "./Host.js"
+import * as Keyboard from "./Keyboard.js"
+import * as Painter from "./Painter.js"
+import * as TerminalText from "./TerminalText.js"
+
+export interface Terminal {
+  readonly output: Host.Output
+  readonly painter: Painter.Painter
+  readonly keyboard: Keyboard.Keyboard
+  readonly size: () => Bottom.Size
+  /** Takes the terminal, and gives it back after as many calls of `close`. */
+  readonly open: () => void
+  readonly close: () => void
+  readonly isOpen: () => boolean
+  /** Sends a text of the painter's. */
+  readonly send: (text: string) => void
+}
+
+/** The terminal that output goes to. */
+export const make = (host: Host.Host, output: Host.Output, now: () => number): Terminal => {
+  const { env, stdin } = host
+  const size = (): Bottom.Size => ({ columns: output.columns || 80, rows: output.rows || 24 })
+  let users = 0
+  let isAway = false
+  let listening: ReadonlyArray<() => void> = []
+
+  const painter = Painter.make({ ansi: Ansi.make(!env["NO_COLOR"]), size, now, isShown: () => !isAway })
+  const send = (text: string) => {
+    if (text !== "") output.write(text)
+  }
+
+  const onKey = () => {
+    const { question } = painter.bottom()
+    if (question === null || question.typed === null) return
+    const typed = TerminalText.short(keyboard.typed(), Math.max(8, size().columns - 4))
+    send(painter.change({ question: { ...question, typed } }))
+  }
+
+  const onSignalKey = (signal: Host.Signal) => {
+    const isFatal = host.isFatal(signal)
+    if (isFatal) send(painter.end())
+    if (signal === "SIGTSTP") send(painter.pause())
+    if (isFatal || signal === "SIGTSTP") keyboard.close()
+    host.signal(signal)
+    // The process was not stopped when nobody is there who could let it go on.
+    if (signal === "SIGTSTP") setImmediate(take)
+  }
+
+  const keyboard = Keyboard.make({ stdin, onKey, onSignal: onSignalKey })
+
+  const take = () => {
+    if (users === 0) return
+    isAway = !host.isForeground()
+    if (!isAway && stdin.isTTY === true) keyboard.open()
+    send(painter.tick())
+  }
+
+  const onContinue = () => {
+    keyboard.close()
+    send(painter.pause())
+    take()
+  }
+
+  const onResize = () => send(painter.tick())
+
+  return {
+    output,
+    painter,
+    keyboard,
+    size,
+    open: () => {
+      if (users++ > 0) return
+      output.on("resize", onResize)
+      listening = [
+        host.on("exit", () => send(painter.end())),
+        host.on("SIGCONT", onContinue),
+        () => void output.removeListener("resize", onResize)
+      ]
+      take()
+    },
+    close: () => {
+      if (--users > 0) return
+      for (const stop of listening) stop()
+      keyboard.close()
+      send(painter.end())
+    },
+    isOpen: () => users > 0,
+    send
+  }
+}

@@ -1,0 +1,57 @@
+/** A clock that a test moves: what sleeps is woken when its time has come, in order. */
+import { Clock, Duration, Effect } from "effect"
+
+interface Sleeper {
+  readonly at: number
+  readonly wake: () => void
+}
+
+export interface HandClock {
+  readonly clock: Clock.Clock
+  readonly millis: () => number
+  /** Lets so many milliseconds pass, and what was woken run. */
+  readonly pass: (millis: number) => Effect.Effect<void>
+}
+
+export const make = (): HandClock => {
+  let now = 1_000_000
+  let sleepers: ReadonlyArray<Sleeper> = []
+  const sleep = (duration: Duration.Duration) =>
+    Effect.async<void>((resume) => {
+      const sleeper = { at: now + Duration.toMillis(duration), wake: () => resume(Effect.void) }
+      sleepers = [...sleepers, sleeper]
+      return Effect.sync(() => void (sleepers = sleepers.filter((other) => other !== sleeper)))
+    })
+  const clock: Clock.Clock = {
+    [Clock.ClockTypeId]: Clock.ClockTypeId,
+    unsafeCurrentTimeMillis: () => now,
+    unsafeCurrentTimeNanos: () => BigInt(now) * 1_000_000n,
+    currentTimeMillis: Effect.sync(() => now),
+    currentTimeNanos: Effect.sync(() => BigInt(now) * 1_000_000n),
+    sleep
+  }
+  /** Whatever waits for input or for a turn of the event loop has had it. */
+  const settle = Effect.repeatN(
+    Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void))),
+    3
+  )
+  return {
+    clock,
+    millis: () => now,
+    pass: (millis) =>
+      Effect.gen(function* () {
+        yield* settle
+        const end = now + millis
+        while (true) {
+          const next = Math.min(...sleepers.map(({ at }) => at))
+          if (next > end) break
+          now = Math.max(now, next)
+          const due = sleepers.filter(({ at }) => at <= now)
+          sleepers = sleepers.filter(({ at }) => at > now)
+          for (const { wake } of due) wake()
+          yield* settle
+        }
+        now = end
+      })
+  }
+}

@@ -1,0 +1,123 @@
+/** The built program at a pseudo-terminal, which `script` makes. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { readFileSync, readdirSync } from "node:fs"
+import { fileURLToPath } from "node:url"
+import * as Process from "../../../../support/programs/Process.js"
+import * as Program from "../Program.js"
+import * as FakeTerminal from "./FakeTerminal.js"
+
+const program = fileURLToPath(new URL("../../../../../dist/skein.mjs", import.meta.url))
+
+const timeout = 60_000
+
+const columns = 60
+
+const call = (name: string, input: Readonly<Record<string, string>>) => ({ name, input })
+
+/** A search that takes longer than any test: it would try for ever, and only its time limit ends it. */
+const slowFile = { "slow.txt": `${"a".repeat(60)}!\n` }
+const slowCall = call("grep", { pattern: "(a+)+$", path: "slow.txt" })
+
+/** Starts `skein run` on a terminal, with a model that follows the script. */
+const start = (steps: ReadonlyArray<unknown>, redirection = "") =>
+  Effect.gen(function* () {
+    const home = yield* Program.make(slowFile)
+    yield* home.write("script.json", JSON.stringify(steps))
+    const command = `${process.execPath} ${program} run hello --model script/../script.json ${redirection}`
+    const shell = `stty cols ${columns} rows 20; exec ${command}`
+    const running = yield* Process.start("script", ["-qefc", shell, "/dev/null"], {
+      cwd: home.workdir,
+      env: { HOME: home.at(""), PATH: process.env["PATH"] ?? "", SKEIN_DATA: home.data, TERM: "xterm", NO_COLOR: "1" },
+      talks: true
+    })
+    const seen = (text: string) =>
+      Effect.iterate("", {
+        while: (line) => !line.includes(text),
+        body: () => Effect.map(Effect.flatten(running.line), (line): string => line)
+      })
+    return { home, running, seen }
+  })
+
+/** What the terminal shows in the end. */
+const shown = (output: string) => {
+  const terminal = FakeTerminal.make(columns, 20)
+  terminal.send(output)
+  return { rows: terminal.rows(), cursor: terminal.cursor() }
+}
+
+const wanted = "deny: "
+
+describe("skein run at a terminal", () => {
+  it.scopedLive(
+    "a line that was typed before a question does not answer it",
+    () =>
+      Effect.gen(function* () {
+        const { home, running, seen } = yield* start([
+          { calls: [call("shell", { command: "echo ONE > one" })] },
+          { calls: [call("shell", { command: "echo TWO > two" })] },
+          { text: "The end." }
+        ])
+        yield* seen(wanted)
+        yield* running.say("y\ny")
+        yield* seen("echo TWO")
+        yield* seen(wanted)
+        yield* running.say("n")
+        const { code, stdout } = yield* running.ended
+        expect(code).toBe(0)
+        expect(readdirSync(home.workdir)).toEqual(["one", "slow.txt"])
+        const { cursor, rows } = shown(stdout)
+        expect(cursor).toMatchObject({ isAtStart: true, isShown: true })
+        expect(rows.slice(1).map((row) => row.replace(/ +\d+ ms$/, ""))).toEqual([
+          "  shell wants to run with this input:",
+          '  {"command":"echo ONE > one"}',
+          "  y = allow once, s = allow for this session, n = deny: y",
+          '  ✓ shell "echo ONE > one"',
+          "  shell wants to run with this input:",
+          '  {"command":"echo TWO > two"}',
+          "  y = allow once, s = allow for this session, n = deny: n",
+          '  ✗ shell "echo TWO > two"',
+          "    denied Denied: the user said no",
+          "The end."
+        ])
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "calls that end while a question waits are shown; Ctrl-C leaves nothing behind",
+    () =>
+      Effect.gen(function* () {
+        const { running, seen } = yield* start([
+          {
+            text: "Looking.",
+            calls: [slowCall, call("shell", { command: "true" }), call("list", {})]
+          }
+        ])
+        yield* seen("✓ list")
+        yield* seen(wanted)
+        yield* running.say("\x03")
+        const { code, stdout } = yield* running.ended
+        expect(code).toBe(130)
+        const { cursor, rows } = shown(stdout)
+        expect(cursor).toMatchObject({ isAtStart: true, isShown: true })
+        expect(rows.filter((row) => /[⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏]|waiting|deny:/u.test(row))).toEqual([])
+        expect(rows.slice(1, 3)).toEqual(["Looking.", expect.stringMatching(/^ {2}✓ list +\d+ ms$/)])
+        expect(rows.at(-1)).toBe("  cancelled")
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "an output that is no terminal gets no escape sequences",
+    () =>
+      Effect.gen(function* () {
+        const { home, running } = yield* start([{ calls: [call("list", {})] }, { text: "The end." }], "> ../out.txt")
+        expect((yield* running.ended).code).toBe(0)
+        const output = readFileSync(home.at("out.txt"), "utf8")
+        expect(output).toContain("The end.\n")
+        expect(output).not.toMatch(/[\x1b\r]/)
+      }),
+    timeout
+  )
+})
