@@ -3,9 +3,7 @@ import { SystemError } from "@effect/platform/Error"
 import { Effect, Layer } from "effect"
 import { open, rmdir } from "node:fs/promises"
 import { Folders } from "../../services/Folders.js"
-
-const codeOf = (cause: unknown): string =>
-  cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : ""
+import { codeOf } from "../ErrorCode.js"
 
 const attempt = (method: string, path: string, run: () => Promise<void>) =>
   Effect.tryPromise({

@@ -13,8 +13,10 @@ import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import { DataDirectory } from "../../services/DataDirectory.js"
 import { Database, type Writer } from "../../services/storage/sql/Database.js"
 import { EngineConfig } from "../../services/EngineConfig.js"
+import { codeOf } from "../ErrorCode.js"
 import { checkVersion, inspect } from "./Inspection.js"
 import * as Migrations from "./Migrations.js"
+import * as SqliteFailure from "./SqliteFailure.js"
 import * as SqliteFile from "./SqliteFile.js"
 import * as SqliteWriter from "./SqliteWriter.js"
 import * as Unusable from "./Unusable.js"
@@ -105,7 +107,8 @@ const make = Effect.gen(function* () {
     writer: Effect.suspend(() => (open === null ? openWriter(false) : Effect.succeed(open.writer))),
     discard,
     isReplaced: () => [file, ...beside].some(SqliteFile.isReplaced),
-    reader
+    reader,
+    failureOf: (error) => SqliteFailure.fromCode(codeOf(error))
   })
 })
 

@@ -6,8 +6,8 @@
  */
 import { closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { Predicate } from "effect"
 import { StorageUnusable } from "../../domain/SkeinError.js"
+import { codeOf } from "../ErrorCode.js"
 
 export interface SqliteFile {
   /** Canonical: whatever links led here, they are resolved. */
@@ -51,6 +51,6 @@ const create = (path: string): void => {
   try {
     closeSync(openSync(path, "wx", 0o600))
   } catch (thrown) {
-    if (!(Predicate.hasProperty(thrown, "code") && thrown.code === "EEXIST")) throw thrown
+    if (codeOf(thrown) !== "EEXIST") throw thrown
   }
 }

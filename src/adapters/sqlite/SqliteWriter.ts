@@ -3,11 +3,15 @@
  * a statement that could not be prepared is not kept, so that a later try is a real one.
  */
 import Sqlite from "better-sqlite3"
-import { type Parameter, SqlFailure, type Writer } from "../../services/storage/sql/Database.js"
+import type { Parameter, Writer } from "../../services/storage/sql/Database.js"
+import * as SqliteFailure from "./SqliteFailure.js"
 
 type Prepared = Sqlite.Statement<Array<Parameter>, never>
 
 const keptStatements = 256
+
+/** Most pages by which one call shortens the file. */
+const releasedPages = 1000
 
 export const make = (connection: Sqlite.Database): Writer => {
   const statements = new Map<string, Prepared>()
@@ -22,16 +26,26 @@ export const make = (connection: Sqlite.Database): Writer => {
     return prepared
   }
 
+  const run = (text: string, ...parameters: ReadonlyArray<Parameter>): number => {
+    try {
+      const changed = prepare(text).run(...parameters).changes
+      changes += changed
+      return changed
+    } catch (thrown) {
+      throw failure(thrown)
+    }
+  }
+
+  const pragma = (name: string): number => {
+    try {
+      return prepare(`PRAGMA ${name}`).pluck().get() ?? 0
+    } catch (thrown) {
+      throw failure(thrown)
+    }
+  }
+
   return {
-    run: (text, ...parameters) => {
-      try {
-        const changed = prepare(text).run(...parameters).changes
-        changes += changed
-        return changed
-      } catch (thrown) {
-        throw failure(thrown)
-      }
-    },
+    run,
     get: (text, ...parameters) => {
       try {
         const prepared = prepare(text)
@@ -52,11 +66,16 @@ export const make = (connection: Sqlite.Database): Writer => {
         throw failure(thrown)
       }
     },
+    releaseSpace: () => {
+      const pages = Math.min(pragma("freelist_count"), releasedPages)
+      for (let page = 0; page < pages; page++) run("PRAGMA incremental_vacuum(1)")
+    },
+    foreignVersion: () => pragma("data_version"),
     inTransaction: () => connection.inTransaction,
     changes: () => changes
   }
 }
 
-/** What SQLite refused, without the text of the statement; anything else is a mistake of ours and stays as it is. */
+/** SQLite's error without the text of the statement. Anything else is a mistake of ours and stays as it is. */
 const failure = (thrown: unknown): unknown =>
-  thrown instanceof Sqlite.SqliteError ? new SqlFailure({ code: thrown.code }) : thrown
+  thrown instanceof Sqlite.SqliteError ? SqliteFailure.fromCode(thrown.code) : thrown

@@ -1,14 +1,16 @@
 /** Why a database cannot be opened, as a typed error: SQLite's and the system's codes, without their texts. */
-import { Cause, Chunk, Effect, Option, Predicate } from "effect"
+import { Cause, Chunk, Effect, Option } from "effect"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
-import { busyScheduleUpTo, isBusy } from "../../services/storage/sql/Database.js"
+import { busyScheduleUpTo } from "../../services/storage/sql/Database.js"
+import { codeOf } from "../ErrorCode.js"
+import * as SqliteFailure from "./SqliteFailure.js"
 
 type Reason = StorageUnusable["reason"]
 
 const noAccess = /^(SQLITE_(CANTOPEN|PERM|READONLY|AUTH)|EACCES|EPERM|EROFS|EEXIST|ENOTDIR|ENOENT|ELOOP)/
 
 const reasonOf = (code: string): Reason | null => {
-  if (isBusy(code)) return "locked"
+  if (SqliteFailure.fromCode(code).kind === "busy") return "locked"
   if (code.startsWith("SQLITE_NOTADB")) return "not-a-database"
   if (code.startsWith("SQLITE_CORRUPT")) return "damaged"
   return noAccess.test(code) ? "no-access" : null
@@ -44,9 +46,3 @@ export const fromCause =
     fromUnknown(path)(
       Option.getOrElse(Chunk.head(Chunk.appendAll(Cause.failures(cause), Cause.defects(cause))), () => cause)
     )
-
-/** The innermost code; errors of libraries carry SQLite's own as their cause. */
-const codeOf = (thrown: unknown): string => {
-  if (Predicate.hasProperty(thrown, "cause") && thrown.cause !== undefined) return codeOf(thrown.cause)
-  return Predicate.hasProperty(thrown, "code") && typeof thrown.code === "string" ? thrown.code : "UNKNOWN"
-}

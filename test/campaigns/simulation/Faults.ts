@@ -3,7 +3,8 @@
  * stored, and one that fails and is not. After each commit the rows are held against each other.
  */
 import { Effect, Layer } from "effect"
-import { Database, type Service, SqlFailure, type Writer } from "../../../src/services/storage/sql/Database.js"
+import * as SqliteFailure from "../../../src/adapters/sqlite/SqliteFailure.js"
+import { Database, type Service, type Writer } from "../../../src/services/storage/sql/Database.js"
 import * as Invariants from "./Invariants.js"
 import type { Dice } from "./World.js"
 
@@ -22,18 +23,18 @@ const look = (writer: Writer, breaches: Array<string>): void => {
 
 const faulty = (writer: Writer, { chance }: Dice, breaches: Array<string>): Writer => {
   const run: Writer["run"] = (statement, ...parameters) => {
-    if (statement === "BEGIN IMMEDIATE" && chance(chances.begin)) throw new SqlFailure({ code: "SQLITE_BUSY" })
+    if (statement === "BEGIN IMMEDIATE" && chance(chances.begin)) throw SqliteFailure.fromCode("SQLITE_BUSY")
     if (statement.startsWith("INSERT INTO event_rows") && chance(chances.write)) {
       // What SQLite does by itself when the disk is full.
       writer.run("ROLLBACK")
-      throw new SqlFailure({ code: "SQLITE_FULL" })
+      throw SqliteFailure.fromCode("SQLITE_FULL")
     }
     if (statement !== "COMMIT") return writer.run(statement, ...parameters)
     const fails = chance(chances.commit)
-    if (fails && chance(0.5)) throw new SqlFailure({ code: "SQLITE_IOERR_WRITE" })
+    if (fails && chance(0.5)) throw SqliteFailure.fromCode("SQLITE_IOERR_WRITE")
     const changes = writer.run(statement, ...parameters)
     look(writer, breaches)
-    if (fails) throw new SqlFailure({ code: "SQLITE_IOERR_FSYNC" })
+    if (fails) throw SqliteFailure.fromCode("SQLITE_IOERR_FSYNC")
     return changes
   }
   return { ...writer, run }

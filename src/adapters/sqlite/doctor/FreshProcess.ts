@@ -10,7 +10,7 @@ import type { Scope } from "effect"
 import { spawn } from "node:child_process"
 import { fileURLToPath } from "node:url"
 import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
-import { isBusy } from "../../../services/storage/sql/Database.js"
+import * as SqliteFailure from "../SqliteFailure.js"
 
 const Refused = Schema.TaggedStruct("Refused", { code: Schema.String })
 const Looked = Schema.TaggedStruct("Looked", { problems: Schema.Array(Schema.String) })
@@ -69,7 +69,7 @@ export const hold = (path: string): Effect.Effect<void, StorageUnusable | Storag
     if (answer._tag === "Broken") {
       return yield* new StorageFailed({ operation: "check whether the database is in use", code: "NO_ANSWER" })
     }
-    if (answer._tag === "Refused" && isBusy(answer.code)) {
+    if (answer._tag === "Refused" && SqliteFailure.fromCode(answer.code).kind === "busy") {
       return yield* new StorageUnusable({ path, reason: "locked", detail: "another process has it open" })
     }
   })

@@ -3,21 +3,27 @@
  *
  * The writer is synchronous, as SQLite's own interface is: between two statements of one function nothing else can run,
  * so no foreign statement lands in a transaction of ours and nothing is waited for inside one. Only the write lane may
- * change anything through it. Whoever sees a statement fail gets a code, never the statement or its parameters.
+ * change anything through it. A statement that fails is reported by a code, never by its text or its parameters.
+ *
+ * What only one database can do has a name here (`releaseSpace`, `foreignVersion`, the kinds of failures); statements are
+ * SQL with positional parameters.
  */
 import type { SqlClient } from "@effect/sql"
+import type { SqlError } from "@effect/sql/SqlError"
 import { Clock, Context, Data, Effect, Schedule } from "effect"
 import type { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 
 export type Parameter = string | number | bigint | null | Uint8Array
 
-/** Runs statements at once. Each throws `SqlFailure` when SQLite refuses. `Row` names the columns that are selected. */
+/** Runs statements at once. Each throws `SqlFailure` when it fails. `Row` names the columns that are selected. */
 export interface Sql {
-  /** Gives the number of rows that were changed. */
+  /** Returns the number of rows that were changed. */
   readonly run: (statement: string, ...parameters: ReadonlyArray<Parameter>) => number
-  /** Gives the first row. */
+  /** Returns the first row. */
   readonly get: <Row>(statement: string, ...parameters: ReadonlyArray<Parameter>) => Row | undefined
   readonly all: <Row>(statement: string, ...parameters: ReadonlyArray<Parameter>) => ReadonlyArray<Row>
+  /** Returns space that removed rows have left to the file system. Bounded; more is returned by calling it again. */
+  readonly releaseSpace: () => void
 }
 
 /** The connection that writes. It never waits for a lock: it fails as busy at once. */
@@ -25,15 +31,28 @@ export interface Writer extends Sql {
   readonly inTransaction: () => boolean
   /** Grows with each statement that changes a row. */
   readonly changes: () => number
+  /** A number that changes when another connection has committed, and does not when this one has. */
+  readonly foreignVersion: () => number
 }
 
-/** Thrown by `Sql`. `code` is SQLite's own, such as SQLITE_FULL. */
-export class SqlFailure extends Data.TaggedError("SqlFailure")<{ readonly code: string }> {}
+export type FailureKind =
+  /** Another connection holds the lock. A later try may succeed. */
+  | "busy"
+  /** The statement breaks a constraint and did nothing. The transaction can go on. */
+  | "constraint"
+  /** No space is left. A COMMIT that fails with it has stored nothing and never will. */
+  | "full"
+  /** The connection may show from now on what is not stored. */
+  | "spoilt"
+  | "other"
 
-/** Somebody else holds the lock; a later try may succeed. */
-export const isBusy = (code: string): boolean => code.startsWith("SQLITE_BUSY")
+/** Thrown by `Sql`. `code` is the database's own, such as SQLITE_FULL, for messages. */
+export class SqlFailure extends Data.TaggedError("SqlFailure")<{
+  readonly code: string
+  readonly kind: FailureKind
+}> {}
 
-/** For those who try again: waits 1 ms, then longer, up to 14 ms; each a little shorter or longer, so that processes do not meet again. */
+/** For a busy database: waits 1 ms, then longer, up to 14 ms; each a little shorter or longer, so that processes do not meet again. */
 export const busySchedule = Schedule.exponential("1 millis").pipe(
   Schedule.union(Schedule.spaced("11 millis")),
   Schedule.jittered
@@ -59,6 +78,8 @@ export interface Service {
   /** Whether the path, or that of a file beside it, no longer leads to the file that is open. */
   readonly isReplaced: () => boolean
   readonly reader: SqlClient.SqlClient
+  /** What a failure of the reader means. */
+  readonly failureOf: (error: SqlError) => SqlFailure
 }
 
 export class Database extends Context.Tag("skein/Database")<Database, Service>() {}

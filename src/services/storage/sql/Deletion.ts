@@ -36,8 +36,6 @@ const setState = (tx: Transaction, session: SessionRow, state: SessionRow["state
 /** Most rows, and about the most bytes of messages, that one portion removes. */
 const portionRows = 500
 const portionBytes = 4 * 1024 * 1024
-/** Most pages by which one portion shortens the file. */
-const portionPages = 1000
 
 const ofSessions = tables.filter(({ name, session }) => session !== null && name !== sessionRows.name)
 
@@ -62,7 +60,7 @@ export const purge = (tx: Transaction, sessionId: SessionId): Either.Either<bool
     if (left <= 0) break
     left -= tx.run(removal, session, session, left)
   }
-  shorten(tx)
+  tx.releaseSpace()
   return Either.right(hasRows(tx, session))
 }
 
@@ -77,12 +75,6 @@ const purgeMessages = (tx: Transaction, session: number): number => {
   const beyond = sizes.find((row) => (bytes += row.bytes) > portionBytes)
   const last = beyond ?? sizes.at(-1)
   return last === undefined ? 0 : tx.run("DELETE FROM messages WHERE session = ? AND seq <= ?", session, last.seq)
-}
-
-/** Gives free pages back to the file system, one a statement. */
-const shorten = (tx: Transaction): void => {
-  const free = tx.get<{ readonly freelist_count: number }>("PRAGMA freelist_count")?.freelist_count ?? 0
-  for (let page = 0; page < Math.min(free, portionPages); page++) tx.run("PRAGMA incremental_vacuum(1)")
 }
 
 export const forget = (tx: Transaction, sessionId: SessionId): Either.Either<void> => {

@@ -11,7 +11,7 @@ import { held, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { drafts as table } from "./Tables.js"
 
-const insertDraft = insertion(table, ["session", "run", "seq", "body"], "REPLACE")
+const insertDraft = insertion(table, ["session", "run", "seq", "body"], "INSERT OR REPLACE")
 
 export const save = (
   tx: Transaction,

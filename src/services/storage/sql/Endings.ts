@@ -75,7 +75,7 @@ export const takeOver = (
 const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && call.questionId !== null
 
 /** The run's own row does not decode. */
-const corrupt = (operation: string) => (): StorageFailed => new StorageFailed({ operation, code: "SQLITE_CORRUPT" })
+const corrupt = (operation: string) => (): StorageFailed => new StorageFailed({ operation, code: "ROW_DAMAGED" })
 
 /** Denies the run's open questions, closes its open calls, gives the lease back. */
 const close = (tx: Transaction, session: SessionAndRun, end: End): void => {

@@ -1,7 +1,7 @@
 /**
- * Wakes watchers when another process has committed. While anybody watches, the writing connection is asked each 20 ms
- * whether the file was changed by another connection (`PRAGMA data_version`, some microseconds; it does not count the
- * connection's own commits); while nobody does, nothing is asked. What changed is not known, so all are woken.
+ * Wakes watchers when another process has committed. While anybody watches, the writing connection is asked every 20 ms
+ * whether another connection has committed, which takes microseconds. While nobody watches, nothing is asked. What
+ * changed is unknown, so all watchers are woken.
  */
 import { Effect, Layer, Ref } from "effect"
 import { Database } from "./Database.js"
@@ -15,15 +15,13 @@ export const layer: Layer.Layer<never, never, Database | EventSignals> = Layer.s
     const signals = yield* EventSignals
     const seen = yield* Ref.make<number | null>(null)
 
-    const version = Effect.flatMap(database.writer, (writer) =>
-      Effect.try(() => writer.get<{ readonly data_version: number }>("PRAGMA data_version"))
-    )
+    const version = Effect.flatMap(database.writer, (writer) => Effect.try(writer.foreignVersion))
     const look = Effect.gen(function* () {
       yield* signals.whenWatched
-      const now = (yield* version)?.data_version ?? null
+      const now = yield* version
       if ((yield* Ref.getAndSet(seen, now)) !== now) signals.signalAll()
     })
-    // A database that cannot be read just now is asked again; who reads it is told why.
+    // A database that cannot be read now is asked again; whoever reads it gets the error.
     yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.ignore(look), Effect.sleep(interval))))
   })
 )

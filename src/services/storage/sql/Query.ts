@@ -5,10 +5,9 @@
  * it leaves everybody who sends the same text later waiting for ever.
  */
 import { SqlClient } from "@effect/sql"
-import type { SqlError } from "@effect/sql/SqlError"
-import { Context, Effect, Option, Predicate } from "effect"
+import { Context, Effect, Option } from "effect"
 import { StorageFailed } from "../../../domain/SkeinError.js"
-import { busyScheduleUpTo, isBusy } from "./Database.js"
+import { busyScheduleUpTo, type Database, type SqlFailure } from "./Database.js"
 
 export interface Query {
   /** `Row` names the columns that are selected. `operation` is a verb for messages, such as "read the transcript". */
@@ -20,7 +19,7 @@ export interface Query {
 }
 
 /** Reads only find the file busy while another process recovers the log; that is waited for, up to `busyMaxMillis`. */
-export const make = (client: SqlClient.SqlClient, busyMaxMillis: number): Query => {
+export const make = ({ failureOf, reader }: Database["Type"], busyMaxMillis: number): Query => {
   const patience = busyScheduleUpTo(busyMaxMillis)
   let failures = 0
   return <Row extends object>(
@@ -29,18 +28,21 @@ export const make = (client: SqlClient.SqlClient, busyMaxMillis: number): Query 
     ...parameters: ReadonlyArray<string | number | null>
   ) => {
     const once = Effect.suspend(() =>
-      client.unsafe<Row>(failures === 0 ? statement : `${statement} -- ${failures}`, parameters)
+      reader.unsafe<Row>(failures === 0 ? statement : `${statement} -- ${failures}`, parameters)
     ).pipe(
       Effect.uninterruptible,
       Effect.mapError((error) => {
         failures++
-        return new StorageFailed({ operation, code: codeOf(error) })
+        return failureOf(error)
       })
     )
-    const isRetryable = ({ code }: StorageFailed) => isBusy(code)
-    return Effect.catchIf(once, isRetryable, () =>
-      Effect.flatMap(patience, (schedule) => Effect.retry(once, { while: isRetryable, schedule }))
-    ).pipe(outsideTransactions)
+    const isBusy = ({ kind }: SqlFailure) => kind === "busy"
+    return Effect.catchIf(once, isBusy, () =>
+      Effect.flatMap(patience, (schedule) => Effect.retry(once, { while: isBusy, schedule }))
+    ).pipe(
+      Effect.mapError(({ code }) => new StorageFailed({ operation, code })),
+      outsideTransactions
+    )
   }
 }
 
@@ -52,6 +54,3 @@ const outsideTransactions = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A
           Context.omit(SqlClient.TransactionConnection)(context)
         )
   )
-
-const codeOf = ({ cause }: SqlError): string =>
-  Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : "SQLITE_ERROR"

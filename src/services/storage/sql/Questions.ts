@@ -43,7 +43,7 @@ const insertQuestion = insertion(questions, [
   "input"
 ])
 
-const insertGrant = insertion(grants, ["session", "tool"], "IGNORE")
+const insertGrant = insertion(grants, ["session", "tool"], "INSERT OR IGNORE")
 
 const decodeStored = decoder(
   Schema.Struct({

@@ -121,11 +121,11 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
 
 export const layer: Layer.Layer<Storage | StorageReader, never, Database | WriteLane> = Layer.effectContext(
   Effect.gen(function* () {
-    const { reader } = yield* Database
+    const database = yield* Database
     const lane = yield* WriteLane
     const { busyMaxMillis, limits } = yield* EngineConfig
     return Context.make(Storage, makeStorage(lane, limits)).pipe(
-      Context.add(StorageReader, makeReader(Query.make(reader, busyMaxMillis)))
+      Context.add(StorageReader, makeReader(Query.make(database, busyMaxMillis)))
     )
   })
 )

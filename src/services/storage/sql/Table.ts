@@ -65,9 +65,9 @@ export interface Insertion<Row> {
 export const insertion = <T extends Table, const Names extends ReadonlyArray<Name<T["columns"]>>>(
   { name }: T,
   names: Names,
-  conflict: "ABORT" | "IGNORE" | "REPLACE" = "ABORT"
+  verb: "INSERT" | "INSERT OR IGNORE" | "INSERT OR REPLACE" = "INSERT"
 ): Insertion<Stored<T, Names[number]>> => ({
-  statement: `INSERT OR ${conflict} INTO ${name} (${names.map(sqlName).join(", ")})
+  statement: `${verb} INTO ${name} (${names.map(sqlName).join(", ")})
      VALUES (${names.map(() => "?").join(", ")})`,
   parameters: (row) => names.map((name: Names[number]) => row[name])
 })

@@ -65,12 +65,12 @@ export type Ending<M> =
   /** A member left changes that are not to stay: the group is to be run again, isolated. Nothing is stored. */
   | { readonly _tag: "Entangled" }
   /** Nothing is stored, and nothing ever will be. `culprit` is the member at which it failed, if it was at one. */
-  | { readonly _tag: "Failed"; readonly code: string; readonly culprit: M | null }
+  | { readonly _tag: "Failed"; readonly failure: SqlFailure; readonly culprit: M | null }
   /** Whether anything is stored is not known. */
   | ({ readonly _tag: "CommitFailed"; readonly touched: Touched } & FailedCommit)
 
 export interface FailedCommit {
-  readonly code: string
+  readonly failure: SqlFailure
   readonly mark: number
   /** Null when the mark stands beside the lane's name. */
   readonly markedRow: MarkedRow | null
@@ -79,8 +79,8 @@ export interface FailedCommit {
 /** A mark that its lane has not renewed for this long may go. */
 const markLifeMillis = 24 * 60 * 60 * 1000
 
-/** Takes the lock. Gives the code with which SQLite refused. */
-export const begin = (writer: Writer): string | null => codeOf(() => writer.run("BEGIN IMMEDIATE"))
+/** Takes the lock. Returns why it was refused. */
+export const begin = (writer: Writer): SqlFailure | null => failureOf(() => writer.run("BEGIN IMMEDIATE"))
 
 /**
  * Runs the members in the transaction that has begun, and commits what is to stay. Isolated, each has a savepoint of its
@@ -100,6 +100,7 @@ export const commit = <M extends Member>(
     run: writer.run,
     get: writer.get,
     all: writer.all,
+    releaseSpace: writer.releaseSpace,
     now: group.now,
     mark: group.mark,
     recorded: (table, session, number) => void (markedRow = { table, session, number }),
@@ -109,7 +110,7 @@ export const commit = <M extends Member>(
   let culprit: M | null = null
   let stay = 0
   let entangled = false
-  const failed = codeOf(() => {
+  const failed = failureOf(() => {
     for (const member of members) {
       culprit = member
       const before = { markedRow, touched: touched.length, changes: writer.changes() }
@@ -129,16 +130,16 @@ export const commit = <M extends Member>(
     culprit = null
     if (stay > 0 && markedRow === null) leaveMark(writer, group)
   })
-  if (failed !== null) return { _tag: "Failed", code: failed, culprit }
+  if (failed !== null) return { _tag: "Failed", failure: failed, culprit }
   if (entangled) return { _tag: "Entangled" }
   const committing = group.elapsed()
-  const code = codeOf(() => writer.run(stay === 0 ? "ROLLBACK" : "COMMIT"))
+  const failure = failureOf(() => writer.run(stay === 0 ? "ROLLBACK" : "COMMIT"))
   if (stay > 0) Metrics.commitTime.unsafeUpdate(group.elapsed() - committing, [])
-  return code === null
+  return failure === null
     ? { _tag: "Done", touched: { sessions: new Set(touched), stopRequested } }
     : {
         _tag: "CommitFailed",
-        code,
+        failure,
         mark: group.mark,
         markedRow,
         touched: { sessions: new Set(touched), stopRequested }
@@ -147,7 +148,7 @@ export const commit = <M extends Member>(
 
 /** Ends the transaction without storing anything. Gives whether the connection can be used again. */
 export const rollBack = (writer: Writer): boolean => {
-  codeOf(() => writer.run("ROLLBACK"))
+  failureOf(() => writer.run("ROLLBACK"))
   return !writer.inTransaction()
 }
 
@@ -158,7 +159,7 @@ export const rollBack = (writer: Writer): boolean => {
  */
 export const settle = (writer: Writer, group: Group, failed: FailedCommit): "stored" | "not-stored" | "unknown" => {
   let stored = false
-  const failure = codeOf(() => {
+  const failure = failureOf(() => {
     stored = isStored(writer, group, failed)
     if (stored) return
     leaveMark(writer, group)
@@ -167,7 +168,7 @@ export const settle = (writer: Writer, group: Group, failed: FailedCommit): "sto
   if (stored || failure !== null) rollBack(writer)
   if (stored) return "stored"
   // On a full disk the page that would have completed the group in the log was never written.
-  return failure === null || failed.code === "SQLITE_FULL" ? "not-stored" : "unknown"
+  return failure === null || failed.failure.kind === "full" ? "not-stored" : "unknown"
 }
 
 const isStored = (writer: Writer, { lane }: Group, { mark, markedRow }: FailedCommit): boolean => {
@@ -188,13 +189,13 @@ const leaveMark = (writer: Writer, { lane, mark, now }: Group): void => {
   )
 }
 
-/** Runs statements. Gives the code of the one that failed. */
-const codeOf = (run: () => void): string | null => {
+/** Runs statements. Returns the failure of the one that failed. */
+const failureOf = (run: () => void): SqlFailure | null => {
   try {
     run()
     return null
   } catch (thrown) {
-    if (thrown instanceof SqlFailure) return thrown.code
+    if (thrown instanceof SqlFailure) return thrown
     throw thrown
   }
 }

@@ -37,7 +37,7 @@ export class PendingWrite<A, E> implements Pending {
       this.#outcome = Either.isRight(result) ? Exit.succeed(result.right) : Exit.fail(result.left)
     } catch (thrown) {
       if (!(thrown instanceof SqlFailure)) this.#outcome = Exit.die(thrown)
-      else if (thrown.code.startsWith("SQLITE_CONSTRAINT")) {
+      else if (thrown.kind === "constraint") {
         this.#outcome = Exit.fail(new StorageFailed({ operation: this.operation, code: thrown.code }))
       } else throw thrown
     }

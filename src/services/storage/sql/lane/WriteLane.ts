@@ -27,7 +27,7 @@ import {
   StorageUnusable,
   type Write
 } from "../../../../domain/SkeinError.js"
-import { busySchedule, Database, isBusy, type Writer } from "../Database.js"
+import { busySchedule, Database, type SqlFailure, type Writer } from "../Database.js"
 import { EngineConfig } from "../../../EngineConfig.js"
 import { EventSignals } from "../../EventSignals.js"
 import { Ids } from "../../../Ids.js"
@@ -56,9 +56,6 @@ const lookMillis = 20
 
 /** Marks are numbers of 48 bits, half of them the lane's own. */
 const marksOfLane = 2 ** 24
-
-/** Codes after which a connection may show what is not there. */
-const isSpoilt = (code: string): boolean => /^SQLITE_(IOERR|CORRUPT|NOTADB)/.test(code)
 
 /** A group whose COMMIT failed. */
 interface Unsettled extends GroupCommit.FailedCommit {
@@ -105,7 +102,7 @@ const make = Effect.gen(function* () {
     for (const write of writes) write.answer()
   }
 
-  const giveUp = ({ code, writes }: Unsettled) => {
+  const giveUp = ({ failure: { code }, writes }: Unsettled) => {
     unsettled = null
     failEach(writes, (operation) => new OutcomeUnknown({ operation, code }))
   }
@@ -148,14 +145,14 @@ const make = Effect.gen(function* () {
   }
 
   /** A group that failed, always by one write fewer. */
-  const tryAgain = (writes: ReadonlyArray<Pending>, culprit: Pending | null, code: string) => {
+  const tryAgain = (writes: ReadonlyArray<Pending>, culprit: Pending | null, { code }: SqlFailure) => {
     for (const write of writes) {
       if (culprit !== null && write !== culprit) retrying.add(write)
       else failEach([write], (operation) => new StorageFailed({ operation, code }))
     }
   }
 
-  const settled = ({ code, touched, writes }: Unsettled, verdict: "stored" | "not-stored") => {
+  const settled = ({ failure: { code }, touched, writes }: Unsettled, verdict: "stored" | "not-stored") => {
     unsettled = null
     if (verdict === "stored") answerEach(writes, touched)
     else failEach(writes, (operation) => new StorageFailed({ operation, code }))
@@ -190,8 +187,8 @@ const make = Effect.gen(function* () {
       case "Entangled":
         return rollBack(writer, () => writes.forEach((write) => retrying.add(write)))
       case "Failed": {
-        const finish = () => tryAgain(writes, ending.culprit, ending.code)
-        return isSpoilt(ending.code) ? discard(finish) : rollBack(writer, finish)
+        const finish = () => tryAgain(writes, ending.culprit, ending.failure)
+        return ending.failure.kind === "spoilt" ? discard(finish) : rollBack(writer, finish)
       }
       case "CommitFailed":
         unsettled = { ...ending, writes, blockedSince: null }
@@ -220,9 +217,9 @@ const make = Effect.gen(function* () {
             return attempt
           })
         }
-        return isBusy(refusal)
+        return refusal.kind === "busy"
           ? Effect.succeed(busy)
-          : discard(() => failAll((operation) => new StorageFailed({ operation, code: refusal })))
+          : discard(() => failAll((operation) => new StorageFailed({ operation, code: refusal.code })))
       },
       onFailure: (error) =>
         Effect.succeed(
@@ -278,7 +275,7 @@ const make = Effect.gen(function* () {
 
   const write = <A, E>(operation: string, body: GroupCommit.Body<A, E>): Effect.Effect<A, E | Write> =>
     Effect.uninterruptibleMask((restore) => {
-      if (closed) return Effect.fail(new StorageFailed({ operation, code: "SQLITE_MISUSE" }))
+      if (closed) return Effect.fail(new StorageFailed({ operation, code: "CLOSED" }))
       const write = new PendingWrite(operation, elapsed(), body)
       waiting.add(write)
       wake.unsafeOpen()

@@ -93,7 +93,7 @@ describe("Table", () => {
   })
 
   it("inserts values in the order of the columns, whatever that of the row", () => {
-    const { parameters, statement } = insertion(notes, ["id", "writtenAt", "text"], "REPLACE")
+    const { parameters, statement } = insertion(notes, ["id", "writtenAt", "text"], "INSERT OR REPLACE")
     expect(statement).toMatch(/^INSERT OR REPLACE INTO notes \(id, written_at, text\)\s+VALUES \(\?, \?, \?\)$/)
     expect(parameters({ text: "a", id: 1, writtenAt: 2 })).toEqual([1, 2, "a"])
   })

@@ -1,7 +1,8 @@
 /** A database that does as it is told: it records what the writer runs, and lets a test step in. */
 import { Context, Effect, Layer } from "effect"
+import * as SqliteFailure from "../../../../../../src/adapters/sqlite/SqliteFailure.js"
 import type { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
-import { Database, SqlFailure, type Writer } from "../../../../../../src/services/storage/sql/Database.js"
+import { Database, type Writer } from "../../../../../../src/services/storage/sql/Database.js"
 
 export class Faults extends Context.Tag("test/Faults")<
   Faults,
@@ -22,7 +23,7 @@ export const layerFaults = Layer.sync(Faults, () => ({
 }))
 
 export const fail = (code: string): never => {
-  throw new SqlFailure({ code })
+  throw SqliteFailure.fromCode(code)
 }
 
 /** Wraps the database that is given. */

@@ -157,7 +157,7 @@ describe("waiting", () => {
         yield* Fiber.join(closing)
         return later
       }).pipe(Effect.provide(context))
-      expect(later).toEqual({ _tag: "StorageFailed", operation: "put", code: "SQLITE_MISUSE" })
+      expect(later).toEqual({ _tag: "StorageFailed", operation: "put", code: "CLOSED" })
     })
   )
 

@@ -1,0 +1,12 @@
+/** What SQLite's codes mean for the port: a failure keeps its code, never the text of its statement. */
+import { type FailureKind, SqlFailure } from "../../services/storage/sql/Database.js"
+
+const kinds: ReadonlyArray<readonly [prefix: RegExp, FailureKind]> = [
+  [/^SQLITE_BUSY/, "busy"],
+  [/^SQLITE_CONSTRAINT/, "constraint"],
+  [/^SQLITE_FULL/, "full"],
+  [/^SQLITE_(IOERR|CORRUPT|NOTADB)/, "spoilt"]
+]
+
+export const fromCode = (code: string): SqlFailure =>
+  new SqlFailure({ code, kind: kinds.find(([prefix]) => prefix.test(code))?.[1] ?? "other" })
