@@ -2,8 +2,9 @@
  * Logs, one line of `key=value` pairs each: none by default; on stderr with `--log-level`, at the end of a file with
  * `--log-file`.
  */
-import { Effect, Layer, Logger, LogLevel, Predicate, type Scope } from "effect"
+import { Effect, Layer, Logger, LogLevel, type Scope } from "effect"
 import { closeSync, openSync, writeSync } from "node:fs"
+import { codeOf } from "../ErrorCode.js"
 import type { Given } from "./CommandLine.js"
 import { WrongUsage } from "./Failure.js"
 import * as TerminalText from "./terminal/TerminalText.js"
@@ -42,9 +43,6 @@ const lineWriter = (file: string | null): Effect.Effect<(line: string) => void, 
         ),
         (descriptor) => (line) => void writeSync(descriptor, `${line}\n`)
       )
-
-const codeOf = (error: unknown): string =>
-  Predicate.hasProperty(error, "code") && typeof error.code === "string" ? error.code : "unknown"
 
 export const layer = ({ file, level }: Settings): Layer.Layer<never, WrongUsage> =>
   Layer.unwrapScoped(

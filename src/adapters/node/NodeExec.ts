@@ -13,13 +13,14 @@
  * A shell's two outputs are one pipe, so their order is kept; those of a program that is run without a shell are two,
  * and are put in the order in which they arrive.
  */
-import { Deferred, Effect, Exit, Fiber, Layer, Option, Predicate, Ref, Stream, identity } from "effect"
+import { Deferred, Effect, Exit, Fiber, Layer, Option, Ref, Stream, identity } from "effect"
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
 import { existsSync, statSync } from "node:fs"
 import * as Excerpt from "../../domain/Excerpt.js"
 import { Exec, ExecFailed } from "../../services/Exec.js"
 import type { Command, Finished } from "../../services/Exec.js"
+import { codeOf } from "../ErrorCode.js"
 import * as ExecEnvironment from "./ExecEnvironment.js"
 import * as ProcessGroup from "./ProcessGroup.js"
 import * as ProcessOutput from "./ProcessOutput.js"
@@ -58,7 +59,7 @@ const defaultShell = (): string =>
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 
 const startFailure = (cwd: string, cause: unknown): ExecFailed => {
-  const code = Predicate.hasProperty(cause, "code") && typeof cause.code === "string" ? cause.code : ""
+  const code = codeOf(cause)
   if (code === "ERR_INVALID_ARG_VALUE") return new ExecFailed({ reason: "invalid", detail: "" })
   if (!isFolder(cwd)) return new ExecFailed({ reason: "no-folder", detail: cwd })
   if (code === "ENOENT") return new ExecFailed({ reason: "not-found", detail: "" })

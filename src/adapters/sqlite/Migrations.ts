@@ -15,6 +15,7 @@ import { applicationId, inspect } from "./Inspection.js"
 import { type Step, steps } from "../../services/storage/sql/schema/Steps.js"
 import * as Snapshot from "./Snapshot.js"
 import * as Unusable from "./Unusable.js"
+import * as DataLayout from "./DataLayout.js"
 
 /** The version of the newest schema. */
 export const newest = steps.length
@@ -30,8 +31,8 @@ const attempt = <A>(path: string, run: () => A): Effect.Effect<A, StorageUnusabl
 /** Copies the database at `path`, whose write lock the caller holds. Gives where the copy is. */
 const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
   const now = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
-  const unfinished = `${path}.before.partial`
-  const copy = `${path}.before-${version}-${now.replace(/[-:]/g, "")}`
+  const unfinished = DataLayout.unfinishedCopyOf(path)
+  const copy = DataLayout.copyOf(path, version, now)
   yield* attempt(path, () => {
     rmSync(unfinished, { force: true })
     Snapshot.take(path, unfinished)

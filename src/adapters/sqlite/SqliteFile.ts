@@ -5,9 +5,9 @@
  * log beside it.
  */
 import { closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
-import { join } from "node:path"
 import { StorageUnusable } from "../../domain/SkeinError.js"
 import { codeOf } from "../ErrorCode.js"
+import * as DataLayout from "./DataLayout.js"
 
 export interface SqliteFile {
   /** Canonical: whatever links led here, they are resolved. */
@@ -22,7 +22,7 @@ const smallestPage = 512
 /** The database's file within the data folder, both created where they do not exist. */
 export const prepare = (directory: string): SqliteFile => {
   mkdirSync(directory, { recursive: true, mode: 0o700 })
-  const named = join(realpathSync(directory), "skein.db")
+  const named = DataLayout.databaseIn(realpathSync(directory))
   create(named)
   const path = realpathSync(named)
   const found = statSync(path)
@@ -36,10 +36,12 @@ export const prepare = (directory: string): SqliteFile => {
 
 /** The log and the shared memory beside an open database; they stay as long as it is open anywhere. */
 export const beside = ({ path }: SqliteFile): ReadonlyArray<SqliteFile> =>
-  [`${path}-wal`, `${path}-shm`].flatMap((path) => {
-    const found = statSync(path, { throwIfNoEntry: false })
-    return found === undefined ? [] : [{ path, device: found.dev, inode: found.ino }]
-  })
+  [DataLayout.logEnding, DataLayout.sharedMemoryEnding]
+    .map((ending) => path + ending)
+    .flatMap((path) => {
+      const found = statSync(path, { throwIfNoEntry: false })
+      return found === undefined ? [] : [{ path, device: found.dev, inode: found.ino }]
+    })
 
 /** Whether the path no longer leads to this very file. */
 export const isReplaced = ({ device, inode, path }: SqliteFile): boolean => {

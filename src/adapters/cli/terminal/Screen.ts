@@ -11,6 +11,7 @@
  * Not guaranteed: that nothing is left behind by a process that is killed.
  */
 import { Context, Duration, Effect, Fiber, Layer } from "effect"
+import { codeOf } from "../../ErrorCode.js"
 import { OutputFailed } from "../Failure.js"
 import * as Ansi from "./Ansi.js"
 import * as Bottom from "./Bottom.js"
@@ -57,8 +58,6 @@ const tickMillis = 50
 
 /** The room for what is asked about on a terminal that may not have any size. */
 const plainSize: Bottom.Size = { columns: 80, rows: 24 }
-
-const codeOf = (error: Error): string => ("code" in error && typeof error.code === "string" ? error.code : error.name)
 
 type Done = (error?: Error | null) => void
 

@@ -23,9 +23,11 @@ import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
 import * as Snapshot from "../Snapshot.js"
 import * as Unusable from "../Unusable.js"
-import { BackupFailed, codeOf } from "./BackupError.js"
+import { codeOf } from "../../ErrorCode.js"
+import { BackupFailed } from "./BackupError.js"
 import * as BackupFile from "./BackupFile.js"
 import * as Workplace from "./Workplace.js"
+import * as DataLayout from "../DataLayout.js"
 
 export interface Options {
   /** The data folder. */
@@ -139,7 +141,7 @@ const addSnapshot = Effect.fnUntraced(function* (
   }
   if (!isLast(missing)) return { missing, made: null }
   for (const file of added.values()) if (!names.has(file.name)) target.drop(file)
-  yield* target.add("skein.db", copy, onBytes)
+  yield* target.add(DataLayout.databaseName, copy, onBytes)
   for (const { detail, name } of faults) target.fault(name, detail)
   target.finish(yield* Clock.currentTimeMillis)
   const sessions = number(snapshot, "SELECT count(*) FROM session_rows WHERE state <> 'hidden'")
@@ -168,7 +170,7 @@ const isTold = (thrown: unknown): thrown is BackupFailed | StorageUnusable | Sto
 export const make = Effect.fn("Backup.make")(function* (options: Options) {
   const { data, file } = options
   const folders = yield* Folders
-  const path = join(data, "skein.db")
+  const path = DataLayout.databaseIn(data)
   const folder = dirname(file)
   const unwritten = (thrown: unknown) => failed(options, codeOf(thrown))
   const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: unwritten })

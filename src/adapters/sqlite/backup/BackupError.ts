@@ -1,5 +1,5 @@
 /** What `backup` and `restore` fail with beyond the errors of the database itself. */
-import { Predicate, Schema } from "effect"
+import { Schema } from "effect"
 
 /** A backup was not made. Nothing is left of it. */
 export class BackupFailed extends Schema.TaggedError<BackupFailed>()("BackupFailed", {
@@ -38,10 +38,4 @@ export class RestoreFailed extends Schema.TaggedError<RestoreFailed>()("RestoreF
         return `Cannot restore into ${this.path}: ${this.detail}`
     }
   }
-}
-
-/** The code of what SQLite or the system threw, or what kind of error it was. */
-export const codeOf = (thrown: unknown): string => {
-  if (Predicate.hasProperty(thrown, "code") && typeof thrown.code === "string") return thrown.code
-  return thrown instanceof Error ? thrown.name : "UNKNOWN"
 }

@@ -18,9 +18,11 @@ import * as Aside from "../Aside.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
 import { nameOf, namedAssets } from "./Backup.js"
-import { codeOf, RestoreFailed } from "./BackupError.js"
+import { codeOf } from "../../ErrorCode.js"
+import { RestoreFailed } from "./BackupError.js"
 import * as BackupFile from "./BackupFile.js"
 import * as Workplace from "./Workplace.js"
+import * as DataLayout from "../DataLayout.js"
 
 export interface Options {
   /** The data folder, made where there is none. */
@@ -40,14 +42,12 @@ export interface Restored {
   readonly faults: ReadonlySet<string>
 }
 
-const database = "skein.db"
-
 /** What would be taken for a part of the restored database. */
-const beside = ["-wal", "-shm", "-journal"].map((end) => `${database}${end}`)
+const beside = DataLayout.endings.map((end) => `${DataLayout.databaseName}${end}`)
 
 /** Whether a backup may hold a file of this name: nothing leads out of the folder that it is restored into. */
 const isKnown = (name: string): boolean => {
-  if (name === database) return true
+  if (name === DataLayout.databaseName) return true
   const [root, folder = "", file = "", ...more] = name.split("/")
   return (
     root === "assets" && more.length === 0 && Option.isSome(AssetNames.sessionOf(folder)) && AssetNames.isFile(file)
@@ -111,7 +111,7 @@ const check = (backup: BackupFile.Reading, path: string, file: string): number =
 /** Restores a backup. */
 export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress }: Options) {
   const folders = yield* Folders
-  const path = join(data, database)
+  const path = DataLayout.databaseIn(data)
   const toTold = (thrown: unknown) =>
     thrown instanceof RestoreFailed
       ? thrown
@@ -121,7 +121,7 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress 
 
   if (existsSync(path)) return yield* occupied
   const backup = yield* openBackup(file)
-  if (!backup.files.some(({ name }) => name === database)) return yield* damaged(file, "it is not whole")
+  if (!backup.files.some(({ name }) => name === DataLayout.databaseName)) return yield* damaged(file, "it is not whole")
   const stranger = backup.files.find(({ name }) => !isKnown(name))
   if (stranger !== undefined) return yield* damaged(file, "it holds files that Skein does not name so")
 
@@ -146,7 +146,7 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress 
     if (!isWhole) return yield* damaged(file, `${stored.name} is not as it was`)
     yield* onProgress((done += stored.size), total)
   }
-  const sessions = yield* attempt(() => check(backup, join(workplace, database), file))
+  const sessions = yield* attempt(() => check(backup, DataLayout.databaseIn(workplace), file))
   const sync = (folder: string) => Effect.mapError(folders.sync(folder), toTold)
   yield* Effect.forEach([...made, join(workplace, "assets"), workplace], sync)
 
@@ -160,7 +160,7 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress 
   yield* sync(data)
   yield* attempt(() => {
     if (existsSync(path)) throw occupied
-    renameSync(join(workplace, database), path)
+    renameSync(DataLayout.databaseIn(workplace), path)
   })
   yield* sync(data)
   return { sessions, assets: backup.files.length - 1, movedAside, faults: backup.faults } satisfies Restored

@@ -12,7 +12,7 @@ import * as AssetNames from "../../../services/assets/AssetNames.js"
 import * as EngineInName from "../../../services/EngineInName.js"
 import { Engines } from "../../../services/Engines.js"
 import type { Query } from "../../../services/storage/sql/Query.js"
-import { codeOf } from "../backup/BackupError.js"
+import { codeOf } from "../../ErrorCode.js"
 import { beyondRepair, damage, type Finding, note, type Repair } from "./Finding.js"
 import { type Subject, tellAnew } from "./Subject.js"
 

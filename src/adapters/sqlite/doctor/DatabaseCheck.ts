@@ -8,13 +8,14 @@ import { existsSync, readdirSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import { folderName as asideName } from "../Aside.js"
-import { codeOf } from "../backup/BackupError.js"
+import { codeOf } from "../../ErrorCode.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
 import * as Unusable from "../Unusable.js"
 import { forLooking } from "./Connection.js"
 import { beyondRepair, damage, type Files, type Finding, note } from "./Finding.js"
 import * as FreshProcess from "./FreshProcess.js"
+import * as DataLayout from "../DataLayout.js"
 
 /** What a look at the file comes to. */
 export type Verdict =
@@ -36,7 +37,7 @@ const fromOutside = (path: string): ReadonlyArray<Finding<Files>> => {
   const found = statSync(path)
   if (!found.isFile()) return [beyondRepair(path, "it is no file", "move it away")]
   if (found.size === 0) {
-    const log = ["-wal", "-journal"].find((end) => hasBytes(path + end))
+    const log = [DataLayout.logEnding, DataLayout.journalEnding].find((end) => hasBytes(path + end))
     return log === undefined
       ? [note(path, "it is empty", "the first session begins it anew")]
       : [moveAside(path, `it is empty, though it has a log (${path}${log})`)]
@@ -58,7 +59,7 @@ const fromOutside = (path: string): ReadonlyArray<Finding<Files>> => {
 
 /** The database with all that belongs to it. */
 export const partsOf = (path: string): ReadonlyArray<string> =>
-  ["", "-wal", "-shm", "-journal"].map((end) => path + end).filter((part) => existsSync(part))
+  ["", ...DataLayout.endings].map((end) => path + end).filter((part) => existsSync(part))
 
 const moveAside = (path: string, what: string): Finding<Files> =>
   damage(
@@ -166,7 +167,7 @@ export const check = (path: string): Effect.Effect<Verdict> =>
     )
     const [problem] = problems
     if (problem !== undefined) return yield* lookAgain(path, problem)
-    const log = `${path}-wal`
+    const log = `${path}${DataLayout.logEnding}`
     const findings: Array<Finding<Files>> = []
     if (inspection.right < Migrations.newest) {
       const what = `it is of version ${inspection.right}; this Skein uses ${Migrations.newest}`
@@ -188,13 +189,13 @@ const twinOf = (path: string): string | undefined => {
   if (!existsSync(folder)) return undefined
   const { ino } = statSync(path)
   return readdirSync(folder)
-    .map((time) => join(folder, time, "skein.db"))
+    .map((time) => DataLayout.databaseIn(join(folder, time)))
     .find((twin) => existsSync(twin) && statSync(twin).ino === ino)
 }
 
 const halfRepaired = (path: string, twin: string): Finding<Files> =>
   damage(path, `a repair was killed half-way and left it a second name, ${twin}`, "what was moved comes back", () => {
-    for (const end of ["-wal", "-shm", "-journal"]) {
+    for (const end of DataLayout.endings) {
       if (existsSync(twin + end) && !hasBytes(path + end)) renameSync(twin + end, path + end)
     }
     rmSync(twin)

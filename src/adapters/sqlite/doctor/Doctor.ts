@@ -12,7 +12,7 @@ import { join } from "node:path"
 import { StorageUnusable, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Engines } from "../../../services/Engines.js"
 import * as Aside from "../Aside.js"
-import { codeOf } from "../backup/BackupError.js"
+import { codeOf } from "../../ErrorCode.js"
 import { forLooking, forRepair } from "./Connection.js"
 import * as DatabaseCheck from "./DatabaseCheck.js"
 import { beyondRepair, type Files, type Finding, type Means, note } from "./Finding.js"
@@ -21,6 +21,7 @@ import * as PlacesCheck from "./PlacesCheck.js"
 import * as Rebuild from "./Rebuild.js"
 import type { Saved } from "./Salvage.js"
 import * as SessionsCheck from "./SessionsCheck.js"
+import * as DataLayout from "../DataLayout.js"
 
 /** What became of a finding. */
 export interface Outcome {
@@ -49,14 +50,12 @@ const done = ({ what, where }: Finding<never>, text: string): Outcome => ({
   isRepairable: true
 })
 
-const pathIn = (data: string): string => join(data, "skein.db")
-
 const hasFiles = (folder: string): boolean => existsSync(folder) && readdirSync(folder).length > 0
 
 const noDatabase = (data: string): Finding<unknown> =>
   hasFiles(join(data, "assets"))
-    ? beyondRepair(pathIn(data), "there is none, though there are files of sessions", "restore a backup")
-    : note(pathIn(data), "there is no database", "the first session makes it")
+    ? beyondRepair(DataLayout.databaseIn(data), "there is none, though there are files of sessions", "restore a backup")
+    : note(DataLayout.databaseIn(data), "there is no database", "the first session makes it")
 
 const damagedPages = (path: string, problems: ReadonlyArray<string>): Outcome => ({
   kind: "damage",
@@ -69,7 +68,7 @@ const damagedPages = (path: string, problems: ReadonlyArray<string>): Outcome =>
 /** Everything that is wrong, and what would be done about it. Changes nothing. */
 export const look = (data: string): Effect.Effect<ReadonlyArray<Outcome>, StorageUnusable | StorageFailed, Engines> =>
   Effect.gen(function* () {
-    const path = pathIn(data)
+    const path = DataLayout.databaseIn(data)
     const places = yield* PlacesCheck.check(data)
     const seen = places.findings.map(untouched)
     if (!places.isUsable) return seen
@@ -102,7 +101,7 @@ const isRepaired = ({ kind }: Outcome): boolean => kind === "repaired"
 /** Repairs rows until there is nothing more that can be. */
 const repairRows = (data: string, aside: Aside.Aside) =>
   Effect.gen(function* () {
-    const path = pathIn(data)
+    const path = DataLayout.databaseIn(data)
     const connection = yield* forRepair(path)
     const means: Means = { connection, aside }
     const repaired: Array<Outcome> = []
@@ -166,7 +165,7 @@ const repairFile = (path: string, aside: Aside.Aside) =>
  */
 export const repair = (data: string): Effect.Effect<ReadonlyArray<Outcome>, StorageUnusable | StorageFailed, Engines> =>
   Effect.gen(function* () {
-    const path = pathIn(data)
+    const path = DataLayout.databaseIn(data)
     const aside = Aside.make(data, yield* Clock.currentTimeMillis)
     if (existsSync(path)) yield* Effect.scoped(FreshProcess.hold(path))
     const places = yield* PlacesCheck.check(data)

@@ -4,8 +4,9 @@ import { accessSync, chmodSync, constants, existsSync, readdirSync, rmSync, stat
 import { join } from "node:path"
 import type { Engines } from "../../../services/Engines.js"
 import * as Workplace from "../backup/Workplace.js"
-import { codeOf } from "../backup/BackupError.js"
+import { codeOf } from "../../ErrorCode.js"
 import { beyondRepair, damage, type Files, type Finding, note } from "./Finding.js"
+import * as DataLayout from "../DataLayout.js"
 
 const self = (): number | null => process.getuid?.() ?? null
 
@@ -67,9 +68,9 @@ export const check = (data: string): Effect.Effect<Places, never, Engines> =>
     const folder = checkFolder(data, closedTo.dataFolder)
     if (!isReadable(data)) return { findings: folder, isUsable: false }
     const assets = join(data, "assets")
-    const path = join(data, "skein.db")
-    const files = ["skein.db", "skein.db-wal", "skein.db-shm"]
-      .map((name) => join(data, name))
+    const path = DataLayout.databaseIn(data)
+    const files = ["", DataLayout.logEnding, DataLayout.sharedMemoryEnding]
+      .map((ending) => path + ending)
       .filter((file) => existsSync(file))
     const findings = [
       ...folder,
@@ -83,8 +84,8 @@ export const check = (data: string): Effect.Effect<Places, never, Engines> =>
 
 /** A log would be taken for a part of the next database in this place. */
 const strayLogs = (data: string): ReadonlyArray<Finding<Files>> =>
-  ["skein.db-wal", "skein.db-journal"]
-    .map((name) => join(data, name))
+  [DataLayout.logEnding, DataLayout.journalEnding]
+    .map((ending) => DataLayout.databaseIn(data) + ending)
     .filter((path) => existsSync(path) && statSync(path).size > 0)
     .map((path) =>
       damage(
@@ -105,8 +106,9 @@ const leftovers = Effect.fnUntraced(function* (data: string) {
       return "removed"
     })
   )
-  const rebuilt = [join(data, "skein.db.rebuilt"), join(data, "skein.db.before.partial")]
-    .filter(existsSync)
+  const rebuilt = [DataLayout.rebuiltOf, DataLayout.unfinishedCopyOf]
+    .map((nameOf) => nameOf(DataLayout.databaseIn(data)))
+    .filter((path) => existsSync(path))
     .map((path) =>
       damage(path, "what a killed repair or migration left", "it is removed", () => {
         rmSync(path)
@@ -114,7 +116,7 @@ const leftovers = Effect.fnUntraced(function* (data: string) {
       })
     )
   const copies = readdirSync(data)
-    .filter((name) => name.startsWith("skein.db.before-"))
+    .filter(DataLayout.isCopy)
     .map((name) => note(join(data, name), "the copy made before a migration", "delete it when you no longer need it"))
   return [...abandoned, ...rebuilt, ...copies]
 })

@@ -9,9 +9,8 @@
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs"
-import { join } from "node:path"
 import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
-import { codeOf } from "../backup/BackupError.js"
+import { codeOf } from "../../ErrorCode.js"
 import * as Migrations from "../Migrations.js"
 import * as Snapshot from "../Snapshot.js"
 import { forLooking } from "./Connection.js"
@@ -20,6 +19,7 @@ import * as FreshProcess from "./FreshProcess.js"
 import { adopt, orphans } from "./Orphans.js"
 import * as Salvage from "./Salvage.js"
 import type { Aside } from "../Aside.js"
+import * as DataLayout from "../DataLayout.js"
 
 export interface Rebuilt {
   readonly saved: ReadonlyArray<Salvage.Saved>
@@ -30,7 +30,7 @@ export interface Rebuilt {
 /** What changes when anybody writes. */
 const stampOf = (path: string): string =>
   partsOf(path)
-    .filter((part) => !part.endsWith("-shm"))
+    .filter((part) => !part.endsWith(DataLayout.sharedMemoryEnding))
     .map((part) => statSync(part, { bigint: true }))
     .map(({ mtimeNs, size }) => `${size} ${mtimeNs}`)
     .join(", ")
@@ -75,7 +75,7 @@ const fill = (source: Sqlite.Database, path: string, aside: Aside): ReadonlyArra
 
 const exchange = (path: string, rebuilt: string, aside: Aside): string => {
   const beside = partsOf(path).filter((part) => part !== path)
-  const kept = join(aside.folder(), "skein.db")
+  const kept = DataLayout.databaseIn(aside.folder())
   try {
     linkSync(path, kept)
   } catch {
@@ -92,7 +92,7 @@ const exchange = (path: string, rebuilt: string, aside: Aside): string => {
 export const run = (path: string, aside: Aside) =>
   Effect.gen(function* () {
     yield* Effect.scoped(FreshProcess.hold(path))
-    const rebuilt = `${path}.rebuilt`
+    const rebuilt = DataLayout.rebuiltOf(path)
     const before = yield* attempt(() => stampOf(path))
     yield* begin(rebuilt)
     const saved = yield* Effect.scoped(
@@ -104,6 +104,6 @@ export const run = (path: string, aside: Aside) =>
     const kept = yield* attempt(() => exchange(path, rebuilt, aside))
     return { saved, kept } satisfies Rebuilt
   }).pipe(
-    Effect.onError(() => Effect.sync(() => rmSync(`${path}.rebuilt`, { force: true }))),
+    Effect.onError(() => Effect.sync(() => rmSync(DataLayout.rebuiltOf(path), { force: true }))),
     Effect.scoped
   )

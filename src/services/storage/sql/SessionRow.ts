@@ -111,14 +111,20 @@ export const record = (
   tx.touch(session.id)
 }
 
-/** Gives the session a new fencing number: whoever held it before holds it no longer. */
+/** Raises the session's fencing number: an earlier holder holds it no longer. */
 export const raiseFence = (tx: Transaction, session: SessionRow): void => {
   session.fence++
-  tx.run("UPDATE session_rows SET fence = ? WHERE ordinal = ?", session.fence, session.ordinal)
-  changedWithoutEvent(tx, session)
+  tx.run(
+    "UPDATE session_rows SET fence = ?, changed_at = ?, changed_cursor = ? WHERE ordinal = ?",
+    session.fence,
+    tx.now,
+    session.cursor,
+    session.ordinal
+  )
+  tx.touch(session.id)
 }
 
-/** Keeps the time of a change that no event tells of. */
+/** Stores the time of a change that has no event. */
 export const changedWithoutEvent = (tx: Transaction, { cursor, id, ordinal }: SessionRow): void => {
   tx.run("UPDATE session_rows SET changed_at = ?, changed_cursor = ? WHERE ordinal = ?", tx.now, cursor, ordinal)
   tx.touch(id)

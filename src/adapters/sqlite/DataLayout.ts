@@ -1,0 +1,28 @@
+/**
+ * What the database and the files that belong to it are called in a data folder.
+ *
+ * - `skein.db`, and beside it what SQLite makes: the log, its shared memory, a journal.
+ * - `skein.db.before-<version>-<time>`: a copy made before a migration that rewrites rows.
+ * - `skein.db.before.partial` and `skein.db.rebuilt`: a copy and a repaired database that are not finished.
+ */
+import { join } from "node:path"
+
+export const databaseName = "skein.db"
+
+export const databaseIn = (data: string): string => join(data, databaseName)
+
+/** How the names of the files end that SQLite puts beside a database. */
+export const logEnding = "-wal"
+export const sharedMemoryEnding = "-shm"
+export const journalEnding = "-journal"
+export const endings = [logEnding, sharedMemoryEnding, journalEnding]
+
+/** `at` is a time as ISO 8601. */
+export const copyOf = (path: string, version: number, at: string): string =>
+  `${path}.before-${version}-${at.replace(/[-:]/g, "")}`
+
+export const isCopy = (name: string): boolean => name.startsWith(`${databaseName}.before-`)
+
+export const unfinishedCopyOf = (path: string): string => `${path}.before.partial`
+
+export const rebuiltOf = (path: string): string => `${path}.rebuilt`
