@@ -4,7 +4,7 @@
  */
 import { Effect, Option, Stream } from "effect"
 import { createHash } from "node:crypto"
-import { refuse } from "./FileErrors.js"
+import { refusalOf, refuse } from "./FileErrors.js"
 import type { FileRefused } from "./FileErrors.js"
 import * as Lines from "./Lines.js"
 import * as PathText from "./PathText.js"
@@ -50,13 +50,21 @@ export const lines = (file: OpenFile): Stream.Stream<Lines.Block, FileRefused> =
 const smallBytes = 256 * 1024
 export const filesAtOnce = 16
 
-/** A file's text, or that it takes `lines` to read it, or that it has none: binary, no file any more, no access. */
+/**
+ * A file's text, or that it takes `lines` to read it, or that it has none (it is binary, or no file any more), or that it
+ * could not be read.
+ */
 export type Small =
   | { readonly _tag: "Text"; readonly name: string; readonly text: string }
   | { readonly _tag: "Large"; readonly name: string }
   | { readonly _tag: "None" }
+  | { readonly _tag: "Unreadable"; readonly name: string }
 
 const none: Small = { _tag: "None" }
+
+/** Whether a file that a folder named was there and would not be read; not one that is gone, or no file by now. */
+export const isUnreadable = ({ reason }: FileRefused): boolean =>
+  !["not-found", "link", "not-a-file", "binary"].includes(reason)
 
 const readIfSmall = async (name: string, opened: OpenFile | OpenFolder): Promise<Small> => {
   if (opened._tag === "Folder") return none
@@ -76,7 +84,11 @@ export const readSmall = (
 ): Effect.Effect<ReadonlyArray<Small>, FileRefused> =>
   attemptLong(PathText.print(folder.relative), () =>
     Promise.all(
-      names.map((name) => useChild(workspace, folder, name, (opened) => readIfSmall(name, opened)).catch(() => none))
+      names.map((name) =>
+        useChild(workspace, folder, name, (opened) => readIfSmall(name, opened)).catch((cause: unknown): Small =>
+          isUnreadable(refusalOf(name, cause)) ? { _tag: "Unreadable", name } : none
+        )
+      )
     )
   )
 

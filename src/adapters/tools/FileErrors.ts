@@ -127,8 +127,9 @@ const reasons: Readonly<Record<string, FileRefusal>> = {
 
 export const refuse = (path: string, reason: FileRefusal): FileRefused => new FileRefused({ path, reason, code: null })
 
-/** What a rejected call of node:fs says, without its message, which holds machine paths. */
+/** What a rejected call of node:fs says, without its message, which holds machine paths; a refusal stays what it is. */
 export const refusalOf = (path: string, cause: unknown): FileRefused => {
+  if (cause instanceof FileRefused) return cause
   const code = Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code) ? cause.code : "unknown error"
   return new FileRefused({ path, reason: reasons[code] ?? "failed", code })
 }

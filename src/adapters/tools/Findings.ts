@@ -1,4 +1,4 @@
-/** What a search has found so far, within its bounds, and how it is told. */
+/** What a search has found so far, within its bounds, what it did not look at, and how both are told. */
 export interface Limits {
   readonly lines: number
   readonly characters: number
@@ -9,11 +9,24 @@ export interface Findings {
   readonly characters: number
   /** Folders that could not be searched, or not all of them. */
   readonly skippedFolders: number
+  /** Files that could not be read. */
+  readonly unreadFiles: number
+  /** Lines without a match of which the end was not looked at; where the first is. */
+  readonly cutLines: number
+  readonly firstCut: string
   /** Whether something that was found did not fit. */
   readonly isFull: boolean
 }
 
-export const none: Findings = { lines: [], characters: 0, skippedFolders: 0, isFull: false }
+export const none: Findings = {
+  lines: [],
+  characters: 0,
+  skippedFolders: 0,
+  unreadFiles: 0,
+  cutLines: 0,
+  firstCut: "",
+  isFull: false
+}
 
 /** Adds lines in order until one does not fit. */
 export const add = (limits: Limits, findings: Findings, found: ReadonlyArray<string>): Findings => {
@@ -38,14 +51,25 @@ export const addSkippedFolder = (findings: Findings): Findings => ({
   skippedFolders: findings.skippedFolders + 1
 })
 
+export const addUnreadFile = (findings: Findings): Findings => ({ ...findings, unreadFiles: findings.unreadFiles + 1 })
+
+/** Adds places of lines that were cut and did not match. */
+export const addCutLines = (findings: Findings, places: ReadonlyArray<string>): Findings => ({
+  ...findings,
+  cutLines: findings.cutLines + places.length,
+  firstCut: findings.firstCut === "" ? (places[0] ?? "") : findings.firstCut
+})
+
 /** The lines, and then in brackets why they may not be all. `stopped` says what ended the search early, if anything did. */
 export const format = (findings: Findings, stopped: string | null): string => {
-  const { isFull, lines, skippedFolders } = findings
+  const { cutLines, firstCut, isFull, lines, skippedFolders, unreadFiles } = findings
   const notes = [
     ...(lines.length === 0 ? ["[nothing found]"] : []),
     ...(isFull ? [`[more than these ${lines.length}; narrow the search]`] : []),
     ...(stopped === null ? [] : [`[${stopped}]`]),
-    ...(skippedFolders === 0 ? [] : [`[folders not wholly searched: ${skippedFolders}]`])
+    ...(skippedFolders === 0 ? [] : [`[folders not wholly searched: ${skippedFolders}]`]),
+    ...(unreadFiles === 0 ? [] : [`[files that could not be read: ${unreadFiles}]`]),
+    ...(cutLines === 0 ? [] : [`[lines searched only in their first MiB: ${cutLines}, the first at ${firstCut}]`])
   ]
   return [...lines, ...notes].join("\n")
 }

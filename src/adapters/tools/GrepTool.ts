@@ -2,8 +2,9 @@
  * `grep`: lines of text files that match a regular expression. Bounded in time and size, and says when it stopped early;
  * an expression that takes for ever ends with the time, and harms nobody meanwhile.
  *
- * Binary files and links are passed over, .git and node_modules unless path or include names them. Of a line longer than
- * `Lines.maxCharacters` the rest is not searched.
+ * Binary files and links are passed over, .git and node_modules unless path or include names them; the description says
+ * so. Of a line longer than `Lines.maxCharacters` the rest is not searched. The result says so, and how many files and
+ * folders could not be read.
  */
 import { Array as Arr, Effect, Option, Ref, Schema, Stream } from "effect"
 import * as Tool from "../../services/Tool.js"
@@ -54,24 +55,36 @@ interface Part {
   readonly printed: string
   readonly first: number
   readonly lines: ReadonlyArray<string>
+  /** Which of the lines are not whole. */
+  readonly cut: ReadonlyArray<number>
 }
 
-/** Where in the parts, one after the other, a line is. */
-const found = (parts: ReadonlyArray<Part>, matches: ReadonlyArray<Matcher.Match>): ReadonlyArray<string> => {
+interface Found {
+  readonly lines: ReadonlyArray<string>
+  /** Where lines are of which the part that was tried does not match. */
+  readonly cut: ReadonlyArray<string>
+}
+
+/** What was found in the parts, one after the other. */
+const found = (parts: ReadonlyArray<Part>, matches: ReadonlyArray<Matcher.Match>): Found => {
   const lines: Array<string> = []
+  const cut: Array<string> = []
   let start = 0
   let next = 0
-  for (const { first, lines: own, printed } of parts) {
+  for (const { cut: ownCut, first, lines: own, printed } of parts) {
+    const matched = new Set<number>()
     for (let match = matches[next]; match !== undefined && match.index < start + own.length; match = matches[++next]) {
       const index = match.index - start
+      matched.add(index)
       lines.push(`${printed}:${first + index}: ${excerpt(own[index] ?? "", match.column)}`)
     }
+    cut.push(...ownCut.filter((index) => !matched.has(index)).map((index) => `${printed}:${first + index}`))
     start += own.length
   }
-  return lines
+  return { lines, cut }
 }
 
-/** Tries all lines of the parts at once; answers whether to go on. */
+/** Tries all lines of the parts at once; returns whether to go on. */
 const searchParts = Effect.fnUntraced(function* (search: Search, parts: ReadonlyArray<Part>) {
   const matches = yield* search.matcher.find({
     expression: search.expression,
@@ -79,23 +92,27 @@ const searchParts = Effect.fnUntraced(function* (search: Search, parts: Readonly
     separator: "\n",
     limit: limits.lines + 1
   })
-  const { isFull } = yield* Ref.updateAndGet(search.findings, (before) =>
-    Findings.add(limits, before, found(parts, matches))
-  )
+  const { cut, lines } = found(parts, matches)
+  const { isFull } = yield* Ref.updateAndGet(search.findings, (before) => {
+    const after = Findings.add(limits, before, lines)
+    return after.isFull ? after : Findings.addCutLines(after, cut)
+  })
   return !isFull
 })
 
 const searchFile = (search: Search, file: OpenFile) =>
-  Stream.runForEachWhile(FileContent.lines(file), ({ first, lines }) =>
-    searchParts(search, [{ printed: file.printed, first, lines }])
+  Stream.runForEachWhile(FileContent.lines(file), ({ cut, first, lines }) =>
+    searchParts(search, [{ printed: file.printed, first, lines, cut }])
   )
+
+const addUnread = (search: Search) => Ref.update(search.findings, Findings.addUnreadFile)
 
 /** A file that went away or changed its kind meanwhile is passed over. */
 const searchLarge = (search: Search, folder: OpenFolder, name: string) =>
   Files.openChild(search.workspace, folder, name).pipe(
     Effect.flatMap(Files.asFile),
     Effect.flatMap((file) => searchFile(search, file)),
-    Effect.catchTag("FileRefused", () => Effect.void),
+    Effect.catchTag("FileRefused", (refused) => (FileContent.isUnreadable(refused) ? addUnread(search) : Effect.void)),
     Effect.scoped
   )
 
@@ -116,7 +133,8 @@ const included = ({ include, matcher }: Search, prefix: string, names: ReadonlyA
 const partOf = (folder: OpenFolder, name: string, text: string): Part => ({
   printed: Files.placeOf(folder, name).printed,
   first: 1,
-  lines: Lines.all(text)
+  lines: Lines.all(text),
+  cut: []
 })
 
 /** Searches a few files of a folder in order, those that are small at once. */
@@ -124,6 +142,7 @@ const searchFew = Effect.fnUntraced(function* (search: Search, folder: OpenFolde
   let parts: Array<Part> = []
   for (const file of yield* FileContent.readSmall(search.workspace, folder, names)) {
     if (file._tag === "Text") parts.push(partOf(folder, file.name, file.text))
+    if (file._tag === "Unreadable") yield* addUnread(search)
     if (file._tag !== "Large") continue
     yield* searchParts(search, parts)
     parts = []
@@ -155,7 +174,8 @@ const searchFolder = (search: Search, start: OpenFolder) =>
 export const grep = Tool.make("grep", {
   description:
     "Finds lines in text files by a JavaScript regular expression; (?i) at its start ignores case. Gives " +
-    `path:line: text, at most ${limits.lines}. Leaves .git and node_modules out unless path or include names them.`,
+    `path:line: text, at most ${limits.lines}. Leaves out binary files and links, and .git and node_modules unless ` +
+    "path or include names them.",
   access: "read",
   input: {
     pattern: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(maxPatternCharacters)).annotations({

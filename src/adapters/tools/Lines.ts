@@ -13,6 +13,8 @@ export interface Block {
   /** Number of the first, counted from 1. */
   readonly first: number
   readonly lines: ReadonlyArray<string>
+  /** Which of the lines, counted from 0, were longer than what is kept of them. */
+  readonly cut: ReadonlyArray<number>
   /** False only for the last line of a text that does not end in a line feed. */
   readonly isTerminated: boolean
 }
@@ -21,9 +23,11 @@ export interface Block {
 export interface Open {
   readonly number: number
   readonly text: string
+  /** Whether characters of it were dropped. */
+  readonly isCut: boolean
 }
 
-export const start: Open = { number: 1, text: "" }
+export const start: Open = { number: 1, text: "", isCut: false }
 
 const isHighSurrogate = (text: string, at: number): boolean => /[\ud800-\udbff]/.test(text.charAt(at))
 
@@ -34,19 +38,36 @@ export const window = (text: string, from: number, limit: number): string => {
   return text.slice(start, end < text.length && isHighSurrogate(text, end - 1) ? end - 1 : end)
 }
 
-/** Takes the next piece, or the end of the text, and gives the lines that are finished with it. */
+/** A line with more characters. A line that is full already costs nothing. */
+const extend = (open: Open, text: string): Open => {
+  if (open.isCut || text === "") return open
+  const whole = open.text + text
+  return whole.length <= maxCharacters
+    ? { ...open, text: whole }
+    : { ...open, text: window(whole, 0, maxCharacters), isCut: true }
+}
+
+/** Takes the next piece, or the end of the text, and returns the lines that are finished with it. */
 export const push = (open: Open, piece: Option.Option<string>): [Open, Block] => {
   if (Option.isNone(piece)) {
-    const lines = open.text === "" ? [] : [open.text]
-    return [open, { first: open.number, lines, isTerminated: false }]
+    const isEmpty = open.text === ""
+    const cut = open.isCut ? [0] : []
+    return [open, { first: open.number, lines: isEmpty ? [] : [open.text], cut, isTerminated: false }]
   }
   const [head = "", ...tail] = piece.value.split("\n")
-  const finished = [open.text + head, ...tail].map((line) => window(line, 0, maxCharacters))
-  const text = finished.at(-1) ?? ""
-  const lines = finished.slice(0, -1)
+  const next = tail.pop()
+  const first = extend(open, head)
+  const none = { first: open.number, lines: [], cut: [], isTerminated: true }
+  if (next === undefined) return [first, none]
+  const all = [first, ...tail.map((text) => extend(start, text))]
   return [
-    { number: open.number + lines.length, text },
-    { first: open.number, lines, isTerminated: true }
+    extend({ ...start, number: open.number + all.length }, next),
+    {
+      first: open.number,
+      lines: all.map(({ text }) => text),
+      cut: all.flatMap(({ isCut }, index) => (isCut ? [index] : [])),
+      isTerminated: true
+    }
   ]
 }
 

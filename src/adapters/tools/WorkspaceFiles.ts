@@ -19,7 +19,8 @@ import { lstat, open as openHandle, readlink, realpath, stat, statfs } from "nod
 import type { FileHandle } from "node:fs/promises"
 import * as WorkspacePath from "../../domain/WorkspacePath.js"
 import { Call } from "../../services/Tool.js"
-import { FileRefused, refusalOf, refuse } from "./FileErrors.js"
+import { refusalOf, refuse } from "./FileErrors.js"
+import type { FileRefused } from "./FileErrors.js"
 import * as PathText from "./PathText.js"
 
 export const platform: WorkspacePath.Platform = process.platform === "win32" ? "win32" : "posix"
@@ -61,8 +62,7 @@ export interface OpenFolder {
   readonly at: string
 }
 
-const failure = (printed: string) => (cause: unknown) =>
-  cause instanceof FileRefused ? cause : refusalOf(printed, cause)
+const failure = (printed: string) => (cause: unknown) => refusalOf(printed, cause)
 
 /**
  * One short call of node:fs. Interrupted, it still waits for its end: a path through a descriptor must not be used after

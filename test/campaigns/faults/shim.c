@@ -10,12 +10,13 @@
  *   <call> <path part> <skip> <times> abort 0          the process dies there, as if killed
  *   end v<number>                                      last line
  *
- * Calls are read, write, sync, truncate, open (to write or create) and openr (to read). The monotonic clock is left
+ * Calls are read, write, sync, truncate, rename (to a path), open (to write or create) and openr (to read). The monotonic clock is left
  * alone. Only what the tests need: Linux, 64 bits.
  */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -162,6 +163,19 @@ int open(const char *path, int flags, ...) { MODE(flags) return opened(AT_FDCWD,
 int open64(const char *path, int flags, ...) { MODE(flags) return opened(AT_FDCWD, path, flags, mode); }
 int openat(int folder, const char *path, int flags, ...) { MODE(flags) return opened(folder, path, flags, mode); }
 int openat64(int folder, const char *path, int flags, ...) { MODE(flags) return opened(folder, path, flags, mode); }
+
+/* A folder may be given by its descriptor. */
+int rename(const char *from, const char *to) {
+  char folder[1024], real[PATH_MAX], path[PATH_MAX + 256];
+  const char *name = strrchr(to, '/');
+  snprintf(folder, sizeof folder, "%.*s", name == NULL ? 1 : (int)(name - to), name == NULL ? "." : to);
+  if (realpath(folder, real) != NULL) {
+    snprintf(path, sizeof path, "%s/%s", real, name == NULL ? to : name + 1);
+    int error = on_path("rename", path, -1);
+    if (error != 0) { errno = error; return -1; }
+  }
+  return syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+}
 
 static long offset(void) {
   if (control == NULL) return 0;

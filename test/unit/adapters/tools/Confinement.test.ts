@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { link, open, readFile, symlink } from "node:fs/promises"
+import { link, open, readFile, readdir, readlink, symlink } from "node:fs/promises"
 import { Worker } from "node:worker_threads"
 import { edit } from "../../../../src/adapters/tools/EditTool.js"
 import { bytesOf } from "../../../../src/adapters/tools/FileContent.js"
@@ -221,6 +221,18 @@ describe("confinement to the workspace", () => {
           expect(refused).toMatchObject({ _tag: "FileRefused", path })
           expect(["pseudo", "not-found"]).toContain(refused._tag === "FileRefused" ? refused.reason : "")
         }
+      })
+    )
+
+    it.live("what was opened and is refused is closed again", () =>
+      Effect.gen(function* () {
+        const refused = Effect.flip(read.invoke({ path: "proc/self/status" })).pipe(TestWorkspace.inFolder("/"))
+        for (let time = 0; time < 20; time++) expect(yield* refused).toMatchObject({ reason: "pseudo" })
+        const opened = yield* Effect.promise(async () => {
+          const names = await readdir("/proc/self/fd")
+          return Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => "")))
+        })
+        expect(opened.filter((path) => path === `/proc/${process.pid}/status`)).toEqual([])
       })
     )
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Fiber, TestClock } from "effect"
 import { symlink } from "node:fs/promises"
 import { grep } from "../../../../src/adapters/tools/GrepTool.js"
+import * as Lines from "../../../../src/adapters/tools/Lines.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
 const tree = {
@@ -64,6 +65,18 @@ describe("grep", () => {
       expect(found.length).toBe(201)
       const cut = yield* call("needle")
       expect(cut).toMatch(/^c\.txt:1: …é{80}needlex{154}…$/)
+    })
+  )
+
+  it.scopedLive("says which lines it searched only in part, unless that part matched", () =>
+    Effect.gen(function* () {
+      const long = `first${"x".repeat(Lines.maxCharacters)}last`
+      const { workdir } = yield* TestWorkspace.make({ "a.txt": `${long}\n${long}`, "b.txt": "last" })
+      const call = (pattern: string, path = ".") => grep.invoke({ pattern, path }).pipe(TestWorkspace.inFolder(workdir))
+      expect(yield* call("^first", "a.txt")).toMatch(/^a\.txt:1: firstx+…\na\.txt:2: firstx+…$/)
+      expect(yield* call("last$")).toBe(
+        "b.txt:1: last\n[lines searched only in their first MiB: 2, the first at a.txt:1]"
+      )
     })
   )
 

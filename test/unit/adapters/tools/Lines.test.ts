@@ -31,11 +31,21 @@ describe("Lines", () => {
     }
   })
 
-  it("drops what is beyond the bound of a line, and only that", () => {
+  it("drops what is beyond the bound of a line, and only that, and says which lines those are", () => {
     const long = "x".repeat(Lines.maxCharacters - 1)
     const [first, second] = blocksOf([long, "yy", "zzzz", "\nnext"])
-    expect(first?.lines).toEqual([`${long}y`])
-    expect(second).toEqual({ first: 2, lines: ["next"], isTerminated: false })
+    expect(first).toEqual({ first: 1, lines: [`${long}y`], cut: [0], isTerminated: true })
+    expect(second).toEqual({ first: 2, lines: ["next"], cut: [], isTerminated: false })
+    expect(blocksOf([`a\n${long}yy\n${long}y\n${long}yz`])).toEqual([
+      { first: 1, lines: ["a", `${long}y`, `${long}y`], cut: [1], isTerminated: true },
+      { first: 4, lines: [`${long}y`], cut: [0], isTerminated: false }
+    ])
+  })
+
+  it("a line that is full takes more without any work", () => {
+    const [full] = Lines.push(Lines.start, Option.some("x".repeat(Lines.maxCharacters + 1)))
+    const [same] = Lines.push(full, Option.some("y".repeat(100_000)))
+    expect(same).toBe(full)
   })
 
   it.prop(

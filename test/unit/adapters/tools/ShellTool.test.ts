@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Layer, Ref } from "effect"
+import { Deferred, Duration, Effect, Fiber, Layer, Ref } from "effect"
 import { readFile } from "node:fs/promises"
 import * as NodeExec from "../../../../src/adapters/node/NodeExec.js"
 import { shell } from "../../../../src/adapters/tools/ShellTool.js"
@@ -61,6 +61,16 @@ describe("shell", () => {
       ])
     })
   )
+
+  it("has more time than a command may ask for, whatever the engine's own limit", () => {
+    const { timeout } = shell
+    expect(timeout === null ? 0 : Duration.toMillis(timeout)).toBeGreaterThan(600_000)
+  })
+
+  it("says that the environment is cut and that background processes end", () => {
+    expect(shell.description).toMatch(/environment is cut/)
+    expect(shell.description).toMatch(/Background processes are ended/)
+  })
 
   it.effect("refuses a time beyond ten minutes, and no command", () =>
     Effect.gen(function* () {
