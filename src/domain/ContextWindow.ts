@@ -22,6 +22,8 @@ export interface Cut {
   readonly turns: number
   /** How many of the oldest results are shortened, counted from the beginning of the conversation. */
   readonly results: number
+  /** How many of the oldest pieces were written before the last cut: what came before them was longer then. */
+  readonly pieces: number
 }
 
 interface State extends Cut {
@@ -29,7 +31,7 @@ interface State extends Cut {
 }
 
 /** Nothing is left out or shortened. */
-export const whole: Cut = { turns: 0, results: 0 }
+export const whole: Cut = { turns: 0, results: 0, pieces: 0 }
 
 /** Each way of cutting back goes down to this part of the limit, if it can. */
 const lowWatermark = 0.7
@@ -56,18 +58,22 @@ export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): 
 
   let state: State = { ...whole, size: 0 }
   let seen = 0
+  let pieces = 0
   turns.forEach((turn, index) => {
     const earlier = seen
     for (const piece of turn) {
+      pieces++
       seen += piece.savings.length
       state = { ...state, size: state.size + piece.size }
       if (state.size <= limit) continue
+      const before = state
       state = shorten(state, earlier)
       if (state.size > limit * littleRoom) state = leaveOut(state, index)
       if (state.size > limit) state = shorten(state, seen)
+      if (state.turns > before.turns || state.results > before.results) state = { ...state, pieces }
     }
   })
-  return { turns: state.turns, results: state.results }
+  return { turns: state.turns, results: state.results, pieces: state.pieces }
 }
 
 const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, number) => total + number, 0)

@@ -1,12 +1,16 @@
 /** Names a model and how it is to be used. What answers to the name is the `Models` service's business. */
 import { Schema } from "effect"
 
+/** How much a model is to think. A provider that knows fewer steps takes the nearest one. */
+export const ReasoningEffort = Schema.Literal("none", "minimal", "low", "medium", "high", "xhigh", "max")
+export type ReasoningEffort = typeof ReasoningEffort.Type
+
 /** How a model is asked. Whatever is absent is left to the provider, `maxOutputTokens` to Skein's own default. */
 export const Options = Schema.Struct({
   /** Most tokens one step may write. */
   maxOutputTokens: Schema.optionalWith(Schema.Int.pipe(Schema.positive()), { exact: true }),
   temperature: Schema.optionalWith(Schema.Number.pipe(Schema.between(0, 2)), { exact: true }),
-  reasoningEffort: Schema.optionalWith(Schema.Literal("none", "minimal", "low", "medium", "high"), { exact: true }),
+  reasoningEffort: Schema.optionalWith(ReasoningEffort, { exact: true }),
   seed: Schema.optionalWith(Schema.Int, { exact: true }),
   /** Texts at which the model stops writing. */
   stop: Schema.optionalWith(Schema.Array(Schema.NonEmptyString), { exact: true })

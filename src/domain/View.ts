@@ -6,6 +6,12 @@
  * unique, tool names and texts hold nothing that makes a request fail. What a transcript lacks for that is added;
  * nothing is taken away to repair it. Texts in [brackets] are Skein's own words to the model.
  *
+ * Reasoning goes back only as far as it can be right:
+ * - to the model that wrote it;
+ * - while what came before it is as it was, so not after earlier results were shortened or turns left out;
+ * - unless the provider refused it (`Options.reasoningAfter`).
+ * What a vendor keeps with a text goes with the reasoning, what it keeps with a call goes to all models of the vendor.
+ *
  * Views are stable, so that providers can cache their beginning: an entry added to the transcript leaves the items
  * before it as they were, unless the context is full (see `ContextWindow`) or the last batch was still open.
  */
@@ -28,7 +34,9 @@ import {
   type ResultMessage,
   type UserMessage
 } from "./Message.js"
+import * as PortableName from "./PortableName.js"
 import * as ResultText from "./ResultText.js"
+import type { Seq } from "./Session.js"
 import * as SafeText from "./SafeText.js"
 import * as Transcript from "./Transcript.js"
 
@@ -75,8 +83,11 @@ export type ViewItem =
 export type View = ReadonlyArray<ViewItem>
 
 export interface Options {
-  /** Who is asked: reasoning and metadata go back only to the provider that they came from. */
+  /** Who is asked. */
   readonly provider: string
+  readonly model: string
+  /** Reasoning up to this place is left out; null for none. */
+  readonly reasoningAfter?: Seq | null
   /** Most characters that the view should have, as `characters` counts them; null for no limit. */
   readonly maxCharacters: number | null
   /** Assets that messages name and that are gone. */
@@ -115,7 +126,8 @@ export const make = (entries: ReadonlyArray<Entry>, options: Options): View => {
   const rendered = turns.map((turn) => exchanges(turn).map(render))
   const cut = decideCut(rendered, options.maxCharacters)
   const left = turns.slice(0, cut.turns).flat().length
-  const items = shortenOldest(rendered.flat(2), cut.results).slice(rendered.slice(0, cut.turns).flat(2).length)
+  const pieces = rendered.flat().map((items, at) => (at < cut.pieces ? items.map(withoutReasoning) : items))
+  const items = shortenOldest(pieces.flat(), cut.results).slice(rendered.slice(0, cut.turns).flat(2).length)
   return [
     ...(left > 0 ? [userNote(`[Earlier messages left out to fit the context: ${left}.]`)] : []),
     ...(left === 0 && items[0]?.role !== "user" ? [userNote(opening)] : []),
@@ -133,18 +145,36 @@ const withReplies = (items: View): View =>
 
 type AssistantPart = ViewText | ViewReasoning | ViewCall
 
+/** Item ids that a vendor keeps with a text may name the reasoning before it. */
+const withoutReasoning = (item: ViewItem): ViewItem =>
+  item.role === "assistant"
+    ? {
+        role: item.role,
+        parts: item.parts.flatMap((part): ReadonlyArray<AssistantPart> => {
+          if (part.type === "reasoning") return []
+          return part.type === "text" ? [textPart(part.text)] : [part]
+        })
+      }
+    : item
+
+/** Whether any reasoning goes back. */
+export const hasReasoning = (view: View): boolean =>
+  view.some((item) => item.role === "assistant" && item.parts.some(isReasoning))
+
 /** A message and the results right after it; a result that follows no message stands alone. */
 interface Exchange {
   readonly message: UserMessage | AssistantMessage | null
+  /** The place of its first entry. */
+  readonly seq: Seq
   readonly results: ReadonlyArray<ResultMessage>
 }
 
 const exchanges = (entries: ReadonlyArray<Entry>): ReadonlyArray<Exchange> => {
-  const exchanges: Array<{ message: Exchange["message"]; results: Array<ResultMessage> }> = []
-  for (const { message } of entries) {
+  const exchanges: Array<Exchange & { results: Array<ResultMessage> }> = []
+  for (const { message, seq } of entries) {
     const last = exchanges.at(-1)
-    if (message.role !== "tool") exchanges.push({ message, results: [] })
-    else if (last === undefined) exchanges.push({ message: null, results: [message] })
+    if (message.role !== "tool") exchanges.push({ message, seq, results: [] })
+    else if (last === undefined) exchanges.push({ message: null, seq, results: [message] })
     else last.results.push(message)
   }
   return exchanges
@@ -153,10 +183,10 @@ const exchanges = (entries: ReadonlyArray<Entry>): ReadonlyArray<Exchange> => {
 /** Renders exchanges, to be called in their order: an id once given out is not given out again. */
 const renderer = (options: Options) => {
   const idOf = uniqueIds()
-  return ({ message, results }: Exchange): ReadonlyArray<ViewItem> => {
+  return ({ message, results, seq }: Exchange): ReadonlyArray<ViewItem> => {
     if (message === null) return results.map(strayItem)
     if (message.role === "user") return [userItem(message, options), ...results.map(strayItem)]
-    const parts = assistantParts(message, options, idOf)
+    const parts = assistantParts(message, seq, options, idOf)
     const calls = message.partial ? [] : callsOf(message)
     const stored = new Map(results.toReversed().map((result) => [result.callId, result]))
     const answers = calls.map((call) => stored.get(call.callId) ?? Batch.closing({ ...call, state: "pending" }))
@@ -170,23 +200,17 @@ const renderer = (options: Options) => {
   }
 }
 
-/** Gives a call its provider's id, unless an earlier call has it or it is none that every provider takes; then ours. */
+/** Gives a call its provider's id, unless an earlier call has it or some provider does not take it; then ours. */
 const uniqueIds = () => {
   const given = new Set<string>()
   return ({ callId, providerCallId }: CallPart): string => {
-    const isFree = (id: string) => portableName.test(id) && !given.has(id)
+    const isFree = (id: string) => PortableName.is(id) && !given.has(id)
     let id = providerCallId !== undefined && isFree(providerCallId) ? providerCallId : callId
     for (let count = 2; !isFree(id); count++) id = `${callId.slice(0, 50)}_${count}`
     given.add(id)
     return id
   }
 }
-
-/** What every provider takes as a tool's name and as a call's id. */
-const portableName = /^[A-Za-z0-9_-]{1,64}$/
-
-/** A name that a model made up can be anything; sent back as it is, it would fail every later request. */
-const toPortableName = (name: string): string => name.replace(/[^A-Za-z0-9_-]/gu, "_").slice(0, 64) || "unnamed"
 
 const isBlank = (text: string): boolean => text.trim() === ""
 const isViewCall = (part: AssistantPart): part is ViewCall => part.type === "call"
@@ -211,25 +235,27 @@ const nameOf = ({ mediaType, name }: FilePart): string =>
 
 /** A result that belongs to no call before it cannot be sent as one; what it says is sent all the same. */
 const strayItem = ({ name, text }: ResultMessage): ViewItem =>
-  userNote(`[The result of a call of ${toPortableName(name)} that is not in this conversation:]\n${text}`)
+  userNote(`[The result of a call of ${PortableName.of(name)} that is not in this conversation:]\n${text}`)
 
 /** Reasoning and metadata of a step that broke off are not complete, so a partial message is sent as mere text. */
 const assistantParts = (
   message: AssistantMessage,
-  { provider }: Options,
+  seq: Seq,
+  { model, provider, reasoningAfter = null }: Options,
   idOf: (call: CallPart) => string
 ): ReadonlyArray<AssistantPart> => {
-  const isOwn = !message.partial && message.model.provider === provider
-  const metadata = (part: { readonly providerMetadata?: ProviderMetadata }) =>
-    isOwn && part.providerMetadata !== undefined ? { providerMetadata: part.providerMetadata } : {}
+  const isOfVendor = !message.partial && message.model.provider === provider
+  const isOwn = isOfVendor && message.model.model === model && (reasoningAfter === null || seq > reasoningAfter)
+  const metadata = (part: { readonly providerMetadata?: ProviderMetadata }, goesBack: boolean) =>
+    goesBack && part.providerMetadata !== undefined ? { providerMetadata: part.providerMetadata } : {}
   const parts = message.parts.flatMap((part): ReadonlyArray<AssistantPart> => {
-    if (isText(part)) return isBlank(part.text) ? [] : [{ ...textPart(part.text), ...metadata(part) }]
+    if (isText(part)) return isBlank(part.text) ? [] : [{ ...textPart(part.text), ...metadata(part, isOwn) }]
     if (isReasoning(part)) {
-      return isOwn ? [{ type: "reasoning", text: SafeText.wellFormed(part.text), ...metadata(part) }] : []
+      return isOwn ? [{ type: "reasoning", text: SafeText.wellFormed(part.text), ...metadata(part, true) }] : []
     }
     if (!isCall(part) || message.partial) return []
-    const call = { name: toPortableName(part.name), input: CallInput.toObject(part.input), ...metadata(part) }
-    return [{ type: "call", id: idOf(part), ...call }]
+    const call = { name: PortableName.of(part.name), input: CallInput.toObject(part.input) }
+    return [{ type: "call", id: idOf(part), ...call, ...metadata(part, isOfVendor) }]
   })
   return parts.slice(0, parts.findLastIndex((part) => part.type !== "reasoning") + 1)
 }

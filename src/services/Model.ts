@@ -37,6 +37,11 @@ export interface Model {
   readonly model: string
   /** Tokens that fit into one request, when known. */
   readonly contextTokens: number | null
+  /**
+   * Most tokens that one step may write with these options, reasoning included: the view leaves room for them. Defaults
+   * to the options' `maxOutputTokens`, else to 8,192, and to half of `contextTokens` at most.
+   */
+  readonly outputTokens?: (options: Options) => number
   /** One step. Interrupting the stream aborts its request; one that ends without a `finish` fails as `cut`. */
   readonly step: (request: StepRequest) => Stream.Stream<Part, ModelFailed>
 }

@@ -1,5 +1,6 @@
 /** The tools that an engine's models may call. There is no default: a host says which, or `layerEmpty`. */
 import { Context, Effect, Layer } from "effect"
+import * as PortableName from "../domain/PortableName.js"
 import { DuplicateTool, InvalidInput } from "../domain/SkeinError.js"
 import * as Tool from "./Tool.js"
 
@@ -25,15 +26,12 @@ const merge =
   (call: Context.Context<Tool.Call>): Context.Context<R | Tool.Call> =>
     Context.merge(context, call)
 
-/** What every provider takes as a tool's name. */
-const isName = /^[A-Za-z0-9_-]{1,64}$/
-
 const make = Effect.fn("Toolbox.make")(function* <R>(tools: ReadonlyArray<Tool.Runnable<R | Tool.Call>>) {
   const context = yield* Effect.context<R>()
   const byName = new Map<string, Tool.Runnable<Tool.Call>>()
   for (const tool of tools) {
-    if (!isName.test(tool.name)) {
-      return yield* new InvalidInput({ field: "tool name", limit: "1 to 64 of A-Z a-z 0-9 _ -", actual: tool.name })
+    if (!PortableName.is(tool.name)) {
+      return yield* new InvalidInput({ field: "tool name", limit: PortableName.rule, actual: tool.name })
     }
     if (byName.has(tool.name)) return yield* new DuplicateTool({ name: tool.name })
     byName.set(tool.name, bind(tool, context))

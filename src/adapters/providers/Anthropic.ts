@@ -9,6 +9,8 @@ import { Predicate, Redacted } from "effect"
 import type { ConfigError, Layer } from "effect"
 import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
+import * as OutputBudget from "../../domain/OutputBudget.js"
+import * as Claude from "./Claude.js"
 import * as ProviderLayer from "./ProviderLayer.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
@@ -25,11 +27,18 @@ export interface Options extends Vendor.ServerSettings {
 
 export const make = (options: Options): Model => {
   const { apiKey, baseUrl, cache = true, headers, model, provider = "anthropic" } = options
-  const context = model.startsWith("claude-") ? { contextTokens: 200_000 } : {}
+  const isOwnServer = baseUrl === undefined || isAnthropics(baseUrl)
+  const contextTokens = options.contextTokens ?? Claude.contextTokens(model)
+  const most = contextTokens === null ? Infinity : Math.floor(contextTokens / 4)
+  const thinkingTokens = ({ reasoningEffort }: ModelRef.Options) => Claude.budgetOf(model, reasoningEffort, most)
   return Step.model(
     Vendor.make(
       { provider, model },
-      { ...context, ...options },
+      {
+        ...options,
+        ...(contextTokens === null ? {} : { contextTokens }),
+        maxOutputTokens: options.maxOutputTokens ?? Claude.mostOutputTokens(model) ?? OutputBudget.standard
+      },
       {
         load: async () => {
           const { createAnthropic } = await import("@ai-sdk/anthropic")
@@ -37,16 +46,39 @@ export const make = (options: Options): Model => {
             apiKey: Redacted.value(apiKey),
             baseURL: baseUrl ?? "https://api.anthropic.com/v1",
             headers: Vendor.plainHeaders(headers),
-            fetch: Vendor.fetchHere
+            fetch: fetchPlainly
           })(model)
         },
         secrets: [apiKey, ...Vendor.headerSecrets(headers)],
-        providerOptions: (options) => providerOptions(model, options),
-        mayIgnore: isNewEvent,
+        providerOptions: (options, view) => ({
+          anthropic: {
+            // Other servers that speak this protocol refuse the field that it stands for.
+            toolStreaming: isOwnServer,
+            ...Claude.thinking(model, options.reasoningEffort, view, { budget: thinkingTokens(options), isOwnServer })
+          }
+        }),
+        thinkingTokens,
+        takesStop: (text) => text.trim() !== "",
+        mayIgnore: isNews,
         ...(cache ? { finishPrompt: markForCache } : {})
       }
     )
   )
+}
+
+/** Whether a server is Anthropic's own. */
+const isAnthropics = (baseUrl: string): boolean =>
+  URL.canParse(baseUrl) && /(?:^|\.)anthropic\.com$/u.test(new URL(baseUrl).hostname)
+
+/** Asks for no beta that is not used: the SDK asks for structured outputs whenever there are tools. */
+const fetchPlainly: typeof globalThis.fetch = (input, init) => {
+  const headers = new Headers(init?.headers)
+  const betas = (headers.get("anthropic-beta") ?? "")
+    .split(",")
+    .filter((beta) => !beta.trim().startsWith("structured-outputs-"))
+  if (betas.join("") === "") headers.delete("anthropic-beta")
+  else headers.set("anthropic-beta", betas.join(","))
+  return Vendor.fetchHere(input, { ...init, headers })
 }
 
 /**
@@ -62,42 +94,44 @@ export const layer = (
   )
 }
 
-const budgets = { minimal: 1024, low: 2048, medium: 8192, high: 16_384 }
-
-/** From Claude 4.6 on models think as much as the effort says; those before are given a budget in tokens. */
-const providerOptions = (model: string, { reasoningEffort }: ModelRef.Options): SharedV3ProviderOptions => {
-  if (reasoningEffort === undefined) return {}
-  if (reasoningEffort === "none") return { anthropic: { thinking: { type: "disabled" } } }
-  if (!isAdaptive(model))
-    return { anthropic: { thinking: { type: "enabled", budgetTokens: budgets[reasoningEffort] } } }
-  const effort = reasoningEffort === "minimal" ? "low" : reasoningEffort
-  return { anthropic: { thinking: { type: "adaptive", display: "summarized" }, effort } }
+/** What a client of this version knows, by what names it. The API may get new kinds, which are to be passed over. */
+const known: Readonly<Record<"event" | "block" | "delta", ReadonlySet<string>>> = {
+  event: new Set([
+    "message_start",
+    "content_block_start",
+    "content_block_delta",
+    "content_block_stop",
+    "message_delta",
+    "message_stop",
+    "ping",
+    "error"
+  ]),
+  block: new Set(["text", "thinking", "redacted_thinking", "tool_use"]),
+  delta: new Set(["text_delta", "thinking_delta", "signature_delta", "input_json_delta"])
 }
 
-const isAdaptive = (model: string): boolean => {
-  const [, major = "0", minor = "0"] = /claude-[a-z]+-(\d{1,2})(?:-(\d{1,2}))?(?!\d)/u.exec(model) ?? []
-  return Number(major) > 4 || (major === "4" && Number(minor) >= 6)
-}
+const isNew = (kind: keyof typeof known, value: unknown): boolean =>
+  Predicate.hasProperty(value, "type") && Predicate.isString(value.type) && !known[kind].has(value.type)
 
-const events = new Set([
-  "message_start",
-  "content_block_start",
-  "content_block_delta",
-  "content_block_stop",
-  "message_delta",
-  "message_stop",
-  "ping",
-  "error"
-])
+/** Whether a frame that does not decode holds nothing that a step keeps. */
+const isNews = (frame: unknown): boolean =>
+  isNew("event", frame) ||
+  (Predicate.hasProperty(frame, "content_block") && isNew("block", frame.content_block)) ||
+  (Predicate.hasProperty(frame, "delta") && frameType(frame) === "content_block_delta" && isNew("delta", frame.delta))
 
-/** The API may get new kinds of events, which clients are asked to pass over. */
-const isNewEvent = (frame: unknown): boolean =>
-  Predicate.hasProperty(frame, "type") && Predicate.isString(frame.type) && !events.has(frame.type)
+const frameType = (frame: unknown): unknown => (Predicate.hasProperty(frame, "type") ? frame.type : undefined)
 
 const cacheControl: SharedV3ProviderOptions = { anthropic: { cacheControl: { type: "ephemeral" } } }
 
-/** Tools and system make up one stretch to keep, the messages so far the next. */
-const markForCache = (prompt: LanguageModelV3Prompt): LanguageModelV3Prompt =>
-  prompt.map((message, index) =>
-    message.role === "system" || index === prompt.length - 1 ? { ...message, providerOptions: cacheControl } : message
+/**
+ * Marks what the API is to keep: tools and system, all messages, and the messages of the request before. The API finds a
+ * kept beginning only within 20 blocks before a mark, and one step of many calls is more than that.
+ */
+const markForCache = (prompt: LanguageModelV3Prompt): LanguageModelV3Prompt => {
+  const before = prompt.findLastIndex(({ role }) => role === "assistant") - 1
+  return prompt.map((message, index) =>
+    message.role === "system" || index === before || index === prompt.length - 1
+      ? { ...message, providerOptions: cacheControl }
+      : message
   )
+}

@@ -48,7 +48,7 @@ export const make = (
 
 /** `now` is milliseconds since the epoch, for a Retry-After that is a date. */
 export const fromUnknown = (subject: Subject, error: unknown, phase: Phase, now: number): ModelFailed => {
-  if (isUndecodable(error)) return make(subject, "malformed", "a frame of the answer does not decode")
+  if (isUndecodable(error)) return fromUndecodable(subject, error)
   if (APICallError.isInstance(error)) return fromApiCall(subject, error, phase, now)
   if (InvalidResponseDataError.isInstance(error)) {
     return error.data === undefined
@@ -63,6 +63,14 @@ export const fromUnknown = (subject: Subject, error: unknown, phase: Phase, now:
 /** Whether part of the answer was lost because it could not be read. */
 export const isUndecodable = (error: unknown): boolean =>
   JSONParseError.isInstance(error) || TypeValidationError.isInstance(error)
+
+/** Servers that imitate a vendor's may tell an error in a frame that has not all the vendor's fields. */
+const fromUndecodable = (subject: Subject, error: unknown): ModelFailed => {
+  const frame = TypeValidationError.isInstance(error) ? error.value : null
+  return Predicate.hasProperty(frame, "type") && (frame.type === "error" || frame.type === "response.failed")
+    ? fromFrame(subject, frame)
+    : make(subject, "malformed", "a frame of the answer does not decode")
+}
 
 const reasonOfSdk = (error: AISDKError): Reason => {
   if (error.name === "AI_LoadAPIKeyError") return "unauthorized"
@@ -95,7 +103,7 @@ const reasonOfApiCall = (error: APICallError, phase: Phase, said: Saying): Reaso
     return phase === "stream" ? "cut" : "unreachable"
   }
   if (error.statusCode < 300) return AISDKError.isInstance(error.cause) ? "malformed" : "cut"
-  return said.kind.includes("insufficient_quota") ? "rejected" : reasonOfStatus(error.statusCode, said.kind)
+  return reasonOfStatus(error.statusCode, said.kind)
 }
 
 /** An error frame within a stream: an object with some of `message`, `type`, `code`, `statusCode`; or just a text. */
@@ -117,6 +125,7 @@ const statusOf = (frame: unknown): number | null => {
 
 /** A 5xx may stand for an error frame in a stream, where only the kind says what happened. */
 const reasonOfStatus = (status: number, kind: string): Reason => {
+  if (kind.includes("insufficient_quota")) return "rejected"
   if (status === 401 || status === 403) return "unauthorized"
   if (status === 429) return "rate-limited"
   if (status >= 500) return reasonOfKind(kind)
@@ -125,7 +134,7 @@ const reasonOfStatus = (status: number, kind: string): Reason => {
 
 /** By the words in which vendors name their errors. */
 const reasonOfKind = (kind: string): Reason => {
-  if (/insufficient_quota|billing/u.test(kind)) return "rejected"
+  if (/billing|policy|image/u.test(kind)) return "rejected"
   if (/rate_?limit/u.test(kind)) return "rate-limited"
   if (/authentication|permission|api_key/u.test(kind)) return "unauthorized"
   return /invalid|not_found|too_large|context_length|bad_request/u.test(kind) ? "rejected" : "overloaded"
@@ -141,6 +150,7 @@ const sayingOf = (body: unknown): Saying => {
   if (typeof body === "string") return { message: body, kind: "" }
   if (!Predicate.isRecord(body)) return { message: null, kind: "" }
   if (Predicate.isRecord(body.error)) return sayingOf(body.error)
+  if (Predicate.isRecord(body.response) && Predicate.isRecord(body.response.error)) return sayingOf(body.response.error)
   const message = [body.message, body.error, body.detail].find(Predicate.isString) ?? null
   return { message, kind: [body.type, body.code].filter(Predicate.isString).join(" ").toLowerCase() }
 }
@@ -164,14 +174,15 @@ export const retryAfter = (headers: Record<string, string> | undefined, now: num
   const value = headers?.["retry-after"] ?? ""
   const seconds = value.trim() === "" ? Number.NaN : Number(value)
   const candidates = [millis, seconds * 1000, Date.parse(value) - now]
-  const wait = candidates.find((candidate) => !Number.isNaN(candidate))
-  return wait === undefined || wait < 0 ? null : Math.min(Math.round(wait), longestRetryAfter)
+  const wait = candidates.find((candidate) => candidate >= 0)
+  return wait === undefined ? null : Math.min(Math.round(wait), longestRetryAfter)
 }
 
 const looksLikeKey = /\bbearer\s+\S+|\b(?:sk|pk|rk|gsk|xai|AIza)[-_]?[\w-]{16,}/giu
 
 const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string => {
-  const spellings = secrets.flatMap(spellingsOf)
+  // All spellings of all secrets, the longest first: one may be the beginning of another.
+  const spellings = secrets.flatMap(spellingsOf).sort((a, b) => b.length - a.length)
   const safe = spellings
     .reduce((left, spelling) => left.split(spelling).join("[redacted]"), text)
     .replace(looksLikeKey, "[redacted]")
@@ -182,14 +193,12 @@ const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string 
 }
 
 /**
- * As a server may give it back: as it is, trimmed, within JSON, within a URL. The longest goes first. What is too short
- * to be a secret ("none", say, for a server that takes any key) stays readable.
+ * As a server may quote it: as it is, trimmed, within JSON, within a URL. What is too short to be a secret, such as
+ * "none" for a server that takes any key, stays readable.
  */
 const spellingsOf = (secret: Redacted.Redacted): ReadonlyArray<string> => {
   const value = Redacted.value(secret)
   const trimmed = value.trim()
   const inUrl = /\p{Surrogate}/u.test(trimmed) ? trimmed : encodeURIComponent(trimmed)
-  return [value, trimmed, JSON.stringify(value).slice(1, -1), inUrl]
-    .filter((spelling) => spelling.length >= 6)
-    .sort((a, b) => b.length - a.length)
+  return [value, trimmed, JSON.stringify(value).slice(1, -1), inUrl].filter((spelling) => spelling.length >= 6)
 }

@@ -4,11 +4,12 @@
  * Guaranteed: nothing depends on what OpenAI keeps. Responses are not stored there (`store: false`); reasoning comes
  * encrypted and goes back as it came, and what came without is left out, as the API would look for it in vain.
  */
-import type { SharedV3ProviderOptions } from "@ai-sdk/provider"
-import { Redacted } from "effect"
+import type { LanguageModelV3Message, LanguageModelV3Prompt, SharedV3ProviderOptions } from "@ai-sdk/provider"
+import { Predicate, Redacted } from "effect"
 import type { ConfigError, Layer } from "effect"
 import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
+import * as Gpt from "./Gpt.js"
 import * as ProviderLayer from "./ProviderLayer.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
@@ -38,6 +39,8 @@ export const make = (options: Options): Model => {
       },
       secrets: [apiKey, ...Vendor.headerSecrets(headers)],
       providerOptions: (request) => providerOptions(options, request),
+      finishPrompt: withoutUnsealed,
+      leastOutputTokens: 16,
       strictTools: false
     })
   )
@@ -57,12 +60,34 @@ export const layer = (
 }
 
 const providerOptions = (
-  { reasoningSummary }: Options,
+  { model, reasoningSummary }: Options,
   { reasoningEffort }: ModelRef.Options
 ): SharedV3ProviderOptions => ({
   openai: {
     store: false,
-    ...(reasoningEffort === undefined ? {} : { reasoningEffort }),
+    ...(reasoningEffort === undefined ? {} : { reasoningEffort: Gpt.effort(model, reasoningEffort) }),
     ...(reasoningSummary === undefined ? {} : { reasoningSummary })
   }
 })
+
+type Reasoning = Extract<AssistantPart, { readonly type: "reasoning" }>
+type AssistantPart = Extract<LanguageModelV3Message, { readonly role: "assistant" }>["content"][number]
+
+const property = (part: Reasoning, key: string): unknown => part.providerOptions?.openai?.[key]
+
+/** Leaves out the reasoning items of which no part is sealed. What follows them goes without its item's id then. */
+const withoutUnsealed = (prompt: LanguageModelV3Prompt): LanguageModelV3Prompt =>
+  prompt.map((message) => {
+    if (message.role !== "assistant") return message
+    const sealed = new Set(
+      message.content.flatMap((part) =>
+        part.type === "reasoning" && Predicate.isString(property(part, "reasoningEncryptedContent"))
+          ? [property(part, "itemId")]
+          : []
+      )
+    )
+    return {
+      ...message,
+      content: message.content.filter((part) => part.type !== "reasoning" || sealed.has(property(part, "itemId")))
+    }
+  })

@@ -6,30 +6,35 @@
  * the server still sends is then read for at most a second, so that the connection can be used again.
  */
 import type { LanguageModelV3, LanguageModelV3CallOptions, LanguageModelV3StreamPart } from "@ai-sdk/provider"
-import { Chunk, Clock, Duration, Effect, Option, Stream } from "effect"
-import type { ModelFailed } from "../../domain/SkeinError.js"
+import { Chunk, Clock, Duration, Effect, Option, Predicate, Stream } from "effect"
+import { ModelFailed } from "../../domain/SkeinError.js"
 import type { Model, Part, StepRequest } from "../../services/Model.js"
 import * as Failure from "./Failure.js"
 import * as Prompt from "./Prompt.js"
 import * as Reading from "./Reading.js"
-import { subject } from "./Vendor.js"
-import type { Vendor } from "./Vendor.js"
+import * as Vendor from "./Vendor.js"
 
-export const model = (vendor: Vendor): Model => ({
+export const model = (vendor: Vendor.Vendor): Model => ({
   provider: vendor.provider,
   model: vendor.model,
   contextTokens: vendor.contextTokens,
+  outputTokens: (options) => Vendor.outputTokens(vendor, options),
   step: (request) =>
     Stream.unwrapScoped(open(vendor, request)).pipe(
       Stream.withSpan("Model.step", { attributes: { provider: vendor.provider, model: vendor.model } })
     )
 })
 
-const open = Effect.fnUntraced(function* (vendor: Vendor, request: StepRequest) {
+const open = Effect.fnUntraced(function* (vendor: Vendor.Vendor, request: StepRequest) {
+  const fault = vendor.secrets.map(Vendor.headerFault).find(Predicate.isNotNull)
+  if (fault !== undefined) {
+    return yield* Failure.make(Vendor.subject(vendor), "unauthorized", `its key or a header cannot be sent: ${fault}`)
+  }
+  const deadline = (yield* Clock.currentTimeMillis) + Duration.toMillis(vendor.stepTimeout)
   const prompt = yield* Prompt.make(vendor, request)
   const languageModel = yield* Effect.tryPromise({
     try: vendor.load,
-    catch: () => Failure.make(subject(vendor), "rejected", "its package could not be loaded")
+    catch: () => Failure.make(Vendor.subject(vendor), "rejected", "its package could not be loaded")
   })
   const controller = yield* Effect.acquireRelease(
     Effect.sync(() => new AbortController()),
@@ -44,11 +49,11 @@ const open = Effect.fnUntraced(function* (vendor: Vendor, request: StepRequest) 
   const read = Effect.tryPromise({ try: () => reader.read(), catch: (error) => error }).pipe(
     Effect.map((result) => (result.done ? Option.none() : Option.some(result.value)))
   )
-  return parts(vendor, read, answer.response?.headers?.["content-type"])
+  return parts(vendor, within(vendor, deadline, read), answer.response?.headers?.["content-type"])
 })
 
 const ask = (
-  vendor: Vendor,
+  vendor: Vendor.Vendor,
   languageModel: LanguageModelV3,
   options: LanguageModelV3CallOptions,
   abortSignal: AbortSignal
@@ -69,16 +74,16 @@ const ask = (
     Effect.timeoutFail({ duration: vendor.idleTimeout, onTimeout: () => silent(vendor) })
   )
 
-const callOptions = (vendor: Vendor, { options, tools }: StepRequest) => ({
-  maxOutputTokens: options.maxOutputTokens ?? vendor.maxOutputTokens,
+const callOptions = (vendor: Vendor.Vendor, { options, tools, view }: StepRequest) => ({
+  maxOutputTokens: Vendor.outputTokens(vendor, options) - vendor.thinkingTokens(options),
   ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
   ...(options.seed === undefined ? {} : { seed: options.seed }),
-  ...(options.stop === undefined ? {} : { stopSequences: [...options.stop] }),
+  ...(options.stop === undefined ? {} : { stopSequences: options.stop.filter(vendor.takesStop) }),
   ...(tools.length === 0 ? {} : { tools: tools.map((tool) => functionTool(vendor, tool)) }),
-  providerOptions: vendor.providerOptions(options)
+  providerOptions: vendor.providerOptions(options, view)
 })
 
-const functionTool = ({ strictTools }: Vendor, tool: StepRequest["tools"][number]) => ({
+const functionTool = ({ strictTools }: Vendor.Vendor, tool: StepRequest["tools"][number]) => ({
   type: "function" as const,
   name: tool.name,
   description: tool.description,
@@ -86,11 +91,24 @@ const functionTool = ({ strictTools }: Vendor, tool: StepRequest["tools"][number
   ...(strictTools === null ? {} : { strict: strictTools })
 })
 
+/** The next part, if it comes before the step's time is over and the provider has not fallen silent. */
+const within = (vendor: Vendor.Vendor, deadline: number, read: Read): Read =>
+  Effect.flatMap(Clock.currentTimeMillis, (now) => {
+    const left = Math.max(deadline - now, 0)
+    const idle = Duration.toMillis(vendor.idleTimeout)
+    return read.pipe(
+      Effect.timeoutFail({
+        duration: Duration.millis(Math.min(left, idle)),
+        onTimeout: () => (left < idle ? overtime(vendor) : silent(vendor))
+      })
+    )
+  })
+
 type Read = Effect.Effect<Option.Option<LanguageModelV3StreamPart>, unknown>
 
 const settleTime = Duration.seconds(1)
 
-const parts = (vendor: Vendor, read: Read, contentType: string | undefined): Stream.Stream<Part, ModelFailed> =>
+const parts = (vendor: Vendor.Vendor, read: Read, contentType: string | undefined): Stream.Stream<Part, ModelFailed> =>
   Stream.paginateChunkEffect(Reading.start(vendor.account), (reading) =>
     reading.status._tag === "finished"
       ? settle(read)
@@ -107,7 +125,7 @@ const settle = (read: Read): Effect.Effect<Page> =>
     Effect.as([Chunk.empty(), Option.none()])
   )
 
-const take = (vendor: Vendor, read: Read, reading: Reading.Reading) =>
+const take = (vendor: Vendor.Vendor, read: Read, reading: Reading.Reading) =>
   read.pipe(
     Effect.map((part) =>
       Option.match(part, {
@@ -115,18 +133,11 @@ const take = (vendor: Vendor, read: Read, reading: Reading.Reading) =>
         onSome: (part) => Reading.next(reading, part, vendor.mayIgnore)
       })
     ),
-    Effect.catchAll((error) => failWith(vendor, reading.error === null ? error : reading.error.value, "stream")),
-    Effect.timeoutTo({
-      duration: vendor.idleTimeout,
-      onSuccess: Effect.succeed,
-      onTimeout: () =>
-        reading.error === null ? Effect.fail(silent(vendor)) : failWith(vendor, reading.error.value, "stream")
-    }),
-    Effect.flatten
+    Effect.catchAll((error) => failWith(vendor, reading.error === null ? error : reading.error.value, "stream"))
   )
 
 const advance = (
-  vendor: Vendor,
+  vendor: Vendor.Vendor,
   contentType: string | undefined,
   reading: Reading.Reading,
   parts: ReadonlyArray<Part>
@@ -135,12 +146,12 @@ const advance = (
     case "broken":
       return failWith(vendor, reading.status.error, "stream")
     case "malformed":
-      return Effect.fail(Failure.make(subject(vendor), "malformed", reading.status.detail))
+      return Effect.fail(Failure.make(Vendor.subject(vendor), "malformed", reading.status.detail))
     case "cut":
       return Effect.fail(
         reading.received || contentType === undefined || contentType.startsWith("text/event-stream")
-          ? Failure.make(subject(vendor), "cut", "the answer ended without a finish")
-          : Failure.make(subject(vendor), "malformed", `the answer is ${contentType} instead of an event stream`)
+          ? Failure.make(Vendor.subject(vendor), "cut", "the answer ended without a finish")
+          : Failure.make(Vendor.subject(vendor), "malformed", `the answer is ${contentType} instead of an event stream`)
       )
     case "reading":
     case "finished":
@@ -148,8 +159,15 @@ const advance = (
   }
 }
 
-const silent = (vendor: Vendor): ModelFailed =>
-  Failure.make(subject(vendor), "silent", `nothing came for ${Duration.format(vendor.idleTimeout)}`)
+const silent = (vendor: Vendor.Vendor): ModelFailed =>
+  Failure.make(Vendor.subject(vendor), "silent", `nothing came for ${Duration.format(vendor.idleTimeout)}`)
 
-const failWith = (vendor: Vendor, error: unknown, phase: Failure.Phase): Effect.Effect<never, ModelFailed> =>
-  Effect.flatMap(Clock.currentTimeMillis, (now) => Effect.fail(Failure.fromUnknown(subject(vendor), error, phase, now)))
+const overtime = (vendor: Vendor.Vendor): ModelFailed =>
+  Failure.make(Vendor.subject(vendor), "cut", `the step took longer than ${Duration.format(vendor.stepTimeout)}`)
+
+const failWith = (vendor: Vendor.Vendor, error: unknown, phase: Failure.Phase): Effect.Effect<never, ModelFailed> =>
+  error instanceof ModelFailed
+    ? Effect.fail(error)
+    : Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        Effect.fail(Failure.fromUnknown(Vendor.subject(vendor), error, phase, now))
+      )

@@ -1,31 +1,22 @@
 /**
- * One model step: the session's model is resolved, the view made, the stream read into the live part. Failures that a
- * later try may mend are tried again, as nothing of a step is stored before it is whole; each further try begins the
- * text anew. What a step had written when it failed for good or was interrupted stays in the live part.
+ * One model step: the session's model is resolved, the view made, the stream read into the live part. Nothing of a step
+ * is stored before it is whole, so a step that failed can be tried again: after a wait, when a later try may mend it, or
+ * at once, when the provider's refusal says how to ask instead (`StepRequests`). Each further try begins the text anew.
+ * What a step had written when it failed for good or was interrupted stays in the live part.
  */
-import { Duration, Effect, Random, Stream } from "effect"
-import type { AssetId } from "../../domain/Asset.js"
+import { Duration, Effect, Option, Random, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
-import { type Entry, isFile } from "../../domain/Message.js"
+import type { Entry } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { RunId } from "../../domain/Run.js"
 import type { Session } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
-import * as View from "../../domain/View.js"
-import { Assets } from "../assets/Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
-import type { Model, StepRequest, ToolDefinition } from "../Model.js"
+import type { Model } from "../Model.js"
 import { Models } from "../Model.js"
-import { StorageReader } from "../storage/Storage.js"
-import { Toolbox } from "../Toolbox.js"
 import { LiveRuns } from "./LiveRuns.js"
-
-/** Characters that a token is counted as when a context size in tokens bounds a view in characters. */
-const charactersPerToken = 3
-
-/** Tokens kept free for the step's own text when its options do not say. */
-const outputTokens = 8_192
+import * as StepRequests from "./StepRequests.js"
 
 /** The wait before the first further try; it doubles from try to try. */
 const firstDelayMillis = 500
@@ -39,50 +30,10 @@ const whole = (model: Model, draft: StepDraft.StepDraft): Effect.Effect<StepDraf
 }
 
 export const make = Effect.gen(function* () {
-  const reader = yield* StorageReader
   const models = yield* Models
-  const assets = yield* Assets
   const config = yield* EngineConfig
-  const toolbox = yield* Toolbox
   const live = yield* LiveRuns
-
-  const tools: ReadonlyArray<ToolDefinition> = [...toolbox.tools.values()].map(
-    ({ description, inputSchema, name }) => ({
-      name,
-      description,
-      inputSchema
-    })
-  )
-  const toolCharacters = JSON.stringify(tools).length + (config.system ?? "").length
-
-  const missingAssets = Effect.fnUntraced(function* (session: Session, entries: ReadonlyArray<Entry>) {
-    const named = entries.flatMap(({ message }) =>
-      message.role === "user" ? message.parts.flatMap((part) => (isFile(part) ? [part.assetId] : [])) : []
-    )
-    if (named.length === 0) return new Set<AssetId>()
-    const kept = new Set((yield* reader.assets(session.id)).map(({ id }) => id))
-    return new Set(named.filter((id) => !kept.has(id)))
-  })
-
-  const requestOf = Effect.fnUntraced(function* (session: Session, model: Model, entries: ReadonlyArray<Entry>) {
-    const options = session.model?.options ?? {}
-    const room =
-      model.contextTokens === null
-        ? null
-        : (model.contextTokens - (options.maxOutputTokens ?? outputTokens)) * charactersPerToken - toolCharacters
-    const request: StepRequest = {
-      system: config.system,
-      view: View.make(entries, {
-        provider: model.provider,
-        maxCharacters: room === null ? null : Math.max(room, 1_000),
-        missingAssets: yield* missingAssets(session, entries)
-      }),
-      tools,
-      options,
-      file: (assetId) => assets.bytes(session.id, assetId)
-    }
-    return request
-  })
+  const requests = yield* StepRequests.make
 
   const delayAfter = (failure: ModelFailed, attempt: number) =>
     Effect.map(Random.nextRange(0.8, 1.2), (jitter) =>
@@ -91,23 +42,36 @@ export const make = Effect.gen(function* () {
       )
     )
 
-  /** Gives the finished draft and the model that wrote it. */
+  const draftOf = ({ id }: Session) => live.get(id)?.step?.draft ?? StepDraft.empty
+
+  /** Returns the finished draft and the model that wrote it. */
   const run = Effect.fn("Steps.run")(function* (session: Session, runId: RunId, entries: ReadonlyArray<Entry>) {
     const model = yield* models.resolve(session)
     yield* Effect.annotateCurrentSpan({ sessionId: session.id, runId, provider: model.provider, model: model.model })
     yield* live.update(session.id, (now) => Live.beginStep(now, session.head + 1, model))
-    const request = yield* requestOf(session, model, entries)
-    for (let attempt = 1; ; attempt++) {
+    const question = { session, model, entries }
+    const corrections = new Set<StepRequests.Correction>()
+    let request = yield* requests.requestOf(question)
+    let attempt = 1
+    let failures = 0
+    while (true) {
       const tried = yield* model.step(request).pipe(
         Stream.runForEach((part) => live.update(session.id, (now) => Live.addPart(now, part))),
-        Effect.zipRight(Effect.suspend(() => whole(model, live.get(session.id)?.step?.draft ?? StepDraft.empty))),
+        Effect.zipRight(Effect.suspend(() => whole(model, draftOf(session)))),
         Effect.either
       )
       if (tried._tag === "Right") return { model, draft: tried.right }
       const failure = tried.left
-      if (!failure.isRetryable || attempt >= config.modelAttempts) return yield* failure
-      const delayMillis = yield* delayAfter(failure, attempt)
-      const retry = { attempt: attempt + 1, delayMillis, reason: failure.reason }
+      const corrected = yield* requests.correct(question, request, failure, corrections)
+      if (Option.isSome(corrected)) {
+        corrections.add(corrected.value.correction)
+        request = corrected.value.request
+        if (draftOf(session) === StepDraft.empty) continue
+      } else if (!failure.isRetryable || ++failures >= config.modelAttempts) {
+        return yield* requests.explain(question, failure)
+      }
+      const delayMillis = Option.isSome(corrected) ? 0 : yield* delayAfter(failure, failures)
+      const retry = { attempt: ++attempt, delayMillis, reason: failure.reason }
       yield* live.update(session.id, (now) => Live.retryStep(now, retry))
       yield* Effect.sleep(Duration.millis(delayMillis))
     }

@@ -40,7 +40,7 @@ const checkTranscript = (session: Known, entries: ReadonlyArray<Entry>): void =>
     if (seq !== place + 1) broken("P1", `${session.id} has ${seq} at place ${place + 1}`)
   })
   if (!Transcript.isSendable(entries)) broken("P4", `${session.id} is not sendable`)
-  const [complaint] = complaints(View.make(entries, { provider: "dice", maxCharacters: null }))
+  const [complaint] = complaints(View.make(entries, { provider: "dice", model: "dice", maxCharacters: null }))
   if (complaint !== undefined) broken("P4", `no provider takes ${session.id}: ${complaint}`)
 }
 

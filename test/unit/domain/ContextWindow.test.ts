@@ -42,7 +42,7 @@ describe("ContextWindow", () => {
     ([turns, limit]) => {
       const cut = ContextWindow.fit(turns, limit)
       if (sizeOf(turns, cut) > limit) {
-        expect(cut).toEqual({ turns: turns.length - 1, results: resultsBefore(turns, turns.length) })
+        expect(cut).toMatchObject({ turns: turns.length - 1, results: resultsBefore(turns, turns.length) })
       }
     }
   )
@@ -92,16 +92,24 @@ describe("ContextWindow", () => {
   it("cuts back to seven tenths of the limit and no further", () => {
     const plain = Array.from({ length: 12 }, () => [{ size: 10, savings: [] }])
     expect(ContextWindow.fit(plain.slice(0, 10), 100)).toEqual(ContextWindow.whole)
-    expect(ContextWindow.fit(plain.slice(0, 11), 100)).toEqual({ turns: 4, results: 0 })
-    expect(ContextWindow.fit(plain, 100)).toEqual({ turns: 4, results: 0 })
+    expect(ContextWindow.fit(plain.slice(0, 11), 100)).toMatchObject({ turns: 4, results: 0 })
+    expect(ContextWindow.fit(plain, 100)).toMatchObject({ turns: 4, results: 0 })
     const results = [{ size: 120, savings: Array.from({ length: 12 }, () => 10) }]
-    expect(ContextWindow.fit([results], 100)).toEqual({ turns: 0, results: 5 })
+    expect(ContextWindow.fit([results], 100)).toMatchObject({ turns: 0, results: 5 })
+  })
+
+  it("tells how much was written before the last cut", () => {
+    const turn = [{ size: 10, savings: [] }]
+    const turns = Array.from({ length: 12 }, () => turn)
+    expect(ContextWindow.fit(turns.slice(0, 10), 100).pieces).toBe(0)
+    expect(ContextWindow.fit(turns.slice(0, 11), 100).pieces).toBe(11)
+    expect(ContextWindow.fit(turns, 100).pieces).toBe(11)
   })
 
   it("leaves earlier turns out although it fits, when shortening them made little room", () => {
     const earlier = [{ size: 100, savings: [10] }]
-    expect(ContextWindow.fit([earlier, [{ size: 85, savings: [] }]], 180)).toEqual({ turns: 1, results: 1 })
-    expect(ContextWindow.fit([[{ size: 100, savings: [40] }], [{ size: 85, savings: [] }]], 180)).toEqual({
+    expect(ContextWindow.fit([earlier, [{ size: 85, savings: [] }]], 180)).toMatchObject({ turns: 1, results: 1 })
+    expect(ContextWindow.fit([[{ size: 100, savings: [40] }], [{ size: 85, savings: [] }]], 180)).toMatchObject({
       turns: 0,
       results: 1
     })
@@ -112,10 +120,10 @@ describe("ContextWindow", () => {
       { size: 10, savings: [] },
       { size: 90, savings: [40, 40] }
     ]
-    expect(ContextWindow.fit([turn, turn], 199)).toEqual({ turns: 0, results: 2 })
-    expect(ContextWindow.fit([turn, turn], 180)).toEqual({ turns: 0, results: 2 })
-    expect(ContextWindow.fit([turn, turn], 110)).toEqual({ turns: 1, results: 2 })
-    expect(ContextWindow.fit([turn, turn], 90)).toEqual({ turns: 1, results: 3 })
-    expect(ContextWindow.fit([turn, turn], 10)).toEqual({ turns: 1, results: 4 })
+    expect(ContextWindow.fit([turn, turn], 199)).toMatchObject({ turns: 0, results: 2 })
+    expect(ContextWindow.fit([turn, turn], 180)).toMatchObject({ turns: 0, results: 2 })
+    expect(ContextWindow.fit([turn, turn], 110)).toMatchObject({ turns: 1, results: 2 })
+    expect(ContextWindow.fit([turn, turn], 90)).toMatchObject({ turns: 1, results: 3 })
+    expect(ContextWindow.fit([turn, turn], 10)).toMatchObject({ turns: 1, results: 4 })
   })
 })

@@ -5,6 +5,7 @@ import * as Batch from "../../../src/domain/Batch.js"
 import { callsOf, isText, type Message, userText } from "../../../src/domain/Message.js"
 import * as SafeText from "../../../src/domain/SafeText.js"
 import * as Transcript from "../../../src/domain/Transcript.js"
+import { Seq } from "../../../src/domain/Session.js"
 import * as View from "../../../src/domain/View.js"
 import { assistant, call, result } from "../../support/fixtures/messages.js"
 import { complaints, stringsIn } from "../../support/fixtures/providerRules.js"
@@ -103,6 +104,23 @@ describe("View", () => {
       ])
     })
 
+    it("another of its models is not shown the reasoning, nor what is kept with it; what is kept with a call it is", () => {
+      expect(assistantParts(view([message], { model: "n" }))).toEqual([
+        { type: "text", text: "yes" },
+        { type: "call", id: "c1", name: "read", input: {}, providerMetadata }
+      ])
+    })
+
+    it("reasoning that the provider refused is left out, and what comes after it goes back", () => {
+      const shown = assistantParts(
+        view([userText("hi"), message, result("c1", "done"), message, result("c1", "done")], {
+          reasoningAfter: Seq.make(2)
+        })
+      )
+      expect(shown.map(({ type }) => type)).toEqual(["text", "call", "reasoning", "text", "call"])
+      expect(shown.map((part) => "providerMetadata" in part)).toEqual([false, true, true, true, true])
+    })
+
     it("reasoning that nothing follows is left out, and a message of nothing else", () => {
       const reasoning = { type: "reasoning" as const, text: "hm" }
       expect(assistantParts(view([assistant([reasoning, { type: "text", text: "yes" }, reasoning])]))).toEqual([
@@ -125,7 +143,7 @@ describe("View", () => {
       ])
     })
 
-    it.each(["", "has blank", "é", "x".repeat(65)])(
+    it.each(["", "has blank", "é", "x".repeat(65), "constructor", "__proto__"])(
       "are ours when a provider might refuse its own (%j)",
       (providerCallId) => {
         expect(idsOf([assistant([call("c1", { providerCallId })])])).toEqual(["c1"])
@@ -158,7 +176,9 @@ describe("View", () => {
   it.each([
     ["", "unnamed"],
     ["no such tool", "no_such_tool"],
-    ["x".repeat(300), "x".repeat(64)]
+    ["x".repeat(300), "x".repeat(64)],
+    ["constructor", "constructor_"],
+    ["__proto__", "__proto___"]
   ])("a made-up tool name is sent as one that providers take (%j)", (name, sent) => {
     const shown = view([assistant([call("c1", { name })]), result("c1", "unknown", { name, outcome: "unknown-tool" })])
     expect(assistantParts(shown)).toMatchObject([{ name: sent }])

@@ -18,6 +18,15 @@ const startsWith = (view: View.View, start: View.View) =>
 const settledStarts = (entries: ReadonlyArray<Entry>) =>
   entries.map((_, index) => entries.slice(0, index)).filter(Transcript.isSendable)
 
+/** The message, its reasoning named by its place. */
+const named = ({ message, seq }: Entry): Message =>
+  message.role === "assistant"
+    ? {
+        ...message,
+        parts: message.parts.map((part) => (part.type === "reasoning" ? { ...part, text: `${seq}` } : part))
+      }
+    : message
+
 describe("View, as the transcript grows", () => {
   describe("stable", () => {
     it.prop("what is added to a transcript leaves the view before it as it was", [settledEntries], ([entries]) => {
@@ -72,12 +81,37 @@ describe("View, as the transcript grows", () => {
           view.map((item) =>
             item.role === "tool"
               ? item.results.map(({ name }) => name)
-              : JSON.stringify(item.role === "user" ? item.parts : item.parts.map(({ type }) => type))
+              : JSON.stringify(
+                  item.role === "user"
+                    ? item.parts
+                    : item.parts.flatMap(({ type }) => (type === "reasoning" ? [] : [type]))
+                )
           )
         const whole = shape(View.make(last, { ...options, maxCharacters: null }))
         expect(shape(View.make(entries, options)).slice(-whole.length)).toEqual(
           last.length === 0 ? expect.anything() : whole
         )
+      }
+    )
+
+    it.prop(
+      "reasoning is shown only behind what was shown when it was written",
+      [settledEntries, FastCheck.integer({ min: 500, max: 30_000 })],
+      ([generated, maxCharacters]) => {
+        const options = { ...all, maxCharacters }
+        const entries = generated.map((entry) => ({ ...entry, message: named(entry) }))
+        const before = new Map(
+          entries.map(({ seq }, index) => [`${seq}`, JSON.stringify(View.make(entries.slice(0, index), options))])
+        )
+        for (const start of [...settledStarts(entries), entries]) {
+          const shown = View.make(start, options)
+          shown.forEach((item, index) => {
+            const reasoning =
+              item.role === "assistant" ? item.parts.find(({ type }) => type === "reasoning") : undefined
+            if (reasoning?.type !== "reasoning") return
+            expect(before.get(reasoning.text)).toBe(JSON.stringify(shown.slice(0, index)))
+          })
+        }
       }
     )
 

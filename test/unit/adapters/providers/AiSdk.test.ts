@@ -56,7 +56,7 @@ describe("AiSdk.make", () => {
       )
       assert.deepStrictEqual([model.provider, model.model, model.contextTokens], ["acme", "m-1", 1000])
       assert.strictEqual(textOf(yield* parts(model, { options: { reasoningEffort: "high" } })), "hi")
-      assert.strictEqual(asked[0]?.maxOutputTokens, 8192)
+      assert.strictEqual(asked[0]?.maxOutputTokens, 500, "half of its context")
       assert.isTrue(asked[0]?.includeRawChunks, "frames without content are signs of life, too")
       assert.deepStrictEqual(asked[0]?.providerOptions, { acme: { effort: "high" } })
     })

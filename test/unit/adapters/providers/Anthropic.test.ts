@@ -2,7 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Deferred, Effect, Fiber, Layer, Redacted, Stream } from "effect"
 import { Anthropic } from "../../../../src/anthropic.js"
 import type { ModelRef, Options } from "../../../../src/domain/ModelRef.js"
-import type { ViewItem } from "../../../../src/domain/View.js"
+import type { View, ViewItem, ViewReasoning } from "../../../../src/domain/View.js"
 import { Models } from "../../../../src/services/Model.js"
 import * as Frames from "./FakeFrames.js"
 import * as FakeProvider from "./FakeProvider.js"
@@ -71,6 +71,173 @@ describe("Anthropic", () => {
       const none = yield* ask("claude-sonnet-4-5", { reasoningEffort: "none" })
       assert.deepStrictEqual(at(none, "thinking"), { type: "disabled" })
       assert.isUndefined(at(yield* ask("claude-sonnet-4-5", {}), "thinking"))
+    })
+  )
+
+  it.scoped("knows which models think, how much they can, and which cannot stop thinking", () =>
+    Effect.gen(function* () {
+      const thinking = (model: string, reasoningEffort: Options["reasoningEffort"]) =>
+        Effect.map(ask(model, reasoningEffort === undefined ? {} : { reasoningEffort }), (body) => [
+          at(body, "thinking", "type"),
+          at(body, "thinking", "budget_tokens"),
+          at(body, "output_config", "effort")
+        ])
+      for (const [model, effort, type, budget, sent] of [
+        ["claude-3-haiku-20240307", "high", undefined, undefined, undefined],
+        ["claude-3-5-sonnet-20241022", "low", undefined, undefined, undefined],
+        ["claude-3-7-sonnet-20250219", "low", "enabled", 2048, undefined],
+        ["claude-opus-4-1", "max", "enabled", 31_999, undefined],
+        ["claude-opus-4-6", "xhigh", "adaptive", undefined, "high"],
+        ["claude-opus-4-7", "xhigh", "adaptive", undefined, "xhigh"],
+        ["claude-opus-4-7", "minimal", "adaptive", undefined, "low"],
+        ["claude-fable-5-1", "none", undefined, undefined, "low"],
+        ["claude-opus-5-5", "none", undefined, undefined, "low"],
+        ["claude-haiku-5-5", "none", "disabled", undefined, undefined],
+        ["claude-fable-5-1", undefined, undefined, undefined, undefined]
+      ] as const) {
+        assert.deepStrictEqual(yield* thinking(model, effort), [type, budget, sent], `${model} ${effort}`)
+      }
+    })
+  )
+
+  const thought = (signature: string): ViewReasoning => ({
+    type: "reasoning",
+    text: "hm",
+    providerMetadata: { anthropic: { signature } }
+  })
+  const called = (opening: ReadonlyArray<ViewReasoning>): ReadonlyArray<ViewItem> => [
+    { role: "assistant", parts: [...opening, { type: "call", id: "c1", name: "read", input: {} }] },
+    { role: "tool", results: [{ id: "c1", name: "read", text: "done", isError: false }] }
+  ]
+
+  it.scoped("asks a model that binds its thinking to leave out what no longer fits", () =>
+    Effect.gen(function* () {
+      const ask = Effect.fn(function* (model: string, view: View, options: Options) {
+        const fake = yield* FakeProvider.make
+        yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
+        yield* parts(Anthropic.make({ apiKey, model, baseUrl: fake.url }), { view, options })
+        const { body, headers } = yield* fake.take
+        return [at(body, "thinking", "block_binding", "prefix_mismatch_behavior"), headers["anthropic-beta"]]
+      })
+      const view = [...saying("go"), ...called([thought("s")])]
+      const beta = "thinking-binding-controls-2026-08-01"
+      for (const model of ["claude-fable-5-1", "claude-mythos-5-2", "claude-opus-5-5", "claude-haiku-5-5"]) {
+        assert.deepStrictEqual(yield* ask(model, view, {}), ["drop_block", beta], model)
+        assert.deepStrictEqual(yield* ask(model, view, { reasoningEffort: "high" }), ["drop_block", beta], model)
+      }
+      assert.deepStrictEqual(yield* ask("claude-fable-5-1", saying("go"), {}), [undefined, undefined])
+      assert.deepStrictEqual(yield* ask("claude-sonnet-4-5", view, {}), [undefined, undefined])
+    })
+  )
+
+  it.scoped("does not tell an older model to think in a turn that began without thinking", () =>
+    Effect.gen(function* () {
+      const thinkingOf = Effect.fn(function* (view: View, model = "claude-sonnet-4-5") {
+        const fake = yield* FakeProvider.make
+        yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
+        const made = Anthropic.make({ apiKey, model, baseUrl: fake.url })
+        yield* parts(made, { view, options: { reasoningEffort: "low" } })
+        return at((yield* fake.take).body, "thinking", "type")
+      })
+      const unsigned: ViewReasoning = { type: "reasoning", text: "hm" }
+      assert.strictEqual(yield* thinkingOf([...saying("go"), ...called([thought("s")])]), "enabled")
+      assert.strictEqual(yield* thinkingOf([...saying("go"), ...called([thought("s")]), ...called([])]), "enabled")
+      assert.isUndefined(yield* thinkingOf([...saying("go"), ...called([])]))
+      assert.isUndefined(yield* thinkingOf([...saying("go"), ...called([unsigned])]))
+      assert.isUndefined(yield* thinkingOf([...saying("go"), ...called([]), ...called([thought("s")])]))
+      assert.strictEqual(yield* thinkingOf([...saying("go"), ...called([]), ...saying("and")]), "enabled")
+      assert.strictEqual(yield* thinkingOf([...saying("go"), ...called([])], "claude-opus-4-7"), "adaptive")
+    })
+  )
+
+  it.scoped("sends to other servers no field and no beta that only Anthropic's own knows", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
+      yield* parts(Anthropic.make({ apiKey, model: "claude-sonnet-4-5", baseUrl: fake.url }), {
+        tools: [{ name: "read", description: "Reads", inputSchema: { type: "object" } }],
+        options: { reasoningEffort: "low" }
+      })
+      const { body, headers } = yield* fake.take
+      assert.isUndefined(at(body, "tools", 0, "eager_input_streaming"))
+      assert.isUndefined(headers["anthropic-beta"])
+    })
+  )
+
+  it.scoped("sends the betas that a header of the host's asks for", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
+      const headers = { "anthropic-beta": "context-1m-2025-08-07" }
+      yield* parts(Anthropic.make({ apiKey, model: "claude-sonnet-4-5", baseUrl: fake.url, headers }), {
+        tools: [{ name: "read", description: "Reads", inputSchema: { type: "object" } }]
+      })
+      assert.strictEqual((yield* fake.take).headers["anthropic-beta"], "context-1m-2025-08-07")
+    })
+  )
+
+  it.scoped("marks the end of the request before too: a step of many calls is longer than the look-back", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
+      const many: ReadonlyArray<ViewItem> = [
+        {
+          role: "assistant",
+          parts: Array.from({ length: 12 }, (_, index) => ({
+            type: "call" as const,
+            id: `c${index}`,
+            name: "read",
+            input: {}
+          }))
+        },
+        {
+          role: "tool",
+          results: Array.from({ length: 12 }, (_, index) => ({
+            id: `c${index}`,
+            name: "read",
+            text: "done",
+            isError: false
+          }))
+        }
+      ]
+      yield* parts(Anthropic.make({ apiKey, model: "claude-sonnet-4-5", baseUrl: fake.url }), {
+        view: [...saying("go"), ...called([]), ...many]
+      })
+      const { body } = yield* fake.take
+      const messages = at(body, "messages")
+      assert(Array.isArray(messages))
+      const marked = messages.flatMap((message, index) =>
+        JSON.stringify(message).includes("cache_control") ? [index] : []
+      )
+      assert.deepStrictEqual(marked, [2, 4])
+    })
+  )
+
+  it.scoped("leaves out a stop text that the API refuses as blank, and writes no more than the oldest models can", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(at(yield* ask("claude-sonnet-4-5", { stop: ["\n", "END", " "] }), "stop_sequences"), [
+        "END"
+      ])
+      assert.strictEqual(at(yield* ask("claude-3-opus-20240229", {}), "max_tokens"), 4096)
+    })
+  )
+
+  it.scoped("thinks and writes within half of a small context", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      yield* fake.answer(FakeProvider.anthropic({ text: "ok" }), FakeProvider.anthropic({ text: "ok" }))
+      for (const [contextTokens, budget, most] of [
+        [40_000, 10_000, 18_192],
+        [3_000, undefined, 1_500]
+      ] as const) {
+        const model = Anthropic.make({ apiKey, model: "claude-sonnet-4-5", baseUrl: fake.url, contextTokens })
+        const options = { reasoningEffort: "high" } as const
+        assert.strictEqual(model.outputTokens?.(options), most)
+        yield* parts(model, { options })
+        const { body } = yield* fake.take
+        assert.strictEqual(at(body, "thinking", "budget_tokens"), budget)
+        assert.strictEqual(at(body, "max_tokens"), most)
+      }
     })
   )
 
@@ -166,15 +333,36 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("a block of a kind that it does not know is malformed: something was lost", () =>
+  it.scoped("passes over kinds of blocks, deltas and citations that it does not know", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { closing, deltas } = Frames.anthropic({ text: "whole" })
-      yield* fake.answer(
-        FakeProvider.sse([...deltas, ...Frames.anthropicBlock(1, { type: "song", notes: [] }, []), ...closing])
-      )
-      const error = yield* Effect.flip(parts(Anthropic.make({ apiKey, model: "m", baseUrl: fake.url })))
-      assert.strictEqual(error.reason, "malformed")
+      const news = [
+        Frames.anthropicBlock(1, { type: "song", notes: [] }, [{ type: "note_delta", note: "c" }]),
+        Frames.anthropicBlock(2, { type: "text", text: "" }, [
+          { type: "citations_delta", citation: { type: "from_a_dream" } },
+          { type: "mood_delta", mood: "good" }
+        ])
+      ]
+      yield* fake.answer(FakeProvider.sse([...deltas, ...news.flat(), ...closing]))
+      assert.strictEqual(textOf(yield* parts(Anthropic.make({ apiKey, model: "m", baseUrl: fake.url }))), "whole")
+    })
+  )
+
+  it.scoped("a known block or delta that does not decode is malformed: something was lost", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const { closing, deltas } = Frames.anthropic({ text: "whole" })
+      const broken = [
+        Frames.anthropicBlock(1, { type: "tool_use", id: "a", input: {} }, []),
+        Frames.anthropicBlock(1, { type: "text", text: "" }, [{ type: "text_delta", words: "lost" }]),
+        [Frames.event("content_block_start", { index: 1 })]
+      ]
+      yield* fake.answer(...broken.map((frames) => FakeProvider.sse([...deltas, ...frames, ...closing])))
+      for (const _ of broken) {
+        const error = yield* Effect.flip(parts(Anthropic.make({ apiKey, model: "m", baseUrl: fake.url })))
+        assert.strictEqual(error.reason, "malformed")
+      }
     })
   )
 

@@ -18,6 +18,9 @@ describe("retryAfter", () => {
       [{ "retry-after": "Infinity" }, 3_600_000],
       [{ "retry-after-ms": "250", "retry-after": "9" }, 250],
       [{ "retry-after-ms": "many", "retry-after": "9" }, 9000],
+      [{ "retry-after-ms": "-1", "retry-after": "9" }, 9000],
+      [{ "retry-after-ms": "-1", "retry-after": "Tue, 01 Jan 2030 00:00:30 GMT" }, 30_000],
+      [{ "retry-after-ms": "-1" }, null],
       [{ "retry-after": "Tue, 01 Jan 2030 00:00:30 GMT" }, 30_000],
       [{ "retry-after": "Mon, 31 Dec 2029 00:00:00 GMT" }, null]
     ]
@@ -38,6 +41,24 @@ describe("the detail of a failure", () => {
       assert.notInclude(message, secret)
       assert.notMatch(detail, /\p{C}/u)
       assert.isAtMost(Array.from(detail).length, 300)
+    }
+  )
+
+  it.prop(
+    "shows nothing of a secret that begins, ends or holds another one",
+    [fc.stringMatching(/^[a-z0-9]{6,12}$/), fc.stringMatching(/^[-+&A-Z]{6,12}$/), fc.boolean()],
+    ([short, rest, isFirst]) => {
+      const secrets = [short, `${short}${rest}`, `${rest}${short}`, `${rest}${short}${rest}`].map((text) =>
+        Redacted.make(text)
+      )
+      const subject = { model: "p/m", secrets: isFirst ? secrets : secrets.toReversed() }
+      for (const secret of secrets) {
+        const text = Redacted.value(secret)
+        for (const spelt of [text, encodeURIComponent(text)]) {
+          const { detail } = Failure.make(subject, "rejected", `bad key ${spelt} given`)
+          assert.strictEqual(detail, "bad key [redacted] given")
+        }
+      }
     }
   )
 

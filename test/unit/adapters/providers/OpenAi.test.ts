@@ -168,6 +168,79 @@ describe("OpenAi", () => {
     })
   )
 
+  it.scoped("an error within the stream says whether a later try may help, with all of its fields or not", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const cases = [
+        ["insufficient_quota", "rejected"],
+        ["cyber_policy", "rejected"],
+        ["image_content_policy_violation", "rejected"],
+        ["rate_limit_exceeded", "rate-limited"],
+        ["server_error", "overloaded"]
+      ] as const
+      const { deltas } = Frames.responses({ text: "so far" })
+      const model = OpenAi.make({ apiKey, model: "gpt-5", baseUrl: fake.url })
+      for (const [code, reason] of cases) {
+        for (const before of [deltas, deltas.slice(0, 1)]) {
+          for (const number of [{ sequence_number: 9 }, {}]) {
+            const error = { code, message: "so it is" }
+            const failed = Frames.event("response.failed", { ...number, response: { error } })
+            const told = Frames.event("error", { ...number, ...error, param: null })
+            for (const frame of [failed, told]) {
+              yield* fake.answer(FakeProvider.sse([...before, frame]))
+              const failure = yield* Effect.flip(parts(model))
+              assert.strictEqual(failure.reason, reason, `${code} ${before.length} ${JSON.stringify(number)} ${frame}`)
+              assert.strictEqual(failure.detail, "so it is")
+            }
+          }
+        }
+      }
+    })
+  )
+
+  it.scoped("asks for an effort that the model takes, and for no fewer tokens than the API takes", () =>
+    Effect.gen(function* () {
+      for (const [model, wanted, sent] of [
+        ["gpt-5", "none", "minimal"],
+        ["gpt-5", "max", "high"],
+        ["gpt-5-pro", "low", "high"],
+        ["gpt-5.1", "minimal", "low"],
+        ["gpt-5.1", "none", "none"],
+        ["gpt-5.1-codex-max", "xhigh", "xhigh"],
+        ["gpt-5.2", "max", "xhigh"],
+        ["gpt-6-luna", "max", "max"],
+        ["o3", "minimal", "low"],
+        ["o4-mini", "none", "low"],
+        ["o3", "high", "high"]
+      ] as const) {
+        const { body } = yield* ask({ model }, { reasoningEffort: wanted, maxOutputTokens: 3 })
+        assert.strictEqual(at(body, "reasoning", "effort"), sent, `${model} ${wanted}`)
+        assert.strictEqual(at(body, "max_output_tokens"), 16)
+      }
+    })
+  )
+
+  it.scoped("a text behind reasoning that is left out goes without its item's id", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      yield* fake.answer(FakeProvider.responses({ text: "ok" }))
+      const providerMetadata = { openai: { itemId: "msg_1" } }
+      yield* parts(OpenAi.make({ apiKey, model: "gpt-5", baseUrl: fake.url }), {
+        view: [
+          ...saying("hello"),
+          {
+            role: "assistant",
+            parts: [reasoning("rs_1", "", null), { type: "text", text: "so", providerMetadata }]
+          },
+          ...saying("go on")
+        ]
+      })
+      const { text } = yield* fake.take
+      assert.notInclude(text, "rs_1")
+      assert.notInclude(text, "msg_1")
+    })
+  )
+
   it.scoped("a quota that is used up is no rate limit: no later try will help", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make

@@ -1,9 +1,11 @@
 /** One step, over real sockets, in each protocol: what arrives, how it breaks, that it can be stopped. */
 import { assert, describe, it } from "@effect/vitest"
-import { Deferred, Effect, Fiber, Redacted, Stream } from "effect"
+import { gzipSync } from "node:zlib"
+import { Deferred, Effect, Fiber, Redacted, Stream, TestClock } from "effect"
 import * as Anthropic from "../../../../src/adapters/providers/Anthropic.js"
 import * as ChatCompletions from "../../../../src/adapters/providers/ChatCompletions.js"
 import * as OpenAi from "../../../../src/adapters/providers/OpenAi.js"
+import type * as Vendor from "../../../../src/adapters/providers/Vendor.js"
 import type { Script } from "../../../../src/domain/Script.js"
 import type { Model } from "../../../../src/services/Model.js"
 import * as Frames from "./FakeFrames.js"
@@ -17,7 +19,7 @@ const apiKey = Redacted.make(canary)
 
 interface Protocol {
   readonly name: string
-  readonly model: (baseUrl: string) => Model
+  readonly model: (baseUrl: string, settings?: Vendor.ServerSettings & { readonly apiKey?: Redacted.Redacted }) => Model
   readonly frames: (step: Step) => Frames.Frames
   readonly answer: (step: Step) => FakeProvider.Answer
   readonly errorFrame: (message: string) => string
@@ -26,21 +28,21 @@ interface Protocol {
 const protocols: ReadonlyArray<Protocol> = [
   {
     name: "chat completions",
-    model: (baseUrl) => ChatCompletions.make({ name: "local", baseUrl, model: "small", apiKey }),
+    model: (baseUrl, settings) => ChatCompletions.make({ name: "local", model: "small", apiKey, ...settings, baseUrl }),
     frames: Frames.chat,
     answer: FakeProvider.chat,
     errorFrame: (message) => Frames.data({ error: { message, type: "overloaded" } })
   },
   {
     name: "Anthropic",
-    model: (baseUrl) => Anthropic.make({ baseUrl, model: "claude-sonnet-4-5", apiKey }),
+    model: (baseUrl, settings) => Anthropic.make({ model: "claude-sonnet-4-5", apiKey, ...settings, baseUrl }),
     frames: Frames.anthropic,
     answer: FakeProvider.anthropic,
     errorFrame: (message) => Frames.event("error", { error: { type: "overloaded_error", message } })
   },
   {
     name: "OpenAI responses",
-    model: (baseUrl) => OpenAi.make({ baseUrl, model: "gpt-5", apiKey }),
+    model: (baseUrl, settings) => OpenAi.make({ model: "gpt-5", apiKey, ...settings, baseUrl }),
     frames: Frames.responses,
     answer: FakeProvider.responses,
     errorFrame: (message) =>
@@ -345,6 +347,76 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
       assert.strictEqual(error.reason, "rejected")
       assert.strictEqual(error.status, 307)
       assert.deepStrictEqual(yield* elsewhere.received, [])
+    })
+  )
+
+  it.scoped("no failure quotes a header, redacted or not", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const headers = { "x-plain": "tenant42", "x-sealed": Redacted.make("tenant42-9f8e7d6c5b") }
+      yield* fake.answer(FakeProvider.failure(400, { message: "tenant42 and tenant42-9f8e7d6c5b are unknown" }))
+      const { cause, error } = yield* failing(model(fake.url, { headers }))
+      assert.notInclude(everyWord(error, cause), "tenant42")
+      assert.notInclude(everyWord(error, cause), "9f8e7d6c5b")
+      assert.strictEqual((yield* fake.take).headers["x-sealed"], "tenant42-9f8e7d6c5b", "the header was sent")
+    })
+  )
+
+  it.scoped("a key or header that cannot be sent fails the step before any request, and is not quoted", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      for (const settings of [
+        { apiKey: Redacted.make(`${canary}\n${canary}`) },
+        { apiKey: Redacted.make(`${canary}😀`) },
+        { headers: { "x-team": `${canary}\r\nhost: elsewhere` } }
+      ]) {
+        const { cause, error } = yield* failing(model(fake.url, settings))
+        assert.strictEqual(error.reason, "unauthorized")
+        assert.include(error.detail, "cannot be sent")
+        assert.notInclude(everyWord(error, cause), canary)
+      }
+      assert.deepStrictEqual(yield* fake.received, [])
+    })
+  )
+
+  it.scoped("no more of a body is read than a true answer has, however well it is packed", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const message = "x".repeat(20 * 1024 * 1024)
+      const packed = gzipSync(JSON.stringify({ error: { message, type: "invalid_request_error" } }))
+      assert.isBelow(packed.length, 100_000)
+      for (const status of [400, 503, 200]) {
+        yield* fake.answer({
+          status,
+          headers: { "content-type": "application/json", "content-encoding": "gzip" },
+          chunks: [packed],
+          end: "complete"
+        })
+        assert.notInclude((yield* failing(model(fake.url))).error.detail, "xxx")
+      }
+    })
+  )
+
+  it.scoped("a step has its time, however busy the server is", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const { deltas } = frames({ text: Array.from({ length: 20 }, () => "tick ") })
+      const gates = yield* Effect.forEach(deltas, () => Deferred.make<void>())
+      const chunks = deltas.flatMap((delta, index) => {
+        const gate = gates[index]
+        return gate === undefined ? [delta] : [delta, Deferred.await(gate)]
+      })
+      yield* fake.answer(FakeProvider.sse(chunks, { end: "silence" }))
+      const fiber = yield* Effect.fork(failing(model(fake.url, { stepTimeout: "10 minutes" })))
+      yield* fake.take
+      for (const gate of gates) {
+        yield* Deferred.succeed(gate, undefined)
+        yield* TestClock.adjust("1 minute")
+      }
+      yield* passIdleTime(fiber)
+      const { error } = yield* Fiber.join(fiber)
+      assert.strictEqual(error.detail, "the step took longer than 10m")
+      assert.strictEqual(error.reason, "cut")
     })
   )
 

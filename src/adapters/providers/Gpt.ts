@@ -1,0 +1,22 @@
+/** What OpenAI's models take as an effort, by their names. An effort that a model does not know becomes the nearest. */
+import { ReasoningEffort } from "../../domain/ModelRef.js"
+
+const scale = ReasoningEffort.literals
+
+/** Null for a model of which nothing is known. */
+const effortsOf = (model: string): ReadonlyArray<ReasoningEffort> | null => {
+  if (/^o\d/u.test(model)) return ["low", "medium", "high"]
+  const [, major, minor = "0"] = /^gpt-(\d+)(?:\.(\d+))?/u.exec(model) ?? []
+  if (major === undefined || Number(major) < 5) return null
+  if (Number(major) > 5) return ["low", "medium", "high", "xhigh", "max"]
+  if (Number(minor) >= 2 || model.includes("codex-max")) return ["none", "low", "medium", "high", "xhigh"]
+  if (Number(minor) === 1) return ["none", "low", "medium", "high"]
+  return model.startsWith("gpt-5-pro") ? ["high"] : ["minimal", "low", "medium", "high"]
+}
+
+/** The nearest effort that the model takes; of two that are as near, the higher. */
+export const effort = (model: string, wanted: ReasoningEffort): ReasoningEffort => {
+  const distance = (other: ReasoningEffort) => Math.abs(scale.indexOf(other) - scale.indexOf(wanted))
+  const known = effortsOf(model) ?? [wanted]
+  return known.reduce((best, other) => (distance(other) <= distance(best) ? other : best))
+}

@@ -1,0 +1,50 @@
+/**
+ * Reads from a provider's own words that a request did not fit into the model's context, and its sizes where they are
+ * told. The words are those that Anthropic, OpenAI, Google, xAI, Mistral, llama.cpp, vLLM and LM Studio are known to use.
+ * Pure.
+ *
+ * Not guaranteed: that each provider's words are known. What is not recognized is an ordinary refusal.
+ */
+
+/** Both in tokens; null for what is not told. */
+export interface ContextOverflow {
+  /** What fits into the context, the answer included. */
+  readonly limit: number | null
+  /** What the request was counted as. */
+  readonly asked: number | null
+}
+
+const signs =
+  /context[ _-]?(?:length|window|size|limit)|context_length_exceeded|(?:prompt|input|request)s?(?: is| are|'s length is)? too (?:long|large)|maximum prompt length|input token count|exceeds? the (?:model's )?maximum (?:number of )?(?:input )?tokens|`max_new_tokens` must be/iu
+
+const count = "([0-9][0-9,_]*)"
+
+const limits = [
+  `maximum (?:context|prompt) length (?:is|of) (?:only )?${count}`,
+  `context (?:length|size|window|limit) (?:is|of) (?:only )?${count}`,
+  `context (?:length|size|window) \\(${count}`,
+  `maximum number of tokens allowed \\(${count}`,
+  `> ?${count}`,
+  `${count} maximum context length`,
+  `must be <= ${count}`,
+  `limit of ${count} tokens`
+].map((pattern) => new RegExp(pattern, "iu"))
+
+const counts = [
+  `${count} \\+ [0-9,_]+ >`,
+  `(?:requested|resulted in|contains?|has) (?:about )?${count} (?:input )?tokens`,
+  `too (?:long|large)[:(] ?${count} tokens`,
+  `(?:request|prompt|input token count) \\(${count}`
+].map((pattern) => new RegExp(pattern, "iu"))
+
+const find = (patterns: ReadonlyArray<RegExp>, text: string): number | null => {
+  for (const pattern of patterns) {
+    const tokens = Number(pattern.exec(text)?.[1]?.replace(/[,_]/gu, ""))
+    if (Number.isSafeInteger(tokens) && tokens > 0) return tokens
+  }
+  return null
+}
+
+/** Null when the text tells of something else. */
+export const read = (text: string): ContextOverflow | null =>
+  signs.test(text) ? { limit: find(limits, text), asked: find(counts, text) } : null

@@ -1,0 +1,167 @@
+/**
+ * What a model is asked in a step: the session's view, cut so that it and the answer fit into the model's context.
+ *
+ * A provider's refusal may say how to ask instead. Each of these is done once a step, at once, and what was learnt is
+ * kept while the engine lives, for a bounded number of sessions and models:
+ * - Reasoning is refused, as it came from another account, server or conversation: all of it is left out. What the model
+ *   writes from then on goes back.
+ * - The request did not fit, and the provider says what fits: the view is cut to that.
+ */
+import { Effect, Option } from "effect"
+import type { AssetId } from "../../domain/Asset.js"
+import * as ContextOverflow from "../../domain/ContextOverflow.js"
+import { type Entry, isFile } from "../../domain/Message.js"
+import * as ModelRef from "../../domain/ModelRef.js"
+import * as OutputBudget from "../../domain/OutputBudget.js"
+import type { Seq, Session, SessionId } from "../../domain/Session.js"
+import { ModelFailed } from "../../domain/SkeinError.js"
+import * as View from "../../domain/View.js"
+import { Assets } from "../assets/Assets.js"
+import { EngineConfig } from "../EngineConfig.js"
+import type { Model, StepRequest, ToolDefinition } from "../Model.js"
+import { StorageReader } from "../storage/Storage.js"
+import { Toolbox } from "../Toolbox.js"
+
+/** Characters that a token is counted as, unless a provider has counted better. */
+const charactersPerToken = 3
+
+/** What a provider counted may grow by this part until it counts again. */
+const margin = 0.9
+
+/** Fewest characters that a view is cut to. */
+const leastRoom = 1_000
+
+/** Sessions and models of which something is remembered. */
+const remembered = 1_000
+
+/** A way to ask otherwise. */
+export type Correction = "reasoning" | "context"
+
+/** One step's model, and what it is asked about. */
+export interface Question {
+  readonly session: Session
+  readonly model: Model
+  readonly entries: ReadonlyArray<Entry>
+}
+
+interface KnownContext {
+  readonly tokens: number
+  readonly charactersPerToken: number
+}
+
+const namesReasoning = /signature|thinking|reasoning|encrypted[_ ]content/iu
+
+const remember = <K, V>(known: Map<K, V>, key: K, value: V): void => {
+  known.delete(key)
+  known.set(key, value)
+  for (const oldest of known.keys()) {
+    if (known.size <= remembered) return
+    known.delete(oldest)
+  }
+}
+
+export const make = Effect.gen(function* () {
+  const reader = yield* StorageReader
+  const assets = yield* Assets
+  const config = yield* EngineConfig
+  const toolbox = yield* Toolbox
+  const refusedReasoning = new Map<SessionId, Seq>()
+  const contexts = new Map<string, KnownContext>()
+
+  const tools: ReadonlyArray<ToolDefinition> = [...toolbox.tools.values()].map(
+    ({ description, inputSchema, name }) => ({ name, description, inputSchema })
+  )
+  const fixedCharacters = JSON.stringify(tools).length + (config.system ?? "").length
+
+  const missingAssets = Effect.fnUntraced(function* (session: Session, entries: ReadonlyArray<Entry>) {
+    const named = entries.flatMap(({ message }) =>
+      message.role === "user" ? message.parts.flatMap((part) => (isFile(part) ? [part.assetId] : [])) : []
+    )
+    if (named.length === 0) return new Set<AssetId>()
+    const kept = new Set((yield* reader.assets(session.id)).map(({ id }) => id))
+    return new Set(named.filter((id) => !kept.has(id)))
+  })
+
+  /** What fits into the model's context, by itself and by what its provider has said. */
+  const contextOf = (model: Model): KnownContext | null => {
+    const learnt = contexts.get(ModelRef.toText(model))
+    if (learnt === undefined) {
+      return model.contextTokens === null ? null : { tokens: model.contextTokens, charactersPerToken }
+    }
+    return { ...learnt, tokens: Math.min(learnt.tokens, model.contextTokens ?? learnt.tokens) }
+  }
+
+  const requestOf = Effect.fnUntraced(function* ({ entries, model, session }: Question) {
+    const options = session.model?.options ?? {}
+    const context = contextOf(model)
+    const wanted = model.outputTokens?.(options) ?? options.maxOutputTokens ?? OutputBudget.standard
+    const output = OutputBudget.within(wanted, context?.tokens ?? null)
+    const room =
+      context === null ? null : Math.floor((context.tokens - output) * context.charactersPerToken) - fixedCharacters
+    const request: StepRequest = {
+      system: config.system,
+      view: View.make(entries, {
+        provider: model.provider,
+        model: model.model,
+        reasoningAfter: refusedReasoning.get(session.id) ?? null,
+        maxCharacters: room === null ? null : Math.max(room, leastRoom),
+        missingAssets: yield* missingAssets(session, entries)
+      }),
+      tools,
+      options: output < wanted ? { ...options, maxOutputTokens: output } : options,
+      file: (assetId) => assets.bytes(session.id, assetId)
+    }
+    return request
+  })
+
+  /** Remembers what a refusal says of the request. Returns how to ask instead; null when it does not say. */
+  const learn = (question: Question, request: StepRequest, { detail, reason }: ModelFailed): Correction | null => {
+    if (reason !== "rejected") return null
+    const last = question.entries.at(-1)
+    if (last !== undefined && namesReasoning.test(detail) && View.hasReasoning(request.view)) {
+      remember(refusedReasoning, question.session.id, last.seq)
+      return "reasoning"
+    }
+    const overflow = ContextOverflow.read(detail)
+    if (overflow === null || overflow.limit === null) return null
+    const characters = View.characters(request.view) + fixedCharacters
+    const counted = overflow.asked === null ? charactersPerToken : (characters / overflow.asked) * margin
+    remember(contexts, ModelRef.toText(question.model), {
+      tokens: overflow.limit,
+      charactersPerToken: Math.min(charactersPerToken, counted)
+    })
+    return "context"
+  }
+
+  /** The request that may be accepted instead of the refused one. None of a kind that was tried before. */
+  const correct = Effect.fnUntraced(function* (
+    question: Question,
+    request: StepRequest,
+    failure: ModelFailed,
+    tried: ReadonlySet<Correction>
+  ) {
+    const correction = learn(question, request, failure)
+    if (correction === null || tried.has(correction)) return Option.none()
+    const corrected = yield* requestOf(question)
+    const isOther =
+      View.characters(corrected.view) < View.characters(request.view) ||
+      View.hasReasoning(corrected.view) !== View.hasReasoning(request.view) ||
+      corrected.options.maxOutputTokens !== request.options.maxOutputTokens
+    return isOther ? Option.some({ correction, request: corrected }) : Option.none()
+  })
+
+  /** The failure with a word on what helps, where the user has to help. */
+  const explain = ({ model }: Question, failure: ModelFailed): ModelFailed => {
+    const { detail, reason, retryAfterMillis, status } = failure
+    if (model.contextTokens !== null || reason !== "rejected" || ContextOverflow.read(detail) === null) return failure
+    return new ModelFailed({
+      model: failure.model,
+      reason,
+      status,
+      retryAfterMillis,
+      detail: `${detail} (set contextTokens of ${model.provider} to what the model's context holds)`
+    })
+  }
+
+  return { requestOf, correct, explain }
+})

@@ -1,0 +1,206 @@
+/** What a model is asked again when its provider refuses, and the room that its answer has. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { Model, Tool, Toolbox, Usage } from "skein"
+import { ModelFailed } from "../../../../src/domain/SkeinError.js"
+import * as View from "../../../../src/domain/View.js"
+import { ground } from "./engines.js"
+
+const refused = (detail: string, reason: ModelFailed["reason"] = "rejected") =>
+  new ModelFailed({ model: "test/m", reason, status: 400, retryAfterMillis: null, detail })
+
+const finish = (reason: "stop" | "tool-calls"): Model.Part => ({ type: "finish", reason, usage: Usage.unknown })
+const said = (text: string): ReadonlyArray<Model.Part> => [{ type: "text", id: "t", delta: text }, finish("stop")]
+
+/** Signed by an account: thinks, then answers or calls. */
+const thought = (account: string, ...parts: ReadonlyArray<Model.Part>): ReadonlyArray<Model.Part> => [
+  { type: "reasoning", id: "r", delta: account, providerMetadata: { test: { account } } },
+  ...parts
+]
+const call: Model.Part = { type: "call", index: 0, name: "look", input: "{}", providerCallId: "c" }
+const look = Tool.dynamic("look", { description: "looks", access: "read", inputSchema: { type: "object" } }).handle(
+  () => Effect.succeed("seen")
+)
+
+const reasoningOf = (view: View.View) =>
+  view.flatMap((item) =>
+    item.role === "assistant" ? item.parts.flatMap((part) => (part.type === "reasoning" ? [part.text] : [])) : []
+  )
+
+/** A model of the test's own, and what it was asked. */
+const modelOf = (
+  step: (request: Model.StepRequest, number: number) => Stream.Stream<Model.Part, ModelFailed>,
+  more: Partial<Model.Model> = {}
+) => {
+  const requests: Array<Model.StepRequest> = []
+  const model: Model.Model = {
+    provider: "test",
+    model: "m",
+    contextTokens: null,
+    ...more,
+    step: (request) => Stream.suspend(() => step(request, requests.push(request)))
+  }
+  return { requests, models: Model.layer(model) }
+}
+
+const engineOf = Effect.fnUntraced(function* (models: ReturnType<typeof modelOf>["models"]) {
+  const { open } = yield* ground
+  return yield* open("a", { models, toolbox: Toolbox.layer(look), config: { modelAttempts: 1 } })
+})
+
+describe("reasoning that a provider refuses", () => {
+  for (const words of [
+    "messages.1.content.0: Invalid `signature` in `thinking` block",
+    "The encrypted content could not be verified.",
+    "Reasoning input items can only be provided to a reasoning or computer use model.",
+    "Expected `thinking` or `redacted_thinking`, but found `tool_use`"
+  ]) {
+    it.scoped(`is left out at once, and what is written from then on goes back (${words.slice(0, 40)})`, () =>
+      Effect.gen(function* () {
+        let account = "first"
+        const { models, requests } = modelOf(({ view }) => {
+          if (reasoningOf(view).some((text) => text !== account)) return Stream.fail(refused(words))
+          const asks = account === "second" && view.at(-1)?.role !== "tool"
+          return Stream.fromIterable(thought(account, ...(asks ? [call, finish("tool-calls")] : said("so"))))
+        })
+        const { begin, gateway, send } = yield* engineOf(models)
+        const run = yield* begin("one")
+        yield* gateway.await(run)
+        account = "second"
+        expect(yield* gateway.await(yield* send(run.sessionId, "two"))).toMatchObject({ stopReason: "completed" })
+        expect(requests.map(({ view }) => reasoningOf(view))).toEqual([[], ["first"], [], ["second"]])
+        yield* gateway.await(yield* send(run.sessionId, "three"))
+        expect(reasoningOf(requests[4]?.view ?? [])).toEqual(["second", "second"])
+      })
+    )
+  }
+
+  it.scoped("is tried without once: a refusal that stays is the run's end", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf((_, number) =>
+        number === 1 ? Stream.fromIterable(thought("a", ...said("so"))) : Stream.fail(refused("no thinking today"))
+      )
+      const { begin, gateway, send } = yield* engineOf(models)
+      const run = yield* begin("one")
+      yield* gateway.await(run)
+      expect((yield* gateway.await(yield* send(run.sessionId, "two"))).detail).toContain("no thinking today")
+      expect(requests).toHaveLength(3)
+    })
+  )
+
+  it.scoped("is not what another refusal is about, nor one of a view without reasoning", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf((_, number) => {
+        if (number === 2) return Stream.fromIterable(thought("a", ...said("so")))
+        return Stream.fail(number === 1 ? refused("reasoning is not for you") : refused("temperature is too high"))
+      })
+      const { begin, gateway, send } = yield* engineOf(models)
+      const run = yield* begin("one")
+      expect((yield* gateway.await(run)).stopReason).toBe("failed")
+      expect(requests).toHaveLength(1)
+      yield* gateway.await(yield* send(run.sessionId, "two"))
+      expect((yield* gateway.await(yield* send(run.sessionId, "three"))).stopReason).toBe("failed")
+      expect(requests).toHaveLength(3)
+    })
+  )
+
+  it.scoped("is told to watchers when something had been written", () =>
+    Effect.gen(function* () {
+      const { models } = modelOf((_, number) => {
+        if (number !== 2) return Stream.fromIterable(thought("a", ...said("so")))
+        return Stream.concat(
+          Stream.make<[Model.Part]>({ type: "text", id: "t", delta: "hal" }),
+          Stream.fail(refused("bad signature"))
+        )
+      })
+      const { begin, gateway, lines, seen, send } = yield* engineOf(models)
+      const run = yield* begin("one")
+      yield* gateway.await(run)
+      const second = yield* send(run.sessionId, "two")
+      const watcher = yield* Effect.fork(seen(second, "run.retrying"))
+      expect((yield* gateway.await(second)).stopReason).toBe("completed")
+      expect(yield* watcher).toMatchObject({ attempt: 2, delayMillis: 0, reason: "rejected" })
+      expect((yield* lines(run.sessionId)).at(-1)).toBe("assistant: aso")
+    })
+  )
+})
+
+describe("a request that does not fit into the model's context", () => {
+  const size = (view: View.View) => View.characters(view)
+
+  it.scoped("is shortened once to what the provider says, and later ones fit from the start", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(({ view }) => {
+        const tokens = size(view)
+        return tokens > 5_000
+          ? Stream.fail(refused(`prompt is too long: ${tokens} tokens > 5000 maximum`))
+          : Stream.fromIterable(said("so"))
+      })
+      const { begin, gateway, send } = yield* engineOf(models)
+      const run = yield* begin("x".repeat(3_000))
+      yield* gateway.await(run)
+      expect((yield* gateway.await(yield* send(run.sessionId, "y".repeat(2_500)))).stopReason).toBe("completed")
+      expect(requests).toHaveLength(3)
+      expect(size(requests[2]?.view ?? [])).toBeLessThan(5_000)
+      expect((yield* gateway.await(yield* send(run.sessionId, "z"))).stopReason).toBe("completed")
+      expect(requests).toHaveLength(4)
+      expect(requests[3]?.options.maxOutputTokens).toBe(2_500)
+    })
+  )
+
+  it.scoped("ends the run when its last turn alone is too large", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(() =>
+        Stream.fail(refused("This model's maximum context length is 9000 tokens. However, you requested 20000 tokens"))
+      )
+      const { begin, gateway } = yield* engineOf(models)
+      expect((yield* gateway.await(yield* begin("x".repeat(60_000)))).stopReason).toBe("failed")
+      expect(requests.length).toBeLessThanOrEqual(2)
+    })
+  )
+
+  it.scoped("says what helps when the provider tells no size", () =>
+    Effect.gen(function* () {
+      const { models } = modelOf(() => Stream.fail(refused("Your input exceeds the context window of this model.")))
+      const { begin, gateway } = yield* engineOf(models)
+      expect((yield* gateway.await(yield* begin("go"))).detail).toBe(
+        "Model test/m failed: rejected (400): Your input exceeds the context window of this model. (set contextTokens of test to what the model's context holds)"
+      )
+    })
+  )
+})
+
+describe("the room for an answer", () => {
+  const views = Effect.fnUntraced(function* (more: Partial<Model.Model>, maxOutputTokens?: number) {
+    const { models, requests } = modelOf(() => Stream.fromIterable(said("so")), more)
+    const { gateway, send, session } = yield* engineOf(models)
+    const options = maxOutputTokens === undefined ? {} : { options: { maxOutputTokens } }
+    const { id } = yield* session({ model: { provider: "test", model: "m", ...options } })
+    for (let turn = 0; turn < 12; turn++) yield* gateway.await(yield* send(id, "x".repeat(2_000)))
+    return {
+      largest: Math.max(...requests.map(({ view }) => View.characters(view))),
+      limit: requests.at(-1)?.options.maxOutputTokens
+    }
+  })
+
+  it.scoped(
+    "is what the model says that it may write, or the session, or 8,192 tokens; half of the context at most",
+    () =>
+      Effect.gen(function* () {
+        for (const [contextTokens, outputTokens, wanted, left, limit] of [
+          [8_000, 2_000, undefined, 6_000, undefined],
+          [8_000, undefined, 3_000, 5_000, 3_000],
+          [20_000, undefined, undefined, 11_808, undefined],
+          [8_000, undefined, undefined, 4_000, 4_000],
+          [8_000, undefined, 7_000, 4_000, 4_000],
+          [8_000, 7_000, undefined, 4_000, 4_000]
+        ] as const) {
+          const more = outputTokens === undefined ? {} : { outputTokens: () => outputTokens }
+          const shown = yield* views({ contextTokens, ...more }, wanted)
+          expect(shown.limit).toBe(limit)
+          expect(shown.largest).toBeLessThanOrEqual(left * 3)
+          expect(shown.largest).toBeGreaterThan(Math.min(left * 3 * 0.6, 20_000))
+        }
+      })
+  )
+})
