@@ -1,7 +1,8 @@
-/** The README's examples are these very files, compiled with the rest and run here. */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs"
+/** The documents' examples are these very files, compiled with the rest and run here. */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
+import { fileURLToPath } from "node:url"
 import * as PlatformNode from "@effect/platform-node"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Console, Deferred, Effect, Layer } from "effect"
@@ -13,11 +14,51 @@ import { add, ToolsLive } from "./tool.js"
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8")
 
-describe("README", () => {
-  it("shows the examples as they are compiled", () => {
-    const readme = read("../../../README.md")
-    const examples = ["app.ts", "tool.ts", "agent.test.ts", "storage.test.ts", "serve.ts"]
-    for (const example of examples) assert.include(readme, "```ts\n" + read(example) + "```")
+const root = fileURLToPath(new URL("../../../", import.meta.url))
+
+const documents = [
+  "README.md",
+  "CHANGELOG.md",
+  "src/README.md",
+  "src/adapters/cli/README.md",
+  "src/adapters/testing/README.md",
+  "src/services/storage/README.md",
+  "test/README.md"
+]
+
+describe("the documents", () => {
+  it("show the examples as they are compiled", () => {
+    const examples: ReadonlyArray<readonly [document: string, example: string]> = [
+      ["README.md", "app.ts"],
+      ["README.md", "tool.ts"],
+      ["src/adapters/testing/README.md", "agent.test.ts"],
+      ["src/services/storage/README.md", "storage.test.ts"],
+      ["src/services/storage/README.md", "serve.ts"]
+    ]
+    for (const [document, example] of examples) {
+      assert.include(read(`../../../${document}`), "```ts\n" + read(example) + "```", `${example} in ${document}`)
+    }
+  })
+
+  it("lead to files and sections that are there", () => {
+    for (const document of documents) {
+      const links = [...read(`../../../${document}`).matchAll(/\]\(([^)#]+)\)/g)].map(([, to]) => to ?? "")
+      for (const to of links.filter((to) => !to.startsWith("http"))) {
+        assert.isTrue(existsSync(join(root, dirname(document), to)), `${to} of ${document}`)
+      }
+    }
+  })
+
+  it("name files of the source that are there", () => {
+    const text = read("../../../src/README.md")
+    const named = [...text.matchAll(/`([A-Za-z][\w/.-]*\.ts)`/g)].map(([, file]) => file ?? "")
+    assert.isAbove(named.length, 20)
+    const all = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
+    for (const file of named)
+      assert.isTrue(
+        all.some((one) => `/${one}`.endsWith(`/${file}`)),
+        file
+      )
   })
 
   it.scoped("its app runs as it stands, with a model that needs no key", () =>
