@@ -3,27 +3,10 @@
  * what was acknowledged to it and what it was told; what they note is compared with storage, at once and in the end.
  */
 import { Effect, Either, Fiber, Stream } from "effect"
-import type { Ref, RunId } from "../../../src/domain/Run.js"
-import { SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
-import { broken, type Process, type World } from "./World.js"
-
-/** What is known of one session from outside. */
-export interface Known {
-  readonly id: SessionId
-  /** Runs that were acknowledged, with their messages. */
-  readonly sent: Map<RunId, { readonly ref: Ref; readonly text: string }>
-  /** The title last acknowledged, and one that may have been set since. */
-  title: { acknowledged: string | null; pending: string | null }
-  deletion: "none" | "asked" | "done"
-}
-
-export const known = (id: string): Known => ({
-  id: SessionId.make(id),
-  sent: new Map(),
-  title: { acknowledged: null, pending: null },
-  deletion: "none"
-})
+import type { World } from "./World.js"
+import { broken } from "../../support/verdicts/BrokenPromise.js"
+import type { KnownSession, Process } from "../../support/verdicts/KnownSession.js"
 
 /** What any request may meet here; anything else is a mistake of the engine's. */
 const expected = new Set([
@@ -53,11 +36,11 @@ const isGone = (error: { readonly _tag: string }): boolean =>
 
 const pause = (world: World, most = 200) => Effect.suspend(() => Effect.sleep(world.random.below(most)))
 
-const mustBeThere = (session: Known, error: { readonly _tag: string }): void => {
+const mustBeThere = (session: KnownSession, error: { readonly _tag: string }): void => {
   if (isGone(error) && session.deletion === "none") broken("P11", `${session.id} is gone and nobody deleted it`)
 }
 
-const sender = (world: World, process: Process, session: Known) =>
+const sender = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     for (let round = 1 + world.random.below(3); round > 0; round--) {
       yield* pause(world)
@@ -85,7 +68,7 @@ const sender = (world: World, process: Process, session: Known) =>
     }
   })
 
-const administrator = (world: World, process: Process, session: Known) =>
+const administrator = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     for (let round = world.random.below(5); round > 0; round--) {
       yield* pause(world)
@@ -99,7 +82,7 @@ const administrator = (world: World, process: Process, session: Known) =>
     }
   })
 
-const answerer = (world: World, process: Process, session: Known) =>
+const answerer = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     for (let round = 0; round < 30; round++) {
       yield* pause(world, 150)
@@ -119,7 +102,7 @@ const answerer = (world: World, process: Process, session: Known) =>
     }
   })
 
-const uploader = (world: World, process: Process, session: Known) =>
+const uploader = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     for (let round = world.random.below(3); round > 0; round--) {
       yield* pause(world)
@@ -141,7 +124,7 @@ const uploader = (world: World, process: Process, session: Known) =>
   })
 
 /** What was announced is stored, at the moment of the announcement. */
-const seenMeansStored = (process: Process, event: SessionEvent.OfType<"call.finished">, session: Known) =>
+const seenMeansStored = (process: Process, event: SessionEvent.OfType<"call.finished">, session: KnownSession) =>
   Effect.gen(function* () {
     // In this order, as a result may meanwhile pass from the batch into the transcript, and never back.
     const batch = yield* Effect.either(process.reader.openBatch(session.id))
@@ -156,7 +139,7 @@ const seenMeansStored = (process: Process, event: SessionEvent.OfType<"call.fini
   })
 
 /** Watches from some cursor on, slowly at times; what it is told has no gap and no duplicate. */
-const watcher = (world: World, process: Process, session: Known) =>
+const watcher = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     yield* pause(world)
     let last: number | null = null
@@ -185,7 +168,7 @@ const watcher = (world: World, process: Process, session: Known) =>
     )
   })
 
-const deleter = (world: World, process: Process, session: Known) =>
+const deleter = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     yield* Effect.sleep(200 + world.random.below(800))
     session.deletion = "asked"
@@ -205,7 +188,7 @@ const impatient = (world: World, actor: Effect.Effect<unknown>) =>
   })
 
 /** All who deal with one session by way of one process; they end by themselves. */
-export const cast = (world: World, process: Process, session: Known): ReadonlyArray<Effect.Effect<unknown>> => {
+export const cast = (world: World, process: Process, session: KnownSession): ReadonlyArray<Effect.Effect<unknown>> => {
   const { chance } = world.random
   return [
     sender(world, process, session),
@@ -219,11 +202,16 @@ export const cast = (world: World, process: Process, session: Known): ReadonlyAr
 }
 
 /** Those who come to the session by way of another process. */
-export const guests = (world: World, process: Process, session: Known): ReadonlyArray<Effect.Effect<unknown>> => [
-  sender(world, process, session),
-  answerer(world, process, session)
-]
+export const guests = (
+  world: World,
+  process: Process,
+  session: KnownSession
+): ReadonlyArray<Effect.Effect<unknown>> => [sender(world, process, session), answerer(world, process, session)]
 
 /** They watch until the session or the world ends. */
-export const watchers = (world: World, process: Process, session: Known): ReadonlyArray<Effect.Effect<unknown>> =>
+export const watchers = (
+  world: World,
+  process: Process,
+  session: KnownSession
+): ReadonlyArray<Effect.Effect<unknown>> =>
   Array.from({ length: 1 + world.random.below(2) }, () => watcher(world, process, session))

@@ -6,7 +6,7 @@ import { Effect, Layer } from "effect"
 import * as SqliteFailure from "../../../src/adapters/sqlite/SqliteFailure.js"
 import { Database, type Service, type Writer } from "../../../src/services/storage/sql/Database.js"
 import * as Invariants from "./Invariants.js"
-import type { Dice } from "./World.js"
+import type { Dice } from "../../support/verdicts/Dice.js"
 
 /** Of each hundred statements of its kind, how many fail. */
 const chances = { begin: 0.03, write: 0.002, commit: 0.01 }

@@ -5,8 +5,10 @@
 import { Cause, Effect, Exit, Fiber, Logger, Predicate, Random, Scope } from "effect"
 import { AssetFiles } from "../../../src/services/assets/AssetFiles.js"
 import * as MemoryFiles from "../../../src/services/assets/MemoryFiles.js"
+import { broken, BrokenPromise } from "../../support/verdicts/BrokenPromise.js"
+import { known } from "../../support/verdicts/KnownSession.js"
 import * as Actors from "./Actors.js"
-import * as Finale from "./Finale.js"
+import * as Finale from "../../support/verdicts/Finale.js"
 import { SeededScheduler } from "./SeededScheduler.js"
 import type { Store } from "./Stores.js"
 import * as World from "./World.js"
@@ -42,9 +44,9 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
       Scope.extend(World.engine(world, name), scope)
     )
     const [first, second] = processes
-    if (first === undefined || second === undefined) return World.broken("simulation", "no processes")
+    if (first === undefined || second === undefined) return broken("simulation", "no processes")
 
-    const sessions = Array.from({ length: 1 + below(2) }, (_, n) => Actors.known(`session-${n}`))
+    const sessions = Array.from({ length: 1 + below(2) }, (_, n) => known(`session-${n}`))
     for (const { id } of sessions) {
       const create = Effect.catchTag(first.gateway.create({ id, workdir: "/" }), "SessionExists", () => Effect.void)
       yield* Effect.retry(create, { times: 20 })
@@ -79,7 +81,7 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
       yield* Scope.close(scope, Exit.void)
     }
     const [breach] = world.breaches
-    if (breach !== undefined) throw new World.Broken(breach)
+    if (breach !== undefined) throw new BrokenPromise(breach)
   })
 
 /** Runs one seed to its end. */

@@ -9,7 +9,8 @@ import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import * as EventSignals from "../../../src/services/storage/EventSignals.js"
 import * as MemoryStorage from "../../../src/services/storage/memory/MemoryStorage.js"
 import * as Faults from "./Faults.js"
-import { config, type Dice, type Ground } from "./World.js"
+import type { Dice } from "../../support/verdicts/Dice.js"
+import { config, type Ground } from "./World.js"
 
 /** Gives processes their ground; scoped to one simulation. */
 export type Store = (dice: Dice, breaches: Array<string>) => Effect.Effect<Ground, never, Scope.Scope>

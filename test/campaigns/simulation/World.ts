@@ -25,6 +25,9 @@ import { Storage, StorageReader } from "../../../src/services/storage/Storage.js
 import * as Tool from "../../../src/services/Tool.js"
 import * as Toolbox from "../../../src/services/Toolbox.js"
 import { processOf, type SeededScheduler } from "./SeededScheduler.js"
+import { broken } from "../../support/verdicts/BrokenPromise.js"
+import type { Dice } from "../../support/verdicts/Dice.js"
+import type { Process } from "../../support/verdicts/KnownSession.js"
 
 export const config = EngineConfig.layer({
   stepLimit: 4,
@@ -36,13 +39,6 @@ export const config = EngineConfig.layer({
   synchronous: "NORMAL",
   limits: { resultCharacters: 120 }
 })
-
-/** A broken promise. */
-export class Broken extends Error {}
-
-export const broken = (promise: string, detail: string): never => {
-  throw new Broken(`${promise}: ${detail}`)
-}
 
 const behaviours = ["quick", "slow", "fail", "die", "hang", "stubborn", "big", "progress", "ask"] as const
 
@@ -60,12 +56,6 @@ export interface World {
   readonly started: Map<CallId, number>
   /** Keys of handlers that run now. */
   readonly running: Map<string, number>
-}
-
-export interface Dice {
-  readonly chance: (probability: number) => boolean
-  readonly below: (limit: number) => number
-  readonly pick: <A>(options: ReadonlyArray<A>) => A
 }
 
 export const dice = ({ random }: SeededScheduler): Dice => ({
@@ -207,8 +197,6 @@ export const engine = Effect.fnUntraced(function* (world: World, process: string
   ).pipe(Effect.locally(processOf, process))
   return { process, gateway: Context.get(context, Gateway), reader: Context.get(context, StorageReader) }
 })
-export type Process = Effect.Effect.Success<ReturnType<typeof engine>>
-
 /** Starts somebody who belongs to a process, and so may be killed with it. */
 export const start = (world: World, { process }: Process, actor: Effect.Effect<unknown>) =>
   actor.pipe(

@@ -9,8 +9,8 @@ import type { CallId } from "../../../src/domain/Message.js"
 import * as Usage from "../../../src/domain/Usage.js"
 import type { View } from "../../../src/domain/View.js"
 import { Model, Permissions, Tool, Toolbox } from "../../../src/index.js"
-import { complaints } from "../../support/fixtures/providerRules.js"
-import type { Dice } from "./Dice.js"
+import { complaints } from "../../support/verdicts/providerRules.js"
+import type { Dice } from "../../support/verdicts/Dice.js"
 import { callsOf } from "./Folders.js"
 
 export interface Stage {

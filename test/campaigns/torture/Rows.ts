@@ -10,7 +10,7 @@ import * as Migrations from "../../../src/adapters/sqlite/Migrations.js"
 import * as SqliteWriter from "../../../src/adapters/sqlite/SqliteWriter.js"
 import { type Sql, SqlFailure } from "../../../src/services/storage/sql/Database.js"
 import * as Invariants from "../simulation/Invariants.js"
-import { broken } from "../simulation/World.js"
+import { broken } from "../../support/verdicts/BrokenPromise.js"
 import { callsOf, dataOf } from "./Folders.js"
 
 export interface OpenCall {

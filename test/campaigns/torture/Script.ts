@@ -11,7 +11,7 @@ import { userText } from "../../../src/domain/Message.js"
 import { SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import type { Gateway } from "../../../src/index.js"
-import type { Dice } from "./Dice.js"
+import type { Dice } from "../../support/verdicts/Dice.js"
 import type { Outcome, Said, Setup, Wish } from "./Protocol.js"
 
 interface Player {

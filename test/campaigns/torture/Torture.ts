@@ -9,8 +9,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { bundle } from "../../support/programs/Bundle.js"
 import { start } from "../../support/programs/Process.js"
-import { broken } from "../simulation/World.js"
-import * as Dice from "./Dice.js"
+import { broken } from "../../support/verdicts/BrokenPromise.js"
+import * as Dice from "../../support/verdicts/Dice.js"
 import * as Ledger from "./Ledger.js"
 import * as Points from "./Points.js"
 import { Line, Setup } from "./Protocol.js"
@@ -45,8 +45,8 @@ export interface Outcome {
 
 /** Found from the bundle of `main.ts` as well. */
 const programs = {
-  opener: new URL("../../../test/campaigns/torture/opener.ts", import.meta.url),
-  child: new URL("../../../test/campaigns/torture/child.ts", import.meta.url)
+  opener: new URL("./opener.ts", import.meta.url),
+  child: new URL("./child.ts", import.meta.url)
 }
 
 const program = (script: Life["script"]) =>

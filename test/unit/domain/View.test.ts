@@ -8,7 +8,7 @@ import * as Transcript from "../../../src/domain/Transcript.js"
 import { Seq } from "../../../src/domain/Session.js"
 import * as View from "../../../src/domain/View.js"
 import { assistant, call, result } from "../../support/fixtures/messages.js"
-import { complaints, stringsIn } from "../../support/fixtures/providerRules.js"
+import { complaints, stringsIn } from "../../support/verdicts/providerRules.js"
 import { anyEntries, entriesOf, settledEntries } from "../../support/fixtures/transcripts.js"
 import { all, options, results, view } from "../../support/fixtures/views.js"
 

@@ -5,7 +5,7 @@ import { type Entry, type Message, userText } from "../../../src/domain/Message.
 import * as Transcript from "../../../src/domain/Transcript.js"
 import * as View from "../../../src/domain/View.js"
 import { assistant, call, result } from "../../support/fixtures/messages.js"
-import { stringsIn } from "../../support/fixtures/providerRules.js"
+import { stringsIn } from "../../support/verdicts/providerRules.js"
 import { entriesOf, settledEntries } from "../../support/fixtures/transcripts.js"
 import { all, options, results, view } from "../../support/fixtures/views.js"
 

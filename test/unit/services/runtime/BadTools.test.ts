@@ -3,7 +3,7 @@ import { Data, Effect, Layer, Option, Schema, Stream, TestClock } from "effect"
 import { Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import type * as Script from "../../../../src/domain/Script.js"
-import { complaints } from "../../../support/fixtures/providerRules.js"
+import { complaints } from "../../../support/verdicts/providerRules.js"
 import { open, quiet } from "./fixture.js"
 
 const tool = <E>(run: () => Effect.Effect<unknown, E, Tool.Call>) =>

@@ -4,7 +4,7 @@ import { Model, SkeinError, Tool, Toolbox, Usage } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { RunId } from "../../../../src/domain/Run.js"
 import * as Transcript from "../../../../src/domain/Transcript.js"
-import { complaints } from "../../../support/fixtures/providerRules.js"
+import { complaints } from "../../../support/verdicts/providerRules.js"
 import { ground } from "./engines.js"
 import { open, type Opened, quiet } from "./fixture.js"
 

@@ -3,7 +3,7 @@ import { Effect, FastCheck, Schema, Stream, TestClock } from "effect"
 import { Permissions, SessionEvent, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
-import { complaints } from "../../../support/fixtures/providerRules.js"
+import { complaints } from "../../../support/verdicts/providerRules.js"
 import { open, quiet } from "./fixture.js"
 
 /** A tool that waits at the gate of its own name. */

@@ -3,7 +3,7 @@ import { Effect, type Layer, Schema, TestClock } from "effect"
 import { Gateway, Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { QuestionId } from "../../../../src/domain/Permission.js"
-import { complaints } from "../../../support/fixtures/providerRules.js"
+import { complaints } from "../../../support/verdicts/providerRules.js"
 import { open, quiet } from "./fixture.js"
 
 const read = Tool.make("read", { description: "reads", access: "read", input: { key: Schema.String } }).handle(

@@ -4,7 +4,7 @@ import { Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
-import { complaints } from "../../../support/fixtures/providerRules.js"
+import { complaints } from "../../../support/verdicts/providerRules.js"
 import { ground } from "./engines.js"
 import { type Opened, quiet } from "./fixture.js"
 

@@ -3,7 +3,7 @@ import { Effect, Schema, Stream } from "effect"
 import { type Message, Model, Tool, Toolbox, Usage } from "skein"
 import { ScriptedModel } from "skein/testing"
 import * as View from "../../../../src/domain/View.js"
-import { complaints } from "../../../support/fixtures/providerRules.js"
+import { complaints } from "../../../support/verdicts/providerRules.js"
 import { ground } from "./engines.js"
 import { open } from "./fixture.js"
 

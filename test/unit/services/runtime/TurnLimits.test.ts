@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Run, Tool, Toolbox } from "skein"
 import { ScriptedModel } from "skein/testing"
-import { complaints } from "../../../support/fixtures/providerRules.js"
+import { complaints } from "../../../support/verdicts/providerRules.js"
 import { open } from "./fixture.js"
 
 const tool = Tool.make("count", { description: "counts", input: { n: Schema.Number } }).handle(({ n }) =>

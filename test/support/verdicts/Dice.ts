@@ -1,8 +1,11 @@
 /** Dice that fall the same for the same numbers. */
 import { Hash, Utils } from "effect"
-import type { Dice } from "../simulation/World.js"
 
-export type { Dice }
+export interface Dice {
+  readonly chance: (probability: number) => boolean
+  readonly below: (limit: number) => number
+  readonly pick: <A>(options: ReadonlyArray<A>) => A
+}
 
 export const make = (...numbers: ReadonlyArray<number>): Dice => {
   const random = new Utils.PCGRandom(Hash.array(numbers) >>> 0)

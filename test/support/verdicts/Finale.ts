@@ -4,12 +4,12 @@ import { type Entry, textOf } from "../../../src/domain/Message.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import * as Transcript from "../../../src/domain/Transcript.js"
 import * as View from "../../../src/domain/View.js"
-import { complaints } from "../../support/fixtures/providerRules.js"
-import type { Known } from "./Actors.js"
-import { broken, type Process } from "./World.js"
+import { complaints } from "./providerRules.js"
+import { broken } from "./BrokenPromise.js"
+import type { KnownSession, Process } from "./KnownSession.js"
 
 /** Answers what is asked and stops what runs, until nothing does. A run is stopped by the process that has it. */
-export const rest = (process: Process, living: ReadonlyArray<Process>, session: Known) =>
+export const rest = (process: Process, living: ReadonlyArray<Process>, session: KnownSession) =>
   Effect.gen(function* () {
     const { gateway } = process
     for (let round = 0; round < 200; round++) {
@@ -35,7 +35,7 @@ export const rest = (process: Process, living: ReadonlyArray<Process>, session: 
     return broken("P7", `${session.id} did not come to rest`)
   })
 
-const checkTranscript = (session: Known, entries: ReadonlyArray<Entry>): void => {
+const checkTranscript = (session: KnownSession, entries: ReadonlyArray<Entry>): void => {
   entries.forEach(({ seq }, place) => {
     if (seq !== place + 1) broken("P1", `${session.id} has ${seq} at place ${place + 1}`)
   })
@@ -45,7 +45,7 @@ const checkTranscript = (session: Known, entries: ReadonlyArray<Entry>): void =>
 }
 
 const checkEvents = (
-  session: Known,
+  session: KnownSession,
   events: ReadonlyArray<SessionEvent.Durable>,
   entries: ReadonlyArray<Entry>
 ): void => {
@@ -71,7 +71,7 @@ const checkEvents = (
 }
 
 /** Holds a session at rest against what was acknowledged. */
-export const check = (process: Process, session: Known) =>
+export const check = (process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     const { gateway, reader } = process
     const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId: session.id })))

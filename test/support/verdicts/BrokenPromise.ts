@@ -1,0 +1,6 @@
+/** What a campaign ends with when a promise does not hold. */
+export class BrokenPromise extends Error {}
+
+export const broken = (promise: string, detail: string): never => {
+  throw new BrokenPromise(`${promise}: ${detail}`)
+}
