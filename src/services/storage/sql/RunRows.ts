@@ -63,7 +63,7 @@ export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
   )
 
 /** A run that holds its session, its lease and its engine. */
-export const decodeHolder = (row: HolderRow): Either.Either<Holder, RowDamaged> =>
+const decodeHolder = (row: HolderRow): Either.Either<Holder, RowDamaged> =>
   Either.gen(function* () {
     const { run } = yield* decodeRun(row)
     const engine = yield* decodeEngine({ sessionId: row.sessionId, seq: null }, row.engine)
