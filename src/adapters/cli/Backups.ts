@@ -6,6 +6,7 @@ import * as Identity from "../node/Identity.js"
 import * as NodeFolders from "../node/NodeFolders.js"
 import * as Backup from "../sqlite/backup/Backup.js"
 import * as Restore from "../sqlite/backup/Restore.js"
+import { Signals } from "./Signals.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Maintenance.js"
@@ -41,6 +42,7 @@ const progress = Effect.gen(function* () {
 const options = Effect.fnUntraced(function* (input: Input) {
   const data = yield* DataFolder.data(yield* DataFolder.host, input.data ?? undefined)
   const path = yield* Path.Path
+  yield* (yield* Signals).arm
   return { data, file: path.resolve(input.file), onProgress: yield* progress }
 })
 

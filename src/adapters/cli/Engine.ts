@@ -6,14 +6,22 @@ import * as Permissions from "../../services/Permissions.js"
 import * as Toolbox from "../../services/Toolbox.js"
 import type { Options } from "../node/SkeinNode.js"
 import * as DataFolder from "../node/DataFolder.js"
+import * as FolderPrivacy from "../node/FolderPrivacy.js"
+import * as Unusable from "../sqlite/Unusable.js"
+import { Signals } from "./Signals.js"
 
-/** An engine on the data folder: the one given with `--data`, else the usual one. */
+/**
+ * An engine on the data folder: the one given with `--data`, else the usual one. Until it is open, a signal ends the
+ * process at once.
+ */
 export const layer = (given: string | null, options: Omit<Options, "data"> = {}) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
       const data = yield* DataFolder.data(yield* DataFolder.host, given ?? undefined)
+      yield* Effect.try({ try: () => FolderPrivacy.ensure(data), catch: Unusable.fromUnknown(data) })
       const preset = yield* Effect.promise(() => import("../node/SkeinNode.js"))
-      return preset.layer({ ...options, data })
+      const { arm } = yield* Signals
+      return Layer.tap(preset.layer({ ...options, data }), () => arm)
     })
   )
 

@@ -1,12 +1,12 @@
 /** Runs a command of the command line: what it needs, what it logs, how it ends. A command is loaded when it is called. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import type { FileSystem, Path } from "@effect/platform"
 import { Cause, Effect, Layer } from "effect"
 import type { Given } from "./CommandLine.js"
 import * as Failure from "./Failure.js"
 import * as Logs from "./Logs.js"
+import * as Signals from "./Signals.js"
 import * as Screen from "./terminal/Screen.js"
 import type * as Commands from "./texts/Commands.js"
 
@@ -37,29 +37,20 @@ const reportFailure = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
     })
   )
 
-/** A closed terminal or SIGQUIT ends a run as a first SIGTERM does. A second signal of a kind ends the process at once. */
-const terminate = () => process.kill(process.pid, "SIGTERM")
-
-/** What nothing caught, said as any other failure. What was announced is stored, so nothing is lost by ending here. */
+/** Reports an exception that nothing caught. What was announced is stored, so nothing is lost by ending here. */
 const crash = (error: unknown): never => {
   process.stderr.write(`${Failure.report(Cause.die(error))}\n`)
   return process.exit(1)
 }
 
 export const main = ({ name }: Commands.Command, given: Given): void => {
-  process.once("SIGHUP", terminate)
-  process.once("SIGQUIT", terminate)
   process.on("uncaughtException", crash)
   const load = programs.get(name) ?? (() => Promise.reject(new Error(`no program for ${name}`)))
-  Effect.promise(load).pipe(
+  const command = Effect.promise(load).pipe(
     Effect.flatMap(({ run }) => run(given)),
     (run) => Effect.flatMap(Logs.settings(given), (settings) => Effect.provide(run, Logs.layer(settings))),
     reportFailure,
-    Effect.provide(layer),
-    NodeRuntime.runMain({
-      disableErrorReporting: true,
-      disablePrettyLogger: true,
-      teardown: (exit) => process.exit(Failure.exitCode(exit))
-    })
+    Effect.provide(layer)
   )
+  Signals.runMain(command, (exit) => process.exit(Failure.exitCode(exit)))
 }

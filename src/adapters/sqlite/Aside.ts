@@ -2,8 +2,9 @@
  * Where things go that are in the way and are not to be lost: `aside/<time>/` in the data folder, made when the first
  * comes. A thing is moved by one rename and keeps its name there; a name that is taken gets a number.
  */
-import { existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs"
+import { existsSync, renameSync, writeFileSync } from "node:fs"
 import { basename, join, relative } from "node:path"
+import * as FolderCreation from "../node/FolderCreation.js"
 
 export interface Aside {
   /** Moves a file or a folder. Gives where it is then. */
@@ -24,7 +25,7 @@ export const make = (data: string, at: number): Aside => {
 
   const free = (below: string, name: string): string => {
     const within = join(folder, below)
-    mkdirSync(within, { recursive: true, mode: 0o700 })
+    FolderCreation.make(within)
     const candidates = (function* () {
       yield name
       for (let number = 2; ; number++) yield `${name}.${number}`
@@ -37,7 +38,7 @@ export const make = (data: string, at: number): Aside => {
 
   return {
     folder: () => {
-      mkdirSync(folder, { recursive: true, mode: 0o700 })
+      FolderCreation.make(folder)
       return folder
     },
     move: (path) => {

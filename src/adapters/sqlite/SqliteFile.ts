@@ -4,9 +4,10 @@
  * that it never has wider permissions than 0600, not even before its first byte; SQLite gives those of the file to the
  * log beside it.
  */
-import { closeSync, mkdirSync, openSync, realpathSync, statSync } from "node:fs"
+import { closeSync, openSync, realpathSync, statSync } from "node:fs"
 import { StorageUnusable } from "../../domain/SkeinError.js"
 import { codeOf } from "../ErrorCode.js"
+import * as FolderCreation from "../node/FolderCreation.js"
 import * as DataLayout from "./DataLayout.js"
 
 export interface SqliteFile {
@@ -21,7 +22,7 @@ const smallestPage = 512
 
 /** The database's file within the data folder, both created where they do not exist. */
 export const prepare = (directory: string): SqliteFile => {
-  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  FolderCreation.make(directory)
   const named = DataLayout.databaseIn(realpathSync(directory))
   create(named)
   const path = realpathSync(named)

@@ -14,6 +14,7 @@ import { StorageUnusable } from "../../../domain/SkeinError.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
 import { Folders } from "../../../services/Folders.js"
 import type { Engines } from "../../../services/Engines.js"
+import * as FolderCreation from "../../node/FolderCreation.js"
 import * as Aside from "../Aside.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
@@ -125,7 +126,7 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress 
   const stranger = backup.files.find(({ name }) => !isKnown(name))
   if (stranger !== undefined) return yield* damaged(file, "it holds files that Skein does not name so")
 
-  yield* attempt(() => mkdirSync(data, { recursive: true, mode: 0o700 }))
+  yield* attempt(() => FolderCreation.make(data))
   const workplace = yield* Workplace.make(data, "restore").pipe(Effect.catchAllDefect((thrown) => toTold(thrown)))
   yield* attempt(() => mkdirSync(join(workplace, "assets"), { mode: 0o700 }))
   const total = backup.files.reduce((sum, { size }) => sum + size, 0)
@@ -134,7 +135,7 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress 
   for (const stored of backup.files) {
     const target = join(workplace, stored.name)
     const folder = dirname(target)
-    yield* attempt(() => mkdirSync(folder, { recursive: true, mode: 0o700 }))
+    yield* attempt(() => FolderCreation.make(folder))
     made.add(folder)
     const isWhole = yield* backup
       .extract(stored, target)

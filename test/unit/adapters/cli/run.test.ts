@@ -169,25 +169,30 @@ describe("skein run", () => {
     )
   }
 
-  it.scopedLive(
-    "a second Ctrl-C ends it at once, whatever the first one waits for",
-    () =>
-      Effect.gen(function* () {
-        const home = yield* setup()
-        yield* home.fake.answer(FakeProvider.chat({ text: "half an ans", hang: true }))
-        const running = yield* home.start(["run", "--json", "tell me", "--log-level", "debug"], home.env)
-        yield* Program.readUntil(running, "text.delta")
-        yield* Effect.acquireRelease(
-          Effect.sync(() => new Database(`${home.data}/skein.db`).exec("BEGIN IMMEDIATE")),
-          (lock) => Effect.sync(() => lock.close())
-        )
-        yield* running.signal("SIGINT")
-        while (!(yield* Effect.flatten(running.errorLine)).includes("cancelling")) yield* Effect.yieldNow()
-        yield* running.signal("SIGINT")
-        expect((yield* running.ended).code).toBe(null)
-      }),
-    timeout
-  )
+  for (const [first, second] of [
+    ["SIGINT", "SIGINT"],
+    ["SIGTERM", "SIGHUP"],
+    ["SIGHUP", "SIGINT"]
+  ] as const)
+    it.scopedLive(
+      `a second signal ends it at once, whatever the first one waits for: ${first}, ${second}`,
+      () =>
+        Effect.gen(function* () {
+          const home = yield* setup()
+          yield* home.fake.answer(FakeProvider.chat({ text: "half an ans", hang: true }))
+          const running = yield* home.start(["run", "--json", "tell me", "--log-level", "debug"], home.env)
+          yield* Program.readUntil(running, "text.delta")
+          yield* Effect.acquireRelease(
+            Effect.sync(() => new Database(`${home.data}/skein.db`).exec("BEGIN IMMEDIATE")),
+            (lock) => Effect.sync(() => lock.close())
+          )
+          yield* running.signal(first)
+          while (!(yield* Effect.flatten(running.errorLine)).includes("cancelling")) yield* Effect.yieldNow()
+          yield* running.signal(second)
+          expect(yield* running.ended).toMatchObject({ code: null, signal: second })
+        }),
+      timeout
+    )
 
   it.scopedLive(
     "P2 seen means stored: kill -9 after two calls were announced loses neither",

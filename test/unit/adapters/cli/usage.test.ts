@@ -129,7 +129,7 @@ describe("skein, asked wrongly", () => {
         const home = yield* Program.make()
         yield* home.write("file", "no folder")
         yield* home.write("other/skein.db", "no database at all, but a text of somebody else")
-        for (const data of [home.at("file/data"), home.at("other")]) {
+        for (const data of [home.at("file/data"), home.at("other"), "/proc/x", "/proc/x/y"]) {
           const { code, stderr } = yield* home.run(["sessions", "list", "--data", data])
           expect({ data, code, isOneLine: Program.isOneLine(stderr), stderr }).toMatchObject({
             code: 1,
