@@ -3,20 +3,18 @@
  * call itself was run with is none of this file's business.
  */
 import { Array as Arr, Either, Predicate } from "effect"
+import * as JsonFlaws from "./JsonFlaws.js"
 import * as ResultText from "./ResultText.js"
 import * as SafeText from "./SafeText.js"
 
 type Input = Readonly<Record<string, unknown>>
-
-/** Whoever encodes the request may do it recursively. */
-const maxDepth = 100
 
 /** How much of an input that is no object the model is shown, in characters. */
 const maxUnparsed = 1_000
 
 /**
  * The object that a raw input stands for, its texts made safe to send. Blank input is the empty object. Input that is
- * no JSON object, or is nested more than 100 deep, becomes `{ "_unparsed": "…" }` with the raw text, cut to 1,000
+ * no JSON object, is nested more than 100 deep, or has a number that JSON cannot hold, becomes `{ "_unparsed": "…" }` with the raw text, cut to 1,000
  * characters, so that the model sees what it wrote.
  */
 export const toObject = (raw: string): Input =>
@@ -27,14 +25,11 @@ export const toObject = (raw: string): Input =>
 const parse = (raw: string): Either.Either<Input, unknown> =>
   Either.try((): unknown => JSON.parse(raw)).pipe(
     Either.filterOrLeft(
-      (value): value is Input => Predicate.isReadonlyRecord(value) && !isDeeper(value, maxDepth),
+      (value): value is Input => Predicate.isReadonlyRecord(value) && JsonFlaws.find(value).length === 0,
       () => "no object"
     ),
     Either.map(safeRecord)
   )
-
-const isDeeper = (value: unknown, depth: number): boolean =>
-  Predicate.isObject(value) && (depth === 0 || Object.values(value).some((inner) => isDeeper(inner, depth - 1)))
 
 const safe = (value: unknown): unknown =>
   Predicate.isString(value)

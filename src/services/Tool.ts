@@ -6,9 +6,12 @@
  * Whatever a handler does, fail, die or never return, ends in one bounded result that the model is told; nothing of it
  * reaches a sibling.
  */
-import { Context, Duration, Effect, Either, JSONSchema, ParseResult, Schema } from "effect"
-import type { Option } from "effect"
+import { Context, Duration, Effect, Either, JSONSchema, Schema } from "effect"
+import type { Option, ParseResult } from "effect"
+import * as AbsentFields from "../domain/AbsentFields.js"
+import * as Issues from "../domain/Issues.js"
 import { JsonRecord } from "../domain/Json.js"
+import * as JsonFlaws from "../domain/JsonFlaws.js"
 import type { CallId } from "../domain/Message.js"
 import type { Access } from "../domain/Permission.js"
 import type { RunId } from "../domain/Run.js"
@@ -39,13 +42,13 @@ export const progress = (text: string): Effect.Effect<void, never, Call> =>
 export const metadata = <A, I, R>(schema: Schema.Schema<A, I, R>): Effect.Effect<A, ParseResult.ParseError, R | Call> =>
   Effect.flatMap(Call, (call) => Schema.decodeUnknown(schema)(call.metadata))
 
-/** A call's raw input is not JSON, or not what the tool takes. `detail` is for the model. */
+/** A call's raw input is not JSON, or not what the tool takes. `detail` has one line for each thing that is wrong. */
 export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInvalid", {
   tool: Schema.String,
   detail: Schema.String
 }) {
   override get message() {
-    return `The input of ${this.tool} is not valid: ${this.detail}`
+    return `The input of ${this.tool} is not valid:${this.detail.includes("\n") ? "\n" : " "}${this.detail}`
   }
 }
 
@@ -117,8 +120,12 @@ const define = <Name extends string, Decoded, Input, Output, Context>(
 ): Definition<Name, Decoded, Input, Output, Context> => ({
   handle: (run, options = {}) => {
     const invalid = (detail: string) => new InputInvalid({ tool: name, detail })
-    const decode = (input: unknown) =>
-      Effect.mapError(shape.decode(input), (error) => invalid(ParseResult.TreeFormatter.formatErrorSync(error)))
+    const decode = (input: unknown) => {
+      const flaws = JsonFlaws.find(input)
+      return flaws.length === 0
+        ? Effect.mapError(shape.decode(input), (error) => invalid(Issues.format(error)))
+        : Effect.fail(invalid(Issues.bound(flaws)))
+    }
     const handler = (input: Decoded) => Effect.flatMap(Call, (call) => Effect.provideService(run(input), Call, call))
     return {
       name,
@@ -144,6 +151,13 @@ const decodeNothing =
   <A, I, R>(input: Schema.Schema<A, I, R>) =>
   (value: unknown) =>
     Effect.zipRight(Schema.decodeUnknown(JsonRecord)(value), Schema.decodeUnknown(input)(value))
+
+/** Finds all issues, and takes null for what may be left out as left out. */
+const decodeFields = <A, I, R>(input: Schema.Schema<A, I, R>) => {
+  const leaveOut = AbsentFields.leaveOut(input)
+  const decode = Schema.decodeUnknown(input, { errors: "all" })
+  return (value: unknown) => decode(leaveOut(value))
+}
 
 type Decoded<Fields extends Schema.Struct.Fields> = Schema.Schema.Type<Schema.Struct<Fields>>
 type Encoded<Fields extends Schema.Struct.Fields> = Schema.Schema.Encoded<Schema.Struct<Fields>>
@@ -183,7 +197,7 @@ export function make<Name extends string, Fields extends Schema.Struct.Fields, A
     description: definition.description,
     access: definition.access ?? "write",
     inputSchema: isEmpty ? { type: "object", properties: {} } : { ...JSONSchema.make(input) },
-    decode: isEmpty ? decodeNothing(input) : Schema.decodeUnknown(input)
+    decode: isEmpty ? decodeNothing(input) : decodeFields(input)
   }
   const { output } = definition
   return output === undefined

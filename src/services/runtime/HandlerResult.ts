@@ -2,7 +2,8 @@
  * What a call came to, before it is bounded. Failures and defects become data here, and only here: the one place where
  * a tool's whole Exit is looked at. Looking at it never fails, whatever the tool failed with.
  */
-import { Cause, Either, Exit, Inspectable, Option } from "effect"
+import { Cause, Either, Exit, Inspectable, Option, ParseResult } from "effect"
+import * as Issues from "../../domain/Issues.js"
 import type { Outcome } from "../../domain/Message.js"
 
 export interface HandlerResult {
@@ -21,6 +22,7 @@ export const describe = (error: unknown): string =>
   )
 
 const said = (error: unknown): string => {
+  if (ParseResult.isParseError(error)) return Issues.format(error)
   if (error instanceof Error) return error.message === "" ? error.name : `${error.message}`
   return Inspectable.toStringUnknown(error, 0)
 }

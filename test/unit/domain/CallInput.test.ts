@@ -28,6 +28,13 @@ describe("CallInput", () => {
     }
   )
 
+  it.each(['{"a":1e999}', '{"a":[-1e999]}'])(
+    "a number that JSON cannot hold is shown as it was written (%j)",
+    (raw) => {
+      expect(CallInput.toObject(raw)).toEqual({ _unparsed: raw })
+    }
+  )
+
   it("a long text that is no object is cut", () => {
     const { _unparsed } = CallInput.toObject("x".repeat(5_000))
     expect(_unparsed).toMatch(/^x{800}\n.*4000 characters left out.*\nx{200}$/s)

@@ -2,6 +2,7 @@ import { assert, describe, it } from "@effect/vitest"
 import { Effect, Either, Layer, Schema } from "effect"
 import { SkeinError, Tool, Toolbox } from "skein"
 import { SkeinTest } from "skein/testing"
+import { inFolder } from "../adapters/tools/TestWorkspace.js"
 
 const make = <const Name extends string>(name: Name) =>
   Tool.make(name, { description: "takes nothing", access: "read", input: {} }).handle(() => Effect.succeed("done"))
@@ -26,6 +27,62 @@ describe("Tool", () => {
     assert.include(tool.inputSchema, { type: "object" })
     assert.deepStrictEqual(tool.inputSchema["required"], ["a"])
   })
+})
+
+describe("a call's input", () => {
+  const tool = Tool.make("look", {
+    description: "looks",
+    access: "read",
+    input: {
+      path: Schema.String,
+      offset: Schema.optionalWith(Schema.Int.pipe(Schema.positive()), { default: () => 1 }),
+      near: Schema.optional(Schema.NullOr(Schema.Number)),
+      more: Schema.optional(Schema.Struct({ deep: Schema.optional(Schema.Boolean) }))
+    }
+  }).handle((input) => Effect.succeed(input))
+
+  const result = (raw: string) =>
+    Effect.flatMap(tool.prepare(raw), ({ run }) => run).pipe(
+      Effect.catchAll((error) => Effect.succeed(error instanceof Error ? error.message : String(error))),
+      inFolder("/")
+    )
+
+  it.effect("null for an optional field is its absence", () =>
+    Effect.gen(function* () {
+      const raw = '{"path":"a","offset":null,"near":null,"more":{"deep":null}}'
+      assert.strictEqual(yield* result(raw), '{"path":"a","offset":1,"near":null,"more":{}}')
+    })
+  )
+
+  it.effect("all that is wrong is said, one line each", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* result('{"path":null,"offset":0,"more":{"deep":"x"}}'),
+        "The input of look is not valid:\n" +
+          "path: expected a text, got null\n" +
+          "offset: expected an integer from 1, got 0\n" +
+          'more.deep: expected true or false, got "x"'
+      )
+      assert.strictEqual(yield* result("[]"), "The input of look is not valid: expected an object, got a list")
+    })
+  )
+
+  it.effect("a number that JSON cannot hold is refused, wherever it is", () =>
+    Effect.gen(function* () {
+      assert.strictEqual(
+        yield* result('{"path":"a","near":1e999}'),
+        "The input of look is not valid: near: a number that JSON cannot hold"
+      )
+      const dynamic = Tool.dynamic("any", { description: "takes all", inputSchema: { type: "object" } }).handle(() =>
+        Effect.succeed("ran")
+      )
+      const refused = yield* Effect.flip(SkeinTest.call(dynamic, { list: [1, { x: -Infinity }, NaN] }))
+      assert.include(
+        refused.message,
+        "list.1.x: a number that JSON cannot hold\nlist.2: a number that JSON cannot hold"
+      )
+    })
+  )
 })
 
 describe("Toolbox", () => {
