@@ -1,24 +1,24 @@
 /**
- * Where things go that are in the way and are not to be lost: `aside/<time>/` in the data folder, made when the first
- * comes. A thing is moved by one rename and keeps its name there; a name that is taken gets a number.
+ * The place for files that are in the way and must not be lost: `aside/<time>/` in the data folder, created with the
+ * first. A file is moved by one rename and keeps its name. If the name is taken, it gets a number.
  */
 import { existsSync, renameSync, writeFileSync } from "node:fs"
 import { basename, join, relative } from "node:path"
 import * as FolderCreation from "../node/FolderCreation.js"
 
 export interface Aside {
-  /** Moves a file or a folder. Gives where it is then. */
+  /** Moves a file or a folder and returns its new path. */
   readonly move: (path: string) => string
-  /** The folder, made if need be. */
+  /** The folder, created if necessary. */
   readonly folder: () => string
-  /** Keeps a value as JSON, under a name. Gives where it is. */
+  /** Writes a value as JSON under a name and returns its path. */
   readonly keep: (name: string, value: unknown) => string
 }
 
-/** The name of the folder that holds all that was ever moved. */
+/** The name of the folder for everything that was ever moved. */
 export const folderName = "aside"
 
-/** `at` is the time now, in milliseconds since the epoch. */
+/** `at` is the current time in milliseconds since the epoch. */
 export const make = (data: string, at: number): Aside => {
   const time = new Date(at).toISOString().replace(/[-:]/g, "").replace(".", "")
   const folder = join(data, folderName, time)

@@ -1,9 +1,9 @@
 /**
- * What a file is, found out before anything is changed in it. A database of ours bears `applicationId`; an empty one
- * with no mark at all is new: it was just created, perhaps by a process that has not yet got any further.
+ * Finds out what a file is before anything is changed in it. Our databases have the mark `applicationId`. An empty one
+ * without a mark is new: it was just created, perhaps by a process that is still at it.
  *
- * The file is opened for reading only, and left byte for byte as it was. One exception: when the process that wrote
- * last died in the middle, and not in WAL mode, SQLite cannot read the file before it has undone what was half written.
+ * The file is opened for reading only and stays as it was, byte for byte. One exception: if the last writer died in the
+ * middle and outside WAL mode, SQLite has to undo the unfinished change before it can read the file.
  */
 import Sqlite from "better-sqlite3"
 import { StorageUnusable } from "../../domain/SkeinError.js"
@@ -14,7 +14,7 @@ export const applicationId = 0x736b6569
 /** Below this, two connections that write or checkpoint at once could damage a database in WAL mode. */
 const oldestVersion = [3, 51, 3] as const
 
-/** The version of the schema that the file holds, 0 for a new one. Throws a typed refusal, or what SQLite threw. */
+/** Returns the file's schema version, 0 for a new file. Throws a `StorageUnusable`, or SQLite's own error. */
 export const inspect = (path: string, newestSchema: number): number => {
   const { applicationId: mark, schema, tables } = read(path)
   if (mark === 0 && schema === 0 && tables === 0) return 0
@@ -25,7 +25,7 @@ export const inspect = (path: string, newestSchema: number): number => {
   return schema
 }
 
-/** Refuses a SQLite that is too old to be trusted. */
+/** Throws `StorageUnusable` when SQLite is too old to be trusted. */
 export const checkVersion = (path: string, connection: Sqlite.Database): void => {
   const version = connection.prepare<[], string>("SELECT sqlite_version()").pluck().get() ?? ""
   const numbers = version.split(".").map(Number)

@@ -1,9 +1,9 @@
 /**
- * Brings a database to the newest schema: every step that it lacks in one transaction together with the marks that say
- * what the file is, so that a crash leaves it as it was. Several processes may try at once; one of them does it.
+ * Brings a database to the newest schema. All missing steps and the marks of the file are written in one transaction,
+ * so that a crash leaves the database as it was. Of several processes that try at once, one does it.
  *
- * A step that rewrites what is stored is not run before a copy of the database stands beside it, taken while nobody
- * else can write; the log says where. A migration that fails leaves no copy, as it changed nothing.
+ * Before a step that rewrites rows, the database is copied to a file beside it, while nobody else can write. The path is
+ * logged. A migration that fails changes nothing and leaves no copy.
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import { Migrator, SqlClient } from "@effect/sql"
@@ -28,7 +28,7 @@ const runStep = ({ statements }: Step) =>
 const attempt = <A>(path: string, run: () => A): Effect.Effect<A, StorageUnusable | StorageFailed> =>
   Effect.try({ try: run, catch: Unusable.fromUnknown(path) })
 
-/** Copies the database at `path`, whose write lock the caller holds. Gives where the copy is. */
+/** Copies the database at `path` and returns the path of the copy. The caller holds the write lock. */
 const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
   const now = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
   const unfinished = DataLayout.unfinishedCopyOf(path)
@@ -49,7 +49,7 @@ const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
   return copy
 })
 
-/** Fails as locked when another process writes: then nothing was done. `all` are the steps, by default those of this version. */
+/** Fails as locked, with nothing done, when another process writes. `all` defaults to the steps of this version. */
 export const migrate = (
   path: string,
   all: ReadonlyArray<Step> = steps

@@ -1,11 +1,11 @@
 /**
- * A copy of a database as it is at one instant, while others write: one read transaction of a connection of its own,
- * never the file's bytes. The copy is compact, stands alone (it needs no log beside it) and is for its owner only.
+ * A copy of a database at one instant, while others write. It is made by one read transaction of its own connection,
+ * never from the bytes of the file. The copy is compact, needs no log beside it, and only the user can read it.
  */
 import Sqlite from "better-sqlite3"
 import { closeSync, fsyncSync, openSync } from "node:fs"
 
-/** Copies the database at `path` into `target`, which must not exist, and syncs it. Throws what SQLite or the system threw. */
+/** Copies the database at `path` into `target`, which must not exist, and syncs it. Throws SQLite's or the system's error. */
 export const take = (path: string, target: string): void => {
   closeSync(openSync(target, "wx", 0o600))
   const connection = new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 0 })
@@ -17,7 +17,7 @@ export const take = (path: string, target: string): void => {
   syncFile(target)
 }
 
-/** Makes a file that no connection has open survive a power cut. */
+/** Syncs a file that no connection has open, so that it survives a power cut. */
 export const syncFile = (path: string): void => {
   const file = openSync(path, "r+")
   try {

@@ -1,9 +1,9 @@
 /**
- * The database of a data folder, in SQLite: the file `skein.db` in WAL mode, created where there is none.
+ * The database of a data folder in SQLite: the file `skein.db` in WAL mode, created if it is missing.
  *
- * A file that is not ours, or that this version cannot use, is refused and left as it was. What another process's lock
- * holds up is tried again until `busyMaxMillis` have passed; the event loop never waits. On closing, the log is written
- * back; the reader is closed first, as the last connection to close must be one that may remove the log.
+ * - A file that is not ours, or that this version cannot use, is refused and stays as it was.
+ * - While another process holds a lock, opening is tried again for `busyMaxMillis`. The event loop never waits.
+ * - On closing, the log is written back. The reader closes first, as the last connection must be allowed to remove the log.
  */
 import * as Reactivity from "@effect/experimental/Reactivity"
 import { SqliteClient } from "@effect/sql-sqlite-node"
@@ -21,7 +21,7 @@ import * as SqliteFile from "./SqliteFile.js"
 import * as SqliteWriter from "./SqliteWriter.js"
 import * as Unusable from "./Unusable.js"
 
-/** Pages in the log before a commit writes it back, and the bytes to which the log is cut then. */
+/** How many pages the log holds before a commit writes it back, and to how many bytes it is cut then. */
 const checkpointPages = 1000
 const logBytes = 64 * 1024 * 1024
 
@@ -44,7 +44,7 @@ const connect = (file: SqliteFile.SqliteFile, synchronous: "FULL" | "NORMAL", is
   }
 }
 
-/** Sets what nothing works without. */
+/** Sets a pragma and checks that it took effect. */
 const assertPragma = (connection: Sqlite.Database, name: string, value: string, expected: string | number): void => {
   connection.pragma(`${name} = ${value}`)
   if (connection.pragma(name, { simple: true }) !== expected) {
@@ -53,8 +53,8 @@ const assertPragma = (connection: Sqlite.Database, name: string, value: string, 
 }
 
 /**
- * The first statement opens the log. Until then a connection does not hold it, and SQLite would remove it with the writer
- * that is discarded.
+ * The first statement opens the log. Until then the connection does not hold the log, and SQLite would remove it when
+ * the writer is discarded.
  */
 const openReader = (path: string) =>
   SqliteClient.make({ filename: path, readonly: true, disableWAL: true }).pipe(

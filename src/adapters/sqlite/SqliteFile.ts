@@ -1,8 +1,7 @@
 /**
- * The database's file, and those beside it. They are looked at by `stat` alone: closing a descriptor of one's own on a
- * database that is open in this process would drop SQLite's locks. Only a file that did not exist is created by hand, so
- * that it never has wider permissions than 0600, not even before its first byte; SQLite gives those of the file to the
- * log beside it.
+ * The database file and the files beside it. They are examined by `stat` alone: closing a descriptor on a database that
+ * this process has open would drop SQLite's locks. Only a missing file is created here, so that its permissions are
+ * never wider than 0600, not even before its first byte. SQLite gives the log the same permissions.
  */
 import { closeSync, openSync, realpathSync, statSync } from "node:fs"
 import { StorageUnusable } from "../../domain/SkeinError.js"
@@ -11,16 +10,16 @@ import * as FolderCreation from "../node/FolderCreation.js"
 import * as DataLayout from "./DataLayout.js"
 
 export interface SqliteFile {
-  /** Canonical: whatever links led here, they are resolved. */
+  /** Canonical: links are resolved. */
   readonly path: string
   readonly device: number
   readonly inode: number
 }
 
-/** No database is smaller; SQLite takes a file of one byte for an empty one, and would write over it. */
+/** The size of the smallest database. SQLite takes a file of one byte for an empty one and would overwrite it. */
 const smallestPage = 512
 
-/** The database's file within the data folder, both created where they do not exist. */
+/** The database file in the data folder. Creates both if they are missing. */
 export const prepare = (directory: string): SqliteFile => {
   FolderCreation.make(directory)
   const named = DataLayout.databaseIn(realpathSync(directory))
@@ -35,7 +34,7 @@ export const prepare = (directory: string): SqliteFile => {
   return { path, device: found.dev, inode: found.ino }
 }
 
-/** The log and the shared memory beside an open database; they stay as long as it is open anywhere. */
+/** The log and the shared memory beside an open database. They exist as long as it is open anywhere. */
 export const beside = ({ path }: SqliteFile): ReadonlyArray<SqliteFile> =>
   [DataLayout.logEnding, DataLayout.sharedMemoryEnding]
     .map((ending) => path + ending)
@@ -44,7 +43,7 @@ export const beside = ({ path }: SqliteFile): ReadonlyArray<SqliteFile> =>
       return found === undefined ? [] : [{ path, device: found.dev, inode: found.ino }]
     })
 
-/** Whether the path no longer leads to this very file. */
+/** Whether the path no longer leads to this file. */
 export const isReplaced = ({ device, inode, path }: SqliteFile): boolean => {
   const found = statSync(path, { throwIfNoEntry: false })
   return found === undefined || found.dev !== device || found.ino !== inode

@@ -1,12 +1,12 @@
 /**
- * A connection of better-sqlite3 as the port's `Writer`. Statements are prepared once and kept, the newest 256 of them;
- * a statement that could not be prepared is not kept, so that a later try is a real one.
+ * A connection of better-sqlite3 as the port's `Writer`. Statements are prepared once; up to 256 are kept. A statement
+ * that cannot be prepared is not kept, so that the next try prepares it again.
  */
 import Sqlite from "better-sqlite3"
 import type { Parameter, Writer } from "../../services/storage/sql/Database.js"
 import * as SqliteFailure from "./SqliteFailure.js"
 
-type Prepared = Sqlite.Statement<Array<Parameter>, never>
+type Statement = Sqlite.Statement<Array<Parameter>, never>
 
 const keptStatements = 256
 
@@ -14,10 +14,10 @@ const keptStatements = 256
 const releasedPages = 1000
 
 export const make = (connection: Sqlite.Database): Writer => {
-  const statements = new Map<string, Prepared>()
+  const statements = new Map<string, Statement>()
   let changes = 0
 
-  const prepare = (text: string): Prepared => {
+  const prepare = (text: string): Statement => {
     const kept = statements.get(text)
     if (kept !== undefined) return kept
     if (statements.size === keptStatements) statements.clear()

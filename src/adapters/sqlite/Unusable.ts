@@ -1,4 +1,4 @@
-/** Why a database cannot be opened, as a typed error: SQLite's and the system's codes, without their texts. */
+/** The typed error for a database that cannot be opened, with SQLite's or the system's code and without their texts. */
 import { Cause, Chunk, Effect, Option } from "effect"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import { busyScheduleUpTo } from "../../services/storage/sql/Database.js"
@@ -19,7 +19,7 @@ const reasonOf = (code: string): Reason | null => {
 const isLocked = (error: StorageFailed | StorageUnusable): boolean =>
   error._tag === "StorageUnusable" && error.reason === "locked"
 
-/** Tries again while another process's lock is in the way, for at most so many milliseconds. */
+/** Tries again while another process holds the lock, for at most `millis` milliseconds. */
 export const retryWhileLocked =
   (millis: number) =>
   <A, R>(
@@ -27,7 +27,7 @@ export const retryWhileLocked =
   ): Effect.Effect<A, StorageFailed | StorageUnusable, R> =>
     Effect.flatMap(busyScheduleUpTo(millis), (schedule) => Effect.retry(effect, { schedule, while: isLocked }))
 
-/** The error for whatever was thrown, or failed, while the database at `path` was opened. */
+/** The error for anything that was thrown while the database at `path` was opened. */
 export const fromUnknown =
   (path: string) =>
   (thrown: unknown): StorageFailed | StorageUnusable => {

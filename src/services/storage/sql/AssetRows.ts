@@ -1,4 +1,4 @@
-/** The rows of assets; their files are nothing that is known of here. */
+/** The rows of assets. Their files are handled elsewhere. */
 import { Effect, Either } from "effect"
 import { Asset, type AssetId } from "../../../domain/Asset.js"
 import type { SessionId } from "../../../domain/Session.js"

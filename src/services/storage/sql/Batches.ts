@@ -1,7 +1,7 @@
 /**
- * Batches: a message that asks for calls sets a place aside for each, a small row of `calls`; a result is stored in its
- * place when its call is completed, and the row goes. The head then moves to the place before the first call without a
- * result, as the rows say: what is released is decided by what is stored, in the commit that stores it.
+ * Batches. A message with calls reserves a place for the result of each: a small row of `calls`. When a call ends, its
+ * result is stored in that place and the row is removed. The head then moves to the place before the first call without
+ * a result. The rows decide how far, in the commit that stores the result.
  */
 import { Array, Chunk, Effect, Either, Schema } from "effect"
 import * as Batch from "../../../domain/Batch.js"
@@ -153,7 +153,7 @@ export const closeCalls = (tx: Transaction, session: SessionRow, run: number, ca
   }
 }
 
-/** Stores a result in the place of its call, whose row is gone, and lets the head pass what it may. */
+/** Stores a result in the place of its call, whose row is gone, and moves the head as far as the rows allow. */
 const complete = (tx: Transaction, session: SessionRow, result: NewMessage): void => {
   const { run, seq } = result
   storeMessage(tx, session, result)
@@ -182,7 +182,7 @@ const decodeCall = decoder(
   })
 )
 
-/** Calls and results in one statement, so that each place is seen once: as one or as the other. */
+/** Reads calls and results in one statement, so that each place is either a call or a result. */
 export const openBatch = (
   query: Query,
   sessionId: SessionId

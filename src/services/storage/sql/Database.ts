@@ -1,12 +1,11 @@
 /**
  * The database port: one connection that writes, one client that reads snapshots.
  *
- * The writer is synchronous, as SQLite's own interface is: between two statements of one function nothing else can run,
- * so no foreign statement lands in a transaction of ours and nothing is waited for inside one. Only the write lane may
- * change anything through it. A statement that fails is reported by a code, never by its text or its parameters.
- *
- * What only one database can do has a name here (`releaseSpace`, `foreignVersion`, the kinds of failures); statements are
- * SQL with positional parameters.
+ * - The writer is synchronous: between two statements of one function nothing else runs, so no other statement lands in
+ *   our transaction, and nothing is awaited inside one. Only the write lane uses it for changes.
+ * - A failed statement is reported by a code, never by its text or its parameters.
+ * - What only one database can do has a name here (`releaseSpace`, `foreignVersion`, the kinds of failures). Statements
+ *   are SQL with positional parameters.
  */
 import type { SqlClient } from "@effect/sql"
 import type { SqlError } from "@effect/sql/SqlError"
@@ -26,7 +25,7 @@ export interface Sql {
   readonly releaseSpace: () => void
 }
 
-/** The connection that writes. It never waits for a lock: it fails as busy at once. */
+/** The connection that writes. It never waits for a lock: it fails at once as busy. */
 export interface Writer extends Sql {
   readonly inTransaction: () => boolean
   /** Grows with each statement that changes a row. */
@@ -42,7 +41,7 @@ export type FailureKind =
   | "constraint"
   /** No space is left. A COMMIT that fails with it has stored nothing and never will. */
   | "full"
-  /** The connection may show from now on what is not stored. */
+  /** From now on the connection may show rows that are not stored. */
   | "spoilt"
   | "other"
 
@@ -52,13 +51,13 @@ export class SqlFailure extends Data.TaggedError("SqlFailure")<{
   readonly kind: FailureKind
 }> {}
 
-/** For a busy database: waits 1 ms, then longer, up to 14 ms; each a little shorter or longer, so that processes do not meet again. */
+/** Delays between tries of a busy database: 1 ms, then longer, up to 14 ms, with jitter so that processes do not collide again. */
 export const busySchedule = Schedule.exponential("1 millis").pipe(
   Schedule.union(Schedule.spaced("11 millis")),
   Schedule.jittered
 )
 
-/** The same for at most so many milliseconds, whatever is done to the wall clock meanwhile. */
+/** The same for at most `millis` milliseconds, whatever happens to the wall clock. */
 export const busyScheduleUpTo = (millis: number) =>
   Effect.map(Clock.currentTimeNanos, (began) =>
     busySchedule.pipe(
@@ -69,16 +68,16 @@ export const busyScheduleUpTo = (millis: number) =>
   )
 
 export interface Service {
-  /** The file, by its canonical path. */
+  /** The canonical path of the file. */
   readonly path: string
   /** The open writer; opens a new one after `discard`. */
   readonly writer: Effect.Effect<Writer, StorageUnusable | StorageFailed>
-  /** Closes the writer, with whatever transaction is open. */
+  /** Closes the writer and any open transaction. */
   readonly discard: Effect.Effect<void>
   /** Whether the path, or that of a file beside it, no longer leads to the file that is open. */
   readonly isReplaced: () => boolean
   readonly reader: SqlClient.SqlClient
-  /** What a failure of the reader means. */
+  /** The failure behind an error of the reader. */
   readonly failureOf: (error: SqlError) => SqlFailure
 }
 

@@ -1,13 +1,13 @@
 /**
- * Stored rows become data by a Schema. What does not decode is named by its place, never shown. A page
- * that begins with a damaged row fails; one that holds it further on ends before it, so that the rest stays readable.
+ * Stored rows become data by a Schema. A value that does not decode is reported by its place, never shown. A page whose
+ * first row is damaged fails; a page with a damaged row further on ends before it, so that the rest stays readable.
  */
 import { Either, ParseResult, Predicate, Schema } from "effect"
 import type { JsonRecord } from "../../../domain/Json.js"
 import { RowDamaged } from "../../../domain/SkeinError.js"
 import { exactly } from "./ExactCheck.js"
 
-/** Whose row it is, and at which place of the transcript, if at one. */
+/** The session of a row, and its place in the transcript if it has one. */
 export interface RowName {
   readonly sessionId: string
   readonly seq: number | null
@@ -18,7 +18,7 @@ const damaged = ({ seq, sessionId }: RowName, error: ParseResult.ParseError): Ro
   return new RowDamaged({ sessionId, seq, detail: ["does not decode", ...path.map(String)].join(" at ") })
 }
 
-/** The JSON text of an object. Read as it is, whatever its fields are called: every value in it is JSON. */
+/** The JSON text of an object. Its fields may have any name, as every value in it is JSON. */
 export const JsonObject = Schema.parseJson(Schema.declare((value): value is JsonRecord => Predicate.isRecord(value)))
 
 /** Decodes one row. */
@@ -28,7 +28,7 @@ export const decoder = <A, I>(schema: Schema.Schema<A, I>) => {
     Either.mapLeft(decode(row), (error) => damaged(name, error))
 }
 
-/** What the JSON text of a row says, if it needs no decoding; undefined when it does, or does not decode at all. */
+/** Returns the value of a JSON text that needs no decoding, and undefined for any other text. */
 export const exactJson = <A, I>(schema: Schema.Schema<A, I>) => {
   const isExact = exactly(schema)
   return (text: string): A | undefined => {

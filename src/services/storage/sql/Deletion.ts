@@ -1,7 +1,7 @@
 /**
- * A session's deletion, one commit a step: it begins, hides the session, removes its rows in bounded portions, and
- * removes the session's own row. What is left of a session is one number that it may have raised: where the cursors of
- * new sessions begin, so that none of its own is ever given out again.
+ * A session's deletion, one commit for each step: it begins, hides the session, removes its rows in bounded portions,
+ * and removes the session's own row. One number remains that it may have raised: where the cursors of new sessions
+ * begin, so that none of its cursors is used again.
  */
 import { Effect, Either } from "effect"
 import type { SessionId } from "../../../domain/Session.js"
@@ -43,7 +43,7 @@ const ofSessions = tables.filter(({ name, session }) => session !== null && name
 const removals = ofSessions
   .filter(({ name }) => name !== messages.name)
   .map(({ key, name }) => {
-    // The last column of a key tells a session's rows apart.
+    // Within a session the last column of the key is unique.
     const column = sqlName(key.at(-1) ?? "")
     return `DELETE FROM ${name} WHERE session = ? AND ${column} IN
       (SELECT portion.${column} FROM ${name} AS portion WHERE portion.session = ? LIMIT ?)`
@@ -51,7 +51,7 @@ const removals = ofSessions
 
 const looks = ofSessions.map(({ name }) => `SELECT 1 FROM ${name} WHERE session = ?`)
 
-/** Gives whether there may be more to remove. */
+/** Returns whether there may be more to remove. */
 export const purge = (tx: Transaction, sessionId: SessionId): Either.Either<boolean> => {
   const session = hidden(tx, sessionId)
   if (session === undefined) return Either.right(false)
@@ -64,7 +64,7 @@ export const purge = (tx: Transaction, sessionId: SessionId): Either.Either<bool
   return Either.right(hasRows(tx, session))
 }
 
-/** Removes the first messages, at least one; their sizes are known without reading them. Gives how many. */
+/** Removes the first messages, at least one, and returns how many. Their sizes are known without reading them. */
 const purgeMessages = (tx: Transaction, session: number): number => {
   const sizes = tx.all<{ readonly seq: number; readonly bytes: number }>(
     "SELECT seq, octet_length(body) AS bytes FROM messages WHERE session = ? ORDER BY seq LIMIT ?",
@@ -102,7 +102,7 @@ export const deleting = (
   Effect.map(
     query<{ readonly sessionId: SessionId; readonly state: string }>(
       "read the deletions",
-      // The sign keeps SQLite from reading all sessions in their order: it finds the few by their index.
+      // Without the sign SQLite reads all sessions in order instead of finding the few by their index.
       "SELECT id AS sessionId, state FROM session_rows WHERE state <> 'live' ORDER BY +ordinal"
     ),
     (rows) => rows.map(({ sessionId, state }) => ({ sessionId, hidden: state === "hidden" }))

@@ -1,4 +1,4 @@
-/** What running steps have written so far, one row a session; gone when the step's message is stored or the run ends. */
+/** Drafts of running steps, one row a session. Removed when the step's message is stored or the run ends. */
 import { Effect, Either, Option } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
 import type { Draft } from "../../../domain/Live.js"

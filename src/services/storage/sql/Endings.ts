@@ -1,4 +1,4 @@
-/** How runs end: by their own hand, before they began, or taken over from an engine that died. */
+/** How runs end: by themselves, before they start, or when they are taken over from a dead engine. */
 import { Either } from "effect"
 import type { Lease, Presence } from "../../../domain/Lease.js"
 import { unanswered } from "../../../domain/Permission.js"
@@ -77,7 +77,7 @@ const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && c
 /** The run's own row does not decode. */
 const corrupt = (operation: string) => (): StorageFailed => new StorageFailed({ operation, code: "ROW_DAMAGED" })
 
-/** Denies the run's open questions, closes its open calls, gives the lease back. */
+/** Denies the run's open questions, closes its open calls and returns the lease. */
 const close = (tx: Transaction, session: SessionAndRun, end: End): void => {
   answerOpen(tx, session, session.run, unanswered)
   closeCalls(tx, session, session.run, openCalls(tx, session))

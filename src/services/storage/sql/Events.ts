@@ -1,9 +1,9 @@
 /**
- * Events are kept as references: what they show comes from today's rows, in the one statement that reads them. Of a call
- * they tell from the row of its result; as long as there is none, from that of the open call.
+ * Events are stored as references. What they show comes from today's rows, in the one statement that reads them: a
+ * call's event shows the row of its result or, while there is none, that of the open call.
  *
- * A message that took its place at once has no other row for its event. Where those begin that follow a cursor is found
- * by halving: `follows` never falls from one place to the next. From there on each place has an event of its own beyond
+ * A message that was appended at once has no other row for its event. The first such message after a cursor is found by
+ * binary search, as `follows` never decreases from one place to the next. From there on each place has an event after
  * the cursor, so a page of events has no more places than events.
  */
 import { Array, Effect, Schema } from "effect"
@@ -17,15 +17,15 @@ import type { Query } from "./Query.js"
 import { select } from "./Table.js"
 import { runs, usageNames } from "./Tables.js"
 
-interface Kept {
+interface SessionColumns {
   readonly first: number
   readonly newest: number
   readonly title: string
   readonly model: string | null
 }
 
-/** Everything that an event may show; what does not belong to its type is null. */
-interface Row extends Kept, Total {
+/** Everything that an event may show. Columns that its type does not have are null. */
+interface Row extends SessionColumns, Total {
   readonly cursor: number
   readonly type: string
   readonly ref: string | null
@@ -72,7 +72,7 @@ export const read = (
   { after, limit, sessionId }: { readonly sessionId: SessionId; readonly after: number; readonly limit: number }
 ): Effect.Effect<ReadonlyArray<SessionEvent.Durable>, SessionNotFound | CursorGone | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
-    const rows = yield* query<Row | (Kept & { readonly cursor: null })>(
+    const rows = yield* query<Row | (SessionColumns & { readonly cursor: null })>(
       "read the events",
       statement,
       sessionId,

@@ -1,14 +1,14 @@
 /**
- * A message's row: its JSON text, what a result's columns say beside it, and its place. The one INSERT of the table is
- * here; a doctor uses it too.
+ * The row of a message: its place, its JSON text, and beside it the columns of a result. The only INSERT into the table
+ * is here; the doctor uses it too.
  */
 import type { Message } from "../../../domain/Message.js"
-import { insertion, type Stored } from "./Table.js"
+import { insertion, type StoredRow } from "./Table.js"
 import { messages } from "./Tables.js"
 
-type MessageColumns = Stored<typeof messages, "role" | "call" | "name" | "outcome" | "body">
+type MessageColumns = StoredRow<typeof messages, "role" | "call" | "name" | "outcome" | "body">
 
-/** What a message itself is stored as. `body` is its JSON text. */
+/** The columns that depend on the message alone. `body` is its JSON text. */
 export const columnsOf = (message: Message, body: string): MessageColumns => {
   const result = message.role === "tool" ? message : null
   return {

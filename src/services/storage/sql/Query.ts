@@ -1,8 +1,10 @@
 /**
- * Reads through the reader's connection, each one statement and so one snapshot. A host's open transaction is left
- * alone: its connection leads to another database. A statement that failed is sent with another text the next time, as
- * the client keeps what it could not prepare. A statement is never interrupted: one that is while the client prepares
- * it leaves everybody who sends the same text later waiting for ever.
+ * Reads through the reader's connection. Each read is one statement and so sees one snapshot.
+ *
+ * - A host's open transaction is ignored: its connection belongs to another database.
+ * - A statement that failed is sent with a different text the next time, as the client caches what it could not prepare.
+ * - A statement is never interrupted. If it were while the client prepares it, everyone who sends the same text later
+ *   would wait for ever.
  */
 import { SqlClient } from "@effect/sql"
 import { Context, Effect, Option } from "effect"
@@ -18,7 +20,7 @@ export interface Query {
   ): Effect.Effect<ReadonlyArray<Row>, StorageFailed>
 }
 
-/** Reads only find the file busy while another process recovers the log; that is waited for, up to `busyMaxMillis`. */
+/** A reader finds the database busy only while another process recovers its log. It waits up to `busyMaxMillis`. */
 export const make = ({ failureOf, reader }: Database["Type"], busyMaxMillis: number): Query => {
   const patience = busyScheduleUpTo(busyMaxMillis)
   let failures = 0

@@ -1,4 +1,4 @@
-/** Questions to a human: asked about a pending call, answered once, by whoever is first. */
+/** Questions to a human. A question is asked about a pending call; the first answer counts. */
 import { Array, Effect, Either, Schema } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
 import { type Answer, Question, type QuestionId } from "../../../domain/Permission.js"
@@ -115,7 +115,7 @@ export const answer = (
     return { ...question, answer }
   })
 
-/** Answers all questions of a run that nobody has answered, oldest first. */
+/** Answers all open questions of a run, oldest first. */
 export const answerOpen = (tx: Transaction, session: SessionRow, run: number, answer: Answer): void => {
   const open = tx.all<{ readonly id: string; readonly run: number; readonly seq: number }>(
     "SELECT id, run, seq FROM questions WHERE session = ? AND run = ? AND answer IS NULL ORDER BY ordinal",
@@ -146,7 +146,7 @@ export const open = (
       sessionId,
       sessionId
     ),
-    // Of all sessions, one that is damaged does not take the others' questions with it.
+    // One damaged session does not hide the questions of the others.
     (rows) => (sessionId === null ? Either.right(Array.getRights(rows.map(decode))) : Either.all(rows.map(decode)))
   )
 

@@ -1,28 +1,28 @@
 /**
- * Old events go, session by session, a portion a commit; how far that came is stored, so that any process goes on. What a
- * session's first cursor has passed cannot be read any more, so its rows may go later. Messages stay: their events end
- * with the first cursor.
+ * Removes old events, session by session, one portion a commit. How far it came is stored, so that any process can
+ * continue. Events before a session's first cursor cannot be read any more, so their rows may be removed later. Messages
+ * stay: only their events end at the first cursor.
  */
 import { Either } from "effect"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { Retention } from "../Storage.js"
 
-/** Most sessions that one portion looks at, and about the most rows that it removes. */
+/** Most sessions that one portion reads, and about the most rows that it removes. */
 const portionSessions = 200
 const portionRows = 500
 
-interface Aged {
+interface AgedSession {
   readonly ordinal: number
   readonly first: number
-  /** The newest event that is not to be kept. */
+  /** The newest event that may be removed. */
   readonly last: number
 }
 
 /**
- * Parameters: keep, before, before, ordinal. The oldest event to keep is the first of its age; the
- * newest of the session and those of runs that go on are kept whatever their age.
+ * Parameters: keep, before, before, ordinal. Events are removed up to the first that is young enough. The newest event
+ * of a session and those of runs that have not ended stay, whatever their age.
  */
-const aged = `SELECT ordinal, first_cursor AS first, min(
+const agedSessions = `SELECT ordinal, first_cursor AS first, min(
     cursor - 1,
     coalesce((SELECT min(cursor) FROM runs WHERE session = sessions.ordinal AND state <> 'ended'), cursor),
     max(
@@ -37,7 +37,7 @@ const aged = `SELECT ordinal, first_cursor AS first, min(
   ) AS last
   FROM sessions WHERE ordinal > ? AND state <> 'hidden' ORDER BY ordinal LIMIT ${portionSessions}`
 
-/** Gives whether there may be more to remove. */
+/** Returns whether there may be more to remove. */
 export const prune = (tx: Transaction, { before, keep, since }: Retention): Either.Either<boolean> => {
   const meta = tx.get<{ readonly prunedAt: number; readonly upTo: number }>(
     "SELECT pruned_at AS prunedAt, pruned_up_to AS upTo FROM meta"
@@ -45,7 +45,7 @@ export const prune = (tx: Transaction, { before, keep, since }: Retention): Eith
   if (meta === undefined || (meta.upTo === 0 && meta.prunedAt >= since && meta.prunedAt <= tx.now)) {
     return Either.right(false)
   }
-  const sessions = tx.all<Aged>(aged, keep, before, before, meta.upTo)
+  const sessions = tx.all<AgedSession>(agedSessions, keep, before, before, meta.upTo)
   let left = portionRows
   let { upTo } = meta
   for (const session of sessions) {
@@ -63,8 +63,8 @@ const goOn = (tx: Transaction, upTo: number): Either.Either<boolean> => {
   return Either.right(true)
 }
 
-/** Gives how many rows it removed; as many as it may when there are more. */
-const pruneOne = (tx: Transaction, { first, last, ordinal }: Aged, rows: number): number => {
+/** Removes at most `rows` rows and returns how many. */
+const pruneOne = (tx: Transaction, { first, last, ordinal }: AgedSession, rows: number): number => {
   if (last >= first) {
     tx.run(
       `UPDATE session_rows SET first_cursor = ?, (changed_at, changed_cursor) =

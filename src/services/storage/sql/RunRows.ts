@@ -9,10 +9,10 @@ import type { Activity, Holder, HeldRun } from "../Storage.js"
 import { decoder, JsonObject } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import type { SessionRow } from "./SessionRow.js"
-import { select, type Stored } from "./Table.js"
+import { select, type StoredRow } from "./Table.js"
 import { engines, runs, usageNames } from "./Tables.js"
 
-export interface RunRow extends Stored<typeof runs, (typeof names)[number]> {
+export interface RunRow extends StoredRow<typeof runs, (typeof names)[number]> {
   readonly sessionId: string
   readonly fence: number
 }

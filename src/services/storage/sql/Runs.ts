@@ -28,7 +28,7 @@ export interface AdmissionTexts {
   readonly metadata: string
 }
 
-/** What is stored of an admission, or why it is refused. */
+/** Returns the texts that are stored of an admission. Fails with the first that is too long or no JSON. */
 export const checkAdmission = (
   { message, metadata }: Admission,
   limits: Limits.Limits
@@ -38,14 +38,14 @@ export const checkAdmission = (
     metadata: Limits.json("metadata", metadata, limits.metadataBytes)
   })
 
-type Refused = SessionNotFound | SessionDeleting | RowDamaged
+type Refusal = SessionNotFound | SessionDeleting | RowDamaged
 
 export const admit = (
   tx: Transaction,
   limits: Limits.Limits,
   admission: Admission,
   texts: AdmissionTexts
-): Either.Either<Admitted, Refused | IdempotencyConflict | AssetNotFound> =>
+): Either.Either<Admitted, Refusal | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
     const { hash, idempotencyKey, message, presence, runId, sessionId, whenBusy } = admission
     const session = yield* changeable(tx, sessionId)
@@ -85,7 +85,7 @@ export const startNext = (
   tx: Transaction,
   limits: Limits.Limits,
   { presence, sessionId }: { readonly sessionId: SessionId; readonly presence: Presence }
-): Either.Either<Option.Option<Started>, Refused> =>
+): Either.Either<Option.Option<Started>, Refusal> =>
   Either.gen(function* () {
     const session = yield* changeable(tx, sessionId)
     const next = running(tx, session) === undefined ? oldestQueued(tx, session) : undefined
@@ -112,7 +112,7 @@ const insertRun = insertion(runs, [
   "message"
 ])
 
-/** Stores a run that waits. Its first event will be the session's next. */
+/** Stores a queued run. Its first event will be the session's next. */
 const storeRun = (
   tx: Transaction,
   session: SessionRow,
@@ -132,7 +132,7 @@ const storeRun = (
   })
 }
 
-interface Starting {
+interface RunStart {
   readonly runId: RunId
   readonly presence: Presence
   readonly message: UserMessage | null
@@ -140,12 +140,12 @@ interface Starting {
   readonly body: string | null
 }
 
-/** Gives a free session to a stored run: a new fencing number, the run's message, a title when the session has none. */
+/** Starts a stored run in a free session: raises the fence, appends the message, sets the title if there is none. */
 const start = (
   tx: Transaction,
   limits: Limits.Limits,
   session: SessionRow,
-  { body, message, presence, runId }: Starting
+  { body, message, presence, runId }: RunStart
 ): Either.Either<Started, RowDamaged> => {
   raiseFence(tx, session)
   tx.run(
@@ -168,8 +168,8 @@ const start = (
 const insertEngine = insertion(engines, ["instance", "count", "clock", "at"])
 
 /**
- * Counts a sign of life. A new engine's first also removes the rows of those that hold nothing: they may be dead, and
- * one that is not will count from one again.
+ * Counts a sign of life. The first of a new engine also removes the rows of engines that hold no run: they may be dead,
+ * and a living one counts from one again.
  */
 export const renew = (tx: Transaction, { engine: { instance }, sign: { at, clock } }: Presence): void => {
   const renewed = tx.run(
@@ -197,7 +197,7 @@ export const requestCancel = (tx: Transaction, runId: RunId): Either.Either<bool
   return Either.right(asked > 0)
 }
 
-/** The first text gives a session its title, as long as nobody has named it. */
+/** Makes the first text the title of a session that nobody has named. */
 const entitle = (tx: Transaction, limits: Limits.Limits, session: SessionRow, message: UserMessage): void => {
   const title = titleOfText(textOf(message), limits.titleCharacters)
   if (title === untitled) return

@@ -1,6 +1,6 @@
 /**
- * A session as one write sees it. What must hold for a change is checked here, in the transaction of the change. How far
- * the session came is what its rows say; the head and the newest cursor advance in memory while the write goes on.
+ * A session as one write sees it. The conditions of a change are checked here, in the transaction of the change. The
+ * head and the newest cursor come from the rows and advance in memory during the write.
  */
 import { Either } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
@@ -44,11 +44,11 @@ export const changeable = (
   sessionId: SessionId
 ): Either.Either<SessionRow, SessionNotFound | SessionDeleting> => Either.flatMap(visible(tx, sessionId), undeleted)
 
-/** Refuses what is being deleted. */
+/** Fails for a session that is being deleted. */
 export const undeleted = <Row extends SessionRow>(row: Row): Either.Either<Row, SessionDeleting> =>
   row.state === "live" ? Either.right(row) : Either.left(new SessionDeleting({ sessionId: row.id }))
 
-/** Refuses what a run holds. */
+/** Fails for a session that a run holds. */
 export const unheld = (tx: Transaction, row: SessionRow): Either.Either<SessionRow, SessionBusy> => {
   const holder = tx.get<{ readonly id: string }>(
     "SELECT id FROM runs WHERE session = ? AND state = 'running'",
@@ -59,7 +59,7 @@ export const unheld = (tx: Transaction, row: SessionRow): Either.Either<SessionR
     : Either.left(new SessionBusy({ sessionId: row.id, runId: holder.id }))
 }
 
-/** The session and the run of a lease that still counts. */
+/** The session and the run of a lease that is still valid. */
 export const held = (tx: Transaction, { fence, runId, sessionId }: Lease): Either.Either<SessionAndRun, LeaseLost> =>
   Either.fromNullable(
     tx.get<SessionAndRun>(
@@ -80,7 +80,7 @@ export const queuedOn = (tx: Transaction, runId: RunId): SessionAndRun | undefin
     runId
   )
 
-/** What an event refers to: a run by its ordinal, a place, the id of a question or an asset. */
+/** What an event refers to: the ordinal of a run, a place, the id of a question or an asset. */
 interface Reference {
   readonly run?: number | null
   readonly seq?: number | null
@@ -89,7 +89,7 @@ interface Reference {
 
 const insertEvent = insertion(eventRows, ["session", "cursor", "mark", "at", "type", "run", "seq", "ref"])
 
-/** Records an event, which gets the next cursor, and wakes the session's watchers after the commit. */
+/** Records an event under the next cursor, and wakes the session's watchers after the commit. */
 export const record = (
   tx: Transaction,
   session: SessionRow,

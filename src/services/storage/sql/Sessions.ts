@@ -1,4 +1,4 @@
-/** A session's own fields: it is created, renamed, given a model and metadata, found and listed. */
+/** A session's own fields: creates, renames, changes, finds and lists sessions. */
 import { Array, Effect, Either, Option, Schema } from "effect"
 import type { Json } from "../../../domain/Json.js"
 import * as Limits from "../../../domain/Limits.js"
@@ -17,10 +17,10 @@ import type { NewSession, SessionPage, SessionQuery } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { changeable, changedWithoutEvent, record, visible } from "./SessionRow.js"
-import { select, type Stored } from "./Table.js"
+import { select, type StoredRow } from "./Table.js"
 import { sessionRows, usageNames } from "./Tables.js"
 
-type ChangeRefused = InvalidInput | SessionNotFound | SessionDeleting | RowDamaged
+type ChangeRefusal = InvalidInput | SessionNotFound | SessionDeleting | RowDamaged
 
 const { metadata, model, named } = sessionRows.columns
 
@@ -31,7 +31,7 @@ const decodeMetadata = decoder(metadata.schema)
 
 const names = ["ordinal", "id", "title", "named", "owner", "workdir", "model", "metadata", "createdAt"] as const
 
-type Row = Stored<typeof sessionRows, (typeof names)[number] | (typeof usageNames)[number]>
+type Row = StoredRow<typeof sessionRows, (typeof names)[number] | (typeof usageNames)[number]>
 
 const columns = `${select(sessionRows, [...names, ...usageNames], "sessions")},
   sessions.head, sessions.cursor, sessions.updated_at AS updatedAt`
@@ -55,7 +55,7 @@ export interface NewTexts {
   readonly metadata: string
 }
 
-/** What is stored of a new session's texts, or why they are refused. */
+/** Returns the texts that are stored of a new session. Fails with the first that is invalid. */
 export const checkNew = (
   { metadata, title }: NewSession,
   limits: Limits.Limits
@@ -97,7 +97,7 @@ export const create = (
 export const rename = (
   tx: Transaction,
   { sessionId, title }: { readonly sessionId: SessionId; readonly title: string }
-): Either.Either<Session, ChangeRefused> =>
+): Either.Either<Session, ChangeRefusal> =>
   Either.flatMap(changeable(tx, sessionId), (session) => {
     tx.run("UPDATE session_rows SET title = ?, named = 1 WHERE ordinal = ?", title, session.ordinal)
     record(tx, session, "session.renamed")
@@ -107,7 +107,7 @@ export const rename = (
 export const setModel = (
   tx: Transaction,
   { model, sessionId }: { readonly sessionId: SessionId; readonly model: ModelRef | null }
-): Either.Either<Session, ChangeRefused> =>
+): Either.Either<Session, ChangeRefusal> =>
   Either.flatMap(changeable(tx, sessionId), (session) => {
     const text = model === null ? null : JSON.stringify(model)
     tx.run("UPDATE session_rows SET model = ? WHERE ordinal = ?", text, session.ordinal)
@@ -115,12 +115,12 @@ export const setModel = (
     return reread(tx, sessionId)
   })
 
-/** Two patches of different fields both take effect: the fields are merged where they are stored. */
+/** Merges the fields in the transaction, so that two patches of different fields both take effect. */
 export const patchMetadata = (
   tx: Transaction,
   limits: Limits.Limits,
   { patch, sessionId }: { readonly sessionId: SessionId; readonly patch: { readonly [field: string]: Json } }
-): Either.Either<Session, ChangeRefused> =>
+): Either.Either<Session, ChangeRefusal> =>
   Either.gen(function* () {
     const session = yield* changeable(tx, sessionId)
     const row = tx.get<{ readonly metadata: string }>(
@@ -152,7 +152,7 @@ export const find = (
 const matching = `state <> 'hidden' AND (? IS NULL OR workdir = ?) AND (? IS NULL OR owner = ?)
   AND (? IS NULL OR instr(lower(title), lower(?)) > 0)`
 
-/** One row more than a page, so that it shows whether there is another; the total comes with each row. */
+/** Reads one row more than a page, to see whether another follows. Each row carries the total. */
 export const list = (
   query: Query,
   { after = Number.MAX_SAFE_INTEGER, limit = 50, owner, title, workdir }: SessionQuery

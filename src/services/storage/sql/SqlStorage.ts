@@ -1,6 +1,6 @@
 /**
- * Storage in SQL: each operation one write of the lane, each read one statement of the reader. Whatever can be refused
- * without looking at what is stored is refused before anything is queued.
+ * Storage in SQL: each operation is one write of the lane, each read one statement of the reader. Input that can be
+ * refused without a look at stored rows is refused before anything is queued.
  */
 import { Context, Effect, Either, Layer } from "effect"
 import * as Limits from "../../../domain/Limits.js"

@@ -8,9 +8,9 @@ import type { Schema } from "effect"
 import type { Parameter, Sql } from "./Database.js"
 
 interface Column {
-  /** What may be stored, and what it means. */
+  /** Decodes a stored value. */
   readonly schema: Schema.Schema.AnyNoContext
-  /** What a repair stores in place of a value that does not decode. Without it the whole row has to be repaired. */
+  /** Replaces a value that does not decode. Without it, only the whole row can be repaired. */
   readonly least?: Parameter
 }
 
@@ -30,7 +30,7 @@ export interface Table<C extends Columns = Columns> {
   readonly hasRowid: boolean
   /** Whether engines make its rows again, so that a rebuilt database begins without them. */
   readonly isTransient: boolean
-  /** What a damaged row is called before people, and what a repair does to it. */
+  /** For people: what a row is called, and what a repair does to a damaged one. */
   readonly damage: { readonly row: string; readonly remedy: string }
 }
 
@@ -40,14 +40,14 @@ export const table = <const C extends Columns>(
 ): Table<C> => table
 
 /** A row, or a part of one, as it is stored. */
-export type Stored<T extends Table, Names extends keyof T["columns"]> = {
+export type StoredRow<T extends Table, Names extends keyof T["columns"]> = {
   readonly [N in Names]: Schema.Schema.Encoded<T["columns"][N]["schema"]> & Parameter
 }
 
 /** A column's name in SQL. */
 export const sqlName = (name: string): string => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 
-/** Columns for a SELECT, named as in code. `from` is what the statement calls the table. */
+/** The columns of a SELECT, under their names in code. `from` is the name of the table in the statement. */
 export const select = <C extends Columns>(
   { name: table }: Table<C>,
   names: ReadonlyArray<Name<C>>,
@@ -66,7 +66,7 @@ export const insertion = <T extends Table, const Names extends ReadonlyArray<Nam
   { name }: T,
   names: Names,
   verb: "INSERT" | "INSERT OR IGNORE" | "INSERT OR REPLACE" = "INSERT"
-): Insertion<Stored<T, Names[number]>> => ({
+): Insertion<StoredRow<T, Names[number]>> => ({
   statement: `${verb} INTO ${name} (${names.map(sqlName).join(", ")})
      VALUES (${names.map(() => "?").join(", ")})`,
   parameters: (row) => names.map((name: Names[number]) => row[name])

@@ -1,7 +1,6 @@
 /**
- * Each table of the newest schema, once: its columns with what may be stored in them, its key, whose rows they are, and
- * what a repair makes of a damaged row. Statements take their columns from here, deletion the tables of a session, a
- * doctor what to look at.
+ * Each table of the newest schema, once: its columns with their Schemas, its key, the column of its session, and what a
+ * repair does to a damaged row. Statements take their columns from here, a deletion its tables, the doctor its checks.
  *
  * Not here: SQL types, defaults, constraints and indexes, which are in `schema/`; rules between columns or rows, such
  * as that a running run has an engine; the generated column `messages.cursor`.
@@ -19,7 +18,7 @@ import { Total } from "../../../domain/Usage.js"
 import { JsonObject } from "./Decoding.js"
 import { table } from "./Table.js"
 
-/** By which a row refers to another: a small number. Never negative, as a doctor reads tables from 0 on. */
+/** The small number by which rows refer to a session or a run. */
 const Ordinal = Schema.NonNegativeInt
 
 const Flag = Schema.transform(Schema.Int, Schema.Boolean, {
@@ -49,14 +48,14 @@ export const usageNames = [
   "cachedInputTokens"
 ] as const satisfies ReadonlyArray<keyof typeof usage>
 
-/** An engine that is dead wherever it is looked at: no host has this boot. */
+/** An engine that every host takes for dead: no host has had this boot. */
 const nobody = { bootId: "none", pidNamespace: "none", pid: 1, startTime: "none", instance: "none" }
 
 const damagedQuestion = { verdict: "deny", message: "the question was damaged", by: null }
 
 const reset = "fields that do not decode are reset"
 
-/** What a session has of its own; the view `sessions` adds how far it came. */
+/** A session's own fields. The view `sessions` adds its head, its newest cursor and the time of its last change. */
 export const sessionRows = table({
   name: "session_rows",
   key: ["ordinal"],
@@ -123,7 +122,7 @@ export const messages = table({
   columns: {
     session: { schema: Ordinal },
     seq: { schema: Seq },
-    /** The newest event at the time when the place was given out. */
+    /** The newest event when the place was reserved. */
     follows: { schema: Cursor },
     mark: { schema: Schema.Int },
     run: { schema: Schema.NullOr(Ordinal) },

@@ -1,4 +1,4 @@
-/** Transcripts: a message takes the place after the head, and the head moves to it. Rows are written once. */
+/** Transcripts: a message is stored in the place after the head, and the head moves to it. Rows are written once. */
 import { Array, Chunk, Effect, Either, Option, Stream } from "effect"
 import * as Limits from "../../../domain/Limits.js"
 import { Entry, Message } from "../../../domain/Message.js"
@@ -60,8 +60,8 @@ export const append = (
 export const nextSeq = ({ head }: SessionRow): Seq => Seq.make(head + 1)
 
 /**
- * Stores an entry in the place after the head, moves the head to it and adds its usage. `body` is its JSON text. The
- * message's own row tells of its event.
+ * Stores an entry in the place after the head, moves the head to it and adds its usage. `body` is its JSON text. Its
+ * event has no row of its own: it is read from that of the message.
  */
 export const appendEntry = (
   tx: Transaction,
@@ -82,13 +82,13 @@ export interface NewMessage {
   /** The run's ordinal; null for what a host appends. */
   readonly run: number | null
   readonly seq: number
-  /** The newest event at the time when the place was given out. */
+  /** The newest event when the place was reserved. */
   readonly follows: number
   readonly message: Message
   readonly body: string
 }
 
-/** Stores a message in its place, wherever the head is. */
+/** Stores a message in its place, without moving the head. */
 export const storeMessage = (
   tx: Transaction,
   { ordinal }: SessionRow,
@@ -109,7 +109,7 @@ export const storeMessage = (
 const exactMessage = exactJson(Message)
 const decodeMessage = decoder(messages.columns.body.schema)
 
-/** An entry's row: its columns, and the JSON text of its message. */
+/** The row of an entry, with the JSON text of its message. */
 export interface EntryRow extends Omit<Entry, "message"> {
   readonly body: string
 }
@@ -181,10 +181,10 @@ const readPage = (
     return { entries: [], characters: 0, isLast: true }
   })
 
-/** Of a stream, how much one statement reads: about so many characters, and at most so many entries. */
+/** How much of a stream one statement reads: about so many characters, and at most so many entries. */
 const portion = { characters: 1024 * 1024, entries: 1000 }
 
-/** As many entries as make a portion, when they are of the size of those read last. */
+/** The number of entries in a portion if they are as long as the last ones. */
 const nextLimit = ({ characters, entries }: Page): number =>
   Math.min(portion.entries, Math.max(1, Math.floor((portion.characters * entries.length) / Math.max(characters, 1))))
 

@@ -1,32 +1,32 @@
 /**
- * One transaction of the write lane, each function without a pause: BEGIN, each write in a savepoint of its own, COMMIT,
- * and what a failed COMMIT left behind. Who waits for what is the lane's business.
+ * One transaction of the write lane: BEGIN, each write in a savepoint of its own, COMMIT, and the check after a COMMIT
+ * that failed. All functions are synchronous. The lane decides who waits for what.
  *
- * Each group has a number of its own, its mark, and leaves it on the rows that it adds, or
- * beside the lane's name when they bear none. After a failed COMMIT the mark tells whether the group is stored: all of it or nothing.
+ * Each group has a number, its mark, and stores it with the rows that it adds, or beside the lane's name when they have
+ * no such column. After a failed COMMIT the mark shows whether the group is stored: all of it or nothing.
  */
 import type { Either } from "effect"
 import type { SessionId } from "../../../../domain/Session.js"
 import { type Sql, SqlFailure, type Writer } from "../Database.js"
 import * as Metrics from "../../../Metrics.js"
 
-/** What a body may do: run statements, and say whose watchers are to be woken once they are committed. */
+/** What a body may do: run statements, and name the sessions whose watchers wake after the commit. */
 export interface Transaction extends Sql {
   /** Milliseconds since the epoch, one instant for all writes of a group. */
   readonly now: number
-  /** Stands for the group. */
+  /** The number of the group. */
   readonly mark: number
-  /** Says that a row bears the mark: an event by its cursor, or a message by its markedRow. */
+  /** Notes a row that has the mark: an event by its cursor, or a message by its place. */
   readonly recorded: (table: MarkedTable, session: number, number: number) => void
   readonly touch: (sessionId: SessionId) => void
-  /** Says that somebody wants something of whoever holds a run. */
+  /** Wakes the engines that hold runs, as one of them is to stop. */
   readonly requestStop: () => void
 }
 
 export type Body<A, E> = (transaction: Transaction) => Either.Either<A, E>
 
 export interface Member {
-  /** Runs the body. Gives whether its changes are to stay; throws `SqlFailure` when the whole group must end. */
+  /** Runs the body and returns whether its changes stay. Throws `SqlFailure` when the whole group must end. */
   readonly run: (transaction: Transaction) => boolean
 }
 
@@ -38,7 +38,7 @@ export interface Group {
   readonly elapsed: () => number
 }
 
-/** Where a group left its mark. */
+/** A row that has a group's mark. */
 interface MarkedRow {
   readonly table: MarkedTable
   readonly session: number
@@ -52,47 +52,47 @@ const findMark: { readonly [Table in MarkedTable]: string } = {
   messages: "SELECT 1 FROM messages WHERE session = ? AND seq = ? AND mark = ?"
 }
 
-/** Who is to be woken. */
-export interface Touched {
+/** Whom to wake after the commit. */
+export interface Wakeups {
   readonly sessions: ReadonlySet<SessionId>
-  /** Whether those are who hold runs. */
+  /** Whether to wake the engines that hold runs. */
   readonly stopRequested: boolean
 }
 
-export type Ending<M> =
-  /** What is to stay is stored. */
-  | { readonly _tag: "Done"; readonly touched: Touched }
-  /** A member left changes that are not to stay: the group is to be run again, isolated. Nothing is stored. */
+export type Outcome<M> =
+  /** The changes that stay are stored. */
+  | { readonly _tag: "Done"; readonly wakeups: Wakeups }
+  /** A member left changes that must not stay: run the group again, isolated. Nothing is stored. */
   | { readonly _tag: "Entangled" }
-  /** Nothing is stored, and nothing ever will be. `culprit` is the member at which it failed, if it was at one. */
+  /** Nothing is stored, and nothing ever will be. `culprit` is the member that failed, if it was one. */
   | { readonly _tag: "Failed"; readonly failure: SqlFailure; readonly culprit: M | null }
-  /** Whether anything is stored is not known. */
-  | ({ readonly _tag: "CommitFailed"; readonly touched: Touched } & FailedCommit)
+  /** It is unknown whether the group is stored. */
+  | ({ readonly _tag: "CommitFailed"; readonly wakeups: Wakeups } & FailedCommit)
 
 export interface FailedCommit {
   readonly failure: SqlFailure
   readonly mark: number
-  /** Null when the mark stands beside the lane's name. */
+  /** Null when the mark is beside the lane's name. */
   readonly markedRow: MarkedRow | null
 }
 
-/** A mark that its lane has not renewed for this long may go. */
+/** A mark that its lane has not renewed for this long may be removed. */
 const markLifeMillis = 24 * 60 * 60 * 1000
 
 /** Takes the lock. Returns why it was refused. */
 export const begin = (writer: Writer): SqlFailure | null => failureOf(() => writer.run("BEGIN IMMEDIATE"))
 
 /**
- * Runs the members in the transaction that has begun, and commits what is to stay. Isolated, each has a savepoint of its
- * own to undo. That doubles the price, and a member that refuses has rarely changed anything before: so a group is first
- * run without, and when there is something to undo, all of it is.
+ * Runs the members in the open transaction and commits the changes that stay. Isolated, each member has a savepoint of
+ * its own. That doubles the cost, and a member that refuses has rarely changed anything: so a group runs first without
+ * savepoints, and when there is something to undo, all of it is undone.
  */
 export const commit = <M extends Member>(
   writer: Writer,
   group: Group,
   members: ReadonlyArray<M>,
   isolated: boolean
-): Ending<M> => {
+): Outcome<M> => {
   const touched: Array<SessionId> = []
   let stopRequested = false
   let markedRow: MarkedRow | null = null
@@ -136,26 +136,26 @@ export const commit = <M extends Member>(
   const failure = failureOf(() => writer.run(stay === 0 ? "ROLLBACK" : "COMMIT"))
   if (stay > 0) Metrics.commitTime.unsafeUpdate(group.elapsed() - committing, [])
   return failure === null
-    ? { _tag: "Done", touched: { sessions: new Set(touched), stopRequested } }
+    ? { _tag: "Done", wakeups: { sessions: new Set(touched), stopRequested } }
     : {
         _tag: "CommitFailed",
         failure,
         mark: group.mark,
         markedRow,
-        touched: { sessions: new Set(touched), stopRequested }
+        wakeups: { sessions: new Set(touched), stopRequested }
       }
 }
 
-/** Ends the transaction without storing anything. Gives whether the connection can be used again. */
+/** Ends the transaction without storing anything. Returns whether the connection can be used again. */
 export const rollBack = (writer: Writer): boolean => {
   failureOf(() => writer.run("ROLLBACK"))
   return !writer.inTransaction()
 }
 
 /**
- * What became of a group whose COMMIT failed; decided in the transaction that has begun, and ends it. The group may
- * stand in the log, complete but for being counted, to be found after a crash. So when its mark is not there, a commit
- * takes its markedRow: only then is it surely not stored.
+ * Finds out whether a group whose COMMIT failed is stored, in the open transaction, and ends that. The group may be in
+ * the log, complete but not yet counted, and come back after a crash. So when its mark is missing, another commit takes
+ * its place in the log: only then is it certain that the group is not stored.
  */
 export const settle = (writer: Writer, group: Group, failed: FailedCommit): "stored" | "not-stored" | "unknown" => {
   let stored = false

@@ -1,25 +1,25 @@
 /**
- * A write on its way through the lane: its body, and the caller who waits for what it comes to. A `Deferred` in small:
- * one value, one who waits, as the cost of each write counts.
+ * A write on its way through the lane: its body, and the caller that waits for its outcome. A small `Deferred` with one
+ * value and one waiter, as the cost of each write counts.
  */
 import { Effect, Either, Exit } from "effect"
 import { StorageFailed, type Write } from "../../../../domain/SkeinError.js"
 import { SqlFailure } from "../Database.js"
 import type { Body, Member, Transaction } from "./GroupCommit.js"
 
-/** What the lane sees of it. */
-export interface Pending extends Member {
+/** The part of a write that the lane uses. */
+export interface QueuedWrite extends Member {
   readonly operation: string
-  /** When it came, in milliseconds on the lane's clock. */
+  /** When it was queued, in milliseconds on the lane's clock. */
   readonly since: number
-  /** Answers the caller with what the body came to. */
+  /** Answers the caller with the outcome of the body. */
   readonly answer: () => void
   readonly fail: (exit: Exit.Exit<never, Write>) => void
   /** When BEGIN first found another process's lock while this write waited, in milliseconds. */
   blockedSince: number | null
 }
 
-export class PendingWrite<A, E> implements Pending {
+export class PendingWrite<A, E> implements QueuedWrite {
   blockedSince: number | null = null
   #outcome: Exit.Exit<A, E | Write> = Exit.die("answered before it ran")
   #answer: Exit.Exit<A, E | Write> | null = null
@@ -52,7 +52,7 @@ export class PendingWrite<A, E> implements Pending {
     this.#end(exit)
   }
 
-  /** Waits for the answer; whoever waited before no longer does. */
+  /** Waits for the answer, in place of an earlier waiter. */
   get outcome(): Effect.Effect<A, E | Write> {
     return Effect.async((resume) => {
       if (this.#answer === null) this.#resume = resume

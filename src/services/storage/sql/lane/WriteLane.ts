@@ -1,22 +1,22 @@
 /**
- * The write lane: the one way in which anything is written. Writes wait in one queue; a single drainer takes the permit,
- * then what waits, and commits it as one group. The permit is held while SQL runs and at no other time: a body is a
- * plain function, so nothing can be awaited in it.
+ * The write lane: everything is written through it. Writes wait in one queue. A single drainer takes the permit, then
+ * the waiting writes, and commits them as one group. The permit is held only while SQL runs: a body is a plain function,
+ * so nothing can be awaited in it.
  *
- * What waits is plain state, changed only between two awaits of the drainer or in one step of a caller.
+ * The queue is plain state, mutated only synchronously, by the drainer or by a caller.
  *
- * A write is answered after its group's COMMIT, the return of the permit and the signals to whoever watches, in this
- * order: what was answered is durable and can be read.
+ * A write is answered after its group's COMMIT, the return of the permit and the signals to watchers, in this order: an
+ * answered write is durable and can be read.
  *
- * 1. A body that refuses, breaks a constraint or dies undoes its own writes; its neighbours do not notice.
- * 2. BEGIN finds another process's lock: the permit is given back, all keep waiting, and it is tried again. A write
- *    that has waited `busyMaxMillis` for the lock gets `StorageBusy`.
- * 3. Any other failure before COMMIT: SQLite may have rolled everything back by itself, so nothing more is tried in
- *    this transaction. The write at which it failed gets `StorageFailed`, the others another try.
- * 4. COMMIT fails: the connection is closed, a new one opened, and the group's mark decides for all of it. When it
- *    cannot be looked up before `busyMaxMillis` have passed: `OutcomeUnknown`.
+ * 1. A body that refuses, breaks a constraint or dies undoes its own changes; the other writes do not notice.
+ * 2. BEGIN finds another process's lock: the permit is returned, all writes keep waiting, and the lane tries again. A
+ *    write that has waited `busyMaxMillis` for the lock fails with `StorageBusy`.
+ * 3. Any other failure before COMMIT: the database may have rolled everything back by itself, so nothing more is tried
+ *    in this transaction. The write that failed gets `StorageFailed`, the others are tried again.
+ * 4. COMMIT fails: the connection is closed, a new one opened, and the group's mark decides for the whole group. If it
+ *    cannot be looked up within `busyMaxMillis`: `OutcomeUnknown`.
  *
- * Interrupted while it waits, a write leaves the queue; once its group has begun, its caller waits for the outcome.
+ * A write that is interrupted while it waits leaves the queue. Once its group has begun, its caller waits for the outcome.
  * Closing the lane first writes what waits.
  */
 import { Cause, Context, Duration, Effect, Exit, Fiber, Hash, Layer, Schedule } from "effect"
@@ -32,7 +32,7 @@ import { EngineConfig } from "../../../EngineConfig.js"
 import { EventSignals } from "../../EventSignals.js"
 import { Ids } from "../../../Ids.js"
 import * as GroupCommit from "./GroupCommit.js"
-import { type Pending, PendingWrite } from "./PendingWrite.js"
+import { type QueuedWrite, PendingWrite } from "./PendingWrite.js"
 import * as Metrics from "../../../Metrics.js"
 
 export interface Service {
@@ -48,23 +48,23 @@ export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service
 /** Most writes of one group: bounds how long the event loop is held. */
 const groupSize = 512
 
-/** Groups may follow each other without a pause; after this long, in milliseconds, all else has a turn. */
+/** Groups may follow each other without a pause for this long, in milliseconds; then other work has a turn. */
 const mostHeldMillis = 20
 
-/** How long the path is taken to lead to the file that is open before it is looked at again, in milliseconds. */
+/** How often the lane checks that the path still leads to the open file, in milliseconds. */
 const lookMillis = 20
 
 /** Marks are numbers of 48 bits, half of them the lane's own. */
 const marksOfLane = 2 ** 24
 
 /** A group whose COMMIT failed. */
-interface Unsettled extends GroupCommit.FailedCommit {
-  readonly writes: ReadonlyArray<Pending>
-  readonly touched: GroupCommit.Touched
+interface UnsettledGroup extends GroupCommit.FailedCommit {
+  readonly writes: ReadonlyArray<QueuedWrite>
+  readonly wakeups: GroupCommit.Wakeups
   blockedSince: number | null
 }
 
-/** What an attempt at the next group came to; `finish` is to be done once the permit is back. */
+/** The outcome of an attempt at the next group. `finish` runs once the permit is returned. */
 interface Attempt {
   readonly busy: boolean
   readonly finish: () => void
@@ -81,10 +81,10 @@ const make = Effect.gen(function* () {
   const elapsed = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const wake = yield* Effect.makeLatch(false)
 
-  const waiting = new Set<Pending>()
-  const retrying = new Set<Pending>()
-  let begun: ReadonlyArray<Pending> = []
-  let unsettled: Unsettled | null = null
+  const waiting = new Set<QueuedWrite>()
+  const retrying = new Set<QueuedWrite>()
+  let begun: ReadonlyArray<QueuedWrite> = []
+  let unsettled: UnsettledGroup | null = null
   let groups = 0
   let closed = false
   let replaced = false
@@ -92,22 +92,22 @@ const make = Effect.gen(function* () {
 
   const isIdle = () => waiting.size === 0 && retrying.size === 0 && unsettled === null
 
-  const failEach = (writes: Iterable<Pending>, error: (operation: string) => Write) => {
+  const failEach = (writes: Iterable<QueuedWrite>, error: (operation: string) => Write) => {
     for (const write of writes) write.fail(Exit.fail(error(write.operation)))
   }
 
-  const answerEach = (writes: ReadonlyArray<Pending>, { stopRequested, sessions }: GroupCommit.Touched) => {
+  const answerEach = (writes: ReadonlyArray<QueuedWrite>, { stopRequested, sessions }: GroupCommit.Wakeups) => {
     sessions.forEach(signals.signal)
     if (stopRequested) signals.signalStopRequests()
     for (const write of writes) write.answer()
   }
 
-  const giveUp = ({ failure: { code }, writes }: Unsettled) => {
+  const giveUp = ({ failure: { code }, writes }: UnsettledGroup) => {
     unsettled = null
     failEach(writes, (operation) => new OutcomeUnknown({ operation, code }))
   }
 
-  /** Nothing can be written now, and not because of anything that waits. */
+  /** Nothing can be written now, for a reason that is not in any waiting write. */
   const failAll = (error: (operation: string) => Write) => {
     if (unsettled !== null) giveUp(unsettled)
     const writes = [...retrying, ...waiting]
@@ -116,7 +116,7 @@ const make = Effect.gen(function* () {
     failEach(writes, error)
   }
 
-  /** The lock was not to be had: those that have waited for it too long are told. */
+  /** The lock is held elsewhere: fails the writes that have waited for it too long. */
   const expire = (now: number) => {
     const isExpired = (blocked: { blockedSince: number | null }) =>
       now - (blocked.blockedSince ??= now) >= busyMaxMillis
@@ -132,8 +132,8 @@ const make = Effect.gen(function* () {
   }
 
   /** Takes the next group out of its queue. */
-  const take = (queue: Set<Pending>): ReadonlyArray<Pending> => {
-    const taken: Array<Pending> = []
+  const take = (queue: Set<QueuedWrite>): ReadonlyArray<QueuedWrite> => {
+    const taken: Array<QueuedWrite> = []
     for (const write of queue) {
       if (taken.length === groupSize) write.blockedSince = null
       else {
@@ -144,17 +144,17 @@ const make = Effect.gen(function* () {
     return taken
   }
 
-  /** A group that failed, always by one write fewer. */
-  const tryAgain = (writes: ReadonlyArray<Pending>, culprit: Pending | null, { code }: SqlFailure) => {
+  /** Tries a failed group again without the write that failed. */
+  const tryAgain = (writes: ReadonlyArray<QueuedWrite>, culprit: QueuedWrite | null, { code }: SqlFailure) => {
     for (const write of writes) {
       if (culprit !== null && write !== culprit) retrying.add(write)
       else failEach([write], (operation) => new StorageFailed({ operation, code }))
     }
   }
 
-  const settled = ({ failure: { code }, touched, writes }: Unsettled, verdict: "stored" | "not-stored") => {
+  const settled = ({ failure: { code }, wakeups, writes }: UnsettledGroup, verdict: "stored" | "not-stored") => {
     unsettled = null
-    if (verdict === "stored") answerEach(writes, touched)
+    if (verdict === "stored") answerEach(writes, wakeups)
     else failEach(writes, (operation) => new StorageFailed({ operation, code }))
   }
 
@@ -163,7 +163,7 @@ const make = Effect.gen(function* () {
   const rollBack = (writer: Writer, finish: () => void) =>
     GroupCommit.rollBack(writer) ? Effect.succeed(done(finish)) : discard(finish)
 
-  /** Brings one group to an end in the transaction that has begun. */
+  /** Ends one group in the open transaction. */
   const advance = (writer: Writer, now: number): Effect.Effect<Attempt> => {
     const group: GroupCommit.Group = { lane, mark: marks + (++groups % marksOfLane), now, elapsed }
 
@@ -177,13 +177,13 @@ const make = Effect.gen(function* () {
 
     const isolated = retrying.size > 0
     const writes = (begun = take(isolated ? retrying : waiting))
-    // Tried again, a write has waited for its own kind and not for the lane.
+    // A write that is tried again has not waited for the lane.
     if (!isolated) for (const { since } of writes) Metrics.writeWait.unsafeUpdate(elapsed() - since, [])
     const ending = GroupCommit.commit(writer, group, writes, isolated)
     switch (ending._tag) {
       case "Done":
         Metrics.writesPerCommit.unsafeUpdate(writes.length, [])
-        return Effect.succeed(done(() => answerEach(writes, ending.touched)))
+        return Effect.succeed(done(() => answerEach(writes, ending.wakeups)))
       case "Entangled":
         return rollBack(writer, () => writes.forEach((write) => retrying.add(write)))
       case "Failed": {
@@ -228,7 +228,7 @@ const make = Effect.gen(function* () {
     })
   })
 
-  /** A defect is a mistake of ours or of the adapter's: those who wait are told, and the lane goes on. */
+  /** A defect is a bug of ours or of the adapter: all waiting writes die of it, and the lane goes on. */
   const die = (cause: Cause.Cause<never>) =>
     Effect.map(database.discard, () => {
       const writes = [...begun, ...(unsettled?.writes ?? []), ...retrying, ...waiting]
@@ -239,7 +239,7 @@ const make = Effect.gen(function* () {
       for (const write of writes) write.fail(Exit.failCause(cause))
     })
 
-  /** Gives whether another process's lock is in the way. */
+  /** Returns whether another process holds the lock. */
   const step = Effect.map(permit.withPermits(1)(attempt), ({ busy, finish }) => {
     begun = []
     finish()

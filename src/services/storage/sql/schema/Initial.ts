@@ -1,16 +1,16 @@
 /**
- * The first schema. Rows refer to their session and run by ordinal, a small number. What one row tells is not stored in
- * a second one, so that a commit touches few pages: an appended message is one row and an entry of its index.
+ * The first schema. Rows refer to their session and run by ordinal, a small number. Nothing is stored twice, so that a
+ * commit touches few pages: an appended message is one row and one entry of an index.
  *
- * - `messages` is written once and never changed; a place of the open batch has no row before its call is completed.
- *   `follows` is the newest event at the time when the place was given out, and so never falls from one place to the
- *   next. The event of a message that took its place at once has the next cursor and no row of its own.
- * - `calls` holds the open batch's calls without a result: small rows that go when the result comes.
- * - `event_rows` are all other events. They refer to what happened and hold none of it; what they show of results and
- *   answers, those have as columns beside their JSON text. The view `events` shows all of a session's events.
- * - `session_rows` is what a session has of its own. The view `sessions` adds how far it came. A change without an event
- *   leaves its time, and the cursor that it followed.
- * - `mark` stands for the commit. `lanes` has the mark of a lane's newest commit without an event.
+ * - `messages`: written once, never changed. A place of the open batch has no row before its call has a result. `follows`
+ *   is the newest event when the place was reserved, and so never decreases from one place to the next. The event of a
+ *   message that was appended at once has the next cursor and no row of its own.
+ * - `calls`: the open batch's calls without a result, small rows that are removed when the result is stored.
+ * - `event_rows`: all other events. They refer to rows and copy nothing; results and answers have columns beside their
+ *   JSON text for what events show of them. The view `events` has all events of a session.
+ * - `session_rows`: a session's own fields. The view `sessions` adds its head, cursor and time. A change without an event
+ *   stores its time and the cursor that it followed.
+ * - `mark` names the commit. `lanes` has the mark of a lane's newest commit that stored no event.
  */
 
 const usage = `

@@ -1,7 +1,7 @@
 /**
- * What processes tell each other: that an engine lives, that a run is to be cancelled, what a running step has written
- * so far, how far they have come in removing old events. An engine's row counts its signs of life; `clock` and `at` are
- * the time of the newest on its host's clock.
+ * What processes share: engines' signs of life, requests to cancel a run, drafts of running steps, and how far old
+ * events are removed. An engine's row counts its signs of life; `clock` and `at` are the time of the newest on its
+ * host's clock.
  */
 
 export const leases: ReadonlyArray<string> = [

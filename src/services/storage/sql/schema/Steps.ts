@@ -1,6 +1,6 @@
 /**
- * The steps that lead to the newest schema, oldest first. A step that was released never changes: databases that it
- * made exist. What the newest schema holds is in `Tables.ts`.
+ * The steps to the newest schema, oldest first. A released step never changes, as there are databases that it made.
+ * `Tables.ts` has the tables of the newest schema.
  */
 import { initial } from "./Initial.js"
 import { leases } from "./Leases.js"
