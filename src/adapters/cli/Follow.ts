@@ -84,7 +84,7 @@ const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }:
     Effect.forEach(({ id }) => questions.asked(id), { discard: true })
   )
   const followed = Effect.raceFirst(Effect.zipRight(openQuestions, shown), questions.serve)
-  const last = yield* options.isJson ? followed : screen.live(followed)
+  const last = yield* options.isJson ? followed : screen.live(followed, "taken")
   if (Option.isSome(last) && last.value.type === "run.ended") {
     const { detail, stopReason } = last.value
     return stopReason === "completed" ? undefined : yield* new SkeinError.RunStopped({ runId, stopReason, detail })

@@ -7,6 +7,7 @@ import { closeSync, openSync, writeSync } from "node:fs"
 import { codeOf } from "../ErrorCode.js"
 import type { Given } from "./CommandLine.js"
 import { WrongUsage } from "./Failure.js"
+import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Failures.js"
 
@@ -29,9 +30,14 @@ export const settings = (given: Given): Effect.Effect<Settings, WrongUsage> => {
 }
 
 /** Opened before anything else happens: a file that cannot be written is wrong usage. Readable by its owner only. */
-const lineWriter = (file: string | null): Effect.Effect<(line: string) => void, WrongUsage, Scope.Scope> =>
+const lineWriter = (file: string | null): Effect.Effect<(line: string) => void, WrongUsage, Scope.Scope | Screen> =>
   file === null
-    ? Effect.succeed((line) => void process.stderr.write(`${line}\n`))
+    ? Effect.map(
+        Screen,
+        ({ log }) =>
+          (line) =>
+            log(`${line}\n`)
+      )
     : Effect.map(
         Effect.acquireRelease(
           Effect.try({
@@ -44,7 +50,7 @@ const lineWriter = (file: string | null): Effect.Effect<(line: string) => void, 
         (descriptor) => (line) => void writeSync(descriptor, `${line}\n`)
       )
 
-export const layer = ({ file, level }: Settings): Layer.Layer<never, WrongUsage> =>
+export const layer = ({ file, level }: Settings): Layer.Layer<never, WrongUsage, Screen> =>
   Layer.unwrapScoped(
     Effect.map(lineWriter(file), (write) =>
       Layer.merge(

@@ -89,5 +89,5 @@ export const wrapWords = (text: string, columns: number): Arr.NonEmptyReadonlyAr
     row = parts.pop() ?? ""
     rows.push(...parts)
   }
-  return Arr.append(rows, row)
+  return Arr.append(rows, take(row, columns))
 }

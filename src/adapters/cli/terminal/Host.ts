@@ -5,6 +5,9 @@ import type { Readable, Writable } from "node:stream"
 /** Signals that a terminal sends for keys. */
 export type Signal = "SIGINT" | "SIGQUIT" | "SIGTSTP"
 
+/** The process exits, fails with what nothing caught, or goes on after it was stopped. */
+export type Event = "exit" | "uncaughtExceptionMonitor" | "SIGCONT"
+
 export interface Output extends Writable {
   readonly isTTY?: boolean
   readonly columns?: number
@@ -22,8 +25,8 @@ export interface Host {
   readonly isFatal: (signal: Signal) => boolean
   /** Sends a signal to each process of the job. */
   readonly signal: (signal: Signal) => void
-  /** Calls the listener when the process exits, or goes on after it was stopped, until the returned function is called. */
-  readonly on: (event: "exit" | "SIGCONT", listener: () => void) => () => void
+  /** Calls the listener at each such event until the returned function is called. */
+  readonly on: (event: Event, listener: () => void) => () => void
 }
 
 /** The fields of /proc/self/stat after the command's name, which may hold blanks and brackets. */

@@ -2,7 +2,7 @@
  * Where a command writes and whom it can ask. Results go to stdout, everything else to stderr.
  *
  * While an effect is `live`, the bottom of the terminal has this one owner: finished lines go above it for good,
- * whatever their stream, and what is typed is taken. The bottom is gone when the effect ends, however it ends, and when
+ * whatever their stream. The bottom is gone when the effect ends, however it ends, and when
  * the process exits or is stopped. A dumb terminal, and one that another job has, only gets finished lines.
  *
  * A key that was typed before a question counts for nothing: what waits when the question is shown is dropped, and so is
@@ -35,10 +35,14 @@ export interface Service {
   readonly write: (text: string) => Effect.Effect<void, OutputFailed>
   /** Writes whole lines to stderr. */
   readonly writeError: (text: string) => Effect.Effect<void>
+  /** Writes whole lines to stderr at once, for loggers. */
+  readonly log: (lines: string) => void
   /** Columns of the terminal that stdout is, 80 when it is none. */
   readonly columns: Effect.Effect<number>
+  /** Whether there is a terminal that can show a bottom. */
+  readonly hasBottom: boolean
   /** Shows the bottom while the effect runs. */
-  readonly live: <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+  readonly live: <A, E, R>(effect: Effect.Effect<A, E, R>, keys: Terminal.Keys) => Effect.Effect<A, E, R>
   /** Sets what is at the bottom. Nothing is shown outside of `live`. */
   readonly show: (work: Work) => Effect.Effect<void>
   /** Whether somebody sits at a terminal and can answer. */
@@ -88,19 +92,19 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
 
   const ticking = Effect.forever(Effect.zipRight(clock.sleep(Duration.millis(tickMillis)), tick))
 
-  const live = <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+  const live = <A, E, R>(effect: Effect.Effect<A, E, R>, keys: Terminal.Keys): Effect.Effect<A, E, R> =>
     terminal === null
       ? effect
       : Effect.acquireUseRelease(
           Effect.zipRight(
-            Effect.sync(() => terminal.open()),
+            Effect.sync(() => terminal.open(keys)),
             Effect.forkDaemon(Effect.interruptible(ticking))
           ),
           () => effect,
           (ticker) =>
             Effect.zipRight(
               Fiber.interrupt(ticker),
-              Effect.sync(() => terminal.close())
+              Effect.sync(() => terminal.close(keys))
             )
         )
 
@@ -177,11 +181,14 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
   return {
     write: (text) => written((done) => sendOutput(text, done)),
     writeError: (text) => Effect.ignore(written((done) => sendError(text, done))),
+    log: (lines) => sendError(lines, () => undefined),
     columns: Effect.sync(() => stdout.columns || 80),
+    hasBottom: terminal !== null,
     live,
     show: (work) => Effect.sync(() => show(work)),
     canAsk: stdin.isTTY === true && stderr.isTTY === true,
-    ask: (asked, read) => (terminal === null ? askPlainly(asked, read) : live(askAtBottom(terminal, asked, read))),
+    ask: (asked, read) =>
+      terminal === null ? askPlainly(asked, read) : live(askAtBottom(terminal, asked, read), "taken"),
     ansi: Ansi.make(terminal?.output === stdout && !env["NO_COLOR"])
   } satisfies Service
 })

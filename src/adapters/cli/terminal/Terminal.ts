@@ -1,6 +1,6 @@
 /**
- * The terminal while Skein has it: `Painter`'s texts are sent to it, its keys are taken, and it is given back when the
- * process exits, when a key ends or stops the process, and at the end. In the background nothing but finished lines is
+ * The terminal while Skein has it: `Painter`'s texts are sent to it, its keys are taken, and it is given back at the
+ * end, when the process exits or fails, and before a key ends or stops it. In the background nothing but finished lines is
  * sent, until the job comes to the foreground.
  */
 import * as Ansi from "./Ansi.js"
@@ -10,14 +10,20 @@ import * as Keyboard from "./Keyboard.js"
 import * as Painter from "./Painter.js"
 import * as TerminalText from "./TerminalText.js"
 
+/**
+ * Whether what is typed is taken, or left to the terminal. While it is taken, the keys for signals only work between two
+ * steps of the event loop, so work that is one long step leaves them.
+ */
+export type Keys = "taken" | "left"
+
 export interface Terminal {
   readonly output: Host.Output
   readonly painter: Painter.Painter
   readonly keyboard: Keyboard.Keyboard
   readonly size: () => Bottom.Size
-  /** Takes the terminal, and gives it back after as many calls of `close`. */
-  readonly open: () => void
-  readonly close: () => void
+  /** Takes the terminal and, if asked for, its keys, until `close` was called as often. */
+  readonly open: (keys: Keys) => void
+  readonly close: (keys: Keys) => void
   readonly isOpen: () => boolean
   /** Sends a text of the painter's. */
   readonly send: (text: string) => void
@@ -28,6 +34,7 @@ export const make = (host: Host.Host, output: Host.Output, now: () => number): T
   const { env, stdin } = host
   const size = (): Bottom.Size => ({ columns: output.columns || 80, rows: output.rows || 24 })
   let users = 0
+  let keyUsers = 0
   let isAway = false
   let listening: ReadonlyArray<() => void> = []
 
@@ -45,7 +52,7 @@ export const make = (host: Host.Host, output: Host.Output, now: () => number): T
 
   const onSignalKey = (signal: Host.Signal) => {
     const isFatal = host.isFatal(signal)
-    if (isFatal) send(painter.end())
+    if (isFatal) giveBack()
     if (signal === "SIGTSTP") send(painter.pause())
     if (isFatal || signal === "SIGTSTP") keyboard.close()
     host.signal(signal)
@@ -58,7 +65,7 @@ export const make = (host: Host.Host, output: Host.Output, now: () => number): T
   const take = () => {
     if (users === 0) return
     isAway = !host.isForeground()
-    if (!isAway && stdin.isTTY === true) keyboard.open()
+    if (!isAway && stdin.isTTY === true && keyUsers > 0) keyboard.open()
     send(painter.tick())
   }
 
@@ -68,6 +75,8 @@ export const make = (host: Host.Host, output: Host.Output, now: () => number): T
     take()
   }
 
+  const giveBack = () => send(painter.end())
+
   const onResize = () => send(painter.tick())
 
   return {
@@ -75,21 +84,24 @@ export const make = (host: Host.Host, output: Host.Output, now: () => number): T
     painter,
     keyboard,
     size,
-    open: () => {
-      if (users++ > 0) return
-      output.on("resize", onResize)
-      listening = [
-        host.on("exit", () => send(painter.end())),
-        host.on("SIGCONT", onContinue),
-        () => void output.removeListener("resize", onResize)
-      ]
+    open: (keys) => {
+      if (keys === "taken") keyUsers++
+      if (users++ === 0) {
+        output.on("resize", onResize)
+        listening = [
+          host.on("exit", giveBack),
+          host.on("uncaughtExceptionMonitor", giveBack),
+          host.on("SIGCONT", onContinue),
+          () => void output.removeListener("resize", onResize)
+        ]
+      }
       take()
     },
-    close: () => {
+    close: (keys) => {
+      if (keys === "taken" && --keyUsers === 0) keyboard.close()
       if (--users > 0) return
       for (const stop of listening) stop()
-      keyboard.close()
-      send(painter.end())
+      giveBack()
     },
     isOpen: () => users > 0,
     send

@@ -27,4 +27,6 @@ export const faultInRestore = (name: string): string => `warning: ${name} was al
 
 export const movedAside = (path: string): string => `moved what was in the way to ${path}`
 
-export const progress = (done: string, total: string): string => `${done} of about ${total}`
+export const backingUp = "Backing up"
+
+export const restoring = "Restoring"

@@ -15,7 +15,9 @@ export const make = (options: { readonly canAsk?: boolean } = {}) =>
     const layer = Layer.succeed(Screen, {
       write: (text) => Ref.update(output, (before) => before + text),
       writeError: print,
+      log: (lines) => Effect.runSync(print(lines)),
       columns: Effect.succeed(80),
+      hasBottom: false,
       live: (effect) => effect,
       show: () => Effect.void,
       canAsk: options.canAsk ?? false,

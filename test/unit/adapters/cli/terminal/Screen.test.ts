@@ -76,7 +76,7 @@ describe("Screen", () => {
     Effect.gen(function* () {
       const { millis, pass, screen, start, terminal } = yield* fake()
       const gate = yield* Gate.make
-      const living = yield* start(screen.live(gate.pass("end")))
+      const living = yield* start(screen.live(gate.pass("end"), "taken"))
       yield* screen.show({ tasks: [{ text: "grep x", startedAt: millis() }], status: "" })
       yield* screen.write("one\n")
       yield* screen.write("half a ")
@@ -95,7 +95,7 @@ describe("Screen", () => {
   it.effect("a line that is not finished when the effect is interrupted is finished then", () =>
     Effect.gen(function* () {
       const { screen, start, terminal } = yield* fake()
-      const living = yield* start(screen.live(Effect.never))
+      const living = yield* start(screen.live(Effect.never, "taken"))
       yield* screen.show({ tasks: [], status: "waiting for the model" })
       yield* screen.write("half an ans")
       yield* Fiber.interrupt(living)
@@ -107,7 +107,7 @@ describe("Screen", () => {
   it.effect("is drawn anew in the width that the terminal has", () =>
     Effect.gen(function* () {
       const { screen, sent, start, stdout } = yield* fake()
-      yield* start(screen.live(Effect.never))
+      yield* start(screen.live(Effect.never, "taken"))
       yield* screen.show({ tasks: [{ text: "x".repeat(70), startedAt: 0 }], status: "" })
       sent.stdout = ""
       stdout.columns = 30
@@ -123,7 +123,8 @@ describe("Screen", () => {
       for (const options of [{ isTerminal: false }, { env: { TERM: "dumb" } }]) {
         const { screen, sent } = yield* fake(options)
         yield* screen.live(
-          Effect.zipRight(screen.show({ tasks: [], status: "waiting" }), screen.write(screen.ansi.red("one\n")))
+          Effect.zipRight(screen.show({ tasks: [], status: "waiting" }), screen.write(screen.ansi.red("one\n"))),
+          "taken"
         )
         expect(sent).toEqual({ stdout: "one\n", stderr: "" })
       }
@@ -135,7 +136,7 @@ describe("Screen", () => {
   it.effect("when only stderr is a terminal the bottom is there, and stdout has the text alone", () =>
     Effect.gen(function* () {
       const { screen, sent, start, terminal } = yield* fake({ isTerminal: false, isErrorTerminal: true })
-      yield* start(screen.live(Effect.never))
+      yield* start(screen.live(Effect.never, "taken"))
       yield* screen.show({ tasks: [], status: "waiting" })
       yield* screen.write("answer\n")
       yield* screen.writeError("progress\n")
@@ -147,7 +148,7 @@ describe("Screen", () => {
   it.effect("a key typed before a question, or in its first 300 ms, does not answer it", () =>
     Effect.gen(function* () {
       const { pass, screen, start, terminal, type } = yield* fake()
-      yield* start(screen.live(Effect.never))
+      yield* start(screen.live(Effect.never, "taken"))
       yield* type("y\ny")
       const asking = yield* start(screen.ask(question, yesOrNo))
       yield* type("y\n")
@@ -191,7 +192,7 @@ describe("Screen", () => {
   it.effect("what ends while a question waits is shown above it", () =>
     Effect.gen(function* () {
       const { pass, screen, start, terminal, type } = yield* fake()
-      yield* start(screen.live(Effect.never))
+      yield* start(screen.live(Effect.never, "taken"))
       const asking = yield* start(screen.ask(question, yesOrNo))
       yield* pass(300)
       yield* type("maybe\n")
@@ -250,10 +251,24 @@ describe("Screen", () => {
     })
   )
 
+  it.effect("keys are left to the terminal where that is wanted, but for questions", () =>
+    Effect.gen(function* () {
+      const { modes, pass, screen, start, type } = yield* fake()
+      yield* start(screen.live(Effect.never, "left"))
+      yield* screen.show({ tasks: [], status: "waiting" })
+      expect(modes).toEqual([])
+      const asking = yield* start(screen.ask(question, yesOrNo))
+      yield* pass(300)
+      yield* type("y\n")
+      expect(yield* Fiber.join(asking)).toBe(true)
+      expect(modes).toEqual([true, false])
+    })
+  )
+
   it.effect("keys for signals send them; the terminal is given back before one that ends the process", () =>
     Effect.gen(function* () {
       const { modes, screen, signals, start, terminal, type } = yield* fake({ fatal: ["SIGQUIT"] })
-      yield* start(screen.live(Effect.never))
+      yield* start(screen.live(Effect.never, "taken"))
       yield* screen.show({ tasks: [], status: "waiting" })
       yield* type("\x03")
       expect(signals).toEqual(["SIGINT"])
@@ -272,7 +287,7 @@ describe("Screen", () => {
       const { listeners, modes, pass, screen, signals, start, terminal, type } = yield* fake({
         isForeground: () => isForeground
       })
-      yield* start(screen.live(Effect.never))
+      yield* start(screen.live(Effect.never, "taken"))
       yield* screen.show({ tasks: [], status: "waiting" })
       isForeground = false
       yield* type("\x1a")
@@ -291,17 +306,31 @@ describe("Screen", () => {
     })
   )
 
-  it.effect("a process that exits gives the terminal back", () =>
+  it.effect("a process that exits or fails gives the terminal back", () =>
     Effect.gen(function* () {
-      const { listeners, pass, screen, start, terminal } = yield* fake()
-      const living = yield* start(screen.live(Effect.never))
+      for (const event of ["exit", "uncaughtExceptionMonitor"]) {
+        const { listeners, pass, screen, start, terminal } = yield* fake()
+        const living = yield* start(screen.live(Effect.never, "taken"))
+        yield* screen.show({ tasks: [], status: "waiting" })
+        listeners.get(event)?.()
+        yield* pass(0)
+        expect(terminal.rows()).toEqual([])
+        expect(terminal.cursor().isShown).toBe(true)
+        yield* Fiber.interrupt(living)
+        expect([...listeners.keys()]).toEqual([])
+      }
+    })
+  )
+
+  it.effect("a logger's lines are above the bottom too", () =>
+    Effect.gen(function* () {
+      const { pass, screen, start, terminal } = yield* fake()
+      yield* start(screen.live(Effect.never, "taken"))
       yield* screen.show({ tasks: [], status: "waiting" })
-      listeners.get("exit")?.()
+      yield* screen.write("half a ")
+      screen.log("level=debug\n")
       yield* pass(0)
-      expect(terminal.rows()).toEqual([])
-      expect(terminal.cursor().isShown).toBe(true)
-      yield* Fiber.interrupt(living)
-      expect([...listeners.keys()]).toEqual([])
+      expect(terminal.rows()).toEqual(["level=debug", "half a ", "  ⠋ waiting"])
     })
   )
 
