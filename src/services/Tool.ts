@@ -10,6 +10,7 @@ import { Context, Duration, Effect, Either, JSONSchema, Schema } from "effect"
 import type { Option, ParseResult } from "effect"
 import * as AbsentFields from "../domain/AbsentFields.js"
 import * as Issues from "../domain/Issues.js"
+import * as InputSchema from "../domain/InputSchema.js"
 import { JsonRecord } from "../domain/Json.js"
 import * as JsonFlaws from "../domain/JsonFlaws.js"
 import type { CallId } from "../domain/Message.js"
@@ -146,6 +147,12 @@ const define = <Name extends string, Decoded, Input, Output, Context>(
   }
 })
 
+/** As providers take it; the toolbox says what is wrong with one that none takes. */
+const shown = <A, I, R>(input: Schema.Schema<A, I, R>): InputSchema.InputSchema => {
+  const schema = JSONSchema.make(input, { target: "jsonSchema2020-12" })
+  return Either.getOrElse(InputSchema.portable(schema), () => ({ ...schema }))
+}
+
 /** A struct without fields takes anything that is not null, and its JSON Schema says so, which providers refuse. */
 const decodeNothing =
   <A, I, R>(input: Schema.Schema<A, I, R>) =>
@@ -196,7 +203,7 @@ export function make<Name extends string, Fields extends Schema.Struct.Fields, A
   const shape = {
     description: definition.description,
     access: definition.access ?? "write",
-    inputSchema: isEmpty ? { type: "object", properties: {} } : { ...JSONSchema.make(input) },
+    inputSchema: isEmpty ? { type: "object", properties: {} } : shown(input),
     decode: isEmpty ? decodeNothing(input) : decodeFields(input)
   }
   const { output } = definition

@@ -1,5 +1,6 @@
 /** The tools that an engine's models may call. There is no default: a host says which, or `layerEmpty`. */
-import { Context, Effect, Layer } from "effect"
+import { Context, Effect, Either, Layer } from "effect"
+import * as InputSchema from "../domain/InputSchema.js"
 import * as PortableName from "../domain/PortableName.js"
 import { DuplicateTool, InvalidInput } from "../domain/SkeinError.js"
 import * as Tool from "./Tool.js"
@@ -34,7 +35,11 @@ const make = Effect.fn("Toolbox.make")(function* <R>(tools: ReadonlyArray<Tool.R
       return yield* new InvalidInput({ field: "tool name", limit: PortableName.rule, actual: tool.name })
     }
     if (byName.has(tool.name)) return yield* new DuplicateTool({ name: tool.name })
-    byName.set(tool.name, bind(tool, context))
+    const inputSchema = yield* Either.mapLeft(
+      InputSchema.portable(tool.inputSchema),
+      (flaw) => new InvalidInput({ field: `input schema of the tool ${tool.name}`, ...flaw })
+    )
+    byName.set(tool.name, { ...bind(tool, context), inputSchema })
   }
   return { tools: byName }
 })

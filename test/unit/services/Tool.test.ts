@@ -93,6 +93,37 @@ describe("Toolbox", () => {
     })
   )
 
+  it.effect("P12 refuses a name that every object has: an SDK would lose its calls", () =>
+    Effect.gen(function* () {
+      for (const name of Object.getOwnPropertyNames(Object.prototype)) {
+        assert.instanceOf(yield* refusal(Toolbox.layer(make(name))), SkeinError.InvalidInput)
+      }
+    })
+  )
+
+  it.effect("P12 refuses an input schema that no provider takes, and names the tool", () =>
+    Effect.gen(function* () {
+      const tool = (inputSchema: Readonly<Record<string, unknown>>) =>
+        Tool.dynamic("search", { description: "searches", inputSchema }).handle(() => Effect.void)
+      const error = yield* refusal(Toolbox.layerEffect(Effect.succeed([tool({ type: "string" })])))
+      assert.instanceOf(error, SkeinError.InvalidInput)
+      assert.strictEqual(error.message, 'input schema of the tool search: an object (given: "string")')
+      const nameless = Tool.make("odd", { description: "odd", input: { "two words": Schema.String } })
+      assert.instanceOf(yield* refusal(Toolbox.layer(nameless.handle(() => Effect.void))), SkeinError.InvalidInput)
+    })
+  )
+
+  it.effect("mends an input schema that providers do not take as it is", () =>
+    Effect.gen(function* () {
+      const { tools } = yield* Toolbox.Toolbox
+      assert.deepStrictEqual(tools.get("search")?.inputSchema, { type: "object", properties: {} })
+    }).pipe(
+      Effect.provide(
+        Toolbox.layer(Tool.dynamic("search", { description: "", inputSchema: {} }).handle(() => Effect.void))
+      )
+    )
+  )
+
   it.effect("P12 refuses a name that no provider takes", () =>
     Effect.gen(function* () {
       const error = yield* refusal(Toolbox.layer(make("two words")))

@@ -1,0 +1,254 @@
+/**
+ * The JSON Schema of a tool's input, made into one that every provider takes. Pure.
+ *
+ * Guaranteed:
+ * - It is JSON Schema 2020-12, which Anthropic demands; what older drafts say otherwise is said anew.
+ * - It describes an object: its top has `type` and `properties` and neither a reference nor a choice, which OpenAI
+ *   refuses there. A choice at the top becomes one object with the fields of all its cases.
+ * - Arrays say what they hold; nothing has an `$id`, as the same one twice does not compile.
+ *
+ * What cannot be repaired is refused by name. Not guaranteed: that each keyword within means something to the model, nor
+ * that a `pattern` is a regular expression.
+ */
+import { Array as Arr, Either, Predicate } from "effect"
+
+export type InputSchema = Readonly<Record<string, unknown>>
+
+/** Why no provider would take it. */
+interface Flaw {
+  readonly limit: string
+  readonly actual: string
+}
+
+type Result<A> = Either.Either<A, Flaw>
+
+const refuse = (limit: string, actual: unknown): Either.Either<never, Flaw> =>
+  Either.left({ limit, actual: (JSON.stringify(actual) ?? typeof actual).slice(0, 100) })
+
+const types: ReadonlySet<unknown> = new Set(["object", "array", "string", "number", "integer", "boolean", "null"])
+
+/** Keywords that hold one schema, a list of schemas, schemas by name. */
+const ofOne: ReadonlySet<string> = new Set([
+  "additionalProperties",
+  "contains",
+  "else",
+  "if",
+  "items",
+  "not",
+  "propertyNames",
+  "then",
+  "unevaluatedItems",
+  "unevaluatedProperties"
+])
+const ofMany: ReadonlySet<string> = new Set(["allOf", "anyOf", "oneOf", "prefixItems"])
+const ofNamed: ReadonlySet<string> = new Set([
+  "$defs",
+  "definitions",
+  "dependentSchemas",
+  "patternProperties",
+  "properties"
+])
+
+const dropped: ReadonlySet<string> = new Set(["$schema", "$id", "id", "$comment"])
+
+/** More than any tool means, less than what exhausts a stack. */
+const deepest = 100
+
+const isStrings = (value: unknown): value is ReadonlyArray<string> =>
+  Arr.isArray(value) && value.every(Predicate.isString)
+
+/** What draft 4 to 7 say otherwise. */
+const modern = (schema: InputSchema): InputSchema => {
+  const { additionalItems, items, ...rest } = schema
+  const tuple =
+    Arr.isArray(items) && items.length > 0
+      ? { prefixItems: items, ...(additionalItems === undefined ? {} : { items: additionalItems }) }
+      : items === undefined || Arr.isArray(items)
+        ? {}
+        : { items }
+  const listed: InputSchema = { ...rest, ...tuple }
+  const { exclusiveMaximum, exclusiveMinimum, maximum, minimum, ...others } = listed
+  return {
+    ...others,
+    ...bound("minimum", "exclusiveMinimum", minimum, exclusiveMinimum),
+    ...bound("maximum", "exclusiveMaximum", maximum, exclusiveMaximum)
+  }
+}
+
+const bound = (inclusive: string, exclusive: string, value: unknown, strict: unknown): InputSchema => {
+  if (strict === true) return value === undefined ? {} : { [exclusive]: value }
+  return {
+    ...(value === undefined ? {} : { [inclusive]: value }),
+    ...(strict === undefined || strict === false ? {} : { [exclusive]: strict })
+  }
+}
+
+/** One keyword's value, with the schemas in it. Null for a keyword that is left out. */
+const keyword = (key: string, value: unknown, path: string, depth: number): Result<unknown> | null => {
+  if (dropped.has(key) && Predicate.isString(value)) return null
+  if (ofOne.has(key)) return subschema(value, path, depth)
+  if (ofMany.has(key)) {
+    if (!Arr.isArray(value) || value.length === 0) return refuse(`a list of schemas at ${path}`, value)
+    return Either.all(value.map((inner, index) => subschema(inner, `${path}.${index}`, depth)))
+  }
+  if (ofNamed.has(key)) {
+    if (!Predicate.isRecord(value)) return refuse(`schemas by name at ${path}`, value)
+    return Either.map(
+      Either.all(
+        Object.entries(value).map(([name, inner]) =>
+          Either.map(subschema(inner, `${path}.${name}`, depth), (schema) => [name, schema] as const)
+        )
+      ),
+      Object.fromEntries
+    )
+  }
+  return plain(key, value, path)
+}
+
+const plain = (key: string, value: unknown, path: string): Result<unknown> | null => {
+  switch (key) {
+    case "type":
+      return types.has(value) || (Arr.isArray(value) && value.length > 0 && value.every((type) => types.has(type)))
+        ? Either.right(value)
+        : refuse(`a type of JSON Schema at ${path}`, value)
+    case "required":
+      if (Predicate.isBoolean(value)) return null
+      return isStrings(value) ? Either.right([...new Set(value)]) : refuse(`a list of names at ${path}`, value)
+    case "enum":
+      return Arr.isArray(value) && value.length > 0 ? Either.right(value) : refuse(`a list of values at ${path}`, value)
+    case "$ref":
+      return Predicate.isString(value) ? Either.right(value) : refuse(`a reference at ${path}`, value)
+    default:
+      return Either.right(value)
+  }
+}
+
+const subschema = (value: unknown, path: string, depth: number): Result<unknown> => {
+  if (Predicate.isBoolean(value)) return Either.right(value)
+  if (!Predicate.isRecord(value)) return refuse(`a schema at ${path}`, value)
+  return object(value, path, depth + 1)
+}
+
+const object = (schema: InputSchema, path: string, depth: number): Result<InputSchema> => {
+  if (depth > deepest) return refuse(`schemas at most ${deepest} deep`, path.slice(0, 50))
+  const entries = Object.entries(modern(schema)).flatMap(([key, value]) => {
+    const result = keyword(key, value, path === "" ? key : `${path}.${key}`, depth)
+    return result === null ? [] : [Either.map(result, (value) => [key, value] as const)]
+  })
+  return Either.map(Either.all(entries), (all) => itemized(Object.fromEntries(all)))
+}
+
+const isOf = (schema: InputSchema, type: string): boolean =>
+  schema.type === type || (Arr.isArray(schema.type) && schema.type.includes(type))
+
+const itemized = (schema: InputSchema): InputSchema =>
+  isOf(schema, "array") && schema.items === undefined && schema.prefixItems === undefined
+    ? { ...schema, items: {} }
+    : schema
+
+const fragment = (part: string): string => decodeURIComponent(part).replace(/~1/gu, "/").replace(/~0/gu, "~")
+
+/** What a reference within the schema names; undefined for nothing. */
+const lookUp = (root: InputSchema, ref: string): unknown => {
+  if (!ref.startsWith("#")) return undefined
+  const parts = Either.try(() => ref.slice(1).split("/").slice(1).map(fragment))
+  return Either.getOrElse(parts, () => ["…"]).reduce(
+    (inner: unknown, key) => (Predicate.isRecord(inner) && Object.hasOwn(inner, key) ? inner[key] : undefined),
+    root
+  )
+}
+
+const referencesIn = (value: unknown): ReadonlyArray<string> => {
+  if (Arr.isArray(value)) return value.flatMap(referencesIn)
+  if (!Predicate.isRecord(value)) return []
+  return Object.entries(value).flatMap(([key, inner]) =>
+    key === "$ref" && Predicate.isString(inner) ? [inner] : referencesIn(inner)
+  )
+}
+
+/** What the top says of an object's fields. */
+interface Fields {
+  readonly properties: Readonly<Record<string, unknown>>
+  readonly required: ReadonlyArray<string>
+  /** Whether other fields are refused. */
+  readonly isClosed: boolean
+}
+
+const either = (one: unknown, other: unknown): unknown =>
+  one === undefined || JSON.stringify(one) === JSON.stringify(other) ? other : { anyOf: [one, other] }
+
+const merge = (all: ReadonlyArray<Fields>, isChoice: boolean): Fields => {
+  const properties: Record<string, unknown> = {}
+  for (const [name, schema] of all.flatMap((fields) => Object.entries(fields.properties))) {
+    Object.defineProperty(properties, name, {
+      value: isChoice ? either(Object.hasOwn(properties, name) ? properties[name] : undefined, schema) : schema,
+      enumerable: true,
+      configurable: true,
+      writable: true
+    })
+  }
+  const names = new Set(all.flatMap(({ required }) => required))
+  return {
+    properties,
+    required: [...names].filter((name) => !isChoice || all.every(({ required }) => required.includes(name))),
+    isClosed: all.length > 0 && all.every(({ isClosed }) => isClosed)
+  }
+}
+
+/** Follows references and joins what the schema is made of. */
+const fieldsOf = (root: InputSchema, schema: unknown, depth: number): Result<Fields> => {
+  if (!Predicate.isRecord(schema)) return refuse("an object", schema)
+  if (depth > 20) return refuse("references that end", schema.$ref)
+  if (schema.type !== undefined && !isOf(schema, "object")) return refuse("an object", schema.type)
+  if (schema.enum !== undefined || schema.const !== undefined) return refuse("an object with fields", schema.enum)
+  const own: Fields = {
+    properties: Predicate.isRecord(schema.properties) ? schema.properties : {},
+    required: isStrings(schema.required) ? schema.required : [],
+    isClosed: schema.additionalProperties === false
+  }
+  const inner = (value: unknown) => fieldsOf(root, value, depth + 1)
+  const referred = Predicate.isString(schema.$ref) ? [inner(lookUp(root, schema.$ref))] : []
+  const all = Arr.isArray(schema.allOf) ? schema.allOf.map(inner) : []
+  const choices = [schema.anyOf, schema.oneOf].flatMap((cases) =>
+    Arr.isArray(cases) ? [Either.map(Either.all(cases.map(inner)), (all) => merge(all, true))] : []
+  )
+  const parts = [...referred, ...all, ...choices]
+  return parts.length === 0
+    ? Either.right(own)
+    : Either.map(Either.all(parts), (all) => {
+        const hasOwn = schema.properties !== undefined || schema.required !== undefined
+        return merge(hasOwn ? [own, ...all] : all, false)
+      })
+}
+
+const combined = ["$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"]
+
+/** What Anthropic takes as the name of a field. */
+const fieldName = /^[A-Za-z0-9_.-]{1,64}$/
+
+/** The schema as providers take it, or why they would not. */
+export const portable = (schema: unknown): Result<InputSchema> =>
+  Either.gen(function* () {
+    const json = yield* Either.try({
+      try: (): unknown => JSON.parse(JSON.stringify(schema)),
+      catch: (): Flaw => ({ limit: "JSON", actual: "something else" })
+    })
+    if (!Predicate.isRecord(json)) return yield* refuse("a JSON Schema of an object", json)
+    const root = yield* object(json, "", 0)
+    const dangling = referencesIn(root).find((ref) => ref !== "#" && lookUp(root, ref) === undefined)
+    if (dangling !== undefined) return yield* refuse("references to what the schema holds", dangling)
+    const { isClosed, properties, required } = yield* fieldsOf(root, root, 0)
+    const bad = Object.keys(properties).find((name) => !fieldName.test(name))
+    if (bad !== undefined) return yield* refuse("fields with names of 1 to 64 of A-Z a-z 0-9 _ . -", bad)
+    const isCombined = combined.some((key) => key in root)
+    const rest = Object.entries(root).filter(
+      ([key]) => !combined.includes(key) && !(isCombined && key === "additionalProperties")
+    )
+    return {
+      ...Object.fromEntries(rest),
+      type: "object",
+      properties,
+      ...(required.length === 0 ? {} : { required }),
+      ...(isCombined && isClosed ? { additionalProperties: false } : {})
+    }
+  })
