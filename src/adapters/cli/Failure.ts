@@ -3,8 +3,11 @@
  * 0 done, 1 failed, 2 wrong usage or configuration, 130 cancelled.
  */
 import { Cause, Exit, Option, Predicate, Schema } from "effect"
+import { statSync } from "node:fs"
+import { dirname } from "node:path"
 import * as SkeinError from "../../domain/SkeinError.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as Codes from "./texts/Codes.js"
 import * as Texts from "./texts/Failures.js"
 import * as Maintenance from "./texts/Maintenance.js"
 
@@ -45,6 +48,16 @@ export class OutputFailed extends Schema.TaggedError<OutputFailed>()("OutputFail
   }
 }
 
+/** A run ended without an answer. `detail` is the cause, and what to do about it. */
+export class RunFailed extends Schema.TaggedError<RunFailed>()("RunFailed", {
+  stopReason: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return this.detail
+  }
+}
+
 /** Stored data is damaged. */
 export class Unhealthy extends Schema.TaggedError<Unhealthy>()("Unhealthy", {
   path: Schema.String,
@@ -61,7 +74,7 @@ const ofUsage = new Set(["WrongUsage", "ConfigurationUnusable", "NoModel", "Inva
 
 const codeOfError = (error: unknown): number => {
   if (error instanceof OutputFailed && error.isClosed) return 0
-  if (error instanceof SkeinError.RunStopped && error.stopReason === "cancelled") return 130
+  if (error instanceof RunFailed && error.stopReason === "cancelled") return 130
   return Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) && ofUsage.has(error._tag) ? 2 : 1
 }
 
@@ -71,9 +84,40 @@ export const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   return Option.match(Cause.failureOption(exit.cause), { onNone: () => 1, onSome: codeOfError })
 }
 
+/** Seconds of a wait, for people. */
+const seconds = (millis: number): number => Math.round(millis / 1000)
+
+const messageOf = (error: unknown): string => {
+  if (error instanceof SkeinError.StorageUnusable) {
+    const { detail, path, reason } = error
+    return Texts.unusableStorage(path, reason, detail) + ownerOf(error)
+  }
+  if (error instanceof SkeinError.StorageFailed) return Texts.storageFailed(error.operation, error.code)
+  if (error instanceof SkeinError.StorageBusy) return Texts.storageBusy(seconds(error.waitedMillis))
+  if (error instanceof SkeinError.SessionBusy) return Texts.sessionBusy(error.sessionId, error.runId)
+  return error instanceof Error ? error.message : Texts.unknown
+}
+
+/** Whose a path is that this process may not use, when it is another user's. */
+const ownerOf = ({ path, reason }: SkeinError.StorageUnusable): string => {
+  const user = process.getuid?.()
+  const found = reason === "no-access" && user !== undefined ? nearest(path) : null
+  return found === null || found.uid === user ? "" : Texts.foreign(found.path, found.uid)
+}
+
+/** The path, or the folder above it that exists. */
+const nearest = (path: string): { readonly path: string; readonly uid: number } | null => {
+  try {
+    return { path, uid: statSync(path).uid }
+  } catch {
+    const parent = dirname(path)
+    return parent === path ? null : nearest(parent)
+  }
+}
+
 const textOf = (error: unknown): string => {
   if (error instanceof NoModel) return TerminalText.block(error.message)
-  return TerminalText.line(error instanceof Error ? error.message : "it failed")
+  return TerminalText.line(Codes.explain(messageOf(error)))
 }
 
 /** The text of a failure: one line, except for `NoModel`. Null for an end that needs no words. */

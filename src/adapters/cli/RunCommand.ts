@@ -9,17 +9,19 @@ import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Run from "../../domain/Run.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import { Cursor, type Session, SessionId, untitled } from "../../domain/Session.js"
-import { InvalidInput, type SessionBusy } from "../../domain/SkeinError.js"
+import { InvalidInput, type RunStopped, type SessionBusy } from "../../domain/SkeinError.js"
 import * as Usage from "../../domain/Usage.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import { Models } from "../../services/Model.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as Arguments from "./Arguments.js"
 import * as Configuration from "./Configuration.js"
-import { WrongUsage } from "./Failure.js"
+import { RunFailed, WrongUsage } from "./Failure.js"
 import * as Follow from "./Follow.js"
+import * as ModelList from "./ModelList.js"
 import type { Answerer } from "./Questions.js"
 import * as RunEngine from "./RunEngine.js"
+import * as RunFailure from "./RunFailure.js"
 import * as RunOutput from "./RunOutput.js"
 import * as SessionLookup from "./SessionLookup.js"
 import * as StandardInput from "./StandardInput.js"
@@ -168,6 +170,21 @@ export const follow = Effect.fn("RunCommand.follow")(function* (
   return yield* Effect.catchTag(Follow.run(start, options), "SessionBusy", followBoth)
 })
 
+/** Fails with the cause, and what to do about it. */
+const explain = Effect.fn("RunCommand.explain")(function* (
+  stopped: RunStopped,
+  { id, model }: Session,
+  { path, providers: { providers }, standard }: Configuration.Configuration,
+  data: string | null
+) {
+  const failure = RunFailure.read(stopped.detail)
+  const { env } = yield* DataFolder.host
+  const models =
+    failure !== null && RunFailure.isUnknownModel(failure) ? yield* ModelList.ask(failure.ref, providers, env) : null
+  const detail = RunFailure.describe(stopped, model ?? standard, { sessionId: id, data, path, providers, models })
+  return yield* new RunFailed({ stopReason: stopped.stopReason, detail })
+})
+
 const answererOf = (yes: boolean, canAsk: boolean): Answerer => (yes ? "yes" : canAsk ? "terminal" : "nobody")
 
 export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
@@ -202,7 +219,10 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
       answerer: answererOf(input.yes, screen.canAsk),
       onEvent
     }
-    const ref = yield* Effect.provideService(follow(session, message, options), Screen, shown)
+    const ref = yield* follow(session, message, options).pipe(
+      Effect.provideService(Screen, shown),
+      Effect.catchTag("RunStopped", (stopped) => explain(stopped, session, configuration, input.data))
+    )
     if (isAnswerAlone) yield* RunOutput.writeAnswer(ref)
   }).pipe(Effect.provide(RunEngine.layer(configuration, input.data)))
 })

@@ -28,7 +28,7 @@ const tighten = (path: string, user: number): void => {
     throw new StorageUnusable({
       path,
       reason: "no-access",
-      detail: `it belongs to user ${found.uid}, and others can use it`
+      detail: `user ${found.uid} owns it, and others can use it`
     })
   }
   try {

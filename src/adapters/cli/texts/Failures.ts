@@ -28,3 +28,30 @@ export const noModel = (path: string, providers: ReadonlyArray<string>): string 
 export const unknownLogLevel = (names: ReadonlyArray<string>): string => `--log-level takes one of ${names.join(", ")}`
 
 export const unwritableLog = (file: string, why: string): string => `cannot write to --log-file ${file}: ${why}`
+
+export const unknown = "it failed"
+
+const unusableReasons = {
+  "not-a-database": "is not a database",
+  "foreign-database": "is a database of another program",
+  "newer-version": "was written by a newer version of Skein",
+  damaged: "is damaged; skein doctor shows more",
+  "no-access": "cannot be used",
+  locked: "is locked by another process",
+  replaced: "was replaced while it was open",
+  "old-sqlite": "needs a newer SQLite",
+  "hard-linked": "has several names (hard links)"
+}
+
+export const unusableStorage = (path: string, reason: keyof typeof unusableReasons, detail: string): string =>
+  `${path} ${unusableReasons[reason]}${detail === "" ? "" : ` (${detail})`}`
+
+export const foreign = (path: string, user: number): string => `; ${path} belongs to user ${user}`
+
+export const storageFailed = (operation: string, code: string): string => `cannot ${operation}: ${code}`
+
+export const storageBusy = (seconds: number): string =>
+  `another process kept the database locked for ${seconds} s; try again`
+
+export const sessionBusy = (sessionId: string, runId: string): string =>
+  `session ${sessionId} is busy with run ${runId}; add --queue to wait for it`

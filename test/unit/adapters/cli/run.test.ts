@@ -270,7 +270,7 @@ describe("skein run", () => {
         yield* home.fake.answer(FakeProvider.failure(400, { message: "no such\x1b[2J model" }))
         const { code, stderr, stdout } = yield* home.run(["run", "--quiet", "check it"], home.env)
         expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
-        expect(stderr).toContain("failed (Model fake/m failed: rejected (400)")
+        expect(stderr).toContain("skein: fake/m rejected the request (400): ")
         expect(stderr).not.toContain("\x1b")
         expect(Program.isOneLine(stderr)).toBe(true)
       }),

@@ -1,0 +1,110 @@
+/** A run that ended without an answer, for people: the cause, then what to do about it. Pure. */
+import type { ModelRef } from "../../domain/ModelRef.js"
+import type { ModelFailed, RunStopped } from "../../domain/SkeinError.js"
+import type { ProvidersConfig } from "../providers/Providers.js"
+import * as ShellText from "./ShellText.js"
+import * as Texts from "./texts/Stops.js"
+
+/** What the advice depends on. */
+export interface Setting {
+  readonly sessionId: string
+  /** The data folder, if `--data` named it. */
+  readonly data: string | null
+  /** The configuration file's path. */
+  readonly path: string
+  readonly providers: ProvidersConfig["providers"]
+  /** The models that the provider has, null when it was not asked or did not say. */
+  readonly models: ReadonlyArray<string> | null
+}
+
+type Reason = ModelFailed["reason"]
+
+interface Failure {
+  readonly ref: ModelRef
+  readonly reason: Reason
+  readonly status: number | null
+  readonly detail: string
+}
+
+const reasons: ReadonlyArray<Reason> = [
+  "rate-limited",
+  "overloaded",
+  "unreachable",
+  "cut",
+  "silent",
+  "rejected",
+  "unauthorized",
+  "malformed"
+]
+
+const pattern = /^Model ([^/\s]+)\/(\S+) failed: ([a-z-]+)(?: \((\d+)\))?(?:: ([^]*))?$/
+
+/** The failed model step that a run's detail tells of: the message of a `ModelFailed`. */
+export const read = (detail: string | null): Failure | null => {
+  const [, provider, model, word, status, rest] = pattern.exec(detail ?? "") ?? []
+  const reason = reasons.find((reason) => reason === word)
+  if (provider === undefined || model === undefined || reason === undefined) return null
+  return { ref: { provider, model }, reason, status: status === undefined ? null : Number(status), detail: rest ?? "" }
+}
+
+/** Whether a provider does not know the model. */
+export const isUnknownModel = ({ detail, reason, status }: Failure): boolean =>
+  reason === "rejected" &&
+  (status === 404 ||
+    /model.{0,60}(not found|does not exist|not exist|unknown)|(unknown|invalid|no such) model/i.test(detail))
+
+const isTooLong = ({ detail, reason }: Failure): boolean =>
+  reason === "rejected" &&
+  /context.{0,20}(length|window|size|limit)|prompt is too long|too many tokens|maximum.{0,20}tokens|exceeds? the.{0,30}context/i.test(
+    detail
+  )
+
+const variables: Readonly<Record<string, string>> = { anthropic: "ANTHROPIC_API_KEY", openai: "OPENAI_API_KEY" }
+
+const keyAdvice = (provider: string, { path, providers }: Setting): string => {
+  const entry = providers[provider]
+  const variable = entry?.apiKey?.env ?? (entry?.baseUrl === undefined ? variables[entry?.kind ?? provider] : undefined)
+  return variable === undefined ? Texts.nameKey(provider, path) : Texts.checkKey(variable)
+}
+
+const mostModels = 10
+
+const modelAdvice = ({ models }: Setting): ReadonlyArray<string> =>
+  models === null || models.length === 0
+    ? [Texts.checkModel]
+    : [Texts.models(models.slice(0, mostModels), models.length - mostModels), Texts.checkModel]
+
+const ofModel = (failure: Failure, setting: Setting, resume: string): ReadonlyArray<string> => {
+  const { detail, reason, status } = failure
+  const { model, provider } = failure.ref
+  const name = `${provider}/${model}`
+  if (reason === "unauthorized")
+    return [Texts.unauthorized(provider, status, detail), keyAdvice(provider, setting), resume]
+  if (isUnknownModel(failure)) return [Texts.unknownModel(provider, model, status, detail), ...modelAdvice(setting)]
+  if (isTooLong(failure)) {
+    return [Texts.tooLong(name, status, detail), Texts.setContext(provider, setting.path), resume]
+  }
+  if (reason === "rejected") return [Texts.rejected(name, status, detail), resume]
+  return [Texts.failed(name, Texts.modelReasons[reason], status, detail), resume]
+}
+
+const sentence = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`)
+
+/** One line of sentences. */
+export const describe = ({ detail, stopReason }: RunStopped, ref: ModelRef | null, setting: Setting): string => {
+  const folder = setting.data === null ? "" : ` --data ${ShellText.word(setting.data)}`
+  const resume = Texts.resume(setting.sessionId, folder)
+  const failure = stopReason === "failed" ? read(detail) : null
+  const cause = `${Texts.reasons[stopReason] ?? stopReason}${detail === null ? "" : `: ${detail}`}`
+  const limit = stopReason === "output-limit" && ref !== null ? [Texts.setOutput(ref.provider, setting.path)] : []
+  const parts =
+    failure !== null
+      ? ofModel(failure, setting, resume)
+      : stopReason === "deleted" || stopReason === "refused"
+        ? [cause]
+        : [cause, ...limit, resume]
+  const [first = "", ...others] = parts
+  const last = others.at(-1)
+  if (last === undefined) return first
+  return [...[first, ...others.slice(0, -1)].map(sentence), last].join(" ")
+}

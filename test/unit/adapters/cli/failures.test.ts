@@ -1,0 +1,86 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { createServer } from "node:http"
+import * as Program from "./Program.js"
+
+interface Call {
+  readonly method: string
+  readonly url: string
+  readonly authorization: string
+}
+
+/** A provider that refuses each message and lists its models. */
+const provider = (status: number, message: string, models: string) =>
+  Effect.gen(function* () {
+    const calls: Array<Call> = []
+    const server = createServer((request, response) => {
+      calls.push({
+        method: request.method ?? "",
+        url: request.url ?? "",
+        authorization: request.headers.authorization ?? ""
+      })
+      request.resume()
+      response.setHeader("content-type", "application/json")
+      if (request.method === "GET") return response.end(models)
+      response.statusCode = status
+      return response.end(JSON.stringify({ error: { message } }))
+    })
+    yield* Effect.acquireRelease(
+      Effect.async<void>((resume) => void server.listen(0, "127.0.0.1", () => resume(Effect.void))),
+      () => Effect.sync(() => server.close())
+    )
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    return { url: `http://127.0.0.1:${port}/v1`, calls }
+  })
+
+describe("skein run that fails", () => {
+  it.scopedLive(
+    "says which models a provider has, and sends it its own key only",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        const models = JSON.stringify({ data: [{ id: "zeta" }, { id: "mini-2" }, { id: "mini-1" }] })
+        const { calls, url } = yield* provider(404, "The model `mini-3` does not exist", models)
+        yield* home.write(
+          "config.json",
+          JSON.stringify({
+            model: "local/mini-3",
+            providers: { local: { kind: "chat-completions", baseUrl: url, apiKey: { env: "LOCAL_KEY" } } }
+          })
+        )
+        const env = { SKEIN_CONFIG: home.at("config.json"), LOCAL_KEY: "k-canary-1", OPENAI_API_KEY: "k-canary-2" }
+        const { code, stderr, stdout } = yield* home.run(["run", "--quiet", "hi"], env)
+        expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
+        expect(Program.isOneLine(stderr)).toBe(true)
+        expect(stderr).toContain("skein: local has no model mini-3 (404): The model `mini-3` does not exist. It has ")
+        expect(stderr).toContain("mini-1, mini-2, zeta.")
+        expect(stderr).not.toContain("canary")
+        expect(calls).toEqual([
+          { method: "POST", url: "/v1/chat/completions", authorization: "Bearer k-canary-1" },
+          { method: "GET", url: "/v1/models", authorization: "Bearer k-canary-1" }
+        ])
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "does without a list that is none, and names the session to continue",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        for (const [status, models, says] of [
+          [404, "<html>", "Choose another with --model PROVIDER/MODEL"],
+          [404, "x".repeat(2_000_000), "Choose another with --model PROVIDER/MODEL"],
+          [400, "", "To continue: skein run --session ses_"]
+        ] as const) {
+          const { url } = yield* provider(status, "no", models)
+          const env = yield* Program.configure(home, url)
+          const { code, stderr } = yield* home.run(["run", "--quiet", "hi"], env)
+          expect({ code, isOneLine: Program.isOneLine(stderr) }).toEqual({ code: 1, isOneLine: true })
+          expect(stderr).toContain(says)
+        }
+      }),
+    60_000
+  )
+})
