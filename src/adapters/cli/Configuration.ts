@@ -5,10 +5,12 @@
 import { FileSystem } from "@effect/platform"
 import { Effect, ParseResult, Schema } from "effect"
 import * as ModelRef from "../../domain/ModelRef.js"
+import { codeOf } from "../ErrorCode.js"
 import * as DataFolder from "../node/DataFolder.js"
 import { ProvidersConfig } from "../providers/Providers.js"
 import * as Arguments from "./Arguments.js"
 import { ConfigurationUnusable, NoModel } from "./Failure.js"
+import * as JsonText from "./JsonText.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Failures.js"
 
@@ -43,25 +45,32 @@ export interface Configuration {
 const parse = Schema.decodeUnknown(Schema.parseJson())
 const decode = Schema.decodeUnknown(ConfigurationFile)
 
-/** Where and what is wrong, without the value itself: it may be a key in the wrong place. */
-const issueOf = (error: ParseResult.ParseError): string => {
+/** What is wrong and where, without the value itself: it may be a key in the wrong place. */
+const issueOf = (error: ParseResult.ParseError) => {
   const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  if (issue === undefined) return "not of the documented form"
-  return `${issue.path.map(String).join(".")} ${issue.message.replace(/, actual [^]*$/, "")}`
+  const path = issue?.path ?? []
+  const message = issue === undefined ? Texts.undocumented : issue.message.replace(/, actual [^]*$/, "")
+  return { path, detail: `${path.map(String).join(".")} ${message}`.trim() }
 }
 
 const readFile = Effect.fn("Configuration.readFile")(function* (path: string, isNamed: boolean) {
   const fileSystem = yield* FileSystem.FileSystem
-  const unusable = (detail: string) =>
-    new ConfigurationUnusable({ path, detail: TerminalText.short(detail.trim(), 300) })
+  const unusable = (detail: string, place: JsonText.Place | null = null) =>
+    new ConfigurationUnusable({ path, place, detail: TerminalText.short(detail, 300) })
   const text = yield* fileSystem.readFileString(path).pipe(
     Effect.catchTag("SystemError", (error) =>
-      error.reason === "NotFound" && !isNamed ? Effect.succeed("{}") : unusable(Texts.unreadable(error.reason))
+      error.reason === "NotFound" && !isNamed ? Effect.succeed("{}") : unusable(Texts.unreadable(codeOf(error)))
     ),
     Effect.catchTag("BadArgument", () => unusable(Texts.unreadable("invalid path")))
   )
-  const value = yield* Effect.mapError(parse(text), () => unusable(Texts.notJson))
-  return yield* Effect.mapError(decode(value), (error) => unusable(issueOf(error)))
+  const value = yield* Effect.mapError(parse(text), () => unusable(Texts.notJson, JsonText.placeOfError(text)))
+  const file = yield* Effect.mapError(decode(value), (error) => {
+    const { detail, path } = issueOf(error)
+    return unusable(detail, JsonText.placeOf(text, path))
+  })
+  if (file.model === undefined) return { ...file, model: null }
+  const model = ModelRef.fromText(file.model)
+  return model === null ? yield* unusable(Texts.modelForm, JsonText.placeOf(text, ["model"])) : { ...file, model }
 })
 
 /** The default model of each vendor. */
@@ -72,11 +81,10 @@ const byKey = [
 
 const standardOf = Effect.fn("Configuration.standardOf")(function* (
   { env }: DataFolder.Host,
-  path: string,
-  model: string | undefined
+  model: ModelRef.ModelRef | null
 ) {
   if (env["SKEIN_MODEL"]) return yield* Arguments.model("SKEIN_MODEL", env["SKEIN_MODEL"])
-  if (model !== undefined) return yield* Arguments.model(`model in ${path}`, model)
+  if (model !== null) return model
   const vendor = byKey.find(({ variable }) => env[variable])
   return vendor === undefined ? null : ModelRef.fromText(vendor.model)
 })
@@ -85,7 +93,7 @@ const standardOf = Effect.fn("Configuration.standardOf")(function* (
 export const load = Effect.fn("Configuration.load")(function* (host: DataFolder.Host) {
   const path = yield* DataFolder.config(host)
   const file = yield* readFile(path, Boolean(host.env["SKEIN_CONFIG"]))
-  const standard = yield* standardOf(host, path, file.model)
+  const standard = yield* standardOf(host, file.model)
   return {
     path,
     providers: { providers: file.providers },

@@ -21,10 +21,12 @@ export class WrongUsage extends Schema.TaggedError<WrongUsage>()("WrongUsage", {
 /** The configuration file cannot be read, or is invalid. */
 export class ConfigurationUnusable extends Schema.TaggedError<ConfigurationUnusable>()("ConfigurationUnusable", {
   path: Schema.String,
+  /** Where in the file, counted from 1; null when it is the file as a whole. */
+  place: Schema.NullOr(Schema.Struct({ line: Schema.Int, column: Schema.Int })),
   detail: Schema.String
 }) {
   override get message() {
-    return Texts.unusableConfiguration(this.path, this.detail)
+    return Texts.unusableConfiguration(this.path, this.place, this.detail)
   }
 }
 

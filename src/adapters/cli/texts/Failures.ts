@@ -2,8 +2,16 @@
 
 export const internal = (what: string): string => `internal error, please report it: ${what}`
 
-export const unusableConfiguration = (path: string, detail: string): string =>
-  `cannot use the configuration ${path}: ${detail}`
+export const unusableConfiguration = (
+  path: string,
+  place: { readonly line: number; readonly column: number } | null,
+  detail: string
+): string =>
+  `cannot use the configuration ${path}${place === null ? "" : `, line ${place.line}, column ${place.column}`}: ${detail}`
+
+export const undocumented = "not of the documented form"
+
+export const modelForm = "model must be PROVIDER/MODEL"
 
 export const notJson = "not valid JSON"
 

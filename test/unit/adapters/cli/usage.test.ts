@@ -150,22 +150,31 @@ describe("skein, asked wrongly", () => {
         const key = "sk-canary-0123456789"
         const provider = { kind: "chat-completions", baseUrl: "http://127.0.0.1:1/v1" }
         const contents = [
-          `{ "providers": ${key} }`,
-          JSON.stringify({ providers: { local: { ...provider, apiKey: key } } }),
-          JSON.stringify({ providers: { local: provider }, keys: key }),
-          JSON.stringify({ providers: { local: { ...provider, baseUrl: `http://u:${key}@127.0.0.1/v1` } } }),
-          JSON.stringify({ model: "no-slash", providers: { local: provider } })
-        ]
-        for (const content of contents) {
+          [`{\n  "providers": ${key} }`, "line 2, column 16: not valid JSON"],
+          [
+            JSON.stringify({ providers: { local: { ...provider, apiKey: key } } }, null, 2),
+            "line 6, column 7: providers"
+          ],
+          [JSON.stringify({ providers: { local: provider }, keys: key }, null, 2), "line 8, column 3: keys"],
+          [
+            JSON.stringify({ providers: { local: { ...provider, baseUrl: `http://u:${key}@127.0.0.1/v1` } } }, null, 2),
+            "line 5, column 7: providers.local.baseUrl"
+          ],
+          [
+            JSON.stringify({ model: "no-slash", providers: { local: provider } }, null, 2),
+            "line 2, column 3: model must be"
+          ]
+        ] as const
+        for (const [content, says] of contents) {
           yield* home.write("config.json", content)
           const { code, stderr } = yield* home.run(["run", "hi"], { SKEIN_CONFIG: home.at("config.json") })
           expect({ content, code, isOneLine: Program.isOneLine(stderr) }).toMatchObject({ code: 2, isOneLine: true })
-          expect(stderr).toContain("config.json")
+          expect(stderr).toContain(`config.json, ${says}`)
           expect(stderr).not.toContain(key)
         }
         const absent = yield* home.run(["run", "hi"], { SKEIN_CONFIG: home.at("none.json") })
         expect(absent.code).toBe(2)
-        expect(absent.stderr).toContain("NotFound")
+        expect(absent.stderr).toContain("no such file or folder")
       }),
     timeout
   )
