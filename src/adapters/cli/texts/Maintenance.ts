@@ -1,4 +1,4 @@
-/** What `skein doctor`, `skein backup` and `skein restore` print. Names and paths are made harmless by the caller. */
+/** What `skein doctor`, `skein backup` and `skein restore` print; a doctor's findings are in `Findings.ts`. Names and paths are made harmless by the caller. */
 
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
 
@@ -6,9 +6,6 @@ const contents = (sessions: number, files: number): string =>
   `${counted(sessions, "session")} and ${counted(files, "file")}`
 
 export const healthy = (data: string): string => `No damage found in ${data}`
-
-/** The repair of a finding that was not repaired yet. */
-export const repair = (text: string): string => `with --repair: ${text}`
 
 export const unhealthy = (data: string, damaged: number, repairable: number): string =>
   repairable === 0

@@ -2,13 +2,15 @@
  * A backup of a data folder that may be in use: the database as it was at one instant, and the content of every asset
  * that it names, in one file.
  *
- * Guaranteed: the file is whole and synced before it has its name, and no file is ever overwritten. A backup that fails
- * or is interrupted leaves nothing; what a killed one leaves goes with the next into the same folder. The engines that
- * use the database wait for nothing. Content that the disk no longer has, or no longer as it was saved, does not hold
- * up the rest: it is named.
+ * Guaranteed:
+ * - The file is whole and synced before it has its name, and no file is ever overwritten.
+ * - A backup that fails or is interrupted leaves nothing. The next backup into the same folder removes what a killed one
+ *   left.
+ * - The engines that use the database never wait for a backup.
+ * - Content that is missing or was changed since it was saved does not stop the backup; it is reported.
  *
- * Files of assets are written once, so only their deletion can come between: a file that is gone is looked for in a new
- * snapshot, which does not name it any more unless it is really missing.
+ * Files of assets are written once, so only a deletion can interfere: a missing file is looked for in a new snapshot,
+ * which names it only if it is really missing.
  */
 import Sqlite from "better-sqlite3"
 import { Clock, Effect, Either, Schema } from "effect"
@@ -32,22 +34,22 @@ import * as DataLayout from "../DataLayout.js"
 export interface Options {
   /** The data folder. */
   readonly data: string
-  /** Where the backup goes: an absolute path. */
+  /** The file to write: an absolute path. */
   readonly file: string
-  /** Is told how many bytes are done, of how many about. */
+  /** Called with the number of bytes done, and about how many there are. */
   readonly onProgress: (done: number, total: number) => Effect.Effect<void>
 }
 
-export interface Made {
+export interface Backup {
   /** Bytes. */
   readonly size: number
   readonly sessions: number
   readonly assets: number
-  /** Paths, below the data folder, of content that is missing or was changed, and which of it. */
+  /** Content that is missing or was changed: its path below the data folder, and which of the two. */
   readonly faults: ReadonlyArray<{ readonly name: string; readonly detail: string }>
 }
 
-/** Most snapshots that are taken because assets went meanwhile. */
+/** Most snapshots that are taken because assets were deleted meanwhile. */
 const maxSnapshots = 20
 
 const page = 500
@@ -58,7 +60,7 @@ interface Row {
 
 const decodeAsset = Schema.decodeUnknownEither(Asset)
 
-/** The assets of a snapshot that can be read, by their paths below the data folder. */
+/** The assets of a snapshot whose rows decode. */
 export const namedAssets = function* (snapshot: Sqlite.Database): Generator<Asset> {
   const select = snapshot.prepare<[number, number], Row>(
     `SELECT assets.ordinal, assets.id, session_rows.id AS sessionId, assets.name, media_type AS mediaType, size, sha256,
@@ -102,10 +104,13 @@ interface Writer {
   readonly options: Options
   readonly path: string
   readonly workplace: string
-  readonly target: BackupFile.Writing
+  readonly target: BackupFile.BackupWriter
 }
 
-/** Adds what one snapshot names and is not there yet. Gives what is missing; the database is added when nothing is. */
+/**
+ * Adds the assets of one snapshot that were not added yet, and returns which are missing. `isLast` decides by them
+ * whether the snapshot itself is added, which completes the backup.
+ */
 const addSnapshot = Effect.fnUntraced(function* (
   { options, path, target, workplace }: Writer,
   added: Map<string, BackupFile.StoredFile>,
@@ -120,7 +125,7 @@ const addSnapshot = Effect.fnUntraced(function* (
   const onBytes = (bytes: number) => Effect.suspend(() => onProgress((done += bytes), total))
   const names = new Set<string>()
   const missing = new Set<string>()
-  const faults: Array<Made["faults"][number]> = []
+  const faults: Array<Backup["faults"][number]> = []
   for (const asset of namedAssets(snapshot)) {
     const name = nameOf(asset)
     names.add(name)
@@ -139,20 +144,20 @@ const addSnapshot = Effect.fnUntraced(function* (
     if (file === undefined) faults.push({ name, detail: "missing" })
     else if (file.sha256 !== asset.sha256) faults.push({ name, detail: "changed since it was saved" })
   }
-  if (!isLast(missing)) return { missing, made: null }
+  if (!isLast(missing)) return { missing, backup: null }
   for (const file of added.values()) if (!names.has(file.name)) target.drop(file)
   yield* target.add(DataLayout.databaseName, copy, onBytes)
   for (const { detail, name } of faults) target.fault(name, detail)
   target.finish(yield* Clock.currentTimeMillis)
   const sessions = number(snapshot, "SELECT count(*) FROM session_rows WHERE state <> 'hidden'")
-  return { missing, made: { sessions, assets: names.size - missing.size, faults } }
+  return { missing, backup: { sessions, assets: names.size - missing.size, faults } }
 }, Effect.scoped)
 
 const failed = ({ file }: Options, detail: string) => new BackupFailed({ path: file, reason: "not-written", detail })
 
 const isSubset = (set: ReadonlySet<string>, of: ReadonlySet<string>) => [...set].every((name) => of.has(name))
 
-/** Gives the file its name, unless that is taken. */
+/** Renames the file, unless the name is taken. */
 const place = (from: string, file: string): void => {
   try {
     linkSync(from, file)
@@ -163,7 +168,7 @@ const place = (from: string, file: string): void => {
   }
 }
 
-const isTold = (thrown: unknown): thrown is BackupFailed | StorageUnusable | StorageFailed =>
+const isTyped = (thrown: unknown): thrown is BackupFailed | StorageUnusable | StorageFailed =>
   thrown instanceof BackupFailed || thrown instanceof StorageUnusable || thrown instanceof StorageFailed
 
 /** Backs a data folder up. */
@@ -174,9 +179,9 @@ export const make = Effect.fn("Backup.make")(function* (options: Options) {
   const folder = dirname(file)
   const unwritten = (thrown: unknown) => failed(options, codeOf(thrown))
   const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: unwritten })
-  const taken = new BackupFailed({ path: file, reason: "exists", detail: "" })
+  const exists = new BackupFailed({ path: file, reason: "exists", detail: "" })
 
-  if (existsSync(file)) return yield* taken
+  if (existsSync(file)) return yield* exists
   if (!existsSync(path)) return yield* new BackupFailed({ path, reason: "no-database", detail: "" })
   const inspection = Effect.try({ try: () => inspect(path, Migrations.newest), catch: Unusable.fromUnknown(path) })
   const schema = yield* patiently(inspection)
@@ -192,18 +197,18 @@ export const make = Effect.fn("Backup.make")(function* (options: Options) {
   const added = new Map<string, BackupFile.StoredFile>()
   let before: ReadonlySet<string> = new Set()
   for (let count = 1; ; count++) {
-    const { made, missing } = yield* addSnapshot({ options, path, workplace, target }, added, (missing) =>
+    const { backup, missing } = yield* addSnapshot({ options, path, workplace, target }, added, (missing) =>
       isSubset(missing, before)
-    ).pipe(Effect.mapError((thrown) => (isTold(thrown) ? thrown : unwritten(thrown))))
-    if (made !== null) {
+    ).pipe(Effect.mapError((thrown) => (isTyped(thrown) ? thrown : unwritten(thrown))))
+    if (backup !== null) {
       yield* attempt(() => Snapshot.syncFile(unfinished))
       const { size } = yield* attempt(() => statSync(unfinished))
       yield* Effect.try({
         try: () => place(unfinished, file),
-        catch: (thrown) => (codeOf(thrown) === "EEXIST" ? taken : unwritten(thrown))
+        catch: (thrown) => (codeOf(thrown) === "EEXIST" ? exists : unwritten(thrown))
       })
       yield* Effect.ignore(folders.sync(folder))
-      return { ...made, size } satisfies Made
+      return { ...backup, size } satisfies Backup
     }
     if (count === maxSnapshots) {
       return yield* new BackupFailed({ path: file, reason: "changing", detail: `${missing.size} at last` })
@@ -212,4 +217,4 @@ export const make = Effect.fn("Backup.make")(function* (options: Options) {
   }
 }, Effect.scoped) satisfies (
   options: Options
-) => Effect.Effect<Made, BackupFailed | StorageUnusable | StorageFailed, Engines | Folders>
+) => Effect.Effect<Backup, BackupFailed | StorageUnusable | StorageFailed, Engines | Folders>

@@ -1,7 +1,7 @@
 /**
- * The form of a backup: one SQLite file that bears a mark of its own. Its table `files` lists what is in it, the
- * database first, each with its size and digest; `parts` holds their bytes in pieces, in order; `faults` names what was
- * wrong already when it was taken. So it is written and read piece by piece, and every byte of it is checked.
+ * The format of a backup: one SQLite file with an application id of its own. Its table `files` lists the files in it,
+ * each with its size and digest; `parts` holds their bytes in pieces, in order; `faults` lists what was already wrong
+ * when the backup was taken. A backup is written and read piece by piece, and every byte of it is checked.
  */
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
@@ -34,31 +34,31 @@ export interface StoredFile {
 
 const attempt = <A>(run: () => A): Effect.Effect<A, unknown> => Effect.try({ try: run, catch: (thrown) => thrown })
 
-/** Gives signals and timers their turn between two pieces. */
+/** Lets signals and timers run between two pieces. */
 const pause = Effect.async<void>((resume) => {
   setImmediate(() => resume(Effect.void))
 })
 
-export interface Writing {
-  /** Adds a file's bytes, read from `path`. `onBytes` is told how many of them are stored. */
+export interface BackupWriter {
+  /** Adds a file's bytes, read from `path`. `onBytes` is called with how many were stored. */
   readonly add: (
     name: string,
     path: string,
     onBytes: (bytes: number) => Effect.Effect<void>
   ) => Effect.Effect<StoredFile, unknown>
-  /** Takes a file out again. */
+  /** Removes a file again. */
   readonly drop: (file: StoredFile) => void
   readonly fault: (name: string, detail: string) => void
-  /** Makes the file whole and closes it. It is not synced yet. */
+  /** Completes the backup and closes it. It is not synced yet. */
   readonly finish: (madeAt: number) => void
   readonly close: () => void
 }
 
-/** Begins a new file at `path`, which must not exist. It throws what SQLite throws. */
-export const create = (path: string): Writing => {
+/** Creates a new file at `path`, which must not exist. Throws what SQLite throws. */
+export const create = (path: string): BackupWriter => {
   closeSync(openSync(path, "wx", 0o600))
   const connection = new Sqlite(path, { fileMustExist: true })
-  // Nothing is ever rolled back here: what is not finished is thrown away as a whole.
+  // Nothing is ever rolled back here: an unfinished backup is thrown away as a whole.
   connection.pragma("journal_mode = OFF")
   connection.pragma("synchronous = OFF")
   connection.exec(`BEGIN; ${tables} PRAGMA application_id = ${mark}; PRAGMA user_version = ${version}`)
@@ -82,10 +82,10 @@ export const create = (path: string): Writing => {
       }
       let size = 0
       for (let part = 0; ; part++) {
-        const taken = yield* attempt(() => takePiece(part, size))
-        if (taken === 0) break
-        size += taken
-        yield* onBytes(taken)
+        const length = yield* attempt(() => takePiece(part, size))
+        if (length === 0) break
+        size += length
+        yield* onBytes(length)
         yield* pause
       }
       const sha256 = digest.digest("hex")
@@ -114,17 +114,17 @@ export const create = (path: string): Writing => {
   }
 }
 
-export interface Reading {
+export interface BackupReader {
   readonly files: ReadonlyArray<StoredFile>
-  /** Names of files that the backup could not have, or not as they were saved. */
+  /** Names of files that were missing or changed when the backup was taken. */
   readonly faults: ReadonlySet<string>
-  /** Writes a file's bytes to `path`, which must not exist, and syncs them. False when they are not those that went in. */
+  /** Writes a file's bytes to `path`, which must not exist, and syncs them. False when they differ from those that were added. */
   readonly extract: (file: StoredFile, path: string) => Effect.Effect<boolean, unknown>
   readonly close: () => void
 }
 
-/** What stands in a file: a backup, something else, or a backup in a form that is not known yet. */
-export const open = (path: string): Reading | "other" | "newer" => {
+/** Opens a backup; "other" for any other file, "newer" for a backup in a format that this version does not know. */
+export const open = (path: string): BackupReader | "other" | "newer" => {
   const connection = new Sqlite(path, { readonly: true, fileMustExist: true })
   try {
     if (connection.pragma("application_id", { simple: true }) !== mark) return refuse(connection, "other")

@@ -1,10 +1,11 @@
 /**
- * Puts what a backup holds into a data folder that has no database.
+ * Restores a backup into a data folder that has no database.
  *
- * Guaranteed: all of it is written, synced and checked (digests, the database's own integrity, its version, a file for
- * each asset) before anything has its place, and the database gets its place last and by one rename. So whatever
- * happens, there is either no database or the whole one, and a failed restore can be repeated. Nothing is deleted: what
- * is in the way, assets without a database say, is moved aside.
+ * Guaranteed:
+ * - Everything is written, synced and checked (digests, the database's own integrity, its version, a file for each
+ *   asset) before anything is put in place. One rename puts the database in place, last. So there is always either no
+ *   database or the whole one, and a failed restore can be repeated.
+ * - Nothing is deleted: what is in the way, such as assets without a database, is moved aside.
  */
 import Sqlite from "better-sqlite3"
 import { Clock, Effect, Option } from "effect"
@@ -26,27 +27,27 @@ import * as Workplace from "./Workplace.js"
 import * as DataLayout from "../DataLayout.js"
 
 export interface Options {
-  /** The data folder, made where there is none. */
+  /** The data folder. It is created if it does not exist. */
   readonly data: string
-  /** The backup: an absolute path. */
+  /** The backup to read: an absolute path. */
   readonly file: string
-  /** Is told how many bytes are done, of how many. */
+  /** Called with the number of bytes done, and how many there are. */
   readonly onProgress: (done: number, total: number) => Effect.Effect<void>
 }
 
-export interface Restored {
+export interface Restoration {
   readonly sessions: number
   readonly assets: number
-  /** Where things are now that were in the way. */
+  /** Where the things are now that were in the way. */
   readonly movedAside: ReadonlyArray<string>
-  /** Names of content that the backup does not have, or not as it was saved. */
+  /** Names of content that was missing or changed when the backup was taken. */
   readonly faults: ReadonlySet<string>
 }
 
-/** What would be taken for a part of the restored database. */
+/** Files that SQLite would take for parts of the restored database. */
 const beside = DataLayout.endings.map((end) => `${DataLayout.databaseName}${end}`)
 
-/** Whether a backup may hold a file of this name: nothing leads out of the folder that it is restored into. */
+/** Whether a backup may hold a file of this name. No such name leads out of the data folder. */
 const isKnown = (name: string): boolean => {
   if (name === DataLayout.databaseName) return true
   const [root, folder = "", file = "", ...more] = name.split("/")
@@ -77,8 +78,8 @@ const openBackup = (path: string) =>
     (backup) => Effect.sync(() => backup.close())
   )
 
-/** Refuses a restored database that is not sound, or that names assets which are not there. */
-const check = (backup: BackupFile.Reading, path: string, file: string): number => {
+/** Refuses a restored database that is not sound, or whose assets are not in the backup. Returns how many sessions it has. */
+const check = (backup: BackupFile.BackupReader, path: string, file: string): number => {
   let version = 0
   try {
     version = inspect(path, Migrations.newest)
@@ -113,11 +114,11 @@ const check = (backup: BackupFile.Reading, path: string, file: string): number =
 export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress }: Options) {
   const folders = yield* Folders
   const path = DataLayout.databaseIn(data)
-  const toTold = (thrown: unknown) =>
+  const toTyped = (thrown: unknown) =>
     thrown instanceof RestoreFailed
       ? thrown
       : new RestoreFailed({ path: data, reason: "not-written", detail: codeOf(thrown) })
-  const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: toTold })
+  const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: toTyped })
   const occupied = new RestoreFailed({ path, reason: "occupied", detail: "" })
 
   if (existsSync(path)) return yield* occupied
@@ -127,7 +128,7 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress 
   if (stranger !== undefined) return yield* damaged(file, "it holds files that Skein does not name so")
 
   yield* attempt(() => FolderCreation.make(data))
-  const workplace = yield* Workplace.make(data, "restore").pipe(Effect.catchAllDefect((thrown) => toTold(thrown)))
+  const workplace = yield* Workplace.make(data, "restore").pipe(Effect.catchAllDefect((thrown) => toTyped(thrown)))
   yield* attempt(() => mkdirSync(join(workplace, "assets"), { mode: 0o700 }))
   const total = backup.files.reduce((sum, { size }) => sum + size, 0)
   let done = 0
@@ -141,14 +142,14 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress 
       .extract(stored, target)
       .pipe(
         Effect.mapError((thrown) =>
-          codeOf(thrown).startsWith("SQLITE_") ? damaged(file, codeOf(thrown)) : toTold(thrown)
+          codeOf(thrown).startsWith("SQLITE_") ? damaged(file, codeOf(thrown)) : toTyped(thrown)
         )
       )
     if (!isWhole) return yield* damaged(file, `${stored.name} is not as it was`)
     yield* onProgress((done += stored.size), total)
   }
   const sessions = yield* attempt(() => check(backup, DataLayout.databaseIn(workplace), file))
-  const sync = (folder: string) => Effect.mapError(folders.sync(folder), toTold)
+  const sync = (folder: string) => Effect.mapError(folders.sync(folder), toTyped)
   yield* Effect.forEach([...made, join(workplace, "assets"), workplace], sync)
 
   const aside = Aside.make(data, yield* Clock.currentTimeMillis)
@@ -164,5 +165,5 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress 
     renameSync(DataLayout.databaseIn(workplace), path)
   })
   yield* sync(data)
-  return { sessions, assets: backup.files.length - 1, movedAside, faults: backup.faults } satisfies Restored
-}, Effect.scoped) satisfies (options: Options) => Effect.Effect<Restored, RestoreFailed, Engines | Folders>
+  return { sessions, assets: backup.files.length - 1, movedAside, faults: backup.faults } satisfies Restoration
+}, Effect.scoped) satisfies (options: Options) => Effect.Effect<Restoration, RestoreFailed, Engines | Folders>

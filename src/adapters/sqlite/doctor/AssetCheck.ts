@@ -1,115 +1,89 @@
-/**
- * Whether each asset has its content, byte for byte, and each file its asset. What belongs to nothing is moved aside,
- * never removed; only content of a save that its dead engine did not finish goes, as it would with the next engine.
- */
-import { Effect, Either, Option, Schema } from "effect"
+/** Whether each asset has its content, byte for byte, and each file its asset. */
+import { Array, Effect, Either, Option, Schema } from "effect"
 import { createHash } from "node:crypto"
-import { closeSync, openSync, readdirSync, readSync, rmSync, statSync } from "node:fs"
+import { createReadStream, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
+import { pipeline } from "node:stream/promises"
 import { Asset } from "../../../domain/Asset.js"
+import type { SessionId } from "../../../domain/Session.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
 import * as EngineInName from "../../../services/EngineInName.js"
 import { Engines } from "../../../services/Engines.js"
 import type { Query } from "../../../services/storage/sql/Query.js"
+import { select } from "../../../services/storage/sql/Table.js"
+import { assets } from "../../../services/storage/sql/Tables.js"
 import { codeOf } from "../../ErrorCode.js"
-import { beyondRepair, damage, type Finding, note, type Repair } from "./Finding.js"
-import { type Subject, tellAnew } from "./Subject.js"
+import { type AssetLoss, type Finding, make, type SessionKey } from "./Finding.js"
 
 interface Row {
   readonly ordinal: number
   readonly id: string
 }
 
-const rowsOf = (query: Query, sessionId: string) =>
+const columns = select(assets, ["ordinal", "id", "name", "mediaType", "size", "sha256", "createdAt"])
+
+const rowsOf = (query: Query, sessionId: SessionId) =>
   query<Row>(
     "look at the assets",
-    `SELECT assets.ordinal, assets.id, session_rows.id AS sessionId, name, media_type AS mediaType, size, sha256,
-       assets.created_at AS createdAt
-     FROM session_rows JOIN assets ON assets.session = session_rows.ordinal
+    `SELECT ${columns}, session_rows.id AS sessionId FROM session_rows JOIN assets ON assets.session = session_rows.ordinal
      WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY assets.ordinal`,
     sessionId
   )
 
 const decodeAsset = Schema.decodeUnknownEither(Asset)
 
-const pieceBytes = 1024 * 1024
-
-/** Gives signals and timers their turn between two pieces. */
-const pause = Effect.async<void>((resume) => {
-  setImmediate(() => resume(Effect.void))
-})
-
 const digestOf = (path: string): Effect.Effect<string, unknown> =>
-  Effect.acquireUseRelease(
-    Effect.try({ try: () => openSync(path, "r"), catch: (thrown) => thrown }),
-    (descriptor) =>
-      Effect.gen(function* () {
-        const digest = createHash("sha256")
-        const buffer = Buffer.alloc(pieceBytes)
-        while (true) {
-          const count = yield* Effect.try({ try: () => readSync(descriptor, buffer), catch: (thrown) => thrown })
-          if (count === 0) return digest.digest("hex")
-          digest.update(buffer.subarray(0, count))
-          yield* pause
-        }
-      }),
-    (descriptor) => Effect.sync(() => closeSync(descriptor))
-  )
+  Effect.tryPromise({
+    try: async (signal) => {
+      const digest = createHash("sha256").setEncoding("hex")
+      await pipeline(createReadStream(path), digest, { signal })
+      return String(digest.read())
+    },
+    catch: (thrown) => thrown
+  })
 
-type State = "whole" | "missing" | "changed" | "unreadable"
+type FileState = "whole" | "missing" | "changed" | "unreadable"
 
-const stateOf = (path: string, { sha256, size }: Asset): Effect.Effect<State> =>
+const stateOf = (path: string, { sha256, size }: Asset): Effect.Effect<FileState> =>
   Effect.try({ try: () => statSync(path).size === size, catch: (thrown) => thrown }).pipe(
     Effect.flatMap((isOfSize) => (isOfSize ? digestOf(path) : Effect.succeed(""))),
-    Effect.map((digest): State => (digest === sha256 ? "whole" : "changed")),
-    Effect.catchAll((thrown) => Effect.succeed<State>(codeOf(thrown) === "ENOENT" ? "missing" : "unreadable"))
+    Effect.map((digest): FileState => (digest === sha256 ? "whole" : "changed")),
+    Effect.catchAll((thrown) => Effect.succeed<FileState>(codeOf(thrown) === "ENOENT" ? "missing" : "unreadable"))
   )
 
-/** Takes a row out of the table, and what has its file's name too. */
-const dropAsset =
-  ({ id, ordinal }: Pick<Subject, "id" | "ordinal">, row: Row, path: string | null): Repair =>
-  (means) => {
-    const { aside, connection } = means
-    const stored = connection.prepare<[number], object>("SELECT * FROM assets WHERE ordinal = ?").get(row.ordinal)
-    const kept = [aside.keep(`${id}-asset-${row.id}`, stored), ...(path === null ? [] : [aside.move(path)])]
-    connection
-      .transaction(() => {
-        connection.prepare("DELETE FROM assets WHERE ordinal = ?").run(row.ordinal)
-        tellAnew(means, ordinal)
-      })
-      .immediate()
-    return `moved to ${kept.join(" and ")}`
-  }
+const checkRow = (data: string, session: SessionKey, row: Row): Effect.Effect<ReadonlyArray<Finding>> => {
+  const lost = (loss: AssetLoss) => [make("asset-lost", { session, asset: row.id, ordinal: row.ordinal, loss })]
+  const asset = decodeAsset(row)
+  if (Either.isLeft(asset)) return Effect.succeed(lost({ _tag: "RowDamaged" }))
+  const path = join(data, "assets", AssetNames.folder(session.id), AssetNames.file(asset.right))
+  return Effect.map(stateOf(path, asset.right), (state) => {
+    switch (state) {
+      case "whole":
+        return []
+      case "missing":
+        return lost({ _tag: "FileMissing", path })
+      case "changed":
+        return lost({ _tag: "FileChanged", path })
+      case "unreadable":
+        return [make("asset-unreadable", { session, asset: row.id, path })]
+    }
+  })
+}
 
 /** Looks at all assets of a session. */
-export const checkRows = (data: string, subject: Subject): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
-  Effect.gen(function* () {
-    const findings: Array<Finding> = []
-    for (const row of yield* rowsOf(subject.query, subject.id)) {
-      const where = `session ${subject.id}, asset ${row.id}`
-      const asset = decodeAsset(row)
-      if (Either.isLeft(asset)) {
-        const remedy = "the asset counts as deleted, and what is stored of it is moved aside"
-        findings.push(damage(where, "the asset does not decode", remedy, dropAsset(subject, row, null)))
-        continue
-      }
-      const path = join(data, "assets", AssetNames.folder(subject.id), AssetNames.file(asset.right))
-      const state = yield* stateOf(path, asset.right)
-      if (state === "missing") {
-        const remedy = "the asset counts as deleted, and its row is moved aside"
-        findings.push(damage(where, `its file is missing: ${path}`, remedy, dropAsset(subject, row, null)))
-      }
-      if (state === "changed") {
-        const remedy = "the asset counts as deleted; its file and its row are moved aside"
-        findings.push(damage(where, `its file is not what was saved: ${path}`, remedy, dropAsset(subject, row, path)))
-      }
-      if (state === "unreadable") {
-        findings.push(beyondRepair(where, `its file cannot be read: ${path}`, "look at the permissions and the disk"))
-      }
-    }
-    return findings
-  })
+export const checkRows = (
+  data: string,
+  query: Query,
+  session: SessionKey
+): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
+  Effect.map(
+    Effect.flatMap(
+      rowsOf(query, session.id),
+      Effect.forEach((row) => checkRow(data, session, row))
+    ),
+    (findings) => findings.flat()
+  )
 
 const names = (path: string): ReadonlyArray<string> => {
   try {
@@ -119,58 +93,39 @@ const names = (path: string): ReadonlyArray<string> => {
   }
 }
 
-const moveAside =
-  (path: string): Repair =>
-  ({ aside }) =>
-    `moved to ${aside.move(path)}`
-
-const stray = (path: string, what: string): Finding => damage(path, what, "it is moved aside", moveAside(path))
-
 /** Looks at one session's folder. As in the sweep: first the files, then the markers, then the rows. */
-const checkFolder = (query: Query, folder: string, sessionId: string) =>
+const checkFolder = (query: Query, folder: string, sessionId: SessionId) =>
   Effect.gen(function* () {
     const engines = yield* Engines
-    const entries = names(folder)
-    const markers = names(folder).filter(AssetNames.isMarker)
-    const findings: Array<Finding> = []
-    let isInUse = false
-    for (const marker of markers) {
-      const path = join(folder, marker)
-      const engine = EngineInName.engineOf(marker)
-      const liveness = Option.isNone(engine) ? "unknown" : yield* engines.liveness(engine.value)
-      if (liveness !== "dead") isInUse = true
-      else {
-        const remedy = "it is removed, as the next engine would"
-        findings.push(
-          damage(path, "a save that its dead process did not finish", remedy, () => {
-            rmSync(path, { recursive: true, force: true })
-            return "removed"
-          })
-        )
-      }
-    }
-    if (isInUse) return [...findings, note(folder, "a save is going on", "look again when it is over")]
-    const wanted = new Set(
-      (yield* rowsOf(query, sessionId)).flatMap((row) =>
-        Either.match(decodeAsset(row), { onLeft: () => [], onRight: (asset) => [AssetNames.file(asset)] })
-      )
+    const files = names(folder).filter((name) => !AssetNames.isMarker(name))
+    const [running, abandoned] = yield* Effect.partition(names(folder).filter(AssetNames.isMarker), (marker) =>
+      Effect.filterOrFail(
+        Option.match(EngineInName.engineOf(marker), {
+          onNone: () => Effect.succeed("unknown"),
+          onSome: engines.liveness
+        }),
+        (liveness) => liveness === "dead",
+        () => marker
+      ).pipe(Effect.as(make("left-behind", { path: join(folder, marker), by: "save" })))
     )
-    for (const name of entries.filter((name) => !AssetNames.isMarker(name) && !wanted.has(name))) {
-      const what = AssetNames.isFile(name) ? "a file that belongs to no asset" : "nothing that Skein put there"
-      findings.push(stray(join(folder, name), what))
-    }
-    return findings
+    if (running.length > 0) return [...abandoned, make("save-running", { path: folder })]
+    const rows = yield* rowsOf(query, sessionId)
+    const wanted = new Set(Array.getRights(rows.map((row) => decodeAsset(row))).map(AssetNames.file))
+    const strays = files
+      .filter((name) => !wanted.has(name))
+      .map((name) => make("stray-file", { path: join(folder, name), isAsset: AssetNames.isFile(name) }))
+    return [...abandoned, ...strays]
   })
 
 /** Looks at all files in the folder of assets. */
 export const checkFiles = (data: string, query: Query): Effect.Effect<ReadonlyArray<Finding>, StorageFailed, Engines> =>
-  Effect.gen(function* () {
-    const root = join(data, "assets")
-    const findings: Array<Finding> = []
-    for (const name of names(root)) {
-      const sessionId = AssetNames.sessionOf(name)
-      if (Option.isNone(sessionId)) findings.push(stray(join(root, name), "nothing that Skein put there"))
-      else findings.push(...(yield* checkFolder(query, join(root, name), sessionId.value)))
-    }
-    return findings
-  })
+  Effect.map(
+    Effect.forEach(names(join(data, "assets")), (name) => {
+      const path = join(data, "assets", name)
+      return Option.match(AssetNames.sessionOf(name), {
+        onNone: () => Effect.succeed<ReadonlyArray<Finding>>([make("stray-file", { path, isAsset: false })]),
+        onSome: (sessionId) => checkFolder(query, path, sessionId)
+      })
+    }),
+    (findings) => findings.flat()
+  )

@@ -1,80 +1,54 @@
 /**
- * Whether a session's events are all there and can be told. A damaged log is not mended: nothing is lost with an event,
- * as it only refers to what is stored elsewhere, so clients from before the damage are told to load the session anew.
+ * Whether all of a session's events are there and decode. A damaged log is not mended: an event only refers to what is
+ * stored elsewhere, so nothing is lost with it, and clients from before the damage load the session again.
  */
-import { Effect } from "effect"
-import type { RowDamaged, StorageFailed } from "../../../domain/SkeinError.js"
+import { Effect, Either } from "effect"
+import type { StorageFailed } from "../../../domain/SkeinError.js"
 import * as Events from "../../../services/storage/sql/Events.js"
-import { damage, type Finding } from "./Finding.js"
-import { named, type Subject } from "./Subject.js"
+import type { Query } from "../../../services/storage/sql/Query.js"
+import { type Finding, type Ids, make, type SessionKey } from "./Finding.js"
 
 const page = 500
 
-/** The cursor before the next event that there is beyond `cursor`. */
-const beforeNext = ({ ordinal, query }: Subject, cursor: number): Effect.Effect<number, StorageFailed> =>
+const boundsOf = (query: Query, { ordinal }: SessionKey, after: number) =>
   Effect.map(
-    query<{ readonly next: number | null; readonly newest: number }>(
-      "look for the next event",
-      `SELECT (SELECT min(cursor) FROM events WHERE session = ordinal AND cursor > ?) AS next, cursor AS newest
-       FROM sessions WHERE ordinal = ?`,
-      cursor,
+    query<{ readonly first: number; readonly newest: number; readonly next: number | null }>(
+      "look at the events",
+      `SELECT sessions.first_cursor AS first, sessions.cursor AS newest,
+         (SELECT min(events.cursor) FROM events WHERE events.session = sessions.ordinal AND events.cursor > ?) AS next
+       FROM sessions WHERE sessions.ordinal = ?`,
+      after,
       ordinal
     ),
-    ([row]) => (row?.next ?? (row?.newest ?? cursor) + 1) - 1
+    ([row]) => row ?? { first: 1, newest: 0, next: null }
   )
 
-interface Damage {
-  readonly first: number
-  readonly last: number
-  readonly detail: string
-}
-
-const find = (subject: Subject): Effect.Effect<Damage | null, StorageFailed> =>
+/** Looks at all of a session's events. */
+export const check = (query: Query, session: SessionKey): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
   Effect.gen(function* () {
-    const { id: sessionId, ordinal, query } = subject
-    const [row] = yield* query<{ readonly first: number; readonly newest: number }>(
-      "look at the session",
-      "SELECT first_cursor AS first, cursor AS newest FROM sessions WHERE ordinal = ?",
-      ordinal
-    )
-    const newest = row?.newest ?? 0
-    const found: Array<Damage> = []
-    let after = (row?.first ?? 1) - 1
+    const { first, newest } = yield* boundsOf(query, session, 0)
+    const damaged: Array<Omit<Ids["events-damaged"], "session">> = []
+    let after = first - 1
     while (after < newest) {
-      const events = yield* Effect.either(Events.read(query, { sessionId, after, limit: page }))
-      if (events._tag === "Right") {
-        after = events.right.at(-1)?.cursor ?? newest
+      const read = yield* Effect.either(Events.read(query, { sessionId: session.id, after, limit: page }))
+      if (Either.isRight(read)) {
+        after = read.right.at(-1)?.cursor ?? newest
         continue
       }
-      const error: Effect.Effect.Error<ReturnType<typeof Events.read>> = events.left
+      const error: Effect.Effect.Error<ReturnType<typeof Events.read>> = read.left
       if (error._tag === "StorageFailed") return yield* error
-      const detail: string = error._tag === "RowDamaged" ? detailOf(error) : "cannot be read"
-      const last: number = Math.max(after + 1, yield* beforeNext(subject, after))
-      found.push({ first: after + 1, last, detail })
+      const detail: string = error._tag === "RowDamaged" ? error.detail : "cannot be read"
+      const { next } = yield* boundsOf(query, session, after)
+      const last: number = Math.max(after + 1, (next ?? newest + 1) - 1)
+      damaged.push({
+        firstEvent: after + 1,
+        lastEvent: last,
+        detail: detail.endsWith("is missing") ? "missing" : detail
+      })
       after = last
     }
-    const [first] = found
-    return first === undefined ? null : { ...first, last: found.at(-1)?.last ?? first.last }
-  })
-
-const detailOf = ({ detail }: RowDamaged): string => (detail.endsWith("is missing") ? "missing" : detail)
-
-/** Looks at all of a session's events. */
-export const check = (subject: Subject): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
-  Effect.map(find(subject), (found) => {
-    if (found === null) return []
-    const { detail, first, last } = found
-    return [
-      damage(
-        `${named(subject)}, events ${first} to ${last}`,
-        `an event is damaged: ${detail}`,
-        "clients that have not seen them yet load the session anew; nothing is removed",
-        ({ connection }) => {
-          connection
-            .prepare("UPDATE session_rows SET first_cursor = ? WHERE ordinal = ?")
-            .run(last + 1, subject.ordinal)
-          return "done"
-        }
-      )
-    ]
+    const [head] = damaged
+    return head === undefined
+      ? []
+      : [make("events-damaged", { session, ...head, lastEvent: damaged.at(-1)?.lastEvent ?? head.lastEvent })]
   })

@@ -1,55 +1,164 @@
 /**
- * What a doctor finds: where, what, what would be done about it, and the doing. A note is nothing wrong; damage makes a
- * data folder unhealthy until it is repaired.
+ * What a doctor finds and what a repair did, as data: a kind, the ids that it is about, what was kept and what was lost.
+ * What people read of it is in `Texts.ts`, what is done about it in `Repairs.ts`.
  */
-import type Sqlite from "better-sqlite3"
-import type { Aside } from "../Aside.js"
+import type { SessionId } from "../../../domain/Session.js"
+import type { StorageUnusable } from "../../../domain/SkeinError.js"
+import * as Tables from "../../../services/storage/sql/Tables.js"
 
-/** What repairs of files use. */
-export interface Files {
-  readonly aside: Aside
+/** A session by its rows' number and by its id. */
+export interface SessionKey {
+  readonly ordinal: number
+  readonly id: SessionId
 }
 
-/** What repairs of rows use. Nothing else has the database open. */
-export interface Means extends Files {
-  readonly connection: Sqlite.Database
+interface InFile {
+  readonly path: string
 }
 
-/** Does it, and says what was done. What it throws means that nothing was. */
-export type Repair<Needs = Means> = (means: Needs) => string
-
-export interface Finding<in Needs = Means> {
-  readonly kind: "damage" | "note"
-  /** A path, or a session and a place in it. */
-  readonly where: string
-  readonly what: string
-  /** What a repair does, or what a person can do. */
-  readonly remedy: string
-  /** Null when nothing can be done here, or nothing has to be. */
-  readonly repair: Repair<Needs> | null
+interface InSession {
+  readonly session: SessionKey
 }
 
-export const note = (where: string, what: string, remedy: string): Finding<unknown> => ({
-  kind: "note",
-  where,
-  what,
-  remedy,
-  repair: null
-})
+interface AtPlace extends InSession {
+  readonly seq: number
+}
 
-/** Damage that only a person can mend. */
-export const beyondRepair = (where: string, what: string, remedy: string): Finding<unknown> => ({
-  kind: "damage",
-  where,
-  what,
-  remedy,
-  repair: null
-})
+interface Stretch extends InSession {
+  readonly first: number
+  readonly last: number
+}
 
-export const damage = <Needs>(where: string, what: string, remedy: string, repair: Repair<Needs>): Finding<Needs> => ({
-  kind: "damage",
-  where,
-  what,
-  remedy,
-  repair
-})
+/** Tables whose rows are looked at one by one. Those of the others are parts of transcripts, events and assets. */
+export const rowTables = { session: Tables.sessionRows, run: Tables.runs, question: Tables.questions }
+
+export type RowKind = keyof typeof rowTables
+
+interface StoredRow extends InSession {
+  readonly row: RowKind
+  readonly ordinal: number
+  readonly id: string
+}
+
+/** The kinds of findings, each with its ids. */
+export interface Ids {
+  // Folders and files, from outside.
+  readonly "folder-missing": InFile
+  readonly "not-a-folder": InFile
+  readonly "no-access": InFile & { readonly code: string }
+  readonly "another-user": InFile & { readonly uid: number; readonly self: number }
+  /** `closed` are the bits of the mode that are to be unset. */
+  readonly "open-to-others": InFile & { readonly mode: number; readonly closed: number }
+  readonly "stray-log": InFile
+  /** Unfinished work of a process that died. */
+  readonly "left-behind": InFile & { readonly by: "backup" | "repair" | "save" }
+  readonly "migration-copy": InFile
+
+  // The database's file.
+  readonly "database-missing": InFile
+  readonly "database-lost": InFile
+  readonly "database-empty": InFile
+  readonly "database-new": InFile
+  readonly "not-a-file": InFile
+  readonly "not-a-database": InFile & { readonly why: "log-only" | "too-short" | "no-header" }
+  readonly "many-names": InFile & { readonly count: number }
+  /** A repair was killed when the database had a second name, `twin`. */
+  readonly "half-repaired": InFile & { readonly twin: string }
+  readonly unusable: InFile & { readonly reason: StorageUnusable["reason"]; readonly detail: string }
+  readonly unreadable: InFile & { readonly operation: string; readonly code: string }
+  readonly "older-version": InFile & { readonly version: number; readonly newest: number }
+  readonly "log-in-use": InFile
+  /** A first look saw damage that a second process did not see. */
+  readonly "read-error": InFile & { readonly first: string; readonly second: "sound" | "no-answer" | "unread" }
+  readonly "pages-damaged": InFile & { readonly problem: string }
+
+  // Rows.
+  readonly "session-rows-missing": InFile & { readonly ordinals: ReadonlyArray<number> }
+  readonly "session-id-invalid": InFile & { readonly ordinal: number }
+  readonly "session-unreadable": InSession & { readonly operation: string; readonly code: string }
+  readonly "deletion-unfinished": InSession
+  readonly "run-left-behind": InSession & { readonly run: string }
+  readonly "row-damaged": StoredRow & { readonly detail: string }
+  /** Has damage in a column for which nothing can be put. */
+  readonly "row-beyond-repair": StoredRow & { readonly detail: string }
+  readonly "row-id-invalid": StoredRow
+  readonly "message-damaged": AtPlace & { readonly detail: string }
+  readonly "message-misplaced": AtPlace & { readonly reason: string }
+  readonly "messages-missing": Stretch
+  /** More than can be a gap: a number is wrong. */
+  readonly "too-many-missing": Stretch
+  readonly "call-answered": AtPlace
+  readonly "call-abandoned": AtPlace
+  readonly "events-damaged": InSession & {
+    readonly firstEvent: number
+    readonly lastEvent: number
+    readonly detail: string
+  }
+
+  // Assets.
+  readonly "asset-lost": InSession & { readonly asset: string; readonly ordinal: number; readonly loss: AssetLoss }
+  readonly "asset-unreadable": InSession & InFile & { readonly asset: string }
+  readonly "stray-file": InFile & { readonly isAsset: boolean }
+  readonly "save-running": InFile
+}
+
+export type AssetLoss =
+  | { readonly _tag: "RowDamaged" }
+  | { readonly _tag: "FileMissing"; readonly path: string }
+  | { readonly _tag: "FileChanged"; readonly path: string }
+
+export type Kind = keyof Ids
+
+export interface FindingOf<K extends Kind> {
+  readonly kind: K
+  readonly ids: Ids[K]
+}
+
+export type Finding = { readonly [K in Kind]: FindingOf<K> }[Kind]
+
+export const make = <K extends Kind>(kind: K, ids: Ids[K]): FindingOf<K> => ({ kind, ids })
+
+/** Kinds that are no damage. */
+const notes: ReadonlySet<Kind> = new Set<Kind>([
+  "folder-missing",
+  "migration-copy",
+  "database-missing",
+  "database-empty",
+  "database-new",
+  "older-version",
+  "log-in-use",
+  "deletion-unfinished",
+  "run-left-behind",
+  "save-running"
+])
+
+export const isNote = ({ kind }: Finding): boolean => notes.has(kind)
+
+/** Rows of a table. `gaps` counts stretches of unknown length that were lost. */
+export interface Tally {
+  readonly table: string
+  readonly kept: number
+  readonly lost: number
+  readonly gaps: number
+}
+
+/** What a repair did. */
+export interface Repaired {
+  /** Paths in `aside` where the original is now. */
+  readonly aside: ReadonlyArray<string>
+  /** Ids of sessions that were recovered. */
+  readonly recovered: ReadonlyArray<string>
+  /** What became of rows. A repair that lost none has no tally. */
+  readonly rows: ReadonlyArray<Tally>
+}
+
+export const repaired = (done: Partial<Repaired> = {}): Repaired => ({ aside: [], recovered: [], rows: [], ...done })
+
+/** What became of a finding. */
+export type Outcome =
+  | { readonly _tag: "Found"; readonly finding: Finding; readonly isRepairable: boolean }
+  | { readonly _tag: "Repaired"; readonly finding: Finding; readonly repaired: Repaired }
+  | { readonly _tag: "Failed"; readonly finding: Finding; readonly code: string }
+
+/** Whether it leaves the data folder damaged. */
+export const isDamage = (outcome: Outcome): boolean => outcome._tag !== "Repaired" && !isNote(outcome.finding)

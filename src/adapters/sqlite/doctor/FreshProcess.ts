@@ -61,7 +61,7 @@ export const look = (path: string): Effect.Effect<typeof Looked.Type | typeof Re
 
 /**
  * Keeps every other process from the database until the scope closes. Fails as locked while another process has it open,
- * and when nothing can be said of that. A database that SQLite cannot read is nobody's.
+ * and when that cannot be found out. A database that SQLite cannot read is not in use.
  */
 export const hold = (path: string): Effect.Effect<void, StorageUnusable | StorageFailed, Scope.Scope> =>
   Effect.gen(function* () {

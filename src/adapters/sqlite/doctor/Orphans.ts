@@ -1,6 +1,6 @@
-/** Rows that refer to a session whose own row is gone: nothing of it is thrown away, it gets a row. */
+/** Rows that refer to a session whose own row is gone. None of it is thrown away: the session gets a row. */
 import type Sqlite from "better-sqlite3"
-import type { Repair } from "./Finding.js"
+import { type Repaired, repaired } from "./Finding.js"
 
 /** The tables whose rows refer to a session. */
 const tablesOf = (connection: Sqlite.Database): ReadonlyArray<string> =>
@@ -12,23 +12,19 @@ const tablesOf = (connection: Sqlite.Database): ReadonlyArray<string> =>
     .pluck()
     .all()
 
-/** The ordinals of the sessions that are referred to and are not there. */
-export const orphans = (connection: Sqlite.Database): ReadonlyArray<number> => {
-  const found = new Set<number>()
-  for (const table of tablesOf(connection)) {
-    const missing = connection
-      .prepare<[], number>(
-        `SELECT DISTINCT session FROM "${table}" WHERE session NOT IN (SELECT ordinal FROM session_rows)`
-      )
-      .pluck()
-      .all()
-    for (const session of missing) found.add(session)
-  }
-  return [...found].toSorted((a, b) => a - b)
-}
+/** The ordinals of the sessions that are referred to and have no row. */
+export const orphans = (connection: Sqlite.Database): ReadonlyArray<number> =>
+  connection
+    .prepare<[], number>(
+      `SELECT DISTINCT session FROM (${tablesOf(connection)
+        .map((table) => `SELECT session FROM "${table}"`)
+        .join(" UNION ALL ")}) WHERE session NOT IN (SELECT ordinal FROM session_rows) ORDER BY session`
+    )
+    .pluck()
+    .all()
 
 /** Gives each of them a row of its own. */
-export const adopt: Repair = ({ connection }) => {
+export const adopt = (connection: Sqlite.Database): Repaired => {
   const insert = connection.prepare<[number, string]>(
     `INSERT INTO session_rows
        (ordinal, id, first_cursor, created_at, changed_at, changed_cursor, named, title, workdir, metadata)
@@ -39,7 +35,9 @@ export const adopt: Repair = ({ connection }) => {
      FROM (VALUES (?, ?))`
   )
   const ordinals = orphans(connection)
-  const ids = ordinals.map((ordinal) => `recovered-${ordinal}`)
-  connection.transaction(() => ordinals.forEach((ordinal, index) => insert.run(ordinal, ids[index] ?? ""))).immediate()
-  return `now ${ids.join(", ")}`
+  const recovered = ordinals.map((ordinal) => `recovered-${ordinal}`)
+  connection
+    .transaction(() => ordinals.forEach((ordinal, index) => insert.run(ordinal, recovered[index] ?? "")))
+    .immediate()
+  return repaired({ recovered, rows: [{ table: "session_rows", kept: 0, lost: ordinals.length, gaps: 0 }] })
 }

@@ -1,13 +1,13 @@
 /**
- * What stands in a transcript for a message that cannot be read any more: it says so, to a person and to a model, and
- * keeps the transcript one that a provider accepts, as calls keep their results and results their calls. Pure.
+ * The messages that replace those that cannot be read any more. They say so, to a person and to a model, and the
+ * transcript stays one that a provider accepts: calls keep their results, and results their calls. Pure.
  */
 import { Option, Schema } from "effect"
 import { CallId, type Message, Outcome } from "../../../domain/Message.js"
 import { unknown } from "../../../domain/Usage.js"
 
-const text = "[A message that stood here was damaged and could not be read any more.]"
-const resultText = "[The result of this call was damaged and could not be read any more. Its effects are unknown.]"
+const text = "[A message here was damaged and can no longer be read.]"
+const resultText = "[The result of this call was damaged and can no longer be read. Its effects are unknown.]"
 
 export interface CallOf {
   readonly callId: CallId
@@ -17,7 +17,7 @@ export interface CallOf {
 const decodeCallId = Schema.decodeUnknownOption(CallId)
 const decodeOutcome = Schema.decodeUnknownOption(Outcome)
 
-/** A call by what columns say of it; none when they say nothing that makes sense. */
+/** A call by its columns; none when they are invalid. */
 export const callOf = (callId: unknown, name: unknown): Option.Option<CallOf> =>
   Option.flatMap(decodeCallId(callId), (callId) =>
     typeof name === "string" ? Option.some({ callId, name }) : Option.none()

@@ -2,7 +2,8 @@
  * Puts a new database, with all that can be read, in the place of one that is damaged. The damaged one is moved aside
  * whole, with its log.
  *
- * The new one is written, checked and synced first. Then, with everybody kept out and nothing written since, the old
+ * The new one has the schema of the damaged one, so that an older one is migrated as any other. It is written, checked
+ * and synced first. Then, with everybody kept out and nothing written since, the old
  * file gets its second name in `aside`, its log is moved there, and the new one takes its place by one rename. Killed in
  * between, there is the old database under two names, which no engine opens, and a doctor says so.
  */
@@ -11,21 +12,17 @@ import { Effect } from "effect"
 import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs"
 import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import { codeOf } from "../../ErrorCode.js"
+import { type Step, steps } from "../../../services/storage/sql/schema/Steps.js"
+import * as DataLayout from "../DataLayout.js"
 import * as Migrations from "../Migrations.js"
 import * as Snapshot from "../Snapshot.js"
 import { forLooking } from "./Connection.js"
 import { partsOf } from "./DatabaseCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
-import { adopt, orphans } from "./Orphans.js"
+import { type Repaired, repaired } from "./Finding.js"
+import { adopt } from "./Orphans.js"
 import * as Salvage from "./Salvage.js"
 import type { Aside } from "../Aside.js"
-import * as DataLayout from "../DataLayout.js"
-
-export interface Rebuilt {
-  readonly saved: ReadonlyArray<Salvage.Saved>
-  /** Where the damaged database is now. */
-  readonly kept: string
-}
 
 /** What changes when anybody writes. */
 const stampOf = (path: string): string =>
@@ -44,8 +41,18 @@ const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: failed })
 
 const inUse = (path: string) => new StorageUnusable({ path, reason: "locked", detail: "another process has it open" })
 
-/** A new database of the newest schema. */
-const begin = (path: string) =>
+/** The steps that made a database's schema; all of them when its version cannot be read. */
+const stepsOf = (source: Sqlite.Database): ReadonlyArray<Step> => {
+  try {
+    const version = source.pragma("user_version", { simple: true })
+    return typeof version === "number" && version > 0 ? steps.slice(0, version) : steps
+  } catch {
+    return steps
+  }
+}
+
+/** A new database of this schema. */
+const begin = (path: string, schema: ReadonlyArray<Step>) =>
   attempt(() => {
     rmSync(path, { force: true })
     closeSync(openSync(path, "wx", 0o600))
@@ -53,21 +60,21 @@ const begin = (path: string) =>
     connection.pragma("auto_vacuum = INCREMENTAL")
     connection.exec("VACUUM")
     connection.close()
-  }).pipe(Effect.zipRight(Migrations.migrate(path)))
+  }).pipe(Effect.zipRight(Migrations.migrate(path, schema)))
 
-/** Fills the new database. Gives what came over. */
-const fill = (source: Sqlite.Database, path: string, aside: Aside): ReadonlyArray<Salvage.Saved> => {
+/** Fills the new database. Returns what became of each table's rows, and the sessions that got a row. */
+const fill = (source: Sqlite.Database, path: string): Pick<Repaired, "rows" | "recovered"> => {
   const target = new Sqlite(path, { fileMustExist: true })
   try {
     target.pragma("foreign_keys = OFF")
     target.exec("BEGIN IMMEDIATE")
-    const saved = Salvage.copy(source, target)
+    const rows = Salvage.copy(source, target)
     target.exec("COMMIT")
-    if (orphans(target).length > 0) adopt({ connection: target, aside })
+    const { recovered } = adopt(target)
     if (target.pragma("integrity_check(1)", { simple: true }) !== "ok") {
       throw new StorageFailed({ operation: "rebuild the database", code: "SQLITE_CORRUPT" })
     }
-    return saved
+    return { rows, recovered }
   } finally {
     target.close()
   }
@@ -94,15 +101,18 @@ export const run = (path: string, aside: Aside) =>
     yield* Effect.scoped(FreshProcess.hold(path))
     const rebuilt = DataLayout.rebuiltOf(path)
     const before = yield* attempt(() => stampOf(path))
-    yield* begin(rebuilt)
-    const saved = yield* Effect.scoped(
-      Effect.flatMap(forLooking(path), (source) => attempt(() => fill(source, rebuilt, aside)))
+    const filled = yield* Effect.scoped(
+      Effect.gen(function* () {
+        const source = yield* forLooking(path)
+        yield* begin(rebuilt, stepsOf(source))
+        return yield* attempt(() => fill(source, rebuilt))
+      })
     )
     yield* attempt(() => Snapshot.syncFile(rebuilt))
     yield* FreshProcess.hold(path)
     if ((yield* attempt(() => stampOf(path))) !== before) return yield* inUse(path)
     const kept = yield* attempt(() => exchange(path, rebuilt, aside))
-    return { saved, kept } satisfies Rebuilt
+    return repaired({ ...filled, aside: [kept] })
   }).pipe(
     Effect.onError(() => Effect.sync(() => rmSync(DataLayout.rebuiltOf(path), { force: true }))),
     Effect.scoped

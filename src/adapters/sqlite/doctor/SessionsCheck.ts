@@ -6,56 +6,52 @@ import Sqlite from "better-sqlite3"
 import { Effect, Option, Schema } from "effect"
 import { SessionId } from "../../../domain/Session.js"
 import { Engines } from "../../../services/Engines.js"
+import type { Query } from "../../../services/storage/sql/Query.js"
 import * as RunRows from "../../../services/storage/sql/RunRows.js"
 import * as AssetCheck from "./AssetCheck.js"
 import { queryOn } from "./Connection.js"
 import * as EventCheck from "./EventCheck.js"
-import * as FieldsCheck from "./FieldsCheck.js"
-import { beyondRepair, damage, type Finding, note } from "./Finding.js"
-import { adopt, orphans } from "./Orphans.js"
-import { named, type Subject } from "./Subject.js"
+import { type Finding, make, type SessionKey } from "./Finding.js"
+import { orphans } from "./Orphans.js"
+import { isRepairable } from "./Repairs.js"
+import * as RowCheck from "./RowCheck.js"
 import * as TranscriptCheck from "./TranscriptCheck.js"
 
 const page = 500
 
-const again = "make a backup, and look again"
-
-/** A run whose process died. It is no damage: whoever claims the session next closes it. */
-const crashed = (subject: Subject) =>
+/** A run whose process died. It is no damage: the next engine to claim the session closes it. */
+const leftBehind = (query: Query, session: SessionKey) =>
   Effect.gen(function* () {
     const engines = yield* Engines
-    const { holder } = yield* RunRows.activity(subject.query, subject.id)
-    if (Option.isNone(holder)) return []
-    const { engine, run } = holder.value
-    const isDead = (yield* engines.liveness(engine)) === "dead"
-    return isDead
-      ? [note(named(subject), `run ${run.id} was left by a process that died`, "the next message or --resume goes on")]
-      : []
-  })
+    const { holder } = yield* RunRows.activity(query, session.id)
+    if (Option.isNone(holder) || (yield* engines.liveness(holder.value.engine)) !== "dead") return []
+    return [make("run-left-behind", { session, run: holder.value.run.id })]
+  }).pipe(Effect.catchTag("RowDamaged", () => Effect.succeed([])))
 
-const checkSession = (data: string, subject: Subject, state: string) =>
+const checkSession = (data: string, query: Query, session: SessionKey, state: string) =>
   Effect.gen(function* () {
-    const unfinished = note(
-      named(subject),
-      "its deletion has begun and is not finished",
-      "the next engine goes on with it"
-    )
-    if (state === "hidden") return [unfinished]
-    const fields = yield* FieldsCheck.check(subject)
-    const transcript = yield* TranscriptCheck.check(subject)
-    // What events show comes from these, so their damage would be told twice.
-    const isWhole = [...fields, ...transcript].every(({ repair }) => repair === null)
-    const events = isWhole ? yield* EventCheck.check(subject) : []
-    const assets = yield* AssetCheck.checkRows(data, subject)
-    const runs = yield* Effect.catchTag(crashed(subject), "RowDamaged", () => Effect.succeed([]))
-    return [...(state === "deleting" ? [unfinished] : []), ...fields, ...transcript, ...events, ...assets, ...runs]
+    const deletion = state === "live" ? [] : [make("deletion-unfinished", { session })]
+    if (state === "hidden") return deletion
+    const rows = yield* RowCheck.check(query, session)
+    const transcript = yield* TranscriptCheck.check(query, session)
+    // What events show comes from these, so their damage would be reported twice.
+    const isWhole = ![...rows, ...transcript].some(({ kind }) => isRepairable(kind))
+    const events = isWhole ? yield* EventCheck.check(query, session) : []
+    const assets = yield* AssetCheck.checkRows(data, query, session)
+    return [...deletion, ...rows, ...transcript, ...events, ...assets, ...(yield* leftBehind(query, session))]
   }).pipe(
     Effect.catchTags({
       SessionNotFound: () => Effect.succeed<ReadonlyArray<Finding>>([]),
       StorageFailed: ({ code, operation }) =>
-        Effect.succeed([beyondRepair(named(subject), `cannot ${operation} (${code})`, again)])
+        Effect.succeed<ReadonlyArray<Finding>>([make("session-unreadable", { session, operation, code })])
     })
   )
+
+interface Row {
+  readonly ordinal: number
+  readonly id: string
+  readonly state: string
+}
 
 /** Everything that is wrong with what a sound database holds, and with the files of its assets. */
 export const check = (
@@ -66,34 +62,25 @@ export const check = (
   Effect.gen(function* () {
     const query = queryOn(connection)
     const findings: Array<Finding> = []
-    const lost = orphans(connection)
-    if (lost.length > 0) {
-      const what = `rows of ${lost.length} session${lost.length === 1 ? "" : "s"} whose own row is missing`
-      findings.push(damage(path, what, "each gets a row, as a session named Recovered", adopt))
-    }
-    const select = connection.prepare<
-      [number, number],
-      { readonly ordinal: number; readonly id: string; readonly state: string }
-    >("SELECT ordinal, id, state FROM session_rows WHERE ordinal > ? ORDER BY ordinal LIMIT ?")
+    const ordinals = orphans(connection)
+    if (ordinals.length > 0) findings.push(make("session-rows-missing", { path, ordinals }))
+    const select = connection.prepare<[number, number], Row>(
+      "SELECT ordinal, id, state FROM session_rows WHERE ordinal > ? ORDER BY ordinal LIMIT ?"
+    )
     for (let last = -1, rows = select.all(last, page); rows.length > 0; rows = select.all(last, page)) {
       for (const { id, ordinal, state } of rows) {
         last = ordinal
         const sessionId = Schema.decodeOption(SessionId)(id)
-        if (Option.isSome(sessionId)) {
-          findings.push(...(yield* checkSession(data, { ordinal, id: sessionId.value, query }, state)))
-        } else {
-          findings.push(beyondRepair(path, `session ${ordinal} has an id that no session can have`, "restore a backup"))
-        }
+        if (Option.isNone(sessionId)) findings.push(make("session-id-invalid", { path, ordinal }))
+        else findings.push(...(yield* checkSession(data, query, { ordinal, id: sessionId.value }, state)))
       }
     }
-    const files = yield* Effect.catchAll(AssetCheck.checkFiles(data, query), ({ code, operation }) =>
-      Effect.succeed([beyondRepair(path, `cannot ${operation} (${code})`, again)])
-    )
-    return [...findings, ...files]
+    return [...findings, ...(yield* AssetCheck.checkFiles(data, query))]
   }).pipe(
+    Effect.catchAll(({ code, operation }) => Effect.succeed([make("unreadable", { path, code, operation })])),
     Effect.catchAllDefect((thrown) =>
       thrown instanceof Sqlite.SqliteError
-        ? Effect.succeed([beyondRepair(path, `its sessions cannot be looked at (${thrown.code})`, again)])
+        ? Effect.succeed([make("unreadable", { path, code: thrown.code, operation: "look at the sessions" })])
         : Effect.die(thrown)
     )
   )

@@ -1,163 +1,121 @@
 /**
- * Whether every place of a transcript has a message that decodes, in an order that a provider accepts. A place without
- * one gets a message that says so, in the same place and of the same role, as near as the rest of the session tells.
+ * Whether every place of a transcript has a message that decodes, in an order that a provider accepts, and whether each
+ * open call can still get its result.
  */
 import { Effect, Either, Option, Stream } from "effect"
 import type { Entry } from "../../../domain/Message.js"
 import type { RowDamaged, SessionNotFound, StorageFailed } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
+import type { Query } from "../../../services/storage/sql/Query.js"
 import { type EntryRow, decodeEntries } from "../../../services/storage/sql/Transcripts.js"
 import * as Transcripts from "../../../services/storage/sql/Transcripts.js"
-import { beyondRepair, damage, type Finding } from "./Finding.js"
-import { place, type Subject } from "./Subject.js"
-import * as TranscriptRepair from "./TranscriptRepair.js"
+import { type Finding, make, type SessionKey } from "./Finding.js"
 
-/** Most places in a row that are filled; more of them are no gap but a number that is wrong. */
+/** Most places in a row that are filled. More of them are no gap: a number is wrong. */
 const longestGap = 100_000
 
-type Failed = SessionNotFound | StorageFailed
+const missing = (session: SessionKey, first: number, last: number): Finding =>
+  make(last - first > longestGap ? "too-many-missing" : "messages-missing", { session, first, last })
 
-/** Follows the transcript; null from a damaged place on up to the next message that may begin anything. */
-type Following = Transcript.State | null
+/** The transcript so far; null from a damaged place up to the next message that may begin anything. */
+type Progress = Transcript.State | null
 
-const follow = (subject: Subject, state: Following, { message, seq }: Entry): readonly [Following, string | null] => {
-  if (state === null && message.role === "tool") return [null, null]
-  const before = state ?? Transcript.empty(subject.id)
-  return Either.match(Transcript.append({ ...before, head: seq - 1 }, message), {
+/** The progress after an entry, and why the entry is not allowed there. */
+const step = (session: SessionKey, before: Progress, { message, seq }: Entry): readonly [Progress, string | null] => {
+  if (before === null && message.role === "tool") return [null, null]
+  return Either.match(Transcript.append({ ...(before ?? Transcript.empty(session.id)), head: seq - 1 }, message), {
     onLeft: ({ reason }) => [null, reason],
-    onRight: (next) => [next, null]
+    onRight: (after) => [after, null]
   })
 }
 
 /** What is wrong up to the head. */
-const read = (subject: Subject): Effect.Effect<ReadonlyArray<Finding>, Failed> =>
+const checkAppended = (query: Query, session: SessionKey) =>
   Effect.gen(function* () {
     const findings: Array<Finding> = []
-    let state: Following = Transcript.empty(subject.id)
+    let progress: Progress = Transcript.empty(session.id)
     let from = 1
     const take = (entry: Entry) => {
-      const [next, reason] = follow(subject, state, entry)
-      state = next
+      const [after, reason] = step(session, progress, entry)
+      progress = after
       from = entry.seq + 1
-      if (reason !== null) {
-        findings.push(
-          beyondRepair(
-            place(subject, entry.seq),
-            `the message may not stand there (${reason})`,
-            "nothing has to be done: models are sent the transcript in a form that they accept"
-          )
-        )
-      }
+      if (reason !== null) findings.push(make("message-misplaced", { session, seq: entry.seq, reason }))
     }
     while (true) {
-      const failure: Option.Option<RowDamaged> = yield* Transcripts.stream(subject.query, {
-        sessionId: subject.id,
-        from
-      }).pipe(
+      const damage: Option.Option<RowDamaged> = yield* Transcripts.stream(query, { sessionId: session.id, from }).pipe(
         Stream.runForEach((entry) => Effect.sync(() => take(entry))),
         Effect.as(Option.none<RowDamaged>()),
         Effect.catchTag("RowDamaged", (error) => Effect.succeed(Option.some(error)))
       )
-      if (Option.isNone(failure)) return findings
-      const { detail, seq } = failure.value
-      const at = seq ?? from
-      const last = yield* lastOfGap(subject, at)
-      findings.push(last === null ? undecodable(subject, at, detail) : missing(subject, at, last))
-      state = null
-      from = (last ?? at) + 1
+      if (Option.isNone(damage)) return findings
+      const { detail, seq } = damage.value
+      const first = seq ?? from
+      const last = yield* lastOfGap(query, session, first)
+      findings.push(
+        last === null ? make("message-damaged", { session, seq: first, detail }) : missing(session, first, last)
+      )
+      progress = null
+      from = (last ?? first) + 1
     }
   })
 
 /** The last of the places without a row that begin at `seq`; null when that has one. */
-const lastOfGap = (subject: Subject, seq: number): Effect.Effect<number | null, StorageFailed> =>
+const lastOfGap = (query: Query, { ordinal }: SessionKey, seq: number): Effect.Effect<number | null, StorageFailed> =>
   Effect.map(
-    subject.query<{ readonly next: number | null; readonly head: number }>(
+    query<{ readonly next: number | null; readonly head: number }>(
       "look for the next place",
-      `SELECT (SELECT min(seq) FROM messages WHERE session = sessions.ordinal AND seq >= ?) AS next, head
-       FROM sessions WHERE ordinal = ?`,
+      `SELECT (SELECT min(messages.seq) FROM messages WHERE messages.session = sessions.ordinal AND messages.seq >= ?)
+         AS next, sessions.head FROM sessions WHERE sessions.ordinal = ?`,
       seq,
-      subject.ordinal
+      ordinal
     ),
     ([row]) => (row?.next === seq ? null : Math.min(row?.next ?? Infinity, (row?.head ?? seq) + 1) - 1)
   )
 
 /** What is wrong beyond the head: in the open batch, where calls wait and results wait for earlier ones. */
-const readBatch = (subject: Subject): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
+const checkBatch = (query: Query, session: SessionKey): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
   Effect.gen(function* () {
-    const { ordinal, query } = subject
-    const [session] = yield* query<{ readonly head: number; readonly isHeld: number }>(
+    const [state] = yield* query<{ readonly head: number; readonly isHeld: number }>(
       "look at the session",
-      `SELECT head, EXISTS (SELECT 1 FROM runs WHERE runs.session = sessions.ordinal AND runs.state = 'running') AS isHeld
-       FROM sessions WHERE ordinal = ?`,
-      ordinal
+      `SELECT sessions.head,
+         EXISTS (SELECT 1 FROM runs WHERE runs.session = sessions.ordinal AND runs.state = 'running') AS isHeld
+       FROM sessions WHERE sessions.ordinal = ?`,
+      session.ordinal
     )
-    const head = session?.head ?? 0
+    const head = state?.head ?? 0
     const results = yield* query<EntryRow>(
       "look at the results",
       "SELECT seq, NULL AS runId, at, body FROM messages WHERE session = ? AND seq > ? ORDER BY seq",
-      ordinal,
+      session.ordinal,
       head
     )
     const calls = yield* query<{ readonly seq: number }>(
       "look at the open calls",
       "SELECT seq FROM calls WHERE session = ? ORDER BY seq",
-      ordinal
+      session.ordinal
     )
     const findings: Array<Finding> = []
     const answered = new Set(results.map(({ seq }): number => seq))
-    const places = [...answered, ...calls.map(({ seq }) => seq).filter((seq) => !answered.has(seq))]
     let last = head
-    for (const seq of places.toSorted((a, b) => a - b)) {
-      if (seq > last + 1) findings.push(missing(subject, last + 1, seq - 1))
+    for (const seq of [...new Set([...answered, ...calls.map(({ seq }) => seq)])].toSorted((a, b) => a - b)) {
+      if (seq > last + 1) findings.push(missing(session, last + 1, seq - 1))
       last = seq
     }
     for (const row of results) {
-      const decoded = decodeEntries(subject.id, [row])
-      if (Either.isLeft(decoded)) findings.push(undecodable(subject, row.seq, decoded.left.detail))
+      const decoded = decodeEntries(session.id, [row])
+      if (Either.isRight(decoded)) continue
+      findings.push(make("message-damaged", { session, seq: row.seq, detail: decoded.left.detail }))
     }
     for (const { seq } of calls) {
-      if (answered.has(seq)) findings.push(answeredCall(subject, seq))
-      else if (session?.isHeld === 0) findings.push(abandonedCall(subject, seq))
+      if (answered.has(seq)) findings.push(make("call-answered", { session, seq }))
+      else if (state?.isHeld === 0) findings.push(make("call-abandoned", { session, seq }))
     }
     return findings
   })
 
-const undecodable = (subject: Subject, seq: number, detail: string): Finding =>
-  damage(
-    place(subject, seq),
-    `the message ${detail}`,
-    "another takes its place that says so, and what is stored now is moved aside",
-    TranscriptRepair.replace(subject, seq)
-  )
-
-const missing = (subject: Subject, first: number, last: number): Finding => {
-  const what = first === last ? "the message is missing" : "the messages are missing"
-  return last - first > longestGap
-    ? beyondRepair(place(subject, first, last), what, "restore a backup, or delete the session")
-    : damage(
-        place(subject, first, last),
-        what,
-        "a message that says so takes the place of each",
-        TranscriptRepair.fill(subject, first, last)
-      )
-}
-
-const answeredCall = (subject: Subject, seq: number): Finding =>
-  damage(
-    place(subject, seq),
-    "a call is open that has its result",
-    "the result stays, and the open call is moved aside",
-    TranscriptRepair.dropCall(subject, seq)
-  )
-
-const abandonedCall = (subject: Subject, seq: number): Finding =>
-  damage(
-    place(subject, seq),
-    "a call is open, and no run is there to finish it",
-    "it gets a result that says what is known of it",
-    TranscriptRepair.closeCall(subject, seq)
-  )
-
 /** Looks at all of a session's messages and open calls. */
-export const check = (subject: Subject): Effect.Effect<ReadonlyArray<Finding>, Failed> =>
-  Effect.zipWith(read(subject), readBatch(subject), (before, beyond) => [...before, ...beyond])
+export const check = (
+  query: Query,
+  session: SessionKey
+): Effect.Effect<ReadonlyArray<Finding>, SessionNotFound | StorageFailed> =>
+  Effect.zipWith(checkAppended(query, session), checkBatch(query, session), (before, beyond) => [...before, ...beyond])

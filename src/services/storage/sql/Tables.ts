@@ -53,7 +53,7 @@ const nobody = { bootId: "none", pidNamespace: "none", pid: 1, startTime: "none"
 
 const damagedQuestion = { verdict: "deny", message: "the question was damaged", by: null }
 
-const reset = "fields that do not decode are reset"
+const reset = "reset the fields that do not decode"
 
 /** A session's own fields. The view `sessions` adds its head, its newest cursor and the time of its last change. */
 export const sessionRows = table({
@@ -118,7 +118,7 @@ export const messages = table({
   session: "session",
   hasRowid: true,
   isTransient: false,
-  damage: { row: "message", remedy: "a placeholder takes its place" },
+  damage: { row: "message", remedy: "replace it with a placeholder" },
   columns: {
     session: { schema: Ordinal },
     seq: { schema: Seq },
@@ -142,7 +142,7 @@ export const calls = table({
   session: "session",
   hasRowid: false,
   isTransient: false,
-  damage: { row: "open call", remedy: "it gets a result that says what is known of it" },
+  damage: { row: "open call", remedy: "give it a result that says what is known of it" },
   columns: {
     session: { schema: Ordinal },
     seq: { schema: Seq },
@@ -161,7 +161,7 @@ export const questions = table({
   session: "session",
   hasRowid: true,
   isTransient: false,
-  damage: { row: "question", remedy: "it is answered with a denial" },
+  damage: { row: "question", remedy: "answer it with a denial" },
   columns: {
     ordinal: { schema: Ordinal },
     id: { schema: QuestionId },
@@ -185,7 +185,7 @@ export const grants = table({
   session: "session",
   hasRowid: false,
   isTransient: false,
-  damage: { row: "grant", remedy: "the tool is asked about again" },
+  damage: { row: "grant", remedy: "remove it; the tool is asked about again" },
   columns: { session: { schema: Ordinal }, tool: { schema: Schema.String } }
 })
 
@@ -196,7 +196,7 @@ export const drafts = table({
   session: "session",
   hasRowid: true,
   isTransient: true,
-  damage: { row: "draft", remedy: "it is dropped" },
+  damage: { row: "draft", remedy: "remove it" },
   columns: {
     session: { schema: Ordinal },
     run: { schema: Ordinal },
@@ -212,7 +212,7 @@ export const eventRows = table({
   session: "session",
   hasRowid: false,
   isTransient: false,
-  damage: { row: "event", remedy: "clients load the session again" },
+  damage: { row: "event", remedy: "make clients load the session again" },
   columns: {
     session: { schema: Ordinal },
     cursor: { schema: Cursor },
@@ -231,7 +231,7 @@ export const assets = table({
   session: "session",
   hasRowid: true,
   isTransient: false,
-  damage: { row: "asset", remedy: "the asset counts as deleted" },
+  damage: { row: "asset", remedy: "treat it as deleted" },
   columns: {
     ordinal: { schema: Ordinal },
     session: { schema: Ordinal },
@@ -251,7 +251,7 @@ export const engines = table({
   session: null,
   hasRowid: false,
   isTransient: true,
-  damage: { row: "engine", remedy: "its next sign of life makes a new one" },
+  damage: { row: "engine", remedy: "remove it; its next sign of life makes a new one" },
   columns: {
     instance: { schema: Schema.String },
     count: { schema: Schema.Int },
@@ -267,7 +267,7 @@ const lanes = table({
   session: null,
   hasRowid: false,
   isTransient: true,
-  damage: { row: "lane", remedy: "its next commit makes a new one" },
+  damage: { row: "lane", remedy: "remove it; its next commit makes a new one" },
   columns: { id: { schema: Schema.String }, mark: { schema: Schema.Int }, at: { schema: Schema.Int } }
 })
 

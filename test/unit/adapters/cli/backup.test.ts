@@ -6,8 +6,9 @@ import * as Program from "./Program.js"
 const withSession = Effect.gen(function* () {
   const home = yield* Program.make()
   yield* home.write("s.json", JSON.stringify([{ text: "hello" }]))
-  const { stdout } = yield* home.run(["run", "the first one", "--model", "script/../s.json"])
-  const [id = ""] = /ses_\w+/.exec(stdout) ?? []
+  yield* home.run(["run", "the first one", "--model", "script/../s.json"])
+  const [session] = Program.sessions(yield* home.run(["sessions", "list", "--json"]))
+  const id = session?.id ?? ""
   return { home, id }
 })
 
@@ -48,12 +49,12 @@ describe("skein backup and skein restore", () => {
         const wrong: ReadonlyArray<readonly [ReadonlyArray<string>, number, string]> = [
           [["backup"], 2, "missing FILE"],
           [["restore"], 2, "missing FILE"],
-          [["backup", "../precious"], 1, "overwrites nothing"],
+          [["backup", "../precious"], 1, "never overwrites a file"],
           [["backup", "../none/x"], 1, "ENOENT"],
           [["backup", "../x", "--data", home.at("none")], 1, "no database"],
           [["restore", "../all.skein"], 1, `${home.data}/skein.db`],
           [["restore", "../none", "--data", home.at("fresh")], 1, "none"],
-          [["restore", "../precious", "--data", home.at("fresh")], 1, "no backup"]
+          [["restore", "../precious", "--data", home.at("fresh")], 1, "not a backup"]
         ]
         for (const [args, code, says] of wrong) {
           const ended = yield* home.run(args)

@@ -9,8 +9,9 @@ import * as Program from "./Program.js"
 const withSession = Effect.gen(function* () {
   const home = yield* Program.make()
   yield* home.write("s.json", JSON.stringify([{ text: "hello" }, { text: "hello again" }]))
-  const { stdout } = yield* home.run(["run", "the first one", "--model", "script/../s.json"])
-  const [id = ""] = /ses_\w+/.exec(stdout) ?? []
+  yield* home.run(["run", "the first one", "--model", "script/../s.json"])
+  const [session] = Program.sessions(yield* home.run(["sessions", "list", "--json"]))
+  const id = session?.id ?? ""
   const path = `${home.data}/skein.db`
   const tamper = (statement: string) => {
     const connection = new Sqlite(path)
@@ -44,16 +45,16 @@ describe("skein doctor", () => {
         const found = yield* home.run(["doctor"])
         expect(found).toMatchObject({
           code: 1,
-          stdout: `damage   session ${id} at 1: the message does not decode; with --repair: another takes its place that says so, and what is stored now is moved aside\n`,
+          stdout: `damage   session ${id} at 1: the message does not decode; with --repair: replace it with a placeholder; the original is moved aside\n`,
           stderr: `skein: 1 problem in ${home.data}; copy the folder, then run skein doctor --repair to repair 1\n`
         })
         const repaired = yield* home.run(["doctor", "--repair"])
         expect(repaired).toMatchObject({ code: 0, stderr: "" })
-        const [, kept = ""] = /what was stored is in (\S+)\n/.exec(repaired.stdout) ?? []
+        const [, kept = ""] = /the original is now: (\S+)\n/.exec(repaired.stdout) ?? []
         expect(readFileSync(kept, "utf8")).toContain('"body": "lost"')
         expect(yield* home.run(["doctor"])).toMatchObject({ code: 0 })
         const shown = yield* home.run(["sessions", "show", id])
-        expect(shown.stdout).toContain("[A message that stood here was damaged and could not be read any more.]")
+        expect(shown.stdout).toContain("[A message here was damaged and can no longer be read.]")
         expect(yield* home.run(["sessions", "rename", id, "mended"])).toMatchObject({ code: 0 })
       }),
     120_000
@@ -81,8 +82,8 @@ describe("skein doctor", () => {
   )
 
   for (const [name, after, isFresh, says] of [
-    ["opening it", 3, true, "a fresh process checked it again and found it sound"],
-    ["looking at its pages", 20, true, "a fresh process checked it again and found it sound"],
+    ["opening it", 3, true, "a fresh process checked it again and found no damage"],
+    ["looking at its pages", 20, true, "a fresh process checked it again and found no damage"],
     ["looking, and looking again", 20, false, "a fresh process could not read it either"]
   ] as const) {
     Machine.withShim(`does not take an error on a read for damage, and leaves the file as it is: ${name}`, () =>

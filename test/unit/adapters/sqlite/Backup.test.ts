@@ -27,6 +27,7 @@ import { folder } from "../../services/storage/disk.js"
 import {
   assetFile,
   assetText,
+  damages,
   databaseIn,
   engineOn,
   look,
@@ -65,8 +66,7 @@ const contents = (data: string, asset: Asset) =>
     }
   }).pipe(Effect.provide(engineOn(data)))
 
-const nothingWrong = (data: string) =>
-  Effect.map(look(data), (outcomes) => expect(outcomes.filter(({ kind }) => kind === "damage")).toEqual([]))
+const nothingWrong = (data: string) => Effect.map(look(data), (outcomes) => expect(damages(outcomes)).toEqual([]))
 
 /** The names beside a backup, without what was there before. */
 const others = (root: string) => readdirSync(root).filter((name) => !["data", "fresh", "all.skein"].includes(name))
@@ -353,8 +353,9 @@ describe("killed in the middle", () => {
         yield* killedAt("restore", fresh, file, piece)
         expect(existsSync(databaseIn(fresh))).toBe(false)
       }
-      const [left] = (yield* look(fresh)).filter(({ kind }) => kind === "damage")
-      expect(left?.what).toBe("what a killed restore or backup left")
+      const [left, ...more] = (yield* look(fresh)).map(({ finding }) => finding)
+      expect(left).toMatchObject({ kind: "left-behind", ids: { by: "backup" } })
+      expect(more.map(({ kind }) => kind)).toEqual(["database-missing"])
       yield* restore(fresh, file)
       expect(readdirSync(fresh).filter((name) => name.startsWith("."))).toEqual([])
       expect(yield* contents(fresh, asset)).toEqual({ messages: transcript, text: assetText })

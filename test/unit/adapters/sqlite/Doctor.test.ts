@@ -15,7 +15,6 @@ import {
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
-import type { Outcome } from "../../../../src/adapters/sqlite/doctor/Doctor.js"
 import { type Entry, textOf } from "../../../../src/domain/Message.js"
 import { Cursor, type SessionId } from "../../../../src/domain/Session.js"
 import * as Transcript from "../../../../src/domain/Transcript.js"
@@ -24,20 +23,18 @@ import { folder } from "../../services/storage/disk.js"
 import {
   assetFile,
   assetText,
+  damages,
   databaseIn,
   engineOn,
   look,
   one,
   populate,
   repair,
+  spoil,
   tamper,
   transcript,
   two
 } from "./populated.js"
-
-const wrong = (outcomes: ReadonlyArray<Outcome>) => outcomes.filter(({ kind }) => kind === "damage")
-
-const said = (outcomes: ReadonlyArray<Outcome>) => wrong(outcomes).map(({ what, where }) => `${where}: ${what}`)
 
 const entries = (sessionId: SessionId) =>
   Effect.flatMap(Gateway, (gateway) => Stream.runCollect(gateway.transcript({ sessionId }))).pipe(
@@ -76,15 +73,15 @@ const damaged = (harm: (data: string) => void) =>
 const isMended = (data: string) =>
   Effect.gen(function* () {
     const repaired = yield* repair(data)
-    expect(said(repaired)).toEqual([])
-    expect(said(yield* look(data))).toEqual([])
+    expect(damages(repaired)).toEqual([])
+    expect(damages(yield* look(data))).toEqual([])
     const read = yield* readAll(data)
     expect(Transcript.isSendable(read.one)).toBe(true)
     expect(read.one.map(({ seq }) => Number(seq))).toEqual(read.one.map((_, index) => index + 1))
-    return { ...read, repaired: repaired.filter(({ kind }) => kind === "repaired") }
+    return { ...read, repaired: repaired.filter((outcome) => outcome._tag === "Repaired") }
   })
 
-/** Whether a client that has seen the session's first event only must load the session anew. */
+/** Whether a client that has seen the session's first event only must load the session again. */
 const reloads = (data: string, sessionId: SessionId) =>
   Effect.flatMap(Gateway, (gateway) => Stream.runHead(gateway.events({ sessionId, after: Cursor.make(1) }))).pipe(
     Effect.as(false),
@@ -99,15 +96,15 @@ describe("a healthy data folder", () => {
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
       yield* populate(data)
-      expect(said(yield* look(data))).toEqual([])
+      expect(damages(yield* look(data))).toEqual([])
       yield* Effect.provide(
         Effect.gen(function* () {
           yield* Gateway
-          expect(said(yield* look(data))).toEqual([])
+          expect(damages(yield* look(data))).toEqual([])
         }),
         engineOn(data)
       )
-      expect(said(yield* repair(data))).toEqual([])
+      expect(damages(yield* repair(data))).toEqual([])
       expect(readdirSync(data).toSorted()).toEqual(["assets", "skein.db", "skein.db-shm"])
     })
   )
@@ -115,10 +112,10 @@ describe("a healthy data folder", () => {
   it.scopedLive("may also be none at all, or an empty one", () =>
     Effect.gen(function* () {
       const data = join(yield* folder, "data")
-      expect((yield* look(data)).map(({ kind }) => kind)).toEqual(["note"])
+      expect((yield* look(data)).map(({ finding }) => finding.kind)).toEqual(["folder-missing"])
       expect(existsSync(data)).toBe(false)
       mkdirSync(data, { mode: 0o700 })
-      expect((yield* look(data)).map(({ kind }) => kind)).toEqual(["note"])
+      expect((yield* look(data)).map(({ finding }) => finding.kind)).toEqual(["database-missing"])
       expect(readdirSync(data)).toEqual([])
     })
   )
@@ -131,7 +128,7 @@ describe("a damaged row", () => {
         const { data, seen } = yield* damaged((data) =>
           tamper(data, `UPDATE messages SET body = '{"role":"lost' WHERE seq = ${seq} AND session = 1`)
         )
-        expect(said(seen)).toEqual([`session one at ${seq}: the message does not decode`])
+        expect(damages(seen)).toEqual([`session one at ${seq}: message-damaged`])
         const mended = yield* isMended(data)
         expect(mended.one).toHaveLength(transcript.length)
         check(mended.one[seq - 1])
@@ -140,7 +137,13 @@ describe("a damaged row", () => {
         }
         const [kept = ""] = asides(data)
         expect(readFileSync(join(data, "aside", kept), "utf8")).toContain('{\\"role\\":\\"lost')
-        expect(mended.repaired[0]?.text).toContain(kept)
+        expect(mended.repaired.map(({ repaired }) => repaired)).toEqual([
+          {
+            aside: [join(data, "aside", kept)],
+            recovered: [],
+            rows: [{ table: "messages", kept: 0, lost: 1, gaps: 0 }]
+          }
+        ])
         expect(yield* reloads(data, one)).toBe(true)
       })
     )
@@ -162,8 +165,8 @@ describe("a damaged row", () => {
       const { data, seen } = yield* damaged((data) =>
         tamper(data, "DELETE FROM messages WHERE session = 1 AND seq IN (2, 4, 5)")
       )
-      expect(said(seen)).toContain("session one at 2: the message is missing")
-      expect(said(seen)).toContain("session one at 4 to 5: the messages are missing")
+      expect(damages(seen)).toContain("session one at 2: messages-missing")
+      expect(damages(seen)).toContain("session one at 4 to 5: messages-missing")
       const mended = yield* isMended(data)
       expect(mended.one.map(({ message }) => message.role).slice(1, 3)).toEqual(["assistant", "tool"])
       expect(mended.one.map(text)[2]).toBe("the text of c1")
@@ -179,14 +182,12 @@ describe("a damaged row", () => {
     })
   )
 
-  it.scopedLive("of the events makes clients load the session anew, and loses nothing", () =>
+  it.scopedLive("of the events makes clients load the session again, and loses nothing", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) =>
         tamper(data, "DELETE FROM event_rows WHERE session = 2 AND type = 'run.started'")
       )
-      expect(said(seen)).toEqual([
-        expect.stringMatching(/^session two, events \d+ to \d+: an event is damaged: missing$/)
-      ])
+      expect(damages(seen)).toEqual([expect.stringMatching(/^session two, events \d+: events-damaged$/)])
       yield* isMended(data)
       expect(yield* reloads(data, two)).toBe(true)
     })
@@ -203,10 +204,10 @@ describe("a damaged row", () => {
            SELECT 'q1', 2, ordinal, 1, 'c9', 'shell', 'write', 1, 'no json' FROM runs`
         )
       )
-      expect(said(seen).map((line) => line.replace(/run_\w+/, "run"))).toEqual([
-        "session one: the session's own fields: it does not decode at model",
-        "session two, run run: the run does not decode at stopReason",
-        "session two, question q1: the question does not decode at input"
+      expect(damages(seen).map((line) => line.replace(/run_\w+/, "run"))).toEqual([
+        "session one: row-damaged",
+        "session two, run run: row-damaged",
+        "session two, question q1: row-damaged"
       ])
       const mended = yield* isMended(data)
       expect(mended.one).toHaveLength(transcript.length)
@@ -218,9 +219,9 @@ describe("a damaged row", () => {
   it.scopedLive("a session whose own row is gone gets a row", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) => tamper(data, "DELETE FROM session_rows WHERE id = 'two'"))
-      expect(said(seen)).toContain(`${databaseIn(data)}: rows of 1 session whose own row is missing`)
-      expect(said(yield* repair(data))).toEqual([])
-      expect(said(yield* look(data))).toEqual([])
+      expect(damages(seen)).toContain(`${databaseIn(data)}: session-rows-missing`)
+      expect(damages(yield* repair(data))).toEqual([])
+      expect(damages(yield* look(data))).toEqual([])
       const ids = yield* Effect.flatMap(Gateway, (gateway) => gateway.list()).pipe(Effect.provide(engineOn(data)))
       expect(ids.sessions.map(({ head, id }) => `${id} ${head}`).toSorted()).toEqual(["one 6", "recovered-2 3"])
     })
@@ -235,7 +236,7 @@ describe("a damaged row", () => {
           "INSERT INTO calls (session, seq, position, follows, id, name) SELECT 1, 4, 1, follows, 'c2', 'read' FROM messages WHERE session = 1 AND seq = 3"
         )
       )
-      expect(said(seen)).toContain("session one at 4: a call is open, and no run is there to finish it")
+      expect(damages(seen)).toContain("session one at 4: call-abandoned")
       const mended = yield* isMended(data)
       expect(mended.one[3]?.message).toMatchObject({ role: "tool", callId: "c2", outcome: "never-started" })
     })
@@ -252,11 +253,11 @@ describe("assets", () => {
         writeFileSync(join(data, "assets", "one", "notes.txt"), "somebody's notes")
         mkdirSync(join(data, "assets", "No Session"))
       })
-      expect(said(seen).map((line) => line.replaceAll(data, "DATA"))).toEqual([
-        expect.stringMatching(/^session one, asset ast_\w+: its file is missing: DATA/),
-        "DATA/assets/No Session: nothing that Skein put there",
-        `DATA/assets/one/ast_x.1.${"0".repeat(64)}: a file that belongs to no asset`,
-        "DATA/assets/one/notes.txt: nothing that Skein put there"
+      expect(damages(seen).map((line) => line.replaceAll(data, "DATA"))).toEqual([
+        expect.stringMatching(/^session one, asset ast_\w+: asset-lost$/),
+        "DATA/assets/No Session: stray-file",
+        `DATA/assets/one/ast_x.1.${"0".repeat(64)}: stray-file`,
+        "DATA/assets/one/notes.txt: stray-file"
       ])
       yield* isMended(data)
       expect(asides(data).some((name) => name.endsWith("/assets/one/notes.txt"))).toBe(true)
@@ -271,9 +272,7 @@ describe("assets", () => {
     it.scopedLive(`whose bytes were ${name} are named and moved aside`, () =>
       Effect.gen(function* () {
         const { data, seen } = yield* damaged((data) => harm(assetFile(data)))
-        expect(said(seen)).toEqual([
-          expect.stringMatching(/^session one, asset ast_\w+: its file is not what was saved/)
-        ])
+        expect(damages(seen)).toEqual([expect.stringMatching(/^session one, asset ast_\w+: asset-lost$/)])
         yield* isMended(data)
         expect(asides(data)).toHaveLength(2)
         yield* Effect.gen(function* () {
@@ -289,23 +288,23 @@ describe("a file that is no database of ours", () => {
   it.scopedLive("is moved aside when it is no database at all", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) => writeFileSync(databaseIn(data), "once upon a time ".repeat(100)))
-      expect(said(seen)).toEqual([`${databaseIn(data)}: it is no database, or its first page is destroyed`])
+      expect(damages(seen)).toEqual([`${databaseIn(data)}: not-a-database`])
       const repaired = yield* repair(data)
       expect(readFileSync(join(data, "aside", asides(data)[0] ?? ""), "utf8")).toContain("once upon")
-      expect(said(repaired)).toEqual([expect.stringContaining("there are files of sessions")])
+      expect(damages(repaired)).toEqual([`${databaseIn(data)}: database-lost`])
     })
   )
 
-  for (const [name, harm, says] of [
-    ["another program's", "PRAGMA application_id = 7", "it is the database of another program"],
-    ["a newer version's", "PRAGMA user_version = 999", "it is of a newer version"]
+  for (const [name, harm, reason] of [
+    ["another program's", "PRAGMA application_id = 7", "foreign-database"],
+    ["a newer version's", "PRAGMA user_version = 999", "newer-version"]
   ] as const) {
     it.scopedLive(`is left alone when it is ${name}`, () =>
       Effect.gen(function* () {
         const { data, seen } = yield* damaged((data) => tamper(data, harm))
-        expect(said(seen)).toEqual([expect.stringContaining(says)])
+        expect(seen.map(({ finding }) => finding)).toMatchObject([{ kind: "unusable", ids: { reason } }])
         const before = readFileSync(databaseIn(data))
-        expect(said(yield* repair(data))).toEqual(said(seen))
+        expect(damages(yield* repair(data))).toEqual(damages(seen))
         expect(readFileSync(databaseIn(data)).equals(before)).toBe(true)
         expect(asides(data)).toEqual([])
       })
@@ -315,16 +314,16 @@ describe("a file that is no database of ours", () => {
   it.scopedLive("is named when it has two names, is empty, or its log is there without it", () =>
     Effect.gen(function* () {
       const linked = yield* damaged((data) => linkSync(databaseIn(data), join(data, "twin.db")))
-      expect(said(linked.seen)).toEqual([expect.stringContaining("it has 2 names")])
+      expect(damages(linked.seen)).toEqual([`${databaseIn(linked.data)}: many-names`])
 
       const empty = yield* damaged((data) => truncateSync(databaseIn(data), 0))
-      expect(empty.seen).toContainEqual(expect.objectContaining({ kind: "note", what: "it is empty" }))
+      expect(empty.seen.map(({ finding }) => finding.kind)).toEqual(["database-empty"])
 
       const alone = yield* damaged((data) => {
         rmSync(databaseIn(data))
         writeFileSync(join(data, "skein.db-wal"), "frames")
       })
-      expect(said(alone.seen)).toContain(`${join(alone.data, "skein.db-wal")}: a log whose database is gone`)
+      expect(damages(alone.seen)).toContain(`${join(alone.data, "skein.db-wal")}: stray-log`)
       yield* repair(alone.data)
       expect(asides(alone.data).some((name) => name.endsWith("/skein.db-wal"))).toBe(true)
     })
@@ -336,7 +335,7 @@ describe("a file that is no database of ours", () => {
         chmodSync(databaseIn(data), 0o644)
         chmodSync(join(data, "assets"), 0o755)
       })
-      expect(said(seen)).toHaveLength(2)
+      expect(damages(seen)).toHaveLength(2)
       yield* isMended(data)
       expect(statSync(databaseIn(data)).mode & 0o777).toBe(0o600)
     })
@@ -350,13 +349,6 @@ const fill = (data: string) =>
       gateway.append(two, [{ role: "user", parts: [{ type: "text", text: `${index} ${"x".repeat(2_000)}` }] }])
     )
   ).pipe(Effect.provide(engineOn(data)))
-
-/** Overwrites a page with bytes that make no sense. Pages count from 1. */
-const spoil = (path: string, page: number) => {
-  const bytes = readFileSync(path)
-  bytes.fill(0xa5, (page - 1) * 4096, page * 4096)
-  writeFileSync(path, bytes)
-}
 
 /** The pages of the b-trees of a table, leaves last. */
 const leavesOf = (path: string, table: string): ReadonlyArray<number> => {
@@ -373,33 +365,37 @@ const leavesOf = (path: string, table: string): ReadonlyArray<number> => {
 }
 
 describe("damaged pages", () => {
-  it.scopedLive("what can be read goes into a new database; the old one is kept whole, and what was lost is said", () =>
-    Effect.gen(function* () {
-      const data = join(yield* folder, "data")
-      yield* populate(data)
-      yield* fill(data)
-      const path = databaseIn(data)
-      const leaves = leavesOf(path, "messages")
-      expect(leaves.length).toBeGreaterThan(10)
-      spoil(path, leaves[5] ?? 0)
-      writeFileSync(`${path}-wal`, "what a dead process left")
-      const broken = readFileSync(path)
-      expect(said(yield* look(data))).toEqual([expect.stringContaining("it is damaged, as a second look")])
-      expect(readFileSync(path).equals(broken)).toBe(true)
+  it.scopedLive(
+    "what can be read goes into a new database; the old one is kept whole, and what was lost is reported",
+    () =>
+      Effect.gen(function* () {
+        const data = join(yield* folder, "data")
+        yield* populate(data)
+        yield* fill(data)
+        const path = databaseIn(data)
+        const leaves = leavesOf(path, "messages")
+        expect(leaves.length).toBeGreaterThan(10)
+        spoil(path, leaves[5] ?? 0)
+        writeFileSync(`${path}-wal`, "what a dead process left")
+        const broken = readFileSync(path)
+        expect(damages(yield* look(data))).toEqual([`${path}: pages-damaged`])
+        expect(readFileSync(path).equals(broken)).toBe(true)
 
-      const mended = yield* isMended(data)
-      expect(mended.repaired[0]?.text).toMatch(/rows recovered: .*messages \d+.*; lost: .*messages 1/)
-      expect(mended.one).toHaveLength(transcript.length)
-      const texts = mended.two.map(text)
-      expect(texts).toHaveLength(64)
-      const lost = texts.filter((text) => text.includes("was damaged")).length
-      expect(lost).toBeGreaterThan(0)
-      expect(lost).toBeLessThan(5)
-      const kept = asides(data).find((name) => name.endsWith("skein.db")) ?? ""
-      expect(readFileSync(join(data, "aside", kept)).equals(broken)).toBe(true)
-      expect(readFileSync(join(data, "aside", `${kept}-wal`), "utf8")).toBe("what a dead process left")
-      expect(statSync(path).nlink).toBe(1)
-    })
+        const mended = yield* isMended(data)
+        const messages = mended.repaired[0]?.repaired.rows.find(({ table }) => table === "messages")
+        expect(messages).toMatchObject({ lost: 0, gaps: 1 })
+        expect(messages?.kept).toBeGreaterThan(60)
+        expect(mended.one).toHaveLength(transcript.length)
+        const texts = mended.two.map(text)
+        expect(texts).toHaveLength(64)
+        const lost = texts.filter((text) => text.includes("was damaged")).length
+        expect(lost).toBeGreaterThan(0)
+        expect(lost).toBeLessThan(5)
+        const kept = asides(data).find((name) => name.endsWith("skein.db")) ?? ""
+        expect(readFileSync(join(data, "aside", kept)).equals(broken)).toBe(true)
+        expect(readFileSync(join(data, "aside", `${kept}-wal`), "utf8")).toBe("what a dead process left")
+        expect(statSync(path).nlink).toBe(1)
+      })
   )
 
   it.scopedLive("a database that is cut off is rebuilt from what is left", () =>
@@ -408,15 +404,15 @@ describe("damaged pages", () => {
       yield* populate(data)
       yield* fill(data)
       truncateSync(databaseIn(data), Math.floor(statSync(databaseIn(data)).size / 8192) * 4096)
-      expect(said(yield* look(data))).toEqual([expect.stringContaining("it is damaged")])
+      expect(damages(yield* look(data))).toEqual([`${databaseIn(data)}: pages-damaged`])
       const repaired = yield* repair(data)
-      expect(said(repaired)).toEqual([])
-      expect(said(yield* look(data))).toEqual([])
+      expect(damages(repaired)).toEqual([])
+      expect(damages(yield* look(data))).toEqual([])
     })
   )
 
   it.scopedLive(
-    "a repair that was killed when the new database was about to take its place is undone, and done anew",
+    "a repair that was killed when the new database was about to take its place is undone, and done again",
     () =>
       Effect.gen(function* () {
         const data = join(yield* folder, "data")
@@ -427,9 +423,9 @@ describe("damaged pages", () => {
         linkSync(path, join(aside, "skein.db"))
         writeFileSync(join(aside, "skein.db-wal"), "")
         writeFileSync(`${path}.rebuilt`, "half")
-        expect(said(yield* look(data)).map((line) => line.replaceAll(data, "DATA"))).toEqual([
-          "DATA/skein.db.rebuilt: what a killed repair or migration left",
-          "DATA/skein.db: a repair was killed half-way and left it a second name, DATA/aside/earlier/skein.db"
+        expect(damages(yield* look(data)).map((line) => line.replaceAll(data, "DATA"))).toEqual([
+          "DATA/skein.db.rebuilt: left-behind",
+          "DATA/skein.db: half-repaired"
         ])
         const mended = yield* isMended(data)
         expect(mended.one).toHaveLength(transcript.length)
@@ -462,7 +458,7 @@ describe("damaged pages", () => {
       yield* Effect.scoped(
         Effect.gen(function* () {
           yield* brokenNode
-          expect(said(yield* look(data))).toEqual([expect.stringContaining("did not answer")])
+          expect(damages(yield* look(data))).toEqual([`${path}: read-error`])
           expect(yield* Effect.flip(repair(data))).toMatchObject({ _tag: "StorageFailed", code: "NO_ANSWER" })
         })
       )

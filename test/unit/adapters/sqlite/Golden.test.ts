@@ -11,7 +11,7 @@ import { StorageReader } from "../../../../src/services/storage/Storage.js"
 import { engineIn, folder } from "../../services/storage/disk.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
-import { engineOn, look } from "./populated.js"
+import { damages, engineOn, look, repair, spoil } from "./populated.js"
 
 const golden = join(import.meta.dirname, "../../../support/fixtures/golden/0.1.0")
 
@@ -96,7 +96,34 @@ it.scopedLive("0.1.0: the database is copied before its rows are rewritten, and 
     yield* Effect.void.pipe(Effect.provide(quietly(engineIn(directory))))
     expect(readdirSync(directory).filter((name) => name.includes(".before-"))).toHaveLength(1)
     const outcomes = yield* look(directory)
-    expect(outcomes.filter(({ kind }) => kind !== "note")).toEqual([])
+    expect(damages(outcomes)).toEqual([])
+  })
+)
+
+it.scopedLive("0.1.0: a database with a damaged page is rebuilt as it was, and migrated like any other", () =>
+  Effect.gen(function* () {
+    const data = yield* copied
+    const path = join(data, "skein.db")
+    const before = new Sqlite(path)
+    before.pragma("wal_checkpoint(TRUNCATE)")
+    const root = before
+      .prepare<[], number>("SELECT rootpage FROM sqlite_schema WHERE name = 'runs_active'")
+      .pluck()
+      .get()
+    before.close()
+    spoil(path, root ?? 0)
+    expect(damages(yield* look(data))).toEqual([`${path}: pages-damaged`])
+    expect(damages(yield* repair(data))).toEqual([])
+    yield* Effect.void.pipe(Effect.provide(quietly(engineIn(data))))
+    expect(damages(yield* look(data))).toEqual([])
+    const after = new Sqlite(path, { readonly: true })
+    expect(after.prepare("SELECT verdict FROM questions ORDER BY ordinal").pluck().all()).toEqual([
+      "allow-once",
+      "deny",
+      "allow-for-session",
+      null
+    ])
+    after.close()
   })
 )
 

@@ -1,9 +1,11 @@
 /** A data folder with sessions in it, and ways to damage it behind everybody's back. */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Stream } from "effect"
-import { readdirSync } from "node:fs"
+import { readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Doctor from "../../../../src/adapters/sqlite/doctor/Doctor.js"
+import { isDamage, type Outcome } from "../../../../src/adapters/sqlite/doctor/Finding.js"
+import * as Findings from "../../../../src/adapters/cli/texts/Findings.js"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../../../src/adapters/node/SkeinNode.js"
 import { CallId, type Message, userText } from "../../../../src/domain/Message.js"
@@ -92,3 +94,14 @@ export const assetFile = (data: string): string => {
 
 export const look = (data: string) => Effect.provide(Doctor.look(data), Identity.layer)
 export const repair = (data: string) => Effect.provide(Doctor.repair(data), Identity.layer)
+
+/** Where there is damage, and of which kind. */
+export const damages = (outcomes: ReadonlyArray<Outcome>): ReadonlyArray<string> =>
+  outcomes.filter(isDamage).map(({ finding }) => `${Findings.where(finding.ids)}: ${finding.kind}`)
+
+/** Overwrites a page with bytes that make no sense. Pages count from 1. */
+export const spoil = (path: string, page: number) => {
+  const bytes = readFileSync(path)
+  bytes.fill(0xa5, (page - 1) * 4096, page * 4096)
+  writeFileSync(path, bytes)
+}

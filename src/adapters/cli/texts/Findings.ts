@@ -1,0 +1,200 @@
+/** What people read of a doctor's findings and repairs: an entry for each kind, and a line for each outcome. */
+import type { Table } from "../../../services/storage/sql/Table.js"
+import { assets, calls, eventRows, messages } from "../../../services/storage/sql/Tables.js"
+import {
+  type FindingOf,
+  type Ids,
+  isNote,
+  type Kind,
+  type Outcome,
+  type Repaired,
+  rowTables,
+  type Tally
+} from "../../sqlite/doctor/Finding.js"
+
+/** What is wrong, what a repair does or a person can do about it, and what a repair did. */
+type Text = readonly [what: string, remedy: string, done?: string]
+
+const range = (first: number, last: number): string => (first === last ? `${first}` : `${first} to ${last}`)
+
+/** What a finding is about: a path, or a session and what of it. */
+export const where = (ids: Ids[Kind]): string => {
+  if (!("session" in ids)) return ids.path
+  const session = `session ${ids.session.id}`
+  if ("asset" in ids) return `${session}, asset ${ids.asset}`
+  if ("row" in ids) return ids.row === "session" ? session : `${session}, ${ids.row} ${ids.id}`
+  if ("seq" in ids) return `${session} at ${ids.seq}`
+  if ("first" in ids) return `${session} at ${range(ids.first, ids.last)}`
+  if ("firstEvent" in ids) return `${session}, events ${range(ids.firstEvent, ids.lastEvent)}`
+  return session
+}
+
+const backupFirst = "copy the whole data folder to a safe place and check the disk"
+const again = "make a backup, then look again"
+
+const unusable = ({ detail, reason }: Ids["unusable"]): Text => {
+  switch (reason) {
+    case "foreign-database":
+      return ["the database of another program", "use another data folder; this one is left alone"]
+    case "newer-version":
+      return [`written by a newer version (${detail})`, "use a newer Skein; the database is left alone"]
+    case "locked":
+      return ["locked by another process", "look again when that process has ended"]
+    case "no-access":
+      return [`cannot be opened (${detail})`, "give yourself access to it and to its folder"]
+    case "old-sqlite":
+      return [`this SQLite is too old (${detail})`, "install Skein again"]
+    default:
+      return [`cannot be used: ${reason}${detail === "" ? "" : ` (${detail})`}`, backupFirst]
+  }
+}
+
+const leftBy = {
+  backup: "left by a killed backup or restore",
+  repair: "left by a killed repair or migration",
+  save: "a save that its dead process did not finish"
+}
+
+const notDatabase = {
+  "log-only": "empty, although it has a log",
+  "too-short": "too short for a database",
+  "no-header": "not a database, or its first page is destroyed"
+}
+
+const secondLook = {
+  sound: "checked it again and found no damage",
+  unread: "could not read it either",
+  "no-answer": "was to check it again and did not answer"
+}
+
+/** The repair of a row of which a copy is kept. */
+const kept = ({ damage }: Table): string => `${damage.remedy}; the original is moved aside`
+
+const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
+  "folder-missing": () => ["no such folder", "the first session creates it"],
+  "not-a-folder": () => ["not a folder", "use another path for the data"],
+  "no-access": ({ code }) => [`no access (${code})`, "give yourself access, or use another folder"],
+  "another-user": ({ self, uid }) => [
+    `belongs to user ${uid}, not to you (${self})`,
+    "chown it, or use another folder"
+  ],
+  "open-to-others": ({ mode }) => [
+    `${(mode & 0o022) === 0 ? "readable" : "writable"} by other users (mode ${(mode & 0o777).toString(8)})`,
+    "restrict it to you",
+    "restricted to you"
+  ],
+  "stray-log": () => ["a log without its database", "move it aside", "moved aside"],
+  "left-behind": ({ by }) => [leftBy[by], "remove it", "removed"],
+  "migration-copy": () => ["a copy made before a migration", "delete it when you no longer need it"],
+
+  "database-missing": () => ["no database", "the first session creates it"],
+  "database-lost": () => ["no database, although there are files of sessions", "restore a backup"],
+  "database-empty": () => ["empty", "the first session fills it"],
+  "database-new": () => ["new, without sessions", "nothing has to be done"],
+  "not-a-file": () => ["not a file", "move it away"],
+  "not-a-database": ({ why }) => [
+    notDatabase[why],
+    "move it aside with its log; then restore a backup or start again",
+    "moved aside"
+  ],
+  "many-names": ({ count }) => [`has ${count} names, and a log beside only one of them`, "remove its other names"],
+  "half-repaired": ({ twin }) => [
+    `a killed repair left it a second name, ${twin}`,
+    "undo that repair",
+    "undone; it can be repaired again"
+  ],
+  unusable,
+  unreadable: ({ code, operation }) => [`cannot ${operation} (${code})`, again],
+  "older-version": ({ newest, version }) => [
+    `has version ${version}; this Skein uses ${newest}`,
+    "the next command that uses it migrates it; its sessions can be checked then"
+  ],
+  "log-in-use": () => ["a log that is in use, or was left by a process that died", "the next engine takes it in"],
+  "read-error": ({ first, second }) => [
+    `looked damaged (${first}); a fresh process ${secondLook[second]}`,
+    "the disk returned errors, so nothing is changed. Make a backup now and check the disk"
+  ],
+  "pages-damaged": ({ problem }) => [
+    `damaged, as a fresh process confirms: ${problem}`,
+    "copy all that can be read into a new database, and move this one aside",
+    "rebuilt"
+  ],
+
+  "session-rows-missing": ({ ordinals: { length } }) => [
+    `rows of ${length} session${length === 1 ? "" : "s"} whose own row is missing`,
+    "give each a row, as a session named Recovered",
+    "recovered"
+  ],
+  "session-id-invalid": ({ ordinal }) => [`session ${ordinal} has an invalid id`, "restore a backup"],
+  "session-unreadable": ({ code, operation }) => [`cannot ${operation} (${code})`, again],
+  "deletion-unfinished": () => ["its deletion has begun and is not finished", "the next engine finishes it"],
+  "run-left-behind": ({ run }) => [
+    `run ${run} was left by a process that died`,
+    "the next message or --resume continues"
+  ],
+  "row-damaged": ({ detail, row }) => [`the ${row} ${detail}`, kept(rowTables[row])],
+  "row-beyond-repair": ({ detail, row }) => [`the ${row} ${detail}`, "restore a backup, or delete the session"],
+  "row-id-invalid": () => ["invalid id", "cannot be repaired"],
+  "message-damaged": ({ detail }) => [`the message ${detail}`, kept(messages)],
+  "message-misplaced": ({ reason }) => [
+    `the message is not allowed at this position (${reason})`,
+    "nothing has to be done: models get the transcript in a form that they accept"
+  ],
+  "messages-missing": ({ first, last }) => [
+    first === last ? "the message is missing" : "the messages are missing",
+    "put a placeholder in each place"
+  ],
+  "too-many-missing": () => ["the messages are missing", "restore a backup, or delete the session"],
+  "call-answered": () => ["an open call that has its result", "move the call aside; its result stays", "moved aside"],
+  "call-abandoned": () => ["an open call without a run to finish it", kept(calls)],
+  "events-damaged": ({ detail }) => [`an event is damaged: ${detail}`, eventRows.damage.remedy],
+
+  "asset-lost": ({ loss }) => {
+    const what = {
+      RowDamaged: "does not decode",
+      FileMissing: "its file is missing",
+      FileChanged: "its file is not what was saved"
+    }[loss._tag]
+    return ["path" in loss ? `${what}: ${loss.path}` : what, kept(assets)]
+  },
+  "asset-unreadable": ({ path }) => [`its file cannot be read: ${path}`, "check the permissions and the disk"],
+  "stray-file": ({ isAsset }) => [
+    isAsset ? "a file without an asset" : "not put there by Skein",
+    "move it aside",
+    "moved aside"
+  ],
+  "save-running": () => ["a save is running", "look again when it has ended"]
+}
+
+const of = <K extends Kind>({ ids, kind }: FindingOf<K>): Text => texts[kind](ids)
+
+const did = ({ aside, recovered, rows }: Repaired): ReadonlyArray<string> => {
+  const counts = (count: (tally: Tally) => number) =>
+    rows
+      .filter((tally) => count(tally) > 0)
+      .map((tally) => `${tally.table} ${count(tally)}`)
+      .join(", ")
+  const parts = [
+    ["rows recovered", counts(({ kept }) => kept)],
+    ["rows lost", counts(({ lost }) => lost)],
+    ["stretches that could not be read", counts(({ gaps }) => gaps)],
+    ["sessions recovered", recovered.join(", ")],
+    ["the original is now", aside.join(" and ")]
+  ] as const
+  return parts.filter(([, list]) => list !== "").map(([name, list]) => `${name}: ${list}`)
+}
+
+/** An outcome as a line for people, without its end. */
+export const line = (outcome: Outcome): string => {
+  const [what, remedy, done = "done"] = of(outcome.finding)
+  const about = `${where(outcome.finding.ids)}: ${what}`
+  switch (outcome._tag) {
+    case "Repaired":
+      return `repaired ${[about, done, ...did(outcome.repaired)].join("; ")}`
+    case "Failed":
+      return `damage   ${about}; the repair failed (${outcome.code})`
+    case "Found":
+      if (isNote(outcome.finding)) return `note     ${about}; ${remedy}`
+      return `damage   ${about}; ${outcome.isRepairable ? "with --repair: " : ""}${remedy}`
+  }
+}

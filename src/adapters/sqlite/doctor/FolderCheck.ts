@@ -1,0 +1,79 @@
+/** Whether the data folder exists, may be used and belongs to its user, and what was left in it. No file is opened. */
+import { Effect } from "effect"
+import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
+import type { Engines } from "../../../services/Engines.js"
+import { codeOf } from "../../ErrorCode.js"
+import * as DataLayout from "../DataLayout.js"
+import * as Workplace from "../backup/Workplace.js"
+import { hasBytes, type Look } from "./DatabaseCheck.js"
+import { type Finding, make } from "./Finding.js"
+
+/** What only its user may do. Windows has no such bits. */
+const closedTo = { files: 0o077, dataFolder: 0o022 }
+
+const all = constants.R_OK | constants.W_OK
+
+const checkAccess = (path: string, access: number): ReadonlyArray<Finding> => {
+  try {
+    accessSync(path, access)
+    return []
+  } catch (thrown) {
+    return [make("no-access", { path, code: codeOf(thrown) })]
+  }
+}
+
+const checkUser = (path: string, closed: number): ReadonlyArray<Finding> => {
+  const { mode, uid } = statSync(path)
+  const self = process.getuid?.() ?? null
+  if (self !== null && uid !== self) return [make("another-user", { path, uid, self })]
+  if (process.platform === "win32" || (mode & closed) === 0) return []
+  return [make("open-to-others", { path, mode, closed })]
+}
+
+const checkFolder = (path: string, closed: number): ReadonlyArray<Finding> =>
+  statSync(path).isDirectory()
+    ? [...checkAccess(path, all | constants.X_OK), ...checkUser(path, closed)]
+    : [make("not-a-folder", { path })]
+
+/** A log would be taken for a part of the next database in this folder. */
+const strayLogs = (data: string): ReadonlyArray<Finding> =>
+  [DataLayout.logEnding, DataLayout.journalEnding]
+    .map((ending) => DataLayout.databaseIn(data) + ending)
+    .filter(hasBytes)
+    .map((path) => make("stray-log", { path }))
+
+const leftovers = Effect.fnUntraced(function* (data: string) {
+  const names = [...(yield* Workplace.abandoned(data, "restore")), ...(yield* Workplace.abandoned(data, "backup"))]
+  const abandoned = names.map((name) => make("left-behind", { path: join(data, name), by: "backup" }))
+  const unfinished = [DataLayout.rebuiltOf, DataLayout.unfinishedCopyOf]
+    .map((nameOf) => nameOf(DataLayout.databaseIn(data)))
+    .filter((path) => existsSync(path))
+    .map((path) => make("left-behind", { path, by: "repair" }))
+  const copies = readdirSync(data)
+    .filter(DataLayout.isCopy)
+    .map((name) => make("migration-copy", { path: join(data, name) }))
+  return [...abandoned, ...unfinished, ...copies]
+})
+
+/** Looks at the folder from outside, and says whether there is any sense in looking further. */
+export const check = (data: string): Effect.Effect<Look, never, Engines> =>
+  Effect.gen(function* () {
+    if (!existsSync(data)) return { findings: [make("folder-missing", { path: data })], isSound: false }
+    const folder = checkFolder(data, closedTo.dataFolder)
+    const isReadable = statSync(data).isDirectory() && checkAccess(data, constants.R_OK | constants.X_OK).length === 0
+    if (!isReadable) return { findings: folder, isSound: false }
+    const assets = join(data, "assets")
+    const path = DataLayout.databaseIn(data)
+    const files = ["", DataLayout.logEnding, DataLayout.sharedMemoryEnding].map((ending) => path + ending)
+    const findings = [
+      ...folder,
+      ...(existsSync(assets) ? checkFolder(assets, closedTo.files) : []),
+      ...files
+        .filter((path) => existsSync(path))
+        .flatMap((path) => [...checkAccess(path, all), ...checkUser(path, closedTo.files)]),
+      ...(existsSync(path) ? [] : strayLogs(data)),
+      ...(yield* leftovers(data))
+    ]
+    return { findings, isSound: true }
+  })
