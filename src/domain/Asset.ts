@@ -1,8 +1,10 @@
 /** A file that belongs to a session: kept beside the database, named by id in messages. */
 import { Schema } from "effect"
+import { id } from "./Id.js"
 import { SessionId } from "./Session.js"
+import { Timestamp } from "./Timestamp.js"
 
-export const AssetId = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), Schema.brand("AssetId"))
+export const AssetId = id("AssetId")
 export type AssetId = typeof AssetId.Type
 
 /** `type/subtype`, lower case, without parameters. */
@@ -18,7 +20,6 @@ export const Asset = Schema.Struct({
   size: Schema.NonNegativeInt,
   /** SHA-256 of the content, lower-case hex. */
   sha256: Schema.String,
-  /** Milliseconds since the epoch. */
-  createdAt: Schema.Int
+  createdAt: Timestamp
 })
 export type Asset = typeof Asset.Type

@@ -5,12 +5,14 @@
  */
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"
+import { id } from "./Id.js"
 import { RunId } from "./Run.js"
 import { Seq } from "./Session.js"
+import { Timestamp } from "./Timestamp.js"
 import { Usage } from "./Usage.js"
 
 /** Unique among all calls; the provider's own id is metadata of the part. */
-export const CallId = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), Schema.brand("CallId"))
+export const CallId = id("CallId")
 export type CallId = typeof CallId.Type
 
 /** By vendor, opaque: goes back to the same vendor as it came (signatures of reasoning, item ids). */
@@ -115,8 +117,7 @@ export const Entry = Schema.Struct({
   seq: Seq,
   /** The run that wrote it; null for what a host appended outside any run. */
   runId: Schema.NullOr(RunId),
-  /** Milliseconds since the epoch. */
-  at: Schema.Int,
+  at: Timestamp,
   message: Message
 })
 export type Entry = typeof Entry.Type

@@ -1,8 +1,10 @@
 /** Whether a call may run: what a policy decides, the question to a human, and its one answer. */
 import { Schema } from "effect"
+import { id } from "./Id.js"
 import { CallId } from "./Message.js"
 import { RunId } from "./Run.js"
 import { Seq, SessionId } from "./Session.js"
+import { Timestamp } from "./Timestamp.js"
 
 /** What a tool does to the world: `read` changes nothing. */
 export const Access = Schema.Literal("read", "write")
@@ -13,10 +15,7 @@ export type Decision =
   { readonly _tag: "Allow" } | { readonly _tag: "Ask" } | { readonly _tag: "Deny"; readonly message: string }
 
 /** Unguessable: whoever can name a question has been shown it. */
-export const QuestionId = Schema.String.pipe(
-  Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/),
-  Schema.brand("QuestionId")
-)
+export const QuestionId = id("QuestionId")
 export type QuestionId = typeof QuestionId.Type
 
 /** `allow-once` allows this call, `allow-for-session` also every later call of the same tool in the session. */
@@ -44,8 +43,7 @@ export const Question = Schema.Struct({
   /** The call's raw input, as it will be run. */
   input: Schema.String,
   answer: Schema.NullOr(Answer),
-  /** Milliseconds since the epoch. */
-  askedAt: Schema.Int
+  askedAt: Timestamp
 })
 export type Question = typeof Question.Type
 

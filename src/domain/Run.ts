@@ -1,10 +1,12 @@
 /** A run: one execution of a turn, from a user message to the final answer or to one explicit stop reason. */
 import { Schema } from "effect"
+import { id } from "./Id.js"
 import { JsonRecord } from "./Json.js"
 import { Cursor, SessionId } from "./Session.js"
+import { Timestamp } from "./Timestamp.js"
 import { Total } from "./Usage.js"
 
-export const RunId = Schema.String.pipe(Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/), Schema.brand("RunId"))
+export const RunId = id("RunId")
 export type RunId = typeof RunId.Type
 export { RunId as Id }
 
@@ -44,10 +46,9 @@ export const Run = Schema.Struct({
   /** What the host gave to `send`; tools can read it. */
   metadata: JsonRecord,
   usage: Total,
-  /** Milliseconds since the epoch. */
-  createdAt: Schema.Int,
-  startedAt: Schema.NullOr(Schema.Int),
-  endedAt: Schema.NullOr(Schema.Int)
+  createdAt: Timestamp,
+  startedAt: Schema.NullOr(Timestamp),
+  endedAt: Schema.NullOr(Timestamp)
 })
 export type Run = typeof Run.Type
 

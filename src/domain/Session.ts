@@ -1,17 +1,13 @@
 /** A session: the unit that is kept, ordered, watched and deleted. */
 import { Schema } from "effect"
+import { id } from "./Id.js"
 import { JsonRecord } from "./Json.js"
 import * as SafeText from "./SafeText.js"
 import { ModelRef } from "./ModelRef.js"
+import { Timestamp } from "./Timestamp.js"
 import { Total } from "./Usage.js"
 
-/** 1 to 64 of `A-Z a-z 0-9 _ -`, beginning with a letter or digit: safe as a folder name on every platform. */
-export const SessionId = Schema.String.pipe(
-  Schema.pattern(/^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/, {
-    description: "a session id has 1 to 64 of A-Z a-z 0-9 _ - and begins with a letter or digit"
-  }),
-  Schema.brand("SessionId")
-)
+export const SessionId = id("SessionId")
 export type SessionId = typeof SessionId.Type
 
 /** Whose session it is; the host's own notion of a user. */
@@ -37,7 +33,8 @@ export const Session = Schema.Struct({
   title: Schema.String,
   /** Whether somebody named it; until then a first message may give it its title. */
   named: Schema.Boolean,
-  owner: Schema.OptionFromNullOr(Owner),
+  /** Null for a session that belongs to nobody. */
+  owner: Schema.NullOr(Owner),
   /** Absolute path of the folder that the session works in. */
   workdir: Schema.String,
   /** Null leaves the choice to the host's `Models`. */
@@ -48,37 +45,9 @@ export const Session = Schema.Struct({
   head: Schema.NonNegativeInt,
   /** The newest durable event. */
   cursor: Cursor,
-  /** Milliseconds since the epoch. */
-  createdAt: Schema.Int,
-  /** Milliseconds since the epoch. */
-  updatedAt: Schema.Int
+  createdAt: Timestamp,
+  updatedAt: Timestamp
 })
 export type Session = typeof Session.Type
 
 export { SessionId as Id }
-
-/** The title of a session that has neither a name nor a message. */
-export const untitled = "New session"
-
-/** Control characters, halves of surrogate pairs, and what turns or hides the text around it. */
-const unprintable = /[\p{Cc}\p{Cs}\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/gu
-
-/** White space, line breaks included, becomes single blanks; none at the ends. What cannot be seen is left out. */
-export const foldTitle = (title: string): string =>
-  title.replace(/\s+/gu, " ").replace(unprintable, "").replace(/ +/g, " ").trim()
-
-/** A title made of a message's first line that says something, cut to `limit` characters (code points). */
-export const titleOfText = (text: string, limit: number): string => {
-  const line = text
-    .split(/\r\n|[\n\r\u2028\u2029]/u)
-    .map(foldTitle)
-    .find((line) => line !== "")
-  if (line === undefined || limit < 1) return untitled
-  const points = Array.from(line)
-  return points.length <= limit
-    ? line
-    : `${points
-        .slice(0, limit - 1)
-        .join("")
-        .trimEnd()}…`
-}

@@ -11,6 +11,7 @@ import { ModelRef } from "./ModelRef.js"
 import { QuestionId, Verdict } from "./Permission.js"
 import { RunId, StopReason } from "./Run.js"
 import { Cursor, Seq, SessionId } from "./Session.js"
+import { Timestamp } from "./Timestamp.js"
 import { Total } from "./Usage.js"
 
 const durable = <const Type extends string, Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
@@ -18,8 +19,7 @@ const durable = <const Type extends string, Fields extends Schema.Struct.Fields>
     type: Schema.Literal(type),
     sessionId: SessionId,
     cursor: Cursor,
-    /** Milliseconds since the epoch. */
-    at: Schema.Int,
+    at: Timestamp,
     ...fields
   })
 

@@ -3,6 +3,10 @@
  * person. No error holds a key, a message's text or a tool's input.
  */
 import { Schema } from "effect"
+import { AssetId } from "./Asset.js"
+import { QuestionId, Verdict } from "./Permission.js"
+import { RunId, StopReason } from "./Run.js"
+import { SessionId } from "./Session.js"
 
 /** An input was refused before anything changed. `limit` says what is allowed, `actual` what was given, but no text. */
 export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInput", {
@@ -16,7 +20,7 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>()("InvalidInp
 }
 
 export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("SessionNotFound", {
-  sessionId: Schema.String
+  sessionId: SessionId
 }) {
   override get message() {
     return `There is no session ${this.sessionId}`
@@ -24,7 +28,7 @@ export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()("Sess
 }
 
 export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionExists", {
-  sessionId: Schema.String
+  sessionId: SessionId
 }) {
   override get message() {
     return `There is a session ${this.sessionId} already`
@@ -33,7 +37,7 @@ export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionE
 
 /** The session is being deleted: it takes no more messages, runs or answers. */
 export class SessionDeleting extends Schema.TaggedError<SessionDeleting>()("SessionDeleting", {
-  sessionId: Schema.String
+  sessionId: SessionId
 }) {
   override get message() {
     return `Session ${this.sessionId} is being deleted`
@@ -42,15 +46,15 @@ export class SessionDeleting extends Schema.TaggedError<SessionDeleting>()("Sess
 
 /** A run holds the session, in this process or in another. */
 export class SessionBusy extends Schema.TaggedError<SessionBusy>()("SessionBusy", {
-  sessionId: Schema.String,
-  runId: Schema.String
+  sessionId: SessionId,
+  runId: RunId
 }) {
   override get message() {
     return `Session ${this.sessionId} is busy with run ${this.runId}`
   }
 }
 
-export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: Schema.String }) {
+export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: RunId }) {
   override get message() {
     return `There is no run ${this.runId}`
   }
@@ -58,9 +62,9 @@ export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound"
 
 /** The key was used for a different message. `runId` is the run that it stands for. */
 export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()("IdempotencyConflict", {
-  sessionId: Schema.String,
+  sessionId: SessionId,
   idempotencyKey: Schema.String,
-  runId: Schema.String
+  runId: RunId
 }) {
   override get message() {
     return `Idempotency key ${this.idempotencyKey} belongs to another message, that of run ${this.runId}`
@@ -69,7 +73,7 @@ export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>
 
 /** Something may not stand where it was to be appended. */
 export class AppendRefused extends Schema.TaggedError<AppendRefused>()("AppendRefused", {
-  sessionId: Schema.String,
+  sessionId: SessionId,
   reason: Schema.Literal("batch-open", "result-without-call", "calls-without-batch", "empty")
 }) {
   override get message() {
@@ -79,8 +83,8 @@ export class AppendRefused extends Schema.TaggedError<AppendRefused>()("AppendRe
 
 /** A newer owner holds the session; nothing more of this run is written. */
 export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
-  sessionId: Schema.String,
-  runId: Schema.String
+  sessionId: SessionId,
+  runId: RunId
 }) {
   override get message() {
     return `Run ${this.runId} lost session ${this.sessionId} to a newer owner`
@@ -88,7 +92,7 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
 }
 
 export class QuestionNotFound extends Schema.TaggedError<QuestionNotFound>()("QuestionNotFound", {
-  questionId: Schema.String
+  questionId: QuestionId
 }) {
   override get message() {
     return `There is no question ${this.questionId}`
@@ -97,8 +101,8 @@ export class QuestionNotFound extends Schema.TaggedError<QuestionNotFound>()("Qu
 
 /** Somebody else was first. */
 export class QuestionAnswered extends Schema.TaggedError<QuestionAnswered>()("QuestionAnswered", {
-  questionId: Schema.String,
-  verdict: Schema.String
+  questionId: QuestionId,
+  verdict: Verdict
 }) {
   override get message() {
     return `Question ${this.questionId} was answered already: ${this.verdict}`
@@ -106,27 +110,32 @@ export class QuestionAnswered extends Schema.TaggedError<QuestionAnswered>()("Qu
 }
 
 export class AssetNotFound extends Schema.TaggedError<AssetNotFound>()("AssetNotFound", {
-  sessionId: Schema.String,
-  assetId: Schema.String
+  sessionId: SessionId,
+  assetId: AssetId
 }) {
   override get message() {
     return `Session ${this.sessionId} has no asset ${this.assetId}`
   }
 }
 
-/** An asset's file could not be written or read. */
+/** An asset's file could not be written, read or removed. An id is null when more than one is meant. */
 export class AssetFailed extends Schema.TaggedError<AssetFailed>()("AssetFailed", {
-  sessionId: Schema.String,
-  assetId: Schema.String,
+  sessionId: Schema.NullOr(SessionId),
+  assetId: Schema.NullOr(AssetId),
   operation: Schema.Literal("write", "read", "delete"),
   detail: Schema.String
 }) {
   override get message() {
-    return `Could not ${this.operation} asset ${this.assetId} of session ${this.sessionId}: ${this.detail}`
+    const assets = this.assetId === null ? "assets" : `asset ${this.assetId}`
+    const place = this.sessionId === null ? "" : ` of session ${this.sessionId}`
+    return `Could not ${this.operation} ${assets}${place}: ${this.detail}`
   }
 }
 
-/** A stored row does not decode. The rest of the session stays readable. */
+/**
+ * A stored row does not decode. The rest of the session stays readable. The ids are as stored: they may be what is
+ * damaged.
+ */
 export class RowDamaged extends Schema.TaggedError<RowDamaged>()("RowDamaged", {
   sessionId: Schema.String,
   seq: Schema.NullOr(Schema.Number),
@@ -139,7 +148,7 @@ export class RowDamaged extends Schema.TaggedError<RowDamaged>()("RowDamaged", {
 
 /** The cursor is not one of this session's kept events: load the session anew, then subscribe from its cursor. */
 export class CursorGone extends Schema.TaggedError<CursorGone>()("CursorGone", {
-  sessionId: Schema.String,
+  sessionId: SessionId,
   after: Schema.Number,
   oldest: Schema.Number,
   newest: Schema.Number
@@ -250,7 +259,7 @@ export class DuplicateTool extends Schema.TaggedError<DuplicateTool>()("Duplicat
 
 /** `Run.await` inside a host's transaction would wait for tools that wait for the same connection. */
 export class AwaitInTransaction extends Schema.TaggedError<AwaitInTransaction>()("AwaitInTransaction", {
-  runId: Schema.String
+  runId: RunId
 }) {
   override get message() {
     return `Run ${this.runId} cannot be awaited inside a SQL transaction: commit first, then wait`
@@ -259,8 +268,8 @@ export class AwaitInTransaction extends Schema.TaggedError<AwaitInTransaction>()
 
 /** A run ended without an answer. `stopReason` is one of `Run.StopReason`. */
 export class RunStopped extends Schema.TaggedError<RunStopped>()("RunStopped", {
-  runId: Schema.String,
-  stopReason: Schema.String,
+  runId: RunId,
+  stopReason: StopReason,
   detail: Schema.NullOr(Schema.String)
 }) {
   override get message() {
@@ -276,6 +285,22 @@ export type Write = typeof Write.Type
 export const Read = Schema.Union(StorageFailed, StorageUnusable, RowDamaged)
 export type Read = typeof Read.Type
 
+/** What an operation that reads a session may fail with. */
+export const ReadSession = Schema.Union(InvalidInput, SessionNotFound, ...Read.members)
+export type ReadSession = typeof ReadSession.Type
+
+/** What an operation that reads a run may fail with. */
+export const ReadRun = Schema.Union(InvalidInput, RunNotFound, ...Read.members)
+export type ReadRun = typeof ReadRun.Type
+
+/** What an operation that reads a question may fail with. */
+export const ReadQuestion = Schema.Union(InvalidInput, QuestionNotFound, ...Read.members)
+export type ReadQuestion = typeof ReadQuestion.Type
+
+/** `Gateway.sessions`. */
+export const List = Schema.Union(InvalidInput, ...Read.members)
+export type List = typeof List.Type
+
 /** What a change to an existing session may fail with. */
 export const Change = Schema.Union(InvalidInput, SessionNotFound, SessionDeleting, ...Write.members, RowDamaged)
 export type Change = typeof Change.Type
@@ -288,35 +313,47 @@ export type Create = typeof Create.Type
 export const Send = Schema.Union(...Change.members, SessionBusy, IdempotencyConflict, AssetNotFound)
 export type Send = typeof Send.Type
 
+/** `Gateway.append`. */
+export const Append = Schema.Union(...Change.members, AppendRefused, SessionBusy)
+export type Append = typeof Append.Type
+
 /** `Gateway.cancel`. */
-export const Cancel = Schema.Union(
-  RunNotFound,
-  SessionNotFound,
-  SessionDeleting,
-  InvalidInput,
-  ...Write.members,
-  RowDamaged
-)
+export const Cancel = Schema.Union(RunNotFound, ...Change.members)
 export type Cancel = typeof Cancel.Type
 
 /** `Gateway.delete`. */
-export const Delete = Schema.Union(SessionNotFound, AssetFailed, ...Write.members, RowDamaged)
+export const Delete = Schema.Union(InvalidInput, SessionNotFound, AssetFailed, ...Write.members, RowDamaged)
 export type Delete = typeof Delete.Type
 
 /** `Gateway.events` and `Run.events`. */
-export const Events = Schema.Union(SessionNotFound, CursorGone, ...Read.members)
+export const Events = Schema.Union(...ReadSession.members, CursorGone)
 export type Events = typeof Events.Type
+
+/** `Gateway.answer`. */
+export const Answer = Schema.Union(...Change.members, QuestionNotFound, QuestionAnswered)
+export type Answer = typeof Answer.Type
+
+/** `Gateway.saveAsset`, besides what the content fails with. */
+export const SaveAsset = Schema.Union(...Change.members, AssetFailed)
+export type SaveAsset = typeof SaveAsset.Type
+
+/** `Gateway.openAsset`. */
+export const OpenAsset = Schema.Union(...ReadSession.members, AssetNotFound, AssetFailed)
+export type OpenAsset = typeof OpenAsset.Type
+
+/** `Gateway.deleteAsset`. */
+export const DeleteAsset = Schema.Union(...Change.members, AssetNotFound, AssetFailed)
+export type DeleteAsset = typeof DeleteAsset.Type
 
 const all = Schema.Union(
   ...Send.members,
   ...Create.members,
+  ...Append.members,
   ...Cancel.members,
-  ...Delete.members,
   ...Events.members,
-  AppendRefused,
+  ...Answer.members,
+  ...DeleteAsset.members,
   LeaseLost,
-  QuestionNotFound,
-  QuestionAnswered,
   ModelUnavailable,
   ModelFailed,
   DuplicateTool,

@@ -40,9 +40,7 @@ const awaitEnd = Effect.fn("Run.await")(function* (ref: Ref) {
 })
 
 /** Waits for a run's end. Fails with `AwaitInTransaction` inside a SQL transaction: commit first. */
-const await_: (
-  ref: Ref
-) => Effect.Effect<Run, SkeinError.AwaitInTransaction | SkeinError.RunNotFound | SkeinError.Read, Gateway> = awaitEnd
+const await_: (ref: Ref) => Effect.Effect<Run, SkeinError.AwaitInTransaction | SkeinError.ReadRun, Gateway> = awaitEnd
 export { await_ as await }
 
 /**

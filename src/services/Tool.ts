@@ -7,7 +7,7 @@
  * reaches a sibling.
  */
 import { Context, Duration, Effect, Either, JSONSchema, Schema } from "effect"
-import type { Option, ParseResult } from "effect"
+import type { ParseResult } from "effect"
 import * as AbsentFields from "../domain/AbsentFields.js"
 import * as Issues from "../domain/Issues.js"
 import * as InputSchema from "../domain/InputSchema.js"
@@ -25,7 +25,7 @@ export class Call extends Context.Tag("skein/Tool/Call")<
     readonly sessionId: SessionId
     readonly runId: RunId
     readonly callId: CallId
-    readonly owner: Option.Option<Owner>
+    readonly owner: Owner | null
     /** Absolute path of the session's folder. */
     readonly workdir: string
     /** What the host gave to `send`. */

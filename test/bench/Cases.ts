@@ -1,7 +1,7 @@
 /** What is measured. Ratios are of one run, against raw better-sqlite3 at the same durability. */
 import { spawnSync } from "node:child_process"
 import { performance } from "node:perf_hooks"
-import { Chunk, Effect, Layer, ManagedRuntime, Option, Random, Schema, Stream } from "effect"
+import { Chunk, Effect, Layer, ManagedRuntime, Random, Schema, Stream } from "effect"
 import { Gateway, Message, Permissions, Run, Session, Tool, Toolbox } from "../../src/index.js"
 import * as Identity from "../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
@@ -44,7 +44,7 @@ const newSession = (id: string) =>
     storage.createSession({
       id: Session.Id.make(id),
       title: null,
-      owner: Option.none(),
+      owner: null,
       workdir: "/",
       model: null,
       metadata: {}

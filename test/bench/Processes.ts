@@ -138,7 +138,7 @@ export const eventLag = (): Promise<Row> =>
     const lags = run(
       Effect.gen(function* () {
         const gateway = yield* Gateway.Gateway
-        return yield* gateway.events({ sessionId: Session.Id.make("told"), after: 0 }).pipe(
+        return yield* gateway.events({ sessionId: Session.Id.make("told") }).pipe(
           Stream.filter(SessionEvent.is("message.appended")),
           Stream.take(count),
           Stream.mapEffect(({ at }) => Effect.map(Clock.currentTimeMillis, (now) => now - at)),

@@ -76,7 +76,10 @@ const ours = async ({ count, folder, kind, session }: Work): Promise<void> => {
       Effect.gen(function* () {
         yield* gateway.append(sessionId, [Message.userText(text)])
         if (kind === "trickle") yield* Effect.sleep(5)
-        else if (seq % 10 === 0) yield* Stream.runDrain(gateway.transcript({ sessionId, from: seq - 9, to: seq }))
+        else if (seq % 10 === 0)
+          yield* Stream.runDrain(
+            gateway.transcript({ sessionId, from: Session.Seq.make(seq - 9), to: Session.Seq.make(seq) })
+          )
       }),
     { discard: true }
   )
@@ -116,6 +119,6 @@ export const start = async (work: Work) => {
 
 export const headOf = (gateway: Gateway.Service, session: string) =>
   Effect.map(
-    Effect.option(gateway.get(Session.Id.make(session))),
+    Effect.option(gateway.session(Session.Id.make(session))),
     Option.match({ onNone: () => 0, onSome: ({ head }) => head })
   )

@@ -40,7 +40,7 @@ const addList = (names: Names, file: URL, [, isType, body = "", from]: ReadonlyA
 const namesOf = (file: URL, isOwn = false): Names => {
   const names: Names = new Map()
   const source = readFileSync(file, "utf8")
-  for (const statement of source.split(/^(?=\S)/m)) {
+  for (const statement of source.split(/^(?=[^\s})])/m)) {
     const declared = declaration.exec(isOwn ? statement.replace(/^(?!export )/, "export ") : statement)
     if (declared !== null) {
       const [, kind = "", name = ""] = declared

@@ -8,8 +8,9 @@ import * as Limits from "../../domain/Limits.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Run from "../../domain/Run.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
-import { Cursor, type Session, SessionId, untitled } from "../../domain/Session.js"
+import { Cursor, type Session, SessionId } from "../../domain/Session.js"
 import { InvalidInput, type RunStopped, type SessionBusy } from "../../domain/SkeinError.js"
+import * as Title from "../../domain/Title.js"
 import * as Usage from "../../domain/Usage.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import { Models } from "../../services/Model.js"
@@ -85,9 +86,9 @@ const namedModel = Effect.fn("RunCommand.namedModel")(function* (text: string) {
 /** A session that does not exist yet. */
 const draft = (workdir: string): Session => ({
   id: SessionId.make("new"),
-  title: untitled,
+  title: Title.untitled,
   named: false,
-  owner: Option.none(),
+  owner: null,
   workdir,
   model: null,
   metadata: {},
@@ -122,7 +123,7 @@ const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
   model: ModelRef | null
 ) {
   const gateway = yield* Gateway
-  const session = yield* gateway.get(sessionId)
+  const session = yield* gateway.session(sessionId)
   yield* checkModel(configuration, { ...session, model: model ?? session.model })
   return model === null ? session : yield* gateway.setModel(sessionId, model)
 })

@@ -28,7 +28,7 @@ const startingWith = Effect.fnUntraced(function* (text: string) {
   const matches: Array<SessionId> = []
   let next: number | null = 0
   while (next !== null) {
-    const found: SessionPage = yield* gateway.list({ limit: page, ...(next === 0 ? {} : { after: next }) })
+    const found: SessionPage = yield* gateway.sessions({ limit: page, ...(next === 0 ? {} : { after: next }) })
     for (const { id } of found.sessions) {
       if (id.startsWith(text) || id.startsWith(prefix + text)) matches.push(id)
     }
@@ -40,7 +40,7 @@ const startingWith = Effect.fnUntraced(function* (text: string) {
 /** The session with this id, or the only one whose id begins with it. */
 export const find = Effect.fn("SessionLookup.find")(function* (id: SessionId) {
   const gateway = yield* Gateway
-  return yield* gateway.get(id).pipe(
+  return yield* gateway.session(id).pipe(
     Effect.as(id),
     // A damaged session can still be named.
     Effect.catchTag("RowDamaged", () => Effect.succeed(id)),
@@ -58,7 +58,7 @@ export const find = Effect.fn("SessionLookup.find")(function* (id: SessionId) {
 
 /** The newest session of a folder. */
 export const newest = Effect.fn("SessionLookup.newest")(function* (workdir: string) {
-  const [session] = (yield* (yield* Gateway).list({ workdir, limit: 1 })).sessions
+  const [session] = (yield* (yield* Gateway).sessions({ workdir, limit: 1 })).sessions
   return session === undefined
     ? yield* new WrongUsage({ detail: Texts.noneIn(TerminalText.line(workdir)) })
     : session.id

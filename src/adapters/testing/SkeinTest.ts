@@ -2,7 +2,7 @@
  * A whole engine for tests of tools and agents: nothing on disk, no network, a model that plays what the test tells it.
  * Real in all else: the same Runtime, the same rules.
  */
-import { Chunk, Effect, Layer, Option, Stream } from "effect"
+import { Chunk, Effect, Layer, Stream } from "effect"
 import type { JsonRecord } from "../../domain/Json.js"
 import { CallId, type ResultMessage } from "../../domain/Message.js"
 import { RunId, type Ref } from "../../domain/Run.js"
@@ -63,7 +63,7 @@ export const call = <Name extends string, Input, Output, E, R>(
     sessionId: SessionId.make("test"),
     runId: RunId.make("test"),
     callId: CallId.make("test"),
-    owner: Option.map(Option.fromNullable(options.owner), Owner.make),
+    owner: options.owner === undefined ? null : Owner.make(options.owner),
     workdir: options.workdir ?? "/",
     metadata: options.metadata ?? {},
     progress: options.onProgress ?? (() => Effect.void)

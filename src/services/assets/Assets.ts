@@ -50,9 +50,6 @@ export interface Service {
 
 export class Assets extends Context.Tag("skein/Assets")<Assets, Service>() {}
 
-/** Stands in an error where no one session or asset is meant. */
-const any = "*"
-
 const make = Effect.gen(function* () {
   const files = yield* AssetFiles
   const reader = yield* StorageReader
@@ -68,7 +65,7 @@ const make = Effect.gen(function* () {
     yield* files.removeEmpty(folder)
   })
 
-  const failed = (sessionId: string, assetId: string) => (error: FilesFailed) =>
+  const failed = (sessionId: SessionId | null, assetId: AssetId | null) => (error: FilesFailed) =>
     new AssetFailed({ sessionId, assetId, operation: "delete", detail: error.detail })
 
   const remove = Effect.fn("Assets.remove")(function* (sessionId: SessionId, assetId: AssetId) {
@@ -102,11 +99,11 @@ const make = Effect.gen(function* () {
       yield* Effect.forEach(names, (name) => files.remove({ folder, file: name }), { discard: true })
       yield* files.removeEmpty(folder)
     })
-    yield* Effect.catchTag(removal, "FilesFailed", (error) => failed(sessionId, any)(error))
+    yield* Effect.catchTag(removal, "FilesFailed", (error) => failed(sessionId, null)(error))
   })
 
   const sweep = Sweep.make(files, reader, engines).pipe(
-    Effect.catchTag("FilesFailed", (error) => failed(any, any)(error)),
+    Effect.catchTag("FilesFailed", (error) => failed(null, null)(error)),
     Effect.withSpan("Assets.sweep")
   )
 

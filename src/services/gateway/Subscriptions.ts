@@ -7,16 +7,18 @@
  * difference to what it has seen, and nothing of a step that was over before it looked: the step's message has it all.
  * Watchers of one session that stand at the same cursor share a read, however many they are.
  */
-import { Chunk, Clock, Effect, Option, Schema, Stream } from "effect"
+import { Chunk, Clock, Effect, Option, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
 import { Cursor, type SessionId } from "../../domain/Session.js"
-import * as SkeinError from "../../domain/SkeinError.js"
+import type * as SkeinError from "../../domain/SkeinError.js"
 import type { Durable, SessionEvent } from "../../domain/SessionEvent.js"
-import type { EventRange } from "./Gateway.js"
+import type { EventRange } from "./Requests.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import * as Metrics from "../Metrics.js"
 import { LiveRuns } from "../runtime/LiveRuns.js"
 import { StorageReader } from "../storage/Storage.js"
+
+const beforeAll = Cursor.make(0)
 
 /** Rows read at once. */
 const page = 256
@@ -102,18 +104,8 @@ export const make = Effect.gen(function* () {
       for (const { at } of rows) Metrics.eventLag.unsafeUpdate(Math.max(0, now - at), [])
     })
 
-  /** What is no cursor at all follows no event either. */
-  const noCursor = ({ after, sessionId }: EventRange) =>
-    Stream.execute(
-      Effect.catchTag(
-        reader.events({ sessionId, after: Number.MAX_SAFE_INTEGER, limit: 1 }),
-        "CursorGone",
-        ({ newest, oldest }) => new SkeinError.CursorGone({ sessionId, after, oldest, newest })
-      )
-    )
-
   /** Ends with a `session.deleted`, made up and not stored, when the session is gone. */
-  const follow = (range: { readonly sessionId: SessionId; readonly after: Cursor }) =>
+  const events = (range: EventRange): Stream.Stream<SessionEvent, SkeinError.Events> =>
     Stream.unwrapScoped(
       Effect.map(watchOf(range.sessionId), (watch) => {
         const { sessionId } = range
@@ -146,15 +138,12 @@ export const make = Effect.gen(function* () {
             waited = true
           }
         })
-        const start: State = { cursor: range.after, seen: Live.nothingSeen, found: false }
+        const start: State = { cursor: range.after ?? beforeAll, seen: Live.nothingSeen, found: false }
         return Stream.unfoldChunkEffect<State | null, SessionEvent, SkeinError.Events, never>(start, (state) =>
           state === null ? Effect.succeedNone : pull(state)
         )
       })
     )
-
-  const events = (range: EventRange): Stream.Stream<SessionEvent, SkeinError.Events> =>
-    Schema.is(Cursor)(range.after) ? follow({ sessionId: range.sessionId, after: range.after }) : noCursor(range)
 
   return { events, live: liveOf }
 })

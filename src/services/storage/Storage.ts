@@ -29,10 +29,13 @@ import type { Beat, Lease, EngineId, Presence, TakeoverReason } from "../../doma
 import type { Draft } from "../../domain/Live.js"
 import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
+import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Access, Answer, Question, QuestionId } from "../../domain/Permission.js"
 import type { Ref, Run, RunId, StopReason } from "../../domain/Run.js"
 import type { Owner, Seq, Session, SessionId } from "../../domain/Session.js"
+import type { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SessionEvent from "../../domain/SessionEvent.js"
+import type { Timestamp } from "../../domain/Timestamp.js"
 import type {
   AppendRefused,
   AssetNotFound,
@@ -44,35 +47,13 @@ import type {
   QuestionAnswered,
   QuestionNotFound,
   Read,
-  RowDamaged,
   RunNotFound,
   SessionBusy,
   SessionNotFound,
   Write
 } from "../../domain/SkeinError.js"
 
-export interface SessionQuery {
-  /** Only sessions of exactly this folder. */
-  readonly workdir?: string
-  readonly owner?: Owner
-  /** Only titles that contain this text, letters of either case (ASCII) alike. */
-  readonly title?: string
-  /** The page after this cursor, as a page's `next` gave it. */
-  readonly after?: number
-  /** Sessions a page, 1 to 500; what lies beyond is cut to that. Defaults to 50. */
-  readonly limit?: number
-}
-
-/**
- * Last created first. `next` is null on the last page. `total` counts all that match, on every page. Sessions of the page
- * whose rows do not decode are not among `sessions` but in `damaged`.
- */
-export interface SessionPage {
-  readonly sessions: ReadonlyArray<Session>
-  readonly damaged: ReadonlyArray<RowDamaged>
-  readonly next: number | null
-  readonly total: number
-}
+export type { OpenBatch, OpenCall, SessionPage, SessionQuery }
 
 /** The run that holds a session, and who runs it. */
 export interface Holder {
@@ -87,23 +68,6 @@ export interface Activity {
   readonly holder: Option.Option<Holder>
   /** Runs waiting for their turn, in order. */
   readonly queued: ReadonlyArray<Run>
-}
-
-/** A call of the open batch that has no result yet. */
-export interface OpenCall {
-  readonly seq: Seq
-  readonly index: number
-  readonly callId: CallId
-  readonly name: string
-  readonly state: "pending" | "started"
-  /** The newest question that was asked about the call, answered or not; null when none was. */
-  readonly questionId: QuestionId | null
-}
-
-/** The open batch: its calls without a result, and the results that wait beyond the head for earlier ones. */
-export interface OpenBatch {
-  readonly calls: ReadonlyArray<OpenCall>
-  readonly stored: ReadonlyArray<Entry>
 }
 
 /** A run that an engine holds, and what others want of it. */
@@ -161,7 +125,7 @@ export interface NewSession {
   readonly id: SessionId
   /** Null for a session that its first message gives a title. */
   readonly title: string | null
-  readonly owner: Option.Option<Owner>
+  readonly owner: Owner | null
   readonly workdir: string
   readonly model: ModelRef | null
   readonly metadata: JsonRecord
@@ -218,11 +182,10 @@ export type TakenOver =
 
 /** Which events are kept: those since `before`, and of these the newest `keep` of each session. */
 export interface Retention {
-  /** Milliseconds since the epoch. */
-  readonly before: number
+  readonly before: Timestamp
   readonly keep: number
-  /** Nothing is done when all sessions were looked at since then, in milliseconds since the epoch. */
-  readonly since: number
+  /** Nothing is done when all sessions were looked at since then. */
+  readonly since: Timestamp
 }
 
 /** What became of a completion. */

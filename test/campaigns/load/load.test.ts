@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Array as Arr, Chunk, Effect, Fiber, Layer, Option, Stream } from "effect"
-import { Gateway, Message, SessionEvent } from "../../../src/index.js"
+import { Gateway, Message, Session, SessionEvent } from "../../../src/index.js"
 import type { SessionPage } from "../../../src/services/storage/Storage.js"
 import { folder } from "../../unit/services/storage/disk.js"
 import * as Load from "./Load.js"
@@ -50,7 +50,7 @@ describe("load", () => {
         const gateway = Effect.runSync(Effect.provide(Gateway.Gateway, context))
         const { id } = yield* gateway.create({ workdir: "/" })
         const renames = 20
-        const all = gateway.events({ sessionId: id, after: 0 }).pipe(
+        const all = gateway.events({ sessionId: id }).pipe(
           Stream.filter(SessionEvent.is("session.renamed")),
           Stream.map(({ cursor }) => Number(cursor)),
           Stream.take(renames),
@@ -60,7 +60,7 @@ describe("load", () => {
         const readers = yield* Effect.forEach(Arr.range(1, 900), () => Effect.fork(all))
         // One that has taken its first event and asks for no more.
         const idle = yield* Effect.forEach(Arr.range(1, 100), () =>
-          Effect.flatMap(Stream.toPull(gateway.events({ sessionId: id, after: 0 })), (pull) => Effect.as(pull, pull))
+          Effect.flatMap(Stream.toPull(gateway.events({ sessionId: id })), (pull) => Effect.as(pull, pull))
         )
         for (const n of Arr.range(1, renames)) yield* gateway.rename(id, `Title ${n}`)
         const expected = Arr.range(2, renames + 1)
@@ -86,9 +86,9 @@ describe("load", () => {
           .transcript({ sessionId: id })
           .pipe(Stream.runFold(0, (last, { seq }) => (seq === last + 1 ? seq : Number.NaN)))
         expect(count).toBe(100_000)
-        const last = yield* Stream.runCollect(gateway.transcript({ sessionId: id, from: 99_999 }))
+        const last = yield* Stream.runCollect(gateway.transcript({ sessionId: id, from: Session.Seq.make(99_999) }))
         expect([...last].map(({ seq }) => Number(seq))).toEqual([99_999, 100_000])
-        expect((yield* gateway.get(id)).head).toBe(100_000)
+        expect((yield* gateway.session(id)).head).toBe(100_000)
       }),
     patience
   )
@@ -106,7 +106,7 @@ describe("load", () => {
         const ids = new Set<string>()
         let next: number | null = null
         do {
-          const page: SessionPage = yield* gateway.list({ limit: 500, ...(next === null ? {} : { after: next }) })
+          const page: SessionPage = yield* gateway.sessions({ limit: 500, ...(next === null ? {} : { after: next }) })
           expect(page.total).toBe(10_000)
           for (const { id } of page.sessions) ids.add(id)
           next = page.next

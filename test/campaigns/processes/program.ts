@@ -120,15 +120,18 @@ const run = (id: number, command: Command): Effect.Effect<unknown, unknown> =>
       case "await": {
         const engine = yield* gateway
         const { session, run } = command
-        return (yield* engine.await({ sessionId: session, runId: run, cursor: (yield* engine.get(session)).cursor }))
-          .stopReason
+        return (yield* engine.await({
+          sessionId: session,
+          runId: run,
+          cursor: (yield* engine.session(session)).cursor
+        })).stopReason
       }
       case "cancel":
         return yield* (yield* gateway).cancel(command.run)
       case "delete":
         return yield* (yield* gateway).delete(command.session)
       case "hear": {
-        const events = (yield* gateway).events({ sessionId: command.session, after: 0 })
+        const events = (yield* gateway).events({ sessionId: command.session })
         return yield* Stream.runHead(Stream.filter(events, ({ type }) => type === command.type))
       }
       case "save": {
@@ -157,7 +160,7 @@ const run = (id: number, command: Command): Effect.Effect<unknown, unknown> =>
       case "stop":
         return void (stopped = true)
       case "list":
-        return (yield* (yield* gateway).list({ limit: 500 })).sessions.map(({ id }) => id)
+        return (yield* (yield* gateway).sessions({ limit: 500 })).sessions.map(({ id }) => id)
       case "ping":
         return null
       case "wait":

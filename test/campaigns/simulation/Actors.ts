@@ -144,7 +144,7 @@ const watcher = (world: World, process: Process, session: KnownSession) =>
     yield* pause(world)
     let last: number | null = null
     const text = new Map<string, number>()
-    yield* process.gateway.events({ sessionId: session.id, after: 0 }).pipe(
+    yield* process.gateway.events({ sessionId: session.id }).pipe(
       Stream.tap((event) =>
         Effect.gen(function* () {
           if (world.random.chance(0.05)) yield* pause(world)
@@ -175,7 +175,7 @@ const deleter = (world: World, process: Process, session: KnownSession) =>
     const deleted = yield* attempt(process.gateway.delete(session.id))
     if (Either.isRight(deleted)) session.deletion = "done"
     if (session.deletion !== "done") return
-    const after = yield* Effect.either(process.gateway.get(session.id))
+    const after = yield* Effect.either(process.gateway.session(session.id))
     if (Either.isRight(after)) broken("P11", `${session.id} was deleted and can be read`)
   })
 

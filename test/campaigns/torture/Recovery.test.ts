@@ -122,7 +122,7 @@ const databaseOf = (sessions: number, crashed: number) =>
           storage.createSession({
             id: idOf(number),
             title: null,
-            owner: Option.none(),
+            owner: null,
             workdir: "/",
             model: null,
             metadata: {}

@@ -77,7 +77,7 @@ const checkEvents = (known: Known, events: ReadonlyArray<SessionEvent.Durable>):
 }
 
 const checkValues = Effect.fnUntraced(function* ({ gateway }: Process, known: Known) {
-  const { metadata, model, title } = yield* gateway.get(known.id)
+  const { metadata, model, title } = yield* gateway.session(known.id)
   for (const [field, values] of known.values) {
     const kept = metadata[field.replace("metadata ", "")]
     const found = field === "title" ? title : field === "model" ? (model?.model ?? "") : JSON.stringify(kept ?? "")
@@ -106,7 +106,7 @@ const checkAssets = Effect.fnUntraced(function* ({ gateway }: Process, known: Kn
 /** What was announced of a session is stored. */
 const checkAnnounced = Effect.fnUntraced(function* (process: Process, known: Known) {
   const { gateway } = process
-  const found = yield* Effect.either(gateway.get(known.id))
+  const found = yield* Effect.either(gateway.session(known.id))
   if (Either.isLeft(found)) {
     if (found.left._tag !== "SessionNotFound") broken("P2", `${known.id} cannot be read: ${found.left.message}`)
     if (known.presence === "must") broken("P2", `${known.id} was created and is gone`)
@@ -167,7 +167,7 @@ const isRight = ({ isAsked, mayGoOn, state }: Rows.OpenCall, outcome: string): b
 
 const checkRecovered = Effect.fnUntraced(function* (process: Process, before: Rows.Rows, after: Rows.Rows) {
   const results = new Map(after.results.map((result) => [result.callId, result]))
-  const there = new Set<string>((yield* process.gateway.list({ limit: 500 })).sessions.map(({ id }) => id))
+  const there = new Set<string>((yield* process.gateway.sessions({ limit: 500 })).sessions.map(({ id }) => id))
   for (const call of before.open) {
     if (!there.has(call.session)) continue
     const outcome = results.get(call.callId)?.outcome ?? "without a result"
@@ -220,7 +220,7 @@ export const check = (folder: string, ledger: Ledger, way: Way) =>
 
     const fresh = SessionId.make("fresh")
     yield* gateway.create({ id: fresh, workdir: "/" })
-    const ids = (yield* gateway.list({ limit: 500 })).sessions.map(({ id }) => id)
+    const ids = (yield* gateway.sessions({ limit: 500 })).sessions.map(({ id }) => id)
     const live = yield* Effect.filter(
       ids,
       (id) =>

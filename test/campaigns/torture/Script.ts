@@ -146,7 +146,7 @@ const answer = (player: Player, { questionId, sessionId }: SessionEvent.OfType<"
 /** Tells all events of a session, the stored ones first, and answers most questions, until the scope closes. */
 const watch = Effect.fnUntraced(function* (player: Player, session: SessionId) {
   const scope = yield* Effect.scope
-  yield* player.gateway.events({ sessionId: session, after: 0 }).pipe(
+  yield* player.gateway.events({ sessionId: session }).pipe(
     Stream.filter(SessionEvent.isDurable),
     Stream.tap((event) => {
       player.say({ _tag: "Saw", event })

@@ -58,7 +58,7 @@ const ChatLive = HttpApiBuilder.group(Api, "chat", (handlers) =>
       "events",
       Effect.fn(function* ({ path, urlParams }) {
         const gateway = yield* gatewayOfUser
-        yield* gateway.get(path.sessionId) // 404 before the stream begins
+        yield* gateway.session(path.sessionId) // 404 before the stream begins
         const events = gateway.events({ sessionId: path.sessionId, after: urlParams.after })
         return HttpServerResponse.stream(events.pipe(Stream.map(SessionEvent.toSse), Stream.encodeText), {
           contentType: "text/event-stream"

@@ -86,7 +86,7 @@ export const check = (process: Process, session: KnownSession) =>
     }
     checkEvents(session, events, entries)
 
-    const { head, title } = yield* gateway.get(session.id)
+    const { head, title } = yield* gateway.session(session.id)
     if (head !== entries.length) broken("P1", `${session.id} has its head at ${head} and ${entries.length} messages`)
     const { acknowledged, pending } = session.title
     if (acknowledged !== null && title !== acknowledged && title !== pending) {

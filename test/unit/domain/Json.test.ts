@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, Schema } from "effect"
 import { Json, JsonRecord } from "../../../src/domain/Json.js"
-import * as Limits from "../../../src/domain/Limits.js"
+import * as Refusal from "../../../src/domain/Refusal.js"
 
 /** A value inside so many arrays, or so many objects. */
 const nested = (depth: number, wrap: (inner: unknown) => unknown): unknown =>
@@ -58,7 +58,7 @@ describe("Json", () => {
 
 describe("JsonRecord", () => {
   it.each([null, undefined, 1, "text", [], [1]])("refuses what is no object (%j)", (value) => {
-    const refusal = Limits.decode("metadata", JsonRecord)(value)
+    const refusal = Refusal.decoder(JsonRecord, "metadata")(value)
     expect(Either.getLeft(refusal)).toMatchObject({
       value: { field: "metadata", limit: "a JSON object at most 100 deep, without a key __proto__" }
     })
@@ -70,7 +70,7 @@ describe("JsonRecord", () => {
     ["deep", { a: {}, deep: inArrays(100) }],
     ["__proto__", forbidden]
   ])("names the field that is none (%s)", (field, value) => {
-    expect(Either.getLeft(Limits.decode("metadata", JsonRecord)(value))).toMatchObject({
+    expect(Either.getLeft(Refusal.decoder(JsonRecord, "metadata")(value))).toMatchObject({
       value: { field: `metadata.${field}`, limit: "JSON at most 100 deep, without a key __proto__" }
     })
   })

@@ -1,4 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
+import { AssetId } from "../../../src/domain/Asset.js"
+import { QuestionId } from "../../../src/domain/Permission.js"
+import { RunId } from "../../../src/domain/Run.js"
+import { SessionId } from "../../../src/domain/Session.js"
 import * as SkeinError from "../../../src/domain/SkeinError.js"
 
 const failed = (reason: SkeinError.ModelFailed["reason"], status: number | null = null, detail = "") =>
@@ -24,31 +28,42 @@ describe("SkeinError", () => {
     ])
   })
 
-  const session = { sessionId: "s1" }
-  const run = { ...session, runId: "r1" }
+  const session = { sessionId: SessionId.make("s1") }
+  const run = { runId: RunId.make("r1") }
+  const both = { ...session, ...run }
+  const asset = { ...session, assetId: AssetId.make("a1") }
+  const question = { questionId: QuestionId.make("q1") }
 
   it.each<readonly [Error, string]>([
     [new SkeinError.InvalidInput({ field: "title", limit: "1 to 5", actual: "6" }), "title: 1 to 5 (given: 6)"],
     [new SkeinError.SessionNotFound(session), "There is no session s1"],
     [new SkeinError.SessionExists(session), "There is a session s1 already"],
     [new SkeinError.SessionDeleting(session), "Session s1 is being deleted"],
-    [new SkeinError.SessionBusy(run), "Session s1 is busy with run r1"],
+    [new SkeinError.SessionBusy(both), "Session s1 is busy with run r1"],
     [new SkeinError.RunNotFound(run), "There is no run r1"],
     [
-      new SkeinError.IdempotencyConflict({ ...run, idempotencyKey: "k" }),
+      new SkeinError.IdempotencyConflict({ ...both, idempotencyKey: "k" }),
       "Idempotency key k belongs to another message, that of run r1"
     ],
     [
       new SkeinError.AppendRefused({ ...session, reason: "batch-open" }),
       "Session s1 takes no such message now: batch-open"
     ],
-    [new SkeinError.LeaseLost(run), "Run r1 lost session s1 to a newer owner"],
-    [new SkeinError.QuestionNotFound({ questionId: "q1" }), "There is no question q1"],
-    [new SkeinError.QuestionAnswered({ questionId: "q1", verdict: "deny" }), "Question q1 was answered already: deny"],
-    [new SkeinError.AssetNotFound({ ...session, assetId: "a1" }), "Session s1 has no asset a1"],
+    [new SkeinError.LeaseLost(both), "Run r1 lost session s1 to a newer owner"],
+    [new SkeinError.QuestionNotFound(question), "There is no question q1"],
+    [new SkeinError.QuestionAnswered({ ...question, verdict: "deny" }), "Question q1 was answered already: deny"],
+    [new SkeinError.AssetNotFound(asset), "Session s1 has no asset a1"],
     [
-      new SkeinError.AssetFailed({ ...session, assetId: "a1", operation: "read", detail: "EIO" }),
+      new SkeinError.AssetFailed({ ...asset, operation: "read", detail: "EIO" }),
       "Could not read asset a1 of session s1: EIO"
+    ],
+    [
+      new SkeinError.AssetFailed({ ...session, assetId: null, operation: "delete", detail: "EIO" }),
+      "Could not delete assets of session s1: EIO"
+    ],
+    [
+      new SkeinError.AssetFailed({ sessionId: null, assetId: null, operation: "delete", detail: "EIO" }),
+      "Could not delete assets: EIO"
     ],
     [
       new SkeinError.RowDamaged({ ...session, seq: null, detail: "is no JSON" }),

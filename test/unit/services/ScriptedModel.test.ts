@@ -104,7 +104,7 @@ describe("ScriptedModel", () => {
       id: SessionId.make("s1"),
       title: "A session",
       named: false,
-      owner: Option.none(),
+      owner: null,
       workdir: "/",
       model: { provider: "anthropic", model: "any" },
       metadata: {},

@@ -1,5 +1,5 @@
 /** What the storage tests share: short ways to make sessions, messages and runs, and to look at what came of them. */
-import { Chunk, Effect, Option, Stream } from "effect"
+import { Chunk, Effect, Stream } from "effect"
 import { type Asset, AssetId } from "../../../domain/Asset.js"
 import type { Lease, Presence } from "../../../domain/Lease.js"
 import { type AssistantMessage, CallId, type Outcome, type ResultMessage, userText } from "../../../domain/Message.js"
@@ -48,7 +48,7 @@ export const seen = (lease: Lease, count = 1): Takeover => ({ lease, count, reas
 export const newSession = (fields: Partial<NewSession> = {}): NewSession => ({
   id: s1,
   title: "Title",
-  owner: Option.none(),
+  owner: null,
   workdir: "/home/me",
   model: null,
   metadata: {},

@@ -1,4 +1,4 @@
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { Owner, SessionId } from "../../../domain/Session.js"
 import * as Usage from "../../../domain/Usage.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
@@ -11,12 +11,12 @@ const smith = Owner.make("smith")
 export const sessionTests = (test: Test) => {
   test("a new session is what it was made with, and has told so", () =>
     Effect.gen(function* () {
-      const made = yield* create({ owner: Option.some(smith), metadata: { a: 1, b: [null, "ü"] } })
+      const made = yield* create({ owner: smith, metadata: { a: 1, b: [null, "ü"] } })
       expect(made).toEqual({
         id: s1,
         title: "Title",
         named: true,
-        owner: Option.some(smith),
+        owner: smith,
         workdir: "/home/me",
         model: null,
         metadata: { a: 1, b: [null, "ü"] },
@@ -243,8 +243,8 @@ const listTests = (test: Test) => {
   test("sessions are found by folder, owner and title, and counted so", () =>
     Effect.gen(function* () {
       yield* create({ id: SessionId.make("a"), workdir: "/a", title: "100% Äpfel" })
-      yield* create({ id: SessionId.make("b"), workdir: "/a/b", owner: Option.some(smith), title: "a_b \\ apple" })
-      yield* create({ id: SessionId.make("c"), workdir: "/a", owner: Option.some(smith), title: "axb 'APPLE'" })
+      yield* create({ id: SessionId.make("b"), workdir: "/a/b", owner: smith, title: "a_b \\ apple" })
+      yield* create({ id: SessionId.make("c"), workdir: "/a", owner: smith, title: "axb 'APPLE'" })
       expect(yield* list({ workdir: "/a" })).toEqual({ ids: ["c", "a"], next: null, total: 2 })
       expect((yield* list({ workdir: "/A" })).ids).toEqual([])
       expect((yield* list({ owner: smith })).ids).toEqual(["c", "b"])

@@ -17,11 +17,11 @@ export const hide = (state: State, sessionId: SessionId): Transition<void, Sessi
   Either.gen(function* () {
     const kept = yield* visible(state, sessionId)
     if (kept.tenure.state !== "deleting") return yield* Either.left(new SessionNotFound({ sessionId }))
-    const removed = Tenure.remove(kept.tenure)
-    if (removed === null) {
-      const runId = Option.match(kept.holder, { onNone: () => "", onSome: ({ runId }) => runId })
-      return yield* Either.left(new SessionBusy({ sessionId, runId }))
+    if (Option.isSome(kept.holder)) {
+      return yield* Either.left(new SessionBusy({ sessionId, runId: kept.holder.value.runId }))
     }
+    const removed = Tenure.remove(kept.tenure)
+    if (removed === null) return yield* Either.left(new SessionNotFound({ sessionId }))
     return [undefined, putSession(state, setTenure(kept, removed))]
   })
 

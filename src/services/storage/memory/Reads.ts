@@ -150,7 +150,7 @@ const keptRun = (state: State, runId: RunId) =>
 
 const matches = (session: Session, { owner, title, workdir }: SessionQuery): boolean =>
   (workdir === undefined || session.workdir === workdir) &&
-  (owner === undefined || Option.contains(session.owner, owner)) &&
+  (owner === undefined || session.owner === owner) &&
   (title === undefined || lowerAscii(session.title).includes(lowerAscii(title)))
 
 const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())

@@ -3,9 +3,9 @@ import { Array, Either, HashMap, Option } from "effect"
 import * as Lease from "../../../domain/Lease.js"
 import * as Tenure from "../../../domain/Tenure.js"
 import * as Limits from "../../../domain/Limits.js"
-import { type FilePart, textOf, type UserMessage } from "../../../domain/Message.js"
+import { type FilePart, type UserMessage } from "../../../domain/Message.js"
 import type { Ref, RunId } from "../../../domain/Run.js"
-import { type SessionId, titleOfText, untitled } from "../../../domain/Session.js"
+import type { SessionId } from "../../../domain/Session.js"
 import {
   AssetNotFound,
   IdempotencyConflict,
@@ -13,6 +13,7 @@ import {
   type SessionDeleting,
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
+import * as Title from "../../../domain/Title.js"
 import * as Usage from "../../../domain/Usage.js"
 import type { Admission, Admitted, Holder, Started } from "../Storage.js"
 import {
@@ -197,8 +198,8 @@ const appendUserMessage = (
   message: UserMessage
 ): KeptSession => {
   const appended = appendEntry(kept, at, { seq: nextSeq(kept), runId, at, message })
-  const title = titleOfText(textOf(message), state.limits.titleCharacters)
-  return kept.session.named || kept.session.title !== untitled || title === untitled
+  const title = Title.ofMessage(message, state.limits)
+  return title === null || kept.session.named || kept.session.title !== Title.untitled
     ? appended
     : record(setSession(appended, { title }), at, { type: "session.renamed", title })
 }

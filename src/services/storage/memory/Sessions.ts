@@ -4,13 +4,14 @@ import { Either, HashMap, Option } from "effect"
 import type { Json } from "../../../domain/Json.js"
 import * as Limits from "../../../domain/Limits.js"
 import type { ModelRef } from "../../../domain/ModelRef.js"
-import { Cursor, type Session, type SessionId, untitled } from "../../../domain/Session.js"
+import { Cursor, type Session, type SessionId } from "../../../domain/Session.js"
 import {
   type InvalidInput,
   type SessionDeleting,
   SessionExists,
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
+import * as Title from "../../../domain/Title.js"
 import * as Usage from "../../../domain/Usage.js"
 import type { NewSession } from "../Storage.js"
 import { changeable, putSession, record, setSession, type State, type Transition } from "./State.js"
@@ -23,7 +24,7 @@ export const createSession = (
   { id, metadata, model, owner, title, workdir }: NewSession
 ): Transition<Session, InvalidInput | SessionExists> =>
   Either.gen(function* () {
-    const folded = title === null ? untitled : yield* Limits.title(title, state.limits)
+    const folded = title === null ? Title.untitled : yield* Title.check(title, state.limits)
     yield* Limits.json("metadata", metadata, state.limits.metadataBytes)
     if (HashMap.has(state.sessions, id)) return yield* Either.left(new SessionExists({ sessionId: id }))
     const session: Session = {
@@ -67,7 +68,7 @@ export const rename = (
   { sessionId, title }: { readonly sessionId: SessionId; readonly title: string }
 ): Transition<Session, ChangeRefused> =>
   Either.gen(function* () {
-    const folded = yield* Limits.title(title, state.limits)
+    const folded = yield* Title.check(title, state.limits)
     const kept = yield* changeable(state, sessionId)
     const renamed = record(setSession(kept, { title: folded, named: true }), at, {
       type: "session.renamed",

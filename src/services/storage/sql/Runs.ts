@@ -2,9 +2,9 @@
 import { Either, Option, Schema } from "effect"
 import type { Presence } from "../../../domain/Lease.js"
 import * as Limits from "../../../domain/Limits.js"
-import { isFile, textOf, UserMessage } from "../../../domain/Message.js"
+import { isFile, UserMessage } from "../../../domain/Message.js"
 import type { RunId } from "../../../domain/Run.js"
-import { type SessionId, titleOfText, untitled } from "../../../domain/Session.js"
+import type { SessionId } from "../../../domain/Session.js"
 import {
   AssetNotFound,
   IdempotencyConflict,
@@ -13,6 +13,7 @@ import {
   type SessionDeleting,
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
+import * as Title from "../../../domain/Title.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { Admission, Admitted, Started } from "../Storage.js"
 import { decoder } from "./Decoding.js"
@@ -199,13 +200,13 @@ export const requestCancel = (tx: Transaction, runId: RunId): Either.Either<bool
 
 /** Makes the first text the title of a session that nobody has named. */
 const entitle = (tx: Transaction, limits: Limits.Limits, session: SessionRow, message: UserMessage): void => {
-  const title = titleOfText(textOf(message), limits.titleCharacters)
-  if (title === untitled) return
+  const title = Title.ofMessage(message, limits)
+  if (title === null) return
   const titled = tx.run(
     "UPDATE session_rows SET title = ? WHERE ordinal = ? AND named = 0 AND title = ?",
     title,
     session.ordinal,
-    untitled
+    Title.untitled
   )
   if (titled > 0) record(tx, session, "session.renamed")
 }

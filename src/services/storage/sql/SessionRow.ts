@@ -50,7 +50,7 @@ export const undeleted = <Row extends SessionRow>(row: Row): Either.Either<Row, 
 
 /** Fails for a session that a run holds. */
 export const unheld = (tx: Transaction, row: SessionRow): Either.Either<SessionRow, SessionBusy> => {
-  const holder = tx.get<{ readonly id: string }>(
+  const holder = tx.get<{ readonly id: RunId }>(
     "SELECT id FROM runs WHERE session = ? AND state = 'running'",
     row.ordinal
   )

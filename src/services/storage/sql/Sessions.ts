@@ -1,9 +1,10 @@
 /** A session's own fields: creates, renames, changes, finds and lists sessions. */
-import { Array, Effect, Either, Option, Schema } from "effect"
+import { Array, Effect, Either, Schema } from "effect"
 import type { Json } from "../../../domain/Json.js"
+import * as Title from "../../../domain/Title.js"
 import * as Limits from "../../../domain/Limits.js"
 import type { ModelRef } from "../../../domain/ModelRef.js"
-import { Session, type SessionId, untitled } from "../../../domain/Session.js"
+import { Session, type SessionId } from "../../../domain/Session.js"
 import {
   type InvalidInput,
   RowDamaged,
@@ -61,7 +62,7 @@ export const checkNew = (
   limits: Limits.Limits
 ): Either.Either<NewTexts, InvalidInput> =>
   Either.all({
-    title: title === null ? Either.right(untitled) : Limits.title(title, limits),
+    title: title === null ? Either.right(Title.untitled) : Title.check(title, limits),
     metadata: Limits.json("metadata", metadata, limits.metadataBytes)
   })
 
@@ -82,7 +83,7 @@ export const create = (
     tx.now,
     title === null ? 0 : 1,
     texts.title,
-    Option.getOrNull(owner),
+    owner,
     workdir,
     model === null ? null : JSON.stringify(model),
     texts.metadata

@@ -4,6 +4,7 @@
  */
 import { Context, Effect, Either, Layer } from "effect"
 import * as Limits from "../../../domain/Limits.js"
+import * as Title from "../../../domain/Title.js"
 import type { Write } from "../../../domain/SkeinError.js"
 import { Database } from "./Database.js"
 import { EngineConfig } from "../../EngineConfig.js"
@@ -61,7 +62,7 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
     rename: (sessionId, title) =>
       checked(
         "rename the session",
-        Limits.title(title, limits),
+        Title.check(title, limits),
         (title) => (tx) => Sessions.rename(tx, { sessionId, title })
       ),
     setModel: (sessionId, model) => write("set the model", (tx) => Sessions.setModel(tx, { sessionId, model })),

@@ -13,7 +13,8 @@ import { CallId, Message, Outcome, Role, UserMessage } from "../../../domain/Mes
 import { ModelRef } from "../../../domain/ModelRef.js"
 import { Access, Answer, QuestionId, Verdict } from "../../../domain/Permission.js"
 import { RunId, State, StopReason } from "../../../domain/Run.js"
-import { Cursor, Owner, Seq, SessionId, untitled } from "../../../domain/Session.js"
+import * as Title from "../../../domain/Title.js"
+import { Cursor, Owner, Seq, SessionId } from "../../../domain/Session.js"
 import { Total } from "../../../domain/Usage.js"
 import { JsonObject } from "./Decoding.js"
 import { table } from "./Table.js"
@@ -74,7 +75,7 @@ export const sessionRows = table({
     changedAt: { schema: Schema.Int },
     changedCursor: { schema: Cursor },
     named: { schema: Flag, least: 0 },
-    title: { schema: Schema.String, least: untitled },
+    title: { schema: Schema.String, least: Title.untitled },
     owner: optional(Owner),
     workdir: { schema: Schema.String },
     model: optional(Schema.parseJson(ModelRef)),

@@ -25,7 +25,7 @@ const questioned = Effect.gen(function* () {
   yield* one.seen(ref, "permission.asked")
   const later = yield* open("later", settings)
   const screen = yield* FakeScreen.make({ canAsk: true })
-  const session = yield* later.gateway.get(ref.sessionId)
+  const session = yield* later.gateway.session(ref.sessionId)
   const follow = (text: string | null, queue = false) =>
     RunCommand.follow(session, text === null ? null : { text, queue }, options).pipe(
       Effect.provide(screen.layer),

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import { RunId } from "../../../../src/domain/Run.js"
 import * as RunFailure from "../../../../src/adapters/cli/RunFailure.js"
 import * as Codes from "../../../../src/adapters/cli/texts/Codes.js"
 import { ModelFailed, RunStopped } from "../../../../src/domain/SkeinError.js"
@@ -28,7 +29,11 @@ const described = (
   more: Partial<RunFailure.Setting> = {}
 ) =>
   RunFailure.describe(
-    new RunStopped({ runId: "r", stopReason: "failed", detail: failed(provider, reason, status, detail).message }),
+    new RunStopped({
+      runId: RunId.make("r"),
+      stopReason: "failed",
+      detail: failed(provider, reason, status, detail).message
+    }),
     { provider, model: "m" },
     { ...setting, ...more }
   )
@@ -92,8 +97,19 @@ describe("RunFailure", () => {
     expect(described("local", "unreachable", null, "connection refused", { data: "/my data" })).toBe(
       "local/m cannot be reached: connection refused. To continue: skein run --session ses_1 --resume --data '/my data'"
     )
-    for (const stopReason of ["crashed", "step-limit", "repeated-calls", "lease-lost", "output-limit", "cancelled"]) {
-      const text = RunFailure.describe(new RunStopped({ runId: "r", stopReason, detail: null }), null, setting)
+    for (const stopReason of [
+      "crashed",
+      "step-limit",
+      "repeated-calls",
+      "lease-lost",
+      "output-limit",
+      "cancelled"
+    ] as const) {
+      const text = RunFailure.describe(
+        new RunStopped({ runId: RunId.make("r"), stopReason, detail: null }),
+        null,
+        setting
+      )
       expect(text).toMatch(/^(the|another) [^.]+\. (.*\. )?To continue: /)
     }
   })

@@ -7,7 +7,8 @@ import * as DemoScript from "../../../../src/adapters/cli/DemoScript.js"
 import * as TranscriptText from "../../../../src/adapters/cli/TranscriptText.js"
 import { CallId, type Entry, type Message } from "../../../../src/domain/Message.js"
 import { RunId } from "../../../../src/domain/Run.js"
-import { Cursor, Seq, SessionId, untitled } from "../../../../src/domain/Session.js"
+import * as Title from "../../../../src/domain/Title.js"
+import { Cursor, Seq, SessionId } from "../../../../src/domain/Session.js"
 import * as Usage from "../../../../src/domain/Usage.js"
 import type { Snapshot } from "../../../../src/services/gateway/Gateway.js"
 
@@ -98,9 +99,9 @@ describe("TranscriptText", () => {
     const snapshot: Snapshot = {
       session: {
         id: sessionId,
-        title: untitled,
+        title: Title.untitled,
         named: false,
-        owner: Option.none(),
+        owner: null,
         workdir: "/",
         model: null,
         metadata: {},

@@ -90,7 +90,7 @@ describe("the preset for Node", () => {
       )
       assert.strictEqual(failed._tag, "Left")
       assert.deepStrictEqual(yield* sql`SELECT id FROM tickets`, [])
-      const session = yield* gateway.get(id)
+      const session = yield* gateway.session(id)
       assert.deepStrictEqual([session.title, session.head], ["ours too", 1])
     }).pipe(Effect.provide(engine))
   )
@@ -124,7 +124,7 @@ describe("the preset for Node", () => {
   it.scopedLive("in memory, keeps nothing: another engine finds no session", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Effect.provide(used, withModel(SkeinNode.layerMemory())), expected)
-      const found = Effect.flatMap(Gateway.Gateway, (gateway) => gateway.list())
+      const found = Effect.flatMap(Gateway.Gateway, (gateway) => gateway.sessions())
       assert.strictEqual((yield* Effect.provide(found, withModel(SkeinNode.layerMemory()))).total, 0)
     })
   )

@@ -5,6 +5,7 @@ import * as Prompt from "../../../../src/adapters/providers/Prompt.js"
 import * as Vendor from "../../../../src/adapters/providers/Vendor.js"
 import { AssetId } from "../../../../src/domain/Asset.js"
 import type { FilePart } from "../../../../src/domain/Message.js"
+import { SessionId } from "../../../../src/domain/Session.js"
 import { AssetFailed, AssetNotFound } from "../../../../src/domain/SkeinError.js"
 import type { StepRequest } from "../../../../src/services/Model.js"
 import { request } from "./StepRequests.js"
@@ -88,7 +89,7 @@ describe("Prompt", () => {
   it.effect("a file that was deleted meanwhile leaves a note", () =>
     Effect.gen(function* () {
       const part = yield* sent(file("image/png", "x"), (assetId) =>
-        Effect.fail(new AssetNotFound({ sessionId: "s1", assetId }))
+        Effect.fail(new AssetNotFound({ sessionId: SessionId.make("s1"), assetId }))
       )
       assert.deepStrictEqual(part, { type: "text", text: `[The file "x" of type image/png was deleted.]` })
     })
@@ -98,7 +99,7 @@ describe("Prompt", () => {
     Effect.gen(function* () {
       const error = yield* Effect.flip(
         sent(file("image/png", "x"), (assetId) =>
-          Effect.fail(new AssetFailed({ sessionId: "s1", assetId, operation: "read", detail: "EIO" }))
+          Effect.fail(new AssetFailed({ sessionId: SessionId.make("s1"), assetId, operation: "read", detail: "EIO" }))
         )
       )
       assert.strictEqual(error.reason, "rejected")

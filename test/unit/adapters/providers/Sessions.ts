@@ -1,5 +1,5 @@
 /** Sessions to resolve a model for. */
-import { Option } from "effect"
+import {} from "effect"
 import { Cursor, SessionId } from "../../../../src/domain/Session.js"
 import type { Session } from "../../../../src/domain/Session.js"
 import * as Usage from "../../../../src/domain/Usage.js"
@@ -8,7 +8,7 @@ export const session = (fields: Partial<Session> = {}): Session => ({
   id: SessionId.make("s1"),
   title: "A session",
   named: false,
-  owner: Option.none(),
+  owner: null,
   workdir: "/",
   model: null,
   metadata: {},

@@ -189,7 +189,7 @@ describe("a backup of a folder in use", () => {
       yield* Effect.gen(function* () {
         const gateway = yield* Gateway
         expect((yield* gateway.assets(two)).map(({ size }) => size)).toEqual([5, 5])
-        expect((yield* gateway.get(one)).head).toBe(transcript.length + 1)
+        expect((yield* gateway.session(one)).head).toBe(transcript.length + 1)
       }).pipe(Effect.provide(engineOn(fresh)))
     })
   )
@@ -212,11 +212,11 @@ describe("a backup of a folder in use", () => {
         yield* nothingWrong(fresh)
         yield* Effect.gen(function* () {
           const gateway = yield* Gateway
-          const { head } = yield* gateway.get(SessionId.make("busy"))
+          const { head } = yield* gateway.session(SessionId.make("busy"))
           expect(head).toBeGreaterThanOrEqual(30)
           expect(head).toBeLessThan(
             (yield* Effect.provide(
-              Effect.flatMap(Gateway, (all) => all.get(SessionId.make("busy"))),
+              Effect.flatMap(Gateway, (all) => all.session(SessionId.make("busy"))),
               engineOn(data)
             )).head
           )

@@ -45,7 +45,7 @@ const entries = (sessionId: SessionId) =>
 const readAll = (data: string) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway
-    const { cursor } = yield* gateway.get(one)
+    const { cursor } = yield* gateway.session(one)
     yield* gateway.append(two, [{ role: "user", parts: [{ type: "text", text: "later" }] }])
     return { one: yield* entries(one), two: yield* entries(two), cursor }
   }).pipe(Effect.provide(engineOn(data)))
@@ -222,7 +222,7 @@ describe("a damaged row", () => {
       expect(damages(seen)).toContain(`${databaseIn(data)}: session-rows-missing`)
       expect(damages(yield* repair(data))).toEqual([])
       expect(damages(yield* look(data))).toEqual([])
-      const ids = yield* Effect.flatMap(Gateway, (gateway) => gateway.list()).pipe(Effect.provide(engineOn(data)))
+      const ids = yield* Effect.flatMap(Gateway, (gateway) => gateway.sessions()).pipe(Effect.provide(engineOn(data)))
       expect(ids.sessions.map(({ head, id }) => `${id} ${head}`).toSorted()).toEqual(["one 6", "recovered-2 3"])
     })
   )

@@ -127,7 +127,7 @@ const resurrecting: Defect = ({ storage }) => ({
             .createSession({
               id: sessionId,
               title: null,
-              owner: Option.none(),
+              owner: null,
               workdir: "/",
               model: null,
               metadata: {}

@@ -1,5 +1,5 @@
 /** A real temp folder with a workspace `ws` in it and room beside it that tools must never reach. */
-import { Effect, Option } from "effect"
+import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
 import { mkdir, mkdtemp, readdir, realpath, rm, writeFile } from "node:fs/promises"
 import { tmpdir } from "node:os"
@@ -37,7 +37,7 @@ export const inFolder =
       sessionId: SessionId.make("ses-1"),
       runId: RunId.make("run-1"),
       callId: CallId.make("call-1"),
-      owner: Option.none(),
+      owner: null,
       workdir,
       metadata: {},
       progress

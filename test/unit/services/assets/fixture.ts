@@ -2,7 +2,7 @@
 import { NodeContext } from "@effect/platform-node"
 import { FileSystem } from "@effect/platform"
 import { it } from "@effect/vitest"
-import { Context, Deferred, Effect, Fiber, Layer, Option, Ref, Stream } from "effect"
+import { Context, Deferred, Effect, Fiber, Layer, Ref, Stream } from "effect"
 import type { Scope } from "effect"
 import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
@@ -189,7 +189,7 @@ export const create = (id: SessionId) =>
     storage.createSession({
       id,
       title: "Title",
-      owner: Option.none(),
+      owner: null,
       workdir: "/home/me",
       model: null,
       metadata: {}

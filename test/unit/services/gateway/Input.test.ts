@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { Gateway, type Message, type ModelRef, Session, type SkeinError } from "skein"
+import { inspect } from "node:util"
+import { Asset, Gateway, type Message, type ModelRef, Session, type SkeinError } from "skein"
 import { ScriptedModel } from "skein/testing"
 import { open } from "../runtime/fixture.js"
 
@@ -13,7 +14,7 @@ const settled = Effect.gen(function* () {
   const { id } = yield* engine.session({ id: Session.Id.make("s1"), title: "Title", metadata: { a: 1 } })
   yield* engine.gateway.await(yield* engine.send(id, "hello"))
   const everything = Effect.all([
-    engine.gateway.list(),
+    engine.gateway.sessions(),
     engine.gateway.snapshot(id),
     engine.transcript(id),
     engine.told(id),
@@ -40,6 +41,12 @@ const answered = (json: string) => given<Gateway.Answer>(json)
 const model = (json: string) => given<ModelRef.ModelRef>(json)
 const messages = (json: string) => given<ReadonlyArray<Message.Message>>(json)
 
+const withField = (sessionId: Session.Id, field: string, value: unknown) => ({
+  sessionId,
+  ...given<object>("{}"),
+  ...Object.fromEntries([[field, value]])
+})
+
 const long = "x".repeat(600)
 
 const cases: ReadonlyArray<Case> = [
@@ -55,7 +62,7 @@ const cases: ReadonlyArray<Case> = [
   [
     "create with a model without a name",
     (gateway) => gateway.create(created('{"workdir":"/","model":{"provider":"p","model":""}}')),
-    "model"
+    "model.model"
   ],
   ["create with large metadata", (gateway) => gateway.create({ workdir: "/", metadata: { a: long } }), "metadata"],
   [
@@ -63,12 +70,42 @@ const cases: ReadonlyArray<Case> = [
     (gateway) => gateway.create({ workdir: "/", metadata: { a: Number.NaN } }),
     "metadata.a"
   ],
-  ["list with a limit of none", (gateway) => gateway.list({ limit: 0 }), "limit"],
-  ["list with a limit that is too high", (gateway) => gateway.list({ limit: 501 }), "limit"],
-  ["list with a limit that is no number", (gateway) => gateway.list({ limit: Number.NaN }), "limit"],
+  ["sessions with a limit of 0", (gateway) => gateway.sessions({ limit: 0 }), "limit"],
+  ["sessions with a limit that is too high", (gateway) => gateway.sessions({ limit: 501 }), "limit"],
+  ["sessions with a limit that is no number", (gateway) => gateway.sessions({ limit: Number.NaN }), "limit"],
+  ["sessions with a fraction as limit", (gateway) => gateway.sessions({ limit: 2.5 }), "limit"],
+  ["sessions after a text", (gateway) => gateway.sessions(given('{"after":"0"}')), "after"],
+  ["sessions after a negative number", (gateway) => gateway.sessions({ after: -1 }), "after"],
+  ["sessions with a title that is a number", (gateway) => gateway.sessions(given('{"title":5}')), "title"],
+  ["sessions with an empty owner", (gateway) => gateway.sessions(given('{"owner":""}')), "owner"],
+  ...[2.5, 0, -1, Number.NaN, Infinity, "1"].flatMap((place): ReadonlyArray<Case> =>
+    ["from", "to"].map((field) => [
+      `transcript ${field} ${inspect(place)}`,
+      (gateway, sessionId) => Stream.runDrain(gateway.transcript(withField(sessionId, field, place))),
+      field
+    ])
+  ),
+  ...[2.5, -1, Number.NaN, Infinity, "0", null].map((after): Case => [
+    `events after ${inspect(after)}`,
+    (gateway, sessionId) => Stream.runDrain(gateway.events(withField(sessionId, "after", after))),
+    "after"
+  ]),
+  ...[2.5, -1, Number.NaN, "0"].flatMap((bytes): ReadonlyArray<Case> =>
+    ["offset", "length"].map((field) => [
+      `openAsset with ${field} ${inspect(bytes)}`,
+      (gateway, sessionId) =>
+        Stream.runDrain(gateway.openAsset({ ...withField(sessionId, field, bytes), assetId: Asset.AssetId.make("a") })),
+      field
+    ])
+  ),
+  ["session of an impossible id", (gateway) => gateway.session(given('"../x"')), "sessionId"],
+  ["snapshot of nothing", (gateway) => gateway.snapshot(given("null")), "sessionId"],
+  ["run of an impossible id", (gateway) => gateway.run(given('""')), "runId"],
+  ["await of a ref without a run", (gateway) => gateway.await(given('{"sessionId":"s1","cursor":0}')), "runId"],
+  ["setModels of one session that has no id", (gateway) => gateway.setModels(given('["s1",5]'), null), "sessionIds.1"],
   ["send without a text", (gateway, id) => gateway.send(sent(id, '{"text":" \\n"}')), "text"],
   ["send with a text that is none", (gateway, id) => gateway.send(sent(id, '{"text":5}')), "text"],
-  ["send with a long text", (gateway, id) => gateway.send(sent(id, `{"text":"${long}"}`)), "text"],
+  ["send with a long text", (gateway, id) => gateway.send(sent(id, `{"text":"${long}"}`)), "message"],
   [
     "send with a file without a type",
     (gateway, id) => gateway.send(sent(id, '{"files":[{"assetId":"a"}]}')),
@@ -85,11 +122,15 @@ const cases: ReadonlyArray<Case> = [
   ["send with an unknown wish", (gateway, id) => gateway.send(sent(id, '{"whenBusy":"wait"}')), "whenBusy"],
   ["rename to nothing", (gateway, id) => gateway.rename(id, "  "), "title"],
   ["rename to a long title", (gateway, id) => gateway.rename(id, "12345678901"), "title"],
-  ["setModel to one without a provider", (gateway, id) => gateway.setModel(id, model('{"model":"m"}')), "provider"],
+  [
+    "setModel to one without a provider",
+    (gateway, id) => gateway.setModel(id, model('{"model":"m"}')),
+    "model.provider"
+  ],
   [
     "setModel with an impossible option",
     (gateway, id) => gateway.setModel(id, model('{"provider":"p","model":"m","options":{"temperature":9}}')),
-    "options.temperature"
+    "model.options.temperature"
   ],
   ["patchMetadata beyond the limit", (gateway, id) => gateway.patchMetadata(id, { b: "x".repeat(90) }), "metadata"],
   [
@@ -105,7 +146,20 @@ const cases: ReadonlyArray<Case> = [
   [
     "append of an unknown role",
     (gateway, id) => gateway.append(id, messages('[{"role":"system","parts":[]}]')),
-    "messages.0"
+    "messages.0.role"
+  ],
+  [
+    "append of a call with an impossible id",
+    (gateway, id) =>
+      gateway.append(
+        id,
+        messages(
+          `[{"role":"assistant","parts":[{"type":"text","text":"hm"},{"type":"call","callId":"../c","name":"n","input":""}],
+            "model":{"provider":"p","model":"m"},"finish":"stop",
+            "usage":{"inputTokens":null,"outputTokens":null,"reasoningTokens":null,"cachedInputTokens":null}}]`
+        )
+      ),
+    "messages.0.parts.1.callId"
   ],
   [
     "answer with an unknown verdict",
@@ -145,7 +199,7 @@ describe("P12 clear refusal", () => {
         const error = yield* Effect.flip(call(gateway, id))
         expect(error._tag).toBe("InvalidInput")
         if (isInvalid(error)) {
-          expect(`.${error.field}`).toMatch(new RegExp(`\\.${field.replaceAll(".", "\\.")}`))
+          expect(error.field).toBe(field)
           expect(error.message).not.toContain(long)
         }
         expect(yield* everything).toEqual(before)
@@ -189,7 +243,7 @@ describe("P12 clear refusal", () => {
       expect(made).toMatchObject({ title: "12345 7890", named: true, workdir: "C:\\work" })
       const run = yield* send(made.id, "hi", { idempotencyKey: "k".repeat(256), metadata: { b: [null, true, 1.5] } })
       expect((yield* gateway.await(run)).metadata).toEqual({ b: [null, true, 1.5] })
-      expect((yield* gateway.list({ limit: 500 })).sessions).toHaveLength(1)
+      expect((yield* gateway.sessions({ limit: 500 })).sessions).toHaveLength(1)
     })
   )
 

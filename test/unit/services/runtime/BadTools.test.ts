@@ -296,7 +296,7 @@ describe("P4 a tool that takes too long", () => {
         "good success: fine",
         "assistant: done"
       ])
-      const types = yield* gateway.events({ sessionId: run.sessionId, after: 0 }).pipe(
+      const types = yield* gateway.events({ sessionId: run.sessionId }).pipe(
         Stream.takeUntil(({ type }) => type === "run.ended"),
         Stream.map(({ type }) => type),
         Stream.runCollect

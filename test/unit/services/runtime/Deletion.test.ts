@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Stream, TestClock } from "effect"
-import { type Gateway, Permissions, type Run, type Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
+import { type Gateway, Permissions, type Run, Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { ground, stopped } from "./engines.js"
 import { open, quiet } from "./fixture.js"
@@ -33,12 +33,12 @@ const expectGone = Effect.fnUntraced(function* (gateway: Gateway.Service, { runI
   const missing = new SkeinError.SessionNotFound({ sessionId })
   const gone = (effect: Effect.Effect<unknown, unknown>) =>
     Effect.map(Effect.flip(effect), (error) => expect(error).toEqual(missing))
-  yield* gone(gateway.get(sessionId))
+  yield* gone(gateway.session(sessionId))
   yield* gone(gateway.snapshot(sessionId))
   yield* gone(gateway.assets(sessionId))
   yield* gone(gateway.questions(sessionId))
   yield* gone(Stream.runDrain(gateway.transcript({ sessionId })))
-  yield* gone(Stream.runDrain(gateway.events({ sessionId, after: 0 })))
+  yield* gone(Stream.runDrain(gateway.events({ sessionId })))
   yield* gone(gateway.send({ sessionId, text: "hello?" }))
   yield* gone(gateway.resume(sessionId))
   yield* gone(gateway.rename(sessionId, "x"))
@@ -48,12 +48,12 @@ const expectGone = Effect.fnUntraced(function* (gateway: Gateway.Service, { runI
   yield* gone(gateway.delete(sessionId))
   expect(yield* Effect.flip(gateway.run(runId))).toEqual(new SkeinError.RunNotFound({ runId }))
   expect(yield* Effect.flip(gateway.cancel(runId))).toEqual(new SkeinError.RunNotFound({ runId }))
-  expect((yield* gateway.list()).total).toBe(0)
+  expect((yield* gateway.sessions()).total).toBe(0)
   expect(yield* gateway.questions()).toEqual([])
 })
 
 const watch = (gateway: Gateway.Service, sessionId: Session.Id) =>
-  gateway.events({ sessionId, after: 0 }).pipe(Stream.runCollect, Effect.map(Chunk.toReadonlyArray), Effect.fork)
+  gateway.events({ sessionId }).pipe(Stream.runCollect, Effect.map(Chunk.toReadonlyArray), Effect.fork)
 
 describe("P7 P11 deletion during a run", () => {
   for (const [what, toolOf] of [
@@ -78,7 +78,7 @@ describe("P7 P11 deletion during a run", () => {
           ])
           yield* expectGone(gateway, run)
           const read = gateway.openAsset({ sessionId: run.sessionId, assetId: asset.id })
-          expect((yield* Effect.flip(Stream.runDrain(read)))._tag).toBe("AssetNotFound")
+          expect((yield* Effect.flip(Stream.runDrain(read)))._tag).toBe("SessionNotFound")
           yield* gate.open("block")
           yield* quiet
           yield* expectGone(gateway, run)
@@ -152,7 +152,7 @@ describe("P7 P11 deletion during a run", () => {
       expect(yield* lines(sessionId)).toEqual([])
       expect(yield* gateway.assets(sessionId)).toEqual([])
       expect(anew.cursor).toBeGreaterThan(last)
-      const stale = yield* Effect.flip(Stream.runDrain(gateway.events({ sessionId, after: last })))
+      const stale = yield* Effect.flip(Stream.runDrain(gateway.events({ sessionId, after: Session.Cursor.make(last) })))
       expect(stale._tag).toBe("CursorGone")
     })
   )

@@ -24,7 +24,7 @@ describe("P7 one boundary, held for the change and not for the run", () => {
     Effect.gen(function* () {
       const { gate, gateway, run, told } = yield* blocked
       expect((yield* gateway.rename(run.sessionId, " New\n title ")).title).toBe("New title")
-      expect((yield* gateway.get(run.sessionId)).title).toBe("New title")
+      expect((yield* gateway.session(run.sessionId)).title).toBe("New title")
       yield* gate.open("block")
       expect((yield* gateway.await(run)).stopReason).toBe("completed")
       expect((yield* told(run.sessionId)).filter((line) => line === "session.renamed")).toHaveLength(2)

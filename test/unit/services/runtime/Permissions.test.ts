@@ -207,7 +207,7 @@ describe("a question", () => {
       const { answer } = yield* gateway.question(id)
       yield* gateway.await(run)
       const late = yield* Effect.flip(gateway.answer({ questionId: id, verdict: "allow-for-session" }))
-      expect(late).toEqual(new SkeinError.QuestionAnswered({ questionId: id, verdict: `${answer?.verdict}` }))
+      expect(late).toEqual(new SkeinError.QuestionAnswered({ questionId: id, verdict: answer?.verdict ?? "deny" }))
       expect((yield* lines(run.sessionId))[2]).toMatch(answer?.verdict === "deny" ? /^write denied/ : /^write success/)
     })
   )

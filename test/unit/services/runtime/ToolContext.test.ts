@@ -53,7 +53,7 @@ describe("a tool", () => {
           sessionId: run.sessionId,
           runId: run.runId,
           callId: part !== undefined && "callId" in part ? part.callId : "",
-          owner: Option.some(owner),
+          owner: owner,
           workdir: "/home/ann",
           metadata: { user: "ann", roles: ["admin"] }
         }

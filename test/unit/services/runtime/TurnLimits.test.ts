@@ -116,7 +116,7 @@ describe("usage", () => {
       expect(usage).toMatchObject({ steps: 2, unknownSteps: 0, inputTokens: 30, outputTokens: 3, cachedInputTokens: 5 })
       expect((yield* seen(first, "run.ended")).usage).toEqual(usage)
       yield* gateway.await(yield* send(id, "again"))
-      expect((yield* gateway.get(id)).usage).toMatchObject({ steps: 3, unknownSteps: 1, inputTokens: 30 })
+      expect((yield* gateway.session(id)).usage).toMatchObject({ steps: 3, unknownSteps: 1, inputTokens: 30 })
     })
   )
 })

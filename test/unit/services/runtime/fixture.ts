@@ -1,6 +1,6 @@
 /** What the tests of runs share: an engine in memory, short ways to send and wait, and to look at what came of it. */
 import { Chunk, Context, Effect, Layer, Option, Stream } from "effect"
-import { Gateway, Message, Permissions, type Run, type Session, SessionEvent, Toolbox } from "skein"
+import { Gateway, Message, Permissions, type Run, Session, SessionEvent, Toolbox } from "skein"
 import { ScriptedModel, SkeinTest } from "skein/testing"
 
 type Config = Parameters<typeof SkeinTest.layer>[0]
@@ -45,8 +45,8 @@ export const of = (gateway: Gateway.Service) => {
       ),
     /** The durable events up to now, as lines. */
     told: (sessionId: Session.Id, after = 0) =>
-      Effect.flatMap(gateway.get(sessionId), ({ cursor }) =>
-        gateway.events({ sessionId, after }).pipe(
+      Effect.flatMap(gateway.session(sessionId), ({ cursor }) =>
+        gateway.events({ sessionId, after: Session.Cursor.make(after) }).pipe(
           Stream.filter(SessionEvent.isDurable),
           Stream.takeUntil((event) => event.cursor >= cursor),
           Stream.runCollect,

@@ -17,7 +17,7 @@ export const run = Effect.fn("sessions.delete")(function* (given: GivenTo<typeof
   yield* Effect.gen(function* () {
     const gateway = yield* Gateway
     const sessionId = yield* SessionLookup.find(named)
-    const { head, title } = yield* gateway.get(sessionId)
+    const { head, title } = yield* gateway.session(sessionId)
     const asked = { subject: null, prompt: Texts.confirmDeletion(TerminalText.line(title), head) }
     const isYes = (line: string | null) => /^\s*y(es)?\s*$/i.test(line ?? "")
     if (!isConfirmed && !(yield* screen.ask(asked, isYes))) {

@@ -42,7 +42,7 @@ export const run = Effect.fn("sessions.list")(function* (given: GivenTo<typeof C
     let next: number | null = 0
     let total = 0
     while (next !== null && sessions.length < limit) {
-      const found: SessionPage = yield* gateway.list({
+      const found: SessionPage = yield* gateway.sessions({
         ...filter,
         limit: Math.min(page, limit - sessions.length),
         ...(next === 0 ? {} : { after: next })

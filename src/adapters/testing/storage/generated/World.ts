@@ -50,7 +50,7 @@ export const operation = (
       case "create": {
         const { metadata, session, title } = command
         const id = SessionId.make(session)
-        const created = { id, title, owner: Option.none(), workdir: "/", model: null, metadata }
+        const created = { id, title, owner: null, workdir: "/", model: null, metadata }
         return (storage: Service) => storage.createSession(created)
       }
       case "rename":

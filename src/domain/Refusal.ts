@@ -1,0 +1,107 @@
+/**
+ * A Schema error made a refusal: the path of the first field that is wrong, what is allowed there, and what was given,
+ * never quoted. Of a union, the member is meant whose literal fields the input has, such as a message's role or a part's
+ * type.
+ */
+import { Array as Arr, Either, Option, ParseResult, Schema, SchemaAST } from "effect"
+import { InvalidInput } from "./SkeinError.js"
+
+/** What was given, without its content. */
+const describe = (actual: unknown): string => {
+  if (typeof actual === "string") return `a text of ${Array.from(actual).length} characters`
+  if (typeof actual === "number") return String(actual)
+  return actual === null ? "null" : actual === undefined ? "nothing" : `a value of type ${typeof actual}`
+}
+
+const expected = (ast: SchemaAST.AST): string => {
+  const annotation = Option.orElse(SchemaAST.getDescriptionAnnotation(ast), () =>
+    SchemaAST.getIdentifierAnnotation(ast)
+  )
+  const text = Option.getOrElse(annotation, () => String(ast))
+  return text.length <= 200 ? text : `${text.slice(0, 199)}…`
+}
+
+type Path = ReadonlyArray<PropertyKey>
+
+const refuse = (path: Path, limit: string, actual: string): InvalidInput =>
+  new InvalidInput({ field: path.map(String).join("."), limit, actual })
+
+/** The issue inside of refinements and transformations. */
+const inner = (issue: ParseResult.ParseIssue): ParseResult.ParseIssue =>
+  (issue._tag === "Refinement" && issue.kind === "From") || issue._tag === "Transformation" ? inner(issue.issue) : issue
+
+/** The field at which a member of a union was refused; undefined when it was refused as a whole. */
+const fieldOf = (issue: ParseResult.ParseIssue): PropertyKey | undefined => {
+  const composite = inner(issue)
+  if (composite._tag !== "Composite") return undefined
+  const [first] = Arr.ensure(composite.issues)
+  return first?._tag === "Pointer" ? Arr.ensure(first.path)[0] : undefined
+}
+
+const isLiteral = (ast: SchemaAST.AST): boolean =>
+  SchemaAST.isLiteral(ast) || (SchemaAST.isUnion(ast) && ast.types.every(isLiteral))
+
+/** The fields by whose literal values the members of a union are told apart. */
+const literalFields = (ast: SchemaAST.AST): ReadonlyArray<PropertyKey> => {
+  if (SchemaAST.isUnion(ast)) return ast.types.flatMap(literalFields)
+  if (SchemaAST.isRefinement(ast)) return literalFields(ast.from)
+  if (!SchemaAST.isTypeLiteral(ast)) return []
+  return ast.propertySignatures.flatMap(({ name, type }) => (isLiteral(type) ? [name] : []))
+}
+
+/** Of a union's issues, that of the one member that was meant; else that of a literal field that no member has. */
+const meant = (
+  union: SchemaAST.AST,
+  issues: ReadonlyArray<ParseResult.ParseIssue>
+): ParseResult.ParseIssue | undefined => {
+  const literals = new Set(literalFields(union))
+  const entered = issues.map((issue) => ({ issue, field: fieldOf(issue) })).filter(({ field }) => field !== undefined)
+  const inside = entered.filter(({ field }) => field !== undefined && !literals.has(field))
+  return inside.length === 0 ? entered[0]?.issue : inside.length === 1 ? inside[0]?.issue : undefined
+}
+
+const refusalOf = (path: Path, issue: ParseResult.ParseIssue): InvalidInput => {
+  switch (issue._tag) {
+    case "Pointer":
+      return refusalOf([...path, ...Arr.ensure(issue.path)], issue.issue)
+    case "Composite": {
+      const issues = Arr.ensure(issue.issues)
+      // The literal field that no member has is told of the union by a pointer.
+      const isChoice = SchemaAST.isUnion(issue.ast) && issues[0]?._tag !== "Pointer"
+      const first = isChoice ? meant(issue.ast, issues) : issues[0]
+      if (first !== undefined) return refusalOf(path, first)
+      break
+    }
+    case "Refinement":
+      if (issue.kind === "From") return refusalOf(path, issue.issue)
+      break
+    case "Transformation":
+      return refusalOf(path, issue.issue)
+    case "Missing":
+      return refuse(path, expected(issue.ast.type), "nothing")
+    case "Type":
+    case "Unexpected":
+    case "Forbidden":
+  }
+  return refuse(path, "ast" in issue ? expected(issue.ast) : "nothing here", describe(issue.actual))
+}
+
+/** JSON that is nested deeper than the stack allows cannot be looked at. */
+const tooDeep = (path: Path) => () => refuse(path, "nested less deeply", "nested too deeply")
+
+/**
+ * Checks what a caller gives. The schema is compiled once, so make a decoder once and keep it. A refusal names the field
+ * by its path below `field`, if there is one. Fields that the schema does not know stay, and so does the order
+ * of all.
+ */
+export const decoder = <A, I>(
+  schema: Schema.Schema<A, I>,
+  field?: string
+): ((input: unknown) => Either.Either<A, InvalidInput>) => {
+  const decode = Schema.decodeUnknownEither(schema, { onExcessProperty: "preserve", propertyOrder: "original" })
+  const path = field === undefined ? [] : [field]
+  return (input) =>
+    Either.try({ try: () => decode(input), catch: tooDeep(path) }).pipe(
+      Either.flatMap(Either.mapLeft((error) => refusalOf(path, error.issue)))
+    )
+}

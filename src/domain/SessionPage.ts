@@ -1,0 +1,31 @@
+/** Lists of sessions: which to list, and one page of them. */
+import { Schema } from "effect"
+import { Owner, Session } from "./Session.js"
+import { RowDamaged } from "./SkeinError.js"
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+export const SessionQuery = Schema.Struct({
+  /** Only sessions of exactly this folder. */
+  workdir: optional(Schema.String),
+  owner: optional(Owner),
+  /** Only titles that contain this text. ASCII letters match in either case. */
+  title: optional(Schema.String),
+  /** The page after the one whose `next` this is. */
+  after: optional(Schema.NonNegativeInt.annotations({ description: "the `next` of a page" })),
+  /** Sessions a page, 1 to 500. Defaults to 50. */
+  limit: optional(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" })))
+})
+export type SessionQuery = typeof SessionQuery.Type
+
+/**
+ * Last created first. `next` is null on the last page. `total` counts all that match, on every page. Sessions of the
+ * page whose rows do not decode are in `damaged` instead of `sessions`.
+ */
+export const SessionPage = Schema.Struct({
+  sessions: Schema.Array(Session),
+  damaged: Schema.Array(RowDamaged),
+  next: Schema.NullOr(Schema.Int),
+  total: Schema.NonNegativeInt
+})
+export type SessionPage = typeof SessionPage.Type

@@ -1,0 +1,287 @@
+/**
+ * The Gateway's operations, once: what each one is given, whose it is, what it returns and what it fails with. The
+ * checks of input, the spans and `Gateway.forOwner` are made from this list, and so is whatever else offers the Gateway.
+ *
+ * `whose` says by which id of the payload the operation belongs to one session: that of the session, of a run or of a
+ * question. An operation of `all` names none; its own rule in `forOwner` keeps it to one owner's sessions.
+ */
+import { Either, Predicate, Schema } from "effect"
+import { Asset, AssetId } from "../../domain/Asset.js"
+import { JsonRecord } from "../../domain/Json.js"
+import { Entry, Message } from "../../domain/Message.js"
+import { ModelRef } from "../../domain/ModelRef.js"
+import { Question, QuestionId } from "../../domain/Permission.js"
+import * as Refusal from "../../domain/Refusal.js"
+import { Ref, Run, RunId } from "../../domain/Run.js"
+import { Session, SessionId } from "../../domain/Session.js"
+import { SessionEvent } from "../../domain/SessionEvent.js"
+import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
+import * as SkeinError from "../../domain/SkeinError.js"
+import * as Replies from "./Replies.js"
+import * as Requests from "./Requests.js"
+
+/** What a payload holds by which the operation belongs to a session. */
+export interface Ids {
+  readonly session: { readonly sessionId: SessionId }
+  readonly run: { readonly runId: RunId }
+  readonly question: { readonly questionId: QuestionId }
+  readonly all: object
+}
+export type Whose = keyof Ids
+
+/** Names of the payload's fields in the order in which the method takes them; null when it takes the payload itself. */
+type Names<P> = ReadonlyArray<keyof P & string> | null
+
+type ArgsOf<P, N extends Names<P>> =
+  N extends ReadonlyArray<keyof P & string> ? { readonly [I in keyof N]: P[N[I] & keyof P] } : readonly [payload: P]
+
+export interface Operation<
+  W extends Whose,
+  P extends Ids[W],
+  Args extends ReadonlyArray<unknown>,
+  A = unknown,
+  E = unknown,
+  IP = unknown,
+  IA = unknown,
+  IE = unknown
+> {
+  readonly name: string
+  readonly whose: W
+  readonly payload: Schema.Schema<P, IP>
+  readonly arguments: ReadonlyArray<string> | null
+  readonly success: Schema.Schema<A, IA>
+  readonly error: Schema.Schema<E, IE>
+  /** Whether it returns a stream of successes instead of one. */
+  readonly isStream: boolean
+  /** The checked payload of a call. A field that is undefined counts as absent. */
+  readonly read: (...args: Args) => Either.Either<P, SkeinError.InvalidInput>
+}
+
+/** Fields that are undefined are left out: a caller need not tell them from absent ones. */
+const present = (record: unknown): unknown =>
+  Predicate.isReadonlyRecord(record)
+    ? Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
+    : record
+
+const operation = <W extends Whose, P extends Ids[W], const N extends Names<P>, A, E, IP, IA, IE>(definition: {
+  readonly name: string
+  readonly whose: W
+  readonly payload: Schema.Schema<P, IP>
+  readonly arguments: N
+  readonly success: Schema.Schema<A, IA>
+  readonly error: Schema.Schema<E, IE>
+  readonly isStream?: true
+}): Operation<W, P, ArgsOf<P, N>, A, E, IP, IA, IE> => {
+  const check = Refusal.decoder(Schema.typeSchema(definition.payload))
+  const names = definition.arguments
+  return {
+    isStream: false,
+    ...definition,
+    read: (...args) =>
+      check(
+        present(names === null ? (args[0] ?? {}) : Object.fromEntries(names.map((name, index) => [name, args[index]])))
+      )
+  }
+}
+
+const ofSession = Schema.Struct({ sessionId: SessionId })
+const ofRun = Schema.Struct({ runId: RunId })
+
+export const operations = {
+  create: operation({
+    name: "create",
+    whose: "all",
+    payload: Requests.Create,
+    arguments: null,
+    success: Session,
+    error: SkeinError.Create
+  }),
+  session: operation({
+    name: "session",
+    whose: "session",
+    payload: ofSession,
+    arguments: ["sessionId"],
+    success: Session,
+    error: SkeinError.ReadSession
+  }),
+  sessions: operation({
+    name: "sessions",
+    whose: "all",
+    payload: SessionQuery,
+    arguments: null,
+    success: SessionPage,
+    error: SkeinError.List
+  }),
+  transcript: operation({
+    name: "transcript",
+    whose: "session",
+    payload: Requests.TranscriptRange,
+    arguments: null,
+    success: Entry,
+    error: SkeinError.ReadSession,
+    isStream: true
+  }),
+  send: operation({
+    name: "send",
+    whose: "session",
+    payload: Requests.Send,
+    arguments: null,
+    success: Ref,
+    error: SkeinError.Send
+  }),
+  resume: operation({
+    name: "resume",
+    whose: "session",
+    payload: ofSession,
+    arguments: ["sessionId"],
+    success: Ref,
+    error: SkeinError.Send
+  }),
+  append: operation({
+    name: "append",
+    whose: "session",
+    payload: Schema.Struct({ sessionId: SessionId, messages: Schema.Array(Message) }),
+    arguments: ["sessionId", "messages"],
+    success: Schema.Array(Entry),
+    error: SkeinError.Append
+  }),
+  cancel: operation({
+    name: "cancel",
+    whose: "run",
+    payload: ofRun,
+    arguments: ["runId"],
+    success: Schema.Void,
+    error: SkeinError.Cancel
+  }),
+  rename: operation({
+    name: "rename",
+    whose: "session",
+    payload: Schema.Struct({ sessionId: SessionId, title: Schema.String }),
+    arguments: ["sessionId", "title"],
+    success: Session,
+    error: SkeinError.Change
+  }),
+  setModel: operation({
+    name: "setModel",
+    whose: "session",
+    payload: Schema.Struct({ sessionId: SessionId, model: Schema.NullOr(ModelRef) }),
+    arguments: ["sessionId", "model"],
+    success: Session,
+    error: SkeinError.Change
+  }),
+  setModels: operation({
+    name: "setModels",
+    whose: "all",
+    payload: Schema.Struct({ sessionIds: Schema.Array(SessionId), model: Schema.NullOr(ModelRef) }),
+    arguments: ["sessionIds", "model"],
+    success: Schema.Array(Replies.ModelChange),
+    error: SkeinError.InvalidInput
+  }),
+  patchMetadata: operation({
+    name: "patchMetadata",
+    whose: "session",
+    payload: Schema.Struct({ sessionId: SessionId, metadata: JsonRecord }),
+    arguments: ["sessionId", "metadata"],
+    success: Session,
+    error: SkeinError.Change
+  }),
+  delete: operation({
+    name: "delete",
+    whose: "session",
+    payload: ofSession,
+    arguments: ["sessionId"],
+    success: Schema.Void,
+    error: SkeinError.Delete
+  }),
+  run: operation({
+    name: "run",
+    whose: "run",
+    payload: ofRun,
+    arguments: ["runId"],
+    success: Run,
+    error: SkeinError.ReadRun
+  }),
+  await: operation({
+    name: "await",
+    whose: "run",
+    payload: Ref,
+    arguments: null,
+    success: Run,
+    error: SkeinError.ReadRun
+  }),
+  events: operation({
+    name: "events",
+    whose: "session",
+    payload: Requests.EventRange,
+    arguments: null,
+    success: SessionEvent,
+    error: SkeinError.Events,
+    isStream: true
+  }),
+  snapshot: operation({
+    name: "snapshot",
+    whose: "session",
+    payload: ofSession,
+    arguments: ["sessionId"],
+    success: Replies.Snapshot,
+    error: SkeinError.ReadSession
+  }),
+  question: operation({
+    name: "question",
+    whose: "question",
+    payload: Schema.Struct({ questionId: QuestionId }),
+    arguments: ["questionId"],
+    success: Question,
+    error: SkeinError.ReadQuestion
+  }),
+  questions: operation({
+    name: "questions",
+    whose: "all",
+    payload: Schema.Struct({ sessionId: Schema.optionalWith(SessionId, { exact: true }) }),
+    arguments: ["sessionId"],
+    success: Schema.Array(Question),
+    error: SkeinError.ReadSession
+  }),
+  answer: operation({
+    name: "answer",
+    whose: "question",
+    payload: Requests.Answer,
+    arguments: null,
+    success: Question,
+    error: SkeinError.Answer
+  }),
+  /** The content is given beside the payload. */
+  saveAsset: operation({
+    name: "saveAsset",
+    whose: "session",
+    payload: Requests.NewAsset,
+    arguments: null,
+    success: Asset,
+    error: SkeinError.SaveAsset
+  }),
+  assets: operation({
+    name: "assets",
+    whose: "session",
+    payload: ofSession,
+    arguments: ["sessionId"],
+    success: Schema.Array(Asset),
+    error: SkeinError.ReadSession
+  }),
+  openAsset: operation({
+    name: "openAsset",
+    whose: "session",
+    payload: Requests.AssetRange,
+    arguments: null,
+    success: Schema.Uint8ArrayFromSelf,
+    error: SkeinError.OpenAsset,
+    isStream: true
+  }),
+  deleteAsset: operation({
+    name: "deleteAsset",
+    whose: "session",
+    payload: Schema.Struct({ sessionId: SessionId, assetId: AssetId }),
+    arguments: ["sessionId", "assetId"],
+    success: Asset,
+    error: SkeinError.DeleteAsset
+  })
+}

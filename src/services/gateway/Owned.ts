@@ -1,0 +1,114 @@
+/**
+ * The Gateway of one owner: another owner's session, run or question is not found, as one that is not there. Sessions
+ * are created for the owner, lists hold the owner's only.
+ *
+ * Each operation is guarded by the id that its payload names; see `whose` in the list of operations. The guard and what
+ * it guards are two reads, which is enough: a session's owner never changes.
+ */
+import { Effect, Stream } from "effect"
+import type { Owner, SessionId } from "../../domain/Session.js"
+import * as SkeinError from "../../domain/SkeinError.js"
+import type { Service } from "./Gateway.js"
+import { type Ids, type Operation, operations, type Whose } from "./Operations.js"
+import type { ModelChange } from "./Replies.js"
+
+type Guarded = Exclude<Whose, "all">
+
+interface GuardError {
+  readonly session: SkeinError.ReadSession
+  readonly run: SkeinError.ReadRun
+  readonly question: SkeinError.ReadQuestion
+}
+
+type Guards = { readonly [W in Guarded]: (ids: Ids[W]) => Effect.Effect<unknown, GuardError[W]> }
+
+/** A gateway's methods, narrowed to one owner's sessions. */
+export const narrow = (gateway: Service, owner: Owner): Service => {
+  const own = (sessionId: SessionId) =>
+    Effect.filterOrFail(
+      gateway.session(sessionId),
+      (session) => session.owner === owner,
+      () => new SkeinError.SessionNotFound({ sessionId })
+    )
+
+  const guards: Guards = {
+    session: ({ sessionId }) => own(sessionId),
+    run: ({ runId }) =>
+      Effect.flatMap(gateway.run(runId), ({ sessionId }) =>
+        Effect.catchTag(own(sessionId), "SessionNotFound", () => new SkeinError.RunNotFound({ runId }))
+      ),
+    question: ({ questionId }) =>
+      Effect.flatMap(gateway.question(questionId), ({ sessionId }) =>
+        Effect.catchTag(own(sessionId), "SessionNotFound", () => new SkeinError.QuestionNotFound({ questionId }))
+      )
+  }
+
+  const guard = <W extends Guarded, P extends Ids[W], Args extends ReadonlyArray<unknown>>(
+    { read, whose }: Pick<Operation<W, P, Args>, "read" | "whose">,
+    args: Args
+  ): Effect.Effect<unknown, GuardError[W] | SkeinError.InvalidInput> =>
+    Effect.flatMap(
+      Effect.suspend(() => read(...args)),
+      guards[whose]
+    )
+
+  const guarded =
+    <W extends Guarded, P extends Ids[W], Args extends ReadonlyArray<unknown>, A, E>(
+      operation: Pick<Operation<W, P, Args>, "read" | "whose">,
+      method: (...args: Args) => Effect.Effect<A, E>
+    ) =>
+    (...args: Args) =>
+      Effect.zipRight(guard(operation, args), method(...args))
+
+  const guardedStream =
+    <W extends Guarded, P extends Ids[W], Args extends ReadonlyArray<unknown>, A, E>(
+      operation: Pick<Operation<W, P, Args>, "read" | "whose">,
+      method: (...args: Args) => Stream.Stream<A, E>
+    ) =>
+    (...args: Args) =>
+      Stream.unwrap(Effect.as(guard(operation, args), method(...args)))
+
+  return {
+    create: (input) => gateway.create({ ...input, owner }),
+    session: own,
+    sessions: (query) => gateway.sessions({ ...query, owner }),
+    transcript: guardedStream(operations.transcript, gateway.transcript),
+    send: guarded(operations.send, gateway.send),
+    resume: guarded(operations.resume, gateway.resume),
+    append: guarded(operations.append, gateway.append),
+    cancel: guarded(operations.cancel, gateway.cancel),
+    rename: guarded(operations.rename, gateway.rename),
+    setModel: guarded(operations.setModel, gateway.setModel),
+    setModels: (sessionIds, model) =>
+      Effect.gen(function* () {
+        yield* operations.setModels.read(sessionIds, model)
+        const changes = yield* Effect.forEach(sessionIds, (sessionId) =>
+          Effect.matchEffect(own(sessionId), {
+            onSuccess: () => gateway.setModels([sessionId], model),
+            onFailure: (error) => Effect.succeed<ReadonlyArray<ModelChange>>([{ _tag: "Failed", sessionId, error }])
+          })
+        )
+        return changes.flat()
+      }),
+    patchMetadata: guarded(operations.patchMetadata, gateway.patchMetadata),
+    delete: guarded(operations.delete, gateway.delete),
+    run: guarded(operations.run, gateway.run),
+    await: guarded(operations.await, gateway.await),
+    events: guardedStream(operations.events, gateway.events),
+    snapshot: guarded(operations.snapshot, gateway.snapshot),
+    question: guarded(operations.question, gateway.question),
+    questions: (sessionId) =>
+      sessionId === undefined
+        ? Effect.flatMap(gateway.questions(), (questions) =>
+            Effect.filter(questions, (question) =>
+              Effect.match(own(question.sessionId), { onSuccess: () => true, onFailure: () => false })
+            )
+          )
+        : Effect.zipRight(own(sessionId), gateway.questions(sessionId)),
+    answer: guarded(operations.answer, gateway.answer),
+    saveAsset: (input) => Effect.zipRight(guard(operations.saveAsset, [input]), gateway.saveAsset(input)),
+    assets: guarded(operations.assets, gateway.assets),
+    openAsset: guardedStream(operations.openAsset, gateway.openAsset),
+    deleteAsset: guarded(operations.deleteAsset, gateway.deleteAsset)
+  }
+}

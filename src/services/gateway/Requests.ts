@@ -1,0 +1,79 @@
+/** What clients give to the Gateway's operations, as Schemas: by these every input is checked before anything changes. */
+import { Schema } from "effect"
+import { AssetId } from "../../domain/Asset.js"
+import { JsonRecord } from "../../domain/Json.js"
+import { ModelRef } from "../../domain/ModelRef.js"
+import { QuestionId, Verdict } from "../../domain/Permission.js"
+import * as SafeText from "../../domain/SafeText.js"
+import { Cursor, Owner, Seq, SessionId } from "../../domain/Session.js"
+
+const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+
+/** Creates a session. Without an id, the engine makes one; without a title, the first message gives it. */
+export const Create = Schema.Struct({
+  id: optional(SessionId),
+  title: optional(Schema.String),
+  owner: optional(Owner),
+  /** Absolute path of the folder that the session works in. */
+  workdir: Schema.String.pipe(
+    Schema.filter((path) => /^([/\\]|[A-Za-z]:[/\\])/.test(path) && SafeText.isStorable(path), {
+      description: "an absolute path",
+      arbitrary: () => (fc) => fc.constantFrom("/", "/a/b", "C:\\a")
+    })
+  ),
+  model: optional(ModelRef),
+  metadata: optional(JsonRecord)
+})
+export type Create = typeof Create.Type
+
+/** A part of a transcript: from place `from` to place `to`, both included. Defaults to the whole. */
+export const TranscriptRange = Schema.Struct({ sessionId: SessionId, from: optional(Seq), to: optional(Seq) })
+export type TranscriptRange = typeof TranscriptRange.Type
+
+/** Events after the last one that the client has. Defaults to all that are kept. */
+export const EventRange = Schema.Struct({ sessionId: SessionId, after: optional(Cursor) })
+export type EventRange = typeof EventRange.Type
+
+/** A message: a text, files by asset id, or both. */
+export const Send = Schema.Struct({
+  sessionId: SessionId,
+  text: Schema.String,
+  files: optional(
+    Schema.Array(Schema.Struct({ assetId: AssetId, mediaType: Schema.String, name: optional(Schema.String) }))
+  ),
+  /** What tools can read of who asks. */
+  metadata: optional(JsonRecord),
+  /** Makes a retry harmless: the same key with the same message returns the same run. 1 to 256 characters. */
+  idempotencyKey: optional(Schema.NonEmptyString.pipe(Schema.maxLength(256))),
+  /** What to do when a run holds the session. Defaults to "refuse". */
+  whenBusy: optional(Schema.Literal("refuse", "queue"))
+})
+export type Send = typeof Send.Type
+
+/** An answer to a question. */
+export const Answer = Schema.Struct({
+  questionId: QuestionId,
+  verdict: Verdict,
+  /** Why, for the model. */
+  message: optional(Schema.String),
+  /** Who answers, as the host names people. */
+  by: optional(Schema.String)
+})
+export type Answer = typeof Answer.Type
+
+/** A file to store, besides its content. */
+export const NewAsset = Schema.Struct({
+  sessionId: SessionId,
+  name: optional(Schema.String),
+  mediaType: Schema.String
+})
+export type NewAsset = typeof NewAsset.Type
+
+/** A part of an asset: `length` bytes from `offset`. Defaults to the whole. */
+export const AssetRange = Schema.Struct({
+  sessionId: SessionId,
+  assetId: AssetId,
+  offset: optional(Schema.NonNegativeInt),
+  length: optional(Schema.NonNegativeInt)
+})
+export type AssetRange = typeof AssetRange.Type

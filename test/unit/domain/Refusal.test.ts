@@ -1,0 +1,121 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Either, Schema } from "effect"
+import { Message } from "../../../src/domain/Message.js"
+import { ModelRef } from "../../../src/domain/ModelRef.js"
+import * as Refusal from "../../../src/domain/Refusal.js"
+
+describe("Refusal", () => {
+  describe("decoder", () => {
+    const decode = Refusal.decoder(
+      Schema.Struct({ parts: Schema.Array(Schema.Struct({ text: Schema.String })) }),
+      "message"
+    )
+
+    it("gives what the schema gives", () => {
+      expect(decode({ parts: [{ text: "hi" }] })).toEqual(Either.right({ parts: [{ text: "hi" }] }))
+    })
+
+    it.each([
+      [{ parts: [{ text: "hi" }, { text: 1 }] }, "message.parts.1.text"],
+      [{ parts: [{}] }, "message.parts.0.text"],
+      [{}, "message.parts"],
+      [null, "message"]
+    ])("P12 clear refusal: %j is refused by the path of the field", (input, field) => {
+      expect(Either.flip(decode(input)).pipe(Either.getOrThrow)).toMatchObject({ _tag: "InvalidInput", field })
+    })
+  })
+
+  describe("of a union, the member that was meant is looked into", () => {
+    const field = (schema: Schema.Schema.AnyNoContext, input: unknown) =>
+      Either.getOrThrow(Either.flip(Refusal.decoder(Schema.typeSchema(schema))(input))).field
+    const call = { type: "call", callId: "c", name: "n", input: "{}" }
+    const assistant = (...parts: ReadonlyArray<unknown>) => ({
+      role: "assistant",
+      parts,
+      model: { provider: "p", model: "m" },
+      finish: "stop",
+      usage: { inputTokens: null, outputTokens: null, reasoningTokens: null, cachedInputTokens: null }
+    })
+
+    it.each<readonly [string, unknown, string]>([
+      ["a part", assistant(call, { ...call, callId: "../c" }), "parts.1.callId"],
+      ["a text", { role: "user", parts: [{ type: "text", text: 1 }] }, "parts.0.text"],
+      ["a missing field", { role: "user", parts: [{ type: "file", assetId: "a" }] }, "parts.0.mediaType"],
+      ["a part of another role", { role: "user", parts: [call] }, "parts.0.type"],
+      ["a part without a type", { role: "user", parts: [{ text: "a" }] }, "parts.0.type"],
+      ["an outcome", { role: "tool", callId: "c", name: "n", outcome: "great", text: "" }, "outcome"],
+      ["an unknown role", { role: "system", parts: [] }, "role"],
+      ["no role", { parts: [] }, "role"],
+      ["what is no message", "hello", ""]
+    ])("P12 %s of a message", (_, input, expected) => {
+      expect(field(Message, input)).toBe(expected)
+    })
+
+    it.each<readonly [string, unknown, string]>([
+      ["a field", { provider: "p", model: "" }, "model"],
+      ["a field within", { provider: "p", model: "m", options: { temperature: 9 } }, "options.temperature"],
+      ["neither", 5, ""]
+    ])("P12 %s of what may be null", (_, input, expected) => {
+      expect(field(Schema.NullOr(ModelRef), input)).toBe(expected)
+    })
+  })
+})
+
+describe("what is said of a refused value", () => {
+  const refusal = <A, I>(schema: Schema.Schema<A, I>, input: unknown) => {
+    const { actual, field, limit } = Either.getOrThrow(Either.flip(Refusal.decoder(schema, "input")(input)))
+    return [field, limit, actual]
+  }
+  const fields = Schema.Struct({
+    name: Schema.NonEmptyString,
+    inner: Schema.optional(Schema.Struct({ n: Schema.Int }))
+  })
+
+  it.each<readonly [unknown, ReadonlyArray<unknown>]>([
+    [{}, ["input.name", "a non empty string", "nothing"]],
+    [{ name: null }, ["input.name", expect.any(String), "null"]],
+    [{ name: 7 }, ["input.name", expect.any(String), "7"]],
+    [{ name: true }, ["input.name", expect.any(String), "a value of type boolean"]],
+    [{ name: "" }, ["input.name", expect.any(String), "a text of 0 characters"]],
+    [
+      { name: "a", inner: { n: "😀x" } },
+      [expect.stringContaining("input.inner"), expect.any(String), expect.any(String)]
+    ],
+    [undefined, ["input", expect.any(String), "nothing"]]
+  ])("P12 %j is named by its kind and its place", (input, said) => {
+    expect(refusal(fields, input)).toEqual(said)
+  })
+
+  it("P12 a long description of what is allowed is cut, one that fits is not", () => {
+    const described = (length: number) =>
+      Schema.String.pipe(Schema.filter(() => false, { description: "d".repeat(length) }))
+    expect(refusal(described(200), "x")[1]).toBe("d".repeat(200))
+    expect(refusal(described(201), "x")[1]).toBe(`${"d".repeat(199)}…`)
+  })
+
+  it("P12 a refinement is named when its value is of the right kind, what is inside it when that is not", () => {
+    const refined = Schema.Struct({ n: Schema.Number }).pipe(Schema.filter(() => false, { description: "a good one" }))
+    expect(refusal(refined, { n: 1 })).toEqual(["input", "a good one", "a value of type object"])
+    expect(refusal(refined, { n: "x" })).toEqual(["input.n", "a number", "a text of 1 characters"])
+  })
+
+  it("P12 a union is named as a whole, a transformation by what it is made from", () => {
+    const union = Schema.Union(Schema.Struct({ a: Schema.String }), Schema.Struct({ b: Schema.String }))
+    const [field, limit] = refusal(union.annotations({ description: "a or b" }), { a: 1 })
+    expect([field, limit]).toEqual(["input", "a or b"])
+    const made = Schema.transform(Schema.Struct({ at: Schema.Number }), Schema.Unknown, {
+      decode: ({ at }) => at,
+      encode: () => ({ at: 0 })
+    })
+    expect(refusal(made, { at: "x" })).toEqual(["input.at", "a number", "a text of 1 characters"])
+  })
+
+  it("P12 what is nested deeper than can be looked at is refused, not crashed on", () => {
+    interface Nest {
+      readonly inner?: Nest | undefined
+    }
+    const Nest: Schema.Schema<Nest> = Schema.Struct({ inner: Schema.optional(Schema.suspend(() => Nest)) })
+    const deep = Array.from({ length: 200_000 }).reduce<Nest>((inner) => ({ inner }), {})
+    expect(refusal(Nest, deep)).toEqual(["input", "nested less deeply", "nested too deeply"])
+  })
+})

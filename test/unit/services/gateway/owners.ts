@@ -1,0 +1,37 @@
+/** Two owners of one engine, and a session of the first in which all has happened that can belong to a session. */
+import { Effect, Schema, Stream } from "effect"
+import { Gateway, Permissions, Session, Tool, Toolbox } from "skein"
+import { ScriptedModel } from "skein/testing"
+import { of, open } from "../runtime/fixture.js"
+
+/** Stands in Ann's message, title, asset and question. */
+export const secret = "only Ann knows"
+
+export const ann = Session.Owner.make("ann")
+export const bob = Session.Owner.make("bob")
+
+const ask = Tool.make("ask", { description: "is asked about", input: { about: Schema.String } }).handle(() =>
+  Effect.succeed("ran")
+)
+
+/** Ann's session, in whose run a human is asked, and the gateway as each of two owners has it. */
+export const opened = Effect.gen(function* () {
+  const engine = yield* open({ toolbox: Toolbox.layer(ask), policy: Permissions.layerDefault })
+  yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call(ask, { about: secret })), ScriptedModel.text("done"))
+  const anns = of(yield* Effect.provide(Gateway.forOwner(ann), engine.context))
+  const bobs = of(yield* Effect.provide(Gateway.forOwner(bob), engine.context))
+  const run = yield* anns.begin(secret)
+  const { questionId } = yield* anns.seen(run, "permission.asked")
+  const asset = yield* anns.gateway.saveAsset({
+    sessionId: run.sessionId,
+    mediaType: "text/plain",
+    name: secret,
+    content: Stream.make(new Uint8Array(3))
+  })
+  return { all: engine.gateway, ann: anns.gateway, bob: bobs.gateway, run, questionId, assetId: asset.id }
+})
+export type Opened = Effect.Effect.Success<typeof opened>
+
+/** All that can be read of Ann's. */
+export const everything = ({ all, run }: Opened) =>
+  Effect.all([all.sessions(), all.snapshot(run.sessionId), all.assets(run.sessionId), all.questions()])
