@@ -66,12 +66,31 @@ export const make = Effect.gen(function* () {
     if (plan._tag === "Planned" && !plan.isStarted) plan.queueSlot.leave()
   }
 
+  /**
+   * Waits until a call is first among those of its key. Waiting is not the call's own time, however long it takes: each
+   * call before it has a limit. False when one of them was given up and goes on all the same, for a limit's time.
+   */
+  const admission = ({ queueSlot }: Pick<PlannedCall, "queueSlot">, limit: Duration.Duration): Effect.Effect<boolean> =>
+    Effect.flatMap(Effect.timeoutOption(queueSlot.admitted, limit), (admitted) =>
+      Option.isSome(admitted)
+        ? Effect.succeed(true)
+        : queueSlot.isBlocked()
+          ? Effect.succeed(false)
+          : Effect.suspend(() => admission({ queueSlot }, limit))
+    )
+
   /** Waits for a handler's exit; when it takes too long or the wait is interrupted, the handler is given up. */
-  const exitOf = (fiber: Fiber.RuntimeFiber<string, unknown>, limit: Duration.Duration, restore: Restore) =>
+  const exitOf = (
+    plan: PlannedCall,
+    fiber: Fiber.RuntimeFiber<string, unknown>,
+    limit: Duration.Duration,
+    restore: Restore
+  ) =>
     Effect.gen(function* () {
       const waited = yield* Effect.exit(restore(Effect.timeoutOption(Fiber.await(fiber), limit)))
       const exit = fiber.unsafePoll()
       if (exit !== null) return HandlerResult.ofExit(exit)
+      plan.queueSlot.giveUp()
       yield* Fiber.interruptFork(fiber)
       if (Exit.isFailure(waited)) return yield* Effect.interrupt
       return HandlerResult.make(
@@ -99,9 +118,12 @@ export const make = Effect.gen(function* () {
         return slot.admitted
       })
       return Effect.gen(function* () {
-        const waits = Effect.zipRight(plan.queueSlot.admitted, slotAdmitted)
-        if (Option.isNone(yield* restore(Effect.timeoutOption(waits, limit)))) {
-          const text = `Never started: its turn had not come within ${Duration.format(limit)}.`
+        if (
+          !(yield* restore(
+            Effect.tap(admission(plan, limit), (isAdmitted) => (isAdmitted ? slotAdmitted : Effect.void))
+          ))
+        ) {
+          const text = `Never started: an earlier call of the same key was given up and has not ended within ${Duration.format(limit)}.`
           return yield* results.store(one, HandlerResult.make("never-started", text))
         }
         if (!(yield* storage.startCall(context.lease, call.seq))) return yield* Effect.interrupt
@@ -109,7 +131,9 @@ export const make = Effect.gen(function* () {
         const fiber = yield* fibers.run(Effect.provideService(plan.prepared.run, Tool.Call, toolCall))
         plan.isStarted = true
         fiber.addObserver(plan.queueSlot.leave)
-        const [took, result] = yield* Effect.timed(Effect.ensuring(exitOf(fiber, limit, restore), silence(one, plan)))
+        const [took, result] = yield* Effect.timed(
+          Effect.ensuring(exitOf(plan, fiber, limit, restore), silence(one, plan))
+        )
         yield* Metric.update(Metric.tagged(Metrics.toolTime, "tool", plan.tool.name), Duration.toMillis(took))
         return yield* results.store(one, result)
       }).pipe(Effect.ensuring(Effect.sync(() => slot.leave())))

@@ -1,15 +1,22 @@
 /**
- * Queues by key, in which the first `width` may go. A place is taken in call order; a place is no lock: who waits for a
- * human keeps its place, later calls of that key wait behind it, all other keys go on. A call that was given up keeps
- * its place while it still runs. A queue is gone when its last place is left.
+ * Queues by key, in which the first `width` are admitted. Slots are taken in order; a slot is no lock: one that is not
+ * used yet keeps its place, later ones of that key wait behind it, all other keys go on. A queue is gone when its last
+ * slot is left.
+ *
+ * A slot that was given up is one whose work goes on though nobody waits for it: it keeps its place until the work is
+ * done, which may be never. Those behind it can see that.
  */
 import { Deferred, Effect, FiberId } from "effect"
 
 export interface QueueSlot {
-  /** Returns when the place is among the first `width`. */
+  /** Returns once the slot is among the first `width`. */
   readonly admitted: Effect.Effect<void>
-  /** Leaves, from wherever in the queue; again does nothing. */
+  /** Leaves, from wherever in the queue. Calling it again does nothing. */
   readonly leave: () => void
+  /** Says that the work of this slot goes on, but nobody waits for it any more. */
+  readonly giveUp: () => void
+  /** Whether a slot that was given up stands before this one. */
+  readonly isBlocked: () => boolean
 }
 
 export interface KeyQueues {
@@ -18,29 +25,41 @@ export interface KeyQueues {
   readonly size: () => number
 }
 
-/** A place that never waits. */
-export const free: QueueSlot = { admitted: Effect.void, leave: () => undefined }
+interface Waiting {
+  readonly admitted: Deferred.Deferred<void>
+  isGivenUp: boolean
+}
+
+/** A slot that never waits. */
+export const free: QueueSlot = {
+  admitted: Effect.void,
+  leave: () => undefined,
+  giveUp: () => undefined,
+  isBlocked: () => false
+}
 
 export const make = (width: number): KeyQueues => {
-  const queues = new Map<string, Array<Deferred.Deferred<void>>>()
-  const admit = (queue: ReadonlyArray<Deferred.Deferred<void>>): void =>
-    queue.slice(0, width).forEach((place) => Deferred.unsafeDone(place, Effect.void))
+  const queues = new Map<string, Array<Waiting>>()
+  const admit = (queue: ReadonlyArray<Waiting>): void =>
+    queue.slice(0, width).forEach(({ admitted }) => Deferred.unsafeDone(admitted, Effect.void))
   return {
     take: (key) => {
-      const mine = Deferred.unsafeMake<void>(FiberId.none)
+      const mine: Waiting = { admitted: Deferred.unsafeMake(FiberId.none), isGivenUp: false }
       const queue = queues.get(key) ?? []
       queues.set(key, queue)
       queue.push(mine)
       admit(queue)
       return {
-        admitted: Deferred.await(mine),
+        admitted: Deferred.await(mine.admitted),
         leave: () => {
-          const place = queue.indexOf(mine)
-          if (place === -1) return
-          queue.splice(place, 1)
+          const index = queue.indexOf(mine)
+          if (index === -1) return
+          queue.splice(index, 1)
           if (queue.length === 0) queues.delete(key)
           else admit(queue)
-        }
+        },
+        giveUp: () => void (mine.isGivenUp = true),
+        isBlocked: () => queue.slice(0, queue.indexOf(mine)).some(({ isGivenUp }) => isGivenUp)
       }
     },
     size: () => queues.size

@@ -305,22 +305,24 @@ describe("P4 a tool that takes too long", () => {
     })
   )
 
-  it.scoped("P4 while its key is held, a later call of that key closes at its own limit as never started", () =>
-    Effect.gen(function* () {
-      const { begin, gate, gateway, lines, model, next, stubborn: tool } = yield* stubborn
-      yield* model.play(
-        ScriptedModel.calls(ScriptedModel.call(tool, {}), ScriptedModel.call(next, {})),
-        ScriptedModel.text("done")
-      )
-      const run = yield* begin("go")
-      yield* gate.reached("stubborn")
-      yield* TestClock.adjust("1 minute")
-      expect((yield* gateway.await(run)).stopReason).toBe("completed")
-      expect((yield* lines(run.sessionId))[3]).toBe(
-        "next never-started: Never started: its turn had not come within 1m."
-      )
-      yield* gate.open("stubborn")
-    })
+  it.scoped(
+    "P4 a call behind one of its key that was given up and goes on closes at its own limit as never started",
+    () =>
+      Effect.gen(function* () {
+        const { begin, gate, gateway, lines, model, next, stubborn: tool } = yield* stubborn
+        yield* model.play(
+          ScriptedModel.calls(ScriptedModel.call(tool, {}), ScriptedModel.call(next, {})),
+          ScriptedModel.text("done")
+        )
+        const run = yield* begin("go")
+        yield* gate.reached("stubborn")
+        yield* TestClock.adjust("1 minute")
+        expect((yield* gateway.await(run)).stopReason).toBe("completed")
+        expect((yield* lines(run.sessionId))[3]).toBe(
+          "next never-started: Never started: an earlier call of the same key was given up and has not ended within 1m."
+        )
+        yield* gate.open("stubborn")
+      })
   )
 
   it.scoped("P4 a cancel waits for no tool, not even one that ignores it", () =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Schema } from "effect"
+import { Effect, Schema, TestClock } from "effect"
 import { Permissions, type Run, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { open, quiet } from "./fixture.js"
@@ -25,13 +25,13 @@ const ask = Tool.make("ask", { description: "asks", input: { name: Schema.String
   key: ({ name }) => name.slice(0, 1)
 })
 
-const limited = Effect.fnUntraced(function* (toolConcurrency: number | "unbounded") {
+const limited = Effect.fnUntraced(function* (toolConcurrency: number | "unbounded", toolTimeoutMillis = 600_000) {
   const gate = yield* Gate.make
   const counts = counted(gate)
   const engine = yield* open({
     toolbox: Toolbox.layer(counts.wait, ask),
     policy: Permissions.layerDefault,
-    config: { toolConcurrency }
+    config: { toolConcurrency, toolTimeoutMillis }
   })
   const callOf = (name: string) =>
     name.startsWith("?") ? ScriptedModel.call(ask, { name: name.slice(1) }) : ScriptedModel.call(counts.wait, { name })
@@ -73,6 +73,25 @@ describe("calls of one batch", () => {
       expect(now()).toEqual(["a1", "c1"])
       yield* finish(["a1", "c1", "d1"], run)
       expect(most()).toBe(2)
+    })
+  )
+
+  const waits: ReadonlyArray<readonly [what: string, width: number | "unbounded", names: ReadonlyArray<string>]> = [
+    ["their key", "unbounded", ["a1", "a2", "a3", "a4"]],
+    ["a slot", 1, ["a1", "b1", "c1", "d1"]]
+  ]
+  it.scoped.each(waits)("have their whole time, however long they waited for %s", ([, width, names]) =>
+    Effect.gen(function* () {
+      const { beginWith, finish, gate, lines } = yield* limited(width, 1_000)
+      const run = yield* beginWith(...names)
+      for (const name of names) {
+        yield* gate.reached(name)
+        yield* TestClock.adjust("900 millis")
+        if (name !== names.at(-1)) yield* gate.open(name)
+      }
+      yield* finish(names.slice(-1), run)
+      const results = (yield* lines(run.sessionId)).filter((line) => line.startsWith("wait "))
+      expect(results.map((line) => line.split(":")[0])).toEqual(names.map(() => "wait success"))
     })
   )
 
