@@ -36,21 +36,58 @@ export type StopReason = typeof StopReason.Type
 export const State = Schema.Literal("queued", "running", "ended")
 export type State = typeof State.Type
 
-export const Run = Schema.Struct({
+const fields = {
   id: RunId,
   sessionId: SessionId,
-  state: State,
-  stopReason: Schema.NullOr(StopReason),
-  /** What a person should know about the stop reason, when there is more to say. */
-  detail: Schema.NullOr(Schema.String),
   /** What the host gave to `send`; tools can read it. */
   metadata: JsonRecord,
   usage: Total,
-  createdAt: Timestamp,
-  startedAt: Schema.NullOr(Timestamp),
-  endedAt: Schema.NullOr(Timestamp)
+  createdAt: Timestamp
+}
+
+/** A run that waits for its turn. */
+export const QueuedRun = Schema.Struct({
+  ...fields,
+  state: Schema.Literal("queued"),
+  stopReason: Schema.Null,
+  detail: Schema.Null,
+  startedAt: Schema.Null,
+  endedAt: Schema.Null
 })
+export type QueuedRun = typeof QueuedRun.Type
+
+/** A run that holds its session. */
+export const RunningRun = Schema.Struct({
+  ...fields,
+  state: Schema.Literal("running"),
+  stopReason: Schema.Null,
+  detail: Schema.Null,
+  startedAt: Timestamp,
+  endedAt: Schema.Null
+})
+export type RunningRun = typeof RunningRun.Type
+
+export const EndedRun = Schema.Struct({
+  ...fields,
+  state: Schema.Literal("ended"),
+  stopReason: StopReason,
+  /** What a person should know about the stop reason, when there is more to say. */
+  detail: Schema.NullOr(Schema.String),
+  /** Null for a run that was cancelled while it was queued. */
+  startedAt: Schema.NullOr(Timestamp),
+  endedAt: Timestamp
+})
+export type EndedRun = typeof EndedRun.Type
+
+/** A run, by its state. */
+export const Run = Schema.Union(QueuedRun, RunningRun, EndedRun)
 export type Run = typeof Run.Type
+
+/** Whether a run is in a state. */
+export const isIn =
+  <S extends State>(state: S) =>
+  (run: Run): run is Extract<Run, { readonly state: S }> =>
+    run.state === state
 
 /**
  * Points at a run. `cursor` stands just before the run's first event, so that a subscription from it sees the whole

@@ -266,6 +266,16 @@ export class AwaitInTransaction extends Schema.TaggedError<AwaitInTransaction>()
   }
 }
 
+/** A tool cannot wait for a run of the session that it runs in: that run waits for the tool. */
+export class AwaitOwnSession extends Schema.TaggedError<AwaitOwnSession>()("AwaitOwnSession", {
+  sessionId: SessionId,
+  runId: RunId
+}) {
+  override get message() {
+    return `Run ${this.runId} cannot be awaited by a tool of its own session ${this.sessionId}`
+  }
+}
+
 /** A run ended without an answer. `stopReason` is one of `Run.StopReason`. */
 export class RunStopped extends Schema.TaggedError<RunStopped>()("RunStopped", {
   runId: RunId,
@@ -358,6 +368,7 @@ const all = Schema.Union(
   ModelFailed,
   DuplicateTool,
   AwaitInTransaction,
+  AwaitOwnSession,
   RunStopped
 )
 

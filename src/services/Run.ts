@@ -2,10 +2,11 @@
 import { SqlClient } from "@effect/sql"
 import { Effect, Option, Stream } from "effect"
 import { textOf } from "../domain/Message.js"
-import type { Ref, Run } from "../domain/Run.js"
+import type { EndedRun, Ref } from "../domain/Run.js"
 import * as SessionEvent from "../domain/SessionEvent.js"
 import * as SkeinError from "../domain/SkeinError.js"
 import { Gateway } from "./gateway/Gateway.js"
+import * as Tool from "./Tool.js"
 
 export * from "../domain/Run.js"
 
@@ -25,41 +26,58 @@ export const events = (ref: Ref): Stream.Stream<SessionEvent.SessionEvent, Skein
     )
   )
 
-/**
- * A run that is waited for inside a SQL transaction of the host waits for ever when one of its tools wants the same
- * connection.
- */
-const outsideTransaction = (ref: Ref) =>
-  Effect.flatMap(Effect.serviceOption(SqlClient.TransactionConnection), (transaction) =>
-    Option.isSome(transaction) ? new SkeinError.AwaitInTransaction({ runId: ref.runId }) : Effect.void
-  )
+/** Refuses what would wait for ever: a run whose tools need the host's transaction, or the very tool that waits. */
+const mayWait = Effect.fnUntraced(function* ({ runId, sessionId }: Ref) {
+  const transaction = yield* Effect.serviceOption(SqlClient.TransactionConnection)
+  if (Option.isSome(transaction)) return yield* new SkeinError.AwaitInTransaction({ runId })
+  const call = yield* Effect.serviceOption(Tool.Call)
+  if (Option.exists(call, (call) => call.sessionId === sessionId)) {
+    const { state } = yield* (yield* Gateway).run(runId)
+    if (state !== "ended") return yield* new SkeinError.AwaitOwnSession({ sessionId, runId })
+  }
+})
 
 const awaitEnd = Effect.fn("Run.await")(function* (ref: Ref) {
-  yield* outsideTransaction(ref)
+  yield* mayWait(ref)
   return yield* (yield* Gateway).await(ref)
 })
 
-/** Waits for a run's end. Fails with `AwaitInTransaction` inside a SQL transaction: commit first. */
-const await_: (ref: Ref) => Effect.Effect<Run, SkeinError.AwaitInTransaction | SkeinError.ReadRun, Gateway> = awaitEnd
-export { await_ as await }
+type AwaitError = SkeinError.AwaitInTransaction | SkeinError.AwaitOwnSession | SkeinError.ReadRun
 
 /**
- * Waits for a run's end and gives the text of its last answer. Fails with `RunStopped` when the run ended in any other
- * way than with an answer.
+ * Waits for a run's end. Fails at once with `AwaitInTransaction` inside a SQL transaction (commit first), and with
+ * `AwaitOwnSession` inside a tool of the run's own session.
+ */
+const await_: (ref: Ref) => Effect.Effect<EndedRun, AwaitError, Gateway> = awaitEnd
+export { await_ as await }
+
+/** The place of a run's last answer, by its events; by the transcript once events of the run have aged out. */
+const lastAnswer = Effect.fnUntraced(function* (ref: Ref) {
+  const gateway = yield* Gateway
+  const byEvents = events(ref).pipe(
+    Stream.filter(SessionEvent.is("message.appended")),
+    Stream.filter(({ role }) => role === "assistant"),
+    Stream.map(({ seq }) => seq),
+    Stream.runLast
+  )
+  const byTranscript = gateway.transcript({ sessionId: ref.sessionId }).pipe(
+    Stream.filter(({ message, runId }) => runId === ref.runId && message.role === "assistant"),
+    Stream.map(({ seq }) => seq),
+    Stream.runLast
+  )
+  return yield* Effect.catchTag(byEvents, "CursorGone", () => byTranscript)
+})
+
+/**
+ * Waits for a run's end and returns the text of its last answer, however long ago that was. Fails with `RunStopped` when
+ * the run ended in any other way than with an answer, and as `Run.await` does.
  */
 export const answer = Effect.fn("Run.answer")(function* (ref: Ref) {
   const gateway = yield* Gateway
   const { detail, stopReason } = yield* awaitEnd(ref)
-  if (stopReason !== "completed") {
-    return yield* new SkeinError.RunStopped({ runId: ref.runId, stopReason: stopReason ?? "failed", detail })
-  }
-  const last = yield* events(ref).pipe(
-    Stream.filter(SessionEvent.is("message.appended")),
-    Stream.filter(({ role }) => role === "assistant"),
-    Stream.runLast
-  )
-  if (Option.isNone(last)) return ""
-  const { seq } = last.value
-  const entry = yield* Stream.runHead(gateway.transcript({ sessionId: ref.sessionId, from: seq, to: seq }))
+  if (stopReason !== "completed") return yield* new SkeinError.RunStopped({ runId: ref.runId, stopReason, detail })
+  const seq = yield* lastAnswer(ref)
+  if (Option.isNone(seq)) return ""
+  const entry = yield* Stream.runHead(gateway.transcript({ sessionId: ref.sessionId, from: seq.value, to: seq.value }))
   return Option.match(entry, { onNone: () => "", onSome: ({ message }) => textOf(message) })
 })

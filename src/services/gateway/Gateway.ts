@@ -14,7 +14,7 @@ import type { Entry, Message } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Question, QuestionId } from "../../domain/Permission.js"
-import type { Ref, Run, RunId } from "../../domain/Run.js"
+import type { EndedRun, Ref, Run, RunId } from "../../domain/Run.js"
 import type { Owner, Session, SessionId } from "../../domain/Session.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
@@ -72,7 +72,7 @@ export interface Service {
   readonly delete: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
   readonly run: (runId: RunId) => Effect.Effect<Run, SkeinError.ReadRun>
   /** Waits for a run's end. */
-  readonly await: (ref: Ref) => Effect.Effect<Run, SkeinError.ReadRun>
+  readonly await: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.ReadRun>
   /**
    * Events after a cursor, or all that are kept: replay, then live. Ends with `session.deleted` when the session is
    * gone. Fails with `CursorGone` when the events after the cursor are no longer kept.

@@ -7,7 +7,7 @@
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Option, Schedule } from "effect"
 import type { Standing } from "../../domain/Liveness.js"
-import type { Run, RunId } from "../../domain/Run.js"
+import type { EndedRun, RunId } from "../../domain/Run.js"
 import type { SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import { EngineConfig } from "../EngineConfig.js"
@@ -30,7 +30,7 @@ export interface Service {
   /** Waits until the lease of a session's holder is known to stand or to be over: at most for the time of a lease. */
   readonly settle: (sessionId: SessionId) => Effect.Effect<void, SkeinError.SessionNotFound | SkeinError.Read>
   /** Waits for a run's end. Nobody reports an engine's death: it is looked for, and the session then claimed. */
-  readonly awaitEnd: (runId: RunId) => Effect.Effect<Run, SkeinError.RunNotFound | SkeinError.Read>
+  readonly awaitEnd: (runId: RunId) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
 }
 
 export class Claims extends Context.Tag("skein/Claims")<Claims, Service>() {}

@@ -12,7 +12,7 @@ import type { Json, JsonRecord } from "../../domain/Json.js"
 import type { Entry, Message, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import type { Answer, Question, QuestionId } from "../../domain/Permission.js"
-import { type Ref, type Run, RunId } from "../../domain/Run.js"
+import { type EndedRun, type Ref, RunId } from "../../domain/Run.js"
 import type { Session, SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { Assets } from "../assets/Assets.js"
@@ -59,7 +59,7 @@ export interface Service {
   /** Stores the run, starts it when the session is free, and answers without waiting for it. */
   readonly send: (send: Send) => Effect.Effect<Ref, SkeinError.Send>
   /** Waits for a run's end, and claims its session when the engine that has it is dead. */
-  readonly await: (ref: Ref) => Effect.Effect<Run, SkeinError.RunNotFound | SkeinError.Read>
+  readonly await: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
   /** Stops a run or takes it from the queue, and returns when its end is stored. Does nothing for one that has ended. */
   readonly cancel: (runId: RunId) => Effect.Effect<void, SkeinError.Cancel>
   readonly answer: (

@@ -31,7 +31,7 @@ import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessa
 import type { ModelRef } from "../../domain/ModelRef.js"
 import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Access, Answer, Question, QuestionId } from "../../domain/Permission.js"
-import type { Ref, Run, RunId, StopReason } from "../../domain/Run.js"
+import type { EndedRun, QueuedRun, Ref, Run, RunId, RunningRun, StopReason } from "../../domain/Run.js"
 import type { Owner, Seq, Session, SessionId } from "../../domain/Session.js"
 import type { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SessionEvent from "../../domain/SessionEvent.js"
@@ -57,7 +57,7 @@ export type { OpenBatch, OpenCall, SessionPage, SessionQuery }
 
 /** The run that holds a session, and who runs it. */
 export interface Holder {
-  readonly run: Run
+  readonly run: RunningRun
   readonly lease: Lease
   readonly engine: EngineId
   /** The owner's newest sign of life. */
@@ -67,7 +67,7 @@ export interface Holder {
 export interface Activity {
   readonly holder: Option.Option<Holder>
   /** Runs waiting for their turn, in order. */
-  readonly queued: ReadonlyArray<Run>
+  readonly queued: ReadonlyArray<QueuedRun>
 }
 
 /** A run that an engine holds, and what others want of it. */
@@ -146,7 +146,7 @@ export interface Admission {
 
 /** A run that may go on: its lease, and what it holds. */
 export interface Started {
-  readonly run: Run
+  readonly run: RunningRun
   readonly ref: Ref
   readonly lease: Lease
 }
@@ -155,7 +155,7 @@ export type Admitted =
   /** The session was free: the lease is taken, the user message appended. */
   | ({ readonly _tag: "Started" } & Started)
   /** The run is stored and waits for its turn; its message has no place yet. */
-  | { readonly _tag: "Queued"; readonly run: Run; readonly ref: Ref }
+  | { readonly _tag: "Queued"; readonly run: QueuedRun; readonly ref: Ref }
   /** The idempotency key was used for this very message; its run, whatever its state. */
   | { readonly _tag: "Existing"; readonly run: Run; readonly ref: Ref }
   /**
@@ -288,7 +288,7 @@ export interface Service {
   readonly endRun: (
     lease: Lease,
     end: { readonly stopReason: StopReason; readonly detail: string | null }
-  ) => Effect.Effect<Run, LeaseLost | Write>
+  ) => Effect.Effect<EndedRun, LeaseLost | Write>
 
   /** Stores a question about a pending call, else `InvalidInput` of `seq`; event `permission.asked`. */
   readonly ask: (

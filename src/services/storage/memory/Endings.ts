@@ -3,7 +3,7 @@ import { Either, Option } from "effect"
 import * as Lease from "../../../domain/Lease.js"
 import * as Tenure from "../../../domain/Tenure.js"
 import { unanswered } from "../../../domain/Permission.js"
-import type { Run, StopReason } from "../../../domain/Run.js"
+import type { EndedRun, StopReason } from "../../../domain/Run.js"
 import type { LeaseLost, SessionNotFound } from "../../../domain/SkeinError.js"
 import type { OpenCall, TakenOver, Takeover } from "../Storage.js"
 import { closeCalls, isOpen } from "./Batches.js"
@@ -34,7 +34,7 @@ export const endRun = (
   state: State,
   at: number,
   { end, lease }: { readonly lease: Lease.Lease; readonly end: End }
-): Transition<Run, LeaseLost> => Either.map(held(state, lease), (holding) => close(state, at, holding, end))
+): Transition<EndedRun, LeaseLost> => Either.map(held(state, lease), (holding) => close(state, at, holding, end))
 
 export const takeOver = (
   state: State,
@@ -80,8 +80,8 @@ const close = (
   at: number,
   { kept, keptRun }: Held,
   { detail, stopReason }: End
-): readonly [Run, State] => {
-  const run: Run = { ...keptRun.run, state: "ended", stopReason, detail, endedAt: at }
+): readonly [EndedRun, State] => {
+  const run: EndedRun = { ...keptRun.run, state: "ended", stopReason, detail, endedAt: at }
   const open = state.questions.filter((question) => question.runId === run.id && question.answer === null)
   const denied = open.reduce((kept, question) => recordAnswer(kept, at, question, unanswered), kept)
   const closed = closeCalls(denied, at, run.id, () => true)

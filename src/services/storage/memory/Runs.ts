@@ -4,7 +4,7 @@ import * as Lease from "../../../domain/Lease.js"
 import * as Tenure from "../../../domain/Tenure.js"
 import * as Limits from "../../../domain/Limits.js"
 import { type FilePart, type UserMessage } from "../../../domain/Message.js"
-import type { Ref, RunId } from "../../../domain/Run.js"
+import type { EndedRun, QueuedRun, Ref, RunId, RunningRun } from "../../../domain/Run.js"
 import type { SessionId } from "../../../domain/Session.js"
 import {
   AssetNotFound,
@@ -29,6 +29,7 @@ import {
   setSession,
   type State,
   holderBy,
+  inState,
   type Transition,
   visible
 } from "./State.js"
@@ -57,19 +58,20 @@ export const admit = (
       return yield* Either.left(new AssetNotFound({ sessionId, assetId: missing.assetId }))
     }
 
+    const run: QueuedRun = {
+      id: runId,
+      sessionId,
+      state: "queued",
+      stopReason: null,
+      detail: null,
+      metadata,
+      usage: Usage.zero,
+      createdAt: at,
+      startedAt: null,
+      endedAt: null
+    }
     const keptRun: KeptRun = {
-      run: {
-        id: runId,
-        sessionId,
-        state: "queued",
-        stopReason: null,
-        detail: null,
-        metadata,
-        usage: Usage.zero,
-        createdAt: at,
-        startedAt: null,
-        endedAt: null
-      },
+      run,
       cursor: kept.session.cursor,
       message,
       idempotencyKey,
@@ -87,7 +89,7 @@ export const admit = (
     }
     if (whenBusy === "refuse") return [{ _tag: "Busy", runId: inTheWay.value }, state]
     const queued = record({ ...kept, queue: [...kept.queue, runId] }, at, { type: "run.queued", runId })
-    return [{ _tag: "Queued", run: keptRun.run, ref: refOf(keptRun) }, putRun(putSession(state, queued), keptRun)]
+    return [{ _tag: "Queued", run, ref: refOf(keptRun) }, putRun(putSession(state, queued), keptRun)]
   })
 
 export const startNext = (
@@ -110,7 +112,7 @@ export const cancelQueued = (state: State, at: number, runId: RunId): Transition
     Option.match(Option.filter(findRun(state, runId), isQueued), {
       onNone: () => [false, state],
       onSome: ({ kept, keptRun }) => {
-        const run = { ...keptRun.run, state: "ended", stopReason: "cancelled", endedAt: at } as const
+        const run: EndedRun = { ...keptRun.run, state: "ended", stopReason: "cancelled", endedAt: at }
         const left = record({ ...kept, queue: kept.queue.filter((id) => id !== runId) }, at, {
           type: "run.ended",
           runId,
@@ -148,13 +150,13 @@ export const findRun = (state: State, runId: RunId) =>
   )
 
 /** The runs that wait for their turn, in order. */
-export const queued = (state: State, kept: KeptSession): ReadonlyArray<KeptRun> =>
-  Array.getSomes(kept.queue.map((runId) => HashMap.get(state.runs, runId)))
+export const queued = (state: State, kept: KeptSession) =>
+  Array.getSomes(kept.queue.map((runId) => Option.flatMap(HashMap.get(state.runs, runId), inState("queued"))))
 
 /** The run that holds a session, its lease and its owner. */
 export const holderOf = (state: State, kept: KeptSession): Option.Option<Holder> =>
   Option.flatMap(kept.holder, ({ engine, runId }) =>
-    Option.map(HashMap.get(state.runs, runId), ({ run }) => ({
+    Option.map(Option.flatMap(HashMap.get(state.runs, runId), inState("running")), ({ run }) => ({
       run,
       lease: { sessionId: kept.session.id, runId, fence: kept.tenure.fence },
       engine,
@@ -173,7 +175,14 @@ const start = (
   presence: Lease.Presence
 ): readonly [Started, State] => {
   const { message } = waiting
-  const run = { ...waiting.run, state: "running", startedAt: at } as const
+  const run: RunningRun = {
+    ...waiting.run,
+    state: "running",
+    stopReason: null,
+    detail: null,
+    startedAt: at,
+    endedAt: null
+  }
   const known = putBeat(state, presence)
   const tenure = Tenure.take(kept.tenure, holderBy(known, presence)) ?? kept.tenure
   const taken: KeptSession = {

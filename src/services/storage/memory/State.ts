@@ -11,7 +11,7 @@ import type { Draft } from "../../../domain/Live.js"
 import type { Limits } from "../../../domain/Limits.js"
 import type { Entry, UserMessage } from "../../../domain/Message.js"
 import type { Question } from "../../../domain/Permission.js"
-import type { Run, RunId } from "../../../domain/Run.js"
+import * as Run from "../../../domain/Run.js"
 import { Cursor, type Session, type SessionId } from "../../../domain/Session.js"
 import type * as SessionEvent from "../../../domain/SessionEvent.js"
 import { LeaseLost, SessionDeleting, SessionNotFound } from "../../../domain/SkeinError.js"
@@ -25,7 +25,7 @@ export interface BatchCall {
 }
 
 export interface KeptRun {
-  readonly run: Run
+  readonly run: Run.Run
   /** The newest event before the run's first. */
   readonly cursor: Cursor
   /** Null when the run resumes. */
@@ -43,11 +43,11 @@ export interface KeptSession {
   readonly ordinal: number
   readonly tenure: Tenure.Tenure
   /** The run that holds the session, and its engine; none while the tenure has no holder. */
-  readonly holder: Option.Option<{ readonly runId: RunId; readonly engine: Lease.EngineId }>
+  readonly holder: Option.Option<{ readonly runId: Run.RunId; readonly engine: Lease.EngineId }>
   /** What the running step had written when it was last saved. */
   readonly draft: Option.Option<Draft>
   /** Runs that wait for their turn, in order. */
-  readonly queue: ReadonlyArray<RunId>
+  readonly queue: ReadonlyArray<Run.RunId>
   /** The transcript up to the head: the entry of place `seq` at `seq - 1`. */
   readonly entries: ReadonlyArray<Entry>
   /** The places beyond the head; the first of them has no result. */
@@ -63,7 +63,7 @@ export interface KeptSession {
 export interface State {
   readonly limits: Limits
   readonly sessions: HashMap.HashMap<SessionId, KeptSession>
-  readonly runs: HashMap.HashMap<RunId, KeptRun>
+  readonly runs: HashMap.HashMap<Run.RunId, KeptRun>
   /** Of all sessions, in the order in which they were asked. */
   readonly questions: ReadonlyArray<Question>
   /** The newest sign of life of each engine that gave one. */
@@ -115,7 +115,7 @@ export const undeleted = (kept: KeptSession): Either.Either<KeptSession, Session
 
 export interface Held {
   readonly kept: KeptSession
-  readonly keptRun: KeptRun
+  readonly keptRun: KeptRun & { readonly run: Run.RunningRun }
 }
 
 /** The session and the run of a lease that still counts. */
@@ -125,10 +125,17 @@ export const held = (state: State, lease: Lease.Lease): Either.Either<Held, Leas
     keptRun: HashMap.get(state.runs, lease.runId)
   }).pipe(
     Option.filter(({ kept }) => isHolder(kept, lease.runId) && Tenure.admits(kept.tenure, lease.fence)),
+    Option.flatMap(({ kept, keptRun }) => Option.map(inState("running")(keptRun), (keptRun) => ({ kept, keptRun }))),
     Either.fromOption(() => new LeaseLost({ sessionId: lease.sessionId, runId: lease.runId }))
   )
 
-const isHolder = (kept: KeptSession, runId: RunId): boolean =>
+/** A kept run in a state; none when it is in another. */
+export const inState =
+  <S extends Run.State>(state: S) =>
+  (keptRun: KeptRun): Option.Option<KeptRun & { readonly run: Extract<Run.Run, { readonly state: S }> }> =>
+    Option.map(Option.liftPredicate(keptRun.run, Run.isIn(state)), (run) => ({ ...keptRun, run }))
+
+const isHolder = (kept: KeptSession, runId: Run.RunId): boolean =>
   Option.exists(kept.holder, (holder) => holder.runId === runId)
 
 /** An engine as a holder, with its newest sign of life. */

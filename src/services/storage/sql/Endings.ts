@@ -2,16 +2,16 @@
 import { Either } from "effect"
 import type { Lease, Presence } from "../../../domain/Lease.js"
 import { unanswered } from "../../../domain/Permission.js"
-import type { Run, RunId, StopReason } from "../../../domain/Run.js"
+import type { EndedRun, RunId, State, StopReason } from "../../../domain/Run.js"
 import { type LeaseLost, type SessionNotFound, StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { OpenCall, TakenOver, Takeover } from "../Storage.js"
 import { closeCalls, openCalls } from "./Batches.js"
 import { dropDraft } from "./Drafts.js"
 import { answerOpen } from "./Questions.js"
-import { beatsOf, reread } from "./RunRows.js"
+import { beatsOf, inState, reread } from "./RunRows.js"
 import { renew } from "./Runs.js"
-import { held, queuedOn, raiseFence, record, type SessionAndRun, visible } from "./SessionRow.js"
+import { held, queuedOn, raiseFence, record, type SessionAndRun, type SessionRow, visible } from "./SessionRow.js"
 
 interface End {
   readonly stopReason: StopReason
@@ -21,12 +21,11 @@ interface End {
 export const endRun = (
   tx: Transaction,
   { end, lease }: { readonly lease: Lease; readonly end: End }
-): Either.Either<Run, LeaseLost | StorageFailed> =>
+): Either.Either<EndedRun, LeaseLost | StorageFailed> =>
   Either.gen(function* () {
     const session = yield* held(tx, lease)
     close(tx, session, end)
-    const { run } = yield* Either.mapLeft(reread(tx, session, lease.runId), corrupt("end the run"))
-    return run
+    return (yield* rereadIn(tx, session, lease, "ended", "end the run")).run
   })
 
 export const cancelQueued = (tx: Transaction, runId: RunId): Either.Either<boolean> => {
@@ -68,14 +67,24 @@ export const takeOver = (
       session.run,
       open.filter((call) => !waitsForHuman(call))
     )
-    const taken = yield* Either.mapLeft(reread(tx, session, lease.runId), corrupt("take the run over"))
+    const taken = yield* rereadIn(tx, session, lease, "running", "take the run over")
     return { _tag: "Continues", run: taken.run, ref: taken.ref, lease: { ...lease, fence: session.fence } }
   })
 
 const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && call.questionId !== null
 
-/** The run's own row does not decode. */
-const corrupt = (operation: string) => (): StorageFailed => new StorageFailed({ operation, code: "ROW_DAMAGED" })
+/** The run in the state that this write gave it. Fails when its own row does not decode. */
+const rereadIn = <S extends State>(
+  tx: Transaction,
+  session: SessionRow,
+  { runId }: Lease,
+  state: S,
+  operation: string
+) =>
+  Either.mapLeft(
+    Either.flatMap(reread(tx, session, runId), (stored) => inState(state, stored)),
+    (): StorageFailed => new StorageFailed({ operation, code: "ROW_DAMAGED" })
+  )
 
 /** Denies the run's open questions, closes its open calls and returns the lease. */
 const close = (tx: Transaction, session: SessionAndRun, end: End): void => {

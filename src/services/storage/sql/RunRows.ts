@@ -1,7 +1,7 @@
 /** Runs as they are stored: how they are found and decoded, in a write and by a reader. */
 import { Effect, Either, Option, Schema } from "effect"
 import { type Beat, EngineId, type Lease, silent } from "../../../domain/Lease.js"
-import { type Ref, Run, type RunId } from "../../../domain/Run.js"
+import * as Run from "../../../domain/Run.js"
 import { Cursor, type SessionId } from "../../../domain/Session.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
@@ -25,8 +25,8 @@ export interface HolderRow extends RunRow {
 }
 
 export interface StoredRun {
-  readonly run: Run
-  readonly ref: Ref
+  readonly run: Run.Run
+  readonly ref: Run.Ref
 }
 
 const names = [
@@ -53,7 +53,12 @@ const holderColumns = `${columns}, ${select(engines, ["count", "clock", "at"])}`
 
 const withEngine = "LEFT JOIN engines ON engines.instance = json_extract(runs.engine, '$.instance')"
 
-const decodeStored = decoder(Schema.Struct({ ...Run.fields, metadata: JsonObject, cursor: Cursor }))
+const rowOf = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
+  Schema.Struct({ ...fields, metadata: JsonObject, cursor: Cursor })
+
+const decodeStored = decoder(
+  Schema.Union(rowOf(Run.QueuedRun.fields), rowOf(Run.RunningRun.fields), rowOf(Run.EndedRun.fields))
+)
 const decodeEngine = decoder(Schema.parseJson(EngineId))
 
 export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
@@ -62,10 +67,23 @@ export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
     ({ cursor, ...run }): StoredRun => ({ run, ref: { sessionId: run.sessionId, runId: run.id, cursor } })
   )
 
+/** A run that must be in a state, as the rows that were asked for say. */
+export const inState = <S extends Run.State, Stored extends StoredRun>(
+  state: S,
+  stored: Stored
+): Either.Either<Stored & { readonly run: Extract<Run.Run, { readonly state: S }> }, RowDamaged> => {
+  const { run } = stored
+  return Run.isIn(state)(run)
+    ? Either.right({ ...stored, run })
+    : Either.left(new RowDamaged({ sessionId: run.sessionId, seq: null, detail: `a run is not ${state}` }))
+}
+
+const isQueued = (stored: StoredRun) => inState("queued", stored)
+
 /** A run that holds its session, its lease and its engine. */
 const decodeHolder = (row: HolderRow): Either.Either<Holder, RowDamaged> =>
   Either.gen(function* () {
-    const { run } = yield* decodeRun(row)
+    const { run } = yield* inState("running", yield* decodeRun(row))
     const engine = yield* decodeEngine({ sessionId: row.sessionId, seq: null }, row.engine)
     return { run, lease: { sessionId: run.sessionId, runId: run.id, fence: row.fence }, engine, beat: beatOf(row) }
   })
@@ -108,7 +126,10 @@ export const reread = (
     (row) => Either.map(decodeRun(row), (stored) => ({ ...stored, ordinal: row.ordinal }))
   )
 
-export const find = (query: Query, runId: RunId): Effect.Effect<StoredRun, RunNotFound | StorageFailed | RowDamaged> =>
+export const find = (
+  query: Query,
+  runId: Run.RunId
+): Effect.Effect<StoredRun, RunNotFound | StorageFailed | RowDamaged> =>
   Effect.flatMap(
     query<RunRow>("read the run", `${selectRun} WHERE runs.id = ? AND sessions.state <> 'hidden'`, runId),
     ([row]) =>
@@ -134,7 +155,8 @@ export const activity = (
     const runs = rows.filter((row) => row.state !== null)
     const holding = runs.find(({ state }) => state === "running")
     const holder = holding === undefined ? Option.none() : Option.some(yield* decodeHolder(holding))
-    const queued = yield* Either.all(runs.filter((row) => row !== holding).map(decodeRun))
+    const waiting = runs.filter((row) => row !== holding).map((row) => Either.flatMap(decodeRun(row), isQueued))
+    const queued = yield* Either.all(waiting)
     return { holder, queued: queued.map(({ run }) => run) }
   })
 

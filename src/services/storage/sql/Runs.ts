@@ -17,7 +17,7 @@ import * as Title from "../../../domain/Title.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { Admission, Admitted, Started } from "../Storage.js"
 import { decoder } from "./Decoding.js"
-import { decodeRun, oldestQueued, reread, running, withKey } from "./RunRows.js"
+import { decodeRun, inState, oldestQueued, reread, running, withKey } from "./RunRows.js"
 import { changeable, raiseFence, record, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { engines, runs } from "./Tables.js"
@@ -75,7 +75,7 @@ export const admit = (
       return { _tag: "Busy", runId: (yield* decodeRun(inTheWay)).run.id }
     }
     storeRun(tx, session, admission, texts)
-    const { ordinal, ...queued } = yield* reread(tx, session, runId)
+    const { ordinal, ...queued } = yield* inState("queued", yield* reread(tx, session, runId))
     record(tx, session, "run.queued", { run: ordinal })
     return { _tag: "Queued", ...queued }
   })
@@ -156,7 +156,8 @@ const start = (
     runId
   )
   renew(tx, presence)
-  return Either.map(reread(tx, session, runId), ({ ordinal, ref, run }) => {
+  const started = Either.flatMap(reread(tx, session, runId), (stored) => inState("running", stored))
+  return Either.map(started, ({ ordinal, ref, run }) => {
     record(tx, session, "run.started", { run: ordinal })
     if (message !== null && body !== null) {
       appendEntry(tx, session, ordinal, { seq: nextSeq(session), runId, at: tx.now, message }, body)

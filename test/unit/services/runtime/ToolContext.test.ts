@@ -1,6 +1,6 @@
 import { SqlClient } from "@effect/sql"
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Context, Effect, Layer, Option, Schema, Stream, type Tracer } from "effect"
+import { Chunk, Context, Effect, Layer, Option, Schema, Stream, TestClock, type Tracer } from "effect"
 import { Run, Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { open, quiet } from "./fixture.js"
@@ -165,6 +165,58 @@ describe("a run belongs to the engine and not to who sent the message", () => {
       expect(yield* Run.await(run).pipe(inside, Effect.flip, Effect.provide(context))).toEqual(refused)
       expect(yield* Run.answer(run).pipe(inside, Effect.flip, Effect.provide(context))).toEqual(refused)
       expect((yield* Effect.provide(Run.await(run), context)).stopReason).toBe("completed")
+    })
+  )
+
+  it.scoped("a tool that waits for a run of its own session is refused at once, and may wait for others", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const awaited: Array<Effect.Effect<unknown, unknown>> = []
+      const wait = Tool.make("wait", { description: "waits", input: { nth: Schema.Number } }).handle(({ nth }) =>
+        Effect.asVoid(
+          Effect.zipRight(
+            gate.pass("awaited"),
+            Effect.suspend(() => awaited[nth] ?? Effect.die("none"))
+          )
+        )
+      )
+      const engine = yield* open({ toolbox: Toolbox.layer(wait) })
+      const { begin, context, gateway, lines, model, send, session } = engine
+      yield* model.play(ScriptedModel.text("elsewhere"), ScriptedModel.text("before"))
+      const elsewhere = yield* begin("one")
+      yield* gateway.await(elsewhere)
+      const { id } = yield* session()
+      const before = yield* send(id, "two")
+      yield* gateway.await(before)
+      yield* model.play(
+        ScriptedModel.calls(...[0, 1, 2].map((nth) => ScriptedModel.call(wait, { nth }))),
+        ScriptedModel.text("done")
+      )
+      const run = yield* send(id, "go")
+      awaited.push(...[elsewhere, before, run].map((ref) => Effect.provide(Run.await(ref), context)))
+      yield* gate.open("awaited")
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* lines(id)).slice(4, 7)).toEqual([
+        "wait success: ",
+        "wait success: ",
+        `wait failure: The tool failed: Run ${run.runId} cannot be awaited by a tool of its own session ${id}`
+      ])
+    })
+  )
+
+  it.scoped("its answer can be read though its events have aged out", () =>
+    Effect.gen(function* () {
+      const { begin, context, gateway, model, send } = yield* open({ config: { eventsKept: 1 } })
+      yield* model.play(ScriptedModel.text("first"), ScriptedModel.text("second"))
+      const run = yield* begin("one")
+      yield* gateway.await(run)
+      yield* gateway.await(yield* send(run.sessionId, "two"))
+      yield* TestClock.adjust("3 hours")
+      yield* Stream.runDrain(gateway.events({ sessionId: run.sessionId, after: run.cursor })).pipe(
+        Effect.flip,
+        Effect.map(({ _tag }) => expect(_tag).toBe("CursorGone"))
+      )
+      expect(yield* Effect.provide(Run.answer(run), context)).toBe("first")
     })
   )
 })
