@@ -20,8 +20,12 @@ import * as Tool from "../../services/Tool.js"
 import type { Toolbox } from "../../services/Toolbox.js"
 import * as Identity from "../node/Identity.js"
 import * as NodeHashing from "../node/NodeHashing.js"
+import * as Quiescence from "./Quiescence.js"
 
-/** An engine of its own each time it is called, with its model and without anything on disk. */
+/**
+ * An engine of its own each time it is called, with its model and without anything on disk. `Quiescence.idle` waits
+ * until it does nothing more by itself.
+ */
 export const layer = (
   options: EngineConfig.Options = {}
 ): Layer.Layer<Gateway | ScriptedModel.ScriptedModel, never, Toolbox | Permissions> =>
@@ -31,7 +35,8 @@ export const layer = (
       Layer.provide([MemoryStorage.layer, MemoryFiles.layer]),
       Layer.provide([EventSignals.layer, Identity.layer, NodeHashing.layer]),
       Layer.provideMerge(ScriptedModel.layer),
-      Layer.provide(EngineConfig.layer(options))
+      Layer.provide(EngineConfig.layer(options)),
+      Layer.provide(Quiescence.layer)
     )
   )
 
