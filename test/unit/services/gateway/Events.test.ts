@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, FastCheck, Option, Schema, Stream } from "effect"
 import { Model, Permissions, Run, Session, SessionEvent, SkeinError, Tool, Toolbox, Usage } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { ground } from "../runtime/engines.js"
-import { open, type Opened, quiet } from "../runtime/fixture.js"
+import { open, type Opened } from "../runtime/fixture.js"
 
 const waiting = (gate: Gate.Gate) =>
   Tool.make("wait", { description: "waits", access: "read", input: { name: Schema.String } }).handle(({ name }) =>
@@ -41,7 +41,7 @@ describe("P10 events from a cursor on", () => {
       const engine = yield* blocked
       const { finish, gateway, run } = engine
       const live = yield* Effect.fork(watch(engine, run.sessionId))
-      yield* quiet
+      yield* Quiescence.idle
       yield* gateway.saveAsset({ sessionId: run.sessionId, mediaType: "text/plain", content: Stream.empty })
       yield* finish
       const durable = (yield* live).filter(SessionEvent.isDurable)
@@ -109,7 +109,7 @@ describe("P10 events from a cursor on", () => {
         Stream.runCollect,
         Effect.fork
       )
-      yield* quiet
+      yield* Quiescence.idle
       yield* finish
       expect((yield* gateway.run(run.runId)).stopReason).toBe("completed")
       yield* Deferred.succeed(goOn, undefined)
@@ -160,7 +160,7 @@ describe("P10 what a step writes", () => {
         const engine = yield* open()
         const { id } = yield* engine.session()
         const live = yield* Effect.fork(watch(engine, id))
-        yield* quiet
+        yield* Quiescence.idle
         yield* engine.model.play(step)
         yield* engine.send(id, "go")
         let text = ""
@@ -208,14 +208,14 @@ describe("P10 what a step writes", () => {
         const run = yield* engine.begin("go")
         const live = yield* Effect.fork(watch(engine, run.sessionId, run.cursor))
         yield* gate.reached("two")
-        yield* quiet
+        yield* Quiescence.idle
         isSlow = true
         yield* gate.open("two")
         yield* gate.reached("read")
         yield* gate.open("three")
         yield* gate.reached("end")
         yield* gate.open("read")
-        yield* quiet
+        yield* Quiescence.idle
         yield* gate.open("end")
         const told = (yield* live).flatMap((event) =>
           event.type === "text.delta"
@@ -260,7 +260,7 @@ describe("P10 what a step writes", () => {
       const late = yield* engine.gateway
         .events({ sessionId: run.sessionId, after: cursor })
         .pipe(Stream.takeUntil(SessionEvent.is("message.appended")), Stream.runCollect, Effect.fork)
-      yield* quiet
+      yield* Quiescence.idle
       yield* gate.open("go on")
       const told = [...(yield* late)].map((event) => {
         switch (event.type) {
@@ -290,7 +290,7 @@ describe("P10 what a step writes", () => {
       const { finish, gateway, run } = engine
       const { cursor } = yield* gateway.snapshot(run.sessionId)
       const late = yield* Effect.fork(watch(engine, run.sessionId, cursor))
-      yield* quiet
+      yield* Quiescence.idle
       yield* finish
       expect(textsOf(yield* late)).toEqual(["0 it is so"])
     })
@@ -307,7 +307,7 @@ describe("P10 what a step writes", () => {
       yield* engine.seen(run, "call.finished")
       const { cursor } = yield* engine.gateway.session(run.sessionId)
       const late = yield* Effect.fork(watch(engine, run.sessionId, cursor))
-      yield* quiet
+      yield* Quiescence.idle
       yield* engine.gateway.cancel(run.runId)
       expect((yield* late).map((event) => (event.type === "call.progress" ? event.text : event.type))).toEqual([
         "at b",
@@ -389,7 +389,7 @@ describe("Run.events", () => {
     Effect.gen(function* () {
       const { context, gateway, run } = yield* blocked
       const live = yield* Effect.fork(Effect.provide(Stream.runLast(Run.events(run)), context))
-      yield* quiet
+      yield* Quiescence.idle
       yield* gateway.delete(run.sessionId)
       expect(["run.ended", "session.deleted"]).toContain(Option.getOrNull(yield* live)?.type)
     })
@@ -416,7 +416,7 @@ describe("snapshot", () => {
       })
       expect(snapshot.live).toMatchObject(Option.some({ runId: run.runId, step: { seq: 2, stored: true } }))
       const rest = yield* Effect.fork(watch(engine, run.sessionId, snapshot.cursor))
-      yield* quiet
+      yield* Quiescence.idle
       yield* finish
       expect((yield* rest).filter(SessionEvent.isDurable).map(({ type }) => type)).toEqual([
         "call.finished",

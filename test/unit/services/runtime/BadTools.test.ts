@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Data, Effect, Layer, Option, Schema, Stream, TestClock } from "effect"
 import { Tool, Toolbox } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import type * as Script from "../../../../src/domain/Script.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
-import { open, quiet } from "./fixture.js"
+import { open } from "./fixture.js"
 
 const tool = <E>(run: () => Effect.Effect<unknown, E, Tool.Call>) =>
   Tool.make("bad", { description: "bad", input: {} }).handle(run)
@@ -142,7 +142,7 @@ describe("P4 a bad tool is one bounded error result", () => {
         yield* model.play(ScriptedModel.calls({ name: "bad", input: {} }, ScriptedModel.call(good, {})))
         yield* model.play(ScriptedModel.text("done"))
         const run = yield* begin("go")
-        yield* quiet
+        yield* Quiescence.idle
         yield* TestClock.adjust("10 minutes")
         expect((yield* gateway.await(run)).stopReason).toBe("completed")
         const [result, sibling] = (yield* lines(run.sessionId)).slice(2)
@@ -260,7 +260,7 @@ describe("P4 a tool that takes too long", () => {
       })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(never, {})), ScriptedModel.text("done"))
       const run = yield* begin("go")
-      yield* quiet
+      yield* Quiescence.idle
       yield* TestClock.adjust("5 seconds")
       yield* gate.reached("interrupted")
       yield* gateway.await(run)
@@ -281,7 +281,7 @@ describe("P4 a tool that takes too long", () => {
       yield* gate.reached("stubborn")
       yield* TestClock.adjust("1 second")
       yield* seen(run, "call.finished", 3)
-      yield* quiet
+      yield* Quiescence.idle
       const waiting = yield* gateway.snapshot(run.sessionId)
       expect(waiting.batch.calls.map(({ name, state }) => `${name} ${state}`)).toEqual(["next pending"])
       yield* gate.open("stubborn")
@@ -351,7 +351,7 @@ describe("P4 a tool that takes too long", () => {
       const second = yield* send(first.sessionId, "on")
       yield* seen(second, "text.delta")
       yield* gate.open("stubborn")
-      yield* quiet
+      yield* Quiescence.idle
       const { live } = yield* gateway.snapshot(first.sessionId)
       expect(Option.map(live, ({ progress }) => progress.size)).toEqual(Option.some(0))
       expect(yield* lines(first.sessionId)).toHaveLength(4)

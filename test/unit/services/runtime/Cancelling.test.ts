@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Schema, Stream } from "effect"
 import { Model, SkeinError, Tool, Toolbox, Usage } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { RunId } from "../../../../src/domain/Run.js"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
 import { ground } from "./engines.js"
-import { open, type Opened, quiet } from "./fixture.js"
+import { open, type Opened } from "./fixture.js"
 
 const interrupted =
   "Interrupted: this call had started and did not finish. Its effects are unknown: check them before you repeat it."
@@ -78,7 +78,7 @@ describe("P4 cancel while the model writes", () => {
       const { begin, gateway, lines, model } = engine
       yield* model.play(ScriptedModel.hang)
       const run = yield* begin("go")
-      yield* quiet
+      yield* Quiescence.idle
       yield* gateway.cancel(run.runId)
       expect(yield* lines(run.sessionId)).toEqual(["user: go"])
       yield* goOn(engine, model, run.sessionId)
@@ -176,7 +176,7 @@ describe("P4 cancel during a batch", () => {
       const run = yield* begin("go")
       yield* gate.reached("store")
       const cancelling = yield* Effect.fork(gateway.cancel(run.runId))
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* gateway.run(run.runId)).state).toBe("running")
       yield* gate.open("store")
       yield* cancelling
@@ -206,7 +206,7 @@ describe("P4 cancel during a batch", () => {
         const run = yield* begin("go")
         yield* gate.reached(point)
         const cancelling = yield* Effect.fork(gateway.cancel(run.runId))
-        yield* quiet
+        yield* Quiescence.idle
         yield* gate.open(point)
         yield* cancelling
         const outcome = point === "appendStep" ? `never-started: ${neverStarted}` : `interrupted: ${interrupted}`
@@ -311,7 +311,7 @@ describe("cancel", () => {
       yield* seen(run, "text.delta")
       const cancelling = yield* Effect.fork(gateway.cancel(run.runId))
       yield* Deferred.await(ending)
-      yield* quiet
+      yield* Quiescence.idle
       expect(cancelling.unsafePoll()).toBeNull()
       yield* Deferred.succeed(goOn, undefined)
       yield* cancelling
@@ -337,7 +337,7 @@ describe("cancel", () => {
       const run = yield* begin("go")
       yield* gate.reached("stored")
       const cancelling = yield* Effect.fork(gateway.cancel(run.runId))
-      yield* quiet
+      yield* Quiescence.idle
       yield* gate.open("stored")
       yield* cancelling
       expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: (wait)", "wait success: a"])

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema, TestClock } from "effect"
 import { Permissions, type Run, Tool, Toolbox } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
-import { open, quiet } from "./fixture.js"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { open } from "./fixture.js"
 
 /** A tool that waits at its gate, and how many run at once. */
 const counted = (gate: Gate.Gate) => {
@@ -52,7 +52,7 @@ describe("calls of one batch", () => {
     Effect.gen(function* () {
       const { beginWith, finish, gate, now } = yield* limited("unbounded")
       const run = yield* beginWith("a1", "b1", "a2", "c1")
-      yield* quiet
+      yield* Quiescence.idle
       expect(now()).toEqual(["a1", "b1", "c1"])
       yield* gate.open("a1")
       yield* gate.reached("a2")
@@ -65,11 +65,11 @@ describe("calls of one batch", () => {
     Effect.gen(function* () {
       const { beginWith, finish, gate, most, now } = yield* limited(2)
       const run = yield* beginWith("a1", "b1", "c1", "d1")
-      yield* quiet
+      yield* Quiescence.idle
       expect(now()).toEqual(["a1", "b1"])
       yield* gate.open("b1")
       yield* gate.reached("c1")
-      yield* quiet
+      yield* Quiescence.idle
       expect(now()).toEqual(["a1", "c1"])
       yield* finish(["a1", "c1", "d1"], run)
       expect(most()).toBe(2)
@@ -100,7 +100,7 @@ describe("calls of one batch", () => {
       const { beginWith, finish, gate, gateway, now, seen } = yield* limited(2)
       const run = yield* beginWith("?a1", "a2", "a3", "a4", "b1", "c1")
       const { questionId } = yield* seen(run, "permission.asked")
-      yield* quiet
+      yield* Quiescence.idle
       expect(now()).toEqual(["b1", "c1"])
       for (const name of ["b1", "c1"]) yield* gate.open(name)
       yield* seen(run, "call.finished", 2)

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Stream, TestClock } from "effect"
 import { type Gateway, Permissions, type Run, Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { ground, stopped } from "./engines.js"
-import { open, quiet } from "./fixture.js"
+import { open } from "./fixture.js"
 
 const blocking = (gate: Gate.Gate) =>
   Tool.make("block", { description: "waits", input: {} }).handle(() => Effect.as(gate.pass("block"), "done"))
@@ -66,7 +66,7 @@ describe("P7 P11 deletion during a run", () => {
         Effect.gen(function* () {
           const { asset, gate, gateway, run } = yield* blocked(toolOf)
           const watcher = yield* watch(gateway, run.sessionId)
-          yield* quiet
+          yield* Quiescence.idle
           yield* gateway.delete(run.sessionId)
           const events = yield* watcher
           expect(events.slice(-5)).toMatchObject([
@@ -80,7 +80,7 @@ describe("P7 P11 deletion during a run", () => {
           const read = gateway.openAsset({ sessionId: run.sessionId, assetId: asset.id })
           expect((yield* Effect.flip(Stream.runDrain(read)))._tag).toBe("SessionNotFound")
           yield* gate.open("block")
-          yield* quiet
+          yield* Quiescence.idle
           yield* expectGone(gateway, run)
         })
     )
@@ -96,7 +96,7 @@ describe("P7 P11 deletion during a run", () => {
       const run = yield* begin("go")
       const { questionId } = yield* seen(run, "permission.asked")
       const watcher = yield* watch(gateway, run.sessionId)
-      yield* quiet
+      yield* Quiescence.idle
       yield* gateway.delete(run.sessionId)
       expect((yield* watcher).slice(-5)).toMatchObject([
         { type: "permission.answered", verdict: "deny" },
@@ -128,11 +128,11 @@ describe("P7 P11 deletion during a run", () => {
       const { gate, gateway, model, run, send } = yield* blocked(blocking)
       const queued = yield* send(run.sessionId, "later", { whenBusy: "queue" })
       const waiting = yield* Effect.fork(Effect.flip(gateway.await(queued)))
-      yield* quiet
+      yield* Quiescence.idle
       yield* gateway.delete(run.sessionId)
       expect((yield* waiting)._tag).toBe("RunNotFound")
       yield* gate.open("block")
-      yield* quiet
+      yield* Quiescence.idle
       yield* expectGone(gateway, queued)
       expect(yield* model.requests).toHaveLength(1)
     })
@@ -143,7 +143,7 @@ describe("P7 P11 deletion during a run", () => {
       const { gateway, lines, run, session } = yield* blocked(blocking)
       const { sessionId } = run
       const watcher = yield* watch(gateway, sessionId)
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* Effect.flip(session({ id: sessionId })))._tag).toBe("SessionExists")
       yield* gateway.delete(sessionId)
       const { cursor: last } = (yield* watcher).filter(SessionEvent.isDurable).at(-2) ?? { cursor: 0 }
@@ -175,13 +175,13 @@ describe("P7 P11 a deletion goes on", () => {
         for (const other of ["beginDelete", "hide", "purge"]) if (other !== step) yield* gate.open(other)
         const { id } = yield* session()
         const watcher = yield* watch(gateway, id)
-        yield* quiet
+        yield* Quiescence.idle
         const client = yield* Effect.fork(gateway.delete(id))
         yield* gate.reached(step)
         yield* Fiber.interrupt(client)
         yield* gate.open(step)
         expect((yield* watcher).at(-1)?.type).toBe("session.deleted")
-        yield* quiet
+        yield* Quiescence.idle
         yield* session({ id })
       })
     )
@@ -241,9 +241,9 @@ describe("P7 P11 a deletion goes on", () => {
       for (const id of [held.sessionId, hidden.id, ...begun.map(({ id }) => id)]) yield* storage.beginDelete(id)
       yield* storage.hide(hidden.id)
       const later = yield* open("later")
-      yield* quiet
+      yield* Quiescence.idle
       yield* later.session()
-      yield* quiet
+      yield* Quiescence.idle
       yield* TestClock.adjust("11 seconds")
       for (const { id } of [hidden, ...begun]) yield* other.session({ id })
     })
@@ -309,7 +309,7 @@ describe("P7 P9 deletion of what another engine runs", () => {
       expect(events.at(-1)?.type).toBe("session.deleted")
       expect(events.find(SessionEvent.is("run.ended"))).toMatchObject({ stopReason: "deleted" })
       yield* gate.open("block")
-      yield* quiet
+      yield* Quiescence.idle
       yield* expectGone(one.gateway, run)
     })
   )
@@ -318,15 +318,15 @@ describe("P7 P9 deletion of what another engine runs", () => {
     Effect.gen(function* () {
       const { gate, one, other, run } = yield* elsewhere(stopped)
       const deleting = yield* Effect.fork(other.gateway.delete(run.sessionId))
-      yield* quiet
+      yield* Quiescence.idle
       yield* TestClock.adjust("14 seconds")
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* one.gateway.run(run.runId)).state).toBe("running")
       expect((yield* Effect.flip(one.send(run.sessionId, "more")))._tag).toBe("SessionDeleting")
       yield* TestClock.adjust("2 seconds")
       yield* deleting
       yield* gate.open("block")
-      yield* quiet
+      yield* Quiescence.idle
       yield* expectGone(one.gateway, run)
     })
   )
@@ -336,11 +336,11 @@ describe("P7 P9 deletion of what another engine runs", () => {
       const { declare, gate, one, other, run } = yield* elsewhere()
       yield* declare("one", "dead")
       const watcher = yield* watch(other.gateway, run.sessionId)
-      yield* quiet
+      yield* Quiescence.idle
       yield* other.gateway.delete(run.sessionId)
       expect((yield* watcher).at(-1)?.type).toBe("session.deleted")
       yield* gate.open("block")
-      yield* quiet
+      yield* Quiescence.idle
       yield* expectGone(one.gateway, run)
     })
   )

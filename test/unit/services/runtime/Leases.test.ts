@@ -1,9 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Stream, TestClock } from "effect"
 import { Model, Permissions, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { ground, type Options, stopped } from "./engines.js"
-import { quiet } from "./fixture.js"
 
 const holding = (gate: Gate.Gate) =>
   Tool.make("hold", { description: "holds", input: {} }).handle(() => Effect.as(gate.pass("hold"), "held"))
@@ -114,7 +113,7 @@ describe("P9 what another engine wants of a run", () => {
       const run = yield* one.begin("go")
       yield* one.seen(run, "text.delta")
       const seen = yield* Effect.fork(other.seen(run, "text.delta"))
-      yield* quiet
+      yield* Quiescence.idle
       yield* TestClock.adjust("1 second")
       expect(yield* Fiber.join(seen)).toMatchObject({ offset: 0, text: "half of it", runId: run.runId })
       const { live } = yield* other.gateway.snapshot(run.sessionId)
@@ -151,7 +150,7 @@ describe("P9 the time of a lease", () => {
       expect((yield* other.gateway.await(next)).stopReason).toBe("completed")
       const lines = yield* other.lines(run.sessionId)
       yield* gate.open("hold")
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* one.gateway.await(run)).stopReason).toBe("lease-lost")
       expect(yield* one.lines(run.sessionId)).toEqual(lines)
     })
@@ -162,13 +161,13 @@ describe("P9 the time of a lease", () => {
       const { declare, gate, one, other, run } = yield* running()
       yield* declare("one", "dead")
       yield* other.send(run.sessionId, "me")
-      yield* quiet
+      yield* Quiescence.idle
       const ended = yield* Effect.fork(one.gateway.await(run))
-      yield* quiet
+      yield* Quiescence.idle
       expect(ended.unsafePoll()).not.toBeNull()
       // Its tool was interrupted: it is not waited for by anybody.
       yield* gate.open("hold")
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* one.lines(run.sessionId)).filter((line) => line.startsWith("hold"))).toEqual([
         expect.stringMatching(/^hold interrupted/)
       ])
@@ -180,7 +179,7 @@ describe("P9 the time of a lease", () => {
       const { other, run } = yield* running({ ...stopped, clock: "one's own" })
       yield* minutes
       const sending = yield* Effect.fork(other.send(run.sessionId, "me"))
-      yield* quiet
+      yield* Quiescence.idle
       yield* TestClock.adjust("14 seconds")
       expect(sending.unsafePoll()).toBeNull()
       yield* TestClock.adjust("5 seconds")
@@ -194,7 +193,7 @@ describe("P9 the time of a lease", () => {
     Effect.gen(function* () {
       const { other, run } = yield* running({ clock: "one's own" })
       const sending = yield* Effect.fork(Effect.flip(other.send(run.sessionId, "me")))
-      yield* quiet
+      yield* Quiescence.idle
       yield* TestClock.adjust("12 seconds")
       expect((yield* Fiber.join(sending))._tag).toBe("SessionBusy")
     })

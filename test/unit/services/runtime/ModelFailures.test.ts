@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Stream, TestClock } from "effect"
 import { type Message, Model, type Run, SessionEvent, Tool, Toolbox, Usage } from "skein"
-import { ScriptedModel } from "skein/testing"
+import { Quiescence, ScriptedModel } from "skein/testing"
 import { ModelFailed } from "../../../../src/domain/SkeinError.js"
 import { ground } from "./engines.js"
-import { open, type Opened, quiet } from "./fixture.js"
+import { open, type Opened } from "./fixture.js"
 
 const failed = (text: string, reason: ModelFailed["reason"], retryAfterMillis?: number) => ({
   text,
@@ -34,7 +34,7 @@ describe("a model step that fails", () => {
         yield* engine.model.play(failed("hal", reason), ScriptedModel.text("whole"))
         const run = yield* engine.begin("go")
         const watcher = yield* watch(engine, run)
-        yield* quiet
+        yield* Quiescence.idle
         expect(yield* engine.model.requests).toHaveLength(1)
         yield* waitOut(engine, run)
         expect((yield* engine.gateway.await(run)).stopReason).toBe("completed")
@@ -76,7 +76,7 @@ describe("a model step that fails", () => {
       yield* model.play(failed("a", "overloaded"), failed("b", "overloaded"), failed("c", "overloaded"))
       const run = yield* begin("go")
       for (const _ of [1, 2]) {
-        yield* quiet
+        yield* Quiescence.idle
         yield* TestClock.adjust("30 seconds")
       }
       expect(yield* gateway.await(run)).toMatchObject({
@@ -96,7 +96,7 @@ describe("a model step that fails", () => {
       const run = yield* engine.begin("go")
       const delays: Array<number> = []
       for (const _ of failures) {
-        yield* quiet
+        yield* Quiescence.idle
         delays.push(yield* waitOut(engine, run))
       }
       expect((yield* engine.gateway.await(run)).stopReason).toBe("completed")

@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, FastCheck, Schema, Stream, TestClock } from "effect"
 import { Permissions, SessionEvent, Tool, Toolbox } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
-import { open, quiet } from "./fixture.js"
+import { open } from "./fixture.js"
 
 /** A tool that waits at the gate of its own name. */
 const waiting = <const Name extends string>(gate: Gate.Gate, name: Name) =>
@@ -188,11 +188,11 @@ describe("P1 P4 whatever the calls of a batch do", () => {
           ScriptedModel.text("done")
         )
         const run = yield* engine.begin("go")
-        yield* quiet
+        yield* Quiescence.idle
         const order = calls.map((call, place) => ({ ...call, place })).sort((one, other) => one.rank - other.rank)
         for (const { behaviour, place } of order) {
           yield* behaviour === "slow" ? TestClock.adjust("1 second") : gate.open(`${place}`)
-          yield* quiet
+          yield* Quiescence.idle
         }
         expect((yield* engine.gateway.await(run)).stopReason).toBe("completed")
 

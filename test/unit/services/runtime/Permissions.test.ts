@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, type Layer, Schema, TestClock } from "effect"
 import { Gateway, Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { QuestionId } from "../../../../src/domain/Permission.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
-import { open, quiet } from "./fixture.js"
+import { open } from "./fixture.js"
 
 const read = Tool.make("read", { description: "reads", access: "read", input: { key: Schema.String } }).handle(
   ({ key }) => Effect.succeed(`read ${key}`),
@@ -233,7 +233,7 @@ describe("a question", () => {
       const { gateway, run, seen, told } = asked
       const { id } = yield* onlyQuestion(asked)
       yield* seen(run, "call.finished", 2)
-      yield* quiet
+      yield* Quiescence.idle
       expect(yield* states(gateway, run)).toEqual(["1 pending", "2 pending"])
       yield* gateway.answer({ questionId: id, verdict: "allow-once" })
       yield* gateway.await(run)

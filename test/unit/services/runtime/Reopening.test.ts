@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Schema, TestClock } from "effect"
 import { Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
 import { ground } from "./engines.js"
-import { type Opened, quiet } from "./fixture.js"
+import { type Opened } from "./fixture.js"
 
 const interrupted =
   "Interrupted: this call had started and did not finish. Its effects are unknown: check them before you repeat it."
@@ -75,7 +75,7 @@ describe("P4 an engine that closes during a run", () => {
       const third = yield* one.send(run.sessionId, "three", queue)
       yield* one.close
       const later = yield* open("later")
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* later.gateway.run(second.runId)).state).toBe("queued")
       yield* model.play(ScriptedModel.text("third"), ScriptedModel.text("fourth"))
       const fourth = yield* later.send(run.sessionId, "four", queue)
@@ -98,7 +98,7 @@ describe("P4 an engine that closes during a run", () => {
       yield* storage.createSession(newSession())
       const one = yield* open("one")
       yield* Effect.uninterruptible(one.gateway.rename(s1, "renamed"))
-      yield* quiet
+      yield* Quiescence.idle
       yield* one.close
     })
   )
@@ -115,7 +115,7 @@ describe("P4 an engine that closes during a run", () => {
       const run = yield* one.begin("go")
       yield* gate.reached("stubborn")
       const closing = yield* Effect.fork(one.close)
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* (yield* open("later")).gateway.run(run.runId)).stopReason).toBe("cancelled")
       expect(closing.unsafePoll()).toBeNull()
       yield* TestClock.adjust("5 seconds")
@@ -139,7 +139,7 @@ describe("P4 P5 P9 a dead engine's run", () => {
         Option.some([true, "running"])
       )
       expect(snapshot.live).toEqual(Option.none())
-      yield* quiet
+      yield* Quiescence.idle
       expect(yield* later.told(run.sessionId)).toEqual(before)
     })
   )
@@ -168,7 +168,7 @@ describe("P4 P5 P9 a dead engine's run", () => {
       // The engine was not as dead as was thought: it writes no more.
       yield* gate.open("b1")
       yield* gate.open("b2")
-      yield* quiet
+      yield* Quiescence.idle
       expect(yield* one.lines(run.sessionId)).toEqual(lines)
       expect(yield* model.requests).toHaveLength(2)
     })
@@ -237,7 +237,7 @@ describe("P4 P5 P9 a dead engine's run", () => {
         { concurrency: "unbounded" }
       )
       expect(sends.map(({ _tag }) => _tag).sort()).toEqual(["Left", "Right"])
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* here.lines(run.sessionId)).filter((line) => line.startsWith("user"))).toHaveLength(2)
     })
   )
@@ -272,7 +272,7 @@ describe("P4 P5 a question outlives its engine", () => {
     yield* gate.open("a")
     const run = yield* one.begin("go")
     yield* one.seen(run, "permission.asked")
-    yield* quiet
+    yield* Quiescence.idle
     isDead = true
     yield* declare("one", "dead")
     const later = yield* open("later", options(gate))
@@ -306,7 +306,7 @@ describe("P4 P5 a question outlives its engine", () => {
       expect(view.map(({ role }) => role)).toEqual(["user", "assistant", "tool"])
       expect(JSON.stringify(view)).toContain("allowed")
       yield* gate.open("c1")
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* later.lines(run.sessionId)).at(-1)).toBe("assistant: thanks")
     })
   )
@@ -317,7 +317,7 @@ describe("P4 P5 a question outlives its engine", () => {
       expect(questions).toHaveLength(2)
       yield* later.gateway.answer({ questionId: questions[0]?.id ?? expect.unreachable(), verdict: "deny" })
       yield* later.seen(run, "call.finished", 2)
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* later.gateway.snapshot(run.sessionId)).batch.calls).toMatchObject([{ index: 2, state: "pending" }])
       yield* later.gateway.answer({ questionId: questions[1]?.id ?? expect.unreachable(), verdict: "allow-once" })
       yield* later.gateway.await(run)
@@ -352,7 +352,7 @@ describe("P4 P5 a question outlives its engine", () => {
       expect(busy._tag).toBe("SessionBusy")
       expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
       yield* gate.open("dead")
-      yield* quiet
+      yield* Quiescence.idle
       expect(yield* later.lines(run.sessionId)).toEqual([
         "user: go",
         "assistant: (ask)",
@@ -380,7 +380,7 @@ describe("P4 P5 a question outlives its engine", () => {
       const client = yield* Effect.fork(answer)
       yield* gate.reached("answered")
       yield* Fiber.interruptFork(client)
-      yield* quiet
+      yield* Quiescence.idle
       yield* gate.open("answered")
       yield* last.seen(run, "run.ended")
       expect((yield* last.lines(run.sessionId))[2]).toBe("ask success: allowed")

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Option, Stream } from "effect"
 import { Asset, Run, SkeinError, Tool, Toolbox } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { ground } from "./engines.js"
-import { open, quiet } from "./fixture.js"
+import { open } from "./fixture.js"
 
 /** A run whose tool is at its gate, and models for those that come after it. */
 const blocked = Effect.gen(function* () {
@@ -102,7 +102,7 @@ describe("send", () => {
       const { gateway, run, send } = yield* blocked
       const two = yield* send(run.sessionId, "two", { whenBusy: "queue" })
       const waiting = yield* Effect.fork(gateway.await(two))
-      yield* quiet
+      yield* Quiescence.idle
       yield* gateway.cancel(two.runId)
       expect((yield* waiting).stopReason).toBe("cancelled")
     })
@@ -113,7 +113,7 @@ describe("send", () => {
       const { gate, gateway, run, session } = yield* blocked
       const { id } = yield* session()
       const waiting = yield* Effect.fork(gateway.await({ ...run, sessionId: id }))
-      yield* quiet
+      yield* Quiescence.idle
       yield* gate.open("block")
       expect((yield* waiting).stopReason).toBe("completed")
     })
@@ -264,7 +264,7 @@ describe("starting", () => {
       yield* Deferred.await(started)
       const third = yield* Effect.fork(send(id, "three", { whenBusy: "queue" }))
       const cancelled = yield* Effect.fork(gateway.cancel(second.runId))
-      yield* quiet
+      yield* Quiescence.idle
       yield* Deferred.succeed(goOn, undefined)
       yield* cancelled
       expect((yield* gateway.run(second.runId)).stopReason).toBe("cancelled")

@@ -1,11 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import { SkeinError, Tool, Toolbox } from "skein"
-import { ScriptedModel } from "skein/testing"
+import { Quiescence, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import type { Service as StorageService } from "../../../../src/services/storage/Storage.js"
 import { ground } from "./engines.js"
-import { quiet } from "./fixture.js"
 
 const good = Tool.make("good", { description: "good", input: {} }).handle(() => Effect.succeed("fine"))
 
@@ -83,7 +82,7 @@ describe("P4 when storage fails", () => {
     Effect.gen(function* () {
       const { gateway, lines, run, seen, send } = yield* running("endRun")
       yield* seen(run, "message.appended", 5)
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* Effect.flip(send(run.sessionId, "and?")))._tag).toBe("SessionBusy")
       yield* TestClock.adjust("50 millis")
       expect((yield* gateway.await(run)).stopReason).toBe("completed")
@@ -104,7 +103,7 @@ describe("P4 when storage fails", () => {
       const run = yield* begin("go")
       yield* seen(run, "text.delta")
       const cancelling = yield* Effect.fork(gateway.cancel(run.runId))
-      yield* quiet
+      yield* Quiescence.idle
       yield* TestClock.adjust("50 millis")
       yield* cancelling
       expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: half …"])

@@ -2,8 +2,8 @@ import { SqlClient } from "@effect/sql"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Layer, Option, Schema, Stream, TestClock, type Tracer } from "effect"
 import { Run, Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
-import { open, quiet } from "./fixture.js"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { open } from "./fixture.js"
 
 class Secret extends Context.Tag("test/Secret")<Secret, string>() {}
 
@@ -106,10 +106,10 @@ describe("a tool", () => {
         Effect.fork
       )
       expect((yield* seen(run, "call.progress")).text).toBe("10%")
-      yield* quiet
+      yield* Quiescence.idle
       yield* gate.open("half")
       yield* gate.reached("end")
-      yield* quiet
+      yield* Quiescence.idle
       expect((yield* seen(run, "call.progress")).text).toBe("60%")
       yield* gate.open("end")
       expect(Chunk.toReadonlyArray(yield* watcher)).toEqual(["call.started", "10%", "60%", "99%", "call.finished"])

@@ -4,7 +4,7 @@
  */
 import { Clock, Context, Effect, Exit, identity, Layer, Scope } from "effect"
 import { EngineConfig, Gateway, Model, Permissions, Toolbox } from "skein"
-import { ScriptedModel } from "skein/testing"
+import { Quiescence, ScriptedModel } from "skein/testing"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
 import type { EngineId } from "../../../../src/domain/Lease.js"
 import type { Liveness } from "../../../../src/domain/Liveness.js"
@@ -54,7 +54,7 @@ export const ground = Effect.gen(function* () {
       SequentialIds.layer,
       NodeHashing.layer,
       ScriptedModel.layer
-    )
+    ).pipe(Layer.provide(Quiescence.layer))
   )
   const open = Effect.fnUntraced(function* (instance: string, options: Options = {}) {
     const scope = yield* Scope.make()

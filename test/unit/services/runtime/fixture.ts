@@ -93,6 +93,3 @@ const toldAs = (event: SessionEvent.Durable): string => {
       return event.type
   }
 }
-
-/** Lets every fiber that can go on do so, until all wait for something that the test decides. */
-export const quiet: Effect.Effect<void> = Effect.repeatN(Effect.yieldNow(), 300)
