@@ -4,7 +4,7 @@ import { Gateway, Permissions, type Run, SkeinError, Tool, Toolbox } from "skein
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { QuestionId } from "../../../../src/domain/Permission.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
-import { open } from "./fixture.js"
+import { open, type Settings } from "./fixture.js"
 
 const read = Tool.make("read", { description: "reads", access: "read", input: { key: Schema.String } }).handle(
   ({ key }) => Effect.succeed(`read ${key}`),
@@ -18,9 +18,9 @@ const write = Tool.make("write", { description: "writes", input: { key: Schema.S
 /** A step that asks for these calls, then one that answers. */
 const asking = Effect.fnUntraced(function* (
   calls: ReadonlyArray<ReturnType<typeof ScriptedModel.call>>,
-  policy: Layer.Layer<Permissions.Permissions> = Permissions.layerDefault
+  { config = {}, policy = Permissions.layerDefault }: Pick<Settings, "config" | "policy"> = {}
 ) {
-  const engine = yield* open({ toolbox: Toolbox.layer(read, write), policy })
+  const engine = yield* open({ toolbox: Toolbox.layer(read, write), policy, config })
   yield* engine.model.play(ScriptedModel.calls(...calls), ScriptedModel.text("done"))
   return { ...engine, run: yield* engine.begin("go") }
 })
@@ -46,7 +46,7 @@ describe("a policy", () => {
     Effect.gen(function* () {
       const { gateway, lines, model, run, told } = yield* asking(
         [ScriptedModel.call(write, { key: "a" }), ScriptedModel.call(read, { key: "a" })],
-        Permissions.layerReadOnly("nobody is there to ask")
+        { policy: Permissions.layerReadOnly("nobody is there to ask") }
       )
       yield* gateway.await(run)
       expect((yield* lines(run.sessionId)).slice(2, 4)).toEqual([
@@ -73,7 +73,7 @@ describe("a policy", () => {
   for (const [what, policy] of broken) {
     it.scoped(`that ${what}, denies, and the model is told nothing of why`, () =>
       Effect.gen(function* () {
-        const { gateway, lines, run } = yield* asking([ScriptedModel.call(read, { key: "a" })], policy)
+        const { gateway, lines, run } = yield* asking([ScriptedModel.call(read, { key: "a" })], { policy })
         expect((yield* gateway.await(run)).stopReason).toBe("completed")
         expect((yield* lines(run.sessionId))[2]).toBe("read denied: Denied: the permission policy failed")
       })
@@ -84,7 +84,7 @@ describe("a policy", () => {
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const policy = Permissions.layer(() => Effect.as(Effect.uninterruptible(gate.pass("policy")), Permissions.allow))
-      const { gateway, lines, run } = yield* asking([ScriptedModel.call(read, { key: "a" })], policy)
+      const { gateway, lines, run } = yield* asking([ScriptedModel.call(read, { key: "a" })], { policy })
       yield* gate.reached("policy")
       yield* gateway.cancel(run.runId)
       expect((yield* lines(run.sessionId))[2]).toMatch(/^read never-started/)
@@ -96,7 +96,7 @@ describe("a policy", () => {
     Effect.gen(function* () {
       const requests: Array<Permissions.Request> = []
       const policy = Permissions.layer((request) => Effect.sync(() => (requests.push(request), Permissions.allow)))
-      const { gateway, run } = yield* asking([ScriptedModel.call(write, { key: "a" })], policy)
+      const { gateway, run } = yield* asking([ScriptedModel.call(write, { key: "a" })], { policy })
       yield* gateway.await(run)
       expect(requests).toMatchObject([
         { session: { id: run.sessionId }, run: { id: run.runId }, tool: "write", access: "write", input: '{"key":"a"}' }
@@ -287,7 +287,9 @@ describe("a question", () => {
 
   it.scoped("waits for no time limit", () =>
     Effect.gen(function* () {
-      const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
+      // The lease outlives the wait: the clock need not stop for each of its renewals.
+      const config = { leaseMillis: 86_400_000 }
+      const asked = yield* asking([ScriptedModel.call(write, { key: "a" })], { config })
       const { id } = yield* onlyQuestion(asked)
       yield* TestClock.adjust("5 hours")
       yield* asked.gateway.answer({ questionId: id, verdict: "allow-once" })
