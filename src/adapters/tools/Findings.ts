@@ -4,6 +4,11 @@ export interface Limits {
   readonly characters: number
 }
 
+export interface Places {
+  readonly count: number
+  readonly first: string
+}
+
 export interface Findings {
   readonly lines: ReadonlyArray<string>
   readonly characters: number
@@ -11,9 +16,10 @@ export interface Findings {
   readonly skippedFolders: number
   /** Files that could not be read. */
   readonly unreadFiles: number
-  /** Lines without a match of which the end was not looked at; where the first is. */
-  readonly cutLines: number
-  readonly firstCut: string
+  /** Lines without a match of which the end was not looked at. */
+  readonly cutLines: Places
+  /** Lines on which the expression exhausted its stack. */
+  readonly untriedLines: Places
   /** Whether something that was found did not fit. */
   readonly isFull: boolean
 }
@@ -23,8 +29,8 @@ export const none: Findings = {
   characters: 0,
   skippedFolders: 0,
   unreadFiles: 0,
-  cutLines: 0,
-  firstCut: "",
+  cutLines: { count: 0, first: "" },
+  untriedLines: { count: 0, first: "" },
   isFull: false
 }
 
@@ -53,23 +59,35 @@ export const addSkippedFolder = (findings: Findings): Findings => ({
 
 export const addUnreadFile = (findings: Findings): Findings => ({ ...findings, unreadFiles: findings.unreadFiles + 1 })
 
-/** Adds places of lines that were cut and did not match. */
-export const addCutLines = (findings: Findings, places: ReadonlyArray<string>): Findings => ({
-  ...findings,
-  cutLines: findings.cutLines + places.length,
-  firstCut: findings.firstCut === "" ? (places[0] ?? "") : findings.firstCut
+const addPlaces = ({ count, first }: Places, places: ReadonlyArray<string>): Places => ({
+  count: count + places.length,
+  first: count === 0 ? (places[0] ?? "") : first
 })
+
+/** Adds lines that were not looked at, or not wholly. */
+export const addUnsearched = (
+  findings: Findings,
+  { cut, untried }: { readonly cut: ReadonlyArray<string>; readonly untried: ReadonlyArray<string> }
+): Findings => ({
+  ...findings,
+  cutLines: addPlaces(findings.cutLines, cut),
+  untriedLines: addPlaces(findings.untriedLines, untried)
+})
+
+const noteOf = ({ count, first }: Places, text: string): ReadonlyArray<string> =>
+  count === 0 ? [] : [`[${text}: ${count}, the first at ${first}]`]
 
 /** The lines, and then in brackets why they may not be all. `stopped` says what ended the search early, if anything did. */
 export const format = (findings: Findings, stopped: string | null): string => {
-  const { cutLines, firstCut, isFull, lines, skippedFolders, unreadFiles } = findings
+  const { cutLines, isFull, lines, skippedFolders, unreadFiles, untriedLines } = findings
   const notes = [
     ...(lines.length === 0 ? ["[nothing found]"] : []),
     ...(isFull ? [`[more than these ${lines.length}; narrow the search]`] : []),
     ...(stopped === null ? [] : [`[${stopped}]`]),
     ...(skippedFolders === 0 ? [] : [`[folders not wholly searched: ${skippedFolders}]`]),
     ...(unreadFiles === 0 ? [] : [`[files that could not be read: ${unreadFiles}]`]),
-    ...(cutLines === 0 ? [] : [`[lines searched only in their first MiB: ${cutLines}, the first at ${firstCut}]`])
+    ...noteOf(cutLines, "lines searched only in their first MiB"),
+    ...noteOf(untriedLines, "lines too long for the pattern")
   ]
   return [...lines, ...notes].join("\n")
 }

@@ -49,7 +49,7 @@ export const glob = Tool.make("glob", {
         Effect.fnUntraced(function* (some) {
           const paths = Array.from(some)
           const text = paths.map(({ path }) => path).join("\0")
-          const matches = yield* matcher.find({ expression, text, separator: "\0", limit: limits.lines + 1 })
+          const { matches } = yield* matcher.find({ expression, text, separator: "\0", limit: limits.lines + 1 })
           const found = matches.flatMap(({ index }) => paths.slice(index, index + 1).map(({ printed }) => printed))
           const { isFull } = yield* Ref.updateAndGet(findings, (before) => Findings.add(limits, before, found))
           return !isFull

@@ -59,43 +59,47 @@ interface Part {
   readonly cut: ReadonlyArray<number>
 }
 
-interface Found {
+interface PartResults {
   readonly lines: ReadonlyArray<string>
   /** Where lines are of which the part that was tried does not match. */
   readonly cut: ReadonlyArray<string>
+  /** Where lines are that could not be tried. */
+  readonly untried: ReadonlyArray<string>
 }
 
 /** What was found in the parts, one after the other. */
-const found = (parts: ReadonlyArray<Part>, matches: ReadonlyArray<Matcher.Match>): Found => {
-  const lines: Array<string> = []
-  const cut: Array<string> = []
+const found = (parts: ReadonlyArray<Part>, { matches, untried }: Matcher.Answer): PartResults => {
+  const results = { lines: Array.of<string>(), cut: Array.of<string>(), untried: Array.of<string>() }
+  const columns = new Map(matches.map(({ column, index }) => [index, column]))
+  const failed = new Set(untried)
   let start = 0
-  let next = 0
-  for (const { cut: ownCut, first, lines: own, printed } of parts) {
-    const matched = new Set<number>()
-    for (let match = matches[next]; match !== undefined && match.index < start + own.length; match = matches[++next]) {
-      const index = match.index - start
-      matched.add(index)
-      lines.push(`${printed}:${first + index}: ${excerpt(own[index] ?? "", match.column)}`)
+  for (const { cut, first, lines, printed } of parts) {
+    const placeOf = (index: number) => `${printed}:${first + index}`
+    lines.forEach((line, index) => {
+      const column = columns.get(start + index)
+      if (column !== undefined) results.lines.push(`${placeOf(index)}: ${excerpt(line, column)}`)
+      else if (failed.has(start + index)) results.untried.push(placeOf(index))
+    })
+    for (const index of cut) {
+      if (!columns.has(start + index) && !failed.has(start + index)) results.cut.push(placeOf(index))
     }
-    cut.push(...ownCut.filter((index) => !matched.has(index)).map((index) => `${printed}:${first + index}`))
-    start += own.length
+    start += lines.length
   }
-  return { lines, cut }
+  return results
 }
 
 /** Tries all lines of the parts at once; returns whether to go on. */
 const searchParts = Effect.fnUntraced(function* (search: Search, parts: ReadonlyArray<Part>) {
-  const matches = yield* search.matcher.find({
+  const answer = yield* search.matcher.find({
     expression: search.expression,
     text: parts.flatMap(({ lines }) => lines).join("\n"),
     separator: "\n",
     limit: limits.lines + 1
   })
-  const { cut, lines } = found(parts, matches)
+  const results = found(parts, answer)
   const { isFull } = yield* Ref.updateAndGet(search.findings, (before) => {
-    const after = Findings.add(limits, before, lines)
-    return after.isFull ? after : Findings.addCutLines(after, cut)
+    const after = Findings.add(limits, before, results.lines)
+    return after.isFull ? after : Findings.addUnsearched(after, results)
   })
   return !isFull
 })
@@ -127,7 +131,7 @@ const included = ({ include, matcher }: Search, prefix: string, names: ReadonlyA
           separator: "\0",
           limit: names.length
         })
-        .pipe(Effect.map((matches) => matches.flatMap(({ index }) => names.slice(index, index + 1))))
+        .pipe(Effect.map(({ matches }) => matches.flatMap(({ index }) => names.slice(index, index + 1))))
   })
 
 const partOf = (folder: OpenFolder, name: string, text: string): Part => ({

@@ -1,9 +1,10 @@
 /**
- * Regular expressions that others wrote, tried where they can be stopped. JavaScript's expressions can take for ever
- * (`(a+)+$`); here they run in a thread of their own, which is ended with the scope, in the middle of a match if need be.
+ * Regular expressions that others wrote, compiled and tried where they can be stopped. JavaScript's expressions can take
+ * for ever (`(a+)+$`); here they run in a thread of their own, which is ended with the scope, in the middle of a match if
+ * need be. A part on which an expression exhausts its stack is passed over and reported.
  *
- * What a request may hold is for its maker to bound, a few MiB: a thread that runs out of memory can take the process with
- * it.
+ * What a request may hold is for its maker to bound, a few MiB. A thread that needs more than its memory is ended, and the
+ * search is refused.
  *
  * The thread has no environment, no arguments and no imports but node:worker_threads. Its program is a string, so that it
  * survives being bundled into one file.
@@ -35,9 +36,15 @@ export interface Match {
   readonly column: number
 }
 
+export interface Answer {
+  readonly matches: ReadonlyArray<Match>
+  /** Places of parts on which the expression exhausted its stack. */
+  readonly untried: ReadonlyArray<number>
+}
+
 export interface Matcher {
   /** One at a time: a second call must wait for the first. */
-  readonly find: (request: Request) => Effect.Effect<ReadonlyArray<Match>, PatternRefused>
+  readonly find: (request: Request) => Effect.Effect<Answer, PatternRefused>
 }
 
 const program = `
@@ -46,13 +53,19 @@ parentPort.on("message", ({ source, flags, text, separator, limit }) => {
   try {
     const expression = new RegExp(source, flags)
     const matches = []
+    const untried = []
     const parts = text.split(separator)
     for (let index = 0; index < parts.length && matches.length < limit; index++) {
       const part = parts[index]
-      const match = expression.exec(separator === "\\n" && part.endsWith("\\r") ? part.slice(0, -1) : part)
-      if (match !== null) matches.push({ index, column: match.index })
+      try {
+        const match = expression.exec(separator === "\\n" && part.endsWith("\\r") ? part.slice(0, -1) : part)
+        if (match !== null) matches.push({ index, column: match.index })
+      } catch (error) {
+        if (!(error instanceof RangeError)) throw error
+        untried.push(index)
+      }
     }
-    parentPort.postMessage({ matches })
+    parentPort.postMessage({ matches, untried })
   } catch (error) {
     parentPort.postMessage({ failure: String(error.message) })
   }
@@ -60,7 +73,10 @@ parentPort.on("message", ({ source, flags, text, separator, limit }) => {
 `
 
 const Reply = Schema.Union(
-  Schema.Struct({ matches: Schema.Array(Schema.Struct({ index: Schema.Int, column: Schema.Int })) }),
+  Schema.Struct({
+    matches: Schema.Array(Schema.Struct({ index: Schema.Int, column: Schema.Int })),
+    untried: Schema.Array(Schema.Int)
+  }),
   Schema.Struct({ failure: Schema.String })
 )
 
@@ -72,7 +88,8 @@ const acquireWorker = Effect.acquireRelease(
       eval: true,
       env: {},
       argv: [],
-      execArgv: []
+      execArgv: [],
+      resourceLimits: { maxOldGenerationSizeMb: 256 }
     })
     // An error is followed by "exit", which is what callers wait for; without a listener it would end the process.
     worker.on("error", () => undefined)
@@ -81,14 +98,14 @@ const acquireWorker = Effect.acquireRelease(
   (worker) => Effect.promise(() => worker.terminate())
 )
 
-const ask = (worker: Worker, { expression, ...rest }: Request): Effect.Effect<ReadonlyArray<Match>, PatternRefused> =>
+const ask = (worker: Worker, { expression, ...rest }: Request): Effect.Effect<Answer, PatternRefused> =>
   Effect.async((resume) => {
     const refuse = (detail: string) => resume(Effect.fail(new PatternRefused({ pattern: expression.pattern, detail })))
     const onMessage = (message: unknown) => {
       worker.off("exit", onExit)
-      const reply = Option.getOrElse(decodeReply(message), () => ({ failure: "the matcher answered nonsense" }))
+      const reply = Option.getOrElse(decodeReply(message), () => ({ failure: "the matcher gave an invalid answer" }))
       if ("failure" in reply) refuse(reply.failure)
-      else resume(Effect.succeed(reply.matches))
+      else resume(Effect.succeed(reply))
     }
     const onExit = () => {
       worker.off("message", onMessage)

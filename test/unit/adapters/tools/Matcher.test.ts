@@ -23,7 +23,10 @@ describe("Matcher", () => {
     Effect.gen(function* () {
       const matcher = yield* Matcher.make
       const find = (source: string, text: string, limit = 10) =>
-        matcher.find({ expression: expression(source), text, separator: "\n", limit })
+        Effect.map(
+          matcher.find({ expression: expression(source), text, separator: "\n", limit }),
+          ({ matches }) => matches
+        )
       expect(yield* find("b$", "ab\r\nb\nba\n\nbb")).toEqual([
         { index: 0, column: 1 },
         { index: 1, column: 0 },
@@ -32,7 +35,7 @@ describe("Matcher", () => {
       expect(yield* find("b", "b\nb\nb", 2)).toHaveLength(2)
       expect(yield* find("x", "b")).toEqual([])
       const zero = { expression: expression("a\nb"), text: "a\nb\0c", separator: "\0", limit: 10 } as const
-      expect(yield* matcher.find(zero)).toEqual([{ index: 0, column: 0 }])
+      expect(yield* matcher.find(zero)).toEqual({ matches: [{ index: 0, column: 0 }], untried: [] })
     })
   )
 
@@ -42,7 +45,17 @@ describe("Matcher", () => {
       const find = (source: string) =>
         matcher.find({ expression: expression(source), text: "a", separator: "\n", limit: 1 })
       expect(yield* Effect.flip(find("("))).toMatchObject({ _tag: "PatternRefused", pattern: "(" })
-      expect(yield* find("a")).toHaveLength(1)
+      expect((yield* find("a")).matches).toHaveLength(1)
+    })
+  )
+
+  it.scopedLive("a part on which the expression exhausts its stack is reported, and the others are tried", () =>
+    Effect.gen(function* () {
+      const matcher = yield* Matcher.make
+      const text = ["abc", "ab".repeat(5_000_000), "abc"].join("\n")
+      const answer = yield* matcher.find({ expression: expression("^(?:a|b)*c"), text, separator: "\n", limit: 10 })
+      expect(answer.matches.map(({ index }) => index)).toEqual([0, 2])
+      expect(answer.untried).toEqual([1])
     })
   )
 
