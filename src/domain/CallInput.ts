@@ -1,6 +1,6 @@
 /**
- * The raw input of a call, made into the JSON object that providers demand when a call is sent back to them. What the
- * call itself was run with is none of this file's business.
+ * The raw input of a call, made into the JSON object that providers demand when a call is sent back to them. The
+ * input that the call was run with is decoded elsewhere.
  */
 import { Array as Arr, Either, Predicate } from "effect"
 import * as JsonFlaws from "./JsonFlaws.js"
@@ -9,12 +9,12 @@ import * as SafeText from "./SafeText.js"
 
 type Input = Readonly<Record<string, unknown>>
 
-/** How much of an input that is no object the model is shown, in characters. */
+/** Characters of an input that is not an object which the model is shown. */
 const maxUnparsed = 1_000
 
 /**
- * The object that a raw input stands for, its texts made safe to send. Blank input is the empty object. Input that is
- * no JSON object, is nested more than 100 deep, or has a number that JSON cannot hold, becomes `{ "_unparsed": "…" }` with the raw text, cut to 1,000
+ * Returns the object that a raw input holds, its texts made safe to send. Blank input is the empty object. Input that is
+ * not a JSON object, is nested more than 100 deep, or has a number that JSON cannot hold, becomes `{ "_unparsed": "…" }` with the raw text, cut to 1,000
  * characters, so that the model sees what it wrote.
  */
 export const toObject = (raw: string): Input =>

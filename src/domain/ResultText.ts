@@ -37,6 +37,6 @@ export const bound = (text: string, limit: number): { readonly text: string; rea
   return { text: `${beginning}\n[… ${missing} characters left out here …]\n${end}`, missing }
 }
 
-/** What the model is told where the whole text can be found. */
+/** The text with a line that names the asset which holds the whole. */
 export const withAsset = (text: string, assetId: string): string =>
   `${text}\n[The whole text is kept as asset ${assetId}.]`

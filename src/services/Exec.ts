@@ -10,7 +10,7 @@ import type { Effect } from "effect"
 
 /** The program did not start: nothing ran. It holds no part of the command. */
 export class ExecFailed extends Schema.TaggedError<ExecFailed>()("ExecFailed", {
-  /** `no-folder`: `cwd` is no folder. `not-found` and `no-access`: the program. `invalid`: a NUL byte, say. */
+  /** `no-folder`: `cwd` is no folder. `not-found` and `no-access`: the program. `invalid`: such as a NUL byte. */
   reason: Schema.Literal("no-folder", "not-found", "no-access", "invalid", "failed"),
   detail: Schema.String
 }) {
@@ -30,18 +30,17 @@ export interface Command {
   /** Bytes of output to keep: its beginning and its end. */
   readonly maxBytes: number
   /**
-   * Is told all output as it comes, whole characters only, long before it is cut. The program waits for it when it is
-   * slow.
+   * Receives all output as it comes, in whole characters, before it is cut. While it is slow the program waits for it.
    */
   readonly onOutput?: (text: string) => Effect.Effect<void>
 }
 
-export interface Finished {
+export interface Completion {
   /** Null when a signal ended it. */
   readonly exitCode: number | null
   /** Such as "SIGKILL". */
   readonly signal: string | null
-  /** What it wrote to both its outputs, in order as far as that can be told; a line says where something is missing. */
+  /** What it wrote to both its outputs, in order as far as that is known; a line says where something is missing. */
   readonly output: string
   /** Bytes that `output` does not have. */
   readonly truncatedBytes: number
@@ -54,8 +53,8 @@ export interface Finished {
 }
 
 export interface Service {
-  /** Runs a command to its end; its input is empty. A failing command is an answer, not an error. */
-  readonly run: (command: Command) => Effect.Effect<Finished, ExecFailed>
+  /** Runs a command to its end; its input is empty. A failing command is a result, not an error. */
+  readonly run: (command: Command) => Effect.Effect<Completion, ExecFailed>
 }
 
 export class Exec extends Context.Tag("skein/Exec")<Exec, Service>() {}

@@ -3,8 +3,7 @@
  * `Tool.make(name, definition).handle(run, options)`, so that the handler's input and output are typed by the
  * definition's schemas and its requirements become the tool's. `Call` is there for every handler and is not one of them.
  *
- * Whatever a handler does, fail, die or never return, ends in one bounded result that the model is told; nothing of it
- * reaches a sibling.
+ * A handler that fails, dies or never returns still ends in one bounded result for the model, and affects no other call.
  */
 import { Context, Duration, Effect, Either, JSONSchema, Schema } from "effect"
 import type { ParseResult } from "effect"
@@ -30,16 +29,16 @@ export class Call extends Context.Tag("skein/Tool/Call")<
     readonly workdir: string
     /** What the host gave to `send`. */
     readonly metadata: JsonRecord
-    /** Tells watchers how far the call is. Not stored; a slow watcher sees the newest only. */
+    /** Reports to watchers how far the call is. Not stored; a slow watcher sees the newest report only. */
     readonly progress: (text: string) => Effect.Effect<void>
   }
 >() {}
 
-/** Tells watchers how far this call is. */
+/** Reports to watchers how far this call is. */
 export const progress = (text: string): Effect.Effect<void, never, Call> =>
   Effect.flatMap(Call, (call) => call.progress(text))
 
-/** The run's metadata, decoded. Fails with `ParseError` when the host gave something else. */
+/** The run's metadata, decoded. Fails with `ParseError` when it has another form. */
 export const metadata = <A, I, R>(schema: Schema.Schema<A, I, R>): Effect.Effect<A, ParseResult.ParseError, R | Call> =>
   Effect.flatMap(Call, (call) => Schema.decodeUnknown(schema)(call.metadata))
 
@@ -57,7 +56,7 @@ export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInval
 export interface Prepared<out R> {
   /** Calls with the same key run one after the other, in call order. */
   readonly key: string | null
-  /** Runs the handler and gives its output as text. */
+  /** Runs the handler and returns its output as text. */
   readonly run: Effect.Effect<string, unknown, R>
 }
 
@@ -85,14 +84,14 @@ export type Any = Tool<string, never, unknown, unknown, unknown>
 export type Requirements<T> = T extends Tool<string, never, unknown, unknown, infer R> ? R : never
 
 export interface HandlerOptions<Input> {
-  /** What the call works on, a file say: calls with the same key run one after the other, all others at once. */
+  /** What the call works on, such as a file: calls with the same key run one after the other, all others at once. */
   readonly key?: (input: Input) => string
   /** Defaults to the engine's `toolTimeoutMillis`. */
   readonly timeout?: Duration.DurationInput
 }
 
 export interface Definition<Name extends string, Decoded, Input, Output, Context> {
-  /** Makes the tool. What the handler fails with, the model is told. */
+  /** Makes the tool. The model receives the message of what the handler fails with. */
   readonly handle: <A extends Output, E, R>(
     run: (input: Decoded) => Effect.Effect<A, E, R>,
     options?: HandlerOptions<Decoded>

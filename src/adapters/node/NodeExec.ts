@@ -19,7 +19,7 @@ import { randomUUID } from "node:crypto"
 import { existsSync, statSync } from "node:fs"
 import * as Excerpt from "../../domain/Excerpt.js"
 import { Exec, ExecFailed } from "../../services/Exec.js"
-import type { Command, Finished } from "../../services/Exec.js"
+import type { Command, Completion } from "../../services/Exec.js"
 import { codeOf } from "../ErrorCode.js"
 import * as ExecEnvironment from "./ExecEnvironment.js"
 import * as ProcessGroup from "./ProcessGroup.js"
@@ -66,7 +66,7 @@ const startFailure = (cwd: string, cause: unknown): ExecFailed => {
   return new ExecFailed({ reason: code === "EACCES" ? "no-access" : "failed", detail: code })
 }
 
-type Ending = Pick<Finished, "exitCode" | "signal">
+type Ending = Pick<Completion, "exitCode" | "signal">
 
 /** Of a process that hangs in the system and will end some time. */
 const unkillable: Ending = { exitCode: null, signal: "SIGKILL" }
@@ -109,7 +109,7 @@ const start = (
   )
 
 /**
- * Waits for the end of an ended command's output, as long as more of it comes. Answers whether the end was reached.
+ * Waits for the end of an ended command's output, as long as more of it comes. Returns whether the end was reached.
  */
 const drain = Effect.fnUntraced(function* (reading: Fiber.Fiber<void>, arrived: () => number) {
   for (let round = 0; round < maxDrains; round++) {

@@ -1,6 +1,6 @@
 /**
- * A process and all that it starts. On POSIX that is a process group: whoever leaves it (`setsid`, `setpgid`) is not
- * reached by signals to it. On Linux such processes are found by a variable that they have inherited; elsewhere, and
+ * A process and all that it starts. On POSIX that is a process group: a process that leaves it (`setsid`, `setpgid`) is
+ * not reached by signals to it. On Linux such processes are found by a variable that they have inherited; elsewhere, and
  * when they have cleared it, they stay.
  */
 import { Effect, Option, Schedule } from "effect"

@@ -1,7 +1,7 @@
 /**
  * What a child process writes to one of its outputs, from its start on.
  *
- * Guaranteed: nothing is lost between the process's start and the first read. Node throws away what nobody listens to
+ * Guaranteed: nothing is lost between the process's start and the first read. Node discards output without a listener
  * when a process exits, so the listener is attached in the same turn of the event loop in which the process is started.
  * What waits for a reader is bounded by what the system holds
  * for a pipe; then the process waits.
@@ -14,13 +14,13 @@ export interface ProcessOutput {
   readonly text: Stream.Stream<string>
   /** Pieces that have arrived. */
   readonly arrived: () => number
-  /** Stops listening; whoever still writes is told that nobody reads. */
+  /** Stops listening. A process that still writes gets an error. */
   readonly close: () => void
 }
 
 const empty: ProcessOutput = { text: Stream.empty, arrived: () => 0, close: () => undefined }
 
-/** Starts to listen. Whatever ends the output, it has ended. */
+/** Starts to listen. An error ends the output like its end. */
 export const attach = (readable: Readable | null): ProcessOutput => {
   if (readable === null) return empty
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true })

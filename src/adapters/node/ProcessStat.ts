@@ -1,4 +1,4 @@
-/** What Linux tells of a process in `/proc/<pid>/stat`. */
+/** What Linux says of a process in `/proc/<pid>/stat`. */
 import { Option } from "effect"
 
 export interface ProcessStat {
@@ -10,7 +10,7 @@ export interface ProcessStat {
   readonly startTime: string
 }
 
-/** None when it is not such a text. The program's name is in brackets and may hold any character, brackets too. */
+/** None when the text has another form. The program's name is in brackets and may hold any character, brackets too. */
 export const parse = (text: string): Option.Option<ProcessStat> => {
   const fields = text
     .slice(text.lastIndexOf(")") + 1)

@@ -28,8 +28,8 @@ const refuseBinary = (file: OpenFile, first: Uint8Array): Effect.Effect<Uint8Arr
   first.includes(0) ? Effect.fail(refuse(file.printed, "binary")) : Effect.succeed(first)
 
 /**
- * The lines of a text file. Bytes that are no UTF-8 become U+FFFD, a byte order mark is dropped, and of a line longer
- * than `Lines.maxCharacters` the rest is dropped.
+ * The lines of a text file. Bytes that are not valid UTF-8 become U+FFFD, a byte order mark is dropped, and of a line
+ * longer than `Lines.maxCharacters` the rest is dropped.
  */
 export const lines = (file: OpenFile): Stream.Stream<Lines.Block, FileRefused> =>
   Stream.suspend(() => {
@@ -125,5 +125,5 @@ export const bytesOf = (printed: string, text: string): Effect.Effect<Uint8Array
     ? Effect.fail(refuse(printed, "not-text"))
     : Effect.sync(() => new TextEncoder().encode(text))
 
-/** Tells one content from another. */
+/** Identifies a content. */
 export const hash = (bytes: Uint8Array): string => createHash("sha256").update(bytes).digest("hex")

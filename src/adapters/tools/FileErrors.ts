@@ -1,6 +1,6 @@
 /**
- * Why a workspace tool did not do what it was asked to. Paths in these errors are as the tools print them, from the
- * workspace down; no message tells where the workspace is, or what a link outside of it points at.
+ * Why a workspace tool refused a call. Paths in these errors are as the tools print them, relative to the workspace. No
+ * message says where the workspace is, or what a link outside of it points at.
  */
 import { Predicate, Schema } from "effect"
 
@@ -9,15 +9,15 @@ import { Predicate, Schema } from "effect"
  * - `outside`: a link on the way leads out of the workspace
  * - `link`: a symbolic link that points at nothing, or at itself, or took the file's place
  * - `not-a-file`: a folder, a pipe, a device or a socket
- * - `not-a-folder`: a file stands where a folder was expected
+ * - `not-a-folder`: a file, where a folder was expected
  * - `hard-linked`: the file has other names, which a change would part from it
  * - `pseudo`: the file is one of the kernel's, such as those in /proc
  * - `binary`: holds NUL bytes in its first 64 KiB
- * - `not-text`: is no valid UTF-8, or was to become so
+ * - `not-text`: is not valid UTF-8, or would become so
  * - `too-large`: larger than a tool takes whole
  * - `changed`: the file changed after it was read
  * - `no-access`, `no-space`, `name-too-long`: what the system said
- * - `failed`: anything else that the system said; `code` tells what
+ * - `failed`: any other error of the system; `code` names it
  */
 export const FileRefusal = Schema.Literal(
   "not-found",
@@ -127,7 +127,10 @@ const reasons: Readonly<Record<string, FileRefusal>> = {
 
 export const refuse = (path: string, reason: FileRefusal): FileRefused => new FileRefused({ path, reason, code: null })
 
-/** What a rejected call of node:fs says, without its message, which holds machine paths; a refusal stays what it is. */
+/**
+ * Turns a rejected call of node:fs into a refusal, without its message, which holds machine paths. Returns a refusal as
+ * it is.
+ */
 export const refusalOf = (path: string, cause: unknown): FileRefused => {
   if (cause instanceof FileRefused) return cause
   const code = Predicate.hasProperty(cause, "code") && Predicate.isString(cause.code) ? cause.code : "unknown error"

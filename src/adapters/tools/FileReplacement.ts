@@ -1,16 +1,19 @@
 /**
  * The one way in which tools change a file of the workspace.
  *
- * Guaranteed: a reader sees the old content or the new one, never a part, also after a power failure once this has
- * succeeded; mode and owner stay, but for set-user-id and set-group-id, which are dropped; a file that has other names, is not regular, or may not be written is left alone; when
- * `expected` is given and the content is another by then, nothing is changed; interrupted or failed, no temp file stays.
+ * Guaranteed:
+ * - a reader sees the old content or the new one, never a part, also after a power failure once this has succeeded;
+ * - mode and owner stay, but for set-user-id and set-group-id, which are dropped;
+ * - a file that has other names, is not regular, or may not be written is left alone;
+ * - when `expected` is given and the content differs, nothing is changed;
+ * - interrupted or failed, no temp file stays.
  *
- * How: a temp file in the same folder, synced, renamed over the file, folder synced. Nothing is truncated, and nothing is
- * created before the folder it goes to was opened and found to be in the workspace.
+ * How: a temp file in the same folder, synced, renamed over the file, folder synced. Nothing is truncated. Nothing is
+ * created before its folder was opened and found to be in the workspace.
  *
- * Not guaranteed: between the last look at the content and the rename another program may write, and loses what it
- * wrote; calls of this process do not. ACLs and extended attributes are not kept. Missing folders that were made for a
- * write stay when it then fails. A process that is killed may leave `.skein-<id>.tmp` behind.
+ * Not guaranteed: another program that writes between the last look at the content and the rename loses what it wrote;
+ * calls of this process do not. ACLs and extended attributes are not kept. Missing folders that were made for a write
+ * stay when it then fails. A process that is killed may leave `.skein-<id>.tmp` behind.
  */
 import { Effect, Option } from "effect"
 import { randomUUID } from "node:crypto"
@@ -149,13 +152,13 @@ const putInPlace = (folder: OpenFolder, temporary: string, name: string, printed
   )
 
 /**
- * Gives the file at a place this content; makes it, and the folders above it, when it is not there and nothing is
- * expected. `expected` is the hash (`FileContent.hash`) of the content that is to be replaced. Answers whether the file
- * is new. Through a link the file that it points at is changed, when that is in the workspace.
+ * Writes this content to the file at a place. Creates the file and the folders above it when it is missing and nothing
+ * is expected. `expected` is the hash (`FileContent.hash`) of the content to replace. Returns whether the file is new.
+ * Through a link the file that it points at is changed, when that is in the workspace.
  *
  * Fails with `FileRefused`: `changed` when the content is not the expected one, `hard-linked`, `not-a-file`, `link`,
- * `outside`, `no-access`, `no-space`, or what else the system says. When it is the folder's sync that failed, the new
- * content is in place all the same.
+ * `outside`, `no-access`, `no-space`, or another error of the system. When the folder's sync failed, the new content is
+ * in place all the same.
  */
 export const replaceFile = Effect.fn("FileReplacement.replaceFile")(function* (
   workspace: Workspace,

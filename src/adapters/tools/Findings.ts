@@ -1,4 +1,4 @@
-/** What a search has found so far, within its bounds, what it did not look at, and how both are told. */
+/** What a search has found so far, within its bounds, what it did not look at, and the text that reports both. */
 export interface Limits {
   readonly lines: number
   readonly characters: number

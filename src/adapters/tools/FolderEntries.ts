@@ -1,4 +1,4 @@
-/** What an opened folder holds. Links are told as links; nothing is opened. */
+/** What an opened folder holds. Links are reported as links; nothing is opened. */
 import { Effect } from "effect"
 import type { Dirent } from "node:fs"
 import { lstat, opendir } from "node:fs/promises"
@@ -8,7 +8,7 @@ import type { OpenFolder } from "./WorkspaceFiles.js"
 
 export interface Entry {
   readonly name: string
-  /** `unreadable` is a name that is no valid UTF-8, which no text can stand for. */
+  /** `unreadable` is a name that is not valid UTF-8, which no text can represent. */
   readonly kind: "file" | "folder" | "link" | "special" | "unreadable"
 }
 

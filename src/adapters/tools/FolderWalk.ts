@@ -1,8 +1,9 @@
 /**
- * The files below a folder of the workspace, folder by folder in code unit order. Links are not followed, so a walk ends;
- * it stops as soon as nobody pulls, and holds one handle a level. Folders that cannot be read, lie deeper than 64 levels
- * or hold more than 100,000 entries (of which the first that the system names are taken) are reported
- * by `onSkipped`.
+ * The files below a folder of the workspace, folder by folder in code unit order. Links are not followed, so a walk ends.
+ * It stops as soon as its reader does, and holds one handle a level.
+ *
+ * `onSkipped` reports folders that cannot be read, lie deeper than 64 levels, or hold more than 100,000 entries, of which
+ * the first that the system names are taken.
  */
 import { Array as Arr, Effect, Stream } from "effect"
 import type { FileRefused } from "./FileErrors.js"

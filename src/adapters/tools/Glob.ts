@@ -5,7 +5,7 @@
  * they mean and for themselves, each on its own: `app/(group)/[id]/*.tsx` finds app/(group)/[id]/page.tsx. No pattern
  * fails; the work and the length of the expression are bounded, and the expression is compiled and tried by `Matcher`.
  *
- * Not guaranteed: what `!(a)` leaves out when it stands before another star, which takes the forbidden text instead.
+ * Not guaranteed: `!(a)` before a star, such as `!(a)*`, also leaves out what only begins with `a`.
  */
 import { Either } from "effect"
 import { PatternRefused } from "./FileErrors.js"
@@ -31,7 +31,7 @@ const classOf = ({ isNegated, members }: { readonly isNegated: boolean; readonly
 
 const separator: GlobSyntax.Node = { _tag: "Separator" }
 
-/** Whether what follows a sequence is at the start of a name. */
+/** Whether the node after a sequence is at the start of a name. */
 const endsAtStart = (sequence: GlobSyntax.Sequence, isAtStart: boolean): boolean => {
   const last = sequence.at(-1)
   return last === undefined ? isAtStart : last._tag === "Separator"

@@ -118,7 +118,7 @@ const findBrackets = (pattern: string): Brackets => {
 
 const rangeOf = /^(?:(-?\d{1,9})\.\.(-?\d{1,9})|([a-zA-Z])\.\.([a-zA-Z]))(?:\.\.-?(\d{1,9}))?$/
 
-/** The texts that a range such as 1..3, 01..10, a..e or 0..10..5 stands for; none when it is no range or a longer one. */
+/** The elements of a range such as 1..3, 01..10, a..e or 0..10..5. Empty when it is not a range, or longer than `limit`. */
 const elementsOf = (inside: string, limit: number): ReadonlyArray<string> => {
   const match = rangeOf.exec(inside)
   if (match === null) return []

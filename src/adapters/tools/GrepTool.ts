@@ -1,6 +1,6 @@
 /**
  * `grep`: lines of text files that match a regular expression. Bounded in time and size, and says when it stopped early;
- * an expression that takes for ever ends with the time, and harms nobody meanwhile.
+ * an expression that never finishes ends with the time limit, and blocks nothing meanwhile.
  *
  * Binary files and links are passed over, .git and node_modules unless path or include names them; the description says
  * so. Of a line longer than `Lines.maxCharacters` the rest is not searched. The result says so, and how many files and

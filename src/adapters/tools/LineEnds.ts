@@ -1,6 +1,6 @@
 /**
- * The line ends of a text file: a line feed, or one after a carriage return. A carriage return alone is none. All here
- * works on UTF-8 bytes and takes time in proportion to their number.
+ * The line ends of a text file: a line feed, or one after a carriage return. A carriage return alone does not end a line.
+ * Everything here works on UTF-8 bytes and takes time in proportion to their number.
  */
 
 const lineFeed = 10
@@ -72,8 +72,8 @@ const byteOrderMark = [0xef, 0xbb, 0xbf]
 
 const startsWithMark = (bytes: Uint8Array): boolean => byteOrderMark.every((byte, index) => bytes[index] === byte)
 
-/** What `fit` took over from the file before. */
-export interface Fitted {
+/** A content, and what `fit` changed in it. */
+export interface Fit {
   readonly bytes: Uint8Array
   readonly isMarked: boolean
   /** Null when no line end was changed. */
@@ -84,7 +84,7 @@ export interface Fitted {
  * A new content for a text file with the byte order mark and the line ends of the old one. Where the old one has both
  * kinds of ends, or none, or is binary, those of the new content stay.
  */
-export const fit = (before: Uint8Array, content: Uint8Array): Fitted => {
+export const fit = (before: Uint8Array, content: Uint8Array): Fit => {
   if (before.includes(0)) return { bytes: content, isMarked: false, ends: null }
   const { ends } = plain(before)
   const own = plain(content)

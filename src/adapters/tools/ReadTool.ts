@@ -14,7 +14,7 @@ const maxLines = 2000
 const maxLineCharacters = 2000
 const maxResultCharacters = 28_000
 
-interface Taken {
+interface Selection {
   readonly lines: ReadonlyArray<string>
   readonly characters: number
   /** Lines of the file that were seen so far. */
@@ -24,14 +24,14 @@ interface Taken {
   readonly hasMore: boolean
 }
 
-const nothing: Taken = { lines: [], characters: 0, seen: 0, isTerminated: true, hasMore: false }
+const nothing: Selection = { lines: [], characters: 0, seen: 0, isTerminated: true, hasMore: false }
 
 const shorten = (line: string): string =>
   line.length <= maxLineCharacters ? line : `${Lines.window(line, 0, maxLineCharacters)} [line cut]`
 
 const take =
   (offset: number, limit: number) =>
-  (taken: Taken, block: Lines.Block): Taken => {
+  (taken: Selection, block: Lines.Block): Selection => {
     const seen = block.first + block.lines.length - 1
     const wanted = block.lines.slice(Math.max(0, offset - block.first)).map(shorten)
     const fitting: Array<string> = []
@@ -51,7 +51,7 @@ const take =
     }
   }
 
-const format = (offset: number, { hasMore, isTerminated, lines }: Taken): string => {
+const format = (offset: number, { hasMore, isTerminated, lines }: Selection): string => {
   const text = lines.join("\n") + (isTerminated && lines.length > 0 ? "\n" : "")
   const last = offset + lines.length - 1
   if (hasMore) return `${text}[lines ${offset} to ${last}; more follow, go on with offset ${last + 1}]`

@@ -6,7 +6,7 @@
  */
 import { Effect, Schema } from "effect"
 import { Exec } from "../../services/Exec.js"
-import type { Finished } from "../../services/Exec.js"
+import type { Completion } from "../../services/Exec.js"
 import * as Tool from "../../services/Tool.js"
 import * as Lines from "./Lines.js"
 
@@ -15,12 +15,12 @@ const maxMillis = 600_000
 const maxBytes = 28_000
 const progressCharacters = 200
 
-const outcome = ({ exitCode, signal, timedOut }: Finished, timeoutMs: number): string => {
+const outcome = ({ exitCode, signal, timedOut }: Completion, timeoutMs: number): string => {
   const end = exitCode === null ? `ended by ${signal ?? "a signal"}` : `exit code ${exitCode}`
   return timedOut ? `timed out after ${timeoutMs} ms and was stopped` : end
 }
 
-const format = (finished: Finished, timeoutMs: number): string => {
+const format = (finished: Completion, timeoutMs: number): string => {
   const { endedOthers, isComplete, output } = finished
   const notes = [
     ...(isComplete ? [] : ["[output may be missing: a process that the command left behind still holds it]"]),

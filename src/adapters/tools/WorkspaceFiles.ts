@@ -1,5 +1,5 @@
 /**
- * Files and folders of a workspace, opened so that nothing outside of it is read, whatever its links point at and
+ * Files and folders of a workspace, opened so that nothing outside of it is read, wherever its links point and
  * however they change meanwhile.
  *
  * A path is judged by its text, then with its links resolved, then opened without following a link or waiting for a
@@ -7,7 +7,7 @@
  * folder, not by name. Links to places inside the workspace are followed.
  *
  * Not guaranteed where there is no /proc/self/fd (macOS, Windows): there it can only be asked what a name stands for, so
- * whoever swaps a folder for a link and back at the right moments, another program on the same machine, can have a file
+ * another program on the same machine that swaps a folder for a link and back at the right moments can have a file
  * outside read, made or replaced. Windows has no flag against links, and none of its own kinds of link was tried.
  * Mounts and hard links are part of the workspace for reading; the kernel's own file systems are not.
  */
@@ -129,14 +129,18 @@ export const realPath = (
   { absolute, printed }: { readonly absolute: string; readonly printed: string }
 ): Effect.Effect<string, FileRefused> => attempt(printed, () => resolveLinks(workspace, absolute, printed))
 
-interface Opened {
+interface OpenHandle {
   readonly handle: FileHandle
   readonly stats: BigIntStats
   /** By which it was opened. */
   readonly path: string
 }
 
-const askWhere = async (workspace: Workspace, { handle, path, stats }: Opened, printed: string): Promise<string> => {
+const askWhere = async (
+  workspace: Workspace,
+  { handle, path, stats }: OpenHandle,
+  printed: string
+): Promise<string> => {
   if (workspace.hasDescriptorPaths) {
     const real = await readlink(`/proc/self/fd/${handle.fd}`)
     if (!isInside(workspace, real)) throw refuse(printed, "outside")
@@ -149,12 +153,15 @@ const askWhere = async (workspace: Workspace, { handle, path, stats }: Opened, p
 }
 
 /** Asks the system where an opened file or folder is. Fails when it is not in the workspace. */
-export const whereIs = (workspace: Workspace, opened: Opened, printed: string): Effect.Effect<string, FileRefused> =>
-  attempt(printed, () => askWhere(workspace, opened, printed))
+export const whereIs = (
+  workspace: Workspace,
+  opened: OpenHandle,
+  printed: string
+): Effect.Effect<string, FileRefused> => attempt(printed, () => askWhere(workspace, opened, printed))
 
 const kernelFileSystems: ReadonlySet<number> = new Set([0x9fa0, 0x62656572, 0x64626720, 0x74726163])
 
-const isKernelFile = async (workspace: Workspace, { handle, stats }: Opened): Promise<boolean> => {
+const isKernelFile = async (workspace: Workspace, { handle, stats }: OpenHandle): Promise<boolean> => {
   if (stats.dev === workspace.device || !workspace.hasDescriptorPaths) return false
   const { type } = await statfs(`/proc/self/fd/${handle.fd}`)
   return kernelFileSystems.has(type)

@@ -70,7 +70,7 @@ onPosix("NodeExec", () => {
         })
       }))
 
-    test("a signal is told", () =>
+    test("a signal is reported", () =>
       Effect.gen(function* () {
         expect(yield* run("kill -9 $$")).toMatchObject({ exitCode: null, signal: "SIGKILL", timedOut: false })
       }))
@@ -193,7 +193,7 @@ onPosix("NodeExec", () => {
       }))
 
     if (process.platform === "linux") {
-      test("interrupted, who has left the group is found", () =>
+      test("interrupted, a process that has left the group is found", () =>
         Effect.gen(function* () {
           const { fiber, pids } = yield* startAndGetPids(
             "setsid sh -c 'echo $$; setsid sleep 600 & echo $!; wait' & wait",
@@ -295,7 +295,7 @@ onPosix("NodeExec", () => {
         expect(outcome.output).toMatch(/^\d+ \d+\nrest\n$/)
       }))
 
-    test("is told as it comes", () =>
+    test("is reported as it comes", () =>
       Effect.gen(function* () {
         const first = yield* Deferred.make<string>()
         const fiber = yield* Effect.fork(

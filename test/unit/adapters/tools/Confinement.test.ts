@@ -94,7 +94,7 @@ describe("confinement to the workspace", () => {
     })
   )
 
-  it.scopedLive("links that lead out are refused by every tool, and no message tells where", () =>
+  it.scopedLive("links that lead out are refused by every tool, and no message says where", () =>
     Effect.gen(function* () {
       const { at, base, outside, workdir } = yield* TestWorkspace.make({ "a/b.txt": "b" })
       yield* Effect.promise(async () => {

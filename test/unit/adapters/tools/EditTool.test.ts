@@ -7,7 +7,7 @@ import * as TestWorkspace from "./TestWorkspace.js"
 const textOf = (path: string) => Effect.promise(() => readFile(path, "utf8"))
 
 describe("edit", () => {
-  it.scopedLive("replaces the one occurrence and tells the line", () =>
+  it.scopedLive("replaces the one occurrence and reports its line", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.ts": "one\ntwo\nthree" })
       const told = yield* edit
@@ -31,7 +31,7 @@ describe("edit", () => {
     })
   )
 
-  it.scopedLive("replaces all when told to", () =>
+  it.scopedLive("replaces all occurrences on request", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.ts": "-\nx x x" })
       const told = yield* edit

@@ -16,7 +16,7 @@ const tree = {
 }
 
 describe("grep", () => {
-  it.scopedLive("gives path, line number and line, in order", () =>
+  it.scopedLive("returns path, line number and line, in order", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make(tree)
       const call = (pattern: string, options: { readonly path?: string; readonly include?: string } = {}) =>
@@ -36,7 +36,7 @@ describe("grep", () => {
     })
   )
 
-  it.scopedLive("refuses an expression that is none, even when there is nothing to search", () =>
+  it.scopedLive("refuses an invalid expression, even when there is nothing to search", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
       const refused = (pattern: string) => Effect.flip(grep.invoke({ pattern })).pipe(TestWorkspace.inFolder(workdir))
@@ -92,7 +92,7 @@ describe("grep", () => {
     })
   )
 
-  it.scoped("an expression that takes for ever ends with the time, and what was found is told", () =>
+  it.scoped("an expression that never finishes ends with the time limit, and what was found is returned", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "a.txt": "aaa\n", "b/b.txt": `${"a".repeat(1_000_000)}!\n` })
       const searching = yield* Deferred.make<void>()

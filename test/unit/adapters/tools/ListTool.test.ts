@@ -6,7 +6,7 @@ import { read } from "../../../../src/adapters/tools/ReadTool.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
 describe("list", () => {
-  it.scopedLive("gives paths from the workspace in order, and what is no plain file", () =>
+  it.scopedLive("returns paths from the workspace in order, and marks what is not a plain file", () =>
     Effect.gen(function* () {
       const { at, outside, workdir } = yield* TestWorkspace.make({ "b.txt": "", "a/x": "", ".env": "", "a b": "" })
       yield* Effect.promise(() => symlink(outside, at("out")))

@@ -19,7 +19,7 @@ const untilResting = Effect.gen(function* () {
 }).pipe(Effect.repeat({ until: (micros) => micros < 20_000 }))
 
 describe("Matcher", () => {
-  it.scopedLive("tells which parts match and where, up to the limit", () =>
+  it.scopedLive("returns which parts match and where, up to the limit", () =>
     Effect.gen(function* () {
       const matcher = yield* Matcher.make
       const find = (source: string, text: string, limit = 10) =>
@@ -39,7 +39,7 @@ describe("Matcher", () => {
     })
   )
 
-  it.scopedLive("refuses what is no expression, and goes on afterwards", () =>
+  it.scopedLive("refuses an invalid expression, and works again afterwards", () =>
     Effect.gen(function* () {
       const matcher = yield* Matcher.make
       const find = (source: string) =>

@@ -7,7 +7,7 @@ import * as TestWorkspace from "./TestWorkspace.js"
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join("")
 
 describe("read", () => {
-  it.scopedLive("gives a whole file as it is, with or without a line feed at the end", () =>
+  it.scopedLive("returns a whole file as it is, with or without a line feed at the end", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "a.txt": "x\n\ty \r\nz\n", "b.txt": "x\ny", "src/ä.txt": "ü" })
       const text = (path: string) => read.invoke({ path }).pipe(TestWorkspace.inFolder(workdir))
@@ -18,7 +18,7 @@ describe("read", () => {
     })
   )
 
-  it.scopedLive("gives a part of the lines and says where to go on", () =>
+  it.scopedLive("returns a part of the lines and says where to continue", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "a.txt": numbered(5) })
       const text = (offset: number, limit: number) =>
@@ -36,7 +36,7 @@ describe("read", () => {
     })
   )
 
-  it.scopedLive("following the offsets gives every line once, whatever the bound that cut", () =>
+  it.scopedLive("following the offsets returns every line once, whichever limit cut", () =>
     Effect.gen(function* () {
       const content = Array.from({ length: 6000 }, (_, index) => `${index} ${"é".repeat(index % 50)}\n`).join("")
       const { workdir } = yield* TestWorkspace.make({ "a.txt": content })

@@ -4,11 +4,11 @@ import { readFile } from "node:fs/promises"
 import * as NodeExec from "../../../../src/adapters/node/NodeExec.js"
 import { shell } from "../../../../src/adapters/tools/ShellTool.js"
 import { Exec } from "../../../../src/services/Exec.js"
-import type { Command, Finished } from "../../../../src/services/Exec.js"
+import type { Command, Completion } from "../../../../src/services/Exec.js"
 import { isRunning } from "../node/Running.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
-const finished: Finished = {
+const finished: Completion = {
   exitCode: 0,
   signal: null,
   output: "",
@@ -19,7 +19,7 @@ const finished: Finished = {
 }
 
 /** An `Exec` that answers with this and remembers what it was asked. */
-const answering = (answer: Partial<Finished>, asked: Ref.Ref<ReadonlyArray<Command>>) =>
+const answering = (answer: Partial<Completion>, asked: Ref.Ref<ReadonlyArray<Command>>) =>
   Layer.succeed(Exec, {
     run: (command) =>
       Effect.as(
@@ -29,10 +29,10 @@ const answering = (answer: Partial<Finished>, asked: Ref.Ref<ReadonlyArray<Comma
   })
 
 describe("shell", () => {
-  it.effect("asks Exec with the folder and its bounds, and tells how the command ended", () =>
+  it.effect("calls Exec with the folder and its bounds, and reports how the command ended", () =>
     Effect.gen(function* () {
       const asked = yield* Ref.make<ReadonlyArray<Command>>([])
-      const call = (answer: Partial<Finished>, timeoutMs?: number) =>
+      const call = (answer: Partial<Completion>, timeoutMs?: number) =>
         shell
           .invoke(timeoutMs === undefined ? { command: "x" } : { command: "x", timeoutMs })
           .pipe(TestWorkspace.inFolder("/ws"), Effect.provide(answering(answer, asked)))
@@ -81,7 +81,7 @@ describe("shell", () => {
     }).pipe(TestWorkspace.inFolder("/ws"), Effect.provide(NodeExec.layer()))
   )
 
-  it.scopedLive("runs in the workspace, both outputs in order, and tells the last line meanwhile", () =>
+  it.scopedLive("runs in the workspace, keeps both outputs in order, and reports the last line meanwhile", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make({ "a.txt": "" })
       const told = yield* Ref.make<ReadonlyArray<string>>([])

@@ -83,7 +83,7 @@ describe("write", () => {
     })
   )
 
-  it.scopedLive("refuses what is no file of its own and leaves it as it was", () =>
+  it.scopedLive("refuses links, folders and hard links, and leaves them as they were", () =>
     Effect.gen(function* () {
       const { at, outside, workdir } = yield* TestWorkspace.make({ "file.txt": "old", "twin.txt": "old" })
       yield* Effect.promise(async () => {
