@@ -3,8 +3,9 @@
  * first. A file is moved by one rename and keeps its name. If the name is taken, it gets a number.
  */
 import { existsSync, renameSync, writeFileSync } from "node:fs"
-import { basename, join, relative } from "node:path"
+import { basename, dirname, join, relative } from "node:path"
 import * as FolderCreation from "../node/FolderCreation.js"
+import * as Sync from "./Sync.js"
 
 export interface Aside {
   /** Moves a file or a folder and returns its new path. */
@@ -13,6 +14,8 @@ export interface Aside {
   readonly folder: () => string
   /** Writes a value as JSON under a name and returns its path. */
   readonly keep: (name: string, value: unknown) => string
+  /** Makes what was moved survive a power cut. What was written does already. */
+  readonly sync: () => void
 }
 
 /** The name of the folder for everything that was ever moved. */
@@ -36,7 +39,14 @@ export const make = (data: string, at: number): Aside => {
     return join(within, name)
   }
 
+  /** Syncs the names in a folder, and in those above it, up to the data folder. */
+  const sync = (path: string): void => {
+    Sync.folder(path)
+    if (relative(path, data) !== "") sync(dirname(path))
+  }
+
   return {
+    sync: () => sync(folder),
     folder: () => {
       FolderCreation.make(folder)
       return folder
@@ -50,6 +60,8 @@ export const make = (data: string, at: number): Aside => {
     keep: (name, value) => {
       const target = free("rows", `${name}.json`)
       writeFileSync(target, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600, flag: "wx" })
+      Sync.file(target)
+      sync(dirname(target))
       return target
     }
   }

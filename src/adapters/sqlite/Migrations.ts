@@ -10,10 +10,12 @@ import { Migrator, SqlClient } from "@effect/sql"
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import { Clock, DateTime, Effect } from "effect"
 import { renameSync, rmSync } from "node:fs"
+import { dirname } from "node:path"
 import { StorageFailed, type StorageUnusable } from "../../domain/SkeinError.js"
 import { applicationId, inspect } from "./Inspection.js"
 import { type Step, steps } from "../../services/storage/sql/schema/Steps.js"
 import * as Snapshot from "./Snapshot.js"
+import * as Sync from "./Sync.js"
 import * as Unusable from "./Unusable.js"
 import * as DataLayout from "./DataLayout.js"
 
@@ -37,6 +39,7 @@ const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
     rmSync(unfinished, { force: true })
     Snapshot.take(path, unfinished)
     renameSync(unfinished, copy)
+    Sync.folder(dirname(copy))
   }).pipe(
     Effect.mapError((error) =>
       error._tag === "StorageFailed"

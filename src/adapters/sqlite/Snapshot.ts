@@ -3,7 +3,8 @@
  * never from the bytes of the file. The copy is compact, needs no log beside it, and only the user can read it.
  */
 import Sqlite from "better-sqlite3"
-import { closeSync, fsyncSync, openSync } from "node:fs"
+import { closeSync, openSync } from "node:fs"
+import * as Sync from "./Sync.js"
 
 /** Copies the database at `path` into `target`, which must not exist, and syncs it. Throws SQLite's or the system's error. */
 export const take = (path: string, target: string): void => {
@@ -14,15 +15,5 @@ export const take = (path: string, target: string): void => {
   } finally {
     connection.close()
   }
-  syncFile(target)
-}
-
-/** Syncs a file that no connection has open, so that it survives a power cut. */
-export const syncFile = (path: string): void => {
-  const file = openSync(path, "r+")
-  try {
-    fsyncSync(file)
-  } finally {
-    closeSync(file)
-  }
+  Sync.file(target)
 }

@@ -7,7 +7,7 @@ import * as SharedLibrary from "../../support/programs/SharedLibrary.js"
 import { folder } from "../../unit/services/storage/disk.js"
 
 export interface Rule {
-  readonly call: "read" | "write" | "sync" | "truncate" | "rename" | "open" | "openr"
+  readonly call: "read" | "write" | "sync" | "truncate" | "rename" | "link" | "open" | "openr"
   /** Part of the path. */
   readonly path: string
   /** Calls that are let through before. Defaults to 0. */

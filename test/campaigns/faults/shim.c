@@ -10,8 +10,8 @@
  *   <call> <path part> <skip> <times> abort 0          the process dies there, as if killed
  *   end v<number>                                      last line
  *
- * Calls are read, write, sync, truncate, rename (to a path), open (to write or create) and openr (to read). The monotonic clock is left
- * alone. Only what the tests need: Linux, 64 bits.
+ * Calls are read, write, sync, truncate, rename and link (to a path), open (to write or create) and openr (to read). The
+ * monotonic clock is left alone. Only what the tests need: Linux, 64 bits.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -165,17 +165,21 @@ int openat(int folder, const char *path, int flags, ...) { MODE(flags) return op
 int openat64(int folder, const char *path, int flags, ...) { MODE(flags) return opened(folder, path, flags, mode); }
 
 /* A folder may be given by its descriptor. */
-int rename(const char *from, const char *to) {
+static int on_name(const char *call, const char *to) {
   char folder[1024], real[PATH_MAX], path[PATH_MAX + 256];
   const char *name = strrchr(to, '/');
   snprintf(folder, sizeof folder, "%.*s", name == NULL ? 1 : (int)(name - to), name == NULL ? "." : to);
-  if (realpath(folder, real) != NULL) {
-    snprintf(path, sizeof path, "%s/%s", real, name == NULL ? to : name + 1);
-    int error = on_path("rename", path, -1);
-    if (error != 0) { errno = error; return -1; }
-  }
-  return syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to);
+  if (realpath(folder, real) == NULL) return 0;
+  snprintf(path, sizeof path, "%s/%s", real, name == NULL ? to : name + 1);
+  return on_path(call, path, -1);
 }
+
+#define ON_NAME(call, to) \
+  int error = on_name(call, to); \
+  if (error != 0) { errno = error; return -1; }
+
+int rename(const char *from, const char *to) { ON_NAME("rename", to) return syscall(SYS_renameat, AT_FDCWD, from, AT_FDCWD, to); }
+int link(const char *from, const char *to) { ON_NAME("link", to) return syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0); }
 
 static long offset(void) {
   if (control == NULL) return 0;

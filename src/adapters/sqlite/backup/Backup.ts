@@ -24,6 +24,7 @@ import type { Engines } from "../../../services/Engines.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
 import * as Snapshot from "../Snapshot.js"
+import * as Sync from "../Sync.js"
 import * as Unusable from "../Unusable.js"
 import { codeOf } from "../../ErrorCode.js"
 import { BackupFailed } from "./BackupError.js"
@@ -201,7 +202,7 @@ export const make = Effect.fn("Backup.make")(function* (options: Options) {
       isSubset(missing, before)
     ).pipe(Effect.mapError((thrown) => (isTyped(thrown) ? thrown : unwritten(thrown))))
     if (backup !== null) {
-      yield* attempt(() => Snapshot.syncFile(unfinished))
+      yield* attempt(() => Sync.file(unfinished))
       const { size } = yield* attempt(() => statSync(unfinished))
       yield* Effect.try({
         try: () => place(unfinished, file),

@@ -4,18 +4,20 @@
  *
  * The new one has the schema of the damaged one, so that an older one is migrated as any other. It is written, checked
  * and synced first. Then, with everybody kept out and nothing written since, the old
- * file gets its second name in `aside`, its log is moved there, and the new one takes its place by one rename. Killed in
+ * file gets its second name in `aside`, its log is moved there, both are synced, and the new one takes its place by one
+ * rename. Killed in
  * between, there is the old database under two names, which no engine opens, and a doctor says so.
  */
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs"
+import { dirname } from "node:path"
 import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import { codeOf } from "../../ErrorCode.js"
 import { type Step, steps } from "../../../services/storage/sql/schema/Steps.js"
 import * as DataLayout from "../DataLayout.js"
 import * as Migrations from "../Migrations.js"
-import * as Snapshot from "../Snapshot.js"
+import * as Sync from "../Sync.js"
 import { forLooking } from "./Connection.js"
 import { partsOf } from "./DatabaseCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
@@ -91,7 +93,9 @@ const exchange = (path: string, rebuilt: string, aside: Aside): string => {
     aside.move(path)
   }
   beside.filter((part) => existsSync(part)).map(aside.move)
+  aside.sync()
   renameSync(rebuilt, path)
+  Sync.folder(dirname(path))
   return kept
 }
 
@@ -108,7 +112,7 @@ export const run = (path: string, aside: Aside) =>
         return yield* attempt(() => fill(source, rebuilt))
       })
     )
-    yield* attempt(() => Snapshot.syncFile(rebuilt))
+    yield* attempt(() => Sync.file(rebuilt))
     yield* FreshProcess.hold(path)
     if ((yield* attempt(() => stampOf(path))) !== before) return yield* inUse(path)
     const kept = yield* attempt(() => exchange(path, rebuilt, aside))
