@@ -14,7 +14,7 @@ export type Access = typeof Access.Type
 export type Decision =
   { readonly _tag: "Allow" } | { readonly _tag: "Ask" } | { readonly _tag: "Deny"; readonly message: string }
 
-/** Unguessable: whoever can name a question has been shown it. */
+/** Unguessable: a client that can name a question has been shown it. */
 export const QuestionId = id("QuestionId")
 export type QuestionId = typeof QuestionId.Type
 

@@ -146,7 +146,7 @@ export class RowDamaged extends Schema.TaggedError<RowDamaged>()("RowDamaged", {
   }
 }
 
-/** The cursor is not one of this session's kept events: load the session anew, then subscribe from its cursor. */
+/** The cursor is not one of this session's kept events: load the session again, then subscribe from its cursor. */
 export class CursorGone extends Schema.TaggedError<CursorGone>()("CursorGone", {
   sessionId: SessionId,
   after: Schema.Number,

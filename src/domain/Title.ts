@@ -1,6 +1,6 @@
 /**
- * A session's title: one line of printable text. A title that somebody gives is folded and must fit the limit; until
- * somebody names the session, its first message gives it one.
+ * A session's title: one line of printable text. A given title is folded and must fit the limit; until the
+ * session is named, its first message decides it.
  */
 import { Either } from "effect"
 import type { Limits } from "./Limits.js"

@@ -10,7 +10,7 @@ export interface Service {
   readonly repeatLimit: number
   /** Calls of one batch that run at once. Defaults to "unbounded". */
   readonly toolConcurrency: number | "unbounded"
-  /** Milliseconds that a call may take when its tool does not say. Defaults to ten minutes. */
+  /** Milliseconds that a call may take, unless its tool has a limit of its own. Defaults to ten minutes. */
   readonly toolTimeoutMillis: number
   /** Tries of one model step, the first included. Defaults to 4. */
   readonly modelAttempts: number
@@ -19,8 +19,8 @@ export interface Service {
   /** Milliseconds that a write waits for another process's lock before it fails with `StorageBusy`. Defaults to 30,000. */
   readonly busyMaxMillis: number
   /**
-   * Milliseconds without a sign of life after which a run's owner has lost its lease, wherever it is; it gives three in
-   * that time. An owner that is proven dead is not waited for. Defaults to 15,000.
+   * Milliseconds without a sign of life after which an engine has lost the leases of its runs; it gives three signs in
+   * that time. An engine that is proven dead is not waited for. Defaults to 15,000.
    */
   readonly leaseMillis: number
   /** `FULL` survives a power cut; `NORMAL` is faster and may lose the last commits then. Defaults to `FULL`. */
@@ -31,7 +31,7 @@ export interface Service {
   readonly eventsKept: number
   /** Whether spans bear the texts of messages and of tools' inputs and results. Defaults to false. */
   readonly traceContent: boolean
-  /** What every model is told of its part. Defaults to null: nothing. */
+  /** The system prompt of every model. Defaults to null: none. */
   readonly system: string | null
 }
 

@@ -1,4 +1,4 @@
-/** Who this engine is among all that share a database, and what can be proven of the others. */
+/** The identity of this engine among all that share a database, and what can be proven of the others. */
 import { Context } from "effect"
 import type { Effect } from "effect"
 import type { EngineId, Sign } from "../domain/Lease.js"

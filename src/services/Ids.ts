@@ -12,6 +12,6 @@ export class Ids extends Context.Tag("skein/Ids")<Ids, Service>() {}
 
 const digits = "abcdefghijklmnopqrstuvwxyz234567"
 
-/** The id that stands for a number of at most 130 bits. */
+/** The id for a number of at most 130 bits. */
 export const format = (prefix: Prefix, number: bigint): string =>
   `${prefix}_${Array.from({ length: 26 }, (_, index) => digits.charAt(Number((number >> BigInt(125 - 5 * index)) & 31n))).join("")}`

@@ -1,5 +1,5 @@
 /**
- * What an engine counts and measures, as metrics of Effect: whoever reads those, reads these. Times are in milliseconds.
+ * What an engine counts and measures, as metrics of Effect. Times are in milliseconds.
  * The library exports nothing by itself.
  */
 import { Metric, MetricBoundaries } from "effect"

@@ -11,7 +11,7 @@ import type { AssetFailed, AssetNotFound, ModelFailed, ModelUnavailable, Read } 
 import type { Part } from "../domain/StepDraft.js"
 import type { View, ViewCall, ViewItem, ViewReasoning, ViewResult, ViewText } from "../domain/View.js"
 
-/** A tool as the model is told of it. */
+/** A tool as the model sees it. */
 export interface ToolDefinition {
   readonly name: string
   readonly description: string
@@ -20,7 +20,7 @@ export interface ToolDefinition {
 }
 
 export interface StepRequest {
-  /** What the model is told of its part; null for nothing. */
+  /** The system prompt; null for none. */
   readonly system: string | null
   readonly view: View
   readonly tools: ReadonlyArray<ToolDefinition>

@@ -1,5 +1,5 @@
 /**
- * Permissions: a policy's word on each call, asked before the call takes its place among those of its key. There is no
+ * Permissions: a policy's decision on each call, asked before the call waits for its key. There is no
  * default policy: a host says which. A human's answer is durable and belongs to the exact call that was asked about.
  */
 import { Context, Effect, Layer } from "effect"
@@ -19,7 +19,7 @@ export interface Request {
 }
 
 export interface Service {
-  /** Whether the call may run. A tool that a human allowed for the session is asked about no more. */
+  /** Whether the call may run. A tool that a human allowed for the session is not asked about again. */
   readonly decide: (request: Request) => Effect.Effect<Decision>
 }
 
@@ -28,7 +28,7 @@ export class Permissions extends Context.Tag("skein/Permissions")<Permissions, S
 export const allow: Decision = { _tag: "Allow" }
 /** Asks a human; the call waits and holds nothing that others need. */
 export const ask: Decision = { _tag: "Ask" }
-/** The model is told `message`. */
+/** Denies the call; the model is told `message`. */
 export const deny = (message: string): Decision => ({ _tag: "Deny", message })
 
 /** A policy of the host's own. Its requirements become the layer's. */

@@ -1,4 +1,4 @@
-/** Runs for those who use them: what a run is, and its events, its end and its answer by its `Ref`. */
+/** A run for its users: what it is, and its events, its end and its answer by its `Ref`. */
 import { SqlClient } from "@effect/sql"
 import { Effect, Option, Stream } from "effect"
 import { textOf } from "../domain/Message.js"

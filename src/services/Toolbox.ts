@@ -1,4 +1,4 @@
-/** The tools that an engine's models may call. There is no default: a host says which, or `layerEmpty`. */
+/** The tools that an engine's models may call. There is no default: a host names them, or uses `layerEmpty`. */
 import { Context, Effect, Either, Layer } from "effect"
 import * as InputSchema from "../domain/InputSchema.js"
 import * as PortableName from "../domain/PortableName.js"
@@ -12,7 +12,7 @@ export interface Service {
 
 export class Toolbox extends Context.Tag("skein/Toolbox")<Toolbox, Service>() {}
 
-/** Gives each tool's handler what it requires, but for the call itself. */
+/** Provides each tool's handler with what it requires, except the call itself. */
 const bind = <R>(tool: Tool.Runnable<R | Tool.Call>, context: Context.Context<R>): Tool.Runnable<Tool.Call> => ({
   ...tool,
   prepare: (input) =>

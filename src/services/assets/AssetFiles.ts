@@ -4,7 +4,7 @@
  *
  * `layer` keeps them in `assets` below the data directory, folders 0700 and files 0600 from the moment they exist.
  *
- * An operation that changes something is not interruptible: its system call would go on regardless, whoever cleans up
+ * An operation that changes something is not interruptible: its system call would go on regardless, and a clean-up
  * would come too early, and a write could reach another file that was given the number of the closed one.
  */
 import { FileSystem, Path } from "@effect/platform"
@@ -14,7 +14,7 @@ import type { Scope } from "effect"
 import { DataDirectory } from "../DataDirectory.js"
 import { Folders } from "../Folders.js"
 
-/** A file operation failed. `missing` tells that what it works on is not there. */
+/** A file operation failed. `missing`: what it works on is not there. */
 export class FilesFailed extends Schema.TaggedError<FilesFailed>()("FilesFailed", {
   missing: Schema.Boolean,
   detail: Schema.String

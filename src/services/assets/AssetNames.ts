@@ -32,7 +32,7 @@ export const sessionOf = (name: string): Option.Option<SessionId> =>
 
 export const file = (asset: Asset): string => `${escapeCapitals(asset.id)}.${asset.createdAt}.${asset.sha256}`
 
-/** Whether it has the form that `file` gives. */
+/** Whether it has the form of a name that `file` returns. */
 export const isFile = (name: string): boolean => /^[a-z0-9=_-]+\.-?\d+\.[0-9a-f]{64}$/.test(name)
 
 /** The marker of one save; `token` is an id of its own. */

@@ -6,7 +6,7 @@
  * fails or is interrupted, at whatever point, leaves nothing: no content and, when the session has no other files, no
  * folder. What a killed process leaves, `sweep` removes.
  *
- * Not guaranteed: that content on disk stays as it was saved. A file that is gone or short is told, and a changed one
+ * Not guaranteed: that content on disk stays as it was saved. A file that is gone or short is reported, and a changed one
  * when all of it is read.
  */
 import { Cause, Context, Effect, Exit, Layer } from "effect"

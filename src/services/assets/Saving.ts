@@ -6,7 +6,7 @@
  * cannot end in a later session of the same id: at (2) and (3) it has no place any more, and at (5), when the row went
  * into the later session, its marker is gone already; then it takes row and file back.
  *
- * Interrupted at (4) it looks whether the row is there, for a write that has begun ends. When nobody can tell, file and
+ * Interrupted at (4) it looks whether the row is there, for a write that has begun ends. When that is unknown, file and
  * marker stay: the sweep after this engine's death decides by the row.
  */
 import { Cause, Clock, Effect, Exit, Option, Ref, Stream } from "effect"

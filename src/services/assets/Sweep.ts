@@ -7,7 +7,7 @@
  * could be about to give it one. For (2) the order of looking matters: first the files, then the markers, then the rows.
  * A file that was seen first had its marker before; a marker that is not seen afterwards was ended, so the row was
  * committed by then if it ever will be; and the rows are read last. A folder with a marker of an engine not known to be
- * dead keeps all its files until a later sweep. Whatever has a name that Skein does not give is left alone.
+ * dead keeps all its files until a later sweep. A name that is not of Skein's form is left alone.
  */
 import { Array as Arr, Effect, Option } from "effect"
 import type { SessionId } from "../../domain/Session.js"

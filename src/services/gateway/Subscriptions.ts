@@ -5,10 +5,11 @@
  * Live is replay that was woken: a watcher reads the rows past its cursor whenever the session is signalled. Nothing is
  * queued for it, so one that does not keep up costs nothing and loses no fact; of texts and progress it gets the
  * difference to what it has seen, and nothing of a step that was over before it looked: the step's message has it all.
- * Watchers of one session that stand at the same cursor share a read, however many they are.
+ * Watchers of one session at the same cursor share a read, however many they are.
  */
 import { Chunk, Clock, Effect, Option, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
+import * as Watch from "../../domain/Watch.js"
 import { Cursor, type SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import type { Durable, SessionEvent } from "../../domain/SessionEvent.js"
@@ -27,12 +28,12 @@ type Rows = ReadonlyArray<Durable>
 
 interface State {
   readonly cursor: Cursor
-  readonly seen: Live.Seen
+  readonly seen: Watch.WatcherState
   /** Whether the session was there before: then its absence means that it was deleted. */
   readonly found: boolean
 }
 
-const noChanges = (seen: Live.Seen) => [[], seen] as const
+const noChanges = (seen: Watch.WatcherState) => [[], seen] as const
 
 export const make = Effect.gen(function* () {
   const reader = yield* StorageReader
@@ -60,7 +61,7 @@ export const make = Effect.gen(function* () {
         now !== undefined &&
         row.seq === now.step?.seq
       ) {
-        const [rest, next] = Live.stepChanges(seen, now, { sessionId, cursor })
+        const [rest, next] = Watch.stepChanges(seen, now, { sessionId, cursor })
         events.push(...rest)
         seen = next
       }
@@ -113,7 +114,7 @@ export const make = Effect.gen(function* () {
           let state = from
           let waited = false
           while (true) {
-            // Looked at before the rows: when there are none, all that it follows has been told.
+            // Looked at before the rows: when there are none, everything before it has been reported.
             const now = yield* liveOf(sessionId)
             const rows = yield* readRows(sessionId, state.cursor).pipe(
               Effect.catchTag("SessionNotFound", (gone) => (state.found ? Effect.succeed(null) : gone))
@@ -130,7 +131,7 @@ export const make = Effect.gen(function* () {
             const { cursor } = state
             const [events, seen] = Option.match(now, {
               onNone: () => noChanges(state.seen),
-              onSome: (now) => Live.changes(state.seen, now, { sessionId, cursor })
+              onSome: (now) => Watch.changes(state.seen, now, { sessionId, cursor })
             })
             state = { cursor, seen, found: true }
             if (events.length > 0) return Option.some([Chunk.fromIterable(events), state] as const)
@@ -138,7 +139,7 @@ export const make = Effect.gen(function* () {
             waited = true
           }
         })
-        const start: State = { cursor: range.after ?? beforeAll, seen: Live.nothingSeen, found: false }
+        const start: State = { cursor: range.after ?? beforeAll, seen: Watch.nothingSeen, found: false }
         return Stream.unfoldChunkEffect<State | null, SessionEvent, SkeinError.Events, never>(start, (state) =>
           state === null ? Effect.succeedNone : pull(state)
         )

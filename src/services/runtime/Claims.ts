@@ -3,7 +3,7 @@
  * end, wherever it is driven.
  *
  * A session is claimed within its boundary. Whatever a claim takes, this engine drives; what a dead run left open is
- * closed by what is known of it, and queued runs start in order. A lease that stands is left alone.
+ * closed by what is known of it, and queued runs start in order. A lease that is held is left alone.
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Option, Schedule } from "effect"
 import type { Standing } from "../../domain/Liveness.js"
@@ -27,7 +27,7 @@ export interface Service {
   readonly takeOver: (holder: Holder) => Effect.Effect<void, SkeinError.Write | SkeinError.SessionNotFound>
   /** Claims a session in the background, as soon as storage permits. */
   readonly claimLater: (sessionId: SessionId) => Effect.Effect<void>
-  /** Waits until the lease of a session's holder is known to stand or to be over: at most for the time of a lease. */
+  /** Waits until the lease of a session's holder is known to be held or over: at most for the time of a lease. */
   readonly settle: (sessionId: SessionId) => Effect.Effect<void, SkeinError.SessionNotFound | SkeinError.Read>
   /** Waits for a run's end. Nobody reports an engine's death: it is looked for, and the session then claimed. */
   readonly awaitEnd: (runId: RunId) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
@@ -48,7 +48,7 @@ const make = Effect.gen(function* () {
   const { leaseMillis } = yield* EngineConfig
   const scope = yield* Effect.scope
 
-  /** Whether a holder's lease stands. A run of this engine that it does not drive is a dead one. */
+  /** Whether a holder's lease is held. A run of this engine that it does not drive is a dead one. */
   const standingOf = (holder: Holder): Effect.Effect<Standing> =>
     Effect.flatMap(leases.presence, ({ engine }) =>
       holder.engine.instance === engine.instance &&
@@ -57,7 +57,7 @@ const make = Effect.gen(function* () {
         : leases.standing(holder)
     )
 
-  /** Null while the lease stands, or when another engine was faster. */
+  /** Null while the lease is held, or when another engine was faster. */
   const takeOver = Effect.fnUntraced(function* (holder: Holder) {
     const standing = yield* standingOf(holder)
     if (standing._tag !== "Over") return null
@@ -95,7 +95,7 @@ const make = Effect.gen(function* () {
         Effect.forkIn(scope),
         Effect.asVoid
       )
-  // Storage failed when such a run was started, and could not tell whether it was: this engine may hold it undriven.
+  // Storage failed when such a run was started, and does not know whether it was: this engine may hold it undriven.
   yield* Effect.forkScoped(Effect.forever(Effect.flatMap(drivers.abandoned, claimLater)))
 
   const settle = Effect.fn("Claims.settle")(function* (sessionId: SessionId) {

@@ -2,7 +2,7 @@
  * Drives a session's runs in this engine, one after the other: a run's turn, then its end, then the next queued run.
  *
  * However a turn ends, answered, failed, interrupted or broken, its run ends with one stored stop reason and no open
- * call, unless the lease was lost or storage itself fails; then the run is left to whoever claims the session next.
+ * call, unless the lease was lost or storage itself fails; then the next claim of the session ends it.
  * Drivers belong to the engine and not to the fiber that sent the message.
  */
 import {
@@ -85,7 +85,7 @@ const end = (stopReason: StopReason, detail: string | null): Turns.End => ({
 /** What is said of a defect: its name, as a defect's text may hold anything. */
 const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
 
-/** How a turn that gave no stop reason ended. Null when the run is no longer this engine's to end. */
+/** How a turn without a stop reason ended. Null when the run is no longer this engine's to end. */
 const endOfCause = (cause: Cause.Cause<unknown>, reason: Driven["reason"], closing: boolean): Turns.End | null => {
   const failure = Cause.failureOption(cause)
   if (Option.isSome(failure)) {
@@ -188,7 +188,7 @@ const make = Effect.gen(function* () {
     signals.signal(lease.sessionId)
   })
 
-  /** Starts the next queued run. A closing engine leaves it to whoever claims the session. */
+  /** Starts the next queued run. A closing engine leaves it to the engine that claims the session next. */
   const startNext = (sessionId: SessionId) =>
     Effect.flatMap(leases.presence, (presence) =>
       closing ? Effect.succeedNone : storage.startNext(sessionId, presence)

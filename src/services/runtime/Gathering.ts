@@ -1,6 +1,6 @@
 /**
- * Runs effects all at once and gathers what they give, in their order. `forEach` with concurrency, interrupted before
- * its inner fiber has started, waits for ever; so it runs in a fiber of its own that is interrupted only once an effect
+ * Runs effects all at once and gathers their results, in the order of the effects. `forEach` with concurrency,
+ * interrupted before its inner fiber has started, waits for ever; so it runs in a fiber of its own that is interrupted only once an effect
  * has begun. Interrupted itself, it returns when all effects have ended.
  */
 import { Deferred, Effect, Fiber } from "effect"

@@ -1,5 +1,5 @@
 /**
- * What a call came to, before it is bounded. Failures and defects become data here, and only here: the one place where
+ * What a call's handler returned, before it is bounded. Failures and defects become data here, and only here: the one place where
  * a tool's whole Exit is looked at. Looking at it never fails, whatever the tool failed with.
  */
 import { Cause, Either, Exit, Inspectable, Option, ParseResult } from "effect"

@@ -1,6 +1,6 @@
 /**
- * What an engine does for the runs that it drives beside driving them, and does not while it drives none: it gives signs
- * of life, does what other processes want of its runs, and keeps what their steps have written so far.
+ * Background work for the runs of this engine; idle while it has none. It gives signs of life, stops runs that other
+ * processes want stopped, and stores what running steps have written so far.
  *
  * A run whose lease is lost is let go: it is interrupted and writes nothing more. That is noticed when another process
  * takes it over, not only at the run's next write.
@@ -19,7 +19,7 @@ import { LiveRuns } from "./LiveRuns.js"
 /** Signs of life in the time of a lease: one may come late without the lease being lost. */
 const signs = 3
 
-/** Between two looks at what running steps have written; whoever reads it elsewhere does so within a second. */
+/** Between two looks at what running steps have written: other processes see it within a second. */
 const draftInterval = "700 millis"
 
 const make = Effect.gen(function* () {

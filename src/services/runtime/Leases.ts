@@ -1,4 +1,4 @@
-/** This engine as a holder of leases, and what it can tell of the leases of others. */
+/** This engine as a holder of leases, and what it knows of the leases of others. */
 import { Context, Effect, Layer } from "effect"
 import type * as Lease from "../../domain/Lease.js"
 import * as Liveness from "../../domain/Liveness.js"
@@ -10,7 +10,7 @@ import type { Holder } from "../storage/Storage.js"
 export interface Service {
   /** How this engine claims a session. */
   readonly presence: Effect.Effect<Lease.Presence>
-  /** Whether another engine's lease stands; one of this engine's own does. */
+  /** Whether another engine's lease is held, over or unclear. This engine's own is held. */
   readonly standing: (holder: Holder) => Effect.Effect<Liveness.Standing>
 }
 
@@ -29,7 +29,7 @@ export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
       const seen = { beat, fence: lease.fence }
       const now = yield* engines.sign
       const found = Liveness.standing(liveness, seen, now, watched.get(lease.sessionId) ?? null, leaseMillis)
-      // Who finds a lease over looks again before it takes the session.
+      // An engine that finds a lease over looks again before it takes the session.
       if (found._tag === "Over") return found
       if (found.watched === null) watched.delete(lease.sessionId)
       else watched.set(lease.sessionId, found.watched)

@@ -1,4 +1,4 @@
-/** The live parts of this engine's runs, for those who watch them. In memory only: what must last is in Storage. */
+/** The live parts of this engine's runs, for their watchers. In memory only: what must last is in Storage. */
 import { Context, Effect, Layer } from "effect"
 import type * as Live from "../../domain/Live.js"
 import type { RunId } from "../../domain/Run.js"
@@ -11,7 +11,7 @@ export interface Service {
   readonly set: (sessionId: SessionId, live: Live.Live) => Effect.Effect<void>
   /** Changes a live part, if there is one, and wakes its watchers. */
   readonly update: (sessionId: SessionId, change: (live: Live.Live) => Live.Live) => Effect.Effect<void>
-  /** Returns when a live part has changed since the last return. For one who waits. */
+  /** Returns when a live part has changed since the last return. For a single waiting fiber. */
   readonly changed: Effect.Effect<void>
   /** Forgets a run's live part, unless another run's has taken its place. */
   readonly remove: (sessionId: SessionId, runId: RunId) => Effect.Effect<void>

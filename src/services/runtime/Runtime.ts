@@ -1,6 +1,6 @@
 /**
  * Runtime: every change to a session, and its runs. Each change passes the session's boundary, which is held for the
- * change and never for a run. Runs go on in fibers of the engine, whoever sent the message.
+ * change and never for a run. Runs go on in fibers of the engine, independent of their senders.
  *
  * A session that a dead engine left behind is claimed (see `Claims`) when a client changes it. Nothing is repaired when
  * storage opens.

@@ -1,7 +1,7 @@
 /**
  * One model step: the session's model is resolved, the view made, the stream read into the live part. Nothing of a step
  * is stored before it is whole, so a step that failed can be tried again: after a wait, when a later try may mend it, or
- * at once, when the provider's refusal says how to ask instead (`StepRequests`). Each further try begins the text anew.
+ * at once, when the provider's refusal says how to ask instead (`StepRequests`). Each further try begins the text again.
  * What a step had written when it failed for good or was interrupted stays in the live part.
  */
 import { Duration, Effect, Option, Random, Stream } from "effect"

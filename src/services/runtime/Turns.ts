@@ -1,6 +1,6 @@
 /**
  * One turn: model step, the calls that it asks for in parallel, their results back to the model, until the model asks
- * for no more or a limit ends it. Gives the stop reason; whoever drives the run stores it and closes what is open.
+ * for no more or a limit ends it. Returns the stop reason; the driver stores it and closes what is open.
  */
 import { Array, Chunk, Clock, Effect, Stream } from "effect"
 import type * as Batch from "../../domain/Batch.js"
@@ -60,7 +60,7 @@ const emptyEndOf = ({ finish }: StepDraft.StepDraft): End => {
 /** Whether the turn is over with the message though it asks for calls: the open ones are closed with the run. */
 const endsTurn = ({ finish }: AssistantMessage): boolean => finish === "content-filter" || finish === "error"
 
-/** What the calls of a step are told that do not run, as the model did not end the step by itself; null when they run. */
+/** The result of calls that do not run, as the model did not end the step by itself; null when they run. */
 const reasonNotToRun = ({ finish, usage }: AssistantMessage): string | null => {
   switch (finish) {
     case "length":
@@ -89,7 +89,7 @@ export const make = Effect.gen(function* () {
   const calls = yield* Calls.make
 
   /**
-   * Runs the open calls of the message at `opener`, or tells them why they do not run. Returns the batch's results in
+   * Runs the open calls of the message at `opener`, or stores why they do not run. Returns the batch's results in
    * call order: each call returns those that its own result let the head pass, which begin with it.
    */
   const runBatch = Effect.fn("Turns.batch")(function* (
@@ -145,7 +145,7 @@ export const make = Effect.gen(function* () {
 
   /**
    * Runs a turn to its end. Fails when the model failed for good or a change could not be stored; interruption
-   * leaves open calls and an unfinished step to whoever drives the run.
+   * leaves open calls and an unfinished step to the driver.
    */
   const run = Effect.fn("Turns.run")(function* ({ lease, run }: Started) {
     const { sessionId } = lease

@@ -1,5 +1,5 @@
 /**
- * Wakes whoever watches a session. A signal carries nothing: it says that there may be something new to read, so a
+ * Wakes the watchers of a session. A signal carries nothing: it says that there may be something new to read, so a
  * watcher that does not keep up costs one flag, never a queue, and loses nothing.
  *
  * No wake-up is lost: a signal that comes while a watcher reads makes its next wait return at once. Signalling never
@@ -19,7 +19,7 @@ export interface Service {
   readonly signal: (sessionId: SessionId) => void
   /** Wakes every watcher: something changed, and nobody knows where. */
   readonly signalAll: () => void
-  /** Wakes those who hold runs: somebody wants something of one of them. */
+  /** Wakes the engines' look at requests to stop their runs. */
   readonly signalStopRequests: () => void
   readonly watchStopRequests: Effect.Effect<Watch, never, Scope.Scope>
   readonly watch: (sessionId: SessionId) => Effect.Effect<Watch, never, Scope.Scope>
@@ -68,7 +68,7 @@ const waitOf = (watcher: Watcher): Watch => ({
   })
 })
 
-/** Under which those wait who hold runs. */
+/** The key under which engines that hold runs wait. */
 const stopRequests = Symbol("stopRequests")
 
 const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {

@@ -14,7 +14,7 @@
  *   exist.
  * - A lease is lost when its run is not the one that holds the session, has ended, or the fencing number differs; also
  *   when the session is gone. Each start and each takeover raises the number by one, and counts as a sign of life of
- *   whoever does it.
+ *   the engine that does it.
  * - While a session is being deleted, of a run's operations only `storeResult` and `endRun` pass, so that the run can
  *   close; `startCall`, which cannot say `SessionDeleting`, says `LeaseLost`. `takeOver` and `cancelQueued` pass too.
  * - Whatever records an event sets the session's `updatedAt`, and so do `patchMetadata` and a takeover. Nothing else
@@ -55,12 +55,12 @@ import type {
 
 export type { OpenBatch, OpenCall, SessionPage, SessionQuery }
 
-/** The run that holds a session, and who runs it. */
+/** The run that holds a session, and its engine. */
 export interface Holder {
   readonly run: RunningRun
   readonly lease: Lease
   readonly engine: EngineId
-  /** The owner's newest sign of life. */
+  /** The engine's newest sign of life. */
   readonly beat: Beat
 }
 
@@ -96,7 +96,7 @@ export interface ReaderService {
   readonly openBatch: (sessionId: SessionId) => Effect.Effect<OpenBatch, SessionNotFound | Read>
   /** The runs that an engine holds, hidden sessions' too. What it thinks it holds and is not among them, it has lost. */
   readonly heldRuns: (instance: string) => Effect.Effect<ReadonlyArray<HeldRun>, Read>
-  /** What the running step had written when its owner last saved it; none once the step is stored. */
+  /** What the running step had written when its engine last saved it; none once the step is stored. */
   readonly draft: (sessionId: SessionId) => Effect.Effect<Option.Option<Draft>, Read>
   /**
    * At most `limit` durable events that follow cursor `after` (0 for the oldest kept), in order, without a gap.
@@ -123,7 +123,7 @@ export class StorageReader extends Context.Tag("skein/StorageReader")<StorageRea
 
 export interface NewSession {
   readonly id: SessionId
-  /** Null for a session that its first message gives a title. */
+  /** Null for a session that gets its title from its first message. */
   readonly title: string | null
   readonly owner: Owner | null
   readonly workdir: string
@@ -167,7 +167,7 @@ export type Admitted =
 /** The lease that is taken over, as it was seen. */
 export interface Takeover {
   readonly lease: Lease
-  /** How many signs of life its owner had given. */
+  /** How many signs of life its engine had given. */
   readonly count: number
   readonly reason: TakeoverReason
 }
@@ -197,7 +197,7 @@ export interface StoredResult {
 export interface Service {
   /**
    * `SessionExists` also while a deleted session of that id has not been forgotten. Event `session.created`: its cursor
-   * is 1, or lies past those of every session that was forgotten, with one left out, so that theirs are gone.
+   * is 1, or two past the highest cursor of any forgotten session, so that old cursors are rejected.
    */
   readonly createSession: (session: NewSession) => Effect.Effect<Session, Create>
   /** Folded and checked against the limits; event `session.renamed`. From now on the session counts as named. */
@@ -211,7 +211,7 @@ export interface Service {
   ) => Effect.Effect<Session, Change>
   /**
    * Appends outside any run, all or nothing; refused with `SessionBusy` while a run holds the session, then with
-   * `AppendRefused`. Adds the messages' usage. Event `message.appended` for each. Gives no title.
+   * `AppendRefused`. Adds the messages' usage. Event `message.appended` for each. The title stays.
    */
   readonly append: (
     sessionId: SessionId,
@@ -234,22 +234,22 @@ export interface Service {
    */
   readonly cancelQueued: (runId: RunId) => Effect.Effect<boolean, Write>
   /**
-   * Asks the owner of a running run to cancel it, wherever it is: see `heldRuns`. False when it is not running. A run
+   * Asks the engine of a running run to cancel it, wherever it is: see `heldRuns`. False when it is not running. A run
    * that was asked to and is taken over ends.
    */
   readonly requestCancel: (runId: RunId) => Effect.Effect<boolean, Write>
   /**
-   * Takes the run of an owner over, provided that `lease` is still the newest and its owner has given no sign of life
+   * Takes over the run of another engine, provided that `lease` is still the newest and its engine has given no sign of life
    * since it was seen, else `Lost`: started calls are closed as `interrupted`, pending calls that no human was asked
    * about as `never-started`. Pending calls with a question, answered or not, stay open and the run goes on; when there
    * is none, somebody asked to cancel it, or the session is being deleted, it ends for the given reason, in the way of
    * `endRun`.
    */
   readonly takeOver: (seen: Takeover, presence: Presence) => Effect.Effect<TakenOver, Write | SessionNotFound>
-  /** A sign of life: for all leases that the owner holds. */
+  /** A sign of life, for all leases that the engine holds. */
   readonly renew: (presence: Presence) => Effect.Effect<void, Write>
   /**
-   * Keeps what running steps have written so far, for those who watch from elsewhere; each replaces the session's
+   * Keeps what running steps have written so far, for watchers in other processes; each replaces the session's
    * earlier one. Those whose lease is lost are left out. No event.
    */
   readonly saveDrafts: (
@@ -267,7 +267,7 @@ export interface Service {
     { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
     LeaseLost | Change | AppendRefused
   >
-  /** Marks a pending call as started; event `call.started`. False when `seq` is no call that is still pending. */
+  /** Marks a pending call as started; event `call.started`. False when no call at `seq` is still pending. */
   readonly startCall: (lease: Lease, seq: Seq) => Effect.Effect<boolean, LeaseLost | Write>
   /**
    * Stores a call's result at its place and moves the head over the contiguous results; events `call.finished`, then

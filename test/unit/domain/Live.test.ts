@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Live from "../../../src/domain/Live.js"
+import * as Watch from "../../../src/domain/Watch.js"
 import { CallId } from "../../../src/domain/Message.js"
 import { RunId } from "../../../src/domain/Run.js"
 import { Cursor, SessionId } from "../../../src/domain/Session.js"
@@ -39,9 +40,9 @@ const told = (events: ReadonlyArray<Ephemeral>) =>
 
 /** What a watcher is told that looks at each of these in turn. */
 const watch = (...lives: ReadonlyArray<Live.Live>) => {
-  let seen = Live.nothingSeen
+  let seen = Watch.nothingSeen
   return lives.map((live) => {
-    const [events, now] = Live.changes(seen, live, at)
+    const [events, now] = Watch.changes(seen, live, at)
     seen = now
     return told(events)
   })
@@ -63,7 +64,7 @@ describe("a watcher", () => {
   })
 
   it("is told which run its events are of, and the event that they follow", () => {
-    const [events] = Live.changes(Live.nothingSeen, written(text("x")), at)
+    const [events] = Watch.changes(Watch.nothingSeen, written(text("x")), at)
     expect(events).toEqual([{ type: "text.delta", sessionId: "s1", after: 7, runId: "r1", offset: 0, text: "x" }])
   })
 
@@ -90,9 +91,9 @@ describe("a watcher", () => {
 
   it("is not told what a stored step had written, unless it asks for the rest before the step's message", () => {
     const stored = Live.endStep(written(text("one "), text("two")))
-    const [, seen] = Live.changes(Live.nothingSeen, written(text("one ")), at)
-    expect(told(Live.changes(seen, stored, at)[0])).toEqual([])
-    expect(told(Live.stepChanges(seen, stored, at)[0])).toEqual(["text.delta 4 two"])
+    const [, seen] = Watch.changes(Watch.nothingSeen, written(text("one ")), at)
+    expect(told(Watch.changes(seen, stored, at)[0])).toEqual([])
+    expect(told(Watch.stepChanges(seen, stored, at)[0])).toEqual(["text.delta 4 two"])
   })
 
   it("gets each call's newest progress once", () => {
@@ -143,12 +144,12 @@ it.prop(
   [FastCheck.array(FastCheck.tuple(step, FastCheck.boolean()), { maxLength: 20 })],
   ([steps]) => {
     let live = begun
-    let seen = Live.nothingSeen
+    let seen = Watch.nothingSeen
     let has = { text: "", reasoning: "" }
     for (const [change, looks] of [...steps, [(live: Live.Live) => live, true] as const]) {
       live = change(live)
       if (!looks) continue
-      const [events, now] = Live.changes(seen, live, at)
+      const [events, now] = Watch.changes(seen, live, at)
       seen = now
       for (const event of events) {
         if (event.type === "run.retrying") has = { text: "", reasoning: "" }
@@ -195,9 +196,9 @@ describe("Live.Draft", () => {
   })
 
   it("tells another process the same as the step itself", () => {
-    const [events, seen] = Live.changes(Live.nothingSeen, whole, at)
-    expect(Live.changes(Live.nothingSeen, Live.ofDraft(draft), at)).toEqual([events, seen])
-    const [retried] = Live.changes(seen, Live.ofDraft({ ...draft, attempt: 2, retry, text: "anew" }), at)
+    const [events, seen] = Watch.changes(Watch.nothingSeen, whole, at)
+    expect(Watch.changes(Watch.nothingSeen, Live.ofDraft(draft), at)).toEqual([events, seen])
+    const [retried] = Watch.changes(seen, Live.ofDraft({ ...draft, attempt: 2, retry, text: "anew" }), at)
     expect(told(retried)[0]).toBe("run.retrying 2 500 overloaded")
   })
 })

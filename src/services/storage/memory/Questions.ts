@@ -1,4 +1,4 @@
-/** The reference for questions to a human: asked once about a pending call, answered once, by whoever is first. */
+/** The reference for questions to a human: asked once about a pending call, answered once: the first answer wins. */
 import { Either, Option } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
 import type { CallId } from "../../../domain/Message.js"

@@ -166,7 +166,7 @@ export const holderOf = (state: State, kept: KeptSession): Option.Option<Holder>
 
 export const refOf = ({ cursor, run }: KeptRun): Ref => ({ sessionId: run.sessionId, runId: run.id, cursor })
 
-/** Gives a free session to a run: a new fencing number, the run's message, a title when the session has none. */
+/** Starts a run in a free session: a new fencing number, the run's message, a title when the session has none. */
 const start = (
   state: State,
   at: number,

@@ -74,7 +74,7 @@ export interface State {
   readonly floor: number
   /** Whose session the newest change was. */
   readonly changed: Option.Option<SessionId>
-  /** How often somebody wanted something of whoever holds a run. */
+  /** How many requests to stop a run there have been. */
   readonly stopRequests: number
   /** When old events were last removed. */
   readonly prunedAt: number
@@ -167,7 +167,7 @@ export const setTenure = (kept: KeptSession, tenure: Tenure.Tenure): KeptSession
 const holds = (state: State, instance: string): boolean =>
   HashMap.some(state.sessions, ({ holder }) => Option.exists(holder, ({ engine }) => engine.instance === instance))
 
-/** The state in which somebody wants something of whoever holds a run. */
+/** The state with one more request to stop a run. */
 export const requestStop = (state: State): State => ({ ...state, stopRequests: state.stopRequests + 1 })
 
 /** The state with a session's new value. */
