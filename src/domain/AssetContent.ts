@@ -1,33 +1,27 @@
 /**
- * What may become an asset: its media type, its name, its size, and whether its first bytes contradict an image type
- * that it claims to be. A pure state that takes the content piece by piece; a refusal comes before the refused piece is
- * kept anywhere.
+ * What may become an asset: its media type, its name, its size, and, for an image, a header that is of its type and
+ * tells a size that a picture can have. A pure state that takes the content piece by piece; a refusal comes before the
+ * refused piece is kept anywhere.
  *
  * Not judged: the rest of the content. A file that begins as a PNG may still not be one that can be shown.
  */
-import { Either, Schema } from "effect"
+import { Chunk, Either, Schema } from "effect"
 import { MediaType } from "./Asset.js"
+import * as ImageHeader from "./ImageHeader.js"
 import type { Limits } from "./Limits.js"
 import { InvalidInput } from "./SkeinError.js"
 
 /** Characters (code points) that an asset's name may have. */
 const nameCharacters = 255
 
-/** Bytes that decide about every signature. */
-const headBytes = 12
+/** Bytes in which an image's header has to be complete. */
+const headerBytes = 1024 * 1024
 
-const latin1 = (bytes: Uint8Array): string => String.fromCharCode(...bytes)
+/** Bytes that are looked at first, as they tell the type; twice as many each further time. */
+const firstLook = 12
 
-const signatures: ReadonlyArray<readonly [mediaType: string, pattern: RegExp]> = [
-  ["image/png", /^\x89PNG\r\n\x1a\n/],
-  ["image/jpeg", /^\xff\xd8\xff/],
-  ["image/gif", /^GIF8[79]a/],
-  ["image/webp", /^RIFF[^]{4}WEBP/]
-]
-
-/** The image type that the first bytes of a file tell; null when they tell none. */
-const imageType = (head: Uint8Array): string | null =>
-  signatures.find(([, pattern]) => pattern.test(latin1(head.subarray(0, headBytes))))?.[0] ?? null
+/** Pixels that a picture may have on each side. */
+const mostPixels = 65_535
 
 const allows = (types: ReadonlyArray<string>, mediaType: string): boolean =>
   types.some((type) => (type.endsWith("/*") ? mediaType.startsWith(type.slice(0, -1)) : mediaType === type))
@@ -67,40 +61,65 @@ export interface Rules {
 }
 
 /** As much of a content as has come. */
-export interface Taken {
+export interface PartialContent {
   /** Bytes. */
   readonly size: number
-  /** The first bytes, as many as a signature needs. */
-  readonly head: Uint8Array
+  /** The beginning of an image whose header is not complete; empty for all others. */
+  readonly head: Chunk.Chunk<Uint8Array>
+  /** Bytes of `head` at which it is looked at again; null once there is nothing more to look for. */
+  readonly nextLook: number | null
 }
 
-export const nothing: Taken = { size: 0, head: new Uint8Array(0) }
+export const nothing: PartialContent = { size: 0, head: Chunk.empty(), nextLook: firstLook }
 
-const contradicts = ({ mediaType }: Rules, head: Uint8Array): boolean =>
-  signatures.some(([type]) => type === mediaType) && imageType(head) !== mediaType
+const joined = (pieces: Chunk.Chunk<Uint8Array>, size: number): Uint8Array => {
+  const all = new Uint8Array(size)
+  let at = 0
+  for (const piece of pieces) {
+    all.set(piece, at)
+    at += piece.length
+  }
+  return all
+}
 
-const contradiction = ({ mediaType }: Rules, head: Uint8Array): InvalidInput =>
-  new InvalidInput({
-    field: "content",
-    limit: `content of type ${mediaType}`,
-    actual: imageType(head) ?? "other content"
-  })
+/** What is wrong with the beginning of an image; null for nothing, or for nothing yet unless it `isWhole`. */
+const flaw = ({ mediaType }: Rules, head: Uint8Array, isWhole: boolean): InvalidInput | "incomplete" | null => {
+  const refuse = (limit: string, actual: string) => new InvalidInput({ field: "content", limit, actual })
+  const header = ImageHeader.read(head)
+  if (header === "incomplete" && !isWhole) return "incomplete"
+  const type = ImageHeader.typeOf(head)
+  if (type !== mediaType) return refuse(`content of type ${mediaType}`, type ?? "other content")
+  if (header === "incomplete" || header === null) return refuse(`content of type ${mediaType}`, "a damaged header")
+  const { height, width } = header
+  const isPicture = [width, height].every((pixels) => pixels >= 1 && pixels <= mostPixels)
+  return isPicture ? null : refuse(`pictures of 1 to ${mostPixels} pixels on each side`, `${width} x ${height}`)
+}
 
 /** The content with one more piece of it, or why the content is refused. */
-export const take = (rules: Rules, taken: Taken, bytes: Uint8Array): Either.Either<Taken, InvalidInput> => {
-  const size = taken.size + bytes.length
+export const take = (
+  rules: Rules,
+  before: PartialContent,
+  bytes: Uint8Array
+): Either.Either<PartialContent, InvalidInput> => {
+  const size = before.size + bytes.length
   if (size > rules.limit) {
     return Either.left(
       new InvalidInput({ field: "content", limit: `at most ${rules.limit} bytes`, actual: `${size} bytes or more` })
     )
   }
-  if (taken.head.length === headBytes) return Either.right({ size, head: taken.head })
-  const head = Uint8Array.of(...taken.head, ...bytes.subarray(0, headBytes - taken.head.length))
-  return head.length === headBytes && contradicts(rules, head)
-    ? Either.left(contradiction(rules, head))
-    : Either.right({ size, head })
+  const { nextLook } = before
+  const read: PartialContent = { size, head: Chunk.empty(), nextLook: null }
+  if (nextLook === null || !ImageHeader.mediaTypes.has(rules.mediaType)) return Either.right(read)
+  const head = Chunk.append(before.head, bytes)
+  if (size < nextLook) return Either.right({ size, head, nextLook })
+  const wrong = flaw(rules, joined(head, size), size > headerBytes)
+  if (wrong === "incomplete") return Either.right({ size, head, nextLook: size * 2 })
+  return wrong === null ? Either.right(read) : Either.left(wrong)
 }
 
 /** The size in bytes of a content that has come whole, or why it is refused after all. */
-export const whole = (rules: Rules, taken: Taken): Either.Either<number, InvalidInput> =>
-  contradicts(rules, taken.head) ? Either.left(contradiction(rules, taken.head)) : Either.right(taken.size)
+export const whole = (rules: Rules, content: PartialContent): Either.Either<number, InvalidInput> => {
+  if (content.nextLook === null || !ImageHeader.mediaTypes.has(rules.mediaType)) return Either.right(content.size)
+  const wrong = flaw(rules, joined(content.head, content.size), true)
+  return wrong === null || wrong === "incomplete" ? Either.right(content.size) : Either.left(wrong)
+}

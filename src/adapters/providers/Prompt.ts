@@ -1,8 +1,9 @@
 /**
  * The view, which is one that providers accept, in the AI SDK's terms.
  *
- * Guaranteed: files are sent of kinds and sizes that all providers take, text as text. Any other file is named, so that
- * the model knows of it and the request does not fail for ever.
+ * Guaranteed: files are sent of kinds and sizes that all providers take, text as text. A picture is sent as what its
+ * content says that it is, whatever the message says. Any other file is named, so that the model knows of it and the
+ * request does not fail for ever.
  */
 import type {
   LanguageModelV3FilePart,
@@ -12,6 +13,7 @@ import type {
   SharedV3ProviderOptions
 } from "@ai-sdk/provider"
 import { Effect } from "effect"
+import * as ImageHeader from "../../domain/ImageHeader.js"
 import type { FilePart, ProviderMetadata } from "../../domain/Message.js"
 import type { ModelFailed } from "../../domain/SkeinError.js"
 import * as SafeText from "../../domain/SafeText.js"
@@ -71,10 +73,30 @@ const filePart = (vendor: Vendor, request: StepRequest, part: FilePart): Effect.
   )
 }
 
-const seenFile = (part: FilePart, data: Uint8Array): UserPart =>
-  data.length > sizeLimit(part.mediaType)
-    ? hidden(part, `attached and too large for you, ${data.length} bytes`)
-    : { type: "file", data, mediaType: part.mediaType, filename: part.name ?? part.assetId }
+const seenFile = (part: FilePart, data: Uint8Array): UserPart => {
+  if (data.length > sizeLimit(part.mediaType))
+    return hidden(part, `attached and too large for you, ${data.length} bytes`)
+  if (part.mediaType === "application/pdf") {
+    return isPdf(data) ? file(part, data, part.mediaType) : hidden(part, "attached and is no PDF")
+  }
+  const header = ImageHeader.read(data)
+  if (header === null || header === "incomplete") return hidden(part, "attached and is no picture that can be read")
+  const { height, mediaType, width } = header
+  const isShowable = [width, height].every((pixels) => pixels >= 1 && pixels <= mostPixels)
+  return isShowable
+    ? file(part, data, mediaType)
+    : hidden(part, `attached and too large for you, ${width} x ${height} pixels`)
+}
+
+/** Readers take a PDF that begins within its first kibibyte. */
+const isPdf = (data: Uint8Array): boolean => new TextDecoder("latin1").decode(data.subarray(0, 1_024)).includes("%PDF-")
+
+const file = (part: FilePart, data: Uint8Array, mediaType: string): LanguageModelV3FilePart => ({
+  type: "file",
+  data,
+  mediaType,
+  filename: part.name ?? part.assetId
+})
 
 const textFile = (part: FilePart, data: Uint8Array): UserPart => {
   const text = new TextDecoder().decode(data)
@@ -97,11 +119,12 @@ const textFileLength = 100_000
 const imageLimit = (5 * 1024 * 1024 * 3) / 4
 const pdfLimit = 20 * 1024 * 1024
 
-const images = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
+/** Pixels on a side of a picture; providers refuse larger ones. */
+const mostPixels = 8_000
 
 /** Most bytes that a file may have for a model to see it; 0 for a kind that models do not see. */
 const sizeLimit = (mediaType: string): number => {
-  if (images.has(mediaType)) return imageLimit
+  if (ImageHeader.mediaTypes.has(mediaType)) return imageLimit
   return mediaType === "application/pdf" ? pdfLimit : 0
 }
 

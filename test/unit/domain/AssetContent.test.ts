@@ -1,20 +1,18 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Array as Arr, Either, FastCheck } from "effect"
 import * as AssetContent from "../../../src/domain/AssetContent.js"
+import { gif, jpeg, png, webpLossy } from "../../support/fixtures/pictures.js"
 
 const bytes = (text: string): Uint8Array => Uint8Array.from(text, (letter) => letter.charCodeAt(0))
 
 const heads = {
-  "image/png": "\x89PNG\r\n\x1a\n\0\0\0\rIHDR",
-  "image/jpeg": "\xff\xd8\xff\xe0\0\x10JFIF\0\x01",
-  "image/gif": "GIF89a\x01\0\x01\0\0\0\0",
-  "image/webp": "RIFF\x1a\0\0\0WEBPVP8L"
+  "image/png": png(3, 4),
+  "image/jpeg": jpeg(3, 4),
+  "image/gif": gif(3, 4),
+  "image/webp": webpLossy(3, 4)
 }
 
-const image = FastCheck.constantFrom("image/png", "image/jpeg", "image/gif", "image/webp").map((type) => ({
-  type,
-  head: Object.entries(heads).flatMap(([key, head]) => (key === type ? [bytes(head)] : []))[0] ?? new Uint8Array(0)
-}))
+const image = FastCheck.constantFrom(...Object.entries(heads)).map(([type, head]) => ({ type, head }))
 
 /** Takes a content in pieces of these sizes. */
 const takeAll = (rules: AssetContent.Rules, content: Uint8Array, sizes: ReadonlyArray<number>) =>
@@ -58,7 +56,7 @@ describe("AssetContent", () => {
     "a content is refused with the piece that passes the limit, and not before",
     [FastCheck.array(FastCheck.integer({ min: 0, max: 5 }), { minLength: 1 }), FastCheck.integer({ min: 0, max: 20 })],
     ([sizes, limit]) => {
-      let taken: Either.Either<AssetContent.Taken, unknown> = Either.right(AssetContent.nothing)
+      let taken: Either.Either<AssetContent.PartialContent, unknown> = Either.right(AssetContent.nothing)
       let sum = 0
       for (const size of sizes) {
         taken = Either.flatMap(taken, (before) =>
@@ -71,9 +69,10 @@ describe("AssetContent", () => {
     }
   )
 
-  it.each(Object.entries(heads))("%s is not taken on half of its signature", (mediaType, head) => {
-    const short = bytes(head).subarray(0, 2)
+  it.each(Object.entries(heads))("%s is not taken on part of its header", (mediaType, head) => {
+    const short = head.subarray(0, 2)
     expect(Either.isLeft(takeAll({ mediaType, limit }, short, []))).toBe(true)
+    expect(Either.isLeft(takeAll({ mediaType, limit }, head.subarray(0, head.length / 2), []))).toBe(true)
     expect(Either.isLeft(takeAll({ mediaType, limit }, new Uint8Array(0), []))).toBe(true)
   })
 
@@ -133,11 +132,44 @@ describe("AssetContent", () => {
     })
   })
 
-  it("keeps no more of a content than its signature needs", () => {
-    const first = AssetContent.take({ mediaType: "text/plain", limit }, AssetContent.nothing, bytes("12345"))
-    const second = Either.flatMap(first, (taken) =>
-      AssetContent.take({ mediaType: "text/plain", limit }, taken, bytes("6789012345"))
-    )
-    expect(second).toEqual(Either.right({ size: 15, head: bytes("123456789012") }))
+  it("an image whose header is damaged, or tells a size that no picture has, is refused", () => {
+    const refusal = (mediaType: string, content: Uint8Array) =>
+      Either.getOrNull(Either.flip(takeAll({ mediaType, limit }, content, [3, 20])))
+    expect(refusal("image/png", bytes("\x89PNG\r\n\x1a\n<html>404</html>"))).toMatchObject({
+      field: "content",
+      limit: "content of type image/png",
+      actual: "a damaged header"
+    })
+    for (const content of [png(0, 4), png(3, 0), png(65_536, 1)]) {
+      expect(refusal("image/png", content)).toMatchObject({ limit: "pictures of 1 to 65535 pixels on each side" })
+    }
+    expect(refusal("image/png", png(65_535, 65_535))).toBeNull()
+  })
+
+  it("a header may come late, but not later than within a mebibyte", () => {
+    const late = (before: number) => {
+      const pieces = Array.from({ length: before }, () => jpeg(3, 4, 60_000).subarray(2, 60_006))
+      const start = jpeg(3, 4).subarray(0, 2)
+      const whole = [start, ...pieces, jpeg(3, 4).subarray(2)]
+      const rules = { mediaType: "image/jpeg", limit: 10_000_000 }
+      return Either.gen(function* () {
+        let content = AssetContent.nothing
+        for (const piece of whole) content = yield* AssetContent.take(rules, content, piece)
+        return yield* AssetContent.whole(rules, content)
+      })
+    }
+    expect(Either.isRight(late(10))).toBe(true)
+    expect(Either.isRight(late(40))).toBe(false)
+  })
+
+  it("keeps nothing of a content that it need not look at, nor once it has looked", () => {
+    for (const [mediaType, content] of [
+      ["text/plain", bytes("1234567890")],
+      ["image/png", Uint8Array.of(...png(3, 4), ...new Uint8Array(9))]
+    ] as const) {
+      const taken = AssetContent.take({ mediaType, limit }, AssetContent.nothing, content)
+      expect(Either.getOrThrow(taken)).toMatchObject({ size: content.length, nextLook: null })
+      expect(Either.getOrThrow(taken).head.length).toBe(0)
+    }
   })
 })

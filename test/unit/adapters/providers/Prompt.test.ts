@@ -8,6 +8,7 @@ import type { FilePart } from "../../../../src/domain/Message.js"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { AssetFailed, AssetNotFound } from "../../../../src/domain/SkeinError.js"
 import type { StepRequest } from "../../../../src/services/Model.js"
+import { pictures } from "../../../support/fixtures/pictures.js"
 import { request } from "./StepRequests.js"
 
 const vendor = Vendor.make({ provider: "p", model: "m" }, {}, { load: () => Promise.reject(new Error("not needed")) })
@@ -42,8 +43,11 @@ describe("Prompt", () => {
 
   it.effect("sends images and PDFs as files", () =>
     Effect.gen(function* () {
-      const data = Uint8Array.of(1, 2, 3)
-      for (const mediaType of ["image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf"]) {
+      const contents = [
+        ...Object.entries(pictures).map(([mediaType, picture]) => [mediaType, picture(3, 4)] as const),
+        ["application/pdf", new TextEncoder().encode("%PDF-1.7\n")] as const
+      ]
+      for (const [mediaType, data] of contents) {
         assert.deepStrictEqual(yield* sent(file(mediaType, "x"), holding(data)), {
           type: "file",
           data,
@@ -75,6 +79,36 @@ describe("Prompt", () => {
         type: "text",
         text: `[The file "all.zip" of type application/zip is attached. You cannot see into it.]`
       })
+    })
+  )
+
+  it.effect("sends a picture as what its content says that it is, whatever the message says", () =>
+    Effect.gen(function* () {
+      const part = yield* sent(file("image/jpeg", "x"), holding(pictures["image/png"](3, 4)))
+      assert(typeof part === "object" && part.type === "file")
+      assert.strictEqual(part.mediaType, "image/png")
+    })
+  )
+
+  it.effect("names a file that providers would refuse: damaged, or of too many pixels", () =>
+    Effect.gen(function* () {
+      const html = new TextEncoder().encode("<html>404</html>, and nothing else")
+      for (const [mediaType, data, words] of [
+        [
+          "image/png",
+          Uint8Array.of(...pictures["image/png"](3, 4).subarray(0, 8), ...html),
+          "no picture that can be read"
+        ],
+        ["image/png", html, "no picture that can be read"],
+        ["image/png", new Uint8Array(0), "no picture that can be read"],
+        ["image/png", pictures["image/png"](8_001, 5), "8001 x 5 pixels"],
+        ["image/png", pictures["image/png"](0, 5), "0 x 5 pixels"],
+        ["application/pdf", html, "no PDF"]
+      ] as const) {
+        const part = yield* sent(file(mediaType, "x"), holding(data))
+        assert(typeof part === "object" && part.type === "text")
+        assert.include(part.text, words)
+      }
     })
   )
 

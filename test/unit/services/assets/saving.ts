@@ -4,6 +4,7 @@ import { AssetId } from "../../../../src/domain/Asset.js"
 import { OutcomeUnknown, StorageFailed } from "../../../../src/domain/SkeinError.js"
 import { FilesFailed } from "../../../../src/services/assets/AssetFiles.js"
 import * as AssetNames from "../../../../src/services/assets/AssetNames.js"
+import * as Pictures from "../../../support/fixtures/pictures.js"
 import { Assets } from "../../../../src/services/assets/Assets.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
 import {
@@ -265,7 +266,7 @@ const stopTests = (test: Test) => {
   }
 }
 
-const png = Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13, 1, 2, 3)
+const png = Pictures.png(3, 4)
 
 const refusalTests = (test: Test) => {
   const saveAs = (mediaType: string, content: Stream.Stream<Uint8Array>, name: string | null = null) =>
