@@ -88,6 +88,8 @@ export interface Options {
   readonly model: string
   /** Reasoning up to this place is left out; null for none. */
   readonly reasoningAfter?: Seq | null
+  /** Files up to this place are named, not shown; null for none. */
+  readonly filesAfter?: Seq | null
   /** Most characters that the view should have, as `characters` counts them; null for no limit. */
   readonly maxCharacters: number | null
   /** Assets that messages name and that are gone. */
@@ -114,7 +116,7 @@ const fileCharacters = 4_000
  *
  * @internal
  */
-export const characters = (view: View): number => weigh(view) + fileCharacters * view.flatMap(filesOf).length
+export const characters = (view: View): number => weigh(view) + fileCharacters * files(view).length
 
 /**
  * The view of a transcript. When it is larger than `maxCharacters`, results of earlier turns are shortened, then earlier
@@ -185,7 +187,7 @@ const renderer = (options: Options) => {
   const idOf = uniqueIds()
   return ({ message, results, seq }: Exchange): ReadonlyArray<ViewItem> => {
     if (message === null) return results.map(strayItem)
-    if (message.role === "user") return [userItem(message, options), ...results.map(strayItem)]
+    if (message.role === "user") return [userItem(message, seq, options), ...results.map(strayItem)]
     const parts = assistantParts(message, seq, options, idOf)
     const calls = message.partial ? [] : callsOf(message)
     const stored = new Map(results.toReversed().map((result) => [result.callId, result]))
@@ -220,11 +222,12 @@ const textPart = (text: string): ViewText => ({ type: "text", text: SafeText.wel
 
 const userNote = (note: string): ViewItem => ({ role: "user", parts: [textPart(note)] })
 
-const userItem = (message: UserMessage, { missingAssets }: Options): ViewItem => {
+const userItem = (message: UserMessage, seq: Seq, { filesAfter = null, missingAssets }: Options): ViewItem => {
   const parts = message.parts.flatMap((part): ReadonlyArray<ViewText | FilePart> => {
     if (isText(part)) return isBlank(part.text) ? [] : [textPart(part.text)]
     if (!isFile(part)) return []
     if (missingAssets?.has(part.assetId)) return [textPart(`[The file ${nameOf(part)} was deleted.]`)]
+    if (filesAfter !== null && seq <= filesAfter) return [textPart(`[The file ${nameOf(part)} is not shown any more.]`)]
     return [part.name === undefined ? part : { ...part, name: SafeText.wellFormed(part.name) }]
   })
   return parts.length === 0 ? userNote(unreadable) : { role: "user", parts }
@@ -271,6 +274,9 @@ const toolItem = (calls: ReadonlyArray<ViewCall>, answers: ReadonlyArray<ResultM
 })
 
 const resultsOf = (item: ViewItem): ReadonlyArray<ViewResult> => (item.role === "tool" ? item.results : [])
+
+/** The files that the view shows. */
+export const files = (view: View): ReadonlyArray<FilePart> => view.flatMap(filesOf)
 
 const filesOf = (item: ViewItem): ReadonlyArray<FilePart> => (item.role === "user" ? item.parts.filter(isFile) : [])
 

@@ -80,10 +80,19 @@ const make = Effect.gen(function* () {
 
   const sessions = method(operations.sessions, reader.sessions)
 
+  /** The media type is the asset's: a provider refuses a picture that is called something else. */
+  const filesOf = (sessionId: SessionId, files: ReadonlyArray<Omit<FilePart, "type">>) =>
+    Effect.map(files.length === 0 ? Effect.succeed([]) : reader.assets(sessionId), (assets) =>
+      files.map((file): FilePart => {
+        const asset = assets.find(({ id }) => id === file.assetId)
+        return { type: "file", ...file, mediaType: asset?.mediaType ?? file.mediaType }
+      })
+    )
+
   const send = method(operations.send, ({ idempotencyKey, sessionId, text, ...input }) =>
     Effect.gen(function* () {
       if (traceContent) yield* Effect.annotateCurrentSpan({ text })
-      const files = (input.files ?? []).map((file): FilePart => ({ type: "file", ...file }))
+      const files = yield* filesOf(sessionId, input.files ?? [])
       if (text.trim() === "" && files.length === 0) {
         return yield* new SkeinError.InvalidInput({ field: "text", limit: "some text or a file", actual: "neither" })
       }

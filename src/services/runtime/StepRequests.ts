@@ -6,6 +6,7 @@
  * - Reasoning is refused, as it came from another account, server or conversation: all of it is left out. What the model
  *   writes from then on goes back.
  * - The request did not fit, and the provider says what fits: the view is cut to that.
+ * - A picture or another file is refused: those of earlier messages are named and no longer shown.
  */
 import { Effect, Option } from "effect"
 import type { AssetId } from "../../domain/Asset.js"
@@ -35,7 +36,7 @@ const leastRoom = 1_000
 const remembered = 1_000
 
 /** A way to ask otherwise. */
-export type Correction = "reasoning" | "context"
+export type Correction = "reasoning" | "context" | "files"
 
 /** One step's model, and what it is asked about. */
 export interface Question {
@@ -49,6 +50,7 @@ interface KnownContext {
   readonly charactersPerToken: number
 }
 
+const namesFiles = /\b(?:image|picture|photo|media|file|document|pdf)s?\b|image_|invalid_image/iu
 const namesReasoning = /signature|thinking|reasoning|encrypted[_ ]content/iu
 
 const remember = <K, V>(known: Map<K, V>, key: K, value: V): void => {
@@ -66,6 +68,7 @@ export const make = Effect.gen(function* () {
   const config = yield* EngineConfig
   const toolbox = yield* Toolbox
   const refusedReasoning = new Map<SessionId, Seq>()
+  const refusedFiles = new Map<SessionId, Seq>()
   const contexts = new Map<string, KnownContext>()
 
   const tools: ReadonlyArray<ToolDefinition> = [...toolbox.tools.values()].map(
@@ -104,6 +107,7 @@ export const make = Effect.gen(function* () {
         provider: model.provider,
         model: model.model,
         reasoningAfter: refusedReasoning.get(session.id) ?? null,
+        filesAfter: refusedFiles.get(session.id) ?? null,
         maxCharacters: room === null ? null : Math.max(room, leastRoom),
         missingAssets: yield* missingAssets(session, entries)
       }),
@@ -114,6 +118,13 @@ export const make = Effect.gen(function* () {
     return request
   })
 
+  const learnOfFiles = ({ entries, session }: Question, request: StepRequest, detail: string): Correction | null => {
+    const earlier = entries[entries.findLastIndex(({ message }) => message.role === "user") - 1]
+    if (earlier === undefined || View.files(request.view).length === 0 || !namesFiles.test(detail)) return null
+    remember(refusedFiles, session.id, earlier.seq)
+    return "files"
+  }
+
   /** Remembers what a refusal says of the request. Returns how to ask instead; null when it does not say. */
   const learn = (question: Question, request: StepRequest, { detail, reason }: ModelFailed): Correction | null => {
     if (reason !== "rejected") return null
@@ -123,7 +134,8 @@ export const make = Effect.gen(function* () {
       return "reasoning"
     }
     const overflow = ContextOverflow.read(detail)
-    if (overflow === null || overflow.limit === null) return null
+    if (overflow === null) return learnOfFiles(question, request, detail)
+    if (overflow.limit === null) return null
     const characters = View.characters(request.view) + fixedCharacters
     const counted = overflow.asked === null ? charactersPerToken : (characters / overflow.asked) * margin
     remember(contexts, ModelRef.toText(question.model), {
@@ -146,21 +158,32 @@ export const make = Effect.gen(function* () {
     const isOther =
       View.characters(corrected.view) < View.characters(request.view) ||
       View.hasReasoning(corrected.view) !== View.hasReasoning(request.view) ||
+      View.files(corrected.view).length < View.files(request.view).length ||
       corrected.options.maxOutputTokens !== request.options.maxOutputTokens
     return isOther ? Option.some({ correction, request: corrected }) : Option.none()
   })
 
+  /** What the user can do; null when the failure says it all. */
+  const help = ({ model }: Question, { view }: StepRequest, { detail, reason }: ModelFailed): string | null => {
+    if (reason !== "rejected") return null
+    if (ContextOverflow.read(detail) !== null) {
+      return model.contextTokens === null
+        ? `set contextTokens of ${model.provider} to what the model's context holds`
+        : null
+    }
+    const shown = View.files(view).map(({ assetId, name }) => name ?? assetId)
+    return shown.length > 0 && namesFiles.test(detail)
+      ? `the message shows ${shown.slice(0, 5).join(", ")}: deleteAsset leaves a file out, and with the next message it is left out by itself`
+      : null
+  }
+
   /** The failure with a word on what helps, where the user has to help. */
-  const explain = ({ model }: Question, failure: ModelFailed): ModelFailed => {
-    const { detail, reason, retryAfterMillis, status } = failure
-    if (model.contextTokens !== null || reason !== "rejected" || ContextOverflow.read(detail) === null) return failure
-    return new ModelFailed({
-      model: failure.model,
-      reason,
-      status,
-      retryAfterMillis,
-      detail: `${detail} (set contextTokens of ${model.provider} to what the model's context holds)`
-    })
+  const explain = (question: Question, request: StepRequest, failure: ModelFailed): ModelFailed => {
+    const { detail, model, reason, retryAfterMillis, status } = failure
+    const advice = help(question, request, failure)
+    return advice === null
+      ? failure
+      : new ModelFailed({ model, reason, status, retryAfterMillis, detail: `${detail} (${advice})` })
   }
 
   return { requestOf, correct, explain }

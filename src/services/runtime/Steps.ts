@@ -68,7 +68,7 @@ export const make = Effect.gen(function* () {
         request = corrected.value.request
         if (draftOf(session) === StepDraft.empty) continue
       } else if (!failure.isRetryable || ++failures >= config.modelAttempts) {
-        return yield* requests.explain(question, failure)
+        return yield* requests.explain(question, request, failure)
       }
       const delayMillis = Option.isSome(corrected) ? 0 : yield* delayAfter(failure, failures)
       const retry = { attempt: ++attempt, delayMillis, reason: failure.reason }

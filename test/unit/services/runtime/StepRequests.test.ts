@@ -4,6 +4,7 @@ import { Effect, Stream } from "effect"
 import { Model, Tool, Toolbox, Usage } from "skein"
 import { ModelFailed } from "../../../../src/domain/SkeinError.js"
 import * as View from "../../../../src/domain/View.js"
+import { png } from "../../../support/fixtures/pictures.js"
 import { ground } from "./engines.js"
 
 const refused = (detail: string, reason: ModelFailed["reason"] = "rejected") =>
@@ -166,6 +167,33 @@ describe("a request that does not fit into the model's context", () => {
       expect((yield* gateway.await(yield* begin("go"))).detail).toBe(
         "Model test/m failed: rejected (400): Your input exceeds the context window of this model. (set contextTokens of test to what the model's context holds)"
       )
+    })
+  )
+})
+
+describe("a picture that a provider refuses", () => {
+  const isShown = (view: View.View) => View.files(view).length > 0
+
+  it.scoped("is told with what helps, and named instead of shown once another message follows", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(({ view }) =>
+        isShown(view) ? Stream.fail(refused("Could not process image")) : Stream.fromIterable(said("fine"))
+      )
+      const { gateway, send, session } = yield* engineOf(models)
+      const { id } = yield* session()
+      const content = Stream.make(png(3, 4))
+      const asset = yield* gateway.saveAsset({ sessionId: id, mediaType: "image/png", name: "shot.png", content })
+      const files = [{ assetId: asset.id, mediaType: "image/jpeg", name: "shot.png" }]
+      const first = yield* gateway.await(yield* send(id, "look", { files }))
+      expect(first.detail).toContain(
+        "Could not process image (the message shows shot.png: deleteAsset leaves a file out"
+      )
+      expect(View.files(requests[0]?.view ?? [])).toMatchObject([{ mediaType: "image/png" }])
+      expect((yield* gateway.await(yield* send(id, "forget it"))).stopReason).toBe("completed")
+      expect(JSON.stringify(requests.at(-1)?.view)).toContain("is not shown any more.]")
+      const count = requests.length
+      expect((yield* gateway.await(yield* send(id, "and now?"))).stopReason).toBe("completed")
+      expect(requests).toHaveLength(count + 1)
     })
   )
 })
