@@ -1,21 +1,24 @@
 /** Every size that Skein bounds. Characters are code points, bytes are bytes of UTF-8 or of the file. */
-import { Either } from "effect"
+import { Either, Schema } from "effect"
 import { InvalidInput } from "./SkeinError.js"
 
-export interface Limits {
+const size = Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER, { description: "a whole number from 1" }))
+
+export const Limits = Schema.Struct({
   /** Characters of a title after folding white space. Defaults to 200. */
-  readonly titleCharacters: number
+  titleCharacters: size,
   /** Bytes of one stored message. Defaults to 4 MiB. */
-  readonly messageBytes: number
+  messageBytes: size,
   /** Bytes of one session's or run's metadata. Defaults to 64 KiB. */
-  readonly metadataBytes: number
+  metadataBytes: size,
   /** Characters of a tool's result that the model is shown; the rest becomes an asset. Defaults to 30,000. */
-  readonly resultCharacters: number
+  resultCharacters: size,
   /** Bytes of one asset. Defaults to 64 MiB. */
-  readonly assetBytes: number
+  assetBytes: size,
   /** Media types that assets may have, `image/*` for a family. Null allows any, which is the default. */
-  readonly assetTypes: ReadonlyArray<string> | null
-}
+  assetTypes: Schema.NullOr(Schema.Array(Schema.NonEmptyString))
+})
+export type Limits = typeof Limits.Type
 
 export const defaults: Limits = {
   titleCharacters: 200,

@@ -1,39 +1,51 @@
-/** How an engine is set up. Every field has a default that is right for most hosts. */
-import { Context, Layer } from "effect"
+/** How an engine is set up. Every setting has a default that is right for most hosts, and a range that it must be in. */
+import { Context, Effect, Layer, Schema } from "effect"
 import * as Limits from "../domain/Limits.js"
+import * as Refusal from "../domain/Refusal.js"
+import type { InvalidInput } from "../domain/SkeinError.js"
 
-export interface Service {
-  readonly limits: Limits.Limits
+/** A whole number in a range. */
+const between = (least: number, most: number) =>
+  Schema.Int.pipe(Schema.between(least, most, { description: `a whole number from ${least} to ${most}` }))
+
+const day = 24 * 60 * 60 * 1000
+const most = Number.MAX_SAFE_INTEGER
+
+export const Settings = Schema.Struct({
+  limits: Limits.Limits,
   /** Model steps a run may take. Defaults to 200. */
-  readonly stepLimit: number
+  stepLimit: between(1, most),
   /** Ends a run once the model has asked for the same calls in this many steps in a row. Defaults to 3. */
-  readonly repeatLimit: number
+  repeatLimit: between(2, most),
   /** Calls of one batch that run at once. Defaults to "unbounded". */
-  readonly toolConcurrency: number | "unbounded"
+  toolConcurrency: Schema.Union(between(1, most), Schema.Literal("unbounded")).annotations({
+    description: `a whole number from 1, or "unbounded"`
+  }),
   /** Milliseconds that a call may take, unless its tool has a limit of its own. Defaults to ten minutes. */
-  readonly toolTimeoutMillis: number
+  toolTimeoutMillis: between(1, 30 * day),
   /** Tries of one model step, the first included. Defaults to 4. */
-  readonly modelAttempts: number
+  modelAttempts: between(1, 1_000),
   /** Longest wait between two tries of a model step, in milliseconds, whatever the provider asks for. Defaults to 30,000. */
-  readonly modelRetryMaxMillis: number
+  modelRetryMaxMillis: between(0, day),
   /** Milliseconds that a write waits for another process's lock before it fails with `StorageBusy`. Defaults to 30,000. */
-  readonly busyMaxMillis: number
+  busyMaxMillis: between(0, day),
   /**
    * Milliseconds without a sign of life after which an engine has lost the leases of its runs; it gives three signs in
    * that time. An engine that is proven dead is not waited for. Defaults to 15,000.
    */
-  readonly leaseMillis: number
+  leaseMillis: between(100, day),
   /** `FULL` survives a power cut; `NORMAL` is faster and may lose the last commits then. Defaults to `FULL`. */
-  readonly synchronous: "FULL" | "NORMAL"
+  synchronous: Schema.Literal("FULL", "NORMAL"),
   /** Days for which a session's events are kept. What is kept of its messages does not depend on it. Defaults to 30. */
-  readonly eventDays: number
+  eventDays: Schema.Number.pipe(Schema.between(0, 36_500, { description: "a number of days from 0 to 36500" })),
   /** Events that are kept of a session, the newest ones. Defaults to 100,000. */
-  readonly eventsKept: number
+  eventsKept: between(1, most),
   /** Whether spans bear the texts of messages and of tools' inputs and results. Defaults to false. */
-  readonly traceContent: boolean
+  traceContent: Schema.Boolean,
   /** The system prompt of every model. Defaults to null: none. */
-  readonly system: string | null
-}
+  system: Schema.NullOr(Schema.String)
+})
+export type Service = typeof Settings.Type
 
 export const defaults: Service = {
   limits: Limits.defaults,
@@ -61,6 +73,11 @@ export interface Options extends Partial<Omit<Service, "limits">> {
   readonly limits?: Partial<Limits.Limits>
 }
 
-/** Overrides some of the defaults. */
-export const layer = (options: Options): Layer.Layer<EngineConfig> =>
-  Layer.succeed(EngineConfig, { ...defaults, ...options, limits: { ...Limits.defaults, ...options.limits } })
+const decode = Refusal.decoder(Schema.typeSchema(Settings))
+
+/** Overrides some of the defaults. Fails with `InvalidInput`, naming the setting, when one is out of its range. */
+export const layer = (options: Options): Layer.Layer<EngineConfig, InvalidInput> =>
+  Layer.effect(
+    EngineConfig,
+    Effect.suspend(() => decode({ ...defaults, ...options, limits: { ...Limits.defaults, ...options.limits } }))
+  )

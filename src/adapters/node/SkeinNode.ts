@@ -6,7 +6,7 @@
  * preset, with `Layer.provide`, or around everything.
  */
 import { Config, type ConfigError, Effect, Layer } from "effect"
-import type { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
+import type { InvalidInput, StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import * as AssetFiles from "../../services/assets/AssetFiles.js"
 import * as Assets from "../../services/assets/Assets.js"
 import * as MemoryFiles from "../../services/assets/MemoryFiles.js"
@@ -29,11 +29,14 @@ export interface Options extends EngineConfig.Options {
 
 const engine = Layer.provide(Engine.layer, Assets.layer)
 
-/** An engine on a data folder. Fails when the folder's database cannot be used; the database is then left as it was. */
+/**
+ * An engine on a data folder. Fails with `InvalidInput` for a setting out of its range, and with `StorageUnusable` when
+ * the folder's database cannot be used; the database is then left as it was.
+ */
 export const layer = ({
   data,
   ...config
-}: Options): Layer.Layer<Gateway, StorageUnusable | StorageFailed, Models | Toolbox | Permissions> =>
+}: Options): Layer.Layer<Gateway, InvalidInput | StorageUnusable | StorageFailed, Models | Toolbox | Permissions> =>
   Layer.fresh(
     engine.pipe(Layer.provide([SqliteStorage.layer, AssetFiles.layer]), Layer.provide(Platform.layer(data, config)))
   )
@@ -41,20 +44,23 @@ export const layer = ({
 /** The same, set up by `Config`. */
 export const layerConfig = (
   options: Config.Config.Wrap<Options>
-): Layer.Layer<Gateway, StorageUnusable | StorageFailed | ConfigError.ConfigError, Models | Toolbox | Permissions> =>
-  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+): Layer.Layer<
+  Gateway,
+  InvalidInput | StorageUnusable | StorageFailed | ConfigError.ConfigError,
+  Models | Toolbox | Permissions
+> => Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
 
 /** An engine over a storage of the host's own. Assets are files in the data folder. */
 export const layerOver = <E, R>(
   storage: Layer.Layer<Storage | StorageReader | EventSignals.EventSignals, E, R>,
   { data, ...config }: Options
-): Layer.Layer<Gateway, E, Models | Toolbox | Permissions | R> =>
+): Layer.Layer<Gateway, E | InvalidInput, Models | Toolbox | Permissions | R> =>
   Layer.fresh(engine.pipe(Layer.provide([storage, AssetFiles.layer]), Layer.provide(Platform.layer(data, config))))
 
 /** An engine that keeps nothing: sessions and assets are gone with the layer. */
 export const layerMemory = (
   config: EngineConfig.Options = {}
-): Layer.Layer<Gateway, never, Models | Toolbox | Permissions> =>
+): Layer.Layer<Gateway, InvalidInput, Models | Toolbox | Permissions> =>
   Layer.fresh(
     engine.pipe(
       Layer.provide([Layer.provideMerge(MemoryStorage.layer, EventSignals.layer), MemoryFiles.layer]),

@@ -4,6 +4,7 @@
  */
 import { Chunk, Effect, Layer, Stream } from "effect"
 import type { JsonRecord } from "../../domain/Json.js"
+import type { InvalidInput } from "../../domain/SkeinError.js"
 import { CallId, type ResultMessage } from "../../domain/Message.js"
 import { RunId, type Ref } from "../../domain/Run.js"
 import { Owner, SessionId } from "../../domain/Session.js"
@@ -28,7 +29,7 @@ import * as Quiescence from "./Quiescence.js"
  */
 export const layer = (
   options: EngineConfig.Options = {}
-): Layer.Layer<Gateway | ScriptedModel.ScriptedModel, never, Toolbox | Permissions> =>
+): Layer.Layer<Gateway | ScriptedModel.ScriptedModel, InvalidInput, Toolbox | Permissions> =>
   Layer.fresh(
     Engine.layer.pipe(
       Layer.provide(Assets.layer),

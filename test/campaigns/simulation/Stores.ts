@@ -17,10 +17,9 @@ export type Store = (dice: Dice, breaches: Array<string>) => Effect.Effect<Groun
 
 /** One storage in memory. */
 export const memory: Store = () =>
-  Effect.map(
-    Layer.build(MemoryStorage.layer.pipe(Layer.provideMerge(EventSignals.layer), Layer.provide(config), Layer.fresh)),
-    Layer.succeedContext
-  )
+  Layer.build(
+    MemoryStorage.layer.pipe(Layer.provideMerge(EventSignals.layer), Layer.provide(config), Layer.fresh)
+  ).pipe(Effect.orDie, Effect.map(Layer.succeedContext))
 
 /** One SQLite database; each process has its own connections, on which statements fail now and then. */
 export const sqlite: Store = (dice, breaches) =>
