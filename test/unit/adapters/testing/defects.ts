@@ -1,5 +1,6 @@
 /** Storages that are broken, each by one defect as somebody might make it, round the one in memory. */
 import { Context, Effect, Layer, Option, Stream } from "effect"
+import { Quiescence } from "skein/testing"
 import type { Lease } from "../../../../src/domain/Lease.js"
 import type { CallId, Entry } from "../../../../src/domain/Message.js"
 import type { SessionId } from "../../../../src/domain/Session.js"
@@ -35,10 +36,8 @@ const breakIt = (defect: Defect) =>
     })
   )
 
-const broken = (defect: Defect) => Layer.provideMerge(breakIt(defect), sound)
-
-/** Lets others go first. */
-const aWhile = Effect.repeatN(Effect.yieldNow(), 20)
+/** A storage with one defect. Some defects wait for `Quiescence.idle`, to let all others go first. */
+const broken = (defect: Defect) => Layer.provideMerge(breakIt(defect), sound).pipe(Layer.provide(Quiescence.layer))
 
 /** Shows another transcript than the sound one. */
 const showing = (reader: ReaderService, show: (entries: ReadonlyArray<Entry>) => ReadonlyArray<Entry>) => ({
@@ -97,7 +96,7 @@ const lostUpdate: Defect = ({ reader, storage }) => ({
     patchMetadata: (sessionId, patch) =>
       Effect.gen(function* () {
         const { metadata } = yield* reader.session(sessionId)
-        yield* aWhile
+        yield* Quiescence.idle
         const since = Object.keys((yield* reader.session(sessionId)).metadata).filter((field) => !(field in metadata))
         return yield* storage.patchMetadata(sessionId, {
           ...Object.fromEntries(since.map((field) => [field, null])),
@@ -112,7 +111,7 @@ const early: Defect = ({ reader, storage }) => ({
     storeResult: (lease, seq, result) =>
       Effect.gen(function* () {
         const { head } = yield* reader.session(lease.sessionId)
-        yield* Effect.forkDaemon(Effect.zipRight(aWhile, storage.storeResult(lease, seq, result)))
+        yield* Effect.forkDaemon(Effect.zipRight(Quiescence.idle, storage.storeResult(lease, seq, result)))
         return { result, head }
       })
   }
@@ -149,7 +148,7 @@ const unheard = Layer.effect(
 
 const tooSoon: Defect = ({ signals, storage }) => {
   const first = <A, E>(sessionId: SessionId, change: Effect.Effect<A, E>) =>
-    Effect.sync(() => signals.signal(sessionId)).pipe(Effect.zipRight(aWhile), Effect.zipRight(change))
+    Effect.sync(() => signals.signal(sessionId)).pipe(Effect.zipRight(Quiescence.idle), Effect.zipRight(change))
   return {
     storage: {
       createSession: (session) => first(session.id, storage.createSession(session)),

@@ -1,18 +1,21 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, FastCheck, Fiber } from "effect"
-import { Boundary, layer } from "../../../../src/services/runtime/Boundary.js"
+import { Deferred, Effect, Exit, FastCheck, Fiber, Layer } from "effect"
+import { Quiescence } from "skein/testing"
+import * as Boundary from "../../../../src/services/runtime/Boundary.js"
 
-const test = <E>(name: string, body: (boundary: Boundary["Type"]) => Effect.Effect<void, E>) => {
-  it.effect(name, () => Effect.provide(Effect.flatMap(Boundary, body), layer))
+const layer = Layer.provideMerge(Boundary.layer, Quiescence.layer)
+
+const test = <E>(name: string, body: (boundary: Boundary.Boundary["Type"]) => Effect.Effect<void, E>) => {
+  it.effect(name, () => Effect.provide(Effect.flatMap(Boundary.Boundary, body), layer))
 }
 
 /** Holds `key` until told, and says when it has it. */
-const holder = Effect.fnUntraced(function* (boundary: Boundary["Type"], key: string) {
+const holder = Effect.fnUntraced(function* (boundary: Boundary.Boundary["Type"], key: string) {
   const held = yield* Deferred.make<void>()
   const letGo = yield* Deferred.make<void>()
   const hold = boundary.hold(key)(Effect.zipRight(Deferred.succeed(held, undefined), Deferred.await(letGo)))
   const fiber = yield* Effect.fork(hold)
-  yield* Effect.yieldNow()
+  yield* Quiescence.idle
   return { fiber, held: Deferred.await(held), isHeld: Deferred.isDone(held), letGo: Deferred.succeed(letGo, undefined) }
 })
 
@@ -89,7 +92,7 @@ describe("P7 the boundary", () => {
     [plans, FastCheck.constantFrom(10, 16, 2_048)],
     ([plans, ops]) =>
       Effect.gen(function* () {
-        const boundary = yield* Boundary
+        const boundary = yield* Boundary.Boundary
         const inside = new Map<string, number>()
         let most = 0
         const enter = (key: string, change: number) =>

@@ -1,12 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Exit, Fiber } from "effect"
+import { Quiescence } from "skein/testing"
 import * as Gathering from "../../../../src/services/runtime/Gathering.js"
-
-/** Whether a fiber is done within so many turns of all others. */
-const isDoneWithin = Effect.fnUntraced(function* (fiber: Fiber.RuntimeFiber<unknown, unknown>, turns: number) {
-  for (let turn = 0; turn < turns && fiber.unsafePoll() === null; turn++) yield* Effect.yieldNow()
-  return fiber.unsafePoll() !== null
-})
 
 describe("all", () => {
   it.effect("gives the results in the order of the effects, whichever ends first", () =>
@@ -14,10 +9,10 @@ describe("all", () => {
       const [first, second] = [yield* Deferred.make<string>(), yield* Deferred.make<string>()]
       const gathered = yield* Effect.fork(Gathering.all([Deferred.await(first), Deferred.await(second)]))
       yield* Deferred.succeed(second, "second")
-      yield* Effect.yieldNow()
+      yield* Quiescence.idle
       yield* Deferred.succeed(first, "first")
       expect(yield* gathered).toEqual(["first", "second"])
-    })
+    }).pipe(Effect.provide(Quiescence.layer))
   )
 
   it.effect("of nothing gives nothing", () => Effect.map(Gathering.all([]), (none) => expect(none).toEqual([])))
@@ -56,11 +51,12 @@ describe("all", () => {
           const gathered = yield* Effect.fork(gathering)
           yield* Effect.repeatN(Effect.yieldNow(), moment)
           const interrupting = yield* Effect.fork(Fiber.interrupt(gathered))
-          if (!(yield* isDoneWithin(interrupting, 2_000))) hanging.push(moment)
+          yield* Quiescence.idle
+          if (interrupting.unsafePoll() === null) hanging.push(moment)
           expect(running).toBe(0)
         }
         expect(hanging).toEqual([])
-      })
+      }).pipe(Effect.provide(Quiescence.layer))
     )
   }
 })

@@ -1,18 +1,19 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, FastCheck, Fiber } from "effect"
+import { Quiescence } from "skein/testing"
 import * as KeyQueues from "../../../../src/services/runtime/KeyQueues.js"
 
-/** Whether a slot is admitted. */
-const isAdmitted = ({ admitted }: KeyQueues.QueueSlot) =>
-  Effect.gen(function* () {
-    const fiber = yield* Effect.fork(admitted)
-    yield* Effect.repeatN(Effect.yieldNow(), 3)
-    const isDone = fiber.unsafePoll() !== null
-    yield* Fiber.interrupt(fiber)
-    return isDone
-  })
+/** Which of some slots are admitted. */
+const admissions = Effect.fnUntraced(function* (slots: ReadonlyArray<KeyQueues.QueueSlot>) {
+  const fibers = yield* Effect.forEach(slots, ({ admitted }) => Effect.fork(admitted))
+  yield* Quiescence.idle
+  const areAdmitted = fibers.map((fiber) => fiber.unsafePoll() !== null)
+  yield* Fiber.interruptAll(fibers)
+  return areAdmitted
+}, Effect.provide(Quiescence.layer))
 
-const admissions = (places: ReadonlyArray<KeyQueues.QueueSlot>) => Effect.forEach(places, isAdmitted)
+/** Whether a slot is admitted. */
+const isAdmitted = (slot: KeyQueues.QueueSlot) => Effect.map(admissions([slot]), ([isAdmitted]) => isAdmitted)
 
 describe("places of a key", () => {
   it.effect("have their turn in the order in which they were taken", () =>

@@ -1,20 +1,22 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Exit, FastCheck, Fiber, Scope } from "effect"
+import { Effect, Exit, FastCheck, Fiber, Layer, Scope } from "effect"
+import { Quiescence } from "skein/testing"
 import { SessionId } from "../../../../src/domain/Session.js"
-import { EventSignals, layer } from "../../../../src/services/storage/EventSignals.js"
+import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 
 const [s1, s2] = [SessionId.make("s1"), SessionId.make("s2")]
 
-const test = <E>(name: string, body: (signals: EventSignals["Type"]) => Effect.Effect<void, E, Scope.Scope>) => {
-  it.scoped(name, () => Effect.provide(Effect.flatMap(EventSignals, body), layer))
+const layer = Layer.provideMerge(EventSignals.layer, Quiescence.layer)
+
+const test = <E>(name: string, body: (signals: EventSignals.Service) => Effect.Effect<void, E, Scope.Scope>) => {
+  it.scoped(name, () => Effect.provide(Effect.flatMap(EventSignals.EventSignals, body), layer))
 }
 
 /** Waits for the next signal in a fiber of its own. */
 const waiting = (watch: { readonly next: Effect.Effect<void> }) =>
-  Effect.zipLeft(Effect.fork(watch.next), Effect.yieldNow())
+  Effect.zipLeft(Effect.fork(watch.next), Quiescence.idle)
 
-const isWoken = (fiber: Fiber.RuntimeFiber<void>) =>
-  Effect.map(Effect.repeatN(Effect.yieldNow(), 5), () => fiber.unsafePoll() !== null)
+const isWoken = (fiber: Fiber.RuntimeFiber<void>) => Effect.map(Quiescence.idle, () => fiber.unsafePoll() !== null)
 
 describe("P10 a watcher", () => {
   test("P10 is woken by a signal of its session, and of no other", (signals) =>
@@ -104,7 +106,7 @@ describe("P10 a watcher", () => {
     [FastCheck.array(FastCheck.constantFrom("change", "turn"), { maxLength: 40 }), FastCheck.constantFrom(10, 2_048)],
     ([steps, ops]) =>
       Effect.gen(function* () {
-        const signals = yield* EventSignals
+        const signals = yield* EventSignals.EventSignals
         const watch = yield* signals.watch(s1)
         let stored = 0
         let seen = 0
@@ -122,7 +124,7 @@ describe("P10 a watcher", () => {
             signals.signal(s1)
           }
         }
-        yield* Effect.repeatN(Effect.yieldNow(), 30)
+        yield* Quiescence.idle
         expect(seen).toBe(stored)
       }).pipe(Effect.provide(layer)),
     { fastCheck: { numRuns: 40 } }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Layer } from "effect"
+import { Quiescence } from "skein/testing"
 import { create, refused, s1, s2 } from "../../../../src/adapters/testing/storage/fixture.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
@@ -22,10 +23,11 @@ describe("signals of one process", () => {
         const waiting = yield* Effect.fork(watch.next)
         yield* storage.rename(s2, "x")
         yield* refused(storage.rename(s1, ""))
+        yield* Quiescence.idle
         expect(waiting.unsafePoll()).toBe(null)
         yield* storage.rename(s1, "x")
         yield* waiting.await
-      }).pipe(Effect.provide(Layer.provideMerge(driver, EventSignals.layer)))
+      }).pipe(Effect.provide(Layer.provideMerge(driver, EventSignals.layer)), Effect.provide(Quiescence.layer))
     )
   }
 })

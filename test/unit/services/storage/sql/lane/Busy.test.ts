@@ -1,11 +1,12 @@
 import { expect, it } from "@effect/vitest"
 import { Context, Effect, Fiber, Layer, Ref } from "effect"
+import { Quiescence } from "skein/testing"
 import { Database } from "../../../../../../src/services/storage/sql/Database.js"
 import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
 import { folder } from "../../disk.js"
 import { refused } from "../../../../../../src/adapters/testing/storage/fixture.js"
 import { Faults } from "./FaultyDatabase.js"
-import { lane, laneIn, lock, settle, stored, write } from "./fixture.js"
+import { lane, laneIn, lock, stored, write } from "./fixture.js"
 
 /** Lets the event loop turn once. */
 const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
@@ -60,7 +61,7 @@ it.scopedLive("P6 reads never wait for a writer, whoever it is", () =>
     yield* write("a")
     yield* lock
     const waiting = yield* Effect.fork(write("b"))
-    yield* settle
+    yield* Quiescence.idle
     const { reader } = yield* Database
     expect(yield* reader.unsafe("SELECT value FROM scratch")).toEqual([{ value: "a" }])
     yield* Fiber.interrupt(waiting)

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Context, Deferred, Effect, Either, Exit, Fiber, Layer, TestClock } from "effect"
+import { Quiescence } from "skein/testing"
 import { renameSync, writeFileSync } from "node:fs"
 import { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
 import { Database } from "../../../../../../src/services/storage/sql/Database.js"
@@ -7,7 +8,7 @@ import { WriteLane } from "../../../../../../src/services/storage/sql/lane/Write
 import { folder } from "../../disk.js"
 import { refused } from "../../../../../../src/adapters/testing/storage/fixture.js"
 import { fail, Faults } from "./FaultyDatabase.js"
-import { lane, laneIn, put, settle, stored, write, writeAndRefuse } from "./fixture.js"
+import { lane, laneIn, put, stored, write, writeAndRefuse } from "./fixture.js"
 
 const atOnce = { concurrency: "unbounded" } as const
 
@@ -252,7 +253,7 @@ describe("a COMMIT that fails", () => {
       const writing = yield* Effect.fork(write("a"))
       yield* Deferred.await(reached)
       const interrupting = yield* Effect.fork(Fiber.interrupt(writing))
-      yield* settle
+      yield* Quiescence.idle
       expect((yield* Fiber.poll(writing))._tag).toBe("None")
       yield* Deferred.succeed(gate, undefined)
       expect(Exit.isInterrupted(yield* Fiber.join(interrupting))).toBe(true)

@@ -1,11 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Effect, Either, Exit, Fiber, FiberRef, Layer, Schema, Scope } from "effect"
+import { Quiescence } from "skein/testing"
 import { SessionId } from "../../../../../../src/domain/Session.js"
 import { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
 import { EventSignals } from "../../../../../../src/services/storage/EventSignals.js"
 import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
 import { Faults } from "./FaultyDatabase.js"
-import { lane, laneIn, lock, put, settle, stored, write, writeAndRefuse } from "./fixture.js"
+import { lane, laneIn, lock, put, stored, write, writeAndRefuse } from "./fixture.js"
 import { folder } from "../../disk.js"
 import { refused } from "../../../../../../src/adapters/testing/storage/fixture.js"
 
@@ -116,10 +117,10 @@ describe("groups", () => {
       const undoneWatch = yield* signals.watch(undone)
       const seen = yield* Effect.fork(Effect.zipRight(keptWatch.next, stored))
       const asleep = yield* Effect.fork(undoneWatch.next)
-      yield* settle
+      yield* Quiescence.idle
       yield* Effect.all([touching(kept, "a", Either.void), touching(undone, "b", Either.left("no"))], atOnce)
       expect(yield* Fiber.join(seen)).toEqual(["a"])
-      yield* settle
+      yield* Quiescence.idle
       expect((yield* Fiber.poll(asleep))._tag).toBe("None")
       yield* Fiber.interrupt(asleep)
     }).pipe(Effect.provide(lane()))
@@ -133,7 +134,7 @@ describe("waiting", () => {
       const kept = yield* Effect.fork(write("kept"))
       const given = yield* Effect.fork(write("given up"))
       const last = yield* Effect.fork(write("last"))
-      yield* settle
+      yield* Quiescence.idle
       yield* Fiber.interrupt(given)
       yield* unlock
       yield* Fiber.joinAll([kept, last])
@@ -148,9 +149,9 @@ describe("waiting", () => {
       const later = yield* Effect.gen(function* () {
         const unlock = yield* lock
         const waiting = yield* Effect.forkAll(values(3).map(write))
-        yield* settle
+        yield* Quiescence.idle
         const closing = yield* Effect.fork(Scope.close(scope, Exit.void))
-        yield* settle
+        yield* Quiescence.idle
         const later = yield* refused(write("too late"))
         yield* unlock
         yield* Fiber.join(waiting)

@@ -1,6 +1,7 @@
 /** What the lane's tests share: a lane over a scratch table in a file of its own, and other connections to that file. */
 import Sqlite from "better-sqlite3"
 import { Context, Effect, Either, Layer } from "effect"
+import { Quiescence } from "skein/testing"
 import * as Identity from "../../../../../../src/adapters/node/Identity.js"
 import * as SqliteDatabase from "../../../../../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../../../../../src/services/DataDirectory.js"
@@ -12,10 +13,7 @@ import * as WriteLane from "../../../../../../src/services/storage/sql/lane/Writ
 import { folder } from "../../disk.js"
 import * as FaultyDatabase from "./FaultyDatabase.js"
 
-/** Lets everything that is ready come as far as it can. */
-export const settle = Effect.repeatN(Effect.yieldNow(), 50)
-
-/** A lane over a folder, with a scratch table. Its database can be made to fail. */
+/** A lane over a folder, with a scratch table. Its database can be made to fail. Brings what `Quiescence.idle` needs. */
 export const laneIn = (directory: string, config: EngineConfig.Options = {}) =>
   WriteLane.layer.pipe(
     Layer.provideMerge(FaultyDatabase.layer),
@@ -33,7 +31,8 @@ export const laneIn = (directory: string, config: EngineConfig.Options = {}) =>
         tx.run("CREATE TABLE IF NOT EXISTS scratch (value TEXT PRIMARY KEY) STRICT")
         return Either.void
       })
-    )
+    ),
+    Layer.provide(Quiescence.layer)
   )
 
 /** A lane over a folder of its own. */
