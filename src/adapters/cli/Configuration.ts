@@ -45,12 +45,32 @@ export interface Configuration {
 const parse = Schema.decodeUnknown(Schema.parseJson())
 const decode = Schema.decodeUnknown(ConfigurationFile)
 
-/** What is wrong and where, without the value itself: it may be a key in the wrong place. */
+/** What is wrong, in few words and without the value: it may be a key in the wrong place. */
+const wordsOf = (message: string): string => {
+  const clear = message.replace(/, actual [^]*$/, "")
+  if (clear.startsWith("is missing")) return Texts.missingField
+  if (clear.startsWith("is unexpected")) return Texts.unknownField
+  return /^Expected .*[{(]/.test(clear) ? Texts.expectedObject : clear.replace(/^Expected /, "expected ")
+}
+
+/**
+ * The first thing that is wrong, and where. Each kind of provider has its own complaint about a wrong one: those of the
+ * other kinds are about `kind` alone.
+ */
 const issueOf = (error: ParseResult.ParseError) => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const path = issue?.path ?? []
-  const message = issue === undefined ? Texts.undocumented : issue.message.replace(/, actual [^]*$/, "")
-  return { path, detail: `${path.map(String).join(".")} ${message}`.trim() }
+  // An optional field may be absent, which is no advice for one that is there.
+  const issues = ParseResult.ArrayFormatter.formatErrorSync(error).filter(
+    ({ message }) => !message.startsWith("Expected undefined")
+  )
+  const isOfKind = ({ path }: ParseResult.ArrayFormatterIssue) => path.at(-1) === "kind"
+  const issue = issues.find((issue) => !isOfKind(issue)) ?? issues[0]
+  if (issue === undefined) return { path: [], detail: Texts.undocumented }
+  const kinds = isOfKind(issue)
+    ? issues.flatMap(({ message }) => message.match(/(?<=Expected .*)"[\w-]+"(?=.*, actual)/g) ?? [])
+    : []
+  const words = kinds.length === 0 ? wordsOf(issue.message) : Texts.expectedOneOf([...new Set(kinds)])
+  const path = issue.path.map(String).join(".")
+  return { path: issue.path, detail: path === "" ? words : `${path}: ${words}` }
 }
 
 const readFile = Effect.fn("Configuration.readFile")(function* (path: string, isNamed: boolean) {

@@ -8,7 +8,10 @@ import type { Options } from "../node/SkeinNode.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as FolderPrivacy from "../node/FolderPrivacy.js"
 import * as Unusable from "../sqlite/Unusable.js"
+import * as ReadingCopy from "./ReadingCopy.js"
 import { Signals } from "./Signals.js"
+import { Screen } from "./terminal/Screen.js"
+import * as Texts from "./texts/Sessions.js"
 
 /**
  * An engine on the data folder: the one given with `--data`, else the usual one. Until it is open, a signal ends the
@@ -34,3 +37,18 @@ export const layerWithoutRuns = (given: string | null) =>
     Toolbox.layerEmpty,
     Permissions.layerReadOnly("this command runs no tools")
   ])
+
+/** The same for commands that only read: where the disk is full or read-only, it works on a copy of the database. */
+export const layerForReading = (given: string | null) =>
+  Layer.catchAll(layerWithoutRuns(given), (error) =>
+    error._tag !== "InvalidInput" && ReadingCopy.isWorthwhile(error)
+      ? Layer.unwrapScoped(
+          Effect.gen(function* () {
+            const data = yield* DataFolder.data(yield* DataFolder.host, given ?? undefined)
+            const copy = yield* ReadingCopy.make(data, error)
+            yield* (yield* Screen).writeError(`skein: ${Texts.readingCopy}\n`)
+            return layerWithoutRuns(copy)
+          })
+        )
+      : Layer.fail(error)
+  )

@@ -13,12 +13,11 @@ import { InvalidInput, type RunStopped, type SessionBusy } from "../../domain/Sk
 import * as Title from "../../domain/Title.js"
 import * as Usage from "../../domain/Usage.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
-import { Models } from "../../services/Model.js"
 import * as DataFolder from "../node/DataFolder.js"
-import * as Arguments from "./Arguments.js"
 import * as Configuration from "./Configuration.js"
 import { RunFailed, WrongUsage } from "./Failure.js"
 import * as Follow from "./Follow.js"
+import * as ModelChoice from "./ModelChoice.js"
 import * as ModelList from "./ModelList.js"
 import type { Answerer } from "./Questions.js"
 import * as RunEngine from "./RunEngine.js"
@@ -76,13 +75,6 @@ const folder = Effect.fn("RunCommand.folder")(function* (given: string) {
   return info.type === "Directory" ? absolute : yield* refused
 })
 
-/** The model of `--model`. A script's file is relative to the current folder, whatever the session's is. */
-const namedModel = Effect.fn("RunCommand.namedModel")(function* (text: string) {
-  const path = yield* Path.Path
-  const ref = yield* Arguments.model("--model", text)
-  return ref.provider === "script" ? { ...ref, model: path.resolve(ref.model) } : ref
-})
-
 /** A session that does not exist yet. */
 const draft = (workdir: string): Session => ({
   id: SessionId.make("new"),
@@ -99,21 +91,12 @@ const draft = (workdir: string): Session => ({
   updatedAt: 0
 })
 
-/** Fails unless the session's model, or the default one, is available. */
-const checkModel = Effect.fn("RunCommand.checkModel")(function* (
-  configuration: Configuration.Configuration,
-  session: Session
-) {
-  yield* Configuration.modelFor(configuration, session.model)
-  yield* (yield* Models).resolve(session)
-})
-
 const prepareNew = Effect.fn("RunCommand.prepareNew")(function* (
   configuration: Configuration.Configuration,
   workdir: string,
   model: ModelRef | null
 ) {
-  yield* checkModel(configuration, { ...draft(workdir), model })
+  yield* ModelChoice.check(configuration, { ...draft(workdir), model })
   return yield* (yield* Gateway).create({ workdir, ...(model === null ? {} : { model }) })
 })
 
@@ -124,7 +107,7 @@ const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
 ) {
   const gateway = yield* Gateway
   const session = yield* gateway.session(sessionId)
-  yield* checkModel(configuration, { ...session, model: model ?? session.model })
+  yield* ModelChoice.check(configuration, { ...session, model: model ?? session.model })
   return model === null ? session : yield* gateway.setModel(sessionId, model)
 })
 
@@ -192,7 +175,7 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   const wrong = wrongUsage(input)
   if (wrong !== null) return yield* new WrongUsage({ detail: wrong })
   const message = input.resume ? null : { text: yield* messageOf(input.message), queue: input.queue }
-  const model = input.model === null ? null : yield* namedModel(input.model)
+  const model = input.model === null ? null : yield* ModelChoice.named("--model", input.model)
   const sessionId = input.session === null ? null : yield* SessionLookup.parse(input.session)
   const workdir = yield* folder(input.workdir ?? ".")
   const configuration = yield* Effect.flatMap(DataFolder.host, Configuration.load)

@@ -1,7 +1,7 @@
 /** Codes of the system and of SQLite in words. The code stays beside them, to be searched for. */
 
 const words: ReadonlyArray<readonly [code: RegExp, text: string]> = [
-  [/^(ENOSPC|SQLITE_FULL)$/, "the disk is full"],
+  [/^(ENOSPC|SQLITE_FULL|SQLITE_IOERR_SHMSIZE)$/, "the disk is full"],
   [/^EDQUOT$/, "the disk quota is used up"],
   [/^(EROFS|SQLITE_READONLY)/, "the disk or the folder is read-only"],
   [/^(EACCES|EPERM|SQLITE_PERM|SQLITE_AUTH)$/, "permission denied"],

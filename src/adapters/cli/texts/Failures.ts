@@ -11,7 +11,15 @@ export const unusableConfiguration = (
 
 export const undocumented = "not of the documented form"
 
-export const modelForm = "model must be PROVIDER/MODEL"
+export const missingField = "missing"
+
+export const unknownField = "unknown field"
+
+export const expectedObject = "expected an object"
+
+export const expectedOneOf = (values: ReadonlyArray<string>): string => `expected one of ${values.join(", ")}`
+
+export const modelForm = "model: expected PROVIDER/MODEL"
 
 export const notJson = "not valid JSON"
 

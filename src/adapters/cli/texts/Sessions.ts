@@ -45,3 +45,5 @@ export const ambiguousId = (id: string, named: ReadonlyArray<string>, more: numb
   `${id} is the beginning of several session ids: ${named.join(", ")}${more > 0 ? ` and ${more} more` : ""}`
 
 export const noneIn = (folder: string): string => `no session in ${folder}`
+
+export const readingCopy = "nothing can be written beside the database; reading a copy of it"

@@ -55,7 +55,30 @@ describe("Configuration", () => {
         "AWS_PROFILE"
       ])
       const error = yield* Effect.flip(load({ shell: { inherit: ["KUBECONFIG", "A=b"] } }))
-      expect(error.message).toContain("shell.inherit.1 expected a variable's name")
+      expect(error.message).toContain("shell.inherit.1: expected a variable's name")
+    })
+  )
+
+  it.scoped("what is wrong is said in few words, for the kind of provider that is meant", () =>
+    Effect.gen(function* () {
+      const server = { kind: "chat-completions", baseUrl: "http://127.0.0.1:1/v1" }
+      const kinds = 'expected one of "chat-completions", "anthropic", "openai"'
+      for (const [file, detail] of [
+        [{ providers: { local: { kind: "chat" } } }, `providers.local.kind: ${kinds}`],
+        [{ providers: { local: {} } }, "providers.local.kind: missing"],
+        [{ providers: { local: { kind: "chat-completions" } } }, "providers.local.baseUrl: missing"],
+        [
+          { providers: { own: { kind: "anthropic", contextTokens: "x" } } },
+          "providers.own.contextTokens: expected number"
+        ],
+        [{ providers: { local: { ...server, maxTokens: 1 } } }, "providers.local.maxTokens: unknown field"],
+        [{ providers: { local: { ...server, apiKey: "sk-1" } } }, "providers.local.apiKey: expected an object"],
+        [{ providers: { "a b": server } }, "providers.a b: unknown field"],
+        [{ providers: [] }, "providers: expected an object"],
+        [[], "expected an object"]
+      ]) {
+        expect(yield* Effect.flip(load(file))).toMatchObject({ _tag: "ConfigurationUnusable", detail })
+      }
     })
   )
 

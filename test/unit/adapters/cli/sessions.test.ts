@@ -7,9 +7,9 @@ const raw = /[\0-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]/
 
 const say = (home: Program.Home, message: string, ...more: ReadonlyArray<string>) =>
   Effect.gen(function* () {
-    const { code, stdout } = yield* home.run(["run", message, "--model", "script/../s.json", ...more])
+    const { code, stderr } = yield* home.run(["run", message, "--model", "script/../s.json", ...more])
     expect(code).toBe(0)
-    const [id = ""] = /ses_\w+/.exec(stdout) ?? []
+    const [id = ""] = /ses_\w+/.exec(stderr) ?? []
     return id
   })
 
@@ -45,7 +45,17 @@ describe("skein sessions", () => {
           code: 0,
           stdout: `Renamed ${first} to "a new name"\n`
         })
-        expect(yield* home.run(["sessions", "model", first, "openai/gpt/x"])).toMatchObject({
+        for (const [model, says] of [
+          ["nobody/x", "no provider has that name"],
+          ["openai/gpt/x", "OPENAI_API_KEY"],
+          ["script/none.json", "none.json"]
+        ] as const) {
+          const refused = yield* home.run(["sessions", "model", first, model])
+          expect(refused).toMatchObject({ code: 2, stdout: "" })
+          expect(Program.isOneLine(refused.stderr)).toBe(true)
+          expect(refused.stderr).toContain(says)
+        }
+        expect(yield* home.run(["sessions", "model", first, "openai/gpt/x"], { OPENAI_API_KEY: "k" })).toMatchObject({
           code: 0,
           stdout: `Switched ${first} to openai/gpt/x\n`
         })
@@ -88,8 +98,8 @@ describe("skein sessions", () => {
         )
         const run = yield* home.run(["run", `say ${evil}`, "--model", "script/../s.json"])
         expect(run.code).toBe(1)
-        expect(run.stdout).toContain("before ␛]52;c;aGk=␇␛[2J\\u009b31m␍gone\\u202egpj.exe\\u0090 after")
-        const [id = ""] = /ses_\w+/.exec(run.stdout) ?? []
+        expect(run.stderr).toContain("before ␛]52;c;aGk=␇␛[2J\\u009b31m␍gone\\u202egpj.exe\\u0090 after")
+        const [id = ""] = /ses_\w+/.exec(run.stderr) ?? []
         yield* home.run(["sessions", "rename", id, `title ${evil}`])
         const json = yield* home.run(["run", "again", "--session", id, "--json"])
         const outputs = [

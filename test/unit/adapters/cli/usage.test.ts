@@ -162,7 +162,7 @@ describe("skein, asked wrongly", () => {
           ],
           [
             JSON.stringify({ model: "no-slash", providers: { local: provider } }, null, 2),
-            "line 2, column 3: model must be"
+            "line 2, column 3: model: expected PROVIDER/MODEL"
           ]
         ] as const
         for (const [content, says] of contents) {

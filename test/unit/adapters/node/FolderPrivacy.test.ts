@@ -5,6 +5,7 @@ import { join } from "node:path"
 import * as FolderCreation from "../../../../src/adapters/node/FolderCreation.js"
 import * as FolderPrivacy from "../../../../src/adapters/node/FolderPrivacy.js"
 import { StorageUnusable } from "../../../../src/domain/SkeinError.js"
+import * as Machine from "../../../campaigns/faults/Machine.js"
 import { folder } from "../../services/storage/disk.js"
 
 const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
@@ -36,7 +37,7 @@ describe("FolderPrivacy", () => {
     })
   )
 
-  it.scoped("refuses by name what is another user's and open, and leaves it as it was", () =>
+  Machine.withNobody("refuses by name what is another user's and open, and leaves it as it was", () =>
     Effect.gen(function* () {
       for (const name of ["", "skein.db", "assets"]) {
         const path = join(yield* populated, name)

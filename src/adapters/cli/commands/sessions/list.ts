@@ -57,5 +57,5 @@ export const run = Effect.fn("sessions.list")(function* (given: GivenTo<typeof C
         ? sessions.map((session) => `${TerminalText.json(encode(session))}\n`).join("")
         : SessionTable.render(screen.ansi, sessions, total)
     )
-  }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
+  }).pipe(Effect.provide(Engine.layerForReading(given.value("data"))))
 })

@@ -1,9 +1,12 @@
 import { Effect } from "effect"
 import * as ModelRef from "../../../../domain/ModelRef.js"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
-import * as Arguments from "../../Arguments.js"
+import * as DataFolder from "../../../node/DataFolder.js"
+import * as Providers from "../../../providers/Providers.js"
 import type { GivenTo } from "../../CommandLine.js"
+import * as Configuration from "../../Configuration.js"
 import * as Engine from "../../Engine.js"
+import * as ModelChoice from "../../ModelChoice.js"
 import * as SessionLookup from "../../SessionLookup.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
@@ -12,11 +15,17 @@ import * as Texts from "../../texts/Sessions.js"
 
 export const run = Effect.fn("sessions.model")(function* (given: GivenTo<typeof Commands.model>) {
   const named = yield* SessionLookup.parse(given.argument(0) ?? "")
-  const ref = yield* Arguments.model("model", given.argument(1) ?? "")
+  const ref = yield* ModelChoice.named("model", given.argument(1) ?? "")
+  const configuration = yield* Effect.flatMap(DataFolder.host, Configuration.load)
   const screen = yield* Screen
   const { id } = yield* Effect.gen(function* () {
     const gateway = yield* Gateway
-    return yield* gateway.setModel(yield* SessionLookup.find(named), ref)
+    const session = yield* gateway.session(yield* SessionLookup.find(named))
+    yield* Effect.provide(
+      ModelChoice.check(configuration, { ...session, model: ref }),
+      Providers.layer(configuration.providers)
+    )
+    return yield* gateway.setModel(session.id, ref)
   }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
   yield* screen.write(`${Texts.switched(id, TerminalText.line(ModelRef.toText(ref)))}\n`)
 })

@@ -33,5 +33,5 @@ export const run = Effect.fn("sessions.show")(function* (given: GivenTo<typeof C
       if (entry.seq > head) yield* screen.write(render(entry))
     }
     if (!isJson) yield* screen.write(TranscriptText.ending(screen.ansi, snapshot))
-  }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
+  }).pipe(Effect.provide(Engine.layerForReading(given.value("data"))))
 })

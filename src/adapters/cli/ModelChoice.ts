@@ -1,0 +1,23 @@
+/** The model that a person chooses for a session, checked before anything changes. */
+import { Path } from "@effect/platform"
+import { Effect } from "effect"
+import type { Session } from "../../domain/Session.js"
+import { Models } from "../../services/Model.js"
+import * as Arguments from "./Arguments.js"
+import * as Configuration from "./Configuration.js"
+
+/** The model that a person names. `field` is what they call it. A script's file is relative to the current folder, whatever the session's is. */
+export const named = Effect.fn("ModelChoice.named")(function* (field: string, text: string) {
+  const path = yield* Path.Path
+  const ref = yield* Arguments.model(field, text)
+  return ref.provider === "script" ? { ...ref, model: path.resolve(ref.model) } : ref
+})
+
+/** Fails unless the session's model, or the default one, is available. */
+export const check = Effect.fn("ModelChoice.check")(function* (
+  configuration: Configuration.Configuration,
+  session: Session
+) {
+  yield* Configuration.modelFor(configuration, session.model)
+  yield* (yield* Models).resolve(session)
+})

@@ -1,0 +1,69 @@
+import { expect } from "@effect/vitest"
+import { Effect } from "effect"
+import { execFileSync } from "node:child_process"
+import { mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import * as Machine from "../../../campaigns/faults/Machine.js"
+import * as Program from "./Program.js"
+
+/** A home whose data is on a small disk of its own, with one session. */
+const small = Effect.gen(function* () {
+  const home = yield* Program.make()
+  yield* Effect.acquireRelease(
+    Effect.sync(() => {
+      mkdirSync(home.data)
+      execFileSync("mount", ["-t", "tmpfs", "-o", "size=4m", "tmpfs", home.data])
+    }),
+    () => Effect.sync(() => execFileSync("umount", ["-l", home.data]))
+  )
+  yield* home.write("s.json", JSON.stringify([{ text: "hello" }]))
+  yield* home.run(["run", "the first one", "--model", "script/../s.json"])
+  const [session] = Program.sessions(yield* home.run(["sessions", "list", "--json"]))
+  return { home, id: session?.id ?? "" }
+})
+
+const fill = (path: string): void => {
+  for (const size of [64 * 1024, 4096, 1]) {
+    try {
+      for (;;) writeFileSync(path, Buffer.alloc(size), { flag: "a" })
+    } catch {
+      continue
+    }
+  }
+}
+
+const shows = (home: Program.Home, id: string) =>
+  Effect.gen(function* () {
+    const before = readFileSync(`${home.data}/skein.db`)
+    const list = yield* home.run(["sessions", "list"])
+    expect(list).toMatchObject({ code: 0 })
+    expect(list.stdout).toContain("the first one")
+    const show = yield* home.run(["sessions", "show", id.slice(0, 12)])
+    expect(show).toMatchObject({ code: 0 })
+    expect(show.stdout).toContain("hello")
+    expect(readFileSync(`${home.data}/skein.db`).equals(before)).toBe(true)
+    expect(readdirSync(tmpdir()).filter((name) => name.startsWith("skein-reading-"))).toEqual([])
+  })
+
+Machine.withMounts("sessions can be read on a full disk", () =>
+  Effect.gen(function* () {
+    const { home, id } = yield* small
+    fill(`${home.data}/fill`)
+    yield* shows(home, id)
+    const refused = yield* home.run(["sessions", "rename", id, "x"])
+    expect(refused).toMatchObject({ code: 1, stdout: "" })
+    expect(Program.isOneLine(refused.stderr)).toBe(true)
+  })
+)
+
+Machine.withMounts("sessions can be read on a read-only disk", () =>
+  Effect.gen(function* () {
+    const { home, id } = yield* small
+    execFileSync("mount", ["-o", "remount,ro", home.data])
+    yield* shows(home, id)
+    const refused = yield* home.run(["sessions", "rename", id, "x"])
+    expect(refused).toMatchObject({ code: 1, stdout: "" })
+    expect(Program.isOneLine(refused.stderr)).toBe(true)
+    expect(statSync(home.data).isDirectory()).toBe(true)
+  })
+)
