@@ -39,9 +39,6 @@ const read = (typed: string | null): Verdict | "all" | null => {
   }
 }
 
-const answeredElsewhere = (tool: string): string =>
-  `the question about ${TerminalText.line(tool)} was answered elsewhere`
-
 const refusal = "the user said no"
 
 const nobody = "nobody can be asked: Skein runs without a terminal, and without --yes"
@@ -86,7 +83,7 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     if (question.answer !== null) return
     if ((yield* Ref.get(allowed)).has(question.tool)) return yield* answer({ questionId, verdict: "allow-for-session" })
     const verdict = yield* Effect.raceFirst(askPerson(question), Effect.as(Deferred.await(answered), null))
-    if (verdict === null) return yield* screen.writeError(`  ${answeredElsewhere(question.tool)}\n`)
+    if (verdict === null) return
     if (verdict === "allow-for-session") yield* Ref.update(allowed, (tools) => new Set([...tools, question.tool]))
     yield* answer({ questionId, verdict, ...(verdict === "deny" ? { message: refusal } : {}) })
   })

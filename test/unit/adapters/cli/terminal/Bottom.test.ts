@@ -142,6 +142,24 @@ describe("Bottom", () => {
     ])
   })
 
+  it("never cuts a pair in two", () => {
+    for (const columns of [40, 41, 42, 43]) {
+      const question = ask("😀".repeat(900))
+      const rows = rowsOf(Bottom.layout({ ...Bottom.empty, question }, { columns, rows: 12 }, now))
+      expect(rows.join("")).not.toMatch(/\p{Surrogate}/u)
+    }
+  })
+
+  it("keeps room for the cursor after a blank", () => {
+    const question = { subject: null, prompt: `${"x".repeat(25)} word word `, typed: "" }
+    const rows = rowsOf(Bottom.layout({ ...Bottom.empty, question }, { columns: 20, rows: 12 }, now))
+    expect(rows).toEqual([`  ${"x".repeat(17)}`, "  xxxxxxxx word", "  word "])
+    const full = { subject: null, prompt: `${"x".repeat(17)} `, typed: "" }
+    expect(rowsOf(Bottom.layout({ ...Bottom.empty, question: full }, { columns: 20, rows: 12 }, now))).toEqual([
+      `  ${"x".repeat(17)}`
+    ])
+  })
+
   it("wraps at tabs as a terminal does", () => {
     const { rows } = Bottom.layout({ ...Bottom.empty, line: "a\tb\t\tcd" }, { columns: 12, rows: 24 }, now)
     expect(rows.map(({ text }) => text)).toEqual(["a\tb\t\tc", "d"])

@@ -11,6 +11,8 @@ export interface HandClock {
   readonly millis: () => number
   /** Lets so many milliseconds pass, and what was woken run. */
   readonly pass: (millis: number) => Effect.Effect<void>
+  /** Lets so many milliseconds pass at once, before anything else can happen. */
+  readonly jump: (millis: number) => Effect.Effect<void>
 }
 
 export const make = (): HandClock => {
@@ -35,6 +37,11 @@ export const make = (): HandClock => {
     Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void))),
     3
   )
+  const wakeDue = () => {
+    const due = sleepers.filter(({ at }) => at <= now)
+    sleepers = sleepers.filter(({ at }) => at > now)
+    for (const { wake } of due) wake()
+  }
   return {
     clock,
     millis: () => now,
@@ -46,12 +53,15 @@ export const make = (): HandClock => {
           const next = Math.min(...sleepers.map(({ at }) => at))
           if (next > end) break
           now = Math.max(now, next)
-          const due = sleepers.filter(({ at }) => at <= now)
-          sleepers = sleepers.filter(({ at }) => at > now)
-          for (const { wake } of due) wake()
+          wakeDue()
           yield* settle
         }
         now = end
+      }),
+    jump: (millis) =>
+      Effect.sync(() => {
+        now += millis
+        wakeDue()
       })
   }
 }

@@ -177,6 +177,18 @@ describe("Screen", () => {
     })
   )
 
+  it.effect("keys that came while the process was busy do not answer, though its time is over when it reads them", () =>
+    Effect.gen(function* () {
+      const { jump, pass, screen, start, stdin, type } = yield* fake()
+      const asking = yield* start(screen.ask(question, yesOrNo))
+      setImmediate(() => stdin.write("y\n"))
+      yield* jump(300)
+      yield* pass(0)
+      yield* type("n\n")
+      expect(yield* Fiber.join(asking)).toBe(false)
+    })
+  )
+
   it.effect("one line answers one question", () =>
     Effect.gen(function* () {
       const { pass, screen, start, type } = yield* fake()
@@ -223,11 +235,14 @@ describe("Screen", () => {
 
   it.effect("the end of the input is no answer, and neither is one that is typed", () =>
     Effect.gen(function* () {
-      const { pass, screen, start, stdin, type } = yield* fake()
+      const { modes, pass, screen, start, stdin, type } = yield* fake()
+      const living = yield* start(screen.live(Effect.never, "taken"))
       const typed = yield* start(screen.ask(question, (line) => line ?? "none"))
       yield* pass(300)
       yield* type("\x04")
       expect(yield* Fiber.join(typed)).toBe("none")
+      expect(modes).toEqual([true, false, true])
+      yield* Fiber.interrupt(living)
       const asking = yield* start(screen.ask(question, (line) => line ?? "none"))
       yield* pass(300)
       stdin.end()
