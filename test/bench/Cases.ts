@@ -2,6 +2,8 @@
 import { spawnSync } from "node:child_process"
 import { performance } from "node:perf_hooks"
 import { Chunk, Effect, Layer, ManagedRuntime, Random, Schema, Stream } from "effect"
+import { Checked } from "../../src/domain/Checked.js"
+import * as Limits from "../../src/domain/Limits.js"
 import { Gateway, Message, Permissions, Run, Session, Tool, Toolbox } from "../../src/index.js"
 import * as Identity from "../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
@@ -47,7 +49,7 @@ const newSession = (id: string) =>
       owner: null,
       workdir: "/",
       model: null,
-      metadata: {}
+      metadata: Checked.noMetadata
     })
   )
 
@@ -126,8 +128,8 @@ export const completions = (count: number, aim: string): Promise<Row> =>
           const admitted = yield* storage.admit({
             sessionId: id,
             runId: Run.Id.make(`run-${round}`),
-            message: Message.userText("go"),
-            metadata: {},
+            message: yield* Checked.message(Message.userText("go"), Limits.defaults),
+            metadata: Checked.noMetadata,
             idempotencyKey: null,
             hash: "",
             whenBusy: "refuse",

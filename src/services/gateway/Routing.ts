@@ -1,11 +1,10 @@
 /** The Gateway over a Runtime: what each operation does with its checked input. */
 import { Effect, Layer, Predicate, Stream } from "effect"
-import * as Limits from "../../domain/Limits.js"
+import { Checked } from "../../domain/Checked.js"
 import type { FilePart, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
-import * as Title from "../../domain/Title.js"
 import { Assets } from "../assets/Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Ids } from "../Ids.js"
@@ -63,13 +62,12 @@ const make = Effect.gen(function* () {
 
   const create = method(operations.create, (input) =>
     Effect.gen(function* () {
-      const metadata = input.metadata ?? {}
-      yield* Limits.json("metadata", metadata, limits.metadataBytes)
+      const metadata = yield* Checked.metadata(input.metadata ?? {}, limits)
       const id = input.id ?? SessionId.make(yield* ids.next("ses"))
       yield* Effect.annotateCurrentSpan({ sessionId: id })
       return yield* runtime.create({
         id,
-        title: input.title === undefined ? null : yield* Title.check(input.title, limits),
+        title: input.title ?? null,
         owner: input.owner ?? null,
         workdir: input.workdir,
         model: input.model ?? null,
@@ -97,13 +95,10 @@ const make = Effect.gen(function* () {
         return yield* new SkeinError.InvalidInput({ field: "text", limit: "some text or a file", actual: "neither" })
       }
       const message: UserMessage = { role: "user", parts: text === "" ? files : [{ type: "text", text }, ...files] }
-      yield* Limits.json("message", message, limits.messageBytes)
-      const metadata = input.metadata ?? {}
-      yield* Limits.json("metadata", metadata, limits.metadataBytes)
       const ref = yield* runtime.send({
         sessionId,
-        message,
-        metadata,
+        message: yield* Checked.message(message, limits),
+        metadata: yield* Checked.metadata(input.metadata ?? {}, limits),
         idempotencyKey: idempotencyKey ?? null,
         whenBusy: input.whenBusy ?? "refuse"
       })
@@ -114,7 +109,13 @@ const make = Effect.gen(function* () {
 
   const resume = method(operations.resume, ({ sessionId }) =>
     Effect.tap(
-      runtime.send({ sessionId, message: null, metadata: {}, idempotencyKey: null, whenBusy: "refuse" }),
+      runtime.send({
+        sessionId,
+        message: null,
+        metadata: Checked.noMetadata,
+        idempotencyKey: null,
+        whenBusy: "refuse"
+      }),
       ({ runId }) => Effect.annotateCurrentSpan({ runId })
     )
   )

@@ -8,6 +8,7 @@
 import { Context, Effect, Layer, Option } from "effect"
 import type { Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
+import type { Checked } from "../../domain/Checked.js"
 import type { Json, JsonRecord } from "../../domain/Json.js"
 import type { Entry, Message, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
@@ -29,8 +30,8 @@ import { Upkeep } from "./Upkeep.js"
 interface Send {
   readonly sessionId: SessionId
   /** Null goes on from the transcript as it is. */
-  readonly message: UserMessage | null
-  readonly metadata: JsonRecord
+  readonly message: Checked<UserMessage> | null
+  readonly metadata: Checked<JsonRecord>
   readonly idempotencyKey: string | null
   readonly whenBusy: "refuse" | "queue"
 }
@@ -103,9 +104,10 @@ const make = Effect.gen(function* () {
     <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.zipRight(upkeep.start, boundary.hold(sessionId)(effect))
 
+  /** Stands for what was sent: the SHA-256 of the JSON of message and metadata, made of their texts. */
   const hashOf = Effect.fnUntraced(function* ({ message, metadata }: Send) {
     const digest = yield* hashing.sha256
-    yield* digest.update(new TextEncoder().encode(JSON.stringify([message, metadata])))
+    yield* digest.update(new TextEncoder().encode(`[${message?.json ?? "null"},${metadata.json}]`))
     return yield* digest.hex
   })
 

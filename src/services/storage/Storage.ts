@@ -7,7 +7,8 @@
  * processes can both be right. Operations of a run carry its lease and are refused with `LeaseLost` once the session
  * has a newer fencing number. Callers that must branch on an outcome get it as data, not as an error.
  *
- * What holds for all operations:
+ * A message of an admission and all metadata come checked, with the JSON text that is stored. What holds for all
+ * operations:
  * - Refusals come in this order: what the input alone tells (`InvalidInput`), `SessionNotFound`, `LeaseLost`,
  *   `SessionDeleting`, then the others in the order in which the operation's text names them.
  * - A hidden session is there for `deleting`, `purge`, `forget` and `createSession` only; for all else it does not
@@ -24,6 +25,7 @@
 import { Context } from "effect"
 import type { Effect, Option, Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
+import type { Checked } from "../../domain/Checked.js"
 import type { JsonRecord, Json } from "../../domain/Json.js"
 import type { Beat, Lease, EngineId, Presence, TakeoverReason } from "../../domain/Lease.js"
 import type { Draft } from "../../domain/Live.js"
@@ -128,15 +130,15 @@ export interface NewSession {
   readonly owner: Owner | null
   readonly workdir: string
   readonly model: ModelRef | null
-  readonly metadata: JsonRecord
+  readonly metadata: Checked<JsonRecord>
 }
 
 export interface Admission {
   readonly sessionId: SessionId
   readonly runId: RunId
   /** Null resumes: a run that goes on from the transcript as it is. */
-  readonly message: UserMessage | null
-  readonly metadata: JsonRecord
+  readonly message: Checked<UserMessage> | null
+  readonly metadata: Checked<JsonRecord>
   readonly idempotencyKey: string | null
   /** Stands for everything that the caller sent; the same key with another hash is a conflict. */
   readonly hash: string

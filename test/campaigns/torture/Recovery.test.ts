@@ -3,6 +3,8 @@ import { afterAll, describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Logger, Option } from "effect"
 import { statSync } from "node:fs"
 import { join } from "node:path"
+import { Checked } from "../../../src/domain/Checked.js"
+import * as Limits from "../../../src/domain/Limits.js"
 import * as Platform from "../../../src/adapters/node/Platform.js"
 import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
@@ -84,8 +86,8 @@ const crash = Effect.fnUntraced(function* (number: number, presence: Presence) {
   const admitted = yield* storage.admit({
     sessionId,
     runId: RunId.make(`run-${number}`),
-    message: userText("work"),
-    metadata: {},
+    message: yield* Checked.message(userText("work"), Limits.defaults),
+    metadata: Checked.noMetadata,
     idempotencyKey: null,
     hash: "",
     presence,
@@ -125,7 +127,7 @@ const databaseOf = (sessions: number, crashed: number) =>
             owner: null,
             workdir: "/",
             model: null,
-            metadata: {}
+            metadata: Checked.noMetadata
           }),
         { concurrency: "unbounded", discard: true }
       )

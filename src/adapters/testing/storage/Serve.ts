@@ -6,7 +6,7 @@ import { Effect, type Layer, type ParseResult, Schema } from "effect"
 import { createInterface } from "node:readline"
 import { userText } from "../../../domain/Message.js"
 import { type Admitted, type Service, Storage, type TakenOver } from "../../../services/storage/Storage.js"
-import { presence, result } from "./fixture.js"
+import { admission, presence, result } from "./fixture.js"
 import type { Tested } from "./StorageTest.js"
 import { type Report, ReportLine, type Task, TaskLine } from "./Task.js"
 
@@ -32,17 +32,13 @@ const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _
       return Effect.zipRight(storage.rename(task.sessionId, task.title), acknowledge(task.title))
     case "Admit": {
       const { engine, key, runId, sessionId } = task
-      const admission = {
+      const admitted = admission({
         sessionId,
         runId,
-        message: userText("Hello"),
-        metadata: {},
         idempotencyKey: key,
-        hash: "hash",
-        whenBusy: "refuse",
         presence: presence(engine)
-      } as const
-      return Effect.flatMap(storage.admit(admission), answered)
+      })
+      return Effect.flatMap(storage.admit(admitted), answered)
     }
     case "TakeOver": {
       const { count, engine, lease } = task

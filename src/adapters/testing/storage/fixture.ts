@@ -1,8 +1,18 @@
 /** What the storage tests share: short ways to make sessions, messages and runs, and to look at what came of them. */
-import { Chunk, Effect, Stream } from "effect"
+import { Chunk, Effect, Either, Stream } from "effect"
 import { type Asset, AssetId } from "../../../domain/Asset.js"
+import { Checked } from "../../../domain/Checked.js"
+import type { JsonRecord } from "../../../domain/Json.js"
 import type { Lease, Presence } from "../../../domain/Lease.js"
-import { type AssistantMessage, CallId, type Outcome, type ResultMessage, userText } from "../../../domain/Message.js"
+import * as Limits from "../../../domain/Limits.js"
+import {
+  type UserMessage,
+  type AssistantMessage,
+  CallId,
+  type Outcome,
+  type ResultMessage,
+  userText
+} from "../../../domain/Message.js"
 import { type Answer, QuestionId } from "../../../domain/Permission.js"
 import { RunId } from "../../../domain/Run.js"
 import { Seq, SessionId } from "../../../domain/Session.js"
@@ -44,25 +54,37 @@ export const presence = (instance: string): Presence => ({
 /** A lease as it is taken over from an owner that has given so many signs of life. */
 export const seen = (lease: Lease, count = 1): Takeover => ({ lease, count, reason: "crashed" })
 
+/** A session's fields; metadata as plain JSON. */
+type SessionFields = Partial<Omit<NewSession, "metadata"> & { readonly metadata: JsonRecord }>
+
 /** @internal */
-export const newSession = (fields: Partial<NewSession> = {}): NewSession => ({
+export const newSession = ({ metadata = {}, ...fields }: SessionFields = {}): NewSession => ({
   id: s1,
   title: "Title",
   owner: null,
   workdir: "/home/me",
   model: null,
-  metadata: {},
+  metadata: Either.getOrThrow(Checked.metadata(metadata, Limits.defaults)),
   ...fields
 })
 
-export const create = (fields: Partial<NewSession> = {}) =>
+export const create = (fields: SessionFields = {}) =>
   Effect.flatMap(Storage, (storage) => storage.createSession(newSession(fields)))
 
-export const admission = (fields: Partial<Admission> = {}): Admission => ({
+/** An admission's fields; message and metadata as plain values, short enough for any limit. */
+export type AdmissionFields = Partial<
+  Omit<Admission, "message" | "metadata"> & { readonly message: UserMessage | null; readonly metadata: JsonRecord }
+>
+
+export const admission = ({
+  message = userText("Hello"),
+  metadata = {},
+  ...fields
+}: AdmissionFields = {}): Admission => ({
   sessionId: s1,
   runId: r1,
-  message: userText("Hello"),
-  metadata: {},
+  message: message === null ? null : Either.getOrThrow(Checked.message(message, Limits.defaults)),
+  metadata: Either.getOrThrow(Checked.metadata(metadata, Limits.defaults)),
   idempotencyKey: null,
   hash: "hash",
   whenBusy: "refuse",
@@ -71,14 +93,14 @@ export const admission = (fields: Partial<Admission> = {}): Admission => ({
 })
 
 /** Admits a run that is expected to start. */
-export const start = (fields: Partial<Admission> = {}) =>
+export const start = (fields: AdmissionFields = {}) =>
   Effect.gen(function* () {
     const admitted = yield* (yield* Storage).admit(admission(fields))
     return admitted._tag === "Started" ? admitted : yield* Effect.dieMessage(`not started: ${admitted._tag}`)
   })
 
 /** A new session and a run that holds it. */
-export const createAndStart = (fields: Partial<Admission> = {}) =>
+export const createAndStart = (fields: AdmissionFields = {}) =>
   Effect.zipRight(create({ id: fields.sessionId ?? s1 }), start(fields))
 
 export const usage = (inputTokens: number, outputTokens: number): Usage.Usage => ({

@@ -1,4 +1,5 @@
 import { Effect, Option } from "effect"
+import { Checked } from "../../../domain/Checked.js"
 import type { Draft } from "../../../domain/Live.js"
 import type { RunId } from "../../../domain/Run.js"
 import { EventSignals } from "../../../services/storage/EventSignals.js"
@@ -112,7 +113,7 @@ export const leaseTests = (test: Test) => {
         sessionId: s1,
         runId: r2,
         message: null,
-        metadata: {},
+        metadata: Checked.noMetadata,
         idempotencyKey: null,
         hash: "h",
         whenBusy: "queue",

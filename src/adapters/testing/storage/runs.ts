@@ -2,10 +2,11 @@ import { Effect, Option } from "effect"
 import { userText } from "../../../domain/Message.js"
 import { RunId } from "../../../domain/Run.js"
 import * as Usage from "../../../domain/Usage.js"
-import { type Admission, Storage, StorageReader } from "../../../services/storage/Storage.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   a1,
   admission,
+  type AdmissionFields,
   asset,
   assistant,
   create,
@@ -30,7 +31,7 @@ import { expect } from "./Vitest.js"
 
 const completed = { stopReason: "completed", detail: null } as const
 
-const admit = (fields: Partial<Admission>) => Effect.flatMap(Storage, (storage) => storage.admit(admission(fields)))
+const admit = (fields: AdmissionFields) => Effect.flatMap(Storage, (storage) => storage.admit(admission(fields)))
 
 export const runTests = (test: Test) => {
   startTests(test)
@@ -174,23 +175,6 @@ const startTests = (test: Test) => {
         runId: r1,
         usage: { steps: 2, inputTokens: 30, outputTokens: 3 }
       })
-    }))
-
-  test("P12 clear refusal: a message and metadata that are too large name their field, and nothing is stored", () =>
-    Effect.gen(function* () {
-      yield* create()
-      expect(yield* refused(admit({ message: userText("x".repeat(4 * 1024 * 1024)) }))).toMatchObject({
-        _tag: "InvalidInput",
-        field: "message",
-        limit: "at most 4194304 bytes"
-      })
-      expect(yield* refused(admit({ metadata: { x: "x".repeat(65_536) } }))).toMatchObject({
-        _tag: "InvalidInput",
-        field: "metadata",
-        limit: "at most 65536 bytes"
-      })
-      expect(yield* session()).toMatchObject({ cursor: 1, head: 0 })
-      expect(yield* refused((yield* StorageReader).run(r1))).toMatchObject({ _tag: "RunNotFound" })
     }))
 
   test("P12 a message names only assets that are there", () =>

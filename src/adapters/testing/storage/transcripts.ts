@@ -3,7 +3,6 @@ import { type Message, userText } from "../../../domain/Message.js"
 import * as EngineConfig from "../../../services/EngineConfig.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
-  admission,
   assistant,
   create,
   createAndStart,
@@ -180,7 +179,7 @@ export const transcriptTests = (test: Test) => {
     Effect.gen(function* () {
       yield* createAndStart()
       const storage = yield* Storage
-      const other = yield* createAndStart(admission({ sessionId: s2, runId: r2 }))
+      const other = yield* createAndStart({ sessionId: s2, runId: r2 })
       yield* storage.appendStep(other.lease, assistant("Yes"))
       expect(yield* lines(s1)).toEqual(["1 user Hello"])
       expect(yield* lines(s2)).toEqual(["1 user Hello", "2 assistant Yes"])

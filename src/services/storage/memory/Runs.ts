@@ -2,14 +2,12 @@
 import { Array, Either, HashMap, Option } from "effect"
 import * as Lease from "../../../domain/Lease.js"
 import * as Tenure from "../../../domain/Tenure.js"
-import * as Limits from "../../../domain/Limits.js"
 import { type FilePart, type UserMessage } from "../../../domain/Message.js"
 import type { EndedRun, QueuedRun, Ref, RunId, RunningRun } from "../../../domain/Run.js"
 import type { SessionId } from "../../../domain/Session.js"
 import {
   AssetNotFound,
   IdempotencyConflict,
-  type InvalidInput,
   type SessionDeleting,
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
@@ -39,10 +37,8 @@ export const admit = (
   state: State,
   at: number,
   { hash, idempotencyKey, message, metadata, presence, runId, sessionId, whenBusy }: Admission
-): Transition<Admitted, InvalidInput | SessionNotFound | SessionDeleting | IdempotencyConflict | AssetNotFound> =>
+): Transition<Admitted, SessionNotFound | SessionDeleting | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
-    if (message !== null) yield* Limits.json("message", message, state.limits.messageBytes)
-    yield* Limits.json("metadata", metadata, state.limits.metadataBytes)
     const kept = yield* changeable(state, sessionId)
 
     const earlier = runsOf(state, sessionId).find(
@@ -53,7 +49,7 @@ export const admit = (
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: earlier.run.id }))
     }
 
-    const missing = filesOf(message).find(({ assetId }) => !kept.assets.some(({ id }) => id === assetId))
+    const missing = filesOf(message?.value ?? null).find(({ assetId }) => !kept.assets.some(({ id }) => id === assetId))
     if (missing !== undefined) {
       return yield* Either.left(new AssetNotFound({ sessionId, assetId: missing.assetId }))
     }
@@ -64,7 +60,7 @@ export const admit = (
       state: "queued",
       stopReason: null,
       detail: null,
-      metadata,
+      metadata: metadata.value,
       usage: Usage.zero,
       createdAt: at,
       startedAt: null,
@@ -73,7 +69,7 @@ export const admit = (
     const keptRun: KeptRun = {
       run,
       cursor: kept.session.cursor,
-      message,
+      message: message?.value ?? null,
       idempotencyKey,
       hash,
       cancelRequested: false

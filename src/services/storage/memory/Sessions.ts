@@ -25,7 +25,6 @@ export const createSession = (
 ): Transition<Session, InvalidInput | SessionExists> =>
   Either.gen(function* () {
     const folded = title === null ? Title.untitled : yield* Title.check(title, state.limits)
-    yield* Limits.json("metadata", metadata, state.limits.metadataBytes)
     if (HashMap.has(state.sessions, id)) return yield* Either.left(new SessionExists({ sessionId: id }))
     const session: Session = {
       id,
@@ -34,7 +33,7 @@ export const createSession = (
       owner,
       workdir,
       model,
-      metadata,
+      metadata: metadata.value,
       usage: Usage.zero,
       head: 0,
       cursor: Cursor.make(state.floor),

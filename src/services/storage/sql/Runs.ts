@@ -1,14 +1,13 @@
 /** Runs on their way in: admitted, and started when the session is free. */
 import { Either, Option, Schema } from "effect"
 import type { Presence } from "../../../domain/Lease.js"
-import * as Limits from "../../../domain/Limits.js"
+import type * as Limits from "../../../domain/Limits.js"
 import { isFile, UserMessage } from "../../../domain/Message.js"
 import type { RunId } from "../../../domain/Run.js"
 import type { SessionId } from "../../../domain/Session.js"
 import {
   AssetNotFound,
   IdempotencyConflict,
-  type InvalidInput,
   type RowDamaged,
   type SessionDeleting,
   type SessionNotFound
@@ -23,29 +22,12 @@ import { insert, insertion } from "./Table.js"
 import { engines, runs } from "./Tables.js"
 import { appendEntry, nextSeq } from "./Transcripts.js"
 
-/** The JSON texts of an admission; the message is null for a run that resumes. */
-export interface AdmissionTexts {
-  readonly message: string | null
-  readonly metadata: string
-}
-
-/** Returns the texts that are stored of an admission. Fails with the first that is too long or no JSON. */
-export const checkAdmission = (
-  { message, metadata }: Admission,
-  limits: Limits.Limits
-): Either.Either<AdmissionTexts, InvalidInput> =>
-  Either.all({
-    message: message === null ? Either.right(null) : Limits.json("message", message, limits.messageBytes),
-    metadata: Limits.json("metadata", metadata, limits.metadataBytes)
-  })
-
 type Refusal = SessionNotFound | SessionDeleting | RowDamaged
 
 export const admit = (
   tx: Transaction,
   limits: Limits.Limits,
-  admission: Admission,
-  texts: AdmissionTexts
+  admission: Admission
 ): Either.Either<Admitted, Refusal | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
     const { hash, idempotencyKey, message, presence, runId, sessionId, whenBusy } = admission
@@ -58,23 +40,28 @@ export const admit = (
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: existing.run.id }))
     }
 
-    for (const { assetId } of message?.parts.filter(isFile) ?? []) {
+    for (const { assetId } of message?.value.parts.filter(isFile) ?? []) {
       const asset = tx.get("SELECT 1 FROM assets WHERE session = ? AND id = ?", session.ordinal, assetId)
       if (asset === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
     }
 
     const inTheWay = running(tx, session) ?? oldestQueued(tx, session)
     if (inTheWay === undefined) {
-      storeRun(tx, session, admission, { ...texts, message: null })
+      storeRun(tx, session, { ...admission, message: null })
       return {
         _tag: "Started",
-        ...(yield* start(tx, limits, session, { runId, presence, message, body: texts.message }))
+        ...(yield* start(tx, limits, session, {
+          runId,
+          presence,
+          message: message?.value ?? null,
+          body: message?.json ?? null
+        }))
       }
     }
     if (whenBusy === "refuse") {
       return { _tag: "Busy", runId: (yield* decodeRun(inTheWay)).run.id }
     }
-    storeRun(tx, session, admission, texts)
+    storeRun(tx, session, admission)
     const { ordinal, ...queued } = yield* inState("queued", yield* reread(tx, session, runId))
     record(tx, session, "run.queued", { run: ordinal })
     return { _tag: "Queued", ...queued }
@@ -117,8 +104,7 @@ const insertRun = insertion(runs, [
 const storeRun = (
   tx: Transaction,
   session: SessionRow,
-  { hash, idempotencyKey, runId }: Admission,
-  { message, metadata }: AdmissionTexts
+  { hash, idempotencyKey, message, metadata, runId }: Admission
 ): void => {
   insert(tx, insertRun, {
     id: runId,
@@ -128,8 +114,8 @@ const storeRun = (
     createdAt: tx.now,
     idempotencyKey,
     hash,
-    metadata,
-    message
+    metadata: metadata.json,
+    message: message?.json ?? null
   })
 }
 

@@ -1,7 +1,6 @@
 /** A session's own fields: creates, renames, changes, finds and lists sessions. */
 import { Array, Effect, Either, Schema } from "effect"
 import type { Json } from "../../../domain/Json.js"
-import * as Title from "../../../domain/Title.js"
 import * as Limits from "../../../domain/Limits.js"
 import type { ModelRef } from "../../../domain/ModelRef.js"
 import { Session, type SessionId } from "../../../domain/Session.js"
@@ -51,25 +50,11 @@ const reread = (tx: Transaction, sessionId: SessionId): Either.Either<Session, R
 
 const missing = (sessionId: SessionId): RowDamaged => new RowDamaged({ sessionId, seq: null, detail: "is missing" })
 
-export interface NewTexts {
-  readonly title: string
-  readonly metadata: string
-}
-
-/** Returns the texts that are stored of a new session. Fails with the first that is invalid. */
-export const checkNew = (
-  { metadata, title }: NewSession,
-  limits: Limits.Limits
-): Either.Either<NewTexts, InvalidInput> =>
-  Either.all({
-    title: title === null ? Either.right(Title.untitled) : Title.check(title, limits),
-    metadata: Limits.json("metadata", metadata, limits.metadataBytes)
-  })
-
+/** `title` is the checked one, or that of a session which nobody has named. */
 export const create = (
   tx: Transaction,
-  { id, model, owner, title, workdir }: NewSession,
-  texts: NewTexts
+  { id, metadata, model, owner, title: named, workdir }: NewSession,
+  title: string
 ): Either.Either<Session, SessionExists | RowDamaged> => {
   if (tx.get("SELECT 1 FROM sessions WHERE id = ?", id) !== undefined) {
     return Either.left(new SessionExists({ sessionId: id }))
@@ -81,12 +66,12 @@ export const create = (
     id,
     tx.now,
     tx.now,
-    title === null ? 0 : 1,
-    texts.title,
+    named === null ? 0 : 1,
+    title,
     owner,
     workdir,
     model === null ? null : JSON.stringify(model),
-    texts.metadata
+    metadata.json
   )
   const created = Either.mapLeft(visible(tx, id), () => missing(id))
   return Either.flatMap(created, (session) => {

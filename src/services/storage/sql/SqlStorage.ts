@@ -56,8 +56,8 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
     createSession: (session) =>
       checked(
         "create the session",
-        Sessions.checkNew(session, limits),
-        (texts) => (tx) => Sessions.create(tx, session, texts)
+        session.title === null ? Either.right(Title.untitled) : Title.check(session.title, limits),
+        (title) => (tx) => Sessions.create(tx, session, title)
       ),
     rename: (sessionId, title) =>
       checked(
@@ -75,12 +75,7 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
         (bodies) => (tx) => Transcripts.append(tx, { sessionId, messages, bodies })
       ),
 
-    admit: (admission) =>
-      checked(
-        "store the run",
-        Runs.checkAdmission(admission, limits),
-        (texts) => (tx) => Runs.admit(tx, limits, admission, texts)
-      ),
+    admit: (admission) => write("store the run", (tx) => Runs.admit(tx, limits, admission)),
     startNext: (sessionId, presence) =>
       write("start the next run", (tx) => Runs.startNext(tx, limits, { sessionId, presence })),
     cancelQueued: (runId) => write("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),

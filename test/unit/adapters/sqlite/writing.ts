@@ -1,5 +1,6 @@
 /** A process of the tests: appends to a session of its own until it is killed, and prints how far it is. */
 import { Effect, Layer } from "effect"
+import { Checked } from "../../../../src/domain/Checked.js"
 import { layerIds } from "../../../../src/adapters/node/Identity.js"
 import * as SqliteStorage from "../../../../src/adapters/sqlite/SqliteStorage.js"
 import { userText } from "../../../../src/domain/Message.js"
@@ -13,7 +14,14 @@ const [, , directory = ""] = process.argv
 const program = Effect.gen(function* () {
   const storage = yield* Storage
   const id = SessionId.make("busy")
-  yield* storage.createSession({ id, title: "busy", owner: null, workdir: "/", model: null, metadata: {} })
+  yield* storage.createSession({
+    id,
+    title: "busy",
+    owner: null,
+    workdir: "/",
+    model: null,
+    metadata: Checked.noMetadata
+  })
   for (let count = 1; ; count++) {
     yield* storage.append(id, [userText(`${count} ${"x".repeat(1_000)}`)])
     console.log(count)

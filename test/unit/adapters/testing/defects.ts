@@ -1,6 +1,7 @@
 /** Storages that are broken, each by one defect as somebody might make it, round the one in memory. */
 import { Context, Effect, Layer, Option, Stream } from "effect"
 import { Quiescence } from "skein/testing"
+import { Checked } from "../../../../src/domain/Checked.js"
 import type { Lease } from "../../../../src/domain/Lease.js"
 import type { CallId, Entry } from "../../../../src/domain/Message.js"
 import type { SessionId } from "../../../../src/domain/Session.js"
@@ -129,7 +130,7 @@ const resurrecting: Defect = ({ storage }) => ({
               owner: null,
               workdir: "/",
               model: null,
-              metadata: {}
+              metadata: Checked.noMetadata
             })
             .pipe(
               Effect.catchTag("SessionExists", () => new SessionNotFound({ sessionId })),

@@ -4,6 +4,7 @@ import { FileSystem } from "@effect/platform"
 import { it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Ref, Stream } from "effect"
 import type { Scope } from "effect"
+import { Checked } from "../../../../src/domain/Checked.js"
 import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
 import { AssetId } from "../../../../src/domain/Asset.js"
@@ -192,7 +193,7 @@ export const create = (id: SessionId) =>
       owner: null,
       workdir: "/home/me",
       model: null,
-      metadata: {}
+      metadata: Checked.noMetadata
     })
   )
 

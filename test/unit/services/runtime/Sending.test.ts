@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Option, Stream } from "effect"
-import { Asset, Run, SkeinError, Tool, Toolbox } from "skein"
+import { Asset, Message, Run, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { admission, newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 import { ground } from "./engines.js"
 import { open } from "./fixture.js"
 
@@ -236,6 +238,25 @@ describe("an idempotency key", () => {
       const key = { idempotencyKey: "k" }
       yield* gateway.await(yield* send(first.id, "hello", key))
       yield* gateway.await(yield* send(second.id, "something else", key))
+    })
+  )
+
+  it.scoped("stands for the message that an earlier version stored under it", () =>
+    Effect.gen(function* () {
+      const { open, storage } = yield* ground
+      yield* storage.createSession(newSession())
+      const [message, metadata] = [Message.userText("héllo"), { user: "ann", tags: [1, null] }]
+      const hash = createHash("sha256")
+        .update(JSON.stringify([message, metadata]))
+        .digest("hex")
+      const admitted = yield* storage.admit(admission({ message, metadata, hash, idempotencyKey: "k" }))
+      if (admitted._tag !== "Started") return expect.unreachable(admitted._tag)
+      yield* storage.endRun(admitted.lease, { stopReason: "completed", detail: null })
+      const { send } = yield* open("a")
+      expect(yield* send(s1, "héllo", { idempotencyKey: "k", metadata })).toEqual(admitted.ref)
+      expect((yield* Effect.flip(send(s1, "hello", { idempotencyKey: "k", metadata })))._tag).toBe(
+        "IdempotencyConflict"
+      )
     })
   )
 })

@@ -12,6 +12,7 @@ import { Seq, type Session, SessionId } from "../../../../domain/Session.js"
 import * as Usage from "../../../../domain/Usage.js"
 import type { Activity, ReaderService, Service } from "../../../../services/storage/Storage.js"
 import type { Command, LeasePick, PlacePick } from "./Command.js"
+import { admission, newSession } from "../fixture.js"
 
 export interface World {
   readonly leases: Array<Lease>
@@ -50,7 +51,7 @@ export const operation = (
       case "create": {
         const { metadata, session, title } = command
         const id = SessionId.make(session)
-        const created = { id, title, owner: null, workdir: "/", model: null, metadata }
+        const created = newSession({ id, title, workdir: "/", metadata })
         return (storage: Service) => storage.createSession(created)
       }
       case "rename":
@@ -69,7 +70,7 @@ export const operation = (
         const files = file === null ? [] : [yield* findAsset(model, sessionId, file)]
         const runId = RunId.make(fresh(world, "r"))
         world.runs.push(runId)
-        const admission = {
+        const admitted = admission({
           sessionId,
           runId,
           message: text === null ? null : userMessage(text, files),
@@ -78,8 +79,8 @@ export const operation = (
           hash,
           whenBusy,
           presence: newPresence(world)
-        }
-        return (storage) => storage.admit(admission)
+        })
+        return (storage) => storage.admit(admitted)
       }
       case "startNext": {
         const presence = newPresence(world)

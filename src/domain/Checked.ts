@@ -1,0 +1,35 @@
+/**
+ * A value with its JSON text, within its limit. Only this file makes one, so whoever takes one need not check it, and
+ * encodes nothing again: the text is what is stored, and what is hashed.
+ */
+import { Either } from "effect"
+import type { JsonRecord } from "./Json.js"
+import * as Limits from "./Limits.js"
+import type { Message } from "./Message.js"
+import type { InvalidInput } from "./SkeinError.js"
+
+export class Checked<out A> {
+  private constructor(
+    readonly value: A,
+    /** The value as JSON. */
+    readonly json: string
+  ) {}
+
+  static readonly noMetadata: Checked<JsonRecord> = new Checked({}, "{}")
+
+  /** Fails when a message has no JSON, or more bytes of it than the limit. */
+  static message<M extends Message>(
+    message: M,
+    { messageBytes }: Limits.Limits
+  ): Either.Either<Checked<M>, InvalidInput> {
+    return Either.map(Limits.json("message", message, messageBytes), (json) => new Checked(message, json))
+  }
+
+  /** Fails when metadata have no JSON, or more bytes of it than the limit. */
+  static metadata(
+    metadata: JsonRecord,
+    { metadataBytes }: Limits.Limits
+  ): Either.Either<Checked<JsonRecord>, InvalidInput> {
+    return Either.map(Limits.json("metadata", metadata, metadataBytes), (json) => new Checked(metadata, json))
+  }
+}

@@ -1,0 +1,41 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Arbitrary, Either, Schema } from "effect"
+import { Checked } from "../../../src/domain/Checked.js"
+import { JsonRecord } from "../../../src/domain/Json.js"
+import * as Limits from "../../../src/domain/Limits.js"
+import { UserMessage, userText } from "../../../src/domain/Message.js"
+
+const messages = Arbitrary.make(Schema.typeSchema(UserMessage))
+const records = Arbitrary.make(JsonRecord)
+
+describe("Checked", () => {
+  it.prop(
+    "the texts of message and metadata, joined, are the JSON of both",
+    [messages, records],
+    ([message, record]) => {
+      const texts = Either.all([Checked.message(message, Limits.defaults), Checked.metadata(record, Limits.defaults)])
+      const [{ json, value }, metadata] = Either.getOrThrow(texts)
+      expect(value).toBe(message)
+      expect(`[${json},${metadata.json}]`).toBe(JSON.stringify([message, record]))
+    }
+  )
+
+  it("P12 clear refusal: names the field, the limit and the bytes", () => {
+    const limits = { ...Limits.defaults, messageBytes: 60, metadataBytes: 10 }
+    expect(Either.flip(Checked.message(userText("x".repeat(20)), limits)).pipe(Either.getOrThrow)).toMatchObject({
+      field: "message",
+      limit: "at most 60 bytes",
+      actual: "71 bytes"
+    })
+    expect(Either.flip(Checked.metadata({ a: "x".repeat(3) }, limits)).pipe(Either.getOrThrow)).toMatchObject({
+      field: "metadata",
+      limit: "at most 10 bytes",
+      actual: "11 bytes"
+    })
+    expect(Either.isRight(Checked.metadata({ a: "xx" }, limits))).toBe(true)
+  })
+
+  it("no metadata is the empty object", () => {
+    expect(Checked.noMetadata).toEqual(Either.getOrThrow(Checked.metadata({}, Limits.defaults)))
+  })
+})
