@@ -1,7 +1,19 @@
 import { Effect } from "effect"
 import { AssetId } from "../../../domain/Asset.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
-import { a1, asset, create, createAndStart, lines, refused, s1, s2, session, start, told } from "./fixture.js"
+import {
+  a1,
+  asset,
+  create,
+  createAndStart,
+  transcriptLines,
+  refused,
+  s1,
+  s2,
+  session,
+  start,
+  eventLines
+} from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
@@ -18,7 +30,7 @@ export const assetTests = (test: Test) => {
       yield* storage.saveAsset(asset({ createdAt: 10 }))
       expect(yield* reader.asset(s1, a2)).toEqual(asset({ id: a2, name: null }))
       expect((yield* reader.assets(s1)).map(({ id }) => id)).toEqual([a2, a1])
-      expect(yield* told(1)).toEqual(["asset.saved a2", "asset.saved a1"])
+      expect(yield* eventLines(1)).toEqual(["asset.saved a2", "asset.saved a1"])
       expect(yield* session()).toMatchObject({ cursor: 3, updatedAt: 2_000 })
     }))
 
@@ -34,8 +46,8 @@ export const assetTests = (test: Test) => {
       expect(yield* refused(storage.deleteAsset(s1, a1))).toEqual(gone)
       expect(yield* refused((yield* StorageReader).asset(s1, a1))).toEqual(gone)
       expect(yield* (yield* StorageReader).assets(s1)).toEqual([])
-      expect(yield* told(cursor)).toEqual(["asset.deleted a1"])
-      expect(yield* lines()).toEqual(["1 user "])
+      expect(yield* eventLines(cursor)).toEqual(["asset.deleted a1"])
+      expect(yield* transcriptLines()).toEqual(["1 user "])
     }))
 
   test("P7 an asset belongs to its session", () =>

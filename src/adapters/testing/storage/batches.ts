@@ -8,7 +8,7 @@ import {
   assistant,
   createAndStart,
   events,
-  lines,
+  transcriptLines,
   openBatch,
   secondEngine,
   firstEngine,
@@ -20,11 +20,11 @@ import {
   refused,
   result,
   s1,
-  seen,
+  takeover,
   seq,
   session,
   start,
-  told,
+  eventLines,
   transcript
 } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
@@ -54,7 +54,7 @@ const expectLost = (lease: Lease) =>
     expect(yield* refused(storage.storeResult(lease, seq(3), result("c1")))).toEqual(lost)
     expect(yield* refused(storage.ask(lease, question(q1, 3, "c1")))).toEqual(lost)
     expect(yield* refused(storage.endRun(lease, cancelled))).toEqual(lost)
-    expect(yield* storage.takeOver(seen(lease), secondEngine)).toEqual({ _tag: "Lost" })
+    expect(yield* storage.takeOver(takeover(lease), secondEngine)).toEqual({ _tag: "Lost" })
     expect(yield* session()).toEqual(before)
   })
 
@@ -86,7 +86,7 @@ const openTests = (test: Test) => {
       })
       expect(yield* open).toEqual({ calls: step.calls, stored: [] })
       expect(yield* session()).toMatchObject({ head: 2, cursor: before.cursor + 1, updatedAt: 2_000 })
-      expect(yield* told(before.cursor)).toEqual(["message.appended 2 assistant"])
+      expect(yield* eventLines(before.cursor)).toEqual(["message.appended 2 assistant"])
     }))
 
   test("P1 a step without calls opens nothing, and another may follow", () =>
@@ -120,7 +120,7 @@ const openTests = (test: Test) => {
         _tag: "AppendRefused",
         reason: "calls-without-batch"
       })
-      expect(yield* lines()).toEqual(["1 user Hello"])
+      expect(yield* transcriptLines()).toEqual(["1 user Hello"])
       yield* (yield* Storage).appendStep(lease, assistant("I ca", [], { partial: true }))
     }))
 
@@ -145,7 +145,7 @@ const openTests = (test: Test) => {
         concurrency: "unbounded"
       })
       expect(started.filter((isFirst) => isFirst)).toHaveLength(1)
-      expect(yield* told(cursor)).toEqual(["call.started c1"])
+      expect(yield* eventLines(cursor)).toEqual(["call.started c1"])
       expect((yield* open).calls.map(({ state }) => state)).toEqual(["started", "pending", "pending"])
       expect((yield* events(cursor))[0]).toMatchObject({ runId: r1, callId: "c1", seq: 3, name: "tool-c1" })
     }))
@@ -183,8 +183,10 @@ const completeTests = (test: Test) => {
         const { cursor, head } = yield* session()
         yield* openBatch(lease, ...ids)
         for (const index of order) yield* complete(lease, head + 2 + index, ids[index] ?? "")
-        expect((yield* lines()).slice(head + 1)).toEqual(ids.map((id, index) => `${head + 2 + index} success ${id}`))
-        const after = yield* told(cursor)
+        expect((yield* transcriptLines()).slice(head + 1)).toEqual(
+          ids.map((id, index) => `${head + 2 + index} success ${id}`)
+        )
+        const after = yield* eventLines(cursor)
         expect(after.filter((line) => line.startsWith("call.finished"))).toEqual(
           order.map((index) => `call.finished ${ids[index]} success`)
         )
@@ -219,7 +221,7 @@ const completeTests = (test: Test) => {
       yield* Effect.forEach([...ids.entries()].toReversed(), ([index, id]) => complete(lease, index + 3, id), {
         concurrency: "unbounded"
       })
-      expect((yield* lines()).slice(2)).toEqual(ids.map((id, index) => `${index + 3} success ${id}`))
+      expect((yield* transcriptLines()).slice(2)).toEqual(ids.map((id, index) => `${index + 3} success ${id}`))
       const all = yield* events()
       expect(all.map(({ cursor }) => Number(cursor))).toEqual(all.map((_, index) => index + 1))
     }))
@@ -232,19 +234,19 @@ const completeTests = (test: Test) => {
       yield* (yield* Now).set(2_000)
       expect(yield* complete(lease, 5, "c3")).toEqual({ result: result("c3") })
       expect((yield* session()).head).toBe(2)
-      expect(yield* told(cursor)).toEqual(["call.finished c3 success"])
+      expect(yield* eventLines(cursor)).toEqual(["call.finished c3 success"])
       expect(yield* open).toMatchObject({
         calls: [{ callId: "c1" }, { callId: "c2" }],
         stored: [{ seq: 5, runId: r1, at: 2_000, message: result("c3") }]
       })
-      expect(yield* lines()).toEqual(["1 user Hello", "2 assistant I call"])
+      expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 assistant I call"])
 
       expect(yield* complete(lease, 3, "c1")).toEqual({ result: result("c1") })
       expect((yield* session()).head).toBe(3)
       yield* (yield* Now).set(3_000)
       expect(yield* complete(lease, 4, "c2")).toEqual({ result: result("c2") })
       expect((yield* session()).head).toBe(5)
-      expect(yield* told(cursor + 1)).toEqual([
+      expect(yield* eventLines(cursor + 1)).toEqual([
         "call.finished c1 success",
         "message.appended 3 tool",
         "call.finished c2 success",
@@ -294,7 +296,7 @@ const completeTests = (test: Test) => {
       const [stored] = (yield* transcript()).slice(2)
       expect(new Set(answers.map((answer) => answer.result.text)).size).toBe(1)
       expect(stored?.message).toEqual(answers[0]?.result)
-      expect(yield* told(cursor)).toEqual(["call.finished c1 success", "message.appended 3 tool"])
+      expect(yield* eventLines(cursor)).toEqual(["call.finished c1 success", "message.appended 3 tool"])
     }))
 
   test("P1 a result goes to the place of its own call only", () =>
@@ -353,11 +355,11 @@ const closeTests = (test: Test) => {
               if (state.endsWith("done")) yield* complete(lease, head + 2 + index, ids[index] ?? "")
             }
             yield* storage.endRun(lease, cancelled)
-            expect((yield* lines()).slice(head + 1)).toEqual(
+            expect((yield* transcriptLines()).slice(head + 1)).toEqual(
               [first, second, third].map((state, index) => `${head + 2 + index} ${outcome[state]} ${ids[index]}`)
             )
             expect(Transcript.isSendable(yield* transcript())).toBe(true)
-            expect((yield* told(ref.cursor)).filter((line) => line.endsWith("tool"))).toHaveLength(3)
+            expect((yield* eventLines(ref.cursor)).filter((line) => line.endsWith("tool"))).toHaveLength(3)
           }
         }
       }
@@ -373,7 +375,7 @@ const closeTests = (test: Test) => {
       const { cursor } = yield* session()
       yield* (yield* Now).set(2_000)
       yield* storage.endRun(lease, cancelled)
-      expect(yield* told(cursor)).toEqual([
+      expect(yield* eventLines(cursor)).toEqual([
         "call.finished c1 never-started",
         "message.appended 3 tool",
         "message.appended 4 tool",
@@ -391,7 +393,7 @@ const closeTests = (test: Test) => {
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
-      yield* (yield* Storage).takeOver(seen(lease), secondEngine)
+      yield* (yield* Storage).takeOver(takeover(lease), secondEngine)
       yield* expectLost(lease)
     }))
 
@@ -413,7 +415,7 @@ const closeTests = (test: Test) => {
       const first = yield* createAndStart()
       yield* storage.endRun(first.lease, cancelled)
       const second = yield* start({ runId: r2 })
-      yield* storage.takeOver(seen(second.lease, 2), firstEngine)
+      yield* storage.takeOver(takeover(second.lease, 2), firstEngine)
       const third = yield* start({ runId: r3 })
       expect(second.lease.fence).toBeGreaterThan(first.lease.fence)
       expect(third.lease.fence).toBeGreaterThan(second.lease.fence)

@@ -5,15 +5,15 @@ import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   a1,
   admission,
-  allow,
-  allowAlways,
+  allowOnce,
+  allowForSession,
   asset,
   assistant,
   create,
   createAndStart,
   destroy,
   events,
-  lines,
+  transcriptLines,
   openBatch,
   secondEngine,
   firstEngine,
@@ -28,11 +28,11 @@ import {
   result,
   s1,
   s2,
-  seen,
+  takeover,
   seq,
   session,
   start,
-  told,
+  eventLines,
   transcript
 } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
@@ -48,7 +48,7 @@ const full = Effect.gen(function* () {
   const { lease } = yield* start({ idempotencyKey: "k", hash: "h" })
   yield* openBatch(lease, "c1", "c2")
   yield* storage.ask(lease, question(q1, 3, "c1"))
-  yield* storage.answer(q1, allowAlways)
+  yield* storage.answer(q1, allowForSession)
   yield* storage.ask(lease, question(q2, 4, "c2"))
   yield* storage.admit(admission({ runId: r2, whenBusy: "queue" }))
   yield* storage.endRun(lease, deleted)
@@ -88,7 +88,7 @@ const stepTests = (test: Test) => {
         runId: r1
       })
       expect(yield* refused(storage.ask(lease, question(q2, 4, "c2")))).toEqual(refusal)
-      expect(yield* refused(storage.answer(q1, allow))).toEqual(refusal)
+      expect(yield* refused(storage.answer(q1, allowOnce))).toEqual(refusal)
       expect(yield* refused(storage.saveAsset(asset()))).toEqual(refusal)
       expect(yield* refused(storage.deleteAsset(s1, a1))).toEqual(refusal)
       expect(yield* refused(create())).toEqual({ _tag: "SessionExists", sessionId: s1 })
@@ -119,7 +119,7 @@ const stepTests = (test: Test) => {
       yield* storage.storeResult(lease, seq(3), result("c1"))
       yield* storage.endRun(lease, deleted)
       expect(yield* storage.cancelQueued(r2)).toBe(true)
-      expect(yield* told(cursor)).toEqual([
+      expect(yield* eventLines(cursor)).toEqual([
         "call.finished c1 success",
         "message.appended 3 tool",
         "permission.answered q1 deny",
@@ -141,8 +141,8 @@ const stepTests = (test: Test) => {
       yield* storage.ask(lease, question(q1, 3, "c1"))
       yield* storage.beginDelete(s1)
       const { cursor } = yield* session()
-      expect(yield* storage.takeOver(seen(lease), secondEngine)).toEqual({ _tag: "Ended" })
-      expect(yield* told(cursor)).toEqual([
+      expect(yield* storage.takeOver(takeover(lease), secondEngine)).toEqual({ _tag: "Ended" })
+      expect(yield* eventLines(cursor)).toEqual([
         "permission.answered q1 deny",
         "call.finished c1 never-started",
         "message.appended 3 tool",
@@ -164,7 +164,7 @@ const stepTests = (test: Test) => {
       expect(yield* storage.purge(s1)).toBe(false)
       yield* storage.forget(s1)
       expect(yield* session()).toEqual(before)
-      expect(yield* lines()).toHaveLength(4)
+      expect(yield* transcriptLines()).toHaveLength(4)
       expect(yield* storage.purge(s2)).toBe(false)
       yield* storage.forget(s2)
     }))
@@ -200,9 +200,9 @@ const stepTests = (test: Test) => {
       expect(yield* refused(storage.append(s1, []))).toEqual(missing)
       expect(yield* refused(storage.admit(admission({ runId: r3 })))).toEqual(missing)
       expect(yield* refused(storage.startNext(s1, firstEngine))).toEqual(missing)
-      expect(yield* refused(storage.takeOver(seen(lease), firstEngine))).toEqual(missing)
+      expect(yield* refused(storage.takeOver(takeover(lease), firstEngine))).toEqual(missing)
       expect(yield* storage.cancelQueued(r2)).toBe(false)
-      expect(yield* refused(storage.answer(q1, allow))).toMatchObject({ _tag: "QuestionNotFound" })
+      expect(yield* refused(storage.answer(q1, allowOnce))).toMatchObject({ _tag: "QuestionNotFound" })
       expect(yield* refused(storage.endRun(lease, deleted))).toMatchObject({ _tag: "LeaseLost" })
       expect(yield* refused(storage.saveAsset(asset()))).toEqual(missing)
       expect(yield* refused(storage.deleteAsset(s1, a1))).toEqual(missing)
@@ -224,7 +224,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* refused(reader.run(r1))).toMatchObject({ _tag: "RunNotFound" })
       expect(yield* refused(reader.run(r2))).toMatchObject({ _tag: "RunNotFound" })
       expect(yield* session(s2)).toEqual(before)
-      expect(yield* lines(s2)).toHaveLength(2)
+      expect(yield* transcriptLines(s2)).toHaveLength(2)
       expect((yield* reader.openBatch(s2)).calls).toHaveLength(1)
     }))
 
@@ -272,7 +272,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* reader.assets(s1)).toEqual([])
       expect(yield* refused(reader.question(q1))).toMatchObject({ _tag: "QuestionNotFound" })
       expect((yield* start({ runId: r3, idempotencyKey: "k", hash: "other" })).run.id).toBe(r3)
-      expect(yield* lines()).toEqual(["1 user Hello"])
+      expect(yield* transcriptLines()).toEqual(["1 user Hello"])
     }))
 
   test("P10 a cursor of a deleted session is gone, however often its id is used again", () =>
@@ -324,12 +324,12 @@ const leftoverTests = (test: Test) => {
       expect(yield* refused(storage.startCall(lease, seq(3)))).toEqual(lost)
       expect(yield* refused(storage.storeResult(lease, seq(3), result("c1")))).toEqual(lost)
       expect(yield* refused(storage.endRun(lease, deleted))).toEqual(lost)
-      expect(yield* refused(storage.takeOver(seen(lease), firstEngine))).toEqual(missing)
+      expect(yield* refused(storage.takeOver(takeover(lease), firstEngine))).toEqual(missing)
       expect(yield* refused(session())).toEqual(missing)
       yield* createAndStart({ runId: r3 })
       expect(yield* refused(storage.appendStep(lease, assistant("x")))).toEqual(lost)
-      expect(yield* storage.takeOver(seen(lease), firstEngine)).toEqual({ _tag: "Lost" })
-      expect(yield* lines()).toEqual(["1 user Hello"])
+      expect(yield* storage.takeOver(takeover(lease), firstEngine)).toEqual({ _tag: "Lost" })
+      expect(yield* transcriptLines()).toEqual(["1 user Hello"])
     }))
 
   test("P7 nothing resurrects a session: what comes for a deleted one finds none, and makes none", () =>

@@ -5,7 +5,7 @@ import * as EngineConfig from "../../../services/EngineConfig.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   admission,
-  allow,
+  allowOnce,
   createAndStart,
   openBatch,
   secondEngine,
@@ -15,7 +15,7 @@ import {
   refused,
   result,
   s1,
-  seen,
+  takeover,
   seq,
   transcript
 } from "./fixture.js"
@@ -74,8 +74,8 @@ export const durableTests = (
         const [first, second] = yield* Effect.all([open(here), open(here)])
         const lease = yield* Effect.provide(half, first)
         expect(yield* Effect.provide(shown, second)).toEqual(yield* Effect.provide(shown, first))
-        yield* Context.get(second, Storage).answer(q1, allow)
-        expect((yield* Context.get(first, StorageReader).question(q1)).answer).toEqual(allow)
+        yield* Context.get(second, Storage).answer(q1, allowOnce)
+        expect((yield* Context.get(first, StorageReader).question(q1)).answer).toEqual(allowOnce)
         yield* Context.get(first, Storage).storeResult(lease, seq(3), result("c1"))
         expect(yield* Effect.provide(shown, second)).toEqual(yield* Effect.provide(shown, first))
       })
@@ -92,7 +92,7 @@ export const durableTests = (
         expect(admitted._tag).toBe("Busy")
         const taken = yield* Effect.forEach(
           engines,
-          (engine) => Context.get(engine, Storage).takeOver(seen(lease), firstEngine),
+          (engine) => Context.get(engine, Storage).takeOver(takeover(lease), firstEngine),
           { concurrency: "unbounded" }
         )
         expect(taken.map(({ _tag }) => _tag).toSorted()).toEqual(["Ended", "Lost"])

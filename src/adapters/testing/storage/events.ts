@@ -4,7 +4,7 @@ import { EventSignals } from "../../../services/storage/EventSignals.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   admission,
-  allow,
+  allowOnce,
   assistant,
   create,
   createAndStart,
@@ -18,7 +18,7 @@ import {
   s1,
   seq,
   session,
-  told
+  eventLines
 } from "./fixture.js"
 import type { Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
@@ -31,7 +31,7 @@ export const eventTests = (test: Test) => {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
       yield* storage.ask(lease, question(q1, 3, "c1"))
-      yield* storage.answer(q1, allow)
+      yield* storage.answer(q1, allowOnce)
       yield* storage.startCall(lease, seq(3))
       yield* storage.storeResult(lease, seq(4), result("c2"))
       yield* storage.admit(admission({ runId: r2, whenBusy: "queue" }))
@@ -76,7 +76,7 @@ export const eventTests = (test: Test) => {
       yield* storage.setModel(s1, { provider: "p", model: "one" })
       yield* storage.rename(s1, "Third")
       yield* storage.setModel(s1, { provider: "p", model: "two" })
-      expect(yield* told()).toEqual([
+      expect(yield* eventLines()).toEqual([
         "session.created Third",
         "session.renamed Third",
         "session.model two",
@@ -109,7 +109,7 @@ export const eventTests = (test: Test) => {
       const storage = yield* Storage
       const watch = yield* (yield* EventSignals).watch(s1)
       // Whoever is woken may find nothing new, or no session yet.
-      const readable = (cursor: number) => Effect.orElseSucceed(told(cursor), () => [])
+      const readable = (cursor: number) => Effect.orElseSucceed(eventLines(cursor), () => [])
       const woken = <A, E, R>(change: Effect.Effect<A, E, R>, ...lines: ReadonlyArray<string>) =>
         Effect.gen(function* () {
           const cursor = yield* session().pipe(

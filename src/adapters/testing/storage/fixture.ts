@@ -1,4 +1,21 @@
-/** What the storage tests share: short ways to make sessions, messages and runs, and to look at what came of them. */
+/**
+ * What the storage tests share: short ways to make sessions, messages and runs, and to look at what came of them.
+ *
+ * Names that are short because they are in nearly every test:
+ *
+ * | name                         | what it is                                                                      |
+ * | ---------------------------- | ------------------------------------------------------------------------------- |
+ * | `s1`, `s2`                   | ids of sessions; where a test names no session, it is `s1`                      |
+ * | `r1`, `r2`, `r3`             | ids of runs; where a test names no run, it is `r1`                              |
+ * | `c1`, `c2`, …                | ids of calls, as plain text; call `c1` is one of the tool `tool-c1`             |
+ * | `q1`, `q2`, `a1`             | ids of questions to a human, and of an asset                                    |
+ * | `seq(3)`                     | the third place of a transcript; a run's message is 1, its first step's 2       |
+ * | `firstEngine`,`secondEngine` | two engines, each of a process of its own on one host; runs start on the first  |
+ * | `takeover(lease, n)`         | asks for a run whose engine had given `n` signs of life when it was looked at   |
+ * | `transcriptLines()`          | a transcript as lines, such as `3 success c1` and `4 assistant done`            |
+ * | `eventLines(cursor)`         | the events after a cursor as lines, such as `call.finished c1 success`          |
+ * | `refused(effect)`            | the error that an operation fails with, as plain data; dies when it succeeds    |
+ */
 import { Chunk, Effect, Either, Stream } from "effect"
 import { type Asset, AssetId } from "../../../domain/Asset.js"
 import { Checked } from "../../../domain/Checked.js"
@@ -51,8 +68,8 @@ export const presence = (instance: string): Presence => ({
   engine: { ...firstEngine.engine, instance }
 })
 
-/** A lease as it is taken over from an owner that has given so many signs of life. */
-export const seen = (lease: Lease, count = 1): Takeover => ({ lease, count, reason: "crashed" })
+/** Takes over the run of an engine that crashed, after `count` signs of life. */
+export const takeover = (lease: Lease, count = 1): Takeover => ({ lease, count, reason: "crashed" })
 
 /** A session's fields; metadata as plain JSON. */
 type SessionFields = Partial<Omit<NewSession, "metadata"> & { readonly metadata: JsonRecord }>
@@ -92,14 +109,14 @@ export const admission = ({
   ...fields
 })
 
-/** Admits a run that is expected to start. */
+/** Admits a run. Dies unless it starts at once. */
 export const start = (fields: AdmissionFields = {}) =>
   Effect.gen(function* () {
     const admitted = yield* (yield* Storage).admit(admission(fields))
     return admitted._tag === "Started" ? admitted : yield* Effect.dieMessage(`not started: ${admitted._tag}`)
   })
 
-/** A new session and a run that holds it. */
+/** Makes a session, and starts a run in it. */
 export const createAndStart = (fields: AdmissionFields = {}) =>
   Effect.zipRight(create({ id: fields.sessionId ?? s1 }), start(fields))
 
@@ -133,7 +150,7 @@ export const result = (id: string, text = `result of ${id}`, outcome: Outcome = 
   text
 })
 
-/** Opens a batch of these calls. */
+/** Appends a step with these calls, which opens a batch. */
 export const openBatch = (lease: Lease, ...calls: ReadonlyArray<string>) =>
   Effect.flatMap(Storage, (storage) => storage.appendStep(lease, assistant("I call", calls)))
 
@@ -146,8 +163,8 @@ export const question = (id: QuestionId, place: number, callId: string) => ({
   input: "{}"
 })
 
-export const allow: Answer = { verdict: "allow-once", message: null, by: "Ann" }
-export const allowAlways: Answer = { verdict: "allow-for-session", message: null, by: "Ann" }
+export const allowOnce: Answer = { verdict: "allow-once", message: null, by: "Ann" }
+export const allowForSession: Answer = { verdict: "allow-for-session", message: null, by: "Ann" }
 export const deny: Answer = { verdict: "deny", message: "no", by: "Bob" }
 
 export const asset = (fields: Partial<Asset> = {}): Asset => ({
@@ -165,7 +182,7 @@ export const asset = (fields: Partial<Asset> = {}): Asset => ({
 export const purgeAll = (sessionId: SessionId = s1) =>
   Effect.flatMap(Storage, (storage) => Effect.repeat(storage.purge(sessionId), { while: (more) => more }))
 
-/** Deletes a session that no run holds, to the end. */
+/** Deletes a session in which no run is live, with all that it has. */
 export const destroy = (sessionId: SessionId = s1) =>
   Effect.gen(function* () {
     const storage = yield* Storage
@@ -175,7 +192,7 @@ export const destroy = (sessionId: SessionId = s1) =>
     yield* storage.forget(sessionId)
   })
 
-/** What a refused operation failed with, as plain data. */
+/** The error that an operation fails with, as plain data. Dies when the operation succeeds. */
 export const refused = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.matchEffect(effect, {
     onFailure: (error) => Effect.succeed({ ...error }),
@@ -190,8 +207,8 @@ export const transcript = (sessionId = s1) =>
     return Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId })))
   })
 
-/** A transcript as lines: a user's or assistant's text, a result's outcome and call. */
-export const lines = (sessionId = s1) =>
+/** A transcript as lines, each with its place: a user's or an assistant's text, a result's outcome and call. */
+export const transcriptLines = (sessionId = s1) =>
   Effect.map(transcript(sessionId), (entries) =>
     entries.map(({ message, seq }) =>
       message.role === "tool"
@@ -203,8 +220,8 @@ export const lines = (sessionId = s1) =>
 export const events = (after = 0, sessionId = s1) =>
   Effect.flatMap(StorageReader, (reader) => reader.events({ sessionId, after, limit: 10_000 }))
 
-/** Events as lines: the type and what it is about. */
-export const told = (after = 0, sessionId = s1) => Effect.map(events(after, sessionId), (all) => all.map(line))
+/** The events after a cursor as lines: the type and what it is about. */
+export const eventLines = (after = 0, sessionId = s1) => Effect.map(events(after, sessionId), (all) => all.map(line))
 
 const line = (event: SessionEvent.Durable): string => {
   switch (event.type) {

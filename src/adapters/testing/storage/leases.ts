@@ -17,10 +17,10 @@ import {
   r2,
   s1,
   s2,
-  seen,
+  takeover,
   session,
   start,
-  told
+  eventLines
 } from "./fixture.js"
 import type { Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
@@ -58,16 +58,16 @@ export const leaseTests = (test: Test) => {
       const { lease } = yield* createAndStart()
       const storage = yield* Storage
       yield* storage.renew(later)
-      expect(yield* storage.takeOver(seen(lease, 1), secondEngine)).toEqual({ _tag: "Lost" })
+      expect(yield* storage.takeOver(takeover(lease, 1), secondEngine)).toEqual({ _tag: "Lost" })
       expect((yield* holder).engine).toEqual(firstEngine.engine)
-      expect(yield* storage.takeOver(seen(lease, 2), secondEngine)).toEqual({ _tag: "Ended" })
+      expect(yield* storage.takeOver(takeover(lease, 2), secondEngine)).toEqual({ _tag: "Ended" })
     }))
 
   test("P9 a run that is taken over as its lease has run out says so", () =>
     Effect.gen(function* () {
       const { lease, ref } = yield* createAndStart()
-      yield* (yield* Storage).takeOver({ ...seen(lease), reason: "lease-lost" }, secondEngine)
-      expect((yield* told(ref.cursor)).at(-1)).toBe("run.ended r1 lease-lost")
+      yield* (yield* Storage).takeOver({ ...takeover(lease), reason: "lease-lost" }, secondEngine)
+      expect((yield* eventLines(ref.cursor)).at(-1)).toBe("run.ended r1 lease-lost")
     }))
 
   test("P9 an owner is told which of its runs it still holds, and which are to end", () =>
@@ -77,16 +77,16 @@ export const leaseTests = (test: Test) => {
       const runs = reader.heldRuns(firstEngine.engine.instance)
       const first = yield* createAndStart()
       const second = yield* createAndStart({ sessionId: s2, runId: r2 })
-      const told = Effect.map(runs, (runs) =>
+      const held = Effect.map(runs, (runs) =>
         runs.map(({ lease, stopRequest }) => `${lease.runId} ${lease.fence} ${stopRequest}`).toSorted()
       )
-      expect(yield* told).toEqual([`r1 ${first.lease.fence} null`, `r2 ${second.lease.fence} null`])
+      expect(yield* held).toEqual([`r1 ${first.lease.fence} null`, `r2 ${second.lease.fence} null`])
       expect(yield* reader.heldRuns(secondEngine.engine.instance)).toEqual([])
       expect(yield* storage.requestCancel(r1)).toBe(true)
       yield* storage.beginDelete(s2)
-      expect(yield* told).toEqual([`r1 ${first.lease.fence} cancelled`, `r2 ${second.lease.fence} deleted`])
-      yield* storage.takeOver(seen(first.lease, 2), secondEngine)
-      expect(yield* told).toEqual([`r2 ${second.lease.fence} deleted`])
+      expect(yield* held).toEqual([`r1 ${first.lease.fence} cancelled`, `r2 ${second.lease.fence} deleted`])
+      yield* storage.takeOver(takeover(first.lease, 2), secondEngine)
+      expect(yield* held).toEqual([`r2 ${second.lease.fence} deleted`])
     }))
 
   test("P9 whoever holds runs is woken when somebody wants something of one", () =>
@@ -97,7 +97,7 @@ export const leaseTests = (test: Test) => {
       for (const order of [
         storage.requestCancel(r1),
         storage.beginDelete(s1),
-        storage.takeOver(seen(lease), secondEngine)
+        storage.takeOver(takeover(lease), secondEngine)
       ]) {
         const watch = yield* signals.watchStopRequests
         yield* order
@@ -126,7 +126,7 @@ export const leaseTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
       yield* storage.endRun(lease, { stopReason: "completed", detail: null })
       expect(yield* storage.requestCancel(r1)).toBe(false)
-      expect((yield* told(ref.cursor)).at(-1)).toBe("run.ended r1 completed")
+      expect((yield* eventLines(ref.cursor)).at(-1)).toBe("run.ended r1 completed")
     }))
 
   test("P9 a run that was asked to end is not gone on with by who takes it over", () =>
@@ -136,7 +136,7 @@ export const leaseTests = (test: Test) => {
       yield* openBatch(lease, "c1")
       yield* storage.ask(lease, question(q1, 3, "c1"))
       yield* storage.requestCancel(r1)
-      expect(yield* storage.takeOver(seen(lease), secondEngine)).toEqual({ _tag: "Ended" })
+      expect(yield* storage.takeOver(takeover(lease), secondEngine)).toEqual({ _tag: "Ended" })
     }))
 
   test("P9 what a step has written is kept while it is the next, and gone once it is stored", () =>
@@ -171,7 +171,7 @@ export const leaseTests = (test: Test) => {
         { lease: second.lease, draft: draft(r2, 3, "mine") }
       ])
       expect(yield* reader.draft(s1)).toEqual(Option.some(draft(r2, 3, "mine")))
-      yield* storage.takeOver(seen(second.lease, 2), secondEngine)
+      yield* storage.takeOver(takeover(second.lease, 2), secondEngine)
       expect(yield* reader.draft(s1)).toEqual(Option.none())
       expect(yield* reader.draft(s2)).toEqual(Option.none())
     }))

@@ -14,7 +14,7 @@ import {
   createAndStart,
   destroy,
   events,
-  lines,
+  transcriptLines,
   openBatch,
   presence,
   r1,
@@ -23,7 +23,7 @@ import {
   result,
   s1,
   session,
-  told,
+  eventLines,
   transcript
 } from "./fixture.js"
 import type { SharedStorageFolder } from "./StorageFolder.js"
@@ -38,7 +38,7 @@ const append = (name: string, times: number) => ({ _tag: "Append", sessionId: s1
 
 const numbered = (name: string, times: number) => Array.from({ length: times }, (_, index) => `${name} ${index + 1}`)
 
-const texts = Effect.map(lines(), (lines) => lines.map((line) => line.replace(/^\d+ user /u, "")))
+const texts = Effect.map(transcriptLines(), (lines) => lines.map((line) => line.replace(/^\d+ user /u, "")))
 
 /** Messages stand one after the other, and events too. */
 const expectNoGaps = Effect.gen(function* () {
@@ -170,7 +170,9 @@ export const processTests = (
           { concurrency: 2 }
         )
         expect(claims.flatMap(Remote.outcomes).toSorted()).toEqual(["Busy", "Started"])
-        const [lease] = claims.flat().flatMap((told) => (told._tag === "Answered" && told.lease ? [told.lease] : []))
+        const [lease] = claims
+          .flat()
+          .flatMap((report) => (report._tag === "Answered" && report.lease ? [report.lease] : []))
         if (lease === undefined) return yield* Effect.dieMessage("nobody has the lease")
         const [dead, living] = lease.runId === r1 ? [first, second] : [second, first]
         yield* dead.kill
@@ -181,7 +183,7 @@ export const processTests = (
         )
         expect(taken.flatMap(Remote.outcomes).toSorted()).toEqual(["Ended", "Lost"])
         yield* Effect.gen(function* () {
-          expect((yield* told()).filter((line) => line.startsWith("run.ended"))).toEqual([
+          expect((yield* eventLines()).filter((line) => line.startsWith("run.ended"))).toEqual([
             `run.ended ${lease.runId} crashed`
           ])
           expect(yield* refused((yield* Storage).appendStep(lease, assistant("Late")))).toMatchObject({
@@ -217,7 +219,7 @@ export const processTests = (
           const { cursor } = yield* session()
           const watch = yield* Context.get(engine, EventSignals).watch(s1)
           const waiting = yield* Effect.fork(
-            Effect.repeat(Effect.zipRight(watch.next, told(cursor)), { until: (seen) => seen.length > 0 })
+            Effect.repeat(Effect.zipRight(watch.next, eventLines(cursor)), { until: (seen) => seen.length > 0 })
           )
           yield* writer.ask({ _tag: "Rename", sessionId: s1, title: "Renamed" })
           expect(yield* Fiber.join(waiting)).toEqual(["session.renamed Renamed"])

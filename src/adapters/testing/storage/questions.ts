@@ -4,12 +4,12 @@ import type { Answer, QuestionId } from "../../../domain/Permission.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
-  allow,
-  allowAlways,
+  allowOnce,
+  allowForSession,
   createAndStart,
   deny,
   events,
-  lines,
+  transcriptLines,
   openBatch,
   secondEngine,
   q1,
@@ -21,11 +21,11 @@ import {
   result,
   s1,
   s2,
-  seen,
+  takeover,
   seq,
   session,
   start,
-  told,
+  eventLines,
   transcript
 } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
@@ -71,7 +71,7 @@ const askTests = (test: Test) => {
       expect(yield* reader.question(q1)).toEqual(asked)
       expect(yield* reader.questions(s1)).toEqual([asked])
       expect((yield* reader.openBatch(s1)).calls.map(({ questionId }) => questionId)).toEqual([null, q1])
-      expect(yield* told(cursor)).toEqual(["permission.asked q1"])
+      expect(yield* eventLines(cursor)).toEqual(["permission.asked q1"])
       expect((yield* events(cursor))[0]).toMatchObject({ runId: r1, callId: "c2", questionId: q1, tool: "tool-c2" })
     }))
 
@@ -87,7 +87,7 @@ const askTests = (test: Test) => {
       expect(yield* waiting()).toEqual([q2, q1])
       expect(yield* waiting(s1)).toEqual([q1])
       expect(yield* waiting(s2)).toEqual([q2])
-      yield* answer(q2, allow)
+      yield* answer(q2, allowOnce)
       expect(yield* waiting()).toEqual([q1])
     }))
 
@@ -117,14 +117,14 @@ const askTests = (test: Test) => {
       const answered = yield* answer(q1, deny)
       expect(answered).toEqual({ ...asked, answer: deny })
       expect(yield* (yield* StorageReader).question(q1)).toEqual(answered)
-      expect(yield* refused(answer(q1, allow))).toEqual({
+      expect(yield* refused(answer(q1, allowOnce))).toEqual({
         _tag: "QuestionAnswered",
         questionId: q1,
         verdict: "deny"
       })
-      expect(yield* told(cursor)).toEqual(["permission.answered q1 deny"])
+      expect(yield* eventLines(cursor)).toEqual(["permission.answered q1 deny"])
       expect(yield* waiting()).toEqual([])
-      expect(yield* refused(answer(q2, allow))).toEqual({ _tag: "QuestionNotFound", questionId: q2 })
+      expect(yield* refused(answer(q2, allowOnce))).toEqual({ _tag: "QuestionNotFound", questionId: q2 })
     }))
 
   test("P7 of answers that come at once one wins", () =>
@@ -133,11 +133,15 @@ const askTests = (test: Test) => {
       yield* openBatch(lease, "c1")
       yield* ask(lease, q1, 3, "c1")
       const { cursor } = yield* session()
-      const outcomes = yield* Effect.forEach([allow, deny, allowAlways], (given) => Effect.either(answer(q1, given)), {
-        concurrency: "unbounded"
-      })
+      const outcomes = yield* Effect.forEach(
+        [allowOnce, deny, allowForSession],
+        (given) => Effect.either(answer(q1, given)),
+        {
+          concurrency: "unbounded"
+        }
+      )
       expect(outcomes.map(({ _tag }) => _tag).toSorted()).toEqual(["Left", "Left", "Right"])
-      expect(yield* told(cursor)).toHaveLength(1)
+      expect(yield* eventLines(cursor)).toHaveLength(1)
     }))
 
   test("only an answer for the session grants the tool for the session", () =>
@@ -147,9 +151,9 @@ const askTests = (test: Test) => {
       yield* openBatch(lease, "c1", "c2", "c3")
       yield* ask(lease, q1, 3, "c1")
       yield* ask(lease, q2, 4, "c2")
-      yield* answer(q1, allow)
+      yield* answer(q1, allowOnce)
       expect(yield* reader.granted(s1)).toEqual(new Set())
-      yield* answer(q2, allowAlways)
+      yield* answer(q2, allowForSession)
       expect(yield* reader.granted(s1)).toEqual(new Set(["tool-c2"]))
       yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })
       expect(yield* reader.granted(s1)).toEqual(new Set(["tool-c2"]))
@@ -161,7 +165,7 @@ const askTests = (test: Test) => {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
       yield* ask(lease, q1, 3, "c1")
-      yield* answer(q1, allow)
+      yield* answer(q1, allowOnce)
       const [call] = (yield* (yield* StorageReader).openBatch(s1)).calls
       expect(call).toMatchObject({ state: "pending", questionId: q1 })
       expect(yield* (yield* Storage).startCall(lease, seq(3))).toBe(true)
@@ -175,7 +179,7 @@ const askTests = (test: Test) => {
       yield* ask(lease, q1, 3, "c1")
       const { cursor } = yield* session()
       yield* (yield* Storage).endRun(lease, { stopReason: "cancelled", detail: null })
-      expect((yield* told(cursor)).filter((line) => !line.endsWith("tool"))).toEqual([
+      expect((yield* eventLines(cursor)).filter((line) => !line.endsWith("tool"))).toEqual([
         "permission.answered q2 deny",
         "permission.answered q1 deny",
         "call.finished c1 never-started",
@@ -188,7 +192,7 @@ const askTests = (test: Test) => {
         message: "the run ended before anybody answered",
         by: null
       })
-      expect(yield* refused(answer(q1, allow))).toMatchObject({ _tag: "QuestionAnswered", verdict: "deny" })
+      expect(yield* refused(answer(q1, allowOnce))).toMatchObject({ _tag: "QuestionAnswered", verdict: "deny" })
     }))
 
   test("P7 a run's end leaves answers and the questions of others alone", () =>
@@ -197,18 +201,19 @@ const askTests = (test: Test) => {
       const second = yield* createAndStart({ sessionId: s2, runId: r2 })
       yield* openBatch(first.lease, "c1")
       yield* openBatch(second.lease, "d1")
-      const answered = yield* Effect.zipRight(ask(first.lease, q1, 3, "c1"), answer(q1, allow))
+      const answered = yield* Effect.zipRight(ask(first.lease, q1, 3, "c1"), answer(q1, allowOnce))
       yield* ask(second.lease, q2, 3, "d1")
       const { cursor } = yield* session()
       yield* (yield* Storage).endRun(first.lease, { stopReason: "cancelled", detail: null })
-      expect((yield* told(cursor))[0]).toBe("call.finished c1 never-started")
+      expect((yield* eventLines(cursor))[0]).toBe("call.finished c1 never-started")
       expect(yield* (yield* StorageReader).question(q1)).toEqual(answered)
       expect(yield* waiting()).toEqual([q2])
     }))
 }
 
 const takeOverTests = (test: Test) => {
-  const takeOver = (lease: Lease) => Effect.flatMap(Storage, (storage) => storage.takeOver(seen(lease), secondEngine))
+  const takeOver = (lease: Lease) =>
+    Effect.flatMap(Storage, (storage) => storage.takeOver(takeover(lease), secondEngine))
 
   test("P5 at most once: a dead run's calls are closed by what is known of them, and the run as crashed", () =>
     Effect.gen(function* () {
@@ -219,7 +224,7 @@ const takeOverTests = (test: Test) => {
       yield* storage.storeResult(lease, seq(5), result("c3"))
       yield* (yield* Now).set(5_000)
       expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
-      expect((yield* lines()).slice(2)).toEqual(["3 never-started c1", "4 interrupted c2", "5 success c3"])
+      expect((yield* transcriptLines()).slice(2)).toEqual(["3 never-started c1", "4 interrupted c2", "5 success c3"])
       expect(Transcript.isSendable(yield* transcript())).toBe(true)
       const reader = yield* StorageReader
       expect(yield* reader.run(r1)).toMatchObject({
@@ -228,7 +233,7 @@ const takeOverTests = (test: Test) => {
         detail: null,
         endedAt: 5_000
       })
-      expect((yield* told(ref.cursor)).at(-1)).toBe("run.ended r1 crashed")
+      expect((yield* eventLines(ref.cursor)).at(-1)).toBe("run.ended r1 crashed")
       expect(Option.isNone((yield* reader.activity(s1)).holder)).toBe(true)
       yield* start({ runId: r2 })
     }))
@@ -237,7 +242,11 @@ const takeOverTests = (test: Test) => {
     Effect.gen(function* () {
       const { lease, ref } = yield* createAndStart()
       expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
-      expect(yield* told(ref.cursor)).toEqual(["run.started r1", "message.appended 1 user", "run.ended r1 crashed"])
+      expect(yield* eventLines(ref.cursor)).toEqual([
+        "run.started r1",
+        "message.appended 1 user",
+        "run.ended r1 crashed"
+      ])
     }))
 
   test("P2 a question outlives its process: the call that waits for a human stays open and answerable", () =>
@@ -263,7 +272,7 @@ const takeOverTests = (test: Test) => {
           beat: { count: 1, sign: secondEngine.sign }
         })
       )
-      expect(yield* told(cursor)).toEqual([
+      expect(yield* eventLines(cursor)).toEqual([
         "call.finished c1 never-started",
         "message.appended 3 tool",
         "call.finished c3 interrupted"
@@ -274,7 +283,7 @@ const takeOverTests = (test: Test) => {
       })
       expect(yield* waiting(s1)).toEqual([q1])
 
-      yield* answer(q1, allow)
+      yield* answer(q1, allowOnce)
       expect(yield* refused(storage.startCall(lease, seq(4)))).toMatchObject({ _tag: "LeaseLost" })
       expect(yield* storage.startCall(taken.lease, seq(4))).toBe(true)
       yield* storage.storeResult(taken.lease, seq(4), result("c2"))
@@ -301,10 +310,10 @@ const takeOverTests = (test: Test) => {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
       yield* ask(lease, q1, 3, "c1")
-      yield* answer(q1, allow)
+      yield* answer(q1, allowOnce)
       yield* (yield* Storage).startCall(lease, seq(3))
       expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
-      expect((yield* lines()).slice(2)).toEqual(["3 interrupted c1"])
+      expect((yield* transcriptLines()).slice(2)).toEqual(["3 interrupted c1"])
     }))
 
   test("P5 a call that has its result does not keep the run alive, though it was asked about", () =>
@@ -314,7 +323,7 @@ const takeOverTests = (test: Test) => {
       yield* ask(lease, q1, 4, "c2")
       yield* (yield* Storage).storeResult(lease, seq(4), result("c2", "no", "denied"))
       expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
-      expect((yield* lines()).slice(2)).toEqual(["3 never-started c1", "4 denied c2"])
+      expect((yield* transcriptLines()).slice(2)).toEqual(["3 never-started c1", "4 denied c2"])
     }))
 
   test("P9 one owner: of those who take a run over at once one gets it", () =>

@@ -11,7 +11,7 @@ import {
   assistant,
   create,
   createAndStart,
-  lines,
+  transcriptLines,
   secondEngine,
   firstEngine,
   r1,
@@ -22,7 +22,7 @@ import {
   s2,
   session,
   start,
-  told,
+  eventLines,
   transcript,
   usage
 } from "./fixture.js"
@@ -60,7 +60,7 @@ const startTests = (test: Test) => {
       expect(ref).toEqual({ sessionId: s1, runId: r1, cursor: 1 })
       expect(lease).toMatchObject({ sessionId: s1, runId: r1 })
       expect(yield* transcript()).toEqual([{ seq: 1, runId: r1, at: 2_000, message: userText("Hello") }])
-      expect(yield* told(ref.cursor)).toEqual(["run.started r1", "message.appended 1 user"])
+      expect(yield* eventLines(ref.cursor)).toEqual(["run.started r1", "message.appended 1 user"])
       const reader = yield* StorageReader
       expect(yield* reader.run(r1)).toEqual(run)
       expect(yield* reader.runRef(r1)).toEqual(ref)
@@ -78,9 +78,9 @@ const startTests = (test: Test) => {
       const file = { role: "user", parts: [{ type: "file", assetId: a1, mediaType: "image/png" }] } as const
       yield* storage.endRun((yield* start({ message: file })).lease, completed)
       expect(yield* session()).toMatchObject({ title: "New session", named: false })
-      expect((yield* told()).filter((line) => line.startsWith("session.renamed"))).toEqual([])
+      expect((yield* eventLines()).filter((line) => line.startsWith("session.renamed"))).toEqual([])
       const second = yield* start({ runId: r2, message: userText(" \n\n  Fix   the build \n now") })
-      expect(yield* told(second.ref.cursor)).toEqual([
+      expect(yield* eventLines(second.ref.cursor)).toEqual([
         "run.started r2",
         "message.appended 2 user",
         "session.renamed Fix the build"
@@ -105,7 +105,7 @@ const startTests = (test: Test) => {
     Effect.gen(function* () {
       yield* create({ title: null })
       const { ref } = yield* start({ message: null })
-      expect(yield* told(ref.cursor)).toEqual(["run.started r1"])
+      expect(yield* eventLines(ref.cursor)).toEqual(["run.started r1"])
       expect(yield* session()).toMatchObject({ head: 0, title: "New session" })
     }))
 
@@ -133,7 +133,7 @@ const startTests = (test: Test) => {
         ...Array.from({ length: 7 }, () => "Busy"),
         "Started"
       ])
-      expect(yield* lines()).toEqual(["1 user Hello"])
+      expect(yield* transcriptLines()).toEqual(["1 user Hello"])
     }))
 
   test("P7 a run ends once, with its stop reason, and the session is free", () =>
@@ -147,7 +147,7 @@ const startTests = (test: Test) => {
       const reader = yield* StorageReader
       expect(yield* reader.run(r1)).toEqual(ended)
       expect(yield* reader.activity(s1)).toEqual({ holder: Option.none(), queued: [] })
-      expect((yield* told(ref.cursor)).at(-1)).toBe("run.ended r1 failed")
+      expect((yield* eventLines(ref.cursor)).at(-1)).toBe("run.ended r1 failed")
       expect(yield* refused(storage.endRun(lease, completed))).toEqual({ _tag: "LeaseLost", sessionId: s1, runId: r1 })
       expect(yield* reader.run(r1)).toEqual(ended)
     }))
@@ -224,8 +224,8 @@ const queueTests = (test: Test) => {
       })
       yield* queue(r3, "third")
       expect((yield* reader.activity(s1)).queued.map(({ id }) => id)).toEqual([r2, r3])
-      expect(yield* told(3)).toEqual(["run.queued r2", "run.queued r3"])
-      expect(yield* lines()).toEqual(["1 user Hello"])
+      expect(yield* eventLines(3)).toEqual(["run.queued r2", "run.queued r3"])
+      expect(yield* transcriptLines()).toEqual(["1 user Hello"])
       expect(yield* storage.startNext(s1, firstEngine)).toEqual(Option.none())
 
       yield* storage.endRun(first.lease, completed)
@@ -240,10 +240,10 @@ const queueTests = (test: Test) => {
         engine: secondEngine.engine,
         beat: { count: 1, sign: secondEngine.sign }
       })
-      expect(yield* told(6)).toEqual(["run.started r2", "message.appended 2 user"])
+      expect(yield* eventLines(6)).toEqual(["run.started r2", "message.appended 2 user"])
       yield* storage.endRun(second.lease, completed)
       expect(Option.getOrThrow(yield* storage.startNext(s1, firstEngine)).run.id).toBe(r3)
-      expect(yield* lines()).toEqual(["1 user Hello", "2 user second", "3 user third"])
+      expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 user second", "3 user third"])
     }))
 
   test("P7 whoever comes while runs are queued does not pass them", () =>
@@ -281,7 +281,7 @@ const queueTests = (test: Test) => {
         startedAt: null,
         endedAt: 2_000
       })
-      expect(yield* told(cursor)).toEqual(["run.ended r2 cancelled"])
+      expect(yield* eventLines(cursor)).toEqual(["run.ended r2 cancelled"])
       const before = yield* session()
       expect(yield* storage.cancelQueued(r2)).toBe(false)
       expect(yield* storage.cancelQueued(r1)).toBe(false)
@@ -289,7 +289,7 @@ const queueTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
       yield* storage.endRun(lease, completed)
       expect(Option.getOrThrow(yield* storage.startNext(s1, firstEngine)).run.id).toBe(r3)
-      expect(yield* lines()).toEqual(["1 user Hello", "2 user third"])
+      expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 user third"])
     }))
 
   test("a queued message may give the title when it starts", () =>
@@ -302,7 +302,7 @@ const queueTests = (test: Test) => {
       yield* storage.endRun(lease, completed)
       const { cursor } = yield* session()
       yield* storage.startNext(s1, firstEngine)
-      expect(yield* told(cursor)).toEqual(["run.started r2", "message.appended 1 user", "session.renamed A plan"])
+      expect(yield* eventLines(cursor)).toEqual(["run.started r2", "message.appended 1 user", "session.renamed A plan"])
     }))
 }
 
@@ -369,6 +369,6 @@ const keyTests = (test: Test) => {
         ...Array.from({ length: 5 }, () => "Existing"),
         "Started"
       ])
-      expect(yield* lines()).toEqual(["1 user Hello"])
+      expect(yield* transcriptLines()).toEqual(["1 user Hello"])
     }))
 }

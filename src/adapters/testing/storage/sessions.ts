@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { Owner, SessionId } from "../../../domain/Session.js"
 import * as Usage from "../../../domain/Usage.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
-import { create, createAndStart, events, refused, s1, s2, session, told, transcript } from "./fixture.js"
+import { create, createAndStart, events, refused, s1, s2, session, eventLines, transcript } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
@@ -90,7 +90,7 @@ export const sessionTests = (test: Test) => {
       const model = { provider: "anthropic", model: "claude", options: { temperature: 0.5, stop: ["END"] } }
       expect(yield* storage.setModel(s1, model)).toMatchObject({ model, cursor: 2 })
       expect(yield* session()).toMatchObject({ model })
-      expect(yield* told(1)).toEqual(["session.model claude"])
+      expect(yield* eventLines(1)).toEqual(["session.model claude"])
       expect(yield* storage.setModel(s1, null)).toMatchObject({ model: null, cursor: 3 })
     }))
 

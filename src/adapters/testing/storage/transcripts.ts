@@ -7,14 +7,14 @@ import {
   create,
   createAndStart,
   events,
-  lines,
+  transcriptLines,
   r2,
   refused,
   result,
   s1,
   s2,
   session,
-  told,
+  eventLines,
   transcript,
   usage
 } from "./fixture.js"
@@ -42,7 +42,7 @@ export const transcriptTests = (test: Test) => {
       expect(appended).toEqual(exchange.map((message, index) => ({ seq: index + 1, runId: null, at: 2_000, message })))
       expect(yield* transcript()).toEqual(appended)
       expect((yield* append(userText("More"))).map(({ seq }) => seq)).toEqual([6])
-      expect(yield* told(1)).toEqual([
+      expect(yield* eventLines(1)).toEqual([
         "message.appended 1 user",
         "message.appended 2 assistant",
         "message.appended 3 tool",
@@ -181,7 +181,7 @@ export const transcriptTests = (test: Test) => {
       const storage = yield* Storage
       const other = yield* createAndStart({ sessionId: s2, runId: r2 })
       yield* storage.appendStep(other.lease, assistant("Yes"))
-      expect(yield* lines(s1)).toEqual(["1 user Hello"])
-      expect(yield* lines(s2)).toEqual(["1 user Hello", "2 assistant Yes"])
+      expect(yield* transcriptLines(s1)).toEqual(["1 user Hello"])
+      expect(yield* transcriptLines(s2)).toEqual(["1 user Hello", "2 assistant Yes"])
     }))
 }

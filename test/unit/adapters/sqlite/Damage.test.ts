@@ -11,7 +11,7 @@ import { folder, storageIn } from "../../services/storage/disk.js"
 import {
   create,
   createAndStart,
-  lines,
+  transcriptLines,
   newSession,
   openBatch,
   q1,
@@ -176,7 +176,7 @@ it.scopedLive("P2 a host's transaction neither holds back nor undoes what is wri
             yield* host`INSERT INTO tickets VALUES ('t1')`
             yield* storage.createSession(newSession())
             yield* append("1")
-            expect(yield* lines()).toEqual(["1 user 1"])
+            expect(yield* transcriptLines()).toEqual(["1 user 1"])
             return yield* Effect.fail("rolled back" as const)
           })
         )

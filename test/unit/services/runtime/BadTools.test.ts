@@ -137,7 +137,9 @@ describe("P4 a bad tool is one bounded error result", () => {
         const { begin, gateway, lines, model } = yield* open({
           toolbox: Layer.succeed(Toolbox.Toolbox, {
             tools: new Map([...tools, ["bad", { ...bad, prepare: () => prepare }]])
-          })
+          }),
+          // The lease outlives the wait: the clock need not stop for each of its renewals.
+          config: { leaseMillis: 3_600_000 }
         })
         yield* model.play(ScriptedModel.calls({ name: "bad", input: {} }, ScriptedModel.call(good, {})))
         yield* model.play(ScriptedModel.text("done"))
