@@ -6,9 +6,9 @@
 import { Array, Chunk, Effect, Either, Schema } from "effect"
 import * as Batch from "../../../domain/Batch.js"
 import type { Lease } from "../../../domain/Lease.js"
-import { type AssistantMessage, CallId, callsOf, type Entry, ResultMessage } from "../../../domain/Message.js"
-import { QuestionId } from "../../../domain/Permission.js"
-import { Seq, type SessionId } from "../../../domain/Session.js"
+import { type AssistantMessage, callsOf, type Entry, ResultMessage } from "../../../domain/Message.js"
+import { OpenCall } from "../../../domain/OpenBatch.js"
+import type { Seq, SessionId } from "../../../domain/Session.js"
 import {
   type AppendRefused,
   InvalidInput,
@@ -20,7 +20,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { StoredResult, OpenBatch, OpenCall } from "../Storage.js"
+import type { OpenBatch, StoredResult } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import { dropDraft } from "./Drafts.js"
 import type { Query } from "./Query.js"
@@ -171,16 +171,7 @@ const complete = (tx: Transaction, session: SessionRow, result: NewMessage): voi
   }
 }
 
-const decodeCall = decoder(
-  Schema.Struct({
-    seq: Seq,
-    index: Schema.NonNegativeInt,
-    callId: CallId,
-    name: Schema.String,
-    state: Schema.Literal("pending", "started"),
-    questionId: Schema.NullOr(QuestionId)
-  })
-)
+const decodeCall = decoder(OpenCall)
 
 /** Reads calls and results in one statement, so that each place is either a call or a result. */
 export const openBatch = (
