@@ -304,7 +304,10 @@ export interface Service {
       readonly input: string
     }
   ) => Effect.Effect<Question, LeaseLost | Change>
-  /** The first answer wins; event `permission.answered`. `session` also grants the tool for the session. */
+  /**
+   * The first answer wins; event `permission.answered`. `allow-for-session` also grants the tool for the session, and
+   * answers the session's other open questions about that tool, oldest first.
+   */
   readonly answer: (
     questionId: QuestionId,
     answer: Answer

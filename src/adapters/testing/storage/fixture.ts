@@ -50,6 +50,7 @@ export const r2 = RunId.make("r2")
 export const r3 = RunId.make("r3")
 export const q1 = QuestionId.make("q1")
 export const q2 = QuestionId.make("q2")
+export const q3 = QuestionId.make("q3")
 export const a1 = AssetId.make("a1")
 export const seq = (place: number): Seq => Seq.make(place)
 

@@ -14,6 +14,7 @@ import {
   secondEngine,
   q1,
   q2,
+  q3,
   question,
   r1,
   r2,
@@ -158,6 +159,26 @@ const askTests = (test: Test) => {
       yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })
       expect(yield* reader.granted(s1)).toEqual(new Set(["tool-c2"]))
       expect(yield* reader.granted(s2)).toEqual(new Set())
+    }))
+
+  test("an answer for the session answers the open questions that it covers, in the same commit", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* createAndStart({ sessionId: s2, runId: r2 })
+      const storage = yield* Storage
+      yield* openBatch(lease, "c1", "c2", "c3")
+      yield* ask(lease, q1, 3, "c1")
+      yield* storage.ask(lease, { ...question(q2, 4, "c2"), tool: "tool-c1" })
+      yield* ask(lease, q3, 5, "c3")
+      const { cursor } = yield* session()
+      yield* answer(q1, allowForSession)
+      expect(yield* told(cursor)).toEqual([
+        "permission.answered q1 allow-for-session",
+        "permission.answered q2 allow-for-session"
+      ])
+      expect(yield* waiting(s1)).toEqual([q3])
+      expect((yield* (yield* StorageReader).question(q2)).answer).toEqual(allowForSession)
+      expect(yield* refused(answer(q2, deny))).toMatchObject({ _tag: "QuestionAnswered" })
     }))
 
   test("P5 a question's answer does not start its call", () =>

@@ -56,10 +56,19 @@ export const answer = (
     if (question.answer !== null) {
       return yield* Either.left(new QuestionAnswered({ questionId, verdict: question.answer.verdict }))
     }
-    const recorded = recordAnswer(kept, at, question, answer)
-    const granted = answer.verdict === "allow-for-session" ? new Set([...kept.granted, question.tool]) : kept.granted
-    return [{ ...question, answer }, putSession(putAnswer(state, questionId, answer), { ...recorded, granted })]
+    const grants = answer.verdict === "allow-for-session"
+    const answered = [question, ...(grants ? coveredBy(state, question) : [])]
+    const recorded = answered.reduce((kept, one) => recordAnswer(kept, at, one, answer), kept)
+    const granted = grants ? new Set([...kept.granted, question.tool]) : kept.granted
+    const after = answered.reduce((state, { id }) => putAnswer(state, id, answer), state)
+    return [{ ...question, answer }, putSession(after, { ...recorded, granted })]
   })
+
+/** The other open questions about the same tool in the same session, oldest first. */
+const coveredBy = (state: State, { id, sessionId, tool }: Question): ReadonlyArray<Question> =>
+  state.questions.filter(
+    (other) => other.id !== id && other.sessionId === sessionId && other.tool === tool && other.answer === null
+  )
 
 /** A question of a session that is not hidden, and that session. */
 export const findQuestion = (

@@ -111,9 +111,18 @@ export const answer = (
     setAnswer(tx, session, { id: questionId, run: row.run, seq: row.seq }, answer)
     if (answer.verdict === "allow-for-session") {
       insert(tx, insertGrant, { session: session.ordinal, tool: question.tool })
+      for (const covered of openAbout(tx, session, question.tool)) setAnswer(tx, session, covered, answer)
     }
     return { ...question, answer }
   })
+
+/** The session's open questions about a tool, oldest first. */
+const openAbout = (tx: Transaction, { ordinal }: SessionRow, tool: string) =>
+  tx.all<{ readonly id: string; readonly run: number; readonly seq: number }>(
+    "SELECT id, run, seq FROM questions WHERE session = ? AND tool = ? AND answer IS NULL ORDER BY ordinal",
+    ordinal,
+    tool
+  )
 
 /** Answers all open questions of a run, oldest first. */
 export const answerOpen = (tx: Transaction, session: SessionRow, run: number, answer: Answer): void => {
