@@ -172,7 +172,7 @@ const askTests = (test: Test) => {
       yield* ask(lease, q3, 5, "c3")
       const { cursor } = yield* session()
       yield* answer(q1, allowForSession)
-      expect(yield* told(cursor)).toEqual([
+      expect(yield* eventLines(cursor)).toEqual([
         "permission.answered q1 allow-for-session",
         "permission.answered q2 allow-for-session"
       ])
