@@ -77,9 +77,15 @@ const isSigned = (part: Extract<ViewItem, { readonly role: "assistant" }>["parts
   return Predicate.isRecord(kept) && (Predicate.isString(kept.signature) || Predicate.isString(kept.redactedData))
 }
 
-/** Whether the turn goes on that began without thinking: then older models must not be told to think. */
+/**
+ * Whether the turn goes on that began without thinking: then older models must not be told to think. What a user says
+ * right after results is sent in one message with them, and so begins no turn.
+ */
 const isThoughtless = (view: View): boolean => {
-  const first = view.slice(view.findLastIndex(({ role }) => role === "user") + 1)[0]
+  const beginning = view.findLastIndex(
+    ({ role }, index) => role === "user" && (view[index - 1]?.role ?? "assistant") === "assistant"
+  )
+  const first = view.slice(beginning + 1).find(({ role }) => role === "assistant")
   const [opening] = first?.role === "assistant" ? first.parts : []
   return opening !== undefined && !isSigned(opening)
 }

@@ -145,7 +145,12 @@ describe("Anthropic", () => {
       assert.isUndefined(yield* thinkingOf([...saying("go"), ...called([])]))
       assert.isUndefined(yield* thinkingOf([...saying("go"), ...called([unsigned])]))
       assert.isUndefined(yield* thinkingOf([...saying("go"), ...called([]), ...called([thought("s")])]))
-      assert.strictEqual(yield* thinkingOf([...saying("go"), ...called([]), ...saying("and")]), "enabled")
+      assert.isUndefined(yield* thinkingOf([...saying("go"), ...called([]), ...saying("and"), ...saying("so")]))
+      const answered: ReadonlyArray<ViewItem> = [
+        ...called([]),
+        { role: "assistant", parts: [{ type: "text", text: "a" }] }
+      ]
+      assert.strictEqual(yield* thinkingOf([...saying("go"), ...answered, ...saying("and")]), "enabled")
       assert.strictEqual(yield* thinkingOf([...saying("go"), ...called([])], "claude-opus-4-7"), "adaptive")
     })
   )

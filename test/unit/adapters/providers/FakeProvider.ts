@@ -31,7 +31,7 @@ export interface Answer {
   readonly end: "complete" | "cut" | "silence"
 }
 
-interface Received {
+export interface Received {
   readonly method: string
   readonly path: string
   readonly headers: IncomingHttpHeaders
@@ -101,7 +101,12 @@ export const chat = answerOf(Frames.chat)
 export const anthropic = answerOf(Frames.anthropic)
 export const responses = answerOf(Frames.responses)
 
-export const make: Effect.Effect<FakeProvider, never, Scope.Scope> = Effect.gen(function* () {
+export const make: Effect.Effect<FakeProvider, never, Scope.Scope> = Effect.suspend(() => answering(() => null))
+
+/** The same, with an answer to each request; null for the next of those that wait. */
+export const answering = Effect.fnUntraced(function* (
+  respond: (request: Received) => Answer | null
+): Effect.fn.Return<FakeProvider, never, Scope.Scope> {
   const answers = yield* Ref.make<ReadonlyArray<Answer>>([])
   const received = yield* Ref.make<ReadonlyArray<Received>>([])
   const untaken = yield* Queue.unbounded<Received>()
@@ -113,7 +118,7 @@ export const make: Effect.Effect<FakeProvider, never, Scope.Scope> = Effect.gen(
       if (!outgoing.writableFinished) Deferred.unsafeDone(gone, Effect.void)
     })
     const request = yield* read(incoming, gone)
-    const answer = yield* Ref.modify(answers, (waiting) => [waiting[0], waiting.slice(1)])
+    const answer = respond(request) ?? (yield* Ref.modify(answers, (waiting) => [waiting[0], waiting.slice(1)]))
     yield* Ref.update(received, (all) => [...all, request])
     yield* Queue.offer(untaken, request)
     yield* send(outgoing, answer ?? failure(501, { message: "no answer is left" }))
