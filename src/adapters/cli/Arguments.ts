@@ -8,5 +8,5 @@ import * as TerminalText from "./terminal/TerminalText.js"
 export const model = (field: string, text: string): Effect.Effect<ModelRef.ModelRef, InvalidInput> =>
   Effect.mapError(
     Effect.fromNullable(ModelRef.fromText(text)),
-    () => new InvalidInput({ field, limit: "PROVIDER/MODEL", actual: TerminalText.short(text, 80) })
+    () => new InvalidInput({ field, limit: "must be PROVIDER/MODEL", actual: TerminalText.short(text, 80) })
   )

@@ -1,10 +1,15 @@
-/** Looks at a data folder or repairs it, a line for each finding. Fails when something is wrong at the end. */
+/**
+ * Checks a data folder or repairs it, and prints a line for each finding. Fails when damage remains. A signal ends it at
+ * once: a check changes nothing, and each repair is whole or not begun.
+ */
 import { Effect, Layer } from "effect"
 import * as DataFolder from "../node/DataFolder.js"
 import * as Identity from "../node/Identity.js"
+import { CheckProgress } from "../sqlite/doctor/CheckProgress.js"
 import * as Doctor from "../sqlite/doctor/Doctor.js"
 import { isDamage } from "../sqlite/doctor/Finding.js"
 import { Unhealthy } from "./Failure.js"
+import * as Progress from "./terminal/Progress.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Findings from "./texts/Findings.js"
@@ -15,11 +20,19 @@ export interface Input {
   readonly data: string | null
 }
 
+/** The check itself leaves the event loop no turn, in which the terminal could be drawn. */
+const terminalServed = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
 export const run = Effect.fn("cli.doctor")(
   function* (input: Input) {
     const screen = yield* Screen
     const data = yield* DataFolder.data(yield* DataFolder.host, input.data ?? undefined)
-    const outcomes = yield* input.repair ? Doctor.repair(data) : Doctor.look(data)
+    const label = input.repair ? Texts.repairing : Texts.checking
+    const outcomes = yield* Progress.during({ label, unit: Texts.sessions }, (report) =>
+      Effect.provideService(input.repair ? Doctor.repair(data) : Doctor.look(data), CheckProgress, {
+        report: (done, total) => Effect.zipRight(report(done, total), terminalServed)
+      })
+    )
     for (const outcome of outcomes) yield* screen.write(`${TerminalText.line(Findings.line(outcome))}\n`)
     const damaged = outcomes.filter(isDamage)
     if (damaged.length === 0) return yield* screen.write(`${Texts.healthy(TerminalText.line(data))}\n`)

@@ -22,22 +22,47 @@ const rowOf = ({ head, id, title, updatedAt, workdir }: Session): ReadonlyArray<
   TerminalText.line(workdir)
 ]
 
-/** `total` counts all sessions that match, shown or not. */
-export const render = (ansi: Ansi, sessions: ReadonlyArray<Session>, total: number): string => {
+/** Columns of a folder that is worth showing. */
+const leastFolder = 12
+
+/** A session on lines of its own, for a terminal that is too narrow for a table. */
+const stacked = (ansi: Ansi, columns: number, session: Session): string => {
+  const [id = "", title = "", head = "", at = "", folder = ""] = rowOf(session)
+  return [ansi.bold(id), title, `${Texts.messageCount(Number(head))}, ${at}`, folder]
+    .map((line, place) => (place === 0 ? `${line}\n` : `  ${TerminalText.short(line, columns - 2)}\n`))
+    .join("")
+}
+
+/**
+ * `total` counts all sessions that match, shown or not. `columns` is the width to fit into, null for none: folders are
+ * cut, and where that is not enough each session has lines of its own.
+ */
+export const render = (
+  ansi: Ansi,
+  sessions: ReadonlyArray<Session>,
+  total: number,
+  columns: number | null = null
+): string => {
   if (sessions.length === 0) return `${Texts.none}\n`
+  const more = total - sessions.length
+  const notListed = more > 0 ? ansi.dim(`${Texts.notListed(more)}\n`) : ""
   const rows = sessions.map(rowOf)
   const widths = Texts.headings.map((heading, column) =>
     Math.max(...[heading, ...rows.map((row) => row[column] ?? "")].map(Columns.width))
   )
+  const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0)
+  const room = columns === null ? Infinity : columns - before
+  if (columns !== null && room < Math.min(leastFolder, widths.at(-1) ?? 0)) {
+    return sessions.map((session) => stacked(ansi, columns, session)).join("") + notListed
+  }
   const lineOf = (cells: ReadonlyArray<string>) =>
     cells
-      .map((cell, column) => TerminalText.pad(cell, widths[column] ?? 0))
+      .map((cell, column) =>
+        column === cells.length - 1 && Columns.width(cell) > room
+          ? TerminalText.short(cell, room)
+          : TerminalText.pad(cell, widths[column] ?? 0)
+      )
       .join("  ")
       .trimEnd()
-  const more = total - sessions.length
-  return [
-    `${ansi.bold(lineOf(Texts.headings))}\n`,
-    ...rows.map((row) => `${lineOf(row)}\n`),
-    ...(more > 0 ? [ansi.dim(`${Texts.notListed(more)}\n`)] : [])
-  ].join("")
+  return [`${ansi.bold(lineOf(Texts.headings))}\n`, ...rows.map((row) => `${lineOf(row)}\n`), notListed].join("")
 }

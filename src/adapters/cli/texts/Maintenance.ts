@@ -24,6 +24,12 @@ export const faultInRestore = (name: string): string => `warning: ${name} was al
 
 export const movedAside = (path: string): string => `moved what was in the way to ${path}`
 
+export const checking = "Checking"
+
+export const repairing = "Repairing"
+
+export const sessions = "sessions"
+
 export const backingUp = "Backing up"
 
 export const restoring = "Restoring"

@@ -30,4 +30,4 @@ export const resumeTakesNoMessage = "--resume takes no message"
 
 export const workdirOfOldSession = "--workdir is for new sessions; it cannot be used with --session"
 
-export const existingFolder = "an existing folder"
+export const existingFolder = "must be an existing folder"

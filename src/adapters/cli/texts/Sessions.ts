@@ -47,3 +47,5 @@ export const ambiguousId = (id: string, named: ReadonlyArray<string>, more: numb
 export const noneIn = (folder: string): string => `no session in ${folder}`
 
 export const readingCopy = "nothing can be written beside the database; reading a copy of it"
+
+export const deleting = "Deleting"

@@ -9,6 +9,7 @@ import { Engines } from "../../../services/Engines.js"
 import type { Query } from "../../../services/storage/sql/Query.js"
 import * as RunRows from "../../../services/storage/sql/RunRows.js"
 import * as AssetCheck from "./AssetCheck.js"
+import { CheckProgress } from "./CheckProgress.js"
 import { queryOn } from "./Connection.js"
 import * as EventCheck from "./EventCheck.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
@@ -67,12 +68,16 @@ export const check = (
     const select = connection.prepare<[number, number], Row>(
       "SELECT ordinal, id, state FROM session_rows WHERE ordinal > ? ORDER BY ordinal LIMIT ?"
     )
+    const { report } = yield* CheckProgress
+    const total = connection.prepare<[], number>("SELECT count(*) FROM session_rows").pluck().get() ?? 0
+    let done = 0
     for (let last = -1, rows = select.all(last, page); rows.length > 0; rows = select.all(last, page)) {
       for (const { id, ordinal, state } of rows) {
         last = ordinal
         const sessionId = Schema.decodeOption(SessionId)(id)
         if (Option.isNone(sessionId)) findings.push(make("session-id-invalid", { path, ordinal }))
         else findings.push(...(yield* checkSession(data, query, { ordinal, id: sessionId.value }, state)))
+        yield* report(++done, total)
       }
     }
     return [...findings, ...(yield* AssetCheck.checkFiles(data, query))]

@@ -4,11 +4,12 @@ import * as Ansi from "../../../../src/adapters/cli/terminal/Ansi.js"
 import * as CallText from "../../../../src/adapters/cli/CallText.js"
 import * as DemoReport from "../../../../src/adapters/cli/DemoReport.js"
 import * as DemoScript from "../../../../src/adapters/cli/DemoScript.js"
+import * as SessionTable from "../../../../src/adapters/cli/SessionTable.js"
 import * as TranscriptText from "../../../../src/adapters/cli/TranscriptText.js"
 import { CallId, type Entry, type Message } from "../../../../src/domain/Message.js"
 import { RunId } from "../../../../src/domain/Run.js"
 import * as Title from "../../../../src/domain/Title.js"
-import { Cursor, Seq, SessionId } from "../../../../src/domain/Session.js"
+import { Cursor, Seq, type Session, SessionId } from "../../../../src/domain/Session.js"
 import * as Usage from "../../../../src/domain/Usage.js"
 import type { Snapshot } from "../../../../src/services/gateway/Gateway.js"
 
@@ -59,6 +60,41 @@ describe("DemoReport", () => {
 
   it("does not claim a difference where there was none", () => {
     expect(DemoReport.render(Ansi.none, { finished: [grep, read], stored })).toContain("This time")
+  })
+})
+
+describe("SessionTable", () => {
+  const session: Session = {
+    id: SessionId.make("ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"),
+    title: "A title of some length",
+    named: false,
+    owner: null,
+    workdir: "/home/somebody/projects/a-folder-with-a-long-name",
+    model: null,
+    metadata: {},
+    usage: Usage.zero,
+    head: 1,
+    cursor: Cursor.make(1),
+    createdAt: 0,
+    updatedAt: 0
+  }
+  const widest = (text: string) => Math.max(...text.split("\n").map((line) => line.length))
+
+  it("fits into the columns that there are", () => {
+    const whole = SessionTable.render(Ansi.none, [session], 1)
+    expect(whole).toContain(session.workdir)
+    for (const columns of [120, 100]) {
+      const cut = SessionTable.render(Ansi.none, [session], 1, columns)
+      expect(cut.split("\n")).toHaveLength(3)
+      expect(widest(cut)).toBeLessThanOrEqual(columns)
+    }
+    for (const columns of [80, 40]) {
+      const stacked = SessionTable.render(Ansi.none, [session], 3, columns)
+      expect(stacked).toMatch(
+        /^ses_a{26}\n {2}A title of some length\n {2}1 message, .*\n {2}\/home\/.*\n… and 2 more/
+      )
+      expect(widest(stacked)).toBeLessThanOrEqual(columns)
+    }
   })
 })
 

@@ -4,6 +4,7 @@ import type { GivenTo } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
 import { WrongUsage } from "../../Failure.js"
 import * as SessionLookup from "../../SessionLookup.js"
+import * as Progress from "../../terminal/Progress.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
 import type * as Commands from "../../texts/Commands.js"
@@ -23,7 +24,7 @@ export const run = Effect.fn("sessions.delete")(function* (given: GivenTo<typeof
     if (!isConfirmed && !(yield* screen.ask(asked, isYes))) {
       return yield* screen.write(`${Texts.notDeleted}\n`)
     }
-    yield* gateway.delete(sessionId)
+    yield* Progress.during({ label: Texts.deleting, unit: "rows" }, () => gateway.delete(sessionId))
     yield* screen.write(`${Texts.deleted(sessionId)}\n`)
   }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
 })

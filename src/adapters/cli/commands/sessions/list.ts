@@ -23,7 +23,11 @@ const limitOf = (text: string | null): Effect.Effect<number, InvalidInput> => {
   return /^[1-9]\d{0,8}$/.test(text)
     ? Effect.succeed(Number(text))
     : Effect.fail(
-        new InvalidInput({ field: "--limit", limit: "a whole number, 1 or more", actual: TerminalText.short(text, 40) })
+        new InvalidInput({
+          field: "--limit",
+          limit: "must be a whole number, 1 or more",
+          actual: TerminalText.short(text, 40)
+        })
       )
 }
 
@@ -55,7 +59,7 @@ export const run = Effect.fn("sessions.list")(function* (given: GivenTo<typeof C
     yield* screen.write(
       given.has("json")
         ? sessions.map((session) => `${TerminalText.json(encode(session))}\n`).join("")
-        : SessionTable.render(screen.ansi, sessions, total)
+        : SessionTable.render(screen.ansi, sessions, total, process.stdout.isTTY ? yield* screen.columns : null)
     )
   }).pipe(Effect.provide(Engine.layerForReading(given.value("data"))))
 })
