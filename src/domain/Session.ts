@@ -10,7 +10,7 @@ import { Total } from "./Usage.js"
 export const SessionId = id("SessionId")
 export type SessionId = typeof SessionId.Type
 
-/** Whose session it is; the host's own notion of a user. */
+/** The user whom a session belongs to, as the host names users. */
 export const Owner = Schema.NonEmptyString.pipe(
   Schema.maxLength(256),
   Schema.filter(SafeText.isStorable, {
@@ -20,18 +20,18 @@ export const Owner = Schema.NonEmptyString.pipe(
 )
 export type Owner = typeof Owner.Type
 
-/** A message's place in its session: 1, 2, 3 …, without gaps, never reused or renumbered. */
+/** A message's place in its transcript: 1, 2, 3 …, without gaps, never reused or renumbered. */
 export const Seq = Schema.Int.pipe(Schema.positive(), Schema.brand("Seq"))
 export type Seq = typeof Seq.Type
 
-/** A durable event's place in its session. Consecutive, never reused, not even by a later session of the same id. */
+/** A durable event's number in its session. Consecutive, and never reused, not even by a later session of the same id. */
 export const Cursor = Schema.NonNegativeInt.pipe(Schema.brand("Cursor"))
 export type Cursor = typeof Cursor.Type
 
 export const Session = Schema.Struct({
   id: SessionId,
   title: Schema.String,
-  /** Whether somebody named it; until then a first message may give it its title. */
+  /** Whether somebody named it. Until then its first message may set the title. */
   named: Schema.Boolean,
   /** Null for a session that belongs to nobody. */
   owner: Schema.NullOr(Owner),
@@ -41,7 +41,7 @@ export const Session = Schema.Struct({
   model: Schema.NullOr(ModelRef),
   metadata: JsonRecord,
   usage: Total,
-  /** The transcript's last place; as places have no gaps, also its number of messages. 0 when empty. */
+  /** The transcript's last place, and so its number of messages. 0 when it is empty. */
   head: Schema.NonNegativeInt,
   /** The newest durable event. */
   cursor: Cursor,

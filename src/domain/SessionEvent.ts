@@ -1,8 +1,11 @@
 /**
- * What clients are told of a session. A durable event has a `cursor` and was committed together with the change that
- * it reports; replayed, it shows today's values. An ephemeral event has no cursor of its own: `after` names the durable
- * event that it follows. A delta carries the offset at which its text stands in the text so far; a late watcher
- * gets one delta from offset 0, and after a `run.retrying` the text begins again.
+ * The events of a session.
+ *
+ * - A durable event has a `cursor` and was committed together with the change that it reports. Replayed, it shows
+ *   today's values.
+ * - An ephemeral event has no cursor of its own: `after` names the durable event that it follows.
+ * - A delta carries its offset in the text so far. A late watcher gets one delta from offset 0. After a `run.retrying`
+ *   the text begins again.
  */
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"

@@ -31,7 +31,7 @@ export class SessionExists extends Schema.TaggedError<SessionExists>()("SessionE
   sessionId: SessionId
 }) {
   override get message() {
-    return `There is a session ${this.sessionId} already`
+    return `Session ${this.sessionId} already exists`
   }
 }
 
@@ -60,7 +60,7 @@ export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound"
   }
 }
 
-/** The key was used for a different message. `runId` is the run that it stands for. */
+/** The key was used for another message, that of run `runId`. */
 export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()("IdempotencyConflict", {
   sessionId: SessionId,
   idempotencyKey: Schema.String,
@@ -71,23 +71,23 @@ export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>
   }
 }
 
-/** Something may not stand where it was to be appended. */
+/** The message is not allowed at this position. */
 export class AppendRefused extends Schema.TaggedError<AppendRefused>()("AppendRefused", {
   sessionId: SessionId,
   reason: Schema.Literal("batch-open", "result-without-call", "calls-without-batch", "empty")
 }) {
   override get message() {
-    return `Session ${this.sessionId} takes no such message now: ${this.reason}`
+    return `Session ${this.sessionId} does not accept this message now: ${this.reason}`
   }
 }
 
-/** A newer owner holds the session; nothing more of this run is written. */
+/** Another engine has taken the session over. Nothing more of this run is written. */
 export class LeaseLost extends Schema.TaggedError<LeaseLost>()("LeaseLost", {
   sessionId: SessionId,
   runId: RunId
 }) {
   override get message() {
-    return `Run ${this.runId} lost session ${this.sessionId} to a newer owner`
+    return `Run ${this.runId} lost session ${this.sessionId} to another engine`
   }
 }
 
@@ -99,13 +99,13 @@ export class QuestionNotFound extends Schema.TaggedError<QuestionNotFound>()("Qu
   }
 }
 
-/** Somebody else was first. */
+/** The question already has its answer. The first one counts. */
 export class QuestionAnswered extends Schema.TaggedError<QuestionAnswered>()("QuestionAnswered", {
   questionId: QuestionId,
   verdict: Verdict
 }) {
   override get message() {
-    return `Question ${this.questionId} was answered already: ${this.verdict}`
+    return `Question ${this.questionId} has already been answered: ${this.verdict}`
   }
 }
 
@@ -146,7 +146,7 @@ export class RowDamaged extends Schema.TaggedError<RowDamaged>()("RowDamaged", {
   }
 }
 
-/** The cursor is not one of this session's kept events: load the session again, then subscribe from its cursor. */
+/** The events after this cursor are not kept. Load the session again, then subscribe from its cursor. */
 export class CursorGone extends Schema.TaggedError<CursorGone>()("CursorGone", {
   sessionId: SessionId,
   after: Schema.Number,

@@ -1,6 +1,7 @@
 /**
- * Runtime: every change to a session, and its runs. Each change passes the session's boundary, which is held for the
- * change and never for a run. Runs go on in fibers of the engine, independent of their senders.
+ * Runtime: every change to a session, and its runs. Changes pass the session's boundary, which is held for the change
+ * and never for a run. Two do not, as their one commit checks all that they need: an asset is saved in the time that its
+ * upload takes, and a run is taken from the queue. Runs go on in fibers of the engine, independent of their senders.
  *
  * A session that a dead engine left behind is claimed (see `Claims`) when a client changes it. Nothing is repaired when
  * storage opens.

@@ -37,7 +37,7 @@ describe("SkeinError", () => {
   it.each<readonly [Error, string]>([
     [new SkeinError.InvalidInput({ field: "title", limit: "1 to 5", actual: "6" }), "title: 1 to 5 (given: 6)"],
     [new SkeinError.SessionNotFound(session), "There is no session s1"],
-    [new SkeinError.SessionExists(session), "There is a session s1 already"],
+    [new SkeinError.SessionExists(session), "Session s1 already exists"],
     [new SkeinError.SessionDeleting(session), "Session s1 is being deleted"],
     [new SkeinError.SessionBusy(both), "Session s1 is busy with run r1"],
     [new SkeinError.RunNotFound(run), "There is no run r1"],
@@ -47,11 +47,11 @@ describe("SkeinError", () => {
     ],
     [
       new SkeinError.AppendRefused({ ...session, reason: "batch-open" }),
-      "Session s1 takes no such message now: batch-open"
+      "Session s1 does not accept this message now: batch-open"
     ],
-    [new SkeinError.LeaseLost(both), "Run r1 lost session s1 to a newer owner"],
+    [new SkeinError.LeaseLost(both), "Run r1 lost session s1 to another engine"],
     [new SkeinError.QuestionNotFound(question), "There is no question q1"],
-    [new SkeinError.QuestionAnswered({ ...question, verdict: "deny" }), "Question q1 was answered already: deny"],
+    [new SkeinError.QuestionAnswered({ ...question, verdict: "deny" }), "Question q1 has already been answered: deny"],
     [new SkeinError.AssetNotFound(asset), "Session s1 has no asset a1"],
     [
       new SkeinError.AssetFailed({ ...asset, operation: "read", detail: "EIO" }),
