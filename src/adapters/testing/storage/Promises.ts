@@ -7,8 +7,8 @@ const promises = {
   P5: "at most once: a call starts once, its first result wins, a key makes one run",
   P6: "reads never write",
   P7: "one boundary: a change is checked and made in one commit, and nothing resurrects a deleted session",
-  P9: "many processes: one owner a session, and a fence that each new one raises",
-  P10: "a slow reader loses nothing: cursors without a gap, and what is told can be read",
+  P9: "many processes: one engine per session, and a fence that each new lease raises",
+  P10: "a slow reader loses nothing: cursors have no gaps, and what is announced can be read",
   P11: "no leftovers: a deletion leaves nothing behind",
   P12: "clear refusal: bad input is refused by field and limit, before anything changes"
 } as const

@@ -20,7 +20,7 @@ import { expect } from "./Vitest.js"
 const a2 = AssetId.make("a2")
 
 export const assetTests = (test: Test) => {
-  test("P2 assets are kept as given and listed oldest first", () =>
+  test("P2 assets are stored as given and listed oldest first", () =>
     Effect.gen(function* () {
       yield* create()
       yield* (yield* Now).set(2_000)

@@ -65,7 +65,7 @@ export const batchTests = (test: Test) => {
 }
 
 const openTests = (test: Test) => {
-  test("P1 a step that asks for calls opens the batch: one place a call, right after it", () =>
+  test("P1 a step with calls opens a batch: one place per call, right after the step", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const before = yield* session()
@@ -89,7 +89,7 @@ const openTests = (test: Test) => {
       expect(yield* eventLines(before.cursor)).toEqual(["message.appended 2 assistant"])
     }))
 
-  test("P1 a step without calls opens nothing, and another may follow", () =>
+  test("P1 a step without calls opens no batch, and another step may follow", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const storage = yield* Storage
@@ -150,7 +150,7 @@ const openTests = (test: Test) => {
       expect((yield* events(cursor))[0]).toMatchObject({ runId: r1, callId: "c1", seq: 3, name: "tool-c1" })
     }))
 
-  test("P5 at most once: what has a result or is no call is not started", () =>
+  test("P5 at most once: nothing starts at a place that has a result or no call", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
@@ -174,7 +174,7 @@ const someOrder = FastCheck.integer({ min: 1, max: 12 }).chain((size) =>
 )
 
 const completeTests = (test: Test) => {
-  test("P1 one order: results stand in call order, whatever order they came in", () =>
+  test("P1 one order: results appear in call order, whatever order they arrive in", () =>
     Effect.gen(function* () {
       const calls = ["c1", "c2", "c3", "c4"]
       const { lease } = yield* createAndStart()
@@ -213,7 +213,7 @@ const completeTests = (test: Test) => {
       }
     }))
 
-  test("P1 one order: completed at once, results still stand in call order", () =>
+  test("P1 one order: results that arrive at the same time still appear in call order", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const ids = Array.from({ length: 40 }, (_, index) => `c${index}`)
@@ -226,7 +226,7 @@ const completeTests = (test: Test) => {
       expect(all.map(({ cursor }) => Number(cursor))).toEqual(all.map((_, index) => index + 1))
     }))
 
-  test("P2 seen means stored, P3 never late: a result is announced while its elder siblings run", () =>
+  test("P2 seen means stored, P3 never late: a result is announced while earlier calls still run", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2", "c3")
@@ -285,7 +285,7 @@ const completeTests = (test: Test) => {
       ])
     }))
 
-  test("P5 compare-and-set: of results that come at once one wins, and all are told which", () =>
+  test("P5 compare-and-set: of concurrent results one wins, and every caller learns which", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -299,7 +299,7 @@ const completeTests = (test: Test) => {
       expect(yield* eventLines(cursor)).toEqual(["call.finished c1 success", "message.appended 3 tool"])
     }))
 
-  test("P1 a result goes to the place of its own call only", () =>
+  test("P1 a result takes only the place of its own call", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
@@ -409,7 +409,7 @@ const closeTests = (test: Test) => {
       yield* expectLost({ ...second.lease, fence: second.lease.fence + 1 })
     }))
 
-  test("P9 fencing: each holder's number is greater than the one before", () =>
+  test("P9 fencing: each new lease has a greater fence than the one before", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const first = yield* createAndStart()

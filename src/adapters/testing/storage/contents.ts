@@ -53,7 +53,7 @@ export const contentTests = (test: Test<WithAssets>) => {
       }
     }))
 
-  test("P2 seen means stored: a part of a content is the bytes that it says", () =>
+  test("P2 seen means stored: a range of a content returns exactly those bytes", () =>
     Effect.gen(function* () {
       yield* create()
       for (const { content, pieces } of FastCheck.sample(Cut, 20)) {
@@ -65,7 +65,7 @@ export const contentTests = (test: Test<WithAssets>) => {
       }
     }))
 
-  test("P2 seen means stored: contents saved at once are kept apart", () =>
+  test("P2 seen means stored: contents that are saved concurrently stay apart", () =>
     Effect.gen(function* () {
       yield* create()
       const cuts = FastCheck.sample(Cut, 8)
@@ -76,7 +76,7 @@ export const contentTests = (test: Test<WithAssets>) => {
       expect(back).toEqual(cuts.map(({ content }) => toHex(content)))
     }))
 
-  test("P5 at most once: the same id with the same content is the asset that is there", () =>
+  test("P5 at most once: saving the same content under the same id returns the existing asset", () =>
     Effect.gen(function* () {
       yield* create()
       const first = yield* save(text("content"), { id: a1 })
@@ -93,7 +93,7 @@ export const contentTests = (test: Test<WithAssets>) => {
       expect(yield* read(a1)).toBe(toHex(new TextEncoder().encode("content")))
     }))
 
-  test("P12 clear refusal: a range that cannot be is refused", () =>
+  test("P12 clear refusal: an impossible range is refused", () =>
     Effect.gen(function* () {
       yield* create()
       yield* save(text("content"), { id: a1 })
@@ -126,7 +126,7 @@ export const contentTests = (test: Test<WithAssets>) => {
       expect(yield* read(kept.id)).toBe(toHex(new TextEncoder().encode("two")))
     }))
 
-  test("P7 delete: a session that is being deleted, or not there, takes no content", () =>
+  test("P7 delete: a session that is missing or being deleted takes no content", () =>
     Effect.gen(function* () {
       yield* create()
       yield* (yield* Storage).beginDelete(s1)

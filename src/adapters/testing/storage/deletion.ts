@@ -95,7 +95,7 @@ const stepTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
     }))
 
-  test("P7 delete: a key that was used does not open a session that is being deleted", () =>
+  test("P7 delete: a used idempotency key does not open a session that is being deleted", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* createAndStart({ idempotencyKey: "k" })
@@ -105,7 +105,7 @@ const stepTests = (test: Test) => {
       })
     }))
 
-  test("P7 delete: the run that holds the session closes, and whoever watches sees it", () =>
+  test("P7 delete: the run that holds the session closes, and watchers see it", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -133,7 +133,7 @@ const stepTests = (test: Test) => {
       yield* storage.hide(s1)
     }))
 
-  test("P7 delete: a dead run under it ends, though a human was asked", () =>
+  test("P7 delete: a dead run of the session ends, even if a human was asked", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -169,7 +169,7 @@ const stepTests = (test: Test) => {
       yield* storage.forget(s2)
     }))
 
-  test("P7 delete: a hidden session is not there, for readers and writers alike, though its rows are", () =>
+  test("P7 delete: a hidden session is missing for readers and writers alike, although its rows still exist", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -211,7 +211,7 @@ const stepTests = (test: Test) => {
 }
 
 const leftoverTests = (test: Test) => {
-  test("P11 no leftovers: a forgotten session leaves nothing, and its neighbours everything", () =>
+  test("P11 no leftovers: a forgotten session leaves nothing behind, and its neighbours lose nothing", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* full
@@ -228,7 +228,7 @@ const leftoverTests = (test: Test) => {
       expect((yield* reader.openBatch(s2)).calls).toHaveLength(1)
     }))
 
-  test("P11 no leftovers: the steps of a deletion may be taken again from any of them", () =>
+  test("P11 no leftovers: a deletion may be repeated from any of its steps", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* full
@@ -259,7 +259,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* transcript()).toEqual([])
     }))
 
-  test("P11 an id that is used again begins anew: no old message, run, key, grant or asset", () =>
+  test("P11 an id that is used again starts from nothing: no old message, run, key, grant or asset", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* full
@@ -293,7 +293,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* refused(events(second.cursor))).toMatchObject({ _tag: "CursorGone", oldest: third.cursor })
     }))
 
-  test("P10 a cursor of a deleted session is gone, though others were deleted after it", () =>
+  test("P10 a cursor of a deleted session is gone, even if others were deleted after it", () =>
     Effect.gen(function* () {
       const createLong = Effect.zipRight(
         create(),
@@ -313,7 +313,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* refused(events(cursor))).toMatchObject({ _tag: "CursorGone" })
     }))
 
-  test("P7 nothing resurrects a session: an old lease counts nowhere, not in a new session of its id either", () =>
+  test("P7 nothing resurrects a session: an old lease is void, also in a new session with the same id", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const lease = yield* full
@@ -332,7 +332,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* transcriptLines()).toEqual(["1 user Hello"])
     }))
 
-  test("P7 nothing resurrects a session: what comes for a deleted one finds none, and makes none", () =>
+  test("P7 nothing resurrects a session: an operation on a deleted session finds none and makes none", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()

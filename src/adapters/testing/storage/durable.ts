@@ -56,7 +56,7 @@ export const durableTests = (
 
   return [
     StorageTest.make(
-      "P2 seen means stored: what was answered is there when it is opened again",
+      "P2 seen means stored: what was acknowledged is there when the storage is opened again",
       Effect.gen(function* () {
         const here = yield* folder
         const before = yield* Effect.scoped(
@@ -68,7 +68,7 @@ export const durableTests = (
     ),
 
     StorageTest.make(
-      "P2 seen means stored: another engine sees it as soon as it is answered",
+      "P2 seen means stored: another engine sees a change as soon as it is acknowledged",
       Effect.gen(function* () {
         const here = yield* folder
         const [first, second] = yield* Effect.all([open(here), open(here)])
@@ -82,7 +82,7 @@ export const durableTests = (
     ),
 
     StorageTest.make(
-      "P9 many processes: of two engines one starts, and fences the other off",
+      "P9 many processes: of two engines one starts, and fences off the other",
       Effect.gen(function* () {
         const here = yield* folder
         const engines = yield* Effect.all([open(here), open(here)])

@@ -85,7 +85,7 @@ export const eventTests = (test: Test) => {
       ])
     }))
 
-  test("P2 seen means stored: what an operation did is readable when it answers", () =>
+  test("P2 seen means stored: what an operation did is readable when it returns", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -104,7 +104,7 @@ export const eventTests = (test: Test) => {
       yield* readable(storage.rename(s1, "x"))
     }))
 
-  test("P10 whoever watches is woken by each change, and reads it then", () =>
+  test("P10 a watcher is woken by each change, and can read it then", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const watch = yield* (yield* EventSignals).watch(s1)

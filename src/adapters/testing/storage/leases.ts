@@ -42,7 +42,7 @@ export const leaseTests = (test: Test) => {
   )
   const later = { ...firstEngine, sign: { clock: "boot", at: 9_000 } }
 
-  test("P9 a sign of life is kept with its time, for every lease of its owner", () =>
+  test("P9 a sign of life is stored with its time, for every lease of its engine", () =>
     Effect.gen(function* () {
       yield* createAndStart()
       yield* createAndStart({ sessionId: s2, runId: r2 })
@@ -53,7 +53,7 @@ export const leaseTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
     }))
 
-  test("P9 an owner that has given a sign of life since it was seen is not taken over", () =>
+  test("P9 an engine that has given a sign of life since it was last looked at is not taken over", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const storage = yield* Storage
@@ -63,14 +63,14 @@ export const leaseTests = (test: Test) => {
       expect(yield* storage.takeOver(takeover(lease, 2), secondEngine)).toEqual({ _tag: "Ended" })
     }))
 
-  test("P9 a run that is taken over as its lease has run out says so", () =>
+  test("P9 a run that is taken over because its lease expired says so", () =>
     Effect.gen(function* () {
       const { lease, ref } = yield* createAndStart()
       yield* (yield* Storage).takeOver({ ...takeover(lease), reason: "lease-lost" }, secondEngine)
       expect((yield* eventLines(ref.cursor)).at(-1)).toBe("run.ended r1 lease-lost")
     }))
 
-  test("P9 an owner is told which of its runs it still holds, and which are to end", () =>
+  test("P9 an engine learns which of its runs it still holds, and which are to end", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -89,7 +89,7 @@ export const leaseTests = (test: Test) => {
       expect(yield* held).toEqual([`r2 ${second.lease.fence} deleted`])
     }))
 
-  test("P9 whoever holds runs is woken when somebody wants something of one", () =>
+  test("P9 an engine that holds runs is woken when somebody wants something of one", () =>
     Effect.gen(function* () {
       const signals = yield* EventSignals
       const storage = yield* Storage
@@ -105,7 +105,7 @@ export const leaseTests = (test: Test) => {
       }
     }))
 
-  test("P9 only a running run is asked to end; asking changes nothing that can be seen", () =>
+  test("P9 only a running run can be asked to end; asking changes nothing visible", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease, ref } = yield* createAndStart()
@@ -129,7 +129,7 @@ export const leaseTests = (test: Test) => {
       expect((yield* eventLines(ref.cursor)).at(-1)).toBe("run.ended r1 completed")
     }))
 
-  test("P9 a run that was asked to end is not gone on with by who takes it over", () =>
+  test("P9 a run that was asked to end does not continue after a takeover", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()

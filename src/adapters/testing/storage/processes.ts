@@ -72,7 +72,7 @@ export const processTests = (
     )
 
   return [
-    test("P1 one order: of processes that append at once, all that was acknowledged is there, once, in order", (start, here) =>
+    test("P1 one order: when processes append concurrently, each acknowledged message is there once, in order", (start, here) =>
       Effect.gen(function* () {
         yield* Effect.provide(create(), here)
         const [first, second] = yield* Effect.all([start, start], { concurrency: 2 })
@@ -122,7 +122,7 @@ export const processTests = (
         }).pipe(Effect.provide(here))
       })),
 
-    test("P5 at most once: of a process killed in its batch every result is there once, and nothing starts again", (start, here) =>
+    test("P5 at most once: after a process is killed during its batch, each result is there once and no call starts again", (start, here) =>
       Effect.gen(function* () {
         const remote = yield* start
         const ids = Array.from({ length: 60 }, (_, index) => `c${index}`)
@@ -160,7 +160,7 @@ export const processTests = (
         }).pipe(Effect.provide(engine))
       })),
 
-    test("P9 many processes: of those that claim a session one gets it, and of those that take over one", (start, here) =>
+    test("P9 many processes: one of those that claim a session gets it, and one of those that take it over", (start, here) =>
       Effect.gen(function* () {
         yield* Effect.provide(create(), here)
         const [first, second, third] = yield* Effect.all([start, start, start], { concurrency: 3 })
@@ -210,7 +210,7 @@ export const processTests = (
         }).pipe(Effect.provide(yield* Layer.build(here)))
       })),
 
-    test("P10 whoever watches is woken by what another process changes, and reads it then", (start, here) =>
+    test("P10 a watcher is woken by changes of another process, and can read them then", (start, here) =>
       Effect.gen(function* () {
         const writer = yield* start
         const engine = yield* Layer.build(here)

@@ -92,7 +92,7 @@ const askTests = (test: Test) => {
       expect(yield* waiting()).toEqual([q1])
     }))
 
-  test("P12 nobody is asked about a call that is not pending", () =>
+  test("P12 a question about a call that is not pending is refused", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2", "c3")
@@ -109,7 +109,7 @@ const askTests = (test: Test) => {
       expect(yield* refused((yield* StorageReader).question(q1))).toEqual({ _tag: "QuestionNotFound", questionId: q1 })
     }))
 
-  test("P7 the first answer wins; who comes later is told which", () =>
+  test("P7 the first answer wins; a later one learns which", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -128,7 +128,7 @@ const askTests = (test: Test) => {
       expect(yield* refused(answer(q2, allowOnce))).toEqual({ _tag: "QuestionNotFound", questionId: q2 })
     }))
 
-  test("P7 of answers that come at once one wins", () =>
+  test("P7 of concurrent answers one wins", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -216,7 +216,7 @@ const askTests = (test: Test) => {
       expect(yield* refused(answer(q1, allowOnce))).toMatchObject({ _tag: "QuestionAnswered", verdict: "deny" })
     }))
 
-  test("P7 a run's end leaves answers and the questions of others alone", () =>
+  test("P7 a run's end changes neither answers nor other runs' questions", () =>
     Effect.gen(function* () {
       const first = yield* createAndStart()
       const second = yield* createAndStart({ sessionId: s2, runId: r2 })
@@ -236,7 +236,7 @@ const takeOverTests = (test: Test) => {
   const takeOver = (lease: Lease) =>
     Effect.flatMap(Storage, (storage) => storage.takeOver(takeover(lease), secondEngine))
 
-  test("P5 at most once: a dead run's calls are closed by what is known of them, and the run as crashed", () =>
+  test("P5 at most once: a dead run's calls are closed by what is known of them, and the run ends as crashed", () =>
     Effect.gen(function* () {
       const { lease, ref } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2", "c3")
@@ -313,7 +313,7 @@ const takeOverTests = (test: Test) => {
       expect(yield* storage.endRun(taken.lease, { stopReason: "completed", detail: null })).toMatchObject({ id: r1 })
     }))
 
-  test("P2 a question that was answered while nobody ran the session keeps its call too", () =>
+  test("P2 a question that was answered while no engine ran the session keeps its call open too", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -337,7 +337,7 @@ const takeOverTests = (test: Test) => {
       expect((yield* transcriptLines()).slice(2)).toEqual(["3 interrupted c1"])
     }))
 
-  test("P5 a call that has its result does not keep the run alive, though it was asked about", () =>
+  test("P5 a call that has its result does not keep the run alive, even if a human was asked about it", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
@@ -347,7 +347,7 @@ const takeOverTests = (test: Test) => {
       expect((yield* transcriptLines()).slice(2)).toEqual(["3 never-started c1", "4 denied c2"])
     }))
 
-  test("P9 one owner: of those who take a run over at once one gets it", () =>
+  test("P9 one engine: of concurrent takeovers of a run one succeeds", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1")
@@ -357,7 +357,7 @@ const takeOverTests = (test: Test) => {
       expect(yield* takeOver(lease)).toEqual({ _tag: "Lost" })
     }))
 
-  test("P9 a run that has ended is not taken over, nor one of a session that is not there", () =>
+  test("P9 a run that has ended is not taken over, nor one of a missing session", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })

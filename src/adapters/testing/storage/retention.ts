@@ -20,7 +20,7 @@ const renames = (times: number) =>
 const cursors = Effect.map(events(), (events) => events.map(({ cursor }) => Number(cursor)))
 
 export const retentionTests = (test: Test) => {
-  test("P10 events beyond the newest ones go; a cursor before them is told to reload, one among them is not", () =>
+  test("P10 events beyond the newest ones are deleted; a cursor before those left is told to reload, one among them is not", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* create()
@@ -43,7 +43,7 @@ export const retentionTests = (test: Test) => {
       expect((yield* events()).at(-1)?.cursor).toBe(11)
     }))
 
-  test("P10 events go by age, and messages stay", () =>
+  test("P10 events are deleted by age, and messages stay", () =>
     Effect.gen(function* () {
       const { set } = yield* Now
       const { lease } = yield* createAndStart()
@@ -85,7 +85,7 @@ export const retentionTests = (test: Test) => {
       expect(other.map(({ type }) => type)).toEqual(["run.started", "message.appended", "message.appended"])
     }))
 
-  test("P10 all sessions are looked at, and those with many events lose all that they are to lose", () =>
+  test("P10 every session is visited, and one with many events loses all that is due", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* create()
@@ -103,7 +103,7 @@ export const retentionTests = (test: Test) => {
       }
     }))
 
-  test("P10 nothing is done while all sessions were looked at since the time given", () =>
+  test("P10 nothing is deleted from sessions that were visited since the given time", () =>
     Effect.gen(function* () {
       const { set } = yield* Now
       yield* create()

@@ -109,7 +109,7 @@ const startTests = (test: Test) => {
       expect(yield* session()).toMatchObject({ head: 0, title: "New session" })
     }))
 
-  test("P9 one run a session: the second is refused and leaves nothing behind", () =>
+  test("P9 one run per session: the second is refused and leaves nothing behind", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
       const before = yield* session()
@@ -121,7 +121,7 @@ const startTests = (test: Test) => {
       expect(yield* admit({ runId: r2, idempotencyKey: "k", hash: "other" })).toMatchObject({ _tag: "Started" })
     }))
 
-  test("P9 one run a session: of many that come at once one starts", () =>
+  test("P9 one run per session: of many concurrent ones one starts", () =>
     Effect.gen(function* () {
       yield* create()
       const admitted = yield* Effect.forEach(
@@ -152,7 +152,7 @@ const startTests = (test: Test) => {
       expect(yield* reader.run(r1)).toEqual(ended)
     }))
 
-  test("usage is summed up over a run and over its session, and told at the end", () =>
+  test("usage is summed over a run and over its session, and reported at the run's end", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -177,7 +177,7 @@ const startTests = (test: Test) => {
       })
     }))
 
-  test("P12 a message names only assets that are there", () =>
+  test("P12 a message may name only existing assets", () =>
     Effect.gen(function* () {
       yield* create()
       const message = {
@@ -195,7 +195,7 @@ const startTests = (test: Test) => {
       expect(yield* admit({ message })).toMatchObject({ _tag: "Started" })
     }))
 
-  test("P12 a run that is not there is named in the refusal", () =>
+  test("P12 the refusal names a missing run", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       expect(yield* refused(reader.run(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
@@ -246,7 +246,7 @@ const queueTests = (test: Test) => {
       expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 user second", "3 user third"])
     }))
 
-  test("P7 whoever comes while runs are queued does not pass them", () =>
+  test("P7 a new run does not overtake queued ones", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const { lease } = yield* createAndStart()
@@ -257,7 +257,7 @@ const queueTests = (test: Test) => {
       expect(Option.getOrThrow(yield* storage.startNext(s1, firstEngine)).run.id).toBe(r2)
     }))
 
-  test("P7 a run that is willing to queue starts at once when the session is free", () =>
+  test("P7 a run that may queue starts at once when the session is free", () =>
     Effect.gen(function* () {
       yield* create()
       expect(yield* queue(r1, "first")).toMatchObject({ _tag: "Started" })
@@ -307,7 +307,7 @@ const queueTests = (test: Test) => {
 }
 
 const keyTests = (test: Test) => {
-  test("P5 a key stands for one message: again, it gives the same run, whatever its state", () =>
+  test("P5 a key belongs to one message: sent again, it returns the same run, whatever its state", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -336,7 +336,7 @@ const keyTests = (test: Test) => {
       })
     }))
 
-  test("P5 a key for another message is a conflict, also while the session is busy", () =>
+  test("P5 a key for another message is a conflict, even while the session is busy", () =>
     Effect.gen(function* () {
       yield* create()
       yield* start({ idempotencyKey: "k1", hash: "h1" })
@@ -357,7 +357,7 @@ const keyTests = (test: Test) => {
       })
     }))
 
-  test("P5 the same key sent many times at once makes one run", () =>
+  test("P5 the same key sent many times concurrently makes one run", () =>
     Effect.gen(function* () {
       yield* create()
       const admitted = yield* Effect.forEach(

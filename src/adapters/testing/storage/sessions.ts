@@ -9,7 +9,7 @@ import { expect } from "./Vitest.js"
 const smith = Owner.make("smith")
 
 export const sessionTests = (test: Test) => {
-  test("a new session is what it was made with, and has told so", () =>
+  test("a new session has the fields that it was made with, and an event says so", () =>
     Effect.gen(function* () {
       const made = yield* create({ owner: smith, metadata: { a: 1, b: [null, "ü"] } })
       expect(made).toEqual({
@@ -47,14 +47,14 @@ export const sessionTests = (test: Test) => {
       expect(yield* create({ title: "😀".repeat(200) })).toMatchObject({ cursor: 1 })
     }))
 
-  test("P7 an id is given once", () =>
+  test("P7 an id belongs to one session", () =>
     Effect.gen(function* () {
       yield* create({ title: "first" })
       expect(yield* refused(create({ title: "second" }))).toEqual({ _tag: "SessionExists", sessionId: s1 })
       expect(yield* session()).toMatchObject({ title: "first" })
     }))
 
-  test("renaming folds the title, names the session and tells so", () =>
+  test("renaming folds the title, names the session and makes an event", () =>
     Effect.gen(function* () {
       yield* create({ title: null })
       yield* (yield* Now).set(2_000)
@@ -83,7 +83,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
     }))
 
-  test("the model can be set and given back", () =>
+  test("the model can be set and reset", () =>
     Effect.gen(function* () {
       yield* create()
       const storage = yield* Storage
@@ -94,7 +94,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* storage.setModel(s1, null)).toMatchObject({ model: null, cursor: 3 })
     }))
 
-  test("metadata are patched field by field: others stay, null removes, no event", () =>
+  test("metadata is patched field by field: other fields stay, null removes one, there is no event", () =>
     Effect.gen(function* () {
       yield* create({ metadata: { a: 1, b: { c: 2 }, toString: "kept" } })
       const storage = yield* Storage
@@ -121,7 +121,7 @@ export const sessionTests = (test: Test) => {
       expect(new Map(Object.entries((yield* session()).metadata))).toEqual(new Map(Object.entries(patch)))
     }))
 
-  test("P12 clear refusal: of a patch that is refused nothing stays", () =>
+  test("P12 clear refusal: a refused patch changes nothing", () =>
     Effect.gen(function* () {
       yield* create({ metadata: { a: 1, b: 2 } })
       const before = yield* session()
@@ -130,7 +130,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
     }))
 
-  test("P7 one boundary: of patches that come at once none is lost", () =>
+  test("P7 one boundary: no concurrent patch is lost", () =>
     Effect.gen(function* () {
       yield* create()
       const storage = yield* Storage
@@ -141,7 +141,7 @@ export const sessionTests = (test: Test) => {
       expect((yield* session()).metadata).toEqual(Object.fromEntries(fields.map((field) => [field, true])))
     }))
 
-  test("P12 clear refusal: what metadata amount to after a patch is limited", () =>
+  test("P12 clear refusal: the size of the metadata after a patch is limited", () =>
     Effect.gen(function* () {
       yield* create({ metadata: { half: "x".repeat(40_000) } })
       const storage = yield* Storage
@@ -156,7 +156,7 @@ export const sessionTests = (test: Test) => {
       yield* storage.patchMetadata(s1, { half: null, more: "x".repeat(40_000) })
     }))
 
-  test("P7 one boundary: a session is renamed, patched and given a model while a run holds it", () =>
+  test("P7 one boundary: a session can be renamed, patched and given a model while a run holds it", () =>
     Effect.gen(function* () {
       yield* createAndStart()
       const storage = yield* Storage
@@ -165,7 +165,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* storage.patchMetadata(s1, { a: 1 })).toMatchObject({ title: "Other", metadata: { a: 1 } })
     }))
 
-  test("P12 a session that is not there is named in the refusal", () =>
+  test("P12 the refusal names a missing session", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -213,7 +213,7 @@ const listTests = (test: Test) => {
       expect(yield* list({})).toEqual({ ids: ["s1", "n2", "n1"], next: null, total: 3 })
     }))
 
-  test("pages hold each session once, with totals, though sessions come in between", () =>
+  test("pages list each session once, with totals, even if sessions are created meanwhile", () =>
     Effect.gen(function* () {
       yield* createAll(5)
       const first = yield* list({ limit: 2 })
@@ -226,7 +226,7 @@ const listTests = (test: Test) => {
       expect(yield* list({ limit: 6 })).toMatchObject({ next: null })
     }))
 
-  test("a page has 1 to 500 sessions, 50 unless told", () =>
+  test("a page has 1 to 500 sessions, 50 by default", () =>
     Effect.gen(function* () {
       yield* createAll(51)
       expect((yield* list({})).ids.length).toBe(50)
@@ -234,7 +234,7 @@ const listTests = (test: Test) => {
       expect((yield* list({ limit: 1_000 })).ids.length).toBe(51)
     }))
 
-  test("sessions are found by folder, owner and title, and counted so", () =>
+  test("sessions are found and counted by folder, owner and title", () =>
     Effect.gen(function* () {
       yield* create({ id: SessionId.make("a"), workdir: "/a", title: "100% Äpfel" })
       yield* create({ id: SessionId.make("b"), workdir: "/a/b", owner: smith, title: "a_b \\ apple" })

@@ -34,7 +34,7 @@ export const transcriptTests = (test: Test) => {
   const append = (...messages: ReadonlyArray<Message>) =>
     Effect.flatMap(Storage, (storage) => storage.append(s1, messages))
 
-  test("P1 messages take the places after the head, without gaps, and are told one by one", () =>
+  test("P1 messages take the places after the head, without gaps, and have an event each", () =>
     Effect.gen(function* () {
       yield* create()
       yield* (yield* Now).set(2_000)
@@ -61,7 +61,7 @@ export const transcriptTests = (test: Test) => {
       })
     }))
 
-  test("the session counts the messages and adds their usage", () =>
+  test("a session counts its messages and sums their usage", () =>
     Effect.gen(function* () {
       yield* create()
       yield* (yield* Now).set(2_000)
@@ -74,7 +74,7 @@ export const transcriptTests = (test: Test) => {
       })
     }))
 
-  test("appended messages give no title", () =>
+  test("appended messages do not set the title", () =>
     Effect.gen(function* () {
       yield* create({ title: null })
       yield* append(userText("Hello"))
@@ -89,7 +89,7 @@ export const transcriptTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
     }))
 
-  test("P4 always sendable: what may not stand there is refused, and none of it is stored", () =>
+  test("P4 always sendable: messages that may not come next are refused, and none of them is stored", () =>
     Effect.gen(function* () {
       yield* create()
       const before = yield* session()
@@ -175,7 +175,7 @@ export const transcriptTests = (test: Test) => {
       expect(entries[2_499]).toMatchObject({ message: userText("message 2499") })
     }))
 
-  test("P7 sessions keep apart", () =>
+  test("P7 sessions are independent of each other", () =>
     Effect.gen(function* () {
       yield* createAndStart()
       const storage = yield* Storage

@@ -16,7 +16,7 @@ const failing = (tests: ReadonlyArray<StorageTest>, patience: "2 seconds" | "60 
     { concurrency: 8 }
   ).pipe(Effect.map((names) => names.flat()))
 
-const generated = "P1 P4 P5 P11 whatever is done, it answers and shows what the in-memory storage does"
+const generated = "P1 P4 P5 P11 after any sequence of operations, it answers and shows what the in-memory storage does"
 
 /** The tests of the promise that this one is about. */
 const like = (name: string, tests: ReadonlyArray<StorageTest>) => {

@@ -185,27 +185,27 @@ export const startsTwice = broken(({ storage }) => ({
 export const defects = [
   {
     defect: "an update is lost between a read and its write",
-    caughtBy: "P7 one boundary: of patches that come at once none is lost",
+    caughtBy: "P7 one boundary: no concurrent patch is lost",
     layer: broken(lostUpdate)
   },
   {
     defect: "results stand in the order in which they came",
-    caughtBy: "P1 one order: results stand in call order, whatever order they came in",
+    caughtBy: "P1 one order: results appear in call order, whatever order they arrive in",
     layer: broken(completionOrder)
   },
   {
     defect: "a batch that is half done is shown",
-    caughtBy: "P2 seen means stored, P3 never late: a result is announced while its elder siblings run",
+    caughtBy: "P2 seen means stored, P3 never late: a result is announced while earlier calls still run",
     layer: broken(halfDone)
   },
   {
     defect: "a result is acknowledged first and stored later",
-    caughtBy: "P2 seen means stored: what an operation did is readable when it answers",
+    caughtBy: "P2 seen means stored: what an operation did is readable when it returns",
     layer: broken(early)
   },
   {
     defect: "a batch of messages that is refused leaves its first ones",
-    caughtBy: "P4 always sendable: what may not stand there is refused, and none of it is stored",
+    caughtBy: "P4 always sendable: messages that may not come next are refused, and none of them is stored",
     layer: broken(({ storage }) => ({
       storage: {
         append: (sessionId, messages) =>
@@ -218,7 +218,7 @@ export const defects = [
   },
   {
     defect: "an idempotency key is ignored",
-    caughtBy: "P5 a key stands for one message: again, it gives the same run, whatever its state",
+    caughtBy: "P5 a key belongs to one message: sent again, it returns the same run, whatever its state",
     layer: broken(({ storage }) => ({
       storage: { admit: (admission) => storage.admit({ ...admission, idempotencyKey: null }) }
     }))
@@ -250,7 +250,7 @@ export const defects = [
   },
   {
     defect: "a message brings a deleted session back",
-    caughtBy: "P7 nothing resurrects a session: what comes for a deleted one finds none, and makes none",
+    caughtBy: "P7 nothing resurrects a session: an operation on a deleted session finds none and makes none",
     layer: broken(resurrecting)
   },
   {
@@ -260,7 +260,7 @@ export const defects = [
   },
   {
     defect: "an owner is taken over though it has given a sign of life",
-    caughtBy: "P9 an owner that has given a sign of life since it was seen is not taken over",
+    caughtBy: "P9 an engine that has given a sign of life since it was last looked at is not taken over",
     layer: broken(({ reader, storage }) => ({
       storage: {
         takeOver: (seen, owner) =>
@@ -283,7 +283,7 @@ export const defects = [
   },
   {
     defect: "watchers are woken before there is anything to read",
-    caughtBy: "P10 whoever watches is woken by each change, and reads it then",
+    caughtBy: "P10 a watcher is woken by each change, and can read it then",
     layer: breakIt(tooSoon).pipe(
       Layer.provide(Layer.provide(MemoryStorage.layer, unheard)),
       Layer.provideMerge(EventSignals.layer)
@@ -291,7 +291,7 @@ export const defects = [
   },
   {
     defect: "part of a patch that is refused stays",
-    caughtBy: "P12 clear refusal: of a patch that is refused nothing stays",
+    caughtBy: "P12 clear refusal: a refused patch changes nothing",
     layer: broken(({ reader, storage }) => ({
       storage: {
         patchMetadata: (sessionId, patch) =>

@@ -48,7 +48,7 @@ export const readingTests = (test: Test) => {
       }
     }))
 
-  test("P12 clear refusal: a range that cannot be is refused", () =>
+  test("P12 clear refusal: an impossible range is refused", () =>
     Effect.gen(function* () {
       yield* save({ id: a1, content })
       expect(yield* refused(read({ offset: 11 }))).toEqual({

@@ -67,7 +67,7 @@ export const generatedTests = (
   runs: number
 ): ReadonlyArray<StorageTest.StorageTest> => [
   StorageTest.make(
-    "P1 P4 P5 P11 whatever is done, it answers and shows what the in-memory storage does",
+    "P1 P4 P5 P11 after any sequence of operations, it answers and shows what the in-memory storage does",
     Effect.gen(function* () {
       const runPromise = Runtime.runPromise(yield* Effect.runtime<never>())
       const bounded = { ...config, limits: { ...config.limits, ...limits } }
