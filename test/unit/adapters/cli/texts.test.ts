@@ -90,9 +90,7 @@ describe("SessionTable", () => {
     }
     for (const columns of [80, 40]) {
       const stacked = SessionTable.render(Ansi.none, [session], 3, columns)
-      expect(stacked).toMatch(
-        /^ses_a{26}\n {2}A title of some length\n {2}1 message, .*\n {2}\/home\/.*\n… and 2 more/
-      )
+      expect(stacked).toMatch(/^ses_a{26}\n {2}A title of some length\n {2}1 message, .*\n {2}\/home\/.*\n… and 2 more/)
       expect(widest(stacked)).toBeLessThanOrEqual(columns)
     }
   })
