@@ -68,7 +68,7 @@ const report = Effect.fn("Demo.report")(function* (sessionId: SessionId, finishe
   const entries = yield* Stream.runCollect((yield* Gateway).transcript({ sessionId }))
   const stored = storedOrder([...entries])
   const inOrder = finished.flatMap((callId) => stored.filter((call) => call.callId === callId))
-  yield* screen.write(DemoReport.render(screen.ansi, { finished: inOrder, stored }))
+  yield* screen.write(DemoReport.render(screen.ansi, yield* screen.columns, { finished: inOrder, stored }))
 })
 
 export const run = Effect.fn("Demo.run")(function* ({ data }: { readonly data: string | null }) {

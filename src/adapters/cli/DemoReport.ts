@@ -15,13 +15,16 @@ export interface Orders {
   readonly stored: ReadonlyArray<Call & { readonly seq: number }>
 }
 
-const columns = 40
+const mostColumns = 40
+const leastColumns = 12
 
-export const render = (ansi: Ansi, { finished, stored }: Orders): string => {
-  const cell = (text: string) => TerminalText.pad(TerminalText.short(text, columns - 2), columns)
+/** Two columns, as wide as the terminal has room for. */
+export const render = (ansi: Ansi, columns: number, { finished, stored }: Orders): string => {
+  const width = Math.max(leastColumns, Math.min(mostColumns, Math.floor((columns - 2) / 2)))
+  const cell = (text: string) => TerminalText.pad(TerminalText.short(text, width - 2), width)
   const rows = stored.map(({ seq, summary }, at) => {
     const left = finished[at]
-    return `  ${cell(left === undefined ? "" : `${at + 1}. ${left.summary}`)}#${seq} ${TerminalText.short(summary, columns)}\n`
+    return `  ${cell(left === undefined ? "" : `${at + 1}. ${left.summary}`)}${TerminalText.short(`#${seq} ${summary}`, width)}\n`
   })
   const isSame = stored.every(({ callId }, at) => finished[at]?.callId === callId)
   const comment = isSame ? Texts.sameOrder : Texts.otherOrder

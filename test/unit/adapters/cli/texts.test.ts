@@ -52,14 +52,22 @@ describe("DemoReport", () => {
   ]
 
   it("shows both orders and says which was which", () => {
-    const text = DemoReport.render(Ansi.none, { finished: [read, grep], stored })
+    const text = DemoReport.render(Ansi.none, 80, { finished: [read, grep], stored })
     expect(text).toMatch(/1\. read a +#3 grep x\n/)
     expect(text).toMatch(/2\. grep x +#4 read a\n/)
     expect(text).toContain("never change places")
   })
 
+  it("is no wider than the terminal", () => {
+    const long = { callId: "3", summary: `grep ${"x".repeat(60)}` }
+    const [, ...lines] = DemoReport.render(Ansi.none, 40, { finished: [long], stored: [{ ...long, seq: 3 }] }).split(
+      "\n"
+    )
+    expect(lines.slice(0, 2)).toEqual(["  finished           stored", "  1. grep xxxxxxxx…  #3 grep xxxxxxxxxx…"])
+  })
+
   it("does not claim a difference where there was none", () => {
-    expect(DemoReport.render(Ansi.none, { finished: [grep, read], stored })).toContain("This time")
+    expect(DemoReport.render(Ansi.none, 80, { finished: [grep, read], stored })).toContain("This time")
   })
 })
 

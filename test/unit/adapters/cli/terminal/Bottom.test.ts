@@ -143,10 +143,12 @@ describe("Bottom", () => {
   })
 
   it("never cuts a pair in two", () => {
+    const question = ask("😀".repeat(900))
     for (const columns of [40, 41, 42, 43]) {
-      const question = ask("😀".repeat(900))
-      const rows = rowsOf(Bottom.layout({ ...Bottom.empty, question }, { columns, rows: 12 }, now))
-      expect(rows.join("")).not.toMatch(/\p{Surrogate}/u)
+      for (const rows of [9, 12, 15, 18]) {
+        const shown = rowsOf(Bottom.layout({ ...Bottom.empty, question }, { columns, rows }, now))
+        expect(shown.join("")).not.toMatch(/\p{Surrogate}/u)
+      }
     }
   })
 
