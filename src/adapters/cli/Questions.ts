@@ -7,17 +7,14 @@ import type { Question, QuestionId, Verdict } from "../../domain/Permission.js"
 import { type Answer, Gateway } from "../../services/gateway/Gateway.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as Texts from "./texts/Follow.js"
 
 export type Answerer = "terminal" | "nobody" | "yes"
 
-const wants = (tool: string): string => `${TerminalText.line(tool)} wants to run with this input:`
-
-const choices = "y = allow once, s = allow for this session, n = deny: "
-
 const subject = ({ input, tool }: Question) => ({
-  title: wants(tool),
+  title: Texts.wantsToRun(TerminalText.line(tool)),
   body: TerminalText.line(input),
-  hint: `${input.length} characters; answer a to see all`
+  hint: Texts.seeAll(input.length)
 })
 
 /** What a typed line means; null when it must be asked again, `all` when the whole input is wanted. */
@@ -39,29 +36,22 @@ const read = (typed: string | null): Verdict | "all" | null => {
   }
 }
 
-const refusal = "the user said no"
-
-const nobody = "nobody can be asked: Skein runs without a terminal, and without --yes"
-
-interface Asked {
+interface OpenQuestion {
   readonly questionId: QuestionId
-  /** Done once it was answered, by whomever. */
+  /** Done when any client has answered it. */
   readonly answered: Deferred.Deferred<void>
 }
 
-/**
- * What answers the questions of a run. `asked` and `answered` take the run's events; `serve` asks the person and never
- * returns.
- */
+/** Answers the questions of a run. `asked` and `answered` take the run's events; `serve` asks the person for ever. */
 export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
   const gateway = yield* Gateway
   const screen = yield* Screen
-  const waiting = yield* Queue.unbounded<Asked>()
-  /** Tools allowed for the session: what was asked about them before that is not put to the person any more. */
+  const waiting = yield* Queue.unbounded<OpenQuestion>()
+  /** Tools allowed for the session: earlier questions about them are not put to the person any more. */
   const allowed = yield* Ref.make<ReadonlySet<string>>(new Set())
-  const open = yield* Ref.make<ReadonlyMap<QuestionId, Asked>>(new Map())
+  const open = yield* Ref.make<ReadonlyMap<QuestionId, OpenQuestion>>(new Map())
 
-  /** Somebody else may have been first, or the session may be gone. */
+  /** Another client may have been first, or the session may be gone. */
   const answer = (input: Answer) =>
     gateway.answer(input).pipe(
       Effect.catchTag("QuestionAnswered", "QuestionNotFound", "SessionNotFound", "SessionDeleting", () => Effect.void),
@@ -69,7 +59,7 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     )
 
   const askPerson = Effect.fnUntraced(function* (question: Question) {
-    const asked = { subject: subject(question), prompt: choices }
+    const asked = { subject: subject(question), prompt: Texts.choices }
     while (true) {
       const verdict = yield* screen.ask(asked, read)
       if (verdict !== "all") return verdict
@@ -77,7 +67,7 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     }
   })
 
-  const putToPerson = Effect.fnUntraced(function* ({ answered, questionId }: Asked) {
+  const putToPerson = Effect.fnUntraced(function* ({ answered, questionId }: OpenQuestion) {
     if (yield* Deferred.isDone(answered)) return
     const question = yield* gateway.question(questionId)
     if (question.answer !== null) return
@@ -85,12 +75,12 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     const verdict = yield* Effect.raceFirst(askPerson(question), Effect.as(Deferred.await(answered), null))
     if (verdict === null) return
     if (verdict === "allow-for-session") yield* Ref.update(allowed, (tools) => new Set([...tools, question.tool]))
-    yield* answer({ questionId, verdict, ...(verdict === "deny" ? { message: refusal } : {}) })
+    yield* answer({ questionId, verdict, ...(verdict === "deny" ? { message: Texts.refused } : {}) })
   })
 
   const asked = Effect.fn("Questions.asked")(function* (questionId: QuestionId) {
     if (answerer === "yes") return yield* answer({ questionId, verdict: "allow-once" })
-    if (answerer === "nobody") return yield* answer({ questionId, verdict: "deny", message: nobody })
+    if (answerer === "nobody") return yield* answer({ questionId, verdict: "deny", message: Texts.nobodyToAsk })
     const asked = { questionId, answered: yield* Deferred.make<void>() }
     const isNew = yield* Ref.modify(open, (before) => [
       !before.has(questionId),

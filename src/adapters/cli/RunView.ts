@@ -12,6 +12,7 @@ import type { Ansi } from "./terminal/Ansi.js"
 import * as CallText from "./CallText.js"
 import type { Work } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as Texts from "./texts/Follow.js"
 
 interface Running {
   readonly summary: string
@@ -60,8 +61,6 @@ export const wants = (event: SessionEvent): Seq | null =>
 
 type Next = readonly [output: string, view: RunView]
 
-const waiting = "waiting for the model"
-
 const addText = (view: RunView, text: string): Next => {
   const [shown, parts] = TerminalText.next(view.parts, text)
   const isMidLine = shown === "" ? view.isMidLine : !shown.endsWith("\n")
@@ -96,7 +95,7 @@ const addMessage = (view: RunView, message: Message): Next => {
   const [text, shown] = addText(view, textOf(message).slice(view.shown))
   const [end, ended] = endLine(shown)
   const isPartial = message.role === "assistant" && message.partial === true
-  const note = isPartial ? view.ansi.dim("(the answer broke off here)\n") : ""
+  const note = isPartial ? view.ansi.dim(`${Texts.brokeOff}\n`) : ""
   return [text + end + note, withCalls({ ...ended, shown: 0, isRetried: false }, message)]
 }
 
@@ -122,33 +121,33 @@ const addEnded = (
 export const next = (view: RunView, event: SessionEvent, message: Message | null): Next => {
   switch (event.type) {
     case "text.delta":
-      if (view.isRetried) return ["", { ...view, activity: "answering again" }]
+      if (view.isRetried) return ["", { ...view, activity: Texts.answeringAgain }]
       return addText(view, event.text.slice(Math.max(0, view.shown - event.offset)))
     case "reasoning.delta":
-      return ["", { ...view, activity: "thinking" }]
+      return ["", { ...view, activity: Texts.thinking }]
     case "call.arguments":
-      return ["", { ...view, activity: `writing a call of ${TerminalText.short(event.name, progressColumns)}` }]
+      return ["", { ...view, activity: Texts.writingCall(TerminalText.short(event.name, progressColumns)) }]
     case "call.progress": {
       const progress = TerminalText.short(event.text, progressColumns)
       return ["", view.calls.has(event.callId) ? setCall(view, event.callId, { progress }) : view]
     }
     case "run.retrying": {
       const wait = CallText.duration(event.delayMillis)
-      const line = `  … the model failed (${TerminalText.line(event.reason)}), try ${event.attempt} in ${wait}\n`
-      return addLine({ ...view, shown: 0, isRetried: true, activity: waiting }, view.ansi.yellow(line))
+      const line = `  ${Texts.retrying(TerminalText.line(event.reason), event.attempt, wait)}\n`
+      return addLine({ ...view, shown: 0, isRetried: true, activity: Texts.waitingForModel }, view.ansi.yellow(line))
     }
     case "message.appended":
-      if (event.role !== "assistant") return ["", { ...view, activity: waiting }]
+      if (event.role !== "assistant") return ["", { ...view, activity: Texts.waitingForModel }]
       return message === null ? endLine({ ...view, shown: 0 }) : addMessage(view, message)
     case "run.started":
-      return ["", { ...view, activity: waiting }]
+      return ["", { ...view, activity: Texts.waitingForModel }]
     case "call.started":
       return ["", setCall({ ...view, activity: "" }, event.callId, { startedAt: event.at })]
     case "call.finished":
       return addEnded(view, event, message)
     case "run.ended": {
       const ended = { ...view, activity: "", calls: new Map<CallId, Running>() }
-      return event.stopReason === "cancelled" ? addLine(ended, "  cancelled\n") : endLine(ended)
+      return event.stopReason === "cancelled" ? addLine(ended, `  ${Texts.cancelled}\n`) : endLine(ended)
     }
     case "session.deleted":
       return endLine(view)
@@ -174,6 +173,6 @@ export const work = ({ activity, calls }: RunView): Work => {
     return [{ text: progress === "" ? summary : `${summary} (${progress})`, startedAt }]
   })
   const waiting = all.length - tasks.length
-  const status = activity === "" && waiting > 0 ? `${waiting} ${waiting === 1 ? "call" : "calls"} waiting` : activity
+  const status = activity === "" && waiting > 0 ? Texts.callsWaiting(waiting) : activity
   return { tasks, status }
 }

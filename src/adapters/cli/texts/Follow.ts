@@ -1,0 +1,30 @@
+/** What is shown while a run is followed. Names are made harmless by the caller. */
+
+export const waitingForModel = "waiting for the model"
+
+export const thinking = "thinking"
+
+export const writingCall = (tool: string): string => `writing a call of ${tool}`
+
+export const answeringAgain = "answering again"
+
+export const callsWaiting = (count: number): string => `${count} ${count === 1 ? "call" : "calls"} waiting`
+
+export const retrying = (reason: string, attempt: number, wait: string): string =>
+  `… the model failed (${reason}), try ${attempt} in ${wait}`
+
+export const brokeOff = "(the answer broke off here)"
+
+export const cancelled = "cancelled"
+
+export const wantsToRun = (tool: string): string => `${tool} wants to run with this input:`
+
+export const choices = "y = allow once, s = allow for this session, n = deny: "
+
+export const seeAll = (characters: number): string => `${characters} characters; answer a to see all`
+
+/** What the model is told. */
+export const refused = "the user said no"
+
+/** What the model is told. */
+export const nobodyToAsk = "nobody can be asked: Skein runs without a terminal, and without --yes"
