@@ -104,8 +104,8 @@ const tail = (text: string, units: number): string => text.slice(-units).replace
 const excerpt = ({ body, hint, title }: Subject, { columns, rows }: Size): ReadonlyArray<string> => {
   const heads = Columns.wrapWords(title, columns).slice(0, Math.ceil(rows / 2))
   const room = rows - heads.length
-  // Every UTF-16 unit takes a column but for marks and joiners, so this much is enough to fill the room.
-  const units = columns * Math.max(room, 0) * 4
+  // Most UTF-16 units take a column, so this much nearly always fills the room.
+  const units = columns * Math.max(room, 0) * 2
   if (body.length <= units) {
     const whole = Columns.wrap(body, columns)
     if (whole.length <= room) return [...heads, ...whole]

@@ -20,6 +20,7 @@ const emojiSelector = "\ufe0f"
 const plain = /^[\x20-\x7e]*$/
 
 const widthOf = (character: string): number => {
+  if (character < "\u0300") return 1
   if (character === emojiSelector) return 1
   if (narrowest.test(character)) return 0
   return wide.test(character) ? 2 : 1
@@ -49,28 +50,36 @@ export const take = (text: string, columns: number): string => {
 
 const tabStop = 8
 
-/** A tab goes to the next stop or to the last column, and never to the next row. */
-const advance = (cluster: string, at: number, columns: number): number =>
-  cluster === "\t" ? Math.max(0, Math.min(tabStop - (at % tabStop), columns - 1 - at)) : width(cluster)
+/** Clusters with their widths; one that is wider than a whole row is taken apart. */
+const pieces = (text: string, columns: number): ReadonlyArray<readonly [piece: string, width: number]> =>
+  Arr.flatMap(Array.from(clusters(text)), (cluster) => {
+    const whole = width(cluster)
+    return whole <= columns ? [[cluster, whole]] : Array.from(cluster, (character) => [character, widthOf(character)])
+  })
 
-/** Clusters that are wider than a whole row are taken apart. */
-const pieces = (text: string, columns: number): Iterable<string> =>
-  Arr.flatMap(Array.from(clusters(text)), (cluster) => (width(cluster) > columns ? Array.from(cluster) : [cluster]))
+/** A tab goes to the next stop or to the last column, and never to the next row. */
+const tabWidth = (at: number, columns: number): number =>
+  Math.max(0, Math.min(tabStop - (at % tabStop), columns - 1 - at))
 
 /** The rows that a text on one line takes, as a terminal wraps it; one at least. Tabs stay. `columns` is 2 or more. */
 export const wrap = (text: string, columns: number): Arr.NonEmptyReadonlyArray<string> => {
-  if (text.length <= columns && plain.test(text)) return [text]
   const rows: Array<string> = []
+  if (plain.test(text)) {
+    let at = 0
+    for (; text.length - at > columns; at += columns) rows.push(text.slice(at, at + columns))
+    return Arr.append(rows, text.slice(at))
+  }
   let row = ""
   let taken = 0
-  for (const piece of pieces(text, columns)) {
-    if (taken + advance(piece, taken, columns) > columns) {
+  for (const [piece, width] of pieces(text, columns)) {
+    const more = piece === "\t" ? tabWidth(taken, columns) : width
+    if (taken + more > columns) {
       rows.push(row)
       row = ""
       taken = 0
     }
-    taken += advance(piece, taken, columns)
     row += piece
+    taken += more
   }
   return Arr.append(rows, row)
 }
