@@ -6,6 +6,7 @@ import type { Session } from "../../domain/Session.js"
 import { ModelUnavailable } from "../../domain/SkeinError.js"
 import { Models } from "../../services/Model.js"
 import type { Model } from "../../services/Model.js"
+import { headerFault } from "./Vendor.js"
 
 /**
  * Serves a session that names no model by `standard`, one that names another model of the same provider by `other`, and
@@ -24,13 +25,21 @@ export const make = (
     }
   })
 
+const sendable = (variable: string): Config.Config<Redacted.Redacted> =>
+  Config.redacted(variable).pipe(
+    Config.validate({
+      message: `${variable} cannot be sent: it holds a line end or another character that no header can carry`,
+      validation: (key) => headerFault(key) === null
+    })
+  )
+
 /** As `make`, with a key from the variable unless it is given. `of` makes the standard model when no name is given. */
 export const withKey = (
   variable: string,
   given: Redacted.Redacted | undefined,
   of: (apiKey: Redacted.Redacted, model?: string) => Model
 ): Layer.Layer<Models, ConfigError.ConfigError> =>
-  (given === undefined ? Config.redacted(variable) : Effect.succeed(given)).pipe(
+  (given === undefined ? sendable(variable) : Effect.succeed(given)).pipe(
     Effect.map((apiKey) => make(of(apiKey), (model) => Effect.sync(() => of(apiKey, model)))),
     Layer.unwrapEffect
   )

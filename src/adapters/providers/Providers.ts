@@ -19,7 +19,7 @@ import * as Anthropic from "./Anthropic.js"
 import * as ChatCompletions from "./ChatCompletions.js"
 import * as OpenAi from "./OpenAi.js"
 import { refused } from "./ProviderLayer.js"
-import type { ServerSettings } from "./Vendor.js"
+import { headerFault, type ServerSettings } from "./Vendor.js"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
@@ -104,9 +104,13 @@ const provider = Effect.fn("Providers.resolve")(function* (
     Effect.mapError(() => refused(ref, `no provider has that name, only ${Object.keys(known).join(", ")}, script`))
   )
   const secret = (variable: string) =>
-    variables
-      .load(Config.redacted(Config.nonEmptyString(variable)))
-      .pipe(Effect.mapError(() => refused(ref, `set ${variable}, which is to hold its key`)))
+    variables.load(Config.redacted(Config.nonEmptyString(variable))).pipe(
+      Effect.mapError(() => refused(ref, `set ${variable}, which is to hold its key`)),
+      Effect.filterOrFail(
+        (value) => headerFault(value) === null,
+        (value) => refused(ref, `${variable} cannot be sent: ${headerFault(value)}`)
+      )
+    )
   const headers = yield* Effect.forEach(Record.toEntries(entry.headers ?? {}), ([name, value]) =>
     Effect.map(
       typeof value === "string" ? Effect.succeed(Redacted.make(value)) : secret(value.env),

@@ -125,8 +125,21 @@ const settle = (read: Read): Effect.Effect<Page> =>
     Effect.as([Chunk.empty(), Option.none()])
   )
 
+/** What the vendor's package does not pass on of the session's options is in the log. */
+const noteIgnored = (vendor: Vendor.Vendor, part: Option.Option<LanguageModelV3StreamPart>): Effect.Effect<void> => {
+  if (Option.isNone(part) || part.value.type !== "stream-start") return Effect.void
+  const settings = part.value.warnings.flatMap((warning) => ("feature" in warning ? [warning.feature] : []))
+  return settings.length === 0
+    ? Effect.void
+    : Effect.annotateLogs(Effect.logWarning("the model does not take all of the session's options"), {
+        model: Vendor.subject(vendor).model,
+        settings: settings.join(", ")
+      })
+}
+
 const take = (vendor: Vendor.Vendor, read: Read, reading: Reading.Reading) =>
   read.pipe(
+    Effect.tap((part) => noteIgnored(vendor, part)),
     Effect.map((part) =>
       Option.match(part, {
         onNone: () => [Reading.end(reading), []] as const,

@@ -29,6 +29,22 @@ const whole = (model: Model, draft: StepDraft.StepDraft): Effect.Effect<StepDraf
     : new ModelFailed({ model: ModelRef.toText(model), ...flaw, status: null, retryAfterMillis: null })
 }
 
+/** Fails once a step has more than `limit` UTF-16 units of text, reasoning or a call's input: no bytes are fewer. */
+const bounded = (model: Model, limit: number) =>
+  Stream.mapAccumEffect(0, (before: number, part: StepDraft.Part) => {
+    const size = part.type === "finish" ? before : part.type === "call" ? part.input.length : before + part.delta.length
+    const detail = `the answer has more than ${limit} bytes`
+    return size > limit
+      ? new ModelFailed({
+          model: ModelRef.toText(model),
+          reason: "malformed",
+          status: null,
+          retryAfterMillis: null,
+          detail
+        })
+      : Effect.succeed([part.type === "call" ? before : size, part] as const)
+  })
+
 export const make = Effect.gen(function* () {
   const models = yield* Models
   const config = yield* EngineConfig
@@ -56,6 +72,7 @@ export const make = Effect.gen(function* () {
     let failures = 0
     while (true) {
       const tried = yield* model.step(request).pipe(
+        bounded(model, config.limits.messageBytes),
         Stream.runForEach((part) => live.update(session.id, (now) => Live.addPart(now, part))),
         Effect.zipRight(Effect.suspend(() => whole(model, draftOf(session)))),
         Effect.either

@@ -39,7 +39,7 @@ const end = (stopReason: StopReason, detail: string | null = null): End => ({ st
 const endOf = (finish: FinishReason): End => {
   switch (finish) {
     case "length":
-      return end("output-limit", "the model reached its output limit")
+      return end("output-limit", "the answer was cut: the model reached its output limit or the end of its context")
     case "content-filter":
       return end("refused", "the provider's content filter ended the answer")
     case "error":

@@ -1,11 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
 import type { LanguageModelV3, LanguageModelV3CallOptions, LanguageModelV3StreamPart } from "@ai-sdk/provider"
 import { APICallError, UnsupportedFunctionalityError } from "@ai-sdk/provider"
-import { Deferred, Effect, Fiber, Redacted, Stream } from "effect"
+import { Deferred, Effect, Fiber, Logger, Redacted, Stream } from "effect"
 import { AiSdk } from "../../../../src/ai-sdk.js"
 import { Models } from "../../../../src/services/Model.js"
 import { session } from "./Sessions.js"
-import { everyWord, failing, parts, passIdleTime, passTime, textOf } from "./StepRequests.js"
+import { everyWord, failing, parts, passIdleTime, passTime, request, textOf } from "./StepRequests.js"
 
 const usage = {
   inputTokens: { total: 1, noCache: 1, cacheRead: undefined, cacheWrite: undefined },
@@ -111,6 +111,42 @@ describe("AiSdk.make", () => {
       yield* Fiber.interrupt(fiber)
       assert.isTrue(signal.aborted)
       yield* Deferred.await(cancelled)
+    })
+  )
+
+  it.effect("cancels a stream of which only the first parts are taken, though it never hears of the abort", () =>
+    Effect.gen(function* () {
+      let isCancelled = false
+      const model = AiSdk.make(
+        foreign(() =>
+          Promise.resolve(
+            new ReadableStream<LanguageModelV3StreamPart>({
+              start: (controller) => saying("hi").forEach((part) => controller.enqueue(part)),
+              cancel: () => {
+                isCancelled = true
+              }
+            })
+          )
+        )
+      )
+      yield* Stream.runDrain(Stream.take(model.step(request()), 1))
+      assert.isTrue(isCancelled)
+    })
+  )
+
+  it.effect("says in the log which options a model does not take, not what they are", () =>
+    Effect.gen(function* () {
+      const lines: Array<unknown> = []
+      const logger = Logger.make(({ annotations, logLevel }) => {
+        lines.push([logLevel.label, Object.fromEntries(annotations)])
+      })
+      const warnings = [
+        { type: "unsupported" as const, feature: "seed", details: "no seed 42" },
+        { type: "other" as const, message: "nothing to say" }
+      ]
+      const model = AiSdk.make(streaming([{ type: "stream-start", warnings }, ...saying("hi"), finish]))
+      yield* parts(model).pipe(Effect.provide(Logger.replace(Logger.defaultLogger, logger)))
+      assert.deepStrictEqual(lines, [["WARN", { model: "acme/m-1", settings: "seed" }]])
     })
   )
 

@@ -3,6 +3,7 @@ import { SystemError } from "@effect/platform/Error"
 import { assert, describe, it } from "@effect/vitest"
 import { ConfigProvider, Effect, Either, Layer, Schema } from "effect"
 import * as Providers from "../../../../src/adapters/providers/Providers.js"
+import { Anthropic } from "../../../../src/anthropic.js"
 import * as ModelRef from "../../../../src/domain/ModelRef.js"
 import { Models } from "../../../../src/services/Model.js"
 import * as FakeProvider from "./FakeProvider.js"
@@ -47,6 +48,45 @@ const resolve = (
       Effect.provide(layer)
     )
   })
+
+describe("a key or a header that cannot be sent", () => {
+  it.effect("is refused by its variable's name, and not shown", () =>
+    Effect.gen(function* () {
+      const headers = { "x-team": { env: "TEAM" } }
+      const config = { providers: { anthropic: { kind: "anthropic", headers } } }
+      for (const [variable, variables] of [
+        ["ANTHROPIC_API_KEY", { ANTHROPIC_API_KEY: "sk-canary\nsk-canary", TEAM: "blue" }],
+        ["TEAM", { ANTHROPIC_API_KEY: "sk-canary", TEAM: "sk-canary😀" }]
+      ] as const) {
+        const error = yield* Effect.flip(resolve("anthropic/claude-x", { config, variables }))
+        assert(error._tag === "ModelUnavailable")
+        assert.include(error.message, `${variable} cannot be sent: it holds a line end`)
+        assert.notInclude(JSON.stringify(error), "canary")
+      }
+    })
+  )
+
+  it.effect("is refused when the layer is built", () =>
+    Effect.gen(function* () {
+      const variables = ConfigProvider.fromMap(new Map([["ANTHROPIC_API_KEY", "sk-canary\n2"]]))
+      const error = yield* Effect.flip(
+        Layer.build(Anthropic.layer({ model: "claude-x" }).pipe(Layer.provide(Layer.setConfigProvider(variables))))
+      )
+      assert.include(String(error), "ANTHROPIC_API_KEY")
+      assert.notInclude(String(error), "canary")
+    }).pipe(Effect.scoped)
+  )
+})
+
+describe("a provider of a name that every object has", () => {
+  it.effect("is one that nobody has set up", () =>
+    Effect.gen(function* () {
+      for (const name of Object.getOwnPropertyNames(Object.prototype)) {
+        assert.strictEqual((yield* Effect.flip(resolve(`${name}/m`)))._tag, "ModelUnavailable")
+      }
+    })
+  )
+})
 
 describe("ProvidersConfig", () => {
   it("takes what the documentation shows", () => {

@@ -170,6 +170,20 @@ describe("a model stream that", () => {
     })
   )
 
+  it.scoped("writes more than a message may have is stopped while it writes, and is not tried again", () =>
+    Effect.gen(function* () {
+      const { open } = yield* ground
+      let written = 0
+      const endless = Stream.repeatEffect(Effect.sync(() => text(`${++written}`.padEnd(100))))
+      const limits = { messageBytes: 1_000 }
+      const { begin, gateway } = yield* open("a", { models: modelOf(endless), config: { limits } })
+      expect((yield* gateway.await(yield* begin("go"))).detail).toBe(
+        "Model test/odd failed: malformed: the answer has more than 1000 bytes"
+      )
+      expect(written).toBeLessThan(50)
+    })
+  )
+
   it.scoped("lost a call that it had begun, or all of them, is cut and tried again: nothing is dropped", () =>
     Effect.gen(function* () {
       const call: Model.Part = { type: "call", index: 0, name: "ls", input: "{}", providerCallId: "p" }

@@ -69,7 +69,7 @@ describe("a run that does not come to an end", () => {
 
 describe("how the model ends its step is how the run ends", () => {
   const cases = [
-    ["length", "output-limit", "the model reached its output limit"],
+    ["length", "output-limit", "the answer was cut: the model reached its output limit or the end of its context"],
     ["content-filter", "refused", "the provider's content filter ended the answer"],
     ["error", "failed", "the provider ended the step with an error"],
     ["stop", "completed", null],
