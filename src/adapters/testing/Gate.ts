@@ -1,16 +1,16 @@
-/** Gates for tests of concurrency: what passes a gate waits until the test opens it. No sleeps, no time limits. */
+/** Gates for tests of concurrency: a fiber at a gate waits until the test opens it. No sleeps, no time limits. */
 import { Deferred, Effect } from "effect"
 
 export interface Gate {
-  /** Returns once `name` was opened, before or after. */
+  /** Waits until the gate `name` is open. Returns at once if it is open already. */
   readonly pass: (name: string) => Effect.Effect<void>
-  /** Lets through whoever waits at `name`, and all who come later. */
+  /** Opens the gate `name` for all that wait there, and for all that come later. */
   readonly open: (name: string) => Effect.Effect<void>
-  /** Returns once somebody has come to `name`, waiting or not. */
+  /** Waits until a fiber has come to the gate `name`, whether it still waits there or not. */
   readonly reached: (name: string) => Effect.Effect<void>
 }
 
-/** A set of gates, told apart by name; all are closed at first. */
+/** Makes a set of named gates, all closed. */
 export const make: Effect.Effect<Gate> = Effect.sync(() => {
   const latches = new Map<string, Deferred.Deferred<void>>()
   const latch = (name: string) =>

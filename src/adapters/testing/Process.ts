@@ -1,6 +1,6 @@
 /**
- * Processes for tests: a program that is started for real, read line by line, stopped, continued or killed. No time is
- * waited for: a test reads lines until the one it wants.
+ * Processes for tests: a real program that is started, read line by line, stopped, continued or killed. Nothing waits
+ * for an amount of time: a test reads lines until the one that it wants.
  */
 import { Deferred, Effect, Option, Queue } from "effect"
 import type { Scope } from "effect"
@@ -19,9 +19,9 @@ export interface Ended {
 
 export interface Running {
   readonly pid: number
-  /** The next line of stdout; none once it has ended. */
+  /** The next line of stdout. None once stdout has ended. */
   readonly line: Effect.Effect<Option.Option<string>>
-  /** The next line of stderr; none once it has ended. */
+  /** The next line of stderr. None once stderr has ended. */
   readonly errorLine: Effect.Effect<Option.Option<string>>
   /** Writes a line to its stdin. */
   readonly say: (line: string) => Effect.Effect<void>
@@ -33,9 +33,9 @@ export interface Running {
 
 export interface Options {
   readonly cwd?: string
-  /** The whole environment; the test's own when it is left out. */
+  /** The whole environment. Defaults to the test's own. */
   readonly env?: Readonly<Record<string, string>>
-  /** Whether its stdin stays open for `say`. Defaults to false: it reads an end at once. */
+  /** Whether stdin stays open for `say`. Defaults to false: the program reads the end at once. */
   readonly talks?: boolean
 }
 
@@ -48,7 +48,7 @@ const linesOf = (input: Readable) =>
     })
   )
 
-/** Starts a program; it is killed when the scope closes. */
+/** Starts a program. Kills it when the scope closes. */
 export const start = (
   command: string,
   args: ReadonlyArray<string>,

@@ -2,13 +2,13 @@
  * Waiting in a test until nothing more happens by itself: `idle` returns once no fiber is ready to run, because each
  * one has ended or waits for something that the test decides, such as a gate, a test clock or an interruption.
  *
- * `layer` puts the fiber that builds it, and every fiber forked from then on, on a scheduler that counts turns. It takes
- * them as Effect's own scheduler does: first come, first served, with a macrotask now and then so that promises and
- * timers get their time.
+ * `layer` puts the fiber that builds it, and every fiber forked from then on, on a scheduler that counts turns. It
+ * takes them as Effect's own scheduler does: first come, first served, with a macrotask now and then so that promises
+ * and timers get their time.
  *
  * - A fiber that waits in `idle` is not ready, so several may wait at once.
- * - Promises count: `idle` looks once every macrotask, and returns when no fiber had a turn between two looks. Chains of
- *   promises and microtasks have come through by then, and so has a `setImmediate`.
+ * - Promises count: `idle` looks once every macrotask, and returns when no fiber had a turn between two looks. Chains
+ *   of promises and microtasks have come through by then, and so has a `setImmediate`.
  * - Fibers that never come to rest are reported: `idle` dies after 100,000 turns.
  *
  * What it cannot know: what comes from outside the program or takes real time, such as a socket, a file read
@@ -17,7 +17,7 @@
  */
 import { Effect, type Fiber, FiberId, FiberRef, Layer, Scheduler } from "effect"
 
-/** More turns than any sound test takes until it comes to rest. */
+/** More turns than a sound test takes until its fibers come to rest. */
 const maxTurns = 100_000
 
 /** Turns in a row before a macrotask, as in Effect's own scheduler. */
@@ -54,7 +54,7 @@ export const layer: Layer.Layer<never> = Layer.scopedDiscard(
 )
 
 /**
- * Waits until no fiber is ready to run. Dies if fibers are still ready after 100,000 turns, and if neither `layer` nor
+ * Waits until no fiber is ready to run. Dies if fibers are still ready after 100,000 turns, or if neither `layer` nor
  * `SkeinTest.layer` was built before.
  */
 export const idle: Effect.Effect<void> = Effect.flatMap(FiberRef.get(FiberRef.currentScheduler), (scheduler) =>
@@ -63,7 +63,7 @@ export const idle: Effect.Effect<void> = Effect.flatMap(FiberRef.get(FiberRef.cu
     : Effect.dieMessage("Quiescence.idle needs Quiescence.layer or SkeinTest.layer to be built before")
 )
 
-/** Whoever is ready has a turn before the next look, as turns are microtasks, or macrotasks that were queued earlier. */
+/** A ready fiber has its turn before the next look: turns are microtasks, or macrotasks that were queued earlier. */
 const idleOf = (scheduler: TurnScheduler): Effect.Effect<void> =>
   Effect.async((resume) => {
     const lastTurn = scheduler.turns + maxTurns

@@ -15,27 +15,27 @@ import * as Tool from "../../services/Tool.js"
 import * as Toolbox from "../../services/Toolbox.js"
 import * as Gate from "./Gate.js"
 
-/** What a call comes to. */
+/** The outcome of a call. */
 export type Outcome =
   /** A text, or any value that becomes JSON. */
   | { readonly _tag: "Succeeds"; readonly output: unknown }
   /** The tool fails; the model is told this. */
   | { readonly _tag: "Fails"; readonly message: string }
-  /** The tool breaks, as by an exception that nobody foresaw. */
+  /** The tool dies, as from an unexpected exception. */
   | { readonly _tag: "Dies"; readonly defect: unknown }
   | { readonly _tag: "Hangs" }
-  /** It passes a gate first. */
+  /** The call passes a gate first. */
   | { readonly _tag: "Waits"; readonly gate: string; readonly outcome: Outcome }
 
 export const succeed = (output: unknown): Outcome => ({ _tag: "Succeeds", output })
 export const fail = (message: string): Outcome => ({ _tag: "Fails", message })
 export const die = (defect: unknown): Outcome => ({ _tag: "Dies", defect })
-/** The call ends only when its run is cancelled or its time is over. */
+/** The call ends only when its run is cancelled or its time limit passes. */
 export const hang: Outcome = { _tag: "Hangs" }
-/** The call waits at a gate, and then comes to `outcome`. The test opens it. */
+/** The call waits at a gate until the test opens it, and then has `outcome`. */
 export const afterGate = (gate: string, outcome: Outcome): Outcome => ({ _tag: "Waits", gate, outcome })
 
-/** A scripted tool failed, as it was told to. */
+/** A scripted tool failed because the script says so. */
 export class ScriptedFailure extends Schema.TaggedError<ScriptedFailure>()("ScriptedFailure", {
   tool: Schema.String,
   detail: Schema.String
@@ -50,21 +50,21 @@ export interface Made {
   readonly tool: string
   readonly input: JsonRecord
   readonly callId: CallId
-  /** `interrupted` when its run was cancelled or its time was over. */
+  /** `interrupted` when its run was cancelled or its time limit passed. */
   readonly state: "running" | "succeeded" | "failed" | "interrupted"
 }
 
-/** A tool, or something that bears its name. */
+/** A tool, or anything with its name. */
 interface Named {
   readonly name: string
 }
 
 export interface Service {
-  /** Adds outcomes to those that wait for the next calls of a tool, one a call. */
+  /** Adds outcomes for the next calls of a tool, one per call. */
   readonly play: (tool: Named | string, ...outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
-  /** What the calls come to for which no outcome waits, by their input. Without it such a call fails and says so. */
+  /** Decides by its input the outcome of a call for which `play` left none. Without it such a call fails and says so. */
   readonly answer: (tool: Named | string, by: (input: JsonRecord) => Outcome) => Effect.Effect<void>
-  /** The calls that have begun, oldest first; of one tool, or of all. */
+  /** The calls that have begun, oldest first, of one tool or of all. */
   readonly calls: (tool?: Named | string) => Effect.Effect<ReadonlyArray<Made>>
   /** The gates of `afterGate`. */
   readonly gate: Gate.Gate
@@ -72,7 +72,7 @@ export interface Service {
 
 export class ScriptedToolbox extends Context.Tag("skein/ScriptedToolbox")<ScriptedToolbox, Service>() {}
 
-/** What is known of a tool that is played. */
+/** The description of a scripted tool. */
 export interface Part extends Named {
   readonly description?: string
   /** Defaults to "write", which the default policy asks about. */

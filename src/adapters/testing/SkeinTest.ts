@@ -1,6 +1,6 @@
 /**
- * A whole engine for tests of tools and agents: nothing on disk, no network, a model that plays what the test tells it.
- * Real in all else: the same Runtime, the same rules.
+ * A whole engine for tests of tools and agents: nothing on disk, no network, and a model that plays the test's script.
+ * Everything else is real: the same Runtime, the same rules.
  */
 import { Chunk, Effect, Layer, Stream } from "effect"
 import type { JsonRecord } from "../../domain/Json.js"
@@ -24,8 +24,8 @@ import * as NodeHashing from "../node/NodeHashing.js"
 import * as Quiescence from "./Quiescence.js"
 
 /**
- * An engine of its own each time it is called, with its model and without anything on disk. `Quiescence.idle` waits
- * until it does nothing more by itself.
+ * Makes a new engine each time that it is called, with its scripted model and nothing on disk. `Quiescence.idle` waits
+ * until the engine does nothing more by itself.
  */
 export const layer = (
   options: EngineConfig.Options = {}
@@ -41,7 +41,7 @@ export const layer = (
     )
   )
 
-/** The results of a run's calls, as the transcript has them: in the order in which the model asked. */
+/** Returns the results of a run's calls as the transcript has them: in the order in which the model asked. */
 export const results = Effect.fn("SkeinTest.results")(function* (ref: Ref) {
   const gateway = yield* Gateway
   const entries = yield* Stream.runCollect(gateway.transcript({ sessionId: ref.sessionId }))
@@ -55,11 +55,11 @@ export interface CallOptions {
   readonly owner?: string
   /** Defaults to "/". */
   readonly workdir?: string
-  /** Told of the tool's progress. */
+  /** Called with each progress text of the tool. */
   readonly onProgress?: (text: string) => Effect.Effect<void>
 }
 
-/** Runs one tool on its own, on an input as a model would write it. */
+/** Runs one tool alone, with an input as a model would write it. */
 export const call = <Name extends string, Input, Output, E, R>(
   tool: Tool.Tool<Name, Input, Output, E, R>,
   input: NoInfer<Input>,

@@ -1,4 +1,4 @@
-/** What every storage promises, each a property that a test can falsify. A test says which in its name. */
+/** What every storage promises: properties that a test can falsify. A test's name begins with its promise's number. */
 
 const promises = {
   P1: "one order: results stand in the order in which the model asked for them, messages without a gap",
@@ -17,15 +17,15 @@ export type Number = keyof typeof promises
 
 const isNumber = (text: string): text is Number => text in promises
 
-/** In their order. */
+/** The numbers of the promises, in order. */
 export const numbers: ReadonlyArray<Number> = Object.keys(promises).filter(isNumber)
 
-/** The promise that a test's name begins with; null when it tests something else that the contract says. */
+/** The promise that a test's name begins with. Null when the test is about the rest of the contract. */
 export const promiseOf = (name: string): Number | null => {
   const [first = ""] = name.split(" ")
   return isNumber(first) ? first : null
 }
 
-/** What the tests of a promise stand under. */
+/** The heading for the tests of a promise. */
 export const title = (promise: Number | null): string =>
   promise === null ? "the contract" : `${promise} ${promises[promise]}`

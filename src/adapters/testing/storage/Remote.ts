@@ -1,11 +1,11 @@
-/** A process that serves a storage, as the tests see it: told what to do, and killed. */
+/** A process that serves a storage, as the tests see it: it is given tasks, and killed. */
 import { Chunk, Effect, Option, Schema, Stream } from "effect"
 import type { Scope } from "effect"
 import * as Process from "../Process.js"
 import type { Program } from "./StorageFolder.js"
 import { type Report, ReportLine, type Task, TaskLine } from "./Task.js"
 
-/** A program that ended when nobody had killed it, or told something that is no report. */
+/** The program ended although nobody had killed it, or wrote something that is not a report. */
 export class ProgramFailed extends Schema.TaggedError<ProgramFailed>()("ProgramFailed", {
   command: Schema.String,
   detail: Schema.String
@@ -16,18 +16,18 @@ export class ProgramFailed extends Schema.TaggedError<ProgramFailed>()("ProgramF
 }
 
 export interface Remote {
-  /** Tells it a task, without waiting for what becomes of it. */
+  /** Sends a task, and does not wait for its reports. */
   readonly begin: (task: Task) => Effect.Effect<void>
-  /** Waits for the end of the task; gives what was told of it since it was last asked. */
+  /** Waits for the end of the task. Returns the reports since the last call. */
   readonly finish: Effect.Effect<ReadonlyArray<Report>, ProgramFailed>
   readonly ask: (task: Task) => Effect.Effect<ReadonlyArray<Report>, ProgramFailed>
-  /** Waits until so many things were acknowledged. */
+  /** Waits until this many things were acknowledged. */
   readonly acknowledges: (times: number) => Effect.Effect<ReadonlyArray<Report>, ProgramFailed>
-  /** Kills it with a signal that it cannot see; gives what it had told before. */
+  /** Kills the process with a signal that it cannot catch. Returns what it had reported before. */
   readonly kill: Effect.Effect<ReadonlyArray<Report>>
 }
 
-/** Starts a program and waits until it has opened its storage; it is killed when the scope closes. */
+/** Starts a program and waits until it has opened its storage. Kills it when the scope closes. */
 export const start = ({ args, command, env = {} }: Program): Effect.Effect<Remote, ProgramFailed, Scope.Scope> =>
   Effect.gen(function* () {
     const inherited = Object.entries(process.env).flatMap(([name, value]) =>
@@ -75,11 +75,11 @@ export const start = ({ args, command, env = {} }: Program): Effect.Effect<Remot
     }
   })
 
-/** What was acknowledged, in order. */
+/** The acknowledged things, in order. */
 export const acknowledged = (reports: ReadonlyArray<Report>): ReadonlyArray<string> =>
   reports.flatMap((report) => (report._tag === "Acknowledged" ? [report.what] : []))
 
-/** What the storage answered, or by what error it refused. */
+/** The storage's answers, and the errors by which it refused. */
 export const outcomes = (reports: ReadonlyArray<Report>): ReadonlyArray<string> =>
   reports.flatMap((report) => {
     if (report._tag === "Answered") return [report.outcome]

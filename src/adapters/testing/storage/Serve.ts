@@ -1,6 +1,6 @@
 /**
- * The body of a program that serves a storage to the tests across processes. It does what it is told, line by line, and
- * tells of each thing done after the storage has answered: a pipe keeps what was told when the program is killed.
+ * The body of a program that serves a storage to the tests across processes. It reads tasks line by line, and reports
+ * each thing after the storage has acknowledged it. A pipe keeps the reports when the program is killed.
  */
 import { Effect, type Layer, type ParseResult, Schema } from "effect"
 import { createInterface } from "node:readline"
@@ -59,7 +59,7 @@ const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _
   }
 }
 
-/** Opens the storage and serves it until nobody tells it anything more. Nothing else may write to its stdout. */
+/** Opens the storage and serves it until its stdin ends. Nothing else may write to its stdout. */
 export const serve = <E>(layer: Layer.Layer<Tested, E>): Effect.Effect<void, E | ParseResult.ParseError> =>
   Effect.gen(function* () {
     const storage = yield* Storage

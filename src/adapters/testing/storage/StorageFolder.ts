@@ -1,4 +1,4 @@
-/** Where a storage is kept that outlives its layer: a folder, a database. */
+/** A place for a storage that outlives its layer, such as a folder or a database. */
 import type { Layer } from "effect"
 import type { Tested } from "./StorageTest.js"
 
@@ -6,12 +6,12 @@ import type { Tested } from "./StorageTest.js"
 export interface Program {
   readonly command: string
   readonly args: ReadonlyArray<string>
-  /** Variables beside those of the tests' own process. */
+  /** Environment variables in addition to those of the tests' own process. */
   readonly env?: Readonly<Record<string, string>>
 }
 
 export interface StorageFolder {
-  /** Opens what is there, each time that it is built, several at once too. */
+  /** Opens what is stored there each time that it is built. Several may be open at once. */
   readonly layer: Layer.Layer<Tested, unknown>
 }
 

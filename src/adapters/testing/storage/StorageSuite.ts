@@ -1,8 +1,8 @@
 /**
- * What any storage must keep, as tests that anybody can run on theirs.
+ * The tests that every storage must pass. Run them on a storage of your own.
  *
- * They show that no broken promise was found, not that there is none: how the storage behaves when its disk is full or
- * the power fails is not among them, and between processes they meet the interleavings that this machine makes.
+ * They can find a broken promise; they cannot prove that there is none. They do not fill the disk and do not cut the
+ * power. Between processes they see only the interleavings that this machine makes.
  */
 import type { Effect, Layer, Scope } from "effect"
 import type * as EngineConfig from "../../../services/EngineConfig.js"
@@ -26,17 +26,17 @@ import { transcriptTests } from "./transcripts.js"
 import { vitest } from "./Vitest.js"
 
 export interface Options {
-  /** A new and empty storage each time that it is built. It takes its limits from `EngineConfig`. */
+  /** Makes a new and empty storage each time that it is built. The storage takes its limits from `EngineConfig`. */
   readonly layer: Layer.Layer<Tested, unknown>
-  /** What `EngineConfig` is in the tests, but for limits that some lower. Defaults to the defaults. */
+  /** The tests' `EngineConfig`, except for limits that some tests lower. Defaults to `EngineConfig.defaults`. */
   readonly config?: EngineConfig.Options
-  /** Sequences of commands that are made up and compared with the in-memory storage. Defaults to 20. */
+  /** The number of generated sequences of commands that are compared with the in-memory storage. Defaults to 20. */
   readonly runs?: number
-  /** For a storage that outlives its layer: a new and empty folder each time. */
+  /** For a storage that outlives its layer. Makes a new and empty folder each time. */
   readonly folder?: Effect.Effect<StorageFolder, unknown, Scope.Scope>
-  /** The same for one that several processes share: with the program of such a process. Replaces `folder` too. */
+  /** For a storage that several processes share: a folder, with the program of such a process. Replaces `folder`. */
   readonly processes?: Effect.Effect<SharedStorageFolder, unknown, Scope.Scope>
-  /** For a storage with assets: both, new and empty each time that it is built. */
+  /** For a storage with assets. Makes both, new and empty, each time that it is built. */
   readonly assets?: Layer.Layer<WithAssets, unknown>
 }
 
@@ -53,7 +53,7 @@ const rows = (test: Test) => {
   assetTests(test)
 }
 
-/** The tests as data, for whoever wants to run them otherwise. They need vitest's `expect`, and so to be run by it. */
+/** Returns the tests as data, to run them in another way. They use vitest's `expect`, so vitest must run them. */
 export const storageTests = (options: Options): ReadonlyArray<StorageTest> => {
   const { assets, config = {}, layer, processes, folder = processes, runs = 20 } = options
   return [
@@ -65,7 +65,7 @@ export const storageTests = (options: Options): ReadonlyArray<StorageTest> => {
   ]
 }
 
-/** Puts the tests before vitest, by promise. Called at the top of a test file. */
+/** Registers the tests with vitest, grouped by promise. Call it at the top level of a test file. */
 export const storageSuite = (options: Options & { readonly name: string }): void => {
   const { describe, it } = vitest()
   const all = storageTests(options)

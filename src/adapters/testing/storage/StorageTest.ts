@@ -1,6 +1,6 @@
 /**
- * The tests of a storage as data: what each is about, and an effect that fails when the storage does not keep it. Each
- * run of one builds a new storage, so any may be run alone, again, or at once with others.
+ * The tests of a storage as data: each has a name, and an effect that fails when the storage breaks the promise. Each
+ * run of a test builds a new storage, so a test may run alone, repeatedly, or concurrently with others.
  */
 import { Clock, Context, Effect, Layer } from "effect"
 import type { Scope } from "effect"
@@ -9,34 +9,34 @@ import type { EventSignals } from "../../../services/storage/EventSignals.js"
 import type { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import * as Promises from "./Promises.js"
 
-/** What is tested. */
+/** The services under test. */
 export type Tested = Storage | StorageReader | EventSignals
 
 export interface StorageTest {
-  /** The promise that it is about; null for what else the contract says. */
+  /** The promise that the test is about. Null for the rest of the contract. */
   readonly promise: Promises.Number | null
   /** Begins with the promise's number, where there is one. */
   readonly name: string
-  /** Fails or dies when the storage does not keep it. Waits for ever when the storage does. */
+  /** Fails or dies when the storage breaks the promise. Never returns when the storage never answers. */
   readonly run: Effect.Effect<void, unknown>
-  /** Milliseconds after which it has failed. */
+  /** Milliseconds after which the test counts as failed. */
   readonly timeoutMillis: number
 }
 
-/** A test that makes by itself what it tests. */
+/** Makes a test that builds its own storage. */
 export const make = <E>(
   name: string,
   run: Effect.Effect<void, E, Scope.Scope>,
   timeoutMillis = 30_000
 ): StorageTest => ({ promise: Promises.promiseOf(name), name, run: Effect.scoped(run), timeoutMillis })
 
-/** Stands still until it is set. */
+/** The test's clock, which does not move until the test sets it. */
 export class Now extends Context.Tag("skein/testing/Now")<
   Now,
   { readonly set: (millis: number) => Effect.Effect<void> }
 >() {}
 
-/** A clock that shows 1,000 ms until it is set; sleeping takes its time. */
+/** Makes a clock that shows 1,000 ms until it is set. Sleeps take real time. */
 export const handClock = () => {
   let millis = 1_000
   const clock: Clock.Clock = {
@@ -50,13 +50,13 @@ export const handClock = () => {
   return { clock, set: (to: number) => Effect.sync(() => void (millis = to)) }
 }
 
-/** Takes one test of a storage of its own. */
+/** Registers a test, which gets a storage of its own. */
 export type Test<Services = Tested> = <E>(
   name: string,
   body: () => Effect.Effect<void, E, Services | Now | Scope.Scope>
 ) => void
 
-/** The tests that `register` gives, each over a storage that `layer` builds for it and with time that stands still. */
+/** Returns the tests that `register` adds. Each gets a storage that `layer` builds for it, and a clock of its own. */
 export const over = <Services, E>(
   layer: Layer.Layer<Services, E>,
   config: EngineConfig.Options,

@@ -1,20 +1,20 @@
-/** What the tests ask of a program that serves a storage, and what it tells: one JSON value a line. */
+/** The tasks of a program that serves a storage, and its reports: one JSON value per line. */
 import { Schema } from "effect"
 import { Lease } from "../../../domain/Lease.js"
 import { CallId } from "../../../domain/Message.js"
 import { RunId } from "../../../domain/Run.js"
 import { Seq, SessionId } from "../../../domain/Session.js"
 
-/** Each engine is told which it is. */
+/** The instance of the engine that does the task. */
 const engine = { engine: Schema.String }
 
 export const Task = Schema.Union(
-  /** Appends messages "NAME 1" to "NAME TIMES", one after the other; each is told. */
+  /** Appends messages "NAME 1" to "NAME TIMES", one after the other, and reports each. */
   Schema.TaggedStruct("Append", { sessionId: SessionId, name: Schema.String, times: Schema.Number }),
   Schema.TaggedStruct("Rename", { sessionId: SessionId, title: Schema.String }),
   Schema.TaggedStruct("Admit", { ...engine, sessionId: SessionId, runId: RunId, key: Schema.NullOr(Schema.String) }),
   Schema.TaggedStruct("TakeOver", { ...engine, lease: Lease, count: Schema.Number }),
-  /** Starts and completes calls, one after the other; each is told. */
+  /** Starts and completes calls, one after the other, and reports each. */
   Schema.TaggedStruct("Complete", {
     lease: Lease,
     calls: Schema.Array(Schema.Struct({ seq: Seq, callId: CallId }))
@@ -25,11 +25,11 @@ export type Task = typeof Task.Type
 export const Report = Schema.Union(
   /** The storage is open. */
   Schema.TaggedStruct("Ready", {}),
-  /** The storage has answered that it did this. */
+  /** The storage has acknowledged this. */
   Schema.TaggedStruct("Acknowledged", { what: Schema.String }),
-  /** What became of an `Admit` or a `TakeOver`, with the lease that it gave. */
+  /** The outcome of an `Admit` or a `TakeOver`, with the lease if there is one. */
   Schema.TaggedStruct("Answered", { outcome: Schema.String, lease: Schema.NullOr(Lease) }),
-  /** The storage refused the task; by what error. */
+  /** The storage refused the task, with this error. */
   Schema.TaggedStruct("Refused", { error: Schema.String }),
   /** The task has ended. */
   Schema.TaggedStruct("Done", {})

@@ -1,6 +1,6 @@
 /**
- * The test runner, where there is one. Vitest cannot be imported in a program that it does not run, and whoever wants
- * only a scripted model need not have it: so it is loaded when vitest runs this, and asked for when a suite is made.
+ * The test runner, if there is one. Vitest cannot be imported in a program that it does not run, and a host that uses
+ * only a scripted model need not install it. So it is loaded only when vitest runs this module.
  */
 import type * as Vitest from "@effect/vitest"
 
@@ -12,7 +12,7 @@ const load = async (): Promise<typeof Vitest | null> => {
 
 const loaded = await load()
 
-/** All of it. Throws where vitest does not run this, or `@effect/vitest` is not installed. */
+/** Returns the whole module. Throws when vitest does not run this, or `@effect/vitest` is not installed. */
 export const vitest = (): typeof Vitest => {
   if (loaded === null) throw new Error("The tests of a storage need vitest, to be run by it, and @effect/vitest.")
   return loaded

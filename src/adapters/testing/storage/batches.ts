@@ -43,7 +43,7 @@ const orders = (items: ReadonlyArray<number>): ReadonlyArray<ReadonlyArray<numbe
     ? [[]]
     : items.flatMap((item) => orders(items.filter((other) => other !== item)).map((rest) => [item, ...rest]))
 
-/** Every write of a run is refused, and changes nothing. */
+/** Expects that every write of a run is refused and changes nothing. */
 const expectLost = (lease: Lease) =>
   Effect.gen(function* () {
     const storage = yield* Storage

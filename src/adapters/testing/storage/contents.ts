@@ -1,4 +1,4 @@
-/** What the assets of a storage keep: contents as they were given, in whatever pieces, under the hash that they have. */
+/** The promises of assets: a content comes back as it was saved, in whatever pieces, under its hash. */
 import { Effect, Exit, FastCheck, Fiber, Stream } from "effect"
 import { createHash } from "node:crypto"
 import { AssetId } from "../../../domain/Asset.js"
@@ -23,7 +23,7 @@ const text = (content: string) => Stream.make(new TextEncoder().encode(content))
 
 const hash = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 
-/** A content, and where it is cut into pieces. */
+/** A content, and the positions at which it is cut into pieces. */
 const Cut = FastCheck.tuple(
   FastCheck.uint8Array({ maxLength: 5_000, size: "max" }),
   FastCheck.array(FastCheck.nat(5_000), { maxLength: 6 })

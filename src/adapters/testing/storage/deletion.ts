@@ -40,7 +40,7 @@ import { expect } from "./Vitest.js"
 
 const deleted = { stopReason: "deleted", detail: null } as const
 
-/** A session with something of everything, which no run holds. */
+/** Makes a session with a row of every kind, and no live run. */
 const full = Effect.gen(function* () {
   const storage = yield* Storage
   yield* create({ metadata: { a: 1 } })

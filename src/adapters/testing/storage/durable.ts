@@ -1,4 +1,4 @@
-/** What a storage keeps that outlives its layer, and that two engines may have open at once. */
+/** The promises of a storage that outlives its layer, and that two engines may have open at once. */
 import { Context, Effect, Layer } from "effect"
 import type { Scope } from "effect"
 import * as EngineConfig from "../../../services/EngineConfig.js"
@@ -23,7 +23,7 @@ import type { StorageFolder } from "./StorageFolder.js"
 import * as StorageTest from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
-/** Everything that readers see of the session. */
+/** Returns everything that readers see of the session. */
 const shown = Effect.gen(function* () {
   const reader = yield* StorageReader
   return yield* Effect.all({

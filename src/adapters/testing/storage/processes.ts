@@ -1,6 +1,6 @@
 /**
- * What a storage keeps that several processes share, some of which are killed. The processes are real and run at once;
- * a kill comes while one is writing, at whatever instant it comes to.
+ * The promises of a storage that several processes share, some of which are killed. The processes are real and run
+ * concurrently. A kill comes while a process writes, at an instant that the test does not choose.
  */
 import { Context, Effect, Fiber, Layer } from "effect"
 import type { Scope } from "effect"
@@ -40,7 +40,7 @@ const numbered = (name: string, times: number) => Array.from({ length: times }, 
 
 const texts = Effect.map(transcriptLines(), (lines) => lines.map((line) => line.replace(/^\d+ user /u, "")))
 
-/** Messages stand one after the other, and events too. */
+/** Expects that the messages have no gaps, and the events neither. */
 const expectNoGaps = Effect.gen(function* () {
   const { cursor, head } = yield* session()
   expect((yield* transcript()).map(({ seq }) => Number(seq))).toEqual(Array.from({ length: head }, (_, at) => at + 1))
