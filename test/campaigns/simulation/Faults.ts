@@ -24,7 +24,7 @@ const look = (writer: Writer, breaches: Array<string>): void => {
 const faulty = (writer: Writer, { chance }: Dice, breaches: Array<string>): Writer => {
   const run: Writer["run"] = (statement, ...parameters) => {
     if (statement === "BEGIN IMMEDIATE" && chance(chances.begin)) throw SqliteFailure.fromCode("SQLITE_BUSY")
-    if (statement.startsWith("INSERT INTO event_rows") && chance(chances.write)) {
+    if (/^INSERT( OR \w+)? INTO event_rows\b/.test(statement) && chance(chances.write)) {
       // What SQLite does by itself when the disk is full.
       writer.run("ROLLBACK")
       throw SqliteFailure.fromCode("SQLITE_FULL")

@@ -6,7 +6,7 @@ import { Cursor, type SessionId } from "../../../domain/Session.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { Activity, Holder, HeldRun } from "../Storage.js"
-import { decoder, JsonObject } from "./Decoding.js"
+import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import type { SessionRow } from "./SessionRow.js"
 import { select, type StoredRow } from "./Table.js"
@@ -54,7 +54,7 @@ const holderColumns = `${columns}, ${select(engines, ["count", "clock", "at"])}`
 const withEngine = "LEFT JOIN engines ON engines.instance = json_extract(runs.engine, '$.instance')"
 
 const rowOf = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
-  Schema.Struct({ ...fields, metadata: JsonObject, cursor: Cursor })
+  Schema.Struct({ ...fields, metadata: runs.columns.metadata.schema, cursor: Cursor })
 
 const decodeStored = decoder(
   Schema.Union(rowOf(Run.QueuedRun.fields), rowOf(Run.RunningRun.fields), rowOf(Run.EndedRun.fields))

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import Sqlite from "better-sqlite3"
-import { Chunk, Effect, Layer, Option, Stream } from "effect"
+import { Chunk, Effect, Layer, Stream } from "effect"
 import { join } from "node:path"
 import { type Entry, userText } from "../../../../src/domain/Message.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
@@ -184,7 +184,7 @@ it.scopedLive("P2 a host's transaction neither holds back nor undoes what is wri
       expect(failed).toBe("rolled back")
       expect(yield* host`SELECT * FROM tickets`).toEqual([])
       expect(yield* transcript()).toHaveLength(1)
-      expect((yield* session()).owner).toEqual(Option.none())
+      expect((yield* session()).owner).toBeNull()
     }).pipe(Effect.provide(SqliteClient.layer({ filename: ":memory:" })))
   )
 )
