@@ -35,8 +35,8 @@ export const Session = Schema.Struct({
   named: Schema.Boolean,
   /** Null for a session that belongs to nobody. */
   owner: Schema.NullOr(Owner),
-  /** Absolute path of the folder that the session works in. */
-  workdir: Schema.String,
+  /** Absolute path of the folder that the session works in; null for a session without one. */
+  workdir: Schema.NullOr(Schema.String),
   /** Null leaves the choice to the host's `Models`. */
   model: Schema.NullOr(ModelRef),
   metadata: JsonRecord,

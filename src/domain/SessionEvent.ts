@@ -33,6 +33,7 @@ export const Durable = Schema.Union(
   durable("session.created", { title: Schema.String }),
   durable("session.renamed", { title: Schema.String }),
   durable("session.model", { model: Schema.NullOr(ModelRef) }),
+  durable("session.moved", { workdir: Schema.NullOr(Schema.String) }),
   durable("session.deleted", {}),
   durable("run.queued", { runId: RunId }),
   durable("run.started", { runId: RunId }),

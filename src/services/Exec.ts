@@ -15,6 +15,7 @@ export class ExecFailed extends Schema.TaggedError<ExecFailed>()("ExecFailed", {
   detail: Schema.String
 }) {
   override get message() {
+    if (this.reason === "no-folder") return `The command did not start: the folder ${this.detail} is gone`
     return `The command did not start: ${this.reason}${this.detail === "" ? "" : ` (${this.detail})`}`
   }
 }

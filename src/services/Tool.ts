@@ -25,8 +25,8 @@ export class Call extends Context.Tag("skein/Tool/Call")<
     readonly runId: RunId
     readonly callId: CallId
     readonly owner: Owner | null
-    /** Absolute path of the session's folder. */
-    readonly workdir: string
+    /** Absolute path of the session's folder; null when the session has none. */
+    readonly workdir: string | null
     /** What the host gave to `send`. */
     readonly metadata: JsonRecord
     /** Reports to watchers how far the call is. Not stored; a slow watcher sees the newest report only. */

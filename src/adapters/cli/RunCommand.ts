@@ -2,14 +2,13 @@
  * `skein run`: sends a message to a new session or an old one, and follows the run that answers it to its end. Whatever
  * can be refused is refused before the session is created or changed.
  */
-import { FileSystem, Path } from "@effect/platform"
 import { Effect, Option, Ref, Stream } from "effect"
 import * as Limits from "../../domain/Limits.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Run from "../../domain/Run.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import { Cursor, type Session, SessionId } from "../../domain/Session.js"
-import { InvalidInput, type RunStopped, type SessionBusy } from "../../domain/SkeinError.js"
+import type { RunStopped, SessionBusy } from "../../domain/SkeinError.js"
 import * as Title from "../../domain/Title.js"
 import * as Usage from "../../domain/Usage.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
@@ -23,6 +22,7 @@ import type { Answerer } from "./Questions.js"
 import * as RunEngine from "./RunEngine.js"
 import * as RunFailure from "./RunFailure.js"
 import * as RunOutput from "./RunOutput.js"
+import * as SessionFolder from "./SessionFolder.js"
 import * as SessionLookup from "./SessionLookup.js"
 import * as StandardInput from "./StandardInput.js"
 import { Screen } from "./terminal/Screen.js"
@@ -65,16 +65,6 @@ const messageOf = Effect.fn("RunCommand.messageOf")(function* (given: string | n
   return yield* new WrongUsage({ detail: given === null || given === "-" ? Texts.missingMessage : Texts.emptyMessage })
 })
 
-/** The absolute path of a folder that exists. */
-const folder = Effect.fn("RunCommand.folder")(function* (given: string) {
-  const path = yield* Path.Path
-  const fileSystem = yield* FileSystem.FileSystem
-  const absolute = path.resolve(given)
-  const refused = new InvalidInput({ field: "workdir", limit: Texts.existingFolder, actual: absolute })
-  const info = yield* Effect.mapError(fileSystem.stat(absolute), () => refused)
-  return info.type === "Directory" ? absolute : yield* refused
-})
-
 /** A session that does not exist yet. */
 const draft = (workdir: string): Session => ({
   id: SessionId.make("new"),
@@ -107,6 +97,7 @@ const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
 ) {
   const gateway = yield* Gateway
   const session = yield* gateway.session(sessionId)
+  yield* SessionFolder.checkOf(session)
   yield* ModelChoice.check(configuration, { ...session, model: model ?? session.model })
   return model === null ? session : yield* gateway.setModel(sessionId, model)
 })
@@ -177,7 +168,7 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   const message = input.resume ? null : { text: yield* messageOf(input.message), queue: input.queue }
   const model = input.model === null ? null : yield* ModelChoice.named("--model", input.model)
   const sessionId = input.session === null ? null : yield* SessionLookup.parse(input.session)
-  const workdir = yield* folder(input.workdir ?? ".")
+  const workdir = yield* SessionFolder.existing(input.workdir ?? ".")
   const configuration = yield* Effect.flatMap(DataFolder.host, Configuration.load)
   const isNew = sessionId === null && !input.last
   if (isNew) yield* Configuration.modelFor(configuration, model)

@@ -154,6 +154,7 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
     case "session.created":
     case "session.renamed":
     case "session.model":
+    case "session.moved":
     case "run.queued":
     case "permission.asked":
     case "permission.answered":

@@ -19,7 +19,7 @@ const rowOf = ({ head, id, title, updatedAt, workdir }: Session): ReadonlyArray<
   TerminalText.short(title, 40),
   `${head}`,
   moment(updatedAt),
-  TerminalText.line(workdir)
+  TerminalText.line(workdir ?? "")
 ]
 
 /** Columns of a folder that is worth showing. */

@@ -32,7 +32,7 @@ const firstLines = (ansi: Ansi, text: string): string => {
 export const heading = (ansi: Ansi, { createdAt, head, id, model, title, workdir }: Session): string => {
   const facts = [
     id,
-    TerminalText.line(workdir),
+    ...(workdir === null ? [] : [TerminalText.line(workdir)]),
     ...(model === null ? [] : [TerminalText.line(ModelRef.toText(model))]),
     Texts.messageCount(head),
     Texts.created(moment(createdAt))

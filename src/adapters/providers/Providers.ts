@@ -80,7 +80,7 @@ export const layer = (
           const ref = session.model ?? options.standard
           if (ref === undefined) return Effect.fail(new ModelUnavailable({ model: "(none)", detail: "none was named" }))
           return ref.provider === "script"
-            ? script(fileSystem, path.resolve(session.workdir, ref.model), ref)
+            ? script(fileSystem, path.resolve(session.workdir ?? "", ref.model), ref)
             : provider(config, variables, ref)
         }
       }

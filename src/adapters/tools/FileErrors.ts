@@ -5,6 +5,7 @@
 import { Predicate, Schema } from "effect"
 
 /**
+ * - `no-workspace`: the session has no folder
  * - `not-found`: nothing is there
  * - `outside`: a link on the way leads out of the workspace
  * - `link`: a symbolic link that points at nothing, or at itself, or took the file's place
@@ -20,6 +21,7 @@ import { Predicate, Schema } from "effect"
  * - `failed`: any other error of the system; `code` names it
  */
 export const FileRefusal = Schema.Literal(
+  "no-workspace",
   "not-found",
   "outside",
   "link",
@@ -39,6 +41,7 @@ export const FileRefusal = Schema.Literal(
 export type FileRefusal = typeof FileRefusal.Type
 
 const explanations: Record<FileRefusal, string> = {
+  "no-workspace": "the session has no folder",
   "not-found": "there is no such file or folder",
   outside: "it leads out of the workspace",
   link: "it is a symbolic link to nothing",
@@ -64,6 +67,9 @@ export class FileRefused extends Schema.TaggedError<FileRefused>()("FileRefused"
   code: Schema.NullOr(Schema.String)
 }) {
   override get message(): string {
+    if (this.path === "." && (this.reason === "not-found" || this.reason === "not-a-folder")) {
+      return "Cannot use .: the session's folder is gone"
+    }
     const code = this.reason === "failed" && this.code !== null ? ` (${this.code})` : ""
     return `Cannot use ${this.path}: ${explanations[this.reason]}${code}`
   }

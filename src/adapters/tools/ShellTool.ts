@@ -8,6 +8,7 @@ import { Effect, Schema } from "effect"
 import { Exec } from "../../services/Exec.js"
 import type { Completion } from "../../services/Exec.js"
 import * as Tool from "../../services/Tool.js"
+import { refuse } from "./FileErrors.js"
 import * as Lines from "./Lines.js"
 
 const defaultMillis = 120_000
@@ -53,6 +54,7 @@ export const shell = Tool.make("shell", {
   Effect.fn("tools.shell")(function* ({ command, timeoutMs }) {
     const exec = yield* Exec
     const { progress, workdir } = yield* Tool.Call
+    if (workdir === null) return yield* refuse(".", "no-workspace")
     const finished = yield* exec.run({
       command,
       cwd: workdir,

@@ -93,7 +93,9 @@ export const open = Effect.fn("WorkspaceFiles.open")(function* (
 })
 
 /** The workspace of the call that a tool runs for. */
-export const current: Effect.Effect<Workspace, FileRefused, Call> = Effect.flatMap(Call, ({ workdir }) => open(workdir))
+export const current: Effect.Effect<Workspace, FileRefused, Call> = Effect.flatMap(Call, ({ workdir }) =>
+  workdir === null ? Effect.fail(refuse(".", "no-workspace")) : open(workdir)
+)
 
 /** Where a path, as a model writes it, lies by its text alone. It may be spelled from either name of the workspace. */
 export const locate = (workspace: Workspace, text: string): Either.Either<Place, WorkspacePath.PathRefused> => {

@@ -66,6 +66,8 @@ export interface Service {
     sessionIds: ReadonlyArray<SessionId>,
     model: ModelRef | null
   ) => Effect.Effect<ReadonlyArray<ModelChange>, SkeinError.InvalidInput>
+  /** Moves a session to another folder, an absolute path, from its next step on; null leaves it without one. */
+  readonly setWorkdir: (sessionId: SessionId, workdir: string | null) => Effect.Effect<Session, SkeinError.Change>
   /** Sets metadata fields, removes those that are null, leaves all others. */
   readonly patchMetadata: (sessionId: SessionId, metadata: JsonRecord) => Effect.Effect<Session, SkeinError.Change>
   /** Stops the session's run, then removes everything that belongs to the session. */

@@ -177,6 +177,14 @@ export const operations = {
     success: Schema.Array(Replies.ModelChange),
     error: SkeinError.InvalidInput
   }),
+  setWorkdir: operation({
+    name: "setWorkdir",
+    whose: "session",
+    payload: Schema.Struct({ sessionId: SessionId, workdir: Schema.NullOr(Requests.Workdir) }),
+    arguments: ["sessionId", "workdir"],
+    success: Session,
+    error: SkeinError.Change
+  }),
   patchMetadata: operation({
     name: "patchMetadata",
     whose: "session",

@@ -90,6 +90,7 @@ export const narrow = (gateway: Service, owner: Owner): Service => {
         )
         return changes.flat()
       }),
+    setWorkdir: guarded(operations.setWorkdir, gateway.setWorkdir),
     patchMetadata: guarded(operations.patchMetadata, gateway.patchMetadata),
     delete: guarded(operations.delete, gateway.delete),
     run: guarded(operations.run, gateway.run),

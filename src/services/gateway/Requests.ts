@@ -9,18 +9,21 @@ import { Cursor, Owner, Seq, SessionId } from "../../domain/Session.js"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
+/** Absolute path of the folder that a session works in. */
+export const Workdir = Schema.String.pipe(
+  Schema.filter((path) => /^([/\\]|[A-Za-z]:[/\\])/.test(path) && SafeText.isStorable(path), {
+    description: "an absolute path",
+    arbitrary: () => (fc) => fc.constantFrom("/", "/a/b", "C:\\a")
+  })
+)
+
 /** Creates a session. Without an id, the engine makes one; without a title, the first message gives it. */
 export const Create = Schema.Struct({
   id: optional(SessionId),
   title: optional(Schema.String),
   owner: optional(Owner),
-  /** Absolute path of the folder that the session works in. */
-  workdir: Schema.String.pipe(
-    Schema.filter((path) => /^([/\\]|[A-Za-z]:[/\\])/.test(path) && SafeText.isStorable(path), {
-      description: "an absolute path",
-      arbitrary: () => (fc) => fc.constantFrom("/", "/a/b", "C:\\a")
-    })
-  ),
+  /** The folder that the session works in. Defaults to none: file tools and the shell then refuse. */
+  workdir: optional(Workdir),
   model: optional(ModelRef),
   metadata: optional(JsonRecord)
 })

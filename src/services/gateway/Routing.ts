@@ -69,7 +69,7 @@ const make = Effect.gen(function* () {
         id,
         title: input.title ?? null,
         owner: input.owner ?? null,
-        workdir: input.workdir,
+        workdir: input.workdir ?? null,
         model: input.model ?? null,
         metadata
       })
@@ -159,6 +159,7 @@ const make = Effect.gen(function* () {
     cancel: method(operations.cancel, ({ runId }) => runtime.cancel(runId)),
     rename: method(operations.rename, ({ sessionId, title }) => runtime.rename(sessionId, title)),
     setModel,
+    setWorkdir: method(operations.setWorkdir, ({ sessionId, workdir }) => runtime.setWorkdir(sessionId, workdir)),
     setModels: method(operations.setModels, ({ model, sessionIds }) =>
       Effect.forEach(sessionIds, (sessionId) => changeModel(sessionId, model))
     ),

@@ -50,6 +50,7 @@ export interface Service {
   readonly create: (session: NewSession) => Effect.Effect<Session, SkeinError.Create>
   readonly rename: (sessionId: SessionId, title: string) => Effect.Effect<Session, SkeinError.Change>
   readonly setModel: (sessionId: SessionId, model: ModelRef | null) => Effect.Effect<Session, SkeinError.Change>
+  readonly setWorkdir: (sessionId: SessionId, workdir: string | null) => Effect.Effect<Session, SkeinError.Change>
   readonly patchMetadata: (
     sessionId: SessionId,
     patch: { readonly [field: string]: Json }
@@ -169,6 +170,7 @@ const make = Effect.gen(function* () {
     create: (session) => Effect.zipRight(upkeep.start, create(session)),
     rename: (sessionId, title) => changing(sessionId)(storage.rename(sessionId, title)),
     setModel: (sessionId, model) => changing(sessionId)(storage.setModel(sessionId, model)),
+    setWorkdir: (sessionId, workdir) => changing(sessionId)(storage.setWorkdir(sessionId, workdir)),
     patchMetadata: (sessionId, patch) => changing(sessionId)(storage.patchMetadata(sessionId, patch)),
     append: (sessionId, messages) =>
       changing(sessionId)(Effect.zipRight(claims.claim(sessionId), storage.append(sessionId, messages))),

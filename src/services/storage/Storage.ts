@@ -20,7 +20,8 @@
  *   close; `startCall`, which cannot say `SessionDeleting`, says `LeaseLost`. `takeOver` and `cancelQueued` pass too.
  * - Whatever records an event sets the session's `updatedAt`, and so do `patchMetadata` and a takeover. Nothing else
  *   does, and what changes nothing (a call that is completed again, a deletion's steps) records nothing.
- * - Events are references: replayed, `session.created`, `session.renamed` and `session.model` show today's values.
+ * - Events are references: replayed, `session.created`, `session.renamed`, `session.model` and `session.moved` show today's
+ *   values.
  */
 import { Context } from "effect"
 import type { Effect, Option, Stream } from "effect"
@@ -128,7 +129,7 @@ export interface NewSession {
   /** Null for a session that gets its title from its first message. */
   readonly title: string | null
   readonly owner: Owner | null
-  readonly workdir: string
+  readonly workdir: string | null
   readonly model: ModelRef | null
   readonly metadata: Checked<JsonRecord>
 }
@@ -206,6 +207,8 @@ export interface Service {
   readonly rename: (sessionId: SessionId, title: string) => Effect.Effect<Session, Change>
   /** Event `session.model`. */
   readonly setModel: (sessionId: SessionId, model: ModelRef | null) => Effect.Effect<Session, Change>
+  /** Event `session.moved`. */
+  readonly setWorkdir: (sessionId: SessionId, workdir: string | null) => Effect.Effect<Session, Change>
   /** Sets the given fields and removes those given as null; all others stay as they are. No event. */
   readonly patchMetadata: (
     sessionId: SessionId,

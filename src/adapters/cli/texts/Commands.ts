@@ -139,6 +139,14 @@ export const model = {
   examples: ["skein sessions model ID anthropic/claude-sonnet-4-5"]
 } as const satisfies Command
 
+export const move = {
+  name: "sessions move",
+  about: "Move a session to another folder, starting with its next step",
+  arguments: [session, { name: "DIR", about: "The new folder, which exists" }],
+  options: [data],
+  examples: ["skein sessions move ID ."]
+} as const satisfies Command
+
 export const remove = {
   name: "sessions delete",
   about: "Delete a session and its files",
@@ -174,7 +182,7 @@ export const restore = {
   examples: ["skein restore sessions.skein --data DIR"]
 } as const satisfies Command
 
-export const all: ReadonlyArray<Command> = [demo, run, list, show, rename, model, remove, doctor, backup, restore]
+export const all: ReadonlyArray<Command> = [demo, run, list, show, rename, model, move, remove, doctor, backup, restore]
 
 export const headings = {
   usage: "Usage:",

@@ -10,6 +10,11 @@ export const renamed = (sessionId: string, title: string): string => `Renamed ${
 
 export const switched = (sessionId: string, model: string): string => `Switched ${sessionId} to ${model}`
 
+export const moved = (sessionId: string, folder: string): string => `Moved ${sessionId} to ${folder}`
+
+export const folderGone = (sessionId: string, folder: string): string =>
+  `the folder of ${sessionId} is gone: ${folder}; skein sessions move ${sessionId} DIR gives it another one`
+
 export const deleted = (sessionId: string): string => `Deleted ${sessionId}`
 
 export const notDeleted = "Nothing was deleted."

@@ -231,6 +231,8 @@ const line = (event: SessionEvent.Durable): string => {
       return `${event.type} ${event.title}`
     case "session.model":
       return `${event.type} ${event.model === null ? "none" : event.model.model}`
+    case "session.moved":
+      return `${event.type} ${event.workdir ?? "nowhere"}`
     case "session.deleted":
       return event.type
     case "run.queued":

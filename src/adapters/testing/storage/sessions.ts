@@ -94,6 +94,18 @@ export const sessionTests = (test: Test) => {
       expect(yield* storage.setModel(s1, null)).toMatchObject({ model: null, cursor: 3 })
     }))
 
+  test("the folder can be changed, and left out", () =>
+    Effect.gen(function* () {
+      yield* create({ workdir: null })
+      const storage = yield* Storage
+      expect(yield* session()).toMatchObject({ workdir: null })
+      expect(yield* storage.setWorkdir(s1, "/moved")).toMatchObject({ workdir: "/moved", cursor: 2 })
+      expect(yield* session()).toMatchObject({ workdir: "/moved" })
+      expect(yield* eventLines(1)).toEqual(["session.moved /moved"])
+      expect(yield* storage.setWorkdir(s1, null)).toMatchObject({ workdir: null, cursor: 3 })
+      expect(yield* eventLines(1)).toEqual(["session.moved nowhere", "session.moved nowhere"])
+    }))
+
   test("metadata is patched field by field: other fields stay, null removes one, there is no event", () =>
     Effect.gen(function* () {
       yield* create({ metadata: { a: 1, b: { c: 2 }, toString: "kept" } })

@@ -159,8 +159,9 @@ const lastCreatedFirst = Order.mapInput(Order.reverse(Order.number), (kept: Kept
 
 /** An event as it shows when it is replayed. */
 const today =
-  ({ model, title }: Session) =>
+  ({ model, title, workdir }: Session) =>
   (event: SessionEvent.Durable): SessionEvent.Durable => {
     if (event.type === "session.created" || event.type === "session.renamed") return { ...event, title }
+    if (event.type === "session.moved") return { ...event, workdir }
     return event.type === "session.model" ? { ...event, model } : event
   }

@@ -86,6 +86,16 @@ export const setModel = (
     return [changed.session, putSession(state, changed)]
   })
 
+export const setWorkdir = (
+  state: State,
+  at: number,
+  { sessionId, workdir }: { readonly sessionId: SessionId; readonly workdir: string | null }
+): Transition<Session, SessionNotFound | SessionDeleting> =>
+  Either.map(changeable(state, sessionId), (kept) => {
+    const changed = record(setSession(kept, { workdir }), at, { type: "session.moved", workdir })
+    return [changed.session, putSession(state, changed)]
+  })
+
 export const patchMetadata = (
   state: State,
   at: number,

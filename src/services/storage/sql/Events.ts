@@ -22,6 +22,7 @@ interface SessionColumns {
   readonly newest: number
   readonly title: string
   readonly model: string | null
+  readonly workdir: string
 }
 
 /** Everything that an event may show. Columns that its type does not have are null. */
@@ -34,7 +35,7 @@ interface Row extends SessionColumns, Total {
 /** Parameters: session, cursor, number of events. */
 const statement = `WITH RECURSIVE
   kept AS MATERIALIZED (
-    SELECT ordinal, first_cursor AS first, cursor AS newest, title, model,
+    SELECT ordinal, first_cursor AS first, cursor AS newest, title, model, workdir,
       max(column2, first_cursor - 1) AS since, column3 AS size
     FROM (VALUES (?, ?, ?)) JOIN sessions ON id = column1 AND state <> 'hidden'
   ),
@@ -52,7 +53,7 @@ const statement = `WITH RECURSIVE
     JOIN (SELECT max(low) AS low FROM search) JOIN messages
     ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
   )
-  SELECT kept.first, kept.newest, kept.title, kept.model, told.cursor, told.at, told.type, told.seq, told.ref,
+  SELECT kept.first, kept.newest, kept.title, kept.model, kept.workdir, told.cursor, told.at, told.type, told.seq, told.ref,
     runs.id AS runId, runs.stop_reason AS stopReason, runs.detail, ${select(runs, usageNames)}, messages.role,
     messages.outcome, questions.tool, questions.verdict, coalesce(questions.call, messages.call, calls.id) AS callId,
     coalesce(messages.name, calls.name) AS name
@@ -91,7 +92,11 @@ export const read = (
     if (page.length === 0 && from <= newest) {
       return yield* new RowDamaged({ ...name, detail: `event ${from} is missing` })
     }
-    const today = { sessionId, model: yield* decodeModel(name, kept.model) }
+    const today = {
+      sessionId,
+      model: yield* decodeModel(name, kept.model),
+      workdir: kept.workdir === "" ? null : kept.workdir
+    }
     return yield* decodePage(page.slice(0, limit), (row) =>
       decodeEvent(name, { ...row, ...today, questionId: row.ref, assetId: row.ref, usage: row })
     )

@@ -22,10 +22,16 @@ import { sessionRows, usageNames } from "./Tables.js"
 
 type ChangeRefusal = InvalidInput | SessionNotFound | SessionDeleting | RowDamaged
 
-const { metadata, model, named } = sessionRows.columns
+const { metadata, model, named, workdir } = sessionRows.columns
 
 const decodeStored = decoder(
-  Schema.Struct({ ...Session.fields, named: named.schema, model: model.schema, metadata: metadata.schema })
+  Schema.Struct({
+    ...Session.fields,
+    named: named.schema,
+    workdir: workdir.schema,
+    model: model.schema,
+    metadata: metadata.schema
+  })
 )
 const decodeMetadata = decoder(metadata.schema)
 
@@ -69,7 +75,7 @@ export const create = (
     named === null ? 0 : 1,
     title,
     owner,
-    workdir,
+    workdir ?? "",
     model === null ? null : JSON.stringify(model),
     metadata.json
   )
@@ -98,6 +104,16 @@ export const setModel = (
     const text = model === null ? null : JSON.stringify(model)
     tx.run("UPDATE session_rows SET model = ? WHERE ordinal = ?", text, session.ordinal)
     record(tx, session, "session.model")
+    return reread(tx, sessionId)
+  })
+
+export const setWorkdir = (
+  tx: Transaction,
+  { sessionId, workdir }: { readonly sessionId: SessionId; readonly workdir: string | null }
+): Either.Either<Session, ChangeRefusal> =>
+  Either.flatMap(changeable(tx, sessionId), (session) => {
+    tx.run("UPDATE session_rows SET workdir = ? WHERE ordinal = ?", workdir ?? "", session.ordinal)
+    record(tx, session, "session.moved")
     return reread(tx, sessionId)
   })
 

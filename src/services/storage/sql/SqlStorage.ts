@@ -66,6 +66,8 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
         (title) => (tx) => Sessions.rename(tx, { sessionId, title })
       ),
     setModel: (sessionId, model) => write("set the model", (tx) => Sessions.setModel(tx, { sessionId, model })),
+    setWorkdir: (sessionId, workdir) =>
+      write("set the folder", (tx) => Sessions.setWorkdir(tx, { sessionId, workdir })),
     patchMetadata: (sessionId, patch) =>
       write("patch the metadata", (tx) => Sessions.patchMetadata(tx, limits, { sessionId, patch })),
     append: (sessionId, messages) =>

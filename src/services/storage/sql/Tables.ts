@@ -28,6 +28,13 @@ const Flag = Schema.transform(Schema.Int, Schema.Boolean, {
   encode: (flag) => (flag ? 1 : 0)
 })
 
+/** The column holds no null; an empty text is no folder. */
+const Folder = Schema.transform(Schema.String, Schema.NullOr(Schema.String), {
+  strict: true,
+  decode: (stored) => (stored === "" ? null : stored),
+  encode: (folder) => folder ?? ""
+})
+
 const optional = <A, I>(schema: Schema.Schema<A, I>) => ({ schema: Schema.NullOr(schema), least: null })
 
 const usage = {
@@ -77,7 +84,7 @@ export const sessionRows = table({
     named: { schema: Flag, least: 0 },
     title: { schema: Schema.String, least: Title.untitled },
     owner: optional(Owner),
-    workdir: { schema: Schema.String },
+    workdir: { schema: Folder },
     model: optional(Schema.parseJson(ModelRef)),
     metadata: { schema: JsonObject, least: "{}" }
   }

@@ -1,3 +1,4 @@
+import { rm } from "node:fs/promises"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Program from "./Program.js"
@@ -69,6 +70,35 @@ describe("skein sessions", () => {
         })
         expect(yield* home.run(["sessions", "show", first])).toMatchObject({ code: 1 })
         expect(Program.sessions(yield* home.run(["sessions", "list", "--json"]))).toHaveLength(1)
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "a session whose folder is gone says so before anything runs, and goes on in another folder",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({ "kept/file": "" })
+        yield* home.write("s.json", JSON.stringify([{ text: "hello" }, { text: "again" }]))
+        yield* home.write("other/file", "")
+        const id = yield* say(home, "one", "--workdir", "../other")
+        yield* Effect.promise(() => rm(home.at("other"), { recursive: true }))
+        const refused = yield* home.run(["run", "--session", id, "two"])
+        expect(refused).toMatchObject({ code: 2, stdout: "" })
+        expect(refused.stderr).toMatch(
+          new RegExp(
+            `^skein: the folder of ${id} is gone: /.*/other; skein sessions move ${id} DIR gives it another one`
+          )
+        )
+        expect(yield* home.run(["sessions", "move", id, "../other"])).toMatchObject({ code: 2, stdout: "" })
+        expect(yield* home.run(["sessions", "move", id, "kept"])).toMatchObject({
+          code: 0,
+          stdout: `Moved ${id} to ${home.at("work/kept")}\n`
+        })
+        const moved = yield* home.run(["run", "--session", id, "two", "--model", "script/../s.json"])
+        expect(moved).toMatchObject({ code: 0, stdout: "again\n" })
+        const [session] = Program.sessions(yield* home.run(["sessions", "list", "--json"]))
+        expect(session).toMatchObject({ workdir: home.at("work/kept"), head: 4 })
       }),
     120_000
   )

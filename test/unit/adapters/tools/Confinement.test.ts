@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { link, open, readFile, readdir, readlink, symlink } from "node:fs/promises"
 import { Worker } from "node:worker_threads"
+import * as NodeExec from "../../../../src/adapters/node/NodeExec.js"
 import { edit } from "../../../../src/adapters/tools/EditTool.js"
 import { bytesOf } from "../../../../src/adapters/tools/FileContent.js"
 import { replaceFile } from "../../../../src/adapters/tools/FileReplacement.js"
@@ -10,11 +11,12 @@ import { grep } from "../../../../src/adapters/tools/GrepTool.js"
 import { list } from "../../../../src/adapters/tools/ListTool.js"
 import { read } from "../../../../src/adapters/tools/ReadTool.js"
 import * as Files from "../../../../src/adapters/tools/WorkspaceFiles.js"
+import { shell } from "../../../../src/adapters/tools/ShellTool.js"
 import { write } from "../../../../src/adapters/tools/WriteTool.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
 /** Every tool on one path; each answers with the error it fails with. */
-const refusals = (workdir: string, path: string) =>
+const refusals = (workdir: string | null, path: string) =>
   Effect.all({
     read: Effect.flip(read.invoke({ path })),
     list: Effect.flip(list.invoke({ path })),
@@ -165,10 +167,22 @@ describe("confinement to the workspace", () => {
     })
   )
 
+  it.live("without a workspace every tool refuses", () =>
+    Effect.gen(function* () {
+      for (const refused of Object.values(yield* refusals(null, "a"))) {
+        expect(refused).toMatchObject({ _tag: "FileRefused", reason: "no-workspace" })
+      }
+      const run = Effect.flip(shell.invoke({ command: "true" })).pipe(TestWorkspace.inFolder(null))
+      expect(yield* Effect.provide(run, NodeExec.layer())).toMatchObject({ reason: "no-workspace" })
+    })
+  )
+
   it.live("a workspace that is not there, or is a file, is refused", () =>
     Effect.gen(function* () {
       const at = (workdir: string) => Effect.flip(list.invoke({})).pipe(TestWorkspace.inFolder(workdir))
-      expect(yield* at("/nowhere/at/all")).toMatchObject({ _tag: "FileRefused", reason: "not-found", path: "." })
+      const gone = yield* at("/nowhere/at/all")
+      expect(gone).toMatchObject({ _tag: "FileRefused", reason: "not-found", path: "." })
+      expect(gone.message).toBe("Cannot use .: the session's folder is gone")
       expect(yield* at(process.execPath)).toMatchObject({ _tag: "FileRefused", reason: "not-a-folder", path: "." })
     })
   )

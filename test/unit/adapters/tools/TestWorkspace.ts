@@ -31,7 +31,7 @@ export const make = (files: Readonly<Record<string, string | Uint8Array>> = {}) 
 
 /** Runs a tool's effect as a call in this folder. */
 export const inFolder =
-  (workdir: string, progress: (text: string) => Effect.Effect<void> = () => Effect.void) =>
+  (workdir: string | null, progress: (text: string) => Effect.Effect<void> = () => Effect.void) =>
   <A, E, R>(effect: Effect.Effect<A, E, R | Call>): Effect.Effect<A, E, Exclude<R, Call>> =>
     Effect.provideService(effect, Call, {
       sessionId: SessionId.make("ses-1"),

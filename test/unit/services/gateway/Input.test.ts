@@ -50,7 +50,7 @@ const withField = (sessionId: Session.Id, field: string, value: unknown) => ({
 const long = "x".repeat(600)
 
 const cases: ReadonlyArray<Case> = [
-  ["create without a folder", (gateway) => gateway.create(created("{}")), "workdir"],
+  ["setWorkdir to a relative folder", (gateway, id) => gateway.setWorkdir(id, "a/b"), "workdir"],
   ["create with a folder that is empty", (gateway) => gateway.create(created('{"workdir":""}')), "workdir"],
   ["create with a folder that is relative", (gateway) => gateway.create(created('{"workdir":"a/b"}')), "workdir"],
   ["create with a folder that is a number", (gateway) => gateway.create(created('{"workdir":5}')), "workdir"],

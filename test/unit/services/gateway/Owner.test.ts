@@ -22,6 +22,7 @@ const sessionCalls: Readonly<Record<string, Call>> = {
   append: ofSession((gateway, id) => gateway.append(id, [])),
   rename: ofSession((gateway, id) => gateway.rename(id, "Bob was here")),
   setModel: ofSession((gateway, id) => gateway.setModel(id, { provider: "p", model: "m" })),
+  setWorkdir: ofSession((gateway, id) => gateway.setWorkdir(id, "/bob")),
   patchMetadata: ofSession((gateway, id) => gateway.patchMetadata(id, { bob: true })),
   events: ofSession((gateway, sessionId) => Stream.runHead(gateway.events({ sessionId }))),
   snapshot: ofSession((gateway, id) => gateway.snapshot(id)),

@@ -63,6 +63,7 @@ const oneCommit = [
   command(1, "create", { session, title, metadata }),
   command(2, "rename", { session, title: title.map((title) => title ?? "") }),
   command(1, "setModel", { session, model }),
+  command(1, "setWorkdir", { session, workdir: fc.constantFrom("/", "/a", null) }),
   command(2, "patch", { session, metadata }),
   command(3, "append", { session, messages }),
   command(14, "admit", {

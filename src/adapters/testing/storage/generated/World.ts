@@ -58,6 +58,8 @@ export const operation = (
         return (storage) => storage.rename(SessionId.make(command.session), command.title)
       case "setModel":
         return (storage) => storage.setModel(SessionId.make(command.session), command.model)
+      case "setWorkdir":
+        return (storage) => storage.setWorkdir(SessionId.make(command.session), command.workdir)
       case "patch":
         return (storage) => storage.patchMetadata(SessionId.make(command.session), command.metadata)
       case "append": {

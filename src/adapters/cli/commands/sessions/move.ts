@@ -1,0 +1,21 @@
+import { Effect } from "effect"
+import { Gateway } from "../../../../services/gateway/Gateway.js"
+import type { GivenTo } from "../../CommandLine.js"
+import * as Engine from "../../Engine.js"
+import * as SessionFolder from "../../SessionFolder.js"
+import * as SessionLookup from "../../SessionLookup.js"
+import { Screen } from "../../terminal/Screen.js"
+import * as TerminalText from "../../terminal/TerminalText.js"
+import type * as Commands from "../../texts/Commands.js"
+import * as Texts from "../../texts/Sessions.js"
+
+export const run = Effect.fn("sessions.move")(function* (given: GivenTo<typeof Commands.move>) {
+  const named = yield* SessionLookup.parse(given.argument(0) ?? "")
+  const folder = yield* SessionFolder.existing(given.argument(1) ?? "")
+  const screen = yield* Screen
+  const { id } = yield* Effect.gen(function* () {
+    const gateway = yield* Gateway
+    return yield* gateway.setWorkdir(yield* SessionLookup.find(named), folder)
+  }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
+  yield* screen.write(`${Texts.moved(id, TerminalText.line(folder))}\n`)
+})
