@@ -154,7 +154,7 @@ describe("P4 a bad tool is one bounded error result", () => {
     )
   }
 
-  it.scoped("P4 without any tool, the model is told that there is none", () =>
+  it.scoped("P4 without any tool, the model learns that there is none", () =>
     Effect.gen(function* () {
       const { begin, gateway, lines, model } = yield* open()
       yield* model.play(ScriptedModel.calls({ name: "ls", input: {} }), ScriptedModel.text("done"))

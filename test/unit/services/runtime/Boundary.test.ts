@@ -88,7 +88,7 @@ describe("P7 the boundary", () => {
     { maxLength: 12 }
   )
   it.effect.prop(
-    "P7 whoever is interrupted and whenever: never two at once, and none is left waiting",
+    "P7 whichever fiber is interrupted, at any moment: never two at once, and none is left waiting",
     [plans, FastCheck.constantFrom(10, 16, 2_048)],
     ([plans, ops]) =>
       Effect.gen(function* () {

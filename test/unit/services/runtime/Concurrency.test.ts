@@ -95,7 +95,7 @@ describe("calls of one batch", () => {
     })
   )
 
-  it.scoped("who waits for a human or for its key's turn holds no slot", () =>
+  it.scoped("a call that waits for a human or for its key's turn holds no slot", () =>
     Effect.gen(function* () {
       const { beginWith, finish, gate, gateway, now, seen } = yield* limited(2)
       const run = yield* beginWith("?a1", "a2", "a3", "a4", "b1", "c1")

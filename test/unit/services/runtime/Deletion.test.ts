@@ -204,7 +204,7 @@ describe("P7 P11 a deletion goes on", () => {
     })
   )
 
-  it.scoped("P11 twice at once: both are told that it is done", () =>
+  it.scoped("P11 twice at once: both callers learn that it is done", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, seen } = yield* open()
       yield* model.play({ text: "half", hang: true })
@@ -216,7 +216,7 @@ describe("P7 P11 a deletion goes on", () => {
     })
   )
 
-  it.scoped("P11 when another engine's sweep is faster, the caller is told that it is done", () =>
+  it.scoped("P11 when another engine's sweep is faster, the caller learns that it is done", () =>
     Effect.gen(function* () {
       const { open, storage } = yield* ground
       const { gateway, session } = yield* open("a", {

@@ -4,7 +4,7 @@ import { Quiescence } from "skein/testing"
 import * as Gathering from "../../../../src/services/runtime/Gathering.js"
 
 describe("all", () => {
-  it.effect("gives the results in the order of the effects, whichever ends first", () =>
+  it.effect("returns the results in the order of the effects, whichever ends first", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* Deferred.make<string>(), yield* Deferred.make<string>()]
       const gathered = yield* Effect.fork(Gathering.all([Deferred.await(first), Deferred.await(second)]))
@@ -15,7 +15,7 @@ describe("all", () => {
     }).pipe(Effect.provide(Quiescence.layer))
   )
 
-  it.effect("of nothing gives nothing", () => Effect.map(Gathering.all([]), (none) => expect(none).toEqual([])))
+  it.effect("of nothing returns nothing", () => Effect.map(Gathering.all([]), (none) => expect(none).toEqual([])))
 
   it.effect("fails with the first failure, once all others are interrupted and have ended", () =>
     Effect.gen(function* () {

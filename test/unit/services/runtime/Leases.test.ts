@@ -88,7 +88,7 @@ describe("P9 what another engine wants of a run", () => {
     })
   )
 
-  it.scoped("P9 a run that was asked to end and whose engine dies is not gone on with, though a human was asked", () =>
+  it.scoped("P9 a run that was asked to end does not continue after its engine dies, even if a human was asked", () =>
     Effect.gen(function* () {
       const { declare, model, open, storage } = yield* ground
       const options = { toolbox: Toolbox.layer(asked), policy: Permissions.layerDefault }
@@ -129,7 +129,7 @@ describe("P9 what another engine wants of a run", () => {
 })
 
 describe("P9 the time of a lease", () => {
-  it.scoped("P9 an engine that gives signs of life keeps its run for as long as that takes", () =>
+  it.scoped("P9 an engine that gives signs of life keeps its run for as long as the run takes", () =>
     Effect.gen(function* () {
       const { gate, one, other, run } = yield* running()
       const busy = new SkeinError.SessionBusy({ sessionId: run.sessionId, runId: run.runId })
@@ -174,7 +174,7 @@ describe("P9 the time of a lease", () => {
     })
   )
 
-  it.scoped("P9 of an engine whose clock is not shared, its silence is waited for by whoever wants the session", () =>
+  it.scoped("P9 an engine that shares no clock must be silent before another takes its session", () =>
     Effect.gen(function* () {
       const { other, run } = yield* running({ ...stopped, clock: "one's own" })
       yield* minutes

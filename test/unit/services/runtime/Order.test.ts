@@ -69,7 +69,7 @@ describe("P1 one order", () => {
 })
 
 describe("P2 seen means stored", () => {
-  it.scoped("P2 whoever sees that a call finished can read its result at once", () =>
+  it.scoped("P2 a watcher that sees a call finish can read its result at once", () =>
     Effect.gen(function* () {
       const { gate, gateway, run, transcript } = yield* three
       const read = Effect.fnUntraced(function* (event: SessionEvent.OfType<"call.finished">) {

@@ -42,7 +42,7 @@ describe("a policy", () => {
     })
   )
 
-  it.scoped("denies: the call is not run, the model is told why, siblings go on", () =>
+  it.scoped("denies: the call does not run, the model learns why, siblings go on", () =>
     Effect.gen(function* () {
       const { gateway, lines, model, run, told } = yield* asking(
         [ScriptedModel.call(write, { key: "a" }), ScriptedModel.call(read, { key: "a" })],
@@ -92,7 +92,7 @@ describe("a policy", () => {
     })
   )
 
-  it.scoped("is shown who asks, for what, and with which input", () =>
+  it.scoped("sees who asks, for what, and with which input", () =>
     Effect.gen(function* () {
       const requests: Array<Permissions.Request> = []
       const policy = Permissions.layer((request) => Effect.sync(() => (requests.push(request), Permissions.allow)))
@@ -106,7 +106,7 @@ describe("a policy", () => {
 })
 
 describe("a question", () => {
-  it.scoped("can be read by all who look, bound to the exact input, while the call waits", () =>
+  it.scoped("can be read by every reader, bound to the exact input, while the call waits", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const question = yield* onlyQuestion(asked)
@@ -168,7 +168,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("answered with deny: the call is not run, the model is told who and why", () =>
+  it.scoped("answered with deny: the call does not run, the model learns who denied it and why", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { gateway, lines, model, run, told } = asked
@@ -191,7 +191,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("has one answer: a second is refused with the first, also when both come at once", () =>
+  it.scoped("has one answer: a second is refused with the first, even when both are concurrent", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { gateway, lines, run } = asked

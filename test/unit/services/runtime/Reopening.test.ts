@@ -92,7 +92,7 @@ describe("P4 an engine that closes during a run", () => {
     })
   )
 
-  it.scoped("closes at once, though its first change was made where nothing can be interrupted", () =>
+  it.scoped("closes at once, even if its first change was made where nothing can be interrupted", () =>
     Effect.gen(function* () {
       const { open, storage } = yield* ground
       yield* storage.createSession(newSession())
@@ -362,7 +362,7 @@ describe("P4 P5 a question outlives its engine", () => {
     })
   )
 
-  it.scoped("P4 its answer starts the call though the client that answers is gone by then", () =>
+  it.scoped("P4 its answer starts the call even if the client that answers is gone by then", () =>
     Effect.gen(function* () {
       const { declare, gate, open, questions, run } = yield* questioned("ask")
       yield* declare("later", "dead")

@@ -51,7 +51,7 @@ describe("a step's request", () => {
     })
   )
 
-  it.scoped("P4 can be sent, though the model gave several calls of one step the same id", () =>
+  it.scoped("P4 can be sent, even if the model gave several calls of one step the same id", () =>
     Effect.gen(function* () {
       const views: Array<View.View> = []
       const call = (index: number) =>

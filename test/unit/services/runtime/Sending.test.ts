@@ -19,7 +19,7 @@ const blocked = Effect.gen(function* () {
 })
 
 describe("send", () => {
-  it.scoped("answers with the run before it has gone on, and its ref sees the whole run", () =>
+  it.scoped("returns the run before it goes on, and its ref sees the whole run", () =>
     Effect.gen(function* () {
       const { gateway, model, send, seen, session, told } = yield* open()
       yield* model.play(ScriptedModel.text("hi"))
@@ -99,7 +99,7 @@ describe("send", () => {
     })
   )
 
-  it.scoped("who waits for a queued run is told at once when it is cancelled", () =>
+  it.scoped("a caller that waits for a queued run returns at once when it is cancelled", () =>
     Effect.gen(function* () {
       const { gateway, run, send } = yield* blocked
       const two = yield* send(run.sessionId, "two", { whenBusy: "queue" })
@@ -110,7 +110,7 @@ describe("send", () => {
     })
   )
 
-  it.scoped("who waits for a run needs its id only: a ref with a wrong session does no harm", () =>
+  it.scoped("waiting for a run needs only its id: a ref with a wrong session does no harm", () =>
     Effect.gen(function* () {
       const { gate, gateway, run, session } = yield* blocked
       const { id } = yield* session()
@@ -180,7 +180,7 @@ describe("send", () => {
 })
 
 describe("an idempotency key", () => {
-  it.scoped("stands for one run, whatever became of it", () =>
+  it.scoped("belongs to one run, whatever became of it", () =>
     Effect.gen(function* () {
       const { gateway, lines, model, send, session } = yield* open()
       yield* model.play({ text: "half", hang: true })
@@ -241,7 +241,7 @@ describe("an idempotency key", () => {
     })
   )
 
-  it.scoped("stands for the message that an earlier version stored under it", () =>
+  it.scoped("belongs to the message that an earlier version stored under it", () =>
     Effect.gen(function* () {
       const { open, storage } = yield* ground
       yield* storage.createSession(newSession())
@@ -327,7 +327,7 @@ describe("ending", () => {
 })
 
 describe("Run", () => {
-  it.scoped("answer gives the last text, or says why there is none", () =>
+  it.scoped("answer returns the last text, or says why there is none", () =>
     Effect.gen(function* () {
       const { begin, context, gateway, model, seen } = yield* open()
       yield* model.play(ScriptedModel.text(["Hello", " there"]), { text: "half", hang: true })

@@ -71,7 +71,7 @@ describe("a tool", () => {
     })
   )
 
-  it.scoped("fails, and the model is told, when the host gave other metadata", () =>
+  it.scoped("fails, and the model learns why, when the host gave other metadata", () =>
     Effect.gen(function* () {
       expect((yield* once(whoAmI, { user: 7 })).line).toMatch(/^who failure: The tool failed: [^]*user/)
     })
@@ -156,7 +156,7 @@ describe("a run belongs to the engine and not to who sent the message", () => {
     })
   )
 
-  it.scoped("whoever waits for it inside a SQL transaction is refused at once", () =>
+  it.scoped("waiting for it inside a SQL transaction is refused at once", () =>
     Effect.gen(function* () {
       const { context, send, session } = yield* spy
       const run = yield* send(session.id, "go")
@@ -204,7 +204,7 @@ describe("a run belongs to the engine and not to who sent the message", () => {
     })
   )
 
-  it.scoped("its answer can be read though its events have aged out", () =>
+  it.scoped("its answer can be read even if its events have aged out", () =>
     Effect.gen(function* () {
       const { begin, context, gateway, model, send } = yield* open({ config: { eventsKept: 1 } })
       yield* model.play(ScriptedModel.text("first"), ScriptedModel.text("second"))

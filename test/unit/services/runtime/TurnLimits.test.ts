@@ -24,7 +24,7 @@ describe("a run that does not come to an end", () => {
     })
   )
 
-  it.scoped("counts the steps of each run anew", () =>
+  it.scoped("counts the steps of each run from zero", () =>
     Effect.gen(function* () {
       const { gateway, model, send, session } = yield* open({
         toolbox: Toolbox.layer(tool),
