@@ -11,9 +11,11 @@ export const take = (path: string, target: string): void => {
   closeSync(openSync(target, "wx", 0o600))
   const connection = new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 0 })
   try {
+    connection.pragma("synchronous = OFF")
     connection.prepare("VACUUM INTO ?").run(target)
   } finally {
     connection.close()
   }
+  // Once, instead of at each of SQLite's own steps.
   Sync.file(target)
 }

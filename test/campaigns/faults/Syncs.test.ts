@@ -30,15 +30,23 @@ const machine = Effect.gen(function* () {
   return { home, shim, traced }
 })
 
+/** Whether a file's last change was followed by a sync. */
+const isSynced = (shim: Shim.Shim, name: string): boolean =>
+  shim
+    .trace()
+    .filter(({ call, file }) => file === name && ["write", "truncate", "sync"].includes(call))
+    .at(-1)?.call === "sync"
+
 /** The steps from the first of this name on. */
 const from = (steps: ReadonlyArray<string>, first: string) => steps.slice(steps.indexOf(first))
 
 withShim("a backup is synced before it has its name, and its folder after it", () =>
   Effect.gen(function* () {
-    const { home, traced } = yield* machine
+    const { home, shim, traced } = yield* machine
     yield* populate(home.data)
     const steps = yield* traced("backup", "../all.skein")
-    expect(steps).toContain("sync snapshot")
+    expect(isSynced(shim, "snapshot")).toBe(true)
+    expect(isSynced(shim, "all.skein")).toBe(true)
     expect(steps.slice(-3)).toEqual(["sync all.skein", "link all.skein", `sync ${basename(home.at("."))}`])
   })
 )
@@ -61,7 +69,7 @@ withShim("a restore syncs each file and folder before any has its place, and the
 
 withShim("the copy before a migration is synced before it has its name, and its folder before the migration", () =>
   Effect.gen(function* () {
-    const { home, traced } = yield* machine
+    const { home, shim, traced } = yield* machine
     const golden = join(import.meta.dirname, "../../support/fixtures/golden/0.1.0/data")
     cpSync(golden, home.data, { recursive: true })
     for (const name of readdirSync(home.data, { recursive: true, encoding: "utf8" })) {
@@ -71,6 +79,7 @@ withShim("the copy before a migration is synced before it has its name, and its 
     chmodSync(home.data, 0o700)
     const steps = yield* traced("sessions", "list")
     const copy = readdirSync(home.data).find((name) => name.includes(".before-")) ?? ""
+    expect(isSynced(shim, "skein.db.before.partial")).toBe(true)
     expect(from(steps, "sync skein.db.before.partial").slice(0, 4)).toEqual([
       "sync skein.db.before.partial",
       `rename ${copy}`,
@@ -90,12 +99,13 @@ const damage = (data: string) => {
 
 withShim("a rebuilt database is synced before it has its name, and so is the damaged one's name in aside", () =>
   Effect.gen(function* () {
-    const { home, traced } = yield* machine
+    const { home, shim, traced } = yield* machine
     yield* populate(home.data)
     damage(home.data)
     const steps = yield* traced("doctor", "--repair")
     const [time = ""] = readdirSync(join(home.data, "aside"))
     const exchange = steps.lastIndexOf("link skein.db")
+    expect(isSynced(shim, "skein.db.rebuilt")).toBe(true)
     expect(steps.slice(0, exchange)).toContain("sync skein.db.rebuilt")
     expect(steps.slice(exchange, exchange + 8)).toEqual([
       "link skein.db",

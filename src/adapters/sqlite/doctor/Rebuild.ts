@@ -69,6 +69,8 @@ const fill = (source: Sqlite.Database, path: string): Pick<Repaired, "rows" | "r
   const target = new Sqlite(path, { fileMustExist: true })
   try {
     target.pragma("foreign_keys = OFF")
+    // It is synced once, when it is whole.
+    target.pragma("synchronous = OFF")
     target.exec("BEGIN IMMEDIATE")
     const rows = Salvage.copy(source, target)
     target.exec("COMMIT")

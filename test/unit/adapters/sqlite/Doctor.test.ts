@@ -14,9 +14,10 @@ import {
   truncateSync,
   writeFileSync
 } from "node:fs"
+import { createRequire } from "node:module"
 import { join } from "node:path"
 import { type Entry, textOf } from "../../../../src/domain/Message.js"
-import { Cursor, type SessionId } from "../../../../src/domain/Session.js"
+import { Cursor, SessionId } from "../../../../src/domain/Session.js"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import { folder } from "../../services/storage/disk.js"
@@ -227,6 +228,35 @@ describe("a damaged row", () => {
     })
   )
 
+  it.scopedLive("a session that gets a row gives no cursor out again", () =>
+    Effect.gen(function* () {
+      const { data } = yield* damaged((data) =>
+        // Results of a run have their events in rows of their own, and these are lost too.
+        tamper(
+          data,
+          "DELETE FROM messages WHERE session = 1 AND seq > 4",
+          "UPDATE messages SET run = 1, follows = 70 WHERE session = 1 AND seq > 2",
+          "DELETE FROM event_rows WHERE session = 1",
+          "DELETE FROM session_rows WHERE ordinal = 1"
+        )
+      )
+      yield* repair(data)
+      const { cursor } = yield* Effect.flatMap(Gateway, (gateway) =>
+        gateway.session(SessionId.make("recovered-1"))
+      ).pipe(Effect.provide(engineOn(data)))
+      expect(cursor).toBeGreaterThanOrEqual(71)
+    })
+  )
+
+  it.scopedLive("a value that nothing can replace is named and left, and no repair is claimed", () =>
+    Effect.gen(function* () {
+      const { data, seen } = yield* damaged((data) => tamper(data, `UPDATE runs SET created_at = ${2 ** 53}`))
+      expect(damages(seen)).toEqual([expect.stringMatching(/^session two, run run_\w+: row-beyond-repair$/)])
+      expect(damages(yield* repair(data))).toEqual(damages(seen))
+      expect(asides(data)).toEqual([])
+    })
+  )
+
   it.scopedLive("an open call that no run will finish is closed", () =>
     Effect.gen(function* () {
       const { data, seen } = yield* damaged((data) =>
@@ -433,19 +463,20 @@ describe("damaged pages", () => {
       })
   )
 
-  /** Node breaks in every process that is started while this lasts. */
-  const brokenNode = Effect.acquireRelease(
-    Effect.sync(() => {
-      const before = process.env.NODE_OPTIONS
-      process.env.NODE_OPTIONS = "--require /missing.cjs"
-      return before
-    }),
-    (before) =>
+  /** For every process of Node that is started while this lasts. */
+  const nodeOptions = (options: string) =>
+    Effect.acquireRelease(
       Effect.sync(() => {
-        if (before === undefined) delete process.env.NODE_OPTIONS
-        else process.env.NODE_OPTIONS = before
-      })
-  )
+        const before = process.env["NODE_OPTIONS"]
+        process.env["NODE_OPTIONS"] = options
+        return before
+      }),
+      (before) =>
+        Effect.sync(() => {
+          if (before === undefined) delete process.env["NODE_OPTIONS"]
+          else process.env["NODE_OPTIONS"] = before
+        })
+    )
 
   it.scopedLive("a second look that breaks is no proof of damage, and nothing is repaired on its word", () =>
     Effect.gen(function* () {
@@ -457,13 +488,53 @@ describe("damaged pages", () => {
       const broken = readFileSync(path)
       yield* Effect.scoped(
         Effect.gen(function* () {
-          yield* brokenNode
+          yield* nodeOptions("--require /missing.cjs")
           expect(damages(yield* look(data))).toEqual([`${path}: read-error`])
           expect(yield* Effect.flip(repair(data))).toMatchObject({ _tag: "StorageFailed", code: "NO_ANSWER" })
         })
       )
       expect(readFileSync(path).equals(broken)).toBe(true)
       expect(asides(data)).toEqual([])
+      yield* isMended(data)
+    })
+  )
+
+  it.scopedLive("a rebuilt database does not replace one that was written meanwhile", () =>
+    Effect.gen(function* () {
+      const root = yield* folder
+      const data = join(root, "data")
+      yield* populate(data)
+      yield* fill(data)
+      const path = databaseIn(data)
+      spoil(path, leavesOf(path, "messages")[5] ?? 0)
+      // Before the third time that the database is held, an engine writes: what can be read was copied by then.
+      const script = join(root, "write.cjs")
+      const statement = "UPDATE session_rows SET title = 'written meanwhile' WHERE id = 'two'"
+      writeFileSync(
+        script,
+        `if (process.argv[2] === "hold") {
+          require("node:fs").appendFileSync(${JSON.stringify(join(root, "holds"))}, "x")
+          if (require("node:fs").readFileSync(${JSON.stringify(join(root, "holds"))}, "utf8") === "xxx") {
+            const Sqlite = require(${JSON.stringify(createRequire(import.meta.url).resolve("better-sqlite3"))})
+            const connection = new Sqlite(${JSON.stringify(path)})
+            connection.exec(${JSON.stringify(statement)})
+            connection.close()
+          }
+        }`
+      )
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* nodeOptions(`--require ${script}`)
+          expect(yield* Effect.flip(repair(data))).toMatchObject({ _tag: "StorageUnusable", reason: "locked" })
+        })
+      )
+      expect(asides(data)).toEqual([])
+      expect(existsSync(`${path}.rebuilt`)).toBe(false)
+      const connection = new Sqlite(path, { readonly: true })
+      expect(connection.prepare("SELECT title FROM session_rows WHERE id = 'two'").pluck().get()).toBe(
+        "written meanwhile"
+      )
+      connection.close()
       yield* isMended(data)
     })
   )
