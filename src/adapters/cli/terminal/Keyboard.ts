@@ -42,6 +42,9 @@ export const make = ({ onKey, onSignal, stdin }: Options): Keyboard => {
     deliverTo?.(line)
   }
 
+  // The terminal was closed.
+  stdin.on("close", () => deliver(null))
+
   const onKeypress = (_text: unknown, key: { readonly sequence?: string } | undefined) => {
     if (key?.sequence === "\x1c") onSignal("SIGQUIT")
     onKey()
@@ -52,6 +55,8 @@ export const make = ({ onKey, onSignal, stdin }: Options): Keyboard => {
     const opened = readline.createInterface({ input: stdin, ...options })
     lines = opened
     opened.on("line", deliver)
+    // Readline repeats the errors of its input.
+    opened.on("error", () => undefined)
     opened.on("SIGINT", () => onSignal("SIGINT"))
     opened.on("SIGTSTP", () => onSignal("SIGTSTP"))
     opened.on("close", () => {
@@ -79,7 +84,7 @@ export const make = ({ onKey, onSignal, stdin }: Options): Keyboard => {
       lines?.write(null, { ctrl: true, name: "u" })
     },
     line: Effect.async<string | null>((resume) => {
-      if (stdin.readableEnded) return resume(Effect.succeed(null))
+      if (stdin.readableEnded || stdin.destroyed) return resume(Effect.succeed(null))
       waiting = (line) => resume(Effect.succeed(line))
       return Effect.sync(() => void (waiting = null))
     })

@@ -81,8 +81,8 @@ const inputRead = Effect.async<void>((resume) => void setImmediate(() => resume(
  */
 export const make = Effect.fnUntraced(function* (host: Host.Host) {
   const { env, stderr, stdin, stdout } = host
-  // A stream without a listener ends the process when its reader goes; the write's own callback tells of it too.
-  for (const stream of [stdout, stderr]) stream.on("error", () => undefined)
+  // A stream without a listener ends the process when the other end goes. The write's own callback reports that too.
+  for (const stream of [stdin, stdout, stderr]) stream.on("error", () => undefined)
   const clock = yield* Effect.clock
   const isDumb = env["TERM"] === "dumb"
   const output = isDumb ? undefined : [stdout, stderr].find(({ isTTY }) => isTTY === true)

@@ -253,6 +253,19 @@ describe("Screen", () => {
     })
   )
 
+  it.effect("a terminal that was closed answers nothing, and takes nothing down with it", () =>
+    Effect.gen(function* () {
+      const { pass, screen, start, stdin } = yield* fake()
+      const asking = yield* start(screen.ask(question, (line) => line ?? "none"))
+      yield* pass(300)
+      stdin.destroy(Object.assign(new Error("closed"), { code: "EIO" }))
+      expect(yield* Fiber.join(asking)).toBe("none")
+      const late = yield* start(screen.ask(question, (line) => line ?? "none"))
+      yield* pass(300)
+      expect(yield* Fiber.join(late)).toBe("none")
+    })
+  )
+
   it.effect("a dumb terminal is asked by plain lines", () =>
     Effect.gen(function* () {
       const { pass, screen, sent, start, type } = yield* fake({ env: { TERM: "dumb" } })
