@@ -9,6 +9,7 @@ import type { LanguageModelV3, LanguageModelV3CallOptions, LanguageModelV3Stream
 import { Chunk, Clock, Duration, Effect, Option, Predicate, Stream } from "effect"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import type { Model, Part, StepRequest } from "../../services/Model.js"
+import * as Batches from "./Batches.js"
 import * as Failure from "./Failure.js"
 import * as Prompt from "./Prompt.js"
 import * as Reading from "./Reading.js"
@@ -46,9 +47,7 @@ const open = Effect.fnUntraced(function* (vendor: Vendor.Vendor, request: StepRe
     // Not awaited: it may wait for a server that is silent.
     (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))
   )
-  const read = Effect.tryPromise({ try: () => reader.read(), catch: (error) => error }).pipe(
-    Effect.map((result) => (result.done ? Option.none() : Option.some(result.value)))
-  )
+  const read = Effect.tryPromise({ try: Batches.of(reader), catch: (error) => error })
   return parts(vendor, within(vendor, deadline, read), answer.response?.headers?.["content-type"])
 })
 
@@ -104,31 +103,43 @@ const within = (vendor: Vendor.Vendor, deadline: number, read: Read): Read =>
     )
   })
 
-type Read = Effect.Effect<Option.Option<LanguageModelV3StreamPart>, unknown>
+type Read = Effect.Effect<ReadonlyArray<LanguageModelV3StreamPart> | null, unknown>
 
 const settleTime = Duration.seconds(1)
 
 const parts = (vendor: Vendor.Vendor, read: Read, contentType: string | undefined): Stream.Stream<Part, ModelFailed> =>
-  Stream.paginateChunkEffect(Reading.start(vendor.account), (reading) =>
-    reading.status._tag === "finished"
-      ? settle(read)
-      : Effect.flatMap(take(vendor, read, reading), ([after, parts]) => advance(vendor, contentType, after, parts))
-  )
+  Stream.paginateChunkEffect(Reading.start(vendor.account), (reading) => {
+    switch (reading.status._tag) {
+      case "reading":
+        return take(vendor, read, reading)
+      case "finished":
+        return settle(read)
+      case "broken":
+        return failWith(vendor, reading.status.error, "stream")
+      case "malformed":
+        return Effect.fail(Failure.make(Vendor.subject(vendor), "malformed", reading.status.detail))
+      case "cut":
+        return Effect.fail(cut(vendor, contentType, reading))
+    }
+  })
 
 type Page = readonly [Chunk.Chunk<Part>, Option.Option<Reading.Reading>]
 
 const settle = (read: Read): Effect.Effect<Page> =>
   read.pipe(
-    Effect.repeat({ until: Option.isNone }),
+    Effect.repeat({ until: Predicate.isNull }),
     Effect.timeoutOption(settleTime),
     Effect.ignore,
     Effect.as([Chunk.empty(), Option.none()])
   )
 
 /** What the vendor's package does not pass on of the session's options is in the log. */
-const noteIgnored = (vendor: Vendor.Vendor, part: Option.Option<LanguageModelV3StreamPart>): Effect.Effect<void> => {
-  if (Option.isNone(part) || part.value.type !== "stream-start") return Effect.void
-  const settings = part.value.warnings.flatMap((warning) => ("feature" in warning ? [warning.feature] : []))
+const noteIgnored = (
+  vendor: Vendor.Vendor,
+  parts: ReadonlyArray<LanguageModelV3StreamPart> | null
+): Effect.Effect<void> => {
+  const warnings = (parts ?? []).flatMap((part) => (part.type === "stream-start" ? part.warnings : []))
+  const settings = warnings.flatMap((warning) => ("feature" in warning ? [warning.feature] : []))
   return settings.length === 0
     ? Effect.void
     : Effect.annotateLogs(Effect.logWarning("the model does not take all of the session's options"), {
@@ -137,40 +148,38 @@ const noteIgnored = (vendor: Vendor.Vendor, part: Option.Option<LanguageModelV3S
       })
 }
 
-const take = (vendor: Vendor.Vendor, read: Read, reading: Reading.Reading) =>
+const take = (vendor: Vendor.Vendor, read: Read, reading: Reading.Reading): Effect.Effect<Page, ModelFailed> =>
   read.pipe(
-    Effect.tap((part) => noteIgnored(vendor, part)),
-    Effect.map((part) =>
-      Option.match(part, {
-        onNone: () => [Reading.end(reading), []] as const,
-        onSome: (part) => Reading.next(reading, part, vendor.mayIgnore)
-      })
-    ),
+    Effect.tap((parts) => noteIgnored(vendor, parts)),
+    Effect.map((parts): Page => {
+      if (parts === null) return [Chunk.empty(), Option.some(Reading.end(reading))]
+      const [after, written] = readAll(vendor, reading, parts)
+      return [Chunk.unsafeFromArray(written), Option.some(after)]
+    }),
     Effect.catchAll((error) => failWith(vendor, reading.error === null ? error : reading.error.value, "stream"))
   )
 
-const advance = (
+/** Nothing is read behind a finish or a failure. */
+const readAll = (
   vendor: Vendor.Vendor,
-  contentType: string | undefined,
-  reading: Reading.Reading,
-  parts: ReadonlyArray<Part>
-): Effect.Effect<Page, ModelFailed> => {
-  switch (reading.status._tag) {
-    case "broken":
-      return failWith(vendor, reading.status.error, "stream")
-    case "malformed":
-      return Effect.fail(Failure.make(Vendor.subject(vendor), "malformed", reading.status.detail))
-    case "cut":
-      return Effect.fail(
-        reading.received || contentType === undefined || contentType.startsWith("text/event-stream")
-          ? Failure.make(Vendor.subject(vendor), "cut", "the answer ended without a finish")
-          : Failure.make(Vendor.subject(vendor), "malformed", `the answer is ${contentType} instead of an event stream`)
-      )
-    case "reading":
-    case "finished":
-      return Effect.succeed([Chunk.fromIterable(parts), Option.some(reading)])
+  before: Reading.Reading,
+  parts: ReadonlyArray<LanguageModelV3StreamPart>
+): readonly [Reading.Reading, Array<Part>] => {
+  let reading = before
+  const written: Array<Part> = []
+  for (const part of parts) {
+    if (reading.status._tag !== "reading") break
+    const [after, more] = Reading.next(reading, part, vendor.mayIgnore)
+    reading = after
+    written.push(...more)
   }
+  return [reading, written]
 }
+
+const cut = (vendor: Vendor.Vendor, contentType: string | undefined, { received }: Reading.Reading): ModelFailed =>
+  received || contentType === undefined || contentType.startsWith("text/event-stream")
+    ? Failure.make(Vendor.subject(vendor), "cut", "the answer ended without a finish")
+    : Failure.make(Vendor.subject(vendor), "malformed", `the answer is ${contentType} instead of an event stream`)
 
 const silent = (vendor: Vendor.Vendor): ModelFailed =>
   Failure.make(Vendor.subject(vendor), "silent", `nothing came for ${Duration.format(vendor.idleTimeout)}`)
