@@ -67,12 +67,12 @@ export const store = <A>(
 }
 
 /** A call that will never finish. `pending`: it surely did nothing. `started`: nobody knows how far it came. */
-export interface Unfinished extends Pick<CallPart, "callId" | "name"> {
+export interface UnfinishedCall extends Pick<CallPart, "callId" | "name"> {
   readonly state: "pending" | "started"
 }
 
 /** The result that closes a call that will never finish. Its text tells the model what is known of the call's effects. */
-export const closing = ({ callId, name, state }: Unfinished): ResultMessage =>
+export const closing = ({ callId, name, state }: UnfinishedCall): ResultMessage =>
   state === "started"
     ? {
         role: "tool",

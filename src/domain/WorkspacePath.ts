@@ -12,7 +12,7 @@ import { Array as Arr, Either, Option } from "effect"
 import { PathRefused } from "./path/PathRefused.js"
 import type { PathRefusal } from "./path/PathRefused.js"
 import { descend, isAtOrBelow, print } from "./path/PathRules.js"
-import type { AbsolutePath, Checked, ParsedPath, PathRules } from "./path/PathRules.js"
+import type { AbsolutePath, CheckedPath, ParsedPath, PathRules } from "./path/PathRules.js"
 import { posixPath } from "./path/PosixPath.js"
 import { windowsPath } from "./path/WindowsPath.js"
 
@@ -30,12 +30,12 @@ const rulesOf: Record<Platform, PathRules> = { posix: posixPath, win32: windowsP
 
 const refuse = (path: string, reason: PathRefusal) => Either.left(new PathRefused({ path, reason }))
 
-const parse = (rules: PathRules, path: string): Checked<ParsedPath> =>
+const parse = (rules: PathRules, path: string): CheckedPath<ParsedPath> =>
   path.includes("\0")
     ? refuse(path, "nul-byte")
     : Either.mapLeft(rules.parse(path), (reason) => new PathRefused({ path, reason }))
 
-const parseAbsolute = (rules: PathRules, path: string): Checked<AbsolutePath> =>
+const parseAbsolute = (rules: PathRules, path: string): CheckedPath<AbsolutePath> =>
   Either.flatMap(parse(rules, path), ({ anchor, segments }) =>
     anchor === "root" || anchor === "base"
       ? refuse(path, "not-absolute")
@@ -47,7 +47,7 @@ const resolveParsed = (base: AbsolutePath, { anchor, segments }: ParsedPath): Ab
   return descend({ volume: anchor === "root" ? base.volume : anchor, names: [] }, segments)
 }
 
-const resolveFrom = (rules: PathRules, base: AbsolutePath, path: string): Checked<AbsolutePath> =>
+const resolveFrom = (rules: PathRules, base: AbsolutePath, path: string): CheckedPath<AbsolutePath> =>
   Either.map(parse(rules, path), (parsed) => resolveParsed(base, parsed))
 
 /**
@@ -65,7 +65,7 @@ export const isRooted = (platform: Platform, path: string): boolean | "drive-rel
 export const resolve = (
   platform: Platform,
   input: { readonly base: string; readonly path: string }
-): Checked<string> => {
+): CheckedPath<string> => {
   const rules = rulesOf[platform]
   return Either.gen(function* () {
     const base = yield* parseAbsolute(rules, input.base)
@@ -77,7 +77,7 @@ export const resolve = (
  * Whether the path, resolved against the workspace, is the workspace or lies below it. Fails with `PathRefused` when
  * either of the two cannot be judged. For a path that will be opened use `resolveInside`, and open what it answers.
  */
-export const isInside = (platform: Platform, input: InWorkspace): Checked<boolean> => {
+export const isInside = (platform: Platform, input: InWorkspace): CheckedPath<boolean> => {
   const rules = rulesOf[platform]
   return Either.gen(function* () {
     const workspace = yield* parseAbsolute(rules, input.workspace)
@@ -88,7 +88,7 @@ export const isInside = (platform: Platform, input: InWorkspace): Checked<boolea
 const placeInside = (
   rules: PathRules,
   input: InWorkspace
-): Checked<{ readonly workspace: AbsolutePath; readonly below: ReadonlyArray<string> }> =>
+): CheckedPath<{ readonly workspace: AbsolutePath; readonly below: ReadonlyArray<string> }> =>
   Either.gen(function* () {
     for (const path of [input.workspace, input.path]) {
       if (/\p{Surrogate}/u.test(path)) return yield* refuse(path, "lone-surrogate")
@@ -104,7 +104,7 @@ const placeInside = (
  * Fails with `PathRefused` when the path leaves the workspace (`outside`), is no valid Unicode (`lone-surrogate`), or
  * cannot be judged; `workspace` is held to the same rules and must be absolute.
  */
-export const resolveInside = (platform: Platform, input: InWorkspace): Checked<string> => {
+export const resolveInside = (platform: Platform, input: InWorkspace): CheckedPath<string> => {
   const rules = rulesOf[platform]
   return Either.map(placeInside(rules, input), ({ workspace, below }) => print(rules, descend(workspace, below)))
 }
@@ -113,7 +113,7 @@ export const resolveInside = (platform: Platform, input: InWorkspace): Checked<s
  * The path from the workspace down, with `/` between names on both platforms, for lists and patterns; `"."` for the
  * workspace itself. Resolving it again gives the same file. Fails as `resolveInside` does.
  */
-export const relativeInside = (platform: Platform, input: InWorkspace): Checked<string> =>
+export const relativeInside = (platform: Platform, input: InWorkspace): CheckedPath<string> =>
   Either.map(placeInside(rulesOf[platform], input), ({ below }) => (below.length === 0 ? "." : below.join("/")))
 
 const marker = ".git"
@@ -125,7 +125,7 @@ const ancestors = (path: AbsolutePath): ReadonlyArray<AbsolutePath> =>
  * The absolute paths at which a `.git` (file or folder) would make an ancestor of `start`, or `start` itself, a
  * repository, nearest first. The volume root has none. Fails with `PathRefused` when `start` is refused or not absolute.
  */
-export const repositoryMarkers = (platform: Platform, start: string): Checked<ReadonlyArray<string>> => {
+export const repositoryMarkers = (platform: Platform, start: string): CheckedPath<ReadonlyArray<string>> => {
   const rules = rulesOf[platform]
   return Either.map(parseAbsolute(rules, start), (path) =>
     ancestors(path).map((folder) => print(rules, descend(folder, [marker])))
@@ -139,7 +139,7 @@ export const repositoryMarkers = (platform: Platform, start: string): Checked<Re
 export const repositoryRoot = (
   platform: Platform,
   input: { readonly start: string; readonly existing: ReadonlyArray<string> }
-): Checked<Option.Option<string>> => {
+): CheckedPath<Option.Option<string>> => {
   const rules = rulesOf[platform]
   return Either.gen(function* () {
     const start = yield* parseAbsolute(rules, input.start)

@@ -9,7 +9,7 @@ import { createInterface } from "node:readline"
 import type { Readable } from "node:stream"
 
 /** @internal */
-export interface Ended {
+export interface ProcessEnd {
   /** Null when a signal ended it. */
   readonly code: number | null
   readonly signal: NodeJS.Signals | null
@@ -17,7 +17,7 @@ export interface Ended {
   readonly stderr: string
 }
 
-export interface Running {
+export interface RunningProcess {
   readonly pid: number
   /** The next line of stdout. None once stdout has ended. */
   readonly line: Effect.Effect<Option.Option<string>>
@@ -28,7 +28,7 @@ export interface Running {
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Closes the reading end of its stdout. */
   readonly stopReading: Effect.Effect<void>
-  readonly ended: Effect.Effect<Ended>
+  readonly ended: Effect.Effect<ProcessEnd>
 }
 
 export interface Options {
@@ -53,9 +53,9 @@ export const start = (
   command: string,
   args: ReadonlyArray<string>,
   { cwd, env, talks = false }: Options = {}
-): Effect.Effect<Running, never, Scope.Scope> =>
+): Effect.Effect<RunningProcess, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const ended = yield* Deferred.make<Ended>()
+    const ended = yield* Deferred.make<ProcessEnd>()
     const child = yield* Effect.acquireRelease(
       Effect.sync(() =>
         spawn(command, [...args], { cwd, env: env === undefined ? process.env : { ...env }, stdio: "pipe" })
@@ -80,5 +80,5 @@ export const start = (
       signal: (signal) => Effect.sync(() => void child.kill(signal)),
       stopReading: Effect.sync(() => child.stdout.destroy()),
       ended: Deferred.await(ended)
-    } satisfies Running
+    } satisfies RunningProcess
   })

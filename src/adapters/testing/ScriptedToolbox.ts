@@ -46,7 +46,7 @@ export class ScriptedFailure extends Schema.TaggedError<ScriptedFailure>()("Scri
 }
 
 /** A call that was made. */
-export interface Made {
+export interface CallRecord {
   readonly tool: string
   readonly input: JsonRecord
   readonly callId: CallId
@@ -55,17 +55,17 @@ export interface Made {
 }
 
 /** A tool, or anything with its name. */
-interface Named {
+interface NamedTool {
   readonly name: string
 }
 
 export interface Service {
   /** Adds outcomes for the next calls of a tool, one per call. */
-  readonly play: (tool: Named | string, ...outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
+  readonly play: (tool: NamedTool | string, ...outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
   /** Decides by its input the outcome of a call for which `play` left none. Without it such a call fails and says so. */
-  readonly answer: (tool: Named | string, by: (input: JsonRecord) => Outcome) => Effect.Effect<void>
+  readonly answer: (tool: NamedTool | string, by: (input: JsonRecord) => Outcome) => Effect.Effect<void>
   /** The calls that have begun, oldest first, of one tool or of all. */
-  readonly calls: (tool?: Named | string) => Effect.Effect<ReadonlyArray<Made>>
+  readonly calls: (tool?: NamedTool | string) => Effect.Effect<ReadonlyArray<CallRecord>>
   /** The gates of `afterGate`. */
   readonly gate: Gate.Gate
 }
@@ -73,7 +73,7 @@ export interface Service {
 export class ScriptedToolbox extends Context.Tag("skein/ScriptedToolbox")<ScriptedToolbox, Service>() {}
 
 /** The description of a scripted tool. */
-export interface Part extends Named {
+export interface Part extends NamedTool {
   readonly description?: string
   /** Defaults to "write", which the default policy asks about. */
   readonly access?: Access
@@ -83,13 +83,13 @@ export interface Part extends Named {
 interface State {
   readonly waiting: ReadonlyMap<string, ReadonlyArray<Outcome>>
   readonly answers: ReadonlyMap<string, (input: JsonRecord) => Outcome>
-  readonly calls: ReadonlyArray<Made>
+  readonly calls: ReadonlyArray<CallRecord>
 }
 
-const nameOf = (tool: Named | string): string => (typeof tool === "string" ? tool : tool.name)
+const nameOf = (tool: NamedTool | string): string => (typeof tool === "string" ? tool : tool.name)
 
 const begin =
-  (call: Made) =>
+  (call: CallRecord) =>
   (state: State): readonly [Outcome, State] => {
     const [next, ...waiting] = state.waiting.get(call.tool) ?? []
     const outcome = next ?? state.answers.get(call.tool)?.(call.input) ?? fail(`no outcome was played for ${call.tool}`)
@@ -100,7 +100,7 @@ const begin =
   }
 
 const end =
-  (callId: CallId, ended: Made["state"]) =>
+  (callId: CallId, ended: CallRecord["state"]) =>
   (state: State): State => ({
     ...state,
     calls: state.calls.map((call) => (call.callId === callId ? { ...call, state: ended } : call))

@@ -34,7 +34,7 @@ export interface PathRules {
 }
 
 /** The result of a rule that may refuse. */
-export type Checked<A> = Either.Either<A, PathRefused>
+export type CheckedPath<A> = Either.Either<A, PathRefused>
 
 /** Walks the segments from the names of `from`; `..` at the volume's root stays there. */
 export const descend = (from: AbsolutePath, segments: ReadonlyArray<string>): AbsolutePath => {

@@ -9,7 +9,7 @@ import { Either } from "effect"
 import type { PathRefusal } from "./PathRefused.js"
 import type { ParsedPath, PathRules, Volume } from "./PathRules.js"
 
-interface Located {
+interface PathLocation {
   readonly anchor: ParsedPath["anchor"]
   readonly tail: string
   /** Spelled with the exact prefix `\\?\`, after which Windows reads every character as it stands. */
@@ -27,7 +27,7 @@ const share = (prefix: string, server: string, name: string): Either.Either<Volu
     : Either.left(refusal)
 }
 
-const locateVerbatim = (path: string): Either.Either<Located, PathRefusal> => {
+const locateVerbatim = (path: string): Either.Either<PathLocation, PathRefusal> => {
   const literal = path.startsWith(verbatimPrefix)
   if (literal && path.includes("/")) return Either.left("verbatim")
   const spelled = path.replaceAll("/", "\\")
@@ -48,7 +48,7 @@ const locateVerbatim = (path: string): Either.Either<Located, PathRefusal> => {
   }))
 }
 
-const locate = (path: string): Either.Either<Located, PathRefusal> => {
+const locate = (path: string): Either.Either<PathLocation, PathRefusal> => {
   if (/^[\\/]{2}[.?](?:[\\/]|$)/.test(path)) return locateVerbatim(path)
   if (/^[\\/]\?\?(?:[\\/]|$)/.test(path)) return Either.left("device-path")
   const onShare = /^[\\/]{2}([^\\/]+)[\\/]+([^\\/]+)/.exec(path)

@@ -29,7 +29,7 @@ import * as StepDraft from "../../domain/StepDraft.js"
 import { Boundary } from "./Boundary.js"
 import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
-import type { Started } from "../storage/Storage.js"
+import type { StartedRun } from "../storage/Storage.js"
 import { Storage } from "../storage/Storage.js"
 import { Leases } from "./Leases.js"
 import { LiveRuns } from "./LiveRuns.js"
@@ -40,7 +40,7 @@ export interface Service {
    * Drives a started run, and the queued ones after it. Within the boundary that the run was started in: a run that
    * holds a session and that its own engine does not drive is a dead one.
    */
-  readonly drive: (started: Started) => Effect.Effect<void>
+  readonly drive: (started: StartedRun) => Effect.Effect<void>
   /** The run that this engine drives for a session. */
   readonly driven: (sessionId: SessionId) => Option.Option<RunId>
   /** The leases of all runs that this engine drives. */
@@ -61,8 +61,8 @@ export interface Service {
 
 export class Drivers extends Context.Tag("skein/Drivers")<Drivers, Service>() {}
 
-interface Driven {
-  readonly started: Started
+interface DrivenRun {
+  readonly started: StartedRun
   readonly ended: Deferred.Deferred<void>
   /** The turn, once it runs. */
   fiber: Fiber.RuntimeFiber<Turns.End, unknown> | null
@@ -86,7 +86,7 @@ const end = (stopReason: StopReason, detail: string | null): Turns.End => ({
 const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
 
 /** How a turn without a stop reason ended. Null when the run is no longer this engine's to end. */
-const endOfCause = (cause: Cause.Cause<unknown>, reason: Driven["reason"], closing: boolean): Turns.End | null => {
+const endOfCause = (cause: Cause.Cause<unknown>, reason: DrivenRun["reason"], closing: boolean): Turns.End | null => {
   const failure = Cause.failureOption(cause)
   if (Option.isSome(failure)) {
     const error = failure.value
@@ -110,7 +110,7 @@ const make = Effect.gen(function* () {
   const boundary = yield* Boundary
   const turns = yield* Turns.make
   const fork = yield* FiberSet.makeRuntime()
-  const driven = new Map<SessionId, Driven>()
+  const driven = new Map<SessionId, DrivenRun>()
   const driving = yield* Effect.makeLatch(false)
   const idle = yield* Effect.makeLatch(true)
   const abandoned = yield* Queue.unbounded<SessionId>()
@@ -118,7 +118,7 @@ const make = Effect.gen(function* () {
   yield* Effect.addFinalizer(() => Effect.sync(() => (closing = true)))
 
   /** What an unfinished step had written is kept, marked as partial. */
-  const keepPartial = Effect.fnUntraced(function* (started: Started) {
+  const keepPartial = Effect.fnUntraced(function* (started: StartedRun) {
     const step = live.get(started.lease.sessionId)?.step
     if (step === null || step === undefined || step.stored) return
     const message = StepDraft.toMessage({ ...step.draft, finish: null }, step.model, [])
@@ -128,7 +128,10 @@ const make = Effect.gen(function* () {
     )
   })
 
-  const finish = Effect.fnUntraced(function* ({ lost, reason, started }: Driven, exit: Exit.Exit<Turns.End, unknown>) {
+  const finish = Effect.fnUntraced(function* (
+    { lost, reason, started }: DrivenRun,
+    exit: Exit.Exit<Turns.End, unknown>
+  ) {
     if (lost !== null) return yield* lost
     const how = Exit.isSuccess(exit) ? exit.value : endOfCause(exit.cause, reason, closing)
     if (Exit.isFailure(exit) && Cause.isDie(exit.cause)) {
@@ -143,8 +146,14 @@ const make = Effect.gen(function* () {
     yield* Effect.annotateLogs(Effect.logDebug("a run ended"), { runId: started.run.id, stopReason: how.stopReason })
   })
 
-  const register = (started: Started): Driven => {
-    const entry: Driven = { started, ended: Deferred.unsafeMake(FiberId.none), fiber: null, reason: null, lost: null }
+  const register = (started: StartedRun): DrivenRun => {
+    const entry: DrivenRun = {
+      started,
+      ended: Deferred.unsafeMake(FiberId.none),
+      fiber: null,
+      reason: null,
+      lost: null
+    }
     driven.set(started.lease.sessionId, entry)
     Metrics.liveRuns.unsafeModify(1, [])
     idle.unsafeClose()
@@ -153,7 +162,7 @@ const make = Effect.gen(function* () {
   }
 
   /** A run that was started meanwhile has its own entry by now. */
-  const unregister = (entry: Driven): void => {
+  const unregister = (entry: DrivenRun): void => {
     const { sessionId } = entry.started.lease
     if (driven.get(sessionId) === entry) driven.delete(sessionId)
     Metrics.liveRuns.unsafeModify(-1, [])
@@ -163,7 +172,7 @@ const make = Effect.gen(function* () {
   }
 
   /** One run, from its turn to its stored end. Where it waits for the turn, an interruption ends the run. */
-  const driveOne = Effect.fnUntraced(function* (entry: Driven, restore: Restore) {
+  const driveOne = Effect.fnUntraced(function* (entry: DrivenRun, restore: Restore) {
     const { lease, run } = entry.started
     yield* Effect.annotateLogs(Effect.logDebug("a run is driven"), { ...lease })
     yield* live.set(lease.sessionId, Live.start(run.id))
@@ -198,7 +207,7 @@ const make = Effect.gen(function* () {
       Effect.catchAll(() => Effect.as(Queue.offer(abandoned, sessionId), Option.none()))
     )
 
-  const drive = (first: Driven) =>
+  const drive = (first: DrivenRun) =>
     Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         let next = Option.some(first)

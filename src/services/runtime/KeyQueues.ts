@@ -25,7 +25,7 @@ export interface KeyQueues {
   readonly size: () => number
 }
 
-interface Waiting {
+interface QueueEntry {
   readonly admitted: Deferred.Deferred<void>
   isGivenUp: boolean
 }
@@ -39,12 +39,12 @@ export const free: QueueSlot = {
 }
 
 export const make = (width: number): KeyQueues => {
-  const queues = new Map<string, Array<Waiting>>()
-  const admit = (queue: ReadonlyArray<Waiting>): void =>
+  const queues = new Map<string, Array<QueueEntry>>()
+  const admit = (queue: ReadonlyArray<QueueEntry>): void =>
     queue.slice(0, width).forEach(({ admitted }) => Deferred.unsafeDone(admitted, Effect.void))
   return {
     take: (key) => {
-      const mine: Waiting = { admitted: Deferred.unsafeMake(FiberId.none), isGivenUp: false }
+      const mine: QueueEntry = { admitted: Deferred.unsafeMake(FiberId.none), isGivenUp: false }
       const queue = queues.get(key) ?? []
       queues.set(key, queue)
       queue.push(mine)

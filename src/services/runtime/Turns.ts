@@ -19,7 +19,7 @@ import type { Seq, SessionId } from "../../domain/Session.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Ids } from "../Ids.js"
-import type { OpenCall, Started } from "../storage/Storage.js"
+import type { OpenCall, StartedRun } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import type { RunContext } from "./CallRun.js"
 import * as Calls from "./Calls.js"
@@ -147,7 +147,7 @@ export const make = Effect.gen(function* () {
    * Runs a turn to its end. Fails when the model failed for good or a change could not be stored; interruption
    * leaves open calls and an unfinished step to the driver.
    */
-  const run = Effect.fn("Turns.run")(function* ({ lease, run }: Started) {
+  const run = Effect.fn("Turns.run")(function* ({ lease, run }: StartedRun) {
     const { sessionId } = lease
     yield* Effect.annotateCurrentSpan({ sessionId, runId: run.id })
     const entries = [...(yield* load(sessionId))]

@@ -148,15 +148,15 @@ export interface Admission {
 }
 
 /** A run that may go on: its lease, and what it holds. */
-export interface Started {
+export interface StartedRun {
   readonly run: RunningRun
   readonly ref: Ref
   readonly lease: Lease
 }
 
-export type Admitted =
+export type AdmissionOutcome =
   /** The session was free: the lease is taken, the user message appended. */
-  | ({ readonly _tag: "Started" } & Started)
+  | ({ readonly _tag: "Started" } & StartedRun)
   /** The run is stored and waits for its turn; its message has no place yet. */
   | { readonly _tag: "Queued"; readonly run: QueuedRun; readonly ref: Ref }
   /** The idempotency key was used for this very message; its run, whatever its state. */
@@ -175,11 +175,11 @@ export interface Takeover {
   readonly reason: TakeoverReason
 }
 
-export type TakenOver =
+export type TakeoverOutcome =
   /** Open calls were closed and the run ended for the reason that was given. */
   | { readonly _tag: "Ended" }
   /** Calls that wait for a human are still open: the run goes on under a new lease. */
-  | ({ readonly _tag: "Continues" } & Started)
+  | ({ readonly _tag: "Continues" } & StartedRun)
   /** Somebody else was faster, or the run had ended. */
   | { readonly _tag: "Lost" }
 
@@ -230,9 +230,11 @@ export interface Service {
    * is still `untitled`, the text gives it one. Events `run.started`, `message.appended`, `session.renamed` if
    * it was titled; or `run.queued`. The ref's cursor is the one before the first of them.
    */
-  readonly admit: (admission: Admission) => Effect.Effect<Admitted, Change | IdempotencyConflict | AssetNotFound>
+  readonly admit: (
+    admission: Admission
+  ) => Effect.Effect<AdmissionOutcome, Change | IdempotencyConflict | AssetNotFound>
   /** Starts the oldest queued run when no run holds the session, as `admit` would have; its ref stays as it is. */
-  readonly startNext: (sessionId: SessionId, presence: Presence) => Effect.Effect<Option.Option<Started>, Change>
+  readonly startNext: (sessionId: SessionId, presence: Presence) => Effect.Effect<Option.Option<StartedRun>, Change>
   /**
    * Removes a queued run from the queue: it ends as `cancelled` without having begun; event `run.ended`. False when it
    * is not queued.
@@ -250,7 +252,7 @@ export interface Service {
    * is none, somebody asked to cancel it, or the session is being deleted, it ends for the given reason, in the way of
    * `endRun`.
    */
-  readonly takeOver: (seen: Takeover, presence: Presence) => Effect.Effect<TakenOver, Write | SessionNotFound>
+  readonly takeOver: (seen: Takeover, presence: Presence) => Effect.Effect<TakeoverOutcome, Write | SessionNotFound>
   /** A sign of life, for all leases that the engine holds. */
   readonly renew: (presence: Presence) => Effect.Effect<void, Write>
   /**

@@ -34,7 +34,7 @@ export interface Child {
   readonly signal: (signal: NodeJS.Signals) => Effect.Effect<void>
   /** Kills it, and waits for its end. */
   readonly kill: Effect.Effect<void>
-  readonly ended: Effect.Effect<Process.Ended>
+  readonly ended: Effect.Effect<Process.ProcessEnd>
 }
 
 export interface Options extends Partial<Setup> {

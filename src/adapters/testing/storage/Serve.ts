@@ -5,9 +5,14 @@
 import { Effect, type Layer, type ParseResult, Schema } from "effect"
 import { createInterface } from "node:readline"
 import { userText } from "../../../domain/Message.js"
-import { type Admitted, type Service, Storage, type TakenOver } from "../../../services/storage/Storage.js"
+import {
+  type AdmissionOutcome,
+  type Service,
+  Storage,
+  type TakeoverOutcome
+} from "../../../services/storage/Storage.js"
 import { admission, presence, result } from "./fixture.js"
-import type { Tested } from "./StorageTest.js"
+import type { TestedServices } from "./StorageTest.js"
 import { type Report, ReportLine, type Task, TaskLine } from "./Task.js"
 
 const tell = (report: Report): Effect.Effect<void> =>
@@ -15,7 +20,7 @@ const tell = (report: Report): Effect.Effect<void> =>
 
 const acknowledge = (what: string) => tell({ _tag: "Acknowledged", what })
 
-const answered = (outcome: Admitted | TakenOver) =>
+const answered = (outcome: AdmissionOutcome | TakeoverOutcome) =>
   tell({ _tag: "Answered", outcome: outcome._tag, lease: "lease" in outcome ? outcome.lease : null })
 
 const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _tag: string }> => {
@@ -60,7 +65,7 @@ const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _
 }
 
 /** Opens the storage and serves it until its stdin ends. Nothing else may write to its stdout. */
-export const serve = <E>(layer: Layer.Layer<Tested, E>): Effect.Effect<void, E | ParseResult.ParseError> =>
+export const serve = <E>(layer: Layer.Layer<TestedServices, E>): Effect.Effect<void, E | ParseResult.ParseError> =>
   Effect.gen(function* () {
     const storage = yield* Storage
     const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()

@@ -1,6 +1,6 @@
 /** A place for a storage that outlives its layer, such as a folder or a database. */
 import type { Layer } from "effect"
-import type { Tested } from "./StorageTest.js"
+import type { TestedServices } from "./StorageTest.js"
 
 /** A program that serves the storage of one folder, with `serve`, as Node or the shell would start it. */
 export interface Program {
@@ -12,7 +12,7 @@ export interface Program {
 
 export interface StorageFolder {
   /** Opens what is stored there each time that it is built. Several may be open at once. */
-  readonly layer: Layer.Layer<Tested, unknown>
+  readonly layer: Layer.Layer<TestedServices, unknown>
 }
 
 export interface SharedStorageFolder extends StorageFolder {

@@ -21,13 +21,13 @@ import { questionTests } from "./questions.js"
 import { retentionTests } from "./retention.js"
 import { runTests } from "./runs.js"
 import { sessionTests } from "./sessions.js"
-import { over, type StorageTest, type Test, type Tested } from "./StorageTest.js"
+import { over, type StorageTest, type Test, type TestedServices } from "./StorageTest.js"
 import { transcriptTests } from "./transcripts.js"
 import { vitest } from "./Vitest.js"
 
 export interface Options {
   /** Makes a new and empty storage each time that it is built. The storage takes its limits from `EngineConfig`. */
-  readonly layer: Layer.Layer<Tested, unknown>
+  readonly layer: Layer.Layer<TestedServices, unknown>
   /** The tests' `EngineConfig`, except for limits that some tests lower. Defaults to `EngineConfig.defaults`. */
   readonly config?: EngineConfig.Options
   /** The number of generated sequences of commands that are compared with the in-memory storage. Defaults to 20. */

@@ -10,7 +10,7 @@ import type { Storage, StorageReader } from "../../../services/storage/Storage.j
 import * as Promises from "./Promises.js"
 
 /** The services under test. */
-export type Tested = Storage | StorageReader | EventSignals
+export type TestedServices = Storage | StorageReader | EventSignals
 
 export interface StorageTest {
   /** The promise that the test is about. Null for the rest of the contract. */
@@ -51,7 +51,7 @@ export const handClock = () => {
 }
 
 /** Registers a test, which gets a storage of its own. */
-export type Test<Services = Tested> = <E>(
+export type Test<Services = TestedServices> = <E>(
   name: string,
   body: () => Effect.Effect<void, E, Services | Now | Scope.Scope>
 ) => void

@@ -6,10 +6,10 @@ import type { SessionId } from "../../../domain/Session.js"
 import { Assets } from "../../../services/assets/Assets.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import { a1, create, refused, s1, s2 } from "./fixture.js"
-import type { Test, Tested } from "./StorageTest.js"
+import type { Test, TestedServices } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
-export type WithAssets = Tested | Assets
+export type WithAssets = TestedServices | Assets
 
 const save = <E = never>(
   content: Stream.Stream<Uint8Array, E>,

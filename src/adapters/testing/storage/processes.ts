@@ -58,7 +58,7 @@ export const processTests = (
     body: (
       start: Effect.Effect<Remote.Remote, Remote.ProgramFailed, Scope.Scope>,
       /** Opens the folder here. */
-      here: Layer.Layer<StorageTest.Tested, unknown>
+      here: Layer.Layer<StorageTest.TestedServices, unknown>
     ) => Effect.Effect<void, E, Scope.Scope>
   ) =>
     StorageTest.make(

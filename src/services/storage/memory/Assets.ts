@@ -3,7 +3,7 @@ import { Either } from "effect"
 import type { Asset, AssetId } from "../../../domain/Asset.js"
 import type { SessionId } from "../../../domain/Session.js"
 import { AssetNotFound, type SessionDeleting, type SessionNotFound } from "../../../domain/SkeinError.js"
-import { changeable, type KeptSession, putSession, record, type State, type Transition } from "./State.js"
+import { changeable, type SessionRecord, putSession, record, type State, type Transition } from "./State.js"
 
 export const saveAsset = (
   state: State,
@@ -30,7 +30,7 @@ export const deleteAsset = (
     return [asset, putSession(state, record({ ...kept, assets }, at, { type: "asset.deleted", assetId }))]
   })
 
-export const findAsset = (kept: KeptSession, assetId: AssetId): Either.Either<Asset, AssetNotFound> =>
+export const findAsset = (kept: SessionRecord, assetId: AssetId): Either.Either<Asset, AssetNotFound> =>
   Either.fromNullable(
     kept.assets.find(({ id }) => id === assetId),
     () => new AssetNotFound({ sessionId: kept.session.id, assetId })

@@ -15,7 +15,7 @@ import * as Usage from "../../../domain/Usage.js"
 import type { StoredResult, OpenCall } from "../Storage.js"
 import {
   held,
-  type KeptSession,
+  type SessionRecord,
   type BatchCall,
   putRun,
   putSession,
@@ -48,7 +48,7 @@ export const appendStep = (
       state: "pending",
       questionId: null
     }))
-    const opened: KeptSession = {
+    const opened: SessionRecord = {
       ...appendEntry(kept, at, entry),
       draft: Option.none(),
       batch: calls.map((call) => ({ call, result: Option.none() }))
@@ -103,22 +103,28 @@ export const storeResult = (
   })
 
 /** The place of the call that has `seq`, as long as it was not started and has no result. */
-export const pendingPlace = (kept: KeptSession, seq: Seq): Option.Option<BatchCall> =>
+export const pendingPlace = (kept: SessionRecord, seq: Seq): Option.Option<BatchCall> =>
   Option.filter(placeAt(kept, seq), (place) => isOpen(place) && place.call.state === "pending")
 
 /** Closes those open calls that `doomed` names, as if each was completed in call order. */
 export const closeCalls = (
-  kept: KeptSession,
+  kept: SessionRecord,
   at: number,
   runId: RunId,
   doomed: (call: OpenCall) => boolean
-): KeptSession =>
+): SessionRecord =>
   kept.batch
     .filter((place) => isOpen(place) && doomed(place.call))
     .reduce((kept, { call }) => complete(kept, at, runId, call, Batch.closing(call)), kept)
 
 /** Puts a result in the place of its open call and lets the head pass what it may. */
-const complete = (kept: KeptSession, at: number, runId: RunId, call: OpenCall, result: ResultMessage): KeptSession => {
+const complete = (
+  kept: SessionRecord,
+  at: number,
+  runId: RunId,
+  call: OpenCall,
+  result: ResultMessage
+): SessionRecord => {
   const { callId, name, seq } = call
   const entry: Entry = { seq, runId, at, message: result }
   const finished = record(setPlace(kept, { call, result: Option.some(entry) }), at, {
@@ -133,30 +139,30 @@ const complete = (kept: KeptSession, at: number, runId: RunId, call: OpenCall, r
 }
 
 /** Moves the head over the contiguous results. */
-const release = (kept: KeptSession, at: number): KeptSession => {
+const release = (kept: SessionRecord, at: number): SessionRecord => {
   const { head } = kept.session
   const results = Array.getSomes(kept.batch.map(({ result }) => result))
   const places = new Set(results.map(({ seq }) => seq))
   const end = Batch.headAfter(head, head + kept.batch.length, (seq) => places.has(seq))
   const passed = results.filter(({ seq }) => seq <= end)
-  const rest: KeptSession = { ...kept, batch: kept.batch.slice(end - head) }
+  const rest: SessionRecord = { ...kept, batch: kept.batch.slice(end - head) }
   return passed.reduce((kept, entry) => appendEntry(kept, at, entry), rest)
 }
 
 /** Whether a place still waits for its result. */
 export const isOpen = (place: BatchCall): boolean => Option.isNone(place.result)
 
-const placeAt = (kept: KeptSession, seq: Seq): Option.Option<BatchCall> =>
+const placeAt = (kept: SessionRecord, seq: Seq): Option.Option<BatchCall> =>
   Option.fromNullable(kept.batch.find(({ call }) => call.seq === seq))
 
 /** The session in which a place of the batch has a new value. */
-export const setPlace = (kept: KeptSession, place: BatchCall): KeptSession => ({
+export const setPlace = (kept: SessionRecord, place: BatchCall): SessionRecord => ({
   ...kept,
   batch: kept.batch.map((other) => (other.call.seq === place.call.seq ? place : other))
 })
 
 /** The result that has this place, in the transcript or beyond the head. */
-const resultAt = (kept: KeptSession, seq: Seq): Option.Option<ResultMessage> =>
+const resultAt = (kept: SessionRecord, seq: Seq): Option.Option<ResultMessage> =>
   Option.fromNullable(kept.entries[seq - 1]).pipe(
     Option.orElse(() => Option.flatMap(placeAt(kept, seq), ({ result }) => result)),
     Option.flatMap(({ message }) => (message.role === "tool" ? Option.some(message) : Option.none()))

@@ -3,7 +3,15 @@ import { Either, HashMap, Option } from "effect"
 import type { SessionId } from "../../../domain/Session.js"
 import { SessionBusy, SessionNotFound } from "../../../domain/SkeinError.js"
 import * as Tenure from "../../../domain/Tenure.js"
-import { type KeptSession, requestStop, putSession, setTenure, type State, type Transition, visible } from "./State.js"
+import {
+  type SessionRecord,
+  requestStop,
+  putSession,
+  setTenure,
+  type State,
+  type Transition,
+  visible
+} from "./State.js"
 
 export const beginDelete = (state: State, sessionId: SessionId): Transition<void, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => [
@@ -60,8 +68,8 @@ export const forget = (state: State, sessionId: SessionId): Transition<void> =>
     })
   )
 
-const hidden = (state: State, sessionId: SessionId): Option.Option<KeptSession> =>
+const hidden = (state: State, sessionId: SessionId): Option.Option<SessionRecord> =>
   Option.filter(HashMap.get(state.sessions, sessionId), ({ tenure }) => tenure.state === "gone")
 
 /** Each session has at least the event of its creation, until that is purged. */
-const isPurged = (kept: KeptSession): boolean => kept.events.length === 0
+const isPurged = (kept: SessionRecord): boolean => kept.events.length === 0

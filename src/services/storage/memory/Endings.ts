@@ -5,14 +5,14 @@ import * as Tenure from "../../../domain/Tenure.js"
 import { unanswered } from "../../../domain/Permission.js"
 import type { EndedRun, StopReason } from "../../../domain/Run.js"
 import type { LeaseLost, SessionNotFound } from "../../../domain/SkeinError.js"
-import type { OpenCall, TakenOver, Takeover } from "../Storage.js"
+import type { OpenCall, TakeoverOutcome, Takeover } from "../Storage.js"
 import { closeCalls, isOpen } from "./Batches.js"
 import { putAnswer, recordAnswer } from "./Questions.js"
 import { refOf } from "./Runs.js"
 import {
   held,
   holderBy,
-  type Held,
+  type SessionHold,
   requestStop,
   putBeat,
   putRun,
@@ -40,7 +40,7 @@ export const takeOver = (
   state: State,
   at: number,
   { presence, seen }: { readonly seen: Takeover; readonly presence: Lease.Presence }
-): Transition<TakenOver, SessionNotFound> =>
+): Transition<TakeoverOutcome, SessionNotFound> =>
   Either.gen(function* () {
     const { lease, reason } = seen
     yield* visible(state, lease.sessionId)
@@ -78,7 +78,7 @@ const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && c
 const close = (
   state: State,
   at: number,
-  { kept, keptRun }: Held,
+  { kept, keptRun }: SessionHold,
   { detail, stopReason }: End
 ): readonly [EndedRun, State] => {
   const run: EndedRun = { ...keptRun.run, state: "ended", stopReason, detail, endedAt: at }

@@ -12,9 +12,18 @@ import {
   type SessionDeleting
 } from "../../../domain/SkeinError.js"
 import { pendingPlace, setPlace } from "./Batches.js"
-import { held, type KeptSession, putSession, record, type State, type Transition, undeleted, visible } from "./State.js"
+import {
+  held,
+  type SessionRecord,
+  putSession,
+  record,
+  type State,
+  type Transition,
+  undeleted,
+  visible
+} from "./State.js"
 
-interface Asked {
+interface AskedQuestion {
   readonly id: QuestionId
   readonly seq: Seq
   readonly callId: CallId
@@ -26,7 +35,7 @@ interface Asked {
 export const ask = (
   state: State,
   at: number,
-  { asked, lease }: { readonly lease: Lease; readonly asked: Asked }
+  { asked, lease }: { readonly lease: Lease; readonly asked: AskedQuestion }
 ): Transition<Question, InvalidInput | LeaseLost | SessionDeleting> =>
   Either.gen(function* () {
     const { kept } = yield* held(state, lease)
@@ -74,7 +83,7 @@ const coveredBy = (state: State, { id, sessionId, tool }: Question): ReadonlyArr
 export const findQuestion = (
   state: State,
   questionId: QuestionId
-): Either.Either<{ readonly question: Question; readonly kept: KeptSession }, QuestionNotFound> =>
+): Either.Either<{ readonly question: Question; readonly kept: SessionRecord }, QuestionNotFound> =>
   Option.fromNullable(state.questions.find(({ id }) => id === questionId)).pipe(
     Option.bindTo("question"),
     Option.bind("kept", ({ question }) => Either.getRight(visible(state, question.sessionId))),
@@ -82,7 +91,7 @@ export const findQuestion = (
   )
 
 /** Records the event of an answer. */
-export const recordAnswer = (kept: KeptSession, at: number, question: Question, answer: Answer): KeptSession =>
+export const recordAnswer = (kept: SessionRecord, at: number, question: Question, answer: Answer): SessionRecord =>
   record(kept, at, {
     type: "permission.answered",
     runId: question.runId,

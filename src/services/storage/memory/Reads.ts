@@ -19,7 +19,7 @@ import { findAsset } from "./Assets.js"
 import { isOpen } from "./Batches.js"
 import { findQuestion } from "./Questions.js"
 import { findRun, holderOf, queued, refOf } from "./Runs.js"
-import { type KeptSession, type State, visible } from "./State.js"
+import { type SessionRecord, type State, visible } from "./State.js"
 
 interface Page {
   readonly sessionId: SessionId
@@ -155,7 +155,7 @@ const matches = (session: Session, { owner, title, workdir }: SessionQuery): boo
 
 const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 
-const lastCreatedFirst = Order.mapInput(Order.reverse(Order.number), (kept: KeptSession) => kept.ordinal)
+const lastCreatedFirst = Order.mapInput(Order.reverse(Order.number), (kept: SessionRecord) => kept.ordinal)
 
 /** An event as it shows when it is replayed. */
 const today =

@@ -1,7 +1,7 @@
 /** The reference for the events that are kept. Here one portion removes everything. */
 import { Either, HashMap, Option } from "effect"
 import type { Retention } from "../Storage.js"
-import type { KeptSession, State, Transition } from "./State.js"
+import type { SessionRecord, State, Transition } from "./State.js"
 
 export const prune = (state: State, at: number, { before, keep, since }: Retention): Transition<boolean> => {
   if (state.prunedAt >= since && state.prunedAt <= at) return Either.right([false, state])
@@ -11,7 +11,7 @@ export const prune = (state: State, at: number, { before, keep, since }: Retenti
   return Either.right([false, { ...state, sessions, prunedAt: at, changed: Option.none() }])
 }
 
-const pruneOne = (state: State, kept: KeptSession, before: number, keep: number): KeptSession => {
+const pruneOne = (state: State, kept: SessionRecord, before: number, keep: number): SessionRecord => {
   const { cursor, id } = kept.session
   const firstYoung = kept.events.find((event) => event.at >= before)?.cursor ?? cursor + 1
   const ofGoingRuns = [...HashMap.values(state.runs)].flatMap(({ cursor, run }) =>

@@ -13,12 +13,12 @@ import {
 } from "../../../domain/SkeinError.js"
 import * as Title from "../../../domain/Title.js"
 import * as Usage from "../../../domain/Usage.js"
-import type { Admission, Admitted, Holder, Started } from "../Storage.js"
+import type { Admission, AdmissionOutcome, Holder, StartedRun } from "../Storage.js"
 import {
   beatOf,
   changeable,
-  type KeptRun,
-  type KeptSession,
+  type RunRecord,
+  type SessionRecord,
   requestStop,
   putBeat,
   putRun,
@@ -37,7 +37,7 @@ export const admit = (
   state: State,
   at: number,
   { hash, idempotencyKey, message, metadata, presence, runId, sessionId, whenBusy }: Admission
-): Transition<Admitted, SessionNotFound | SessionDeleting | IdempotencyConflict | AssetNotFound> =>
+): Transition<AdmissionOutcome, SessionNotFound | SessionDeleting | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
     const kept = yield* changeable(state, sessionId)
 
@@ -66,7 +66,7 @@ export const admit = (
       startedAt: null,
       endedAt: null
     }
-    const keptRun: KeptRun = {
+    const keptRun: RunRecord = {
       run,
       cursor: kept.session.cursor,
       message: message?.value ?? null,
@@ -92,7 +92,7 @@ export const startNext = (
   state: State,
   at: number,
   { presence, sessionId }: { readonly sessionId: SessionId; readonly presence: Lease.Presence }
-): Transition<Option.Option<Started>, SessionNotFound | SessionDeleting> =>
+): Transition<Option.Option<StartedRun>, SessionNotFound | SessionDeleting> =>
   Either.map(changeable(state, sessionId), (kept) =>
     Option.match(Option.isSome(kept.holder) ? Option.none() : Array.head(queued(state, kept)), {
       onNone: () => [Option.none(), state],
@@ -146,11 +146,11 @@ export const findRun = (state: State, runId: RunId) =>
   )
 
 /** The runs that wait for their turn, in order. */
-export const queued = (state: State, kept: KeptSession) =>
+export const queued = (state: State, kept: SessionRecord) =>
   Array.getSomes(kept.queue.map((runId) => Option.flatMap(HashMap.get(state.runs, runId), inState("queued"))))
 
 /** The run that holds a session, its lease and its owner. */
-export const holderOf = (state: State, kept: KeptSession): Option.Option<Holder> =>
+export const holderOf = (state: State, kept: SessionRecord): Option.Option<Holder> =>
   Option.flatMap(kept.holder, ({ engine, runId }) =>
     Option.map(Option.flatMap(HashMap.get(state.runs, runId), inState("running")), ({ run }) => ({
       run,
@@ -160,16 +160,16 @@ export const holderOf = (state: State, kept: KeptSession): Option.Option<Holder>
     }))
   )
 
-export const refOf = ({ cursor, run }: KeptRun): Ref => ({ sessionId: run.sessionId, runId: run.id, cursor })
+export const refOf = ({ cursor, run }: RunRecord): Ref => ({ sessionId: run.sessionId, runId: run.id, cursor })
 
 /** Starts a run in a free session: a new fencing number, the run's message, a title when the session has none. */
 const start = (
   state: State,
   at: number,
-  kept: KeptSession,
-  waiting: KeptRun,
+  kept: SessionRecord,
+  waiting: RunRecord,
   presence: Lease.Presence
-): readonly [Started, State] => {
+): readonly [StartedRun, State] => {
   const { message } = waiting
   const run: RunningRun = {
     ...waiting.run,
@@ -181,7 +181,7 @@ const start = (
   }
   const known = putBeat(state, presence)
   const tenure = Tenure.take(kept.tenure, holderBy(known, presence)) ?? kept.tenure
-  const taken: KeptSession = {
+  const taken: SessionRecord = {
     ...kept,
     tenure,
     holder: Option.some({ runId: run.id, engine: presence.engine }),
@@ -198,10 +198,10 @@ const start = (
 const appendUserMessage = (
   state: State,
   at: number,
-  kept: KeptSession,
+  kept: SessionRecord,
   runId: RunId,
   message: UserMessage
-): KeptSession => {
+): SessionRecord => {
   const appended = appendEntry(kept, at, { seq: nextSeq(kept), runId, at, message })
   const title = Title.ofMessage(message, state.limits)
   return title === null || kept.session.named || kept.session.title !== Title.untitled
@@ -209,7 +209,7 @@ const appendUserMessage = (
     : record(setSession(appended, { title }), at, { type: "session.renamed", title })
 }
 
-const runsOf = (state: State, sessionId: SessionId): ReadonlyArray<KeptRun> =>
+const runsOf = (state: State, sessionId: SessionId): ReadonlyArray<RunRecord> =>
   Array.fromIterable(HashMap.values(state.runs)).filter(({ run }) => run.sessionId === sessionId)
 
 const filesOf = (message: UserMessage | null): ReadonlyArray<FilePart> =>
@@ -217,4 +217,4 @@ const filesOf = (message: UserMessage | null): ReadonlyArray<FilePart> =>
 
 const isFile = (part: UserMessage["parts"][number]): part is FilePart => part.type === "file"
 
-const isQueued = ({ keptRun }: { readonly keptRun: KeptRun }): boolean => keptRun.run.state === "queued"
+const isQueued = ({ keptRun }: { readonly keptRun: RunRecord }): boolean => keptRun.run.state === "queued"

@@ -24,7 +24,7 @@ export interface BatchCall {
   readonly result: Option.Option<Entry>
 }
 
-export interface KeptRun {
+export interface RunRecord {
   readonly run: Run.Run
   /** The newest event before the run's first. */
   readonly cursor: Cursor
@@ -36,7 +36,7 @@ export interface KeptRun {
   readonly cancelRequested: boolean
 }
 
-export interface KeptSession {
+export interface SessionRecord {
   /** As readers see it, the head and the newest cursor included. */
   readonly session: Session
   /** How many sessions had been created up to this one. */
@@ -62,8 +62,8 @@ export interface KeptSession {
 
 export interface State {
   readonly limits: Limits
-  readonly sessions: HashMap.HashMap<SessionId, KeptSession>
-  readonly runs: HashMap.HashMap<Run.RunId, KeptRun>
+  readonly sessions: HashMap.HashMap<SessionId, SessionRecord>
+  readonly runs: HashMap.HashMap<Run.RunId, RunRecord>
   /** Of all sessions, in the order in which they were asked. */
   readonly questions: ReadonlyArray<Question>
   /** The newest sign of life of each engine that gave one. */
@@ -97,7 +97,7 @@ export const empty = (limits: Limits): State => ({
 })
 
 /** A session that is not hidden. */
-export const visible = (state: State, sessionId: SessionId): Either.Either<KeptSession, SessionNotFound> =>
+export const visible = (state: State, sessionId: SessionId): Either.Either<SessionRecord, SessionNotFound> =>
   HashMap.get(state.sessions, sessionId).pipe(
     Option.filter(({ tenure }) => tenure.state !== "gone"),
     Either.fromOption(() => new SessionNotFound({ sessionId }))
@@ -107,19 +107,20 @@ export const visible = (state: State, sessionId: SessionId): Either.Either<KeptS
 export const changeable = (
   state: State,
   sessionId: SessionId
-): Either.Either<KeptSession, SessionNotFound | SessionDeleting> => Either.flatMap(visible(state, sessionId), undeleted)
+): Either.Either<SessionRecord, SessionNotFound | SessionDeleting> =>
+  Either.flatMap(visible(state, sessionId), undeleted)
 
 /** Refuses what is being deleted. */
-export const undeleted = (kept: KeptSession): Either.Either<KeptSession, SessionDeleting> =>
+export const undeleted = (kept: SessionRecord): Either.Either<SessionRecord, SessionDeleting> =>
   kept.tenure.state === "live" ? Either.right(kept) : Either.left(new SessionDeleting({ sessionId: kept.session.id }))
 
-export interface Held {
-  readonly kept: KeptSession
-  readonly keptRun: KeptRun & { readonly run: Run.RunningRun }
+export interface SessionHold {
+  readonly kept: SessionRecord
+  readonly keptRun: RunRecord & { readonly run: Run.RunningRun }
 }
 
 /** The session and the run of a lease that still counts. */
-export const held = (state: State, lease: Lease.Lease): Either.Either<Held, LeaseLost> =>
+export const held = (state: State, lease: Lease.Lease): Either.Either<SessionHold, LeaseLost> =>
   Option.all({
     kept: HashMap.get(state.sessions, lease.sessionId),
     keptRun: HashMap.get(state.runs, lease.runId)
@@ -132,10 +133,10 @@ export const held = (state: State, lease: Lease.Lease): Either.Either<Held, Leas
 /** A kept run in a state; none when it is in another. */
 export const inState =
   <S extends Run.State>(state: S) =>
-  (keptRun: KeptRun): Option.Option<KeptRun & { readonly run: Extract<Run.Run, { readonly state: S }> }> =>
+  (keptRun: RunRecord): Option.Option<RunRecord & { readonly run: Extract<Run.Run, { readonly state: S }> }> =>
     Option.map(Option.liftPredicate(keptRun.run, Run.isIn(state)), (run) => ({ ...keptRun, run }))
 
-const isHolder = (kept: KeptSession, runId: Run.RunId): boolean =>
+const isHolder = (kept: SessionRecord, runId: Run.RunId): boolean =>
   Option.exists(kept.holder, (holder) => holder.runId === runId)
 
 /** An engine as a holder, with its newest sign of life. */
@@ -161,7 +162,7 @@ export const putBeat = (state: State, presence: Lease.Presence): State => {
 }
 
 /** The session after a move of its lease. */
-export const setTenure = (kept: KeptSession, tenure: Tenure.Tenure): KeptSession =>
+export const setTenure = (kept: SessionRecord, tenure: Tenure.Tenure): SessionRecord =>
   tenure === kept.tenure ? kept : { ...kept, tenure, holder: Option.filter(kept.holder, () => tenure.holder !== null) }
 
 const holds = (state: State, instance: string): boolean =>
@@ -171,28 +172,28 @@ const holds = (state: State, instance: string): boolean =>
 export const requestStop = (state: State): State => ({ ...state, stopRequests: state.stopRequests + 1 })
 
 /** The state with a session's new value. */
-export const putSession = (state: State, kept: KeptSession): State => ({
+export const putSession = (state: State, kept: SessionRecord): State => ({
   ...state,
   sessions: HashMap.set(state.sessions, kept.session.id, kept),
   changed: Option.some(kept.session.id)
 })
 
 /** The state with a run's new value. */
-export const putRun = (state: State, kept: KeptRun): State => ({
+export const putRun = (state: State, kept: RunRecord): State => ({
   ...state,
   runs: HashMap.set(state.runs, kept.run.id, kept)
 })
 
 /** The session with some of its visible fields changed. */
-export const setSession = (kept: KeptSession, fields: Partial<Session>): KeptSession => ({
+export const setSession = (kept: SessionRecord, fields: Partial<Session>): SessionRecord => ({
   ...kept,
   session: { ...kept.session, ...fields }
 })
 
-type Unplaced<Event> = Event extends SessionEvent.Durable ? Omit<Event, "sessionId" | "cursor" | "at"> : never
+type EventFields<Event> = Event extends SessionEvent.Durable ? Omit<Event, "sessionId" | "cursor" | "at"> : never
 
 /** Records an event: it gets the next cursor, and the session its time. */
-export const record = (kept: KeptSession, at: number, event: Unplaced<SessionEvent.Durable>): KeptSession => {
+export const record = (kept: SessionRecord, at: number, event: EventFields<SessionEvent.Durable>): SessionRecord => {
   const cursor = Cursor.make(kept.session.cursor + 1)
   return {
     ...setSession(kept, { cursor, updatedAt: at }),

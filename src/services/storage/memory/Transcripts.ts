@@ -12,7 +12,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import * as Usage from "../../../domain/Usage.js"
-import { changeable, type KeptSession, putSession, record, setSession, type State, type Transition } from "./State.js"
+import { changeable, type SessionRecord, putSession, record, setSession, type State, type Transition } from "./State.js"
 
 export const append = (
   state: State,
@@ -37,10 +37,10 @@ export const append = (
   })
 
 /** The place after the head. */
-export const nextSeq = (kept: KeptSession): Seq => Seq.make(kept.session.head + 1)
+export const nextSeq = (kept: SessionRecord): Seq => Seq.make(kept.session.head + 1)
 
 /** Moves the head to an entry, which stands in the place after it, and adds its usage. */
-export const appendEntry = (kept: KeptSession, at: number, entry: Entry): KeptSession => {
+export const appendEntry = (kept: SessionRecord, at: number, entry: Entry): SessionRecord => {
   const { message, runId, seq } = entry
   const usage = message.role === "assistant" ? Usage.add(kept.session.usage, message.usage) : kept.session.usage
   return record({ ...setSession(kept, { head: seq, usage }), entries: [...kept.entries, entry] }, at, {
@@ -52,7 +52,7 @@ export const appendEntry = (kept: KeptSession, at: number, entry: Entry): KeptSe
 }
 
 /** What the rules of a transcript need to know of a session. */
-export const transcriptOf = (kept: KeptSession): Transcript.State => ({
+export const transcriptOf = (kept: SessionRecord): Transcript.State => ({
   sessionId: kept.session.id,
   head: kept.session.head,
   open: Chunk.fromIterable(kept.batch.map(({ call }) => call))

@@ -5,7 +5,7 @@ import { unanswered } from "../../../domain/Permission.js"
 import type { EndedRun, RunId, State, StopReason } from "../../../domain/Run.js"
 import { type LeaseLost, type SessionNotFound, StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { OpenCall, TakenOver, Takeover } from "../Storage.js"
+import type { OpenCall, TakeoverOutcome, Takeover } from "../Storage.js"
 import { closeCalls, openCalls } from "./Batches.js"
 import { dropDraft } from "./Drafts.js"
 import { answerOpen } from "./Questions.js"
@@ -37,7 +37,7 @@ export const cancelQueued = (tx: Transaction, runId: RunId): Either.Either<boole
 export const takeOver = (
   tx: Transaction,
   { presence, seen }: { readonly seen: Takeover; readonly presence: Presence }
-): Either.Either<TakenOver, SessionNotFound | StorageFailed> =>
+): Either.Either<TakeoverOutcome, SessionNotFound | StorageFailed> =>
   Either.gen(function* () {
     const { count, lease, reason } = seen
     yield* visible(tx, lease.sessionId)

@@ -14,7 +14,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import * as Title from "../../../domain/Title.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { Admission, Admitted, Started } from "../Storage.js"
+import type { Admission, AdmissionOutcome, StartedRun } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import { decodeRun, inState, oldestQueued, reread, running, withKey } from "./RunRows.js"
 import { changeable, raiseFence, record, type SessionRow } from "./SessionRow.js"
@@ -28,7 +28,7 @@ export const admit = (
   tx: Transaction,
   limits: Limits.Limits,
   admission: Admission
-): Either.Either<Admitted, Refusal | IdempotencyConflict | AssetNotFound> =>
+): Either.Either<AdmissionOutcome, Refusal | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
     const { hash, idempotencyKey, message, presence, runId, sessionId, whenBusy } = admission
     const session = yield* changeable(tx, sessionId)
@@ -73,7 +73,7 @@ export const startNext = (
   tx: Transaction,
   limits: Limits.Limits,
   { presence, sessionId }: { readonly sessionId: SessionId; readonly presence: Presence }
-): Either.Either<Option.Option<Started>, Refusal> =>
+): Either.Either<Option.Option<StartedRun>, Refusal> =>
   Either.gen(function* () {
     const session = yield* changeable(tx, sessionId)
     const next = running(tx, session) === undefined ? oldestQueued(tx, session) : undefined
@@ -133,7 +133,7 @@ const start = (
   limits: Limits.Limits,
   session: SessionRow,
   { body, message, presence, runId }: RunStart
-): Either.Either<Started, RowDamaged> => {
+): Either.Either<StartedRun, RowDamaged> => {
   raiseFence(tx, session)
   tx.run(
     "UPDATE runs SET state = 'running', started_at = ?, engine = ?, message = NULL WHERE id = ?",

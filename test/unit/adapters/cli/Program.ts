@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url"
 import { Entry } from "../../../../src/domain/Message.js"
 import { Session } from "../../../../src/domain/Session.js"
 import * as SessionEvent from "../../../../src/domain/SessionEvent.js"
-import type { Ended, Running } from "../../../support/programs/Process.js"
+import type { ProcessEnd, RunningProcess } from "../../../support/programs/Process.js"
 import * as Process from "../../../support/programs/Process.js"
 
 const program = fileURLToPath(new URL("../../../../dist/skein.mjs", import.meta.url))
@@ -27,11 +27,11 @@ export interface Home {
   readonly start: (
     args: ReadonlyArray<string>,
     env?: Readonly<Record<string, string>>
-  ) => Effect.Effect<Running, never, Scope.Scope>
+  ) => Effect.Effect<RunningProcess, never, Scope.Scope>
   /** Runs it to its end. */
-  readonly run: (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Effect.Effect<Ended>
+  readonly run: (args: ReadonlyArray<string>, env?: Readonly<Record<string, string>>) => Effect.Effect<ProcessEnd>
   /** Runs a line of a shell, in which `skein` is the program. */
-  readonly shell: (line: string, env?: Readonly<Record<string, string>>) => Effect.Effect<Ended>
+  readonly shell: (line: string, env?: Readonly<Record<string, string>>) => Effect.Effect<ProcessEnd>
 }
 
 /** A home folder, gone with the scope. `files` are those of the folder that the program runs in. */
@@ -90,12 +90,12 @@ const decodeEvent = Schema.decodeUnknownSync(Schema.parseJson(SessionEvent.Sessi
 const decodeEntry = Schema.decodeUnknownSync(Schema.parseJson(Entry))
 const decodeSession = Schema.decodeUnknownSync(Schema.parseJson(Session))
 
-export const events = ({ stdout }: Ended) => lines(stdout).map((line) => decodeEvent(line))
-export const entries = ({ stdout }: Ended) => lines(stdout).map((line) => decodeEntry(line))
-export const sessions = ({ stdout }: Ended) => lines(stdout).map((line) => decodeSession(line))
+export const events = ({ stdout }: ProcessEnd) => lines(stdout).map((line) => decodeEvent(line))
+export const entries = ({ stdout }: ProcessEnd) => lines(stdout).map((line) => decodeEntry(line))
+export const sessions = ({ stdout }: ProcessEnd) => lines(stdout).map((line) => decodeSession(line))
 
 /** Reads events until one of this type has come the given number of times; gives all that were read. */
-export const readUntil = (running: Running, type: SessionEvent.Type, times = 1) =>
+export const readUntil = (running: RunningProcess, type: SessionEvent.Type, times = 1) =>
   Effect.gen(function* () {
     const seen = yield* Ref.make<ReadonlyArray<SessionEvent.SessionEvent>>([])
     while ((yield* Ref.get(seen)).filter((event) => event.type === type).length < times) {

@@ -33,7 +33,7 @@ const ask = (...cities: ReadonlyArray<string>) =>
 const results = (run: Run.Ref) =>
   Effect.map(SkeinTest.results(run), (results) => results.map(({ outcome, text }) => `${outcome}: ${text}`))
 
-const made = (calls: ReadonlyArray<ScriptedToolbox.Made>) =>
+const made = (calls: ReadonlyArray<ScriptedToolbox.CallRecord>) =>
   calls.map(({ input, state, tool }) => `${tool} ${JSON.stringify(input)} ${state}`)
 
 describe("ScriptedToolbox", () => {

@@ -20,7 +20,7 @@ const sessions = [SessionId.make("s1"), SessionId.make("s2")]
 /** Small enough that short sequences come to them. */
 const limits = { messageBytes: 2_500, metadataBytes: 1_000 }
 
-const build = (layer: Layer.Layer<StorageTest.Tested, unknown>, config: EngineConfig.Options) =>
+const build = (layer: Layer.Layer<StorageTest.TestedServices, unknown>, config: EngineConfig.Options) =>
   Layer.build(layer.pipe(Layer.provide(EngineConfig.layer(config)), Layer.fresh)).pipe(
     Effect.map((context) => ({
       storage: Context.get(context, Storage),
@@ -37,7 +37,11 @@ const checkPromises = ({ activity, entries, events, session: { cursor, head, id 
 }
 
 /** Gives both the same commands, and compares after each step. */
-const compare = (layer: Layer.Layer<StorageTest.Tested, unknown>, config: EngineConfig.Options, steps: Steps) => {
+const compare = (
+  layer: Layer.Layer<StorageTest.TestedServices, unknown>,
+  config: EngineConfig.Options,
+  steps: Steps
+) => {
   const { clock, set } = StorageTest.handClock()
   return Effect.gen(function* () {
     const model = yield* build(Layer.provideMerge(MemoryStorage.layer, EventSignals.layer), config)
@@ -62,7 +66,7 @@ const compare = (layer: Layer.Layer<StorageTest.Tested, unknown>, config: Engine
 }
 
 export const generatedTests = (
-  layer: Layer.Layer<StorageTest.Tested, unknown>,
+  layer: Layer.Layer<StorageTest.TestedServices, unknown>,
   config: EngineConfig.Options,
   runs: number
 ): ReadonlyArray<StorageTest.StorageTest> => [
