@@ -10,8 +10,8 @@ import * as TerminalText from "./terminal/TerminalText.js"
 import * as Commands from "./texts/Commands.js"
 import * as Usage from "./texts/Usage.js"
 
-/** The options and arguments of one call. */
-export interface Given<Name extends string = string> {
+/** The values of one command line: its options and arguments. */
+export interface Values<Name extends string = string> {
   /** The value of an option, null without it. */
   readonly value: (name: Name | CommonOption) => string | null
   readonly has: (name: Name | CommonOption) => boolean
@@ -22,13 +22,14 @@ export interface Given<Name extends string = string> {
 type CommonOption = (typeof Commands.common)[number]["name"]
 
 /** The options of a command in the table. */
-export type GivenTo<C extends Commands.Command> = Given<C["options"][number]["name"]>
+export type ValuesOf<C extends Commands.Command> = Values<C["options"][number]["name"]>
 
-export type Reading =
+/** What a command line asks for. */
+export type Request =
   | { readonly _tag: "Version" }
   /** `of` is a command, the first word of several commands, or "" for all. */
   | { readonly _tag: "Help"; readonly of: string }
-  | { readonly _tag: "Call"; readonly command: Commands.Command; readonly given: Given }
+  | { readonly _tag: "Call"; readonly command: Commands.Command; readonly values: Values }
   | { readonly _tag: "Wrong"; readonly detail: string }
 
 interface Token {
@@ -104,7 +105,7 @@ const similarTo = (word: string, candidates: ReadonlyArray<string>): string | nu
 
 const shown = (text: string): string => `"${TerminalText.short(text, 80)}"`
 
-const wrong = (detail: string): Reading => ({ _tag: "Wrong", detail })
+const wrong = (detail: string): Request => ({ _tag: "Wrong", detail })
 
 const membersOf = (group: string): ReadonlyArray<string> =>
   Commands.all.flatMap(({ name }) => (name.startsWith(`${group} `) ? [name.slice(group.length + 1)] : []))
@@ -115,7 +116,7 @@ const commandOf = (words: ReadonlyArray<string>) => {
   return Commands.all.find(({ name }) => matches(name))
 }
 
-const unknownCommand = (words: ReadonlyArray<string>): Reading => {
+const unknownCommand = (words: ReadonlyArray<string>): Request => {
   const [first = "", second] = words
   const members = membersOf(first)
   if (members.length > 0) {
@@ -130,7 +131,7 @@ const unknownCommand = (words: ReadonlyArray<string>): Reading => {
     : wrong(Usage.unknownCommand(shown(first), similar))
 }
 
-const helpOf = (words: ReadonlyArray<string>): Reading => {
+const helpOf = (words: ReadonlyArray<string>): Request => {
   if (words.length === 0) return { _tag: "Help", of: "" }
   const command = commandOf(words)
   if (command !== undefined) return { _tag: "Help", of: command.name }
@@ -162,7 +163,7 @@ const wrongOption = (command: Commands.Command, token: Token, all: ReadonlyArray
   return token.value === null || token.value === "" ? Usage.missingValue(spelled, option.value) : null
 }
 
-const call = (command: Commands.Command, words: ReadonlyArray<string>, options: ReadonlyArray<Token>): Reading => {
+const call = (command: Commands.Command, words: ReadonlyArray<string>, options: ReadonlyArray<Token>): Request => {
   for (const token of options) {
     const detail = wrongOption(command, token, options)
     if (detail !== null) return wrong(detail)
@@ -182,7 +183,7 @@ const call = (command: Commands.Command, words: ReadonlyArray<string>, options: 
   return {
     _tag: "Call",
     command,
-    given: {
+    values: {
       value: (name) => find(name)?.value ?? null,
       has: (name) => find(name) !== undefined,
       argument: (at) => words[at] ?? null
@@ -191,7 +192,7 @@ const call = (command: Commands.Command, words: ReadonlyArray<string>, options: 
 }
 
 /** Reads the arguments that follow the program's name. */
-export const read = (args: ReadonlyArray<string>): Reading => {
+export const read = (args: ReadonlyArray<string>): Request => {
   const { options, words } = tokensOf(args)
   const [first] = words
   if (first === "help") return helpOf(words.slice(1))

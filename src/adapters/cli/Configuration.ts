@@ -8,7 +8,7 @@ import * as ModelRef from "../../domain/ModelRef.js"
 import { codeOf } from "../ErrorCode.js"
 import * as DataFolder from "../node/DataFolder.js"
 import { ProvidersConfig } from "../providers/Providers.js"
-import * as Arguments from "./Arguments.js"
+import * as ModelName from "./ModelName.js"
 import { ConfigurationUnusable, NoModel } from "./Failure.js"
 import * as JsonText from "./JsonText.js"
 import * as TerminalText from "./terminal/TerminalText.js"
@@ -103,7 +103,7 @@ const standardOf = Effect.fn("Configuration.standardOf")(function* (
   { env }: DataFolder.Host,
   model: ModelRef.ModelRef | null
 ) {
-  if (env["SKEIN_MODEL"]) return yield* Arguments.model("SKEIN_MODEL", env["SKEIN_MODEL"])
+  if (env["SKEIN_MODEL"]) return yield* ModelName.parse("SKEIN_MODEL", env["SKEIN_MODEL"])
   if (model !== null) return model
   const vendor = byKey.find(({ variable }) => env[variable])
   return vendor === undefined ? null : ModelRef.fromText(vendor.model)

@@ -5,7 +5,7 @@
 import { Effect, Layer, Logger, LogLevel, type Scope } from "effect"
 import { closeSync, openSync, writeSync } from "node:fs"
 import { codeOf } from "../ErrorCode.js"
-import type { Given } from "./CommandLine.js"
+import type { Values } from "./CommandLine.js"
 import { WrongUsage } from "./Failure.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
@@ -20,7 +20,7 @@ export interface Settings {
 }
 
 /** The settings of a command line. A file without a level logs from `info` on. */
-export const settings = (given: Given): Effect.Effect<Settings, WrongUsage> => {
+export const settings = (given: Values): Effect.Effect<Settings, WrongUsage> => {
   const [named, file] = [given.value("log-level"), given.value("log-file")]
   if (named === null) return Effect.succeed({ level: file === null ? LogLevel.None : LogLevel.Info, file })
   const level = LogLevel.allLevels.find(({ _tag }) => _tag.toLowerCase() === named.toLowerCase())

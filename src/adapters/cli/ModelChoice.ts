@@ -3,13 +3,13 @@ import { Path } from "@effect/platform"
 import { Effect } from "effect"
 import type { Session } from "../../domain/Session.js"
 import { Models } from "../../services/Model.js"
-import * as Arguments from "./Arguments.js"
+import * as ModelName from "./ModelName.js"
 import * as Configuration from "./Configuration.js"
 
 /** The model that a person names. `field` is what they call it. A script's file is relative to the current folder, whatever the session's is. */
 export const named = Effect.fn("ModelChoice.named")(function* (field: string, text: string) {
   const path = yield* Path.Path
-  const ref = yield* Arguments.model(field, text)
+  const ref = yield* ModelName.parse(field, text)
   return ref.provider === "script" ? { ...ref, model: path.resolve(ref.model) } : ref
 })
 

@@ -3,7 +3,7 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import type { FileSystem, Path } from "@effect/platform"
 import { Cause, Effect, Layer } from "effect"
-import type { Given } from "./CommandLine.js"
+import type { Values } from "./CommandLine.js"
 import * as Failure from "./Failure.js"
 import * as Logs from "./Logs.js"
 import * as Signals from "./Signals.js"
@@ -11,7 +11,7 @@ import * as Screen from "./terminal/Screen.js"
 import type * as Commands from "./texts/Commands.js"
 
 interface Program {
-  readonly run: (given: Given) => Effect.Effect<void, unknown, Screen.Screen | FileSystem.FileSystem | Path.Path>
+  readonly run: (given: Values) => Effect.Effect<void, unknown, Screen.Screen | FileSystem.FileSystem | Path.Path>
 }
 
 const programs: ReadonlyMap<string, () => Promise<Program>> = new Map<string, () => Promise<Program>>([
@@ -44,7 +44,7 @@ const crash = (error: unknown): never => {
   return process.exit(1)
 }
 
-export const main = ({ name }: Commands.Command, given: Given): void => {
+export const main = ({ name }: Commands.Command, given: Values): void => {
   process.on("uncaughtException", crash)
   const load = programs.get(name) ?? (() => Promise.reject(new Error(`no program for ${name}`)))
   const command = Effect.promise(load).pipe(

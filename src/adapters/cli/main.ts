@@ -10,20 +10,20 @@ const version = /"version": "([^"]*)"/.exec(about)?.[1] ?? "unknown"
 /** A reader that has gone ends the output, and is no failure. */
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => undefined)
 
-const reading = CommandLine.read(process.argv.slice(2))
-switch (reading._tag) {
+const request = CommandLine.read(process.argv.slice(2))
+switch (request._tag) {
   case "Version":
     process.stdout.write(`${version}\n`)
     break
   case "Help":
-    process.stdout.write(Help.render(reading.of, version, process.stdout.columns || 80))
+    process.stdout.write(Help.render(request.of, version, process.stdout.columns || 80))
     break
   case "Wrong":
-    process.stderr.write(`skein: ${reading.detail}\n`)
+    process.stderr.write(`skein: ${request.detail}\n`)
     process.exitCode = 2
     break
   case "Call": {
     const { main } = await import("./cli.js")
-    main(reading.command, reading.given)
+    main(request.command, request.values)
   }
 }

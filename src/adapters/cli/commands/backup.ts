@@ -1,6 +1,6 @@
 import * as Backups from "../Backups.js"
-import type { GivenTo } from "../CommandLine.js"
+import type { ValuesOf } from "../CommandLine.js"
 import type * as Commands from "../texts/Commands.js"
 
-export const run = (given: GivenTo<typeof Commands.backup>) =>
+export const run = (given: ValuesOf<typeof Commands.backup>) =>
   Backups.backup({ file: given.argument(0) ?? "", data: given.value("data") })

@@ -1,6 +1,6 @@
-import type { GivenTo } from "../CommandLine.js"
+import type { ValuesOf } from "../CommandLine.js"
 import * as Doctor from "../Doctor.js"
 import type * as Commands from "../texts/Commands.js"
 
-export const run = (given: GivenTo<typeof Commands.doctor>) =>
+export const run = (given: ValuesOf<typeof Commands.doctor>) =>
   Doctor.run({ repair: given.has("repair"), data: given.value("data") })

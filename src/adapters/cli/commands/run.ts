@@ -1,8 +1,8 @@
-import type { GivenTo } from "../CommandLine.js"
+import type { ValuesOf } from "../CommandLine.js"
 import * as RunCommand from "../RunCommand.js"
 import type * as Commands from "../texts/Commands.js"
 
-export const run = (given: GivenTo<typeof Commands.run>) =>
+export const run = (given: ValuesOf<typeof Commands.run>) =>
   RunCommand.run({
     message: given.argument(0),
     session: given.value("session"),

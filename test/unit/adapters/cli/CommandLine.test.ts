@@ -5,11 +5,11 @@ import * as Commands from "../../../../src/adapters/cli/texts/Commands.js"
 const call = (...args: ReadonlyArray<string>) => {
   const reading = CommandLine.read(args)
   if (reading._tag !== "Call") return reading
-  const options = [...Commands.common, ...reading.command.options].filter(({ name }) => reading.given.has(name))
+  const options = [...Commands.common, ...reading.command.options].filter(({ name }) => reading.values.has(name))
   return {
     command: reading.command.name,
-    arguments: [0, 1].flatMap((at) => reading.given.argument(at) ?? []),
-    options: Object.fromEntries(options.map(({ name }) => [name, reading.given.value(name)]))
+    arguments: [0, 1].flatMap((at) => reading.values.argument(at) ?? []),
+    options: Object.fromEntries(options.map(({ name }) => [name, reading.values.value(name)]))
   }
 }
 

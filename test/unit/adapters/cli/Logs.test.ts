@@ -10,7 +10,7 @@ import * as FakeScreen from "./terminal/FakeScreen.js"
 describe("Logs", () => {
   const settings = (...args: ReadonlyArray<string>) => {
     const reading = CommandLine.read(["run", "hi", ...args])
-    return reading._tag === "Call" ? Logs.settings(reading.given) : Effect.die(reading)
+    return reading._tag === "Call" ? Logs.settings(reading.values) : Effect.die(reading)
   }
 
   it.effect("logs nothing unless it is asked for", () =>

@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
-import type { GivenTo } from "../../CommandLine.js"
+import type { ValuesOf } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
 import { WrongUsage } from "../../Failure.js"
 import * as SessionLookup from "../../SessionLookup.js"
@@ -10,7 +10,7 @@ import * as TerminalText from "../../terminal/TerminalText.js"
 import type * as Commands from "../../texts/Commands.js"
 import * as Texts from "../../texts/Sessions.js"
 
-export const run = Effect.fn("sessions.delete")(function* (given: GivenTo<typeof Commands.remove>) {
+export const run = Effect.fn("sessions.delete")(function* (given: ValuesOf<typeof Commands.remove>) {
   const named = yield* SessionLookup.parse(given.argument(0) ?? "")
   const screen = yield* Screen
   const isConfirmed = given.has("yes")

@@ -4,7 +4,7 @@ import { Session } from "../../../../domain/Session.js"
 import { InvalidInput } from "../../../../domain/SkeinError.js"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
 import type { SessionPage } from "../../../../services/storage/Storage.js"
-import type { GivenTo } from "../../CommandLine.js"
+import type { ValuesOf } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
 import { Screen } from "../../terminal/Screen.js"
 import * as SessionTable from "../../SessionTable.js"
@@ -31,7 +31,7 @@ const limitOf = (text: string | null): Effect.Effect<number, InvalidInput> => {
       )
 }
 
-export const run = Effect.fn("sessions.list")(function* (given: GivenTo<typeof Commands.list>) {
+export const run = Effect.fn("sessions.list")(function* (given: ValuesOf<typeof Commands.list>) {
   const limit = yield* limitOf(given.value("limit"))
   const path = yield* Path.Path
   const screen = yield* Screen

@@ -3,7 +3,7 @@ import * as ModelRef from "../../../../domain/ModelRef.js"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
 import * as DataFolder from "../../../node/DataFolder.js"
 import * as Providers from "../../../providers/Providers.js"
-import type { GivenTo } from "../../CommandLine.js"
+import type { ValuesOf } from "../../CommandLine.js"
 import * as Configuration from "../../Configuration.js"
 import * as Engine from "../../Engine.js"
 import * as ModelChoice from "../../ModelChoice.js"
@@ -13,7 +13,7 @@ import * as TerminalText from "../../terminal/TerminalText.js"
 import type * as Commands from "../../texts/Commands.js"
 import * as Texts from "../../texts/Sessions.js"
 
-export const run = Effect.fn("sessions.model")(function* (given: GivenTo<typeof Commands.model>) {
+export const run = Effect.fn("sessions.model")(function* (given: ValuesOf<typeof Commands.model>) {
   const named = yield* SessionLookup.parse(given.argument(0) ?? "")
   const ref = yield* ModelChoice.named("model", given.argument(1) ?? "")
   const configuration = yield* Effect.flatMap(DataFolder.host, Configuration.load)

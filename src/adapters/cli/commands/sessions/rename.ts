@@ -1,6 +1,6 @@
 import { Effect } from "effect"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
-import type { GivenTo } from "../../CommandLine.js"
+import type { ValuesOf } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
 import * as SessionLookup from "../../SessionLookup.js"
 import { Screen } from "../../terminal/Screen.js"
@@ -8,7 +8,7 @@ import * as TerminalText from "../../terminal/TerminalText.js"
 import type * as Commands from "../../texts/Commands.js"
 import * as Texts from "../../texts/Sessions.js"
 
-export const run = Effect.fn("sessions.rename")(function* (given: GivenTo<typeof Commands.rename>) {
+export const run = Effect.fn("sessions.rename")(function* (given: ValuesOf<typeof Commands.rename>) {
   const named = yield* SessionLookup.parse(given.argument(0) ?? "")
   const screen = yield* Screen
   const { id, title } = yield* Effect.gen(function* () {

@@ -1,7 +1,7 @@
 import { Effect, Ref, Schema, Stream } from "effect"
 import { Entry } from "../../../../domain/Message.js"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
-import type { GivenTo } from "../../CommandLine.js"
+import type { ValuesOf } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
 import * as SessionLookup from "../../SessionLookup.js"
 import { Screen } from "../../terminal/Screen.js"
@@ -11,7 +11,7 @@ import * as TranscriptText from "../../TranscriptText.js"
 
 const encode = Schema.encodeSync(Schema.parseJson(Entry))
 
-export const run = Effect.fn("sessions.show")(function* (given: GivenTo<typeof Commands.show>) {
+export const run = Effect.fn("sessions.show")(function* (given: ValuesOf<typeof Commands.show>) {
   const named = yield* SessionLookup.parse(given.argument(0) ?? "")
   const screen = yield* Screen
   const isJson = given.has("json")
