@@ -6,7 +6,6 @@
  * in all commands or in none.
  */
 import * as ShellText from "./ShellText.js"
-import * as TerminalText from "./terminal/TerminalText.js"
 import * as Commands from "./texts/Commands.js"
 import * as Usage from "./texts/Usage.js"
 
@@ -103,7 +102,13 @@ const similarTo = (word: string, candidates: ReadonlyArray<string>): string | nu
   return best !== undefined && best.distance <= Math.min(2, word.length / 2) ? best.candidate : null
 }
 
-const shown = (text: string): string => `"${TerminalText.short(text, 80)}"`
+const longestShown = 80
+
+/** What was typed, cut. `main` makes it harmless for the terminal. */
+const shown = (text: string): string => {
+  const characters = Array.from(text.slice(0, 2 * longestShown + 2))
+  return `"${characters.length > longestShown ? `${characters.slice(0, longestShown).join("")}…` : text}"`
+}
 
 const wrong = (detail: string): Request => ({ _tag: "Wrong", detail })
 

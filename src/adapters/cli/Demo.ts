@@ -22,6 +22,7 @@ import * as Engine from "./Engine.js"
 import * as Follow from "./Follow.js"
 import { Screen } from "./terminal/Screen.js"
 import * as ShellText from "./ShellText.js"
+import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Demo.js"
 
 const mostEntries = 1000
@@ -85,6 +86,6 @@ export const run = Effect.fn("Demo.run")(function* ({ data }: { readonly data: s
     yield* Follow.run(start, { isJson: false, answerer: "nobody", onEvent })
     yield* report(id, yield* Ref.get(finished))
     const folder = data === null ? "" : ` --data ${ShellText.word(data)}`
-    yield* screen.write(`${Texts.stored(id, `skein sessions show ${id}${folder}`)}\n`)
+    yield* screen.write(`${TerminalText.line(Texts.stored(id, `skein sessions show ${id}${folder}`))}\n`)
   }).pipe(Effect.provide(layer(names, data)))
 })

@@ -1,14 +1,13 @@
-/** Texts as a shell reads them, for commands that a person can copy. Pure. */
-import * as TerminalText from "./terminal/TerminalText.js"
+/** Texts as a shell reads them, for commands that a person can copy. Pure; whoever prints them makes them harmless. */
 
 /** One word of a shell's command line. */
 export const word = (text: string): string =>
-  /^[\w./:@=,+-]+$/u.test(text) ? text : `'${TerminalText.line(text).replaceAll("'", `'\\''`)}'`
+  /^[\w./:@=,+-]+$/u.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`
 
 const longestMessage = 120
 
-/** A message as people write it, in double quotes where they do; `"MESSAGE"` for one that cannot be shown as it is. */
+/** A message as people write it, in double quotes where they do; `"MESSAGE"` for one that is long or not plain text. */
 export const message = (text: string): string => {
-  if (text.length > longestMessage || TerminalText.line(text) !== text) return '"MESSAGE"'
+  if (text.length > longestMessage || !/^[\p{L}\p{N}\p{P}\p{S} ]*$/u.test(text)) return '"MESSAGE"'
   return /["$`\\!]/.test(text) ? word(text) : `"${text}"`
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** The `skein` program. Version, help and wrong usage are answered before anything large is loaded. */
+/** The `skein` program. Version and help load nothing else, wrong usage nothing of the engine. */
 import { readFileSync } from "node:fs"
 import * as CommandLine from "./CommandLine.js"
 import * as Help from "./Help.js"
@@ -18,10 +18,12 @@ switch (request._tag) {
   case "Help":
     process.stdout.write(Help.render(request.of, version, process.stdout.columns || 80))
     break
-  case "Wrong":
-    process.stderr.write(`skein: ${request.detail}\n`)
+  case "Wrong": {
+    const TerminalText = await import("./terminal/TerminalText.js")
+    process.stderr.write(`skein: ${TerminalText.line(request.detail)}\n`)
     process.exitCode = 2
     break
+  }
   case "Call": {
     const { main } = await import("./cli.js")
     main(request.command, request.values)

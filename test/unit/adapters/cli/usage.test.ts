@@ -28,6 +28,21 @@ describe("skein, asked wrongly", () => {
     timeout
   )
 
+  it("version and help load less than 64 KB", () => {
+    const dist = new URL("../../../../dist/", import.meta.url)
+    const loaded = new Map<string, number>()
+    const load = (file: URL): void => {
+      if (loaded.has(file.href)) return
+      const source = readFileSync(file, "utf8")
+      loaded.set(file.href, source.length)
+      for (const [, path] of source.matchAll(/(?:^|[;}\n])(?:import|export)[^"'();]*["'](\.[^"']+)["']/g)) {
+        load(new URL(path ?? "", file))
+      }
+    }
+    load(new URL("skein.mjs", dist))
+    expect([...loaded.values()].reduce((sum, size) => sum + size, 0)).toBeLessThan(64 * 1024)
+  })
+
   it.scopedLive(
     "each command shows its own help",
     () =>
