@@ -1,4 +1,5 @@
 import { Effect } from "effect"
+import type { SessionId } from "../../../../domain/Session.js"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
 import type { ValuesOf } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
@@ -13,7 +14,11 @@ export const run = Effect.fn("sessions.rename")(function* (given: ValuesOf<typeo
   const screen = yield* Screen
   const { id, title } = yield* Effect.gen(function* () {
     const gateway = yield* Gateway
-    return yield* gateway.rename(yield* SessionLookup.find(named), given.argument(1) ?? "")
+    const renamed = (id: SessionId) => gateway.rename(id, given.argument(1) ?? "")
+    // The title is checked first, whichever session is meant.
+    return yield* Effect.catchTag(renamed(named), "SessionNotFound", () =>
+      Effect.flatMap(SessionLookup.find(named), renamed)
+    )
   }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
   yield* screen.write(`${Texts.renamed(id, TerminalText.line(title))}\n`)
 })
