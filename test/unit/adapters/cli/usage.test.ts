@@ -64,7 +64,7 @@ describe("skein, asked wrongly", () => {
       Effect.gen(function* () {
         const home = yield* Program.make({ "s.json": JSON.stringify([{ text: "hello" }]) })
         const sent = yield* home.run(["run", "- fix this", "--model", "script/s.json"])
-        expect(sent).toMatchObject({ code: 0, stderr: "" })
+        expect(sent).toMatchObject({ code: 0, stdout: "hello\n" })
         const [session] = Program.sessions(yield* home.run(["sessions", "list", "--json"]))
         expect(session?.title).toBe("- fix this")
       }),
