@@ -17,12 +17,13 @@ export class Checked<out A> {
 
   static readonly noMetadata: Checked<JsonRecord> = new Checked({}, "{}")
 
-  /** Fails when a message has no JSON, or more bytes of it than the limit. */
+  /** Fails when a message has no JSON, or more bytes of it than the limit. `field` is what the refusal names. */
   static message<M extends Message>(
     message: M,
-    { messageBytes }: Limits.Limits
+    { messageBytes }: Limits.Limits,
+    field = "message"
   ): Either.Either<Checked<M>, InvalidInput> {
-    return Either.map(Limits.json("message", message, messageBytes), (json) => new Checked(message, json))
+    return Either.map(Limits.json(field, message, messageBytes), (json) => new Checked(message, json))
   }
 
   /** Fails when metadata have no JSON, or more bytes of it than the limit. */

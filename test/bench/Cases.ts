@@ -60,6 +60,8 @@ const ratio = (name: string, aim: string, { ours, speed, theirs }: Measure.Pair)
   numbers: { speed, oursMillis: ours, rawMillis: theirs }
 })
 
+const checked = <M extends Message.Message>(message: M) => Checked.message(message, Limits.defaults)
+
 /** `writers` fibers append `total` messages between them, against raw doing as many commits. */
 export const appends = (writers: number, total: number, aim: string): Promise<Row> =>
   withStorage(async (run) => {
@@ -74,7 +76,7 @@ export const appends = (writers: number, total: number, aim: string): Promise<Ro
             (id) =>
               Effect.forEach(
                 Array.from({ length: total / writers }),
-                () => storage.append(id, [Message.userText(text)]),
+                () => Effect.flatMap(checked(Message.userText(text)), (message) => storage.append(id, [message])),
                 { discard: true }
               ),
             { concurrency: "unbounded", discard: true }
@@ -98,9 +100,8 @@ export const reads = (count: number, aim: string): Promise<Row> =>
     for (let n = 0; n < count; n += 500) {
       await run(
         Effect.flatMap(Storage, (storage) =>
-          storage.append(
-            sessionId,
-            Array.from({ length: 500 }, () => Message.userText(text))
+          Effect.flatMap(Effect.all(Array.from({ length: 500 }, () => checked(Message.userText(text)))), (messages) =>
+            storage.append(sessionId, messages)
           )
         )
       )
@@ -128,7 +129,7 @@ export const completions = (count: number, aim: string): Promise<Row> =>
           const admitted = yield* storage.admit({
             sessionId: id,
             runId: Run.Id.make(`run-${round}`),
-            message: yield* Checked.message(Message.userText("go"), Limits.defaults),
+            message: yield* checked(Message.userText("go")),
             metadata: Checked.noMetadata,
             idempotencyKey: null,
             hash: "",
@@ -142,13 +143,14 @@ export const completions = (count: number, aim: string): Promise<Row> =>
             name: "noop",
             input: "{}"
           }))
-          const { calls } = yield* storage.appendStep(admitted.lease, {
+          const step = yield* checked({
             role: "assistant",
             parts,
             model: { provider: "bench", model: "bench" },
             finish: "tool-calls",
             usage: { inputTokens: 1, outputTokens: 1, reasoningTokens: null, cachedInputTokens: null }
           })
+          const { calls } = yield* storage.appendStep(admitted.lease, step)
           return { lease: admitted.lease, calls: Chunk.toReadonlyArray(yield* Random.shuffle(calls)) }
         })
       )
@@ -158,13 +160,10 @@ export const completions = (count: number, aim: string): Promise<Row> =>
           Effect.forEach(
             opened.calls,
             ({ callId, seq }) =>
-              storage.storeResult(opened.lease, seq, {
-                role: "tool",
-                callId,
-                name: "noop",
-                outcome: "success",
-                text: result
-              }),
+              Effect.flatMap(
+                checked({ role: "tool", callId, name: "noop", outcome: "success", text: result }),
+                (message) => storage.storeResult(opened.lease, seq, message)
+              ),
             { concurrency: "unbounded", discard: true }
           )
         )

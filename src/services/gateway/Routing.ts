@@ -1,5 +1,5 @@
 /** The Gateway over a Runtime: what each operation does with its checked input. */
-import { Effect, Layer, Predicate, Stream } from "effect"
+import { Effect, Either, Layer, Predicate, Stream } from "effect"
 import { Checked } from "../../domain/Checked.js"
 import type { FilePart, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
@@ -155,7 +155,12 @@ const make = Effect.gen(function* () {
     transcript: streamMethod(operations.transcript, reader.transcript),
     send,
     resume,
-    append: method(operations.append, ({ messages, sessionId }) => runtime.append(sessionId, messages)),
+    append: method(operations.append, ({ messages, sessionId }) =>
+      Effect.flatMap(
+        Either.all(messages.map((message, index) => Checked.message(message, limits, `messages.${index}`))),
+        (checked) => runtime.append(sessionId, checked)
+      )
+    ),
     cancel: method(operations.cancel, ({ runId }) => runtime.cancel(runId)),
     rename: method(operations.rename, ({ sessionId, title }) => runtime.rename(sessionId, title)),
     setModel,

@@ -19,6 +19,7 @@ import {
   Queue,
   Schedule
 } from "effect"
+import { Checked } from "../../domain/Checked.js"
 import type { Lease } from "../../domain/Lease.js"
 import * as Live from "../../domain/Live.js"
 import type { RunId, StopReason } from "../../domain/Run.js"
@@ -27,6 +28,7 @@ import type { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { Boundary } from "./Boundary.js"
+import { EngineConfig } from "../EngineConfig.js"
 import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import type { StartedRun } from "../storage/Storage.js"
@@ -105,6 +107,7 @@ const endOfCause = (cause: Cause.Cause<unknown>, reason: DrivenRun["reason"], cl
 const make = Effect.gen(function* () {
   const storage = yield* Storage
   const leases = yield* Leases
+  const { limits } = yield* EngineConfig
   const live = yield* LiveRuns
   const signals = yield* EventSignals
   const boundary = yield* Boundary
@@ -124,7 +127,9 @@ const make = Effect.gen(function* () {
     const message = StepDraft.toMessage({ ...step.draft, finish: null }, step.model, [])
     if (message === null) return
     yield* Effect.ignore(
-      Effect.zipRight(storage.appendStep(started.lease, message), live.update(started.lease.sessionId, Live.endStep))
+      Effect.flatMap(Checked.message(message, limits), (checked) => storage.appendStep(started.lease, checked)).pipe(
+        Effect.zipRight(live.update(started.lease.sessionId, Live.endStep))
+      )
     )
   })
 

@@ -3,6 +3,7 @@
  * the asset cannot be kept, the cut text says how much is missing.
  */
 import { Effect, Option, Stream } from "effect"
+import { Checked } from "../../domain/Checked.js"
 import type { ResultMessage } from "../../domain/Message.js"
 import * as ResultText from "../../domain/ResultText.js"
 import { Assets } from "../assets/Assets.js"
@@ -16,14 +17,19 @@ export const make = Effect.gen(function* () {
   const assets = yield* Assets
   const { limits, traceContent } = yield* EngineConfig
 
+  const storeMessage = ({ call, context }: CallRun, message: ResultMessage) =>
+    Effect.flatMap(Checked.message(message, limits, "result"), (checked) =>
+      storage.storeResult(context.lease, call.seq, checked)
+    )
+
   /** Returns the stored result, which is another one when that was first. */
   const store = Effect.fn("ResultStore.store")(function* (one: CallRun, result: HandlerResult.HandlerResult) {
-    const { call, context, part } = one
+    const { context, part } = one
     const { outcome } = result
     yield* Effect.annotateCurrentSpan({ ...idsOf(one), outcome, ...(traceContent ? { text: result.text } : {}) })
     const { missing, text } = ResultText.bound(result.text, limits.resultCharacters)
     const message: ResultMessage = { role: "tool", callId: part.callId, name: part.name, outcome, text }
-    if (missing === 0) return yield* storage.storeResult(context.lease, call.seq, message)
+    if (missing === 0) return yield* storeMessage(one, message)
     const asset = yield* assets
       .save({
         sessionId: context.session.id,
@@ -32,9 +38,8 @@ export const make = Effect.gen(function* () {
         content: Stream.encodeText(Stream.make(result.text))
       })
       .pipe(Effect.option)
-    return yield* storage.storeResult(
-      context.lease,
-      call.seq,
+    return yield* storeMessage(
+      one,
       Option.match(asset, {
         onNone: () => message,
         onSome: ({ id }) => ({ ...message, text: ResultText.withAsset(text, id), assetId: id })

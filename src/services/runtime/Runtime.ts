@@ -57,7 +57,7 @@ export interface Service {
   ) => Effect.Effect<Session, SkeinError.Change>
   readonly append: (
     sessionId: SessionId,
-    messages: ReadonlyArray<Message>
+    messages: ReadonlyArray<Checked<Message>>
   ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Change | SkeinError.AppendRefused | SkeinError.SessionBusy>
   /** Stores the run, starts it when the session is free, and answers without waiting for it. */
   readonly send: (send: Send) => Effect.Effect<Ref, SkeinError.Send>

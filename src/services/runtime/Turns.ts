@@ -3,6 +3,7 @@
  * for no more or a limit ends it. Returns the stop reason; the driver stores it and closes what is open.
  */
 import { Array, Chunk, Clock, Effect, Stream } from "effect"
+import { Checked } from "../../domain/Checked.js"
 import type * as Batch from "../../domain/Batch.js"
 import * as Live from "../../domain/Live.js"
 import {
@@ -168,8 +169,9 @@ export const make = Effect.gen(function* () {
       const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)
+      const checked = yield* Checked.message(message, config.limits)
       const appended = yield* Effect.uninterruptible(
-        Effect.zipLeft(storage.appendStep(lease, message), live.update(sessionId, Live.endStep))
+        Effect.zipLeft(storage.appendStep(lease, checked), live.update(sessionId, Live.endStep))
       )
       entries.push(appended.entry)
       const parts = callsOf(message)

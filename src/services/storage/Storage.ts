@@ -7,8 +7,7 @@
  * processes can both be right. Operations of a run carry its lease and are refused with `LeaseLost` once the session
  * has a newer fencing number. Callers that must branch on an outcome get it as data, not as an error.
  *
- * A message of an admission and all metadata come checked, with the JSON text that is stored. What holds for all
- * operations:
+ * Messages and whole metadata come checked, with the JSON text that is stored. What holds for all operations:
  * - Refusals come in this order: what the input alone tells (`InvalidInput`), `SessionNotFound`, `LeaseLost`,
  *   `SessionDeleting`, then the others in the order in which the operation's text names them.
  * - A hidden session is there for `deleting`, `purge`, `forget` and `createSession` only; for all else it does not
@@ -209,7 +208,10 @@ export interface Service {
   readonly setModel: (sessionId: SessionId, model: ModelRef | null) => Effect.Effect<Session, Change>
   /** Event `session.moved`. */
   readonly setWorkdir: (sessionId: SessionId, workdir: string | null) => Effect.Effect<Session, Change>
-  /** Sets the given fields and removes those given as null; all others stay as they are. No event. */
+  /**
+   * Sets the given fields and removes those given as null; all others stay as they are. No event. The limit is on
+   * the merged metadata, so the commit that merges checks it: `InvalidInput` of `metadata`.
+   */
   readonly patchMetadata: (
     sessionId: SessionId,
     patch: { readonly [field: string]: Json }
@@ -220,7 +222,7 @@ export interface Service {
    */
   readonly append: (
     sessionId: SessionId,
-    messages: ReadonlyArray<Message>
+    messages: ReadonlyArray<Checked<Message>>
   ) => Effect.Effect<ReadonlyArray<Entry>, Change | AppendRefused | SessionBusy>
 
   /**
@@ -269,7 +271,7 @@ export interface Service {
    */
   readonly appendStep: (
     lease: Lease,
-    message: AssistantMessage
+    message: Checked<AssistantMessage>
   ) => Effect.Effect<
     { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
     LeaseLost | Change | AppendRefused
@@ -285,7 +287,7 @@ export interface Service {
   readonly storeResult: (
     lease: Lease,
     seq: Seq,
-    result: ResultMessage
+    result: Checked<ResultMessage>
   ) => Effect.Effect<StoredResult, LeaseLost | Change>
   /**
    * Ends the run and gives the lease back: its unanswered questions are denied (`permission.answered`), oldest first;

@@ -9,7 +9,7 @@ import * as Platform from "../../../src/adapters/node/Platform.js"
 import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
 import type { Presence } from "../../../src/domain/Lease.js"
-import { CallId, userText } from "../../../src/domain/Message.js"
+import { type AssistantMessage, CallId, userText } from "../../../src/domain/Message.js"
 import { RunId } from "../../../src/domain/Run.js"
 import { SessionId } from "../../../src/domain/Session.js"
 import * as Usage from "../../../src/domain/Usage.js"
@@ -100,13 +100,14 @@ const crash = Effect.fnUntraced(function* (number: number, presence: Presence) {
     name,
     input: "{}"
   }))
-  const { calls: open } = yield* storage.appendStep(admitted.lease, {
+  const step: AssistantMessage = {
     role: "assistant",
     parts: calls,
     model: { provider: "p", model: "m" },
     finish: "tool-calls",
     usage: Usage.unknown
-  })
+  }
+  const { calls: open } = yield* storage.appendStep(admitted.lease, yield* Checked.message(step, Limits.defaults))
   if (open[0] !== undefined) yield* storage.startCall(admitted.lease, open[0].seq)
 })
 

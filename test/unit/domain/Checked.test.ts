@@ -3,9 +3,9 @@ import { Arbitrary, Either, Schema } from "effect"
 import { Checked } from "../../../src/domain/Checked.js"
 import { JsonRecord } from "../../../src/domain/Json.js"
 import * as Limits from "../../../src/domain/Limits.js"
-import { UserMessage, userText } from "../../../src/domain/Message.js"
+import { CallId, Message, userText } from "../../../src/domain/Message.js"
 
-const messages = Arbitrary.make(Schema.typeSchema(UserMessage))
+const messages = Arbitrary.make(Schema.typeSchema(Message))
 const records = Arbitrary.make(JsonRecord)
 
 describe("Checked", () => {
@@ -33,6 +33,42 @@ describe("Checked", () => {
       actual: "11 bytes"
     })
     expect(Either.isRight(Checked.metadata({ a: "xx" }, limits))).toBe(true)
+  })
+
+  it("P12 clear refusal: a message may be exactly as long as the limit, in bytes of UTF-8, and no byte longer", () => {
+    const frame = JSON.stringify(userText("")).length
+    const { messageBytes } = Limits.defaults
+    const check = (text: string) => Checked.message(userText(text), Limits.defaults)
+    for (const [wide, bytes] of [
+      ["x", 1],
+      ["ä", 2],
+      ["😀", 4]
+    ] as const) {
+      const rest = messageBytes - frame - bytes
+      expect(Either.isRight(check(wide + "x".repeat(rest)))).toBe(true)
+      expect(Either.flip(check(wide + "x".repeat(rest + 1))).pipe(Either.getOrThrow)).toMatchObject({
+        field: "message",
+        limit: `at most ${messageBytes} bytes`,
+        actual: `${messageBytes + 1} bytes`
+      })
+    }
+  })
+
+  it("P12 clear refusal: a message of a list, or a result, is named as what it was given as", () => {
+    const limits = { ...Limits.defaults, messageBytes: 60 }
+    const result: Message = {
+      role: "tool",
+      callId: CallId.make("c1"),
+      name: "shout",
+      outcome: "success",
+      text: "x".repeat(60)
+    }
+    for (const field of ["messages.1", "result"]) {
+      expect(Either.flip(Checked.message(result, limits, field)).pipe(Either.getOrThrow)).toMatchObject({
+        field,
+        limit: "at most 60 bytes"
+      })
+    }
   })
 
   it("no metadata is the empty object", () => {

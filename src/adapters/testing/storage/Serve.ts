@@ -11,7 +11,7 @@ import {
   Storage,
   type TakeoverOutcome
 } from "../../../services/storage/Storage.js"
-import { admission, presence, result } from "./fixture.js"
+import { admission, checked, presence, result } from "./fixture.js"
 import type { TestedServices } from "./StorageTest.js"
 import { type Report, ReportLine, type Task, TaskLine } from "./Task.js"
 
@@ -29,7 +29,7 @@ const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _
       const names = Array.from({ length: task.times }, (_, index) => `${task.name} ${index + 1}`)
       return Effect.forEach(
         names,
-        (name) => Effect.zipRight(storage.append(task.sessionId, [userText(name)]), acknowledge(name)),
+        (name) => Effect.zipRight(storage.append(task.sessionId, [checked(userText(name))]), acknowledge(name)),
         { discard: true }
       )
     }
@@ -56,7 +56,7 @@ const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _
           storage
             .startCall(task.lease, seq)
             .pipe(
-              Effect.zipRight(storage.storeResult(task.lease, seq, result(callId))),
+              Effect.zipRight(storage.storeResult(task.lease, seq, checked(result(callId)))),
               Effect.zipRight(acknowledge(callId))
             ),
         { discard: true }

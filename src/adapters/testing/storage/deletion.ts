@@ -3,6 +3,9 @@ import { userText } from "../../../domain/Message.js"
 import { SessionId } from "../../../domain/Session.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
+  appendStep,
+  storeResult,
+  append,
   a1,
   admission,
   allowOnce,
@@ -78,10 +81,10 @@ const stepTests = (test: Test) => {
       expect(yield* refused(storage.rename(s1, "x"))).toEqual(refusal)
       expect(yield* refused(storage.setModel(s1, null))).toEqual(refusal)
       expect(yield* refused(storage.patchMetadata(s1, { a: 1 }))).toEqual(refusal)
-      expect(yield* refused(storage.append(s1, [userText("Hi")]))).toEqual(refusal)
+      expect(yield* refused(append(s1, [userText("Hi")]))).toEqual(refusal)
       expect(yield* refused(storage.admit(admission({ runId: r2, whenBusy: "queue" })))).toEqual(refusal)
       expect(yield* refused(storage.startNext(s1, firstEngine))).toEqual(refusal)
-      expect(yield* refused(storage.appendStep(lease, assistant("x")))).toEqual(refusal)
+      expect(yield* refused(appendStep(lease, assistant("x")))).toEqual(refusal)
       expect(yield* refused(storage.startCall(lease, seq(4)))).toEqual({
         _tag: "LeaseLost",
         sessionId: s1,
@@ -116,7 +119,7 @@ const stepTests = (test: Test) => {
       yield* storage.beginDelete(s1)
       expect(yield* refused(storage.hide(s1))).toEqual({ _tag: "SessionBusy", sessionId: s1, runId: r1 })
       const { cursor } = yield* session()
-      yield* storage.storeResult(lease, seq(3), result("c1"))
+      yield* storeResult(lease, seq(3), result("c1"))
       yield* storage.endRun(lease, deleted)
       expect(yield* storage.cancelQueued(r2)).toBe(true)
       expect(yield* eventLines(cursor)).toEqual([
@@ -197,7 +200,7 @@ const stepTests = (test: Test) => {
       expect(yield* refused(storage.beginDelete(s1))).toEqual(missing)
       expect(yield* refused(storage.hide(s1))).toEqual(missing)
       expect(yield* refused(storage.rename(s1, "x"))).toEqual(missing)
-      expect(yield* refused(storage.append(s1, []))).toEqual(missing)
+      expect(yield* refused(append(s1, []))).toEqual(missing)
       expect(yield* refused(storage.admit(admission({ runId: r3 })))).toEqual(missing)
       expect(yield* refused(storage.startNext(s1, firstEngine))).toEqual(missing)
       expect(yield* refused(storage.takeOver(takeover(lease), firstEngine))).toEqual(missing)
@@ -250,7 +253,7 @@ const leftoverTests = (test: Test) => {
   test("P11 no leftovers: a long session is purged in bounded steps", () =>
     Effect.gen(function* () {
       yield* create()
-      yield* (yield* Storage).append(
+      yield* append(
         s1,
         Array.from({ length: 3_000 }, (_, index) => userText(`message ${index}`))
       )
@@ -278,7 +281,7 @@ const leftoverTests = (test: Test) => {
   test("P10 a cursor of a deleted session is gone, however often its id is used again", () =>
     Effect.gen(function* () {
       yield* create()
-      yield* (yield* Storage).append(s1, [userText("1"), userText("2")])
+      yield* append(s1, [userText("1"), userText("2")])
       const first = yield* session()
       yield* destroy()
       const second = yield* create()
@@ -297,11 +300,9 @@ const leftoverTests = (test: Test) => {
     Effect.gen(function* () {
       const createLong = Effect.zipRight(
         create(),
-        Effect.flatMap(Storage, (storage) =>
-          storage.append(
-            s1,
-            Array.from({ length: 5 }, () => userText("Hi"))
-          )
+        append(
+          s1,
+          Array.from({ length: 5 }, () => userText("Hi"))
         )
       )
       yield* createLong
@@ -320,14 +321,14 @@ const leftoverTests = (test: Test) => {
       yield* destroy()
       const missing = { _tag: "SessionNotFound", sessionId: s1 }
       const lost = { _tag: "LeaseLost", sessionId: s1, runId: r1 }
-      expect(yield* refused(storage.appendStep(lease, assistant("x")))).toEqual(lost)
+      expect(yield* refused(appendStep(lease, assistant("x")))).toEqual(lost)
       expect(yield* refused(storage.startCall(lease, seq(3)))).toEqual(lost)
-      expect(yield* refused(storage.storeResult(lease, seq(3), result("c1")))).toEqual(lost)
+      expect(yield* refused(storeResult(lease, seq(3), result("c1")))).toEqual(lost)
       expect(yield* refused(storage.endRun(lease, deleted))).toEqual(lost)
       expect(yield* refused(storage.takeOver(takeover(lease), firstEngine))).toEqual(missing)
       expect(yield* refused(session())).toEqual(missing)
       yield* createAndStart({ runId: r3 })
-      expect(yield* refused(storage.appendStep(lease, assistant("x")))).toEqual(lost)
+      expect(yield* refused(appendStep(lease, assistant("x")))).toEqual(lost)
       expect(yield* storage.takeOver(takeover(lease), firstEngine)).toEqual({ _tag: "Lost" })
       expect(yield* transcriptLines()).toEqual(["1 user Hello"])
     }))
@@ -339,7 +340,7 @@ const leftoverTests = (test: Test) => {
       yield* storage.endRun(lease, deleted)
       yield* destroy()
       const gone = { _tag: "SessionNotFound", sessionId: s1 }
-      expect(yield* refused(storage.append(s1, [userText("Late")]))).toEqual(gone)
+      expect(yield* refused(append(s1, [userText("Late")]))).toEqual(gone)
       expect(yield* refused(storage.admit(admission({ runId: r2 })))).toEqual(gone)
       expect(yield* refused(storage.rename(s1, "Late"))).toEqual(gone)
       expect(yield* refused(storage.saveAsset(asset()))).toEqual(gone)

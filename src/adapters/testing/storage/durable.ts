@@ -4,6 +4,8 @@ import type { Scope } from "effect"
 import * as EngineConfig from "../../../services/EngineConfig.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
+  checked,
+  storeResult,
   admission,
   allowOnce,
   createAndStart,
@@ -42,7 +44,7 @@ const half = Effect.gen(function* () {
   const { lease } = yield* createAndStart({ idempotencyKey: "k" })
   yield* openBatch(lease, "c1", "c2", "c3")
   yield* storage.startCall(lease, seq(3))
-  yield* storage.storeResult(lease, seq(4), result("c2"))
+  yield* storeResult(lease, seq(4), result("c2"))
   yield* storage.ask(lease, question(q1, 5, "c3"))
   return lease
 })
@@ -76,7 +78,7 @@ export const durableTests = (
         expect(yield* Effect.provide(shown, second)).toEqual(yield* Effect.provide(shown, first))
         yield* Context.get(second, Storage).answer(q1, allowOnce)
         expect((yield* Context.get(first, StorageReader).question(q1)).answer).toEqual(allowOnce)
-        yield* Context.get(first, Storage).storeResult(lease, seq(3), result("c1"))
+        yield* Context.get(first, Storage).storeResult(lease, seq(3), checked(result("c1")))
         expect(yield* Effect.provide(shown, second)).toEqual(yield* Effect.provide(shown, first))
       })
     ),

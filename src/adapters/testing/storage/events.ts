@@ -3,6 +3,9 @@ import { userText } from "../../../domain/Message.js"
 import { EventSignals } from "../../../services/storage/EventSignals.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
+  appendStep,
+  storeResult,
+  append,
   admission,
   allowOnce,
   assistant,
@@ -33,7 +36,7 @@ export const eventTests = (test: Test) => {
       yield* storage.ask(lease, question(q1, 3, "c1"))
       yield* storage.answer(q1, allowOnce)
       yield* storage.startCall(lease, seq(3))
-      yield* storage.storeResult(lease, seq(4), result("c2"))
+      yield* storeResult(lease, seq(4), result("c2"))
       yield* storage.admit(admission({ runId: r2, whenBusy: "queue" }))
       yield* storage.rename(s1, "x")
       yield* storage.endRun(lease, { stopReason: "completed", detail: null })
@@ -96,11 +99,11 @@ export const eventTests = (test: Test) => {
           expect((yield* session()).cursor).toBeGreaterThan(cursor)
           expect(yield* events(cursor)).not.toEqual([])
         })
-      yield* readable(storage.appendStep(lease, assistant("x", ["c1"])))
+      yield* readable(appendStep(lease, assistant("x", ["c1"])))
       yield* readable(storage.startCall(lease, seq(3)))
-      yield* readable(storage.storeResult(lease, seq(3), result("c1")))
+      yield* readable(storeResult(lease, seq(3), result("c1")))
       yield* readable(storage.endRun(lease, { stopReason: "completed", detail: null }))
-      yield* readable(storage.append(s1, [userText("x")]))
+      yield* readable(append(s1, [userText("x")]))
       yield* readable(storage.rename(s1, "x"))
     }))
 
@@ -127,7 +130,7 @@ export const eventTests = (test: Test) => {
         })
       yield* woken(create(), "session.created Title")
       yield* woken(storage.rename(s1, "x"), "session.renamed x")
-      yield* woken(storage.append(s1, [userText("x")]), "message.appended 1 user")
+      yield* woken(append(s1, [userText("x")]), "message.appended 1 user")
       yield* woken(storage.beginDelete(s1))
     }))
 }

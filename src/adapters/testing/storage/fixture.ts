@@ -26,6 +26,7 @@ import {
   type UserMessage,
   type AssistantMessage,
   CallId,
+  type Message,
   type Outcome,
   type ResultMessage,
   userText
@@ -101,7 +102,7 @@ export const admission = ({
 }: AdmissionFields = {}): Admission => ({
   sessionId: s1,
   runId: r1,
-  message: message === null ? null : Either.getOrThrow(Checked.message(message, Limits.defaults)),
+  message: message === null ? null : checked(message),
   metadata: Either.getOrThrow(Checked.metadata(metadata, Limits.defaults)),
   idempotencyKey: null,
   hash: "hash",
@@ -151,9 +152,28 @@ export const result = (id: string, text = `result of ${id}`, outcome: Outcome = 
   text
 })
 
+/** A message as storage takes it. Throws when it is longer than a message may be. */
+export const checked = <M extends Message>(message: M): Checked<M> =>
+  Either.getOrThrow(Checked.message(message, Limits.defaults))
+
+/** Appends messages to a session in which no run is live. */
+export const append = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
+  Effect.flatMap(Storage, (storage) =>
+    storage.append(
+      sessionId,
+      messages.map((message) => checked(message))
+    )
+  )
+
+export const appendStep = (lease: Lease, message: AssistantMessage) =>
+  Effect.flatMap(Storage, (storage) => storage.appendStep(lease, checked(message)))
+
+export const storeResult = (lease: Lease, seq: Seq, result: ResultMessage) =>
+  Effect.flatMap(Storage, (storage) => storage.storeResult(lease, seq, checked(result)))
+
 /** Appends a step with these calls, which opens a batch. */
 export const openBatch = (lease: Lease, ...calls: ReadonlyArray<string>) =>
-  Effect.flatMap(Storage, (storage) => storage.appendStep(lease, assistant("I call", calls)))
+  appendStep(lease, assistant("I call", calls))
 
 export const question = (id: QuestionId, place: number, callId: string) => ({
   id,

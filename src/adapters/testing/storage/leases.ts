@@ -5,6 +5,7 @@ import type { RunId } from "../../../domain/Run.js"
 import { EventSignals } from "../../../services/storage/EventSignals.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
+  appendStep,
   assistant,
   create,
   createAndStart,
@@ -150,7 +151,7 @@ export const leaseTests = (test: Test) => {
       yield* save(2, "half of it")
       expect(yield* reader.draft(s1)).toEqual(Option.some(draft(r1, 2, "half of it")))
       expect(yield* session()).toEqual(before)
-      yield* storage.appendStep(lease, assistant("half of it and the rest", ["c1"]))
+      yield* appendStep(lease, assistant("half of it and the rest", ["c1"]))
       expect(yield* reader.draft(s1)).toEqual(Option.none())
       yield* save(2, "too late")
       expect(yield* reader.draft(s1)).toEqual(Option.none())

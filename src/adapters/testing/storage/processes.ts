@@ -9,6 +9,8 @@ import * as EngineConfig from "../../../services/EngineConfig.js"
 import { EventSignals } from "../../../services/storage/EventSignals.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
+  appendStep,
+  storeResult,
   assistant,
   create,
   createAndStart,
@@ -150,7 +152,7 @@ export const processTests = (
           expect(Transcript.isSendable(yield* transcript())).toBe(true)
           for (const { callId, seq } of calls) {
             expect(yield* refused(storage.startCall(lease, seq))).toMatchObject({ _tag: "LeaseLost" })
-            expect(yield* refused(storage.storeResult(lease, seq, result(callId)))).toMatchObject({
+            expect(yield* refused(storeResult(lease, seq, result(callId)))).toMatchObject({
               _tag: "LeaseLost"
             })
           }
@@ -186,7 +188,7 @@ export const processTests = (
           expect((yield* eventLines()).filter((line) => line.startsWith("run.ended"))).toEqual([
             `run.ended ${lease.runId} crashed`
           ])
-          expect(yield* refused((yield* Storage).appendStep(lease, assistant("Late")))).toMatchObject({
+          expect(yield* refused(appendStep(lease, assistant("Late")))).toMatchObject({
             _tag: "LeaseLost"
           })
           yield* expectNoGaps

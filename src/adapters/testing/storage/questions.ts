@@ -4,6 +4,7 @@ import type { Answer, QuestionId } from "../../../domain/Permission.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
+  storeResult,
   allowOnce,
   allowForSession,
   createAndStart,
@@ -98,7 +99,7 @@ const askTests = (test: Test) => {
       yield* openBatch(lease, "c1", "c2", "c3")
       const storage = yield* Storage
       yield* storage.startCall(lease, seq(3))
-      yield* storage.storeResult(lease, seq(4), result("c2"))
+      yield* storeResult(lease, seq(4), result("c2"))
       const before = yield* session()
       const refusal = { _tag: "InvalidInput", field: "seq" }
       expect(yield* refused(ask(lease, q1, 3, "c1"))).toMatchObject({ ...refusal, actual: "3" })
@@ -242,7 +243,7 @@ const takeOverTests = (test: Test) => {
       yield* openBatch(lease, "c1", "c2", "c3")
       const storage = yield* Storage
       yield* storage.startCall(lease, seq(4))
-      yield* storage.storeResult(lease, seq(5), result("c3"))
+      yield* storeResult(lease, seq(5), result("c3"))
       yield* (yield* Now).set(5_000)
       expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
       expect((yield* transcriptLines()).slice(2)).toEqual(["3 never-started c1", "4 interrupted c2", "5 success c3"])
@@ -278,7 +279,7 @@ const takeOverTests = (test: Test) => {
       yield* openBatch(lease, "c1", "c2", "c3", "c4")
       yield* ask(lease, q1, 4, "c2")
       yield* storage.startCall(lease, seq(5))
-      yield* storage.storeResult(lease, seq(6), result("c4"))
+      yield* storeResult(lease, seq(6), result("c4"))
       const { cursor } = yield* session()
 
       const taken = yield* takeOver(lease)
@@ -307,7 +308,7 @@ const takeOverTests = (test: Test) => {
       yield* answer(q1, allowOnce)
       expect(yield* refused(storage.startCall(lease, seq(4)))).toMatchObject({ _tag: "LeaseLost" })
       expect(yield* storage.startCall(taken.lease, seq(4))).toBe(true)
-      yield* storage.storeResult(taken.lease, seq(4), result("c2"))
+      yield* storeResult(taken.lease, seq(4), result("c2"))
       expect((yield* session()).head).toBe(6)
       expect(Transcript.isSendable(yield* transcript())).toBe(true)
       expect(yield* storage.endRun(taken.lease, { stopReason: "completed", detail: null })).toMatchObject({ id: r1 })
@@ -342,7 +343,7 @@ const takeOverTests = (test: Test) => {
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
       yield* ask(lease, q1, 4, "c2")
-      yield* (yield* Storage).storeResult(lease, seq(4), result("c2", "no", "denied"))
+      yield* storeResult(lease, seq(4), result("c2", "no", "denied"))
       expect(yield* takeOver(lease)).toEqual({ _tag: "Ended" })
       expect((yield* transcriptLines()).slice(2)).toEqual(["3 never-started c1", "4 denied c2"])
     }))

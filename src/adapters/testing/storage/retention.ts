@@ -1,7 +1,7 @@
 import { Effect } from "effect"
 import { SessionId } from "../../../domain/Session.js"
 import { type Retention, Storage, StorageReader } from "../../../services/storage/Storage.js"
-import { assistant, create, createAndStart, events, refused, s1, session, transcript } from "./fixture.js"
+import { appendStep, assistant, create, createAndStart, events, refused, s1, session, transcript } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
@@ -48,7 +48,7 @@ export const retentionTests = (test: Test) => {
       const { set } = yield* Now
       const { lease } = yield* createAndStart()
       const storage = yield* Storage
-      yield* storage.appendStep(lease, assistant("one"))
+      yield* appendStep(lease, assistant("one"))
       yield* storage.endRun(lease, { stopReason: "completed", detail: null })
       yield* set(5_000)
       yield* renames(2)
@@ -76,9 +76,8 @@ export const retentionTests = (test: Test) => {
       yield* create()
       yield* renames(5)
       const { cursor } = yield* session()
-      const storage = yield* Storage
       const { lease } = yield* createAndStart({ sessionId: SessionId.make("other") })
-      yield* storage.appendStep(lease, assistant("one"))
+      yield* appendStep(lease, assistant("one"))
       yield* prune({ before: 50_000, keep: 1 })
       expect(yield* cursors).toEqual([cursor])
       const other = yield* events(0, SessionId.make("other"))

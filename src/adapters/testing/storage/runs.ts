@@ -4,6 +4,7 @@ import { RunId } from "../../../domain/Run.js"
 import * as Usage from "../../../domain/Usage.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
+  appendStep,
   a1,
   admission,
   type AdmissionFields,
@@ -157,11 +158,11 @@ const startTests = (test: Test) => {
       const storage = yield* Storage
       const reader = yield* StorageReader
       const first = yield* createAndStart()
-      yield* storage.appendStep(first.lease, assistant("a", [], { usage: usage(10, 1) }))
-      yield* storage.appendStep(first.lease, assistant("b", [], { usage: usage(20, 2) }))
+      yield* appendStep(first.lease, assistant("a", [], { usage: usage(10, 1) }))
+      yield* appendStep(first.lease, assistant("b", [], { usage: usage(20, 2) }))
       expect((yield* storage.endRun(first.lease, completed)).usage).toMatchObject({ steps: 2, inputTokens: 30 })
       const second = yield* start({ runId: r2 })
-      yield* storage.appendStep(second.lease, assistant("c", [], { usage: { ...usage(5, 1), outputTokens: null } }))
+      yield* appendStep(second.lease, assistant("c", [], { usage: { ...usage(5, 1), outputTokens: null } }))
       expect((yield* reader.run(r2)).usage).toMatchObject({
         steps: 1,
         unknownSteps: 1,

@@ -2,7 +2,7 @@ import { Effect } from "effect"
 import { Owner, SessionId } from "../../../domain/Session.js"
 import * as Usage from "../../../domain/Usage.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
-import { create, createAndStart, events, refused, s1, s2, session, eventLines, transcript } from "./fixture.js"
+import { append, create, createAndStart, events, refused, s1, s2, session, eventLines, transcript } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
@@ -185,7 +185,7 @@ export const sessionTests = (test: Test) => {
       expect(yield* refused(storage.rename(s1, "x"))).toEqual(missing)
       expect(yield* refused(storage.setModel(s1, null))).toEqual(missing)
       expect(yield* refused(storage.patchMetadata(s1, {}))).toEqual(missing)
-      expect(yield* refused(storage.append(s1, []))).toEqual(missing)
+      expect(yield* refused(append(s1, []))).toEqual(missing)
       expect(yield* refused(storage.beginDelete(s1))).toEqual(missing)
       expect(yield* refused(reader.session(s1))).toEqual(missing)
       expect(yield* refused(reader.activity(s1))).toEqual(missing)

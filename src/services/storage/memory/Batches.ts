@@ -4,8 +4,8 @@
  */
 import { Array, Either, Option } from "effect"
 import * as Batch from "../../../domain/Batch.js"
+import type { Checked } from "../../../domain/Checked.js"
 import type { Lease } from "../../../domain/Lease.js"
-import * as Limits from "../../../domain/Limits.js"
 import { type AssistantMessage, type CallId, callsOf, type Entry, type ResultMessage } from "../../../domain/Message.js"
 import type { RunId } from "../../../domain/Run.js"
 import type { Seq } from "../../../domain/Session.js"
@@ -29,13 +29,12 @@ import { appendEntry, nextSeq, transcriptOf } from "./Transcripts.js"
 export const appendStep = (
   state: State,
   at: number,
-  { lease, message }: { readonly lease: Lease; readonly message: AssistantMessage }
+  { lease, message: { value: message } }: { readonly lease: Lease; readonly message: Checked<AssistantMessage> }
 ): Transition<
   { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
-  InvalidInput | LeaseLost | SessionDeleting | AppendRefused
+  LeaseLost | SessionDeleting | AppendRefused
 > =>
   Either.gen(function* () {
-    yield* Limits.json("message", message, state.limits.messageBytes)
     const { kept, keptRun } = yield* held(state, lease)
     yield* undeleted(kept)
     yield* Transcript.append(transcriptOf(kept), message)
@@ -83,10 +82,13 @@ export const startCall = (
 export const storeResult = (
   state: State,
   at: number,
-  { lease, result, seq }: { readonly lease: Lease; readonly seq: Seq; readonly result: ResultMessage }
+  {
+    lease,
+    result: { value: result },
+    seq
+  }: { readonly lease: Lease; readonly seq: Seq; readonly result: Checked<ResultMessage> }
 ): Transition<StoredResult, InvalidInput | LeaseLost> =>
   Either.gen(function* () {
-    yield* Limits.json("result", result, state.limits.messageBytes)
     const { kept } = yield* held(state, lease)
     const stored = resultAt(kept, seq)
     if (Option.isSome(stored)) {

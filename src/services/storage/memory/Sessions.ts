@@ -96,6 +96,7 @@ export const setWorkdir = (
     return [changed.session, putSession(state, changed)]
   })
 
+/** Checks the merged metadata, which are known only here. */
 export const patchMetadata = (
   state: State,
   at: number,

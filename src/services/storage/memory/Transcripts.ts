@@ -1,11 +1,10 @@
 /** The reference for transcripts: a message takes the place after the head, and the head moves to it. */
 import { Chunk, Either, Option } from "effect"
-import * as Limits from "../../../domain/Limits.js"
+import type { Checked } from "../../../domain/Checked.js"
 import type { Entry, Message } from "../../../domain/Message.js"
 import { Seq, type SessionId } from "../../../domain/Session.js"
 import {
   type AppendRefused,
-  type InvalidInput,
   SessionBusy,
   type SessionDeleting,
   type SessionNotFound
@@ -17,12 +16,11 @@ import { changeable, type SessionRecord, putSession, record, setSession, type St
 export const append = (
   state: State,
   at: number,
-  { messages, sessionId }: { readonly sessionId: SessionId; readonly messages: ReadonlyArray<Message> }
-): Transition<ReadonlyArray<Entry>, InvalidInput | SessionNotFound | SessionDeleting | SessionBusy | AppendRefused> =>
+  checked: { readonly sessionId: SessionId; readonly messages: ReadonlyArray<Checked<Message>> }
+): Transition<ReadonlyArray<Entry>, SessionNotFound | SessionDeleting | SessionBusy | AppendRefused> =>
   Either.gen(function* () {
-    for (const [index, message] of messages.entries()) {
-      yield* Limits.json(`messages.${index}`, message, state.limits.messageBytes)
-    }
+    const { sessionId } = checked
+    const messages = checked.messages.map(({ value }) => value)
     const kept = yield* changeable(state, sessionId)
     if (Option.isSome(kept.holder)) {
       return yield* Either.left(new SessionBusy({ sessionId, runId: kept.holder.value.runId }))

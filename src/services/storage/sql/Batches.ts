@@ -5,6 +5,7 @@
  */
 import { Array, Chunk, Effect, Either, Schema } from "effect"
 import * as Batch from "../../../domain/Batch.js"
+import type { Checked } from "../../../domain/Checked.js"
 import type { Lease } from "../../../domain/Lease.js"
 import { type AssistantMessage, callsOf, type Entry, ResultMessage } from "../../../domain/Message.js"
 import { OpenCall } from "../../../domain/OpenBatch.js"
@@ -41,7 +42,7 @@ const insertCall = insertion(table, ["session", "seq", "position", "follows", "i
 
 export const appendStep = (
   tx: Transaction,
-  { body, lease, message }: { readonly lease: Lease; readonly message: AssistantMessage; readonly body: string }
+  { lease, message: { json, value: message } }: { readonly lease: Lease; readonly message: Checked<AssistantMessage> }
 ): Either.Either<
   { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
   LeaseLost | SessionDeleting | AppendRefused
@@ -52,7 +53,7 @@ export const appendStep = (
     yield* Transcript.append({ sessionId: session.id, head: session.head, open }, message)
     const entry: Entry = { seq: nextSeq(session), runId: lease.runId, at: tx.now, message }
     dropDraft(tx, session)
-    appendEntry(tx, session, session.run, entry, body)
+    appendEntry(tx, session, session.run, entry, json)
     addUsage(tx, "runs", session.run, message.usage)
     const calls = callsOf(message).map(({ callId, name }, index): OpenCall => ({
       seq: Batch.seqOf(entry.seq, index),
@@ -97,11 +98,10 @@ const decodeResult = decoder(Schema.parseJson(ResultMessage))
 export const storeResult = (
   tx: Transaction,
   {
-    body,
     lease,
-    result,
+    result: { json, value: result },
     seq
-  }: { readonly lease: Lease; readonly seq: Seq; readonly result: ResultMessage; readonly body: string }
+  }: { readonly lease: Lease; readonly seq: Seq; readonly result: Checked<ResultMessage> }
 ): Either.Either<StoredResult, LeaseLost | InvalidInput | RowDamaged> =>
   Either.gen(function* () {
     const session = yield* held(tx, lease)
@@ -112,7 +112,7 @@ export const storeResult = (
     )
     if (call === undefined) return yield* completedBefore(tx, session, seq, result)
     yield* checkCall(call.id, result)
-    complete(tx, session, { run: session.run, seq, follows: call.follows, message: result, body })
+    complete(tx, session, { run: session.run, seq, follows: call.follows, message: result, body: json })
     return { result }
   })
 

@@ -117,7 +117,10 @@ export const setWorkdir = (
     return reread(tx, sessionId)
   })
 
-/** Merges the fields in the transaction, so that two patches of different fields both take effect. */
+/**
+ * Merges the fields in the transaction, so that two patches of different fields both take effect. Checks the merged
+ * metadata, which are known only here.
+ */
 export const patchMetadata = (
   tx: Transaction,
   limits: Limits.Limits,

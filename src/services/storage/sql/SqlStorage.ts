@@ -1,14 +1,12 @@
 /**
- * Storage in SQL: each operation is one write of the lane, each read one statement of the reader. Input that can be
- * refused without a look at stored rows is refused before anything is queued.
+ * Storage in SQL: each operation is one write of the lane, each read one statement of the reader. A title is checked
+ * before anything is queued; messages and metadata come checked.
  */
 import { Context, Effect, Either, Layer } from "effect"
-import * as Limits from "../../../domain/Limits.js"
+import type * as Limits from "../../../domain/Limits.js"
 import * as Title from "../../../domain/Title.js"
-import type { Write } from "../../../domain/SkeinError.js"
 import { Database } from "./Database.js"
 import { EngineConfig } from "../../EngineConfig.js"
-import type { Body } from "./lane/GroupCommit.js"
 import { type ReaderService, type Service, Storage, StorageReader } from "../Storage.js"
 import { WriteLane } from "./lane/WriteLane.js"
 import * as AssetRows from "./AssetRows.js"
@@ -44,78 +42,51 @@ const makeReader = (query: Query.Query): ReaderService => ({
   deleting: Deletion.deleting(query)
 })
 
-const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Service => {
-  /** Writes what was checked, or refuses it at once. */
-  const checked = <C, EC, A, E>(
-    operation: string,
-    check: Either.Either<C, EC>,
-    body: (checked: C) => Body<A, E>
-  ): Effect.Effect<A, EC | E | Write> => Effect.flatMap(check, (checked) => write(operation, body(checked)))
+const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Service => ({
+  createSession: (session) =>
+    Effect.flatMap(
+      session.title === null ? Either.right(Title.untitled) : Title.check(session.title, limits),
+      (title) => write("create the session", (tx) => Sessions.create(tx, session, title))
+    ),
+  rename: (sessionId, title) =>
+    Effect.flatMap(Title.check(title, limits), (title) =>
+      write("rename the session", (tx) => Sessions.rename(tx, { sessionId, title }))
+    ),
+  setModel: (sessionId, model) => write("set the model", (tx) => Sessions.setModel(tx, { sessionId, model })),
+  setWorkdir: (sessionId, workdir) => write("set the folder", (tx) => Sessions.setWorkdir(tx, { sessionId, workdir })),
+  patchMetadata: (sessionId, patch) =>
+    write("patch the metadata", (tx) => Sessions.patchMetadata(tx, limits, { sessionId, patch })),
+  append: (sessionId, messages) => write("append messages", (tx) => Transcripts.append(tx, { sessionId, messages })),
 
-  return {
-    createSession: (session) =>
-      checked(
-        "create the session",
-        session.title === null ? Either.right(Title.untitled) : Title.check(session.title, limits),
-        (title) => (tx) => Sessions.create(tx, session, title)
-      ),
-    rename: (sessionId, title) =>
-      checked(
-        "rename the session",
-        Title.check(title, limits),
-        (title) => (tx) => Sessions.rename(tx, { sessionId, title })
-      ),
-    setModel: (sessionId, model) => write("set the model", (tx) => Sessions.setModel(tx, { sessionId, model })),
-    setWorkdir: (sessionId, workdir) =>
-      write("set the folder", (tx) => Sessions.setWorkdir(tx, { sessionId, workdir })),
-    patchMetadata: (sessionId, patch) =>
-      write("patch the metadata", (tx) => Sessions.patchMetadata(tx, limits, { sessionId, patch })),
-    append: (sessionId, messages) =>
-      checked(
-        "append messages",
-        Transcripts.checkMessages(messages, limits),
-        (bodies) => (tx) => Transcripts.append(tx, { sessionId, messages, bodies })
-      ),
+  admit: (admission) => write("store the run", (tx) => Runs.admit(tx, limits, admission)),
+  startNext: (sessionId, presence) =>
+    write("start the next run", (tx) => Runs.startNext(tx, limits, { sessionId, presence })),
+  cancelQueued: (runId) => write("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),
+  requestCancel: (runId) => write("ask for a run's end", (tx) => Runs.requestCancel(tx, runId)),
+  takeOver: (seen, presence) => write("take the run over", (tx) => Endings.takeOver(tx, { seen, presence })),
+  renew: (presence) => write("renew the leases", (tx) => Either.right(Runs.renew(tx, presence))),
+  saveDrafts: (drafts) => write("keep the drafts", (tx) => Drafts.save(tx, drafts)),
 
-    admit: (admission) => write("store the run", (tx) => Runs.admit(tx, limits, admission)),
-    startNext: (sessionId, presence) =>
-      write("start the next run", (tx) => Runs.startNext(tx, limits, { sessionId, presence })),
-    cancelQueued: (runId) => write("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),
-    requestCancel: (runId) => write("ask for a run's end", (tx) => Runs.requestCancel(tx, runId)),
-    takeOver: (seen, presence) => write("take the run over", (tx) => Endings.takeOver(tx, { seen, presence })),
-    renew: (presence) => write("renew the leases", (tx) => Either.right(Runs.renew(tx, presence))),
-    saveDrafts: (drafts) => write("keep the drafts", (tx) => Drafts.save(tx, drafts)),
+  appendStep: (lease, message) => write("append the step", (tx) => Batches.appendStep(tx, { lease, message })),
+  startCall: (lease, seq) => write("start the call", (tx) => Batches.startCall(tx, { lease, seq })),
+  storeResult: (lease, seq, result) =>
+    write("store the result", (tx) => Batches.storeResult(tx, { lease, seq, result })),
+  endRun: (lease, end) => write("end the run", (tx) => Endings.endRun(tx, { lease, end })),
 
-    appendStep: (lease, message) =>
-      checked(
-        "append the step",
-        Limits.json("message", message, limits.messageBytes),
-        (body) => (tx) => Batches.appendStep(tx, { lease, message, body })
-      ),
-    startCall: (lease, seq) => write("start the call", (tx) => Batches.startCall(tx, { lease, seq })),
-    storeResult: (lease, seq, result) =>
-      checked(
-        "store the result",
-        Limits.json("result", result, limits.messageBytes),
-        (body) => (tx) => Batches.storeResult(tx, { lease, seq, result, body })
-      ),
-    endRun: (lease, end) => write("end the run", (tx) => Endings.endRun(tx, { lease, end })),
+  ask: (lease, asked) => write("store the question", (tx) => Questions.ask(tx, { lease, asked })),
+  answer: (questionId, answer) => write("store the answer", (tx) => Questions.answer(tx, { questionId, answer })),
 
-    ask: (lease, asked) => write("store the question", (tx) => Questions.ask(tx, { lease, asked })),
-    answer: (questionId, answer) => write("store the answer", (tx) => Questions.answer(tx, { questionId, answer })),
+  beginDelete: (sessionId) => write("begin the deletion", (tx) => Deletion.begin(tx, sessionId)),
+  hide: (sessionId) => write("hide the session", (tx) => Deletion.hide(tx, sessionId)),
+  purge: (sessionId) => write("remove the session's rows", (tx) => Deletion.purge(tx, sessionId)),
+  forget: (sessionId) => write("forget the session", (tx) => Deletion.forget(tx, sessionId)),
 
-    beginDelete: (sessionId) => write("begin the deletion", (tx) => Deletion.begin(tx, sessionId)),
-    hide: (sessionId) => write("hide the session", (tx) => Deletion.hide(tx, sessionId)),
-    purge: (sessionId) => write("remove the session's rows", (tx) => Deletion.purge(tx, sessionId)),
-    forget: (sessionId) => write("forget the session", (tx) => Deletion.forget(tx, sessionId)),
+  prune: (retention) => write("remove old events", (tx) => Retention.prune(tx, retention)),
 
-    prune: (retention) => write("remove old events", (tx) => Retention.prune(tx, retention)),
-
-    saveAsset: (asset) => write("store the asset's row", (tx) => AssetRows.save(tx, asset)),
-    deleteAsset: (sessionId, assetId) =>
-      write("remove the asset's row", (tx) => AssetRows.remove(tx, { sessionId, assetId }))
-  }
-}
+  saveAsset: (asset) => write("store the asset's row", (tx) => AssetRows.save(tx, asset)),
+  deleteAsset: (sessionId, assetId) =>
+    write("remove the asset's row", (tx) => AssetRows.remove(tx, { sessionId, assetId }))
+})
 
 export const layer: Layer.Layer<Storage | StorageReader, never, Database | WriteLane> = Layer.effectContext(
   Effect.gen(function* () {

@@ -1,11 +1,10 @@
 /** Transcripts: a message is stored in the place after the head, and the head moves to it. Rows are written once. */
 import { Array, Chunk, Effect, Either, Option, Stream } from "effect"
-import * as Limits from "../../../domain/Limits.js"
+import type { Checked } from "../../../domain/Checked.js"
 import { Entry, Message } from "../../../domain/Message.js"
 import { Seq, type SessionId } from "../../../domain/Session.js"
 import {
   type AppendRefused,
-  type InvalidInput,
   RowDamaged,
   type SessionBusy,
   type SessionDeleting,
@@ -21,39 +20,24 @@ import { addUsage, changeable, type SessionRow, unheld } from "./SessionRow.js"
 import { insert } from "./Table.js"
 import { messages } from "./Tables.js"
 
-/** The JSON text of each message, or why one is refused. */
-export const checkMessages = (
-  messages: ReadonlyArray<Message>,
-  limits: Limits.Limits
-): Either.Either<ReadonlyArray<string>, InvalidInput> =>
-  Either.all(messages.map((message, index) => Limits.json(`messages.${index}`, message, limits.messageBytes)))
-
 export const append = (
   tx: Transaction,
-  {
-    bodies,
-    messages,
-    sessionId
-  }: {
-    readonly sessionId: SessionId
-    readonly messages: ReadonlyArray<Message>
-    readonly bodies: ReadonlyArray<string>
-  }
+  { messages, sessionId }: { readonly sessionId: SessionId; readonly messages: ReadonlyArray<Checked<Message>> }
 ): Either.Either<ReadonlyArray<Entry>, SessionNotFound | SessionDeleting | SessionBusy | AppendRefused> =>
   changeable(tx, sessionId).pipe(
     Either.flatMap((session) => unheld(tx, session)),
     Either.flatMap((session) => {
       const transcript: Transcript.State = { sessionId, head: session.head, open: Chunk.empty() }
-      return Either.map(Transcript.appendAll(transcript, messages), () => session)
+      const values = messages.map(({ value }) => value)
+      return Either.map(Transcript.appendAll(transcript, values), () => session)
     }),
-    Either.map((session) => {
-      const entries = messages.map((message, index) => {
-        const entry: Entry = { seq: nextSeq(session), runId: null, at: tx.now, message }
-        appendEntry(tx, session, null, entry, bodies[index] ?? "")
+    Either.map((session) =>
+      messages.map(({ json, value }) => {
+        const entry: Entry = { seq: nextSeq(session), runId: null, at: tx.now, message: value }
+        appendEntry(tx, session, null, entry, json)
         return entry
       })
-      return entries
-    })
+    )
   )
 
 /** The place after the head. */

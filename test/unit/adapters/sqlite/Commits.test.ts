@@ -12,6 +12,8 @@ import { userText } from "../../../../src/domain/Message.js"
 import { fail, Faults, layer as faulty, layerFaults } from "../../services/storage/sql/lane/FaultyDatabase.js"
 import { folder } from "../../services/storage/disk.js"
 import {
+  append,
+  storeResult,
   create,
   createAndStart,
   openBatch,
@@ -89,7 +91,7 @@ describe("a COMMIT that fails", () => {
 
   decided("an appended message", {
     prepare: create(),
-    act: Effect.flatMap(Storage, (storage) => storage.append(s1, [userText("Hello")])),
+    act: append(s1, [userText("Hello")]),
     shows: Effect.map(session(), ({ head }) => head === 1)
   })
 
@@ -115,15 +117,14 @@ describe("a COMMIT that fails", () => {
 
   it.scopedLive("P2 a result that is stored after all is a success, one that is not can be given again", () =>
     Effect.gen(function* () {
-      const storage = yield* Storage
       const { lease } = yield* createAndStart()
       yield* openBatch(lease, "c1", "c2")
       yield* nextCommitFails(true)
-      yield* storage.storeResult(lease, seq(4), result("c2"))
+      yield* storeResult(lease, seq(4), result("c2"))
       expect((yield* session()).head).toBe(2)
       yield* nextCommitFails(false)
-      expect(yield* refused(storage.storeResult(lease, seq(3), result("c1")))).toMatchObject({ _tag: "StorageFailed" })
-      yield* storage.storeResult(lease, seq(3), result("c1"))
+      expect(yield* refused(storeResult(lease, seq(3), result("c1")))).toMatchObject({ _tag: "StorageFailed" })
+      yield* storeResult(lease, seq(3), result("c1"))
       expect((yield* session()).head).toBe(4)
     }).pipe(Effect.provide(storage))
   )

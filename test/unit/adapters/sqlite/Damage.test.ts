@@ -9,6 +9,7 @@ import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
 import { folder, storageIn } from "../../services/storage/disk.js"
 import {
+  append as appendTo,
   create,
   createAndStart,
   transcriptLines,
@@ -44,8 +45,7 @@ const inFolder = <A, E>(
     return yield* Effect.provide(use(damage), layer)
   })
 
-const append = (...texts: ReadonlyArray<string>) =>
-  Effect.flatMap(Storage, (storage) => storage.append(s1, texts.map(userText)))
+const append = (...texts: ReadonlyArray<string>) => appendTo(s1, texts.map(userText))
 
 /** The entries after a place that can be read before the first damaged one; fails when there is none. */
 const page = (after: number) =>

@@ -7,7 +7,7 @@ import * as EngineConfig from "../../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import { Storage } from "../../../../src/services/storage/Storage.js"
 import { folder, storageIn } from "../../services/storage/disk.js"
-import { create, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
+import { append, create, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 
 it.scopedLive("P11 no leftovers: what a deleted session took is given back to the file system", () =>
   Effect.gen(function* () {
@@ -19,11 +19,9 @@ it.scopedLive("P11 no leftovers: what a deleted session took is given back to th
     yield* create().pipe(Effect.provide(layer))
     const empty = yield* bytes
 
-    yield* Effect.flatMap(Storage, (storage) =>
-      storage.append(
-        s1,
-        Array.from({ length: 1_200 }, () => userText("x".repeat(5_000)))
-      )
+    yield* append(
+      s1,
+      Array.from({ length: 1_200 }, () => userText("x".repeat(5_000)))
     ).pipe(Effect.provide(layer))
     expect(yield* bytes).toBeGreaterThan(empty + 6_000_000)
 

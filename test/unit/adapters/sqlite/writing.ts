@@ -3,6 +3,7 @@ import { Effect, Layer } from "effect"
 import { Checked } from "../../../../src/domain/Checked.js"
 import { layerIds } from "../../../../src/adapters/node/Identity.js"
 import * as SqliteStorage from "../../../../src/adapters/sqlite/SqliteStorage.js"
+import * as Limits from "../../../../src/domain/Limits.js"
 import { userText } from "../../../../src/domain/Message.js"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
@@ -23,7 +24,8 @@ const program = Effect.gen(function* () {
     metadata: Checked.noMetadata
   })
   for (let count = 1; ; count++) {
-    yield* storage.append(id, [userText(`${count} ${"x".repeat(1_000)}`)])
+    const message = yield* Checked.message(userText(`${count} ${"x".repeat(1_000)}`), Limits.defaults)
+    yield* storage.append(id, [message])
     console.log(count)
   }
 })

@@ -52,7 +52,7 @@ const completionOrder: Defect = ({ reader, storage }) => {
   return {
     storage: {
       storeResult: (lease, seq, result) =>
-        Effect.tap(storage.storeResult(lease, seq, result), () => Effect.sync(() => stored.push(result.callId)))
+        Effect.tap(storage.storeResult(lease, seq, result), () => Effect.sync(() => stored.push(result.value.callId)))
     },
     reader: showing(reader, (entries) => {
       const results = entries.filter(({ message }) => message.role === "tool")
@@ -113,7 +113,7 @@ const early: Defect = ({ reader, storage }) => ({
       Effect.gen(function* () {
         const { head } = yield* reader.session(lease.sessionId)
         yield* Effect.forkDaemon(Effect.zipRight(Quiescence.idle, storage.storeResult(lease, seq, result)))
-        return { result, head }
+        return { result: result.value, head }
       })
   }
 })

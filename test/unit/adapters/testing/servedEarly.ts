@@ -20,7 +20,12 @@ const early = Layer.effect(
         Effect.gen(function* () {
           const { head } = yield* reader.session(sessionId)
           yield* Effect.forkDaemon(storage.append(sessionId, messages))
-          return messages.map((message, index) => ({ seq: Seq.make(head + index + 1), runId: null, at: 0, message }))
+          return messages.map(({ value: message }, index) => ({
+            seq: Seq.make(head + index + 1),
+            runId: null,
+            at: 0,
+            message
+          }))
         })
     }
   })

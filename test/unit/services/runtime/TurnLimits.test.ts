@@ -120,3 +120,39 @@ describe("usage", () => {
     })
   )
 })
+
+describe("a message of a run that is larger than its limit", () => {
+  const limits = { messageBytes: 500 }
+  const long = "x".repeat(600)
+
+  it.scoped("P12 as a step ends the run as failed, names the limit, and stores neither the step nor a part of it", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, lines, model } = yield* open({ config: { limits } })
+      yield* model.play(ScriptedModel.text("x".repeat(300)))
+      const run = yield* begin("go")
+      expect(yield* gateway.await(run)).toMatchObject({
+        stopReason: "failed",
+        detail: "message: at most 500 bytes (given: 515 bytes)"
+      })
+      expect(yield* lines(run.sessionId)).toEqual(["user: go"])
+    })
+  )
+
+  it.scoped("P12 as a result ends the run as failed, names the limit, and closes the call as interrupted", () =>
+    Effect.gen(function* () {
+      const shout = Tool.make("shout", { description: "shout", input: {} }).handle(() => Effect.succeed(long))
+      const { begin, gateway, lines, model } = yield* open({ toolbox: Toolbox.layer(shout), config: { limits } })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(shout, {})))
+      const run = yield* begin("go")
+      expect(yield* gateway.await(run)).toMatchObject({
+        stopReason: "failed",
+        detail: "result: at most 500 bytes (given: 703 bytes)"
+      })
+      expect(yield* lines(run.sessionId)).toEqual([
+        "user: go",
+        "assistant: (shout)",
+        "shout interrupted: Interrupted: this call had started and did not finish. Its effects are unknown: check them before you repeat it."
+      ])
+    })
+  )
+})

@@ -12,7 +12,7 @@ import { Seq, type Session, SessionId } from "../../../../domain/Session.js"
 import * as Usage from "../../../../domain/Usage.js"
 import type { Activity, ReaderService, Service } from "../../../../services/storage/Storage.js"
 import type { Command, LeasePick, PlacePick } from "./Command.js"
-import { admission, newSession } from "../fixture.js"
+import { admission, checked, newSession } from "../fixture.js"
 
 export interface World {
   readonly leases: Array<Lease>
@@ -63,7 +63,7 @@ export const operation = (
       case "patch":
         return (storage) => storage.patchMetadata(SessionId.make(command.session), command.metadata)
       case "append": {
-        const messages = messagesOf(world, command.messages)
+        const messages = messagesOf(world, command.messages).map((message) => checked(message))
         return (storage) => storage.append(SessionId.make(command.session), messages)
       }
       case "admit": {
@@ -128,7 +128,7 @@ export const operation = (
         const calls = Array.from({ length: command.calls }, () => fresh(world, "c"))
         const message = assistant(command.text, calls, command.usage)
         const step = command.partial ? { ...message, partial: true as const } : message
-        return (storage) => storage.appendStep(lease, step)
+        return (storage) => storage.appendStep(lease, checked(step))
       }
       case "startCall": {
         const lease = yield* findLease(world, model, command.lease)
@@ -140,7 +140,7 @@ export const operation = (
         const { callId, name, seq } = yield* findPlace(model, lease, command.place)
         const { outcome, text, wrongCall } = command
         const result = { role: "tool", callId: wrongCall ? CallId.make("wrong") : callId, name, outcome, text } as const
-        return (storage) => storage.storeResult(lease, seq, result)
+        return (storage) => storage.storeResult(lease, seq, checked(result))
       }
       case "endRun": {
         const lease = yield* findLease(world, model, command.lease)

@@ -17,8 +17,8 @@ import * as World from "./World.js"
 
 const sessions = [SessionId.make("s1"), SessionId.make("s2")]
 
-/** Small enough that short sequences come to them. */
-const limits = { messageBytes: 2_500, metadataBytes: 1_000 }
+/** Small enough that short sequences come to it. */
+const limits = { metadataBytes: 1_000 }
 
 const build = (layer: Layer.Layer<StorageTest.TestedServices, unknown>, config: EngineConfig.Options) =>
   Layer.build(layer.pipe(Layer.provide(EngineConfig.layer(config)), Layer.fresh)).pipe(
