@@ -109,7 +109,7 @@ const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
 const takeOver = Effect.fn("RunCommand.takeOver")(function* (busy: SessionBusy, sessionId: SessionId) {
   const gateway = yield* Gateway
   const { cursor, live } = yield* gateway.snapshot(sessionId)
-  if (!Option.exists(live, ({ runId }) => runId === busy.runId)) return yield* busy
+  if (live?.runId !== busy.runId) return yield* busy
   const opener = yield* gateway.transcript({ sessionId }).pipe(
     Stream.filter(({ message }) => message.role === "assistant"),
     Stream.runLast

@@ -1,5 +1,4 @@
 /** A session's transcript for people. Pure. Shows the first lines of a result; `--json` prints all of them. */
-import { Option } from "effect"
 import { callsOf, type Entry, type Message, textOf } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { Session } from "../../domain/Session.js"
@@ -68,9 +67,6 @@ export const ending = (ansi: Ansi, { batch, questions, run, session }: Snapshot)
     const waits = asked.has(callId) ? `, ${Texts.awaitsPermission}` : ""
     return `\n${ansi.dim(`#${seq}`)} ${ansi.bold(TerminalText.line(name))} ${state}${waits}\n`
   })
-  const state = Option.match(run, {
-    onNone: () => "",
-    onSome: ({ crashed, run }) => `\n${crashed ? Texts.crashed(session.id) : Texts.running(run.id)}\n`
-  })
+  const state = run === null ? "" : `\n${run.crashed ? Texts.crashed(session.id) : Texts.running(run.run.id)}\n`
   return open.join("") + ansi.yellow(state)
 }

@@ -40,13 +40,13 @@ const LivePart = Schema.transform(
 export const Snapshot = Schema.Struct({
   session: Session,
   cursor: Cursor,
-  /** The run that holds the session; `crashed` when its engine is known to be dead or has lost its lease. */
-  run: Schema.OptionFromNullOr(Schema.Struct({ run: Run, crashed: Schema.Boolean })),
+  /** The run that holds the session, or null; `crashed` when its engine is known to be dead or has lost its lease. */
+  run: Schema.NullOr(Schema.Struct({ run: Run, crashed: Schema.Boolean })),
   queued: Schema.Array(Run),
   batch: OpenBatch,
   questions: Schema.Array(Question),
-  /** What the running step has written so far; at most a second old when the run is elsewhere. */
-  live: Schema.OptionFromNullOr(LivePart)
+  /** What the running step has written so far; at most a second old when the run is elsewhere. Null when none runs. */
+  live: Schema.NullOr(LivePart)
 })
 export type Snapshot = typeof Snapshot.Type
 

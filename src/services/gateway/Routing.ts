@@ -1,5 +1,5 @@
 /** The Gateway over a Runtime: what each operation does with its checked input. */
-import { Effect, Either, Layer, Predicate, Stream } from "effect"
+import { Effect, Either, Layer, Option, Predicate, Stream } from "effect"
 import { Checked } from "../../domain/Checked.js"
 import type { FilePart, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
@@ -139,11 +139,11 @@ const make = Effect.gen(function* () {
       return {
         session,
         cursor: session.cursor,
-        run,
+        run: Option.getOrNull(run),
         queued,
         batch: yield* reader.openBatch(sessionId),
         questions: yield* reader.questions(sessionId),
-        live: yield* subscriptions.live(sessionId)
+        live: Option.getOrNull(yield* subscriptions.live(sessionId))
       }
     })
   )

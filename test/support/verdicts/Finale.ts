@@ -1,5 +1,5 @@
 /** The end of a simulation: everything is brought to rest through one engine, then held against what is known. */
-import { Chunk, Effect, Either, Option, Stream } from "effect"
+import { Chunk, Effect, Either, Stream } from "effect"
 import { type Entry, textOf } from "../../../src/domain/Message.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import * as Transcript from "../../../src/domain/Transcript.js"
@@ -24,10 +24,10 @@ export const rest = (process: Process, living: ReadonlyArray<Process>, session: 
         continue
       }
       const { queued, questions, run } = snapshot.right
-      if (Option.isNone(run) && queued.length === 0) return true
+      if (run === null && queued.length === 0) return true
       for (const { id } of questions) yield* Effect.either(gateway.answer({ questionId: id, verdict: "deny" }))
-      if (Option.isSome(run)) {
-        for (const one of living) yield* Effect.either(one.gateway.cancel(run.value.run.id))
+      if (run !== null) {
+        for (const one of living) yield* Effect.either(one.gateway.cancel(run.run.id))
       }
       for (const { id } of queued) yield* Effect.either(gateway.cancel(id))
       yield* Effect.sleep(50)

@@ -1,5 +1,4 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Option } from "effect"
 import * as Ansi from "../../../../src/adapters/cli/terminal/Ansi.js"
 import * as CallText from "../../../../src/adapters/cli/CallText.js"
 import * as DemoReport from "../../../../src/adapters/cli/DemoReport.js"
@@ -154,7 +153,7 @@ describe("TranscriptText", () => {
         updatedAt: 0
       },
       cursor: Cursor.make(4),
-      run: Option.some({
+      run: {
         crashed: true,
         run: {
           id: runId,
@@ -168,14 +167,14 @@ describe("TranscriptText", () => {
           startedAt: 0,
           endedAt: null
         }
-      }),
+      },
       queued: [],
       batch: {
         calls: [{ seq: Seq.make(3), index: 0, callId, name: "write", state: "pending", questionId: null }],
         stored: []
       },
       questions: [],
-      live: Option.none()
+      live: null
     }
     const text = TranscriptText.ending(Ansi.none, snapshot)
     expect(text).toContain("#3 write pending\n")

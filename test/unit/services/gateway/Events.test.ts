@@ -406,7 +406,7 @@ describe("snapshot", () => {
       const snapshot = yield* gateway.snapshot(run.sessionId)
       expect(snapshot).toMatchObject({
         session: { id: run.sessionId, head: 2 },
-        run: Option.some({ run: { id: run.runId, state: "running" }, crashed: false }),
+        run: { run: { id: run.runId, state: "running" }, crashed: false },
         queued: [],
         batch: {
           calls: [{ index: 0, name: "wait", state: "started", seq: 3, questionId: null }],
@@ -414,7 +414,7 @@ describe("snapshot", () => {
         },
         questions: []
       })
-      expect(snapshot.live).toMatchObject(Option.some({ runId: run.runId, step: { seq: 2, stored: true } }))
+      expect(snapshot.live).toMatchObject({ runId: run.runId, step: { seq: 2, stored: true } })
       const rest = yield* Effect.fork(watch(engine, run.sessionId, snapshot.cursor))
       yield* Quiescence.idle
       yield* finish
@@ -426,8 +426,8 @@ describe("snapshot", () => {
         "run.ended"
       ])
       expect(yield* gateway.snapshot(run.sessionId)).toMatchObject({
-        run: Option.none(),
-        live: Option.none(),
+        run: null,
+        live: null,
         batch: { calls: [], stored: [] }
       })
     })

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Option, Stream } from "effect"
+import { Deferred, Effect, Stream } from "effect"
 import { Asset, Message, Run, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { admission, newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
@@ -317,8 +317,8 @@ describe("ending", () => {
       yield* gate.open("ended")
       yield* cancelling
       const { live, run } = yield* gateway.snapshot(id)
-      expect(Option.map(live, ({ runId }) => runId)).toEqual(Option.some(second.runId))
-      expect(Option.map(run, ({ run }) => run.id)).toEqual(Option.some(second.runId))
+      expect(live?.runId).toBe(second.runId)
+      expect(run?.run.id).toBe(second.runId)
       yield* gateway.cancel(second.runId)
       expect((yield* gateway.run(second.runId)).stopReason).toBe("cancelled")
       expect((yield* gateway.await(third)).stopReason).toBe("completed")
