@@ -47,8 +47,6 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
   const gateway = yield* Gateway
   const screen = yield* Screen
   const waiting = yield* Queue.unbounded<OpenQuestion>()
-  /** Tools allowed for the session: earlier questions about them are not put to the person any more. */
-  const allowed = yield* Ref.make<ReadonlySet<string>>(new Set())
   const open = yield* Ref.make<ReadonlyMap<QuestionId, OpenQuestion>>(new Map())
 
   /** Another client may have been first, or the session may be gone. */
@@ -71,10 +69,8 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     if (yield* Deferred.isDone(answered)) return
     const question = yield* gateway.question(questionId)
     if (question.answer !== null) return
-    if ((yield* Ref.get(allowed)).has(question.tool)) return yield* answer({ questionId, verdict: "allow-for-session" })
     const verdict = yield* Effect.raceFirst(askPerson(question), Effect.as(Deferred.await(answered), null))
     if (verdict === null) return
-    if (verdict === "allow-for-session") yield* Ref.update(allowed, (tools) => new Set([...tools, question.tool]))
     yield* answer({ questionId, verdict, ...(verdict === "deny" ? { message: Texts.refused } : {}) })
   })
 
