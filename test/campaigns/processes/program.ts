@@ -8,6 +8,7 @@ import {
   Exit,
   Layer,
   Logger,
+  Metric,
   Option,
   Predicate,
   Schema,
@@ -20,6 +21,7 @@ import { textOf, userText } from "../../../src/domain/Message.js"
 import type { SessionId } from "../../../src/domain/Session.js"
 import { Gateway, Model, Permissions, Toolbox } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
+import * as Metrics from "../../../src/services/Metrics.js"
 import { ScriptedModel } from "../../../src/testing.js"
 import { type Answer, type Command, type Failure, Line, Request, Setup } from "./Protocol.js"
 
@@ -68,6 +70,9 @@ const close = Effect.suspend(() => {
   opened = null
   return scope === undefined ? Effect.void : Scope.close(scope, Exit.void)
 })
+
+/** How many groups this process has committed. */
+const commits = Effect.map(Metric.value(Metrics.commitTime), ({ count }) => count)
 
 const gateway = Effect.suspend(() =>
   opened === null ? Effect.dieMessage("nothing is open") : Effect.succeed(opened.gateway)
@@ -126,8 +131,11 @@ const run = (id: number, command: Command): Effect.Effect<unknown, unknown> =>
           cursor: (yield* engine.session(session)).cursor
         })).stopReason
       }
-      case "cancel":
-        return yield* (yield* gateway).cancel(command.run)
+      case "cancel": {
+        const before = yield* commits
+        yield* (yield* gateway).cancel(command.run)
+        return (yield* commits) - before
+      }
       case "delete":
         return yield* (yield* gateway).delete(command.session)
       case "hear": {
