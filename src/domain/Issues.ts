@@ -4,7 +4,7 @@
  *
  * Guaranteed: no line shows a schema's tree or more than a few characters of the value; there are at most 20 lines.
  */
-import { Array as Arr, Either, JSONSchema, Option, Predicate, Schema, SchemaAST } from "effect"
+import { Array as Arr, Either, Inspectable, JSONSchema, Option, Predicate, Schema, SchemaAST } from "effect"
 import type { ParseResult } from "effect"
 
 const maxLines = 20
@@ -18,7 +18,7 @@ const shown = (value: unknown): string => {
   if (value === undefined) return "nothing"
   if (Array.isArray(value)) return "a list"
   if (typeof value === "object" && value !== null) return "an object"
-  if (typeof value !== "string") return String(value)
+  if (typeof value !== "string") return Inspectable.toStringUnknown(value)
   const characters = Array.from(value.slice(0, 2 * maxShown))
   const start = characters.slice(0, maxShown).join("")
   return JSON.stringify(start.length < value.length ? `${start}…` : value)
@@ -71,7 +71,9 @@ const joined = (rules: Rules, definitions: Rules): Rules => {
   const { $ref: reference, allOf } = rules
   const name = typeof reference === "string" ? reference.slice(referenceStart.length) : ""
   const parts: ReadonlyArray<unknown> = Array.isArray(allOf) ? allOf : []
-  return Object.assign({}, ...[definitions[name], rules, ...parts].filter(Predicate.isReadonlyRecord))
+  return Object.fromEntries(
+    [definitions[name], rules, ...parts].filter(Predicate.isReadonlyRecord).flatMap((one) => Object.entries(one))
+  )
 }
 
 /** What a JSON Schema allows, in words; none when it says more than words do. */

@@ -10,7 +10,7 @@ export interface Place {
 export type Path = ReadonlyArray<PropertyKey>
 
 /** An offset in UTF-16 units as people count. */
-export const placeAt = (text: string, offset: number): Place => {
+const placeAt = (text: string, offset: number): Place => {
   const before = text.slice(0, offset).split(/\r\n|\n|\r/)
   return { line: before.length, column: Array.from(before.at(-1) ?? "").length + 1 }
 }

@@ -45,8 +45,9 @@ const fetchText = async (url: string, headers: Headers, signal: AbortSignal): Pr
   const response = await fetch(url, { headers, redirect: "error", signal })
   if (!response.ok || response.body === null) return null
   const decoder = new TextDecoder()
+  const body: AsyncIterable<Uint8Array> = response.body
   let text = ""
-  for await (const chunk of response.body) {
+  for await (const chunk of body) {
     text += decoder.decode(chunk, { stream: true })
     if (text.length > mostBytes) return null
   }

@@ -7,7 +7,7 @@ const lineFeed = 10
 const carriageReturn = 13
 
 /** `mixed` when a file has both, `none` when it has neither. */
-export type Ends = "lf" | "crlf" | "mixed" | "none"
+type Ends = "lf" | "crlf" | "mixed" | "none"
 
 /** A text whose ends are all line feeds, and which of those had a carriage return before them. */
 export interface Plain {
@@ -57,7 +57,7 @@ export const verbatim = (bytes: Uint8Array): Plain => ({
 })
 
 /** A text without carriage returns in its line ends, with one in each of them. */
-export const withPairs = (bytes: Uint8Array): Uint8Array => {
+const withPairs = (bytes: Uint8Array): Uint8Array => {
   const paired = new Uint8Array(bytes.length + countFeeds(bytes))
   let length = 0
   for (let at = 0; at < bytes.length; at++) {

@@ -31,7 +31,7 @@ interface Request {
 }
 
 /** A part that matches: its place among the parts, from 0, and where in it the match starts. */
-export interface Match {
+interface Match {
   readonly index: number
   readonly column: number
 }

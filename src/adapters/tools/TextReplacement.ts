@@ -83,7 +83,7 @@ const makePlaces = ({ file: { feeds, pairs }, newText, oldText }: Replacement) =
   }
 }
 
-export interface Survey {
+interface Survey {
   /** Matches, each that overlaps another one too. */
   readonly matches: number
   /** Matches of which none overlaps the one before it. */

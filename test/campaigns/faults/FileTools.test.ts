@@ -18,8 +18,8 @@ interface How {
 const call = (workdir: string, tool: string, input: unknown, { env = {}, wrapper = [] }: How = {}) =>
   Effect.gen(function* () {
     const program = yield* Bundle.bundle(new URL("fileTools.ts", import.meta.url))
-    const [command = "", ...args] = [...wrapper, process.execPath, program, tool, JSON.stringify(input)]
-    const running = yield* Process.start(command, args, {
+    const [command, ...args] = [...wrapper, process.execPath, program, tool, JSON.stringify(input)]
+    const running = yield* Process.start(command ?? process.execPath, args, {
       cwd: workdir,
       env: { PATH: process.env["PATH"] ?? "", ...env }
     })

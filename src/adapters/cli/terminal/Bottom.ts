@@ -32,6 +32,7 @@ export interface Asked {
   readonly prompt: string
 }
 
+/** @internal */
 export interface Question extends Asked {
   /** What was typed so far. Null while nothing that is typed counts: the prompt is not shown yet. */
   readonly typed: string | null
@@ -71,7 +72,7 @@ const indent = "  "
 const frames = Array.from("⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏")
 
 /** How long each frame of the spinner is shown. */
-export const frameMillis = 100
+const frameMillis = 100
 
 const seconds = (millis: number): string => {
   const whole = Math.floor(millis / 1000)

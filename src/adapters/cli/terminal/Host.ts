@@ -6,7 +6,7 @@ import type { Readable, Writable } from "node:stream"
 export type Signal = "SIGINT" | "SIGQUIT" | "SIGTSTP"
 
 /** The process exits, fails with what nothing caught, or goes on after it was stopped. */
-export type Event = "exit" | "uncaughtExceptionMonitor" | "SIGCONT"
+type Event = "exit" | "uncaughtExceptionMonitor" | "SIGCONT"
 
 export interface Output extends Writable {
   readonly isTTY?: boolean

@@ -21,7 +21,7 @@ import * as Terminal from "./Terminal.js"
 import * as TerminalText from "./TerminalText.js"
 
 /** What a typed line answers; null when it is none and must be typed again. The line is null when the input ended. */
-export type Read<A> = (line: string | null) => A | null
+type Read<A> = (line: string | null) => A | null
 
 /** What is at the bottom of the terminal besides questions. */
 export interface Work {
