@@ -36,7 +36,7 @@ class SyntaxFault extends Error {
   }
 }
 
-/** Looks through the whole text. A name that stands twice counts where it stands last, as for `JSON.parse`. */
+/** Looks through the whole text. A name that stands twice counts where it stands last, as for `JSON.parse`. @internal */
 export const scan = (text: string): Scan => {
   const offsets = new Map<string, number>()
   let at = 0

@@ -17,8 +17,8 @@ type Text = readonly [what: string, remedy: string, done?: string]
 
 const range = (first: number, last: number): string => (first === last ? `${first}` : `${first} to ${last}`)
 
-/** What a finding is about: a path, or a session and what of it. */
-const where = (ids: Ids[Kind]): string => {
+/** What a finding is about: a path, or a session and what of it. @internal */
+export const where = (ids: Ids[Kind]): string => {
   if (!("session" in ids)) return ids.path
   const session = `session ${ids.session.id}`
   if ("asset" in ids) return `${session}, asset ${ids.asset}`

@@ -16,19 +16,7 @@ import { createRequire } from "node:module"
 import { join } from "node:path"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import { folder } from "../../services/storage/disk.js"
-import {
-  damages,
-  databaseIn,
-  engineOn,
-  look,
-  one,
-  populate,
-  repair,
-  spoil,
-  tamper,
-  transcript,
-  two
-} from "./populated.js"
+import { damages, databaseIn, engineOn, look, populate, repair, spoil, tamper, transcript, two } from "./populated.js"
 
 import { asides, damaged, isMended, text } from "./damaged.js"
 

@@ -10,13 +10,13 @@ import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import { folder } from "../../services/storage/disk.js"
 import { damages, databaseIn, engineOn, look, one, populate, repair, two } from "./populated.js"
 
-export const entries = (sessionId: SessionId) =>
+const entries = (sessionId: SessionId) =>
   Effect.flatMap(Gateway, (gateway) => Stream.runCollect(gateway.transcript({ sessionId }))).pipe(
     Effect.map((entries): ReadonlyArray<Entry> => Chunk.toReadonlyArray(entries))
   )
 
 /** What an engine reads of both sessions: every event as well, from the oldest that is kept. */
-export const readAll = (data: string) =>
+const readAll = (data: string) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway
     const { cursor } = yield* gateway.session(one)
