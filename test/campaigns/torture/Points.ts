@@ -42,7 +42,7 @@ export type Counts = Readonly<Record<string, number>>
 export const canCountCalls = SharedLibrary.isPossible
 
 /** Found from the bundle of `main.ts` as well. */
-const source = fileURLToPath(new URL("./killpoints.c", import.meta.url))
+const source = fileURLToPath(new URL("../../../test/campaigns/torture/killpoints.c", import.meta.url))
 
 const compile = SharedLibrary.compiler(source)
 

@@ -45,8 +45,8 @@ export interface Outcome {
 
 /** Found from the bundle of `main.ts` as well. */
 const programs = {
-  opener: new URL("./opener.ts", import.meta.url),
-  child: new URL("./child.ts", import.meta.url)
+  opener: new URL("../../../test/campaigns/torture/opener.ts", import.meta.url),
+  child: new URL("../../../test/campaigns/torture/child.ts", import.meta.url)
 }
 
 const program = (script: Life["script"]) =>
