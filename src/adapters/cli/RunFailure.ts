@@ -1,6 +1,6 @@
 /** A run that ended without an answer, for people: the cause, then what to do about it. Pure. */
 import type { ModelRef } from "../../domain/ModelRef.js"
-import type { ModelFailed, RunStopped } from "../../domain/SkeinError.js"
+import { ModelFailed, type RunStopped } from "../../domain/SkeinError.js"
 import type { ProvidersConfig } from "../providers/Providers.js"
 import * as ShellText from "./ShellText.js"
 import * as Texts from "./texts/Stops.js"
@@ -26,16 +26,7 @@ interface Failure {
   readonly detail: string
 }
 
-const reasons: ReadonlyArray<Reason> = [
-  "rate-limited",
-  "overloaded",
-  "unreachable",
-  "cut",
-  "silent",
-  "rejected",
-  "unauthorized",
-  "malformed"
-]
+const reasons: ReadonlyArray<Reason> = ModelFailed.fields.reason.literals
 
 const pattern = /^Model ([^/\s]+)\/(\S+) failed: ([a-z-]+)(?: \((\d+)\))?(?:: ([^]*))?$/
 
