@@ -8,17 +8,20 @@ import type { InvalidInput } from "../domain/SkeinError.js"
 const between = (least: number, most: number) =>
   Schema.Int.pipe(Schema.between(least, most, { description: `a whole number from ${least} to ${most}` }))
 
+/** A whole number without an upper end. */
+const from = (least: number) =>
+  Schema.Int.pipe(Schema.between(least, Number.MAX_SAFE_INTEGER, { description: `a whole number from ${least}` }))
+
 const day = 24 * 60 * 60 * 1000
-const most = Number.MAX_SAFE_INTEGER
 
 export const Settings = Schema.Struct({
   limits: Limits.Limits,
   /** Model steps a run may take. Defaults to 200. */
-  stepLimit: between(1, most),
+  stepLimit: from(1),
   /** Ends a run once the model has asked for the same calls in this many steps in a row. Defaults to 3. */
-  repeatLimit: between(2, most),
+  repeatLimit: from(2),
   /** Calls of one batch that run at once. Defaults to "unbounded". */
-  toolConcurrency: Schema.Union(between(1, most), Schema.Literal("unbounded")).annotations({
+  toolConcurrency: Schema.Union(from(1), Schema.Literal("unbounded")).annotations({
     description: `a whole number from 1, or "unbounded"`
   }),
   /** Milliseconds that a call may take, unless its tool has a limit of its own. Defaults to ten minutes. */
@@ -39,7 +42,7 @@ export const Settings = Schema.Struct({
   /** Days for which a session's events are kept. What is kept of its messages does not depend on it. Defaults to 30. */
   eventDays: Schema.Number.pipe(Schema.between(0, 36_500, { description: "a number of days from 0 to 36500" })),
   /** Events that are kept of a session, the newest ones. Defaults to 100,000. */
-  eventsKept: between(1, most),
+  eventsKept: from(1),
   /** Whether spans bear the texts of messages and of tools' inputs and results. Defaults to false. */
   traceContent: Schema.Boolean,
   /** The system prompt of every model. Defaults to null: none. */
