@@ -7,7 +7,6 @@
  * storage opens.
  */
 import { Context, Effect, Layer, Option } from "effect"
-import type { Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { Checked } from "../../domain/Checked.js"
 import type { Json, JsonRecord } from "../../domain/Json.js"
@@ -18,6 +17,7 @@ import { type EndedRun, type Ref, RunId } from "../../domain/Run.js"
 import type { Session, SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { Assets } from "../assets/Assets.js"
+import type { NewAsset } from "../assets/Saving.js"
 import { Hashing } from "../Hashing.js"
 import { Ids } from "../Ids.js"
 import { type NewSession, Storage, StorageReader } from "../storage/Storage.js"
@@ -35,13 +35,6 @@ interface Send {
   readonly metadata: Checked<JsonRecord>
   readonly idempotencyKey: string | null
   readonly whenBusy: "refuse" | "queue"
-}
-
-interface NewAsset<E> {
-  readonly sessionId: SessionId
-  readonly name: string | null
-  readonly mediaType: string
-  readonly content: Stream.Stream<Uint8Array, E>
 }
 
 type AssetSave = SkeinError.Change | SkeinError.AssetFailed
@@ -71,7 +64,7 @@ export interface Service {
   ) => Effect.Effect<Question, SkeinError.Change | SkeinError.QuestionNotFound | SkeinError.QuestionAnswered>
   /** Stops the session's run, then removes the session with all that belongs to it. Goes on when the caller does not. */
   readonly delete: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
-  readonly saveAsset: <E>(asset: NewAsset<E>) => Effect.Effect<Asset, AssetSave | E>
+  readonly saveAsset: <E>(asset: NewAsset<E, never>) => Effect.Effect<Asset, AssetSave | E>
   readonly deleteAsset: (
     sessionId: SessionId,
     assetId: AssetId
