@@ -158,7 +158,11 @@ export const putBeat = (state: State, presence: Lease.Presence): State => {
   const beat: Lease.Beat = { count: beatOf(state, instance).count + 1, sign: presence.sign }
   const next: State = { ...state, beats: HashMap.set(beats, instance, beat), changed: Option.none() }
   const by = holderBy(next, presence)
-  return { ...next, sessions: HashMap.map(state.sessions, (kept) => setTenure(kept, Tenure.renew(kept.tenure, by))) }
+  const sessions = HashMap.reduce(state.sessions, state.sessions, (sessions, record, id) => {
+    const tenure = Tenure.renew(record.tenure, by)
+    return tenure === record.tenure ? sessions : HashMap.set(sessions, id, setTenure(record, tenure))
+  })
+  return { ...next, sessions }
 }
 
 /** The session after a move of its lease. */
