@@ -62,8 +62,11 @@ export const UserMessage = Schema.Struct({
 })
 export type UserMessage = typeof UserMessage.Type
 
-/** Why the model ended its step. `other` when the provider gave a reason that has no place here. */
-export const FinishReason = Schema.Literal("stop", "length", "content-filter", "tool-calls", "error", "other")
+/**
+ * Why the model ended its step. `paused`: the provider interrupted the answer and goes on when it is asked again.
+ * `other`: the provider gave a reason that has no place here.
+ */
+export const FinishReason = Schema.Literal("stop", "length", "content-filter", "tool-calls", "paused", "error", "other")
 export type FinishReason = typeof FinishReason.Type
 
 export const AssistantMessage = Schema.Struct({

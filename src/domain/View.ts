@@ -92,6 +92,8 @@ export interface Options {
   readonly filesAfter?: Seq | null
   /** Most characters that the view should have, as `characters` counts them; null for no limit. */
   readonly maxCharacters: number | null
+  /** Whether earlier turns that this provider refused are left out. Defaults to false. */
+  readonly leavesOutRefused?: boolean
   /** Assets that messages name and that are gone. */
   readonly missingAssets?: ReadonlySet<AssetId>
 }
@@ -101,6 +103,7 @@ const goOn = "Continue."
 const brokeOff = "[The step broke off here. What stands above is what had arrived.]"
 const unreadable = "[A message without any content that can be shown.]"
 const noOutput = "[no output]"
+const refusedTurn = "[A message and its answer are left out here, as the answer was refused.]"
 
 /** Characters that a shortened result keeps. */
 const shortResult = 800
@@ -125,7 +128,9 @@ export const characters = (view: View): number => weigh(view) + fileCharacters *
 export const make = (entries: ReadonlyArray<Entry>, options: Options): View => {
   const turns = Transcript.turns(entries)
   const render = renderer(options)
-  const rendered = turns.map((turn) => exchanges(turn).map(render))
+  const rendered = turns.map((turn, at) =>
+    at < turns.length - 1 && isLeftOut(turn, options) ? [[userNote(refusedTurn)]] : exchanges(turn).map(render)
+  )
   const cut = decideCut(rendered, options.maxCharacters)
   const left = turns.slice(0, cut.turns).flat().length
   const pieces = rendered.flat().map((items, at) => (at < cut.pieces ? items.map(withoutReasoning) : items))
@@ -135,6 +140,16 @@ export const make = (entries: ReadonlyArray<Entry>, options: Options): View => {
     ...(left === 0 && items[0]?.role !== "user" ? [userNote(opening)] : []),
     ...withReplies(items)
   ]
+}
+
+const isLeftOut = (turn: ReadonlyArray<Entry>, { leavesOutRefused = false, provider }: Options): boolean => {
+  const last = turn.findLast(({ message }) => message.role === "assistant")?.message
+  return (
+    leavesOutRefused &&
+    last?.role === "assistant" &&
+    last.finish === "content-filter" &&
+    last.model.provider === provider
+  )
 }
 
 /** Providers refuse a view that ends with the assistant, and some refuse two assistant items in a row. */

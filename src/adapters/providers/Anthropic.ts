@@ -59,7 +59,11 @@ export const make = (options: Options): Model => {
         }),
         thinkingTokens,
         takesStop: (text) => text.trim() !== "",
+        // Anthropic's pages on stop reasons: what follows a refused turn is refused too.
+        takesRefusedTurns: false,
         mayIgnore: isNews,
+        finishReason: ({ raw, unified }) => (raw === "pause_turn" ? "paused" : unified),
+        pieces: new Set(["signature"]),
         ...(cache ? { finishPrompt: markForCache } : {})
       }
     )

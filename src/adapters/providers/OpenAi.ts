@@ -40,6 +40,8 @@ export const make = (options: Options): Model => {
       secrets: [apiKey, ...Vendor.headerSecrets(headers)],
       providerOptions: (request) => providerOptions(options, request),
       finishPrompt: withoutUnsealed,
+      // An incomplete answer, whatever it is that the model has reached.
+      finishReason: ({ unified }) => (unified === "other" ? "length" : unified),
       leastOutputTokens: 16,
       strictTools: false
     })

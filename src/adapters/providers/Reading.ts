@@ -16,7 +16,7 @@
 import { InvalidResponseDataError, TypeValidationError } from "@ai-sdk/provider"
 import type { LanguageModelV3FinishReason, LanguageModelV3StreamPart, LanguageModelV3Usage } from "@ai-sdk/provider"
 import { Predicate } from "effect"
-import type { ProviderMetadata } from "../../domain/Message.js"
+import type { FinishReason, ProviderMetadata } from "../../domain/Message.js"
 import type { Usage } from "../../domain/Usage.js"
 import type { Part } from "../../services/Model.js"
 import type { CallAccount } from "./CallAccount.js"
@@ -77,27 +77,33 @@ export const start = (account: CallAccount | null): Reading => ({
   error: null
 })
 
+/** What is a vendor's own in the answers that its SDK reads. */
+export interface Dialect {
+  /** Whether a frame that does not decode may be passed over. */
+  readonly mayIgnore: (frame: unknown) => boolean
+  readonly finishReason: (reason: LanguageModelV3FinishReason) => FinishReason
+  /** Keys of metadata whose values may come in pieces, such as a signature. */
+  readonly pieces: ReadonlySet<string>
+}
+
 type Next = readonly [Reading, ReadonlyArray<Part>]
 
 const nothing = (reading: Reading): Next => [reading, []]
 
-/** What an SDK part means. `mayIgnore` says which frames that do not decode may be passed over. */
-export const next = (
-  before: Reading,
-  part: LanguageModelV3StreamPart,
-  mayIgnore: (frame: unknown) => boolean
-): Next => {
+/** What an SDK part means. */
+export const next = (before: Reading, part: LanguageModelV3StreamPart, dialect: Dialect): Next => {
+  const { pieces } = dialect
   const reading = before.received || isMadeUp(part) ? before : { ...before, received: true }
   switch (part.type) {
     case "text-start":
     case "reasoning-start":
-      return write(begin(reading, kindOf(part.type), part.id), kindOf(part.type), part.id, "", part.providerMetadata)
+      return write(begin(reading, kindOf(part.type), part.id), pieces, { ...part, delta: "" })
     case "text-delta":
     case "reasoning-delta":
-      return write(reading, kindOf(part.type), part.id, part.delta, part.providerMetadata)
+      return write(reading, pieces, part)
     case "text-end":
     case "reasoning-end": {
-      const [written, parts] = write(reading, kindOf(part.type), part.id, "", part.providerMetadata)
+      const [written, parts] = write(reading, pieces, { ...part, delta: "" })
       return [close(written, kindOf(part.type), part.id), parts]
     }
     case "tool-input-start":
@@ -113,9 +119,9 @@ export const next = (
     case "raw":
       return nothing(reading.account === null ? reading : { ...reading, account: reading.account.see(part.rawValue) })
     case "error":
-      return nothing(isAllowed(part.error, mayIgnore) ? reading : { ...reading, error: { value: part.error } })
+      return nothing(isAllowed(part.error, dialect) ? reading : { ...reading, error: { value: part.error } })
     case "finish":
-      return finish(reading, part.finishReason, part.usage)
+      return finish(reading, dialect.finishReason(part.finishReason), part)
     default:
       return nothing(reading)
   }
@@ -133,11 +139,14 @@ const unfinished = (reading: Reading): Status =>
   reading.error === null ? { _tag: "cut" } : { _tag: "broken", error: reading.error.value }
 
 /** The end of a stream without a finish is told as an error, too; `finish` finds that out by itself. */
-const isAllowed = (error: unknown, mayIgnore: (frame: unknown) => boolean): boolean =>
+const isAllowed = (error: unknown, { mayIgnore }: Dialect): boolean =>
   (InvalidResponseDataError.isInstance(error) && error.data === undefined) ||
   (TypeValidationError.isInstance(error) && mayIgnore(error.value))
 
-const finish = (reading: Reading, { raw, unified }: LanguageModelV3FinishReason, usage: LanguageModelV3Usage): Next => {
+type FinishPart = Extract<LanguageModelV3StreamPart, { readonly type: "finish" }>
+
+const finish = (reading: Reading, reason: FinishReason, { finishReason, usage }: FinishPart): Next => {
+  const { raw, unified } = finishReason
   const isReasonless = raw === undefined && (unified === "other" || unified === "error")
   const isLost = reading.error !== null && isUndecodable(reading.error.value)
   if (isReasonless || isLost) return nothing({ ...reading, status: unfinished(reading) })
@@ -147,7 +156,7 @@ const finish = (reading: Reading, { raw, unified }: LanguageModelV3FinishReason,
   }
   const lost = reading.account?.missing({ calls: reading.calls.length, characters: reading.inputCharacters }) ?? null
   if (lost !== null) return nothing({ ...reading, status: { _tag: "malformed", detail: lost } })
-  return [{ ...reading, status: { _tag: "finished" } }, [{ type: "finish", reason: unified, usage: usageOf(usage) }]]
+  return [{ ...reading, status: { _tag: "finished" } }, [{ type: "finish", reason, usage: usageOf(usage) }]]
 }
 
 type Kind = "text" | "reasoning"
@@ -166,18 +175,20 @@ const close = (reading: Reading, kind: Kind, id: string): Reading => {
   return { ...reading, open }
 }
 
-const write = (
-  before: Reading,
-  kind: Kind,
-  sdkId: string,
-  delta: string,
-  metadata: ProviderMetadata | undefined
-): Next => {
-  const key = `${kind}:${sdkId}`
-  const reading = before.open.has(key) ? before : begin(before, kind, sdkId)
+interface Written {
+  readonly type: `${Kind}-${string}`
+  readonly id: string
+  readonly delta: string
+  readonly providerMetadata?: ProviderMetadata
+}
+
+const write = (before: Reading, pieces: Dialect["pieces"], { delta, id, providerMetadata, type }: Written): Next => {
+  const kind = kindOf(type)
+  const key = `${kind}:${id}`
+  const reading = before.open.has(key) ? before : begin(before, kind, id)
   const open = reading.open.get(key)
   if (open === undefined) return nothing(reading)
-  const known = merge(open.metadata, metadata)
+  const known = merge(open.metadata, providerMetadata, pieces)
   if (known === open.metadata) return [reading, delta === "" ? [] : [{ type: kind, id: open.id, delta }]]
   return [
     { ...reading, open: new Map(reading.open).set(key, { id: open.id, metadata: known }) },
@@ -186,15 +197,35 @@ const write = (
 }
 
 /** The very same value when `more` says nothing new. */
-const merge = (known: ProviderMetadata | null, more: ProviderMetadata | undefined): ProviderMetadata | null => {
+const merge = (
+  known: ProviderMetadata | null,
+  more: ProviderMetadata | undefined,
+  pieces: Dialect["pieces"]
+): ProviderMetadata | null => {
   if (more === undefined) return known
   const merged = { ...known }
   for (const [vendor, value] of Object.entries(more)) {
     const old = merged[vendor]
-    merged[vendor] = Predicate.isRecord(old) && Predicate.isRecord(value) ? { ...old, ...value } : value
+    merged[vendor] =
+      Predicate.isRecord(old) && Predicate.isRecord(value) ? { ...old, ...joined(old, value, pieces) } : value
   }
   return JSON.stringify(merged) === JSON.stringify(known) ? known : merged
 }
+
+/** The values of `more`, where a piece follows what is there. One that repeats what is there takes its place. */
+const joined = (
+  old: Readonly<Record<string, unknown>>,
+  more: Readonly<Record<string, unknown>>,
+  pieces: Dialect["pieces"]
+): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(more).map(([key, value]) => {
+      const before = old[key]
+      const follows =
+        pieces.has(key) && Predicate.isString(before) && Predicate.isString(value) && !value.startsWith(before)
+      return [key, follows ? before + value : value]
+    })
+  )
 
 const withMetadata = (
   metadata: ProviderMetadata | null | undefined

@@ -19,6 +19,7 @@ export const model = (vendor: Vendor.Vendor): Model => ({
   provider: vendor.provider,
   model: vendor.model,
   contextTokens: vendor.contextTokens,
+  takesRefusedTurns: vendor.takesRefusedTurns,
   outputTokens: (options) => Vendor.outputTokens(vendor, options),
   step: (request) =>
     Stream.unwrapScoped(open(vendor, request)).pipe(
@@ -169,7 +170,7 @@ const readAll = (
   const written: Array<Part> = []
   for (const part of parts) {
     if (reading.status._tag !== "reading") break
-    const [after, more] = Reading.next(reading, part, vendor.mayIgnore)
+    const [after, more] = Reading.next(reading, part, vendor)
     reading = after
     written.push(...more)
   }

@@ -8,6 +8,7 @@ import * as OutputBudget from "../../domain/OutputBudget.js"
 import type { View } from "../../domain/View.js"
 import type { CallAccount } from "./CallAccount.js"
 import type { Subject } from "./Failure.js"
+import type { Dialect } from "./Reading.js"
 
 /** What a host may say of any model. */
 export interface Settings {
@@ -29,7 +30,7 @@ export interface ServerSettings extends Settings {
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>>
 }
 
-export interface Vendor {
+export interface Vendor extends Dialect {
   readonly provider: string
   readonly model: string
   readonly contextTokens: number | null
@@ -42,14 +43,14 @@ export interface Vendor {
   readonly providerOptions: (options: ModelRef.Options, view: View) => SharedV3ProviderOptions
   /** Fewest tokens that a step can be limited to. */
   readonly leastOutputTokens: number
+  /** Whether a turn that the vendor refused may go back to it. */
+  readonly takesRefusedTurns: boolean
   /** Whether the vendor takes a text at which the model is to stop. */
   readonly takesStop: (text: string) => boolean
   /** Tokens that the model may think besides those that it may write, where the vendor counts them apart. */
   readonly thinkingTokens: (options: ModelRef.Options) => number
   /** What a part came with, as it goes back. */
   readonly partOptions: (metadata: ProviderMetadata) => SharedV3ProviderOptions
-  /** Whether a frame that does not decode may be passed over. */
-  readonly mayIgnore: (frame: unknown) => boolean
   /** Counts the calls of an answer by its frames, for an SDK that may lose some; null for one that does not. */
   readonly account: CallAccount | null
   readonly finishPrompt: (prompt: LanguageModelV3Prompt) => LanguageModelV3Prompt
@@ -75,7 +76,10 @@ export const make = (
   takesStop: () => true,
   thinkingTokens: () => 0,
   partOptions: jsonObjects,
+  takesRefusedTurns: true,
   mayIgnore: () => false,
+  finishReason: ({ unified }) => unified,
+  pieces: new Set(),
   account: null,
   finishPrompt: (prompt) => prompt,
   strictTools: null,

@@ -109,6 +109,7 @@ export const make = Effect.gen(function* () {
         reasoningAfter: refusedReasoning.get(session.id) ?? null,
         filesAfter: refusedFiles.get(session.id) ?? null,
         maxCharacters: room === null ? null : Math.max(room, leastRoom),
+        leavesOutRefused: model.takesRefusedTurns === false,
         missingAssets: yield* missingAssets(session, entries)
       }),
       tools,

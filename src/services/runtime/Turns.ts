@@ -41,6 +41,8 @@ const endOf = (finish: FinishReason): End => {
   switch (finish) {
     case "length":
       return end("output-limit", "the answer was cut: the model reached its output limit or the end of its context")
+    case "paused":
+      return end("output-limit", "the provider paused before it had written anything")
     case "content-filter":
       return end("refused", "the provider's content filter ended the answer")
     case "error":
@@ -71,6 +73,7 @@ const reasonNotToRun = ({ finish, usage }: AssistantMessage): string | null => {
       return "Not run: the provider ended the answer."
     case "stop":
     case "tool-calls":
+    case "paused":
     case "other":
       return null
   }
@@ -175,6 +178,7 @@ export const make = Effect.gen(function* () {
       )
       entries.push(appended.entry)
       const parts = callsOf(message)
+      if (parts.length === 0 && message.finish === "paused") continue
       if (parts.length === 0 || endsTurn(message)) return endOf(message.finish)
       const now = signature(parts)
       repeats = now === last ? repeats + 1 : 1

@@ -248,6 +248,29 @@ describe("View", () => {
     expect(view([userText("hi"), { ...broken, parts: [] }])).toEqual(view([userText("hi")]))
   })
 
+  describe("a turn that the provider refused", () => {
+    const refused = assistant([{ type: "text", text: "I can" }], { finish: "content-filter" })
+    const turns = [userText("one"), assistant([call("c1")]), result("c1", "done"), refused, userText("two")]
+    const leavesOutRefused = true
+
+    it("is left out once another one follows, when the provider does not take it back", () => {
+      expect(view(turns, { leavesOutRefused })).toEqual([
+        { role: "user", parts: [{ type: "text", text: expect.stringMatching(/^\[.*refused/) }] },
+        ...view([userText("two")])
+      ])
+      expect(view(turns)).toHaveLength(5)
+      expect(view(turns.slice(0, -1), { leavesOutRefused })).toEqual(view(turns.slice(0, -1)))
+    })
+
+    it("stays when another provider refused it, and when it went on after all", () => {
+      const elsewhere = { ...refused, model: { provider: "openai", model: "m" } }
+      for (const last of [elsewhere, assistant([{ type: "text", text: "yes" }])]) {
+        const messages = [userText("one"), refused, last, userText("two")]
+        expect(view(messages, { leavesOutRefused })).toEqual(view(messages))
+      }
+    })
+  })
+
   it("parts of unknown types are left out; a user message of nothing else still has its place", () => {
     const audio = { type: "audio", samples: [1, 2] }
     expect(partsOf(view([{ role: "user", parts: [audio, { type: "text", text: "hi" }] }])[0])).toEqual([

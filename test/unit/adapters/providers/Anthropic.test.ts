@@ -11,6 +11,8 @@ import { session } from "./Sessions.js"
 
 const apiKey = Redacted.make("canary-anthropic")
 
+const claude = (baseUrl: string) => Anthropic.make({ apiKey, baseUrl, model: "claude-sonnet-4-5" })
+
 const ask = Effect.fn(function* (model: string, options: Options) {
   const fake = yield* FakeProvider.make
   yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
@@ -291,6 +293,26 @@ describe("Anthropic", () => {
         { type: "redacted_thinking", data: "c2VhbGVk" },
         { type: "text", text: "so" }
       ])
+    })
+  )
+
+  it.scoped("a signature that comes in pieces goes back whole", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const pieces = ["c2l", "nbm", "VkIQ=="].map((signature) => ({ type: "signature_delta", signature }))
+      yield* fake.answer(
+        FakeProvider.sse([
+          Frames.anthropicStart(),
+          ...Frames.anthropicBlock(0, { type: "thinking", thinking: "" }, [
+            { type: "thinking_delta", thinking: "hm" },
+            ...pieces
+          ]),
+          ...Frames.anthropicStop("end_turn", 1)
+        ])
+      )
+      const last = (yield* parts(claude(fake.url))).findLast(({ type }) => type === "reasoning")
+      assert(last?.type === "reasoning")
+      assert.deepStrictEqual(last.providerMetadata, { anthropic: { signature: "c2lnbmVkIQ==" } })
     })
   )
 

@@ -4,10 +4,16 @@ import { FastCheck as fc } from "effect"
 import * as Reading from "../../../../src/adapters/providers/Reading.js"
 import type { Part } from "../../../../src/services/Model.js"
 
+const dialect: Reading.Dialect = {
+  mayIgnore: () => false,
+  finishReason: ({ unified }) => unified,
+  pieces: new Set(["signature"])
+}
+
 const read = (sdkParts: ReadonlyArray<LanguageModelV3StreamPart>) =>
   sdkParts.reduce<readonly [Reading.Reading, ReadonlyArray<Part>]>(
     ([reading, parts], part) => {
-      const [next, more] = Reading.next(reading, part, () => false)
+      const [next, more] = Reading.next(reading, part, dialect)
       return [next, [...parts, ...more]]
     },
     [Reading.start(null), []]
@@ -102,6 +108,25 @@ describe("Reading", () => {
         providerMetadata: { v: { itemId: "i", content: "sealed" }, w: { x: 1 } }
       }
     ])
+  })
+
+  it.each([
+    ["pieces are joined", ["ab", "cd", "e"], "abcde"],
+    ["what repeats the whole takes its place", ["ab", "ab", "abcd"], "abcd"]
+  ])("a value that may come in pieces: %s", (_, signatures, whole) => {
+    const deltas = signatures.map((signature) => ({
+      type: "reasoning-delta" as const,
+      id: "r",
+      delta: "",
+      providerMetadata: { v: { signature, other: signature } }
+    }))
+    const [, parts] = read([{ type: "reasoning-start", id: "r" }, ...deltas, { type: "reasoning-end", id: "r" }])
+    assert.deepStrictEqual(parts.at(-1), {
+      type: "reasoning",
+      id: "0",
+      delta: "",
+      providerMetadata: { v: { signature: whole, other: signatures.at(-1) } }
+    })
   })
 
   it("nothing but a finish with a reason finishes a step", () => {

@@ -70,7 +70,8 @@ for (const [provider, of] of services) {
         reasoningEffort: FastCheck.constantFrom("none" as const, "low" as const, "high" as const)
       })
       for (const { entries, maxCharacters, reasoningEffort } of FastCheck.sample(cases, 25)) {
-        const view = View.make(entries, { provider, model: "m", maxCharacters })
+        const leavesOutRefused = made.takesRefusedTurns === false
+        const view = View.make(entries, { provider, model: "m", maxCharacters, leavesOutRefused })
         if (view.length === 0) continue
         yield* parts(made, {
           view,

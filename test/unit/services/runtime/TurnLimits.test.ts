@@ -101,6 +101,39 @@ describe("how the model ends its step is how the run ends", () => {
   }
 })
 
+describe("a paused answer goes on by itself", () => {
+  it.scoped("the model is asked again behind what it had written", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, lines, model } = yield* open()
+      yield* model.play({ text: "First half,", finish: "paused" }, ScriptedModel.text("second half."))
+      const run = yield* begin("go")
+      expect(yield* gateway.await(run)).toMatchObject({ stopReason: "completed", detail: null })
+      expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: First half,", "assistant: second half."])
+      expect((yield* model.requests).flatMap(({ view }) => complaints(view))).toEqual([])
+    })
+  )
+
+  it.scoped("until the run has taken its steps", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, model } = yield* open({ config: { stepLimit: 3 } })
+      const paused = { text: "and so on", finish: "paused" } as const
+      yield* model.play(paused, paused, paused)
+      expect(yield* gateway.await(yield* begin("go"))).toMatchObject({ stopReason: "step-limit" })
+    })
+  )
+
+  it.scoped("one without a word ends the run: there is nothing to go on from", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, model } = yield* open()
+      yield* model.play({ finish: "paused" })
+      expect(yield* gateway.await(yield* begin("go"))).toMatchObject({
+        stopReason: "output-limit",
+        detail: "the provider paused before it had written anything"
+      })
+    })
+  )
+})
+
 describe("usage", () => {
   it.scoped("of all steps is summed up for the run and for the session, and is in the run's last event", () =>
     Effect.gen(function* () {

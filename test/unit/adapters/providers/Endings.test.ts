@@ -1,0 +1,58 @@
+/** How an answer ends, where a vendor has words of its own for it. */
+import { assert, describe, it } from "@effect/vitest"
+import { Effect, Redacted } from "effect"
+import { Model } from "skein"
+import { Anthropic } from "../../../../src/anthropic.js"
+import { OpenAi } from "../../../../src/openai.js"
+import { ground } from "../../services/runtime/engines.js"
+import * as Frames from "./FakeFrames.js"
+import * as FakeProvider from "./FakeProvider.js"
+import { parts } from "./StepRequests.js"
+
+const apiKey = Redacted.make("canary-endings")
+
+const claude = (baseUrl: string) => Anthropic.make({ apiKey, baseUrl, model: "claude-sonnet-4-5" })
+
+describe("the end of an answer", () => {
+  it.scoped("Anthropic: a turn that was paused is one that goes on", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const { deltas } = Frames.anthropic({ text: "searching" })
+      yield* fake.answer(FakeProvider.sse([...deltas, ...Frames.anthropicStop("pause_turn", 1)]))
+      const last = (yield* parts(claude(fake.url))).at(-1)
+      assert(last?.type === "finish")
+      assert.strictEqual(last.reason, "paused")
+    })
+  )
+
+  it.scoped("P4 always sendable: a refused turn is not sent again, as what follows it would be refused too", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.answering(({ text }) =>
+        FakeProvider.anthropic(text.includes("forbidden") ? { text: "I", finish: "content-filter" } : { text: "fine" })
+      )
+      const { gateway, send, session } = yield* (yield* ground).open("a", { models: Model.layer(claude(fake.url)) })
+      const { id } = yield* session()
+      const ends: Array<string | null> = []
+      for (const text of ["hello", "something forbidden", "something else"]) {
+        ends.push((yield* gateway.await(yield* send(id, text))).stopReason)
+      }
+      assert.deepStrictEqual(ends, ["completed", "refused", "completed"])
+      const last = (yield* fake.received).at(-1)
+      assert.include(last?.text, "hello")
+      assert.include(last?.text, "something else")
+    })
+  )
+
+  it.scoped("OpenAI: an answer that ended incomplete was cut, whatever the reason", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const { deltas } = Frames.responses({ text: "half" })
+      const reason = { usage: { input_tokens: 1, output_tokens: 1 }, incomplete_details: { reason: "max_tool_calls" } }
+      yield* fake.answer(FakeProvider.sse([...deltas, Frames.event("response.incomplete", { response: reason })]))
+      const streamed = yield* parts(OpenAi.make({ apiKey, model: "gpt-5", baseUrl: fake.url }))
+      const last = streamed.at(-1)
+      assert(last?.type === "finish")
+      assert.strictEqual(last.reason, "length")
+    })
+  )
+})
