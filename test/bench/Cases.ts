@@ -133,6 +133,7 @@ export const completions = (count: number, aim: string): Promise<Row> =>
             metadata: Checked.noMetadata,
             idempotencyKey: null,
             hash: "",
+            textHash: "",
             whenBusy: "refuse",
             presence: { engine: self, sign: yield* sign }
           })

@@ -9,7 +9,7 @@
 import { Context, Effect, Layer, Option } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { Checked } from "../../domain/Checked.js"
-import type { Json, JsonRecord } from "../../domain/Json.js"
+import { canonicalText, type Json, type JsonRecord } from "../../domain/Json.js"
 import type { Entry, Message, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import type { Answer, Question, QuestionId } from "../../domain/Permission.js"
@@ -99,21 +99,27 @@ const make = Effect.gen(function* () {
     <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.zipRight(upkeep.start, boundary.hold(sessionId)(effect))
 
-  /** Stands for what was sent: the SHA-256 of the JSON of message and metadata, made of their texts. */
-  const hashOf = Effect.fnUntraced(function* ({ message, metadata }: Send) {
+  const hashOf = Effect.fnUntraced(function* (text: string) {
     const digest = yield* hashing.sha256
-    yield* digest.update(new TextEncoder().encode(`[${message?.json ?? "null"},${metadata.json}]`))
+    yield* digest.update(new TextEncoder().encode(text))
     return yield* digest.hex
   })
 
+  /** They stand for what was sent: SHA-256 of the JSON of message and metadata, canonical and of the texts as given. */
+  const hashesOf = ({ message, metadata }: Send) =>
+    Effect.all({
+      hash: hashOf(canonicalText([message?.value ?? null, metadata.value])),
+      textHash: hashOf(`[${message?.json ?? "null"},${metadata.json}]`)
+    })
+
   const send = Effect.fn("Runtime.send")(function* (input: Send) {
     const { sessionId } = input
-    const hash = yield* hashOf(input)
+    const hashes = yield* hashesOf(input)
     const runId = RunId.make(yield* ids.next("run"))
     if (input.whenBusy === "refuse") yield* claims.settle(sessionId)
     return yield* Effect.gen(function* () {
       yield* claims.claim(sessionId)
-      const admitted = yield* storage.admit({ ...input, runId, hash, presence: yield* leases.presence })
+      const admitted = yield* storage.admit({ ...input, ...hashes, runId, presence: yield* leases.presence })
       switch (admitted._tag) {
         case "Started":
           yield* drivers.drive(admitted)

@@ -140,8 +140,10 @@ export interface Admission {
   readonly message: Checked<UserMessage> | null
   readonly metadata: Checked<JsonRecord>
   readonly idempotencyKey: string | null
-  /** Stands for everything that the caller sent; the same key with another hash is a conflict. */
+  /** Stands for everything that the caller sent, in whatever order its fields came. This one is stored. */
   readonly hash: string
+  /** Stands for the texts as they came: what earlier versions stored as `hash`. */
+  readonly textHash: string
   readonly whenBusy: "refuse" | "queue"
   readonly presence: Presence
 }
@@ -227,7 +229,8 @@ export interface Service {
 
   /**
    * Stores a run in one commit and starts it there when the session is free: no run holds it and none is queued.
-   * A key is the session's own and is looked at first: `Existing` or `IdempotencyConflict`. Then every file part's
+   * A key is the session's own and is looked at first: `Existing` when the hash stored with it equals `hash` or
+   * `textHash`, else `IdempotencyConflict`. Then every file part's
    * asset must exist (`AssetNotFound`). Starting appends the user message; when nobody named the session and its title
    * is still `untitled`, the text gives it one. Events `run.started`, `message.appended`, `session.renamed` if
    * it was titled; or `run.queued`. The ref's cursor is the one before the first of them.

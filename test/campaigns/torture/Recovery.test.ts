@@ -90,6 +90,7 @@ const crash = Effect.fnUntraced(function* (number: number, presence: Presence) {
     metadata: Checked.noMetadata,
     idempotencyKey: null,
     hash: "",
+    textHash: "",
     presence,
     whenBusy: "refuse"
   })

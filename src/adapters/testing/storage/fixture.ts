@@ -106,6 +106,7 @@ export const admission = ({
   metadata: Either.getOrThrow(Checked.metadata(metadata, Limits.defaults)),
   idempotencyKey: null,
   hash: "hash",
+  textHash: "text hash",
   whenBusy: "refuse",
   presence: firstEngine,
   ...fields

@@ -117,6 +117,7 @@ export const leaseTests = (test: Test) => {
         metadata: Checked.noMetadata,
         idempotencyKey: null,
         hash: "h",
+        textHash: "h",
         whenBusy: "queue",
         presence: firstEngine
       })

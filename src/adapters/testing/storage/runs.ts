@@ -350,6 +350,21 @@ const keyTests = (test: Test) => {
       expect(yield* admit({ runId: r2, hash: "h1" })).toMatchObject({ _tag: "Busy" })
     }))
 
+  test("P5 a key belongs to a message that is stored under either of its hashes", () =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* start({ idempotencyKey: "k1", hash: "h1", textHash: "t1" })
+      yield* admit({ runId: r2, idempotencyKey: "k2", hash: "h2", textHash: "t2", whenBusy: "queue" })
+      const again = { runId: r3, hash: "canonical" }
+      expect(yield* admit({ ...again, idempotencyKey: "k1", textHash: "h1" })).toMatchObject({ run: { id: r1 } })
+      expect(yield* admit({ ...again, idempotencyKey: "k2", textHash: "h2" })).toMatchObject({ run: { id: r2 } })
+      for (const textHash of ["h2", "t1"]) {
+        expect(yield* refused(admit({ ...again, idempotencyKey: "k1", textHash }))).toMatchObject({
+          _tag: "IdempotencyConflict"
+        })
+      }
+    }))
+
   test("P5 a key belongs to its session", () =>
     Effect.gen(function* () {
       yield* createAndStart({ idempotencyKey: "k", hash: "h1" })

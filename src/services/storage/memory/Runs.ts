@@ -36,7 +36,7 @@ import { appendEntry, nextSeq } from "./Transcripts.js"
 export const admit = (
   state: State,
   at: number,
-  { hash, idempotencyKey, message, metadata, presence, runId, sessionId, whenBusy }: Admission
+  { hash, idempotencyKey, message, metadata, presence, runId, sessionId, textHash, whenBusy }: Admission
 ): Transition<AdmissionOutcome, SessionNotFound | SessionDeleting | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
     const kept = yield* changeable(state, sessionId)
@@ -45,7 +45,9 @@ export const admit = (
       (kept) => idempotencyKey !== null && kept.idempotencyKey === idempotencyKey
     )
     if (idempotencyKey !== null && earlier !== undefined) {
-      if (earlier.hash === hash) return [{ _tag: "Existing", run: earlier.run, ref: refOf(earlier) }, state]
+      if (earlier.hash === hash || earlier.hash === textHash) {
+        return [{ _tag: "Existing", run: earlier.run, ref: refOf(earlier) }, state]
+      }
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: earlier.run.id }))
     }
 

@@ -30,13 +30,13 @@ export const admit = (
   admission: Admission
 ): Either.Either<AdmissionOutcome, Refusal | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
-    const { hash, idempotencyKey, message, presence, runId, sessionId, whenBusy } = admission
+    const { hash, idempotencyKey, message, presence, runId, sessionId, textHash, whenBusy } = admission
     const session = yield* changeable(tx, sessionId)
 
     const earlier = idempotencyKey === null ? undefined : withKey(tx, session, idempotencyKey)
     if (idempotencyKey !== null && earlier !== undefined) {
       const existing = yield* decodeRun(earlier)
-      if (earlier.hash === hash) return { _tag: "Existing", ...existing }
+      if (earlier.hash === hash || earlier.hash === textHash) return { _tag: "Existing", ...existing }
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: existing.run.id }))
     }
 

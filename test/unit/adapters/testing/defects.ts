@@ -224,6 +224,13 @@ export const defects = [
     }))
   },
   {
+    defect: "a message that an earlier version stored is taken for another one",
+    caughtBy: "P5 a key belongs to a message that is stored under either of its hashes",
+    layer: broken(({ storage }) => ({
+      storage: { admit: (admission) => storage.admit({ ...admission, textHash: admission.hash }) }
+    }))
+  },
+  {
     defect: "a call that has started is started again",
     caughtBy: "P5 at most once: a call is started once",
     layer: startsTwice

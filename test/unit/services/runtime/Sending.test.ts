@@ -241,6 +241,35 @@ describe("an idempotency key", () => {
     })
   )
 
+  it.scoped("belongs to its message, in whatever order the fields of metadata and files come", () =>
+    Effect.gen(function* () {
+      const { gateway, run, send } = yield* blocked
+      const { id: assetId } = yield* gateway.saveAsset({
+        sessionId: run.sessionId,
+        mediaType: "text/plain",
+        content: Stream.make(new TextEncoder().encode("hello"))
+      })
+      const fields = { idempotencyKey: "k", whenBusy: "queue" } as const
+      const two = yield* send(run.sessionId, "two", {
+        ...fields,
+        metadata: { user: "ann", at: [{ x: 1, y: { a: 1, b: 2 } }] },
+        files: [{ assetId, mediaType: "text/plain", name: "a" }]
+      })
+      const again = yield* send(run.sessionId, "two", {
+        ...fields,
+        metadata: { at: [{ y: { b: 2, a: 1 }, x: 1 }], user: "ann" },
+        files: [{ name: "a", mediaType: "text/plain", assetId }]
+      })
+      expect(again).toEqual(two)
+      const other = send(run.sessionId, "two", {
+        ...fields,
+        metadata: { user: "ann", at: [{ x: 1, y: { a: 2, b: 1 } }] },
+        files: [{ assetId, mediaType: "text/plain", name: "a" }]
+      })
+      expect((yield* Effect.flip(other))._tag).toBe("IdempotencyConflict")
+    })
+  )
+
   it.scoped("belongs to the message that an earlier version stored under it", () =>
     Effect.gen(function* () {
       const { open, storage } = yield* ground

@@ -72,6 +72,7 @@ const oneCommit = [
     file: seldom(fc.constant(null), index),
     key: fc.constantFrom(null, null, "k1", "k2"),
     hash: fc.constantFrom("h1", "h1", "h2"),
+    textHash: fc.constantFrom("t1", "h2"),
     whenBusy: fc.constantFrom("refuse" as const, "queue" as const),
     metadata
   }),

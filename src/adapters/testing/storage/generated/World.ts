@@ -67,7 +67,7 @@ export const operation = (
         return (storage) => storage.append(SessionId.make(command.session), messages)
       }
       case "admit": {
-        const { file, hash, key, metadata, session, text, whenBusy } = command
+        const { file, hash, key, metadata, session, text, textHash, whenBusy } = command
         const sessionId = SessionId.make(session)
         const files = file === null ? [] : [yield* findAsset(model, sessionId, file)]
         const runId = RunId.make(fresh(world, "r"))
@@ -79,6 +79,7 @@ export const operation = (
           metadata,
           idempotencyKey: key,
           hash,
+          textHash,
           whenBusy,
           presence: newPresence(world)
         })
@@ -229,6 +230,7 @@ const admitHello = {
   file: null,
   key: null,
   hash: "h1",
+  textHash: "t1",
   whenBusy: "queue",
   metadata: {}
 } as const
