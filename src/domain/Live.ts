@@ -76,21 +76,21 @@ export const Draft = Schema.Struct({
 })
 export type Draft = typeof Draft.Type
 
+/** What a step has written, whether its message is stored or not. */
+export const writtenOf = (runId: RunId, { attempt, draft, model, retry, seq }: LiveStep): Draft => ({
+  runId,
+  seq,
+  model,
+  attempt,
+  retry,
+  reasoning: StepDraft.reasoning(draft),
+  text: StepDraft.text(draft),
+  calls: StepDraft.calls(draft).map(({ index, input, name }) => ({ index, name, input }))
+})
+
 /** Null while there is no step, or when its message is stored. */
-export const draftOf = ({ runId, step }: Live): Draft | null => {
-  if (step === null || step.stored) return null
-  const { attempt, draft, model, retry, seq } = step
-  return {
-    runId,
-    seq,
-    model,
-    attempt,
-    retry,
-    reasoning: StepDraft.reasoning(draft),
-    text: StepDraft.text(draft),
-    calls: StepDraft.calls(draft).map(({ index, input, name }) => ({ index, name, input }))
-  }
-}
+export const draftOf = ({ runId, step }: Live): Draft | null =>
+  step === null || step.stored ? null : writtenOf(runId, step)
 
 /** The live part that a draft tells of. */
 export const ofDraft = ({ attempt, calls, model, reasoning, retry, runId, seq, text }: Draft): Live => {

@@ -4,6 +4,7 @@
  */
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"
+import * as ModelFailure from "./ModelFailure.js"
 import { QuestionId, Verdict } from "./Permission.js"
 import { RunId, StopReason } from "./Run.js"
 import { SessionId } from "./Session.js"
@@ -227,16 +228,7 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()("Mo
  */
 export class ModelFailed extends Schema.TaggedError<ModelFailed>()("ModelFailed", {
   model: Schema.String,
-  reason: Schema.Literal(
-    "rate-limited",
-    "overloaded",
-    "unreachable",
-    "cut",
-    "silent",
-    "rejected",
-    "unauthorized",
-    "malformed"
-  ),
+  reason: Schema.Literal(...ModelFailure.reasons),
   status: Schema.NullOr(Schema.Int),
   /** Milliseconds that the provider asked to wait. */
   retryAfterMillis: Schema.NullOr(Schema.Number),
@@ -246,7 +238,7 @@ export class ModelFailed extends Schema.TaggedError<ModelFailed>()("ModelFailed"
     return ["rate-limited", "overloaded", "unreachable", "cut", "silent"].includes(this.reason)
   }
   override get message() {
-    return `Model ${this.model} failed: ${this.reason}${this.status === null ? "" : ` (${this.status})`}${this.detail === "" ? "" : `: ${this.detail}`}`
+    return ModelFailure.toText(this)
   }
 }
 

@@ -4,6 +4,7 @@
  */
 import { Effect, Option, Ref, Stream } from "effect"
 import * as Limits from "../../domain/Limits.js"
+import * as ModelFailure from "../../domain/ModelFailure.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Run from "../../domain/Run.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
@@ -152,7 +153,7 @@ const explain = Effect.fn("RunCommand.explain")(function* (
   { path, providers: { providers }, standard }: Configuration.Configuration,
   data: string | null
 ) {
-  const failure = RunFailure.read(stopped.detail)
+  const failure = ModelFailure.fromText(stopped.detail ?? "")
   const { env } = yield* DataFolder.host
   const models =
     failure !== null && RunFailure.isUnknownModel(failure) ? yield* ModelList.ask(failure.ref, providers, env) : null

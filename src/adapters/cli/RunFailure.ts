@@ -1,6 +1,8 @@
 /** A run that ended without an answer, for people: the cause, then what to do about it. Pure. */
-import type { ModelRef } from "../../domain/ModelRef.js"
-import { ModelFailed, type RunStopped } from "../../domain/SkeinError.js"
+import * as ContextOverflow from "../../domain/ContextOverflow.js"
+import * as ModelFailure from "../../domain/ModelFailure.js"
+import * as ModelRef from "../../domain/ModelRef.js"
+import type { RunStopped } from "../../domain/SkeinError.js"
 import type { ProvidersConfig } from "../providers/Providers.js"
 import * as ShellText from "./ShellText.js"
 import * as Texts from "./texts/Stops.js"
@@ -17,38 +19,11 @@ export interface Setting {
   readonly models: ReadonlyArray<string> | null
 }
 
-type Reason = ModelFailed["reason"]
-
-interface Failure {
-  readonly ref: ModelRef
-  readonly reason: Reason
-  readonly status: number | null
-  readonly detail: string
-}
-
-const reasons: ReadonlyArray<Reason> = ModelFailed.fields.reason.literals
-
-const pattern = /^Model ([^/\s]+)\/(\S+) failed: ([a-z-]+)(?: \((\d+)\))?(?:: ([^]*))?$/
-
-/** The failed model step that a run's detail tells of: the message of a `ModelFailed`. */
-export const read = (detail: string | null): Failure | null => {
-  const [, provider, model, word, status, rest] = pattern.exec(detail ?? "") ?? []
-  const reason = reasons.find((reason) => reason === word)
-  if (provider === undefined || model === undefined || reason === undefined) return null
-  return { ref: { provider, model }, reason, status: status === undefined ? null : Number(status), detail: rest ?? "" }
-}
-
 /** Whether a provider does not know the model. */
-export const isUnknownModel = ({ detail, reason, status }: Failure): boolean =>
+export const isUnknownModel = ({ detail, reason, status }: ModelFailure.ModelFailure): boolean =>
   reason === "rejected" &&
   (status === 404 ||
     /model.{0,60}(not found|does not exist|not exist|unknown)|(unknown|invalid|no such) model/i.test(detail))
-
-const isTooLong = ({ detail, reason }: Failure): boolean =>
-  reason === "rejected" &&
-  /context.{0,20}(length|window|size|limit)|prompt is too long|too many tokens|maximum.{0,20}tokens|exceeds? the.{0,30}context/i.test(
-    detail
-  )
 
 const variables: Readonly<Record<string, string>> = { anthropic: "ANTHROPIC_API_KEY", openai: "OPENAI_API_KEY" }
 
@@ -65,14 +40,14 @@ const modelAdvice = ({ models }: Setting): ReadonlyArray<string> =>
     ? [Texts.checkModel]
     : [Texts.models(models.slice(0, mostModels), models.length - mostModels), Texts.checkModel]
 
-const ofModel = (failure: Failure, setting: Setting, resume: string): ReadonlyArray<string> => {
+const ofModel = (failure: ModelFailure.ModelFailure, setting: Setting, resume: string): ReadonlyArray<string> => {
   const { detail, reason, status } = failure
   const { model, provider } = failure.ref
-  const name = `${provider}/${model}`
+  const name = ModelRef.toText(failure.ref)
   if (reason === "unauthorized")
     return [Texts.unauthorized(provider, status, detail), keyAdvice(provider, setting), resume]
   if (isUnknownModel(failure)) return [Texts.unknownModel(provider, model, status, detail), ...modelAdvice(setting)]
-  if (isTooLong(failure)) {
+  if (reason === "rejected" && ContextOverflow.read(detail) !== null) {
     return [Texts.tooLong(name, status, detail), Texts.setContext(provider, setting.path), resume]
   }
   if (reason === "rejected") return [Texts.rejected(name, status, detail), resume]
@@ -82,10 +57,14 @@ const ofModel = (failure: Failure, setting: Setting, resume: string): ReadonlyAr
 const sentence = (text: string): string => (/[.!?…]$/.test(text) ? text : `${text}.`)
 
 /** One line of sentences. */
-export const describe = ({ detail, stopReason }: RunStopped, ref: ModelRef | null, setting: Setting): string => {
+export const describe = (
+  { detail, stopReason }: RunStopped,
+  ref: ModelRef.ModelRef | null,
+  setting: Setting
+): string => {
   const folder = setting.data === null ? "" : ` --data ${ShellText.word(setting.data)}`
   const resume = Texts.resume(setting.sessionId, folder)
-  const failure = stopReason === "failed" ? read(detail) : null
+  const failure = stopReason === "failed" ? ModelFailure.fromText(detail ?? "") : null
   const cause = `${Texts.reasons[stopReason] ?? stopReason}${detail === null ? "" : `: ${detail}`}`
   const limit = stopReason === "output-limit" && ref !== null ? [Texts.setOutput(ref.provider, setting.path)] : []
   const parts =

@@ -105,7 +105,7 @@ const provider = Effect.fn("Providers.resolve")(function* (
   )
   const secret = (variable: string) =>
     variables.load(Config.redacted(Config.nonEmptyString(variable))).pipe(
-      Effect.mapError(() => refused(ref, `set ${variable}, which is to hold its key`)),
+      Effect.mapError(() => refused(ref, `set ${variable} to its key`)),
       Effect.filterOrFail(
         (value) => headerFault(value) === null,
         (value) => refused(ref, `${variable} cannot be sent: ${headerFault(value)}`)

@@ -17,7 +17,7 @@ const isLive = (value: unknown): value is Live.Live =>
 const LivePart = Schema.transform(
   Schema.Struct({
     runId: RunId,
-    step: Schema.NullOr(Schema.typeSchema(Live.Draft)),
+    step: Schema.NullOr(Schema.Struct({ ...Live.Draft.fields, stored: Schema.Boolean })),
     progress: Schema.Array(Schema.Struct({ callId: CallId, text: Schema.String }))
   }),
   Schema.declare(isLive, { identifier: "Live" }),
@@ -26,11 +26,11 @@ const LivePart = Schema.transform(
     decode: ({ progress, runId, step }) =>
       progress.reduce(
         (live, { callId, text }) => Live.setProgress(live, callId, text),
-        step === null ? Live.start(runId) : Live.ofDraft(step)
+        step === null ? Live.start(runId) : step.stored ? Live.endStep(Live.ofDraft(step)) : Live.ofDraft(step)
       ),
     encode: (live) => ({
       runId: live.runId,
-      step: Live.draftOf(live),
+      step: live.step === null ? null : { ...Live.writtenOf(live.runId, live.step), stored: live.step.stored },
       progress: [...live.progress].map(([callId, { text }]) => ({ callId, text }))
     })
   }

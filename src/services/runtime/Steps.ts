@@ -21,27 +21,21 @@ import * as StepRequests from "./StepRequests.js"
 /** The wait before the first further try; it doubles from try to try. */
 const firstDelayMillis = 500
 
+const failed = (model: Model, { detail, reason }: StepDraft.Flaw): ModelFailed =>
+  new ModelFailed({ model: ModelRef.toText(model), reason, status: null, retryAfterMillis: null, detail })
+
 /** The draft of a stream that ended as if all were well. */
 const whole = (model: Model, draft: StepDraft.StepDraft): Effect.Effect<StepDraft.StepDraft, ModelFailed> => {
   const flaw = StepDraft.flaw(draft)
-  return flaw === null
-    ? Effect.succeed(draft)
-    : new ModelFailed({ model: ModelRef.toText(model), ...flaw, status: null, retryAfterMillis: null })
+  return flaw === null ? Effect.succeed(draft) : failed(model, flaw)
 }
 
 /** Fails once a step has more than `limit` UTF-16 units of text, reasoning or a call's input: no bytes are fewer. */
 const bounded = (model: Model, limit: number) =>
   Stream.mapAccumEffect(0, (before: number, part: StepDraft.Part) => {
     const size = part.type === "finish" ? before : part.type === "call" ? part.input.length : before + part.delta.length
-    const detail = `the answer has more than ${limit} bytes`
     return size > limit
-      ? new ModelFailed({
-          model: ModelRef.toText(model),
-          reason: "malformed",
-          status: null,
-          retryAfterMillis: null,
-          detail
-        })
+      ? failed(model, { reason: "malformed", detail: `the answer has more than ${limit} bytes` })
       : Effect.succeed([part.type === "call" ? before : size, part] as const)
   })
 

@@ -39,24 +39,6 @@ const described = (
   )
 
 describe("RunFailure", () => {
-  it("reads what a model step failed with from a run's detail", () => {
-    for (const reason of ModelFailed.fields.reason.literals) {
-      for (const status of [null, 503]) {
-        for (const detail of ["", "it said: (so) far\nand on"]) {
-          expect(RunFailure.read(failed("local", reason, status, detail).message)).toEqual({
-            ref: { provider: "local", model: "m" },
-            reason,
-            status,
-            detail
-          })
-        }
-      }
-    }
-    for (const detail of [null, "", "Storage failed to append: SQLITE_FULL"]) {
-      expect(RunFailure.read(detail)).toBe(null)
-    }
-  })
-
   it("names the variable of a refused key", () => {
     const resume = "To continue: skein run --session ses_1 --resume"
     expect(described("anthropic", "unauthorized", 401, "invalid x-api-key")).toBe(
