@@ -1,5 +1,5 @@
 /** JSON values: what hosts may put into metadata and what tools known only at run time receive. */
-import { Array as Arr, Either, Order, ParseResult, Predicate, Schema, type SchemaAST } from "effect"
+import { Either, ParseResult, Schema, type SchemaAST } from "effect"
 
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
@@ -56,11 +56,3 @@ export const JsonRecord: Schema.Schema<{ readonly [key: string]: Json }> = Schem
   }
 )
 export type JsonRecord = typeof JsonRecord.Type
-
-const byKey = Order.mapInput(Order.string, ([key]: readonly [key: string, field: unknown]) => key)
-
-const sorted = (_: string, value: unknown): unknown =>
-  Predicate.isReadonlyRecord(value) ? Object.fromEntries(Arr.sort(Object.entries(value), byKey)) : value
-
-/** The JSON text of a value, the same for every order in which the fields of its objects come. */
-export const canonicalText = (value: object): string => JSON.stringify(value, sorted)

@@ -15,6 +15,9 @@ import { Usage } from "./Usage.js"
 export const CallId = id("CallId")
 export type CallId = typeof CallId.Type
 
+/** The id that a call had where it was appended from, when that is not an id of ours. */
+const foreignCallId = Schema.optionalWith(Schema.String, { exact: true })
+
 /** By vendor, opaque: goes back to the same vendor as it came (signatures of reasoning, item ids). */
 export const ProviderMetadata = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 export type ProviderMetadata = typeof ProviderMetadata.Type
@@ -40,6 +43,7 @@ export type FilePart = typeof FilePart.Type
 export const CallPart = Schema.Struct({
   type: Schema.Literal("call"),
   callId: CallId,
+  foreignCallId,
   name: Schema.String,
   input: Schema.String,
   providerCallId: Schema.optionalWith(Schema.String, { exact: true }),
@@ -101,6 +105,7 @@ export type Outcome = typeof Outcome.Type
 export const ResultMessage = Schema.Struct({
   role: Schema.Literal("tool"),
   callId: CallId,
+  foreignCallId,
   name: Schema.String,
   outcome: Outcome,
   text: Schema.String,

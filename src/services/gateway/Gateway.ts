@@ -9,8 +9,9 @@
 import { Context, Effect, type Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { JsonRecord } from "../../domain/Json.js"
+import { ForeignMessage } from "../../domain/ForeignMessage.js"
 import type { Live } from "../../domain/Live.js"
-import type { Entry, Message } from "../../domain/Message.js"
+import type { Entry } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Question, QuestionId } from "../../domain/Permission.js"
@@ -30,6 +31,7 @@ export {
   AssetRange,
   Create,
   EventRange,
+  ForeignMessage,
   ModelChange,
   NewAsset,
   Send,
@@ -51,10 +53,13 @@ export interface Service {
   readonly send: (input: Send) => Effect.Effect<Ref, SkeinError.Send>
   /** Starts a run that goes on from the transcript as it is, without a new message, such as after a crash. */
   readonly resume: (sessionId: SessionId) => Effect.Effect<Ref, SkeinError.Send>
-  /** Appends messages outside any run, such as a transcript from elsewhere. */
+  /**
+   * Appends messages outside any run, such as a transcript from elsewhere, whose call ids may be any texts. A call whose
+   * id is not a `CallId` gets a new one, and so does its result. Both keep the id that was given as `foreignCallId`.
+   */
   readonly append: (
     sessionId: SessionId,
-    messages: ReadonlyArray<Message>
+    messages: ReadonlyArray<ForeignMessage>
   ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Append>
   /** Stops a run, or takes it from the queue. Returns when its end is stored. */
   readonly cancel: (runId: RunId) => Effect.Effect<void, SkeinError.Cancel>

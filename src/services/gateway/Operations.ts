@@ -8,7 +8,8 @@
 import { Either, Predicate, Schema } from "effect"
 import { Asset, AssetId } from "../../domain/Asset.js"
 import { JsonRecord } from "../../domain/Json.js"
-import { Entry, Message } from "../../domain/Message.js"
+import { ForeignMessage } from "../../domain/ForeignMessage.js"
+import { Entry } from "../../domain/Message.js"
 import { ModelRef } from "../../domain/ModelRef.js"
 import { Question, QuestionId } from "../../domain/Permission.js"
 import * as Refusal from "../../domain/Refusal.js"
@@ -140,7 +141,7 @@ export const operations = {
   append: operation({
     name: "append",
     whose: "session",
-    payload: Schema.Struct({ sessionId: SessionId, messages: Schema.Array(Message) }),
+    payload: Schema.Struct({ sessionId: SessionId, messages: Schema.Array(ForeignMessage) }),
     arguments: ["sessionId", "messages"],
     success: Schema.Array(Entry),
     error: SkeinError.Append

@@ -1,5 +1,5 @@
 /** The Gateway over a Runtime: what each operation does with its checked input. */
-import { Effect, Either, Layer, Option, Predicate, Stream } from "effect"
+import { Array, Effect, Either, Layer, Option, Predicate, Stream } from "effect"
 import { Checked } from "../../domain/Checked.js"
 import type { FilePart, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
@@ -11,6 +11,7 @@ import { Ids } from "../Ids.js"
 import { Leases } from "../runtime/Leases.js"
 import { Runtime } from "../runtime/Runtime.js"
 import { StorageReader } from "../storage/Storage.js"
+import * as ForeignCalls from "./ForeignCalls.js"
 import { Gateway, type Service } from "./Gateway.js"
 import { type Operation, operations } from "./Operations.js"
 import type { ModelChange } from "./Replies.js"
@@ -156,9 +157,10 @@ const make = Effect.gen(function* () {
     send,
     resume,
     append: method(operations.append, ({ messages, sessionId }) =>
-      Effect.flatMap(
-        Either.all(messages.map((message, index) => Checked.message(message, limits, `messages.${index}`))),
-        (checked) => runtime.append(sessionId, checked)
+      ForeignCalls.adopt(messages, ids).pipe(
+        Effect.map(Array.map((message, index) => Checked.message(message, limits, `messages.${index}`))),
+        Effect.flatMap(Either.all),
+        Effect.flatMap((checked) => runtime.append(sessionId, checked))
       )
     ),
     cancel: method(operations.cancel, ({ runId }) => runtime.cancel(runId)),

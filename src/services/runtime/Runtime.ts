@@ -8,8 +8,9 @@
  */
 import { Context, Effect, Layer, Option } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
+import * as CanonicalJson from "../../domain/CanonicalJson.js"
 import type { Checked } from "../../domain/Checked.js"
-import { canonicalText, type Json, type JsonRecord } from "../../domain/Json.js"
+import type { Json, JsonRecord } from "../../domain/Json.js"
 import type { Entry, Message, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import type { Answer, Question, QuestionId } from "../../domain/Permission.js"
@@ -108,7 +109,7 @@ const make = Effect.gen(function* () {
   /** They stand for what was sent: SHA-256 of the JSON of message and metadata, canonical and of the texts as given. */
   const hashesOf = ({ message, metadata }: Send) =>
     Effect.all({
-      hash: hashOf(canonicalText([message?.value ?? null, metadata.value])),
+      hash: hashOf(CanonicalJson.stringify([message?.value ?? null, metadata.value])),
       textHash: hashOf(`[${message?.json ?? "null"},${metadata.json}]`)
     })
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Arbitrary, Array as Arr, Either, FastCheck, Predicate, Schema } from "effect"
-import { canonicalText, Json, JsonRecord } from "../../../src/domain/Json.js"
+import { Arbitrary, Either, FastCheck, Schema } from "effect"
+import { Json, JsonRecord } from "../../../src/domain/Json.js"
 import * as Refusal from "../../../src/domain/Refusal.js"
 
 /** A value inside so many arrays, or so many objects. */
@@ -9,14 +9,6 @@ const nested = (depth: number, wrap: (inner: unknown) => unknown): unknown =>
 
 const inArrays = (depth: number) => nested(depth, (inner) => [1, inner])
 const inObjects = (depth: number) => nested(depth, (inner) => ({ a: 1, b: inner }))
-
-/** The same value with the fields of its objects in the opposite order. */
-const reversed = (value: unknown): unknown =>
-  Arr.isArray(value)
-    ? value.map(reversed)
-    : Predicate.isReadonlyRecord(value)
-      ? Object.fromEntries(Arr.reverse(Object.entries(value)).map(([key, field]) => [key, reversed(field)]))
-      : value
 
 const forbidden: unknown = JSON.parse('{ "a": 1, "__proto__": {} }')
 
@@ -88,22 +80,5 @@ describe("JsonRecord", () => {
     expect(Schema.decodeUnknownSync(JsonRecord)(value)).toBe(value)
     expect(Schema.encodeUnknownSync(JsonRecord)(value)).toBe(value)
     expect(Schema.is(JsonRecord)({ deep: inArrays(99) })).toBe(true)
-  })
-})
-
-describe("canonicalText", () => {
-  it.prop(
-    "is JSON of the value, whatever the order of the fields",
-    [FastCheck.array(FastCheck.jsonValue())],
-    ([value]) => {
-      expect(JSON.parse(canonicalText(value))).toEqual(JSON.parse(JSON.stringify(value)))
-      expect(canonicalText(Arr.map(value, reversed))).toBe(canonicalText(value))
-    }
-  )
-
-  it("sorts the fields of each object by their code units, and keeps the order of arrays", () => {
-    expect(canonicalText([{ é: 1, b: [{ z: null, a: 2 }, 1], Z: undefined, B: "x" }, null])).toBe(
-      '[{"B":"x","b":[{"a":2,"z":null},1],"é":1},null]'
-    )
   })
 })

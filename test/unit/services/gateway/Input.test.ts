@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { inspect } from "node:util"
-import { Asset, Gateway, type Message, type ModelRef, Session, type SkeinError } from "skein"
+import { Asset, Gateway, Message, type ModelRef, Session, type SkeinError } from "skein"
 import { ScriptedModel } from "skein/testing"
 import { open } from "../runtime/fixture.js"
 
@@ -149,17 +149,32 @@ const cases: ReadonlyArray<Case> = [
     "messages.0.role"
   ],
   [
-    "append of a call with an impossible id",
+    "append of a call with an empty id",
     (gateway, id) =>
       gateway.append(
         id,
         messages(
-          `[{"role":"assistant","parts":[{"type":"text","text":"hm"},{"type":"call","callId":"../c","name":"n","input":""}],
+          `[{"role":"assistant","parts":[{"type":"text","text":"hm"},{"type":"call","callId":"","name":"n","input":""}],
             "model":{"provider":"p","model":"m"},"finish":"stop",
             "usage":{"inputTokens":null,"outputTokens":null,"reasoningTokens":null,"cachedInputTokens":null}}]`
         )
       ),
     "messages.0.parts.1.callId"
+  ],
+  [
+    "append of a result with an empty id",
+    (gateway, id) =>
+      gateway.append(id, messages('[{"role":"tool","callId":"","name":"n","outcome":"success","text":""}]')),
+    "messages.0.callId"
+  ],
+  [
+    "append of a long foreign id",
+    (gateway, id) =>
+      gateway.append(id, [
+        Message.userText("hm"),
+        { role: "tool", callId: `.${long.slice(0, 300)}`, name: "n", outcome: "success", text: long.slice(0, 150) }
+      ]),
+    "messages.1"
   ],
   [
     "answer with an unknown verdict",

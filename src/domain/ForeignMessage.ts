@@ -1,0 +1,31 @@
+/**
+ * Messages from elsewhere, such as an imported transcript: those of a transcript, but that the ids of their calls are as
+ * their source wrote them.
+ */
+import { Schema } from "effect"
+import {
+  AssistantMessage,
+  CallPart,
+  OpaquePart,
+  ReasoningPart,
+  ResultMessage,
+  TextPart,
+  UserMessage
+} from "./Message.js"
+
+const callId = Schema.NonEmptyString.annotations({ description: "a call's id of at least 1 character" })
+
+const ForeignCall = Schema.Struct({ ...CallPart.fields, callId })
+type ForeignCall = typeof ForeignCall.Type
+
+const ForeignAssistant = Schema.Struct({
+  ...AssistantMessage.fields,
+  parts: Schema.Array(Schema.Union(TextPart, ReasoningPart, ForeignCall, OpaquePart))
+})
+
+const ForeignResult = Schema.Struct({ ...ResultMessage.fields, callId })
+
+export const ForeignMessage = Schema.Union(UserMessage, ForeignAssistant, ForeignResult)
+export type ForeignMessage = typeof ForeignMessage.Type
+
+export const isForeignCall = (part: { readonly type: string }): part is ForeignCall => part.type === "call"

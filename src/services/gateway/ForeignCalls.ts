@@ -1,0 +1,40 @@
+/**
+ * Calls of messages from elsewhere. A call whose id is not one of ours gets a new id, and so does its result: the next
+ * one with the same foreign id that no earlier call has. The foreign id stays beside ours. Whether a result may follow
+ * at all is not decided here.
+ */
+import { Effect, Schema } from "effect"
+import { type ForeignMessage, isForeignCall } from "../../domain/ForeignMessage.js"
+import { CallId, type Message } from "../../domain/Message.js"
+import type * as Ids from "../Ids.js"
+
+const isOurs = Schema.is(CallId)
+
+/** The messages, with ids of ours for all calls. */
+export const adopt = Effect.fnUntraced(function* (messages: ReadonlyArray<ForeignMessage>, ids: Ids.Service) {
+  const next = Effect.map(ids.next("call"), CallId.make)
+  let open: Array<{ readonly foreign: string; readonly callId: CallId }> = []
+
+  const call = Effect.fnUntraced(function* (foreign: string) {
+    if (isOurs(foreign)) return { callId: foreign }
+    const callId = yield* next
+    open.push({ foreign, callId })
+    return { callId, foreignCallId: foreign }
+  })
+
+  const result = Effect.fnUntraced(function* (foreign: string) {
+    if (isOurs(foreign)) return { callId: foreign }
+    const answered = open.find((call) => call.foreign === foreign)
+    open = open.filter((call) => call !== answered)
+    return { callId: answered?.callId ?? (yield* next), foreignCallId: foreign }
+  })
+
+  return yield* Effect.forEach(messages, (message): Effect.Effect<Message> => {
+    if (message.role === "user") return Effect.succeed(message)
+    if (message.role === "tool") return Effect.map(result(message.callId), (ids) => ({ ...message, ...ids }))
+    const parts = Effect.forEach(message.parts, (part) =>
+      isForeignCall(part) ? Effect.map(call(part.callId), (ids) => ({ ...part, ...ids })) : Effect.succeed(part)
+    )
+    return Effect.map(parts, (parts) => ({ ...message, parts }))
+  })
+})
