@@ -1,6 +1,5 @@
 /** What people read of a doctor's findings and repairs: an entry for each kind, and a line for each outcome. */
-import type { Table } from "../../../services/storage/sql/Table.js"
-import { assets, calls, eventRows, messages } from "../../../services/storage/sql/Tables.js"
+import { assets, calls, eventRows, messages, tables } from "../../../services/storage/sql/Tables.js"
 import {
   type FindingOf,
   type Ids,
@@ -8,7 +7,6 @@ import {
   type Kind,
   type Outcome,
   type Repaired,
-  rowTables,
   type Tally
 } from "../../sqlite/doctor/Finding.js"
 
@@ -68,7 +66,8 @@ const secondLook = {
 }
 
 /** The repair of a row of which a copy is kept. */
-const kept = ({ damage }: Table): string => `${damage.remedy}; the original is moved aside`
+const kept = (table: string): string =>
+  `${tables.find(({ name }) => name === table)?.damage.remedy ?? "repair it"}; the original is moved aside`
 
 const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
   "folder-missing": () => ["no such folder", "the first session creates it"],
@@ -132,10 +131,9 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
     `run ${run} was left by a process that died`,
     "the next message or --resume continues"
   ],
-  "row-damaged": ({ detail, row }) => [`the ${row} ${detail}`, kept(rowTables[row])],
+  "row-damaged": ({ detail, row, table }) => [`the ${row} ${detail}`, kept(table)],
   "row-beyond-repair": ({ detail, row }) => [`the ${row} ${detail}`, "restore a backup, or delete the session"],
-  "row-id-invalid": () => ["invalid id", "cannot be repaired"],
-  "message-damaged": ({ detail }) => [`the message ${detail}`, kept(messages)],
+  "message-damaged": ({ detail }) => [`the message ${detail}`, kept(messages.name)],
   "message-misplaced": ({ reason }) => [
     `the message is not allowed at this position (${reason})`,
     "nothing has to be done: models get the transcript in a form that they accept"
@@ -146,7 +144,8 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
   ],
   "too-many-missing": () => ["the messages are missing", "restore a backup, or delete the session"],
   "call-answered": () => ["an open call that has its result", "move the call aside; its result stays", "moved aside"],
-  "call-abandoned": () => ["an open call without a run to finish it", kept(calls)],
+  "call-abandoned": () => ["an open call without a run to finish it", kept(calls.name)],
+  "call-unasked": () => ["an open call that no message asks for", "move it aside", "moved aside"],
   "events-damaged": ({ detail }) => [`an event is damaged: ${detail}`, eventRows.damage.remedy],
 
   "asset-lost": ({ loss }) => {
@@ -155,7 +154,7 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
       FileMissing: "its file is missing",
       FileChanged: "its file is not what was saved"
     }[loss._tag]
-    return ["path" in loss ? `${what}: ${loss.path}` : what, kept(assets)]
+    return ["path" in loss ? `${what}: ${loss.path}` : what, kept(assets.name)]
   },
   "asset-unreadable": ({ path }) => [`its file cannot be read: ${path}`, "check the permissions and the disk"],
   "stray-file": ({ isAsset }) => [

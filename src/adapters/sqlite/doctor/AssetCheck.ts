@@ -1,4 +1,5 @@
 /** Whether each asset has its content, byte for byte, and each file its asset. */
+import type Sqlite from "better-sqlite3"
 import { Array, Effect, Either, Option, Schema } from "effect"
 import { createHash } from "node:crypto"
 import { createReadStream, readdirSync, statSync } from "node:fs"
@@ -10,28 +11,31 @@ import type { StorageFailed } from "../../../domain/SkeinError.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
 import * as EngineInName from "../../../services/EngineInName.js"
 import { Engines } from "../../../services/Engines.js"
-import type { Query } from "../../../services/storage/sql/Query.js"
-import { select } from "../../../services/storage/sql/Table.js"
-import { assets } from "../../../services/storage/sql/Tables.js"
+import { assets, sessionRows } from "../../../services/storage/sql/Tables.js"
 import { codeOf } from "../../ErrorCode.js"
+import * as Change from "./Change.js"
+import { attempt } from "./Connection.js"
 import { type AssetLoss, type Finding, make, type SessionKey } from "./Finding.js"
-
-interface Row {
-  readonly ordinal: number
-  readonly id: string
-}
-
-const columns = select(assets, ["ordinal", "id", "name", "mediaType", "size", "sha256", "createdAt"])
-
-const rowsOf = (query: Query, sessionId: SessionId) =>
-  query<Row>(
-    "look at the assets",
-    `SELECT ${columns}, session_rows.id AS sessionId FROM session_rows JOIN assets ON assets.session = session_rows.ordinal
-     WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY assets.ordinal`,
-    sessionId
-  )
+import * as Rows from "./Rows.js"
 
 const decodeAsset = Schema.decodeUnknownEither(Asset)
+
+/** The assets of a session, as far as their rows decode. */
+const assetsOf = (connection: Sqlite.Database, { id, ordinal }: SessionKey): ReadonlyArray<Asset> =>
+  Array.filterMap(Rows.of(connection, assets, ordinal), (row) =>
+    Either.getRight(decodeAsset({ ...row, sessionId: id }))
+  )
+
+const lost = (session: SessionKey, row: Rows.RowOf<typeof assets>, loss: AssetLoss): Finding =>
+  make("asset-lost", { session, asset: Rows.text(row.id), loss }, [Change.loss(Change.remove(assets, row))])
+
+/** Looks at the rows of all assets of a session. */
+export const checkRows = (connection: Sqlite.Database, session: SessionKey): ReadonlyArray<Finding> =>
+  Array.filterMap(Rows.of(connection, assets, session.ordinal), (row) =>
+    Either.isRight(decodeAsset({ ...row, sessionId: session.id }))
+      ? Option.none()
+      : Option.some(lost(session, row, { _tag: "RowDamaged" }))
+  )
 
 const digestOf = (path: string): Effect.Effect<string, unknown> =>
   Effect.tryPromise({
@@ -52,38 +56,27 @@ const stateOf = (path: string, { sha256, size }: Asset): Effect.Effect<FileState
     Effect.catchAll((thrown) => Effect.succeed<FileState>(codeOf(thrown) === "ENOENT" ? "missing" : "unreadable"))
   )
 
-const checkRow = (data: string, session: SessionKey, row: Row): Effect.Effect<ReadonlyArray<Finding>> => {
-  const lost = (loss: AssetLoss) => [make("asset-lost", { session, asset: row.id, ordinal: row.ordinal, loss })]
-  const asset = decodeAsset(row)
-  if (Either.isLeft(asset)) return Effect.succeed(lost({ _tag: "RowDamaged" }))
-  const path = join(data, "assets", AssetNames.folder(session.id), AssetNames.file(asset.right))
-  return Effect.map(stateOf(path, asset.right), (state) => {
-    switch (state) {
-      case "whole":
-        return []
-      case "missing":
-        return lost({ _tag: "FileMissing", path })
-      case "changed":
-        return lost({ _tag: "FileChanged", path })
-      case "unreadable":
-        return [make("asset-unreadable", { session, asset: row.id, path })]
-    }
-  })
-}
-
-/** Looks at all assets of a session. */
-export const checkRows = (
+/** Looks at the files of all assets of a session. */
+export const checkFilesOf = (
   data: string,
-  query: Query,
+  connection: Sqlite.Database,
   session: SessionKey
 ): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
-  Effect.map(
-    Effect.flatMap(
-      rowsOf(query, session.id),
-      Effect.forEach((row) => checkRow(data, session, row))
-    ),
-    (findings) => findings.flat()
-  )
+  Effect.gen(function* () {
+    const findings: Array<Finding> = []
+    for (const asset of yield* attempt("read the assets", () => assetsOf(connection, session))) {
+      const path = join(data, "assets", AssetNames.folder(session.id), AssetNames.file(asset))
+      const state = yield* stateOf(path, asset)
+      // Its row goes before the file does.
+      const key = { session: session.ordinal, id: asset.id }
+      const row =
+        state === "whole" ? undefined : yield* attempt("read the asset", () => Rows.at(connection, assets, key))
+      if (row === undefined) continue
+      if (state === "unreadable") findings.push(make("asset-unreadable", { session, asset: asset.id, path }))
+      else findings.push(lost(session, row, { _tag: state === "missing" ? "FileMissing" : "FileChanged", path }))
+    }
+    return findings
+  })
 
 const names = (path: string): ReadonlyArray<string> => {
   try {
@@ -94,7 +87,7 @@ const names = (path: string): ReadonlyArray<string> => {
 }
 
 /** Looks at one session's folder. As in the sweep: first the files, then the markers, then the rows. */
-const checkFolder = (query: Query, folder: string, sessionId: SessionId) =>
+const checkFolder = (connection: Sqlite.Database, folder: string, id: SessionId) =>
   Effect.gen(function* () {
     const engines = yield* Engines
     const files = names(folder).filter((name) => !AssetNames.isMarker(name))
@@ -109,8 +102,12 @@ const checkFolder = (query: Query, folder: string, sessionId: SessionId) =>
       ).pipe(Effect.as(make("left-behind", { path: join(folder, marker), by: "save" })))
     )
     if (running.length > 0) return [...abandoned, make("save-running", { path: folder })]
-    const rows = yield* rowsOf(query, sessionId)
-    const wanted = new Set(Array.getRights(rows.map((row) => decodeAsset(row))).map(AssetNames.file))
+    const kept = yield* attempt("read the assets", () => {
+      const session = Rows.at(connection, sessionRows, { id })
+      if (session === undefined || session.state === "hidden") return []
+      return assetsOf(connection, { id, ordinal: Number(session.ordinal) })
+    })
+    const wanted = new Set(kept.map(AssetNames.file))
     const strays = files
       .filter((name) => !wanted.has(name))
       .map((name) => make("stray-file", { path: join(folder, name), isAsset: AssetNames.isFile(name) }))
@@ -118,14 +115,17 @@ const checkFolder = (query: Query, folder: string, sessionId: SessionId) =>
   })
 
 /** Looks at all files in the folder of assets. */
-export const checkFiles = (data: string, query: Query): Effect.Effect<ReadonlyArray<Finding>, StorageFailed, Engines> =>
-  Effect.map(
-    Effect.forEach(names(join(data, "assets")), (name) => {
+export const checkFiles = (
+  data: string,
+  connection: Sqlite.Database
+): Effect.Effect<ReadonlyArray<Finding>, StorageFailed, Engines> =>
+  Effect.gen(function* () {
+    const findings: Array<Finding> = []
+    for (const name of names(join(data, "assets"))) {
       const path = join(data, "assets", name)
-      return Option.match(AssetNames.sessionOf(name), {
-        onNone: () => Effect.succeed<ReadonlyArray<Finding>>([make("stray-file", { path, isAsset: false })]),
-        onSome: (sessionId) => checkFolder(query, path, sessionId)
-      })
-    }),
-    (findings) => findings.flat()
-  )
+      const sessionId = AssetNames.sessionOf(name)
+      if (Option.isNone(sessionId)) findings.push(make("stray-file", { path, isAsset: false }))
+      else findings.push(...(yield* checkFolder(connection, path, sessionId.value)))
+    }
+    return findings
+  })

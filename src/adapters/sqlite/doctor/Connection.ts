@@ -1,58 +1,78 @@
-/** The connections that a doctor looks and repairs through, and the engine's own queries on them. */
+/** The connections that a doctor looks and repairs through, each of its statements, and one snapshot of several reads. */
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { StorageFailed, type StorageUnusable } from "../../../domain/SkeinError.js"
+import type { Parameter } from "../../../services/storage/sql/Database.js"
 import type { Query } from "../../../services/storage/sql/Query.js"
+import { codeOf } from "../../ErrorCode.js"
 import * as Unusable from "../Unusable.js"
 
-/** A connection that only reads. It is closed with the scope. */
-export const forLooking = (
-  path: string
-): Effect.Effect<Sqlite.Database, StorageUnusable | StorageFailed, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.try({
-      try: () => new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 5_000 }),
-      catch: Unusable.fromUnknown(path)
-    }),
-    (connection) => Effect.sync(() => connection.close())
+type Opened = Effect.Effect<Sqlite.Database, StorageUnusable | StorageFailed, Scope.Scope>
+
+const acquire = (path: string, open: () => Sqlite.Database): Opened =>
+  Effect.acquireRelease(Effect.try({ try: open, catch: Unusable.fromUnknown(path) }), (connection) =>
+    Effect.sync(() => connection.close())
   )
+
+/** A connection that only reads. It is closed with the scope. */
+export const forLooking = (path: string): Opened =>
+  acquire(path, () => new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 5_000 }))
 
 /**
  * A connection beside which there is no other: each open one holds a lock on the file for as long as it lives, so that
  * the exclusive one cannot be had. Fails as locked then.
  */
-export const forRepair = (path: string): Effect.Effect<Sqlite.Database, StorageUnusable | StorageFailed, Scope.Scope> =>
-  Effect.acquireRelease(
-    Effect.try({
-      try: () => {
-        const connection = new Sqlite(path, { fileMustExist: true, timeout: 0 })
-        try {
-          connection.pragma("locking_mode = EXCLUSIVE")
-          connection.pragma("synchronous = FULL")
-          connection.pragma("foreign_keys = ON")
-          connection.exec("BEGIN EXCLUSIVE; COMMIT")
-          return connection
-        } catch (thrown) {
-          connection.close()
-          throw thrown
-        }
-      },
-      catch: Unusable.fromUnknown(path)
-    }),
-    (connection) => Effect.sync(() => connection.close())
-  )
+export const forRepair = (path: string): Opened =>
+  acquire(path, () => {
+    const connection = new Sqlite(path, { fileMustExist: true, timeout: 0 })
+    try {
+      connection.pragma("locking_mode = EXCLUSIVE")
+      connection.pragma("synchronous = FULL")
+      // Rows of a session may be there before the session's own.
+      connection.pragma("foreign_keys = OFF")
+      connection.exec("BEGIN EXCLUSIVE; COMMIT")
+      return connection
+    } catch (thrown) {
+      connection.close()
+      throw thrown
+    }
+  })
+
+type Statements = Map<string, Sqlite.Statement<Array<Parameter>, never>>
+
+const cache = new WeakMap<Sqlite.Database, Statements>()
+
+/** A statement of this text, prepared once a connection. `Row` names the columns that are selected. */
+export const prepared = <Row>(connection: Sqlite.Database, text: string): Sqlite.Statement<Array<Parameter>, Row> => {
+  const statements = cache.get(connection) ?? new Map<string, Sqlite.Statement<Array<Parameter>, never>>()
+  cache.set(connection, statements)
+  const statement = statements.get(text) ?? connection.prepare<Array<Parameter>, never>(text)
+  statements.set(text, statement)
+  return statement
+}
+
+/** Runs what may throw SQLite's error. `operation` is a verb for messages. */
+export const attempt = <A>(operation: string, run: () => A): Effect.Effect<A, StorageFailed> =>
+  Effect.try({ try: run, catch: (thrown) => new StorageFailed({ operation, code: codeOf(thrown) }) })
 
 /** The queries of the engine's own storage, on this connection. */
 export const queryOn =
   (connection: Sqlite.Database): Query =>
-  <Row extends object>(
-    operation: string,
-    statement: string,
-    ...parameters: ReadonlyArray<string | number | null>
-  ): Effect.Effect<ReadonlyArray<Row>, StorageFailed> =>
-    Effect.try({
-      try: () => connection.prepare<Array<string | number | null>, Row>(statement).all(...parameters),
-      catch: (thrown) =>
-        new StorageFailed({ operation, code: thrown instanceof Sqlite.SqliteError ? thrown.code : "SQLITE_ERROR" })
-    })
+  <Row extends object>(operation: string, statement: string, ...parameters: ReadonlyArray<string | number | null>) =>
+    attempt(operation, () => prepared<Row>(connection, statement).all(...parameters))
+
+/** All that this reads is of one moment. Within a transaction it is already. */
+export const snapshot = <A, E, R>(
+  connection: Sqlite.Database,
+  effect: Effect.Effect<A, E, R>
+): Effect.Effect<A, E | StorageFailed, R> =>
+  Effect.suspend(() =>
+    connection.inTransaction
+      ? effect
+      : Effect.acquireUseRelease(
+          attempt("begin a snapshot", () => connection.exec("BEGIN")),
+          () => effect,
+          () => Effect.sync(() => connection.inTransaction && connection.exec("ROLLBACK"))
+        )
+  )

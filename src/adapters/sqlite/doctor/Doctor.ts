@@ -20,6 +20,7 @@ import * as FolderCheck from "./FolderCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
 import * as Rebuild from "./Rebuild.js"
 import * as Repairs from "./Repairs.js"
+import * as RowRepair from "./RowRepair.js"
 import * as SessionsCheck from "./SessionsCheck.js"
 
 const hasFiles = (folder: string): boolean => existsSync(folder) && readdirSync(folder).length > 0
@@ -32,19 +33,22 @@ const lookAtDatabase = (data: string): Effect.Effect<DatabaseCheck.Look> =>
     return Effect.succeed({ findings: [finding], isSound: false })
   })
 
+const reporting: SessionsCheck.Treatment<never> = {
+  rows: (_, look) => Effect.map(look, (findings) => findings.map(Repairs.found)),
+  files: (look) => Effect.map(look, (findings) => findings.map(Repairs.found))
+}
+
 /** Everything that is wrong, and what can be done about it. Changes nothing. */
 export const look = (data: string): Effect.Effect<ReadonlyArray<Outcome>, StorageUnusable | StorageFailed, Engines> =>
   Effect.gen(function* () {
     const path = DataLayout.databaseIn(data)
     const folder = yield* FolderCheck.check(data)
     const database = folder.isSound ? yield* lookAtDatabase(data) : { findings: [], isSound: false }
-    const rows = database.isSound
-      ? yield* Effect.scoped(
-          Effect.flatMap(forLooking(path), (connection) => SessionsCheck.check(data, path, connection))
-        )
-      : []
-    return [...folder.findings, ...database.findings, ...rows].map(Repairs.found)
-  }).pipe(Effect.withSpan("Doctor.look"))
+    const files = [...folder.findings, ...database.findings].map(Repairs.found)
+    if (!database.isSound) return files
+    const connection = yield* forLooking(path)
+    return [...files, ...(yield* SessionsCheck.treat(data, path, connection, reporting))]
+  }).pipe(Effect.scoped, Effect.withSpan("Doctor.look"))
 
 /** Most looks that a repair takes. */
 const maxRounds = 4
@@ -53,27 +57,23 @@ const isRepaired = ({ _tag }: Outcome): boolean => _tag === "Repaired"
 
 /** Looks and repairs in turn, until there is nothing more that can be repaired. */
 const repairAll = <E1, R1, E2, R2>(
-  look: Effect.Effect<DatabaseCheck.Look, E1, R1>,
-  repair: (finding: Finding) => Effect.Effect<Outcome, E2, R2>
-) =>
+  look: Effect.Effect<ReadonlyArray<Finding>, E1, R1>,
+  repair: (findings: ReadonlyArray<Finding>) => Effect.Effect<ReadonlyArray<Outcome>, E2, R2>
+): Effect.Effect<ReadonlyArray<Outcome>, E1 | E2, R1 | R2> =>
   Effect.gen(function* () {
     const repaired: Array<Outcome> = []
     for (let round = 1; ; round++) {
-      const { findings, isSound } = yield* look
-      const outcomes = round < maxRounds ? yield* Effect.forEach(findings, repair) : findings.map(Repairs.found)
-      if (!outcomes.some(isRepaired)) return { outcomes: [...repaired, ...outcomes], isSound }
+      const findings = yield* look
+      const outcomes = round < maxRounds ? yield* repair(findings) : findings.map(Repairs.found)
+      if (!outcomes.some(isRepaired)) return [...repaired, ...outcomes]
       repaired.push(...outcomes.filter(isRepaired))
     }
   })
 
-const repairRows = (data: string, aside: Aside.Aside) =>
-  Effect.gen(function* () {
-    const path = DataLayout.databaseIn(data)
-    const connection = yield* forRepair(path)
-    const look = Effect.map(SessionsCheck.check(data, path, connection), (findings) => ({ findings, isSound: true }))
-    const repair = Repairs.apply(Repairs.ofRows, { connection, aside })
-    return yield* repairAll(look, (finding) => Effect.sync(() => repair(finding)))
-  }).pipe(Effect.scoped)
+const repairing = (means: RowRepair.Means): SessionsCheck.Treatment<StorageFailed> => ({
+  rows: (session, look, again) => repairAll(look, (findings) => RowRepair.run(means, session, findings, again)),
+  files: (look) => repairAll(look, (findings) => Effect.sync(() => findings.map(Repairs.ofFile(means.aside))))
+})
 
 /**
  * Repairs what can be, and returns what was done and what is still wrong. Fails as locked, and has then changed nothing,
@@ -84,17 +84,23 @@ export const repair = (data: string): Effect.Effect<ReadonlyArray<Outcome>, Stor
     const path = DataLayout.databaseIn(data)
     const aside = Aside.make(data, yield* Clock.currentTimeMillis)
     if (existsSync(path)) yield* Effect.scoped(FreshProcess.hold(path))
-    const apply = Repairs.apply(Repairs.ofFiles, { aside })
     const repairFile = (finding: Finding): Effect.Effect<Outcome, StorageUnusable | StorageFailed> =>
       finding.kind === "pages-damaged"
         ? Effect.map(Rebuild.run(path, aside), (repaired) => ({ _tag: "Repaired", finding, repaired }))
-        : Effect.sync(() => apply(finding))
-    const folder = yield* repairAll(FolderCheck.check(data), repairFile)
-    if (!folder.isSound) return folder.outcomes
-    const database = yield* repairAll(lookAtDatabase(data), repairFile)
-    const rows = database.isSound ? yield* repairRows(data, aside) : { outcomes: [] }
-    return [...folder.outcomes, ...database.outcomes, ...rows.outcomes]
+        : Effect.sync(() => Repairs.ofFile(aside)(finding))
+    const repairFiles = (look: Effect.Effect<DatabaseCheck.Look, never, Engines>) =>
+      repairAll(
+        Effect.map(look, ({ findings }) => findings),
+        Effect.forEach(repairFile)
+      )
+    const folder = yield* repairFiles(FolderCheck.check(data))
+    if (!(yield* FolderCheck.check(data)).isSound) return folder
+    const files = [...folder, ...(yield* repairFiles(lookAtDatabase(data)))]
+    if (!(yield* lookAtDatabase(data)).isSound) return files
+    const connection = yield* forRepair(path)
+    return [...files, ...(yield* SessionsCheck.treat(data, path, connection, repairing({ connection, aside })))]
   }).pipe(
+    Effect.scoped,
     Effect.mapError((error) =>
       error._tag === "StorageUnusable" && error.reason === "locked"
         ? new StorageUnusable({

@@ -50,5 +50,5 @@ export const check = (query: Query, session: SessionKey): Effect.Effect<Readonly
     const [head] = damaged
     return head === undefined
       ? []
-      : [make("events-damaged", { session, ...head, lastEvent: damaged.at(-1)?.lastEvent ?? head.lastEvent })]
+      : [make("events-damaged", { session, ...head, lastEvent: damaged.at(-1)?.lastEvent ?? head.lastEvent }, [])]
   })

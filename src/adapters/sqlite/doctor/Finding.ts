@@ -1,10 +1,10 @@
 /**
- * What a doctor finds and what a repair did, as data: a kind, the ids that it is about, what was kept and what was lost.
- * What people read of it is in `Texts.ts`, what is done about it in `Repairs.ts`.
+ * What a doctor finds and what a repair did, as data: a kind, the ids that it is about, the changes to rows that mend it,
+ * what was kept and what was lost. What people read of it is in the command's texts.
  */
 import type { SessionId } from "../../../domain/Session.js"
 import type { StorageUnusable } from "../../../domain/SkeinError.js"
-import * as Tables from "../../../services/storage/sql/Tables.js"
+import type { Change } from "./Change.js"
 
 /** A session by its rows' number and by its id. */
 export interface SessionKey {
@@ -29,15 +29,12 @@ interface Stretch extends InSession {
   readonly last: number
 }
 
-/** Tables whose rows are looked at one by one. Those of the others are parts of transcripts, events and assets. */
-export const rowTables = { session: Tables.sessionRows, run: Tables.runs, question: Tables.questions }
-
-export type RowKind = keyof typeof rowTables
-
-interface StoredRow extends InSession {
-  readonly row: RowKind
-  readonly ordinal: number
+/** A row by its table, by what it is called, and by its id. */
+interface StoredRow {
+  readonly table: string
+  readonly row: string
   readonly id: string
+  readonly detail: string
 }
 
 /** The kinds of findings, each with its ids. */
@@ -78,10 +75,9 @@ export interface Ids {
   readonly "session-unreadable": InSession & { readonly operation: string; readonly code: string }
   readonly "deletion-unfinished": InSession
   readonly "run-left-behind": InSession & { readonly run: string }
-  readonly "row-damaged": StoredRow & { readonly detail: string }
-  /** Has damage in a column for which nothing can be put. */
-  readonly "row-beyond-repair": StoredRow & { readonly detail: string }
-  readonly "row-id-invalid": StoredRow
+  readonly "row-damaged": InSession & StoredRow
+  /** Has damage that nothing can replace. */
+  readonly "row-beyond-repair": InSession & StoredRow
   readonly "message-damaged": AtPlace & { readonly detail: string }
   readonly "message-misplaced": AtPlace & { readonly reason: string }
   readonly "messages-missing": Stretch
@@ -89,6 +85,8 @@ export interface Ids {
   readonly "too-many-missing": Stretch
   readonly "call-answered": AtPlace
   readonly "call-abandoned": AtPlace
+  /** An open call that no message asked for. */
+  readonly "call-unasked": AtPlace
   readonly "events-damaged": InSession & {
     readonly firstEvent: number
     readonly lastEvent: number
@@ -96,7 +94,7 @@ export interface Ids {
   }
 
   // Assets.
-  readonly "asset-lost": InSession & { readonly asset: string; readonly ordinal: number; readonly loss: AssetLoss }
+  readonly "asset-lost": InSession & { readonly asset: string; readonly loss: AssetLoss }
   readonly "asset-unreadable": InSession & InFile & { readonly asset: string }
   readonly "stray-file": InFile & { readonly isAsset: boolean }
   readonly "save-running": InFile
@@ -112,11 +110,17 @@ export type Kind = keyof Ids
 export interface FindingOf<K extends Kind> {
   readonly kind: K
   readonly ids: Ids[K]
+  /** What mends it: changes to rows. Null when that is something else, or nothing. */
+  readonly changes: ReadonlyArray<Change> | null
 }
 
 export type Finding = { readonly [K in Kind]: FindingOf<K> }[Kind]
 
-export const make = <K extends Kind>(kind: K, ids: Ids[K]): FindingOf<K> => ({ kind, ids })
+export const make = <K extends Kind>(
+  kind: K,
+  ids: Ids[K],
+  changes: ReadonlyArray<Change> | null = null
+): FindingOf<K> => ({ kind, ids, changes })
 
 /** Kinds that are no damage. */
 const notes: ReadonlySet<Kind> = new Set<Kind>([

@@ -3,25 +3,15 @@
  * transcript stays one that a provider accepts: calls keep their results, and results their calls. Pure.
  */
 import { Option, Schema } from "effect"
-import { CallId, type Message, Outcome } from "../../../domain/Message.js"
+import { type CallPart, type Message, Outcome } from "../../../domain/Message.js"
 import { unknown } from "../../../domain/Usage.js"
 
 const text = "[A message here was damaged and can no longer be read.]"
 const resultText = "[The result of this call was damaged and can no longer be read. Its effects are unknown.]"
 
-export interface CallOf {
-  readonly callId: CallId
-  readonly name: string
-}
+export type CallOf = Pick<CallPart, "callId" | "name">
 
-const decodeCallId = Schema.decodeUnknownOption(CallId)
 const decodeOutcome = Schema.decodeUnknownOption(Outcome)
-
-/** A call by its columns; none when they are invalid. */
-export const callOf = (callId: unknown, name: unknown): Option.Option<CallOf> =>
-  Option.flatMap(decodeCallId(callId), (callId) =>
-    typeof name === "string" ? Option.some({ callId, name }) : Option.none()
-  )
 
 export const user: Message = { role: "user", parts: [{ type: "text", text }] }
 

@@ -22,7 +22,6 @@ import { forLooking } from "./Connection.js"
 import { partsOf } from "./DatabaseCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
 import { type Repaired, repaired } from "./Finding.js"
-import { adopt } from "./Orphans.js"
 import * as Salvage from "./Salvage.js"
 import type { Aside } from "../Aside.js"
 
@@ -64,8 +63,8 @@ const begin = (path: string, schema: ReadonlyArray<Step>) =>
     connection.close()
   }).pipe(Effect.zipRight(Migrations.migrate(path, schema)))
 
-/** Fills the new database. Returns what became of each table's rows, and the sessions that got a row. */
-const fill = (source: Sqlite.Database, path: string): Pick<Repaired, "rows" | "recovered"> => {
+/** Fills the new database. Returns what became of each table's rows. */
+const fill = (source: Sqlite.Database, path: string): Pick<Repaired, "rows"> => {
   const target = new Sqlite(path, { fileMustExist: true })
   try {
     target.pragma("foreign_keys = OFF")
@@ -74,11 +73,10 @@ const fill = (source: Sqlite.Database, path: string): Pick<Repaired, "rows" | "r
     target.exec("BEGIN IMMEDIATE")
     const rows = Salvage.copy(source, target)
     target.exec("COMMIT")
-    const { recovered } = adopt(target)
     if (target.pragma("integrity_check(1)", { simple: true }) !== "ok") {
       throw new StorageFailed({ operation: "rebuild the database", code: "SQLITE_CORRUPT" })
     }
-    return { rows, recovered }
+    return { rows }
   } finally {
     target.close()
   }

@@ -1,18 +1,17 @@
-/** What is done about each kind of finding. A kind that is not here can only be mended by a person, or is no damage. */
+/**
+ * Repairs. Those of rows are the changes that their findings name; those of files are here, by kind. A kind with neither
+ * can only be mended by a person, or is no damage.
+ */
 import { chmodSync, existsSync, renameSync, rmSync } from "node:fs"
 import { codeOf } from "../../ErrorCode.js"
+import type { Aside } from "../Aside.js"
 import * as DataLayout from "../DataLayout.js"
 import { hasBytes, partsOf } from "./DatabaseCheck.js"
 import { type Finding, type FindingOf, type Ids, type Kind, type Outcome, type Repaired, repaired } from "./Finding.js"
-import { change, type Files, type Means } from "./Means.js"
-import * as Orphans from "./Orphans.js"
-import * as RowRepair from "./RowRepair.js"
-import * as TranscriptRepair from "./TranscriptRepair.js"
 
-/** Does it. What it throws means that nothing was done. */
-type Repairs<Needs> = { readonly [K in Kind]?: (ids: Ids[K], means: Needs) => Repaired }
+type FileRepairs = { readonly [K in Kind]?: (ids: Ids[K], aside: Aside) => Repaired }
 
-const moveAside = ({ path }: { readonly path: string }, { aside }: Files): Repaired =>
+const moveAside = ({ path }: { readonly path: string }, aside: Aside): Repaired =>
   repaired({ aside: [aside.move(path)] })
 
 const undo = ({ path, twin }: Ids["half-repaired"]): Repaired => {
@@ -23,21 +22,7 @@ const undo = ({ path, twin }: Ids["half-repaired"]): Repaired => {
   return repaired()
 }
 
-const dropAsset = ({ asset, loss, ordinal, session }: Ids["asset-lost"], means: Means): Repaired => {
-  const { aside, connection } = means
-  const stored = connection.prepare<[number], object>("SELECT * FROM assets WHERE ordinal = ?").get(ordinal)
-  const kept = [aside.keep(`${session.id}-asset-${asset}`, stored)]
-  if (loss._tag === "FileChanged") kept.push(aside.move(loss.path))
-  change(means, session, () => connection.prepare("DELETE FROM assets WHERE ordinal = ?").run(ordinal))
-  return repaired({ aside: kept, rows: [{ table: "assets", kept: 0, lost: 1, gaps: 0 }] })
-}
-
-const forgetEvents = ({ lastEvent, session }: Ids["events-damaged"], { connection }: Means): Repaired => {
-  connection.prepare("UPDATE session_rows SET first_cursor = ? WHERE ordinal = ?").run(lastEvent + 1, session.ordinal)
-  return repaired()
-}
-
-export const ofFiles: Repairs<Files> = {
+const fileRepairs: FileRepairs = {
   "open-to-others": ({ closed, mode, path }) => {
     chmodSync(path, mode & 0o777 & ~closed)
     return repaired()
@@ -48,49 +33,34 @@ export const ofFiles: Repairs<Files> = {
     rmSync(path, { recursive: true, force: true })
     return repaired()
   },
-  "not-a-database": ({ path }, { aside }) => repaired({ aside: partsOf(path).toReversed().map(aside.move) }),
+  "not-a-database": ({ path }, aside) => repaired({ aside: partsOf(path).toReversed().map(aside.move) }),
   "half-repaired": undo
 }
 
-export const ofRows: Repairs<Means> = {
-  ...ofFiles,
-  "session-rows-missing": (_, { connection }) => Orphans.adopt(connection),
-  "row-damaged": RowRepair.reset,
-  "message-damaged": ({ seq, session }, means) => TranscriptRepair.fill({ session, first: seq, last: seq }, means),
-  "messages-missing": TranscriptRepair.fill,
-  "call-answered": TranscriptRepair.settle,
-  "call-abandoned": TranscriptRepair.settle,
-  "events-damaged": forgetEvents,
-  "asset-lost": dropAsset
-}
-
 /** `Rebuild` repairs damaged pages. */
-export const isRepairable = (kind: Kind): boolean => kind in ofRows || kind === "pages-damaged"
+const isRepairable = ({ changes, kind }: Finding): boolean =>
+  changes !== null || kind in fileRepairs || kind === "pages-damaged"
 
 /** What a finding is that nothing was done about. */
-export const found = (finding: Finding): Outcome => ({
-  _tag: "Found",
-  finding,
-  isRepairable: isRepairable(finding.kind)
-})
+export const found = (finding: Finding): Outcome => ({ _tag: "Found", finding, isRepairable: isRepairable(finding) })
 
-const run = <K extends Kind, Needs>(
-  repairs: Repairs<Needs>,
-  means: Needs,
-  { ids, kind }: FindingOf<K>
-): Repaired | null => {
-  const repair: ((ids: Ids[K], means: Needs) => Repaired) | undefined = repairs[kind]
-  return repair === undefined ? null : repair(ids, means)
+const run = <K extends Kind>({ ids, kind }: FindingOf<K>, aside: Aside): Repaired | null => {
+  const repair: ((ids: Ids[K], aside: Aside) => Repaired) | undefined = fileRepairs[kind]
+  return repair === undefined ? null : repair(ids, aside)
 }
 
-/** Does what there is to be done. A repair that fails leaves the finding. */
-export const apply =
-  <Needs>(repairs: Repairs<Needs>, means: Needs) =>
-  (finding: Finding): Outcome => {
-    try {
-      const repaired = run(repairs, means, finding)
-      return repaired === null ? found(finding) : { _tag: "Repaired", finding, repaired }
-    } catch (thrown) {
-      return { _tag: "Failed", finding, code: codeOf(thrown) }
-    }
+/** Does it, or says why it failed. What it throws means that nothing was done. */
+const attempt = (finding: Finding, run: () => Repaired | null): Outcome => {
+  try {
+    const repaired = run()
+    return repaired === null ? found(finding) : { _tag: "Repaired", finding, repaired }
+  } catch (thrown) {
+    return { _tag: "Failed", finding, code: codeOf(thrown) }
   }
+}
+
+/** Repairs files, where that is what has to be done. */
+export const ofFile =
+  (aside: Aside) =>
+  (finding: Finding): Outcome =>
+    attempt(finding, () => run(finding, aside))

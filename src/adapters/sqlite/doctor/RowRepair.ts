@@ -1,81 +1,114 @@
 /**
- * Which values of a row do not decode, and a repair that replaces each by the one that says least, as `Tables.ts` has
- * them. The row as it was is kept aside.
+ * Repairs rows: makes the changes that findings name, in one transaction. Before it is committed the rows are looked at
+ * again: a repair after which the same is found has done nothing, and is undone. Rows as they were are kept aside first.
  */
-import { Either, Option, Schema } from "effect"
-import type { Parameter } from "../../../services/storage/sql/Database.js"
-import { sqlName, type Table } from "../../../services/storage/sql/Table.js"
-import * as Tables from "../../../services/storage/sql/Tables.js"
-import { type Ids, type Repaired, repaired, type RowKind, rowTables } from "./Finding.js"
-import { change, type Means } from "./Means.js"
+import type Sqlite from "better-sqlite3"
+import { Array, Effect } from "effect"
+import type { StorageFailed } from "../../../domain/SkeinError.js"
+import { codeOf } from "../../ErrorCode.js"
+import type { Aside } from "../Aside.js"
+import * as Change from "./Change.js"
+import { attempt } from "./Connection.js"
+import { type Finding, type Outcome, repaired, type SessionKey } from "./Finding.js"
+import { found } from "./Repairs.js"
+import * as Rows from "./Rows.js"
 
-/** A row by the names of its columns in SQL. */
-export type Row = Readonly<Record<string, unknown>>
-
-type Values = Readonly<Record<string, Parameter>>
-
-const columnsOf = (table: Table) =>
-  Object.entries(table.columns).map(([name, { least, schema }]) => ({
-    name: sqlName(name),
-    least,
-    decode: Schema.decodeUnknownEither(schema)
-  }))
-
-const columns = {
-  session: columnsOf(rowTables.session),
-  run: columnsOf(rowTables.run),
-  question: columnsOf(rowTables.question)
+export interface Means {
+  /** Nothing else has the database open. */
+  readonly connection: Sqlite.Database
+  readonly aside: Aside
 }
 
-/** The columns whose values do not decode. A running run has an engine. */
-const damaged = (kind: RowKind, row: Row) =>
-  columns[kind].filter(
-    ({ decode, name }) =>
-      Either.isLeft(decode(row[name])) ||
-      (kind === "run" && name === "engine" && row["state"] === "running" && row["engine"] === null)
-  )
+type Findings = ReadonlyArray<Finding>
 
-/** The first column whose value does not decode. */
-export const firstDamaged = (kind: RowKind, row: Row): Option.Option<string> =>
-  Option.map(Option.fromNullable(damaged(kind, row)[0]), ({ name }) => name)
+/** Names a finding, whatever else it says. */
+const nameOf = ({ ids, kind }: Finding): string => JSON.stringify({ kind, ...ids, detail: null })
 
-const { answer, verdict } = Tables.questions.columns
-
-/** What damage in a row does to other columns of it. A run whose message is lost has nothing to run. */
-const consequences = (kind: RowKind, row: Row, names: ReadonlyArray<string>): Values => {
-  if (kind === "question") return { verdict: verdict.least, answer: answer.least }
-  if (kind !== "run" || !names.includes("message")) return {}
-  const at = typeof row["created_at"] === "number" ? row["created_at"] : 0
-  return row["state"] === "queued"
-    ? { message: null, state: "ended", stop_reason: "failed", detail: "its message was damaged", ended_at: at }
-    : { message: null }
+interface Made {
+  readonly finding: Finding
+  /** The rows as they were, with the changes that were made to them. */
+  readonly rows: ReadonlyArray<{ readonly change: Change.Change; readonly stored: Rows.Row | undefined }>
 }
 
-/** The values that make a row one that the engine can read; none when nothing can be put in a damaged column. */
-export const mended = (kind: RowKind, row: Row): Option.Option<Values> => {
-  const columns = damaged(kind, row)
-  const values = consequences(
-    kind,
-    row,
-    columns.map(({ name }) => name)
-  )
-  const least = columns.filter(({ name }) => !(name in values)).map(({ least, name }) => [name, least] as const)
-  const known = least.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]))
-  return known.length < least.length || columns.length === 0
-    ? Option.none()
-    : Option.some({ ...Object.fromEntries(known), ...values })
+/** Makes the changes of a finding: all or, when it throws, none. */
+const change = (connection: Sqlite.Database, finding: Finding): Made | Outcome => {
+  connection.exec("SAVEPOINT finding")
+  try {
+    const rows = (finding.changes ?? []).map((change) => ({ change, stored: Change.make(connection, change) }))
+    connection.exec("RELEASE finding")
+    return { finding, rows }
+  } catch (thrown) {
+    connection.exec("ROLLBACK TO finding; RELEASE finding")
+    return { _tag: "Failed", finding, code: codeOf(thrown) }
+  }
 }
 
-export const reset = ({ id, ordinal, row, session }: Ids["row-damaged"], means: Means): Repaired => {
-  const { aside, connection } = means
-  const { name } = rowTables[row]
-  const stored = connection.prepare<[number], Row>(`SELECT * FROM ${name} WHERE ordinal = ?`).get(ordinal) ?? {}
-  const kept = aside.keep(row === "session" ? `${id}-session` : `${session.id}-${row}-${id}`, stored)
-  const values = Object.entries(Option.getOrElse(mended(row, stored), (): Values => ({})))
-  change(means, session, () => {
-    for (const [column, value] of values) {
-      connection.prepare(`UPDATE ${name} SET ${column} = ? WHERE ordinal = ?`).run(value, ordinal)
-    }
+const keep = (aside: Aside, session: SessionKey | null, { finding, rows }: Made): Outcome => {
+  const kept = rows.flatMap(({ change: { key, table }, stored }) => {
+    if (stored === undefined) return []
+    const name = [...(session === null ? [] : [session.id]), table.damage.row, Object.values(key).at(-1)]
+      .join("-")
+      .replace(/[^\w-]/g, "_")
+    const row = Object.entries(stored).map(([name, value]) => [name, typeof value === "bigint" ? `${value}` : value])
+    return [aside.keep(name, Object.fromEntries(row))]
   })
-  return repaired({ aside: [kept] })
+  const changed =
+    finding.kind === "asset-lost" && finding.ids.loss._tag === "FileChanged" ? [finding.ids.loss.path] : []
+  const lost = Array.groupBy(
+    rows.filter(({ change }) => change.isLoss),
+    ({ change }) => change.table.name
+  )
+  return {
+    _tag: "Repaired",
+    finding,
+    repaired: repaired({
+      recovered:
+        finding.kind === "session-rows-missing" ? rows.map(({ change }) => Rows.text(change.values?.["id"])) : [],
+      aside: [...kept, ...changed.map(aside.move)],
+      rows: Object.entries(lost).map(([table, { length }]) => ({ table, kept: 0, lost: length, gaps: 0 }))
+    })
+  }
 }
+
+const inTransaction = <A, E, R>(connection: Sqlite.Database, effect: Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    attempt("begin a repair", () => connection.exec("BEGIN IMMEDIATE")),
+    () =>
+      Effect.zipLeft(
+        effect,
+        attempt("commit a repair", () => connection.exec("COMMIT"))
+      ),
+    () => Effect.sync(() => connection.inTransaction && connection.exec("ROLLBACK"))
+  )
+
+/** `look` looks at the rows again: those of `session`, or those that concern more than one. */
+export const run = <E, R>(
+  { aside, connection }: Means,
+  session: SessionKey | null,
+  findings: Findings,
+  look: Effect.Effect<Findings, E, R>
+): Effect.Effect<ReadonlyArray<Outcome>, E | StorageFailed, R> =>
+  Effect.gen(function* () {
+    const vain = new Set<string>()
+    while (true) {
+      connection.exec("SAVEPOINT repair")
+      const made = findings.map((finding): Made | Outcome => {
+        if (vain.has(nameOf(finding))) return { _tag: "Failed", finding, code: "NO_EFFECT" }
+        return finding.changes === null ? found(finding) : change(connection, finding)
+      })
+      if (session !== null) Change.raiseCursors(connection, session.ordinal)
+      const again = new Set((yield* look).map(nameOf))
+      const persisting = made.filter((made) => "rows" in made && again.has(nameOf(made.finding)))
+      if (persisting.length === 0) {
+        return yield* attempt("keep rows aside", () =>
+          made.map((made) => ("rows" in made ? keep(aside, session, made) : made))
+        )
+      }
+      connection.exec("ROLLBACK TO repair")
+      for (const { finding } of persisting) vain.add(nameOf(finding))
+    }
+  }).pipe((repair) =>
+    findings.some(({ changes }) => changes !== null)
+      ? inTransaction(connection, repair)
+      : Effect.succeed(findings.map(found))
+  )

@@ -1,91 +1,95 @@
 /**
- * Looks at every session by itself, through the queries of the engine's own storage: what these can read, the engine
- * can. What is damaged in one session says nothing of the others, and stops the look at none of them.
+ * Everything that is wrong with what a sound database holds: with what concerns more than one session, with each session,
+ * with the files of assets. What is damaged in one session says nothing of the others, and stops the look at none.
  */
-import Sqlite from "better-sqlite3"
+import type Sqlite from "better-sqlite3"
 import { Effect, Option, Schema } from "effect"
 import { SessionId } from "../../../domain/Session.js"
-import { Engines } from "../../../services/Engines.js"
-import type { Query } from "../../../services/storage/sql/Query.js"
-import * as RunRows from "../../../services/storage/sql/RunRows.js"
+import type { StorageFailed } from "../../../domain/SkeinError.js"
+import type { Engines } from "../../../services/Engines.js"
 import * as AssetCheck from "./AssetCheck.js"
 import { CheckProgress } from "./CheckProgress.js"
-import { queryOn } from "./Connection.js"
-import * as EventCheck from "./EventCheck.js"
-import { type Finding, make, type SessionKey } from "./Finding.js"
-import { orphans } from "./Orphans.js"
-import { isRepairable } from "./Repairs.js"
-import * as RowCheck from "./RowCheck.js"
-import * as TranscriptCheck from "./TranscriptCheck.js"
+import { attempt, prepared } from "./Connection.js"
+import { type Finding, make, type Outcome, type SessionKey } from "./Finding.js"
+import * as Orphans from "./Orphans.js"
+import * as SessionCheck from "./SessionCheck.js"
+
+type Look = Effect.Effect<ReadonlyArray<Finding>, never, Engines>
+type Treated<E> = Effect.Effect<ReadonlyArray<Outcome>, E, Engines>
+
+/** What is done about findings: a look reports them, a repair repairs them. */
+export interface Treatment<E> {
+  /** `again` looks at the rows only. */
+  readonly rows: (session: SessionKey | null, look: Look, again: Look) => Treated<E>
+  readonly files: (look: Look) => Treated<E>
+}
+
+const decodeId = Schema.decodeUnknownOption(SessionId)
 
 const page = 500
-
-/** A run whose process died. It is no damage: the next engine to claim the session closes it. */
-const leftBehind = (query: Query, session: SessionKey) =>
-  Effect.gen(function* () {
-    const engines = yield* Engines
-    const { holder } = yield* RunRows.activity(query, session.id)
-    if (Option.isNone(holder) || (yield* engines.liveness(holder.value.engine)) !== "dead") return []
-    return [make("run-left-behind", { session, run: holder.value.run.id })]
-  }).pipe(Effect.catchTag("RowDamaged", () => Effect.succeed([])))
-
-const checkSession = (data: string, query: Query, session: SessionKey, state: string) =>
-  Effect.gen(function* () {
-    const deletion = state === "live" ? [] : [make("deletion-unfinished", { session })]
-    if (state === "hidden") return deletion
-    const rows = yield* RowCheck.check(query, session)
-    const transcript = yield* TranscriptCheck.check(query, session)
-    // What events show comes from these, so their damage would be reported twice.
-    const isWhole = ![...rows, ...transcript].some(({ kind }) => isRepairable(kind))
-    const events = isWhole ? yield* EventCheck.check(query, session) : []
-    const assets = yield* AssetCheck.checkRows(data, query, session)
-    return [...deletion, ...rows, ...transcript, ...events, ...assets, ...(yield* leftBehind(query, session))]
-  }).pipe(
-    Effect.catchTags({
-      SessionNotFound: () => Effect.succeed<ReadonlyArray<Finding>>([]),
-      StorageFailed: ({ code, operation }) =>
-        Effect.succeed<ReadonlyArray<Finding>>([make("session-unreadable", { session, operation, code })])
-    })
-  )
 
 interface Row {
   readonly ordinal: number
   readonly id: string
-  readonly state: string
 }
 
-/** Everything that is wrong with what a sound database holds, and with the files of its assets. */
-export const check = (
+const pageAfter = (connection: Sqlite.Database, ordinal: number) =>
+  attempt("look at the sessions", () =>
+    prepared<Row>(connection, "SELECT ordinal, id FROM session_rows WHERE ordinal > ? ORDER BY ordinal LIMIT ?").all(
+      ordinal,
+      page
+    )
+  )
+
+/** What concerns more than one session. */
+const checkShared = (path: string, connection: Sqlite.Database): ReadonlyArray<Finding> => {
+  const orphans = Orphans.find(connection)
+  if (orphans.length === 0) return []
+  const ordinals = orphans.map(({ ordinal }) => ordinal)
+  return [
+    make(
+      "session-rows-missing",
+      { path, ordinals },
+      orphans.map(({ adoption }) => adoption)
+    )
+  ]
+}
+
+/** Looks at all of it and treats what is found. */
+export const treat = <E>(
   data: string,
   path: string,
-  connection: Sqlite.Database
-): Effect.Effect<ReadonlyArray<Finding>, never, Engines> =>
+  connection: Sqlite.Database,
+  treatment: Treatment<E>
+): Effect.Effect<ReadonlyArray<Outcome>, E | StorageFailed, Engines> =>
   Effect.gen(function* () {
-    const query = queryOn(connection)
-    const findings: Array<Finding> = []
-    const ordinals = orphans(connection)
-    if (ordinals.length > 0) findings.push(make("session-rows-missing", { path, ordinals }))
-    const select = connection.prepare<[number, number], Row>(
-      "SELECT ordinal, id, state FROM session_rows WHERE ordinal > ? ORDER BY ordinal LIMIT ?"
+    const unreadable = ({ code, operation }: StorageFailed) =>
+      Effect.succeed<ReadonlyArray<Finding>>([make("unreadable", { path, code, operation })])
+    const shared = Effect.catchAll(
+      attempt("look for lost sessions", () => checkShared(path, connection)),
+      unreadable
     )
+    const outcomes = [...(yield* treatment.rows(null, shared, shared))]
     const { report } = yield* CheckProgress
     const total = connection.prepare<[], number>("SELECT count(*) FROM session_rows").pluck().get() ?? 0
     let done = 0
-    for (let last = -1, rows = select.all(last, page); rows.length > 0; rows = select.all(last, page)) {
-      for (const { id, ordinal, state } of rows) {
-        last = ordinal
-        const sessionId = Schema.decodeOption(SessionId)(id)
-        if (Option.isNone(sessionId)) findings.push(make("session-id-invalid", { path, ordinal }))
-        else findings.push(...(yield* checkSession(data, query, { ordinal, id: sessionId.value }, state)))
+    let rows = yield* pageAfter(connection, -1)
+    while (rows.length > 0) {
+      for (const { id, ordinal } of rows) {
+        const sessionId = decodeId(id)
+        if (Option.isSome(sessionId)) {
+          const session = { ordinal, id: sessionId.value }
+          const again = SessionCheck.rows(connection, session)
+          const look = Effect.zipWith(again, SessionCheck.files(data, connection, session), (rows, files) => [
+            ...rows,
+            ...files
+          ])
+          outcomes.push(...(yield* treatment.rows(session, look, again)))
+        }
         yield* report(++done, total)
       }
+      rows = yield* pageAfter(connection, rows.at(-1)?.ordinal ?? Infinity)
     }
-    return [...findings, ...(yield* AssetCheck.checkFiles(data, query))]
-  }).pipe(
-    Effect.catchAll(({ code, operation }) => Effect.succeed([make("unreadable", { path, code, operation })])),
-    Effect.catchAllDefect((thrown) =>
-      thrown instanceof Sqlite.SqliteError
-        ? Effect.succeed([make("unreadable", { path, code: thrown.code, operation: "look at the sessions" })])
-        : Effect.die(thrown)
-    )
-  )
+    const files = Effect.catchAll(AssetCheck.checkFiles(data, connection), unreadable)
+    return [...outcomes, ...(yield* treatment.files(files))]
+  })

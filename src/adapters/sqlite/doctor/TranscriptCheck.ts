@@ -1,121 +1,157 @@
 /**
- * Whether every place of a transcript has a message that decodes, in an order that a provider accepts, and whether each
- * open call can still get its result.
+ * Whether every place of a transcript has its message, or an open call that can still get its result. The places are
+ * walked in order, as the rule of transcripts goes. What is damaged or missing is replaced by a placeholder at once, so
+ * that what follows is judged by the transcript as it will be.
  */
-import { Effect, Either, Option, Stream } from "effect"
-import type { Entry } from "../../../domain/Message.js"
-import type { RowDamaged, SessionNotFound, StorageFailed } from "../../../domain/SkeinError.js"
+import type Sqlite from "better-sqlite3"
+import { Chunk, Either, Option, Schema } from "effect"
+import * as Batch from "../../../domain/Batch.js"
+import { CallId, Message } from "../../../domain/Message.js"
 import * as Transcript from "../../../domain/Transcript.js"
-import type { Query } from "../../../services/storage/sql/Query.js"
-import { type EntryRow, decodeEntries } from "../../../services/storage/sql/Transcripts.js"
-import * as Transcripts from "../../../services/storage/sql/Transcripts.js"
+import { decoder, exactJson } from "../../../services/storage/sql/Decoding.js"
+import { columnsOf } from "../../../services/storage/sql/MessageRow.js"
+import { calls, messages } from "../../../services/storage/sql/Tables.js"
+import * as Change from "./Change.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
+import * as Placeholder from "./Placeholder.js"
+import * as Rows from "./Rows.js"
 
-/** Most places in a row that are filled. More of them are no gap: a number is wrong. */
-const longestGap = 100_000
+const exactMessage = exactJson(Message)
+const decodeMessage = decoder(messages.columns.body.schema)
+const decodeCallId = Schema.decodeUnknownOption(CallId)
 
-const missing = (session: SessionKey, first: number, last: number): Finding =>
-  make(last - first > longestGap ? "too-many-missing" : "messages-missing", { session, first, last })
-
-/** The transcript so far; null from a damaged place up to the next message that may begin anything. */
-type Progress = Transcript.State | null
-
-/** The progress after an entry, and why the entry is not allowed there. */
-const step = (session: SessionKey, before: Progress, { message, seq }: Entry): readonly [Progress, string | null] => {
-  if (before === null && message.role === "tool") return [null, null]
-  return Either.match(Transcript.append({ ...(before ?? Transcript.empty(session.id)), head: seq - 1 }, message), {
-    onLeft: ({ reason }) => [null, reason],
-    onRight: (after) => [after, null]
-  })
-}
-
-/** What is wrong up to the head. */
-const checkAppended = (query: Query, session: SessionKey) =>
-  Effect.gen(function* () {
-    const findings: Array<Finding> = []
-    let progress: Progress = Transcript.empty(session.id)
-    let from = 1
-    const take = (entry: Entry) => {
-      const [after, reason] = step(session, progress, entry)
-      progress = after
-      from = entry.seq + 1
-      if (reason !== null) findings.push(make("message-misplaced", { session, seq: entry.seq, reason }))
-    }
-    while (true) {
-      const damage: Option.Option<RowDamaged> = yield* Transcripts.stream(query, { sessionId: session.id, from }).pipe(
-        Stream.runForEach((entry) => Effect.sync(() => take(entry))),
-        Effect.as(Option.none<RowDamaged>()),
-        Effect.catchTag("RowDamaged", (error) => Effect.succeed(Option.some(error)))
-      )
-      if (Option.isNone(damage)) return findings
-      const { detail, seq } = damage.value
-      const first = seq ?? from
-      const last = yield* lastOfGap(query, session, first)
-      findings.push(
-        last === null ? make("message-damaged", { session, seq: first, detail }) : missing(session, first, last)
-      )
-      progress = null
-      from = (last ?? first) + 1
-    }
-  })
-
-/** The last of the places without a row that begin at `seq`; null when that has one. */
-const lastOfGap = (query: Query, { ordinal }: SessionKey, seq: number): Effect.Effect<number | null, StorageFailed> =>
-  Effect.map(
-    query<{ readonly next: number | null; readonly head: number }>(
-      "look for the next place",
-      `SELECT (SELECT min(messages.seq) FROM messages WHERE messages.session = sessions.ordinal AND messages.seq >= ?)
-         AS next, sessions.head FROM sessions WHERE sessions.ordinal = ?`,
-      seq,
-      ordinal
-    ),
-    ([row]) => (row?.next === seq ? null : Math.min(row?.next ?? Infinity, (row?.head ?? seq) + 1) - 1)
+/** A call by its columns; none when they are invalid. */
+const callOf = (callId: unknown, name: unknown): Option.Option<Placeholder.CallOf> =>
+  Option.flatMap(decodeCallId(callId), (callId) =>
+    typeof name === "string" ? Option.some({ callId, name }) : Option.none()
   )
 
-/** What is wrong beyond the head: in the open batch, where calls wait and results wait for earlier ones. */
-const checkBatch = (query: Query, session: SessionKey): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
-  Effect.gen(function* () {
-    const [state] = yield* query<{ readonly head: number; readonly isHeld: number }>(
-      "look at the session",
-      `SELECT sessions.head,
-         EXISTS (SELECT 1 FROM runs WHERE runs.session = sessions.ordinal AND runs.state = 'running') AS isHeld
-       FROM sessions WHERE sessions.ordinal = ?`,
-      session.ordinal
-    )
-    const head = state?.head ?? 0
-    const results = yield* query<EntryRow>(
-      "look at the results",
-      "SELECT seq, NULL AS runId, at, body FROM messages WHERE session = ? AND seq > ? ORDER BY seq",
-      session.ordinal,
-      head
-    )
-    const calls = yield* query<{ readonly seq: number }>(
-      "look at the open calls",
-      "SELECT seq FROM calls WHERE session = ? ORDER BY seq",
-      session.ordinal
-    )
-    const findings: Array<Finding> = []
-    const answered = new Set(results.map(({ seq }): number => seq))
-    let last = head
-    for (const seq of [...new Set([...answered, ...calls.map(({ seq }) => seq)])].toSorted((a, b) => a - b)) {
-      if (seq > last + 1) findings.push(missing(session, last + 1, seq - 1))
-      last = seq
-    }
-    for (const row of results) {
-      const decoded = decodeEntries(session.id, [row])
-      if (Either.isRight(decoded)) continue
-      findings.push(make("message-damaged", { session, seq: row.seq, detail: decoded.left.detail }))
-    }
-    for (const { seq } of calls) {
-      if (answered.has(seq)) findings.push(make("call-answered", { session, seq }))
-      else if (state?.isHeld === 0) findings.push(make("call-abandoned", { session, seq }))
-    }
-    return findings
-  })
+const isNumber = (value: unknown): value is number => typeof value === "number"
 
-/** Looks at all of a session's messages and open calls. */
-export const check = (
-  query: Query,
-  session: SessionKey
-): Effect.Effect<ReadonlyArray<Finding>, SessionNotFound | StorageFailed> =>
-  Effect.zipWith(checkAppended(query, session), checkBatch(query, session), (before, beyond) => [...before, ...beyond])
+type MessageRow = Rows.RowOf<typeof messages>
+type CallRow = Rows.RowOf<typeof calls>
+
+/** What a placeholder has from the place before it when its own is lost. */
+interface Before {
+  readonly role: string | null
+  readonly follows: number
+  readonly at: number
+}
+
+/** Looks at all of a session's messages and open calls. `isHeld` tells whether a run is to finish these. */
+export const check = (connection: Sqlite.Database, session: SessionKey, isHeld: boolean): ReadonlyArray<Finding> => {
+  const findings: Array<Finding> = []
+  const open = [...Rows.of(connection, calls, session.ordinal)]
+  const unseen = new Set<CallRow>(open)
+  let missing: Array<Change.Change> = []
+  let progress = Transcript.empty(session.id)
+  let before: Before = { role: null, follows: 0, at: 0 }
+  /** The run of the last message that is not a result. */
+  let run: MessageRow["run"] = null
+  let next = 1
+
+  const callAt = (seq: number) => open.find((call) => call.seq === seq)
+
+  /** Moves on over a message. Returns why it is not allowed in its place. */
+  const pass = (seq: number, message: Message, row: Partial<MessageRow>): string | null => {
+    before = {
+      role: message.role,
+      follows: isNumber(row.follows) ? row.follows : before.follows,
+      at: isNumber(row.at) ? row.at : before.at
+    }
+    if (message.role !== "tool") run = row.run ?? null
+    next = seq + 1
+    const after = Transcript.append({ ...progress, head: seq - 1 }, message)
+    const anew = Either.orElse(after, () =>
+      Transcript.append({ ...Transcript.empty(session.id), head: seq - 1 }, message)
+    )
+    progress = Either.getOrElse(anew, () => progress)
+    return Either.isLeft(after) ? after.left.reason : null
+  }
+
+  /** Puts a message in a place. `row` has what is known of what belongs there. */
+  const put = (seq: number, message: Message, row: Partial<MessageRow>): Change.Change => {
+    const values = {
+      follows: isNumber(row.follows) ? row.follows : before.follows,
+      mark: 0,
+      run: row.run ?? (message.role === "tool" ? run : null),
+      at: isNumber(row.at) ? row.at : before.at,
+      ...columnsOf(message, JSON.stringify(message))
+    }
+    pass(seq, message, values)
+    return { table: messages, key: { session: session.ordinal, seq }, values, isLoss: false }
+  }
+
+  /** The calls whose results, or open calls, follow right after a place. */
+  const callsAfter = (seq: number): ReadonlyArray<Placeholder.CallOf> => {
+    const found: Array<Placeholder.CallOf> = []
+    for (let place = seq + 1; ; place++) {
+      const row = Rows.at(connection, messages, { session: session.ordinal, seq: place })
+      const call = row === undefined ? callAt(place) : { id: row.role === "tool" ? row.call : null, name: row.name }
+      const known = callOf(call?.id, call?.name)
+      if (Option.isNone(known)) return found
+      found.push(known.value)
+    }
+  }
+
+  /** What is put into a place that has lost its message. */
+  const placeholder = (seq: number, row?: MessageRow): Message => {
+    const own = row?.role === "tool" ? callOf(row.call, row.name) : Option.none()
+    const call = Option.orElse(Chunk.head(progress.open), () => own)
+    if (Option.isSome(call)) return Placeholder.result(call.value, row?.outcome)
+    const after = row?.role === "user" ? [] : callsAfter(seq)
+    const isAnswer = row === undefined ? before.role === "user" : row.role === "assistant"
+    return after.length > 0 || isAnswer ? Placeholder.assistant(after) : Placeholder.user
+  }
+
+  const endGap = (): void => {
+    if (missing.length === 0) return
+    findings.push(make("messages-missing", { session, first: next - missing.length, last: next - 1 }, missing))
+    missing = []
+  }
+
+  /** A place without a message: that of an open call, or one that has lost it. */
+  const fill = (seq: number): void => {
+    const asked = Option.getOrUndefined(Chunk.head(progress.open))
+    const call = callAt(seq)
+    if (asked === undefined || call === undefined) {
+      missing.push(Change.loss(put(seq, placeholder(seq), {})))
+      return
+    }
+    endGap()
+    unseen.delete(call)
+    const state = call.state === "pending" ? "pending" : "started"
+    const closing = put(seq, Batch.closing({ ...asked, state }), { follows: call.follows })
+    if (!isHeld) findings.push(make("call-abandoned", { session, seq }, [Change.remove(calls, call), closing]))
+  }
+
+  const take = (row: MessageRow): void => {
+    const { body, seq } = row
+    if (!isNumber(seq)) return
+    while (next < seq) fill(next)
+    endGap()
+    const text = typeof body === "string" ? body : ""
+    const decoded = Either.orElse(
+      Either.fromNullable(exactMessage(text), () => null),
+      () => decodeMessage({ sessionId: session.id, seq }, text)
+    )
+    if (Either.isLeft(decoded)) {
+      const { detail } = decoded.left
+      const change = Change.loss(put(seq, placeholder(seq, row), row))
+      return void findings.push(make("message-damaged", { session, seq, detail }, [change]))
+    }
+    const reason = pass(seq, decoded.right, row)
+    if (reason !== null) findings.push(make("message-misplaced", { session, seq, reason }))
+  }
+
+  for (const row of Rows.of(connection, messages, session.ordinal)) take(row)
+  while (Chunk.isNonEmpty(progress.open)) fill(next)
+  endGap()
+  for (const call of unseen) {
+    if (!isNumber(call.seq)) continue
+    findings.push(
+      make(call.seq < next ? "call-answered" : "call-unasked", { session, seq: call.seq }, [Change.remove(calls, call)])
+    )
+  }
+  return findings
+}

@@ -1,6 +1,6 @@
 /**
- * The row of a message: its place, its JSON text, and beside it the columns of a result. The only INSERT into the table
- * is here; the doctor uses it too.
+ * The row of a message: its place, its JSON text, and beside it the columns of a result. The doctor's placeholders have
+ * the same columns.
  */
 import type { Message } from "../../../domain/Message.js"
 import { insertion, type StoredRow } from "./Table.js"
