@@ -114,4 +114,16 @@ export const retentionTests = (test: Test) => {
       yield* prune({ keep: 1, since: 2_001 })
       expect(yield* cursors).toEqual([4])
     }))
+
+  test("P10 a clock that was ahead when events were deleted does not keep later ones for ever", () =>
+    Effect.gen(function* () {
+      const { set } = yield* Now
+      yield* create()
+      yield* renames(3)
+      yield* set(90_000_000)
+      yield* prune({ keep: 3 })
+      yield* set(2_000)
+      yield* prune({ keep: 1, since: 1_000 })
+      expect(yield* cursors).toEqual([4])
+    }))
 }

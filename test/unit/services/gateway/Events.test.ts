@@ -433,6 +433,32 @@ describe("snapshot", () => {
     })
   )
 
+  for (const read of ["activity", "openBatch", "questions", "draft"] as const) {
+    it.scoped(`P10 what is committed before its ${read} is read comes after its cursor`, () =>
+      Effect.gen(function* () {
+        const { open, reader, storage } = yield* ground
+        const rename = Effect.ignore(storage.rename(Session.Id.make("one"), "renamed meanwhile"))
+        const late =
+          <Args extends ReadonlyArray<unknown>, A, E>(name: string, own: (...args: Args) => Effect.Effect<A, E>) =>
+          (...args: Args) =>
+            Effect.zipRight(name === read ? rename : Effect.void, own(...args))
+        const { gateway, session } = yield* open("a", {
+          reader: (own) => ({
+            ...own,
+            activity: late("activity", own.activity),
+            openBatch: late("openBatch", own.openBatch),
+            questions: late("questions", own.questions),
+            draft: late("draft", own.draft)
+          })
+        })
+        const { id } = yield* session({ id: Session.Id.make("one") })
+        const { cursor } = yield* gateway.snapshot(id)
+        const after = yield* reader.events({ sessionId: id, after: cursor, limit: 10 })
+        expect(after.map(({ type }) => type)).toEqual(["session.renamed"])
+      })
+    )
+  }
+
   it.scoped("shows what waits for a human", () =>
     Effect.gen(function* () {
       const ask = Tool.make("ask", { description: "asks", input: {} }).handle(() => Effect.void)

@@ -5,6 +5,8 @@ import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { ground, stopped } from "./engines.js"
 import { open } from "./fixture.js"
 
+const atOnce = { concurrency: "unbounded" } as const
+
 const blocking = (gate: Gate.Gate) =>
   Tool.make("block", { description: "waits", input: {} }).handle(() => Effect.as(gate.pass("block"), "done"))
 
@@ -123,6 +125,41 @@ describe("P7 P11 deletion during a run", () => {
     })
   )
 
+  for (const [first, second] of [
+    ["cancelled", "deleted"],
+    ["deleted", "cancelled"]
+  ] as const) {
+    it.scoped(`P7 a run that is ${first} and then ${second} before it could end is said to be ${first}`, () =>
+      Effect.gen(function* () {
+        const gate = yield* Gate.make
+        const tool = blocking(gate)
+        const { model, open } = yield* ground
+        const { begin, gateway } = yield* open("a", {
+          toolbox: Toolbox.layer(tool),
+          storage: (storage) => ({
+            ...storage,
+            storeResult: (...result) => Effect.zipRight(gate.pass("store"), storage.storeResult(...result))
+          })
+        })
+        yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
+        const run = yield* begin("go")
+        yield* gate.open("block")
+        yield* gate.reached("store")
+        const watcher = yield* watch(gateway, run.sessionId)
+        const stop = (how: typeof first): Effect.Effect<void, SkeinError.Cancel | SkeinError.Delete> =>
+          how === "deleted" ? gateway.delete(run.sessionId) : gateway.cancel(run.runId)
+        const stopping = yield* Effect.fork(stop(first))
+        yield* Quiescence.idle
+        const again = yield* Effect.fork(stop(second))
+        yield* Quiescence.idle
+        yield* gate.open("store")
+        yield* stopping
+        yield* again
+        expect((yield* watcher).find(SessionEvent.is("run.ended"))).toMatchObject({ stopReason: first })
+      })
+    )
+  }
+
   it.scoped("P7 queued runs go with the session and never start", () =>
     Effect.gen(function* () {
       const { gate, gateway, model, run, send } = yield* blocked(blocking)
@@ -211,7 +248,7 @@ describe("P7 P11 a deletion goes on", () => {
       const run = yield* begin("go")
       yield* seen(run, "text.delta")
       const twice = [gateway.delete(run.sessionId), gateway.delete(run.sessionId)]
-      yield* Effect.all(twice, { concurrency: "unbounded" })
+      yield* Effect.all(twice, atOnce)
       yield* expectGone(gateway, run)
     })
   )
@@ -282,6 +319,37 @@ describe("P7 P11 a deletion goes on", () => {
       yield* deleting
       const bytes = yield* Stream.runCollect(gateway.openAsset({ sessionId: id, assetId: asset.id }))
       expect([...bytes]).toEqual([new Uint8Array(3)])
+    })
+  )
+})
+
+describe("P7 P11 two engines that work on one id", () => {
+  const content = Stream.make(new Uint8Array(3))
+  const saved = (gateway: Gateway.Service, sessionId: Session.Id) =>
+    gateway.saveAsset({ sessionId, mediaType: "text/plain", content })
+
+  it.scoped("P2 P11 a session that another engine makes anew while the files of the old one go keeps its own", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { files, open } = yield* ground
+      const one = yield* open("one", {
+        reader: (reader) => ({
+          ...reader,
+          session: (id) => Effect.tapErrorTag(reader.session(id), "SessionNotFound", () => gate.pass("gone"))
+        })
+      })
+      const other = yield* open("other")
+      const { id } = yield* one.session()
+      yield* saved(one.gateway, id)
+      const deleting = yield* Effect.fork(one.gateway.delete(id))
+      yield* gate.reached("gone")
+      yield* other.session({ id })
+      const asset = yield* saved(other.gateway, id)
+      yield* gate.open("gone")
+      yield* deleting
+      const bytes = yield* Stream.runCollect(other.gateway.openAsset({ sessionId: id, assetId: asset.id }))
+      expect([...bytes]).toEqual([new Uint8Array(3)])
+      expect(yield* files.folders).toHaveLength(1)
     })
   )
 })

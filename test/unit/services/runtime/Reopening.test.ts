@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Schema, TestClock } from "effect"
+import { Effect, Fiber, Option, Schema, TestClock } from "effect"
 import { Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
@@ -209,6 +209,31 @@ describe("P4 P5 P9 a dead engine's run", () => {
     })
   )
 
+  it.scoped("P9 has its queued runs started by the engine that queued them, even if nobody waits or sends", () =>
+    Effect.gen(function* () {
+      const { declare, model, open, run } = yield* two
+      const other = yield* open("other")
+      yield* model.play(ScriptedModel.text("third"))
+      const queue = { whenBusy: "queue" } as const
+      const second = yield* other.send(run.sessionId, "two", queue)
+      const third = yield* other.send(run.sessionId, "three", queue)
+      yield* TestClock.adjust("1 minute")
+      expect((yield* other.gateway.run(second.runId)).state).toBe("queued")
+      yield* declare("one", "dead")
+      yield* TestClock.adjust("15 seconds")
+      yield* Quiescence.idle
+      for (const { runId } of [second, third]) {
+        expect(yield* other.gateway.run(runId)).toMatchObject({ state: "ended", stopReason: "completed" })
+      }
+      expect((yield* other.lines(run.sessionId)).slice(5)).toEqual([
+        "user: two",
+        "assistant: done",
+        "user: three",
+        "assistant: third"
+      ])
+    })
+  )
+
   it.scoped("P9 is nobody else's as long as its engine may live", () =>
     Effect.gen(function* () {
       const { declare, open, run } = yield* two
@@ -222,6 +247,34 @@ describe("P4 P5 P9 a dead engine's run", () => {
       }
       yield* later.gateway.rename(sessionId, "renamed all the same")
       expect((yield* later.gateway.run(runId)).state).toBe("running")
+    })
+  )
+
+  it.scoped("P7 P9 is not taken from its own engine by somebody who waits for it between its start and its turn", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { model, open, reader } = yield* ground
+      const one = yield* open("one", {
+        storage: (own) => ({
+          ...own,
+          admit: (admission) => Effect.zipLeft(own.admit(admission), gate.pass("admitted"))
+        })
+      })
+      yield* model.play(ScriptedModel.text("done"))
+      const { id } = yield* one.session()
+      const sending = yield* Effect.fork(one.send(id, "go"))
+      yield* Effect.addFinalizer(() => gate.open("admitted"))
+      yield* gate.reached("admitted")
+      const { holder } = yield* reader.activity(id)
+      const { lease, run } = Option.getOrThrow(holder)
+      const waiting = yield* Effect.fork(
+        one.gateway.await({ ...lease, cursor: (yield* one.gateway.session(id)).cursor })
+      )
+      yield* TestClock.adjust("3 seconds")
+      expect((yield* one.gateway.run(run.id)).state).toBe("running")
+      yield* gate.open("admitted")
+      yield* sending
+      expect((yield* waiting).stopReason).toBe("completed")
     })
   )
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
 import { SkeinError, Tool, Toolbox } from "skein"
-import { Quiescence, ScriptedModel } from "skein/testing"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import type { Service as StorageService } from "../../../../src/services/storage/Storage.js"
 import { ground } from "./engines.js"
@@ -107,6 +107,66 @@ describe("P4 when storage fails", () => {
       yield* TestClock.adjust("50 millis")
       yield* cancelling
       expect(yield* lines(run.sessionId)).toEqual(["user: go", "assistant: half …"])
+    })
+  )
+
+  it.scoped("P4 at endRun, for ever: the engine closes all the same, and the next claim ends the run", () =>
+    Effect.gen(function* () {
+      const { declare, model, open } = yield* ground
+      const one = yield* open("one", { storage: (storage) => ({ ...storage, endRun: () => full }) })
+      yield* model.play({ text: "half", hang: true }, ScriptedModel.text("done"))
+      const run = yield* one.begin("go")
+      yield* one.seen(run, "text.delta")
+      const closing = yield* Effect.fork(one.close)
+      yield* Quiescence.idle
+      yield* TestClock.adjust("10 seconds")
+      expect(closing.unsafePoll()).not.toBeNull()
+      yield* declare("one", "dead")
+      const later = yield* open("later")
+      expect((yield* later.gateway.run(run.runId)).state).toBe("running")
+      yield* later.gateway.await(yield* later.send(run.sessionId, "and?"))
+      expect(yield* later.lines(run.sessionId)).toEqual([
+        "user: go",
+        "assistant: half …",
+        "user: and?",
+        "assistant: done"
+      ])
+      expect((yield* later.gateway.run(run.runId)).stopReason).toBe("crashed")
+    })
+  )
+
+  it.scoped("P3 P9 a cancel stops the tool at once, even while no write gets the lock", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      let isStopped = false
+      const tool = Tool.make("hold", { description: "holds", input: {} }).handle(() =>
+        Effect.onInterrupt(gate.pass("hold"), () => Effect.sync(() => (isStopped = true)))
+      )
+      let isLocked = false
+      const lock = Effect.suspend(() => (isLocked ? gate.pass("unlocked") : Effect.void))
+      const { model, open } = yield* ground
+      const engine = yield* open("a", {
+        toolbox: Toolbox.layer(tool),
+        storage: (storage) => ({
+          ...storage,
+          cancelQueued: (runId) => Effect.zipRight(lock, storage.cancelQueued(runId)),
+          requestCancel: (runId) => Effect.zipRight(lock, storage.requestCancel(runId)),
+          storeResult: (...result) => Effect.zipRight(lock, storage.storeResult(...result)),
+          endRun: (...end) => Effect.zipRight(lock, storage.endRun(...end))
+        })
+      })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
+      const run = yield* engine.begin("go")
+      yield* gate.reached("hold")
+      isLocked = true
+      const cancelling = yield* Effect.fork(engine.gateway.cancel(run.runId))
+      yield* Quiescence.idle
+      const isWaiting = cancelling.unsafePoll() === null
+      const wasStopped = isStopped
+      yield* gate.open("unlocked")
+      yield* cancelling
+      expect([isWaiting, wasStopped]).toEqual([true, true])
+      expect((yield* engine.gateway.run(run.runId)).stopReason).toBe("cancelled")
     })
   )
 

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Context, Effect, Fiber, Layer, Ref } from "effect"
+import { Context, Effect, Exit, Fiber, Layer, Random, Ref, Runtime, type Scope, TestClock } from "effect"
 import { Quiescence } from "skein/testing"
 import { Database } from "../../../../../../src/services/storage/sql/Database.js"
 import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
@@ -33,6 +33,45 @@ it.scopedLive("P9 many processes: a write that has waited its time fails as busy
     yield* write("b")
     expect(yield* stored).toEqual(["b"])
   }).pipe(Effect.provide(lane({ busyMaxMillis: 60 })))
+)
+
+/** Lets time pass for the lane, which tries again and again meanwhile. */
+const pass = (millis: number) =>
+  Effect.repeatN(Effect.zipRight(TestClock.adjust("1 millis"), Quiescence.idle), millis - 1)
+
+it.scoped("P9 many processes: a write that got no place in a full group waits its whole time at the next lock", () =>
+  Effect.gen(function* () {
+    const faults = yield* Faults
+    const unlock = yield* lock
+    let unlockAgain = Effect.void
+    const next = yield* Effect.runtime<Database | Scope.Scope>()
+    faults.onRun = (statement, proceed) => {
+      const changes = proceed()
+      if (statement === "COMMIT") {
+        faults.onRun = (_, proceed) => proceed()
+        unlockAgain = Runtime.runSync(next)(lock)
+      }
+      return changes
+    }
+    const values = Array.from({ length: 600 }, (_, index) => `${index}`)
+    const writing = yield* Effect.fork(
+      Effect.forEach(values, (value) => Effect.exit(write(value)), { concurrency: "unbounded" })
+    )
+    yield* Quiescence.idle
+    yield* pass(40)
+    yield* unlock
+    yield* pass(20)
+    expect((yield* stored).length).toBe(512)
+    yield* pass(40)
+    yield* unlockAgain
+    yield* pass(20)
+    expect((yield* writing).filter(Exit.isFailure)).toEqual([])
+    expect(yield* stored).toEqual(values)
+  }).pipe(
+    Effect.provide(lane({ busyMaxMillis: 80 })),
+    // Without jitter each moment is a whole millisecond, as on a real clock.
+    Effect.withRandom(Random.fixed([0.5]))
+  )
 )
 
 it.scopedLive("P9 many processes: nobody's event loop stops while a write waits", () =>

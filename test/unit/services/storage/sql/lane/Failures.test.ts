@@ -6,7 +6,8 @@ import { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
 import { Database } from "../../../../../../src/services/storage/sql/Database.js"
 import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
 import { folder } from "../../disk.js"
-import { refused } from "../../../../../../src/adapters/testing/storage/fixture.js"
+import { EventSignals } from "../../../../../../src/services/storage/EventSignals.js"
+import { refused, s1 } from "../../../../../../src/adapters/testing/storage/fixture.js"
 import { fail, Faults } from "./FaultyDatabase.js"
 import { lane, laneIn, put, stored, write, writeAndRefuse } from "./fixture.js"
 
@@ -142,6 +143,26 @@ describe("a COMMIT that fails", () => {
       expect(yield* stored).toEqual(["a", "b"])
       yield* write("c")
       expect(yield* stored).toEqual(["a", "b", "c"])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("P10 wakes watchers and engines when the group is stored after all, and then answers", () =>
+    Effect.gen(function* () {
+      const signals = yield* EventSignals
+      const { write: writeBody } = yield* WriteLane
+      const watch = yield* signals.watch(s1)
+      const stops = yield* signals.watchStopRequests
+      const woken = yield* Effect.fork(Effect.zipRight(watch.next, stops.next))
+      yield* Quiescence.idle
+      yield* committedYetFailed
+      yield* writeBody("touch", (tx) => {
+        put(tx, "a")
+        tx.touch(s1)
+        tx.requestStop()
+        return Either.void
+      })
+      yield* Quiescence.idle
+      expect(woken.unsafePoll()).not.toBeNull()
     }).pipe(Effect.provide(lane()))
   )
 
