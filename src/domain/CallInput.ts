@@ -14,7 +14,7 @@ const maxUnparsed = 1_000
 
 /**
  * Returns the object that a raw input holds, its texts made safe to send. Blank input is the empty object. Input that is
- * not a JSON object, is nested more than 100 deep, or has a number that JSON cannot hold, becomes `{ "_unparsed": "…" }` with the raw text, cut to 1,000
+ * not a JSON object, or has one of `JsonFlaws`, becomes `{ "_unparsed": "…" }` with the raw text, cut to 1,000
  * characters, so that the model sees what it wrote.
  */
 export const toObject = (raw: string): Input =>
@@ -25,7 +25,7 @@ export const toObject = (raw: string): Input =>
 const parse = (raw: string): Either.Either<Input, unknown> =>
   Either.try((): unknown => JSON.parse(raw)).pipe(
     Either.filterOrLeft(
-      (value): value is Input => Predicate.isReadonlyRecord(value) && JsonFlaws.find(value).length === 0,
+      (value): value is Input => Predicate.isReadonlyRecord(value) && JsonFlaws.findRead(raw, value).length === 0,
       () => "no object"
     ),
     Either.map(safeRecord)

@@ -124,8 +124,19 @@ const expected = (ast: SchemaAST.AST): string =>
     short
   )
 
-const own = (issue: ParseResult.ParseIssue): Option.Option<string> =>
-  issue._tag === "Type" || issue._tag === "Forbidden" ? Option.fromNullable(issue.message) : Option.none()
+/** What a check says of its own, beneath the schemas around it. */
+const own = (issue: ParseResult.ParseIssue): Option.Option<string> => {
+  switch (issue._tag) {
+    case "Type":
+    case "Forbidden":
+      return Option.fromNullable(issue.message)
+    case "Refinement":
+    case "Transformation":
+      return own(issue.issue)
+    default:
+      return Option.none()
+  }
+}
 
 const messageOf = (ast: SchemaAST.AST, issue: ParseResult.ParseIssue): Option.Option<string> =>
   SchemaAST.getMessageAnnotation(ast).pipe(
@@ -163,8 +174,11 @@ const linesOf = (path: Path, ast: SchemaAST.AST | null, issue: ParseResult.Parse
       const [only] = deeper
       return only !== undefined && deeper.length === 1 ? linesOf(path, null, only) : leaf(ast ?? issue.ast)
     }
-    case "Refinement":
     case "Transformation":
+      // What was given could be transformed, and so is not what is wrong.
+      if (issue.kind === "Type") return linesOf(path, null, issue.issue)
+      return isLeaf(issue.issue) ? leaf(ast ?? issue.ast, issue.issue) : linesOf(path, null, issue.issue)
+    case "Refinement":
       return isLeaf(issue.issue) ? leaf(ast ?? issue.ast, issue.issue) : linesOf(path, null, issue.issue)
     case "Type":
     case "Forbidden":

@@ -72,5 +72,6 @@ export type Script = typeof Script.Type
 
 /** Reads a script file's text. */
 export const fromJson: (text: string) => Either.Either<Script, ParseResult.ParseError> = Schema.decodeUnknownEither(
-  Schema.parseJson(Script)
+  Schema.parseJson(Script),
+  { errors: "all" }
 )

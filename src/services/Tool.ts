@@ -120,12 +120,10 @@ const define = <Name extends string, Decoded, Input, Output, Context>(
 ): Definition<Name, Decoded, Input, Output, Context> => ({
   handle: (run, options = {}) => {
     const invalid = (detail: string) => new InputInvalid({ tool: name, detail })
-    const decode = (input: unknown) => {
-      const flaws = JsonFlaws.find(input)
-      return flaws.length === 0
+    const decode = (input: unknown, flaws: ReadonlyArray<string>) =>
+      flaws.length === 0
         ? Effect.mapError(shape.decode(input), (error) => invalid(Issues.format(error)))
         : Effect.fail(invalid(Issues.bound(flaws)))
-    }
     const handler = (input: Decoded) => Effect.flatMap(Call, (call) => Effect.provideService(run(input), Call, call))
     return {
       name,
@@ -133,10 +131,10 @@ const define = <Name extends string, Decoded, Input, Output, Context>(
       access: shape.access,
       inputSchema: shape.inputSchema,
       timeout: options.timeout === undefined ? null : Duration.decode(options.timeout),
-      invoke: (input) => Effect.flatMap(decode(input), handler),
+      invoke: (input) => Effect.flatMap(decode(input, JsonFlaws.find(input)), handler),
       prepare: (raw) =>
         Either.mapLeft(parseJson(raw), invalid).pipe(
-          Effect.flatMap(decode),
+          Effect.flatMap((input) => decode(input, JsonFlaws.findRead(raw, input))),
           Effect.map((input) => ({
             key: options.key === undefined ? null : options.key(input),
             run: Effect.flatMap(handler(input), shape.toText)

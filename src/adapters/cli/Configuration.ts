@@ -3,13 +3,14 @@
  * the file's `model`, else the model of the vendor whose key is in the environment.
  */
 import { FileSystem } from "@effect/platform"
-import { Effect, ParseResult, Schema } from "effect"
+import { Array as Arr, Effect, Order, Schema } from "effect"
 import * as ModelRef from "../../domain/ModelRef.js"
 import { codeOf } from "../ErrorCode.js"
 import * as DataFolder from "../node/DataFolder.js"
 import { ProvidersConfig } from "../providers/Providers.js"
 import * as ModelName from "./ModelName.js"
-import { ConfigurationUnusable, NoModel } from "./Failure.js"
+import { ConfigurationUnusable, type FileIssue, NoModel } from "./Failure.js"
+import * as ConfigurationIssues from "./ConfigurationIssues.js"
 import * as JsonText from "./JsonText.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Failures.js"
@@ -21,7 +22,10 @@ const VariableName = Schema.String.pipe(Schema.pattern(/^[^=\0]+$/)).annotations
 /** The configuration file, JSON. */
 const ConfigurationFile = Schema.Struct({
   /** `PROVIDER/MODEL`. */
-  model: Schema.optionalWith(Schema.String, { exact: true }),
+  model: Schema.optionalWith(
+    Schema.String.pipe(Schema.filter((text) => ModelRef.fromText(text) !== null, { message: () => Texts.modelForm })),
+    { exact: true }
+  ),
   providers: Schema.optionalWith(ProvidersConfig.fields.providers, { default: () => ({}) }),
   shell: Schema.optionalWith(
     Schema.Struct({
@@ -43,40 +47,18 @@ export interface Configuration {
 }
 
 const parse = Schema.decodeUnknown(Schema.parseJson())
-const decode = Schema.decodeUnknown(ConfigurationFile)
+const decode = Schema.decodeUnknown(ConfigurationFile, { errors: "all" })
 
-/** What is wrong, in few words and without the value: it may be a key in the wrong place. */
-const wordsOf = (message: string): string => {
-  const clear = message.replace(/, actual [^]*$/, "")
-  if (clear.startsWith("is missing")) return Texts.missingField
-  if (clear.startsWith("is unexpected")) return Texts.unknownField
-  return /^Expected .*[{(]/.test(clear) ? Texts.expectedObject : clear.replace(/^Expected /, "expected ")
-}
-
-/**
- * The first thing that is wrong, and where. Each kind of provider has its own complaint about a wrong one: those of the
- * other kinds are about `kind` alone.
- */
-const issueOf = (error: ParseResult.ParseError) => {
-  // An optional field may be absent, which is no advice for one that is there.
-  const issues = ParseResult.ArrayFormatter.formatErrorSync(error).filter(
-    ({ message }) => !message.startsWith("Expected undefined")
-  )
-  const isOfKind = ({ path }: ParseResult.ArrayFormatterIssue) => path.at(-1) === "kind"
-  const issue = issues.find((issue) => !isOfKind(issue)) ?? issues[0]
-  if (issue === undefined) return { path: [], detail: Texts.undocumented }
-  const kinds = isOfKind(issue)
-    ? issues.flatMap(({ message }) => message.match(/(?<=Expected .*)"[\w-]+"(?=.*, actual)/g) ?? [])
-    : []
-  const words = kinds.length === 0 ? wordsOf(issue.message) : Texts.expectedOneOf([...new Set(kinds)])
-  const path = issue.path.map(String).join(".")
-  return { path: issue.path, detail: path === "" ? words : `${path}: ${words}` }
-}
+/** As the issues come in the file. */
+const byPlace = Order.mapInput(
+  Order.tuple(Order.number, Order.number),
+  ({ place }: FileIssue) => [place?.line ?? 0, place?.column ?? 0] as const
+)
 
 const readFile = Effect.fn("Configuration.readFile")(function* (path: string, isNamed: boolean) {
   const fileSystem = yield* FileSystem.FileSystem
   const unusable = (detail: string, place: JsonText.Place | null = null) =>
-    new ConfigurationUnusable({ path, place, detail: TerminalText.short(detail, 300) })
+    new ConfigurationUnusable({ path, issues: [{ place, detail }] })
   const text = yield* fileSystem.readFileString(path).pipe(
     Effect.catchTag("SystemError", (error) =>
       error.reason === "NotFound" && !isNamed ? Effect.succeed("{}") : unusable(Texts.unreadable(codeOf(error)))
@@ -85,12 +67,13 @@ const readFile = Effect.fn("Configuration.readFile")(function* (path: string, is
   )
   const value = yield* Effect.mapError(parse(text), () => unusable(Texts.notJson, JsonText.placeOfError(text)))
   const file = yield* Effect.mapError(decode(value), (error) => {
-    const { detail, path } = issueOf(error)
-    return unusable(detail, JsonText.placeOf(text, path))
+    const issues = ConfigurationIssues.of(error).map(({ detail, path }): FileIssue => ({
+      place: JsonText.placeOf(text, path),
+      detail: TerminalText.short(detail, 300)
+    }))
+    return new ConfigurationUnusable({ path, issues: Arr.sort(issues, byPlace) })
   })
-  if (file.model === undefined) return { ...file, model: null }
-  const model = ModelRef.fromText(file.model)
-  return model === null ? yield* unusable(Texts.modelForm, JsonText.placeOf(text, ["model"])) : { ...file, model }
+  return { ...file, model: file.model === undefined ? null : ModelRef.fromText(file.model) }
 })
 
 /** The default model of each vendor. */

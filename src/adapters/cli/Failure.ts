@@ -18,15 +18,20 @@ export class WrongUsage extends Schema.TaggedError<WrongUsage>()("WrongUsage", {
   }
 }
 
-/** The configuration file cannot be read, or is invalid. */
-export class ConfigurationUnusable extends Schema.TaggedError<ConfigurationUnusable>()("ConfigurationUnusable", {
-  path: Schema.String,
+const FileIssue = Schema.Struct({
   /** Where in the file, counted from 1; null when it is the file as a whole. */
   place: Schema.NullOr(Schema.Struct({ line: Schema.Int, column: Schema.Int })),
   detail: Schema.String
+})
+export type FileIssue = typeof FileIssue.Type
+
+/** The configuration file cannot be read, or is invalid. */
+export class ConfigurationUnusable extends Schema.TaggedError<ConfigurationUnusable>()("ConfigurationUnusable", {
+  path: Schema.String,
+  issues: Schema.Array(FileIssue)
 }) {
   override get message() {
-    return Texts.unusableConfiguration(this.path, this.place, this.detail)
+    return Texts.unusableConfiguration(this.path, this.issues)
   }
 }
 
@@ -118,11 +123,13 @@ const nearest = (path: string): { readonly path: string; readonly uid: number } 
 }
 
 const textOf = (error: unknown): string => {
-  if (error instanceof NoModel) return TerminalText.block(error.message)
-  return TerminalText.line(Codes.explain(messageOf(error)))
+  const text = Codes.explain(messageOf(error))
+  return error instanceof NoModel || error instanceof ConfigurationUnusable
+    ? TerminalText.block(text)
+    : TerminalText.line(text)
 }
 
-/** The text of a failure: one line, except for `NoModel`. Null for an end that needs no words. */
+/** The text of a failure: one line, except for `NoModel` and for several issues of a configuration. Null for an end that needs no words. */
 export const report = (cause: Cause.Cause<unknown>): string | null => {
   if (Cause.isInterrupted(cause)) return null
   const failure = Option.getOrNull(Cause.failureOption(cause))

@@ -7,7 +7,9 @@
  */
 import { FileSystem, Path } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
-import { Config, ConfigProvider, Duration, Effect, Layer, ParseResult, Record, Redacted, Schema } from "effect"
+import { Config, ConfigProvider, Duration, Effect, Layer, Record, Redacted, Schema } from "effect"
+import type { ParseResult } from "effect"
+import * as Issues from "../../domain/Issues.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Script from "../../domain/Script.js"
 import type { Session } from "../../domain/Session.js"
@@ -164,15 +166,11 @@ const script = (
   fileSystem.readFileString(file).pipe(
     Effect.mapError((error) => refused(ref, `${file} cannot be read (${reasonOf(error)})`)),
     Effect.flatMap((text) =>
-      Effect.mapError(Script.fromJson(text), (error) => refused(ref, `${file} is no script: ${firstIssue(error)}`))
+      Effect.mapError(Script.fromJson(text), (error) => refused(ref, `${file} is not a script: ${issuesOf(error)}`))
     ),
     Effect.map((script) => ScriptedModel.make(script, ref.model))
   )
 
 const reasonOf = (error: PlatformError): string => (error._tag === "SystemError" ? error.reason : error._tag)
 
-const firstIssue = (error: ParseResult.ParseError): string => {
-  const [issue] = ParseResult.ArrayFormatter.formatErrorSync(error)
-  const text = issue === undefined ? "" : `${issue.path.map(String).join(".")} ${issue.message}`.trim()
-  return text.replace(/\s+/gu, " ").slice(0, 300)
-}
+const issuesOf = (error: ParseResult.ParseError): string => Issues.format(error).replaceAll("\n", "; ").slice(0, 300)

@@ -50,13 +50,11 @@ export const lines = (file: OpenFile): Stream.Stream<Lines.Block, FileRefused> =
 const smallBytes = 256 * 1024
 export const filesAtOnce = 16
 
-/**
- * A file's text, or that it takes `lines` to read it, or that it has none (it is binary, or no file any more), or that it
- * could not be read.
- */
+/** A file's text, or why there is none here: `Large` takes `lines` to read, `None` is no file any more. */
 export type Small =
   | { readonly _tag: "Text"; readonly name: string; readonly text: string }
   | { readonly _tag: "Large"; readonly name: string }
+  | { readonly _tag: "Binary"; readonly name: string }
   | { readonly _tag: "None" }
   | { readonly _tag: "Unreadable"; readonly name: string }
 
@@ -72,7 +70,7 @@ const readIfSmall = async (name: string, opened: OpenFile | OpenFolder): Promise
   const { buffer, bytesRead } = await opened.handle.read({ buffer: Buffer.allocUnsafe(Number(opened.stats.size)) })
   const bytes = buffer.subarray(0, bytesRead)
   return bytes.subarray(0, pieceBytes).includes(0)
-    ? none
+    ? { _tag: "Binary", name }
     : { _tag: "Text", name, text: new TextDecoder().decode(bytes) }
 }
 

@@ -16,6 +16,7 @@ export interface Findings {
   readonly skippedFolders: number
   /** Files that could not be read. */
   readonly unreadFiles: number
+  readonly binaryFiles: Places
   /** Lines without a match of which the end was not looked at. */
   readonly cutLines: Places
   /** Lines on which the expression exhausted its stack. */
@@ -29,6 +30,7 @@ export const none: Findings = {
   characters: 0,
   skippedFolders: 0,
   unreadFiles: 0,
+  binaryFiles: { count: 0, first: "" },
   cutLines: { count: 0, first: "" },
   untriedLines: { count: 0, first: "" },
   isFull: false
@@ -64,6 +66,12 @@ const addPlaces = ({ count, first }: Places, places: ReadonlyArray<string>): Pla
   first: count === 0 ? (places[0] ?? "") : first
 })
 
+/** Adds a file that was not searched. */
+export const addBinaryFile = (findings: Findings, path: string): Findings => ({
+  ...findings,
+  binaryFiles: addPlaces(findings.binaryFiles, [path])
+})
+
 /** Adds lines that were not looked at, or not wholly. */
 export const addUnsearched = (
   findings: Findings,
@@ -74,18 +82,19 @@ export const addUnsearched = (
   untriedLines: addPlaces(findings.untriedLines, untried)
 })
 
-const noteOf = ({ count, first }: Places, text: string): ReadonlyArray<string> =>
-  count === 0 ? [] : [`[${text}: ${count}, the first at ${first}]`]
+const noteOf = ({ count, first }: Places, text: string, which = "the first at"): ReadonlyArray<string> =>
+  count === 0 ? [] : [`[${text}: ${count}, ${which} ${first}]`]
 
 /** The lines, and then in brackets why they may not be all. `stopped` says what ended the search early, if anything did. */
 export const format = (findings: Findings, stopped: string | null): string => {
-  const { cutLines, isFull, lines, skippedFolders, unreadFiles, untriedLines } = findings
+  const { binaryFiles, cutLines, isFull, lines, skippedFolders, unreadFiles, untriedLines } = findings
   const notes = [
     ...(lines.length === 0 ? ["[nothing found]"] : []),
     ...(isFull ? [`[more than these ${lines.length}; narrow the search]`] : []),
     ...(stopped === null ? [] : [`[${stopped}]`]),
     ...(skippedFolders === 0 ? [] : [`[folders not wholly searched: ${skippedFolders}]`]),
     ...(unreadFiles === 0 ? [] : [`[files that could not be read: ${unreadFiles}]`]),
+    ...noteOf(binaryFiles, "binary files not searched", "the first is"),
     ...noteOf(cutLines, "lines searched only in their first MiB"),
     ...noteOf(untriedLines, "lines too long for the pattern")
   ]

@@ -2,9 +2,9 @@
  * `grep`: lines of text files that match a regular expression. Bounded in time and size, and says when it stopped early;
  * an expression that never finishes ends with the time limit, and blocks nothing meanwhile.
  *
- * Binary files and links are passed over, .git and node_modules unless path or include names them; the description says
- * so. Of a line longer than `Lines.maxCharacters` the rest is not searched. The result says so, and how many files and
- * folders could not be read.
+ * Links are passed over, .git and node_modules unless path or include names them; the description says so. Binary files
+ * are not searched, nor is the end of a line longer than `Lines.maxCharacters`. The result says so, and how many files
+ * and folders could not be read.
  */
 import { Array as Arr, Effect, Option, Ref, Schema, Stream } from "effect"
 import * as Tool from "../../services/Tool.js"
@@ -111,12 +111,21 @@ const searchFile = (search: Search, file: OpenFile) =>
 
 const addUnread = (search: Search) => Ref.update(search.findings, Findings.addUnreadFile)
 
+const addBinary = (search: Search, folder: OpenFolder, name: string) =>
+  Ref.update(search.findings, (findings) => Findings.addBinaryFile(findings, Files.placeOf(folder, name).printed))
+
 /** A file that went away or changed its kind meanwhile is passed over. */
 const searchLarge = (search: Search, folder: OpenFolder, name: string) =>
   Files.openChild(search.workspace, folder, name).pipe(
     Effect.flatMap(Files.asFile),
     Effect.flatMap((file) => searchFile(search, file)),
-    Effect.catchTag("FileRefused", (refused) => (FileContent.isUnreadable(refused) ? addUnread(search) : Effect.void)),
+    Effect.catchTag("FileRefused", (refused) =>
+      refused.reason === "binary"
+        ? addBinary(search, folder, name)
+        : FileContent.isUnreadable(refused)
+          ? addUnread(search)
+          : Effect.void
+    ),
     Effect.scoped
   )
 
@@ -147,6 +156,7 @@ const searchFew = Effect.fnUntraced(function* (search: Search, folder: OpenFolde
   for (const file of yield* FileContent.readSmall(search.workspace, folder, names)) {
     if (file._tag === "Text") parts.push(partOf(folder, file.name, file.text))
     if (file._tag === "Unreadable") yield* addUnread(search)
+    if (file._tag === "Binary") yield* addBinary(search, folder, file.name)
     if (file._tag !== "Large") continue
     yield* searchParts(search, parts)
     parts = []

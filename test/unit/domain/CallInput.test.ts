@@ -28,12 +28,22 @@ describe("CallInput", () => {
     }
   )
 
-  it.each(['{"a":1e999}', '{"a":[-1e999]}'])(
+  it.each(['{"a":1e999}', '{"a":[-1e999]}', '{"id":9007199254740993}', '{"a":"\\"","b":[-10000000000000001]}'])(
     "a number that JSON cannot hold is shown as it was written (%j)",
     (raw) => {
       expect(CallInput.toObject(raw)).toEqual({ _unparsed: raw })
     }
   )
+
+  it.each([
+    '{"a":9007199254740991}',
+    '{"a":1e300}',
+    '{"a":100000000000000000000}',
+    '{"a":"90071992547409930"}',
+    '{"a":0.12345678901234567}'
+  ])("what is no such integer stays what it is (%j)", (raw) => {
+    expect(CallInput.toObject(raw)).toEqual(JSON.parse(raw))
+  })
 
   it("a long text that is no object is cut", () => {
     const { _unparsed } = CallInput.toObject("x".repeat(5_000))

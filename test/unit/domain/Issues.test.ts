@@ -56,6 +56,15 @@ describe("Issues", () => {
     expect(said(schema, { kind: "b", y: "1" })).toBe('f.y: expected an integer, got "1"')
   })
 
+  it("of a text that was to be read it says what is wrong with the text, or with what it holds", () => {
+    const schema = Schema.parseJson(Schema.Array(Schema.Struct({ a: Schema.Int })))
+    expect(lines(schema, "[x")).toMatch(/^Unexpected token .*x/)
+    expect(lines(schema, '{"a":1}')).toBe("expected a list, got an object")
+    expect(lines(schema, '[{"a":1},{"a":"1"},{}]')).toBe(
+      '1.a: expected an integer, got "1"\n2.a: is missing, expected an integer'
+    )
+  })
+
   it("shows no more than a few characters of what was given, and no more than twenty lines", () => {
     expect(said(Schema.Int, "x".repeat(1_000_000))).toBe(`f: expected an integer, got "${"x".repeat(40)}…"`)
     const many = lines(

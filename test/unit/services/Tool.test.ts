@@ -73,6 +73,10 @@ describe("a call's input", () => {
         yield* result('{"path":"a","near":1e999}'),
         "The input of look is not valid: near: a number that JSON cannot hold"
       )
+      assert.strictEqual(
+        yield* result('{"path":"a","near":9007199254740993}'),
+        "The input of look is not valid: near: an integer beyond 9007199254740991, whose last digits would be lost"
+      )
       const dynamic = Tool.dynamic("any", { description: "takes all", inputSchema: { type: "object" } }).handle(() =>
         Effect.succeed("ran")
       )

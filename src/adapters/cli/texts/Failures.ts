@@ -1,13 +1,23 @@
 /** What is said of failures that are the command's own. Names and paths are made harmless by the caller. */
+import * as Issues from "../../../domain/Issues.js"
 
 export const internal = (what: string): string => `internal error, please report it: ${what}`
 
-export const unusableConfiguration = (
-  path: string,
-  place: { readonly line: number; readonly column: number } | null,
-  detail: string
-): string =>
-  `cannot use the configuration ${path}${place === null ? "" : `, line ${place.line}, column ${place.column}`}: ${detail}`
+interface FileIssue {
+  readonly place: { readonly line: number; readonly column: number } | null
+  readonly detail: string
+}
+
+const placed = ({ detail, place }: FileIssue): string =>
+  place === null ? detail : `line ${place.line}, column ${place.column}: ${detail}`
+
+/** One line, or with more than one issue a line for each of them. */
+export const unusableConfiguration = (path: string, issues: ReadonlyArray<FileIssue>): string => {
+  const [only, ...others] = issues
+  return only !== undefined && others.length === 0
+    ? `cannot use the configuration ${path}${only.place === null ? ": " : ", "}${placed(only)}`
+    : `cannot use the configuration ${path}:\n${Issues.bound(issues.map((issue) => `  ${placed(issue)}`))}`
+}
 
 export const undocumented = "not of the documented form"
 
@@ -19,7 +29,7 @@ export const expectedObject = "expected an object"
 
 export const expectedOneOf = (values: ReadonlyArray<string>): string => `expected one of ${values.join(", ")}`
 
-export const modelForm = "model: expected PROVIDER/MODEL"
+export const modelForm = "expected PROVIDER/MODEL"
 
 export const notJson = "not valid JSON"
 

@@ -77,8 +77,40 @@ describe("Configuration", () => {
         [{ providers: [] }, "providers: expected an object"],
         [[], "expected an object"]
       ]) {
-        expect(yield* Effect.flip(load(file))).toMatchObject({ _tag: "ConfigurationUnusable", detail })
+        expect(yield* Effect.flip(load(file))).toMatchObject({ _tag: "ConfigurationUnusable", issues: [{ detail }] })
       }
+    })
+  )
+
+  it.scoped("all that is wrong is said, one line for each place, in the order of the file", () =>
+    Effect.gen(function* () {
+      const error = yield* Effect.flip(
+        load({
+          shell: { inherit: ["A=b"] },
+          providers: {
+            own: { kind: "anthropic", baseUrl: "ftp://x", contextTokens: 1.5, headers: { a: 7, b: { env: "" } } },
+            local: { kind: "chat-completions", more: {} },
+            odd: { kind: "chat" },
+            none: {},
+            "a b": {}
+          },
+          model: "m"
+        })
+      )
+      expect(error.message.split("\n").map((line) => line.replace(/^ {2}line 1, column \d+: /, ""))).toEqual([
+        expect.stringMatching(/^cannot use the configuration .*config\.json:$/),
+        "shell.inherit.0: expected a variable's name",
+        "providers.own.baseUrl: must be an http or https URL without user name and password",
+        "providers.own.contextTokens: expected an integer",
+        "providers.own.headers.a: expected string or expected an object",
+        "providers.own.headers.b.env: expected a non empty string",
+        "providers.local.baseUrl: missing",
+        "providers.local.more: unknown field",
+        'providers.odd.kind: expected one of "chat-completions", "anthropic", "openai"',
+        "providers.none.kind: missing",
+        "providers.a b: unknown field",
+        "model: expected PROVIDER/MODEL"
+      ])
     })
   )
 

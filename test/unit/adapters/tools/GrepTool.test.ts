@@ -21,18 +21,39 @@ describe("grep", () => {
       const { workdir } = yield* TestWorkspace.make(tree)
       const call = (pattern: string, options: { readonly path?: string; readonly include?: string } = {}) =>
         grep.invoke({ pattern, ...options }).pipe(TestWorkspace.inFolder(workdir))
-      expect(yield* call("foo")).toBe("README.md:3: foo here\nsrc/a.ts:1: const foo = 1\nsrc/deep/b.js:2: last foo")
-      expect(yield* call("(?i)^foo$")).toBe("src/deep/b.js:1: FOO")
-      expect(yield* call("= \\d$")).toBe("src/a.ts:1: const foo = 1\nsrc/a.ts:2: const bar = 2")
+      const unsearched = "\n[binary files not searched: 1, the first is image.png]"
+      expect(yield* call("foo")).toBe(
+        `README.md:3: foo here\nsrc/a.ts:1: const foo = 1\nsrc/deep/b.js:2: last foo${unsearched}`
+      )
+      expect(yield* call("(?i)^foo$")).toBe(`src/deep/b.js:1: FOO${unsearched}`)
+      expect(yield* call("= \\d$")).toBe(`src/a.ts:1: const foo = 1\nsrc/a.ts:2: const bar = 2${unsearched}`)
       expect(yield* call("foo", { path: "src" })).toBe("src/a.ts:1: const foo = 1\nsrc/deep/b.js:2: last foo")
       expect(yield* call("foo", { path: "src/a.ts" })).toBe("src/a.ts:1: const foo = 1")
       expect(yield* call("foo", { include: "*.{ts,md}" })).toBe("README.md:3: foo here\nsrc/a.ts:1: const foo = 1")
       expect(yield* call("foo", { path: "src", include: "deep/**" })).toBe("src/deep/b.js:2: last foo")
       expect(yield* call("foo", { path: "node_modules" })).toBe("node_modules/pkg/index.js:1: foo")
       expect(yield* call("foo", { include: ".git/*" })).toBe(".git/config:1: foo")
-      expect(yield* call("^$")).toBe("README.md:2: ")
-      expect(yield* call("no such text")).toBe("[nothing found]")
+      expect(yield* call("^$")).toBe(`README.md:2: ${unsearched}`)
+      expect(yield* call("no such text")).toBe(`[nothing found]${unsearched}`)
       expect(yield* Effect.flip(call("foo", { path: "image.png" }))).toMatchObject({ reason: "binary" })
+    })
+  )
+
+  it.scopedLive("names the binary files that it did not search, small and large, if they were to be searched", () =>
+    Effect.gen(function* () {
+      const binary = new Uint8Array([0x66, 0x6f, 0x6f, 0])
+      const { workdir } = yield* TestWorkspace.make({
+        "a.txt": "foo",
+        "b/small.png": binary,
+        "c/large.bin": new Uint8Array(300 * 1024)
+      })
+      const call = (pattern: string, include?: string) =>
+        grep.invoke({ pattern, ...(include === undefined ? {} : { include }) }).pipe(TestWorkspace.inFolder(workdir))
+      expect(yield* call("foo")).toBe("a.txt:1: foo\n[binary files not searched: 2, the first is b/small.png]")
+      expect(yield* call("nothing", "c/*")).toBe(
+        "[nothing found]\n[binary files not searched: 1, the first is c/large.bin]"
+      )
+      expect(yield* call("foo", "*.txt")).toBe("a.txt:1: foo")
     })
   )
 

@@ -1,0 +1,61 @@
+/**
+ * What is wrong with a configuration file, in few words: one text for each place, without the value that is there, as it
+ * may be a key in the wrong place. Pure.
+ */
+import { Array as Arr, ParseResult } from "effect"
+import type { Path } from "./JsonText.js"
+import * as Texts from "./texts/Failures.js"
+
+export interface Issue {
+  readonly path: Path
+  /** Begins with the path. */
+  readonly detail: string
+}
+
+type Given = ParseResult.ArrayFormatterIssue
+
+const wordsOf = ({ message }: Given): string => {
+  const clear = message.replace(/, actual [^]*$/, "")
+  if (clear.startsWith("is missing")) return Texts.missingField
+  if (clear.startsWith("is unexpected")) return Texts.unknownField
+  return /^Expected .*[{(]/.test(clear) ? Texts.expectedObject : clear.replace(/^Expected /, "expected ")
+}
+
+const keyOf = (path: Path): string => JSON.stringify(path.map(String))
+
+const isBelow = (path: Path, above: Path): boolean =>
+  path.length > above.length && above.every((key, at) => path[at] === key)
+
+const isOfKind = ({ path }: Given): boolean => path.at(-1) === "kind"
+
+/**
+ * A value that may be of several forms is complained about once for each. Those count that see deepest, and of a
+ * provider's those that are not about its kind: each kind has its own complaint about another one.
+ */
+const isMeant = (issue: Given, all: ReadonlyArray<Given>): boolean => {
+  const parent = issue.path.slice(0, -1)
+  return !all.some(
+    (other) => isBelow(other.path, issue.path) || (isOfKind(issue) && !isOfKind(other) && isBelow(other.path, parent))
+  )
+}
+
+const detailOf = ([first, ...others]: Arr.NonEmptyReadonlyArray<Given>): string => {
+  const words = Arr.dedupe([first, ...others].map(wordsOf))
+  const kinds = [first, ...others].flatMap(({ message }) => message.match(/(?<=^Expected )"[\w-]+"(?=, actual)/g) ?? [])
+  const text = isOfKind(first) && kinds.length > 0 ? Texts.expectedOneOf(Arr.dedupe(kinds)) : words.join(" or ")
+  const path = first.path.map(String).join(".")
+  return path === "" ? text : `${path}: ${text}`
+}
+
+/** All issues, in the order of the schema. The file is to be decoded with `errors: "all"`. */
+export const of = (error: ParseResult.ParseError): ReadonlyArray<Issue> => {
+  // An optional field may be absent, which is no advice for one that is there.
+  const issues = ParseResult.ArrayFormatter.formatErrorSync(error).filter(
+    ({ message }) => !message.startsWith("Expected undefined")
+  )
+  const meant = issues.filter((issue) => isMeant(issue, issues))
+  const groups = Object.values(Arr.groupBy(meant, ({ path }) => keyOf(path)))
+  return groups.length === 0
+    ? [{ path: [], detail: Texts.undocumented }]
+    : groups.map((group) => ({ path: group[0].path, detail: detailOf(group) }))
+}
