@@ -6,6 +6,7 @@ import { Cause, Exit, Option, Predicate, Schema } from "effect"
 import { statSync } from "node:fs"
 import { dirname } from "node:path"
 import * as SkeinError from "../../domain/SkeinError.js"
+import { cancelled } from "./Signals.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Codes from "./texts/Codes.js"
 import * as Texts from "./texts/Failures.js"
@@ -81,13 +82,13 @@ const ofUsage = new Set(["WrongUsage", "ConfigurationUnusable", "NoModel", "Inva
 
 const codeOfError = (error: unknown): number => {
   if (error instanceof OutputFailed && error.isClosed) return 0
-  if (error instanceof RunFailed && error.stopReason === "cancelled") return 130
+  if (error instanceof RunFailed && error.stopReason === "cancelled") return cancelled
   return Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) && ofUsage.has(error._tag) ? 2 : 1
 }
 
 export const exitCode = (exit: Exit.Exit<unknown, unknown>): number => {
   if (Exit.isSuccess(exit)) return 0
-  if (Cause.isInterrupted(exit.cause)) return 130
+  if (Cause.isInterrupted(exit.cause)) return cancelled
   return Option.match(Cause.failureOption(exit.cause), { onNone: () => 1, onSome: codeOfError })
 }
 

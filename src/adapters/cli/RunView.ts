@@ -137,7 +137,9 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
       return addLine({ ...view, shown: 0, isRetried: true, activity: Texts.waitingForModel }, view.ansi.yellow(line))
     }
     case "message.appended":
-      if (event.role !== "assistant") return ["", { ...view, activity: Texts.waitingForModel }]
+      // A result: the model is asked again once there is one of each call.
+      if (event.role !== "assistant")
+        return ["", { ...view, activity: view.calls.size > 0 ? "" : Texts.waitingForModel }]
       return message === null ? endLine({ ...view, shown: 0 }) : addMessage(view, message)
     case "run.started":
       return ["", { ...view, activity: Texts.waitingForModel }]

@@ -2,12 +2,14 @@
  * How a command ends by SIGINT, SIGTERM, SIGQUIT or SIGHUP (a closed terminal).
  *
  * Until `arm`, each ends the process at once, as nothing is under way that has an end of its own. From then on the first
- * one interrupts the command, which ends in good order; the next one of any kind ends the process at once.
+ * one interrupts the command, which ends in good order; the next one of any kind ends the process at once. A command that
+ * a signal has cancelled ends by that signal, so that a script or a service manager which started it sees the cause.
  *
  * Node sees a signal only between two steps of its event loop. A command that works for long in one step (a check of the
  * database, a migration) must not be armed meanwhile: then nothing could end it.
  */
 import { Context, Effect, type Exit } from "effect"
+import { constants } from "node:os"
 
 export interface Service {
   readonly arm: Effect.Effect<void>
@@ -18,12 +20,24 @@ export class Signals extends Context.Reference<Signals>()("skein/cli/Signals", {
 }) {}
 
 const names = ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"] as const
+type Name = (typeof names)[number]
 
-/** Runs a command, and gives its exit to `onExit`. */
-export const runMain = <A, E>(command: Effect.Effect<A, E>, onExit: (exit: Exit.Exit<A, E>) => void): void => {
+/** The exit code of a command that was cancelled, whoever did it. */
+export const cancelled = 130
+
+/** Ends by the signal. SIGQUIT would leave a core file, so it becomes the code that a shell has for it. */
+const endBy = (signal: Name): never => {
+  if (signal !== "SIGQUIT") process.kill(process.pid, signal)
+  return process.exit(128 + constants.signals[signal])
+}
+
+/** Runs a command, and ends the process with the code of its exit. */
+export const runMain = <A, E>(command: Effect.Effect<A, E>, codeOf: (exit: Exit.Exit<A, E>) => number): void => {
   // Keeps the process alive while the command waits for what does not, such as a lock.
   const alive = setInterval(() => undefined, 2 ** 31 - 1)
-  const stop = () => {
+  let received: Name | null = null
+  const stop = (signal: Name) => {
+    received = signal
     for (const name of names) process.removeListener(name, stop)
     fiber.unsafeInterruptAsFork(fiber.id())
   }
@@ -33,6 +47,8 @@ export const runMain = <A, E>(command: Effect.Effect<A, E>, onExit: (exit: Exit.
   const fiber = Effect.runFork(Effect.provideService(command, Signals, { arm }))
   fiber.addObserver((exit) => {
     clearInterval(alive)
-    onExit(exit)
+    const code = codeOf(exit)
+    if (received !== null && code === cancelled) endBy(received)
+    process.exit(code)
   })
 }

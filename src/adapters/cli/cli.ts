@@ -53,5 +53,5 @@ export const main = ({ name }: Commands.Command, given: Values): void => {
     reportFailure,
     Effect.provide(layer)
   )
-  Signals.runMain(command, (exit) => process.exit(Failure.exitCode(exit)))
+  Signals.runMain(command, Failure.exitCode)
 }

@@ -153,6 +153,7 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
           send(painter.change({ question: { ...asked, typed: "" } }))
           const { answer, line } = yield* answered(keyboard, read)
           const shown = Bottom.answered(asked, TerminalText.short(line, size().columns), size())
+          send(painter.change({ question: null }))
           send(painter.insert(`${shown.join("\n")}\n`))
           return answer
         }),

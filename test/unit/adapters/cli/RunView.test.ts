@@ -152,6 +152,14 @@ describe("RunView", () => {
     expect(RunView.work(after)).toEqual({ tasks: [], status: "" })
   })
 
+  it("waits for the model once all calls have results, not while one of them still waits", () => {
+    const result: SessionEvent = { ...appended, role: "tool" }
+    const before = play([appended, assistant("", "one", "two")], [finished("one", 3)], [result])
+    expect(RunView.work(before.view).status).toBe("1 call waiting")
+    const [, last] = RunView.next(before.view, finished("two", 5), null)
+    expect(RunView.work(RunView.next(last, result, null)[1]).status).toBe("waiting for the model")
+  })
+
   it("a finished call takes no more than the columns that there are", () => {
     const long: Message = {
       role: "assistant",

@@ -137,7 +137,7 @@ describe("skein run", () => {
         yield* Program.readUntil(running, "call.finished")
         yield* running.signal("SIGINT")
         const ended = yield* running.ended
-        expect(ended).toMatchObject({ code: 130, stderr: "" })
+        expect(ended).toMatchObject({ code: null, signal: "SIGINT", stderr: "" })
         expect(Program.events(ended).at(-1)).toMatchObject({ type: "run.ended", stopReason: "cancelled" })
         const { id } = yield* newest(home)
         yield* home.fake.answer(FakeProvider.chat({ text: "Here I am." }))
@@ -150,9 +150,13 @@ describe("skein run", () => {
     timeout
   )
 
-  for (const signal of ["SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
+  for (const [signal, end] of [
+    ["SIGTERM", { code: null, signal: "SIGTERM" }],
+    ["SIGHUP", { code: null, signal: "SIGHUP" }],
+    ["SIGQUIT", { code: 131, signal: null }]
+  ] as const) {
     it.scopedLive(
-      `${signal} does the same while the model writes; what it had written is kept`,
+      `${signal} does the same while the model writes; what it had written is kept, and the end tells the signal`,
       () =>
         Effect.gen(function* () {
           const home = yield* setup()
@@ -160,7 +164,7 @@ describe("skein run", () => {
           const running = yield* home.start(["run", "--json", "tell me"], home.env)
           yield* Program.readUntil(running, "text.delta")
           yield* running.signal(signal)
-          expect(yield* running.ended).toMatchObject({ code: 130 })
+          expect(yield* running.ended).toMatchObject(end)
           const { id } = yield* newest(home)
           const [, answer] = Program.entries(yield* home.run(["sessions", "show", id, "--json"]))
           expect(answer?.message).toMatchObject({ role: "assistant", partial: true, parts: [{ text: "half an ans" }] })
