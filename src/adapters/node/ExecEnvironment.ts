@@ -5,6 +5,8 @@
  * Passed by default: who and where the user is, the agent that holds SSH keys, proxies and their certificates, and where
  * toolchains are installed.
  *
+ * Beside these each command gets marks by which what it starts is found again: `SKEIN_EXEC` and, in a call, `SKEIN_CALL`.
+ *
  * Not hidden: a process of the same user can read another one's first environment from the system (/proc on Linux). A
  * proxy's variable may hold a password.
  */

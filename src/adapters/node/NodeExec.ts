@@ -8,6 +8,8 @@
  * 3. Either way the call then reads the output to its end. When nothing more comes and the output is still open, a
  *    process that left the group holds it: the call does not wait for it, and the result says that output may be missing.
  *
+ * A command that runs for a call carries the call's id as `SKEIN_CALL`: what outlives this process is found by it.
+ *
  * A listener that is too slow for its output is left behind: the output is kept all the same.
  *
  * A shell's two outputs are one pipe, so their order is kept; those of a program that is run without a shell are two,
@@ -20,8 +22,10 @@ import { existsSync, statSync } from "node:fs"
 import * as Excerpt from "../../domain/Excerpt.js"
 import { Exec, ExecFailed } from "../../services/Exec.js"
 import type { Command, Completion } from "../../services/Exec.js"
+import * as Tool from "../../services/Tool.js"
 import { codeOf } from "../ErrorCode.js"
 import * as ExecEnvironment from "./ExecEnvironment.js"
+import * as NodeCallProcesses from "./NodeCallProcesses.js"
 import * as ProcessGroup from "./ProcessGroup.js"
 import * as ProcessOutput from "./ProcessOutput.js"
 
@@ -77,6 +81,19 @@ interface Child {
   readonly ended: Deferred.Deferred<Ending>
 }
 
+/** A command that runs for a call carries the call's mark too. */
+const callMark: Effect.Effect<{ readonly [name: string]: string }> = Effect.map(
+  Effect.serviceOption(Tool.Call),
+  (call) =>
+    Option.match(call, {
+      onNone: () => ({}),
+      onSome: ({ callId }) => {
+        const { value, variable } = NodeCallProcesses.markOf(callId)
+        return { [variable]: value }
+      }
+    })
+)
+
 const start = (
   { command, cwd, env }: Command,
   shell: string,
@@ -85,12 +102,12 @@ const start = (
   Effect.flatMap(Deferred.make<Ending>(), (ended) =>
     Effect.async<Child, ExecFailed>((resume) => {
       const failed = (cause: unknown) => resume(Effect.fail(startFailure(cwd, cause)))
-      const mark = randomUUID()
+      const mark = { variable: "SKEIN_EXEC", value: randomUUID() }
       const { args, file, verbatim } = programOf(command, shell)
       try {
         const child = spawn(file, args, {
           cwd,
-          env: { ...environment, ...env, [ProcessGroup.markVariable]: mark },
+          env: { ...environment, ...env, [mark.variable]: mark.value },
           stdio: ["ignore", "pipe", "pipe"],
           detached: process.platform !== "win32",
           windowsHide: true,
@@ -127,7 +144,8 @@ const make = (options: Options) =>
     const environment = ExecEnvironment.make(process.platform, process.env, options.inherit ?? [])
 
     const run = Effect.fn("Exec.run")(function* (command: Command) {
-      const child = yield* Effect.acquireRelease(start(command, shell, environment), ({ group }, exit) =>
+      const env = { ...command.env, ...(yield* callMark) }
+      const child = yield* Effect.acquireRelease(start({ ...command, env }, shell, environment), ({ group }, exit) =>
         Exit.isSuccess(exit) ? Effect.void : ProcessGroup.endAll(group, graceMillis)
       )
       yield* Effect.addFinalizer(() => Effect.sync(() => child.outputs.forEach(({ close }) => close())))
@@ -152,7 +170,7 @@ const make = (options: Options) =>
       )
       const inTime = yield* Effect.timeoutOption(Deferred.await(child.ended), command.timeoutMillis)
       const endedOthers = Option.isSome(inTime)
-        ? yield* ProcessGroup.endRest(child.group, graceMillis)
+        ? yield* ProcessGroup.endRest(child.group.id, graceMillis)
         : yield* Effect.as(ProcessGroup.endAll(child.group, graceMillis), false)
       let isComplete = yield* drain(reading, arrived)
       if (!isComplete) {

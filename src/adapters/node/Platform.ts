@@ -4,6 +4,7 @@ import { Layer } from "effect"
 import { DataDirectory } from "../../services/DataDirectory.js"
 import * as EngineConfig from "../../services/EngineConfig.js"
 import * as Identity from "./Identity.js"
+import * as NodeCallProcesses from "./NodeCallProcesses.js"
 import * as NodeFolders from "./NodeFolders.js"
 import * as NodeHashing from "./NodeHashing.js"
 
@@ -16,6 +17,7 @@ export const layer = (data: string, config: EngineConfig.Options) =>
   Layer.mergeAll(
     layerMemory(config),
     NodeFolders.layer,
+    NodeCallProcesses.layer,
     NodeFileSystem.layer,
     NodePath.layer,
     Layer.succeed(DataDirectory, data)

@@ -17,6 +17,7 @@ import { type Holder, Storage, StorageReader } from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import { Drivers } from "./Drivers.js"
 import { Leases } from "./Leases.js"
+import * as LeftCalls from "./LeftCalls.js"
 
 export interface Service {
   /** Claims a session that nobody holds any more, and drives what it takes. Within the boundary. */
@@ -45,6 +46,7 @@ const make = Effect.gen(function* () {
   const leases = yield* Leases
   const drivers = yield* Drivers
   const boundary = yield* Boundary
+  const leftCalls = yield* LeftCalls.make
   const { leaseMillis } = yield* EngineConfig
   const scope = yield* Effect.scope
 
@@ -63,6 +65,7 @@ const make = Effect.gen(function* () {
     if (standing._tag !== "Over") return null
     const { beat, lease } = holder
     const seen = { lease, count: beat.count, reason: standing.reason }
+    if (standing.reason === "crashed") yield* leftCalls.end(lease)
     const taken = yield* storage.takeOver(seen, yield* leases.presence)
     if (taken._tag === "Lost") return null
     yield* Metric.increment(Metric.tagged(Metrics.recoveredRuns, "reason", standing.reason))

@@ -35,7 +35,10 @@ export const Command = Schema.Union(
     bytes: Schema.Int,
     atOnce: Schema.Boolean
   }),
-  /** Gives the run's id. In a session whose id begins with `hang`, the model never ends; in one with `half`, it says `So far` before. */
+  /**
+   * Gives the run's id. In a session whose id begins with `hang`, the model never ends; in one with `half`, it says `So
+   * far` before; in one with `shell`, it has the message's lines run by the shell, one a step.
+   */
   Schema.Struct({ do: Schema.Literal("send"), ...session, text: Schema.String, key: Schema.String }),
   /** Gives why the run ended. */
   Schema.Struct({ do: Schema.Literal("await"), ...session, run: RunId }),

@@ -17,10 +17,11 @@ import {
 } from "effect"
 import { writeSync } from "node:fs"
 import { createInterface } from "node:readline"
+import { shell } from "../../../src/adapters/tools/ShellTool.js"
 import { textOf, userText } from "../../../src/domain/Message.js"
 import type { SessionId } from "../../../src/domain/Session.js"
 import { Gateway, Model, Permissions, Toolbox } from "../../../src/index.js"
-import { SkeinNode } from "../../../src/node.js"
+import { NodeExec, SkeinNode } from "../../../src/node.js"
 import * as Metrics from "../../../src/services/Metrics.js"
 import { ScriptedModel } from "../../../src/testing.js"
 import { type Answer, type Command, type Failure, Line, Request, Setup } from "./Protocol.js"
@@ -30,12 +31,29 @@ const { busyMaxMillis, data, leaseMillis, waits } = Schema.decodeUnknownSync(Set
 const answering = ScriptedModel.make(Array.from({ length: 100 }, () => ScriptedModel.text("An answer")))
 const hanging = ScriptedModel.make([ScriptedModel.hang])
 const halfway = ScriptedModel.make([{ text: "So far", hang: true }])
-const modelOf = (id: string) => (id.startsWith("hang") ? hanging : id.startsWith("half") ? halfway : answering)
+
+/** A model that has the lines of the newest user message run by the shell, one a step. */
+const shelling: Model.Model = {
+  ...answering,
+  step: (request) => {
+    const { view } = request
+    const asked = view.findLastIndex(({ role }) => role === "user")
+    const text = view[asked]?.role === "user" ? view[asked].parts : []
+    const lines = text.flatMap((part) => (part.type === "text" ? part.text.split("\n") : []))
+    const command = lines[view.slice(asked).filter(({ role }) => role === "tool").length]
+    const step =
+      command === undefined ? ScriptedModel.text("Done") : ScriptedModel.calls(ScriptedModel.call(shell, { command }))
+    return ScriptedModel.make([step]).step({ ...request, view: [] })
+  }
+}
+
+const modelOf = (id: string): Model.Model =>
+  id.startsWith("hang") ? hanging : id.startsWith("half") ? halfway : id.startsWith("shell") ? shelling : answering
 
 const engine = SkeinNode.layer({ data, busyMaxMillis, leaseMillis }).pipe(
   Layer.provide([
     Model.layerResolve(({ id }) => Effect.succeed(modelOf(id))),
-    Toolbox.layerEmpty,
+    Layer.provide(Toolbox.layer(shell), NodeExec.layer()),
     Permissions.layerAllowAll
   ])
 )

@@ -10,6 +10,7 @@ import type { EngineId } from "../../../../src/domain/Lease.js"
 import type { Liveness } from "../../../../src/domain/Liveness.js"
 import { AssetFiles } from "../../../../src/services/assets/AssetFiles.js"
 import * as Assets from "../../../../src/services/assets/Assets.js"
+import { CallProcesses } from "../../../../src/services/CallProcesses.js"
 import * as Engine from "../../../../src/services/Engine.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
@@ -32,6 +33,8 @@ export interface Options {
   /** The storage as this engine sees it. */
   readonly storage?: (storage: StorageService) => StorageService
   readonly reader?: (reader: ReaderService) => ReaderService
+  /** What it can do with processes of calls. Defaults to nothing. */
+  readonly processes?: CallProcesses["Type"]
   /** The name of its host's clock. */
   readonly clock?: string
 }
@@ -76,6 +79,7 @@ export const ground = Effect.gen(function* () {
       Layer.provide(options.models ?? Layer.succeed(Model.Models, Context.get(base, Model.Models))),
       Layer.provide([engines, options.toolbox ?? Toolbox.layerEmpty, options.policy ?? Permissions.layerAllowAll]),
       Layer.provide(Layer.succeedContext(seen)),
+      Layer.provide(options.processes === undefined ? Layer.empty : Layer.succeed(CallProcesses, options.processes)),
       Layer.provide(EngineConfig.layer(options.config ?? {})),
       Layer.fresh,
       Layer.buildWithScope(scope)
