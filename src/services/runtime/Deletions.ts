@@ -13,6 +13,7 @@ import type * as SkeinError from "../../domain/SkeinError.js"
 import { Assets } from "../assets/Assets.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
+import { WorkProgress } from "../WorkProgress.js"
 import { Boundary } from "./Boundary.js"
 import { Claims } from "./Claims.js"
 import { Drivers } from "./Drivers.js"
@@ -49,7 +50,14 @@ const make = Effect.gen(function* () {
 
   const removeHidden = Effect.fn("Deletions.removeHidden")(function* (sessionId: SessionId) {
     yield* assets.removeFolder(sessionId)
-    while (yield* storage.purge(sessionId)) yield* Effect.yieldNow()
+    const report = yield* WorkProgress
+    const total = report === null ? 0 : yield* reader.storedRows(sessionId)
+    let done = 0
+    for (let removed = -1; removed !== 0; done += removed) {
+      if (report !== null) yield* report({ _tag: "Deletion", unit: "rows" }, done, total)
+      removed = yield* storage.purge(sessionId)
+      yield* Effect.yieldNow()
+    }
     yield* storage.forget(sessionId)
   })
 

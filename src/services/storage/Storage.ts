@@ -10,8 +10,8 @@
  * Messages and whole metadata come checked, with the JSON text that is stored. What holds for all operations:
  * - Refusals come in this order: what the input alone tells (`InvalidInput`), `SessionNotFound`, `LeaseLost`,
  *   `SessionDeleting`, then the others in the order in which the operation's text names them.
- * - A hidden session is there for `deleting`, `purge`, `forget` and `createSession` only; for all else it does not
- *   exist.
+ * - A hidden session is there for `deleting`, `storedRows`, `purge`, `forget` and `createSession` only; for all else it
+ *   does not exist.
  * - A lease is lost when its run is not the one that holds the session, has ended, or the fencing number differs; also
  *   when the session is gone. Each start and each takeover raises the number by one, and counts as a sign of life of
  *   the engine that does it.
@@ -119,6 +119,8 @@ export interface ReaderService {
   readonly assets: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Asset>, SessionNotFound | Read>
   /** Sessions whose deletion has begun and is not finished. */
   readonly deleting: Effect.Effect<ReadonlyArray<{ readonly sessionId: SessionId; readonly hidden: boolean }>, Read>
+  /** How many rows `purge` has to remove of a session, hidden or not; 0 for one that does not exist. */
+  readonly storedRows: (sessionId: SessionId) => Effect.Effect<number, Read>
 }
 
 export class StorageReader extends Context.Tag("skein/StorageReader")<StorageReader, ReaderService>() {}
@@ -331,10 +333,10 @@ export interface Service {
    */
   readonly hide: (sessionId: SessionId) => Effect.Effect<void, SessionNotFound | SessionBusy | Write>
   /**
-   * Removes a bounded number of a hidden session's rows. False when nothing but the session's own row is left, or the
-   * session is not hidden.
+   * Removes a bounded number of a hidden session's rows, and returns how many. 0 when nothing but the session's own row
+   * is left, or the session is not hidden.
    */
-  readonly purge: (sessionId: SessionId) => Effect.Effect<boolean, Write>
+  readonly purge: (sessionId: SessionId) => Effect.Effect<number, Write>
   /**
    * Removes a purged session's own row; its id is free again, its cursors are never given out again. Does nothing while
    * the session is not hidden or has rows left.

@@ -17,6 +17,8 @@ export const folderGone = (sessionId: string, folder: string): string =>
 
 export const deleted = (sessionId: string): string => `Deleted ${sessionId}`
 
+export const deletionGoesOn = "the session is gone; what is left of its data is removed when Skein next runs"
+
 export const notDeleted = "Nothing was deleted."
 
 export const confirmDeletion = (title: string, messages: number): string =>

@@ -160,15 +160,15 @@ const stepTests = (test: Test) => {
       yield* full
       const before = yield* session()
       expect(yield* refused(storage.hide(s1))).toEqual({ _tag: "SessionNotFound", sessionId: s1 })
-      expect(yield* storage.purge(s1)).toBe(false)
+      expect(yield* storage.purge(s1)).toBe(0)
       yield* storage.forget(s1)
       expect(yield* session()).toEqual(before)
       yield* storage.beginDelete(s1)
-      expect(yield* storage.purge(s1)).toBe(false)
+      expect(yield* storage.purge(s1)).toBe(0)
       yield* storage.forget(s1)
       expect(yield* session()).toEqual(before)
       expect(yield* transcriptLines()).toHaveLength(4)
-      expect(yield* storage.purge(s2)).toBe(false)
+      expect(yield* storage.purge(s2)).toBe(0)
       yield* storage.forget(s2)
     }))
 
@@ -241,7 +241,7 @@ const leftoverTests = (test: Test) => {
       expect(yield* (yield* StorageReader).deleting).toEqual([{ sessionId: s1, hidden: true }])
       expect(yield* refused(create())).toMatchObject({ _tag: "SessionExists" })
       yield* purgeAll()
-      expect(yield* storage.purge(s1)).toBe(false)
+      expect(yield* storage.purge(s1)).toBe(0)
       expect(yield* refused(create())).toMatchObject({ _tag: "SessionExists" })
       yield* storage.forget(s1)
       yield* storage.forget(s1)
@@ -260,6 +260,25 @@ const leftoverTests = (test: Test) => {
       yield* destroy()
       expect(yield* create()).toMatchObject({ head: 0 })
       expect(yield* transcript()).toEqual([])
+    }))
+
+  test("P11 no leftovers: as many rows are purged as were counted before, a neighbour's aside", () =>
+    Effect.gen(function* () {
+      const [storage, reader] = [yield* Storage, yield* StorageReader]
+      yield* full
+      yield* create({ id: s2 })
+      yield* append(s2, [userText("stays")])
+      yield* storage.beginDelete(s1)
+      yield* storage.hide(s1)
+      const [counted, neighbours] = [yield* reader.storedRows(s1), yield* reader.storedRows(s2)]
+      expect(counted).toBeGreaterThan(0)
+      let removed = 0
+      for (let portion = yield* storage.purge(s1); portion > 0; portion = yield* storage.purge(s1)) removed += portion
+      expect(removed).toBe(counted)
+      expect(yield* reader.storedRows(s1)).toBe(0)
+      expect(yield* reader.storedRows(s2)).toBe(neighbours)
+      yield* storage.forget(s1)
+      expect(yield* reader.storedRows(s1)).toBe(0)
     }))
 
   test("P11 an id that is used again starts from nothing: no old message, run, key, grant or asset", () =>

@@ -202,7 +202,7 @@ export const asset = (fields: Partial<Asset> = {}): Asset => ({
 
 /** Purges until nothing is left. */
 export const purgeAll = (sessionId: SessionId = s1) =>
-  Effect.flatMap(Storage, (storage) => Effect.repeat(storage.purge(sessionId), { while: (more) => more }))
+  Effect.flatMap(Storage, (storage) => Effect.repeat(storage.purge(sessionId), { until: (removed) => removed === 0 }))
 
 /** Deletes a session in which no run is live, with all that it has. */
 export const destroy = (sessionId: SessionId = s1) =>

@@ -33,13 +33,22 @@ export const hide = (state: State, sessionId: SessionId): Transition<void, Sessi
     return [undefined, putSession(state, setTenure(kept, removed))]
   })
 
-/** Here one purge removes everything, so that none is left to remove. */
-export const purge = (state: State, sessionId: SessionId): Transition<boolean> =>
+/** Runs, questions, messages, assets, events and grants. */
+export const storedRows = (state: State, sessionId: SessionId): number => {
+  const kept = Option.getOrNull(HashMap.get(state.sessions, sessionId))
+  if (kept === null) return 0
+  const runs = HashMap.size(HashMap.filter(state.runs, ({ run }) => run.sessionId === sessionId))
+  const questions = state.questions.filter((question) => question.sessionId === sessionId).length
+  return runs + questions + kept.entries.length + kept.assets.length + kept.events.length + kept.granted.size
+}
+
+/** Here one purge removes everything. */
+export const purge = (state: State, sessionId: SessionId): Transition<number> =>
   Either.right(
     Option.match(hidden(state, sessionId), {
-      onNone: () => [false, state],
+      onNone: () => [0, state],
       onSome: (kept) => [
-        false,
+        storedRows(state, sessionId),
         putSession(
           {
             ...state,

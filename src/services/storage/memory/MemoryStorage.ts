@@ -44,7 +44,8 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
     granted: (sessionId) => show((state) => Reads.granted(state, sessionId)),
     asset: (sessionId, assetId) => read((state) => Reads.asset(state, { sessionId, assetId })),
     assets: (sessionId) => read((state) => Reads.assets(state, sessionId)),
-    deleting: show(Reads.deleting)
+    deleting: show(Reads.deleting),
+    storedRows: (sessionId) => show((state) => Deletion.storedRows(state, sessionId))
   }
 }
 

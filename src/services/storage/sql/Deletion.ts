@@ -51,17 +51,17 @@ const removals = ofSessions
 
 const looks = ofSessions.map(({ name }) => `SELECT 1 FROM ${name} WHERE session = ?`)
 
-/** Returns whether there may be more to remove. */
-export const purge = (tx: Transaction, sessionId: SessionId): Either.Either<boolean> => {
+/** Returns how many rows it has removed. */
+export const purge = (tx: Transaction, sessionId: SessionId): Either.Either<number> => {
   const session = hidden(tx, sessionId)
-  if (session === undefined) return Either.right(false)
-  let left = portionRows - purgeMessages(tx, session)
+  if (session === undefined) return Either.right(0)
+  let removed = purgeMessages(tx, session)
   for (const removal of removals) {
-    if (left <= 0) break
-    left -= tx.run(removal, session, session, left)
+    if (removed >= portionRows) break
+    removed += tx.run(removal, session, session, portionRows - removed)
   }
   tx.releaseSpace()
-  return Either.right(hasRows(tx, session))
+  return Either.right(removed)
 }
 
 /** Removes the first messages, at least one, and returns how many. Their sizes are known without reading them. */
@@ -95,6 +95,20 @@ const hidden = (tx: Transaction, sessionId: SessionId): number | undefined =>
     ?.ordinal
 
 const hasRows = (tx: Transaction, session: number): boolean => looks.some((look) => tx.get(look, session) !== undefined)
+
+const counts = ofSessions
+  .map(({ name }) => `(SELECT count(*) FROM ${name} WHERE session = session_rows.ordinal)`)
+  .join(" + ")
+
+export const storedRows = (query: Query, sessionId: SessionId): Effect.Effect<number, StorageFailed> =>
+  Effect.map(
+    query<{ readonly rows: number }>(
+      "count the session's rows",
+      `SELECT ${counts} AS rows FROM session_rows WHERE id = ?`,
+      sessionId
+    ),
+    ([counted]) => counted?.rows ?? 0
+  )
 
 export const deleting = (
   query: Query

@@ -39,7 +39,8 @@ const makeReader = (query: Query.Query): ReaderService => ({
   granted: (sessionId) => Questions.granted(query, sessionId),
   asset: (sessionId, assetId) => AssetRows.find(query, sessionId, assetId),
   assets: (sessionId) => AssetRows.list(query, sessionId),
-  deleting: Deletion.deleting(query)
+  deleting: Deletion.deleting(query),
+  storedRows: (sessionId) => Deletion.storedRows(query, sessionId)
 })
 
 const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Service => ({

@@ -29,7 +29,7 @@ it.scopedLive("P11 no leftovers: what a deleted session took is given back to th
       const storage = yield* Storage
       yield* storage.beginDelete(s1)
       yield* storage.hide(s1)
-      yield* Effect.repeat(storage.purge(s1), { until: (more) => !more })
+      yield* Effect.repeat(storage.purge(s1), { until: (removed) => removed === 0 })
       yield* storage.forget(s1)
     }).pipe(Effect.provide(layer))
     expect(yield* bytes).toBeLessThan(empty + 100_000)

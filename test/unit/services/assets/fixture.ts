@@ -202,7 +202,7 @@ export const finishDelete = (id: SessionId) =>
   Effect.gen(function* () {
     const storage = yield* Storage
     yield* (yield* Assets.Assets).removeFolder(id)
-    yield* Effect.repeat(storage.purge(id), { while: (more) => more })
+    yield* Effect.repeat(storage.purge(id), { until: (removed) => removed === 0 })
     yield* storage.forget(id)
   })
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Stream, TestClock } from "effect"
 import { type Gateway, Permissions, type Run, Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { WorkProgress } from "../../../../src/services/WorkProgress.js"
 import { ground, stopped } from "./engines.js"
 import { open } from "./fixture.js"
 
@@ -238,6 +239,34 @@ describe("P7 P11 a deletion goes on", () => {
       expect(yield* files.folders).toEqual([])
       expect(yield* reader.deleting).toEqual([])
       for (const { runId } of [run, queued]) expect((yield* Effect.flip(reader.run(runId)))._tag).toBe("RunNotFound")
+    })
+  )
+
+  it.scoped("who waits for it learns how far it is, in rows, and nobody else has them counted", () =>
+    Effect.gen(function* () {
+      let counts = 0
+      const { open } = yield* ground
+      const { gateway, session } = yield* open("a", {
+        reader: (reader) => ({
+          ...reader,
+          storedRows: (id) => Effect.tap(reader.storedRows(id), () => void counts++)
+        })
+      })
+      const reports: Array<readonly [done: number, total: number]> = []
+      const watched = yield* session()
+      yield* gateway.append(
+        watched.id,
+        ["a", "b", "c"].map((text) => ({ role: "user", parts: [{ type: "text", text }] }))
+      )
+      yield* Effect.provideService(gateway.delete(watched.id), WorkProgress, (_, done, total) =>
+        Effect.sync(() => void reports.push([done, total]))
+      )
+      const [first, last] = [reports[0], reports.at(-1)]
+      expect(first?.[0]).toBe(0)
+      expect(last).toEqual([first?.[1], first?.[1]])
+      expect(last?.[0]).toBeGreaterThanOrEqual(3)
+      yield* gateway.delete((yield* session()).id)
+      expect(counts).toBe(1)
     })
   )
 

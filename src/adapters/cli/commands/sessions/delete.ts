@@ -1,5 +1,6 @@
 import { Effect } from "effect"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
+import { WorkProgress } from "../../../../services/WorkProgress.js"
 import type { ValuesOf } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
 import { WrongUsage } from "../../Failure.js"
@@ -24,7 +25,9 @@ export const run = Effect.fn("sessions.delete")(function* (given: ValuesOf<typeo
     if (!isConfirmed && !(yield* screen.ask(asked, isYes))) {
       return yield* screen.write(`${Texts.notDeleted}\n`)
     }
-    yield* Progress.during({ label: Texts.deleting, unit: "rows" }, () => gateway.delete(sessionId))
+    yield* Progress.during({ label: Texts.deleting, unit: "rows" }, (report) =>
+      Effect.provideService(gateway.delete(sessionId), WorkProgress, (_, done, total) => report(done, total))
+    ).pipe(Effect.onInterrupt(() => screen.writeError(`skein: ${Texts.deletionGoesOn}\n`)))
     yield* screen.write(`${Texts.deleted(sessionId)}\n`)
   }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
 })

@@ -351,4 +351,4 @@ const messagesOf = (world: World, kinds: ReadonlyArray<string>): ReadonlyArray<M
 }
 
 const purgeAll = (storage: Service, sessionId: SessionId) =>
-  Effect.repeat(storage.purge(sessionId), { while: (more) => more })
+  Effect.repeat(storage.purge(sessionId), { until: (removed) => removed === 0 })
