@@ -8,6 +8,7 @@ import type { Options } from "../node/SkeinNode.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as FolderPrivacy from "../node/FolderPrivacy.js"
 import * as Unusable from "../sqlite/Unusable.js"
+import * as OpeningProgress from "./OpeningProgress.js"
 import * as ReadingCopy from "./ReadingCopy.js"
 import { Signals } from "./Signals.js"
 import { Screen } from "./terminal/Screen.js"
@@ -24,7 +25,10 @@ export const layer = (given: string | null, options: Omit<Options, "data"> = {})
       yield* Effect.try({ try: () => FolderPrivacy.ensure(data), catch: Unusable.fromUnknown(data) })
       const preset = yield* Effect.promise(() => import("../node/SkeinNode.js"))
       const { arm } = yield* Signals
-      return Layer.tap(preset.layer({ ...options, data }), () => arm)
+      return Layer.tap(
+        Layer.scopedContext(OpeningProgress.during(Layer.build(preset.layer({ ...options, data })))),
+        () => arm
+      )
     })
   )
 

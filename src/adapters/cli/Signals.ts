@@ -13,10 +13,12 @@ import { constants } from "node:os"
 
 export interface Service {
   readonly arm: Effect.Effect<void>
+  /** Takes `arm` back, unless a signal has come. */
+  readonly disarm: Effect.Effect<void>
 }
 
 export class Signals extends Context.Reference<Signals>()("skein/cli/Signals", {
-  defaultValue: (): Service => ({ arm: Effect.void })
+  defaultValue: (): Service => ({ arm: Effect.void, disarm: Effect.void })
 }) {}
 
 const names = ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"] as const
@@ -38,13 +40,22 @@ export const runMain = <A, E>(command: Effect.Effect<A, E>, codeOf: (exit: Exit.
   let received: Name | null = null
   const stop = (signal: Name) => {
     received = signal
-    for (const name of names) process.removeListener(name, stop)
+    disarm()
     fiber.unsafeInterruptAsFork(fiber.id())
   }
-  const arm = Effect.sync(() => {
+  // A signal that has come and is not seen yet is lost with its listener, so none is put in the place of another.
+  let isArmed = false
+  const disarm = () => {
+    isArmed = false
+    for (const name of names) process.removeListener(name, stop)
+  }
+  const arm = () => {
+    if (isArmed || received !== null) return
+    isArmed = true
     for (const name of names) process.on(name, stop)
-  })
-  const fiber = Effect.runFork(Effect.provideService(command, Signals, { arm }))
+  }
+  const signals = { arm: Effect.sync(arm), disarm: Effect.sync(disarm) }
+  const fiber = Effect.runFork(Effect.provideService(command, Signals, signals))
   fiber.addObserver((exit) => {
     clearInterval(alive)
     const code = codeOf(exit)

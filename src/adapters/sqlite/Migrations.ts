@@ -13,6 +13,7 @@ import { renameSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
 import { StorageFailed, type StorageUnusable } from "../../domain/SkeinError.js"
 import { applicationId, inspect } from "./Inspection.js"
+import { WorkProgress } from "../../services/WorkProgress.js"
 import { type Step, steps } from "../../services/storage/sql/schema/Steps.js"
 import * as Snapshot from "./Snapshot.js"
 import * as Sync from "./Sync.js"
@@ -35,12 +36,16 @@ const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
   const now = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
   const unfinished = DataLayout.unfinishedCopyOf(path)
   const copy = DataLayout.copyOf(path, version, now)
-  yield* attempt(path, () => {
-    rmSync(unfinished, { force: true })
-    Snapshot.take(path, unfinished)
-    renameSync(unfinished, copy)
-    Sync.folder(dirname(copy))
-  }).pipe(
+  const report = yield* WorkProgress
+  const onProgress = (done: number, total: number) => (report === null ? Effect.void : report("copy", done, total))
+  yield* attempt(path, () => rmSync(unfinished, { force: true })).pipe(
+    Effect.zipRight(Effect.mapError(Snapshot.takeInSteps(path, unfinished, onProgress), Unusable.fromUnknown(path))),
+    Effect.zipRight(
+      attempt(path, () => {
+        renameSync(unfinished, copy)
+        Sync.folder(dirname(copy))
+      })
+    ),
     Effect.mapError((error) =>
       error._tag === "StorageFailed"
         ? new StorageFailed({ operation: "copy the database before its migration", code: error.code })

@@ -1,15 +1,23 @@
 /**
- * A copy of a database at one instant, while others write. It is made by one read transaction of its own connection,
- * never from the bytes of the file. The copy is compact, needs no log beside it, and only the user can read it.
+ * A copy of a database at one instant, made through SQLite and never from the bytes of the file. It needs no log beside
+ * it, and only the user can read it.
  */
 import Sqlite from "better-sqlite3"
+import { Effect, Runtime } from "effect"
 import { closeSync, openSync } from "node:fs"
 import * as Sync from "./Sync.js"
 
-/** Copies the database at `path` into `target`, which must not exist, and syncs it. Throws SQLite's or the system's error. */
-export const take = (path: string, target: string): void => {
+const create = (path: string, target: string): Sqlite.Database => {
   closeSync(openSync(target, "wx", 0o600))
-  const connection = new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 0 })
+  return new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 0 })
+}
+
+/**
+ * Copies the database at `path` into `target`, which must not exist, and syncs it. Others may write meanwhile; the copy
+ * is compact. Throws SQLite's or the system's error.
+ */
+export const take = (path: string, target: string): void => {
+  const connection = create(path, target)
   try {
     connection.pragma("synchronous = OFF")
     connection.prepare("VACUUM INTO ?").run(target)
@@ -19,3 +27,71 @@ export const take = (path: string, target: string): void => {
   // Once, instead of at each of SQLite's own steps.
   Sync.file(target)
 }
+
+/** Pages that are copied in one step of the event loop. */
+const stepPages = 1_000
+
+/**
+ * The same in many steps, while the caller keeps others from writing: a change would begin it anew. `onProgress` is told
+ * how many bytes are copied, of how many. Interrupting it ends it after the step that is under way. Fails with SQLite's
+ * or the system's error.
+ */
+export const takeInSteps = (
+  path: string,
+  target: string,
+  onProgress: (done: number, total: number) => Effect.Effect<void>
+): Effect.Effect<void, unknown> =>
+  Effect.acquireUseRelease(
+    Effect.try({ try: () => create(path, target), catch: (error) => error }),
+    (connection) =>
+      copyPages(connection, target, onProgress).pipe(
+        // A signal that came in the last step, which is a long one, is seen now.
+        Effect.zipLeft(eventLoopTurned),
+        Effect.flatMap((bytes) => onProgress(bytes, bytes)),
+        Effect.zipRight(settle(target))
+      ),
+    (connection) => Effect.sync(() => connection.close())
+  )
+
+const eventLoopTurned = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+/** Returns how many bytes it has copied. */
+const copyPages = (
+  connection: Sqlite.Database,
+  target: string,
+  onProgress: (done: number, total: number) => Effect.Effect<void>
+) =>
+  Effect.flatMap(Effect.runtime(), (runtime) =>
+    Effect.async<number, unknown>((resume) => {
+      const pageBytes = Number(connection.pragma("page_size", { simple: true }))
+      let isGivenUp = false
+      const progress = ({ remainingPages, totalPages }: Sqlite.BackupMetadata) => {
+        if (isGivenUp) throw new Error("given up")
+        Runtime.runFork(runtime)(onProgress((totalPages - remainingPages) * pageBytes, totalPages * pageBytes))
+        return stepPages
+      }
+      const copied = connection.backup(target, { progress }).then(
+        ({ totalPages }) => resume(Effect.succeed(totalPages * pageBytes)),
+        (error: unknown) => resume(Effect.fail(error))
+      )
+      return Effect.suspend(() => {
+        isGivenUp = true
+        return Effect.promise(() => copied)
+      })
+    })
+  )
+
+/** The copy has its original's journal mode; it needs none. */
+const settle = (target: string) =>
+  Effect.try({
+    try: () => {
+      const copy = new Sqlite(target, { fileMustExist: true })
+      try {
+        copy.pragma("journal_mode = DELETE")
+      } finally {
+        copy.close()
+      }
+      Sync.file(target)
+    },
+    catch: (error) => error
+  })

@@ -54,7 +54,7 @@ const make = Effect.gen(function* () {
     const total = report === null ? 0 : yield* reader.storedRows(sessionId)
     let done = 0
     for (let removed = -1; removed !== 0; done += removed) {
-      if (report !== null) yield* report({ _tag: "Deletion", unit: "rows" }, done, total)
+      if (report !== null) yield* report("deletion", done, total)
       removed = yield* storage.purge(sessionId)
       yield* Effect.yieldNow()
     }

@@ -1,7 +1,7 @@
 /**
  * The text that a terminal must be sent so that finished lines stay in it for good, and `Bottom` is below them.
  *
- * Between two texts the cursor is hidden, at the beginning of the bottom's first row, so the next text begins by
+ * Between two texts the cursor is at the beginning of the bottom's first row, so the next text begins by
  * emptying the terminal from there on. A terminal that wraps its rows anew when its width changes moves the cursor
  * along, so nothing is left behind and nothing above is lost.
  *
@@ -34,6 +34,8 @@ export interface Options {
   readonly now: () => number
   /** Whether the bottom is shown; finished lines always are. */
   readonly isShown: () => boolean
+  /** Whether the cursor is to be hidden: whoever cannot show it again at a signal must not hide it. */
+  readonly hidesCursor: () => boolean
 }
 
 const nothing: Bottom.Layout = { above: [], rows: [] }
@@ -41,7 +43,7 @@ const nothing: Bottom.Layout = { above: [], rows: [] }
 /** A line that grows fast is shown this often. */
 const frameMillis = 30
 
-export const make = ({ ansi, isShown, now, size }: Options): Painter => {
+export const make = ({ ansi, hidesCursor, isShown, now, size }: Options): Painter => {
   let bottom = Bottom.empty
   /** What is shown of it, and since when; null for nothing. */
   let shown: { readonly rows: string; readonly at: number } | null = null
@@ -58,9 +60,9 @@ export const make = ({ ansi, isShown, now, size }: Options): Painter => {
     if (settled === "" && painted === (shown?.rows ?? "")) return ""
     if (rows.length === 0) return pause() + settled
     const erased = shown === null ? "" : Ansi.eraseBelow
-    const hidden = isHidden ? "" : Ansi.hideCursor
+    const hidden = isHidden || !hidesCursor() ? "" : Ansi.hideCursor
     shown = { rows: painted, at: now() }
-    isHidden = true
+    isHidden = isHidden || hidden !== ""
     return Ansi.atOnce(hidden + erased + settled + painted + Ansi.up(rows.length - 1))
   }
 

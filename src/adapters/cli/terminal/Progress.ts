@@ -12,6 +12,8 @@ export interface Subject {
   readonly label: string
   /** What is counted: bytes, or the plural of anything else. */
   readonly unit: string
+  /** Whether the work may have nothing to report: then nothing is shown before it does. */
+  readonly mayBeNothing?: boolean
 }
 
 /** Tells how much is done, in units, and how much there is; null while nobody knows. */
@@ -40,20 +42,34 @@ const amount = (unit: string, done: number, total: number | null): string => {
   return total === null ? `${grouped(done)} ${unit}` : `${grouped(done)} of ${grouped(total)} ${unit}`
 }
 
+interface Amount {
+  readonly done: number
+  readonly total: number | null
+}
+
 /**
- * What is shown after so many milliseconds.
+ * What is shown after so many milliseconds: the amounts where there is room for them, else how much of a hundred.
  *
  * @internal
  */
-export const text = ({ label, unit }: Subject, done: number, total: number | null, millis: number): string => {
+export const text = (
+  { label, unit }: Subject,
+  { columns, done, millis, total }: Amount & { readonly millis: number; readonly columns: number }
+): string => {
   const all = total === null ? null : Math.max(done, total)
   const isKnown = all !== null && done > 0 && done < all && millis >= firstMillis
   const left = isKnown ? `, about ${time((millis / done) * (all - done))} left` : ""
-  return `${label}: ${amount(unit, done, all)}${left}`
+  const whole = `${label}: ${amount(unit, done, all)}${left}`
+  return whole.length <= columns || all === null || all === 0
+    ? whole
+    : `${label}: ${Math.floor((done / all) * 100)} %${left}`
 }
 
 /** How often the bottom changes. */
 const shownMillis = 100
+
+/** What the bottom adds to the text: the indent, the spinner, the seconds. */
+const spinnerColumns = 12
 
 /** How often a line is written. */
 const lineMillis = 3_000
@@ -62,15 +78,19 @@ const lineMillis = 3_000
 export const during = <A, E, R>(subject: Subject, work: (report: Report) => Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     const screen = yield* Screen
-    const begun = yield* Clock.currentTimeMillis
-    const last = yield* Ref.make(screen.hasBottom ? begun - shownMillis : begun)
+    const opened = yield* Clock.currentTimeMillis
+    const begun = yield* Ref.make(subject.mayBeNothing === true ? null : opened)
+    const last = yield* Ref.make(screen.hasBottom ? opened - shownMillis : opened)
     const report: Report = (done, total) =>
       Effect.gen(function* () {
         const now = yield* Clock.currentTimeMillis
         if (now - (yield* Ref.get(last)) < (screen.hasBottom ? shownMillis : lineMillis)) return
         yield* Ref.set(last, now)
-        const shown = text(subject, done, total, now - begun)
+        const from = yield* Ref.updateAndGet(begun, (begun) => begun ?? now)
+        const columns = (yield* screen.columns) - spinnerColumns
+        const shown = text(subject, { done, total, millis: now - (from ?? now), columns })
         yield* screen.hasBottom ? screen.show({ tasks: [], status: shown }) : screen.writeError(`${shown}\n`)
       })
-    return yield* screen.live(Effect.zipRight(screen.show({ tasks: [], status: subject.label }), work(report)), "left")
+    const status = subject.mayBeNothing === true ? "" : subject.label
+    return yield* screen.live(Effect.zipRight(screen.show({ tasks: [], status }), work(report)), "left")
   })

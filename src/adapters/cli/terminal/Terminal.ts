@@ -12,7 +12,8 @@ import * as TerminalText from "./TerminalText.js"
 
 /**
  * Whether what is typed is taken, or left to the terminal. While it is taken, the keys for signals only work between two
- * steps of the event loop, so work that is one long step leaves them.
+ * steps of the event loop, so work that is one long step leaves them. As a signal may end that work at once, the cursor
+ * stays shown then.
  */
 export type Keys = "taken" | "left"
 
@@ -38,7 +39,13 @@ export const make = (host: Host.Host, output: Host.Output, now: () => number): T
   let isAway = false
   let listening: ReadonlyArray<() => void> = []
 
-  const painter = Painter.make({ ansi: Ansi.make(!env["NO_COLOR"]), size, now, isShown: () => !isAway })
+  const painter = Painter.make({
+    ansi: Ansi.make(!env["NO_COLOR"]),
+    size,
+    now,
+    isShown: () => !isAway,
+    hidesCursor: () => keyUsers > 0
+  })
   const send = (text: string) => {
     if (text !== "") output.write(text)
   }

@@ -30,6 +30,10 @@ export const repairing = "Repairing"
 
 export const sessions = "sessions"
 
+export const copyingFirst = "Copying the database before its migration"
+
+export const migrating = "Migrating the database"
+
 export const backingUp = "Backing up"
 
 export const restoring = "Restoring"

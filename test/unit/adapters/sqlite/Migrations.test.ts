@@ -1,9 +1,10 @@
 import { expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Effect, Logger } from "effect"
+import { Deferred, Effect, Fiber, Logger } from "effect"
 import { mkdirSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import * as Migrations from "../../../../src/adapters/sqlite/Migrations.js"
+import { WorkProgress } from "../../../../src/services/WorkProgress.js"
 import type { Step } from "../../../../src/services/storage/sql/schema/Steps.js"
 import { folder } from "../../services/storage/disk.js"
 import { refused } from "../../../../src/adapters/testing/storage/fixture.js"
@@ -70,6 +71,44 @@ it.scopedLive("a migration that fails changes nothing and leaves no copy", () =>
     expect(yield* refused(Migrations.migrate(path, [first, broken]))).toMatchObject({ _tag: "StorageFailed" })
     expect(notes(path)).toEqual({ rows: ["old"], version: 1 })
     expect(copies()).toEqual([])
+  })
+)
+
+const large = step("2_large", false, "INSERT INTO notes VALUES (zeroblob(20000000))")
+
+it.scopedLive("who waits for the copy learns how far it is, in bytes", () =>
+  Effect.gen(function* () {
+    const { path } = yield* place
+    yield* Migrations.migrate(path, [first, large])
+    const reports: Array<readonly [done: number, total: number]> = []
+    yield* Effect.provideService(Migrations.migrate(path, [first, large, rewrites]), WorkProgress, (_, done, total) =>
+      Effect.sync(() => void reports.push([done, total]))
+    )
+    const total = reports[0]?.[1] ?? 0
+    expect(total).toBeGreaterThan(20_000_000)
+    expect(reports.length).toBeGreaterThan(3)
+    expect(reports.every((report, at) => report[1] === total && report[0] >= (reports[at - 1]?.[0] ?? 0))).toBe(true)
+    expect(reports.at(-1)).toEqual([total, total])
+  })
+)
+
+it.scopedLive("a migration that is interrupted during its copy changes nothing and leaves no copy", () =>
+  Effect.gen(function* () {
+    const { copies, directory, path } = yield* place
+    yield* Migrations.migrate(path, [first, large])
+    const begun = yield* Deferred.make<void>()
+    const migration = yield* Effect.fork(
+      Effect.provideService(Migrations.migrate(path, [first, large, rewrites]), WorkProgress, () =>
+        Effect.asVoid(Deferred.succeed(begun, undefined))
+      )
+    )
+    yield* Deferred.await(begun)
+    yield* Fiber.interrupt(migration)
+    expect(notes(path).version).toBe(2)
+    expect(copies()).toEqual([])
+    yield* Migrations.migrate(path, [first, large, rewrites])
+    expect(notes(path).version).toBe(3)
+    expect(notes(join(directory, copies()[0] ?? "")).version).toBe(2)
   })
 )
 

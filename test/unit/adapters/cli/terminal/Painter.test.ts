@@ -39,10 +39,16 @@ const moves = FastCheck.array(
 
 const size = { columns: 20, rows: 8 }
 
-const start = (isShown = true) => {
+const start = (isShown = true, hidesCursor = true) => {
   let now = 1_000_000
   const terminal = FakeTerminal.make(size.columns, size.rows)
-  const painter = Painter.make({ ansi: Ansi.make(true), size: () => size, now: () => now, isShown: () => isShown })
+  const painter = Painter.make({
+    ansi: Ansi.make(true),
+    size: () => size,
+    now: () => now,
+    isShown: () => isShown,
+    hidesCursor: () => hidesCursor
+  })
   const sent: Array<string> = []
   const send = (text: string) => {
     sent.push(text)
@@ -136,5 +142,14 @@ describe("Painter", () => {
     expect(painter.write("b")).toBe("")
     pass(50)
     expect(painter.tick()).toContain("ab")
+  })
+
+  it("the cursor stays shown where whoever has the terminal may be gone without a word", () => {
+    const { painter, send, terminal } = start(true, false)
+    send(painter.change({ status: { text: "working", startedAt: 1_000_000 } }))
+    expect(terminal.rows().join("")).toContain("working")
+    expect(terminal.cursor()).toMatchObject({ isShown: true })
+    send(painter.end())
+    expect(terminal.cursor()).toMatchObject({ isAtStart: true, isShown: true })
   })
 })

@@ -10,21 +10,31 @@ const checking = { label: "Checking", unit: "rows" }
 
 describe("Progress", () => {
   it("says how much is done of how much, and how long the rest will take", () => {
-    expect(Progress.text(copying, 12_300_000, 40_000_000, 4_000)).toBe(
+    expect(Progress.text(copying, { done: 12_300_000, total: 40_000_000, millis: 4_000, columns: 80 })).toBe(
       "Backing up: 12.3 MB of 40.0 MB, about 10 s left"
     )
-    expect(Progress.text(checking, 1_234, 4_000_000, 2_000)).toBe(
+    expect(Progress.text(checking, { done: 1_234, total: 4_000_000, millis: 2_000, columns: 80 })).toBe(
       "Checking: 1,234 of 4,000,000 rows, about 1 h 49 min left"
     )
-    expect(Progress.text(checking, 50, 100, 90_000)).toBe("Checking: 50 of 100 rows, about 2 min left")
+    expect(Progress.text(checking, { done: 50, total: 100, millis: 90_000, columns: 80 })).toBe(
+      "Checking: 50 of 100 rows, about 2 min left"
+    )
+  })
+
+  it("keeps the time where there is no room for the amounts", () => {
+    const amount = { done: 12_300_000, total: 40_000_000, millis: 4_000 }
+    expect(Progress.text(copying, { ...amount, columns: 40 })).toBe("Backing up: 30 %, about 10 s left")
+    expect(Progress.text(checking, { done: 123_456, total: null, millis: 1, columns: 10 })).toBe(
+      "Checking: 123,456 rows"
+    )
   })
 
   it("says no time where it would be a guess: at first, without a total, at the end, beyond it", () => {
-    expect(Progress.text(copying, 1, 2, 999)).toBe("Backing up: 1 B of 2 B")
-    expect(Progress.text(copying, 0, 2, 5_000)).toBe("Backing up: 0 B of 2 B")
-    expect(Progress.text(checking, 7, null, 5_000)).toBe("Checking: 7 rows")
-    expect(Progress.text(checking, 7, 7, 5_000)).toBe("Checking: 7 of 7 rows")
-    expect(Progress.text(checking, 8, 7, 5_000)).toBe("Checking: 8 of 8 rows")
+    expect(Progress.text(copying, { done: 1, total: 2, millis: 999, columns: 80 })).toBe("Backing up: 1 B of 2 B")
+    expect(Progress.text(copying, { done: 0, total: 2, millis: 5_000, columns: 80 })).toBe("Backing up: 0 B of 2 B")
+    expect(Progress.text(checking, { done: 7, total: null, millis: 5_000, columns: 80 })).toBe("Checking: 7 rows")
+    expect(Progress.text(checking, { done: 7, total: 7, millis: 5_000, columns: 80 })).toBe("Checking: 7 of 7 rows")
+    expect(Progress.text(checking, { done: 8, total: 7, millis: 5_000, columns: 80 })).toBe("Checking: 8 of 8 rows")
   })
 
   it.effect("on a terminal it is at the bottom, at most ten times a second", () =>
