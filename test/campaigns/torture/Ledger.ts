@@ -33,6 +33,8 @@ export interface Ledger {
   readonly sessions: ReadonlyMap<SessionId, Known>
   /** What a child said to be broken. */
   readonly breaches: ReadonlyArray<string>
+  /** How much the children said. */
+  readonly heard: () => number
   /** Takes what a child said; each child has a name of its own. */
   readonly hear: (child: string, said: Said) => void
 }
@@ -115,6 +117,7 @@ export const make = (): Ledger => {
   const sessions = new Map<SessionId, Known>()
   const wishes = new Map<string, Wish>()
   const breaches: Array<string> = []
+  let heard = 0
   const knownOf = (id: SessionId): Known => {
     const known = sessions.get(id) ?? unknown(id)
     sessions.set(id, known)
@@ -138,7 +141,9 @@ export const make = (): Ledger => {
   return {
     sessions,
     breaches,
+    heard: () => heard,
     hear: (child, said) => {
+      heard++
       switch (said._tag) {
         case "Wants":
           wishes.set(`${child} ${said.number}`, said.wish)

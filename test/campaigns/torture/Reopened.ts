@@ -16,6 +16,7 @@ import * as ServicesEngine from "../../../src/services/Engine.js"
 import { Gateway } from "../../../src/services/gateway/Gateway.js"
 import { StorageReader } from "../../../src/services/storage/Storage.js"
 import * as Finale from "../../support/verdicts/Finale.js"
+import * as Patience from "../../support/verdicts/Patience.js"
 import { broken } from "../../support/verdicts/BrokenPromise.js"
 import type { Process } from "../../support/verdicts/KnownSession.js"
 import * as Dice from "../../support/verdicts/Dice.js"
@@ -127,7 +128,19 @@ const checkAnnounced = Effect.fnUntraced(function* (process: Process, known: Kno
   yield* checkAssets(process, known)
 })
 
-const busy = { schedule: Schedule.spaced("5 millis"), times: 1_000 }
+/** What is being checked, as texts. */
+type Doing = Set<string>
+
+const doing =
+  (all: Doing, what: string) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
+    Effect.acquireUseRelease(
+      Effect.sync(() => all.add(what)),
+      () => effect,
+      () => Effect.sync(() => all.delete(what))
+    )
+
+const busy = { schedule: Schedule.spaced("5 millis") }
 
 /** Starts a run in the given way, once nothing else holds the session. */
 const goOn = ({ gateway }: Process, sessionId: SessionId, way: Way) =>
@@ -151,9 +164,7 @@ const answered = Effect.fnUntraced(function* (process: Process, id: SessionId, w
     if (!isGoing || known?.presence === "must") broken("P4", `${way} in ${id}: ${_tag}`)
     return false
   }
-  const ended = yield* Effect.timeoutOption(process.gateway.await(started.right), "15 seconds")
-  if (ended._tag === "None") return broken("P4", `${way} in ${id} has no end`)
-  const { detail, stopReason } = ended.value
+  const { detail, stopReason } = yield* process.gateway.await(started.right)
   if (stopReason !== "completed") broken("P4", `${way} in ${id} ended as ${stopReason}: ${detail}`)
   return true
 })
@@ -199,24 +210,25 @@ const actorOf = (id: SessionId, known: Known | undefined): Parameters<typeof Fin
   deletion: "none"
 })
 
-const swept = (folder: string) =>
-  Effect.retry(
-    Effect.suspend(() => {
+const swept = (folder: string, all: Doing) =>
+  Effect.gen(function* () {
+    while (true) {
       const [left] = Rows.leftovers(folder)
-      return left === undefined ? Effect.void : Effect.fail(left)
-    }),
-    { schedule: Schedule.spaced("20 millis"), times: 250 }
-  ).pipe(Effect.catchAll((left) => Effect.sync(() => broken("P11", `after the sweep there is ${left}`))))
+      if (left === undefined) return
+      yield* doing(all, `P11: the sweep leaves ${left}`)(Effect.sleep("20 millis"))
+    }
+  })
 
-/** Opens a folder in which nothing runs, and goes on in it in the given way. Dies of `Broken`. */
-export const check = (folder: string, ledger: Ledger, way: Way) =>
+const checked = (folder: string, ledger: Ledger, way: Way, all: Doing) =>
   Effect.gen(function* () {
     const breaches: Array<string> = []
     const before = Rows.look(folder)
     const context = yield* Layer.build(engine(folder, way, breaches))
     const gateway = Context.get(context, Gateway)
     const process: Process = { process: way, gateway, reader: Context.get(context, StorageReader) }
-    for (const known of ledger.sessions.values()) yield* checkAnnounced(process, known)
+    for (const known of ledger.sessions.values()) {
+      yield* doing(all, `P2: what was announced of ${known.id}`)(checkAnnounced(process, known))
+    }
 
     const fresh = SessionId.make("fresh")
     yield* gateway.create({ id: fresh, workdir: "/" })
@@ -226,14 +238,27 @@ export const check = (folder: string, ledger: Ledger, way: Way) =>
       (id) =>
         Effect.gen(function* () {
           yield* Effect.forkScoped(answerAll(process, id))
-          return yield* answered(process, id, way, ledger.sessions.get(id))
+          return yield* doing(all, `P4: ${way} in ${id}`)(answered(process, id, way, ledger.sessions.get(id)))
         }),
       { concurrency: "unbounded" }
     )
-    yield* swept(folder)
-    for (const id of live) yield* Finale.check(process, actorOf(id, ledger.sessions.get(id)))
+    yield* swept(folder, all)
+    for (const id of live) {
+      yield* doing(all, `the end of ${id}`)(Finale.check(process, actorOf(id, ledger.sessions.get(id))))
+    }
     const after = Rows.look(folder)
     yield* checkRecovered(process, before, after)
     checkKept(before, after, ledger)
     if (breaches[0] !== undefined) broken("model", breaches[0])
   }).pipe(Effect.scoped, Effect.zipRight(Effect.sync(() => Rows.look(folder))), Effect.asVoid)
+
+/** Opens a folder in which nothing runs, and goes on in it in the given way. Dies of `Broken`. */
+export const check = (folder: string, ledger: Ledger, way: Way) =>
+  Effect.suspend(() => {
+    const all: Doing = new Set()
+    const during = () => [...all].join(", ") || "the engine opens or closes"
+    return Patience.wait(checked(folder, ledger, way, all), {
+      signs: () => `${during()} ${Rows.signs(folder)}`,
+      during
+    })
+  })

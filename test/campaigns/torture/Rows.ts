@@ -3,6 +3,7 @@
  * calls that were open, and what should not be there. Throws `Broken` at the first thing that is wrong.
  */
 import Sqlite from "better-sqlite3"
+import { Option } from "effect"
 import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { inspect } from "../../../src/adapters/sqlite/Inspection.js"
@@ -83,6 +84,22 @@ export const look = (folder: string): Rows => {
   checkCalls(folder, rows ?? none)
   return rows ?? none
 }
+
+/** A text that changes with every event, message, call and session that comes or goes. Empty when nothing can be read. */
+export const signs = (folder: string): string =>
+  Option.getOrElse(
+    Option.liftThrowable(() =>
+      JSON.stringify(
+        query(folder, (sql) =>
+          sql.all(
+            `SELECT (SELECT count(*) FROM event_rows), (SELECT count(*) FROM messages), (SELECT count(*) FROM calls),
+               (SELECT count(*) FROM assets), count(*) FROM session_rows`
+          )
+        )
+      )
+    )(),
+    () => ""
+  )
 
 /** The files that calls left are held against what is stored of the calls. */
 const checkCalls = (folder: string, { open, results }: Rows): void => {

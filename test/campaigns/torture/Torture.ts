@@ -11,6 +11,7 @@ import { bundle } from "../../support/programs/Bundle.js"
 import { start } from "../../support/programs/Process.js"
 import { broken } from "../../support/verdicts/BrokenPromise.js"
 import * as Dice from "../../support/verdicts/Dice.js"
+import * as Patience from "../../support/verdicts/Patience.js"
 import * as Ledger from "./Ledger.js"
 import * as Points from "./Points.js"
 import { Line, Setup } from "./Protocol.js"
@@ -76,15 +77,20 @@ const live = (folder: string, ledger: Ledger.Ledger, name: string, seed: number,
       env: { PATH: process.env["PATH"] ?? "", ...Points.environment(join(folder, "data"), counts, point) }
     })
     let crossed: Points.Counts = {}
-    for (let heard = 1; ; heard++) {
-      const line = yield* child.line
-      if (Option.isNone(line)) break
-      const said = decode(line.value)
-      ledger.hear(name, said)
-      if (said._tag === "Ended") crossed = said.crossed
-      if (heard === lines) yield* child.signal("SIGKILL")
-    }
-    const { code, signal, stderr } = yield* child.ended
+    const ended = Effect.gen(function* () {
+      for (let heard = 1; ; heard++) {
+        const line = yield* child.line
+        if (Option.isNone(line)) return yield* child.ended
+        const said = decode(line.value)
+        ledger.hear(name, said)
+        if (said._tag === "Ended") crossed = said.crossed
+        if (heard === lines) yield* child.signal("SIGKILL")
+      }
+    })
+    const { code, signal, stderr } = yield* Patience.wait(ended, {
+      signs: () => `${ledger.heard()}`,
+      during: () => `the end of ${name}`
+    })
     if (signal !== "SIGKILL" && code !== 0) broken("torture", `${name} ended with ${code ?? signal}: ${stderr}`)
     return { isKilled: signal === "SIGKILL", crossed: { ...crossed, ...Points.crossed(counts) } } satisfies End
   }).pipe(Effect.scoped)
@@ -120,10 +126,7 @@ const played = ({ opens, rounds, seed, ways }: Plan, kills: Ref.Ref<number>) =>
       yield* Effect.forEach(ways, (way) => reopen(folder, ledger, way))
     }
     return crossed
-  }).pipe(
-    Effect.scoped,
-    Effect.timeoutFail({ duration: "2 minutes", onTimeout: () => new Error("no end within two minutes") })
-  )
+  }).pipe(Effect.scoped)
 
 const describe = (cause: Cause.Cause<unknown>): string => {
   const error = Cause.squash(cause)

@@ -52,7 +52,7 @@ describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no too
         expect(broken).toEqual([])
         expect(kills).toBeGreaterThan(plans.length / 2)
       }),
-    120_000
+    0
   )
 
   it.live(
@@ -66,7 +66,7 @@ describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no too
         expect(broken).toEqual([])
         expect(kills).toBeGreaterThanOrEqual(plans.length / 2)
       }),
-    120_000
+    0
   )
 
   it.live(
@@ -85,7 +85,7 @@ describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no too
         // Once the schema is there, an opening runs fewer.
         expect(kills).toBeGreaterThan(40)
       }),
-    120_000
+    0
   )
 
   it.live(
@@ -96,6 +96,6 @@ describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no too
         expect(broken).toEqual([])
         expect(kills).toBeGreaterThan(3)
       }),
-    120_000
+    0
   )
 })
