@@ -12,7 +12,7 @@ export interface ImageHeader {
 }
 
 /** `incomplete`: more bytes have to come. Null: the bytes are no header of the kind that they begin like, or of none. */
-export type Reading = ImageHeader | "incomplete" | null
+export type ReadResult = ImageHeader | "incomplete" | null
 
 /** The types that are read. */
 export const mediaTypes: ReadonlySet<string> = new Set(["image/png", "image/jpeg", "image/gif", "image/webp"])
@@ -34,7 +34,7 @@ export const typeOf = (head: Uint8Array): ImageHeader["mediaType"] | null =>
   signatures.find(([, pattern]) => pattern.test(latin1(head.subarray(0, signatureBytes))))?.[0] ?? null
 
 /** Reads as much of a content as there is. */
-export const read = (bytes: Uint8Array): Reading => {
+export const read = (bytes: Uint8Array): ReadResult => {
   const mediaType = typeOf(bytes)
   if (mediaType === null) return bytes.length < signatureBytes ? "incomplete" : null
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)

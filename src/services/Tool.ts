@@ -53,7 +53,7 @@ export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInval
 }
 
 /** A call whose input was understood. */
-export interface Prepared<out R> {
+export interface PreparedCall<out R> {
   /** Calls with the same key run one after the other, in call order. */
   readonly key: string | null
   /** Runs the handler and returns its output as text. */
@@ -70,7 +70,7 @@ export interface Runnable<out R> {
   /** How long a call may run; null for the engine's own limit. */
   readonly timeout: Duration.Duration | null
   /** Reads a call's raw input. */
-  readonly prepare: (input: string) => Effect.Effect<Prepared<R>, InputInvalid, R>
+  readonly prepare: (input: string) => Effect.Effect<PreparedCall<R>, InputInvalid, R>
 }
 
 /** A tool. `Input` is what a model writes, `Output` what the handler returns. */
@@ -163,8 +163,8 @@ const decodeFields = <A, I, R>(input: Schema.Schema<A, I, R>) => {
   return (value: unknown) => decode(leaveOut(value))
 }
 
-type Decoded<Fields extends Schema.Struct.Fields> = Schema.Schema.Type<Schema.Struct<Fields>>
-type Encoded<Fields extends Schema.Struct.Fields> = Schema.Schema.Encoded<Schema.Struct<Fields>>
+type Values<Fields extends Schema.Struct.Fields> = Schema.Schema.Type<Schema.Struct<Fields>>
+type EncodedValues<Fields extends Schema.Struct.Fields> = Schema.Schema.Encoded<Schema.Struct<Fields>>
 
 /**
  * A tool whose input, and output if it says so, are schemas. The model is shown the input's JSON Schema, so every field
@@ -181,11 +181,11 @@ export function make<const Name extends string, Fields extends Schema.Struct.Fie
     readonly input: Fields
     readonly output: Schema.Schema<A, I, R>
   }
-): Definition<Name, Decoded<Fields>, Encoded<Fields>, A, Schema.Struct.Context<Fields> | R>
+): Definition<Name, Values<Fields>, EncodedValues<Fields>, A, Schema.Struct.Context<Fields> | R>
 export function make<const Name extends string, Fields extends Schema.Struct.Fields>(
   name: Name,
   definition: { readonly description: string; readonly access?: Access; readonly input: Fields }
-): Definition<Name, Decoded<Fields>, Encoded<Fields>, unknown, Schema.Struct.Context<Fields>>
+): Definition<Name, Values<Fields>, EncodedValues<Fields>, unknown, Schema.Struct.Context<Fields>>
 export function make<Name extends string, Fields extends Schema.Struct.Fields, A, I, R>(
   name: Name,
   definition: {
@@ -206,7 +206,7 @@ export function make<Name extends string, Fields extends Schema.Struct.Fields, A
   const { output } = definition
   return output === undefined
     ? define(name, { ...shape, toText: (value: unknown) => Effect.succeed(toText(value)) })
-    : define<Name, Decoded<Fields>, Encoded<Fields>, A, Schema.Struct.Context<Fields> | R>(name, {
+    : define<Name, Values<Fields>, EncodedValues<Fields>, A, Schema.Struct.Context<Fields> | R>(name, {
         ...shape,
         toText: (value) => Effect.map(Schema.encode(output)(value), toText)
       })

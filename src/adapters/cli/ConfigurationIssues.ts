@@ -12,9 +12,9 @@ export interface Issue {
   readonly detail: string
 }
 
-type Given = ParseResult.ArrayFormatterIssue
+type FormatterIssue = ParseResult.ArrayFormatterIssue
 
-const wordsOf = ({ message }: Given): string => {
+const wordsOf = ({ message }: FormatterIssue): string => {
   const clear = message.replace(/, actual [^]*$/, "")
   if (clear.startsWith("is missing")) return Texts.missingField
   if (clear.startsWith("is unexpected")) return Texts.unknownField
@@ -26,20 +26,20 @@ const keyOf = (path: Path): string => JSON.stringify(path.map(String))
 const isBelow = (path: Path, above: Path): boolean =>
   path.length > above.length && above.every((key, at) => path[at] === key)
 
-const isOfKind = ({ path }: Given): boolean => path.at(-1) === "kind"
+const isOfKind = ({ path }: FormatterIssue): boolean => path.at(-1) === "kind"
 
 /**
  * A value that may be of several forms is complained about once for each. Those count that see deepest, and of a
  * provider's those that are not about its kind: each kind has its own complaint about another one.
  */
-const isMeant = (issue: Given, all: ReadonlyArray<Given>): boolean => {
+const isMeant = (issue: FormatterIssue, all: ReadonlyArray<FormatterIssue>): boolean => {
   const parent = issue.path.slice(0, -1)
   return !all.some(
     (other) => isBelow(other.path, issue.path) || (isOfKind(issue) && !isOfKind(other) && isBelow(other.path, parent))
   )
 }
 
-const detailOf = ([first, ...others]: Arr.NonEmptyReadonlyArray<Given>): string => {
+const detailOf = ([first, ...others]: Arr.NonEmptyReadonlyArray<FormatterIssue>): string => {
   const words = Arr.dedupe([first, ...others].map(wordsOf))
   const kinds = [first, ...others].flatMap(({ message }) => message.match(/(?<=^Expected )"[\w-]+"(?=, actual)/g) ?? [])
   const text = isOfKind(first) && kinds.length > 0 ? Texts.expectedOneOf(Arr.dedupe(kinds)) : words.join(" or ")

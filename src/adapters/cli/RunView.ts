@@ -14,7 +14,7 @@ import type { Work } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Follow.js"
 
-interface Running {
+interface RunningCall {
   readonly summary: string
   /** Milliseconds since the epoch; null until it starts. */
   readonly startedAt: number | null
@@ -37,7 +37,7 @@ export interface RunView extends Options {
   /** Whether the output is in the middle of a line. */
   readonly isMidLine: boolean
   /** Calls without a result. */
-  readonly calls: ReadonlyMap<CallId, Running>
+  readonly calls: ReadonlyMap<CallId, RunningCall>
   /** What the model is doing. */
   readonly activity: string
 }
@@ -79,7 +79,7 @@ const addLine = (view: RunView, line: string): Next => {
   return [before + line, next]
 }
 
-const setCall = (view: RunView, callId: CallId, change: Partial<Running>): RunView => {
+const setCall = (view: RunView, callId: CallId, change: Partial<RunningCall>): RunView => {
   const call = { summary: "", startedAt: null, progress: "", ...view.calls.get(callId), ...change }
   return { ...view, calls: new Map(view.calls).set(callId, call) }
 }
@@ -148,7 +148,7 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
     case "call.finished":
       return addEnded(view, event, message)
     case "run.ended": {
-      const ended = { ...view, activity: "", calls: new Map<CallId, Running>() }
+      const ended = { ...view, activity: "", calls: new Map<CallId, RunningCall>() }
       return event.stopReason === "cancelled" ? addLine(ended, `  ${Texts.cancelled}\n`) : endLine(ended)
     }
     case "session.deleted":

@@ -8,7 +8,7 @@
 import { Array as Arr, Predicate } from "effect"
 
 /** What became of the calls. */
-interface Reported {
+interface CallReport {
   readonly calls: number
   /** Length of all their inputs, in UTF-16 units. */
   readonly characters: number
@@ -17,7 +17,7 @@ interface Reported {
 export interface CallAccount {
   readonly see: (frame: unknown) => CallAccount
   /** What is missing of the calls that were reported; null for nothing. */
-  readonly missing: (reported: Reported) => string | null
+  readonly missing: (reported: CallReport) => string | null
 }
 
 interface Sums {

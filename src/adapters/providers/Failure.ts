@@ -88,7 +88,7 @@ const fromApiCall = (subject: Subject, error: APICallError, phase: Phase, now: n
     return make(subject, "malformed", "the answer does not decode")
   }
   const status = error.statusCode ?? null
-  const said = sayingOf(body)
+  const said = serverMessageOf(body)
   return make(subject, reasonOfApiCall(error, phase, said), said.message ?? error.message, {
     status,
     retryAfterMillis: retryAfter(error.responseHeaders, now)
@@ -97,7 +97,7 @@ const fromApiCall = (subject: Subject, error: APICallError, phase: Phase, now: n
 
 const isUndecodableName = (name: unknown): boolean => name === "AI_TypeValidationError" || name === "AI_JSONParseError"
 
-const reasonOfApiCall = (error: APICallError, phase: Phase, said: Saying): Reason => {
+const reasonOfApiCall = (error: APICallError, phase: Phase, said: ServerMessage): Reason => {
   if (error.statusCode === undefined) {
     if (!error.isRetryable) return "malformed"
     return phase === "stream" ? "cut" : "unreachable"
@@ -108,7 +108,7 @@ const reasonOfApiCall = (error: APICallError, phase: Phase, said: Saying): Reaso
 
 /** An error frame within a stream: an object with some of `message`, `type`, `code`, `statusCode`; or just a text. */
 const fromFrame = (subject: Subject, frame: unknown): ModelFailed => {
-  const said = sayingOf(frame)
+  const said = serverMessageOf(frame)
   const status = statusOf(frame)
   return make(subject, reasonOfStatus(status ?? 500, said.kind), said.message ?? "the provider reported an error", {
     status
@@ -140,17 +140,18 @@ const reasonOfKind = (kind: string): Reason => {
   return /invalid|not_found|too_large|context_length|bad_request/u.test(kind) ? "rejected" : "overloaded"
 }
 
-interface Saying {
+interface ServerMessage {
   readonly message: string | null
   readonly kind: string
 }
 
 /** Finds a server's own words in `{ error: { message, type, code } }` and its usual variants. */
-const sayingOf = (body: unknown): Saying => {
+const serverMessageOf = (body: unknown): ServerMessage => {
   if (typeof body === "string") return { message: body, kind: "" }
   if (!Predicate.isRecord(body)) return { message: null, kind: "" }
-  if (Predicate.isRecord(body.error)) return sayingOf(body.error)
-  if (Predicate.isRecord(body.response) && Predicate.isRecord(body.response.error)) return sayingOf(body.response.error)
+  if (Predicate.isRecord(body.error)) return serverMessageOf(body.error)
+  if (Predicate.isRecord(body.response) && Predicate.isRecord(body.response.error))
+    return serverMessageOf(body.response.error)
   const message = [body.message, body.error, body.detail].find(Predicate.isString) ?? null
   return { message, kind: [body.type, body.code].filter(Predicate.isString).join(" ").toLowerCase() }
 }

@@ -22,7 +22,7 @@ import type { Part } from "../../services/Model.js"
 import type { CallAccount } from "./CallAccount.js"
 import { isUndecodable } from "./Failure.js"
 
-interface Open {
+interface OpenPart {
   readonly id: string
   readonly metadata: ProviderMetadata | null
 }
@@ -52,7 +52,7 @@ export interface Reading {
   /** Whether the provider sent anything that was of the protocol. */
   readonly received: boolean
   /** Texts and reasonings that have begun and not ended, by kind and the SDK's id. */
-  readonly open: ReadonlyMap<string, Open>
+  readonly open: ReadonlyMap<string, OpenPart>
   /** How many texts and reasonings have begun. */
   readonly begun: number
   /** In the order in which they began. */
@@ -175,14 +175,18 @@ const close = (reading: Reading, kind: Kind, id: string): Reading => {
   return { ...reading, open }
 }
 
-interface Written {
+interface WrittenPart {
   readonly type: `${Kind}-${string}`
   readonly id: string
   readonly delta: string
   readonly providerMetadata?: ProviderMetadata
 }
 
-const write = (before: Reading, pieces: Dialect["pieces"], { delta, id, providerMetadata, type }: Written): Next => {
+const write = (
+  before: Reading,
+  pieces: Dialect["pieces"],
+  { delta, id, providerMetadata, type }: WrittenPart
+): Next => {
   const kind = kindOf(type)
   const key = `${kind}:${id}`
   const reading = before.open.has(key) ? before : begin(before, kind, id)

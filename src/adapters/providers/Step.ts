@@ -92,7 +92,7 @@ const functionTool = ({ strictTools }: Vendor.Vendor, tool: StepRequest["tools"]
 })
 
 /** The next part, if it comes before the step's time is over and the provider has not fallen silent. */
-const within = (vendor: Vendor.Vendor, deadline: number, read: Read): Read =>
+const within = (vendor: Vendor.Vendor, deadline: number, read: BatchReader): BatchReader =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const left = Math.max(deadline - now, 0)
     const idle = Duration.toMillis(vendor.idleTimeout)
@@ -104,11 +104,15 @@ const within = (vendor: Vendor.Vendor, deadline: number, read: Read): Read =>
     )
   })
 
-type Read = Effect.Effect<ReadonlyArray<LanguageModelV3StreamPart> | null, unknown>
+type BatchReader = Effect.Effect<ReadonlyArray<LanguageModelV3StreamPart> | null, unknown>
 
 const settleTime = Duration.seconds(1)
 
-const parts = (vendor: Vendor.Vendor, read: Read, contentType: string | undefined): Stream.Stream<Part, ModelFailed> =>
+const parts = (
+  vendor: Vendor.Vendor,
+  read: BatchReader,
+  contentType: string | undefined
+): Stream.Stream<Part, ModelFailed> =>
   Stream.paginateChunkEffect(Reading.start(vendor.account), (reading) => {
     switch (reading.status._tag) {
       case "reading":
@@ -126,7 +130,7 @@ const parts = (vendor: Vendor.Vendor, read: Read, contentType: string | undefine
 
 type Page = readonly [Chunk.Chunk<Part>, Option.Option<Reading.Reading>]
 
-const settle = (read: Read): Effect.Effect<Page> =>
+const settle = (read: BatchReader): Effect.Effect<Page> =>
   read.pipe(
     Effect.repeat({ until: Predicate.isNull }),
     Effect.timeoutOption(settleTime),
@@ -149,7 +153,7 @@ const noteIgnored = (
       })
 }
 
-const take = (vendor: Vendor.Vendor, read: Read, reading: Reading.Reading): Effect.Effect<Page, ModelFailed> =>
+const take = (vendor: Vendor.Vendor, read: BatchReader, reading: Reading.Reading): Effect.Effect<Page, ModelFailed> =>
   read.pipe(
     Effect.tap((parts) => noteIgnored(vendor, parts)),
     Effect.map((parts): Page => {

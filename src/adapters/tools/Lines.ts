@@ -20,14 +20,14 @@ export interface Block {
 }
 
 /** The line that is not finished yet. */
-export interface Open {
+export interface OpenLine {
   readonly number: number
   readonly text: string
   /** Whether characters of it were dropped. */
   readonly isCut: boolean
 }
 
-export const start: Open = { number: 1, text: "", isCut: false }
+export const start: OpenLine = { number: 1, text: "", isCut: false }
 
 const isHighSurrogate = (text: string, at: number): boolean => /[\ud800-\udbff]/.test(text.charAt(at))
 
@@ -39,7 +39,7 @@ export const window = (text: string, from: number, limit: number): string => {
 }
 
 /** A line with more characters. A line that is full already costs nothing. */
-const extend = (open: Open, text: string): Open => {
+const extend = (open: OpenLine, text: string): OpenLine => {
   if (open.isCut || text === "") return open
   const whole = open.text + text
   return whole.length <= maxCharacters
@@ -48,7 +48,7 @@ const extend = (open: Open, text: string): Open => {
 }
 
 /** Takes the next piece, or the end of the text, and returns the lines that are finished with it. */
-export const push = (open: Open, piece: Option.Option<string>): [Open, Block] => {
+export const push = (open: OpenLine, piece: Option.Option<string>): [OpenLine, Block] => {
   if (Option.isNone(piece)) {
     const isEmpty = open.text === ""
     const cut = open.isCut ? [0] : []

@@ -45,7 +45,7 @@ export interface Service {
   /** Removes all files of a session that is gone or hidden, those of unfinished saves too; of another session none. */
   readonly removeFolder: (sessionId: SessionId) => Effect.Effect<void, AssetFailed | Read>
   /** Removes what dead engines left: content of unfinished saves, files without a row, folders of sessions gone. */
-  readonly sweep: Effect.Effect<Sweep.Swept, AssetFailed | Read>
+  readonly sweep: Effect.Effect<Sweep.SweepResult, AssetFailed | Read>
 }
 
 export class Assets extends Context.Tag("skein/Assets")<Assets, Service>() {}

@@ -19,16 +19,19 @@ import * as EngineInName from "../EngineInName.js"
 import * as AssetNames from "./AssetNames.js"
 
 /** What a sweep removed. */
-export interface Swept {
+export interface SweepResult {
   /** Saves that a dead engine did not finish. */
   readonly uploads: number
   /** Files without a row. */
   readonly files: number
 }
 
-const nothing: Swept = { uploads: 0, files: 0 }
+const nothing: SweepResult = { uploads: 0, files: 0 }
 
-const sum = (a: Swept, b: Swept): Swept => ({ uploads: a.uploads + b.uploads, files: a.files + b.files })
+const sum = (a: SweepResult, b: SweepResult): SweepResult => ({
+  uploads: a.uploads + b.uploads,
+  files: a.files + b.files
+})
 
 export const make = (files: AssetFiles.Service, reader: ReaderService, engines: Engines.Service) => {
   const isOver = (marker: string): Effect.Effect<boolean> =>

@@ -12,7 +12,7 @@ import type { Service } from "./Gateway.js"
 import { type Ids, type Operation, operations, type Whose } from "./Operations.js"
 import type { ModelChange } from "./Replies.js"
 
-type Guarded = Exclude<Whose, "all">
+type OwnedScope = Exclude<Whose, "all">
 
 interface GuardError {
   readonly session: SkeinError.ReadSession
@@ -20,7 +20,7 @@ interface GuardError {
   readonly question: SkeinError.ReadQuestion
 }
 
-type Guards = { readonly [W in Guarded]: (ids: Ids[W]) => Effect.Effect<unknown, GuardError[W]> }
+type Guards = { readonly [W in OwnedScope]: (ids: Ids[W]) => Effect.Effect<unknown, GuardError[W]> }
 
 /** A gateway's methods, narrowed to one owner's sessions. */
 export const narrow = (gateway: Service, owner: Owner): Service => {
@@ -43,7 +43,7 @@ export const narrow = (gateway: Service, owner: Owner): Service => {
       )
   }
 
-  const guard = <W extends Guarded, P extends Ids[W], Args extends ReadonlyArray<unknown>>(
+  const guard = <W extends OwnedScope, P extends Ids[W], Args extends ReadonlyArray<unknown>>(
     { read, whose }: Pick<Operation<W, P, Args>, "read" | "whose">,
     args: Args
   ): Effect.Effect<unknown, GuardError[W] | SkeinError.InvalidInput> =>
@@ -53,7 +53,7 @@ export const narrow = (gateway: Service, owner: Owner): Service => {
     )
 
   const guarded =
-    <W extends Guarded, P extends Ids[W], Args extends ReadonlyArray<unknown>, A, E>(
+    <W extends OwnedScope, P extends Ids[W], Args extends ReadonlyArray<unknown>, A, E>(
       operation: Pick<Operation<W, P, Args>, "read" | "whose">,
       method: (...args: Args) => Effect.Effect<A, E>
     ) =>
@@ -61,7 +61,7 @@ export const narrow = (gateway: Service, owner: Owner): Service => {
       Effect.zipRight(guard(operation, args), method(...args))
 
   const guardedStream =
-    <W extends Guarded, P extends Ids[W], Args extends ReadonlyArray<unknown>, A, E>(
+    <W extends OwnedScope, P extends Ids[W], Args extends ReadonlyArray<unknown>, A, E>(
       operation: Pick<Operation<W, P, Args>, "read" | "whose">,
       method: (...args: Args) => Stream.Stream<A, E>
     ) =>

@@ -20,13 +20,13 @@ export interface RefusedCall {
 }
 
 /** A call that its tool understands. */
-export interface PreparedCall {
-  readonly _tag: "Prepared"
+export interface AcceptedCall {
+  readonly _tag: "Accepted"
   readonly tool: Tool.Runnable<Tool.Call>
-  readonly prepared: Tool.Prepared<Tool.Call>
+  readonly prepared: Tool.PreparedCall<Tool.Call>
 }
 
-export type CallReading = RefusedCall | PreparedCall
+export type CallReading = RefusedCall | AcceptedCall
 
 const refused = (outcome: Outcome, text: string): RefusedCall => ({
   _tag: "Refused",
@@ -75,7 +75,7 @@ export const make = Effect.gen(function* () {
       )
     if (Exit.isSuccess(exit)) {
       return Option.isSome(exit.value)
-        ? ({ _tag: "Prepared", tool, prepared: exit.value.value } satisfies PreparedCall)
+        ? ({ _tag: "Accepted", tool, prepared: exit.value.value } satisfies AcceptedCall)
         : refused("timeout", "Reading the call's input took too long; it was not run.")
     }
     const failure = Cause.failureOption(exit.cause)

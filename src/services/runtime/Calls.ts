@@ -27,7 +27,7 @@ import * as ResultStore from "./ResultStore.js"
 import { ToolFibers } from "./ToolFibers.js"
 
 /** A call that can run. */
-interface PlannedCall extends Omit<CallReading.PreparedCall, "_tag"> {
+interface PlannedCall extends Omit<CallReading.AcceptedCall, "_tag"> {
   readonly _tag: "Planned"
   readonly queueSlot: KeyQueues.QueueSlot
   /** Whether the handler was started: from then on the slot is left when the handler's fiber is done. */

@@ -26,14 +26,14 @@ export interface Subject {
   readonly hint: string
 }
 
-export interface Asked {
+export interface QuestionText {
   /** What is asked about. */
   readonly subject: Subject | null
   readonly prompt: string
 }
 
 /** @internal */
-export interface Question extends Asked {
+export interface Question extends QuestionText {
   /** What was typed so far. Null while nothing that is typed counts: the prompt is not shown yet. */
   readonly typed: string | null
 }
@@ -165,7 +165,7 @@ export const layout = ({ line, question, status, tasks }: Bottom, size: Size, no
 }
 
 /** The rows of what is asked and answered, as they stay among the finished lines. */
-export const answered = ({ prompt, subject }: Asked, answer: string, size: Size): ReadonlyArray<string> => {
+export const answered = ({ prompt, subject }: QuestionText, answer: string, size: Size): ReadonlyArray<string> => {
   const columns = Math.max(2, size.columns)
   const rows = subject === null ? [] : subjectRows(subject, { columns, rows: Math.max(1, size.rows - 1) })
   return [...rows, ...indented(columns, (room) => Columns.wrapWords(prompt + answer, room))]

@@ -21,7 +21,7 @@ import * as Terminal from "./Terminal.js"
 import * as TerminalText from "./TerminalText.js"
 
 /** What a typed line answers; null when it is none and must be typed again. The line is null when the input ended. */
-type Read<A> = (line: string | null) => A | null
+type AnswerReader<A> = (line: string | null) => A | null
 
 /** What is at the bottom of the terminal besides questions. */
 export interface Work {
@@ -48,7 +48,7 @@ export interface Service {
   /** Whether somebody sits at a terminal and can answer. */
   readonly canAsk: boolean
   /** Asks until a typed line is an answer. The question stays above, with the answer. */
-  readonly ask: <A>(asked: Bottom.Asked, read: Read<A>) => Effect.Effect<A>
+  readonly ask: <A>(asked: Bottom.QuestionText, read: AnswerReader<A>) => Effect.Effect<A>
   /** For what goes to stdout. */
   readonly ansi: Ansi.Ansi
 }
@@ -63,10 +63,10 @@ const tickMillis = 50
 /** The room for what is asked about on a terminal that may not have any size. */
 const plainSize: Bottom.Size = { columns: 80, rows: 24 }
 
-type Done = (error?: Error | null) => void
+type WriteCallback = (error?: Error | null) => void
 
 /** What `send` sends, once it is written. */
-const written = (send: (done: Done) => void): Effect.Effect<void, OutputFailed> =>
+const written = (send: (done: WriteCallback) => void): Effect.Effect<void, OutputFailed> =>
   Effect.async((resume) =>
     send((error) => resume(error ? Effect.fail(new OutputFailed({ code: codeOf(error) })) : Effect.void))
   )
@@ -108,12 +108,12 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
             )
         )
 
-  const sendOutput = (text: string, done: Done): void => {
+  const sendOutput = (text: string, done: WriteCallback): void => {
     const isShared = terminal !== null && terminal.isOpen() && terminal.output === stdout
     stdout.write(isShared ? terminal.painter.write(text) : text, done)
   }
 
-  const sendError = (text: string, done: Done): void => {
+  const sendError = (text: string, done: WriteCallback): void => {
     if (terminal === null || !terminal.isOpen() || stderr.isTTY !== true) return void stderr.write(text, done)
     if (terminal.output === stderr) return void stderr.write(terminal.painter.write(text), done)
     terminal.send(terminal.painter.pause())
@@ -129,7 +129,7 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
   }
 
   /** The first line that is an answer. */
-  const answered = <A>(keyboard: Keyboard.Keyboard, read: Read<A>) =>
+  const answered = <A>(keyboard: Keyboard.Keyboard, read: AnswerReader<A>) =>
     Effect.gen(function* () {
       while (true) {
         const line = yield* keyboard.line
@@ -140,7 +140,11 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
 
   const grace = Effect.zipRight(clock.sleep(Duration.millis(graceMillis)), inputRead)
 
-  const askAtBottom = <A>({ keyboard, painter, send, size }: Terminal.Terminal, asked: Bottom.Asked, read: Read<A>) =>
+  const askAtBottom = <A>(
+    { keyboard, painter, send, size }: Terminal.Terminal,
+    asked: Bottom.QuestionText,
+    read: AnswerReader<A>
+  ) =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
         keyboard.open()
@@ -160,7 +164,7 @@ export const make = Effect.fnUntraced(function* (host: Host.Host) {
       () => Effect.sync(() => send(painter.change({ question: null })))
     )
 
-  const askPlainly = <A>({ prompt, subject }: Bottom.Asked, read: Read<A>) =>
+  const askPlainly = <A>({ prompt, subject }: Bottom.QuestionText, read: AnswerReader<A>) =>
     Effect.acquireUseRelease(
       Effect.sync(() => {
         const keyboard = Keyboard.make({ stdin, onKey: () => undefined, onSignal: host.signal })
