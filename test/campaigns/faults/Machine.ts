@@ -28,6 +28,10 @@ const canMount = isLinux && mayMount()
 export const nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] as const
 const canBeNobody = isLinux && works("setpriv", "--version") && works(nobody[0], ...nobody.slice(1), "true")
 
+/** Run something whose monotonic clock began more than a day earlier; only who may do everything can. */
+export const elsewhen = ["unshare", "--time", "--monotonic", "100000", "--fork", "--kill-child"] as const
+const canBeElsewhen = isLinux && works(elsewhen[0], ...elsewhen.slice(1), "true")
+
 type Test = <A, E>(name: string, body: () => Effect.Effect<A, E, Scope.Scope>) => void
 
 /** Where the machine lacks what a test needs, it is skipped, and its name says why. */
@@ -39,4 +43,5 @@ const needing =
 export const withShim = needing(SharedLibrary.isPossible, "needs Linux and a C compiler")
 export const withLimits = needing(hasLimits, "needs prlimit")
 export const withMounts = needing(canMount, "may not mount a disk here")
+export const withOtherTime = needing(canBeElsewhen, "needs unshare and the right to use it")
 export const withNobody = needing(canBeNobody, "needs setpriv and the right to use it")

@@ -36,3 +36,21 @@ it.scopedLive("P11 no leftovers: what a deleted session took is given back to th
     expect(readdirSync(directory)).toEqual(["skein.db"])
   })
 )
+
+it.scopedLive("P11 no leftovers: a log that one large commit made is cut again", () =>
+  Effect.gen(function* () {
+    const directory = yield* folder
+    const limit = 64 * 1024 * 1024
+    const log = () => statSync(join(directory, "skein.db-wal")).size
+    yield* Effect.gen(function* () {
+      yield* create()
+      yield* append(
+        s1,
+        Array.from({ length: 1_400 }, () => userText("x".repeat(50_000)))
+      )
+      expect(log()).toBeGreaterThan(limit)
+      yield* append(s1, [userText("small")])
+      expect(log()).toBeLessThanOrEqual(limit)
+    }).pipe(Effect.provide(storageIn(directory)), Effect.provide(EventSignals.layer))
+  }).pipe(Effect.provide(EngineConfig.layer({ synchronous: "NORMAL" })))
+)
