@@ -3,8 +3,9 @@
  * what was acknowledged to it and what it was told; what they note is compared with storage, at once and in the end.
  */
 import { Effect, Either, Fiber, Stream } from "effect"
+import { SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
-import type { World } from "./World.js"
+import type { Watcher, World } from "./World.js"
 import { broken } from "../../support/verdicts/BrokenPromise.js"
 import type { KnownSession, Process } from "../../support/verdicts/KnownSession.js"
 
@@ -57,6 +58,7 @@ const sender = (world: World, process: Process, session: KnownSession) =>
       else {
         const ref = answer.right
         session.sent.set(ref.runId, { ref, text })
+        world.sentBy.set(ref.runId, process.process)
         if ("idempotencyKey" in idempotencyKey) {
           const again = yield* attempt(send)
           if (Either.isRight(again) && again.right.runId !== ref.runId) broken("idempotency", `${text} ran twice`)
@@ -102,6 +104,26 @@ const answerer = (world: World, process: Process, session: KnownSession) =>
     }
   })
 
+/** Looks at the session now and then, and keeps what it was shown. */
+const visitor = (world: World, process: Process, session: KnownSession) =>
+  Effect.gen(function* () {
+    for (let round = 0; round < 12; round++) {
+      yield* pause(world, 120)
+      const shown = yield* attempt(process.gateway.snapshot(session.id))
+      if (Either.isLeft(shown)) return mustBeThere(session, shown.left)
+      const { batch, cursor, queued, questions, run } = shown.right
+      if (batch.calls.length > 0) world.note("a snapshot of an open batch")
+      world.snapshots.push({
+        sessionId: session.id,
+        cursor,
+        calls: batch.calls.map(({ callId }) => callId),
+        places: batch.stored.map(({ seq }) => seq),
+        questions: questions.map(({ id }) => id),
+        runs: [...(run === null ? [] : [run.run.id]), ...queued.map(({ id }) => id)]
+      })
+    }
+  })
+
 const uploader = (world: World, process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     for (let round = world.random.below(3); round > 0; round--) {
@@ -144,6 +166,8 @@ const watcher = (world: World, process: Process, session: KnownSession) =>
     yield* pause(world)
     let last: number | null = null
     const text = new Map<string, number>()
+    const seen: Watcher = { sessionId: session.id, process: process.process, cursor: 0 }
+    world.watchers.push(seen)
     yield* process.gateway.events({ sessionId: session.id }).pipe(
       Stream.tap((event) =>
         Effect.gen(function* () {
@@ -161,10 +185,12 @@ const watcher = (world: World, process: Process, session: KnownSession) =>
             text.set(event.runId, event.offset + event.text.length)
           }
           if (event.type === "call.finished") yield* seenMeansStored(process, event, session)
+          seen.cursor = last ?? 0
         })
       ),
       Stream.runDrain,
-      attempt
+      attempt,
+      Effect.ensuring(Effect.sync(() => world.watchers.splice(world.watchers.indexOf(seen), 1)))
     )
   })
 
@@ -178,6 +204,45 @@ const deleter = (world: World, process: Process, session: KnownSession) =>
     const after = yield* Effect.either(process.gateway.session(session.id))
     if (Either.isRight(after)) broken("P11", `${session.id} was deleted and can be read`)
   })
+
+const content = (bytes: number) => Stream.make(new Uint8Array(bytes))
+
+const save = (process: Process, sessionId: SessionId, bytes: number) =>
+  Effect.either(
+    process.gateway.saveAsset({ sessionId, mediaType: "application/octet-stream", content: content(bytes) })
+  )
+
+/** One process deletes a session with a file, while another makes it again, with a file that must stay. */
+export const succession = (world: World, before: Process, after: Process) => {
+  const id = SessionId.make("made-again")
+  let stage: "none" | "deleting" | "over" = "none"
+  const deletes = Effect.gen(function* () {
+    yield* Effect.ignore(before.gateway.create({ id, workdir: "/" }))
+    yield* save(before, id, 10)
+    yield* pause(world)
+    stage = "deleting"
+    yield* Effect.ignore(before.gateway.delete(id))
+    stage = "over"
+  })
+  const makesAgain = Effect.gen(function* () {
+    while (stage === "none" && world.scheduler.isAlive(before.process)) yield* pause(world, 40)
+    for (let round = 0; round < 40; round++) {
+      const created = yield* Effect.either(after.gateway.create({ id, workdir: "/" }))
+      if (Either.isRight(created)) break
+      yield* pause(world, 20)
+    }
+    const saved = yield* save(after, id, 20)
+    if (Either.isLeft(saved)) return
+    while (stage === "deleting" && world.scheduler.isAlive(before.process)) yield* pause(world, 40)
+    const there = yield* Effect.either(after.gateway.session(id))
+    if (Either.isLeft(there)) return
+    const read = after.gateway.openAsset({ sessionId: id, assetId: saved.right.id })
+    const size = yield* Effect.either(Stream.runFold(read, 0, (sum, bytes) => sum + bytes.length))
+    if (Either.isLeft(size) || size.right !== 20) broken("P11", `${saved.right.id} went with a session that was before`)
+    world.note("a session deleted by one engine and made again by another")
+  })
+  return [[before, deletes] as const, [after, makesAgain] as const]
+}
 
 /** Starts somebody and gives up on them after a while. */
 const impatient = (world: World, actor: Effect.Effect<unknown>) =>
@@ -195,6 +260,7 @@ export const cast = (world: World, process: Process, session: KnownSession): Rea
     administrator(world, process, session),
     answerer(world, process, session),
     uploader(world, process, session),
+    visitor(world, process, session),
     ...(chance(0.5) ? [impatient(world, sender(world, process, session))] : []),
     ...(chance(0.3) ? [impatient(world, uploader(world, process, session))] : []),
     ...(chance(0.25) ? [deleter(world, process, session)] : [])

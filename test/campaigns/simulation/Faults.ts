@@ -2,14 +2,26 @@
  * A database that fails now and then: a lock that somebody else holds, a full disk, a commit that fails although it is
  * stored, and one that fails and is not. After each commit the rows are held against each other.
  */
-import { Effect, Layer } from "effect"
+import { Effect, FiberRef, Layer } from "effect"
 import * as SqliteFailure from "../../../src/adapters/sqlite/SqliteFailure.js"
 import { Database, type Service, type Writer } from "../../../src/services/storage/sql/Database.js"
+import type { Occurrence } from "./Coverage.js"
 import * as Invariants from "./Invariants.js"
+import { processOf } from "./SeededScheduler.js"
 import type { Dice } from "../../support/verdicts/Dice.js"
 
-/** Of each hundred statements of its kind, how many fail. */
-const chances = { begin: 0.03, write: 0.002, commit: 0.01 }
+/** How often what is of its kind fails. */
+const chances = { begin: 0.03, write: 0.01, commit: 0.01, look: 0.01 }
+
+/** How a simulation's databases fail. */
+export interface Disk {
+  readonly dice: Dice
+  /** What is broken after a commit is added here. */
+  readonly breaches: Array<string>
+  readonly note: (fault: Occurrence) => void
+  /** Whether a process has no room for anything any more. */
+  readonly isFull: (process: string) => boolean
+}
 
 /** An invariant that cannot be looked at is broken too, and is no fault of the database. */
 const look = (writer: Writer, breaches: Array<string>): void => {
@@ -21,35 +33,57 @@ const look = (writer: Writer, breaches: Array<string>): void => {
   }
 }
 
-const faulty = (writer: Writer, { chance }: Dice, breaches: Array<string>): Writer => {
+const faulty = (writer: Writer, process: string, { breaches, dice, isFull, note }: Disk): Writer => {
+  const { chance } = dice
   const run: Writer["run"] = (statement, ...parameters) => {
-    if (statement === "BEGIN IMMEDIATE" && chance(chances.begin)) throw SqliteFailure.fromCode("SQLITE_BUSY")
+    if (statement === "BEGIN IMMEDIATE") {
+      if (isFull(process)) throw SqliteFailure.fromCode("SQLITE_FULL")
+      if (chance(chances.begin)) {
+        note("a BEGIN that finds the lock taken")
+        throw SqliteFailure.fromCode("SQLITE_BUSY")
+      }
+    }
     if (/^INSERT( OR \w+)? INTO event_rows\b/.test(statement) && chance(chances.write)) {
+      note("a full disk in the middle of a write")
       // What SQLite does by itself when the disk is full.
       writer.run("ROLLBACK")
       throw SqliteFailure.fromCode("SQLITE_FULL")
     }
     if (statement !== "COMMIT") return writer.run(statement, ...parameters)
     const fails = chance(chances.commit)
-    if (fails && chance(0.5)) throw SqliteFailure.fromCode("SQLITE_IOERR_WRITE")
+    if (fails && chance(0.5)) {
+      note("a COMMIT that fails and is not stored")
+      throw SqliteFailure.fromCode("SQLITE_IOERR_WRITE")
+    }
     const changes = writer.run(statement, ...parameters)
     look(writer, breaches)
-    if (fails) throw SqliteFailure.fromCode("SQLITE_IOERR_FSYNC")
+    if (fails) {
+      note("a COMMIT that fails and is stored")
+      throw SqliteFailure.fromCode("SQLITE_IOERR_FSYNC")
+    }
     return changes
   }
-  return { ...writer, run }
+  const foreignVersion = () => {
+    if (chance(chances.look)) {
+      note("a failed look for the commits of others")
+      throw SqliteFailure.fromCode("SQLITE_IOERR_READ")
+    }
+    return writer.foreignVersion()
+  }
+  return { ...writer, run, foreignVersion }
 }
 
-/** The same database, its writer faulty; what is broken after a commit is added to `breaches`. */
-export const inject = <E, R>(
-  dice: Dice,
-  breaches: Array<string>,
-  database: Layer.Layer<Database, E, R>
-): Layer.Layer<Database, E, R> =>
+/** The same database, its writer faulty. Belongs to the process that builds it. */
+export const inject = <E, R>(disk: Disk, database: Layer.Layer<Database, E, R>): Layer.Layer<Database, E, R> =>
   Layer.effect(
     Database,
-    Effect.map(Database, (sound): Service => ({
-      ...sound,
-      writer: Effect.map(sound.writer, (writer) => faulty(writer, dice, breaches))
-    }))
+    Effect.gen(function* () {
+      const sound = yield* Database
+      const process = yield* FiberRef.get(processOf)
+      const service: Service = {
+        ...sound,
+        writer: Effect.map(sound.writer, (writer) => faulty(writer, process, disk))
+      }
+      return service
+    })
   ).pipe(Layer.provide(database))

@@ -1,17 +1,28 @@
 /** Many seeds, one after the other; between them the test runner gets a turn. */
 import { setImmediate } from "node:timers/promises"
+import type * as Coverage from "./Coverage.js"
 import { simulate } from "./Simulation.js"
 import type { Store } from "./Stores.js"
 
-/** Plays `count` seeds from `from` on; gives what is broken, by seed. */
-export const failures = async (store: Store, from: number, count: number): Promise<ReadonlyArray<string>> => {
-  const found: Array<string> = []
+/** What many seeds came to. */
+interface Played {
+  /** What is broken, by seed. */
+  readonly failures: ReadonlyArray<string>
+  /** Of all seeds. */
+  readonly counts: Coverage.Counts
+}
+
+/** Plays `count` seeds from `from` on. */
+export const play = async (store: Store, from: number, count: number): Promise<Played> => {
+  const failures: Array<string> = []
+  const counts = new Map<Coverage.Occurrence, number>()
   for (let seed = from; seed < from + count; seed++) {
-    const { failure } = simulate(seed, store)
-    if (failure !== null) found.push(`seed ${seed}: ${failure}`)
+    const outcome = simulate(seed, store)
+    if (outcome.failure !== null) failures.push(`seed ${seed}: ${outcome.failure}`)
+    for (const [occurrence, times] of outcome.counts) counts.set(occurrence, (counts.get(occurrence) ?? 0) + times)
     await setImmediate()
   }
-  return found
+  return { failures, counts }
 }
 
 /** Plays one seed `times` times; gives how many different interleavings came of it. */

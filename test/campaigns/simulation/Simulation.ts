@@ -2,15 +2,17 @@
  * One seed, one interleaving: engines in two processes over one storage, everybody who uses them, kills and faults, and
  * at the end the books are balanced. What is broken is reported with its seed, which replays it.
  */
-import { Cause, Effect, Exit, Fiber, Logger, Predicate, Random, Scope } from "effect"
+import { Cause, Effect, Exit, Fiber, Logger, Option, Predicate, Random, Scope } from "effect"
 import { AssetFiles } from "../../../src/services/assets/AssetFiles.js"
 import * as MemoryFiles from "../../../src/services/assets/MemoryFiles.js"
 import { broken, BrokenPromise } from "../../support/verdicts/BrokenPromise.js"
-import { known } from "../../support/verdicts/KnownSession.js"
+import { known, type Process } from "../../support/verdicts/KnownSession.js"
 import * as Actors from "./Actors.js"
+import * as Coverage from "./Coverage.js"
 import * as Finale from "../../support/verdicts/Finale.js"
-import { SeededScheduler } from "./SeededScheduler.js"
+import { processOf, SeededScheduler } from "./SeededScheduler.js"
 import type { Store } from "./Stores.js"
+import * as Verdicts from "./Verdicts.js"
 import * as World from "./World.js"
 
 export interface Outcome {
@@ -20,31 +22,52 @@ export interface Outcome {
   /** Tells two interleavings apart. */
   readonly fingerprint: number
   readonly turns: number
+  /** What occurred, and how often. */
+  readonly counts: Coverage.Counts
 }
 
-const scenario = (scheduler: SeededScheduler, store: Store) =>
+/** Closes an engine, whose disk may be full, while its runs go on. It ends in bounded time, as a dead one. */
+const close = (world: World.World, { process }: Process, scope: Scope.CloseableScope) =>
   Effect.gen(function* () {
-    const scope = yield* Scope.make()
+    if (world.random.chance(0.7)) world.full.add(process)
+    const closing = yield* Effect.forkDaemon(Effect.locally(Scope.close(scope, Exit.void), processOf, process))
+    const hasEnded = Effect.sync(() => closing.unsafePoll() !== null)
+    if (!(yield* Verdicts.eventually(hasEnded, 60))) broken("closing", `${process} does not come to an end`)
+  })
+
+const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["note"]) =>
+  Effect.gen(function* () {
     let number = 0
     const random = World.dice(scheduler)
     const breaches: Array<string> = []
+    const full = new Set<string>()
     const world: World.World = {
       random,
       scheduler,
-      ground: yield* store(random, breaches),
+      ground: yield* store({ dice: random, breaches, note, isFull: (process) => full.has(process) }),
       files: yield* Effect.provide(AssetFiles, MemoryFiles.layer),
       ids: World.sequentialIds(),
+      note,
+      full,
+      sentBy: new Map(),
+      snapshots: [],
+      watchers: [],
       next: () => ++number,
       breaches,
       started: new Map(),
       running: new Map()
     }
     const { below, chance } = world.random
-    const processes = yield* Effect.forEach(["first", "second"], (name) =>
-      Scope.extend(World.engine(world, name), scope)
+    const engines = yield* Effect.forEach(["first", "second"], (name) =>
+      Effect.gen(function* () {
+        const scope = yield* Scope.make()
+        return { scope, process: yield* Scope.extend(World.engine(world, name), scope) }
+      })
     )
-    const [first, second] = processes
-    if (first === undefined || second === undefined) return broken("simulation", "no processes")
+    const [
+      { process: first, scope } = broken("simulation", "no first"),
+      { process: second } = broken("simulation", "no second")
+    ] = engines
 
     const sessions = Array.from({ length: 1 + below(2) }, (_, n) => known(`session-${n}`))
     for (const { id } of sessions) {
@@ -53,19 +76,39 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
     }
 
     const actors = yield* Effect.forEach(
-      sessions.flatMap((session) => [
-        ...Actors.cast(world, first, session).map((actor) => [first, actor] as const),
-        ...(chance(0.4) ? Actors.guests(world, second, session).map((actor) => [second, actor] as const) : [])
-      ]),
+      [
+        ...sessions.flatMap((session) => [
+          ...Actors.cast(world, first, session).map((actor) => [first, actor] as const),
+          ...(chance(0.6) ? Actors.guests(world, second, session).map((actor) => [second, actor] as const) : [])
+        ]),
+        ...(chance(0.3) ? Actors.succession(world, first, second) : [])
+      ],
       ([process, actor]) => Effect.map(World.start(world, process, actor), (fiber) => ({ process, fiber }))
     )
     const watching = yield* Effect.forEach(
       sessions.flatMap((session) => Actors.watchers(world, first, session)),
       (watcher) => World.start(world, first, watcher)
     )
-    if (chance(0.4)) {
-      yield* Effect.sleep(below(1_000))
+    const fate = random.pick(["killed", "killed", "closed", "lives", "lives"])
+    if (fate !== "lives") yield* Effect.sleep(below(1_000))
+    if (fate === "killed") world.note("an engine killed")
+    if (fate === "closed") {
+      // A host that closes its engine uses it no more.
+      yield* Fiber.interruptAll(watching)
+      yield* Fiber.interruptAll(actors.flatMap(({ fiber, process }) => (process === first ? [fiber] : [])))
+      const held = yield* Effect.forEach(sessions, ({ id }) => Effect.option(second.reader.activity(id)))
+      if (held.some((activity) => Option.isSome(activity) && Option.isSome(activity.value.holder))) {
+        world.note("an engine closed during a run")
+      }
+      yield* close(world, first, scope)
+    }
+    if (fate !== "lives") {
       scheduler.kill(first.process)
+      for (const { id } of sessions) {
+        if (yield* Verdicts.hasAbandoned(world, second, id)) {
+          world.note("a run queued by one engine behind a run of a killed one")
+        }
+      }
     }
     const living = actors.filter(({ process }) => scheduler.isAlive(process.process))
     for (const { fiber } of living) yield* Fiber.await(fiber)
@@ -73,12 +116,19 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
     const survivors = scheduler.isAlive(first.process) ? [first, second] : [second]
     const [survivor = second] = survivors
     for (const session of sessions) {
+      yield* Verdicts.queueMoves(world, survivor, session)
       const isThere = yield* Finale.rest(survivor, survivors, session)
-      if (isThere) yield* Finale.check(survivor, session)
+      if (!isThere) continue
+      yield* Finale.check(survivor, session)
+      const events = yield* Finale.eventsOf(survivor, session.id)
+      for (const snapshot of world.snapshots) {
+        if (snapshot.sessionId === session.id) Verdicts.snapshotGoesOn(snapshot, events)
+      }
+      yield* Verdicts.watchersCatchUp(world, survivor, session)
     }
     if (scheduler.isAlive(first.process)) {
       yield* Fiber.interruptAll(watching)
-      yield* Scope.close(scope, Exit.void)
+      for (const { scope } of engines) yield* Scope.close(scope, Exit.void)
     }
     const [breach] = world.breaches
     if (breach !== undefined) throw new BrokenPromise(breach)
@@ -87,8 +137,9 @@ const scenario = (scheduler: SeededScheduler, store: Store) =>
 /** Runs one seed to its end. */
 export const simulate = (seed: number, store: Store): Outcome => {
   const scheduler = new SeededScheduler(seed)
+  const counts = new Map<Coverage.Occurrence, number>()
   let ended: Exit.Exit<void, unknown> | null = null
-  const program = Effect.scoped(scenario(scheduler, store)).pipe(
+  const program = Effect.scoped(scenario(scheduler, store, (occurrence) => Coverage.note(counts, occurrence))).pipe(
     Effect.withClock(scheduler.clock),
     Effect.withRandom(Random.make(seed)),
     Effect.provide(Logger.remove(Logger.defaultLogger))
@@ -99,7 +150,7 @@ export const simulate = (seed: number, store: Store): Outcome => {
     return ended
   })
   const fingerprint = scheduler.trace.reduce((hash, number) => (Math.imul(hash, 31) + number) | 0, seed)
-  return { seed, failure, fingerprint, turns: scheduler.trace.length / 2 }
+  return { seed, failure, fingerprint, turns: scheduler.trace.length / 2, counts }
 }
 
 const describe = (error: unknown): string =>

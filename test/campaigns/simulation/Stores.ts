@@ -9,11 +9,10 @@ import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import * as EventSignals from "../../../src/services/storage/EventSignals.js"
 import * as MemoryStorage from "../../../src/services/storage/memory/MemoryStorage.js"
 import * as Faults from "./Faults.js"
-import type { Dice } from "../../support/verdicts/Dice.js"
 import { config, type Ground } from "./World.js"
 
 /** Gives processes their ground; scoped to one simulation. */
-export type Store = (dice: Dice, breaches: Array<string>) => Effect.Effect<Ground, never, Scope.Scope>
+export type Store = (disk: Faults.Disk) => Effect.Effect<Ground, never, Scope.Scope>
 
 /** One storage in memory. */
 export const memory: Store = () =>
@@ -22,14 +21,14 @@ export const memory: Store = () =>
   ).pipe(Effect.orDie, Effect.map(Layer.succeedContext))
 
 /** One SQLite database; each process has its own connections, on which statements fail now and then. */
-export const sqlite: Store = (dice, breaches) =>
+export const sqlite: Store = (disk) =>
   Effect.map(
     Effect.acquireRelease(
       Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-simulation-"))),
       (folder) => Effect.sync(() => rmSync(folder, { recursive: true, force: true }))
     ),
     (folder) =>
-      SqliteStorage.layerOver(Faults.inject(dice, breaches, SqliteDatabase.layer)).pipe(
+      SqliteStorage.layerOver(Faults.inject(disk, SqliteDatabase.layer)).pipe(
         Layer.provide(Layer.succeed(DataDirectory, folder))
       )
   )

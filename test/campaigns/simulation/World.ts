@@ -7,6 +7,9 @@
 import { Cause, Clock, Context, Effect, FiberRef, Layer, Schema, Stream } from "effect"
 import type { EngineId } from "../../../src/domain/Lease.js"
 import type { CallId } from "../../../src/domain/Message.js"
+import type { QuestionId } from "../../../src/domain/Permission.js"
+import type { RunId } from "../../../src/domain/Run.js"
+import type { SessionId } from "../../../src/domain/Session.js"
 import { ModelFailed } from "../../../src/domain/SkeinError.js"
 import type { Part } from "../../../src/domain/StepDraft.js"
 import * as Usage from "../../../src/domain/Usage.js"
@@ -24,6 +27,7 @@ import * as Permissions from "../../../src/services/Permissions.js"
 import { Storage, StorageReader } from "../../../src/services/storage/Storage.js"
 import * as Tool from "../../../src/services/Tool.js"
 import * as Toolbox from "../../../src/services/Toolbox.js"
+import type { Occurrence } from "./Coverage.js"
 import { processOf, type SeededScheduler } from "./SeededScheduler.js"
 import { broken } from "../../support/verdicts/BrokenPromise.js"
 import type { Dice } from "../../support/verdicts/Dice.js"
@@ -42,6 +46,25 @@ export const config = EngineConfig.layer({
 
 const behaviours = ["quick", "slow", "fail", "die", "hang", "stubborn", "big", "progress", "ask"] as const
 
+/** What a client was shown of a session. */
+export interface SeenSnapshot {
+  readonly sessionId: SessionId
+  readonly cursor: number
+  /** What had not ended: calls, open questions, runs. */
+  readonly calls: ReadonlyArray<CallId>
+  readonly questions: ReadonlyArray<QuestionId>
+  readonly runs: ReadonlyArray<RunId>
+  /** Places of results that were stored and not appended. */
+  readonly places: ReadonlyArray<number>
+}
+
+/** Somebody who watches a session, and how far it has come. */
+export interface Watcher {
+  readonly sessionId: SessionId
+  readonly process: string
+  cursor: number
+}
+
 export interface World {
   readonly random: Dice
   readonly scheduler: SeededScheduler
@@ -50,6 +73,13 @@ export interface World {
   readonly ids: Ids["Type"]
   /** What was seen to be broken where it could not be thrown. */
   readonly breaches: Array<string>
+  readonly note: (occurrence: Occurrence) => void
+  /** Processes whose database has no room for anything. */
+  readonly full: Set<string>
+  /** The process that sent a run, for each that was acknowledged. */
+  readonly sentBy: Map<RunId, string>
+  readonly snapshots: Array<SeenSnapshot>
+  readonly watchers: Array<Watcher>
   /** A number that nobody had before. */
   readonly next: () => number
   /** How often a call's handler was started. */

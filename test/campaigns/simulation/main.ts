@@ -2,6 +2,7 @@
  * `npm run simulate -- --seeds N [--from M] [--store memory|sqlite]`: plays N seeds and prints those that break a
  * promise. `--from M --seeds 1` plays one again.
  */
+import type { Occurrence } from "./Coverage.js"
 import { simulate } from "./Simulation.js"
 import * as Stores from "./Stores.js"
 
@@ -14,13 +15,16 @@ const seeds = Number(option("seeds", "100"))
 const store = option("store", "sqlite") === "memory" ? Stores.memory : Stores.sqlite
 const from = Number(option("from", "1"))
 let failed = 0
+const all = new Map<Occurrence, number>()
 for (let seed = from; seed < from + seeds; seed++) {
-  const { failure, fingerprint, turns } = simulate(seed, store)
+  const { counts, failure, fingerprint, turns } = simulate(seed, store)
+  for (const [occurrence, times] of counts) all.set(occurrence, (all.get(occurrence) ?? 0) + times)
   if (failure !== null) {
     failed++
     console.log(`seed ${seed}: ${failure}`)
   } else if (seeds === 1) console.log(`seed ${seed}: ${turns} turns, fingerprint ${fingerprint}`)
 }
+for (const [occurrence, times] of all) console.log(`${times} times ${occurrence}`)
 console.log(`${seeds - failed} seeds held, ${failed} failed`)
 // Fibers that wait for ever, as those of killed processes do, would keep this process.
 process.exit(failed === 0 ? 0 : 1)

@@ -1,5 +1,6 @@
 /** Some interleavings each time; `npm run simulate` plays as many as one likes. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Coverage from "./Coverage.js"
 import * as Seeds from "./Seeds.js"
 import { simulate } from "./Simulation.js"
 import * as Stores from "./Stores.js"
@@ -8,7 +9,9 @@ const timeout = 240_000
 
 describe("simulation over storage in memory", () => {
   it("P1 to P8, P10 to P12 hold with two engines and kills", { timeout }, async () => {
-    assert.deepStrictEqual(await Seeds.failures(Stores.memory, 1, 200), [])
+    const { counts, failures } = await Seeds.play(Stores.memory, 1, 200)
+    assert.deepStrictEqual(failures, [])
+    assert.deepStrictEqual(Coverage.missing(counts, Coverage.situations), [])
   })
 
   it("a seed is one interleaving, and another seed another", { timeout }, async () => {

@@ -1,5 +1,6 @@
 /** Some interleavings each time; `npm run simulate` plays as many as one likes. */
 import { assert, describe, it } from "@effect/vitest"
+import * as Coverage from "./Coverage.js"
 import * as Seeds from "./Seeds.js"
 import * as Stores from "./Stores.js"
 
@@ -7,7 +8,9 @@ const timeout = 240_000
 
 describe("simulation over SQLite", () => {
   it("P1 to P8, P10 to P12 hold with faults, two engines and kills", { timeout }, async () => {
-    assert.deepStrictEqual(await Seeds.failures(Stores.sqlite, 1, 100), [])
+    const { counts, failures } = await Seeds.play(Stores.sqlite, 1, 100)
+    assert.deepStrictEqual(failures, [])
+    assert.deepStrictEqual(Coverage.missing(counts, [...Coverage.faults, ...Coverage.situations]), [])
   })
 
   it("a seed is one interleaving", { timeout }, async () => {

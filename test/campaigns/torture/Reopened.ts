@@ -54,17 +54,6 @@ const faceOf = (event: SessionEvent.Durable): string => {
   return JSON.stringify(face, Object.keys(face).toSorted())
 }
 
-const eventsOf = Effect.fnUntraced(function* ({ reader }: Process, sessionId: SessionId) {
-  const events: Array<SessionEvent.Durable> = []
-  for (let after = 0; ;) {
-    const page = yield* reader.events({ sessionId, after, limit: 500 })
-    events.push(...page)
-    const last = page.at(-1)
-    if (last === undefined) return events
-    after = last.cursor
-  }
-})
-
 const checkEvents = (known: Known, events: ReadonlyArray<SessionEvent.Durable>): void => {
   const stored = new Map<number, SessionEvent.Durable>(events.map((event) => [event.cursor, event]))
   const first = events[0]?.cursor ?? 0
@@ -115,7 +104,7 @@ const checkAnnounced = Effect.fnUntraced(function* (process: Process, known: Kno
   }
   if (known.presence === "gone") broken("P11", `${known.id} was deleted and is there`)
   if (known.presence !== "must") return
-  checkEvents(known, yield* eventsOf(process, known.id))
+  checkEvents(known, yield* Finale.eventsOf(process, known.id))
   const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(gateway.transcript({ sessionId: known.id })))
   for (const [seq, text] of known.appended) {
     const entry = entries[seq - 1]

@@ -1,6 +1,7 @@
 /** The end of a simulation: everything is brought to rest through one engine, then held against what is known. */
 import { Chunk, Effect, Either, Stream } from "effect"
 import { type Entry, textOf } from "../../../src/domain/Message.js"
+import type { SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import * as Transcript from "../../../src/domain/Transcript.js"
 import * as View from "../../../src/domain/View.js"
@@ -70,21 +71,25 @@ const checkEvents = (
   }
 }
 
+/** All durable events that a session has. */
+export const eventsOf = Effect.fnUntraced(function* ({ reader }: Process, sessionId: SessionId) {
+  const events: Array<SessionEvent.Durable> = []
+  for (let after = 0; ;) {
+    const page = yield* reader.events({ sessionId, after, limit: 500 })
+    events.push(...page)
+    const last = page.at(-1)
+    if (last === undefined) return events
+    after = last.cursor
+  }
+})
+
 /** Holds a session at rest against what was acknowledged. */
 export const check = (process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     const { gateway, reader } = process
     const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId: session.id })))
     checkTranscript(session, entries)
-    const events: Array<SessionEvent.Durable> = []
-    for (let after = 0; ;) {
-      const page = yield* reader.events({ sessionId: session.id, after, limit: 100 })
-      events.push(...page)
-      const last = page.at(-1)
-      if (last === undefined) break
-      after = last.cursor
-    }
-    checkEvents(session, events, entries)
+    checkEvents(session, yield* eventsOf(process, session.id), entries)
 
     const { head, title } = yield* gateway.session(session.id)
     if (head !== entries.length) broken("P1", `${session.id} has its head at ${head} and ${entries.length} messages`)

@@ -1,0 +1,34 @@
+/**
+ * What the seeds of a simulation are to come across, counted: a fault that is never injected and a situation that never
+ * arises prove nothing, however many seeds hold.
+ */
+
+/** What `Faults` does to a database. */
+export const faults = [
+  "a BEGIN that finds the lock taken",
+  "a full disk in the middle of a write",
+  "a COMMIT that fails and is stored",
+  "a COMMIT that fails and is not stored",
+  "a failed look for the commits of others"
+] as const
+
+/** What comes of kills and of many clients at once. */
+export const situations = [
+  "an engine killed",
+  "an engine closed during a run",
+  "a run queued by one engine behind a run of a killed one",
+  "a snapshot of an open batch",
+  "a session deleted by one engine and made again by another"
+] as const
+
+export type Occurrence = (typeof faults)[number] | (typeof situations)[number]
+
+export type Counts = ReadonlyMap<Occurrence, number>
+
+/** Counts one more. */
+export const note = (counts: Map<Occurrence, number>, occurrence: Occurrence): void =>
+  void counts.set(occurrence, (counts.get(occurrence) ?? 0) + 1)
+
+/** Those that did not occur. */
+export const missing = (counts: Counts, expected: ReadonlyArray<Occurrence>): ReadonlyArray<Occurrence> =>
+  expected.filter((occurrence) => !counts.has(occurrence))

@@ -1,0 +1,86 @@
+/** What must hold between what clients were shown and what was stored then and later. */
+import { Effect, Either } from "effect"
+import type { SessionId } from "../../../src/domain/Session.js"
+import * as SessionEvent from "../../../src/domain/SessionEvent.js"
+import { broken } from "../../support/verdicts/BrokenPromise.js"
+import type { KnownSession, Process } from "../../support/verdicts/KnownSession.js"
+import type { SeenSnapshot, World } from "./World.js"
+
+/** Waits for at most `seconds` until `holds` does. In small steps, as the clock may go to the next timer at any moment. */
+export const eventually = <E>(holds: Effect.Effect<boolean, E>, seconds: number): Effect.Effect<boolean, E> =>
+  Effect.gen(function* () {
+    for (let tenth = 0; tenth < seconds * 10; tenth++) {
+      if (yield* holds) return true
+      yield* Effect.sleep(100)
+    }
+    return yield* holds
+  })
+
+/** Runs that a living process has queued, and that no living engine holds up. */
+const abandoned = ({ scheduler, sentBy }: World, { reader }: Process, sessionId: SessionId) =>
+  Effect.map(Effect.either(reader.activity(sessionId)), (activity) => {
+    if (Either.isLeft(activity)) return []
+    const { holder, queued } = activity.right
+    if (holder._tag === "Some" && scheduler.isAlive(holder.value.engine.instance)) return []
+    return queued.filter(({ id }) => {
+      const sender = sentBy.get(id)
+      return sender !== undefined && scheduler.isAlive(sender)
+    })
+  })
+
+/** Whether a process that was just killed held up what another had queued. */
+export const hasAbandoned = (world: World, process: Process, sessionId: SessionId) =>
+  Effect.map(abandoned(world, process, sessionId), (runs) => runs.length > 0)
+
+/** A queued run gets its turn though the engine before it is dead and nobody waits for it. */
+export const queueMoves = (world: World, process: Process, { deletion, id }: KnownSession) =>
+  Effect.gen(function* () {
+    if (deletion !== "none") return
+    const isFree = Effect.map(hasAbandoned(world, process, id), (has) => !has)
+    if (!(yield* eventually(isFree, 20))) broken("P9", `a run is queued in ${id} and nobody will start it`)
+  })
+
+/** Whoever goes on from a snapshot's cursor is told of the end of each thing that the snapshot shows as going. */
+export const snapshotGoesOn = (
+  { calls, cursor, places, questions, runs, sessionId }: SeenSnapshot,
+  events: ReadonlyArray<SessionEvent.Durable>
+): void => {
+  const later = events.filter((event) => event.cursor > cursor)
+  const expectLater = (what: string, isTold: (event: SessionEvent.Durable) => boolean) => {
+    if (!later.some(isTold)) broken("P10", `${sessionId} at ${cursor} shows ${what}, of whose end no later event tells`)
+  }
+  for (const callId of calls) {
+    expectLater(callId, (event) => SessionEvent.is("call.finished")(event) && event.callId === callId)
+  }
+  for (const seq of places) {
+    expectLater(`place ${seq}`, (event) => SessionEvent.is("message.appended")(event) && event.seq === seq)
+  }
+  for (const questionId of questions) {
+    expectLater(questionId, (event) => SessionEvent.is("permission.answered")(event) && event.questionId === questionId)
+  }
+  for (const runId of runs) {
+    expectLater(runId, (event) => SessionEvent.is("run.ended")(event) && event.runId === runId)
+  }
+}
+
+/** Each watcher is told of all that is stored, whoever stored it. */
+export const watchersCatchUp = ({ scheduler, watchers }: World, { gateway }: Process, { id }: KnownSession) =>
+  Effect.gen(function* () {
+    const { cursor } = yield* gateway.session(id)
+    const isBehind = (watcher: World["watchers"][number]) =>
+      watcher.sessionId === id && scheduler.isAlive(watcher.process) && watcher.cursor < cursor
+    if (
+      !(yield* eventually(
+        Effect.sync(() => !watchers.some(isBehind)),
+        10
+      ))
+    ) {
+      broken(
+        "P10",
+        `${id} is at ${cursor}, and watchers are left at ${watchers
+          .filter(isBehind)
+          .map((one) => one.cursor)
+          .join()}`
+      )
+    }
+  })
