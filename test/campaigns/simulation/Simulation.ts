@@ -45,7 +45,7 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
       random,
       scheduler,
       ground: yield* store({ dice: random, breaches, note, isFull: (process) => full.has(process) }),
-      files: yield* Effect.provide(AssetFiles, MemoryFiles.layer),
+      files: World.slowly(yield* Effect.provide(AssetFiles, MemoryFiles.layer), random),
       ids: World.sequentialIds(),
       note,
       full,

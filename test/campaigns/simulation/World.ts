@@ -94,6 +94,21 @@ export const dice = ({ random }: SeededScheduler): Dice => ({
   pick: (options) => options[random.integer(options.length)] ?? broken("simulation", "nothing to pick from")
 })
 
+/** Files on a disk that is slow at times, before what is asked of it and after it. */
+export const slowly = (files: AssetFiles["Type"], { below, chance }: Dice): AssetFiles["Type"] => {
+  const wait = Effect.suspend(() => (chance(0.15) ? Effect.sleep(below(80)) : Effect.void))
+  const slow = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.zipRight(wait, Effect.zipLeft(effect, wait))
+  return {
+    ...files,
+    begin: (upload) => slow(files.begin(upload)),
+    place: (upload, file) => slow(files.place(upload, file)),
+    end: (upload) => slow(files.end(upload)),
+    remove: (file) => slow(files.remove(file)),
+    removeEmpty: (folder) => slow(files.removeEmpty(folder)),
+    entries: (folder) => slow(files.entries(folder))
+  }
+}
+
 export const sequentialIds = (): Ids["Type"] => {
   let count = 0
   return { next: (prefix) => Effect.sync(() => `${prefix}_${String(++count).padStart(6, "0")}`) }
