@@ -1,7 +1,7 @@
 /**
- * Any model of the Vercel AI SDK as a `Model`: whatever implements `LanguageModelV3`, asked through `doStream`.
+ * Any model of the Vercel AI SDK as a `Model`: anything that implements `LanguageModelV3`, called through `doStream`.
  *
- * Its key is not known here. Give it as one of `secrets`, so that it is struck out should the server quote it.
+ * Its key is not known here. Pass it in `secrets`, so that it is redacted if the server quotes it.
  */
 import type { LanguageModelV3, SharedV3ProviderOptions } from "@ai-sdk/provider"
 import { Effect } from "effect"
@@ -15,14 +15,14 @@ import * as Vendor from "./Vendor.js"
 export interface Options extends Vendor.Settings {
   /** The vendor's name in Skein. Defaults to the model's own, up to its first dot. */
   readonly provider?: string
-  /** What no error may quote. */
+  /** Values that no error may quote. */
   readonly secrets?: ReadonlyArray<Redacted.Redacted>
-  /** The vendor's own options for a session's, such as its reasoning effort. Defaults to none. */
+  /** Translates a session's options, such as its reasoning effort, into the vendor's. Defaults to none. */
   readonly providerOptions?: (options: ModelRef.Options) => SharedV3ProviderOptions
 }
 
 export interface LayerOptions extends Options {
-  /** The same provider's other models, by name. Without it a session can name this model only. */
+  /** Returns another model of the same provider, by name. Without it a session can name this model only. */
   readonly others?: (model: string) => LanguageModelV3
 }
 
@@ -39,7 +39,7 @@ export const make = (languageModel: LanguageModelV3, options: Options = {}): Mod
   )
 }
 
-/** Serves every session that names no model, or one of this provider. */
+/** Serves every session that names no model or one of this provider. */
 export const layer = (languageModel: LanguageModelV3, options: LayerOptions = {}): Layer.Layer<Models> => {
   const standard = make(languageModel, options)
   const { contextTokens: _, others, ...rest } = options

@@ -1,8 +1,9 @@
 /**
- * Claude, by Anthropic's Messages API. The package is loaded when the first step is made.
+ * Claude, through Anthropic's Messages API. The package is loaded with the first step.
  *
- * Guaranteed: signed and redacted thinking goes back as it came; thinking without a signature, which the API refuses,
- * is left out. The prompt is cached up to its last message unless `cache` is false.
+ * Guaranteed:
+ * - Signed and redacted thinking goes back unchanged. The API refuses thinking without a signature, so it is left out.
+ * - The prompt is cached up to its last message, unless `cache` is false.
  */
 import type { LanguageModelV3Prompt, SharedV3ProviderOptions } from "@ai-sdk/provider"
 import { Predicate, Redacted } from "effect"
@@ -19,9 +20,9 @@ export interface Options extends Vendor.ServerSettings {
   readonly apiKey: Redacted.Redacted
   /** The model's name at Anthropic, such as "claude-sonnet-4-5". */
   readonly model: string
-  /** What the provider is called in Skein. Defaults to "anthropic". */
+  /** The provider's name in Skein. Defaults to "anthropic". */
   readonly provider?: string
-  /** Whether to let Anthropic keep the prompt for the next step. Defaults to true. */
+  /** Whether Anthropic caches the prompt for the next step. Defaults to true. */
   readonly cache?: boolean
 }
 
@@ -52,14 +53,14 @@ export const make = (options: Options): Model => {
         secrets: [apiKey, ...Vendor.headerSecrets(headers)],
         providerOptions: (options, view) => ({
           anthropic: {
-            // Other servers that speak this protocol refuse the field that it stands for.
+            // Other servers that speak this protocol refuse its field.
             toolStreaming: isOwnServer,
             ...Claude.thinking(model, options.reasoningEffort, view, { budget: thinkingTokens(options), isOwnServer })
           }
         }),
         thinkingTokens,
         takesStop: (text) => text.trim() !== "",
-        // Anthropic's pages on stop reasons: what follows a refused turn is refused too.
+        // As Anthropic documents, whatever follows a refused turn is refused too.
         takesRefusedTurns: false,
         mayIgnore: isNews,
         finishReason: ({ raw, unified }) => (raw === "pause_turn" ? "paused" : unified),
@@ -70,11 +71,11 @@ export const make = (options: Options): Model => {
   )
 }
 
-/** Whether a server is Anthropic's own. */
+/** Whether the server is Anthropic's own. */
 const isAnthropics = (baseUrl: string): boolean =>
   URL.canParse(baseUrl) && /(?:^|\.)anthropic\.com$/u.test(new URL(baseUrl).hostname)
 
-/** Asks for no beta that is not used: the SDK asks for structured outputs whenever there are tools. */
+/** Drops a beta header that is not used: the SDK requests structured outputs whenever there are tools. */
 const fetchPlainly: typeof globalThis.fetch = (input, init) => {
   const headers = new Headers(init?.headers)
   const betas = (headers.get("anthropic-beta") ?? "")
@@ -86,8 +87,7 @@ const fetchPlainly: typeof globalThis.fetch = (input, init) => {
 }
 
 /**
- * Serves every session that names no model, or one of this provider. The key is taken from ANTHROPIC_API_KEY unless it
- * is given.
+ * Serves every session that names no model or one of this provider. The key defaults to ANTHROPIC_API_KEY.
  */
 export const layer = (
   options: Omit<Options, "apiKey"> & { readonly apiKey?: Redacted.Redacted }
@@ -98,7 +98,7 @@ export const layer = (
   )
 }
 
-/** What a client of this version knows, by what names it. The API may get new kinds, which are to be passed over. */
+/** The kinds that this version knows. The API may add others, which are ignored. */
 const known: Readonly<Record<"event" | "block" | "delta", ReadonlySet<string>>> = {
   event: new Set([
     "message_start",
@@ -117,7 +117,7 @@ const known: Readonly<Record<"event" | "block" | "delta", ReadonlySet<string>>> 
 const isNew = (kind: keyof typeof known, value: unknown): boolean =>
   Predicate.hasProperty(value, "type") && Predicate.isString(value.type) && !known[kind].has(value.type)
 
-/** Whether a frame that does not decode holds nothing that a step keeps. */
+/** Whether a frame that does not decode is of an unknown kind, and so holds nothing that a step keeps. */
 const isNews = (frame: unknown): boolean =>
   isNew("event", frame) ||
   (Predicate.hasProperty(frame, "content_block") && isNew("block", frame.content_block)) ||
@@ -128,8 +128,8 @@ const frameType = (frame: unknown): unknown => (Predicate.hasProperty(frame, "ty
 const cacheControl: SharedV3ProviderOptions = { anthropic: { cacheControl: { type: "ephemeral" } } }
 
 /**
- * Marks what the API is to keep: tools and system, all messages, and the messages of the request before. The API finds a
- * kept beginning only within 20 blocks before a mark, and one step of many calls is more than that.
+ * Marks the prefixes to cache: tools and system, all messages, and the messages of the previous request. The API looks
+ * for a cached prefix only within 20 blocks before a mark, and one step with many calls is longer than that.
  */
 const markForCache = (prompt: LanguageModelV3Prompt): LanguageModelV3Prompt => {
   const before = prompt.findLastIndex(({ role }) => role === "assistant") - 1

@@ -1,12 +1,13 @@
 /**
- * Reads a stream in batches: what comes within one turn of the event loop comes together, as each read costs far more
- * than a part. Nothing waits longer than that turn, and a batch ends before an error, which is told by the next read.
+ * Reads a stream in batches. Parts that arrive within one turn of the event loop are returned together, because a read
+ * costs far more than a part. Nothing waits longer than that turn. A batch ends before an error; the next read fails
+ * with it.
  */
 
-/** The next parts, at least one; null at the end. */
+/** Returns the next parts, at least one, or null at the end. */
 export type Next<A> = () => Promise<ReadonlyArray<A> | null>
 
-/** Parts of one batch, so that a stream that never pauses is told of all the same. */
+/** Most parts of a batch, so that a stream that never pauses is still delivered. */
 const most = 256
 
 const laterThisTurn = (): Promise<null> => new Promise((resolve) => setImmediate(resolve, null))
@@ -23,7 +24,7 @@ export const of = <A>(reader: ReadableStreamDefaultReader<A>): Next<A> => {
       const next = reader.read()
       const result = await Promise.race([next, later]).catch(() => null)
       if (result === null || result.done) {
-        // Read by the next call; its failure must not be taken for one that nobody looks at.
+        // The next call awaits it; until then a rejection must not count as unhandled.
         next.catch(() => undefined)
         pending = next
         return batch

@@ -1,13 +1,16 @@
 /**
- * What the frames of chat completions say of an answer's calls, apart from the SDK that reads them. Pure.
+ * Counts the calls in the frames of chat completions, independently of the SDK that reads them. Pure.
  *
- * Guaranteed: it notices a call without a name, a call that the SDK did not tell of, and text of a call's input that
- * went to no call. The SDK passes over all three without a word. Not noticed: a call that looks like the continuation of
- * another one, with the same id, name and index.
+ * Guaranteed to detect three losses that the SDK does not report:
+ * - a call without a name;
+ * - a call that the SDK did not return;
+ * - input text that belongs to no call.
+ *
+ * Not detected: a call that looks like the continuation of another, with the same id, name and index.
  */
 import { Array as Arr, Predicate } from "effect"
 
-/** What became of the calls. */
+/** The calls as the SDK returned them. */
 interface CallReport {
   readonly calls: number
   /** Length of all their inputs, in UTF-16 units. */
@@ -16,14 +19,14 @@ interface CallReport {
 
 export interface CallAccount {
   readonly see: (frame: unknown) => CallAccount
-  /** What is missing of the calls that were reported; null for nothing. */
+  /** Describes what the reported calls lack; null if nothing. */
   readonly missing: (reported: CallReport) => string | null
 }
 
 interface Sums {
-  /** Ids and indexes that came with a name. */
+  /** Ids and indexes that had a name. */
   readonly named: ReadonlySet<string>
-  /** Ids and indexes that came without one. */
+  /** Ids and indexes that had none. */
   readonly unnamed: ReadonlySet<string>
   readonly indexes: ReadonlySet<number>
   readonly characters: number
@@ -31,7 +34,7 @@ interface Sums {
 
 const nothing: Sums = { named: new Set(), unnamed: new Set(), indexes: new Set(), characters: 0 }
 
-/** Nothing is seen. */
+/** No frame has been seen. */
 export const start = (): CallAccount => of(nothing)
 
 const of = (sums: Sums): CallAccount => ({
@@ -74,7 +77,7 @@ const deltaOf = (call: unknown): Delta => {
   }
 }
 
-/** A blank name may come with a continuation, whose id or index was named before. */
+/** A continuation may have a blank name; its id or index was named before. */
 const add = (sums: Sums, delta: Delta): Sums => {
   const id = delta.id === null ? [] : [`id ${delta.id}`]
   const index = delta.index === null ? [] : [`index ${delta.index}`]

@@ -1,6 +1,6 @@
 /**
- * Any server that speaks OpenAI's chat completions: local ones, gateways, other vendors. The package is loaded when the
- * first step is made.
+ * Any server that speaks OpenAI's chat completions: local servers, gateways, other vendors. The package is loaded with
+ * the first step.
  */
 import type { LanguageModelV3Usage, SharedV3ProviderOptions } from "@ai-sdk/provider"
 import { Effect, Predicate, Redacted } from "effect"
@@ -14,9 +14,9 @@ import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
 export interface Options extends Vendor.ServerSettings {
-  /** What the provider is called in Skein. */
+  /** The provider's name in Skein. */
   readonly name: string
-  /** Where the API is, its version included: `/chat/completions` is added. */
+  /** URL of the API with its version; `/chat/completions` is appended. */
   readonly baseUrl: string
   /** Sent as a bearer token. */
   readonly apiKey?: Redacted.Redacted
@@ -48,19 +48,19 @@ export const make = (options: Options): Model => {
   )
 }
 
-/** Serves every session that names no model, or one of this provider. */
+/** Serves every session that names no model or one of this provider. */
 export const layer = (options: Options): Layer.Layer<Models> => {
   const { contextTokens: _, ...rest } = options
   return ProviderLayer.make(make(options), (model) => Effect.sync(() => make({ ...rest, model })))
 }
 
-/** What the SDK calls all of these servers, whatever their name here. */
+/** The SDK's name for all of these servers, whatever their name in Skein. */
 const vendor = "openaiCompatible"
 
 const providerOptions = ({ reasoningEffort }: ModelRef.Options): SharedV3ProviderOptions =>
   reasoningEffort === undefined ? {} : { [vendor]: { reasoningEffort } }
 
-/** Gemini signs its calls; the SDK reads the signature under one name and sends it under another. */
+/** Gemini signs its calls. The SDK reads the signature under one name and sends it under another. */
 const partOptions = (metadata: ProviderMetadata): SharedV3ProviderOptions => {
   const ours = metadata[vendor]
   return Predicate.hasProperty(ours, "thoughtSignature") && Predicate.isString(ours.thoughtSignature)
@@ -75,7 +75,7 @@ interface ReportedUsage {
   readonly completion_tokens_details?: { readonly reasoning_tokens?: number | null | undefined } | null | undefined
 }
 
-/** The SDK's own reading takes what was not reported for zero. */
+/** The SDK itself would turn counts that were not reported into zeros. */
 const usage = (reported: ReportedUsage | null | undefined): LanguageModelV3Usage => {
   const total = reported?.prompt_tokens ?? undefined
   const written = reported?.completion_tokens ?? undefined

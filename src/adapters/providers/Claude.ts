@@ -1,6 +1,6 @@
 /**
- * What is known of Claude models by their names, and how they are told to think. A name that says no version is taken
- * for that of a model that thinks within a budget.
+ * What a Claude model's name says about it, and the options that make it think. A name without a version is treated as
+ * a model that thinks within a budget.
  */
 import type { SharedV3ProviderOptions } from "@ai-sdk/provider"
 import { Predicate } from "effect"
@@ -23,26 +23,26 @@ const isFrom = (model: string, major: number, minor: number): boolean => {
   return version !== null && (version.major > major || (version.major === major && version.minor >= minor))
 }
 
-/** From Claude 4.6 on models think as much as the effort says; those before are given a budget in tokens. */
+/** From Claude 4.6 on, the effort controls thinking. Earlier models take a budget in tokens. */
 const isAdaptive = (model: string): boolean => isFrom(model, 4, 6)
 
-/** Models before 3.7 do not think. */
+/** Models before 3.7 cannot think. */
 const cannotThink = (model: string): boolean => versionOf(model) !== null && !isFrom(model, 3, 7)
 
 /** Models whose thinking cannot be switched off. */
 const alwaysThinks = (model: string): boolean =>
   /claude-(?:fable|mythos)/u.test(model) || (/claude-(?:opus|sonnet)/u.test(model) && isFrom(model, 5, 5))
 
-/** From 5.1 on thinking is bound to everything before it. */
+/** From 5.1 on, thinking is bound to everything before it. */
 const bindsThinking = (model: string): boolean => isFrom(model, 5, 1)
 
-/** Models that think between the calls of a turn only when they are asked to. */
+/** Models that think between the calls of a turn only on request. */
 const interleaves = (model: string): boolean => isFrom(model, 4, 0) && !isAdaptive(model)
 
-/** Tokens that fit into one request; null for a model that is not Claude. */
+/** Tokens that fit into one request; null if the model is not a Claude model. */
 export const contextTokens = (model: string): number | null => (model.startsWith("claude-") ? 200_000 : null)
 
-/** Most tokens that the oldest models write; null for all others. */
+/** Output limit of the oldest models in tokens; null for all others. */
 export const mostOutputTokens = (model: string): number | null =>
   /claude-3-(?:opus|sonnet|haiku)/u.test(model) ? 4_096 : null
 
@@ -55,10 +55,10 @@ const budgets: Readonly<Record<Exclude<ReasoningEffort, "none">, number>> = {
   max: 31_999
 }
 
-/** The least that the API takes. */
+/** The smallest budget that the API accepts. */
 const leastBudget = 1_024
 
-/** Tokens that a model of the older kind may think, besides what it may write: at most `most`. 0 when it is not to. */
+/** Tokens that an older model may think in addition to its output, at most `most`. 0 if it is not to think. */
 export const budgetOf = (model: string, effort: ReasoningEffort | undefined, most: number): number => {
   if (effort === undefined || effort === "none" || isAdaptive(model) || cannotThink(model)) return 0
   const budget = Math.min(budgets[effort], most)
@@ -70,7 +70,7 @@ const effortOf = (model: string, effort: Exclude<ReasoningEffort, "none">): stri
   return effort === "xhigh" && !isFrom(model, 4, 7) ? "high" : effort
 }
 
-/** Thinking that the API takes back: signed, or sealed as a whole. */
+/** Whether the API accepts the thinking: it is signed or redacted. */
 const isSigned = (part: Extract<ViewItem, { readonly role: "assistant" }>["parts"][number]): boolean => {
   if (part.type !== "reasoning") return false
   const kept = part.providerMetadata?.anthropic
@@ -78,8 +78,8 @@ const isSigned = (part: Extract<ViewItem, { readonly role: "assistant" }>["parts
 }
 
 /**
- * Whether the turn goes on that began without thinking: then older models must not be told to think. What a user says
- * right after results is sent in one message with them, and so begins no turn.
+ * Whether the current turn began without thinking. Older models must not be told to think in it. A user message right
+ * after results is sent in one message with them, so it does not begin a turn.
  */
 const isThoughtless = (view: View): boolean => {
   const beginning = view.findLastIndex(
@@ -93,10 +93,10 @@ const isThoughtless = (view: View): boolean => {
 const holdsThinking = (view: View): boolean =>
   view.some((item) => item.role === "assistant" && item.parts.some(isSigned))
 
-/** Thinking whose beginning has changed is left out by the server, and does not fail the request. */
+/** The server drops thinking whose prefix has changed, instead of refusing the request. */
 const blockBinding = { prefixMismatchBehavior: "drop_block" }
 
-/** What the SDK is told of thinking. `isOwnServer` is whether the server is Anthropic's, which knows all options. */
+/** The SDK's options for thinking. `isOwnServer` says whether the server is Anthropic's, which knows all options. */
 export const thinking = (
   model: string,
   effort: ReasoningEffort | undefined,

@@ -1,9 +1,9 @@
 /**
- * What went wrong at a provider, as a `ModelFailed`.
+ * Turns a provider's error into a `ModelFailed`.
  *
- * Guaranteed: the detail is one line of at most 300 characters, without control characters, and holds none of the
- * secrets given, nor anything that looks like a key. It is made of what the server said about itself; headers, the
- * request and undecodable frames are never quoted. Not guaranteed: that a server does not quote a prompt in its message.
+ * Guaranteed: the detail is one line of at most 300 characters without control characters. It contains none of the given
+ * secrets, and nothing that looks like a key. It consists of the server's own message; headers, the request and
+ * undecodable frames are never quoted. Not guaranteed: that a server does not quote a prompt in its message.
  */
 import {
   APICallError,
@@ -15,19 +15,19 @@ import {
 import { Predicate, Redacted } from "effect"
 import { ModelFailed } from "../../domain/SkeinError.js"
 
-/** Whose failure it is. */
+/** The model that failed. */
 export interface Subject {
   /** `provider/model`. */
   readonly model: string
   readonly secrets: ReadonlyArray<Redacted.Redacted>
 }
 
-/** Where it happened: before the server answered, or while its answer was read. */
+/** When it failed: before the server answered, or while its answer was read. */
 export type Phase = "request" | "stream"
 
 type Reason = ModelFailed["reason"]
 
-/** Longest wait that a provider can ask for, in milliseconds. */
+/** Longest wait that a provider can request, in milliseconds. */
 const longestRetryAfter = 3_600_000
 
 const detailCharacters = 300
@@ -64,7 +64,7 @@ export const fromUnknown = (subject: Subject, error: unknown, phase: Phase, now:
 export const isUndecodable = (error: unknown): boolean =>
   JSONParseError.isInstance(error) || TypeValidationError.isInstance(error)
 
-/** Servers that imitate a vendor's may tell an error in a frame that has not all the vendor's fields. */
+/** Servers that imitate a vendor may send an error frame without all of the vendor's fields. */
 const fromUndecodable = (subject: Subject, error: unknown): ModelFailed => {
   const frame = TypeValidationError.isInstance(error) ? error.value : null
   return Predicate.hasProperty(frame, "type") && (frame.type === "error" || frame.type === "response.failed")
@@ -123,7 +123,7 @@ const statusOf = (frame: unknown): number | null => {
   return candidates.map(Number).find((status) => Number.isInteger(status) && status >= 400 && status <= 599) ?? null
 }
 
-/** A 5xx may stand for an error frame in a stream, where only the kind says what happened. */
+/** A 5xx may represent an error frame of a stream; then only the kind says what happened. */
 const reasonOfStatus = (status: number, kind: string): Reason => {
   if (kind.includes("insufficient_quota")) return "rejected"
   if (status === 401 || status === 403) return "unauthorized"
@@ -132,7 +132,7 @@ const reasonOfStatus = (status: number, kind: string): Reason => {
   return status === 408 || status === 409 || status === 425 ? "overloaded" : "rejected"
 }
 
-/** By the words in which vendors name their errors. */
+/** Judges by the words in vendors' error names. */
 const reasonOfKind = (kind: string): Reason => {
   if (/billing|policy|image/u.test(kind)) return "rejected"
   if (/rate_?limit/u.test(kind)) return "rate-limited"
@@ -194,8 +194,8 @@ const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string 
 }
 
 /**
- * As a server may quote it: as it is, trimmed, within JSON, within a URL. What is too short to be a secret, such as
- * "none" for a server that takes any key, stays readable.
+ * The forms in which a server may quote it: unchanged, trimmed, in JSON, in a URL. A value too short to be a secret, such
+ * as "none" for a server that takes any key, is not redacted.
  */
 const spellingsOf = (secret: Redacted.Redacted): ReadonlyArray<string> => {
   const value = Redacted.value(secret)

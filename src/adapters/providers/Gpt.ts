@@ -1,9 +1,9 @@
-/** What OpenAI's models take as an effort, by their names. An effort that a model does not know becomes the nearest. */
+/** The reasoning efforts that OpenAI's models accept, by model name. An unknown effort becomes the nearest known one. */
 import { ReasoningEffort } from "../../domain/ModelRef.js"
 
 const scale = ReasoningEffort.literals
 
-/** Null for a model of which nothing is known. */
+/** Null for an unknown model. */
 const effortsOf = (model: string): ReadonlyArray<ReasoningEffort> | null => {
   if (/^o\d/u.test(model)) return ["low", "medium", "high"]
   const [, major, minor = "0"] = /^gpt-(\d+)(?:\.(\d+))?/u.exec(model) ?? []
@@ -14,7 +14,7 @@ const effortsOf = (model: string): ReadonlyArray<ReasoningEffort> | null => {
   return model.startsWith("gpt-5-pro") ? ["high"] : ["minimal", "low", "medium", "high"]
 }
 
-/** The nearest effort that the model takes; of two that are as near, the higher. */
+/** Returns the nearest effort that the model accepts; of two equally near ones, the higher. */
 export const effort = (model: string, wanted: ReasoningEffort): ReasoningEffort => {
   const distance = (other: ReasoningEffort) => Math.abs(scale.indexOf(other) - scale.indexOf(wanted))
   const known = effortsOf(model) ?? [wanted]

@@ -1,8 +1,9 @@
 /**
- * OpenAI's models, by the Responses API. The package is loaded when the first step is made.
+ * OpenAI's models, through the Responses API. The package is loaded with the first step.
  *
- * Guaranteed: nothing depends on what OpenAI keeps. Responses are not stored there (`store: false`); reasoning comes
- * encrypted and goes back as it came, and what came without is left out, as the API would look for it in vain.
+ * Guaranteed: nothing depends on data that OpenAI stores. Responses are not stored there (`store: false`). Reasoning
+ * arrives encrypted and goes back unchanged. Reasoning without its encrypted content is left out, because the API would
+ * look for the stored item and fail.
  */
 import type { LanguageModelV3Message, LanguageModelV3Prompt, SharedV3ProviderOptions } from "@ai-sdk/provider"
 import { Predicate, Redacted } from "effect"
@@ -18,9 +19,9 @@ export interface Options extends Vendor.ServerSettings {
   readonly apiKey: Redacted.Redacted
   /** The model's name at OpenAI, such as "gpt-5". */
   readonly model: string
-  /** What the provider is called in Skein. Defaults to "openai". */
+  /** The provider's name in Skein. Defaults to "openai". */
   readonly provider?: string
-  /** Asks for a summary of the reasoning, which some models give to verified organizations only. Defaults to none. */
+  /** Requests a summary of the reasoning, which some models return to verified organizations only. Defaults to none. */
   readonly reasoningSummary?: "auto" | "concise" | "detailed"
 }
 
@@ -40,7 +41,7 @@ export const make = (options: Options): Model => {
       secrets: [apiKey, ...Vendor.headerSecrets(headers)],
       providerOptions: (request) => providerOptions(options, request),
       finishPrompt: withoutUnsealed,
-      // An incomplete answer, whatever it is that the model has reached.
+      // The answer is incomplete, whichever limit it reached.
       finishReason: ({ unified }) => (unified === "other" ? "length" : unified),
       leastOutputTokens: 16,
       strictTools: false
@@ -49,8 +50,7 @@ export const make = (options: Options): Model => {
 }
 
 /**
- * Serves every session that names no model, or one of this provider. The key is taken from OPENAI_API_KEY unless it is
- * given.
+ * Serves every session that names no model or one of this provider. The key defaults to OPENAI_API_KEY.
  */
 export const layer = (
   options: Omit<Options, "apiKey"> & { readonly apiKey?: Redacted.Redacted }
@@ -77,7 +77,7 @@ type AssistantPart = Extract<LanguageModelV3Message, { readonly role: "assistant
 
 const property = (part: Reasoning, key: string): unknown => part.providerOptions?.openai?.[key]
 
-/** Leaves out the reasoning items of which no part is sealed. What follows them goes without its item's id then. */
+/** Drops reasoning items without encrypted content. The part after such an item is then sent without its item id. */
 const withoutUnsealed = (prompt: LanguageModelV3Prompt): LanguageModelV3Prompt =>
   prompt.map((message) => {
     if (message.role !== "assistant") return message

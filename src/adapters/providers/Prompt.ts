@@ -1,9 +1,9 @@
 /**
- * The view, which is one that providers accept, in the AI SDK's terms.
+ * Translates the view, which providers accept, into the AI SDK's terms.
  *
- * Guaranteed: files are sent of kinds and sizes that all providers take, text as text. A picture is sent as what its
- * content says that it is, whatever the message says. Any other file is named, so that the model knows of it and the
- * request does not fail for ever.
+ * Guaranteed: files are sent only in kinds and sizes that all providers accept, and text files as text. A picture's media
+ * type is taken from its content, not from the message. Any other file is only named: the model knows about it, and the
+ * request does not fail for good.
  */
 import type {
   LanguageModelV3FilePart,
@@ -23,7 +23,7 @@ import * as Failure from "./Failure.js"
 import { subject } from "./Vendor.js"
 import type { Vendor } from "./Vendor.js"
 
-/** Fails as `rejected` when the content of a file cannot be read. */
+/** Fails as `rejected` if a file's content cannot be read. */
 export const make = (vendor: Vendor, request: StepRequest): Effect.Effect<LanguageModelV3Prompt, ModelFailed> =>
   Effect.forEach(request.view, (item) => messageOf(vendor, request, item)).pipe(
     Effect.map((messages) => vendor.finishPrompt([...systemOf(request), ...messages]))
@@ -77,10 +77,10 @@ const seenFile = (part: FilePart, data: Uint8Array): UserPart => {
   if (data.length > sizeLimit(part.mediaType))
     return hidden(part, `attached and too large for you, ${data.length} bytes`)
   if (part.mediaType === "application/pdf") {
-    return isPdf(data) ? file(part, data, part.mediaType) : hidden(part, "attached and is no PDF")
+    return isPdf(data) ? file(part, data, part.mediaType) : hidden(part, "attached and is not a PDF")
   }
   const header = ImageHeader.read(data)
-  if (header === null || header === "incomplete") return hidden(part, "attached and is no picture that can be read")
+  if (header === null || header === "incomplete") return hidden(part, "attached and is not a readable picture")
   const { height, mediaType, width } = header
   const isShowable = [width, height].every((pixels) => pixels >= 1 && pixels <= mostPixels)
   return isShowable
@@ -88,7 +88,7 @@ const seenFile = (part: FilePart, data: Uint8Array): UserPart => {
     : hidden(part, `attached and too large for you, ${width} x ${height} pixels`)
 }
 
-/** Readers take a PDF that begins within its first kibibyte. */
+/** PDF readers accept a header anywhere in the first kibibyte. */
 const isPdf = (data: Uint8Array): boolean => new TextDecoder("latin1").decode(data.subarray(0, 1_024)).includes("%PDF-")
 
 const file = (part: FilePart, data: Uint8Array, mediaType: string): LanguageModelV3FilePart => ({
@@ -112,17 +112,17 @@ const hidden = (part: FilePart, how: string): LanguageModelV3TextPart =>
 const titleOf = ({ assetId, mediaType, name }: FilePart): string =>
   `${JSON.stringify(name ?? assetId)} of type ${mediaType}`
 
-/** How much of a text file is sent, in UTF-16 units. */
+/** Characters (UTF-16 units) of a text file that are sent. */
 const textFileLength = 100_000
 
-/** Bytes. Five MiB is what an image may have in base64. */
+/** In bytes. An image may have five MiB in base64. */
 const imageLimit = (5 * 1024 * 1024 * 3) / 4
 const pdfLimit = 20 * 1024 * 1024
 
-/** Pixels on a side of a picture; providers refuse larger ones. */
+/** Most pixels on a side of a picture; providers refuse larger ones. */
 const mostPixels = 8_000
 
-/** Most bytes that a file may have for a model to see it; 0 for a kind that models do not see. */
+/** Most bytes of a file that is sent; 0 for a kind that models cannot see. */
 const sizeLimit = (mediaType: string): number => {
   if (ImageHeader.mediaTypes.has(mediaType)) return imageLimit
   return mediaType === "application/pdf" ? pdfLimit : 0

@@ -1,4 +1,4 @@
-/** A `Models` of one provider: any of its models, all by one key. */
+/** A `Models` for one provider: all of its models, with one key. */
 import { Config, Effect, Layer } from "effect"
 import type { ConfigError, Redacted } from "effect"
 import * as ModelRef from "../../domain/ModelRef.js"
@@ -9,8 +9,8 @@ import type { Model } from "../../services/Model.js"
 import { headerFault } from "./Vendor.js"
 
 /**
- * Serves a session that names no model by `standard`, one that names another model of the same provider by `other`, and
- * refuses the rest.
+ * Serves a session without a model with `standard`, and a session with another model of the same provider with `other`.
+ * Refuses all other models.
  */
 export const make = (
   standard: Model,
@@ -33,7 +33,7 @@ const sendable = (variable: string): Config.Config<Redacted.Redacted> =>
     })
   )
 
-/** As `make`, with a key from the variable unless it is given. `of` makes the standard model when no name is given. */
+/** Like `make`; the key defaults to the variable. Without a name, `of` makes the standard model. */
 export const withKey = (
   variable: string,
   given: Redacted.Redacted | undefined,

@@ -1,9 +1,9 @@
 /**
- * Every provider by name: `anthropic/…` and `openai/…` out of the box, `script/FILE.json`, and whatever a config names.
- * Asked at each step, so a change of the session's model or of a key's variable takes effect at the next one.
+ * All providers by name: the built-in `anthropic/…` and `openai/…`, `script/FILE.json`, and those of a configuration.
+ * Models are resolved at each step, so a new model of the session or a new key takes effect at the next step.
  *
- * Guaranteed: a key goes only where it belongs. A provider with a `baseUrl` of its own is sent the key that its entry
- * names and no other. Keys are never part of a config, an error or a log.
+ * Guaranteed: a key is sent only to its own provider. A provider with its own `baseUrl` gets the key that its entry names
+ * and no other. Keys never appear in a configuration, an error or a log.
  */
 import { FileSystem, Path } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
@@ -25,7 +25,7 @@ import { headerFault, type ServerSettings } from "./Vendor.js"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
-/** A secret by the name of the variable that holds it. */
+/** Names the variable that holds a secret. */
 const Secret = Schema.Struct({ env: Schema.NonEmptyString })
 
 const isPlainHttp = (text: string): boolean => {
@@ -47,7 +47,7 @@ const settings = {
   idleTimeoutMillis: optional(Schema.Int.pipe(Schema.positive()))
 }
 
-/** One provider. `baseUrl` includes the API's version, as in `http://127.0.0.1:11434/v1`. */
+/** One provider. `baseUrl` includes the API's version, such as `http://127.0.0.1:11434/v1`. */
 const ProviderConfig = Schema.Union(
   Schema.Struct({ kind: Schema.Literal("chat-completions"), baseUrl: BaseUrl, ...settings }),
   Schema.Struct({ kind: Schema.Literal("anthropic", "openai"), baseUrl: optional(BaseUrl), ...settings })
@@ -60,13 +60,13 @@ const ProviderName = Schema.String.pipe(
   })
 )
 
-/** Providers by name. An entry named `anthropic` or `openai` takes the place of the one that is built in. */
+/** Providers by name. An entry named `anthropic` or `openai` replaces the built-in one. */
 export const ProvidersConfig = Schema.Struct({
   providers: Schema.Record({ key: ProviderName, value: ProviderConfig })
 }).annotations({ identifier: "ProvidersConfig", parseOptions: { onExcessProperty: "error" } })
 export type ProvidersConfig = typeof ProvidersConfig.Type
 
-/** Serves each session by the model that it names, or by `standard` if it names none. */
+/** Serves each session with the model that it names, or with `standard` if it names none. */
 export const layer = (
   config: ProvidersConfig,
   options: { readonly standard?: ModelRef } = {}

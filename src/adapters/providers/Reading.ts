@@ -1,17 +1,17 @@
 /**
- * Reads the parts that an AI SDK model streams into the parts of a step: a pure state machine.
+ * Turns the stream parts of an AI SDK model into the parts of a step. A pure state machine.
  *
  * Guaranteed:
- * - Ids are unique within the step, whatever the SDK reuses.
- * - Each call that begins is a call. Calls are numbered in the order in which they began, equal or empty ids or not.
- * - A call's raw input is passed on as it came.
- * - `providerMetadata` of a part is all that is known of it so far, so that the last one counts.
- * - A step is finished only by a finish with a reason, and only if the SDK lost none of its calls.
+ * - Ids are unique within the step, even if the SDK reuses them.
+ * - Every call that begins is returned. Calls are numbered in the order in which they began, even with equal or empty ids.
+ * - A call's raw input is passed on unchanged.
+ * - `providerMetadata` of a part is everything known about it so far, so the last one counts.
+ * - A step finishes only with a reason, and only if the SDK lost none of its calls.
  *
- * An error is judged by what follows: a finish with a reason outweighs it, unless a part of the answer was lost.
+ * A finish with a reason outweighs an earlier error, unless part of the answer was lost.
  *
  * Left out: calls that the provider ran itself, sources and generated files. Two calls that are open at the same time
- * under one id and one name are closed in the order in which they began.
+ * with the same id and name are closed in the order in which they began.
  */
 import { InvalidResponseDataError, TypeValidationError } from "@ai-sdk/provider"
 import type { LanguageModelV3FinishReason, LanguageModelV3StreamPart, LanguageModelV3Usage } from "@ai-sdk/provider"
@@ -35,10 +35,10 @@ interface Call {
 }
 
 /**
- * How far a step is.
+ * How far the step is.
  * - `cut`: it ended without a reason.
- * - `broken`: the provider said why, in `error`.
- * - `malformed`: it cannot be read, as `detail` says.
+ * - `broken`: the provider reported `error`.
+ * - `malformed`: it cannot be read, for the reason in `detail`.
  */
 export type Status =
   | { readonly _tag: "reading" }
@@ -49,7 +49,7 @@ export type Status =
 
 export interface Reading {
   readonly status: Status
-  /** Whether the provider sent anything that was of the protocol. */
+  /** Whether the provider sent anything of the protocol. */
   readonly received: boolean
   /** Texts and reasonings that have begun and not ended, by kind and the SDK's id. */
   readonly open: ReadonlyMap<string, OpenPart>
@@ -57,15 +57,15 @@ export interface Reading {
   readonly begun: number
   /** In the order in which they began. */
   readonly calls: ReadonlyArray<Call>
-  /** What the frames say of the calls; null for a protocol whose SDK is known to lose none. */
+  /** The calls counted in the frames; null for a protocol whose SDK loses none. */
   readonly account: CallAccount | null
   /** Length of the inputs of all closed calls, in UTF-16 units. */
   readonly inputCharacters: number
-  /** The last error that the provider told of. */
+  /** The last error that the provider reported. */
   readonly error: { readonly value: unknown } | null
 }
 
-/** Nothing is read. */
+/** Nothing has been read. */
 export const start = (account: CallAccount | null): Reading => ({
   status: { _tag: "reading" },
   received: false,
@@ -77,9 +77,9 @@ export const start = (account: CallAccount | null): Reading => ({
   error: null
 })
 
-/** What is a vendor's own in the answers that its SDK reads. */
+/** How a vendor's answers differ from others. */
 export interface Dialect {
-  /** Whether a frame that does not decode may be passed over. */
+  /** Whether a frame that does not decode may be ignored. */
   readonly mayIgnore: (frame: unknown) => boolean
   readonly finishReason: (reason: LanguageModelV3FinishReason) => FinishReason
   /** Keys of metadata whose values may come in pieces, such as a signature. */
@@ -90,7 +90,7 @@ type Next = readonly [Reading, ReadonlyArray<Part>]
 
 const nothing = (reading: Reading): Next => [reading, []]
 
-/** What an SDK part means. */
+/** Reads one part of the SDK. */
 export const next = (before: Reading, part: LanguageModelV3StreamPart, dialect: Dialect): Next => {
   const { pieces } = dialect
   const reading = before.received || isMadeUp(part) ? before : { ...before, received: true }
@@ -127,18 +127,18 @@ export const next = (before: Reading, part: LanguageModelV3StreamPart, dialect: 
   }
 }
 
-/** Whether the SDK may say it of its own accord. */
+/** Whether the SDK may send the part without the provider. */
 const isMadeUp = ({ type }: LanguageModelV3StreamPart): boolean =>
   type === "stream-start" || type === "error" || type === "finish"
 
-/** What it means that the stream ended. */
+/** Reads the end of the stream. */
 export const end = (reading: Reading): Reading =>
   reading.status._tag === "reading" ? { ...reading, status: unfinished(reading) } : reading
 
 const unfinished = (reading: Reading): Status =>
   reading.error === null ? { _tag: "cut" } : { _tag: "broken", error: reading.error.value }
 
-/** The end of a stream without a finish is told as an error, too; `finish` finds that out by itself. */
+/** The SDK also reports a stream without a finish as an error; `finish` detects that itself. */
 const isAllowed = (error: unknown, { mayIgnore }: Dialect): boolean =>
   (InvalidResponseDataError.isInstance(error) && error.data === undefined) ||
   (TypeValidationError.isInstance(error) && mayIgnore(error.value))
@@ -200,7 +200,7 @@ const write = (
   ]
 }
 
-/** The very same value when `more` says nothing new. */
+/** Returns the same value if `more` adds nothing. */
 const merge = (
   known: ProviderMetadata | null,
   more: ProviderMetadata | undefined,
@@ -216,7 +216,7 @@ const merge = (
   return JSON.stringify(merged) === JSON.stringify(known) ? known : merged
 }
 
-/** The values of `more`, where a piece follows what is there. One that repeats what is there takes its place. */
+/** The values of `more`. A piece is appended to the known value, unless it repeats that value. */
 const joined = (
   old: Readonly<Record<string, unknown>>,
   more: Readonly<Record<string, unknown>>,
@@ -245,7 +245,7 @@ const beginCall = (reading: Reading, id: string, name: string): Next => [
 const openCalls = (reading: Reading, id: string): ReadonlyArray<number> =>
   reading.calls.flatMap((call, index) => (call.isOpen && call.id === id ? [index] : []))
 
-/** Closes the call that is meant. A call that has not begun begins and is closed at once. */
+/** Closes the call with this id and name. A call that has not begun begins and is closed at once. */
 const closeCall = (reading: Reading, id: string, name: string, input: string): readonly [Reading, number] => {
   const open = openCalls(reading, id)
   const [only, another] = open
@@ -256,7 +256,7 @@ const closeCall = (reading: Reading, id: string, name: string, input: string): r
   return [{ ...reading, calls, inputCharacters: reading.inputCharacters + input.length }, index]
 }
 
-/** Nothing while two open calls have the id: their inputs are told when they are closed. */
+/** Nothing while two open calls have the id: their inputs are reported when they are closed. */
 const callDelta = (reading: Reading, id: string, delta: string): ReadonlyArray<Part> => {
   const [index = -1, another] = openCalls(reading, id)
   const call = reading.calls[index]

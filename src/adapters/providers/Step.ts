@@ -1,9 +1,12 @@
 /**
  * One step of an AI SDK model as a stream.
  *
- * Guaranteed: interrupting the stream aborts its request at once; so does everything else that ends it early. Nothing
- * is retried. A provider that sends nothing for the idle time ends the step. `finish` is passed on when it comes; what
- * the server still sends is then read for at most a second, so that the connection can be used again.
+ * Guaranteed:
+ * - Interrupting the stream, or ending it early in any other way, aborts its request at once.
+ * - Nothing is retried.
+ * - The step fails when the provider sends nothing for the idle time.
+ * - `finish` is passed on at once. The rest of the response is then read for at most a second, so that the connection can
+ *   be reused.
  */
 import type { LanguageModelV3, LanguageModelV3CallOptions, LanguageModelV3StreamPart } from "@ai-sdk/provider"
 import { Chunk, Clock, Duration, Effect, Option, Predicate, Stream } from "effect"
@@ -45,7 +48,7 @@ const open = Effect.fnUntraced(function* (vendor: Vendor.Vendor, request: StepRe
   const answer = yield* ask(vendor, languageModel, { ...callOptions(vendor, request), prompt }, controller.signal)
   const reader = yield* Effect.acquireRelease(
     Effect.sync(() => answer.stream.getReader()),
-    // Not awaited: it may wait for a server that is silent.
+    // Not awaited: a silent server could block it.
     (reader) => Effect.sync(() => void reader.cancel().catch(() => undefined))
   )
   const read = Effect.tryPromise({ try: Batches.of(reader), catch: (error) => error })
@@ -61,7 +64,7 @@ const ask = (
   Effect.tryPromise({
     try: () => {
       const answer = Promise.resolve(languageModel.doStream({ ...options, abortSignal, includeRawChunks: true }))
-      // An answer that comes after all, once nobody reads it; one that is being read is locked and refuses.
+      // Cancels an answer that arrives after the abort. One that is being read is locked and cannot be cancelled here.
       abortSignal.addEventListener(
         "abort",
         () => void answer.then(({ stream }) => stream.cancel()).catch(() => undefined)
@@ -91,7 +94,7 @@ const functionTool = ({ strictTools }: Vendor.Vendor, tool: StepRequest["tools"]
   ...(strictTools === null ? {} : { strict: strictTools })
 })
 
-/** The next part, if it comes before the step's time is over and the provider has not fallen silent. */
+/** Reads the next parts, within the idle time and the step's total time. */
 const within = (vendor: Vendor.Vendor, deadline: number, read: BatchReader): BatchReader =>
   Effect.flatMap(Clock.currentTimeMillis, (now) => {
     const left = Math.max(deadline - now, 0)
@@ -138,7 +141,7 @@ const settle = (read: BatchReader): Effect.Effect<Page> =>
     Effect.as([Chunk.empty(), Option.none()])
   )
 
-/** What the vendor's package does not pass on of the session's options is in the log. */
+/** Logs the session's options that the vendor's package does not pass on. */
 const noteIgnored = (
   vendor: Vendor.Vendor,
   parts: ReadonlyArray<LanguageModelV3StreamPart> | null
@@ -164,7 +167,7 @@ const take = (vendor: Vendor.Vendor, read: BatchReader, reading: Reading.Reading
     Effect.catchAll((error) => failWith(vendor, reading.error === null ? error : reading.error.value, "stream"))
   )
 
-/** Nothing is read behind a finish or a failure. */
+/** Nothing is read after a finish or a failure. */
 const readAll = (
   vendor: Vendor.Vendor,
   before: Reading.Reading,

@@ -1,4 +1,4 @@
-/** What sets one vendor's models apart from another's, once the AI SDK has made them all a `LanguageModelV3`. */
+/** How vendors differ behind the AI SDK, which makes all of their models a `LanguageModelV3`. */
 import type { LanguageModelV3, LanguageModelV3Prompt, SharedV3ProviderOptions } from "@ai-sdk/provider"
 import { isJSONObject } from "@ai-sdk/provider"
 import { Duration, Redacted } from "effect"
@@ -10,23 +10,23 @@ import type { CallAccount } from "./CallAccount.js"
 import type { Subject } from "./Failure.js"
 import type { Dialect } from "./Reading.js"
 
-/** What a host may say of any model. */
+/** Settings of any model. */
 export interface Settings {
-  /** Tokens that fit into one request. Defaults to what is known of the model, else to null. */
+  /** Tokens that fit into one request. Defaults to the known size of the model, else to null. */
   readonly contextTokens?: number
-  /** Most tokens that one step may write when the session does not say. Defaults to 8,192; half of the context at most. */
+  /** Most tokens that one step may write, unless the session says. Defaults to 8,192; at most half of the context. */
   readonly maxOutputTokens?: number
-  /** How long a provider may send nothing before the step fails as `silent`. Defaults to two minutes. */
+  /** The step fails as `silent` when the provider sends nothing for this long. Defaults to two minutes. */
   readonly idleTimeout?: Duration.DurationInput
-  /** How long one step may take in all. Defaults to an hour; what takes longer fails as `cut`. */
+  /** The step fails as `cut` when it takes longer than this. Defaults to an hour. */
   readonly stepTimeout?: Duration.DurationInput
 }
 
-/** What a host may say of a server. */
+/** Settings of a server. */
 export interface ServerSettings extends Settings {
-  /** Where the API is, its version included. Defaults to the vendor's own; no environment variable is read. */
+  /** URL of the API with its version. Defaults to the vendor's own; no environment variable is read. */
   readonly baseUrl?: string
-  /** Sent with each request; a value that is a secret may be redacted. */
+  /** Sent with each request. Secret values may be `Redacted`. */
   readonly headers?: Readonly<Record<string, string | Redacted.Redacted>>
 }
 
@@ -41,20 +41,20 @@ export interface Vendor extends Dialect {
   readonly load: () => Promise<LanguageModelV3>
   readonly secrets: ReadonlyArray<Redacted.Redacted>
   readonly providerOptions: (options: ModelRef.Options, view: View) => SharedV3ProviderOptions
-  /** Fewest tokens that a step can be limited to. */
+  /** Smallest limit on tokens that the vendor accepts. */
   readonly leastOutputTokens: number
-  /** Whether a turn that the vendor refused may go back to it. */
+  /** Whether a refused turn may be sent to the vendor again. */
   readonly takesRefusedTurns: boolean
-  /** Whether the vendor takes a text at which the model is to stop. */
+  /** Whether the vendor accepts this stop text. */
   readonly takesStop: (text: string) => boolean
-  /** Tokens that the model may think besides those that it may write, where the vendor counts them apart. */
+  /** Tokens for thinking in addition to the output, for vendors that count them separately. */
   readonly thinkingTokens: (options: ModelRef.Options) => number
-  /** What a part came with, as it goes back. */
+  /** Translates a part's stored metadata into the options that go back with it. */
   readonly partOptions: (metadata: ProviderMetadata) => SharedV3ProviderOptions
-  /** Counts the calls of an answer by its frames, for an SDK that may lose some; null for one that does not. */
+  /** Counts the calls in the frames, for an SDK that may lose some; null for one that does not. */
   readonly account: CallAccount | null
   readonly finishPrompt: (prompt: LanguageModelV3Prompt) => LanguageModelV3Prompt
-  /** Whether tool inputs must follow their schema to the letter; null leaves it to the vendor. */
+  /** Whether tool inputs must match their schema exactly; null leaves it to the vendor. */
   readonly strictTools: boolean | null
 }
 
@@ -86,7 +86,7 @@ export const make = (
   ...vendor
 })
 
-/** Most tokens that a step may write and think. */
+/** Most tokens that a step may write and think in total. */
 export const outputTokens = (vendor: Vendor, options: ModelRef.Options): number =>
   OutputBudget.within(
     Math.max(options.maxOutputTokens ?? vendor.maxOutputTokens, vendor.leastOutputTokens) +
@@ -99,7 +99,7 @@ const jsonObjects = (metadata: ProviderMetadata): SharedV3ProviderOptions =>
     Object.entries(metadata).flatMap(([vendor, value]) => (isJSONObject(value) ? [[vendor, value]] : []))
   )
 
-/** The headers in clear, for the request only. */
+/** The headers in plain text, for the request only. */
 export const plainHeaders = (headers: ServerSettings["headers"]): Record<string, string> =>
   Object.fromEntries(
     Object.entries(headers ?? {}).map(([name, value]) => [
@@ -108,22 +108,22 @@ export const plainHeaders = (headers: ServerSettings["headers"]): Record<string,
     ])
   )
 
-/** Header values often are keys, whether they were redacted or not. */
+/** Header values are often keys, even if they are not `Redacted`. */
 export const headerSecrets = (headers: ServerSettings["headers"]): ReadonlyArray<Redacted.Redacted> =>
   Object.values(headers ?? {}).map((value) => (typeof value === "string" ? Redacted.make(value) : value))
 
-/** What a header can carry. */
+/** Whether a header can carry the text. */
 const isHeaderValue = (text: string): boolean => /^[\t\x20-\x7e\x80-\xff]*$/u.test(text)
 
-/** What keeps a key or a header from being sent; null for nothing. It tells nothing of the value. */
+/** Why a key or a header cannot be sent; null if it can. Reveals nothing of the value. */
 export const headerFault = (value: Redacted.Redacted): string | null =>
   isHeaderValue(Redacted.value(value)) ? null : "it holds a line end or another character that no header can carry"
 
-/** Bytes of an answer's body: of a stream, and of anything else. */
+/** Most bytes of a response body: of a stream, and of any other response. */
 const longestStream = 256 * 1024 * 1024
 const longestBody = 1024 * 1024
 
-/** Follows no redirect, as another host would be sent the key. Reads no more of a body than any true answer has. */
+/** Follows no redirect, as that would send the key to another host. Bounds the size of the body. */
 export const fetchHere: typeof globalThis.fetch = async (input, init) => {
   const response = await globalThis.fetch(input, { ...init, redirect: "manual" })
   const { body, headers, status, statusText } = response
@@ -136,7 +136,7 @@ export const fetchHere: typeof globalThis.fetch = async (input, init) => {
   })
 }
 
-/** Ends as an answer that was cut once there is more than `most` bytes. */
+/** Fails after `most` bytes, as if the answer had been cut. */
 const bounded = (most: number): TransformStream<Uint8Array, Uint8Array> => {
   let size = 0
   return new TransformStream({

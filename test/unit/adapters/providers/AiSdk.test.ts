@@ -192,7 +192,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("a finish without a reason is none", () =>
+  it.effect("a finish without a reason does not finish the step", () =>
     Effect.gen(function* () {
       const model = AiSdk.make(
         streaming([...saying("half"), { type: "finish", usage, finishReason: { unified: "other", raw: undefined } }])
@@ -221,7 +221,7 @@ describe("AiSdk.make", () => {
     })
   )
 
-  it.effect("what a model throws is told without its words, unless they are the provider's", () =>
+  it.effect("an exception of a model is reported without its message, unless the message is the provider's", () =>
     Effect.gen(function* () {
       const secret = "canary-4471b2d09e"
       const throwing = (error: unknown) =>
@@ -280,7 +280,7 @@ describe("AiSdk.layer", () => {
   const acme = (name: string) => foreign(() => Promise.resolve(ReadableStream.from([finish])), name)
   const named = (model: string) => session({ model: { provider: "acme", model } })
 
-  it.effect("serves its model, and others only if it is told how", () =>
+  it.effect("serves its model, and other models only with a function that makes them", () =>
     Effect.gen(function* () {
       const refusing = yield* Effect.provide(Models, AiSdk.layer(acme("m-1")))
       assert.strictEqual((yield* refusing.resolve(session())).model, "m-1")

@@ -44,7 +44,7 @@ describe("Anthropic", () => {
     })
   )
 
-  it.scoped("marks the prompt for caching, unless told not to", () =>
+  it.scoped("marks the prompt for caching, unless configured not to", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.anthropic({ text: "ok" }), FakeProvider.anthropic({ text: "ok" }))

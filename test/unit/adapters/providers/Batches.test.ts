@@ -38,7 +38,7 @@ describe("Batches", () => {
     })
   )
 
-  it.effect("tells an error after all that came before it", () =>
+  it.effect("reports an error after everything that came before it", () =>
     Effect.gen(function* () {
       const { batches, error } = yield* collect(streamOf(300, (controller) => controller.error("broken")))
       assert.deepStrictEqual(batches.flat(), numbers(300))

@@ -164,7 +164,7 @@ describe("each call that begins is a call", () => {
     })
   )
 
-  it.scoped("Responses: told of at its end only, under one index", () =>
+  it.scoped("Responses: reported at its end only, under one index", () =>
     Effect.gen(function* () {
       const all = yield* run(
         openaiModel,
@@ -206,7 +206,7 @@ describe("each call that begins is a call", () => {
   )
 })
 
-describe("a call that cannot be told apart fails the step as malformed", () => {
+describe("a call that cannot be distinguished fails the step as malformed", () => {
   const lost = {
     "with a blank name": [{ index: 0, id: "a", function: { name: "", arguments: "{}" } }],
     "with a blank name and no input": [{ index: 0, id: "a", function: { name: " ", arguments: "" } }],
@@ -257,7 +257,7 @@ describe("a call that cannot be told apart fails the step as malformed", () => {
   )
 })
 
-describe("a call without a name that can be told apart", () => {
+describe("a call without a name that can be distinguished", () => {
   it.scoped("is a call: the model is told that there is no such tool", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(calls(yield* run(anthropicModel, anthropicCalls(["a", ""]))), ['0  {"at":0}'])

@@ -14,7 +14,7 @@ const apiKey = Redacted.make("canary-endings")
 const claude = (baseUrl: string) => Anthropic.make({ apiKey, baseUrl, model: "claude-sonnet-4-5" })
 
 describe("the end of an answer", () => {
-  it.scoped("Anthropic: a turn that was paused is one that goes on", () =>
+  it.scoped("Anthropic: pause_turn finishes the step as paused", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { deltas } = Frames.anthropic({ text: "searching" })

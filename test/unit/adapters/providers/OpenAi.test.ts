@@ -37,7 +37,7 @@ describe("OpenAi", () => {
     })
   )
 
-  it.scoped("asks for a summary of the reasoning only when told to", () =>
+  it.scoped("requests a summary of the reasoning only if configured", () =>
     Effect.gen(function* () {
       const { body } = yield* ask({ reasoningSummary: "auto" })
       assert.deepStrictEqual(at(body, "reasoning"), { summary: "auto" })

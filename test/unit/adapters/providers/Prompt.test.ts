@@ -94,16 +94,12 @@ describe("Prompt", () => {
     Effect.gen(function* () {
       const html = new TextEncoder().encode("<html>404</html>, and nothing else")
       for (const [mediaType, data, words] of [
-        [
-          "image/png",
-          Uint8Array.of(...pictures["image/png"](3, 4).subarray(0, 8), ...html),
-          "no picture that can be read"
-        ],
-        ["image/png", html, "no picture that can be read"],
-        ["image/png", new Uint8Array(0), "no picture that can be read"],
+        ["image/png", Uint8Array.of(...pictures["image/png"](3, 4).subarray(0, 8), ...html), "not a readable picture"],
+        ["image/png", html, "not a readable picture"],
+        ["image/png", new Uint8Array(0), "not a readable picture"],
         ["image/png", pictures["image/png"](8_001, 5), "8001 x 5 pixels"],
         ["image/png", pictures["image/png"](0, 5), "0 x 5 pixels"],
-        ["application/pdf", html, "no PDF"]
+        ["application/pdf", html, "not a PDF"]
       ] as const) {
         const part = yield* sent(file(mediaType, "x"), holding(data))
         assert(typeof part === "object" && part.type === "text")

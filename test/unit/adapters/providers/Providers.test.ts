@@ -79,7 +79,7 @@ describe("a key or a header that cannot be sent", () => {
 })
 
 describe("a provider of a name that every object has", () => {
-  it.effect("is one that nobody has set up", () =>
+  it.effect("is not configured", () =>
     Effect.gen(function* () {
       for (const name of Object.getOwnPropertyNames(Object.prototype)) {
         assert.strictEqual((yield* Effect.flip(resolve(`${name}/m`)))._tag, "ModelUnavailable")
@@ -139,7 +139,7 @@ describe("Providers.layer", () => {
     })
   )
 
-  it.effect("a missing key is told with the variable to set", () =>
+  it.effect("a missing key is reported with the variable to set", () =>
     Effect.gen(function* () {
       const missing = yield* Effect.flip(resolve("anthropic/claude-sonnet-4-5"))
       assert(missing._tag === "ModelUnavailable")
@@ -150,7 +150,7 @@ describe("Providers.layer", () => {
     })
   )
 
-  it.effect("an unknown provider is told with those that there are", () =>
+  it.effect("an unknown provider is reported with the known ones", () =>
     Effect.gen(function* () {
       for (const name of ["nobody/model", "constructor/model", "__proto__/model"]) {
         const error = yield* Effect.flip(

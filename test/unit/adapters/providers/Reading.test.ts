@@ -92,7 +92,7 @@ describe("Reading", () => {
     )
   })
 
-  it("the last metadata of a part is all of it, and is told only when it is news", () => {
+  it("the last metadata of a part is complete, and is reported only when it changes", () => {
     const [, parts] = read([
       { type: "reasoning-start", id: "r", providerMetadata: { v: { itemId: "i", content: null } } },
       { type: "reasoning-delta", id: "r", delta: "hm", providerMetadata: { v: { itemId: "i" } } },

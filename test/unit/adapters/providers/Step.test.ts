@@ -146,7 +146,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("a server that falls silent fails as silent after the idle time, and is let go", () =>
+  it.scoped("a server that falls silent fails as silent after the idle time, and its connection is closed", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const arrived = yield* Deferred.make<void>()
@@ -223,7 +223,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("429 is rate-limited and tells how long to wait", () =>
+  it.scoped("429 is rate-limited and says how long to wait", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const headers: ReadonlyArray<readonly [Record<string, string>, number | null]> = [
@@ -288,7 +288,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("an error frame, then silence: the error is told, not the silence", () =>
+  it.scoped("an error frame, then silence: the error is reported, not the silence", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const arrived = yield* Deferred.make<void>()
@@ -309,7 +309,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("a frame that is no JSON fails the step as malformed, even though a finish follows", () =>
+  it.scoped("a frame that is not JSON fails the step as malformed, even if a finish follows", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       const { closing, deltas } = frames({ text: "lost: " })
@@ -330,7 +330,7 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
     })
   )
 
-  it.scoped("nobody listening is unreachable", () =>
+  it.scoped("a port without a listener is unreachable", () =>
     Effect.gen(function* () {
       const url = yield* Effect.scoped(Effect.map(FakeProvider.make, (fake) => fake.url))
       const { error } = yield* failing(model(url))

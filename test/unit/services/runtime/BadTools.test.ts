@@ -95,7 +95,7 @@ const cases: ReadonlyArray<readonly [what: string, bad: ReturnType<typeof tool>,
 
 describe("P4 a bad tool is one bounded error result", () => {
   for (const [what, bad, line] of cases) {
-    it.scoped(`P4 a tool that ${what}: siblings finish, the model is told`, () =>
+    it.scoped(`P4 a tool that ${what}: siblings finish, the model gets an error`, () =>
       Effect.gen(function* () {
         const result = yield* expectResult(yield* sandwich(bad))
         expect(`${result?.outcome}: ${result?.text}`).toBe(line)
@@ -116,7 +116,7 @@ describe("P4 a bad tool is one bounded error result", () => {
     ["a tool with an impossible name", quick, { name: "ls -la\n😀" }, "unknown-tool", /^There is no tool ls -la/]
   ]
   for (const [what, bad, call, outcome, text] of asked) {
-    it.scoped(`P4 a model that asks with ${what} is told; siblings finish`, () =>
+    it.scoped(`P4 a call with ${what} gets an error; siblings finish`, () =>
       Effect.gen(function* () {
         const result = yield* expectResult(yield* sandwich(bad, call))
         expect(result?.outcome).toBe(outcome)
@@ -130,7 +130,7 @@ describe("P4 a bad tool is one bounded error result", () => {
     ["never comes to an end of reading", Effect.never, /^bad timeout: Reading the call's input took too long/]
   ]
   for (const [what, prepare, line] of reading) {
-    it.scoped(`P4 a tool that ${what}: siblings finish, the model is told`, () =>
+    it.scoped(`P4 a tool that ${what}: siblings finish, the model gets an error`, () =>
       Effect.gen(function* () {
         const { tools } = yield* Effect.provide(Toolbox.Toolbox, Toolbox.layer(good))
         const bad = { name: "bad", description: "", access: "read", inputSchema: {}, timeout: null } as const
@@ -154,7 +154,7 @@ describe("P4 a bad tool is one bounded error result", () => {
     )
   }
 
-  it.scoped("P4 without any tool, the model learns that there is none", () =>
+  it.scoped("P4 without any tools, the model learns that there are none", () =>
     Effect.gen(function* () {
       const { begin, gateway, lines, model } = yield* open()
       yield* model.play(ScriptedModel.calls({ name: "ls", input: {} }), ScriptedModel.text("done"))

@@ -242,7 +242,7 @@ describe("P7 P11 a deletion goes on", () => {
     })
   )
 
-  it.scoped("who waits for it learns how far it is, in rows, and nobody else has them counted", () =>
+  it.scoped("reports its progress in rows to a caller who wants it; otherwise the rows are not counted", () =>
     Effect.gen(function* () {
       let counts = 0
       const { open } = yield* ground
@@ -357,29 +357,31 @@ describe("P7 P11 two engines that work on one id", () => {
   const saved = (gateway: Gateway.Service, sessionId: Session.Id) =>
     gateway.saveAsset({ sessionId, mediaType: "text/plain", content })
 
-  it.scoped("P2 P11 a session that another engine makes anew while the files of the old one go keeps its own", () =>
-    Effect.gen(function* () {
-      const gate = yield* Gate.make
-      const { files, open } = yield* ground
-      const one = yield* open("one", {
-        reader: (reader) => ({
-          ...reader,
-          session: (id) => Effect.tapErrorTag(reader.session(id), "SessionNotFound", () => gate.pass("gone"))
+  it.scoped(
+    "P2 P11 a session that another engine creates again while the old one's files are removed keeps its own files",
+    () =>
+      Effect.gen(function* () {
+        const gate = yield* Gate.make
+        const { files, open } = yield* ground
+        const one = yield* open("one", {
+          reader: (reader) => ({
+            ...reader,
+            session: (id) => Effect.tapErrorTag(reader.session(id), "SessionNotFound", () => gate.pass("gone"))
+          })
         })
+        const other = yield* open("other")
+        const { id } = yield* one.session()
+        yield* saved(one.gateway, id)
+        const deleting = yield* Effect.fork(one.gateway.delete(id))
+        yield* gate.reached("gone")
+        yield* other.session({ id })
+        const asset = yield* saved(other.gateway, id)
+        yield* gate.open("gone")
+        yield* deleting
+        const bytes = yield* Stream.runCollect(other.gateway.openAsset({ sessionId: id, assetId: asset.id }))
+        expect([...bytes]).toEqual([new Uint8Array(3)])
+        expect(yield* files.folders).toHaveLength(1)
       })
-      const other = yield* open("other")
-      const { id } = yield* one.session()
-      yield* saved(one.gateway, id)
-      const deleting = yield* Effect.fork(one.gateway.delete(id))
-      yield* gate.reached("gone")
-      yield* other.session({ id })
-      const asset = yield* saved(other.gateway, id)
-      yield* gate.open("gone")
-      yield* deleting
-      const bytes = yield* Stream.runCollect(other.gateway.openAsset({ sessionId: id, assetId: asset.id }))
-      expect([...bytes]).toEqual([new Uint8Array(3)])
-      expect(yield* files.folders).toHaveLength(1)
-    })
   )
 })
 

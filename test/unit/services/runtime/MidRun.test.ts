@@ -122,7 +122,7 @@ describe("P7 the model in use", () => {
     })
   )
 
-  it.scoped("P7 that is not there, ends the run as failed and says so", () =>
+  it.scoped("P7 that does not exist ends the run as failed, with the reason", () =>
     Effect.gen(function* () {
       const { gate, gateway, run } = yield* start
       yield* gateway.setModel(run.sessionId, { provider: "test", model: "gone" })

@@ -28,7 +28,7 @@ const waitOut = ({ seen }: Opened, run: Run.Ref) =>
 
 describe("a model step that fails", () => {
   for (const reason of ["rate-limited", "overloaded", "unreachable", "cut", "silent"] as const) {
-    it.scoped(`as ${reason} is tried again, and its text begins anew`, () =>
+    it.scoped(`as ${reason} is tried again, and its text starts over`, () =>
       Effect.gen(function* () {
         const engine = yield* open()
         yield* engine.model.play(failed("hal", reason), ScriptedModel.text("whole"))

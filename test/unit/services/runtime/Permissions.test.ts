@@ -33,7 +33,7 @@ const states = (gateway: Gateway.Service, run: Run.Ref) =>
   Effect.map(gateway.snapshot(run.sessionId), ({ batch }) => batch.calls.map(({ index, state }) => `${index} ${state}`))
 
 describe("a policy", () => {
-  it.scoped("allows: the call runs and nobody is asked", () =>
+  it.scoped("allows: the call runs without a question", () =>
     Effect.gen(function* () {
       const { gateway, lines, run, told } = yield* asking([ScriptedModel.call(read, { key: "a" })])
       yield* gateway.await(run)
@@ -71,7 +71,7 @@ describe("a policy", () => {
     ]
   ]
   for (const [what, policy] of broken) {
-    it.scoped(`that ${what}, denies, and the model is told nothing of why`, () =>
+    it.scoped(`that ${what}, denies, without a reason for the model`, () =>
       Effect.gen(function* () {
         const { gateway, lines, run } = yield* asking([ScriptedModel.call(read, { key: "a" })], { policy })
         expect((yield* gateway.await(run)).stopReason).toBe("completed")
@@ -106,7 +106,7 @@ describe("a policy", () => {
 })
 
 describe("a question", () => {
-  it.scoped("can be read by every reader, bound to the exact input, while the call waits", () =>
+  it.scoped("is readable, bound to the exact input, while the call waits", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const question = yield* onlyQuestion(asked)
@@ -126,7 +126,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("answered with once: the call runs, the next of that tool is asked about again", () =>
+  it.scoped("answered with allow-once: the call runs, and the tool's next call needs a question again", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { gateway, lines, model, run, seen, send, told } = asked
@@ -147,7 +147,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("answered with session: later calls of that tool, in later runs too, are asked about no more", () =>
+  it.scoped("answered with allow-for-session: the tool's later calls need no question, in later runs too", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { begin, gateway, lines, model, run, seen, send } = asked
@@ -181,7 +181,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("denied without a word, by nobody in particular", () =>
+  it.scoped("denied without a message or a name", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { id } = yield* onlyQuestion(asked)
@@ -191,7 +191,7 @@ describe("a question", () => {
     })
   )
 
-  it.scoped("has one answer: a second is refused with the first, even when both are concurrent", () =>
+  it.scoped("has one answer: a second one is refused and returns the first, even if both are concurrent", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])
       const { gateway, lines, run } = asked

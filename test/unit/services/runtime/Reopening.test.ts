@@ -142,7 +142,7 @@ describe("P4 P5 P9 a dead engine's run", () => {
     })
   )
 
-  it.scoped("P5 is ended when somebody sends: results are kept, nothing is started again, the model is told", () =>
+  it.scoped("P5 ends with the next message: results are kept, nothing starts again, and the model learns of it", () =>
     Effect.gen(function* () {
       const { declare, gate, model, one, open, run } = yield* two
       yield* declare("one", "dead")

@@ -13,7 +13,7 @@ const list = Tool.make("list", { description: "lists", access: "read", input: { 
 )
 
 describe("a step's request", () => {
-  it.scoped("tells the model its part, its tools in their order, and how it is to be asked", () =>
+  it.scoped("shows the model its system prompt, its tools in order, and the session's options", () =>
     Effect.gen(function* () {
       const { gateway, model, send, session } = yield* open({
         toolbox: Toolbox.layer(list, add),

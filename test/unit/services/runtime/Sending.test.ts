@@ -157,7 +157,7 @@ describe("send", () => {
     })
   )
 
-  it.scoped("a file is shown to the model; one that is gone by then is told to be", () =>
+  it.scoped("the model sees a file, or a note if the file is gone by then", () =>
     Effect.gen(function* () {
       const { gateway, lines, model, send, session } = yield* open()
       yield* model.play(ScriptedModel.text("a picture"), ScriptedModel.text("what picture?"))
@@ -356,7 +356,7 @@ describe("ending", () => {
 })
 
 describe("Run", () => {
-  it.scoped("answer returns the last text, or says why there is none", () =>
+  it.scoped("answer returns the last text, or fails with the reason", () =>
     Effect.gen(function* () {
       const { begin, context, gateway, model, seen } = yield* open()
       yield* model.play(ScriptedModel.text(["Hello", " there"]), { text: "half", hang: true })

@@ -105,7 +105,7 @@ describe("reasoning that a provider refuses", () => {
     })
   )
 
-  it.scoped("is told to watchers when something had been written", () =>
+  it.scoped("is announced to watchers if something had been written", () =>
     Effect.gen(function* () {
       const { models } = modelOf((_, number) => {
         if (number !== 2) return Stream.fromIterable(thought("a", ...said("so")))
@@ -174,7 +174,7 @@ describe("a request that does not fit into the model's context", () => {
 describe("a picture that a provider refuses", () => {
   const isShown = (view: View.View) => View.files(view).length > 0
 
-  it.scoped("is told with what helps, and named instead of shown once another message follows", () =>
+  it.scoped("is reported with advice, and named instead of shown once another message follows", () =>
     Effect.gen(function* () {
       const { models, requests } = modelOf(({ view }) =>
         isShown(view) ? Stream.fail(refused("Could not process image")) : Stream.fromIterable(said("fine"))

@@ -38,7 +38,7 @@ const once = Effect.fnUntraced(function* <Name extends string>(
 })
 
 describe("a tool", () => {
-  it.scoped("knows the call that it runs for, the owner, the folder and who asks", () =>
+  it.scoped("knows its call, the owner, the folder and the metadata of the run", () =>
     Effect.gen(function* () {
       const calls: Array<Context.Tag.Service<typeof Tool.Call>> = []
       const look = Tool.make("look", { description: "looks", input: {} }).handle(() =>
@@ -77,7 +77,7 @@ describe("a tool", () => {
     })
   )
 
-  it.scoped("tells how far it is; whoever watches sees it before its end, whoever comes late sees the newest", () =>
+  it.scoped("reports its progress; watchers see it before the call ends, late watchers see the newest", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const slow = Tool.make("slow", { description: "slow", input: {} }).handle(() =>

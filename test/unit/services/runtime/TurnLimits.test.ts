@@ -102,7 +102,7 @@ describe("how the model ends its step is how the run ends", () => {
 })
 
 describe("a paused answer goes on by itself", () => {
-  it.scoped("the model is asked again behind what it had written", () =>
+  it.scoped("the model continues after what it had written", () =>
     Effect.gen(function* () {
       const { begin, gateway, lines, model } = yield* open()
       yield* model.play({ text: "First half,", finish: "paused" }, ScriptedModel.text("second half."))
