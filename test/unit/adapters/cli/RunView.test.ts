@@ -152,6 +152,12 @@ describe("RunView", () => {
     expect(RunView.work(after)).toEqual({ tasks: [], status: "" })
   })
 
+  it("thinks no longer once a call has started, even if the step's message could not be read", () => {
+    const thinking: SessionEvent = { type: "reasoning.delta", ...ephemeral, offset: 0, text: "hm" }
+    const { view } = play([thinking], [appended], [started("c", 1)], [finished("c", 2)])
+    expect(RunView.work(view)).toEqual({ tasks: [], status: "" })
+  })
+
   it("waits for the model once all calls have results, not while one of them still waits", () => {
     const result: SessionEvent = { ...appended, role: "tool" }
     const before = play([appended, assistant("", "one", "two")], [finished("one", 3)], [result])
