@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Deferred, Effect, FastCheck, Option, Schema, Stream } from "effect"
+import { Chunk, Deferred, Effect, FastCheck, Fiber, Option, Schema, Stream } from "effect"
 import { Model, Permissions, Run, Session, SessionEvent, SkeinError, Tool, Toolbox, Usage } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { ground } from "../runtime/engines.js"
@@ -115,6 +115,22 @@ describe("P10 events from a cursor on", () => {
       yield* Deferred.succeed(goOn, undefined)
       const durable = [...(yield* stuck)].filter(SessionEvent.isDurable)
       expect(durable).toEqual(yield* watch(engine, run.sessionId))
+    })
+  )
+
+  it.scoped("P10 a watcher is told what happened while nobody watched, from where the last one left", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* open()
+      const { cursor, id } = yield* session()
+      const next = Stream.runHead(gateway.events({ sessionId: id, after: cursor }))
+      const first = yield* Effect.fork(next)
+      yield* Quiescence.idle
+      yield* Fiber.interrupt(first)
+      yield* gateway.rename(id, "meanwhile")
+      const second = yield* Effect.fork(next)
+      yield* Quiescence.idle
+      expect(second.unsafePoll()).not.toBeNull()
+      expect(Option.getOrNull(yield* second)).toMatchObject({ type: "session.renamed", title: "meanwhile" })
     })
   )
 

@@ -179,6 +179,21 @@ describe("send", () => {
   )
 })
 
+describe("a file of a message", () => {
+  it.scoped("has the type that the asset was saved with, whatever the message calls it", () =>
+    Effect.gen(function* () {
+      const { gateway, model, send, session, transcript } = yield* open()
+      yield* model.play(ScriptedModel.text("I see"))
+      const { id } = yield* session()
+      const content = Stream.make(new Uint8Array(3))
+      const { id: assetId } = yield* gateway.saveAsset({ sessionId: id, mediaType: "text/plain", content })
+      yield* gateway.await(yield* send(id, "look", { files: [{ assetId, mediaType: "image/png" }] }))
+      const [asked] = yield* transcript(id)
+      expect(asked?.message).toMatchObject({ parts: [{ type: "text" }, { type: "file", mediaType: "text/plain" }] })
+    })
+  )
+})
+
 describe("an idempotency key", () => {
   it.scoped("belongs to one run, whatever became of it", () =>
     Effect.gen(function* () {
