@@ -1,10 +1,9 @@
 /**
- * Tools that do what a test tells them, for those who test an agent and not its tools: results, failures, calls that
- * wait at a gate or never end, and a record of the calls made. They bear the names of the agent's own tools, so the
- * agent's prompts, policies and scripted models see no difference.
+ * Scripted tools for tests of an agent: results, failures, calls that wait at a gate or never end, and a record of the
+ * calls. They have the names of the agent's own tools, so its prompts, policies and scripted models see no difference.
  *
- * Not guaranteed: that an input is what the tool that is played takes; any JSON object is. Calls of one tool that run
- * at once take its outcomes in the order in which they begin; where that matters, answer by their input.
+ * Not guaranteed: that an input matches the schema of the real tool; any JSON object is accepted. Concurrent calls of
+ * one tool take its outcomes in the order in which they begin. If that matters, decide the outcome by the input.
  */
 import { Context, Effect, Exit, Layer, Ref, Schema } from "effect"
 import type { JsonRecord } from "../../domain/Json.js"
@@ -17,14 +16,14 @@ import * as Gate from "./Gate.js"
 
 /** The outcome of a call. */
 export type Outcome =
-  /** A text, or any value that becomes JSON. */
+  /** A text, or a value that is encoded as JSON. */
   | { readonly _tag: "Succeeds"; readonly output: unknown }
-  /** The tool fails; the model is told this. */
+  /** The tool fails with this message for the model. */
   | { readonly _tag: "Fails"; readonly message: string }
-  /** The tool dies, as from an unexpected exception. */
+  /** The tool dies, as with an unexpected exception. */
   | { readonly _tag: "Dies"; readonly defect: unknown }
   | { readonly _tag: "Hangs" }
-  /** The call passes a gate first. */
+  /** The call waits at this gate first. */
   | { readonly _tag: "Waits"; readonly gate: string; readonly outcome: Outcome }
 
 export const succeed = (output: unknown): Outcome => ({ _tag: "Succeeds", output })
@@ -32,10 +31,10 @@ export const fail = (message: string): Outcome => ({ _tag: "Fails", message })
 export const die = (defect: unknown): Outcome => ({ _tag: "Dies", defect })
 /** The call ends only when its run is cancelled or its time limit passes. */
 export const hang: Outcome = { _tag: "Hangs" }
-/** The call waits at a gate until the test opens it, and then has `outcome`. */
+/** The call waits at a gate until the test opens it, then has `outcome`. */
 export const afterGate = (gate: string, outcome: Outcome): Outcome => ({ _tag: "Waits", gate, outcome })
 
-/** A scripted tool failed because the script says so. */
+/** The scripted failure of a tool. */
 export class ScriptedFailure extends Schema.TaggedError<ScriptedFailure>()("ScriptedFailure", {
   tool: Schema.String,
   detail: Schema.String
@@ -45,7 +44,7 @@ export class ScriptedFailure extends Schema.TaggedError<ScriptedFailure>()("Scri
   }
 }
 
-/** A call that was made. */
+/** A recorded call. */
 export interface CallRecord {
   readonly tool: string
   readonly input: JsonRecord
@@ -60,9 +59,11 @@ interface NamedTool {
 }
 
 export interface Service {
-  /** Adds outcomes for the next calls of a tool, one per call. */
+  /** Adds outcomes for the next calls of a tool, one for each call. */
   readonly play: (tool: NamedTool | string, ...outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
-  /** Decides by its input the outcome of a call for which `play` left none. Without it such a call fails and says so. */
+  /**
+   * Decides the outcome of a call by its input when `play` has none left. Without it, such a call fails and says so.
+   */
   readonly answer: (tool: NamedTool | string, by: (input: JsonRecord) => Outcome) => Effect.Effect<void>
   /** The calls that have begun, oldest first, of one tool or of all. */
   readonly calls: (tool?: NamedTool | string) => Effect.Effect<ReadonlyArray<CallRecord>>
@@ -75,7 +76,7 @@ export class ScriptedToolbox extends Context.Tag("skein/ScriptedToolbox")<Script
 /** The description of a scripted tool. */
 export interface Part extends NamedTool {
   readonly description?: string
-  /** Defaults to "write", which the default policy asks about. */
+  /** Defaults to "write", for which the default policy asks a question. */
   readonly access?: Access
   readonly inputSchema?: Readonly<Record<string, unknown>>
 }
@@ -168,9 +169,9 @@ const make = (parts: ReadonlyArray<Part | string>) =>
   })
 
 /**
- * A toolbox that plays these tools: given by name, by what is known of them, or as the agent's own tools, of which the
- * name, description, access and input schema are taken and the handlers left alone. Fails when two bear one name, or
- * when a name is none.
+ * A toolbox with these tools, each given by name, by a description, or as one of the agent's own tools. Of an own tool
+ * it takes name, description, access and input schema, and ignores the handler. Fails if a name is invalid or used
+ * twice.
  */
 export const layer = (
   ...parts: ReadonlyArray<Part | string>

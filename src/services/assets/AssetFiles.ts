@@ -1,11 +1,11 @@
 /**
- * The files of assets: what `Assets` needs of a disk. Each session has a folder of placed files; a save in progress has
- * a marker there, with the content beneath it until it is placed.
+ * The files of assets: the disk operations that `Assets` needs. Each session has a folder of placed files. A save in
+ * progress has a marker in it, with the content beneath the marker until it is placed.
  *
- * `layer` keeps them in `assets` below the data directory, folders 0700 and files 0600 from the moment they exist.
+ * `layer` stores them in `assets` in the data directory: folders with mode 0700 and files with 0600 from the start.
  *
- * An operation that changes something is not interruptible: its system call would go on regardless, and a clean-up
- * would come too early, and a write could reach another file that was given the number of the closed one.
+ * Operations that change something are not interruptible. Their system call would continue regardless: the clean-up
+ * would come too early, and a write could reach another file that reuses the closed file's number.
  */
 import { FileSystem, Path } from "@effect/platform"
 import type { PlatformError } from "@effect/platform/Error"
@@ -14,7 +14,7 @@ import type { Scope } from "effect"
 import { DataDirectory } from "../DataDirectory.js"
 import { Folders } from "../Folders.js"
 
-/** A file operation failed. `missing`: what it works on is not there. */
+/** A file operation failed. `missing`: its file or folder does not exist. */
 export class FilesFailed extends Schema.TaggedError<FilesFailed>()("FilesFailed", {
   missing: Schema.Boolean,
   detail: Schema.String
@@ -24,7 +24,7 @@ export class FilesFailed extends Schema.TaggedError<FilesFailed>()("FilesFailed"
   }
 }
 
-/** One save's place: the session's folder and the marker in it. */
+/** One save: the session's folder and the marker in it. */
 export interface Upload {
   readonly folder: string
   readonly marker: string
@@ -33,7 +33,7 @@ export interface Upload {
 /** A file that is being written. */
 interface Content {
   readonly append: (bytes: Uint8Array) => Effect.Effect<void, FilesFailed>
-  /** Makes what was appended survive a power cut. */
+  /** Makes the appended bytes survive a power cut. */
   readonly sync: Effect.Effect<void, FilesFailed>
 }
 
@@ -43,29 +43,29 @@ interface AssetFile {
 }
 
 export interface Service {
-  /** Creates the marker, and the folder if need be. */
+  /** Creates the marker, and the folder if it is missing. */
   readonly begin: (upload: Upload) => Effect.Effect<void, FilesFailed>
-  /** Creates the file for the content, under the marker; it is closed with the scope. */
+  /** Creates the file for the content under the marker. The scope closes it. */
   readonly create: (upload: Upload) => Effect.Effect<Content, FilesFailed, Scope.Scope>
   /**
-   * Moves a synced and closed content to its place, for good: it is there after a power cut. The marker stays. False
-   * when the place is taken. When it fails, nothing is left at the place.
+   * Moves a synced and closed content to its place, durably. The marker stays. Returns false if the place is taken. A
+   * failure leaves nothing at the place.
    */
   readonly place: (upload: Upload, file: string) => Effect.Effect<boolean, FilesFailed>
-  /** Removes the marker and what lies under it. False when it was gone. */
+  /** Removes the marker and its content. Returns false if it was gone. */
   readonly end: (upload: Upload) => Effect.Effect<boolean, FilesFailed>
-  /** At most `length` bytes from byte `offset` on; fewer only when the file is shorter. */
+  /** Returns at most `length` bytes from byte `offset` on; fewer only if the file is shorter. */
   readonly read: (
     place: AssetFile,
     range: { readonly offset: number; readonly length: number }
   ) => Stream.Stream<Uint8Array, FilesFailed>
-  /** Removes a file, or whatever has its name, a marker too. False when it was gone. */
+  /** Removes a file, or anything else with its name, such as a marker. Returns false if it was gone. */
   readonly remove: (place: AssetFile) => Effect.Effect<boolean, FilesFailed>
-  /** Removes a folder that has nothing in it. */
+  /** Removes an empty folder. */
   readonly removeEmpty: (folder: string) => Effect.Effect<void, FilesFailed>
-  /** Names of all folders, and what else lies among them. */
+  /** Names of all folders, and of anything else beside them. */
   readonly folders: Effect.Effect<ReadonlyArray<string>, FilesFailed>
-  /** Names of a folder's files and markers; none when there is no such folder. */
+  /** Names of a folder's files and markers; empty if the folder does not exist. */
   readonly entries: (folder: string) => Effect.Effect<ReadonlyArray<string>, FilesFailed>
 }
 
@@ -74,7 +74,7 @@ export class AssetFiles extends Context.Tag("skein/AssetFiles")<AssetFiles, Serv
 const isMissing = (error: PlatformError): boolean => error._tag === "SystemError" && error.reason === "NotFound"
 const isTaken = (error: PlatformError): boolean => error._tag === "SystemError" && error.reason === "AlreadyExists"
 
-/** The system's words, without the path that it adds to them. */
+/** The system's message, without the path. */
 const failed = (error: PlatformError): FilesFailed =>
   new FilesFailed({
     missing: isMissing(error),
@@ -84,8 +84,8 @@ const failed = (error: PlatformError): FilesFailed =>
   })
 
 /**
- * Bytes after which a file is synced while it is written. A commit's sync waits for whatever the system still has to
- * write of other files: of a large asset that is never more than this.
+ * Bytes after which a file is synced while it is written. A commit's sync also waits for unwritten data of other files;
+ * this bounds the share of a large asset.
  */
 const unsyncedBytes = 1024 * 1024
 
@@ -99,7 +99,7 @@ const make = Effect.gen(function* () {
   const contentOf = (upload: Upload) => path.join(markerOf(upload), "content")
   const placeOf = ({ folder, file }: AssetFile) => path.join(root, folder, file)
 
-  /** A system call goes on when its fiber is interrupted, so no change is. */
+  /** A system call continues after its fiber is interrupted, so changes are not interruptible. */
   const change = <A>(effect: Effect.Effect<A, PlatformError>) => Effect.uninterruptible(Effect.mapError(effect, failed))
 
   const removeIfThere = (target: string) =>
@@ -117,7 +117,7 @@ const make = Effect.gen(function* () {
       Effect.mapError(failed)
     )
 
-  // One folder at a time: a recursive one fails with ENOTDIR when another save removes the empty folder meanwhile.
+  // One folder at a time: recursive creation fails with ENOTDIR if another save removes the empty folder meanwhile.
   const begin = Effect.fnUntraced(
     function* (upload: Upload) {
       yield* fs.makeDirectory(root, { recursive: true, mode: 0o700 })
@@ -129,7 +129,7 @@ const make = Effect.gen(function* () {
     Effect.retry({ while: isMissing, times: 20 })
   )
 
-  // An empty file holds the place: a rename alone would replace whatever is there.
+  // An empty file reserves the place: a rename alone would replace an existing file.
   const place = Effect.fnUntraced(function* (upload: Upload, target: string) {
     const isHeld = yield* Effect.scoped(fs.open(target, { flag: "wx", mode: 0o600 })).pipe(
       Effect.as(true),

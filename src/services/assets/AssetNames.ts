@@ -1,12 +1,11 @@
 /**
- * The names under which assets lie on disk, and what can be read from them. All names are made here, from ids, never
- * from what a caller called a file.
+ * The names of assets on disk. All names are made here from ids, never from a caller's file name.
  *
- * - A session's folder: its id, each capital written as `=` and the small letter, so that `A` and `a` stay two folders
- *   where the file system does not tell them apart; a name that Windows reserves gets a `=` at its end.
- * - A file: asset id, time of the save and digest. Two saves never share a name unless they agree in all three, so what
- *   is cleaned up after one save is never another's file, and a row tells its own file's name.
- * - A marker: the folder of one save that has not ended, with its engine in its name (`EngineInName`).
+ * - A session's folder: its id, with each capital written as `=` and the small letter, so that `A` and `a` are two
+ *   folders on a case-insensitive file system. A name that Windows reserves ends in `=`.
+ * - A file: asset id, time of the save and digest. Two saves share a name only if they agree in all three, so the
+ *   clean-up of one save never removes another's file. The row determines the file's name.
+ * - A marker: the folder of an unfinished save, with its engine in the name (`EngineInName`).
  */
 import { Option, Schema } from "effect"
 import type { Asset } from "../../domain/Asset.js"
@@ -24,7 +23,7 @@ export const folder = (sessionId: SessionId): string => {
   return reservedByWindows.test(name) ? `${name}=` : name
 }
 
-/** Whose folder it is; none when it is not one that `folder` names. */
+/** The session of a folder; none if `folder` did not make the name. */
 export const sessionOf = (name: string): Option.Option<SessionId> =>
   Schema.decodeOption(SessionId)(restoreCapitals(name.replace(/=$/, ""))).pipe(
     Option.filter((sessionId) => folder(sessionId) === name)
@@ -32,11 +31,11 @@ export const sessionOf = (name: string): Option.Option<SessionId> =>
 
 export const file = (asset: Asset): string => `${escapeCapitals(asset.id)}.${asset.createdAt}.${asset.sha256}`
 
-/** Whether it has the form of a name that `file` returns. */
+/** Whether the name has the form that `file` returns. */
 export const isFile = (name: string): boolean => /^[a-z0-9=_-]+\.-?\d+\.[0-9a-f]{64}$/.test(name)
 
-/** The marker of one save; `token` is an id of its own. */
+/** The marker of one save; `token` is unique to it. */
 export const marker = (token: string, engine: EngineId): string => EngineInName.name(token, engine, "upload")
 
-/** Whether it is a marker, of this version or of another. */
+/** Whether the name is a marker, of this version or another. */
 export const isMarker = (name: string): boolean => name.startsWith(".") && name.endsWith(".upload")

@@ -1,12 +1,14 @@
 /**
  * Assets: files that belong to sessions, kept beside the database and named by id in messages.
  *
- * Guaranteed: an asset that can be found has its whole content on disk, synced, before its row is committed; no file is
- * touched while the write permit is held. At no time has a save more than the limit on disk. A save that is refused,
- * fails or is interrupted, at whatever point, leaves nothing: no content and, when the session has no other files, no
- * folder. What a killed process leaves, `sweep` removes.
+ * Guaranteed:
+ * - The whole content is on disk and synced before the asset's row is committed.
+ * - No file is touched while the write permit is held.
+ * - A save never has more than the limit on disk.
+ * - A save that is refused, fails or is interrupted leaves no content, and no folder if the session has no other files.
+ * - `sweep` removes what a killed process leaves behind.
  *
- * Not guaranteed: that content on disk stays as it was saved. A file that is gone or short is reported, and a changed one
+ * Not guaranteed: that the content on disk stays unchanged. A missing or shortened file is reported, and a changed file
  * when all of it is read.
  */
 import { Cause, Context, Effect, Exit, Layer } from "effect"
@@ -28,23 +30,23 @@ import { Engines } from "../Engines.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 
 export interface Service {
-  /** Keeps a content. `InvalidInput` names `mediaType`, `name`, `content` or `id`; the content's own errors pass. */
+  /** Stores a content. `InvalidInput` names `mediaType`, `name`, `content` or `id`. The content's own errors pass. */
   readonly save: <E, R>(asset: Saving.NewAsset<E, R>) => Effect.Effect<Asset, Change | AssetFailed | E, R>
-  /** The content, or a part of it, in pieces. `InvalidInput` names `offset` or `length`. */
+  /** Returns the content, or a part of it, in pieces. `InvalidInput` names `offset` or `length`. */
   readonly open: (range: Reading.Range) => Stream.Stream<Uint8Array, AssetNotFound | AssetFailed | InvalidInput | Read>
-  /** The whole content at once. */
+  /** Returns the whole content. */
   readonly bytes: (
     sessionId: SessionId,
     assetId: AssetId
   ) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
-  /** Removes row and file. After `AssetFailed` the row is gone and the file is left to the sweep. */
+  /** Removes row and file. After `AssetFailed` the row is gone, and the sweep removes the file. */
   readonly remove: (
     sessionId: SessionId,
     assetId: AssetId
   ) => Effect.Effect<Asset, Change | AssetNotFound | AssetFailed>
-  /** Removes all files of a session that is gone or hidden, those of unfinished saves too; of another session none. */
+  /** Removes all files of a missing or hidden session, including unfinished saves. Does nothing for other sessions. */
   readonly removeFolder: (sessionId: SessionId) => Effect.Effect<void, AssetFailed | Read>
-  /** Removes what dead engines left: content of unfinished saves, files without a row, folders of sessions gone. */
+  /** Removes the remains of dead engines: unfinished saves, files without a row, folders of deleted sessions. */
   readonly sweep: Effect.Effect<Sweep.SweepResult, AssetFailed | Read>
 }
 
@@ -76,7 +78,7 @@ const make = Effect.gen(function* () {
         if (Exit.isSuccess(exit)) {
           yield* Effect.mapError(drop(exit.value), failed(sessionId, assetId))
         } else if (Cause.isInterruptedOnly(exit.cause)) {
-          // A write that has begun ends, though its caller no longer hears of it.
+          // A write that has begun completes even if its caller is gone.
           yield* reader.asset(sessionId, assetId).pipe(
             Effect.catchTag("AssetNotFound", () => drop(before)),
             Effect.ignoreLogged
@@ -87,7 +89,7 @@ const make = Effect.gen(function* () {
     )
   })
 
-  // By name, and the session is looked up after the names: what a new session of that id has is not among them.
+  // By name, and the session is looked up after the names, so files of a new session with that id are not among them.
   const removeFolder = Effect.fn("Assets.removeFolder")(function* (sessionId: SessionId) {
     const folder = AssetNames.folder(sessionId)
     const removal = Effect.gen(function* () {

@@ -1,6 +1,6 @@
 /**
- * `AssetFiles` in memory: what it holds is gone with the layer. For tests and for hosts that keep nothing. As on disk, a
- * content whose marker was removed goes on taking what is written to it, and then cannot be placed.
+ * `AssetFiles` in memory, gone with the layer. For tests and for hosts that keep nothing. As on disk, a content whose
+ * marker was removed still accepts writes, and then cannot be placed.
  */
 import { Effect, Either, HashMap, Layer, Option, Ref, Stream } from "effect"
 import { AssetFiles, FilesFailed } from "./AssetFiles.js"
@@ -8,7 +8,7 @@ import type { Service, Upload } from "./AssetFiles.js"
 
 type Pieces = ReadonlyArray<Uint8Array>
 
-/** A placed file has content; a marker has some between the creation of its content and its placing. */
+/** A placed file has content. A marker has content from its creation until it is placed. */
 type Folder = HashMap.HashMap<string, Option.Option<Pieces>>
 
 type State = HashMap.HashMap<string, Folder>

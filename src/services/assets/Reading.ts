@@ -1,7 +1,6 @@
 /**
- * Reading an asset. What is read is what the row says, byte for byte and no less: a file that is gone or cut short is a
- * typed error, at the latest where the missing part would begin. Content that was changed on disk is one at its end,
- * when all of it is read; in a part of it no change is noticed.
+ * Reads an asset. A missing or shortened file fails with a typed error, at the latest where the missing part begins. A
+ * content that changed on disk fails at its end, if all of it is read. Reading a part does not detect changes.
  */
 import { Effect, Option, Ref, Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
@@ -18,7 +17,7 @@ export interface Range {
   readonly assetId: AssetId
   /** Bytes to skip, at most the asset's size. Defaults to 0. */
   readonly offset?: number
-  /** Bytes to read; fewer come when the asset ends before. Defaults to all that follow. */
+  /** Bytes to read; fewer if the asset ends before. Defaults to the rest. */
   readonly length?: number
 }
 
@@ -35,7 +34,7 @@ export const make = (files: AssetFiles.Service, reader: Storage.ReaderService, h
   ): Stream.Stream<Uint8Array, AssetNotFound | AssetFailed | Read> => {
     const { id, sessionId } = asset
     const failed = (detail: string) => new AssetFailed({ sessionId, assetId: id, operation: "read", detail })
-    // Gone between row and file: removed meanwhile, or really missing.
+    // The row exists and the file does not: it was removed meanwhile, or is really missing.
     const explain = Effect.fnUntraced(function* (error: AssetFiles.FilesFailed) {
       if (error.missing) yield* reader.asset(sessionId, id)
       return yield* failed(error.detail)

@@ -1,13 +1,13 @@
 /**
- * Saving an asset. A save goes: (1) marker, (2) content under the marker, (3) file in its place, (4) row, (5) marker
- * gone. Refused, failed or interrupted at any of these it takes back what it did.
+ * Saves an asset in five steps: (1) marker, (2) content under the marker, (3) file in its place, (4) row, (5) removal
+ * of the marker. A save that is refused, fails or is interrupted at any step undoes its changes.
  *
- * Removing a session's folder takes the markers along. So a save that made its marker before its session was deleted
- * cannot end in a later session of the same id: at (2) and (3) it has no place any more, and at (5), when the row went
- * into the later session, its marker is gone already; then it takes row and file back.
+ * Removing a session's folder also removes the markers. So a save whose session was deleted after (1) cannot end in a
+ * later session with the same id. At (2) and (3) its folder is gone. If (4) stored the row in the later session, (5)
+ * finds no marker, and the save removes row and file.
  *
- * Interrupted at (4) it looks whether the row is there, for a write that has begun ends. When that is unknown, file and
- * marker stay: the sweep after this engine's death decides by the row.
+ * A save that is interrupted at (4) checks whether the row exists, because a write that has begun completes. If that
+ * cannot be determined, file and marker stay: the sweep after this engine's death decides by the row.
  */
 import { Cause, Clock, Effect, Exit, Option, Ref, Stream } from "effect"
 import { AssetId } from "../../domain/Asset.js"
@@ -25,20 +25,20 @@ import type * as AssetFiles from "./AssetFiles.js"
 import type { FilesFailed, Upload } from "./AssetFiles.js"
 import * as AssetNames from "./AssetNames.js"
 
-/** A content to keep. */
+/** A content to store. */
 export interface NewAsset<E, R> {
   readonly sessionId: SessionId
-  /** What the caller calls it, 1 to 255 characters. Never used as a path. */
+  /** The caller's name for it, 1 to 255 characters. Never used as a path. */
   readonly name: string | null
-  /** `type/subtype` in lower case, and one that the limits allow. */
+  /** `type/subtype` in lower case, among those that the limits allow. */
   readonly mediaType: string
-  /** At most `assetBytes` of the limits. A PNG, JPEG, GIF or WebP must begin like one. */
+  /** At most `assetBytes` of the limits. A PNG, JPEG, GIF or WebP must have a valid header. */
   readonly content: Stream.Stream<Uint8Array, E, R>
-  /** Defaults to a new one. With the id and the content of a stored asset, that asset is the answer. */
+  /** Defaults to a new one. With the id and the content of a stored asset, `save` returns that asset. */
   readonly id?: AssetId
 }
 
-/** Bytes hashed and written in one go: a large piece must not hold the event loop. */
+/** Bytes hashed and written at once, so that a large piece does not block the event loop. */
 const pieceBytes = 256 * 1024
 
 const pieces = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>
@@ -46,7 +46,7 @@ const pieces = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>
     bytes.subarray(index * pieceBytes, (index + 1) * pieceBytes)
   )
 
-/** Whether an asset's row is stored, when its write ended so. */
+/** Whether the row was stored, given how its write ended. */
 type Knowledge = "stored" | "absent" | "unknown"
 
 export const make = (services: {
@@ -60,7 +60,7 @@ export const make = (services: {
 }) => {
   const { files, hashing, ids, limits, engines, reader, storage } = services
 
-  /** Ends a save that comes to nothing. What cannot be removed is left to the sweep. */
+  /** Undoes a save. The sweep removes what cannot be removed here. */
   const withdraw = (upload: Upload, asset: Asset | null) => {
     const { folder } = upload
     const unplace = asset === null ? Effect.void : files.remove({ folder, file: AssetNames.file(asset) })
@@ -69,7 +69,7 @@ export const make = (services: {
     })
   }
 
-  /** Makes a file's failure the save's; when the session's folder is gone, so may be the session. */
+  /** Translates a file's failure. If the session's folder is gone, the session may be gone too. */
   const explain = <A, R>(
     { id, sessionId }: Pick<Asset, "id" | "sessionId">,
     effect: Effect.Effect<A, FilesFailed, R>
@@ -83,7 +83,7 @@ export const make = (services: {
       })
     )
 
-  /** Writes the content under the marker; answers what its row will be. */
+  /** Writes the content under the marker and returns its future row. */
   const receive = Effect.fnUntraced(function* <E, R>(
     upload: Upload,
     asset: Omit<Asset, "size" | "sha256">,
@@ -104,7 +104,7 @@ export const make = (services: {
     return { ...asset, size, sha256: yield* digest.hex }
   }, Effect.scoped)
 
-  /** The asset that has the id already; refused when its content is another. */
+  /** Returns the stored asset with the id. Refuses if its content differs. */
   const known = (asset: Asset) =>
     reader.asset(asset.sessionId, asset.id).pipe(
       Effect.filterOrFail(
@@ -127,7 +127,7 @@ export const make = (services: {
     return Effect.succeed(isRefused ? "absent" : "unknown")
   }
 
-  /** Moves the content to a place of its own: a save of the same content in the same millisecond has the next one. */
+  /** Moves the content to its place, or to the next one if another save of the same millisecond has that place. */
   const place = Effect.fnUntraced(function* (upload: Upload, received: Asset) {
     let asset = received
     while (!(yield* explain(asset, files.place(upload, AssetNames.file(asset))))) {
@@ -136,7 +136,7 @@ export const make = (services: {
     return asset
   })
 
-  /** Answers, or takes back, when the row's write has ended. */
+  /** Returns the asset or undoes the save, after the row's write has ended. */
   const settle = Effect.fnUntraced(function* (
     upload: Upload,
     asset: Asset,
@@ -148,7 +148,7 @@ export const make = (services: {
       if (stored === "stored") yield* Effect.ignoreLogged(files.end(upload))
       if (stored === "absent") {
         yield* withdraw(upload, asset)
-        // Another save of the same id may have been faster.
+        // Another save with the same id may have been faster.
         const faster = isIdGiven ? yield* known(asset) : Option.none()
         if (Option.isSome(faster)) return faster.value
       }

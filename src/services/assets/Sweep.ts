@@ -1,13 +1,16 @@
 /**
- * Removes what saves and deletions left on disk when their process died: content of unfinished saves, files without a
- * row, folders of sessions that are gone. Doing it again, or in two processes at once, comes to the same.
+ * Removes what saves and deletions leave on disk when their process dies: unfinished saves, files without a row,
+ * folders of deleted sessions. Idempotent, and safe in several processes at once.
  *
- * A save leaves these, one after the other: marker; content under the marker; file in its place; row; no marker. So
- * (1) a marker goes only when its engine is proven dead, and (2) a file goes only when it has no row and no living save
- * could be about to give it one. For (2) the order of looking matters: first the files, then the markers, then the rows.
- * A file that was seen first had its marker before; a marker that is not seen afterwards was ended, so the row was
- * committed by then if it ever will be; and the rows are read last. A folder with a marker of an engine not known to be
- * dead keeps all its files until a later sweep. A name that is not of Skein's form is left alone.
+ * A save creates, in this order: marker, content under the marker, file in its place, row; then it removes the marker.
+ * So:
+ * 1. A marker is removed only if its engine is proven dead.
+ * 2. A file is removed only if it has no row and no living save can still store one.
+ *
+ * For (2) the sweep reads first the files, then the markers, then the rows. A file that it sees had its marker before.
+ * If the marker is gone afterwards, the save has ended, and its row is committed or never will be. The rows are read
+ * last. A folder with a marker of an engine that may live keeps all its files until a later sweep. Names that are not
+ * Skein's are left alone.
  */
 import { Array as Arr, Effect, Option } from "effect"
 import type { SessionId } from "../../domain/Session.js"
@@ -18,9 +21,9 @@ import type * as AssetFiles from "./AssetFiles.js"
 import * as EngineInName from "../EngineInName.js"
 import * as AssetNames from "./AssetNames.js"
 
-/** What a sweep removed. */
+/** The number of things that a sweep removed. */
 export interface SweepResult {
-  /** Saves that a dead engine did not finish. */
+  /** Unfinished saves of dead engines. */
   readonly uploads: number
   /** Files without a row. */
   readonly files: number
@@ -40,7 +43,7 @@ export const make = (files: AssetFiles.Service, reader: ReaderService, engines: 
       onSome: (engine) => Effect.map(engines.liveness(engine), (liveness) => liveness === "dead")
     })
 
-  /** Names of the files that rows want. */
+  /** Names of the files that have a row. */
   const wanted = (sessionId: SessionId): Effect.Effect<ReadonlySet<string>, Read> =>
     reader.assets(sessionId).pipe(
       Effect.map((assets) => new Set(assets.map(AssetNames.file))),
@@ -64,7 +67,7 @@ export const make = (files: AssetFiles.Service, reader: ReaderService, engines: 
       return { uploads: ended.filter(Boolean).length, files: removed.filter(Boolean).length }
     })
 
-  /** A row that cannot be read may want any of the files: they stay. */
+  /** A row that cannot be read may belong to any of the files, so all of them stay. */
   const leave = (_: RowDamaged) => Effect.succeed(nothing)
 
   return Effect.gen(function* () {

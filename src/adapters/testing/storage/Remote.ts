@@ -1,4 +1,4 @@
-/** A process that serves a storage, as the tests see it: it is given tasks, and killed. */
+/** The tests' side of a process that serves a storage: it sends tasks, and kills the process. */
 import { Chunk, Effect, Option, Schema, Stream } from "effect"
 import type { Scope } from "effect"
 import * as Process from "../Process.js"
@@ -57,7 +57,7 @@ export const start = ({ args, command, env = {} }: Program): Effect.Effect<Remot
           if (isLast(report.value, told.length)) return told
         }
       })
-    // What it was telling when it was killed, it has not told.
+    // A report that the kill interrupted does not count.
     const rest = Effect.map(
       Stream.runCollect(Stream.repeatEffectOption(Effect.mapError(Effect.flatten(next), () => Option.none()))),
       Chunk.toReadonlyArray

@@ -111,7 +111,7 @@ export const eventTests = (test: Test) => {
     Effect.gen(function* () {
       const storage = yield* Storage
       const watch = yield* (yield* EventSignals).watch(s1)
-      // Whoever is woken may find nothing new, or no session yet.
+      // A wake-up may come before the session exists, or with nothing new.
       const readable = (cursor: number) => Effect.orElseSucceed(eventLines(cursor), () => [])
       const woken = <A, E, R>(change: Effect.Effect<A, E, R>, ...lines: ReadonlyArray<string>) =>
         Effect.gen(function* () {

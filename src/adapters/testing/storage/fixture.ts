@@ -1,7 +1,7 @@
 /**
- * What the storage tests share: short ways to make sessions, messages and runs, and to look at what came of them.
+ * Helpers of the storage tests: they make sessions, messages and runs, and show the results.
  *
- * Names that are short because they are in nearly every test:
+ * Short names that nearly every test uses:
  *
  * | name                         | what it is                                                                      |
  * | ---------------------------- | ------------------------------------------------------------------------------- |
@@ -64,7 +64,7 @@ export const secondEngine: Presence = {
   sign: { clock: "boot", at: 2_000 }
 }
 
-/** An engine of a process of its own. */
+/** An engine in its own process. */
 export const presence = (instance: string): Presence => ({
   ...firstEngine,
   engine: { ...firstEngine.engine, instance }
@@ -73,7 +73,7 @@ export const presence = (instance: string): Presence => ({
 /** Takes over the run of an engine that crashed, after `count` signs of life. */
 export const takeover = (lease: Lease, count = 1): Takeover => ({ lease, count, reason: "crashed" })
 
-/** A session's fields; metadata as plain JSON. */
+/** The fields of a session, with metadata as plain JSON. */
 type SessionFields = Partial<Omit<NewSession, "metadata"> & { readonly metadata: JsonRecord }>
 
 /** @internal */
@@ -90,7 +90,7 @@ export const newSession = ({ metadata = {}, ...fields }: SessionFields = {}): Ne
 export const create = (fields: SessionFields = {}) =>
   Effect.flatMap(Storage, (storage) => storage.createSession(newSession(fields)))
 
-/** An admission's fields; message and metadata as plain values, short enough for any limit. */
+/** The fields of an admission, with message and metadata as plain values within any limit. */
 export type AdmissionFields = Partial<
   Omit<Admission, "message" | "metadata"> & { readonly message: UserMessage | null; readonly metadata: JsonRecord }
 >
@@ -153,7 +153,7 @@ export const result = (id: string, text = `result of ${id}`, outcome: Outcome = 
   text
 })
 
-/** A message as storage takes it. Throws when it is longer than a message may be. */
+/** A message in the form that storage takes. Throws if it exceeds the limit. */
 export const checked = <M extends Message>(message: M): Checked<M> =>
   Either.getOrThrow(Checked.message(message, Limits.defaults))
 
@@ -204,7 +204,7 @@ export const asset = (fields: Partial<Asset> = {}): Asset => ({
 export const purgeAll = (sessionId: SessionId = s1) =>
   Effect.flatMap(Storage, (storage) => Effect.repeat(storage.purge(sessionId), { until: (removed) => removed === 0 }))
 
-/** Deletes a session in which no run is live, with all that it has. */
+/** Deletes a session in which no run is live, with all its data. */
 export const destroy = (sessionId: SessionId = s1) =>
   Effect.gen(function* () {
     const storage = yield* Storage

@@ -90,7 +90,7 @@ export const leaseTests = (test: Test) => {
       expect(yield* held).toEqual([`r2 ${second.lease.fence} deleted`])
     }))
 
-  test("P9 an engine that holds runs is woken when somebody wants something of one", () =>
+  test("P9 an engine that holds runs is woken by a request for one of them", () =>
     Effect.gen(function* () {
       const signals = yield* EventSignals
       const storage = yield* Storage
@@ -141,7 +141,7 @@ export const leaseTests = (test: Test) => {
       expect(yield* storage.takeOver(takeover(lease), secondEngine)).toEqual({ _tag: "Ended" })
     }))
 
-  test("P9 what a step has written is kept while it is the next, and gone once it is stored", () =>
+  test("P9 the draft of the next step is kept, and gone once the step is stored", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader
@@ -158,7 +158,7 @@ export const leaseTests = (test: Test) => {
       expect(yield* reader.draft(s1)).toEqual(Option.none())
     }))
 
-  test("P9 what a step had written goes with its run, and nobody else's is kept", () =>
+  test("P9 a draft goes with its run, and a draft of another run is not kept", () =>
     Effect.gen(function* () {
       const storage = yield* Storage
       const reader = yield* StorageReader

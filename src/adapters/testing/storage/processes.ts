@@ -116,7 +116,7 @@ export const processTests = (
           for (const [index, known] of acknowledged.entries()) {
             const kept = of(`k${index}`)
             expect(kept.slice(0, known.length)).toEqual(known)
-            // One may have been stored when nobody could be told any more.
+            // One may have been stored after the last report.
             expect(kept).toEqual(numbered(`k${index}`, kept.length))
             expect(kept.length - known.length).toBeLessThanOrEqual(1)
           }
@@ -136,7 +136,7 @@ export const processTests = (
           if (answer?._tag !== "Answered" || answer.lease === null) return yield* Effect.dieMessage("not started")
           const { lease } = answer
           const { calls } = yield* openBatch(lease, ...ids)
-          // The last first, so that no result but the last that comes moves the head.
+          // In reverse order, so that only the last result moves the head.
           yield* remote.begin({ _tag: "Complete", lease, calls: calls.toReversed() })
           const before = yield* remote.acknowledges(10)
           const known = Remote.acknowledged([...before, ...(yield* remote.kill)])

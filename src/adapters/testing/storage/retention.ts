@@ -20,7 +20,7 @@ const renames = (times: number) =>
 const cursors = Effect.map(events(), (events) => events.map(({ cursor }) => Number(cursor)))
 
 export const retentionTests = (test: Test) => {
-  test("P10 events beyond the newest ones are deleted; a cursor before those left is told to reload, one among them is not", () =>
+  test("P10 events beyond the newest ones are deleted; a cursor before the rest is refused, one among them is not", () =>
     Effect.gen(function* () {
       const reader = yield* StorageReader
       yield* create()

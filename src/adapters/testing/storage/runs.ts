@@ -71,7 +71,7 @@ const startTests = (test: Test) => {
       })
     }))
 
-  test("an unnamed session gets its title from the first message that says something", () =>
+  test("an unnamed session gets its title from the first message with a text", () =>
     Effect.gen(function* () {
       yield* create({ title: null })
       const storage = yield* Storage

@@ -1,4 +1,4 @@
-/** The reference for the rows of assets; their files are nothing that it knows of. */
+/** The reference for the rows of assets. It does not handle their files. */
 import { Either } from "effect"
 import type { Asset, AssetId } from "../../../domain/Asset.js"
 import type { SessionId } from "../../../domain/Session.js"

@@ -1,6 +1,6 @@
 /**
- * The reference for batches: a message that asks for calls sets a place aside for each; a result waits in its place
- * until all earlier ones are there, then the head passes it.
+ * The reference for batches. A message with calls reserves a place for each result. A result waits in its place until
+ * all earlier ones are stored; then the head passes it.
  */
 import { Array, Either, Option } from "effect"
 import * as Batch from "../../../domain/Batch.js"
@@ -104,11 +104,11 @@ export const storeResult = (
     return [{ result }, putSession(state, completed)]
   })
 
-/** The place of the call that has `seq`, as long as it was not started and has no result. */
+/** The place of the call at `seq`, unless the call was started or has a result. */
 export const pendingPlace = (kept: SessionRecord, seq: Seq): Option.Option<BatchCall> =>
   Option.filter(placeAt(kept, seq), (place) => isOpen(place) && place.call.state === "pending")
 
-/** Closes those open calls that `doomed` names, as if each was completed in call order. */
+/** Closes the open calls that `doomed` names, as if they had completed in call order. */
 export const closeCalls = (
   kept: SessionRecord,
   at: number,
@@ -119,7 +119,7 @@ export const closeCalls = (
     .filter((place) => isOpen(place) && doomed(place.call))
     .reduce((kept, { call }) => complete(kept, at, runId, call, Batch.closing(call)), kept)
 
-/** Puts a result in the place of its open call and lets the head pass what it may. */
+/** Stores a result in the place of its open call, and moves the head as far as possible. */
 const complete = (
   kept: SessionRecord,
   at: number,
@@ -151,19 +151,19 @@ const release = (kept: SessionRecord, at: number): SessionRecord => {
   return passed.reduce((kept, entry) => appendEntry(kept, at, entry), rest)
 }
 
-/** Whether a place still waits for its result. */
+/** Whether a place has no result yet. */
 export const isOpen = (place: BatchCall): boolean => Option.isNone(place.result)
 
 const placeAt = (kept: SessionRecord, seq: Seq): Option.Option<BatchCall> =>
   Option.fromNullable(kept.batch.find(({ call }) => call.seq === seq))
 
-/** The session in which a place of the batch has a new value. */
+/** The session with a new value for a place of the batch. */
 export const setPlace = (kept: SessionRecord, place: BatchCall): SessionRecord => ({
   ...kept,
   batch: kept.batch.map((other) => (other.call.seq === place.call.seq ? place : other))
 })
 
-/** The result that has this place, in the transcript or beyond the head. */
+/** The result at this place, in the transcript or beyond the head. */
 const resultAt = (kept: SessionRecord, seq: Seq): Option.Option<ResultMessage> =>
   Option.fromNullable(kept.entries[seq - 1]).pipe(
     Option.orElse(() => Option.flatMap(placeAt(kept, seq), ({ result }) => result)),

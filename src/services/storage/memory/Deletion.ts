@@ -1,4 +1,4 @@
-/** The reference for a session's deletion: it begins, hides the session, removes its rows, frees its id. */
+/** The reference for a session's deletion: begin, hide the session, remove its rows, free its id. */
 import { Either, HashMap, Option } from "effect"
 import type { SessionId } from "../../../domain/Session.js"
 import { SessionBusy, SessionNotFound } from "../../../domain/SkeinError.js"
@@ -42,7 +42,7 @@ export const storedRows = (state: State, sessionId: SessionId): number => {
   return runs + questions + kept.entries.length + kept.assets.length + kept.events.length + kept.granted.size
 }
 
-/** Here one purge removes everything. */
+/** One purge removes everything. */
 export const purge = (state: State, sessionId: SessionId): Transition<number> =>
   Either.right(
     Option.match(hidden(state, sessionId), {
@@ -80,5 +80,5 @@ export const forget = (state: State, sessionId: SessionId): Transition<void> =>
 const hidden = (state: State, sessionId: SessionId): Option.Option<SessionRecord> =>
   Option.filter(HashMap.get(state.sessions, sessionId), ({ tenure }) => tenure.state === "gone")
 
-/** Each session has at least the event of its creation, until that is purged. */
+/** Until it is purged, a session has at least the event of its creation. */
 const isPurged = (kept: SessionRecord): boolean => kept.events.length === 0

@@ -1,4 +1,4 @@
-/** The reference for what running steps have written so far. */
+/** The reference for drafts: the text that running steps have written so far. */
 import { Either, Option } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
 import type { Draft } from "../../../domain/Live.js"

@@ -1,4 +1,4 @@
-/** The reference for how runs end: by their own hand, or taken over from an owner that died. */
+/** The reference for the ends of runs: by their own engine, or after a takeover from a dead one. */
 import { Either, Option } from "effect"
 import * as Lease from "../../../domain/Lease.js"
 import * as Tenure from "../../../domain/Tenure.js"
@@ -74,7 +74,7 @@ export const takeOver = (
 
 const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && call.questionId !== null
 
-/** Denies the run's open questions, closes its open calls, gives the lease back. */
+/** Denies the run's open questions, closes its open calls, and releases the lease. */
 const close = (
   state: State,
   at: number,

@@ -1,6 +1,6 @@
 /**
- * Storage in memory: all of it in one `Ref`, each operation one pure transition. For tests and for hosts that keep
- * nothing; what it holds is gone with the layer. It fails with what an operation refuses, never for another reason.
+ * Storage in memory: one `Ref`, and a pure transition for each operation. For tests and for hosts that keep nothing;
+ * its content is gone with the layer. It refuses what the contract refuses, and never fails for another reason.
  */
 import { Clock, Context, Effect, Either, Layer, Option, Ref, Stream } from "effect"
 import { EngineConfig } from "../../EngineConfig.js"

@@ -1,4 +1,4 @@
-/** The reference for questions to a human: asked once about a pending call, answered once: the first answer wins. */
+/** The reference for questions to a human: one for a pending call, with one answer. The first answer wins. */
 import { Either, Option } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
 import type { CallId } from "../../../domain/Message.js"
@@ -79,7 +79,7 @@ const coveredBy = (state: State, { id, sessionId, tool }: Question): ReadonlyArr
     (other) => other.id !== id && other.sessionId === sessionId && other.tool === tool && other.answer === null
   )
 
-/** A question of a session that is not hidden, and that session. */
+/** A question and its session, unless the session is hidden. */
 export const findQuestion = (
   state: State,
   questionId: QuestionId
@@ -100,7 +100,7 @@ export const recordAnswer = (kept: SessionRecord, at: number, question: Question
     verdict: answer.verdict
   })
 
-/** The state in which a question has its answer. */
+/** The state with the answered question. */
 export const putAnswer = (state: State, questionId: QuestionId, answer: Answer): State => ({
   ...state,
   questions: state.questions.map((question) => (question.id === questionId ? { ...question, answer } : question))

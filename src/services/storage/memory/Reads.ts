@@ -1,4 +1,4 @@
-/** The reference for reads: what a state shows. */
+/** The reference for reads of a state. */
 import { Array, Either, HashMap, Option, Order } from "effect"
 import type { Asset, AssetId } from "../../../domain/Asset.js"
 import type { Entry } from "../../../domain/Message.js"
@@ -157,7 +157,7 @@ const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => 
 
 const lastCreatedFirst = Order.mapInput(Order.reverse(Order.number), (kept: SessionRecord) => kept.ordinal)
 
-/** An event as it shows when it is replayed. */
+/** An event as a replay shows it. */
 const today =
   ({ model, title, workdir }: Session) =>
   (event: SessionEvent.Durable): SessionEvent.Durable => {

@@ -1,4 +1,4 @@
-/** The reference for the events that are kept. Here one portion removes everything. */
+/** The reference for the retention of events. One portion removes everything. */
 import { Either, HashMap, Option } from "effect"
 import type { Retention } from "../Storage.js"
 import type { SessionRecord, State, Transition } from "./State.js"

@@ -1,4 +1,4 @@
-/** The reference for runs on their way in: admitted, started or queued, cancelled before they began. */
+/** The reference for the beginning of runs: admission, start, queue, cancellation before the start. */
 import { Array, Either, HashMap, Option } from "effect"
 import * as Lease from "../../../domain/Lease.js"
 import * as Tenure from "../../../domain/Tenure.js"
@@ -140,18 +140,18 @@ export const requestCancel = (state: State, runId: RunId): Transition<boolean> =
 export const renew = (state: State, presence: Lease.Presence): Transition<void> =>
   Either.right([undefined, putBeat(state, presence)])
 
-/** A run of a session that is not hidden, and that session. */
+/** A run and its session, unless the session is hidden. */
 export const findRun = (state: State, runId: RunId) =>
   HashMap.get(state.runs, runId).pipe(
     Option.bindTo("keptRun"),
     Option.bind("kept", ({ keptRun }) => Either.getRight(visible(state, keptRun.run.sessionId)))
   )
 
-/** The runs that wait for their turn, in order. */
+/** The queued runs, in order. */
 export const queued = (state: State, kept: SessionRecord) =>
   Array.getSomes(kept.queue.map((runId) => Option.flatMap(HashMap.get(state.runs, runId), inState("queued"))))
 
-/** The run that holds a session, its lease and its owner. */
+/** The run that holds a session, with its lease and its engine. */
 export const holderOf = (state: State, kept: SessionRecord): Option.Option<Holder> =>
   Option.flatMap(kept.holder, ({ engine, runId }) =>
     Option.map(Option.flatMap(HashMap.get(state.runs, runId), inState("running")), ({ run }) => ({
@@ -164,7 +164,7 @@ export const holderOf = (state: State, kept: SessionRecord): Option.Option<Holde
 
 export const refOf = ({ cursor, run }: RunRecord): Ref => ({ sessionId: run.sessionId, runId: run.id, cursor })
 
-/** Starts a run in a free session: a new fencing number, the run's message, a title when the session has none. */
+/** Starts a run in a free session: a new fencing number, the run's message, and a title if the session has none. */
 const start = (
   state: State,
   at: number,

@@ -1,4 +1,4 @@
-/** The reference for a session's own fields: it is created, renamed, given a model and metadata. */
+/** The reference for a session's own fields: creation, title, model, folder and metadata. */
 import * as Tenure from "../../../domain/Tenure.js"
 import { Either, HashMap, Option } from "effect"
 import type { Json } from "../../../domain/Json.js"
@@ -96,7 +96,7 @@ export const setWorkdir = (
     return [changed.session, putSession(state, changed)]
   })
 
-/** Checks the merged metadata, which are known only here. */
+/** Checks the merged metadata, which only the storage knows. */
 export const patchMetadata = (
   state: State,
   at: number,

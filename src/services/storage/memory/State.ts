@@ -1,7 +1,7 @@
 /**
- * All that the in-memory Storage holds, as one immutable value. It is the reference for what Storage means: plain maps
- * and arrays, one pure transition for each operation, written to be right by reading and not to be fast. A transition
- * that changes nothing gives the very same state back. Limits are part of the state; the time of a change is given.
+ * The content of the in-memory Storage as one immutable value. It is the reference for the contract of Storage: plain
+ * maps and arrays, one pure transition for each operation, written for clarity and not for speed. A transition that
+ * changes nothing returns the same state. Limits are part of the state; the time of a change is an argument.
  */
 import { Either, HashMap, Option } from "effect"
 import type { Asset } from "../../../domain/Asset.js"
@@ -17,10 +17,10 @@ import type * as SessionEvent from "../../../domain/SessionEvent.js"
 import { LeaseLost, SessionDeleting, SessionNotFound } from "../../../domain/SkeinError.js"
 import type { OpenCall } from "../Storage.js"
 
-/** A place that the open batch has set aside, from the opening until the head passes it. */
+/** A place that the open batch reserves, until the head passes it. */
 export interface BatchCall {
   readonly call: OpenCall
-  /** The call's result, while it waits for earlier ones. */
+  /** The call's result, while earlier ones are missing. */
   readonly result: Option.Option<Entry>
 }
 
@@ -28,25 +28,25 @@ export interface RunRecord {
   readonly run: Run.Run
   /** The newest event before the run's first. */
   readonly cursor: Cursor
-  /** Null when the run resumes. */
+  /** Null if the run resumes. */
   readonly message: UserMessage | null
   readonly idempotencyKey: string | null
   readonly hash: string
-  /** Whether somebody asked its owner to cancel it. */
+  /** Whether its engine was asked to cancel it. */
   readonly cancelRequested: boolean
 }
 
 export interface SessionRecord {
-  /** As readers see it, the head and the newest cursor included. */
+  /** As readers see it, with the head and the newest cursor. */
   readonly session: Session
-  /** How many sessions had been created up to this one. */
+  /** The number of sessions created up to this one. */
   readonly ordinal: number
   readonly tenure: Tenure.Tenure
-  /** The run that holds the session, and its engine; none while the tenure has no holder. */
+  /** The run that holds the session, and its engine; none if the tenure has no holder. */
   readonly holder: Option.Option<{ readonly runId: Run.RunId; readonly engine: Lease.EngineId }>
-  /** What the running step had written when it was last saved. */
+  /** The draft of the running step, as last saved. */
   readonly draft: Option.Option<Draft>
-  /** Runs that wait for their turn, in order. */
+  /** Queued runs, in order. */
   readonly queue: ReadonlyArray<Run.RunId>
   /** The transcript up to the head: the entry of place `seq` at `seq - 1`. */
   readonly entries: ReadonlyArray<Entry>
@@ -54,7 +54,7 @@ export interface SessionRecord {
   readonly batch: ReadonlyArray<BatchCall>
   readonly granted: ReadonlySet<string>
   readonly assets: ReadonlyArray<Asset>
-  /** As they were when they were recorded. */
+  /** As recorded. */
   readonly events: ReadonlyArray<SessionEvent.Durable>
   /** The cursor before that of the first event. */
   readonly floor: number
@@ -64,23 +64,23 @@ export interface State {
   readonly limits: Limits
   readonly sessions: HashMap.HashMap<SessionId, SessionRecord>
   readonly runs: HashMap.HashMap<Run.RunId, RunRecord>
-  /** Of all sessions, in the order in which they were asked. */
+  /** Of all sessions, oldest first. */
   readonly questions: ReadonlyArray<Question>
-  /** The newest sign of life of each engine that gave one. */
+  /** The newest sign of life of each engine. */
   readonly beats: HashMap.HashMap<string, Lease.Beat>
-  /** Sessions created so far. */
+  /** The number of sessions created so far. */
   readonly created: number
-  /** Where the cursors of new sessions begin: past those of every forgotten session, whose id they may have. */
+  /** Where the cursors of new sessions begin: past those of every forgotten session, because ids may be reused. */
   readonly floor: number
-  /** Whose session the newest change was. */
+  /** The session of the newest change. */
   readonly changed: Option.Option<SessionId>
-  /** How many requests to stop a run there have been. */
+  /** The number of requests to stop a run so far. */
   readonly stopRequests: number
   /** When old events were last removed. */
   readonly prunedAt: number
 }
 
-/** What an operation answers and the state after it, or why it was refused, which changes nothing. */
+/** An operation's answer and the next state, or its refusal, which changes nothing. */
 export type Transition<A, E = never> = Either.Either<readonly [answer: A, state: State], E>
 
 export const empty = (limits: Limits): State => ({
@@ -110,7 +110,7 @@ export const changeable = (
 ): Either.Either<SessionRecord, SessionNotFound | SessionDeleting> =>
   Either.flatMap(visible(state, sessionId), undeleted)
 
-/** Refuses what is being deleted. */
+/** Refuses a session that is being deleted. */
 export const undeleted = (kept: SessionRecord): Either.Either<SessionRecord, SessionDeleting> =>
   kept.tenure.state === "live" ? Either.right(kept) : Either.left(new SessionDeleting({ sessionId: kept.session.id }))
 
@@ -119,7 +119,7 @@ export interface SessionHold {
   readonly keptRun: RunRecord & { readonly run: Run.RunningRun }
 }
 
-/** The session and the run of a lease that still counts. */
+/** The session and the run of a valid lease. */
 export const held = (state: State, lease: Lease.Lease): Either.Either<SessionHold, LeaseLost> =>
   Option.all({
     kept: HashMap.get(state.sessions, lease.sessionId),
@@ -130,7 +130,7 @@ export const held = (state: State, lease: Lease.Lease): Either.Either<SessionHol
     Either.fromOption(() => new LeaseLost({ sessionId: lease.sessionId, runId: lease.runId }))
   )
 
-/** A kept run in a state; none when it is in another. */
+/** A stored run, if it is in this state. */
 export const inState =
   <S extends Run.State>(state: S) =>
   (keptRun: RunRecord): Option.Option<RunRecord & { readonly run: Extract<Run.Run, { readonly state: S }> }> =>
@@ -139,7 +139,7 @@ export const inState =
 const isHolder = (kept: SessionRecord, runId: Run.RunId): boolean =>
   Option.exists(kept.holder, (holder) => holder.runId === runId)
 
-/** An engine as a holder, with its newest sign of life. */
+/** A holder: an engine and its newest sign of life. */
 export const holderBy = (state: State, { engine: { instance } }: Lease.Presence): Tenure.TenureHolder => ({
   instance,
   count: beatOf(state, instance).count
@@ -149,7 +149,7 @@ export const holderBy = (state: State, { engine: { instance } }: Lease.Presence)
 export const beatOf = (state: State, instance: string): Lease.Beat =>
   Option.getOrElse(HashMap.get(state.beats, instance), () => Lease.silent)
 
-/** The state with one more sign of life. Wakes nobody. A new engine's first forgets those that hold nothing. */
+/** The state with one more sign of life. Wakes nobody. The first sign of an engine drops engines that hold nothing. */
 export const putBeat = (state: State, presence: Lease.Presence): State => {
   const { instance } = presence.engine
   const beats = HashMap.has(state.beats, instance)
@@ -175,20 +175,20 @@ const holds = (state: State, instance: string): boolean =>
 /** The state with one more request to stop a run. */
 export const requestStop = (state: State): State => ({ ...state, stopRequests: state.stopRequests + 1 })
 
-/** The state with a session's new value. */
+/** The state with a new value for a session. */
 export const putSession = (state: State, kept: SessionRecord): State => ({
   ...state,
   sessions: HashMap.set(state.sessions, kept.session.id, kept),
   changed: Option.some(kept.session.id)
 })
 
-/** The state with a run's new value. */
+/** The state with a new value for a run. */
 export const putRun = (state: State, kept: RunRecord): State => ({
   ...state,
   runs: HashMap.set(state.runs, kept.run.id, kept)
 })
 
-/** The session with some of its visible fields changed. */
+/** The session with some visible fields changed. */
 export const setSession = (kept: SessionRecord, fields: Partial<Session>): SessionRecord => ({
   ...kept,
   session: { ...kept.session, ...fields }
@@ -196,7 +196,7 @@ export const setSession = (kept: SessionRecord, fields: Partial<Session>): Sessi
 
 type EventFields<Event> = Event extends SessionEvent.Durable ? Omit<Event, "sessionId" | "cursor" | "at"> : never
 
-/** Records an event: it gets the next cursor, and the session its time. */
+/** Records an event with the next cursor, and sets the time of the session. */
 export const record = (kept: SessionRecord, at: number, event: EventFields<SessionEvent.Durable>): SessionRecord => {
   const cursor = Cursor.make(kept.session.cursor + 1)
   return {

@@ -1,4 +1,4 @@
-/** The reference for transcripts: a message takes the place after the head, and the head moves to it. */
+/** The reference for transcripts: a message takes the place after the head, and becomes the head. */
 import { Chunk, Either, Option } from "effect"
 import type { Checked } from "../../../domain/Checked.js"
 import type { Entry, Message } from "../../../domain/Message.js"
@@ -37,7 +37,7 @@ export const append = (
 /** The place after the head. */
 export const nextSeq = (kept: SessionRecord): Seq => Seq.make(kept.session.head + 1)
 
-/** Moves the head to an entry, which stands in the place after it, and adds its usage. */
+/** Moves the head to the entry in the next place, and adds its usage. */
 export const appendEntry = (kept: SessionRecord, at: number, entry: Entry): SessionRecord => {
   const { message, runId, seq } = entry
   const usage = message.role === "assistant" ? Usage.add(kept.session.usage, message.usage) : kept.session.usage
@@ -49,7 +49,7 @@ export const appendEntry = (kept: SessionRecord, at: number, entry: Entry): Sess
   })
 }
 
-/** What the rules of a transcript need to know of a session. */
+/** The part of a session that the rules of a transcript need. */
 export const transcriptOf = (kept: SessionRecord): Transcript.State => ({
   sessionId: kept.session.id,
   head: kept.session.head,

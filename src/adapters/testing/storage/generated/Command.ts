@@ -1,17 +1,17 @@
 /**
- * What may be done to a storage, as small data that fast-check can make and shrink. A command says "the third place of
- * the session's batch" or "an old lease"; what that is, is looked up when it runs. Refusals are made on purpose, and
- * seldom: most commands find what they need.
+ * Commands for a storage, as small data that fast-check can generate and shrink. A command says "the third place of the
+ * session's batch" or "an old lease"; the world resolves that when the command runs. Most commands succeed; a few are
+ * made to be refused.
  */
 import { FastCheck as fc } from "effect"
 
-/** Mostly the first, now and then the second. */
+/** Mostly the first, sometimes the second. */
 const seldom = <A, B>(often: fc.Arbitrary<A>, rarely: fc.Arbitrary<B>): fc.Arbitrary<A | B> =>
   fc.oneof({ weight: 15, arbitrary: often }, { weight: 1, arbitrary: rarely })
 
 const session = fc.constantFrom("s1", "s1", "s1", "s2")
 
-/** Which lease: that of the session's holder, one that was given out before, or one that never was. */
+/** A lease: that of the session's holder, an earlier one, or one that never existed. */
 const lease = fc.oneof(
   { weight: 12, arbitrary: fc.record({ pick: fc.constant("holder" as const), session }) },
   { weight: 2, arbitrary: fc.record({ pick: fc.constant("given" as const), index: fc.nat(30) }) },
@@ -22,7 +22,7 @@ const lease = fc.oneof(
 )
 export type LeasePick = typeof lease extends fc.Arbitrary<infer A> ? A : never
 
-/** Which place: one of the open batch, with a result or without, or any. */
+/** A place: one of the open batch, with or without a result, or any other. */
 const place = fc.oneof(
   { weight: 8, arbitrary: fc.record({ pick: fc.constant("open" as const), index: fc.nat(4) }) },
   { weight: 2, arbitrary: fc.record({ pick: fc.constant("finished" as const), index: fc.nat(4) }) },
@@ -42,7 +42,7 @@ const metadata = fc.constantFrom<{ readonly [field: string]: null | string | num
   { c: "x".repeat(400) },
   { d: "y".repeat(700) }
 )
-/** What stands in a message to append outside a run. */
+/** The content of a message that is appended outside a run. */
 const messages = fc.array(fc.constantFrom("user", "assistant", "calls", "result", "other result", "blank"), {
   maxLength: 5
 })
@@ -106,7 +106,7 @@ const oneCommit = [
   command(1, "deleteAsset", { session, index })
 ] as const
 
-/** What takes several commits, and so never happens at once with others. */
+/** Commands that take several commits, and so do not run concurrently with others. */
 const manyCommits = [command(3, "purge", { session }), command(2, "destroy", { session })] as const
 
 const Alone = fc.oneof(...oneCommit, ...manyCommits)
@@ -114,7 +114,7 @@ const Together = fc.oneof(...oneCommit)
 
 export type Command = typeof Alone extends fc.Arbitrary<infer A> ? A : never
 
-/** Milliseconds go by, or a clock is set back; then one command is given, or several at once. */
+/** Time passes, or the clock is set back; then one command runs, or several concurrently. */
 export const Steps = fc.array(
   fc.record({
     wait: fc.constantFrom(0, 0, 0, 1, 1_000, -50),

@@ -1,6 +1,6 @@
 /**
- * What a sequence of commands has met so far, and what the next command is in terms of it. Everything is looked up in
- * the model, so that both storages are asked the very same.
+ * The state of a sequence of commands, and the operations that a command means in that state. Everything is looked up
+ * in the model, so that both storages get the same operations.
  */
 import { Chunk, Effect, Either, Option, Stream } from "effect"
 import { AssetId } from "../../../../domain/Asset.js"
@@ -18,17 +18,17 @@ export interface World {
   readonly leases: Array<Lease>
   readonly runs: Array<RunId>
   readonly questions: Array<QuestionId>
-  /** Cursors that sessions have been at. */
+  /** Earlier cursors of sessions. */
   readonly cursors: Set<number>
-  /** Raised for each new id. */
+  /** Incremented for each new id. */
   ids: number
-  /** The time as the storages see it. */
+  /** The storages' time. */
   now: number
 }
 
 export const make = (): World => ({ leases: [], runs: [], questions: [], cursors: new Set(), ids: 0, now: 1_000 })
 
-/** Remembers where a session stands and by which lease it is held. */
+/** Records a session's cursor and its holder's lease. */
 export const remember = (world: World, { cursor }: Session, { holder }: Activity): void => {
   world.cursors.add(cursor)
   if (Option.isNone(holder)) return
@@ -36,10 +36,13 @@ export const remember = (world: World, { cursor }: Session, { holder }: Activity
   if (!world.leases.some(({ fence, runId }) => fence === lease.fence && runId === lease.runId)) world.leases.push(lease)
 }
 
-/** One operation, to be put to any storage. */
+/** One operation, for any storage. */
 export type Operation = (storage: Service) => Effect.Effect<unknown, { readonly _tag: string }>
 
-/** What one command stands for. When it lacks something, it stands for what makes that: a session, a run, a batch. */
+/**
+ * The operation that a command means. If something is missing, the operation that creates it: a session, a run, a
+ * batch.
+ */
 export const operation = (
   world: World,
   model: ReaderService,
@@ -237,7 +240,7 @@ const admitHello = {
 
 const fresh = (world: World, prefix: string): string => `${prefix}x${++world.ids}`
 
-/** One of three engines, as each may hold several runs at once. */
+/** One of three engines; each may hold several runs at once. */
 const newPresence = (world: World): Presence => ({
   engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "1", instance: `i${world.ids % 3}` },
   sign: { clock: "boot", at: ++world.ids }
@@ -324,7 +327,7 @@ const assistant = (text: string, calls: ReadonlyArray<string>, tokens: number | 
   usage: { ...Usage.unknown, inputTokens: tokens, outputTokens: 1 }
 })
 
-/** Messages outside a run: calls, results for them in order or not, or whatever. */
+/** Messages outside a run: calls, their results in any order, or other messages. */
 const messagesOf = (world: World, kinds: ReadonlyArray<string>): ReadonlyArray<Message> => {
   let open: ReadonlyArray<string> = []
   const resultOf = (id: string | undefined): Message => {

@@ -1,10 +1,10 @@
-/** What can be seen of a storage, as plain data that two storages can be compared by. */
+/** The visible state of a storage, as plain data for comparing two storages. */
 import { Chunk, Effect, Either, Option, Stream } from "effect"
 import type { SessionId } from "../../../../domain/Session.js"
 import type { ReaderService, SessionPage } from "../../../../services/storage/Storage.js"
 import type { World } from "./World.js"
 
-/** How an operation came out: its answer, or the tag and fields of its refusal. */
+/** The outcome of an operation: its answer, or the tag and fields of its refusal. */
 export const outcome = <A, E extends { readonly _tag: string }, R>(effect: Effect.Effect<A, E, R>) =>
   Effect.map(Effect.either(effect), (either) =>
     Either.match(either, {
@@ -16,7 +16,7 @@ export const outcome = <A, E extends { readonly _tag: string }, R>(effect: Effec
 const readTranscript = (reader: ReaderService, range: Parameters<ReaderService["transcript"]>[0]) =>
   Effect.map(Stream.runCollect(reader.transcript(range)), Chunk.toReadonlyArray)
 
-/** Everything that readers see of one session; none when it is not there. */
+/** Everything that readers see of one session; none if it does not exist. */
 export const sessionView = (reader: ReaderService, sessionId: SessionId) =>
   Effect.gen(function* () {
     const session = yield* Effect.option(reader.session(sessionId))

@@ -1,6 +1,7 @@
 /**
- * The in-memory storage is the model: whatever is done to it and to the tested one, in whatever order and however many
- * at once, both answer the same and show the same. A failure tells the seed and the shortest sequence that was found.
+ * Compares the tested storage with the in-memory storage, which is the model. For generated sequences of commands,
+ * concurrent ones included, both must return the same answers and show the same state. A failure reports the seed and
+ * the shortest sequence found.
  */
 import { Context, Effect, FastCheck, identity, Layer, Option, Runtime } from "effect"
 import { SessionId } from "../../../../domain/Session.js"
@@ -17,7 +18,7 @@ import * as World from "./World.js"
 
 const sessions = [SessionId.make("s1"), SessionId.make("s2")]
 
-/** Small enough that short sequences come to it. */
+/** Low, so that short sequences reach it. */
 const limits = { metadataBytes: 1_000 }
 
 const build = (layer: Layer.Layer<StorageTest.TestedServices, unknown>, config: EngineConfig.Options) =>
@@ -28,7 +29,7 @@ const build = (layer: Layer.Layer<StorageTest.TestedServices, unknown>, config: 
     }))
   )
 
-/** What holds of every session at any time. */
+/** Invariants of every session. */
 const checkPromises = ({ activity, entries, events, session: { cursor, head, id } }: SessionView): void => {
   expect(entries.map(({ seq }) => Number(seq))).toEqual(Array.from({ length: head }, (_, index) => index + 1))
   expect(events.map((event) => event.cursor - cursor + events.length)).toEqual(events.map((_, index) => index + 1))
@@ -36,7 +37,7 @@ const checkPromises = ({ activity, entries, events, session: { cursor, head, id 
   if (Option.isNone(activity.holder)) expect(Transcript.isSendable(entries)).toBe(true)
 }
 
-/** Gives both the same commands, and compares after each step. */
+/** Runs the commands on both, and compares after each step. */
 const compare = (
   layer: Layer.Layer<StorageTest.TestedServices, unknown>,
   config: EngineConfig.Options,
