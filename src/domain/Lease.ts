@@ -7,6 +7,7 @@
 import { Schema } from "effect"
 import { RunId } from "./Run.js"
 import { SessionId } from "./Session.js"
+import { Timestamp } from "./Timestamp.js"
 
 export const EngineId = Schema.Struct({
   /** Changes with each boot of the host. */
@@ -28,17 +29,29 @@ export type Lease = typeof Lease.Type
 export const Sign = Schema.Struct({ clock: Schema.String, at: Schema.Int })
 export type Sign = typeof Sign.Type
 
-/** The newest sign of life that storage has of an engine, and how many there were; 0 and none when it has none. */
-export const Beat = Schema.Struct({ count: Schema.Int, sign: Schema.NullOr(Sign) })
+/** What storage has of an engine's life: how many signs it gave, and of the newest what it said. */
+export const Beat = Schema.Struct({
+  count: Schema.Int,
+  sign: Schema.NullOr(Sign),
+  /** For how long the engine holds its leases after a sign, as it says itself. */
+  leaseMillis: Schema.NullOr(Schema.Int),
+  /** When storage took the newest sign. */
+  seenAt: Schema.NullOr(Timestamp)
+})
 export type Beat = typeof Beat.Type
 
-export const silent: Beat = { count: 0, sign: null }
+/** Of an engine that gave no sign, and of a run that no engine has. */
+export const silent: Beat = { count: 0, sign: null, leaseMillis: null, seenAt: null }
 
 /** Who claims a session, and its sign of life as it does. */
 export interface Presence {
   readonly engine: EngineId
   readonly sign: Sign
+  readonly leaseMillis: number
 }
 
-/** Why a session is taken over: its engine is dead, or has given no sign of life for the time of a lease. */
-export type TakeoverReason = "crashed" | "lease-lost"
+/**
+ * Why a session is taken over: its engine is dead, has given no sign of life for the time of a lease, or has released
+ * the run.
+ */
+export type TakeoverReason = "crashed" | "lease-lost" | "released"

@@ -9,8 +9,12 @@
  * - of all others nothing is known.
  *
  * An engine that is not proven dead keeps its lease by signs of life: a count that it raises again and again, with the
- * time on a clock that cannot be set. A lease without a new sign for its whole time has expired. Engines on one host
- * share that clock and compare; others wait for the time to pass on their own. The wall clock has no part in it.
+ * time on a clock that cannot be set and for how long it holds its leases. Engines on one host share that clock and
+ * compare; others wait for the time to pass on their own. The wall clock has no part in it.
+ *
+ * Silence alone does not end a lease: storage may have been held up for everybody, the engine's signs too. A silent engine
+ * is asked twice. Whoever asks stores something, and so knows that storage takes writes again: after the first time the
+ * engine has the time in which it would give a sign anyway, after the second that which a waiting sign needs to get in.
  */
 import type { Beat, EngineId, TakeoverReason, Sign } from "./Lease.js"
 
@@ -32,28 +36,51 @@ export const liveness = (self: EngineId, engine: EngineId, sighting: Sighting): 
   return sighting.startTime === engine.startTime ? "alive" : "dead"
 }
 
-/** What somebody saw last of a lease's engine, and since when on the own clock. */
+/** An engine gives so many signs of life in the time of a lease: one may come late. */
+export const signsInLease = 3
+
+/** After the second time that a silent engine was asked. */
+const graceMillis = 1_000
+
+/** What somebody saw last of a lease's engine, since when, and how often and when last it was asked, on the own clock. */
 export interface LeaseWatch {
   readonly fence: number
   readonly count: number
   readonly since: number
+  readonly asks: number
+  readonly askedAt: number
 }
 
+const watch = (seen: Pick<LeaseWatch, "fence" | "count">, { at }: Sign): LeaseWatch => ({
+  ...seen,
+  since: at,
+  asks: 0,
+  askedAt: at
+})
+
+/** What is seen of an engine that was asked. */
+export const asked = (watched: LeaseWatch, { at }: Sign): LeaseWatch => ({
+  ...watched,
+  asks: watched.asks + 1,
+  askedAt: at
+})
+
 /**
- * Whether a lease stands: held, over for a reason, or not to be told but by watching longer. `watched` is for the next
- * look at the same session.
+ * Whether a lease stands: held, over for a reason, or not to be told but by watching longer, or by asking the engine.
+ * `watched` is for the next look at the same session.
  */
 export type Standing =
   | { readonly _tag: "Held"; readonly watched: LeaseWatch | null }
   | { readonly _tag: "Over"; readonly reason: TakeoverReason }
   | { readonly _tag: "Unclear"; readonly watched: LeaseWatch }
+  | { readonly _tag: "Silent"; readonly watched: LeaseWatch }
 
 const held: Standing = { _tag: "Held", watched: null }
 const over = (reason: TakeoverReason): Standing => ({ _tag: "Over", reason })
 
 /**
  * Whether the lease of an engine stands, as far as `now` on the own clock can tell. `watched` is what the last look at
- * the session gave, if there was one. A sign from the future of a shared clock was given before the host's last boot.
+ * the session gave, if there was one. `leaseMillis` counts for an engine of which storage does not have its own.
  */
 export const standing = (
   liveness: Liveness,
@@ -64,13 +91,24 @@ export const standing = (
 ): Standing => {
   if (liveness === "dead") return over("crashed")
   const { count, sign } = beat
+  const lease = beat.leaseMillis ?? leaseMillis
+  const seen = watched?.fence === fence ? watched : watch({ fence, count }, now)
+  const alive: Standing = { _tag: "Held", watched: watch({ fence, count }, now) }
   if (sign !== null && sign.clock !== "" && sign.clock === now.clock) {
     if (sign.at > now.at) return over("crashed")
-    return now.at - sign.at >= leaseMillis ? over("lease-lost") : held
+    if (now.at - sign.at < lease) return held
+    // A sign that was long on its way, as storage was held up, is one of life all the same.
+    return seen.count === count ? silent(seen, now, lease) : alive
   }
-  if (watched === null || watched.fence !== fence) {
-    return { _tag: "Unclear", watched: { fence, count, since: now.at } }
+  if (seen.count !== count) return alive
+  return now.at - seen.since < lease ? { _tag: "Unclear", watched: seen } : silent(seen, now, lease)
+}
+
+/** An engine has half the time of a lease to answer the first time: a sign is due by then, even if one comes late. */
+const silent = (watched: LeaseWatch, now: Sign, leaseMillis: number): Standing => {
+  const waited = now.at - watched.askedAt
+  if (watched.asks > 0 && waited < (watched.asks === 1 ? leaseMillis / 2 : graceMillis)) {
+    return { _tag: "Unclear", watched }
   }
-  if (watched.count !== count) return { _tag: "Held", watched: { fence, count, since: now.at } }
-  return now.at - watched.since >= leaseMillis ? over("lease-lost") : { _tag: "Unclear", watched }
+  return watched.asks < 2 ? { _tag: "Silent", watched } : over("lease-lost")
 }

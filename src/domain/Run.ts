@@ -14,7 +14,8 @@ export { RunId as Id }
  * Why a run ended.
  * - `completed`: the model answered. `refused`: it declined to (a content filter). `output-limit`: its answer was cut.
  * - `cancelled`: somebody stopped it. `deleted`: the session was deleted under it.
- * - `failed`: the model or the storage failed; `detail` says how. `crashed`: its process died.
+ * - `failed`: the model or the storage failed; `detail` says how. `crashed`: its engine died or was closed, and the run
+ *   did not go on.
  * - `step-limit`, `repeated-calls`: Skein stopped a run that did not come to an end.
  * - `lease-lost`: another process took the session over.
  */
@@ -63,6 +64,8 @@ export const RunningRun = Schema.Struct({
   stopReason: Schema.Null,
   detail: Schema.Null,
   startedAt: Timestamp,
+  /** When its engine was closed under it: until another engine takes it up, nobody runs it. Null while one does. */
+  releasedAt: Schema.NullOr(Timestamp),
   endedAt: Schema.Null
 })
 export type RunningRun = typeof RunningRun.Type

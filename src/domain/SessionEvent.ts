@@ -4,8 +4,9 @@
  * - A durable event has a `cursor` and was committed together with the change that it reports. Replayed, it shows
  *   today's values.
  * - An ephemeral event has no cursor of its own: `after` names the durable event that it follows.
- * - A delta carries its offset in the text so far. A late watcher gets one delta from offset 0. After a `run.retrying`
- *   the text begins again.
+ * - A delta carries its offset in the text so far. A late watcher gets one delta from offset 0. After a `run.retrying` or
+ *   a `run.released` the text begins again.
+ * - `run.released`: the run's engine was closed, or died and the run is gone on with. It goes on from its transcript.
  */
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"
@@ -37,6 +38,7 @@ export const Durable = Schema.Union(
   durable("session.deleted", {}),
   durable("run.queued", { runId: RunId }),
   durable("run.started", { runId: RunId }),
+  durable("run.released", { runId: RunId }),
   durable("run.ended", {
     runId: RunId,
     stopReason: StopReason,

@@ -11,6 +11,8 @@ export const SessionQuery = Schema.Struct({
   owner: optional(Owner),
   /** Only titles that contain this text. ASCII letters match in either case. */
   title: optional(Schema.String),
+  /** Only sessions with a run that has not ended: one that runs, waits for its turn or was left behind. False: only others. */
+  active: optional(Schema.Boolean),
   /** The page after the one whose `next` this is. */
   after: optional(Schema.NonNegativeInt.annotations({ description: "the `next` of a page" })),
   /** Sessions a page, 1 to 500. Defaults to 50. */

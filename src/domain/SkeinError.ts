@@ -61,14 +61,23 @@ export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound"
   }
 }
 
-/** The key was used for another message, that of run `runId`. */
+/** The key was used for another message, that of run `runId`; for `append`, for other messages, of no run. */
 export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()("IdempotencyConflict", {
   sessionId: SessionId,
   idempotencyKey: Schema.String,
-  runId: RunId
+  runId: Schema.NullOr(RunId)
 }) {
   override get message() {
-    return `Idempotency key ${this.idempotencyKey} belongs to another message, that of run ${this.runId}`
+    return this.runId === null
+      ? `Idempotency key ${this.idempotencyKey} belongs to other messages`
+      : `Idempotency key ${this.idempotencyKey} belongs to another message, that of run ${this.runId}`
+  }
+}
+
+/** The engine is being closed and begins no more runs. Another one does; nothing of the message is stored. */
+export class EngineClosing extends Schema.TaggedError<EngineClosing>()("EngineClosing", { sessionId: SessionId }) {
+  override get message() {
+    return `The engine is being closed: no run of session ${this.sessionId} is begun`
   }
 }
 
@@ -311,12 +320,20 @@ export type Change = typeof Change.Type
 export const Create = Schema.Union(InvalidInput, SessionExists, ...Write.members, RowDamaged)
 export type Create = typeof Create.Type
 
-/** `Gateway.send` and `Gateway.resume`. */
-export const Send = Schema.Union(...Change.members, SessionBusy, IdempotencyConflict, AssetNotFound)
+/** `Gateway.send`. */
+export const Send = Schema.Union(...Change.members, SessionBusy, IdempotencyConflict, AssetNotFound, EngineClosing)
 export type Send = typeof Send.Type
 
+/** `Gateway.resume`. */
+export const Resume = Schema.Union(...Change.members, RunNotFound, SessionBusy, EngineClosing)
+export type Resume = typeof Resume.Type
+
+/** `Gateway.recover`. */
+export const Recover = Schema.Union(InvalidInput, ...Read.members)
+export type Recover = typeof Recover.Type
+
 /** `Gateway.append`. */
-export const Append = Schema.Union(...Change.members, AppendRefused, SessionBusy)
+export const Append = Schema.Union(...Change.members, IdempotencyConflict, AppendRefused, SessionBusy)
 export type Append = typeof Append.Type
 
 /** `Gateway.cancel`. */
@@ -349,6 +366,7 @@ export type DeleteAsset = typeof DeleteAsset.Type
 
 const all = Schema.Union(
   ...Send.members,
+  ...Resume.members,
   ...Create.members,
   ...Append.members,
   ...Cancel.members,

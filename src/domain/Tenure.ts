@@ -16,6 +16,9 @@ export interface Tenure {
   readonly state: "live" | "deleting" | "gone"
 }
 
+/** Holds a session whose run was released: it gives no signs of life, and whoever comes takes over from it. */
+const nobody: TenureHolder = { instance: "", count: 0 }
+
 export const free: Tenure = { fence: 0, holder: null, state: "live" }
 
 /** Takes a free session that is not being deleted, under a new fencing number. */
@@ -44,7 +47,10 @@ export const admits = (tenure: Tenure, fence: number): boolean =>
   tenure.holder !== null && tenure.fence === fence && tenure.state !== "gone"
 
 /** The run has ended: the session is free. */
-export const release = (tenure: Tenure): Tenure => ({ ...tenure, holder: null })
+export const end = (tenure: Tenure): Tenure => ({ ...tenure, holder: null })
+
+/** The engine lets its run go: nobody runs it, and it still holds its session. Under a new fencing number. */
+export const release = (tenure: Tenure): Tenure => ({ ...tenure, fence: tenure.fence + 1, holder: nobody })
 
 /** Begins the deletion; without effect once it has begun. */
 export const beginDeletion = (tenure: Tenure): Tenure =>

@@ -4,17 +4,19 @@ import * as Boundary from "./runtime/Boundary.js"
 import * as Routing from "./gateway/Routing.js"
 import * as Claims from "./runtime/Claims.js"
 import * as Deletions from "./runtime/Deletions.js"
+import * as Draining from "./runtime/Draining.js"
 import * as Drivers from "./runtime/Drivers.js"
 import * as Heartbeat from "./runtime/Heartbeat.js"
 import * as Leases from "./runtime/Leases.js"
 import * as LiveRuns from "./runtime/LiveRuns.js"
 import * as ToolFibers from "./runtime/ToolFibers.js"
+import * as Recovery from "./runtime/Recovery.js"
 import * as Runtime from "./runtime/Runtime.js"
 import * as Upkeep from "./runtime/Upkeep.js"
 
-export const layer = Routing.layer.pipe(
+export const layer = Layer.merge(Routing.layer, Draining.layer).pipe(
   Layer.provide([Runtime.layer, Heartbeat.layer]),
-  Layer.provide(Upkeep.layer),
+  Layer.provide([Upkeep.layer, Recovery.layer]),
   Layer.provide(Deletions.layer),
   Layer.provide(Claims.layer),
   Layer.provide(Drivers.layer),

@@ -37,6 +37,31 @@ export const Settings = Schema.Struct({
    * that time. An engine that is proven dead is not waited for. Defaults to 15,000.
    */
   leaseMillis: between(100, day),
+  /**
+   * Milliseconds that live runs have to end when the engine is closed; meanwhile no run is begun. Then they are released,
+   * for another engine to go on with. Defaults to 10,000.
+   */
+  drainMillis: between(0, day),
+  /**
+   * What becomes of a run whose engine died: `end` ends it as `crashed`, `continue` goes on with it from its transcript,
+   * up to three times without progress. Defaults to `end`.
+   */
+  recovery: Schema.Literal("end", "continue"),
+  /**
+   * Milliseconds within which a run that was released, or crashed, is gone on with. After that it waits for a person:
+   * `resume` goes on with it, a new message ends it. Defaults to ten minutes.
+   */
+  continueWithinMillis: between(0, 365 * day),
+  /**
+   * Milliseconds between two looks for sessions that other engines left behind; the first is made at once. Null never
+   * looks: they are claimed when a client changes them, or by `Gateway.recover`. Defaults to null; to 10,000 in the
+   * presets for long-lived hosts.
+   */
+  recoverMillis: Schema.NullOr(between(100, day)).annotations({
+    description: "a whole number from 100 to 86400000, or null"
+  }),
+  /** Runs that this engine drives at most when it looks for more that others left behind. Defaults to 100. */
+  recoverRuns: from(1),
   /** `FULL` survives a power cut; `NORMAL` is faster and may lose the last commits then. Defaults to `FULL`. */
   synchronous: Schema.Literal("FULL", "NORMAL"),
   /** Days for which a session's events are kept. What is kept of its messages does not depend on it. Defaults to 30. */
@@ -60,6 +85,11 @@ export const defaults: Service = {
   modelRetryMaxMillis: 30_000,
   busyMaxMillis: 30_000,
   leaseMillis: 15_000,
+  drainMillis: 10_000,
+  recovery: "end",
+  continueWithinMillis: 600_000,
+  recoverMillis: null,
+  recoverRuns: 100,
   synchronous: "FULL",
   eventDays: 30,
   eventsKept: 100_000,

@@ -3,9 +3,10 @@ import { SqlClient } from "@effect/sql"
 import { Effect, Option, Stream } from "effect"
 import { textOf } from "../domain/Message.js"
 import type { EndedRun, Ref } from "../domain/Run.js"
+import { Cursor } from "../domain/Session.js"
 import * as SessionEvent from "../domain/SessionEvent.js"
 import * as SkeinError from "../domain/SkeinError.js"
-import { Gateway } from "./gateway/Gateway.js"
+import { Gateway, type Send } from "./gateway/Gateway.js"
 import * as Tool from "./Tool.js"
 
 export * from "../domain/Run.js"
@@ -50,6 +51,39 @@ type AwaitError = SkeinError.AwaitInTransaction | SkeinError.AwaitOwnSession | S
  */
 const await_: (ref: Ref) => Effect.Effect<EndedRun, AwaitError, Gateway> = awaitEnd
 export { await_ as await }
+
+/** What `settle` sends: a message, and the key that it stands under. */
+export interface Settle extends Omit<Send, "idempotencyKey"> {
+  readonly idempotencyKey: string
+}
+
+/** Ends of a run that came from without: what it was to do is still to be done. */
+const isCutOff = ({ stopReason }: EndedRun): boolean => stopReason === "crashed" || stopReason === "lease-lost"
+
+/**
+ * Sends a message, waits, and goes on with its run until it has an end of its own, through crashes and closed engines.
+ * Returns that end. A worker that is killed at any time just calls it again with the same key and message: nothing is
+ * sent twice, and what was done is not done again. Waits for a busy session unless `whenBusy` says otherwise. A run that
+ * the session went on without, as another message came before it was resumed, is returned as it ended.
+ */
+export const settle = Effect.fn("Run.settle")(function* (input: Settle) {
+  const gateway = yield* Gateway
+  const { idempotencyKey, sessionId } = input
+  yield* gateway.send({ whenBusy: "queue", ...input })
+  let ended: EndedRun | null = null
+  while (true) {
+    const ref = yield* Effect.catchTag(
+      gateway.resume(sessionId, { idempotencyKey }),
+      "SessionBusy",
+      // Another message's run is in the way: it is waited for.
+      ({ runId }) => Effect.as(awaitEnd({ sessionId, runId, cursor: Cursor.make(0) }), null)
+    )
+    if (ref === null) continue
+    if (ended?.id === ref.runId) return ended
+    ended = yield* awaitEnd(ref)
+    if (!isCutOff(ended)) return ended
+  }
+})
 
 /** The place of a run's last answer, by its events; by the transcript once events of the run have aged out. */
 const lastAnswer = Effect.fnUntraced(function* (ref: Ref) {

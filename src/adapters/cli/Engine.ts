@@ -15,6 +15,12 @@ import { Screen } from "./terminal/Screen.js"
 import * as Texts from "./texts/Sessions.js"
 
 /**
+ * A command works for one person: it waits for nothing when it is stopped, and takes up nothing by itself. What it leaves
+ * goes on by `--resume`, and ends when another message comes.
+ */
+const shortLived = { drainMillis: 0, recoverMillis: null, continueWithinMillis: 0 }
+
+/**
  * An engine on the data folder: the one given with `--data`, else the usual one. Until it is open, a signal ends the
  * process at once.
  */
@@ -26,7 +32,7 @@ export const layer = (given: string | null, options: Omit<Options, "data"> = {})
       const preset = yield* Effect.promise(() => import("../node/SkeinNode.js"))
       const { arm } = yield* Signals
       return Layer.tap(
-        Layer.scopedContext(OpeningProgress.during(Layer.build(preset.layer({ ...options, data })))),
+        Layer.scopedContext(OpeningProgress.during(Layer.build(preset.layer({ ...options, ...shortLived, data })))),
         () => arm
       )
     })

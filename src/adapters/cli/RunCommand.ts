@@ -103,24 +103,60 @@ const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
   return model === null ? session : yield* gateway.setModel(sessionId, model)
 })
 
-/**
- * The run in the way, if this engine drives it: an interrupted run continues here when one of its questions still waits
- * for an answer. Fails with the same `SessionBusy` if another process drives it.
- */
-const takeOver = Effect.fn("RunCommand.takeOver")(function* (busy: SessionBusy, sessionId: SessionId) {
+/** What a run that is followed from its middle has open: the newest message that asks for calls. */
+const openerOf = Effect.fn("RunCommand.openerOf")(function* (sessionId: SessionId) {
   const gateway = yield* Gateway
-  const { cursor, live } = yield* gateway.snapshot(sessionId)
-  if (live?.runId !== busy.runId) return yield* busy
   const opener = yield* gateway.transcript({ sessionId }).pipe(
     Stream.filter(({ message }) => message.role === "assistant"),
     Stream.runLast
   )
-  const ref: Run.Ref = { sessionId, runId: Run.Id.make(busy.runId), cursor }
-  return { ref, opener: Option.isSome(opener) ? { opener: opener.value.message } : {} }
+  return Option.isSome(opener) ? { opener: opener.value.message } : {}
 })
 
 /**
- * Sends the message, or resumes, and follows the run. An interrupted run that can continue is followed first.
+ * Sends a message, and follows the run. When the session is busy with a run that this engine drives, as it continues an
+ * interrupted one whose question still waits for an answer, that one is followed first.
+ */
+const send = Effect.fn("RunCommand.send")(function* (
+  { id: sessionId }: Session,
+  { queue, text }: { readonly text: string; readonly queue: boolean },
+  options: Follow.Options
+) {
+  const gateway = yield* Gateway
+  const screen = yield* Screen
+  const start = gateway.send({ sessionId, text, whenBusy: queue ? "queue" : "refuse" })
+  const followBoth = Effect.fnUntraced(function* (busy: SessionBusy) {
+    const { cursor, live } = yield* gateway.snapshot(sessionId)
+    if (live?.runId !== busy.runId) return yield* busy
+    const interrupted = Effect.succeed({ sessionId, runId: Run.Id.make(busy.runId), cursor })
+    yield* screen.writeError(`skein: ${Texts.resumingFirst}\n`)
+    yield* Effect.catchTag(
+      Follow.run(interrupted, { ...options, ...(yield* openerOf(sessionId)) }),
+      "RunStopped",
+      () => Effect.void
+    )
+    return yield* Follow.run(start, options)
+  })
+  return yield* Effect.catchTag(Follow.run(start, options), "SessionBusy", followBoth)
+})
+
+/**
+ * Goes on with the session, and follows the run: from now on when it was left behind, from its start when it begins or
+ * has ended.
+ */
+const resume = Effect.fn("RunCommand.resume")(function* ({ cursor, id }: Session, options: Follow.Options) {
+  const gateway = yield* Gateway
+  const screen = yield* Screen
+  const ref = yield* gateway.resume(id)
+  const { state } = yield* gateway.run(ref.runId)
+  if (state === "ended") yield* screen.writeError(`skein: ${Texts.nothingOpen}\n`)
+  if (state === "ended" || ref.cursor >= cursor) return yield* Follow.run(Effect.succeed(ref), options)
+  const fromNow = Effect.succeed({ ...ref, cursor })
+  return yield* Follow.run(fromNow, { ...options, ...(yield* openerOf(id)) })
+})
+
+/**
+ * Sends the message, or resumes, and follows the run.
  *
  * @internal
  */
@@ -129,21 +165,7 @@ export const follow = Effect.fn("RunCommand.follow")(function* (
   message: { readonly text: string; readonly queue: boolean } | null,
   options: Follow.Options
 ) {
-  const gateway = yield* Gateway
-  const screen = yield* Screen
-  const start =
-    message === null
-      ? gateway.resume(session.id)
-      : gateway.send({ sessionId: session.id, text: message.text, whenBusy: message.queue ? "queue" : "refuse" })
-  const followBoth = Effect.fnUntraced(function* (busy: SessionBusy) {
-    const { opener, ref } = yield* takeOver(busy, session.id)
-    const interrupted = Follow.run(Effect.succeed(ref), { ...options, ...opener })
-    if (message === null) return yield* interrupted
-    yield* screen.writeError(`skein: ${Texts.resumingFirst}\n`)
-    yield* Effect.catchTag(interrupted, "RunStopped", () => Effect.void)
-    return yield* Follow.run(start, options)
-  })
-  return yield* Effect.catchTag(Follow.run(start, options), "SessionBusy", followBoth)
+  return message === null ? yield* resume(session, options) : yield* send(session, message, options)
 })
 
 /** Fails with the cause, and what to do about it. */

@@ -151,6 +151,8 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
       const ended = { ...view, activity: "", calls: new Map<CallId, RunningCall>() }
       return event.stopReason === "cancelled" ? addLine(ended, `  ${Texts.cancelled}\n`) : endLine(ended)
     }
+    case "run.released":
+      return addLine({ ...view, shown: 0, activity: Texts.waitingForEngine, calls: new Map() }, `  ${Texts.released}\n`)
     case "session.deleted":
       return endLine(view)
     case "session.created":

@@ -27,10 +27,14 @@ export interface Options extends EngineConfig.Options {
   readonly data: string
 }
 
+/** How often a long-lived host looks for what other engines left behind, unless it says otherwise. */
+const recoverMillis = 10_000
+
 const engine = Layer.provide(Engine.layer, Assets.layer)
 
 /**
- * An engine on a data folder. Fails with `InvalidInput` for a setting out of its range, and with `StorageUnusable` when
+ * An engine on a data folder. It takes up what other engines left behind, every ten seconds unless `recoverMillis` says
+ * otherwise. Fails with `InvalidInput` for a setting out of its range, and with `StorageUnusable` when
  * the folder's database cannot be used; the database is then left as it was.
  */
 export const layer = ({
@@ -38,7 +42,10 @@ export const layer = ({
   ...config
 }: Options): Layer.Layer<Gateway, InvalidInput | StorageUnusable | StorageFailed, Models | Toolbox | Permissions> =>
   Layer.fresh(
-    engine.pipe(Layer.provide([SqliteStorage.layer, AssetFiles.layer]), Layer.provide(Platform.layer(data, config)))
+    engine.pipe(
+      Layer.provide([SqliteStorage.layer, AssetFiles.layer]),
+      Layer.provide(Platform.layer(data, { recoverMillis, ...config }))
+    )
   )
 
 /** The same, set up by `Config`. */
@@ -55,7 +62,12 @@ export const layerOver = <E, R>(
   storage: Layer.Layer<Storage | StorageReader | EventSignals.EventSignals, E, R>,
   { data, ...config }: Options
 ): Layer.Layer<Gateway, E | InvalidInput, Models | Toolbox | Permissions | R> =>
-  Layer.fresh(engine.pipe(Layer.provide([storage, AssetFiles.layer]), Layer.provide(Platform.layer(data, config))))
+  Layer.fresh(
+    engine.pipe(
+      Layer.provide([storage, AssetFiles.layer]),
+      Layer.provide(Platform.layer(data, { recoverMillis, ...config }))
+    )
+  )
 
 /** An engine that keeps nothing: sessions and assets are gone with the layer. */
 export const layerMemory = (

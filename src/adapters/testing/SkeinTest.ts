@@ -24,8 +24,9 @@ import * as NodeHashing from "../node/NodeHashing.js"
 import * as Quiescence from "./Quiescence.js"
 
 /**
- * Makes a new engine each time that it is called, with its scripted model and nothing on disk. `Quiescence.idle` waits
- * until the engine does nothing more by itself.
+ * Makes a new engine each time that it is called, with its scripted model and nothing on disk. A run that is live when the
+ * test ends is not waited for: `drainMillis` is 0 unless it is given. `Quiescence.idle` waits until the engine does
+ * nothing more by itself.
  */
 export const layer = (
   options: EngineConfig.Options = {}
@@ -36,7 +37,7 @@ export const layer = (
       Layer.provide([MemoryStorage.layer, MemoryFiles.layer]),
       Layer.provide([EventSignals.layer, Identity.layer, NodeHashing.layer]),
       Layer.provideMerge(ScriptedModel.layer),
-      Layer.provide(EngineConfig.layer(options)),
+      Layer.provide(EngineConfig.layer({ drainMillis: 0, ...options })),
       Layer.provide(Quiescence.layer)
     )
   )

@@ -22,7 +22,17 @@ import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import * as Owned from "./Owned.js"
 import { ModelChange, Snapshot } from "./Replies.js"
-import { Answer, AssetRange, Create, EventRange, NewAsset, Send, TranscriptRange } from "./Requests.js"
+import {
+  Answer,
+  AssetRange,
+  Create,
+  EventRange,
+  NewAsset,
+  Recover,
+  ResumedRun,
+  Send,
+  TranscriptRange
+} from "./Requests.js"
 
 export { operations } from "./Operations.js"
 export type { Live, OpenBatch, OpenCall }
@@ -34,6 +44,8 @@ export {
   ForeignMessage,
   ModelChange,
   NewAsset,
+  Recover,
+  ResumedRun,
   Send,
   SessionPage,
   SessionQuery,
@@ -51,15 +63,27 @@ export interface Service {
   readonly transcript: (range: TranscriptRange) => Stream.Stream<Entry, SkeinError.ReadSession>
   /** Stores a message and returns at once with the run that it starts, or that waits for its turn. */
   readonly send: (input: Send) => Effect.Effect<Ref, SkeinError.Send>
-  /** Starts a run that goes on from the transcript as it is, without a new message, such as after a crash. */
-  readonly resume: (sessionId: SessionId) => Effect.Effect<Ref, SkeinError.Send>
+  /**
+   * Goes on from the transcript as it is, without a new message, such as after a crash: with a run that was left behind,
+   * else in a new run that stands for the one that ended without an answer. Returns that run. When nothing is open, it is
+   * the run that is meant, or the newest that went on with it: one that has its answer, still runs or waits, or that the
+   * session went on without.
+   */
+  readonly resume: (sessionId: SessionId, of?: ResumedRun) => Effect.Effect<Ref, SkeinError.Resume>
+  /**
+   * Takes up what engines left behind that died or were closed, and starts runs that wait, while this engine drives fewer
+   * runs than the limit. Returns the sessions whose runs go on here. Runs that were left too long ago wait for `resume`.
+   */
+  readonly recover: (which?: Recover) => Effect.Effect<ReadonlyArray<SessionId>, SkeinError.Recover>
   /**
    * Appends messages outside any run, such as a transcript from elsewhere, whose call ids may be any texts. A call whose
-   * id is not a `CallId` gets a new one, and so does its result. Both keep the id that was given as `foreignCallId`.
+   * id is not a `CallId` gets a new one, and so does its result. Both keep the id that was given as `foreignCallId`. With
+   * an idempotency key, the same messages again are not appended twice.
    */
   readonly append: (
     sessionId: SessionId,
-    messages: ReadonlyArray<ForeignMessage>
+    messages: ReadonlyArray<ForeignMessage>,
+    idempotencyKey?: string
   ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Append>
   /** Stops a run, or takes it from the queue. Returns when its end is stored. */
   readonly cancel: (runId: RunId) => Effect.Effect<void, SkeinError.Cancel>

@@ -133,16 +133,31 @@ export const operations = {
   resume: operation({
     name: "resume",
     whose: "session",
-    payload: ofSession,
-    arguments: ["sessionId"],
+    payload: Schema.Struct({
+      sessionId: SessionId,
+      of: Schema.optionalWith(Requests.ResumedRun, { exact: true })
+    }),
+    arguments: ["sessionId", "of"],
     success: Ref,
-    error: SkeinError.Send
+    error: SkeinError.Resume
+  }),
+  recover: operation({
+    name: "recover",
+    whose: "all",
+    payload: Requests.Recover,
+    arguments: null,
+    success: Schema.Array(SessionId),
+    error: SkeinError.Recover
   }),
   append: operation({
     name: "append",
     whose: "session",
-    payload: Schema.Struct({ sessionId: SessionId, messages: Schema.Array(ForeignMessage) }),
-    arguments: ["sessionId", "messages"],
+    payload: Schema.Struct({
+      sessionId: SessionId,
+      messages: Schema.Array(ForeignMessage),
+      idempotencyKey: Schema.optionalWith(Requests.Key, { exact: true })
+    }),
+    arguments: ["sessionId", "messages", "idempotencyKey"],
     success: Schema.Array(Entry),
     error: SkeinError.Append
   }),

@@ -75,6 +75,7 @@ export const narrow = (gateway: Service, owner: Owner): Service => {
     transcript: guardedStream(operations.transcript, gateway.transcript),
     send: guarded(operations.send, gateway.send),
     resume: guarded(operations.resume, gateway.resume),
+    recover: (which) => gateway.recover({ ...which, owner }),
     append: guarded(operations.append, gateway.append),
     cancel: guarded(operations.cancel, gateway.cancel),
     rename: guarded(operations.rename, gateway.rename),

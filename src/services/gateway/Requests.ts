@@ -4,6 +4,7 @@ import { AssetId } from "../../domain/Asset.js"
 import { JsonRecord } from "../../domain/Json.js"
 import { ModelRef } from "../../domain/ModelRef.js"
 import { QuestionId, Verdict } from "../../domain/Permission.js"
+import { RunId } from "../../domain/Run.js"
 import * as SafeText from "../../domain/SafeText.js"
 import { Cursor, Owner, Seq, SessionId } from "../../domain/Session.js"
 
@@ -37,6 +38,9 @@ export type TranscriptRange = typeof TranscriptRange.Type
 export const EventRange = Schema.Struct({ sessionId: SessionId, after: optional(Cursor) })
 export type EventRange = typeof EventRange.Type
 
+/** Chosen by a client: what it stands for happens once, however often it is asked for. 1 to 256 characters. */
+export const Key = Schema.NonEmptyString.pipe(Schema.maxLength(256))
+
 /** A message: a text, files by asset id, or both. */
 export const Send = Schema.Struct({
   sessionId: SessionId,
@@ -46,12 +50,27 @@ export const Send = Schema.Struct({
   ),
   /** What tools can read of who asks. */
   metadata: optional(JsonRecord),
-  /** Makes a retry harmless: the same key with the same message returns the same run. 1 to 256 characters. */
-  idempotencyKey: optional(Schema.NonEmptyString.pipe(Schema.maxLength(256))),
+  /** Makes a retry harmless: the same key with the same message returns its run, or the newest that went on with it. */
+  idempotencyKey: optional(Key),
   /** What to do when a run holds the session. Defaults to "refuse". */
   whenBusy: optional(Schema.Literal("refuse", "queue"))
 })
 export type Send = typeof Send.Type
+
+/** What to go on with: a run, or the run of an idempotency key. Defaults to the session's newest run. */
+export const ResumedRun = Schema.Struct({ runId: optional(RunId), idempotencyKey: optional(Key) }).pipe(
+  Schema.filter(({ idempotencyKey, runId }) => idempotencyKey === undefined || runId === undefined, {
+    description: "a run or a key, not both"
+  })
+)
+export type ResumedRun = typeof ResumedRun.Type
+
+/** Which sessions to recover, and how many runs the engine may drive. Defaults to all, and to the engine's setting. */
+export const Recover = Schema.Struct({
+  owner: optional(Owner),
+  limit: optional(Schema.Int.pipe(Schema.positive({ description: "a whole number from 1" })))
+})
+export type Recover = typeof Recover.Type
 
 /** An answer to a question. */
 export const Answer = Schema.Struct({

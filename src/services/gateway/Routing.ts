@@ -108,18 +108,14 @@ const make = Effect.gen(function* () {
     })
   )
 
-  const resume = method(operations.resume, ({ sessionId }) =>
-    Effect.tap(
-      runtime.send({
-        sessionId,
-        message: null,
-        metadata: Checked.noMetadata,
-        idempotencyKey: null,
-        whenBusy: "refuse"
-      }),
-      ({ runId }) => Effect.annotateCurrentSpan({ runId })
-    )
-  )
+  const resume = method(operations.resume, ({ of = {}, sessionId }) => {
+    const { idempotencyKey, runId } = of
+    const meant =
+      runId !== undefined ? { runId } : idempotencyKey !== undefined ? { idempotencyKey } : ("newest" as const)
+    return Effect.tap(runtime.resume(sessionId, meant), ({ runId }) => Effect.annotateCurrentSpan({ runId }))
+  })
+
+  const recover = method(operations.recover, ({ limit, owner }) => runtime.recover(limit ?? null, owner ?? null))
 
   const setModel = method(operations.setModel, ({ model, sessionId }) => runtime.setModel(sessionId, model))
 
@@ -135,7 +131,10 @@ const make = Effect.gen(function* () {
       const session = yield* reader.session(sessionId)
       const { holder, queued } = yield* reader.activity(sessionId)
       const run = yield* Effect.transposeMapOption(holder, (one) =>
-        Effect.map(leases.standing(one), ({ _tag }) => ({ run: one.run, crashed: _tag === "Over" }))
+        Effect.map(leases.standing(one), (standing) => ({
+          run: one.run,
+          crashed: standing._tag === "Over" && standing.reason !== "released"
+        }))
       )
       return {
         session,
@@ -156,11 +155,18 @@ const make = Effect.gen(function* () {
     transcript: streamMethod(operations.transcript, reader.transcript),
     send,
     resume,
-    append: method(operations.append, ({ messages, sessionId }) =>
+    recover: (which = {}) => recover(which),
+    append: method(operations.append, ({ idempotencyKey, messages, sessionId }) =>
       ForeignCalls.adopt(messages, ids).pipe(
         Effect.map(Array.map((message, index) => Checked.message(message, limits, `messages.${index}`))),
         Effect.flatMap(Either.all),
-        Effect.flatMap((checked) => runtime.append(sessionId, checked))
+        Effect.flatMap((checked) =>
+          runtime.append(
+            sessionId,
+            checked,
+            idempotencyKey === undefined ? null : { key: idempotencyKey, given: messages }
+          )
+        )
       )
     ),
     cancel: method(operations.cancel, ({ runId }) => runtime.cancel(runId)),

@@ -65,6 +65,8 @@ export const make = Effect.gen(function* () {
         events.push(...rest)
         seen = next
       }
+      // Whoever goes on with the run begins the text of its step again.
+      if (row.type === "run.released") seen = Watch.nothingSeen
       events.push(row)
       cursor = row.cursor
     }

@@ -2,29 +2,50 @@
  * Claims: how this engine comes to hold sessions whose run nobody drives any more, and how anybody waits for a run's
  * end, wherever it is driven.
  *
- * A session is claimed within its boundary. Whatever a claim takes, this engine drives; what a dead run left open is
- * closed by what is known of it, and queued runs start in order. A lease that is held is left alone.
+ * A session is claimed within its boundary. Whatever a claim takes, this engine drives: a run that it goes on with, and
+ * queued runs in order. What it does not go on with is closed by what is known of it. A lease that is held is left alone.
+ *
+ * Which runs are gone on with: those that were released, and where the host wants it those whose engine died. One that
+ * was left too long ago waits for a person, as nobody wants yesterday's work to start by itself.
  */
 import { Clock, Context, Duration, Effect, Layer, Metric, Option, Schedule } from "effect"
+import type { TakeoverReason } from "../../domain/Lease.js"
 import type { Standing } from "../../domain/Liveness.js"
-import type { EndedRun, RunId } from "../../domain/Run.js"
+import type { EndedRun, Ref, RunId } from "../../domain/Run.js"
 import type { SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import { EngineConfig } from "../EngineConfig.js"
 import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
-import { type Holder, Storage, StorageReader } from "../storage/Storage.js"
+import {
+  type Holder,
+  Storage,
+  StorageReader,
+  type Takeover,
+  type Tenancy,
+  type UnsettledSession
+} from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import { Drivers } from "./Drivers.js"
 import { Leases } from "./Leases.js"
 import * as LeftCalls from "./LeftCalls.js"
 
+/**
+ * Who claims, and so what becomes of a run that was left too long ago: for an `engine` it waits, a `client` who wants
+ * something else of the session ends it, whoever wants to `resume` it goes on with it.
+ */
+export type Claimant = "engine" | "client" | "resume"
+
 export interface Service {
-  /** Claims a session that nobody holds any more, and drives what it takes. Within the boundary. */
+  /**
+   * Claims a session that nobody holds any more, and drives what it takes. Within the boundary. A closing engine takes
+   * nothing. Returns the run that it goes on with, if it does.
+   */
   readonly claim: (
-    sessionId: SessionId
-  ) => Effect.Effect<void, SkeinError.Change | SkeinError.SessionNotFound | SkeinError.Read>
-  /** Takes over the run that `holder` shows when its lease is over. Within the boundary. */
+    sessionId: SessionId,
+    claimant: Claimant
+  ) => Effect.Effect<Option.Option<Ref>, SkeinError.Change | SkeinError.SessionNotFound | SkeinError.Read>
+  /** Takes over the run that `holder` shows when its lease is over, and ends it. Within the boundary. */
   readonly takeOver: (holder: Holder) => Effect.Effect<void, SkeinError.Write | SkeinError.SessionNotFound>
   /** Claims a session in the background, as soon as storage permits. */
   readonly claimLater: (sessionId: SessionId) => Effect.Effect<void>
@@ -32,6 +53,8 @@ export interface Service {
   readonly settle: (sessionId: SessionId) => Effect.Effect<void, SkeinError.SessionNotFound | SkeinError.Read>
   /** Waits for a run's end. Nobody reports an engine's death: it is looked for, and the session then claimed. */
   readonly awaitEnd: (runId: RunId) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
+  /** Whether a session may be claimed, as far as can be told without claiming it. */
+  readonly isClaimable: (session: UnsettledSession) => Effect.Effect<boolean>
 }
 
 export class Claims extends Context.Tag("skein/Claims")<Claims, Service>() {}
@@ -47,47 +70,82 @@ const make = Effect.gen(function* () {
   const drivers = yield* Drivers
   const boundary = yield* Boundary
   const leftCalls = yield* LeftCalls.make
-  const { leaseMillis } = yield* EngineConfig
+  const config = yield* EngineConfig
   const scope = yield* Effect.scope
 
-  /** Whether a holder's lease is held. A run of this engine that it does not drive is a dead one. */
-  const standingOf = (holder: Holder): Effect.Effect<Standing> =>
+  /** Whether a lease is held. A run of this engine that it does not drive is a dead one. */
+  const standingOf = (tenancy: Tenancy): Effect.Effect<Standing> =>
     Effect.flatMap(leases.presence, ({ engine }) =>
-      holder.engine.instance === engine.instance &&
-      !Option.contains(drivers.driven(holder.run.sessionId), holder.run.id)
+      tenancy.engine?.instance === engine.instance &&
+      !Option.contains(drivers.driven(tenancy.lease.sessionId), tenancy.lease.runId)
         ? Effect.succeed({ _tag: "Over", reason: "crashed" })
-        : leases.standing(holder)
+        : leases.standing(tenancy)
     )
 
-  /** Null while the lease is held, or when another engine was faster. */
-  const takeOver = Effect.fnUntraced(function* (holder: Holder) {
-    const standing = yield* standingOf(holder)
+  /** The same for who wants to claim the session: a silent engine is asked for a sign of life. */
+  const settledStanding = (tenancy: Tenancy) =>
+    Effect.tap(standingOf(tenancy), (standing) =>
+      standing._tag === "Silent"
+        ? Effect.ignore(
+            Effect.zipRight(
+              Effect.flatMap(leases.presence, storage.renew),
+              leases.asked(standing.watched, tenancy.lease.sessionId)
+            )
+          )
+        : Effect.void
+    )
+
+  /** What becomes of a run that was left, or null when it is to wait for a person. */
+  const recoveryOf = (
+    { beat, run }: Holder,
+    reason: TakeoverReason,
+    claimant: Claimant
+  ): Effect.Effect<Takeover["recovery"] | null> =>
+    Effect.map(Clock.currentTimeMillis, (now) => {
+      const isContinued = reason === "released" || config.recovery === "continue"
+      if (!isContinued) return "end"
+      if (claimant === "resume") return "continue"
+      const leftAt = run.releasedAt ?? beat.seenAt ?? run.startedAt
+      if (now - leftAt < config.continueWithinMillis) return "continue"
+      return claimant === "engine" ? null : "end"
+    })
+
+  /** Null while the lease is held, when another engine was faster, or when the run is to wait for a person. */
+  const takeOver = Effect.fnUntraced(function* (holder: Holder, claimant: Claimant | "deletion") {
+    const lookedAt = yield* Clock.currentTimeMillis
+    const standing = yield* settledStanding(holder)
     if (standing._tag !== "Over") return null
     const { beat, lease } = holder
-    const seen = { lease, count: beat.count, reason: standing.reason }
-    if (standing.reason === "crashed") yield* leftCalls.end(lease)
+    const { reason } = standing
+    const recovery = claimant === "deletion" ? "end" : yield* recoveryOf(holder, reason, claimant)
+    if (recovery === null) return null
+    const seen = { lease, count: beat.count, reason, lookedAt, recovery }
+    if (reason === "crashed") yield* leftCalls.end(lease)
     const taken = yield* storage.takeOver(seen, yield* leases.presence)
+    yield* leases.forget(lease.sessionId)
     if (taken._tag === "Lost") return null
-    yield* Metric.increment(Metric.tagged(Metrics.recoveredRuns, "reason", standing.reason))
-    yield* Effect.annotateLogs(Effect.logInfo("took a run over"), { ...lease, reason: standing.reason, as: taken._tag })
+    yield* Metric.increment(Metric.tagged(Metrics.recoveredRuns, "reason", reason))
+    yield* Effect.annotateLogs(Effect.logInfo("took a run over"), { ...lease, reason, as: taken._tag })
     return taken
   })
 
-  const claim = Effect.fn("Claims.claim")(function* (sessionId: SessionId) {
+  const claim = Effect.fn("Claims.claim")(function* (sessionId: SessionId, claimant: Claimant) {
+    if (drivers.isClosing()) return Option.none()
     const { holder, queued } = yield* reader.activity(sessionId)
     if (Option.isSome(holder)) {
-      const taken = yield* takeOver(holder.value)
-      if (taken === null) return
-      if (taken._tag === "Continues") return yield* drivers.drive(taken)
+      const taken = yield* takeOver(holder.value, claimant)
+      if (taken === null) return Option.none()
+      if (taken._tag === "Continues") return Option.some(yield* Effect.as(drivers.drive(taken), taken.ref))
     }
-    if (queued.length === 0 && Option.isNone(holder)) return
+    if (queued.length === 0 && Option.isNone(holder)) return Option.none()
     const next = yield* storage.startNext(sessionId, yield* leases.presence)
     if (Option.isSome(next)) yield* drivers.drive(next.value)
+    return Option.none()
   }, Effect.uninterruptible)
 
   const claimLater = (sessionId: SessionId) =>
     boundary
-      .hold(sessionId)(claim(sessionId))
+      .hold(sessionId)(claim(sessionId, "engine"))
       .pipe(
         Effect.retry({
           schedule: Schedule.spaced(Duration.nanos(lookForDeaths)),
@@ -104,8 +162,10 @@ const make = Effect.gen(function* () {
   const settle = Effect.fn("Claims.settle")(function* (sessionId: SessionId) {
     while (true) {
       const { holder } = yield* reader.activity(sessionId)
-      if (Option.isNone(holder) || (yield* standingOf(holder.value))._tag !== "Unclear") return
-      yield* Effect.sleep(Duration.millis(leaseMillis / 4))
+      if (Option.isNone(holder)) return
+      const { _tag } = yield* settledStanding(holder.value)
+      if (_tag === "Held" || _tag === "Over") return
+      yield* Effect.sleep(Duration.millis(config.leaseMillis / 4))
     }
   })
 
@@ -126,16 +186,19 @@ const make = Effect.gen(function* () {
         continue
       }
       lookAt = now + lookForDeaths
-      if (Option.isNone(drivers.driven(sessionId))) yield* Effect.ignore(boundary.hold(sessionId)(claim(sessionId)))
+      if (Option.isNone(drivers.driven(sessionId)))
+        yield* Effect.ignore(boundary.hold(sessionId)(claim(sessionId, "engine")))
     }
   }, Effect.scoped)
 
   return {
     claim,
-    takeOver: (holder) => Effect.asVoid(takeOver(holder)),
+    takeOver: (holder) => Effect.asVoid(takeOver(holder, "deletion")),
     claimLater,
     settle,
-    awaitEnd
+    awaitEnd,
+    isClaimable: ({ tenancy }) =>
+      tenancy === null ? Effect.succeed(true) : Effect.map(settledStanding(tenancy), ({ _tag }) => _tag === "Over")
   } satisfies Service
 })
 

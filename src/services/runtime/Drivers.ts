@@ -2,13 +2,17 @@
  * Drives a session's runs in this engine, one after the other: a run's turn, then its end, then the next queued run.
  *
  * However a turn ends, answered, failed, interrupted or broken, its run ends with one stored stop reason and no open
- * call, unless the lease was lost or storage itself fails; then the next claim of the session ends it.
+ * call, unless the lease was lost or storage itself fails; then the next claim of the session decides about it.
  * Drivers belong to the engine and not to the fiber that sent the message.
+ *
+ * An engine that is closed drains: it begins no more runs, gives those that it drives some time to end, and releases the
+ * rest, for another engine to go on with.
  */
 import {
   Cause,
   Context,
   Deferred,
+  Duration,
   Effect,
   Exit,
   Fiber,
@@ -57,11 +61,17 @@ export interface Service {
   readonly ended: (runId: RunId) => Effect.Effect<void>
   /** Stops a run that this engine drives, and returns when its end is stored. Does nothing for any other run. */
   readonly stop: (runId: RunId, reason: Extract<StopReason, "cancelled" | "deleted">) => Effect.Effect<void>
+  /** Whether the engine is being closed: it begins and takes up no run any more. */
+  readonly isClosing: () => boolean
+  /** Begins to close: waits for the runs to end, at most for `drainMillis`, then releases those that go on. */
+  readonly drain: Effect.Effect<void>
   /** Lets a run go whose lease is lost: its turn is interrupted, and nothing more of it is stored. */
   readonly lose: (runId: RunId) => Effect.Effect<void>
 }
 
 export class Drivers extends Context.Tag("skein/Drivers")<Drivers, Service>() {}
+
+type StopCause = Extract<StopReason, "cancelled" | "deleted"> | "released"
 
 interface DrivenRun {
   readonly started: StartedRun
@@ -69,7 +79,7 @@ interface DrivenRun {
   /** The turn, once it runs. */
   fiber: Fiber.RuntimeFiber<Turns.End, unknown> | null
   /** Why the turn was interrupted. */
-  reason: Extract<StopReason, "cancelled" | "deleted"> | null
+  reason: StopCause | null
   /** Set when the lease is lost. */
   lost: SkeinError.LeaseLost | null
 }
@@ -87,8 +97,15 @@ const end = (stopReason: StopReason, detail: string | null): Turns.End => ({
 /** What is said of a defect: its name, as a defect's text may hold anything. */
 const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
 
-/** How a turn without a stop reason ended. Null when the run is no longer this engine's to end. */
-const endOfCause = (cause: Cause.Cause<unknown>, reason: DrivenRun["reason"], closing: boolean): Turns.End | null => {
+/**
+ * How a turn without a stop reason ended: `released` for one that another engine goes on with, null when the run is no
+ * longer this engine's to end.
+ */
+const endOfCause = (
+  cause: Cause.Cause<unknown>,
+  reason: StopCause | null,
+  closing: boolean
+): Turns.End | "released" | null => {
   const failure = Cause.failureOption(cause)
   if (Option.isSome(failure)) {
     const error = failure.value
@@ -100,14 +117,14 @@ const endOfCause = (cause: Cause.Cause<unknown>, reason: DrivenRun["reason"], cl
   }
   const defect = Cause.dieOption(cause)
   if (Option.isSome(defect)) return end("failed", `the run broke: ${nameOf(defect.value)}`)
-  if (reason !== null) return end(reason, null)
-  return closing ? end("cancelled", "the engine was closed") : end("failed", "the run was interrupted from within")
+  if (reason === "released" || (reason === null && closing)) return "released"
+  return reason === null ? end("failed", "the run was interrupted from within") : end(reason, null)
 }
 
 const make = Effect.gen(function* () {
   const storage = yield* Storage
   const leases = yield* Leases
-  const { limits } = yield* EngineConfig
+  const { drainMillis, limits } = yield* EngineConfig
   const live = yield* LiveRuns
   const signals = yield* EventSignals
   const boundary = yield* Boundary
@@ -146,6 +163,11 @@ const make = Effect.gen(function* () {
       })
     }
     if (how === null) return
+    if (how === "released") {
+      yield* storage.releaseRun(started.lease)
+      yield* Effect.annotateLogs(Effect.logInfo("a run was released"), { ...started.lease })
+      return
+    }
     if (Exit.isFailure(exit)) yield* keepPartial(started)
     yield* storage.endRun(started.lease, how)
     yield* Effect.annotateLogs(Effect.logDebug("a run ended"), { runId: started.run.id, stopReason: how.stopReason })
@@ -224,6 +246,25 @@ const make = Effect.gen(function* () {
       })
     )
 
+  /** Stops a run for the first reason that comes, and returns when its end is stored. */
+  const stopEntry = (entry: DrivenRun, reason: StopCause) =>
+    Effect.suspend(() => {
+      entry.reason ??= reason
+      const interrupt = entry.fiber === null ? Effect.void : Fiber.interruptFork(entry.fiber)
+      return Effect.zipRight(interrupt, Deferred.await(entry.ended))
+    })
+
+  const drain = Effect.gen(function* () {
+    closing = true
+    if (driven.size === 0) return
+    // A finalizer runs it, where nothing is interruptible of itself.
+    yield* Effect.timeoutOption(Effect.interruptible(idle.await), Duration.millis(drainMillis))
+    yield* Effect.forEach([...driven.values()], (entry) => stopEntry(entry, "released"), {
+      concurrency: "unbounded",
+      discard: true
+    })
+  })
+
   const entryOf = (runId: RunId) => [...driven.values()].find(({ started }) => started.run.id === runId)
 
   return {
@@ -244,11 +285,10 @@ const make = Effect.gen(function* () {
     stop: (runId, reason) =>
       Effect.suspend(() => {
         const entry = entryOf(runId)
-        if (entry === undefined) return Effect.void
-        entry.reason ??= reason
-        const interrupt = entry.fiber === null ? Effect.void : Fiber.interruptFork(entry.fiber)
-        return Effect.zipRight(interrupt, Deferred.await(entry.ended))
+        return entry === undefined ? Effect.void : stopEntry(entry, reason)
       }),
+    isClosing: () => closing,
+    drain,
     lose: (runId) =>
       Effect.suspend(() => {
         const entry = entryOf(runId)

@@ -7,6 +7,7 @@
  */
 import { Duration, Effect, Layer } from "effect"
 import * as Live from "../../domain/Live.js"
+import { signsInLease } from "../../domain/Liveness.js"
 import type { SessionId } from "../../domain/Session.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { EventSignals } from "../storage/EventSignals.js"
@@ -15,9 +16,6 @@ import { Storage, StorageReader } from "../storage/Storage.js"
 import { Drivers } from "./Drivers.js"
 import { Leases } from "./Leases.js"
 import { LiveRuns } from "./LiveRuns.js"
-
-/** Signs of life in the time of a lease: one may come late without the lease being lost. */
-const signs = 3
 
 /** Between two looks at what running steps have written: other processes see it within a second. */
 const draftInterval = "700 millis"
@@ -66,7 +64,7 @@ const make = Effect.gen(function* () {
 
   const attend = Effect.gen(function* () {
     const watch = yield* signals.watchStopRequests
-    yield* again(Effect.sleep(Duration.millis(leaseMillis / signs)), Effect.ignore(renew))
+    yield* again(Effect.sleep(Duration.millis(leaseMillis / signsInLease)), Effect.ignore(renew))
     yield* again(live.changed, Effect.sleep(draftInterval), Effect.ignore(saveDrafts))
     yield* again(Effect.ignore(obey), watch.next)
     yield* drivers.whenIdle

@@ -5,26 +5,33 @@ import * as Liveness from "../../domain/Liveness.js"
 import type { SessionId } from "../../domain/Session.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Engines } from "../Engines.js"
-import type { Holder } from "../storage/Storage.js"
+import type { Tenancy } from "../storage/Storage.js"
 
 export interface Service {
   /** How this engine claims a session. */
   readonly presence: Effect.Effect<Lease.Presence>
-  /** Whether another engine's lease is held, over or unclear. This engine's own is held. */
-  readonly standing: (holder: Holder) => Effect.Effect<Liveness.Standing>
+  /** Whether another engine's lease is held, over or unclear. This engine's own is held, a released one over. */
+  readonly standing: (tenancy: Tenancy) => Effect.Effect<Liveness.Standing>
+  /** Notes that a silent engine was asked: what was found is looked at again later. */
+  readonly asked: (watched: Liveness.LeaseWatch, sessionId: SessionId) => Effect.Effect<void>
+  /** Forgets what was seen of a session's lease: its engine is to be asked anew. */
+  readonly forget: (sessionId: SessionId) => Effect.Effect<void>
 }
 
 export class Leases extends Context.Tag("skein/Leases")<Leases, Service>() {}
+
+const released: Liveness.Standing = { _tag: "Over", reason: "released" }
 
 export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
   Leases,
   Effect.gen(function* () {
     const engines = yield* Engines
     const { leaseMillis } = yield* EngineConfig
-    /** Leases that could only be watched. */
+    /** Leases that could only be watched, or whose engine was asked. */
     const watched = new Map<SessionId, Liveness.LeaseWatch>()
 
-    const standing = Effect.fnUntraced(function* ({ beat, lease, engine }: Holder) {
+    const standing = Effect.fnUntraced(function* ({ beat, engine, lease }: Tenancy) {
+      if (engine === null) return released
       const liveness = engine.instance === engines.self.instance ? "alive" : yield* engines.liveness(engine)
       const seen = { beat, fence: lease.fence }
       const now = yield* engines.sign
@@ -36,6 +43,12 @@ export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
       return found
     })
 
-    return { presence: Effect.map(engines.sign, (sign) => ({ engine: engines.self, sign })), standing }
+    return {
+      presence: Effect.map(engines.sign, (sign) => ({ engine: engines.self, sign, leaseMillis })),
+      standing,
+      asked: (seen, sessionId) =>
+        Effect.map(engines.sign, (sign) => void watched.set(sessionId, Liveness.asked(seen, sign))),
+      forget: (sessionId) => Effect.sync(() => void watched.delete(sessionId))
+    } satisfies Service
   })
 )

@@ -15,27 +15,34 @@ import type { Entry, Message, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import type { Answer, Question, QuestionId } from "../../domain/Permission.js"
 import { type EndedRun, type Ref, RunId } from "../../domain/Run.js"
-import type { Session, SessionId } from "../../domain/Session.js"
+import type { Owner, Session, SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { Assets } from "../assets/Assets.js"
 import type { NewAsset } from "../assets/Saving.js"
+import { EngineConfig } from "../EngineConfig.js"
 import { Hashing } from "../Hashing.js"
 import { Ids } from "../Ids.js"
-import { type NewSession, Storage, StorageReader } from "../storage/Storage.js"
+import { type AdmissionOutcome, type NewSession, type Resumption, Storage, StorageReader } from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
-import { Claims } from "./Claims.js"
+import * as Claims from "./Claims.js"
 import { Deletions } from "./Deletions.js"
 import { Drivers } from "./Drivers.js"
 import { Leases } from "./Leases.js"
+import { Recovery } from "./Recovery.js"
 import { Upkeep } from "./Upkeep.js"
 
 interface Send {
   readonly sessionId: SessionId
-  /** Null goes on from the transcript as it is. */
-  readonly message: Checked<UserMessage> | null
+  readonly message: Checked<UserMessage>
   readonly metadata: Checked<JsonRecord>
   readonly idempotencyKey: string | null
   readonly whenBusy: "refuse" | "queue"
+}
+
+/** An idempotency key, and the messages that it stands for as the client gave them. */
+interface GivenKey {
+  readonly key: string
+  readonly given: ReadonlyArray<object>
 }
 
 type AssetSave = SkeinError.Change | SkeinError.AssetFailed
@@ -51,10 +58,18 @@ export interface Service {
   ) => Effect.Effect<Session, SkeinError.Change>
   readonly append: (
     sessionId: SessionId,
-    messages: ReadonlyArray<Checked<Message>>
-  ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Change | SkeinError.AppendRefused | SkeinError.SessionBusy>
+    messages: ReadonlyArray<Checked<Message>>,
+    key: GivenKey | null
+  ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Append>
   /** Stores the run, starts it when the session is free, and answers without waiting for it. */
   readonly send: (send: Send) => Effect.Effect<Ref, SkeinError.Send>
+  /** Goes on with a run that ended without an answer or was left behind, and answers without waiting for it. */
+  readonly resume: (sessionId: SessionId, of: Resumption["of"]) => Effect.Effect<Ref, SkeinError.Resume>
+  /** Claims sessions that were left behind; see `Recovery`. `limit` defaults to the engine's setting. */
+  readonly recover: (
+    limit: number | null,
+    owner: Owner | null
+  ) => Effect.Effect<ReadonlyArray<SessionId>, SkeinError.Read>
   /** Waits for a run's end, and claims its session when the engine that has it is dead. */
   readonly await: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
   /** Stops a run or takes it from the queue, and returns when its end is stored. Does nothing for one that has ended. */
@@ -85,9 +100,11 @@ const make = Effect.gen(function* () {
   const leases = yield* Leases
   const drivers = yield* Drivers
   const boundary = yield* Boundary
-  const claims = yield* Claims
+  const claims = yield* Claims.Claims
   const deletions = yield* Deletions
   const upkeep = yield* Upkeep
+  const recovery = yield* Recovery
+  const { recoverRuns } = yield* EngineConfig
   const scope = yield* Effect.scope
 
   /** Work that must not end with its caller belongs to the engine. */
@@ -109,18 +126,20 @@ const make = Effect.gen(function* () {
   /** They stand for what was sent: SHA-256 of the JSON of message and metadata, canonical and of the texts as given. */
   const hashesOf = ({ message, metadata }: Send) =>
     Effect.all({
-      hash: hashOf(CanonicalJson.stringify([message?.value ?? null, metadata.value])),
-      textHash: hashOf(`[${message?.json ?? "null"},${metadata.json}]`)
+      hash: hashOf(CanonicalJson.stringify([message.value, metadata.value])),
+      textHash: hashOf(`[${message.json},${metadata.json}]`)
     })
 
-  const send = Effect.fn("Runtime.send")(function* (input: Send) {
-    const { sessionId } = input
-    const hashes = yield* hashesOf(input)
-    const runId = RunId.make(yield* ids.next("run"))
-    if (input.whenBusy === "refuse") yield* claims.settle(sessionId)
-    return yield* Effect.gen(function* () {
-      yield* claims.claim(sessionId)
-      const admitted = yield* storage.admit({ ...input, ...hashes, runId, presence: yield* leases.presence })
+  const appendKeyOf = ({ given, key }: GivenKey) =>
+    Effect.map(hashOf(CanonicalJson.stringify(given)), (hash) => ({ key, hash }))
+
+  /** Claims the session, has storage begin a run, and drives it; all within the session's boundary. */
+  const begin = <E>(sessionId: SessionId, claimant: Claims.Claimant, begun: Effect.Effect<AdmissionOutcome, E>) =>
+    Effect.gen(function* () {
+      if (drivers.isClosing()) return yield* new SkeinError.EngineClosing({ sessionId })
+      const continued = yield* claims.claim(sessionId, claimant)
+      if (claimant === "resume" && Option.isSome(continued)) return continued.value
+      const admitted = yield* begun
       switch (admitted._tag) {
         case "Started":
           yield* drivers.drive(admitted)
@@ -134,20 +153,40 @@ const make = Effect.gen(function* () {
         case "Busy":
           return yield* new SkeinError.SessionBusy({ sessionId, runId: admitted.runId })
       }
-    }).pipe(
-      Effect.uninterruptible,
-      boundary.hold(sessionId),
-      Effect.tapErrorTag("OutcomeUnknown", () => claims.claimLater(sessionId))
+    }).pipe(Effect.uninterruptible, boundary.hold(sessionId))
+
+  const send = Effect.fn("Runtime.send")(function* (input: Send) {
+    const { sessionId } = input
+    const hashes = yield* hashesOf(input)
+    const runId = RunId.make(yield* ids.next("run"))
+    if (input.whenBusy === "refuse") yield* claims.settle(sessionId)
+    const admitted = Effect.flatMap(leases.presence, (presence) =>
+      storage.admit({ ...input, ...hashes, runId, presence })
+    )
+    return yield* Effect.tapErrorTag(begin(sessionId, "client", admitted), "OutcomeUnknown", () =>
+      claims.claimLater(sessionId)
+    )
+  })
+
+  const resume = Effect.fn("Runtime.resume")(function* (sessionId: SessionId, of: Resumption["of"]) {
+    const runId = RunId.make(yield* ids.next("run"))
+    yield* claims.settle(sessionId)
+    const resumed = Effect.flatMap(leases.presence, (presence) => storage.resume({ sessionId, runId, of, presence }))
+    return yield* Effect.tapErrorTag(begin(sessionId, "resume", resumed), "OutcomeUnknown", () =>
+      claims.claimLater(sessionId)
     )
   })
 
   const cancel = Effect.fn("Runtime.cancel")(function* (runId: RunId) {
-    const { sessionId, state } = yield* reader.run(runId)
-    if (state === "ended") return
+    const run = yield* reader.run(runId)
+    const { sessionId } = run
+    if (run.state === "ended") return
     // Only a queued run is looked for with a write: what runs here must stop though the database is locked.
-    if (state === "queued" && (yield* storage.cancelQueued(runId))) return
+    if (run.state === "queued" && (yield* storage.cancelQueued(runId))) return
     if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled")
-    yield* boundary.hold(sessionId)(claims.claim(sessionId))
+    // A run that was released is not gone on with only to be stopped.
+    if (run.state === "running" && run.releasedAt !== null) yield* storage.requestCancel(runId)
+    yield* boundary.hold(sessionId)(claims.claim(sessionId, "client"))
     if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled")
     // It runs elsewhere, or has ended by now.
     if (yield* storage.requestCancel(runId)) yield* claims.awaitEnd(runId)
@@ -172,15 +211,21 @@ const make = Effect.gen(function* () {
     setModel: (sessionId, model) => changing(sessionId)(storage.setModel(sessionId, model)),
     setWorkdir: (sessionId, workdir) => changing(sessionId)(storage.setWorkdir(sessionId, workdir)),
     patchMetadata: (sessionId, patch) => changing(sessionId)(storage.patchMetadata(sessionId, patch)),
-    append: (sessionId, messages) =>
-      changing(sessionId)(Effect.zipRight(claims.claim(sessionId), storage.append(sessionId, messages))),
+    append: (sessionId, messages, key) =>
+      Effect.flatMap(key === null ? Effect.succeed(undefined) : appendKeyOf(key), (appendKey) =>
+        changing(sessionId)(
+          Effect.zipRight(claims.claim(sessionId, "client"), storage.append(sessionId, messages, appendKey))
+        )
+      ),
     send: (input) => Effect.zipRight(upkeep.start, send(input)),
+    resume: (sessionId, of) => Effect.zipRight(upkeep.start, resume(sessionId, of)),
+    recover: (limit, owner) => Effect.zipRight(upkeep.start, recovery.recover(limit ?? recoverRuns, owner)),
     await: ({ runId }) => claims.awaitEnd(runId),
     cancel,
     answer: (questionId, answer) =>
       Effect.flatMap(reader.question(questionId), ({ sessionId }) =>
         changing(sessionId)(
-          Effect.uninterruptible(Effect.zipLeft(storage.answer(questionId, answer), claims.claim(sessionId)))
+          Effect.uninterruptible(Effect.zipLeft(storage.answer(questionId, answer), claims.claim(sessionId, "resume")))
         )
       ),
     delete: (sessionId) => Effect.zipRight(upkeep.start, detached(deletions.run(sessionId))),

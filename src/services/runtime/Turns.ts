@@ -15,7 +15,7 @@ import {
   type FinishReason,
   type ResultMessage
 } from "../../domain/Message.js"
-import type { StopReason } from "../../domain/Run.js"
+import type { RunId, StopReason } from "../../domain/Run.js"
 import type { Seq, SessionId } from "../../domain/Session.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { EngineConfig } from "../EngineConfig.js"
@@ -82,6 +82,24 @@ const reasonNotToRun = ({ finish, usage }: AssistantMessage): string | null => {
 /** Two steps that ask for the same are alike, whatever their calls' ids. */
 const signature = (calls: ReadonlyArray<CallPart>): string =>
   JSON.stringify(calls.map(({ input, name }) => [name, input]))
+
+/** Whether the turn is over with the message. A paused answer goes on by itself. */
+const isLastOf = (message: AssistantMessage): boolean =>
+  endsTurn(message) || (callsOf(message).length === 0 && message.finish !== "paused")
+
+/** The steps that a run has taken already: under an engine before this one, when it was taken over. */
+const stepsOf = (entries: ReadonlyArray<Entry>, runId: RunId): ReadonlyArray<AssistantMessage> =>
+  entries.flatMap(({ message, runId: by }) => (by === runId && message.role === "assistant" ? [message] : []))
+
+/** What the last of some steps asks for, and for how many steps in a row. */
+const repetition = (steps: ReadonlyArray<AssistantMessage>) => {
+  const signatures = steps.flatMap((message) => {
+    const calls = callsOf(message)
+    return calls.length === 0 ? [] : [signature(calls)]
+  })
+  const last = signatures.at(-1) ?? ""
+  return { last, repeats: signatures.length - 1 - signatures.findLastIndex((other) => other !== last) }
+}
 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
@@ -161,12 +179,12 @@ export const make = Effect.gen(function* () {
     })
     const first: RunContext = { session: yield* reader.session(sessionId), run, lease }
     yield* remember(yield* reopen(first, entries))
-    const opened = entries.findLast(({ message }) => message.role !== "tool")?.message
-    if (opened?.role === "assistant" && endsTurn(opened)) return endOf(opened.finish)
+    const taken = stepsOf(entries, run.id)
+    const newest = entries.findLast(({ message }) => message.role !== "tool")?.message
+    if (newest !== undefined && newest === taken.at(-1) && isLastOf(newest)) return endOf(newest.finish)
 
-    let last = ""
-    let repeats = 0
-    for (let step = 1; step <= config.stepLimit; step++) {
+    let { last, repeats } = repetition(taken)
+    for (let step = taken.length + 1; step <= config.stepLimit; step++) {
       const context: RunContext = { session: yield* reader.session(sessionId), run, lease }
       const { draft, model } = yield* steps.run(context.session, run.id, entries)
       const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
@@ -178,8 +196,8 @@ export const make = Effect.gen(function* () {
       )
       entries.push(appended.entry)
       const parts = callsOf(message)
-      if (parts.length === 0 && message.finish === "paused") continue
-      if (parts.length === 0 || endsTurn(message)) return endOf(message.finish)
+      if (isLastOf(message)) return endOf(message.finish)
+      if (parts.length === 0) continue
       const now = signature(parts)
       repeats = now === last ? repeats + 1 : 1
       last = now

@@ -57,13 +57,23 @@ import type {
 
 export type { OpenBatch, OpenCall, SessionPage, SessionQuery }
 
-/** The run that holds a session, and its engine. */
-export interface Holder {
-  readonly run: RunningRun
+/** A lease, whose it is, and what is known of that engine's life. */
+export interface Tenancy {
   readonly lease: Lease
-  readonly engine: EngineId
-  /** The engine's newest sign of life. */
+  /** Null for a run that was released. */
+  readonly engine: EngineId | null
   readonly beat: Beat
+}
+
+/** The run that holds a session, and its engine. */
+export interface Holder extends Tenancy {
+  readonly run: RunningRun
+}
+
+/** A session with a run that has not ended; `tenancy` is null while none holds it and some wait. */
+export interface UnsettledSession {
+  readonly sessionId: SessionId
+  readonly tenancy: Tenancy | null
 }
 
 export interface Activity {
@@ -96,6 +106,8 @@ export interface ReaderService {
   readonly runRef: (runId: RunId) => Effect.Effect<Ref, RunNotFound | Read>
   readonly activity: (sessionId: SessionId) => Effect.Effect<Activity, SessionNotFound | Read>
   readonly openBatch: (sessionId: SessionId) => Effect.Effect<OpenBatch, SessionNotFound | Read>
+  /** Sessions with a run that has not ended, that with the oldest such run first. Those being deleted are left out. */
+  readonly unsettled: Effect.Effect<ReadonlyArray<UnsettledSession>, Read>
   /** The runs that an engine holds, hidden sessions' too. What it thinks it holds and is not among them, it has lost. */
   readonly heldRuns: (instance: string) => Effect.Effect<ReadonlyArray<HeldRun>, Read>
   /** What the running step had written when its engine last saved it; none once the step is stored. */
@@ -138,8 +150,7 @@ export interface NewSession {
 export interface Admission {
   readonly sessionId: SessionId
   readonly runId: RunId
-  /** Null resumes: a run that goes on from the transcript as it is. */
-  readonly message: Checked<UserMessage> | null
+  readonly message: Checked<UserMessage>
   readonly metadata: Checked<JsonRecord>
   readonly idempotencyKey: string | null
   /** Stands for everything that the caller sent, in whatever order its fields came. This one is stored. */
@@ -148,6 +159,23 @@ export interface Admission {
   readonly textHash: string
   readonly whenBusy: "refuse" | "queue"
   readonly presence: Presence
+}
+
+/** Goes on from a session's transcript, without a new message. */
+export interface Resumption {
+  readonly sessionId: SessionId
+  /** The id of the run that goes on. */
+  readonly runId: RunId
+  /** What it goes on with: a run, the run of an idempotency key, or the session's newest one. */
+  readonly of: { readonly runId: RunId } | { readonly idempotencyKey: string } | "newest"
+  readonly presence: Presence
+}
+
+/** The key under which a retry finds messages appended. */
+export interface AppendKey {
+  readonly key: string
+  /** Stands for the messages; the same key with another hash is a conflict. */
+  readonly hash: string
 }
 
 /** A run that may go on: its lease, and what it holds. */
@@ -173,15 +201,19 @@ export type AdmissionOutcome =
 /** The lease that is taken over, as it was seen. */
 export interface Takeover {
   readonly lease: Lease
-  /** How many signs of life its engine had given. */
+  /** How many signs of life its engine had given; 0 for a run that was released. */
   readonly count: number
   readonly reason: TakeoverReason
+  /** When it was seen. */
+  readonly lookedAt: Timestamp
+  /** Whether the run goes on from its transcript, or ends unless it waits for a human. */
+  readonly recovery: "continue" | "end"
 }
 
 export type TakeoverOutcome =
-  /** Open calls were closed and the run ended for the reason that was given. */
+  /** Open calls were closed and the run ended. */
   | { readonly _tag: "Ended" }
-  /** Calls that wait for a human are still open: the run goes on under a new lease. */
+  /** The run goes on under a new lease. */
   | ({ readonly _tag: "Continues" } & StartedRun)
   /** Somebody else was faster, or the run had ended. */
   | { readonly _tag: "Lost" }
@@ -221,18 +253,21 @@ export interface Service {
     patch: { readonly [field: string]: Json }
   ) => Effect.Effect<Session, Change>
   /**
-   * Appends outside any run, all or nothing; refused with `SessionBusy` while a run holds the session, then with
-   * `AppendRefused`. Adds the messages' usage. Event `message.appended` for each. The title stays.
+   * Appends outside any run, all or nothing. A key is looked at first, among those of appended messages: used for these
+   * very messages, they are returned as they were appended, else `IdempotencyConflict`. Refused with `SessionBusy` while a
+   * run holds the session, then with `AppendRefused`. Adds the messages' usage. Event `message.appended` for each. The
+   * title stays.
    */
   readonly append: (
     sessionId: SessionId,
-    messages: ReadonlyArray<Checked<Message>>
-  ) => Effect.Effect<ReadonlyArray<Entry>, Change | AppendRefused | SessionBusy>
+    messages: ReadonlyArray<Checked<Message>>,
+    appendKey?: AppendKey
+  ) => Effect.Effect<ReadonlyArray<Entry>, Change | IdempotencyConflict | AppendRefused | SessionBusy>
 
   /**
    * Stores a run in one commit and starts it there when the session is free: no run holds it and none is queued.
    * A key is the session's own and is looked at first: `Existing` when the hash stored with it equals `hash` or
-   * `textHash`, else `IdempotencyConflict`. Then every file part's
+   * `textHash`, with the newest of the runs that went on with the key's, else `IdempotencyConflict`. Then every file part's
    * asset must exist (`AssetNotFound`). Starting appends the user message; when nobody named the session and its title
    * is still `untitled`, the text gives it one. Events `run.started`, `message.appended`, `session.renamed` if
    * it was titled; or `run.queued`. The ref's cursor is the one before the first of them.
@@ -240,6 +275,15 @@ export interface Service {
   readonly admit: (
     admission: Admission
   ) => Effect.Effect<AdmissionOutcome, Change | IdempotencyConflict | AssetNotFound>
+  /**
+   * Goes on with a run that ended without an answer, in a new run with its metadata; `RunNotFound` or, for a key,
+   * `InvalidInput` when the session has none. What went on with a run before counts as that run. `Existing` when nothing
+   * is open: a run that is meant waits, runs or has completed, or a later one has begun since; the newest has completed
+   * and nothing was appended since. Else it starts as `admit` would, or is `Busy`. Event `run.started`.
+   */
+  readonly resume: (
+    resumption: Resumption
+  ) => Effect.Effect<Exclude<AdmissionOutcome, { readonly _tag: "Queued" }>, Change | RunNotFound>
   /** Starts the oldest queued run when no run holds the session, as `admit` would have; its ref stays as it is. */
   readonly startNext: (sessionId: SessionId, presence: Presence) => Effect.Effect<Option.Option<StartedRun>, Change>
   /**
@@ -254,10 +298,16 @@ export interface Service {
   readonly requestCancel: (runId: RunId) => Effect.Effect<boolean, Write>
   /**
    * Takes over the run of another engine, provided that `lease` is still the newest and its engine has given no sign of life
-   * since it was seen, else `Lost`: started calls are closed as `interrupted`, pending calls that no human was asked
-   * about as `never-started`. Pending calls with a question, answered or not, stay open and the run goes on; when there
-   * is none, somebody asked to cancel it, or the session is being deleted, it ends for the given reason, in the way of
-   * `endRun`.
+   * since it was seen, else `Lost`; also when it is taken from a silent engine more than a second after it was seen, as
+   * storage was held up meanwhile. Started calls are closed as `interrupted`. Then, by `recovery`:
+   * - `continue`: the run goes on, and its pending calls stay open; event `run.released`, unless it has that already.
+   *   After three takeovers of crashed engines between which its transcript did not grow, it ends as `crashed`. Released
+   *   runs are taken up without being counted.
+   * - `end`: pending calls that no human was asked about are closed as `never-started`. Those with a question, answered
+   *   or not, stay open and the run goes on; when there is none it ends, in the way of `endRun`.
+   *
+   * A run ends in any case when somebody asked to cancel it or its session is being deleted. It ends for the given reason;
+   * a released one as `deleted`, `cancelled` or `crashed`.
    */
   readonly takeOver: (seen: Takeover, presence: Presence) => Effect.Effect<TakeoverOutcome, Write | SessionNotFound>
   /** A sign of life, for all leases that the engine holds. */
@@ -303,6 +353,13 @@ export interface Service {
     lease: Lease,
     end: { readonly stopReason: StopReason; readonly detail: string | null }
   ) => Effect.Effect<EndedRun, LeaseLost | Write>
+
+  /**
+   * Lets a run go that its engine does not end, so that whoever comes takes it over: nobody holds it, and it still holds
+   * its session. Its started calls are closed as `interrupted`, its pending calls and open questions stay; event
+   * `run.released`. The lease is lost with it.
+   */
+  readonly releaseRun: (lease: Lease) => Effect.Effect<RunningRun, LeaseLost | Write>
 
   /** Stores a question about a pending call, else `InvalidInput` of `seq`; event `permission.asked`. */
   readonly ask: (

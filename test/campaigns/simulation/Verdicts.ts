@@ -21,7 +21,7 @@ const abandoned = ({ scheduler, sentBy }: World, { reader }: Process, sessionId:
   Effect.map(Effect.either(reader.activity(sessionId)), (activity) => {
     if (Either.isLeft(activity)) return []
     const { holder, queued } = activity.right
-    if (holder._tag === "Some" && scheduler.isAlive(holder.value.engine.instance)) return []
+    if (holder._tag === "Some" && scheduler.isAlive(holder.value.engine?.instance ?? "")) return []
     return queued.filter(({ id }) => {
       const sender = sentBy.get(id)
       return sender !== undefined && scheduler.isAlive(sender)

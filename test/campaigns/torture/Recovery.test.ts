@@ -134,7 +134,11 @@ const databaseOf = (sessions: number, crashed: number) =>
         { concurrency: "unbounded", discard: true }
       )
       // The pid is in use, by a process that began at another time.
-      const dead: Presence = { engine: { ...self, startTime: "0", instance: "dead" }, sign: yield* sign }
+      const dead: Presence = {
+        engine: { ...self, startTime: "0", instance: "dead" },
+        sign: yield* sign,
+        leaseMillis: 15_000
+      }
       yield* Effect.forEach(numbers.slice(0, crashed), (number) => crash(number, dead), { concurrency: "unbounded" })
     }).pipe(Effect.provide(Layer.fresh(Layer.provideMerge(storage, node(data)))))
     return data

@@ -132,7 +132,7 @@ const doing =
 const busy = { schedule: Schedule.spaced("5 millis") }
 
 /** Starts a run in the given way, once nothing else holds the session. */
-const goOn = ({ gateway }: Process, sessionId: SessionId, way: Way) =>
+const goOn = ({ gateway }: Process, sessionId: SessionId, way: Way): Effect.Effect<Ref, { readonly _tag: string }> =>
   way === "message"
     ? gateway.send({ sessionId, text: `going on with ${sessionId}`, whenBusy: "queue" })
     : Effect.retry(gateway.resume(sessionId), { ...busy, while: ({ _tag }) => _tag === "SessionBusy" })

@@ -56,9 +56,22 @@ describe("Lease", () => {
 
 describe("Liveness.standing", () => {
   const leaseMillis = 15_000
+  const grace = leaseMillis / 2
   const at = (at: number, clock = "host"): Lease.Sign => ({ clock, at })
-  const seen = (sign: Lease.Sign | null, count = 1) => ({ fence: 3, beat: { count, sign } })
+  const seen = (sign: Lease.Sign | null, count = 1, own: number | null = leaseMillis) => ({
+    fence: 3,
+    beat: { count, sign, leaseMillis: own, seenAt: 0 }
+  })
   const tag = (...args: Parameters<typeof Liveness.standing>) => Liveness.standing(...args)._tag
+  const watch = (fields: Partial<Liveness.LeaseWatch> = {}): Liveness.LeaseWatch => ({
+    fence: 3,
+    count: 1,
+    since: 0,
+    asks: 0,
+    askedAt: fields.since ?? 0,
+    ...fields
+  })
+  const lost = { _tag: "Over", reason: "lease-lost" }
 
   it("P9 a dead engine's lease is over at once, whatever its last sign of life", () => {
     expect(Liveness.standing("dead", seen(at(99)), at(100), null, leaseMillis)).toEqual({
@@ -68,15 +81,48 @@ describe("Liveness.standing", () => {
   })
 
   it.each(["alive", "unknown"] as const)(
-    "P9 on a shared clock an engine (%s) has its lease's whole time",
+    "P9 on a shared clock an engine (%s) has its lease's whole time, and is then asked before it is robbed",
     (liveness) => {
-      expect(tag(liveness, seen(at(100)), at(100 + leaseMillis - 1), null, leaseMillis)).toBe("Held")
-      expect(Liveness.standing(liveness, seen(at(100)), at(100 + leaseMillis), null, leaseMillis)).toEqual({
-        _tag: "Over",
-        reason: "lease-lost"
-      })
+      const end = 100 + leaseMillis
+      const found = (now: number, watched: Liveness.LeaseWatch | null) =>
+        Liveness.standing(liveness, seen(at(100)), at(now), watched, leaseMillis)
+      expect(found(end - 1, null)._tag).toBe("Held")
+      const unasked = watch({ since: end })
+      expect(found(end, null)).toEqual({ _tag: "Silent", watched: unasked })
+      const once = Liveness.asked(unasked, at(end))
+      expect(found(end + grace - 1, once)).toEqual({ _tag: "Unclear", watched: once })
+      expect(found(end + grace, once)).toEqual({ _tag: "Silent", watched: once })
+      const twice = Liveness.asked(once, at(end + grace))
+      expect(found(end + grace + 999, twice)._tag).toBe("Unclear")
+      expect(found(end + grace + 1_000, twice)).toEqual(lost)
     }
   )
+
+  it("P9 who gives a sign when it is asked keeps its lease", () => {
+    const asked = watch({ asks: 2, askedAt: 20_000 })
+    expect(tag("alive", seen(at(21_000), 2), at(30_000), asked, leaseMillis)).toBe("Held")
+  })
+
+  it("P9 an engine that was asked and has given a sign since is asked anew when it falls silent again", () => {
+    const asked = watch({ asks: 2, askedAt: 20_000 })
+    const found = Liveness.standing("alive", seen(at(21_000), 2), at(40_000), asked, leaseMillis)
+    const watched = watch({ count: 2, since: 40_000 })
+    expect(found).toEqual({ _tag: "Held", watched })
+    expect(tag("alive", seen(at(21_000), 2), at(41_000), watched, leaseMillis)).toBe("Silent")
+  })
+
+  it("P9 what was asked about another lease does not count", () => {
+    const asked = watch({ fence: 2, asks: 2, askedAt: 20_000 })
+    expect(tag("alive", seen(at(100)), at(90_000), asked, leaseMillis)).toBe("Silent")
+  })
+
+  it("P9 a lease lasts as long as its engine says, whatever the others' last", () => {
+    expect(tag("alive", seen(at(0), 1, 60_000), at(59_999), null, 1_000)).toBe("Held")
+    expect(tag("alive", seen(at(0), 1, 1_000), at(1_000), null, 60_000)).toBe("Silent")
+    const asked = watch({ asks: 2, askedAt: 1_000 })
+    expect(Liveness.standing("alive", seen(at(0), 1, 1_000), at(2_000), asked, 60_000)).toEqual(lost)
+    expect(tag("alive", seen(at(0), 1, null), at(59_999), null, 60_000)).toBe("Held")
+  })
 
   it("P9 a sign from the future is one from before the host's last boot", () => {
     expect(Liveness.standing("unknown", seen(at(101)), at(100), null, leaseMillis)).toEqual({
@@ -91,22 +137,20 @@ describe("Liveness.standing", () => {
       const now = (millis: number) => at(millis, sign?.clock === "" ? "" : "host")
       const first = Liveness.standing("alive", seen(sign), now(1_000), null, leaseMillis)
       const watched = first._tag === "Unclear" ? first.watched : null
-      expect(watched).toEqual({ fence: 3, count: 1, since: 1_000 })
-      const later = (count: number, millis: number) =>
-        Liveness.standing("alive", seen(sign, count), now(millis), watched, leaseMillis)
+      expect(watched).toEqual(watch({ since: 1_000 }))
+      const later = (count: number, millis: number, seenBefore = watched) =>
+        Liveness.standing("alive", seen(sign, count), now(millis), seenBefore, leaseMillis)
       expect(later(1, 1_000 + leaseMillis - 1)).toEqual({ _tag: "Unclear", watched })
-      expect(later(1, 1_000 + leaseMillis)).toEqual({ _tag: "Over", reason: "lease-lost" })
-      expect(later(2, 90_000)).toEqual({ _tag: "Held", watched: { fence: 3, count: 2, since: 90_000 } })
+      expect(later(1, 1_000 + leaseMillis)).toEqual({ _tag: "Silent", watched })
+      const asked = watch({ since: 1_000, asks: 2, askedAt: 1_000 + leaseMillis })
+      expect(later(1, 2_000 + leaseMillis, asked)).toEqual(lost)
+      expect(later(2, 90_000, asked)).toEqual({ _tag: "Held", watched: watch({ count: 2, since: 90_000 }) })
       const anotherRun = Liveness.standing("alive", { ...seen(sign), fence: 4 }, now(90_000), watched, leaseMillis)
-      expect(anotherRun).toEqual({ _tag: "Unclear", watched: { fence: 4, count: 1, since: 90_000 } })
+      expect(anotherRun).toEqual({ _tag: "Unclear", watched: watch({ fence: 4, since: 90_000 }) })
     }
   )
 
   it("P9 a sign of this very instant holds", () => {
-    const sign = { clock: "host", at: 5 }
-    expect(Liveness.standing("alive", { fence: 1, beat: { count: 1, sign } }, sign, null, 10)).toEqual({
-      _tag: "Held",
-      watched: null
-    })
+    expect(Liveness.standing("alive", seen(at(5), 1, 10), at(5), null, 10)).toEqual({ _tag: "Held", watched: null })
   })
 })

@@ -2,6 +2,9 @@
  * The moves of a lease explored exhaustively: two engines and everything that may happen to them, in every order up to a
  * bound. These are the moves that the in-memory store runs; every move of `Tenure` is among them.
  * An engine knows only what it was told: it may be stopped for as long as one likes between a look and an act.
+ *
+ * Storage may be held up for as long as one likes, too: then nobody's commit gets in. Whoever wants to take a silent
+ * engine's session asks it, by a commit, and then waits for longer than an engine that runs needs to give a sign.
  */
 import { describe, expect, it } from "vitest"
 import * as Tenure from "../../../src/domain/Tenure.js"
@@ -14,63 +17,83 @@ interface EngineState {
   readonly fence: number | null
   /** What it saw of the session's holder when it last looked. */
   readonly seen: { readonly fence: number; readonly count: number } | null
+  /** Whether it asked that holder for a sign, and whether the time to give one is over. */
+  readonly asked: "not" | "asked" | "unanswered"
   readonly stopped: boolean
+  readonly wasStopped: boolean
 }
 
 interface World {
   readonly tenure: Tenure.Tenure
+  readonly heldUp: boolean
   readonly a: EngineState
   readonly b: EngineState
 }
 
-const idle: EngineState = { fence: null, seen: null, stopped: false }
-const start: World = { tenure: Tenure.free, a: idle, b: idle }
+const idle: EngineState = { fence: null, seen: null, asked: "not", stopped: false, wasStopped: false }
+const start: World = { tenure: Tenure.free, heldUp: false, a: idle, b: idle }
 
 const other = (name: Name): Name => (name === "a" ? "b" : "a")
+
+/** Whether an engine could give a sign of life now, and so answers whoever asks it. */
+const answers = (world: World, name: Name): boolean =>
+  !world[name].stopped && !world.heldUp && world[name].fence !== null && writes(world, name)
 
 /** Everything that may happen next, with what it is called. */
 const next = (world: World): ReadonlyArray<readonly [string, World]> => {
   const steps: Array<readonly [string, World]> = []
-  const { tenure } = world
-  const to = (label: string, tenure: Tenure.Tenure | null, changes: Partial<World> = {}) => {
-    if (tenure !== null) steps.push([label, { ...world, ...changes, tenure }])
+  const { heldUp, tenure } = world
+  const to = (label: string, changes: Partial<World>) => steps.push([label, { ...world, ...changes }])
+  /** A move that is a commit, unless storage is held up or the move is refused. */
+  const commit = (label: string, tenure: Tenure.Tenure | null, changes: Partial<World> = {}) => {
+    if (tenure !== null && !heldUp) to(label, { ...changes, tenure })
   }
   for (const name of engines) {
     const engine = world[name]
     if (engine.stopped) {
-      to(`${name} wakes up`, tenure, { [name]: { ...engine, stopped: false } })
+      to(`${name} wakes up`, { [name]: { ...engine, stopped: false } })
       continue
     }
-    to(`${name} is stopped`, tenure, { [name]: { ...engine, stopped: true } })
+    to(`${name} is stopped`, { [name]: { ...engine, stopped: true, wasStopped: true } })
     const taken = Tenure.take(tenure, { instance: name, count: 1 })
-    to(`${name} takes`, taken, { [name]: { ...engine, fence: taken?.fence ?? null } })
+    commit(`${name} takes`, taken, { [name]: { ...engine, fence: taken?.fence ?? null } })
     if (tenure.holder !== null && tenure.holder.instance !== name) {
-      to(`${name} looks`, tenure, {
-        [name]: { ...engine, seen: { fence: tenure.fence, count: tenure.holder.count } }
-      })
+      const seen = { fence: tenure.fence, count: tenure.holder.count }
+      const isSame = seen.fence === engine.seen?.fence && seen.count === engine.seen.count
+      to(`${name} looks`, { [name]: { ...engine, seen, asked: isSame ? engine.asked : "not" } })
     }
-    // Time passes between the look and this: whether enough has, and what the other did meanwhile, is left open.
     if (engine.seen !== null) {
-      const over = Tenure.takeOver(tenure, engine.seen, { instance: name, count: 1 })
-      to(`${name} takes over`, over, { [name]: { ...engine, seen: null, fence: over?.fence ?? null } })
+      if (engine.asked === "not") commit(`${name} asks`, tenure, { [name]: { ...engine, asked: "asked" } })
+      if (engine.asked === "asked" && !heldUp && !answers(world, other(name))) {
+        to(`${name} was not answered`, { [name]: { ...engine, asked: "unanswered" } })
+      }
+      // Nobody is asked who is dead, or has let the run go. What the other did since the look is left open.
+      if (engine.asked === "unanswered" || tenure.holder?.instance === "") {
+        const over = Tenure.takeOver(tenure, engine.seen, { instance: name, count: 1 })
+        const holding = { ...engine, seen: null, asked: "not" as const, fence: over?.fence ?? null }
+        commit(`${name} takes over`, over, { [name]: holding })
+      }
     }
     if (engine.fence !== null) {
       const count = (tenure.holder?.count ?? 0) + 1
-      to(`${name} gives a sign of life`, Tenure.renew(tenure, { instance: name, count }))
+      commit(`${name} gives a sign of life`, Tenure.renew(tenure, { instance: name, count }))
       if (Tenure.admits(tenure, engine.fence)) {
-        to(`${name} ends its run`, Tenure.release(tenure), { [name]: { ...engine, fence: null } })
+        commit(`${name} ends its run`, Tenure.end(tenure), { [name]: { ...engine, fence: null } })
+        // It may not know that its release got in, and believe that it holds the session still.
+        commit(`${name} releases its run`, Tenure.release(tenure))
       }
     }
   }
-  if (tenure.state === "live") to("deletion begins", Tenure.beginDeletion(tenure))
-  to("the session is removed", Tenure.remove(tenure))
+  if (tenure.state === "live") commit("deletion begins", Tenure.beginDeletion(tenure))
+  commit("the session is removed", Tenure.remove(tenure))
+  to(heldUp ? "storage takes commits again" : "storage is held up", { heldUp: !heldUp })
   return steps
 }
 
 /** Signs of life are counted modulo a few, fencing numbers bounded by the depth: the worlds are finite enough. */
 const keyOf = (world: World): string => JSON.stringify(world)
 
-const depth = 11
+const depth = 10
 
 const explore = (check: (before: World, label: string, after: World) => void): number => {
   let frontier = new Map([[keyOf(start), start]])
@@ -111,6 +134,27 @@ describe("Lease, every interleaving of two engines", () => {
         if (label !== `${name} takes over`) continue
         expect(writes(before, other(name)) && writes(after, other(name))).toBe(false)
         expect(after.tenure.fence).toBeGreaterThan(before.tenure.fence)
+      }
+    })
+  })
+
+  it("P9 a released run is held by nobody: it still holds its session, and who comes takes it over", () => {
+    const labels = new Set<string>()
+    explore((before, label, after) => {
+      labels.add(label)
+      if (!label.endsWith("releases its run")) return
+      for (const name of engines) expect(writes(after, name)).toBe(false)
+      expect(Tenure.take(after.tenure, { instance: "a", count: 1 })).toBeNull()
+      expect(after.tenure.fence).toBeGreaterThan(before.tenure.fence)
+    })
+    expect(labels).toContain("a takes over")
+  })
+
+  it("P9 an engine that was never stopped keeps its run, however long storage is held up", () => {
+    explore((before, label) => {
+      for (const name of engines) {
+        const holder = before.tenure.holder?.instance
+        if (label === `${name} takes over` && holder === other(name)) expect(before[holder].wasStopped).toBe(true)
       }
     })
   })

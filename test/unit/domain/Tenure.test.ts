@@ -9,8 +9,8 @@ describe("Tenure", () => {
   it("P9 a free session is taken once, under the next number, and free again when the run ends", () => {
     expect(Tenure.take(Tenure.free, by("a"))).toEqual(taken)
     expect(Tenure.take(taken, by("b"))).toBeNull()
-    expect(Tenure.release(taken)).toEqual({ ...taken, holder: null })
-    expect(Tenure.take(Tenure.release(taken), by("b"))).toEqual({
+    expect(Tenure.end(taken)).toEqual({ ...taken, holder: null })
+    expect(Tenure.take(Tenure.end(taken), by("b"))).toEqual({
       ...taken,
       fence: 2,
       holder: { instance: "b", count: 1 }
@@ -31,13 +31,13 @@ describe("Tenure", () => {
     })
     expect(Tenure.takeOver(Tenure.renew(taken, by("a", 2)), { fence: 1, count: 1 }, by("b"))).toBeNull()
     expect(Tenure.takeOver({ ...taken, fence: 2 }, { fence: 1, count: 1 }, by("b"))).toBeNull()
-    expect(Tenure.takeOver(Tenure.release(taken), { fence: 1, count: 1 }, by("b"))).toBeNull()
+    expect(Tenure.takeOver(Tenure.end(taken), { fence: 1, count: 1 }, by("b"))).toBeNull()
   })
 
   it("P7 P9 a write counts under the holder's number, while the session is there", () => {
     expect(Tenure.admits(taken, 1)).toBe(true)
     expect(Tenure.admits(taken, 2)).toBe(false)
-    expect(Tenure.admits(Tenure.release(taken), 1)).toBe(false)
+    expect(Tenure.admits(Tenure.end(taken), 1)).toBe(false)
     expect(Tenure.admits(Tenure.beginDeletion(taken), 1)).toBe(true)
     expect(Tenure.admits({ ...taken, state: "gone" }, 1)).toBe(false)
   })
@@ -45,9 +45,9 @@ describe("Tenure", () => {
   it("P7 a session is removed once its deletion has begun and no run holds it", () => {
     const deleting = Tenure.beginDeletion(taken)
     expect(deleting).toEqual({ ...taken, state: "deleting" })
-    expect(Tenure.take(Tenure.release(deleting), by("b"))).toBeNull()
-    expect(Tenure.remove(Tenure.release(taken))).toBeNull()
+    expect(Tenure.take(Tenure.end(deleting), by("b"))).toBeNull()
+    expect(Tenure.remove(Tenure.end(taken))).toBeNull()
     expect(Tenure.remove(deleting)).toBeNull()
-    expect(Tenure.remove(Tenure.release(deleting))).toEqual({ ...taken, holder: null, state: "gone" })
+    expect(Tenure.remove(Tenure.end(deleting))).toEqual({ ...taken, holder: null, state: "gone" })
   })
 })

@@ -17,6 +17,10 @@ export const brokeOff = "(the answer broke off here)"
 
 export const cancelled = "cancelled"
 
+export const released = "… its engine was closed"
+
+export const waitingForEngine = "waiting for another engine"
+
 export const wantsToRun = (tool: string): string => `${tool} wants to run with this input:`
 
 export const choices = "y = allow once, s = allow for this session, n = deny: "

@@ -4,6 +4,8 @@ export const session = (sessionId: string): string => `session ${sessionId}`
 
 export const resumingFirst = "resuming the interrupted run first"
 
+export const nothingOpen = "nothing is open in this session; its newest run again:"
+
 export const readingStdin = "reading the message from stdin; end it with Ctrl-D, or start with < /dev/null"
 
 /** A message, and the text on stdin after it. */

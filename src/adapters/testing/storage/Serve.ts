@@ -11,7 +11,7 @@ import {
   Storage,
   type TakeoverOutcome
 } from "../../../services/storage/Storage.js"
-import { admission, checked, presence, result } from "./fixture.js"
+import { admission, checked, presence, result, takeover } from "./fixture.js"
 import type { TestedServices } from "./StorageTest.js"
 import { type Report, ReportLine, type Task, TaskLine } from "./Task.js"
 
@@ -47,7 +47,7 @@ const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _
     }
     case "TakeOver": {
       const { count, engine, lease } = task
-      return Effect.flatMap(storage.takeOver({ lease, count, reason: "crashed" }, presence(engine)), answered)
+      return Effect.flatMap(storage.takeOver(takeover(lease, count), presence(engine)), answered)
     }
     case "Complete":
       return Effect.forEach(

@@ -18,6 +18,8 @@ import type { StorageFolder, SharedStorageFolder } from "./StorageFolder.js"
 import { processTests } from "./processes.js"
 import * as Promises from "./Promises.js"
 import { questionTests } from "./questions.js"
+import { recoveryTests } from "./recovery.js"
+import { resumeTests } from "./resuming.js"
 import { retentionTests } from "./retention.js"
 import { runTests } from "./runs.js"
 import { sessionTests } from "./sessions.js"
@@ -46,6 +48,8 @@ const rows = (test: Test) => {
   runTests(test)
   batchTests(test)
   leaseTests(test)
+  recoveryTests(test)
+  resumeTests(test)
   questionTests(test)
   deletionTests(test)
   eventTests(test)

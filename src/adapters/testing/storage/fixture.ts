@@ -20,7 +20,7 @@ import { Chunk, Effect, Either, Stream } from "effect"
 import { type Asset, AssetId } from "../../../domain/Asset.js"
 import { Checked } from "../../../domain/Checked.js"
 import type { JsonRecord } from "../../../domain/Json.js"
-import type { Lease, Presence } from "../../../domain/Lease.js"
+import type { Beat, Lease, Presence } from "../../../domain/Lease.js"
 import * as Limits from "../../../domain/Limits.js"
 import {
   type UserMessage,
@@ -38,6 +38,7 @@ import type * as SessionEvent from "../../../domain/SessionEvent.js"
 import * as Usage from "../../../domain/Usage.js"
 import {
   type Admission,
+  type AppendKey,
   type NewSession,
   Storage,
   StorageReader,
@@ -57,12 +58,22 @@ export const seq = (place: number): Seq => Seq.make(place)
 
 export const firstEngine: Presence = {
   engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "i1" },
-  sign: { clock: "boot", at: 1_000 }
+  sign: { clock: "boot", at: 1_000 },
+  leaseMillis: 15_000
 }
 export const secondEngine: Presence = {
   engine: { ...firstEngine.engine, pid: 2, instance: "i2" },
-  sign: { clock: "boot", at: 2_000 }
+  sign: { clock: "boot", at: 2_000 },
+  leaseMillis: 20_000
 }
+
+/** What storage has of an engine that gave so many signs of life, the newest at a time of the storage's clock. */
+export const beat = (count: number, { leaseMillis, sign }: Presence, seenAt = 1_000): Beat => ({
+  count,
+  sign,
+  leaseMillis,
+  seenAt
+})
 
 /** An engine in its own process. */
 export const presence = (instance: string): Presence => ({
@@ -70,8 +81,14 @@ export const presence = (instance: string): Presence => ({
   engine: { ...firstEngine.engine, instance }
 })
 
-/** Takes over the run of an engine that crashed, after `count` signs of life. */
-export const takeover = (lease: Lease, count = 1): Takeover => ({ lease, count, reason: "crashed" })
+/** Takes over the run of an engine that crashed, after `count` signs of life, and ends it unless it waits for a human. */
+export const takeover = (lease: Lease, count = 1): Takeover => ({
+  lease,
+  count,
+  reason: "crashed",
+  lookedAt: 1_000,
+  recovery: "end"
+})
 
 /** The fields of a session, with metadata as plain JSON. */
 type SessionFields = Partial<Omit<NewSession, "metadata"> & { readonly metadata: JsonRecord }>
@@ -92,7 +109,7 @@ export const create = (fields: SessionFields = {}) =>
 
 /** The fields of an admission, with message and metadata as plain values within any limit. */
 export type AdmissionFields = Partial<
-  Omit<Admission, "message" | "metadata"> & { readonly message: UserMessage | null; readonly metadata: JsonRecord }
+  Omit<Admission, "message" | "metadata"> & { readonly message: UserMessage; readonly metadata: JsonRecord }
 >
 
 export const admission = ({
@@ -102,7 +119,7 @@ export const admission = ({
 }: AdmissionFields = {}): Admission => ({
   sessionId: s1,
   runId: r1,
-  message: message === null ? null : checked(message),
+  message: checked(message),
   metadata: Either.getOrThrow(Checked.metadata(metadata, Limits.defaults)),
   idempotencyKey: null,
   hash: "hash",
@@ -158,11 +175,12 @@ export const checked = <M extends Message>(message: M): Checked<M> =>
   Either.getOrThrow(Checked.message(message, Limits.defaults))
 
 /** Appends messages to a session in which no run is live. */
-export const append = (sessionId: SessionId, messages: ReadonlyArray<Message>) =>
+export const append = (sessionId: SessionId, messages: ReadonlyArray<Message>, appendKey?: AppendKey) =>
   Effect.flatMap(Storage, (storage) =>
     storage.append(
       sessionId,
-      messages.map((message) => checked(message))
+      messages.map((message) => checked(message)),
+      appendKey
     )
   )
 
@@ -258,6 +276,7 @@ const line = (event: SessionEvent.Durable): string => {
       return event.type
     case "run.queued":
     case "run.started":
+    case "run.released":
       return `${event.type} ${event.runId}`
     case "run.ended":
       return `${event.type} ${event.runId} ${event.stopReason}`

@@ -1,12 +1,15 @@
 import { Effect, Option } from "effect"
 import { Checked } from "../../../domain/Checked.js"
 import type { Draft } from "../../../domain/Live.js"
+import { userText } from "../../../domain/Message.js"
 import type { RunId } from "../../../domain/Run.js"
 import { EventSignals } from "../../../services/storage/EventSignals.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
   appendStep,
   assistant,
+  beat,
+  checked,
   create,
   createAndStart,
   openBatch,
@@ -23,7 +26,7 @@ import {
   start,
   eventLines
 } from "./fixture.js"
-import type { Test } from "./StorageTest.js"
+import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
 const draft = (runId: RunId, seq: number, text = "half"): Draft => ({
@@ -47,10 +50,10 @@ export const leaseTests = (test: Test) => {
     Effect.gen(function* () {
       yield* createAndStart()
       yield* createAndStart({ sessionId: s2, runId: r2 })
-      expect((yield* holder).beat).toEqual({ count: 2, sign: firstEngine.sign })
+      expect((yield* holder).beat).toEqual(beat(2, firstEngine))
       const before = yield* session()
       yield* (yield* Storage).renew(later)
-      expect((yield* holder).beat).toEqual({ count: 3, sign: later.sign })
+      expect((yield* holder).beat).toEqual(beat(3, later))
       expect(yield* session()).toEqual(before)
     }))
 
@@ -62,6 +65,17 @@ export const leaseTests = (test: Test) => {
       expect(yield* storage.takeOver(takeover(lease, 1), secondEngine)).toEqual({ _tag: "Lost" })
       expect((yield* holder).engine).toEqual(firstEngine.engine)
       expect(yield* storage.takeOver(takeover(lease, 2), secondEngine)).toEqual({ _tag: "Ended" })
+    }))
+
+  test("P9 a silent engine's run is not taken over by who looked before storage was held up", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      const storage = yield* Storage
+      const seen = { ...takeover(lease), reason: "lease-lost" as const }
+      const clock = yield* Now
+      const takenAt = (now: number) => Effect.zipRight(clock.set(now), storage.takeOver(seen, secondEngine))
+      expect(yield* takenAt(2_001)).toEqual({ _tag: "Lost" })
+      expect(yield* takenAt(2_000)).toEqual({ _tag: "Ended" })
     }))
 
   test("P9 a run that is taken over because its lease expired says so", () =>
@@ -113,7 +127,7 @@ export const leaseTests = (test: Test) => {
       yield* storage.admit({
         sessionId: s1,
         runId: r2,
-        message: null,
+        message: checked(userText("Next")),
         metadata: Checked.noMetadata,
         idempotencyKey: null,
         hash: "h",

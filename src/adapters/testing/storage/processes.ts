@@ -25,6 +25,7 @@ import {
   result,
   s1,
   session,
+  takeover,
   eventLines,
   transcript
 } from "./fixture.js"
@@ -141,8 +142,7 @@ export const processTests = (
           const before = yield* remote.acknowledges(10)
           const known = Remote.acknowledged([...before, ...(yield* remote.kill)])
           const storage = yield* Storage
-          const seen = { lease, count: 1, reason: "crashed" } as const
-          expect(yield* storage.takeOver(seen, presence("other"))).toEqual({ _tag: "Ended" })
+          expect(yield* storage.takeOver(takeover(lease), presence("other"))).toEqual({ _tag: "Ended" })
           const results = (yield* transcript()).flatMap(({ message }) => (message.role === "tool" ? [message] : []))
           expect(results.map(({ callId }) => callId)).toEqual(ids)
           const succeeded = results.flatMap(({ callId, outcome }) => (outcome === "success" ? [callId] : []))
@@ -207,8 +207,8 @@ export const processTests = (
           expect(["SessionDeleting", "SessionNotFound"]).toContain(refusal)
           expect(yield* refused((yield* StorageReader).session(s1))).toMatchObject({ _tag: "SessionNotFound" })
           expect(Remote.outcomes(yield* writer.ask(append("w", 1)))).toEqual(["SessionNotFound"])
-          yield* createAndStart({ message: null })
-          expect(yield* texts).toEqual([])
+          yield* createAndStart()
+          expect(yield* texts).toEqual(["Hello"])
         }).pipe(Effect.provide(yield* Layer.build(here)))
       })),
 

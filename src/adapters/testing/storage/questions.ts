@@ -13,6 +13,7 @@ import {
   transcriptLines,
   openBatch,
   secondEngine,
+  beat,
   q1,
   q2,
   q3,
@@ -291,7 +292,7 @@ const takeOverTests = (test: Test) => {
           run: taken.run,
           lease: taken.lease,
           engine: secondEngine.engine,
-          beat: { count: 1, sign: secondEngine.sign }
+          beat: beat(1, secondEngine)
         })
       )
       expect(yield* eventLines(cursor)).toEqual([

@@ -7,6 +7,7 @@ import {
   appendStep,
   a1,
   admission,
+  beat,
   type AdmissionFields,
   asset,
   assistant,
@@ -56,6 +57,7 @@ const startTests = (test: Test) => {
         usage: Usage.zero,
         createdAt: 2_000,
         startedAt: 2_000,
+        releasedAt: null,
         endedAt: null
       })
       expect(ref).toEqual({ sessionId: s1, runId: r1, cursor: 1 })
@@ -66,7 +68,7 @@ const startTests = (test: Test) => {
       expect(yield* reader.run(r1)).toEqual(run)
       expect(yield* reader.runRef(r1)).toEqual(ref)
       expect(yield* reader.activity(s1)).toEqual({
-        holder: Option.some({ run, lease, engine: firstEngine.engine, beat: { count: 1, sign: firstEngine.sign } }),
+        holder: Option.some({ run, lease, engine: firstEngine.engine, beat: beat(1, firstEngine, 2_000) }),
         queued: []
       })
     }))
@@ -100,14 +102,6 @@ const startTests = (test: Test) => {
       yield* create({ id: s2, title: "New session" })
       yield* start({ sessionId: s2, runId: r2 })
       expect((yield* session(s2)).title).toBe("New session")
-    }))
-
-  test("a run without a message resumes from the transcript as it is", () =>
-    Effect.gen(function* () {
-      yield* create({ title: null })
-      const { ref } = yield* start({ message: null })
-      expect(yield* eventLines(ref.cursor)).toEqual(["run.started r1"])
-      expect(yield* session()).toMatchObject({ head: 0, title: "New session" })
     }))
 
   test("P9 one run per session: the second is refused and leaves nothing behind", () =>
@@ -239,7 +233,7 @@ const queueTests = (test: Test) => {
         run: second.run,
         lease: second.lease,
         engine: secondEngine.engine,
-        beat: { count: 1, sign: secondEngine.sign }
+        beat: beat(1, secondEngine, 2_000)
       })
       expect(yield* eventLines(6)).toEqual(["run.started r2", "message.appended 2 user"])
       yield* storage.endRun(second.lease, completed)
@@ -297,13 +291,13 @@ const queueTests = (test: Test) => {
     Effect.gen(function* () {
       const storage = yield* Storage
       yield* create({ title: null })
-      const { lease } = yield* start({ message: null })
+      const { lease } = yield* start({ message: userText(" ") })
       yield* queue(r2, "A plan")
       expect(yield* session()).toMatchObject({ title: "New session" })
       yield* storage.endRun(lease, completed)
       const { cursor } = yield* session()
       yield* storage.startNext(s1, firstEngine)
-      expect(yield* eventLines(cursor)).toEqual(["run.started r2", "message.appended 1 user", "session.renamed A plan"])
+      expect(yield* eventLines(cursor)).toEqual(["run.started r2", "message.appended 2 user", "session.renamed A plan"])
     }))
 }
 

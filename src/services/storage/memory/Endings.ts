@@ -1,11 +1,12 @@
 /** The reference for the ends of runs: by their own engine, or after a takeover from a dead one. */
 import { Either, Option } from "effect"
 import * as Lease from "../../../domain/Lease.js"
+import * as Takeover from "../../../domain/Takeover.js"
 import * as Tenure from "../../../domain/Tenure.js"
 import { unanswered } from "../../../domain/Permission.js"
-import type { EndedRun, StopReason } from "../../../domain/Run.js"
+import type { EndedRun, RunningRun, StopReason } from "../../../domain/Run.js"
 import type { LeaseLost, SessionNotFound } from "../../../domain/SkeinError.js"
-import type { OpenCall, TakeoverOutcome, Takeover } from "../Storage.js"
+import type { TakeoverOutcome, Takeover as SeenLease } from "../Storage.js"
 import { closeCalls, isOpen } from "./Batches.js"
 import { putAnswer, recordAnswer } from "./Questions.js"
 import { refOf } from "./Runs.js"
@@ -13,6 +14,7 @@ import {
   held,
   holderBy,
   type SessionHold,
+  type SessionRecord,
   requestStop,
   putBeat,
   putRun,
@@ -39,15 +41,15 @@ export const endRun = (
 export const takeOver = (
   state: State,
   at: number,
-  { presence, seen }: { readonly seen: Takeover; readonly presence: Lease.Presence }
+  { presence, seen }: { readonly seen: SeenLease; readonly presence: Lease.Presence }
 ): Transition<TakeoverOutcome, SessionNotFound> =>
   Either.gen(function* () {
-    const { lease, reason } = seen
+    const { lease } = seen
     yield* visible(state, lease.sessionId)
     const holding = Either.getRight(held(state, lease))
-    if (Option.isNone(holding)) return [{ _tag: "Lost" }, state]
+    if (Option.isNone(holding) || Takeover.isStale(seen.reason, seen.lookedAt, at)) return [{ _tag: "Lost" }, state]
     const { kept, keptRun } = holding.value
-    const known = requestStop(putBeat(state, presence))
+    const known = requestStop(putBeat(state, at, presence))
     const by = holderBy(known, presence)
     const tenure = Tenure.takeOver(kept.tenure, { fence: lease.fence, count: seen.count }, by)
     if (tenure === null) return [{ _tag: "Lost" }, state]
@@ -58,21 +60,42 @@ export const takeOver = (
       { updatedAt: at }
     )
 
-    const mayGoOn = kept.tenure.state === "live" && !keptRun.cancelRequested
-    if (!mayGoOn || !kept.batch.some((place) => isOpen(place) && waitsForHuman(place.call))) {
-      const [, after] = close(known, at, { kept: taken, keptRun }, { stopReason: reason, detail: null })
+    const fate = Takeover.fateOf({
+      reason: seen.reason,
+      recovery: seen.recovery,
+      isDeleting: kept.tenure.state !== "live",
+      isCancelled: keptRun.cancelRequested,
+      takeovers: keptRun.takeovers,
+      head: kept.session.head,
+      open: kept.batch.filter(isOpen).map(({ call }) => call)
+    })
+    if (fate._tag === "Ends") {
+      const [, after] = close(known, at, { kept: taken, keptRun }, fate)
       return [{ _tag: "Ended" }, after]
     }
+    const calls = closeCalls(taken, at, runId, fate.closes)
+    const closed = fate.count === null ? calls : record(calls, at, { type: "run.released", runId })
+    const takeovers = fate.count === null ? keptRun.takeovers : { count: fate.count, head: closed.session.head }
+    const run: RunningRun = { ...keptRun.run, releasedAt: null }
     return [
-      { _tag: "Continues", run: keptRun.run, ref: refOf(keptRun), lease: { sessionId, runId, fence } },
-      putSession(
-        known,
-        closeCalls(taken, at, runId, (call) => !waitsForHuman(call))
-      )
+      { _tag: "Continues", run, ref: refOf(keptRun), lease: { sessionId, runId, fence } },
+      putRun(putSession(known, closed), { ...keptRun, run, takeovers })
     ]
   })
 
-const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && call.questionId !== null
+export const releaseRun = (state: State, at: number, lease: Lease.Lease): Transition<RunningRun, LeaseLost> =>
+  Either.map(held(state, lease), ({ kept, keptRun }) => {
+    const { runId } = lease
+    const released: SessionRecord = {
+      ...kept,
+      tenure: Tenure.release(kept.tenure),
+      holder: Option.some({ runId, engine: null }),
+      draft: Option.none()
+    }
+    const closed = closeCalls(released, at, runId, (call) => call.state === "started")
+    const run: RunningRun = { ...keptRun.run, releasedAt: at }
+    return [run, putRun(putSession(state, record(closed, at, { type: "run.released", runId })), { ...keptRun, run })]
+  })
 
 /** Denies the run's open questions, closes its open calls, and releases the lease. */
 const close = (
@@ -81,11 +104,12 @@ const close = (
   { kept, keptRun }: SessionHold,
   { detail, stopReason }: End
 ): readonly [EndedRun, State] => {
-  const run: EndedRun = { ...keptRun.run, state: "ended", stopReason, detail, endedAt: at }
+  const { releasedAt: _, ...held } = keptRun.run
+  const run: EndedRun = { ...held, state: "ended", stopReason, detail, endedAt: at }
   const open = state.questions.filter((question) => question.runId === run.id && question.answer === null)
   const denied = open.reduce((kept, question) => recordAnswer(kept, at, question, unanswered), kept)
   const closed = closeCalls(denied, at, run.id, () => true)
-  const ended = record({ ...setTenure(closed, Tenure.release(closed.tenure)), draft: Option.none() }, at, {
+  const ended = record({ ...setTenure(closed, Tenure.end(closed.tenure)), draft: Option.none() }, at, {
     type: "run.ended",
     runId: run.id,
     stopReason,

@@ -13,6 +13,7 @@ import * as Drafts from "./Drafts.js"
 import * as Endings from "./Endings.js"
 import * as Questions from "./Questions.js"
 import * as Reads from "./Reads.js"
+import * as Resuming from "./Resuming.js"
 import * as Retention from "./Retention.js"
 import * as Runs from "./Runs.js"
 import * as Sessions from "./Sessions.js"
@@ -36,6 +37,7 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
     runRef: (runId) => read((state) => Reads.runRef(state, runId)),
     activity: (sessionId) => read((state) => Reads.activity(state, sessionId)),
     openBatch: (sessionId) => read((state) => Reads.openBatch(state, sessionId)),
+    unsettled: show(Reads.unsettled),
     heldRuns: (instance) => show((state) => Reads.heldRuns(state, instance)),
     draft: (sessionId) => show((state) => Reads.draft(state, sessionId)),
     events: (range) => read((state) => Reads.events(state, range)),
@@ -69,19 +71,22 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
     setModel: (sessionId, model) => commit((state, at) => Sessions.setModel(state, at, { sessionId, model })),
     setWorkdir: (sessionId, workdir) => commit((state, at) => Sessions.setWorkdir(state, at, { sessionId, workdir })),
     patchMetadata: (sessionId, patch) => commit((state, at) => Sessions.patchMetadata(state, at, { sessionId, patch })),
-    append: (sessionId, messages) => commit((state, at) => Transcripts.append(state, at, { sessionId, messages })),
+    append: (sessionId, messages, appendKey) =>
+      commit((state, at) => Transcripts.append(state, at, { sessionId, messages, appendKey })),
 
     admit: (admission) => commit((state, at) => Runs.admit(state, at, admission)),
+    resume: (resumption) => commit((state, at) => Resuming.resume(state, at, resumption)),
     startNext: (sessionId, presence) => commit((state, at) => Runs.startNext(state, at, { sessionId, presence })),
     cancelQueued: (runId) => commit((state, at) => Runs.cancelQueued(state, at, runId)),
     requestCancel: (runId) => commit((state) => Runs.requestCancel(state, runId)),
     takeOver: (seen, presence) => commit((state, at) => Endings.takeOver(state, at, { seen, presence })),
-    renew: (presence) => commit((state) => Runs.renew(state, presence)),
+    renew: (presence) => commit((state, at) => Runs.renew(state, at, presence)),
     saveDrafts: (drafts) => commit((state) => Drafts.saveDrafts(state, drafts)),
 
     appendStep: (lease, message) => commit((state, at) => Batches.appendStep(state, at, { lease, message })),
     startCall: (lease, seq) => commit((state, at) => Batches.startCall(state, at, { lease, seq })),
     storeResult: (lease, seq, result) => commit((state, at) => Batches.storeResult(state, at, { lease, seq, result })),
+    releaseRun: (lease) => commit((state, at) => Endings.releaseRun(state, at, lease)),
     endRun: (lease, end) => commit((state, at) => Endings.endRun(state, at, { lease, end })),
 
     ask: (lease, asked) => commit((state, at) => Questions.ask(state, at, { lease, asked })),

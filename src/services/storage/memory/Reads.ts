@@ -14,7 +14,7 @@ import {
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
 import type { Draft } from "../../../domain/Live.js"
-import type { Activity, OpenBatch, HeldRun, SessionPage, SessionQuery } from "../Storage.js"
+import type { Activity, OpenBatch, HeldRun, SessionPage, SessionQuery, UnsettledSession } from "../Storage.js"
 import { findAsset } from "./Assets.js"
 import { isOpen } from "./Batches.js"
 import { findQuestion } from "./Questions.js"
@@ -33,7 +33,10 @@ export const session = (state: State, sessionId: SessionId): Either.Either<Sessi
 export const sessions = (state: State, query: SessionQuery): SessionPage => {
   const matching = Array.sort(
     Array.fromIterable(HashMap.values(state.sessions)).filter(
-      (kept) => kept.tenure.state !== "gone" && matches(kept.session, query)
+      (kept) =>
+        kept.tenure.state !== "gone" &&
+        matches(kept.session, query) &&
+        isActive(kept) === (query.active ?? isActive(kept))
     ),
     lastCreatedFirst
   )
@@ -78,10 +81,34 @@ export const openBatch = (state: State, sessionId: SessionId): Either.Either<Ope
     stored: Array.getSomes(batch.map(({ result }) => result))
   }))
 
+export const unsettled = (state: State): ReadonlyArray<UnsettledSession> =>
+  Array.sort(Array.fromIterable(HashMap.values(state.sessions)), byOldestRun(state)).flatMap((kept) =>
+    kept.tenure.state === "live" && isActive(kept)
+      ? [
+          {
+            sessionId: kept.session.id,
+            tenancy: Option.getOrNull(
+              Option.map(holderOf(state, kept), ({ beat, engine, lease }) => ({ lease, engine, beat }))
+            )
+          }
+        ]
+      : []
+  )
+
+/** By the oldest run of each session that has not ended. */
+const byOldestRun = (state: State) =>
+  Order.mapInput(Order.number, (kept: SessionRecord) =>
+    Math.min(
+      ...[...Option.toArray(kept.holder).map(({ runId }) => runId), ...kept.queue].flatMap((runId) =>
+        Option.toArray(Option.map(HashMap.get(state.runs, runId), ({ ordinal }) => ordinal))
+      )
+    )
+  )
+
 export const heldRuns = (state: State, instance: string): ReadonlyArray<HeldRun> =>
   Array.fromIterable(HashMap.values(state.sessions)).flatMap((kept) =>
     Option.match(
-      Option.filter(holderOf(state, kept), ({ engine }) => engine.instance === instance),
+      Option.filter(holderOf(state, kept), ({ engine }) => engine?.instance === instance),
       {
         onNone: () => [],
         onSome: ({ lease }) => {
@@ -152,6 +179,9 @@ const matches = (session: Session, { owner, title, workdir }: SessionQuery): boo
   (workdir === undefined || session.workdir === workdir) &&
   (owner === undefined || session.owner === owner) &&
   (title === undefined || lowerAscii(session.title).includes(lowerAscii(title)))
+
+/** Whether a run of the session has not ended. */
+const isActive = (kept: SessionRecord): boolean => Option.isSome(kept.holder) || kept.queue.length > 0
 
 const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 

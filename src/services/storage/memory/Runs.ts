@@ -1,7 +1,9 @@
 /** The reference for the beginning of runs: admission, start, queue, cancellation before the start. */
 import { Array, Either, HashMap, Option } from "effect"
 import * as Lease from "../../../domain/Lease.js"
+import { none } from "../../../domain/Takeover.js"
 import * as Tenure from "../../../domain/Tenure.js"
+import type { JsonRecord } from "../../../domain/Json.js"
 import { type FilePart, type UserMessage } from "../../../domain/Message.js"
 import type { EndedRun, QueuedRun, Ref, RunId, RunningRun } from "../../../domain/Run.js"
 import type { SessionId } from "../../../domain/Session.js"
@@ -41,54 +43,79 @@ export const admit = (
   Either.gen(function* () {
     const kept = yield* changeable(state, sessionId)
 
-    const earlier = runsOf(state, sessionId).find(
-      (kept) => idempotencyKey !== null && kept.idempotencyKey === idempotencyKey
-    )
+    const earlier = idempotencyKey === null ? undefined : withKey(state, sessionId, idempotencyKey)
     if (idempotencyKey !== null && earlier !== undefined) {
       if (earlier.hash === hash || earlier.hash === textHash) {
-        return [{ _tag: "Existing", run: earlier.run, ref: refOf(earlier) }, state]
+        const newest = newestOf(state, earlier)
+        return [{ _tag: "Existing", run: newest.run, ref: refOf(newest) }, state]
       }
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: earlier.run.id }))
     }
 
-    const missing = filesOf(message?.value ?? null).find(({ assetId }) => !kept.assets.some(({ id }) => id === assetId))
+    const missing = message.value.parts
+      .filter(isFile)
+      .find(({ assetId }) => !kept.assets.some(({ id }) => id === assetId))
     if (missing !== undefined) {
       return yield* Either.left(new AssetNotFound({ sessionId, assetId: missing.assetId }))
     }
 
-    const run: QueuedRun = {
-      id: runId,
-      sessionId,
-      state: "queued",
-      stopReason: null,
-      detail: null,
+    const keptRun = newRun(state, at, kept, {
+      runId,
+      message: message.value,
       metadata: metadata.value,
-      usage: Usage.zero,
-      createdAt: at,
-      startedAt: null,
-      endedAt: null
-    }
-    const keptRun: RunRecord = {
-      run,
-      cursor: kept.session.cursor,
-      message: message?.value ?? null,
       idempotencyKey,
-      hash,
-      cancelRequested: false
-    }
-    const holder = holderOf(state, kept)
-    const inTheWay = Option.match(holder, {
-      onNone: () => Array.head(kept.queue),
-      onSome: ({ run }) => Option.some(run.id)
+      hash
     })
+    const inTheWay = inTheWayOf(state, kept)
     if (Option.isNone(inTheWay)) {
       const [started, after] = start(state, at, kept, keptRun, presence)
       return [{ _tag: "Started", ...started }, after]
     }
     if (whenBusy === "refuse") return [{ _tag: "Busy", runId: inTheWay.value }, state]
     const queued = record({ ...kept, queue: [...kept.queue, runId] }, at, { type: "run.queued", runId })
-    return [{ _tag: "Queued", run, ref: refOf(keptRun) }, putRun(putSession(state, queued), keptRun)]
+    return [{ _tag: "Queued", run: keptRun.run, ref: refOf(keptRun) }, putRun(putSession(state, queued), keptRun)]
   })
+
+/** The run that keeps a session from starting another: the one that holds it, else the oldest that waits. */
+export const inTheWayOf = (state: State, kept: SessionRecord): Option.Option<RunId> =>
+  Option.match(holderOf(state, kept), {
+    onNone: () => Array.head(kept.queue),
+    onSome: ({ run }) => Option.some(run.id)
+  })
+
+type NewRun = Pick<RunRecord, "message" | "idempotencyKey" | "hash"> & {
+  readonly runId: RunId
+  readonly metadata: JsonRecord
+}
+
+/** A run that waits; it is not yet part of the state. */
+export const newRun = (
+  state: State,
+  at: number,
+  { session }: SessionRecord,
+  { hash, idempotencyKey, message, metadata, runId }: NewRun
+): RunRecord & { readonly run: QueuedRun } => ({
+  run: {
+    id: runId,
+    sessionId: session.id,
+    state: "queued",
+    stopReason: null,
+    detail: null,
+    metadata,
+    usage: Usage.zero,
+    createdAt: at,
+    startedAt: null,
+    endedAt: null
+  },
+  ordinal: HashMap.reduce(state.runs, 0, (last, { ordinal }) => Math.max(last, ordinal)) + 1,
+  cursor: session.cursor,
+  message,
+  idempotencyKey,
+  hash,
+  cancelRequested: false,
+  takeovers: none,
+  resumedBy: null
+})
 
 export const startNext = (
   state: State,
@@ -137,8 +164,8 @@ export const requestCancel = (state: State, runId: RunId): Transition<boolean> =
     )
   )
 
-export const renew = (state: State, presence: Lease.Presence): Transition<void> =>
-  Either.right([undefined, putBeat(state, presence)])
+export const renew = (state: State, at: number, presence: Lease.Presence): Transition<void> =>
+  Either.right([undefined, putBeat(state, at, presence)])
 
 /** A run and its session, unless the session is hidden. */
 export const findRun = (state: State, runId: RunId) =>
@@ -158,14 +185,14 @@ export const holderOf = (state: State, kept: SessionRecord): Option.Option<Holde
       run,
       lease: { sessionId: kept.session.id, runId, fence: kept.tenure.fence },
       engine,
-      beat: beatOf(state, engine.instance)
+      beat: engine === null ? Lease.silent : beatOf(state, engine.instance)
     }))
   )
 
 export const refOf = ({ cursor, run }: RunRecord): Ref => ({ sessionId: run.sessionId, runId: run.id, cursor })
 
 /** Starts a run in a free session: a new fencing number, the run's message, and a title if the session has none. */
-const start = (
+export const start = (
   state: State,
   at: number,
   kept: SessionRecord,
@@ -179,9 +206,10 @@ const start = (
     stopReason: null,
     detail: null,
     startedAt: at,
+    releasedAt: null,
     endedAt: null
   }
-  const known = putBeat(state, presence)
+  const known = putBeat(state, at, presence)
   const tenure = Tenure.take(kept.tenure, holderBy(known, presence)) ?? kept.tenure
   const taken: SessionRecord = {
     ...kept,
@@ -211,11 +239,21 @@ const appendUserMessage = (
     : record(setSession(appended, { title }), at, { type: "session.renamed", title })
 }
 
-const runsOf = (state: State, sessionId: SessionId): ReadonlyArray<RunRecord> =>
-  Array.fromIterable(HashMap.values(state.runs)).filter(({ run }) => run.sessionId === sessionId)
+export const withKey = (state: State, sessionId: SessionId, key: string): RunRecord | undefined =>
+  runsOf(state, sessionId).find(({ idempotencyKey }) => idempotencyKey === key)
 
-const filesOf = (message: UserMessage | null): ReadonlyArray<FilePart> =>
-  message === null ? [] : message.parts.filter(isFile)
+/** The last of the runs that went on with a run, one after the other; the run itself when none did. */
+export const newestOf = (state: State, keptRun: RunRecord): RunRecord =>
+  Option.match(
+    Option.flatMap(Option.fromNullable(keptRun.resumedBy), (next) => HashMap.get(state.runs, next)),
+    {
+      onNone: () => keptRun,
+      onSome: (next) => newestOf(state, next)
+    }
+  )
+
+export const runsOf = (state: State, sessionId: SessionId): ReadonlyArray<RunRecord> =>
+  Array.fromIterable(HashMap.values(state.runs)).filter(({ run }) => run.sessionId === sessionId)
 
 const isFile = (part: UserMessage["parts"][number]): part is FilePart => part.type === "file"
 

@@ -51,6 +51,7 @@ export const createSession = (
         entries: [],
         batch: [],
         granted: new Set(),
+        appendKeys: HashMap.empty(),
         assets: [],
         events: [],
         floor: state.floor

@@ -6,6 +6,7 @@
 import { Either, HashMap, Option } from "effect"
 import type { Asset } from "../../../domain/Asset.js"
 import * as Lease from "../../../domain/Lease.js"
+import type { Takeovers } from "../../../domain/Takeover.js"
 import * as Tenure from "../../../domain/Tenure.js"
 import type { Draft } from "../../../domain/Live.js"
 import type { Limits } from "../../../domain/Limits.js"
@@ -26,6 +27,8 @@ export interface BatchCall {
 
 export interface RunRecord {
   readonly run: Run.Run
+  /** The higher the later, among the runs that are stored. */
+  readonly ordinal: number
   /** The newest event before the run's first. */
   readonly cursor: Cursor
   /** Null if the run resumes. */
@@ -34,6 +37,9 @@ export interface RunRecord {
   readonly hash: string
   /** Whether its engine was asked to cancel it. */
   readonly cancelRequested: boolean
+  readonly takeovers: Takeovers
+  /** The run that went on with this one after its end. */
+  readonly resumedBy: Run.RunId | null
 }
 
 export interface SessionRecord {
@@ -42,8 +48,8 @@ export interface SessionRecord {
   /** The number of sessions created up to this one. */
   readonly ordinal: number
   readonly tenure: Tenure.Tenure
-  /** The run that holds the session, and its engine; none if the tenure has no holder. */
-  readonly holder: Option.Option<{ readonly runId: Run.RunId; readonly engine: Lease.EngineId }>
+  /** The run that holds the session, and its engine unless released; none if the tenure has no holder. */
+  readonly holder: Option.Option<{ readonly runId: Run.RunId; readonly engine: Lease.EngineId | null }>
   /** The draft of the running step, as last saved. */
   readonly draft: Option.Option<Draft>
   /** Queued runs, in order. */
@@ -53,6 +59,8 @@ export interface SessionRecord {
   /** The places beyond the head; the first of them has no result. */
   readonly batch: ReadonlyArray<BatchCall>
   readonly granted: ReadonlySet<string>
+  /** The keys of appended messages, and the places that these got. */
+  readonly appendKeys: HashMap.HashMap<string, { readonly hash: string; readonly first: number; readonly last: number }>
   readonly assets: ReadonlyArray<Asset>
   /** As recorded. */
   readonly events: ReadonlyArray<SessionEvent.Durable>
@@ -150,12 +158,13 @@ export const beatOf = (state: State, instance: string): Lease.Beat =>
   Option.getOrElse(HashMap.get(state.beats, instance), () => Lease.silent)
 
 /** The state with one more sign of life. Wakes nobody. The first sign of an engine drops engines that hold nothing. */
-export const putBeat = (state: State, presence: Lease.Presence): State => {
+export const putBeat = (state: State, at: number, presence: Lease.Presence): State => {
   const { instance } = presence.engine
   const beats = HashMap.has(state.beats, instance)
     ? state.beats
     : HashMap.filter(state.beats, (_, other) => holds(state, other))
-  const beat: Lease.Beat = { count: beatOf(state, instance).count + 1, sign: presence.sign }
+  const { leaseMillis, sign } = presence
+  const beat: Lease.Beat = { count: beatOf(state, instance).count + 1, sign, leaseMillis, seenAt: at }
   const next: State = { ...state, beats: HashMap.set(beats, instance, beat), changed: Option.none() }
   const by = holderBy(next, presence)
   const sessions = HashMap.reduce(state.sessions, state.sessions, (sessions, record, id) => {
@@ -170,7 +179,7 @@ export const setTenure = (kept: SessionRecord, tenure: Tenure.Tenure): SessionRe
   tenure === kept.tenure ? kept : { ...kept, tenure, holder: Option.filter(kept.holder, () => tenure.holder !== null) }
 
 const holds = (state: State, instance: string): boolean =>
-  HashMap.some(state.sessions, ({ holder }) => Option.exists(holder, ({ engine }) => engine.instance === instance))
+  HashMap.some(state.sessions, ({ holder }) => Option.exists(holder, ({ engine }) => engine?.instance === instance))
 
 /** The state with one more request to stop a run. */
 export const requestStop = (state: State): State => ({ ...state, stopRequests: state.stopRequests + 1 })

@@ -1,27 +1,45 @@
 /** The reference for transcripts: a message takes the place after the head, and becomes the head. */
-import { Chunk, Either, Option } from "effect"
+import { Chunk, Either, HashMap, Option } from "effect"
 import type { Checked } from "../../../domain/Checked.js"
 import type { Entry, Message } from "../../../domain/Message.js"
 import { Seq, type SessionId } from "../../../domain/Session.js"
 import {
   type AppendRefused,
+  IdempotencyConflict,
   SessionBusy,
   type SessionDeleting,
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import * as Usage from "../../../domain/Usage.js"
+import type { AppendKey } from "../Storage.js"
 import { changeable, type SessionRecord, putSession, record, setSession, type State, type Transition } from "./State.js"
 
 export const append = (
   state: State,
   at: number,
-  checked: { readonly sessionId: SessionId; readonly messages: ReadonlyArray<Checked<Message>> }
-): Transition<ReadonlyArray<Entry>, SessionNotFound | SessionDeleting | SessionBusy | AppendRefused> =>
+  {
+    appendKey,
+    messages: checked,
+    sessionId
+  }: {
+    readonly sessionId: SessionId
+    readonly messages: ReadonlyArray<Checked<Message>>
+    readonly appendKey: AppendKey | undefined
+  }
+): Transition<
+  ReadonlyArray<Entry>,
+  SessionNotFound | SessionDeleting | IdempotencyConflict | SessionBusy | AppendRefused
+> =>
   Either.gen(function* () {
-    const { sessionId } = checked
-    const messages = checked.messages.map(({ value }) => value)
+    const messages = checked.map(({ value }) => value)
     const kept = yield* changeable(state, sessionId)
+    const earlier = Option.flatMap(Option.fromNullable(appendKey), ({ key }) => HashMap.get(kept.appendKeys, key))
+    if (appendKey !== undefined && Option.isSome(earlier)) {
+      const { first, hash, last } = earlier.value
+      if (hash === appendKey.hash) return [kept.entries.slice(first - 1, last), state]
+      return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey: appendKey.key, runId: null }))
+    }
     if (Option.isSome(kept.holder)) {
       return yield* Either.left(new SessionBusy({ sessionId, runId: kept.holder.value.runId }))
     }
@@ -31,7 +49,13 @@ export const append = (
       (kept, message) => appendEntry(kept, at, { seq: nextSeq(kept), runId: null, at, message }),
       kept
     )
-    return [appended.entries.slice(kept.session.head), putSession(state, appended)]
+    const { head } = kept.session
+    const places = { first: head + 1, last: head + messages.length }
+    const appendKeys =
+      appendKey === undefined
+        ? kept.appendKeys
+        : HashMap.set(kept.appendKeys, appendKey.key, { hash: appendKey.hash, ...places })
+    return [appended.entries.slice(head), putSession(state, { ...appended, appendKeys })]
   })
 
 /** The place after the head. */

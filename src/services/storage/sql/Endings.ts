@@ -2,20 +2,26 @@
 import { Either } from "effect"
 import type { Lease, Presence } from "../../../domain/Lease.js"
 import { unanswered } from "../../../domain/Permission.js"
-import type { EndedRun, RunId, State, StopReason } from "../../../domain/Run.js"
+import type { EndedRun, RunId, RunningRun, State, StopReason } from "../../../domain/Run.js"
 import { type LeaseLost, type SessionNotFound, StorageFailed } from "../../../domain/SkeinError.js"
+import * as Takeover from "../../../domain/Takeover.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { OpenCall, TakeoverOutcome, Takeover } from "../Storage.js"
+import type { TakeoverOutcome, Takeover as SeenLease } from "../Storage.js"
 import { closeCalls, openCalls } from "./Batches.js"
 import { dropDraft } from "./Drafts.js"
 import { answerOpen } from "./Questions.js"
-import { beatsOf, inState, reread } from "./RunRows.js"
+import { beatsOf, inState, instanceOf, reread } from "./RunRows.js"
 import { renew } from "./Runs.js"
 import { held, queuedOn, raiseFence, record, type SessionAndRun, type SessionRow, visible } from "./SessionRow.js"
 
 interface End {
   readonly stopReason: StopReason
   readonly detail: string | null
+}
+
+interface RunBefore extends Takeover.Takeovers {
+  readonly instance: string | null
+  readonly isCancelled: number
 }
 
 export const endRun = (
@@ -36,42 +42,68 @@ export const cancelQueued = (tx: Transaction, runId: RunId): Either.Either<boole
 
 export const takeOver = (
   tx: Transaction,
-  { presence, seen }: { readonly seen: Takeover; readonly presence: Presence }
+  { presence, seen }: { readonly seen: SeenLease; readonly presence: Presence }
 ): Either.Either<TakeoverOutcome, SessionNotFound | StorageFailed> =>
   Either.gen(function* () {
-    const { count, lease, reason } = seen
+    const { count, lease, lookedAt, reason, recovery } = seen
     yield* visible(tx, lease.sessionId)
     const holding = held(tx, lease)
-    if (Either.isLeft(holding)) return { _tag: "Lost" }
+    if (Either.isLeft(holding) || Takeover.isStale(reason, lookedAt, tx.now)) return { _tag: "Lost" }
     const session = holding.right
-    const run = tx.get<{ readonly instance: string | null; readonly isCancelled: number }>(
-      `SELECT json_extract(engine, '$.instance') AS instance, cancel_requested AS isCancelled FROM runs WHERE ordinal = ?`,
+    const run = tx.get<RunBefore>(
+      `SELECT ${instanceOf} AS instance, cancel_requested AS isCancelled, takeovers AS count,
+         takeover_head AS head FROM runs WHERE ordinal = ?`,
       session.run
     )
-    if (beatsOf(tx, run?.instance ?? "") !== count) return { _tag: "Lost" }
+    if (run === undefined || beatsOf(tx, run.instance ?? "") !== count) return { _tag: "Lost" }
     raiseFence(tx, session)
     renew(tx, presence)
     tx.requestStop()
 
     const open = openCalls(tx, session)
-    const mayGoOn = session.state === "live" && run?.isCancelled === 0
-    if (!mayGoOn || !open.some(waitsForHuman)) {
-      close(tx, session, { stopReason: reason, detail: null })
+    const { count: takeovers, head } = run
+    const fate = Takeover.fateOf({
+      reason,
+      recovery,
+      isDeleting: session.state !== "live",
+      isCancelled: run.isCancelled === 1,
+      takeovers: { count: takeovers, head },
+      head: session.head,
+      open
+    })
+    if (fate._tag === "Ends") {
+      close(tx, session, fate)
       return { _tag: "Ended" }
     }
     dropDraft(tx, session)
-    tx.run("UPDATE runs SET engine = ? WHERE ordinal = ?", JSON.stringify(presence.engine), session.run)
-    closeCalls(
-      tx,
-      session,
-      session.run,
-      open.filter((call) => !waitsForHuman(call))
+    closeCalls(tx, session, session.run, open.filter(fate.closes))
+    if (fate.count !== null) record(tx, session, "run.released", { run: session.run })
+    tx.run(
+      "UPDATE runs SET engine = ?, released_at = NULL, takeovers = ?, takeover_head = ? WHERE ordinal = ?",
+      JSON.stringify(presence.engine),
+      fate.count ?? takeovers,
+      fate.count === null ? head : session.head,
+      session.run
     )
     const taken = yield* rereadIn(tx, session, lease, "running", "take the run over")
     return { _tag: "Continues", run: taken.run, ref: taken.ref, lease: { ...lease, fence: session.fence } }
   })
 
-const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && call.questionId !== null
+export const releaseRun = (tx: Transaction, lease: Lease): Either.Either<RunningRun, LeaseLost | StorageFailed> =>
+  Either.gen(function* () {
+    const session = yield* held(tx, lease)
+    raiseFence(tx, session)
+    dropDraft(tx, session)
+    closeCalls(
+      tx,
+      session,
+      session.run,
+      openCalls(tx, session).filter((call) => call.state === "started")
+    )
+    tx.run("UPDATE runs SET engine = NULL, released_at = ? WHERE ordinal = ?", tx.now, session.run)
+    record(tx, session, "run.released", { run: session.run })
+    return (yield* rereadIn(tx, session, lease, "running", "release the run")).run
+  })
 
 /** The run in the state that this write gave it. Fails when its own row does not decode. */
 const rereadIn = <S extends State>(

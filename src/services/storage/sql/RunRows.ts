@@ -1,11 +1,11 @@
 /** Runs as they are stored: how they are found and decoded, in a write and by a reader. */
-import { Effect, Either, Option, Schema } from "effect"
-import { type Beat, EngineId, type Lease, silent } from "../../../domain/Lease.js"
+import { Array, Effect, Either, Option, Schema } from "effect"
+import { type Beat, Lease, silent } from "../../../domain/Lease.js"
 import * as Run from "../../../domain/Run.js"
-import { Cursor, type SessionId } from "../../../domain/Session.js"
+import { Cursor, SessionId } from "../../../domain/Session.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { Activity, Holder, HeldRun } from "../Storage.js"
+import type { Activity, Holder, HeldRun, UnsettledSession } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import type { SessionRow } from "./SessionRow.js"
@@ -22,6 +22,8 @@ export interface HolderRow extends RunRow {
   readonly count: number | null
   readonly clock: string | null
   readonly at: number | null
+  readonly leaseMillis: number | null
+  readonly seenAt: number | null
 }
 
 export interface StoredRun {
@@ -42,6 +44,7 @@ const names = [
   "createdAt",
   "startedAt",
   "endedAt",
+  "releasedAt",
   ...usageNames
 ] as const
 
@@ -49,9 +52,12 @@ const columns = `${select(runs, names)}, sessions.id AS sessionId, sessions.fenc
 
 const selectRun = `SELECT ${columns} FROM runs JOIN sessions ON sessions.ordinal = runs.session`
 
-const holderColumns = `${columns}, ${select(engines, ["count", "clock", "at"])}`
+const holderColumns = `${columns}, ${select(engines, ["count", "clock", "at", "leaseMillis", "seenAt"])}`
 
-const withEngine = "LEFT JOIN engines ON engines.instance = json_extract(runs.engine, '$.instance')"
+/** The engine of a run; null for one that was released, and where the column is damaged. */
+export const instanceOf = "CASE WHEN json_valid(runs.engine) THEN json_extract(runs.engine, '$.instance') END"
+
+const withEngine = `LEFT JOIN engines ON engines.instance = ${instanceOf}`
 
 const rowOf = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct({ ...fields, metadata: runs.columns.metadata.schema, cursor: Cursor })
@@ -59,7 +65,7 @@ const rowOf = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
 const decodeStored = decoder(
   Schema.Union(rowOf(Run.QueuedRun.fields), rowOf(Run.RunningRun.fields), rowOf(Run.EndedRun.fields))
 )
-const decodeEngine = decoder(Schema.parseJson(EngineId))
+const decodeEngine = decoder(runs.columns.engine.schema)
 
 export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
   Either.map(
@@ -80,7 +86,7 @@ export const inState = <S extends Run.State, Stored extends StoredRun>(
 
 const isQueued = (stored: StoredRun) => inState("queued", stored)
 
-/** A run that holds its session, its lease and its engine. */
+/** A run that holds its session, its lease and its engine, unless it was released. */
 const decodeHolder = (row: HolderRow): Either.Either<Holder, RowDamaged> =>
   Either.gen(function* () {
     const { run } = yield* inState("running", yield* decodeRun(row))
@@ -88,8 +94,8 @@ const decodeHolder = (row: HolderRow): Either.Either<Holder, RowDamaged> =>
     return { run, lease: { sessionId: run.sessionId, runId: run.id, fence: row.fence }, engine, beat: beatOf(row) }
   })
 
-const beatOf = ({ at, clock, count }: Pick<HolderRow, "at" | "clock" | "count">): Beat =>
-  count === null || clock === null || at === null ? silent : { count, sign: { clock, at } }
+const beatOf = ({ at, clock, count, leaseMillis, seenAt }: Omit<HolderRow, keyof RunRow>): Beat =>
+  count === null || clock === null || at === null ? silent : { count, sign: { clock, at }, leaseMillis, seenAt }
 
 /** How many signs of life an engine has given. */
 export const beatsOf = (tx: Transaction, instance: string): number =>
@@ -108,6 +114,26 @@ export const oldestQueued = (tx: Transaction, { ordinal }: SessionRow): RunRow |
     `${selectRun} WHERE runs.session = ? AND runs.state <> 'ended' AND runs.state = 'queued' ORDER BY runs.ordinal`,
     ordinal
   )
+
+/** The newest run that had begun. */
+export const newest = (tx: Transaction, { ordinal }: SessionRow): RunRow | undefined =>
+  tx.get<RunRow>(
+    `${selectRun} WHERE runs.session = ? AND runs.started_at IS NOT NULL ORDER BY runs.ordinal DESC`,
+    ordinal
+  )
+
+/** The last of the runs that went on with a run, one after the other; the run itself when none did. */
+export const newestOf = (tx: Transaction, run: RunRow): RunRow => {
+  const next = tx.get<RunRow>(
+    `${selectRun} WHERE runs.ordinal = (SELECT resumed_by FROM runs WHERE ordinal = ?) AND runs.ordinal > ?`,
+    run.ordinal,
+    run.ordinal
+  )
+  return next === undefined ? run : newestOf(tx, next)
+}
+
+export const withId = (tx: Transaction, { ordinal }: SessionRow, runId: string): RunRow | undefined =>
+  tx.get<RunRow>(`${selectRun} WHERE runs.session = ? AND runs.id = ?`, ordinal, runId)
 
 export const withKey = (tx: Transaction, { ordinal }: SessionRow, idempotencyKey: string): RunRow | undefined =>
   tx.get<RunRow>(`${selectRun} WHERE runs.session = ? AND runs.idempotency_key = ?`, ordinal, idempotencyKey)
@@ -160,6 +186,46 @@ export const activity = (
     return { holder, queued: queued.map(({ run }) => run) }
   })
 
+interface UnsettledRow {
+  readonly sessionId: string
+  readonly fence: number
+  readonly runId: string | null
+  readonly engine: string | null
+  readonly count: number | null
+  readonly clock: string | null
+  readonly at: number | null
+  readonly leaseMillis: number | null
+  readonly seenAt: number | null
+}
+
+/** One damaged row does not hide the others: that session is claimed by whoever asks for it, who is told. */
+export const unsettled = (query: Query): Effect.Effect<ReadonlyArray<UnsettledSession>, StorageFailed> =>
+  Effect.map(
+    query<UnsettledRow>(
+      "read the sessions with runs that have not ended",
+      `SELECT session_rows.id AS sessionId, session_rows.fence, runs.id AS runId, runs.engine,
+         ${select(engines, ["count", "clock", "at", "leaseMillis", "seenAt"])}
+       FROM (SELECT waiting.session, min(waiting.ordinal) AS oldest FROM runs AS waiting
+         WHERE waiting.state <> 'ended' GROUP BY waiting.session) AS active
+       JOIN session_rows ON session_rows.ordinal = active.session AND session_rows.state = 'live'
+       LEFT JOIN runs ON runs.session = active.session AND runs.state = 'running' ${withEngine}
+       ORDER BY active.oldest`
+    ),
+    (rows) => Array.getRights(rows.map(decodeUnsettled))
+  )
+
+const decodeLease = decoder(Lease)
+const decodeId = decoder(SessionId)
+
+const decodeUnsettled = (row: UnsettledRow): Either.Either<UnsettledSession, RowDamaged> =>
+  Either.gen(function* () {
+    const where = { sessionId: row.sessionId, seq: null }
+    const sessionId = yield* decodeId(where, row.sessionId)
+    if (row.runId === null) return { sessionId, tenancy: null }
+    const lease = yield* decodeLease(where, row)
+    return { sessionId, tenancy: { lease, engine: yield* decodeEngine(where, row.engine), beat: beatOf(row) } }
+  })
+
 /** A running run has an entry in a small index of its own. */
 export const heldRuns = (query: Query, instance: string): Effect.Effect<ReadonlyArray<HeldRun>, StorageFailed> =>
   Effect.map(
@@ -168,7 +234,7 @@ export const heldRuns = (query: Query, instance: string): Effect.Effect<Readonly
       `SELECT session_rows.id AS sessionId, runs.id AS runId, session_rows.fence,
          session_rows.state <> 'live' AS isDeleting, runs.cancel_requested AS isCancelled
        FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
-       WHERE runs.state = 'running' AND json_extract(runs.engine, '$.instance') = ?`,
+       WHERE runs.state = 'running' AND ${instanceOf} = ?`,
       instance
     ),
     (rows) =>

@@ -16,7 +16,7 @@ import * as Title from "../../../domain/Title.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { Admission, AdmissionOutcome, StartedRun } from "../Storage.js"
 import { decoder } from "./Decoding.js"
-import { decodeRun, inState, oldestQueued, reread, running, withKey } from "./RunRows.js"
+import { decodeRun, inState, instanceOf, newestOf, oldestQueued, reread, running, withKey } from "./RunRows.js"
 import { changeable, raiseFence, record, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { engines, runs } from "./Tables.js"
@@ -36,32 +36,34 @@ export const admit = (
     const earlier = idempotencyKey === null ? undefined : withKey(tx, session, idempotencyKey)
     if (idempotencyKey !== null && earlier !== undefined) {
       const existing = yield* decodeRun(earlier)
-      if (earlier.hash === hash || earlier.hash === textHash) return { _tag: "Existing", ...existing }
+      if (earlier.hash === hash || earlier.hash === textHash) {
+        return { _tag: "Existing", ...(yield* decodeRun(newestOf(tx, earlier))) }
+      }
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: existing.run.id }))
     }
 
-    for (const { assetId } of message?.value.parts.filter(isFile) ?? []) {
+    for (const { assetId } of message.value.parts.filter(isFile)) {
       const asset = tx.get("SELECT 1 FROM assets WHERE session = ? AND id = ?", session.ordinal, assetId)
       if (asset === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
     }
 
     const inTheWay = running(tx, session) ?? oldestQueued(tx, session)
     if (inTheWay === undefined) {
-      storeRun(tx, session, { ...admission, message: null })
+      storeRun(tx, session, { ...admission, body: null })
       return {
         _tag: "Started",
         ...(yield* start(tx, limits, session, {
           runId,
           presence,
-          message: message?.value ?? null,
-          body: message?.json ?? null
+          message: message.value,
+          body: message.json
         }))
       }
     }
     if (whenBusy === "refuse") {
       return { _tag: "Busy", runId: (yield* decodeRun(inTheWay)).run.id }
     }
-    storeRun(tx, session, admission)
+    storeRun(tx, session, { ...admission, body: message.json })
     const { ordinal, ...queued } = yield* inState("queued", yield* reread(tx, session, runId))
     record(tx, session, "run.queued", { run: ordinal })
     return { _tag: "Queued", ...queued }
@@ -100,11 +102,17 @@ const insertRun = insertion(runs, [
   "message"
 ])
 
+interface NewRun extends Pick<Admission, "hash" | "idempotencyKey" | "runId"> {
+  /** The JSON text of a message that waits for its place; null when it has it or there is none. */
+  readonly body: string | null
+  readonly metadata: { readonly json: string }
+}
+
 /** Stores a queued run. Its first event will be the session's next. */
-const storeRun = (
+export const storeRun = (
   tx: Transaction,
   session: SessionRow,
-  { hash, idempotencyKey, message, metadata, runId }: Admission
+  { body, hash, idempotencyKey, metadata, runId }: NewRun
 ): void => {
   insert(tx, insertRun, {
     id: runId,
@@ -115,7 +123,7 @@ const storeRun = (
     idempotencyKey,
     hash,
     metadata: metadata.json,
-    message: message?.json ?? null
+    message: body
   })
 }
 
@@ -128,7 +136,7 @@ interface RunStart {
 }
 
 /** Starts a stored run in a free session: raises the fence, appends the message, sets the title if there is none. */
-const start = (
+export const start = (
   tx: Transaction,
   limits: Limits.Limits,
   session: SessionRow,
@@ -153,25 +161,27 @@ const start = (
   })
 }
 
-const insertEngine = insertion(engines, ["instance", "count", "clock", "at"])
+const insertEngine = insertion(engines, ["instance", "count", "clock", "at", "leaseMillis", "seenAt"])
 
 /**
  * Counts a sign of life. The first of a new engine also removes the rows of engines that hold no run: they may be dead,
  * and a living one counts from one again.
  */
-export const renew = (tx: Transaction, { engine: { instance }, sign: { at, clock } }: Presence): void => {
+export const renew = (tx: Transaction, { engine: { instance }, leaseMillis, sign: { at, clock } }: Presence): void => {
   const renewed = tx.run(
-    "UPDATE engines SET count = count + 1, clock = ?, at = ? WHERE instance = ?",
+    "UPDATE engines SET count = count + 1, clock = ?, at = ?, lease_millis = ?, seen_at = ? WHERE instance = ?",
     clock,
     at,
+    leaseMillis,
+    tx.now,
     instance
   )
   if (renewed > 0) return
   tx.run(
     `DELETE FROM engines WHERE instance NOT IN
-     (SELECT json_extract(engine, '$.instance') FROM runs WHERE state = 'running' AND engine IS NOT NULL)`
+     (SELECT ${instanceOf} FROM runs WHERE runs.state = 'running' AND ${instanceOf} IS NOT NULL)`
   )
-  insert(tx, insertEngine, { instance, count: 1, clock, at })
+  insert(tx, insertEngine, { instance, count: 1, clock, at, leaseMillis, seenAt: tx.now })
 }
 
 /** Asks a running run's engine to cancel it. */

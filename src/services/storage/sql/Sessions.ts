@@ -155,15 +155,17 @@ export const find = (
   )
 
 const matching = `state <> 'hidden' AND (? IS NULL OR workdir = ?) AND (? IS NULL OR owner = ?)
-  AND (? IS NULL OR instr(lower(title), lower(?)) > 0)`
+  AND (? IS NULL OR instr(lower(title), lower(?)) > 0)
+  AND (? IS NULL OR ? = EXISTS (SELECT 1 FROM runs WHERE runs.session = sessions.ordinal AND runs.state <> 'ended'))`
 
 /** Reads one row more than a page, to see whether another follows. Each row carries the total. */
 export const list = (
   query: Query,
-  { after = Number.MAX_SAFE_INTEGER, limit = 50, owner, title, workdir }: SessionQuery
+  { active, after = Number.MAX_SAFE_INTEGER, limit = 50, owner, title, workdir }: SessionQuery
 ): Effect.Effect<SessionPage, StorageFailed> => {
   const size = Math.min(Math.max(limit, 1), 500)
-  const filter = [workdir, workdir, owner, owner, title, title].map((value) => value ?? null)
+  const isActive = active === undefined ? null : active ? 1 : 0
+  const filter = [workdir, workdir, owner, owner, title, title, isActive, isActive].map((value) => value ?? null)
   return query<(Row | { readonly ordinal: null }) & { readonly total: number }>(
     "list the sessions",
     `SELECT counted.total, page.* FROM (SELECT count(*) AS total FROM sessions WHERE ${matching}) counted

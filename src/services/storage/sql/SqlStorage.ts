@@ -17,6 +17,7 @@ import * as Endings from "./Endings.js"
 import * as Events from "./Events.js"
 import * as Query from "./Query.js"
 import * as Questions from "./Questions.js"
+import * as Resuming from "./Resuming.js"
 import * as Retention from "./Retention.js"
 import * as RunRows from "./RunRows.js"
 import * as Runs from "./Runs.js"
@@ -31,6 +32,7 @@ const makeReader = (query: Query.Query): ReaderService => ({
   runRef: (runId) => Effect.map(RunRows.find(query, runId), ({ ref }) => ref),
   activity: (sessionId) => RunRows.activity(query, sessionId),
   openBatch: (sessionId) => Batches.openBatch(query, sessionId),
+  unsettled: RunRows.unsettled(query),
   heldRuns: (instance) => RunRows.heldRuns(query, instance),
   draft: (sessionId) => Drafts.find(query, sessionId),
   events: (range) => Events.read(query, range),
@@ -57,9 +59,11 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
   setWorkdir: (sessionId, workdir) => write("set the folder", (tx) => Sessions.setWorkdir(tx, { sessionId, workdir })),
   patchMetadata: (sessionId, patch) =>
     write("patch the metadata", (tx) => Sessions.patchMetadata(tx, limits, { sessionId, patch })),
-  append: (sessionId, messages) => write("append messages", (tx) => Transcripts.append(tx, { sessionId, messages })),
+  append: (sessionId, messages, appendKey) =>
+    write("append messages", (tx) => Transcripts.append(tx, { sessionId, messages, appendKey })),
 
   admit: (admission) => write("store the run", (tx) => Runs.admit(tx, limits, admission)),
+  resume: (resumption) => write("resume the session", (tx) => Resuming.resume(tx, limits, resumption)),
   startNext: (sessionId, presence) =>
     write("start the next run", (tx) => Runs.startNext(tx, limits, { sessionId, presence })),
   cancelQueued: (runId) => write("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),
@@ -72,6 +76,7 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
   startCall: (lease, seq) => write("start the call", (tx) => Batches.startCall(tx, { lease, seq })),
   storeResult: (lease, seq, result) =>
     write("store the result", (tx) => Batches.storeResult(tx, { lease, seq, result })),
+  releaseRun: (lease) => write("release the run", (tx) => Endings.releaseRun(tx, lease)),
   endRun: (lease, end) => write("end the run", (tx) => Endings.endRun(tx, { lease, end })),
 
   ask: (lease, asked) => write("store the question", (tx) => Questions.ask(tx, { lease, asked })),

@@ -13,6 +13,7 @@ import { CallId, Message, Outcome, Role, UserMessage } from "../../../domain/Mes
 import { ModelRef } from "../../../domain/ModelRef.js"
 import { Access, Answer, QuestionId, Verdict } from "../../../domain/Permission.js"
 import { RunId, State, StopReason } from "../../../domain/Run.js"
+import { none, Takeovers } from "../../../domain/Takeover.js"
 import * as Title from "../../../domain/Title.js"
 import { Cursor, Owner, Seq, SessionId } from "../../../domain/Session.js"
 import { Total } from "../../../domain/Usage.js"
@@ -115,7 +116,12 @@ export const runs = table({
     metadata: { schema: JsonObject, least: "{}" },
     // Only while it waits. Null is the message of a run that resumes, so nothing can replace one that is damaged.
     message: { schema: Schema.NullOr(Schema.parseJson(UserMessage)) },
-    cancelRequested: { schema: Flag, least: 0 }
+    cancelRequested: { schema: Flag, least: 0 },
+    releasedAt: optional(Schema.Int),
+    takeovers: { schema: Takeovers.fields.count, least: 0 },
+    takeoverHead: { schema: Takeovers.fields.head, least: none.head },
+    /** The run that went on with this one after its end. */
+    resumedBy: optional(Ordinal)
   }
 })
 
@@ -252,6 +258,23 @@ export const assets = table({
   }
 })
 
+/** The places of messages that were appended under an idempotency key. */
+export const appendKeys = table({
+  name: "append_keys",
+  key: ["session", "key"],
+  session: "session",
+  hasRowid: false,
+  isTransient: false,
+  damage: { row: "key of appended messages", remedy: "remove it; a retry under the key appends again" },
+  columns: {
+    session: { schema: Ordinal },
+    key: { schema: Schema.String },
+    hash: { schema: Schema.String },
+    first: { schema: Seq },
+    last: { schema: Seq }
+  }
+})
+
 /** The signs of life of engines. */
 export const engines = table({
   name: "engines",
@@ -264,7 +287,10 @@ export const engines = table({
     instance: { schema: Schema.String },
     count: { schema: Schema.Int },
     clock: { schema: Sign.fields.clock },
-    at: { schema: Sign.fields.at }
+    at: { schema: Sign.fields.at },
+    leaseMillis: { schema: Schema.Int },
+    /** When its newest sign was stored. */
+    seenAt: { schema: Schema.Int }
   }
 })
 
@@ -305,6 +331,7 @@ export const tables = [
   drafts,
   assets,
   eventRows,
+  appendKeys,
   runs,
   sessionRows,
   engines,

@@ -5,6 +5,7 @@ import { Entry, Message } from "../../../domain/Message.js"
 import { Seq, type SessionId } from "../../../domain/Session.js"
 import {
   type AppendRefused,
+  IdempotencyConflict,
   RowDamaged,
   type SessionBusy,
   type SessionDeleting,
@@ -13,30 +14,75 @@ import {
 } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import type { Transaction } from "./lane/GroupCommit.js"
+import type { AppendKey } from "../Storage.js"
 import { decoder, exactJson } from "./Decoding.js"
 import { columnsOf, insertMessage } from "./MessageRow.js"
 import type { Query } from "./Query.js"
 import { addUsage, changeable, type SessionRow, unheld } from "./SessionRow.js"
-import { insert } from "./Table.js"
-import { messages } from "./Tables.js"
+import { insert, insertion } from "./Table.js"
+import { appendKeys, messages } from "./Tables.js"
+
+const insertKey = insertion(appendKeys, ["session", "key", "hash", "first", "last"])
 
 export const append = (
   tx: Transaction,
-  { messages, sessionId }: { readonly sessionId: SessionId; readonly messages: ReadonlyArray<Checked<Message>> }
-): Either.Either<ReadonlyArray<Entry>, SessionNotFound | SessionDeleting | SessionBusy | AppendRefused> =>
-  changeable(tx, sessionId).pipe(
-    Either.flatMap((session) => unheld(tx, session)),
-    Either.flatMap((session) => {
-      const transcript: Transcript.State = { sessionId, head: session.head, open: Chunk.empty() }
-      const values = messages.map(({ value }) => value)
-      return Either.map(Transcript.appendAll(transcript, values), () => session)
-    }),
-    Either.map((session) =>
-      messages.map(({ json, value }) => {
-        const entry: Entry = { seq: nextSeq(session), runId: null, at: tx.now, message: value }
-        appendEntry(tx, session, null, entry, json)
-        return entry
+  {
+    appendKey,
+    messages,
+    sessionId
+  }: {
+    readonly sessionId: SessionId
+    readonly messages: ReadonlyArray<Checked<Message>>
+    readonly appendKey: AppendKey | undefined
+  }
+): Either.Either<
+  ReadonlyArray<Entry>,
+  SessionNotFound | SessionDeleting | RowDamaged | IdempotencyConflict | SessionBusy | AppendRefused
+> =>
+  Either.gen(function* () {
+    const session = yield* changeable(tx, sessionId)
+    const earlier = appendKey === undefined ? undefined : keyed(tx, session, appendKey.key)
+    if (appendKey !== undefined && earlier !== undefined) {
+      if (earlier.hash === appendKey.hash) return yield* appendedBefore(tx, session, earlier)
+      return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey: appendKey.key, runId: null }))
+    }
+    yield* unheld(tx, session)
+    const transcript: Transcript.State = { sessionId, head: session.head, open: Chunk.empty() }
+    const values = messages.map(({ value }) => value)
+    yield* Transcript.appendAll(transcript, values)
+    if (appendKey !== undefined && messages.length > 0) {
+      insert(tx, insertKey, {
+        ...appendKey,
+        session: session.ordinal,
+        first: session.head + 1,
+        last: session.head + messages.length
       })
+    }
+    return messages.map(({ json, value }) => {
+      const entry: Entry = { seq: nextSeq(session), runId: null, at: tx.now, message: value }
+      appendEntry(tx, session, null, entry, json)
+      return entry
+    })
+  })
+
+interface AppendedRange {
+  readonly hash: string
+  readonly first: number
+  readonly last: number
+}
+
+/** The places of the messages that were appended under a key. */
+const keyed = (tx: Transaction, { ordinal }: SessionRow, key: string): AppendedRange | undefined =>
+  tx.get<AppendedRange>("SELECT hash, first, last FROM append_keys WHERE session = ? AND key = ?", ordinal, key)
+
+const appendedBefore = (tx: Transaction, { id, ordinal }: SessionRow, { first, last }: AppendedRange) =>
+  decodeEntries(
+    id,
+    tx.all<EntryRow>(
+      "SELECT seq, NULL AS runId, at, body FROM messages WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+      ordinal,
+      first,
+      last
     )
   )
 

@@ -165,6 +165,7 @@ describe("TranscriptText", () => {
           usage: Usage.zero,
           createdAt: 0,
           startedAt: 0,
+          releasedAt: null,
           endedAt: null
         }
       },

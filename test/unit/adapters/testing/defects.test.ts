@@ -50,14 +50,17 @@ describe("the storage tests", () => {
     })
   )
 
-  it.live("find by sequences that are made up what no test was written for, and show the shortest", () =>
-    Effect.gen(function* () {
-      const found = yield* Effect.forEach(
-        storageTests({ layer: startsTwice, runs: 40 }).filter(({ name }) => name === generated),
-        ({ run }) => Effect.flip(run)
-      )
-      expect(String(found)).toContain("Counterexample")
-    })
+  it.live(
+    "find by sequences that are made up what no test was written for, and show the shortest",
+    () =>
+      Effect.gen(function* () {
+        const found = yield* Effect.forEach(
+          storageTests({ layer: startsTwice, runs: 40 }).filter(({ name }) => name === generated),
+          ({ run }) => Effect.flip(run)
+        )
+        expect(String(found)).toContain("Counterexample")
+      }),
+    90_000
   )
 
   it.live("notice when a process that is killed had acknowledged what it had not stored", () =>

@@ -184,6 +184,50 @@ export const startsTwice = broken(({ storage }) => ({
 /** Each defect, and the test that tells it. */
 export const defects = [
   {
+    defect: "a released run closes the questions that it waits for",
+    caughtBy:
+      "P5 a released run is held by nobody: its started calls are interrupted, the others and its questions stay",
+    layer: broken(({ reader, storage }) => ({
+      storage: {
+        releaseRun: (lease) =>
+          Effect.zipRight(
+            Effect.flatMap(
+              Effect.orDie(reader.questions(lease.sessionId)),
+              Effect.forEach(({ id }) =>
+                Effect.ignore(storage.answer(id, { verdict: "deny", message: null, by: null }))
+              )
+            ),
+            storage.releaseRun(lease)
+          )
+      }
+    }))
+  },
+  {
+    defect: "a run of a crashed engine is taken up for ever",
+    caughtBy: "P9 a run that is taken over three times and gets no further is given up; one that gets on never is",
+    layer: broken(({ storage }) => ({
+      storage: {
+        takeOver: (seen, presence) =>
+          storage.takeOver(seen.recovery === "continue" ? { ...seen, reason: "released" } : seen, presence)
+      }
+    }))
+  },
+  {
+    defect: "a retry under a key appends its messages again",
+    caughtBy: "P5 messages that are appended under a key are appended once, and returned again",
+    layer: broken(({ storage }) => ({
+      storage: { append: (sessionId, messages) => storage.append(sessionId, messages) }
+    }))
+  },
+  {
+    defect: "a run that ended without an answer is gone on with each time that it is asked for",
+    caughtBy:
+      "P5 a run that ended without an answer is gone on with once, in a run with its metadata that stands for it",
+    layer: broken(({ storage }) => ({
+      storage: { resume: (resumption) => storage.resume({ ...resumption, of: "newest" }) }
+    }))
+  },
+  {
     defect: "an update is lost between a read and its write",
     caughtBy: "P7 one boundary: no concurrent patch is lost",
     layer: broken(lostUpdate)

@@ -51,7 +51,7 @@ describe("forOwner", () => {
   const calls = Object.entries({ ...sessionCalls, ...runCalls, ...questionCalls })
   it.scoped("has a test for each of its methods", () =>
     Effect.map(opened, ({ ann }) => {
-      const others = ["create", "sessions", "setModels"]
+      const others = ["create", "sessions", "setModels", "recover"]
       expect(Object.keys(ann).sort()).toEqual([...calls.map(([name]) => name), ...others].sort())
     })
   )

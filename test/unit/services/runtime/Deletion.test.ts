@@ -422,7 +422,7 @@ describe("P7 P9 deletion of what another engine runs", () => {
       yield* Quiescence.idle
       expect((yield* one.gateway.run(run.runId)).state).toBe("running")
       expect((yield* Effect.flip(one.send(run.sessionId, "more")))._tag).toBe("SessionDeleting")
-      yield* TestClock.adjust("2 seconds")
+      yield* TestClock.adjust("16 seconds")
       yield* deleting
       yield* gate.open("block")
       yield* Quiescence.idle

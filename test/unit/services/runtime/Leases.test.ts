@@ -146,7 +146,12 @@ describe("P9 the time of a lease", () => {
       yield* TestClock.adjust("14 seconds")
       expect((yield* Effect.flip(other.send(run.sessionId, "me")))._tag).toBe("SessionBusy")
       yield* TestClock.adjust("1 seconds")
-      const next = yield* other.send(run.sessionId, "me")
+      const sending = yield* Effect.fork(other.send(run.sessionId, "me"))
+      yield* Quiescence.idle
+      yield* TestClock.adjust("4 seconds")
+      expect(sending.unsafePoll()).toBeNull()
+      yield* TestClock.adjust("8 seconds")
+      const next = yield* Fiber.join(sending)
       expect((yield* other.gateway.await(next)).stopReason).toBe("completed")
       const lines = yield* other.lines(run.sessionId)
       yield* gate.open("hold")
@@ -180,9 +185,9 @@ describe("P9 the time of a lease", () => {
       yield* minutes
       const sending = yield* Effect.fork(other.send(run.sessionId, "me"))
       yield* Quiescence.idle
-      yield* TestClock.adjust("14 seconds")
+      yield* TestClock.adjust("19 seconds")
       expect(sending.unsafePoll()).toBeNull()
-      yield* TestClock.adjust("5 seconds")
+      yield* TestClock.adjust("12 seconds")
       const next = yield* Fiber.join(sending)
       expect((yield* other.gateway.await(next)).stopReason).toBe("completed")
       expect((yield* other.gateway.run(run.runId)).stopReason).toBe("lease-lost")

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Option, Ref, TestClock } from "effect"
+import { Effect, Fiber, Option, Ref, TestClock } from "effect"
 import { type Message, Permissions, Tool, Toolbox } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { ground, stopped } from "./engines.js"
@@ -74,13 +74,20 @@ describe("what the calls of a dead engine left running", () => {
 
   it.scoped("is left alone when its engine may live, though it has lost its lease", () =>
     Effect.gen(function* () {
-      const { open, reader, run } = yield* left
+      const { open, policy, reader, run, toolbox } = yield* left
       yield* TestClock.adjust("1 minute")
       const ended = yield* Ref.make(0)
-      const other = yield* open("other", { processes: { end: () => Ref.update(ended, (times) => times + 1) } })
-      yield* Effect.flip(other.send(run.sessionId, "again"))
+      const other = yield* open("other", {
+        toolbox,
+        policy,
+        processes: { end: () => Ref.update(ended, (times) => times + 1) }
+      })
+      const sending = yield* Effect.fork(Effect.flip(other.send(run.sessionId, "again")))
+      yield* Quiescence.idle
+      yield* TestClock.adjust("20 seconds")
+      yield* Fiber.join(sending)
       const { holder } = yield* reader.activity(run.sessionId)
-      expect(Option.map(holder, ({ engine }) => engine.instance)).toEqual(Option.some("other"))
+      expect(Option.map(holder, ({ engine }) => engine?.instance)).toEqual(Option.some("other"))
       expect(yield* Ref.get(ended)).toBe(0)
     })
   )

@@ -1,129 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Fiber, Option, Schema, TestClock } from "effect"
-import { Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
+import { Effect, Fiber, Option, TestClock } from "effect"
+import { Permissions, type Run, SkeinError, Toolbox } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
-import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
 import { ground } from "./engines.js"
 import { type Opened } from "./fixture.js"
-
-const interrupted =
-  "Interrupted: this call had started and did not finish. Its effects are unknown: check them before you repeat it."
-const neverStarted = "Never started: this call was not run and had no effect."
-
-const waiting = (gate: Gate.Gate) =>
-  Tool.make("wait", { description: "waits", access: "read", input: { name: Schema.String } }).handle(
-    ({ name }) => Effect.as(gate.pass(name), name),
-    { key: ({ name }) => name.slice(0, 1) }
-  )
-const asked = Tool.make("ask", { description: "is asked about", input: {} }).handle(() => Effect.succeed("allowed"))
-
-/** An engine, in whose run `a` is done, `b1` runs and `b2` waits its turn; and another engine over the same storage. */
-const two = Effect.gen(function* () {
-  const gate = yield* Gate.make
-  const tool = waiting(gate)
-  const options = { toolbox: Toolbox.layer(tool, asked), policy: Permissions.layerDefault }
-  const { declare, model, open } = yield* ground
-  const one = yield* open("one", options)
-  const call = (name: string) => ScriptedModel.call(tool, { name })
-  yield* model.play(ScriptedModel.calls(call("b1"), call("b2"), call("a")), ScriptedModel.text("done"))
-  const run = yield* one.begin("go")
-  yield* gate.open("a")
-  yield* one.seen(run, "call.finished")
-  yield* gate.reached("b1")
-  return { call, declare, gate, model, one, open: (instance: string) => open(instance, options), run }
-})
-
-describe("P4 an engine that closes during a run", () => {
-  it.scoped("P4 closes its calls by what is known, and ends the run once, as cancelled", () =>
-    Effect.gen(function* () {
-      const { one, open, run } = yield* two
-      yield* one.close
-      const { gateway, lines, told } = yield* open("later")
-      expect(yield* gateway.run(run.runId)).toMatchObject({
-        state: "ended",
-        stopReason: "cancelled",
-        detail: "the engine was closed"
-      })
-      expect((yield* lines(run.sessionId)).slice(2)).toEqual([
-        `wait interrupted: ${interrupted}`,
-        `wait never-started: ${neverStarted}`,
-        "wait success: a"
-      ])
-      expect((yield* told(run.sessionId)).filter((line) => line.startsWith("run.ended"))).toHaveLength(1)
-    })
-  )
-
-  it.scoped("P4 keeps the text that the model had written", () =>
-    Effect.gen(function* () {
-      const { model, open } = yield* ground
-      const one = yield* open("one")
-      yield* model.play({ text: "half", hang: true })
-      const run = yield* one.begin("go")
-      yield* one.seen(run, "text.delta")
-      yield* one.close
-      expect(yield* (yield* open("later")).lines(run.sessionId)).toEqual(["user: go", "assistant: half …"])
-    })
-  )
-
-  it.scoped("leaves queued runs as they are; the next engine starts them when the session is claimed, in order", () =>
-    Effect.gen(function* () {
-      const { model, one, open, run } = yield* two
-      const queue = { whenBusy: "queue" } as const
-      const second = yield* one.send(run.sessionId, "two", queue)
-      const third = yield* one.send(run.sessionId, "three", queue)
-      yield* one.close
-      const later = yield* open("later")
-      yield* Quiescence.idle
-      expect((yield* later.gateway.run(second.runId)).state).toBe("queued")
-      yield* model.play(ScriptedModel.text("third"), ScriptedModel.text("fourth"))
-      const fourth = yield* later.send(run.sessionId, "four", queue)
-      yield* later.gateway.await(fourth)
-      for (const { runId } of [second, third]) expect((yield* later.gateway.run(runId)).stopReason).toBe("completed")
-      expect((yield* later.lines(run.sessionId)).slice(5)).toEqual([
-        "user: two",
-        "assistant: done",
-        "user: three",
-        "assistant: third",
-        "user: four",
-        "assistant: fourth"
-      ])
-    })
-  )
-
-  it.scoped("closes at once, even if its first change was made where nothing can be interrupted", () =>
-    Effect.gen(function* () {
-      const { open, storage } = yield* ground
-      yield* storage.createSession(newSession())
-      const one = yield* open("one")
-      yield* Effect.uninterruptible(one.gateway.rename(s1, "renamed"))
-      yield* Quiescence.idle
-      yield* one.close
-    })
-  )
-
-  it.scoped("waits for a tool that ignores interruption, but not for ever", () =>
-    Effect.gen(function* () {
-      const gate = yield* Gate.make
-      const tool = Tool.make("stubborn", { description: "stubborn", input: {} }).handle(() =>
-        Effect.uninterruptible(gate.pass("stubborn"))
-      )
-      const { model, open } = yield* ground
-      const one = yield* open("one", { toolbox: Toolbox.layer(tool) })
-      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
-      const run = yield* one.begin("go")
-      yield* gate.reached("stubborn")
-      const closing = yield* Effect.fork(one.close)
-      yield* Quiescence.idle
-      expect((yield* (yield* open("later")).gateway.run(run.runId)).stopReason).toBe("cancelled")
-      expect(closing.unsafePoll()).toBeNull()
-      yield* TestClock.adjust("5 seconds")
-      yield* closing
-      yield* gate.open("stubborn")
-    })
-  )
-})
+import { asked, interrupted, neverStarted, two, waiting } from "./leaving.js"
 
 describe("P4 P5 P9 a dead engine's run", () => {
   it.scoped("P6 is shown as crashed, and reading repairs nothing", () =>
@@ -476,18 +359,19 @@ describe("P4 P5 a question outlives its engine", () => {
     })
   )
 
-  it.scoped("is not asked again by an engine that closes: its run was ended", () =>
+  it.scoped("P5 an engine that closes leaves it open, and its answer starts the call in the next", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const { model, open } = yield* ground
       const one = yield* open("one", options(gate))
-      yield* model.play(ScriptedModel.calls({ name: "ask", input: {} }))
+      yield* model.play(ScriptedModel.calls({ name: "ask", input: {} }), ScriptedModel.text("thanks"))
       const run = yield* one.begin("go")
       const { questionId } = yield* one.seen(run, "permission.asked")
       yield* one.close
       const later = yield* open("later", options(gate))
-      expect((yield* later.gateway.question(questionId)).answer?.verdict).toBe("deny")
-      expect((yield* later.lines(run.sessionId))[2]).toBe(`ask never-started: ${neverStarted}`)
+      yield* later.gateway.answer({ questionId, verdict: "allow-once" })
+      expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* later.lines(run.sessionId))[2]).toBe("ask success: allowed")
     })
   )
 })

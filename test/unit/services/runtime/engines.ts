@@ -80,7 +80,7 @@ export const ground = Effect.gen(function* () {
       Layer.provide([engines, options.toolbox ?? Toolbox.layerEmpty, options.policy ?? Permissions.layerAllowAll]),
       Layer.provide(Layer.succeedContext(seen)),
       Layer.provide(options.processes === undefined ? Layer.empty : Layer.succeed(CallProcesses, options.processes)),
-      Layer.provide(EngineConfig.layer(options.config ?? {})),
+      Layer.provide(EngineConfig.layer({ drainMillis: 0, ...options.config })),
       Layer.fresh,
       Layer.buildWithScope(scope)
     )

@@ -89,6 +89,7 @@ const toldAs = (event: SessionEvent.Durable): string => {
     case "session.deleted":
     case "run.queued":
     case "run.started":
+    case "run.released":
     case "asset.saved":
     case "asset.deleted":
       return event.type

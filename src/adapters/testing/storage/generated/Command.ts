@@ -47,6 +47,8 @@ const messages = fc.array(fc.constantFrom("user", "assistant", "calls", "result"
   maxLength: 5
 })
 const model = fc.constantFrom(null, { provider: "p", model: "m" }, { provider: "p", model: "n", options: { seed: 1 } })
+const key = fc.constantFrom(null, null, "k1", "k2")
+const hash = fc.constantFrom("h1", "h1", "h2")
 const outcome = fc.constantFrom("success" as const, "failure" as const, "denied" as const)
 const stopReason = fc.constantFrom("completed" as const, "cancelled" as const, "deleted" as const)
 const verdict = fc.constantFrom("allow-once" as const, "allow-for-session" as const, "deny" as const)
@@ -65,13 +67,13 @@ const oneCommit = [
   command(1, "setModel", { session, model }),
   command(1, "setWorkdir", { session, workdir: fc.constantFrom("/", "/a", null) }),
   command(2, "patch", { session, metadata }),
-  command(3, "append", { session, messages }),
+  command(3, "append", { session, messages, key, hash }),
   command(14, "admit", {
     session,
-    text: fc.option(text),
+    text,
     file: seldom(fc.constant(null), index),
-    key: fc.constantFrom(null, null, "k1", "k2"),
-    hash: fc.constantFrom("h1", "h1", "h2"),
+    key,
+    hash,
     textHash: fc.constantFrom("t1", "h2"),
     whenBusy: fc.constantFrom("refuse" as const, "queue" as const),
     metadata
@@ -81,8 +83,12 @@ const oneCommit = [
   command(5, "takeOver", {
     lease,
     late: seldom(fc.constant(false), fc.constant(true)),
-    reason: fc.constantFrom("crashed" as const, "lease-lost" as const)
+    reason: fc.constantFrom("crashed" as const, "lease-lost" as const, "released" as const),
+    ago: fc.constantFrom(0, 1_000, 1_001),
+    recovery: fc.constantFrom("end" as const, "continue" as const)
   }),
+  command(4, "resume", { session, of: fc.constantFrom("newest", "run", "key"), index }),
+  command(3, "releaseRun", { lease }),
   command(2, "renew", {}),
   command(2, "requestCancel", { index }),
   command(3, "saveDraft", { lease, text, ahead: seldom(fc.constant(1), fc.constant(0)) }),

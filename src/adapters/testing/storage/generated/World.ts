@@ -66,8 +66,10 @@ export const operation = (
       case "patch":
         return (storage) => storage.patchMetadata(SessionId.make(command.session), command.metadata)
       case "append": {
+        const { hash, key, session } = command
         const messages = messagesOf(world, command.messages).map((message) => checked(message))
-        return (storage) => storage.append(SessionId.make(command.session), messages)
+        const appendKey = key === null ? undefined : { key, hash }
+        return (storage) => storage.append(SessionId.make(session), messages, appendKey)
       }
       case "admit": {
         const { file, hash, key, metadata, session, text, textHash, whenBusy } = command
@@ -78,7 +80,7 @@ export const operation = (
         const admitted = admission({
           sessionId,
           runId,
-          message: text === null ? null : userMessage(text, files),
+          message: userMessage(text, files),
           metadata,
           idempotencyKey: key,
           hash,
@@ -87,6 +89,18 @@ export const operation = (
           presence: newPresence(world)
         })
         return (storage) => storage.admit(admitted)
+      }
+      case "resume": {
+        const runId = RunId.make(fresh(world, "r"))
+        const of =
+          command.of === "run"
+            ? { runId: pick(world.runs, command.index) ?? RunId.make("none") }
+            : command.of === "key"
+              ? { idempotencyKey: "k1" }
+              : ("newest" as const)
+        world.runs.push(runId)
+        const resumption = { sessionId: SessionId.make(command.session), runId, of, presence: newPresence(world) }
+        return (storage) => storage.resume(resumption)
       }
       case "startNext": {
         const presence = newPresence(world)
@@ -98,10 +112,12 @@ export const operation = (
       }
       case "takeOver": {
         const lease = yield* findLease(world, model, command.lease)
-        const { late, reason } = command
+        const { late, reason, recovery } = command
         const count = yield* countOf(model, lease)
         const presence = newPresence(world)
-        return (storage) => storage.takeOver({ lease, count: late ? count - 1 : count, reason }, presence)
+        const lookedAt = world.now - command.ago
+        const seen = { lease, count: late ? count - 1 : count, reason, lookedAt, recovery }
+        return (storage) => storage.takeOver(seen, presence)
       }
       case "renew": {
         const presence = newPresence(world)
@@ -145,6 +161,10 @@ export const operation = (
         const { outcome, text, wrongCall } = command
         const result = { role: "tool", callId: wrongCall ? CallId.make("wrong") : callId, name, outcome, text } as const
         return (storage) => storage.storeResult(lease, seq, checked(result))
+      }
+      case "releaseRun": {
+        const lease = yield* findLease(world, model, command.lease)
+        return (storage) => storage.releaseRun(lease)
       }
       case "endRun": {
         const lease = yield* findLease(world, model, command.lease)
@@ -243,7 +263,8 @@ const fresh = (world: World, prefix: string): string => `${prefix}x${++world.ids
 /** One of three engines; each may hold several runs at once. */
 const newPresence = (world: World): Presence => ({
   engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "1", instance: `i${world.ids % 3}` },
-  sign: { clock: "boot", at: ++world.ids }
+  sign: { clock: "boot", at: ++world.ids },
+  leaseMillis: 10_000 + (world.ids % 7)
 })
 
 const pick = <A>(items: ReadonlyArray<A>, index: number): A | undefined => items[index % Math.max(1, items.length)]

@@ -42,6 +42,9 @@ export const wholeView = (reader: ReaderService, world: World, sessions: Readonl
     list: pages(reader),
     runs: Effect.forEach(world.runs, (runId) => outcome(reader.run(runId))),
     refs: Effect.forEach(world.runs, (runId) => outcome(reader.runRef(runId))),
+    unsettled: reader.unsettled,
+    active: reader.sessions({ active: true }),
+    idle: reader.sessions({ active: false }),
     waiting: reader.questions(null),
     heldRuns: Effect.forEach(["i0", "i1", "i2"], (instance) =>
       Effect.map(reader.heldRuns(instance), (runs) =>

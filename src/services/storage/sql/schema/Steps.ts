@@ -4,6 +4,7 @@
  */
 import { initial } from "./Initial.js"
 import { leases } from "./Leases.js"
+import { recovery } from "./Recovery.js"
 import { words } from "./Words.js"
 
 export interface Step {
@@ -17,5 +18,6 @@ export interface Step {
 export const steps: ReadonlyArray<Step> = [
   { name: "1_initial", statements: initial, rewrites: false },
   { name: "2_leases", statements: leases, rewrites: false },
-  { name: "3_words", statements: words, rewrites: true }
+  { name: "3_words", statements: words, rewrites: true },
+  { name: "4_recovery", statements: recovery, rewrites: false }
 ]

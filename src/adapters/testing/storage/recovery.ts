@@ -1,0 +1,221 @@
+import { Effect, Option } from "effect"
+import type { Lease, Presence } from "../../../domain/Lease.js"
+import type { RunId } from "../../../domain/Run.js"
+import { Storage, StorageReader, type Takeover } from "../../../services/storage/Storage.js"
+import {
+  admission,
+  appendStep,
+  assistant,
+  create,
+  createAndStart,
+  eventLines,
+  firstEngine,
+  openBatch,
+  presence,
+  q1,
+  question,
+  r1,
+  r2,
+  r3,
+  refused,
+  result,
+  s1,
+  s2,
+  secondEngine,
+  session,
+  start,
+  storeResult,
+  takeover,
+  transcriptLines
+} from "./fixture.js"
+import type { Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
+
+const holder = Effect.flatMap(StorageReader, (reader) =>
+  Effect.map(reader.activity(s1), ({ holder }) => Option.getOrThrow(holder))
+)
+
+const released = (lease: Lease, recovery: Takeover["recovery"] = "continue"): Takeover => ({
+  lease,
+  count: 0,
+  reason: "released",
+  lookedAt: 1_000,
+  recovery
+})
+
+/** Takes the run over to go on with it, and returns its new lease; dies when it ends. */
+const goOn = (seen: Takeover, by: Presence) =>
+  Effect.gen(function* () {
+    const taken = yield* (yield* Storage).takeOver(seen, by)
+    return taken._tag === "Continues" ? taken : yield* Effect.dieMessage(`it does not go on: ${taken._tag}`)
+  })
+
+const queue = (runId: RunId) =>
+  Effect.flatMap(Storage, (storage) => storage.admit(admission({ runId, whenBusy: "queue" })))
+
+export const recoveryTests = (test: Test) => {
+  test("P5 a released run is held by nobody: its started calls are interrupted, the others and its questions stay", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      const { calls } = yield* openBatch(lease, "c1", "c2", "c3")
+      const [first, second] = calls
+      if (first === undefined || second === undefined) return yield* Effect.dieMessage("no calls")
+      yield* storage.startCall(lease, first.seq)
+      yield* storage.ask(lease, question(q1, second.seq, "c2"))
+      const { cursor } = yield* session()
+      const run = yield* storage.releaseRun(lease)
+      expect(run.state).toBe("running")
+      expect(run.releasedAt).not.toBeNull()
+      expect(yield* eventLines(cursor)).toEqual([
+        "call.finished c1 interrupted",
+        "message.appended 3 tool",
+        "run.released r1"
+      ])
+      const reader = yield* StorageReader
+      expect((yield* reader.openBatch(s1)).calls.map(({ callId, state }) => `${callId} ${state}`)).toEqual([
+        "c2 pending",
+        "c3 pending"
+      ])
+      expect((yield* reader.questions(s1)).map(({ id }) => id)).toEqual([q1])
+      expect(yield* holder).toMatchObject({ engine: null, beat: { count: 0 }, run })
+      expect(yield* reader.heldRuns(firstEngine.engine.instance)).toEqual([])
+    }))
+
+  test("P9 the lease is lost with a released run, and its session stays busy", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      yield* storage.releaseRun(lease)
+      expect(yield* refused(appendStep(lease, assistant("late")))).toMatchObject({ _tag: "LeaseLost" })
+      expect(yield* refused(storage.endRun(lease, { stopReason: "completed", detail: null }))).toMatchObject({
+        _tag: "LeaseLost"
+      })
+      expect(yield* refused(storage.releaseRun(lease))).toMatchObject({ _tag: "LeaseLost" })
+      expect(yield* Effect.exit(start({ runId: r2 }))).toMatchObject({ _tag: "Failure" })
+    }))
+
+  test("P9 a released run is taken up once, under a new lease, and goes on with its pending calls", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1")
+      yield* storage.releaseRun(lease)
+      const seen = released((yield* holder).lease)
+      const taken = yield* goOn(seen, secondEngine)
+      expect(taken.run).toMatchObject({ id: r1, releasedAt: null })
+      expect(taken.lease.fence).toBeGreaterThan(seen.lease.fence)
+      expect(yield* storage.takeOver(seen, firstEngine)).toEqual({ _tag: "Lost" })
+      expect((yield* holder).engine).toEqual(secondEngine.engine)
+      const { calls } = yield* (yield* StorageReader).openBatch(s1)
+      expect(calls.map(({ state }) => state)).toEqual(["pending"])
+    }))
+
+  test("P9 a released run that nobody wants any more ends: as crashed, as cancelled, or with its session", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const ended = (recovery: Takeover["recovery"]) =>
+        Effect.gen(function* () {
+          expect(yield* storage.takeOver(released((yield* holder).lease, recovery), secondEngine)).toEqual({
+            _tag: "Ended"
+          })
+          return (yield* eventLines()).at(-1)
+        })
+      yield* storage.releaseRun((yield* createAndStart()).lease)
+      expect(yield* ended("end")).toBe("run.ended r1 crashed")
+      yield* storage.releaseRun((yield* start({ runId: r2 })).lease)
+      yield* storage.requestCancel(r2)
+      expect(yield* ended("continue")).toBe("run.ended r2 cancelled")
+      yield* storage.releaseRun((yield* start({ runId: r3 })).lease)
+      yield* storage.beginDelete(s1)
+      expect(yield* ended("continue")).toBe("run.ended r3 deleted")
+    }))
+
+  test("P5 a run of a crashed engine goes on where that is wanted: started calls are interrupted, pending ones stay", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      const { calls } = yield* openBatch(lease, "c1", "c2", "c3")
+      const [first, , third] = calls
+      if (first === undefined || third === undefined) return yield* Effect.dieMessage("no calls")
+      yield* storage.startCall(lease, first.seq)
+      yield* storage.startCall(lease, third.seq)
+      yield* storeResult(lease, third.seq, result("c3"))
+      const { cursor } = yield* session()
+      yield* goOn({ ...takeover(lease), recovery: "continue" }, secondEngine)
+      expect(yield* eventLines(cursor)).toEqual([
+        "call.finished c1 interrupted",
+        "message.appended 3 tool",
+        "run.released r1"
+      ])
+      expect((yield* transcriptLines()).slice(2)).toEqual(["3 interrupted c1"])
+      const batch = yield* (yield* StorageReader).openBatch(s1)
+      expect(batch.calls.map(({ callId }) => callId)).toEqual(["c2"])
+      expect(batch.stored).toHaveLength(1)
+    }))
+
+  test("P9 a run that is taken over three times and gets no further is given up; one that gets on never is", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      let { lease } = yield* createAndStart()
+      const crash = (round: number) =>
+        Effect.gen(function* () {
+          const { beat } = yield* holder
+          return yield* storage.takeOver(
+            { ...takeover(lease, beat.count), recovery: "continue" },
+            presence(`e${round}`)
+          )
+        })
+      for (let round = 1; round <= 8; round++) {
+        const taken = yield* crash(round)
+        if (taken._tag !== "Continues") return yield* Effect.dieMessage(`given up in round ${round}`)
+        ;({ lease } = taken)
+        yield* appendStep(lease, assistant(`step ${round}`))
+      }
+      for (let round = 9; round <= 11; round++) {
+        const taken = yield* crash(round)
+        if (taken._tag !== "Continues") return yield* Effect.dieMessage(`given up in round ${round}`)
+        ;({ lease } = taken)
+        // To be released and taken up is no crash.
+        yield* storage.releaseRun(lease)
+        ;({ lease } = yield* goOn(released((yield* holder).lease), presence(`f${round}`)))
+      }
+      expect(yield* crash(12)).toEqual({ _tag: "Ended" })
+      expect(yield* (yield* StorageReader).run(r1)).toMatchObject({
+        stopReason: "crashed",
+        detail: "it was taken over 3 times and got no further"
+      })
+    }))
+
+  test("sessions with runs that have not ended are found, with who holds each, the longest waiting first", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const { lease } = yield* createAndStart({ sessionId: s2, runId: r1 })
+      yield* create()
+      const second = yield* start({ runId: r2 })
+      yield* queue(r3)
+      const found = Effect.map(reader.unsettled, (sessions) =>
+        sessions.map(({ sessionId, tenancy }) => [sessionId, tenancy?.lease.runId, tenancy?.engine?.instance])
+      )
+      expect(yield* found).toEqual([
+        [s2, r1, "i1"],
+        [s1, r2, "i1"]
+      ])
+      yield* storage.releaseRun(lease)
+      yield* storage.endRun(second.lease, { stopReason: "completed", detail: null })
+      expect(yield* found).toEqual([
+        [s2, r1, undefined],
+        [s1, undefined, undefined]
+      ])
+      const ids = (active: boolean) =>
+        Effect.map(reader.sessions({ active }), ({ sessions, total }) => [sessions.map(({ id }) => id), total])
+      expect(yield* ids(true)).toEqual([[s1, s2], 2])
+      expect(yield* ids(false)).toEqual([[], 0])
+      yield* storage.cancelQueued(r3)
+      expect(yield* found).toEqual([[s2, r1, undefined]])
+      expect(yield* ids(false)).toEqual([[s1], 1])
+      yield* storage.beginDelete(s2)
+      expect(yield* found).toEqual([])
+    }))
+}

@@ -1,0 +1,83 @@
+/**
+ * What becomes of a run that is taken over. Both stores run this rule.
+ *
+ * A run that takes its engine down with it each time is given up. One that gets on is not, however often engines come and
+ * go: takeovers are counted anew once its transcript grew, and to take up a released run is not counted at all.
+ */
+import { Schema } from "effect"
+import type { TakeoverReason } from "./Lease.js"
+import type { OpenCall } from "./OpenBatch.js"
+import type { StopReason } from "./Run.js"
+
+/** The takeovers of a run since it last got on. */
+export const Takeovers = Schema.Struct({
+  count: Schema.NonNegativeInt,
+  /** The transcript's head after the last of them; -1 when there was none. */
+  head: Schema.Int
+})
+export type Takeovers = typeof Takeovers.Type
+
+export const none: Takeovers = { count: 0, head: -1 }
+
+/** So many times a run is taken up without having got on. */
+const limit = 3
+
+/** Milliseconds that may go by between a look at a silent engine's lease and its takeover. */
+const lookMillis = 1_000
+
+/**
+ * Whether storage was held up between a look at a lease and its takeover: then signs of life were too, and the look tells
+ * nothing any more of an engine that was only silent.
+ */
+export const isStale = (reason: TakeoverReason, lookedAt: number, now: number): boolean =>
+  reason === "lease-lost" && Math.abs(now - lookedAt) > lookMillis
+
+/** A run as it is found, and what its taker wants. */
+export interface FoundRun {
+  readonly reason: TakeoverReason
+  readonly recovery: "continue" | "end"
+  readonly isDeleting: boolean
+  /** Whether somebody asked to cancel it. */
+  readonly isCancelled: boolean
+  readonly takeovers: Takeovers
+  readonly head: number
+  readonly open: ReadonlyArray<OpenCall>
+}
+
+export type Fate =
+  | { readonly _tag: "Ends"; readonly stopReason: StopReason; readonly detail: string | null }
+  | {
+      readonly _tag: "Continues"
+      /** Whether an open call is closed; the others stay as they are. */
+      readonly closes: (call: OpenCall) => boolean
+      /** Its takeovers from now on; null when this one is not counted. */
+      readonly count: number | null
+    }
+
+const ends = (stopReason: StopReason, detail: string | null): Fate => ({ _tag: "Ends", stopReason, detail })
+
+const endOf = ({ isCancelled, isDeleting, reason }: FoundRun): Fate => {
+  if (reason !== "released") return ends(reason, null)
+  if (isDeleting) return ends("deleted", null)
+  return isCancelled
+    ? ends("cancelled", null)
+    : ends("crashed", "its engine was closed, and nobody went on with it in time")
+}
+
+const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && call.questionId !== null
+
+export const fateOf = (found: FoundRun): Fate => {
+  const { head, isCancelled, isDeleting, open, reason, recovery, takeovers } = found
+  if (isDeleting || isCancelled) return endOf(found)
+  if (recovery === "end") {
+    return open.some(waitsForHuman)
+      ? { _tag: "Continues", closes: (call) => !waitsForHuman(call), count: null }
+      : endOf(found)
+  }
+  const closes = (call: OpenCall) => call.state === "started"
+  if (reason === "released") return { _tag: "Continues", closes, count: null }
+  const count = head > takeovers.head ? 1 : takeovers.count + 1
+  return count > limit
+    ? ends("crashed", `it was taken over ${limit} times and got no further`)
+    : { _tag: "Continues", closes, count }
+}

@@ -1,0 +1,72 @@
+/** Going on without a new message: from the transcript as it is, in a run that stands for the one before it. */
+import { Either } from "effect"
+import type * as Limits from "../../../domain/Limits.js"
+import {
+  InvalidInput,
+  type RowDamaged,
+  RunNotFound,
+  type SessionDeleting,
+  type SessionNotFound
+} from "../../../domain/SkeinError.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import type { AdmissionOutcome, Resumption } from "../Storage.js"
+import { decodeRun, newest, newestOf, oldestQueued, reread, type RunRow, running, withId, withKey } from "./RunRows.js"
+import { start, storeRun } from "./Runs.js"
+import { changeable, type SessionRow } from "./SessionRow.js"
+
+type Outcome = Exclude<AdmissionOutcome, { readonly _tag: "Queued" }>
+
+export const resume = (
+  tx: Transaction,
+  limits: Limits.Limits,
+  { of, presence, runId, sessionId }: Resumption
+): Either.Either<Outcome, SessionNotFound | SessionDeleting | RowDamaged | RunNotFound | InvalidInput> =>
+  Either.gen(function* () {
+    const session = yield* changeable(tx, sessionId)
+    const last = newest(tx, session)
+    const before = yield* named(tx, session, of, last)
+    if (before !== undefined && (of === "newest" ? isAnswered(tx, session, before) : isSettled(before, last))) {
+      return { _tag: "Existing", ...(yield* decodeRun(before)) }
+    }
+    const inTheWay = running(tx, session) ?? oldestQueued(tx, session)
+    if (inTheWay !== undefined) return { _tag: "Busy", runId: (yield* decodeRun(inTheWay)).run.id }
+    const metadata = { json: before?.metadata ?? "{}" }
+    storeRun(tx, session, { runId, body: null, metadata, idempotencyKey: null, hash: "" })
+    const started = yield* start(tx, limits, session, { runId, presence, message: null, body: null })
+    if (before !== undefined) {
+      const { ordinal } = yield* reread(tx, session, runId)
+      tx.run("UPDATE runs SET resumed_by = ? WHERE ordinal = ?", ordinal, before.ordinal)
+    }
+    return { _tag: "Started", ...started }
+  })
+
+/** The run to go on with: the one that is meant, or the last that went on with it. */
+const named = (
+  tx: Transaction,
+  session: SessionRow,
+  of: Resumption["of"],
+  last: RunRow | undefined
+): Either.Either<RunRow | undefined, RunNotFound | InvalidInput> => {
+  if (of === "newest") return Either.right(last)
+  const row = "runId" in of ? withId(tx, session, of.runId) : withKey(tx, session, of.idempotencyKey)
+  if (row !== undefined) return Either.right(newestOf(tx, row))
+  return Either.left(
+    "runId" in of
+      ? new RunNotFound({ runId: of.runId })
+      : new InvalidInput({ field: "of.idempotencyKey", limit: "the key of a message", actual: of.idempotencyKey })
+  )
+}
+
+/** Whether nothing is open of a run that is meant: it is not over, has its answer, or the session went on without it. */
+const isSettled = (run: RunRow, last: RunRow | undefined): boolean =>
+  run.state !== "ended" || run.stopReason === "completed" || run.ordinal !== last?.ordinal
+
+/** Whether nothing is open after the newest run: it has its answer, and nothing was appended since. */
+const isAnswered = (tx: Transaction, session: SessionRow, run: RunRow): boolean => {
+  const end = tx.get<{ readonly run: number | null }>(
+    "SELECT run FROM messages WHERE session = ? AND seq = ?",
+    session.ordinal,
+    session.head
+  )
+  return run.stopReason === "completed" && end?.run === run.ordinal
+}

@@ -1,0 +1,143 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Option, Stream, TestClock } from "effect"
+import { SessionEvent, Tool, Toolbox } from "skein"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
+import { complaints } from "../../../support/verdicts/providerRules.js"
+import { ground } from "./engines.js"
+
+import { interrupted, two } from "./leaving.js"
+
+describe("P4 P5 an engine that closes during a run", () => {
+  it.scoped("P5 releases it: what started is interrupted, what waits stays, nothing is cancelled", () =>
+    Effect.gen(function* () {
+      const { one, open, run } = yield* two
+      yield* one.close
+      const { gateway, lines, told } = yield* open("later")
+      const released = yield* gateway.run(run.runId)
+      expect(released).toMatchObject({ state: "running", stopReason: null, releasedAt: expect.any(Number) })
+      const { batch, run: shown } = yield* gateway.snapshot(run.sessionId)
+      expect(shown).toMatchObject({ crashed: false, run: released })
+      expect(batch.calls).toMatchObject([{ index: 1, state: "pending" }])
+      expect((yield* lines(run.sessionId)).slice(2)).toEqual([`wait interrupted: ${interrupted}`])
+      expect((yield* told(run.sessionId)).filter((line) => line.startsWith("run."))).toEqual([
+        "run.started",
+        "run.released"
+      ])
+    })
+  )
+
+  it.scoped("P5 the next engine goes on with it from the transcript, and runs the calls that had waited", () =>
+    Effect.gen(function* () {
+      const { gate, model, one, open, run } = yield* two
+      yield* one.close
+      const later = yield* open("later")
+      yield* gate.open("b2")
+      const waiting = yield* Effect.fork(later.gateway.await(run))
+      yield* Quiescence.idle
+      yield* TestClock.adjust("1 second")
+      expect((yield* Fiber.join(waiting)).stopReason).toBe("completed")
+      expect(yield* later.lines(run.sessionId)).toEqual([
+        "user: go",
+        "assistant: (wait)(wait)(wait)",
+        `wait interrupted: ${interrupted}`,
+        "wait success: b2",
+        "wait success: a",
+        "assistant: done"
+      ])
+      expect((yield* model.requests).flatMap(({ view }) => complaints(view))).toEqual([])
+    })
+  )
+
+  it.scoped("P10 what its step had written begins again with the next engine, and watchers are told so", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const one = yield* open("one")
+      yield* model.play({ text: "half of it", hang: true }, ScriptedModel.text("whole"))
+      const run = yield* one.begin("go")
+      yield* one.seen(run, "text.delta")
+      const later = yield* open("later")
+      const watched = yield* Effect.fork(
+        later.gateway.events({ sessionId: run.sessionId, after: run.cursor }).pipe(
+          Stream.takeUntil(SessionEvent.is("run.ended")),
+          Stream.filterMap((event) =>
+            event.type === "text.delta"
+              ? Option.some(`${event.offset} ${event.text}`)
+              : event.type === "run.released"
+                ? Option.some(event.type)
+                : Option.none()
+          ),
+          Stream.runCollect
+        )
+      )
+      yield* Quiescence.idle
+      yield* TestClock.adjust("1 second")
+      yield* one.close
+      yield* later.gateway.resume(run.sessionId)
+      expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
+      expect([...(yield* watched)]).toEqual(["0 half of it", "run.released", "0 whole"])
+      expect(yield* later.lines(run.sessionId)).toEqual(["user: go", "assistant: whole"])
+    })
+  )
+
+  it.scoped("P5 queued runs stay queued; the next engine starts them after it, in order", () =>
+    Effect.gen(function* () {
+      const { gate, model, one, open, run } = yield* two
+      const queue = { whenBusy: "queue" } as const
+      const second = yield* one.send(run.sessionId, "two", queue)
+      const third = yield* one.send(run.sessionId, "three", queue)
+      yield* one.close
+      const later = yield* open("later")
+      yield* Quiescence.idle
+      expect((yield* later.gateway.run(second.runId)).state).toBe("queued")
+      yield* gate.open("b2")
+      yield* model.play(ScriptedModel.text("second"), ScriptedModel.text("third"), ScriptedModel.text("fourth"))
+      const fourth = yield* later.send(run.sessionId, "four", queue)
+      yield* later.gateway.await(fourth)
+      for (const { runId } of [run, second, third]) {
+        expect((yield* later.gateway.run(runId)).stopReason).toBe("completed")
+      }
+      expect((yield* later.lines(run.sessionId)).slice(5)).toEqual([
+        "assistant: done",
+        "user: two",
+        "assistant: second",
+        "user: three",
+        "assistant: third",
+        "user: four",
+        "assistant: fourth"
+      ])
+    })
+  )
+
+  it.scoped("closes at once, even if its first change was made where nothing can be interrupted", () =>
+    Effect.gen(function* () {
+      const { open, storage } = yield* ground
+      yield* storage.createSession(newSession())
+      const one = yield* open("one")
+      yield* Effect.uninterruptible(one.gateway.rename(s1, "renamed"))
+      yield* Quiescence.idle
+      yield* one.close
+    })
+  )
+
+  it.scoped("waits for a tool that ignores interruption, but not for ever", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const tool = Tool.make("stubborn", { description: "stubborn", input: {} }).handle(() =>
+        Effect.uninterruptible(gate.pass("stubborn"))
+      )
+      const { model, open } = yield* ground
+      const one = yield* open("one", { toolbox: Toolbox.layer(tool) })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
+      const run = yield* one.begin("go")
+      yield* gate.reached("stubborn")
+      const closing = yield* Effect.fork(one.close)
+      yield* Quiescence.idle
+      expect(yield* (yield* open("later")).gateway.run(run.runId)).toMatchObject({ releasedAt: expect.any(Number) })
+      expect(closing.unsafePoll()).toBeNull()
+      yield* TestClock.adjust("5 seconds")
+      yield* closing
+      yield* gate.open("stubborn")
+    })
+  )
+})

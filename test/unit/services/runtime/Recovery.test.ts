@@ -1,0 +1,497 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Fiber, Schema, TestClock } from "effect"
+import { Gateway, Message, Run, Session, SkeinError, Tool, Toolbox } from "skein"
+import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { complaints } from "../../../support/verdicts/providerRules.js"
+import { ground, type Options } from "./engines.js"
+
+const waiting = (gate: Gate.Gate) =>
+  Tool.make("wait", { description: "waits", access: "read", input: { name: Schema.String } }).handle(({ name }) =>
+    Effect.as(gate.pass(name), name)
+  )
+
+/** A run of engine `one` that waits in a call, and what else a test needs to let engines go and come. */
+const running = (config: Options["config"] = {}, own: Options = {}) =>
+  Effect.gen(function* () {
+    const gate = yield* Gate.make
+    const tool = waiting(gate)
+    const world = yield* ground
+    const options = { toolbox: Toolbox.layer(tool), config }
+    const open = (instance: string, more: Options = {}) => world.open(instance, { ...options, ...more })
+    const call = (name: string) => ScriptedModel.calls(ScriptedModel.call(tool, { name }))
+    const one = yield* open("one", own)
+    yield* world.model.play(call("x"))
+    const run = yield* one.begin("go", { idempotencyKey: "k", metadata: { who: "Ann" } })
+    yield* gate.reached("x")
+    const die = world.declare("one", "dead")
+    return { ...world, call, die, gate, one, open, run }
+  })
+
+const continues = { recovery: "continue" } as const
+const looking = { recoverMillis: 1_000 } as const
+
+/** Waits for a run's end while the clock goes on. */
+const ended = (gateway: Gateway.Service, run: Run.Ref) =>
+  Effect.gen(function* () {
+    const waiting = yield* Effect.fork(gateway.await(run))
+    yield* Quiescence.idle
+    yield* TestClock.adjust("1 second")
+    return yield* Fiber.join(waiting)
+  })
+
+describe("recovery: continue", () => {
+  it.scoped("P5 goes on with a dead engine's run: the model is told which calls were interrupted", () =>
+    Effect.gen(function* () {
+      const { die, gate, model, one, open, run } = yield* running(continues)
+      yield* model.play(ScriptedModel.text("done"))
+      yield* die
+      const later = yield* open("later")
+      expect((yield* ended(later.gateway, run)).stopReason).toBe("completed")
+      expect(yield* later.lines(run.sessionId)).toEqual([
+        "user: go",
+        "assistant: (wait)",
+        expect.stringMatching(/^wait interrupted: .*Its effects are unknown/),
+        "assistant: done"
+      ])
+      expect((yield* later.told(run.sessionId)).filter((line) => line.startsWith("run."))).toEqual([
+        "run.started",
+        "run.released",
+        "run.ended completed"
+      ])
+      expect((yield* model.requests).flatMap(({ view }) => complaints(view))).toEqual([])
+      yield* gate.open("x")
+      yield* Quiescence.idle
+      expect((yield* one.lines(run.sessionId)).at(-1)).toBe("assistant: done")
+    })
+  )
+
+  it.scoped("ends it where the host does not want that", () =>
+    Effect.gen(function* () {
+      const { die, open, run } = yield* running()
+      yield* die
+      const later = yield* open("later")
+      expect((yield* ended(later.gateway, run)).stopReason).toBe("crashed")
+    })
+  )
+
+  it.scoped("gives up a run that takes its engine down each time", () =>
+    Effect.gen(function* () {
+      const { declare, die, model, open, reader, run } = yield* running(continues)
+      yield* die
+      yield* model.play(...Array.from({ length: 4 }, () => ScriptedModel.hang))
+      for (const instance of ["e1", "e2", "e3", "e4"]) {
+        const engine = yield* open(instance)
+        yield* Effect.ignore(engine.send(run.sessionId, "are you there?"))
+        yield* Quiescence.idle
+        yield* declare(instance, "dead")
+      }
+      const last = yield* open("last")
+      expect(yield* ended(last.gateway, run)).toMatchObject({
+        stopReason: "crashed",
+        detail: "it was taken over 3 times and got no further"
+      })
+      expect((yield* reader.run(run.runId)).state).toBe("ended")
+    })
+  )
+
+  it.scoped("counts steps and repeated calls from the run's start, not from its engine's", () =>
+    Effect.gen(function* () {
+      const { call, declare, die, gate, model, open, run } = yield* running({ ...continues, repeatLimit: 3 })
+      yield* die
+      yield* model.play(call("x"), call("x"))
+      const second = yield* open("second")
+      yield* Effect.ignore(second.send(run.sessionId, "more"))
+      yield* second.seen(run, "call.started", 2)
+      yield* declare("second", "dead")
+      const third = yield* open("third")
+      yield* Effect.ignore(third.send(run.sessionId, "more"))
+      yield* gate.open("x")
+      expect((yield* ended(third.gateway, run)).stopReason).toBe("repeated-calls")
+    })
+  )
+
+  it.scoped("ends with the answer that its transcript has already, and asks the model nothing more", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { declare, model, open } = yield* ground
+      const one = yield* open("one", {
+        config: continues,
+        storage: (own) => ({ ...own, endRun: (...end) => Effect.zipRight(gate.pass("end"), own.endRun(...end)) })
+      })
+      yield* model.play(ScriptedModel.text("done"))
+      const run = yield* one.begin("go")
+      yield* gate.reached("end")
+      yield* declare("one", "dead")
+      const later = yield* open("later", { config: continues })
+      expect((yield* ended(later.gateway, run)).stopReason).toBe("completed")
+      expect(yield* model.requests).toHaveLength(1)
+      yield* gate.open("end")
+    })
+  )
+})
+
+describe("what was left too long ago", () => {
+  const late = { recovery: "continue", continueWithinMillis: 60_000 } as const
+
+  /** A run that was released, or whose engine died, two minutes ago. */
+  const left = (how: "released" | "crashed", config: Options["config"] = {}) =>
+    Effect.gen(function* () {
+      const world = yield* running({ ...late, ...config })
+      yield* how === "released" ? world.one.close : world.die
+      if (how === "crashed") yield* world.one.close.pipe(Effect.fork)
+      yield* TestClock.adjust("2 minutes")
+      return { ...world, later: yield* world.open("later") }
+    })
+
+  it.scoped("waits for a person: nothing starts by itself, and nobody who waits for it starts it", () =>
+    Effect.gen(function* () {
+      const { later, run } = yield* left("released", looking)
+      const waiting = yield* Effect.fork(later.gateway.await(run))
+      yield* Quiescence.idle
+      yield* TestClock.adjust("1 minute")
+      expect(yield* later.gateway.recover()).toEqual([])
+      expect(waiting.unsafePoll()).toBeNull()
+      expect((yield* later.gateway.run(run.runId)).state).toBe("running")
+    })
+  )
+
+  it.scoped("goes on when a person resumes it", () =>
+    Effect.gen(function* () {
+      const { later, model, run } = yield* left("released")
+      yield* model.play(ScriptedModel.text("done"))
+      expect((yield* later.gateway.resume(run.sessionId)).runId).toBe(run.runId)
+      expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
+    })
+  )
+
+  it.scoped("ends when a person sends another message, which then has its run", () =>
+    Effect.gen(function* () {
+      const { later, model, run } = yield* left("released")
+      yield* model.play(ScriptedModel.text("hello"))
+      const next = yield* later.send(run.sessionId, "never mind")
+      expect((yield* later.gateway.await(next)).stopReason).toBe("completed")
+      expect(yield* later.gateway.run(run.runId)).toMatchObject({
+        stopReason: "crashed",
+        detail: "its engine was closed, and nobody went on with it in time"
+      })
+    })
+  )
+})
+
+describe("a released run", () => {
+  it.scoped("that is cancelled ends as cancelled, and is not gone on with for that", () =>
+    Effect.gen(function* () {
+      const { model, one, open, run } = yield* running()
+      yield* one.close
+      const later = yield* open("later")
+      yield* later.gateway.cancel(run.runId)
+      expect(yield* later.gateway.run(run.runId)).toMatchObject({ state: "ended", stopReason: "cancelled" })
+      expect(yield* model.requests).toHaveLength(1)
+    })
+  )
+
+  it.scoped("P7 goes when its session is deleted", () =>
+    Effect.gen(function* () {
+      const { one, open, run } = yield* running()
+      yield* one.close
+      const later = yield* open("later")
+      yield* later.gateway.delete(run.sessionId)
+      expect((yield* Effect.flip(later.gateway.session(run.sessionId)))._tag).toBe("SessionNotFound")
+    })
+  )
+
+  it.scoped("P5 is gone on with however often engines are closed under it", () =>
+    Effect.gen(function* () {
+      const { call, gate, model, one, open, run } = yield* running()
+      yield* one.close
+      for (let deploy = 1; deploy <= 6; deploy++) {
+        yield* model.play(ScriptedModel.hang)
+        const engine = yield* open(`deploy-${deploy}`)
+        yield* engine.gateway.resume(run.sessionId)
+        yield* Quiescence.idle
+        yield* engine.close
+      }
+      yield* model.play(call("last"), ScriptedModel.text("done"))
+      yield* gate.open("last")
+      const last = yield* open("last")
+      yield* last.gateway.resume(run.sessionId)
+      expect((yield* last.gateway.await(run)).stopReason).toBe("completed")
+    })
+  )
+})
+
+describe("an engine that is closed", () => {
+  it.scoped("P5 gives its runs time to end, keeps their lease meanwhile, and begins no other", () =>
+    Effect.gen(function* () {
+      const { gate, model, one, open, run } = yield* running({ drainMillis: 60_000 })
+      const second = yield* one.send(run.sessionId, "two", { whenBusy: "queue" })
+      const idle = yield* one.session()
+      const closing = yield* Effect.fork(one.close)
+      yield* Quiescence.idle
+      yield* TestClock.adjust("40 seconds")
+      expect((yield* Effect.flip(one.send(idle.id, "hello")))._tag).toBe("EngineClosing")
+      expect((yield* Effect.flip(one.gateway.resume(idle.id)))._tag).toBe("EngineClosing")
+      const other = yield* open("other")
+      expect((yield* Effect.flip(other.send(run.sessionId, "me")))._tag).toBe("SessionBusy")
+      yield* model.play(ScriptedModel.text("done"))
+      yield* gate.open("x")
+      yield* Fiber.join(closing)
+      expect((yield* other.gateway.run(run.runId)).stopReason).toBe("completed")
+      expect((yield* other.gateway.run(second.runId)).state).toBe("queued")
+    })
+  )
+
+  it.scoped("releases what has not ended in that time", () =>
+    Effect.gen(function* () {
+      const { one, open, run } = yield* running({ drainMillis: 60_000 })
+      const closing = yield* Effect.fork(one.close)
+      yield* Quiescence.idle
+      yield* TestClock.adjust("59 seconds")
+      expect(closing.unsafePoll()).toBeNull()
+      yield* TestClock.adjust("1 seconds")
+      yield* Fiber.join(closing)
+      expect(yield* (yield* open("other")).gateway.run(run.runId)).toMatchObject({
+        state: "running",
+        releasedAt: 60_000
+      })
+    })
+  )
+
+  it.scoped("still cancels a run that somebody wants cancelled while it waits for it", () =>
+    Effect.gen(function* () {
+      const { one, open, run } = yield* running({ drainMillis: 60_000 })
+      const closing = yield* Effect.fork(one.close)
+      yield* Quiescence.idle
+      const other = yield* open("other")
+      yield* other.gateway.cancel(run.runId)
+      yield* Fiber.join(closing)
+      expect((yield* other.gateway.run(run.runId)).stopReason).toBe("cancelled")
+    })
+  )
+})
+
+describe("Gateway.recover", () => {
+  /** Sessions of which each has a run that engine `one` left behind. */
+  const leftBehind = (count: number, config: Options["config"] = {}) =>
+    Effect.gen(function* () {
+      const world = yield* ground
+      const one = yield* world.open("one")
+      yield* world.model.play(...Array.from({ length: count }, () => ScriptedModel.hang))
+      const runs = yield* Effect.forEach(Array.from({ length: count }), (_, index) =>
+        Effect.flatMap(one.session({ owner: Session.Owner.make(index % 2 === 0 ? "ann" : "bob") }), ({ id }) =>
+          one.send(id, "go")
+        )
+      )
+      yield* Quiescence.idle
+      yield* one.close
+      return { ...world, runs, later: yield* world.open("later", { config }) }
+    })
+
+  const ids = (runs: ReadonlyArray<Run.Ref>): ReadonlyArray<Session.Id> => runs.map(({ sessionId }) => sessionId)
+
+  it.scoped("takes up what was left behind, and returns it, the oldest first", () =>
+    Effect.gen(function* () {
+      const { later, model, runs } = yield* leftBehind(3)
+      expect((yield* later.gateway.sessions({ active: true })).total).toBe(3)
+      yield* model.play(...Array.from({ length: 3 }, () => ScriptedModel.text("done")))
+      expect(yield* later.gateway.recover()).toEqual(ids(runs))
+      for (const run of runs) expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* later.gateway.sessions({ active: true })).total).toBe(0)
+      expect(yield* later.gateway.recover()).toEqual([])
+    })
+  )
+
+  it.scoped("takes no more than it may drive", () =>
+    Effect.gen(function* () {
+      const { later, model, runs } = yield* leftBehind(5)
+      yield* model.play(...Array.from({ length: 5 }, () => ScriptedModel.hang))
+      expect(yield* later.gateway.recover({ limit: 2 })).toEqual(ids(runs).slice(0, 2))
+      expect(yield* later.gateway.recover({ limit: 2 })).toEqual([])
+      expect(yield* later.gateway.recover({ limit: 3 })).toEqual(ids(runs).slice(2, 3))
+      expect(yield* Effect.flip(later.gateway.recover({ limit: 0 }))).toMatchObject({ field: "limit" })
+    })
+  )
+
+  it.scoped("leaves alone what a living engine has", () =>
+    Effect.gen(function* () {
+      const { open, run } = yield* running()
+      expect(yield* (yield* open("other")).gateway.recover()).toEqual([])
+      expect((yield* (yield* open("third")).gateway.run(run.runId)).state).toBe("running")
+    })
+  )
+
+  it.scoped("starts runs that wait, whoever sent them", () =>
+    Effect.gen(function* () {
+      const { gate, model, one, open, run } = yield* running({ drainMillis: 60_000 })
+      const second = yield* one.send(run.sessionId, "two", { whenBusy: "queue" })
+      const closing = yield* Effect.fork(one.close)
+      yield* Quiescence.idle
+      yield* model.play(ScriptedModel.text("done"), ScriptedModel.text("second"))
+      yield* gate.open("x")
+      yield* Fiber.join(closing)
+      const later = yield* open("later")
+      expect(yield* later.gateway.recover()).toEqual([run.sessionId])
+      expect((yield* later.gateway.await(second)).stopReason).toBe("completed")
+    })
+  )
+
+  it.scoped("is done by the engine itself where the host wants it, when it opens and later", () =>
+    Effect.gen(function* () {
+      const { die, model, one, open, run } = yield* running(continues)
+      const watching = yield* open("watching", { config: { ...continues, ...looking } })
+      yield* Quiescence.idle
+      expect((yield* watching.gateway.run(run.runId)).state).toBe("running")
+      yield* model.play(ScriptedModel.text("done"), ScriptedModel.hang)
+      yield* die
+      yield* TestClock.adjust("1 second")
+      yield* Quiescence.idle
+      expect((yield* watching.gateway.run(run.runId)).stopReason).toBe("completed")
+
+      const next = yield* watching.begin("again")
+      yield* Quiescence.idle
+      yield* watching.close
+      yield* model.play(ScriptedModel.text("done"))
+      const opened = yield* open("opened", { config: looking })
+      yield* Quiescence.idle
+      expect((yield* opened.gateway.run(next.runId)).stopReason).toBe("completed")
+      yield* one.close
+    })
+  )
+
+  it.scoped("of one owner touches nobody else's", () =>
+    Effect.gen(function* () {
+      const { later, model, runs } = yield* leftBehind(4)
+      yield* model.play(...Array.from({ length: 4 }, () => ScriptedModel.hang))
+      const { owner } = yield* later.gateway.session(ids(runs)[1] ?? expect.unreachable())
+      const mine = yield* Effect.provideService(
+        Gateway.forOwner(owner ?? expect.unreachable()),
+        Gateway.Gateway,
+        later.gateway
+      )
+      expect(yield* mine.recover()).toEqual(ids(runs).filter((_, index) => index % 2 === 1))
+    })
+  )
+})
+
+describe("a key stands for its message", () => {
+  it.scoped("P5 Run.settle goes on through the deaths of engines, and called again gives the same end", () =>
+    Effect.gen(function* () {
+      const { declare, die, model, open, run } = yield* running()
+      const message = { sessionId: run.sessionId, text: "go", metadata: { who: "Ann" }, idempotencyKey: "k" }
+      const settle = (gateway: Gateway.Service) => Effect.provideService(Run.settle(message), Gateway.Gateway, gateway)
+      yield* die
+      yield* model.play(ScriptedModel.hang)
+      const second = yield* open("second")
+      const first = yield* Effect.fork(settle(second.gateway))
+      yield* Quiescence.idle
+      yield* TestClock.adjust("1 second")
+      yield* Quiescence.idle
+      expect(yield* model.requests).toHaveLength(2)
+      yield* Fiber.interrupt(first)
+      yield* declare("second", "dead")
+      yield* model.play(ScriptedModel.text("done"))
+      const third = yield* open("third")
+      const again = yield* Effect.fork(settle(third.gateway))
+      yield* Quiescence.idle
+      yield* TestClock.adjust("1 second")
+      const end = yield* Fiber.join(again)
+      expect(end).toMatchObject({ stopReason: "completed", metadata: { who: "Ann" } })
+      expect(yield* settle(third.gateway)).toEqual(end)
+      expect(yield* model.requests).toHaveLength(3)
+      const sent = (yield* third.transcript(run.sessionId)).filter(({ message }) => message.role === "user")
+      expect(sent).toHaveLength(1)
+    })
+  )
+
+  it.scoped(
+    "P5 Run.settle returns an end that the run has of its own, and a run that the session went on without",
+    () =>
+      Effect.gen(function* () {
+        const { die, model, open, run } = yield* running()
+        yield* die
+        const later = yield* open("later")
+        yield* model.play(ScriptedModel.text("other"))
+        yield* later.gateway.await(yield* later.send(run.sessionId, "something else"))
+        const message = { sessionId: run.sessionId, text: "go", metadata: { who: "Ann" }, idempotencyKey: "k" }
+        const settled = yield* Effect.provideService(Run.settle(message), Gateway.Gateway, later.gateway)
+        expect(settled).toMatchObject({ id: run.runId, stopReason: "crashed" })
+        const conflict = yield* Effect.provideService(
+          Effect.flip(Run.settle({ ...message, text: "other" })),
+          Gateway.Gateway,
+          later.gateway
+        )
+        expect(conflict).toBeInstanceOf(SkeinError.IdempotencyConflict)
+      })
+  )
+
+  it.scoped("P5 resume refuses what it cannot mean, by field", () =>
+    Effect.gen(function* () {
+      const { one, run } = yield* running()
+      const { sessionId } = run
+      expect(yield* Effect.flip(one.gateway.resume(sessionId, { idempotencyKey: "unknown" }))).toMatchObject({
+        _tag: "InvalidInput",
+        field: "of.idempotencyKey"
+      })
+      expect(
+        yield* Effect.flip(one.gateway.resume(sessionId, { idempotencyKey: "k", runId: run.runId }))
+      ).toMatchObject({ _tag: "InvalidInput", field: "of" })
+      expect(yield* one.gateway.resume(sessionId, { idempotencyKey: "k" })).toEqual(run)
+      expect(yield* one.gateway.resume(sessionId, { runId: run.runId })).toEqual(run)
+    })
+  )
+
+  it.scoped("P5 append with a key appends once", () =>
+    Effect.gen(function* () {
+      const { open } = yield* ground
+      const { gateway, lines, session } = yield* open("one")
+      const { id } = yield* session()
+      const messages = [Message.userText("one")]
+      const entries = yield* gateway.append(id, messages, "k")
+      expect(yield* gateway.append(id, messages, "k")).toEqual(entries)
+      expect((yield* Effect.flip(gateway.append(id, [Message.userText("two")], "k")))._tag).toBe("IdempotencyConflict")
+      expect(yield* lines(id)).toEqual(["user: one"])
+    })
+  )
+})
+
+describe("P9 a hold-up of storage", () => {
+  it.scoped("P9 costs no healthy engine its runs: whoever finds it silent asks it first", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      let isHeldUp = false
+      const heldUp = <A, E>(write: Effect.Effect<A, E>) =>
+        Effect.suspend(() => (isHeldUp ? gate.pass("lock") : Effect.void)).pipe(Effect.zipRight(write))
+      const storage: Options["storage"] = (own) => ({
+        ...own,
+        renew: (presence) => heldUp(own.renew(presence)),
+        takeOver: (...takeover) => heldUp(own.takeOver(...takeover))
+      })
+      const world = yield* running({}, { storage })
+      const other = yield* world.open("other", { storage })
+      yield* TestClock.adjust("5 seconds")
+      isHeldUp = true
+      const waiting = yield* Effect.fork(other.gateway.await(world.run))
+      yield* TestClock.adjust("30 seconds")
+      yield* Quiescence.idle
+      isHeldUp = false
+      yield* gate.open("lock")
+      yield* Quiescence.idle
+      yield* TestClock.adjust("30 seconds")
+      expect(yield* other.gateway.run(world.run.runId)).toMatchObject({ state: "running" })
+      yield* world.model.play(ScriptedModel.text("done"))
+      yield* world.gate.open("x")
+      expect((yield* Fiber.join(waiting)).stopReason).toBe("completed")
+    })
+  )
+
+  it.scoped("P9 a lease lasts as long as its own engine says", () =>
+    Effect.gen(function* () {
+      const { open, run } = yield* running({ leaseMillis: 60_000 })
+      const hasty = yield* open("hasty", { config: { leaseMillis: 1_000 } })
+      const waiting = yield* Effect.fork(hasty.gateway.await(run))
+      yield* TestClock.adjust("5 minutes")
+      expect(waiting.unsafePoll()).toBeNull()
+      expect((yield* hasty.gateway.run(run.runId)).state).toBe("running")
+    })
+  )
+})
