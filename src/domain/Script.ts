@@ -50,7 +50,13 @@ export const Step = Schema.Struct({
   calls: Schema.optionalWith(Schema.Array(Call), { exact: true }),
   /** A count left out is one that the provider did not report. */
   usage: Schema.optionalWith(
-    Schema.Struct({ inputTokens: Count, outputTokens: Count, reasoningTokens: Count, cachedInputTokens: Count }),
+    Schema.Struct({
+      inputTokens: Count,
+      outputTokens: Count,
+      reasoningTokens: Count,
+      cachedInputTokens: Count,
+      cacheWriteTokens: Count
+    }),
     { exact: true }
   ),
   /** Defaults to `tool-calls` when the step asks for calls, else to `stop`. */

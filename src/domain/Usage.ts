@@ -10,7 +10,10 @@ export const Usage = Schema.Struct({
   inputTokens: Count,
   outputTokens: Count,
   reasoningTokens: Count,
-  cachedInputTokens: Count
+  /** Those of the input that the provider read from its cache. */
+  cachedInputTokens: Count,
+  /** Those of the input that the provider wrote to its cache; absent if it did not report them. Not part of sums. */
+  cacheWriteTokens: Schema.optionalWith(Schema.NonNegativeInt, { exact: true })
 })
 export type Usage = typeof Usage.Type
 

@@ -265,12 +265,16 @@ const callDelta = (reading: Reading, id: string, delta: string): ReadonlyArray<P
     : [{ type: "call.delta", index, name: call.name, delta }]
 }
 
-const usageOf = ({ inputTokens, outputTokens }: LanguageModelV3Usage): Usage => ({
-  inputTokens: count(inputTokens.total),
-  outputTokens: count(outputTokens.total),
-  reasoningTokens: count(outputTokens.reasoning),
-  cachedInputTokens: count(inputTokens.cacheRead)
-})
+const usageOf = ({ inputTokens, outputTokens }: LanguageModelV3Usage): Usage => {
+  const cacheWriteTokens = count(inputTokens.cacheWrite)
+  return {
+    inputTokens: count(inputTokens.total),
+    outputTokens: count(outputTokens.total),
+    reasoningTokens: count(outputTokens.reasoning),
+    cachedInputTokens: count(inputTokens.cacheRead),
+    ...(cacheWriteTokens === null ? {} : { cacheWriteTokens })
+  }
+}
 
 const count = (tokens: number | undefined): number | null =>
   tokens !== undefined && Number.isInteger(tokens) && tokens >= 0 ? tokens : null

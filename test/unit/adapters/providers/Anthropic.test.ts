@@ -296,6 +296,17 @@ describe("Anthropic", () => {
     })
   )
 
+  it.scoped("reports the input tokens that were read from the cache and written to it", () =>
+    Effect.gen(function* () {
+      const fake = yield* FakeProvider.make
+      const usage = { inputTokens: 100, outputTokens: 7, cachedInputTokens: 20, cacheWriteTokens: 30 }
+      yield* fake.answer(FakeProvider.anthropic({ text: "ok", usage }))
+      const last = (yield* parts(claude(fake.url))).at(-1)
+      assert(last?.type === "finish")
+      assert.deepStrictEqual(last.usage, { ...usage, inputTokens: 150, reasoningTokens: null })
+    })
+  )
+
   it.scoped("a signature that comes in pieces goes back whole", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make

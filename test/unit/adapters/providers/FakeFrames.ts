@@ -86,7 +86,8 @@ export const anthropicStart = (step: Step = {}): string =>
       usage: {
         input_tokens: step.usage?.inputTokens ?? 1,
         output_tokens: 1,
-        cache_read_input_tokens: step.usage?.cachedInputTokens ?? 0
+        cache_read_input_tokens: step.usage?.cachedInputTokens ?? 0,
+        cache_creation_input_tokens: step.usage?.cacheWriteTokens ?? 0
       }
     }
   })
