@@ -1,6 +1,6 @@
 import { Effect, Option } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
-import type { Answer, QuestionId } from "../../../domain/Permission.js"
+import { type Answer, QuestionId } from "../../../domain/Permission.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
@@ -166,9 +166,12 @@ const askTests = (test: Test) => {
   test("an answer for the session answers the open questions that it covers, in the same commit", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()
-      yield* createAndStart({ sessionId: s2, runId: r2 })
+      const other = yield* createAndStart({ sessionId: s2, runId: r2 })
       const storage = yield* Storage
       yield* openBatch(lease, "c1", "c2", "c3")
+      yield* openBatch(other.lease, "d1")
+      const q4 = QuestionId.make("q4")
+      yield* storage.ask(other.lease, { ...question(q4, 3, "d1"), tool: "tool-c1" })
       yield* ask(lease, q1, 3, "c1")
       yield* storage.ask(lease, { ...question(q2, 4, "c2"), tool: "tool-c1" })
       yield* ask(lease, q3, 5, "c3")
@@ -179,6 +182,7 @@ const askTests = (test: Test) => {
         "permission.answered q2 allow-for-session"
       ])
       expect(yield* waiting(s1)).toEqual([q3])
+      expect(yield* waiting(s2)).toEqual([q4])
       expect((yield* (yield* StorageReader).question(q2)).answer).toEqual(allowForSession)
       expect(yield* refused(answer(q2, deny))).toMatchObject({ _tag: "QuestionAnswered" })
     }))
