@@ -34,6 +34,9 @@ export const file = (asset: Asset): string => `${escapeCapitals(asset.id)}.${ass
 /** Whether the name has the form that `file` returns. */
 export const isFile = (name: string): boolean => /^[a-z0-9=_-]+\.-?\d+\.[0-9a-f]{64}$/.test(name)
 
+/** The id of the asset whose file has this name. */
+export const assetOf = (name: string): string => restoreCapitals(name.replace(/\..*$/, ""))
+
 /** The marker of one save; `token` is unique to it. */
 export const marker = (token: string, engine: EngineId): string => EngineInName.name(token, engine, "upload")
 

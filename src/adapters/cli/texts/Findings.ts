@@ -1,5 +1,5 @@
 /** What people read of a doctor's findings and repairs: an entry for each kind, and a line for each outcome. */
-import { assets, calls, eventRows, messages, tables } from "../../../services/storage/sql/Tables.js"
+import { assets, eventRows, tables } from "../../../services/storage/sql/Tables.js"
 import {
   type FindingOf,
   type Ids,
@@ -50,7 +50,8 @@ const unusable = ({ detail, reason }: Ids["unusable"]): Text => {
 const leftBy = {
   backup: "left by a killed backup or restore",
   repair: "left by a killed repair or migration",
-  save: "a save that its dead process did not finish"
+  save: "a save that its dead process did not finish",
+  deletion: "a file whose asset was deleted"
 }
 
 const notDatabase = {
@@ -114,8 +115,13 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
     "the disk returned errors, so nothing is changed. Make a backup now and check the disk"
   ],
   "pages-damaged": ({ problem }) => [
-    `damaged, as a fresh process confirms: ${problem}`,
+    `damaged: ${problem}`,
     "copy all that can be read into a new database, and move this one aside",
+    "rebuilt"
+  ],
+  "schema-changed": ({ names }) => [
+    `does not have the schema of this version: ${names.join(", ")}`,
+    "copy its rows into a new database, and move this one aside",
     "rebuilt"
   ],
 
@@ -124,7 +130,7 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
     "give each a row, as a session named Recovered",
     "recovered"
   ],
-  "session-id-invalid": ({ ordinal }) => [`session ${ordinal} has an invalid id`, "restore a backup"],
+  "shared-row-damaged": ({ detail, id, row, table }) => [`the ${row} ${id} ${detail}`, kept(table)],
   "session-unreadable": ({ code, operation }) => [`cannot ${operation} (${code})`, again],
   "deletion-unfinished": () => ["its deletion has begun and is not finished", "the next engine finishes it"],
   "run-left-behind": ({ run }) => [
@@ -133,7 +139,10 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
   ],
   "row-damaged": ({ detail, row, table }) => [`the ${row} ${detail}`, kept(table)],
   "row-beyond-repair": ({ detail, row }) => [`the ${row} ${detail}`, "restore a backup, or delete the session"],
-  "message-damaged": ({ detail }) => [`the message ${detail}`, kept(messages.name)],
+  "message-damaged": ({ detail }) => [
+    `the message ${detail}`,
+    "replace it with a placeholder; the original is moved aside"
+  ],
   "message-misplaced": ({ reason }) => [
     `the message is not allowed at this position (${reason})`,
     "nothing has to be done: models get the transcript in a form that they accept"
@@ -142,15 +151,21 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
     first === last ? "the message is missing" : "the messages are missing",
     "put a placeholder in each place"
   ],
-  "too-many-missing": () => ["the messages are missing", "restore a backup, or delete the session"],
+  "message-misnumbered": ({ number, seq }) => [
+    `a message has the number ${number}`,
+    seq === null ? "move it aside" : `move it to ${seq}`,
+    "moved"
+  ],
   "call-answered": () => ["an open call that has its result", "move the call aside; its result stays", "moved aside"],
-  "call-abandoned": () => ["an open call without a run to finish it", kept(calls.name)],
+  "call-abandoned": () => [
+    "an open call without a run to finish it",
+    "give it a result that says what is known of it; the original is moved aside"
+  ],
   "call-unasked": () => ["an open call that no message asks for", "move it aside", "moved aside"],
   "events-damaged": ({ detail }) => [`an event is damaged: ${detail}`, eventRows.damage.remedy],
 
   "asset-lost": ({ loss }) => {
     const what = {
-      RowDamaged: "does not decode",
       FileMissing: "its file is missing",
       FileChanged: "its file is not what was saved"
     }[loss._tag]
@@ -193,7 +208,7 @@ export const line = (outcome: Outcome): string => {
     case "Failed":
       return `damage   ${about}; the repair failed (${outcome.code})`
     case "Found":
-      if (isNote(outcome.finding)) return `note     ${about}; ${remedy}`
+      if (isNote(outcome.finding)) return `note     ${about}; ${outcome.isRepairable ? "with --repair: " : ""}${remedy}`
       return `damage   ${about}; ${outcome.isRepairable ? "with --repair: " : ""}${remedy}`
   }
 }

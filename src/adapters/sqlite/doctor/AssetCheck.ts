@@ -14,7 +14,7 @@ import { Engines } from "../../../services/Engines.js"
 import { assets, sessionRows } from "../../../services/storage/sql/Tables.js"
 import { codeOf } from "../../ErrorCode.js"
 import * as Change from "./Change.js"
-import { attempt } from "./Connection.js"
+import { attempt, prepared } from "./Connection.js"
 import { type AssetLoss, type Finding, make, type SessionKey } from "./Finding.js"
 import * as Rows from "./Rows.js"
 
@@ -28,14 +28,6 @@ const assetsOf = (connection: Sqlite.Database, { id, ordinal }: SessionKey): Rea
 
 const lost = (session: SessionKey, row: Rows.RowOf<typeof assets>, loss: AssetLoss): Finding =>
   make("asset-lost", { session, asset: Rows.text(row.id), loss }, [Change.loss(Change.remove(assets, row))])
-
-/** Looks at the rows of all assets of a session. */
-export const checkRows = (connection: Sqlite.Database, session: SessionKey): ReadonlyArray<Finding> =>
-  Array.filterMap(Rows.of(connection, assets, session.ordinal), (row) =>
-    Either.isRight(decodeAsset({ ...row, sessionId: session.id }))
-      ? Option.none()
-      : Option.some(lost(session, row, { _tag: "RowDamaged" }))
-  )
 
 const digestOf = (path: string): Effect.Effect<string, unknown> =>
   Effect.tryPromise({
@@ -56,6 +48,14 @@ const stateOf = (path: string, { sha256, size }: Asset): Effect.Effect<FileState
     Effect.catchAll((thrown) => Effect.succeed<FileState>(codeOf(thrown) === "ENOENT" ? "missing" : "unreadable"))
   )
 
+/** The row of an asset, unless it or its session is being deleted. */
+const stillWanted = (connection: Sqlite.Database, { ordinal }: SessionKey, { id }: Asset) => {
+  const session = Rows.at(connection, sessionRows, { ordinal })
+  return session === undefined || session.state === "hidden"
+    ? undefined
+    : Rows.at(connection, assets, { session: ordinal, id })
+}
+
 /** Looks at the files of all assets of a session. */
 export const checkFilesOf = (
   data: string,
@@ -67,10 +67,9 @@ export const checkFilesOf = (
     for (const asset of yield* attempt("read the assets", () => assetsOf(connection, session))) {
       const path = join(data, "assets", AssetNames.folder(session.id), AssetNames.file(asset))
       const state = yield* stateOf(path, asset)
-      // Its row goes before the file does.
-      const key = { session: session.ordinal, id: asset.id }
+      // Its row goes before the file does, or its session is hidden before.
       const row =
-        state === "whole" ? undefined : yield* attempt("read the asset", () => Rows.at(connection, assets, key))
+        state === "whole" ? undefined : yield* attempt("read the asset", () => stillWanted(connection, session, asset))
       if (row === undefined) continue
       if (state === "unreadable") findings.push(make("asset-unreadable", { session, asset: asset.id, path }))
       else findings.push(lost(session, row, { _tag: state === "missing" ? "FileMissing" : "FileChanged", path }))
@@ -86,38 +85,68 @@ const names = (path: string): ReadonlyArray<string> => {
   }
 }
 
+/** The ids of a session's assets that were deleted, of which a file may be left. */
+const deletedIn = (connection: Sqlite.Database, session: number): ReadonlySet<string> =>
+  new Set(
+    prepared<{ readonly ref: string }>(
+      connection,
+      "SELECT ref FROM event_rows WHERE session = ? AND type = 'asset.deleted'"
+    )
+      .all(session)
+      .map(({ ref }) => ref)
+  )
+
+interface Known {
+  /** Names of the files that rows want. */
+  readonly wanted: ReadonlySet<string>
+  /** Whether a file of an asset was to be deleted when its process died, or is just now. */
+  readonly isDeleted: (name: string) => boolean
+}
+
+/** What the rows of a session tell of files. Without a session, or with a hidden one, all of them were to be deleted. */
+const knownOf = (connection: Sqlite.Database, id: SessionId): Known => {
+  const session = Rows.at(connection, sessionRows, { id })
+  if (session === undefined || session.state === "hidden") return { wanted: new Set(), isDeleted: AssetNames.isFile }
+  const key = { id, ordinal: Number(session.ordinal) }
+  const deleted = deletedIn(connection, key.ordinal)
+  return {
+    wanted: new Set(assetsOf(connection, key).map(AssetNames.file)),
+    isDeleted: (name) => AssetNames.isFile(name) && deleted.has(AssetNames.assetOf(name))
+  }
+}
+
 /** Looks at one session's folder. As in the sweep: first the files, then the markers, then the rows. */
-const checkFolder = (connection: Sqlite.Database, folder: string, id: SessionId) =>
+const checkFolder = (connection: Sqlite.Database, folder: string, id: SessionId, hasLost: boolean) =>
   Effect.gen(function* () {
     const engines = yield* Engines
     const files = names(folder).filter((name) => !AssetNames.isMarker(name))
-    const [running, abandoned] = yield* Effect.partition(names(folder).filter(AssetNames.isMarker), (marker) =>
-      Effect.filterOrFail(
-        Option.match(EngineInName.engineOf(marker), {
-          onNone: () => Effect.succeed("unknown"),
-          onSome: engines.liveness
-        }),
-        (liveness) => liveness === "dead",
-        () => marker
-      ).pipe(Effect.as(make("left-behind", { path: join(folder, marker), by: "save" })))
-    )
-    if (running.length > 0) return [...abandoned, make("save-running", { path: folder })]
-    const kept = yield* attempt("read the assets", () => {
-      const session = Rows.at(connection, sessionRows, { id })
-      if (session === undefined || session.state === "hidden") return []
-      return assetsOf(connection, { id, ordinal: Number(session.ordinal) })
-    })
-    const wanted = new Set(kept.map(AssetNames.file))
-    const strays = files
-      .filter((name) => !wanted.has(name))
-      .map((name) => make("stray-file", { path: join(folder, name), isAsset: AssetNames.isFile(name) }))
-    return [...abandoned, ...strays]
+    const findings: Array<Finding> = []
+    let isRunning = false
+    for (const marker of names(folder).filter(AssetNames.isMarker)) {
+      const engine = EngineInName.engineOf(marker)
+      const liveness = Option.isNone(engine) ? "unknown" : yield* engines.liveness(engine.value)
+      if (liveness === "dead") findings.push(make("left-behind", { path: join(folder, marker), by: "save" }))
+      else isRunning = true
+    }
+    if (isRunning) return [...findings, make("save-running", { path: folder })]
+    const { isDeleted, wanted } = yield* attempt("read the assets", () => knownOf(connection, id))
+    for (const name of files.filter((name) => !wanted.has(name))) {
+      const path = join(folder, name)
+      const isLeft = !hasLost && isDeleted(name)
+      findings.push(
+        isLeft
+          ? make("left-behind", { path, by: "deletion" })
+          : make("stray-file", { path, isAsset: AssetNames.isFile(name) })
+      )
+    }
+    return findings
   })
 
-/** Looks at all files in the folder of assets. */
+/** Looks at all files in the folder of assets. `hasLost` tells whether rows were lost that may have wanted some. */
 export const checkFiles = (
   data: string,
-  connection: Sqlite.Database
+  connection: Sqlite.Database,
+  hasLost: boolean
 ): Effect.Effect<ReadonlyArray<Finding>, StorageFailed, Engines> =>
   Effect.gen(function* () {
     const findings: Array<Finding> = []
@@ -125,7 +154,7 @@ export const checkFiles = (
       const path = join(data, "assets", name)
       const sessionId = AssetNames.sessionOf(name)
       if (Option.isNone(sessionId)) findings.push(make("stray-file", { path, isAsset: false }))
-      else findings.push(...(yield* checkFolder(connection, path, sessionId.value)))
+      else findings.push(...(yield* checkFolder(connection, path, sessionId.value, hasLost)))
     }
     return findings
   })

@@ -16,6 +16,9 @@ import * as Unusable from "../Unusable.js"
 import { forLooking } from "./Connection.js"
 import { type Finding, make } from "./Finding.js"
 import * as FreshProcess from "./FreshProcess.js"
+import * as Header from "./Header.js"
+import * as PageTables from "./PageTables.js"
+import * as SchemaCheck from "./SchemaCheck.js"
 
 /** What there is to find, and whether its rows can be looked at. */
 export interface Look {
@@ -60,13 +63,17 @@ const fromOutside = (path: string): Finding | null => {
   return twin === undefined ? make("many-names", { path, count: nlink }) : make("half-repaired", { path, twin })
 }
 
+/** Whether a value is not what its table takes: rows are looked at by themselves. */
+const isOfRow = (problem: string): boolean =>
+  /^(?:(?:NULL|[\w-]+) value in [\w.]+|CHECK constraint failed in \w+)$/.test(problem)
+
 const problemsOf = (connection: Sqlite.Database): ReadonlyArray<string> => {
   try {
     return connection
-      .prepare<[], string>("PRAGMA integrity_check(20)")
+      .prepare<[], string>("PRAGMA integrity_check(1000)")
       .pluck()
       .all()
-      .filter((problem) => problem !== "ok")
+      .filter((problem) => problem !== "ok" && !isOfRow(problem))
   } catch (thrown) {
     return [codeOf(thrown)]
   }
@@ -81,15 +88,21 @@ const isReadError = (problem: string): boolean => {
   return problem.startsWith("SQLITE_IOERR") || (code !== undefined && (Number(code) & 0xff) === ioError)
 }
 
+/** A file that has no header is a database all the same if it has sessions. */
+const withoutHeader = (path: string, problem: string): Finding => {
+  const { hasSessions, pages } = PageTables.open(path)
+  pages.close()
+  return hasSessions ? make("pages-damaged", { path, problem }) : make("not-a-database", { path, why: "no-header" })
+}
+
 /** What a second process says of a file that looked damaged. Only problems that it saw itself count as damage. */
 const lookAgain = (path: string, first: string): Effect.Effect<Finding> =>
   Effect.map(FreshProcess.look(path), (look): Finding => {
     const readError = (second: "sound" | "no-answer" | "unread") => make("read-error", { path, first, second })
     if (look._tag === "Broken") return readError("no-answer")
-    if (look._tag === "Refused" && look.code === "SQLITE_NOTADB") {
-      return make("not-a-database", { path, why: "no-header" })
-    }
-    const problems = look._tag === "Looked" ? look.problems.filter((problem) => problem !== "ok") : [look.code]
+    if (look._tag === "Refused" && look.code === "SQLITE_NOTADB") return withoutHeader(path, look.code)
+    const problems =
+      look._tag === "Looked" ? look.problems.filter((problem) => problem !== "ok" && !isOfRow(problem)) : [look.code]
     const [problem] = problems
     if (problem === undefined) return readError("sound")
     const isUnread = problems.some(isReadError) || (look._tag === "Refused" && !problem.startsWith("SQLITE_CORRUPT"))
@@ -109,8 +122,13 @@ const refused = (path: string, error: StorageUnusable | StorageFailed): Finding 
 /** Looks at the file, which must exist. */
 export const check = (path: string): Effect.Effect<Look> =>
   Effect.gen(function* () {
+    // A database that is just being created is empty for an instant, and has a log.
+    if (fromOutside(path)?.kind === "not-a-database") yield* FreshProcess.look(path)
     const outside = fromOutside(path)
     if (outside !== null) return closed(outside)
+    const header = Either.try(() => Header.check(path))
+    if (Either.isLeft(header)) return closed(yield* lookAgain(path, codeOf(header.left)))
+    if (header.right !== null) return closed(withoutHeader(path, `no database has this ${header.right}`))
     const inspection = yield* Effect.either(
       Effect.try({ try: () => inspect(path, Migrations.newest), catch: Unusable.fromUnknown(path) })
     )
@@ -127,6 +145,10 @@ export const check = (path: string): Effect.Effect<Look> =>
     if (problem !== undefined) return closed(yield* lookAgain(path, problem))
     const { newest } = Migrations
     if (version < newest) return closed(make("older-version", { path, version, newest }))
+    const changed = yield* Effect.scoped(Effect.map(forLooking(path), SchemaCheck.check)).pipe(
+      Effect.orElseSucceed(() => [])
+    )
+    if (changed.length > 0) return closed(make("schema-changed", { path, names: changed }))
     const log = path + DataLayout.logEnding
     return { findings: hasBytes(log) ? [make("log-in-use", { path: log })] : [], isSound: true }
   })

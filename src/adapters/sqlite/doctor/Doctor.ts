@@ -47,7 +47,7 @@ export const look = (data: string): Effect.Effect<ReadonlyArray<Outcome>, Storag
     const files = [...folder.findings, ...database.findings].map(Repairs.found)
     if (!database.isSound) return files
     const connection = yield* forLooking(path)
-    return [...files, ...(yield* SessionsCheck.treat(data, path, connection, reporting))]
+    return [...files, ...(yield* SessionsCheck.treat({ data, path, connection, hasLost: false }, reporting))]
   }).pipe(Effect.scoped, Effect.withSpan("Doctor.look"))
 
 /** Most looks that a repair takes. */
@@ -85,7 +85,7 @@ export const repair = (data: string): Effect.Effect<ReadonlyArray<Outcome>, Stor
     const aside = Aside.make(data, yield* Clock.currentTimeMillis)
     if (existsSync(path)) yield* Effect.scoped(FreshProcess.hold(path))
     const repairFile = (finding: Finding): Effect.Effect<Outcome, StorageUnusable | StorageFailed> =>
-      finding.kind === "pages-damaged"
+      Repairs.isForRebuild(finding)
         ? Effect.map(Rebuild.run(path, aside), (repaired) => ({ _tag: "Repaired", finding, repaired }))
         : Effect.sync(() => Repairs.ofFile(aside)(finding))
     const repairFiles = (look: Effect.Effect<DatabaseCheck.Look, never, Engines>) =>
@@ -98,7 +98,11 @@ export const repair = (data: string): Effect.Effect<ReadonlyArray<Outcome>, Stor
     const files = [...folder, ...(yield* repairFiles(lookAtDatabase(data)))]
     if (!(yield* lookAtDatabase(data)).isSound) return files
     const connection = yield* forRepair(path)
-    return [...files, ...(yield* SessionsCheck.treat(data, path, connection, repairing({ connection, aside })))]
+    const hasLost = files.some(
+      (outcome) => outcome._tag === "Repaired" && outcome.repaired.rows.some(({ gaps, lost }) => gaps + lost > 0)
+    )
+    const place = { data, path, connection, hasLost }
+    return [...files, ...(yield* SessionsCheck.treat(place, repairing({ connection, aside })))]
   }).pipe(
     Effect.scoped,
     Effect.mapError((error) =>

@@ -10,23 +10,37 @@ import { type Finding, type Ids, make, type SessionKey } from "./Finding.js"
 
 const page = 500
 
-const boundsOf = (query: Query, { ordinal }: SessionKey, after: number) =>
+interface Bounds {
+  readonly first: number
+  readonly newest: number
+}
+
+const boundsOf = (query: Query, { ordinal }: SessionKey) =>
   Effect.map(
-    query<{ readonly first: number; readonly newest: number; readonly next: number | null }>(
+    query<Bounds>(
       "look at the events",
-      `SELECT sessions.first_cursor AS first, sessions.cursor AS newest,
-         (SELECT min(events.cursor) FROM events WHERE events.session = sessions.ordinal AND events.cursor > ?) AS next
-       FROM sessions WHERE sessions.ordinal = ?`,
-      after,
+      "SELECT first_cursor AS first, cursor AS newest FROM sessions WHERE ordinal = ?",
       ordinal
     ),
-    ([row]) => row ?? { first: 1, newest: 0, next: null }
+    ([row]) => row ?? { first: 1, newest: 0 }
+  )
+
+/** The next event after a cursor; null when there is none. */
+const nextAfter = (query: Query, { ordinal }: SessionKey, after: number) =>
+  Effect.map(
+    query<{ readonly next: number | null }>(
+      "look for the next event",
+      "SELECT min(cursor) AS next FROM events WHERE session = ? AND cursor > ?",
+      ordinal,
+      after
+    ),
+    ([row]) => row?.next ?? null
   )
 
 /** Looks at all of a session's events. */
 export const check = (query: Query, session: SessionKey): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
   Effect.gen(function* () {
-    const { first, newest } = yield* boundsOf(query, session, 0)
+    const { first, newest } = yield* boundsOf(query, session)
     const damaged: Array<Omit<Ids["events-damaged"], "session">> = []
     let after = first - 1
     while (after < newest) {
@@ -38,7 +52,7 @@ export const check = (query: Query, session: SessionKey): Effect.Effect<Readonly
       const error: Effect.Effect.Error<ReturnType<typeof Events.read>> = read.left
       if (error._tag === "StorageFailed") return yield* error
       const detail: string = error._tag === "RowDamaged" ? error.detail : "cannot be read"
-      const { next } = yield* boundsOf(query, session, after)
+      const next: number | null = yield* nextAfter(query, session, after)
       const last: number = Math.max(after + 1, (next ?? newest + 1) - 1)
       damaged.push({
         firstEvent: after + 1,

@@ -48,7 +48,7 @@ export interface Ids {
   readonly "open-to-others": InFile & { readonly mode: number; readonly closed: number }
   readonly "stray-log": InFile
   /** Unfinished work of a process that died. */
-  readonly "left-behind": InFile & { readonly by: "backup" | "repair" | "save" }
+  readonly "left-behind": InFile & { readonly by: "backup" | "repair" | "save" | "deletion" }
   readonly "migration-copy": InFile
 
   // The database's file.
@@ -68,10 +68,13 @@ export interface Ids {
   /** A first look saw damage that a second process did not see. */
   readonly "read-error": InFile & { readonly first: string; readonly second: "sound" | "no-answer" | "unread" }
   readonly "pages-damaged": InFile & { readonly problem: string }
+  /** `names` are those of tables, indexes, views and triggers. */
+  readonly "schema-changed": InFile & { readonly names: ReadonlyArray<string> }
 
   // Rows.
   readonly "session-rows-missing": InFile & { readonly ordinals: ReadonlyArray<number> }
-  readonly "session-id-invalid": InFile & { readonly ordinal: number }
+  /** A row that is of no session, or names one. */
+  readonly "shared-row-damaged": InFile & StoredRow
   readonly "session-unreadable": InSession & { readonly operation: string; readonly code: string }
   readonly "deletion-unfinished": InSession
   readonly "run-left-behind": InSession & { readonly run: string }
@@ -81,8 +84,8 @@ export interface Ids {
   readonly "message-damaged": AtPlace & { readonly detail: string }
   readonly "message-misplaced": AtPlace & { readonly reason: string }
   readonly "messages-missing": Stretch
-  /** More than can be a gap: a number is wrong. */
-  readonly "too-many-missing": Stretch
+  /** `seq` is the place that it belongs in; null when that is not known. */
+  readonly "message-misnumbered": InSession & { readonly number: string; readonly seq: number | null }
   readonly "call-answered": AtPlace
   readonly "call-abandoned": AtPlace
   /** An open call that no message asked for. */
@@ -101,9 +104,7 @@ export interface Ids {
 }
 
 export type AssetLoss =
-  | { readonly _tag: "RowDamaged" }
-  | { readonly _tag: "FileMissing"; readonly path: string }
-  | { readonly _tag: "FileChanged"; readonly path: string }
+  { readonly _tag: "FileMissing"; readonly path: string } | { readonly _tag: "FileChanged"; readonly path: string }
 
 export type Kind = keyof Ids
 
@@ -132,11 +133,15 @@ const notes: ReadonlySet<Kind> = new Set<Kind>([
   "older-version",
   "log-in-use",
   "deletion-unfinished",
+  "message-misplaced",
   "run-left-behind",
   "save-running"
 ])
 
-export const isNote = ({ kind }: Finding): boolean => notes.has(kind)
+/** Whether it is no damage. What a save or a deletion left, the next engine would remove as well. */
+export const isNote = (finding: Finding): boolean =>
+  notes.has(finding.kind) ||
+  (finding.kind === "left-behind" && (finding.ids.by === "save" || finding.ids.by === "deletion"))
 
 /** Rows of a table. `gaps` counts stretches of unknown length that were lost. */
 export interface Tally {

@@ -18,10 +18,11 @@ import { type Step, steps } from "../../../services/storage/sql/schema/Steps.js"
 import * as DataLayout from "../DataLayout.js"
 import * as Migrations from "../Migrations.js"
 import * as Sync from "../Sync.js"
-import { forLooking } from "./Connection.js"
 import { partsOf } from "./DatabaseCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
 import { type Repaired, repaired } from "./Finding.js"
+import type * as Pages from "./Pages.js"
+import * as PageTables from "./PageTables.js"
 import * as Salvage from "./Salvage.js"
 import type { Aside } from "../Aside.js"
 
@@ -42,15 +43,9 @@ const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: failed })
 
 const inUse = (path: string) => new StorageUnusable({ path, reason: "locked", detail: "another process has it open" })
 
-/** The steps that made a database's schema; all of them when its version cannot be read. */
-const stepsOf = (source: Sqlite.Database): ReadonlyArray<Step> => {
-  try {
-    const version = source.pragma("user_version", { simple: true })
-    return typeof version === "number" && version > 0 ? steps.slice(0, version) : steps
-  } catch {
-    return steps
-  }
-}
+/** The steps that made a database's schema; all of them when its version makes no sense. */
+const stepsOf = ({ version }: Pages.Pages): ReadonlyArray<Step> =>
+  version > 0 && version < steps.length ? steps.slice(0, version) : steps
 
 /** A new database of this schema. */
 const begin = (path: string, schema: ReadonlyArray<Step>) =>
@@ -63,20 +58,27 @@ const begin = (path: string, schema: ReadonlyArray<Step>) =>
     connection.close()
   }).pipe(Effect.zipRight(Migrations.migrate(path, schema)))
 
-/** Fills the new database. Returns what became of each table's rows. */
-const fill = (source: Sqlite.Database, path: string): Pick<Repaired, "rows"> => {
+/**
+ * Fills the new database. Returns what became of the rows. Fails when there were sessions and none can be read: nothing
+ * is to take the place of a database that may still be read by other means.
+ */
+const fill = (source: Pages.Pages, path: string): Pick<Repaired, "rows" | "recovered"> => {
   const target = new Sqlite(path, { fileMustExist: true })
   try {
     target.pragma("foreign_keys = OFF")
     // It is synced once, when it is whole.
     target.pragma("synchronous = OFF")
     target.exec("BEGIN IMMEDIATE")
-    const rows = Salvage.copy(source, target)
+    const filled = Salvage.copy(source, target)
     target.exec("COMMIT")
+    const sessions = target.prepare<[], number>("SELECT count(*) FROM session_rows").pluck().get()
+    if (sessions === 0 && filled.rows.every(({ kept }) => kept === 0)) {
+      throw new StorageFailed({ operation: "rebuild the database", code: "NO_SESSION_READ" })
+    }
     if (target.pragma("integrity_check(1)", { simple: true }) !== "ok") {
       throw new StorageFailed({ operation: "rebuild the database", code: "SQLITE_CORRUPT" })
     }
-    return { rows }
+    return filled
   } finally {
     target.close()
   }
@@ -107,7 +109,10 @@ export const run = (path: string, aside: Aside) =>
     const before = yield* attempt(() => stampOf(path))
     const filled = yield* Effect.scoped(
       Effect.gen(function* () {
-        const source = yield* forLooking(path)
+        const source = yield* Effect.acquireRelease(
+          attempt(() => PageTables.open(path).pages),
+          (pages) => Effect.sync(() => pages.close())
+        )
         yield* begin(rebuilt, stepsOf(source))
         return yield* attempt(() => fill(source, rebuilt))
       })

@@ -37,9 +37,11 @@ const fileRepairs: FileRepairs = {
   "half-repaired": undo
 }
 
-/** `Rebuild` repairs damaged pages. */
-const isRepairable = ({ changes, kind }: Finding): boolean =>
-  changes !== null || kind in fileRepairs || kind === "pages-damaged"
+/** What `Rebuild` repairs. */
+export const isForRebuild = ({ kind }: Finding): boolean => kind === "pages-damaged" || kind === "schema-changed"
+
+const isRepairable = (finding: Finding): boolean =>
+  finding.changes !== null || finding.kind in fileRepairs || isForRebuild(finding)
 
 /** What a finding is that nothing was done about. */
 export const found = (finding: Finding): Outcome => ({ _tag: "Found", finding, isRepairable: isRepairable(finding) })

@@ -21,8 +21,7 @@ export interface Means {
 
 type Findings = ReadonlyArray<Finding>
 
-/** Names a finding, whatever else it says. */
-const nameOf = ({ ids, kind }: Finding): string => JSON.stringify({ kind, ...ids, detail: null })
+const nameOf = ({ ids, kind }: Finding): string => JSON.stringify({ kind, ...ids })
 
 interface Made {
   readonly finding: Finding

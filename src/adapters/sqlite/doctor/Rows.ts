@@ -20,8 +20,42 @@ export const text = (value: Parameter | undefined): string => String(value)
 
 export type RowOf<T extends Table> = { readonly [N in keyof T["columns"] & string]: Parameter }
 
+/** An integer as a number, if it can be one. */
+export const number = (value: Parameter): Parameter =>
+  typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value
+
 const page = 200
 const smallest = -(2n ** 63n)
+
+interface Check {
+  readonly name: string
+  readonly least: Parameter | undefined
+  readonly decodes: (value: unknown) => boolean
+}
+
+/** What is made of a table once. */
+interface Derived {
+  readonly head: string
+  readonly checks: ReadonlyArray<Check>
+}
+
+const cache = new WeakMap<Table, Derived>()
+
+const derived = (table: Table): Derived => {
+  const known = cache.get(table)
+  if (known !== undefined) return known
+  const checks = Object.entries(table.columns).map(([name, { least, schema }]): Check => {
+    const isExact = exactly(schema)
+    const decode = Schema.decodeUnknownEither(schema)
+    return { name, least, decodes: (value) => isExact(value) || Either.isRight(decode(value)) }
+  })
+  const made = { head: `SELECT ${select(table, Object.keys(table.columns))} FROM ${table.name}`, checks }
+  cache.set(table, made)
+  return made
+}
+
+/** Whether a number may not be the one that is stored. */
+const isInexact = (value: Parameter): boolean => typeof value === "number" && !Number.isSafeInteger(value)
 
 const read = <T extends Table>(
   connection: Sqlite.Database,
@@ -29,23 +63,28 @@ const read = <T extends Table>(
   rest: string,
   parameters: ReadonlyArray<Parameter>
 ): ReadonlyArray<RowOf<T>> => {
-  const text = `SELECT ${select(table, Object.keys(table.columns))} FROM ${table.name} WHERE ${rest}`
-  const rows = prepared<RowOf<T>>(connection, text)
+  const text = `${derived(table).head} WHERE ${rest}`
+  const rows = prepared<RowOf<T>>(connection, text).all(...parameters)
+  if (!rows.some((row) => Object.values<Parameter>(row).some(isInexact))) return rows
+  const exact = prepared<RowOf<T>>(connection, `${text} -- exact`)
     .safeIntegers()
     .all(...parameters)
-  for (const row of rows) {
-    for (const [name, value] of Object.entries<Parameter>(row)) {
-      if (typeof value === "bigint" && Number.isSafeInteger(Number(value)))
-        Object.assign(row, { [name]: Number(value) })
-    }
+  for (const row of exact) {
+    for (const [name, value] of Object.entries<Parameter>(row)) Object.assign(row, { [name]: number(value) })
   }
-  return rows
+  return exact
 }
 
 const equal = (names: ReadonlyArray<string>): string => names.map((name) => `${sqlName(name)} = ?`).join(" AND ")
 
 /** The parts of a row's key. */
 export const keyOf = ({ key }: Table, row: Row): Row => Object.fromEntries(key.map((name) => [name, row[name] ?? null]))
+
+/** The value of a column, by its name. */
+export const valueOf = (row: Row, name: string): Parameter | undefined => row[name]
+
+/** What a row is called for people: by its id, else by the part of its key that is its own. */
+export const nameOf = ({ key }: Table, row: Row): string => text(row["id"] ?? row[key.at(-1) ?? ""])
 
 /** The row with a key. */
 export const at = <T extends Table>(connection: Sqlite.Database, table: T, key: Row): RowOf<T> | undefined =>
@@ -55,13 +94,16 @@ export const at = <T extends Table>(connection: Sqlite.Database, table: T, key: 
 export const of = function* <T extends Table>(
   connection: Sqlite.Database,
   table: T,
-  session?: number
+  session?: Parameter
 ): Generator<RowOf<T>> {
-  const order = sqlName(table.key.at(-1) ?? "")
+  const [first, second] = table.key
+  const order = sqlName(second ?? first ?? "")
   const owner = session === undefined || table.session === null ? "" : `${sqlName(table.session)} = ? AND`
+  // A session's rows are few: not by the order of all rows, but by the session.
+  const place = owner === "" || second !== undefined ? order : `+${order}`
   for (let after: Parameter = smallest; ;) {
     const parameters = session === undefined || table.session === null ? [after, page] : [session, after, page]
-    const rows = read(connection, table, `${owner} ${order} > ? ORDER BY ${order} LIMIT ?`, parameters)
+    const rows = read(connection, table, `${owner} ${place} > ? ORDER BY ${place} LIMIT ?`, parameters)
     yield* rows
     if (rows.length < page) return
     const last: Row = rows.at(-1) ?? {}
@@ -69,35 +111,15 @@ export const of = function* <T extends Table>(
   }
 }
 
-interface Check {
-  readonly name: string
-  readonly least: Parameter | undefined
-  readonly decodes: (value: unknown) => boolean
-}
-
-const checks = new WeakMap<Table, ReadonlyArray<Check>>()
-
-const checksOf = (table: Table): ReadonlyArray<Check> => {
-  const known = checks.get(table)
-  if (known !== undefined) return known
-  const made = Object.entries(table.columns).map(([name, { least, schema }]): Check => {
-    const isExact = exactly(schema)
-    const decode = Schema.decodeUnknownEither(schema)
-    return { name, least, decodes: (value) => isExact(value) || Either.isRight(decode(value)) }
-  })
-  checks.set(table, made)
-  return made
-}
-
 /** The columns whose values do not decode. */
 export const damaged = (table: Table, row: Row): ReadonlyArray<string> =>
-  checksOf(table)
-    .filter(({ decodes, name }) => !decodes(row[name]))
+  derived(table)
+    .checks.filter(({ decodes, name }) => !decodes(row[name]))
     .map(({ name }) => name)
 
 /** What replaces the values of columns, saying least; null when nothing can replace one of them. */
 export const least = (table: Table, columns: ReadonlyArray<string>): Row | null => {
-  const values = checksOf(table).filter(({ name }) => columns.includes(name))
+  const values = derived(table).checks.filter(({ name }) => columns.includes(name))
   return values.some(({ least }) => least === undefined)
     ? null
     : Object.fromEntries(values.map(({ least, name }) => [name, least ?? null]))

@@ -1,189 +1,124 @@
 /**
- * Takes what can be read out of a damaged database into a new one, row by row in the order of their keys. Where a page
- * cannot be read, the key after it is searched for: a stretch of keys is lost, not the table.
+ * Takes what can be read out of a damaged database into a new one, page by page. Which table a page belongs to is told by
+ * the tree that it is in or, where the schema cannot be read, by what its rows look like. So a page that is lost takes
+ * its own rows along, and no others.
  *
- * What is read is checked by the new database's own constraints. The damaged one is only read.
+ * Indexes tell of rows that are lost: a session keeps its id, and the last place of a transcript is not forgotten. What
+ * is read is checked by the new database's own constraints. The damaged one is only read.
  */
 import Sqlite from "better-sqlite3"
-import { Option } from "effect"
-import { tables } from "../../../services/storage/sql/Tables.js"
-import type { Tally } from "./Finding.js"
+import type { Parameter } from "../../../services/storage/sql/Database.js"
+import { sqlName } from "../../../services/storage/sql/Table.js"
+import { messages, sessionRows, tables } from "../../../services/storage/sql/Tables.js"
+import * as Change from "./Change.js"
+import { prepared } from "./Connection.js"
+import type { Repaired, Tally } from "./Finding.js"
+import * as Orphans from "./Orphans.js"
+import type * as Pages from "./Pages.js"
+import * as PageTables from "./PageTables.js"
+import * as Rows from "./Rows.js"
 
 /** Tables that a new database fills by itself. */
-const transient = new Set(["migrations", ...tables.filter(({ isTransient }) => isTransient).map(({ name }) => name)])
+const own = new Set(["migrations", ...tables.filter(({ isTransient }) => isTransient).map(({ name }) => name)])
 
-type Row = ReadonlyArray<unknown>
-type Read = (from: number) => Row | undefined
+const idIndex = "sqlite_autoindex_session_rows_1"
+const placeIndex = "sqlite_autoindex_messages_1"
 
-/** How many keys after one that cannot be read are tried singly, before the steps grow. */
-const singly = 2_000
-
-const readAt = (read: Read, from: number): Option.Option<Row | undefined> => {
-  try {
-    return Option.some(read(from))
-  } catch (thrown) {
-    if (thrown instanceof Sqlite.SqliteError) return Option.none()
-    throw thrown
-  }
-}
-
-/** The first key beyond `from` from which on something can be read; null when there is none. */
-const readableAfter = (read: Read, from: number): number | null => {
-  for (let key = from + 1; key <= from + singly; key++) if (Option.isSome(readAt(read, key))) return key
-  let bad = from + singly
-  for (let step = singly; bad + step < Number.MAX_SAFE_INTEGER; step *= 2) {
-    let good = bad + step
-    if (Option.isNone(readAt(read, good))) {
-      bad = good
-      continue
-    }
-    while (good - bad > 1) {
-      const middle = bad + Math.floor((good - bad) / 2)
-      if (Option.isSome(readAt(read, middle))) good = middle
-      else bad = middle
-    }
-    return good
-  }
-  return null
-}
-
-/** Passes each row at or beyond key 0 to `take`. The key is the first column. Returns how many stretches were left out. */
-const readAll = (read: Read, take: (row: Row) => void): number => {
-  let gaps = 0
-  let from = 0
-  while (true) {
-    const row = readAt(read, from)
-    if (Option.isNone(row)) {
-      gaps++
-      const next = readableAfter(read, from)
-      if (next === null) return gaps
-      from = next
-      continue
-    }
-    if (row.value === undefined) return gaps
-    const [key] = row.value
-    // A damaged page may give keys out of order.
-    if (typeof key !== "number" || key < from) {
-      from++
-      continue
-    }
-    take(row.value)
-    from = key + 1
-  }
-}
-
-/** These first: their rows tell which sessions there are. */
-const first = ["messages", "session_rows"]
-
-interface Table {
-  readonly name: string
-  readonly columns: ReadonlyArray<string>
-  /** Null when rows have a number of their own, else the columns of the key. */
-  readonly key: ReadonlyArray<{ readonly name: string; readonly type: string }> | null
-}
-
-const tablesOf = (connection: Sqlite.Database): ReadonlyArray<Table> => {
-  const columnsOf = connection.prepare<
-    [string],
-    { readonly name: string; readonly type: string; readonly hidden: number; readonly pk: number }
-  >("SELECT name, type, hidden, pk FROM pragma_table_xinfo(?) ORDER BY pk")
-  return connection
-    .prepare<[], { readonly name: string; readonly wr: number }>(
-      "SELECT name, wr FROM pragma_table_list() WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite%'"
-    )
-    .all()
-    .filter(({ name }) => !transient.has(name))
-    .map(({ name, wr }) => {
-      const columns = columnsOf.all(name)
-      return {
-        name,
-        columns: columns.filter(({ hidden }) => hidden === 0).map(({ name }) => name),
-        key: wr === 0 ? null : columns.filter(({ pk }) => pk > 0)
-      }
+/** A row whose values are those that say least where it has such as its table does not take; null when there are none. */
+const mended = (name: string, columns: ReadonlyArray<string>, values: ReadonlyArray<Parameter>): Rows.Row | null => {
+  const table = tables.find((table) => table.name === name)
+  if (table === undefined) return null
+  const row = Object.fromEntries(
+    Object.keys(table.columns).flatMap((column) => {
+      const value = values[columns.indexOf(sqlName(column))]
+      return value === undefined ? [] : [[column, Rows.number(value)]]
     })
-    .toSorted((a, b) => first.indexOf(b.name) - first.indexOf(a.name))
-}
-
-const quoted = (names: ReadonlyArray<string>): string => names.map((name) => `"${name}"`).join(", ")
-
-/** The greatest ordinal that a session may have, as far as the new database tells. */
-const lastSession = (target: Sqlite.Database): number =>
-  target
-    .prepare<[], number>(
-      "SELECT max((SELECT coalesce(max(ordinal), 0) FROM session_rows), (SELECT coalesce(max(session), 0) FROM messages))"
-    )
-    .pluck()
-    .get() ?? 0
-
-/** Passes each row of a table that can be read to `take`. Returns how many stretches of keys could not be read. */
-const readTable = (source: Sqlite.Database, table: Table, sessions: number, take: (row: Row) => void): number => {
-  const { columns, key, name } = table
-  const select = (keyColumn: string, where: string) =>
-    source
-      .prepare<Array<number>, Row>(
-        `SELECT ${keyColumn}, ${quoted(columns)} FROM "${name}" NOT INDEXED WHERE ${where} ORDER BY ${keyColumn}`
-      )
-      .raw()
-  if (key === null) {
-    const statement = select("rowid", "rowid >= ?")
-    return readAll((from) => statement.get(from), take)
-  }
-  const second = key[1]
-  if (key[0]?.name !== "session" || second === undefined) return 0
-  const column = `"${second.name}"`
-  const [all, next] = [select(column, "session = ?"), select(column, `session = ? AND ${column} >= ?`)]
-  let gaps = 0
-  for (let ordinal = 1; ordinal <= sessions; ordinal++) {
-    if (second.type === "INTEGER") gaps += readAll((from) => next.get(ordinal, from), take)
-    else gaps += attempt(() => all.all(ordinal).forEach(take)) ? 0 : 1
-  }
-  return gaps
-}
-
-/** Whether it could be read. */
-const attempt = (read: () => void): boolean => {
-  try {
-    read()
-    return true
-  } catch (thrown) {
-    if (thrown instanceof Sqlite.SqliteError) return false
-    throw thrown
-  }
-}
-
-const copyTable = (source: Sqlite.Database, target: Sqlite.Database, table: Table): Tally => {
-  const { columns, name } = table
-  const insert = target.prepare(
-    `INSERT OR ${name === "meta" ? "REPLACE" : "ABORT"} INTO "${name}" (${quoted(columns)})
-     VALUES (${columns.map(() => "?").join(", ")})`
   )
-  let kept = 0
-  let lost = 0
-  let gaps = 0
-  const take = ([, ...values]: Row): void => {
+  const least = Rows.least(
+    table,
+    Rows.damaged(table, row).filter((column) => column in row)
+  )
+  return least === null ? null : { ...row, ...least }
+}
+
+const isRefusal = (thrown: unknown): boolean =>
+  thrown instanceof Sqlite.SqliteError && /CONSTRAINT|MISMATCH/.test(thrown.code)
+
+/** Copies all that can be read into `target`, a database with a schema and without a session. */
+export const copy = (pages: Pages.Pages, target: Sqlite.Database): Pick<Repaired, "rows" | "recovered"> => {
+  const targets = PageTables.targetsOf(target)
+  const tallies = new Map<string, { kept: number; lost: number; gaps: number }>()
+  for (const { name } of targets) if (!own.has(name)) tallies.set(name, { kept: 0, lost: 0, gaps: 0 })
+  const ids = new Map<number, string>()
+  const lastPlaces = new Map<number, number>()
+  let sequence = 0n
+
+  const store = (name: string, row: Rows.Row): boolean => {
+    const columns = Object.keys(row)
+    const verb = name === "meta" ? "INSERT OR REPLACE" : "INSERT"
     try {
-      insert.run(...values)
-      kept++
+      prepared(
+        target,
+        `${verb} INTO ${name} (${columns.map(sqlName).join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`
+      ).run(...Object.values(row))
+      return true
     } catch (thrown) {
-      if (!(thrown instanceof Sqlite.SqliteError) || !/CONSTRAINT|MISMATCH/.test(thrown.code)) throw thrown
-      lost++
+      if (isRefusal(thrown)) return false
+      throw thrown
     }
   }
-  const isRead = attempt(() => {
-    gaps = readTable(source, table, lastSession(target), take)
-  })
-  return { table: name, kept, lost, gaps: isRead ? gaps : 1 }
-}
 
-/** Copies everything that can be read from `source` into `target`, a database of the newest schema without a session. */
-export const copy = (source: Sqlite.Database, target: Sqlite.Database): ReadonlyArray<Tally> => {
-  const known = new Map<string, ReadonlyArray<string>>()
-  // Nothing is known when not even the schema can be read.
-  attempt(() => tablesOf(source).forEach(({ columns, name }) => known.set(name, columns)))
-  return tablesOf(target).map((table) => {
-    const columns = known.get(table.name)
-    return columns === undefined
-      ? { table: table.name, kept: 0, lost: 0, gaps: 1 }
-      : copyTable(source, target, { ...table, columns: table.columns.filter((column) => columns.includes(column)) })
+  const take = ({ columns, name }: PageTables.Target, { rowid, values: stored }: Pages.Cell): boolean => {
+    const known = columns.slice(0, stored.length)
+    const names = known.map(({ name }) => name)
+    const values = known.map(({ pk, type }, index) =>
+      rowid !== null && pk === 1 && type === "INTEGER" && (stored[index] ?? null) === null
+        ? rowid
+        : (stored[index] ?? null)
+    )
+    if (store(name, Object.fromEntries(names.map((name, index) => [name, values[index] ?? null])))) return true
+    const row = mended(name, names, values)
+    return row !== null && store(name, row)
+  }
+
+  /** What an index, or a table of SQLite's own, tells. */
+  const note = (name: string, { values: [first, second] }: Pages.Cell): void => {
+    if (typeof second !== "bigint") return
+    if (name === idIndex && typeof first === "string") ids.set(Number(second), first)
+    if (name === "sqlite_sequence" && first === sessionRows.name) sequence = second
+    if (name !== placeIndex || typeof first !== "bigint") return
+    const session = Number(first)
+    lastPlaces.set(session, Math.max(lastPlaces.get(session) ?? 0, Number(second)))
+  }
+
+  const { isInner, nameOf } = PageTables.map(pages, targets)
+  for (let page = 1; page <= pages.count; page++) {
+    const read = pages.read(page)
+    const name = nameOf(page, read)
+    const table = targets.find((table) => table.name === name)
+    const tally = tallies.get(name)
+    if (read._tag === "Rows") {
+      for (const cell of read.cells) {
+        if (table === undefined) note(name, cell)
+        else if (tally !== undefined) tally[take(table, cell) ? "kept" : "lost"]++
+      }
+      if (tally !== undefined) tally.lost += read.unreadable
+    } else if (read._tag === "Damaged" && tally !== undefined) {
+      const hasNoRows = table?.hasRowid === true && isInner(page)
+      tally.gaps += hasNoRows ? 0 : 1
+    }
+  }
+  for (const [session, seq] of lastPlaces) {
+    if (Rows.at(target, messages, { session, seq }) !== undefined) continue
+    // Without a text that decodes: whoever looks at the session replaces it by a placeholder.
+    const lost = { session, seq, follows: 0, mark: 0, at: 0, role: "", body: "" }
+    store(messages.name, lost)
+  }
+  const recovered = [...ids].flatMap(([ordinal, id]) => {
+    if (Rows.at(target, sessionRows, { ordinal }) !== undefined) return []
+    Change.make(target, Orphans.adoption(target, ordinal, id))
+    return [id]
   })
+  target.prepare("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?").run(sequence, sessionRows.name)
+  return { rows: [...tallies].map(([table, tally]): Tally => ({ table, ...tally })), recovered }
 }

@@ -7,7 +7,6 @@ import { Effect, Option, Schema } from "effect"
 import { EngineId } from "../../../domain/Lease.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import { Engines } from "../../../services/Engines.js"
-import { runs, sessionRows } from "../../../services/storage/sql/Tables.js"
 import * as AssetCheck from "./AssetCheck.js"
 import { attempt, queryOn, snapshot } from "./Connection.js"
 import * as EventCheck from "./EventCheck.js"
@@ -21,12 +20,12 @@ type Findings = ReadonlyArray<Finding>
 const decodeEngine = Schema.decodeUnknownOption(Schema.parseJson(EngineId))
 
 /** Runs whose process died. They are no damage: the next engine to claim the session closes them. */
-const leftBehind = (session: SessionKey, running: ReadonlyArray<Rows.RowOf<typeof runs>>) =>
+const leftBehind = (session: SessionKey, { runs }: RowCheck.SessionRows) =>
   Effect.gen(function* () {
     const engines = yield* Engines
     const findings: Array<Finding> = []
-    for (const { engine, id } of running) {
-      const known = decodeEngine(engine)
+    for (const { engine, id, state } of runs) {
+      const known = state === "running" ? decodeEngine(engine) : Option.none()
       if (Option.isNone(known) || (yield* engines.liveness(known.value)) !== "dead") continue
       findings.push(make("run-left-behind", { session, run: Rows.text(id) }))
     }
@@ -48,20 +47,18 @@ export const files = (data: string, connection: Sqlite.Database, session: Sessio
 export const rows = (connection: Sqlite.Database, session: SessionKey): Effect.Effect<Findings, never, Engines> => {
   const part = reported(session)
   const look = Effect.gen(function* () {
-    const own = Rows.at(connection, sessionRows, { ordinal: session.ordinal })
-    if (own === undefined) return []
-    const deletion = own.state === "live" ? [] : [make("deletion-unfinished", { session })]
-    if (own.state === "hidden") return deletion
-    const running = [...Rows.of(connection, runs, session.ordinal)].filter(({ state }) => state === "running")
-    const damaged = yield* part(RowCheck.check(connection, session))
+    const all = yield* attempt("read the session", () => RowCheck.read(connection, session))
+    if (all === undefined) return []
+    const deletion = all.own.state === "live" ? [] : [make("deletion-unfinished", { session })]
+    if (all.own.state === "hidden") return deletion
+    const damaged = yield* part(RowCheck.check(connection, session, all))
     const transcript = yield* part(
-      attempt("read the transcript", () => TranscriptCheck.check(connection, session, running.length > 0))
+      attempt("read the transcript", () => TranscriptCheck.check(connection, session, all))
     )
     // What events show comes from these, so their damage would be reported twice.
     const isWhole = [...damaged, ...transcript].every(({ changes }) => changes === null)
     const events = isWhole ? yield* part(EventCheck.check(queryOn(connection), session)) : []
-    const assets = yield* part(attempt("read the assets", () => AssetCheck.checkRows(connection, session)))
-    return [...deletion, ...damaged, ...transcript, ...events, ...assets, ...(yield* leftBehind(session, running))]
+    return [...deletion, ...damaged, ...transcript, ...events, ...(yield* leftBehind(session, all))]
   })
   return part(snapshot(connection, look))
 }

@@ -3,16 +3,18 @@
  * with the files of assets. What is damaged in one session says nothing of the others, and stops the look at none.
  */
 import type Sqlite from "better-sqlite3"
-import { Effect, Option, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { SessionId } from "../../../domain/Session.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import type { Engines } from "../../../services/Engines.js"
+import { sessionRows } from "../../../services/storage/sql/Tables.js"
 import * as AssetCheck from "./AssetCheck.js"
 import { CheckProgress } from "./CheckProgress.js"
-import { attempt, prepared } from "./Connection.js"
+import { attempt, prepared, snapshot } from "./Connection.js"
 import { type Finding, make, type Outcome, type SessionKey } from "./Finding.js"
-import * as Orphans from "./Orphans.js"
+import * as Rows from "./Rows.js"
 import * as SessionCheck from "./SessionCheck.js"
+import * as SharedCheck from "./SharedCheck.js"
 
 type Look = Effect.Effect<ReadonlyArray<Finding>, never, Engines>
 type Treated<E> = Effect.Effect<ReadonlyArray<Outcome>, E, Engines>
@@ -24,72 +26,53 @@ export interface Treatment<E> {
   readonly files: (look: Look) => Treated<E>
 }
 
-const decodeId = Schema.decodeUnknownOption(SessionId)
+const isId = Schema.is(SessionId)
+const isOrdinal = Schema.is(sessionRows.columns.ordinal.schema)
 
-const page = 500
-
-interface Row {
-  readonly ordinal: number
-  readonly id: string
+export interface Place {
+  /** The data folder. */
+  readonly data: string
+  /** The database in it. */
+  readonly path: string
+  readonly connection: Sqlite.Database
+  /** Whether rows were lost when the database was rebuilt. */
+  readonly hasLost: boolean
 }
 
-const pageAfter = (connection: Sqlite.Database, ordinal: number) =>
-  attempt("look at the sessions", () =>
-    prepared<Row>(connection, "SELECT ordinal, id FROM session_rows WHERE ordinal > ? ORDER BY ordinal LIMIT ?").all(
-      ordinal,
-      page
-    )
-  )
-
-/** What concerns more than one session. */
-const checkShared = (path: string, connection: Sqlite.Database): ReadonlyArray<Finding> => {
-  const orphans = Orphans.find(connection)
-  if (orphans.length === 0) return []
-  const ordinals = orphans.map(({ ordinal }) => ordinal)
-  return [
-    make(
-      "session-rows-missing",
-      { path, ordinals },
-      orphans.map(({ adoption }) => adoption)
-    )
-  ]
-}
+const isRepaired = ({ _tag }: Outcome): boolean => _tag === "Repaired"
 
 /** Looks at all of it and treats what is found. */
 export const treat = <E>(
-  data: string,
-  path: string,
-  connection: Sqlite.Database,
+  { connection, data, hasLost, path }: Place,
   treatment: Treatment<E>
 ): Effect.Effect<ReadonlyArray<Outcome>, E | StorageFailed, Engines> =>
   Effect.gen(function* () {
     const unreadable = ({ code, operation }: StorageFailed) =>
       Effect.succeed<ReadonlyArray<Finding>>([make("unreadable", { path, code, operation })])
     const shared = Effect.catchAll(
-      attempt("look for lost sessions", () => checkShared(path, connection)),
+      snapshot(
+        connection,
+        attempt("look for lost sessions", () => SharedCheck.check(data, path, connection))
+      ),
       unreadable
     )
-    const outcomes = [...(yield* treatment.rows(null, shared, shared))]
+    const named = yield* treatment.rows(null, shared, shared)
+    const outcomes = [...named]
     const { report } = yield* CheckProgress
-    const total = connection.prepare<[], number>("SELECT count(*) FROM session_rows").pluck().get() ?? 0
+    const total = prepared<{ readonly count: number }>(connection, "SELECT count(*) AS count FROM session_rows").get()
     let done = 0
-    let rows = yield* pageAfter(connection, -1)
-    while (rows.length > 0) {
-      for (const { id, ordinal } of rows) {
-        const sessionId = decodeId(id)
-        if (Option.isSome(sessionId)) {
-          const session = { ordinal, id: sessionId.value }
-          const again = SessionCheck.rows(connection, session)
-          const look = Effect.zipWith(again, SessionCheck.files(data, connection, session), (rows, files) => [
-            ...rows,
-            ...files
-          ])
-          outcomes.push(...(yield* treatment.rows(session, look, again)))
-        }
-        yield* report(++done, total)
+    for (const { id, ordinal } of Rows.of(connection, SharedCheck.sessionKeys)) {
+      if (isId(id) && isOrdinal(ordinal)) {
+        const session = { ordinal, id }
+        const again = SessionCheck.rows(connection, session)
+        const files = SessionCheck.files(data, connection, session)
+        const look = Effect.zipWith(again, files, (rows, files) => [...rows, ...files])
+        outcomes.push(...(yield* treatment.rows(session, look, again)))
       }
-      rows = yield* pageAfter(connection, rows.at(-1)?.ordinal ?? Infinity)
+      yield* report(++done, total?.count ?? done)
     }
-    const files = Effect.catchAll(AssetCheck.checkFiles(data, connection), unreadable)
+    // Whose the files are, only sessions that have their names can tell.
+    if (!named.every(isRepaired)) return outcomes
+    const files = Effect.catchAll(AssetCheck.checkFiles(data, connection, hasLost), unreadable)
     return [...outcomes, ...(yield* treatment.files(files))]
   })

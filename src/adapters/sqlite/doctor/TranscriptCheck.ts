@@ -4,16 +4,18 @@
  * that what follows is judged by the transcript as it will be.
  */
 import type Sqlite from "better-sqlite3"
-import { Chunk, Either, Option, Schema } from "effect"
+import { Chunk, Either, Option, Schema, Struct } from "effect"
 import * as Batch from "../../../domain/Batch.js"
 import { CallId, Message } from "../../../domain/Message.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import { decoder, exactJson } from "../../../services/storage/sql/Decoding.js"
 import { columnsOf } from "../../../services/storage/sql/MessageRow.js"
-import { calls, messages } from "../../../services/storage/sql/Tables.js"
+import { calls, messages, sessionRows } from "../../../services/storage/sql/Tables.js"
 import * as Change from "./Change.js"
+import { prepared } from "./Connection.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Placeholder from "./Placeholder.js"
+import type { SessionRows } from "./RowCheck.js"
 import * as Rows from "./Rows.js"
 
 const exactMessage = exactJson(Message)
@@ -31,6 +33,12 @@ const isNumber = (value: unknown): value is number => typeof value === "number"
 type MessageRow = Rows.RowOf<typeof messages>
 type CallRow = Rows.RowOf<typeof calls>
 
+/** As many places may be missing without a trace in the cursors. */
+const untraced = 64
+
+/** What a message's columns are that depend on nothing but themselves. */
+const besideBody = { ...messages, columns: Struct.omit(messages.columns, "body", "seq", "session") }
+
 /** What a placeholder has from the place before it when its own is lost. */
 interface Before {
   readonly role: string | null
@@ -38,12 +46,34 @@ interface Before {
   readonly at: number
 }
 
-/** Looks at all of a session's messages and open calls. `isHeld` tells whether a run is to finish these. */
-export const check = (connection: Sqlite.Database, session: SessionKey, isHeld: boolean): ReadonlyArray<Finding> => {
+interface Missing {
+  readonly seq: number
+  readonly change: Change.Change
+  /** The newest event at the place before, and at the next one that is there. */
+  readonly after: number
+  until: number
+}
+
+/** The newest event with a row of its own. */
+const newestEvent = (connection: Sqlite.Database, { ordinal }: SessionKey): number =>
+  prepared<{ readonly newest: number | null }>(
+    connection,
+    `SELECT max(cursor) AS newest FROM event_rows WHERE session = ? AND cursor <= ${Number.MAX_SAFE_INTEGER}`
+  ).get(ordinal)?.newest ?? 0
+
+/** Looks at all of a session's messages and open calls. */
+export const check = (
+  connection: Sqlite.Database,
+  session: SessionKey,
+  { calls: open, own, runs }: SessionRows
+): ReadonlyArray<Finding> => {
   const findings: Array<Finding> = []
-  const open = [...Rows.of(connection, calls, session.ordinal)]
+  const isHeld = runs.some(({ state }) => state === "running")
+  const ownRuns = new Set(runs.map(({ ordinal }) => ordinal))
   const unseen = new Set<CallRow>(open)
-  let missing: Array<Change.Change> = []
+  const missing: Array<Missing> = []
+  const misnumbered: Array<MessageRow> = []
+  let answers = 0
   let progress = Transcript.empty(session.id)
   let before: Before = { role: null, follows: 0, at: 0 }
   /** The run of the last message that is not a result. */
@@ -60,6 +90,7 @@ export const check = (connection: Sqlite.Database, session: SessionKey, isHeld: 
       at: isNumber(row.at) ? row.at : before.at
     }
     if (message.role !== "tool") run = row.run ?? null
+    if (message.role === "assistant") answers++
     next = seq + 1
     const after = Transcript.append({ ...progress, head: seq - 1 }, message)
     const anew = Either.orElse(after, () =>
@@ -104,32 +135,58 @@ export const check = (connection: Sqlite.Database, session: SessionKey, isHeld: 
     return after.length > 0 || isAnswer ? Placeholder.assistant(after) : Placeholder.user
   }
 
-  const endGap = (): void => {
-    if (missing.length === 0) return
-    findings.push(make("messages-missing", { session, first: next - missing.length, last: next - 1 }, missing))
-    missing = []
+  const miss = (seq: number, message: Message): void => {
+    const { follows: after } = before
+    missing.push({ seq, change: Change.loss(put(seq, message, {})), after, until: Infinity })
   }
 
   /** A place without a message: that of an open call, or one that has lost it. */
   const fill = (seq: number): void => {
     const asked = Option.getOrUndefined(Chunk.head(progress.open))
-    const call = callAt(seq)
-    if (asked === undefined || call === undefined) {
-      missing.push(Change.loss(put(seq, placeholder(seq), {})))
-      return
-    }
-    endGap()
+    const call = callAt(seq) ?? open.find(({ id }) => id === asked?.callId)
+    if (asked === undefined || call === undefined) return miss(seq, placeholder(seq))
     unseen.delete(call)
     const state = call.state === "pending" ? "pending" : "started"
     const closing = put(seq, Batch.closing({ ...asked, state }), { follows: call.follows })
+    const wanted: Rows.Row = { seq, position: asked.index, id: asked.callId, name: asked.name }
+    const differing = Object.entries(wanted).filter(([name, value]) => Rows.valueOf(call, name) !== value)
     if (!isHeld) findings.push(make("call-abandoned", { session, seq }, [Change.remove(calls, call), closing]))
+    else if (differing.length > 0) {
+      const ids = {
+        session,
+        table: calls.name,
+        row: calls.damage.row,
+        id: `${seq}`,
+        detail: "is not what its message asks for"
+      }
+      findings.push(make("row-damaged", ids, [Change.update(calls, call, Object.fromEntries(differing))]))
+    }
+  }
+
+  /** Columns that say something else than the message, or do not decode. */
+  const differing = (row: MessageRow, message: Message): Rows.Row => {
+    const wanted: Rows.Row = columnsOf(message, Rows.text(row.body))
+    const damaged = Rows.damaged(besideBody, row).filter((name) => !(name in wanted))
+    const known: Rows.Row = { follows: before.follows, at: before.at }
+    return {
+      ...Object.fromEntries(Object.entries(wanted).filter(([name, value]) => Rows.valueOf(row, name) !== value)),
+      ...Object.fromEntries(damaged.map((name) => [name, known[name] ?? Rows.least(messages, [name])?.[name] ?? null])),
+      ...(row.run === null || ownRuns.has(row.run) ? {} : { run: null })
+    }
+  }
+
+  /** Whether there can be as many places before a row as its number says: each has an event at least. */
+  const isTooFar = (seq: number, { follows }: MessageRow): boolean => {
+    if (seq - next <= untraced) return false
+    const newest = Math.max(isNumber(follows) ? follows : 0, newestEvent(connection, session))
+    return seq - next > untraced + newest - before.follows
   }
 
   const take = (row: MessageRow): void => {
     const { body, seq } = row
-    if (!isNumber(seq)) return
+    if (!isNumber(seq) || seq < 1 || isTooFar(seq, row)) return void misnumbered.push(row)
     while (next < seq) fill(next)
-    endGap()
+    for (const gap of missing) if (gap.until === Infinity) gap.until = isNumber(row.follows) ? row.follows : gap.after
     const text = typeof body === "string" ? body : ""
     const decoded = Either.orElse(
       Either.fromNullable(exactMessage(text), () => null),
@@ -138,20 +195,56 @@ export const check = (connection: Sqlite.Database, session: SessionKey, isHeld: 
     if (Either.isLeft(decoded)) {
       const { detail } = decoded.left
       const change = Change.loss(put(seq, placeholder(seq, row), row))
-      return void findings.push(make("message-damaged", { session, seq, detail }, [change]))
+      findings.push(make("message-damaged", { session, seq, detail }, [change]))
+      return
     }
-    const reason = pass(seq, decoded.right, row)
-    if (reason !== null) findings.push(make("message-misplaced", { session, seq, reason }))
+    const values = differing(row, decoded.right)
+    const reason = pass(seq, decoded.right, { ...row, ...values })
+    if (Object.keys(values).length > 0) {
+      const detail = `is damaged at ${Object.keys(values).join(", ")}`
+      const ids = { session, table: messages.name, row: messages.damage.row, id: `${seq}`, detail }
+      findings.push(make("row-damaged", ids, [Change.update(messages, row, values)]))
+    } else if (reason !== null) findings.push(make("message-misplaced", { session, seq, reason }))
+  }
+
+  /** Where a message belongs whose number is wrong: a place without one, by the events around it. */
+  const homeOf = ({ follows }: MessageRow): number | null => {
+    const home = missing.findIndex(({ after, until }) => isNumber(follows) && after <= follows && follows <= until)
+    if (home >= 0) return missing.splice(home, 1)[0]?.seq ?? null
+    return isNumber(follows) && follows >= before.follows ? next++ : null
+  }
+
+  const reportMissing = (): void => {
+    let stretch: Array<Missing> = []
+    for (const [index, gap] of missing.entries()) {
+      stretch.push(gap)
+      const following = missing[index + 1]
+      if (following?.seq === gap.seq + 1) continue
+      const changes = stretch.map(({ change }) => change)
+      findings.push(make("messages-missing", { session, first: stretch[0]?.seq ?? gap.seq, last: gap.seq }, changes))
+      stretch = []
+    }
   }
 
   for (const row of Rows.of(connection, messages, session.ordinal)) take(row)
   while (Chunk.isNonEmpty(progress.open)) fill(next)
-  endGap()
+  for (const row of misnumbered) {
+    const seq = homeOf(row)
+    const change = seq === null ? Change.loss(Change.remove(messages, row)) : Change.update(messages, row, { seq })
+    findings.push(make("message-misnumbered", { session, number: Rows.text(row.seq), seq }, [change]))
+  }
+  // The last message of a session leaves no gap. That it was an answer, the session's usage tells.
+  const lost = findings.length + missing.length === 0 && isNumber(own.steps) ? own.steps - answers : 0
+  for (let count = 0; count < lost && lost <= untraced; count++) miss(next, Placeholder.assistant([]))
+  if (lost > untraced) {
+    const ids = { session, table: sessionRows.name, row: sessionRows.damage.row, id: session.id }
+    const change = Change.update(sessionRows, own, { steps: answers })
+    findings.push(make("row-damaged", { ...ids, detail: "counts more answers than it has" }, [change]))
+  }
+  reportMissing()
   for (const call of unseen) {
-    if (!isNumber(call.seq)) continue
-    findings.push(
-      make(call.seq < next ? "call-answered" : "call-unasked", { session, seq: call.seq }, [Change.remove(calls, call)])
-    )
+    const seq = Number(call.seq)
+    findings.push(make(seq < next ? "call-answered" : "call-unasked", { session, seq }, [Change.remove(calls, call)]))
   }
   return findings
 }

@@ -10,7 +10,7 @@ import type { Parameter, Sql } from "./Database.js"
 interface Column {
   /** Decodes a stored value. */
   readonly schema: Schema.Schema.AnyNoContext
-  /** Replaces a value that does not decode. Without it, only the whole row can be repaired. */
+  /** Replaces a value that does not decode. Without it, another value may follow from other rows; else the row goes. */
   readonly least?: Parameter
 }
 

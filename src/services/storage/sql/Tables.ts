@@ -75,17 +75,17 @@ export const sessionRows = table({
   columns: {
     ordinal: { schema: Ordinal },
     id: { schema: SessionId },
-    state: { schema: Schema.Literal("live", "deleting", "hidden") },
-    fence: { schema: Schema.NonNegativeInt },
-    firstCursor: { schema: Cursor },
+    state: { schema: Schema.Literal("live", "deleting", "hidden"), least: "live" },
+    fence: { schema: Schema.NonNegativeInt, least: 0 },
+    firstCursor: { schema: Cursor, least: 1 },
     ...usage,
-    createdAt: { schema: Schema.Int },
-    changedAt: { schema: Schema.Int },
-    changedCursor: { schema: Cursor },
+    createdAt: { schema: Schema.Int, least: 0 },
+    changedAt: { schema: Schema.Int, least: 0 },
+    changedCursor: { schema: Cursor, least: 0 },
     named: { schema: Flag, least: 0 },
     title: { schema: Schema.String, least: Title.untitled },
     owner: optional(Owner),
-    workdir: { schema: Folder },
+    workdir: { schema: Folder, least: "" },
     model: optional(Schema.parseJson(ModelRef)),
     metadata: { schema: JsonObject, least: "{}" }
   }
@@ -102,16 +102,16 @@ export const runs = table({
     ordinal: { schema: Ordinal },
     id: { schema: RunId },
     session: { schema: Ordinal },
-    state: { schema: State },
-    cursor: { schema: Cursor },
+    state: { schema: State, least: "ended" },
+    cursor: { schema: Cursor, least: 0 },
     stopReason: { schema: Schema.NullOr(StopReason), least: "failed" },
     detail: optional(Schema.String),
     ...usage,
-    createdAt: { schema: Schema.Int },
+    createdAt: { schema: Schema.Int, least: 0 },
     startedAt: optional(Schema.Int),
     endedAt: optional(Schema.Int),
     idempotencyKey: optional(Schema.String),
-    hash: { schema: Schema.String },
+    hash: { schema: Schema.String, least: "" },
     engine: { schema: Schema.NullOr(Schema.parseJson(EngineId)), least: JSON.stringify(nobody) },
     metadata: { schema: JsonObject, least: "{}" },
     // Only while it waits. Null is the message of a run that resumes, so nothing can replace one that is damaged.
@@ -132,15 +132,15 @@ export const messages = table({
   session: "session",
   hasRowid: true,
   isTransient: false,
-  damage: { row: "message", remedy: "replace it with a placeholder" },
+  damage: { row: "message", remedy: reset },
   columns: {
     session: { schema: Ordinal },
     seq: { schema: Seq },
     /** The newest event when the place was reserved. */
-    follows: { schema: Cursor },
-    mark: { schema: Schema.Int },
-    run: { schema: Schema.NullOr(Ordinal) },
-    at: { schema: Schema.Int },
+    follows: { schema: Cursor, least: 0 },
+    mark: { schema: Schema.Int, least: 0 },
+    run: optional(Ordinal),
+    at: { schema: Schema.Int, least: 0 },
     role: { schema: Role },
     call: { schema: Schema.NullOr(CallId) },
     name: { schema: Schema.NullOr(Schema.String) },
@@ -156,13 +156,13 @@ export const calls = table({
   session: "session",
   hasRowid: false,
   isTransient: false,
-  damage: { row: "open call", remedy: "give it a result that says what is known of it" },
+  damage: { row: "open call", remedy: reset },
   columns: {
     session: { schema: Ordinal },
     seq: { schema: Seq },
-    position: { schema: Schema.NonNegativeInt },
-    follows: { schema: Cursor },
-    state: { schema: Schema.Literal("pending", "started") },
+    position: { schema: Schema.NonNegativeInt, least: 0 },
+    follows: { schema: Cursor, least: 0 },
+    state: { schema: Schema.Literal("pending", "started"), least: "started" },
     id: { schema: CallId },
     name: { schema: Schema.String },
     question: { schema: Schema.NullOr(QuestionId), least: null }
@@ -183,9 +183,9 @@ export const questions = table({
     run: { schema: Ordinal },
     seq: { schema: Seq },
     call: { schema: CallId },
-    tool: { schema: Schema.String },
+    tool: { schema: Schema.String, least: "" },
     access: { schema: Access, least: "write" },
-    askedAt: { schema: Schema.Int },
+    askedAt: { schema: Schema.Int, least: 0 },
     verdict: { schema: Schema.NullOr(Verdict), least: damagedQuestion.verdict },
     answer: { schema: Schema.NullOr(Schema.parseJson(Answer)), least: JSON.stringify(damagedQuestion) },
     input: { schema: Schema.parseJson(Schema.String), least: '""' }
@@ -230,12 +230,12 @@ export const eventRows = table({
   columns: {
     session: { schema: Ordinal },
     cursor: { schema: Cursor },
-    mark: { schema: Schema.Int },
-    at: { schema: Schema.Int },
-    type: { schema: Schema.String },
-    run: { schema: Schema.NullOr(Ordinal) },
-    seq: { schema: Schema.NullOr(Seq) },
-    ref: { schema: Schema.NullOr(Schema.String) }
+    mark: { schema: Schema.Int, least: 0 },
+    at: { schema: Schema.Int, least: 0 },
+    type: { schema: Schema.String, least: "" },
+    run: optional(Ordinal),
+    seq: optional(Seq),
+    ref: optional(Schema.String)
   }
 })
 
@@ -295,7 +295,7 @@ export const engines = table({
 })
 
 /** The mark of each lane's newest commit that left none on a row. */
-const lanes = table({
+export const lanes = table({
   name: "lanes",
   key: ["id"],
   session: null,
@@ -306,7 +306,7 @@ const lanes = table({
 })
 
 /** One row for the whole database. */
-const meta = table({
+export const meta = table({
   name: "meta",
   key: ["id"],
   session: null,
@@ -314,7 +314,7 @@ const meta = table({
   isTransient: false,
   damage: { row: "row of the whole database", remedy: reset },
   columns: {
-    id: { schema: Schema.Literal(1) },
+    id: { schema: Schema.Literal(1), least: 1 },
     /** A new session's cursors begin after it. */
     cursorFloor: { schema: Cursor },
     prunedAt: { schema: Schema.Int, least: 0 },

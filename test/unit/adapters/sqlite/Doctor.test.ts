@@ -1,6 +1,7 @@
 /** Each thing that can be wrong, made for real: the doctor names it, says what it would do, does it, and then is content. */
 import { describe, expect, it } from "@effect/vitest"
-import { Effect } from "effect"
+import Sqlite from "better-sqlite3"
+import { Effect, Stream } from "effect"
 import {
   chmodSync,
   existsSync,
@@ -16,6 +17,11 @@ import {
 import { join } from "node:path"
 import { type Entry } from "../../../../src/domain/Message.js"
 import { SessionId } from "../../../../src/domain/Session.js"
+import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
+import { CheckProgress } from "../../../../src/adapters/sqlite/doctor/CheckProgress.js"
+import * as AssetNames from "../../../../src/services/assets/AssetNames.js"
+import * as Aside from "../../../../src/adapters/sqlite/Aside.js"
+import * as RowRepair from "../../../../src/adapters/sqlite/doctor/RowRepair.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import { folder } from "../../services/storage/disk.js"
 import {
@@ -50,6 +56,40 @@ describe("a healthy data folder", () => {
       )
       expect(damages(yield* repair(data))).toEqual([])
       expect(readdirSync(data).toSorted()).toEqual(["assets", "skein.db", "skein.db-shm"])
+    })
+  )
+
+  it.scopedLive("has nothing wrong while an engine works on it", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      yield* populate(data)
+      /** Lets the engine work between two sessions of a look. */
+      const report = () => Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+      yield* Effect.gen(function* () {
+        const gateway = yield* Gateway
+        const model = yield* ScriptedModel.ScriptedModel
+        let done = 0
+        const work = Effect.gen(function* () {
+          const id = SessionId.make(`busy${done}`)
+          yield* gateway.create({ id, workdir: "/" })
+          yield* model.play({ text: "an answer" })
+          yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
+          const content = Stream.make(new TextEncoder().encode("content"))
+          for (const name of ["a", "b"]) {
+            const asset = yield* gateway.saveAsset({ sessionId: id, name, mediaType: "text/plain", content })
+            if (name === "a") yield* gateway.deleteAsset(id, asset.id)
+          }
+          yield* gateway.delete(id)
+          done++
+        })
+        yield* Effect.forkScoped(Effect.forever(work))
+        let looks = 0
+        while (done < 20 || looks < 20) {
+          looks++
+          const seen = yield* Effect.provideService(look(data), CheckProgress, { report })
+          expect(damages(seen)).toEqual([])
+        }
+      }).pipe(Effect.provide(engineOn(data)))
     })
   )
 
@@ -184,19 +224,28 @@ describe("a damaged row", () => {
         )
       )
       yield* repair(data)
-      const { cursor } = yield* Effect.flatMap(Gateway, (gateway) =>
-        gateway.session(SessionId.make("recovered-1"))
-      ).pipe(Effect.provide(engineOn(data)))
+      const { cursor } = yield* Effect.flatMap(Gateway, (gateway) => gateway.session(one)).pipe(
+        Effect.provide(engineOn(data))
+      )
       expect(cursor).toBeGreaterThanOrEqual(71)
     })
   )
 
-  it.scopedLive("a value that nothing can replace is named and left, and no repair is claimed", () =>
+  it.scopedLive("a repair after which the same is found has done nothing, is undone and not claimed", () =>
     Effect.gen(function* () {
-      const { data, seen } = yield* damaged((data) => tamper(data, `UPDATE runs SET created_at = ${2 ** 53}`))
-      expect(damages(seen)).toEqual([expect.stringMatching(/^session two, run run_\w+: row-beyond-repair$/)])
-      expect(damages(yield* repair(data))).toEqual(damages(seen))
+      const { data } = yield* damaged((data) => tamper(data, `UPDATE runs SET created_at = ${2 ** 53}`))
+      const [seen] = yield* look(data)
+      const finding = seen?.finding
+      if (finding === undefined) throw new Error("nothing found")
+      const connection = new Sqlite(databaseIn(data))
+      const aside = Aside.make(data, 0)
+      const again = Effect.succeed([finding])
+      const outcomes = yield* RowRepair.run({ connection, aside }, { ordinal: 2, id: two }, [finding], again)
+      connection.close()
+      expect(outcomes).toEqual([{ _tag: "Failed", finding, code: "NO_EFFECT" }])
       expect(asides(data)).toEqual([])
+      expect(damages(yield* look(data))).toEqual([expect.stringMatching(/^session two, run run_\w+: row-damaged$/)])
+      yield* isMended(data)
     })
   )
 
@@ -252,6 +301,53 @@ describe("assets", () => {
           const gateway = yield* Gateway
           expect(yield* gateway.assets(one)).toEqual([])
         }).pipe(Effect.provide(engineOn(data)))
+      })
+    )
+  }
+})
+
+describe("what a crash leaves of files", () => {
+  const nobody = { bootId: "none", pidNamespace: "none", pid: 1, startTime: "none", instance: "none" }
+
+  for (const [name, harm] of [
+    [
+      "an unfinished save",
+      (data: string) => mkdirSync(join(data, "assets", "one", AssetNames.marker("upl_1", nobody)))
+    ],
+    [
+      "a deletion between the row and the file",
+      (data: string) =>
+        tamper(
+          data,
+          `INSERT INTO event_rows (session, cursor, mark, at, type, ref)
+           SELECT session, (SELECT cursor + 1 FROM sessions WHERE ordinal = session), 0, 0, 'asset.deleted', id FROM assets`,
+          "DELETE FROM assets"
+        )
+    ],
+    [
+      "the deletion of a session",
+      (data: string) => tamper(data, "UPDATE session_rows SET state = 'hidden' WHERE id = 'one'", "DELETE FROM assets")
+    ],
+    [
+      "the deletion of a session, whose row is gone",
+      (data: string) =>
+        tamper(
+          data,
+          ...["messages", "event_rows", "assets"].map((table) => `DELETE FROM ${table} WHERE session = 1`),
+          "DELETE FROM session_rows WHERE id = 'one'"
+        )
+    ]
+  ] as const) {
+    it.scopedLive(`is a note, and a repair finishes it: ${name}`, () =>
+      Effect.gen(function* () {
+        const { data, seen } = yield* damaged(harm)
+        expect(damages(seen)).toEqual([])
+        expect(seen.map(({ finding }) => finding.kind)).toContain("left-behind")
+        const left = readdirSync(join(data, "assets", "one")).length
+        expect(damages(yield* repair(data))).toEqual([])
+        expect(readdirSync(join(data, "assets", "one"))).toHaveLength(left - 1)
+        expect(asides(data)).toEqual([])
+        expect((yield* look(data)).map(({ finding }) => finding.kind)).not.toContain("left-behind")
       })
     )
   }

@@ -1,0 +1,144 @@
+/**
+ * The pages of a database's file, read by themselves: without its trees, its schema or its header, any of which may be
+ * damaged. A page is the newest that was committed, from the log if that has one.
+ *
+ * What a page cannot show is left out: a cell that makes no sense, a page that is no page. Nothing here is written.
+ * The formats are those of https://www.sqlite.org/fileformat2.html.
+ */
+import type { Parameter } from "../../../services/storage/sql/Database.js"
+import * as DataLayout from "../DataLayout.js"
+import * as Header from "./Header.js"
+import * as Log from "./Log.js"
+import * as Record from "./Record.js"
+
+/** A stored row as its page has it: a column that is the row's number is null. `rowid` is null where rows have none. */
+export interface Cell {
+  readonly rowid: bigint | null
+  readonly values: ReadonlyArray<Parameter>
+}
+
+export type Page =
+  | {
+      readonly _tag: "Rows"
+      readonly cells: ReadonlyArray<Cell>
+      /** How many more there are that make no sense. */
+      readonly unreadable: number
+    }
+  /** Holds no rows: free, or a part of something else. */
+  | { readonly _tag: "Other" }
+  /** Belongs to a tree, and cannot be read. */
+  | { readonly _tag: "Damaged" }
+
+export interface Pages {
+  /** The number of the schema's version as the header has it. */
+  readonly version: number
+  /** How many pages there are, or should be. */
+  readonly count: number
+  readonly read: (page: number) => Page
+  /** The page above one in its tree: 0 when it is the first, null when it is in none or that is not known. */
+  readonly parentOf: (page: number) => number | null
+  readonly close: () => void
+}
+
+/** The size of the pages of all databases that Skein makes. No page has bytes that are reserved. */
+export const usualSize = 4096
+/** The kinds of pages of trees, by their first byte. Those within a table's tree hold no rows. */
+const kinds = new Map([
+  [2, { isTable: false, isLeaf: false }],
+  [5, null],
+  [10, { isTable: false, isLeaf: true }],
+  [13, { isTable: true, isLeaf: true }]
+])
+/** What the map of pages says of each page after it. */
+const entry = { bytes: 5, root: 1, tree: 5, greatest: 5 }
+/** The page with this byte is never used. */
+const lockByte = 0x40000000
+
+/** Opens the file and its log. `pageSize` defaults to what the header says. */
+export const open = (path: string, pageSize?: number): Pages => {
+  const file = Log.open(path)
+  const logFile = Log.open(path + DataLayout.logEnding)
+  const size = pageSize ?? Header.pageSizeOf(file.read(0, 100)) ?? usualSize
+  const recent = Log.committed(logFile, size)
+  const count = Math.max(Math.floor(file.size / size), recent.count)
+
+  const bytesOf = (page: number): Buffer => {
+    if (page < 1 || page > count) throw new RangeError("no such page")
+    const place = recent.places.get(page)
+    return place === undefined ? file.read((page - 1) * size, size) : logFile.read(place, size)
+  }
+
+  const header = count === 0 ? Buffer.alloc(100) : bytesOf(1)
+  // Where the header is destroyed, there is one: every database of Skein's has it.
+  const hasMap = !Header.hasMagic(header) || header.readUInt32BE(52) !== 0
+  const perMap = Math.floor(size / entry.bytes) + 1
+  const lockPage = lockByte / size + 1
+  let map: readonly [page: number, bytes: Buffer] = [0, header]
+  const entryOf = (page: number): readonly [kind: number, parent: number] => {
+    const first = 2 + Math.floor((page - 2) / perMap) * perMap
+    const at = first === lockPage ? first + 1 : first
+    if (page <= at || page > count) return [0, 0]
+    if (map[0] !== at) map = [at, bytesOf(at)]
+    const place = (page - at - 1) * entry.bytes
+    const kind = map[1].readUInt8(place)
+    return hasMap && kind <= entry.greatest ? [kind, map[1].readUInt32BE(place + 1)] : [0, 0]
+  }
+
+  const payload = (bytes: Buffer, at: number, length: number, isTable: boolean): Buffer => {
+    const least = Math.floor(((size - 12) * 32) / 255) - 23
+    const most = isTable ? size - 35 : Math.floor(((size - 12) * 64) / 255) - 23
+    const split = least + ((length - least) % (size - 4))
+    const local = length <= most ? length : split <= most ? split : least
+    const parts = [bytes.subarray(at, at + local)]
+    let next = local < length ? bytes.readUInt32BE(at + local) : 0
+    for (let left = length - local; left > 0; left -= size - 4) {
+      const overflow = bytesOf(next)
+      parts.push(overflow.subarray(4, 4 + Math.min(left, size - 4)))
+      next = overflow.readUInt32BE(0)
+    }
+    return Buffer.concat(parts)
+  }
+
+  const cellAt = (bytes: Buffer, at: number, { isLeaf, isTable }: { isTable: boolean; isLeaf: boolean }): Cell => {
+    const [length, afterLength] = Record.varint(bytes, isLeaf ? at : at + 4)
+    const [rowid, begin] = isTable ? Record.varint(bytes, afterLength) : [null, afterLength]
+    const values = Record.decode(payload(bytes, begin, Number(length), isTable))
+    return { rowid: rowid === null ? null : BigInt.asIntN(64, rowid), values }
+  }
+
+  return {
+    version: header.readUInt32BE(60),
+    count,
+    parentOf: (page) => {
+      if (page === 1) return 0
+      const [kind, parent] = entryOf(page)
+      if (kind === entry.root) return 0
+      return kind === entry.tree ? parent : null
+    },
+    read: (page) => {
+      const [known] = page === 1 ? [entry.root] : entryOf(page)
+      const isInTree = known === entry.root || known === entry.tree
+      if (known !== 0 && !isInTree) return { _tag: "Other" }
+      const bytes = bytesOf(page)
+      const start = page === 1 ? 100 : 0
+      const kind = kinds.get(bytes.readUInt8(start))
+      if (kind === undefined) return { _tag: isInTree ? "Damaged" : "Other" }
+      if (kind === null) return { _tag: "Other" }
+      const places = start + (kind.isLeaf ? 8 : 12)
+      const cells: Array<Cell> = []
+      const cellCount = Math.min(bytes.readUInt16BE(start + 3), Math.floor((size - places) / 2))
+      for (let index = 0; index < cellCount; index++) {
+        try {
+          cells.push(cellAt(bytes, bytes.readUInt16BE(places + 2 * index), kind))
+        } catch (thrown) {
+          if (!(thrown instanceof RangeError || thrown instanceof TypeError)) throw thrown
+        }
+      }
+      return { _tag: "Rows", cells, unreadable: cellCount - cells.length }
+    },
+    close: () => {
+      file.close()
+      logFile.close()
+    }
+  }
+}

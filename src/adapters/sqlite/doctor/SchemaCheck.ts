@@ -1,0 +1,33 @@
+/** Whether a database has the tables, indexes and views of the newest schema, and nothing else that acts on them. */
+import Sqlite from "better-sqlite3"
+import { steps } from "../../../services/storage/sql/schema/Steps.js"
+
+interface Part {
+  readonly name: string
+  readonly sql: string
+}
+
+/** Each part by its name. How its text is spaced and quoted depends on what changed it last. */
+const partsOf = (connection: Sqlite.Database): ReadonlyMap<string, string> =>
+  new Map(
+    connection
+      .prepare<[], Part>("SELECT name, sql FROM sqlite_schema WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite%'")
+      .all()
+      .filter(({ name }) => name !== "migrations")
+      .map(({ name, sql }) => [name, sql.replace(/[\s"]+/g, "")])
+  )
+
+/** An empty database with the newest schema, in memory. */
+export const fresh = (): Sqlite.Database => {
+  const connection = new Sqlite(":memory:")
+  for (const { statements } of steps) for (const statement of statements) connection.exec(statement)
+  return connection
+}
+
+/** The names of parts that are missing, changed or added. */
+export const check = (connection: Sqlite.Database): ReadonlyArray<string> => {
+  const empty = fresh()
+  const [stored, wanted] = [partsOf(connection), partsOf(empty)]
+  empty.close()
+  return [...new Set([...stored.keys(), ...wanted.keys()])].filter((name) => stored.get(name) !== wanted.get(name))
+}

@@ -1,0 +1,119 @@
+/**
+ * One value of one row is broken, whichever it is. What is found is repaired, once: then nothing is found any more, every
+ * other session is byte for byte what it was, and every session takes a message. Each column gets one of the wrong values;
+ * SKEIN_ALL_VALUES=1 gives it all of them, in rows of every kind, which takes half an hour.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Effect } from "effect"
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+import { sqlName, type Table } from "../../../../src/services/storage/sql/Table.js"
+import { tables } from "../../../../src/services/storage/sql/Tables.js"
+import { folder } from "../../services/storage/disk.js"
+import { copy, killed, rowsOf, sendToAll, sessions } from "./killed.js"
+import { damages, databaseIn, look, repair } from "./populated.js"
+
+type Value = string | number | bigint | null
+
+/** Wrong values that a column of this type takes. */
+const wrong = {
+  INTEGER: [-1, 2n ** 53n, 2n ** 63n - 1n, 999_999],
+  TEXT: ["", "{", "unknown", "[1]"]
+}
+
+interface Case {
+  readonly column: string
+  readonly value: Value
+  /** Which row of the table. */
+  readonly row: number
+}
+
+/** The rows that are broken, of each table: of every kind that it has. */
+const rowsOfTable: Readonly<Record<string, ReadonlyArray<number>>> = {
+  session_rows: [0, 2],
+  runs: [0, 12, 13],
+  messages: [0, 3, 4, 26, 48],
+  calls: [0, 1],
+  questions: [1, 3],
+  event_rows: [3, 9]
+}
+
+const casesOf = (data: string, { columns, name }: Table): ReadonlyArray<Case> => {
+  const connection = new Sqlite(databaseIn(data), { readonly: true })
+  const types = new Map(
+    connection
+      .prepare<[string], { readonly name: string; readonly type: "INTEGER" | "TEXT" }>(
+        "SELECT name, type FROM pragma_table_xinfo(?)"
+      )
+      .all(name)
+      .map(({ name, type }) => [name, type])
+  )
+  connection.close()
+  const all = process.env["SKEIN_ALL_VALUES"] === "1"
+  return Object.keys(columns)
+    .map(sqlName)
+    .flatMap((column, index) => {
+      const values = wrong[types.get(column) ?? "TEXT"]
+      const rows = rowsOfTable[name] ?? [0]
+      const every = rows.flatMap((row) => values.map((value) => ({ column, value, row })))
+      return every.filter((_, number) => all || number === index % every.length)
+    })
+}
+
+/** Sets the value, and returns the sessions that it was and is of; null when the table does not take it. */
+const breakValue = (data: string, { key, name, session }: Table, { column, row, value }: Case): Set<unknown> | null => {
+  const connection = new Sqlite(databaseIn(data))
+  connection.pragma("foreign_keys = OFF")
+  connection.pragma("ignore_check_constraints = ON")
+  const order = key.map(sqlName)
+  const owner = session === null ? "NULL" : sqlName(session)
+  try {
+    const found = connection
+      .prepare<[number], Record<string, Value>>(
+        `SELECT *, ${owner} AS owner_of_it FROM ${name} ORDER BY ${order.join(", ")} LIMIT 1 OFFSET ?`
+      )
+      .get(row)
+    if (found === undefined) return null
+    const where = order.map((part) => `${part} = ?`).join(" AND ")
+    const keys = order.map((part) => found[part] ?? null)
+    connection.prepare<Array<Value>>(`UPDATE ${name} SET ${column} = ? WHERE ${where}`).run(value, ...keys)
+    const of = new Set<unknown>([found["owner_of_it"]])
+    return column === owner ? of.add(value) : of
+  } catch {
+    return null
+  } finally {
+    connection.close()
+  }
+}
+
+const othersThan = (of: ReadonlySet<unknown>) => Object.values(sessions).filter((ordinal) => !of.has(ordinal))
+
+describe("one broken value", () => {
+  for (const table of tables) {
+    it.scopedLive(
+      `of ${table.name} is repaired, once, and touches no other session`,
+      () =>
+        Effect.gen(function* () {
+          const base = yield* killed
+          const root = yield* folder
+          for (const [index, broken] of casesOf(base, table).entries()) {
+            const name = `${table.name}.${broken.column} of row ${broken.row} = ${broken.value}`
+            const data = copy(base, join(root, `${index}`))
+            const of = breakValue(data, table, broken)
+            if (of === null) continue
+            const before = othersThan(of).map((ordinal) => rowsOf(data, ordinal))
+            yield* look(data)
+            const repaired = damages(yield* repair(data))
+            const left = damages(yield* look(data))
+            expect({ name, repaired, left }).toEqual({ name, repaired: [], left: [] })
+            expect([name, othersThan(of).map((ordinal) => rowsOf(data, ordinal))]).toEqual([name, before])
+            const sent = yield* sendToAll(data)
+            expect([name, sent.filter((end) => !end.endsWith(" completed"))]).toEqual([name, []])
+            rmSync(data, { recursive: true })
+          }
+        }),
+      600_000
+    )
+  }
+})

@@ -1,0 +1,93 @@
+/**
+ * The data folder that a killed process left: finished runs, a call in flight with a queue behind it, a draft, an open
+ * question, assets, events that began after a deleted session's. No session's ordinal is that of a run, so that a
+ * statement that confuses the two is noticed.
+ */
+import Sqlite from "better-sqlite3"
+import { Effect, Layer, Logger } from "effect"
+import { chmodSync, cpSync, readdirSync, statSync } from "node:fs"
+import { join } from "node:path"
+import { SessionId } from "../../../../src/domain/Session.js"
+import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
+import { sqlName } from "../../../../src/services/storage/sql/Table.js"
+import { tables } from "../../../../src/services/storage/sql/Tables.js"
+import { engineIn, folder } from "../../services/storage/disk.js"
+import { databaseIn, engineOn } from "./populated.js"
+
+const golden = join(import.meta.dirname, "../../../support/fixtures/golden/0.1.0/data")
+
+const quietly = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provide(layer, Logger.remove(Logger.defaultLogger))
+
+/** How much greater its sessions' ordinals are than the runs'. */
+const shift = 40
+
+/** The ids of its sessions by their ordinals, and what each has. */
+export const sessions = { full: 41, plainer: 42, held: 43, drafting: 44, asking: 45, reused: 48 }
+export const ids = ["full", "plainer", "held", "drafting", "asking", "reused"].map((id) => SessionId.make(id))
+
+export const copy = (from: string, to: string): string => {
+  cpSync(from, to, { recursive: true })
+  // The modes that it had; they do not all survive a checkout.
+  chmodSync(to, 0o700)
+  for (const name of readdirSync(to, { recursive: true, encoding: "utf8" })) {
+    const path = join(to, name)
+    chmodSync(path, statSync(path).isDirectory() ? 0o700 : 0o600)
+  }
+  return to
+}
+
+/** The folder, which goes with the scope. Its log is empty. */
+export const killed = Effect.gen(function* () {
+  const data = copy(golden, join(yield* folder, "data"))
+  yield* Effect.void.pipe(Effect.provide(quietly(engineIn(data))))
+  const connection = new Sqlite(databaseIn(data))
+  connection.pragma("foreign_keys = OFF")
+  for (const { name, session } of tables) {
+    if (session === null) continue
+    const column = sqlName(session)
+    // By way of negative numbers, as two rows never have the same in between.
+    connection.exec(`UPDATE ${name} SET ${column} = -${column} - ${shift}; UPDATE ${name} SET ${column} = -${column}`)
+  }
+  connection.exec(`UPDATE sqlite_sequence SET seq = seq + ${shift} WHERE name = 'session_rows'`)
+  connection.pragma("wal_checkpoint(TRUNCATE)")
+  connection.close()
+  return data
+})
+
+/** Every row of every table of sessions, by session. */
+export const rowsOf = (data: string, ordinal: number): ReadonlyArray<unknown> => {
+  const connection = new Sqlite(databaseIn(data), { readonly: true })
+  const rows = tables.flatMap(({ key, name, session }) =>
+    session === null
+      ? []
+      : connection
+          .prepare<[number], object>(
+            `SELECT * FROM ${name} WHERE ${sqlName(session)} = ? ORDER BY ${key.map(sqlName).join(", ")}`
+          )
+          .safeIntegers()
+          .all(ordinal)
+          .map((row) => ({ name, ...row }))
+  )
+  connection.close()
+  return rows
+}
+
+/** Sends a message to each session, denies what is asked, and returns how the runs end. */
+export const sendToAll = (data: string) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway
+    const model = yield* ScriptedModel.ScriptedModel
+    yield* model.play(...Array.from({ length: 40 }, () => ({ text: "an answer" })))
+    const { sessions } = yield* gateway.sessions()
+    return yield* Effect.forEach(sessions, ({ id }) =>
+      Effect.gen(function* () {
+        const run = yield* gateway.send({ sessionId: id, text: "go on", whenBusy: "queue" })
+        for (const question of yield* gateway.questions(id)) {
+          yield* gateway.answer({ questionId: question.id, verdict: "deny" })
+        }
+        const { stopReason } = yield* gateway.await(run)
+        return `${id} ${stopReason}`
+      })
+    )
+  }).pipe(Effect.provide(quietly(engineOn(data))))
