@@ -46,7 +46,7 @@ export const layer = (languageModel: LanguageModelV3, options: LayerOptions = {}
   return ProviderLayer.make(standard, (model) =>
     others === undefined
       ? Effect.fail(
-          ProviderLayer.refused({ provider: standard.provider, model }, `only ${standard.model} is set up here`)
+          ProviderLayer.refused({ provider: standard.provider, model }, `only ${standard.model} is configured here`)
         )
       : Effect.sync(() => make(others(model), { ...rest, provider: standard.provider }))
   )

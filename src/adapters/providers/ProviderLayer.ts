@@ -20,7 +20,7 @@ export const make = (
     resolve: ({ model: ref }: Session) => {
       if (ref === null) return Effect.succeed(standard)
       if (ref.provider !== standard.provider)
-        return Effect.fail(refused(ref, `only ${standard.provider} is set up here`))
+        return Effect.fail(refused(ref, `only ${standard.provider} is configured here`))
       return ref.model === standard.model ? Effect.succeed(standard) : other(ref.model)
     }
   })
@@ -28,7 +28,7 @@ export const make = (
 const sendable = (variable: string): Config.Config<Redacted.Redacted> =>
   Config.redacted(variable).pipe(
     Config.validate({
-      message: `${variable} cannot be sent: it holds a line end or another character that no header can carry`,
+      message: `${variable} cannot be sent: it contains a line break or another character that a header cannot carry`,
       validation: (key) => headerFault(key) === null
     })
   )

@@ -80,7 +80,8 @@ export const layer = (
       return {
         resolve: (session: Session) => {
           const ref = session.model ?? options.standard
-          if (ref === undefined) return Effect.fail(new ModelUnavailable({ model: "(none)", detail: "none was named" }))
+          if (ref === undefined)
+            return Effect.fail(new ModelUnavailable({ model: "(none)", detail: "no model was named" }))
           return ref.provider === "script"
             ? script(fileSystem, path.resolve(session.workdir ?? "", ref.model), ref)
             : provider(config, variables, ref)
@@ -103,7 +104,7 @@ const provider = Effect.fn("Providers.resolve")(function* (
 ) {
   const known = { ...builtIn, ...providers }
   const entry = yield* Record.get(known, ref.provider).pipe(
-    Effect.mapError(() => refused(ref, `no provider has that name, only ${Object.keys(known).join(", ")}, script`))
+    Effect.mapError(() => refused(ref, `unknown provider; known are ${[...Object.keys(known), "script"].join(", ")}`))
   )
   const secret = (variable: string) =>
     variables.load(Config.redacted(Config.nonEmptyString(variable))).pipe(

@@ -117,7 +117,9 @@ const isHeaderValue = (text: string): boolean => /^[\t\x20-\x7e\x80-\xff]*$/u.te
 
 /** Why a key or a header cannot be sent; null if it can. Reveals nothing of the value. */
 export const headerFault = (value: Redacted.Redacted): string | null =>
-  isHeaderValue(Redacted.value(value)) ? null : "it holds a line end or another character that no header can carry"
+  isHeaderValue(Redacted.value(value))
+    ? null
+    : "it contains a line break or another character that a header cannot carry"
 
 /** Most bytes of a response body: of a stream, and of any other response. */
 const longestStream = 256 * 1024 * 1024

@@ -32,7 +32,7 @@ export type PathRefusal = typeof PathRefusal.Type
 
 const explanations: Record<PathRefusal, string> = {
   "nul-byte": "it holds a NUL byte",
-  "lone-surrogate": "it holds half a surrogate pair and is no valid Unicode",
+  "lone-surrogate": "it contains half of a surrogate pair and is not valid Unicode",
   "not-absolute": "it is not absolute",
   "drive-relative": "it depends on the current directory of a drive",
   "device-path": "it names a device",

@@ -47,7 +47,7 @@ describe("skein sessions", () => {
           stdout: `Renamed ${first} to "a new name"\n`
         })
         for (const [model, says] of [
-          ["nobody/x", "no provider has that name"],
+          ["nobody/x", "unknown provider"],
           ["openai/gpt/x", "OPENAI_API_KEY"],
           ["script/none.json", "none.json"]
         ] as const) {

@@ -60,7 +60,7 @@ describe("a key or a header that cannot be sent", () => {
       ] as const) {
         const error = yield* Effect.flip(resolve("anthropic/claude-x", { config, variables }))
         assert(error._tag === "ModelUnavailable")
-        assert.include(error.message, `${variable} cannot be sent: it holds a line end`)
+        assert.include(error.message, `${variable} cannot be sent: it contains a line break`)
         assert.notInclude(JSON.stringify(error), "canary")
       }
     })
