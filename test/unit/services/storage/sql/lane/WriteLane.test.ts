@@ -4,6 +4,7 @@ import { Quiescence } from "skein/testing"
 import { SessionId } from "../../../../../../src/domain/Session.js"
 import { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
 import { EventSignals } from "../../../../../../src/services/storage/EventSignals.js"
+import { Database } from "../../../../../../src/services/storage/sql/Database.js"
 import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
 import { Faults } from "./FaultyDatabase.js"
 import { lane, laneIn, lock, put, stored, write, writeAndRefuse } from "./fixture.js"
@@ -139,6 +140,38 @@ describe("waiting", () => {
       yield* unlock
       yield* Fiber.joinAll([kept, last])
       expect(yield* stored).toEqual(["kept", "last"])
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("other work has its turn while one client writes on and on", () =>
+    Effect.gen(function* () {
+      const { write } = yield* WriteLane
+      let turns = 0
+      const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.sync(() => void turns++))))
+      yield* Effect.forkScoped(Effect.forever(turn))
+      const long =
+        "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT max(i) FROM n"
+      const work = write("work", (tx) => Either.right(void tx.get(long)))
+      yield* work
+      const before = turns
+      yield* Effect.repeatN(work, 99)
+      expect(turns - before).toBeGreaterThan(2)
+    }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive("marks of lanes that are long gone are removed, those of others stay", () =>
+    Effect.gen(function* () {
+      const { write: writeBody } = yield* WriteLane
+      const { reader } = yield* Database
+      const insert = "INSERT INTO lanes (id, mark, at) VALUES (?, 1, ?)"
+      yield* writeBody("insert", (tx) => {
+        tx.run(insert, "old", tx.now - 25 * 60 * 60 * 1000)
+        tx.run(insert, "young", tx.now - 23 * 60 * 60 * 1000)
+        return Either.void
+      })
+      yield* write("a")
+      const left = yield* reader.unsafe("SELECT id FROM lanes WHERE id IN ('old', 'young')")
+      expect(left).toEqual([{ id: "young" }])
     }).pipe(Effect.provide(lane()))
   )
 
