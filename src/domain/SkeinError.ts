@@ -258,12 +258,14 @@ export class DuplicateTool extends Schema.TaggedError<DuplicateTool>()("Duplicat
   }
 }
 
-/** `Run.await` inside a host's transaction would wait for tools that wait for the same connection. */
+/** `Run.await` or `Run.settle` inside a host's transaction would wait for tools that wait for the same connection. */
 export class AwaitInTransaction extends Schema.TaggedError<AwaitInTransaction>()("AwaitInTransaction", {
-  runId: RunId
+  /** Null for a run that was not sent, as nobody could wait for it. */
+  runId: Schema.NullOr(RunId)
 }) {
   override get message() {
-    return `Run ${this.runId} cannot be awaited inside a SQL transaction: commit first, then wait`
+    const run = this.runId === null ? "A run" : `Run ${this.runId}`
+    return `${run} cannot be awaited inside a SQL transaction: commit first, then wait`
   }
 }
 

@@ -2,8 +2,8 @@
 import { SqlClient } from "@effect/sql"
 import { Effect, Option, Stream } from "effect"
 import { textOf } from "../domain/Message.js"
-import type { EndedRun, Ref } from "../domain/Run.js"
-import { Cursor } from "../domain/Session.js"
+import type { EndedRun, Ref, RunId } from "../domain/Run.js"
+import { Cursor, type SessionId } from "../domain/Session.js"
 import * as SessionEvent from "../domain/SessionEvent.js"
 import * as SkeinError from "../domain/SkeinError.js"
 import { Gateway, type Send } from "./gateway/Gateway.js"
@@ -27,15 +27,25 @@ export const events = (ref: Ref): Stream.Stream<SessionEvent.SessionEvent, Skein
     )
   )
 
-/** Refuses what would wait for ever: a run whose tools need the host's transaction, or the very tool that waits. */
-const mayWait = Effect.fnUntraced(function* ({ runId, sessionId }: Ref) {
+/** Refuses to wait where a run's tools would wait for the host's transaction. */
+const outsideTransaction = Effect.fnUntraced(function* (runId: RunId | null) {
   const transaction = yield* Effect.serviceOption(SqlClient.TransactionConnection)
   if (Option.isSome(transaction)) return yield* new SkeinError.AwaitInTransaction({ runId })
-  const call = yield* Effect.serviceOption(Tool.Call)
-  if (Option.exists(call, (call) => call.sessionId === sessionId)) {
-    const { state } = yield* (yield* Gateway).run(runId)
-    if (state !== "ended") return yield* new SkeinError.AwaitOwnSession({ sessionId, runId })
-  }
+})
+
+/** The call of a session's own tool, if that is who asks: no run of the session ends before it does. */
+const ownCall = (sessionId: SessionId) =>
+  Effect.map(
+    Effect.serviceOption(Tool.Call),
+    Option.filter((call) => call.sessionId === sessionId)
+  )
+
+/** Refuses what would wait for ever. */
+const mayWait = Effect.fnUntraced(function* ({ runId, sessionId }: Ref) {
+  yield* outsideTransaction(runId)
+  if (Option.isNone(yield* ownCall(sessionId))) return
+  const { state } = yield* (yield* Gateway).run(runId)
+  if (state !== "ended") return yield* new SkeinError.AwaitOwnSession({ sessionId, runId })
 })
 
 const awaitEnd = Effect.fn("Run.await")(function* (ref: Ref) {
@@ -69,6 +79,10 @@ const isCutOff = ({ stopReason }: EndedRun): boolean => stopReason === "crashed"
 export const settle = Effect.fn("Run.settle")(function* (input: Settle) {
   const gateway = yield* Gateway
   const { idempotencyKey, sessionId } = input
+  // Before anything is sent that nobody could wait for.
+  yield* outsideTransaction(null)
+  const call = yield* ownCall(sessionId)
+  if (Option.isSome(call)) return yield* new SkeinError.AwaitOwnSession({ sessionId, runId: call.value.runId })
   yield* gateway.send({ whenBusy: "queue", ...input })
   let ended: EndedRun | null = null
   while (true) {

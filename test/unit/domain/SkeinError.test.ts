@@ -92,6 +92,10 @@ describe("SkeinError", () => {
       new SkeinError.AwaitInTransaction(run),
       "Run r1 cannot be awaited inside a SQL transaction: commit first, then wait"
     ],
+    [
+      new SkeinError.AwaitInTransaction({ runId: null }),
+      "A run cannot be awaited inside a SQL transaction: commit first, then wait"
+    ],
     [new SkeinError.AwaitOwnSession({ ...session, ...run }), "Run r1 cannot be awaited by a tool of its own session s1"]
   ])("P12 clear refusal: one line says which and how much (%s)", (error, line) => {
     expect(error.message).toBe(line)

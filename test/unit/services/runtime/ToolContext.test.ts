@@ -204,6 +204,31 @@ describe("a run belongs to the engine and not to who sent the message", () => {
     })
   )
 
+  it.scoped("Run.settle is refused there before it sends anything", () =>
+    Effect.gen(function* () {
+      const inTool: Array<Effect.Effect<unknown, unknown>> = []
+      const settle = Tool.make("settle", { description: "settles", input: {} }).handle(() =>
+        Effect.asVoid(Effect.suspend(() => inTool[0] ?? Effect.die("none")))
+      )
+      const { context, gateway, lines, model, send, session } = yield* open({ toolbox: Toolbox.layer(settle) })
+      const { id } = yield* session()
+      const settled = Effect.provide(Run.settle({ sessionId: id, text: "more", idempotencyKey: "k" }), context)
+      const inside = settled.pipe(Effect.provideService(connection, transaction), Effect.flip)
+      expect(yield* inside).toEqual(new SkeinError.AwaitInTransaction({ runId: null }))
+      inTool.push(settled)
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(settle, {})), ScriptedModel.text("done"))
+      const run = yield* send(id, "go")
+      yield* gateway.await(run)
+      expect(yield* lines(id)).toEqual([
+        "user: go",
+        "assistant: (settle)",
+        `settle failure: The tool failed: Run ${run.runId} cannot be awaited by a tool of its own session ${id}`,
+        "assistant: done"
+      ])
+      expect((yield* gateway.snapshot(id)).queued).toEqual([])
+    })
+  )
+
   it.scoped("its answer can be read even if its events have aged out", () =>
     Effect.gen(function* () {
       const { begin, context, gateway, model, send } = yield* open({ config: { eventsKept: 1 } })
