@@ -54,6 +54,24 @@ describe("groups", () => {
     }).pipe(Effect.provide(lane()))
   )
 
+  for (const way of ["run", "get", "all"] as const) {
+    it.scopedLive(`a refusal undoes what was written by way of ${way}`, () =>
+      Effect.gen(function* () {
+        const { write: writeBody } = yield* WriteLane
+        const refuses = writeBody("refuse", (tx) => {
+          tx[way]("INSERT INTO scratch (value) VALUES (?) RETURNING value", "b")
+          return Either.left("refused" as const)
+        })
+        const exits = yield* Effect.all(
+          [Effect.exit(write("a")), Effect.exit(refuses), Effect.exit(write("c"))],
+          atOnce
+        )
+        expect(exits).toEqual([Exit.void, Exit.fail("refused"), Exit.void])
+        expect(yield* stored).toEqual(["a", "c"])
+      }).pipe(Effect.provide(lane()))
+    )
+  }
+
   it.scopedLive("a body sees what its neighbours before it wrote, and nothing of a refused one", () =>
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane
