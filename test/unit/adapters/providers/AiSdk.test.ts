@@ -192,6 +192,20 @@ describe("AiSdk.make", () => {
     })
   )
 
+  it.effect("an answer that goes on and on ends with the step's time", () =>
+    Effect.gen(function* () {
+      const slow = Stream.fromIterable([...Array.from({ length: 20 }, () => saying("on ")).flat(), finish]).pipe(
+        Stream.tap(() => Effect.sleep("20 seconds"))
+      )
+      const runtime = yield* Effect.runtime()
+      const answer = foreign(() => Promise.resolve(Stream.toReadableStreamRuntime(slow, runtime)))
+      const fiber = yield* Effect.fork(failing(AiSdk.make(answer, { stepTimeout: "90 seconds" })))
+      yield* passTime(fiber, "5 seconds")
+      const { error } = yield* Fiber.join(fiber)
+      assert.deepStrictEqual([error.reason, error.detail], ["cut", "the step took longer than 1m 30s"])
+    })
+  )
+
   it.effect("a finish without a reason does not finish the step", () =>
     Effect.gen(function* () {
       const model = AiSdk.make(

@@ -385,10 +385,14 @@ describe.each(protocols)("a step by $name", ({ answer, errorFrame, frames, model
       const message = "x".repeat(20 * 1024 * 1024)
       const packed = gzipSync(JSON.stringify({ error: { message, type: "invalid_request_error" } }))
       assert.isBelow(packed.length, 100_000)
-      for (const status of [400, 503, 200]) {
+      for (const [status, type] of [
+        [400, "application/json"],
+        [503, "text/event-stream"],
+        [200, "application/json"]
+      ] as const) {
         yield* fake.answer({
           status,
-          headers: { "content-type": "application/json", "content-encoding": "gzip" },
+          headers: { "content-type": type, "content-encoding": "gzip" },
           chunks: [packed],
           end: "complete"
         })
