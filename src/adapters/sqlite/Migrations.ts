@@ -31,6 +31,10 @@ const runStep = ({ statements }: Step) =>
 const attempt = <A>(path: string, run: () => A): Effect.Effect<A, StorageUnusable | StorageFailed> =>
   Effect.try({ try: run, catch: Unusable.fromUnknown(path) })
 
+/** Removes what an earlier copy has left, its journal too: SQLite would take that for the new copy's. */
+const removeUnfinished = (unfinished: string): void =>
+  ["", ...DataLayout.endings].forEach((ending) => rmSync(unfinished + ending, { force: true }))
+
 /** Copies the database at `path` and returns the path of the copy. The caller holds the write lock. */
 const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
   const now = DateTime.formatIso(DateTime.unsafeMake(yield* Clock.currentTimeMillis))
@@ -38,7 +42,7 @@ const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
   const copy = DataLayout.copyOf(path, version, now)
   const report = yield* WorkProgress
   const onProgress = (done: number, total: number) => (report === null ? Effect.void : report("copy", done, total))
-  yield* attempt(path, () => rmSync(unfinished, { force: true })).pipe(
+  yield* attempt(path, () => removeUnfinished(unfinished)).pipe(
     Effect.zipRight(Effect.mapError(Snapshot.takeInSteps(path, unfinished, onProgress), Unusable.fromUnknown(path))),
     Effect.zipRight(
       attempt(path, () => {
@@ -51,7 +55,7 @@ const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
         ? new StorageFailed({ operation: "copy the database before its migration", code: error.code })
         : error
     ),
-    Effect.onError(() => Effect.sync(() => rmSync(unfinished, { force: true })))
+    Effect.onError(() => Effect.sync(() => removeUnfinished(unfinished)))
   )
   yield* Effect.annotateLogs(Effect.logInfo("copied the database before a migration that rewrites it"), { copy })
   return copy

@@ -38,7 +38,6 @@ const isSynced = (shim: Shim.Shim, name: string): boolean =>
     .at(-1)?.call === "sync"
 
 /** The steps from the first of this name on. */
-const from = (steps: ReadonlyArray<string>, first: string) => steps.slice(steps.indexOf(first))
 
 withShim("a backup is synced before it has its name, and its folder after it", () =>
   Effect.gen(function* () {
@@ -80,7 +79,8 @@ withShim("the copy before a migration is synced before it has its name, and its 
     const steps = yield* traced("sessions", "list")
     const copy = readdirSync(home.data).find((name) => name.includes(".before-")) ?? ""
     expect(isSynced(shim, "skein.db.before.partial")).toBe(true)
-    expect(from(steps, "sync skein.db.before.partial").slice(0, 4)).toEqual([
+    // SQLite syncs it between its own steps too; what counts is the last time.
+    expect(steps.slice(steps.lastIndexOf("sync skein.db.before.partial")).slice(0, 4)).toEqual([
       "sync skein.db.before.partial",
       `rename ${copy}`,
       "sync data",

@@ -1,7 +1,7 @@
 import { expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Deferred, Effect, Fiber, Logger } from "effect"
-import { mkdirSync, readdirSync, statSync } from "node:fs"
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Migrations from "../../../../src/adapters/sqlite/Migrations.js"
 import { WorkProgress } from "../../../../src/services/WorkProgress.js"
@@ -108,6 +108,18 @@ it.scopedLive("a migration that is interrupted during its copy changes nothing a
     expect(copies()).toEqual([])
     yield* Migrations.migrate(path, [first, large, rewrites])
     expect(notes(path).version).toBe(3)
+    expect(notes(join(directory, copies()[0] ?? "")).version).toBe(2)
+  })
+)
+
+it.scopedLive("what a killed copy has left does not get into the next one", () =>
+  Effect.gen(function* () {
+    const { copies, directory, path } = yield* place
+    yield* Migrations.migrate(path, [first, large])
+    writeFileSync(`${path}.before.partial`, "half a copy")
+    writeFileSync(`${path}.before.partial-journal`, "a journal of it")
+    yield* Migrations.migrate(path, [first, large, rewrites])
+    expect(copies()).toHaveLength(1)
     expect(notes(join(directory, copies()[0] ?? "")).version).toBe(2)
   })
 )
