@@ -104,6 +104,45 @@ describe("Follow", () => {
     })
   )
 
+  it.effect("a result that moves into the transcript while it is looked for is found", () =>
+    Effect.gen(function* () {
+      const { gate, layer } = yield* engine
+      const screen = yield* FakeScreen.make()
+      yield* Effect.gen(function* () {
+        const { gateway, id, start } = yield* begin(calls(look("slow"), change("b")), text("a pity"))
+        const moved = gateway.events({ sessionId: id }).pipe(
+          Stream.filter((event) => event.type === "message.appended" && event.seq === 4),
+          Stream.runHead
+        )
+        const late = {
+          ...gateway,
+          snapshot: (sessionId: typeof id) => Effect.zipRight(release, gateway.snapshot(sessionId))
+        }
+        const release = Effect.orDie(Effect.zipRight(gate.open("slow"), moved))
+        yield* Effect.provideService(Follow.run(start, options("nobody")), Gateway, late)
+      }).pipe(Effect.provide([layer, screen.layer]))
+      expect(yield* screen.output).toContain("✗ change b\n    denied Denied: nobody can be asked")
+    })
+  )
+
+  it.effect("as JSON a run that is cancelled has no answer, whatever it had written", () =>
+    Effect.gen(function* () {
+      const { layer } = yield* engine
+      const screen = yield* FakeScreen.make()
+      yield* Effect.gen(function* () {
+        const { start } = yield* begin({ text: "half an answer", hang: true })
+        const written = yield* Gate.make
+        const onEvent = (event: SessionEvent.SessionEvent) =>
+          event.type === "text.delta" ? written.open(event.type) : Effect.void
+        const run = yield* Effect.fork(Follow.run(start, { ...options("nobody", true), onEvent }))
+        yield* written.pass("text.delta")
+        yield* Fiber.interrupt(run)
+      }).pipe(Effect.provide([layer, screen.layer]))
+      const last: unknown = JSON.parse((yield* screen.output).trimEnd().split("\n").at(-1) ?? "")
+      expect(last).toMatchObject({ type: "run.ended", stopReason: "cancelled", answer: null })
+    })
+  )
+
   it.effect("--yes allows each call once, and asks nobody", () =>
     Effect.gen(function* () {
       const { gate, layer } = yield* engine
