@@ -147,18 +147,18 @@ const helpOf = (words: ReadonlyArray<string>): Request => {
 /** What is wrong with an option of a command; null when nothing is. */
 const wrongOption = (command: Commands.Command, token: Token, all: ReadonlyArray<Token>): string | null => {
   const known = [...command.options, ...Commands.common]
-  const option = token.written.startsWith("--") ? known.find(({ name }) => name === token.name) : undefined
+  const isLong = token.written.startsWith("--")
+  const option = isLong ? known.find(({ name }) => name === token.name) : undefined
   const written = shown(token.written)
   if (option === undefined) {
-    if (token.written.startsWith("--") && allOptions.some(({ name }) => name === token.name)) {
+    if (isLong && allOptions.some(({ name }) => name === token.name)) {
       return Usage.foreignOption(written, command.name)
     }
-    const similar = similarTo(
-      token.name,
-      known.map(({ name }) => name)
-    )
+    const names = known.map(({ name }) => name)
+    // A dash with one letter is no misspelled name.
+    const similar = token.written.length > 2 ? similarTo(token.name, names) : null
     if (similar !== null) return Usage.unknownOption(written, `--${similar}`, command.name)
-    return command.name === "run" && !token.written.startsWith("--")
+    return command.name === "run" && !isLong
       ? Usage.dashedMessage(written, ShellText.message(token.written))
       : Usage.unknownOption(written, null, command.name)
   }

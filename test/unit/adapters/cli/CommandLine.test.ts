@@ -78,6 +78,7 @@ describe("CommandLine", () => {
     expect(detail("run", "hi", "--modle", "a/b")).toBe('unknown option "--modle"; did you mean --model?')
     expect(detail("run", "hi", "-model", "a/b")).toBe('unknown option "-model"; did you mean --model?')
     expect(detail("run", "-5")).toBe('unknown option "-5"; to send it as a message: skein run -- "-5"')
+    expect(detail("run", "-v")).toBe('unknown option "-v"; to send it as a message: skein run -- "-v"')
     expect(detail("sessions", "show", "x", "--yes")).toBe(
       'skein sessions show takes no option "--yes" (see skein sessions show --help)'
     )
