@@ -86,36 +86,34 @@ export const create = (
   })
 }
 
+/** A change of a session's own columns, with its event. The statement's last parameter is the session's ordinal. */
+const change =
+  (statement: string, event: "session.renamed" | "session.model" | "session.moved") =>
+  (tx: Transaction, sessionId: SessionId, value: string | null): Either.Either<Session, ChangeRefusal> =>
+    Either.flatMap(changeable(tx, sessionId), (session) => {
+      tx.run(statement, value, session.ordinal)
+      record(tx, session, event)
+      return reread(tx, sessionId)
+    })
+
+const changeTitle = change("UPDATE session_rows SET title = ?, named = 1 WHERE ordinal = ?", "session.renamed")
+const changeModel = change("UPDATE session_rows SET model = ? WHERE ordinal = ?", "session.model")
+const changeWorkdir = change("UPDATE session_rows SET workdir = ? WHERE ordinal = ?", "session.moved")
+
 export const rename = (
   tx: Transaction,
   { sessionId, title }: { readonly sessionId: SessionId; readonly title: string }
-): Either.Either<Session, ChangeRefusal> =>
-  Either.flatMap(changeable(tx, sessionId), (session) => {
-    tx.run("UPDATE session_rows SET title = ?, named = 1 WHERE ordinal = ?", title, session.ordinal)
-    record(tx, session, "session.renamed")
-    return reread(tx, sessionId)
-  })
+): Either.Either<Session, ChangeRefusal> => changeTitle(tx, sessionId, title)
 
 export const setModel = (
   tx: Transaction,
   { model, sessionId }: { readonly sessionId: SessionId; readonly model: ModelRef | null }
-): Either.Either<Session, ChangeRefusal> =>
-  Either.flatMap(changeable(tx, sessionId), (session) => {
-    const text = model === null ? null : JSON.stringify(model)
-    tx.run("UPDATE session_rows SET model = ? WHERE ordinal = ?", text, session.ordinal)
-    record(tx, session, "session.model")
-    return reread(tx, sessionId)
-  })
+): Either.Either<Session, ChangeRefusal> => changeModel(tx, sessionId, model === null ? null : JSON.stringify(model))
 
 export const setWorkdir = (
   tx: Transaction,
   { sessionId, workdir }: { readonly sessionId: SessionId; readonly workdir: string | null }
-): Either.Either<Session, ChangeRefusal> =>
-  Either.flatMap(changeable(tx, sessionId), (session) => {
-    tx.run("UPDATE session_rows SET workdir = ? WHERE ordinal = ?", workdir ?? "", session.ordinal)
-    record(tx, session, "session.moved")
-    return reread(tx, sessionId)
-  })
+): Either.Either<Session, ChangeRefusal> => changeWorkdir(tx, sessionId, workdir ?? "")
 
 /**
  * Merges the fields in the transaction, so that two patches of different fields both take effect. Checks the merged
