@@ -37,8 +37,6 @@ const isSynced = (shim: Shim.Shim, name: string): boolean =>
     .filter(({ call, file }) => file === name && ["write", "truncate", "sync"].includes(call))
     .at(-1)?.call === "sync"
 
-/** The steps from the first of this name on. */
-
 withShim("a backup is synced before it has its name, and its folder after it", () =>
   Effect.gen(function* () {
     const { home, shim, traced } = yield* machine
