@@ -133,12 +133,20 @@ const make = Effect.gen(function* () {
   const appendKeyOf = ({ given, key }: GivenKey) =>
     Effect.map(hashOf(CanonicalJson.stringify(given)), (hash) => ({ key, hash }))
 
-  /** Claims the session, has storage begin a run, and drives it; all within the session's boundary. */
-  const begin = <E>(sessionId: SessionId, claimant: Claims.Claimant, begun: Effect.Effect<AdmissionOutcome, E>) =>
+  /**
+   * Claims the session, has storage begin a run, and drives it; all within the session's boundary. `goesOn` tells
+   * whether nothing is to begin where the claim goes on with a run.
+   */
+  const begin = <E>(
+    sessionId: SessionId,
+    claimant: Claims.Claimant,
+    goesOn: boolean,
+    begun: Effect.Effect<AdmissionOutcome, E>
+  ) =>
     Effect.gen(function* () {
       if (drivers.isClosing()) return yield* new SkeinError.EngineClosing({ sessionId })
       const continued = yield* claims.claim(sessionId, claimant)
-      if (claimant === "resume" && Option.isSome(continued)) return continued.value
+      if (goesOn && Option.isSome(continued)) return continued.value
       const admitted = yield* begun
       switch (admitted._tag) {
         case "Started":
@@ -163,7 +171,7 @@ const make = Effect.gen(function* () {
     const admitted = Effect.flatMap(leases.presence, (presence) =>
       storage.admit({ ...input, ...hashes, runId, presence })
     )
-    return yield* Effect.tapErrorTag(begin(sessionId, "client", admitted), "OutcomeUnknown", () =>
+    return yield* Effect.tapErrorTag(begin(sessionId, "client", false, admitted), "OutcomeUnknown", () =>
       claims.claimLater(sessionId)
     )
   })
@@ -172,7 +180,8 @@ const make = Effect.gen(function* () {
     const runId = RunId.make(yield* ids.next("run"))
     yield* claims.settle(sessionId)
     const resumed = Effect.flatMap(leases.presence, (presence) => storage.resume({ sessionId, runId, of, presence }))
-    return yield* Effect.tapErrorTag(begin(sessionId, "resume", resumed), "OutcomeUnknown", () =>
+    // Of a run that is meant, storage tells whether it is the one that goes on.
+    return yield* Effect.tapErrorTag(begin(sessionId, "resume", of === "newest", resumed), "OutcomeUnknown", () =>
       claims.claimLater(sessionId)
     )
   })

@@ -424,6 +424,24 @@ describe("a key stands for its message", () => {
       })
   )
 
+  it.scoped("P5 and not for that of the run before it, which is gone on with first", () =>
+    Effect.gen(function* () {
+      const { model, one, open, run } = yield* running({ drainMillis: 60_000 })
+      const message = { sessionId: run.sessionId, text: "two", idempotencyKey: "k2" }
+      const second = yield* one.gateway.send({ ...message, whenBusy: "queue" })
+      const closing = yield* Effect.fork(one.close)
+      yield* Quiescence.idle
+      yield* TestClock.adjust("60 seconds")
+      yield* Fiber.join(closing)
+      yield* model.play(ScriptedModel.text("first"), ScriptedModel.text("second"))
+      const later = yield* open("later")
+      expect(yield* later.gateway.resume(run.sessionId, { idempotencyKey: "k2" })).toEqual(second)
+      const settled = yield* Effect.provideService(Run.settle(message), Gateway.Gateway, later.gateway)
+      expect(settled).toMatchObject({ id: second.runId, stopReason: "completed" })
+      expect((yield* later.gateway.run(run.runId)).stopReason).toBe("completed")
+    })
+  )
+
   it.scoped("P5 resume refuses what it cannot mean, by field", () =>
     Effect.gen(function* () {
       const { one, run } = yield* running()
