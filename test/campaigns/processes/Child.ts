@@ -5,6 +5,7 @@
  */
 import { Deferred, Effect, FiberId, Option, Schema, type Scope } from "effect"
 import { SessionId } from "../../../src/domain/Session.js"
+import { defaults } from "../../../src/services/EngineConfig.js"
 import { bundle } from "../../support/programs/Bundle.js"
 import * as Process from "../../support/programs/Process.js"
 import { type Answer, type Command, type Failure, Line, Request, Setup } from "./Protocol.js"
@@ -37,7 +38,9 @@ export interface Child {
   readonly ended: Effect.Effect<Process.ProcessEnd>
 }
 
-export interface Options extends Partial<Setup> {
+export interface Options extends Partial<Setup["settings"]> {
+  /** Whether it opens nothing before it is told to. */
+  readonly waits?: boolean
   /** Words before `node`. */
   readonly wrapper?: ReadonlyArray<string>
   /** Options of `node`. */
@@ -52,9 +55,13 @@ const inherited = Object.fromEntries(
 /** Starts a process on a data folder; it is killed when the scope closes. */
 export const start = (data: string, options: Options = {}): Effect.Effect<Child, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { busyMaxMillis = 30_000, env = {}, leaseMillis = 15_000, node = [], waits = false, wrapper = [] } = options
+    const { env = {}, node = [], waits = false, wrapper = [], ...settings } = options
     const program = yield* bundle(new URL("program.ts", import.meta.url), { whole: true })
-    const setup = Schema.encodeSync(Setup)({ data, busyMaxMillis, leaseMillis, waits })
+    const setup = Schema.encodeSync(Setup)({
+      data,
+      waits,
+      settings: { ...defaults, recoverMillis: 10_000, ...settings }
+    })
     const [command, ...args] = [...wrapper, process.execPath, ...node, program, setup]
     const running = yield* Process.start(command, args, { talks: true, env: { ...inherited, ...env } })
 

@@ -1,9 +1,12 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
+import { writeFileSync } from "node:fs"
+import { join } from "node:path"
 import { RunId } from "../../../src/domain/Run.js"
 import { SessionId } from "../../../src/domain/Session.js"
 import { folder } from "../../unit/services/storage/disk.js"
 import * as Child from "./Child.js"
+import { lock } from "./Lock.js"
 
 const hanging = SessionId.make("hanging")
 const halfway = SessionId.make("halfway")
@@ -92,4 +95,50 @@ it.scopedLive(
       yield* one.get({ do: "cancel", run })
       expect(yield* Fiber.join(ended)).toBe("cancelled")
     })
+)
+
+it.scopedLive(
+  "P9 many processes: a lock that is held for longer than a lease takes no run from its engine, six times in a row",
+  () =>
+    Effect.gen(function* () {
+      const data = yield* folder
+      const leaseMillis = 1_000
+      const one = yield* Child.open(data, { leaseMillis })
+      const other = yield* Child.open(data, { leaseMillis })
+      const session = SessionId.make("shell")
+      yield* one.get({ do: "create", session })
+      yield* other.get({ do: "create", session: Child.s1 })
+      const file = join(data, "go")
+      const text = `until test -e ${file}; do sleep 0.05; done`
+      const run = Schema.decodeUnknownSync(RunId)(yield* one.get({ do: "send", session, text, key: "k" }))
+      yield* one.get({ do: "hear", session, type: "call.started" })
+      const ended = yield* Effect.fork(other.get({ do: "await", session, run }))
+      for (let time = 1; time <= 6; time++) {
+        const unlock = yield* lock(data)
+        yield* one.get({ do: "wait", millis: 1.6 * leaseMillis })
+        yield* unlock
+        yield* other.get({ do: "append", session: Child.s1, name: `${time}`, count: 1, bytes: 1, atOnce: false })
+        expect(ended.unsafePoll()).toBeNull()
+      }
+      writeFileSync(file, "")
+      expect(yield* Fiber.join(ended)).toBe("completed")
+      expect(yield* one.get({ do: "read", session })).toHaveLength(4)
+      expect(yield* one.get({ do: "types", session })).not.toContain("run.released")
+    }),
+  60_000
+)
+
+it.scopedLive("P9 many processes: a lease lasts as long as its own engine says, whoever looks at it", () =>
+  Effect.gen(function* () {
+    const data = yield* folder
+    const one = yield* Child.open(data, { leaseMillis: 60_000 })
+    const hasty = yield* Child.open(data, { leaseMillis: 300, recovery: "continue", recoverMillis: 100 })
+    yield* one.get({ do: "create", session: hanging })
+    const send = (text: string) => ({ do: "send", session: hanging, text, key: text }) as const
+    const run = yield* one.get(send("go"))
+    yield* one.get({ do: "wait", millis: 400 })
+    // Whoever wants to send waits until the lease is known to be held, or is over.
+    expect(yield* hasty.refused(send("mine"))).toMatchObject({ _tag: "SessionBusy", runId: run })
+    expect(yield* hasty.get({ do: "recover" })).toEqual([])
+  })
 )

@@ -1,25 +1,11 @@
 import { expect, it } from "@effect/vitest"
-import Sqlite from "better-sqlite3"
 import { Effect, Fiber } from "effect"
-import { join } from "node:path"
 import { folder } from "../../unit/services/storage/disk.js"
 import * as Child from "./Child.js"
+import { lock } from "./Lock.js"
 import * as Reopened from "./Reopened.js"
 
 const { s1 } = Child
-
-/** Takes the write lock of a data folder, as another process does: this one. Gives what returns it. */
-const lock = (data: string) =>
-  Effect.map(
-    Effect.acquireRelease(
-      Effect.sync(() => new Sqlite(join(data, "skein.db"), { timeout: 5_000 })),
-      (connection) => Effect.sync(() => connection.close())
-    ),
-    (connection) => {
-      connection.exec("BEGIN IMMEDIATE")
-      return Effect.sync(() => void connection.exec("ROLLBACK"))
-    }
-  )
 
 const append = (name: string) => ({ do: "append", session: s1, name, count: 1, bytes: 10, atOnce: false }) as const
 

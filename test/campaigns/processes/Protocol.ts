@@ -3,13 +3,20 @@ import { Schema } from "effect"
 import { AssetId } from "../../../src/domain/Asset.js"
 import { RunId } from "../../../src/domain/Run.js"
 import { SessionId } from "../../../src/domain/Session.js"
+import { Settings } from "../../../src/services/EngineConfig.js"
 
 /** How the process is set up; its only argument. */
 export const Setup = Schema.parseJson(
   Schema.Struct({
     data: Schema.String,
-    busyMaxMillis: Schema.Int,
-    leaseMillis: Schema.Int,
+    settings: Settings.pick(
+      "busyMaxMillis",
+      "continueWithinMillis",
+      "drainMillis",
+      "leaseMillis",
+      "recoverMillis",
+      "recovery"
+    ),
     /** Whether it opens nothing before it is told to. */
     waits: Schema.Boolean
   })
@@ -43,9 +50,17 @@ export const Command = Schema.Union(
   /** Gives why the run ended. */
   Schema.Struct({ do: Schema.Literal("await"), ...session, run: RunId }),
   Schema.Struct({ do: Schema.Literal("cancel"), run: RunId }),
+  /** Gives the sessions whose runs go on in this process. */
+  Schema.Struct({ do: Schema.Literal("recover") }),
+  /** Gives the id of the run that goes on. */
+  Schema.Struct({ do: Schema.Literal("resume"), ...session, key: Schema.String }),
+  /** Gives a run's state, and whether it is released. */
+  Schema.Struct({ do: Schema.Literal("look"), run: RunId }),
   Schema.Struct({ do: Schema.Literal("delete"), ...session }),
   /** Waits for the first event of this type, from the oldest on; gives it. */
   Schema.Struct({ do: Schema.Literal("hear"), ...session, type: Schema.String }),
+  /** Gives the types of all durable events. */
+  Schema.Struct({ do: Schema.Literal("types"), ...session }),
   /** Saves so many bytes; gives the asset's id. */
   Schema.Struct({ do: Schema.Literal("save"), ...session, bytes: Schema.Int }),
   /** Reads an asset to its end; gives its size. */

@@ -9,6 +9,7 @@ import { textOf } from "../../../src/domain/Message.js"
 import type { SessionId } from "../../../src/domain/Session.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import { StorageReader } from "../../../src/services/storage/Storage.js"
+import * as Finale from "../../support/verdicts/Finale.js"
 
 const over = <A, E>(data: string, read: Effect.Effect<A, E, StorageReader>) =>
   Effect.provide(read, Layer.fresh(Layer.provide(SqliteStorage.layer, [layerIds, Layer.succeed(DataDirectory, data)])))
@@ -27,6 +28,17 @@ const stored = (data: string, sessionId: SessionId) =>
       const reader = yield* StorageReader
       const entries = yield* Stream.runCollect(reader.transcript({ sessionId }))
       return [...entries].map(({ message }) => textOf(message).split("\n")[0] ?? "")
+    })
+  )
+
+/** The transcript and the events of each session, held against each other. The whole file is checked before. */
+export const records = (data: string, sessions: ReadonlyArray<SessionId>) =>
+  over(
+    data,
+    Effect.gen(function* () {
+      check(data)
+      const reader = yield* StorageReader
+      return yield* Effect.forEach(sessions, (sessionId) => Finale.record({ reader }, sessionId))
     })
   )
 

@@ -20,13 +20,14 @@ import { createInterface } from "node:readline"
 import { shell } from "../../../src/adapters/tools/ShellTool.js"
 import { textOf, userText } from "../../../src/domain/Message.js"
 import type { SessionId } from "../../../src/domain/Session.js"
+import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import { Gateway, Model, Permissions, Toolbox } from "../../../src/index.js"
 import { NodeExec, SkeinNode } from "../../../src/node.js"
 import * as Metrics from "../../../src/services/Metrics.js"
 import { ScriptedModel } from "../../../src/testing.js"
 import { type Answer, type Command, type Failure, Line, Request, Setup } from "./Protocol.js"
 
-const { busyMaxMillis, data, leaseMillis, waits } = Schema.decodeUnknownSync(Setup)(process.argv[2])
+const { data, settings, waits } = Schema.decodeUnknownSync(Setup)(process.argv[2])
 
 const answering = ScriptedModel.make(Array.from({ length: 100 }, () => ScriptedModel.text("An answer")))
 const hanging = ScriptedModel.make([ScriptedModel.hang])
@@ -50,7 +51,7 @@ const shelling: Model.Model = {
 const modelOf = (id: string): Model.Model =>
   id.startsWith("hang") ? hanging : id.startsWith("half") ? halfway : id.startsWith("shell") ? shelling : answering
 
-const engine = SkeinNode.layer({ data, busyMaxMillis, leaseMillis }).pipe(
+const engine = SkeinNode.layer({ data, ...settings }).pipe(
   Layer.provide([
     Model.layerResolve(({ id }) => Effect.succeed(modelOf(id))),
     Layer.provide(Toolbox.layer(shell), NodeExec.layer()),
@@ -154,11 +155,31 @@ const run = (id: number, command: Command): Effect.Effect<unknown, unknown> =>
         yield* (yield* gateway).cancel(command.run)
         return (yield* commits) - before
       }
+      case "recover":
+        return yield* (yield* gateway).recover()
+      case "resume": {
+        const { key, session } = command
+        return (yield* (yield* gateway).resume(session, { idempotencyKey: key })).runId
+      }
+      case "look": {
+        const run = yield* (yield* gateway).run(command.run)
+        return { state: run.state, isReleased: run.state === "running" && run.releasedAt !== null }
+      }
       case "delete":
         return yield* (yield* gateway).delete(command.session)
       case "hear": {
         const events = (yield* gateway).events({ sessionId: command.session })
         return yield* Stream.runHead(Stream.filter(events, ({ type }) => type === command.type))
+      }
+      case "types": {
+        const engine = yield* gateway
+        const { cursor } = yield* engine.session(command.session)
+        const events = engine.events({ sessionId: command.session }).pipe(
+          Stream.filter(SessionEvent.isDurable),
+          Stream.takeUntil((event) => event.cursor === cursor),
+          Stream.map(({ type }) => type)
+        )
+        return yield* Stream.runCollect(events)
       }
       case "save": {
         const content = Stream.make(new Uint8Array(command.bytes).fill(7))

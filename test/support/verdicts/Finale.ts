@@ -36,30 +36,30 @@ export const rest = (process: Process, living: ReadonlyArray<Process>, session: 
     return broken("P7", `${session.id} did not come to rest`)
   })
 
-const checkTranscript = (session: KnownSession, entries: ReadonlyArray<Entry>): void => {
+const checkTranscript = (sessionId: SessionId, entries: ReadonlyArray<Entry>): void => {
   entries.forEach(({ seq }, place) => {
-    if (seq !== place + 1) broken("P1", `${session.id} has ${seq} at place ${place + 1}`)
+    if (seq !== place + 1) broken("P1", `${sessionId} has ${seq} at place ${place + 1}`)
   })
-  if (!Transcript.isSendable(entries)) broken("P4", `${session.id} is not sendable`)
+  if (!Transcript.isSendable(entries)) broken("P4", `${sessionId} is not sendable`)
   const [complaint] = complaints(View.make(entries, { provider: "dice", model: "dice", maxCharacters: null }))
-  if (complaint !== undefined) broken("P4", `no provider takes ${session.id}: ${complaint}`)
+  if (complaint !== undefined) broken("P4", `no provider takes ${sessionId}: ${complaint}`)
 }
 
 const checkEvents = (
-  session: KnownSession,
+  sessionId: SessionId,
   events: ReadonlyArray<SessionEvent.Durable>,
   entries: ReadonlyArray<Entry>
 ): void => {
   events.forEach(({ cursor }, place) => {
     const before = events[place - 1]
     if (before !== undefined && cursor !== before.cursor + 1)
-      broken("P10", `${session.id}: ${cursor} after ${before.cursor}`)
+      broken("P10", `${sessionId}: ${cursor} after ${before.cursor}`)
   })
   const appended: ReadonlyArray<number> = events.flatMap((event) =>
     SessionEvent.is("message.appended")(event) ? [event.seq] : []
   )
   if (appended.join() !== entries.map(({ seq }) => seq).join()) {
-    broken("P1", `${session.id}: messages ${entries.length}, announced ${appended.join()}`)
+    broken("P1", `${sessionId}: messages ${entries.length}, announced ${appended.join()}`)
   }
   const finished = events.flatMap((event) => (SessionEvent.is("call.finished")(event) ? [event] : []))
   const results = entries.flatMap(({ message }) => (message.role === "tool" ? [message] : []))
@@ -72,7 +72,7 @@ const checkEvents = (
 }
 
 /** All durable events that a session has. */
-export const eventsOf = Effect.fnUntraced(function* ({ reader }: Process, sessionId: SessionId) {
+export const eventsOf = Effect.fnUntraced(function* ({ reader }: Pick<Process, "reader">, sessionId: SessionId) {
   const events: Array<SessionEvent.Durable> = []
   for (let after = 0; ;) {
     const page = yield* reader.events({ sessionId, after, limit: 500 })
@@ -83,14 +83,20 @@ export const eventsOf = Effect.fnUntraced(function* ({ reader }: Process, sessio
   }
 })
 
+/** Holds the transcript and the events of a session at rest against each other, and gives them. */
+export const record = Effect.fnUntraced(function* (process: Pick<Process, "reader">, sessionId: SessionId) {
+  const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(process.reader.transcript({ sessionId })))
+  const events = yield* eventsOf(process, sessionId)
+  checkTranscript(sessionId, entries)
+  checkEvents(sessionId, events, entries)
+  return { entries, events }
+})
+
 /** Holds a session at rest against what was acknowledged. */
 export const check = (process: Process, session: KnownSession) =>
   Effect.gen(function* () {
-    const { gateway, reader } = process
-    const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId: session.id })))
-    checkTranscript(session, entries)
-    checkEvents(session, yield* eventsOf(process, session.id), entries)
-
+    const { gateway } = process
+    const { entries } = yield* record(process, session.id)
     const { head, title } = yield* gateway.session(session.id)
     if (head !== entries.length) broken("P1", `${session.id} has its head at ${head} and ${entries.length} messages`)
     const { acknowledged, pending } = session.title

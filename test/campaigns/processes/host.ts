@@ -1,0 +1,96 @@
+/**
+ * A host of the tests, as hosts are written: `SkeinNode.layer` and `NodeRuntime.runMain`. Each of its jobs has a session
+ * and an idempotency key of its own, the job's name. It says what becomes of them, see `HostProtocol.ts`.
+ *
+ * A job takes three calls. Each writes a line with its id to the job's file, then works for a while.
+ */
+import { NodeRuntime } from "@effect/platform-node"
+import { Effect, Layer, Logger, Schema, Stream } from "effect"
+import { appendFileSync, writeSync } from "node:fs"
+import { join } from "node:path"
+import type { StepRequest } from "../../../src/services/Model.js"
+import { Gateway, Model, Permissions, Run, Session, Tool, Toolbox } from "../../../src/index.js"
+import { SkeinNode } from "../../../src/node.js"
+import { ScriptedModel } from "../../../src/testing.js"
+import { Line, type Said, Setup } from "./HostProtocol.js"
+
+const { atOnce, drainMillis, folder, jobs, leaseMillis, recoverMillis, role, workMillis } = Schema.decodeUnknownSync(
+  Setup
+)(process.argv[2])
+
+const say = (said: Said): void => void writeSync(1, `${Schema.encodeSync(Line)(said)}\n`)
+
+const work = Tool.make("work", { description: "Works.", input: { part: Schema.String } }).handle(
+  Effect.fnUntraced(function* ({ part }) {
+    const { callId, sessionId } = yield* Tool.Call
+    appendFileSync(join(folder, sessionId), `${callId}\n`)
+    say({ _tag: "Entered", job: sessionId })
+    yield* Effect.sleep(workMillis)
+    return `${part} is done`
+  })
+)
+
+const steps = [
+  ScriptedModel.calls(ScriptedModel.call(work, { part: "one" }), ScriptedModel.call(work, { part: "two" })),
+  ScriptedModel.calls(ScriptedModel.call(work, { part: "three" })),
+  ScriptedModel.text("Done")
+]
+
+/** Which step comes is told by the newest turn alone. */
+const model: Model.Model = {
+  ...ScriptedModel.make([]),
+  step: (request: StepRequest) => {
+    const turn = request.view.slice(request.view.findLastIndex(({ role }) => role === "user"))
+    const step = steps[turn.filter(({ role }) => role === "assistant").length]
+    return ScriptedModel.make(step === undefined ? [] : [step]).step({ ...request, view: [] })
+  }
+}
+
+/** Asks for a job's run, whether or not that was done before. */
+const begin = Effect.fnUntraced(function* (job: string) {
+  const gateway = yield* Gateway.Gateway
+  const sessionId = Session.Id.make(job)
+  yield* Effect.catchTag(gateway.create({ id: sessionId }), "SessionExists", () => Effect.void)
+  return { sessionId, text: `do ${job}`, idempotencyKey: job }
+})
+
+/** The end of a session's run, heard by somebody who wants nothing of it. */
+const hear = Effect.fnUntraced(function* (job: string) {
+  const gateway = yield* Gateway.Gateway
+  const events = gateway.events({ sessionId: Session.Id.make(job) })
+  yield* Stream.runForEachWhile(events, (event) =>
+    Effect.sync(() => {
+      if (event.type !== "run.ended") return true
+      say({ _tag: "Ended", job, stopReason: event.stopReason })
+      return false
+    })
+  )
+})
+
+const doing = Effect.fnUntraced(function* (job: string) {
+  switch (role) {
+    case "settle": {
+      const { stopReason } = yield* Run.settle(yield* begin(job))
+      return say({ _tag: "Ended", job, stopReason })
+    }
+    case "send":
+      yield* (yield* Gateway.Gateway).send(yield* begin(job))
+      return yield* Effect.never
+    case "watch":
+      return yield* hear(job)
+  }
+})
+
+const engine = SkeinNode.layer({ data: join(folder, "data"), drainMillis, leaseMillis, recoverMillis }).pipe(
+  Layer.provide([Model.layer(model), Toolbox.layer(work), Permissions.layerAllowAll])
+)
+
+const logger = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))
+
+NodeRuntime.runMain(
+  Effect.forEach(jobs, doing, { concurrency: atOnce, discard: true }).pipe(
+    Effect.provide(engine),
+    Effect.provide(logger)
+  ),
+  { disablePrettyLogger: true }
+)
