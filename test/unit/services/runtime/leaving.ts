@@ -2,7 +2,7 @@
 import { Effect, Schema } from "effect"
 import { Permissions, Tool, Toolbox } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
-import { ground } from "./engines.js"
+import { ground, type Options } from "./engines.js"
 
 export const interrupted =
   "Interrupted: this call had started and did not finish. Its effects are unknown: check them before you repeat it."
@@ -32,3 +32,20 @@ export const two = Effect.gen(function* () {
   yield* gate.reached("b1")
   return { call, declare, gate, model, one, open: (instance: string) => open(instance, options), run }
 })
+
+/** A run of engine `one` that waits in a call, and what else a test needs to let engines go and come. */
+export const running = (config: Options["config"] = {}, own: Options = {}) =>
+  Effect.gen(function* () {
+    const gate = yield* Gate.make
+    const tool = waiting(gate)
+    const world = yield* ground
+    const options = { toolbox: Toolbox.layer(tool), config }
+    const open = (instance: string, more: Options = {}) => world.open(instance, { ...options, ...more })
+    const call = (name: string) => ScriptedModel.calls(ScriptedModel.call(tool, { name }))
+    const one = yield* open("one", own)
+    yield* world.model.play(call("x"))
+    const run = yield* one.begin("go", { idempotencyKey: "k", metadata: { who: "Ann" } })
+    yield* gate.reached("x")
+    const die = world.declare("one", "dead")
+    return { ...world, call, die, gate, one, open, run }
+  })
