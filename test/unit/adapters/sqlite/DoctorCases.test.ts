@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
-import { readdirSync } from "node:fs"
+import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { isDamage } from "../../../../src/adapters/sqlite/doctor/Finding.js"
 import { asides } from "./damaged.js"
@@ -201,6 +201,31 @@ describe("a killed folder with", () => {
       expect((yield* repair(data)).filter(isDamage)).toEqual([])
       expect(asides(data)).toEqual([])
       expect(readdirSync(join(data, "assets", "full"))).toEqual(files)
+      expect(messagesOf(data, full)).toEqual([27, 0])
+      expect(yield* sendToAll(data)).toContain("full completed")
+    })
+  )
+
+  it.scopedLive("a value that its column does not take: the row keeps all others, and the file is not rebuilt", () =>
+    Effect.gen(function* () {
+      const data = yield* killed
+      const connection = new Sqlite(databaseIn(data))
+      connection.unsafeMode(true)
+      connection.pragma("writable_schema = ON")
+      const loosen = "UPDATE sqlite_schema SET sql = replace(sql, ?, ?) WHERE name = 'session_rows'"
+      const change = (from: string, to: string) => {
+        connection.prepare(loosen).run(from, to)
+        connection.pragma(`schema_version = ${Number(connection.pragma("schema_version", { simple: true })) + 1}`)
+      }
+      change("title TEXT NOT NULL", "title TEXT")
+      connection.exec(`UPDATE session_rows SET title = NULL WHERE ordinal = ${full}`)
+      change("title TEXT", "title TEXT NOT NULL")
+      connection.close()
+      const before = readFileSync(databaseIn(data)).length
+      expect((yield* look(data)).filter(isDamage).map(({ finding }) => finding.kind)).toEqual(["row-damaged"])
+      expect((yield* repair(data)).filter(isDamage)).toEqual([])
+      expect((yield* look(data)).filter(isDamage)).toEqual([])
+      expect(readFileSync(databaseIn(data))).toHaveLength(before)
       expect(messagesOf(data, full)).toEqual([27, 0])
       expect(yield* sendToAll(data)).toContain("full completed")
     })
