@@ -77,6 +77,17 @@ export class Unhealthy extends Schema.TaggedError<Unhealthy>()("Unhealthy", {
   }
 }
 
+/** A database was rebuilt, and not all of its rows could be read. */
+export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
+  path: Schema.String,
+  /** Rows that are lost, and stretches of unknown length. */
+  lost: Schema.Int
+}) {
+  override get message() {
+    return Maintenance.incomplete(this.path, this.lost)
+  }
+}
+
 /** Failures that another command line or configuration would avoid. */
 const ofUsage = new Set(["WrongUsage", "ConfigurationUnusable", "NoModel", "InvalidInput", "ModelUnavailable"])
 

@@ -12,6 +12,9 @@ export const unhealthy = (data: string, damaged: number, repairable: number): st
     ? `${counted(damaged, "problem")} in ${data}`
     : `${counted(damaged, "problem")} in ${data}; copy the folder, then run skein doctor --repair to repair ${repairable}`
 
+export const incomplete = (data: string, lost: number): string =>
+  `repaired ${data}, but ${lost === 1 ? "1 row or page" : `${lost} rows or pages`} could not be read; the old database is kept in aside`
+
 export const backedUp = (file: string, sessions: number, files: number, size: string): string =>
   `Backed up ${contents(sessions, files)} to ${file} (${size})`
 

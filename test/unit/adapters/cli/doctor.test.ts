@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
-import { readFileSync } from "node:fs"
+import { readFileSync, writeFileSync } from "node:fs"
 import * as Machine from "../../../campaigns/faults/Machine.js"
 import * as Shim from "../../../campaigns/faults/Shim.js"
 import * as Program from "./Program.js"
@@ -56,6 +56,29 @@ describe("skein doctor", () => {
         const shown = yield* home.run(["sessions", "show", id])
         expect(shown.stdout).toContain("[A message here was damaged and can no longer be read.]")
         expect(yield* home.run(["sessions", "rename", id, "mended"])).toMatchObject({ code: 0 })
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "says what a rebuilt database has lost, and does not end well over it",
+    () =>
+      Effect.gen(function* () {
+        const { home, id, path } = yield* withSession
+        const connection = new Sqlite(path)
+        connection.pragma("wal_checkpoint(TRUNCATE)")
+        const page = connection.prepare<[], number>("SELECT pageno FROM dbstat WHERE name = 'messages'").pluck().get()
+        connection.close()
+        const bytes = readFileSync(path)
+        bytes.fill(0, ((page ?? 1) - 1) * 4096, (page ?? 1) * 4096)
+        writeFileSync(path, bytes)
+        const repaired = yield* home.run(["doctor", "--repair"])
+        expect(repaired).toMatchObject({
+          code: 1,
+          stderr: `skein: repaired ${home.data}, but 1 row or page could not be read; the old database is kept in aside\n`
+        })
+        expect(repaired.stdout).toContain(`session ${id} at 1: the message is missing`)
+        expect(yield* home.run(["doctor"])).toMatchObject({ code: 0 })
       }),
     120_000
   )
