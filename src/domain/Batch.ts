@@ -88,3 +88,12 @@ export const closing = ({ callId, name, state }: UnfinishedCall): ResultMessage 
         outcome: "never-started",
         text: "Never started: this call was not run and had no effect."
       }
+
+/** The result of a call whose own was stored, and is missing now. */
+export const lost = ({ callId, name }: Pick<CallPart, "callId" | "name">): ResultMessage => ({
+  role: "tool",
+  callId,
+  name,
+  outcome: "interrupted",
+  text: "Lost: this call's result is missing from the record. Its effects are unknown: check them before you repeat it."
+})

@@ -25,10 +25,11 @@ import type { OpenBatch, StoredResult } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import { dropDraft } from "./Drafts.js"
 import type { Query } from "./Query.js"
+import { complete } from "./Results.js"
 import { addUsage, held, record, type SessionRow, undeleted } from "./SessionRow.js"
 import { insert, insertion, select } from "./Table.js"
 import { calls as table } from "./Tables.js"
-import { appendEntry, decodeEntries, type EntryRow, type NewMessage, nextSeq, storeMessage } from "./Transcripts.js"
+import { appendEntry, decodeEntries, type EntryRow, nextSeq } from "./Transcripts.js"
 
 /** An open call, and the newest event at the time when its place was given out. */
 export interface CallRow extends OpenCall {
@@ -150,24 +151,6 @@ export const closeCalls = (tx: Transaction, session: SessionRow, run: number, ca
     tx.run("DELETE FROM calls WHERE session = ? AND seq = ?", session.ordinal, call.seq)
     const result = Batch.closing(call)
     complete(tx, session, { run, seq: call.seq, follows: call.follows, message: result, body: JSON.stringify(result) })
-  }
-}
-
-/** Stores a result in the place of its call, whose row is gone, and moves the head as far as the rows allow. */
-const complete = (tx: Transaction, session: SessionRow, result: NewMessage): void => {
-  const { run, seq } = result
-  storeMessage(tx, session, result)
-  record(tx, session, "call.finished", { run, seq })
-  const end = tx.get<{ readonly head: number }>(
-    `SELECT coalesce(
-       (SELECT min(seq) - 1 FROM calls WHERE session = ?), (SELECT max(seq) FROM messages WHERE session = ?)
-     ) AS head`,
-    session.ordinal,
-    session.ordinal
-  )
-  while (session.head < (end?.head ?? 0)) {
-    session.head++
-    record(tx, session, "message.appended", { run, seq: session.head })
   }
 }
 

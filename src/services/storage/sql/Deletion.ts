@@ -7,6 +7,7 @@ import { Effect, Either } from "effect"
 import type { SessionId } from "../../../domain/Session.js"
 import { type SessionBusy, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
+import * as CursorFloor from "./CursorFloor.js"
 import type { Query } from "./Query.js"
 import { type SessionRow, unheld, visible } from "./SessionRow.js"
 import { sqlName } from "./Table.js"
@@ -80,6 +81,7 @@ const purgeMessages = (tx: Transaction, session: number): number => {
 export const forget = (tx: Transaction, sessionId: SessionId): Either.Either<void> => {
   const session = hidden(tx, sessionId)
   if (session === undefined || hasRows(tx, session)) return Either.void
+  CursorFloor.ensure(tx)
   tx.run(
     "UPDATE meta SET cursor_floor = max(cursor_floor, (SELECT cursor + 1 FROM sessions WHERE ordinal = ?))",
     session

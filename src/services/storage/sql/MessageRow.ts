@@ -3,7 +3,9 @@
  * the same columns.
  */
 import type { Message } from "../../../domain/Message.js"
-import { insertion, type StoredRow } from "./Table.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import type { SessionRow } from "./SessionRow.js"
+import { insert, insertion, type StoredRow } from "./Table.js"
 import { messages } from "./Tables.js"
 
 type MessageColumns = StoredRow<typeof messages, "role" | "call" | "name" | "outcome" | "body">
@@ -20,7 +22,7 @@ export const columnsOf = (message: Message, body: string): MessageColumns => {
   }
 }
 
-export const insertMessage = insertion(messages, [
+const insertMessage = insertion(messages, [
   "session",
   "seq",
   "follows",
@@ -33,3 +35,32 @@ export const insertMessage = insertion(messages, [
   "outcome",
   "body"
 ])
+
+/** A message, and the place that it is stored in. */
+export interface NewMessage {
+  /** The run's ordinal; null for what a host appends. */
+  readonly run: number | null
+  readonly seq: number
+  /** The newest event when the place was reserved. */
+  readonly follows: number
+  readonly message: Message
+  readonly body: string
+}
+
+/** Stores a message in its place, without moving the head. */
+export const storeMessage = (
+  tx: Transaction,
+  { ordinal }: SessionRow,
+  { body, follows, message, run, seq }: NewMessage
+): void => {
+  insert(tx, insertMessage, {
+    session: ordinal,
+    seq,
+    follows,
+    mark: tx.mark,
+    run,
+    at: tx.now,
+    ...columnsOf(message, body)
+  })
+  tx.recorded("messages", ordinal, seq)
+}

@@ -14,6 +14,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import * as Title from "../../../domain/Title.js"
 import type { Transaction } from "./lane/GroupCommit.js"
+import * as LostResults from "./LostResults.js"
 import type { Admission, AdmissionOutcome, StartedRun } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import { decodeRun, inState, instanceOf, newestOf, oldestQueued, reread, running, withKey } from "./RunRows.js"
@@ -153,6 +154,7 @@ export const start = (
   const started = Either.flatMap(reread(tx, session, runId), (stored) => inState("running", stored))
   return Either.map(started, ({ ordinal, ref, run }) => {
     record(tx, session, "run.started", { run: ordinal })
+    LostResults.close(tx, session)
     if (message !== null && body !== null) {
       appendEntry(tx, session, ordinal, { seq: nextSeq(session), runId, at: tx.now, message }, body)
       entitle(tx, limits, session, message)

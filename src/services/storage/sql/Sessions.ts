@@ -14,6 +14,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { NewSession, SessionPage, SessionQuery } from "../Storage.js"
+import * as CursorFloor from "./CursorFloor.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { changeable, changedWithoutEvent, record, visible } from "./SessionRow.js"
@@ -65,6 +66,7 @@ export const create = (
   if (tx.get("SELECT 1 FROM sessions WHERE id = ?", id) !== undefined) {
     return Either.left(new SessionExists({ sessionId: id }))
   }
+  CursorFloor.ensure(tx)
   tx.run(
     `INSERT INTO session_rows
      (id, first_cursor, created_at, changed_at, changed_cursor, named, title, owner, workdir, model, metadata)

@@ -16,7 +16,8 @@ import * as Transcript from "../../../domain/Transcript.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { AppendKey } from "../Storage.js"
 import { decoder, exactJson } from "./Decoding.js"
-import { columnsOf, insertMessage } from "./MessageRow.js"
+import * as LostResults from "./LostResults.js"
+import { storeMessage } from "./MessageRow.js"
 import type { Query } from "./Query.js"
 import { addUsage, changeable, type SessionRow, unheld } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
@@ -47,6 +48,7 @@ export const append = (
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey: appendKey.key, runId: null }))
     }
     yield* unheld(tx, session)
+    LostResults.close(tx, session)
     const transcript: Transcript.State = { sessionId, head: session.head, open: Chunk.empty() }
     const values = messages.map(({ value }) => value)
     yield* Transcript.appendAll(transcript, values)
@@ -107,35 +109,6 @@ export const appendEntry = (
   if (message.role === "assistant") addUsage(tx, "session_rows", session.ordinal, message.usage)
 }
 
-/** A message, and the place that it is stored in. */
-export interface NewMessage {
-  /** The run's ordinal; null for what a host appends. */
-  readonly run: number | null
-  readonly seq: number
-  /** The newest event when the place was reserved. */
-  readonly follows: number
-  readonly message: Message
-  readonly body: string
-}
-
-/** Stores a message in its place, without moving the head. */
-export const storeMessage = (
-  tx: Transaction,
-  { ordinal }: SessionRow,
-  { body, follows, message, run, seq }: NewMessage
-): void => {
-  insert(tx, insertMessage, {
-    session: ordinal,
-    seq,
-    follows,
-    mark: tx.mark,
-    run,
-    at: tx.now,
-    ...columnsOf(message, body)
-  })
-  tx.recorded("messages", ordinal, seq)
-}
-
 const exactMessage = exactJson(Message)
 const decodeMessage = decoder(messages.columns.body.schema)
 
@@ -182,9 +155,10 @@ const readPage = (
 ): Effect.Effect<Page, SessionNotFound | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
     const first = Math.max(after, 0) + 1
-    const rows = yield* query<EntryRow>(
+    const rows = yield* query<EntryRow & { readonly head: number }>(
       "read the transcript",
-      `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId, messages.at, messages.body
+      `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId, messages.at, messages.body,
+         sessions.head
        FROM sessions JOIN messages ON messages.session = sessions.ordinal AND messages.seq BETWEEN ? AND sessions.head
        WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY messages.seq LIMIT ?`,
       first,
@@ -195,7 +169,7 @@ const readPage = (
     if (page.length > 0) {
       const entries = yield* decodeEntries(sessionId, page)
       const characters = page.reduce((sum, { body }) => sum + body.length, 0)
-      return { entries, characters, isLast: rows.length < limit && entries.length === rows.length }
+      return { entries, characters, isLast: entries.at(-1)?.seq === rows[0]?.head }
     }
     const [session] = yield* query<{ readonly head: number; readonly isThere: number }>(
       "read the transcript",

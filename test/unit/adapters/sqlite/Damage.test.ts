@@ -4,6 +4,7 @@ import Sqlite from "better-sqlite3"
 import { Chunk, Effect, Layer, Stream } from "effect"
 import { join } from "node:path"
 import { type Entry, userText } from "../../../../src/domain/Message.js"
+import * as Transcript from "../../../../src/domain/Transcript.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
@@ -12,6 +13,11 @@ import {
   append as appendTo,
   create,
   createAndStart,
+  destroy,
+  presence,
+  result,
+  start,
+  storeResult,
   transcriptLines,
   newSession,
   openBatch,
@@ -223,6 +229,94 @@ describe("a damaged session", () => {
         const reader = yield* StorageReader
         expect((yield* reader.questions(null)).map(({ id }) => id)).toEqual([q2])
         expect(yield* refused(reader.questions(s1))).toMatchObject({ _tag: "RowDamaged", sessionId: s1 })
+      })
+    )
+  )
+})
+
+describe("what is missing of a session", () => {
+  it.scopedLive("right before an open call is named, not passed over", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        yield* create()
+        yield* append("1", "2")
+        const { lease } = yield* start()
+        yield* openBatch(lease, "c1")
+        yield* damage("DELETE FROM messages WHERE seq IN (3, 4)")
+        expect((yield* page(0)).map(({ seq }) => Number(seq))).toEqual([1, 2])
+        const whole = Effect.flatMap(StorageReader, (reader) => Stream.runDrain(reader.transcript({ sessionId: s1 })))
+        expect(yield* refused(whole)).toMatchObject({ _tag: "RowDamaged", seq: 3, detail: "is missing" })
+      })
+    )
+  )
+
+  it.scopedLive("at its end, results of calls, is told before the next message comes after it", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        const { lease } = yield* createAndStart()
+        const { calls } = yield* openBatch(lease, "c1", "c2", "c3")
+        for (const { callId, seq } of calls) yield* storeResult(lease, seq, result(callId))
+        yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })
+        yield* damage("DELETE FROM messages WHERE seq IN (4, 5)")
+        yield* start({ runId: r2 })
+        expect((yield* transcriptLines()).slice(2)).toEqual([
+          "3 success c1",
+          "4 interrupted c2",
+          "5 interrupted c3",
+          "6 user Hello"
+        ])
+        expect(Transcript.isSendable(yield* transcript())).toBe(true)
+      })
+    )
+  )
+
+  it.scopedLive("at its end is told too before messages are appended", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        const { lease } = yield* createAndStart()
+        const { calls } = yield* openBatch(lease, "c1")
+        for (const { callId, seq } of calls) yield* storeResult(lease, seq, result(callId))
+        yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })
+        yield* damage("DELETE FROM messages WHERE seq = 3")
+        yield* append("more")
+        expect(Transcript.isSendable(yield* transcript())).toBe(true)
+        expect((yield* transcriptLines()).slice(2)).toEqual(["3 interrupted c1", "4 user more"])
+      })
+    )
+  )
+})
+
+describe("one damaged row stops nobody else", () => {
+  it.scopedLive("an engine's name that is no JSON", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        yield* createAndStart()
+        for (const broken of ["", "{", "no JSON"]) {
+          yield* damage(`UPDATE runs SET engine = '${broken}'`)
+          yield* (yield* Storage).renew(presence(`engine of ${broken}`))
+        }
+        yield* createAndStart({ sessionId: s2, runId: r2, presence: presence("another") })
+        expect((yield* (yield* StorageReader).unsettled).map(({ sessionId }) => sessionId)).toEqual([s2])
+      })
+    )
+  )
+
+  it.scopedLive.each([
+    "DELETE FROM meta",
+    "UPDATE meta SET cursor_floor = 9007199254740993",
+    "UPDATE meta SET cursor_floor = -5"
+  ])("the number after which cursors begin: %s", (statement) =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        yield* create()
+        yield* append("1", "2")
+        const before = yield* session()
+        yield* damage(statement)
+        const { cursor, id } = yield* create({ id: s2 })
+        expect(Number(cursor)).toBeGreaterThan(Number(before.cursor))
+        yield* append("3")
+        yield* destroy(id)
+        expect(Number((yield* create({ id: s2 })).cursor)).toBeGreaterThan(Number(cursor))
       })
     )
   )

@@ -1,0 +1,42 @@
+/**
+ * Results that were lost at the end of a transcript, with a damaged page say: calls that have neither a result nor a row
+ * of their own. A message after them would make the transcript unsendable for good, so they are closed before it comes.
+ */
+import { Either, Schema } from "effect"
+import * as Batch from "../../../domain/Batch.js"
+import { callsOf, Message } from "../../../domain/Message.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import { complete } from "./Results.js"
+import type { SessionRow } from "./SessionRow.js"
+
+interface Opener {
+  readonly seq: number
+  readonly run: number | null
+  readonly body: string
+}
+
+const decode = Schema.decodeUnknownEither(Schema.parseJson(Message))
+
+/** Closes them, as if each had ended now. The session has no open batch. */
+export const close = (tx: Transaction, session: SessionRow): void => {
+  const opener = tx.get<Opener>(
+    `SELECT seq, run, body FROM (
+       SELECT seq, run, role, body FROM messages WHERE session = ? AND role <> 'tool' ORDER BY seq DESC LIMIT 1
+     ) WHERE role = 'assistant' AND instr(body, '"call"') > 0`,
+    session.ordinal
+  )
+  if (opener === undefined) return
+  const message = decode(opener.body)
+  if (Either.isLeft(message)) return
+  for (const call of callsOf(message.right).slice(session.head - opener.seq)) {
+    const result = Batch.lost(call)
+    const seq = session.head + 1
+    complete(tx, session, {
+      run: opener.run,
+      seq,
+      follows: session.cursor,
+      message: result,
+      body: JSON.stringify(result)
+    })
+  }
+}

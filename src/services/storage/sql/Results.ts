@@ -1,0 +1,22 @@
+/** A call's result: it takes the place that was set aside for it, and the head moves as far as the rows allow. */
+import type { Transaction } from "./lane/GroupCommit.js"
+import { type NewMessage, storeMessage } from "./MessageRow.js"
+import { record, type SessionRow } from "./SessionRow.js"
+
+/** Stores a result in the place of its call, whose row is gone, and moves the head as far as the rows allow. */
+export const complete = (tx: Transaction, session: SessionRow, result: NewMessage): void => {
+  const { run, seq } = result
+  storeMessage(tx, session, result)
+  record(tx, session, "call.finished", { run, seq })
+  const end = tx.get<{ readonly head: number }>(
+    `SELECT coalesce(
+       (SELECT min(seq) - 1 FROM calls WHERE session = ?), (SELECT max(seq) FROM messages WHERE session = ?)
+     ) AS head`,
+    session.ordinal,
+    session.ordinal
+  )
+  while (session.head < (end?.head ?? 0)) {
+    session.head++
+    record(tx, session, "message.appended", { run, seq: session.head })
+  }
+}
