@@ -12,20 +12,17 @@ import * as Questions from "../../../services/storage/sql/Questions.js"
 import * as RunRows from "../../../services/storage/sql/RunRows.js"
 import * as Sessions from "../../../services/storage/sql/Sessions.js"
 import type { Table } from "../../../services/storage/sql/Table.js"
-import {
-  assets,
-  calls,
-  drafts,
-  eventRows,
-  grants,
-  questions,
-  runs,
-  sessionRows
-} from "../../../services/storage/sql/Tables.js"
+import { calls, messages, questions, runs, sessionRows, tables } from "../../../services/storage/sql/Tables.js"
 import * as Change from "./Change.js"
 import { prepared, queryOn } from "./Connection.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Rows from "./Rows.js"
+
+/** Tables of sessions whose rows have nothing to do with others'. */
+const plain = tables.filter(
+  ({ name, session }) =>
+    session !== null && [sessionRows, runs, messages, calls, questions].every((table) => table.name !== name)
+)
 
 type RunRow = Rows.RowOf<typeof runs>
 type QuestionRow = Rows.RowOf<typeof questions>
@@ -212,7 +209,7 @@ export const check = (
         isKnown ? damage : { detail: "has no question", values: { ...damage?.values, question: null } }
       )
     }
-    for (const table of [grants, drafts, assets, eventRows]) {
+    for (const table of plain) {
       for (const row of Rows.of(connection, table, session.ordinal))
         report(table, row, damageOf(connection, table, row))
     }

@@ -129,8 +129,8 @@ export const check = (data: string, path: string, connection: Sqlite.Database): 
     findings.push(make("session-rows-missing", { path, ordinals: orphans.map(Number) }, adoptions))
   }
 
-  const { engines, lanes, meta } = Tables
-  for (const table of [engines, lanes]) {
+  const { meta, tables } = Tables
+  for (const table of tables.filter(({ isTransient, session }) => isTransient && session === null)) {
     for (const row of Rows.of(connection, table)) {
       if (Rows.damaged(table, row).length > 0) report(table, row, "does not decode", Change.remove(table, row))
     }

@@ -295,7 +295,7 @@ export const engines = table({
 })
 
 /** The mark of each lane's newest commit that left none on a row. */
-export const lanes = table({
+const lanes = table({
   name: "lanes",
   key: ["id"],
   session: null,

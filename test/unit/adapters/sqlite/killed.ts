@@ -50,6 +50,10 @@ export const killed = Effect.gen(function* () {
     connection.exec(`UPDATE ${name} SET ${column} = -${column} - ${shift}; UPDATE ${name} SET ${column} = -${column}`)
   }
   connection.exec(`UPDATE sqlite_sequence SET seq = seq + ${shift} WHERE name = 'session_rows'`)
+  // Version 0.1.0 had no such rows.
+  connection.exec(
+    `INSERT INTO append_keys (session, key, hash, first, last) VALUES (${sessions.plainer}, 'k', 'h', 1, 2)`
+  )
   connection.pragma("wal_checkpoint(TRUNCATE)")
   connection.close()
   return data
