@@ -18,7 +18,8 @@ import * as Toolbox from "../../../../src/services/Toolbox.js"
 
 /** An engine on a data folder. */
 export const engineOn = (data: string) =>
-  SkeinNode.layer({ data, synchronous: "NORMAL" }).pipe(
+  // Nothing goes on by itself: the tests say what does, and in which order.
+  SkeinNode.layer({ data, synchronous: "NORMAL", recoverMillis: null }).pipe(
     Layer.provideMerge(ScriptedModel.layer),
     Layer.provide([Toolbox.layerEmpty, Permissions.layerDefault])
   )
