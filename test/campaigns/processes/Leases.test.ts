@@ -132,7 +132,7 @@ it.scopedLive("P9 many processes: a lease lasts as long as its own engine says, 
   Effect.gen(function* () {
     const data = yield* folder
     const one = yield* Child.open(data, { leaseMillis: 60_000 })
-    const hasty = yield* Child.open(data, { leaseMillis: 300, recovery: "continue", recoverMillis: 100 })
+    const hasty = yield* Child.open(data, { leaseMillis: 300, recoverMillis: 100 })
     yield* one.get({ do: "create", session: hanging })
     const send = (text: string) => ({ do: "send", session: hanging, text, key: text }) as const
     const run = yield* one.get(send("go"))

@@ -3,6 +3,7 @@
  * what was acknowledged to it and what it was told; what they note is compared with storage, at once and in the end.
  */
 import { Effect, Either, Fiber, Stream } from "effect"
+import { textOf, userText } from "../../../src/domain/Message.js"
 import { SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import type { Watcher, World } from "./World.js"
@@ -46,7 +47,7 @@ const sender = (world: World, process: Process, session: KnownSession) =>
     for (let round = 1 + world.random.below(3); round > 0; round--) {
       yield* pause(world)
       const text = `message ${world.next()}`
-      const idempotencyKey = world.random.chance(0.3) ? { idempotencyKey: `key ${text}` } : {}
+      const idempotencyKey = world.random.chance(0.5) ? { idempotencyKey: `key ${text}` } : {}
       const send = process.gateway.send({
         sessionId: session.id,
         text,
@@ -60,12 +61,69 @@ const sender = (world: World, process: Process, session: KnownSession) =>
         session.sent.set(ref.runId, { ref, text })
         world.sentBy.set(ref.runId, process.process)
         if ("idempotencyKey" in idempotencyKey) {
+          world.keyed.push({ text, runId: ref.runId })
           const again = yield* attempt(send)
-          if (Either.isRight(again) && again.right.runId !== ref.runId) broken("idempotency", `${text} ran twice`)
+          if (Either.isRight(again)) world.keyed.push({ text, runId: again.right.runId })
         }
         // The model may never answer, nor whoever is asked.
         if (world.random.chance(0.4)) yield* Effect.timeoutOption(attempt(process.gateway.await(ref)), 3_000)
         if (world.random.chance(0.3)) yield* attempt(process.gateway.cancel(ref.runId))
+      }
+    }
+  })
+
+/** Goes on with runs of messages that were sent under a key, or with the newest. */
+const resumer = (world: World, process: Process, session: KnownSession) =>
+  Effect.gen(function* () {
+    for (let round = 3 + world.random.below(5); round > 0; round--) {
+      yield* pause(world, 500)
+      const keyed = world.keyed.filter(({ runId }) => session.sent.has(runId))
+      if (keyed.length === 0 || world.random.chance(0.2)) {
+        yield* attempt(process.gateway.resume(session.id))
+        continue
+      }
+      const { runId, text } = world.random.pick(keyed)
+      const of = world.random.chance(0.7) ? { idempotencyKey: `key ${text}` } : { runId }
+      const resumed = yield* attempt(process.gateway.resume(session.id, of))
+      if (Either.isLeft(resumed)) continue
+      if (resumed.right.runId !== runId) world.note("a run resumed by its key")
+      world.keyed.push({ text, runId: resumed.right.runId })
+    }
+  })
+
+/** Takes up what was left behind. */
+const recoverer = (world: World, process: Process) =>
+  Effect.gen(function* () {
+    for (let round = 3 + world.random.below(3); round > 0; round--) {
+      yield* pause(world, 600)
+      const taken = yield* attempt(process.gateway.recover({ limit: 1 + world.random.below(3) }))
+      if (Either.isRight(taken) && taken.right.length > 0) world.note("sessions recovered")
+    }
+  })
+
+/** Appends one or two messages under a key, again and again until it is answered, and then once more. */
+const appender = (world: World, process: Process, session: KnownSession) =>
+  Effect.gen(function* () {
+    for (let round = 1 + world.random.below(2); round > 0; round--) {
+      yield* pause(world, 500)
+      const key = `appended ${world.next()}`
+      const texts = Array.from({ length: 1 + world.random.below(2) }, (_, n) => `${key} ${n}`)
+      for (const text of texts) world.appended.set(text, { sessionId: session.id, seq: null })
+      let answers = 0
+      for (let round = 0; round < 6 && answers < 2; round++) {
+        const answer = yield* attempt(process.gateway.append(session.id, texts.map(userText), key))
+        if (Either.isLeft(answer)) {
+          mustBeThere(session, answer.left)
+          yield* pause(world, 300)
+          continue
+        }
+        if (++answers === 2) world.note("messages appended again under their key")
+        answer.right.forEach(({ message, seq }, place) => {
+          const text = texts[place] ?? broken("P5", `${key} got ${answer.right.length} places`)
+          const before = world.appended.get(text)?.seq ?? seq
+          if (textOf(message) !== text || before !== seq) broken("P5", `${text} is at ${before}, then at ${seq}`)
+          world.appended.set(text, { sessionId: session.id, seq })
+        })
       }
     }
   })
@@ -261,6 +319,9 @@ export const cast = (world: World, process: Process, session: KnownSession): Rea
     answerer(world, process, session),
     uploader(world, process, session),
     visitor(world, process, session),
+    ...(chance(0.5) ? [resumer(world, process, session)] : []),
+    ...(chance(0.4) ? [appender(world, process, session)] : []),
+    ...(chance(0.2) ? [recoverer(world, process)] : []),
     ...(chance(0.5) ? [impatient(world, sender(world, process, session))] : []),
     ...(chance(0.3) ? [impatient(world, uploader(world, process, session))] : []),
     ...(chance(0.25) ? [deleter(world, process, session)] : [])
@@ -272,7 +333,16 @@ export const guests = (
   world: World,
   process: Process,
   session: KnownSession
-): ReadonlyArray<Effect.Effect<unknown>> => [sender(world, process, session), answerer(world, process, session)]
+): ReadonlyArray<Effect.Effect<unknown>> => {
+  const { chance } = world.random
+  return [
+    sender(world, process, session),
+    answerer(world, process, session),
+    ...(chance(0.6) ? [resumer(world, process, session)] : []),
+    ...(chance(0.4) ? [appender(world, process, session)] : []),
+    ...(chance(0.4) ? [recoverer(world, process)] : [])
+  ]
+}
 
 /** They watch until the session or the world ends. */
 export const watchers = (

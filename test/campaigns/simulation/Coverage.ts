@@ -16,9 +16,14 @@ export const faults = [
 export const situations = [
   "an engine killed",
   "an engine closed during a run",
-  "a run queued by one engine behind a run of a killed one",
+  "a run queued by one engine behind a run of one that left",
   "a snapshot of an open batch",
-  "a session deleted by one engine and made again by another"
+  "a session deleted by one engine and made again by another",
+  "a run released",
+  "a run gone on with by another engine",
+  "a run resumed by its key",
+  "sessions recovered",
+  "messages appended again under their key"
 ] as const
 
 export type Occurrence = (typeof faults)[number] | (typeof situations)[number]

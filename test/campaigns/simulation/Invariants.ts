@@ -21,6 +21,20 @@ const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
     "SELECT id FROM calls AS c WHERE NOT EXISTS (SELECT 1 FROM runs WHERE session = c.session AND state = 'running')"
   ],
   [
+    "P5: a message of a run is there twice",
+    "SELECT run AS id FROM messages WHERE role = 'user' AND run IS NOT NULL GROUP BY run HAVING count(*) > 1"
+  ],
+  [
+    "P5: two keys stand for the same place, or one for a place after the head",
+    `SELECT a.key AS id FROM append_keys AS a JOIN sessions AS s ON s.ordinal = a.session
+     WHERE s.state <> 'hidden' AND (a.last > s.head OR EXISTS
+       (SELECT 1 FROM append_keys WHERE session = a.session AND key <> a.key AND first <= a.last AND last >= a.first))`
+  ],
+  [
+    "P9: a run is released and has an engine, or has none and is not released",
+    "SELECT id FROM runs WHERE state = 'running' AND (released_at IS NULL) <> (engine IS NOT NULL)"
+  ],
+  [
     "P10: an event is missing",
     `SELECT id FROM sessions AS s WHERE state <> 'hidden'
      AND cursor - first_cursor + 1 <> (SELECT count(*) FROM events WHERE session = s.ordinal AND cursor >= s.first_cursor)`

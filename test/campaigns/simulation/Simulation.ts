@@ -3,6 +3,8 @@
  * at the end the books are balanced. What is broken is reported with its seed, which replays it.
  */
 import { Cause, Effect, Exit, Fiber, Logger, Option, Predicate, Random, Scope } from "effect"
+import type { Entry } from "../../../src/domain/Message.js"
+import type { SessionId } from "../../../src/domain/Session.js"
 import { AssetFiles } from "../../../src/services/assets/AssetFiles.js"
 import * as MemoryFiles from "../../../src/services/assets/MemoryFiles.js"
 import { broken, BrokenPromise } from "../../support/verdicts/BrokenPromise.js"
@@ -29,7 +31,7 @@ export interface Outcome {
 /** Closes an engine, whose disk may be full, while its runs go on. It ends in bounded time, as a dead one. */
 const close = (world: World.World, { process }: Process, scope: Scope.CloseableScope) =>
   Effect.gen(function* () {
-    if (world.random.chance(0.7)) world.full.add(process)
+    if (world.random.chance(0.4)) world.full.add(process)
     const closing = yield* Effect.forkDaemon(Effect.locally(Scope.close(scope, Exit.void), processOf, process))
     const hasEnded = Effect.sync(() => closing.unsafePoll() !== null)
     if (!(yield* Verdicts.eventually(hasEnded, 60))) broken("closing", `${process} does not come to an end`)
@@ -55,6 +57,10 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
       next: () => ++number,
       breaches,
       started: new Map(),
+      recovery: World.recovering(random),
+      keyed: [],
+      appended: new Map(),
+      steps: new Map(),
       running: new Map()
     }
     const { below, chance } = world.random
@@ -89,7 +95,8 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
       sessions.flatMap((session) => Actors.watchers(world, first, session)),
       (watcher) => World.start(world, first, watcher)
     )
-    const fate = random.pick(["killed", "killed", "closed", "lives", "lives"])
+    const left = new Map<SessionId, ReadonlyArray<Entry>>()
+    const fate = random.pick(["killed", "killed", "closed", "closed", "lives"])
     if (fate !== "lives") yield* Effect.sleep(below(1_000))
     if (fate === "killed") world.note("an engine killed")
     if (fate === "closed") {
@@ -105,8 +112,9 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
     if (fate !== "lives") {
       scheduler.kill(first.process)
       for (const { id } of sessions) {
+        left.set(id, yield* Effect.orElseSucceed(Finale.entriesOf(second, id), () => []))
         if (yield* Verdicts.hasAbandoned(world, second, id)) {
-          world.note("a run queued by one engine behind a run of a killed one")
+          world.note("a run queued by one engine behind a run of one that left")
         }
       }
     }
@@ -119,8 +127,10 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
       yield* Verdicts.queueMoves(world, survivor, session)
       const isThere = yield* Finale.rest(survivor, survivors, session)
       if (!isThere) continue
-      yield* Finale.check(survivor, session)
-      const events = yield* Finale.eventsOf(survivor, session.id)
+      const { entries, events } = yield* Finale.check(survivor, session)
+      Verdicts.staysAsItWas(left.get(session.id) ?? [], entries)
+      Verdicts.keysAreKept(world, session, entries)
+      Verdicts.noteReleases(world, events)
       for (const snapshot of world.snapshots) {
         if (snapshot.sessionId === session.id) Verdicts.snapshotGoesOn(snapshot, events)
       }

@@ -1,5 +1,7 @@
 /** What must hold between what clients were shown and what was stored then and later. */
 import { Effect, Either } from "effect"
+import { type Entry, textOf } from "../../../src/domain/Message.js"
+import type { RunId } from "../../../src/domain/Run.js"
 import type { SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import { broken } from "../../support/verdicts/BrokenPromise.js"
@@ -21,21 +23,26 @@ const abandoned = ({ scheduler, sentBy }: World, { reader }: Process, sessionId:
   Effect.map(Effect.either(reader.activity(sessionId)), (activity) => {
     if (Either.isLeft(activity)) return []
     const { holder, queued } = activity.right
-    if (holder._tag === "Some" && scheduler.isAlive(holder.value.engine?.instance ?? "")) return []
+    const engine = holder._tag === "Some" ? holder.value.engine : null
+    if (engine !== null && scheduler.isAlive(engine.instance)) return []
     return queued.filter(({ id }) => {
       const sender = sentBy.get(id)
       return sender !== undefined && scheduler.isAlive(sender)
     })
   })
 
-/** Whether a process that was just killed held up what another had queued. */
+/** Whether a process that was just killed, or closed, held up what another had queued. */
 export const hasAbandoned = (world: World, process: Process, sessionId: SessionId) =>
   Effect.map(abandoned(world, process, sessionId), (runs) => runs.length > 0)
 
-/** A queued run gets its turn though the engine before it is dead and nobody waits for it. */
+/**
+ * A queued run gets its turn though the engine before it is dead and nobody waits for it. Where a run that was left too
+ * long ago stands before it, a person goes on with that one.
+ */
 export const queueMoves = (world: World, process: Process, { deletion, id }: KnownSession) =>
   Effect.gen(function* () {
     if (deletion !== "none") return
+    if (world.recovery.continueWithinMillis < 1_000) yield* Effect.ignore(process.gateway.resume(id))
     const isFree = Effect.map(hasAbandoned(world, process, id), (has) => !has)
     if (!(yield* eventually(isFree, 20))) broken("P9", `a run is queued in ${id} and nobody will start it`)
   })
@@ -84,3 +91,38 @@ export const watchersCatchUp = ({ scheduler, watchers }: World, { gateway }: Pro
       )
     }
   })
+
+/** What has been stored of a session stays as it is, whatever engines come and go. */
+export const staysAsItWas = (before: ReadonlyArray<Entry>, entries: ReadonlyArray<Entry>): void => {
+  const textOfEntry = (entry: Entry | undefined) => JSON.stringify(entry)
+  const changed = before.find((entry, place) => textOfEntry(entry) !== textOfEntry(entries[place]))
+  if (changed !== undefined) broken("P1", `place ${changed.seq} is not what it was before an engine left`)
+}
+
+/** Each key stands for its message and for no other; what was appended under one is there once, where it was told to be. */
+export const keysAreKept = (world: World, { id, sent }: KnownSession, entries: ReadonlyArray<Entry>): void => {
+  for (const { runId, text } of world.keyed) {
+    const other = sent.get(runId)?.text ?? text
+    if (other !== text) broken("P5", `the key of ${text} was answered with the run of ${other}`)
+  }
+  for (const [text, { seq, sessionId }] of world.appended) {
+    if (sessionId !== id) continue
+    const places = entries.flatMap(({ message, seq }) => (textOf(message) === text ? [seq] : []))
+    if (places.length > 1 || (seq !== null && places[0] !== seq)) {
+      broken("P5", `${text} was told to be at ${seq}, and is at ${places.join()}`)
+    }
+  }
+}
+
+/** Notes which runs were released and which of them went on. */
+export const noteReleases = ({ note }: World, events: ReadonlyArray<SessionEvent.Durable>): void => {
+  const released = new Set<RunId>()
+  for (const event of events) {
+    if (SessionEvent.is("run.released")(event)) {
+      note("a run released")
+      released.add(event.runId)
+    } else if (SessionEvent.is("message.appended")(event) && event.role === "assistant" && event.runId !== null) {
+      if (released.delete(event.runId)) note("a run gone on with by another engine")
+    }
+  }
+}

@@ -33,7 +33,7 @@ import { broken } from "../../support/verdicts/BrokenPromise.js"
 import type { Dice } from "../../support/verdicts/Dice.js"
 import type { Process } from "../../support/verdicts/KnownSession.js"
 
-export const config = EngineConfig.layer({
+const settings: EngineConfig.Options = {
   stepLimit: 4,
   toolTimeoutMillis: 2_000,
   modelAttempts: 2,
@@ -42,7 +42,19 @@ export const config = EngineConfig.layer({
   // A simulated process is killed between two turns and never loses what it wrote.
   synchronous: "NORMAL",
   limits: { resultCharacters: 120 }
+}
+
+export const config = EngineConfig.layer(settings)
+
+/** What a world's engines make of runs that were left: as the dice say. */
+export const recovering = ({ chance, pick }: Dice): Pick<EngineConfig.Service, (typeof recoverySettings)[number]> => ({
+  recovery: chance(0.6) ? "continue" : "end",
+  drainMillis: pick([0, 0, 300, 10_000]),
+  continueWithinMillis: pick([50, 600_000, 600_000]),
+  recoverMillis: chance(0.3) ? 500 : null
 })
+
+const recoverySettings = ["recovery", "drainMillis", "continueWithinMillis", "recoverMillis"] as const
 
 const behaviours = ["quick", "slow", "fail", "die", "hang", "stubborn", "big", "progress", "ask"] as const
 
@@ -84,6 +96,13 @@ export interface World {
   readonly next: () => number
   /** How often a call's handler was started. */
   readonly started: Map<CallId, number>
+  readonly recovery: ReturnType<typeof recovering>
+  /** Sends and resumptions under a key, and the run that each was answered with. */
+  readonly keyed: Array<{ readonly text: string; readonly runId: RunId }>
+  /** Messages that were appended under a key, and where they were told to be. */
+  readonly appended: Map<string, { readonly sessionId: SessionId; seq: number | null }>
+  /** The engines' processes in which a step of a session runs. */
+  readonly steps: Map<SessionId, Set<string>>
   /** Keys of handlers that run now. */
   readonly running: Map<string, number>
 }
@@ -211,6 +230,35 @@ const model = (world: World): Model => {
   }
 }
 
+/**
+ * The same model, which notes a breach when a living engine begins a step of a session in which another one runs a step.
+ * An engine whose disk is full gives no signs, and may have lost its runs without knowing it.
+ */
+const alone = (
+  { breaches, full, scheduler, steps }: World,
+  process: string,
+  sessionId: SessionId,
+  sound: Model
+): Model => ({
+  ...sound,
+  step: (request) =>
+    Stream.unwrapScoped(
+      Effect.gen(function* () {
+        const running = steps.get(sessionId) ?? new Set()
+        steps.set(sessionId, running)
+        for (const other of running) {
+          if (other === process || !scheduler.isAlive(other) || full.has(other) || full.has(process)) continue
+          breaches.push(`P9: ${sessionId} runs in ${other} and in ${process}`)
+        }
+        yield* Effect.acquireRelease(
+          Effect.sync(() => running.add(process)),
+          () => Effect.sync(() => running.delete(process))
+        )
+        return sound.step(request)
+      })
+    )
+})
+
 /** What an engine stands on; one of its own for each process. */
 export type Ground = Layer.Layer<Storage | StorageReader | EventSignals, unknown, Ids | AssetFiles>
 
@@ -220,7 +268,7 @@ export const engine = Effect.fnUntraced(function* (world: World, process: string
   const given = Layer.mergeAll(
     Layer.succeed(AssetFiles, world.files),
     Layer.succeed(Ids, world.ids),
-    Layer.succeed(Models, { resolve: () => Effect.succeed(model(world)) }),
+    Layer.succeed(Models, { resolve: ({ id }) => Effect.succeed(alone(world, process, id, model(world))) }),
     Layer.succeed(Engines, {
       self,
       sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({ clock: "host", at: Number(nanos / 1_000_000n) })),
@@ -235,7 +283,7 @@ export const engine = Effect.fnUntraced(function* (world: World, process: string
       Layer.provide(Assets.layer),
       Layer.provideMerge(world.ground),
       Layer.provide(given),
-      Layer.provide(config),
+      Layer.provide(EngineConfig.layer({ ...settings, ...world.recovery })),
       Layer.orDie,
       Layer.fresh
     )

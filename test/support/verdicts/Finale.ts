@@ -83,9 +83,13 @@ export const eventsOf = Effect.fnUntraced(function* ({ reader }: Pick<Process, "
   }
 })
 
+/** A session's whole transcript. */
+export const entriesOf = ({ reader }: Pick<Process, "reader">, sessionId: SessionId) =>
+  Effect.map(Stream.runCollect(reader.transcript({ sessionId })), Chunk.toReadonlyArray)
+
 /** Holds the transcript and the events of a session at rest against each other, and gives them. */
 export const record = Effect.fnUntraced(function* (process: Pick<Process, "reader">, sessionId: SessionId) {
-  const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(process.reader.transcript({ sessionId })))
+  const entries = yield* entriesOf(process, sessionId)
   const events = yield* eventsOf(process, sessionId)
   checkTranscript(sessionId, entries)
   checkEvents(sessionId, events, entries)
@@ -96,7 +100,7 @@ export const record = Effect.fnUntraced(function* (process: Pick<Process, "reade
 export const check = (process: Process, session: KnownSession) =>
   Effect.gen(function* () {
     const { gateway } = process
-    const { entries } = yield* record(process, session.id)
+    const { entries, events } = yield* record(process, session.id)
     const { head, title } = yield* gateway.session(session.id)
     if (head !== entries.length) broken("P1", `${session.id} has its head at ${head} and ${entries.length} messages`)
     const { acknowledged, pending } = session.title
@@ -117,4 +121,5 @@ export const check = (process: Process, session: KnownSession) =>
       )
       if (content !== asset.size) broken("P8", `${asset.id} has ${content} of ${asset.size} bytes`)
     }
+    return { entries, events }
   })
