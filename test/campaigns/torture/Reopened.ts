@@ -159,9 +159,9 @@ const answered = Effect.fnUntraced(function* (process: Process, id: SessionId, w
 })
 
 /** Whether the end that an open call came to says what was known of it. */
-const isRight = ({ isAsked, mayGoOn, state }: Rows.OpenCall, outcome: string): boolean => {
+const isRight = ({ isAsked, isReleased, mayGoOn, state }: Rows.OpenCall, outcome: string): boolean => {
   if (state === "started") return outcome === "interrupted"
-  if (isAsked && mayGoOn) return outcome !== "interrupted" && outcome !== "never-started"
+  if ((isAsked || isReleased) && mayGoOn) return outcome !== "interrupted" && outcome !== "never-started"
   return outcome === "never-started" || (isAsked && outcome === "denied")
 }
 

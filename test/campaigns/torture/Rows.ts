@@ -23,6 +23,8 @@ export interface OpenCall {
   readonly isAsked: boolean
   /** Whether its run may go on: nobody cancelled it or deletes its session. */
   readonly mayGoOn: boolean
+  /** Whether its run was released: what had not started goes on with it. */
+  readonly isReleased: boolean
 }
 
 interface Result {
@@ -68,13 +70,18 @@ export const look = (folder: string): Rows => {
     const breach = Invariants.breach(sql)
     if (breach !== null) broken("rows", breach)
     const open = sql
-      .all<Omit<OpenCall, "isAsked" | "mayGoOn"> & { readonly asked: number; readonly goesOn: number }>(
+      .all<Omit<OpenCall, "isAsked" | "mayGoOn" | "isReleased"> & Record<"asked" | "goesOn" | "released", number>>(
         `SELECT s.id AS session, c.seq, c.id AS callId, c.state, c.question IS NOT NULL AS asked,
-           s.state = 'live' AND r.cancel_requested = 0 AS goesOn
+           s.state = 'live' AND r.cancel_requested = 0 AS goesOn, r.released_at IS NOT NULL AS released
          FROM calls AS c JOIN session_rows AS s ON s.ordinal = c.session
          JOIN runs AS r ON r.session = s.ordinal AND r.state = 'running'`
       )
-      .map(({ asked, goesOn, ...call }) => ({ ...call, isAsked: asked === 1, mayGoOn: goesOn === 1 }))
+      .map(({ asked, goesOn, released, ...call }) => ({
+        ...call,
+        isAsked: asked === 1,
+        mayGoOn: goesOn === 1,
+        isReleased: released === 1
+      }))
     const results = sql.all<Result>(
       `SELECT s.id AS session, m.call AS callId, m.outcome, m.body
        FROM messages AS m JOIN session_rows AS s ON s.ordinal = m.session WHERE m.role = 'tool'`

@@ -1,5 +1,5 @@
 /**
- * One case: rounds of processes on one data folder, killed as the plan says or at their end by their own will. After
+ * One case: rounds of processes on one data folder, killed or told to end as the plan says, or ended by their own will. After
  * each round the folder is copied twice and reopened, once to resume and once for new messages; the next round goes on
  * in the folder itself. What is broken is reported; the same seed plays the same plan again.
  */
@@ -18,11 +18,14 @@ import { Line, Setup } from "./Protocol.js"
 import * as Reopened from "./Reopened.js"
 import * as Rows from "./Rows.js"
 
-/** What one process is to do, and where it is to die: at a point, from outside after so many lines, or not at all. */
+/**
+ * What one process is to do, and where it is to end: killed at a point, or from outside after so many lines, killed or
+ * told to; or not at all.
+ */
 export interface Life {
   readonly script: Setup["script"]
   readonly point: Points.Point | null
-  readonly lines: number | null
+  readonly stop: { readonly lines: number; readonly signal: "SIGKILL" | "SIGTERM" } | null
 }
 
 export interface Plan {
@@ -39,6 +42,7 @@ export interface Plan {
 export interface Outcome {
   /** Null when every promise held. */
   readonly failure: string | null
+  /** How many processes were killed or told to end. */
   readonly kills: number
   /** How often the first process crossed each point; nothing of its own points when it was killed. */
   readonly crossed: Points.Counts
@@ -62,14 +66,15 @@ const temporary = Effect.acquireRelease(
 const decode = Schema.decodeUnknownSync(Line)
 
 interface End {
-  readonly isKilled: boolean
+  /** Whether it did not play its script to the end. */
+  readonly isStopped: boolean
   readonly crossed: Points.Counts
 }
 
 /** Runs one process to its end. */
 const live = (folder: string, ledger: Ledger.Ledger, name: string, seed: number, place: number, life: Life) =>
   Effect.gen(function* () {
-    const { lines, point, script } = life
+    const { point, script, stop } = life
     const own = point !== null && Points.isOwn(point.name) ? { name: point.name, at: point.at } : null
     const setup = Schema.encodeSync(Setup)({ folder, seed, place, script, point: own })
     const counts = join(folder, `${name}.counts`)
@@ -77,6 +82,7 @@ const live = (folder: string, ledger: Ledger.Ledger, name: string, seed: number,
       env: { PATH: process.env["PATH"] ?? "", ...Points.environment(join(folder, "data"), counts, point) }
     })
     let crossed: Points.Counts = {}
+    let isTold = false
     const ended = Effect.gen(function* () {
       for (let heard = 1; ; heard++) {
         const line = yield* child.line
@@ -84,7 +90,9 @@ const live = (folder: string, ledger: Ledger.Ledger, name: string, seed: number,
         const said = decode(line.value)
         ledger.hear(name, said)
         if (said._tag === "Ended") crossed = said.crossed
-        if (heard === lines) yield* child.signal("SIGKILL")
+        if (heard !== stop?.lines || said._tag === "Ended") continue
+        isTold = stop.signal === "SIGTERM"
+        yield* child.signal(stop.signal)
       }
     })
     const { code, signal, stderr } = yield* Patience.wait(ended, {
@@ -92,7 +100,10 @@ const live = (folder: string, ledger: Ledger.Ledger, name: string, seed: number,
       during: () => `the end of ${name}`
     })
     if (signal !== "SIGKILL" && code !== 0) broken("torture", `${name} ended with ${code ?? signal}: ${stderr}`)
-    return { isKilled: signal === "SIGKILL", crossed: { ...crossed, ...Points.crossed(counts) } } satisfies End
+    return {
+      isStopped: isTold || signal === "SIGKILL",
+      crossed: { ...crossed, ...Points.crossed(counts) }
+    } satisfies End
   }).pipe(Effect.scoped)
 
 const reopen = (folder: string, ledger: Ledger.Ledger, way: Reopened.Way) =>
@@ -119,7 +130,7 @@ const played = ({ opens, rounds, seed, ways }: Plan, kills: Ref.Ref<number>) =>
         { concurrency: "unbounded" }
       )
       crossed = ends[0]?.crossed ?? crossed
-      yield* Ref.update(kills, (count) => count + ends.filter(({ isKilled }) => isKilled).length)
+      yield* Ref.update(kills, (count) => count + ends.filter(({ isStopped }) => isStopped).length)
       if (ledger.breaches[0] !== undefined) return broken("told", ledger.breaches[0])
       Rows.look(folder)
       if (opens === "last" && round < rounds.length - 1) continue
@@ -153,7 +164,7 @@ const command = (options: string): string => `npm run torture -- ${options}`
 export const dry = (seed: number, script: Life["script"]): Plan => ({
   seed,
   command: command(`--from ${seed} --script ${script} --kills 0`),
-  rounds: [[{ script, point: null, lines: null }]],
+  rounds: [[{ script, point: null, stop: null }]],
   opens: "each",
   ways: both
 })
@@ -162,7 +173,7 @@ export const dry = (seed: number, script: Life["script"]): Plan => ({
 export const at = (seed: number, script: Life["script"], point: Points.Point): Plan => ({
   seed,
   command: command(`--from ${seed} --script ${script} --point "${point.name}" --at ${point.at}`),
-  rounds: [[{ script, point, lines: null }]],
+  rounds: [[{ script, point, stop: null }]],
   opens: "each",
   ways: both
 })
@@ -171,7 +182,7 @@ export const at = (seed: number, script: Life["script"], point: Points.Point): P
 export const opening = (points: ReadonlyArray<Points.Point>): Plan => ({
   seed: 1,
   command: command("--script open --spread 100 --kills 1000"),
-  rounds: points.map((point) => [{ script: "open", point, lines: null }]),
+  rounds: points.map((point) => [{ script: "open", point, stop: null }]),
   opens: "last",
   ways: both
 })
@@ -215,10 +226,12 @@ const usual: Points.Counts = {
 
 const dying = ({ below, chance, pick }: Dice.Dice, mayLive: boolean): Life => {
   const script = "full"
-  if (mayLive && chance(0.2)) return { script, point: null, lines: null }
-  if (chance(0.4)) return { script, point: null, lines: 1 + below(150) }
+  if (mayLive && chance(0.2)) return { script, point: null, stop: null }
+  if (chance(0.5)) {
+    return { script, point: null, stop: { lines: 1 + below(150), signal: pick(["SIGKILL", "SIGTERM"]) } }
+  }
   const name = pick(Object.keys(usual))
-  return { script, lines: null, point: { name, at: 1 + below(usual[name] ?? 1) } }
+  return { script, stop: null, point: { name, at: 1 + below(usual[name] ?? 1) } }
 }
 
 /** Up to so many processes at once, killed wherever the seed says, in two or three rounds. */

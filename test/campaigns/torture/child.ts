@@ -1,8 +1,9 @@
 /**
  * A process under torture: an engine on a data folder, by the public preset, that plays its script and says what it
- * announces as it announces it. What was read of its stdout, it said before it died.
+ * announces as it announces it. What was read of its stdout, it said before it died. Told to end, it leaves its script and
+ * closes its engine, as a host does.
  */
-import { Effect, Layer, Logger, ManagedRuntime, Schema } from "effect"
+import { Cause, Effect, Exit, Fiber, FiberId, Layer, Logger, ManagedRuntime, Schema } from "effect"
 import { writeSync } from "node:fs"
 import { Gateway } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
@@ -37,6 +38,7 @@ const stage: Engine.Stage = {
 
 const engine = SkeinNode.layer({
   data: dataOf(folder),
+  drainMillis: dice.pick([0, 0, 50, 10_000]),
   limits: { resultCharacters: Engine.resultCharacters }
 }).pipe(
   Layer.provide(Engine.layer(stage)),
@@ -54,6 +56,9 @@ const life = Effect.gen(function* () {
 }).pipe(Effect.scoped)
 
 const runtime = ManagedRuntime.make(engine)
-await runtime.runPromise(life)
+const living = runtime.runFork(life)
+process.once("SIGTERM", () => living.unsafeInterruptAsFork(FiberId.none))
+const exit = await Effect.runPromise(Fiber.await(living))
 await runtime.dispose()
+if (Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)) throw Cause.squash(exit.cause)
 say({ _tag: "Ended", crossed: crossing.counts() })
