@@ -91,6 +91,18 @@ const resumer = (world: World, process: Process, session: KnownSession) =>
     }
   })
 
+/** Somebody whose engine has left comes back by another one, and asks for the end of each message under its key. */
+export const returner = (world: World, process: Process, session: KnownSession) =>
+  Effect.forEach(
+    [...new Set(world.keyed.filter(({ runId }) => session.sent.has(runId)).map(({ text }) => text))],
+    (text) =>
+      Effect.gen(function* () {
+        const resumed = yield* attempt(process.gateway.resume(session.id, { idempotencyKey: `key ${text}` }))
+        if (Either.isRight(resumed)) world.keyed.push({ text, runId: resumed.right.runId })
+      }),
+    { discard: true }
+  )
+
 /** Takes up what was left behind. */
 const recoverer = (world: World, process: Process) =>
   Effect.gen(function* () {

@@ -117,6 +117,13 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
           world.note("a run queued by one engine behind a run of one that left")
         }
       }
+      for (const session of sessions) {
+        if (chance(0.3)) continue
+        actors.push({
+          process: second,
+          fiber: yield* World.start(world, second, Actors.returner(world, second, session))
+        })
+      }
     }
     const living = actors.filter(({ process }) => scheduler.isAlive(process.process))
     for (const { fiber } of living) yield* Fiber.await(fiber)
