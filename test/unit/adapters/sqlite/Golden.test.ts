@@ -1,37 +1,22 @@
 /** Data folders that released versions left, each killed in the middle of its work. */
-import { expect, it } from "@effect/vitest"
+import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Chunk, Effect, Layer, Logger, Schema, Stream } from "effect"
-import { chmodSync, cpSync, readdirSync, readFileSync, statSync } from "node:fs"
+import { Chunk, Effect, Layer, Logger, Stream } from "effect"
+import { readdirSync } from "node:fs"
 import { join } from "node:path"
-import { Entry, textOf } from "../../../../src/domain/Message.js"
+import { textOf } from "../../../../src/domain/Message.js"
 import { QuestionId } from "../../../../src/domain/Permission.js"
-import { Session, SessionId } from "../../../../src/domain/Session.js"
+import { SessionId } from "../../../../src/domain/Session.js"
 import { StorageReader } from "../../../../src/services/storage/Storage.js"
-import { engineIn, folder } from "../../services/storage/disk.js"
+import * as Golden from "../../../support/golden/Golden.js"
+import { promised } from "../../../support/golden/Promised.js"
+import { engineIn } from "../../services/storage/disk.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
 import { damages, engineOn, look, repair, spoil } from "./populated.js"
 
-const golden = join(import.meta.dirname, "../../../support/fixtures/golden/0.1.0")
-
-/** What version 0.1.0 showed, one JSON value a line. */
-const shown = (name: string): ReadonlyArray<unknown> =>
-  readFileSync(join(golden, `${name}.jsonl`), "utf8")
-    .split("\n")
-    .filter((line) => line !== "")
-    .map((line): unknown => JSON.parse(line))
-
-/** A copy of its data folder, which goes with the scope. */
-const copied = Effect.map(folder, (directory) => {
-  cpSync(join(golden, "data"), directory, { recursive: true })
-  // The modes that it had; they do not all survive a checkout.
-  for (const name of readdirSync(directory, { recursive: true, encoding: "utf8" })) {
-    const path = join(directory, name)
-    chmodSync(path, statSync(path).isDirectory() ? 0o700 : 0o600)
-  }
-  return directory
-})
+/** What only the folder of version 0.1.0 has. */
+const copied = Golden.copied(Golden.golden("0.1.0"))
 
 /** Without the log of the migration. */
 const quietly = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provide(layer, Logger.remove(Logger.defaultLogger))
@@ -40,27 +25,11 @@ const asking = SessionId.make("asking")
 const drafting = SessionId.make("drafting")
 const held = SessionId.make("held")
 
-const encodeSession = Schema.encodeSync(Session)
-const encodeEntry = Schema.encodeSync(Entry)
+describe.each(Golden.versions)("P13 the folder of version %s", (version) => {
+  for (const [name, check] of promised) it.scopedLive(`P13 ${version}: ${name}`, () => check(Golden.golden(version)))
+})
 
-it.scopedLive("0.1.0: every session and every transcript is what that version showed", () =>
-  Effect.gen(function* () {
-    const directory = yield* copied
-    yield* Effect.gen(function* () {
-      const reader = yield* StorageReader
-      const { damaged, sessions } = yield* reader.sessions({})
-      expect(damaged).toEqual([])
-      expect(sessions.map((session) => encodeSession(session))).toEqual(shown("sessions"))
-      for (const { id } of sessions) {
-        const appended = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId: id })))
-        const { stored } = yield* reader.openBatch(id)
-        expect([...appended, ...stored].map((entry) => encodeEntry(entry))).toEqual(shown(id))
-      }
-    }).pipe(Effect.provide(quietly(engineIn(directory))))
-  })
-)
-
-it.scopedLive("0.1.0: answers say what they allow, in the columns and in their JSON texts", () =>
+it.scopedLive("P13 0.1.0: answers say what they allow, in the columns and in their JSON texts", () =>
   Effect.gen(function* () {
     const directory = yield* copied
     const path = join(directory, "skein.db")
@@ -103,7 +72,7 @@ const rowsOf = (path: string) => {
 const notes = ["migration-copy", "run-left-behind", "run-left-behind", "run-left-behind"]
 
 it.scopedLive(
-  "0.1.0: the database is copied before its rows are rewritten, and a doctor finds nothing damaged and repairs nothing",
+  "P13 0.1.0: the database is copied before its rows are rewritten, and a doctor finds nothing damaged and repairs nothing",
   () =>
     Effect.gen(function* () {
       const directory = yield* copied
@@ -118,7 +87,7 @@ it.scopedLive(
     })
 )
 
-it.scopedLive("0.1.0: a database with a damaged page is rebuilt as it was, and migrated like any other", () =>
+it.scopedLive("P13 0.1.0: a database with a damaged page is rebuilt as it was, and migrated like any other", () =>
   Effect.gen(function* () {
     const data = yield* copied
     const path = join(data, "skein.db")
@@ -146,7 +115,7 @@ it.scopedLive("0.1.0: a database with a damaged page is rebuilt as it was, and m
 )
 
 it.scopedLive(
-  "0.1.0: what the kill interrupted goes on: a draft, a started call with a queue behind it, a question",
+  "P13 0.1.0: what the kill interrupted goes on: a draft, a started call with a queue behind it, a question",
   () =>
     Effect.gen(function* () {
       const directory = yield* copied
@@ -197,7 +166,7 @@ it.scopedLive(
     })
 )
 
-it.scopedLive("an answer whose text does not parse does not stop the migration", () =>
+it.scopedLive("P13 an answer whose text does not parse does not stop the migration", () =>
   Effect.gen(function* () {
     const directory = yield* copied
     const path = join(directory, "skein.db")

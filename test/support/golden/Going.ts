@@ -1,0 +1,142 @@
+/** How a user goes on in every session of a golden data folder, and what must come of it. */
+import { Chunk, Effect, Layer, Logger, Option, Schedule, Schema, Stream } from "effect"
+import { Entry, type Message } from "../../../src/domain/Message.js"
+import { Session, type SessionId } from "../../../src/domain/Session.js"
+import * as Transcript from "../../../src/domain/Transcript.js"
+import { Gateway, Model, Permissions, Tool, Toolbox } from "../../../src/index.js"
+import { SkeinNode } from "../../../src/node.js"
+import { StorageReader } from "../../../src/services/storage/Storage.js"
+import { ScriptedModel } from "../../../src/testing.js"
+import { engineIn } from "../../unit/services/storage/disk.js"
+
+/** A model that answers whatever it is asked. */
+const answering: Model.Model = {
+  ...ScriptedModel.make([]),
+  step: (request) => ScriptedModel.make([ScriptedModel.text("An answer")]).step({ ...request, view: [] })
+}
+
+/** The tools that golden sessions ask for. */
+const tools = ["work", "danger"].map((name) =>
+  Tool.make(name, { description: name, access: "read", input: {} }).handle(() => Effect.succeed(`${name} was done`))
+)
+
+/** An engine that takes up nothing before it is asked to, without the log of the migration. */
+const engineOn = (data: string) =>
+  SkeinNode.layer({ data, synchronous: "NORMAL", recoverMillis: null }).pipe(
+    Layer.provide([Model.layer(answering), Toolbox.layer(...tools), Permissions.layerDefault]),
+    Layer.provide(Logger.remove(Logger.defaultLogger))
+  )
+
+const encodeSession = Schema.encodeSync(Session)
+const encodeEntry = Schema.encodeSync(Entry)
+
+/** What this version shows: the sessions, and each one's transcript with the results that wait beyond its head. */
+export const show = (data: string) =>
+  Effect.gen(function* () {
+    const reader = yield* StorageReader
+    const { damaged, sessions } = yield* reader.sessions({ limit: 500 })
+    const transcripts = yield* Effect.forEach(sessions, ({ id }) =>
+      Effect.gen(function* () {
+        const appended = yield* Stream.runCollect(reader.transcript({ sessionId: id }))
+        const { stored } = yield* reader.openBatch(id)
+        return { id, entries: [...appended, ...stored].map((entry) => encodeEntry(entry)) }
+      })
+    )
+    return { damaged, sessions: sessions.map((session) => encodeSession(session)), transcripts }
+  }).pipe(Effect.provide(engineIn(data)), Effect.provide(Logger.remove(Logger.defaultLogger)))
+
+/** What is open in a session before the user goes on: the run that holds it, queued runs, calls without a result, questions. */
+const openIn = (data: string) =>
+  Effect.gen(function* () {
+    const reader = yield* StorageReader
+    const { sessions } = yield* reader.sessions({ limit: 500 })
+    return yield* Effect.forEach(sessions, ({ id }) =>
+      Effect.gen(function* () {
+        const { holder, queued } = yield* reader.activity(id)
+        const { calls } = yield* reader.openBatch(id)
+        const questions = yield* reader.questions(id)
+        return {
+          id,
+          running: Option.match(holder, { onNone: () => [], onSome: ({ run }) => [run.id] }),
+          queued: queued.map((run) => run.id),
+          calls,
+          questions: questions.map((question) => question.id)
+        }
+      })
+    )
+  }).pipe(Effect.provide(engineIn(data)), Effect.provide(Logger.remove(Logger.defaultLogger)))
+
+/** How a user goes on. */
+export type Way = "message" | "resume" | "answer"
+
+/** What came of one session. */
+export interface Outcome {
+  readonly id: SessionId
+  /** How the run ended that was waited for; null when there was nothing to wait for. */
+  readonly stopReason: string | null
+  readonly isSendable: boolean
+  readonly entries: ReadonlyArray<typeof Entry.Encoded>
+  /** The runs of the user's messages from the first queued one on, in the transcript's order. */
+  readonly order: ReadonlyArray<string>
+  /** What that order must be. */
+  readonly queue: ReadonlyArray<string>
+  /** The outcomes of the calls that were open and had started; of those that a question was open about. */
+  readonly started: ReadonlyArray<string>
+  readonly asked: ReadonlyArray<string>
+  /** Questions that are open still. */
+  readonly questions: number
+}
+
+const outcomeOf = (messages: ReadonlyArray<Message>, callId: string): string =>
+  messages.flatMap((message) => (message.role === "tool" && message.callId === callId ? [message.outcome] : []))[0] ??
+  "without a result"
+
+/** Resumes a session, once its queued runs have ended: that a session with such runs is claimed starts them. */
+const resume = (gateway: Gateway.Service, id: SessionId) =>
+  Effect.retry(gateway.resume(id), {
+    schedule: Schedule.spaced("5 millis"),
+    while: ({ _tag }) => _tag === "SessionBusy"
+  })
+
+/** Goes on in each session in the given way, and waits until nothing runs there. */
+export const goOn = (data: string, way: Way) =>
+  Effect.gen(function* () {
+    // Nobody takes up a session without being asked to; an answer asks for its own.
+    const before = (yield* openIn(data)).filter(({ questions }) => way !== "answer" || questions.length > 0)
+    return yield* Effect.forEach(before, ({ calls, id, queued, questions, running }) =>
+      Effect.gen(function* () {
+        const gateway = yield* Gateway.Gateway
+        const sent =
+          way === "message" ? [yield* gateway.send({ sessionId: id, text: "and now", whenBusy: "queue" })] : []
+        const resumed = way === "resume" ? [yield* resume(gateway, id)] : []
+        for (const questionId of questions) yield* gateway.answer({ questionId, verdict: "allow-once" })
+        const { cursor } = yield* gateway.session(id)
+        const asked = questions.length > 0 ? running : []
+        const waited = [...asked, ...(way === "answer" ? [] : queued)].map((runId) => ({
+          sessionId: id,
+          runId,
+          cursor
+        }))
+        const last = [...waited, ...resumed, ...sent].at(-1)
+        const ended = last === undefined ? null : yield* gateway.await(last)
+        const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(gateway.transcript({ sessionId: id })))
+        const messages = entries.map(({ message }) => message)
+        const queue = [...queued, ...sent.map(({ runId }) => runId)]
+        return {
+          id,
+          stopReason: ended?.stopReason ?? null,
+          isSendable: Transcript.isSendable(entries),
+          entries: entries.map((entry) => encodeEntry(entry)),
+          order: entries.flatMap(({ message, runId }) =>
+            message.role === "user" && runId !== null && queue.includes(runId) ? [runId] : []
+          ),
+          queue,
+          started: calls.filter(({ state }) => state === "started").map(({ callId }) => outcomeOf(messages, callId)),
+          asked: calls
+            .filter(({ questionId }) => questionId !== null && questions.includes(questionId))
+            .map(({ callId }) => outcomeOf(messages, callId)),
+          questions: (yield* gateway.questions(id)).length
+        } satisfies Outcome
+      })
+    ).pipe(Effect.provide(engineOn(data)))
+  })
