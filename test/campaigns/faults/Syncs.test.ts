@@ -2,8 +2,9 @@
 import { expect } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
+import * as Golden from "../../support/golden/Golden.js"
 import * as Program from "../../unit/adapters/cli/Program.js"
 import { assetFile, assetText, databaseIn, populate, spoil } from "../../unit/adapters/sqlite/populated.js"
 import { withShim } from "./Machine.js"
@@ -67,13 +68,7 @@ withShim("a restore syncs each file and folder before any has its place, and the
 withShim("the copy before a migration is synced before it has its name, and its folder before the migration", () =>
   Effect.gen(function* () {
     const { home, shim, traced } = yield* machine
-    const golden = join(import.meta.dirname, "../../support/fixtures/golden/0.1.0/data")
-    cpSync(golden, home.data, { recursive: true })
-    for (const name of readdirSync(home.data, { recursive: true, encoding: "utf8" })) {
-      const path = join(home.data, name)
-      chmodSync(path, statSync(path).isDirectory() ? 0o700 : 0o600)
-    }
-    chmodSync(home.data, 0o700)
+    Golden.copy(join(Golden.golden("0.1.0"), "data"), home.data)
     const steps = yield* traced("sessions", "list")
     const copy = readdirSync(home.data).find((name) => name.includes(".before-")) ?? ""
     expect(isSynced(shim, "skein.db.before.partial")).toBe(true)

@@ -11,7 +11,8 @@ import { join } from "node:path"
 import { sqlName, type Table } from "../../../../src/services/storage/sql/Table.js"
 import { tables } from "../../../../src/services/storage/sql/Tables.js"
 import { folder } from "../../services/storage/disk.js"
-import { copy, killed, rowsOf, sendToAll, sessions } from "./killed.js"
+import { copy } from "../../../support/golden/Golden.js"
+import { killed, rowsOf, sendToAll, sessions } from "./killed.js"
 import { damages, databaseIn, look, repair } from "./populated.js"
 
 type Value = string | number | bigint | null

@@ -5,7 +5,8 @@ import { Effect } from "effect"
 import { readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { folder } from "../../services/storage/disk.js"
-import { copy, ids, killed } from "./killed.js"
+import { copy } from "../../../support/golden/Golden.js"
+import { ids, killed } from "./killed.js"
 import { damages, databaseIn, look, repair, tamper } from "./populated.js"
 
 const pageSize = 4096

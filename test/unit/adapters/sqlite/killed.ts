@@ -5,17 +5,14 @@
  */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Logger } from "effect"
-import { chmodSync, cpSync, readdirSync, statSync } from "node:fs"
-import { join } from "node:path"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
 import { sqlName } from "../../../../src/services/storage/sql/Table.js"
 import { tables } from "../../../../src/services/storage/sql/Tables.js"
-import { engineIn, folder } from "../../services/storage/disk.js"
+import * as Golden from "../../../support/golden/Golden.js"
+import { engineIn } from "../../services/storage/disk.js"
 import { databaseIn, engineOn } from "./populated.js"
-
-const golden = join(import.meta.dirname, "../../../support/fixtures/golden/0.1.0/data")
 
 const quietly = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provide(layer, Logger.remove(Logger.defaultLogger))
 
@@ -26,20 +23,9 @@ const shift = 40
 export const sessions = { full: 41, plainer: 42, held: 43, drafting: 44, asking: 45, reused: 48 }
 export const ids = ["full", "plainer", "held", "drafting", "asking", "reused"].map((id) => SessionId.make(id))
 
-export const copy = (from: string, to: string): string => {
-  cpSync(from, to, { recursive: true })
-  // The modes that it had; they do not all survive a checkout.
-  chmodSync(to, 0o700)
-  for (const name of readdirSync(to, { recursive: true, encoding: "utf8" })) {
-    const path = join(to, name)
-    chmodSync(path, statSync(path).isDirectory() ? 0o700 : 0o600)
-  }
-  return to
-}
-
 /** The folder, which goes with the scope. Its log is empty. */
 export const killed = Effect.gen(function* () {
-  const data = copy(golden, join(yield* folder, "data"))
+  const data = yield* Golden.copied(Golden.golden("0.1.0"))
   yield* Effect.void.pipe(Effect.provide(quietly(engineIn(data))))
   const connection = new Sqlite(databaseIn(data))
   connection.pragma("foreign_keys = OFF")
