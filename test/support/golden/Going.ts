@@ -70,7 +70,7 @@ const openIn = (data: string) =>
 export type Way = "message" | "resume" | "answer"
 
 /** What came of one session. */
-export interface Outcome {
+interface Outcome {
   readonly id: SessionId
   /** How the run ended that was waited for; null when there was nothing to wait for. */
   readonly stopReason: string | null

@@ -9,7 +9,7 @@ import { fileURLToPath } from "node:url"
 import { folder } from "../../unit/services/storage/disk.js"
 
 /** Found from bundles as well, which lie as deep. */
-export const fixtures = fileURLToPath(new URL("../../../test/support/fixtures/golden", import.meta.url))
+const fixtures = fileURLToPath(new URL("../../../test/support/fixtures/golden", import.meta.url))
 
 /** The versions that have a folder. */
 export const versions: ReadonlyArray<string> = readdirSync(fixtures).toSorted()
