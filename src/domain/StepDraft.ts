@@ -1,6 +1,9 @@
 /**
  * A model step while it is being written: the parts that have arrived, in the order in which they began. Pure; what a
  * watcher sees of a running step and the message that is stored at its end both come from here.
+ *
+ * What a watcher sees only grows at its end. It is what the message will have if the texts that a model writes at the
+ * same time say so (`waitsFor`).
  */
 import type { AssistantMessage, CallId, FinishReason, ProviderMetadata } from "./Message.js"
 import * as SafeText from "./SafeText.js"
@@ -11,6 +14,10 @@ interface Block {
   readonly type: "text" | "reasoning"
   readonly id: string
   readonly text: string
+  /** How much of the text watchers may see, in UTF-16 units. */
+  readonly shown: number
+  readonly waitsFor: string | undefined
+  readonly hasEnded: boolean
   readonly providerMetadata: ProviderMetadata | undefined
 }
 
@@ -27,6 +34,8 @@ export interface DraftCall {
 
 export interface StepDraft {
   readonly blocks: ReadonlyArray<Block | DraftCall>
+  /** What watchers may see. */
+  readonly shown: { readonly text: string; readonly reasoning: string }
   /** Whether a call was written again after it was closed: one of the two would be lost. */
   readonly hasDoubledCall: boolean
   readonly finish: { readonly reason: FinishReason; readonly usage: Usage } | null
@@ -43,6 +52,12 @@ export type Part =
       readonly id: string
       readonly delta: string
       readonly providerMetadata?: ProviderMetadata
+      /** The block of the same type that this one goes on with, by id. It stands right behind it. */
+      readonly continues?: string
+      /** The block of the same type that began before and has not ended, by id. Watchers see this one after it. */
+      readonly waitsFor?: string
+      /** Nothing of this block follows. Needed only if another one waits for it. */
+      readonly hasEnded?: true
     }
   | { readonly type: "call.delta"; readonly index: number; readonly name: string; readonly delta: string }
   | {
@@ -55,30 +70,69 @@ export type Part =
     }
   | { readonly type: "finish"; readonly reason: FinishReason; readonly usage: Usage }
 
-export const empty: StepDraft = { blocks: [], hasDoubledCall: false, finish: null }
+export const empty: StepDraft = {
+  blocks: [],
+  shown: { text: "", reasoning: "" },
+  hasDoubledCall: false,
+  finish: null
+}
 
 const isCall = (block: Block | DraftCall): block is DraftCall => block.type === "call"
 
-const replaceOrAppend = <B>(blocks: ReadonlyArray<B>, place: number, block: B): ReadonlyArray<B> =>
+type Blocks = StepDraft["blocks"]
+type Kind = Block["type"]
+
+/** Where the block of this type and id is; -1 for nowhere. */
+const placeOf = (blocks: Blocks, type: Kind, id: string | undefined): number =>
+  blocks.findIndex((block) => block.type === type && block.id === id)
+
+const replaceOrAppend = (blocks: Blocks, place: number, block: Block | DraftCall): Blocks =>
   place === -1 ? [...blocks, block] : blocks.with(place, block)
+
+type Writing = Extract<Part, { readonly type: Kind }>
+
+const write = (blocks: Blocks, part: Writing): Blocks => {
+  const place = placeOf(blocks, part.type, part.id)
+  const found = blocks[place]
+  const before = found === undefined || isCall(found) ? undefined : found
+  const block: Block = {
+    type: part.type,
+    id: part.id,
+    text: (before?.text ?? "") + part.delta,
+    shown: before?.shown ?? 0,
+    waitsFor: before?.waitsFor ?? part.waitsFor,
+    hasEnded: before?.hasEnded === true || part.hasEnded === true,
+    providerMetadata: part.providerMetadata ?? before?.providerMetadata
+  }
+  const previous = placeOf(blocks, part.type, part.continues)
+  return before === undefined && previous !== -1
+    ? blocks.toSpliced(previous + 1, 0, block)
+    : replaceOrAppend(blocks, place, block)
+}
+
+const isWaiting = (blocks: Blocks, { type, waitsFor }: Block): boolean => {
+  const other = waitsFor === undefined ? undefined : blocks[placeOf(blocks, type, waitsFor)]
+  return other !== undefined && !isCall(other) && (!other.hasEnded || isWaiting(blocks, other))
+}
+
+/** Shows what no block has to wait with. */
+const show = (draft: StepDraft): StepDraft => {
+  const shown = { ...draft.shown }
+  const blocks = draft.blocks.map((block) => {
+    if (isCall(block) || block.shown === block.text.length) return block
+    if (draft.finish === null && isWaiting(draft.blocks, block)) return block
+    shown[block.type] += block.text.slice(block.shown)
+    return { ...block, shown: block.text.length }
+  })
+  return { ...draft, blocks, shown }
+}
 
 /** Adds one part. */
 export const add = (draft: StepDraft, part: Part): StepDraft => {
   switch (part.type) {
     case "text":
-    case "reasoning": {
-      const found = draft.blocks.findLastIndex((block) => block.type === part.type && block.id === part.id)
-      // Text goes to the end, also when a provider goes back to an earlier block: what a watcher has seen stays as it is.
-      const isCovered = part.delta !== "" && found !== draft.blocks.findLastIndex((block) => block.type === part.type)
-      const place = isCovered ? -1 : found
-      const before = draft.blocks[place]
-      const text = before === undefined || isCall(before) ? part.delta : before.text + part.delta
-      const metadata = part.providerMetadata ?? before?.providerMetadata
-      return {
-        ...draft,
-        blocks: replaceOrAppend(draft.blocks, place, { type: part.type, id: part.id, text, providerMetadata: metadata })
-      }
-    }
+    case "reasoning":
+      return show({ ...draft, blocks: write(draft.blocks, part) })
     case "call.delta":
     case "call": {
       const place = draft.blocks.findIndex((block) => isCall(block) && block.index === part.index)
@@ -108,18 +162,15 @@ export const add = (draft: StepDraft, part: Part): StepDraft => {
       return { ...draft, blocks: replaceOrAppend(draft.blocks, place, call) }
     }
     case "finish":
-      return { ...draft, finish: { reason: part.reason, usage: part.usage } }
+      return show({ ...draft, finish: { reason: part.reason, usage: part.usage } })
   }
 }
 
-const joined = (draft: StepDraft, type: "text" | "reasoning"): string =>
-  draft.blocks.map((block) => (!isCall(block) && block.type === type ? block.text : "")).join("")
-
 /** The text so far. */
-export const text = (draft: StepDraft): string => joined(draft, "text")
+export const text = ({ shown }: StepDraft): string => shown.text
 
 /** The reasoning so far. */
-export const reasoning = (draft: StepDraft): string => joined(draft, "reasoning")
+export const reasoning = ({ shown }: StepDraft): string => shown.reasoning
 
 /** The calls begun so far, in order. */
 export const calls = (draft: StepDraft): ReadonlyArray<DraftCall> =>

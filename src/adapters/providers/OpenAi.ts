@@ -41,6 +41,7 @@ export const make = (options: Options): Model => {
       secrets: [apiKey, ...Vendor.headerSecrets(headers)],
       providerOptions: (request) => providerOptions(options, request),
       finishPrompt: withoutUnsealed,
+      itemOf: reasoningItem,
       // The answer is incomplete, whichever limit it reached.
       finishReason: ({ unified }) => (unified === "other" ? "length" : unified),
       leastOutputTokens: 16,
@@ -74,6 +75,9 @@ const providerOptions = (
 
 type Reasoning = Extract<AssistantPart, { readonly type: "reasoning" }>
 type AssistantPart = Extract<LanguageModelV3Message, { readonly role: "assistant" }>["content"][number]
+
+/** The SDK makes a reasoning of each summary of an item, with the id `ITEM:NUMBER`. */
+const reasoningItem = (id: string): string => id.slice(0, id.lastIndexOf(":"))
 
 const property = (part: Reasoning, key: string): unknown => part.providerOptions?.openai?.[key]
 

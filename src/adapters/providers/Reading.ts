@@ -3,6 +3,7 @@
  *
  * Guaranteed:
  * - Ids are unique within the step, even if the SDK reuses them.
+ * - Texts and reasonings that are written at the same time stay whole, in the order in which they began.
  * - Every call that begins is returned. Calls are numbered in the order in which they began, even with equal or empty ids.
  * - A call's raw input is passed on unchanged.
  * - `providerMetadata` of a part is everything known about it so far, so the last one counts.
@@ -25,6 +26,8 @@ import { isUndecodable } from "./Failure.js"
 interface OpenPart {
   readonly id: string
   readonly metadata: ProviderMetadata | null
+  /** Where it belongs among the others (see `Part`). */
+  readonly place: Pick<Writing, "continues" | "waitsFor">
 }
 
 interface Call {
@@ -55,6 +58,10 @@ export interface Reading {
   readonly open: ReadonlyMap<string, OpenPart>
   /** How many texts and reasonings have begun. */
   readonly begun: number
+  /** The ids of those that others wait for. */
+  readonly awaited: ReadonlySet<string>
+  /** The id of the newest part of each item that has several (`Dialect.itemOf`). */
+  readonly items: ReadonlyMap<string, string>
   /** In the order in which they began. */
   readonly calls: ReadonlyArray<Call>
   /** The calls counted in the frames; null for a protocol whose SDK loses none. */
@@ -71,6 +78,8 @@ export const start = (account: CallAccount | null): Reading => ({
   received: false,
   open: new Map(),
   begun: 0,
+  awaited: new Set(),
+  items: new Map(),
   calls: [],
   account,
   inputCharacters: 0,
@@ -84,27 +93,29 @@ export interface Dialect {
   readonly finishReason: (reason: LanguageModelV3FinishReason) => FinishReason
   /** Keys of metadata whose values may come in pieces, such as a signature. */
   readonly pieces: ReadonlySet<string>
+  /** The item of a reasoning with this id, which other reasonings may be parts of too; null for none. */
+  readonly itemOf: (id: string) => string | null
 }
 
+type Writing = Extract<Part, { readonly type: Kind }>
 type Next = readonly [Reading, ReadonlyArray<Part>]
 
 const nothing = (reading: Reading): Next => [reading, []]
 
 /** Reads one part of the SDK. */
 export const next = (before: Reading, part: LanguageModelV3StreamPart, dialect: Dialect): Next => {
-  const { pieces } = dialect
   const reading = before.received || isMadeUp(part) ? before : { ...before, received: true }
   switch (part.type) {
     case "text-start":
     case "reasoning-start":
-      return write(begin(reading, kindOf(part.type), part.id), pieces, { ...part, delta: "" })
+      return write(begin(reading, dialect, kindOf(part.type), part.id), dialect, { ...part, delta: "" })
     case "text-delta":
     case "reasoning-delta":
-      return write(reading, pieces, part)
+      return write(reading, dialect, part)
     case "text-end":
     case "reasoning-end": {
-      const [written, parts] = write(reading, pieces, { ...part, delta: "" })
-      return [close(written, kindOf(part.type), part.id), parts]
+      const [written, parts] = write(reading, dialect, { ...part, delta: "" })
+      return close(written, kindOf(part.type), part.id, parts)
     }
     case "tool-input-start":
       return part.providerExecuted === true ? nothing(reading) : beginCall(reading, part.id, part.toolName)
@@ -163,16 +174,34 @@ type Kind = "text" | "reasoning"
 
 const kindOf = (type: `${Kind}-${string}`): Kind => (type.startsWith("text") ? "text" : "reasoning")
 
-const begin = (reading: Reading, kind: Kind, id: string): Reading => ({
-  ...reading,
-  begun: reading.begun + 1,
-  open: new Map(reading.open).set(`${kind}:${id}`, { id: `${reading.begun}`, metadata: null })
-})
-
-const close = (reading: Reading, kind: Kind, id: string): Reading => {
+const begin = (reading: Reading, { itemOf }: Dialect, kind: Kind, sdkId: string): Reading => {
+  const id = `${reading.begun}`
+  const item = kind === "reasoning" ? itemOf(sdkId) : null
+  const continues = item === null ? undefined : reading.items.get(item)
+  const waitsFor = [...reading.open].findLast(([key]) => key.startsWith(`${kind}:`) && key !== `${kind}:${sdkId}`)?.[1]
+    .id
+  const place = {
+    ...(continues === undefined ? {} : { continues }),
+    ...(waitsFor === undefined ? {} : { waitsFor })
+  }
   const open = new Map(reading.open)
-  open.delete(`${kind}:${id}`)
-  return { ...reading, open }
+  open.delete(`${kind}:${sdkId}`)
+  return {
+    ...reading,
+    begun: reading.begun + 1,
+    open: open.set(`${kind}:${sdkId}`, { id, metadata: null, place }),
+    awaited: waitsFor === undefined ? reading.awaited : new Set(reading.awaited).add(waitsFor),
+    items: item === null ? reading.items : new Map(reading.items).set(item, id)
+  }
+}
+
+const close = (reading: Reading, type: Kind, sdkId: string, parts: ReadonlyArray<Part>): Next => {
+  const key = `${type}:${sdkId}`
+  const id = reading.open.get(key)?.id
+  const open = new Map(reading.open)
+  open.delete(key)
+  const isAwaited = id !== undefined && reading.awaited.has(id)
+  return [{ ...reading, open }, isAwaited ? [...parts, { type, id, delta: "", hasEnded: true }] : parts]
 }
 
 interface WrittenPart {
@@ -182,21 +211,19 @@ interface WrittenPart {
   readonly providerMetadata?: ProviderMetadata
 }
 
-const write = (
-  before: Reading,
-  pieces: Dialect["pieces"],
-  { delta, id, providerMetadata, type }: WrittenPart
-): Next => {
+const write = (before: Reading, dialect: Dialect, { delta, id, providerMetadata, type }: WrittenPart): Next => {
   const kind = kindOf(type)
   const key = `${kind}:${id}`
-  const reading = before.open.has(key) ? before : begin(before, kind, id)
+  const reading = before.open.has(key) ? before : begin(before, dialect, kind, id)
   const open = reading.open.get(key)
   if (open === undefined) return nothing(reading)
-  const known = merge(open.metadata, providerMetadata, pieces)
-  if (known === open.metadata) return [reading, delta === "" ? [] : [{ type: kind, id: open.id, delta }]]
+  const part = { type: kind, id: open.id, delta, ...open.place }
+  const known = merge(open.metadata, providerMetadata, dialect.pieces)
+  const isNews = delta !== "" || type.endsWith("-start")
+  if (known === open.metadata) return [reading, isNews ? [part] : []]
   return [
-    { ...reading, open: new Map(reading.open).set(key, { id: open.id, metadata: known }) },
-    [{ type: kind, id: open.id, delta, ...withMetadata(known) }]
+    { ...reading, open: new Map(reading.open).set(key, { ...open, metadata: known }) },
+    [{ ...part, ...withMetadata(known) }]
   ]
 }
 

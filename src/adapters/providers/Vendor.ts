@@ -80,6 +80,7 @@ export const make = (
   mayIgnore: () => false,
   finishReason: ({ unified }) => unified,
   pieces: new Set(),
+  itemOf: () => null,
   account: null,
   finishPrompt: (prompt) => prompt,
   strictTools: null,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
-import { CallId, FinishReason, textOf } from "../../../src/domain/Message.js"
+import { CallId, FinishReason } from "../../../src/domain/Message.js"
 import * as StepDraft from "../../../src/domain/StepDraft.js"
 import * as Usage from "../../../src/domain/Usage.js"
 
@@ -87,11 +87,68 @@ describe("a step being written", () => {
     }
   })
 
-  it.prop("its text is that of its message, and has every delta once", [parts], ([parts]) => {
-    const draft = of(...parts, finish)
-    const message = StepDraft.toMessage(draft, model, ids)
-    expect(message === null ? "" : textOf(message)).toBe(StepDraft.text(draft))
-    expect(StepDraft.text(draft)).toBe(parts.map((part) => (part.type === "text" ? part.delta : "")).join(""))
+  it.prop("its message has every block whole, in the order in which they began", [parts], ([parts]) => {
+    const blocks = new Map<string, { type: string; text: string }>()
+    for (const part of parts) {
+      if (part.type !== "text" && part.type !== "reasoning") continue
+      const key = `${part.type} ${part.id}`
+      blocks.set(key, { type: part.type, text: (blocks.get(key)?.text ?? "") + part.delta })
+    }
+    const message = StepDraft.toMessage(of(...parts, finish), model, [])
+    expect(message?.parts).toEqual([...blocks.values()].filter(({ text }) => text !== ""))
+  })
+
+  const turns = FastCheck.array(FastCheck.tuple(FastCheck.nat(2), FastCheck.constantFrom("x", "yz", "end")))
+
+  it.prop(
+    "what was written so far is where its message begins, also of blocks that are written at the same time",
+    [FastCheck.constantFrom("text" as const, "reasoning" as const), turns],
+    ([type, turns]) => {
+      const ended = new Set<number>()
+      const woven = turns.flatMap(([block, word]): ReadonlyArray<StepDraft.Part> => {
+        if (ended.has(block)) return []
+        if (word !== "end") return [{ type, id: `${block}`, delta: `${block}${word}` }]
+        ended.add(block)
+        return [{ type, id: `${block}`, delta: "", hasEnded: true }]
+      })
+      const begun = [0, 1, 2].map((block): StepDraft.Part => ({
+        type,
+        id: `${block}`,
+        delta: "",
+        waitsFor: `${block - 1}`
+      }))
+      const all = [...begun, ...woven, finish]
+      const message = StepDraft.toMessage(of(...all), model, [])
+      const whole = message?.parts.map((part) => (part.type === type ? part.text : "")).join("") ?? ""
+      const seen = all.map((_, count) => StepDraft[type](of(...all.slice(0, count + 1))))
+      seen.forEach((text, at) => {
+        expect(whole.startsWith(text)).toBe(true)
+        expect(text.startsWith(seen[at - 1] ?? "")).toBe(true)
+      })
+      expect(seen.at(-1)).toBe(whole)
+    }
+  )
+
+  it("shows a block that waits as soon as the one before it has ended", () => {
+    const waiting: StepDraft.Part = { type: "text", id: "b", delta: "said", waitsFor: "a" }
+    const ended: StepDraft.Part = { type: "text", id: "a", delta: "", hasEnded: true }
+    const draft = of(text("a", "I "), waiting)
+    expect(StepDraft.text(draft)).toBe("I ")
+    expect(StepDraft.text(of(text("a", "I "), waiting, ended))).toBe("I said")
+    expect(StepDraft.toMessage(draft, model, [])).toMatchObject({
+      partial: true,
+      parts: [{ text: "I " }, { text: "said" }]
+    })
+  })
+
+  it("a block that goes on with another stands right behind it", () => {
+    const second: StepDraft.Part = { type: "reasoning", id: "s", delta: "two", continues: "r" }
+    const draft = of(reasoning("r", "one"), text("t", "so"), second, finish)
+    expect(StepDraft.toMessage(draft, model, [])?.parts).toMatchObject([
+      { text: "one" },
+      { text: "two" },
+      { text: "so" }
+    ])
   })
 })
 

@@ -2,12 +2,14 @@ import { assert, describe, it } from "@effect/vitest"
 import type { LanguageModelV3StreamPart } from "@ai-sdk/provider"
 import { FastCheck as fc } from "effect"
 import * as Reading from "../../../../src/adapters/providers/Reading.js"
+import * as StepDraft from "../../../../src/domain/StepDraft.js"
 import type { Part } from "../../../../src/services/Model.js"
 
 const dialect: Reading.Dialect = {
   mayIgnore: () => false,
   finishReason: ({ unified }) => unified,
-  pieces: new Set(["signature"])
+  pieces: new Set(["signature"]),
+  itemOf: () => null
 }
 
 const read = (sdkParts: ReadonlyArray<LanguageModelV3StreamPart>) =>
@@ -91,6 +93,26 @@ describe("Reading", () => {
       ]
     )
   })
+
+  it.prop(
+    "texts that are written at the same time are told whole and in the order in which they began",
+    [fc.array(fc.tuple(fc.nat(2), fc.constantFrom("x", "yz")))],
+    ([turns]) => {
+      const ids = [0, 1, 2]
+      const [, parts] = read([
+        ...ids.map((id) => ({ type: "text-start" as const, id: `${id}` })),
+        ...turns.map(([id, word]) => ({ type: "text-delta" as const, id: `${id}`, delta: `${id}${word}` })),
+        ...ids.toReversed().map((id) => ({ type: "text-end" as const, id: `${id}` }))
+      ])
+      const words = ids.map((id) => turns.flatMap(([of, word]) => (of === id ? [`${id}${word}`] : [])).join(""))
+      const draft = parts.reduce(StepDraft.add, StepDraft.empty)
+      assert.strictEqual(StepDraft.text(draft), words.join(""))
+      assert.deepStrictEqual(
+        StepDraft.toMessage(draft, { provider: "p", model: "m" }, [])?.parts ?? [],
+        words.flatMap((text) => (text === "" ? [] : [{ type: "text" as const, text }]))
+      )
+    }
+  )
 
   it("the last metadata of a part is complete, and is reported only when it changes", () => {
     const [, parts] = read([
