@@ -120,7 +120,8 @@ describe("a step being written", () => {
       const all = [...begun, ...woven, finish]
       const message = StepDraft.toMessage(of(...all), model, [])
       const whole = message?.parts.map((part) => (part.type === type ? part.text : "")).join("") ?? ""
-      const seen = all.map((_, count) => StepDraft[type](of(...all.slice(0, count + 1))))
+      const show = type === "text" ? StepDraft.text : StepDraft.reasoning
+      const seen = all.map((_, count) => show(of(...all.slice(0, count + 1))))
       seen.forEach((text, at) => {
         expect(whole.startsWith(text)).toBe(true)
         expect(text.startsWith(seen[at - 1] ?? "")).toBe(true)

@@ -92,9 +92,11 @@ const sentAfter = Effect.fn(function* (frames: ReadonlyArray<string>) {
     assert.deepStrictEqual({ detail, stopReason }, { detail: null, stopReason: "completed" })
   }
   assert.deepStrictEqual(complaints, [])
-  const input = at((yield* fake.received)[1]?.body, "input")
+  const input: unknown = at((yield* fake.received)[1]?.body, "input")
   assert(Array.isArray(input))
-  return input.filter((item) => at(item, "role") !== "user" && at(item, "type") !== "function_call_output")
+  return input.filter(
+    (item): item is object => at(item, "role") !== "user" && at(item, "type") !== "function_call_output"
+  )
 })
 
 const thought = reasoning("rs_1", null, ["hm"])
