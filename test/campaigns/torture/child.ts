@@ -8,6 +8,7 @@ import { writeSync } from "node:fs"
 import { Gateway } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
 import * as Crossing from "./Crossing.js"
+import { codeOf } from "../../../src/adapters/ErrorCode.js"
 import * as Dice from "../../support/verdicts/Dice.js"
 import * as Engine from "./Engine.js"
 import { dataOf } from "./Folders.js"
@@ -19,8 +20,21 @@ const dice = Dice.make(seed)
 const crossing = Crossing.make(point)
 
 const encode = Schema.encodeSync(Line)
+
+/** A pipe whose reader is slow takes a part, or nothing for now. */
+const write = (bytes: Uint8Array): void => {
+  let written = 0
+  while (written < bytes.length) {
+    try {
+      written += writeSync(1, bytes, written)
+    } catch (error) {
+      if (codeOf(error) !== "EAGAIN") throw error
+    }
+  }
+}
+
 const say = (said: Said): void => {
-  writeSync(1, `${encode(said)}\n`)
+  write(new TextEncoder().encode(`${encode(said)}\n`))
   if (said._tag === "Saw" && said.event.type === "call.finished") crossing.cross("result told")
   crossing.cross("announced")
 }
@@ -57,7 +71,8 @@ const life = Effect.gen(function* () {
 
 const runtime = ManagedRuntime.make(engine)
 const living = runtime.runFork(life)
-process.once("SIGTERM", () => living.unsafeInterruptAsFork(FiberId.none))
+// For good: who finds itself the last to hear of a signal lets it end the process.
+process.on("SIGTERM", () => living.unsafeInterruptAsFork(FiberId.none))
 const exit = await Effect.runPromise(Fiber.await(living))
 await runtime.dispose()
 if (Exit.isFailure(exit) && !Cause.isInterruptedOnly(exit.cause)) throw Cause.squash(exit.cause)
