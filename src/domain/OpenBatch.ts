@@ -16,6 +16,9 @@ export const OpenCall = Schema.Struct({
 })
 export type OpenCall = typeof OpenCall.Type
 
+/** Whether a call has not started because a human was asked about it. */
+export const waitsForHuman = ({ questionId, state }: OpenCall): boolean => state === "pending" && questionId !== null
+
 export const OpenBatch = Schema.Struct({
   calls: Schema.Array(OpenCall),
   /** Results that wait beyond the head for earlier ones. */

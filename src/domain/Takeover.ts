@@ -6,7 +6,7 @@
  */
 import { Schema } from "effect"
 import type { TakeoverReason } from "./Lease.js"
-import type { OpenCall } from "./OpenBatch.js"
+import { type OpenCall, waitsForHuman } from "./OpenBatch.js"
 import type { StopReason } from "./Run.js"
 
 /** The takeovers of a run since it last got on. */
@@ -63,8 +63,6 @@ const endOf = ({ isCancelled, isDeleting, reason }: FoundRun): Fate => {
     ? ends("cancelled", null)
     : ends("crashed", "its engine was closed, and nobody went on with it in time")
 }
-
-const waitsForHuman = (call: OpenCall): boolean => call.state === "pending" && call.questionId !== null
 
 export const fateOf = (found: FoundRun): Fate => {
   const { head, isCancelled, isDeleting, open, reason, recovery, takeovers } = found

@@ -39,7 +39,7 @@ export const Settings = Schema.Struct({
   leaseMillis: between(100, day),
   /**
    * Milliseconds that live runs have to end when the engine is closed; meanwhile no run is begun. Then they are released,
-   * for another engine to go on with. Defaults to 10,000.
+   * for another engine to go on with; those that only wait for a human are at once. Defaults to 10,000.
    */
   drainMillis: between(0, day),
   /**

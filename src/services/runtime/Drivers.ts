@@ -26,6 +26,7 @@ import {
 import { Checked } from "../../domain/Checked.js"
 import type { Lease } from "../../domain/Lease.js"
 import * as Live from "../../domain/Live.js"
+import * as OpenBatch from "../../domain/OpenBatch.js"
 import type { RunId, StopReason } from "../../domain/Run.js"
 import * as SafeText from "../../domain/SafeText.js"
 import type { SessionId } from "../../domain/Session.js"
@@ -36,7 +37,7 @@ import { EngineConfig } from "../EngineConfig.js"
 import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import type { StartedRun } from "../storage/Storage.js"
-import { Storage } from "../storage/Storage.js"
+import { Storage, StorageReader } from "../storage/Storage.js"
 import { Leases } from "./Leases.js"
 import { LiveRuns } from "./LiveRuns.js"
 import * as Turns from "./Turns.js"
@@ -63,7 +64,10 @@ export interface Service {
   readonly stop: (runId: RunId, reason: Extract<StopReason, "cancelled" | "deleted">) => Effect.Effect<void>
   /** Whether the engine is being closed: it begins and takes up no run any more. */
   readonly isClosing: () => boolean
-  /** Begins to close: waits for the runs to end, at most for `drainMillis`, then releases those that go on. */
+  /**
+   * Begins to close: releases the runs that only a human can help on, waits for the others to end, at most for
+   * `drainMillis`, then releases those that go on.
+   */
   readonly drain: Effect.Effect<void>
   /** Lets a run go whose lease is lost: its turn is interrupted, and nothing more of it is stored. */
   readonly lose: (runId: RunId) => Effect.Effect<void>
@@ -123,6 +127,7 @@ const endOfCause = (
 
 const make = Effect.gen(function* () {
   const storage = yield* Storage
+  const reader = yield* StorageReader
   const leases = yield* Leases
   const { drainMillis, limits } = yield* EngineConfig
   const live = yield* LiveRuns
@@ -254,15 +259,23 @@ const make = Effect.gen(function* () {
       return Effect.zipRight(interrupt, Deferred.await(entry.ended))
     })
 
+  const releaseAll = (entries: Iterable<DrivenRun>) =>
+    Effect.forEach(entries, (entry) => stopEntry(entry, "released"), { concurrency: "unbounded", discard: true })
+
+  /** Whether a run can only go on when a human answers: no time is long enough to wait for that. */
+  const waitsForHuman = ({ started }: DrivenRun) =>
+    Effect.match(reader.openBatch(started.lease.sessionId), {
+      onFailure: () => false,
+      onSuccess: ({ calls }) => calls.length > 0 && calls.every(OpenBatch.waitsForHuman)
+    })
+
   const drain = Effect.gen(function* () {
     closing = true
     if (driven.size === 0) return
+    yield* Effect.flatMap(Effect.filter([...driven.values()], waitsForHuman), releaseAll)
     // A finalizer runs it, where nothing is interruptible of itself.
     yield* Effect.timeoutOption(Effect.interruptible(idle.await), Duration.millis(drainMillis))
-    yield* Effect.forEach([...driven.values()], (entry) => stopEntry(entry, "released"), {
-      concurrency: "unbounded",
-      discard: true
-    })
+    yield* releaseAll([...driven.values()])
   })
 
   const entryOf = (runId: RunId) => [...driven.values()].find(({ started }) => started.run.id === runId)

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Stream, TestClock } from "effect"
-import { SessionEvent, Tool, Toolbox } from "skein"
+import { Permissions, SessionEvent, Tool, Toolbox } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
 import { ground } from "./engines.js"
 
-import { interrupted, two } from "./leaving.js"
+import { asked, interrupted, two, waiting } from "./leaving.js"
 
 describe("P4 P5 an engine that closes during a run", () => {
   it.scoped("P5 releases it: what started is interrupted, what waits stays, nothing is cancelled", () =>
@@ -77,6 +77,33 @@ describe("P4 P5 an engine that closes during a run", () => {
       expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
       expect([...(yield* watched)]).toEqual(["0 half of it", "run.released", "0 whole"])
       expect(yield* later.lines(run.sessionId)).toEqual(["user: go", "assistant: whole"])
+    })
+  )
+
+  it.scoped("P5 does not wait for a run that only a human can help on, while it waits for others", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { model, open, reader } = yield* ground
+      const options = { toolbox: Toolbox.layer(waiting(gate), asked), policy: Permissions.layerDefault }
+      const one = yield* open("one", { ...options, config: { drainMillis: 60_000 } })
+      yield* model.play(ScriptedModel.calls({ name: "ask", input: {} }))
+      const waits = yield* one.begin("ask me")
+      yield* one.seen(waits, "permission.asked")
+      yield* model.play(
+        ScriptedModel.calls({ name: "wait", input: { name: "x" } }, { name: "ask", input: {} }),
+        ScriptedModel.text("done")
+      )
+      const works = yield* one.begin("work")
+      yield* gate.reached("x")
+      yield* one.seen(works, "permission.asked")
+      const closing = yield* Effect.fork(one.close)
+      yield* Quiescence.idle
+      expect(yield* reader.run(waits.runId)).toMatchObject({ releasedAt: expect.any(Number) })
+      expect(yield* reader.run(works.runId)).toMatchObject({ releasedAt: null })
+      expect(closing.unsafePoll()).toBeNull()
+      yield* TestClock.adjust("60 seconds")
+      yield* Fiber.join(closing)
+      expect((yield* reader.questions(null)).map(({ runId }) => runId)).toEqual([waits.runId, works.runId])
     })
   )
 
