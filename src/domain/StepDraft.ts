@@ -5,10 +5,10 @@
  * What a watcher sees only grows at its end. It is what the message will have if the texts that a model writes at the
  * same time say so (`waitsFor`).
  */
+import { Schema } from "effect"
 import type { AssistantMessage, CallId, FinishReason, ProviderMetadata } from "./Message.js"
 import * as SafeText from "./SafeText.js"
-import type { Usage } from "./Usage.js"
-import { unknown } from "./Usage.js"
+import { unknown, Usage } from "./Usage.js"
 
 interface Block {
   readonly type: "text" | "reasoning"
@@ -187,10 +187,15 @@ const cut = (detail: string): Flaw => ({ reason: "cut", detail })
 /** Whether the model was stopped and did not stop by itself: what it wrote last may be cut anywhere. */
 const isStopped = (reason: FinishReason): boolean => reason === "length" || reason === "content-filter"
 
+const isUsage = Schema.is(Usage)
+
 /** What is wrong with a step whose stream has ended; null for nothing. Nothing that has begun is lost without one. */
 export const flaw = (draft: StepDraft): Flaw | null => {
   if (draft.hasDoubledCall) return { reason: "malformed", detail: "two calls have the same index" }
   if (draft.finish === null) return cut("the stream ended without a finish")
+  // It is stored with the message, and a message that does not decode is lost to every later step.
+  if (!isUsage(draft.finish.usage))
+    return { reason: "malformed", detail: "a count of tokens is no whole number from 0" }
   const begun = calls(draft)
   if (begun.some(({ closed }) => !closed) && !isStopped(draft.finish.reason)) return cut("a call was not finished")
   return draft.finish.reason === "tool-calls" && begun.length === 0

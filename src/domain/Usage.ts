@@ -12,8 +12,8 @@ export const Usage = Schema.Struct({
   reasoningTokens: Count,
   /** Those of the input that the provider read from its cache. */
   cachedInputTokens: Count,
-  /** Those of the input that the provider wrote to its cache; absent if it did not report them. Not part of sums. */
-  cacheWriteTokens: Schema.optionalWith(Schema.NonNegativeInt, { exact: true })
+  /** Those of the input that the provider wrote to its cache; absent like null. Not part of sums. */
+  cacheWriteTokens: Schema.optionalWith(Count, { exact: true })
 })
 export type Usage = typeof Usage.Type
 

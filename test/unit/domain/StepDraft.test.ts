@@ -220,6 +220,11 @@ describe("what is wrong with a step at its end", () => {
     })
   }
 
+  it.each([-1, 0.5, NaN, 2 ** 60])("is a count of tokens that is none: %s", (inputTokens) => {
+    const end: StepDraft.Part = { type: "finish", reason: "stop", usage: { ...Usage.unknown, inputTokens } }
+    expect(StepDraft.flaw(of(text("t", "I read"), end))?.reason).toBe("malformed")
+  })
+
   it("is that it ended for calls and has none", () => {
     expect(StepDraft.flaw(of(text("t", "I read"), finishWith("tool-calls")))?.reason).toBe("cut")
   })
