@@ -11,6 +11,7 @@ import type { Asset, AssetId } from "../../domain/Asset.js"
 import * as CanonicalJson from "../../domain/CanonicalJson.js"
 import type { Checked } from "../../domain/Checked.js"
 import type { Json, JsonRecord } from "../../domain/Json.js"
+import type { Presence } from "../../domain/Lease.js"
 import type { Entry, Message, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import type { Answer, Question, QuestionId } from "../../domain/Permission.js"
@@ -124,11 +125,14 @@ const make = Effect.gen(function* () {
   })
 
   /** They stand for what was sent: SHA-256 of the JSON of message and metadata, canonical and of the texts as given. */
-  const hashesOf = ({ message, metadata }: Send) =>
-    Effect.all({
-      hash: hashOf(CanonicalJson.stringify([message.value, metadata.value])),
-      textHash: hashOf(`[${message.json},${metadata.json}]`)
-    })
+  const hashesOf = ({ idempotencyKey, message, metadata }: Send) =>
+    // Only a key is ever compared by them.
+    idempotencyKey === null
+      ? Effect.succeed({ hash: "", textHash: "" })
+      : Effect.all({
+          hash: hashOf(CanonicalJson.stringify([message.value, metadata.value])),
+          textHash: hashOf(`[${message.json},${metadata.json}]`)
+        })
 
   const appendKeyOf = ({ given, key }: GivenKey) =>
     Effect.map(hashOf(CanonicalJson.stringify(given)), (hash) => ({ key, hash }))
@@ -141,13 +145,13 @@ const make = Effect.gen(function* () {
     sessionId: SessionId,
     claimant: Claims.Claimant,
     goesOn: boolean,
-    begun: Effect.Effect<AdmissionOutcome, E>
+    admit: (presence: Presence) => Effect.Effect<AdmissionOutcome, E>
   ) =>
     Effect.gen(function* () {
       if (drivers.isClosing()) return yield* new SkeinError.EngineClosing({ sessionId })
       const continued = yield* claims.claim(sessionId, claimant)
       if (goesOn && Option.isSome(continued)) return continued.value
-      const admitted = yield* begun
+      const admitted = yield* admit(yield* leases.presence)
       switch (admitted._tag) {
         case "Started":
           yield* drivers.drive(admitted)
@@ -161,28 +165,28 @@ const make = Effect.gen(function* () {
         case "Busy":
           return yield* new SkeinError.SessionBusy({ sessionId, runId: admitted.runId })
       }
-    }).pipe(Effect.uninterruptible, boundary.hold(sessionId))
+    }).pipe(
+      Effect.uninterruptible,
+      boundary.hold(sessionId),
+      Effect.tapErrorTag("OutcomeUnknown", () => claims.claimLater(sessionId))
+    )
 
   const send = Effect.fn("Runtime.send")(function* (input: Send) {
     const { sessionId } = input
     const hashes = yield* hashesOf(input)
     const runId = RunId.make(yield* ids.next("run"))
     if (input.whenBusy === "refuse") yield* claims.settle(sessionId)
-    const admitted = Effect.flatMap(leases.presence, (presence) =>
+    return yield* begin(sessionId, "client", false, (presence) =>
       storage.admit({ ...input, ...hashes, runId, presence })
-    )
-    return yield* Effect.tapErrorTag(begin(sessionId, "client", false, admitted), "OutcomeUnknown", () =>
-      claims.claimLater(sessionId)
     )
   })
 
   const resume = Effect.fn("Runtime.resume")(function* (sessionId: SessionId, of: Resumption["of"]) {
     const runId = RunId.make(yield* ids.next("run"))
     yield* claims.settle(sessionId)
-    const resumed = Effect.flatMap(leases.presence, (presence) => storage.resume({ sessionId, runId, of, presence }))
     // Of a run that is meant, storage tells whether it is the one that goes on.
-    return yield* Effect.tapErrorTag(begin(sessionId, "resume", of === "newest", resumed), "OutcomeUnknown", () =>
-      claims.claimLater(sessionId)
+    return yield* begin(sessionId, "resume", of === "newest", (presence) =>
+      storage.resume({ sessionId, runId, of, presence })
     )
   })
 

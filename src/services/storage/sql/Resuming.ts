@@ -10,7 +10,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { AdmissionOutcome, Resumption } from "../Storage.js"
-import { decodeRun, newest, newestOf, oldestQueued, reread, type RunRow, running, withId, withKey } from "./RunRows.js"
+import { decodeRun, newest, newestOf, oldestQueued, type RunRow, running, withId, withKey } from "./RunRows.js"
 import { start, storeRun } from "./Runs.js"
 import { changeable, type SessionRow } from "./SessionRow.js"
 
@@ -34,8 +34,11 @@ export const resume = (
     storeRun(tx, session, { runId, body: null, metadata, idempotencyKey: null, hash: "" })
     const started = yield* start(tx, limits, session, { runId, presence, message: null, body: null })
     if (before !== undefined) {
-      const { ordinal } = yield* reread(tx, session, runId)
-      tx.run("UPDATE runs SET resumed_by = ? WHERE ordinal = ?", ordinal, before.ordinal)
+      tx.run(
+        "UPDATE runs SET resumed_by = (SELECT ordinal FROM runs WHERE id = ?) WHERE ordinal = ?",
+        runId,
+        before.ordinal
+      )
     }
     return { _tag: "Started", ...started }
   })

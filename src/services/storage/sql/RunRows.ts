@@ -17,14 +17,17 @@ export interface RunRow extends StoredRow<typeof runs, (typeof names)[number]> {
   readonly fence: number
 }
 
-/** A run's row with the newest sign of life of its engine. */
-export interface HolderRow extends RunRow {
+/** The newest sign of life of a run's engine; nulls when there is none. */
+interface BeatRow {
   readonly count: number | null
   readonly clock: string | null
   readonly at: number | null
   readonly leaseMillis: number | null
   readonly seenAt: number | null
 }
+
+/** A run's row with the newest sign of life of its engine. */
+export interface HolderRow extends RunRow, BeatRow {}
 
 export interface StoredRun {
   readonly run: Run.Run
@@ -52,7 +55,9 @@ const columns = `${select(runs, names)}, sessions.id AS sessionId, sessions.fenc
 
 const selectRun = `SELECT ${columns} FROM runs JOIN sessions ON sessions.ordinal = runs.session`
 
-const holderColumns = `${columns}, ${select(engines, ["count", "clock", "at", "leaseMillis", "seenAt"])}`
+const beatColumns = select(engines, ["count", "clock", "at", "leaseMillis", "seenAt"])
+
+const holderColumns = `${columns}, ${beatColumns}`
 
 /** The engine of a run; null for one that was released, and where the column is damaged. */
 export const instanceOf = "CASE WHEN json_valid(runs.engine) THEN json_extract(runs.engine, '$.instance') END"
@@ -94,7 +99,7 @@ const decodeHolder = (row: HolderRow): Either.Either<Holder, RowDamaged> =>
     return { run, lease: { sessionId: run.sessionId, runId: run.id, fence: row.fence }, engine, beat: beatOf(row) }
   })
 
-const beatOf = ({ at, clock, count, leaseMillis, seenAt }: Omit<HolderRow, keyof RunRow>): Beat =>
+const beatOf = ({ at, clock, count, leaseMillis, seenAt }: BeatRow): Beat =>
   count === null || clock === null || at === null ? silent : { count, sign: { clock, at }, leaseMillis, seenAt }
 
 /** How many signs of life an engine has given. */
@@ -186,16 +191,11 @@ export const activity = (
     return { holder, queued: queued.map(({ run }) => run) }
   })
 
-interface UnsettledRow {
+interface UnsettledRow extends BeatRow {
   readonly sessionId: string
   readonly fence: number
   readonly runId: string | null
   readonly engine: string | null
-  readonly count: number | null
-  readonly clock: string | null
-  readonly at: number | null
-  readonly leaseMillis: number | null
-  readonly seenAt: number | null
 }
 
 /** One damaged row does not hide the others: that session is claimed by whoever asks for it, who is told. */
@@ -203,8 +203,7 @@ export const unsettled = (query: Query): Effect.Effect<ReadonlyArray<UnsettledSe
   Effect.map(
     query<UnsettledRow>(
       "read the sessions with runs that have not ended",
-      `SELECT session_rows.id AS sessionId, session_rows.fence, runs.id AS runId, runs.engine,
-         ${select(engines, ["count", "clock", "at", "leaseMillis", "seenAt"])}
+      `SELECT session_rows.id AS sessionId, session_rows.fence, runs.id AS runId, runs.engine, ${beatColumns}
        FROM (SELECT waiting.session, min(waiting.ordinal) AS oldest FROM runs AS waiting
          WHERE waiting.state <> 'ended' GROUP BY waiting.session) AS active
        JOIN session_rows ON session_rows.ordinal = active.session AND session_rows.state = 'live'
