@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { Asset } from "../../../domain/Asset.js"
 import { SessionId } from "../../../domain/Session.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
+import * as CursorFloor from "../../../services/storage/sql/CursorFloor.js"
 import { table, type Table } from "../../../services/storage/sql/Table.js"
 import * as Tables from "../../../services/storage/sql/Tables.js"
 import * as Change from "./Change.js"
@@ -79,14 +80,8 @@ const greatest = (connection: Sqlite.Database, expression: string): number =>
 const maxBelow = (column: string, from: string): string =>
   `coalesce((SELECT max(${column}) FROM ${from} WHERE ${column} < ${tooGreat}), 0)`
 
-/** Where the cursors of new sessions begin, after all that are known. */
-const floorAfterAll = (connection: Sqlite.Database): number =>
-  greatest(
-    connection,
-    [maxBelow("cursor", "event_rows"), maxBelow("follows", "messages"), maxBelow("first_cursor", "session_rows")].join(
-      ", "
-    )
-  ) + 1
+/** A floor of cursors that fits all rows, read when it is needed: it looks at every event. */
+const floorAfterAll = (connection: Sqlite.Database): number => greatest(connection, CursorFloor.afterAll)
 
 /** Sessions by what names them. */
 export const sessionKeys = { ...sessionRows, columns: Struct.pick(sessionRows.columns, "ordinal", "id") }
@@ -135,15 +130,13 @@ export const check = (data: string, path: string, connection: Sqlite.Database): 
       if (Rows.damaged(table, row).length > 0) report(table, row, "does not decode", Change.remove(table, row))
     }
   }
-  const floor = { cursorFloor: floorAfterAll(connection) }
+  const floor = () => ({ cursorFloor: floorAfterAll(connection) })
   const [row] = Rows.of(connection, meta)
   if (row === undefined) {
-    report(meta, { id: 1 }, "is missing", { table: meta, key: { id: 1 }, values: floor, isLoss: true })
+    report(meta, { id: 1 }, "is missing", { table: meta, key: { id: 1 }, values: floor(), isLoss: true })
   } else {
-    const { cursorFloor } = row
-    const isFloor = typeof cursorFloor === "number" && cursorFloor < tooGreat
     const columns = Rows.damaged(meta, row).filter((name) => name !== "cursorFloor")
-    const values = { ...Rows.least(meta, columns), ...(isFloor ? {} : floor) }
+    const values = { ...Rows.least(meta, columns), ...(CursorFloor.isFloor(row.cursorFloor) ? {} : floor()) }
     if (Object.keys(values).length > 0) set(meta, row, `does not decode at ${Object.keys(values).join(", ")}`, values)
   }
   for (const row of Rows.of(connection, sequences)) {

@@ -7,16 +7,20 @@ import type { Transaction } from "./lane/GroupCommit.js"
 /** Far from the end of exact numbers, so that a session has room above it. */
 const highest = 2 ** 52
 
-const newestCursor = `SELECT max(cursor) FROM (
-  SELECT max(cursor) AS cursor FROM event_rows WHERE cursor BETWEEN 0 AND ${highest}
-  UNION ALL SELECT max(cursor) FROM messages WHERE cursor BETWEEN 0 AND ${highest}
-  UNION ALL SELECT max(first_cursor) FROM session_rows WHERE first_cursor BETWEEN 0 AND ${highest}
-  UNION ALL SELECT 0)`
+export const isFloor = (value: unknown): boolean => typeof value === "number" && value >= 0 && value <= highest
+
+const newest = (column: string, table: string): string =>
+  `SELECT max(${column}) AS cursor FROM ${table} WHERE ${column} BETWEEN 0 AND ${highest}`
+
+/** An expression for a floor past everything that rows show. */
+export const afterAll = `(SELECT 1 + coalesce(max(cursor), 0) FROM (
+  ${newest("cursor", "event_rows")} UNION ALL ${newest("cursor", "messages")}
+  UNION ALL ${newest("first_cursor", "session_rows")}))`
 
 /** Makes sure that there is a floor. Without damage it reads one row and changes nothing. */
 export const ensure = (tx: Transaction): void => {
   tx.run(
-    `INSERT INTO meta (id, cursor_floor) SELECT 1, (${newestCursor}) + 1
+    `INSERT INTO meta (id, cursor_floor) SELECT 1, ${afterAll}
      WHERE NOT EXISTS (SELECT 1 FROM meta WHERE cursor_floor BETWEEN 0 AND ${highest})
      ON CONFLICT (id) DO UPDATE SET cursor_floor = excluded.cursor_floor`
   )
