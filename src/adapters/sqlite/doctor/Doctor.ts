@@ -25,7 +25,7 @@ import * as SessionsCheck from "./SessionsCheck.js"
 
 const hasFiles = (folder: string): boolean => existsSync(folder) && readdirSync(folder).length > 0
 
-const lookAtDatabase = (data: string): Effect.Effect<DatabaseCheck.Look> =>
+const checkDatabase = (data: string): Effect.Effect<DatabaseCheck.Look> =>
   Effect.suspend(() => {
     const path = DataLayout.databaseIn(data)
     if (existsSync(path)) return DatabaseCheck.check(path)
@@ -43,12 +43,33 @@ export const look = (data: string): Effect.Effect<ReadonlyArray<Outcome>, Storag
   Effect.gen(function* () {
     const path = DataLayout.databaseIn(data)
     const folder = yield* FolderCheck.check(data)
-    const database = folder.isSound ? yield* lookAtDatabase(data) : { findings: [], isSound: false }
+    const database = folder.isSound ? yield* checkDatabase(data) : { findings: [], isSound: false }
     const files = [...folder.findings, ...database.findings].map(Repairs.found)
     if (!database.isSound) return files
     const connection = yield* forLooking(path)
     return [...files, ...(yield* SessionsCheck.treat({ data, path, connection, hasLost: false }, reporting))]
   }).pipe(Effect.scoped, Effect.withSpan("Doctor.look"))
+
+/**
+ * Everything that is wrong with the database at `path` alone, which may be called anything: no folder and no file of an
+ * asset is looked at. Changes nothing. @internal
+ */
+export const lookAtDatabase = (
+  path: string
+): Effect.Effect<ReadonlyArray<Outcome>, StorageUnusable | StorageFailed, Engines> =>
+  Effect.gen(function* () {
+    const { findings, isSound } = yield* DatabaseCheck.check(path)
+    const outcomes = findings.map(Repairs.found)
+    if (!isSound) return outcomes
+    const connection = yield* forLooking(path)
+    return [...outcomes, ...(yield* SessionsCheck.treat({ data: null, path, connection, hasLost: false }, reporting))]
+  }).pipe(Effect.scoped, Effect.withSpan("Doctor.lookAtDatabase"))
+
+/**
+ * Writes what can be read of the database at `from` into a new one at `to`. Rows in it may be wrong or missing still:
+ * `lookAtDatabase` finds them, and `repair` mends them once it is in its data folder. @internal
+ */
+export const salvage = Effect.fn("Doctor.salvage")(Rebuild.salvage)
 
 /** Most looks that a repair takes. */
 const maxRounds = 4
@@ -95,8 +116,8 @@ export const repair = (data: string): Effect.Effect<ReadonlyArray<Outcome>, Stor
       )
     const folder = yield* repairFiles(FolderCheck.check(data))
     if (!(yield* FolderCheck.check(data)).isSound) return folder
-    const files = [...folder, ...(yield* repairFiles(lookAtDatabase(data)))]
-    if (!(yield* lookAtDatabase(data)).isSound) return files
+    const files = [...folder, ...(yield* repairFiles(checkDatabase(data)))]
+    if (!(yield* checkDatabase(data)).isSound) return files
     const connection = yield* forRepair(path)
     const hasLost = files.some(
       (outcome) => outcome._tag === "Repaired" && outcome.repaired.rows.some(({ gaps, lost }) => gaps + lost > 0)

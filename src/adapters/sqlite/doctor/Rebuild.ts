@@ -62,7 +62,7 @@ const begin = (path: string, schema: ReadonlyArray<Step>) =>
  * Fills the new database. Returns what became of the rows. Fails when there were sessions and none can be read: nothing
  * is to take the place of a database that may still be read by other means.
  */
-const fill = (source: Pages.Pages, path: string): Pick<Repaired, "rows" | "recovered"> => {
+const fill = (source: Pages.Pages, path: string): Salvaged => {
   const target = new Sqlite(path, { fileMustExist: true })
   try {
     target.pragma("foreign_keys = OFF")
@@ -101,27 +101,39 @@ const exchange = (path: string, rebuilt: string, aside: Aside): string => {
   return kept
 }
 
+/** What became of the rows of a damaged database, and the ids of sessions that had lost their own row. */
+export type Salvaged = Pick<Repaired, "rows" | "recovered">
+
+/**
+ * Writes what can be read of the database at `from` into a new one at `to`, which is synced. Fails, and leaves nothing at
+ * `to`, when no session can be read. `from` is only read; nobody may write to it meanwhile.
+ */
+export const salvage = ({ from, to }: { readonly from: string; readonly to: string }) =>
+  Effect.gen(function* () {
+    const source = yield* Effect.acquireRelease(
+      attempt(() => PageTables.open(from).pages),
+      (pages) => Effect.sync(() => pages.close())
+    )
+    yield* begin(to, stepsOf(source))
+    const salvaged: Salvaged = yield* attempt(() => fill(source, to))
+    yield* attempt(() => Sync.file(to))
+    return salvaged
+  }).pipe(
+    Effect.scoped,
+    Effect.onError(() => Effect.sync(() => rmSync(to, { force: true })))
+  )
+
 /** Rebuilds the database at `path`. Fails as locked while another process has it open. */
 export const run = (path: string, aside: Aside) =>
   Effect.gen(function* () {
     yield* Effect.scoped(FreshProcess.hold(path))
     const rebuilt = DataLayout.rebuiltOf(path)
     const before = yield* attempt(() => stampOf(path))
-    const filled = yield* Effect.scoped(
-      Effect.gen(function* () {
-        const source = yield* Effect.acquireRelease(
-          attempt(() => PageTables.open(path).pages),
-          (pages) => Effect.sync(() => pages.close())
-        )
-        yield* begin(rebuilt, stepsOf(source))
-        return yield* attempt(() => fill(source, rebuilt))
-      })
-    )
-    yield* attempt(() => Sync.file(rebuilt))
+    const salvaged = yield* salvage({ from: path, to: rebuilt })
     yield* FreshProcess.hold(path)
     if ((yield* attempt(() => stampOf(path))) !== before) return yield* inUse(path)
     const kept = yield* attempt(() => exchange(path, rebuilt, aside))
-    return repaired({ ...filled, aside: [kept] })
+    return repaired({ ...salvaged, aside: [kept] })
   }).pipe(
     Effect.onError(() => Effect.sync(() => rmSync(DataLayout.rebuiltOf(path), { force: true }))),
     Effect.scoped

@@ -4,6 +4,7 @@
  */
 import type Sqlite from "better-sqlite3"
 import { Effect, Schema } from "effect"
+import { dirname } from "node:path"
 import { SessionId } from "../../../domain/Session.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import type { Engines } from "../../../services/Engines.js"
@@ -30,8 +31,8 @@ const isId = Schema.is(SessionId)
 const isOrdinal = Schema.is(sessionRows.columns.ordinal.schema)
 
 export interface Place {
-  /** The data folder. */
-  readonly data: string
+  /** The data folder; null when no files are to be looked at. */
+  readonly data: string | null
   /** The database in it. */
   readonly path: string
   readonly connection: Sqlite.Database
@@ -52,7 +53,7 @@ export const treat = <E>(
     const shared = Effect.catchAll(
       snapshot(
         connection,
-        attempt("look for lost sessions", () => SharedCheck.check(data, path, connection))
+        attempt("look for lost sessions", () => SharedCheck.check(dirname(path), path, connection))
       ),
       unreadable
     )
@@ -65,14 +66,14 @@ export const treat = <E>(
       if (isId(id) && isOrdinal(ordinal)) {
         const session = { ordinal, id }
         const again = SessionCheck.rows(connection, session)
-        const files = SessionCheck.files(data, connection, session)
+        const files = data === null ? Effect.succeed([]) : SessionCheck.files(data, connection, session)
         const look = Effect.zipWith(again, files, (rows, files) => [...rows, ...files])
         outcomes.push(...(yield* treatment.rows(session, look, again)))
       }
       yield* report(++done, total?.count ?? done)
     }
     // Whose the files are, only sessions that have their names can tell.
-    if (!named.every(isRepaired)) return outcomes
+    if (data === null || !named.every(isRepaired)) return outcomes
     const files = Effect.catchAll(AssetCheck.checkFiles(data, connection, hasLost), unreadable)
     return [...outcomes, ...(yield* treatment.files(files))]
   })
