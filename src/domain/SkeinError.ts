@@ -210,6 +210,7 @@ export class StorageUnusable extends Schema.TaggedError<StorageUnusable>()("Stor
     "locked",
     "replaced",
     "old-sqlite",
+    "two-copies",
     "hard-linked"
   ),
   detail: Schema.String

@@ -5,14 +5,11 @@
  * The file is opened for reading only and stays as it was, byte for byte. One exception: if the last writer died in the
  * middle and outside WAL mode, SQLite has to undo the unfinished change before it can read the file.
  */
-import Sqlite from "better-sqlite3"
 import { StorageUnusable } from "../../domain/SkeinError.js"
+import * as Driver from "./Driver.js"
 
 /** "skei" */
 export const applicationId = 0x736b6569
-
-/** Below this, two connections that write or checkpoint at once could damage a database in WAL mode. */
-const oldestVersion = [3, 51, 3] as const
 
 /** Returns the file's schema version, 0 for a new file. Throws a `StorageUnusable`, or SQLite's own error. */
 export const inspect = (path: string, newestSchema: number): number => {
@@ -25,16 +22,6 @@ export const inspect = (path: string, newestSchema: number): number => {
   return schema
 }
 
-/** Throws `StorageUnusable` when SQLite is too old to be trusted. */
-export const checkVersion = (path: string, connection: Sqlite.Database): void => {
-  const version = connection.prepare<[], string>("SELECT sqlite_version()").pluck().get() ?? ""
-  const numbers = version.split(".").map(Number)
-  const difference = oldestVersion.map((oldest, index) => (numbers[index] ?? 0) - oldest).find((diff) => diff !== 0)
-  if (difference !== undefined && difference < 0) {
-    throw new StorageUnusable({ path, reason: "old-sqlite", detail: version })
-  }
-}
-
 interface Marks {
   readonly applicationId: number
   readonly schema: number
@@ -45,15 +32,14 @@ const read = (path: string): Marks => {
   try {
     return readBy(path, true)
   } catch (thrown) {
-    if (thrown instanceof Sqlite.SqliteError && thrown.code === "SQLITE_READONLY_ROLLBACK") return readBy(path, false)
+    if (Driver.isError(thrown) && thrown.code === "SQLITE_READONLY_ROLLBACK") return readBy(path, false)
     throw thrown
   }
 }
 
 const readBy = (path: string, readonly: boolean): Marks => {
-  const connection = new Sqlite(path, { readonly, fileMustExist: true, timeout: 0 })
+  const connection = Driver.open(path, { readonly, fileMustExist: true, timeout: 0 })
   try {
-    checkVersion(path, connection)
     connection.exec("BEGIN")
     const number = (query: string): number => connection.prepare<[], number>(query).pluck().get() ?? 0
     return {

@@ -5,13 +5,11 @@
  * Before a step that rewrites rows, the database is copied to a file beside it, while nobody else can write. The path is
  * logged. A migration that fails changes nothing and leaves no copy.
  */
-import * as Reactivity from "@effect/experimental/Reactivity"
-import { Migrator, SqlClient } from "@effect/sql"
-import { SqliteClient } from "@effect/sql-sqlite-node"
 import { Clock, DateTime, Effect } from "effect"
 import { renameSync, rmSync } from "node:fs"
 import { dirname } from "node:path"
 import { StorageFailed, type StorageUnusable } from "../../domain/SkeinError.js"
+import * as Driver from "./Driver.js"
 import { applicationId, inspect } from "./Inspection.js"
 import { WorkProgress } from "../../services/WorkProgress.js"
 import { type Step, steps } from "../../services/storage/sql/schema/Steps.js"
@@ -22,11 +20,6 @@ import * as DataLayout from "./DataLayout.js"
 
 /** The version of the newest schema. */
 export const newest = steps.length
-
-const runStep = ({ statements }: Step) =>
-  Effect.flatMap(SqlClient.SqlClient, (sql) =>
-    Effect.forEach(statements, (statement) => sql.unsafe(statement), { discard: true })
-  )
 
 const attempt = <A>(path: string, run: () => A): Effect.Effect<A, StorageUnusable | StorageFailed> =>
   Effect.try({ try: run, catch: Unusable.fromUnknown(path) })
@@ -55,11 +48,20 @@ const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
         ? new StorageFailed({ operation: "copy the database before its migration", code: error.code })
         : error
     ),
-    Effect.onError(() => Effect.sync(() => removeUnfinished(unfinished)))
+    Effect.onError(() => Effect.ignore(attempt(path, () => removeUnfinished(unfinished))))
   )
   yield* Effect.annotateLogs(Effect.logInfo("copied the database before a migration that rewrites it"), { copy })
   return copy
 })
+
+/** A record of when each step was run. What is missing is decided by the file's mark. */
+const table = `CREATE TABLE IF NOT EXISTS "migrations" (
+  migration_id integer PRIMARY KEY NOT NULL,
+  created_at datetime NOT NULL DEFAULT current_timestamp,
+  name VARCHAR(255) NOT NULL
+)`
+
+const nameOf = ({ name }: Step): string => name.slice(name.indexOf("_") + 1)
 
 /** Fails as locked, with nothing done, when another process writes. `all` defaults to the steps of this version. */
 export const migrate = (
@@ -67,28 +69,27 @@ export const migrate = (
   all: ReadonlyArray<Step> = steps
 ): Effect.Effect<void, StorageUnusable | StorageFailed> =>
   Effect.gen(function* () {
-    const client = yield* SqliteClient.make({ filename: path, disableWAL: true })
-    const connection = yield* client.reserve
-    const run = (statement: string) => connection.executeUnprepared(statement, [], undefined)
-    yield* run("PRAGMA busy_timeout = 0")
-    yield* run("PRAGMA synchronous = FULL")
-    yield* run("BEGIN IMMEDIATE")
-    const version = yield* attempt(path, () => inspect(path, all.length))
-    const isCopied = version > 0 && all.slice(version).some(({ rewrites }) => rewrites)
-    const copy = isCopied ? yield* copyBefore(path, all.length) : null
-    yield* Migrator.make({})({
-      loader: Migrator.fromRecord(Object.fromEntries(all.map((step) => [step.name, runStep(step)]))),
-      table: "migrations"
-    }).pipe(
-      Effect.provideService(SqlClient.SqlClient, client),
-      Effect.provideService(SqlClient.TransactionConnection, [connection, 0]),
-      Effect.zipRight(run(`PRAGMA application_id = ${applicationId}`)),
-      Effect.zipRight(run(`PRAGMA user_version = ${all.length}`)),
-      Effect.onError(() => Effect.sync(() => copy !== null && rmSync(copy, { force: true })))
+    const connection = yield* Effect.acquireRelease(
+      attempt(path, () => Driver.open(path, { fileMustExist: true, timeout: 0 })),
+      (connection) => Effect.sync(() => connection.close())
     )
-    yield* run("COMMIT")
-  }).pipe(
-    Effect.scoped,
-    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
-    Effect.catchAllCause((cause) => Effect.fail(Unusable.fromCause(path)(cause)))
-  )
+    const run = (statement: string, ...parameters: ReadonlyArray<number | string>) =>
+      connection.prepare(statement).run(...parameters)
+    const version = yield* attempt(path, () => {
+      run("PRAGMA synchronous = FULL")
+      run("BEGIN IMMEDIATE")
+      return inspect(path, all.length)
+    })
+    const missing = all.slice(version)
+    const copy = version > 0 && missing.some(({ rewrites }) => rewrites) ? yield* copyBefore(path, all.length) : null
+    yield* attempt(path, () => {
+      run(table)
+      for (const [index, step] of missing.entries()) {
+        run("INSERT OR REPLACE INTO migrations (migration_id, name) VALUES (?, ?)", version + index + 1, nameOf(step))
+        for (const statement of step.statements) run(statement)
+      }
+      run(`PRAGMA application_id = ${applicationId}`)
+      run(`PRAGMA user_version = ${all.length}`)
+      run("COMMIT")
+    }).pipe(Effect.onError(() => Effect.ignore(attempt(path, () => copy !== null && rmSync(copy, { force: true })))))
+  }).pipe(Effect.scoped)

@@ -2,14 +2,15 @@
  * A copy of a database at one instant, made through SQLite and never from the bytes of the file. It needs no log beside
  * it, and only the user can read it.
  */
-import Sqlite from "better-sqlite3"
+import type Sqlite from "better-sqlite3"
 import { Effect, Runtime } from "effect"
 import { closeSync, openSync } from "node:fs"
+import * as Driver from "./Driver.js"
 import * as Sync from "./Sync.js"
 
 const create = (path: string, target: string): Sqlite.Database => {
   closeSync(openSync(target, "wx", 0o600))
-  return new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 0 })
+  return Driver.open(path, { readonly: true, fileMustExist: true, timeout: 0 })
 }
 
 /**
@@ -85,7 +86,7 @@ const copyPages = (
 const settle = (target: string) =>
   Effect.try({
     try: () => {
-      const copy = new Sqlite(target, { fileMustExist: true })
+      const copy = Driver.open(target, { fileMustExist: true })
       try {
         copy.pragma("journal_mode = DELETE")
       } finally {

@@ -5,18 +5,15 @@
  * - While another process holds a lock, opening is tried again for `busyMaxMillis`. The event loop never waits.
  * - On closing, the log is written back. The reader closes first, as the last connection must be allowed to remove the log.
  */
-import * as Reactivity from "@effect/experimental/Reactivity"
-import { SqliteClient } from "@effect/sql-sqlite-node"
-import Sqlite from "better-sqlite3"
+import type Sqlite from "better-sqlite3"
 import { Effect, Layer } from "effect"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import { DataDirectory } from "../../services/DataDirectory.js"
 import { Database, type Writer } from "../../services/storage/sql/Database.js"
 import { EngineConfig } from "../../services/EngineConfig.js"
-import { codeOf } from "../ErrorCode.js"
-import { checkVersion, inspect } from "./Inspection.js"
+import * as Driver from "./Driver.js"
+import { inspect } from "./Inspection.js"
 import * as Migrations from "./Migrations.js"
-import * as SqliteFailure from "./SqliteFailure.js"
 import * as SqliteFile from "./SqliteFile.js"
 import * as SqliteWriter from "./SqliteWriter.js"
 import * as Unusable from "./Unusable.js"
@@ -27,9 +24,8 @@ const logBytes = 64 * 1024 * 1024
 
 const connect = (file: SqliteFile.SqliteFile, synchronous: "FULL" | "NORMAL", isNew: boolean): Sqlite.Database => {
   const { path } = file
-  const connection = new Sqlite(path, { fileMustExist: true, timeout: 0 })
+  const connection = Driver.open(path, { fileMustExist: true, timeout: 0 })
   try {
-    checkVersion(path, connection)
     if (SqliteFile.isReplaced(file)) throw new StorageUnusable({ path, reason: "replaced", detail: "" })
     assertPragma(connection, "synchronous", synchronous, synchronous === "FULL" ? 2 : 1)
     if (isNew) connection.pragma("auto_vacuum = INCREMENTAL")
@@ -57,11 +53,17 @@ const assertPragma = (connection: Sqlite.Database, name: string, value: string, 
  * the writer is discarded.
  */
 const openReader = (path: string) =>
-  SqliteClient.make({ filename: path, readonly: true, disableWAL: true }).pipe(
-    Effect.tap((client) => client.unsafe("PRAGMA busy_timeout = 0")),
-    Effect.tap((client) => client.unsafe("SELECT 1 FROM sqlite_schema")),
-    Effect.provideServiceEffect(Reactivity.Reactivity, Reactivity.make),
-    Effect.catchAllCause((cause) => Effect.fail(Unusable.fromCause(path)(cause)))
+  Effect.acquireRelease(
+    Effect.try({
+      try: () => Driver.open(path, { readonly: true, fileMustExist: true, timeout: 0 }),
+      catch: Unusable.fromUnknown(path)
+    }),
+    (connection) => Effect.sync(() => connection.close())
+  ).pipe(
+    Effect.map(SqliteWriter.make),
+    Effect.tap((reader) =>
+      Effect.try({ try: () => reader.all("SELECT 1 FROM sqlite_schema"), catch: Unusable.fromUnknown(path) })
+    )
   )
 
 const make = Effect.gen(function* () {
@@ -107,8 +109,7 @@ const make = Effect.gen(function* () {
     writer: Effect.suspend(() => (open === null ? openWriter(false) : Effect.succeed(open.writer))),
     discard,
     isReplaced: () => [file, ...beside].some(SqliteFile.isReplaced),
-    reader,
-    failureOf: (error) => SqliteFailure.fromCode(codeOf(error))
+    reader
   })
 })
 

@@ -1,9 +1,10 @@
 /**
- * A connection of better-sqlite3 as the port's `Writer`. Statements are prepared once; up to 256 are kept. A statement
- * that cannot be prepared is not kept, so that the next try prepares it again.
+ * A connection of better-sqlite3 as the port's `Writer`, and as its `Reader`. Statements are prepared once; up to 256 are
+ * kept. A statement that cannot be prepared is not kept, so that the next try prepares it again.
  */
-import Sqlite from "better-sqlite3"
+import type Sqlite from "better-sqlite3"
 import type { Parameter, Writer } from "../../services/storage/sql/Database.js"
+import * as Driver from "./Driver.js"
 import * as SqliteFailure from "./SqliteFailure.js"
 
 type Statement = Sqlite.Statement<Array<Parameter>, never>
@@ -77,5 +78,4 @@ export const make = (connection: Sqlite.Database): Writer => {
 }
 
 /** SQLite's error without the text of the statement. Anything else is a mistake of ours and stays as it is. */
-const failure = (thrown: unknown): unknown =>
-  thrown instanceof Sqlite.SqliteError ? SqliteFailure.fromCode(thrown.code) : thrown
+const failure = (thrown: unknown): unknown => (Driver.isError(thrown) ? SqliteFailure.fromCode(thrown.code) : thrown)

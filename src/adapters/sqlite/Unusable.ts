@@ -1,5 +1,5 @@
 /** The typed error for a database that cannot be opened, with SQLite's or the system's code and without their texts. */
-import { Cause, Chunk, Effect, Option } from "effect"
+import { Effect } from "effect"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import { busyScheduleUpTo } from "../../services/storage/sql/Database.js"
 import { codeOf } from "../ErrorCode.js"
@@ -38,11 +38,3 @@ export const fromUnknown =
       ? new StorageFailed({ operation: "open the database", code })
       : new StorageUnusable({ path, reason, detail: code })
   }
-
-/** The same for an effect that failed or died. */
-export const fromCause =
-  (path: string) =>
-  (cause: Cause.Cause<unknown>): StorageFailed | StorageUnusable =>
-    fromUnknown(path)(
-      Option.getOrElse(Chunk.head(Chunk.appendAll(Cause.failures(cause), Cause.defects(cause))), () => cause)
-    )

@@ -66,6 +66,7 @@ const unusableReasons = {
   locked: "is locked by another process",
   replaced: "was replaced while it was open",
   "old-sqlite": "needs a newer SQLite",
+  "two-copies": "is open in this process through another copy of SQLite",
   "hard-linked": "has several names (hard links)"
 }
 

@@ -42,6 +42,8 @@ const unusable = ({ detail, reason }: Ids["unusable"]): Text => {
       return [`cannot be opened (${detail})`, "give yourself access to it and to its folder"]
     case "old-sqlite":
       return [`this SQLite is too old (${detail})`, "install Skein again"]
+    case "two-copies":
+      return [`open in this process through another copy of SQLite (${detail})`, "install Skein once"]
     default:
       return [`cannot be used: ${reason}${detail === "" ? "" : ` (${detail})`}`, backupFirst]
   }

@@ -12,7 +12,7 @@
  * Files of assets are written once, so only a deletion can interfere: a missing file is looked for in a new snapshot,
  * which names it only if it is really missing.
  */
-import Sqlite from "better-sqlite3"
+import type Sqlite from "better-sqlite3"
 import { Clock, Effect, Either, Schema } from "effect"
 import { existsSync, linkSync, renameSync, rmSync, statSync } from "node:fs"
 import { basename, dirname, join } from "node:path"
@@ -21,6 +21,7 @@ import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
 import { Folders } from "../../../services/Folders.js"
 import type { Engines } from "../../../services/Engines.js"
+import * as Driver from "../Driver.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
 import * as Snapshot from "../Snapshot.js"
@@ -90,7 +91,7 @@ const openSnapshot = (path: string, target: string) =>
         try: () => {
           rmSync(target, { force: true })
           Snapshot.take(path, target)
-          return new Sqlite(target, { readonly: true })
+          return Driver.open(target, { readonly: true })
         },
         catch: Unusable.fromUnknown(path)
       })

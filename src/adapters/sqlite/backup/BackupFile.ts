@@ -3,10 +3,11 @@
  * each with its size and digest; `parts` holds their bytes in pieces, in order; `faults` lists what was already wrong
  * when the backup was taken. A backup is written and read piece by piece, and every byte of it is checked.
  */
-import Sqlite from "better-sqlite3"
+import type Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import { closeSync, fsyncSync, openSync, readSync, writeFileSync } from "node:fs"
+import * as Driver from "../Driver.js"
 
 /** "skeb" */
 const mark = 0x736b6562
@@ -57,7 +58,7 @@ export interface BackupWriter {
 /** Creates a new file at `path`, which must not exist. Throws what SQLite throws. */
 export const create = (path: string): BackupWriter => {
   closeSync(openSync(path, "wx", 0o600))
-  const connection = new Sqlite(path, { fileMustExist: true })
+  const connection = Driver.open(path, { fileMustExist: true })
   // Nothing is ever rolled back here: an unfinished backup is thrown away as a whole.
   connection.pragma("journal_mode = OFF")
   connection.pragma("synchronous = OFF")
@@ -125,7 +126,7 @@ export interface BackupReader {
 
 /** Opens a backup; "other" for any other file, "newer" for a backup in a format that this version does not know. */
 export const open = (path: string): BackupReader | "other" | "newer" => {
-  const connection = new Sqlite(path, { readonly: true, fileMustExist: true })
+  const connection = Driver.open(path, { readonly: true, fileMustExist: true })
   try {
     if (connection.pragma("application_id", { simple: true }) !== mark) return refuse(connection, "other")
     const found = connection.pragma("user_version", { simple: true })

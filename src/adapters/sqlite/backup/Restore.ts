@@ -7,7 +7,6 @@
  *   database or the whole one, and a failed restore can be repeated.
  * - Nothing is deleted: what is in the way, such as assets without a database, is moved aside.
  */
-import Sqlite from "better-sqlite3"
 import { Clock, Effect, Option } from "effect"
 import { existsSync, mkdirSync, renameSync } from "node:fs"
 import { dirname, join } from "node:path"
@@ -17,6 +16,7 @@ import { Folders } from "../../../services/Folders.js"
 import type { Engines } from "../../../services/Engines.js"
 import * as FolderCreation from "../../node/FolderCreation.js"
 import * as Aside from "../Aside.js"
+import * as Driver from "../Driver.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
 import { nameOf, namedAssets } from "./Backup.js"
@@ -90,7 +90,7 @@ const check = (backup: BackupFile.BackupReader, path: string, file: string): num
     throw damaged(file, `its database cannot be opened (${codeOf(thrown)})`)
   }
   if (version === 0) throw damaged(file, "its database is empty")
-  const connection = new Sqlite(path, { readonly: true })
+  const connection = Driver.open(path, { readonly: true })
   try {
     const verdict = connection.pragma("integrity_check(1)", { simple: true })
     if (verdict !== "ok") throw damaged(file, "its database is not sound")

@@ -1,11 +1,12 @@
 /** The connections that a doctor looks and repairs through, each of its statements, and one snapshot of several reads. */
-import Sqlite from "better-sqlite3"
+import type Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { StorageFailed, type StorageUnusable } from "../../../domain/SkeinError.js"
 import type { Parameter } from "../../../services/storage/sql/Database.js"
 import type { Query } from "../../../services/storage/sql/Query.js"
 import { codeOf } from "../../ErrorCode.js"
+import * as Driver from "../Driver.js"
 import * as Unusable from "../Unusable.js"
 
 type Opened = Effect.Effect<Sqlite.Database, StorageUnusable | StorageFailed, Scope.Scope>
@@ -17,7 +18,7 @@ const acquire = (path: string, open: () => Sqlite.Database): Opened =>
 
 /** A connection that only reads. It is closed with the scope. */
 export const forLooking = (path: string): Opened =>
-  acquire(path, () => new Sqlite(path, { readonly: true, fileMustExist: true, timeout: 5_000 }))
+  acquire(path, () => Driver.open(path, { readonly: true, fileMustExist: true, timeout: 5_000 }))
 
 /**
  * A connection beside which there is no other: each open one holds a lock on the file for as long as it lives, so that
@@ -25,7 +26,7 @@ export const forLooking = (path: string): Opened =>
  */
 export const forRepair = (path: string): Opened =>
   acquire(path, () => {
-    const connection = new Sqlite(path, { fileMustExist: true, timeout: 0 })
+    const connection = Driver.open(path, { fileMustExist: true, timeout: 0 })
     try {
       connection.pragma("locking_mode = EXCLUSIVE")
       connection.pragma("synchronous = FULL")

@@ -8,7 +8,6 @@
  * rename. Killed in
  * between, there is the old database under two names, which no engine opens, and a doctor says so.
  */
-import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs"
 import { dirname } from "node:path"
@@ -16,6 +15,7 @@ import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import { codeOf } from "../../ErrorCode.js"
 import { type Step, steps } from "../../../services/storage/sql/schema/Steps.js"
 import * as DataLayout from "../DataLayout.js"
+import * as Driver from "../Driver.js"
 import * as Migrations from "../Migrations.js"
 import * as Sync from "../Sync.js"
 import { partsOf } from "./DatabaseCheck.js"
@@ -52,7 +52,7 @@ const begin = (path: string, schema: ReadonlyArray<Step>) =>
   attempt(() => {
     rmSync(path, { force: true })
     closeSync(openSync(path, "wx", 0o600))
-    const connection = new Sqlite(path)
+    const connection = Driver.open(path, {})
     connection.pragma("auto_vacuum = INCREMENTAL")
     connection.exec("VACUUM")
     connection.close()
@@ -63,7 +63,7 @@ const begin = (path: string, schema: ReadonlyArray<Step>) =>
  * is to take the place of a database that may still be read by other means.
  */
 const fill = (source: Pages.Pages, path: string): Salvaged => {
-  const target = new Sqlite(path, { fileMustExist: true })
+  const target = Driver.open(path, { fileMustExist: true })
   try {
     target.pragma("foreign_keys = OFF")
     // It is synced once, when it is whole.

@@ -6,10 +6,11 @@
  * Indexes tell of rows that are lost: a session keeps its id, and the last place of a transcript is not forgotten. What
  * is read is checked by the new database's own constraints. The damaged one is only read.
  */
-import Sqlite from "better-sqlite3"
+import type Sqlite from "better-sqlite3"
 import type { Parameter } from "../../../services/storage/sql/Database.js"
 import { sqlName } from "../../../services/storage/sql/Table.js"
 import { messages, sessionRows, tables } from "../../../services/storage/sql/Tables.js"
+import * as Driver from "../Driver.js"
 import * as Change from "./Change.js"
 import { prepared } from "./Connection.js"
 import type { Repaired, Tally } from "./Finding.js"
@@ -41,8 +42,7 @@ const mended = (name: string, columns: ReadonlyArray<string>, values: ReadonlyAr
   return least === null ? null : { ...row, ...least }
 }
 
-const isRefusal = (thrown: unknown): boolean =>
-  thrown instanceof Sqlite.SqliteError && /CONSTRAINT|MISMATCH/.test(thrown.code)
+const isRefusal = (thrown: unknown): boolean => Driver.isError(thrown) && /CONSTRAINT|MISMATCH/.test(thrown.code)
 
 /** Copies all that can be read into `target`, a database with a schema and without a session. */
 export const copy = (pages: Pages.Pages, target: Sqlite.Database): Pick<Repaired, "rows" | "recovered"> => {

@@ -1,5 +1,6 @@
 /** Whether a database has the tables, indexes and views of the newest schema, and nothing else that acts on them. */
-import Sqlite from "better-sqlite3"
+import type Sqlite from "better-sqlite3"
+import * as Driver from "../Driver.js"
 import { steps } from "../../../services/storage/sql/schema/Steps.js"
 
 interface Part {
@@ -19,7 +20,7 @@ const partsOf = (connection: Sqlite.Database): ReadonlyMap<string, string> =>
 
 /** An empty database with the newest schema, in memory. */
 export const fresh = (): Sqlite.Database => {
-  const connection = new Sqlite(":memory:")
+  const connection = Driver.inMemory()
   for (const { statements } of steps) for (const statement of statements) connection.exec(statement)
   return connection
 }

@@ -1,14 +1,12 @@
 /**
- * The database port: one connection that writes, one client that reads snapshots.
+ * The database port: one connection that writes, one that reads snapshots.
  *
- * - The writer is synchronous: between two statements of one function nothing else runs, so no other statement lands in
+ * - Both are synchronous: between two statements of one function nothing else runs, so no other statement lands in
  *   our transaction, and nothing is awaited inside one. Only the write lane uses it for changes.
  * - A failed statement is reported by a code, never by its text or its parameters.
  * - What only one database can do has a name here (`releaseSpace`, `foreignVersion`, the kinds of failures). Statements
  *   are SQL with positional parameters.
  */
-import type { SqlClient } from "@effect/sql"
-import type { SqlError } from "@effect/sql/SqlError"
 import { Clock, Context, Data, Effect, Schedule } from "effect"
 import type { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 
@@ -24,6 +22,9 @@ export interface Sql {
   /** Returns space that removed rows have left to the file system. Bounded; more is returned by calling it again. */
   readonly releaseSpace: () => void
 }
+
+/** The connection that reads. Each statement sees one snapshot. */
+export type Reader = Pick<Sql, "all">
 
 /** The connection that writes. It never waits for a lock: it fails at once as busy. */
 export interface Writer extends Sql {
@@ -76,9 +77,7 @@ export interface Service {
   readonly discard: Effect.Effect<void>
   /** Whether the path, or that of a file beside it, no longer leads to the file that is open. */
   readonly isReplaced: () => boolean
-  readonly reader: SqlClient.SqlClient
-  /** The failure behind an error of the reader. */
-  readonly failureOf: (error: SqlError) => SqlFailure
+  readonly reader: Reader
 }
 
 export class Database extends Context.Tag("skein/Database")<Database, Service>() {}

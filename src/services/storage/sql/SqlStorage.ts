@@ -100,7 +100,7 @@ export const layer: Layer.Layer<Storage | StorageReader, never, Database | Write
     const lane = yield* WriteLane
     const { busyMaxMillis, limits } = yield* EngineConfig
     return Context.make(Storage, makeStorage(lane, limits)).pipe(
-      Context.add(StorageReader, makeReader(Query.make(database, busyMaxMillis)))
+      Context.add(StorageReader, makeReader(Query.make(database.reader, busyMaxMillis)))
     )
   })
 )

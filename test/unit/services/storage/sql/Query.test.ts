@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Either, Fiber, Layer } from "effect"
+import { Effect, Either, Layer } from "effect"
 import * as SqliteDatabase from "../../../../../src/adapters/sqlite/SqliteDatabase.js"
 import { refused } from "../../../../../src/adapters/testing/storage/fixture.js"
 import { DataDirectory } from "../../../../../src/services/DataDirectory.js"
@@ -11,21 +11,7 @@ const database = Layer.unwrapScoped(
   Effect.map(folder, (directory) => Layer.provide(SqliteDatabase.layer, Layer.succeed(DataDirectory, directory)))
 )
 
-const opened = Effect.map(Database, (database) => ({ database, query: Query.make(database, 1_000) }))
-
-it.scopedLive("P6 a read that is given up at whatever moment leaves the next one of the same text its answer", () =>
-  Effect.gen(function* () {
-    const { query } = yield* opened
-    for (let moment = 0; moment < 60; moment++) {
-      const read = query<{ readonly n: number }>("read a number", `SELECT ${moment} AS n`)
-      const given = yield* Effect.fork(Effect.withMaxOpsBeforeYield(read, 12))
-      yield* Effect.repeatN(Effect.yieldNow(), moment)
-      yield* Fiber.interrupt(given)
-      const [row] = yield* read
-      expect(row?.n).toBe(moment)
-    }
-  }).pipe(Effect.provide(database))
-)
+const opened = Effect.map(Database, (database) => ({ database, query: Query.make(database.reader, 1_000) }))
 
 it.scopedLive("P6 a read that could not be prepared works as soon as it can be", () =>
   Effect.gen(function* () {

@@ -102,7 +102,7 @@ it.scopedLive("P6 reads never wait for a writer, whoever it is", () =>
     const waiting = yield* Effect.fork(write("b"))
     yield* Quiescence.idle
     const { reader } = yield* Database
-    expect(yield* reader.unsafe("SELECT value FROM scratch")).toEqual([{ value: "a" }])
+    expect(reader.all("SELECT value FROM scratch")).toEqual([{ value: "a" }])
     yield* Fiber.interrupt(waiting)
   }).pipe(Effect.provide(lane()))
 )

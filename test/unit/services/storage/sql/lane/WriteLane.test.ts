@@ -188,7 +188,7 @@ describe("waiting", () => {
         return Either.void
       })
       yield* write("a")
-      const left = yield* reader.unsafe("SELECT id FROM lanes WHERE id IN ('old', 'young')")
+      const left = reader.all("SELECT id FROM lanes WHERE id IN ('old', 'young')")
       expect(left).toEqual([{ id: "young" }])
     }).pipe(Effect.provide(lane()))
   )

@@ -1,0 +1,31 @@
+/** What a second installed Skein has of its own: it opens a data folder through the driver beside it. */
+import { Effect, Exit, Layer, Scope } from "effect"
+import * as Driver from "../../../../src/adapters/sqlite/Driver.js"
+import * as SqliteDatabase from "../../../../src/adapters/sqlite/SqliteDatabase.js"
+import { DataDirectory } from "../../../../src/services/DataDirectory.js"
+
+const answered = (run: () => void): string => {
+  try {
+    run()
+    return "opened"
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+/** Opens the database of a data folder. Returns what is said of it, and how to close it. */
+export const open = (data: string) =>
+  Effect.runPromise(
+    Effect.gen(function* () {
+      const scope = yield* Scope.make()
+      const database = Layer.provide(SqliteDatabase.layer, Layer.succeed(DataDirectory, data))
+      const opened = yield* Effect.either(Scope.extend(Layer.build(database), scope))
+      return {
+        said: opened._tag === "Right" ? "opened" : opened.left.message,
+        close: () => Effect.runPromise(Scope.close(scope, Exit.void))
+      }
+    })
+  )
+
+/** Opens one connection and closes it. Returns what is said of it. */
+export const connect = (path: string): string => answered(() => Driver.open(path, {}).close())
