@@ -7,7 +7,7 @@ import * as DataFolder from "../node/DataFolder.js"
 import * as Identity from "../node/Identity.js"
 import { CheckProgress } from "../sqlite/doctor/CheckProgress.js"
 import * as Doctor from "../sqlite/doctor/Doctor.js"
-import { isDamage, type Outcome } from "../sqlite/doctor/Finding.js"
+import { isDamage } from "../sqlite/doctor/Finding.js"
 import { isForRebuild } from "../sqlite/doctor/Repairs.js"
 import { Incomplete, Unhealthy } from "./Failure.js"
 import * as Progress from "./terminal/Progress.js"
@@ -24,12 +24,6 @@ export interface Input {
 /** The check itself leaves the event loop no turn, in which the terminal could be drawn. */
 const terminalServed = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
 
-/** How much a rebuild could not read. */
-const lostIn = (outcome: Outcome): number =>
-  outcome._tag === "Repaired" && isForRebuild(outcome.finding)
-    ? outcome.repaired.rows.reduce((sum, { gaps, lost }) => sum + gaps + lost, 0)
-    : 0
-
 export const run = Effect.fn("cli.doctor")(
   function* (input: Input) {
     const screen = yield* Screen
@@ -42,8 +36,12 @@ export const run = Effect.fn("cli.doctor")(
     )
     for (const outcome of outcomes) yield* screen.write(`${TerminalText.line(Findings.line(outcome))}\n`)
     const damaged = outcomes.filter(isDamage)
-    const lost = outcomes.reduce((sum, outcome) => sum + lostIn(outcome), 0)
-    if (damaged.length === 0 && lost > 0) return yield* new Incomplete({ path: data, lost })
+    const rebuilds = outcomes.flatMap((outcome) =>
+      outcome._tag === "Repaired" && isForRebuild(outcome.finding) ? [outcome.repaired] : []
+    )
+    const lost = rebuilds.reduce((sum, { lost }) => sum + lost, 0)
+    const sessions = rebuilds.flatMap(({ sessions }) => sessions.filter(({ lost }) => lost > 0)).length
+    if (damaged.length === 0 && lost + sessions > 0) return yield* new Incomplete({ path: data, lost, sessions })
     if (damaged.length === 0) return yield* screen.write(`${Texts.healthy(TerminalText.line(data))}\n`)
     const repairable = damaged.filter((outcome) => outcome._tag === "Found" && outcome.isRepairable).length
     return yield* new Unhealthy({ path: data, damaged: damaged.length, repairable })

@@ -80,11 +80,13 @@ export class Unhealthy extends Schema.TaggedError<Unhealthy>()("Unhealthy", {
 /** A database was rebuilt, and not all of its rows could be read. */
 export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
   path: Schema.String,
-  /** Rows that are lost, and stretches of unknown length. */
-  lost: Schema.Int
+  /** Rows that could not be read, and pages of which nothing could. */
+  lost: Schema.Int,
+  /** How many sessions have lost messages. */
+  sessions: Schema.Int
 }) {
   override get message() {
-    return Maintenance.incomplete(this.path, this.lost)
+    return Maintenance.incomplete(this.path, this.lost, this.sessions)
   }
 }
 

@@ -1,4 +1,5 @@
 /** What people read of a doctor's findings and repairs: an entry for each kind, and a line for each outcome. */
+import { unread } from "./Maintenance.js"
 import { assets, eventRows, tables } from "../../../services/storage/sql/Tables.js"
 import {
   type FindingOf,
@@ -6,8 +7,7 @@ import {
   isNote,
   type Kind,
   type Outcome,
-  type Repaired,
-  type Tally
+  type Repaired
 } from "../../sqlite/doctor/Finding.js"
 
 /** What is wrong, what a repair does or a person can do about it, and what a repair did. */
@@ -121,6 +121,11 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
     "copy all that can be read into a new database, and move this one aside",
     "rebuilt"
   ],
+  "marks-damaged": () => [
+    "does not say of which program and version it is",
+    "copy all that can be read into a new database, and move this one aside",
+    "rebuilt"
+  ],
   "schema-changed": ({ names }) => [
     `does not have the schema of this version: ${names.join(", ")}`,
     "copy its rows into a new database, and move this one aside",
@@ -184,21 +189,24 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
 
 const of = <K extends Kind>({ ids, kind }: FindingOf<K>): Text => texts[kind](ids)
 
-const did = ({ aside, recovered, rows }: Repaired): ReadonlyArray<string> => {
-  const counts = (count: (tally: Tally) => number) =>
-    rows
-      .filter((tally) => count(tally) > 0)
-      .map((tally) => `${tally.table} ${count(tally)}`)
-      .join(", ")
-  const parts = [
-    ["rows recovered", counts(({ kept }) => kept)],
-    ["rows lost", counts(({ lost }) => lost)],
-    ["stretches that could not be read", counts(({ gaps }) => gaps)],
-    ["sessions recovered", recovered.join(", ")],
-    ["the original is now", aside.join(" and ")]
-  ] as const
-  return parts.filter(([, list]) => list !== "").map(([name, list]) => `${name}: ${list}`)
+const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
+
+/** What a rebuilt database has kept, by session. */
+const keptIn = (sessions: Repaired["sessions"]): ReadonlyArray<string> => {
+  const damaged = sessions.filter(({ lost }) => lost > 0)
+  const whole = sessions.length - damaged.length
+  return [
+    ...(whole === 0 ? [] : [`${counted(whole, "session")} kept whole`]),
+    ...damaged.map(({ id, kept, lost }) => `session ${id} kept ${kept} of ${counted(kept + lost, "message")}`)
+  ]
 }
+
+const did = ({ aside, lost, recovered, sessions }: Repaired): ReadonlyArray<string> => [
+  ...keptIn(sessions),
+  ...(lost === 0 ? [] : [sessions.length === 0 ? `${counted(lost, "row")} lost` : unread(lost)]),
+  ...(recovered.length === 0 ? [] : [`sessions recovered: ${recovered.join(", ")}`]),
+  ...(aside.length === 0 ? [] : [`the original is now: ${aside.join(" and ")}`])
+]
 
 /** An outcome as a line for people, without its end. */
 export const line = (outcome: Outcome): string => {

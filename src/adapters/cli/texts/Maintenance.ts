@@ -12,8 +12,15 @@ export const unhealthy = (data: string, damaged: number, repairable: number): st
     ? `${counted(damaged, "problem")} in ${data}`
     : `${counted(damaged, "problem")} in ${data}; copy the folder, then run skein doctor --repair to repair ${repairable}`
 
-export const incomplete = (data: string, lost: number): string =>
-  `repaired ${data}, but ${lost === 1 ? "1 row or page" : `${lost} rows or pages`} could not be read; the old database is kept in aside`
+/** Rows that could not be read, and pages of which nothing could. */
+export const unread = (count: number): string =>
+  `${count === 1 ? "1 row or page" : `${count} rows or pages`} could not be read`
+
+/** `sessions` are those that have lost messages. */
+export const incomplete = (data: string, lost: number, sessions: number): string => {
+  const of = sessions === 0 ? "" : `; ${counted(sessions, "session")} lost messages`
+  return `repaired ${data}, but ${unread(lost)}${of}; the old database is kept in aside`
+}
 
 export const backedUp = (file: string, sessions: number, files: number, size: string): string =>
   `Backed up ${contents(sessions, files)} to ${file} (${size})`

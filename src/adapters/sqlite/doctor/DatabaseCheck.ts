@@ -4,20 +4,20 @@
  */
 import type Sqlite from "better-sqlite3"
 import { Effect, Either } from "effect"
-import { existsSync, readdirSync, statSync } from "node:fs"
+import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
+import { sessionRows } from "../../../services/storage/sql/Tables.js"
 import { folderName as asideName } from "../Aside.js"
 import * as DataLayout from "../DataLayout.js"
 import { codeOf } from "../../ErrorCode.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
 import * as Unusable from "../Unusable.js"
-import { forLooking } from "./Connection.js"
+import { attempt, forLooking } from "./Connection.js"
 import { type Finding, make } from "./Finding.js"
 import * as FreshProcess from "./FreshProcess.js"
 import * as Header from "./Header.js"
-import * as PageTables from "./PageTables.js"
 import * as SchemaCheck from "./SchemaCheck.js"
 
 /** What there is to find, and whether its rows can be looked at. */
@@ -88,12 +88,29 @@ const isReadError = (problem: string): boolean => {
   return problem.startsWith("SQLITE_IOERR") || (code !== undefined && (Number(code) & 0xff) === ioError)
 }
 
-/** A file that has no header is a database all the same if it has sessions. */
-const withoutHeader = (path: string, problem: string): Finding => {
-  const { hasSessions, pages } = PageTables.open(path)
-  pages.close()
-  return hasSessions ? make("pages-damaged", { path, problem }) : make("not-a-database", { path, why: "no-header" })
+const pieceSize = 1024 * 1024
+
+/** Whether a file has a name that each database of Skein's has, and the log of each that is new. */
+const namesSessions = (path: string): boolean => {
+  if (!hasBytes(path)) return false
+  const file = openSync(path, "r")
+  try {
+    const piece = Buffer.alloc(pieceSize)
+    for (let at = 0, length = 1; length > 0; at += pieceSize - sessionRows.name.length) {
+      length = readSync(file, piece, 0, pieceSize, at)
+      if (piece.subarray(0, length).includes(sessionRows.name)) return true
+    }
+    return false
+  } finally {
+    closeSync(file)
+  }
 }
+
+/** A file that has no header is a database all the same if it names what only Skein's have. */
+const withoutHeader = (path: string, problem: string): Finding =>
+  [path, path + DataLayout.logEnding].some(namesSessions)
+    ? make("pages-damaged", { path, problem })
+    : make("not-a-database", { path, why: "no-header" })
 
 /** What a second process says of a file that looked damaged. Only problems that it saw itself count as damage. */
 const lookAgain = (path: string, first: string): Effect.Effect<Finding> =>
@@ -114,6 +131,16 @@ const mayBeDamage = (error: StorageUnusable | StorageFailed): boolean =>
     ? error.reason === "damaged" || error.reason === "not-a-database"
     : error.code.startsWith("SQLITE_IOERR")
 
+/** The version that the migrations of a database tell; null when they tell none. */
+const toldVersion = (path: string): Effect.Effect<number | null> =>
+  Effect.scoped(
+    Effect.flatMap(forLooking(path), (connection) => attempt("read", () => SchemaCheck.versionOf(connection)))
+  ).pipe(Effect.orElseSucceed(() => null))
+
+/** Whether the marks in the header, of which this is made, may be damaged: they say that the database is somebody else's. */
+const isOfMarks = (error: StorageUnusable | StorageFailed): boolean =>
+  error._tag === "StorageUnusable" && (error.reason === "foreign-database" || error.reason === "newer-version")
+
 const refused = (path: string, error: StorageUnusable | StorageFailed): Finding =>
   error._tag === "StorageUnusable"
     ? make("unusable", { path: error.path, reason: error.reason, detail: error.detail })
@@ -132,6 +159,13 @@ export const check = (path: string): Effect.Effect<Look> =>
     const inspection = yield* Effect.either(
       Effect.try({ try: () => inspect(path, Migrations.newest), catch: Unusable.fromUnknown(path) })
     )
+    const { newest } = Migrations
+    const told = yield* toldVersion(path)
+    const isMarked = Either.match(inspection, {
+      onLeft: (error) => told === null || told > newest || !isOfMarks(error),
+      onRight: (version) => told === null || version === told
+    })
+    if (!isMarked) return closed(make("marks-damaged", { path }))
     if (Either.isLeft(inspection)) {
       const error = inspection.left
       if (!mayBeDamage(error)) return closed(refused(path, error))
@@ -143,7 +177,6 @@ export const check = (path: string): Effect.Effect<Look> =>
       Effect.catchAll((error) => Effect.succeed([error.message]))
     )
     if (problem !== undefined) return closed(yield* lookAgain(path, problem))
-    const { newest } = Migrations
     if (version < newest) return closed(make("older-version", { path, version, newest }))
     const changed = yield* Effect.scoped(Effect.map(forLooking(path), SchemaCheck.check)).pipe(
       Effect.orElseSucceed(() => [])

@@ -119,9 +119,7 @@ export const repair = (data: string): Effect.Effect<ReadonlyArray<Outcome>, Stor
     const files = [...folder, ...(yield* repairFiles(checkDatabase(data)))]
     if (!(yield* checkDatabase(data)).isSound) return files
     const connection = yield* forRepair(path)
-    const hasLost = files.some(
-      (outcome) => outcome._tag === "Repaired" && outcome.repaired.rows.some(({ gaps, lost }) => gaps + lost > 0)
-    )
+    const hasLost = files.some((outcome) => outcome._tag === "Repaired" && outcome.repaired.lost > 0)
     const place = { data, path, connection, hasLost }
     return [...files, ...(yield* SessionsCheck.treat(place, repairing({ connection, aside })))]
   }).pipe(

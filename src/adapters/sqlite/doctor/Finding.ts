@@ -68,6 +68,8 @@ export interface Ids {
   /** A first look saw damage that a second process did not see. */
   readonly "read-error": InFile & { readonly first: string; readonly second: "sound" | "no-answer" | "unread" }
   readonly "pages-damaged": InFile & { readonly problem: string }
+  /** The header says another program or another version than the migrations. */
+  readonly "marks-damaged": InFile
   /** `names` are those of tables, indexes, views and triggers. */
   readonly "schema-changed": InFile & { readonly names: ReadonlyArray<string> }
 
@@ -143,12 +145,11 @@ export const isNote = (finding: Finding): boolean =>
   notes.has(finding.kind) ||
   (finding.kind === "left-behind" && (finding.ids.by === "save" || finding.ids.by === "deletion"))
 
-/** Rows of a table. `gaps` counts stretches of unknown length that were lost. */
-export interface Tally {
-  readonly table: string
+/** How many messages a session has kept and lost. */
+export interface SessionTally {
+  readonly id: string
   readonly kept: number
   readonly lost: number
-  readonly gaps: number
 }
 
 /** What a repair did. */
@@ -157,11 +158,19 @@ export interface Repaired {
   readonly aside: ReadonlyArray<string>
   /** Ids of sessions that were recovered. */
   readonly recovered: ReadonlyArray<string>
-  /** What became of rows. A repair that lost none has no tally. */
-  readonly rows: ReadonlyArray<Tally>
+  /** How many rows were lost. For a rebuilt database these could not be read, and a page of which nothing could is one. */
+  readonly lost: number
+  /** What each session of a rebuilt database has kept. */
+  readonly sessions: ReadonlyArray<SessionTally>
 }
 
-export const repaired = (done: Partial<Repaired> = {}): Repaired => ({ aside: [], recovered: [], rows: [], ...done })
+export const repaired = (done: Partial<Repaired> = {}): Repaired => ({
+  aside: [],
+  recovered: [],
+  lost: 0,
+  sessions: [],
+  ...done
+})
 
 /** What became of a finding. */
 export type Outcome =

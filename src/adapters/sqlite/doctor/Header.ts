@@ -1,20 +1,32 @@
-/** The first bytes of a database's file: what they may be, whoever wrote it. */
-import { closeSync, openSync, readSync } from "node:fs"
+/** The first bytes of a database's file: what they may be, whoever wrote it, and what they are in each of Skein's. */
+import { closeSync, openSync, readSync, writeSync } from "node:fs"
 
-const magic = "SQLite format 3\0"
+const magic = Buffer.from("SQLite format 3\0", "latin1")
 
 const length = 100
 
-/** Where values are that have few possible ones. A database without a table has neither a format nor an encoding. */
-const possible: ReadonlyArray<readonly [name: string, at: number, values: ReadonlyArray<number>]> = [
-  ["write version", 18, [1, 2]],
-  ["read version", 19, [1, 2]],
-  ["greatest payload", 21, [64]],
-  ["least payload", 22, [32]],
-  ["leaf payload", 23, [32]],
-  ["schema format", 47, [0, 1, 2, 3, 4]],
-  ["text encoding", 59, [0, 1, 2, 3]]
+/** How many bytes a page of each of Skein's databases has. */
+const usualSize = 4096
+
+interface Field {
+  readonly name: string
+  readonly at: number
+  /** A database without a table has neither a format nor an encoding. */
+  readonly possible: ReadonlyArray<number>
+  readonly usual: number
+}
+
+const fields: ReadonlyArray<Field> = [
+  { name: "write version", at: 18, possible: [1, 2], usual: 2 },
+  { name: "read version", at: 19, possible: [1, 2], usual: 2 },
+  { name: "greatest payload", at: 21, possible: [64], usual: 64 },
+  { name: "least payload", at: 22, possible: [32], usual: 32 },
+  { name: "leaf payload", at: 23, possible: [32], usual: 32 },
+  { name: "schema format", at: 47, possible: [0, 1, 2, 3, 4], usual: 4 },
+  { name: "text encoding", at: 59, possible: [0, 1, 2, 3], usual: 1 }
 ]
+
+const reserved = 20
 
 /** The size of a page; null when the header has none. */
 export const pageSizeOf = (header: Buffer): number | null => {
@@ -23,23 +35,45 @@ export const pageSizeOf = (header: Buffer): number | null => {
   return size >= 512 && (size & (size - 1)) === 0 ? size : null
 }
 
-export const hasMagic = (header: Buffer): boolean => header.toString("latin1", 0, magic.length) === magic
-
 /** What the header of no database is; null when it may be one's. */
 const problemOf = (header: Buffer): string | null => {
-  if (!hasMagic(header)) return "magic"
+  if (!header.subarray(0, magic.length).equals(magic)) return "magic"
   if (pageSizeOf(header) === null) return "page size"
-  return possible.find(([, at, values]) => !values.includes(header.readUInt8(at)))?.[0] ?? null
+  return fields.find(({ at, possible }) => !possible.includes(header.readUInt8(at)))?.name ?? null
 }
 
-/** Looks at the header of a file. */
-export const check = (path: string): string | null => {
-  const header = Buffer.alloc(length)
-  const file = openSync(path, "r")
+const withFile = <A>(path: string, flags: "r" | "r+", use: (file: number) => A): A => {
+  const file = openSync(path, flags)
   try {
-    readSync(file, header, 0, length, 0)
+    return use(file)
   } finally {
     closeSync(file)
   }
-  return problemOf(header)
 }
+
+const read = (file: number, at: number, length: number): Buffer => {
+  const bytes = Buffer.alloc(length)
+  readSync(file, bytes, 0, length, at)
+  return bytes
+}
+
+/** Looks at the header of a file. */
+export const check = (path: string): string | null => withFile(path, "r", (file) => problemOf(read(file, 0, length)))
+
+/** How the second page of each of Skein's databases begins: the map of pages says that the third one begins a table. */
+const mapBegin = Buffer.from([1, 0, 0, 0, 0])
+
+/** Writes what each of Skein's databases has into the header of a file. The size of its pages is the one that fits them. */
+export const mend = (path: string): void =>
+  withFile(path, "r+", (file) => {
+    const header = read(file, 0, length)
+    const stored = pageSizeOf(header)
+    const fitting = [stored ?? usualSize, usualSize].find((size) => read(file, size, mapBegin.length).equals(mapBegin))
+    const size = fitting ?? stored ?? usualSize
+    magic.copy(header)
+    header.writeUInt16BE(size === 65536 ? 1 : size, 16)
+    header.writeUInt8(0, reserved)
+    for (const { at, usual } of fields) header.writeUInt8(usual, at)
+    if (fitting !== undefined && header.readUInt32BE(52) === 0) header.writeUInt32BE(1, 52)
+    writeSync(file, header, 0, length, 0)
+  })

@@ -4,9 +4,7 @@
  */
 import type Sqlite from "better-sqlite3"
 import type { Parameter } from "../../../services/storage/sql/Database.js"
-import { sessionRows } from "../../../services/storage/sql/Tables.js"
-import * as Pages from "./Pages.js"
-import * as SchemaCheck from "./SchemaCheck.js"
+import type * as Pages from "./Pages.js"
 
 interface Column {
   readonly name: string
@@ -34,14 +32,6 @@ export const targetsOf = (connection: Sqlite.Database): ReadonlyArray<Target> =>
         .prepare<[string], Column>("SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden = 0")
         .all(name)
     }))
-
-/** The tables of the newest schema. */
-const newest = (): ReadonlyArray<Target> => {
-  const connection = SchemaCheck.fresh()
-  const targets = targetsOf(connection)
-  connection.close()
-  return targets
-}
 
 const fits = ({ type }: Column, value: Parameter): boolean =>
   value === null || (type === "INTEGER" ? typeof value === "bigint" : typeof value === "string")
@@ -101,28 +91,4 @@ export const map = (pages: Pages.Pages, targets: ReadonlyArray<Target>): PageMap
       return (read._tag === "Rows" ? lookAlike(targets, read.cells) : undefined) ?? ""
     }
   }
-}
-
-/** How many rows of sessions can be read. */
-const sessionsIn = (pages: Pages.Pages, targets: ReadonlyArray<Target>): number => {
-  let sessions = 0
-  for (let page = 1; page <= pages.count; page++) {
-    const read = pages.read(page)
-    if (read._tag === "Rows" && lookAlike(targets, read.cells) === sessionRows.name) sessions += read.cells.length
-  }
-  return sessions
-}
-
-/**
- * The pages of a database, and whether they have sessions. The size of a page is that with which more of them can be
- * read, as the header may be damaged.
- */
-export const open = (path: string): { readonly pages: Pages.Pages; readonly hasSessions: boolean } => {
-  const targets = newest()
-  const stored = Pages.open(path)
-  const usual = Pages.open(path, Pages.usualSize)
-  const [inStored, inUsual] = [sessionsIn(stored, targets), sessionsIn(usual, targets)]
-  const [pages, other] = inUsual > inStored ? [usual, stored] : [stored, usual]
-  other.close()
-  return { pages, hasSessions: Math.max(inStored, inUsual) > 0 }
 }

@@ -1,14 +1,13 @@
 /**
- * The pages of a database's file, read by themselves: without its trees, its schema or its header, any of which may be
- * damaged. A page is the newest that was committed, from the log if that has one.
+ * The pages of a database's file, read by themselves: without its trees and its schema, either of which may be damaged.
+ * Its header must be possible, and its log taken in.
  *
  * What a page cannot show is left out: a cell that makes no sense, a page that is no page. Nothing here is written.
  * The formats are those of https://www.sqlite.org/fileformat2.html.
  */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs"
 import type { Parameter } from "../../../services/storage/sql/Database.js"
-import * as DataLayout from "../DataLayout.js"
 import * as Header from "./Header.js"
-import * as Log from "./Log.js"
 import * as Record from "./Record.js"
 
 /** A stored row as its page has it: a column that is the row's number is null. `rowid` is null where rows have none. */
@@ -30,9 +29,6 @@ export type Page =
   | { readonly _tag: "Damaged" }
 
 export interface Pages {
-  /** The number of the schema's version as the header has it. */
-  readonly version: number
-  /** How many pages there are, or should be. */
   readonly count: number
   readonly read: (page: number) => Page
   /** The page above one in its tree: 0 when it is the first, null when it is in none or that is not known. */
@@ -40,8 +36,6 @@ export interface Pages {
   readonly close: () => void
 }
 
-/** The size of the pages of all databases that Skein makes. No page has bytes that are reserved. */
-export const usualSize = 4096
 /** The kinds of pages of trees, by their first byte. Those within a table's tree hold no rows. */
 const kinds = new Map([
   [2, { isTable: false, isLeaf: false }],
@@ -54,23 +48,24 @@ const entry = { bytes: 5, root: 1, tree: 5, greatest: 5 }
 /** The page with this byte is never used. */
 const lockByte = 0x40000000
 
-/** Opens the file and its log. `pageSize` defaults to what the header says. */
-export const open = (path: string, pageSize?: number): Pages => {
-  const file = Log.open(path)
-  const logFile = Log.open(path + DataLayout.logEnding)
-  const size = pageSize ?? Header.pageSizeOf(file.read(0, 100)) ?? usualSize
-  const recent = Log.committed(logFile, size)
-  const count = Math.max(Math.floor(file.size / size), recent.count)
+export const open = (path: string): Pages => {
+  const file = openSync(path, "r")
+  /** What is beyond the end reads as zeros. */
+  const bytesAt = (at: number, length: number): Buffer => {
+    const bytes = Buffer.alloc(length)
+    readSync(file, bytes, 0, length, at)
+    return bytes
+  }
+  const header = bytesAt(0, 100)
+  const size = Header.pageSizeOf(header) ?? 512
+  const count = Math.floor(fstatSync(file).size / size)
 
   const bytesOf = (page: number): Buffer => {
     if (page < 1 || page > count) throw new RangeError("no such page")
-    const place = recent.places.get(page)
-    return place === undefined ? file.read((page - 1) * size, size) : logFile.read(place, size)
+    return bytesAt((page - 1) * size, size)
   }
 
-  const header = count === 0 ? Buffer.alloc(100) : bytesOf(1)
-  // Where the header is destroyed, there is one: every database of Skein's has it.
-  const hasMap = !Header.hasMagic(header) || header.readUInt32BE(52) !== 0
+  const hasMap = header.readUInt32BE(52) !== 0
   const perMap = Math.floor(size / entry.bytes) + 1
   const lockPage = lockByte / size + 1
   let map: readonly [page: number, bytes: Buffer] = [0, header]
@@ -85,6 +80,7 @@ export const open = (path: string, pageSize?: number): Pages => {
   }
 
   const payload = (bytes: Buffer, at: number, length: number, isTable: boolean): Buffer => {
+    if (length > count * size) throw new RangeError("a row is longer than the file")
     const least = Math.floor(((size - 12) * 32) / 255) - 23
     const most = isTable ? size - 35 : Math.floor(((size - 12) * 64) / 255) - 23
     const split = least + ((length - least) % (size - 4))
@@ -107,7 +103,6 @@ export const open = (path: string, pageSize?: number): Pages => {
   }
 
   return {
-    version: header.readUInt32BE(60),
     count,
     parentOf: (page) => {
       if (page === 1) return 0
@@ -136,9 +131,6 @@ export const open = (path: string, pageSize?: number): Pages => {
       }
       return { _tag: "Rows", cells, unreadable: cellCount - cells.length }
     },
-    close: () => {
-      file.close()
-      logFile.close()
-    }
+    close: () => closeSync(file)
   }
 }

@@ -9,7 +9,17 @@
  * between, there is the old database under two names, which no engine opens, and a doctor says so.
  */
 import { Effect } from "effect"
-import { closeSync, existsSync, linkSync, openSync, renameSync, rmSync, statSync } from "node:fs"
+import {
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  linkSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statSync
+} from "node:fs"
 import { dirname } from "node:path"
 import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import { codeOf } from "../../ErrorCode.js"
@@ -20,10 +30,11 @@ import * as Migrations from "../Migrations.js"
 import * as Sync from "../Sync.js"
 import { partsOf } from "./DatabaseCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
-import { type Repaired, repaired } from "./Finding.js"
-import type * as Pages from "./Pages.js"
-import * as PageTables from "./PageTables.js"
+import { repaired } from "./Finding.js"
+import * as Header from "./Header.js"
+import * as Pages from "./Pages.js"
 import * as Salvage from "./Salvage.js"
+import * as SchemaCheck from "./SchemaCheck.js"
 import type { Aside } from "../Aside.js"
 
 /** What changes when anybody writes. */
@@ -43,14 +54,41 @@ const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: failed })
 
 const inUse = (path: string) => new StorageUnusable({ path, reason: "locked", detail: "another process has it open" })
 
+/** The files of an unfinished rebuild: the new database, and what it is made of. */
+const namesOf = (rebuilt: string) => ({ rebuilt, source: `${rebuilt}.source` })
+
+/** Removes what an unfinished rebuild has left. */
+const removeUnfinished = (path: string): void =>
+  Object.values(namesOf(path)).forEach((name) =>
+    ["", ...DataLayout.endings].forEach((ending) => rmSync(name + ending, { force: true }))
+  )
+
+/**
+ * Copies a damaged database as it was committed last: SQLite takes the log into the copy when it is closed, whatever it
+ * thinks of the rest. Returns the version of its schema; null when that cannot be read.
+ */
+const copyOf = (from: string, to: string): number | null => {
+  for (const part of [from, ...[DataLayout.logEnding, DataLayout.journalEnding].map((end) => from + end)]) {
+    if (existsSync(part)) copyFileSync(part, to + part.slice(from.length), constants.COPYFILE_FICLONE)
+  }
+  Header.mend(to)
+  const connection = Driver.open(to, { fileMustExist: true })
+  try {
+    return SchemaCheck.versionOf(connection)
+  } catch {
+    return null
+  } finally {
+    connection.close()
+  }
+}
+
 /** The steps that made a database's schema; all of them when its version makes no sense. */
-const stepsOf = ({ version }: Pages.Pages): ReadonlyArray<Step> =>
-  version > 0 && version < steps.length ? steps.slice(0, version) : steps
+const stepsOf = (version: number | null): ReadonlyArray<Step> =>
+  version !== null && version > 0 && version < steps.length ? steps.slice(0, version) : steps
 
 /** A new database of this schema. */
 const begin = (path: string, schema: ReadonlyArray<Step>) =>
   attempt(() => {
-    rmSync(path, { force: true })
     closeSync(openSync(path, "wx", 0o600))
     const connection = Driver.open(path, {})
     connection.pragma("auto_vacuum = INCREMENTAL")
@@ -59,26 +97,23 @@ const begin = (path: string, schema: ReadonlyArray<Step>) =>
   }).pipe(Effect.zipRight(Migrations.migrate(path, schema)))
 
 /**
- * Fills the new database. Returns what became of the rows. Fails when there were sessions and none can be read: nothing
- * is to take the place of a database that may still be read by other means.
+ * Fills the new database. Fails when there were sessions and none can be read: nothing is to take the place of a database
+ * that may still be read by other means.
  */
-const fill = (source: Pages.Pages, path: string): Salvaged => {
+const fill = (source: Pages.Pages, path: string): Salvage.Salvaged => {
   const target = Driver.open(path, { fileMustExist: true })
   try {
     target.pragma("foreign_keys = OFF")
     // It is synced once, when it is whole.
     target.pragma("synchronous = OFF")
     target.exec("BEGIN IMMEDIATE")
-    const filled = Salvage.copy(source, target)
+    const salvaged = Salvage.copy(source, target)
+    if (salvaged === null) throw new StorageFailed({ operation: "rebuild the database", code: "NO_SESSION_READ" })
     target.exec("COMMIT")
-    const sessions = target.prepare<[], number>("SELECT count(*) FROM session_rows").pluck().get()
-    if (sessions === 0 && filled.rows.every(({ kept }) => kept === 0)) {
-      throw new StorageFailed({ operation: "rebuild the database", code: "NO_SESSION_READ" })
-    }
     if (target.pragma("integrity_check(1)", { simple: true }) !== "ok") {
       throw new StorageFailed({ operation: "rebuild the database", code: "SQLITE_CORRUPT" })
     }
-    return filled
+    return salvaged
   } finally {
     target.close()
   }
@@ -101,27 +136,31 @@ const exchange = (path: string, rebuilt: string, aside: Aside): string => {
   return kept
 }
 
-/** What became of the rows of a damaged database, and the ids of sessions that had lost their own row. */
-export type Salvaged = Pick<Repaired, "rows" | "recovered">
-
 /**
  * Writes what can be read of the database at `from` into a new one at `to`, which is synced. Fails, and leaves nothing at
  * `to`, when no session can be read. `from` is only read; nobody may write to it meanwhile.
  */
-export const salvage = ({ from, to }: { readonly from: string; readonly to: string }) =>
+export const salvage = ({
+  from,
+  to
+}: {
+  readonly from: string
+  readonly to: string
+}): Effect.Effect<Salvage.Salvaged, StorageUnusable | StorageFailed> =>
   Effect.gen(function* () {
-    const source = yield* Effect.acquireRelease(
-      attempt(() => PageTables.open(from).pages),
+    const { source } = namesOf(to)
+    yield* attempt(() => removeUnfinished(to))
+    const version = yield* attempt(() => copyOf(from, source))
+    yield* begin(to, stepsOf(version))
+    const salvaged = yield* Effect.acquireUseRelease(
+      attempt(() => Pages.open(source)),
+      (pages) => attempt(() => fill(pages, to)),
       (pages) => Effect.sync(() => pages.close())
     )
-    yield* begin(to, stepsOf(source))
-    const salvaged: Salvaged = yield* attempt(() => fill(source, to))
+    yield* attempt(() => rmSync(source))
     yield* attempt(() => Sync.file(to))
     return salvaged
-  }).pipe(
-    Effect.scoped,
-    Effect.onError(() => Effect.sync(() => rmSync(to, { force: true })))
-  )
+  }).pipe(Effect.onError(() => Effect.sync(() => removeUnfinished(to))))
 
 /** Rebuilds the database at `path`. Fails as locked while another process has it open. */
 export const run = (path: string, aside: Aside) =>
@@ -133,8 +172,9 @@ export const run = (path: string, aside: Aside) =>
     yield* FreshProcess.hold(path)
     if ((yield* attempt(() => stampOf(path))) !== before) return yield* inUse(path)
     const kept = yield* attempt(() => exchange(path, rebuilt, aside))
-    return repaired({ ...salvaged, aside: [kept] })
+    const { recovered, sessions, unread } = salvaged
+    return repaired({ recovered, sessions, lost: unread, aside: [kept] })
   }).pipe(
-    Effect.onError(() => Effect.sync(() => rmSync(DataLayout.rebuiltOf(path), { force: true }))),
+    Effect.onError(() => Effect.sync(() => removeUnfinished(DataLayout.rebuiltOf(path)))),
     Effect.scoped
   )

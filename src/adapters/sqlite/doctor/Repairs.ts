@@ -38,7 +38,8 @@ const fileRepairs: FileRepairs = {
 }
 
 /** What `Rebuild` repairs. */
-export const isForRebuild = ({ kind }: Finding): boolean => kind === "pages-damaged" || kind === "schema-changed"
+export const isForRebuild = ({ kind }: Finding): boolean =>
+  kind === "pages-damaged" || kind === "marks-damaged" || kind === "schema-changed"
 
 const isRepairable = (finding: Finding): boolean =>
   finding.changes !== null || finding.kind in fileRepairs || isForRebuild(finding)

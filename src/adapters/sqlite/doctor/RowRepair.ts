@@ -3,7 +3,7 @@
  * again: a repair after which the same is found has done nothing, and is undone. Rows as they were are kept aside first.
  */
 import type Sqlite from "better-sqlite3"
-import { Array, Effect } from "effect"
+import { Effect } from "effect"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import { codeOf } from "../../ErrorCode.js"
 import type { Aside } from "../Aside.js"
@@ -53,10 +53,6 @@ const keep = (aside: Aside, session: SessionKey | null, { finding, rows }: Made)
   })
   const changed =
     finding.kind === "asset-lost" && finding.ids.loss._tag === "FileChanged" ? [finding.ids.loss.path] : []
-  const lost = Array.groupBy(
-    rows.filter(({ change }) => change.isLoss),
-    ({ change }) => change.table.name
-  )
   return {
     _tag: "Repaired",
     finding,
@@ -64,7 +60,7 @@ const keep = (aside: Aside, session: SessionKey | null, { finding, rows }: Made)
       recovered:
         finding.kind === "session-rows-missing" ? rows.map(({ change }) => Rows.text(change.values?.["id"])) : [],
       aside: [...kept, ...changed.map(aside.move)],
-      rows: Object.entries(lost).map(([table, { length }]) => ({ table, kept: 0, lost: length, gaps: 0 }))
+      lost: rows.filter(({ change }) => change.isLoss).length
     })
   }
 }

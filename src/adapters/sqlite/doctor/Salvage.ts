@@ -13,7 +13,7 @@ import { messages, sessionRows, tables } from "../../../services/storage/sql/Tab
 import * as Driver from "../Driver.js"
 import * as Change from "./Change.js"
 import { prepared } from "./Connection.js"
-import type { Repaired, Tally } from "./Finding.js"
+import type { SessionTally } from "./Finding.js"
 import * as Orphans from "./Orphans.js"
 import type * as Pages from "./Pages.js"
 import * as PageTables from "./PageTables.js"
@@ -26,32 +26,49 @@ const idIndex = "sqlite_autoindex_session_rows_1"
 const placeIndex = "sqlite_autoindex_messages_1"
 
 /** A row whose values are those that say least where it has such as its table does not take; null when there are none. */
-const mended = (name: string, columns: ReadonlyArray<string>, values: ReadonlyArray<Parameter>): Rows.Row | null => {
+const mended = (name: string, values: ReadonlyMap<string, Parameter>): Rows.Row | null => {
   const table = tables.find((table) => table.name === name)
   if (table === undefined) return null
   const row = Object.fromEntries(
     Object.keys(table.columns).flatMap((column) => {
-      const value = values[columns.indexOf(sqlName(column))]
+      const value = values.get(sqlName(column))
       return value === undefined ? [] : [[column, Rows.number(value)]]
     })
   )
-  const least = Rows.least(
-    table,
-    Rows.damaged(table, row).filter((column) => column in row)
-  )
+  const damaged = Rows.damaged(table, row).filter((column) => column in row)
+  const least = Rows.least(table, damaged)
   return least === null ? null : { ...row, ...least }
 }
 
 const isRefusal = (thrown: unknown): boolean => Driver.isError(thrown) && /CONSTRAINT|MISMATCH/.test(thrown.code)
 
-/** Copies all that can be read into `target`, a database with a schema and without a session. */
-export const copy = (pages: Pages.Pages, target: Sqlite.Database): Pick<Repaired, "rows" | "recovered"> => {
+/** How many messages each session has, and how many places have none that can be read. */
+const tallies = (target: Sqlite.Database): ReadonlyArray<SessionTally> =>
+  prepared<SessionTally>(
+    target,
+    `SELECT id, kept, max(0, places - kept - waiting) AS lost FROM (
+       SELECT id, count(CASE WHEN body <> '' THEN 1 END) AS kept, coalesce(max(seq), 0) AS places,
+         (SELECT count(*) FROM calls WHERE calls.session = ordinal AND calls.seq <= max(messages.seq)) AS waiting
+       FROM session_rows LEFT JOIN messages ON messages.session = ordinal GROUP BY ordinal)`
+  ).all()
+
+/** What of a database came into a new one. */
+export interface Salvaged {
+  readonly sessions: ReadonlyArray<SessionTally>
+  /** The ids of sessions that had lost their own row. */
+  readonly recovered: ReadonlyArray<string>
+  /** How many rows could not be read, and pages of which nothing could. */
+  readonly unread: number
+}
+
+/** Copies all that can be read into `target`, a database with a schema and without a session. Null when that is nothing. */
+export const copy = (pages: Pages.Pages, target: Sqlite.Database): Salvaged | null => {
   const targets = PageTables.targetsOf(target)
-  const tallies = new Map<string, { kept: number; lost: number; gaps: number }>()
-  for (const { name } of targets) if (!own.has(name)) tallies.set(name, { kept: 0, lost: 0, gaps: 0 })
   const ids = new Map<number, string>()
   const lastPlaces = new Map<number, number>()
   let sequence = 0n
+  let kept = 0
+  let unread = 0
 
   const store = (name: string, row: Rows.Row): boolean => {
     const columns = Object.keys(row)
@@ -68,16 +85,13 @@ export const copy = (pages: Pages.Pages, target: Sqlite.Database): Pick<Repaired
     }
   }
 
-  const take = ({ columns, name }: PageTables.Target, { rowid, values: stored }: Pages.Cell): boolean => {
-    const known = columns.slice(0, stored.length)
-    const names = known.map(({ name }) => name)
-    const values = known.map(({ pk, type }, index) =>
-      rowid !== null && pk === 1 && type === "INTEGER" && (stored[index] ?? null) === null
-        ? rowid
-        : (stored[index] ?? null)
-    )
-    if (store(name, Object.fromEntries(names.map((name, index) => [name, values[index] ?? null])))) return true
-    const row = mended(name, names, values)
+  const take = ({ columns, name }: PageTables.Target, { rowid, values }: Pages.Cell): boolean => {
+    const stored = columns.slice(0, values.length).map(({ name, pk, type }, index): readonly [string, Parameter] => {
+      const value = values[index] ?? null
+      return [name, rowid !== null && pk === 1 && type === "INTEGER" && value === null ? rowid : value]
+    })
+    if (store(name, Object.fromEntries(stored))) return true
+    const row = mended(name, new Map(stored))
     return row !== null && store(name, row)
   }
 
@@ -96,23 +110,18 @@ export const copy = (pages: Pages.Pages, target: Sqlite.Database): Pick<Repaired
     const read = pages.read(page)
     const name = nameOf(page, read)
     const table = targets.find((table) => table.name === name)
-    const tally = tallies.get(name)
-    if (read._tag === "Rows") {
-      for (const cell of read.cells) {
-        if (table === undefined) note(name, cell)
-        else if (tally !== undefined) tally[take(table, cell) ? "kept" : "lost"]++
-      }
-      if (tally !== undefined) tally.lost += read.unreadable
-    } else if (read._tag === "Damaged" && tally !== undefined) {
-      const hasNoRows = table?.hasRowid === true && isInner(page)
-      tally.gaps += hasNoRows ? 0 : 1
-    }
+    if (own.has(name)) continue
+    if (read._tag === "Rows" && table === undefined) for (const cell of read.cells) note(name, cell)
+    else if (read._tag === "Rows" && table !== undefined) {
+      const taken = read.cells.filter((cell) => take(table, cell)).length
+      kept += taken
+      unread += read.cells.length - taken + read.unreadable
+    } else if (read._tag === "Damaged" && table !== undefined && !(table.hasRowid && isInner(page))) unread++
   }
   for (const [session, seq] of lastPlaces) {
     if (Rows.at(target, messages, { session, seq }) !== undefined) continue
     // Without a text that decodes: whoever looks at the session replaces it by a placeholder.
-    const lost = { session, seq, follows: 0, mark: 0, at: 0, role: "", body: "" }
-    store(messages.name, lost)
+    store(messages.name, { session, seq, follows: 0, mark: 0, at: 0, role: "", body: "" })
   }
   const recovered = [...ids].flatMap(([ordinal, id]) => {
     if (Rows.at(target, sessionRows, { ordinal }) !== undefined) return []
@@ -120,5 +129,6 @@ export const copy = (pages: Pages.Pages, target: Sqlite.Database): Pick<Repaired
     return [id]
   })
   target.prepare("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?").run(sequence, sessionRows.name)
-  return { rows: [...tallies].map(([table, tally]): Tally => ({ table, ...tally })), recovered }
+  const sessions = tallies(target)
+  return kept + sessions.length === 0 ? null : { sessions, recovered, unread }
 }

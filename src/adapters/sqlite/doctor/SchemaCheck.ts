@@ -1,4 +1,7 @@
-/** Whether a database has the tables, indexes and views of the newest schema, and nothing else that acts on them. */
+/**
+ * Whether a database has the tables, indexes and views of the newest schema, and nothing else that acts on them; and which
+ * schema it has, as its migrations tell, whatever its header says.
+ */
 import type Sqlite from "better-sqlite3"
 import * as Driver from "../Driver.js"
 import { steps } from "../../../services/storage/sql/schema/Steps.js"
@@ -19,7 +22,7 @@ const partsOf = (connection: Sqlite.Database): ReadonlyMap<string, string> =>
   )
 
 /** An empty database with the newest schema, in memory. */
-export const fresh = (): Sqlite.Database => {
+const fresh = (): Sqlite.Database => {
   const connection = Driver.inMemory()
   for (const { statements } of steps) for (const statement of statements) connection.exec(statement)
   return connection
@@ -31,4 +34,18 @@ export const check = (connection: Sqlite.Database): ReadonlyArray<string> => {
   const [stored, wanted] = [partsOf(connection), partsOf(empty)]
   empty.close()
   return [...new Set([...stored.keys(), ...wanted.keys()])].filter((name) => stored.get(name) !== wanted.get(name))
+}
+
+interface Migration {
+  readonly id: number
+  readonly name: string
+}
+
+/** The version of a database's schema; null when Skein has not made it. Throws when there is no telling. */
+export const versionOf = (connection: Sqlite.Database): number | null => {
+  const made = connection
+    .prepare<[], Migration>("SELECT migration_id AS id, name FROM migrations ORDER BY migration_id")
+    .all()
+  const [first] = made
+  return first !== undefined && `${first.id}_${first.name}` === steps[0]?.name ? (made.at(-1)?.id ?? null) : null
 }

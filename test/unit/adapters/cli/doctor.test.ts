@@ -75,9 +75,12 @@ describe("skein doctor", () => {
         const repaired = yield* home.run(["doctor", "--repair"])
         expect(repaired).toMatchObject({
           code: 1,
-          stderr: `skein: repaired ${home.data}, but 1 row or page could not be read; the old database is kept in aside\n`
+          stderr: `skein: repaired ${home.data}, but 1 row or page could not be read; 1 session lost messages; the old database is kept in aside\n`
         })
         expect(repaired.stdout).toContain(`session ${id} at 1: the message is missing`)
+        expect(repaired.stdout).toContain(
+          `rebuilt; session ${id} kept 0 of 2 messages; 1 row or page could not be read`
+        )
         expect(yield* home.run(["doctor"])).toMatchObject({ code: 0 })
       }),
     120_000

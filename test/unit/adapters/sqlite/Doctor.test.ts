@@ -125,7 +125,8 @@ describe("a damaged row", () => {
           {
             aside: [join(data, "aside", kept)],
             recovered: [],
-            rows: [{ table: "messages", kept: 0, lost: 1, gaps: 0 }]
+            lost: 1,
+            sessions: []
           }
         ])
         expect(yield* reloads(data, one)).toBe(true)
@@ -365,8 +366,12 @@ describe("a file that is no database of ours", () => {
   )
 
   for (const [name, harm, reason] of [
-    ["another program's", "PRAGMA application_id = 7", "foreign-database"],
-    ["a newer version's", "PRAGMA user_version = 999", "newer-version"]
+    ["another program's", "PRAGMA application_id = 7; DROP TABLE migrations", "foreign-database"],
+    [
+      "a newer version's",
+      "PRAGMA user_version = 999; INSERT INTO migrations (migration_id, name) VALUES (999, 'later')",
+      "newer-version"
+    ]
   ] as const) {
     it.scopedLive(`is left alone when it is ${name}`, () =>
       Effect.gen(function* () {

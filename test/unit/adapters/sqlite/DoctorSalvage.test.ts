@@ -144,7 +144,8 @@ describe("a rebuilt database", () => {
     ["the reserved bytes", 20, 0x40],
     ["the payload fraction", 21, 1],
     ["the schema format", 47, 9],
-    ["the text encoding", 59, 9]
+    ["the text encoding", 59, 9],
+    ["another text encoding", 59, 2]
   ] as const) {
     it.scopedLive(`loses nothing to one wrong byte of the header: ${name}`, () =>
       Effect.gen(function* () {
@@ -153,6 +154,24 @@ describe("a rebuilt database", () => {
         setByte(databaseIn(data), at, byte)
         expect(damages(yield* look(data))).toEqual([`${databaseIn(data)}: pages-damaged`])
         expect(damages(yield* repair(data))).toEqual([])
+        expect(keptIn(data)).toEqual(before)
+      })
+    )
+  }
+
+  for (const [name, at] of [
+    ["of its program", 68],
+    ["of its version, which is greater", 60],
+    ["of its version, which is less", 63]
+  ] as const) {
+    it.scopedLive(`loses nothing to a wrong mark in the header: ${name}`, () =>
+      Effect.gen(function* () {
+        const data = yield* killed
+        const before = keptIn(data)
+        setByte(databaseIn(data), at, at === 63 ? 2 : 9)
+        expect(damages(yield* look(data))).toEqual([`${databaseIn(data)}: marks-damaged`])
+        expect(damages(yield* repair(data))).toEqual([])
+        expect(damages(yield* look(data))).toEqual([])
         expect(keptIn(data)).toEqual(before)
       })
     )
