@@ -70,6 +70,7 @@ export const make = (connection: Sqlite.Database): Writer => {
     releaseSpace: () => {
       const pages = Math.min(pragma("freelist_count"), releasedPages)
       for (let page = 0; page < pages; page++) run("PRAGMA incremental_vacuum(1)")
+      changes += pages
     },
     foreignVersion: () => pragma("data_version"),
     inTransaction: () => connection.inTransaction,

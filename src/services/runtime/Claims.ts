@@ -170,7 +170,11 @@ const make = Effect.gen(function* () {
   })
 
   const awaitEnd = Effect.fn("Claims.awaitEnd")(function* (runId: RunId) {
-    const { sessionId } = yield* reader.run(runId)
+    // What runs here needs no watching: its driver tells.
+    yield* drivers.ended(runId)
+    const found = yield* reader.run(runId)
+    if (found.state === "ended") return found
+    const { sessionId } = found
     const watch = yield* signals.watch(sessionId)
     let lookAt = (yield* Clock.currentTimeNanos) + lookForDeaths
     while (true) {

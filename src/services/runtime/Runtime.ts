@@ -138,18 +138,18 @@ const make = Effect.gen(function* () {
     Effect.map(hashOf(CanonicalJson.stringify(given)), (hash) => ({ key, hash }))
 
   /**
-   * Claims the session, has storage begin a run, and drives it; all within the session's boundary. `goesOn` tells
-   * whether nothing is to begin where the claim goes on with a run.
+   * Claims the session unless the claimant is null, has storage begin a run, and drives it; all within the session's
+   * boundary. `goesOn` tells whether nothing is to begin where the claim goes on with a run.
    */
   const begin = <E>(
     sessionId: SessionId,
-    claimant: Claims.Claimant,
+    claimant: Claims.Claimant | null,
     goesOn: boolean,
     admit: (presence: Presence) => Effect.Effect<AdmissionOutcome, E>
   ) =>
     Effect.gen(function* () {
       if (drivers.isClosing()) return yield* new SkeinError.EngineClosing({ sessionId })
-      const continued = yield* claims.claim(sessionId, claimant)
+      const continued = claimant === null ? Option.none() : yield* claims.claim(sessionId, claimant)
       if (goesOn && Option.isSome(continued)) return continued.value
       const admitted = yield* admit(yield* leases.presence)
       switch (admitted._tag) {
@@ -175,9 +175,14 @@ const make = Effect.gen(function* () {
     const { sessionId } = input
     const hashes = yield* hashesOf(input)
     const runId = RunId.make(yield* ids.next("run"))
-    if (input.whenBusy === "refuse") yield* claims.settle(sessionId)
-    return yield* begin(sessionId, "client", false, (presence) =>
-      storage.admit({ ...input, ...hashes, runId, presence })
+    const admit = (whenBusy: Send["whenBusy"]) => (presence: Presence) =>
+      storage.admit({ ...input, ...hashes, runId, whenBusy, presence })
+    // A free session is one commit away. Only one that is not is looked at first.
+    return yield* Effect.catchTag(begin(sessionId, null, false, admit("refuse")), "SessionBusy", () =>
+      Effect.zipRight(
+        input.whenBusy === "refuse" ? claims.settle(sessionId) : Effect.void,
+        begin(sessionId, "client", false, admit(input.whenBusy))
+      )
     )
   })
 
@@ -225,11 +230,12 @@ const make = Effect.gen(function* () {
     setWorkdir: (sessionId, workdir) => changing(sessionId)(storage.setWorkdir(sessionId, workdir)),
     patchMetadata: (sessionId, patch) => changing(sessionId)(storage.patchMetadata(sessionId, patch)),
     append: (sessionId, messages, key) =>
-      Effect.flatMap(key === null ? Effect.succeed(undefined) : appendKeyOf(key), (appendKey) =>
-        changing(sessionId)(
-          Effect.zipRight(claims.claim(sessionId, "client"), storage.append(sessionId, messages, appendKey))
+      Effect.flatMap(key === null ? Effect.succeed(undefined) : appendKeyOf(key), (appendKey) => {
+        const appending = storage.append(sessionId, messages, appendKey)
+        return changing(sessionId)(
+          Effect.catchTag(appending, "SessionBusy", () => Effect.zipRight(claims.claim(sessionId, "client"), appending))
         )
-      ),
+      }),
     send: (input) => Effect.zipRight(upkeep.start, send(input)),
     resume: (sessionId, of) => Effect.zipRight(upkeep.start, resume(sessionId, of)),
     recover: (limit, owner) => Effect.zipRight(upkeep.start, recovery.recover(limit ?? recoverRuns, owner)),

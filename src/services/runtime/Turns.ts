@@ -154,9 +154,12 @@ export const make = Effect.gen(function* () {
 
   /** The open batch of a run that was taken over: its calls, and the results that it has already. */
   const reopen = Effect.fnUntraced(function* (context: RunContext, entries: ReadonlyArray<Entry>) {
+    const opener = entries.findLast(({ message }) => message.role !== "tool")
+    const last = entries.at(-1)
+    if (opener?.message.role !== "assistant" || last === undefined) return []
+    if (last.seq === opener.seq + callsOf(opener.message).length) return []
     const { calls: open, stored } = yield* reader.openBatch(context.session.id)
-    const opener = entries.findLast(({ message }) => callsOf(message).length > 0)
-    if (open.length === 0 || opener?.message.role !== "assistant") return []
+    if (open.length === 0) return []
     const results = [...entries.filter(({ seq }) => seq > opener.seq), ...stored].flatMap(({ message, seq }) =>
       message.role === "tool" ? [[seq - opener.seq - 1, message] as const] : []
     )
@@ -177,15 +180,17 @@ export const make = Effect.gen(function* () {
       const at = yield* Clock.currentTimeMillis
       for (const { result, seq } of appended) entries.push({ seq, runId: run.id, at, message: result })
     })
-    const first: RunContext = { session: yield* reader.session(sessionId), run, lease }
-    yield* remember(yield* reopen(first, entries))
+    let session = yield* reader.session(sessionId)
+    yield* remember(yield* reopen({ session, run, lease }, entries))
     const taken = stepsOf(entries, run.id)
     const newest = entries.findLast(({ message }) => message.role !== "tool")?.message
     if (newest !== undefined && newest === taken.at(-1) && isLastOf(newest)) return endOf(newest.finish)
 
     let { last, repeats } = repetition(taken)
     for (let step = taken.length + 1; step <= config.stepLimit; step++) {
-      const context: RunContext = { session: yield* reader.session(sessionId), run, lease }
+      // Read anew once the transcript has grown: what a client has changed since then holds from this step on.
+      if (entries.length !== session.head) session = yield* reader.session(sessionId)
+      const context: RunContext = { session, run, lease }
       const { draft, model } = yield* steps.run(context.session, run.id, entries)
       const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
       const message = StepDraft.toMessage(draft, model, callIds)

@@ -255,7 +255,7 @@ export interface Service {
   /**
    * Appends outside any run, all or nothing. A key is looked at first, among those of appended messages: used for these
    * very messages, they are returned as they were appended, else `IdempotencyConflict`. Refused with `SessionBusy` while a
-   * run holds the session, then with `AppendRefused`. Adds the messages' usage. Event `message.appended` for each. The
+   * run holds the session or waits for it, then with `AppendRefused`. Adds the messages' usage. Event `message.appended` for each. The
    * title stays.
    */
   readonly append: (

@@ -2,6 +2,7 @@ import { Chunk, Effect, Stream } from "effect"
 import { type Message, userText } from "../../../domain/Message.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
+  admission,
   appendStep,
   append as appendTo,
   assistant,
@@ -113,6 +114,17 @@ export const transcriptTests = (test: Test) => {
       expect(yield* refused(append(userText("Hi")))).toEqual({ _tag: "SessionBusy", sessionId: s1, runId: run.id })
       expect(yield* refused(append(result("c1")))).toMatchObject({ _tag: "SessionBusy" })
       yield* (yield* Storage).endRun(lease, { stopReason: "completed", detail: null })
+      expect((yield* append(userText("Hi"))).map(({ seq }) => seq)).toEqual([2])
+    }))
+
+  test("P7 a run that waits keeps others from appending, though no run holds the session", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      yield* storage.admit(admission({ runId: r2, whenBusy: "queue" }))
+      yield* storage.endRun(lease, { stopReason: "completed", detail: null })
+      expect(yield* refused(append(userText("Hi")))).toEqual({ _tag: "SessionBusy", sessionId: s1, runId: r2 })
+      expect(yield* storage.cancelQueued(r2)).toBe(true)
       expect((yield* append(userText("Hi"))).map(({ seq }) => seq)).toEqual([2])
     }))
 

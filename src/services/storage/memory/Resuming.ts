@@ -2,8 +2,16 @@
 import { Either, HashMap, Option } from "effect"
 import { InvalidInput, RunNotFound, type SessionDeleting, type SessionNotFound } from "../../../domain/SkeinError.js"
 import type { AdmissionOutcome, Resumption } from "../Storage.js"
-import { inTheWayOf, newestOf, newRun, refOf, runsOf, start, withKey } from "./Runs.js"
-import { changeable, putRun, type RunRecord, type SessionRecord, type State, type Transition } from "./State.js"
+import { newestOf, newRun, refOf, runsOf, start, withKey } from "./Runs.js"
+import {
+  changeable,
+  inTheWay,
+  putRun,
+  type RunRecord,
+  type SessionRecord,
+  type State,
+  type Transition
+} from "./State.js"
 
 type Outcome = Exclude<AdmissionOutcome, { readonly _tag: "Queued" }>
 
@@ -21,8 +29,8 @@ export const resume = (
     if (before !== undefined && (of === "newest" ? isAnswered(kept, before) : isSettled(before, last))) {
       return [{ _tag: "Existing", run: before.run, ref: refOf(before) }, state]
     }
-    const inTheWay = inTheWayOf(state, kept)
-    if (Option.isSome(inTheWay)) return [{ _tag: "Busy", runId: inTheWay.value }, state]
+    const busyWith = inTheWay(kept)
+    if (Option.isSome(busyWith)) return [{ _tag: "Busy", runId: busyWith.value }, state]
     const run = newRun(state, at, kept, {
       runId,
       message: null,

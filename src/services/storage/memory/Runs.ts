@@ -30,6 +30,7 @@ import {
   type State,
   holderBy,
   inState,
+  inTheWay,
   type Transition,
   visible
 } from "./State.js"
@@ -66,21 +67,14 @@ export const admit = (
       idempotencyKey,
       hash
     })
-    const inTheWay = inTheWayOf(state, kept)
-    if (Option.isNone(inTheWay)) {
+    const busyWith = inTheWay(kept)
+    if (Option.isNone(busyWith)) {
       const [started, after] = start(state, at, kept, keptRun, presence)
       return [{ _tag: "Started", ...started }, after]
     }
-    if (whenBusy === "refuse") return [{ _tag: "Busy", runId: inTheWay.value }, state]
+    if (whenBusy === "refuse") return [{ _tag: "Busy", runId: busyWith.value }, state]
     const queued = record({ ...kept, queue: [...kept.queue, runId] }, at, { type: "run.queued", runId })
     return [{ _tag: "Queued", run: keptRun.run, ref: refOf(keptRun) }, putRun(putSession(state, queued), keptRun)]
-  })
-
-/** The run that keeps a session from starting another: the one that holds it, else the oldest that waits. */
-export const inTheWayOf = (state: State, kept: SessionRecord): Option.Option<RunId> =>
-  Option.match(holderOf(state, kept), {
-    onNone: () => Array.head(kept.queue),
-    onSome: ({ run }) => Option.some(run.id)
   })
 
 type NewRun = Pick<RunRecord, "message" | "idempotencyKey" | "hash"> & {

@@ -3,7 +3,7 @@
  * maps and arrays, one pure transition for each operation, written for clarity and not for speed. A transition that
  * changes nothing returns the same state. Limits are part of the state; the time of a change is an argument.
  */
-import { Either, HashMap, Option } from "effect"
+import { Array, Either, HashMap, Option } from "effect"
 import type { Asset } from "../../../domain/Asset.js"
 import * as Lease from "../../../domain/Lease.js"
 import type { Takeovers } from "../../../domain/Takeover.js"
@@ -121,6 +121,13 @@ export const changeable = (
 /** Refuses a session that is being deleted. */
 export const undeleted = (kept: SessionRecord): Either.Either<SessionRecord, SessionDeleting> =>
   kept.tenure.state === "live" ? Either.right(kept) : Either.left(new SessionDeleting({ sessionId: kept.session.id }))
+
+/** The run in the way of another: the one that holds the session, else the oldest that waits. */
+export const inTheWay = ({ holder, queue }: SessionRecord): Option.Option<Run.RunId> =>
+  Option.orElse(
+    Option.map(holder, ({ runId }) => runId),
+    () => Array.head(queue)
+  )
 
 export interface SessionHold {
   readonly kept: SessionRecord

@@ -13,7 +13,16 @@ import {
 import * as Transcript from "../../../domain/Transcript.js"
 import * as Usage from "../../../domain/Usage.js"
 import type { AppendKey } from "../Storage.js"
-import { changeable, type SessionRecord, putSession, record, setSession, type State, type Transition } from "./State.js"
+import {
+  changeable,
+  inTheWay,
+  type SessionRecord,
+  putSession,
+  record,
+  setSession,
+  type State,
+  type Transition
+} from "./State.js"
 
 export const append = (
   state: State,
@@ -40,9 +49,8 @@ export const append = (
       if (hash === appendKey.hash) return [kept.entries.slice(first - 1, last), state]
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey: appendKey.key, runId: null }))
     }
-    if (Option.isSome(kept.holder)) {
-      return yield* Either.left(new SessionBusy({ sessionId, runId: kept.holder.value.runId }))
-    }
+    const busyWith = inTheWay(kept)
+    if (Option.isSome(busyWith)) return yield* Either.left(new SessionBusy({ sessionId, runId: busyWith.value }))
     yield* Transcript.appendAll(transcriptOf(kept), messages)
     if (messages.length === 0) return [[], state]
     const appended = messages.reduce(

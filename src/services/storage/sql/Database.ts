@@ -29,7 +29,7 @@ export type Reader = Pick<Sql, "all">
 /** The connection that writes. It never waits for a lock: it fails at once as busy. */
 export interface Writer extends Sql {
   readonly inTransaction: () => boolean
-  /** Grows with each statement that changes a row. */
+  /** Grows with each statement that changes a row or returns space. */
   readonly changes: () => number
   /** A number that changes when another connection has committed, and does not when this one has. */
   readonly foreignVersion: () => number

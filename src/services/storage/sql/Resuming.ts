@@ -10,9 +10,9 @@ import {
 } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { AdmissionOutcome, Resumption } from "../Storage.js"
-import { decodeRun, newest, newestOf, oldestQueued, type RunRow, running, withId, withKey } from "./RunRows.js"
+import { decodeRun, newest, newestOf, type RunRow, withId, withKey } from "./RunRows.js"
 import { start, storeRun } from "./Runs.js"
-import { changeable, type SessionRow } from "./SessionRow.js"
+import { changeable, inTheWay, type SessionRow } from "./SessionRow.js"
 
 type Outcome = Exclude<AdmissionOutcome, { readonly _tag: "Queued" }>
 
@@ -28,8 +28,8 @@ export const resume = (
     if (before !== undefined && (of === "newest" ? isAnswered(tx, session, before) : isSettled(before, last))) {
       return { _tag: "Existing", ...(yield* decodeRun(before)) }
     }
-    const inTheWay = running(tx, session) ?? oldestQueued(tx, session)
-    if (inTheWay !== undefined) return { _tag: "Busy", runId: (yield* decodeRun(inTheWay)).run.id }
+    const busyWith = inTheWay(tx, session)
+    if (busyWith !== undefined) return { _tag: "Busy", runId: busyWith }
     const metadata = { json: before?.metadata ?? "{}" }
     storeRun(tx, session, { runId, body: null, metadata, idempotencyKey: null, hash: "" })
     const started = yield* start(tx, limits, session, { runId, presence, message: null, body: null })

@@ -18,7 +18,7 @@ import * as LostResults from "./LostResults.js"
 import type { Admission, AdmissionOutcome, StartedRun } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import { decodeRun, inState, instanceOf, newestOf, oldestQueued, reread, running, withKey } from "./RunRows.js"
-import { changeable, raiseFence, record, type SessionRow } from "./SessionRow.js"
+import { changeable, inTheWay, raiseFence, record, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { engines, runs } from "./Tables.js"
 import { appendEntry, nextSeq } from "./Transcripts.js"
@@ -48,8 +48,8 @@ export const admit = (
       if (asset === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
     }
 
-    const inTheWay = running(tx, session) ?? oldestQueued(tx, session)
-    if (inTheWay === undefined) {
+    const busyWith = inTheWay(tx, session)
+    if (busyWith === undefined) {
       storeRun(tx, session, { ...admission, body: null })
       return {
         _tag: "Started",
@@ -61,9 +61,7 @@ export const admit = (
         }))
       }
     }
-    if (whenBusy === "refuse") {
-      return { _tag: "Busy", runId: (yield* decodeRun(inTheWay)).run.id }
-    }
+    if (whenBusy === "refuse") return { _tag: "Busy", runId: busyWith }
     storeRun(tx, session, { ...admission, body: message.json })
     const { ordinal, ...queued } = yield* inState("queued", yield* reread(tx, session, runId))
     record(tx, session, "run.queued", { run: ordinal })

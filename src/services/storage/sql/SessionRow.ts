@@ -59,6 +59,19 @@ export const unheld = (tx: Transaction, row: SessionRow): Either.Either<SessionR
     : Either.left(new SessionBusy({ sessionId: row.id, runId: holder.id }))
 }
 
+/** The run in the way of another: the one that holds the session, else the oldest that waits. */
+export const inTheWay = (tx: Transaction, { ordinal }: SessionRow): RunId | undefined =>
+  tx.get<{ readonly id: RunId }>(
+    "SELECT id FROM runs WHERE session = ? AND state <> 'ended' ORDER BY state = 'queued', ordinal LIMIT 1",
+    ordinal
+  )?.id
+
+/** Fails while a run holds the session or waits for it. */
+export const idle = (tx: Transaction, row: SessionRow): Either.Either<SessionRow, SessionBusy> => {
+  const runId = inTheWay(tx, row)
+  return runId === undefined ? Either.right(row) : Either.left(new SessionBusy({ sessionId: row.id, runId }))
+}
+
 /** The session and the run of a lease that is still valid. */
 export const held = (tx: Transaction, { fence, runId, sessionId }: Lease): Either.Either<SessionAndRun, LeaseLost> =>
   Either.fromNullable(

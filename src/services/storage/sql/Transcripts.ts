@@ -19,7 +19,7 @@ import { decoder, exactJson } from "./Decoding.js"
 import * as LostResults from "./LostResults.js"
 import { storeMessage } from "./MessageRow.js"
 import type { Query } from "./Query.js"
-import { addUsage, changeable, type SessionRow, unheld } from "./SessionRow.js"
+import { addUsage, changeable, idle, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { appendKeys, messages } from "./Tables.js"
 
@@ -47,7 +47,7 @@ export const append = (
       if (earlier.hash === appendKey.hash) return yield* appendedBefore(tx, session, earlier)
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey: appendKey.key, runId: null }))
     }
-    yield* unheld(tx, session)
+    yield* idle(tx, session)
     LostResults.close(tx, session)
     const transcript: Transcript.State = { sessionId, head: session.head, open: Chunk.empty() }
     const values = messages.map(({ value }) => value)

@@ -83,7 +83,7 @@ const markLifeMillis = 24 * 60 * 60 * 1000
 export const begin = (writer: Writer): SqlFailure | null => failureOf(() => writer.run("BEGIN IMMEDIATE"))
 
 /**
- * Runs the members in the open transaction and commits the changes that stay. Isolated, each member has a savepoint of
+ * Runs the members in the open transaction and commits the changes that stay, if there are any. Isolated, each member has a savepoint of
  * its own. That doubles the cost, and a member that refuses has rarely changed anything: so a group runs first without
  * savepoints, and when there is something to undo, all of it is undone.
  */
@@ -108,14 +108,14 @@ export const commit = <M extends Member>(
     requestStop: () => void (stopRequested = true)
   }
   let culprit: M | null = null
-  let stay = 0
+  let isChanged = false
   let entangled = false
   const failed = failureOf(() => {
     for (const member of members) {
       culprit = member
       const before = { markedRow, touched: touched.length, changes: writer.changes() }
       if (isolated) writer.run("SAVEPOINT member")
-      if (member.run(transaction)) stay++
+      if (member.run(transaction)) isChanged ||= writer.changes() !== before.changes
       else {
         markedRow = before.markedRow
         touched.length = before.touched
@@ -128,13 +128,13 @@ export const commit = <M extends Member>(
       if (isolated) writer.run("RELEASE member")
     }
     culprit = null
-    if (stay > 0 && markedRow === null) leaveMark(writer, group)
+    if (isChanged && markedRow === null) leaveMark(writer, group)
   })
   if (failed !== null) return { _tag: "Failed", failure: failed, culprit }
   if (entangled) return { _tag: "Entangled" }
   const committing = group.elapsed()
-  const failure = failureOf(() => writer.run(stay === 0 ? "ROLLBACK" : "COMMIT"))
-  if (stay > 0) Metrics.commitTime.unsafeUpdate(group.elapsed() - committing, [])
+  const failure = failureOf(() => writer.run(isChanged ? "COMMIT" : "ROLLBACK"))
+  if (isChanged) Metrics.commitTime.unsafeUpdate(group.elapsed() - committing, [])
   return failure === null
     ? { _tag: "Done", wakeups: { sessions: new Set(touched), stopRequested } }
     : {

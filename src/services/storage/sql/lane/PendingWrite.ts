@@ -12,6 +12,7 @@ export interface QueuedWrite extends Member {
   readonly operation: string
   /** When it was queued, in milliseconds on the lane's clock. */
   readonly since: number
+  readonly isAnswered: boolean
   /** Answers the caller with the outcome of the body. */
   readonly answer: () => void
   readonly fail: (exit: Exit.Exit<never, Write>) => void
@@ -42,6 +43,10 @@ export class PendingWrite<A, E> implements QueuedWrite {
       } else throw thrown
     }
     return Exit.isSuccess(this.#outcome)
+  }
+
+  get isAnswered(): boolean {
+    return this.#answer !== null
   }
 
   answer(): void {

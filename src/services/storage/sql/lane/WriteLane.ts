@@ -1,9 +1,13 @@
 /**
- * The write lane: everything is written through it. Writes wait in one queue. A single drainer takes the permit, then
+ * The write lane: everything is written through it. Writes wait in one queue. Whoever drains it takes the permit, then
  * the waiting writes, and commits them as one group. The permit is held only while SQL runs: a body is a plain function,
  * so nothing can be awaited in it.
  *
- * The queue is plain state, mutated only synchronously, by the drainer or by a caller.
+ * A caller that has queued its write lets all fibers that are ready queue theirs, then drains in its own step. It leaves
+ * that to the drainer, a fiber of its own, when another process holds the lock, or when commits have held the event loop
+ * for so long that other work must have a turn.
+ *
+ * The queue is plain state, mutated only synchronously, by whoever drains it or by a caller.
  *
  * A write is answered after its group's COMMIT, the return of the permit and the signals to watchers, in this order: an
  * answered write is durable and can be read.
@@ -19,7 +23,7 @@
  * A write that is interrupted while it waits leaves the queue. Once its group has begun, its caller waits for the outcome.
  * Closing the lane first writes what waits.
  */
-import { Cause, Context, Duration, Effect, Exit, Fiber, Hash, Layer, Schedule } from "effect"
+import { Cause, Context, Effect, Exit, Fiber, Hash, Layer, Schedule } from "effect"
 import {
   OutcomeUnknown,
   StorageBusy,
@@ -48,7 +52,7 @@ export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service
 /** Most writes of one group: bounds how long the event loop is held. */
 const groupSize = 512
 
-/** Groups may follow each other without a pause for this long, in milliseconds; then other work has a turn. */
+/** Groups may be committed without a pause for this long, in milliseconds; then other work has a turn. */
 const mostHeldMillis = 20
 
 /** How often the lane checks that the path still leads to the open file, in milliseconds. */
@@ -87,6 +91,10 @@ const make = Effect.gen(function* () {
   let unsettled: UnsettledGroup | null = null
   let groups = 0
   let closed = false
+  /** Whether the drainer has the lane, until it is idle. */
+  let handedOver = false
+  /** For how many milliseconds groups were committed since other work had a turn. */
+  let held = 0
   let replaced = false
   let lookedAt: number | null = null
 
@@ -239,29 +247,55 @@ const make = Effect.gen(function* () {
       for (const write of writes) write.fail(Exit.failCause(cause))
     })
 
-  /** Returns whether another process holds the lock. */
   const step = Effect.map(permit.withPermits(1)(attempt), ({ busy, finish }) => {
     begun = []
     finish()
-    if (isIdle()) wake.unsafeClose()
     if (busy) Metrics.busyRetries.unsafeUpdate(1, [])
     return busy && !isIdle()
   })
 
-  const drain = Effect.catchAllCause(step, (cause) => Effect.as(die(cause), false))
+  /** Commits the next group. Returns whether another process holds the lock. */
+  const drain = Effect.suspend(() => {
+    const from = elapsed()
+    return Effect.map(
+      Effect.catchAllCause(step, (cause) => Effect.as(die(cause), false)),
+      (busy) => {
+        held += elapsed() - from
+        return busy
+      }
+    )
+  })
+
+  const handOver = () => {
+    handedOver = true
+    wake.unsafeOpen()
+  }
+
+  /** Drains in the caller's step until its write is answered, unless that is the drainer's to do. */
+  const drainFor = (write: Pick<QueuedWrite, "isAnswered">): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (write.isAnswered || handedOver) return Effect.void
+      if (held >= mostHeldMillis) return Effect.sync(handOver)
+      return Effect.flatMap(drain, (busy) => (busy ? Effect.sync(handOver) : drainFor(write)))
+    })
+
   const whileBusy = Schedule.whileInput(busySchedule, (busy: boolean) => busy)
 
+  const pause = Effect.zipRight(
+    Effect.sleep(0),
+    Effect.sync(() => (held = 0))
+  )
+
   const drainer = Effect.gen(function* () {
-    let held = 0
     while (!closed || !isIdle()) {
       yield* wake.await
-      const [took, busy] = yield* Effect.timed(drain)
-      held += Duration.toMillis(took)
-      if (busy) yield* Effect.scheduleFrom(drain, true, whileBusy)
-      if (busy || held >= mostHeldMillis) {
-        yield* Effect.sleep(0)
-        held = 0
+      if (!closed) yield* pause
+      while (!isIdle()) {
+        if (yield* drain) yield* Effect.scheduleFrom(drain, true, whileBusy)
+        if (held >= mostHeldMillis) yield* pause
       }
+      handedOver = false
+      wake.unsafeClose()
     }
   })
 
@@ -278,8 +312,9 @@ const make = Effect.gen(function* () {
       if (closed) return Effect.fail(new StorageFailed({ operation, code: "CLOSED" }))
       const write = new PendingWrite(operation, elapsed(), body)
       waiting.add(write)
-      wake.unsafeOpen()
-      return Effect.catchAllCause(restore(write.outcome), (cause) => {
+      const drained = Effect.uninterruptible(drainFor(write))
+      const outcome = Effect.yieldNow().pipe(Effect.zipRight(drained), Effect.zipRight(write.outcome))
+      return Effect.catchAllCause(restore(outcome), (cause) => {
         const withdrawn = !Cause.isInterruptedOnly(cause) || waiting.delete(write) || retrying.delete(write)
         return withdrawn
           ? Effect.failCause(cause)

@@ -92,6 +92,20 @@ describe("groups", () => {
     }).pipe(Effect.provide(lane()))
   )
 
+  it.scopedLive("what changes nothing is not committed, alone or beside refusals", () =>
+    Effect.gen(function* () {
+      const { write: writeBody } = yield* WriteLane
+      const before = yield* commits
+      const look = writeBody("look", (tx) => Either.right(tx.all("SELECT value FROM scratch")))
+      expect(yield* look).toEqual([])
+      const none = writeBody("empty", (tx) => Either.right(tx.run("DELETE FROM scratch")))
+      expect(yield* Effect.all([none, look, Effect.flip(writeAndRefuse("a"))], atOnce)).toEqual([0, [], "refused"])
+      expect(yield* commits).toBe(before)
+      expect(yield* Effect.all([look, write("b")], atOnce)).toEqual([[], undefined])
+      expect((yield* commits) - before).toBe(1)
+    }).pipe(Effect.provide(lane()))
+  )
+
   it.scopedLive("a constraint that is broken fails its write alone, by its code", () =>
     Effect.gen(function* () {
       const exits = yield* Effect.forEach(["a", "a", "c"], (value) => Effect.exit(write(value)), atOnce)

@@ -29,6 +29,8 @@ export const laneIn = (directory: string, config: EngineConfig.Options = {}) =>
     Layer.tap((context) =>
       Context.get(context, WriteLane.WriteLane).write("make the scratch table", (tx) => {
         tx.run("CREATE TABLE IF NOT EXISTS scratch (value TEXT PRIMARY KEY) STRICT")
+        // A group that changes no row is not committed.
+        tx.run("UPDATE meta SET cursor_floor = cursor_floor")
         return Either.void
       })
     ),
