@@ -1,52 +1,112 @@
-/** Makes and restores backups, and reports the result. A long one shows its progress. */
+/**
+ * Makes and restores backups, and reports the result: what is damaged in a line each, up to a bound, and by the exit
+ * code. A long one shows its progress, and ends at the first signal without a trace.
+ */
 import { Path } from "@effect/platform"
 import { Effect, Layer } from "effect"
+import { statSync } from "node:fs"
+import { InvalidInput } from "../../domain/SkeinError.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as Identity from "../node/Identity.js"
 import * as NodeFolders from "../node/NodeFolders.js"
 import * as Backup from "../sqlite/backup/Backup.js"
+import * as Interval from "../sqlite/backup/Interval.js"
 import * as Restore from "../sqlite/backup/Restore.js"
+import * as DoctorProcess from "./DoctorProcess.js"
+import { DamagedBackup, RestoredInPart, WrongUsage } from "./Failure.js"
 import { Signals } from "./Signals.js"
 import * as Progress from "./terminal/Progress.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Maintenance.js"
 
-export interface Input {
-  readonly file: string
+export interface BackupInput {
+  readonly path: string
+  /** As it was given; null without it. */
+  readonly keep: string | null
   readonly data: string | null
 }
 
-const layer = Layer.merge(Identity.layer, NodeFolders.layer)
+export interface RestoreInput {
+  readonly path: string
+  readonly isSalvage: boolean
+  readonly data: string | null
+}
 
-const options = Effect.fnUntraced(function* (input: Input) {
-  const data = yield* DataFolder.data(yield* DataFolder.host, input.data ?? undefined)
-  const path = yield* Path.Path
-  yield* (yield* Signals).arm
-  return { data, file: path.resolve(input.file) }
-})
+const layer = Layer.mergeAll(Identity.layer, NodeFolders.layer, DoctorProcess.layer)
 
-export const backup = Effect.fn("cli.backup")(function* (input: Input) {
-  const screen = yield* Screen
-  const given = yield* options(input)
-  const { assets, faults, sessions, size } = yield* Progress.during(
-    { label: Texts.backingUp, unit: "bytes" },
-    (onProgress) => Backup.make({ ...given, onProgress })
+/** Lines of findings that are shown. */
+const maxLines = 20
+
+const keepOf = (text: string): Effect.Effect<number, InvalidInput> =>
+  /^[1-9]\d{0,5}$/.test(text)
+    ? Effect.succeed(Number(text))
+    : Effect.fail(
+        new InvalidInput({
+          field: "--keep",
+          limit: "must be a whole number from 1 to 999999",
+          actual: TerminalText.short(text, 40)
+        })
+      )
+
+const dataOf = (given: string | null) =>
+  Effect.flatMap(DataFolder.host, (host) => DataFolder.data(host, given ?? undefined))
+
+const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
+
+const showAll = (lines: ReadonlyArray<string>) =>
+  Effect.flatMap(Screen, ({ writeError }) =>
+    Effect.forEach(
+      lines.length > maxLines ? [...lines.slice(0, maxLines), Texts.more(lines.length - maxLines)] : lines,
+      (line) => writeError(`${TerminalText.line(line)}\n`),
+      { discard: true }
+    )
   )
-  for (const { detail, name } of faults) {
-    yield* screen.writeError(`${TerminalText.line(Texts.faultInBackup(name, detail))}\n`)
-  }
-  yield* screen.write(`${Texts.backedUp(TerminalText.line(given.file), sessions, assets, Progress.size(size))}\n`)
+
+export const backup = Effect.fn("cli.backup")(function* (input: BackupInput) {
+  const { write } = yield* Screen
+  const keep = input.keep === null ? null : yield* keepOf(input.keep)
+  const data = yield* dataOf(input.data)
+  const path = (yield* Path.Path).resolve(input.path)
+  if (keep === null && isFolder(path)) return yield* new WrongUsage({ detail: Texts.nameAFile(path) })
+  yield* (yield* Signals).arm
+  const made = yield* Progress.during({ label: Texts.backingUp, unit: "bytes" }, (onProgress) =>
+    keep === null
+      ? Effect.map(Backup.make({ data, files: [path], onProgress }), (made) => ({ ...made, removed: [] }))
+      : Interval.make({ data, folder: path, keep, onProgress })
+  )
+  const { assets, damage, faults, file, removed, sessions, size } = made
+  const lines = [
+    ...damage.map(({ text }) => Texts.damage(text)),
+    ...faults.map(({ detail, name, session }) => Texts.fault(session, name, detail))
+  ]
+  yield* showAll(lines)
+  yield* write(`${Texts.backedUp(TerminalText.line(file), sessions, assets, Progress.size(size))}\n`)
+  if (removed.length > 0) yield* write(`${Texts.removed(removed.length)}\n`)
+  if (lines.length > 0) return yield* new DamagedBackup({ problems: lines.length, removesOlder: keep !== null })
 }, Effect.provide(layer))
 
-export const restore = Effect.fn("cli.restore")(function* (input: Input) {
-  const screen = yield* Screen
-  const given = yield* options(input)
-  const { assets, faults, movedAside, sessions } = yield* Progress.during(
+export const restore = Effect.fn("cli.restore")(function* ({ data: given, isSalvage, path }: RestoreInput) {
+  const { write } = yield* Screen
+  const data = yield* dataOf(given)
+  const file = (yield* Path.Path).resolve(path)
+  yield* (yield* Signals).arm
+  const { assets, kept, movedAside, remarks, sessions } = yield* Progress.during(
     { label: Texts.restoring, unit: "bytes" },
-    (onProgress) => Restore.run({ ...given, onProgress })
+    (onProgress) => Restore.run({ data, file, isSalvage, onProgress })
   )
-  for (const name of faults) yield* screen.writeError(`${TerminalText.line(Texts.faultInRestore(name))}\n`)
-  for (const path of movedAside) yield* screen.writeError(`${TerminalText.line(Texts.movedAside(path))}\n`)
-  yield* screen.write(`${Texts.restored(TerminalText.line(given.data), sessions, assets)}\n`)
+  const damaged = remarks.filter(({ state }) => state === "damage")
+  const repaired = remarks.filter(({ state }) => state === "repaired")
+  yield* showAll([
+    ...damaged.map(({ advice }) => Texts.damage(advice)),
+    ...repaired.map(({ advice }) => Texts.repaired(advice))
+  ])
+  yield* showAll(kept.map((kept) => Texts.kept(kept.session, kept)))
+  yield* showAll(movedAside.map(Texts.movedAside))
+  const sum = (of: "messages" | "files" | "rows") => repaired.reduce((sum, { lost }) => sum + lost[of], 0)
+  const lost = { messages: sum("messages"), files: sum("files"), rows: sum("rows") }
+  if (damaged.length + lost.messages + lost.files + lost.rows > 0) {
+    return yield* new RestoredInPart({ data, lost, damaged: damaged.length })
+  }
+  yield* write(`${Texts.restored(TerminalText.line(data), sessions, assets)}\n`)
 }, Effect.provide(layer))

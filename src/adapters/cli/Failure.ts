@@ -90,6 +90,28 @@ export class Incomplete extends Schema.TaggedError<Incomplete>()("Incomplete", {
   }
 }
 
+/** A backup was made, and what was backed up is damaged. */
+export class DamagedBackup extends Schema.TaggedError<DamagedBackup>()("DamagedBackup", {
+  problems: Schema.Int,
+  /** Whether older backups would have been removed. */
+  removesOlder: Schema.Boolean
+}) {
+  override get message() {
+    return Maintenance.damagedBackup(this.problems, this.removesOlder)
+  }
+}
+
+/** A damaged backup was restored, and not all of it. */
+export class RestoredInPart extends Schema.TaggedError<RestoredInPart>()("RestoredInPart", {
+  data: Schema.String,
+  lost: Schema.Struct({ messages: Schema.Int, files: Schema.Int, rows: Schema.Int }),
+  damaged: Schema.Int
+}) {
+  override get message() {
+    return Maintenance.restoredInPart(this.data, this.lost, this.damaged)
+  }
+}
+
 /** Failures that another command line or configuration would avoid. */
 const ofUsage = new Set(["WrongUsage", "ConfigurationUnusable", "NoModel", "InvalidInput", "ModelUnavailable"])
 

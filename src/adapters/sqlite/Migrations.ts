@@ -36,7 +36,7 @@ const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
   const report = yield* WorkProgress
   const onProgress = (done: number, total: number) => (report === null ? Effect.void : report("copy", done, total))
   yield* attempt(path, () => removeUnfinished(unfinished)).pipe(
-    Effect.zipRight(Effect.mapError(Snapshot.takeInSteps(path, unfinished, onProgress), Unusable.fromUnknown(path))),
+    Effect.zipRight(Effect.mapError(Snapshot.take(path, unfinished, onProgress), Unusable.fromUnknown(path))),
     Effect.zipRight(
       attempt(path, () => {
         renameSync(unfinished, copy)

@@ -13,31 +13,15 @@ const create = (path: string, target: string): Sqlite.Database => {
   return Driver.open(path, { readonly: true, fileMustExist: true, timeout: 0 })
 }
 
-/**
- * Copies the database at `path` into `target`, which must not exist, and syncs it. Others may write meanwhile; the copy
- * is compact. Throws SQLite's or the system's error.
- */
-export const take = (path: string, target: string): void => {
-  const connection = create(path, target)
-  try {
-    connection.pragma("synchronous = OFF")
-    connection.prepare("VACUUM INTO ?").run(target)
-  } finally {
-    connection.close()
-  }
-  // Once, instead of at each of SQLite's own steps.
-  Sync.file(target)
-}
-
 /** Pages that are copied in one step of the event loop. */
 const stepPages = 1_000
 
 /**
- * The same in many steps, while the caller keeps others from writing: a change would begin it anew. `onProgress` is told
- * how many bytes are copied, of how many. Interrupting it ends it after the step that is under way. Fails with SQLite's
- * or the system's error.
+ * Copies the database at `path` into `target`, which must not exist, and syncs it. It takes many steps, while the caller
+ * keeps others from writing: a change would begin it anew. `onProgress` is told how many bytes are copied, of how many.
+ * Interrupting it ends it after the step that is under way. Fails with SQLite's or the system's error.
  */
-export const takeInSteps = (
+export const take = (
   path: string,
   target: string,
   onProgress: (done: number, total: number) => Effect.Effect<void>

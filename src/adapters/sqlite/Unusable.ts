@@ -16,15 +16,12 @@ const reasonOf = (code: string): Reason | null => {
   return noAccess.test(code) ? "no-access" : null
 }
 
-const isLocked = (error: StorageFailed | StorageUnusable): boolean =>
-  error._tag === "StorageUnusable" && error.reason === "locked"
+const isLocked = (error: unknown): boolean => error instanceof StorageUnusable && error.reason === "locked"
 
 /** Tries again while another process holds the lock, for at most `millis` milliseconds. */
 export const retryWhileLocked =
   (millis: number) =>
-  <A, R>(
-    effect: Effect.Effect<A, StorageFailed | StorageUnusable, R>
-  ): Effect.Effect<A, StorageFailed | StorageUnusable, R> =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R> =>
     Effect.flatMap(busyScheduleUpTo(millis), (schedule) => Effect.retry(effect, { schedule, while: isLocked }))
 
 /** The error for anything that was thrown while the database at `path` was opened. */

@@ -169,16 +169,32 @@ export const doctor = {
 export const backup = {
   name: "backup",
   about: "Copy all sessions and their files into one file, even while they are in use",
-  arguments: [{ name: "FILE", about: "The file to create. An existing file is never overwritten" }],
-  options: [data],
-  examples: ["skein backup sessions.skein"]
+  arguments: [
+    { name: "FILE", about: "The file to create. An existing file is never overwritten. With --keep, the folder for it" }
+  ],
+  options: [
+    {
+      name: "keep",
+      value: "COUNT",
+      about: "Name the file by the time, in the folder FILE, and keep this many of those. Older ones are removed"
+    },
+    data
+  ],
+  examples: ["skein backup sessions.skein", "skein backup --keep 7 ~/backups"]
 } as const satisfies Command
 
 export const restore = {
   name: "restore",
   about: "Restore a backup into a data folder that has no database",
   arguments: [{ name: "FILE", about: "A file made by skein backup" }],
-  options: [data],
+  options: [
+    {
+      name: "damaged",
+      value: null,
+      about: "Restore what can be read of a damaged backup, and say what is lost. A sound one stays as it is"
+    },
+    data
+  ],
   examples: ["skein restore sessions.skein --data DIR"]
 } as const satisfies Command
 

@@ -2,6 +2,7 @@
 import { unread } from "./Maintenance.js"
 import { assets, eventRows, tables } from "../../../services/storage/sql/Tables.js"
 import {
+  type Finding,
   type FindingOf,
   type Ids,
   isNote,
@@ -208,17 +209,23 @@ const did = ({ aside, lost, recovered, sessions }: Repaired): ReadonlyArray<stri
   ...(aside.length === 0 ? [] : [`the original is now: ${aside.join(" and ")}`])
 ]
 
+/** Where a finding is, and what it is. */
+export const about = (finding: Finding): string => `${where(finding.ids)}: ${of(finding)[0]}`
+
+/** Columns of the word that a line begins with. */
+export const headColumns = 9
+
 /** An outcome as a line for people, without its end. */
 export const line = (outcome: Outcome): string => {
-  const [what, remedy, done = "done"] = of(outcome.finding)
-  const about = `${where(outcome.finding.ids)}: ${what}`
+  const [, remedy, done = "done"] = of(outcome.finding)
+  const what = about(outcome.finding)
   switch (outcome._tag) {
     case "Repaired":
-      return `repaired ${[about, done, ...did(outcome.repaired)].join("; ")}`
+      return `repaired ${[what, done, ...did(outcome.repaired)].join("; ")}`
     case "Failed":
-      return `damage   ${about}; the repair failed (${outcome.code})`
+      return `damage   ${what}; the repair failed (${outcome.code})`
     case "Found":
-      if (isNote(outcome.finding)) return `note     ${about}; ${outcome.isRepairable ? "with --repair: " : ""}${remedy}`
-      return `damage   ${about}; ${outcome.isRepairable ? "with --repair: " : ""}${remedy}`
+      if (isNote(outcome.finding)) return `note     ${what}; ${outcome.isRepairable ? "with --repair: " : ""}${remedy}`
+      return `damage   ${what}; ${outcome.isRepairable ? "with --repair: " : ""}${remedy}`
   }
 }

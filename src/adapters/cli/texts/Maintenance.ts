@@ -2,6 +2,13 @@
 
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
 
+interface Lost {
+  readonly messages: number
+  readonly files: number
+  /** Rows and pages of which nobody knows whose they were. */
+  readonly rows: number
+}
+
 const contents = (sessions: number, files: number): string =>
   `${counted(sessions, "session")} and ${counted(files, "file")}`
 
@@ -28,9 +35,45 @@ export const backedUp = (file: string, sessions: number, files: number, size: st
 export const restored = (data: string, sessions: number, files: number): string =>
   `Restored ${contents(sessions, files)} into ${data}`
 
-export const faultInBackup = (name: string, detail: string): string => `warning: ${name} is ${detail}`
+export const nameAFile = (path: string): string =>
+  `${path} is a folder; name a file in it, or add --keep COUNT to have it named by the time`
 
-export const faultInRestore = (name: string): string => `warning: ${name} was already damaged when it was backed up`
+export const fault = (session: string, name: string, detail: string): string =>
+  `damage   session ${session}: ${name} is ${detail}`
+
+export const damage = (text: string): string => `damage   ${text}`
+
+export const repaired = (text: string): string => `repaired ${text}`
+
+export const more = (count: number): string => `         and ${count} more`
+
+export const damagedBackup = (problems: number, removesOlder: boolean): string =>
+  [
+    `what was backed up has ${counted(problems, "problem")}`,
+    ...(removesOlder ? ["no older backup was removed"] : []),
+    "skein doctor shows the repairs; skein restore takes this backup with --damaged"
+  ].join("; ")
+
+export const removed = (count: number): string => `Removed ${counted(count, "older backup")}`
+
+const amounts = (messages: number, files: number, rows: number): string =>
+  [
+    ...(messages > 0 ? [counted(messages, "message")] : []),
+    ...(files > 0 ? [counted(files, "file")] : []),
+    ...(rows > 0 ? [counted(rows, "row")] : [])
+  ].join(" and ") || "nothing"
+
+export const kept = (
+  session: string,
+  { files, lost, messages }: { readonly messages: number; readonly files: number; readonly lost: Lost }
+): string =>
+  `session ${session}: kept ${amounts(messages, files, 0)}, lost ${amounts(lost.messages, lost.files, lost.rows)}`
+
+export const restoredInPart = (data: string, lost: Lost, damaged: number): string =>
+  [
+    `restored into ${data}, but ${amounts(lost.messages, lost.files, lost.rows)} of the damaged backup ${lost.messages + lost.files + lost.rows === 1 ? "is" : "are"} lost`,
+    ...(damaged > 0 ? [`${counted(damaged, "problem")} could not be repaired`] : [])
+  ].join(", and ")
 
 export const movedAside = (path: string): string => `moved what was in the way to ${path}`
 

@@ -3,220 +3,258 @@
  * that it names, in one file.
  *
  * Guaranteed:
- * - The file is whole and synced before it has its name, and no file is ever overwritten.
+ * - The file is whole, synced and read again before it has its name, and no file is ever overwritten.
  * - A backup that fails or is interrupted leaves nothing. The next backup into the same folder removes what a killed one
  *   left.
  * - The engines that use the database never wait for a backup.
- * - Content that is missing or was changed since it was saved does not stop the backup; it is reported.
+ * - Damage does not stop it: what is damaged is copied as it is, and told.
  *
  * Files of assets are written once, so only a deletion can interfere: a missing file is looked for in a new snapshot,
- * which names it only if it is really missing.
+ * which names it only if it is really missing. Where the database is damaged, files come along that no row names, as a
+ * repair may find out whose they are.
  */
 import type Sqlite from "better-sqlite3"
-import { Clock, Effect, Either, Schema } from "effect"
+import { Clock, Effect } from "effect"
 import { existsSync, linkSync, renameSync, rmSync, statSync } from "node:fs"
-import { basename, dirname, join } from "node:path"
-import { Asset } from "../../../domain/Asset.js"
+import { open } from "node:fs/promises"
+import { dirname, join } from "node:path"
 import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
-import * as AssetNames from "../../../services/assets/AssetNames.js"
 import { Folders } from "../../../services/Folders.js"
 import type { Engines } from "../../../services/Engines.js"
+import { codeOf } from "../../ErrorCode.js"
+import * as DataLayout from "../DataLayout.js"
 import * as Driver from "../Driver.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
-import * as Snapshot from "../Snapshot.js"
-import * as Sync from "../Sync.js"
 import * as Unusable from "../Unusable.js"
-import { codeOf } from "../../ErrorCode.js"
 import { BackupFailed } from "./BackupError.js"
-import * as BackupFile from "./BackupFile.js"
+import { attempt, attemptAsync, type OnBytes, type StoredFile } from "./BackupFile.js"
+import * as BackupReader from "./BackupReader.js"
+import * as BackupWriter from "./BackupWriter.js"
+import * as DatabaseCopy from "./DatabaseCopy.js"
+import * as Examination from "./Examination.js"
+import type { Examiner, Remark } from "./Examiner.js"
+import * as NamedAssets from "./NamedAssets.js"
 import * as Workplace from "./Workplace.js"
-import * as DataLayout from "../DataLayout.js"
 
 export interface Options {
   /** The data folder. */
   readonly data: string
-  /** The file to write: an absolute path. */
-  readonly file: string
+  /** Absolute paths in one folder; the backup gets the first that is free. */
+  readonly files: readonly [string, ...ReadonlyArray<string>]
   /** Called with the number of bytes done, and about how many there are. */
   readonly onProgress: (done: number, total: number) => Effect.Effect<void>
 }
 
 export interface Backup {
+  readonly file: string
   /** Bytes. */
   readonly size: number
   readonly sessions: number
   readonly assets: number
-  /** Content that is missing or was changed: its path below the data folder, and which of the two. */
-  readonly faults: ReadonlyArray<{ readonly name: string; readonly detail: string }>
+  /** What is damaged in the database. */
+  readonly damage: ReadonlyArray<Remark>
+  /** Assets whose content is missing or was changed. */
+  readonly faults: ReadonlyArray<NamedAssets.Fault>
 }
 
 /** Most snapshots that are taken because assets were deleted meanwhile. */
 const maxSnapshots = 20
 
-const page = 500
-
-interface Row {
-  readonly ordinal: number
-}
-
-const decodeAsset = Schema.decodeUnknownEither(Asset)
-
-/** The assets of a snapshot whose rows decode. */
-export const namedAssets = function* (snapshot: Sqlite.Database): Generator<Asset> {
-  const select = snapshot.prepare<[number, number], Row>(
-    `SELECT assets.ordinal, assets.id, session_rows.id AS sessionId, assets.name, media_type AS mediaType, size, sha256,
-       assets.created_at AS createdAt
-     FROM assets JOIN session_rows ON session_rows.ordinal = assets.session
-     WHERE session_rows.state <> 'hidden' AND assets.ordinal > ? ORDER BY assets.ordinal LIMIT ?`
-  )
-  for (let last = -1, rows = select.all(last, page); rows.length > 0; rows = select.all(last, page)) {
-    for (const row of rows) {
-      last = row.ordinal
-      const asset = decodeAsset(row)
-      if (Either.isRight(asset)) yield asset.right
-    }
-  }
-}
-
-/** An asset's path below the data folder, with slashes. */
-export const nameOf = (asset: Asset): string => `assets/${AssetNames.folder(asset.sessionId)}/${AssetNames.file(asset)}`
-
 const patiently = Unusable.retryWhileLocked(30_000)
 
-const openSnapshot = (path: string, target: string) =>
-  Effect.acquireRelease(
-    patiently(
-      Effect.try({
-        try: () => {
-          rmSync(target, { force: true })
-          Snapshot.take(path, target)
-          return Driver.open(target, { readonly: true })
-        },
-        catch: Unusable.fromUnknown(path)
-      })
-    ),
-    (connection) => Effect.sync(() => connection.close())
-  )
+/** Codes that tell that a copy could not be written, not that its original could not be read. */
+const ofWriting = /^(?:SQLITE_(?:FULL|IOERR_(?:WRITE|FSYNC|DIR_FSYNC|TRUNCATE|DELETE))|E[A-Z]+)$/
 
-const number = (connection: Sqlite.Database, query: string): number =>
-  connection.prepare<[], number>(query).pluck().get() ?? 0
+const notWritten = (path: string, detail: string) => new BackupFailed({ path, reason: "not-written", detail })
 
-interface Writer {
-  readonly options: Options
-  readonly path: string
-  readonly workplace: string
-  readonly target: BackupFile.BackupWriter
+const toTyped = (file: string) => (thrown: unknown) =>
+  thrown instanceof BackupFailed || thrown instanceof StorageUnusable || thrown instanceof StorageFailed
+    ? thrown
+    : notWritten(file, codeOf(thrown))
+
+/** A number that the database tells, if its pages can be read. */
+const numberOr0 = (database: Sqlite.Database, query: string): number => {
+  try {
+    return database.prepare<[], number>(query).pluck().get() ?? 0
+  } catch {
+    return 0
+  }
 }
 
-/**
- * Adds the assets of one snapshot that were not added yet, and returns which are missing. `isLast` decides by them
- * whether the snapshot itself is added, which completes the backup.
- */
-const addSnapshot = Effect.fnUntraced(function* (
-  { options, path, target, workplace }: Writer,
-  added: Map<string, BackupFile.StoredFile>,
-  isLast: (missing: ReadonlySet<string>) => boolean
-) {
-  const { data, onProgress } = options
-  const copy = join(workplace, "snapshot")
-  const snapshot = yield* openSnapshot(path, copy)
-  const copySize = statSync(copy).size
-  const total = copySize + number(snapshot, "SELECT coalesce(sum(size), 0) FROM assets")
-  let done = [...added.values()].reduce((sum, { size }) => sum + size, 0)
-  const onBytes = (bytes: number) => Effect.suspend(() => onProgress((done += bytes), total))
-  const names = new Set<string>()
-  const missing = new Set<string>()
-  const faults: Array<Backup["faults"][number]> = []
-  for (const asset of namedAssets(snapshot)) {
-    const name = nameOf(asset)
-    names.add(name)
-    if (!added.has(name)) {
-      const file = yield* target.add(name, join(data, name), onBytes).pipe(
-        Effect.catchAll((thrown) => {
-          if (codeOf(thrown) === "ENOENT") return Effect.succeed(null)
-          const isReading = !codeOf(thrown).startsWith("SQLITE_")
-          return failed(options, isReading ? `cannot read ${join(data, name)} (${codeOf(thrown)})` : codeOf(thrown))
-        })
-      )
-      if (file === null) missing.add(name)
-      else added.set(name, file)
+/** What a database is, before anything is copied: its version, its size and that of its assets. */
+const measure = (path: string) => {
+  const version = inspect(path, Migrations.newest)
+  if (version === 0) throw new BackupFailed({ path, reason: "no-database", detail: "" })
+  const database = Driver.open(path, { readonly: true, fileMustExist: true, timeout: 0 })
+  try {
+    const pragma = (name: string) => Number(database.pragma(name, { simple: true }))
+    return {
+      version,
+      database: pragma("page_count") * pragma("page_size"),
+      assets: numberOr0(database, "SELECT sum(size) FROM assets")
     }
-    const file = added.get(name)
-    if (file === undefined) faults.push({ name, detail: "missing" })
-    else if (file.sha256 !== asset.sha256) faults.push({ name, detail: "changed since it was saved" })
+  } finally {
+    database.close()
   }
-  if (!isLast(missing)) return { missing, backup: null }
-  for (const file of added.values()) if (!names.has(file.name)) target.drop(file)
-  yield* target.add(DataLayout.databaseName, copy, onBytes)
-  for (const { detail, name } of faults) target.fault(name, detail)
-  target.finish(yield* Clock.currentTimeMillis)
-  const sessions = number(snapshot, "SELECT count(*) FROM session_rows WHERE state <> 'hidden'")
-  return { missing, backup: { sessions, assets: names.size - missing.size, faults } }
-}, Effect.scoped)
+}
 
-const failed = ({ file }: Options, detail: string) => new BackupFailed({ path: file, reason: "not-written", detail })
+const opened = (path: string) => (thrown: unknown) => {
+  if (thrown instanceof BackupFailed) return thrown
+  const error = Unusable.fromUnknown(path)(thrown)
+  return error._tag === "StorageFailed" ? new BackupFailed({ path, reason: "unreadable", detail: error.code }) : error
+}
+
+/** What a copied database holds. */
+const contentsOf = (path: string) =>
+  Effect.acquireUseRelease(
+    attempt(() => Driver.open(path, { readonly: true })),
+    (database) =>
+      Effect.map(NamedAssets.inDatabase(database), (named) => ({
+        named,
+        sessions: numberOr0(database, "SELECT count(*) FROM session_rows WHERE state <> 'hidden'")
+      })),
+    (database) => Effect.sync(() => database.close())
+  )
 
 const isSubset = (set: ReadonlySet<string>, of: ReadonlySet<string>) => [...set].every((name) => of.has(name))
 
-/** Renames the file, unless the name is taken. */
-const place = (from: string, file: string): void => {
-  try {
-    linkSync(from, file)
-    rmSync(from)
-  } catch (thrown) {
-    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(thrown)) || existsSync(file)) throw thrown
-    renameSync(from, file)
-  }
+interface Work {
+  readonly options: Options
+  readonly workplace: string
+  readonly writer: BackupWriter.BackupWriter
+  readonly version: number
+  readonly onBytes: OnBytes
 }
 
-const isTyped = (thrown: unknown): thrown is BackupFailed | StorageUnusable | StorageFailed =>
-  thrown instanceof BackupFailed || thrown instanceof StorageUnusable || thrown instanceof StorageFailed
-
-/** Backs a data folder up. */
-export const make = Effect.fn("Backup.make")(function* (options: Options) {
-  const { data, file } = options
-  const folders = yield* Folders
+/** Fills the backup, which is complete then. */
+const fill = Effect.fnUntraced(function* ({ onBytes, options, version, workplace, writer }: Work) {
+  const { data, files } = options
+  const [file] = files
   const path = DataLayout.databaseIn(data)
-  const folder = dirname(file)
-  const unwritten = (thrown: unknown) => failed(options, codeOf(thrown))
-  const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: unwritten })
-  const exists = new BackupFailed({ path: file, reason: "exists", detail: "" })
-
-  if (existsSync(file)) return yield* exists
-  if (!existsSync(path)) return yield* new BackupFailed({ path, reason: "no-database", detail: "" })
-  const inspection = Effect.try({ try: () => inspect(path, Migrations.newest), catch: Unusable.fromUnknown(path) })
-  const schema = yield* patiently(inspection)
-  if (schema === 0) return yield* new BackupFailed({ path, reason: "no-database", detail: "" })
-  yield* attempt(() => statSync(folder))
-
-  const workplace = yield* Workplace.make(folder, "backup").pipe(Effect.catchAllDefect((thrown) => unwritten(thrown)))
-  const unfinished = join(workplace, basename(file))
-  const target = yield* Effect.acquireRelease(
-    attempt(() => BackupFile.create(unfinished)),
-    (target) => Effect.sync(target.close)
-  )
-  const added = new Map<string, BackupFile.StoredFile>()
+  const copy = DataLayout.databaseIn(workplace)
+  const added = new Map<string, StoredFile>()
+  const add = (name: string) =>
+    writer.add(name, join(data, name), onBytes).pipe(
+      Effect.map((stored) => void added.set(name, stored)),
+      Effect.catchIf(
+        (thrown) => codeOf(thrown) === "ENOENT",
+        () => Effect.void
+      ),
+      Effect.mapError((thrown) =>
+        codeOf(thrown).startsWith("SQLITE_")
+          ? thrown
+          : new BackupFailed({ path: join(data, name), reason: "unreadable", detail: codeOf(thrown) })
+      )
+    )
   let before: ReadonlySet<string> = new Set()
   for (let count = 1; ; count++) {
-    const { backup, missing } = yield* addSnapshot({ options, path, workplace, target }, added, (missing) =>
-      isSubset(missing, before)
-    ).pipe(Effect.mapError((thrown) => (isTyped(thrown) ? thrown : unwritten(thrown))))
-    if (backup !== null) {
-      yield* attempt(() => Sync.file(unfinished))
-      const { size } = yield* attempt(() => statSync(unfinished))
-      yield* Effect.try({
-        try: () => place(unfinished, file),
-        catch: (thrown) => (codeOf(thrown) === "EEXIST" ? exists : unwritten(thrown))
-      })
-      yield* Effect.ignore(folders.sync(folder))
-      return { ...backup, size } satisfies Backup
+    let copied = 0
+    const copying = DatabaseCopy.take(path, copy, (done) =>
+      onBytes(done - copied).pipe(Effect.as(void (copied = done)))
+    )
+    yield* copying.pipe(
+      Effect.mapError(({ code, isOpen }) =>
+        isOpen && ofWriting.test(code) ? notWritten(file, code) : opened(path)({ code })
+      ),
+      patiently
+    )
+    const database = yield* writer.add(DataLayout.databaseName, copy, onBytes)
+    const { named, sessions } = yield* contentsOf(copy)
+    const damage = yield* Examination.ofCopy(copy, version)
+    const unnamed = damage.length > 0 ? yield* NamedAssets.inFolder(data) : []
+    const names = new Set([...named.keys(), ...unnamed])
+    for (const name of names) if (!added.has(name)) yield* add(name)
+    const missing = new Set([...named.keys()].filter((name) => !added.has(name)))
+    if (isSubset(missing, before)) {
+      for (const file of added.values()) if (!names.has(file.name)) writer.drop(file)
+      const faults = NamedAssets.faultsOf(named, (name) => added.get(name)?.sha256)
+      for (const { detail, name } of faults) writer.fault(name, detail)
+      const madeAt = yield* Clock.currentTimeMillis
+      yield* attempt(() => writer.finish(madeAt))
+      const assets = [...names].filter((name) => added.has(name)).length
+      return { sessions, assets, faults, damage: Examination.relocated(damage, workplace, data) }
     }
     if (count === maxSnapshots) {
       return yield* new BackupFailed({ path: file, reason: "changing", detail: `${missing.size} at last` })
     }
+    writer.drop(database)
     before = missing
   }
+})
+
+const sync = (path: string) =>
+  Effect.acquireUseRelease(
+    attemptAsync(() => open(path, "r+")),
+    (file) => attemptAsync(() => file.sync()),
+    (file) => Effect.promise(() => file.close())
+  )
+
+/** Reads a finished backup again, every byte of it. */
+const verify = (path: string, file: string, onBytes: OnBytes) =>
+  Effect.acquireUseRelease(
+    attempt(() => BackupReader.open(path, { isSalvage: false })),
+    (reader) =>
+      Effect.gen(function* () {
+        const differs = notWritten(file, "what was written is not what is read of it; check the disk")
+        if (typeof reader === "string") return yield* differs
+        for (const stored of reader.files) if (!(yield* reader.isWhole(stored, onBytes))) return yield* differs
+      }),
+    (reader) => Effect.sync(() => typeof reader !== "string" && reader.close())
+  )
+
+/** Renames the file to the first name that is free. Returns it; null when none is. */
+const place = (from: string, files: ReadonlyArray<string>): string | null => {
+  for (const file of files) {
+    try {
+      linkSync(from, file)
+      rmSync(from)
+      return file
+    } catch (thrown) {
+      if (codeOf(thrown) === "EEXIST") continue
+      if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(thrown)) || existsSync(file)) throw thrown
+      renameSync(from, file)
+      return file
+    }
+  }
+  return null
+}
+
+/** Backs a data folder up. */
+export const make = Effect.fn("Backup.make")(function* (options: Options) {
+  const { data, files, onProgress } = options
+  const [file] = files
+  const folders = yield* Folders
+  const path = DataLayout.databaseIn(data)
+  const folder = dirname(file)
+  const exists = new BackupFailed({ path: file, reason: "exists", detail: "" })
+
+  if (files.every((file) => existsSync(file))) return yield* exists
+  if (!existsSync(path)) return yield* new BackupFailed({ path, reason: "no-database", detail: "" })
+  const noFolder = (detail: string) => new BackupFailed({ path: folder, reason: "no-folder", detail })
+  const target = statSync(folder, { throwIfNoEntry: false })
+  if (target?.isDirectory() !== true) return yield* noFolder(target === undefined ? "ENOENT" : "ENOTDIR")
+  const found = yield* patiently(Effect.try({ try: () => measure(path), catch: opened(path) }))
+  const total = 3 * found.database + 2 * found.assets
+  let done = 0
+  const onBytes: OnBytes = (bytes) => Effect.suspend(() => onProgress((done += bytes), total))
+
+  const workplace = yield* Effect.mapError(Workplace.make(folder, "backup"), (thrown) => noFolder(codeOf(thrown)))
+  return yield* Effect.gen(function* () {
+    const unfinished = join(workplace, "backup")
+    const writer = yield* Effect.acquireRelease(
+      attempt(() => BackupWriter.create(unfinished)),
+      (writer) => Effect.sync(writer.close)
+    )
+    const filled = yield* fill({ options, workplace, writer, version: found.version, onBytes })
+    yield* sync(unfinished)
+    yield* verify(unfinished, file, onBytes)
+    const { size } = yield* attempt(() => statSync(unfinished))
+    const placing = attempt(() => place(unfinished, files)).pipe(Effect.zipLeft(Effect.ignore(folders.sync(folder))))
+    const placed = yield* Effect.uninterruptible(placing)
+    if (placed === null) return yield* exists
+    return { ...filled, file: placed, size } satisfies Backup
+  }).pipe(Effect.mapError(toTyped(file)))
 }, Effect.scoped) satisfies (
   options: Options
-) => Effect.Effect<Backup, BackupFailed | StorageUnusable | StorageFailed, Engines | Folders>
+) => Effect.Effect<Backup, BackupFailed | StorageUnusable | StorageFailed, Engines | Examiner | Folders>

@@ -2,35 +2,39 @@
  * Restores a backup into a data folder that has no database.
  *
  * Guaranteed:
- * - Everything is written, synced and checked (digests, the database's own integrity, its version, a file for each
- *   asset) before anything is put in place. One rename puts the database in place, last. So there is always either no
- *   database or the whole one, and a failed restore can be repeated.
- * - Nothing is deleted: what is in the way, such as assets without a database, is moved aside.
+ * - Everything is written, synced and checked (digests, and a doctor's look at the database) before anything is put in
+ *   place. So there is always either no database or the whole one, and a restore that fails or is interrupted leaves the
+ *   folder as it was, and none that it has made.
+ * - A sound backup comes back bit for bit. A damaged one is refused; a salvage takes what can be read of it, has the
+ *   doctor repair that before it is put in place, and tells what was kept and lost.
+ * - Nothing is deleted: what is in the way is moved aside, as is what a repair replaces.
  */
-import { Clock, Effect, Option } from "effect"
-import { existsSync, mkdirSync, renameSync } from "node:fs"
+import { Clock, Effect, Exit } from "effect"
+import { existsSync, mkdirSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { StorageUnusable } from "../../../domain/SkeinError.js"
-import * as AssetNames from "../../../services/assets/AssetNames.js"
+import type { StorageFailed } from "../../../domain/SkeinError.js"
 import { Folders } from "../../../services/Folders.js"
 import type { Engines } from "../../../services/Engines.js"
-import * as FolderCreation from "../../node/FolderCreation.js"
-import * as Aside from "../Aside.js"
-import * as Driver from "../Driver.js"
-import { inspect } from "../Inspection.js"
-import * as Migrations from "../Migrations.js"
-import { nameOf, namedAssets } from "./Backup.js"
 import { codeOf } from "../../ErrorCode.js"
-import { RestoreFailed } from "./BackupError.js"
-import * as BackupFile from "./BackupFile.js"
-import * as Workplace from "./Workplace.js"
+import * as FolderCreation from "../../node/FolderCreation.js"
 import * as DataLayout from "../DataLayout.js"
+import { RestoreFailed } from "./BackupError.js"
+import { attempt, type OnBytes, type StoredFile } from "./BackupFile.js"
+import * as BackupReader from "./BackupReader.js"
+import * as Examination from "./Examination.js"
+import type { Examiner, Remark } from "./Examiner.js"
+import * as NamedAssets from "./NamedAssets.js"
+import * as Placing from "./Placing.js"
+import * as RestoredDatabase from "./RestoredDatabase.js"
+import * as Workplace from "./Workplace.js"
 
 export interface Options {
   /** The data folder. It is created if it does not exist. */
   readonly data: string
   /** The backup to read: an absolute path. */
   readonly file: string
+  /** Whether a damaged backup is taken as far as it can be read. */
+  readonly isSalvage: boolean
   /** Called with the number of bytes done, and how many there are. */
   readonly onProgress: (done: number, total: number) => Effect.Effect<void>
 }
@@ -40,34 +44,22 @@ export interface Restoration {
   readonly assets: number
   /** Where the things are now that were in the way. */
   readonly movedAside: ReadonlyArray<string>
-  /** Names of content that was missing or changed when the backup was taken. */
-  readonly faults: ReadonlySet<string>
-}
-
-/** Files that SQLite would take for parts of the restored database. */
-const beside = DataLayout.endings.map((end) => `${DataLayout.databaseName}${end}`)
-
-/** Whether a backup may hold a file of this name. No such name leads out of the data folder. */
-const isKnown = (name: string): boolean => {
-  if (name === DataLayout.databaseName) return true
-  const [root, folder = "", file = "", ...more] = name.split("/")
-  return (
-    root === "assets" && more.length === 0 && Option.isSome(AssetNames.sessionOf(folder)) && AssetNames.isFile(file)
-  )
+  /** What was damaged and what became of it, and what that means for each session. Empty when nothing was. */
+  readonly remarks: ReadonlyArray<Remark>
+  readonly kept: ReadonlyArray<RestoredDatabase.Kept>
 }
 
 const damaged = (path: string, detail: string) => new RestoreFailed({ path, reason: "damaged", detail })
 
-const openBackup = (path: string) =>
+const openBackup = (path: string, isSalvage: boolean) =>
   Effect.acquireRelease(
     Effect.try({
-      try: () => BackupFile.open(path),
+      try: () => BackupReader.open(path, { isSalvage }),
       catch: (thrown) => {
         const code = codeOf(thrown)
         if (code === "SQLITE_NOTADB") return new RestoreFailed({ path, reason: "not-a-backup", detail: code })
-        return code.startsWith("SQLITE_CANTOPEN")
-          ? new RestoreFailed({ path, reason: "no-file", detail: code })
-          : damaged(path, code)
+        if (code.startsWith("SQLITE_CANTOPEN")) return new RestoreFailed({ path, reason: "no-file", detail: code })
+        return isSalvage ? new RestoreFailed({ path, reason: "beyond-salvage", detail: code }) : damaged(path, code)
       }
     }).pipe(
       Effect.filterOrElse(
@@ -78,92 +70,91 @@ const openBackup = (path: string) =>
     (backup) => Effect.sync(() => backup.close())
   )
 
-/** Refuses a restored database that is not sound, or whose assets are not in the backup. Returns how many sessions it has. */
-const check = (backup: BackupFile.BackupReader, path: string, file: string): number => {
-  let version = 0
-  try {
-    version = inspect(path, Migrations.newest)
-  } catch (thrown) {
-    if (thrown instanceof StorageUnusable && thrown.reason === "newer-version") {
-      throw new RestoreFailed({ path: file, reason: "newer-version", detail: thrown.detail })
-    }
-    throw damaged(file, `its database cannot be opened (${codeOf(thrown)})`)
-  }
-  if (version === 0) throw damaged(file, "its database is empty")
-  const connection = Driver.open(path, { readonly: true })
-  try {
-    const verdict = connection.pragma("integrity_check(1)", { simple: true })
-    if (verdict !== "ok") throw damaged(file, "its database is not sound")
-    if (connection.prepare("PRAGMA foreign_key_check").get() !== undefined) {
-      throw damaged(file, "its database has rows that refer to nothing")
-    }
-    const names = new Set(backup.files.map(({ name }) => name))
-    for (const asset of namedAssets(connection)) {
-      const name = nameOf(asset)
-      if (!names.has(name) && !backup.faults.has(name)) throw damaged(file, `${name} is not in it`)
-    }
-    return (
-      connection.prepare<[], number>("SELECT count(*) FROM session_rows WHERE state <> 'hidden'").pluck().get() ?? 0
+/** Makes the data folder. If the restore fails, no folder that was made for it stays. */
+const makeFolder = (data: string) =>
+  Effect.gen(function* () {
+    const { removeEmpty } = yield* Folders
+    const missing: Array<string> = []
+    for (let path = data; !existsSync(path); path = dirname(path)) missing.push(path)
+    yield* Effect.addFinalizer((exit) =>
+      Exit.isSuccess(exit) ? Effect.void : Effect.ignore(Effect.forEach(missing, removeEmpty))
     )
-  } finally {
-    connection.close()
-  }
-}
+    yield* attempt(() => FolderCreation.make(data))
+  })
+
+/** What is wrong, in a line: how much it is, and the first of it. */
+const summary = (texts: ReadonlyArray<string>): string =>
+  texts.length === 1 ? (texts[0] ?? "") : `${texts.length} problems, the first: ${texts[0] ?? ""}`
+
+const textOf = ({ detail, name, session }: NamedAssets.Fault): string => `session ${session}: ${name} is ${detail}`
 
 /** Restores a backup. */
-export const run = Effect.fn("Restore.run")(function* ({ data, file, onProgress }: Options) {
+export const run = Effect.fn("Restore.run")(function* ({ data, file, isSalvage, onProgress }: Options) {
   const folders = yield* Folders
-  const path = DataLayout.databaseIn(data)
-  const toTyped = (thrown: unknown) =>
-    thrown instanceof RestoreFailed
-      ? thrown
-      : new RestoreFailed({ path: data, reason: "not-written", detail: codeOf(thrown) })
-  const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: toTyped })
-  const occupied = new RestoreFailed({ path, reason: "occupied", detail: "" })
-
-  if (existsSync(path)) return yield* occupied
-  const backup = yield* openBackup(file)
-  if (!backup.files.some(({ name }) => name === DataLayout.databaseName)) return yield* damaged(file, "it is not whole")
-  const stranger = backup.files.find(({ name }) => !isKnown(name))
-  if (stranger !== undefined) return yield* damaged(file, "it holds files that Skein does not name so")
-
-  yield* attempt(() => FolderCreation.make(data))
-  const workplace = yield* Workplace.make(data, "restore").pipe(Effect.catchAllDefect((thrown) => toTyped(thrown)))
-  yield* attempt(() => mkdirSync(join(workplace, "assets"), { mode: 0o700 }))
-  const total = backup.files.reduce((sum, { size }) => sum + size, 0)
-  let done = 0
-  const made = new Set<string>()
-  for (const stored of backup.files) {
-    const target = join(workplace, stored.name)
-    const folder = dirname(target)
-    yield* attempt(() => FolderCreation.make(folder))
-    made.add(folder)
-    const isWhole = yield* backup
-      .extract(stored, target)
-      .pipe(
-        Effect.mapError((thrown) =>
-          codeOf(thrown).startsWith("SQLITE_") ? damaged(file, codeOf(thrown)) : toTyped(thrown)
-        )
-      )
-    if (!isWhole) return yield* damaged(file, `${stored.name} is not as it was`)
-    yield* onProgress((done += stored.size), total)
+  if (existsSync(DataLayout.databaseIn(data))) return yield* Placing.occupied(data)
+  const backup = yield* openBackup(file, isSalvage)
+  const stored = backup.files.find(({ name }) => name === DataLayout.databaseName)
+  const assets = backup.files.filter((file) => file !== stored && NamedAssets.isName(file.name))
+  if (!isSalvage && backup.files.length !== assets.length + 1) {
+    return yield* damaged(file, stored === undefined ? "it is not whole" : "it holds files that Skein does not name so")
   }
-  const sessions = yield* attempt(() => check(backup, DataLayout.databaseIn(workplace), file))
-  const sync = (folder: string) => Effect.mapError(folders.sync(folder), toTyped)
-  yield* Effect.forEach([...made, join(workplace, "assets"), workplace], sync)
+  if (stored === undefined)
+    return yield* new RestoreFailed({ path: file, reason: "beyond-salvage", detail: "it has no database" })
 
-  const aside = Aside.make(data, yield* Clock.currentTimeMillis)
-  const movedAside = yield* attempt(() => {
-    if (existsSync(path)) throw occupied
-    const inTheWay = [...beside, "assets"].map((name) => join(data, name)).filter((path) => existsSync(path))
-    return inTheWay.map(aside.move)
-  })
-  yield* attempt(() => renameSync(join(workplace, "assets"), join(data, "assets")))
-  yield* sync(data)
-  yield* attempt(() => {
-    if (existsSync(path)) throw occupied
-    renameSync(DataLayout.databaseIn(workplace), path)
-  })
-  yield* sync(data)
-  return { sessions, assets: backup.files.length - 1, movedAside, faults: backup.faults } satisfies Restoration
-}, Effect.scoped) satisfies (options: Options) => Effect.Effect<Restoration, RestoreFailed, Engines | Folders>
+  return yield* Effect.gen(function* () {
+    yield* makeFolder(data)
+    const workplace = yield* Workplace.make(data, "restore", Placing.reclaim(data))
+    const path = DataLayout.databaseIn(workplace)
+    yield* attempt(() => mkdirSync(join(workplace, "assets"), { mode: 0o700 }))
+    const total = backup.files.reduce((sum, { size }) => sum + size, 0)
+    let done = 0
+    const onBytes: OnBytes = (bytes) => Effect.suspend(() => onProgress((done += bytes), total))
+    const made = new Set([join(workplace, "assets"), workplace])
+
+    /** Returns whether the file is as it was. */
+    const extract = (stored: StoredFile) =>
+      Effect.gen(function* () {
+        const target = join(workplace, stored.name)
+        yield* attempt(() => FolderCreation.make(dirname(target)))
+        made.add(dirname(target))
+        const isWhole = yield* Effect.mapError(backup.extract(stored, target, onBytes), (thrown) =>
+          codeOf(thrown).startsWith("SQLITE_") ? damaged(file, codeOf(thrown)) : thrown
+        )
+        if (!isWhole && !isSalvage) return yield* damaged(file, `${stored.name} is not as it was`)
+        return isWhole
+      })
+
+    let isWhole = yield* extract(stored)
+    const version = yield* RestoredDatabase.versionOf(path, file)
+    const damage = version === null ? [] : yield* RestoredDatabase.look(path, version)
+    const named = yield* RestoredDatabase.assetsOf(path)
+    const digests = new Map(assets.map(({ name, sha256 }) => [name, sha256]))
+    const faults = NamedAssets.faultsOf(named, (name) => digests.get(name))
+    const problems = [
+      ...(version === null ? ["its database cannot be opened"] : []),
+      ...Examination.relocated(damage, `${workplace}/`, "").map(({ text }) => text),
+      ...faults.map(textOf)
+    ]
+    if (problems.length > 0 && !isSalvage) return yield* damaged(file, summary(problems))
+    for (const asset of assets) isWhole = (yield* extract(asset)) && isWhole
+    const remarks = isWhole && problems.length === 0 ? [] : yield* RestoredDatabase.repair(workplace, file)
+    const { kept, sessions } = yield* RestoredDatabase.contentsOf(path, remarks)
+    yield* Effect.forEach(made, folders.sync)
+    const movedAside = yield* Placing.place(workplace, data, yield* Clock.currentTimeMillis)
+    return {
+      sessions,
+      assets: assets.length,
+      movedAside,
+      remarks: Examination.relocated(remarks, workplace, data),
+      kept
+    } satisfies Restoration
+  }).pipe(
+    Effect.mapError((thrown) =>
+      thrown instanceof RestoreFailed
+        ? thrown
+        : new RestoreFailed({ path: data, reason: "not-written", detail: codeOf(thrown) })
+    )
+  )
+}, Effect.scoped) satisfies (
+  options: Options
+) => Effect.Effect<Restoration, RestoreFailed | StorageFailed, Engines | Examiner | Folders>

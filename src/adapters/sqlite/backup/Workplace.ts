@@ -5,10 +5,12 @@
  */
 import { Effect, Option } from "effect"
 import type { Scope } from "effect"
-import { mkdirSync, readdirSync, rmSync } from "node:fs"
+import { mkdirSync, readdirSync } from "node:fs"
+import { rename, rm } from "node:fs/promises"
 import { join } from "node:path"
 import * as EngineInName from "../../../services/EngineInName.js"
 import { Engines } from "../../../services/Engines.js"
+import { attempt, attemptAsync } from "./BackupFile.js"
 
 /** `backup` and `restore` work in folders of these names. */
 export type Purpose = "backup" | "restore"
@@ -28,17 +30,38 @@ export const abandoned = Effect.fnUntraced(function* (folder: string, purpose: P
   )
 })
 
-const remove = (path: string) => Effect.sync(() => rmSync(path, { recursive: true, force: true }))
+const unfinished = "unfinished"
 
-/** Makes a workplace in `folder`, which must exist. Dies when it cannot be made. */
-export const make = (folder: string, purpose: Purpose): Effect.Effect<string, never, Scope.Scope | Engines> =>
+/** Whether a workplace is as its work left it. One that was being removed is not, and has another name. */
+export const isUntouched = (path: string): boolean => path.endsWith(`.${unfinished}`)
+
+const remove = (path: string) =>
+  attemptAsync(async () => {
+    const renamed = isUntouched(path) ? `${path.slice(0, -unfinished.length)}removed` : path
+    if (renamed !== path) await rename(path, renamed)
+    await rm(renamed, { recursive: true, force: true })
+  })
+
+/**
+ * Makes a workplace in `folder`, which must exist. `onAbandoned` is called with one that a killed process left, before it
+ * is removed. Fails with the system's error.
+ */
+export const make = (
+  folder: string,
+  purpose: Purpose,
+  onAbandoned: (path: string) => void = () => undefined
+): Effect.Effect<string, unknown, Scope.Scope | Engines> =>
   Effect.gen(function* () {
     const { self } = yield* Engines
-    yield* Effect.forEach(yield* abandoned(folder, purpose), (name) => remove(join(folder, name)))
-    const path = join(folder, EngineInName.name(purpose, self, "unfinished"))
+    for (const name of yield* Effect.catchAllDefect(abandoned(folder, purpose), Effect.fail)) {
+      const path = join(folder, name)
+      yield* attempt(() => onAbandoned(path))
+      yield* remove(path)
+    }
+    const path = join(folder, EngineInName.name(purpose, self, unfinished))
     yield* Effect.acquireRelease(
-      Effect.sync(() => mkdirSync(path, { mode: 0o700 })),
-      () => remove(path)
+      attempt(() => mkdirSync(path, { mode: 0o700 })),
+      () => Effect.ignore(remove(path))
     )
     return path
   })

@@ -14,7 +14,8 @@ import * as SessionEvent from "../../../../src/domain/SessionEvent.js"
 import type { ProcessEnd, RunningProcess } from "../../../support/programs/Process.js"
 import * as Process from "../../../support/programs/Process.js"
 
-const program = fileURLToPath(new URL("../../../../dist/skein.mjs", import.meta.url))
+/** The file that Node runs. */
+export const program = fileURLToPath(new URL("../../../../dist/skein.mjs", import.meta.url))
 
 export interface Home {
   /** The folder that it runs in. */

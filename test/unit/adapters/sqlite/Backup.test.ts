@@ -1,22 +1,17 @@
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Chunk, Effect, Layer, Option, Stream } from "effect"
+import { Chunk, Effect, Option, Stream } from "effect"
 import {
   existsSync,
   mkdirSync,
   readdirSync,
   readFileSync,
-  renameSync,
   rmSync,
   statSync,
   truncateSync,
   writeFileSync
 } from "node:fs"
 import { join } from "node:path"
-import * as Identity from "../../../../src/adapters/node/Identity.js"
-import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
-import * as Backup from "../../../../src/adapters/sqlite/backup/Backup.js"
-import * as Restore from "../../../../src/adapters/sqlite/backup/Restore.js"
 import type { Asset } from "../../../../src/domain/Asset.js"
 import { userText } from "../../../../src/domain/Message.js"
 import { SessionId } from "../../../../src/domain/Session.js"
@@ -24,6 +19,7 @@ import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import { bundle } from "../../../support/programs/Bundle.js"
 import * as Process from "../../../support/programs/Process.js"
 import { folder } from "../../services/storage/disk.js"
+import { backUp, type OnProgress, restore } from "./backingUp.js"
 import {
   assetFile,
   assetText,
@@ -37,14 +33,6 @@ import {
   transcript,
   two
 } from "./populated.js"
-
-const layer = Layer.merge(Identity.layer, NodeFolders.layer)
-const silently = () => Effect.void
-
-const backUp = (data: string, file: string, onProgress: Backup.Options["onProgress"] = silently) =>
-  Effect.provide(Backup.make({ data, file, onProgress }), layer)
-const restore = (data: string, file: string, onProgress: Backup.Options["onProgress"] = silently) =>
-  Effect.provide(Restore.run({ data, file, onProgress }), layer)
 
 /** A folder with a populated data folder, and paths in it. */
 const place = Effect.gen(function* () {
@@ -75,11 +63,11 @@ describe("a backup", () => {
   it.scopedLive("restored into a fresh folder is the whole of it: sessions, runs, events, assets", () =>
     Effect.gen(function* () {
       const { asset, data, file, fresh, root } = yield* place
-      expect(yield* backUp(data, file)).toMatchObject({ sessions: 2, assets: 1, faults: [] })
+      expect(yield* backUp(data, file)).toMatchObject({ sessions: 2, assets: 1, damage: [], faults: [] })
       expect(others(root)).toEqual([])
       expect(statSync(file).mode & 0o777).toBe(0o600)
       const restored = yield* restore(fresh, file)
-      expect(restored).toMatchObject({ sessions: 2, assets: 1, movedAside: [] })
+      expect(restored).toMatchObject({ sessions: 2, assets: 1, movedAside: [], remarks: [] })
       yield* nothingWrong(fresh)
       expect(
         readdirSync(fresh)
@@ -102,8 +90,13 @@ describe("a backup", () => {
       expect(readFileSync(file, "utf8")).toBe("precious")
       expect(yield* Effect.flip(backUp(join(root, "none"), join(root, "b")))).toMatchObject({ reason: "no-database" })
       expect(yield* Effect.flip(backUp(data, join(root, "none", "b")))).toMatchObject({
-        reason: "not-written",
+        reason: "no-folder",
+        path: join(root, "none"),
         detail: "ENOENT"
+      })
+      expect(yield* Effect.flip(backUp(data, join(file, "b")))).toMatchObject({
+        reason: "no-folder",
+        detail: "ENOTDIR"
       })
       expect(others(root)).toEqual([])
     })
@@ -140,20 +133,40 @@ describe("a backup", () => {
     })
   )
 
-  it.scopedLive("names content that is missing or was changed, and holds all the rest", () =>
+  it.scopedLive("handles a piece a step, and reads again what it has written", () =>
     Effect.gen(function* () {
-      const { asset, data, file, fresh } = yield* place
-      const path = assetFile(data)
-      writeFileSync(path, "not what it was")
-      const changed = yield* backUp(data, file)
-      expect(changed.faults).toEqual([{ name: Backup.nameOf(asset), detail: "changed since it was saved" }])
-      rmSync(path)
-      rmSync(file)
-      const made = yield* backUp(data, file)
-      expect(made).toMatchObject({ assets: 0, faults: [{ name: Backup.nameOf(asset), detail: "missing" }] })
-      const restored = yield* restore(fresh, file)
-      expect([...restored.faults]).toEqual([Backup.nameOf(asset)])
-      expect((yield* Effect.flip(contents(fresh, asset)))._tag).toBe("AssetFailed")
+      const { data, file, fresh } = yield* place
+      const bytes = 5 * 1024 * 1024 + 1
+      yield* Effect.flatMap(Gateway, (gateway) =>
+        gateway.saveAsset({
+          sessionId: two,
+          name: "large",
+          mediaType: "text/plain",
+          content: Stream.make(new Uint8Array(bytes))
+        })
+      ).pipe(Effect.provide(engineOn(data)))
+      const backing = (onProgress: OnProgress) => Effect.asVoid(backUp(data, file, onProgress))
+      const restoring = (onProgress: OnProgress) => Effect.asVoid(restore(fresh, file, onProgress))
+      for (const work of [backing, restoring]) {
+        let turn = 0
+        let isOver = false
+        const count = () => {
+          turn++
+          if (!isOver) setImmediate(count)
+        }
+        setImmediate(count)
+        const steps: Array<{ readonly turn: number; readonly done: number; readonly total: number }> = []
+        yield* work((done, total) => Effect.sync(() => void steps.push({ turn, done, total })))
+        isOver = true
+        const last = steps.at(-1)
+        expect(last?.done).toBe(last?.total)
+        // A process of its own copies the database first.
+        const copied = work === restoring ? 0 : statSync(databaseIn(data)).size
+        const own = steps.filter(({ done }) => done > copied)
+        expect(new Set(own.map(({ turn }) => turn)).size).toBe(own.length)
+        const pieces = own.map(({ done }, index) => done - (own[index - 1]?.done ?? copied))
+        expect(Math.max(...pieces)).toBe(64 * 1024)
+      }
     })
   )
 })
@@ -181,7 +194,7 @@ describe("a backup of a folder in use", () => {
           })
         const made = yield* backUp(data, file, meanwhile)
         expect(isFirst).toBe(false)
-        expect(made).toMatchObject({ assets: 2, faults: [] })
+        expect(made).toMatchObject({ assets: 2, damage: [], faults: [] })
         yield* gateway.deleteAsset(two, first.id)
       }).pipe(Effect.provide(engineOn(data)))
       yield* restore(fresh, file)
@@ -263,7 +276,7 @@ describe("restoring", () => {
         spoil(file)
         const refusal = yield* Effect.flip(restore(fresh, file))
         expect(refusal).toMatchObject({ _tag: "RestoreFailed", reason })
-        expect(existsSync(fresh) ? readdirSync(fresh) : []).toEqual([])
+        expect(existsSync(fresh)).toBe(false)
       })
     )
 
@@ -307,57 +320,6 @@ describe("restoring", () => {
       const { movedAside } = yield* restore(fresh, file)
       expect(movedAside).toHaveLength(2)
       expect(movedAside.every((path) => existsSync(path))).toBe(true)
-      expect(yield* contents(fresh, asset)).toEqual({ messages: transcript, text: assetText })
-    })
-  )
-})
-
-describe("killed in the middle", () => {
-  /** Runs a backup or a restore that waits at its `stopAt`-th piece, and kills it there. */
-  const killedAt = (what: "backup" | "restore", data: string, file: string, stopAt: number) =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const program = yield* bundle(new URL("backingUp.ts", import.meta.url))
-        const running = yield* Process.start(process.execPath, [program, what, data, file, `${stopAt}`], {
-          talks: true
-        })
-        yield* Effect.repeat(running.line, { until: (line) => Option.contains(line, `${stopAt}`) })
-        yield* running.signal("SIGKILL")
-        expect((yield* running.ended).signal).toBe("SIGKILL")
-      })
-    )
-
-  it.scopedLive("a backup is not there, and the next one clears up", () =>
-    Effect.gen(function* () {
-      const { asset, data, file, fresh, root } = yield* place
-      for (const piece of [1, 2]) {
-        yield* killedAt("backup", data, file, piece)
-        expect(existsSync(file)).toBe(false)
-      }
-      const [left = "", ...more] = others(root)
-      expect([left.startsWith(".backup."), left.endsWith(".unfinished"), more]).toEqual([true, true, []])
-      // As version 0.1.0 named it.
-      renameSync(join(root, left), join(root, left.replace(/\.unfinished$/, ".upload")))
-      yield* backUp(data, file)
-      expect(others(root)).toEqual([])
-      yield* restore(fresh, file)
-      expect(yield* contents(fresh, asset)).toEqual({ messages: transcript, text: assetText })
-    })
-  )
-
-  it.scopedLive("a restore has made no database, the doctor names what is left, and the next one clears up", () =>
-    Effect.gen(function* () {
-      const { asset, data, file, fresh } = yield* place
-      yield* backUp(data, file)
-      for (const piece of [1, 2]) {
-        yield* killedAt("restore", fresh, file, piece)
-        expect(existsSync(databaseIn(fresh))).toBe(false)
-      }
-      const [left, ...more] = (yield* look(fresh)).map(({ finding }) => finding)
-      expect(left).toMatchObject({ kind: "left-behind", ids: { by: "backup" } })
-      expect(more.map(({ kind }) => kind)).toEqual(["database-missing"])
-      yield* restore(fresh, file)
-      expect(readdirSync(fresh).filter((name) => name.startsWith("."))).toEqual([])
       expect(yield* contents(fresh, asset)).toEqual({ messages: transcript, text: assetText })
     })
   )

@@ -1,31 +1,38 @@
-/**
- * A process of the tests: backs up or restores, prints a line for each piece that is done, and waits for ever at the
- * one whose number it is given, so that it can be killed there.
- */
+/** Backups and restores in the tests' own process, with the doctor in it as well. */
 import { Effect, Layer } from "effect"
+import * as Remarks from "../../../../src/adapters/cli/Remarks.js"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
 import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
 import * as Backup from "../../../../src/adapters/sqlite/backup/Backup.js"
+import { Examiner } from "../../../../src/adapters/sqlite/backup/Examiner.js"
+import * as Doctor from "../../../../src/adapters/sqlite/doctor/Doctor.js"
 import * as Restore from "../../../../src/adapters/sqlite/backup/Restore.js"
+import { StorageFailed } from "../../../../src/domain/SkeinError.js"
+import { look, repair } from "./populated.js"
 
-const [, , what = "", data = "", file = "", stopAt = ""] = process.argv
+const asExaminer = (outcomes: ReturnType<typeof look>) =>
+  outcomes.pipe(
+    Effect.map((outcomes) => outcomes.map(Remarks.of)),
+    Effect.mapError((error) => new StorageFailed({ operation: "look at the copy", code: error._tag }))
+  )
 
-let pieces = 0
+const examiner = Layer.succeed(Examiner, {
+  look: (path) => asExaminer(Effect.provide(Doctor.lookAtDatabase(path), Identity.layer)),
+  repair: (data) => asExaminer(repair(data))
+})
 
-const onProgress = () =>
-  Effect.suspend(() => {
-    console.log(++pieces)
-    return pieces === Number(stopAt) ? Effect.never : Effect.void
-  })
+/** What backups and restores need. */
+export const layer = Layer.mergeAll(Identity.layer, NodeFolders.layer, examiner)
 
-const program: Effect.Effect<unknown, unknown, Effect.Effect.Context<ReturnType<typeof Backup.make>>> = what ===
-"backup"
-  ? Backup.make({ data, file, onProgress })
-  : Restore.run({ data, file, onProgress })
+export type OnProgress = Backup.Options["onProgress"]
 
-// A process that waits for nothing would end.
-process.stdin.resume()
+const silently: OnProgress = () => Effect.void
 
-void Effect.runPromise(Effect.provide(program, Layer.merge(Identity.layer, NodeFolders.layer))).then(() =>
-  process.exit()
-)
+export const backUp = (data: string, file: string, onProgress = silently) =>
+  Effect.provide(Backup.make({ data, files: [file], onProgress }), layer)
+
+/** A restore that takes what is sound only, and one that takes what can be read. */
+export const restore = (data: string, file: string, onProgress = silently) =>
+  Effect.provide(Restore.run({ data, file, isSalvage: false, onProgress }), layer)
+export const salvage = (data: string, file: string) =>
+  Effect.provide(Restore.run({ data, file, isSalvage: true, onProgress: silently }), layer)

@@ -1,0 +1,24 @@
+/**
+ * A program of ours in a process of its own, for work that would hold the event loop. It and all that it starts end with
+ * the effect: signals that a terminal sends reach this process alone.
+ */
+import { Command } from "@effect/platform"
+import * as NodeCommandExecutor from "@effect/platform-node/NodeCommandExecutor"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import { Effect, Fiber, Layer, Stream } from "effect"
+
+const layer = Layer.provide(NodeCommandExecutor.layer, NodeFileSystem.layer)
+
+/** Runs a script and hands over each line of its output. Returns what it wrote to stderr. */
+export const run = <E, R>(
+  script: string,
+  args: ReadonlyArray<string>,
+  onLine: (line: string) => Effect.Effect<void, E, R>
+) =>
+  Effect.gen(function* () {
+    const { exitCode, stderr, stdout } = yield* Command.start(Command.make(process.execPath, script, ...args))
+    const errors = yield* Effect.fork(Stream.mkString(Stream.decodeText(stderr)))
+    yield* Stream.runForEach(Stream.splitLines(Stream.decodeText(stdout)), onLine)
+    yield* Effect.exit(exitCode)
+    return yield* Fiber.join(errors)
+  }).pipe(Effect.scoped, Effect.provide(layer))

@@ -1,0 +1,104 @@
+/**
+ * Reads a backup, piece by piece, and checks every byte. A salvage also reads one that is damaged: a piece that cannot be
+ * read is filled with zeros, and a list of files that cannot be read to its end is read as far as it goes.
+ */
+import type Sqlite from "better-sqlite3"
+import { Effect } from "effect"
+import { createHash } from "node:crypto"
+import { statSync } from "node:fs"
+import { open as openFile } from "node:fs/promises"
+import * as Driver from "../Driver.js"
+import { attempt, attemptAsync, mark, type OnBytes, pause, pieceBytes, type StoredFile, version } from "./BackupFile.js"
+
+export interface BackupReader {
+  readonly files: ReadonlyArray<StoredFile>
+  /** Whether all of a file's bytes are those that were added. */
+  readonly isWhole: (file: StoredFile, onBytes: OnBytes) => Effect.Effect<boolean, unknown>
+  /** The same, and writes them to `path`, which must not exist, and syncs them. */
+  readonly extract: (file: StoredFile, path: string, onBytes: OnBytes) => Effect.Effect<boolean, unknown>
+  readonly close: () => void
+}
+
+export interface Options {
+  readonly isSalvage: boolean
+}
+
+/** Opens a backup; "other" for any other file, "newer" for a backup in a format that this version does not know. */
+export const open = (path: string, options: Options): BackupReader | "other" | "newer" => {
+  const connection = Driver.open(path, { readonly: true, fileMustExist: true })
+  try {
+    // SQLite refuses every read of a file that is shorter than its header says, unless this is set.
+    if (options.isSalvage) connection.unsafeMode(true).pragma("writable_schema = ON")
+    if (connection.pragma("application_id", { simple: true }) !== mark) return refuse(connection, "other")
+    const found = connection.pragma("user_version", { simple: true })
+    if (typeof found !== "number" || found > version) return refuse(connection, "newer")
+    return reader(connection, statSync(path).size, options)
+  } catch (thrown) {
+    connection.close()
+    throw thrown
+  }
+}
+
+const refuse = <Why>(connection: Sqlite.Database, why: Why): Why => {
+  connection.close()
+  return why
+}
+
+const filesOf = (connection: Sqlite.Database, { isSalvage }: Options): ReadonlyArray<StoredFile> => {
+  const files: Array<StoredFile> = []
+  try {
+    for (const file of connection.prepare<[], StoredFile>("SELECT * FROM files ORDER BY ordinal").iterate()) {
+      files.push(file)
+    }
+  } catch (thrown) {
+    if (!isSalvage) throw thrown
+  }
+  return files
+}
+
+const reader = (connection: Sqlite.Database, fileSize: number, options: Options): BackupReader => {
+  const select = connection
+    .prepare<[number, number], Buffer>("SELECT bytes FROM parts WHERE file = ? AND part = ?")
+    .pluck()
+
+  const read = (
+    { ordinal, sha256, size }: StoredFile,
+    take: (bytes: Uint8Array) => Effect.Effect<void, unknown>,
+    onBytes: OnBytes
+  ) =>
+    Effect.gen(function* () {
+      const digest = createHash("sha256")
+      // What is missing is filled up to here: no file is larger than the backup that it is in.
+      const end = Math.min(size, fileSize)
+      let done = 0
+      for (let part = 0; ; part++) {
+        const piece = attempt(() => select.get(ordinal, part))
+        const stored = yield* options.isSalvage ? Effect.orElseSucceed(piece, () => undefined) : piece
+        const hole = options.isSalvage ? Math.min(pieceBytes, end - done) : 0
+        const bytes = stored ?? Buffer.alloc(Math.max(0, hole))
+        if (bytes.length === 0) break
+        digest.update(bytes)
+        yield* take(bytes)
+        done += bytes.length
+        yield* onBytes(bytes.length)
+        yield* pause
+      }
+      return done === size && digest.digest("hex") === sha256
+    })
+
+  return {
+    files: filesOf(connection, options),
+    isWhole: (file, onBytes) => read(file, () => Effect.void, onBytes),
+    extract: (file, path, onBytes) =>
+      Effect.acquireUseRelease(
+        attemptAsync(() => openFile(path, "wx", 0o600)),
+        (target) =>
+          Effect.zipLeft(
+            read(file, (bytes) => Effect.asVoid(attemptAsync(() => target.writeFile(bytes))), onBytes),
+            attemptAsync(() => target.sync())
+          ),
+        (target) => Effect.promise(() => target.close())
+      ),
+    close: () => void connection.close()
+  }
+}

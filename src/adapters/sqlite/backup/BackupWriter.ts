@@ -1,0 +1,77 @@
+/** Writes a backup, piece by piece. */
+import { Effect } from "effect"
+import { createHash } from "node:crypto"
+import { closeSync, openSync, readSync } from "node:fs"
+import * as Driver from "../Driver.js"
+import { attempt, mark, type OnBytes, pause, pieceBytes, type StoredFile, tables, version } from "./BackupFile.js"
+
+export interface BackupWriter {
+  /** Adds a file's bytes, read from `path`. */
+  readonly add: (name: string, path: string, onBytes: OnBytes) => Effect.Effect<StoredFile, unknown>
+  /** Removes a file again. */
+  readonly drop: (file: StoredFile) => void
+  readonly fault: (name: string, detail: string) => void
+  /** Completes the backup and closes it. It is not synced yet. */
+  readonly finish: (madeAt: number) => void
+  readonly close: () => void
+}
+
+/** Creates a new file at `path`, which must not exist. Throws what SQLite throws. */
+export const create = (path: string): BackupWriter => {
+  closeSync(openSync(path, "wx", 0o600))
+  const connection = Driver.open(path, { fileMustExist: true })
+  // Nothing is ever rolled back here: an unfinished backup is thrown away as a whole.
+  connection.pragma("journal_mode = OFF")
+  connection.pragma("synchronous = OFF")
+  connection.exec(`BEGIN; ${tables} PRAGMA application_id = ${mark}; PRAGMA user_version = ${version}`)
+  const insertPart = connection.prepare<[number, number, Uint8Array]>("INSERT INTO parts VALUES (?, ?, ?)")
+  const insertFile = connection.prepare<[number, string, number, string]>("INSERT INTO files VALUES (?, ?, ?, ?)")
+  const insertFault = connection.prepare<[string, string]>("INSERT INTO faults VALUES (?, ?)")
+  const dropParts = connection.prepare<[number]>("DELETE FROM parts WHERE file = ?")
+  const dropFile = connection.prepare<[number]>("DELETE FROM files WHERE ordinal = ?")
+  const buffer = Buffer.alloc(pieceBytes)
+  let files = 0
+
+  const copy = (descriptor: number, name: string, onBytes: OnBytes) =>
+    Effect.gen(function* () {
+      const ordinal = ++files
+      const digest = createHash("sha256")
+      const takePiece = (part: number, offset: number) => {
+        const piece = buffer.subarray(0, readSync(descriptor, buffer, 0, pieceBytes, offset))
+        if (piece.length > 0) insertPart.run(ordinal, part, piece)
+        digest.update(piece)
+        return piece.length
+      }
+      let size = 0
+      for (let part = 0; ; part++) {
+        const length = yield* attempt(() => takePiece(part, size))
+        if (length === 0) break
+        size += length
+        yield* onBytes(length)
+        yield* pause
+      }
+      const sha256 = digest.digest("hex")
+      yield* attempt(() => insertFile.run(ordinal, name, size, sha256))
+      return { ordinal, name, size, sha256 }
+    })
+
+  return {
+    add: (name, path, onBytes) =>
+      Effect.acquireUseRelease(
+        attempt(() => openSync(path, "r")),
+        (descriptor) => copy(descriptor, name, onBytes),
+        (descriptor) => Effect.sync(() => closeSync(descriptor))
+      ),
+    drop: ({ ordinal }) => {
+      dropParts.run(ordinal)
+      dropFile.run(ordinal)
+    },
+    fault: (name, detail) => void insertFault.run(name, detail),
+    finish: (madeAt) => {
+      connection.prepare<[number]>("INSERT INTO about VALUES (?)").run(madeAt)
+      connection.exec("COMMIT")
+      connection.close()
+    },
+    close: () => void connection.close()
+  }
+}

@@ -1,0 +1,45 @@
+/**
+ * What is wrong with a copy of a database: the one look that decides what a backup says and what a restore takes. Assets
+ * are compared by the caller, whose digests are at hand. A copy of an older version is migrated first, as its rows cannot
+ * be looked at before.
+ */
+import { Effect, Logger, LogLevel } from "effect"
+import * as Migrations from "../Migrations.js"
+import { Examiner, type Remark } from "./Examiner.js"
+
+/** A copy that cannot be migrated cannot be opened by any engine. */
+const unmigratable = (path: string, code: string): Remark => ({
+  kind: "unmigratable",
+  state: "damage",
+  sessions: [],
+  lost: { messages: 0, files: 0, rows: 0 },
+  text: `${path}: its migration fails (${code})`,
+  advice: `${path}: its migration fails (${code})`
+})
+
+/** Migrates a copy. What is logged then is of no use to anybody. */
+export const migrated = (path: string) => Logger.withMinimumLogLevel(Migrations.migrate(path), LogLevel.None)
+
+/** Looks at the copy at `path`. Returns what is damaged. */
+export const ofCopy = (path: string, version: number) =>
+  Effect.gen(function* () {
+    const examiner = yield* Examiner
+    const look = Effect.map(examiner.look(path), (remarks) => remarks.filter(({ state }) => state === "damage"))
+    if (version === Migrations.newest) return yield* look
+    // Pages first: what cannot be read is not migrated.
+    const damage = yield* look
+    if (damage.length > 0) return damage
+    return yield* Effect.matchEffect(migrated(path), {
+      onSuccess: () => look,
+      onFailure: (error) =>
+        Effect.succeed([unmigratable(path, error._tag === "StorageFailed" ? error.code : error.reason)])
+    })
+  })
+
+/** Remarks about a folder as those about the folder that it stands for. */
+export const relocated = (remarks: ReadonlyArray<Remark>, from: string, to: string): ReadonlyArray<Remark> =>
+  remarks.map((remark) => ({
+    ...remark,
+    text: remark.text.replaceAll(from, to),
+    advice: remark.advice.replaceAll(from, to)
+  }))

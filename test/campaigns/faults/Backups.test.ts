@@ -1,0 +1,215 @@
+/** Backups and restores that are stopped, killed, or run out of disk: nothing is there, or the whole. */
+import { describe, expect } from "@effect/vitest"
+import { Effect } from "effect"
+import { execFileSync } from "node:child_process"
+import { chmodSync, existsSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as Program from "../../unit/adapters/cli/Program.js"
+import { folder } from "../../unit/services/storage/disk.js"
+import { populate } from "../../unit/adapters/sqlite/populated.js"
+import * as Process from "../../support/programs/Process.js"
+import { nobody, withMounts, withNobody, withShim } from "./Machine.js"
+import * as Shim from "./Shim.js"
+
+/** The program in a home folder with sessions, and a shim for what it does there. */
+const machine = Effect.gen(function* () {
+  const home = yield* Program.make()
+  const shim = yield* Shim.make(home.at("."))
+  yield* populate(home.data)
+  const names = (path = ".") => (existsSync(home.at(path)) ? readdirSync(home.at(path)).toSorted() : [])
+  const fresh = home.at("fresh")
+  return { home, shim, names, fresh }
+})
+
+const turn = Effect.async<void>((resume) => void setImmediate(() => resume(Effect.void)))
+
+type Call = Shim.Rule["call"]
+type Moment = readonly [call: Call, path: string, after: number]
+
+/** Moments of a backup, in its order: in the process that copies, in the doctor's, in its own. */
+const ofBackup: ReadonlyArray<Moment> = [
+  ["write", ".unfinished/skein.db", 5],
+  ["read", ".unfinished/skein.db", 5],
+  ["write", ".unfinished/backup", 5],
+  ["sync", ".unfinished/backup", 0],
+  ["read", ".unfinished/backup", 3]
+]
+
+const ofRestore: ReadonlyArray<Moment> = [
+  ["write", ".unfinished/skein.db", 1],
+  ["read", ".unfinished/skein.db", 5],
+  ["sync", ".unfinished/assets/", 0]
+]
+
+/** Moments at which something gets its place. */
+const placingBackup: ReadonlyArray<Moment> = [["link", "all.skein", 0]]
+const placingRestore: ReadonlyArray<Moment> = [
+  ["rename", "/fresh/assets", 0],
+  ["rename", "/fresh/skein.db", 0]
+]
+
+const backingUp = ["backup", "../all.skein"]
+const restoring = ["restore", "../made.skein", "--data", "../fresh"]
+
+describe("stopped by Ctrl-C", () => {
+  for (const [args, [call, path, after]] of [
+    ...ofBackup.map((moment) => [backingUp, moment] as const),
+    ...ofRestore.map((moment) => [restoring, moment] as const)
+  ]) {
+    withShim(`a ${args[0]} leaves nothing, nor a folder that it made: ${call} ${path}`, () =>
+      Effect.gen(function* () {
+        const { home, names, shim } = yield* machine
+        yield* home.run(["backup", "../made.skein"])
+        const before = names()
+        shim.set({ trace: true, rules: [{ call, path, after, times: 1, does: { takesMillis: 700 } }] })
+        const running = yield* home.start(args, shim.env)
+        yield* Effect.repeat(turn, { until: () => shim.trace().some(({ outcome }) => outcome === "delay") })
+        yield* running.signal("SIGINT")
+        const { signal, stderr, stdout } = yield* running.ended
+        expect([signal, stdout, stderr.includes("skein:")]).toEqual(["SIGINT", "", false])
+        expect(names()).toEqual(before)
+      })
+    )
+  }
+})
+
+describe("killed", () => {
+  for (const [call, path, after] of [...ofBackup, ...placingBackup]) {
+    withShim(`a backup is not there, and the next one clears up: ${call} ${path}`, () =>
+      Effect.gen(function* () {
+        const { fresh, home, names, shim } = yield* machine
+        shim.set({ rules: [{ call, path, after, times: 1, does: "kill" }] })
+        const killed = yield* home.run(backingUp, shim.env)
+        shim.set({})
+        expect(names()).not.toContain("all.skein")
+        // What is killed may be a process that it has started.
+        if (killed.signal === null) {
+          expect([killed.code, Program.isOneLine(killed.stderr)]).toEqual([1, true])
+          expect(names()).toEqual(["data", "work"])
+        }
+        expect(yield* home.run(backingUp)).toMatchObject({ code: 0, stderr: "" })
+        expect(names()).toEqual(["all.skein", "data", "work"])
+        expect(yield* home.run(["restore", "../all.skein", "--data", fresh])).toMatchObject({ code: 0, stderr: "" })
+      })
+    )
+  }
+
+  for (const [call, path, after] of [...ofRestore, ...placingRestore]) {
+    withShim(`a restore has made no database, and the next one clears up: ${call} ${path}`, () =>
+      Effect.gen(function* () {
+        const { fresh, home, names, shim } = yield* machine
+        yield* home.run(["backup", "../made.skein"])
+        shim.set({ rules: [{ call, path, after, times: 1, does: "kill" }] })
+        const killed = yield* home.run(restoring, shim.env)
+        shim.set({})
+        expect(existsSync(join(fresh, "skein.db"))).toBe(false)
+        if (killed.signal === null) {
+          expect([killed.code, Program.isOneLine(killed.stderr), existsSync(fresh)]).toEqual([1, true, false])
+        } else {
+          const { stdout } = yield* home.run(["doctor", "--data", fresh])
+          expect(stdout).toContain("left by a killed backup or restore")
+        }
+        expect(yield* home.run(restoring)).toMatchObject({ code: 0, stderr: "" })
+        // Assets that a killed one had placed were its own, so they are not kept aside.
+        expect(names("fresh")).toEqual(["assets", "skein.db"])
+        expect(yield* home.run(["doctor", "--data", fresh])).toMatchObject({ code: 0 })
+      })
+    )
+  }
+})
+
+/** A disk of its own, of so many bytes. */
+const disk = (bytes: number) =>
+  Effect.flatMap(folder, (root) => {
+    const mounted = join(root, "disk")
+    return Effect.acquireRelease(
+      Effect.sync(() => {
+        mkdirSync(mounted)
+        execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", mounted])
+        return mounted
+      }),
+      () => Effect.sync(() => execFileSync("umount", ["-l", mounted]))
+    )
+  })
+
+const leave = (mounted: string, bytes: number) => {
+  const filler = join(mounted, "filler")
+  rmSync(filler, { force: true })
+  const { bavail, bsize } = statfsSync(mounted)
+  writeFileSync(filler, Buffer.alloc(Math.max(0, bavail * bsize - bytes)))
+}
+
+describe("on a full disk", () => {
+  for (const [name, argsOf, atOf] of [
+    ["a backup", (disk: string) => ["backup", join(disk, "all.skein")], (disk: string) => join(disk, "all.skein")],
+    ["a backup that keeps others", (disk: string) => ["backup", "--keep", "2", disk], (disk: string) => disk],
+    [
+      "a restore",
+      (disk: string) => ["restore", "../made.skein", "--data", join(disk, "fresh")],
+      (disk: string) => join(disk, "fresh")
+    ]
+  ] as const) {
+    withMounts(`${name} says that it is full and where, and leaves nothing`, () =>
+      Effect.gen(function* () {
+        const { home } = yield* machine
+        const mounted = yield* disk(2 * 1024 * 1024)
+        yield* home.run(["backup", "../made.skein"])
+        const args = argsOf(mounted)
+        for (const room of [0, 60_000, 100_000]) {
+          leave(mounted, room)
+          const { code, stderr, stdout } = yield* home.run(args)
+          expect([room, code, stdout, Program.isOneLine(stderr)]).toEqual([room, 1, "", true])
+          expect(stderr).toContain("the disk is full")
+          expect(stderr).toContain(atOf(mounted))
+          expect(readdirSync(mounted)).toEqual(["filler"])
+        }
+        leave(mounted, 1024 * 1024)
+        expect(yield* home.run(args)).toMatchObject({ code: 0, stderr: "" })
+      })
+    )
+  }
+})
+
+describe("as another user", () => {
+  withNobody("what may not be written or removed is said by name", () =>
+    Effect.gen(function* () {
+      const { home } = yield* machine
+      chmodSync(home.at("."), 0o755)
+      execFileSync("chown", ["-R", "65534:65534", home.data])
+      const asNobody = (...args: ReadonlyArray<string>) =>
+        Effect.scoped(
+          Effect.flatMap(
+            Process.start(
+              nobody[0],
+              [...nobody.slice(1), process.execPath, Program.program, ...args, "--data", home.data],
+              {
+                cwd: home.workdir,
+                env: { HOME: home.at("."), PATH: process.env["PATH"] ?? "" }
+              }
+            ),
+            ({ ended }) => ended
+          )
+        )
+      const closed = home.at("closed")
+      mkdirSync(closed, { mode: 0o755 })
+      for (const args of [
+        ["backup", join(closed, "all.skein")],
+        ["backup", "--keep", "1", closed]
+      ]) {
+        const refused = yield* asNobody(...args)
+        expect([refused.code, Program.isOneLine(refused.stderr)]).toEqual([1, true])
+        expect(refused.stderr).toContain(`${closed}: permission denied`)
+      }
+      // What others have put there, only they can remove.
+      const shared = home.at("shared")
+      mkdirSync(shared)
+      chmodSync(shared, 0o1777)
+      const older = join(shared, "skein-20250101T000000.000Z.skein")
+      writeFileSync(older, "")
+      const made = yield* asNobody("backup", "--keep", "1", shared)
+      expect([made.code, Program.isOneLine(made.stderr)]).toEqual([1, true])
+      expect(made.stderr).toContain(`${older} cannot be removed`)
+      expect(readdirSync(shared)).toHaveLength(2)
+    })
+  )
+})
