@@ -2,13 +2,13 @@
 import { expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
-import { mkdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
+import { rmSync, statfsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { AssetId } from "../../../src/domain/Asset.js"
 import * as Child from "../processes/Child.js"
 import * as Reopened from "../processes/Reopened.js"
 import { folder } from "../../unit/services/storage/disk.js"
-import { withLimits, withMounts } from "./Machine.js"
+import { disk, withLimits, withMounts } from "./Machine.js"
 
 const { s1 } = Child
 
@@ -16,20 +16,6 @@ const assetsIn = (data: string) => Reopened.files(data).filter((file) => file.st
 
 const append = (name: string, count: number, bytes: number) =>
   ({ do: "append", session: s1, name, count, bytes, atOnce: false }) as const
-
-/** A disk of its own, of so many bytes. */
-const disk = (bytes: number) =>
-  Effect.flatMap(folder, (root) => {
-    const mounted = join(root, "disk")
-    return Effect.acquireRelease(
-      Effect.sync(() => {
-        mkdirSync(mounted)
-        execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", mounted])
-        return mounted
-      }),
-      () => Effect.sync(() => execFileSync("umount", ["-l", mounted]))
-    )
-  })
 
 withMounts("P2 a full disk: what does not fit is refused by name, and all goes on once there is room", () =>
   Effect.gen(function* () {

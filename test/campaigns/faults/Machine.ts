@@ -1,10 +1,11 @@
 /** What this machine lets a test do; what it does not, the names of skipped tests say. */
 import { it } from "@effect/vitest"
-import type { Effect, Scope } from "effect"
-import { spawnSync } from "node:child_process"
-import { mkdtempSync, rmSync } from "node:fs"
+import { Effect, type Scope } from "effect"
+import { execFileSync, spawnSync } from "node:child_process"
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { folder } from "../../unit/services/storage/disk.js"
 import * as SharedLibrary from "../../support/programs/SharedLibrary.js"
 
 const works = (command: string, ...args: ReadonlyArray<string>): boolean => spawnSync(command, args).status === 0
@@ -45,3 +46,17 @@ export const withLimits = needing(hasLimits, "needs prlimit")
 export const withMounts = needing(canMount, "may not mount a disk here")
 export const withOtherTime = needing(canBeElsewhen, "needs unshare and the right to use it")
 export const withNobody = needing(canBeNobody, "needs setpriv and the right to use it")
+
+/** A disk of its own, of so many bytes. */
+export const disk = (bytes: number) =>
+  Effect.flatMap(folder, (root) => {
+    const mounted = join(root, "disk")
+    return Effect.acquireRelease(
+      Effect.sync(() => {
+        mkdirSync(mounted)
+        execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", mounted])
+        return mounted
+      }),
+      () => Effect.sync(() => execFileSync("umount", ["-l", mounted]))
+    )
+  })

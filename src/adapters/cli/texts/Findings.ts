@@ -24,7 +24,7 @@ export const where = (ids: Ids[Kind]): string => {
   if ("row" in ids) return ids.row === "session" ? session : `${session}, ${ids.row} ${ids.id}`
   if ("seq" in ids) return `${session} at ${ids.seq}`
   if ("first" in ids) return `${session} at ${range(ids.first, ids.last)}`
-  if ("firstEvent" in ids) return `${session}, events ${range(ids.firstEvent, ids.lastEvent)}`
+  if ("event" in ids) return `${session}, events ${ids.event}`
   return session
 }
 
@@ -170,15 +170,12 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
     "give it a result that says what is known of it; the original is moved aside"
   ],
   "call-unasked": () => ["an open call that no message asks for", "move it aside", "moved aside"],
-  "events-damaged": ({ detail }) => [`an event is damaged: ${detail}`, eventRows.damage.remedy],
+  "events-damaged": ({ detail }) => [`events from this one on are damaged: ${detail}`, eventRows.damage.remedy],
 
-  "asset-lost": ({ loss }) => {
-    const what = {
-      FileMissing: "its file is missing",
-      FileChanged: "its file is not what was saved"
-    }[loss._tag]
-    return ["path" in loss ? `${what}: ${loss.path}` : what, kept(assets.name)]
-  },
+  "asset-lost": ({ isMissing, path }) => [
+    `its file is ${isMissing ? "missing" : "not what was saved"}: ${path}`,
+    kept(assets.name)
+  ],
   "asset-unreadable": ({ path }) => [`its file cannot be read: ${path}`, "check the permissions and the disk"],
   "stray-file": ({ isAsset }) => [
     isAsset ? "a file without an asset" : "not put there by Skein",

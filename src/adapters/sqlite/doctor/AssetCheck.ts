@@ -1,11 +1,11 @@
 /** Whether each asset has its content, byte for byte, and each file its asset. */
 import type Sqlite from "better-sqlite3"
-import { Array, Effect, Either, Option, Schema } from "effect"
+import { Effect, Option } from "effect"
 import { createHash } from "node:crypto"
-import { createReadStream, readdirSync, statSync } from "node:fs"
+import { createReadStream, existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 import { pipeline } from "node:stream/promises"
-import { Asset } from "../../../domain/Asset.js"
+import type { Asset } from "../../../domain/Asset.js"
 import type { SessionId } from "../../../domain/Session.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
@@ -13,21 +13,11 @@ import * as EngineInName from "../../../services/EngineInName.js"
 import { Engines } from "../../../services/Engines.js"
 import { assets, sessionRows } from "../../../services/storage/sql/Tables.js"
 import { codeOf } from "../../ErrorCode.js"
+import * as AssetFile from "./AssetFile.js"
 import * as Change from "./Change.js"
 import { attempt, prepared } from "./Connection.js"
-import { type AssetLoss, type Finding, make, type SessionKey } from "./Finding.js"
+import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Rows from "./Rows.js"
-
-const decodeAsset = Schema.decodeUnknownEither(Asset)
-
-/** The assets of a session, as far as their rows decode. */
-const assetsOf = (connection: Sqlite.Database, { id, ordinal }: SessionKey): ReadonlyArray<Asset> =>
-  Array.filterMap(Rows.of(connection, assets, ordinal), (row) =>
-    Either.getRight(decodeAsset({ ...row, sessionId: id }))
-  )
-
-const lost = (session: SessionKey, row: Rows.RowOf<typeof assets>, loss: AssetLoss): Finding =>
-  make("asset-lost", { session, asset: Rows.text(row.id), loss }, [Change.loss(Change.remove(assets, row))])
 
 const digestOf = (path: string): Effect.Effect<string, unknown> =>
   Effect.tryPromise({
@@ -39,51 +29,58 @@ const digestOf = (path: string): Effect.Effect<string, unknown> =>
     catch: (thrown) => thrown
   })
 
-type FileState = "whole" | "missing" | "changed" | "unreadable"
+type FileState = "whole" | "missing" | "changed" | "unreadable" | { readonly size: number }
 
+/** The state of an asset's file, or its size when only that is not the asset's. */
 const stateOf = (path: string, { sha256, size }: Asset): Effect.Effect<FileState> =>
-  Effect.try({ try: () => statSync(path).size === size, catch: (thrown) => thrown }).pipe(
-    Effect.flatMap((isOfSize) => (isOfSize ? digestOf(path) : Effect.succeed(""))),
-    Effect.map((digest): FileState => (digest === sha256 ? "whole" : "changed")),
+  Effect.try({ try: () => statSync(path).size, catch: (thrown) => thrown }).pipe(
+    Effect.zip(digestOf(path)),
+    Effect.map(([found, digest]): FileState => {
+      if (digest !== sha256) return "changed"
+      return found === size ? "whole" : { size: found }
+    }),
     Effect.catchAll((thrown) => Effect.succeed<FileState>(codeOf(thrown) === "ENOENT" ? "missing" : "unreadable"))
   )
 
-/** The row of an asset, unless it or its session is being deleted. */
-const stillWanted = (connection: Sqlite.Database, { ordinal }: SessionKey, { id }: Asset) => {
+/** The rows of a session's assets; none when it is gone or hidden. */
+const rowsOf = (connection: Sqlite.Database, ordinal: number): ReadonlyArray<Rows.RowOf<typeof assets>> => {
   const session = Rows.at(connection, sessionRows, { ordinal })
-  return session === undefined || session.state === "hidden"
-    ? undefined
-    : Rows.at(connection, assets, { session: ordinal, id })
+  return session === undefined || session.state === "hidden" ? [] : [...Rows.between(connection, assets, ordinal)]
 }
 
-/** Looks at the files of all assets of a session. */
+/** Looks at the files of a session's assets. */
 export const checkFilesOf = (
   data: string,
   connection: Sqlite.Database,
-  session: SessionKey
+  session: SessionKey,
+  known: ReadonlyArray<Asset>
 ): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
   Effect.gen(function* () {
     const findings: Array<Finding> = []
-    for (const asset of yield* attempt("read the assets", () => assetsOf(connection, session))) {
-      const path = join(data, "assets", AssetNames.folder(session.id), AssetNames.file(asset))
+    for (const asset of known) {
+      const path = join(AssetFile.folderOf(data, session.id), AssetNames.file(asset))
       const state = yield* stateOf(path, asset)
+      if (state === "whole") continue
       // Its row goes before the file does, or its session is hidden before.
-      const row =
-        state === "whole" ? undefined : yield* attempt("read the asset", () => stillWanted(connection, session, asset))
+      const rows = yield* attempt("read the assets", () => rowsOf(connection, session.ordinal))
+      const row = rows.find(({ id }) => id === asset.id)
       if (row === undefined) continue
-      if (state === "unreadable") findings.push(make("asset-unreadable", { session, asset: asset.id, path }))
-      else findings.push(lost(session, row, { _tag: state === "missing" ? "FileMissing" : "FileChanged", path }))
+      const told =
+        state === "missing" ? AssetFile.told(data, session.id, row, rows) : typeof state === "object" ? state : {}
+      const values = Rows.differing(row, told)
+      if (Object.keys(values).length > 0) {
+        const detail = `is not what its file says at ${Object.keys(values).join(", ")}`
+        findings.push(
+          make("row-damaged", { session, ...Rows.named(assets, row), detail }, [Change.update(assets, row, values)])
+        )
+      } else if (state === "unreadable") findings.push(make("asset-unreadable", { session, asset: asset.id, path }))
+      else {
+        const ids = { session, asset: asset.id, path, isMissing: state === "missing" }
+        findings.push(make("asset-lost", ids, [Change.loss(Change.remove(assets, row))]))
+      }
     }
     return findings
   })
-
-const names = (path: string): ReadonlyArray<string> => {
-  try {
-    return readdirSync(path)
-  } catch {
-    return []
-  }
-}
 
 /** The ids of a session's assets that were deleted, of which a file may be left. */
 const deletedIn = (connection: Sqlite.Database, session: number): ReadonlySet<string> =>
@@ -96,22 +93,22 @@ const deletedIn = (connection: Sqlite.Database, session: number): ReadonlySet<st
       .map(({ ref }) => ref)
   )
 
-interface Known {
-  /** Names of the files that rows want. */
-  readonly wanted: ReadonlySet<string>
-  /** Whether a file of an asset was to be deleted when its process died, or is just now. */
-  readonly isDeleted: (name: string) => boolean
-}
+type Owner = "wanted" | "save" | "deletion" | "nobody"
 
-/** What the rows of a session tell of files. Without a session, or with a hidden one, all of them were to be deleted. */
-const knownOf = (connection: Sqlite.Database, id: SessionId): Known => {
+/**
+ * Whose a file is: an asset's, or what a dead process left of a save or a deletion. A deletion removes the files before it
+ * removes the session's row, so those of a session that is gone altogether were lost by something else.
+ */
+const owners = (connection: Sqlite.Database, id: SessionId, hasDeadSave: boolean): ((name: string) => Owner) => {
   const session = Rows.at(connection, sessionRows, { id })
-  if (session === undefined || session.state === "hidden") return { wanted: new Set(), isDeleted: AssetNames.isFile }
-  const key = { id, ordinal: Number(session.ordinal) }
-  const deleted = deletedIn(connection, key.ordinal)
-  return {
-    wanted: new Set(assetsOf(connection, key).map(AssetNames.file)),
-    isDeleted: (name) => AssetNames.isFile(name) && deleted.has(AssetNames.assetOf(name))
+  if (session === undefined) return () => "nobody"
+  const wanted = new Set(AssetFile.decoded(id, rowsOf(connection, Number(session.ordinal))).map(AssetNames.file))
+  const deleted = deletedIn(connection, Number(session.ordinal))
+  return (name) => {
+    if (wanted.has(name)) return "wanted"
+    if (!AssetNames.isFile(name)) return "nobody"
+    if (session.state === "hidden" || deleted.has(AssetNames.assetOf(name))) return "deletion"
+    return hasDeadSave ? "save" : "nobody"
   }
 }
 
@@ -119,24 +116,24 @@ const knownOf = (connection: Sqlite.Database, id: SessionId): Known => {
 const checkFolder = (connection: Sqlite.Database, folder: string, id: SessionId, hasLost: boolean) =>
   Effect.gen(function* () {
     const engines = yield* Engines
-    const files = names(folder).filter((name) => !AssetNames.isMarker(name))
+    const files = AssetFile.namesIn(folder).filter((name) => !AssetNames.isMarker(name))
     const findings: Array<Finding> = []
-    let isRunning = false
-    for (const marker of names(folder).filter(AssetNames.isMarker)) {
+    for (const marker of AssetFile.namesIn(folder).filter(AssetNames.isMarker)) {
       const engine = EngineInName.engineOf(marker)
       const liveness = Option.isNone(engine) ? "unknown" : yield* engines.liveness(engine.value)
-      if (liveness === "dead") findings.push(make("left-behind", { path: join(folder, marker), by: "save" }))
-      else isRunning = true
+      if (liveness !== "dead") return [...findings, make("save-running", { path: folder })]
+      findings.push(make("left-behind", { path: join(folder, marker), by: "save" }))
     }
-    if (isRunning) return [...findings, make("save-running", { path: folder })]
-    const { isDeleted, wanted } = yield* attempt("read the assets", () => knownOf(connection, id))
-    for (const name of files.filter((name) => !wanted.has(name))) {
+    const ownerOf = yield* attempt("read the assets", () => owners(connection, id, findings.length > 0))
+    for (const name of files) {
       const path = join(folder, name)
-      const isLeft = !hasLost && isDeleted(name)
+      const owner = ownerOf(name)
+      // Another process may have finished what it was at.
+      if (owner === "wanted" || !existsSync(path)) continue
       findings.push(
-        isLeft
-          ? make("left-behind", { path, by: "deletion" })
-          : make("stray-file", { path, isAsset: AssetNames.isFile(name) })
+        owner === "nobody" || hasLost
+          ? make("stray-file", { path, isAsset: AssetNames.isFile(name) })
+          : make("left-behind", { path, by: owner })
       )
     }
     return findings
@@ -150,7 +147,7 @@ export const checkFiles = (
 ): Effect.Effect<ReadonlyArray<Finding>, StorageFailed, Engines> =>
   Effect.gen(function* () {
     const findings: Array<Finding> = []
-    for (const name of names(join(data, "assets"))) {
+    for (const name of AssetFile.namesIn(join(data, "assets"))) {
       const path = join(data, "assets", name)
       const sessionId = AssetNames.sessionOf(name)
       if (Option.isNone(sessionId)) findings.push(make("stray-file", { path, isAsset: false }))

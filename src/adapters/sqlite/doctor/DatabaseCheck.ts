@@ -13,6 +13,7 @@ import * as DataLayout from "../DataLayout.js"
 import { codeOf } from "../../ErrorCode.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
+import * as SqliteFailure from "../SqliteFailure.js"
 import * as Unusable from "../Unusable.js"
 import { attempt, forLooking } from "./Connection.js"
 import { type Finding, make } from "./Finding.js"
@@ -146,8 +147,8 @@ const refused = (path: string, error: StorageUnusable | StorageFailed): Finding 
     ? make("unusable", { path: error.path, reason: error.reason, detail: error.detail })
     : make("unreadable", { path, operation: error.operation, code: error.code })
 
-/** Looks at the file, which must exist. */
-export const check = (path: string): Effect.Effect<Look> =>
+/** Looks at the file, which must exist. Fails on a full disk, on which nothing can be read. */
+export const check = (path: string): Effect.Effect<Look, StorageFailed> =>
   Effect.gen(function* () {
     // A database that is just being created is empty for an instant, and has a log.
     if (fromOutside(path)?.kind === "not-a-database") yield* FreshProcess.look(path)
@@ -168,6 +169,7 @@ export const check = (path: string): Effect.Effect<Look> =>
     if (!isMarked) return closed(make("marks-damaged", { path }))
     if (Either.isLeft(inspection)) {
       const error = inspection.left
+      if (error._tag === "StorageFailed" && SqliteFailure.isOfFullDisk(error.code)) return yield* error
       if (!mayBeDamage(error)) return closed(refused(path, error))
       return closed(yield* lookAgain(path, error._tag === "StorageUnusable" ? error.detail : error.code))
     }

@@ -1,68 +1,83 @@
 /**
  * Whether all of a session's events are there and decode. A damaged log is not mended: an event only refers to what is
  * stored elsewhere, so nothing is lost with it, and clients from before the damage load the session again.
+ *
+ * That most logs are whole is seen from rows that were read already. The engine itself reads all others.
  */
-import { Effect, Either } from "effect"
+import { Effect, Either, Schema } from "effect"
+import { AssetId } from "../../../domain/Asset.js"
+import { Durable } from "../../../domain/SessionEvent.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import * as Events from "../../../services/storage/sql/Events.js"
 import type { Query } from "../../../services/storage/sql/Query.js"
-import { type Finding, type Ids, make, type SessionKey } from "./Finding.js"
+import { type Finding, make, type SessionKey } from "./Finding.js"
+import type { SessionRows } from "./RowCheck.js"
 
 const page = 500
 
-interface Bounds {
-  readonly first: number
-  readonly newest: number
+const types = new Set<unknown>(Durable.members.map(({ fields }) => fields.type.literals[0]))
+
+const isAssetId = Schema.is(AssetId)
+
+/** What a transcript has in its places: the role of each message, and the cursor of its event without a row. */
+export type Places = ReadonlyMap<unknown, { readonly role: unknown; readonly cursor: number | null }>
+
+/** Whether an event has all that it shows. */
+const hasAll = (
+  { calls, questions, runs }: SessionRows,
+  places: Places,
+  { ref, run: ordinal, seq, type }: SessionRows["events"][number]
+): boolean => {
+  if (!types.has(type)) return false
+  const run = runs.find((run) => run.ordinal === ordinal)
+  switch (String(type).split(".")[0]) {
+    case "session":
+      return true
+    case "asset":
+      return isAssetId(ref)
+    case "message":
+      return places.has(seq)
+    case "run":
+      return run !== undefined && (type !== "run.ended" || run.state === "ended")
+    case "call":
+      return run !== undefined && (places.get(seq)?.role === "tool" || calls.some((call) => call.seq === seq))
+    default:
+      return run !== undefined && questions.some(({ id }) => id === ref)
+  }
 }
 
-const boundsOf = (query: Query, { ordinal }: SessionKey) =>
-  Effect.map(
-    query<Bounds>(
-      "look at the events",
-      "SELECT first_cursor AS first, cursor AS newest FROM sessions WHERE ordinal = ?",
-      ordinal
-    ),
-    ([row]) => row ?? { first: 1, newest: 0 }
-  )
+/** Whether the events follow each other without a gap, and each has all that it shows. */
+export const isWhole = (rows: SessionRows, places: Places): boolean => {
+  const first = Number(rows.own.firstCursor)
+  const cursors = new Set([...places.values(), ...rows.events].map(({ cursor }) => Number(cursor ?? 0)))
+  let newest = first - 1
+  let kept = 0
+  for (const cursor of cursors) {
+    if (cursor >= first) kept++
+    if (cursor > newest) newest = cursor
+  }
+  return kept === newest - first + 1 && rows.events.every((event) => hasAll(rows, places, event))
+}
 
-/** The next event after a cursor; null when there is none. */
-const nextAfter = (query: Query, { ordinal }: SessionKey, after: number) =>
-  Effect.map(
-    query<{ readonly next: number | null }>(
-      "look for the next event",
-      "SELECT min(cursor) AS next FROM events WHERE session = ? AND cursor > ?",
-      ordinal,
-      after
-    ),
-    ([row]) => row?.next ?? null
-  )
-
-/** Looks at all of a session's events. */
-export const check = (query: Query, session: SessionKey): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
+/** Looks at the events as the engine reads them, up to the first that is damaged. */
+export const check = (
+  query: Query,
+  session: SessionKey,
+  from: unknown
+): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
   Effect.gen(function* () {
-    const { first, newest } = yield* boundsOf(query, session)
-    const damaged: Array<Omit<Ids["events-damaged"], "session">> = []
-    let after = first - 1
-    while (after < newest) {
+    for (let after = Number(from) - 1; ;) {
       const read = yield* Effect.either(Events.read(query, { sessionId: session.id, after, limit: page }))
       if (Either.isRight(read)) {
-        after = read.right.at(-1)?.cursor ?? newest
+        const last: number | undefined = read.right.at(-1)?.cursor
+        if (last === undefined) return []
+        after = last
         continue
       }
       const error: Effect.Effect.Error<ReturnType<typeof Events.read>> = read.left
       if (error._tag === "StorageFailed") return yield* error
       const detail: string = error._tag === "RowDamaged" ? error.detail : "cannot be read"
-      const next: number | null = yield* nextAfter(query, session, after)
-      const last: number = Math.max(after + 1, (next ?? newest + 1) - 1)
-      damaged.push({
-        firstEvent: after + 1,
-        lastEvent: last,
-        detail: detail.endsWith("is missing") ? "missing" : detail
-      })
-      after = last
+      const damage = { event: after + 1, detail: detail.endsWith("is missing") ? "missing" : detail }
+      return [make("events-damaged", { session, ...damage }, [])]
     }
-    const [head] = damaged
-    return head === undefined
-      ? []
-      : [make("events-damaged", { session, ...head, lastEvent: damaged.at(-1)?.lastEvent ?? head.lastEvent }, [])]
   })

@@ -92,21 +92,16 @@ export interface Ids {
   readonly "call-abandoned": AtPlace
   /** An open call that no message asked for. */
   readonly "call-unasked": AtPlace
-  readonly "events-damaged": InSession & {
-    readonly firstEvent: number
-    readonly lastEvent: number
-    readonly detail: string
-  }
+  /** `event` is the cursor of the first. */
+  readonly "events-damaged": InSession & { readonly event: number; readonly detail: string }
 
   // Assets.
-  readonly "asset-lost": InSession & { readonly asset: string; readonly loss: AssetLoss }
+  /** Its file is missing, or not what was saved. */
+  readonly "asset-lost": InSession & InFile & { readonly asset: string; readonly isMissing: boolean }
   readonly "asset-unreadable": InSession & InFile & { readonly asset: string }
   readonly "stray-file": InFile & { readonly isAsset: boolean }
   readonly "save-running": InFile
 }
-
-export type AssetLoss =
-  { readonly _tag: "FileMissing"; readonly path: string } | { readonly _tag: "FileChanged"; readonly path: string }
 
 export type Kind = keyof Ids
 

@@ -43,16 +43,18 @@ const strayLogs = (data: string): ReadonlyArray<Finding> =>
     .filter(hasBytes)
     .map((path) => make("stray-log", { path }))
 
+/** How the names of files begin that a repair or a migration did not finish. */
+const unfinishedNames = [DataLayout.rebuiltOf, DataLayout.unfinishedCopyOf].map((of) => of(DataLayout.databaseName))
+
 const leftovers = Effect.fnUntraced(function* (data: string) {
   const names = [...(yield* Workplace.abandoned(data, "restore")), ...(yield* Workplace.abandoned(data, "backup"))]
   const abandoned = names.map((name) => make("left-behind", { path: join(data, name), by: "backup" }))
-  const unfinished = [DataLayout.rebuiltOf, DataLayout.unfinishedCopyOf]
-    .map((nameOf) => nameOf(DataLayout.databaseIn(data)))
-    .filter((path) => existsSync(path))
-    .map((path) => make("left-behind", { path, by: "repair" }))
-  const copies = readdirSync(data)
-    .filter(DataLayout.isCopy)
-    .map((name) => make("migration-copy", { path: join(data, name) }))
+  const all = readdirSync(data)
+  // With what SQLite put beside them.
+  const unfinished = all
+    .filter((name) => unfinishedNames.some((begin) => name.startsWith(begin)))
+    .map((name) => make("left-behind", { path: join(data, name), by: "repair" }))
+  const copies = all.filter(DataLayout.isCopy).map((name) => make("migration-copy", { path: join(data, name) }))
   return [...abandoned, ...unfinished, ...copies]
 })
 

@@ -28,7 +28,7 @@ export const moves = (connection: Sqlite.Database, from: Row[string], to: number
     const { session } = table
     return session === null || table.name === sessionRows.name
       ? []
-      : [...Rows.of(connection, table, from)].map((row) => Change.update(table, row, { [session]: to }))
+      : [...Rows.between(connection, table, from)].map((row) => Change.update(table, row, { [session]: to }))
   })
 
 /** A row for such a session. It gives no cursor out again that one of its rows shows. */

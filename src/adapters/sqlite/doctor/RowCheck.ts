@@ -1,31 +1,63 @@
 /**
- * Whether each value of a row decodes, whether rows refer to rows that are there, and whether the engine reads them. A
- * value that does not decode is replaced by the one that says least, as `Tables.ts` has it. A row that has none for it is
- * removed; sessions and runs never are.
+ * Whether each value of a session's rows decodes, and whether rows refer to rows that are there. A value that does not
+ * decode is replaced by the one that says least, as `Tables.ts` has it. A row that has none for it is removed; sessions
+ * and runs never are.
  */
 import type Sqlite from "better-sqlite3"
-import { Effect, Option, Schema } from "effect"
-import { QuestionId } from "../../../domain/Permission.js"
-import { RunId } from "../../../domain/Run.js"
-import type { RowDamaged, StorageFailed } from "../../../domain/SkeinError.js"
-import * as Questions from "../../../services/storage/sql/Questions.js"
-import * as RunRows from "../../../services/storage/sql/RunRows.js"
-import * as Sessions from "../../../services/storage/sql/Sessions.js"
+import { Option, Schema } from "effect"
 import type { Table } from "../../../services/storage/sql/Table.js"
-import { calls, messages, questions, runs, sessionRows, tables } from "../../../services/storage/sql/Tables.js"
+import * as Tables from "../../../services/storage/sql/Tables.js"
+import * as AssetFile from "./AssetFile.js"
 import * as Change from "./Change.js"
-import { prepared, queryOn } from "./Connection.js"
+import { prepared } from "./Connection.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Rows from "./Rows.js"
 
-/** Tables of sessions whose rows have nothing to do with others'. */
+const { assets, calls, eventRows, messages, questions, runs, sessionRows, tables } = Tables
+
+/** Tables of sessions that need no rule of their own. */
 const plain = tables.filter(
   ({ name, session }) =>
-    session !== null && [sessionRows, runs, messages, calls, questions].every((table) => table.name !== name)
+    session !== null &&
+    [sessionRows, runs, messages, calls, questions, assets, eventRows].every((table) => table.name !== name)
 )
 
 type RunRow = Rows.RowOf<typeof runs>
-type QuestionRow = Rows.RowOf<typeof questions>
+
+/** The rows of a session. Its messages may be many: they can be passed through once. */
+export interface SessionRows {
+  readonly own: Rows.RowOf<typeof sessionRows>
+  readonly runs: ReadonlyArray<RunRow>
+  readonly calls: ReadonlyArray<Rows.RowOf<typeof calls>>
+  readonly questions: ReadonlyArray<Rows.RowOf<typeof questions>>
+  readonly assets: ReadonlyArray<Rows.RowOf<typeof assets>>
+  readonly events: ReadonlyArray<Rows.RowOf<typeof eventRows>>
+  readonly others: ReadonlyArray<readonly [table: Table, row: Rows.Row]>
+  readonly messages: Iterable<Rows.RowOf<typeof messages>>
+}
+
+/** Reads the rows of sessions between two ordinals, which must be asked for in order. Undefined for one that is gone. */
+export const reader = (connection: Sqlite.Database, first: number, last: number) => {
+  const of = <T extends Table>(table: T) => Rows.bySession(connection, table, first, last)
+  const own = of(sessionRows)
+  const [runsOf, callsOf, questionsOf] = [of(runs), of(calls), of(questions)]
+  const [assetsOf, eventsOf, messagesOf] = [of(assets), of(eventRows), of(messages)]
+  const othersOf = plain.map((table) => [table, of(table)] as const)
+  return (session: number): SessionRows | undefined => {
+    const [row] = own(session)
+    if (row === undefined) return undefined
+    return {
+      own: row,
+      runs: [...runsOf(session)],
+      calls: [...callsOf(session)],
+      questions: [...questionsOf(session)],
+      assets: [...assetsOf(session)],
+      events: [...eventsOf(session)],
+      others: othersOf.flatMap(([table, rows]) => [...rows(session)].map((row) => [table, row] as const)),
+      messages: messagesOf(session)
+    }
+  }
+}
 
 /** What is wrong with a row, and the values that mend it; null when the row has to go. */
 interface Damage {
@@ -44,37 +76,28 @@ const freeOrdinal = (connection: Sqlite.Database, { name }: Table): number =>
     `SELECT 1 + coalesce(max(ordinal), 0) AS free FROM ${name} WHERE ordinal BETWEEN 0 AND ${greatestOrdinal}`
   ).get()?.free ?? 1
 
-/** What is wrong with the values of a row, each by itself. */
+/** What is wrong with the values of a row, each by itself. `known` has what other rows or files tell of them. */
 const damageOf = (
   connection: Sqlite.Database,
   table: Table,
   row: Rows.Row,
-  columns: ReadonlyArray<string> = Rows.damaged(table, row)
+  columns = Rows.damaged(table, row),
+  known: Rows.Row = {}
 ): Damage | null => {
   if (columns.length === 0) return null
   const values = Rows.least(
     table,
-    columns.filter((name) => name !== "ordinal")
+    columns.filter((name) => name !== "ordinal" && !(name in known))
   )
   const ordinal = columns.includes("ordinal") ? { ordinal: freeOrdinal(connection, table) } : {}
-  return { detail: at(columns), values: values === null ? null : { ...values, ...ordinal } }
+  return { detail: at(columns), values: values === null ? null : { ...values, ...known, ...ordinal } }
 }
 
-/** The change that mends a row. */
-const mend = (table: Table, row: Rows.Row, { values }: Damage): Change.Change =>
-  values === null ? Change.loss(Change.remove(table, row)) : Change.update(table, row, values)
-
 /** What a run has because of its state alone. */
-const ofState = ({ createdAt, endedAt, engine, startedAt, state, stopReason }: RunRow): Rows.Row => {
+const ofState = ({ createdAt, endedAt, startedAt, state, stopReason }: RunRow): Rows.Row => {
   if (state === "queued") return { stopReason: null, detail: null, startedAt: null, endedAt: null }
   return state === "running"
-    ? {
-        stopReason: null,
-        detail: null,
-        startedAt: startedAt ?? createdAt,
-        endedAt: null,
-        engine: engine ?? runs.columns.engine.least
-      }
+    ? { stopReason: null, detail: null, startedAt: startedAt ?? createdAt, endedAt: null }
     : { stopReason: stopReason ?? runs.columns.stopReason.least, endedAt: endedAt ?? createdAt }
 }
 
@@ -86,17 +109,14 @@ const withoutMessage = ({ createdAt, state }: RunRow): Rows.Row =>
 
 const damageOfRun = (connection: Sqlite.Database, row: RunRow): Damage | null => {
   const columns = Rows.damaged(runs, row)
-  const values = {
+  const known = {
     ...(columns.includes("id") ? { id: `run_damaged_${Rows.text(row.ordinal)}` } : {}),
     ...(columns.includes("message") ? withoutMessage(row) : {})
   }
-  if (columns.length === 0) return null
-  const others = columns.filter((name) => !(name in values))
-  const mended: RunRow = { ...row, ...damageOf(connection, runs, row, others)?.values, ...values }
-  const changed = Object.entries({ ...mended, ...ofState(mended) }).filter(
-    ([name, value]) => Rows.valueOf(row, name) !== value
-  )
-  return { detail: at(columns), values: Object.fromEntries(changed) }
+  const mended: RunRow = { ...row, ...damageOf(connection, runs, row, columns, known)?.values }
+  const values = Rows.differing(row, { ...mended, ...ofState(mended) })
+  const names = columns.length > 0 ? columns : Object.keys(values)
+  return names.length === 0 ? null : { detail: at(names), values }
 }
 
 const { answer, verdict } = questions.columns
@@ -105,31 +125,10 @@ const denied: Rows.Row = { verdict: verdict.least, answer: answer.least }
 
 const decodeAnswer = Schema.decodeUnknownOption(answer.schema)
 
-/** The rows of a session that others refer to. */
-export interface SessionRows {
-  readonly own: Rows.RowOf<typeof sessionRows>
-  readonly runs: ReadonlyArray<RunRow>
-  readonly calls: ReadonlyArray<Rows.RowOf<typeof calls>>
-  readonly questions: ReadonlyArray<QuestionRow>
-}
-
-/** Reads them; undefined when there is no such session. */
-export const read = (connection: Sqlite.Database, { ordinal }: SessionKey): SessionRows | undefined => {
-  const own = Rows.at(connection, sessionRows, { ordinal })
-  return own === undefined
-    ? undefined
-    : {
-        own,
-        runs: [...Rows.of(connection, runs, ordinal)],
-        calls: [...Rows.of(connection, calls, ordinal)],
-        questions: [...Rows.of(connection, questions, ordinal)]
-      }
-}
-
 /** A question is of the session of its run, and open only while a call waits for it. */
 const damageOfQuestion = (
   connection: Sqlite.Database,
-  row: QuestionRow,
+  row: SessionRows["questions"][number],
   { calls, runs: own }: SessionRows
 ): Damage | null => {
   const damage = damageOf(connection, questions, row)
@@ -146,72 +145,46 @@ const damageOfQuestion = (
   return row.answer === null && !isAwaited ? { detail: "has no call that waits for it", values: denied } : null
 }
 
-type Refusal = Effect.Effect<string | null, StorageFailed>
+/** What call it is, the transcript tells. */
+const damageOfCall = (
+  connection: Sqlite.Database,
+  row: SessionRows["calls"][number],
+  rows: SessionRows
+): Damage | null => {
+  const columns = Rows.damaged(calls, row).filter((name) => ["follows", "question", "state"].includes(name))
+  const damage = damageOf(connection, calls, row, columns)
+  const { question: id } = row
+  const isKnown =
+    id === null ||
+    rows.questions.some((question) => question.id === id) ||
+    Rows.at(connection, questions, { id }) !== undefined
+  return isKnown ? damage : { detail: "has no question", values: { ...damage?.values, question: null } }
+}
 
-/** Why the engine's own read refuses a row; null when it reads it. What it does not find is not damaged. */
-const refusal = (
-  read: Effect.Effect<unknown, RowDamaged | StorageFailed | { readonly _tag: `${string}NotFound` }>
-): Refusal =>
-  Effect.matchEffect(read, {
-    onSuccess: () => Effect.succeed(null),
-    onFailure: (error) => {
-      if (error._tag === "StorageFailed") return error
-      return Effect.succeed(error._tag === "RowDamaged" ? error.detail : null)
-    }
-  })
-
-/** Looks at all rows of a session but its messages. */
+/** Looks at all rows of a session but its messages. `data` is the folder with the files of its assets. */
 export const check = (
+  data: string,
   connection: Sqlite.Database,
   session: SessionKey,
   rows: SessionRows
-): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
-  Effect.gen(function* () {
-    const query = queryOn(connection)
-    const findings: Array<Finding> = []
-    const report = (table: Table, row: Rows.Row, damage: Damage | null): boolean => {
-      if (damage === null) return false
-      const { detail, values } = damage
-      const ids = { session, table: table.name, row: table.damage.row, id: Rows.nameOf(table, row), detail }
-      const isBeyond = values !== null && Object.keys(values).length === 0
-      findings.push(
-        make(isBeyond ? "row-beyond-repair" : "row-damaged", ids, isBeyond ? null : [mend(table, row, damage)])
-      )
-      return true
-    }
-    if (!report(sessionRows, rows.own, damageOf(connection, sessionRows, rows.own))) {
-      const detail = yield* refusal(Sessions.find(query, session.id))
-      report(sessionRows, rows.own, detail === null ? null : { detail, values: {} })
-    }
-    for (const row of rows.runs) {
-      if (report(runs, row, damageOfRun(connection, row))) continue
-      const read =
-        row.state === "running"
-          ? RunRows.activity(query, session.id)
-          : RunRows.find(query, RunId.make(Rows.text(row.id)))
-      const detail = yield* refusal(read)
-      report(runs, row, detail === null ? null : { detail, values: ofState(row) })
-    }
-    for (const row of rows.questions) {
-      if (report(questions, row, damageOfQuestion(connection, row, rows))) continue
-      const detail = yield* refusal(Questions.find(query, QuestionId.make(Rows.text(row.id))))
-      report(questions, row, detail === null ? null : { detail, values: denied })
-    }
-    for (const row of rows.calls) {
-      // What call it is, the transcript tells.
-      const { question } = row
-      const isKnown = question === null || Rows.at(connection, questions, { id: question }) !== undefined
-      const columns = Rows.damaged(calls, row).filter((name) => ["follows", "question", "state"].includes(name))
-      const damage = damageOf(connection, calls, row, columns)
-      report(
-        calls,
-        row,
-        isKnown ? damage : { detail: "has no question", values: { ...damage?.values, question: null } }
-      )
-    }
-    for (const table of plain) {
-      for (const row of Rows.of(connection, table, session.ordinal))
-        report(table, row, damageOf(connection, table, row))
-    }
-    return findings
-  })
+): ReadonlyArray<Finding> => {
+  const findings: Array<Finding> = []
+  const report = (table: Table, row: Rows.Row, damage: Damage | null): void => {
+    if (damage === null) return
+    const { detail, values } = damage
+    const change = values === null ? Change.loss(Change.remove(table, row)) : Change.update(table, row, values)
+    findings.push(make("row-damaged", { session, ...Rows.named(table, row), detail }, [change]))
+  }
+  report(sessionRows, rows.own, damageOf(connection, sessionRows, rows.own))
+  for (const row of rows.runs) report(runs, row, damageOfRun(connection, row))
+  for (const row of rows.questions) report(questions, row, damageOfQuestion(connection, row, rows))
+  for (const row of rows.calls) report(calls, row, damageOfCall(connection, row, rows))
+  for (const row of rows.assets) {
+    const columns = Rows.damaged(assets, row)
+    const known = columns.length === 0 ? {} : AssetFile.told(data, session.id, row, rows.assets)
+    report(assets, row, damageOf(connection, assets, row, columns, known))
+  }
+  for (const row of rows.events) report(eventRows, row, damageOf(connection, eventRows, row))
+  for (const [table, row] of rows.others) report(table, row, damageOf(connection, table, row))
+  return findings
+}

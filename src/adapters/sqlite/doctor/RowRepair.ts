@@ -51,8 +51,7 @@ const keep = (aside: Aside, session: SessionKey | null, { finding, rows }: Made)
     const row = Object.entries(stored).map(([name, value]) => [name, typeof value === "bigint" ? `${value}` : value])
     return [aside.keep(name, Object.fromEntries(row))]
   })
-  const changed =
-    finding.kind === "asset-lost" && finding.ids.loss._tag === "FileChanged" ? [finding.ids.loss.path] : []
+  const changed = finding.kind === "asset-lost" && !finding.ids.isMissing ? [finding.ids.path] : []
   return {
     _tag: "Repaired",
     finding,

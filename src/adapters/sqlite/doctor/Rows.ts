@@ -24,7 +24,7 @@ export type RowOf<T extends Table> = { readonly [N in keyof T["columns"] & strin
 export const number = (value: Parameter): Parameter =>
   typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value
 
-const page = 200
+const page = 500
 const smallest = -(2n ** 63n)
 
 interface Check {
@@ -81,33 +81,73 @@ const equal = (names: ReadonlyArray<string>): string => names.map((name) => `${s
 export const keyOf = ({ key }: Table, row: Row): Row => Object.fromEntries(key.map((name) => [name, row[name] ?? null]))
 
 /** The value of a column, by its name. */
-export const valueOf = (row: Row, name: string): Parameter | undefined => row[name]
+const valueOf = (row: Row, name: string): Parameter | undefined => row[name]
 
 /** What a row is called for people: by its id, else by the part of its key that is its own. */
-export const nameOf = ({ key }: Table, row: Row): string => text(row["id"] ?? row[key.at(-1) ?? ""])
+const nameOf = ({ key }: Table, row: Row): string => text(row["id"] ?? row[key.at(-1) ?? ""])
+
+/** A row by its table, by what it is called, and by its id. */
+export const named = (table: Table, row: Row) => ({
+  table: table.name,
+  row: table.damage.row,
+  id: nameOf(table, row)
+})
+
+/** The values that a row does not have. */
+export const differing = (row: Row, wanted: Row): Row =>
+  Object.fromEntries(Object.entries(wanted).filter(([name, value]) => row[name] !== value))
 
 /** The row with a key. */
 export const at = <T extends Table>(connection: Sqlite.Database, table: T, key: Row): RowOf<T> | undefined =>
   read(connection, table, equal(Object.keys(key)), Object.values(key))[0]
 
-/** Passes the rows of a table, in the order of its key: those of a session, or all. Few are in memory at a time. */
-export const of = function* <T extends Table>(
+/** Passes rows in the order of these columns, which name each once. Few are in memory at a time. */
+const inOrder = function* <T extends Table>(
   connection: Sqlite.Database,
   table: T,
-  session?: Parameter
+  order: ReadonlyArray<string>,
+  where = "",
+  parameters: ReadonlyArray<Parameter> = []
 ): Generator<RowOf<T>> {
-  const [first, second] = table.key
-  const order = sqlName(second ?? first ?? "")
-  const owner = session === undefined || table.session === null ? "" : `${sqlName(table.session)} = ? AND`
-  // A session's rows are few: not by the order of all rows, but by the session.
-  const place = owner === "" || second !== undefined ? order : `+${order}`
-  for (let after: Parameter = smallest; ;) {
-    const parameters = session === undefined || table.session === null ? [after, page] : [session, after, page]
-    const rows = read(connection, table, `${owner} ${place} > ? ORDER BY ${place} LIMIT ?`, parameters)
+  const columns = order.map(sqlName).join(", ")
+  const places = order.map(() => "?").join(", ")
+  let after: ReadonlyArray<Parameter> = order.map(() => smallest)
+  for (;;) {
+    const rest = `${where} (${columns}) > (${places}) ORDER BY ${columns} LIMIT ?`
+    const rows = read(connection, table, rest, [...parameters, ...after, page])
     yield* rows
-    if (rows.length < page) return
-    const last: Row = rows.at(-1) ?? {}
-    after = last[table.key.at(-1) ?? ""] ?? null
+    const last: Row | undefined = rows.length < page ? undefined : rows.at(-1)
+    if (last === undefined) return
+    after = order.map((name) => last[name] ?? null)
+  }
+}
+
+/** All rows of a table. */
+export const all = <T extends Table>(connection: Sqlite.Database, table: T): Generator<RowOf<T>> =>
+  inOrder(connection, table, table.key)
+
+/** The rows of the sessions from one ordinal to another, in the order of sessions and then of their key. */
+export const between = <T extends Table>(
+  connection: Sqlite.Database,
+  table: T,
+  first: Parameter,
+  last: Parameter = first
+): Generator<RowOf<T>> => {
+  const owner = table.session ?? ""
+  const order = [...new Set([owner, table.key.at(-1) ?? owner])]
+  return inOrder(connection, table, order, `${sqlName(owner)} BETWEEN ? AND ? AND`, [first, last])
+}
+
+/** The rows of each of these sessions, which must be asked for in order. */
+export const bySession = <T extends Table>(connection: Sqlite.Database, table: T, first: number, last: number) => {
+  const rows = between(connection, table, first, last)
+  let next: IteratorResult<RowOf<T>, unknown> | null = null
+  return function* (session: number): Generator<RowOf<T>> {
+    for (next ??= rows.next(); next.done !== true; next = rows.next()) {
+      const owner = Number(valueOf(next.value, table.session ?? ""))
+      if (owner > session) return
+      if (owner === session) yield next.value
+    }
   }
 }
 

@@ -1,13 +1,17 @@
 /**
- * Everything that can be wrong with one session, seen at one moment: its rows by what they hold, and by the engine's own
- * reads, as what these can read the engine can. A read that fails hides nothing that another one finds.
+ * Everything that can be wrong with sessions. Those of a batch are seen at one moment, each of their tables by one
+ * statement. Their rows are judged by what they hold, and by the engine's own reads, as what these can read the engine
+ * can. A read that fails hides nothing that another one finds.
  */
 import type Sqlite from "better-sqlite3"
 import { Effect, Option, Schema } from "effect"
+import type { Asset } from "../../../domain/Asset.js"
 import { EngineId } from "../../../domain/Lease.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import { Engines } from "../../../services/Engines.js"
-import * as AssetCheck from "./AssetCheck.js"
+import * as Sessions from "../../../services/storage/sql/Sessions.js"
+import { sessionRows } from "../../../services/storage/sql/Tables.js"
+import * as AssetFile from "./AssetFile.js"
 import { attempt, queryOn, snapshot } from "./Connection.js"
 import * as EventCheck from "./EventCheck.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
@@ -17,20 +21,26 @@ import * as TranscriptCheck from "./TranscriptCheck.js"
 
 type Findings = ReadonlyArray<Finding>
 
+/** What a look at a session's rows has found, and the assets whose files are to be looked at. */
+export interface Seen {
+  readonly session: SessionKey
+  readonly findings: Findings
+  readonly assets: ReadonlyArray<Asset>
+}
+
 const decodeEngine = Schema.decodeUnknownOption(Schema.parseJson(EngineId))
 
 /** Runs whose process died. They are no damage: the next engine to claim the session closes them. */
-const leftBehind = (session: SessionKey, { runs }: RowCheck.SessionRows) =>
-  Effect.gen(function* () {
-    const engines = yield* Engines
-    const findings: Array<Finding> = []
-    for (const { engine, id, state } of runs) {
-      const known = state === "running" ? decodeEngine(engine) : Option.none()
-      if (Option.isNone(known) || (yield* engines.liveness(known.value)) !== "dead") continue
-      findings.push(make("run-left-behind", { session, run: Rows.text(id) }))
-    }
-    return findings
-  })
+const leftBehind = Effect.fnUntraced(function* (session: SessionKey, { runs }: RowCheck.SessionRows) {
+  const engines = yield* Engines
+  const findings: Array<Finding> = []
+  for (const { engine, id } of runs.filter(({ state }) => state === "running")) {
+    const known = decodeEngine(engine)
+    if (Option.isNone(known) || (yield* engines.liveness(known.value)) !== "dead") continue
+    findings.push(make("run-left-behind", { session, run: Rows.text(id) }))
+  }
+  return findings
+})
 
 const reported =
   (session: SessionKey) =>
@@ -39,26 +49,73 @@ const reported =
       Effect.succeed([make("session-unreadable", { session, operation, code })])
     )
 
-/** What is wrong with the files of a session's assets. */
-export const files = (data: string, connection: Sqlite.Database, session: SessionKey): Effect.Effect<Findings> =>
-  reported(session)(AssetCheck.checkFilesOf(data, connection, session))
+/** Whether the engine reads the session, of which nothing else is damaged. */
+const refusal = (connection: Sqlite.Database, session: SessionKey, { own }: RowCheck.SessionRows) =>
+  Sessions.find(queryOn(connection), session.id).pipe(
+    Effect.as([]),
+    Effect.catchTags({
+      SessionNotFound: () => Effect.succeed([]),
+      RowDamaged: ({ detail }) =>
+        Effect.succeed([make("row-beyond-repair", { session, ...Rows.named(sessionRows, own), detail })])
+    })
+  )
 
-/** What is wrong with a session's rows. One that is gone or hidden has none. */
-export const rows = (connection: Sqlite.Database, session: SessionKey): Effect.Effect<Findings, never, Engines> => {
+/** Looks at the rows of one session. Its messages are passed through once. */
+const lookAt = Effect.fnUntraced(function* (
+  data: string,
+  connection: Sqlite.Database,
+  session: SessionKey,
+  rows: RowCheck.SessionRows
+) {
+  const deletion = rows.own.state === "live" ? [] : [make("deletion-unfinished", { session })]
+  if (rows.own.state === "hidden") return deletion
   const part = reported(session)
+  const damaged = yield* part(attempt("read the rows", () => RowCheck.check(data, connection, session, rows)))
+  const places = new Map<unknown, { role: unknown; cursor: number | null }>()
+  const transcript = yield* part(
+    attempt("read the transcript", () => TranscriptCheck.check(connection, session, rows, places))
+  )
+  const found = [...deletion, ...damaged, ...transcript]
+  // What events show comes from these, so their damage would be reported twice.
+  const isSound = found.every(({ changes }) => changes === null)
+  const isDoubtful = isSound && !EventCheck.isWhole(rows, places)
+  const events = isDoubtful ? yield* part(EventCheck.check(queryOn(connection), session, rows.own.firstCursor)) : []
+  const refused = isDoubtful ? yield* part(refusal(connection, session, rows)) : []
+  return [...found, ...events, ...refused, ...(yield* leftBehind(session, rows))]
+})
+
+/** Looks at sessions in the order of their ordinals. `data` is the folder with the files of their assets. */
+export const check = (
+  data: string,
+  connection: Sqlite.Database,
+  sessions: ReadonlyArray<SessionKey>
+): Effect.Effect<ReadonlyArray<Seen>, never, Engines> => {
+  const [first, last] = [sessions[0]?.ordinal ?? 0, sessions.at(-1)?.ordinal ?? 0]
   const look = Effect.gen(function* () {
-    const all = yield* attempt("read the session", () => RowCheck.read(connection, session))
-    if (all === undefined) return []
-    const deletion = all.own.state === "live" ? [] : [make("deletion-unfinished", { session })]
-    if (all.own.state === "hidden") return deletion
-    const damaged = yield* part(RowCheck.check(connection, session, all))
-    const transcript = yield* part(
-      attempt("read the transcript", () => TranscriptCheck.check(connection, session, all))
+    const read = RowCheck.reader(connection, first, last)
+    return yield* Effect.forEach(sessions, (session) =>
+      Effect.gen(function* () {
+        const rows = yield* attempt("read the session", () => read(session.ordinal))
+        const isSeen = rows !== undefined && rows.own.state !== "hidden"
+        const findings = rows === undefined ? [] : yield* lookAt(data, connection, session, rows)
+        return { session, findings, assets: isSeen ? AssetFile.decoded(session.id, rows.assets) : [] }
+      })
     )
-    // What events show comes from these, so their damage would be reported twice.
-    const isWhole = [...damaged, ...transcript].every(({ changes }) => changes === null)
-    const events = isWhole ? yield* part(EventCheck.check(queryOn(connection), session)) : []
-    return [...deletion, ...damaged, ...transcript, ...events, ...(yield* leftBehind(session, all))]
   })
-  return part(snapshot(connection, look))
+  return Effect.catchAll(snapshot(connection, look), ({ code, operation }) => {
+    // One that cannot be read stops the look at no other.
+    if (sessions.length > 1) {
+      return Effect.map(
+        Effect.forEach(sessions, (session) => check(data, connection, [session])),
+        (seen) => seen.flat()
+      )
+    }
+    return Effect.succeed(
+      sessions.map((session) => ({
+        session,
+        findings: [make("session-unreadable", { session, operation, code })],
+        assets: []
+      }))
+    )
+  })
 }

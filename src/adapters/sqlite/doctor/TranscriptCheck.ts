@@ -61,11 +61,12 @@ const newestEvent = (connection: Sqlite.Database, { ordinal }: SessionKey): numb
     `SELECT max(cursor) AS newest FROM event_rows WHERE session = ? AND cursor <= ${Number.MAX_SAFE_INTEGER}`
   ).get(ordinal)?.newest ?? 0
 
-/** Looks at all of a session's messages and open calls. */
+/** Looks at all of a session's messages and open calls, and notes what is in which place. */
 export const check = (
   connection: Sqlite.Database,
   session: SessionKey,
-  { calls: open, own, runs }: SessionRows
+  { calls: open, messages: stored, own, runs }: SessionRows,
+  places: Map<unknown, { role: unknown; cursor: number | null }>
 ): ReadonlyArray<Finding> => {
   const findings: Array<Finding> = []
   const isHeld = runs.some(({ state }) => state === "running")
@@ -149,17 +150,11 @@ export const check = (
     const state = call.state === "pending" ? "pending" : "started"
     const closing = put(seq, Batch.closing({ ...asked, state }), { follows: call.follows })
     const wanted: Rows.Row = { seq, position: asked.index, id: asked.callId, name: asked.name }
-    const differing = Object.entries(wanted).filter(([name, value]) => Rows.valueOf(call, name) !== value)
+    const differing = Rows.differing(call, wanted)
     if (!isHeld) findings.push(make("call-abandoned", { session, seq }, [Change.remove(calls, call), closing]))
-    else if (differing.length > 0) {
-      const ids = {
-        session,
-        table: calls.name,
-        row: calls.damage.row,
-        id: `${seq}`,
-        detail: "is not what its message asks for"
-      }
-      findings.push(make("row-damaged", ids, [Change.update(calls, call, Object.fromEntries(differing))]))
+    else if (Object.keys(differing).length > 0) {
+      const ids = { session, ...Rows.named(calls, { ...call, seq }), detail: "is not what its message asks for" }
+      findings.push(make("row-damaged", ids, [Change.update(calls, call, differing)]))
     }
   }
 
@@ -169,7 +164,7 @@ export const check = (
     const damaged = Rows.damaged(besideBody, row).filter((name) => !(name in wanted))
     const known: Rows.Row = { follows: before.follows, at: before.at }
     return {
-      ...Object.fromEntries(Object.entries(wanted).filter(([name, value]) => Rows.valueOf(row, name) !== value)),
+      ...Rows.differing(row, wanted),
       ...Object.fromEntries(damaged.map((name) => [name, known[name] ?? Rows.least(messages, [name])?.[name] ?? null])),
       ...(row.run === null || ownRuns.has(row.run) ? {} : { run: null })
     }
@@ -202,7 +197,7 @@ export const check = (
     const reason = pass(seq, decoded.right, { ...row, ...values })
     if (Object.keys(values).length > 0) {
       const detail = `is damaged at ${Object.keys(values).join(", ")}`
-      const ids = { session, table: messages.name, row: messages.damage.row, id: `${seq}`, detail }
+      const ids = { session, ...Rows.named(messages, row), detail }
       findings.push(make("row-damaged", ids, [Change.update(messages, row, values)]))
     } else if (reason !== null) findings.push(make("message-misplaced", { session, seq, reason }))
   }
@@ -226,7 +221,11 @@ export const check = (
     }
   }
 
-  for (const row of Rows.of(connection, messages, session.ordinal)) take(row)
+  for (const row of stored) {
+    const hasEvent = row.role !== "tool" || row.run === null
+    places.set(row.seq, { role: row.role, cursor: hasEvent ? Number(row.follows) + 1 : null })
+    take(row)
+  }
   while (Chunk.isNonEmpty(progress.open)) fill(next)
   for (const row of misnumbered) {
     const seq = homeOf(row)
@@ -237,9 +236,9 @@ export const check = (
   const lost = findings.length + missing.length === 0 && isNumber(own.steps) ? own.steps - answers : 0
   for (let count = 0; count < lost && lost <= untraced; count++) miss(next, Placeholder.assistant([]))
   if (lost > untraced) {
-    const ids = { session, table: sessionRows.name, row: sessionRows.damage.row, id: session.id }
     const change = Change.update(sessionRows, own, { steps: answers })
-    findings.push(make("row-damaged", { ...ids, detail: "counts more answers than it has" }, [change]))
+    const detail = "counts more answers than it has"
+    findings.push(make("row-damaged", { session, ...Rows.named(sessionRows, own), detail }, [change]))
   }
   reportMissing()
   for (const call of unseen) {

@@ -251,7 +251,7 @@ export const assets = table({
     session: { schema: Ordinal },
     id: { schema: Asset.AssetId },
     name: { schema: Asset.Asset.fields.name, least: null },
-    mediaType: { schema: Asset.MediaType },
+    mediaType: { schema: Asset.MediaType, least: "application/octet-stream" },
     size: { schema: Asset.Asset.fields.size },
     sha256: { schema: Asset.Asset.fields.sha256 },
     createdAt: { schema: Schema.Int }

@@ -103,14 +103,16 @@ describe("damaged pages", () => {
         mkdirSync(aside, { recursive: true })
         linkSync(path, join(aside, "skein.db"))
         writeFileSync(join(aside, "skein.db-wal"), "")
-        writeFileSync(`${path}.rebuilt`, "half")
+        const unfinished = ["before.partial", "before.partial-journal", "rebuilt", "rebuilt.source-wal"]
+        for (const name of unfinished) writeFileSync(`${path}.${name}`, "half")
         expect(damages(yield* look(data)).map((line) => line.replaceAll(data, "DATA"))).toEqual([
-          "DATA/skein.db.rebuilt: left-behind",
+          ...unfinished.map((name) => `DATA/skein.db.${name}: left-behind`),
           "DATA/skein.db: half-repaired"
         ])
         const mended = yield* isMended(data)
         expect(mended.one).toHaveLength(transcript.length)
         expect([statSync(path).nlink, readdirSync(aside)]).toEqual([1, []])
+        expect(readdirSync(data).toSorted()).toEqual(["aside", "assets", "skein.db"])
       })
   )
 
