@@ -23,9 +23,9 @@ const shift = 40
 export const sessions = { full: 41, plainer: 42, held: 43, drafting: 44, asking: 45, reused: 48 }
 export const ids = ["full", "plainer", "held", "drafting", "asking", "reused"].map((id) => SessionId.make(id))
 
-/** The folder, which goes with the scope. Its log is empty. */
-export const killed = Effect.gen(function* () {
-  const data = yield* Golden.copied(Golden.golden("0.1.0"))
+/** The data folder of a golden one, which goes with the scope. Its log is empty. */
+export const killedOf = Effect.fnUntraced(function* (golden: string) {
+  const data = yield* Golden.copied(golden)
   yield* Effect.void.pipe(Effect.provide(quietly(engineIn(data))))
   const connection = new Sqlite(databaseIn(data))
   connection.pragma("foreign_keys = OFF")
@@ -38,12 +38,26 @@ export const killed = Effect.gen(function* () {
   connection.exec(`UPDATE sqlite_sequence SET seq = seq + ${shift} WHERE name = 'session_rows'`)
   // Version 0.1.0 had no such rows.
   connection.exec(
-    `INSERT INTO append_keys (session, key, hash, first, last) VALUES (${sessions.plainer}, 'k', 'h', 1, 2)`
+    `INSERT OR IGNORE INTO append_keys (session, key, hash, first, last) SELECT min(ordinal), 'k', 'h', 1, 2 FROM session_rows`
   )
   connection.pragma("wal_checkpoint(TRUNCATE)")
   connection.close()
   return data
 })
+
+/** That of version 0.1.0. */
+export const killed = killedOf(Golden.golden("0.1.0"))
+
+/** The ordinals of the sessions in a folder. */
+export const ordinalsIn = (data: string): ReadonlyArray<number> => {
+  const connection = new Sqlite(databaseIn(data), { readonly: true })
+  const ordinals = connection
+    .prepare<[], number>("SELECT ordinal FROM session_rows WHERE state <> 'hidden'")
+    .pluck()
+    .all()
+  connection.close()
+  return ordinals
+}
 
 /** Every row of every table of sessions, by session. */
 export const rowsOf = (data: string, ordinal: number): ReadonlyArray<unknown> => {

@@ -1,0 +1,71 @@
+/** What a look costs, in statements: a few for each batch of sessions, and none for each session. */
+import { expect, it, vi } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
+import { Effect } from "effect"
+import { join } from "node:path"
+import { folder } from "../../services/storage/disk.js"
+import { damages, look, populate, tamper } from "./populated.js"
+
+/** Gives a folder many more sessions, each with what session `two` has. */
+const multiply = (data: string, count: number) => {
+  const numbers = `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count})`
+  const columns = (table: string) => {
+    const connection = new Sqlite(join(data, "skein.db"), { readonly: true })
+    const names = connection.prepare<[string], string>("SELECT name FROM pragma_table_info(?)").pluck().all(table)
+    connection.close()
+    return names
+  }
+  /** Copies the rows of session 2 for each number; `changed` says what is another value in the copy. */
+  const clone = (table: string, changed: Record<string, string>) => {
+    const names = columns(table)
+    const owner = table === "session_rows" ? "ordinal" : "session"
+    const values = names.map((name) => changed[name] ?? name).join(", ")
+    return `${numbers} INSERT INTO ${table} (${names.join(", ")}) SELECT ${values} FROM ${table}, numbers WHERE ${owner} = 2`
+  }
+  tamper(
+    data,
+    clone("session_rows", { ordinal: "100 + n", id: "'more' || n" }),
+    clone("runs", { ordinal: "100 + n", id: "'run_more' || n", session: "100 + n" }),
+    clone("event_rows", { session: "100 + n", run: "iif(run IS NULL, NULL, 100 + n)" }),
+    clone("messages", { session: "100 + n", run: "iif(run IS NULL, NULL, 100 + n)" })
+  )
+}
+
+const isStatement = (value: unknown): value is Sqlite.Statement => value instanceof Object && "all" in value
+
+/** Notes each statement that runs. */
+const spies = () => {
+  const connection = new Sqlite(":memory:")
+  const statement: unknown = Object.getPrototypeOf(connection.prepare("SELECT 1"))
+  connection.close()
+  if (!isStatement(statement)) throw new Error("no statement")
+  return [
+    vi.spyOn(statement, "all"),
+    vi.spyOn(statement, "get"),
+    vi.spyOn(statement, "run"),
+    vi.spyOn(statement, "iterate"),
+    vi.spyOn(Sqlite.prototype, "exec")
+  ]
+}
+
+/** How many statements run meanwhile. */
+const counted = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.acquireUseRelease(
+    Effect.sync(spies),
+    (spies) =>
+      Effect.map(effect, (result) => [result, spies.reduce((sum, spy) => sum + spy.mock.calls.length, 0)] as const),
+    (spies) => Effect.sync(() => spies.forEach((spy) => spy.mockRestore()))
+  )
+
+it.scopedLive("a look at many sessions takes few statements", () =>
+  Effect.gen(function* () {
+    const data = join(yield* folder, "data")
+    yield* populate(data)
+    const [, few] = yield* counted(look(data))
+    multiply(data, 1_000)
+    const [seen, many] = yield* counted(look(data))
+    expect(damages(seen)).toEqual([])
+    expect(few).toBeGreaterThan(10)
+    expect(many - few).toBeLessThan(1_000 / 4)
+  })
+)
