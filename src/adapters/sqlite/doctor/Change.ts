@@ -49,10 +49,12 @@ export const make = (connection: Sqlite.Database, { key, table, values }: Change
   return stored
 }
 
-/** Makes the cursors of a session begin after all that it ever had. */
+/** Makes the cursors of a session begin after all that it ever had, also after those that its last row does not tell. */
 export const raiseCursors = (connection: Sqlite.Database, session: number): void =>
   void prepared(
     connection,
-    `UPDATE session_rows SET first_cursor =
-       (SELECT sessions.cursor + 1 FROM sessions WHERE sessions.ordinal = session_rows.ordinal) WHERE ordinal = ?`
+    `UPDATE session_rows SET first_cursor = 1 + max(
+       (SELECT sessions.cursor FROM sessions WHERE sessions.ordinal = session_rows.ordinal),
+       coalesce((SELECT max(messages.cursor) FROM messages WHERE messages.session = session_rows.ordinal), 0)
+     ) WHERE ordinal = ?`
   ).run(session)
