@@ -17,6 +17,7 @@ import type { NewSession, SessionPage, SessionQuery } from "../Storage.js"
 import * as CursorFloor from "./CursorFloor.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
+import * as SessionOrdinal from "./SessionOrdinal.js"
 import { changeable, changedWithoutEvent, record, visible } from "./SessionRow.js"
 import { select, type StoredRow } from "./Table.js"
 import { sessionRows, usageNames } from "./Tables.js"
@@ -67,10 +68,11 @@ export const create = (
     return Either.left(new SessionExists({ sessionId: id }))
   }
   CursorFloor.ensure(tx)
+  SessionOrdinal.ensure(tx)
   tx.run(
     `INSERT INTO session_rows
-     (id, first_cursor, created_at, changed_at, changed_cursor, named, title, owner, workdir, model, metadata)
-     SELECT ?, cursor_floor + 1, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ? FROM meta`,
+     (ordinal, id, first_cursor, created_at, changed_at, changed_cursor, named, title, owner, workdir, model, metadata)
+     SELECT ${SessionOrdinal.next}, ?, cursor_floor + 1, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ? FROM meta`,
     id,
     tx.now,
     tx.now,

@@ -3,7 +3,8 @@ import { SqliteClient } from "@effect/sql-sqlite-node"
 import Sqlite from "better-sqlite3"
 import { Chunk, Effect, Layer, Stream } from "effect"
 import { join } from "node:path"
-import { type Entry, userText } from "../../../../src/domain/Message.js"
+import { type Entry, textOf, userText } from "../../../../src/domain/Message.js"
+import { SessionId } from "../../../../src/domain/Session.js"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
@@ -225,7 +226,7 @@ describe("a damaged session", () => {
           yield* openBatch(lease, "c1")
           yield* storage.ask(lease, question(id, 3, "c1"))
         }
-        yield* damage(`UPDATE questions SET access = 'whatever' WHERE id = '${q1}'`)
+        yield* damage(`UPDATE questions SET access = '' WHERE id = '${q1}'`)
         const reader = yield* StorageReader
         expect((yield* reader.questions(null)).map(({ id }) => id)).toEqual([q2])
         expect(yield* refused(reader.questions(s1))).toMatchObject({ _tag: "RowDamaged", sessionId: s1 })
@@ -319,5 +320,61 @@ describe("one damaged row stops nobody else", () => {
         expect(Number((yield* create({ id: s2 })).cursor)).toBeGreaterThan(Number(cursor))
       })
     )
+  )
+
+  it.scopedLive.each([
+    "UPDATE sqlite_sequence SET seq = 9223372036854775807",
+    "UPDATE sqlite_sequence SET seq = 9007199254740993",
+    "UPDATE sqlite_sequence SET seq = -5",
+    "UPDATE sqlite_sequence SET seq = 'no number'",
+    "DELETE FROM sqlite_sequence",
+    `INSERT INTO session_rows (ordinal, id, first_cursor, created_at, changed_at, changed_cursor, named, title, workdir, metadata)
+     VALUES (9223372036854775807, 'far', 1, 0, 0, 0, 0, 'far', '', '{}')`
+  ])("the number of the last session: %s", (statement) =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        yield* create()
+        yield* append("1")
+        yield* damage(statement)
+        for (const id of [s2, SessionId.make("third")]) {
+          yield* create({ id })
+          yield* appendTo(id, [userText(`of ${id}`)])
+        }
+        expect((yield* transcript()).map(({ message }) => textOf(message))).toEqual(["1"])
+        expect((yield* transcript(s2)).map(({ message }) => textOf(message))).toEqual([`of ${s2}`])
+        const { sessions } = yield* (yield* StorageReader).sessions({ limit: 2 })
+        expect(sessions.map(({ id }) => id)).toEqual(["third", s2])
+      })
+    )
+  )
+
+  it.scopedLive("the number of the last session is not given again after its session is gone", () =>
+    Effect.gen(function* () {
+      const directory = yield* folder
+      const ordinals = (): ReadonlyArray<number> => {
+        const connection = new Sqlite(join(directory, "skein.db"), { readonly: true })
+        const all = connection.prepare<[], number>("SELECT ordinal FROM session_rows ORDER BY ordinal").pluck().all()
+        connection.close()
+        return all
+      }
+      const break_ = () => {
+        const connection = new Sqlite(join(directory, "skein.db"))
+        connection.exec("UPDATE sqlite_sequence SET seq = 9223372036854775807")
+        connection.close()
+      }
+      yield* Effect.gen(function* () {
+        yield* create()
+        break_()
+        yield* create({ id: s2 })
+        expect(ordinals()).toEqual([1, 2])
+        yield* destroy(s2)
+        yield* create({ id: s2 })
+        expect(ordinals()).toEqual([1, 3])
+      }).pipe(
+        Effect.provide(storageIn(directory)),
+        Effect.provide(EventSignals.layer),
+        Effect.provide(EngineConfig.layer({ synchronous: "NORMAL" }))
+      )
+    })
   )
 })
