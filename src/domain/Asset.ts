@@ -15,7 +15,8 @@ export const Asset = Schema.Struct({
   sessionId: SessionId,
   /** What the caller called the file; never used as a path. */
   name: Schema.NullOr(Schema.String),
-  mediaType: MediaType,
+  /** As `MediaType`, unless another version of Skein stored it. */
+  mediaType: Schema.String,
   /** Bytes. */
   size: Schema.NonNegativeInt,
   /** SHA-256 of the content, lower-case hex. */

@@ -8,6 +8,9 @@ import * as Limits from "./Limits.js"
 import type { Message } from "./Message.js"
 import type { InvalidInput } from "./SkeinError.js"
 
+/** What is stored of a message: one of an unknown role as it was. */
+const storedForm = (message: Message): unknown => (message.role === "other" ? message.stored : message)
+
 export class Checked<out A> {
   private constructor(
     readonly value: A,
@@ -23,7 +26,7 @@ export class Checked<out A> {
     { messageBytes }: Limits.Limits,
     field = "message"
   ): Either.Either<Checked<M>, InvalidInput> {
-    return Either.map(Limits.json(field, message, messageBytes), (json) => new Checked(message, json))
+    return Either.map(Limits.json(field, storedForm(message), messageBytes), (json) => new Checked(message, json))
   }
 
   /** Fails when metadata have no JSON, or more bytes of it than the limit. */

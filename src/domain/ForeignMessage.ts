@@ -7,6 +7,7 @@ import {
   AssistantMessage,
   CallPart,
   OpaquePart,
+  OtherMessage,
   ReasoningPart,
   ResultMessage,
   TextPart,
@@ -25,7 +26,7 @@ const ForeignAssistant = Schema.Struct({
 
 const ForeignResult = Schema.Struct({ ...ResultMessage.fields, callId })
 
-export const ForeignMessage = Schema.Union(UserMessage, ForeignAssistant, ForeignResult)
+export const ForeignMessage = Schema.Union(UserMessage, ForeignAssistant, ForeignResult, OtherMessage)
 export type ForeignMessage = typeof ForeignMessage.Type
 
 export const isForeignCall = (part: { readonly type: string }): part is ForeignCall => part.type === "call"

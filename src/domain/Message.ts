@@ -1,7 +1,8 @@
 /**
  * What a transcript is made of. The encoded form of `Message` is the stored form, kept for years: fields are added,
  * never changed. A stored row is decoded for reading and never encoded again, so that fields unknown to this version
- * survive in it; a part of an unknown type is read as an `OpaquePart`.
+ * survive in it; a part of an unknown type is read as an `OpaquePart`, a message of an unknown role as an
+ * `OtherMessage` (see `Stored`).
  */
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"
@@ -10,6 +11,7 @@ import { RunId } from "./Run.js"
 import { Seq } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
 import { Usage } from "./Usage.js"
+import { Word } from "./Word.js"
 
 /** Unique among all calls; the provider's own id is metadata of the part. */
 export const CallId = id("CallId")
@@ -68,7 +70,7 @@ export type UserMessage = typeof UserMessage.Type
 
 /**
  * Why the model ended its step. `paused`: the provider interrupted the answer and goes on when it is asked again.
- * `other`: the provider gave a reason that has no place here.
+ * `other`: the provider, or another version of Skein, gave a reason that has no place here.
  */
 export const FinishReason = Schema.Literal("stop", "length", "content-filter", "tool-calls", "paused", "error", "other")
 export type FinishReason = typeof FinishReason.Type
@@ -87,6 +89,7 @@ export type AssistantMessage = typeof AssistantMessage.Type
 
 /**
  * How a call ended. `interrupted`: it had started and what it did is unknown. `never-started`: it surely did nothing.
+ * `other`: in a way that another version of Skein knows.
  */
 export const Outcome = Schema.Literal(
   "success",
@@ -97,7 +100,8 @@ export const Outcome = Schema.Literal(
   "unknown-tool",
   "denied",
   "interrupted",
-  "never-started"
+  "never-started",
+  "other"
 )
 export type Outcome = typeof Outcome.Type
 
@@ -114,11 +118,30 @@ export const ResultMessage = Schema.Struct({
 })
 export type ResultMessage = typeof ResultMessage.Type
 
-export const Message = Schema.Union(UserMessage, AssistantMessage, ResultMessage)
-export type Message = typeof Message.Type
-
-export const Role = Schema.Literal("user", "assistant", "tool")
+export const Role = Schema.Literal("user", "assistant", "tool", "other")
 export type Role = typeof Role.Type
+
+const isRole = Schema.is(Role)
+
+/** A message that another version of Skein wrote, of a role that this one does not know. No model is sent it. */
+export const OtherMessage = Schema.Struct({
+  role: Schema.Literal("other"),
+  unknownRole: Word,
+  /** All of it, as it is stored. */
+  stored: Schema.Record({ key: Schema.String, value: Schema.Unknown })
+}).pipe(
+  Schema.filter(({ stored, unknownRole }) => stored["role"] === unknownRole && !isRole(unknownRole), {
+    description: "a message as it is stored, of an unknown role",
+    arbitrary: () => (fc) =>
+      fc
+        .tuple(fc.constantFrom("critic", "note"), fc.string())
+        .map(([role, text]) => ({ role: "other" as const, unknownRole: role, stored: { role, text } }))
+  })
+)
+export type OtherMessage = typeof OtherMessage.Type
+
+export const Message = Schema.Union(UserMessage, AssistantMessage, ResultMessage, OtherMessage)
+export type Message = typeof Message.Type
 
 /** A message at its place in the transcript. */
 export const Entry = Schema.Struct({
@@ -138,9 +161,12 @@ export const isText = (part: { readonly type: string }): part is TextPart => par
 export const callsOf = (message: Message): ReadonlyArray<CallPart> =>
   message.role === "assistant" ? message.parts.filter(isCall) : []
 
-/** The text of a message, its text parts joined. */
-export const textOf = (message: Message): string =>
-  message.role === "tool" ? message.text : message.parts.flatMap((part) => (isText(part) ? [part.text] : [])).join("")
+/** The text of a message, its text parts joined; empty for one of an unknown role. */
+export const textOf = (message: Message): string => {
+  if (message.role === "other") return ""
+  if (message.role === "tool") return message.text
+  return message.parts.flatMap((part) => (isText(part) ? [part.text] : [])).join("")
+}
 
 /** A user message of one text. */
 export const userText = (text: string): UserMessage => ({ role: "user", parts: [{ type: "text", text }] })

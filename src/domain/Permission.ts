@@ -22,8 +22,12 @@ export type QuestionId = typeof QuestionId.Type
 export const Verdict = Schema.Literal("allow-once", "allow-for-session", "deny")
 export type Verdict = typeof Verdict.Type
 
+/** A verdict as it is read. `other` is one that another version of Skein knows; this one does not run a call by it. */
+export const AnyVerdict = Schema.Literal(...Verdict.literals, "other")
+export type AnyVerdict = typeof AnyVerdict.Type
+
 export const Answer = Schema.Struct({
-  verdict: Verdict,
+  verdict: AnyVerdict,
   /** Why, for the model; with a denial. */
   message: Schema.NullOr(Schema.String),
   /** Who answered, as the host names people. Null when the run ended before anybody did. */

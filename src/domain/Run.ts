@@ -18,6 +18,7 @@ export { RunId as Id }
  *   did not go on.
  * - `step-limit`, `repeated-calls`: Skein stopped a run that did not come to an end.
  * - `lease-lost`: another process took the session over.
+ * - `other`: for a reason that another version of Skein knows; `detail` names it.
  */
 export const StopReason = Schema.Literal(
   "completed",
@@ -29,7 +30,8 @@ export const StopReason = Schema.Literal(
   "crashed",
   "step-limit",
   "repeated-calls",
-  "lease-lost"
+  "lease-lost",
+  "other"
 )
 export type StopReason = typeof StopReason.Type
 

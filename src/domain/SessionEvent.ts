@@ -6,13 +6,14 @@
  * - An ephemeral event has no cursor of its own: `after` names the durable event that it follows.
  * - A delta carries its offset in the text so far. A late watcher gets one delta from offset 0. After a `run.retrying` or
  *   a `run.released` the text begins again.
+ * - `other`: an event of another version of Skein, of a type that this one does not know.
  * - `run.released`: the run's engine was closed, or died and the run is gone on with. It goes on from its transcript.
  */
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"
 import { CallId, Outcome, Role } from "./Message.js"
 import { ModelRef } from "./ModelRef.js"
-import { QuestionId, Verdict } from "./Permission.js"
+import { AnyVerdict, QuestionId } from "./Permission.js"
 import { RunId, StopReason } from "./Run.js"
 import { Cursor, Seq, SessionId } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
@@ -49,9 +50,10 @@ export const Durable = Schema.Union(
   durable("call.started", { runId: RunId, callId: CallId, seq: Seq, name: Schema.String }),
   durable("call.finished", { runId: RunId, callId: CallId, seq: Seq, name: Schema.String, outcome: Outcome }),
   durable("permission.asked", { runId: RunId, callId: CallId, questionId: QuestionId, tool: Schema.String }),
-  durable("permission.answered", { runId: RunId, callId: CallId, questionId: QuestionId, verdict: Verdict }),
+  durable("permission.answered", { runId: RunId, callId: CallId, questionId: QuestionId, verdict: AnyVerdict }),
   durable("asset.saved", { assetId: AssetId }),
-  durable("asset.deleted", { assetId: AssetId })
+  durable("asset.deleted", { assetId: AssetId }),
+  durable("other", { unknownType: Schema.String, runId: Schema.NullOr(RunId), seq: Schema.NullOr(Seq) })
 )
 export type Durable = typeof Durable.Type
 

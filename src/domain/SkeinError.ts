@@ -5,7 +5,7 @@
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"
 import * as ModelFailure from "./ModelFailure.js"
-import { QuestionId, Verdict } from "./Permission.js"
+import { AnyVerdict, QuestionId } from "./Permission.js"
 import { RunId, StopReason } from "./Run.js"
 import { SessionId } from "./Session.js"
 
@@ -112,7 +112,7 @@ export class QuestionNotFound extends Schema.TaggedError<QuestionNotFound>()("Qu
 /** The question already has its answer. The first one counts. */
 export class QuestionAnswered extends Schema.TaggedError<QuestionAnswered>()("QuestionAnswered", {
   questionId: QuestionId,
-  verdict: Verdict
+  verdict: AnyVerdict
 }) {
   override get message() {
     return `Question ${this.questionId} has already been answered: ${this.verdict}`

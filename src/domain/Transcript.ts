@@ -3,7 +3,8 @@
  *
  * An assistant message that asks for calls opens a batch. Right after it come their results, one each, in the order of
  * the calls; until the last of them stands there, nothing else may. So every transcript without an open batch is one
- * that a provider accepts. Nothing here looks at a call's input or at the texts.
+ * that a provider accepts. No provider is sent a message of an unknown role. Nothing here looks at a call's input or at
+ * the texts.
  */
 import { Chunk, Either, Option } from "effect"
 import * as Batch from "./Batch.js"

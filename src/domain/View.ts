@@ -126,7 +126,7 @@ export const characters = (view: View): number => weigh(view) + fileCharacters *
  * turns left out, then results of the last turn shortened. The last turn itself stays, so a view may still be larger.
  */
 export const make = (entries: ReadonlyArray<Entry>, options: Options): View => {
-  const turns = Transcript.turns(entries)
+  const turns = Transcript.turns(entries.filter(({ message }) => message.role !== "other"))
   const render = renderer(options)
   const rendered = turns.map((turn, at) =>
     at < turns.length - 1 && isLeftOut(turn, options) ? [[userNote(refusedTurn)]] : exchanges(turn).map(render)
@@ -190,6 +190,7 @@ const exchanges = (entries: ReadonlyArray<Entry>): ReadonlyArray<Exchange> => {
   const exchanges: Array<Exchange & { results: Array<ResultMessage> }> = []
   for (const { message, seq } of entries) {
     const last = exchanges.at(-1)
+    if (message.role === "other") continue
     if (message.role !== "tool") exchanges.push({ message, seq, results: [] })
     else if (last === undefined) exchanges.push({ message: null, seq, results: [message] })
     else last.results.push(message)

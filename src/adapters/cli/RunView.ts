@@ -13,6 +13,7 @@ import * as CallText from "./CallText.js"
 import type { Work } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Follow.js"
+import * as SessionTexts from "./texts/Sessions.js"
 
 interface RunningCall {
   readonly summary: string
@@ -155,6 +156,11 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
       return addLine({ ...view, shown: 0, activity: Texts.waitingForEngine, calls: new Map() }, `  ${Texts.released}\n`)
     case "session.deleted":
       return endLine(view)
+    case "other":
+      return addLine(
+        view,
+        view.ansi.dim(`  ${SessionTexts.unknown(TerminalText.short(event.unknownType, progressColumns))}\n`)
+      )
     case "session.created":
     case "session.renamed":
     case "session.model":

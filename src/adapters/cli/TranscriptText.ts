@@ -42,19 +42,26 @@ export const heading = (ansi: Ansi, { createdAt, head, id, model, title, workdir
 const authorOf = (ansi: Ansi, message: Message): string => {
   if (message.role === "user") return ansi.bold(Texts.user)
   if (message.role === "assistant") return ansi.bold(TerminalText.line(ModelRef.toText(message.model)))
+  if (message.role === "other") return ansi.dim(Texts.unknown(TerminalText.short(message.unknownRole, mostCharacters)))
   const outcome = message.outcome === "success" ? ansi.green("✓") : ansi.red(`✗ ${message.outcome}`)
   return `${ansi.bold(TerminalText.line(message.name))} ${outcome}`
 }
 
 const contentOf = (ansi: Ansi, message: Message): string => {
+  if (message.role === "other") return ""
   if (message.role === "tool") return firstLines(ansi, message.text)
   const calls = callsOf(message).map(({ input, name }) => `  → ${CallText.summary(name, input)}\n`)
   const files = message.parts.flatMap((part) =>
     part.type === "file" && "assetId" in part ? [`  ${Texts.file(TerminalText.line(String(part.assetId)))}\n`] : []
   )
+  const unknown = message.parts.flatMap((part) =>
+    ["text", "reasoning", "call"].includes(part.type) || (part.type === "file" && "assetId" in part)
+      ? []
+      : [ansi.dim(`  ${Texts.unknown(TerminalText.short(part.type, mostCharacters))}\n`)]
+  )
   const isPartial = message.role === "assistant" && message.partial === true
   const brokeOff = isPartial ? ansi.dim(`  ${Texts.brokenOff}\n`) : ""
-  return [textLines(textOf(message)), ...files, brokeOff, ...calls].join("")
+  return [textLines(textOf(message)), ...files, ...unknown, brokeOff, ...calls].join("")
 }
 
 export const entry = (ansi: Ansi, { message, seq }: Entry): string =>

@@ -30,7 +30,7 @@ export const adopt = Effect.fnUntraced(function* (messages: ReadonlyArray<Foreig
   })
 
   return yield* Effect.forEach(messages, (message): Effect.Effect<Message> => {
-    if (message.role === "user") return Effect.succeed(message)
+    if (message.role === "user" || message.role === "other") return Effect.succeed(message)
     if (message.role === "tool") return Effect.map(result(message.callId), (ids) => ({ ...message, ...ids }))
     const parts = Effect.forEach(message.parts, (part) =>
       isForeignCall(part) ? Effect.map(call(part.callId), (ids) => ({ ...part, ...ids })) : Effect.succeed(part)

@@ -13,6 +13,8 @@ import type * as Tool from "../Tool.js"
 import type { CallRun } from "./CallRun.js"
 import * as HandlerResult from "./HandlerResult.js"
 
+const isAllowed = ({ verdict }: Answer): boolean => verdict === "allow-once" || verdict === "allow-for-session"
+
 const denialBy = (answer: Answer): string =>
   `Denied${answer.by === null ? "" : ` by ${answer.by}`}: ${answer.message ?? "no reason was given"}`
 
@@ -61,7 +63,7 @@ export const make = Effect.gen(function* () {
     const questionId = asked ?? QuestionId.make(yield* ids.next("ask"))
     if (asked === null) yield* storage.ask(lease, { id: questionId, seq: call.seq, ...about })
     const answer = yield* answerTo(questionId, session.id)
-    return answer.verdict === "deny" ? denialBy(answer) : null
+    return isAllowed(answer) ? null : denialBy(answer)
   })
 
   return { denial }

@@ -16,7 +16,8 @@ describe("Checked", () => {
       const texts = Either.all([Checked.message(message, Limits.defaults), Checked.metadata(record, Limits.defaults)])
       const [{ json, value }, metadata] = Either.getOrThrow(texts)
       expect(value).toBe(message)
-      expect(`[${json},${metadata.json}]`).toBe(JSON.stringify([message, record]))
+      const stored = message.role === "other" ? message.stored : message
+      expect(`[${json},${metadata.json}]`).toBe(JSON.stringify([stored, record]))
     }
   )
 

@@ -64,7 +64,7 @@ const eachCallHasItsResult = (messages: ReadonlyArray<Message>): boolean => {
 const isProper = (message: Message): boolean =>
   message.role === "user"
     ? message.parts.some((part) => !isText(part) || part.text.trim() !== "")
-    : message.role === "tool" || !message.partial || message.parts.every((part) => part.type !== "call")
+    : message.role !== "assistant" || !message.partial || message.parts.every((part) => part.type !== "call")
 
 const messagesOf = (entries: ReadonlyArray<Entry>) => entries.map(({ message }) => message)
 

@@ -79,6 +79,14 @@ describe("View", () => {
     }
   )
 
+  it("a message of a role that only a later version knows is left out, wherever it stands", () => {
+    const other = { role: "other", unknownRole: "critic", stored: { role: "critic", text: "boo" } } as const
+    const last = assistant([{ type: "text", text: "yes" }])
+    const messages: ReadonlyArray<Message> = [userText("hi"), assistant([call("c1")]), result("c1", "done"), last]
+    for (const at of [0, 1, 3, 4]) expect(view(messages.toSpliced(at, 0, other))).toEqual(view(messages))
+    expect(view([other])).toEqual(view([]))
+  })
+
   describe("for a vendor", () => {
     it.prop("reasoning and metadata of others are left out", [settledEntries], ([entries]) => {
       const parts = assistantParts(View.make(entries, { ...all, provider: "other" }))

@@ -39,6 +39,9 @@ export const moreLines = (count: number): string => `… ${count} more line${cou
 
 export const file = (assetId: string): string => `[file ${assetId}]`
 
+/** What another version of Skein wrote: a message by its role, or a part by its type. */
+export const unknown = (what: string): string => `[${what}, unknown to this version of Skein]`
+
 export const awaitsPermission = "waiting for permission"
 
 export const crashed = (sessionId: string): string =>

@@ -57,5 +57,6 @@ export const reasons: Readonly<Record<string, string>> = {
   crashed: "the run crashed",
   "step-limit": "the run reached its limit of steps",
   "repeated-calls": "the run was stopped because the model repeated the same calls",
-  "lease-lost": "another process took the session over"
+  "lease-lost": "another process took the session over",
+  other: "the run ended in a way that is unknown to this version of Skein"
 }

@@ -124,6 +124,7 @@ const { answer, verdict } = questions.columns
 const denied: Rows.Row = { verdict: verdict.least, answer: answer.least }
 
 const decodeAnswer = Schema.decodeUnknownOption(answer.schema)
+const decodeVerdict = Schema.decodeUnknownOption(verdict.schema)
 
 /** A question is of the session of its run, and open only while a call waits for it. */
 const damageOfQuestion = (
@@ -139,7 +140,8 @@ const damageOfQuestion = (
     return { detail: "has no run", values: elsewhere === undefined ? null : { session: elsewhere.session } }
   }
   const given = Option.getOrNull(decodeAnswer(row.answer))
-  if ((given?.verdict ?? null) !== row.verdict) return { detail: "has another verdict than its answer", values: denied }
+  if ((given?.verdict ?? null) !== Option.getOrNull(decodeVerdict(row.verdict)))
+    return { detail: "has another verdict than its answer", values: denied }
   const isAwaited =
     run.state === "running" && calls.some(({ question, state }) => question === row.id && state === "pending")
   return row.answer === null && !isAwaited ? { detail: "has no call that waits for it", values: denied } : null

@@ -61,6 +61,13 @@ const newestEvent = (connection: Sqlite.Database, { ordinal }: SessionKey): numb
     `SELECT max(cursor) AS newest FROM event_rows WHERE session = ? AND cursor <= ${Number.MAX_SAFE_INTEGER}`
   ).get(ordinal)?.newest ?? 0
 
+/** What the columns beside a message say. A word that this version does not know is not held against its own column. */
+const wantedOf = (message: Message, body: string): Rows.Row => {
+  const wanted = columnsOf(message, body)
+  if (message.role === "other") return Struct.pick(wanted, "role", "body")
+  return message.role === "tool" && message.outcome === "other" ? Struct.omit(wanted, "outcome") : wanted
+}
+
 /** Looks at all of a session's messages and open calls, and notes what is in which place. */
 export const check = (
   connection: Sqlite.Database,
@@ -75,6 +82,8 @@ export const check = (
   const missing: Array<Missing> = []
   const misnumbered: Array<MessageRow> = []
   let answers = 0
+  /** Whether there is a message of a later version, of which nobody knows here what it asks for or counts as. */
+  let hasOther = false
   let progress = Transcript.empty(session.id)
   let before: Before = { role: null, follows: 0, at: 0 }
   /** The run of the last message that is not a result. */
@@ -92,6 +101,7 @@ export const check = (
     }
     if (message.role !== "tool") run = row.run ?? null
     if (message.role === "assistant") answers++
+    if (message.role === "other") hasOther = true
     next = seq + 1
     const after = Transcript.append({ ...progress, head: seq - 1 }, message)
     const anew = Either.orElse(after, () =>
@@ -145,6 +155,7 @@ export const check = (
   const fill = (seq: number): void => {
     const asked = Option.getOrUndefined(Chunk.head(progress.open))
     const call = callAt(seq) ?? open.find(({ id }) => id === asked?.callId)
+    if (asked === undefined && call !== undefined && hasOther) return void (next = seq + 1)
     if (asked === undefined || call === undefined) return miss(seq, placeholder(seq))
     unseen.delete(call)
     const state = call.state === "pending" ? "pending" : "started"
@@ -160,7 +171,7 @@ export const check = (
 
   /** Columns that say something else than the message, or do not decode. */
   const differing = (row: MessageRow, message: Message): Rows.Row => {
-    const wanted: Rows.Row = columnsOf(message, Rows.text(row.body))
+    const wanted = wantedOf(message, Rows.text(row.body))
     const damaged = Rows.damaged(besideBody, row).filter((name) => !(name in wanted))
     const known: Rows.Row = { follows: before.follows, at: before.at }
     return {
@@ -233,7 +244,8 @@ export const check = (
     findings.push(make("message-misnumbered", { session, number: Rows.text(row.seq), seq }, [change]))
   }
   // The last message of a session leaves no gap. That it was an answer, the session's usage tells.
-  const lost = findings.length + missing.length === 0 && isNumber(own.steps) ? own.steps - answers : 0
+  const isCounted = findings.length + missing.length === 0 && !hasOther
+  const lost = isCounted && isNumber(own.steps) ? own.steps - answers : 0
   for (let count = 0; count < lost && lost <= untraced; count++) miss(next, Placeholder.assistant([]))
   if (lost > untraced) {
     const change = Change.update(sessionRows, own, { steps: answers })
@@ -241,7 +253,7 @@ export const check = (
     findings.push(make("row-damaged", { session, ...Rows.named(sessionRows, own), detail }, [change]))
   }
   reportMissing()
-  for (const call of unseen) {
+  for (const call of hasOther ? [] : unseen) {
     const seq = Number(call.seq)
     findings.push(make(seq < next ? "call-answered" : "call-unasked", { session, seq }, [Change.remove(calls, call)]))
   }

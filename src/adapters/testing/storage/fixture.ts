@@ -250,11 +250,11 @@ export const transcript = (sessionId = s1) =>
 /** A transcript as lines, each with its place: a user's or an assistant's text, a result's outcome and call. */
 export const transcriptLines = (sessionId = s1) =>
   Effect.map(transcript(sessionId), (entries) =>
-    entries.map(({ message, seq }) =>
-      message.role === "tool"
-        ? `${seq} ${message.outcome} ${message.callId}`
-        : `${seq} ${message.role} ${message.parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join()}`
-    )
+    entries.map(({ message, seq }) => {
+      if (message.role === "tool") return `${seq} ${message.outcome} ${message.callId}`
+      if (message.role === "other") return `${seq} ${message.role} ${message.unknownRole}`
+      return `${seq} ${message.role} ${message.parts.flatMap((part) => (part.type === "text" ? [part.text] : [])).join()}`
+    })
   )
 
 export const events = (after = 0, sessionId = s1) =>
@@ -293,5 +293,7 @@ const line = (event: SessionEvent.Durable): string => {
     case "asset.saved":
     case "asset.deleted":
       return `${event.type} ${event.assetId}`
+    case "other":
+      return `${event.type} ${event.unknownType}`
   }
 }

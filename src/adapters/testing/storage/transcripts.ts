@@ -128,12 +128,13 @@ export const transcriptTests = (test: Test) => {
       expect((yield* append(userText("Hi"))).map(({ seq }) => seq)).toEqual([2])
     }))
 
-  test("P2 every message comes back as it was: any text, parts of other versions, metadata of vendors", () =>
+  test("P2 every message comes back as it was: any text, parts and roles of other versions, metadata of vendors", () =>
     Effect.gen(function* () {
       yield* create()
       const messages: ReadonlyArray<Message> = [
         { role: "user", parts: [{ type: "text", text: "\u0000 \ud800 😀 \u2028 ' \" \\" }] },
         { role: "user", parts: [{ type: "hologram", colour: "blue", deep: [{ a: null }] }] },
+        { role: "other", unknownRole: "critic", stored: { role: "critic", deep: [{ a: null }], text: "boo" } },
         assistant("", [], {
           partial: true,
           parts: [{ type: "reasoning", text: "hm", providerMetadata: { anthropic: { signature: "xyz", n: 1.5 } } }]

@@ -7,8 +7,9 @@ import { Array, Chunk, Effect, Either, Schema } from "effect"
 import * as Batch from "../../../domain/Batch.js"
 import type { Checked } from "../../../domain/Checked.js"
 import type { Lease } from "../../../domain/Lease.js"
-import { type AssistantMessage, callsOf, type Entry, ResultMessage } from "../../../domain/Message.js"
+import { type AssistantMessage, callsOf, type Entry, type ResultMessage } from "../../../domain/Message.js"
 import { OpenCall } from "../../../domain/OpenBatch.js"
+import * as Stored from "../../../domain/Stored.js"
 import type { Seq, SessionId } from "../../../domain/Session.js"
 import {
   type AppendRefused,
@@ -94,7 +95,7 @@ export const startCall = (
     return true
   })
 
-const decodeResult = decoder(Schema.parseJson(ResultMessage))
+const decodeResult = decoder(Schema.parseJson(Stored.ResultMessage))
 
 export const storeResult = (
   tx: Transaction,

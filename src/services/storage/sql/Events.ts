@@ -6,16 +6,16 @@
  * binary search, as `follows` never decreases from one place to the next. From there on each place has an event after
  * the cursor, so a page of events has no more places than events.
  */
-import { Array, Effect, Schema } from "effect"
-import { ModelRef } from "../../../domain/ModelRef.js"
+import { Array, Effect } from "effect"
 import type { SessionId } from "../../../domain/Session.js"
 import * as SessionEvent from "../../../domain/SessionEvent.js"
+import * as Stored from "../../../domain/Stored.js"
 import { CursorGone, RowDamaged, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Total } from "../../../domain/Usage.js"
 import { decodePage, decoder, type RowName } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { select } from "./Table.js"
-import { runs, usageNames } from "./Tables.js"
+import { runs, sessionRows, usageNames } from "./Tables.js"
 
 interface SessionColumns {
   readonly first: number
@@ -30,6 +30,11 @@ interface Row extends SessionColumns, Total {
   readonly cursor: number
   readonly type: string
   readonly ref: string | null
+  readonly stopReason: string | null
+  readonly detail: string | null
+  readonly role: string | null
+  readonly outcome: string | null
+  readonly verdict: string | null
 }
 
 /** Parameters: session, cursor, number of events. */
@@ -65,7 +70,7 @@ const statement = `WITH RECURSIVE
   LEFT JOIN questions ON questions.id = told.ref
   ORDER BY told.cursor`
 
-const decodeModel = decoder(Schema.NullOr(Schema.parseJson(ModelRef)))
+const decodeModel = decoder(sessionRows.columns.model.schema)
 const decodeEvent = decoder(SessionEvent.Durable)
 
 export const read = (
@@ -98,6 +103,6 @@ export const read = (
       workdir: kept.workdir === "" ? null : kept.workdir
     }
     return yield* decodePage(page.slice(0, limit), (row) =>
-      decodeEvent(name, { ...row, ...today, questionId: row.ref, assetId: row.ref, usage: row })
+      decodeEvent(name, { ...Stored.event(row), ...today, questionId: row.ref, assetId: row.ref, usage: row })
     )
   })

@@ -4,7 +4,8 @@
  */
 import { Either, Schema } from "effect"
 import * as Batch from "../../../domain/Batch.js"
-import { callsOf, Message } from "../../../domain/Message.js"
+import { callsOf } from "../../../domain/Message.js"
+import { messages } from "./Tables.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import { complete } from "./Results.js"
 import type { SessionRow } from "./SessionRow.js"
@@ -15,7 +16,7 @@ interface Opener {
   readonly body: string
 }
 
-const decode = Schema.decodeUnknownEither(Schema.parseJson(Message))
+const decode = Schema.decodeUnknownEither(messages.columns.body.schema)
 
 /** Closes them, as if each had ended now. The session has no open batch. */
 export const close = (tx: Transaction, session: SessionRow): void => {

@@ -14,7 +14,7 @@ type MessageColumns = StoredRow<typeof messages, "role" | "call" | "name" | "out
 export const columnsOf = (message: Message, body: string): MessageColumns => {
   const result = message.role === "tool" ? message : null
   return {
-    role: message.role,
+    role: message.role === "other" ? message.unknownRole : message.role,
     call: result?.callId ?? null,
     name: result?.name ?? null,
     outcome: result?.outcome ?? null,

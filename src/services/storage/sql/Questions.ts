@@ -48,6 +48,7 @@ const insertGrant = insertion(grants, ["session", "tool"], "INSERT OR IGNORE")
 const decodeStored = decoder(
   Schema.Struct({
     ...Question.fields,
+    access: questions.columns.access.schema,
     input: questions.columns.input.schema,
     answer: questions.columns.answer.schema
   })

@@ -3,6 +3,7 @@ import { Array, Effect, Either, Option, Schema } from "effect"
 import { type Beat, Lease, silent } from "../../../domain/Lease.js"
 import * as Run from "../../../domain/Run.js"
 import { Cursor, SessionId } from "../../../domain/Session.js"
+import * as Stored from "../../../domain/Stored.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { Activity, Holder, HeldRun, UnsettledSession } from "../Storage.js"
@@ -74,7 +75,7 @@ const decodeEngine = decoder(runs.columns.engine.schema)
 
 export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
   Either.map(
-    decodeStored({ sessionId: row.sessionId, seq: null }, { ...row, usage: row }),
+    decodeStored({ sessionId: row.sessionId, seq: null }, { ...Stored.run(row), usage: row }),
     ({ cursor, ...run }): StoredRun => ({ run, ref: { sessionId: run.sessionId, runId: run.id, cursor } })
   )
 

@@ -1,8 +1,8 @@
 /** Runs on their way in: admitted, and started when the session is free. */
-import { Either, Option, Schema } from "effect"
+import { Either, Option } from "effect"
 import type { Presence } from "../../../domain/Lease.js"
 import type * as Limits from "../../../domain/Limits.js"
-import { isFile, UserMessage } from "../../../domain/Message.js"
+import { type Message, isFile } from "../../../domain/Message.js"
 import type { RunId } from "../../../domain/Run.js"
 import type { SessionId } from "../../../domain/Session.js"
 import {
@@ -68,7 +68,7 @@ export const admit = (
     return { _tag: "Queued", ...queued }
   })
 
-const decodeMessage = decoder(Schema.parseJson(UserMessage))
+const decodeMessage = decoder(runs.columns.message.schema)
 
 export const startNext = (
   tx: Transaction,
@@ -85,7 +85,7 @@ export const startNext = (
       next.ordinal
     )
     const body = row?.body ?? null
-    const message = body === null ? null : yield* decodeMessage({ sessionId, seq: null }, body)
+    const message = yield* decodeMessage({ sessionId, seq: null }, body)
     return Option.some(yield* start(tx, limits, session, { runId: run.id, presence, message, body }))
   })
 
@@ -129,7 +129,7 @@ export const storeRun = (
 interface RunStart {
   readonly runId: RunId
   readonly presence: Presence
-  readonly message: UserMessage | null
+  readonly message: Message | null
   /** The message's JSON text. */
   readonly body: string | null
 }
@@ -196,8 +196,8 @@ export const requestCancel = (tx: Transaction, runId: RunId): Either.Either<bool
 }
 
 /** Makes the first text the title of a session that nobody has named. */
-const entitle = (tx: Transaction, limits: Limits.Limits, session: SessionRow, message: UserMessage): void => {
-  const title = Title.ofMessage(message, limits)
+const entitle = (tx: Transaction, limits: Limits.Limits, session: SessionRow, message: Message): void => {
+  const title = message.role === "user" ? Title.ofMessage(message, limits) : null
   if (title === null) return
   const titled = tx.run(
     "UPDATE session_rows SET title = ? WHERE ordinal = ? AND named = 0 AND title = ?",

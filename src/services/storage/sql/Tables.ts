@@ -9,10 +9,10 @@ import { Schema } from "effect"
 import * as Asset from "../../../domain/Asset.js"
 import { EngineId, Sign } from "../../../domain/Lease.js"
 import { Draft } from "../../../domain/Live.js"
-import { CallId, Message, Outcome, Role, UserMessage } from "../../../domain/Message.js"
-import { ModelRef } from "../../../domain/ModelRef.js"
-import { Access, Answer, QuestionId, Verdict } from "../../../domain/Permission.js"
-import { RunId, State, StopReason } from "../../../domain/Run.js"
+import { CallId } from "../../../domain/Message.js"
+import { QuestionId } from "../../../domain/Permission.js"
+import { RunId, State } from "../../../domain/Run.js"
+import * as Stored from "../../../domain/Stored.js"
 import { none, Takeovers } from "../../../domain/Takeover.js"
 import * as Title from "../../../domain/Title.js"
 import { Cursor, Owner, Seq, SessionId } from "../../../domain/Session.js"
@@ -86,7 +86,7 @@ export const sessionRows = table({
     title: { schema: Schema.String, least: Title.untitled },
     owner: optional(Owner),
     workdir: { schema: Folder, least: "" },
-    model: optional(Schema.parseJson(ModelRef)),
+    model: optional(Schema.parseJson(Stored.ModelRef)),
     metadata: { schema: JsonObject, least: "{}" }
   }
 })
@@ -104,7 +104,7 @@ export const runs = table({
     session: { schema: Ordinal },
     state: { schema: State, least: "ended" },
     cursor: { schema: Cursor, least: 0 },
-    stopReason: { schema: Schema.NullOr(StopReason), least: "failed" },
+    stopReason: { schema: Schema.NullOr(Stored.StopReason), least: "failed" },
     detail: optional(Schema.String),
     ...usage,
     createdAt: { schema: Schema.Int, least: 0 },
@@ -115,7 +115,7 @@ export const runs = table({
     engine: { schema: Schema.NullOr(Schema.parseJson(EngineId)), least: JSON.stringify(nobody) },
     metadata: { schema: JsonObject, least: "{}" },
     // Only while it waits. Null is the message of a run that resumes, so nothing can replace one that is damaged.
-    message: { schema: Schema.NullOr(Schema.parseJson(UserMessage)) },
+    message: { schema: Schema.NullOr(Schema.parseJson(Stored.QueuedMessage)) },
     cancelRequested: { schema: Flag, least: 0 },
     releasedAt: optional(Schema.Int),
     takeovers: { schema: Takeovers.fields.count, least: 0 },
@@ -141,11 +141,11 @@ export const messages = table({
     mark: { schema: Schema.Int, least: 0 },
     run: optional(Ordinal),
     at: { schema: Schema.Int, least: 0 },
-    role: { schema: Role },
+    role: { schema: Stored.Role },
     call: { schema: Schema.NullOr(CallId) },
     name: { schema: Schema.NullOr(Schema.String) },
-    outcome: { schema: Schema.NullOr(Outcome) },
-    body: { schema: Schema.parseJson(Message) }
+    outcome: { schema: Schema.NullOr(Stored.Outcome) },
+    body: { schema: Schema.parseJson(Stored.Message) }
   }
 })
 
@@ -184,10 +184,10 @@ export const questions = table({
     seq: { schema: Seq },
     call: { schema: CallId },
     tool: { schema: Schema.String, least: "" },
-    access: { schema: Access, least: "write" },
+    access: { schema: Stored.Access, least: "write" },
     askedAt: { schema: Schema.Int, least: 0 },
-    verdict: { schema: Schema.NullOr(Verdict), least: damagedQuestion.verdict },
-    answer: { schema: Schema.NullOr(Schema.parseJson(Answer)), least: JSON.stringify(damagedQuestion) },
+    verdict: { schema: Schema.NullOr(Stored.Verdict), least: damagedQuestion.verdict },
+    answer: { schema: Schema.NullOr(Schema.parseJson(Stored.Answer)), least: JSON.stringify(damagedQuestion) },
     input: { schema: Schema.parseJson(Schema.String), least: '""' }
   }
 })
@@ -251,7 +251,7 @@ export const assets = table({
     session: { schema: Ordinal },
     id: { schema: Asset.AssetId },
     name: { schema: Asset.Asset.fields.name, least: null },
-    mediaType: { schema: Asset.MediaType, least: "application/octet-stream" },
+    mediaType: { schema: Schema.NonEmptyString, least: "application/octet-stream" },
     size: { schema: Asset.Asset.fields.size },
     sha256: { schema: Asset.Asset.fields.sha256 },
     createdAt: { schema: Schema.Int }

@@ -1,7 +1,7 @@
 /** Transcripts: a message is stored in the place after the head, and the head moves to it. Rows are written once. */
 import { Array, Chunk, Effect, Either, Option, Stream } from "effect"
 import type { Checked } from "../../../domain/Checked.js"
-import { Entry, Message } from "../../../domain/Message.js"
+import { type Entry, Message } from "../../../domain/Message.js"
 import { Seq, type SessionId } from "../../../domain/Session.js"
 import {
   type AppendRefused,

@@ -62,6 +62,13 @@ const play = (...events: ReadonlyArray<readonly [SessionEvent, Message?]>) =>
   )
 
 describe("RunView", () => {
+  it("tells of an event that only a later version knows, in one line", () => {
+    const event: SessionEvent = { type: "other", unknownType: "run.painted", ...durable, seq: null }
+    expect(play([text(0, "one")], [event], [text(3, "two")]).output).toBe(
+      "one\n  [run.painted, unknown to this version of Skein]\ntwo"
+    )
+  })
+
   it("shows a text as it comes and ends its line", () => {
     const { output } = play([text(0, "Hel")], [text(3, "lo.")], [appended, assistant("Hello.")])
     expect(output).toBe("Hello.\n")

@@ -114,6 +114,18 @@ describe("TranscriptText", () => {
     expect(shown.endsWith("  line 12\n  … 18 more lines\n")).toBe(true)
   })
 
+  it("shows what only a later version knows as such, each in one line", () => {
+    const parts = [
+      { type: "text" as const, text: "see" },
+      { type: "hologram", depth: 3 }
+    ]
+    expect(TranscriptText.entry(Ansi.none, entry({ role: "user", parts }))).toBe(
+      "\n#3 you\n  see\n  [hologram, unknown to this version of Skein]\n"
+    )
+    const other = { role: "other", unknownRole: "critic", stored: { role: "critic", text: "\x1b[2J" } } as const
+    expect(TranscriptText.entry(Ansi.none, entry(other))).toBe("\n#3 [critic, unknown to this version of Skein]\n")
+  })
+
   it("shows what an answer says, asks for, and where it broke off", () => {
     const shown = TranscriptText.entry(
       Ansi.none,

@@ -4,6 +4,7 @@ import { Gateway, Permissions, type Run, SkeinError, Tool, Toolbox } from "skein
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { QuestionId } from "../../../../src/domain/Permission.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
+import { ground } from "./engines.js"
 import { open, type Settings } from "./fixture.js"
 
 const read = Tool.make("read", { description: "reads", access: "read", input: { key: Schema.String } }).handle(
@@ -106,6 +107,19 @@ describe("a policy", () => {
 })
 
 describe("a question", () => {
+  it.scoped("answered with a verdict that only a later version knows, lets no call run", () =>
+    Effect.gen(function* () {
+      const { model, open, storage } = yield* ground
+      const engine = yield* open("a", { toolbox: Toolbox.layer(read, write), policy: Permissions.layerDefault })
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(write, { key: "a" })), ScriptedModel.text("done"))
+      const run = yield* engine.begin("go")
+      const { questionId } = yield* engine.seen(run, "permission.asked")
+      yield* storage.answer(questionId, { verdict: "other", message: null, by: "me" })
+      yield* engine.gateway.await(run)
+      expect((yield* engine.lines(run.sessionId))[2]).toMatch(/^write denied: Denied by me/)
+    })
+  )
+
   it.scoped("is readable, bound to the exact input, while the call waits", () =>
     Effect.gen(function* () {
       const asked = yield* asking([ScriptedModel.call(write, { key: "a" })])

@@ -61,6 +61,7 @@ export type Opened = ReturnType<typeof of>
 
 const lineOf = ({ message }: Message.Entry): string => {
   if (message.role === "tool") return `${message.name} ${message.outcome}: ${message.text}`
+  if (message.role === "other") return `${message.role} ${message.unknownRole}`
   const parts = message.parts.map((part) => {
     if (Message.isCall(part)) return `(${part.name})`
     return "text" in part ? String(part.text) : `[${part.type}]`
@@ -92,6 +93,7 @@ const toldAs = (event: SessionEvent.Durable): string => {
     case "run.released":
     case "asset.saved":
     case "asset.deleted":
+    case "other":
       return event.type
   }
 }

@@ -43,7 +43,7 @@ const metadata = fc.constantFrom<{ readonly [field: string]: null | string | num
   { d: "y".repeat(700) }
 )
 /** The content of a message that is appended outside a run. */
-const messages = fc.array(fc.constantFrom("user", "assistant", "calls", "result", "other result", "blank"), {
+const messages = fc.array(fc.constantFrom("user", "assistant", "calls", "result", "other result", "blank", "other"), {
   maxLength: 5
 })
 const model = fc.constantFrom(null, { provider: "p", model: "m" }, { provider: "p", model: "n", options: { seed: 1 } })

@@ -368,6 +368,8 @@ const messagesOf = (world: World, kinds: ReadonlyArray<string>): ReadonlyArray<M
         return resultOf(open[1])
       case "blank":
         return userText(" ")
+      case "other":
+        return { role: "other", unknownRole: "critic", stored: { role: "critic", text: "boo" } }
       default:
         return assistant("Yes", [], 3)
     }

@@ -1,0 +1,139 @@
+/**
+ * How stored values are read. A later version may have written words, parts and fields that this one does not know. They
+ * stay in their rows as they are, and are read so:
+ *
+ * - An unknown word of a list that has `other` is `other`; the detail of a run's end then names it.
+ * - A part of a type that its message cannot have here is an `OpaquePart`, a message of an unknown role an
+ *   `OtherMessage`, an event of an unknown type one of type `other`.
+ * - A model's option that does not decode is left out. A tool of an unknown access counts as one that writes.
+ * - Unknown fields are left out.
+ *
+ * Anything else that does not decode is damaged. What clients give is checked by the Schemas of the other files.
+ */
+import { Record, Schema } from "effect"
+import * as Known from "./Message.js"
+import * as Model from "./ModelRef.js"
+import * as Permission from "./Permission.js"
+import * as Run from "./Run.js"
+import * as SessionEvent from "./SessionEvent.js"
+import { Word } from "./Word.js"
+
+const isWord = Schema.is(Word)
+
+/** Reads a word of a list; `unknown` stands for those that are not on it. A text that is no word stays as it is. */
+const reader = <A extends string>(list: Schema.Schema<A>, unknown: NoInfer<A>) => {
+  const isKnown = Schema.is(list)
+  return (stored: string | null): string | null => (isKnown(stored) || !isWord(stored) ? stored : unknown)
+}
+
+const wordOf = <A extends string>(list: Schema.Schema<A>, unknown: NoInfer<A>) => {
+  const isKnown = Schema.is(list)
+  return Schema.transform(Word, list, {
+    strict: true,
+    decode: (word) => (isKnown(word) ? word : unknown),
+    encode: (word) => word
+  })
+}
+
+export const Role = wordOf(Known.Role, "other")
+export const Outcome = wordOf(Known.Outcome, "other")
+export const StopReason = wordOf(Run.StopReason, "other")
+export const Verdict = wordOf(Permission.AnyVerdict, "other")
+export const Access = wordOf(Permission.Access, "write")
+
+const stopReasonOf = reader(Run.StopReason, "other")
+
+interface End {
+  readonly stopReason: string | null
+  readonly detail: string | null
+}
+
+/** How a run ended: of an unknown reason, the detail names it. */
+const endOf = ({ detail, stopReason: stored }: End): End => {
+  const stopReason = stopReasonOf(stored)
+  return stopReason === stored
+    ? { detail, stopReason }
+    : { detail: detail === null ? stored : `${stored}: ${detail}`, stopReason }
+}
+
+/** A run, by its columns. */
+export const run = <R extends End>(row: R) => ({ ...row, ...endOf(row) })
+
+const isType = (type: string): boolean =>
+  SessionEvent.Durable.members.some(({ fields }) => fields.type.literals[0] === type)
+
+const roleOf = reader(Known.Role, "other")
+const outcomeOf = reader(Known.Outcome, "other")
+const verdictOf = reader(Permission.AnyVerdict, "other")
+
+interface Event extends End {
+  readonly type: string
+  readonly role: string | null
+  readonly outcome: string | null
+  readonly verdict: string | null
+}
+
+/** An event, by the columns of what it shows. */
+export const event = <R extends Event>(row: R) => ({
+  ...run(row),
+  ...(isType(row.type) || !isWord(row.type) ? {} : { type: "other", unknownType: row.type }),
+  role: roleOf(row.role),
+  outcome: outcomeOf(row.outcome),
+  verdict: verdictOf(row.verdict)
+})
+
+export const Answer = Schema.Struct({ ...Permission.Answer.fields, verdict: Verdict })
+
+const isOptions = Schema.is(Model.Options)
+const Fields = Schema.Record({ key: Schema.String, value: Schema.Unknown })
+
+const Options = Schema.compose(
+  Schema.transform(Fields, Fields, {
+    strict: true,
+    decode: (stored) => Record.filter(stored, (value, name) => isOptions({ [name]: value })),
+    encode: (options) => options
+  }),
+  Model.Options,
+  { strict: false }
+)
+
+export const ModelRef = Schema.Struct({
+  ...Model.ModelRef.fields,
+  options: Schema.optionalWith(Options, { exact: true })
+})
+
+/** A part of any type but these. */
+const opaqueBut = (...known: ReadonlyArray<string>) =>
+  Schema.Struct({ type: Schema.String.pipe(Schema.filter((type) => !known.includes(type))) }, Fields)
+
+const UserMessage = Schema.Struct({
+  ...Known.UserMessage.fields,
+  parts: Schema.Array(Schema.Union(Known.TextPart, Known.FilePart, opaqueBut("text", "file")))
+})
+
+const AssistantMessage = Schema.Struct({
+  ...Known.AssistantMessage.fields,
+  parts: Schema.Array(
+    Schema.Union(Known.TextPart, Known.ReasoningPart, Known.CallPart, opaqueBut("text", "reasoning", "call"))
+  ),
+  finish: wordOf(Known.FinishReason, "other")
+})
+
+export const ResultMessage = Schema.Struct({ ...Known.ResultMessage.fields, outcome: Outcome })
+
+const isRole = Schema.is(Known.Role)
+
+const OtherMessage = Schema.transform(
+  Schema.Struct({ role: Word.pipe(Schema.filter((role) => !isRole(role))) }, Fields),
+  Known.OtherMessage,
+  {
+    strict: true,
+    decode: (stored) => ({ role: "other" as const, unknownRole: stored.role, stored }),
+    encode: ({ stored, unknownRole }) => ({ ...stored, role: unknownRole })
+  }
+)
+
+/** The message of a queued run. */
+export const QueuedMessage = Schema.Union(UserMessage, OtherMessage)
+
+export const Message = Schema.Union(UserMessage, AssistantMessage, ResultMessage, OtherMessage)
