@@ -126,7 +126,7 @@ export const characters = (view: View): number => weigh(view) + fileCharacters *
  * turns left out, then results of the last turn shortened. The last turn itself stays, so a view may still be larger.
  */
 export const make = (entries: ReadonlyArray<Entry>, options: Options): View => {
-  const turns = Transcript.turns(entries.filter(({ message }) => message.role !== "other"))
+  const turns = Transcript.turns(entries)
   const render = renderer(options)
   const rendered = turns.map((turn, at) =>
     at < turns.length - 1 && isLeftOut(turn, options) ? [[userNote(refusedTurn)]] : exchanges(turn).map(render)
