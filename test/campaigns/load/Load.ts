@@ -89,3 +89,20 @@ export const watch = (ref: Run.Ref) =>
     )
     return yield* Ref.get(seen)
   })
+
+/** A session's life: a turn that is watched, a rename, an asset that is read, sometimes deletions. Gives what is wrong. */
+export const life = (shape: Shape) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway.Gateway
+    const { faults, ref } = yield* turn(shape)
+    const { sessionId } = ref
+    yield* gateway.rename(sessionId, "renamed")
+    const content = Stream.make(new Uint8Array(200_000).fill(1))
+    const asset = yield* gateway.saveAsset({ sessionId, mediaType: "application/octet-stream", content })
+    yield* Stream.runDrain(gateway.openAsset({ sessionId, assetId: asset.id }))
+    yield* watch(ref)
+    if ((yield* Random.next) < 0.5) yield* gateway.deleteAsset(sessionId, asset.id)
+    // Most go again, so that what is stored does not grow for ever while what is live stays the same.
+    if ((yield* Random.next) < 0.9) yield* gateway.delete(sessionId)
+    return faults
+  })

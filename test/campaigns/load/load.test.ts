@@ -4,6 +4,7 @@ import { Gateway, Message, Session, SessionEvent } from "../../../src/index.js"
 import type { SessionPage } from "../../../src/services/storage/Storage.js"
 import { folder } from "../../unit/services/storage/disk.js"
 import * as Load from "./Load.js"
+import * as Looks from "./Looks.js"
 
 const opened = (shape: Load.Shape) =>
   Effect.flatMap(folder, (data) => Layer.build(Load.engine(data, shape, { synchronous: "NORMAL" })))
@@ -89,6 +90,27 @@ describe("load", () => {
         const last = yield* Stream.runCollect(gateway.transcript({ sessionId: id, from: Session.Seq.make(99_999) }))
         expect([...last].map(({ seq }) => Number(seq))).toEqual([99_999, 100_000])
         expect((yield* gateway.session(id)).head).toBe(100_000)
+      }),
+    patience
+  )
+
+  it.scopedLive(
+    "a doctor that looks at an engine at work finds no damage",
+    () =>
+      Effect.gen(function* () {
+        const shape = { steps: 2, tools: 6, millis: 12 }
+        const data = yield* folder
+        const context = yield* Layer.build(Load.engine(data, shape, { synchronous: "NORMAL" }))
+        let lives = 0
+        const life = Effect.zipRight(
+          Load.life(shape),
+          Effect.sync(() => lives++)
+        )
+        for (let worker = 0; worker < 4; worker++) {
+          yield* Effect.forkScoped(Effect.forever(Effect.provide(life, context)))
+        }
+        const { alarms, said } = yield* Looks.until(data, (looks) => Effect.sync(() => looks >= 30 && lives >= 20))
+        expect([alarms, ...said]).toEqual([0])
       }),
     patience
   )

@@ -5,25 +5,12 @@
  *
  * `--once` runs the sessions once, all at the same time, and says how long that took and what memory it needed.
  */
-import {
-  Clock,
-  Duration,
-  Effect,
-  Layer,
-  Logger,
-  LogLevel,
-  ManagedRuntime,
-  Predicate,
-  Random,
-  Ref,
-  Stream
-} from "effect"
+import { Clock, Duration, Effect, Layer, Logger, LogLevel, ManagedRuntime, Predicate, Ref } from "effect"
 import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { Gateway } from "../../../src/index.js"
 import * as Load from "./Load.js"
 
 const option = (name: string, otherwise: number): number => {
@@ -83,21 +70,6 @@ const sample = (second: number, turns: number): Sample => {
   }
 }
 
-/** A session's life: a turn that is watched, a rename, an asset that is kept and read, sometimes a deletion. */
-const life = Effect.gen(function* () {
-  const gateway = yield* Gateway.Gateway
-  const { faults, ref } = yield* Load.turn(shape)
-  const { sessionId } = ref
-  yield* gateway.rename(sessionId, "renamed")
-  const content = Stream.make(new Uint8Array(200_000).fill(1))
-  const asset = yield* gateway.saveAsset({ sessionId, mediaType: "application/octet-stream", content })
-  yield* Stream.runDrain(gateway.openAsset({ sessionId, assetId: asset.id }))
-  yield* Load.watch(ref)
-  // Most go again, so that what is stored does not grow for ever while what is live stays the same.
-  if ((yield* Random.next) < 0.9) yield* gateway.delete(sessionId)
-  return faults
-})
-
 const worst = (samples: ReadonlyArray<Sample>, of: (sample: Sample) => number): number => Math.max(...samples.map(of))
 
 /** What grew beyond what chance explains. */
@@ -150,7 +122,7 @@ const soak = Effect.gen(function* () {
   const samples: Array<Sample> = []
   const worker = Effect.gen(function* () {
     while ((yield* Clock.currentTimeMillis) < end) {
-      const found = yield* life
+      const found = yield* Load.life(shape)
       yield* Ref.update(turns, (count) => count + 1)
       if (found.length > 0) yield* Ref.update(faults, (all) => [...all, ...found])
     }

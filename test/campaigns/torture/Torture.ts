@@ -10,6 +10,7 @@ import { join } from "node:path"
 import { bundle } from "../../support/programs/Bundle.js"
 import { start } from "../../support/programs/Process.js"
 import { broken } from "../../support/verdicts/BrokenPromise.js"
+import * as NoAlarm from "../../support/verdicts/NoAlarm.js"
 import * as Dice from "../../support/verdicts/Dice.js"
 import * as Patience from "../../support/verdicts/Patience.js"
 import * as Ledger from "./Ledger.js"
@@ -133,6 +134,7 @@ const played = ({ opens, rounds, seed, ways }: Plan, kills: Ref.Ref<number>) =>
       yield* Ref.update(kills, (count) => count + ends.filter(({ isStopped }) => isStopped).length)
       if (ledger.breaches[0] !== undefined) return broken("told", ledger.breaches[0])
       Rows.look(folder)
+      yield* NoAlarm.check(join(folder, "data"))
       if (opens === "last" && round < rounds.length - 1) continue
       yield* Effect.forEach(ways, (way) => reopen(folder, ledger, way))
     }

@@ -82,33 +82,38 @@ export const checkFilesOf = (
     return findings
   })
 
-/** The ids of a session's assets that were deleted, of which a file may be left. */
-const deletedIn = (connection: Sqlite.Database, session: number): ReadonlySet<string> =>
-  new Set(
-    prepared<{ readonly ref: string }>(
-      connection,
-      "SELECT ref FROM event_rows WHERE session = ? AND type = 'asset.deleted'"
-    )
-      .all(session)
-      .map(({ ref }) => ref)
-  )
+/** What a session's events tell of its assets, and since when they tell it: older ones may be gone. */
+const told = (connection: Sqlite.Database, session: number) => {
+  const events = prepared<{ readonly type: string; readonly ref: string }>(
+    connection,
+    "SELECT type, ref FROM event_rows WHERE session = ? AND type IN ('asset.saved', 'asset.deleted')"
+  ).all(session)
+  const refs = (type: string) => new Set(events.filter((event) => event.type === type).map(({ ref }) => ref))
+  const oldest = prepared<{ readonly at: number | null }>(
+    connection,
+    "SELECT min(at) AS at FROM event_rows WHERE session = ?"
+  ).get(session)
+  return { saved: refs("asset.saved"), deleted: refs("asset.deleted"), since: oldest?.at ?? Infinity }
+}
 
 type Owner = "wanted" | "save" | "deletion" | "nobody"
 
 /**
- * Whose a file is: an asset's, or what a dead process left of a save or a deletion. A deletion removes the files before it
- * removes the session's row, so those of a session that is gone altogether were lost by something else.
+ * Whose a file is: an asset's, or what a dead process left of a save or a deletion. A row is stored with its event, so a
+ * file whose events tell of no row never had one. A deletion removes the files before it removes the session's row, so
+ * those of a session that is gone altogether were lost by something else.
  */
 const owners = (connection: Sqlite.Database, id: SessionId, hasDeadSave: boolean): ((name: string) => Owner) => {
   const session = Rows.at(connection, sessionRows, { id })
-  if (session === undefined) return () => "nobody"
+  if (session === undefined) return (name) => (hasDeadSave && AssetNames.isFile(name) ? "save" : "nobody")
   const wanted = new Set(AssetFile.decoded(id, rowsOf(connection, Number(session.ordinal))).map(AssetNames.file))
-  const deleted = deletedIn(connection, Number(session.ordinal))
+  const { deleted, saved, since } = told(connection, Number(session.ordinal))
   return (name) => {
     if (wanted.has(name)) return "wanted"
     if (!AssetNames.isFile(name)) return "nobody"
-    if (session.state === "hidden" || deleted.has(AssetNames.assetOf(name))) return "deletion"
-    return hasDeadSave ? "save" : "nobody"
+    const { createdAt, id } = AssetFile.named(name)
+    if (session.state === "hidden" || deleted.has(id)) return "deletion"
+    return !saved.has(id) && (hasDeadSave || createdAt >= since) ? "save" : "nobody"
   }
 }
 

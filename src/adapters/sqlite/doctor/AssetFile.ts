@@ -28,6 +28,12 @@ export const namesIn = (path: string): ReadonlyArray<string> => {
 export const folderOf = (data: string, sessionId: SessionId): string =>
   join(data, "assets", AssetNames.folder(sessionId))
 
+/** What the name of an asset's file says. */
+export const named = (name: string) => {
+  const [, createdAt, sha256 = ""] = name.split(".")
+  return { id: AssetNames.assetOf(name), createdAt: Number(createdAt), sha256 }
+}
+
 /**
  * The columns that the name of an asset's file tells: of the one that has its id or its digest, and is no other asset's.
  * None when that is not exactly one.
@@ -40,10 +46,10 @@ export const told = (data: string, sessionId: SessionId, row: AssetRow, all: Rea
   )
   const taken = new Set(others.map(AssetNames.file))
   const fitting = namesIn(folder).flatMap((name) => {
-    const [, createdAt, sha256 = ""] = name.split(".")
-    const columns = { id: AssetNames.assetOf(name), createdAt: Number(createdAt), sha256 }
-    const isOf = AssetNames.isFile(name) && !taken.has(name) && (columns.id === row.id || sha256 === row.sha256)
-    return isOf ? [{ ...columns, size: statSync(join(folder, name)).size }] : []
+    const columns = named(name)
+    const isOf = columns.id === row.id || columns.sha256 === row.sha256
+    if (!AssetNames.isFile(name) || taken.has(name) || !isOf) return []
+    return [{ ...columns, size: statSync(join(folder, name)).size }]
   })
   const [only] = fitting
   return only === undefined || fitting.length > 1 ? {} : only

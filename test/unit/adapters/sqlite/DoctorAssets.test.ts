@@ -60,6 +60,15 @@ describe("a row of an asset", () => {
   }
 })
 
+it.scopedLive("a row of an asset that is gone leaves its file, which is kept aside", () =>
+  Effect.gen(function* () {
+    const { data, seen } = yield* damaged((data) => tamper(data, "DELETE FROM assets"))
+    expect(damages(seen)).toEqual([`${assetFile(data)}: stray-file`])
+    expect(damages(yield* repair(data))).toEqual([])
+    expect(asides(data)).toHaveLength(1)
+  })
+)
+
 describe("a session", () => {
   it.scopedLive("with a valid id that is not its own gets the id that its files tell", () =>
     Effect.gen(function* () {

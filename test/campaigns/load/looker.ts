@@ -1,0 +1,12 @@
+/** The program of `Looks.ts`: looks at a data folder again and again, and prints the alarms of each look as a line. */
+import { Effect } from "effect"
+import { alarmsIn } from "../../support/verdicts/NoAlarm.js"
+
+const [, , data = ""] = process.argv
+
+// Whoever counts the looks has gone.
+process.stdout.on("error", () => process.exit(1))
+
+Effect.runFork(
+  Effect.forever(Effect.map(alarmsIn(data), (alarms) => process.stdout.write(`${JSON.stringify(alarms)}\n`)))
+)

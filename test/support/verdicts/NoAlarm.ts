@@ -1,0 +1,17 @@
+/** What nothing has damaged is not called damaged, whoever works on it or was killed on it. */
+import { Effect } from "effect"
+import * as Findings from "../../../src/adapters/cli/texts/Findings.js"
+import * as Identity from "../../../src/adapters/node/Identity.js"
+import * as Doctor from "../../../src/adapters/sqlite/doctor/Doctor.js"
+import { isDamage } from "../../../src/adapters/sqlite/doctor/Finding.js"
+import { broken } from "./BrokenPromise.js"
+
+/** Everything that a doctor calls damage in a data folder. */
+export const alarmsIn = (data: string) =>
+  Effect.map(Effect.provide(Doctor.look(data), Identity.layer), (outcomes) =>
+    outcomes.filter(isDamage).map(Findings.line)
+  )
+
+/** Fails when a doctor calls anything damage. */
+export const check = (data: string) =>
+  Effect.map(alarmsIn(data), ([alarm]) => (alarm === undefined ? undefined : broken("doctor", alarm)))
