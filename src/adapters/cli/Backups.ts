@@ -5,20 +5,24 @@
 import { Path } from "@effect/platform"
 import { Effect, Layer } from "effect"
 import { statSync } from "node:fs"
-import { InvalidInput } from "../../domain/SkeinError.js"
+import { InvalidInput, type StorageUnusable } from "../../domain/SkeinError.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as Identity from "../node/Identity.js"
 import * as NodeFolders from "../node/NodeFolders.js"
+import * as DataLayout from "../sqlite/DataLayout.js"
 import * as Backup from "../sqlite/backup/Backup.js"
+import type { BackupFailed, RemovalFailed } from "../sqlite/backup/BackupError.js"
 import * as Interval from "../sqlite/backup/Interval.js"
 import * as Restore from "../sqlite/backup/Restore.js"
 import * as DoctorProcess from "./DoctorProcess.js"
 import { DamagedBackup, RestoredInPart, WrongUsage } from "./Failure.js"
+import * as ReadingCopy from "./ReadingCopy.js"
 import { Signals } from "./Signals.js"
 import * as Progress from "./terminal/Progress.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Maintenance.js"
+import * as Sessions from "./texts/Sessions.js"
 
 export interface BackupInput {
   readonly path: string
@@ -54,6 +58,14 @@ const dataOf = (given: string | null) =>
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
+/** Whether a database cannot be opened where it is, as its disk is full or takes nothing, though it can be read. */
+const isUnopened =
+  (database: string) =>
+  (error: BackupFailed | RemovalFailed | StorageUnusable): error is BackupFailed | StorageUnusable =>
+    (error._tag === "BackupFailed" || error._tag === "StorageUnusable") &&
+    error.path === database &&
+    ReadingCopy.isWorthwhile(error)
+
 const showAll = (lines: ReadonlyArray<string>) =>
   Effect.flatMap(Screen, ({ writeError }) =>
     Effect.forEach(
@@ -64,17 +76,28 @@ const showAll = (lines: ReadonlyArray<string>) =>
   )
 
 export const backup = Effect.fn("cli.backup")(function* (input: BackupInput) {
-  const { write } = yield* Screen
+  const { write, writeError } = yield* Screen
   const keep = input.keep === null ? null : yield* keepOf(input.keep)
   const data = yield* dataOf(input.data)
   const path = (yield* Path.Path).resolve(input.path)
   if (keep === null && isFolder(path)) return yield* new WrongUsage({ detail: Texts.nameAFile(path) })
   yield* (yield* Signals).arm
-  const made = yield* Progress.during({ label: Texts.backingUp, unit: "bytes" }, (onProgress) =>
-    keep === null
-      ? Effect.map(Backup.make({ data, files: [path], onProgress }), (made) => ({ ...made, removed: [] }))
-      : Interval.make({ data, folder: path, keep, onProgress })
-  )
+  const made = yield* Progress.during({ label: Texts.backingUp, unit: "bytes" }, (onProgress) => {
+    const make = (database: string) => {
+      const options = { data, database, onProgress }
+      return keep === null
+        ? Effect.map(Backup.make({ ...options, files: [path] }), (made) => ({ ...made, removed: [] }))
+        : Interval.make({ ...options, folder: path, keep })
+    }
+    const database = DataLayout.databaseIn(data)
+    return Effect.catchIf(make(database), isUnopened(database), (error) =>
+      Effect.gen(function* () {
+        const copy = yield* ReadingCopy.make(data, error)
+        yield* writeError(`skein: ${Sessions.readingCopy}\n`)
+        return yield* make(DataLayout.databaseIn(copy))
+      }).pipe(Effect.scoped)
+    )
+  })
   const { assets, damage, faults, file, removed, sessions, size } = made
   const lines = [
     ...damage.map(({ text }) => Texts.damage(text)),

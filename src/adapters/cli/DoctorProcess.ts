@@ -24,7 +24,8 @@ const decode = Schema.decode(Line)
 
 const program = fileURLToPath(new URL("examining.mjs", import.meta.url))
 
-const noAnswer = (task: Task) => new StorageFailed({ operation: `${task} at the copy`, code: "NO_ANSWER" })
+const noAnswer = (task: Task) =>
+  new StorageFailed({ operation: `${task} the copy`, code: "the process that checks it ended early" })
 
 /** A process that ends without saying so has said nothing: it was killed, or could not be started. */
 const ask = (task: Task, path: string, report: Progress.Report) =>

@@ -6,20 +6,19 @@
  * made of the database and its log, and only when neither changed meanwhile: a process that writes to the database keeps
  * room beside it, so it can be opened then.
  *
- * Not guaranteed: that assets are there. Commands that read them must not use a copy.
+ * Not guaranteed: that assets are there. Commands must read them where they are.
  */
 import { Effect } from "effect"
 import { copyFileSync, existsSync, mkdtempSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import * as DataLayout from "../sqlite/DataLayout.js"
 
 const codes = /^(SQLITE_(IOERR_SHM|FULL|READONLY|CANTOPEN)|ENOSPC|EDQUOT|EROFS)/
 
 /** Whether a database was not opened because there is no room, or nothing can be written. */
-export const isWorthwhile = (error: StorageFailed | StorageUnusable): boolean =>
-  codes.test(error instanceof StorageFailed ? error.code : error.detail)
+export const isWorthwhile = (error: { readonly code: string } | { readonly detail: string }): boolean =>
+  codes.test("code" in error ? error.code : error.detail)
 
 /** Where a copy may have room: the usual place, and memory. */
 const places = (): ReadonlyArray<string> => [tmpdir(), "/dev/shm"].filter((place) => existsSync(place))

@@ -33,13 +33,16 @@ const canBeNobody = isLinux && works("setpriv", "--version") && works(nobody[0],
 export const elsewhen = ["unshare", "--time", "--monotonic", "100000", "--fork", "--kill-child"] as const
 const canBeElsewhen = isLinux && works(elsewhen[0], ...elsewhen.slice(1), "true")
 
-type Test = <A, E>(name: string, body: () => Effect.Effect<A, E, Scope.Scope>) => void
+type Test = <A, E>(name: string, body: () => Effect.Effect<A, E, Scope.Scope>, timeout?: number) => void
 
 /** Where the machine lacks what a test needs, it is skipped, and its name says why. */
 const needing =
   (isThere: boolean, reason: string): Test =>
-  (name, body) =>
-    it.scopedLive(isThere ? name : `${name} (${reason})`, body, { skip: !isThere })
+  (name, body, timeout) =>
+    it.scopedLive(isThere ? name : `${name} (${reason})`, body, {
+      skip: !isThere,
+      ...(timeout === undefined ? {} : { timeout })
+    })
 
 export const withShim = needing(SharedLibrary.isPossible, "needs Linux and a C compiler")
 export const withLimits = needing(hasLimits, "needs prlimit")

@@ -18,7 +18,7 @@ import { Clock, Effect } from "effect"
 import { existsSync, linkSync, renameSync, rmSync, statSync } from "node:fs"
 import { open } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
+import { StorageUnusable } from "../../../domain/SkeinError.js"
 import { Folders } from "../../../services/Folders.js"
 import type { Engines } from "../../../services/Engines.js"
 import { codeOf } from "../../ErrorCode.js"
@@ -38,8 +38,10 @@ import * as NamedAssets from "./NamedAssets.js"
 import * as Workplace from "./Workplace.js"
 
 export interface Options {
-  /** The data folder. */
+  /** The data folder, which has the assets. */
   readonly data: string
+  /** Its database, or a copy of it. */
+  readonly database: string
   /** Absolute paths in one folder; the backup gets the first that is free. */
   readonly files: readonly [string, ...ReadonlyArray<string>]
   /** Called with the number of bytes done, and about how many there are. */
@@ -69,9 +71,7 @@ const ofWriting = /^(?:SQLITE_(?:FULL|IOERR_(?:WRITE|FSYNC|DIR_FSYNC|TRUNCATE|DE
 const notWritten = (path: string, detail: string) => new BackupFailed({ path, reason: "not-written", detail })
 
 const toTyped = (file: string) => (thrown: unknown) =>
-  thrown instanceof BackupFailed || thrown instanceof StorageUnusable || thrown instanceof StorageFailed
-    ? thrown
-    : notWritten(file, codeOf(thrown))
+  thrown instanceof BackupFailed || thrown instanceof StorageUnusable ? thrown : notWritten(file, codeOf(thrown))
 
 /** A number that the database tells, if its pages can be read. */
 const numberOr0 = (database: Sqlite.Database, query: string): number => {
@@ -129,9 +129,8 @@ interface Work {
 
 /** Fills the backup, which is complete then. */
 const fill = Effect.fnUntraced(function* ({ onBytes, options, version, workplace, writer }: Work) {
-  const { data, files } = options
+  const { data, database: path, files } = options
   const [file] = files
-  const path = DataLayout.databaseIn(data)
   const copy = DataLayout.databaseIn(workplace)
   const added = new Map<string, StoredFile>()
   const add = (name: string) =>
@@ -222,10 +221,9 @@ const place = (from: string, files: ReadonlyArray<string>): string | null => {
 
 /** Backs a data folder up. */
 export const make = Effect.fn("Backup.make")(function* (options: Options) {
-  const { data, files, onProgress } = options
+  const { database: path, files, onProgress } = options
   const [file] = files
   const folders = yield* Folders
-  const path = DataLayout.databaseIn(data)
   const folder = dirname(file)
   const exists = new BackupFailed({ path: file, reason: "exists", detail: "" })
 
@@ -257,4 +255,4 @@ export const make = Effect.fn("Backup.make")(function* (options: Options) {
   }).pipe(Effect.mapError(toTyped(file)))
 }, Effect.scoped) satisfies (
   options: Options
-) => Effect.Effect<Backup, BackupFailed | StorageUnusable | StorageFailed, Engines | Examiner | Folders>
+) => Effect.Effect<Backup, BackupFailed | StorageUnusable, Engines | Examiner | Folders>

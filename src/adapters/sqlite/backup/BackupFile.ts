@@ -4,6 +4,7 @@
  * was missing or changed when the backup was taken, for versions that do not look themselves.
  */
 import { Effect } from "effect"
+import * as DataLayout from "../DataLayout.js"
 
 /** "skeb" */
 export const mark = 0x736b6562
@@ -12,9 +13,9 @@ export const version = 1
 
 /**
  * Bytes of one piece: what is read, hashed and written in one step of the event loop, and what is lost with a damaged
- * page of the backup. Version 0.1.0 made larger ones.
+ * page of the backup. Of a database that is to be little. An asset that has lost any is not what it was.
  */
-export const pieceBytes = 64 * 1024
+export const pieceBytesOf = (name: string): number => (name === DataLayout.databaseName ? 64 : 1024) * 1024
 
 export const tables = `
   CREATE TABLE files (

@@ -8,7 +8,16 @@ import { createHash } from "node:crypto"
 import { statSync } from "node:fs"
 import { open as openFile } from "node:fs/promises"
 import * as Driver from "../Driver.js"
-import { attempt, attemptAsync, mark, type OnBytes, pause, pieceBytes, type StoredFile, version } from "./BackupFile.js"
+import {
+  attempt,
+  attemptAsync,
+  mark,
+  type OnBytes,
+  pause,
+  pieceBytesOf,
+  type StoredFile,
+  version
+} from "./BackupFile.js"
 
 export interface BackupReader {
   readonly files: ReadonlyArray<StoredFile>
@@ -44,7 +53,7 @@ const refuse = <Why>(connection: Sqlite.Database, why: Why): Why => {
   return why
 }
 
-const filesOf = (connection: Sqlite.Database, { isSalvage }: Options): ReadonlyArray<StoredFile> => {
+const filesOf = (connection: Sqlite.Database, isSalvage: boolean): ReadonlyArray<StoredFile> => {
   const files: Array<StoredFile> = []
   try {
     for (const file of connection.prepare<[], StoredFile>("SELECT * FROM files ORDER BY ordinal").iterate()) {
@@ -56,26 +65,32 @@ const filesOf = (connection: Sqlite.Database, { isSalvage }: Options): ReadonlyA
   return files
 }
 
-const reader = (connection: Sqlite.Database, fileSize: number, options: Options): BackupReader => {
+const reader = (connection: Sqlite.Database, fileSize: number, { isSalvage }: Options): BackupReader => {
   const select = connection
     .prepare<[number, number], Buffer>("SELECT bytes FROM parts WHERE file = ? AND part = ?")
     .pluck()
+  // Its length stands before the bytes, on another page.
+  const selectLength = connection
+    .prepare<[number, number], number>("SELECT length(bytes) FROM parts WHERE file = ? AND part = ?")
+    .pluck()
 
-  const read = (
-    { ordinal, sha256, size }: StoredFile,
-    take: (bytes: Uint8Array) => Effect.Effect<void, unknown>,
-    onBytes: OnBytes
-  ) =>
+  /** What stands for a piece that cannot be read: zeros. No file is larger than the backup that it is in. */
+  const hole = ({ name, ordinal, size }: StoredFile, part: number, done: number): Effect.Effect<Uint8Array> =>
+    attempt(() => selectLength.get(ordinal, part)).pipe(
+      Effect.orElseSucceed(() => undefined),
+      Effect.map((length = pieceBytesOf(name)) =>
+        Buffer.alloc(Math.max(0, Math.min(length, size - done, fileSize - done)))
+      )
+    )
+
+  const read = (file: StoredFile, take: (bytes: Uint8Array) => Effect.Effect<void, unknown>, onBytes: OnBytes) =>
     Effect.gen(function* () {
       const digest = createHash("sha256")
-      // What is missing is filled up to here: no file is larger than the backup that it is in.
-      const end = Math.min(size, fileSize)
       let done = 0
       for (let part = 0; ; part++) {
-        const piece = attempt(() => select.get(ordinal, part))
-        const stored = yield* options.isSalvage ? Effect.orElseSucceed(piece, () => undefined) : piece
-        const hole = options.isSalvage ? Math.min(pieceBytes, end - done) : 0
-        const bytes = stored ?? Buffer.alloc(Math.max(0, hole))
+        const piece = attempt(() => select.get(file.ordinal, part))
+        const stored = yield* isSalvage ? Effect.orElseSucceed(piece, () => undefined) : piece
+        const bytes = stored ?? (isSalvage ? yield* hole(file, part, done) : Buffer.alloc(0))
         if (bytes.length === 0) break
         digest.update(bytes)
         yield* take(bytes)
@@ -83,11 +98,11 @@ const reader = (connection: Sqlite.Database, fileSize: number, options: Options)
         yield* onBytes(bytes.length)
         yield* pause
       }
-      return done === size && digest.digest("hex") === sha256
+      return done === file.size && digest.digest("hex") === file.sha256
     })
 
   return {
-    files: filesOf(connection, options),
+    files: filesOf(connection, isSalvage),
     isWhole: (file, onBytes) => read(file, () => Effect.void, onBytes),
     extract: (file, path, onBytes) =>
       Effect.acquireUseRelease(

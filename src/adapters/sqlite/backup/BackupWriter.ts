@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import { createHash } from "node:crypto"
 import { closeSync, openSync, readSync } from "node:fs"
 import * as Driver from "../Driver.js"
-import { attempt, mark, type OnBytes, pause, pieceBytes, type StoredFile, tables, version } from "./BackupFile.js"
+import { attempt, mark, type OnBytes, pause, pieceBytesOf, type StoredFile, tables, version } from "./BackupFile.js"
 
 export interface BackupWriter {
   /** Adds a file's bytes, read from `path`. */
@@ -29,15 +29,15 @@ export const create = (path: string): BackupWriter => {
   const insertFault = connection.prepare<[string, string]>("INSERT INTO faults VALUES (?, ?)")
   const dropParts = connection.prepare<[number]>("DELETE FROM parts WHERE file = ?")
   const dropFile = connection.prepare<[number]>("DELETE FROM files WHERE ordinal = ?")
-  const buffer = Buffer.alloc(pieceBytes)
   let files = 0
 
   const copy = (descriptor: number, name: string, onBytes: OnBytes) =>
     Effect.gen(function* () {
       const ordinal = ++files
       const digest = createHash("sha256")
+      const buffer = Buffer.alloc(pieceBytesOf(name))
       const takePiece = (part: number, offset: number) => {
-        const piece = buffer.subarray(0, readSync(descriptor, buffer, 0, pieceBytes, offset))
+        const piece = buffer.subarray(0, readSync(descriptor, buffer, 0, buffer.length, offset))
         if (piece.length > 0) insertPart.run(ordinal, part, piece)
         digest.update(piece)
         return piece.length

@@ -21,7 +21,7 @@ const Answer = Schema.Union(
 )
 const decode = Schema.decode(Schema.parseJson(Answer))
 
-const noAnswer = new CopyFailed({ code: "NO_ANSWER", isOpen: true })
+const noAnswer = new CopyFailed({ code: "the process that copies it ended early", isOpen: true })
 
 /** Copies the database at `path` to `target`. `onProgress` is told how many bytes are copied, of how many. */
 export const take = (

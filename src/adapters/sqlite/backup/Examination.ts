@@ -5,6 +5,7 @@
  */
 import { Effect, Logger, LogLevel } from "effect"
 import * as Migrations from "../Migrations.js"
+import * as SqliteFailure from "../SqliteFailure.js"
 import { Examiner, type Remark } from "./Examiner.js"
 
 /** A copy that cannot be migrated cannot be opened by any engine. */
@@ -31,8 +32,11 @@ export const ofCopy = (path: string, version: number) =>
     if (damage.length > 0) return damage
     return yield* Effect.matchEffect(migrated(path), {
       onSuccess: () => look,
-      onFailure: (error) =>
-        Effect.succeed([unmigratable(path, error._tag === "StorageFailed" ? error.code : error.reason)])
+      onFailure: (error) => {
+        if (error._tag === "StorageUnusable") return Effect.succeed([unmigratable(path, error.reason)])
+        // That says nothing of the copy.
+        return SqliteFailure.isOfFullDisk(error.code) ? error : Effect.succeed([unmigratable(path, error.code)])
+      }
     })
   })
 

@@ -45,11 +45,11 @@ const tooOld = (folder: string, newest: string, keep: number): ReadonlyArray<str
 }
 
 /** Makes a backup, and removes those that are too old. */
-export const make = Effect.fn("Interval.make")(function* ({ data, folder, keep, onProgress }: Options) {
+export const make = Effect.fn("Interval.make")(function* ({ folder, keep, ...options }: Options) {
   const now = yield* Clock.currentTimeMillis
   const first = join(folder, nameAt(now))
   const others = moments.slice(1).map((after) => join(folder, nameAt(now + after)))
-  const backup = yield* Backup.make({ data, files: [first, ...others], onProgress })
+  const backup = yield* Backup.make({ ...options, files: [first, ...others] })
   if (backup.damage.length + backup.faults.length > 0) return { ...backup, removed: [] } satisfies Made
   const failed = (path: string) => (thrown: unknown) =>
     new RemovalFailed({ path, made: backup.file, detail: codeOf(thrown) })

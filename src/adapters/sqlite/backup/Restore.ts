@@ -12,7 +12,6 @@
 import { Clock, Effect, Exit } from "effect"
 import { existsSync, mkdirSync } from "node:fs"
 import { dirname, join } from "node:path"
-import type { StorageFailed } from "../../../domain/SkeinError.js"
 import { Folders } from "../../../services/Folders.js"
 import type { Engines } from "../../../services/Engines.js"
 import { codeOf } from "../../ErrorCode.js"
@@ -125,7 +124,9 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, isSalvage, 
       })
 
     let isWhole = yield* extract(stored)
-    const version = yield* RestoredDatabase.versionOf(path, file)
+    const told = RestoredDatabase.versionOf(path, file)
+    // What a damaged header says of its version, a repair may correct. It is asked again then.
+    const version = yield* isSalvage ? Effect.orElseSucceed(told, () => null) : told
     const damage = version === null ? [] : yield* RestoredDatabase.look(path, version)
     const named = yield* RestoredDatabase.assetsOf(path)
     const digests = new Map(assets.map(({ name, sha256 }) => [name, sha256]))
@@ -157,4 +158,4 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, isSalvage, 
   )
 }, Effect.scoped) satisfies (
   options: Options
-) => Effect.Effect<Restoration, RestoreFailed | StorageFailed, Engines | Examiner | Folders>
+) => Effect.Effect<Restoration, RestoreFailed, Engines | Examiner | Folders>

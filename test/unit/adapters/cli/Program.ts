@@ -107,4 +107,8 @@ export const readUntil = (running: RunningProcess, type: SessionEvent.Type, time
   }).pipe(Effect.orDie)
 
 /** Whether it is one line of an error, and nothing else. */
-export const isOneLine = (text: string): boolean => /^skein: [^\n]+\n$/.test(text)
+export const isOneLine = (text: string): boolean => /^skein: [^\n]+\n$/.test(withoutProgress(text))
+
+/** A program's stderr without the lines that tell how far it is, which only a slow machine sees. */
+export const withoutProgress = (text: string): string =>
+  text.replace(/^(?:Backing up|Restoring|Checking|Repairing)(?:: .*)?\n/gm, "")

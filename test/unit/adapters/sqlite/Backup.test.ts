@@ -54,6 +54,17 @@ const contents = (data: string, asset: Asset) =>
     }
   }).pipe(Effect.provide(engineOn(data)))
 
+/** Saves an asset of so many bytes, which ends in a text. */
+const saveLarge = (data: string, bytes: number, end: string) =>
+  Effect.flatMap(Gateway, (gateway) =>
+    gateway.saveAsset({
+      sessionId: two,
+      name: "large",
+      mediaType: "text/plain",
+      content: Stream.make(Buffer.concat([Buffer.alloc(bytes - end.length), Buffer.from(end)]))
+    })
+  ).pipe(Effect.provide(engineOn(data)))
+
 const nothingWrong = (data: string) => Effect.map(look(data), (outcomes) => expect(damages(outcomes)).toEqual([]))
 
 /** The names beside a backup, without what was there before. */
@@ -120,6 +131,28 @@ describe("a backup", () => {
     })
   )
 
+  it.scopedLive("that is not on disk what was read is not made", () =>
+    Effect.gen(function* () {
+      const { data, file, root } = yield* place
+      const end = "the end"
+      yield* saveLarge(data, 1024 * 1024, end)
+      const spoil = (done: number, total: number) =>
+        Effect.sync(() => {
+          const [workplace] = readdirSync(root).filter((name) => name.startsWith(".backup."))
+          // The database is read again by now, and no asset is.
+          if (workplace === undefined || done < total - 1024 * 1024 - assetText.length) return
+          const unfinished = join(root, workplace, "backup")
+          const bytes = readFileSync(unfinished)
+          const at = bytes.lastIndexOf(end)
+          if (at >= 0) bytes.writeUInt8(0x21, at)
+          writeFileSync(unfinished, bytes)
+        })
+      const refusal = yield* Effect.flip(backUp(data, file, spoil))
+      expect(refusal).toMatchObject({ _tag: "BackupFailed", reason: "not-written" })
+      expect([existsSync(file), others(root)]).toEqual([false, []])
+    })
+  )
+
   it.scopedLive("of a database that is not ours, or is newer, or damaged, is refused", () =>
     Effect.gen(function* () {
       const { data, file, root } = yield* place
@@ -136,15 +169,7 @@ describe("a backup", () => {
   it.scopedLive("handles a piece a step, and reads again what it has written", () =>
     Effect.gen(function* () {
       const { data, file, fresh } = yield* place
-      const bytes = 5 * 1024 * 1024 + 1
-      yield* Effect.flatMap(Gateway, (gateway) =>
-        gateway.saveAsset({
-          sessionId: two,
-          name: "large",
-          mediaType: "text/plain",
-          content: Stream.make(new Uint8Array(bytes))
-        })
-      ).pipe(Effect.provide(engineOn(data)))
+      yield* saveLarge(data, 5 * 1024 * 1024 + 1, "")
       const backing = (onProgress: OnProgress) => Effect.asVoid(backUp(data, file, onProgress))
       const restoring = (onProgress: OnProgress) => Effect.asVoid(restore(fresh, file, onProgress))
       for (const work of [backing, restoring]) {
@@ -165,7 +190,7 @@ describe("a backup", () => {
         const own = steps.filter(({ done }) => done > copied)
         expect(new Set(own.map(({ turn }) => turn)).size).toBe(own.length)
         const pieces = own.map(({ done }, index) => done - (own[index - 1]?.done ?? copied))
-        expect(Math.max(...pieces)).toBe(64 * 1024)
+        expect(Math.max(...pieces)).toBe(1024 * 1024)
       }
     })
   )

@@ -310,7 +310,7 @@ describe("a backup of another version", () => {
       const { data, file, fresh } = yield* place
       yield* backUp(data, file)
       // As a later version would have made it.
-      tamper(data, "PRAGMA user_version = 999")
+      tamper(data, "INSERT INTO migrations (migration_id, name) VALUES (999, 'later')", "PRAGMA user_version = 999")
       const later = new Sqlite(file)
       const bytes = readFileSync(databaseIn(data))
       const sha256 = yield* Effect.promise(async () => {

@@ -30,7 +30,7 @@ const makeAt = (at: string, data: string, folder: string, keep: number, onProgre
       unsafeCurrentTimeMillis: () => millis,
       sleep: (duration) => clock.sleep(duration)
     }
-    return yield* Effect.withClock(Interval.make({ data, folder, keep, onProgress }), fixed)
+    return yield* Effect.withClock(Interval.make({ data, database: databaseIn(data), folder, keep, onProgress }), fixed)
   }).pipe(Effect.provide(layer))
 
 const nameOf = (at: string) => `skein-${at.replace(/[-:]/g, "")}.skein`

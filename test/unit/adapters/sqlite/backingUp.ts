@@ -8,7 +8,7 @@ import { Examiner } from "../../../../src/adapters/sqlite/backup/Examiner.js"
 import * as Doctor from "../../../../src/adapters/sqlite/doctor/Doctor.js"
 import * as Restore from "../../../../src/adapters/sqlite/backup/Restore.js"
 import { StorageFailed } from "../../../../src/domain/SkeinError.js"
-import { look, repair } from "./populated.js"
+import { databaseIn, look, repair } from "./populated.js"
 
 const asExaminer = (outcomes: ReturnType<typeof look>) =>
   outcomes.pipe(
@@ -29,7 +29,7 @@ export type OnProgress = Backup.Options["onProgress"]
 const silently: OnProgress = () => Effect.void
 
 export const backUp = (data: string, file: string, onProgress = silently) =>
-  Effect.provide(Backup.make({ data, files: [file], onProgress }), layer)
+  Effect.provide(Backup.make({ data, database: databaseIn(data), files: [file], onProgress }), layer)
 
 /** A restore that takes what is sound only, and one that takes what can be read. */
 export const restore = (data: string, file: string, onProgress = silently) =>
