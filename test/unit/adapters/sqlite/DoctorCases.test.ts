@@ -124,6 +124,67 @@ const cases: Readonly<Record<string, Case>> = {
     of: [full],
     has: [27, 0]
   },
+  "a session whose id is invalid": {
+    harm: `UPDATE session_rows SET id = 'a b' WHERE ordinal = ${full}`,
+    finds: ["shared-row-damaged"],
+    of: [full],
+    has: [27, 0]
+  },
+  ...Object.fromEntries(
+    ["owner = ''", `created_at = ${2n ** 63n - 1n}`, `first_cursor = ${10n ** 16n}`, `steps = ${2n ** 63n - 1n}`].map(
+      (change): readonly [string, Case] => [
+        `a session whose ${change}`,
+        {
+          harm: `UPDATE session_rows SET ${change} WHERE ordinal = ${full}`,
+          finds: ["row-damaged"],
+          of: [full],
+          has: [27, 0]
+        }
+      ]
+    )
+  ),
+  "a session in an unknown state": {
+    harm: `UPDATE session_rows SET state = 'zzz' WHERE ordinal = ${full}`,
+    finds: ["row-damaged"],
+    of: [full],
+    has: [27, 0]
+  },
+  "a run in an unknown state": {
+    harm: "UPDATE runs SET state = 'zzz' WHERE ordinal = 1",
+    finds: ["row-damaged"],
+    of: [full],
+    has: [27, 0]
+  },
+  "a run that begins before all events": {
+    harm: "UPDATE runs SET cursor = -1 WHERE ordinal = 1",
+    finds: ["row-damaged"],
+    of: [full],
+    has: [27, 0]
+  },
+  "a question about no call": {
+    harm: "UPDATE questions SET call = '' WHERE ordinal = 4",
+    finds: ["row-damaged"],
+    of: [asking],
+    has: [3, 0]
+  },
+  "a call without an id": {
+    harm: `UPDATE calls SET id = '' WHERE session = ${held}`,
+    finds: ["row-damaged"],
+    of: [held],
+    has: [3, 0]
+  },
+  "a row of a session that is not there": {
+    harm: "INSERT INTO grants (session, tool) VALUES (99, 'x')",
+    finds: ["session-rows-missing"],
+    of: []
+  },
+  "the last message of all, which a host appended before the session was renamed": {
+    harm: `INSERT INTO event_rows (session, cursor, mark, at, type)
+      SELECT ordinal, cursor + 2, 0, 0, 'session.renamed' FROM sessions WHERE ordinal = ${full}`,
+    finds: ["events-damaged"],
+    of: [full],
+    has: [27, 0]
+  },
   "a run whose id is invalid": {
     harm: "UPDATE runs SET id = 'a b' WHERE ordinal = 1",
     finds: ["row-damaged"],
