@@ -8,7 +8,7 @@ import {
   isNote,
   type Kind,
   type Outcome,
-  type Repaired
+  type RepairResult
 } from "../../sqlite/doctor/Finding.js"
 
 /** What is wrong, what a repair does or a person can do about it, and what a repair did. */
@@ -190,7 +190,7 @@ const of = <K extends Kind>({ ids, kind }: FindingOf<K>): Text => texts[kind](id
 const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
 
 /** What a rebuilt database has kept, by session. */
-const keptIn = (sessions: Repaired["sessions"]): ReadonlyArray<string> => {
+const keptIn = (sessions: RepairResult["sessions"]): ReadonlyArray<string> => {
   const damaged = sessions.filter(({ lost }) => lost > 0)
   const whole = sessions.length - damaged.length
   return [
@@ -199,7 +199,7 @@ const keptIn = (sessions: Repaired["sessions"]): ReadonlyArray<string> => {
   ]
 }
 
-const did = ({ aside, lost, recovered, sessions }: Repaired): ReadonlyArray<string> => [
+const did = ({ aside, lost, recovered, sessions }: RepairResult): ReadonlyArray<string> => [
   ...keptIn(sessions),
   ...(lost === 0 ? [] : [sessions.length === 0 ? `${counted(lost, "row")} lost` : unread(lost)]),
   ...(recovered.length === 0 ? [] : [`sessions recovered: ${recovered.join(", ")}`]),

@@ -96,24 +96,24 @@ const told = (connection: Sqlite.Database, session: number) => {
   return { saved: refs("asset.saved"), deleted: refs("asset.deleted"), since: oldest?.at ?? Infinity }
 }
 
-type Owner = "wanted" | "save" | "deletion" | "nobody"
+type Origin = "asset" | "save" | "deletion" | "unknown"
 
 /**
- * Whose a file is: an asset's, or what a dead process left of a save or a deletion. A row is stored with its event, so a
+ * What a file is: that of an asset, or what a dead process left of a save or a deletion. A row is stored with its event, so a
  * file whose events tell of no row never had one. A deletion removes the files before it removes the session's row, so
  * those of a session that is gone altogether were lost by something else.
  */
-const owners = (connection: Sqlite.Database, id: SessionId, hasDeadSave: boolean): ((name: string) => Owner) => {
+const origins = (connection: Sqlite.Database, id: SessionId, hasDeadSave: boolean): ((name: string) => Origin) => {
   const session = Rows.at(connection, sessionRows, { id })
-  if (session === undefined) return (name) => (hasDeadSave && AssetNames.isFile(name) ? "save" : "nobody")
+  if (session === undefined) return (name) => (hasDeadSave && AssetNames.isFile(name) ? "save" : "unknown")
   const wanted = new Set(AssetFile.decoded(id, rowsOf(connection, Number(session.ordinal))).map(AssetNames.file))
   const { deleted, saved, since } = told(connection, Number(session.ordinal))
   return (name) => {
-    if (wanted.has(name)) return "wanted"
-    if (!AssetNames.isFile(name)) return "nobody"
+    if (wanted.has(name)) return "asset"
+    if (!AssetNames.isFile(name)) return "unknown"
     const { createdAt, id } = AssetFile.named(name)
     if (session.state === "hidden" || deleted.has(id)) return "deletion"
-    return !saved.has(id) && (hasDeadSave || createdAt >= since) ? "save" : "nobody"
+    return !saved.has(id) && (hasDeadSave || createdAt >= since) ? "save" : "unknown"
   }
 }
 
@@ -129,16 +129,16 @@ const checkFolder = (connection: Sqlite.Database, folder: string, id: SessionId,
       if (liveness !== "dead") return [...findings, make("save-running", { path: folder })]
       findings.push(make("left-behind", { path: join(folder, marker), by: "save" }))
     }
-    const ownerOf = yield* attempt("read the assets", () => owners(connection, id, findings.length > 0))
+    const originOf = yield* attempt("read the assets", () => origins(connection, id, findings.length > 0))
     for (const name of files) {
       const path = join(folder, name)
-      const owner = ownerOf(name)
+      const origin = originOf(name)
       // Another process may have finished what it was at.
-      if (owner === "wanted" || !existsSync(path)) continue
+      if (origin === "asset" || !existsSync(path)) continue
       findings.push(
-        owner === "nobody" || hasLost
+        origin === "unknown" || hasLost
           ? make("stray-file", { path, isAsset: AssetNames.isFile(name) })
-          : make("left-behind", { path, by: owner })
+          : make("left-behind", { path, by: origin })
       )
     }
     return findings

@@ -9,22 +9,22 @@ import { codeOf } from "../../ErrorCode.js"
 import * as Driver from "../Driver.js"
 import * as Unusable from "../Unusable.js"
 
-type Opened = Effect.Effect<Sqlite.Database, StorageUnusable | StorageFailed, Scope.Scope>
+type ScopedConnection = Effect.Effect<Sqlite.Database, StorageUnusable | StorageFailed, Scope.Scope>
 
-const acquire = (path: string, open: () => Sqlite.Database): Opened =>
+const acquire = (path: string, open: () => Sqlite.Database): ScopedConnection =>
   Effect.acquireRelease(Effect.try({ try: open, catch: Unusable.fromUnknown(path) }), (connection) =>
     Effect.sync(() => connection.close())
   )
 
 /** A connection that only reads. It is closed with the scope. */
-export const forLooking = (path: string): Opened =>
+export const forLooking = (path: string): ScopedConnection =>
   acquire(path, () => Driver.open(path, { readonly: true, fileMustExist: true, timeout: 5_000 }))
 
 /**
  * A connection beside which there is no other: each open one holds a lock on the file for as long as it lives, so that
  * the exclusive one cannot be had. Fails as locked then.
  */
-export const forRepair = (path: string): Opened =>
+export const forRepair = (path: string): ScopedConnection =>
   acquire(path, () => {
     const connection = Driver.open(path, { fileMustExist: true, timeout: 0 })
     try {

@@ -117,7 +117,7 @@ const withoutHeader = (path: string, problem: string): Finding =>
 const lookAgain = (path: string, first: string): Effect.Effect<Finding> =>
   Effect.map(FreshProcess.look(path), (look): Finding => {
     const readError = (second: "sound" | "no-answer" | "unread") => make("read-error", { path, first, second })
-    if (look._tag === "Broken") return readError("no-answer")
+    if (look._tag === "NoAnswer") return readError("no-answer")
     if (look._tag === "Refused" && look.code === "SQLITE_NOTADB") return withoutHeader(path, look.code)
     const problems =
       look._tag === "Looked" ? look.problems.filter((problem) => problem !== "ok" && !isOfRow(problem)) : [look.code]

@@ -148,7 +148,7 @@ export interface SessionTally {
 }
 
 /** What a repair did. */
-export interface Repaired {
+export interface RepairResult {
   /** Paths in `aside` where the original is now. */
   readonly aside: ReadonlyArray<string>
   /** Ids of sessions that were recovered. */
@@ -159,7 +159,7 @@ export interface Repaired {
   readonly sessions: ReadonlyArray<SessionTally>
 }
 
-export const repaired = (done: Partial<Repaired> = {}): Repaired => ({
+export const repairResult = (done: Partial<RepairResult> = {}): RepairResult => ({
   aside: [],
   recovered: [],
   lost: 0,
@@ -170,7 +170,7 @@ export const repaired = (done: Partial<Repaired> = {}): Repaired => ({
 /** What became of a finding. */
 export type Outcome =
   | { readonly _tag: "Found"; readonly finding: Finding; readonly isRepairable: boolean }
-  | { readonly _tag: "Repaired"; readonly finding: Finding; readonly repaired: Repaired }
+  | { readonly _tag: "Repaired"; readonly finding: Finding; readonly repaired: RepairResult }
   | { readonly _tag: "Failed"; readonly finding: Finding; readonly code: string }
 
 /** Whether it leaves the data folder damaged. */

@@ -3,7 +3,7 @@
  * or memory: a page that could not be read may be whole on disk. And it holds a lock until it is killed: a connection
  * that closes writes its log back, which must not happen to a damaged database before the database is safe.
  *
- * A process that does not start or does not answer proves nothing: its answer is `Broken`.
+ * A process that does not start or does not answer proves nothing: its answer is `NoAnswer`.
  */
 import { Effect, Option, Schema } from "effect"
 import type { Scope } from "effect"
@@ -16,11 +16,11 @@ const Refused = Schema.TaggedStruct("Refused", { code: Schema.String })
 const Looked = Schema.TaggedStruct("Looked", { problems: Schema.Array(Schema.String) })
 const Held = Schema.TaggedStruct("Held", {})
 
-interface Broken {
-  readonly _tag: "Broken"
+interface NoAnswer {
+  readonly _tag: "NoAnswer"
 }
 
-const broken: Broken = { _tag: "Broken" }
+const noAnswer: NoAnswer = { _tag: "NoAnswer" }
 
 const start = (task: "look" | "hold", path: string) => {
   const program = fileURLToPath(new URL("fresh-process.mjs", import.meta.url))
@@ -51,12 +51,12 @@ const ask = <A, I>(task: "look" | "hold", path: string, answer: Schema.Schema<A,
   ).pipe(
     Effect.flatMap(firstLine),
     Effect.map((line) =>
-      Option.getOrElse(Schema.decodeOption(Schema.parseJson(Schema.Union(answer, Refused)))(line), () => broken)
+      Option.getOrElse(Schema.decodeOption(Schema.parseJson(Schema.Union(answer, Refused)))(line), () => noAnswer)
     )
   )
 
 /** Looks at the database's pages. A `Refused` look has SQLite's code. */
-export const look = (path: string): Effect.Effect<typeof Looked.Type | typeof Refused.Type | Broken> =>
+export const look = (path: string): Effect.Effect<typeof Looked.Type | typeof Refused.Type | NoAnswer> =>
   Effect.scoped(ask("look", path, Looked))
 
 /**
@@ -66,7 +66,7 @@ export const look = (path: string): Effect.Effect<typeof Looked.Type | typeof Re
 export const hold = (path: string): Effect.Effect<void, StorageUnusable | StorageFailed, Scope.Scope> =>
   Effect.gen(function* () {
     const answer = yield* ask("hold", path, Held)
-    if (answer._tag === "Broken") {
+    if (answer._tag === "NoAnswer") {
       return yield* new StorageFailed({ operation: "check whether the database is in use", code: "NO_ANSWER" })
     }
     if (answer._tag === "Refused" && SqliteFailure.fromCode(answer.code).kind === "busy") {

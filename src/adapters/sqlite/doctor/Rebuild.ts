@@ -30,7 +30,7 @@ import * as Migrations from "../Migrations.js"
 import * as Sync from "../Sync.js"
 import { partsOf } from "./DatabaseCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
-import { repaired } from "./Finding.js"
+import { repairResult } from "./Finding.js"
 import * as Header from "./Header.js"
 import * as Pages from "./Pages.js"
 import * as Salvage from "./Salvage.js"
@@ -100,7 +100,7 @@ const begin = (path: string, schema: ReadonlyArray<Step>) =>
  * Fills the new database. Fails when there were sessions and none can be read: nothing is to take the place of a database
  * that may still be read by other means.
  */
-const fill = (source: Pages.Pages, path: string): Salvage.Salvaged => {
+const fill = (source: Pages.Pages, path: string): Salvage.SalvageResult => {
   const target = Driver.open(path, { fileMustExist: true })
   try {
     target.pragma("foreign_keys = OFF")
@@ -146,7 +146,7 @@ export const salvage = ({
 }: {
   readonly from: string
   readonly to: string
-}): Effect.Effect<Salvage.Salvaged, StorageUnusable | StorageFailed> =>
+}): Effect.Effect<Salvage.SalvageResult, StorageUnusable | StorageFailed> =>
   Effect.gen(function* () {
     const { source } = namesOf(to)
     yield* attempt(() => removeUnfinished(to))
@@ -173,7 +173,7 @@ export const run = (path: string, aside: Aside) =>
     if ((yield* attempt(() => stampOf(path))) !== before) return yield* inUse(path)
     const kept = yield* attempt(() => exchange(path, rebuilt, aside))
     const { recovered, sessions, unread } = salvaged
-    return repaired({ recovered, sessions, lost: unread, aside: [kept] })
+    return repairResult({ recovered, sessions, lost: unread, aside: [kept] })
   }).pipe(
     Effect.onError(() => Effect.sync(() => removeUnfinished(DataLayout.rebuiltOf(path)))),
     Effect.scoped

@@ -7,33 +7,41 @@ import { codeOf } from "../../ErrorCode.js"
 import type { Aside } from "../Aside.js"
 import * as DataLayout from "../DataLayout.js"
 import { hasBytes, partsOf } from "./DatabaseCheck.js"
-import { type Finding, type FindingOf, type Ids, type Kind, type Outcome, type Repaired, repaired } from "./Finding.js"
+import {
+  type Finding,
+  type FindingOf,
+  type Ids,
+  type Kind,
+  type Outcome,
+  type RepairResult,
+  repairResult
+} from "./Finding.js"
 
-type FileRepairs = { readonly [K in Kind]?: (ids: Ids[K], aside: Aside) => Repaired }
+type FileRepairs = { readonly [K in Kind]?: (ids: Ids[K], aside: Aside) => RepairResult }
 
-const moveAside = ({ path }: { readonly path: string }, aside: Aside): Repaired =>
-  repaired({ aside: [aside.move(path)] })
+const moveAside = ({ path }: { readonly path: string }, aside: Aside): RepairResult =>
+  repairResult({ aside: [aside.move(path)] })
 
-const undo = ({ path, twin }: Ids["half-repaired"]): Repaired => {
+const undo = ({ path, twin }: Ids["half-repaired"]): RepairResult => {
   for (const end of DataLayout.endings) {
     if (existsSync(twin + end) && !hasBytes(path + end)) renameSync(twin + end, path + end)
   }
   rmSync(twin)
-  return repaired()
+  return repairResult()
 }
 
 const fileRepairs: FileRepairs = {
   "open-to-others": ({ closed, mode, path }) => {
     chmodSync(path, mode & 0o777 & ~closed)
-    return repaired()
+    return repairResult()
   },
   "stray-log": moveAside,
   "stray-file": moveAside,
   "left-behind": ({ path }) => {
     rmSync(path, { recursive: true, force: true })
-    return repaired()
+    return repairResult()
   },
-  "not-a-database": ({ path }, aside) => repaired({ aside: partsOf(path).toReversed().map(aside.move) }),
+  "not-a-database": ({ path }, aside) => repairResult({ aside: partsOf(path).toReversed().map(aside.move) }),
   "half-repaired": undo
 }
 
@@ -47,13 +55,13 @@ const isRepairable = (finding: Finding): boolean =>
 /** What a finding is that nothing was done about. */
 export const found = (finding: Finding): Outcome => ({ _tag: "Found", finding, isRepairable: isRepairable(finding) })
 
-const run = <K extends Kind>({ ids, kind }: FindingOf<K>, aside: Aside): Repaired | null => {
-  const repair: ((ids: Ids[K], aside: Aside) => Repaired) | undefined = fileRepairs[kind]
+const run = <K extends Kind>({ ids, kind }: FindingOf<K>, aside: Aside): RepairResult | null => {
+  const repair: ((ids: Ids[K], aside: Aside) => RepairResult) | undefined = fileRepairs[kind]
   return repair === undefined ? null : repair(ids, aside)
 }
 
 /** Does it, or says why it failed. What it throws means that nothing was done. */
-const attempt = (finding: Finding, run: () => Repaired | null): Outcome => {
+const attempt = (finding: Finding, run: () => RepairResult | null): Outcome => {
   try {
     const repaired = run()
     return repaired === null ? found(finding) : { _tag: "Repaired", finding, repaired }

@@ -9,7 +9,7 @@ import { codeOf } from "../../ErrorCode.js"
 import type { Aside } from "../Aside.js"
 import * as Change from "./Change.js"
 import { attempt } from "./Connection.js"
-import { type Finding, type Outcome, repaired, type SessionKey } from "./Finding.js"
+import { type Finding, type Outcome, repairResult, type SessionKey } from "./Finding.js"
 import { found } from "./Repairs.js"
 import * as Rows from "./Rows.js"
 
@@ -23,14 +23,14 @@ type Findings = ReadonlyArray<Finding>
 
 const nameOf = ({ ids, kind }: Finding): string => JSON.stringify({ kind, ...ids })
 
-interface Made {
+interface RowChanges {
   readonly finding: Finding
   /** The rows as they were, with the changes that were made to them. */
   readonly rows: ReadonlyArray<{ readonly change: Change.Change; readonly stored: Rows.Row | undefined }>
 }
 
 /** Makes the changes of a finding: all or, when it throws, none. */
-const change = (connection: Sqlite.Database, finding: Finding): Made | Outcome => {
+const change = (connection: Sqlite.Database, finding: Finding): RowChanges | Outcome => {
   connection.exec("SAVEPOINT finding")
   try {
     const rows = (finding.changes ?? []).map((change) => ({ change, stored: Change.make(connection, change) }))
@@ -42,7 +42,7 @@ const change = (connection: Sqlite.Database, finding: Finding): Made | Outcome =
   }
 }
 
-const keep = (aside: Aside, session: SessionKey | null, { finding, rows }: Made): Outcome => {
+const keep = (aside: Aside, session: SessionKey | null, { finding, rows }: RowChanges): Outcome => {
   const kept = rows.flatMap(({ change: { key, table }, stored }) => {
     if (stored === undefined) return []
     const name = [...(session === null ? [] : [session.id]), table.damage.row, Object.values(key).at(-1)]
@@ -55,7 +55,7 @@ const keep = (aside: Aside, session: SessionKey | null, { finding, rows }: Made)
   return {
     _tag: "Repaired",
     finding,
-    repaired: repaired({
+    repaired: repairResult({
       recovered:
         finding.kind === "session-rows-missing" ? rows.map(({ change }) => Rows.text(change.values?.["id"])) : [],
       aside: [...kept, ...changed.map(aside.move)],
@@ -86,7 +86,7 @@ export const run = <E, R>(
     const vain = new Set<string>()
     while (true) {
       connection.exec("SAVEPOINT repair")
-      const made = findings.map((finding): Made | Outcome => {
+      const made = findings.map((finding): RowChanges | Outcome => {
         if (vain.has(nameOf(finding))) return { _tag: "Failed", finding, code: "NO_EFFECT" }
         return finding.changes === null ? found(finding) : change(connection, finding)
       })

@@ -34,14 +34,14 @@ interface Check {
 }
 
 /** What is made of a table once. */
-interface Derived {
+interface TableReading {
   readonly head: string
   readonly checks: ReadonlyArray<Check>
 }
 
-const cache = new WeakMap<Table, Derived>()
+const cache = new WeakMap<Table, TableReading>()
 
-const derived = (table: Table): Derived => {
+const derived = (table: Table): TableReading => {
   const known = cache.get(table)
   if (known !== undefined) return known
   const checks = Object.entries(table.columns).map(([name, { least, schema }]): Check => {

@@ -53,7 +53,7 @@ const tallies = (target: Sqlite.Database): ReadonlyArray<SessionTally> =>
   ).all()
 
 /** What of a database came into a new one. */
-export interface Salvaged {
+export interface SalvageResult {
   readonly sessions: ReadonlyArray<SessionTally>
   /** The ids of sessions that had lost their own row. */
   readonly recovered: ReadonlyArray<string>
@@ -62,7 +62,7 @@ export interface Salvaged {
 }
 
 /** Copies all that can be read into `target`, a database with a schema and without a session. Null when that is nothing. */
-export const copy = (pages: Pages.Pages, target: Sqlite.Database): Salvaged | null => {
+export const copy = (pages: Pages.Pages, target: Sqlite.Database): SalvageResult | null => {
   const targets = PageTables.targetsOf(target)
   const ids = new Map<number, string>()
   const lastPlaces = new Map<number, number>()

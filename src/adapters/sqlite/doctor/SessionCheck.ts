@@ -22,7 +22,7 @@ import * as TranscriptCheck from "./TranscriptCheck.js"
 type Findings = ReadonlyArray<Finding>
 
 /** What a look at a session's rows has found, and the assets whose files are to be looked at. */
-export interface Seen {
+export interface SessionLook {
   readonly session: SessionKey
   readonly findings: Findings
   readonly assets: ReadonlyArray<Asset>
@@ -89,7 +89,7 @@ export const check = (
   data: string,
   connection: Sqlite.Database,
   sessions: ReadonlyArray<SessionKey>
-): Effect.Effect<ReadonlyArray<Seen>, never, Engines> => {
+): Effect.Effect<ReadonlyArray<SessionLook>, never, Engines> => {
   const [first, last] = [sessions[0]?.ordinal ?? 0, sessions.at(-1)?.ordinal ?? 0]
   const look = Effect.gen(function* () {
     const read = RowCheck.reader(connection, first, last)

@@ -50,7 +50,7 @@ export const sessionsIn = function* (connection: Sqlite.Database): Generator<Ses
 }
 
 /** The session whose folder has a file that only a session with these assets has. */
-const ownerOf = (data: string, connection: Sqlite.Database, ordinal: Ordinal): Option.Option<SessionId> => {
+const sessionOfFiles = (data: string, connection: Sqlite.Database, ordinal: Ordinal): Option.Option<SessionId> => {
   const rows = Rows.between(connection, assets, ordinal)
   const files = new Set(AssetFile.decoded("any", rows).map(AssetNames.file))
   const root = join(data, "assets")
@@ -65,7 +65,7 @@ const isFree = (connection: Sqlite.Database, id: string): boolean =>
 
 /** An id that no session has: the one that its files tell, or one that says that it was recovered. */
 const idFor = (data: string, connection: Sqlite.Database, ordinal: Ordinal): string => {
-  const known = Option.filter(ownerOf(data, connection, ordinal), (id) => isFree(connection, id))
+  const known = Option.filter(sessionOfFiles(data, connection, ordinal), (id) => isFree(connection, id))
   if (Option.isSome(known)) return known.value
   let id = `recovered-${Rows.text(ordinal)}`
   for (let number = 2; !isFree(connection, id); number++) id = `recovered-${Rows.text(ordinal)}-${number}`
@@ -81,8 +81,8 @@ const misnamed = (data: string, connection: Sqlite.Database): ReadonlyArray<read
   ).all()
   return withAssets.flatMap((session) => {
     if (!isId(session.id) || folders.has(AssetNames.folder(session.id))) return []
-    const owner = Option.getOrNull(ownerOf(data, connection, session.ordinal))
-    return owner === null || !isFree(connection, owner) ? [] : [[session, owner] as const]
+    const named = Option.getOrNull(sessionOfFiles(data, connection, session.ordinal))
+    return named === null || !isFree(connection, named) ? [] : [[session, named] as const]
   })
 }
 

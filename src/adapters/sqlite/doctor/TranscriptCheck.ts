@@ -40,13 +40,13 @@ const untraced = 64
 const besideBody = { ...messages, columns: Struct.omit(messages.columns, "body", "seq", "session") }
 
 /** What a placeholder has from the place before it when its own is lost. */
-interface Before {
+interface PreviousPlace {
   readonly role: string | null
   readonly follows: number
   readonly at: number
 }
 
-interface Missing {
+interface Gap {
   readonly seq: number
   readonly change: Change.Change
   /** The newest event at the place before, and at the next one that is there. */
@@ -79,13 +79,13 @@ export const check = (
   const isHeld = runs.some(({ state }) => state === "running")
   const ownRuns = new Set(runs.map(({ ordinal }) => ordinal))
   const unseen = new Set<CallRow>(open)
-  const missing: Array<Missing> = []
+  const missing: Array<Gap> = []
   const misnumbered: Array<MessageRow> = []
   let answers = 0
   /** Whether there is a message of a later version, of which nobody knows here what it asks for or counts as. */
   let hasOther = false
   let progress = Transcript.empty(session.id)
-  let before: Before = { role: null, follows: 0, at: 0 }
+  let before: PreviousPlace = { role: null, follows: 0, at: 0 }
   /** The run of the last message that is not a result. */
   let run: MessageRow["run"] = null
   let next = 1
@@ -221,7 +221,7 @@ export const check = (
   }
 
   const reportMissing = (): void => {
-    let stretch: Array<Missing> = []
+    let stretch: Array<Gap> = []
     for (const [index, gap] of missing.entries()) {
       stretch.push(gap)
       const following = missing[index + 1]
