@@ -38,7 +38,7 @@ describe("a row of an asset", () => {
     ["id", "''", {}],
     ["id", "'ast_other'", {}],
     ["name", "NULL", { name: null }],
-    ["media_type", "'unknown'", { mediaType: "application/octet-stream" }],
+    ["media_type", "''", { mediaType: "application/octet-stream" }],
     ["size", "-1", {}],
     ["size", "7", {}],
     ["sha256", "''", {}],
