@@ -85,7 +85,7 @@ export const writtenOf = (runId: RunId, { attempt, draft, model, retry, seq }: L
   retry,
   reasoning: StepDraft.reasoning(draft),
   text: StepDraft.text(draft),
-  calls: StepDraft.calls(draft).map(({ index, input, name }) => ({ index, name, input }))
+  calls: StepDraft.calls(draft).map(({ index, input, name }) => ({ index, name, input: input.whole }))
 })
 
 /** Null while there is no step, or when its message is stored. */

@@ -6,6 +6,7 @@
  * same time say so (`waitsFor`).
  */
 import { Schema } from "effect"
+import * as GrowingText from "./GrowingText.js"
 import type { AssistantMessage, CallId, FinishReason, ProviderMetadata } from "./Message.js"
 import * as SafeText from "./SafeText.js"
 import { unknown, Usage } from "./Usage.js"
@@ -25,7 +26,7 @@ export interface DraftCall {
   readonly type: "call"
   readonly index: number
   readonly name: string
-  readonly input: string
+  readonly input: GrowingText.GrowingText
   /** Whether the model has finished writing it. */
   readonly closed: boolean
   readonly providerCallId: string | undefined
@@ -35,7 +36,7 @@ export interface DraftCall {
 export interface StepDraft {
   readonly blocks: ReadonlyArray<Block | DraftCall>
   /** What watchers may see. */
-  readonly shown: { readonly text: string; readonly reasoning: string }
+  readonly shown: { readonly text: GrowingText.GrowingText; readonly reasoning: GrowingText.GrowingText }
   /** Whether a call was written again after it was closed: one of the two would be lost. */
   readonly hasDoubledCall: boolean
   readonly finish: { readonly reason: FinishReason; readonly usage: Usage } | null
@@ -72,7 +73,7 @@ export type Part =
 
 export const empty: StepDraft = {
   blocks: [],
-  shown: { text: "", reasoning: "" },
+  shown: { text: GrowingText.empty, reasoning: GrowingText.empty },
   hasDoubledCall: false,
   finish: null
 }
@@ -82,37 +83,51 @@ const isCall = (block: Block | DraftCall): block is DraftCall => block.type === 
 type Blocks = StepDraft["blocks"]
 type Kind = Block["type"]
 
-/** Where the block of this type and id is; -1 for nowhere. */
-const placeOf = (blocks: Blocks, type: Kind, id: string | undefined): number =>
-  blocks.findIndex((block) => block.type === type && block.id === id)
-
-const replaceOrAppend = (blocks: Blocks, place: number, block: Block | DraftCall): Blocks =>
-  place === -1 ? [...blocks, block] : blocks.with(place, block)
+/** Where the block of this type and id is; -1 for nowhere. Mostly the last one is written. */
+const placeOf = (blocks: Blocks, type: Kind, id: string): number =>
+  blocks.findLastIndex((block) => block.type === type && block.id === id)
 
 type Writing = Extract<Part, { readonly type: Kind }>
 
-const write = (blocks: Blocks, part: Writing): Blocks => {
-  const place = placeOf(blocks, part.type, part.id)
-  const found = blocks[place]
-  const before = found === undefined || isCall(found) ? undefined : found
-  const block: Block = {
-    type: part.type,
-    id: part.id,
-    text: (before?.text ?? "") + part.delta,
-    shown: before?.shown ?? 0,
-    waitsFor: before?.waitsFor ?? part.waitsFor,
-    hasEnded: before?.hasEnded === true || part.hasEnded === true,
-    providerMetadata: part.providerMetadata ?? before?.providerMetadata
-  }
-  const previous = placeOf(blocks, part.type, part.continues)
-  return before === undefined && previous !== -1
-    ? blocks.toSpliced(previous + 1, 0, block)
-    : replaceOrAppend(blocks, place, block)
+/** The place of the block that a part begins. */
+const newPlaceOf = (blocks: Blocks, { continues, type }: Writing): number => {
+  const previous = continues === undefined ? -1 : placeOf(blocks, type, continues)
+  return previous === -1 ? blocks.length : previous + 1
 }
 
 const isWaiting = (blocks: Blocks, { type, waitsFor }: Block): boolean => {
   const other = waitsFor === undefined ? undefined : blocks[placeOf(blocks, type, waitsFor)]
   return other !== undefined && !isCall(other) && (!other.hasEnded || isWaiting(blocks, other))
+}
+
+/** Adds to a text or a reasoning, and shows what was added unless the block has to wait with it. */
+const write = (draft: StepDraft, part: Writing): StepDraft => {
+  const { blocks } = draft
+  const place = placeOf(blocks, part.type, part.id)
+  const found = blocks[place]
+  const before = found === undefined || isCall(found) ? undefined : found
+  const written = before?.text ?? ""
+  const block: Block = {
+    type: part.type,
+    id: part.id,
+    text: written + part.delta,
+    shown: before?.shown ?? 0,
+    waitsFor: before?.waitsFor ?? part.waitsFor,
+    hasEnded: before?.hasEnded === true || part.hasEnded === true,
+    providerMetadata: part.providerMetadata ?? before?.providerMetadata
+  }
+  const put = (block: Block): Blocks =>
+    before === undefined ? blocks.toSpliced(newPlaceOf(blocks, part), 0, block) : blocks.with(place, block)
+  // Others may have waited for its end, and it may have waited itself.
+  if (part.hasEnded === true || draft.finish !== null || block.shown < written.length) {
+    return show({ ...draft, blocks: put(block) })
+  }
+  if (part.delta === "" || isWaiting(blocks, block)) return { ...draft, blocks: put(block) }
+  return {
+    ...draft,
+    blocks: put({ ...block, shown: block.text.length }),
+    shown: { ...draft.shown, [part.type]: GrowingText.add(draft.shown[part.type], part.delta) }
+  }
 }
 
 /** Shows what no block has to wait with. */
@@ -121,7 +136,7 @@ const show = (draft: StepDraft): StepDraft => {
   const blocks = draft.blocks.map((block) => {
     if (isCall(block) || block.shown === block.text.length) return block
     if (draft.finish === null && isWaiting(draft.blocks, block)) return block
-    shown[block.type] += block.text.slice(block.shown)
+    shown[block.type] = GrowingText.add(shown[block.type], block.text.slice(block.shown))
     return { ...block, shown: block.text.length }
   })
   return { ...draft, blocks, shown }
@@ -132,20 +147,20 @@ export const add = (draft: StepDraft, part: Part): StepDraft => {
   switch (part.type) {
     case "text":
     case "reasoning":
-      return show({ ...draft, blocks: write(draft.blocks, part) })
+      return write(draft, part)
     case "call.delta":
     case "call": {
-      const place = draft.blocks.findIndex((block) => isCall(block) && block.index === part.index)
+      const place = draft.blocks.findLastIndex((block) => isCall(block) && block.index === part.index)
       const before = draft.blocks[place]
       if (before !== undefined && isCall(before) && before.closed) return { ...draft, hasDoubledCall: true }
-      const written = before !== undefined && isCall(before) ? before.input : ""
+      const written = before !== undefined && isCall(before) ? before.input : GrowingText.empty
       const call: DraftCall =
         part.type === "call"
           ? {
               type: "call",
               index: part.index,
               name: part.name,
-              input: part.input,
+              input: GrowingText.add(GrowingText.empty, part.input),
               closed: true,
               providerCallId: part.providerCallId,
               providerMetadata: part.providerMetadata
@@ -154,12 +169,12 @@ export const add = (draft: StepDraft, part: Part): StepDraft => {
               type: "call",
               index: part.index,
               name: part.name,
-              input: written + part.delta,
+              input: GrowingText.add(written, part.delta),
               closed: false,
               providerCallId: undefined,
               providerMetadata: undefined
             }
-      return { ...draft, blocks: replaceOrAppend(draft.blocks, place, call) }
+      return { ...draft, blocks: place === -1 ? [...draft.blocks, call] : draft.blocks.with(place, call) }
     }
     case "finish":
       return show({ ...draft, finish: { reason: part.reason, usage: part.usage } })
@@ -167,10 +182,10 @@ export const add = (draft: StepDraft, part: Part): StepDraft => {
 }
 
 /** The text so far. */
-export const text = ({ shown }: StepDraft): string => shown.text
+export const text = ({ shown }: StepDraft): string => shown.text.whole
 
 /** The reasoning so far. */
-export const reasoning = ({ shown }: StepDraft): string => shown.reasoning
+export const reasoning = ({ shown }: StepDraft): string => shown.reasoning.whole
 
 /** The calls begun so far, in order. */
 export const calls = (draft: StepDraft): ReadonlyArray<DraftCall> =>
@@ -231,7 +246,7 @@ export const toMessage = (
         type: "call",
         callId,
         name: SafeText.wellFormed(block.name),
-        input: block.input,
+        input: block.input.whole,
         ...(block.providerCallId === undefined ? {} : { providerCallId: block.providerCallId }),
         ...metadataOf(block)
       }

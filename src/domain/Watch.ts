@@ -2,10 +2,11 @@
  * What is news to one watcher of a session's live part. It remembers how far it has seen each text and gets the
  * difference, never a queue: a slow watcher costs nothing, and a late one gets one delta from the beginning.
  */
+import * as GrowingText from "./GrowingText.js"
 import type * as Live from "./Live.js"
 import type { RunId } from "./Run.js"
 import type { Cursor, SessionId } from "./Session.js"
-import type { Ephemeral } from "./SessionEvent.js"
+import type { Durable, Ephemeral, SessionEvent } from "./SessionEvent.js"
 import * as StepDraft from "./StepDraft.js"
 
 /** What one watcher has seen of a session's live part. */
@@ -38,7 +39,7 @@ const seenOf = (seen: WatcherState, runId: RunId): WatcherState =>
 const baseOf = ({ runId }: Live.Live, { cursor, sessionId }: EventPosition) => ({ sessionId, after: cursor, runId })
 
 /** The events that bring a watcher from what it has seen of the running step to what there is. */
-export const stepChanges = (seen: WatcherState, live: Live.Live, at: EventPosition): Changes => {
+const stepChanges = (seen: WatcherState, live: Live.Live, at: EventPosition): Changes => {
   const { step } = live
   if (step === null) return [[], seen]
   const base = baseOf(live, at)
@@ -49,24 +50,29 @@ export const stepChanges = (seen: WatcherState, live: Live.Live, at: EventPositi
     now = { ...now, attempt: step.attempt, text: 0, reasoning: 0, calls: [] }
     if (step.retry !== null) events.push({ type: "run.retrying", ...base, ...step.retry })
   }
-  const reasoning = StepDraft.reasoning(step.draft)
-  if (reasoning.length > now.reasoning) {
-    events.push({ type: "reasoning.delta", ...base, offset: now.reasoning, text: reasoning.slice(now.reasoning) })
+  const { reasoning, text } = step.draft.shown
+  if (reasoning.whole.length > now.reasoning) {
+    const offset = now.reasoning
+    events.push({ type: "reasoning.delta", ...base, offset, text: GrowingText.after(reasoning, offset) })
   }
-  const text = StepDraft.text(step.draft)
-  if (text.length > now.text) {
-    events.push({ type: "text.delta", ...base, offset: now.text, text: text.slice(now.text) })
+  if (text.whole.length > now.text) {
+    events.push({ type: "text.delta", ...base, offset: now.text, text: GrowingText.after(text, now.text) })
   }
   const calls = StepDraft.calls(step.draft)
   calls.forEach(({ index, input, name }, place) => {
     const offset = now.calls[place] ?? 0
-    if (input.length > offset || now.calls[place] === undefined) {
-      events.push({ type: "call.arguments", ...base, index, name, offset, text: input.slice(offset) })
+    if (input.whole.length > offset || now.calls[place] === undefined) {
+      events.push({ type: "call.arguments", ...base, index, name, offset, text: GrowingText.after(input, offset) })
     }
   })
   return [
     events,
-    { ...now, reasoning: reasoning.length, text: text.length, calls: calls.map(({ input }) => input.length) }
+    {
+      ...now,
+      reasoning: reasoning.whole.length,
+      text: text.whole.length,
+      calls: calls.map(({ input }) => input.whole.length)
+    }
   ]
 }
 
@@ -82,4 +88,48 @@ export const changes = (seen: WatcherState, live: Live.Live, at: EventPosition):
     version > now.version ? [{ type: "call.progress", ...base, callId, text }] : []
   )
   return [[...events, ...progress], { ...now, version: live.version }]
+}
+
+/** Whether all that is new is more of what the same step writes. */
+export const isMoreOfSame = (before: Live.Live, now: Live.Live): boolean =>
+  before.runId === now.runId &&
+  before.version === now.version &&
+  before.step?.seq === now.step?.seq &&
+  before.step?.attempt === now.step?.attempt
+
+/** How far a watcher has come: the last durable event that it was told, and what it has seen of the live part. */
+export interface Position {
+  readonly cursor: Cursor
+  readonly seen: WatcherState
+}
+
+/**
+ * What a watcher is told of durable events. A step's message is preceded by the rest of its text, as far as it is here:
+ * a watcher's text is whole when the message comes.
+ */
+export const tell = (
+  sessionId: SessionId,
+  from: Position,
+  rows: ReadonlyArray<Durable>,
+  live: Live.Live | undefined
+): readonly [ReadonlyArray<SessionEvent>, Position] => {
+  const events: Array<SessionEvent> = []
+  let { cursor, seen } = from
+  for (const row of rows) {
+    if (
+      row.type === "message.appended" &&
+      row.role === "assistant" &&
+      live !== undefined &&
+      row.seq === live.step?.seq
+    ) {
+      const [rest, next] = stepChanges(seen, live, { sessionId, cursor })
+      events.push(...rest)
+      seen = next
+    }
+    // Whoever goes on with the run begins the text of its step again.
+    if (row.type === "run.released") seen = nothingSeen
+    events.push(row)
+    cursor = row.cursor
+  }
+  return [events, { cursor, seen }]
 }

@@ -2,6 +2,7 @@
 import { writeFileSync } from "node:fs"
 import * as Cases from "./Cases.js"
 import * as Processes from "./Processes.js"
+import * as Watching from "./Watching.js"
 import * as Worker from "./Worker.js"
 
 const cases: ReadonlyArray<() => Promise<Cases.Row>> = [
@@ -19,7 +20,9 @@ const cases: ReadonlyArray<() => Promise<Cases.Row>> = [
   Processes.foreignLock,
   Processes.takeOver,
   Processes.eventLag,
-  Processes.besideAnAsset
+  Processes.besideAnAsset,
+  () => Watching.watchers(1_000, "2.5 s, 30 KiB"),
+  () => Watching.replay(1_600, "1.5x")
 ]
 
 /** All cases, or those whose place in the list is named. */

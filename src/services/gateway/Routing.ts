@@ -37,11 +37,11 @@ const checked = <P extends object, Args extends ReadonlyArray<unknown>>({ read }
 
 /** A method that checks its input, within the operation's span. */
 const method =
-  <P extends object, Args extends ReadonlyArray<unknown>, A, E>(
+  <P extends object, Args extends ReadonlyArray<unknown>, A, E, R = never>(
     operation: Callable<P, Args>,
-    handle: (payload: P) => Effect.Effect<A, E>
+    handle: (payload: P) => Effect.Effect<A, E, R>
   ) =>
-  (...args: Args): Effect.Effect<A, E | SkeinError.InvalidInput> =>
+  (...args: Args): Effect.Effect<A, E | SkeinError.InvalidInput, R> =>
     Effect.withSpan(Effect.flatMap(checked(operation, args), handle), `Gateway.${operation.name}`)
 
 const streamMethod =
@@ -78,6 +78,9 @@ const make = Effect.gen(function* () {
   )
 
   const sessions = method(operations.sessions, reader.sessions)
+
+  /** The span is that of its beginning: one for all its life would cost more with each event than the event does. */
+  const events = method(operations.events, subscriptions.events)
 
   /** The media type is the asset's: a provider refuses a picture that is called something else. */
   const filesOf = (sessionId: SessionId, files: ReadonlyArray<Omit<FilePart, "type">>) =>
@@ -182,7 +185,7 @@ const make = Effect.gen(function* () {
     delete: method(operations.delete, ({ sessionId }) => runtime.delete(sessionId)),
     run: method(operations.run, ({ runId }) => reader.run(runId)),
     await: method(operations.await, runtime.await),
-    events: streamMethod(operations.events, subscriptions.events),
+    events: (range) => Stream.unwrapScoped(events(range)),
     snapshot,
     question: method(operations.question, ({ questionId }) => reader.question(questionId)),
     questions: method(operations.questions, ({ sessionId }) =>
@@ -211,4 +214,4 @@ const make = Effect.gen(function* () {
   } satisfies Service
 })
 
-export const layer = Layer.effect(Gateway, make)
+export const layer = Layer.scoped(Gateway, make)

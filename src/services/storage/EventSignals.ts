@@ -8,6 +8,7 @@
 import { Context, Deferred, Effect, FiberId, Layer } from "effect"
 import type { Scope } from "effect"
 import type { SessionId } from "../../domain/Session.js"
+import * as Listeners from "../Listeners.js"
 
 interface Watch {
   /** Returns once the session was signalled since the last return, or since the watch began. */
@@ -23,10 +24,8 @@ export interface Service {
   readonly signalStopRequests: () => void
   readonly watchStopRequests: Effect.Effect<Watch, never, Scope.Scope>
   readonly watch: (sessionId: SessionId) => Effect.Effect<Watch, never, Scope.Scope>
-  /**
-   * Raised by each signal for a session that is watched: what was read under the same number saw all that was signalled.
-   */
-  readonly version: (sessionId: SessionId) => number
+  /** Calls back at each signal of a session, before `signal` returns. Returns how that is ended. */
+  readonly listen: (sessionId: SessionId, listener: () => void) => () => void
   /** Returns while anybody watches anything; waits while nobody does. */
   readonly whenWatched: Effect.Effect<void>
   /** Sessions that are watched now. */
@@ -72,51 +71,35 @@ const waitOf = (watcher: Watcher): Watch => ({
 const stopRequests = Symbol("stopRequests")
 
 const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
-  const all = new Map<SessionId | typeof stopRequests, Set<Watcher>>()
-  const versions = new Map<SessionId, number>()
-  let common = 0
+  const listeners = Listeners.make<SessionId | typeof stopRequests>()
 
-  const begin = (what: SessionId | typeof stopRequests): Watcher => {
-    const watcher: Watcher = { signalled: false, waiting: null }
-    const watchers = all.get(what) ?? new Set()
-    all.set(what, watchers.add(watcher))
+  const listen = (what: SessionId | typeof stopRequests, listener: () => void): (() => void) => {
+    const end = listeners.add(what, listener)
     anybody.unsafeOpen()
-    return watcher
-  }
-
-  const end = (what: SessionId | typeof stopRequests, watcher: Watcher): void => {
-    const watchers = all.get(what)
-    watchers?.delete(watcher)
-    if (watchers?.size === 0) {
-      all.delete(what)
-      if (what !== stopRequests) versions.delete(what)
+    return () => {
+      end()
+      if (listeners.size() === 0) anybody.unsafeClose()
     }
-    if (all.size === 0) anybody.unsafeClose()
   }
 
   const watch = (what: SessionId | typeof stopRequests) =>
-    Effect.acquireRelease(
-      Effect.sync(() => begin(what)),
-      (watcher) => Effect.sync(() => end(what, watcher))
-    ).pipe(Effect.map(waitOf))
+    Effect.suspend(() => {
+      const watcher: Watcher = { signalled: false, waiting: null }
+      return Effect.acquireRelease(
+        Effect.sync(() => listen(what, () => wake(watcher))),
+        (end) => Effect.sync(end)
+      ).pipe(Effect.as(waitOf(watcher)))
+    })
 
   return {
-    signal: (sessionId) => {
-      const watchers = all.get(sessionId)
-      if (watchers === undefined) return
-      versions.set(sessionId, (versions.get(sessionId) ?? 0) + 1)
-      watchers.forEach(wake)
-    },
-    signalAll: () => {
-      common++
-      all.forEach((watchers) => watchers.forEach(wake))
-    },
-    version: (sessionId) => common + (versions.get(sessionId) ?? 0),
-    signalStopRequests: () => all.get(stopRequests)?.forEach(wake),
+    signal: listeners.call,
+    signalAll: listeners.callAll,
+    signalStopRequests: () => listeners.call(stopRequests),
     watchStopRequests: watch(stopRequests),
     watch,
+    listen,
     whenWatched: anybody.await,
-    watched: Effect.sync(() => all.size - (all.has(stopRequests) ? 1 : 0))
+    watched: Effect.sync(() => listeners.size() - (listeners.has(stopRequests) ? 1 : 0))
   }
 })
 

@@ -62,8 +62,8 @@ describe("a step being written", () => {
   it("collects calls by index, and closes them with their whole input", () => {
     const draft = of(delta(1, '{"b'), delta(0, '{"a'), delta(1, '":1}'), call(0, '{"a":2}'))
     expect(StepDraft.calls(draft)).toMatchObject([
-      { index: 0, name: "read", input: '{"a":2}', closed: true, providerCallId: "p0" },
-      { index: 1, name: "read", input: '{"b":1}', closed: false }
+      { index: 0, name: "read", input: { whole: '{"a":2}' }, closed: true, providerCallId: "p0" },
+      { index: 1, name: "read", input: { whole: '{"b":1}' }, closed: false }
     ])
   })
 
@@ -233,7 +233,7 @@ describe("what is wrong with a step at its end", () => {
     for (const again of [call(0, '{"b":1}'), delta(0, '{"b":1}'), delta(0, "")]) {
       const draft = of(call(0, '{"a":1}'), again, finish)
       expect(StepDraft.flaw(draft)).toEqual({ reason: "malformed", detail: "two calls have the same index" })
-      expect(StepDraft.calls(draft)).toMatchObject([{ input: '{"a":1}' }])
+      expect(StepDraft.calls(draft)).toMatchObject([{ input: { whole: '{"a":1}' } }])
     }
   })
 })

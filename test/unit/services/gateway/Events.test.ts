@@ -225,8 +225,10 @@ describe("P10 what a step writes", () => {
         const live = yield* Effect.fork(watch(engine, run.sessionId, run.cursor))
         yield* gate.reached("two")
         yield* Quiescence.idle
-        isSlow = true
         yield* gate.open("two")
+        yield* gate.reached("three")
+        isSlow = true
+        yield* engine.gateway.rename(run.sessionId, "in the middle")
         yield* gate.reached("read")
         yield* gate.open("three")
         yield* gate.reached("end")

@@ -1,0 +1,292 @@
+/**
+ * The hub of one session: it reads for all who watch it, once.
+ *
+ * A follower is a position and nothing else: no queue is kept for it. What the hub told last is one chunk for all who
+ * were where the hub was. Who is a little behind takes what it lacks from the newest events, which the hub keeps while
+ * somebody is behind. Who is further behind reads for itself, from its own cursor, until it is near again. So one that
+ * does not read costs no more than what is kept for all, and loses no fact.
+ *
+ * Deltas never overtake durable events:
+ *
+ * - A run of this engine: its commits are signalled before it goes on, and so before anything is written after them.
+ *   When no signal has come since the last reading, all of them were told, and what is written is told without a reading.
+ * - A run elsewhere: its draft is read before the events, and told after them unless they say that its step may be over.
+ *
+ * Deltas are told at most every 40 ms, and a commit ends that pause. Who comes in the middle of a step gets all that the
+ * others have seen of it as one delta.
+ */
+import { Cause, Chunk, type Clock, Effect, Exit, Option } from "effect"
+import * as Live from "../../domain/Live.js"
+import type { SessionId } from "../../domain/Session.js"
+import type { Durable, SessionEvent } from "../../domain/SessionEvent.js"
+import type * as SkeinError from "../../domain/SkeinError.js"
+import * as Watch from "../../domain/Watch.js"
+import * as Metrics from "../Metrics.js"
+import type { LiveRuns } from "../runtime/LiveRuns.js"
+import type { EventSignals } from "../storage/EventSignals.js"
+import type { ReaderService } from "../storage/Storage.js"
+
+/** Rows read at once, and the most events that are kept for who is behind. */
+export const page = 256
+
+/** Between two deltas, in milliseconds. */
+const deltaMillis = 40
+
+/** Followers that are woken before other work has a turn. */
+const wokenAtOnce = 250
+
+/** Events, and where a follower is once it was told them. */
+interface Told {
+  readonly _tag: "Told"
+  readonly events: Chunk.Chunk<SessionEvent>
+  readonly to: Watch.Position
+}
+
+/** What there is for a follower: events, nothing yet, events that it has to read for itself, or the session's end. */
+type Taken = Told | "nothing" | "behind" | "gone"
+
+export interface Hub {
+  readonly take: (own: Watch.Position) => Taken
+  /** Returns once there may be something for a follower to take. */
+  readonly next: (own: Watch.Position) => Effect.Effect<void, SkeinError.Events>
+  /** The newest live part of a run of this engine, be it over or not. */
+  readonly written: () => Live.Live | undefined
+  /** Commits that were signalled so far. */
+  readonly commits: () => number
+  /**
+   * For a follower that has read all events up to its position, when so many commits had been signalled. The hub goes on
+   * from there, unless others have brought it as far.
+   */
+  readonly join: (own: Watch.Position, commits: number) => void
+  /** Whether the session is gone. What comes under its id then is another one. */
+  readonly isGone: () => boolean
+  readonly follow: () => void
+  /** False when nobody follows any more. */
+  readonly leave: () => boolean
+  /** Reads and tells for as long as it runs. */
+  readonly run: Effect.Effect<never>
+  /** Listens no more. */
+  readonly close: () => void
+}
+
+/** Whether an event may end the step that a draft tells of. */
+const isOfRun = (event: Durable): boolean => "runId" in event
+
+interface Sources {
+  readonly reader: Pick<ReaderService, "draft" | "events">
+  readonly signals: EventSignals["Type"]
+  readonly live: LiveRuns["Type"]
+  readonly clock: Clock.Clock
+  readonly fork: (effect: Effect.Effect<void>) => void
+}
+
+export const make = (sessionId: SessionId, { clock, fork, live, reader, signals }: Sources): Hub => {
+  let followers = 0
+  let commits = 0
+  /** Commits that had been signalled before all events were read the last time. */
+  let read = 0
+  /** Where the hub is; null until somebody has joined it. */
+  let position: Watch.Position | null = null
+  /** What of the live part its followers have seen; null when that has to be found out. */
+  let shown: Option.Option<Live.Live> | null = null
+  /** The newest events up to its position, without a gap. */
+  let kept: ReadonlyArray<Durable> = []
+  let last: (Told & { readonly from: Watch.Position }) | null = null
+  let pausedUntil = 0
+  /** Whether somebody waits elsewhere than where the hub is. */
+  let hasStrays = false
+  let isGone = false
+  const waiting = new Set<(woken: Effect.Effect<void, SkeinError.Events>) => void>()
+  /** Goes on with `run`, when it waits. */
+  let goOn = (): void => {}
+  let isPausing = false
+  /** The newest live part here, also when its run is over: the event of its last message may not have been read yet. */
+  let newest: Live.Live | undefined
+
+  const ends = [
+    signals.listen(sessionId, () => {
+      commits++
+      goOn()
+    }),
+    live.listen(sessionId, () => {
+      newest = live.get(sessionId)
+      if (!isPausing || pauseBefore(newest) === 0) goOn()
+    })
+  ]
+
+  /** Milliseconds for which what is written has to wait. Whatever else there is of the live part comes at once. */
+  const pauseBefore = (now: Live.Live | undefined): number =>
+    now !== undefined && shown !== null && Option.isSome(shown) && Watch.isMoreOfSame(shown.value, now)
+      ? Math.max(0, pausedUntil - clock.unsafeCurrentTimeMillis())
+      : 0
+
+  const written = () => live.get(sessionId) ?? newest
+
+  /** Waits until it is told to go on, unless there is a reason to go on already. */
+  const waitUnless = (isReady: () => boolean) =>
+    Effect.async<void>((resume) => {
+      goOn = () => resume(Effect.void)
+      if (isReady()) goOn()
+    })
+
+  /** Until a commit, or for some milliseconds. */
+  const pauseFor = (millis: number) =>
+    Effect.suspend(() => {
+      isPausing = true
+      fork(
+        Effect.zipRight(
+          Effect.sleep(millis),
+          Effect.sync(() => goOn())
+        )
+      )
+      return Effect.ensuring(
+        waitUnless(() => read !== commits),
+        Effect.sync(() => (isPausing = false))
+      )
+    })
+
+  /** The live part of a run of this engine, once all that it follows was told. */
+  const here = () => (read === commits ? live.get(sessionId) : undefined)
+
+  /**
+   * Whether there is something to find out or to tell. Without anybody who waits, events are read as far as they are
+   * kept for those who come back, and nothing of what is being written.
+   */
+  const hasNews = (): boolean => {
+    if (position === null || isGone) return false
+    if (read !== commits || shown === null) return waiting.size > 0 || kept.length < page
+    const now = live.get(sessionId)
+    return waiting.size > 0 && now !== undefined && now !== Option.getOrUndefined(shown)
+  }
+
+  const wake = (woken: Effect.Effect<void, SkeinError.Events>) =>
+    Effect.suspend(() => {
+      const all = [...waiting]
+      waiting.clear()
+      hasStrays = false
+      const wakeFrom = (from: number): Effect.Effect<void> => {
+        const to = from + wokenAtOnce
+        for (const resume of all.slice(from, to)) resume(woken)
+        return to < all.length
+          ? Effect.zipRight(
+              Effect.sleep(0),
+              Effect.suspend(() => wakeFrom(to))
+            )
+          : Effect.void
+      }
+      return wakeFrom(0)
+    })
+
+  /** Moves the hub over events and to a live part. Returns whether that is news for anybody who waits. */
+  const move = (from: Watch.Position, rows: ReadonlyArray<Durable>, show: typeof shown): boolean => {
+    const [events, next] = Watch.tell(sessionId, from, rows, written())
+    const [deltas, seen] =
+      show === null || Option.isNone(show)
+        ? [[], next.seen]
+        : Watch.changes(next.seen, show.value, { sessionId, cursor: next.cursor })
+    const isFound = shown === null && show !== null && hasStrays
+    shown = show
+    if (rows.length > 0) kept = [...(waiting.size === followers ? [] : kept), ...rows].slice(-page)
+    if (events.length + deltas.length === 0) return isFound
+    if (deltas.length > 0) pausedUntil = clock.unsafeCurrentTimeMillis() + deltaMillis
+    position = { cursor: next.cursor, seen }
+    last = { _tag: "Told", from, events: Chunk.unsafeFromArray([...events, ...deltas]), to: position }
+    return true
+  }
+
+  const measureLag = (rows: ReadonlyArray<Durable>): void => {
+    const now = clock.unsafeCurrentTimeMillis()
+    for (const { at } of rows) Metrics.eventLag.unsafeUpdate(Math.max(0, now - at), [])
+  }
+
+  const readOn = Effect.fnUntraced(function* (from: Watch.Position) {
+    const before = commits
+    const own = live.get(sessionId)
+    const draft = own === undefined ? Option.map(yield* reader.draft(sessionId), Live.ofDraft) : Option.some(own)
+    const rows = yield* reader.events({ sessionId, after: from.cursor, limit: page })
+    // Everybody who waited has left meanwhile, and who came then has gone on from elsewhere.
+    if (position !== from) return
+    const isWhole = rows.length < page
+    if (isWhole) read = before
+    measureLag(rows)
+    const now = here()
+    const show = now !== undefined ? Option.some(now) : rows.some(isOfRun) ? null : draft
+    if (move(from, rows, isWhole ? show : null)) {
+      yield* wake(Effect.void)
+    }
+  })
+
+  /** Whoever waited is told, and reads for itself if it goes on. */
+  const failed = (cause: Cause.Cause<SkeinError.Events>) => {
+    const error = Cause.failureOption(cause)
+    isGone = Option.isSome(error) && error.value._tag === "SessionNotFound"
+    if (isGone) return wake(Effect.void)
+    position = null
+    return wake(Effect.failCause(cause))
+  }
+
+  const step = Effect.suspend((): Effect.Effect<unknown> => {
+    if (position === null || !hasNews()) return waitUnless(hasNews)
+    const now = here()
+    if (now === undefined || shown === null) {
+      return Effect.flatMap(Effect.exit(readOn(position)), (exit) =>
+        Exit.isFailure(exit) ? failed(exit.cause) : Effect.void
+      )
+    }
+    const pause = pauseBefore(now)
+    if (pause > 0) return pauseFor(pause)
+    return move(position, [], Option.some(now)) ? wake(Effect.void) : Effect.void
+  })
+
+  // Not `forever`, which lets all others go first each time: what is committed next may remove what there is to read.
+  const run: Effect.Effect<never> = Effect.suspend(() => Effect.flatMap(step, () => run))
+
+  const take = (own: Watch.Position): Taken => {
+    if (position === null) return "behind"
+    if (own === last?.from) return last
+    if (own === position || own.cursor > position.cursor) return isGone ? "gone" : "nothing"
+    const missing = position.cursor - own.cursor
+    if (missing > kept.length) return "behind"
+    const rows = kept.slice(kept.length - missing)
+    const [events, next] = Watch.tell(sessionId, own, rows, written())
+    if (shown === null && !isGone) {
+      return events.length === 0 ? "nothing" : { _tag: "Told", events: Chunk.unsafeFromArray(events), to: next }
+    }
+    const deltas =
+      shown === null || Option.isNone(shown)
+        ? []
+        : Watch.changes(next.seen, shown.value, { sessionId, cursor: next.cursor })[0]
+    return { _tag: "Told", events: Chunk.unsafeFromArray([...events, ...deltas]), to: position }
+  }
+
+  return {
+    take,
+    next: (own) =>
+      Effect.async((resume) => {
+        if (take(own) !== "nothing") return resume(Effect.void)
+        waiting.add(resume)
+        hasStrays ||= own !== position
+        if (hasNews()) goOn()
+        return Effect.sync(() => waiting.delete(resume))
+      }),
+    written,
+    commits: () => commits,
+    join: (own, before) => {
+      if (position !== null && (waiting.size > 0 || own.cursor < position.cursor)) return
+      if (position === null || own.cursor > position.cursor) {
+        position = own
+        shown = null
+        kept = []
+        last = null
+        read = before
+      }
+      const now = here()
+      if (now !== undefined) move(position, [], Option.some(now))
+    },
+    isGone: () => isGone,
+    follow: () => void followers++,
+    leave: () => --followers > 0,
+    run,
+    close: () => ends.forEach((end) => end())
+  }
+}
