@@ -3,7 +3,7 @@
  * kept. A statement that cannot be prepared is not kept, so that the next try prepares it again.
  */
 import type Sqlite from "better-sqlite3"
-import type { Parameter, Writer } from "../../services/storage/sql/Database.js"
+import type { Parameter, Reader, Writer } from "../../services/storage/sql/Database.js"
 import * as Driver from "./Driver.js"
 import * as SqliteFailure from "./SqliteFailure.js"
 
@@ -14,7 +14,7 @@ const keptStatements = 256
 /** Most pages by which one call shortens the file. */
 const releasedPages = 1000
 
-export const make = (connection: Sqlite.Database): Writer => {
+export const make = (connection: Sqlite.Database): Writer & Reader => {
   const statements = new Map<string, Statement>()
   let changes = 0
 
@@ -63,6 +63,15 @@ export const make = (connection: Sqlite.Database): Writer => {
         const rows = prepared.all(...parameters)
         if (!prepared.readonly) changes += rows.length
         return rows
+      } catch (thrown) {
+        throw failure(thrown)
+      }
+    },
+    values: (text, ...parameters) => {
+      try {
+        return prepare(text)
+          .raw(true)
+          .all(...parameters)
       } catch (thrown) {
         throw failure(thrown)
       }

@@ -58,10 +58,22 @@ export const attempt = <A>(operation: string, run: () => A): Effect.Effect<A, St
   Effect.try({ try: run, catch: (thrown) => new StorageFailed({ operation, code: codeOf(thrown) }) })
 
 /** The queries of the engine's own storage, on this connection. */
-export const queryOn =
-  (connection: Sqlite.Database): Query =>
-  <Row extends object>(operation: string, statement: string, ...parameters: ReadonlyArray<string | number | null>) =>
+export const queryOn = (connection: Sqlite.Database): Query => {
+  type Parameters = ReadonlyArray<string | number | null>
+  const all = <Row extends object>(operation: string, statement: string, ...parameters: Parameters) =>
     attempt(operation, () => prepared<Row>(connection, statement).all(...parameters))
+  const values = <Row extends ReadonlyArray<unknown>>(
+    operation: string,
+    statement: string,
+    ...parameters: Parameters
+  ) =>
+    attempt(operation, () =>
+      prepared<Row>(connection, statement)
+        .raw(true)
+        .all(...parameters)
+    )
+  return Object.assign(all, { values })
+}
 
 /** All that this reads is of one moment. Within a transaction it is already. */
 export const snapshot = <A, E, R>(

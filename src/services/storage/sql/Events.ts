@@ -6,36 +6,42 @@
  * binary search, as `follows` never decreases from one place to the next. From there on each place has an event after
  * the cursor, so a page of events has no more places than events.
  */
-import { Array, Effect } from "effect"
+import { Array, Effect, Either, Schema } from "effect"
+import type { ModelRef } from "../../../domain/ModelRef.js"
 import type { SessionId } from "../../../domain/Session.js"
 import * as SessionEvent from "../../../domain/SessionEvent.js"
 import * as Stored from "../../../domain/Stored.js"
 import { CursorGone, RowDamaged, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
-import type { Total } from "../../../domain/Usage.js"
 import { decodePage, decoder, type RowName } from "./Decoding.js"
+import { exactly } from "./ExactCheck.js"
 import type { Query } from "./Query.js"
-import { select } from "./Table.js"
-import { runs, sessionRows, usageNames } from "./Tables.js"
+import { sqlName } from "./Table.js"
+import { sessionRows, usageNames } from "./Tables.js"
 
-interface SessionColumns {
-  readonly first: number
-  readonly newest: number
-  readonly title: string
-  readonly model: string | null
-  readonly workdir: string
-}
+/** The session's row comes first. */
+type SessionColumns = readonly [
+  cursor: null,
+  first: number,
+  newest: number,
+  title: string,
+  workdir: string,
+  model: string | null
+]
 
-/** Everything that an event may show. Columns that its type does not have are null. */
-interface Row extends SessionColumns, Total {
-  readonly cursor: number
-  readonly type: string
-  readonly ref: string | null
-  readonly stopReason: string | null
-  readonly detail: string | null
-  readonly role: string | null
-  readonly outcome: string | null
-  readonly verdict: string | null
-}
+/** What an event may show. `name` is its tool or role, `word` its outcome, verdict or stop reason. */
+type EventColumns = readonly [
+  cursor: number,
+  at: number,
+  type: string,
+  runId: string | null,
+  seq: number | null,
+  callId: string | null,
+  name: string | null,
+  word: string | null,
+  ref: string | null,
+  /** Of a run's end: its detail, and then its usage. */
+  end: string | null
+]
 
 /** Parameters: session, cursor, number of events. */
 const statement = `WITH RECURSIVE
@@ -58,51 +64,101 @@ const statement = `WITH RECURSIVE
     JOIN (SELECT max(low) AS low FROM search) JOIN messages
     ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
   )
-  SELECT kept.first, kept.newest, kept.title, kept.model, kept.workdir, told.cursor, told.at, told.type, told.seq, told.ref,
-    runs.id AS runId, runs.stop_reason AS stopReason, runs.detail, ${select(runs, usageNames)}, messages.role,
-    messages.outcome, questions.tool, questions.verdict, coalesce(questions.call, messages.call, calls.id) AS callId,
-    coalesce(messages.name, calls.name) AS name
-  FROM kept
-  LEFT JOIN told
+  SELECT NULL, first, newest, title, workdir, model, NULL, NULL, NULL, NULL FROM kept
+  UNION ALL
+  SELECT told.cursor, told.at, told.type, runs.id, told.seq,
+    coalesce(questions.call, messages.call, calls.id),
+    iif(told.type = 'message.appended', messages.role, coalesce(questions.tool, messages.name, calls.name)),
+    CASE told.type
+      WHEN 'run.ended' THEN runs.stop_reason
+      WHEN 'permission.answered' THEN questions.verdict
+      ELSE messages.outcome
+    END,
+    told.ref,
+    iif(told.type = 'run.ended', json_array(runs.detail, ${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")}), NULL)
+  FROM told
   LEFT JOIN runs ON runs.ordinal = told.run
   LEFT JOIN messages ON messages.session = told.session AND messages.seq = told.seq
-  LEFT JOIN calls ON calls.session = told.session AND calls.seq = told.seq
+  LEFT JOIN calls ON messages.seq IS NULL AND calls.session = told.session AND calls.seq = told.seq
   LEFT JOIN questions ON questions.id = told.ref
-  ORDER BY told.cursor`
+  ORDER BY 1`
 
+const isExact = exactly(SessionEvent.Durable)
 const decodeModel = decoder(sessionRows.columns.model.schema)
 const decodeEvent = decoder(SessionEvent.Durable)
+const decodeEnd = decoder(Schema.parseJson(Schema.Tuple([Schema.NullOr(Schema.String)], Schema.Unknown)))
+
+interface Today {
+  readonly sessionId: SessionId
+  readonly title: string
+  readonly model: ModelRef | null
+  readonly workdir: string | null
+}
+
+/** The event of a row as its Schema has it, if the row is sound. Those that there are many of come first. */
+const plain = (today: Today, [cursor, at, type, runId, seq, callId, name, word]: EventColumns): unknown => {
+  const { sessionId } = today
+  switch (type) {
+    case "message.appended":
+      return { type, sessionId, cursor, at, runId, seq, role: name }
+    case "call.started":
+      return { type, sessionId, cursor, at, runId, callId, seq, name }
+    case "call.finished":
+      return { type, sessionId, cursor, at, runId, callId, seq, name, outcome: word }
+    case "session.renamed":
+      return { type, sessionId, cursor, at, title: today.title }
+    default:
+      return null
+  }
+}
+
+const noEnd = Either.right([null] as const)
+
+const decode = (today: Today, row: EventColumns) => {
+  const exact = plain(today, row)
+  if (isExact(exact)) return Either.right(exact)
+  const [cursor, at, type, runId, seq, callId, name, word, ref, end] = row
+  const named: RowName = { sessionId: today.sessionId, seq: null }
+  return Either.flatMap(end === null ? noEnd : decodeEnd(named, end), ([detail, ...usage]) => {
+    const place = { cursor, at, type, runId, seq, callId, questionId: ref, assetId: ref }
+    const names = { name, tool: name, role: name }
+    const words = { outcome: word, verdict: word, stopReason: word, detail }
+    const event = Stored.event({ ...today, ...place, ...names, ...words })
+    return decodeEvent(named, { ...event, usage: Object.fromEntries(Array.zip(usageNames, usage)) })
+  })
+}
 
 export const read = (
   query: Query,
   { after, limit, sessionId }: { readonly sessionId: SessionId; readonly after: number; readonly limit: number }
 ): Effect.Effect<ReadonlyArray<SessionEvent.Durable>, SessionNotFound | CursorGone | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
-    const rows = yield* query<Row | (SessionColumns & { readonly cursor: null })>(
+    const rows = yield* query.values<SessionColumns | EventColumns>(
       "read the events",
       statement,
       sessionId,
       after,
       Math.max(limit, 1)
     )
-    const kept = rows[0]
-    if (kept === undefined) return yield* new SessionNotFound({ sessionId })
-    const { first, newest } = kept
+    const [kept, ...told] = rows
+    if (kept === undefined || !isSession(kept)) return yield* new SessionNotFound({ sessionId })
+    const [, first, newest, title, workdir, model] = kept
     if (after > newest || (after !== 0 && after < first - 1)) {
       return yield* new CursorGone({ sessionId, after, oldest: first, newest })
     }
     const from = Math.max(after + 1, first)
-    const page = Array.takeWhile(rows, (row, index): row is Row => row.cursor === from + index)
+    const page = Array.takeWhile(told, (row, index): row is EventColumns => row[0] === from + index)
     const name: RowName = { sessionId, seq: null }
     if (page.length === 0 && from <= newest) {
       return yield* new RowDamaged({ ...name, detail: `event ${from} is missing` })
     }
-    const today = {
+    const today: Today = {
       sessionId,
-      model: yield* decodeModel(name, kept.model),
-      workdir: kept.workdir === "" ? null : kept.workdir
+      title,
+      model: yield* decodeModel(name, model),
+      workdir: workdir === "" ? null : workdir
     }
-    return yield* decodePage(page.slice(0, limit), (row) =>
-      decodeEvent(name, { ...Stored.event(row), ...today, questionId: row.ref, assetId: row.ref, usage: row })
-    )
+    return yield* decodePage(page.slice(0, limit), (row) => decode(today, row))
   })
+
+const isSession = (row: SessionColumns | EventColumns): row is SessionColumns => row[0] === null

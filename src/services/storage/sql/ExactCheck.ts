@@ -5,7 +5,7 @@
  *
  * It exists because it makes reading pages of long transcripts several times faster.
  */
-import { Option, Predicate, type Schema, SchemaAST as AST } from "effect"
+import { Array, Option, Predicate, type Schema, SchemaAST as AST } from "effect"
 
 type Check = (value: unknown) => boolean
 
@@ -48,7 +48,25 @@ const union = ({ types }: AST.Union): Check => {
   const literals = new Set<unknown>(types.filter(AST.isLiteral).map(({ literal }) => literal))
   if (literals.size === types.length) return (value) => literals.has(value)
   const checks = types.map(checkOf)
-  return (value) => checks.some((check) => check(value))
+  const tagged = byTag(types, checks)
+  return tagged ?? ((value) => checks.some((check) => check(value)))
+}
+
+/** The check of a union of structs that are told apart by the literal in their first field. */
+const byTag = (types: ReadonlyArray<AST.AST>, checks: ReadonlyArray<Check>): Check | null => {
+  const tags = types.map((type) => {
+    const field = AST.isTypeLiteral(type) ? type.propertySignatures[0] : undefined
+    return field !== undefined && AST.isLiteral(field.type) ? { name: field.name, tag: field.type.literal } : null
+  })
+  const name = tags[0]?.name
+  const known = new Map<unknown, Check>(
+    Array.zip(
+      tags.map((one) => one?.tag),
+      checks
+    )
+  )
+  if (name === undefined || known.size < types.length || tags.some((one) => one?.name !== name)) return null
+  return (value) => Predicate.isRecord(value) && known.get(value[name])?.(value) === true
 }
 
 const array = ({ elements, rest }: AST.TupleType): Check => {
