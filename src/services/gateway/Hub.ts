@@ -27,7 +27,7 @@ import type { EventSignals } from "../storage/EventSignals.js"
 import type { ReaderService } from "../storage/Storage.js"
 
 /** Rows read at once, and the most events that are kept for who is behind. */
-export const page = 256
+const page = 256
 
 /** Between two deltas, in milliseconds. */
 const deltaMillis = 40
@@ -72,8 +72,11 @@ export interface Hub {
 /** Whether an event may end the step that a draft tells of. */
 const isOfRun = (event: Durable): boolean => "runId" in event
 
+/** What a hub reads. */
+export type Reader = Pick<ReaderService, "draft" | "events">
+
 interface Sources {
-  readonly reader: Pick<ReaderService, "draft" | "events">
+  readonly reader: Reader
   readonly signals: EventSignals["Type"]
   readonly live: LiveRuns["Type"]
   readonly clock: Clock.Clock

@@ -18,10 +18,14 @@ import * as Watch from "../../domain/Watch.js"
 import { LiveRuns } from "../runtime/LiveRuns.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { StorageReader } from "../storage/Storage.js"
+import * as FairReads from "./FairReads.js"
 import * as Hub from "./Hub.js"
 import type { EventRange } from "./Requests.js"
 
 const beforeAll = Cursor.make(0)
+
+/** Rows of a replay read at once. */
+const replayed = 1_024
 
 interface OpenHub {
   readonly hub: Hub.Hub
@@ -29,10 +33,15 @@ interface OpenHub {
 }
 
 export const make = Effect.gen(function* () {
-  const reader = yield* StorageReader
+  const storage = yield* StorageReader
   const signals = yield* EventSignals
   const live = yield* LiveRuns
   const clock = yield* Effect.clock
+  const fair = FairReads.make(clock)
+  const reader: Hub.Reader = {
+    draft: (sessionId) => fair(storage.draft(sessionId)),
+    events: (range) => fair(storage.events(range))
+  }
   const fork = yield* FiberSet.makeRuntime()
   const hubs = new Map<SessionId, OpenHub>()
 
@@ -41,7 +50,7 @@ export const make = Effect.gen(function* () {
     Effect.suspend(() => {
       const here = live.get(sessionId)
       return here === undefined
-        ? Effect.map(reader.draft(sessionId), Option.map(Live.ofDraft))
+        ? Effect.map(storage.draft(sessionId), Option.map(Live.ofDraft))
         : Effect.succeedSome(here)
     })
 
@@ -93,11 +102,11 @@ export const make = Effect.gen(function* () {
     /** Reads on from the watcher's own cursor. */
     const readOn = Effect.suspend(() => {
       const commits = hub.commits()
-      return Effect.map(reader.events({ sessionId, after: own.cursor, limit: Hub.page }), (rows) => {
+      return Effect.map(reader.events({ sessionId, after: own.cursor, limit: replayed }), (rows) => {
         found = true
         const [events, next] = Watch.tell(sessionId, own, rows, hub.written())
         own = next
-        if (rows.length < Hub.page) hub.join(own, commits)
+        if (rows.length < replayed) hub.join(own, commits)
         return Chunk.unsafeFromArray(events)
       })
     }).pipe(Effect.catchTag("SessionNotFound", (error) => (found ? gone : error)))
