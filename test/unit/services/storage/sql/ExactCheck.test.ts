@@ -1,15 +1,17 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, Schema } from "effect"
 import { Message } from "../../../../../src/domain/Message.js"
+import { Durable } from "../../../../../src/domain/SessionEvent.js"
 import { exactly } from "../../../../../src/services/storage/sql/ExactCheck.js"
 import { assistant, result } from "../../../../../src/adapters/testing/storage/fixture.js"
 
 const isExact = exactly(Message)
-const decode = Schema.decodeUnknownEither(Message)
-const encode = Schema.encodeSync(Message)
 
-/** A message as it is stored. */
-const stored = Arbitrary.make(Message).map((message): unknown => JSON.parse(JSON.stringify(encode(message))))
+/** A value as it is stored. */
+const stored = <A, I>(schema: Schema.Schema<A, I>) => {
+  const encode = Schema.encodeSync(schema)
+  return Arbitrary.make(schema).map((value): unknown => JSON.parse(JSON.stringify(encode(value))))
+}
 
 /** Changes one value somewhere within, or adds or removes a field. */
 const damage = (value: unknown, path: ReadonlyArray<number>, to: unknown): unknown => {
@@ -30,28 +32,38 @@ const damage = (value: unknown, path: ReadonlyArray<number>, to: unknown): unkno
   )
 }
 
-const damaged = FastCheck.tuple(
-  stored,
-  FastCheck.array(FastCheck.nat(5), { minLength: 1, maxLength: 4 }),
-  FastCheck.oneof(
-    FastCheck.jsonValue(),
-    FastCheck.constantFrom("text", "call", "user", "__proto__", undefined, -1, 1.5)
-  )
-).map(([value, path, to]) => damage(value, path, to))
+const damaged = <A, I>(schema: Schema.Schema<A, I>) =>
+  FastCheck.tuple(
+    stored(schema),
+    FastCheck.array(FastCheck.nat(5), { minLength: 1, maxLength: 4 }),
+    FastCheck.oneof(
+      FastCheck.jsonValue(),
+      FastCheck.constantFrom("text", "call", "user", "call.finished", "__proto__", undefined, -1, 1.5)
+    )
+  ).map(([value, path, to]) => damage(value, path, to))
 
 describe("a value that is accepted is what the Schema makes of it", () => {
-  it.prop("of stored messages", [stored], ([value]) => {
-    if (isExact(value)) expect(decode(value)).toEqual(Either.right(value))
-  })
-
-  it.prop(
-    "of damaged ones",
-    [damaged],
-    ([value]) => {
+  const properties = <A, I>(what: string, schema: Schema.Schema<A, I>, runs: number) => {
+    const isExact = exactly(schema)
+    const decode = Schema.decodeUnknownEither(schema)
+    it.prop(`of stored ${what}`, [stored(schema)], ([value]) => {
       if (isExact(value)) expect(decode(value)).toEqual(Either.right(value))
-    },
-    { fastCheck: { numRuns: 2_000 } }
-  )
+    })
+    it.prop(
+      `of damaged ${what}`,
+      [damaged(schema)],
+      ([value]) => {
+        if (isExact(value)) expect(decode(value)).toEqual(Either.right(value))
+      },
+      { fastCheck: { numRuns: runs } }
+    )
+  }
+  properties("messages", Message, 2_000)
+  properties("events", Durable, 500)
+})
+
+it.prop("every event is accepted as it is", [stored(Durable)], ([value]) => {
+  expect(exactly(Durable)(value)).toBe(true)
 })
 
 describe("what is written every day is accepted", () => {
