@@ -219,13 +219,12 @@ export const make = (sessionId: SessionId, { clock, fork, live, reader, signals 
     }
   })
 
-  /** Whoever waited is told, and reads for itself if it goes on. */
+  /** Whoever waited is told. Where the hub was, events may have aged out that those who are ahead of it have. */
   const failed = (cause: Cause.Cause<SkeinError.Events>) => {
-    const error = Cause.failureOption(cause)
-    isGone = Option.isSome(error) && error.value._tag === "SessionNotFound"
-    if (isGone) return wake(Effect.void)
-    position = null
-    return wake(Effect.failCause(cause))
+    const error = Option.getOrUndefined(Cause.failureOption(cause))
+    isGone = error?._tag === "SessionNotFound"
+    if (!isGone) position = null
+    return wake(isGone || error?._tag === "CursorGone" ? Effect.void : Effect.failCause(cause))
   }
 
   const step = Effect.suspend((): Effect.Effect<unknown> => {
