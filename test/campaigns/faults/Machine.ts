@@ -38,11 +38,8 @@ type Test = <A, E>(name: string, body: () => Effect.Effect<A, E, Scope.Scope>, t
 /** Where the machine lacks what a test needs, it is skipped, and its name says why. */
 const needing =
   (isThere: boolean, reason: string): Test =>
-  (name, body, timeout) =>
-    it.scopedLive(isThere ? name : `${name} (${reason})`, body, {
-      skip: !isThere,
-      ...(timeout === undefined ? {} : { timeout })
-    })
+  (name, body, timeout = 120_000) =>
+    it.scopedLive(isThere ? name : `${name} (${reason})`, body, { skip: !isThere, timeout })
 
 export const withShim = needing(SharedLibrary.isPossible, "needs Linux and a C compiler")
 export const withLimits = needing(hasLimits, "needs prlimit")
