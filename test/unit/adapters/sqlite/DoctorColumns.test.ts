@@ -4,10 +4,11 @@
  * one of the golden folders, that of the present version among them. SKEIN_ALL_VALUES=1 gives each column all of them, in
  * rows of every kind of all folders, which takes half an hour a folder.
  */
-import { describe, expect, it } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
-import { rmSync } from "node:fs"
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { sqlName, type Table } from "../../../../src/services/storage/sql/Table.js"
 import { tables } from "../../../../src/services/storage/sql/Tables.js"
@@ -91,12 +92,14 @@ const breakValue = (data: string, { key, name, session }: Table, { column, row, 
   }
 }
 
-/** The data folders of all versions, and one that this version makes. */
-const folders = Effect.gen(function* () {
-  const now = join(yield* folder, "golden")
-  yield* make(now, "now")
-  return yield* Effect.forEach([...Golden.versions.map(Golden.golden), now], killedOf)
-})
+const root = mkdtempSync(join(tmpdir(), "skein-now-"))
+const now = join(root, "golden")
+
+beforeAll(() => Effect.runPromise(make(now, "now")), 0)
+afterAll(() => rmSync(root, { recursive: true }))
+
+/** The data folders of all versions, and one that this version has made. */
+const folders = Effect.suspend(() => Effect.forEach([...Golden.versions.map(Golden.golden), now], killedOf))
 
 describe("one broken value", () => {
   for (const table of tables) {
