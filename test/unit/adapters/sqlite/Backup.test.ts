@@ -233,6 +233,35 @@ describe("a backup of a folder in use", () => {
   )
 
   it.scopedLive(
+    "is whole each time, while another engine saves and deletes files and sessions",
+    () =>
+      Effect.gen(function* () {
+        const { data, file, fresh } = yield* place
+        const program = yield* bundle(new URL("changing.ts", import.meta.url))
+        const engine = yield* Process.start(process.execPath, [program, data])
+        const more = (count: number) =>
+          Effect.flatMap(engine.line, (line) => {
+            const from = Number(Option.getOrElse(line, () => ""))
+            return Effect.repeat(engine.line, { until: Option.exists((text) => Number(text) >= from + count) })
+          })
+        yield* more(4)
+        for (const round of ["1", "2", "3"]) {
+          expect(yield* backUp(data, file + round)).toMatchObject({ damage: [], faults: [] })
+          yield* more(2)
+        }
+        yield* engine.signal("SIGKILL")
+        yield* engine.ended
+        for (const round of ["1", "2", "3"]) {
+          const { assets, sessions } = yield* restore(fresh + round, file + round)
+          // The two that were there, and what was between being made and being deleted.
+          expect([sessions, assets].every((count) => count >= 4)).toBe(true)
+          yield* nothingWrong(fresh + round)
+        }
+      }),
+    60_000
+  )
+
+  it.scopedLive(
     "is as the database was at one instant, while another process writes all the time",
     () =>
       Effect.gen(function* () {
