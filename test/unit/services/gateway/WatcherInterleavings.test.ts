@@ -285,6 +285,13 @@ const scenario = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>, delays: Re
       permits,
       Array.from({ length: 1_000 }, () => undefined)
     )
+  yield* Quiescence.idle
+  // What was signalled has been read by now, without any further signal.
+  const unheard = watchers.filter(({ fiber, hasLeft, told }) => {
+    const durable = told.filter(SessionEvent.isDurable).at(-1)
+    return !hasLeft && fiber.unsafePoll() === null && durable !== undefined && durable.cursor < signalled
+  })
+  expect(unheard).toEqual([])
   yield* act({ do: "save" })
   for (let round = 0; round < 3; round++) {
     yield* act({ do: "look" })
@@ -357,6 +364,28 @@ const aged: ReadonlyArray<Op> = [
   { do: "look" }
 ]
 
+/** A run is released in the middle of a text, and gone on with: its text begins again. */
+const goneOnWith: ReadonlyArray<Op> = [
+  { do: "begin", elsewhere: false },
+  { do: "join", from: 30, isSlow: false },
+  { do: "write" },
+  { do: "write" },
+  { do: "wait", turns: 12 },
+  { do: "release", elsewhere: false },
+  { do: "begin", elsewhere: false },
+  { do: "write" },
+  { do: "wait", turns: 12 }
+]
+
+/** A commit while a watcher reads for the first time, and a step here writes. */
+const meanwhile: ReadonlyArray<Op> = [
+  { do: "begin", elsewhere: false },
+  { do: "write" },
+  { do: "join", from: 0, isSlow: false },
+  { do: "wait", turns: 9 },
+  { do: "rename", elsewhere: false }
+]
+
 describe("P10 watchers", () => {
   it.scoped.prop(
     "P10 are told each event after their cursor once and in order, and of each text a beginning of what was written",
@@ -365,6 +394,15 @@ describe("P10 watchers", () => {
       FastCheck.array(FastCheck.nat(6), { minLength: 1, maxLength: 7 })
     ],
     ([ops, delays]) => scenario(ops, delays).pipe(Effect.scoped, Effect.provide(Quiescence.layer)),
-    { fastCheck: { numRuns: 30, examples: [[[...aged], [0]]] } }
+    {
+      fastCheck: {
+        numRuns: 30,
+        examples: [
+          [[...aged], [0]],
+          [[...goneOnWith], [0]],
+          ...[4, 6, 8, 10].map((delay): [Array<Op>, Array<number>] => [[...meanwhile], [delay]])
+        ]
+      }
+    }
   )
 })
