@@ -1,6 +1,7 @@
 /** The open batch as clients see it: its calls without a result, and the results that wait beyond the head. */
 import { Schema } from "effect"
-import { CallId, Entry } from "./Message.js"
+import * as Batch from "./Batch.js"
+import { type AssistantMessage, CallId, callsOf, Entry } from "./Message.js"
 import { QuestionId } from "./Permission.js"
 import { Seq } from "./Session.js"
 
@@ -15,6 +16,17 @@ export const OpenCall = Schema.Struct({
   questionId: Schema.NullOr(QuestionId)
 })
 export type OpenCall = typeof OpenCall.Type
+
+/** The calls that the message at `opener` asks for. None has started. */
+export const open = (opener: Seq, message: AssistantMessage): ReadonlyArray<OpenCall> =>
+  callsOf(message).map(({ callId, name }, index) => ({
+    seq: Batch.seqOf(opener, index),
+    index,
+    callId,
+    name,
+    state: "pending",
+    questionId: null
+  }))
 
 /** Whether a call has not started because a human was asked about it. */
 export const waitsForHuman = ({ questionId, state }: OpenCall): boolean => state === "pending" && questionId !== null

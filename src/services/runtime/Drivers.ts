@@ -82,6 +82,8 @@ interface DrivenRun {
   readonly ended: Deferred.Deferred<void>
   /** The turn, once it runs. */
   fiber: Fiber.RuntimeFiber<Turns.End, unknown> | null
+  /** The run's end, once it is stored with its last step. */
+  end: Turns.End | null
   /** Why the turn was interrupted. */
   reason: StopCause | null
   /** Set when the lease is lost. */
@@ -155,10 +157,14 @@ const make = Effect.gen(function* () {
     )
   })
 
+  const logEnd = ({ run }: StartedRun, { stopReason }: Turns.End) =>
+    Effect.annotateLogs(Effect.logDebug("a run ended"), { runId: run.id, stopReason })
+
   const finish = Effect.fnUntraced(function* (
-    { lost, reason, started }: DrivenRun,
+    { end, lost, reason, started }: DrivenRun,
     exit: Exit.Exit<Turns.End, unknown>
   ) {
+    if (end !== null) return yield* logEnd(started, end)
     if (lost !== null) return yield* lost
     const how = Exit.isSuccess(exit) ? exit.value : endOfCause(exit.cause, reason, closing)
     if (Exit.isFailure(exit) && Cause.isDie(exit.cause)) {
@@ -175,7 +181,7 @@ const make = Effect.gen(function* () {
     }
     if (Exit.isFailure(exit)) yield* keepPartial(started)
     yield* storage.endRun(started.lease, how)
-    yield* Effect.annotateLogs(Effect.logDebug("a run ended"), { runId: started.run.id, stopReason: how.stopReason })
+    yield* logEnd(started, how)
   })
 
   const register = (started: StartedRun): DrivenRun => {
@@ -183,6 +189,7 @@ const make = Effect.gen(function* () {
       started,
       ended: Deferred.unsafeMake(FiberId.none),
       fiber: null,
+      end: null,
       reason: null,
       lost: null
     }
@@ -208,7 +215,8 @@ const make = Effect.gen(function* () {
     const { lease, run } = entry.started
     yield* Effect.annotateLogs(Effect.logDebug("a run is driven"), { ...lease })
     yield* live.set(lease.sessionId, Live.start(run.id))
-    const fiber = yield* Effect.forkDaemon(Effect.interruptible(turns.run(entry.started)))
+    const storedEnd = (end: Turns.End) => void (entry.end = end)
+    const fiber = yield* Effect.forkDaemon(Effect.interruptible(turns.run(entry.started, storedEnd)))
     entry.fiber = fiber
     if (entry.reason !== null || entry.lost !== null) yield* Fiber.interruptFork(fiber)
     yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))

@@ -20,7 +20,7 @@ import type { Seq, SessionId } from "../../domain/Session.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Ids } from "../Ids.js"
-import type { OpenCall, StartedRun } from "../storage/Storage.js"
+import type { OpenCall, RunEnd, StartedRun } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import type { RunContext } from "./CallRun.js"
 import * as Calls from "./Calls.js"
@@ -30,10 +30,7 @@ import * as Sequencer from "./Sequencer.js"
 import * as Steps from "./Steps.js"
 
 /** Why a run is over, and what more there is to say. */
-export interface End {
-  readonly stopReason: StopReason
-  readonly detail: string | null
-}
+export type End = RunEnd
 
 const end = (stopReason: StopReason, detail: string | null = null): End => ({ stopReason, detail })
 
@@ -170,9 +167,9 @@ export const make = Effect.gen(function* () {
 
   /**
    * Runs a turn to its end. Fails when the model failed for good or a change could not be stored; interruption
-   * leaves open calls and an unfinished step to the driver.
+   * leaves open calls and an unfinished step to the driver. `stored` is told of an end that is stored with the last step.
    */
-  const run = Effect.fn("Turns.run")(function* ({ lease, run }: StartedRun) {
+  const run = Effect.fn("Turns.run")(function* ({ lease, run }: StartedRun, stored: (end: End) => void) {
     const { sessionId } = lease
     yield* Effect.annotateCurrentSpan({ sessionId, runId: run.id })
     const entries = [...(yield* load(sessionId))]
@@ -196,12 +193,17 @@ export const make = Effect.gen(function* () {
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)
       const checked = yield* Checked.message(message, config.limits)
-      const appended = yield* Effect.uninterruptible(
-        Effect.zipLeft(storage.appendStep(lease, checked), live.update(sessionId, Live.endStep))
+      const ending = isLastOf(message) ? endOf(message.finish) : null
+      const appended = yield* storage.appendStep(lease, checked, ending === null ? {} : { end: ending }).pipe(
+        Effect.tap(() => {
+          if (ending !== null) stored(ending)
+          return live.update(sessionId, Live.endStep)
+        }),
+        Effect.uninterruptible
       )
+      if (ending !== null) return ending
       entries.push(appended.entry)
       const parts = callsOf(message)
-      if (isLastOf(message)) return endOf(message.finish)
       if (parts.length === 0) continue
       const now = signature(parts)
       repeats = now === last ? repeats + 1 : 1

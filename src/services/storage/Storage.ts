@@ -226,6 +226,20 @@ export interface Retention {
   readonly since: Timestamp
 }
 
+/** How a run ends. */
+export interface RunEnd {
+  readonly stopReason: StopReason
+  readonly detail: string | null
+}
+
+/** What is stored in the commit of a step, after its message. */
+export interface StepSequel {
+  /** Calls that start at once, by their index in the message; each as by `startCall`. */
+  readonly starts?: ReadonlyArray<number>
+  /** The run's end, as by `endRun`. */
+  readonly end?: RunEnd
+}
+
 /** What became of a completion. */
 export interface StoredResult {
   /** The result that is stored: the given one, or the one that was first. */
@@ -322,11 +336,13 @@ export interface Service {
 
   /**
    * Appends a step's message, adds its usage to run and session and, when it asks for calls, opens the batch: one
-   * place a call, set aside in call order right after the message. Event `message.appended`.
+   * place a call, set aside in call order right after the message. Event `message.appended`. Then comes the sequel.
+   * Returns the open calls, none when the run has ended.
    */
   readonly appendStep: (
     lease: Lease,
-    message: Checked<AssistantMessage>
+    message: Checked<AssistantMessage>,
+    sequel?: StepSequel
   ) => Effect.Effect<
     { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
     LeaseLost | Change | AppendRefused
@@ -349,10 +365,7 @@ export interface Service {
    * its open calls are closed, started ones as `interrupted`, others as `never-started`, as if each was completed in
    * call order (`call.finished`, then `message.appended` for each place that the head passed); event `run.ended`.
    */
-  readonly endRun: (
-    lease: Lease,
-    end: { readonly stopReason: StopReason; readonly detail: string | null }
-  ) => Effect.Effect<EndedRun, LeaseLost | Write>
+  readonly endRun: (lease: Lease, end: RunEnd) => Effect.Effect<EndedRun, LeaseLost | Write>
 
   /**
    * Lets a run go that its engine does not end, so that whoever comes takes it over: nobody holds it, and it still holds

@@ -27,7 +27,8 @@ import {
   session,
   start,
   eventLines,
-  transcript
+  transcript,
+  usage
 } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
@@ -89,6 +90,42 @@ const openTests = (test: Test) => {
       expect(yield* open).toEqual({ calls: step.calls, stored: [] })
       expect(yield* session()).toMatchObject({ head: 2, cursor: before.cursor + 1, updatedAt: 2_000 })
       expect(yield* eventLines(before.cursor)).toEqual(["message.appended 2 assistant"])
+    }))
+
+  test("P5 calls that start with their step are started in its commit; others and unknown ones are not", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      const { cursor } = yield* session()
+      const { calls } = yield* appendStep(lease, assistant("I call", ["c1", "c2", "c3"]), { starts: [2, 0, 3] })
+      expect(calls.map(({ state }) => state)).toEqual(["started", "pending", "started"])
+      expect((yield* open).calls).toEqual(calls)
+      expect(yield* eventLines(cursor)).toEqual([
+        "message.appended 2 assistant",
+        "call.started c3",
+        "call.started c1"
+      ])
+      expect(yield* storage.startCall(lease, seq(3))).toBe(false)
+      expect(yield* storage.startCall(lease, seq(4))).toBe(true)
+    }))
+
+  test("P4 a run can end in the commit of its last step; calls that the step asks for are closed", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      const { cursor } = yield* session()
+      const end = { stopReason: "refused", detail: "filtered" } as const
+      const step = yield* appendStep(lease, assistant("I ca", ["c1"], { usage: usage(10, 2) }), { end })
+      expect(step).toMatchObject({ entry: { seq: 2 }, calls: [] })
+      expect(yield* eventLines(cursor)).toEqual([
+        "message.appended 2 assistant",
+        "call.finished c1 never-started",
+        "message.appended 3 tool",
+        "run.ended r1 refused"
+      ])
+      const run = yield* (yield* StorageReader).run(r1)
+      expect(run).toMatchObject({ state: "ended", ...end, usage: { inputTokens: 10 } })
+      expect(yield* open).toEqual({ calls: [], stored: [] })
+      expect(yield* refused(appendStep(lease, assistant("More")))).toMatchObject({ _tag: "LeaseLost" })
     }))
 
   test("P1 a step without calls opens no batch, and another step may follow", () =>

@@ -40,6 +40,7 @@ import {
   type Admission,
   type AppendKey,
   type NewSession,
+  type StepSequel,
   Storage,
   StorageReader,
   type Takeover
@@ -184,8 +185,8 @@ export const append = (sessionId: SessionId, messages: ReadonlyArray<Message>, a
     )
   )
 
-export const appendStep = (lease: Lease, message: AssistantMessage) =>
-  Effect.flatMap(Storage, (storage) => storage.appendStep(lease, checked(message)))
+export const appendStep = (lease: Lease, message: AssistantMessage, sequel?: StepSequel) =>
+  Effect.flatMap(Storage, (storage) => storage.appendStep(lease, checked(message), sequel))
 
 export const storeResult = (lease: Lease, seq: Seq, result: ResultMessage) =>
   Effect.flatMap(Storage, (storage) => storage.storeResult(lease, seq, checked(result)))

@@ -6,55 +6,13 @@ import { Array, Either, Option } from "effect"
 import * as Batch from "../../../domain/Batch.js"
 import type { Checked } from "../../../domain/Checked.js"
 import type { Lease } from "../../../domain/Lease.js"
-import { type AssistantMessage, type CallId, callsOf, type Entry, type ResultMessage } from "../../../domain/Message.js"
+import type { CallId, Entry, ResultMessage } from "../../../domain/Message.js"
 import type { RunId } from "../../../domain/Run.js"
 import type { Seq } from "../../../domain/Session.js"
-import { type AppendRefused, InvalidInput, LeaseLost, type SessionDeleting } from "../../../domain/SkeinError.js"
-import * as Transcript from "../../../domain/Transcript.js"
-import * as Usage from "../../../domain/Usage.js"
+import { InvalidInput, LeaseLost } from "../../../domain/SkeinError.js"
 import type { StoredResult, OpenCall } from "../Storage.js"
-import {
-  held,
-  type SessionRecord,
-  type BatchCall,
-  putRun,
-  putSession,
-  record,
-  type State,
-  type Transition,
-  undeleted
-} from "./State.js"
-import { appendEntry, nextSeq, transcriptOf } from "./Transcripts.js"
-
-export const appendStep = (
-  state: State,
-  at: number,
-  { lease, message: { value: message } }: { readonly lease: Lease; readonly message: Checked<AssistantMessage> }
-): Transition<
-  { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
-  LeaseLost | SessionDeleting | AppendRefused
-> =>
-  Either.gen(function* () {
-    const { kept, keptRun } = yield* held(state, lease)
-    yield* undeleted(kept)
-    yield* Transcript.append(transcriptOf(kept), message)
-    const entry: Entry = { seq: nextSeq(kept), runId: lease.runId, at, message }
-    const calls = callsOf(message).map(({ callId, name }, index): OpenCall => ({
-      seq: Batch.seqOf(entry.seq, index),
-      index,
-      callId,
-      name,
-      state: "pending",
-      questionId: null
-    }))
-    const opened: SessionRecord = {
-      ...appendEntry(kept, at, entry),
-      draft: Option.none(),
-      batch: calls.map((call) => ({ call, result: Option.none() }))
-    }
-    const run = { ...keptRun.run, usage: Usage.add(keptRun.run.usage, message.usage) }
-    return [{ entry, calls }, putRun(putSession(state, opened), { ...keptRun, run })]
-  })
+import { held, type SessionRecord, type BatchCall, putSession, record, type State, type Transition } from "./State.js"
+import { appendEntry } from "./Transcripts.js"
 
 export const startCall = (
   state: State,
@@ -66,17 +24,22 @@ export const startCall = (
     if (kept.tenure.state !== "live") {
       return yield* Either.left(new LeaseLost({ sessionId: lease.sessionId, runId: lease.runId }))
     }
-    const place = pendingPlace(kept, seq)
-    if (Option.isNone(place)) return [false, state]
-    const { callId, name } = place.value.call
-    const started = record(setPlace(kept, { ...place.value, call: { ...place.value.call, state: "started" } }), at, {
-      type: "call.started",
-      runId: lease.runId,
-      callId,
-      seq,
-      name
-    })
-    return [true, putSession(state, started)]
+    const started = markStarted(kept, at, lease.runId, seq)
+    return [started !== kept, started === kept ? state : putSession(state, started)]
+  })
+
+/** The session with a pending call marked as started; the same session when there is none. */
+export const markStarted = (kept: SessionRecord, at: number, runId: RunId, seq: Seq): SessionRecord =>
+  Option.match(pendingPlace(kept, seq), {
+    onNone: () => kept,
+    onSome: ({ call, ...place }) =>
+      record(setPlace(kept, { ...place, call: { ...call, state: "started" } }), at, {
+        type: "call.started",
+        runId,
+        callId: call.callId,
+        seq,
+        name: call.name
+      })
   })
 
 export const storeResult = (

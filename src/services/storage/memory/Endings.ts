@@ -4,9 +4,9 @@ import * as Lease from "../../../domain/Lease.js"
 import * as Takeover from "../../../domain/Takeover.js"
 import * as Tenure from "../../../domain/Tenure.js"
 import { unanswered } from "../../../domain/Permission.js"
-import type { EndedRun, RunningRun, StopReason } from "../../../domain/Run.js"
+import type { EndedRun, RunningRun } from "../../../domain/Run.js"
 import type { LeaseLost, SessionNotFound } from "../../../domain/SkeinError.js"
-import type { TakeoverOutcome, Takeover as SeenLease } from "../Storage.js"
+import type { RunEnd, TakeoverOutcome, Takeover as SeenLease } from "../Storage.js"
 import { closeCalls, isOpen } from "./Batches.js"
 import { putAnswer, recordAnswer } from "./Questions.js"
 import { refOf } from "./Runs.js"
@@ -27,15 +27,10 @@ import {
   visible
 } from "./State.js"
 
-interface End {
-  readonly stopReason: StopReason
-  readonly detail: string | null
-}
-
 export const endRun = (
   state: State,
   at: number,
-  { end, lease }: { readonly lease: Lease.Lease; readonly end: End }
+  { end, lease }: { readonly lease: Lease.Lease; readonly end: RunEnd }
 ): Transition<EndedRun, LeaseLost> => Either.map(held(state, lease), (holding) => close(state, at, holding, end))
 
 export const takeOver = (
@@ -98,11 +93,11 @@ export const releaseRun = (state: State, at: number, lease: Lease.Lease): Transi
   })
 
 /** Denies the run's open questions, closes its open calls, and releases the lease. */
-const close = (
+export const close = (
   state: State,
   at: number,
   { kept, keptRun }: SessionHold,
-  { detail, stopReason }: End
+  { detail, stopReason }: RunEnd
 ): readonly [EndedRun, State] => {
   const { releasedAt: _, ...held } = keptRun.run
   const run: EndedRun = { ...held, state: "ended", stopReason, detail, endedAt: at }

@@ -18,6 +18,7 @@ import * as Retention from "./Retention.js"
 import * as Runs from "./Runs.js"
 import * as Sessions from "./Sessions.js"
 import * as State from "./State.js"
+import * as Steps from "./Steps.js"
 import * as Transcripts from "./Transcripts.js"
 
 const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
@@ -83,7 +84,8 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
     renew: (presence) => commit((state, at) => Runs.renew(state, at, presence)),
     saveDrafts: (drafts) => commit((state) => Drafts.saveDrafts(state, drafts)),
 
-    appendStep: (lease, message) => commit((state, at) => Batches.appendStep(state, at, { lease, message })),
+    appendStep: (lease, message, sequel = {}) =>
+      commit((state, at) => Steps.appendStep(state, at, { lease, message, sequel })),
     startCall: (lease, seq) => commit((state, at) => Batches.startCall(state, at, { lease, seq })),
     storeResult: (lease, seq, result) => commit((state, at) => Batches.storeResult(state, at, { lease, seq, result })),
     releaseRun: (lease) => commit((state, at) => Endings.releaseRun(state, at, lease)),

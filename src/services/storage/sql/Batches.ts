@@ -3,34 +3,30 @@
  * result is stored in that place and the row is removed. The head then moves to the place before the first call without
  * a result. The rows decide how far, in the commit that stores the result.
  */
-import { Array, Chunk, Effect, Either, Schema } from "effect"
+import { Array, Effect, Either, Schema } from "effect"
 import * as Batch from "../../../domain/Batch.js"
 import type { Checked } from "../../../domain/Checked.js"
 import type { Lease } from "../../../domain/Lease.js"
-import { type AssistantMessage, callsOf, type Entry, type ResultMessage } from "../../../domain/Message.js"
+import type { ResultMessage } from "../../../domain/Message.js"
 import { OpenCall } from "../../../domain/OpenBatch.js"
 import * as Stored from "../../../domain/Stored.js"
 import type { Seq, SessionId } from "../../../domain/Session.js"
 import {
-  type AppendRefused,
   InvalidInput,
   LeaseLost,
   type RowDamaged,
-  type SessionDeleting,
   SessionNotFound,
   type StorageFailed
 } from "../../../domain/SkeinError.js"
-import * as Transcript from "../../../domain/Transcript.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { OpenBatch, StoredResult } from "../Storage.js"
 import { decoder } from "./Decoding.js"
-import { dropDraft } from "./Drafts.js"
 import type { Query } from "./Query.js"
 import { complete } from "./Results.js"
-import { addUsage, held, record, type SessionRow, undeleted } from "./SessionRow.js"
-import { insert, insertion, select } from "./Table.js"
+import { held, record, type SessionAndRun, type SessionRow } from "./SessionRow.js"
+import { select } from "./Table.js"
 import { calls as table } from "./Tables.js"
-import { appendEntry, decodeEntries, type EntryRow, nextSeq } from "./Transcripts.js"
+import { decodeEntries, type EntryRow } from "./Transcripts.js"
 
 /** An open call, and the newest event at the time when its place was given out. */
 export interface CallRow extends OpenCall {
@@ -40,44 +36,6 @@ export interface CallRow extends OpenCall {
 const callColumns = `${select(table, ["seq", "state", "name"])}, calls.position AS "index", calls.id AS callId,
   calls.question AS questionId`
 
-const insertCall = insertion(table, ["session", "seq", "position", "follows", "id", "name"])
-
-export const appendStep = (
-  tx: Transaction,
-  { lease, message: { json, value: message } }: { readonly lease: Lease; readonly message: Checked<AssistantMessage> }
-): Either.Either<
-  { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
-  LeaseLost | SessionDeleting | AppendRefused
-> =>
-  Either.gen(function* () {
-    const session = yield* Either.flatMap(held(tx, lease), undeleted)
-    const open = Chunk.fromIterable(openCalls(tx, session))
-    yield* Transcript.append({ sessionId: session.id, head: session.head, open }, message)
-    const entry: Entry = { seq: nextSeq(session), runId: lease.runId, at: tx.now, message }
-    dropDraft(tx, session)
-    appendEntry(tx, session, session.run, entry, json)
-    addUsage(tx, "runs", session.run, message.usage)
-    const calls = callsOf(message).map(({ callId, name }, index): OpenCall => ({
-      seq: Batch.seqOf(entry.seq, index),
-      index,
-      callId,
-      name,
-      state: "pending",
-      questionId: null
-    }))
-    for (const { callId, index, name, seq } of calls) {
-      insert(tx, insertCall, {
-        session: session.ordinal,
-        seq,
-        position: index,
-        follows: session.cursor,
-        id: callId,
-        name
-      })
-    }
-    return { entry, calls }
-  })
-
 export const startCall = (
   tx: Transaction,
   { lease, seq }: { readonly lease: Lease; readonly seq: Seq }
@@ -85,15 +43,20 @@ export const startCall = (
   Either.gen(function* () {
     const session = yield* held(tx, lease)
     if (session.state !== "live") return yield* Either.left(new LeaseLost(lease))
-    const started = tx.run(
-      "UPDATE calls SET state = 'started' WHERE session = ? AND seq = ? AND state = 'pending'",
-      session.ordinal,
-      seq
-    )
-    if (started === 0) return false
-    record(tx, session, "call.started", { run: session.run, seq })
-    return true
+    return markStarted(tx, session, seq)
   })
+
+/** Marks a pending call as started. Returns whether there is one. */
+export const markStarted = (tx: Transaction, session: SessionAndRun, seq: Seq): boolean => {
+  const started = tx.run(
+    "UPDATE calls SET state = 'started' WHERE session = ? AND seq = ? AND state = 'pending'",
+    session.ordinal,
+    seq
+  )
+  if (started === 0) return false
+  record(tx, session, "call.started", { run: session.run, seq })
+  return true
+}
 
 const decodeResult = decoder(Schema.parseJson(Stored.ResultMessage))
 

@@ -2,22 +2,17 @@
 import { Either } from "effect"
 import type { Lease, Presence } from "../../../domain/Lease.js"
 import { unanswered } from "../../../domain/Permission.js"
-import type { EndedRun, RunId, RunningRun, State, StopReason } from "../../../domain/Run.js"
+import type { EndedRun, RunId, RunningRun, State } from "../../../domain/Run.js"
 import { type LeaseLost, type SessionNotFound, StorageFailed } from "../../../domain/SkeinError.js"
 import * as Takeover from "../../../domain/Takeover.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { TakeoverOutcome, Takeover as SeenLease } from "../Storage.js"
+import type { RunEnd, TakeoverOutcome, Takeover as SeenLease } from "../Storage.js"
 import { closeCalls, openCalls } from "./Batches.js"
 import { dropDraft } from "./Drafts.js"
 import { answerOpen } from "./Questions.js"
 import { beatsOf, inState, instanceOf, reread } from "./RunRows.js"
 import { renew } from "./Runs.js"
 import { held, queuedOn, raiseFence, record, type SessionAndRun, type SessionRow, visible } from "./SessionRow.js"
-
-interface End {
-  readonly stopReason: StopReason
-  readonly detail: string | null
-}
 
 interface RunBefore extends Takeover.Takeovers {
   readonly instance: string | null
@@ -26,7 +21,7 @@ interface RunBefore extends Takeover.Takeovers {
 
 export const endRun = (
   tx: Transaction,
-  { end, lease }: { readonly lease: Lease; readonly end: End }
+  { end, lease }: { readonly lease: Lease; readonly end: RunEnd }
 ): Either.Either<EndedRun, LeaseLost | StorageFailed> =>
   Either.gen(function* () {
     const session = yield* held(tx, lease)
@@ -119,14 +114,14 @@ const rereadIn = <S extends State>(
   )
 
 /** Denies the run's open questions, closes its open calls and returns the lease. */
-const close = (tx: Transaction, session: SessionAndRun, end: End): void => {
+export const close = (tx: Transaction, session: SessionAndRun, end: RunEnd): void => {
   answerOpen(tx, session, session.run, unanswered)
   closeCalls(tx, session, session.run, openCalls(tx, session))
   dropDraft(tx, session)
   settle(tx, session, end)
 }
 
-const settle = (tx: Transaction, session: SessionAndRun, { detail, stopReason }: End): void => {
+const settle = (tx: Transaction, session: SessionAndRun, { detail, stopReason }: RunEnd): void => {
   tx.run(
     "UPDATE runs SET state = 'ended', stop_reason = ?, detail = ?, ended_at = ?, message = NULL WHERE ordinal = ?",
     stopReason,

@@ -22,6 +22,7 @@ import * as Retention from "./Retention.js"
 import * as RunRows from "./RunRows.js"
 import * as Runs from "./Runs.js"
 import * as Sessions from "./Sessions.js"
+import * as Steps from "./Steps.js"
 import * as Transcripts from "./Transcripts.js"
 
 const makeReader = (query: Query.Query): ReaderService => ({
@@ -72,7 +73,8 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
   renew: (presence) => write("renew the leases", (tx) => Either.right(Runs.renew(tx, presence))),
   saveDrafts: (drafts) => write("keep the drafts", (tx) => Drafts.save(tx, drafts)),
 
-  appendStep: (lease, message) => write("append the step", (tx) => Batches.appendStep(tx, { lease, message })),
+  appendStep: (lease, message, sequel = {}) =>
+    write("append the step", (tx) => Steps.appendStep(tx, { lease, message, sequel })),
   startCall: (lease, seq) => write("start the call", (tx) => Batches.startCall(tx, { lease, seq })),
   storeResult: (lease, seq, result) =>
     write("store the result", (tx) => Batches.storeResult(tx, { lease, seq, result })),

@@ -92,7 +92,15 @@ const oneCommit = [
   command(2, "renew", {}),
   command(2, "requestCancel", { index }),
   command(3, "saveDraft", { lease, text, ahead: seldom(fc.constant(1), fc.constant(0)) }),
-  command(14, "appendStep", { lease, calls: fc.nat(5), partial: fc.boolean(), text, usage }),
+  command(14, "appendStep", {
+    lease,
+    calls: fc.nat(5),
+    partial: fc.boolean(),
+    text,
+    usage,
+    starts: fc.array(fc.nat(6), { maxLength: 3 }),
+    end: seldom(fc.constant(null), stopReason)
+  }),
   command(10, "startCall", { lease, place }),
   command(24, "storeResult", {
     lease,

@@ -148,7 +148,9 @@ export const operation = (
         const calls = Array.from({ length: command.calls }, () => fresh(world, "c"))
         const message = assistant(command.text, calls, command.usage)
         const step = command.partial ? { ...message, partial: true as const } : message
-        return (storage) => storage.appendStep(lease, checked(step))
+        const { end, starts } = command
+        const sequel = end === null ? { starts } : { starts, end: { stopReason: end, detail: null } }
+        return (storage) => storage.appendStep(lease, checked(step), sequel)
       }
       case "startCall": {
         const lease = yield* findLease(world, model, command.lease)
@@ -242,7 +244,16 @@ const lacking = (model: ReaderService, command: Command) =>
     const { calls } = yield* model.openBatch(sessionId)
     return calls.length > 0
       ? null
-      : { _tag: "appendStep", lease: command.lease, calls: 4, partial: false, text: "I call", usage: 1 }
+      : {
+          _tag: "appendStep",
+          lease: command.lease,
+          calls: 4,
+          partial: false,
+          text: "I call",
+          usage: 1,
+          starts: [],
+          end: null
+        }
   })
 
 const sessionOf = (lease: LeasePick): string | null => (lease.pick === "holder" ? lease.session : null)

@@ -1,0 +1,61 @@
+/**
+ * A step's message, and in the same commit what follows from it: the places of its calls, those that start at once, or
+ * the run's end.
+ */
+import { Chunk, Either } from "effect"
+import * as Batch from "../../../domain/Batch.js"
+import type { Checked } from "../../../domain/Checked.js"
+import type { Lease } from "../../../domain/Lease.js"
+import type { AssistantMessage, Entry } from "../../../domain/Message.js"
+import * as OpenBatch from "../../../domain/OpenBatch.js"
+import type { AppendRefused, LeaseLost, SessionDeleting } from "../../../domain/SkeinError.js"
+import * as Transcript from "../../../domain/Transcript.js"
+import type { StepSequel } from "../Storage.js"
+import { markStarted, openCalls } from "./Batches.js"
+import { dropDraft } from "./Drafts.js"
+import { close } from "./Endings.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import { addUsage, held, undeleted } from "./SessionRow.js"
+import { insert, insertion } from "./Table.js"
+import { calls as table } from "./Tables.js"
+import { appendEntry, nextSeq } from "./Transcripts.js"
+
+const insertCall = insertion(table, ["session", "seq", "position", "follows", "id", "name"])
+
+export const appendStep = (
+  tx: Transaction,
+  {
+    lease,
+    message: { json, value: message },
+    sequel: { end, starts = [] }
+  }: { readonly lease: Lease; readonly message: Checked<AssistantMessage>; readonly sequel: StepSequel }
+): Either.Either<
+  { readonly entry: Entry; readonly calls: ReadonlyArray<OpenBatch.OpenCall> },
+  LeaseLost | SessionDeleting | AppendRefused
+> =>
+  Either.gen(function* () {
+    const session = yield* Either.flatMap(held(tx, lease), undeleted)
+    const open = Chunk.fromIterable(openCalls(tx, session))
+    yield* Transcript.append({ sessionId: session.id, head: session.head, open }, message)
+    const entry: Entry = { seq: nextSeq(session), runId: lease.runId, at: tx.now, message }
+    dropDraft(tx, session)
+    appendEntry(tx, session, session.run, entry, json)
+    addUsage(tx, "runs", session.run, message.usage)
+    const calls = OpenBatch.open(entry.seq, message)
+    for (const { callId, index, name, seq } of calls) {
+      insert(tx, insertCall, {
+        session: session.ordinal,
+        seq,
+        position: index,
+        follows: session.cursor,
+        id: callId,
+        name
+      })
+    }
+    const started = new Set(starts.filter((index) => markStarted(tx, session, Batch.seqOf(entry.seq, index))))
+    if (end !== undefined) {
+      close(tx, session, end)
+      return { entry, calls: [] }
+    }
+    return { entry, calls: calls.map((call) => (started.has(call.index) ? { ...call, state: "started" } : call)) }
+  })
