@@ -8,8 +8,8 @@ import type { CallPart, Outcome } from "../../domain/Message.js"
 import { EngineConfig } from "../EngineConfig.js"
 import * as Tool from "../Tool.js"
 import { Toolbox } from "../Toolbox.js"
+import * as AtOnce from "./AtOnce.js"
 import type { RunContext } from "./CallRun.js"
-import * as Gathering from "./Gathering.js"
 import * as HandlerResult from "./HandlerResult.js"
 import { LiveRuns } from "./LiveRuns.js"
 
@@ -28,10 +28,32 @@ export interface AcceptedCall {
 
 export type CallReading = RefusedCall | AcceptedCall
 
+/** A tool that reads its input. */
+export interface BegunReading {
+  readonly _tag: "Reading"
+  readonly tool: Tool.Runnable<Tool.Call>
+  readonly work: AtOnce.Work<Tool.PreparedCall<Tool.Call>, Tool.InputInvalid>
+}
+
+/** Whether an input was read, as far as it can be. */
+export const isRead = (begun: RefusedCall | BegunReading): boolean =>
+  begun._tag === "Refused" || AtOnce.isDone(begun.work)
+
 const refused = (outcome: Outcome, text: string): RefusedCall => ({
   _tag: "Refused",
   result: HandlerResult.make(outcome, text)
 })
+
+const readingOf = (
+  tool: Tool.Runnable<Tool.Call>,
+  exit: Exit.Exit<Tool.PreparedCall<Tool.Call>, Tool.InputInvalid>
+): CallReading => {
+  if (Exit.isSuccess(exit)) return { _tag: "Accepted", tool, prepared: exit.value }
+  const failure = Cause.failureOption(exit.cause)
+  if (Option.isSome(failure)) return refused("invalid-input", failure.value.message)
+  const defect = HandlerResult.describe(Cause.squash(exit.cause))
+  return refused("defect", `The tool broke while it read its input: ${defect}`)
+}
 
 const always = () => true
 
@@ -58,41 +80,47 @@ export const make = Effect.gen(function* () {
     progress: (text) => live.update(session.id, (now) => (isHeard() ? Live.setProgress(now, callId, text) : now))
   })
 
-  const readOne = Effect.fnUntraced(function* (context: RunContext, part: CallPart) {
-    const tool = tools.get(part.name)
-    if (tool === undefined) {
-      const names = [...tools.keys()].join(", ")
-      const known = names === "" ? "There are none." : `Tools: ${names}`
-      return refused("unknown-tool", `There is no tool ${part.name}. ${known}`)
-    }
-    const exit = yield* tool
-      .prepare(part.input)
-      .pipe(
-        Effect.provideService(Tool.Call, toolCall(context, part, always)),
-        Effect.disconnect,
-        Effect.timeoutOption(limitOf(tool)),
-        Effect.exit
-      )
-    if (Exit.isSuccess(exit)) {
-      return Option.isSome(exit.value)
-        ? ({ _tag: "Accepted", tool, prepared: exit.value.value } satisfies AcceptedCall)
-        : refused("timeout", "Reading the call's input took too long; it was not run.")
-    }
-    const failure = Cause.failureOption(exit.cause)
-    if (Option.isSome(failure)) return refused("invalid-input", failure.value.message)
-    const defect = HandlerResult.describe(Cause.squash(exit.cause))
-    return refused("defect", `The tool broke while it read its input: ${defect}`)
-  })
+  const unknownTool = (name: string): RefusedCall => {
+    const names = [...tools.keys()].join(", ")
+    const known = names === "" ? "There are none." : `Tools: ${names}`
+    return refused("unknown-tool", `There is no tool ${name}. ${known}`)
+  }
 
-  /** Reads the inputs of a batch's calls, unless there is a reason to run none of them. */
-  const readAll = (
+  /** Begins to read a call's input, unless there is a reason not to run the call. */
+  const begin = (
     context: RunContext,
-    parts: ReadonlyArray<CallPart>,
+    part: CallPart,
     reasonNotToRun: string | null
-  ): Effect.Effect<ReadonlyArray<CallReading>> =>
-    reasonNotToRun === null
-      ? Gathering.all(parts.map((part) => readOne(context, part)))
-      : Effect.succeed(parts.map(() => refused("never-started", reasonNotToRun)))
+  ): Effect.Effect<RefusedCall | BegunReading> => {
+    if (reasonNotToRun !== null) return Effect.succeed(refused("never-started", reasonNotToRun))
+    const tool = tools.get(part.name)
+    if (tool === undefined) return Effect.succeed(unknownTool(part.name))
+    return Effect.suspend(() => tool.prepare(part.input)).pipe(
+      Effect.provideService(Tool.Call, toolCall(context, part, always)),
+      AtOnce.begin,
+      Effect.map((work) => ({ _tag: "Reading", tool, work }))
+    )
+  }
 
-  return { limitOf, readAll, toolCall }
+  /** Waits until the input is read, within the tool's limit. */
+  const finish = (begun: RefusedCall | BegunReading): Effect.Effect<CallReading> =>
+    begun._tag === "Refused"
+      ? Effect.succeed(begun)
+      : Effect.flatMap(
+          AtOnce.exitWithin(begun.work, limitOf(begun.tool)),
+          Option.match({
+            onNone: () =>
+              Effect.as(
+                AtOnce.giveUp(begun.work),
+                refused("timeout", "Reading the call's input took too long; it was not run.")
+              ),
+            onSome: (exit) => Effect.succeed(readingOf(begun.tool, exit))
+          })
+        )
+
+  /** Ends a reading that nobody waits for any more. */
+  const giveUp = (begun: RefusedCall | BegunReading): Effect.Effect<void> =>
+    begun._tag === "Refused" ? Effect.void : AtOnce.giveUp(begun.work)
+
+  return { begin, finish, giveUp, limitOf, toolCall }
 })

@@ -1,5 +1,5 @@
 /**
- * Runs one call of a batch, from its raw input to its one stored result:
+ * Runs the calls of a batch, each from its raw input to its one stored result:
  *
  *   1. its input is read, and so its key is known; calls take their slots of a key in call order;
  *   2. permission: the policy's decision, and a human's where the policy asks for it. The call has not started;
@@ -7,18 +7,25 @@
  *   4. `started` is committed, then the handler runs, in a fiber of its own that nobody has to wait for;
  *   5. whatever it returned becomes one bounded result, which is committed.
  *
+ * The first steps begin before the message that asks for the calls is stored: calls that come as far as their start at
+ * once are started in the message's own commit.
+ *
  * Between a handler's exit and its committed result nothing can be interrupted. Interrupted before, a call leaves no
  * result: the run's end closes it by what is stored of it. A handler that goes on after it was given up keeps its slot
  * of the key; what it still returns is dropped.
  */
-import { Duration, Effect, Exit, Fiber, Metric, Option } from "effect"
+import { Duration, Effect, Exit, Metric, Option } from "effect"
 import * as Live from "../../domain/Live.js"
+import type { CallPart } from "../../domain/Message.js"
+import type { QuestionId } from "../../domain/Permission.js"
 import { EngineConfig } from "../EngineConfig.js"
 import * as Metrics from "../Metrics.js"
 import { Storage } from "../storage/Storage.js"
 import * as Tool from "../Tool.js"
+import * as AtOnce from "./AtOnce.js"
 import * as CallReading from "./CallReading.js"
 import { type CallRun, idsOf, type RunContext } from "./CallRun.js"
+import * as Gathering from "./Gathering.js"
 import * as HandlerResult from "./HandlerResult.js"
 import * as KeyQueues from "./KeyQueues.js"
 import { LiveRuns } from "./LiveRuns.js"
@@ -26,10 +33,21 @@ import * as PermissionCheck from "./PermissionCheck.js"
 import * as ResultStore from "./ResultStore.js"
 import { ToolFibers } from "./ToolFibers.js"
 
+/** A call as it is asked for. */
+export interface AskedCall {
+  readonly part: CallPart
+  /** The question that was asked about it under an engine before this one. */
+  readonly questionId: QuestionId | null
+}
+
 /** A call that can run. */
 interface PlannedCall extends Omit<CallReading.AcceptedCall, "_tag"> {
   readonly _tag: "Planned"
+  /** Null for a call about which a human was asked before. */
+  readonly deciding: PermissionCheck.Deciding | null
   readonly queueSlot: KeyQueues.QueueSlot
+  /** The slot among all calls that run, once it is taken. */
+  slot: KeyQueues.QueueSlot | null
   /** Whether the handler was started: from then on the slot is left when the handler's fiber is done. */
   isStarted: boolean
   /** Whether the handler's time is over: what it still reports is dropped. */
@@ -38,6 +56,16 @@ interface PlannedCall extends Omit<CallReading.AcceptedCall, "_tag"> {
 
 /** A call that can run, or the reason why it cannot. */
 export type CallPlan = CallReading.RefusedCall | PlannedCall
+
+/** A batch that has begun. */
+interface Opening {
+  /** The calls that are ready to start already, by index. */
+  readonly starts: ReadonlyArray<number>
+  /** Plans the calls, once all inputs are read. */
+  readonly plans: Effect.Effect<ReadonlyArray<CallPlan>>
+  /** Leaves the slots of calls that have not started. */
+  readonly leave: Effect.Effect<void>
+}
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -52,46 +80,108 @@ export const make = Effect.gen(function* () {
   const keys = KeyQueues.make(1)
   const slots = config.toolConcurrency === "unbounded" ? null : KeyQueues.make(config.toolConcurrency)
 
-  /** Takes the slots of a batch's calls, in call order. Its caller gives them to `leave` at the end. */
-  const plan = ({ session }: RunContext, batch: ReadonlyArray<CallReading.CallReading>): ReadonlyArray<CallPlan> =>
-    batch.map((reading) => {
-      if (reading._tag === "Refused") return reading
-      const { key } = reading.prepared
-      const queueSlot = key === null ? KeyQueues.free : keys.take(`${session.id}\n${key}`)
-      return { ...reading, _tag: "Planned", queueSlot, isStarted: false, isOver: false }
+  /** Takes the slot of a call's key, and has the policy begin to decide on it. */
+  const plan = (
+    context: RunContext,
+    { part, questionId }: AskedCall,
+    reading: CallReading.CallReading
+  ): Effect.Effect<CallPlan> => {
+    if (reading._tag === "Refused") return Effect.succeed(reading)
+    const { key } = reading.prepared
+    const queueSlot = key === null ? KeyQueues.free : keys.take(`${context.session.id}\n${key}`)
+    const planned = (deciding: PermissionCheck.Deciding | null): PlannedCall => ({
+      ...reading,
+      _tag: "Planned",
+      deciding,
+      queueSlot,
+      slot: null,
+      isStarted: false,
+      isOver: false
+    })
+    return questionId === null
+      ? Effect.map(permissions.begin(context, part, reading.tool), planned)
+      : Effect.succeed(planned(null))
+  }
+
+  /** Leaves what a call has that will not start. Calling it again does nothing. */
+  const leave = (plan: CallPlan): Effect.Effect<void> =>
+    Effect.suspend(() => {
+      if (plan._tag === "Refused" || plan.isStarted) return Effect.void
+      plan.queueSlot.leave()
+      plan.slot?.leave()
+      return plan.deciding === null ? Effect.void : AtOnce.giveUp(plan.deciding)
     })
 
-  /** Leaves the slot of a call that will not start. Calling it again does nothing. */
-  const leave = (plan: CallPlan): void => {
-    if (plan._tag === "Planned" && !plan.isStarted) plan.queueSlot.leave()
-  }
+  /** Takes a slot for a call that waits for nothing else. */
+  const takeSlot = (plan: PlannedCall, { run }: RunContext): KeyQueues.QueueSlot =>
+    (plan.slot ??= slots === null ? KeyQueues.free : slots.take(run.id))
+
+  /** Whether a call can start at once. */
+  const isReady = (plan: CallPlan, context: RunContext): boolean =>
+    plan._tag === "Planned" &&
+    plan.deciding !== null &&
+    permissions.isAllowed(plan.deciding) &&
+    plan.queueSlot.isAdmitted() &&
+    takeSlot(plan, context).isAdmitted()
+
+  /** Begins a batch, or refuses all of its calls for a reason. Its caller leaves it at the end. */
+  const open = Effect.fnUntraced(function* (
+    context: RunContext,
+    asked: ReadonlyArray<AskedCall>,
+    reasonNotToRun: string | null
+  ) {
+    let plans: ReadonlyArray<CallPlan> = []
+    const begun = yield* Effect.forEach(asked, (call) =>
+      Effect.map(readings.begin(context, call.part, reasonNotToRun), (reading) => ({ call, reading }))
+    )
+    yield* Effect.yieldNow()
+    const isRead = begun.every(({ reading }) => CallReading.isRead(reading))
+
+    const planAll = Effect.gen(function* () {
+      const finishing = begun.map(({ call, reading }) =>
+        Effect.map(readings.finish(reading), (finished) => ({ call, reading: finished }))
+      )
+      const read = yield* isRead ? Effect.all(finishing) : Gathering.all(finishing)
+      yield* Effect.forEach(read, ({ call, reading }) => plan(context, call, reading)).pipe(
+        Effect.map((all) => (plans = all)),
+        Effect.uninterruptible
+      )
+      yield* Effect.yieldNow()
+      return plans
+    })
+    if (isRead) yield* planAll
+
+    return {
+      starts: plans.flatMap((plan, index) => (isReady(plan, context) ? [index] : [])),
+      plans: isRead ? Effect.succeed(plans) : planAll,
+      leave: Effect.suspend(() =>
+        Effect.zipRight(
+          Effect.forEach(begun, ({ reading }) => readings.giveUp(reading), { discard: true }),
+          Effect.forEach(plans, leave, { discard: true })
+        )
+      )
+    } satisfies Opening
+  })
 
   /**
    * Waits until a call is first among those of its key. Waiting is not the call's own time, however long it takes: each
    * call before it has a limit. False when one of them was given up and goes on all the same, for a limit's time.
    */
-  const admission = ({ queueSlot }: Pick<PlannedCall, "queueSlot">, limit: Duration.Duration): Effect.Effect<boolean> =>
-    Effect.flatMap(Effect.timeoutOption(queueSlot.admitted, limit), (admitted) =>
-      Option.isSome(admitted)
-        ? Effect.succeed(true)
-        : queueSlot.isBlocked()
-          ? Effect.succeed(false)
-          : Effect.suspend(() => admission({ queueSlot }, limit))
-    )
+  const admission = (queueSlot: KeyQueues.QueueSlot, limit: Duration.Duration): Effect.Effect<boolean> =>
+    queueSlot.isAdmitted()
+      ? Effect.succeed(true)
+      : Effect.flatMap(Effect.timeoutOption(queueSlot.admitted, limit), (admitted) =>
+          Option.isNone(admitted) && queueSlot.isBlocked() ? Effect.succeed(false) : admission(queueSlot, limit)
+        )
 
   /** Waits for a handler's exit; when it takes too long or the wait is interrupted, the handler is given up. */
-  const exitOf = (
-    plan: PlannedCall,
-    fiber: Fiber.RuntimeFiber<string, unknown>,
-    limit: Duration.Duration,
-    restore: Restore
-  ) =>
+  const exitOf = (plan: PlannedCall, work: AtOnce.Work<string, unknown>, limit: Duration.Duration, restore: Restore) =>
     Effect.gen(function* () {
-      const waited = yield* Effect.exit(restore(Effect.timeoutOption(Fiber.await(fiber), limit)))
-      const exit = fiber.unsafePoll()
+      const waited = yield* Effect.exit(restore(AtOnce.exitWithin(work, limit)))
+      const exit = work.unsafePoll()
       if (exit !== null) return HandlerResult.ofExit(exit)
       plan.queueSlot.giveUp()
-      yield* Fiber.interruptFork(fiber)
+      yield* AtOnce.giveUp(work)
       if (Exit.isFailure(waited)) return yield* Effect.interrupt
       return HandlerResult.make(
         "timeout",
@@ -112,31 +202,30 @@ export const make = Effect.gen(function* () {
       const { call, context, part } = one
       const limit = readings.limitOf(plan.tool)
       // Taken last: a call that waits for its key, or for a human, must not keep a slot from the call it waits for.
-      let slot = KeyQueues.free
-      const slotAdmitted = Effect.suspend(() => {
-        if (slots !== null) slot = slots.take(context.run.id)
-        return slot.admitted
-      })
+      const slotAdmitted = Effect.suspend(() => takeSlot(plan, context).admitted)
       return Effect.gen(function* () {
-        if (
-          !(yield* restore(
-            Effect.tap(admission(plan, limit), (isAdmitted) => (isAdmitted ? slotAdmitted : Effect.void))
-          ))
-        ) {
-          const text = `Never started: an earlier call of the same key was given up and has not ended within ${Duration.format(limit)}.`
-          return yield* results.store(one, HandlerResult.make("never-started", text))
+        if (call.state === "pending") {
+          const isAdmitted = yield* restore(
+            Effect.tap(admission(plan.queueSlot, limit), (isFirst) => (isFirst ? slotAdmitted : Effect.void))
+          )
+          if (!isAdmitted) {
+            const text = `Never started: an earlier call of the same key was given up and has not ended within ${Duration.format(limit)}.`
+            return yield* results.store(one, HandlerResult.make("never-started", text))
+          }
+          if (!(yield* storage.startCall(context.lease, call.seq))) return yield* Effect.interrupt
         }
-        if (!(yield* storage.startCall(context.lease, call.seq))) return yield* Effect.interrupt
         const toolCall = readings.toolCall(context, part, () => !plan.isOver)
-        const fiber = yield* fibers.run(Effect.provideService(plan.prepared.run, Tool.Call, toolCall))
+        const work = yield* fibers.run(Effect.provideService(plan.prepared.run, Tool.Call, toolCall))
         plan.isStarted = true
-        fiber.addObserver(plan.queueSlot.leave)
-        const [took, result] = yield* Effect.timed(
-          Effect.ensuring(exitOf(plan, fiber, limit, restore), silence(one, plan))
+        work.addObserver(plan.queueSlot.leave)
+        const [took, result] = yield* Effect.yieldNow().pipe(
+          Effect.zipRight(exitOf(plan, work, limit, restore)),
+          Effect.ensuring(silence(one, plan)),
+          Effect.timed
         )
         yield* Metric.update(Metric.tagged(Metrics.toolTime, "tool", plan.tool.name), Duration.toMillis(took))
         return yield* results.store(one, result)
-      }).pipe(Effect.ensuring(Effect.sync(() => slot.leave())))
+      }).pipe(Effect.ensuring(Effect.sync(() => plan.slot?.leave())))
     })
 
   /**
@@ -149,12 +238,12 @@ export const make = Effect.gen(function* () {
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         if (plan._tag === "Refused") return yield* results.store(one, plan.result)
-        const denial = yield* restore(permissions.denial(one, plan.tool))
+        const denial = yield* restore(permissions.denial(one, plan.tool, plan.deciding))
         if (denial !== null) return yield* results.store(one, HandlerResult.make("denied", denial))
         return yield* perform(one, plan, restore)
-      }).pipe(Effect.ensuring(Effect.sync(() => leave(plan))))
+      }).pipe(Effect.ensuring(leave(plan)))
     )
   })
 
-  return { readAll: readings.readAll, plan, leave, run }
+  return { open, run }
 })

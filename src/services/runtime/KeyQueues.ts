@@ -9,7 +9,9 @@
 import { Deferred, Effect, FiberId } from "effect"
 
 export interface QueueSlot {
-  /** Returns once the slot is among the first `width`. */
+  /** Whether the slot is among the first `width`. */
+  readonly isAdmitted: () => boolean
+  /** Returns once it is. */
   readonly admitted: Effect.Effect<void>
   /** Leaves, from wherever in the queue. Calling it again does nothing. */
   readonly leave: () => void
@@ -27,11 +29,13 @@ export interface KeyQueues {
 
 interface QueueEntry {
   readonly admitted: Deferred.Deferred<void>
+  isAdmitted: boolean
   isGivenUp: boolean
 }
 
 /** A slot that never waits. */
 export const free: QueueSlot = {
+  isAdmitted: () => true,
   admitted: Effect.void,
   leave: () => undefined,
   giveUp: () => undefined,
@@ -41,15 +45,19 @@ export const free: QueueSlot = {
 export const make = (width: number): KeyQueues => {
   const queues = new Map<string, Array<QueueEntry>>()
   const admit = (queue: ReadonlyArray<QueueEntry>): void =>
-    queue.slice(0, width).forEach(({ admitted }) => Deferred.unsafeDone(admitted, Effect.void))
+    queue.slice(0, width).forEach((entry) => {
+      entry.isAdmitted = true
+      Deferred.unsafeDone(entry.admitted, Effect.void)
+    })
   return {
     take: (key) => {
-      const mine: QueueEntry = { admitted: Deferred.unsafeMake(FiberId.none), isGivenUp: false }
+      const mine: QueueEntry = { admitted: Deferred.unsafeMake(FiberId.none), isAdmitted: false, isGivenUp: false }
       const queue = queues.get(key) ?? []
       queues.set(key, queue)
       queue.push(mine)
       admit(queue)
       return {
+        isAdmitted: () => mine.isAdmitted,
         admitted: Deferred.await(mine.admitted),
         leave: () => {
           const index = queue.indexOf(mine)

@@ -3,17 +3,22 @@
  * stored before anybody can be shown it, and its answer belongs to this very call. A policy that fails denies the call.
  */
 import { Cause, Effect, Exit } from "effect"
-import { type Answer, QuestionId } from "../../domain/Permission.js"
+import type { CallPart } from "../../domain/Message.js"
+import { type Answer, type Decision, QuestionId } from "../../domain/Permission.js"
 import type { SessionId } from "../../domain/Session.js"
 import { Ids } from "../Ids.js"
 import * as Permissions from "../Permissions.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import type * as Tool from "../Tool.js"
-import type { CallRun } from "./CallRun.js"
+import * as AtOnce from "./AtOnce.js"
+import type { CallRun, RunContext } from "./CallRun.js"
 import * as HandlerResult from "./HandlerResult.js"
 
-const isAllowed = ({ verdict }: Answer): boolean => verdict === "allow-once" || verdict === "allow-for-session"
+/** The policy at work on a call. */
+export type Deciding = AtOnce.Work<Decision>
+
+const allows = ({ verdict }: Answer): boolean => verdict === "allow-once" || verdict === "allow-for-session"
 
 const denialBy = (answer: Answer): string =>
   `Denied${answer.by === null ? "" : ` by ${answer.by}`}: ${answer.message ?? "no reason was given"}`
@@ -37,8 +42,16 @@ export const make = Effect.gen(function* () {
       })
     )
 
-  const decide = Effect.fnUntraced(function* (request: Permissions.Request) {
-    const exit = yield* Effect.suspend(() => permissions.decide(request)).pipe(Effect.disconnect, Effect.exit)
+  /** Has the policy begin to decide on a call. */
+  const begin = (
+    { run, session }: RunContext,
+    { callId, input }: CallPart,
+    { access, name }: Tool.Runnable<Tool.Call>
+  ): Effect.Effect<Deciding> =>
+    AtOnce.begin(Effect.suspend(() => permissions.decide({ session, run, callId, tool: name, access, input })))
+
+  const decisionOf = Effect.fnUntraced(function* (deciding: Deciding) {
+    const exit = yield* AtOnce.exitOf(deciding)
     if (Exit.isSuccess(exit)) return exit.value
     yield* Effect.annotateLogs(Effect.logError("the permission policy broke"), {
       defect: HandlerResult.describe(Cause.squash(exit.cause))
@@ -46,25 +59,39 @@ export const make = Effect.gen(function* () {
     return Permissions.deny("the permission policy failed")
   })
 
-  /** Null when the call may run, else what the model is told. A question that was asked before is not asked again. */
-  const denial = Effect.fn("PermissionCheck.denial")(function* (
-    { call, context, part }: CallRun,
-    tool: Tool.Runnable<Tool.Call>
-  ) {
-    const { lease, run, session } = context
-    const about = { callId: part.callId, tool: tool.name, access: tool.access, input: part.input }
-    const asked = call.questionId
-    if (asked === null) {
-      const decision = yield* decide({ session, run, ...about })
-      if (decision._tag === "Allow") return null
-      if (decision._tag === "Deny") return `Denied: ${decision.message}`
-      if ((yield* reader.granted(session.id)).has(tool.name)) return null
-    }
-    const questionId = asked ?? QuestionId.make(yield* ids.next("ask"))
-    if (asked === null) yield* storage.ask(lease, { id: questionId, seq: call.seq, ...about })
-    const answer = yield* answerTo(questionId, session.id)
-    return isAllowed(answer) ? null : denialBy(answer)
+  /** The question about a call, asked now unless it was before; null when the call needs none. */
+  const question = Effect.fnUntraced(function* ({ call, context, part }: CallRun, tool: Tool.Runnable<Tool.Call>) {
+    if (call.questionId !== null) return call.questionId
+    if ((yield* reader.granted(context.session.id)).has(tool.name)) return null
+    const id = QuestionId.make(yield* ids.next("ask"))
+    const { callId, input } = part
+    yield* storage.ask(context.lease, { id, seq: call.seq, callId, tool: tool.name, access: tool.access, input })
+    return id
   })
 
-  return { denial }
+  /**
+   * Null when the call may run, else what the model is told. `deciding` is null for a call about which a human was asked
+   * before: the policy is not asked again.
+   */
+  const denial = Effect.fn("PermissionCheck.denial")(function* (
+    one: CallRun,
+    tool: Tool.Runnable<Tool.Call>,
+    deciding: Deciding | null
+  ) {
+    const decision = deciding === null ? Permissions.ask : yield* decisionOf(deciding)
+    if (decision._tag === "Allow") return null
+    if (decision._tag === "Deny") return `Denied: ${decision.message}`
+    const asked = yield* question(one, tool)
+    if (asked === null) return null
+    const answer = yield* answerTo(asked, one.context.session.id)
+    return allows(answer) ? null : denialBy(answer)
+  })
+
+  /** Whether the policy has allowed a call by now. */
+  const isAllowed = (deciding: Deciding): boolean => {
+    const exit = deciding.unsafePoll()
+    return exit !== null && Exit.isSuccess(exit) && exit.value._tag === "Allow"
+  }
+
+  return { begin, denial, isAllowed }
 })

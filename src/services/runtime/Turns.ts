@@ -20,7 +20,7 @@ import type { Seq, SessionId } from "../../domain/Session.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Ids } from "../Ids.js"
-import type { OpenCall, RunEnd, StartedRun } from "../storage/Storage.js"
+import type { OpenCall, RunEnd, StartedRun, StepSequel } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import type { RunContext } from "./CallRun.js"
 import * as Calls from "./Calls.js"
@@ -76,6 +76,22 @@ const reasonNotToRun = ({ finish, usage }: AssistantMessage): string | null => {
   }
 }
 
+/** A batch whose message is stored. */
+interface OpenedBatch {
+  /** The place of the message that asks for the calls. */
+  readonly opener: Seq
+  readonly parts: ReadonlyArray<CallPart>
+  /** The results that it has already. */
+  readonly stored: ReadonlyArray<readonly [index: number, result: ResultMessage]>
+}
+
+/** Open calls, each with the part of the message that asks for it. */
+const askedOf = (parts: ReadonlyArray<CallPart>, open: ReadonlyArray<OpenCall>) =>
+  open.flatMap((call) => {
+    const part = parts[call.index]
+    return part === undefined ? [] : [{ call, part }]
+  })
+
 /** Two steps that ask for the same are alike, whatever their calls' ids. */
 const signature = (calls: ReadonlyArray<CallPart>): string =>
   JSON.stringify(calls.map(({ input, name }) => [name, input]))
@@ -107,41 +123,21 @@ export const make = Effect.gen(function* () {
   const steps = yield* Steps.make
   const calls = yield* Calls.make
 
-  /**
-   * Runs the open calls of the message at `opener`, or stores why they do not run. Returns the batch's results in
-   * call order: each call returns those that its own result let the head pass, which begin with it.
-   */
+  /** Runs open calls of a batch. Returns its results in call order, those that were stored before too. */
   const runBatch = Effect.fn("Turns.batch")(function* (
     context: RunContext,
-    opener: Seq,
-    message: AssistantMessage,
+    { opener, parts, stored }: OpenedBatch,
     open: ReadonlyArray<OpenCall>,
-    stored: ReadonlyArray<readonly [index: number, result: ResultMessage]>
+    plans: ReadonlyArray<Calls.CallPlan>
   ) {
     yield* Effect.annotateCurrentSpan({ sessionId: context.session.id, runId: context.run.id, calls: open.length })
-    const parts = callsOf(message)
     const sequencer = yield* Sequencer.make(opener, parts.length)
     const gathered = yield* Effect.forEach(stored, ([index, result]) => sequencer.store(index, result))
-    const wanted = open.flatMap((call) => {
-      const part = parts[call.index]
-      return part === undefined ? [] : [{ call, part }]
-    })
-    const readings = yield* calls.readAll(
-      context,
-      wanted.map(({ part }) => part),
-      reasonNotToRun(message)
-    )
-    const appended = yield* Effect.acquireUseRelease(
-      Effect.sync(() => calls.plan(context, readings)),
-      (plans) =>
-        Gathering.all(
-          Array.zipWith(wanted, plans, ({ call, part }, plan) =>
-            Effect.flatMap(calls.run({ context, call, part }, plan), ({ result }) =>
-              sequencer.store(call.index, result)
-            )
-          )
-        ),
-      (plans) => Effect.sync(() => plans.forEach(calls.leave))
+    // Each call returns the results that its own let the head pass, which begin with it.
+    const appended = yield* Gathering.all(
+      Array.zipWith(askedOf(parts, open), plans, ({ call, part }, plan) =>
+        Effect.flatMap(calls.run({ context, call, part }, plan), ({ result }) => sequencer.store(call.index, result))
+      )
     )
     return [...gathered, ...appended].flat()
   })
@@ -155,12 +151,20 @@ export const make = Effect.gen(function* () {
     const last = entries.at(-1)
     if (opener?.message.role !== "assistant" || last === undefined) return []
     if (last.seq === opener.seq + callsOf(opener.message).length) return []
+    const { message } = opener
+    const parts = callsOf(message)
     const { calls: open, stored } = yield* reader.openBatch(context.session.id)
     if (open.length === 0) return []
     const results = [...entries.filter(({ seq }) => seq > opener.seq), ...stored].flatMap(({ message, seq }) =>
       message.role === "tool" ? [[seq - opener.seq - 1, message] as const] : []
     )
-    const appended = yield* runBatch(context, opener.seq, opener.message, open, results)
+    const asked = askedOf(parts, open).map(({ call: { questionId }, part }) => ({ part, questionId }))
+    const appended = yield* Effect.acquireUseRelease(
+      calls.open(context, asked, reasonNotToRun(message)),
+      ({ plans }) =>
+        Effect.flatMap(plans, (all) => runBatch(context, { opener: opener.seq, parts, stored: results }, open, all)),
+      ({ leave }) => leave
+    )
     const known = new Set<number>(entries.map(({ seq }) => seq))
     return appended.filter(({ seq }) => !known.has(seq))
   })
@@ -183,6 +187,32 @@ export const make = Effect.gen(function* () {
     const newest = entries.findLast(({ message }) => message.role !== "tool")?.message
     if (newest !== undefined && newest === taken.at(-1) && isLastOf(newest)) return endOf(newest.finish)
 
+    const storeStep = (message: Checked<AssistantMessage>, sequel: StepSequel) =>
+      storage.appendStep(lease, message, sequel).pipe(
+        Effect.tap(({ entry }) => {
+          entries.push(entry)
+          if (sequel.end !== undefined) stored(sequel.end)
+          return live.update(sessionId, Live.endStep)
+        }),
+        Effect.uninterruptible
+      )
+
+    /** Stores a step that asks for calls, and runs them. */
+    const storeAndRun = (context: RunContext, message: Checked<AssistantMessage>, parts: ReadonlyArray<CallPart>) =>
+      Effect.acquireUseRelease(
+        calls.open(
+          context,
+          parts.map((part) => ({ part, questionId: null })),
+          reasonNotToRun(message.value)
+        ),
+        ({ plans, starts }) =>
+          Effect.gen(function* () {
+            const step = yield* storeStep(message, { starts })
+            return yield* runBatch(context, { opener: step.entry.seq, parts, stored: [] }, step.calls, yield* plans)
+          }),
+        ({ leave }) => leave
+      )
+
     let { last, repeats } = repetition(taken)
     for (let step = taken.length + 1; step <= config.stepLimit; step++) {
       // Read anew once the transcript has grown: what a client has changed since then holds from this step on.
@@ -193,25 +223,20 @@ export const make = Effect.gen(function* () {
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)
       const checked = yield* Checked.message(message, config.limits)
-      const ending = isLastOf(message) ? endOf(message.finish) : null
-      const appended = yield* storage.appendStep(lease, checked, ending === null ? {} : { end: ending }).pipe(
-        Effect.tap(() => {
-          if (ending !== null) stored(ending)
-          return live.update(sessionId, Live.endStep)
-        }),
-        Effect.uninterruptible
-      )
-      if (ending !== null) return ending
-      entries.push(appended.entry)
       const parts = callsOf(message)
-      if (parts.length === 0) continue
-      const now = signature(parts)
-      repeats = now === last ? repeats + 1 : 1
-      last = now
-      if (repeats >= config.repeatLimit) {
-        return end("repeated-calls", `the model asked for the same calls ${repeats} times in a row`)
+      if (parts.length > 0) {
+        const now = signature(parts)
+        repeats = now === last ? repeats + 1 : 1
+        last = now
       }
-      yield* remember(yield* runBatch(context, appended.entry.seq, message, appended.calls, []))
+      const ending = isLastOf(message)
+        ? endOf(message.finish)
+        : parts.length > 0 && repeats >= config.repeatLimit
+          ? end("repeated-calls", `the model asked for the same calls ${repeats} times in a row`)
+          : null
+      if (ending !== null) return yield* Effect.as(storeStep(checked, { end: ending }), ending)
+      if (parts.length > 0) yield* remember(yield* storeAndRun(context, checked, parts))
+      else yield* storeStep(checked, {})
     }
     return end("step-limit", `the run took ${config.stepLimit} steps`)
   })

@@ -211,7 +211,7 @@ describe("P10 what a step writes", () => {
           models: Model.layer({ provider: "test", model: "slow", contextTokens: null, step: () => stream }),
           storage: (storage) => ({
             ...storage,
-            endRun: (...end) => Effect.zipRight(gate.pass("end"), storage.endRun(...end))
+            appendStep: (...step) => Effect.zipLeft(storage.appendStep(...step), gate.pass("end"))
           }),
           reader: (reader) => ({
             ...reader,

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Schema, Stream } from "effect"
-import { Model, SkeinError, Tool, Toolbox, Usage } from "skein"
+import { Model, Permissions, SkeinError, Tool, Toolbox, Usage } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { RunId } from "../../../../src/domain/Run.js"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
-import { ground } from "./engines.js"
+import { considering, ground } from "./engines.js"
 import { open, type Opened } from "./fixture.js"
 
 const interrupted =
@@ -185,14 +185,20 @@ describe("P4 cancel during a batch", () => {
     })
   )
 
-  for (const point of ["appendStep", "startCall"] as const) {
-    it.scoped(`P4 right after ${point}: closed by what is known, and the keys are free again`, () =>
+  // The first call of its key starts with its step, unless the policy takes its time.
+  for (const { point, policy, state } of [
+    { point: "appendStep", policy: Permissions.layerAllowAll, state: "started" },
+    { point: "appendStep", policy: considering, state: "pending" },
+    { point: "startCall", policy: considering, state: "started" }
+  ] as const) {
+    it.scoped(`P4 right after ${point}, ${state}: closed by what is known, and the keys are free again`, () =>
       Effect.gen(function* () {
         const gate = yield* Gate.make
         const tool = waiting(gate)
         const { model, open } = yield* ground
         const engine = yield* open("a", {
           toolbox: Toolbox.layer(tool),
+          policy,
           storage: (storage) => ({
             ...storage,
             appendStep: (...step) => Effect.zipLeft(storage.appendStep(...step), gate.pass("appendStep")),
@@ -209,7 +215,7 @@ describe("P4 cancel during a batch", () => {
         yield* Quiescence.idle
         yield* gate.open(point)
         yield* cancelling
-        const outcome = point === "appendStep" ? `never-started: ${neverStarted}` : `interrupted: ${interrupted}`
+        const outcome = state === "pending" ? `never-started: ${neverStarted}` : `interrupted: ${interrupted}`
         expect((yield* lines(run.sessionId)).slice(2)).toEqual([
           `wait ${outcome}`,
           `wait never-started: ${neverStarted}`,

@@ -11,7 +11,10 @@ describe("what goes on at once in one engine", () => {
       const gate = yield* Gate.make
       const { model, open } = yield* ground
       const { begin, gateway, seen, send } = yield* open("a", {
-        storage: (own) => ({ ...own, endRun: (...end) => Effect.zipLeft(own.endRun(...end), gate.pass("ended")) })
+        storage: (own) => ({
+          ...own,
+          appendStep: (...step) => Effect.zipLeft(own.appendStep(...step), gate.pass("ended"))
+        })
       })
       yield* Effect.addFinalizer(() => gate.open("ended"))
       yield* model.play(ScriptedModel.text("done"), { text: "half", hang: true })

@@ -91,20 +91,19 @@ describe("recovery: continue", () => {
 
   it.scoped("ends with the answer that its transcript has already, and asks the model nothing more", () =>
     Effect.gen(function* () {
-      const gate = yield* Gate.make
       const { declare, model, open } = yield* ground
+      // Earlier versions stored the end after the last step.
       const one = yield* open("one", {
         config: continues,
-        storage: (own) => ({ ...own, endRun: (...end) => Effect.zipRight(gate.pass("end"), own.endRun(...end)) })
+        storage: (own) => ({ ...own, appendStep: (lease, message) => own.appendStep(lease, message) })
       })
       yield* model.play(ScriptedModel.text("done"))
       const run = yield* one.begin("go")
-      yield* gate.reached("end")
+      yield* one.seen(run, "message.appended", 2)
       yield* declare("one", "dead")
       const later = yield* open("later", { config: continues })
       expect((yield* ended(later.gateway, run)).stopReason).toBe("completed")
       expect(yield* model.requests).toHaveLength(1)
-      yield* gate.open("end")
     })
   )
 })

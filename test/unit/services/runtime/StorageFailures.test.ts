@@ -4,7 +4,7 @@ import { SkeinError, Tool, Toolbox } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import type { Service as StorageService } from "../../../../src/services/storage/Storage.js"
-import { ground } from "./engines.js"
+import { considering, ground, type Options } from "./engines.js"
 
 const good = Tool.make("good", { description: "good", input: {} }).handle(() => Effect.succeed("fine"))
 
@@ -43,11 +43,13 @@ const operations = {
 }
 
 /** A run of two calls over a disk that is full once. */
-const running = Effect.fnUntraced(function* (operation: keyof typeof operations) {
+const running = Effect.fnUntraced(function* (operation: keyof typeof operations, config: Options["config"] = {}) {
   const { model, open } = yield* ground
   const engine = yield* open("a", {
     toolbox: Toolbox.layer(good),
-    storage: (storage) => fullOnce(storage, operation)
+    policy: considering,
+    storage: (storage) => fullOnce(storage, operation),
+    config
   })
   const call = ScriptedModel.call(good, {})
   yield* model.play({ text: "I call", calls: [call, call] }, ScriptedModel.text("done"))
@@ -80,17 +82,16 @@ describe("P4 when storage fails", () => {
 
   it.scoped("P4 at endRun: the end is tried again until it is stored, and the session stays held meanwhile", () =>
     Effect.gen(function* () {
-      const { gateway, lines, run, seen, send } = yield* running("endRun")
-      yield* seen(run, "message.appended", 5)
+      const { gateway, lines, run, seen, send } = yield* running("endRun", { stepLimit: 1 })
+      yield* seen(run, "message.appended", 4)
       yield* Quiescence.idle
       expect((yield* Effect.flip(send(run.sessionId, "and?")))._tag).toBe("SessionBusy")
       yield* TestClock.adjust("50 millis")
-      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* gateway.await(run)).stopReason).toBe("step-limit")
       expect((yield* lines(run.sessionId)).slice(1)).toEqual([
         "assistant: I call(good)(good)",
         "good success: fine",
-        "good success: fine",
-        "assistant: done"
+        "good success: fine"
       ])
     })
   )
@@ -174,6 +175,7 @@ describe("P4 when storage fails", () => {
       const { model, open } = yield* ground
       const { begin, gateway, lines } = yield* open("a", {
         toolbox: Toolbox.layer(tool),
+        policy: considering,
         storage: (storage) => ({ ...storage, startCall: () => Effect.succeed(false) })
       })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))

@@ -39,6 +39,11 @@ export interface Options {
   readonly clock?: string
 }
 
+/** Allows everything after a moment, so that no call starts together with the step that asks for it. */
+export const considering: Layer.Layer<Permissions.Permissions> = Permissions.layer(() =>
+  Effect.as(Effect.yieldNow(), Permissions.allow)
+)
+
 /** What an engine is without while its process is stopped, all but the writes that it was about to do. */
 export const stopped = {
   storage: (storage: StorageService): StorageService => ({ ...storage, renew: () => Effect.never }),
