@@ -1,0 +1,167 @@
+/**
+ * What operations may cost, counted at two sizes: statements, commits, and fibers. What should be flat is flat. Nothing
+ * here is timed.
+ */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer, Schema, Supervisor } from "effect"
+import { Gateway, Message, Permissions, Run, Tool, Toolbox } from "skein"
+import { ScriptedModel } from "skein/testing"
+import * as Identity from "../../../src/adapters/node/Identity.js"
+import * as SkeinNode from "../../../src/adapters/node/SkeinNode.js"
+import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
+import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
+import { DataDirectory } from "../../../src/services/DataDirectory.js"
+import { Database, type Parameter } from "../../../src/services/storage/sql/Database.js"
+import { folder } from "./storage/disk.js"
+
+class Counter extends Context.Tag("test/Counter")<
+  Counter,
+  { writes: number; reads: number; commits: number; fibers: number }
+>() {}
+
+/** The database, with each statement counted. */
+const database = Layer.effect(
+  Database,
+  Effect.gen(function* () {
+    const real = yield* Database
+    const counter = yield* Counter
+    const write = (statement: string) => {
+      counter.writes++
+      if (statement === "COMMIT") counter.commits++
+    }
+    return {
+      ...real,
+      reader: {
+        all: <Row>(statement: string, ...parameters: ReadonlyArray<Parameter>) => {
+          counter.reads++
+          return real.reader.all<Row>(statement, ...parameters)
+        },
+        values: <Row extends ReadonlyArray<unknown>>(statement: string, ...parameters: ReadonlyArray<Parameter>) => {
+          counter.reads++
+          return real.reader.values<Row>(statement, ...parameters)
+        }
+      },
+      writer: Effect.map(real.writer, (writer) => ({
+        ...writer,
+        run: (statement: string, ...parameters: ReadonlyArray<Parameter>) => {
+          write(statement)
+          return writer.run(statement, ...parameters)
+        },
+        get: <Row>(statement: string, ...parameters: ReadonlyArray<Parameter>) => {
+          write(statement)
+          return writer.get<Row>(statement, ...parameters)
+        },
+        all: <Row>(statement: string, ...parameters: ReadonlyArray<Parameter>) => {
+          write(statement)
+          return writer.all<Row>(statement, ...parameters)
+        }
+      }))
+    }
+  })
+).pipe(Layer.provide(SqliteDatabase.layer))
+
+class FiberCounter extends Supervisor.AbstractSupervisor<void> {
+  constructor(private readonly counter: Counter["Type"]) {
+    super()
+  }
+  override readonly value = Effect.void
+  override onStart() {
+    this.counter.fibers++
+  }
+}
+
+const noop = Tool.make("noop", { description: "Does nothing", access: "read", input: { n: Schema.Number } }).handle(
+  () => Effect.succeed("done")
+)
+
+/** An engine on a folder of its own that counts. Nothing but what a test does happens in it. */
+const engine = Effect.map(folder, (directory) => {
+  const counter = Layer.sync(Counter, () => ({ writes: 0, reads: 0, commits: 0, fibers: 0 }))
+  const storage = SqliteStorage.layerOver(database).pipe(
+    Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)])
+  )
+  return SkeinNode.layerOver(storage, { data: directory, recoverMillis: null }).pipe(
+    Layer.provideMerge(ScriptedModel.layer),
+    Layer.provide([Toolbox.layer(noop), Permissions.layerDefault]),
+    Layer.provideMerge(
+      Layer.unwrapEffect(Effect.map(Counter, (count) => Supervisor.addSupervisor(new FiberCounter(count))))
+    ),
+    Layer.provideMerge(counter)
+  )
+})
+
+/**
+ * What work costs that has been done before. What the engine does beside it only adds, so the least of several times is
+ * the work's own.
+ */
+const costOf = <A, E, R>(work: Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    yield* work
+    const counter = yield* Counter
+    const cost = { writes: Infinity, reads: Infinity, commits: Infinity, fibers: Infinity }
+    for (let round = 0; round < 4; round++) {
+      const before = { ...counter }
+      yield* work
+      for (const what of ["writes", "reads", "commits", "fibers"] as const) {
+        cost[what] = Math.min(cost[what], counter[what] - before[what])
+      }
+    }
+    return cost
+  })
+
+/** A new session, one turn in it with a batch of `calls` that do nothing, and its end. */
+const turn = (calls: number) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway.Gateway
+    const model = yield* ScriptedModel.ScriptedModel
+    yield* model.play(
+      ScriptedModel.calls(...Array.from({ length: calls }, (_, n) => ScriptedModel.call(noop, { n }))),
+      ScriptedModel.text("done")
+    )
+    const { id } = yield* gateway.create({ workdir: "/" })
+    yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
+  })
+
+const budget = <E>(
+  name: string,
+  test: Effect.Effect<void, E, Counter | Gateway.Gateway | ScriptedModel.ScriptedModel>
+) => it.scopedLive(name, () => Effect.provide(test, Layer.unwrapScoped(engine)))
+
+describe("budgets", () => {
+  budget(
+    "a change of a free session is one commit in the caller's own fiber, and reads nothing before it",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const { id } = yield* gateway.create({ workdir: "/" })
+      const free = { reads: 0, commits: 1, fibers: 0 }
+      expect(yield* costOf(gateway.append(id, [Message.userText("one")]))).toEqual({ ...free, writes: 6 })
+      expect(yield* costOf(gateway.rename(id, "one"))).toEqual({ ...free, writes: 6 })
+      // Without an event of its own, its group leaves a mark.
+      expect(yield* costOf(gateway.patchMetadata(id, { a: 1 }))).toEqual({ ...free, writes: 9 })
+    })
+  )
+
+  budget(
+    "appends of many sessions at once are one commit",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const sessions = yield* Effect.forEach(Array.from({ length: 256 }), () => gateway.create({ workdir: "/" }))
+      const append = Effect.forEach(sessions, ({ id }) => gateway.append(id, [Message.userText("one")]), {
+        concurrency: "unbounded"
+      })
+      expect(yield* costOf(append)).toMatchObject({ reads: 0, commits: 1 })
+    })
+  )
+
+  budget(
+    "a turn is five commits and as many reads, however many calls its batch has, and four fibers a call",
+    Effect.gen(function* () {
+      const few = yield* costOf(turn(10))
+      const many = yield* costOf(turn(100))
+      expect([few.commits, many.commits]).toEqual([5, 5])
+      expect([few.reads, many.reads]).toEqual([5, 5])
+      expect((many.fibers - few.fibers) / 90).toBeLessThanOrEqual(4)
+      expect((many.writes - few.writes) / 90).toBeLessThanOrEqual(9.1)
+    })
+  )
+})
