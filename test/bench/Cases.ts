@@ -53,12 +53,18 @@ const newSession = (id: string) =>
     })
   )
 
-const ratio = (name: string, aim: string, { ours, speed, theirs }: Measure.Pair): Row => ({
+const ratio = (name: string, aim: string, { ours, speed, theirs }: Omit<Measure.Pair, "cost">): Row => ({
   name,
   value: `${speed.toFixed(2)}x`,
   aim,
   numbers: { speed, oursMillis: ours, rawMillis: theirs }
 })
+
+/** The same, with what it costs in CPU. */
+const withCost = (name: string, aim: string, pair: Measure.Pair): Row => {
+  const { numbers, value, ...row } = ratio(name, aim, pair)
+  return { ...row, value: `${value}, CPU ${pair.cost.toFixed(1)}x`, numbers: { ...numbers, cost: pair.cost } }
+}
 
 const checked = <M extends Message.Message>(message: M) => Checked.message(message, Limits.defaults)
 
@@ -217,6 +223,33 @@ const withEngine = async <A>(
   }
 }
 
+/** Appends through the Gateway: `sessions` fibers append `total` messages between them, against as many raw commits. */
+export const gatewayAppends = (sessions: number, total: number, aim: string): Promise<Row> =>
+  withEngine(async (run) => {
+    const raw = Raw.open()
+    const message = Message.userText(text)
+    const made = await run(
+      Effect.flatMap(Gateway.Gateway, (gateway) =>
+        Effect.forEach(Array.from({ length: sessions }), () => gateway.create({ workdir: "/" }))
+      )
+    )
+    const ours = () =>
+      run(
+        Effect.flatMap(Gateway.Gateway, (gateway) =>
+          Effect.forEach(made, ({ id }) => Effect.replicateEffect(gateway.append(id, [message]), total / sessions), {
+            concurrency: "unbounded",
+            discard: true
+          })
+        )
+      )
+    const theirs = () => {
+      for (let n = 0; n < total; n++) raw.append(body)
+    }
+    const pair = await Measure.pair(5, ours, theirs)
+    raw.close()
+    return withCost(`Gateway append, ${sessions} ${sessions === 1 ? "session" : "sessions"}, 1 KB`, aim, pair)
+  })
+
 /** A whole turn with one batch of `count` tools that do nothing: two commits a call, against as many raw commits. */
 export const turns = (count: number): Promise<Row> =>
   withEngine(async (run) => {
@@ -237,7 +270,7 @@ export const turns = (count: number): Promise<Row> =>
     }
     const pair = await Measure.pair(5, ours, theirs)
     raw.close()
-    return ratio(`a turn with ${count} no-op tools, whole engine`, "", pair)
+    return withCost(`a turn with ${count} no-op tools, whole engine`, "", pair)
   })
 
 /** Renames, one after the other, while a batch of 200 tools runs and finishes. */

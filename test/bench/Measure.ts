@@ -1,5 +1,6 @@
-/** Times of work that is done in turns with what it is compared with, so that a slow moment of the machine hits both. */
+/** What work takes that is done in turns with what it is compared with, so that a slow moment of the machine hits both. */
 import { performance } from "node:perf_hooks"
+import { cpuUsage } from "node:process"
 
 export const median = (numbers: ReadonlyArray<number>): number => quantile(numbers, 0.5)
 
@@ -15,12 +16,27 @@ export const timed = async (work: () => Promise<unknown> | void): Promise<number
   return performance.now() - start
 }
 
+interface Spent {
+  readonly millis: number
+  /** Milliseconds of all the process's threads. */
+  readonly cpu: number
+}
+
+const spent = async (work: () => Promise<unknown> | void): Promise<Spent> => {
+  const before = cpuUsage()
+  const millis = await timed(work)
+  const { system, user } = cpuUsage(before)
+  return { millis, cpu: (system + user) / 1000 }
+}
+
 export interface Pair {
   /** Median milliseconds of ours and of what it is compared with. */
   readonly ours: number
   readonly theirs: number
   /** Median of their time over our time, round by round: how many times as fast ours is. */
   readonly speed: number
+  /** Median of our CPU time over theirs: how many times as much ours costs. */
+  readonly cost: number
 }
 
 /** One round to warm up, then `rounds` in which each is timed once. */
@@ -31,11 +47,12 @@ export const pair = async (
 ): Promise<Pair> => {
   await ours()
   await theirs()
-  const times: Array<{ readonly ours: number; readonly theirs: number }> = []
-  for (let round = 0; round < rounds; round++) times.push({ theirs: await timed(theirs), ours: await timed(ours) })
+  const all: Array<{ readonly ours: Spent; readonly theirs: Spent }> = []
+  for (let round = 0; round < rounds; round++) all.push({ theirs: await spent(theirs), ours: await spent(ours) })
   return {
-    ours: median(times.map((time) => time.ours)),
-    theirs: median(times.map((time) => time.theirs)),
-    speed: median(times.map((time) => time.theirs / time.ours))
+    ours: median(all.map(({ ours }) => ours.millis)),
+    theirs: median(all.map(({ theirs }) => theirs.millis)),
+    speed: median(all.map(({ ours, theirs }) => theirs.millis / ours.millis)),
+    cost: median(all.map(({ ours, theirs }) => ours.cpu / theirs.cpu))
   }
 }

@@ -9,6 +9,9 @@ const cases: ReadonlyArray<() => Promise<Cases.Row>> = [
   () => Cases.appends(1, 1_500, "0.7x"),
   () => Cases.appends(16, 3_200, "3x"),
   () => Cases.appends(256, 5_120, "4x"),
+  () => Cases.gatewayAppends(1, 1_500, "0.8x"),
+  () => Cases.gatewayAppends(16, 3_200, "3x"),
+  () => Cases.gatewayAppends(256, 5_120, "7x"),
   () => Cases.reads(1_000, "0.5x"),
   () => Cases.reads(10_000, "0.5x"),
   () => Cases.reads(100_000, ""),
@@ -35,7 +38,7 @@ const measureAll = async (places: ReadonlyArray<number>): Promise<void> => {
     console.log(`${row.name.padEnd(52)} ${row.value.padEnd(36)} ${row.aim === "" ? "" : `aim: ${row.aim}`}`)
   }
   console.log(
-    "\n`x` is how many times as fast as raw better-sqlite3 in this run, synchronous = FULL, one commit a message."
+    "\n`x` is how many times as fast as raw better-sqlite3 in this run, synchronous = FULL, one commit a message;\n`CPU` is how many times the CPU time of raw it costs."
   )
   writeFileSync("test/bench/results.json", `${JSON.stringify({ node: process.version, rows }, null, 2)}\n`)
 }

@@ -100,11 +100,7 @@ const openTests = (test: Test) => {
       const { calls } = yield* appendStep(lease, assistant("I call", ["c1", "c2", "c3"]), { starts: [2, 0, 3] })
       expect(calls.map(({ state }) => state)).toEqual(["started", "pending", "started"])
       expect((yield* open).calls).toEqual(calls)
-      expect(yield* eventLines(cursor)).toEqual([
-        "message.appended 2 assistant",
-        "call.started c3",
-        "call.started c1"
-      ])
+      expect(yield* eventLines(cursor)).toEqual(["message.appended 2 assistant", "call.started c3", "call.started c1"])
       expect(yield* storage.startCall(lease, seq(3))).toBe(false)
       expect(yield* storage.startCall(lease, seq(4))).toBe(true)
     }))
