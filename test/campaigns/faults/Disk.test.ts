@@ -147,8 +147,8 @@ describe("an error of the disk", () => {
       const bytes = readFileSync(join(data, "skein.db"))
       shim.set({ rules: [{ call: "read", path: ".db", does: { gives: "EIO" } }] })
       expect(yield* child.refused({ do: "read", session: s1 })).toMatchObject(misread)
+      // What the writer has read before is still there, so these may be stored.
       yield* append("failing", 2)
-      expect(child.failures()).toHaveLength(2)
       for (const { failure } of child.failures()) expect(failure).toMatchObject(misread)
       const stranger = yield* Child.start(data, { env: shim.env, waits: true })
       expect(yield* stranger.refused({ do: "open" })).toMatchObject(misread)
@@ -158,7 +158,9 @@ describe("an error of the disk", () => {
       expect(yield* child.get({ do: "read", session: s1 })).toEqual(child.stored())
       yield* append("after")
       yield* stranger.get({ do: "open" })
-      expect(yield* stranger.get({ do: "read", session: s1 })).toEqual(["before 1", "before 2", "before 3", "after 1"])
+      const stored = yield* stranger.get({ do: "read", session: s1 })
+      expect(stored).toEqual(child.stored())
+      expect(stored).toEqual(expect.arrayContaining(["before 1", "before 2", "before 3", "after 1"]))
     })
   )
 
