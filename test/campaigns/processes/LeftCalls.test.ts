@@ -64,7 +64,12 @@ onLinux("P9 many processes: a command that outlives a killed engine", () => {
       yield* Effect.addFinalizer(() => Effect.sync(() => kill([left])))
       const untouched = yield* working(one, "shell-untouched")
       // As if the dead session's command had started it; in a group of its own, so that it can only end itself.
-      const other = yield* Child.open(data, { wrapper: ["setsid"], env: { SKEIN_CALL: dead.callId } })
+      const other = yield* Child.open(data, {
+        wrapper: ["setsid"],
+        env: { SKEIN_CALL: dead.callId },
+        // It claims what it is asked for, and looks for nothing itself.
+        recoverMillis: 24 * 60 * 60 * 1_000
+      })
       const living = yield* working(other, "shell-living")
       yield* one.kill
       const all = [...dead.pids, ...untouched.pids, ...living.pids, left]
