@@ -233,7 +233,10 @@ const checked = (folder: string, ledger: Ledger, way: Way, all: Doing) =>
     )
     yield* swept(folder, all)
     for (const id of live) {
-      yield* doing(all, `the end of ${id}`)(Finale.check(process, actorOf(id, ledger.sessions.get(id))))
+      const actor = actorOf(id, ledger.sessions.get(id))
+      // Runs that wait behind the one that went on come after it.
+      for (const [runId, { ref }] of actor.sent) yield* doing(all, `P4: the end of ${runId}`)(gateway.await(ref))
+      yield* doing(all, `the end of ${id}`)(Finale.check(process, actor))
     }
     const after = Rows.look(folder)
     yield* checkRecovered(process, before, after)
