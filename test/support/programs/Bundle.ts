@@ -7,7 +7,7 @@ import { Effect } from "effect"
 import { build } from "esbuild"
 import { randomUUID } from "node:crypto"
 import { rename } from "node:fs/promises"
-import { basename } from "node:path"
+import { basename, dirname } from "node:path"
 import { fileURLToPath } from "node:url"
 
 const folder = fileURLToPath(new URL("../../../dist/programs/", import.meta.url))
@@ -25,7 +25,8 @@ const withPackages = {
 }
 
 const make = async (entry: string, isWhole: boolean): Promise<string> => {
-  const outfile = `${folder}${basename(entry, ".ts")}.mjs`
+  // Programs of different folders may have the same name.
+  const outfile = `${folder}${basename(dirname(entry))}-${basename(entry, ".ts")}.mjs`
   const made = `${outfile}.${randomUUID()}`
   await build({
     entryPoints: [entry],

@@ -160,10 +160,12 @@ const fill = Effect.fnUntraced(function* ({ onBytes, options, version, workplace
     )
     const database = yield* writer.add(DataLayout.databaseName, copy, onBytes)
     const { named, sessions } = yield* contentsOf(copy)
+    // At once, as the look takes its time and files may be deleted meanwhile.
+    for (const name of named.keys()) if (!added.has(name)) yield* add(name)
     const damage = yield* Examination.ofCopy(copy, version)
     const unnamed = damage.length > 0 ? yield* NamedAssets.inFolder(data) : []
     const names = new Set([...named.keys(), ...unnamed])
-    for (const name of names) if (!added.has(name)) yield* add(name)
+    for (const name of unnamed) if (!added.has(name)) yield* add(name)
     const missing = new Set([...named.keys()].filter((name) => !added.has(name)))
     if (isSubset(missing, before)) {
       for (const file of added.values()) if (!names.has(file.name)) writer.drop(file)
