@@ -5,7 +5,7 @@
 import { Path } from "@effect/platform"
 import { Effect, Layer } from "effect"
 import { statSync } from "node:fs"
-import { InvalidInput, type StorageUnusable } from "../../domain/SkeinError.js"
+import type { InvalidInput, StorageUnusable } from "../../domain/SkeinError.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as Identity from "../node/Identity.js"
 import * as NodeFolders from "../node/NodeFolders.js"
@@ -23,6 +23,7 @@ import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Maintenance.js"
 import * as Sessions from "./texts/Sessions.js"
+import * as WholeNumber from "./WholeNumber.js"
 
 export interface BackupInput {
   readonly path: string
@@ -43,15 +44,7 @@ const layer = Layer.mergeAll(Identity.layer, NodeFolders.layer, DoctorProcess.la
 const maxLines = 20
 
 const keepOf = (text: string): Effect.Effect<number, InvalidInput> =>
-  /^[1-9]\d{0,5}$/.test(text)
-    ? Effect.succeed(Number(text))
-    : Effect.fail(
-        new InvalidInput({
-          field: "--keep",
-          limit: "must be a whole number from 1 to 999999",
-          actual: TerminalText.short(text, 40)
-        })
-      )
+  WholeNumber.read(text, { field: "--keep", digits: 6, limit: "must be a whole number from 1 to 999999" })
 
 const dataOf = (given: string | null) =>
   Effect.flatMap(DataFolder.host, (host) => DataFolder.data(host, given ?? undefined))

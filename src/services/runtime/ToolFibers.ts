@@ -3,10 +3,11 @@
  * when the engine closes, all are interrupted and waited for, but not for ever.
  */
 import { Context, Effect, Fiber, Layer } from "effect"
+import * as AtOnce from "./AtOnce.js"
 
 export interface Service {
   /** Starts a handler in a fiber of its own. */
-  readonly run: <A, E>(handler: Effect.Effect<A, E>) => Effect.Effect<Fiber.RuntimeFiber<A, E>>
+  readonly run: <A, E>(handler: Effect.Effect<A, E>) => Effect.Effect<AtOnce.Work<A, E>>
   /** Handlers that run now, given up or not. */
   readonly size: Effect.Effect<number>
 }
@@ -19,13 +20,13 @@ const grace = "5 seconds"
 export const layer: Layer.Layer<ToolFibers> = Layer.scoped(
   ToolFibers,
   Effect.gen(function* () {
-    const running = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
+    const running = new Set<AtOnce.Work<unknown, unknown>>()
     yield* Effect.addFinalizer(() =>
       Fiber.interruptAll(running).pipe(Effect.disconnect, Effect.timeoutOption(grace), Effect.interruptible)
     )
     return {
       run: (handler) =>
-        Effect.tap(Effect.forkDaemon(Effect.interruptible(handler)), (fiber) =>
+        Effect.tap(AtOnce.begin(handler), (fiber) =>
           Effect.sync(() => {
             running.add(fiber)
             fiber.addObserver(() => running.delete(fiber))

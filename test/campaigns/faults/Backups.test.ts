@@ -5,10 +5,9 @@ import { execFileSync } from "node:child_process"
 import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import * as Program from "../../unit/adapters/cli/Program.js"
-import { folder } from "../../unit/services/storage/disk.js"
 import { populate } from "../../unit/adapters/sqlite/populated.js"
 import * as Process from "../../support/programs/Process.js"
-import { nobody, withMounts, withNobody, withShim } from "./Machine.js"
+import { disk, nobody, withMounts, withNobody, withShim } from "./Machine.js"
 import * as Shim from "./Shim.js"
 
 /** The program in a home folder with sessions, and a shim for what it does there. */
@@ -129,20 +128,6 @@ describe("killed", () => {
     )
   }
 })
-
-/** A disk of its own, of so many bytes. */
-const disk = (bytes: number) =>
-  Effect.flatMap(folder, (root) => {
-    const mounted = join(root, "disk")
-    return Effect.acquireRelease(
-      Effect.sync(() => {
-        mkdirSync(mounted)
-        execFileSync("mount", ["-t", "tmpfs", "-o", `size=${bytes}`, "tmpfs", mounted])
-        return mounted
-      }),
-      () => Effect.sync(() => execFileSync("umount", ["-l", mounted]))
-    )
-  })
 
 const leave = (mounted: string, bytes: number) => {
   const filler = join(mounted, "filler")

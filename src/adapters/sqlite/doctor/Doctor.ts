@@ -62,12 +62,6 @@ export const lookAtDatabase = (path: string): Effect.Effect<Outcomes, Failure, E
     Effect.withSpan("Doctor.lookAtDatabase")
   )
 
-/**
- * Writes what can be read of the database at `from` into a new one at `to`. Rows in it may be wrong or missing still:
- * `lookAtDatabase` finds them, and `repair` mends them once it is in its data folder. @internal
- */
-export const salvage = Effect.fn("Doctor.salvage")(Rebuild.salvage)
-
 const repairFile =
   (path: string, aside: Aside.Aside) =>
   (finding: Finding): Effect.Effect<Outcome, Failure> =>

@@ -138,7 +138,8 @@ const exchange = (path: string, rebuilt: string, aside: Aside): string => {
 
 /**
  * Writes what can be read of the database at `from` into a new one at `to`, which is synced. Fails, and leaves nothing at
- * `to`, when no session can be read. `from` is only read; nobody may write to it meanwhile.
+ * `to`, when no session can be read. `from` is only read; nobody may write to it meanwhile. Rows in it may be wrong or
+ * missing still. @internal
  */
 export const salvage = ({
   from,

@@ -6,6 +6,7 @@ import { copyFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "n
 import { join } from "node:path"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
 import * as Doctor from "../../../../src/adapters/sqlite/doctor/Doctor.js"
+import * as Rebuild from "../../../../src/adapters/sqlite/doctor/Rebuild.js"
 import { folder } from "../../services/storage/disk.js"
 import { ids, killed } from "./killed.js"
 import { damages, databaseIn, spoil, tamper } from "./populated.js"
@@ -40,7 +41,7 @@ describe("a database's file", () => {
       const to = join(yield* folder, "salvaged")
       spoil(from, 1)
       const before = readFileSync(from)
-      const { recovered } = yield* Doctor.salvage({ from, to })
+      const { recovered } = yield* Rebuild.salvage({ from, to })
       expect(recovered).toEqual([])
       expect(idsIn(to)).toEqual(ids.toSorted())
       expect(damages(yield* look(to))).toEqual([])
@@ -53,7 +54,7 @@ describe("a database's file", () => {
       const root = yield* folder
       const [from, to] = [join(root, "from"), join(root, "to")]
       writeFileSync(from, "once upon a time ".repeat(1000))
-      expect(yield* Effect.flip(Doctor.salvage({ from, to }))).toMatchObject({ code: "NO_SESSION_READ" })
+      expect(yield* Effect.flip(Rebuild.salvage({ from, to }))).toMatchObject({ code: "NO_SESSION_READ" })
       expect(existsSync(to)).toBe(false)
     })
   )

@@ -1,7 +1,7 @@
 import { Path } from "@effect/platform"
 import { Effect, Schema } from "effect"
 import { Session } from "../../../../domain/Session.js"
-import { InvalidInput } from "../../../../domain/SkeinError.js"
+import type { InvalidInput } from "../../../../domain/SkeinError.js"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
 import type { SessionPage } from "../../../../services/storage/Storage.js"
 import type { ValuesOf } from "../../CommandLine.js"
@@ -10,6 +10,7 @@ import { Screen } from "../../terminal/Screen.js"
 import * as SessionTable from "../../SessionTable.js"
 import * as TerminalText from "../../terminal/TerminalText.js"
 import type * as Commands from "../../texts/Commands.js"
+import * as WholeNumber from "../../WholeNumber.js"
 
 const encode = Schema.encodeSync(Schema.parseJson(Session))
 
@@ -18,18 +19,10 @@ const defaultLimit = 50
 /** Sessions a page at most. */
 const page = 500
 
-const limitOf = (text: string | null): Effect.Effect<number, InvalidInput> => {
-  if (text === null) return Effect.succeed(defaultLimit)
-  return /^[1-9]\d{0,8}$/.test(text)
-    ? Effect.succeed(Number(text))
-    : Effect.fail(
-        new InvalidInput({
-          field: "--limit",
-          limit: "must be a whole number, 1 or more",
-          actual: TerminalText.short(text, 40)
-        })
-      )
-}
+const limitOf = (text: string | null): Effect.Effect<number, InvalidInput> =>
+  text === null
+    ? Effect.succeed(defaultLimit)
+    : WholeNumber.read(text, { field: "--limit", digits: 9, limit: "must be a whole number, 1 or more" })
 
 export const run = Effect.fn("sessions.list")(function* (given: ValuesOf<typeof Commands.list>) {
   const limit = yield* limitOf(given.value("limit"))
