@@ -1,6 +1,6 @@
 /** A run for its users: what it is, and its events, its end and its answer by its `Ref`. */
-import { SqlClient } from "@effect/sql"
-import { Effect, Option, Stream } from "effect"
+import type { TransactionConnection } from "@effect/sql/SqlClient"
+import { Context, Effect, Option, Stream } from "effect"
 import { textOf } from "../domain/Message.js"
 import type { EndedRun, Ref, RunId } from "../domain/Run.js"
 import { Cursor, type SessionId } from "../domain/Session.js"
@@ -27,9 +27,12 @@ export const events = (ref: Ref): Stream.Stream<SessionEvent.SessionEvent, Skein
     )
   )
 
+/** The tag of @effect/sql by its key: a host that has no such client need not load it. */
+const HostTransaction = Context.GenericTag<TransactionConnection>("@effect/sql/SqlClient/TransactionConnection")
+
 /** Refuses to wait where a run's tools would wait for the host's transaction. */
 const outsideTransaction = Effect.fnUntraced(function* (runId: RunId | null) {
-  const transaction = yield* Effect.serviceOption(SqlClient.TransactionConnection)
+  const transaction = yield* Effect.serviceOption(HostTransaction)
   if (Option.isSome(transaction)) return yield* new SkeinError.AwaitInTransaction({ runId })
 })
 

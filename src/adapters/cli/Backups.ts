@@ -2,7 +2,7 @@
  * Makes and restores backups, and reports the result: what is damaged in a line each, up to a bound, and by the exit
  * code. A long one shows its progress, and ends at the first signal without a trace.
  */
-import { Path } from "@effect/platform"
+import * as Path from "@effect/platform/Path"
 import { Effect, Layer } from "effect"
 import { statSync } from "node:fs"
 import type { InvalidInput, StorageUnusable } from "../../domain/SkeinError.js"

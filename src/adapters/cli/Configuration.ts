@@ -2,7 +2,7 @@
  * The user's configuration: the providers of the configuration file, and the default model. That is `SKEIN_MODEL`, else
  * the file's `model`, else the model of the vendor whose key is in the environment.
  */
-import { FileSystem } from "@effect/platform"
+import * as FileSystem from "@effect/platform/FileSystem"
 import { Array as Arr, Effect, Order, Schema } from "effect"
 import * as ModelRef from "../../domain/ModelRef.js"
 import { codeOf } from "../ErrorCode.js"

@@ -1,5 +1,5 @@
 /** The model that a person chooses for a session, checked before anything changes. */
-import { Path } from "@effect/platform"
+import * as Path from "@effect/platform/Path"
 import { Effect } from "effect"
 import type { Session } from "../../domain/Session.js"
 import { Models } from "../../services/Model.js"

@@ -1,5 +1,6 @@
 /** The folders that sessions work in: one that a user names, and one that a session has had. */
-import { FileSystem, Path } from "@effect/platform"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
 import { Effect } from "effect"
 import type { Session } from "../../domain/Session.js"
 import { InvalidInput } from "../../domain/SkeinError.js"

@@ -1,7 +1,8 @@
 /** Runs a command of the command line: what it needs, what it logs, how it ends. A command is loaded when it is called. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
-import type { FileSystem, Path } from "@effect/platform"
+import type * as FileSystem from "@effect/platform/FileSystem"
+import type * as Path from "@effect/platform/Path"
 import { Cause, Effect, Layer } from "effect"
 import type { Values } from "./CommandLine.js"
 import * as Failure from "./Failure.js"

@@ -2,7 +2,7 @@
  * A program of ours in a process of its own, for work that would hold the event loop. It and all that it starts end with
  * the effect: signals that a terminal sends reach this process alone.
  */
-import { Command } from "@effect/platform"
+import * as Command from "@effect/platform/Command"
 import * as NodeCommandExecutor from "@effect/platform-node/NodeCommandExecutor"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { Effect, Fiber, Layer, Stream } from "effect"

@@ -1,5 +1,6 @@
 /** What an engine on Node stands on besides its storage: this process, files, hashes, the data folder and the settings. */
-import { NodeFileSystem, NodePath } from "@effect/platform-node"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
 import { Layer } from "effect"
 import { DataDirectory } from "../../services/DataDirectory.js"
 import * as EngineConfig from "../../services/EngineConfig.js"

@@ -5,7 +5,8 @@
  * Guaranteed: a key is sent only to its own provider. A provider with its own `baseUrl` gets the key that its entry names
  * and no other. Keys never appear in a configuration, an error or a log.
  */
-import { FileSystem, Path } from "@effect/platform"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
 import type { PlatformError } from "@effect/platform/Error"
 import { Config, ConfigProvider, Duration, Effect, Layer, Record, Redacted, Schema } from "effect"
 import type { ParseResult } from "effect"

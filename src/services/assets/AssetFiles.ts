@@ -7,7 +7,8 @@
  * Operations that change something are not interruptible. Their system call would continue regardless: the clean-up
  * would come too early, and a write could reach another file that reuses the closed file's number.
  */
-import { FileSystem, Path } from "@effect/platform"
+import * as FileSystem from "@effect/platform/FileSystem"
+import * as Path from "@effect/platform/Path"
 import type { PlatformError } from "@effect/platform/Error"
 import { Context, Effect, Layer, Schema, Stream } from "effect"
 import type { Scope } from "effect"

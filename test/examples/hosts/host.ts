@@ -1,4 +1,4 @@
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer, Stream } from "effect"
 import { Gateway, Permissions, Run, Toolbox } from "skein"
 import { Anthropic } from "skein/anthropic"

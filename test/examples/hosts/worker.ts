@@ -1,4 +1,4 @@
-import { NodeRuntime } from "@effect/platform-node"
+import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Context, Effect, Layer, type Queue } from "effect"
 import { Gateway, Run, Session } from "skein"
 import { SkeinLive } from "./host.js"

@@ -3,7 +3,6 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import * as PlatformNode from "@effect/platform-node"
 import { assert, describe, it, vi } from "@effect/vitest"
 import { Console, Deferred, Effect, Layer } from "effect"
 import { Gateway, Model, Permissions, Run } from "skein"
@@ -79,11 +78,11 @@ describe("the documents", () => {
       const given = yield* Deferred.make<Effect.Effect<unknown, unknown>>()
       vi.doMock("skein/anthropic", () => ({ Anthropic: { layer: () => Model.layer(model) } }))
       const runMain = (main: Effect.Effect<unknown, unknown>) => Deferred.unsafeDone(given, Effect.succeed(main))
-      vi.doMock("@effect/platform-node", () => ({ ...PlatformNode, NodeRuntime: { runMain } }))
+      vi.doMock("@effect/platform-node/NodeRuntime", () => ({ runMain }))
       yield* Effect.addFinalizer(() =>
         Effect.sync(() => {
           vi.doUnmock("skein/anthropic")
-          vi.doUnmock("@effect/platform-node")
+          vi.doUnmock("@effect/platform-node/NodeRuntime")
         })
       )
       yield* Effect.promise(() => import("./app.js"))

@@ -1,4 +1,4 @@
-import { Path } from "@effect/platform"
+import * as Path from "@effect/platform/Path"
 import { Effect, Schema } from "effect"
 import { Session } from "../../../../domain/Session.js"
 import type { InvalidInput } from "../../../../domain/SkeinError.js"
