@@ -1,5 +1,6 @@
 /** A session: the unit that is kept, ordered, watched and deleted. */
 import { Schema } from "effect"
+import { AgentName } from "./AgentName.js"
 import { id } from "./Id.js"
 import { JsonRecord } from "./Json.js"
 import * as SafeText from "./SafeText.js"
@@ -37,7 +38,9 @@ export const Session = Schema.Struct({
   owner: Schema.NullOr(Owner),
   /** Absolute path of the folder that the session works in; null for a session without one. */
   workdir: Schema.NullOr(Schema.String),
-  /** Null leaves the choice to the host's `Models`. */
+  /** Null leaves the choice to the host's `Agents`. */
+  agent: Schema.NullOr(AgentName),
+  /** Null leaves the choice to the agent's models. */
   model: Schema.NullOr(ModelRef),
   metadata: JsonRecord,
   usage: Total,

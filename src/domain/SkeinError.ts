@@ -230,6 +230,16 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()("Mo
   }
 }
 
+/** No agent answers to that name. */
+export class AgentUnavailable extends Schema.TaggedError<AgentUnavailable>()("AgentUnavailable", {
+  agent: Schema.String,
+  detail: Schema.String
+}) {
+  override get message() {
+    return `Agent ${this.agent} is not available: ${this.detail}`
+  }
+}
+
 /**
  * A model step failed.
  * - `rate-limited`, `overloaded` (5xx), `unreachable` (no connection), `cut` (the stream ended without a finish),
@@ -377,6 +387,7 @@ const all = Schema.Union(
   ...Answer.members,
   ...DeleteAsset.members,
   LeaseLost,
+  AgentUnavailable,
   ModelUnavailable,
   ModelFailed,
   DuplicateTool,

@@ -16,8 +16,6 @@ const day = 24 * 60 * 60 * 1000
 
 export const Settings = Schema.Struct({
   limits: Limits.Limits,
-  /** Model steps a run may take. Defaults to 200. */
-  stepLimit: from(1),
   /** Ends a run once the model has asked for the same calls in this many steps in a row. Defaults to 3. */
   repeatLimit: from(2),
   /** Calls of one batch that run at once. Defaults to "unbounded". */
@@ -69,15 +67,12 @@ export const Settings = Schema.Struct({
   /** Events that are kept of a session, the newest ones. Defaults to 100,000. */
   eventsKept: from(1),
   /** Whether spans bear the texts of messages and of tools' inputs and results. Defaults to false. */
-  traceContent: Schema.Boolean,
-  /** The system prompt of every model. Defaults to null: none. */
-  system: Schema.NullOr(Schema.String)
+  traceContent: Schema.Boolean
 })
 export type Service = typeof Settings.Type
 
 export const defaults: Service = {
   limits: Limits.defaults,
-  stepLimit: 200,
   repeatLimit: 3,
   toolConcurrency: "unbounded",
   toolTimeoutMillis: 600_000,
@@ -93,8 +88,7 @@ export const defaults: Service = {
   synchronous: "FULL",
   eventDays: 30,
   eventsKept: 100_000,
-  traceContent: false,
-  system: null
+  traceContent: false
 }
 
 export class EngineConfig extends Context.Reference<EngineConfig>()("skein/EngineConfig", {

@@ -1,8 +1,8 @@
 /**
- * The model port: one step, streamed; no hidden tool loop. `Models` chooses the model of a session and is asked at
- * each step, so that a host can pick models and keys by owner and a switch takes effect at the next step.
+ * The model port: one step, streamed; no hidden tool loop. An agent's `Models` chooses the model of a session and is
+ * asked at each step, so that a host can pick models and keys by owner and a switch takes effect at the next step.
  */
-import { Context, Effect, Layer } from "effect"
+import { Effect } from "effect"
 import type { Stream } from "effect"
 import type { AssetId } from "../domain/Asset.js"
 import type { Options } from "../domain/ModelRef.js"
@@ -48,24 +48,19 @@ export interface Model {
   readonly step: (request: StepRequest) => Stream.Stream<Part, ModelFailed>
 }
 
-export interface Service {
+/** The models that an agent may use. */
+export interface Models {
   /** The model to use for the session's next step. */
   readonly resolve: (session: Session) => Effect.Effect<Model, ModelUnavailable>
 }
 
-export class Models extends Context.Tag("skein/Models")<Models, Service>() {}
+/** One model for every session, whatever model it names. */
+export const always = (model: Model): Effect.Effect<Models> => Effect.succeed({ resolve: () => Effect.succeed(model) })
 
-/** One model for every session that names none or names this very one. */
-export const layer = (model: Model): Layer.Layer<Models> =>
-  Layer.succeed(Models, { resolve: () => Effect.succeed(model) })
-
-/** Asks `resolve` at each step. Its requirements become the layer's. */
-export const layerResolve = <R>(
+/** Asks `resolve` at each step. Its requirements become those of the agent. */
+export const resolve = <R>(
   resolve: (session: Session) => Effect.Effect<Model, ModelUnavailable, R>
-): Layer.Layer<Models, never, R> =>
-  Layer.effect(
-    Models,
-    Effect.map(Effect.context<R>(), (context) => ({
-      resolve: (session: Session) => Effect.provide(resolve(session), context)
-    }))
-  )
+): Effect.Effect<Models, never, R> =>
+  Effect.map(Effect.context<R>(), (context) => ({
+    resolve: (session) => Effect.provide(resolve(session), context)
+  }))

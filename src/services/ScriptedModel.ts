@@ -13,14 +13,15 @@ import type * as Script from "../domain/Script.js"
 import type { JsonRecord } from "../domain/Json.js"
 import { ModelFailed } from "../domain/SkeinError.js"
 import * as Usage from "../domain/Usage.js"
-import { Models } from "./Model.js"
-import type { Model, Part, StepRequest } from "./Model.js"
+import type { Model, Models, Part, StepRequest } from "./Model.js"
 
 export interface Service {
   /** Adds steps to those that wait to be asked for. */
   readonly play: (...steps: ReadonlyArray<Script.Step>) => Effect.Effect<void>
   /** What the model was asked, oldest first. */
   readonly requests: Effect.Effect<ReadonlyArray<StepRequest>>
+  /** The model that plays them. */
+  readonly model: Model
 }
 
 export class ScriptedModel extends Context.Tag("skein/ScriptedModel")<ScriptedModel, Service>() {}
@@ -48,8 +49,9 @@ const next = (reel: Reel, request: StepRequest): readonly [Script.Step | undefin
   { waiting: reel.waiting.slice(1), requests: [...reel.requests, request] }
 ]
 
-/** The queue, and a `Models` that answers every session from it, whatever model the session names. */
-export const layer: Layer.Layer<ScriptedModel | Models> = Layer.effectContext(
+/** The queue. */
+export const layer: Layer.Layer<ScriptedModel> = Layer.effect(
+  ScriptedModel,
   Effect.gen(function* () {
     const reel = yield* Ref.make<Reel>({ waiting: [], requests: [] })
     const model: Model = {
@@ -62,12 +64,18 @@ export const layer: Layer.Layer<ScriptedModel | Models> = Layer.effectContext(
           return [play("queue", step, `no step was played for request ${after.requests.length}`), after]
         }).pipe(Stream.unwrap)
     }
-    return Context.make(ScriptedModel, {
+    return {
+      model,
       play: (...steps) => Ref.update(reel, (before) => ({ ...before, waiting: [...before.waiting, ...steps] })),
       requests: Effect.map(Ref.get(reel), ({ requests }) => requests)
-    }).pipe(Context.add(Models, { resolve: () => Effect.succeed(model) }))
+    }
   })
 )
+
+/** The models of an agent that is played from the queue, whatever model a session names. */
+export const models: Effect.Effect<Models, never, ScriptedModel> = Effect.map(ScriptedModel, ({ model }) => ({
+  resolve: () => Effect.succeed(model)
+}))
 
 /** A step that writes a text. */
 export const text = (deltas: string | ReadonlyArray<string>): Script.Step => ({ text: deltas })

@@ -1,16 +1,30 @@
-/** The tools that an engine's models may call. There is no default: a host names them, or uses `layerEmpty`. */
-import { Context, Effect, Either, Layer } from "effect"
+/** The tools that an agent's models may call. They can be others at each step. */
+import { Context, Effect, Either } from "effect"
 import * as InputSchema from "../domain/InputSchema.js"
 import * as PortableName from "../domain/PortableName.js"
 import { DuplicateTool, InvalidInput } from "../domain/SkeinError.js"
-import * as Tool from "./Tool.js"
+import type { ToolDefinition } from "./Model.js"
+import type * as Tool from "./Tool.js"
 
-export interface Service {
+export interface Toolbox {
   /** By name, in the order given. */
   readonly tools: ReadonlyMap<string, Tool.Runnable<Tool.Call>>
+  /** The tools as a model sees them. */
+  readonly definitions: ReadonlyArray<ToolDefinition>
+  /** Characters that the definitions take up in a request, about. */
+  readonly size: number
 }
 
-export class Toolbox extends Context.Tag("skein/Toolbox")<Toolbox, Service>() {}
+const ofMap = (tools: Toolbox["tools"]): Toolbox => {
+  const definitions = [...tools.values()].map(({ description, inputSchema, name }) => ({
+    name,
+    description,
+    inputSchema
+  }))
+  return { tools, definitions, size: JSON.stringify(definitions).length }
+}
+
+export const empty: Toolbox = ofMap(new Map())
 
 /** Provides each tool's handler with what it requires, except the call itself. */
 const bind = <R>(tool: Tool.Runnable<R | Tool.Call>, context: Context.Context<R>): Tool.Runnable<Tool.Call> => ({
@@ -27,9 +41,13 @@ const merge =
   (call: Context.Context<Tool.Call>): Context.Context<R | Tool.Call> =>
     Context.merge(context, call)
 
-const make = Effect.fn("Toolbox.make")(function* <R>(tools: ReadonlyArray<Tool.Runnable<R | Tool.Call>>) {
+const addAll = Effect.fn("Toolbox.add")(function* <R>(
+  toolbox: Toolbox,
+  tools: ReadonlyArray<Tool.Runnable<R | Tool.Call>>
+) {
+  if (tools.length === 0) return toolbox
   const context = yield* Effect.context<R>()
-  const byName = new Map<string, Tool.Runnable<Tool.Call>>()
+  const byName = new Map(toolbox.tools)
   for (const tool of tools) {
     if (!PortableName.is(tool.name)) {
       return yield* new InvalidInput({ field: "tool name", limit: PortableName.rule, actual: tool.name })
@@ -41,44 +59,28 @@ const make = Effect.fn("Toolbox.make")(function* <R>(tools: ReadonlyArray<Tool.R
     )
     byName.set(tool.name, { ...bind(tool, context), inputSchema })
   }
-  return { tools: byName }
+  return ofMap(byName)
 })
 
-/** What no provider takes in a name; the compiler looks for the likely ones, the rest is refused when the layer is built. */
-type BadCharacter = " " | "." | "/" | ":" | "," | "@" | "#" | "(" | ")"
-
-/** `never` when the compiler can see that all names differ and are names; else making the toolbox may fail. */
-export type Refusal<Tools extends ReadonlyArray<Tool.Any>, Seen extends string = never> = Tools extends readonly [
-  infer Head extends Tool.Any,
-  ...infer Tail extends ReadonlyArray<Tool.Any>
-]
-  ? string extends Head["name"]
-    ? DuplicateTool | InvalidInput
-    : Head["name"] extends Seen
-      ? DuplicateTool
-      : Head["name"] extends `${string}${BadCharacter}${string}` | ""
-        ? InvalidInput
-        : Refusal<Tail, Seen | Head["name"]>
-  : Tools extends readonly []
-    ? never
-    : DuplicateTool | InvalidInput
-
-/** A toolbox of these tools; what their handlers require, the layer does. */
-export function layer<const Tools extends ReadonlyArray<Tool.Any>>(
+/**
+ * Returns the toolbox with more tools; what their handlers require, the effect does. Fails with `DuplicateTool` for a name
+ * that is taken and with `InvalidInput` for a name or an input schema that providers refuse.
+ */
+export function add<const Tools extends ReadonlyArray<Tool.Any>>(
+  toolbox: Toolbox,
   ...tools: Tools
-): Layer.Layer<Toolbox, Refusal<Tools>, Tool.Requirements<Tools[number]>>
-export function layer(...tools: ReadonlyArray<Tool.Any>): Layer.Layer<Toolbox, DuplicateTool | InvalidInput, unknown> {
-  return Layer.effect(Toolbox, make(tools))
+): Effect.Effect<Toolbox, DuplicateTool | InvalidInput, Tool.Requirements<Tools[number]>>
+export function add(
+  toolbox: Toolbox,
+  ...tools: ReadonlyArray<Tool.Any>
+): Effect.Effect<Toolbox, DuplicateTool | InvalidInput, unknown> {
+  return addAll(toolbox, tools)
 }
 
-/** A toolbox of tools that are found out when the layer is built. */
-export function layerEffect<T extends Tool.Any, E, R>(
-  tools: Effect.Effect<ReadonlyArray<T>, E, R>
-): Layer.Layer<Toolbox, E | DuplicateTool | InvalidInput, R | Tool.Requirements<T>>
-export function layerEffect<E, R>(
-  tools: Effect.Effect<ReadonlyArray<Tool.Any>, E, R>
-): Layer.Layer<Toolbox, E | DuplicateTool | InvalidInput, unknown> {
-  return Layer.effect(Toolbox, Effect.flatMap(tools, make))
+/** Returns a toolbox of these tools. Fails as `add` does. */
+export function make<const Tools extends ReadonlyArray<Tool.Any>>(
+  ...tools: Tools
+): Effect.Effect<Toolbox, DuplicateTool | InvalidInput, Tool.Requirements<Tools[number]>>
+export function make(...tools: ReadonlyArray<Tool.Any>): Effect.Effect<Toolbox, DuplicateTool | InvalidInput, unknown> {
+  return addAll(empty, tools)
 }
-
-export const layerEmpty: Layer.Layer<Toolbox> = Layer.succeed(Toolbox, { tools: new Map() })

@@ -4,7 +4,7 @@ import { performance } from "node:perf_hooks"
 import { Chunk, Effect, Layer, ManagedRuntime, Random, Schema, Stream } from "effect"
 import { Checked } from "../../src/domain/Checked.js"
 import * as Limits from "../../src/domain/Limits.js"
-import { Gateway, Message, Permissions, Run, Session, Tool, Toolbox } from "../../src/index.js"
+import { Agents, Gateway, Message, Permissions, Run, Session, Tool } from "../../src/index.js"
 import * as Identity from "../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
 import * as SqliteStorage from "../../src/adapters/sqlite/SqliteStorage.js"
@@ -211,8 +211,10 @@ const withEngine = async <A>(
   const folder = Raw.folder()
   const runtime = ManagedRuntime.make(
     SkeinNode.layer({ data: folder }).pipe(
-      Layer.provideMerge(ScriptedModel.layer),
-      Layer.provide([Toolbox.layer(noop, slow), Permissions.layerDefault])
+      Layer.provide(
+        Agents.layer({ models: ScriptedModel.models, tools: [noop, slow], policy: Permissions.askToWrite })
+      ),
+      Layer.provideMerge(ScriptedModel.layer)
     )
   )
   try {

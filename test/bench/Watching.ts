@@ -4,7 +4,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Chunk, Deferred, Effect, Exit, Layer, ManagedRuntime, Predicate, Schema, Scope, Stream } from "effect"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
-import { Gateway, Model, Permissions, Run, SessionEvent, Tool, Toolbox, Usage } from "../../src/index.js"
+import { Agents, Gateway, Model, Permissions, Run, SessionEvent, Tool, Usage } from "../../src/index.js"
 import * as ScriptedModel from "../../src/services/ScriptedModel.js"
 import type { Row } from "./Cases.js"
 import * as Measure from "./Measure.js"
@@ -32,13 +32,13 @@ const noop = Tool.make("noop", { description: "Does nothing", access: "read", in
 )
 
 const withEngine = async <A>(
-  models: Layer.Layer<Model.Models>,
+  models: Effect.Effect<Model.Models>,
   use: (run: <B, E>(effect: Effect.Effect<B, E, Gateway.Gateway>) => Promise<B>) => Promise<A>
 ) => {
   const folder = Raw.folder()
   const runtime = ManagedRuntime.make(
-    SkeinNode.layer({ data: folder, repeatLimit: 1_000_000, stepLimit: 1_000_000 }).pipe(
-      Layer.provide([models, Toolbox.layer(noop), Permissions.layerAllowAll])
+    SkeinNode.layer({ data: folder, repeatLimit: 1_000_000 }).pipe(
+      Layer.provide(Agents.layer({ models, tools: [noop], policy: Permissions.allowAll, stepLimit: 1_000_000 }))
     )
   )
   try {
@@ -61,7 +61,7 @@ const heap = Effect.sync(() => {
 
 /** A step of 40 deltas that `count` watch: when it ends, what each delivery costs, and what each watcher holds. */
 export const watchers = (count: number, aim: string): Promise<Row> =>
-  withEngine(Model.layer(writing), (run) =>
+  withEngine(Model.always(writing), (run) =>
     run(
       Effect.gen(function* () {
         const gateway = yield* Gateway.Gateway
@@ -105,7 +105,7 @@ export const watchers = (count: number, aim: string): Promise<Row> =>
 /** A replay of all events of a session, against a reading of its transcript. */
 export const replay = (calls: number, aim: string): Promise<Row> =>
   withEngine(
-    Model.layer(
+    Model.always(
       ScriptedModel.make([
         ...Array.from({ length: calls / 10 }, (_, step) =>
           ScriptedModel.calls(...Array.from({ length: 10 }, (_, n) => ScriptedModel.call(noop, { n: step * 10 + n })))

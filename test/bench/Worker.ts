@@ -9,7 +9,7 @@ import { join } from "node:path"
 import { createInterface } from "node:readline"
 import { Effect, Layer, Logger, LogLevel, ManagedRuntime, Option, Schema, Stream } from "effect"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
-import { Gateway, Message, Model, Permissions, Session, Toolbox } from "../../src/index.js"
+import { Agents, Gateway, Message, Model, Permissions, Session } from "../../src/index.js"
 import * as ScriptedModel from "../../src/services/ScriptedModel.js"
 
 const text = "The quick brown fox jumps over the lazy dog. ".repeat(22)
@@ -25,11 +25,9 @@ type Work = typeof Work.Type
 
 export const engineOn = (data: string) =>
   SkeinNode.layer({ data, limits: { assetBytes: 2 ** 31 } }).pipe(
-    Layer.provide([
-      Model.layerResolve(() => Effect.succeed(ScriptedModel.make([ScriptedModel.hang]))),
-      Toolbox.layerEmpty,
-      Permissions.layerDefault
-    ]),
+    Layer.provide(
+      Agents.layer({ models: Model.always(ScriptedModel.make([ScriptedModel.hang])), policy: Permissions.askToWrite })
+    ),
     Layer.provideMerge(Logger.minimumLogLevel(LogLevel.Warning))
   )
 

@@ -10,10 +10,10 @@ import type { SessionId } from "../../domain/Session.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import * as Model from "../../services/Model.js"
+import * as Agents from "../../services/Agents.js"
 import * as Permissions from "../../services/Permissions.js"
 import * as ScriptedModel from "../../services/ScriptedModel.js"
 import type * as Tool from "../../services/Tool.js"
-import * as Toolbox from "../../services/Toolbox.js"
 import * as WorkspaceTools from "../tools/WorkspaceTools.js"
 import * as CallText from "./CallText.js"
 import * as DemoReport from "./DemoReport.js"
@@ -43,11 +43,13 @@ const bounded = <T extends Tool.Any>(tool: T): T => ({ ...tool, timeout: Duratio
 
 const layer = (names: ReadonlyArray<string>, data: string | null) => {
   const [read, list, glob, grep] = WorkspaceTools.readOnly
-  return Layer.provide(Engine.layer(data), [
-    Model.layer(ScriptedModel.make(DemoScript.make(names), "demo")),
-    Toolbox.layer(bounded(read), bounded(list), bounded(glob), bounded(grep)),
-    Permissions.layerReadOnly(Texts.readOnly)
-  ])
+  const agent = Agents.layer({
+    name: "demo",
+    models: Model.always(ScriptedModel.make(DemoScript.make(names), "demo")),
+    tools: [bounded(read), bounded(list), bounded(glob), bounded(grep)],
+    policy: Permissions.readOnly(Texts.readOnly)
+  })
+  return Layer.provide(Engine.layer(data), agent)
 }
 
 /** The results in the transcript's order, read from storage. */

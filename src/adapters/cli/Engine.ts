@@ -1,9 +1,6 @@
 /** The engine that commands run on, loaded when a command needs it: `--help` and wrong usage load none of it. */
 import { Effect, Layer } from "effect"
-import { ModelUnavailable } from "../../domain/SkeinError.js"
-import { Models } from "../../services/Model.js"
-import * as Permissions from "../../services/Permissions.js"
-import * as Toolbox from "../../services/Toolbox.js"
+import * as Agents from "../../services/Agents.js"
 import type { Options } from "../node/SkeinNode.js"
 import * as DataFolder from "../node/DataFolder.js"
 import * as FolderPrivacy from "../node/FolderPrivacy.js"
@@ -40,13 +37,7 @@ export const layer = (given: string | null, options: Omit<Options, "data"> = {})
 
 /** An engine for looking at sessions and managing them; nothing runs on it. */
 export const layerWithoutRuns = (given: string | null) =>
-  Layer.provide(layer(given), [
-    Layer.succeed(Models, {
-      resolve: () => Effect.fail(new ModelUnavailable({ model: "(none)", detail: "this command runs no model" }))
-    }),
-    Toolbox.layerEmpty,
-    Permissions.layerReadOnly("this command runs no tools")
-  ])
+  Layer.provide(layer(given), Agents.layerNone("this command runs none"))
 
 /** The same for commands that only read: where the disk is full or read-only, it works on a copy of the database. */
 export const layerForReading = (given: string | null) =>

@@ -2,7 +2,7 @@
 import * as Path from "@effect/platform/Path"
 import { Effect } from "effect"
 import type { Session } from "../../domain/Session.js"
-import { Models } from "../../services/Model.js"
+import * as Providers from "../providers/Providers.js"
 import * as ModelName from "./ModelName.js"
 import * as Configuration from "./Configuration.js"
 
@@ -18,6 +18,6 @@ export const check = Effect.fn("ModelChoice.check")(function* (
   configuration: Configuration.Configuration,
   session: Session
 ) {
-  yield* Configuration.modelFor(configuration, session.model)
-  yield* (yield* Models).resolve(session)
+  const model = yield* Configuration.modelFor(configuration, session.model)
+  yield* (yield* Providers.models(configuration.providers)).resolve({ ...session, model })
 })

@@ -73,6 +73,7 @@ const draft = (workdir: string): Session => ({
   named: false,
   owner: null,
   workdir,
+  agent: null,
   model: null,
   metadata: {},
   usage: Usage.zero,

@@ -1,7 +1,7 @@
 /** The engine that runs turns for the command line: the user's providers, the workspace tools, reads allowed, all else asked. */
 import { Layer } from "effect"
+import * as Agents from "../../services/Agents.js"
 import * as Permissions from "../../services/Permissions.js"
-import * as Toolbox from "../../services/Toolbox.js"
 import * as NodeExec from "../node/NodeExec.js"
 import * as Providers from "../providers/Providers.js"
 import * as WorkspaceTools from "../tools/WorkspaceTools.js"
@@ -14,12 +14,15 @@ const system =
   "only what was asked for, and say in the end, in a few sentences, what you found or did."
 
 export const layer = ({ inherit, providers, standard }: Configuration, data: string | null) =>
-  Engine.layer(data, { system }).pipe(
-    Layer.provideMerge(
-      Layer.mergeAll(
-        Providers.layer(providers, standard === null ? {} : { standard }),
-        Layer.provide(Toolbox.layer(...WorkspaceTools.all), NodeExec.layer({ inherit })),
-        Permissions.layerDefault
-      )
-    )
+  Engine.layer(data).pipe(
+    Layer.provide(
+      Agents.layer({
+        name: "workspace",
+        system,
+        models: Providers.models(providers, standard === null ? {} : { standard }),
+        tools: WorkspaceTools.all,
+        policy: Permissions.askToWrite
+      })
+    ),
+    Layer.provide(NodeExec.layer({ inherit }))
   )

@@ -1,12 +1,13 @@
 /**
  * The preset for Node: SQLite and files in one data folder, and everything else that an engine needs. A host provides
- * models, tools and a policy, and gets a `Gateway`.
+ * its agents, and gets a `Gateway`.
  *
  * Each call makes an engine of its own. A host's loggers and tracers reach its runs when they are provided under the
  * preset, with `Layer.provide`, or around everything.
  */
 import { Config, type ConfigError, Effect, Layer } from "effect"
 import type { InvalidInput, StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
+import type { Agents } from "../../services/Agents.js"
 import * as AssetFiles from "../../services/assets/AssetFiles.js"
 import * as Assets from "../../services/assets/Assets.js"
 import * as MemoryFiles from "../../services/assets/MemoryFiles.js"
@@ -14,11 +15,8 @@ import * as Engine from "../../services/Engine.js"
 import * as EngineConfig from "../../services/EngineConfig.js"
 import * as EventSignals from "../../services/storage/EventSignals.js"
 import type { Gateway } from "../../services/gateway/Gateway.js"
-import type { Models } from "../../services/Model.js"
-import type { Permissions } from "../../services/Permissions.js"
 import * as MemoryStorage from "../../services/storage/memory/MemoryStorage.js"
 import type { Storage, StorageReader } from "../../services/storage/Storage.js"
-import type { Toolbox } from "../../services/Toolbox.js"
 import * as SqliteStorage from "../sqlite/SqliteStorage.js"
 import * as Platform from "./Platform.js"
 
@@ -40,7 +38,7 @@ const engine = Layer.provide(Engine.layer, Assets.layer)
 export const layer = ({
   data,
   ...config
-}: Options): Layer.Layer<Gateway, InvalidInput | StorageUnusable | StorageFailed, Models | Toolbox | Permissions> =>
+}: Options): Layer.Layer<Gateway, InvalidInput | StorageUnusable | StorageFailed, Agents> =>
   Layer.fresh(
     engine.pipe(
       Layer.provide([SqliteStorage.layer, AssetFiles.layer]),
@@ -51,17 +49,14 @@ export const layer = ({
 /** The same, set up by `Config`. */
 export const layerConfig = (
   options: Config.Config.Wrap<Options>
-): Layer.Layer<
-  Gateway,
-  InvalidInput | StorageUnusable | StorageFailed | ConfigError.ConfigError,
-  Models | Toolbox | Permissions
-> => Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
+): Layer.Layer<Gateway, InvalidInput | StorageUnusable | StorageFailed | ConfigError.ConfigError, Agents> =>
+  Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
 
 /** An engine over a storage of the host's own. Assets are files in the data folder. */
 export const layerOver = <E, R>(
   storage: Layer.Layer<Storage | StorageReader | EventSignals.EventSignals, E, R>,
   { data, ...config }: Options
-): Layer.Layer<Gateway, E | InvalidInput, Models | Toolbox | Permissions | R> =>
+): Layer.Layer<Gateway, E | InvalidInput, Agents | R> =>
   Layer.fresh(
     engine.pipe(
       Layer.provide([storage, AssetFiles.layer]),
@@ -70,9 +65,7 @@ export const layerOver = <E, R>(
   )
 
 /** An engine that keeps nothing: sessions and assets are gone with the layer. */
-export const layerMemory = (
-  config: EngineConfig.Options = {}
-): Layer.Layer<Gateway, InvalidInput, Models | Toolbox | Permissions> =>
+export const layerMemory = (config: EngineConfig.Options = {}): Layer.Layer<Gateway, InvalidInput, Agents> =>
   Layer.fresh(
     engine.pipe(
       Layer.provide([Layer.provideMerge(MemoryStorage.layer, EventSignals.layer), MemoryFiles.layer]),

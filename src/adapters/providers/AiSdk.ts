@@ -5,10 +5,10 @@
  */
 import type { LanguageModelV3, SharedV3ProviderOptions } from "@ai-sdk/provider"
 import { Effect } from "effect"
-import type { Layer, Redacted } from "effect"
+import type { Redacted } from "effect"
 import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
-import * as ProviderLayer from "./ProviderLayer.js"
+import * as ProviderModels from "./ProviderModels.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
@@ -21,7 +21,7 @@ export interface Options extends Vendor.Settings {
   readonly providerOptions?: (options: ModelRef.Options) => SharedV3ProviderOptions
 }
 
-export interface LayerOptions extends Options {
+export interface ModelsOptions extends Options {
   /** Returns another model of the same provider, by name. Without it a session can name this model only. */
   readonly others?: (model: string) => LanguageModelV3
 }
@@ -39,15 +39,17 @@ export const make = (languageModel: LanguageModelV3, options: Options = {}): Mod
   )
 }
 
-/** Serves every session that names no model or one of this provider. */
-export const layer = (languageModel: LanguageModelV3, options: LayerOptions = {}): Layer.Layer<Models> => {
+/** The models of an agent whose sessions name no model or one of this provider. */
+export const models = (languageModel: LanguageModelV3, options: ModelsOptions = {}): Effect.Effect<Models> => {
   const standard = make(languageModel, options)
   const { contextTokens: _, others, ...rest } = options
-  return ProviderLayer.make(standard, (model) =>
-    others === undefined
-      ? Effect.fail(
-          ProviderLayer.refused({ provider: standard.provider, model }, `only ${standard.model} is configured here`)
-        )
-      : Effect.sync(() => make(others(model), { ...rest, provider: standard.provider }))
+  return Effect.succeed(
+    ProviderModels.make(standard, (model) =>
+      others === undefined
+        ? Effect.fail(
+            ProviderModels.refused({ provider: standard.provider, model }, `only ${standard.model} is configured here`)
+          )
+        : Effect.sync(() => make(others(model), { ...rest, provider: standard.provider }))
+    )
   )
 }

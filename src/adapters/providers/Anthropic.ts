@@ -7,12 +7,12 @@
  */
 import type { LanguageModelV3Prompt, SharedV3ProviderOptions } from "@ai-sdk/provider"
 import { Predicate, Redacted } from "effect"
-import type { ConfigError, Layer } from "effect"
+import type { ConfigError, Effect } from "effect"
 import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
 import * as OutputBudget from "../../domain/OutputBudget.js"
 import * as Claude from "./Claude.js"
-import * as ProviderLayer from "./ProviderLayer.js"
+import * as ProviderModels from "./ProviderModels.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
@@ -87,13 +87,13 @@ const fetchPlainly: typeof globalThis.fetch = (input, init) => {
 }
 
 /**
- * Serves every session that names no model or one of this provider. The key defaults to ANTHROPIC_API_KEY.
+ * The models of an agent whose sessions name no model or one of this provider. The key defaults to ANTHROPIC_API_KEY.
  */
-export const layer = (
+export const models = (
   options: Omit<Options, "apiKey"> & { readonly apiKey?: Redacted.Redacted }
-): Layer.Layer<Models, ConfigError.ConfigError> => {
+): Effect.Effect<Models, ConfigError.ConfigError> => {
   const { apiKey, contextTokens: _, ...rest } = options
-  return ProviderLayer.withKey("ANTHROPIC_API_KEY", apiKey, (apiKey, model) =>
+  return ProviderModels.withKey("ANTHROPIC_API_KEY", apiKey, (apiKey, model) =>
     make(model === undefined ? { ...options, apiKey } : { ...rest, apiKey, model })
   )
 }

@@ -4,12 +4,11 @@
  */
 import type { LanguageModelV3Usage, SharedV3ProviderOptions } from "@ai-sdk/provider"
 import { Effect, Predicate, Redacted } from "effect"
-import type { Layer } from "effect"
 import type { ProviderMetadata } from "../../domain/Message.js"
 import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
 import * as CallAccount from "./CallAccount.js"
-import * as ProviderLayer from "./ProviderLayer.js"
+import * as ProviderModels from "./ProviderModels.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
@@ -48,10 +47,10 @@ export const make = (options: Options): Model => {
   )
 }
 
-/** Serves every session that names no model or one of this provider. */
-export const layer = (options: Options): Layer.Layer<Models> => {
+/** The models of an agent whose sessions name no model or one of this provider. */
+export const models = (options: Options): Effect.Effect<Models> => {
   const { contextTokens: _, ...rest } = options
-  return ProviderLayer.make(make(options), (model) => Effect.sync(() => make({ ...rest, model })))
+  return Effect.succeed(ProviderModels.make(make(options), (model) => Effect.sync(() => make({ ...rest, model }))))
 }
 
 /** The SDK's name for all of these servers, whatever their name in Skein. */

@@ -8,20 +8,19 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import type { PlatformError } from "@effect/platform/Error"
-import { Config, ConfigProvider, Duration, Effect, Layer, Record, Redacted, Schema } from "effect"
+import { Config, ConfigProvider, Duration, Effect, Record, Redacted, Schema } from "effect"
 import type { ParseResult } from "effect"
 import * as Issues from "../../domain/Issues.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import * as Script from "../../domain/Script.js"
 import type { Session } from "../../domain/Session.js"
 import { ModelUnavailable } from "../../domain/SkeinError.js"
-import { Models } from "../../services/Model.js"
-import type { Model } from "../../services/Model.js"
+import type { Model, Models } from "../../services/Model.js"
 import * as ScriptedModel from "../../services/ScriptedModel.js"
 import * as Anthropic from "./Anthropic.js"
 import * as ChatCompletions from "./ChatCompletions.js"
 import * as OpenAi from "./OpenAi.js"
-import { refused } from "./ProviderLayer.js"
+import { refused } from "./ProviderModels.js"
 import { headerFault, type ServerSettings } from "./Vendor.js"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
@@ -68,28 +67,25 @@ export const ProvidersConfig = Schema.Struct({
 export type ProvidersConfig = typeof ProvidersConfig.Type
 
 /** Serves each session with the model that it names, or with `standard` if it names none. */
-export const layer = (
+export const models = (
   config: ProvidersConfig,
   options: { readonly standard?: ModelRef } = {}
-): Layer.Layer<Models, never, FileSystem.FileSystem | Path.Path> =>
-  Layer.effect(
-    Models,
-    Effect.gen(function* () {
-      const fileSystem = yield* FileSystem.FileSystem
-      const path = yield* Path.Path
-      const variables = yield* Effect.configProviderWith(Effect.succeed)
-      return {
-        resolve: (session: Session) => {
-          const ref = session.model ?? options.standard
-          if (ref === undefined)
-            return Effect.fail(new ModelUnavailable({ model: "(none)", detail: "no model was named" }))
-          return ref.provider === "script"
-            ? script(fileSystem, path.resolve(session.workdir ?? "", ref.model), ref)
-            : provider(config, variables, ref)
-        }
+): Effect.Effect<Models, never, FileSystem.FileSystem | Path.Path> =>
+  Effect.gen(function* () {
+    const fileSystem = yield* FileSystem.FileSystem
+    const path = yield* Path.Path
+    const variables = yield* Effect.configProviderWith(Effect.succeed)
+    return {
+      resolve: (session: Session) => {
+        const ref = session.model ?? options.standard
+        if (ref === undefined)
+          return Effect.fail(new ModelUnavailable({ model: "(none)", detail: "no model was named" }))
+        return ref.provider === "script"
+          ? script(fileSystem, path.resolve(session.workdir ?? "", ref.model), ref)
+          : provider(config, variables, ref)
       }
-    })
-  )
+    }
+  })
 
 const builtIn: Readonly<Record<string, ProviderConfig>> = {
   anthropic: { kind: "anthropic" },

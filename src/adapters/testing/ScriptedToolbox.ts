@@ -9,9 +9,7 @@ import { Context, Effect, Exit, Layer, Ref, Schema } from "effect"
 import type { JsonRecord } from "../../domain/Json.js"
 import type { CallId } from "../../domain/Message.js"
 import type { Access } from "../../domain/Permission.js"
-import type { DuplicateTool, InvalidInput } from "../../domain/SkeinError.js"
 import * as Tool from "../../services/Tool.js"
-import * as Toolbox from "../../services/Toolbox.js"
 import * as Gate from "./Gate.js"
 
 /** The outcome of a call. */
@@ -69,6 +67,8 @@ export interface Service {
   readonly calls: (tool?: NamedTool | string) => Effect.Effect<ReadonlyArray<CallRecord>>
   /** The gates of `afterGate`. */
   readonly gate: Gate.Gate
+  /** Has a call the outcome that was played for it, as the handlers of `tools` do. */
+  readonly enact: (tool: string, input: JsonRecord) => Effect.Effect<unknown, ScriptedFailure, Tool.Call>
 }
 
 export class ScriptedToolbox extends Context.Tag("skein/ScriptedToolbox")<ScriptedToolbox, Service>() {}
@@ -107,77 +107,75 @@ const end =
     calls: state.calls.map((call) => (call.callId === callId ? { ...call, state: ended } : call))
   })
 
-const make = (parts: ReadonlyArray<Part | string>) =>
-  Effect.gen(function* () {
-    const state = yield* Ref.make<State>({ waiting: new Map(), answers: new Map(), calls: [] })
-    const gate = yield* Gate.make
+const make = Effect.gen(function* () {
+  const state = yield* Ref.make<State>({ waiting: new Map(), answers: new Map(), calls: [] })
+  const gate = yield* Gate.make
 
-    const enact = (tool: string, outcome: Outcome): Effect.Effect<unknown, ScriptedFailure> => {
-      switch (outcome._tag) {
-        case "Succeeds":
-          return Effect.succeed(outcome.output)
-        case "Fails":
-          return new ScriptedFailure({ tool, detail: outcome.message })
-        case "Dies":
-          return Effect.die(outcome.defect)
-        case "Hangs":
-          return Effect.never
-        case "Waits":
-          return Effect.zipRight(gate.pass(outcome.gate), enact(tool, outcome.outcome))
-      }
+  const outcomeOf = (tool: string, outcome: Outcome): Effect.Effect<unknown, ScriptedFailure> => {
+    switch (outcome._tag) {
+      case "Succeeds":
+        return Effect.succeed(outcome.output)
+      case "Fails":
+        return new ScriptedFailure({ tool, detail: outcome.message })
+      case "Dies":
+        return Effect.die(outcome.defect)
+      case "Hangs":
+        return Effect.never
+      case "Waits":
+        return Effect.zipRight(gate.pass(outcome.gate), outcomeOf(tool, outcome.outcome))
     }
+  }
 
-    const run = (tool: string) => (input: JsonRecord) =>
-      Effect.gen(function* () {
-        const { callId } = yield* Tool.Call
-        const outcome = yield* Ref.modify(state, begin({ tool, input, callId, state: "running" }))
-        return yield* enact(tool, outcome).pipe(
-          Effect.onExit((exit) =>
-            Ref.update(
-              state,
-              end(callId, Exit.isSuccess(exit) ? "succeeded" : Exit.isInterrupted(exit) ? "interrupted" : "failed")
-            )
+  const enact = (tool: string, input: JsonRecord) =>
+    Effect.gen(function* () {
+      const { callId } = yield* Tool.Call
+      const outcome = yield* Ref.modify(state, begin({ tool, input, callId, state: "running" }))
+      return yield* outcomeOf(tool, outcome).pipe(
+        Effect.onExit((exit) =>
+          Ref.update(
+            state,
+            end(callId, Exit.isSuccess(exit) ? "succeeded" : Exit.isInterrupted(exit) ? "interrupted" : "failed")
           )
         )
-      })
-
-    const tools = parts.map((part) => {
-      const {
-        access = "write",
-        description = "",
-        inputSchema = { type: "object" },
-        name
-      } = typeof part === "string" ? { name: part } : part
-      return Tool.dynamic(name, { access, description, inputSchema }).handle(run(name))
+      )
     })
 
-    const service: Service = {
-      play: (tool, ...outcomes) =>
-        Ref.update(state, (before) => {
-          const waiting = [...(before.waiting.get(nameOf(tool)) ?? []), ...outcomes]
-          return { ...before, waiting: new Map([...before.waiting, [nameOf(tool), waiting]]) }
-        }),
-      answer: (tool, by) =>
-        Ref.update(state, (before) => ({ ...before, answers: new Map([...before.answers, [nameOf(tool), by]]) })),
-      calls: (tool) =>
-        Effect.map(Ref.get(state), ({ calls }) =>
-          tool === undefined ? calls : calls.filter((call) => call.tool === nameOf(tool))
-        ),
-      gate
-    }
-    return { service, tools }
-  })
+  const service: Service = {
+    play: (tool, ...outcomes) =>
+      Ref.update(state, (before) => {
+        const waiting = [...(before.waiting.get(nameOf(tool)) ?? []), ...outcomes]
+        return { ...before, waiting: new Map([...before.waiting, [nameOf(tool), waiting]]) }
+      }),
+    answer: (tool, by) =>
+      Ref.update(state, (before) => ({ ...before, answers: new Map([...before.answers, [nameOf(tool), by]]) })),
+    calls: (tool) =>
+      Effect.map(Ref.get(state), ({ calls }) =>
+        tool === undefined ? calls : calls.filter((call) => call.tool === nameOf(tool))
+      ),
+    gate,
+    enact
+  }
+  return service
+})
+
+/** What is played to scripted tools, and what they were called with. */
+export const layer: Layer.Layer<ScriptedToolbox> = Layer.effect(ScriptedToolbox, make)
 
 /**
- * A toolbox with these tools, each given by name, by a description, or as one of the agent's own tools. Of an own tool
- * it takes name, description, access and input schema, and ignores the handler. Fails if a name is invalid or used
- * twice.
+ * Scripted tools, each given by name, by a description, or as one of the agent's own tools. Of an own tool it takes name,
+ * description, access and input schema, and ignores the handler.
  */
-export const layer = (
+export const tools = (
   ...parts: ReadonlyArray<Part | string>
-): Layer.Layer<ScriptedToolbox | Toolbox.Toolbox, DuplicateTool | InvalidInput> =>
-  Layer.unwrapEffect(
-    Effect.map(make(parts), ({ service, tools }) =>
-      Layer.merge(Layer.succeed(ScriptedToolbox, service), Toolbox.layerEffect(Effect.succeed(tools)))
+): ReadonlyArray<Tool.Tool<string, JsonRecord, unknown, ScriptedFailure, ScriptedToolbox>> =>
+  parts.map((part) => {
+    const {
+      access = "write",
+      description = "",
+      inputSchema = { type: "object" },
+      name
+    } = typeof part === "string" ? { name: part } : part
+    return Tool.dynamic(name, { access, description, inputSchema }).handle((input) =>
+      Effect.flatMap(ScriptedToolbox, (scripted) => scripted.enact(name, input))
     )
-  )
+  })

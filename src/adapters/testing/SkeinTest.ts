@@ -4,10 +4,11 @@
  */
 import { Chunk, Effect, Layer, Stream } from "effect"
 import type { JsonRecord } from "../../domain/Json.js"
-import type { InvalidInput } from "../../domain/SkeinError.js"
+import type { DuplicateTool, InvalidInput } from "../../domain/SkeinError.js"
 import { CallId, type ResultMessage } from "../../domain/Message.js"
 import { RunId, type Ref } from "../../domain/Run.js"
 import { Owner, SessionId } from "../../domain/Session.js"
+import * as Agents from "../../services/Agents.js"
 import * as Assets from "../../services/assets/Assets.js"
 import * as EngineConfig from "../../services/EngineConfig.js"
 import * as Engine from "../../services/Engine.js"
@@ -15,24 +16,28 @@ import * as EventSignals from "../../services/storage/EventSignals.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import * as MemoryFiles from "../../services/assets/MemoryFiles.js"
 import * as MemoryStorage from "../../services/storage/memory/MemoryStorage.js"
-import type { Permissions } from "../../services/Permissions.js"
 import * as ScriptedModel from "../../services/ScriptedModel.js"
 import * as Tool from "../../services/Tool.js"
-import type { Toolbox } from "../../services/Toolbox.js"
 import * as Identity from "../node/Identity.js"
 import * as NodeHashing from "../node/NodeHashing.js"
 import * as Quiescence from "./Quiescence.js"
 
 /**
- * Makes a new engine each time that it is called, with its scripted model and nothing on disk. A run that is live when the
+ * Makes a new engine for an agent of yours each time that it is called, with a scripted model instead of its own and nothing on disk. A run that is live when the
  * test ends is not waited for: `drainMillis` is 0 unless it is given. `Quiescence.idle` waits until the engine does
  * nothing more by itself.
  */
-export const layer = (
+export const layer = <const Tools extends ReadonlyArray<Tool.Any> = readonly [], R = never>(
+  agent: Agents.Parts<Tools, R>,
   options: EngineConfig.Options = {}
-): Layer.Layer<Gateway | ScriptedModel.ScriptedModel, InvalidInput, Toolbox | Permissions> =>
+): Layer.Layer<
+  Gateway | ScriptedModel.ScriptedModel,
+  DuplicateTool | InvalidInput,
+  R | Tool.Requirements<Tools[number]>
+> =>
   Layer.fresh(
     Engine.layer.pipe(
+      Layer.provide(Agents.layer({ ...agent, models: ScriptedModel.models })),
       Layer.provide(Assets.layer),
       Layer.provide([MemoryStorage.layer, MemoryFiles.layer]),
       Layer.provide([EventSignals.layer, Identity.layer, NodeHashing.layer]),

@@ -7,7 +7,6 @@ import * as Live from "../../domain/Live.js"
 import type { CallPart, Outcome } from "../../domain/Message.js"
 import { EngineConfig } from "../EngineConfig.js"
 import * as Tool from "../Tool.js"
-import { Toolbox } from "../Toolbox.js"
 import * as AtOnce from "./AtOnce.js"
 import type { RunContext } from "./CallRun.js"
 import * as HandlerResult from "./HandlerResult.js"
@@ -58,7 +57,6 @@ const readingOf = (
 const always = () => true
 
 export const make = Effect.gen(function* () {
-  const { tools } = yield* Toolbox
   const { toolTimeoutMillis } = yield* EngineConfig
   const live = yield* LiveRuns
 
@@ -80,8 +78,8 @@ export const make = Effect.gen(function* () {
     progress: (text) => live.update(session.id, (now) => (isHeard() ? Live.setProgress(now, callId, text) : now))
   })
 
-  const unknownTool = (name: string): RefusedCall => {
-    const names = [...tools.keys()].join(", ")
+  const unknownTool = ({ agent }: RunContext, name: string): RefusedCall => {
+    const names = [...agent.toolbox.tools.keys()].join(", ")
     const known = names === "" ? "There are none." : `Tools: ${names}`
     return refused("unknown-tool", `There is no tool ${name}. ${known}`)
   }
@@ -93,8 +91,8 @@ export const make = Effect.gen(function* () {
     reasonNotToRun: string | null
   ): Effect.Effect<RefusedCall | BegunReading> => {
     if (reasonNotToRun !== null) return Effect.succeed(refused("never-started", reasonNotToRun))
-    const tool = tools.get(part.name)
-    if (tool === undefined) return Effect.succeed(unknownTool(part.name))
+    const tool = context.agent.toolbox.tools.get(part.name)
+    if (tool === undefined) return Effect.succeed(unknownTool(context, part.name))
     return Effect.suspend(() => tool.prepare(part.input)).pipe(
       Effect.provideService(Tool.Call, toolCall(context, part, always)),
       AtOnce.begin,

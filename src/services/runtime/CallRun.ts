@@ -3,6 +3,7 @@ import type { Lease } from "../../domain/Lease.js"
 import type { CallPart } from "../../domain/Message.js"
 import type { Run } from "../../domain/Run.js"
 import type { Session } from "../../domain/Session.js"
+import type { Agent } from "../Agents.js"
 import type { OpenCall } from "../storage/Storage.js"
 
 /** The run that calls belong to. */
@@ -10,6 +11,8 @@ export interface RunContext {
   readonly session: Session
   readonly run: Run
   readonly lease: Lease
+  /** The agent of the step that asks for the calls. */
+  readonly agent: Agent
 }
 
 export interface CallRun {

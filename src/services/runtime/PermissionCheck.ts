@@ -1,5 +1,5 @@
 /**
- * Whether a call may run: the policy's decision and, where the policy asks for it, a human's answer. The question is
+ * Whether a call may run: the agent's policy decides and, where the policy asks for it, a human's answer. The question is
  * stored before anybody can be shown it, and its answer belongs to this very call. A policy that fails denies the call.
  */
 import { Cause, Effect, Exit } from "effect"
@@ -28,7 +28,6 @@ export const make = Effect.gen(function* () {
   const reader = yield* StorageReader
   const signals = yield* EventSignals
   const ids = yield* Ids
-  const permissions = yield* Permissions.Permissions
 
   const answerTo = (questionId: QuestionId, sessionId: SessionId) =>
     Effect.scoped(
@@ -44,11 +43,11 @@ export const make = Effect.gen(function* () {
 
   /** Has the policy begin to decide on a call. */
   const begin = (
-    { run, session }: RunContext,
+    { agent, run, session }: RunContext,
     { callId, input }: CallPart,
     { access, name }: Tool.Runnable<Tool.Call>
   ): Effect.Effect<Deciding> =>
-    AtOnce.begin(Effect.suspend(() => permissions.decide({ session, run, callId, tool: name, access, input })))
+    AtOnce.begin(Effect.suspend(() => agent.policy({ session, run, callId, tool: name, access, input })))
 
   const decisionOf = Effect.fnUntraced(function* (deciding: Deciding) {
     const exit = yield* AtOnce.exitOf(deciding)

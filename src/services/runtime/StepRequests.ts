@@ -17,11 +17,10 @@ import * as OutputBudget from "../../domain/OutputBudget.js"
 import type { Seq, Session, SessionId } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import * as View from "../../domain/View.js"
+import type { Agent } from "../Agents.js"
 import { Assets } from "../assets/Assets.js"
-import { EngineConfig } from "../EngineConfig.js"
-import type { Model, StepRequest, ToolDefinition } from "../Model.js"
+import type { Model, StepRequest } from "../Model.js"
 import { StorageReader } from "../storage/Storage.js"
-import { Toolbox } from "../Toolbox.js"
 
 /** Characters that a token is counted as, unless a provider has counted better. */
 const charactersPerToken = 3
@@ -38,9 +37,10 @@ const remembered = 1_000
 /** A way to ask otherwise. */
 export type Correction = "reasoning" | "context" | "files"
 
-/** One step's model, and what it is asked about. */
+/** One step's agent and model, and what it is asked about. */
 export interface Question {
   readonly session: Session
+  readonly agent: Agent
   readonly model: Model
   readonly entries: ReadonlyArray<Entry>
 }
@@ -62,19 +62,15 @@ const remember = <K, V>(known: Map<K, V>, key: K, value: V): void => {
   }
 }
 
+/** Characters of a request beside its view, about. */
+const fixedCharacters = ({ system, toolbox }: Agent): number => toolbox.size + (system ?? "").length
+
 export const make = Effect.gen(function* () {
   const reader = yield* StorageReader
   const assets = yield* Assets
-  const config = yield* EngineConfig
-  const toolbox = yield* Toolbox
   const refusedReasoning = new Map<SessionId, Seq>()
   const refusedFiles = new Map<SessionId, Seq>()
   const contexts = new Map<string, KnownContext>()
-
-  const tools: ReadonlyArray<ToolDefinition> = [...toolbox.tools.values()].map(
-    ({ description, inputSchema, name }) => ({ name, description, inputSchema })
-  )
-  const fixedCharacters = JSON.stringify(tools).length + (config.system ?? "").length
 
   const missingAssets = Effect.fnUntraced(function* (session: Session, entries: ReadonlyArray<Entry>) {
     const named = entries.flatMap(({ message }) =>
@@ -94,15 +90,17 @@ export const make = Effect.gen(function* () {
     return { ...learnt, tokens: Math.min(learnt.tokens, model.contextTokens ?? learnt.tokens) }
   }
 
-  const requestOf = Effect.fnUntraced(function* ({ entries, model, session }: Question) {
-    const options = session.model?.options ?? {}
+  const requestOf = Effect.fnUntraced(function* ({ agent, entries, model, session }: Question) {
+    const options = { ...agent.options, ...session.model?.options }
     const context = contextOf(model)
     const wanted = model.outputTokens?.(options) ?? options.maxOutputTokens ?? OutputBudget.standard
     const output = OutputBudget.within(wanted, context?.tokens ?? null)
     const room =
-      context === null ? null : Math.floor((context.tokens - output) * context.charactersPerToken) - fixedCharacters
+      context === null
+        ? null
+        : Math.floor((context.tokens - output) * context.charactersPerToken) - fixedCharacters(agent)
     const request: StepRequest = {
-      system: config.system,
+      system: agent.system,
       view: View.make(entries, {
         provider: model.provider,
         model: model.model,
@@ -112,7 +110,7 @@ export const make = Effect.gen(function* () {
         leavesOutRefused: model.takesRefusedTurns === false,
         missingAssets: yield* missingAssets(session, entries)
       }),
-      tools,
+      tools: agent.toolbox.definitions,
       options: output < wanted ? { ...options, maxOutputTokens: output } : options,
       file: (assetId) => assets.bytes(session.id, assetId)
     }
@@ -137,7 +135,7 @@ export const make = Effect.gen(function* () {
     const overflow = ContextOverflow.read(detail)
     if (overflow === null) return learnOfFiles(question, request, detail)
     if (overflow.limit === null) return null
-    const characters = View.characters(request.view) + fixedCharacters
+    const characters = View.characters(request.view) + fixedCharacters(question.agent)
     const counted = overflow.asked === null ? charactersPerToken : (characters / overflow.asked) * margin
     remember(contexts, ModelRef.toText(question.model), {
       tokens: overflow.limit,

@@ -8,13 +8,12 @@ import { Duration, Effect, Option, Random, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
 import type { Entry } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
-import type { RunId } from "../../domain/Run.js"
 import type { Session } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { EngineConfig } from "../EngineConfig.js"
 import type { Model } from "../Model.js"
-import { Models } from "../Model.js"
+import type { RunContext } from "./CallRun.js"
 import { LiveRuns } from "./LiveRuns.js"
 import * as StepRequests from "./StepRequests.js"
 
@@ -40,7 +39,6 @@ const bounded = (model: Model, limit: number) =>
   })
 
 export const make = Effect.gen(function* () {
-  const models = yield* Models
   const config = yield* EngineConfig
   const live = yield* LiveRuns
   const requests = yield* StepRequests.make
@@ -55,11 +53,20 @@ export const make = Effect.gen(function* () {
   const draftOf = ({ id }: Session) => live.get(id)?.step?.draft ?? StepDraft.empty
 
   /** Returns the finished draft and the model that wrote it. */
-  const run = Effect.fn("Steps.run")(function* (session: Session, runId: RunId, entries: ReadonlyArray<Entry>) {
-    const model = yield* models.resolve(session)
-    yield* Effect.annotateCurrentSpan({ sessionId: session.id, runId, provider: model.provider, model: model.model })
+  const run = Effect.fn("Steps.run")(function* (
+    { agent, run: { id: runId }, session }: RunContext,
+    entries: ReadonlyArray<Entry>
+  ) {
+    const model = yield* agent.models.resolve(session)
+    yield* Effect.annotateCurrentSpan({
+      sessionId: session.id,
+      runId,
+      agent: agent.name,
+      provider: model.provider,
+      model: model.model
+    })
     yield* live.update(session.id, (now) => Live.beginStep(now, session.head + 1, model))
-    const question = { session, model, entries }
+    const question = { session, agent, model, entries }
     const corrections = new Set<StepRequests.Correction>()
     let request = yield* requests.requestOf(question)
     let attempt = 1

@@ -16,8 +16,10 @@ import {
   type ResultMessage
 } from "../../domain/Message.js"
 import type { RunId, StopReason } from "../../domain/Run.js"
-import type { Seq, SessionId } from "../../domain/Session.js"
+import type { Seq, Session, SessionId } from "../../domain/Session.js"
+import type { AgentUnavailable } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
+import { Agents } from "../Agents.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Ids } from "../Ids.js"
 import type { OpenCall, RunEnd, StartedRun, StepSequel } from "../storage/Storage.js"
@@ -118,6 +120,7 @@ export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const reader = yield* StorageReader
   const config = yield* EngineConfig
+  const agents = yield* Agents
   const ids = yield* Ids
   const live = yield* LiveRuns
   const steps = yield* Steps.make
@@ -146,15 +149,20 @@ export const make = Effect.gen(function* () {
     reader.transcript({ sessionId }).pipe(Stream.runCollect, Effect.map(Chunk.toArray))
 
   /** The open batch of a run that was taken over: its calls, and the results that it has already. */
-  const reopen = Effect.fnUntraced(function* (context: RunContext, entries: ReadonlyArray<Entry>) {
+  const reopen = Effect.fnUntraced(function* (
+    { id: sessionId }: Session,
+    resolved: Effect.Effect<RunContext, AgentUnavailable>,
+    entries: ReadonlyArray<Entry>
+  ) {
     const opener = entries.findLast(({ message }) => message.role !== "tool")
     const last = entries.at(-1)
     if (opener?.message.role !== "assistant" || last === undefined) return []
     if (last.seq === opener.seq + callsOf(opener.message).length) return []
     const { message } = opener
     const parts = callsOf(message)
-    const { calls: open, stored } = yield* reader.openBatch(context.session.id)
+    const { calls: open, stored } = yield* reader.openBatch(sessionId)
     if (open.length === 0) return []
+    const context = yield* resolved
     const results = [...entries.filter(({ seq }) => seq > opener.seq), ...stored].flatMap(({ message, seq }) =>
       message.role === "tool" ? [[seq - opener.seq - 1, message] as const] : []
     )
@@ -182,7 +190,9 @@ export const make = Effect.gen(function* () {
       for (const { result, seq } of appended) entries.push({ seq, runId: run.id, at, message: result })
     })
     let session = yield* reader.session(sessionId)
-    yield* remember(yield* reopen({ session, run, lease }, entries))
+    const contextOf = (session: Session): Effect.Effect<RunContext, AgentUnavailable> =>
+      Effect.map(agents.resolve(session, run), (agent) => ({ session, run, lease, agent }))
+    yield* remember(yield* reopen(session, contextOf(session), entries))
     const taken = stepsOf(entries, run.id)
     const newest = entries.findLast(({ message }) => message.role !== "tool")?.message
     if (newest !== undefined && newest === taken.at(-1) && isLastOf(newest)) return endOf(newest.finish)
@@ -214,11 +224,13 @@ export const make = Effect.gen(function* () {
       )
 
     let { last, repeats } = repetition(taken)
-    for (let step = taken.length + 1; step <= config.stepLimit; step++) {
+    for (let step = taken.length + 1; ; step++) {
       // Read anew once the transcript has grown: what a client has changed since then holds from this step on.
       if (entries.length !== session.head) session = yield* reader.session(sessionId)
-      const context: RunContext = { session, run, lease }
-      const { draft, model } = yield* steps.run(context.session, run.id, entries)
+      const context = yield* contextOf(session)
+      const { stepLimit } = context.agent
+      if (step > stepLimit) return end("step-limit", `the run took ${stepLimit} steps`)
+      const { draft, model } = yield* steps.run(context, entries)
       const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)
@@ -238,7 +250,6 @@ export const make = Effect.gen(function* () {
       if (parts.length > 0) yield* remember(yield* storeAndRun(context, checked, parts))
       else yield* storeStep(checked, {})
     }
-    return end("step-limit", `the run took ${config.stepLimit} steps`)
   })
 
   return { run }

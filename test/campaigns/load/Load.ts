@@ -1,6 +1,7 @@
 /** Load on one engine over SQLite: many sessions that run at once, subscribers that read and such that do not. */
 import { Chunk, Duration, Effect, Layer, Random, Ref, Schema, Stream } from "effect"
 import {
+  Agents,
   EngineConfig,
   Gateway,
   Message,
@@ -8,8 +9,7 @@ import {
   Permissions,
   Run,
   SessionEvent,
-  Tool,
-  Toolbox
+  Tool
 } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
 import { ScriptedModel } from "../../../src/testing.js"
@@ -45,8 +45,15 @@ const modelOf = ({ millis, steps, tools }: Shape) =>
 
 /** An engine whose sessions all play one script, each from its beginning. */
 export const engine = (data: string, shape: Shape, options: EngineConfig.Options = {}) =>
-  SkeinNode.layer({ data, stepLimit: 1_000_000, repeatLimit: 1_000_000, ...options }).pipe(
-    Layer.provide([Model.layer(modelOf(shape)), Toolbox.layer(work), Permissions.layerAllowAll])
+  SkeinNode.layer({ data, repeatLimit: 1_000_000, ...options }).pipe(
+    Layer.provide(
+      Agents.layer({
+        models: Model.always(modelOf(shape)),
+        tools: [work],
+        policy: Permissions.allowAll,
+        stepLimit: 1_000_000
+      })
+    )
   )
 
 /** One turn in a new session: gives what is wrong with its transcript, nothing if all is well. */

@@ -9,7 +9,7 @@ import { Effect, Layer, Logger, Schema, Stream } from "effect"
 import { appendFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import type { StepRequest } from "../../../src/services/Model.js"
-import { Gateway, Model, Permissions, Run, Session, Tool, Toolbox } from "../../../src/index.js"
+import { Agents, Gateway, Model, Permissions, Run, Session, Tool } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
 import { ScriptedModel } from "../../../src/testing.js"
 import { Line, type Said, Setup } from "./HostProtocol.js"
@@ -82,7 +82,7 @@ const doing = Effect.fnUntraced(function* (job: string) {
 })
 
 const engine = SkeinNode.layer({ data: join(folder, "data"), drainMillis, leaseMillis, recoverMillis }).pipe(
-  Layer.provide([Model.layer(model), Toolbox.layer(work), Permissions.layerAllowAll])
+  Layer.provide(Agents.layer({ models: Model.always(model), tools: [work], policy: Permissions.allowAll }))
 )
 
 const logger = Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger))

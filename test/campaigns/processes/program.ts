@@ -21,7 +21,7 @@ import { shell } from "../../../src/adapters/tools/ShellTool.js"
 import { textOf, userText } from "../../../src/domain/Message.js"
 import type { SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
-import { Gateway, Model, Permissions, Toolbox } from "../../../src/index.js"
+import { Agents, Gateway, Model, Permissions } from "../../../src/index.js"
 import { NodeExec, SkeinNode } from "../../../src/node.js"
 import * as Metrics from "../../../src/services/Metrics.js"
 import { ScriptedModel } from "../../../src/testing.js"
@@ -52,11 +52,14 @@ const modelOf = (id: string): Model.Model =>
   id.startsWith("hang") ? hanging : id.startsWith("half") ? halfway : id.startsWith("shell") ? shelling : answering
 
 const engine = SkeinNode.layer({ data, ...settings }).pipe(
-  Layer.provide([
-    Model.layerResolve(({ id }) => Effect.succeed(modelOf(id))),
-    Layer.provide(Toolbox.layer(shell), NodeExec.layer()),
-    Permissions.layerAllowAll
-  ])
+  Layer.provide(
+    Agents.layer({
+      models: Model.resolve(({ id }) => Effect.succeed(modelOf(id))),
+      tools: [shell],
+      policy: Permissions.allowAll
+    })
+  ),
+  Layer.provide(NodeExec.layer())
 )
 
 /** Stdout is for answers. */

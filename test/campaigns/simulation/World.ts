@@ -20,13 +20,13 @@ import * as Engine from "../../../src/services/Engine.js"
 import type { EventSignals } from "../../../src/services/storage/EventSignals.js"
 import { Gateway } from "../../../src/services/gateway/Gateway.js"
 import { Ids } from "../../../src/services/Ids.js"
-import { type Model, Models } from "../../../src/services/Model.js"
+import * as Model from "../../../src/services/Model.js"
+import * as Agents from "../../../src/services/Agents.js"
 import { AssetFiles } from "../../../src/services/assets/AssetFiles.js"
 import { Engines } from "../../../src/services/Engines.js"
 import * as Permissions from "../../../src/services/Permissions.js"
 import { Storage, StorageReader } from "../../../src/services/storage/Storage.js"
 import * as Tool from "../../../src/services/Tool.js"
-import * as Toolbox from "../../../src/services/Toolbox.js"
 import type { Occurrence } from "./Coverage.js"
 import { processOf, type SeededScheduler } from "./SeededScheduler.js"
 import { broken } from "../../support/verdicts/BrokenPromise.js"
@@ -34,7 +34,6 @@ import type { Dice } from "../../support/verdicts/Dice.js"
 import type { Process } from "../../support/verdicts/KnownSession.js"
 
 const settings: EngineConfig.Options = {
-  stepLimit: 4,
   toolTimeoutMillis: 2_000,
   modelAttempts: 2,
   modelRetryMaxMillis: 300,
@@ -178,7 +177,7 @@ const work = (world: World) =>
     { key: ({ key, millis }) => (key === "" ? `alone-${millis}` : key) }
   )
 
-const policy = Permissions.layer(({ input }) =>
+const policy: Permissions.Policy = ({ input }) =>
   Effect.succeed(
     input.includes('"ask"')
       ? Permissions.ask
@@ -186,7 +185,6 @@ const policy = Permissions.layer(({ input }) =>
         ? Permissions.deny("thirteen")
         : Permissions.allow
   )
-)
 
 const callOf = (world: World, index: number): ReadonlyArray<Part> => {
   const { below, chance, pick } = world.random
@@ -200,7 +198,7 @@ const callOf = (world: World, index: number): ReadonlyArray<Part> => {
 }
 
 /** A model that says and asks whatever comes. */
-const model = (world: World): Model => {
+const model = (world: World): Model.Model => {
   const { below, chance } = world.random
   const failed = (reason: ModelFailed["reason"]) =>
     new ModelFailed({ model: "dice", reason, status: null, retryAfterMillis: null, detail: "so it fell" })
@@ -238,8 +236,8 @@ const alone = (
   { breaches, full, scheduler, steps }: World,
   process: string,
   sessionId: SessionId,
-  sound: Model
-): Model => ({
+  sound: Model.Model
+): Model.Model => ({
   ...sound,
   step: (request) =>
     Stream.unwrapScoped(
@@ -268,15 +266,18 @@ export const engine = Effect.fnUntraced(function* (world: World, process: string
   const given = Layer.mergeAll(
     Layer.succeed(AssetFiles, world.files),
     Layer.succeed(Ids, world.ids),
-    Layer.succeed(Models, { resolve: ({ id }) => Effect.succeed(alone(world, process, id, model(world))) }),
+    Agents.layer({
+      models: Model.resolve(({ id }) => Effect.succeed(alone(world, process, id, model(world)))),
+      tools: [work(world)],
+      policy,
+      stepLimit: 4
+    }),
     Layer.succeed(Engines, {
       self,
       sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({ clock: "host", at: Number(nanos / 1_000_000n) })),
       liveness: (engine) => Effect.sync(() => (world.scheduler.isAlive(engine.instance) ? "alive" : "dead"))
     }),
-    NodeHashing.layer,
-    policy,
-    Layer.orDie(Toolbox.layer(work(world)))
+    NodeHashing.layer
   )
   const context = yield* Layer.build(
     Engine.layer.pipe(

@@ -8,7 +8,7 @@ import { join } from "node:path"
 import type { CallId } from "../../../src/domain/Message.js"
 import * as Usage from "../../../src/domain/Usage.js"
 import type { View } from "../../../src/domain/View.js"
-import { Model, Permissions, Tool, Toolbox } from "../../../src/index.js"
+import { Agents, Model, Permissions, Tool } from "../../../src/index.js"
 import { complaints } from "../../support/verdicts/providerRules.js"
 import type { Dice } from "../../support/verdicts/Dice.js"
 import { callsOf } from "./Folders.js"
@@ -105,12 +105,11 @@ const model = (stage: Stage): Model.Model => ({
     })
 })
 
-const policy = Permissions.layer(({ input }) =>
+const policy: Permissions.Policy = ({ input }) =>
   Effect.succeed(input.includes('"ask"') ? Permissions.ask : Permissions.allow)
-)
 
-/** Models, tools and policy. */
+/** The agent. */
 export const layer = (stage: Stage) => {
   mkdirSync(callsOf(stage.folder), { recursive: true })
-  return Layer.mergeAll(Model.layer(model(stage)), Layer.orDie(Toolbox.layer(work(stage))), policy)
+  return Layer.orDie(Agents.layer({ models: Model.always(model(stage)), tools: [work(stage)], policy }))
 }

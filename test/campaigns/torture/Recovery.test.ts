@@ -20,10 +20,10 @@ import * as Engine from "../../../src/services/Engine.js"
 import { Gateway } from "../../../src/services/gateway/Gateway.js"
 import * as Model from "../../../src/services/Model.js"
 import { Engines } from "../../../src/services/Engines.js"
+import * as Agents from "../../../src/services/Agents.js"
 import * as Permissions from "../../../src/services/Permissions.js"
 import * as ScriptedModel from "../../../src/services/ScriptedModel.js"
 import { Storage, StorageReader } from "../../../src/services/storage/Storage.js"
-import * as Toolbox from "../../../src/services/Toolbox.js"
 import { folder } from "../../unit/services/storage/disk.js"
 import { watchStatements } from "./Crossing.js"
 
@@ -64,7 +64,10 @@ const node = (data: string) => Platform.layer(data, { synchronous: "NORMAL" })
 const storage = SqliteStorage.layerOver(database)
 
 /** Its first message is that of the run that crashed. */
-const answering = Model.layer(ScriptedModel.make([ScriptedModel.hang, ScriptedModel.text("so it is")]))
+const answering = Agents.layer({
+  models: Model.always(ScriptedModel.make([ScriptedModel.hang, ScriptedModel.text("so it is")])),
+  policy: Permissions.allowAll
+})
 
 const engine = (data: string) =>
   Engine.layer.pipe(
@@ -72,8 +75,7 @@ const engine = (data: string) =>
     Layer.provideMerge(storage),
     Layer.provide(AssetFiles.layer),
     Layer.provide(node(data)),
-    Layer.provide([answering, Toolbox.layerEmpty, Logger.remove(Logger.defaultLogger)]),
-    Layer.provide(Permissions.layerAllowAll),
+    Layer.provide([answering, Logger.remove(Logger.defaultLogger)]),
     Layer.fresh
   )
 

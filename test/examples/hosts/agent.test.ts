@@ -1,11 +1,10 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
-import { Gateway, Permissions, Run, SessionEvent, Tool, Toolbox } from "skein"
+import { Gateway, Permissions, Run, SessionEvent, Tool } from "skein"
 import { Gate, ScriptedModel, SkeinTest } from "skein/testing"
 import { myOrders, Orders, Weather, weather } from "./tools.js"
 
-const AgentTest = SkeinTest.layer().pipe(
-  Layer.provide([Toolbox.layer(weather), Permissions.layerDefault]),
+const AgentTest = SkeinTest.layer({ tools: [weather], policy: Permissions.askToWrite }).pipe(
   Layer.provide(Layer.succeed(Weather, { celsius: (city) => Effect.succeed(city === "Oslo" ? -3 : 14) }))
 )
 
@@ -48,7 +47,7 @@ it.scoped("the record keeps call order, whichever finishes first", () =>
     const slow = Tool.make("slow", { description: "waits", access: "read", input: { name: Schema.String } }).handle(
       ({ name }) => Effect.as(gate.pass(name), name)
     )
-    const Engine = SkeinTest.layer().pipe(Layer.provide([Toolbox.layer(slow), Permissions.layerDefault]))
+    const Engine = SkeinTest.layer({ tools: [slow], policy: Permissions.askToWrite })
     yield* Effect.gen(function* () {
       const model = yield* ScriptedModel.ScriptedModel
       const gateway = yield* Gateway.Gateway

@@ -1,6 +1,6 @@
 import { HttpClient } from "@effect/platform"
 import { Context, Effect, Schema, Stream } from "effect"
-import { Tool, Toolbox } from "skein"
+import { Tool } from "skein"
 
 class OrderError extends Schema.TaggedError<OrderError>()("OrderError", { message: Schema.String }) {}
 export class Weather extends Context.Tag("app/Weather")<
@@ -78,7 +78,4 @@ export const pluginTools = Effect.gen(function* () {
   )
 })
 
-export const ToolsLive = Toolbox.layer(weather, exportOrders, myOrders)
-//           ^ Layer<Toolbox, never, Weather | Orders>
-export const AllToolsLive = Toolbox.layerEffect(Effect.map(pluginTools, (plugins) => [weather, myOrders, ...plugins]))
-//           ^ Layer<Toolbox, never, Weather | Orders | Plugins | HttpClient>
+export const tools = [weather, exportOrders, myOrders]

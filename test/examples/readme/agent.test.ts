@@ -4,9 +4,8 @@ import { Gateway, Permissions, Run, SessionEvent } from "skein"
 import { ScriptedModel, ScriptedToolbox, SkeinTest } from "skein/testing"
 import { add } from "./tool.js"
 
-const AgentTest = SkeinTest.layer().pipe(
-  Layer.provideMerge(ScriptedToolbox.layer(add)),
-  Layer.provide(Permissions.layerDefault)
+const AgentTest = SkeinTest.layer({ tools: ScriptedToolbox.tools(add), policy: Permissions.askToWrite }).pipe(
+  Layer.provideMerge(ScriptedToolbox.layer)
 )
 
 it.scoped("results stand in call order, though the second was there first", () =>

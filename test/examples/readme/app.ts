@@ -1,12 +1,11 @@
 import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer } from "effect"
-import { Gateway, Permissions, Run, Toolbox } from "skein"
+import { Agents, Gateway, Permissions, Run } from "skein"
 import { Anthropic } from "skein/anthropic"
 import { SkeinNode } from "skein/node"
 
-const SkeinLive = SkeinNode.layer({ data: "./data" }).pipe(
-  Layer.provide([Anthropic.layer({ model: "claude-sonnet-4-5" }), Toolbox.layerEmpty, Permissions.layerDefault])
-)
+const agent = Agents.layer({ models: Anthropic.models({ model: "claude-sonnet-4-5" }), policy: Permissions.askToWrite })
+const SkeinLive = SkeinNode.layer({ data: "./data" }).pipe(Layer.provide(agent))
 
 const program = Effect.gen(function* () {
   const gateway = yield* Gateway.Gateway

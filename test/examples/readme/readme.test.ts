@@ -4,12 +4,12 @@ import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { assert, describe, it, vi } from "@effect/vitest"
-import { Console, Deferred, Effect, Layer } from "effect"
+import { Console, Deferred, Effect } from "effect"
 import { Gateway, Model, Permissions, Run } from "skein"
 import { ScriptedModel, SkeinTest } from "skein/testing"
 import { bundle } from "../../support/programs/Bundle.js"
 import * as Process from "../../support/programs/Process.js"
-import { add, ToolsLive } from "./tool.js"
+import { add } from "./tool.js"
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8")
 
@@ -76,7 +76,7 @@ describe("the documents", () => {
       )
       const model = ScriptedModel.make([{ text: "Yarn, wound in one order." }])
       const given = yield* Deferred.make<Effect.Effect<unknown, unknown>>()
-      vi.doMock("skein/anthropic", () => ({ Anthropic: { layer: () => Model.layer(model) } }))
+      vi.doMock("skein/anthropic", () => ({ Anthropic: { models: () => Model.always(model) } }))
       const runMain = (main: Effect.Effect<unknown, unknown>) => Deferred.unsafeDone(given, Effect.succeed(main))
       vi.doMock("@effect/platform-node/NodeRuntime", () => ({ runMain }))
       yield* Effect.addFinalizer(() =>
@@ -117,6 +117,6 @@ describe("the documents", () => {
         (yield* SkeinTest.results(run)).map(({ text }) => text),
         ["5"]
       )
-    }).pipe(Effect.provide(SkeinTest.layer().pipe(Layer.provide([ToolsLive, Permissions.layerDefault]))))
+    }).pipe(Effect.provide(SkeinTest.layer({ tools: [add], policy: Permissions.askToWrite })))
   )
 })

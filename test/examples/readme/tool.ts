@@ -1,5 +1,5 @@
 import { Effect, Schema } from "effect"
-import { Tool, Toolbox } from "skein"
+import { Tool } from "skein"
 
 export const add = Tool.make("add", {
   description: "Adds two numbers",
@@ -7,5 +7,3 @@ export const add = Tool.make("add", {
   input: { a: Schema.Number, b: Schema.Number },
   output: Schema.Number
 }).handle(({ a, b }) => Effect.succeed(a + b))
-
-export const ToolsLive = Toolbox.layer(add)

@@ -3,7 +3,7 @@ import { Chunk, Effect, Layer, Logger, Option, Schedule, Schema, Stream } from "
 import { Entry, type Message } from "../../../src/domain/Message.js"
 import { Session, type SessionId } from "../../../src/domain/Session.js"
 import * as Transcript from "../../../src/domain/Transcript.js"
-import { Gateway, Model, Permissions, Tool, Toolbox } from "../../../src/index.js"
+import { Agents, Gateway, Model, Permissions, Tool } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
 import { StorageReader } from "../../../src/services/storage/Storage.js"
 import { ScriptedModel } from "../../../src/testing.js"
@@ -23,7 +23,7 @@ const tools = ["work", "danger"].map((name) =>
 /** An engine that takes up nothing before it is asked to, without the log of the migration. */
 const engineOn = (data: string) =>
   SkeinNode.layer({ data, synchronous: "NORMAL", recoverMillis: null }).pipe(
-    Layer.provide([Model.layer(answering), Toolbox.layer(...tools), Permissions.layerDefault]),
+    Layer.provide(Agents.layer({ models: Model.always(answering), tools, policy: Permissions.askToWrite })),
     Layer.provide(Logger.remove(Logger.defaultLogger))
   )
 

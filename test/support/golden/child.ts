@@ -8,7 +8,7 @@ import { join } from "node:path"
 import { userText } from "../../../src/domain/Message.js"
 import { Owner, SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
-import { Gateway, Model, Permissions, Tool, Toolbox } from "../../../src/index.js"
+import { Agents, Gateway, Model, Permissions, Tool } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
 import { ScriptedModel } from "../../../src/testing.js"
 import { watchStatements } from "../../campaigns/torture/Crossing.js"
@@ -19,21 +19,23 @@ const [, , data = "", workdir = ""] = process.argv
 const tool = (name: string, access: "read" | "write", run: Effect.Effect<string, Error>) =>
   Tool.make(name, { description: name, access, input: {} }).handle(() => run)
 
-const tools = Toolbox.layer(
+const tools = [
   tool("work", "read", Effect.succeed("worked")),
   tool("wait", "read", Effect.never),
   tool("fail", "read", Effect.fail(new Error("it failed"))),
   tool("die", "read", Effect.die("dead")),
   tool("big", "read", Effect.succeed("z".repeat(400_000))),
   tool("danger", "write", Effect.succeed("did it"))
-)
+]
 
 const engine = SkeinNode.layer({ data, modelAttempts: 1, drainMillis: 0, recoverMillis: null }).pipe(
-  Layer.provide([
-    Model.layerResolve(({ id }) => Effect.succeed(ScriptedModel.make(scripts[id] ?? []))),
-    tools,
-    Permissions.layerDefault
-  ])
+  Layer.provide(
+    Agents.layer({
+      models: Model.resolve(({ id }) => Effect.succeed(ScriptedModel.make(scripts[id] ?? []))),
+      tools,
+      policy: Permissions.askToWrite
+    })
+  )
 )
 
 const session = SessionId.make

@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema, Supervisor } from "effect"
-import { Gateway, Message, Permissions, Run, Tool, Toolbox } from "skein"
+import { Agents, Gateway, Message, Permissions, Run, Tool } from "skein"
 import { ScriptedModel } from "skein/testing"
 import * as Identity from "../../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../../src/adapters/node/SkeinNode.js"
@@ -81,8 +81,8 @@ const engine = Effect.map(folder, (directory) => {
     Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)])
   )
   return SkeinNode.layerOver(storage, { data: directory, recoverMillis: null }).pipe(
+    Layer.provide(Agents.layer({ models: ScriptedModel.models, tools: [noop], policy: Permissions.askToWrite })),
     Layer.provideMerge(ScriptedModel.layer),
-    Layer.provide([Toolbox.layer(noop), Permissions.layerDefault]),
     Layer.provideMerge(
       Layer.unwrapEffect(Effect.map(Counter, (count) => Supervisor.addSupervisor(new FiberCounter(count))))
     ),

@@ -8,7 +8,6 @@ const build = (options: EngineConfig.Options) => Effect.scoped(Layer.build(Engin
 const refused: ReadonlyArray<readonly [field: string, options: ReadonlyArray<EngineConfig.Options>]> = [
   ["toolConcurrency", [0, -1, 1.5, NaN, Infinity].map((toolConcurrency) => ({ toolConcurrency }))],
   ["toolTimeoutMillis", [0, -1, NaN, Infinity].map((toolTimeoutMillis) => ({ toolTimeoutMillis }))],
-  ["stepLimit", [0, -1, NaN].map((stepLimit) => ({ stepLimit }))],
   ["repeatLimit", [0, 1, NaN].map((repeatLimit) => ({ repeatLimit }))],
   ["modelAttempts", [0, -1, NaN, Infinity].map((modelAttempts) => ({ modelAttempts }))],
   ["modelRetryMaxMillis", [-1, NaN, Infinity].map((modelRetryMaxMillis) => ({ modelRetryMaxMillis }))],
@@ -45,11 +44,11 @@ describe("EngineConfig", () => {
   it.effect("takes its defaults, and what a host sets beside them", () =>
     Effect.gen(function* () {
       expect(yield* EngineConfig.EngineConfig).toEqual(EngineConfig.defaults)
-      const set = EngineConfig.layer({ stepLimit: 7, limits: { titleCharacters: 20 } })
+      const set = EngineConfig.layer({ repeatLimit: 7, limits: { titleCharacters: 20 } })
       const config = yield* Effect.provide(EngineConfig.EngineConfig, set)
       expect(config).toEqual({
         ...EngineConfig.defaults,
-        stepLimit: 7,
+        repeatLimit: 7,
         limits: { ...EngineConfig.defaults.limits, titleCharacters: 20 }
       })
     })

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Logger, LogLevel, Metric, Stream, Tracer } from "effect"
 import Sqlite from "better-sqlite3"
 import { join } from "node:path"
-import { Gateway, Permissions, Tool, Toolbox } from "skein"
+import { Gateway, Permissions, Tool } from "skein"
 import { ScriptedModel, SkeinTest } from "skein/testing"
 import { layerIds } from "../../../src/adapters/node/Identity.js"
 import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
@@ -63,8 +63,7 @@ const turn = (traceContent: boolean) =>
       Logger.defaultLogger,
       Logger.map(Logger.logfmtLogger, (line) => void lines.push(line))
     )
-    const engine = SkeinTest.layer({ traceContent }).pipe(
-      Layer.provide([Toolbox.layer(echo), Permissions.layerAllowAll]),
+    const engine = SkeinTest.layer({ tools: [echo], policy: Permissions.allowAll }, { traceContent }).pipe(
       Layer.provide([layer, logger, Logger.minimumLogLevel(LogLevel.All)])
     )
     const ref = yield* Effect.gen(function* () {
@@ -184,7 +183,7 @@ describe("metrics", () => {
       const tool = Tool.make("timed", { description: "is timed", input: {} }).handle(() =>
         Effect.map(Metric.value(Metrics.liveRuns), ({ value }) => `${value >= 1}`)
       )
-      const { begin, gateway, lines, model, seen } = yield* open({ toolbox: Toolbox.layer(tool) })
+      const { begin, gateway, lines, model, seen } = yield* open({ tools: [tool] })
       const before = yield* count(Metrics.eventLag)
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
       const run = yield* begin("go")

@@ -3,7 +3,6 @@ import { Chunk, Effect, Fiber, Option, Schema, Stream, TestClock } from "effect"
 import { Cursor, SessionId } from "../../../src/domain/Session.js"
 import * as Usage from "../../../src/domain/Usage.js"
 import type { View } from "../../../src/domain/View.js"
-import { Models } from "../../../src/services/Model.js"
 import type { Model, StepRequest } from "../../../src/services/Model.js"
 import * as ScriptedModel from "../../../src/services/ScriptedModel.js"
 import * as Tool from "../../../src/services/Tool.js"
@@ -99,13 +98,14 @@ describe("ScriptedModel.make", () => {
 })
 
 describe("ScriptedModel", () => {
-  const resolve = Effect.flatMap(Models, (models) =>
+  const resolve = Effect.flatMap(ScriptedModel.models, (models) =>
     models.resolve({
       id: SessionId.make("s1"),
       title: "A session",
       named: false,
       owner: null,
       workdir: "/",
+      agent: null,
       model: { provider: "anthropic", model: "any" },
       metadata: {},
       usage: Usage.zero,

@@ -1,13 +1,11 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either, Layer, Schema } from "effect"
+import { Effect, Either, Schema } from "effect"
 import { SkeinError, Tool, Toolbox } from "skein"
 import { SkeinTest } from "skein/testing"
 import { inFolder } from "../adapters/tools/TestWorkspace.js"
 
 const make = <const Name extends string>(name: Name) =>
   Tool.make(name, { description: "takes nothing", access: "read", input: {} }).handle(() => Effect.succeed("done"))
-
-const refusal = <E>(layer: Layer.Layer<Toolbox.Toolbox, E>) => Effect.scoped(Effect.flip(Layer.build(layer)))
 
 describe("Tool", () => {
   it("a tool without fields shows the schema of an object, as providers demand", () => {
@@ -92,7 +90,7 @@ describe("a call's input", () => {
 describe("Toolbox", () => {
   it.effect("P12 refuses two tools of one name", () =>
     Effect.gen(function* () {
-      const error = yield* refusal(Toolbox.layer(make("twice"), make("twice")))
+      const error = yield* Effect.flip(Toolbox.make(make("twice"), make("twice")))
       assert.instanceOf(error, SkeinError.DuplicateTool)
     })
   )
@@ -100,7 +98,7 @@ describe("Toolbox", () => {
   it.effect("P12 refuses a name that every object has: an SDK would lose its calls", () =>
     Effect.gen(function* () {
       for (const name of Object.getOwnPropertyNames(Object.prototype)) {
-        assert.instanceOf(yield* refusal(Toolbox.layer(make(name))), SkeinError.InvalidInput)
+        assert.instanceOf(yield* Effect.flip(Toolbox.make(make(name))), SkeinError.InvalidInput)
       }
     })
   )
@@ -109,28 +107,26 @@ describe("Toolbox", () => {
     Effect.gen(function* () {
       const tool = (inputSchema: Readonly<Record<string, unknown>>) =>
         Tool.dynamic("search", { description: "searches", inputSchema }).handle(() => Effect.void)
-      const error = yield* refusal(Toolbox.layerEffect(Effect.succeed([tool({ type: "string" })])))
+      const error = yield* Effect.flip(Toolbox.make(tool({ type: "string" })))
       assert.instanceOf(error, SkeinError.InvalidInput)
       assert.strictEqual(error.message, 'input schema of the tool search: an object (given: "string")')
       const nameless = Tool.make("odd", { description: "odd", input: { "two words": Schema.String } })
-      assert.instanceOf(yield* refusal(Toolbox.layer(nameless.handle(() => Effect.void))), SkeinError.InvalidInput)
+      assert.instanceOf(yield* Effect.flip(Toolbox.make(nameless.handle(() => Effect.void))), SkeinError.InvalidInput)
     })
   )
 
   it.effect("mends an input schema that providers do not take as it is", () =>
     Effect.gen(function* () {
-      const { tools } = yield* Toolbox.Toolbox
-      assert.deepStrictEqual(tools.get("search")?.inputSchema, { type: "object", properties: {} })
-    }).pipe(
-      Effect.provide(
-        Toolbox.layer(Tool.dynamic("search", { description: "", inputSchema: {} }).handle(() => Effect.void))
+      const { tools } = yield* Toolbox.make(
+        Tool.dynamic("search", { description: "", inputSchema: {} }).handle(() => Effect.void)
       )
-    )
+      assert.deepStrictEqual(tools.get("search")?.inputSchema, { type: "object", properties: {} })
+    })
   )
 
   it.effect("P12 refuses a name that no provider takes", () =>
     Effect.gen(function* () {
-      const error = yield* refusal(Toolbox.layer(make("two words")))
+      const error = yield* Effect.flip(Toolbox.make(make("two words")))
       assert.instanceOf(error, SkeinError.InvalidInput)
     })
   )

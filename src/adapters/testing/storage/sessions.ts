@@ -14,6 +14,7 @@ export const sessionTests = (test: Test) => {
       const made = yield* create({ owner: smith, metadata: { a: 1, b: [null, "ü"] } })
       expect(made).toEqual({
         id: s1,
+        agent: null,
         title: "Title",
         named: true,
         owner: smith,

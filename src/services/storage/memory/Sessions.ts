@@ -32,6 +32,7 @@ export const createSession = (
       named: title !== null,
       owner,
       workdir,
+      agent: null,
       model,
       metadata: metadata.value,
       usage: Usage.zero,

@@ -45,7 +45,7 @@ const columns = `${select(sessionRows, [...names, ...usageNames], "sessions")},
   sessions.head, sessions.cursor, sessions.updated_at AS updatedAt`
 
 const decode = (row: Row): Either.Either<Session, RowDamaged> =>
-  decodeStored({ sessionId: row.id, seq: null }, { ...row, usage: row })
+  decodeStored({ sessionId: row.id, seq: null }, { ...row, agent: null, usage: row })
 
 /** A session that this write stored or found, as it now is. */
 const reread = (tx: Transaction, sessionId: SessionId): Either.Either<Session, RowDamaged> =>

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Layer, Schema, Stream } from "effect"
+import { Chunk, Effect, Fiber, Schema, Stream } from "effect"
 import * as Follow from "../../../../src/adapters/cli/Follow.js"
 import type { Answerer } from "../../../../src/adapters/cli/Questions.js"
 import * as Gate from "../../../../src/adapters/testing/Gate.js"
@@ -12,7 +12,6 @@ import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import * as Permissions from "../../../../src/services/Permissions.js"
 import { calls, hang, ScriptedModel, text } from "../../../../src/services/ScriptedModel.js"
 import * as Tool from "../../../../src/services/Tool.js"
-import * as Toolbox from "../../../../src/services/Toolbox.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 
 /** An engine whose tools wait at the gate of their input's name. */
@@ -22,9 +21,10 @@ const engine = Effect.gen(function* () {
     Tool.make(name, { description: name, access, input: { name: Schema.String } }).handle(({ name }) =>
       Effect.as(gate.pass(name), `done ${name}`)
     )
-  const layer = SkeinTest.layer().pipe(
-    Layer.provide([Toolbox.layer(make("look", "read"), make("change", "write")), Permissions.layerDefault])
-  )
+  const layer = SkeinTest.layer({
+    tools: [make("look", "read"), make("change", "write")],
+    policy: Permissions.askToWrite
+  })
   return { gate, layer }
 })
 

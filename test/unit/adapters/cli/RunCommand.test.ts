@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
-import { Gateway, Permissions, Tool, Toolbox } from "skein"
+import { Gateway, Permissions, Tool } from "skein"
 import { ScriptedModel } from "skein/testing"
 import type * as Follow from "../../../../src/adapters/cli/Follow.js"
 import * as RunCommand from "../../../../src/adapters/cli/RunCommand.js"
@@ -8,7 +8,7 @@ import { ground } from "../../services/runtime/engines.js"
 import * as FakeScreen from "./terminal/FakeScreen.js"
 
 const change = Tool.make("change", { description: "Changes", input: {} }).handle(() => Effect.succeed("changed"))
-const settings = { toolbox: Toolbox.layer(change), policy: Permissions.layerDefault }
+const settings = { tools: [change], policy: Permissions.askToWrite }
 
 const options: Follow.Options = { isJson: false, answerer: "terminal" }
 

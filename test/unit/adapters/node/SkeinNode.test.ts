@@ -6,7 +6,7 @@ import { SqlClient } from "@effect/sql"
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import { assert, describe, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Layer, Stream } from "effect"
-import { Gateway, Message, Permissions, Run, Toolbox } from "skein"
+import { Agents, Gateway, Message, Permissions, Run } from "skein"
 import { SkeinNode } from "skein/node"
 import { EventSignals, MemoryStorage } from "skein/storage"
 import { Gate, ScriptedModel } from "skein/testing"
@@ -16,10 +16,12 @@ const folder = Effect.acquireRelease(
   (path) => Effect.sync(() => rmSync(path, { recursive: true }))
 )
 
+const scripted = Agents.layer({ models: ScriptedModel.models, policy: Permissions.askToWrite })
+
 const engine = Layer.unwrapScoped(
   Effect.map(folder, (path) =>
     SkeinNode.layer({ data: join(path, "data") }).pipe(
-      Layer.provide([ScriptedModel.layer, Toolbox.layerEmpty, Permissions.layerDefault]),
+      Layer.provide(Layer.provide(scripted, ScriptedModel.layer)),
       Layer.merge(SqliteClient.layer({ filename: join(path, "host.db") })),
       Layer.orDie
     )
@@ -96,7 +98,7 @@ describe("the preset for Node", () => {
   )
 
   const withModel = <E, R>(engine: Layer.Layer<Gateway.Gateway, E, R>) =>
-    engine.pipe(Layer.provideMerge(Layer.mergeAll(ScriptedModel.layer, Toolbox.layerEmpty, Permissions.layerDefault)))
+    engine.pipe(Layer.provide(scripted), Layer.provideMerge(ScriptedModel.layer))
 
   /** A turn, and an asset that is read again. */
   const used = Effect.gen(function* () {

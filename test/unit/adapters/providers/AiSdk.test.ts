@@ -3,7 +3,6 @@ import type { LanguageModelV3, LanguageModelV3CallOptions, LanguageModelV3Stream
 import { APICallError, UnsupportedFunctionalityError } from "@ai-sdk/provider"
 import { Deferred, Effect, Fiber, Logger, Redacted, Stream } from "effect"
 import { AiSdk } from "../../../../src/ai-sdk.js"
-import { Models } from "../../../../src/services/Model.js"
 import { session } from "./Sessions.js"
 import { everyWord, failing, parts, passIdleTime, passTime, request, textOf } from "./StepRequests.js"
 
@@ -290,17 +289,17 @@ describe("AiSdk.make", () => {
   )
 })
 
-describe("AiSdk.layer", () => {
+describe("AiSdk.models", () => {
   const acme = (name: string) => foreign(() => Promise.resolve(ReadableStream.from([finish])), name)
   const named = (model: string) => session({ model: { provider: "acme", model } })
 
   it.effect("serves its model, and other models only with a function that makes them", () =>
     Effect.gen(function* () {
-      const refusing = yield* Effect.provide(Models, AiSdk.layer(acme("m-1")))
+      const refusing = yield* AiSdk.models(acme("m-1"))
       assert.strictEqual((yield* refusing.resolve(session())).model, "m-1")
       assert.strictEqual((yield* refusing.resolve(named("m-1"))).model, "m-1")
       assert.strictEqual((yield* Effect.flip(refusing.resolve(named("m-2")))).model, "acme/m-2")
-      const open = yield* Effect.provide(Models, AiSdk.layer(acme("m-1"), { others: acme }))
+      const open = yield* AiSdk.models(acme("m-1"), { others: acme })
       assert.strictEqual((yield* open.resolve(named("m-2"))).model, "m-2")
     })
   )

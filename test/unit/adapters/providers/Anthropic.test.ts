@@ -1,9 +1,9 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Deferred, Effect, Fiber, Layer, Redacted, Stream } from "effect"
+import { ConfigProvider, Deferred, Effect, Fiber, Redacted, Stream } from "effect"
 import { Anthropic } from "../../../../src/anthropic.js"
 import type { ModelRef, Options } from "../../../../src/domain/ModelRef.js"
 import type { View, ViewItem, ViewReasoning } from "../../../../src/domain/View.js"
-import { Models } from "../../../../src/services/Model.js"
+import type { Models } from "../../../../src/services/Model.js"
 import * as Frames from "./FakeFrames.js"
 import * as FakeProvider from "./FakeProvider.js"
 import { at, parts, passIdleTime, request, saying, textOf } from "./StepRequests.js"
@@ -445,21 +445,21 @@ describe("Anthropic", () => {
   )
 })
 
-describe("Anthropic.layer", () => {
-  const resolve = (ref: ModelRef | null) => Effect.flatMap(Models, (models) => models.resolve(session({ model: ref })))
+describe("Anthropic.models", () => {
+  const resolve = (models: Models, ref: ModelRef | null) => models.resolve(session({ model: ref }))
   const variables = ConfigProvider.fromMap(new Map([["ANTHROPIC_API_KEY", "canary-variable"]]))
 
   it.scoped("takes its key from ANTHROPIC_API_KEY and serves any of its models by it", () =>
     Effect.gen(function* () {
       const fake = yield* FakeProvider.make
       yield* fake.answer(FakeProvider.anthropic({ text: "ok" }))
-      const layer = Anthropic.layer({ model: "claude-sonnet-4-5", baseUrl: fake.url, contextTokens: 7 }).pipe(
-        Layer.provide(Layer.setConfigProvider(variables))
-      )
-      const [standard, other] = yield* Effect.provide(
-        Effect.all([resolve(null), resolve({ provider: "anthropic", model: "claude-opus-4-6" })]),
-        layer
-      )
+      const models = yield* Anthropic.models({
+        model: "claude-sonnet-4-5",
+        baseUrl: fake.url,
+        contextTokens: 7
+      }).pipe(Effect.withConfigProvider(variables))
+      const standard = yield* resolve(models, null)
+      const other = yield* resolve(models, { provider: "anthropic", model: "claude-opus-4-6" })
       assert.deepStrictEqual([standard.model, standard.contextTokens], ["claude-sonnet-4-5", 7])
       assert.deepStrictEqual([other.model, other.contextTokens], ["claude-opus-4-6", 200_000])
       yield* parts(other)
@@ -471,18 +471,19 @@ describe("Anthropic.layer", () => {
 
   it.effect("refuses a session of another provider", () =>
     Effect.gen(function* () {
-      const error = yield* Effect.flip(resolve({ provider: "openai", model: "gpt-5" }))
+      const models = yield* Anthropic.models({ model: "claude-sonnet-4-5", apiKey })
+      const error = yield* Effect.flip(resolve(models, { provider: "openai", model: "gpt-5" }))
       assert.strictEqual(error._tag, "ModelUnavailable")
       assert.strictEqual(error.model, "openai/gpt-5")
-    }).pipe(Effect.provide(Anthropic.layer({ model: "claude-sonnet-4-5", apiKey })))
+    })
   )
 
   it.effect("cannot be built without a key", () =>
     Effect.gen(function* () {
-      const layer = Anthropic.layer({ model: "claude-sonnet-4-5" }).pipe(
-        Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map())))
+      const error = yield* Anthropic.models({ model: "claude-sonnet-4-5" }).pipe(
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map())),
+        Effect.flip
       )
-      const error = yield* Effect.flip(Effect.scoped(Layer.build(layer)))
       assert.include(JSON.stringify(error), "ANTHROPIC_API_KEY")
     })
   )

@@ -1,7 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
 import { ChatCompletions } from "../../../../src/openai.js"
-import { Models } from "../../../../src/services/Model.js"
 import * as Frames from "./FakeFrames.js"
 import * as FakeProvider from "./FakeProvider.js"
 import { session } from "./Sessions.js"
@@ -128,17 +127,18 @@ describe("ChatCompletions", () => {
     })
   )
 
-  it.scoped("a layer serves any model of its server", () =>
+  it.scoped("serves any model of its server", () =>
     Effect.gen(function* () {
-      const models = yield* Models
+      const models = yield* ChatCompletions.models({
+        name: "local",
+        baseUrl: "http://127.0.0.1:1",
+        model: "small",
+        contextTokens: 9
+      })
       assert.strictEqual((yield* models.resolve(session())).model, "small")
       const other = yield* models.resolve(session({ model: { provider: "local", model: "large" } }))
       assert.strictEqual(other.model, "large")
       assert.isNull(other.contextTokens, "what was said of one model is not said of another")
-    }).pipe(
-      Effect.provide(
-        ChatCompletions.layer({ name: "local", baseUrl: "http://127.0.0.1:1", model: "small", contextTokens: 9 })
-      )
-    )
+    })
   )
 })

@@ -30,7 +30,7 @@ describe("the end of an answer", () => {
       const fake = yield* FakeProvider.answering(({ text }) =>
         FakeProvider.anthropic(text.includes("forbidden") ? { text: "I", finish: "content-filter" } : { text: "fine" })
       )
-      const { gateway, send, session } = yield* (yield* ground).open("a", { models: Model.layer(claude(fake.url)) })
+      const { gateway, send, session } = yield* (yield* ground).open("a", { models: Model.always(claude(fake.url)) })
       const { id } = yield* session()
       const ends: Array<string | null> = []
       for (const text of ["hello", "something forbidden", "something else"]) {

@@ -4,7 +4,7 @@
  */
 import { assert, it } from "@effect/vitest"
 import { Effect, FastCheck, Redacted } from "effect"
-import { Model, Tool, Toolbox } from "skein"
+import { Model, Tool } from "skein"
 import { OpenAi } from "../../../../src/openai.js"
 import { complaintsOfBody } from "../../../support/verdicts/wireRules.js"
 import { ground } from "../../services/runtime/engines.js"
@@ -82,8 +82,8 @@ const sentAfter = Effect.fn(function* (frames: ReadonlyArray<string>) {
   })
   const look = Tool.dynamic("look", { description: "looks", inputSchema: {} }).handle(() => Effect.succeed("seen"))
   const { gateway, send, session } = yield* (yield* ground).open("a", {
-    models: Model.layer(OpenAi.make({ apiKey, baseUrl: fake.url, model: "gpt-5" })),
-    toolbox: Toolbox.layer(look),
+    models: Model.always(OpenAi.make({ apiKey, baseUrl: fake.url, model: "gpt-5" })),
+    tools: [look],
     config: { modelAttempts: 1 }
   })
   const { id } = yield* session()

@@ -1,9 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Layer, Redacted } from "effect"
+import { ConfigProvider, Effect, Redacted } from "effect"
 import type { ModelRef, Options } from "../../../../src/domain/ModelRef.js"
 import type { ViewItem, ViewReasoning } from "../../../../src/domain/View.js"
 import { OpenAi } from "../../../../src/openai.js"
-import { Models } from "../../../../src/services/Model.js"
 import * as Frames from "./FakeFrames.js"
 import * as FakeProvider from "./FakeProvider.js"
 import { session } from "./Sessions.js"
@@ -252,21 +251,17 @@ describe("OpenAi", () => {
   )
 })
 
-describe("OpenAi.layer", () => {
-  const resolve = (ref: ModelRef | null) => Effect.flatMap(Models, (models) => models.resolve(session({ model: ref })))
-
+describe("OpenAi.models", () => {
   it.effect("takes its key from OPENAI_API_KEY, serves its models, refuses others", () =>
     Effect.gen(function* () {
+      const models = yield* OpenAi.models({ model: "gpt-5" }).pipe(
+        Effect.withConfigProvider(ConfigProvider.fromMap(new Map([["OPENAI_API_KEY", "canary"]])))
+      )
+      const resolve = (ref: ModelRef | null) => models.resolve(session({ model: ref }))
       assert.strictEqual((yield* resolve(null)).model, "gpt-5")
       assert.strictEqual((yield* resolve({ provider: "openai", model: "gpt-4o" })).model, "gpt-4o")
       const error = yield* Effect.flip(resolve({ provider: "anthropic", model: "claude-sonnet-4-5" }))
       assert.strictEqual(error._tag, "ModelUnavailable")
-    }).pipe(
-      Effect.provide(
-        OpenAi.layer({ model: "gpt-5" }).pipe(
-          Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map([["OPENAI_API_KEY", "canary"]]))))
-        )
-      )
-    )
+    })
   )
 })

@@ -1,11 +1,10 @@
 import { FileSystem, Path } from "@effect/platform"
 import { SystemError } from "@effect/platform/Error"
 import { assert, describe, it } from "@effect/vitest"
-import { ConfigProvider, Effect, Either, Layer, Schema } from "effect"
+import { ConfigProvider, Effect, Either, Schema } from "effect"
 import * as Providers from "../../../../src/adapters/providers/Providers.js"
 import { Anthropic } from "../../../../src/anthropic.js"
 import * as ModelRef from "../../../../src/domain/ModelRef.js"
-import { Models } from "../../../../src/services/Model.js"
 import * as FakeProvider from "./FakeProvider.js"
 import { session } from "./Sessions.js"
 import { parts, textOf } from "./StepRequests.js"
@@ -39,14 +38,15 @@ const resolve = (
 ) =>
   Effect.gen(function* () {
     const config = yield* decode(options.config ?? { providers: {} })
-    const layer = Providers.layer(config, options.standard === undefined ? {} : { standard: options.standard }).pipe(
-      Layer.provide([FileSystemTest, Path.layer]),
-      Layer.provide(Layer.setConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(options.variables ?? {})))))
+    const models = yield* Providers.models(
+      config,
+      options.standard === undefined ? {} : { standard: options.standard }
+    ).pipe(
+      Effect.provide([FileSystemTest, Path.layer]),
+      Effect.withConfigProvider(ConfigProvider.fromMap(new Map(Object.entries(options.variables ?? {}))))
     )
     const model = ref === null ? null : ModelRef.fromText(ref)
-    return yield* Effect.flatMap(Models, (models) => models.resolve(session({ model, workdir: "/project" }))).pipe(
-      Effect.provide(layer)
-    )
+    return yield* models.resolve(session({ model, workdir: "/project" }))
   })
 
 describe("a key or a header that cannot be sent", () => {
@@ -66,15 +66,16 @@ describe("a key or a header that cannot be sent", () => {
     })
   )
 
-  it.effect("is refused when the layer is built", () =>
+  it.effect("is refused when the agent is made", () =>
     Effect.gen(function* () {
       const variables = ConfigProvider.fromMap(new Map([["ANTHROPIC_API_KEY", "sk-canary\n2"]]))
-      const error = yield* Effect.flip(
-        Layer.build(Anthropic.layer({ model: "claude-x" }).pipe(Layer.provide(Layer.setConfigProvider(variables))))
+      const error = yield* Anthropic.models({ model: "claude-x" }).pipe(
+        Effect.withConfigProvider(variables),
+        Effect.flip
       )
       assert.include(JSON.stringify(error), "ANTHROPIC_API_KEY")
       assert.notInclude(JSON.stringify(error), "canary")
-    }).pipe(Effect.scoped)
+    })
   )
 })
 

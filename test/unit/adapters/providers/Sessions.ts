@@ -1,5 +1,4 @@
 /** Sessions to resolve a model for. */
-import {} from "effect"
 import { Cursor, SessionId } from "../../../../src/domain/Session.js"
 import type { Session } from "../../../../src/domain/Session.js"
 import * as Usage from "../../../../src/domain/Usage.js"
@@ -10,6 +9,7 @@ export const session = (fields: Partial<Session> = {}): Session => ({
   named: false,
   owner: null,
   workdir: "/",
+  agent: null,
   model: null,
   metadata: {},
   usage: Usage.zero,

@@ -4,7 +4,7 @@
  */
 import { expect, it } from "@effect/vitest"
 import { Effect, Redacted } from "effect"
-import { Model, Tool, Toolbox } from "skein"
+import { Model, Tool } from "skein"
 import { Anthropic } from "../../../../src/anthropic.js"
 import type { ModelRef } from "../../../../src/domain/ModelRef.js"
 import { ChatCompletions, OpenAi } from "../../../../src/openai.js"
@@ -93,9 +93,10 @@ for (const from of names) {
           )
         )
         const { gateway, send, session } = yield* open("a", {
-          models: Model.layerResolve(({ model }) => Effect.succeed(modelOf(fake.url, model ?? refOf(from)))),
-          toolbox: Toolbox.layer(look),
-          config: { modelAttempts: 1, system: "Be brief." }
+          models: Model.resolve(({ model }) => Effect.succeed(modelOf(fake.url, model ?? refOf(from)))),
+          tools: [look],
+          config: { modelAttempts: 1 },
+          system: "Be brief."
         })
         const { id } = yield* session({ model: refOf(from) })
         const expectAnswer = Effect.gen(function* () {

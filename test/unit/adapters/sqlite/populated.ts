@@ -12,16 +12,16 @@ import { CallId, type Message, userText } from "../../../../src/domain/Message.j
 import { SessionId } from "../../../../src/domain/Session.js"
 import { unknown } from "../../../../src/domain/Usage.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import * as Agents from "../../../../src/services/Agents.js"
 import * as Permissions from "../../../../src/services/Permissions.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
-import * as Toolbox from "../../../../src/services/Toolbox.js"
 
 /** An engine on a data folder. */
 export const engineOn = (data: string) =>
   // Nothing goes on by itself: the tests say what does, and in which order.
   SkeinNode.layer({ data, synchronous: "NORMAL", recoverMillis: null }).pipe(
-    Layer.provideMerge(ScriptedModel.layer),
-    Layer.provide([Toolbox.layerEmpty, Permissions.layerDefault])
+    Layer.provide(Agents.layer({ models: ScriptedModel.models, policy: Permissions.askToWrite })),
+    Layer.provideMerge(ScriptedModel.layer)
   )
 
 export const one = SessionId.make("one")

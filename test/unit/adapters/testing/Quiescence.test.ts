@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Cause, Deferred, Effect, Exit, Fiber, FiberRef, Queue } from "effect"
-import { Permissions, Toolbox } from "skein"
+import { Permissions } from "skein"
 import { Quiescence, SkeinTest } from "skein/testing"
 
 const test = <A, E>(name: string, body: Effect.Effect<A, E>) => {
@@ -165,14 +165,11 @@ describe("layer", () => {
         expect(yield* scheduler).toBe(outside)
         yield* Quiescence.idle
         expect(count()).toBe(1)
-      }).pipe(Effect.provide(SkeinTest.layer()), Effect.provide([Toolbox.layerEmpty, Permissions.layerAllowAll]))
+      }).pipe(Effect.provide(SkeinTest.layer({ policy: Permissions.allowAll })))
     })
   )
 
   it.effect("comes with an engine of SkeinTest", () =>
-    Quiescence.idle.pipe(
-      Effect.provide(SkeinTest.layer()),
-      Effect.provide([Toolbox.layerEmpty, Permissions.layerAllowAll])
-    )
+    Quiescence.idle.pipe(Effect.provide(SkeinTest.layer({ policy: Permissions.allowAll })))
   )
 })

@@ -1,6 +1,6 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema, Stream } from "effect"
-import { Gateway, Permissions, Run, SessionEvent, Tool } from "skein"
+import { Gateway, Permissions, Run, SessionEvent, Tool, Toolbox } from "skein"
 import { ScriptedModel, ScriptedToolbox, SkeinTest } from "skein/testing"
 
 class Forecasts extends Context.Tag("test/Forecasts")<Forecasts, { readonly of: (city: string) => number }>() {}
@@ -13,10 +13,10 @@ const weather = Tool.make("weather", {
 
 const cityOf = ({ city }: { readonly [field: string]: unknown }) => (typeof city === "string" ? city : "none")
 
-const AgentTest = SkeinTest.layer().pipe(
-  Layer.provideMerge(ScriptedToolbox.layer(weather, { name: "book", access: "read" })),
-  Layer.provide(Permissions.layerDefault)
-)
+const AgentTest = SkeinTest.layer({
+  tools: ScriptedToolbox.tools(weather, { name: "book", access: "read" }),
+  policy: Permissions.askToWrite
+}).pipe(Layer.provideMerge(ScriptedToolbox.layer))
 
 const ask = (...cities: ReadonlyArray<string>) =>
   Effect.gen(function* () {
@@ -119,10 +119,9 @@ describe("ScriptedToolbox", () => {
 
   it.effect("P12 clear refusal: a name that is none, or given twice", () =>
     Effect.gen(function* () {
-      const build = (...names: ReadonlyArray<string>) =>
-        Effect.scoped(Effect.flip(Layer.build(ScriptedToolbox.layer(...names))))
+      const build = (...names: ReadonlyArray<string>) => Effect.flip(Toolbox.make(...ScriptedToolbox.tools(...names)))
       assert.strictEqual((yield* build("two", "two"))._tag, "DuplicateTool")
       assert.strictEqual((yield* build("no name"))._tag, "InvalidInput")
-    })
+    }).pipe(Effect.provide(ScriptedToolbox.layer))
   )
 })

@@ -1,18 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Effect } from "effect"
 import * as NodeExec from "../../../../src/adapters/node/NodeExec.js"
 import * as WorkspaceTools from "../../../../src/adapters/tools/WorkspaceTools.js"
-import type { Exec } from "../../../../src/services/Exec.js"
 import * as Toolbox from "../../../../src/services/Toolbox.js"
 import * as TestWorkspace from "./TestWorkspace.js"
-
-const filesLayer: Layer.Layer<Toolbox.Toolbox> = Toolbox.layer(...WorkspaceTools.files)
-const allLayer: Layer.Layer<Toolbox.Toolbox, never, Exec> = Toolbox.layer(...WorkspaceTools.all)
 
 describe("WorkspaceTools", () => {
   it.effect("say what they do to the workspace, and how they are called", () =>
     Effect.gen(function* () {
-      const { tools } = yield* Toolbox.Toolbox
+      const { tools } = yield* Toolbox.make(...WorkspaceTools.all)
       const access = Array.from(tools.values(), (tool) => `${tool.name} ${tool.access}`)
       expect(access).toEqual([
         "read read",
@@ -27,7 +23,7 @@ describe("WorkspaceTools", () => {
         expect(tool.inputSchema).toMatchObject({ type: "object" })
         expect(tool.description.length).toBeLessThan(400)
       }
-    }).pipe(Effect.provide(Layer.provide(allLayer, NodeExec.layer())))
+    }).pipe(Effect.provide(NodeExec.layer()))
   )
 
   it.effect("the tools that only read are those that say so, and the shell is only among all", () =>
@@ -41,7 +37,7 @@ describe("WorkspaceTools", () => {
   it.scopedLive("in a toolbox, calls on one file have one key and the others none", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()
-      const { tools } = yield* Toolbox.Toolbox
+      const { tools } = yield* Toolbox.make(...WorkspaceTools.files)
       const key = (name: string, input: unknown) =>
         Effect.gen(function* () {
           const tool = tools.get(name)
@@ -57,6 +53,6 @@ describe("WorkspaceTools", () => {
       expect(yield* key("grep", { pattern: "x" })).toBeNull()
       expect(yield* key("list", {})).toBeNull()
       expect(yield* key("glob", { pattern: "x" })).toBeNull()
-    }).pipe(Effect.provide(filesLayer))
+    })
   )
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, FastCheck, Fiber, Option, Schema, Stream } from "effect"
-import { Model, Permissions, Run, Session, SessionEvent, SkeinError, Tool, Toolbox, Usage } from "skein"
+import { Model, Permissions, Run, Session, SessionEvent, SkeinError, Tool, Usage } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { ground } from "../runtime/engines.js"
 import { open, type Opened } from "../runtime/fixture.js"
@@ -20,7 +20,7 @@ const watch = ({ gateway }: Opened, sessionId: Session.Id, after = 0) =>
 const blocked = Effect.gen(function* () {
   const gate = yield* Gate.make
   const tool = waiting(gate)
-  const engine = yield* open({ toolbox: Toolbox.layer(tool) })
+  const engine = yield* open({ tools: [tool] })
   yield* engine.model.play(
     {
       reasoning: "hm",
@@ -60,7 +60,7 @@ describe("P10 events from a cursor on", () => {
         const gate = yield* Gate.make
         for (const name of ["a", "b", "c"]) yield* gate.open(name)
         const tool = waiting(gate)
-        const engine = yield* open({ toolbox: Toolbox.layer(tool) })
+        const engine = yield* open({ tools: [tool] })
         const calls = ["a", "b", "c"].map((name) => ScriptedModel.call(tool, { name }))
         yield* engine.model.play({ text: "let me see", calls }, ScriptedModel.text("it is so"))
         const run = yield* engine.begin("go")
@@ -208,7 +208,7 @@ describe("P10 what a step writes", () => {
         let isSlow = false
         const { open } = yield* ground
         const engine = yield* open("a", {
-          models: Model.layer({ provider: "test", model: "slow", contextTokens: null, step: () => stream }),
+          models: Model.always({ provider: "test", model: "slow", contextTokens: null, step: () => stream }),
           storage: (storage) => ({
             ...storage,
             appendStep: (...step) => Effect.zipLeft(storage.appendStep(...step), gate.pass("end"))
@@ -261,7 +261,7 @@ describe("P10 what a step writes", () => {
         { type: "finish", reason: "tool-calls", usage: Usage.unknown }
       ]
       const { open } = yield* ground
-      const slow = Model.layer({
+      const slow = Model.always({
         provider: "test",
         model: "slow",
         contextTokens: null,
@@ -320,7 +320,7 @@ describe("P10 what a step writes", () => {
       const tool = waiting(gate)
       yield* gate.open("a")
       const { open } = yield* ground
-      const engine = yield* open("a", { toolbox: Toolbox.layer(tool), models: Model.layer(asking) })
+      const engine = yield* open("a", { tools: [tool], models: Model.always(asking) })
       const run = yield* engine.begin("go")
       yield* engine.seen(run, "call.finished")
       const { cursor } = yield* engine.gateway.session(run.sessionId)
@@ -348,7 +348,7 @@ describe("P10 what a step writes", () => {
       }))
       for (const turns of [1, 2, 3, 5, 8, 13, 21, 34]) {
         const engine = yield* open(`slow ${turns}`, {
-          toolbox: Toolbox.layer(tool),
+          tools: [tool],
           config: { repeatLimit: 10 },
           reader: (reader) => ({
             ...reader,
@@ -481,8 +481,8 @@ describe("snapshot", () => {
     Effect.gen(function* () {
       const ask = Tool.make("ask", { description: "asks", input: {} }).handle(() => Effect.void)
       const { begin, gateway, model, seen } = yield* open({
-        toolbox: Toolbox.layer(ask),
-        policy: Permissions.layerDefault
+        tools: [ask],
+        policy: Permissions.askToWrite
       })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(ask, {})))
       const run = yield* begin("go")

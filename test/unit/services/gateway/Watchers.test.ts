@@ -13,7 +13,7 @@ const counting = (options: { readonly models?: Model.Model } = {}) =>
     const reads = { events: 0, drafts: 0 }
     const { open } = yield* ground
     const engine = yield* open("a", {
-      ...(options.models === undefined ? {} : { models: Model.layer(options.models) }),
+      ...(options.models === undefined ? {} : { models: Model.always(options.models) }),
       reader: (reader) => ({
         ...reader,
         events: (range) => Effect.suspend(() => (reads.events++, reader.events(range))),
@@ -124,7 +124,7 @@ describe("P3 P10 watchers of one session", () => {
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const engine = yield* counting()
-      const other = yield* engine.open("b", { models: Model.layer(gated(gate, ["one ", "two "])) })
+      const other = yield* engine.open("b", { models: Model.always(gated(gate, ["one ", "two "])) })
       const run = yield* other.begin("go")
       yield* Quiescence.idle
       const { cursor } = yield* engine.gateway.session(run.sessionId)

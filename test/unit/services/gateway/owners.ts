@@ -1,6 +1,6 @@
 /** Two owners of one engine, and a session of the first in which all has happened that can belong to a session. */
 import { Effect, Schema, Stream } from "effect"
-import { Gateway, Permissions, Session, Tool, Toolbox } from "skein"
+import { Gateway, Permissions, Session, Tool } from "skein"
 import { ScriptedModel } from "skein/testing"
 import { of, open } from "../runtime/fixture.js"
 
@@ -16,7 +16,7 @@ const ask = Tool.make("ask", { description: "is asked about", input: { about: Sc
 
 /** Ann's session, in whose run a human is asked, and the gateway as each of two owners has it. */
 export const opened = Effect.gen(function* () {
-  const engine = yield* open({ toolbox: Toolbox.layer(ask), policy: Permissions.layerDefault })
+  const engine = yield* open({ tools: [ask], policy: Permissions.askToWrite })
   yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call(ask, { about: secret })), ScriptedModel.text("done"))
   const anns = of(yield* Effect.provide(Gateway.forOwner(ann), engine.context))
   const bobs = of(yield* Effect.provide(Gateway.forOwner(bob), engine.context))

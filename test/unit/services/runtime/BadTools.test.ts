@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Data, Effect, Layer, Schema, Stream, TestClock } from "effect"
-import { Tool, Toolbox } from "skein"
+import { Data, Effect, Schema, Stream, TestClock } from "effect"
+import { Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import type * as Script from "../../../../src/domain/Script.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
@@ -27,7 +27,7 @@ const sandwich = Effect.fnUntraced(function* (
   bad: Tool.Tool<"bad", never, unknown, unknown, never>,
   asked: Partial<Script.Call> = {}
 ) {
-  const engine = yield* open({ toolbox: Toolbox.layer(bad, good) })
+  const engine = yield* open({ tools: [bad, good] })
   const call = ScriptedModel.call(good, {})
   yield* engine.model.play(
     ScriptedModel.calls(call, { name: "bad", input: "{}", ...asked }, call),
@@ -132,12 +132,9 @@ describe("P4 a bad tool is one bounded error result", () => {
   for (const [what, prepare, line] of reading) {
     it.scoped(`P4 a tool that ${what}: siblings finish, the model gets an error`, () =>
       Effect.gen(function* () {
-        const { tools } = yield* Effect.provide(Toolbox.Toolbox, Toolbox.layer(good))
-        const bad = { name: "bad", description: "", access: "read", inputSchema: {}, timeout: null } as const
+        const bad = Tool.dynamic("bad", { description: "", access: "read", inputSchema: {} }).handle(() => prepare)
         const { begin, gateway, lines, model } = yield* open({
-          toolbox: Layer.succeed(Toolbox.Toolbox, {
-            tools: new Map([...tools, ["bad", { ...bad, prepare: () => prepare }]])
-          }),
+          tools: [good, { ...bad, prepare: () => prepare }],
           // The lease outlives the wait: the clock need not stop for each of its renewals.
           config: { leaseMillis: 3_600_000 }
         })
@@ -166,7 +163,7 @@ describe("P4 a bad tool is one bounded error result", () => {
 
   it.scoped("P4 a provider's call id that comes again is made unique for the model", () =>
     Effect.gen(function* () {
-      const { begin, gateway, model } = yield* open({ toolbox: Toolbox.layer(good) })
+      const { begin, gateway, model } = yield* open({ tools: [good] })
       const step = ScriptedModel.calls(ScriptedModel.call(good, {}))
       yield* model.play(step, { ...step, text: "again" }, ScriptedModel.text("done"))
       yield* gateway.await(yield* begin("go"))
@@ -198,7 +195,7 @@ describe("P4 a result is bounded", () => {
     Effect.gen(function* () {
       const long = tool(() => Effect.succeed("x".repeat(1_000)))
       const { begin, gateway, model, transcript } = yield* open({
-        toolbox: Toolbox.layer(long),
+        tools: [long],
         config: { limits: { resultCharacters: 100, assetBytes: 500 } }
       })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(long, {})), ScriptedModel.text("done"))
@@ -231,7 +228,7 @@ const stubborn = Effect.gen(function* () {
     key: () => "file",
     timeout: "1 minute"
   })
-  const engine = yield* open({ toolbox: Toolbox.layer(stubborn, next, good) })
+  const engine = yield* open({ tools: [stubborn, next, good] })
   return { ...engine, gate, stubborn, next }
 })
 
@@ -257,7 +254,7 @@ describe("P4 a tool that takes too long", () => {
       const gate = yield* Gate.make
       const never = tool(() => Effect.onInterrupt(Effect.never, () => gate.pass("interrupted")))
       const { begin, gateway, lines, model } = yield* open({
-        toolbox: Toolbox.layer(never),
+        tools: [never],
         config: { toolTimeoutMillis: 5_000 }
       })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(never, {})), ScriptedModel.text("done"))

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Schema, Stream } from "effect"
-import { Model, Permissions, SkeinError, Tool, Toolbox, Usage } from "skein"
+import { Model, Permissions, SkeinError, Tool, Usage } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { RunId } from "../../../../src/domain/Run.js"
 import * as Transcript from "../../../../src/domain/Transcript.js"
@@ -92,8 +92,8 @@ describe("P4 cancel while the model writes", () => {
       let steps = 0
       const { open } = yield* ground
       const { begin, gateway, lines } = yield* open("a", {
-        toolbox: Toolbox.layer(quick),
-        models: Model.layerResolve(() => Effect.as(steps++ === 0 ? Effect.void : gate.pass("second step"), threeCalls))
+        tools: [quick],
+        models: Model.resolve(() => Effect.as(steps++ === 0 ? Effect.void : gate.pass("second step"), threeCalls))
       })
       const run = yield* begin("go")
       yield* gate.reached("second step")
@@ -114,7 +114,7 @@ describe("P4 cancel during a batch", () => {
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const tool = waiting(gate)
-      const engine = yield* open({ toolbox: Toolbox.layer(tool) })
+      const engine = yield* open({ tools: [tool] })
       const { begin, gateway, lines, model, seen, told } = engine
       const call = (name: string) => ScriptedModel.call(tool, { name })
       yield* model.play(ScriptedModel.calls(call("a1"), call("a2"), call("b1")))
@@ -146,7 +146,7 @@ describe("P4 cancel during a batch", () => {
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const tool = waiting(gate)
-      const engine = yield* open({ toolbox: Toolbox.layer(tool) })
+      const engine = yield* open({ tools: [tool] })
       const { begin, gateway, lines, model, send } = engine
       const call = (name: string) => ScriptedModel.call(tool, { name })
       yield* model.play(ScriptedModel.calls(call("a1"), call("a2")))
@@ -166,7 +166,7 @@ describe("P4 cancel during a batch", () => {
       const tool = Tool.make("quick", { description: "quick", input: {} }).handle(() => Effect.succeed("ran"))
       const { model, open } = yield* ground
       const { begin, gateway, lines } = yield* open("a", {
-        toolbox: Toolbox.layer(tool),
+        tools: [tool],
         storage: (storage) => ({
           ...storage,
           storeResult: (...call) => Effect.zipRight(gate.pass("store"), storage.storeResult(...call))
@@ -187,7 +187,7 @@ describe("P4 cancel during a batch", () => {
 
   // The first call of its key starts with its step, unless the policy takes its time.
   for (const { point, policy, state } of [
-    { point: "appendStep", policy: Permissions.layerAllowAll, state: "started" },
+    { point: "appendStep", policy: Permissions.allowAll, state: "started" },
     { point: "appendStep", policy: considering, state: "pending" },
     { point: "startCall", policy: considering, state: "started" }
   ] as const) {
@@ -197,7 +197,7 @@ describe("P4 cancel during a batch", () => {
         const tool = waiting(gate)
         const { model, open } = yield* ground
         const engine = yield* open("a", {
-          toolbox: Toolbox.layer(tool),
+          tools: [tool],
           policy,
           storage: (storage) => ({
             ...storage,
@@ -241,7 +241,7 @@ describe("P4 cancel during a batch", () => {
           { key: () => "same" }
         )
         const { open } = yield* ground
-        const engine = open("a", { toolbox: Toolbox.layer(tool), models: Model.layer(threeCalls) })
+        const engine = open("a", { tools: [tool], models: Model.always(threeCalls) })
         const { gateway, send, session, transcript } = yield* Effect.withMaxOpsBeforeYield(engine, ops)
         let { id } = yield* session()
         for (let moment = 0; moment < moments; moment += step) {
@@ -331,7 +331,7 @@ describe("cancel", () => {
       const tool = waiting(gate)
       const { model, open } = yield* ground
       const engine = yield* open("a", {
-        toolbox: Toolbox.layer(tool),
+        tools: [tool],
         storage: (storage) => ({
           ...storage,
           storeResult: (...call) => Effect.zipLeft(storage.storeResult(...call), gate.pass("stored"))

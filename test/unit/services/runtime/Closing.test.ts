@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Stream, TestClock } from "effect"
-import { Permissions, SessionEvent, Tool, Toolbox } from "skein"
+import { Permissions, SessionEvent, Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
@@ -84,7 +84,7 @@ describe("P4 P5 an engine that closes during a run", () => {
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const { model, open, reader } = yield* ground
-      const options = { toolbox: Toolbox.layer(waiting(gate), asked), policy: Permissions.layerDefault }
+      const options = { tools: [waiting(gate), asked], policy: Permissions.askToWrite }
       const one = yield* open("one", { ...options, config: { drainMillis: 60_000 } })
       yield* model.play(ScriptedModel.calls({ name: "ask", input: {} }))
       const waits = yield* one.begin("ask me")
@@ -154,7 +154,7 @@ describe("P4 P5 an engine that closes during a run", () => {
         Effect.uninterruptible(gate.pass("stubborn"))
       )
       const { model, open } = yield* ground
-      const one = yield* open("one", { toolbox: Toolbox.layer(tool) })
+      const one = yield* open("one", { tools: [tool] })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
       const run = yield* one.begin("go")
       yield* gate.reached("stubborn")

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema, TestClock } from "effect"
-import { Permissions, type Run, Tool, Toolbox } from "skein"
+import { Permissions, type Run, Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { open } from "./fixture.js"
 
@@ -29,8 +29,8 @@ const limited = Effect.fnUntraced(function* (toolConcurrency: number | "unbounde
   const gate = yield* Gate.make
   const counts = counted(gate)
   const engine = yield* open({
-    toolbox: Toolbox.layer(counts.wait, ask),
-    policy: Permissions.layerDefault,
+    tools: [counts.wait, ask],
+    policy: Permissions.askToWrite,
     config: { toolConcurrency, toolTimeoutMillis }
   })
   const callOf = (name: string) =>

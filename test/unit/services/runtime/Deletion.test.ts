@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, Fiber, Stream, TestClock } from "effect"
-import { type Gateway, Permissions, type Run, Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
+import { type Gateway, Permissions, type Run, Session, SessionEvent, SkeinError, Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { WorkProgress } from "../../../../src/services/WorkProgress.js"
 import { ground, stopped } from "./engines.js"
@@ -22,7 +22,7 @@ const blocked = Effect.fnUntraced(function* (
 ) {
   const gate = yield* Gate.make
   const tool = toolOf(gate)
-  const engine = yield* open({ toolbox: Toolbox.layer(tool) })
+  const engine = yield* open({ tools: [tool] })
   yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
   const run = yield* engine.begin("go")
   const content = Stream.make(new Uint8Array(3))
@@ -93,7 +93,7 @@ describe("P7 P11 deletion during a run", () => {
     Effect.gen(function* () {
       const gate = yield* Gate.make
       const tool = blocking(gate)
-      const engine = yield* open({ toolbox: Toolbox.layer(tool), policy: Permissions.layerDefault })
+      const engine = yield* open({ tools: [tool], policy: Permissions.askToWrite })
       const { begin, gateway, model, seen } = engine
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})))
       const run = yield* begin("go")
@@ -136,7 +136,7 @@ describe("P7 P11 deletion during a run", () => {
         const tool = blocking(gate)
         const { model, open } = yield* ground
         const { begin, gateway } = yield* open("a", {
-          toolbox: Toolbox.layer(tool),
+          tools: [tool],
           storage: (storage) => ({
             ...storage,
             storeResult: (...result) => Effect.zipRight(gate.pass("store"), storage.storeResult(...result))
@@ -391,8 +391,8 @@ describe("P7 P9 deletion of what another engine runs", () => {
       const gate = yield* Gate.make
       const { declare, model, open } = yield* ground
       const tool = blocking(gate)
-      const one = yield* open("one", { toolbox: Toolbox.layer(tool), ...options })
-      const other = yield* open("other", { toolbox: Toolbox.layer(tool) })
+      const one = yield* open("one", { tools: [tool], ...options })
+      const other = yield* open("other", { tools: [tool] })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
       const run = yield* one.begin("go")
       yield* gate.reached("block")

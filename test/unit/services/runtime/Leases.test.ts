@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Stream, TestClock } from "effect"
-import { Model, Permissions, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
+import { Model, Permissions, SessionEvent, SkeinError, Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { ground, type Options, stopped } from "./engines.js"
 
@@ -14,9 +14,9 @@ const running = (one: Options = {}, other: Options = {}) =>
     const gate = yield* Gate.make
     const world = yield* ground
     const tool = holding(gate)
-    const toolbox = Toolbox.layer(tool)
-    const first = yield* world.open("one", { toolbox, ...one })
-    const second = yield* world.open("other", { toolbox, ...other })
+    const tools = [tool]
+    const first = yield* world.open("one", { tools, ...one })
+    const second = yield* world.open("other", { tools, ...other })
     yield* world.model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
     const run = yield* first.begin("go")
     yield* gate.reached("hold")
@@ -49,7 +49,7 @@ describe("P9 what another engine wants of a run", () => {
   it.scoped("P9 an answer given elsewhere reaches the call that waits for it", () =>
     Effect.gen(function* () {
       const { model, open } = yield* ground
-      const options = { toolbox: Toolbox.layer(asked), policy: Permissions.layerDefault }
+      const options = { tools: [asked], policy: Permissions.askToWrite }
       const one = yield* open("one", options)
       const other = yield* open("other", options)
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(asked, {})), ScriptedModel.text("done"))
@@ -71,13 +71,13 @@ describe("P9 what another engine wants of a run", () => {
         ScriptedModel.calls(ScriptedModel.call(tool, {})),
         ScriptedModel.text("done")
       ])
-      const models = Model.layerResolve(({ model }) =>
+      const models = Model.resolve(({ model }) =>
         Effect.sync(() => {
           steps.push(model?.model ?? "none")
           return scripted
         })
       )
-      const one = yield* open("one", { toolbox: Toolbox.layer(tool), models })
+      const one = yield* open("one", { tools: [tool], models })
       const other = yield* open("other")
       const run = yield* one.begin("go")
       yield* gate.reached("hold")
@@ -91,7 +91,7 @@ describe("P9 what another engine wants of a run", () => {
   it.scoped("P9 a run that was asked to end does not continue after its engine dies, even if a human was asked", () =>
     Effect.gen(function* () {
       const { declare, model, open, storage } = yield* ground
-      const options = { toolbox: Toolbox.layer(asked), policy: Permissions.layerDefault }
+      const options = { tools: [asked], policy: Permissions.askToWrite }
       const one = yield* open("one", { ...options, ...stopped })
       const other = yield* open("other", options)
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(asked, {})))

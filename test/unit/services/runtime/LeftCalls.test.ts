@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Ref, TestClock } from "effect"
-import { type Message, Permissions, Tool, Toolbox } from "skein"
+import { type Message, Permissions, Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { ground, stopped } from "./engines.js"
 
@@ -9,19 +9,19 @@ const left = Effect.gen(function* () {
   const gate = yield* Gate.make
   const first = Tool.make("first", { description: "waits", input: {} }).handle(() => gate.pass("first"))
   const second = Tool.make("second", { description: "waits", input: {} }).handle(() => gate.pass("second"))
-  const toolbox = Toolbox.layer(first, second)
-  const policy = Permissions.layer(({ tool }) =>
+  const tools = [first, second]
+  const policy: Permissions.Policy = ({ tool }) =>
     Effect.succeed(tool === "second" ? Permissions.ask : Permissions.allow)
-  )
+
   const engines = yield* ground
   yield* engines.model.play(ScriptedModel.calls(ScriptedModel.call(first, {}), ScriptedModel.call(second, {})))
-  const one = yield* engines.open("one", { ...stopped, toolbox, policy })
+  const one = yield* engines.open("one", { ...stopped, tools, policy })
   const run = yield* one.begin("go")
   yield* gate.reached("first")
   yield* Quiescence.idle
   const { calls } = yield* engines.reader.openBatch(run.sessionId)
   expect(calls.map(({ name, state }) => `${name} ${state}`)).toEqual(["first started", "second pending"])
-  return { ...engines, calls, gate, policy, run, toolbox }
+  return { ...engines, calls, gate, policy, run, tools }
 })
 
 describe("what the calls of a dead engine left running", () => {
@@ -48,9 +48,9 @@ describe("what the calls of a dead engine left running", () => {
 
   it.scoped("is left alone when another engine was faster: what runs now is that one's", () =>
     Effect.gen(function* () {
-      const { declare, gate, open, policy, reader, run, toolbox } = yield* left
+      const { declare, gate, open, policy, reader, run, tools } = yield* left
       yield* declare("one", "dead")
-      const faster = yield* open("faster", { toolbox, policy })
+      const faster = yield* open("faster", { tools, policy })
       const takeOver = Effect.gen(function* () {
         const [question] = yield* reader.questions(run.sessionId)
         if (question === undefined) return
@@ -74,11 +74,11 @@ describe("what the calls of a dead engine left running", () => {
 
   it.scoped("is left alone when its engine may live, though it has lost its lease", () =>
     Effect.gen(function* () {
-      const { open, policy, reader, run, toolbox } = yield* left
+      const { open, policy, reader, run, tools } = yield* left
       yield* TestClock.adjust("1 minute")
       const ended = yield* Ref.make(0)
       const other = yield* open("other", {
-        toolbox,
+        tools,
         policy,
         processes: { end: () => Ref.update(ended, (times) => times + 1) }
       })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { Model, SkeinError, Tool, Toolbox, Usage } from "skein"
+import { Model, SkeinError, Tool, Usage } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { ground } from "./engines.js"
 import { open } from "./fixture.js"
@@ -12,7 +12,7 @@ const blocking = (gate: Gate.Gate) =>
 const blocked = Effect.gen(function* () {
   const gate = yield* Gate.make
   const tool = blocking(gate)
-  const engine = yield* open({ toolbox: Toolbox.layer(tool) })
+  const engine = yield* open({ tools: [tool] })
   yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
   const run = yield* engine.begin("go")
   yield* gate.reached("block")
@@ -90,7 +90,7 @@ const named = (name: string): Model.Model => ({
 })
 
 describe("P7 the model in use", () => {
-  const models = Model.layerResolve(({ model }) =>
+  const models = Model.resolve(({ model }) =>
     model?.model === "gone"
       ? new SkeinError.ModelUnavailable({ model: "test/gone", detail: "no such model" })
       : Effect.succeed(named(model?.model ?? "usual"))
@@ -99,7 +99,7 @@ describe("P7 the model in use", () => {
   const start = Effect.gen(function* () {
     const gate = yield* Gate.make
     const { open } = yield* ground
-    const engine = yield* open("a", { toolbox: Toolbox.layer(blocking(gate)), models })
+    const engine = yield* open("a", { tools: [blocking(gate)], models })
     const run = yield* engine.begin("go")
     yield* gate.reached("block")
     return { ...engine, gate, run }
@@ -150,7 +150,7 @@ describe("P7 the model in use", () => {
 })
 
 describe("a host's own models", () => {
-  const interrupted = Model.layerResolve(() => Effect.interrupt)
+  const interrupted = Model.resolve(() => Effect.interrupt)
   it.scoped("that interrupt themselves fail the run, and it is not called cancelled", () =>
     Effect.gen(function* () {
       const { open } = yield* ground

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Fiber, Stream, TestClock } from "effect"
-import { type Message, Model, type Run, SessionEvent, Tool, Toolbox, Usage } from "skein"
+import { type Message, Model, type Run, SessionEvent, Tool, Usage } from "skein"
 import { Quiescence, ScriptedModel } from "skein/testing"
 import { ModelFailed } from "../../../../src/domain/SkeinError.js"
 import { ground } from "./engines.js"
@@ -138,7 +138,7 @@ describe("a model step that fails", () => {
 })
 
 const modelOf = (stream: Stream.Stream<Model.Part, ModelFailed>) =>
-  Model.layer({ provider: "test", model: "odd", contextTokens: null, step: () => stream })
+  Model.always({ provider: "test", model: "odd", contextTokens: null, step: () => stream })
 
 const text = (delta: string): Model.Part => ({ type: "text", id: "t", delta })
 
@@ -234,7 +234,7 @@ describe("a model step that was stopped", () => {
 
   it.scoped("by the output limit runs none of its calls and tells the model so, which goes on", () =>
     Effect.gen(function* () {
-      const { begin, gateway, lines, model, transcript } = yield* open({ toolbox: Toolbox.layer(wipe) })
+      const { begin, gateway, lines, model, transcript } = yield* open({ tools: [wipe] })
       yield* model.play(
         {
           text: "I wipe",
@@ -273,8 +273,8 @@ describe("a model step that was stopped", () => {
       ]
       const engine = yield* open("a", {
         models: modelOf(Stream.fromIterable(parts)),
-        toolbox: Toolbox.layer(wipe),
-        config: { stepLimit: 1 }
+        tools: [wipe],
+        stepLimit: 1
       })
       const run = yield* engine.begin("go")
       expect((yield* engine.gateway.await(run)).stopReason).toBe("step-limit")
@@ -288,7 +288,7 @@ describe("a model step that was stopped", () => {
 
   it.scoped("by the output limit again and again ends as one that repeats itself", () =>
     Effect.gen(function* () {
-      const { begin, gateway, model } = yield* open({ toolbox: Toolbox.layer(wipe) })
+      const { begin, gateway, model } = yield* open({ tools: [wipe] })
       const step = { calls: [{ name: "wipe", input: '{"only":"a' }], finish: "length" } as const
       yield* model.play(step, step, step)
       expect((yield* gateway.await(yield* begin("go"))).stopReason).toBe("repeated-calls")
@@ -301,7 +301,7 @@ describe("a model step that was stopped", () => {
   ] as const) {
     it.scoped(`by the provider (${finish}) runs none of its calls and ends the run as ${stopReason}`, () =>
       Effect.gen(function* () {
-        const { begin, gateway, lines, model } = yield* open({ toolbox: Toolbox.layer(wipe) })
+        const { begin, gateway, lines, model } = yield* open({ tools: [wipe] })
         yield* model.play({ calls: [{ name: "wipe", input: {} }], finish })
         const run = yield* begin("go")
         expect((yield* gateway.await(run)).stopReason).toBe(stopReason)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, FastCheck, Schema, Stream, TestClock } from "effect"
-import { Permissions, SessionEvent, Tool, Toolbox } from "skein"
+import { Permissions, SessionEvent, Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
@@ -13,7 +13,7 @@ const waiting = <const Name extends string>(gate: Gate.Gate, name: Name) =>
 const three = Effect.gen(function* () {
   const gate = yield* Gate.make
   const [a, b, c] = [waiting(gate, "a"), waiting(gate, "b"), waiting(gate, "c")]
-  const engine = yield* open({ toolbox: Toolbox.layer(a, b, c) })
+  const engine = yield* open({ tools: [a, b, c] })
   yield* engine.model.play(
     ScriptedModel.calls(ScriptedModel.call(a, {}), ScriptedModel.call(b, {}), ScriptedModel.call(c, {})),
     ScriptedModel.text("done")
@@ -166,9 +166,8 @@ const slow = Tool.make("slow", { description: "takes too long", input: Input }).
   timeout: "1 second"
 })
 
-const policy = Permissions.layer(({ input }) =>
+const policy: Permissions.Policy = ({ input }) =>
   Effect.succeed(input.includes("denied") ? Permissions.deny("no") : Permissions.allow)
-)
 
 describe("P1 P4 whatever the calls of a batch do", () => {
   it.scoped.prop(
@@ -177,7 +176,7 @@ describe("P1 P4 whatever the calls of a batch do", () => {
     ([calls]) =>
       Effect.gen(function* () {
         const gate = yield* Gate.make
-        const engine = yield* open({ toolbox: Toolbox.layer(behaving(gate), slow), policy })
+        const engine = yield* open({ tools: [behaving(gate), slow], policy })
         yield* engine.model.play(
           ScriptedModel.calls(
             ...calls.map(({ behaviour }, place) => ({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, type Layer, Schema, TestClock } from "effect"
-import { Gateway, Permissions, type Run, SkeinError, Tool, Toolbox } from "skein"
+import { Effect, Schema, TestClock } from "effect"
+import { Gateway, Permissions, type Run, SkeinError, Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { QuestionId } from "../../../../src/domain/Permission.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
@@ -19,9 +19,9 @@ const write = Tool.make("write", { description: "writes", input: { key: Schema.S
 /** A step that asks for these calls, then one that answers. */
 const asking = Effect.fnUntraced(function* (
   calls: ReadonlyArray<ReturnType<typeof ScriptedModel.call>>,
-  { config = {}, policy = Permissions.layerDefault }: Pick<Settings, "config" | "policy"> = {}
+  { config = {}, policy = Permissions.askToWrite }: Pick<Settings, "config" | "policy"> = {}
 ) {
-  const engine = yield* open({ toolbox: Toolbox.layer(read, write), policy, config })
+  const engine = yield* open({ tools: [read, write], policy, config })
   yield* engine.model.play(ScriptedModel.calls(...calls), ScriptedModel.text("done"))
   return { ...engine, run: yield* engine.begin("go") }
 })
@@ -47,7 +47,7 @@ describe("a policy", () => {
     Effect.gen(function* () {
       const { gateway, lines, model, run, told } = yield* asking(
         [ScriptedModel.call(write, { key: "a" }), ScriptedModel.call(read, { key: "a" })],
-        { policy: Permissions.layerReadOnly("nobody is there to ask") }
+        { policy: Permissions.readOnly("nobody is there to ask") }
       )
       yield* gateway.await(run)
       expect((yield* lines(run.sessionId)).slice(2, 4)).toEqual([
@@ -61,14 +61,14 @@ describe("a policy", () => {
     })
   )
 
-  const broken: ReadonlyArray<readonly [string, Layer.Layer<Permissions.Permissions>]> = [
-    ["dies", Permissions.layer(() => Effect.dieMessage("secret"))],
-    ["interrupts itself", Permissions.layer(() => Effect.interrupt)],
+  const broken: ReadonlyArray<readonly [string, Permissions.Policy]> = [
+    ["dies", () => Effect.dieMessage("secret")],
+    ["interrupts itself", () => Effect.interrupt],
     [
       "throws",
-      Permissions.layer(() => {
+      () => {
         throw new Error("secret")
-      })
+      }
     ]
   ]
   for (const [what, policy] of broken) {
@@ -84,7 +84,7 @@ describe("a policy", () => {
   it.scoped("that never answers and cannot be interrupted, holds up no cancel", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make
-      const policy = Permissions.layer(() => Effect.as(Effect.uninterruptible(gate.pass("policy")), Permissions.allow))
+      const policy = () => Effect.as(Effect.uninterruptible(gate.pass("policy")), Permissions.allow)
       const { gateway, lines, run } = yield* asking([ScriptedModel.call(read, { key: "a" })], { policy })
       yield* gate.reached("policy")
       yield* gateway.cancel(run.runId)
@@ -96,7 +96,7 @@ describe("a policy", () => {
   it.scoped("sees who asks, for what, and with which input", () =>
     Effect.gen(function* () {
       const requests: Array<Permissions.Request> = []
-      const policy = Permissions.layer((request) => Effect.sync(() => (requests.push(request), Permissions.allow)))
+      const policy: Permissions.Policy = (request) => Effect.sync(() => (requests.push(request), Permissions.allow))
       const { gateway, run } = yield* asking([ScriptedModel.call(write, { key: "a" })], { policy })
       yield* gateway.await(run)
       expect(requests).toMatchObject([
@@ -110,7 +110,7 @@ describe("a question", () => {
   it.scoped("answered with a verdict that only a later version knows, lets no call run", () =>
     Effect.gen(function* () {
       const { model, open, storage } = yield* ground
-      const engine = yield* open("a", { toolbox: Toolbox.layer(read, write), policy: Permissions.layerDefault })
+      const engine = yield* open("a", { tools: [read, write], policy: Permissions.askToWrite })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(write, { key: "a" })), ScriptedModel.text("done"))
       const run = yield* engine.begin("go")
       const { questionId } = yield* engine.seen(run, "permission.asked")

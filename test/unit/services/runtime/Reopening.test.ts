@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option, TestClock } from "effect"
-import { Permissions, type Run, SkeinError, Toolbox } from "skein"
+import { Permissions, type Run, SkeinError } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
@@ -179,8 +179,8 @@ describe("P4 P5 P9 a dead engine's run", () => {
 
 describe("P4 P5 a question outlives its engine", () => {
   const options = (gate: Gate.Gate) => ({
-    toolbox: Toolbox.layer(waiting(gate), asked),
-    policy: Permissions.layerDefault
+    tools: [waiting(gate), asked],
+    policy: Permissions.askToWrite
   })
 
   /** An engine that is taken for dead while a human is asked about some calls, others are done, run or wait. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
-import { type Message, Model, Tool, Toolbox, Usage } from "skein"
+import { type Message, Model, Tool, Usage } from "skein"
 import { ScriptedModel } from "skein/testing"
 import * as View from "../../../../src/domain/View.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
@@ -16,8 +16,8 @@ describe("a step's request", () => {
   it.scoped("shows the model its system prompt, its tools in order, and the session's options", () =>
     Effect.gen(function* () {
       const { gateway, model, send, session } = yield* open({
-        toolbox: Toolbox.layer(list, add),
-        config: { system: "You are terse." }
+        tools: [list, add],
+        system: "You are terse."
       })
       yield* model.play(ScriptedModel.text("hi"))
       const options = { temperature: 0, maxOutputTokens: 100 }
@@ -69,7 +69,7 @@ describe("a step's request", () => {
         }
       }
       const { open } = yield* ground
-      const { begin, gateway } = yield* open("a", { toolbox: Toolbox.layer(list), models: Model.layer(careless) })
+      const { begin, gateway } = yield* open("a", { tools: [list], models: Model.always(careless) })
       expect((yield* gateway.await(yield* begin("go"))).stopReason).toBe("completed")
       expect(views.flatMap(complaints)).toEqual([])
       const results = views[1]?.flatMap((item) => (item.role === "tool" ? item.results : []))
@@ -97,7 +97,7 @@ describe("a step's request", () => {
         }
       }
       const { open } = yield* ground
-      const { gateway, send, session } = yield* open("a", { models: Model.layer(small) })
+      const { gateway, send, session } = yield* open("a", { models: Model.always(small) })
       const { id } = yield* session({
         model: { provider: "test", model: "small", options: { maxOutputTokens: 1_000 } }
       })

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto"
 import { describe, expect, it } from "@effect/vitest"
 import { Deferred, Effect, Stream } from "effect"
-import { Asset, Message, Run, SkeinError, Tool, Toolbox } from "skein"
+import { Asset, Message, Run, SkeinError, Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { admission, newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 import { ground } from "./engines.js"
@@ -11,7 +11,7 @@ import { open } from "./fixture.js"
 const blocked = Effect.gen(function* () {
   const gate = yield* Gate.make
   const tool = Tool.make("block", { description: "waits", input: {} }).handle(() => gate.pass("block"))
-  const engine = yield* open({ toolbox: Toolbox.layer(tool) })
+  const engine = yield* open({ tools: [tool] })
   yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("first"))
   const run = yield* engine.begin("one")
   yield* gate.reached("block")

@@ -1,7 +1,7 @@
 /** What a model is asked again when its provider refuses, and the room that its answer has. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { Model, Tool, Toolbox, Usage } from "skein"
+import { Model, Tool, Usage } from "skein"
 import { ModelFailed } from "../../../../src/domain/SkeinError.js"
 import * as View from "../../../../src/domain/View.js"
 import { png } from "../../../support/fixtures/pictures.js"
@@ -41,12 +41,12 @@ const modelOf = (
     ...more,
     step: (request) => Stream.suspend(() => step(request, requests.push(request)))
   }
-  return { requests, models: Model.layer(model) }
+  return { requests, models: Model.always(model) }
 }
 
 const engineOf = Effect.fnUntraced(function* (models: ReturnType<typeof modelOf>["models"]) {
   const { open } = yield* ground
-  return yield* open("a", { models, toolbox: Toolbox.layer(look), config: { modelAttempts: 1 } })
+  return yield* open("a", { models, tools: [look], config: { modelAttempts: 1 } })
 })
 
 describe("reasoning that a provider refuses", () => {

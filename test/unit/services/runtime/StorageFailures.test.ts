@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, TestClock } from "effect"
-import { SkeinError, Tool, Toolbox } from "skein"
+import { SkeinError, Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import type { Service as StorageService } from "../../../../src/services/storage/Storage.js"
@@ -43,13 +43,13 @@ const operations = {
 }
 
 /** A run of two calls over a disk that is full once. */
-const running = Effect.fnUntraced(function* (operation: keyof typeof operations, config: Options["config"] = {}) {
+const running = Effect.fnUntraced(function* (operation: keyof typeof operations, options: Options = {}) {
   const { model, open } = yield* ground
   const engine = yield* open("a", {
-    toolbox: Toolbox.layer(good),
+    tools: [good],
     policy: considering,
     storage: (storage) => fullOnce(storage, operation),
-    config
+    ...options
   })
   const call = ScriptedModel.call(good, {})
   yield* model.play({ text: "I call", calls: [call, call] }, ScriptedModel.text("done"))
@@ -142,7 +142,7 @@ describe("P4 when storage fails", () => {
       const lock = Effect.suspend(() => (isLocked ? gate.pass("unlocked") : Effect.void))
       const { model, open } = yield* ground
       const engine = yield* open("a", {
-        toolbox: Toolbox.layer(tool),
+        tools: [tool],
         storage: (storage) => ({
           ...storage,
           cancelQueued: (runId) => Effect.zipRight(lock, storage.cancelQueued(runId)),
@@ -174,7 +174,7 @@ describe("P4 when storage fails", () => {
       )
       const { model, open } = yield* ground
       const { begin, gateway, lines } = yield* open("a", {
-        toolbox: Toolbox.layer(tool),
+        tools: [tool],
         policy: considering,
         storage: (storage) => ({ ...storage, startCall: () => Effect.succeed(false) })
       })

@@ -1,7 +1,7 @@
 import { SqlClient } from "@effect/sql"
 import { describe, expect, it } from "@effect/vitest"
-import { Chunk, Context, Effect, Layer, Option, Schema, Stream, TestClock, type Tracer } from "effect"
-import { Run, Session, SessionEvent, SkeinError, Tool, Toolbox } from "skein"
+import { Chunk, Context, Effect, Option, Schema, Stream, TestClock, type Tracer } from "effect"
+import { Run, Session, SessionEvent, SkeinError, Tool } from "skein"
 import { Gate, Quiescence, ScriptedModel } from "skein/testing"
 import { open } from "./fixture.js"
 
@@ -29,7 +29,7 @@ const once = Effect.fnUntraced(function* <Name extends string>(
   tool: Tool.Tool<Name, never, unknown, unknown, never>,
   metadata = {}
 ) {
-  const engine = yield* open({ toolbox: Toolbox.layerEffect(Effect.succeed([tool])).pipe(Layer.orDie) })
+  const engine = yield* open({ tools: [tool] })
   yield* engine.model.play(ScriptedModel.calls({ name: tool.name, input: {} }), ScriptedModel.text("done"))
   const session = yield* engine.session({ owner, workdir: "/home/ann" })
   const run = yield* engine.send(session.id, "go", { metadata })
@@ -90,7 +90,7 @@ describe("a tool", () => {
           yield* Tool.progress("99%")
         })
       )
-      const { begin, gateway, model, seen } = yield* open({ toolbox: Toolbox.layer(slow) })
+      const { begin, gateway, model, seen } = yield* open({ tools: [slow] })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(slow, {})), ScriptedModel.text("done"))
       const run = yield* begin("go")
       const watcher = yield* gateway.events({ sessionId: run.sessionId, after: run.cursor }).pipe(
@@ -129,7 +129,7 @@ describe("a run belongs to the engine and not to who sent the message", () => {
         found.push(Option.exists(span, (span) => isWithin(span, "sender")))
       })
     )
-    const engine = yield* open({ toolbox: Toolbox.layer(look) })
+    const engine = yield* open({ tools: [look] })
     yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call(look, {})), ScriptedModel.text("done"))
     return { ...engine, found, session: yield* engine.session() }
   })
@@ -180,7 +180,7 @@ describe("a run belongs to the engine and not to who sent the message", () => {
           )
         )
       )
-      const engine = yield* open({ toolbox: Toolbox.layer(wait) })
+      const engine = yield* open({ tools: [wait] })
       const { begin, context, gateway, lines, model, send, session } = engine
       yield* model.play(ScriptedModel.text("elsewhere"), ScriptedModel.text("before"))
       const elsewhere = yield* begin("one")
@@ -210,7 +210,7 @@ describe("a run belongs to the engine and not to who sent the message", () => {
       const settle = Tool.make("settle", { description: "settles", input: {} }).handle(() =>
         Effect.asVoid(Effect.suspend(() => inTool[0] ?? Effect.die("none")))
       )
-      const { context, gateway, lines, model, send, session } = yield* open({ toolbox: Toolbox.layer(settle) })
+      const { context, gateway, lines, model, send, session } = yield* open({ tools: [settle] })
       const { id } = yield* session()
       const settled = Effect.provide(Run.settle({ sessionId: id, text: "more", idempotencyKey: "k" }), context)
       const inside = settled.pipe(Effect.provideService(connection, transaction), Effect.flip)

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
-import { Run, Tool, Toolbox } from "skein"
+import { Run, Tool } from "skein"
 import { ScriptedModel } from "skein/testing"
 import { complaints } from "../../../support/verdicts/providerRules.js"
 import { open } from "./fixture.js"
@@ -15,7 +15,7 @@ const asks = (...numbers: ReadonlyArray<number>) =>
 describe("a run that does not come to an end", () => {
   it.scoped("ends at the step limit, its last batch done", () =>
     Effect.gen(function* () {
-      const { begin, gateway, lines, model } = yield* open({ toolbox: Toolbox.layer(tool), config: { stepLimit: 3 } })
+      const { begin, gateway, lines, model } = yield* open({ tools: [tool], stepLimit: 3 })
       yield* model.play(asks(1), asks(2), asks(3), ScriptedModel.text("never asked for"))
       const run = yield* begin("go")
       expect(yield* gateway.await(run)).toMatchObject({ stopReason: "step-limit", detail: "the run took 3 steps" })
@@ -27,8 +27,8 @@ describe("a run that does not come to an end", () => {
   it.scoped("counts the steps of each run from zero", () =>
     Effect.gen(function* () {
       const { gateway, model, send, session } = yield* open({
-        toolbox: Toolbox.layer(tool),
-        config: { stepLimit: 2 }
+        tools: [tool],
+        stepLimit: 2
       })
       const { id } = yield* session()
       for (const n of [1, 2]) {
@@ -40,7 +40,7 @@ describe("a run that does not come to an end", () => {
 
   it.scoped("ends when the model asks for the same calls three times in a row, and they are not run a third time", () =>
     Effect.gen(function* () {
-      const { begin, gateway, lines, model, send } = yield* open({ toolbox: Toolbox.layer(tool) })
+      const { begin, gateway, lines, model, send } = yield* open({ tools: [tool] })
       yield* model.play(asks(1, 2), asks(1, 2), asks(1, 2))
       const run = yield* begin("go")
       expect(yield* gateway.await(run)).toMatchObject({
@@ -60,7 +60,7 @@ describe("a run that does not come to an end", () => {
 
   it.scoped("may ask for the same again when something else came between", () =>
     Effect.gen(function* () {
-      const { begin, gateway, model } = yield* open({ toolbox: Toolbox.layer(tool), config: { repeatLimit: 2 } })
+      const { begin, gateway, model } = yield* open({ tools: [tool], config: { repeatLimit: 2 } })
       yield* model.play(asks(1), asks(2), asks(1), asks(1, 1), asks(1), ScriptedModel.text("done"))
       expect((yield* gateway.await(yield* begin("go"))).stopReason).toBe("completed")
     })
@@ -115,7 +115,7 @@ describe("a paused answer goes on by itself", () => {
 
   it.scoped("until the run has taken its steps", () =>
     Effect.gen(function* () {
-      const { begin, gateway, model } = yield* open({ config: { stepLimit: 3 } })
+      const { begin, gateway, model } = yield* open({ stepLimit: 3 })
       const paused = { text: "and so on", finish: "paused" } as const
       yield* model.play(paused, paused, paused)
       expect(yield* gateway.await(yield* begin("go"))).toMatchObject({ stopReason: "step-limit" })
@@ -137,7 +137,7 @@ describe("a paused answer goes on by itself", () => {
 describe("usage", () => {
   it.scoped("of all steps is summed up for the run and for the session, and is in the run's last event", () =>
     Effect.gen(function* () {
-      const { gateway, model, seen, send, session } = yield* open({ toolbox: Toolbox.layer(tool) })
+      const { gateway, model, seen, send, session } = yield* open({ tools: [tool] })
       const { id } = yield* session()
       yield* model.play(
         { ...asks(1), usage: { inputTokens: 10, outputTokens: 1 } },
@@ -174,7 +174,7 @@ describe("a message of a run that is larger than its limit", () => {
   it.scoped("P12 as a result ends the run as failed, names the limit, and closes the call as interrupted", () =>
     Effect.gen(function* () {
       const shout = Tool.make("shout", { description: "shout", input: {} }).handle(() => Effect.succeed(long))
-      const { begin, gateway, lines, model } = yield* open({ toolbox: Toolbox.layer(shout), config: { limits } })
+      const { begin, gateway, lines, model } = yield* open({ tools: [shout], config: { limits } })
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(shout, {})))
       const run = yield* begin("go")
       expect(yield* gateway.await(run)).toMatchObject({

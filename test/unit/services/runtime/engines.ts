@@ -3,7 +3,7 @@
  * the models, the storage as an engine sees it, and what engines know of each other's life.
  */
 import { Clock, Context, Effect, Exit, identity, Layer, Scope } from "effect"
-import { EngineConfig, Gateway, Model, Permissions, Toolbox } from "skein"
+import { Agents, EngineConfig, Gateway, type Model, Permissions } from "skein"
 import { Quiescence, ScriptedModel } from "skein/testing"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
 import type { EngineId } from "../../../../src/domain/Lease.js"
@@ -23,12 +23,10 @@ import {
   StorageReader
 } from "../../../../src/services/storage/Storage.js"
 import * as SequentialIds from "../../../support/SequentialIds.js"
-import { of } from "./fixture.js"
+import { type AgentParts, of, partsOf } from "./fixture.js"
 
-export interface Options {
-  readonly toolbox?: Layer.Layer<Toolbox.Toolbox>
-  readonly policy?: Layer.Layer<Permissions.Permissions>
-  readonly models?: Layer.Layer<Model.Models>
+export interface Options extends AgentParts {
+  readonly models?: Effect.Effect<Model.Models>
   readonly config?: Parameters<typeof EngineConfig.layer>[0]
   /** The storage as this engine sees it. */
   readonly storage?: (storage: StorageService) => StorageService
@@ -40,9 +38,7 @@ export interface Options {
 }
 
 /** Allows everything after a moment, so that no call starts together with the step that asks for it. */
-export const considering: Layer.Layer<Permissions.Permissions> = Permissions.layer(() =>
-  Effect.as(Effect.yieldNow(), Permissions.allow)
-)
+export const considering: Permissions.Policy = () => Effect.as(Effect.yieldNow(), Permissions.allow)
 
 /** What an engine is without while its process is stopped, all but the writes that it was about to do. */
 export const stopped = {
@@ -81,8 +77,8 @@ export const ground = Effect.gen(function* () {
     )
     const context = yield* Engine.layer.pipe(
       Layer.provide(Assets.layer),
-      Layer.provide(options.models ?? Layer.succeed(Model.Models, Context.get(base, Model.Models))),
-      Layer.provide([engines, options.toolbox ?? Toolbox.layerEmpty, options.policy ?? Permissions.layerAllowAll]),
+      Layer.provide(Agents.layer({ ...partsOf(options), models: options.models ?? ScriptedModel.models })),
+      Layer.provide(engines),
       Layer.provide(Layer.succeedContext(seen)),
       Layer.provide(options.processes === undefined ? Layer.empty : Layer.succeed(CallProcesses, options.processes)),
       Layer.provide(EngineConfig.layer({ drainMillis: 0, ...options.config })),

@@ -1,19 +1,33 @@
 /** What the tests of runs share: an engine in memory, short ways to send and wait, and to look at what came of it. */
 import { Chunk, Context, Effect, Layer, Option, Stream } from "effect"
-import { Gateway, Message, Permissions, type Run, Session, SessionEvent, Toolbox } from "skein"
+import { type EngineConfig, Gateway, Message, Permissions, type Run, Session, SessionEvent, type Tool } from "skein"
 import { ScriptedModel, SkeinTest } from "skein/testing"
 
-type Config = Parameters<typeof SkeinTest.layer>[0]
+/** A tool that requires nothing. */
+type AnyTool = Tool.Tool<string, never, unknown, unknown, never>
 
-export interface Settings {
-  readonly toolbox?: Layer.Layer<Toolbox.Toolbox>
-  readonly policy?: Layer.Layer<Permissions.Permissions>
-  readonly config?: Config
+/** What a test chooses of its agent. */
+export interface AgentParts {
+  readonly tools?: ReadonlyArray<AnyTool>
+  readonly policy?: Permissions.Policy
+  readonly system?: string
+  readonly stepLimit?: number
+}
+
+export const partsOf = ({ policy = Permissions.allowAll, stepLimit, system, tools = [] }: AgentParts) => ({
+  policy,
+  stepLimit,
+  system,
+  tools
+})
+
+export interface Settings extends AgentParts {
+  readonly config?: EngineConfig.Options
 }
 
 /** An engine of its own, for as long as the test's scope; everything is allowed unless the test says otherwise. */
-export const open = ({ config, policy = Permissions.layerAllowAll, toolbox = Toolbox.layerEmpty }: Settings = {}) =>
-  Effect.map(Layer.build(SkeinTest.layer(config).pipe(Layer.provide([toolbox, policy]))), (context) => ({
+export const open = ({ config, ...agent }: Settings = {}) =>
+  Effect.map(Layer.build(SkeinTest.layer(partsOf(agent), config)), (context) => ({
     context,
     model: Context.get(context, ScriptedModel.ScriptedModel),
     ...of(Context.get(context, Gateway.Gateway))

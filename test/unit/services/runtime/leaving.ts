@@ -1,6 +1,6 @@
 /** Runs whose engine leaves, closed or dead: what their tests share. */
 import { Effect, Schema } from "effect"
-import { Permissions, Tool, Toolbox } from "skein"
+import { Permissions, Tool } from "skein"
 import { Gate, ScriptedModel } from "skein/testing"
 import { ground, type Options } from "./engines.js"
 
@@ -21,7 +21,7 @@ export const asked = Tool.make("ask", { description: "is asked about", input: {}
 export const two = Effect.gen(function* () {
   const gate = yield* Gate.make
   const tool = waiting(gate)
-  const options = { toolbox: Toolbox.layer(tool, asked), policy: Permissions.layerDefault }
+  const options = { tools: [tool, asked], policy: Permissions.askToWrite }
   const { declare, model, open } = yield* ground
   const one = yield* open("one", options)
   const call = (name: string) => ScriptedModel.call(tool, { name })
@@ -39,7 +39,7 @@ export const running = (config: Options["config"] = {}, own: Options = {}) =>
     const gate = yield* Gate.make
     const tool = waiting(gate)
     const world = yield* ground
-    const options = { toolbox: Toolbox.layer(tool), config }
+    const options = { tools: [tool], config }
     const open = (instance: string, more: Options = {}) => world.open(instance, { ...options, ...more })
     const call = (name: string) => ScriptedModel.calls(ScriptedModel.call(tool, { name }))
     const one = yield* open("one", own)

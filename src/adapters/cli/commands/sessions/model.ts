@@ -2,7 +2,6 @@ import { Effect } from "effect"
 import * as ModelRef from "../../../../domain/ModelRef.js"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
 import * as DataFolder from "../../../node/DataFolder.js"
-import * as Providers from "../../../providers/Providers.js"
 import type { ValuesOf } from "../../CommandLine.js"
 import * as Configuration from "../../Configuration.js"
 import * as Engine from "../../Engine.js"
@@ -21,10 +20,7 @@ export const run = Effect.fn("sessions.model")(function* (given: ValuesOf<typeof
   const { id } = yield* Effect.gen(function* () {
     const gateway = yield* Gateway
     const session = yield* gateway.session(yield* SessionLookup.find(named))
-    yield* Effect.provide(
-      ModelChoice.check(configuration, { ...session, model: ref }),
-      Providers.layer(configuration.providers)
-    )
+    yield* ModelChoice.check(configuration, { ...session, model: ref })
     return yield* gateway.setModel(session.id, ref)
   }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
   yield* screen.write(`${Texts.switched(id, TerminalText.line(ModelRef.toText(ref)))}\n`)

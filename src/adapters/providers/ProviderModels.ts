@@ -1,29 +1,24 @@
-/** A `Models` for one provider: all of its models, with one key. */
-import { Config, Effect, Layer } from "effect"
+/** The `Models` of one provider: all of its models, with one key. */
+import { Config, Effect } from "effect"
 import type { ConfigError, Redacted } from "effect"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { Session } from "../../domain/Session.js"
 import { ModelUnavailable } from "../../domain/SkeinError.js"
-import { Models } from "../../services/Model.js"
-import type { Model } from "../../services/Model.js"
+import type { Model, Models } from "../../services/Model.js"
 import { headerFault } from "./Vendor.js"
 
 /**
  * Serves a session without a model with `standard`, and a session with another model of the same provider with `other`.
  * Refuses all other models.
  */
-export const make = (
-  standard: Model,
-  other: (model: string) => Effect.Effect<Model, ModelUnavailable>
-): Layer.Layer<Models> =>
-  Layer.succeed(Models, {
-    resolve: ({ model: ref }: Session) => {
-      if (ref === null) return Effect.succeed(standard)
-      if (ref.provider !== standard.provider)
-        return Effect.fail(refused(ref, `only ${standard.provider} is configured here`))
-      return ref.model === standard.model ? Effect.succeed(standard) : other(ref.model)
-    }
-  })
+export const make = (standard: Model, other: (model: string) => Effect.Effect<Model, ModelUnavailable>): Models => ({
+  resolve: ({ model: ref }: Session) => {
+    if (ref === null) return Effect.succeed(standard)
+    if (ref.provider !== standard.provider)
+      return Effect.fail(refused(ref, `only ${standard.provider} is configured here`))
+    return ref.model === standard.model ? Effect.succeed(standard) : other(ref.model)
+  }
+})
 
 const sendable = (variable: string): Config.Config<Redacted.Redacted> =>
   Config.redacted(variable).pipe(
@@ -38,10 +33,9 @@ export const withKey = (
   variable: string,
   given: Redacted.Redacted | undefined,
   of: (apiKey: Redacted.Redacted, model?: string) => Model
-): Layer.Layer<Models, ConfigError.ConfigError> =>
-  (given === undefined ? sendable(variable) : Effect.succeed(given)).pipe(
-    Effect.map((apiKey) => make(of(apiKey), (model) => Effect.sync(() => of(apiKey, model)))),
-    Layer.unwrapEffect
+): Effect.Effect<Models, ConfigError.ConfigError> =>
+  Effect.map(given === undefined ? sendable(variable) : Effect.succeed(given), (apiKey) =>
+    make(of(apiKey), (model) => Effect.sync(() => of(apiKey, model)))
   )
 
 export const refused = (ref: { readonly provider: string; readonly model: string }, detail: string): ModelUnavailable =>

@@ -1,0 +1,187 @@
+/** Which agent a step is of, and what of it reaches the model, the calls and the policy. */
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer, Ref } from "effect"
+import { Agents, Gateway, Model, Permissions, Run, SkeinError, Tool } from "skein"
+import { Gate, ScriptedModel } from "skein/testing"
+import { SkeinNode } from "skein/node"
+import { of } from "./runtime/fixture.js"
+
+class Prefix extends Context.Tag("test/Prefix")<Prefix, string>() {}
+
+const named = <const Name extends string>(name: Name) =>
+  Tool.make(name, { description: name, input: {} }).handle(() => Effect.succeed(`${name} was done`))
+
+const engineOf = <E>(agents: Layer.Layer<Agents.Agents, E, ScriptedModel.ScriptedModel>) =>
+  Effect.gen(function* () {
+    const context = yield* Layer.build(
+      SkeinNode.layerMemory({ drainMillis: 0 }).pipe(Layer.provide(agents), Layer.provideMerge(ScriptedModel.layer))
+    )
+    return {
+      ...of(Context.get(context, Gateway.Gateway)),
+      model: Context.get(context, ScriptedModel.ScriptedModel)
+    }
+  })
+
+const part = (name: string, fields: Partial<Agents.Definition<readonly [], never, never, never>> = {}) =>
+  Agents.make({
+    name,
+    system: `You are ${name}.`,
+    models: Effect.succeed({ resolve: () => Effect.die("unused") }),
+    policy: Permissions.allowAll,
+    ...fields
+  })
+
+/** An agent whose model is the scripted one. */
+const scripted = (name: string) =>
+  Effect.flatMap(ScriptedModel.models, (models) => part(name, { models: Effect.succeed(models) }))
+
+describe("Agents", () => {
+  it.scoped("of several, the session's name decides; a session without one has the first", () =>
+    Effect.gen(function* () {
+      const { gateway, model, session } = yield* engineOf(Agents.layerAll(scripted("coder"), scripted("reviewer")))
+      yield* model.play(ScriptedModel.text("one"), ScriptedModel.text("two"))
+      const plain = yield* session()
+      expect(plain.agent).toBeNull()
+      yield* Run.answer(yield* gateway.send({ sessionId: plain.id, text: "go" })).pipe(
+        Effect.provideService(Gateway.Gateway, gateway)
+      )
+      expect((yield* model.requests).map(({ system }) => system)).toEqual(["You are coder."])
+    })
+  )
+
+  it.scoped("what its tools, its policy and its models require, the agent's layer does", () =>
+    Effect.gen(function* () {
+      const tool = Tool.make("say", { description: "says", input: {} }).handle(() =>
+        Effect.map(Prefix, (prefix) => `${prefix} said`)
+      )
+      const agent = Agents.layer({
+        models: Effect.flatMap(ScriptedModel.ScriptedModel, ({ model }) =>
+          Model.resolve(() => Effect.as(Prefix, model))
+        ),
+        tools: [tool],
+        policy: ({ tool }) =>
+          Effect.map(Prefix, (prefix) => (tool === "say" ? Permissions.allow : Permissions.deny(prefix)))
+      }).pipe(Layer.provide(Layer.succeed(Prefix, "it")))
+      const { begin, gateway, lines, model } = yield* engineOf(agent)
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
+      const run = yield* begin("go")
+      yield* gateway.await(run)
+      expect((yield* lines(run.sessionId))[2]).toBe("say success: it said")
+    })
+  )
+
+  it.scoped(
+    "is asked at each step: tools come and go, and the calls of a step find those that its model was shown",
+    () =>
+      Effect.gen(function* () {
+        const gate = yield* Gate.make
+        const editor = Tool.make("editor", { description: "an editor's", input: {} }).handle(() =>
+          Effect.as(gate.pass("editor"), "edited")
+        )
+        const connected = yield* Ref.make(true)
+        const agents = Layer.unwrapEffect(
+          Effect.map(scripted("coder"), (agent) =>
+            Agents.layerResolve(() =>
+              Effect.flatMap(Ref.get(connected), (isConnected) =>
+                isConnected ? Agents.withTools(agent, named("look"), editor) : Agents.withTools(agent, named("look"))
+              )
+            )
+          )
+        )
+        const { begin, gateway, lines, model } = yield* engineOf(agents)
+        yield* model.play(
+          ScriptedModel.calls(ScriptedModel.call(editor, {})),
+          ScriptedModel.calls(ScriptedModel.call(editor, {}), ScriptedModel.call(named("look"), {})),
+          ScriptedModel.text("done")
+        )
+        const run = yield* begin("go")
+        yield* gate.reached("editor")
+        yield* Ref.set(connected, false)
+        yield* gate.open("editor")
+        expect((yield* gateway.await(run)).stopReason).toBe("completed")
+        expect((yield* lines(run.sessionId)).slice(2)).toEqual([
+          "editor success: edited",
+          "assistant: (editor)(look)",
+          "editor unknown-tool: There is no tool editor. Tools: look",
+          "look success: look was done",
+          "assistant: done"
+        ])
+        expect((yield* model.requests).map(({ tools }) => tools.map(({ name }) => name))).toEqual([
+          ["look", "editor"],
+          ["look"],
+          ["look"]
+        ])
+      })
+  )
+
+  it.scoped("its options hold where the session's own model does not say otherwise", () =>
+    Effect.gen(function* () {
+      const { gateway, model, session } = yield* engineOf(
+        Agents.layer({
+          models: ScriptedModel.models,
+          policy: Permissions.allowAll,
+          options: { temperature: 0, reasoningEffort: "low" }
+        })
+      )
+      yield* model.play(ScriptedModel.text("done"))
+      const { id } = yield* session({
+        model: { provider: "p", model: "m", options: { reasoningEffort: "high" } }
+      })
+      yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
+      expect((yield* model.requests)[0]?.options).toMatchObject({ temperature: 0, reasoningEffort: "high" })
+    })
+  )
+
+  it.scoped("a run whose agent is not available ends as failed, and says why; the session goes on with another", () =>
+    Effect.gen(function* () {
+      const isThere = yield* Ref.make(false)
+      const agents = Layer.unwrapEffect(
+        Effect.map(scripted("coder"), (agent) =>
+          Agents.layerResolve(({ agent: name }) =>
+            Effect.flatMap(Ref.get(isThere), (there) =>
+              there
+                ? Effect.succeed(agent)
+                : new SkeinError.AgentUnavailable({ agent: name ?? "(none)", detail: "not yet" })
+            )
+          )
+        )
+      )
+      const { gateway, model, session } = yield* engineOf(agents)
+      const { id } = yield* session()
+      const failed = yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
+      expect([failed.stopReason, failed.detail]).toEqual(["failed", "Agent (none) is not available: not yet"])
+      yield* Ref.set(isThere, true)
+      yield* model.play(ScriptedModel.text("done"))
+      const run = yield* gateway.send({ sessionId: id, text: "again" })
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+    })
+  )
+
+  it.scoped("tools that cannot be added end the run as failed, by name", () =>
+    Effect.gen(function* () {
+      const agents = Layer.unwrapEffect(
+        Effect.map(scripted("coder"), (agent) =>
+          Agents.layerResolve(() => Agents.withTools(agent, named("twice"), named("twice")))
+        )
+      )
+      const { begin, gateway } = yield* engineOf(agents)
+      const { detail, stopReason } = yield* gateway.await(yield* begin("go"))
+      expect(stopReason).toBe("failed")
+      expect(detail).toContain("twice")
+    })
+  )
+
+  it.effect("P12 a setting out of its range is refused by its name", () =>
+    Effect.gen(function* () {
+      const refusals = yield* Effect.forEach(
+        [part("two words"), part("a", { stepLimit: 0 }), part("a", { options: { temperature: 9 } })],
+        Effect.flip
+      )
+      expect(refusals.map((error) => (error._tag === "InvalidInput" ? error.field : error._tag))).toEqual([
+        "agent.name",
+        "agent.stepLimit",
+        "agent.options.temperature"
+      ])
+    })
+  )
+})
