@@ -5,12 +5,19 @@ import type { Sql } from "../../../src/services/storage/sql/Database.js"
 const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
   [
     "P1: a place up to the head is missing",
-    `SELECT id FROM sessions AS s WHERE state <> 'hidden'
+    `SELECT id FROM session_rows AS s WHERE state <> 'hidden'
      AND head <> (SELECT count(*) FROM messages WHERE session = s.ordinal AND seq BETWEEN 1 AND s.head)`
   ],
   [
+    "P1: a session's row has another head or cursor than its other rows tell",
+    `SELECT id FROM session_rows AS s WHERE state <> 'hidden' AND (
+       head <> coalesce((SELECT min(seq) - 1 FROM calls WHERE session = s.ordinal),
+         (SELECT max(seq) FROM messages WHERE session = s.ordinal), 0)
+       OR cursor <> (SELECT max(cursor) FROM events WHERE session = s.ordinal))`
+  ],
+  [
     "P1: a call without a result stands before the head",
-    "SELECT s.id FROM sessions AS s JOIN calls AS c ON c.session = s.ordinal WHERE s.state <> 'hidden' AND c.seq <= s.head"
+    "SELECT s.id FROM session_rows AS s JOIN calls AS c ON c.session = s.ordinal WHERE s.state <> 'hidden' AND c.seq <= s.head"
   ],
   [
     "P1: a call has a result and is open",
@@ -26,7 +33,7 @@ const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
   ],
   [
     "P5: two keys stand for the same place, or one for a place after the head",
-    `SELECT a.key AS id FROM append_keys AS a JOIN sessions AS s ON s.ordinal = a.session
+    `SELECT a.key AS id FROM append_keys AS a JOIN session_rows AS s ON s.ordinal = a.session
      WHERE s.state <> 'hidden' AND (a.last > s.head OR EXISTS
        (SELECT 1 FROM append_keys WHERE session = a.session AND key <> a.key AND first <= a.last AND last >= a.first))`
   ],
@@ -36,7 +43,7 @@ const queries: ReadonlyArray<readonly [promise: string, query: string]> = [
   ],
   [
     "P10: an event is missing",
-    `SELECT id FROM sessions AS s WHERE state <> 'hidden'
+    `SELECT id FROM session_rows AS s WHERE state <> 'hidden'
      AND cursor - first_cursor + 1 <> (SELECT count(*) FROM events WHERE session = s.ordinal AND cursor >= s.first_cursor)`
   ]
 ]

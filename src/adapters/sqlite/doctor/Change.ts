@@ -49,12 +49,21 @@ export const make = (connection: Sqlite.Database, { key, table, values }: Change
   return stored
 }
 
-/** Makes the cursors of a session begin after all that it ever had, also after those that its last row does not tell. */
-export const raiseCursors = (connection: Sqlite.Database, session: number): void =>
-  void prepared(
-    connection,
-    `UPDATE session_rows SET first_cursor = 1 + max(
-       (SELECT sessions.cursor FROM sessions WHERE sessions.ordinal = session_rows.ordinal),
-       coalesce((SELECT max(messages.cursor) FROM messages WHERE messages.session = session_rows.ordinal), 0)
-     ) WHERE ordinal = ?`
-  ).run(session)
+/** Where the rows of a session say that its head is. */
+export const headOf = (session: string): string => `coalesce(
+  (SELECT min(calls.seq) - 1 FROM calls WHERE calls.session = ${session}),
+  (SELECT max(messages.seq) FROM messages WHERE messages.session = ${session}), 0)`
+
+/** The newest cursor that the rows of a session show; 0 when they show none. */
+export const cursorOf = (session: string): string => `max(
+  coalesce((SELECT max(event_rows.cursor) FROM event_rows WHERE event_rows.session = ${session}), 0),
+  coalesce((SELECT max(messages.cursor) FROM messages WHERE messages.session = ${session}), 0))`
+
+/** Puts a session's head where its rows say, and makes its cursors begin after all that it ever had. */
+export const settle = (connection: Sqlite.Database, session: number): void => {
+  const run = (change: string) =>
+    void prepared(connection, `UPDATE session_rows SET ${change} WHERE ordinal = ?`).run(session)
+  run(`head = ${headOf("session_rows.ordinal")},
+    cursor = max(cursor, first_cursor - 1, ${cursorOf("session_rows.ordinal")})`)
+  run("first_cursor = cursor + 1")
+}

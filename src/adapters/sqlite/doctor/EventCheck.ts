@@ -46,18 +46,28 @@ const hasAll = (
   }
 }
 
-/** Whether the events follow each other without a gap, and each has all that it shows. */
-export const isWhole = (rows: SessionRows, places: Places): boolean => {
-  const first = Number(rows.own.firstCursor)
-  const cursors = new Set([...places.values(), ...rows.events].map(({ cursor }) => Number(cursor ?? 0)))
-  let newest = first - 1
-  let kept = 0
-  for (const cursor of cursors) {
-    if (cursor >= first) kept++
-    if (cursor > newest) newest = cursor
-  }
-  return kept === newest - first + 1 && rows.events.every((event) => hasAll(rows, places, event))
+/** The cursors that rows show. */
+const cursorsOf = (events: SessionRows["events"], places: Places): ReadonlySet<number> =>
+  new Set([...places.values(), ...events].map(({ cursor }) => Number(cursor ?? 0)))
+
+/** The newest cursor that rows show. */
+export const newestOf = ({ events, own }: SessionRows, places: Places): number => {
+  let newest = Number(own.firstCursor) - 1
+  for (const cursor of cursorsOf(events, places)) if (cursor > newest) newest = cursor
+  return newest
 }
+
+/** Whether rows show each cursor of the session. */
+export const isComplete = ({ events, own }: Pick<SessionRows, "events" | "own">, places: Places): boolean => {
+  const [first, newest] = [Number(own.firstCursor), Number(own.cursor)]
+  let kept = 0
+  for (const cursor of cursorsOf(events, places)) if (cursor >= first && cursor <= newest) kept++
+  return kept === newest - first + 1
+}
+
+/** Whether the events follow each other without a gap, and each has all that it shows. */
+export const isWhole = (rows: SessionRows, places: Places): boolean =>
+  isComplete(rows, places) && rows.events.every((event) => hasAll(rows, places, event))
 
 /** Looks at the events as the engine reads them, up to the first that is damaged. */
 export const check = (

@@ -90,7 +90,7 @@ export const run = <E, R>(
         if (vain.has(nameOf(finding))) return { _tag: "Failed", finding, code: "NO_EFFECT" }
         return finding.changes === null ? found(finding) : change(connection, finding)
       })
-      if (session !== null) Change.raiseCursors(connection, session.ordinal)
+      if (session !== null) Change.settle(connection, session.ordinal)
       const again = new Set((yield* look).map(nameOf))
       const persisting = made.filter((made) => "rows" in made && again.has(nameOf(made.finding)))
       if (persisting.length === 0) {

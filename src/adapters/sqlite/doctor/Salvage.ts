@@ -29,11 +29,10 @@ const placeIndex = "sqlite_autoindex_messages_1"
 const mended = (name: string, values: ReadonlyMap<string, Parameter>): Rows.Row | null => {
   const table = tables.find((table) => table.name === name)
   if (table === undefined) return null
-  const row = Object.fromEntries(
-    Object.keys(table.columns).flatMap((column) => {
-      const value = values.get(sqlName(column))
-      return value === undefined ? [] : [[column, Rows.number(value)]]
-    })
+  // A column that only an older schema has keeps its value.
+  const names = new Map(Object.keys(table.columns).map((name) => [sqlName(name), name]))
+  const row: Rows.Row = Object.fromEntries(
+    [...values].map(([column, value]) => [names.get(column) ?? column, Rows.number(value)])
   )
   const damaged = Rows.damaged(table, row).filter((column) => column in row)
   const least = Rows.least(table, damaged)
@@ -124,7 +123,7 @@ export const copy = (pages: Pages.Pages, target: Sqlite.Database): SalvageResult
     store(messages.name, { session, seq, follows: 0, mark: 0, at: 0, role: "", body: "" })
   }
   const recovered = [...ids].flatMap(([ordinal, id]) => {
-    if (Rows.at(target, sessionRows, { ordinal }) !== undefined) return []
+    if (Rows.at(target, Orphans.sessionKeys, { ordinal }) !== undefined) return []
     Change.make(target, Orphans.adoption(target, ordinal, id))
     return [id]
   })

@@ -15,6 +15,7 @@ import * as AssetFile from "./AssetFile.js"
 import { attempt, queryOn, snapshot } from "./Connection.js"
 import * as EventCheck from "./EventCheck.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
+import * as PositionCheck from "./PositionCheck.js"
 import * as RowCheck from "./RowCheck.js"
 import * as Rows from "./Rows.js"
 import * as TranscriptCheck from "./TranscriptCheck.js"
@@ -75,8 +76,10 @@ const lookAt = Effect.fnUntraced(function* (
   const transcript = yield* part(
     attempt("read the transcript", () => TranscriptCheck.check(connection, session, rows, places))
   )
-  const found = [...deletion, ...damaged, ...transcript]
-  // What events show comes from these, so their damage would be reported twice.
+  const ofRows = [...deletion, ...damaged, ...transcript]
+  // What these show comes from the rows, so the damage of rows would be reported twice.
+  const areSound = ofRows.every(({ changes }) => changes === null)
+  const found = areSound ? [...ofRows, ...PositionCheck.check(session, rows, places)] : ofRows
   const isSound = found.every(({ changes }) => changes === null)
   const isDoubtful = isSound && !EventCheck.isWhole(rows, places)
   const events = isDoubtful ? yield* part(EventCheck.check(queryOn(connection), session, rows.own.firstCursor)) : []

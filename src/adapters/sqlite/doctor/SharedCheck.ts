@@ -4,7 +4,7 @@
  * assets tells it.
  */
 import type Sqlite from "better-sqlite3"
-import { Option, Schema, Struct } from "effect"
+import { Option, Schema } from "effect"
 import { join } from "node:path"
 import { SessionId } from "../../../domain/Session.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
@@ -36,15 +36,12 @@ const sequences = table({
   columns: { name: { schema: Schema.String }, seq: { schema: Schema.Int.pipe(Schema.between(0, tooGreat)) } }
 })
 
-/** Sessions by what names them. */
-const sessionKeys = { ...sessionRows, columns: Struct.pick(sessionRows.columns, "ordinal", "id") }
-
 const isId = Schema.is(SessionId)
 const isOrdinal = Schema.is(sessionRows.columns.ordinal.schema)
 
 /** The sessions that can be looked at: those whose names are valid. */
 export const sessionsIn = function* (connection: Sqlite.Database): Generator<SessionKey> {
-  for (const { id, ordinal } of Rows.all(connection, sessionKeys)) {
+  for (const { id, ordinal } of Rows.all(connection, Orphans.sessionKeys)) {
     if (isId(id) && isOrdinal(ordinal)) yield { id, ordinal }
   }
 }
@@ -104,7 +101,7 @@ export const check = (data: string, path: string, connection: Sqlite.Database): 
   )
   let orphans = Orphans.ordinals(connection)
   let free = Math.max(newest, ...orphans.filter(isOrdinal)) + 1
-  const damaged = [...Rows.all(connection, sessionKeys)].filter(
+  const damaged = [...Rows.all(connection, Orphans.sessionKeys)].filter(
     ({ id, ordinal }) => !isId(id) || !isOrdinal(ordinal) || orphans.length > 0
   )
   // Each has the event of its creation, or a newer one.

@@ -13,6 +13,7 @@ import { columnsOf } from "../../../services/storage/sql/MessageRow.js"
 import { calls, messages, sessionRows } from "../../../services/storage/sql/Tables.js"
 import * as Change from "./Change.js"
 import { prepared } from "./Connection.js"
+import * as EventCheck from "./EventCheck.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Placeholder from "./Placeholder.js"
 import type { SessionRows } from "./RowCheck.js"
@@ -72,7 +73,7 @@ const wantedOf = (message: Message, body: string): Rows.Row => {
 export const check = (
   connection: Sqlite.Database,
   session: SessionKey,
-  { calls: open, messages: stored, own, runs }: SessionRows,
+  { calls: open, events, messages: stored, own, runs }: SessionRows,
   places: Map<unknown, { role: unknown; cursor: number | null }>
 ): ReadonlyArray<Finding> => {
   const findings: Array<Finding> = []
@@ -220,6 +221,20 @@ export const check = (
     return isNumber(follows) && follows >= before.follows ? next++ : null
   }
 
+  /**
+   * How many messages were lost after the last one that is there, by the head. It is believed when the events tell of
+   * them too: by their places, by cursors that no row shows, or by no longer reaching back so far.
+   */
+  const lostAfter = (end: number): number => {
+    const lost = open.length === 0 && isNumber(own.head) ? own.head - end : 0
+    if (lost <= 0 || lost > untraced) return 0
+    const isTold =
+      events.some(({ seq }) => isNumber(seq) && seq > end) ||
+      !EventCheck.isComplete({ events, own }, places) ||
+      !events.some(({ type }) => type === "session.created")
+    return isTold ? lost : 0
+  }
+
   const reportMissing = (): void => {
     let stretch: Array<Gap> = []
     for (const [index, gap] of missing.entries()) {
@@ -243,10 +258,12 @@ export const check = (
     const change = seq === null ? Change.loss(Change.remove(messages, row)) : Change.update(messages, row, { seq })
     findings.push(make("message-misnumbered", { session, number: Rows.text(row.seq), seq }, [change]))
   }
-  // The last message of a session leaves no gap. That it was an answer, the session's usage tells.
+  // The last messages of a session leave no gap: its head tells of them. That one was an answer, the usage tells.
   const isCounted = findings.length + missing.length === 0 && !hasOther
   const lost = isCounted && isNumber(own.steps) ? own.steps - answers : 0
+  const last = next - 1 + lostAfter(next - 1)
   for (let count = 0; count < lost && lost <= untraced; count++) miss(next, Placeholder.assistant([]))
+  while (next <= last) miss(next, placeholder(next))
   if (lost > untraced) {
     const change = Change.update(sessionRows, own, { steps: answers })
     const detail = "counts more answers than it has"

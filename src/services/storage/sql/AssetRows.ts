@@ -18,7 +18,7 @@ import { assets } from "./Tables.js"
 
 const names = ["id", "name", "mediaType", "size", "sha256", "createdAt"] as const
 
-const columns = `${select(assets, names)}, sessions.id AS sessionId`
+const columns = `${select(assets, names)}, session_rows.id AS sessionId`
 
 const insertAsset = insertion(assets, ["session", ...names])
 
@@ -41,7 +41,7 @@ export const remove = (
   Either.gen(function* () {
     const session = yield* changeable(tx, sessionId)
     const row = tx.get<object>(
-      `SELECT ${columns} FROM assets JOIN sessions ON sessions.ordinal = assets.session
+      `SELECT ${columns} FROM assets JOIN session_rows ON session_rows.ordinal = assets.session
        WHERE assets.session = ? AND assets.id = ?`,
       session.ordinal,
       assetId
@@ -60,8 +60,8 @@ export const find = (
   Effect.flatMap(
     query(
       "read the asset",
-      `SELECT ${columns} FROM assets JOIN sessions ON sessions.ordinal = assets.session
-       WHERE sessions.id = ? AND sessions.state <> 'hidden' AND assets.id = ?`,
+      `SELECT ${columns} FROM assets JOIN session_rows ON session_rows.ordinal = assets.session
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden' AND assets.id = ?`,
       sessionId,
       assetId
     ),
@@ -79,8 +79,8 @@ export const list = (
   Effect.gen(function* () {
     const rows = yield* query<{ readonly id: string | null }>(
       "read the assets",
-      `SELECT ${columns} FROM sessions LEFT JOIN assets ON assets.session = sessions.ordinal
-       WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY assets.ordinal`,
+      `SELECT ${columns} FROM session_rows LEFT JOIN assets ON assets.session = session_rows.ordinal
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY assets.ordinal`,
       sessionId
     )
     if (rows.length === 0) return yield* new SessionNotFound({ sessionId })

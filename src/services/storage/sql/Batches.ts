@@ -132,15 +132,15 @@ export const openBatch = (
       "read the open batch",
       `SELECT NULL AS kind, NULL AS seq, NULL AS state, NULL AS name, NULL AS "index", NULL AS callId,
          NULL AS questionId, NULL AS runId, NULL AS at, NULL AS body
-       FROM sessions WHERE id = ? AND state <> 'hidden'
+       FROM session_rows WHERE id = ? AND state <> 'hidden'
        UNION ALL
-       SELECT 'call', ${callColumns}, NULL, NULL, NULL FROM calls JOIN sessions ON sessions.ordinal = calls.session
-       WHERE sessions.id = ? AND sessions.state <> 'hidden'
+       SELECT 'call', ${callColumns}, NULL, NULL, NULL FROM calls JOIN session_rows ON session_rows.ordinal = calls.session
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden'
        UNION ALL
        SELECT 'entry', messages.seq, NULL, NULL, NULL, NULL, NULL, runs.id, messages.at, messages.body FROM messages
-       JOIN sessions ON sessions.ordinal = messages.session AND messages.seq > sessions.head
+       JOIN session_rows ON session_rows.ordinal = messages.session AND messages.seq > session_rows.head
        LEFT JOIN runs ON runs.ordinal = messages.run
-       WHERE sessions.id = ? AND sessions.state <> 'hidden'
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden'
        ORDER BY seq`,
       sessionId,
       sessionId,

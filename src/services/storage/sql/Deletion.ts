@@ -25,7 +25,6 @@ export const hide = (tx: Transaction, sessionId: SessionId): Either.Either<void,
     if (session.state !== "deleting") return yield* Either.left(new SessionNotFound({ sessionId }))
     yield* unheld(tx, session)
     setState(tx, session, "hidden")
-    tx.run("UPDATE session_rows SET first_cursor = ? WHERE ordinal = ?", session.cursor + 1, session.ordinal)
   })
 
 const setState = (tx: Transaction, session: SessionRow, state: SessionRow["state"]): void => {
@@ -83,7 +82,7 @@ export const forget = (tx: Transaction, sessionId: SessionId): Either.Either<voi
   if (session === undefined || hasRows(tx, session)) return Either.void
   CursorFloor.ensure(tx)
   tx.run(
-    "UPDATE meta SET cursor_floor = max(cursor_floor, (SELECT cursor + 1 FROM sessions WHERE ordinal = ?))",
+    "UPDATE meta SET cursor_floor = max(cursor_floor, (SELECT cursor + 1 FROM session_rows WHERE ordinal = ?))",
     session
   )
   tx.run("DELETE FROM session_rows WHERE ordinal = ?", session)
@@ -93,7 +92,7 @@ export const forget = (tx: Transaction, sessionId: SessionId): Either.Either<voi
 
 /** The ordinal of a hidden session. */
 const hidden = (tx: Transaction, sessionId: SessionId): number | undefined =>
-  tx.get<{ readonly ordinal: number }>("SELECT ordinal FROM sessions WHERE id = ? AND state = 'hidden'", sessionId)
+  tx.get<{ readonly ordinal: number }>("SELECT ordinal FROM session_rows WHERE id = ? AND state = 'hidden'", sessionId)
     ?.ordinal
 
 const hasRows = (tx: Transaction, session: number): boolean => looks.some((look) => tx.get(look, session) !== undefined)

@@ -46,12 +46,12 @@ type EventColumns = readonly [
 /** Parameters: session, cursor, number of events. */
 const statement = `WITH RECURSIVE
   kept AS MATERIALIZED (
-    SELECT ordinal, first_cursor AS first, cursor AS newest, title, model, workdir,
+    SELECT ordinal, first_cursor AS first, cursor AS newest, title, model, workdir, head,
       max(column2, first_cursor - 1) AS since, column3 AS size
-    FROM (VALUES (?, ?, ?)) JOIN sessions ON id = column1 AND state <> 'hidden'
+    FROM (VALUES (?, ?, ?)) JOIN session_rows ON id = column1 AND state <> 'hidden'
   ),
   search (low, high) AS (
-    SELECT 0, (SELECT max(seq) FROM messages WHERE session = kept.ordinal) FROM kept
+    SELECT 0, head FROM kept
     UNION ALL
     SELECT iif(follows < since, (low + high + 1) / 2, low), iif(follows < since, high, (low + high + 1) / 2 - 1) FROM search, kept
     LEFT JOIN messages ON session = ordinal AND seq = (low + high + 1) / 2 WHERE low < high

@@ -14,6 +14,8 @@ interface Opener {
   readonly seq: number
   readonly run: number | null
   readonly body: string
+  /** The last place that has a message. */
+  readonly last: number
 }
 
 const decode = Schema.decodeUnknownEither(messages.columns.body.schema)
@@ -21,15 +23,20 @@ const decode = Schema.decodeUnknownEither(messages.columns.body.schema)
 /** Closes them, as if each had ended now. The session has no open batch. */
 export const close = (tx: Transaction, session: SessionRow): void => {
   const opener = tx.get<Opener>(
-    `SELECT seq, run, body FROM (
+    `SELECT seq, run, body, (SELECT max(seq) FROM messages WHERE session = ?) AS last FROM (
        SELECT seq, run, role, body FROM messages WHERE session = ? AND role <> 'tool' ORDER BY seq DESC LIMIT 1
      ) WHERE role = 'assistant' AND instr(body, '"call"') > 0`,
+    session.ordinal,
     session.ordinal
   )
   if (opener === undefined) return
   const message = decode(opener.body)
   if (Either.isLeft(message)) return
-  for (const call of callsOf(message.right).slice(session.head - opener.seq)) {
+  const lost = callsOf(message.right).slice(opener.last - opener.seq)
+  if (lost.length === 0) return
+  const { head } = session
+  session.head = opener.last
+  for (const call of lost) {
     const result = Batch.lost(call)
     const seq = session.head + 1
     complete(tx, session, {
@@ -40,4 +47,6 @@ export const close = (tx: Transaction, session: SessionRow): void => {
       body: JSON.stringify(result)
     })
   }
+  // What was lost after them stays lost, and is found by a doctor.
+  session.head = Math.max(session.head, head)
 }

@@ -27,9 +27,9 @@ interface Row {
 
 const names = ["id", "run", "seq", "tool", "access", "input", "answer", "askedAt"] as const
 
-const selectQuestion = `SELECT ${select(questions, names)}, questions.call AS callId, sessions.id AS sessionId,
-  runs.id AS runId FROM questions JOIN sessions ON sessions.ordinal = questions.session JOIN runs ON runs.ordinal = questions.run
-  WHERE sessions.state <> 'hidden'`
+const selectQuestion = `SELECT ${select(questions, names)}, questions.call AS callId, session_rows.id AS sessionId,
+  runs.id AS runId FROM questions JOIN session_rows ON session_rows.ordinal = questions.session JOIN runs ON runs.ordinal = questions.run
+  WHERE session_rows.state <> 'hidden'`
 
 const insertQuestion = insertion(questions, [
   "id",
@@ -152,7 +152,7 @@ export const open = (
   Effect.flatMap(
     query<Row>(
       "read the questions",
-      `${selectQuestion} AND questions.answer IS NULL AND (? IS NULL OR sessions.id = ?) ORDER BY questions.ordinal`,
+      `${selectQuestion} AND questions.answer IS NULL AND (? IS NULL OR session_rows.id = ?) ORDER BY questions.ordinal`,
       sessionId,
       sessionId
     ),
@@ -175,8 +175,8 @@ export const granted = (query: Query, sessionId: SessionId): Effect.Effect<Reado
   Effect.map(
     query<{ readonly tool: string }>(
       "read the grants",
-      `SELECT tool FROM grants JOIN sessions ON sessions.ordinal = grants.session
-       WHERE sessions.id = ? AND sessions.state <> 'hidden'`,
+      `SELECT tool FROM grants JOIN session_rows ON session_rows.ordinal = grants.session
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden'`,
       sessionId
     ),
     (rows) => new Set(rows.map(({ tool }) => tool))

@@ -8,6 +8,8 @@ export const complete = (tx: Transaction, session: SessionRow, result: NewMessag
   const { run, seq } = result
   storeMessage(tx, session, result)
   record(tx, session, "call.finished", { run, seq })
+  // A call before it has no result yet.
+  if (seq > session.head + 1) return
   const end = tx.get<{ readonly head: number }>(
     `SELECT coalesce(
        (SELECT min(seq) - 1 FROM calls WHERE session = ?), (SELECT max(seq) FROM messages WHERE session = ?)

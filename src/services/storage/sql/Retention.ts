@@ -24,18 +24,18 @@ interface AgedSession {
  */
 const agedSessions = `SELECT ordinal, first_cursor AS first, min(
     cursor - 1,
-    coalesce((SELECT min(cursor) FROM runs WHERE session = sessions.ordinal AND state <> 'ended'), cursor),
+    coalesce((SELECT min(cursor) FROM runs WHERE session = session_rows.ordinal AND state <> 'ended'), cursor),
     max(
       cursor - ?,
       min(
-        coalesce((SELECT cursor - 1 FROM event_rows WHERE session = sessions.ordinal
+        coalesce((SELECT cursor - 1 FROM event_rows WHERE session = session_rows.ordinal
           AND cursor >= first_cursor AND at >= ? ORDER BY cursor LIMIT 1), cursor),
-        coalesce((SELECT cursor - 1 FROM messages WHERE session = sessions.ordinal
+        coalesce((SELECT cursor - 1 FROM messages WHERE session = session_rows.ordinal
           AND cursor >= first_cursor AND at >= ? ORDER BY seq LIMIT 1), cursor)
       )
     )
   ) AS last
-  FROM sessions WHERE ordinal > ? AND state <> 'hidden' ORDER BY ordinal LIMIT ${portionSessions}`
+  FROM session_rows WHERE ordinal > ? AND state <> 'hidden' ORDER BY ordinal LIMIT ${portionSessions}`
 
 /** Returns whether there may be more to remove. */
 export const prune = (tx: Transaction, { before, keep, since }: Retention): Either.Either<boolean> => {
@@ -66,12 +66,7 @@ const goOn = (tx: Transaction, upTo: number): Either.Either<boolean> => {
 /** Removes at most `rows` rows and returns how many. */
 const pruneOne = (tx: Transaction, { first, last, ordinal }: AgedSession, rows: number): number => {
   if (last >= first) {
-    tx.run(
-      `UPDATE session_rows SET first_cursor = ?, (changed_at, changed_cursor) =
-         (SELECT updated_at, cursor FROM sessions WHERE ordinal = session_rows.ordinal) WHERE ordinal = ?`,
-      last + 1,
-      ordinal
-    )
+    tx.run("UPDATE session_rows SET first_cursor = ? WHERE ordinal = ?", last + 1, ordinal)
   }
   return tx.run(
     `DELETE FROM event_rows WHERE session = ? AND cursor IN

@@ -52,9 +52,9 @@ const names = [
   ...usageNames
 ] as const
 
-const columns = `${select(runs, names)}, sessions.id AS sessionId, sessions.fence`
+const columns = `${select(runs, names)}, session_rows.id AS sessionId, session_rows.fence`
 
-const selectRun = `SELECT ${columns} FROM runs JOIN sessions ON sessions.ordinal = runs.session`
+const selectRun = `SELECT ${columns} FROM runs JOIN session_rows ON session_rows.ordinal = runs.session`
 
 const beatColumns = select(engines, ["count", "clock", "at", "leaseMillis", "seenAt"])
 
@@ -110,7 +110,7 @@ export const beatsOf = (tx: Transaction, instance: string): number =>
 /** The run that holds the session. */
 export const running = (tx: Transaction, { ordinal }: SessionRow): HolderRow | undefined =>
   tx.get<HolderRow>(
-    `SELECT ${holderColumns} FROM runs JOIN sessions ON sessions.ordinal = runs.session ${withEngine}
+    `SELECT ${holderColumns} FROM runs JOIN session_rows ON session_rows.ordinal = runs.session ${withEngine}
      WHERE runs.session = ? AND runs.state = 'running'`,
     ordinal
   )
@@ -163,7 +163,7 @@ export const find = (
   runId: Run.RunId
 ): Effect.Effect<StoredRun, RunNotFound | StorageFailed | RowDamaged> =>
   Effect.flatMap(
-    query<RunRow>("read the run", `${selectRun} WHERE runs.id = ? AND sessions.state <> 'hidden'`, runId),
+    query<RunRow>("read the run", `${selectRun} WHERE runs.id = ? AND session_rows.state <> 'hidden'`, runId),
     ([row]) =>
       Either.flatMap(
         Either.fromNullable(row, () => new RunNotFound({ runId })),
@@ -179,8 +179,8 @@ export const activity = (
     const rows = yield* query<HolderRow | { readonly state: null }>(
       "read the runs",
       `SELECT ${holderColumns}
-       FROM sessions LEFT JOIN runs ON runs.session = sessions.ordinal AND runs.state <> 'ended' ${withEngine}
-       WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY runs.ordinal`,
+       FROM session_rows LEFT JOIN runs ON runs.session = session_rows.ordinal AND runs.state <> 'ended' ${withEngine}
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY runs.ordinal`,
       sessionId
     )
     if (rows.length === 0) return yield* new SessionNotFound({ sessionId })

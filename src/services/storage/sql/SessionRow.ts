@@ -1,6 +1,6 @@
 /**
  * A session as one write sees it. The conditions of a change are checked here, in the transaction of the change. The
- * head and the newest cursor come from the rows and advance in memory during the write.
+ * head, the newest cursor and the fencing number advance in memory, and are stored once, at the end of the write.
  */
 import { Either } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
@@ -11,8 +11,8 @@ import { LeaseLost, SessionBusy, SessionDeleting, SessionNotFound } from "../../
 import type { Usage } from "../../../domain/Usage.js"
 import * as UsageTotal from "../../../domain/Usage.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import { insert, insertion, sqlName } from "./Table.js"
-import { eventRows, usageNames } from "./Tables.js"
+import { insert, insertion, select, sqlName } from "./Table.js"
+import { eventRows, sessionRows, usageNames } from "./Tables.js"
 
 export interface SessionRow {
   readonly ordinal: number
@@ -21,6 +21,8 @@ export interface SessionRow {
   fence: number
   head: number
   cursor: number
+  /** What this write adds to the session's usage. */
+  added?: UsageTotal.Total
 }
 
 /** A session together with one of its runs. */
@@ -29,12 +31,12 @@ export interface SessionAndRun extends SessionRow {
   readonly run: number
 }
 
-const columns = "sessions.ordinal, sessions.id, sessions.state, sessions.fence, sessions.head, sessions.cursor"
+const columns = select(sessionRows, ["ordinal", "id", "state", "fence", "head", "cursor"])
 
 /** A session that is not hidden. */
 export const visible = (tx: Transaction, sessionId: SessionId): Either.Either<SessionRow, SessionNotFound> =>
   Either.fromNullable(
-    tx.get<SessionRow>(`SELECT ${columns} FROM sessions WHERE id = ? AND state <> 'hidden'`, sessionId),
+    tx.get<SessionRow>(`SELECT ${columns} FROM session_rows WHERE id = ? AND state <> 'hidden'`, sessionId),
     () => new SessionNotFound({ sessionId })
   )
 
@@ -76,8 +78,8 @@ export const idle = (tx: Transaction, row: SessionRow): Either.Either<SessionRow
 export const held = (tx: Transaction, { fence, runId, sessionId }: Lease): Either.Either<SessionAndRun, LeaseLost> =>
   Either.fromNullable(
     tx.get<SessionAndRun>(
-      `SELECT ${columns}, runs.ordinal AS run FROM runs JOIN sessions ON sessions.ordinal = runs.session
-       WHERE runs.id = ? AND runs.state = 'running' AND sessions.id = ? AND sessions.fence = ?`,
+      `SELECT ${columns}, runs.ordinal AS run FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
+       WHERE runs.id = ? AND runs.state = 'running' AND session_rows.id = ? AND session_rows.fence = ?`,
       runId,
       sessionId,
       fence
@@ -88,8 +90,8 @@ export const held = (tx: Transaction, { fence, runId, sessionId }: Lease): Eithe
 /** The session in whose queue a run waits, and that run. */
 export const queuedOn = (tx: Transaction, runId: RunId): SessionAndRun | undefined =>
   tx.get<SessionAndRun>(
-    `SELECT ${columns}, runs.ordinal AS run FROM runs JOIN sessions ON sessions.ordinal = runs.session
-     WHERE runs.id = ? AND runs.state = 'queued' AND sessions.state <> 'hidden'`,
+    `SELECT ${columns}, runs.ordinal AS run FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
+     WHERE runs.id = ? AND runs.state = 'queued' AND session_rows.state <> 'hidden'`,
     runId
   )
 
@@ -121,37 +123,42 @@ export const record = (
     ref
   })
   tx.recorded("event_rows", session.ordinal, session.cursor)
+  changed(tx, session)
+}
+
+const sums = usageNames.map((name) => `${sqlName(name)} = ${sqlName(name)} + ?`).join(", ")
+
+const move = (more: string): string =>
+  `UPDATE session_rows SET fence = ?, head = ?, cursor = ?, updated_at = ?${more} WHERE ordinal = ?`
+const storeMove = move("")
+const storeMoveAndUsage = move(`, ${sums}`)
+
+const store = (tx: Transaction, { added, cursor, fence, head, ordinal }: SessionRow): void => {
+  if (added === undefined) tx.run(storeMove, fence, head, cursor, tx.now, ordinal)
+  else tx.run(storeMoveAndUsage, fence, head, cursor, tx.now, ...usageNames.map((name) => added[name]), ordinal)
+}
+
+/** Notes that a write has changed a session, whose watchers wake after the commit. */
+export const changed = (tx: Transaction, session: SessionRow): void => {
+  tx.atEnd(session, store)
   tx.touch(session.id)
 }
 
 /** Raises the session's fencing number: an earlier holder holds it no longer. */
 export const raiseFence = (tx: Transaction, session: SessionRow): void => {
   session.fence++
-  tx.run(
-    "UPDATE session_rows SET fence = ?, changed_at = ?, changed_cursor = ? WHERE ordinal = ?",
-    session.fence,
-    tx.now,
-    session.cursor,
-    session.ordinal
-  )
-  tx.touch(session.id)
+  changed(tx, session)
 }
 
-/** Stores the time of a change that has no event. */
-export const changedWithoutEvent = (tx: Transaction, { cursor, id, ordinal }: SessionRow): void => {
-  tx.run("UPDATE session_rows SET changed_at = ?, changed_cursor = ? WHERE ordinal = ?", tx.now, cursor, ordinal)
-  tx.touch(id)
+/** Adds a step's usage to the sum of the session. */
+export const addUsage = (session: SessionRow, usage: Usage): void => {
+  session.added = UsageTotal.add(session.added ?? UsageTotal.zero, usage)
 }
 
-const sums = usageNames.map((name) => `${sqlName(name)} = ${sqlName(name)} + ?`).join(", ")
+const addToRun = `UPDATE runs SET ${sums} WHERE ordinal = ?`
 
-const addition = {
-  session_rows: `UPDATE session_rows SET ${sums} WHERE ordinal = ?`,
-  runs: `UPDATE runs SET ${sums} WHERE ordinal = ?`
-}
-
-/** Adds a step's usage to the sum of a session or a run. */
-export const addUsage = (tx: Transaction, table: keyof typeof addition, ordinal: number, usage: Usage): void => {
+/** Adds a step's usage to the sum of its run. */
+export const addRunUsage = (tx: Transaction, { run }: SessionAndRun, usage: Usage): void => {
   const step = UsageTotal.add(UsageTotal.zero, usage)
-  tx.run(addition[table], ...usageNames.map((name) => step[name]), ordinal)
+  tx.run(addToRun, ...usageNames.map((name) => step[name]), run)
 }

@@ -18,7 +18,7 @@ import * as CursorFloor from "./CursorFloor.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import * as SessionOrdinal from "./SessionOrdinal.js"
-import { changeable, changedWithoutEvent, record, visible } from "./SessionRow.js"
+import { changeable, changed, record, type SessionRow, visible } from "./SessionRow.js"
 import { select, type StoredRow } from "./Table.js"
 import { sessionRows, usageNames } from "./Tables.js"
 
@@ -37,23 +37,36 @@ const decodeStored = decoder(
 )
 const decodeMetadata = decoder(metadata.schema)
 
-const names = ["ordinal", "id", "title", "named", "owner", "workdir", "model", "metadata", "createdAt"] as const
+const names = [
+  "ordinal",
+  "id",
+  "title",
+  "named",
+  "owner",
+  "workdir",
+  "model",
+  "metadata",
+  "createdAt",
+  "updatedAt",
+  "head",
+  "cursor",
+  ...usageNames
+] as const
 
-type Row = StoredRow<typeof sessionRows, (typeof names)[number] | (typeof usageNames)[number]>
+type Row = StoredRow<typeof sessionRows, (typeof names)[number]>
 
-const columns = `${select(sessionRows, [...names, ...usageNames], "sessions")},
-  sessions.head, sessions.cursor, sessions.updated_at AS updatedAt`
+const columns = select(sessionRows, names)
 
 const decode = (row: Row): Either.Either<Session, RowDamaged> =>
   decodeStored({ sessionId: row.id, seq: null }, { ...row, agent: null, usage: row })
 
-/** A session that this write stored or found, as it now is. */
-const reread = (tx: Transaction, sessionId: SessionId): Either.Either<Session, RowDamaged> =>
+/** A session that this write has changed, as it will be stored. */
+const reread = (tx: Transaction, { cursor, head, id, ordinal }: SessionRow): Either.Either<Session, RowDamaged> =>
   Either.flatMap(
-    Either.fromNullable(tx.get<Row>(`SELECT ${columns} FROM sessions WHERE id = ?`, sessionId), () =>
-      missing(sessionId)
+    Either.fromNullable(tx.get<Row>(`SELECT ${columns} FROM session_rows WHERE ordinal = ?`, ordinal), () =>
+      missing(id)
     ),
-    decode
+    (row) => decode({ ...row, cursor, head, updatedAt: tx.now })
   )
 
 const missing = (sessionId: SessionId): RowDamaged => new RowDamaged({ sessionId, seq: null, detail: "is missing" })
@@ -64,14 +77,14 @@ export const create = (
   { id, metadata, model, owner, title: named, workdir }: NewSession,
   title: string
 ): Either.Either<Session, SessionExists | RowDamaged> => {
-  if (tx.get("SELECT 1 FROM sessions WHERE id = ?", id) !== undefined) {
+  if (tx.get("SELECT 1 FROM session_rows WHERE id = ?", id) !== undefined) {
     return Either.left(new SessionExists({ sessionId: id }))
   }
   CursorFloor.ensure(tx)
   SessionOrdinal.ensure(tx)
   tx.run(
     `INSERT INTO session_rows
-     (ordinal, id, first_cursor, created_at, changed_at, changed_cursor, named, title, owner, workdir, model, metadata)
+     (ordinal, id, first_cursor, created_at, updated_at, cursor, named, title, owner, workdir, model, metadata)
      SELECT ${SessionOrdinal.next}, ?, cursor_floor + 1, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ? FROM meta`,
     id,
     tx.now,
@@ -86,7 +99,7 @@ export const create = (
   const created = Either.mapLeft(visible(tx, id), () => missing(id))
   return Either.flatMap(created, (session) => {
     record(tx, session, "session.created")
-    return reread(tx, id)
+    return reread(tx, session)
   })
 }
 
@@ -97,7 +110,7 @@ const change =
     Either.flatMap(changeable(tx, sessionId), (session) => {
       tx.run(statement, value, session.ordinal)
       record(tx, session, event)
-      return reread(tx, sessionId)
+      return reread(tx, session)
     })
 
 const changeTitle = change("UPDATE session_rows SET title = ?, named = 1 WHERE ordinal = ?", "session.renamed")
@@ -131,7 +144,7 @@ export const patchMetadata = (
   Either.gen(function* () {
     const session = yield* changeable(tx, sessionId)
     const row = tx.get<{ readonly metadata: string }>(
-      "SELECT metadata FROM sessions WHERE ordinal = ?",
+      "SELECT metadata FROM session_rows WHERE ordinal = ?",
       session.ordinal
     )
     const stored = yield* decodeMetadata({ sessionId, seq: null }, row?.metadata)
@@ -139,8 +152,8 @@ export const patchMetadata = (
     const metadata = Object.fromEntries([...merged].filter(([field]) => patch[field] !== null))
     const text = yield* Limits.json("metadata", metadata, limits.metadataBytes)
     tx.run("UPDATE session_rows SET metadata = ? WHERE ordinal = ?", text, session.ordinal)
-    changedWithoutEvent(tx, session)
-    return yield* reread(tx, sessionId)
+    changed(tx, session)
+    return yield* reread(tx, session)
   })
 
 export const find = (
@@ -148,7 +161,7 @@ export const find = (
   sessionId: SessionId
 ): Effect.Effect<Session, SessionNotFound | StorageFailed | RowDamaged> =>
   Effect.flatMap(
-    query<Row>("read the session", `SELECT ${columns} FROM sessions WHERE id = ? AND state <> 'hidden'`, sessionId),
+    query<Row>("read the session", `SELECT ${columns} FROM session_rows WHERE id = ? AND state <> 'hidden'`, sessionId),
     ([row]) =>
       Either.flatMap(
         Either.fromNullable(row, () => new SessionNotFound({ sessionId })),
@@ -158,7 +171,7 @@ export const find = (
 
 const matching = `state <> 'hidden' AND (? IS NULL OR workdir = ?) AND (? IS NULL OR owner = ?)
   AND (? IS NULL OR instr(lower(title), lower(?)) > 0)
-  AND (? IS NULL OR ? = EXISTS (SELECT 1 FROM runs WHERE runs.session = sessions.ordinal AND runs.state <> 'ended'))`
+  AND (? IS NULL OR ? = EXISTS (SELECT 1 FROM runs WHERE runs.session = session_rows.ordinal AND runs.state <> 'ended'))`
 
 /** Reads one row more than a page, to see whether another follows. Each row carries the total. */
 export const list = (
@@ -170,8 +183,8 @@ export const list = (
   const filter = [workdir, workdir, owner, owner, title, title, isActive, isActive].map((value) => value ?? null)
   return query<(Row | { readonly ordinal: null }) & { readonly total: number }>(
     "list the sessions",
-    `SELECT counted.total, page.* FROM (SELECT count(*) AS total FROM sessions WHERE ${matching}) counted
-     LEFT JOIN (SELECT ${columns} FROM sessions WHERE ${matching} AND ordinal < ? ORDER BY ordinal DESC LIMIT ?) page
+    `SELECT counted.total, page.* FROM (SELECT count(*) AS total FROM session_rows WHERE ${matching}) counted
+     LEFT JOIN (SELECT ${columns} FROM session_rows WHERE ${matching} AND ordinal < ? ORDER BY ordinal DESC LIMIT ?) page
      ORDER BY page.ordinal DESC`,
     ...filter,
     ...filter,

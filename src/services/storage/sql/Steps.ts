@@ -15,7 +15,7 @@ import { markStarted, openCalls } from "./Batches.js"
 import { dropDraft } from "./Drafts.js"
 import { close } from "./Endings.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import { addUsage, held, undeleted } from "./SessionRow.js"
+import { addRunUsage, held, undeleted } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { calls as table } from "./Tables.js"
 import { appendEntry, nextSeq } from "./Transcripts.js"
@@ -40,7 +40,7 @@ export const appendStep = (
     const entry: Entry = { seq: nextSeq(session), runId: lease.runId, at: tx.now, message }
     dropDraft(tx, session)
     appendEntry(tx, session, session.run, entry, json)
-    addUsage(tx, "runs", session.run, message.usage)
+    addRunUsage(tx, session, message.usage)
     const calls = OpenBatch.open(entry.seq, message)
     for (const { callId, index, name, seq } of calls) {
       insert(tx, insertCall, {

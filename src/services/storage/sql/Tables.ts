@@ -64,7 +64,7 @@ const damagedQuestion = { verdict: "deny", message: "the question was damaged", 
 
 const reset = "reset the fields that do not decode"
 
-/** A session's own fields. The view `sessions` adds its head, its newest cursor and the time of its last change. */
+/** A session's own fields, and where it is: its head, its newest cursor, the time of its last change. */
 export const sessionRows = table({
   name: "session_rows",
   key: ["ordinal"],
@@ -80,13 +80,15 @@ export const sessionRows = table({
     firstCursor: { schema: Cursor, least: 1 },
     ...usage,
     createdAt: { schema: Schema.Int, least: 0 },
-    changedAt: { schema: Schema.Int, least: 0 },
-    changedCursor: { schema: Cursor, least: 0 },
+    updatedAt: { schema: Schema.Int, least: 0 },
+    cursor: { schema: Cursor, least: 0 },
     named: { schema: Flag, least: 0 },
     title: { schema: Schema.String, least: Title.untitled },
     owner: optional(Owner),
     workdir: { schema: Folder, least: "" },
     model: optional(Schema.parseJson(Stored.ModelRef)),
+    /** The last place that readers see; 0 while there is none. */
+    head: { schema: Schema.NonNegativeInt, least: 0 },
     metadata: { schema: JsonObject, least: "{}" }
   }
 })

@@ -19,7 +19,7 @@ import { decoder, exactJson } from "./Decoding.js"
 import * as LostResults from "./LostResults.js"
 import { storeMessage } from "./MessageRow.js"
 import type { Query } from "./Query.js"
-import { addUsage, changeable, idle, type SessionRow } from "./SessionRow.js"
+import { addUsage, changeable, changed, idle, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { appendKeys, messages } from "./Tables.js"
 
@@ -105,8 +105,8 @@ export const appendEntry = (
   storeMessage(tx, session, { run, seq, follows: session.cursor, message, body })
   session.head = seq
   session.cursor++
-  tx.touch(session.id)
-  if (message.role === "assistant") addUsage(tx, "session_rows", session.ordinal, message.usage)
+  changed(tx, session)
+  if (message.role === "assistant") addUsage(session, message.usage)
 }
 
 const exactMessage = exactJson(Message)
@@ -158,9 +158,10 @@ const readPage = (
     const rows = yield* query<EntryRow & { readonly head: number }>(
       "read the transcript",
       `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId, messages.at, messages.body,
-         sessions.head
-       FROM sessions JOIN messages ON messages.session = sessions.ordinal AND messages.seq BETWEEN ? AND sessions.head
-       WHERE sessions.id = ? AND sessions.state <> 'hidden' ORDER BY messages.seq LIMIT ?`,
+         session_rows.head
+       FROM session_rows JOIN messages ON messages.session = session_rows.ordinal
+         AND messages.seq BETWEEN ? AND session_rows.head
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY messages.seq LIMIT ?`,
       first,
       sessionId,
       limit
@@ -173,8 +174,9 @@ const readPage = (
     }
     const [session] = yield* query<{ readonly head: number; readonly isThere: number }>(
       "read the transcript",
-      `SELECT head, EXISTS (SELECT 1 FROM messages WHERE messages.session = sessions.ordinal AND messages.seq = ?) AS isThere
-       FROM sessions WHERE id = ? AND state <> 'hidden'`,
+      `SELECT head, EXISTS (SELECT 1 FROM messages WHERE messages.session = session_rows.ordinal AND messages.seq = ?)
+         AS isThere
+       FROM session_rows WHERE id = ? AND state <> 'hidden'`,
       first,
       sessionId
     )

@@ -328,7 +328,7 @@ describe("one damaged row stops nobody else", () => {
     "UPDATE sqlite_sequence SET seq = -5",
     "UPDATE sqlite_sequence SET seq = 'no number'",
     "DELETE FROM sqlite_sequence",
-    `INSERT INTO session_rows (ordinal, id, first_cursor, created_at, changed_at, changed_cursor, named, title, workdir, metadata)
+    `INSERT INTO session_rows (ordinal, id, first_cursor, created_at, updated_at, cursor, named, title, workdir, metadata)
      VALUES (9223372036854775807, 'far', 1, 0, 0, 0, 0, 'far', '', '{}')`
   ])("the number of the last session: %s", (statement) =>
     inFolder((damage) =>

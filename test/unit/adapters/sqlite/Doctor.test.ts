@@ -327,7 +327,8 @@ describe("what a crash leaves of files", () => {
         tamper(
           data,
           `INSERT INTO event_rows (session, cursor, mark, at, type, ref)
-           SELECT session, (SELECT cursor + 1 FROM sessions WHERE ordinal = session), 0, 0, 'asset.deleted', id FROM assets`,
+           SELECT session, (SELECT cursor + 1 FROM session_rows WHERE ordinal = session), 0, 0, 'asset.deleted', id FROM assets`,
+          "UPDATE session_rows SET cursor = cursor + 1 WHERE ordinal IN (SELECT session FROM assets)",
           "DELETE FROM assets"
         )
     ],

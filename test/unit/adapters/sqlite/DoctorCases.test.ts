@@ -178,13 +178,54 @@ const cases: Readonly<Record<string, Case>> = {
     finds: ["session-rows-missing"],
     of: []
   },
+  "the last message of all, which a host appended": {
+    harm: `UPDATE session_rows SET cursor = cursor + 1, head = head + 1 WHERE ordinal = ${full}`,
+    finds: ["messages-missing"],
+    of: [full],
+    has: [28, 1]
+  },
   "the last message of all, which a host appended before the session was renamed": {
     harm: `INSERT INTO event_rows (session, cursor, mark, at, type)
-      SELECT ordinal, cursor + 2, 0, 0, 'session.renamed' FROM sessions WHERE ordinal = ${full}`,
+      SELECT ordinal, cursor + 2, 0, 0, 'session.renamed' FROM session_rows WHERE ordinal = ${full};
+      UPDATE session_rows SET cursor = cursor + 2, head = head + 1 WHERE ordinal = ${full}`,
+    finds: ["messages-missing"],
+    of: [full],
+    has: [28, 1]
+  },
+  "the last messages of all, whose events had been removed": {
+    harm: `DELETE FROM event_rows WHERE session = ${full} AND cursor < (SELECT max(cursor) FROM event_rows WHERE session = ${full});
+      UPDATE session_rows SET first_cursor = cursor, head = head + 2 WHERE ordinal = ${full}`,
+    finds: ["messages-missing"],
+    of: [full],
+    has: [29, 2]
+  },
+  "the newest event": {
+    harm: `DELETE FROM event_rows WHERE session = ${full} AND cursor = (SELECT cursor FROM session_rows WHERE ordinal = ${full})`,
     finds: ["events-damaged"],
     of: [full],
     has: [27, 0]
   },
+  ...Object.fromEntries(
+    [
+      [full, "head = head + 1"],
+      [full, "head = head - 1"],
+      [full, "head = 0"],
+      [full, "head = 1000000"],
+      [asking, "head = head + 1"],
+      [held, "head = -1"],
+      [full, "cursor = cursor - 1"],
+      [full, "cursor = 0"],
+      [held, "head = 0, cursor = 1"]
+    ].map(([of, change]): readonly [string, Case] => [
+      `a session that has lost where it is: ${change} of ${of}`,
+      {
+        harm: `UPDATE session_rows SET ${change} WHERE ordinal = ${of}`,
+        finds: ["row-damaged"],
+        of: [Number(of)],
+        isWhole: true
+      }
+    ])
+  ),
   "a run whose id is invalid": {
     harm: "UPDATE runs SET id = 'a b' WHERE ordinal = 1",
     finds: ["row-damaged"],

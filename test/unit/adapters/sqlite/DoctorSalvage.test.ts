@@ -195,7 +195,7 @@ describe("a rebuilt database", () => {
     Effect.gen(function* () {
       const harms = [
         "DROP TABLE drafts",
-        "DROP VIEW sessions",
+        "DROP VIEW events",
         "DROP INDEX runs_running",
         "CREATE TRIGGER t AFTER INSERT ON messages BEGIN SELECT RAISE(ABORT, 'no'); END"
       ]

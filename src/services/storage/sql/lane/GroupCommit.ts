@@ -19,6 +19,8 @@ export interface Transaction extends Sql {
   /** Notes a row that has the mark: an event by its cursor, or a message by its place. */
   readonly recorded: (table: MarkedTable, session: number, number: number) => void
   readonly touch: (sessionId: SessionId) => void
+  /** Stores what has changed of `subject` when the body is done and its changes stay: once, however often it is asked. */
+  readonly atEnd: <A extends object>(subject: A, store: (transaction: Transaction, subject: A) => void) => void
   /** Wakes the engines that hold runs, as one of them is to stop. */
   readonly requestStop: () => void
 }
@@ -94,6 +96,7 @@ export const commit = <M extends Member>(
   isolated: boolean
 ): Outcome<M> => {
   const touched: Array<SessionId> = []
+  const endings = new Map<object, () => void>()
   let stopRequested = false
   let markedRow: MarkedRow | null = null
   const transaction: Transaction = {
@@ -105,6 +108,7 @@ export const commit = <M extends Member>(
     mark: group.mark,
     recorded: (table, session, number) => void (markedRow = { table, session, number }),
     touch: (sessionId) => void touched.push(sessionId),
+    atEnd: (subject, store) => void endings.set(subject, () => store(transaction, subject)),
     requestStop: () => void (stopRequested = true)
   }
   let culprit: M | null = null
@@ -115,8 +119,12 @@ export const commit = <M extends Member>(
       culprit = member
       const before = { markedRow, touched: touched.length, changes: writer.changes() }
       if (isolated) writer.run("SAVEPOINT member")
-      if (member.run(transaction)) isChanged ||= writer.changes() !== before.changes
-      else {
+      if (member.run(transaction)) {
+        for (const store of endings.values()) store()
+        endings.clear()
+        isChanged ||= writer.changes() !== before.changes
+      } else {
+        endings.clear()
         markedRow = before.markedRow
         touched.length = before.touched
         if (isolated) writer.run("ROLLBACK TO member")

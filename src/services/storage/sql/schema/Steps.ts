@@ -2,6 +2,7 @@
  * The steps to the newest schema, oldest first. A released step never changes, as there are databases that it made.
  * `Tables.ts` has the tables of the newest schema.
  */
+import { columns } from "./Columns.js"
 import { initial } from "./Initial.js"
 import { leases } from "./Leases.js"
 import { recovery } from "./Recovery.js"
@@ -19,5 +20,6 @@ export const steps: ReadonlyArray<Step> = [
   { name: "1_initial", statements: initial, rewrites: false },
   { name: "2_leases", statements: leases, rewrites: false },
   { name: "3_words", statements: words, rewrites: true },
-  { name: "4_recovery", statements: recovery, rewrites: false }
+  { name: "4_recovery", statements: recovery, rewrites: false },
+  { name: "5_columns", statements: columns, rewrites: true }
 ]

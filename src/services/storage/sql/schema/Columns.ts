@@ -1,0 +1,25 @@
+/**
+ * A session's head, its newest cursor and the time of its last change, which the view `sessions` told from three tables,
+ * become columns of its row, as each change of a session passes there anyway. What is already stored tells them once
+ * more; a number that is none becomes 0, and a doctor finds it. Sessions are found by their owner and their folder.
+ *
+ * The metadata may be long. They become the last column, so that nobody who reads or changes a number passes them.
+ */
+export const columns: ReadonlyArray<string> = [
+  "ALTER TABLE session_rows ADD COLUMN head INTEGER NOT NULL DEFAULT 0",
+  `UPDATE session_rows SET (head, changed_cursor, changed_at) = (
+     SELECT CAST(sessions.head AS INTEGER), CAST(sessions.cursor AS INTEGER), CAST(sessions.updated_at AS INTEGER)
+     FROM sessions WHERE sessions.ordinal = session_rows.ordinal
+   )`,
+  "DROP VIEW sessions",
+  "ALTER TABLE session_rows RENAME COLUMN changed_cursor TO cursor",
+  "ALTER TABLE session_rows RENAME COLUMN changed_at TO updated_at",
+
+  "ALTER TABLE session_rows RENAME COLUMN metadata TO first_metadata",
+  "ALTER TABLE session_rows ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'",
+  "UPDATE session_rows SET metadata = first_metadata",
+  "ALTER TABLE session_rows DROP COLUMN first_metadata",
+
+  "CREATE INDEX session_rows_owner ON session_rows (owner) WHERE owner IS NOT NULL",
+  "CREATE INDEX session_rows_workdir ON session_rows (workdir)"
+]
