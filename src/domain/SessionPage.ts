@@ -16,18 +16,20 @@ export const SessionQuery = Schema.Struct({
   /** The page after the one whose `next` this is. */
   after: optional(Schema.NonNegativeInt.annotations({ description: "the `next` of a page" })),
   /** Sessions a page, 1 to 500. Defaults to 50. */
-  limit: optional(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" })))
+  limit: optional(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" }))),
+  /** Whether to count all that match, which reads every one of them. */
+  total: optional(Schema.Boolean)
 })
 export type SessionQuery = typeof SessionQuery.Type
 
 /**
- * Last created first. `next` is null on the last page. `total` counts all that match, on every page. Sessions of the
- * page whose rows do not decode are in `damaged` instead of `sessions`.
+ * Last created first. `next` is null on the last page. `total` counts all that match, on every page, and is absent
+ * unless it was asked for. Sessions of the page whose rows do not decode are in `damaged` instead of `sessions`.
  */
 export const SessionPage = Schema.Struct({
   sessions: Schema.Array(Session),
   damaged: Schema.Array(RowDamaged),
   next: Schema.NullOr(Schema.Int),
-  total: Schema.NonNegativeInt
+  total: optional(Schema.NonNegativeInt)
 })
 export type SessionPage = typeof SessionPage.Type

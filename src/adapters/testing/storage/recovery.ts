@@ -209,7 +209,10 @@ export const recoveryTests = (test: Test) => {
         [s1, undefined, undefined]
       ])
       const ids = (active: boolean) =>
-        Effect.map(reader.sessions({ active }), ({ sessions, total }) => [sessions.map(({ id }) => id), total])
+        Effect.map(reader.sessions({ active, total: true }), ({ sessions, total }) => [
+          sessions.map(({ id }) => id),
+          total
+        ])
       expect(yield* ids(true)).toEqual([[s1, s2], 2])
       expect(yield* ids(false)).toEqual([[], 0])
       yield* storage.cancelQueued(r3)

@@ -209,7 +209,7 @@ const listTests = (test: Test) => {
     )
   const list = (query: Parameters<StorageReader["Type"]["sessions"]>[0]) =>
     Effect.map(
-      Effect.flatMap(StorageReader, (reader) => reader.sessions(query)),
+      Effect.flatMap(StorageReader, (reader) => reader.sessions({ ...query, total: true })),
       (page) => ({
         ids: page.sessions.map(({ id }) => String(id)),
         next: page.next,
@@ -237,6 +237,14 @@ const listTests = (test: Test) => {
       const third = yield* list({ limit: 2, ...(second.next === null ? {} : { after: second.next }) })
       expect(third).toEqual({ ids: ["n1"], next: null, total: 6 })
       expect(yield* list({ limit: 6 })).toMatchObject({ next: null })
+    }))
+
+  test("a page without its total has none", () =>
+    Effect.gen(function* () {
+      yield* createAll(2)
+      const reader = yield* StorageReader
+      expect(yield* reader.sessions({ limit: 1 })).not.toHaveProperty("total")
+      expect(yield* reader.sessions({ limit: 1, total: false })).not.toHaveProperty("total")
     }))
 
   test("a page has 1 to 500 sessions, 50 by default", () =>

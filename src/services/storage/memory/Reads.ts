@@ -49,7 +49,7 @@ export const sessions = (state: State, query: SessionQuery): SessionPage => {
     sessions: page.map(({ session }) => session),
     damaged: [],
     next: rest.length === 0 ? null : (page.at(-1)?.ordinal ?? null),
-    total: matching.length
+    ...(query.total === true ? { total: matching.length } : {})
   }
 }
 

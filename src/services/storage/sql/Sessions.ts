@@ -169,38 +169,62 @@ export const find = (
       )
   )
 
-const matching = `state <> 'hidden' AND (? IS NULL OR workdir = ?) AND (? IS NULL OR owner = ?)
-  AND (? IS NULL OR instr(lower(title), lower(?)) > 0)
-  AND (? IS NULL OR ? = EXISTS (SELECT 1 FROM runs WHERE runs.session = session_rows.ordinal AND runs.state <> 'ended'))`
+interface Condition {
+  readonly text: string
+  readonly parameters: ReadonlyArray<string>
+}
 
-/** Reads one row more than a page, to see whether another follows. Each row carries the total. */
-export const list = (
-  query: Query,
-  { active, after = Number.MAX_SAFE_INTEGER, limit = 50, owner, title, workdir }: SessionQuery
-): Effect.Effect<SessionPage, StorageFailed> => {
+/** What a session must be like. Each filter stands alone, so that an index finds those of an owner or a folder. */
+const conditions = ({ active, owner, title, workdir }: SessionQuery): ReadonlyArray<Condition> => {
+  const when = (value: string | undefined, text: string): ReadonlyArray<Condition> =>
+    value === undefined ? [] : [{ text, parameters: [value] }]
+  const going = "SELECT runs.session FROM runs WHERE runs.state <> 'ended'"
+  return [
+    ...when(workdir, "session_rows.workdir = ?"),
+    ...when(owner, "session_rows.owner = ?"),
+    ...when(title, "instr(lower(session_rows.title), lower(?)) > 0"),
+    ...(active === undefined
+      ? []
+      : [{ text: `session_rows.ordinal ${active ? "IN" : "NOT IN"} (${going})`, parameters: [] }])
+  ]
+}
+
+const visibleOnly = "session_rows.state <> 'hidden'"
+
+/** Counts all sessions by their small index. */
+const countAll = `SELECT count(*) - (SELECT count(*) FROM session_rows WHERE state <> 'live' AND state = 'hidden') AS total
+  FROM session_rows`
+
+/** Reads one row more than a page, to see whether another follows. Each row carries the total that was asked for. */
+export const list = (query: Query, asked: SessionQuery): Effect.Effect<SessionPage, StorageFailed> => {
+  const { after = Number.MAX_SAFE_INTEGER, limit = 50, total } = asked
   const size = Math.min(Math.max(limit, 1), 500)
-  const isActive = active === undefined ? null : active ? 1 : 0
-  const filter = [workdir, workdir, owner, owner, title, title, isActive, isActive].map((value) => value ?? null)
-  return query<(Row | { readonly ordinal: null }) & { readonly total: number }>(
-    "list the sessions",
-    `SELECT counted.total, page.* FROM (SELECT count(*) AS total FROM session_rows WHERE ${matching}) counted
-     LEFT JOIN (SELECT ${columns} FROM session_rows WHERE ${matching} AND ordinal < ? ORDER BY ordinal DESC LIMIT ?) page
-     ORDER BY page.ordinal DESC`,
-    ...filter,
-    ...filter,
-    after,
-    size + 1
-  ).pipe(
-    Effect.map((rows) => {
-      const found = rows.filter((row) => row.ordinal !== null)
-      const page = found.slice(0, size)
-      const [damaged, sessions] = Array.partitionMap(page, decode)
-      return {
-        sessions,
-        damaged,
-        next: found.length > size ? (page.at(-1)?.ordinal ?? null) : null,
-        total: rows[0]?.total ?? 0
-      }
-    })
-  )
+  const wanted = conditions(asked)
+  const parameters = wanted.flatMap(({ parameters }) => parameters)
+  const matching = [visibleOnly, ...wanted.map(({ text }) => text)].join(" AND ")
+  const page = `SELECT ${columns} FROM session_rows WHERE ${matching} AND session_rows.ordinal < ?
+    ORDER BY session_rows.ordinal DESC LIMIT ?`
+  const count = wanted.length === 0 ? countAll : `SELECT count(*) AS total FROM session_rows WHERE ${matching}`
+  const rows =
+    total === true
+      ? query<(Row | { readonly ordinal: null }) & { readonly total?: number }>(
+          "list the sessions",
+          `SELECT counted.total, page.* FROM (${count}) AS counted LEFT JOIN (${page}) AS page ORDER BY page.ordinal DESC`,
+          ...parameters,
+          ...parameters,
+          after,
+          size + 1
+        )
+      : query<Row & { readonly total?: number }>("list the sessions", page, ...parameters, after, size + 1)
+  return Effect.map(rows, (rows) => {
+    const found = rows.filter((row) => row.ordinal !== null)
+    const page = found.slice(0, size)
+    const [damaged, sessions] = Array.partitionMap(page, decode)
+    return {
+      sessions,
+      damaged,
+      next: found.length > size ? (page.at(-1)?.ordinal ?? null) : null,
+      ...(total === true ? { total: rows[0]?.total ?? 0 } : {})
+    }
+  })
 }

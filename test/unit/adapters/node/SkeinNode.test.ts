@@ -126,7 +126,7 @@ describe("the preset for Node", () => {
   it.scopedLive("in memory, keeps nothing: another engine finds no session", () =>
     Effect.gen(function* () {
       assert.deepStrictEqual(yield* Effect.provide(used, withModel(SkeinNode.layerMemory())), expected)
-      const found = Effect.flatMap(Gateway.Gateway, (gateway) => gateway.sessions())
+      const found = Effect.flatMap(Gateway.Gateway, (gateway) => gateway.sessions({ total: true }))
       assert.strictEqual((yield* Effect.provide(found, withModel(SkeinNode.layerMemory()))).total, 0)
     })
   )

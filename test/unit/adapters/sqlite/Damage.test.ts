@@ -204,7 +204,7 @@ describe("a damaged session", () => {
         yield* create({ id: s2 })
         yield* damage(`UPDATE session_rows SET metadata = '[' WHERE id = '${s1}'`)
         const reader = yield* StorageReader
-        const { damaged, sessions, total } = yield* reader.sessions({})
+        const { damaged, sessions, total } = yield* reader.sessions({ total: true })
         expect(sessions.map(({ id }) => id)).toEqual([s2])
         expect(damaged).toMatchObject([{ _tag: "RowDamaged", sessionId: s1, seq: null }])
         expect(total).toBe(2)

@@ -139,7 +139,7 @@ describe("forOwner", () => {
       expect((yield* ann.await(run)).stopReason).toBe("completed")
       yield* ann.cancel(run.runId)
       yield* ann.delete(run.sessionId)
-      expect((yield* ann.sessions()).total).toBe(0)
+      expect((yield* ann.sessions({ total: true })).total).toBe(0)
     })
   )
 

@@ -42,12 +42,14 @@ export const run = Effect.fn("sessions.list")(function* (given: ValuesOf<typeof 
       const found: SessionPage = yield* gateway.sessions({
         ...filter,
         limit: Math.min(page, limit - sessions.length),
+        // Shown below the table, and the same on every page.
+        total: sessions.length === 0 && !given.has("json"),
         ...(next === 0 ? {} : { after: next })
       })
       sessions.push(...found.sessions)
       for (const damage of found.damaged) yield* screen.writeError(`skein: ${TerminalText.line(damage.message)}\n`)
       next = found.next
-      total = found.total
+      total = found.total ?? total
     }
     yield* screen.write(
       given.has("json")

@@ -43,8 +43,8 @@ export const wholeView = (reader: ReaderService, world: World, sessions: Readonl
     runs: Effect.forEach(world.runs, (runId) => outcome(reader.run(runId))),
     refs: Effect.forEach(world.runs, (runId) => outcome(reader.runRef(runId))),
     unsettled: reader.unsettled,
-    active: reader.sessions({ active: true }),
-    idle: reader.sessions({ active: false }),
+    active: reader.sessions({ active: true, total: true }),
+    idle: reader.sessions({ active: false, total: true }),
     waiting: reader.questions(null),
     heldRuns: Effect.forEach(["i0", "i1", "i2"], (instance) =>
       Effect.map(reader.heldRuns(instance), (runs) =>
@@ -76,9 +76,13 @@ const pages = (reader: ReaderService) =>
     const all: Array<Omit<SessionPage, "next">> = []
     let after: number | null = null
     do {
-      const page: SessionPage = yield* reader.sessions({ limit: 2, ...(after === null ? {} : { after }) })
-      all.push({ sessions: page.sessions, damaged: page.damaged, total: page.total })
-      after = page.next
+      const { next, ...page }: SessionPage = yield* reader.sessions({
+        limit: 2,
+        total: true,
+        ...(after === null ? {} : { after })
+      })
+      all.push(page)
+      after = next
     } while (after !== null)
     return all
   })
