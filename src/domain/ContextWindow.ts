@@ -8,6 +8,9 @@
  * 2. if that made little room, leave out earlier turns, oldest first;
  * 3. if it still does not fit, shorten the results of the last turn, oldest first.
  * The last turn is never left out, so what remains may still be larger than the limit.
+ *
+ * What lies far back is not looked at (`begin`): the conversation begins at a turn behind which more than the limit
+ * stands, results shortened. It is the same turn for many turns to come, and it is found from the end.
  */
 
 /** A message together with the results that follow it. */
@@ -26,10 +29,6 @@ export interface Cut {
   readonly pieces: number
 }
 
-interface State extends Cut {
-  readonly size: number
-}
-
 /** Nothing is left out or shortened. */
 export const whole: Cut = { turns: 0, results: 0, pieces: 0 }
 
@@ -39,41 +38,106 @@ const lowWatermark = 0.7
 /** Shortening that stays above this part of the limit made too little room: the next message would cut again. */
 const littleRoom = 0.85
 
-/** How a conversation, given by its turns, is cut to fit `limit`. */
-export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): Cut => {
-  const low = limit * lowWatermark
-  const savings = turns.flatMap((turn) => turn.flatMap((piece) => piece.savings))
-  const shortSizes = turns.map((turn) => sum(turn.map((piece) => piece.size - sum(piece.savings))))
+/** By this many limits at most, results shortened, the conversation begins before its last turn. */
+const farthest = 1.5
 
-  const shorten = (state: State, end: number): State => {
-    let { results, size } = state
-    for (; size > low && results < end; results++) size -= savings[results] ?? 0
-    return { ...state, results, size }
-  }
-  const leaveOut = (state: State, end: number): State => {
-    let { size, turns } = state
-    for (; size > low && turns < end; turns++) size -= shortSizes[turns] ?? 0
-    return { ...state, turns, size }
-  }
-
-  let state: State = { ...whole, size: 0 }
-  let seen = 0
-  let pieces = 0
-  turns.forEach((turn, index) => {
-    const earlier = seen
-    for (const piece of turn) {
-      pieces++
-      seen += piece.savings.length
-      state = { ...state, size: state.size + piece.size }
-      if (state.size <= limit) continue
-      const before = state
-      state = shorten(state, earlier)
-      if (state.size > limit * littleRoom) state = leaveOut(state, index)
-      if (state.size > limit) state = shorten(state, seen)
-      if (state.turns > before.turns || state.results > before.results) state = { ...state, pieces }
-    }
-  })
-  return { turns: state.turns, results: state.results, pieces: state.pieces }
+/** A turn before the last one. */
+export interface EarlierTurn {
+  /** Its first place. */
+  readonly first: number
+  /** Its size with all results shortened. */
+  readonly shortSize: number
 }
 
-const sum = (numbers: ReadonlyArray<number>): number => numbers.reduce((total, number) => total + number, 0)
+/** How round the roundest number from `first` to `last` is: two to this power divides it. */
+const roundness = (first: number, last: number): number => 31 - Math.clz32((first - 1) ^ last)
+
+/**
+ * With which of the earlier turns the conversation begins, by index; their number if with none of them. `end` is the first
+ * place of the last turn. Null when they are too few to tell: what comes before the first of them decides, or nothing
+ * does and the conversation begins with it.
+ *
+ * Of the turns behind which more than one limit stands it is that with the roundest place: others are taken, and taken
+ * again, only once it is too far back.
+ */
+export const begin = (earlier: ReadonlyArray<EarlierTurn>, end: number, limit: number): number | null => {
+  let size = 0
+  let found = { index: earlier.length, roundness: -1 }
+  let next = end
+  for (let index = earlier.length - 1; index >= 0; index--) {
+    const turn = earlier[index]
+    if (turn === undefined) break
+    size += turn.shortSize
+    if (size > limit * farthest) return found.index
+    const round = size > limit ? roundness(turn.first, next - 1) : -1
+    if (round >= found.roundness) found = { index, roundness: round }
+    next = turn.first
+  }
+  return null
+}
+
+/** A conversation that grows. */
+export interface Growing {
+  readonly beginTurn: () => void
+  /** Adds a piece to the turn that was begun last. */
+  readonly add: (piece: Piece) => void
+  /** How the conversation so far is cut. */
+  readonly cut: () => Cut
+}
+
+/** A conversation without a turn, to be cut to fit `limit`. What is added costs the same however long it is. */
+export const grow = (limit: number): Growing => {
+  const low = limit * lowWatermark
+  const savings: Array<number> = []
+  const shortSizes: Array<number> = []
+  let cut = whole
+  let size = 0
+  let pieces = 0
+  /** How many results stand before the last turn. */
+  let earlier = 0
+
+  const shorten = (end: number): void => {
+    let { results } = cut
+    for (; size > low && results < end; results++) size -= savings[results] ?? 0
+    cut = { ...cut, results }
+  }
+  const leaveOut = (end: number): void => {
+    let { turns } = cut
+    for (; size > low && turns < end; turns++) size -= shortSizes[turns] ?? 0
+    cut = { ...cut, turns }
+  }
+
+  return {
+    beginTurn: () => {
+      earlier = savings.length
+      shortSizes.push(0)
+    },
+    add: (piece) => {
+      const last = shortSizes.length - 1
+      pieces++
+      savings.push(...piece.savings)
+      shortSizes[last] = (shortSizes[last] ?? 0) + shortSize(piece)
+      size += piece.size
+      if (size <= limit) return
+      const before = cut
+      shorten(earlier)
+      if (size > limit * littleRoom) leaveOut(last)
+      if (size > limit) shorten(savings.length)
+      if (cut.turns > before.turns || cut.results > before.results) cut = { ...cut, pieces }
+    },
+    cut: () => cut
+  }
+}
+
+/** How a conversation, given by its turns, is cut to fit `limit`. */
+export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): Cut => {
+  const conversation = grow(limit)
+  for (const turn of turns) {
+    conversation.beginTurn()
+    turn.forEach(conversation.add)
+  }
+  return conversation.cut()
+}
+
+/** The size of a piece with all its results shortened. */
+export const shortSize = ({ savings, size }: Piece): number => savings.reduce((rest, saving) => rest - saving, size)

@@ -78,22 +78,22 @@ export const isSendable = (entries: ReadonlyArray<Entry>): boolean => {
 /**
  * The turns: a transcript may be cut between two of them and nowhere else. A turn begins at a user message that follows
  * something else; user messages right after one another begin one turn together. What stands before the first user
- * message is a turn too. No turn begins within a batch.
+ * message is a turn too. No message of a user stands within a batch, so no turn begins there.
  */
 export const turns = (entries: ReadonlyArray<Entry>): ReadonlyArray<ReadonlyArray<Entry>> => {
   const turns: Array<Array<Entry>> = []
-  let open = Chunk.empty<OpenCall>()
-  let turn: Array<Entry> | undefined
+  let before: Entry | undefined
   for (const entry of entries) {
-    const begins = entry.message.role === "user" && turn?.at(-1)?.message.role !== "user" && Chunk.isEmpty(open)
-    if (turn === undefined || begins) {
-      turn = [entry]
-      turns.push(turn)
-    } else turn.push(entry)
-    open = openAfterEntry(open, entry)
+    const turn = turns.at(-1)
+    if (turn === undefined || beginsTurn(entry, before)) turns.push([entry])
+    else turn.push(entry)
+    before = entry
   }
   return turns
 }
+
+const beginsTurn = ({ message }: Entry, before: Entry | undefined): boolean =>
+  message.role === "user" && before?.message.role !== "user"
 
 /** The calls that are open once `message` stands at `seq`, or why it may not stand there. */
 const openAfter = (
@@ -113,9 +113,6 @@ const openAfter = (
     Chunk.fromIterable(calls.map(({ callId, name }, index) => ({ callId, name, index, seq: Batch.seqOf(seq, index) })))
   )
 }
-
-const openAfterEntry = (open: Chunk.Chunk<OpenCall>, { message, seq }: Entry): Chunk.Chunk<OpenCall> =>
-  Either.getOrElse(openAfter(open, seq, message), () => open)
 
 const isCallOf =
   (result: { readonly callId: CallId }) =>

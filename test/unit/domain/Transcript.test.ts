@@ -202,11 +202,6 @@ describe("Transcript", () => {
         [6, 7, 8]
       ])
     })
-
-    it("no turn begins while a batch is open", () => {
-      const entries = entriesOf([asking("a"), userText("1"), answering("a"), userText("2")])
-      expect(Transcript.turns(entries).map((turn) => turn.map(({ seq }) => seq))).toEqual([[1, 2, 3], [4]])
-    })
   })
 
   it("takes a batch of ten thousand calls", () => {

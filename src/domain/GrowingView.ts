@@ -1,0 +1,100 @@
+/**
+ * A view that grows with its transcript: what is added costs as much as that is long, however long the whole is. It has
+ * one owner, as it changes in place.
+ */
+import * as ContextWindow from "./ContextWindow.js"
+import type { Entry } from "./Message.js"
+import type { View, ViewItem } from "./ViewItem.js"
+import * as ViewPiece from "./ViewPiece.js"
+
+/** Room kept for the notes that are added once a view is cut. */
+const roomForNotes = 200
+
+/** What the sizes of a view's pieces are compared with; null for no limit. */
+export const limitOf = ({ maxCharacters }: ViewPiece.Options): number | null =>
+  maxCharacters === null ? null : maxCharacters - roomForNotes
+
+export interface GrowingView {
+  /**
+   * Adds the entries that follow. False, with nothing added, when the view has to be made anew: they begin a turn, or
+   * results of what is shown already.
+   */
+  readonly add: (entries: ReadonlyArray<Entry>) => boolean
+  readonly view: () => View
+}
+
+/** The turns that a view begins with. */
+export interface Start {
+  /** At least one, unless the transcript is empty. */
+  readonly turns: ReadonlyArray<ViewPiece.Turn>
+  /** The first place of the transcript. */
+  readonly beginning: number
+}
+
+export const make = ({ beginning, turns }: Start, options: ViewPiece.Options): GrowingView => {
+  const limit = limitOf(options)
+  const conversation = limit === null ? null : ContextWindow.grow(limit)
+  const named = ViewPiece.uniqueIds()
+  const pieces: Array<View> = []
+  /** How many pieces stand before each turn. */
+  const starts: Array<number> = []
+  const add = (piece: ViewPiece.Piece): void => {
+    pieces.push(named(piece))
+    conversation?.add(piece)
+  }
+  for (const turn of turns) {
+    starts.push(pieces.length)
+    conversation?.beginTurn()
+    turn.pieces.forEach(add)
+  }
+  const first = turns[0]?.first ?? beginning
+  /** Reasoning of earlier turns was perhaps written behind what is not looked at any more. */
+  const withoutReasoning = first > beginning ? (starts.at(-1) ?? 0) : 0
+
+  let shown = { cut: ContextWindow.whole, pieces: 0, results: 0, items: Array<ViewItem>() }
+  const cutPiece = (items: View, at: number, cut: ContextWindow.Cut): View =>
+    at < Math.max(cut.pieces, withoutReasoning) ? items.map(ViewPiece.withoutReasoning) : items
+
+  /** Shows the pieces that are not shown yet, or all of them once the cut is another one. */
+  const show = (): typeof shown => {
+    const cut = conversation?.cut() ?? ContextWindow.whole
+    const isSame = cut.turns === shown.cut.turns && cut.results === shown.cut.results && cut.pieces === shown.cut.pieces
+    let { results } = isSame ? shown : { results: 0 }
+    const items = isSame ? shown.items : []
+    const shownFrom = starts[cut.turns] ?? 0
+    for (let at = isSame ? shown.pieces : 0; at < pieces.length; at++) {
+      for (const item of cutPiece(pieces[at] ?? [], at, cut)) {
+        const whole = item.role === "tool" ? Math.max(cut.results - results, 0) : 0
+        if (item.role === "tool") results += item.results.length
+        if (at < shownFrom) continue
+        items.push(item.role === "tool" && whole > 0 ? shortenedTo(item, whole) : item)
+      }
+    }
+    shown = { cut, pieces: pieces.length, results, items }
+    return shown
+  }
+
+  return {
+    add: (entries) => {
+      const next = entries.find(({ message }) => message.role !== "other")?.message.role
+      if (next === "tool" || entries.some(({ message }) => message.role === "user")) return false
+      ViewPiece.piecesOf(entries, options).forEach(add)
+      return true
+    },
+    view: () => {
+      const { cut, items } = show()
+      const left = (turns[cut.turns]?.first ?? first) - beginning
+      return [
+        ...(left > 0 ? [ViewPiece.userNote(`[Earlier messages left out to fit the context: ${left}.]`)] : []),
+        ...(left === 0 && items[0]?.role !== "user" ? [ViewPiece.userNote(ViewPiece.opening)] : []),
+        ...ViewPiece.withReplies(items)
+      ]
+    }
+  }
+}
+
+/** The item with its first `count` results shortened. */
+const shortenedTo = (item: Extract<ViewItem, { readonly role: "tool" }>, count: number): ViewItem => ({
+  role: item.role,
+  results: item.results.map((result, index) => (index < count ? ViewPiece.shortened(result) : result))
+})

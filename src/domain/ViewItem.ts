@@ -1,0 +1,73 @@
+/**
+ * The items of a view, and what can be asked of them. `View` says how they are made.
+ */
+import { Array as Arr, Predicate } from "effect"
+import { type FilePart, isFile, type ProviderMetadata } from "./Message.js"
+
+export interface ViewText {
+  readonly type: "text"
+  /** Never blank. */
+  readonly text: string
+  readonly providerMetadata?: ProviderMetadata
+}
+
+/** Always followed by a text or a call of the same item. */
+export interface ViewReasoning {
+  readonly type: "reasoning"
+  readonly text: string
+  readonly providerMetadata?: ProviderMetadata
+}
+
+export interface ViewCall {
+  readonly type: "call"
+  /** Unique in the view, 1 to 64 of `A-Z a-z 0-9 _ -`. */
+  readonly id: string
+  /** 1 to 64 of `A-Z a-z 0-9 _ -`. */
+  readonly name: string
+  /** A JSON object. */
+  readonly input: Readonly<Record<string, unknown>>
+  readonly providerMetadata?: ProviderMetadata
+}
+
+/** `id` and `name` are those of its call. */
+export interface ViewResult {
+  readonly id: string
+  readonly name: string
+  /** Never blank. */
+  readonly text: string
+  readonly isError: boolean
+}
+
+/** One batch's results stand together, right after the assistant item that asked for them, in its order. */
+export type ViewItem =
+  | { readonly role: "user"; readonly parts: ReadonlyArray<ViewText | FilePart> }
+  | { readonly role: "assistant"; readonly parts: ReadonlyArray<ViewText | ViewReasoning | ViewCall> }
+  | { readonly role: "tool"; readonly results: ReadonlyArray<ViewResult> }
+
+export type View = ReadonlyArray<ViewItem>
+
+/** What a file is counted as, in characters. */
+const fileCharacters = 4_000
+
+/**
+ * The estimate that `maxCharacters` is compared with: UTF-16 units of all texts, names and inputs; 4,000 a file.
+ *
+ * @internal
+ */
+export const characters = (view: View): number => weigh(view) + fileCharacters * files(view).length
+
+/** Whether any reasoning goes back. */
+export const hasReasoning = (view: View): boolean =>
+  view.some((item) => item.role === "assistant" && item.parts.some(({ type }) => type === "reasoning"))
+
+/** The files that the view shows. */
+export const files = (view: View): ReadonlyArray<FilePart> => view.flatMap(filesOf)
+
+const filesOf = (item: ViewItem): ReadonlyArray<FilePart> => (item.role === "user" ? item.parts.filter(isFile) : [])
+
+const weigh = (value: unknown): number => {
+  if (Predicate.isString(value)) return value.length
+  if (Arr.isArray(value)) return value.reduce((sum: number, inner) => sum + weigh(inner), 0)
+  if (!Predicate.isReadonlyRecord(value)) return 1
+  return Object.entries(value).reduce((sum, [key, inner]) => sum + key.length + weigh(inner), 0)
+}

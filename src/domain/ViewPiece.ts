@@ -1,0 +1,265 @@
+/**
+ * The transcript's turns as a view shows them, piece by piece. A piece is a message and the results right after it; how
+ * it is shown depends on the view's options and on nothing before it. `GrowingView` puts pieces together.
+ */
+import { Array as Arr } from "effect"
+import type { AssetId } from "./Asset.js"
+import * as Batch from "./Batch.js"
+import * as CallInput from "./CallInput.js"
+import * as ContextWindow from "./ContextWindow.js"
+import {
+  type AssistantMessage,
+  type CallPart,
+  callsOf,
+  type Entry,
+  type FilePart,
+  isCall,
+  isFile,
+  isText,
+  type ProviderMetadata,
+  type ReasoningPart,
+  type ResultMessage,
+  type UserMessage
+} from "./Message.js"
+import * as PortableName from "./PortableName.js"
+import * as ResultText from "./ResultText.js"
+import * as SafeText from "./SafeText.js"
+import type { Seq } from "./Session.js"
+import {
+  characters,
+  type View,
+  type ViewCall,
+  type ViewItem,
+  type ViewReasoning,
+  type ViewResult,
+  type ViewText
+} from "./ViewItem.js"
+
+export interface Options {
+  /** Who is asked. */
+  readonly provider: string
+  readonly model: string
+  /** Reasoning up to this place is left out; null for none. */
+  readonly reasoningAfter?: Seq | null
+  /** Files up to this place are named, not shown; null for none. */
+  readonly filesAfter?: Seq | null
+  /** Most characters that the view should have, as `View.characters` counts them; null for no limit. */
+  readonly maxCharacters: number | null
+  /** Whether earlier turns that this provider refused are left out. Defaults to false. */
+  readonly leavesOutRefused?: boolean
+  /** Assets that messages name and that are gone. */
+  readonly missingAssets?: ReadonlySet<AssetId>
+}
+
+export interface Piece extends ContextWindow.Piece {
+  /** Its calls have the ids of their provider, or ours: an earlier call of the view may have the same. */
+  readonly items: View
+  /** The calls that the items show, in order. */
+  readonly calls: ReadonlyArray<CallPart>
+}
+
+export interface Turn extends ContextWindow.EarlierTurn {
+  readonly pieces: ReadonlyArray<Piece>
+}
+
+export const opening = "[The conversation begins here.]"
+const goOn = "Continue."
+const brokeOff = "[The step broke off here. What stands above is what had arrived.]"
+const unreadable = "[A message without any content that can be shown.]"
+const noOutput = "[no output]"
+const refusedTurn = "[A message and its answer are left out here, as the answer was refused.]"
+
+/** Characters that a shortened result keeps. */
+const shortResult = 800
+
+/** A turn. The last one of a transcript is never left out, though it was refused. */
+export const turn = (entries: ReadonlyArray<Entry>, isLast: boolean, options: Options): Turn => {
+  const pieces =
+    !isLast && isLeftOut(entries, options) ? [piece([userNote(refusedTurn)], [])] : piecesOf(entries, options)
+  const shortSize = pieces.reduce((sum, one) => sum + ContextWindow.shortSize(one), 0)
+  return { first: entries[0]?.seq ?? 0, pieces, shortSize }
+}
+
+/** The pieces of entries that belong to one turn. */
+export const piecesOf = (entries: ReadonlyArray<Entry>, options: Options): ReadonlyArray<Piece> =>
+  exchanges(entries).map((exchange) => render(exchange, options))
+
+const piece = (items: View, calls: ReadonlyArray<CallPart>): Piece => ({
+  items,
+  calls,
+  size: characters(withReplies(items)),
+  savings: items.flatMap(resultsOf).map(({ text }) => text.length - shorten(text).length)
+})
+
+const isLeftOut = (turn: ReadonlyArray<Entry>, { leavesOutRefused = false, provider }: Options): boolean => {
+  const last = turn.findLast(({ message }) => message.role === "assistant")?.message
+  return (
+    leavesOutRefused &&
+    last?.role === "assistant" &&
+    last.finish === "content-filter" &&
+    last.model.provider === provider
+  )
+}
+
+/** Providers refuse a view that ends with the assistant, and some refuse two assistant items in a row. */
+export const withReplies = (items: View): View =>
+  items.flatMap((item, index) =>
+    item.role === "assistant" && (items[index + 1]?.role ?? "assistant") === "assistant"
+      ? [item, userNote(goOn)]
+      : [item]
+  )
+
+type AssistantPart = ViewText | ViewReasoning | ViewCall
+
+/** Item ids that a vendor keeps with a text may name the reasoning before it. */
+export const withoutReasoning = (item: ViewItem): ViewItem =>
+  item.role === "assistant"
+    ? {
+        role: item.role,
+        parts: item.parts.flatMap((part): ReadonlyArray<AssistantPart> => {
+          if (part.type === "reasoning") return []
+          return part.type === "text" ? [textPart(part.text)] : [part]
+        })
+      }
+    : item
+
+/** A message and the results right after it; a result that follows no message stands alone. */
+interface Exchange {
+  readonly message: UserMessage | AssistantMessage | null
+  /** The place of its first entry. */
+  readonly seq: Seq
+  readonly results: ReadonlyArray<ResultMessage>
+}
+
+const exchanges = (entries: ReadonlyArray<Entry>): ReadonlyArray<Exchange> => {
+  const exchanges: Array<Exchange & { results: Array<ResultMessage> }> = []
+  for (const { message, seq } of entries) {
+    const last = exchanges.at(-1)
+    if (message.role === "other") continue
+    if (message.role !== "tool") exchanges.push({ message, seq, results: [] })
+    else if (last === undefined) exchanges.push({ message: null, seq, results: [message] })
+    else last.results.push(message)
+  }
+  return exchanges
+}
+
+const render = ({ message, results, seq }: Exchange, options: Options): Piece => {
+  if (message === null) return piece(results.map(strayItem), [])
+  if (message.role === "user") return piece([userItem(message, seq, options), ...results.map(strayItem)], [])
+  const parts = assistantParts(message, seq, options)
+  const calls = message.partial ? [] : callsOf(message)
+  const stored = new Map(results.toReversed().map((result) => [result.callId, result]))
+  const answers = calls.map((call) => stored.get(call.callId) ?? Batch.closing({ ...call, state: "pending" }))
+  const answered = new Set(answers)
+  return piece(
+    [
+      ...(parts.length === 0 ? [] : [{ role: "assistant" as const, parts }]),
+      ...(answers.length === 0 ? [] : [toolItem(parts.filter(isViewCall), answers)]),
+      ...(message.partial && parts.length > 0 ? [userNote(brokeOff)] : []),
+      ...results.filter((result) => !answered.has(result)).map(strayItem)
+    ],
+    calls
+  )
+}
+
+/** The id that a call has unless an earlier one has it. */
+const idOf = ({ callId, providerCallId }: CallPart): string =>
+  providerCallId !== undefined && PortableName.is(providerCallId) ? providerCallId : callId
+
+/**
+ * Gives each call its provider's id, unless an earlier call has it or some provider does not take it; then ours. To be
+ * called with pieces in their order: an id once given out is not given out again.
+ */
+export const uniqueIds = () => {
+  const given = new Set<string>()
+  const isFree = (id: string) => PortableName.is(id) && !given.has(id)
+  const give = (call: CallPart): string => {
+    let id = idOf(call)
+    if (!isFree(id)) id = call.callId
+    for (let count = 2; !isFree(id); count++) id = `${call.callId.slice(0, 50)}_${count}`
+    given.add(id)
+    return id
+  }
+  return ({ calls, items }: Piece): View => {
+    const ids = calls.map(give)
+    return calls.every((call, index) => ids[index] === idOf(call)) ? items : items.map((item) => withIds(item, ids))
+  }
+}
+
+/** The one assistant item and the one tool item of a piece, with the ids of its calls. */
+const withIds = (item: ViewItem, ids: ReadonlyArray<string>): ViewItem => {
+  let next = 0
+  const named = <A extends { readonly id: string }>(one: A): A => ({ ...one, id: ids[next++] ?? one.id })
+  if (item.role === "assistant") {
+    return { role: item.role, parts: item.parts.map((part) => (part.type === "call" ? named(part) : part)) }
+  }
+  return item.role === "tool" ? { role: item.role, results: item.results.map(named) } : item
+}
+
+const isBlank = (text: string): boolean => text.trim() === ""
+const isViewCall = (part: AssistantPart): part is ViewCall => part.type === "call"
+const isReasoning = (part: { readonly type: string }): part is ReasoningPart => part.type === "reasoning"
+
+const textPart = (text: string): ViewText => ({ type: "text", text: SafeText.wellFormed(text) })
+
+export const userNote = (note: string): ViewItem => ({ role: "user", parts: [textPart(note)] })
+
+const userItem = (message: UserMessage, seq: Seq, { filesAfter = null, missingAssets }: Options): ViewItem => {
+  const parts = message.parts.flatMap((part): ReadonlyArray<ViewText | FilePart> => {
+    if (isText(part)) return isBlank(part.text) ? [] : [textPart(part.text)]
+    if (!isFile(part)) return []
+    if (missingAssets?.has(part.assetId)) return [textPart(`[The file ${nameOf(part)} was deleted.]`)]
+    if (filesAfter !== null && seq <= filesAfter) return [textPart(`[The file ${nameOf(part)} is not shown any more.]`)]
+    return [part.name === undefined ? part : { ...part, name: SafeText.wellFormed(part.name) }]
+  })
+  return parts.length === 0 ? userNote(unreadable) : { role: "user", parts }
+}
+
+const nameOf = ({ mediaType, name }: FilePart): string =>
+  name === undefined ? `of type ${mediaType}` : `${JSON.stringify(name)} of type ${mediaType}`
+
+/** A result that belongs to no call before it cannot be sent as one; what it says is sent all the same. */
+const strayItem = ({ name, text }: ResultMessage): ViewItem =>
+  userNote(`[The result of a call of ${PortableName.of(name)} that is not in this conversation:]\n${text}`)
+
+/** Reasoning and metadata of a step that broke off are not complete, so a partial message is sent as mere text. */
+const assistantParts = (
+  message: AssistantMessage,
+  seq: Seq,
+  { model, provider, reasoningAfter = null }: Options
+): ReadonlyArray<AssistantPart> => {
+  const isOfVendor = !message.partial && message.model.provider === provider
+  const isOwn = isOfVendor && message.model.model === model && (reasoningAfter === null || seq > reasoningAfter)
+  const metadata = (part: { readonly providerMetadata?: ProviderMetadata }, goesBack: boolean) =>
+    goesBack && part.providerMetadata !== undefined ? { providerMetadata: part.providerMetadata } : {}
+  const parts = message.parts.flatMap((part): ReadonlyArray<AssistantPart> => {
+    if (isText(part)) return isBlank(part.text) ? [] : [{ ...textPart(part.text), ...metadata(part, isOwn) }]
+    if (isReasoning(part)) {
+      return isOwn ? [{ type: "reasoning", text: SafeText.wellFormed(part.text), ...metadata(part, true) }] : []
+    }
+    if (!isCall(part) || message.partial) return []
+    const call = { name: PortableName.of(part.name), input: CallInput.toObject(part.input) }
+    return [{ type: "call", id: idOf(part), ...call, ...metadata(part, isOfVendor) }]
+  })
+  return parts.slice(0, parts.findLastIndex((part) => part.type !== "reasoning") + 1)
+}
+
+const toolItem = (calls: ReadonlyArray<ViewCall>, answers: ReadonlyArray<ResultMessage>): ViewItem => ({
+  role: "tool",
+  results: Arr.zipWith(calls, answers, ({ id, name }, { outcome, text }) => ({
+    id,
+    name,
+    text: isBlank(text) ? noOutput : SafeText.wellFormed(text),
+    isError: outcome !== "success"
+  }))
+})
+
+const resultsOf = (item: ViewItem): ReadonlyArray<ViewResult> => (item.role === "tool" ? item.results : [])
+
+const shorten = (text: string): string => {
+  const short = ResultText.bound(text, shortResult).text
+  return short.length < text.length ? short : text
+}
+
+/** The result, shortened if that makes it shorter. */
+export const shortened = (result: ViewResult): ViewResult => ({ ...result, text: shorten(result.text) })

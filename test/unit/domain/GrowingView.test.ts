@@ -1,0 +1,108 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as GrowingView from "../../../src/domain/GrowingView.js"
+import { type Entry, userText } from "../../../src/domain/Message.js"
+import { Seq } from "../../../src/domain/Session.js"
+import * as TranscriptEnd from "../../../src/domain/TranscriptEnd.js"
+import * as View from "../../../src/domain/View.js"
+import { assistant, call, result } from "../../support/fixtures/messages.js"
+import { anyEntries, entriesOf, settledEntries } from "../../support/fixtures/transcripts.js"
+import { all, options as anyOptions } from "../../support/fixtures/views.js"
+
+const entries = FastCheck.array(FastCheck.oneof(settledEntries, anyEntries), { maxLength: 4 }).map((parts) =>
+  entriesOf(parts.flat().map(({ message }) => message))
+)
+const options = FastCheck.tuple(
+  anyOptions,
+  FastCheck.option(FastCheck.integer({ min: 200, max: 12_000 })),
+  FastCheck.option(FastCheck.integer({ min: 1, max: 40 }))
+).map(([options, maxCharacters, place]) => ({
+  ...options,
+  maxCharacters,
+  reasoningAfter: place === null ? null : Seq.make(place),
+  filesAfter: place === null ? null : Seq.make(place)
+}))
+
+/** Reads pages of the given sizes from the end on, until they tell how the view begins. */
+const read = (entries: ReadonlyArray<Entry>, sizes: ReadonlyArray<number>, options: View.Options) => {
+  let end = TranscriptEnd.nothing
+  let to = entries.length
+  for (let page = 0; ; page++) {
+    const from = Math.max(0, to - (sizes[page % sizes.length] ?? 1))
+    end = TranscriptEnd.prepend(end, entries.slice(from, to), from === 0, options)
+    to = from
+    const turns = TranscriptEnd.startOf(end, options)
+    if (turns !== null) return { left: to, view: GrowingView.make({ turns, beginning: 1 }, options) }
+  }
+}
+
+const sizes = FastCheck.array(FastCheck.integer({ min: 1, max: 12 }), { minLength: 1, maxLength: 5 })
+
+const longTurns = (turns: number) =>
+  entriesOf(
+    Array.from({ length: turns }, (_, at) => [
+      userText(`question ${at}`),
+      assistant([{ type: "reasoning", text: "x".repeat(20) }, call(`c${at}`)]),
+      result(`c${at}`, "y".repeat(at % 7 === 0 ? 2_000 : 100)),
+      assistant([{ type: "text", text: "answer" }])
+    ]).flat()
+  )
+
+describe("GrowingView", () => {
+  it.prop(
+    "is what the whole transcript gives, though only its end was read",
+    [entries, sizes, options],
+    ([entries, sizes, options]) => {
+      expect(read(entries, sizes, options).view.view()).toEqual(View.make(entries, options))
+    }
+  )
+
+  it.prop(
+    "stays what the whole transcript gives while it grows by any steps",
+    [entries, sizes, sizes, options],
+    ([entries, pages, steps, options]) => {
+      let to = Math.min(entries.length, 3)
+      let { view } = read(entries.slice(0, to), pages, options)
+      for (let step = 0; to < entries.length; step++) {
+        const from = to
+        to = Math.min(entries.length, from + (steps[step % steps.length] ?? 1))
+        if (!view.add(entries.slice(from, to))) view = read(entries.slice(0, to), pages, options).view
+        expect(view.view()).toEqual(View.make(entries.slice(0, to), options))
+      }
+    }
+  )
+
+  it("reads as much of a long transcript as of one ten times as long", () => {
+    const options = { ...all, maxCharacters: 10_000 }
+    const readOf = (turns: number) => turns * 4 - read(longTurns(turns), [16], options).left
+    expect(readOf(200)).toBeLessThan(400)
+    expect(Math.abs(readOf(2_000) - readOf(200))).toBeLessThan(32)
+  })
+
+  it("begins anew once in a while only, and shows at least half of what fits where turns are short", () => {
+    const options = { ...all, maxCharacters: 10_000 }
+    const entries = longTurns(600)
+    let changes = 0
+    let before: View.View = []
+    for (let turns = 60; turns <= 600; turns++) {
+      const view = View.make(entries.slice(0, turns * 4), options)
+      expect(View.characters(view)).toBeGreaterThan(5_000)
+      expect(View.characters(view)).toBeLessThanOrEqual(10_000)
+      if (JSON.stringify(view[0]) !== JSON.stringify(before[0])) changes++
+      before = view
+    }
+    // It grows by some 250 characters a turn: sixteen windows.
+    expect(changes).toBeLessThan(16 * 8)
+  })
+
+  it("does not grow by a turn, or by results of what it shows", () => {
+    const [user, asking, answer] = longTurns(1)
+    const { view } = read(longTurns(1).slice(0, 2), [2], all)
+    expect([[user], [answer], [asking], []].map((more) => view.add(more.flatMap((entry) => entry ?? [])))).toEqual([
+      false,
+      false,
+      true,
+      true
+    ])
+  })
+})
