@@ -9,9 +9,7 @@
  * - A picture or another file is refused: those of earlier messages are named and no longer shown.
  */
 import { Effect, Option } from "effect"
-import type { AssetId } from "../../domain/Asset.js"
 import * as ContextOverflow from "../../domain/ContextOverflow.js"
-import { type Entry, isFile } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import * as OutputBudget from "../../domain/OutputBudget.js"
 import type { Seq, Session, SessionId } from "../../domain/Session.js"
@@ -20,7 +18,7 @@ import * as View from "../../domain/View.js"
 import type { Agent } from "../Agents.js"
 import { Assets } from "../assets/Assets.js"
 import type { Model, StepRequest } from "../Model.js"
-import { StorageReader } from "../storage/Storage.js"
+import type { RunTranscript } from "./RunTranscript.js"
 
 /** Characters that a token is counted as, unless a provider has counted better. */
 const charactersPerToken = 3
@@ -42,7 +40,7 @@ export interface Question {
   readonly session: Session
   readonly agent: Agent
   readonly model: Model
-  readonly entries: ReadonlyArray<Entry>
+  readonly transcript: RunTranscript
 }
 
 interface KnownContext {
@@ -66,20 +64,10 @@ const remember = <K, V>(known: Map<K, V>, key: K, value: V): void => {
 const fixedCharacters = ({ system, toolbox }: Agent): number => toolbox.size + (system ?? "").length
 
 export const make = Effect.gen(function* () {
-  const reader = yield* StorageReader
   const assets = yield* Assets
   const refusedReasoning = new Map<SessionId, Seq>()
   const refusedFiles = new Map<SessionId, Seq>()
   const contexts = new Map<string, KnownContext>()
-
-  const missingAssets = Effect.fnUntraced(function* (session: Session, entries: ReadonlyArray<Entry>) {
-    const named = entries.flatMap(({ message }) =>
-      message.role === "user" ? message.parts.flatMap((part) => (isFile(part) ? [part.assetId] : [])) : []
-    )
-    if (named.length === 0) return new Set<AssetId>()
-    const kept = new Set((yield* reader.assets(session.id)).map(({ id }) => id))
-    return new Set(named.filter((id) => !kept.has(id)))
-  })
 
   /** What fits into the model's context, by itself and by what its provider has said. */
   const contextOf = (model: Model): KnownContext | null => {
@@ -90,7 +78,7 @@ export const make = Effect.gen(function* () {
     return { ...learnt, tokens: Math.min(learnt.tokens, model.contextTokens ?? learnt.tokens) }
   }
 
-  const requestOf = Effect.fnUntraced(function* ({ agent, entries, model, session }: Question) {
+  const requestOf = Effect.fnUntraced(function* ({ agent, model, session, transcript }: Question) {
     const options = { ...agent.options, ...session.model?.options }
     const context = contextOf(model)
     const wanted = model.outputTokens?.(options) ?? options.maxOutputTokens ?? OutputBudget.standard
@@ -101,14 +89,13 @@ export const make = Effect.gen(function* () {
         : Math.floor((context.tokens - output) * context.charactersPerToken) - fixedCharacters(agent)
     const request: StepRequest = {
       system: agent.system,
-      view: View.make(entries, {
+      view: yield* transcript.view({
         provider: model.provider,
         model: model.model,
         reasoningAfter: refusedReasoning.get(session.id) ?? null,
         filesAfter: refusedFiles.get(session.id) ?? null,
         maxCharacters: room === null ? null : Math.max(room, leastRoom),
-        leavesOutRefused: model.takesRefusedTurns === false,
-        missingAssets: yield* missingAssets(session, entries)
+        leavesOutRefused: model.takesRefusedTurns === false
       }),
       tools: agent.toolbox.definitions,
       options: output < wanted ? { ...options, maxOutputTokens: output } : options,
@@ -117,19 +104,19 @@ export const make = Effect.gen(function* () {
     return request
   })
 
-  const learnOfFiles = ({ entries, session }: Question, request: StepRequest, detail: string): Correction | null => {
-    const earlier = entries[entries.findLastIndex(({ message }) => message.role === "user") - 1]
-    if (earlier === undefined || View.files(request.view).length === 0 || !namesFiles.test(detail)) return null
-    remember(refusedFiles, session.id, earlier.seq)
+  const learnOfFiles = ({ session, transcript }: Question, request: StepRequest, detail: string): Correction | null => {
+    const earlier = transcript.beforeQuestion()
+    if (earlier === null || View.files(request.view).length === 0 || !namesFiles.test(detail)) return null
+    remember(refusedFiles, session.id, earlier)
     return "files"
   }
 
   /** Remembers what a refusal says of the request. Returns how to ask instead; null when it does not say. */
   const learn = (question: Question, request: StepRequest, { detail, reason }: ModelFailed): Correction | null => {
     if (reason !== "rejected") return null
-    const last = question.entries.at(-1)
-    if (last !== undefined && namesReasoning.test(detail) && View.hasReasoning(request.view)) {
-      remember(refusedReasoning, question.session.id, last.seq)
+    const last = question.transcript.head()
+    if (last !== null && namesReasoning.test(detail) && View.hasReasoning(request.view)) {
+      remember(refusedReasoning, question.session.id, last)
       return "reasoning"
     }
     const overflow = ContextOverflow.read(detail)

@@ -6,7 +6,6 @@
  */
 import { Duration, Effect, Option, Random, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
-import type { Entry } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { Session } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
@@ -15,6 +14,7 @@ import { EngineConfig } from "../EngineConfig.js"
 import type { Model } from "../Model.js"
 import type { RunContext } from "./CallRun.js"
 import { LiveRuns } from "./LiveRuns.js"
+import type { RunTranscript } from "./RunTranscript.js"
 import * as StepRequests from "./StepRequests.js"
 
 /** The wait before the first further try; it doubles from try to try. */
@@ -55,7 +55,7 @@ export const make = Effect.gen(function* () {
   /** Returns the finished draft and the model that wrote it. */
   const run = Effect.fn("Steps.run")(function* (
     { agent, run: { id: runId }, session }: RunContext,
-    entries: ReadonlyArray<Entry>
+    transcript: RunTranscript
   ) {
     const model = yield* agent.models.resolve(session)
     yield* Effect.annotateCurrentSpan({
@@ -66,7 +66,7 @@ export const make = Effect.gen(function* () {
       model: model.model
     })
     yield* live.update(session.id, (now) => Live.beginStep(now, session.head + 1, model))
-    const question = { session, agent, model, entries }
+    const question = { session, agent, model, transcript }
     const corrections = new Set<StepRequests.Correction>()
     let request = yield* requests.requestOf(question)
     let attempt = 1

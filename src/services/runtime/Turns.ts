@@ -2,7 +2,7 @@
  * One turn: model step, the calls that it asks for in parallel, their results back to the model, until the model asks
  * for no more or a limit ends it. Returns the stop reason; the driver stores it and closes what is open.
  */
-import { Array, Chunk, Clock, Effect, Stream } from "effect"
+import { Array, Clock, Effect } from "effect"
 import { Checked } from "../../domain/Checked.js"
 import type * as Batch from "../../domain/Batch.js"
 import * as Live from "../../domain/Live.js"
@@ -15,8 +15,8 @@ import {
   type FinishReason,
   type ResultMessage
 } from "../../domain/Message.js"
-import type { RunId, StopReason } from "../../domain/Run.js"
-import type { Seq, Session, SessionId } from "../../domain/Session.js"
+import type { RunId, RunningRun, StopReason } from "../../domain/Run.js"
+import type { Seq, Session } from "../../domain/Session.js"
 import type { AgentUnavailable } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { Agents } from "../Agents.js"
@@ -28,6 +28,7 @@ import type { RunContext } from "./CallRun.js"
 import * as Calls from "./Calls.js"
 import * as Gathering from "./Gathering.js"
 import { LiveRuns } from "./LiveRuns.js"
+import * as RunTranscript from "./RunTranscript.js"
 import * as Sequencer from "./Sequencer.js"
 import * as Steps from "./Steps.js"
 
@@ -102,10 +103,6 @@ const signature = (calls: ReadonlyArray<CallPart>): string =>
 const isLastOf = (message: AssistantMessage): boolean =>
   endsTurn(message) || (callsOf(message).length === 0 && message.finish !== "paused")
 
-/** The steps that a run has taken already: under an engine before this one, when it was taken over. */
-const stepsOf = (entries: ReadonlyArray<Entry>, runId: RunId): ReadonlyArray<AssistantMessage> =>
-  entries.flatMap(({ message, runId: by }) => (by === runId && message.role === "assistant" ? [message] : []))
-
 /** What the last of some steps asks for, and for how many steps in a row. */
 const repetition = (steps: ReadonlyArray<AssistantMessage>) => {
   const signatures = steps.flatMap((message) => {
@@ -114,6 +111,16 @@ const repetition = (steps: ReadonlyArray<AssistantMessage>) => {
   })
   const last = signatures.at(-1) ?? ""
   return { last, repeats: signatures.length - 1 - signatures.findLastIndex((other) => other !== last) }
+}
+
+/** How far a run has come already: under an engine before this one, when it was taken over. */
+const progressOf = (entries: ReadonlyArray<Entry>, runId: RunId) => {
+  const steps = entries.flatMap(({ message, runId: by }) =>
+    by === runId && message.role === "assistant" ? [message] : []
+  )
+  const newest = entries.findLast(({ message }) => message.role !== "tool")?.message
+  const isOver = newest !== undefined && newest === steps.at(-1) && isLastOf(newest)
+  return { taken: steps.length, ...repetition(steps), ending: isOver ? endOf(newest.finish) : null }
 }
 
 export const make = Effect.gen(function* () {
@@ -125,6 +132,7 @@ export const make = Effect.gen(function* () {
   const live = yield* LiveRuns
   const steps = yield* Steps.make
   const calls = yield* Calls.make
+  const transcripts = yield* RunTranscript.make
 
   /** Runs open calls of a batch. Returns its results in call order, those that were stored before too. */
   const runBatch = Effect.fn("Turns.batch")(function* (
@@ -144,9 +152,6 @@ export const make = Effect.gen(function* () {
     )
     return [...gathered, ...appended].flat()
   })
-
-  const load = (sessionId: SessionId) =>
-    reader.transcript({ sessionId }).pipe(Stream.runCollect, Effect.map(Chunk.toArray))
 
   /** The open batch of a run that was taken over: its calls, and the results that it has already. */
   const reopen = Effect.fnUntraced(function* (
@@ -177,6 +182,16 @@ export const make = Effect.gen(function* () {
     return appended.filter(({ seq }) => !known.has(seq))
   })
 
+  /** What the run goes on from, once a batch that was left open has run. */
+  const begin = Effect.fnUntraced(function* (
+    session: Session,
+    { id }: RunningRun,
+    resolved: Effect.Effect<RunContext, AgentUnavailable>
+  ) {
+    const { tail, transcript } = yield* transcripts.open(session, id)
+    return { transcript, reopened: yield* reopen(session, resolved, tail), ...progressOf(tail, id) }
+  })
+
   /**
    * Runs a turn to its end. Fails when the model failed for good or a change could not be stored; interruption
    * leaves open calls and an unfinished step to the driver. `stored` is told of an end that is stored with the last step.
@@ -184,23 +199,21 @@ export const make = Effect.gen(function* () {
   const run = Effect.fn("Turns.run")(function* ({ lease, run }: StartedRun, stored: (end: End) => void) {
     const { sessionId } = lease
     yield* Effect.annotateCurrentSpan({ sessionId, runId: run.id })
-    const entries = [...(yield* load(sessionId))]
-    const remember = Effect.fnUntraced(function* (appended: ReadonlyArray<Batch.AppendedResult<ResultMessage>>) {
-      const at = yield* Clock.currentTimeMillis
-      for (const { result, seq } of appended) entries.push({ seq, runId: run.id, at, message: result })
-    })
     let session = yield* reader.session(sessionId)
     const contextOf = (session: Session): Effect.Effect<RunContext, AgentUnavailable> =>
       Effect.map(agents.resolve(session, run), (agent) => ({ session, run, lease, agent }))
-    yield* remember(yield* reopen(session, contextOf(session), entries))
-    const taken = stepsOf(entries, run.id)
-    const newest = entries.findLast(({ message }) => message.role !== "tool")?.message
-    if (newest !== undefined && newest === taken.at(-1) && isLastOf(newest)) return endOf(newest.finish)
+    const { ending: before, reopened, taken, transcript, ...begun } = yield* begin(session, run, contextOf(session))
+    const remember = Effect.fnUntraced(function* (appended: ReadonlyArray<Batch.AppendedResult<ResultMessage>>) {
+      const at = yield* Clock.currentTimeMillis
+      transcript.append(appended.map(({ result, seq }) => ({ seq, runId: run.id, at, message: result })))
+    })
+    yield* remember(reopened)
+    if (before !== null) return before
 
     const storeStep = (message: Checked<AssistantMessage>, sequel: StepSequel) =>
       storage.appendStep(lease, message, sequel).pipe(
         Effect.tap(({ entry }) => {
-          entries.push(entry)
+          transcript.append([entry])
           if (sequel.end !== undefined) stored(sequel.end)
           return live.update(sessionId, Live.endStep)
         }),
@@ -223,14 +236,14 @@ export const make = Effect.gen(function* () {
         ({ leave }) => leave
       )
 
-    let { last, repeats } = repetition(taken)
-    for (let step = taken.length + 1; ; step++) {
+    let { last, repeats } = begun
+    for (let step = taken + 1; ; step++) {
       // Read anew once the transcript has grown: what a client has changed since then holds from this step on.
-      if (entries.length !== session.head) session = yield* reader.session(sessionId)
+      if (transcript.head() !== session.head) session = yield* reader.session(sessionId)
       const context = yield* contextOf(session)
       const { stepLimit } = context.agent
       if (step > stepLimit) return end("step-limit", `the run took ${stepLimit} steps`)
-      const { draft, model } = yield* steps.run(context, entries)
+      const { draft, model } = yield* steps.run(context, transcript)
       const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)

@@ -1,0 +1,142 @@
+/**
+ * What a run knows of its session's transcript: its end, as far as the run itself and a view need it. It is read
+ * backwards, once, when the first view is made; from then on the view grows by what the run adds, and the entries are
+ * not kept. Asked otherwise (another model, a corrected request, an asset that is gone), the end is read again.
+ */
+import { Chunk, Data, Effect, Equal, Stream } from "effect"
+import type { AssetId } from "../../domain/Asset.js"
+import * as GrowingView from "../../domain/GrowingView.js"
+import { type Entry, isFile } from "../../domain/Message.js"
+import type { RunId } from "../../domain/Run.js"
+import { Seq, type Session, type SessionId } from "../../domain/Session.js"
+import type { Read, SessionNotFound } from "../../domain/SkeinError.js"
+import * as TranscriptEnd from "../../domain/TranscriptEnd.js"
+import type * as View from "../../domain/View.js"
+import { EventLoop } from "../EventLoop.js"
+import { StorageReader } from "../storage/Storage.js"
+
+/** How the view is asked for; which assets are gone is found here. */
+export type Options = Omit<View.Options, "missingAssets">
+
+export interface RunTranscript {
+  /** The last place; null while there is none. */
+  readonly head: () => Seq | null
+  /** The place before the last message of a user; null for none. */
+  readonly beforeQuestion: () => Seq | null
+  /** Adds what the run has appended. */
+  readonly append: (entries: ReadonlyArray<Entry>) => void
+  readonly view: (options: Options) => Effect.Effect<View.View, SessionNotFound | Read>
+}
+
+/** Entries that are read at once, at least and at most. */
+const portion = { least: 50, most: 1_000 }
+
+const assetsOf = ({ message }: Entry): ReadonlyArray<AssetId> =>
+  message.role === "user" ? message.parts.flatMap((part) => (isFile(part) ? [part.assetId] : [])) : []
+
+const isUsers = ({ message }: Entry): boolean => message.role === "user"
+
+const placeOf = (place: number): Seq | null => (place > 0 ? Seq.make(place) : null)
+
+interface Kept {
+  readonly asked: Options
+  readonly missing: ReadonlySet<AssetId>
+  readonly view: GrowingView.GrowingView
+  /** The assets that the entries of the view name. */
+  readonly named: ReadonlySet<AssetId>
+}
+
+export const make = Effect.gen(function* () {
+  const reader = yield* StorageReader
+  const eventLoop = yield* EventLoop
+
+  /** Places `from` to `to`. */
+  const read = (sessionId: SessionId, from: number, to: number) =>
+    Stream.runCollect(reader.transcript({ sessionId, from, to })).pipe(Effect.map(Chunk.toReadonlyArray))
+
+  /** The end of a transcript that was read from: all that a run wrote, and the message that it goes on from. */
+  const tailOf = Effect.fnUntraced(function* ({ head, id }: Session, runId: RunId) {
+    let tail: ReadonlyArray<Entry> = []
+    for (let size = portion.least; ; size = Math.min(size * 2, portion.most)) {
+      const to = head - tail.length
+      if (to <= 0) return tail
+      tail = [...(yield* read(id, Math.max(1, to - size + 1), to)), ...tail]
+      const isOlder = tail[0] !== undefined && tail[0].runId !== runId
+      if (isOlder && tail.some(({ message }) => message.role !== "tool")) return tail
+      yield* eventLoop.turn
+    }
+  })
+
+  /** The transcript as the run finds it, and its end: all that the run wrote itself, and what it goes on from. */
+  const open = Effect.fnUntraced(function* (session: Session, runId: RunId) {
+    const sessionId = session.id
+    const tail = yield* tailOf(session, runId)
+    let head: number = session.head
+    let question: number = tail.findLast(isUsers)?.seq ?? 0
+    /** What was not added to a view yet: the end of the transcript. */
+    let fresh: Array<Entry> = [...tail]
+    let kept: Kept | null = null
+
+    const missingOf = Effect.fnUntraced(function* (named: ReadonlySet<AssetId>) {
+      if (named.size === 0) return new Set<AssetId>()
+      const kept = new Set((yield* reader.assets(sessionId)).map(({ id }) => id))
+      return new Set([...named].filter((id) => !kept.has(id)))
+    })
+
+    /** The entries before place `before`: those that are here already, or as many as are perhaps needed. */
+    const pageBefore = (before: number, size: number) => {
+      if (before === head + 1 && fresh.length > 0 && kept === null) return Effect.succeed<ReadonlyArray<Entry>>(fresh)
+      return before === 1 ? Effect.succeed([]) : read(sessionId, Math.max(1, before - size), before - 1)
+    }
+
+    const anew = Effect.fnUntraced(function* (asked: Options) {
+      const named = new Set<AssetId>()
+      let missing: ReadonlySet<AssetId> = new Set()
+      let end = TranscriptEnd.nothing
+      let first = head + 1
+      let size = portion.least
+      while (true) {
+        const page = yield* pageBefore(first, size)
+        const before = named.size
+        page.flatMap(assetsOf).forEach((id) => named.add(id))
+        if (named.size > before) missing = yield* missingOf(named)
+        const options = { ...asked, missingAssets: missing }
+        first = page[0]?.seq ?? 1
+        end = TranscriptEnd.prepend(end, page, first === 1, options)
+        question = Math.max(question, page.findLast(isUsers)?.seq ?? 0)
+        const turns = TranscriptEnd.startOf(end, options)
+        if (turns !== null) {
+          const view = GrowingView.make({ turns, beginning: 1 }, options)
+          return { asked: Data.struct(asked), missing, named, view } satisfies Kept
+        }
+        size = Math.min(size * 2, portion.most)
+        yield* eventLoop.turn
+      }
+    })
+
+    const grown = Effect.fnUntraced(function* (asked: Options) {
+      if (kept === null) return null
+      if (!Equal.equals(kept.asked, Data.struct(asked))) return null
+      const missing = yield* missingOf(kept.named)
+      if (missing.size !== kept.missing.size || [...missing].some((id) => kept?.missing.has(id) !== true)) return null
+      return kept.view.add(fresh) ? kept : null
+    })
+
+    const transcript: RunTranscript = {
+      head: () => placeOf(head),
+      beforeQuestion: () => placeOf(question - 1),
+      append: (entries) => {
+        fresh.push(...entries)
+        head = entries.at(-1)?.seq ?? head
+      },
+      view: Effect.fnUntraced(function* (options) {
+        kept = (yield* grown(options)) ?? (yield* anew(options))
+        fresh = []
+        return kept.view.view()
+      })
+    }
+    return { tail, transcript }
+  })
+
+  return { open }
+})
