@@ -202,9 +202,18 @@ export const stream = (
     to = Number.MAX_SAFE_INTEGER
   }: { readonly sessionId: SessionId; readonly from?: number; readonly to?: number }
 ): Stream.Stream<Entry, SessionNotFound | StorageFailed | RowDamaged> =>
-  Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50 }, ({ after, size }) =>
-    Effect.map(readPage(query, { sessionId, after, limit: Math.min(Math.max(to - after, 0), size) }), (page) => {
-      const next = { after: after + page.entries.length, size: nextLimit(page) }
-      return [Chunk.unsafeFromArray(page.entries), page.isLast || next.after >= to ? Option.none() : Option.some(next)]
-    })
+  Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50, pages: 0 }, ({ after, pages, size }) =>
+    // Timers and sockets have their turn before each page but the first, small one and the one after it.
+    Effect.zipRight(
+      pages > 1 ? Effect.sleep(0) : Effect.void,
+      readPage(query, { sessionId, after, limit: Math.min(Math.max(to - after, 0), size) })
+    ).pipe(
+      Effect.map((page) => {
+        const next = { after: after + page.entries.length, size: nextLimit(page), pages: pages + 1 }
+        return [
+          Chunk.unsafeFromArray(page.entries),
+          page.isLast || next.after >= to ? Option.none() : Option.some(next)
+        ]
+      })
+    )
   )
