@@ -25,7 +25,8 @@ export interface Cut {
   readonly turns: number
   /** How many of the oldest results are shortened, counted from the beginning of the conversation. */
   readonly results: number
-  /** How many of the oldest pieces were written before the last cut: what came before them was longer then. */
+  /** How many of the oldest pieces were written before the last cut: what came before them was longer then. Each cut has
+   * another number. */
   readonly pieces: number
 }
 
@@ -39,7 +40,7 @@ const lowWatermark = 0.7
 const littleRoom = 0.85
 
 /** By this many limits at most, results shortened, the conversation begins before its last turn. */
-const farthest = 1.5
+export const farthest = 1.5
 
 /** A turn before the last one. */
 export interface EarlierTurn {

@@ -58,7 +58,7 @@ export const make = ({ beginning, turns }: Start, options: ViewPiece.Options): G
   /** Shows the pieces that are not shown yet, or all of them once the cut is another one. */
   const show = (): typeof shown => {
     const cut = conversation?.cut() ?? ContextWindow.whole
-    const isSame = cut.turns === shown.cut.turns && cut.results === shown.cut.results && cut.pieces === shown.cut.pieces
+    const isSame = cut.pieces === shown.cut.pieces
     let { results } = isSame ? shown : { results: 0 }
     const items = isSame ? shown.items : []
     const shownFrom = starts[cut.turns] ?? 0

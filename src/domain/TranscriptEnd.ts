@@ -15,12 +15,12 @@ export interface TranscriptEnd {
   readonly rest: ReadonlyArray<Entry>
   /** Whether nothing stands before that. */
   readonly isWhole: boolean
-  /** The first place that was read; 0 for none. */
-  readonly first: number
+  /** How many entries the turns have. */
+  readonly entries: number
 }
 
 /** Nothing read yet. */
-export const nothing: TranscriptEnd = { turns: [], rest: [], isWhole: false, first: 0 }
+export const nothing: TranscriptEnd = { turns: [], rest: [], isWhole: false, entries: 0 }
 
 /** Adds the page that stands right before. `isFirst` tells that it begins the transcript. */
 export const prepend = (
@@ -36,7 +36,15 @@ export const prepend = (
   const turns = found
     .slice(known)
     .map((turn, index, all) => ViewPiece.turn(turn, index === all.length - 1 && end.turns.length === 0, options))
-  return { turns: [...turns, ...end.turns], rest, isWhole: isFirst, first: page[0]?.seq ?? end.first }
+  const entries = end.entries + page.length + end.rest.length - rest.length
+  return { turns: [...turns, ...end.turns], rest, isWhole: isFirst, entries }
+}
+
+/** About how many entries are missing until `startOf` tells, if they are as long as the others; Infinity for all. */
+export const missing = ({ entries, turns }: TranscriptEnd, options: ViewPiece.Options): number => {
+  const limit = GrowingView.limitOf(options)
+  const size = turns.reduce((sum, { shortSize }) => sum + shortSize, 0)
+  return limit === null ? Infinity : Math.ceil(((limit * ContextWindow.farthest - size) * entries) / size)
 }
 
 /** The turns that the view begins with; null while too little was read to tell. */

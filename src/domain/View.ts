@@ -8,7 +8,8 @@
  *
  * Reasoning goes back only as far as it can be right:
  * - to the model that wrote it;
- * - while what came before it is as it was, so not after earlier results were shortened or turns left out;
+ * - while what came before it is as it was, so not after earlier results were shortened or turns left out, nor from an
+ *   earlier turn of a transcript whose beginning is not looked at;
  * - unless the provider refused it (`Options.reasoningAfter`).
  * What a vendor keeps with a text goes with the reasoning, what it keeps with a call goes to all models of the vendor.
  *

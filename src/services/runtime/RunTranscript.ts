@@ -3,7 +3,7 @@
  * backwards, once, when the first view is made; from then on the view grows by what the run adds, and the entries are
  * not kept. Asked otherwise (another model, a corrected request, an asset that is gone), the end is read again.
  */
-import { Chunk, Data, Effect, Equal, Stream } from "effect"
+import { Chunk, Data, Effect, Equal, Number, Stream } from "effect"
 import type { AssetId } from "../../domain/Asset.js"
 import * as GrowingView from "../../domain/GrowingView.js"
 import { type Entry, isFile } from "../../domain/Message.js"
@@ -12,7 +12,6 @@ import { Seq, type Session, type SessionId } from "../../domain/Session.js"
 import type { Read, SessionNotFound } from "../../domain/SkeinError.js"
 import * as TranscriptEnd from "../../domain/TranscriptEnd.js"
 import type * as View from "../../domain/View.js"
-import { EventLoop } from "../EventLoop.js"
 import { StorageReader } from "../storage/Storage.js"
 
 /** How the view is asked for; which assets are gone is found here. */
@@ -29,7 +28,10 @@ export interface RunTranscript {
 }
 
 /** Entries that are read at once, at least and at most. */
-const portion = { least: 50, most: 1_000 }
+const portion = { least: 50, most: 500 }
+
+/** Timers and sockets have their turn. */
+const othersTurn = Effect.sleep(0)
 
 const assetsOf = ({ message }: Entry): ReadonlyArray<AssetId> =>
   message.role === "user" ? message.parts.flatMap((part) => (isFile(part) ? [part.assetId] : [])) : []
@@ -48,7 +50,6 @@ interface Kept {
 
 export const make = Effect.gen(function* () {
   const reader = yield* StorageReader
-  const eventLoop = yield* EventLoop
 
   /** Places `from` to `to`. */
   const read = (sessionId: SessionId, from: number, to: number) =>
@@ -63,7 +64,7 @@ export const make = Effect.gen(function* () {
       tail = [...(yield* read(id, Math.max(1, to - size + 1), to)), ...tail]
       const isOlder = tail[0] !== undefined && tail[0].runId !== runId
       if (isOlder && tail.some(({ message }) => message.role !== "tool")) return tail
-      yield* eventLoop.turn
+      yield* othersTurn
     }
   })
 
@@ -109,8 +110,8 @@ export const make = Effect.gen(function* () {
           const view = GrowingView.make({ turns, beginning: 1 }, options)
           return { asked: Data.struct(asked), missing, named, view } satisfies Kept
         }
-        size = Math.min(size * 2, portion.most)
-        yield* eventLoop.turn
+        size = Number.clamp(TranscriptEnd.missing(end, options) || 0, { minimum: portion.least, maximum: portion.most })
+        yield* othersTurn
       }
     })
 

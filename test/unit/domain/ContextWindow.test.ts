@@ -126,4 +126,56 @@ describe("ContextWindow", () => {
     expect(ContextWindow.fit([turn, turn], 90)).toMatchObject({ turns: 1, results: 3 })
     expect(ContextWindow.fit([turn, turn], 10)).toMatchObject({ turns: 1, results: 4 })
   })
+
+  describe("begin", () => {
+    const sizes = FastCheck.array(FastCheck.integer({ min: 1, max: 40 }), { minLength: 1, maxLength: 60 })
+    const turnsOf = (sizes: ReadonlyArray<number>) =>
+      sizes.map((shortSize, index) => ({ first: index * 4 + 1, shortSize }))
+    const behind = (sizes: ReadonlyArray<number>, index: number) => sum(sizes.slice(index))
+
+    it.prop(
+      "is told once more than enough was read, and is then the same however much more is read",
+      [sizes, limits],
+      ([sizes, limit]) => {
+        const turns = turnsOf(sizes)
+        const end = sizes.length * 4 + 1
+        const whole = ContextWindow.begin(turns, end, limit)
+        expect(whole === null).toBe(sum(sizes) <= 1.5 * limit)
+        for (let read = 1; read < sizes.length; read++) {
+          const part = ContextWindow.begin(turns.slice(-read), end, limit)
+          if (part !== null) expect(part + sizes.length - read).toBe(whole)
+          expect(part === null).toBe(behind(sizes, sizes.length - read) <= 1.5 * limit)
+        }
+      }
+    )
+
+    it.prop(
+      "has more than one limit behind it, unless one turn alone is too long",
+      [sizes, limits],
+      ([sizes, limit]) => {
+        const index = ContextWindow.begin(turnsOf(sizes), sizes.length * 4 + 1, limit)
+        if (index === null) return
+        expect(behind(sizes, index)).toBeLessThanOrEqual(1.5 * limit)
+        if (behind(sizes, index) <= limit) expect(behind(sizes, index - 1)).toBeGreaterThan(1.5 * limit)
+      }
+    )
+
+    it.prop("only moves on as the conversation grows", [sizes, limits], ([sizes, limit]) => {
+      let before = 0
+      for (let count = 1; count <= sizes.length; count++) {
+        const index = ContextWindow.begin(turnsOf(sizes.slice(0, count)), count * 4 + 1, limit) ?? 0
+        expect(index).toBeGreaterThanOrEqual(before)
+        before = index
+      }
+    })
+
+    it("is the same turn for many turns", () => {
+      const found = new Set<number>()
+      for (let count = 200; count < 1_200; count++) {
+        const index = ContextWindow.begin(turnsOf(Array.from({ length: count }, () => 1)), count * 4 + 1, 100)
+        found.add(index ?? 0)
+      }
+      expect(found.size).toBeLessThanOrEqual(1_000 / 32 + 2)
+    })
+  })
 })

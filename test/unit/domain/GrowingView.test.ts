@@ -9,9 +9,24 @@ import { assistant, call, result } from "../../support/fixtures/messages.js"
 import { anyEntries, entriesOf, settledEntries } from "../../support/fixtures/transcripts.js"
 import { all, options as anyOptions } from "../../support/fixtures/views.js"
 
-const entries = FastCheck.array(FastCheck.oneof(settledEntries, anyEntries), { maxLength: 4 }).map((parts) =>
+const anything = FastCheck.array(FastCheck.oneof(settledEntries, anyEntries), { maxLength: 4 }).map((parts) =>
   entriesOf(parts.flat().map(({ message }) => message))
 )
+
+/** Many short turns: texts and results of so many characters. */
+const short = FastCheck.array(FastCheck.array(FastCheck.nat(1_500), { maxLength: 5 }), { maxLength: 30 }).map((turns) =>
+  entriesOf(
+    turns.flatMap((results, at) => [
+      userText(`question ${at}`),
+      ...results.flatMap((length, step) => [
+        assistant([{ type: "reasoning", text: "why" }, call(`c${at}-${step}`)]),
+        result(`c${at}-${step}`, "y".repeat(length))
+      ]),
+      assistant([{ type: "text", text: "answer" }], at % 5 === 0 ? { finish: "content-filter" } : {})
+    ])
+  )
+)
+const entries = FastCheck.oneof(anything, short)
 const options = FastCheck.tuple(
   anyOptions,
   FastCheck.option(FastCheck.integer({ min: 200, max: 12_000 })),
@@ -77,6 +92,28 @@ describe("GrowingView", () => {
     const readOf = (turns: number) => turns * 4 - read(longTurns(turns), [16], options).left
     expect(readOf(200)).toBeLessThan(400)
     expect(Math.abs(readOf(2_000) - readOf(200))).toBeLessThan(32)
+  })
+
+  it("does not read the whole of an earlier turn that is far too long", () => {
+    const long = Array.from({ length: 500 }, (_, at) => [
+      assistant([call(`c${at}`)]),
+      result(`c${at}`, "y".repeat(200))
+    ])
+    const entries = entriesOf([userText("long"), ...long.flat(), userText("short")])
+    const options = { ...all, maxCharacters: 10_000 }
+    const { left, view } = read(entries, [16], options)
+    expect(left).toBeGreaterThan(800)
+    expect(view.view()).toEqual(View.make(entries, options))
+  })
+
+  it("sends no reasoning of earlier turns once the beginning of the transcript is not looked at", () => {
+    const entries = longTurns(80)
+    const reasoningOf = (turns: number) =>
+      View.make(entries.slice(0, turns * 4), { ...all, maxCharacters: 6_000 }).flatMap((item) =>
+        item.role === "assistant" ? item.parts.filter(({ type }) => type === "reasoning") : []
+      ).length
+    expect(reasoningOf(6)).toBeGreaterThan(1)
+    for (let turns = 50; turns <= 80; turns++) expect(reasoningOf(turns)).toBeLessThanOrEqual(1)
   })
 
   it("begins anew once in a while only, and shows at least half of what fits where turns are short", () => {

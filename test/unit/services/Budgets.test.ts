@@ -1,10 +1,10 @@
 /**
- * What operations may cost, counted at two sizes: statements, commits, and fibers. What should be flat is flat. Nothing
- * here is timed.
+ * What operations may cost, counted at two sizes: statements, rows, characters decoded, commits, and fibers. What should
+ * be flat is flat. Nothing here is timed.
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema, Supervisor } from "effect"
-import { Agents, Gateway, Message, Permissions, Run, Tool } from "skein"
+import { Agents, Gateway, Message, type Model, Permissions, Run, type Session, Tool } from "skein"
 import { ScriptedModel } from "skein/testing"
 import * as Identity from "../../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../../src/adapters/node/SkeinNode.js"
@@ -12,12 +12,27 @@ import * as SqliteDatabase from "../../../src/adapters/sqlite/SqliteDatabase.js"
 import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import { Database, type Parameter } from "../../../src/services/storage/sql/Database.js"
+import { assistant } from "../../support/fixtures/messages.js"
 import { folder } from "./storage/disk.js"
 
-class Counter extends Context.Tag("test/Counter")<
-  Counter,
-  { writes: number; reads: number; commits: number; fibers: number }
->() {}
+const counted = ["writes", "reads", "rows", "characters", "commits", "fibers"] as const
+
+/** `rows` and `characters` are those of what is read. */
+type Cost = Record<(typeof counted)[number], number>
+
+const costs = (each: number): Cost => ({
+  writes: each,
+  reads: each,
+  rows: each,
+  characters: each,
+  commits: each,
+  fibers: each
+})
+
+class Counter extends Context.Tag("test/Counter")<Counter, Cost>() {}
+
+/** What had been counted when the model was asked each of its steps. */
+class Steps extends Context.Tag("test/Steps")<Steps, Array<Cost>>() {}
 
 /** The database, with each statement counted. */
 const database = Layer.effect(
@@ -29,17 +44,19 @@ const database = Layer.effect(
       counter.writes++
       if (statement === "COMMIT") counter.commits++
     }
+    const read = <Row>(rows: ReadonlyArray<Row>) => {
+      counter.reads++
+      counter.rows += rows.length
+      counter.characters += JSON.stringify(rows).length
+      return rows
+    }
     return {
       ...real,
       reader: {
-        all: <Row>(statement: string, ...parameters: ReadonlyArray<Parameter>) => {
-          counter.reads++
-          return real.reader.all<Row>(statement, ...parameters)
-        },
-        values: <Row extends ReadonlyArray<unknown>>(statement: string, ...parameters: ReadonlyArray<Parameter>) => {
-          counter.reads++
-          return real.reader.values<Row>(statement, ...parameters)
-        }
+        all: <Row>(statement: string, ...parameters: ReadonlyArray<Parameter>) =>
+          read(real.reader.all<Row>(statement, ...parameters)),
+        values: <Row extends ReadonlyArray<unknown>>(statement: string, ...parameters: ReadonlyArray<Parameter>) =>
+          read(real.reader.values<Row>(statement, ...parameters))
       },
       writer: Effect.map(real.writer, (writer) => ({
         ...writer,
@@ -74,14 +91,33 @@ const noop = Tool.make("noop", { description: "Does nothing", access: "read", in
   () => Effect.succeed("done")
 )
 
+/** The context of the model holds some 90 messages of 1,000 characters, besides the answer. */
+const models = Effect.gen(function* () {
+  const { resolve } = yield* ScriptedModel.models
+  const counter = yield* Counter
+  const steps = yield* Steps
+  const counting = (model: Model.Model): Model.Model => ({
+    ...model,
+    contextTokens: 40_000,
+    step: (request) => {
+      steps.push({ ...counter })
+      return model.step(request)
+    }
+  })
+  return { resolve: (session: Session.Session) => Effect.map(resolve(session), counting) }
+})
+
 /** An engine on a folder of its own that counts. Nothing but what a test does happens in it. */
 const engine = Effect.map(folder, (directory) => {
-  const counter = Layer.sync(Counter, () => ({ writes: 0, reads: 0, commits: 0, fibers: 0 }))
+  const counter = Layer.merge(
+    Layer.sync(Counter, () => costs(0)),
+    Layer.sync(Steps, () => [])
+  )
   const storage = SqliteStorage.layerOver(database).pipe(
     Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)])
   )
   return SkeinNode.layerOver(storage, { data: directory, recoverMillis: null }).pipe(
-    Layer.provide(Agents.layer({ models: ScriptedModel.models, tools: [noop], policy: Permissions.askToWrite })),
+    Layer.provide(Agents.layer({ models, tools: [noop], policy: Permissions.askToWrite })),
     Layer.provideMerge(ScriptedModel.layer),
     Layer.provideMerge(
       Layer.unwrapEffect(Effect.map(Counter, (count) => Supervisor.addSupervisor(new FiberCounter(count))))
@@ -98,13 +134,11 @@ const costOf = <A, E, R>(work: Effect.Effect<A, E, R>) =>
   Effect.gen(function* () {
     yield* work
     const counter = yield* Counter
-    const cost = { writes: Infinity, reads: Infinity, commits: Infinity, fibers: Infinity }
+    const cost = costs(Infinity)
     for (let round = 0; round < 4; round++) {
       const before = { ...counter }
       yield* work
-      for (const what of ["writes", "reads", "commits", "fibers"] as const) {
-        cost[what] = Math.min(cost[what], counter[what] - before[what])
-      }
+      for (const what of counted) cost[what] = Math.min(cost[what], counter[what] - before[what])
     }
     return cost
   })
@@ -122,9 +156,34 @@ const turn = (calls: number) =>
     yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
   })
 
+/** A session with so many messages of 1,000 characters. */
+const longSession = (messages: number) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway.Gateway
+    const { id } = yield* gateway.create({ workdir: "/" })
+    const text = Message.userText("x".repeat(1_000))
+    const answer = assistant(text.parts)
+    for (let at = 0; at < messages; at += 500) {
+      yield* gateway.append(id, Array.from({ length: 250 }, () => [text, answer]).flat())
+    }
+    return { id, steps: 2 }
+  })
+
+/** A turn of so many steps, each but the last with a call. */
+const turnIn = ({ id, steps }: { readonly id: Session.SessionId; readonly steps: number }) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway.Gateway
+    const model = yield* ScriptedModel.ScriptedModel
+    yield* model.play(
+      ...Array.from({ length: steps - 1 }, (_, n) => ScriptedModel.calls(ScriptedModel.call(noop, { n }))),
+      ScriptedModel.text("done")
+    )
+    yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
+  })
+
 const budget = <E>(
   name: string,
-  test: Effect.Effect<void, E, Counter | Gateway.Gateway | ScriptedModel.ScriptedModel>
+  test: Effect.Effect<void, E, Counter | Steps | Gateway.Gateway | ScriptedModel.ScriptedModel>
 ) => it.scopedLive(name, () => Effect.provide(test, Layer.unwrapScoped(engine)))
 
 describe("budgets", () => {
@@ -133,7 +192,7 @@ describe("budgets", () => {
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const { id } = yield* gateway.create({ workdir: "/" })
-      const free = { reads: 0, commits: 1, fibers: 0 }
+      const free = { reads: 0, rows: 0, characters: 0, commits: 1, fibers: 0 }
       expect(yield* costOf(gateway.append(id, [Message.userText("one")]))).toEqual({ ...free, writes: 7 })
       expect(yield* costOf(gateway.rename(id, "one"))).toEqual({ ...free, writes: 7 })
       // Without an event of its own, its group leaves a mark.
@@ -162,6 +221,34 @@ describe("budgets", () => {
       expect([few.reads, many.reads]).toEqual([5, 5])
       expect((many.fibers - few.fibers) / 90).toBeLessThanOrEqual(4)
       expect((many.writes - few.writes) / 90).toBeLessThanOrEqual(10.1)
+    })
+  )
+
+  budget(
+    "a turn of a long session reads no more of it than one of a session that fills the context",
+    Effect.gen(function* () {
+      const filling = yield* costOf(turnIn(yield* longSession(1_000)))
+      const long = yield* costOf(turnIn(yield* longSession(10_000)))
+      expect(filling.rows).toBeLessThan(1_000)
+      expect(Math.abs(long.rows - filling.rows)).toBeLessThan(200)
+      expect(Math.abs(long.characters - filling.characters)).toBeLessThan(200_000)
+      expect(long).toMatchObject({ writes: filling.writes, commits: filling.commits, fibers: filling.fibers })
+    })
+  )
+
+  budget(
+    "each further step of a long session reads the session's row and nothing of its transcript",
+    Effect.gen(function* () {
+      const { id } = yield* longSession(10_000)
+      const steps = yield* Steps
+      yield* turnIn({ id, steps: 8 })
+      // The second one is the first with something to add.
+      const further = steps.slice(2).map((step, index) => ({
+        rows: step.rows - (steps[index + 1]?.rows ?? 0),
+        characters: step.characters - (steps[index + 1]?.characters ?? 0) < 1_000,
+        commits: step.commits - (steps[index + 1]?.commits ?? 0)
+      }))
+      expect(further).toEqual(Array.from({ length: 6 }, () => ({ rows: 1, characters: true, commits: 2 })))
     })
   )
 })
