@@ -130,7 +130,11 @@ export const grow = (limit: number): Growing => {
   }
 }
 
-/** How a conversation, given by its turns, is cut to fit `limit`. */
+/**
+ * How a conversation, given by its turns, is cut to fit `limit`.
+ *
+ * @internal
+ */
 export const fit = (turns: ReadonlyArray<ReadonlyArray<Piece>>, limit: number): Cut => {
   const conversation = grow(limit)
   for (const turn of turns) {

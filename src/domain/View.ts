@@ -28,6 +28,9 @@ export type { Options }
 /**
  * The view of a transcript. When it is larger than `maxCharacters`, results of earlier turns are shortened, then earlier
  * turns left out, then results of the last turn shortened. The last turn itself stays, so a view may still be larger.
+ * A run makes it of the transcript's end and lets it grow (`TranscriptEnd`, `GrowingView`), which gives the same.
+ *
+ * @internal
  */
 export const make = (entries: ReadonlyArray<Entry>, options: Options): View => {
   const end = TranscriptEnd.prepend(TranscriptEnd.nothing, entries, true, options)

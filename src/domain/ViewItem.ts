@@ -49,11 +49,7 @@ export type View = ReadonlyArray<ViewItem>
 /** What a file is counted as, in characters. */
 const fileCharacters = 4_000
 
-/**
- * The estimate that `maxCharacters` is compared with: UTF-16 units of all texts, names and inputs; 4,000 a file.
- *
- * @internal
- */
+/** The estimate that `maxCharacters` is compared with: UTF-16 units of all texts, names and inputs; 4,000 a file. */
 export const characters = (view: View): number => weigh(view) + fileCharacters * files(view).length
 
 /** Whether any reasoning goes back. */
