@@ -2,6 +2,7 @@
  * Tools: what a model may call. A tool is a definition and then a handler,
  * `Tool.make(name, definition).handle(run, options)`, so that the handler's input and output are typed by the
  * definition's schemas and its requirements become the tool's. `Call` is there for every handler and is not one of them.
+ * `Tool.define` makes a tool whose handler is given elsewhere: `Toolbox.handlers`.
  *
  * A handler that fails, dies or never returns still ends in one bounded result for the model, and affects no other call.
  */
@@ -24,6 +25,11 @@ export class Call extends Context.Tag("skein/Tool/Call")<
     readonly sessionId: SessionId
     readonly runId: RunId
     readonly callId: CallId
+    /**
+     * The session's fencing number. What the call changes outside can keep it, and refuse a change with a lower one: that
+     * of an engine that does not know yet that it has lost the session.
+     */
+    readonly fence: number
     readonly owner: Owner | null
     /** Absolute path of the session's folder; null when the session has none. */
     readonly workdir: string | null
@@ -52,8 +58,22 @@ export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInval
   }
 }
 
+/** What a tool does, as clients show it. */
+export const Kind = Schema.Literal("read", "edit", "search", "execute", "fetch", "other")
+export type Kind = typeof Kind.Type
+
+/** A place that a call works on: a path, and a line from 1 where it matters. */
+export const Location = Schema.Struct({
+  path: Schema.String,
+  line: Schema.optionalWith(Schema.Int.pipe(Schema.positive()), { exact: true })
+})
+export type Location = typeof Location.Type
+
 /** A call whose input was understood. */
 export interface PreparedCall<out R> {
+  /** What the call is about, in a few words; null when its tool does not say. */
+  readonly title: string | null
+  readonly locations: ReadonlyArray<Location>
   /** Calls with the same key run one after the other, in call order. */
   readonly key: string | null
   /** Runs the handler and returns its output as text. */
@@ -65,6 +85,7 @@ export interface Runnable<out R> {
   readonly name: string
   readonly description: string
   readonly access: Access
+  readonly kind: Kind
   /** JSON Schema of an object. */
   readonly inputSchema: Readonly<Record<string, unknown>>
   /** How long a call may run; null for the engine's own limit. */
@@ -88,6 +109,10 @@ export interface HandlerOptions<Input> {
   readonly key?: (input: Input) => string
   /** Defaults to the engine's `toolTimeoutMillis`. */
   readonly timeout?: Duration.DurationInput
+  /** What the call is about, in a few words, such as "Read src/app.ts". Defaults to nothing: clients show the name. */
+  readonly title?: (input: Input) => string
+  /** The places that the call works on, such as the file that it edits. Defaults to none. */
+  readonly locations?: (input: Input) => ReadonlyArray<Location>
 }
 
 export interface Definition<Name extends string, Decoded, Input, Output, Context> {
@@ -101,6 +126,7 @@ export interface Definition<Name extends string, Decoded, Input, Output, Context
 interface Shape<Decoded, Output, Context> {
   readonly description: string
   readonly access: Access
+  readonly kind: Kind
   readonly inputSchema: Readonly<Record<string, unknown>>
   readonly decode: (input: unknown) => Effect.Effect<Decoded, ParseResult.ParseError, Context>
   readonly toText: (output: Output) => Effect.Effect<string, ParseResult.ParseError, Context>
@@ -114,7 +140,7 @@ const parseJson = (raw: string): Either.Either<unknown, string> =>
     catch: (error) => `not JSON (${error instanceof Error ? error.message : "unreadable"})`
   })
 
-const define = <Name extends string, Decoded, Input, Output, Context>(
+const definition = <Name extends string, Decoded, Input, Output, Context>(
   name: Name,
   shape: Shape<Decoded, Output, Context>
 ): Definition<Name, Decoded, Input, Output, Context> => ({
@@ -129,6 +155,7 @@ const define = <Name extends string, Decoded, Input, Output, Context>(
       name,
       description: shape.description,
       access: shape.access,
+      kind: shape.kind,
       inputSchema: shape.inputSchema,
       timeout: options.timeout === undefined ? null : Duration.decode(options.timeout),
       invoke: (input) => Effect.flatMap(decode(input, JsonFlaws.find(input)), handler),
@@ -137,6 +164,8 @@ const define = <Name extends string, Decoded, Input, Output, Context>(
           Effect.flatMap((input) => decode(input, JsonFlaws.findRead(raw, input))),
           Effect.map((input) => ({
             key: options.key === undefined ? null : options.key(input),
+            title: options.title === undefined ? null : options.title(input),
+            locations: options.locations === undefined ? [] : options.locations(input),
             run: Effect.flatMap(handler(input), shape.toText)
           }))
         )
@@ -166,65 +195,105 @@ const decodeFields = <A, I, R>(input: Schema.Schema<A, I, R>) => {
 type Values<Fields extends Schema.Struct.Fields> = Schema.Schema.Type<Schema.Struct<Fields>>
 type EncodedValues<Fields extends Schema.Struct.Fields> = Schema.Schema.Encoded<Schema.Struct<Fields>>
 
+interface Described {
+  readonly description: string
+  /** Whether the tool only reads. Defaults to "write". */
+  readonly access?: Access
+  /** Defaults to "other". */
+  readonly kind?: Kind
+}
+
 /**
  * A tool whose input, and output if it says so, are schemas. The model is shown the input's JSON Schema, so every field
- * must have one.
- *
- * `access` says whether the tool only reads; it defaults to "write". Without `output` a handler returns a text, or any
- * value that becomes JSON.
+ * must have one. Without `output` a handler returns a text, or any value that becomes JSON.
  */
 export function make<const Name extends string, Fields extends Schema.Struct.Fields, A, I, R>(
   name: Name,
-  definition: {
-    readonly description: string
-    readonly access?: Access
-    readonly input: Fields
-    readonly output: Schema.Schema<A, I, R>
-  }
+  given: Described & { readonly input: Fields; readonly output: Schema.Schema<A, I, R> }
 ): Definition<Name, Values<Fields>, EncodedValues<Fields>, A, Schema.Struct.Context<Fields> | R>
 export function make<const Name extends string, Fields extends Schema.Struct.Fields>(
   name: Name,
-  definition: { readonly description: string; readonly access?: Access; readonly input: Fields }
+  given: Described & { readonly input: Fields }
 ): Definition<Name, Values<Fields>, EncodedValues<Fields>, unknown, Schema.Struct.Context<Fields>>
 export function make<Name extends string, Fields extends Schema.Struct.Fields, A, I, R>(
   name: Name,
-  definition: {
-    readonly description: string
-    readonly access?: Access
-    readonly input: Fields
-    readonly output?: Schema.Schema<A, I, R>
-  }
+  given: Described & { readonly input: Fields; readonly output?: Schema.Schema<A, I, R> }
 ) {
-  const input = Schema.Struct(definition.input)
-  const isEmpty = Object.keys(definition.input).length === 0
+  const input = Schema.Struct(given.input)
+  const isEmpty = Object.keys(given.input).length === 0
   const shape = {
-    description: definition.description,
-    access: definition.access ?? "write",
+    description: given.description,
+    access: given.access ?? "write",
+    kind: given.kind ?? "other",
     inputSchema: isEmpty ? { type: "object", properties: {} } : shown(input),
     decode: isEmpty ? decodeNothing(input) : decodeFields(input)
   }
-  const { output } = definition
+  const { output } = given
   return output === undefined
-    ? define(name, { ...shape, toText: (value: unknown) => Effect.succeed(toText(value)) })
-    : define<Name, Values<Fields>, EncodedValues<Fields>, A, Schema.Struct.Context<Fields> | R>(name, {
+    ? definition(name, { ...shape, toText: (value: unknown) => Effect.succeed(toText(value)) })
+    : definition<Name, Values<Fields>, EncodedValues<Fields>, A, Schema.Struct.Context<Fields> | R>(name, {
         ...shape,
         toText: (value) => Effect.map(Schema.encode(output)(value), toText)
       })
 }
 
+/** Stands for the handler of a tool that was defined apart from it, by the tool's name. */
+export interface Handler<out Name extends string> {
+  readonly handlerOf: Name
+}
+
+/** A tool that finds its handler in the context. */
+export interface Defined<out Name extends string, in Decoded, in Input, out Output, out Context> extends Tool<
+  Name,
+  Input,
+  Output,
+  unknown,
+  Handler<Name> | Context
+> {
+  readonly handler: Effect.Effect<(input: Decoded) => Effect.Effect<Output, unknown, Call>, never, Handler<Name>>
+}
+export type AnyDefined = Defined<string, never, never, unknown, unknown>
+
+/** The place of a handler in the context. */
+export const handlerTag = <Name extends string, Decoded, Output>(name: Name) =>
+  Context.GenericTag<Handler<Name>, (input: Decoded) => Effect.Effect<Output, unknown, Call>>(
+    `skein/Tool/Handler/${name}`
+  )
+
+/**
+ * A tool that is defined in one place and handled in another, as when a package says what its tools are and a host does
+ * them. `Toolbox.handlers` gives the handlers. Takes what `make` and `handle` take.
+ */
+export function define<const Name extends string, Fields extends Schema.Struct.Fields, A, I, R>(
+  name: Name,
+  given: Described & { readonly input: Fields; readonly output: Schema.Schema<A, I, R> },
+  options?: HandlerOptions<Values<Fields>>
+): Defined<Name, Values<Fields>, EncodedValues<Fields>, A, Schema.Struct.Context<Fields> | R>
+export function define<const Name extends string, Fields extends Schema.Struct.Fields>(
+  name: Name,
+  given: Described & { readonly input: Fields },
+  options?: HandlerOptions<Values<Fields>>
+): Defined<Name, Values<Fields>, EncodedValues<Fields>, unknown, Schema.Struct.Context<Fields>>
+export function define<Name extends string, Fields extends Schema.Struct.Fields>(
+  name: Name,
+  given: Described & { readonly input: Fields },
+  options?: HandlerOptions<Values<Fields>>
+) {
+  const handler = handlerTag<Name, Values<Fields>, unknown>(name)
+  const tool = make(name, given).handle((input) => Effect.flatMap(handler, (handle) => handle(input)), options)
+  return { ...tool, handler }
+}
+
 /** A tool known only at run time: its input is any JSON object, described to the model by a JSON Schema. */
 export const dynamic = <const Name extends string>(
   name: Name,
-  definition: {
-    readonly description: string
-    readonly access?: Access
-    readonly inputSchema: Readonly<Record<string, unknown>>
-  }
+  given: Described & { readonly inputSchema: Readonly<Record<string, unknown>> }
 ): Definition<Name, JsonRecord, JsonRecord, unknown, never> =>
-  define(name, {
-    description: definition.description,
-    access: definition.access ?? "write",
-    inputSchema: definition.inputSchema,
+  definition(name, {
+    description: given.description,
+    access: given.access ?? "write",
+    kind: given.kind ?? "other",
+    inputSchema: given.inputSchema,
     decode: Schema.decodeUnknown(JsonRecord),
     toText: (value: unknown) => Effect.succeed(toText(value))
   })

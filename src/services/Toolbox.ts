@@ -1,10 +1,10 @@
 /** The tools that an agent's models may call. They can be others at each step. */
-import { Context, Effect, Either } from "effect"
+import { Context, Effect, Either, Layer } from "effect"
 import * as InputSchema from "../domain/InputSchema.js"
 import * as PortableName from "../domain/PortableName.js"
 import { DuplicateTool, InvalidInput } from "../domain/SkeinError.js"
 import type { ToolDefinition } from "./Model.js"
-import type * as Tool from "./Tool.js"
+import * as Tool from "./Tool.js"
 
 export interface Toolbox {
   /** By name, in the order given. */
@@ -31,7 +31,7 @@ const bind = <R>(tool: Tool.Runnable<R | Tool.Call>, context: Context.Context<R>
   ...tool,
   prepare: (input) =>
     tool.prepare(input).pipe(
-      Effect.map((prepared) => ({ key: prepared.key, run: Effect.mapInputContext(prepared.run, merge(context)) })),
+      Effect.map((prepared) => ({ ...prepared, run: Effect.mapInputContext(prepared.run, merge(context)) })),
       Effect.mapInputContext(merge(context))
     )
 })
@@ -83,4 +83,48 @@ export function make<const Tools extends ReadonlyArray<Tool.Any>>(
 ): Effect.Effect<Toolbox, DuplicateTool | InvalidInput, Tool.Requirements<Tools[number]>>
 export function make(...tools: ReadonlyArray<Tool.Any>): Effect.Effect<Toolbox, DuplicateTool | InvalidInput, unknown> {
   return addAll(empty, tools)
+}
+
+type HandlerOf<T> =
+  T extends Tool.Defined<string, infer Decoded, never, infer Output, unknown>
+    ? (input: Decoded) => Effect.Effect<Output, unknown, unknown>
+    : never
+
+/** A handler for each of some tools, by name. */
+export type Handlers<Tools extends ReadonlyArray<Tool.AnyDefined>> = {
+  readonly [T in Tools[number] as T["name"]]: HandlerOf<T>
+}
+
+type RequirementsOf<H> = {
+  readonly [Name in keyof H]: H[Name] extends (input: never) => Effect.Effect<unknown, unknown, infer R> ? R : never
+}[keyof H]
+
+/**
+ * The handlers of tools that were defined apart from them (`Tool.define`), typed by the definitions. What the handlers
+ * require, the layer does; `Tool.Call` is there for each.
+ */
+export function handlers<const Tools extends ReadonlyArray<Tool.AnyDefined>, H extends Handlers<Tools>>(
+  tools: Tools,
+  given: H
+): Layer.Layer<Tool.Handler<Tools[number]["name"]>, never, Exclude<RequirementsOf<H>, Tool.Call>>
+export function handlers(
+  tools: ReadonlyArray<Tool.AnyDefined>,
+  given: Readonly<Record<string, (input: never) => Effect.Effect<unknown, unknown, unknown>>>
+): Layer.Layer<Tool.Handler<string>, never, unknown> {
+  return Layer.effectContext(
+    Effect.map(Effect.context<unknown>(), (context) =>
+      Context.unsafeMake<Tool.Handler<string>>(
+        new Map(
+          tools.map(({ name }) => {
+            const handle = (input: never) =>
+              Effect.mapInputContext(
+                given[name]?.(input) ?? Effect.dieMessage(`no handler was given for ${name}`),
+                merge(context)
+              )
+            return [Tool.handlerTag(name).key, handle]
+          })
+        )
+      )
+    )
+  )
 }

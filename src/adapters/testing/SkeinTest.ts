@@ -75,6 +75,7 @@ export const call = <Name extends string, Input, Output, E, R>(
     sessionId: SessionId.make("test"),
     runId: RunId.make("test"),
     callId: CallId.make("test"),
+    fence: 1,
     owner: options.owner === undefined ? null : Owner.make(options.owner),
     workdir: options.workdir ?? "/",
     metadata: options.metadata ?? {},

@@ -20,6 +20,7 @@ export const edit = Tool.make("edit", {
   description:
     "Replaces oldText by newText in a text file. oldText must be exactly what the file holds, white space too, and " +
     "occur once; with all, every occurrence is replaced. Line ends stay those of the file.",
+  kind: "edit",
   input: {
     path: Schema.String.annotations({ description: "Path of the file, from the workspace" }),
     oldText: Schema.String.pipe(Schema.minLength(1)).annotations({ description: "The text to replace" }),
@@ -57,5 +58,5 @@ export const edit = Tool.make("edit", {
       ? `Edited ${place.printed} at line ${found.line}${rest}`
       : `Edited ${place.printed} at ${found.replaceable} places, first at line ${found.line}${rest}`
   }),
-  { key: ({ path }) => keyOf(path) }
+  { key: ({ path }) => keyOf(path), title: ({ path }) => `Edit ${path}`, locations: ({ path }) => [{ path }] }
 )

@@ -20,6 +20,7 @@ export const glob = Tool.make("glob", {
     `Finds files by a glob pattern such as src/**/*.ts; one without / is for names at any depth. At most ${limits.lines} ` +
     "paths, from the workspace. Leaves .git and node_modules out unless pattern or path names them.",
   access: "read",
+  kind: "search",
   input: {
     pattern: Schema.String.annotations({ description: "Glob pattern, from path" }),
     path: Schema.optionalWith(
@@ -59,5 +60,6 @@ export const glob = Tool.make("glob", {
     const finished = yield* Effect.timeoutOption(search, `${seconds} seconds`)
     const stopped = Option.isNone(finished) ? `stopped after ${seconds} seconds; narrow the search` : null
     return Findings.format(yield* Ref.get(findings), stopped)
-  }, Effect.scoped)
+  }, Effect.scoped),
+  { title: ({ path, pattern }) => `Find ${pattern} in ${path}`, locations: ({ path }) => [{ path }] }
 )

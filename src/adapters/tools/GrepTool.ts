@@ -191,6 +191,7 @@ export const grep = Tool.make("grep", {
     `path:line: text, at most ${limits.lines}. Leaves out binary files and links, and .git and node_modules unless ` +
     "path or include names them.",
   access: "read",
+  kind: "search",
   input: {
     pattern: Schema.String.pipe(Schema.minLength(1), Schema.maxLength(maxPatternCharacters)).annotations({
       description: "Regular expression, tried on each line"
@@ -227,5 +228,6 @@ export const grep = Tool.make("grep", {
       ? `stopped after ${seconds} seconds in ${yield* Ref.get(search.at)}; simplify the pattern or narrow the search`
       : null
     return Findings.format(yield* Ref.get(search.findings), stopped)
-  }, Effect.scoped)
+  }, Effect.scoped),
+  { title: ({ path, pattern }) => `Search ${path} for ${pattern}`, locations: ({ path }) => [{ path }] }
 )

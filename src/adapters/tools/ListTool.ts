@@ -17,6 +17,7 @@ const marks: Record<FolderEntries.Entry["kind"], string> = {
 export const list = Tool.make("list", {
   description: `Lists a folder: paths from the workspace, folders with a / at the end, at most ${maxEntries}.`,
   access: "read",
+  kind: "read",
   input: {
     path: Schema.optionalWith(
       Schema.String.annotations({ description: "Path of the folder, from the workspace; the workspace by default" }),
@@ -32,5 +33,6 @@ export const list = Tool.make("list", {
     const lines = entries.map(({ kind, name }) => Files.placeOf(folder, name).printed + marks[kind])
     if (lines.length === 0) return "[the folder is empty]"
     return (isComplete ? lines : [...lines, `[there are more than ${maxEntries}; use glob]`]).join("\n")
-  }, Effect.scoped)
+  }, Effect.scoped),
+  { title: ({ path }) => `List ${path}`, locations: ({ path }) => [{ path }] }
 )

@@ -64,6 +64,7 @@ export const read = Tool.make("read", {
     `Reads a text file: up to ${maxLines} lines or ${maxResultCharacters} characters at once, from line offset on. ` +
     "A last line in brackets says when more follow.",
   access: "read",
+  kind: "read",
   input: {
     path: Schema.String.annotations({ description: "Path of the file, from the workspace" }),
     offset: Schema.optionalWith(
@@ -90,5 +91,9 @@ export const read = Tool.make("read", {
     }
     return format(offset, taken)
   }, Effect.scoped),
-  { key: ({ path }) => keyOf(path) }
+  {
+    key: ({ path }) => keyOf(path),
+    title: ({ path }) => `Read ${path}`,
+    locations: ({ offset, path }) => [{ path, line: offset }]
+  }
 )

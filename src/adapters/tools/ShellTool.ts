@@ -43,6 +43,7 @@ export const shell = Tool.make("shell", {
     `of which the middle is cut beyond ${maxBytes} bytes, and its exit code. Background processes are ended when the ` +
     "command ends. The environment is cut: usual variables such as PATH, HOME, proxies and toolchain folders are there, " +
     "keys and all others are not.",
+  kind: "execute",
   input: {
     command: Schema.String.pipe(Schema.minLength(1)).annotations({ description: "The command" }),
     timeoutMs: Schema.optionalWith(
@@ -67,5 +68,5 @@ export const shell = Tool.make("shell", {
     })
     return format(finished, timeoutMs)
   }),
-  { timeout: maxMillis + 60_000 }
+  { timeout: maxMillis + 60_000, title: ({ command }) => command }
 )

@@ -28,6 +28,7 @@ export const write = Tool.make("write", {
   description:
     "Writes a text file whole. Makes the file and the folders above it, or replaces what the file held, whose line " +
     "ends stay.",
+  kind: "edit",
   input: {
     path: Schema.String.annotations({ description: "Path of the file, from the workspace" }),
     content: Schema.String.annotations({ description: "All that the file is to hold" })
@@ -44,5 +45,5 @@ export const write = Tool.make("write", {
     const note = kept.length === 0 ? "" : `, with its ${kept.join(" and ")} as before`
     return `${isNew ? "Created" : "Replaced"} ${place.printed} (${bytes.length} bytes${note})`
   }),
-  { key: ({ path }) => keyOf(path) }
+  { key: ({ path }) => keyOf(path), title: ({ path }) => `Write ${path}`, locations: ({ path }) => [{ path }] }
 )

@@ -65,13 +65,14 @@ export const make = Effect.gen(function* () {
 
   /** What a handler knows of its call. Progress is dropped once `isHeard` says no. */
   const toolCall = (
-    { run, session }: RunContext,
+    { lease, run, session }: RunContext,
     { callId }: CallPart,
     isHeard: () => boolean
   ): Context.Tag.Service<typeof Tool.Call> => ({
     sessionId: session.id,
     runId: run.id,
     callId,
+    fence: lease.fence,
     owner: session.owner,
     workdir: session.workdir,
     metadata: run.metadata,

@@ -1,8 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
-import { Effect, Either, Schema } from "effect"
+import { Context, Effect, Either, Layer, Schema } from "effect"
 import { SkeinError, Tool, Toolbox } from "skein"
 import { SkeinTest } from "skein/testing"
-import { inFolder } from "../adapters/tools/TestWorkspace.js"
+import * as TestWorkspace from "../adapters/tools/TestWorkspace.js"
 
 const make = <const Name extends string>(name: Name) =>
   Tool.make(name, { description: "takes nothing", access: "read", input: {} }).handle(() => Effect.succeed("done"))
@@ -42,7 +42,7 @@ describe("a call's input", () => {
   const result = (raw: string) =>
     Effect.flatMap(tool.prepare(raw), ({ run }) => run).pipe(
       Effect.catchAll((error) => Effect.succeed(error instanceof Error ? error.message : String(error))),
-      inFolder("/")
+      TestWorkspace.inFolder("/")
     )
 
   it.effect("null for an optional field is its absence", () =>
@@ -83,6 +83,75 @@ describe("a call's input", () => {
         refused.message,
         "list.1.x: a number that JSON cannot hold\nlist.2: a number that JSON cannot hold"
       )
+    })
+  )
+})
+
+class Forecasts extends Context.Tag("test/Forecasts")<Forecasts, (city: string) => number>() {}
+
+describe("Tool.define", () => {
+  const weather = Tool.define(
+    "weather",
+    {
+      description: "The weather of a city",
+      access: "read",
+      kind: "fetch",
+      input: { city: Schema.String, day: Schema.optionalWith(Schema.Int, { default: () => 0 }) },
+      output: Schema.Struct({ degrees: Schema.Number })
+    },
+    { key: ({ city }) => city, title: ({ city, day }) => `Weather of ${city} on ${day}` }
+  )
+  const say = Tool.define("say", { description: "Says", input: { text: Schema.String } })
+  /** What the handlers require, the layer does; what they are called with, is typed by the definitions. */
+  const handlers: Layer.Layer<Tool.Handler<"weather"> | Tool.Handler<"say">, never, Forecasts> = Toolbox.handlers(
+    [weather, say],
+    {
+      weather: ({ city, day }) => Effect.map(Forecasts, (degreesOf) => ({ degrees: degreesOf(city) + day })),
+      say: ({ text }) => Effect.map(Tool.Call, ({ owner }) => `${owner} says ${text}`)
+    }
+  )
+  const given = Layer.provide(
+    handlers,
+    Layer.succeed(Forecasts, (city) => city.length)
+  )
+
+  it.effect("a tool finds the handler that was given apart from it", () =>
+    Effect.gen(function* () {
+      assert.deepStrictEqual(yield* SkeinTest.call(weather, { city: "Oslo" }), { degrees: 4 })
+      assert.strictEqual(yield* SkeinTest.call(say, { text: "hi" }, { owner: "ann" }), "ann says hi")
+    }).pipe(Effect.provide(given))
+  )
+
+  it.effect("two hosts handle one definition each in its own way", () =>
+    Effect.gen(function* () {
+      const other = Toolbox.handlers([say], { say: () => Effect.succeed("nothing") })
+      assert.strictEqual(yield* Effect.provide(SkeinTest.call(say, { text: "hi" }), other), "nothing")
+      assert.strictEqual(yield* Effect.provide(SkeinTest.call(say, { text: "hi" }), given), "null says hi")
+    })
+  )
+
+  it.effect("what clients are shown of a call comes from its decoded input", () =>
+    Effect.gen(function* () {
+      const { tools } = yield* Effect.provide(Toolbox.make(weather, say), given)
+      const shown = (name: string, input: string) =>
+        Effect.gen(function* () {
+          const tool = tools.get(name)
+          if (tool === undefined) return null
+          const { key, locations, title } = yield* tool.prepare(input)
+          return { key, kind: tool.kind, locations, title }
+        }).pipe(TestWorkspace.inFolder("/"))
+      assert.deepStrictEqual(yield* shown("weather", '{"city":"Oslo"}'), {
+        key: "Oslo",
+        kind: "fetch",
+        locations: [],
+        title: "Weather of Oslo on 0"
+      })
+      assert.deepStrictEqual(yield* shown("say", '{"text":"hi"}'), {
+        key: null,
+        kind: "other",
+        locations: [],
+        title: null
+      })
     })
   )
 })

@@ -37,6 +37,7 @@ export const inFolder =
       sessionId: SessionId.make("ses-1"),
       runId: RunId.make("run-1"),
       callId: CallId.make("call-1"),
+      fence: 1,
       owner: null,
       workdir,
       metadata: {},

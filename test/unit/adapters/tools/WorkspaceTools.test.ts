@@ -9,15 +9,15 @@ describe("WorkspaceTools", () => {
   it.effect("say what they do to the workspace, and how they are called", () =>
     Effect.gen(function* () {
       const { tools } = yield* Toolbox.make(...WorkspaceTools.all)
-      const access = Array.from(tools.values(), (tool) => `${tool.name} ${tool.access}`)
+      const access = Array.from(tools.values(), (tool) => `${tool.name} ${tool.access} ${tool.kind}`)
       expect(access).toEqual([
-        "read read",
-        "list read",
-        "glob read",
-        "grep read",
-        "write write",
-        "edit write",
-        "shell write"
+        "read read read",
+        "list read read",
+        "glob read search",
+        "grep read search",
+        "write write edit",
+        "edit write edit",
+        "shell write execute"
       ])
       for (const tool of tools.values()) {
         expect(tool.inputSchema).toMatchObject({ type: "object" })
@@ -32,6 +32,24 @@ describe("WorkspaceTools", () => {
       const names: ReadonlyArray<string> = WorkspaceTools.files.map(({ name }) => name)
       expect(names).toEqual(["read", "list", "glob", "grep", "write", "edit"])
     })
+  )
+
+  it.effect("say what a call is about, and which places it works on", () =>
+    Effect.gen(function* () {
+      const { tools } = yield* Toolbox.make(...WorkspaceTools.all)
+      const shown = (name: string, input: unknown) =>
+        Effect.gen(function* () {
+          const prepared = yield* tools.get(name)?.prepare(JSON.stringify(input)) ?? Effect.die(name)
+          return [prepared.title, ...prepared.locations.map(({ line, path }) => `${path}:${line ?? ""}`)]
+        }).pipe(TestWorkspace.inFolder("/"))
+      expect(yield* shown("read", { path: "a.ts", offset: 3 })).toEqual(["Read a.ts", "a.ts:3"])
+      expect(yield* shown("list", {})).toEqual(["List .", ".:"])
+      expect(yield* shown("glob", { pattern: "*.ts" })).toEqual(["Find *.ts in .", ".:"])
+      expect(yield* shown("grep", { pattern: "x", path: "src" })).toEqual(["Search src for x", "src:"])
+      expect(yield* shown("write", { path: "a.ts", content: "" })).toEqual(["Write a.ts", "a.ts:"])
+      expect(yield* shown("edit", { path: "a.ts", oldText: "a", newText: "b" })).toEqual(["Edit a.ts", "a.ts:"])
+      expect(yield* shown("shell", { command: "ls -l" })).toEqual(["ls -l"])
+    }).pipe(Effect.provide(NodeExec.layer()))
   )
 
   it.scopedLive("in a toolbox, calls on one file have one key and the others none", () =>
