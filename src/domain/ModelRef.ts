@@ -1,5 +1,6 @@
 /** Names a model and how it is to be used. What answers to the name is the `Models` service's business. */
 import { Schema } from "effect"
+import { present } from "./Present.js"
 
 /** How much a model is to think. A provider that knows fewer steps takes the nearest one. */
 export const ReasoningEffort = Schema.Literal("none", "minimal", "low", "medium", "high", "xhigh", "max")
@@ -8,14 +9,20 @@ export type ReasoningEffort = typeof ReasoningEffort.Type
 /** How a model is asked. Whatever is absent is left to the provider, `maxOutputTokens` to Skein's own default. */
 export const Options = Schema.Struct({
   /** Most tokens one step may write. */
-  maxOutputTokens: Schema.optionalWith(Schema.Int.pipe(Schema.positive()), { exact: true }),
-  temperature: Schema.optionalWith(Schema.Number.pipe(Schema.between(0, 2)), { exact: true }),
-  reasoningEffort: Schema.optionalWith(ReasoningEffort, { exact: true }),
-  seed: Schema.optionalWith(Schema.Int, { exact: true }),
+  maxOutputTokens: Schema.optional(Schema.Int.pipe(Schema.positive())),
+  temperature: Schema.optional(Schema.Number.pipe(Schema.between(0, 2))),
+  reasoningEffort: Schema.optional(ReasoningEffort),
+  seed: Schema.optional(Schema.Int),
   /** Texts at which the model stops writing. */
-  stop: Schema.optionalWith(Schema.Array(Schema.NonEmptyString), { exact: true })
+  stop: Schema.optional(Schema.Array(Schema.NonEmptyString))
 })
 export type Options = typeof Options.Type
+
+/** What the session says of how its model is asked, and the agent where the session says nothing. */
+export const merge = (agent: Options, session: Options): Options => ({
+  ...agent,
+  ...present(session)
+})
 
 /** `provider` is a name known to the host's `Models` (such as "anthropic"), `model` the provider's own name. */
 export const ModelRef = Schema.Struct({
@@ -23,7 +30,7 @@ export const ModelRef = Schema.Struct({
     Schema.pattern(/^[^/\s]+$/, { description: "a provider's name, without slashes and blanks" })
   ),
   model: Schema.NonEmptyString,
-  options: Schema.optionalWith(Options, { exact: true })
+  options: Schema.optional(Options)
 })
 export type ModelRef = typeof ModelRef.Type
 

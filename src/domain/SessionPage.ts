@@ -3,7 +3,8 @@ import { Schema } from "effect"
 import { Owner, Session } from "./Session.js"
 import { RowDamaged } from "./SkeinError.js"
 
-const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+/** A field that may be left out or be undefined. */
+const { optional } = Schema
 
 export const SessionQuery = Schema.Struct({
   /** Only sessions of exactly this folder. */

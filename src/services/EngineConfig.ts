@@ -1,6 +1,7 @@
 /** How an engine is set up. Every setting has a default that is right for most hosts, and a range that it must be in. */
 import { Context, Effect, Layer, Schema } from "effect"
 import * as Limits from "../domain/Limits.js"
+import { present } from "../domain/Present.js"
 import * as Refusal from "../domain/Refusal.js"
 import type { InvalidInput } from "../domain/SkeinError.js"
 
@@ -95,9 +96,12 @@ export class EngineConfig extends Context.Reference<EngineConfig>()("skein/Engin
   defaultValue: (): Service => defaults
 }) {}
 
+/** The same fields, each of which may be left out or be undefined. */
+type Some<A> = { readonly [K in keyof A]?: A[K] | undefined }
+
 /** What a host may set; all else keeps its default. */
-export interface Options extends Partial<Omit<Service, "limits">> {
-  readonly limits?: Partial<Limits.Limits>
+export interface Options extends Some<Omit<Service, "limits">> {
+  readonly limits?: Some<Limits.Limits> | undefined
 }
 
 const decode = Refusal.decoder(Schema.typeSchema(Settings))
@@ -106,5 +110,7 @@ const decode = Refusal.decoder(Schema.typeSchema(Settings))
 export const layer = (options: Options): Layer.Layer<EngineConfig, InvalidInput> =>
   Layer.effect(
     EngineConfig,
-    Effect.suspend(() => decode({ ...defaults, ...options, limits: { ...Limits.defaults, ...options.limits } }))
+    Effect.suspend(() =>
+      decode({ ...defaults, ...present(options), limits: { ...Limits.defaults, ...present(options.limits ?? {}) } })
+    )
   )

@@ -1,13 +1,12 @@
 /** A run for its users: what it is, and its events, its end and its answer by its `Ref`. */
-import type { TransactionConnection } from "@effect/sql/SqlClient"
-import { Context, Effect, Option, Stream } from "effect"
+import { Effect, Option, Stream } from "effect"
 import { textOf } from "../domain/Message.js"
-import type { EndedRun, Ref, RunId } from "../domain/Run.js"
-import { Cursor, type SessionId } from "../domain/Session.js"
+import type { EndedRun, Ref } from "../domain/Run.js"
+import { Cursor } from "../domain/Session.js"
 import * as SessionEvent from "../domain/SessionEvent.js"
 import * as SkeinError from "../domain/SkeinError.js"
 import { Gateway, type Send } from "./gateway/Gateway.js"
-import * as Tool from "./Tool.js"
+import * as Waiting from "./gateway/Waiting.js"
 
 export * from "../domain/Run.js"
 
@@ -27,42 +26,12 @@ export const events = (ref: Ref): Stream.Stream<SessionEvent.SessionEvent, Skein
     )
   )
 
-/** The tag of @effect/sql by its key: a host that has no such client need not load it. */
-const HostTransaction = Context.GenericTag<TransactionConnection>("@effect/sql/SqlClient/TransactionConnection")
-
-/** Refuses to wait where a run's tools would wait for the host's transaction. */
-const outsideTransaction = Effect.fnUntraced(function* (runId: RunId | null) {
-  const transaction = yield* Effect.serviceOption(HostTransaction)
-  if (Option.isSome(transaction)) return yield* new SkeinError.AwaitInTransaction({ runId })
-})
-
-/** The call of a session's own tool, if that is who asks: no run of the session ends before it does. */
-const ownCall = (sessionId: SessionId) =>
-  Effect.map(
-    Effect.serviceOption(Tool.Call),
-    Option.filter((call) => call.sessionId === sessionId)
-  )
-
-/** Refuses what would wait for ever. */
-const mayWait = Effect.fnUntraced(function* ({ runId, sessionId }: Ref) {
-  yield* outsideTransaction(runId)
-  if (Option.isNone(yield* ownCall(sessionId))) return
-  const { state } = yield* (yield* Gateway).run(runId)
-  if (state !== "ended") return yield* new SkeinError.AwaitOwnSession({ sessionId, runId })
-})
-
-const awaitEnd = Effect.fn("Run.await")(function* (ref: Ref) {
-  yield* mayWait(ref)
-  return yield* (yield* Gateway).await(ref)
-})
-
-type AwaitError = SkeinError.AwaitInTransaction | SkeinError.AwaitOwnSession | SkeinError.ReadRun
-
-/**
- * Waits for a run's end. Fails at once with `AwaitInTransaction` inside a SQL transaction (commit first), and with
- * `AwaitOwnSession` inside a tool of the run's own session.
- */
-const await_: (ref: Ref) => Effect.Effect<EndedRun, AwaitError, Gateway> = awaitEnd
+/** Waits for a run's end. Fails as `Gateway.await` does. */
+const await_: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.Await, Gateway> = Effect.fn("Run.await")(
+  function* (ref) {
+    return yield* (yield* Gateway).await(ref)
+  }
+)
 export { await_ as await }
 
 /** What `settle` sends: a message, and the key that it stands under. */
@@ -83,8 +52,8 @@ export const settle = Effect.fn("Run.settle")(function* (input: Settle) {
   const gateway = yield* Gateway
   const { idempotencyKey, sessionId } = input
   // Before anything is sent that nobody could wait for.
-  yield* outsideTransaction(null)
-  const call = yield* ownCall(sessionId)
+  yield* Waiting.outsideTransaction(null)
+  const call = yield* Waiting.ownCall(sessionId)
   if (Option.isSome(call)) return yield* new SkeinError.AwaitOwnSession({ sessionId, runId: call.value.runId })
   yield* gateway.send({ whenBusy: "queue", ...input })
   let ended: EndedRun | null = null
@@ -93,11 +62,11 @@ export const settle = Effect.fn("Run.settle")(function* (input: Settle) {
       gateway.resume(sessionId, { idempotencyKey }),
       "SessionBusy",
       // Another message's run is in the way: it is waited for.
-      ({ runId }) => Effect.as(awaitEnd({ sessionId, runId, cursor: Cursor.make(0) }), null)
+      ({ runId }) => Effect.as(await_({ sessionId, runId, cursor: Cursor.make(0) }), null)
     )
     if (ref === null) continue
     if (ended?.id === ref.runId) return ended
-    ended = yield* awaitEnd(ref)
+    ended = yield* await_(ref)
     if (!isCutOff(ended)) return ended
   }
 })
@@ -125,7 +94,7 @@ const lastAnswer = Effect.fnUntraced(function* (ref: Ref) {
  */
 export const answer = Effect.fn("Run.answer")(function* (ref: Ref) {
   const gateway = yield* Gateway
-  const { detail, stopReason } = yield* awaitEnd(ref)
+  const { detail, stopReason } = yield* await_(ref)
   if (stopReason !== "completed") return yield* new SkeinError.RunStopped({ runId: ref.runId, stopReason, detail })
   const seq = yield* lastAnswer(ref)
   if (Option.isNone(seq)) return ""

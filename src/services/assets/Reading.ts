@@ -16,9 +16,9 @@ export interface Range {
   readonly sessionId: SessionId
   readonly assetId: AssetId
   /** Bytes to skip, at most the asset's size. Defaults to 0. */
-  readonly offset?: number
+  readonly offset?: number | undefined
   /** Bytes to read; fewer if the asset ends before. Defaults to the rest. */
-  readonly length?: number
+  readonly length?: number | undefined
 }
 
 const wholeNumber = (field: string, value: number, limit: number): Option.Option<InvalidInput> =>

@@ -6,7 +6,7 @@
  * Operations that read are named by what they return, operations that change by what they do. Every operation checks its
  * input first and fails with `InvalidInput`, naming the field, before it looks at anything.
  */
-import { Context, Effect, type Stream } from "effect"
+import { Context, Effect, type Scope, type Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { JsonRecord } from "../../domain/Json.js"
 import { ForeignMessage } from "../../domain/ForeignMessage.js"
@@ -20,7 +20,8 @@ import type { Owner, Session, SessionId } from "../../domain/Session.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
-import * as Owned from "./Owned.js"
+import * as Restricted from "./Restricted.js"
+import type { Restriction } from "./Restricted.js"
 import { ModelChange, Snapshot } from "./Replies.js"
 import {
   Answer,
@@ -35,6 +36,7 @@ import {
 } from "./Requests.js"
 
 export { operations } from "./Operations.js"
+export type { Restriction } from "./Restricted.js"
 export type { Live, OpenBatch, OpenCall }
 export {
   Answer,
@@ -94,7 +96,7 @@ export interface Service {
   readonly setModels: (
     sessionIds: ReadonlyArray<SessionId>,
     model: ModelRef | null
-  ) => Effect.Effect<ReadonlyArray<ModelChange>, SkeinError.InvalidInput>
+  ) => Effect.Effect<ReadonlyArray<ModelChange>, SkeinError.ChangeMany>
   /** Moves a session to another folder, an absolute path, from its next step on; null leaves it without one. */
   readonly setWorkdir: (sessionId: SessionId, workdir: string | null) => Effect.Effect<Session, SkeinError.Change>
   /** Sets metadata fields, removes those that are null, leaves all others. */
@@ -102,13 +104,23 @@ export interface Service {
   /** Stops the session's run, then removes everything that belongs to the session. */
   readonly delete: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
   readonly run: (runId: RunId) => Effect.Effect<Run, SkeinError.ReadRun>
-  /** Waits for a run's end. */
-  readonly await: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.ReadRun>
+  /**
+   * Waits for a run's end. Fails at once with `AwaitInTransaction` inside a SQL transaction (commit first), and with
+   * `AwaitOwnSession` inside a tool of the run's own session.
+   */
+  readonly await: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.Await>
   /**
    * Events after a cursor, or all that are kept: replay, then live. Ends with `session.deleted` when the session is
    * gone. Fails with `CursorGone` when the events after the cursor are no longer kept.
    */
   readonly events: (range: EventRange) => Stream.Stream<SessionEvent, SkeinError.Events>
+  /**
+   * The same, for those who answer before they stream, such as a server: fails at once when there is no such session or
+   * the cursor is gone. The subscription lasts as long as the scope.
+   */
+  readonly subscribe: (
+    range: EventRange
+  ) => Effect.Effect<Stream.Stream<SessionEvent, SkeinError.Events>, SkeinError.Events, Scope.Scope>
   readonly snapshot: (sessionId: SessionId) => Effect.Effect<Snapshot, SkeinError.ReadSession>
   readonly question: (questionId: QuestionId) => Effect.Effect<Question, SkeinError.ReadQuestion>
   /** Questions that wait for an answer, of one session or of all, oldest first. */
@@ -128,8 +140,18 @@ export interface Service {
 export class Gateway extends Context.Tag("skein/Gateway")<Gateway, Service>() {}
 
 /**
- * The same methods, narrowed to one owner's sessions: another owner's session, run or question is not found, as one that
- * is not there. Sessions are created for the owner, lists hold the owner's only.
+ * The same methods, narrowed to one owner's sessions, to reading, or to both. Another owner's session, run or question is
+ * not found, as one that is not there; sessions are created for the owner, lists hold the owner's only. With the scope
+ * "read" every change fails with `Forbidden`.
  */
-export const forOwner = (owner: Owner): Effect.Effect<Service, never, Gateway> =>
-  Effect.map(Gateway, (gateway) => Owned.narrow(gateway, owner))
+export const restrict = (restriction: Restriction): Effect.Effect<Service, never, Gateway> =>
+  Effect.map(Gateway, (gateway) => Restricted.narrow(gateway, restriction))
+
+/** The same methods, narrowed to one owner's sessions. */
+export const forOwner = (owner: Owner): Effect.Effect<Service, never, Gateway> => restrict({ owner })
+
+/** Runs an effect with the gateway narrowed, so that `Run.answer` and its like see no more than that. */
+export const restricted =
+  (restriction: Restriction) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<A, E, R | Gateway> =>
+    Effect.flatMap(restrict(restriction), (gateway) => Effect.provideService(effect, Gateway, gateway))

@@ -12,6 +12,7 @@ import { ForeignMessage } from "../../domain/ForeignMessage.js"
 import { Entry } from "../../domain/Message.js"
 import { ModelRef } from "../../domain/ModelRef.js"
 import { Question, QuestionId } from "../../domain/Permission.js"
+import { present } from "../../domain/Present.js"
 import * as Refusal from "../../domain/Refusal.js"
 import { Ref, Run, RunId } from "../../domain/Run.js"
 import { Session, SessionId } from "../../domain/Session.js"
@@ -29,6 +30,8 @@ export interface Ids {
   readonly all: object
 }
 export type Whose = keyof Ids
+
+export type Access = "read" | "write"
 
 /** Names of the payload's fields in the order in which the method takes them; null when it takes the payload itself. */
 type Names<P> = ReadonlyArray<keyof P & string> | null
@@ -48,6 +51,8 @@ export interface Operation<
 > {
   readonly name: string
   readonly whose: W
+  /** Whether it changes anything. */
+  readonly access: Access
   readonly payload: Schema.Schema<P, IP>
   readonly arguments: ReadonlyArray<string> | null
   readonly success: Schema.Schema<A, IA>
@@ -58,15 +63,12 @@ export interface Operation<
   readonly read: (...args: Args) => Either.Either<P, SkeinError.InvalidInput>
 }
 
-/** Fields that are undefined are left out: a caller need not tell them from absent ones. */
-const present = (record: unknown): unknown =>
-  Predicate.isReadonlyRecord(record)
-    ? Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined))
-    : record
+const fieldsOf = (payload: unknown): unknown => (Predicate.isReadonlyRecord(payload) ? present(payload) : payload)
 
 const operation = <W extends Whose, P extends Ids[W], const N extends Names<P>, A, E, IP, IA, IE>(definition: {
   readonly name: string
   readonly whose: W
+  readonly access: Access
   readonly payload: Schema.Schema<P, IP>
   readonly arguments: N
   readonly success: Schema.Schema<A, IA>
@@ -80,7 +82,7 @@ const operation = <W extends Whose, P extends Ids[W], const N extends Names<P>, 
     ...definition,
     read: (...args) =>
       check(
-        present(names === null ? (args[0] ?? {}) : Object.fromEntries(names.map((name, index) => [name, args[index]])))
+        fieldsOf(names === null ? (args[0] ?? {}) : Object.fromEntries(names.map((name, index) => [name, args[index]])))
       )
   }
 }
@@ -92,6 +94,7 @@ export const operations = {
   create: operation({
     name: "create",
     whose: "all",
+    access: "write",
     payload: Requests.Create,
     arguments: null,
     success: Session,
@@ -100,6 +103,7 @@ export const operations = {
   session: operation({
     name: "session",
     whose: "session",
+    access: "read",
     payload: ofSession,
     arguments: ["sessionId"],
     success: Session,
@@ -108,6 +112,7 @@ export const operations = {
   sessions: operation({
     name: "sessions",
     whose: "all",
+    access: "read",
     payload: SessionQuery,
     arguments: null,
     success: SessionPage,
@@ -116,6 +121,7 @@ export const operations = {
   transcript: operation({
     name: "transcript",
     whose: "session",
+    access: "read",
     payload: Requests.TranscriptRange,
     arguments: null,
     success: Entry,
@@ -125,6 +131,7 @@ export const operations = {
   send: operation({
     name: "send",
     whose: "session",
+    access: "write",
     payload: Requests.Send,
     arguments: null,
     success: Ref,
@@ -133,9 +140,10 @@ export const operations = {
   resume: operation({
     name: "resume",
     whose: "session",
+    access: "write",
     payload: Schema.Struct({
       sessionId: SessionId,
-      of: Schema.optionalWith(Requests.ResumedRun, { exact: true })
+      of: Schema.optional(Requests.ResumedRun)
     }),
     arguments: ["sessionId", "of"],
     success: Ref,
@@ -144,6 +152,7 @@ export const operations = {
   recover: operation({
     name: "recover",
     whose: "all",
+    access: "write",
     payload: Requests.Recover,
     arguments: null,
     success: Schema.Array(SessionId),
@@ -152,10 +161,11 @@ export const operations = {
   append: operation({
     name: "append",
     whose: "session",
+    access: "write",
     payload: Schema.Struct({
       sessionId: SessionId,
       messages: Schema.Array(ForeignMessage),
-      idempotencyKey: Schema.optionalWith(Requests.Key, { exact: true })
+      idempotencyKey: Schema.optional(Requests.Key)
     }),
     arguments: ["sessionId", "messages", "idempotencyKey"],
     success: Schema.Array(Entry),
@@ -164,6 +174,7 @@ export const operations = {
   cancel: operation({
     name: "cancel",
     whose: "run",
+    access: "write",
     payload: ofRun,
     arguments: ["runId"],
     success: Schema.Void,
@@ -172,6 +183,7 @@ export const operations = {
   rename: operation({
     name: "rename",
     whose: "session",
+    access: "write",
     payload: Schema.Struct({ sessionId: SessionId, title: Schema.String }),
     arguments: ["sessionId", "title"],
     success: Session,
@@ -180,6 +192,7 @@ export const operations = {
   setModel: operation({
     name: "setModel",
     whose: "session",
+    access: "write",
     payload: Schema.Struct({ sessionId: SessionId, model: Schema.NullOr(ModelRef) }),
     arguments: ["sessionId", "model"],
     success: Session,
@@ -188,14 +201,16 @@ export const operations = {
   setModels: operation({
     name: "setModels",
     whose: "all",
+    access: "write",
     payload: Schema.Struct({ sessionIds: Schema.Array(SessionId), model: Schema.NullOr(ModelRef) }),
     arguments: ["sessionIds", "model"],
     success: Schema.Array(Replies.ModelChange),
-    error: SkeinError.InvalidInput
+    error: SkeinError.ChangeMany
   }),
   setWorkdir: operation({
     name: "setWorkdir",
     whose: "session",
+    access: "write",
     payload: Schema.Struct({ sessionId: SessionId, workdir: Schema.NullOr(Requests.Workdir) }),
     arguments: ["sessionId", "workdir"],
     success: Session,
@@ -204,6 +219,7 @@ export const operations = {
   patchMetadata: operation({
     name: "patchMetadata",
     whose: "session",
+    access: "write",
     payload: Schema.Struct({ sessionId: SessionId, metadata: JsonRecord }),
     arguments: ["sessionId", "metadata"],
     success: Session,
@@ -212,6 +228,7 @@ export const operations = {
   delete: operation({
     name: "delete",
     whose: "session",
+    access: "write",
     payload: ofSession,
     arguments: ["sessionId"],
     success: Schema.Void,
@@ -220,6 +237,7 @@ export const operations = {
   run: operation({
     name: "run",
     whose: "run",
+    access: "read",
     payload: ofRun,
     arguments: ["runId"],
     success: Run,
@@ -228,14 +246,27 @@ export const operations = {
   await: operation({
     name: "await",
     whose: "run",
+    access: "read",
     payload: Ref,
     arguments: null,
     success: Run,
-    error: SkeinError.ReadRun
+    error: SkeinError.Await
   }),
   events: operation({
     name: "events",
     whose: "session",
+    access: "read",
+    payload: Requests.EventRange,
+    arguments: null,
+    success: SessionEvent,
+    error: SkeinError.Events,
+    isStream: true
+  }),
+  /** The events, checked before the stream begins. */
+  subscribe: operation({
+    name: "subscribe",
+    whose: "session",
+    access: "read",
     payload: Requests.EventRange,
     arguments: null,
     success: SessionEvent,
@@ -245,6 +276,7 @@ export const operations = {
   snapshot: operation({
     name: "snapshot",
     whose: "session",
+    access: "read",
     payload: ofSession,
     arguments: ["sessionId"],
     success: Replies.Snapshot,
@@ -253,6 +285,7 @@ export const operations = {
   question: operation({
     name: "question",
     whose: "question",
+    access: "read",
     payload: Schema.Struct({ questionId: QuestionId }),
     arguments: ["questionId"],
     success: Question,
@@ -261,7 +294,8 @@ export const operations = {
   questions: operation({
     name: "questions",
     whose: "all",
-    payload: Schema.Struct({ sessionId: Schema.optionalWith(SessionId, { exact: true }) }),
+    access: "read",
+    payload: Schema.Struct({ sessionId: Schema.optional(SessionId) }),
     arguments: ["sessionId"],
     success: Schema.Array(Question),
     error: SkeinError.ReadSession
@@ -269,6 +303,7 @@ export const operations = {
   answer: operation({
     name: "answer",
     whose: "question",
+    access: "write",
     payload: Requests.Answer,
     arguments: null,
     success: Question,
@@ -278,6 +313,7 @@ export const operations = {
   saveAsset: operation({
     name: "saveAsset",
     whose: "session",
+    access: "write",
     payload: Requests.NewAsset,
     arguments: null,
     success: Asset,
@@ -286,6 +322,7 @@ export const operations = {
   assets: operation({
     name: "assets",
     whose: "session",
+    access: "read",
     payload: ofSession,
     arguments: ["sessionId"],
     success: Schema.Array(Asset),
@@ -294,6 +331,7 @@ export const operations = {
   openAsset: operation({
     name: "openAsset",
     whose: "session",
+    access: "read",
     payload: Requests.AssetRange,
     arguments: null,
     success: Schema.Uint8ArrayFromSelf,
@@ -303,6 +341,7 @@ export const operations = {
   deleteAsset: operation({
     name: "deleteAsset",
     whose: "session",
+    access: "write",
     payload: Schema.Struct({ sessionId: SessionId, assetId: AssetId }),
     arguments: ["sessionId", "assetId"],
     success: Asset,

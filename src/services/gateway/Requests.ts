@@ -8,7 +8,8 @@ import { RunId } from "../../domain/Run.js"
 import * as SafeText from "../../domain/SafeText.js"
 import { Cursor, Owner, Seq, SessionId } from "../../domain/Session.js"
 
-const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
+/** A field that may be left out or be undefined. */
+const { optional } = Schema
 
 /** Absolute path of the folder that a session works in. */
 export const Workdir = Schema.String.pipe(

@@ -15,7 +15,9 @@ import * as ForeignCalls from "./ForeignCalls.js"
 import { Gateway, type Service } from "./Gateway.js"
 import { type Operation, operations } from "./Operations.js"
 import type { ModelChange } from "./Replies.js"
+import type { Send } from "./Requests.js"
 import * as Subscriptions from "./Subscriptions.js"
+import * as Waiting from "./Waiting.js"
 
 type Callable<P, Args extends ReadonlyArray<unknown>> = Pick<Operation<"all", P & object, Args>, "name" | "read">
 
@@ -80,14 +82,19 @@ const make = Effect.gen(function* () {
   const sessions = method(operations.sessions, reader.sessions)
 
   /** The span is that of its beginning: one for all its life would cost more with each event than the event does. */
-  const events = method(operations.events, subscriptions.events)
+  const subscribe = method(operations.subscribe, subscriptions.events)
 
   /** The media type is the asset's: a provider refuses a picture that is called something else. */
-  const filesOf = (sessionId: SessionId, files: ReadonlyArray<Omit<FilePart, "type">>) =>
+  const filesOf = (sessionId: SessionId, files: NonNullable<Send["files"]>) =>
     Effect.map(files.length === 0 ? Effect.succeed([]) : reader.assets(sessionId), (assets) =>
-      files.map((file): FilePart => {
-        const asset = assets.find(({ id }) => id === file.assetId)
-        return { type: "file", ...file, mediaType: asset?.mediaType ?? file.mediaType }
+      files.map(({ assetId, mediaType, name }): FilePart => {
+        const asset = assets.find(({ id }) => id === assetId)
+        return {
+          type: "file",
+          assetId,
+          mediaType: asset?.mediaType ?? mediaType,
+          ...(name === undefined ? {} : { name })
+        }
       })
     )
 
@@ -184,8 +191,9 @@ const make = Effect.gen(function* () {
     ),
     delete: method(operations.delete, ({ sessionId }) => runtime.delete(sessionId)),
     run: method(operations.run, ({ runId }) => reader.run(runId)),
-    await: method(operations.await, runtime.await),
-    events: (range) => Stream.unwrapScoped(events(range)),
+    await: method(operations.await, (ref) => Effect.zipRight(Waiting.mayWait(ref, reader.run), runtime.await(ref))),
+    events: (range) => Stream.unwrapScoped(subscribe(range)),
+    subscribe,
     snapshot,
     question: method(operations.question, ({ questionId }) => reader.question(questionId)),
     questions: method(operations.questions, ({ sessionId }) =>

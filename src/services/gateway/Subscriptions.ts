@@ -9,7 +9,7 @@
  *
  * A hub is there while anybody watches its session, and has the one fiber that all its watchers need.
  */
-import { Chunk, Effect, Fiber, FiberSet, Option, type Scope, Stream } from "effect"
+import { Chunk, Effect, Fiber, FiberSet, Option, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
 import { Cursor, type SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
@@ -87,8 +87,8 @@ export const make = Effect.gen(function* () {
     at: clock.unsafeCurrentTimeMillis()
   })
 
-  /** Events for one watcher, chunk by chunk. */
-  const pullOf = ({ after = beforeAll, sessionId }: EventRange, hub: Hub.Hub) => {
+  /** Events for one watcher: what there is already, and the rest, chunk by chunk. */
+  const watcherOf = ({ after = beforeAll, sessionId }: EventRange, hub: Hub.Hub) => {
     let own: Watch.Position = { cursor: after, seen: Watch.nothingSeen }
     /** Whether the session was there before: then its absence means that it was deleted. */
     let found = false
@@ -121,14 +121,20 @@ export const make = Effect.gen(function* () {
     })
     const orLook = (events: Chunk.Chunk<SessionEvent>) => (Chunk.isEmpty(events) ? look : Effect.succeed(events))
 
-    return Effect.suspend(() => (isOver ? Effect.fail(Option.none()) : Effect.mapError(look, Option.some)))
+    const rest = Effect.suspend(() => (isOver ? Effect.fail(Option.none()) : Effect.mapError(look, Option.some)))
+    return { first: readOn, rest }
   }
 
-  /** Ends with a `session.deleted`, made up and not stored, when the session is gone. */
-  const events = (
-    range: EventRange
-  ): Effect.Effect<Stream.Stream<SessionEvent, SkeinError.Events>, never, Scope.Scope> =>
-    Effect.map(hubOf(range.sessionId), ({ hub }) => Stream.repeatEffectChunkOption(pullOf(range, hub)))
+  /**
+   * Fails before the stream begins when there is no such session, or no event to follow the cursor. The stream ends with a
+   * `session.deleted`, made up and not stored, when the session is gone.
+   */
+  const events = Effect.fnUntraced(function* (range: EventRange) {
+    const { hub } = yield* hubOf(range.sessionId)
+    const { first, rest } = watcherOf(range, hub)
+    const before = yield* first
+    return Stream.concat(Stream.fromChunk(before), Stream.repeatEffectChunkOption(rest))
+  })
 
   return { events, live: liveOf }
 })

@@ -79,7 +79,7 @@ export const make = Effect.gen(function* () {
   }
 
   const requestOf = Effect.fnUntraced(function* ({ agent, model, session, transcript }: Question) {
-    const options = { ...agent.options, ...session.model?.options }
+    const options = ModelRef.merge(agent.options, session.model?.options ?? {})
     const context = contextOf(model)
     const wanted = model.outputTokens?.(options) ?? options.maxOutputTokens ?? OutputBudget.standard
     const output = OutputBudget.within(wanted, context?.tokens ?? null)

@@ -99,8 +99,8 @@ export interface ReaderService {
    */
   readonly transcript: (range: {
     readonly sessionId: SessionId
-    readonly from?: number
-    readonly to?: number
+    readonly from?: number | undefined
+    readonly to?: number | undefined
   }) => Stream.Stream<Entry, SessionNotFound | Read>
   readonly run: (runId: RunId) => Effect.Effect<Run, RunNotFound | Read>
   readonly runRef: (runId: RunId) => Effect.Effect<Ref, RunNotFound | Read>

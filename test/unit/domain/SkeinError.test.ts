@@ -1,4 +1,6 @@
+import { HttpApiSchema } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
+import { Predicate, Schema } from "effect"
 import { AssetId } from "../../../src/domain/Asset.js"
 import { QuestionId } from "../../../src/domain/Permission.js"
 import { RunId } from "../../../src/domain/Run.js"
@@ -99,5 +101,32 @@ describe("SkeinError", () => {
     [new SkeinError.AwaitOwnSession({ ...session, ...run }), "Run r1 cannot be awaited by a tool of its own session s1"]
   ])("P12 clear refusal: one line says which and how much (%s)", (error, line) => {
     expect(error.message).toBe(line)
+  })
+
+  it("an error's JSON has its tag, its fields and its message, and is read back as the error", () => {
+    const schema = SkeinError.withMessage(SkeinError.Send)
+    const busy = new SkeinError.SessionBusy(both)
+    const json = Schema.encodeSync(schema)(busy)
+    expect(json).toEqual({ _tag: "SessionBusy", ...both, message: busy.message })
+    expect(Schema.decodeUnknownSync(schema)(JSON.parse(JSON.stringify(json)))).toEqual(busy)
+  })
+
+  it("each error bears the status that a server answers with", () => {
+    const statuses = [
+      [SkeinError.InvalidInput, 422],
+      [SkeinError.Forbidden, 403],
+      [SkeinError.SessionNotFound, 404],
+      [SkeinError.SessionBusy, 409],
+      [SkeinError.CursorGone, 410],
+      [SkeinError.StorageBusy, 503]
+    ] as const
+    for (const [error, status] of statuses) expect(HttpApiSchema.getStatusError(error)).toBe(status)
+    const unmarked = Object.values(SkeinError).flatMap((value) =>
+      Predicate.isFunction(value) && "_tag" in value && Schema.isSchema(value)
+        ? [HttpApiSchema.getStatusError(value)]
+        : []
+    )
+    expect(unmarked.length).toBeGreaterThan(25)
+    expect(unmarked.filter((status) => status === 500)).toHaveLength(1)
   })
 })

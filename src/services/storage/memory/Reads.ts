@@ -59,7 +59,7 @@ export const transcript = (
     from = 1,
     sessionId,
     to = Infinity
-  }: { readonly sessionId: SessionId; readonly from?: number; readonly to?: number }
+  }: { readonly sessionId: SessionId; readonly from?: number | undefined; readonly to?: number | undefined }
 ): Either.Either<ReadonlyArray<Entry>, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => kept.entries.filter(({ seq }) => seq >= from && seq <= to))
 

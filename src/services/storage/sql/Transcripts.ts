@@ -200,7 +200,7 @@ export const stream = (
     from = 1,
     sessionId,
     to = Number.MAX_SAFE_INTEGER
-  }: { readonly sessionId: SessionId; readonly from?: number; readonly to?: number }
+  }: { readonly sessionId: SessionId; readonly from?: number | undefined; readonly to?: number | undefined }
 ): Stream.Stream<Entry, SessionNotFound | StorageFailed | RowDamaged> =>
   Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50, pages: 0 }, ({ after, pages, size }) =>
     // Timers and sockets have their turn before each page but the first, small one and the one after it.

@@ -94,7 +94,12 @@ describe("P10 events from a cursor on", () => {
       for (const after of [cursor + 1, 1e9].map((value) => Session.Cursor.make(value))) {
         const refused = yield* Effect.flip(Stream.runHead(gateway.events({ sessionId: id, after })))
         expect(refused).toEqual(new SkeinError.CursorGone({ sessionId: id, after, oldest: 1, newest: cursor }))
+        expect(yield* Effect.flip(gateway.subscribe({ sessionId: id, after }))).toEqual(refused)
       }
+      const sessionId = Session.Id.make("nobody")
+      expect(yield* Effect.flip(gateway.subscribe({ sessionId }))).toEqual(
+        new SkeinError.SessionNotFound({ sessionId })
+      )
     })
   )
 

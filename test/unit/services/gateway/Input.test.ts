@@ -271,4 +271,24 @@ describe("P12 clear refusal", () => {
       expect((yield* transcript(id)).at(-1)?.message).toEqual(later)
     })
   )
+
+  it.scoped("takes an undefined field for one that is left out", () =>
+    Effect.gen(function* () {
+      const { gateway, model, send } = yield* open({
+        config: { drainMillis: undefined, limits: { titleCharacters: undefined } }
+      })
+      yield* model.play(ScriptedModel.text("hi"))
+      const options = { temperature: undefined, seed: 1 }
+      const made = yield* gateway.create({
+        id: undefined,
+        title: undefined,
+        owner: undefined,
+        model: { provider: "p", model: "m", options }
+      })
+      const run = yield* send(made.id, "hi", { files: undefined, idempotencyKey: undefined })
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* model.requests)[0]?.options).toEqual({ seed: 1 })
+      expect((yield* gateway.sessions({ owner: undefined, limit: undefined })).sessions).toHaveLength(1)
+    })
+  )
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
-import { Asset, type Gateway, type Run, type Session, SkeinError } from "skein"
+import { Asset, Gateway, Run, Session, SkeinError } from "skein"
 import { ann, bob, everything, type Opened, opened } from "./owners.js"
 
 type Call = (gateway: Gateway.Service, opened: Opened) => Effect.Effect<unknown, unknown>
@@ -25,6 +25,7 @@ const sessionCalls: Readonly<Record<string, Call>> = {
   setWorkdir: ofSession((gateway, id) => gateway.setWorkdir(id, "/bob")),
   patchMetadata: ofSession((gateway, id) => gateway.patchMetadata(id, { bob: true })),
   events: ofSession((gateway, sessionId) => Stream.runHead(gateway.events({ sessionId }))),
+  subscribe: ofSession((gateway, sessionId) => Effect.scoped(gateway.subscribe({ sessionId }))),
   snapshot: ofSession((gateway, id) => gateway.snapshot(id)),
   questions: ofSession((gateway, id) => gateway.questions(id)),
   saveAsset: ofSession((gateway, sessionId) =>
@@ -148,6 +149,58 @@ describe("forOwner", () => {
       const { all, ann } = yield* opened
       const { id } = yield* all.create({ workdir: "/" })
       expect(yield* Effect.flip(ann.session(id))).toEqual(new SkeinError.SessionNotFound({ sessionId: id }))
+    })
+  )
+})
+
+describe("restrict", () => {
+  it.scoped("to reading: every change is refused by name before anything is looked at, and nothing changes", () =>
+    Effect.gen(function* () {
+      const found = yield* opened
+      const reading = yield* Effect.provideService(Gateway.restrict({ scope: "read" }), Gateway.Gateway, found.all)
+      const before = yield* everything(found)
+      const missing = Session.Id.make("nobody")
+      const changes: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
+        create: reading.create({}),
+        setModels: reading.setModels([missing], null),
+        recover: reading.recover(),
+        ...Object.fromEntries(
+          Object.entries({ ...sessionCalls, ...runCalls, ...questionCalls }).map(([name, call]) => [
+            name,
+            call(reading, found)
+          ])
+        )
+      }
+      for (const { access, name } of Object.values(Gateway.operations)) {
+        if (access === "read") continue
+        const change = changes[name] ?? Effect.dieMessage(`no test of ${name}`)
+        expect(yield* Effect.flip(change)).toEqual(new SkeinError.Forbidden({ operation: name }))
+      }
+      expect(yield* everything(found)).toEqual(before)
+    })
+  )
+
+  it.scoped("to reading: what reads works, and to an owner as well", () =>
+    Effect.gen(function* () {
+      const { all, run } = yield* opened
+      const restrictedTo = (restriction: Gateway.Restriction) =>
+        Effect.provideService(Gateway.restrict(restriction), Gateway.Gateway, all)
+      const reading = yield* restrictedTo({ scope: "read" })
+      expect((yield* reading.session(run.sessionId)).owner).toBe(ann)
+      const both = yield* restrictedTo({ owner: bob, scope: "read" })
+      expect(yield* Effect.flip(both.session(run.sessionId))).toMatchObject({ _tag: "SessionNotFound" })
+      expect(yield* Effect.flip(both.create({}))).toMatchObject({ _tag: "Forbidden" })
+    })
+  )
+
+  it.scoped("Run sees what the restricted gateway sees, and no other owner's answer", () =>
+    Effect.gen(function* () {
+      const { all, ann: anns, questionId, run } = yield* opened
+      yield* anns.answer({ questionId, verdict: "allow-once" })
+      const as = (owner: Session.Owner) =>
+        Run.answer(run).pipe(Gateway.restricted({ owner }), Effect.provideService(Gateway.Gateway, all))
+      expect(yield* as(ann)).toBe("done")
+      expect(yield* Effect.flip(as(bob))).toEqual(new SkeinError.RunNotFound({ runId: run.runId }))
     })
   )
 })

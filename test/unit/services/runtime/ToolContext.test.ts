@@ -158,12 +158,13 @@ describe("a run belongs to the engine and not to who sent the message", () => {
 
   it.scoped("waiting for it inside a SQL transaction is refused at once", () =>
     Effect.gen(function* () {
-      const { context, send, session } = yield* spy
+      const { context, gateway, send, session } = yield* spy
       const run = yield* send(session.id, "go")
       const refused = new SkeinError.AwaitInTransaction({ runId: run.runId })
       const inside = Effect.provideService(connection, transaction)
       expect(yield* Run.await(run).pipe(inside, Effect.flip, Effect.provide(context))).toEqual(refused)
       expect(yield* Run.answer(run).pipe(inside, Effect.flip, Effect.provide(context))).toEqual(refused)
+      expect(yield* gateway.await(run).pipe(inside, Effect.flip)).toEqual(refused)
       expect((yield* Effect.provide(Run.await(run), context)).stopReason).toBe("completed")
     })
   )

@@ -1,6 +1,7 @@
 /**
- * The Gateway of one owner: another owner's session, run or question is not found, as one that is not there. Sessions
- * are created for the owner, lists hold the owner's only.
+ * The Gateway narrowed to one owner's sessions, to reading, or to both. Another owner's session, run or question is not
+ * found, as one that is not there. Sessions are created for the owner, lists hold the owner's only. An operation that
+ * would change something is refused before anything is looked at.
  *
  * Each operation is guarded by the id that its payload names; see `whose` in the list of operations. The guard and what
  * it guards are two reads, which is enough: a session's owner never changes.
@@ -9,10 +10,10 @@ import { Effect, Stream } from "effect"
 import type { Owner, SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import type { Service } from "./Gateway.js"
-import { type Ids, type Operation, operations, type Whose } from "./Operations.js"
+import { type Access, type Ids, type Operation, operations, type Whose } from "./Operations.js"
 import type { ModelChange } from "./Replies.js"
 
-type OwnedScope = Exclude<Whose, "all">
+type OwnedIds = Exclude<Whose, "all">
 
 interface GuardError {
   readonly session: SkeinError.ReadSession
@@ -20,10 +21,48 @@ interface GuardError {
   readonly question: SkeinError.ReadQuestion
 }
 
-type Guards = { readonly [W in OwnedScope]: (ids: Ids[W]) => Effect.Effect<unknown, GuardError[W]> }
+type Guards = { readonly [W in OwnedIds]: (ids: Ids[W]) => Effect.Effect<unknown, GuardError[W]> }
 
-/** A gateway's methods, narrowed to one owner's sessions. */
-export const narrow = (gateway: Service, owner: Owner): Service => {
+/** What a gateway is narrowed to. */
+export interface Restriction {
+  /** The owner whose sessions there are. Defaults to everybody's. */
+  readonly owner?: Owner | undefined
+  /** "read" refuses every change with `Forbidden`. Defaults to "write". */
+  readonly scope?: Access | undefined
+}
+
+/** A gateway's methods, within a restriction. */
+export const narrow = (gateway: Service, { owner, scope = "write" }: Restriction): Service =>
+  within(owner === undefined ? gateway : owned(gateway, owner), scope)
+
+/** Refuses changes unless the scope has them. */
+const within = (gateway: Service, scope: Access): Service => {
+  if (scope === "write") return gateway
+  const refused =
+    ({ name }: { readonly name: string }) =>
+    () =>
+      new SkeinError.Forbidden({ operation: name })
+  return {
+    ...gateway,
+    create: refused(operations.create),
+    send: refused(operations.send),
+    resume: refused(operations.resume),
+    recover: refused(operations.recover),
+    append: refused(operations.append),
+    cancel: refused(operations.cancel),
+    rename: refused(operations.rename),
+    setModel: refused(operations.setModel),
+    setModels: refused(operations.setModels),
+    setWorkdir: refused(operations.setWorkdir),
+    patchMetadata: refused(operations.patchMetadata),
+    delete: refused(operations.delete),
+    answer: refused(operations.answer),
+    saveAsset: refused(operations.saveAsset),
+    deleteAsset: refused(operations.deleteAsset)
+  }
+}
+
+const owned = (gateway: Service, owner: Owner): Service => {
   const own = (sessionId: SessionId) =>
     Effect.filterOrFail(
       gateway.session(sessionId),
@@ -43,7 +82,7 @@ export const narrow = (gateway: Service, owner: Owner): Service => {
       )
   }
 
-  const guard = <W extends OwnedScope, P extends Ids[W], Args extends ReadonlyArray<unknown>>(
+  const guard = <W extends OwnedIds, P extends Ids[W], Args extends ReadonlyArray<unknown>>(
     { read, whose }: Pick<Operation<W, P, Args>, "read" | "whose">,
     args: Args
   ): Effect.Effect<unknown, GuardError[W] | SkeinError.InvalidInput> =>
@@ -53,15 +92,15 @@ export const narrow = (gateway: Service, owner: Owner): Service => {
     )
 
   const guarded =
-    <W extends OwnedScope, P extends Ids[W], Args extends ReadonlyArray<unknown>, A, E>(
+    <W extends OwnedIds, P extends Ids[W], Args extends ReadonlyArray<unknown>, A, E, R>(
       operation: Pick<Operation<W, P, Args>, "read" | "whose">,
-      method: (...args: Args) => Effect.Effect<A, E>
+      method: (...args: Args) => Effect.Effect<A, E, R>
     ) =>
     (...args: Args) =>
       Effect.zipRight(guard(operation, args), method(...args))
 
   const guardedStream =
-    <W extends OwnedScope, P extends Ids[W], Args extends ReadonlyArray<unknown>, A, E>(
+    <W extends OwnedIds, P extends Ids[W], Args extends ReadonlyArray<unknown>, A, E>(
       operation: Pick<Operation<W, P, Args>, "read" | "whose">,
       method: (...args: Args) => Stream.Stream<A, E>
     ) =>
@@ -97,6 +136,7 @@ export const narrow = (gateway: Service, owner: Owner): Service => {
     run: guarded(operations.run, gateway.run),
     await: guarded(operations.await, gateway.await),
     events: guardedStream(operations.events, gateway.events),
+    subscribe: guarded(operations.subscribe, gateway.subscribe),
     snapshot: guarded(operations.snapshot, gateway.snapshot),
     question: guarded(operations.question, gateway.question),
     questions: (sessionId) =>

@@ -1,0 +1,422 @@
+/**
+ * The classes of all errors. Fields say which and how much; `message` is one line for a person. No error holds a key, a
+ * message's text or a tool's input.
+ */
+import { Schema } from "effect"
+import { AssetId } from "./Asset.js"
+import * as ModelFailure from "./ModelFailure.js"
+import { AnyVerdict, QuestionId } from "./Permission.js"
+import { RunId, StopReason } from "./Run.js"
+import { SessionId } from "./Session.js"
+
+/** The status that `HttpApi` of @effect/platform answers with, by that package's own annotation. */
+const httpStatus = (status: 403 | 404 | 409 | 410 | 422 | 500 | 502 | 503) => ({
+  [Symbol.for("@effect/platform/HttpApiSchema/AnnotationStatus")]: status
+})
+
+/** An input was refused before anything changed. `limit` says what is allowed, `actual` what was given, but no text. */
+export class InvalidInput extends Schema.TaggedError<InvalidInput>()(
+  "InvalidInput",
+  {
+    field: Schema.String,
+    limit: Schema.String,
+    actual: Schema.String
+  },
+  httpStatus(422)
+) {
+  override get message() {
+    return `${this.field}: ${this.limit} (given: ${this.actual})`
+  }
+}
+
+export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()(
+  "SessionNotFound",
+  {
+    sessionId: SessionId
+  },
+  httpStatus(404)
+) {
+  override get message() {
+    return `There is no session ${this.sessionId}`
+  }
+}
+
+export class SessionExists extends Schema.TaggedError<SessionExists>()(
+  "SessionExists",
+  {
+    sessionId: SessionId
+  },
+  httpStatus(409)
+) {
+  override get message() {
+    return `Session ${this.sessionId} already exists`
+  }
+}
+
+/** The session is being deleted: it takes no more messages, runs or answers. */
+export class SessionDeleting extends Schema.TaggedError<SessionDeleting>()(
+  "SessionDeleting",
+  {
+    sessionId: SessionId
+  },
+  httpStatus(410)
+) {
+  override get message() {
+    return `Session ${this.sessionId} is being deleted`
+  }
+}
+
+/** A run holds the session, in this process or in another. */
+export class SessionBusy extends Schema.TaggedError<SessionBusy>()(
+  "SessionBusy",
+  {
+    sessionId: SessionId,
+    runId: RunId
+  },
+  httpStatus(409)
+) {
+  override get message() {
+    return `Session ${this.sessionId} is busy with run ${this.runId}`
+  }
+}
+
+export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: RunId }, httpStatus(404)) {
+  override get message() {
+    return `There is no run ${this.runId}`
+  }
+}
+
+/** The key was used for another message, that of run `runId`; for `append`, for other messages, of no run. */
+export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()(
+  "IdempotencyConflict",
+  {
+    sessionId: SessionId,
+    idempotencyKey: Schema.String,
+    runId: Schema.NullOr(RunId)
+  },
+  httpStatus(409)
+) {
+  override get message() {
+    return this.runId === null
+      ? `Idempotency key ${this.idempotencyKey} belongs to other messages`
+      : `Idempotency key ${this.idempotencyKey} belongs to another message, that of run ${this.runId}`
+  }
+}
+
+/** The engine is being closed and begins no more runs. Another one does; nothing of the message is stored. */
+export class EngineClosing extends Schema.TaggedError<EngineClosing>()(
+  "EngineClosing",
+  { sessionId: SessionId },
+  httpStatus(503)
+) {
+  override get message() {
+    return `The engine is being closed: no run of session ${this.sessionId} is begun`
+  }
+}
+
+/** The message is not allowed at this position. */
+export class AppendRefused extends Schema.TaggedError<AppendRefused>()(
+  "AppendRefused",
+  {
+    sessionId: SessionId,
+    reason: Schema.Literal("batch-open", "result-without-call", "calls-without-batch", "empty")
+  },
+  httpStatus(409)
+) {
+  override get message() {
+    return `Session ${this.sessionId} does not accept this message now: ${this.reason}`
+  }
+}
+
+/** The gateway was restricted to reading; see `Gateway.restrict`. `operation` is the Gateway's. */
+export class Forbidden extends Schema.TaggedError<Forbidden>()(
+  "Forbidden",
+  { operation: Schema.String },
+  httpStatus(403)
+) {
+  override get message() {
+    return `${this.operation} is not allowed: this gateway only reads`
+  }
+}
+
+/** Another engine has taken the session over. Nothing more of this run is written. */
+export class LeaseLost extends Schema.TaggedError<LeaseLost>()(
+  "LeaseLost",
+  {
+    sessionId: SessionId,
+    runId: RunId
+  },
+  httpStatus(409)
+) {
+  override get message() {
+    return `Run ${this.runId} lost session ${this.sessionId} to another engine`
+  }
+}
+
+export class QuestionNotFound extends Schema.TaggedError<QuestionNotFound>()(
+  "QuestionNotFound",
+  {
+    questionId: QuestionId
+  },
+  httpStatus(404)
+) {
+  override get message() {
+    return `There is no question ${this.questionId}`
+  }
+}
+
+/** The question already has its answer. The first one counts. */
+export class QuestionAnswered extends Schema.TaggedError<QuestionAnswered>()(
+  "QuestionAnswered",
+  {
+    questionId: QuestionId,
+    verdict: AnyVerdict
+  },
+  httpStatus(409)
+) {
+  override get message() {
+    return `Question ${this.questionId} has already been answered: ${this.verdict}`
+  }
+}
+
+export class AssetNotFound extends Schema.TaggedError<AssetNotFound>()(
+  "AssetNotFound",
+  {
+    sessionId: SessionId,
+    assetId: AssetId
+  },
+  httpStatus(404)
+) {
+  override get message() {
+    return `Session ${this.sessionId} has no asset ${this.assetId}`
+  }
+}
+
+/** An asset's file could not be written, read or removed. An id is null when more than one is meant. */
+export class AssetFailed extends Schema.TaggedError<AssetFailed>()(
+  "AssetFailed",
+  {
+    sessionId: Schema.NullOr(SessionId),
+    assetId: Schema.NullOr(AssetId),
+    operation: Schema.Literal("write", "read", "delete"),
+    detail: Schema.String
+  },
+  httpStatus(503)
+) {
+  override get message() {
+    const assets = this.assetId === null ? "assets" : `asset ${this.assetId}`
+    const place = this.sessionId === null ? "" : ` of session ${this.sessionId}`
+    return `Could not ${this.operation} ${assets}${place}: ${this.detail}`
+  }
+}
+
+/**
+ * A stored row does not decode. The rest of the session stays readable. The ids are as stored: they may be what is
+ * damaged.
+ */
+export class RowDamaged extends Schema.TaggedError<RowDamaged>()(
+  "RowDamaged",
+  {
+    sessionId: Schema.String,
+    seq: Schema.NullOr(Schema.Number),
+    detail: Schema.String
+  },
+  httpStatus(500)
+) {
+  override get message() {
+    return `Session ${this.sessionId} has a damaged row${this.seq === null ? "" : ` at ${this.seq}`}: ${this.detail}`
+  }
+}
+
+/** The events after this cursor are not kept. Load the session again, then subscribe from its cursor. */
+export class CursorGone extends Schema.TaggedError<CursorGone>()(
+  "CursorGone",
+  {
+    sessionId: SessionId,
+    after: Schema.Number,
+    oldest: Schema.Number,
+    newest: Schema.Number
+  },
+  httpStatus(410)
+) {
+  override get message() {
+    return `Session ${this.sessionId} has events ${this.oldest} to ${this.newest}, none to follow ${this.after}: reload`
+  }
+}
+
+/** SQLite failed with `code` (such as SQLITE_FULL). Nothing of the write is stored. */
+export class StorageFailed extends Schema.TaggedError<StorageFailed>()(
+  "StorageFailed",
+  {
+    operation: Schema.String,
+    code: Schema.String
+  },
+  httpStatus(503)
+) {
+  override get message() {
+    return `Storage failed to ${this.operation}: ${this.code}`
+  }
+}
+
+/** Another process held the write lock for the whole of the allowed wait. Nothing of the write is stored. */
+export class StorageBusy extends Schema.TaggedError<StorageBusy>()(
+  "StorageBusy",
+  {
+    operation: Schema.String,
+    waitedMillis: Schema.Number
+  },
+  httpStatus(503)
+) {
+  override get message() {
+    return `Another process held the database for ${this.waitedMillis} ms; ${this.operation} was given up`
+  }
+}
+
+/** The commit failed in a way that leaves open whether the write is stored, and looking it up failed too. */
+export class OutcomeUnknown extends Schema.TaggedError<OutcomeUnknown>()(
+  "OutcomeUnknown",
+  {
+    operation: Schema.String,
+    code: Schema.String
+  },
+  httpStatus(503)
+) {
+  override get message() {
+    return `Storage cannot tell whether it did ${this.operation}: ${this.code}`
+  }
+}
+
+/** The database or data folder cannot be used. It was left untouched. */
+export class StorageUnusable extends Schema.TaggedError<StorageUnusable>()(
+  "StorageUnusable",
+  {
+    path: Schema.String,
+    reason: Schema.Literal(
+      "not-a-database",
+      "foreign-database",
+      "newer-version",
+      "damaged",
+      "no-access",
+      "locked",
+      "replaced",
+      "old-sqlite",
+      "two-copies",
+      "hard-linked"
+    ),
+    detail: Schema.String
+  },
+  httpStatus(503)
+) {
+  override get message() {
+    return `Cannot use ${this.path}: ${this.reason}${this.detail === "" ? "" : ` (${this.detail})`}`
+  }
+}
+
+/** No model answers to that name, or its key is missing. */
+export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()(
+  "ModelUnavailable",
+  {
+    model: Schema.String,
+    detail: Schema.String
+  },
+  httpStatus(503)
+) {
+  override get message() {
+    return `Model ${this.model} is not available: ${this.detail}`
+  }
+}
+
+/** No agent answers to that name. */
+export class AgentUnavailable extends Schema.TaggedError<AgentUnavailable>()(
+  "AgentUnavailable",
+  {
+    agent: Schema.String,
+    detail: Schema.String
+  },
+  httpStatus(503)
+) {
+  override get message() {
+    return `Agent ${this.agent} is not available: ${this.detail}`
+  }
+}
+
+/**
+ * A model step failed.
+ * - `rate-limited`, `overloaded` (5xx), `unreachable` (no connection), `cut` (the stream ended without a finish),
+ *   `silent` (nothing arrived for the idle time): a later try may succeed.
+ * - `rejected` (4xx), `unauthorized`, `malformed` (an answer that is not of the protocol): it will not.
+ */
+export class ModelFailed extends Schema.TaggedError<ModelFailed>()(
+  "ModelFailed",
+  {
+    model: Schema.String,
+    reason: Schema.Literal(...ModelFailure.reasons),
+    status: Schema.NullOr(Schema.Int),
+    /** Milliseconds that the provider asked to wait. */
+    retryAfterMillis: Schema.NullOr(Schema.Number),
+    detail: Schema.String
+  },
+  httpStatus(502)
+) {
+  get isRetryable(): boolean {
+    return ["rate-limited", "overloaded", "unreachable", "cut", "silent"].includes(this.reason)
+  }
+  override get message() {
+    return ModelFailure.toText(this)
+  }
+}
+
+/** Two tools of one toolbox have the same name. */
+export class DuplicateTool extends Schema.TaggedError<DuplicateTool>()(
+  "DuplicateTool",
+  { name: Schema.String },
+  httpStatus(422)
+) {
+  override get message() {
+    return `There are two tools named ${this.name}`
+  }
+}
+
+/** `Run.await` or `Run.settle` inside a host's transaction would wait for tools that wait for the same connection. */
+export class AwaitInTransaction extends Schema.TaggedError<AwaitInTransaction>()(
+  "AwaitInTransaction",
+  {
+    /** Null for a run that was not sent, as nobody could wait for it. */
+    runId: Schema.NullOr(RunId)
+  },
+  httpStatus(409)
+) {
+  override get message() {
+    const run = this.runId === null ? "A run" : `Run ${this.runId}`
+    return `${run} cannot be awaited inside a SQL transaction: commit first, then wait`
+  }
+}
+
+/** A tool cannot wait for a run of the session that it runs in: that run waits for the tool. */
+export class AwaitOwnSession extends Schema.TaggedError<AwaitOwnSession>()(
+  "AwaitOwnSession",
+  {
+    sessionId: SessionId,
+    runId: RunId
+  },
+  httpStatus(409)
+) {
+  override get message() {
+    return `Run ${this.runId} cannot be awaited by a tool of its own session ${this.sessionId}`
+  }
+}
+
+/** A run ended without an answer. `stopReason` is one of `Run.StopReason`. */
+export class RunStopped extends Schema.TaggedError<RunStopped>()(
+  "RunStopped",
+  {
+    runId: RunId,
+    stopReason: StopReason,
+    detail: Schema.NullOr(Schema.String)
+  },
+  httpStatus(409)
+) {
+  override get message() {
+    return `Run ${this.runId} ended without an answer: ${this.stopReason}${this.detail === null ? "" : ` (${this.detail})`}`
+  }
+}

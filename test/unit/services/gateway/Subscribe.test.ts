@@ -1,0 +1,35 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { Session, SkeinError } from "skein"
+import { open } from "../runtime/fixture.js"
+
+describe("subscribe", () => {
+  it.scoped(
+    "P10 fails before the stream begins: for a cursor that no event has yet, for a session that is not there",
+    () =>
+      Effect.gen(function* () {
+        const { gateway, session } = yield* open()
+        const { cursor, id } = yield* session()
+        const after = Session.Cursor.make(cursor + 1)
+        expect(yield* Effect.flip(gateway.subscribe({ sessionId: id, after }))).toEqual(
+          new SkeinError.CursorGone({ sessionId: id, after, oldest: 1, newest: cursor })
+        )
+        const sessionId = Session.Id.make("nobody")
+        expect(yield* Effect.flip(gateway.subscribe({ sessionId }))).toEqual(
+          new SkeinError.SessionNotFound({ sessionId })
+        )
+      })
+  )
+
+  it.scoped("P10 has what there was when it began, and goes on", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* open()
+      const { id } = yield* session()
+      const stream = yield* gateway.subscribe({ sessionId: id })
+      yield* gateway.rename(id, "one")
+      yield* gateway.rename(id, "two")
+      const events = yield* Stream.runCollect(Stream.take(stream, 3))
+      expect([...events].map(({ type }) => type)).toEqual(["session.created", "session.renamed", "session.renamed"])
+    })
+  )
+})
