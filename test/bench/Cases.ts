@@ -1,5 +1,4 @@
 /** What is measured. Ratios are of one run, against raw better-sqlite3 at the same durability. */
-import { spawnSync } from "node:child_process"
 import { performance } from "node:perf_hooks"
 import { Chunk, Effect, Layer, ManagedRuntime, Random, Schema, Stream } from "effect"
 import { Checked } from "../../src/domain/Checked.js"
@@ -13,14 +12,9 @@ import * as ScriptedModel from "../../src/services/ScriptedModel.js"
 import { Storage, StorageReader } from "../../src/services/storage/Storage.js"
 import { Engines } from "../../src/services/Engines.js"
 import * as Measure from "./Measure.js"
+import type * as Peers from "./Peers.js"
 import * as Raw from "./Raw.js"
-
-export interface Row {
-  readonly name: string
-  readonly value: string
-  readonly aim: string
-  readonly numbers: { readonly [name: string]: number }
-}
+import type { Row } from "./Row.js"
 
 const text = "The quick brown fox jumps over the lazy dog. ".repeat(22)
 const body = JSON.stringify(Message.userText(text))
@@ -53,7 +47,11 @@ const newSession = (id: string) =>
     })
   )
 
-const ratio = (name: string, aim: string, { ours, speed, theirs }: Omit<Measure.Pair, "cost">): Row => ({
+const ratio = (
+  name: string,
+  aim: string,
+  { ours, speed, theirs }: Pick<Measure.Pair, "ours" | "speed" | "theirs">
+): Row => ({
   name,
   value: `${speed.toFixed(2)}x`,
   aim,
@@ -63,7 +61,11 @@ const ratio = (name: string, aim: string, { ours, speed, theirs }: Omit<Measure.
 /** The same, with what it costs in CPU. */
 const withCost = (name: string, aim: string, pair: Measure.Pair): Row => {
   const { numbers, value, ...row } = ratio(name, aim, pair)
-  return { ...row, value: `${value}, CPU ${pair.cost.toFixed(1)}x`, numbers: { ...numbers, cost: pair.cost } }
+  return {
+    ...row,
+    value: `${value}, CPU ${pair.cost.toFixed(1)}x, longest stretch ${pair.stretch.toFixed(0)} ms`,
+    numbers: { ...numbers, cost: pair.cost, stretch: pair.stretch }
+  }
 }
 
 const checked = <M extends Message.Message>(message: M) => Checked.message(message, Limits.defaults)
@@ -252,27 +254,41 @@ export const gatewayAppends = (sessions: number, total: number, aim: string): Pr
     return withCost(`Gateway append, ${sessions} ${sessions === 1 ? "session" : "sessions"}, 1 KB`, aim, pair)
   })
 
-/** A whole turn with one batch of `count` tools that do nothing: two commits a call, against as many raw commits. */
-export const turns = (count: number): Promise<Row> =>
+/** A turn in a new session, with one batch of `count` tools that do nothing. */
+const turn = (count: number) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway.Gateway
+    const model = yield* ScriptedModel.ScriptedModel
+    const calls = Array.from({ length: count }, (_, n) => ScriptedModel.call(noop, { n }))
+    yield* model.play(ScriptedModel.calls(...calls), ScriptedModel.text("done"))
+    const { id } = yield* gateway.create({ workdir: "/" })
+    yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
+  })
+
+/** A whole turn, against two raw commits a call: its start and its result. */
+export const turns = (count: number, aim: string): Promise<Row> =>
   withEngine(async (run) => {
     const raw = Raw.open()
-    const ours = () =>
-      run(
-        Effect.gen(function* () {
-          const gateway = yield* Gateway.Gateway
-          const model = yield* ScriptedModel.ScriptedModel
-          const calls = Array.from({ length: count }, (_, n) => ScriptedModel.call(noop, { n }))
-          yield* model.play(ScriptedModel.calls(...calls), ScriptedModel.text("done"))
-          const { id } = yield* gateway.create({ workdir: "/" })
-          yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
-        })
-      )
     const theirs = () => {
-      for (let n = 0; n < count; n++) raw.append(body)
+      for (let n = 0; n < 2 * count; n++) raw.append(body)
     }
-    const pair = await Measure.pair(5, ours, theirs)
+    const pair = await Measure.pair(5, () => run(turn(count)), theirs)
     raw.close()
-    return withCost(`a turn with ${count} no-op tools, whole engine`, "", pair)
+    return withCost(`a turn with ${count} no-op tools, against ${2 * count} raw commits`, aim, pair)
+  })
+
+/** A whole turn, against the same in another framework: its CPU, and its time. */
+export const turnsAgainst = (peer: Peers.Peer, count: number, aim: string): Promise<Row> =>
+  withEngine(async (run) => {
+    const folder = Raw.folder()
+    const pair = await Measure.pair(15, () => run(turn(count)), await peer.open(folder, count))
+    Raw.remove(folder)
+    return {
+      name: `a turn with ${count} no-op tools, against ${peer.name}`,
+      value: `CPU ${pair.cost.toFixed(2)}x, ${(1 / pair.speed).toFixed(2)}x the time`,
+      aim: `CPU ${aim}`,
+      numbers: { cost: pair.cost, factor: 1 / pair.speed, oursMillis: pair.ours, peerMillis: pair.theirs }
+    }
   })
 
 /** Renames, one after the other, while a batch of 200 tools runs and finishes. */
@@ -303,24 +319,3 @@ export const renames = (): Promise<Row> =>
       })
     )
   )
-
-/** `skein --version` against `node -e 0`, as whole processes. */
-export const startUp = async (): Promise<Row> => {
-  const start = (args: ReadonlyArray<string>) => {
-    const from = performance.now()
-    spawnSync(process.execPath, args)
-    return performance.now() - from
-  }
-  const rounds = Array.from({ length: 15 }, () => ({
-    bare: start(["-e", "0"]),
-    ours: start(["dist/skein.mjs", "--version"])
-  }))
-  const factor = Measure.median(rounds.map(({ bare, ours }) => ours / bare))
-  const millis = Measure.median(rounds.map(({ ours }) => ours))
-  return {
-    name: "skein --version, against node -e 0",
-    value: `${factor.toFixed(2)}x the time`,
-    aim: "at most 1.5x",
-    numbers: { factor, millis }
-  }
-}

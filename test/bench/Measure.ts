@@ -1,5 +1,5 @@
 /** What work takes that is done in turns with what it is compared with, so that a slow moment of the machine hits both. */
-import { performance } from "node:perf_hooks"
+import { monitorEventLoopDelay, performance } from "node:perf_hooks"
 import { cpuUsage } from "node:process"
 
 export const median = (numbers: ReadonlyArray<number>): number => quantile(numbers, 0.5)
@@ -16,13 +16,13 @@ export const timed = async (work: () => Promise<unknown> | void): Promise<number
   return performance.now() - start
 }
 
-interface Spent {
+export interface Spent {
   readonly millis: number
   /** Milliseconds of all the process's threads. */
   readonly cpu: number
 }
 
-const spent = async (work: () => Promise<unknown> | void): Promise<Spent> => {
+export const spent = async (work: () => Promise<unknown> | void): Promise<Spent> => {
   const before = cpuUsage()
   const millis = await timed(work)
   const { system, user } = cpuUsage(before)
@@ -37,6 +37,21 @@ export interface Pair {
   readonly speed: number
   /** Median of our CPU time over theirs: how many times as much ours costs. */
   readonly cost: number
+  /** The longest time in milliseconds for which ours held the event loop. */
+  readonly stretch: number
+}
+
+/** The longest time in milliseconds for which a timer of 1 ms was late while something was done. */
+export const longestStretch = async <A>(
+  work: () => Promise<A>
+): Promise<{ readonly value: A; readonly stretch: number }> => {
+  const monitor = monitorEventLoopDelay({ resolution: 1 })
+  monitor.enable()
+  const value = await work()
+  // Work that ends within its own stretch is seen by the next timer only.
+  await new Promise((resolve) => setImmediate(resolve))
+  monitor.disable()
+  return { value, stretch: Math.max(0, monitor.max / 1e6 - 1) }
 }
 
 /** One round to warm up, then `rounds` in which each is timed once. */
@@ -47,12 +62,17 @@ export const pair = async (
 ): Promise<Pair> => {
   await ours()
   await theirs()
-  const all: Array<{ readonly ours: Spent; readonly theirs: Spent }> = []
-  for (let round = 0; round < rounds; round++) all.push({ theirs: await spent(theirs), ours: await spent(ours) })
+  const all: Array<{ readonly ours: Spent; readonly theirs: Spent; readonly stretch: number }> = []
+  for (let round = 0; round < rounds; round++) {
+    const spentByThem = await spent(theirs)
+    const { stretch, value } = await longestStretch(() => spent(ours))
+    all.push({ theirs: spentByThem, ours: value, stretch })
+  }
   return {
     ours: median(all.map(({ ours }) => ours.millis)),
     theirs: median(all.map(({ theirs }) => theirs.millis)),
     speed: median(all.map(({ ours, theirs }) => theirs.millis / ours.millis)),
-    cost: median(all.map(({ ours, theirs }) => ours.cpu / theirs.cpu))
+    cost: median(all.map(({ ours, theirs }) => ours.cpu / theirs.cpu)),
+    stretch: Math.max(...all.map(({ stretch }) => stretch))
   }
 }

@@ -4,9 +4,9 @@ import { join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { Clock, Effect, Fiber, ManagedRuntime, Stream } from "effect"
 import { Gateway, Message, Session, SessionEvent } from "../../src/index.js"
-import type { Row } from "./Cases.js"
 import * as Measure from "./Measure.js"
 import * as Raw from "./Raw.js"
+import type { Row } from "./Row.js"
 import * as Worker from "./Worker.js"
 
 const withEngine = async <A>(
@@ -42,7 +42,7 @@ const longestGap = async <A>(work: Promise<A>): Promise<{ readonly gap: number; 
 }
 
 /** Four processes on one database, each with its own session; nothing may be lost. */
-export const fourProcesses = async (): Promise<Row> => {
+export const fourProcesses = async (aim: string): Promise<Row> => {
   const count = 500
   const names = ["p1", "p2", "p3", "p4"]
   const once = async (kind: "ours" | "raw"): Promise<number> => {
@@ -52,6 +52,7 @@ export const fourProcesses = async (): Promise<Row> => {
       for (const worker of workers) worker.go()
       await Promise.all(workers.map(({ done }) => done()))
     })
+    await Promise.all(workers.map(({ gone }) => gone()))
     if (kind === "ours") {
       const runtime = ManagedRuntime.make(Worker.engineOn(folder))
       const heads = await runtime.runPromise(
@@ -71,8 +72,31 @@ export const fourProcesses = async (): Promise<Row> => {
   return {
     name: "4 processes x 500 appends with reads, 1 KB",
     value: `${speed.toFixed(2)}x, nothing lost`,
-    aim: "",
+    aim,
     numbers: { speed, oursMillis: Measure.median(rounds.map(({ ours }) => ours)) }
+  }
+}
+
+/** The first appends of a new process, one after the other: nothing is compiled yet, and no statement prepared. */
+export const firstAppends = async (count: number, aim: string): Promise<Row> => {
+  const once = async (kind: "ours" | "raw") => {
+    const folder = Raw.folder()
+    const worker = await Worker.start({ kind, folder, session: "first", count })
+    worker.go()
+    const spent = await worker.done()
+    await worker.gone()
+    Raw.remove(folder)
+    return spent
+  }
+  const rounds: Array<{ readonly theirs: Measure.Spent; readonly ours: Measure.Spent }> = []
+  for (let round = 0; round < 7; round++) rounds.push({ theirs: await once("raw"), ours: await once("ours") })
+  const speed = Measure.median(rounds.map(({ ours, theirs }) => theirs.millis / ours.millis))
+  const cost = Measure.median(rounds.map(({ ours, theirs }) => ours.cpu / theirs.cpu))
+  return {
+    name: `Gateway append, the first ${count} of a process, with reads`,
+    value: `${speed.toFixed(2)}x, CPU ${cost.toFixed(1)}x`,
+    aim,
+    numbers: { speed, cost }
   }
 }
 

@@ -6,9 +6,9 @@ import { Chunk, Deferred, Effect, Exit, Layer, ManagedRuntime, Predicate, Schema
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
 import { Agents, Gateway, Model, Permissions, Run, SessionEvent, Tool, Usage } from "../../src/index.js"
 import * as ScriptedModel from "../../src/services/ScriptedModel.js"
-import type { Row } from "./Cases.js"
 import * as Measure from "./Measure.js"
 import * as Raw from "./Raw.js"
+import type { Row } from "./Row.js"
 
 const deltas = 40
 const pauseMillis = 50

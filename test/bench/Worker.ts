@@ -11,6 +11,7 @@ import { Effect, Layer, Logger, LogLevel, ManagedRuntime, Option, Schema, Stream
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
 import { Agents, Gateway, Message, Model, Permissions, Session } from "../../src/index.js"
 import * as ScriptedModel from "../../src/services/ScriptedModel.js"
+import * as Measure from "./Measure.js"
 
 const text = "The quick brown fox jumps over the lazy dog. ".repeat(22)
 
@@ -34,7 +35,17 @@ export const engineOn = (data: string) =>
 const go = async (): Promise<void> => {
   process.stdout.write("ready\n")
   await once(process.stdin, "data")
+  // An open stdin would keep this process, and the one that waits for its end, for ever.
+  process.stdin.destroy()
 }
+
+/** Does what is measured, and says what it took. */
+const report = async (work: () => Promise<unknown> | void): Promise<void> => {
+  const { cpu, millis } = await Measure.spent(work)
+  process.stdout.write(`${JSON.stringify({ cpu, millis })}\n`)
+}
+
+const Spent = Schema.parseJson(Schema.Struct({ cpu: Schema.Number, millis: Schema.Number }))
 
 const parse = (body: string): unknown => JSON.parse(body)
 
@@ -50,10 +61,12 @@ const raw = async ({ count, folder, session }: Work): Promise<void> => {
   )
   const body = JSON.stringify(Message.userText(text))
   await go()
-  for (let seq = 1; seq <= count; seq++) {
-    database.transaction(() => insert.run(session, seq, body)).immediate()
-    if (seq % 10 === 0) for (const row of read.all(session, seq - 10)) parse(row.body)
-  }
+  await report(() => {
+    for (let seq = 1; seq <= count; seq++) {
+      database.transaction(() => insert.run(session, seq, body)).immediate()
+      if (seq % 10 === 0) for (const row of read.all(session, seq - 10)) parse(row.body)
+    }
+  })
   database.close()
 }
 
@@ -81,7 +94,7 @@ const ours = async ({ count, folder, kind, session }: Work): Promise<void> => {
       }),
     { discard: true }
   )
-  await runtime.runPromise(Effect.orDie(append))
+  await report(() => runtime.runPromise(Effect.orDie(append)))
   await runtime.dispose()
 }
 
@@ -89,7 +102,6 @@ const ours = async ({ count, folder, kind, session }: Work): Promise<void> => {
 export const run = async (given: string): Promise<void> => {
   const work = Schema.decodeUnknownSync(Schema.parseJson(Work))(given)
   await (work.kind === "raw" ? raw(work) : ours(work))
-  process.stdout.write("done\n")
 }
 
 /** Another process, ready to work. */
@@ -102,15 +114,17 @@ export const start = async (work: Work) => {
     const next = await lines.next()
     if (next.value !== word) throw new Error(`a worker said ${String(next.value)} and not ${word}`)
   }
+  const closed = once(child, "close")
   await hear("ready")
   return {
     go: () => void child.stdin.write("go\n"),
     running: () => hear("running"),
-    done: () => hear("done"),
+    gone: () => closed,
+    /** What the work took. */
+    done: async () => Schema.decodeUnknownSync(Spent)((await lines.next()).value),
     kill: async () => {
-      const gone = once(child, "close")
       child.kill("SIGKILL")
-      await gone
+      await closed
     }
   }
 }

@@ -1,48 +1,93 @@
-/** `npm run bench [-- PLACE ...]`: prints a table and writes `bench/results.json`. */
-import { writeFileSync } from "node:fs"
+/**
+ * `npm run bench [-- PLACE ...]` prints a line for each case, or for those at these places of the list.
+ *
+ * `--out FILE` writes the result, `--compare FILE` compares it with an earlier one, `--table` puts it into the page
+ * README.md beside this file. `--peers` installs what turns are compared with; `--long` has the cases of many minutes.
+ */
+import { parseArgs } from "node:util"
 import * as Cases from "./Cases.js"
+import * as Peers from "./Peers.js"
 import * as Processes from "./Processes.js"
+import * as Report from "./Report.js"
+import type { Row } from "./Row.js"
+import * as Sizes from "./Sizes.js"
 import * as Watching from "./Watching.js"
+import * as Weight from "./Weight.js"
 import * as Worker from "./Worker.js"
 
-const cases: ReadonlyArray<() => Promise<Cases.Row>> = [
-  () => Cases.appends(1, 1_500, "0.7x"),
-  () => Cases.appends(16, 3_200, "3x"),
-  () => Cases.appends(256, 5_120, "4x"),
+type Case = () => Promise<Row>
+
+const cases: ReadonlyArray<Case> = [
+  () => Cases.appends(1, 1_500, "0.62x"),
+  () => Cases.appends(16, 3_200, "3.2x"),
+  () => Cases.appends(256, 5_120, "9.3x"),
   () => Cases.gatewayAppends(1, 1_500, "0.8x"),
   () => Cases.gatewayAppends(16, 3_200, "3x"),
   () => Cases.gatewayAppends(256, 5_120, "7x"),
-  () => Cases.reads(1_000, "0.5x"),
-  () => Cases.reads(10_000, "0.5x"),
+  () => Processes.firstAppends(100, ""),
+  () => Cases.reads(1_000, "0.7x"),
+  () => Cases.reads(10_000, "0.7x"),
   () => Cases.reads(100_000, ""),
   () => Cases.completions(1_000, "1.5x"),
-  ...[1, 10, 100, 1_000].map((count) => () => Cases.turns(count)),
+  ...[1, 10, 100].map((count) => () => Cases.turns(count, "")),
+  () => Cases.turns(1_000, "0.6x"),
+  () => Sizes.steps(400, 40_000, "CPU 2x, 1.5x"),
+  () => Sizes.pages(10_000, "1 ms, 4 ms"),
   Cases.renames,
-  Cases.startUp,
-  Processes.fourProcesses,
+  () => Processes.fourProcesses("0.7x"),
   Processes.foreignLock,
   Processes.takeOver,
   Processes.eventLag,
   Processes.besideAnAsset,
   () => Watching.watchers(1_000, "2.5 s, 30 KiB"),
-  () => Watching.replay(1_600, "1.5x")
+  () => Watching.replay(1_600, "1.5x"),
+  () => Weight.starts("1.5x, 3x, 3x"),
+  () => Weight.imports("1.6x"),
+  () => Weight.bundle("1.1x")
 ]
 
-/** All cases, or those whose place in the list is named. */
-const measureAll = async (places: ReadonlyArray<number>): Promise<void> => {
-  const rows: Array<Cases.Row> = []
-  for (const [place, measure] of cases.entries()) {
+const besidePeers: ReadonlyArray<Case> = [
+  () => Cases.turnsAgainst(Peers.aiSdk, 1, "5x"),
+  () => Cases.turnsAgainst(Peers.aiSdk, 10, "3x"),
+  () => Cases.turnsAgainst(Peers.aiSdk, 100, "3x"),
+  ...[1, 10, 100].map((count) => () => Cases.turnsAgainst(Peers.langGraph, count, "0.4x"))
+]
+
+const long: ReadonlyArray<Case> = [() => Sizes.retention(1_000_000, "stretch of 20 ms")]
+
+const help = `
+\`x\` is how many times as fast as raw better-sqlite3 in this run, synchronous = FULL, one commit a message.
+\`CPU\` is how many times the CPU time of what it is measured against; less is better.`
+
+const measure = async (): Promise<void> => {
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      compare: { type: "string" },
+      long: { type: "boolean", default: false },
+      out: { type: "string", default: "test/bench/results.json" },
+      peers: { type: "boolean", default: false },
+      table: { type: "boolean", default: false }
+    }
+  })
+  if (values.peers) Peers.install()
+  const arePeersThere = Peers.areInstalled()
+  if (!arePeersThere) console.log("The AI SDK and LangGraph are not installed: `npm run bench -- --peers` does it.")
+  const all = [...cases, ...(arePeersThere ? besidePeers : []), ...(values.long ? long : [])]
+  const places = positionals.map(Number)
+  const rows: Array<Row> = []
+  for (const [place, one] of all.entries()) {
     if (places.length > 0 && !places.includes(place + 1)) continue
-    const row = await measure()
+    const row = await one()
     rows.push(row)
-    console.log(`${row.name.padEnd(52)} ${row.value.padEnd(36)} ${row.aim === "" ? "" : `aim: ${row.aim}`}`)
+    console.log(`${String(place + 1).padStart(2)}  ${Report.line(row)}`)
   }
-  console.log(
-    "\n`x` is how many times as fast as raw better-sqlite3 in this run, synchronous = FULL, one commit a message;\n`CPU` is how many times the CPU time of raw it costs."
-  )
-  writeFileSync("test/bench/results.json", `${JSON.stringify({ node: process.version, rows }, null, 2)}\n`)
+  console.log(help)
+  Report.write(values.out, rows)
+  if (values.compare !== undefined) for (const line of Report.compare(values.compare, rows)) console.log(line)
+  if (values.table) Report.fill("test/bench/README.md", rows)
 }
 
 const [, , first, given] = process.argv
 if (first === "worker" && given !== undefined) await Worker.run(given)
-else await measureAll(process.argv.slice(2).map(Number))
+else await measure()
