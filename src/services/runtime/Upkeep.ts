@@ -42,7 +42,7 @@ const make = Effect.gen(function* () {
   const retain = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const retention = { before: now - eventDays * day, keep: eventsKept, since: now - hour }
-    while (yield* storage.prune(retention)) yield* Effect.yieldNow()
+    while (yield* storage.prune(retention)) yield* Effect.sleep(0)
   }).pipe(Effect.withSpan("Upkeep.retain"))
 
   const once = Effect.zipRight(Effect.ignoreLogged(sweep), Effect.ignoreLogged(retain))

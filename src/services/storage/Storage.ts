@@ -218,7 +218,10 @@ export type TakeoverOutcome =
   /** Somebody else was faster, or the run had ended. */
   | { readonly _tag: "Lost" }
 
-/** Which events are kept: those since `before`, and of these the newest `keep` of each session. */
+/**
+ * Which events are kept: those since `before`, and of these the newest `keep` of each session. Where they become young
+ * enough is found by bisection (`domain/Retention`).
+ */
 export interface Retention {
   readonly before: Timestamp
   readonly keep: number
@@ -416,7 +419,8 @@ export interface Service {
   /**
    * Removes a bounded number of events that are not to be kept, oldest first. A session's newest event stays, and so do
    * those of runs that have not ended. Cursors before the oldest kept event are gone. False when all sessions were
-   * looked at. No event, and no change of a session's times.
+   * looked at. No event, and no change of a session's times. What is to go is looked for before the commit, so that no
+   * write waits for it.
    */
   readonly prune: (retention: Retention) => Effect.Effect<boolean, Write>
 

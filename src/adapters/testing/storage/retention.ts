@@ -1,7 +1,19 @@
 import { Effect } from "effect"
+import { userText } from "../../../domain/Message.js"
 import { SessionId } from "../../../domain/Session.js"
 import { type Retention, Storage, StorageReader } from "../../../services/storage/Storage.js"
-import { appendStep, assistant, create, createAndStart, events, refused, s1, session, transcript } from "./fixture.js"
+import {
+  append,
+  appendStep,
+  assistant,
+  create,
+  createAndStart,
+  events,
+  refused,
+  s1,
+  session,
+  transcript
+} from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
@@ -82,6 +94,21 @@ export const retentionTests = (test: Test) => {
       expect(yield* cursors).toEqual([cursor])
       const other = yield* events(0, SessionId.make("other"))
       expect(other.map(({ type }) => type)).toEqual(["run.started", "message.appended", "message.appended"])
+    }))
+
+  test("P10 the first event that is young enough is found among many, whether it has a message or not", () =>
+    Effect.gen(function* () {
+      const { set } = yield* Now
+      yield* create()
+      const kinds = "RMMRRRMMMMMMMMRMRRMMMRRRRRRRRMMMMR"
+      for (const [nth, kind] of [...kinds].entries()) {
+        yield* set(100_000 * (nth + 1))
+        yield* kind === "R" ? renames(1) : append(s1, [userText(`message ${nth}`)])
+      }
+      for (let nth = 0; nth < kinds.length; nth++) {
+        yield* prune({ before: 100_000 * (nth + 1) })
+        expect((yield* cursors)[0]).toBe(nth + 2)
+      }
     }))
 
   test("P10 every session is visited, and one with many events loses all that is due", () =>

@@ -1,79 +1,167 @@
 /**
- * Removes old events, session by session, one portion a commit. How far it came is stored, so that any process can
+ * Removes old events, session by session, one portion a commit. What is to go is found by reads, which keep no write
+ * waiting; a session can only have got younger events since. How far a portion came is stored, so that any process can
  * continue. Events before a session's first cursor cannot be read any more, so their rows may be removed later. Messages
  * stay: only their events end at the first cursor.
  */
-import { Either } from "effect"
-import type { Transaction } from "./lane/GroupCommit.js"
+import { Clock, Effect, Either } from "effect"
+import * as Retained from "../../../domain/Retention.js"
+import type { StorageFailed, Write } from "../../../domain/SkeinError.js"
 import type { Retention } from "../Storage.js"
+import type { Query } from "./Query.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import type { WriteLane } from "./lane/WriteLane.js"
 
-/** Most sessions that one portion reads, and about the most rows that it removes. */
-const portionSessions = 200
-const portionRows = 500
+/** Most sessions that are read at once, and most rows that one commit removes. */
+const portionSessions = 50
+const portionRows = 250
 
-interface AgedSession {
+interface LoggedSession extends Retained.EventLog {
   readonly ordinal: number
-  readonly first: number
-  /** The newest event that may be removed. */
+  readonly head: number
+  /** When the oldest kept event was; null when it has no row of its own. */
+  readonly oldestAt: number | null
+  /** Whether there are rows of events that can not be read any more. */
+  readonly hasRest: number
+}
+
+const ofRuns = "SELECT min(runs.cursor) FROM runs WHERE runs.session = session_rows.ordinal AND runs.state <> 'ended'"
+const oldest = `SELECT event_rows.at FROM event_rows WHERE event_rows.session = session_rows.ordinal
+  AND event_rows.cursor = session_rows.first_cursor`
+const oldestRow = "SELECT min(event_rows.cursor) FROM event_rows WHERE event_rows.session = session_rows.ordinal"
+
+/** Parameter: an ordinal. */
+const sessionsAfter = `SELECT session_rows.ordinal, session_rows.head, session_rows.first_cursor AS first,
+  session_rows.cursor AS newest, (${ofRuns}) AS going, (${oldest}) AS oldestAt,
+  coalesce((${oldestRow}) < session_rows.first_cursor, 0) AS hasRest
+  FROM session_rows WHERE session_rows.ordinal > ? AND session_rows.state <> 'hidden'
+  ORDER BY session_rows.ordinal LIMIT ${portionSessions}`
+
+/** What goes of a session: all events up to `last`. */
+interface Aged {
+  readonly ordinal: number
   readonly last: number
 }
 
-/**
- * Parameters: keep, before, before, ordinal. Events are removed up to the first that is young enough. The newest event
- * of a session and those of runs that have not ended stay, whatever their age.
- */
-const agedSessions = `SELECT ordinal, first_cursor AS first, min(
-    cursor - 1,
-    coalesce((SELECT min(cursor) FROM runs WHERE session = session_rows.ordinal AND state <> 'ended'), cursor),
-    max(
-      cursor - ?,
-      min(
-        coalesce((SELECT cursor - 1 FROM event_rows WHERE session = session_rows.ordinal
-          AND cursor >= first_cursor AND at >= ? ORDER BY cursor LIMIT 1), cursor),
-        coalesce((SELECT cursor - 1 FROM messages WHERE session = session_rows.ordinal
-          AND cursor >= first_cursor AND at >= ? ORDER BY seq LIMIT 1), cursor)
-      )
-    )
-  ) AS last
-  FROM session_rows WHERE ordinal > ? AND state <> 'hidden' ORDER BY ordinal LIMIT ${portionSessions}`
+const operation = "read old events"
 
-/** Returns whether there may be more to remove. */
-export const prune = (tx: Transaction, { before, keep, since }: Retention): Either.Either<boolean> => {
-  const meta = tx.get<{ readonly prunedAt: number; readonly upTo: number }>(
-    "SELECT pruned_at AS prunedAt, pruned_up_to AS upTo FROM meta"
-  )
-  if (meta === undefined || (meta.upTo === 0 && meta.prunedAt >= since && meta.prunedAt <= tx.now)) {
-    return Either.right(false)
-  }
-  const sessions = tx.all<AgedSession>(agedSessions, keep, before, before, meta.upTo)
-  let left = portionRows
-  let { upTo } = meta
-  for (const session of sessions) {
-    if (left <= 0) return goOn(tx, upTo)
-    left -= pruneOne(tx, session, left)
-    if (left > 0) upTo = session.ordinal
-  }
-  if (left <= 0 || sessions.length === portionSessions) return goOn(tx, upTo)
-  tx.run("UPDATE meta SET pruned_at = ?, pruned_up_to = 0", tx.now)
-  return Either.right(false)
+/**
+ * When an event was: its row tells, or the message of which it is the event. As `follows` never decreases from one place
+ * to the next, that is found by bisection as well. Null for one that is lost.
+ */
+const timeOf = (query: Query, { first, head, oldestAt, ordinal }: LoggedSession, cursor: number) =>
+  Effect.gen(function* () {
+    if (cursor === first && oldestAt !== null) return oldestAt
+    const [row] = yield* query<{ readonly at: number }>(
+      operation,
+      "SELECT at FROM event_rows WHERE session = ? AND cursor = ?",
+      ordinal,
+      cursor
+    )
+    if (row !== undefined) return row.at
+    let [low, high] = [1, head]
+    while (low <= high) {
+      const seq = Math.floor((low + high) / 2)
+      const [message] = yield* query<{ readonly at: number; readonly follows: number; readonly cursor: number | null }>(
+        operation,
+        "SELECT at, follows, cursor FROM messages WHERE session = ? AND seq = ?",
+        ordinal,
+        seq
+      )
+      if (message?.cursor === cursor) return message.at
+      if (message === undefined || message.follows >= cursor) high = seq - 1
+      else low = seq + 1
+    }
+    return null
+  })
+
+/** The newest event of a session that is to go. */
+const lastOf = (query: Query, session: LoggedSession, { before, keep }: Retention) =>
+  Effect.gen(function* () {
+    let bounds = Retained.bounds(session, keep)
+    let event = Retained.first(bounds)
+    let looks = 0
+    for (; event !== null; looks++) {
+      const at: number | null = yield* timeOf(query, session, event)
+      bounds = Retained.narrow(bounds, event, at !== null && at >= before)
+      event = Retained.next(bounds)
+    }
+    // Timers and sockets get their turn after each session that was looked through.
+    if (looks > 1) yield* Effect.sleep(0)
+    return bounds.old
+  })
+
+/** Sessions with something to remove, and how far the look came; null when it came to the end. */
+interface Found {
+  readonly aged: ReadonlyArray<Aged>
+  readonly upTo: number | null
 }
 
-const goOn = (tx: Transaction, upTo: number): Either.Either<boolean> => {
-  tx.run("UPDATE meta SET pruned_up_to = ?", upTo)
-  return Either.right(true)
+/** Looks through sessions until there is enough to remove, or they end. */
+const find = (query: Query, retention: Retention, after: number): Effect.Effect<Found, StorageFailed> =>
+  Effect.gen(function* () {
+    let from = after
+    while (true) {
+      const sessions = yield* query<LoggedSession>(operation, sessionsAfter, from)
+      const aged: Array<Aged> = []
+      let events = 0
+      let upTo: number | null = null
+      for (const [index, session] of sessions.entries()) {
+        const last = yield* lastOf(query, session, retention)
+        if (last >= session.first || session.hasRest === 1) aged.push({ ordinal: session.ordinal, last })
+        events += last + 1 - session.first
+        if (events < portionRows && index + 1 < portionSessions) continue
+        upTo = session.ordinal
+        break
+      }
+      if (aged.length > 0 || upTo === null) return { aged, upTo }
+      from = upTo
+      yield* Effect.sleep(0)
+    }
+  })
+
+/** Removes at most `portionRows` rows and remembers how far it came. Returns whether there may be more to remove. */
+const remove = (tx: Transaction, { aged, upTo }: Found, after: number): Either.Either<boolean> => {
+  let left = portionRows
+  let done = after
+  for (const session of aged) {
+    left -= removeOf(tx, session, left)
+    if (left <= 0) break
+    done = session.ordinal
+  }
+  if (left > 0 && upTo === null) tx.run("UPDATE meta SET pruned_at = ?, pruned_up_to = 0", tx.now)
+  else tx.run("UPDATE meta SET pruned_up_to = ?", left > 0 && upTo !== null ? upTo : done)
+  return Either.right(left <= 0 || upTo !== null)
 }
 
 /** Removes at most `rows` rows and returns how many. */
-const pruneOne = (tx: Transaction, { first, last, ordinal }: AgedSession, rows: number): number => {
-  if (last >= first) {
-    tx.run("UPDATE session_rows SET first_cursor = ? WHERE ordinal = ?", last + 1, ordinal)
-  }
+const removeOf = (tx: Transaction, { last, ordinal }: Aged, rows: number): number => {
+  tx.run("UPDATE session_rows SET first_cursor = ? WHERE ordinal = ? AND first_cursor <= ?", last + 1, ordinal, last)
   return tx.run(
-    `DELETE FROM event_rows WHERE session = ? AND cursor IN
-     (SELECT cursor FROM event_rows WHERE session = ? AND cursor < ? ORDER BY cursor LIMIT ?)`,
+    `DELETE FROM event_rows WHERE session = ? AND cursor IN (SELECT old.cursor FROM event_rows AS old
+     WHERE old.session = ? AND old.cursor < (SELECT first_cursor FROM session_rows WHERE session_rows.ordinal = ?)
+     ORDER BY old.cursor LIMIT ?)`,
     ordinal,
     ordinal,
-    Math.max(first, last + 1),
+    ordinal,
     rows
   )
 }
+
+/** Removes a portion. Returns whether there may be more to remove. */
+export const prune = (
+  query: Query,
+  write: WriteLane["Type"]["write"],
+  retention: Retention
+): Effect.Effect<boolean, Write> =>
+  Effect.gen(function* () {
+    const now = yield* Clock.currentTimeMillis
+    const [meta] = yield* query<{ readonly prunedAt: number; readonly upTo: number }>(
+      operation,
+      "SELECT pruned_at AS prunedAt, pruned_up_to AS upTo FROM meta"
+    )
+    if (meta === undefined || (meta.upTo === 0 && meta.prunedAt >= retention.since && meta.prunedAt <= now))
+      return false
+    const found = yield* find(query, retention, meta.upTo)
+    return yield* write("remove old events", (tx) => remove(tx, found, meta.upTo))
+  })

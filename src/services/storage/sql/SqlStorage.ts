@@ -46,7 +46,7 @@ const makeReader = (query: Query.Query): ReaderService => ({
   storedRows: (sessionId) => Deletion.storedRows(query, sessionId)
 })
 
-const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Service => ({
+const makeStorage = ({ write }: WriteLane["Type"], query: Query.Query, limits: Limits.Limits): Service => ({
   createSession: (session) =>
     Effect.flatMap(
       session.title === null ? Either.right(Title.untitled) : Title.check(session.title, limits),
@@ -89,7 +89,7 @@ const makeStorage = ({ write }: WriteLane["Type"], limits: Limits.Limits): Servi
   purge: (sessionId) => write("remove the session's rows", (tx) => Deletion.purge(tx, sessionId)),
   forget: (sessionId) => write("forget the session", (tx) => Deletion.forget(tx, sessionId)),
 
-  prune: (retention) => write("remove old events", (tx) => Retention.prune(tx, retention)),
+  prune: (retention) => Retention.prune(query, write, retention),
 
   saveAsset: (asset) => write("store the asset's row", (tx) => AssetRows.save(tx, asset)),
   deleteAsset: (sessionId, assetId) =>
@@ -101,8 +101,7 @@ export const layer: Layer.Layer<Storage | StorageReader, never, Database | Write
     const database = yield* Database
     const lane = yield* WriteLane
     const { busyMaxMillis, limits } = yield* EngineConfig
-    return Context.make(Storage, makeStorage(lane, limits)).pipe(
-      Context.add(StorageReader, makeReader(Query.make(database.reader, busyMaxMillis)))
-    )
+    const query = Query.make(database.reader, busyMaxMillis)
+    return Context.make(Storage, makeStorage(lane, query, limits)).pipe(Context.add(StorageReader, makeReader(query)))
   })
 )
