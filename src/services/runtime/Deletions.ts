@@ -56,7 +56,7 @@ const make = Effect.gen(function* () {
     for (let removed = -1; removed !== 0; done += removed) {
       if (report !== null) yield* report("deletion", done, total)
       removed = yield* storage.purge(sessionId)
-      yield* Effect.yieldNow()
+      yield* Effect.sleep(0)
     }
     yield* storage.forget(sessionId)
   })

@@ -101,7 +101,7 @@ export const retentionTests = (test: Test) => {
       const { set } = yield* Now
       yield* create()
       const kinds = "RMMRRRMMMMMMMMRMRRMMMRRRRRRRRMMMMR"
-      for (const [nth, kind] of [...kinds].entries()) {
+      for (const [nth, kind] of kinds.split("").entries()) {
         yield* set(100_000 * (nth + 1))
         yield* kind === "R" ? renames(1) : append(s1, [userText(`message ${nth}`)])
       }
