@@ -155,6 +155,21 @@ it.scopedLive("what another version wrote is read as far as this one knows it, a
   )
 )
 
+it.scopedLive("a newest message that is gone is told, and its place is not given out again", () =>
+  inFolder((damage) =>
+    Effect.gen(function* () {
+      yield* create()
+      yield* append("1", "2")
+      yield* damage("DELETE FROM messages WHERE seq = 2")
+      const rest = (yield* StorageReader).transcript({ sessionId: s1, from: 2 })
+      expect(yield* refused(Stream.runDrain(rest))).toMatchObject({ _tag: "RowDamaged", seq: 2, detail: "is missing" })
+      yield* append("3")
+      expect((yield* session()).head).toBe(3)
+      expect(yield* refused(Stream.runDrain(rest))).toMatchObject({ _tag: "RowDamaged", seq: 2, detail: "is missing" })
+    })
+  )
+)
+
 it.scopedLive("a session that does not decode is named; the others can be read", () =>
   inFolder((damage) =>
     Effect.gen(function* () {

@@ -5,9 +5,12 @@ import { Effect } from "effect"
 import { readdirSync, readFileSync } from "node:fs"
 import { join } from "node:path"
 import { isDamage } from "../../../../src/adapters/sqlite/doctor/Finding.js"
+import { userText } from "../../../../src/domain/Message.js"
+import { SessionId } from "../../../../src/domain/Session.js"
+import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import { asides } from "./damaged.js"
 import { ids, killed, rowsOf, sendToAll, sessions } from "./killed.js"
-import { databaseIn, look, repair, tamper } from "./populated.js"
+import { databaseIn, engineOn, look, repair, tamper } from "./populated.js"
 
 const { asking, full, held, plainer, reused } = sessions
 
@@ -294,6 +297,23 @@ describe("a killed folder with", () => {
       })
     )
   }
+
+  it.scopedLive("a message that a host appended last, and that is gone: it is missing, and clients load again", () =>
+    Effect.gen(function* () {
+      const data = yield* killed
+      const appended = Effect.flatMap(Gateway, (gateway) =>
+        gateway.append(SessionId.make("full"), [userText("one"), userText("two")])
+      )
+      yield* appended.pipe(Effect.provide(engineOn(data)))
+      tamper(data, `DELETE FROM messages WHERE session = ${full} AND seq = 29`)
+      const missing = [{ kind: "messages-missing", ids: expect.objectContaining({ first: 29, last: 29 }) }]
+      expect((yield* look(data)).filter(isDamage).map(({ finding }) => finding)).toMatchObject(missing)
+      expect((yield* repair(data)).filter(isDamage)).toEqual([])
+      expect((yield* look(data)).filter(isDamage)).toEqual([])
+      expect(messagesOf(data, full)).toEqual([29, 1])
+      expect(yield* sendToAll(data)).toContain("full completed")
+    })
+  )
 
   it.scopedLive("a session without its row: it keeps its id, its messages and its files", () =>
     Effect.gen(function* () {
