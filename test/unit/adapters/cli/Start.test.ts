@@ -1,0 +1,45 @@
+/**
+ * What a command loads before it works, as V8 tells of a real process: most of a start is compiling. Counted, not timed.
+ * The limits are a tenth above what was there when they were set.
+ */
+import { expect, it } from "@effect/vitest"
+import { Effect, Schema } from "effect"
+import { mkdir, readdir, readFile, stat } from "node:fs/promises"
+import { join } from "node:path"
+import { fileURLToPath } from "node:url"
+import * as Program from "./Program.js"
+
+const Coverage = Schema.parseJson(Schema.Struct({ result: Schema.Array(Schema.Struct({ url: Schema.String })) }))
+
+/** The files of the program that one command loads, and their bytes. */
+const loadedBy = (...args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const home = yield* Program.make({ "answer.json": JSON.stringify([{ text: "done" }]) })
+    const folder = home.at("coverage")
+    yield* Effect.promise(() => mkdir(folder))
+    const env = { NODE_V8_COVERAGE: folder, SKEIN_MODEL: `script/${join(home.workdir, "answer.json")}` }
+    expect(yield* home.run(args, env)).toMatchObject({ code: 0 })
+    return yield* Effect.promise(async () => {
+      const reports = await Promise.all((await readdir(folder)).map((name) => readFile(join(folder, name), "utf8")))
+      const urls = reports.flatMap((report) => Schema.decodeSync(Coverage)(report).result.map(({ url }) => url))
+      const files = [...new Set(urls)].filter((url) => url.startsWith("file:") && url.includes("/dist/"))
+      const sizes = await Promise.all(files.map(async (url) => (await stat(fileURLToPath(url))).size))
+      return { files: files.length, kilobytes: Math.round(sizes.reduce((sum, size) => sum + size, 0) / 1000) }
+    })
+  })
+
+const within = (limit: { readonly files: number; readonly kilobytes: number }, args: ReadonlyArray<string>) =>
+  it.scopedLive(`skein ${args.join(" ")} loads at most ${limit.files} files and ${limit.kilobytes} kB`, () =>
+    Effect.gen(function* () {
+      const loaded = yield* loadedBy(...args)
+      expect(loaded.files).toBeGreaterThan(0)
+      expect(loaded.files).toBeLessThanOrEqual(limit.files)
+      expect(loaded.kilobytes).toBeLessThanOrEqual(limit.kilobytes)
+    })
+  )
+
+within({ files: 3, kilobytes: 12 }, ["--version"])
+within({ files: 3, kilobytes: 12 }, ["help", "run"])
+within({ files: 35, kilobytes: 1020 }, ["sessions", "list"])
+within({ files: 41, kilobytes: 1130 }, ["run", "go"])
+within({ files: 27, kilobytes: 900 }, ["doctor"])
