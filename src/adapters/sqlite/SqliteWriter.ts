@@ -12,7 +12,7 @@ type Statement = Sqlite.Statement<Array<Parameter>, never>
 const keptStatements = 256
 
 /** Most pages by which one call shortens the file. */
-const releasedPages = 1000
+const releasedPages = 500
 
 export const make = (connection: Sqlite.Database): Writer & Reader => {
   const statements = new Map<string, Statement>()

@@ -35,7 +35,7 @@ const setState = (tx: Transaction, session: SessionRow, state: SessionRow["state
 
 /** Most rows, and about the most bytes of messages, that one portion removes. */
 const portionRows = 500
-const portionBytes = 4 * 1024 * 1024
+const portionBytes = 1024 * 1024
 
 const ofSessions = tables.filter(({ name, session }) => session !== null && name !== sessionRows.name)
 
