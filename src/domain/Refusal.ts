@@ -49,6 +49,12 @@ const literalFields = (ast: SchemaAST.AST): ReadonlyArray<PropertyKey> => {
   return ast.propertySignatures.flatMap(({ name, type }) => (isLiteral(type) ? [name] : []))
 }
 
+/** The issues of a union's members, of a union within it too. */
+const ofMembers = (issues: ReadonlyArray<ParseResult.ParseIssue>): ReadonlyArray<ParseResult.ParseIssue> =>
+  issues.flatMap((issue) =>
+    issue._tag === "Composite" && SchemaAST.isUnion(issue.ast) ? ofMembers(Arr.ensure(issue.issues)) : [issue]
+  )
+
 /** Of a union's issues, that of the one member that was meant; else that of a literal field that no member has. */
 const meant = (
   union: SchemaAST.AST,
@@ -68,7 +74,7 @@ const refusalOf = (path: Path, issue: ParseResult.ParseIssue): InvalidInput => {
       const issues = Arr.ensure(issue.issues)
       // The literal field that no member has is told of the union by a pointer.
       const isChoice = SchemaAST.isUnion(issue.ast) && issues[0]?._tag !== "Pointer"
-      const first = isChoice ? meant(issue.ast, issues) : issues[0]
+      const first = isChoice ? meant(issue.ast, ofMembers(issues)) : issues[0]
       if (first !== undefined) return refusalOf(path, first)
       break
     }

@@ -38,6 +38,8 @@ export const Session = Schema.Struct({
   owner: Schema.NullOr(Owner),
   /** Absolute path of the folder that the session works in; null for a session without one. */
   workdir: Schema.NullOr(Schema.String),
+  /** The session that this one was created under; null for one that stands alone. It may be gone. */
+  parent: Schema.NullOr(SessionId),
   /** Null leaves the choice to the host's `Agents`. */
   agent: Schema.NullOr(AgentName),
   /** Null leaves the choice to the agent's models. */

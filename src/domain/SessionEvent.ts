@@ -10,6 +10,7 @@
  * - `run.released`: the run's engine was closed, or died and the run is gone on with. It goes on from its transcript.
  */
 import { Schema } from "effect"
+import { AgentName } from "./AgentName.js"
 import { AssetId } from "./Asset.js"
 import { CallId, Outcome, Role } from "./Message.js"
 import { ModelRef } from "./ModelRef.js"
@@ -35,6 +36,7 @@ export const Durable = Schema.Union(
   durable("session.created", { title: Schema.String }),
   durable("session.renamed", { title: Schema.String }),
   durable("session.model", { model: Schema.NullOr(ModelRef) }),
+  durable("session.agent", { agent: Schema.NullOr(AgentName) }),
   durable("session.moved", { workdir: Schema.NullOr(Schema.String) }),
   durable("session.deleted", {}),
   durable("run.queued", { runId: RunId }),

@@ -1,6 +1,6 @@
 /** Lists of sessions: which to list, and one page of them. */
 import { Schema } from "effect"
-import { Owner, Session } from "./Session.js"
+import { Owner, Session, SessionId } from "./Session.js"
 import { RowDamaged } from "./SkeinError.js"
 
 /** A field that may be left out or be undefined. */
@@ -10,6 +10,8 @@ export const SessionQuery = Schema.Struct({
   /** Only sessions of exactly this folder. */
   workdir: optional(Schema.String),
   owner: optional(Owner),
+  /** Only sessions that were created under this one. */
+  parent: optional(SessionId),
   /** Only titles that contain this text. ASCII letters match in either case. */
   title: optional(Schema.String),
   /** Only sessions with a run that has not ended: one that runs, waits for its turn or was left behind. False: only others. */

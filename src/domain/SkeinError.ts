@@ -57,7 +57,7 @@ export type ReadQuestion = typeof ReadQuestion.Type
 export const Await = Schema.Union(...ReadRun.members, AwaitInTransaction, AwaitOwnSession)
 export type Await = typeof Await.Type
 
-/** `Gateway.setModels`. */
+/** `Gateway.patchMany`. */
 export const ChangeMany = Schema.Union(InvalidInput, Forbidden)
 export type ChangeMany = typeof ChangeMany.Type
 

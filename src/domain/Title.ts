@@ -32,6 +32,15 @@ export const check = (input: string, { titleCharacters }: Limits): Either.Either
       )
 }
 
+/** The same for what changes a session: without a title there is nothing to check. */
+export const checkPatch = <P extends { readonly title?: string | undefined }>(
+  patch: P,
+  limits: Limits
+): Either.Either<P, InvalidInput> =>
+  patch.title === undefined
+    ? Either.right(patch)
+    : Either.map(check(patch.title, limits), (title) => ({ ...patch, title }))
+
 /**
  * Makes a title of the first line of a text that is not blank, cut to `limit` characters (code points).
  *

@@ -42,6 +42,8 @@ const newSession = (id: string) =>
       title: null,
       owner: null,
       workdir: "/",
+      parent: null,
+      agent: null,
       model: null,
       metadata: Checked.noMetadata
     })
@@ -305,7 +307,7 @@ export const renames = (): Promise<Row> =>
         const times: Array<number> = []
         for (let n = 0; (yield* gateway.run(ref.runId)).state !== "ended"; n++) {
           const start = performance.now()
-          yield* gateway.rename(id, `title ${n}`)
+          yield* gateway.patch({ sessionId: id, title: `title ${n}` })
           times.push(performance.now() - start)
           yield* Effect.sleep(2)
         }

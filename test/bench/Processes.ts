@@ -113,7 +113,9 @@ export const foreignLock = (): Promise<Row> =>
     })
     Effect.runFork(Effect.zipRight(Effect.sleep(2_000), release))
     const { gap } = await longestGap(
-      run(Effect.flatMap(Gateway.Gateway, (gateway) => gateway.rename(id, "renamed behind a lock")))
+      run(
+        Effect.flatMap(Gateway.Gateway, (gateway) => gateway.patch({ sessionId: id, title: "renamed behind a lock" }))
+      )
     )
     const after = performance.now() - released
     other.close()

@@ -177,6 +177,8 @@ export const retention = async (count: number, aim: string): Promise<Row> => {
           title: null,
           owner: null,
           workdir: "/",
+          parent: null,
+          agent: null,
           model: null,
           metadata: Checked.noMetadata
         })

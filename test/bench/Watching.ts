@@ -80,7 +80,7 @@ export const watchers = (count: number, aim: string): Promise<Row> =>
         const before = yield* heap
         const scope = yield* Scope.make()
         yield* Effect.forEach(Array.from({ length: count }), () => Effect.forkIn(watch, scope), { discard: true })
-        yield* gateway.rename(id, "all are there")
+        yield* gateway.patch({ sessionId: id, title: "all are there" })
         yield* Deferred.await(everybody)
         yield* Effect.sleep(100)
         const kib = ((yield* heap) - before) / 1024 / count

@@ -73,6 +73,7 @@ const draft = (workdir: string): Session => ({
   named: false,
   owner: null,
   workdir,
+  parent: null,
   agent: null,
   model: null,
   metadata: {},
@@ -101,7 +102,7 @@ const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
   const session = yield* gateway.session(sessionId)
   yield* SessionFolder.checkOf(session)
   yield* ModelChoice.check(configuration, { ...session, model: model ?? session.model })
-  return model === null ? session : yield* gateway.setModel(sessionId, model)
+  return model === null ? session : yield* gateway.patch({ sessionId, model })
 })
 
 /** What a run that is followed from its middle has open: the newest message that asks for calls. */

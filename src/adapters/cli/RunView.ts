@@ -164,6 +164,7 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
     case "session.created":
     case "session.renamed":
     case "session.model":
+    case "session.agent":
     case "session.moved":
     case "run.queued":
     case "permission.asked":

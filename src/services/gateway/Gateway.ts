@@ -8,11 +8,9 @@
  */
 import { Context, Effect, type Scope, type Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
-import type { JsonRecord } from "../../domain/Json.js"
 import { ForeignMessage } from "../../domain/ForeignMessage.js"
 import type { Live } from "../../domain/Live.js"
 import type { Entry } from "../../domain/Message.js"
-import type { ModelRef } from "../../domain/ModelRef.js"
 import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Question, QuestionId } from "../../domain/Permission.js"
 import type { EndedRun, Ref, Run, RunId } from "../../domain/Run.js"
@@ -22,13 +20,15 @@ import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import * as Restricted from "./Restricted.js"
 import type { Restriction } from "./Restricted.js"
-import { ModelChange, Snapshot } from "./Replies.js"
+import { SessionChange, Snapshot } from "./Replies.js"
 import {
   Answer,
   AssetRange,
   Create,
   EventRange,
   NewAsset,
+  Patch,
+  PatchMany,
   Recover,
   ResumedRun,
   Send,
@@ -44,11 +44,13 @@ export {
   Create,
   EventRange,
   ForeignMessage,
-  ModelChange,
   NewAsset,
+  Patch,
+  PatchMany,
   Recover,
   ResumedRun,
   Send,
+  SessionChange,
   SessionPage,
   SessionQuery,
   Snapshot,
@@ -89,18 +91,10 @@ export interface Service {
   ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Append>
   /** Stops a run, or takes it from the queue. Returns when its end is stored. */
   readonly cancel: (runId: RunId) => Effect.Effect<void, SkeinError.Cancel>
-  readonly rename: (sessionId: SessionId, title: string) => Effect.Effect<Session, SkeinError.Change>
-  /** Sets the model from the next step on; null leaves the choice to the host. */
-  readonly setModel: (sessionId: SessionId, model: ModelRef | null) => Effect.Effect<Session, SkeinError.Change>
-  /** Sets the model of many sessions, one by one, and returns the outcome for each. */
-  readonly setModels: (
-    sessionIds: ReadonlyArray<SessionId>,
-    model: ModelRef | null
-  ) => Effect.Effect<ReadonlyArray<ModelChange>, SkeinError.ChangeMany>
-  /** Moves a session to another folder, an absolute path, from its next step on; null leaves it without one. */
-  readonly setWorkdir: (sessionId: SessionId, workdir: string | null) => Effect.Effect<Session, SkeinError.Change>
-  /** Sets metadata fields, removes those that are null, leaves all others. */
-  readonly patchMetadata: (sessionId: SessionId, metadata: JsonRecord) => Effect.Effect<Session, SkeinError.Change>
+  /** Changes a session's title, model, agent, folder or metadata, in one commit. */
+  readonly patch: (input: Patch) => Effect.Effect<Session, SkeinError.Change>
+  /** Changes many sessions, one by one, and returns the outcome for each. */
+  readonly patchMany: (input: PatchMany) => Effect.Effect<ReadonlyArray<SessionChange>, SkeinError.ChangeMany>
   /** Stops the session's run, then removes everything that belongs to the session. */
   readonly delete: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
   readonly run: (runId: RunId) => Effect.Effect<Run, SkeinError.ReadRun>

@@ -7,10 +7,8 @@
  */
 import { Either, Predicate, Schema } from "effect"
 import { Asset, AssetId } from "../../domain/Asset.js"
-import { JsonRecord } from "../../domain/Json.js"
 import { ForeignMessage } from "../../domain/ForeignMessage.js"
 import { Entry } from "../../domain/Message.js"
-import { ModelRef } from "../../domain/ModelRef.js"
 import { Question, QuestionId } from "../../domain/Permission.js"
 import { present } from "../../domain/Present.js"
 import * as Refusal from "../../domain/Refusal.js"
@@ -180,50 +178,23 @@ export const operations = {
     success: Schema.Void,
     error: SkeinError.Cancel
   }),
-  rename: operation({
-    name: "rename",
+  patch: operation({
+    name: "patch",
     whose: "session",
     access: "write",
-    payload: Schema.Struct({ sessionId: SessionId, title: Schema.String }),
-    arguments: ["sessionId", "title"],
+    payload: Requests.Patch,
+    arguments: null,
     success: Session,
     error: SkeinError.Change
   }),
-  setModel: operation({
-    name: "setModel",
-    whose: "session",
-    access: "write",
-    payload: Schema.Struct({ sessionId: SessionId, model: Schema.NullOr(ModelRef) }),
-    arguments: ["sessionId", "model"],
-    success: Session,
-    error: SkeinError.Change
-  }),
-  setModels: operation({
-    name: "setModels",
+  patchMany: operation({
+    name: "patchMany",
     whose: "all",
     access: "write",
-    payload: Schema.Struct({ sessionIds: Schema.Array(SessionId), model: Schema.NullOr(ModelRef) }),
-    arguments: ["sessionIds", "model"],
-    success: Schema.Array(Replies.ModelChange),
+    payload: Requests.PatchMany,
+    arguments: null,
+    success: Schema.Array(Replies.SessionChange),
     error: SkeinError.ChangeMany
-  }),
-  setWorkdir: operation({
-    name: "setWorkdir",
-    whose: "session",
-    access: "write",
-    payload: Schema.Struct({ sessionId: SessionId, workdir: Schema.NullOr(Requests.Workdir) }),
-    arguments: ["sessionId", "workdir"],
-    success: Session,
-    error: SkeinError.Change
-  }),
-  patchMetadata: operation({
-    name: "patchMetadata",
-    whose: "session",
-    access: "write",
-    payload: Schema.Struct({ sessionId: SessionId, metadata: JsonRecord }),
-    arguments: ["sessionId", "metadata"],
-    success: Session,
-    error: SkeinError.Change
   }),
   delete: operation({
     name: "delete",

@@ -51,8 +51,8 @@ export const Snapshot = Schema.Struct({
 export type Snapshot = typeof Snapshot.Type
 
 /** The outcome for one session when many were to change. */
-export const ModelChange = Schema.Union(
+export const SessionChange = Schema.Union(
   Schema.Struct({ _tag: Schema.Literal("Changed"), session: Session }),
   Schema.Struct({ _tag: Schema.Literal("Failed"), sessionId: SessionId, error: SkeinError.Change })
 )
-export type ModelChange = typeof ModelChange.Type
+export type SessionChange = typeof SessionChange.Type

@@ -1,5 +1,6 @@
 /** What clients give to the Gateway's operations, as Schemas: by these every input is checked before anything changes. */
 import { Schema } from "effect"
+import { AgentName } from "../../domain/AgentName.js"
 import { AssetId } from "../../domain/Asset.js"
 import { JsonRecord } from "../../domain/Json.js"
 import { ModelRef } from "../../domain/ModelRef.js"
@@ -12,7 +13,7 @@ import { Cursor, Owner, Seq, SessionId } from "../../domain/Session.js"
 const { optional } = Schema
 
 /** Absolute path of the folder that a session works in. */
-export const Workdir = Schema.String.pipe(
+const Workdir = Schema.String.pipe(
   Schema.filter((path) => /^([/\\]|[A-Za-z]:[/\\])/.test(path) && SafeText.isStorable(path), {
     description: "an absolute path",
     arbitrary: () => (fc) => fc.constantFrom("/", "/a/b", "C:\\a")
@@ -26,10 +27,33 @@ export const Create = Schema.Struct({
   owner: optional(Owner),
   /** The folder that the session works in. Defaults to none: file tools and the shell then refuse. */
   workdir: optional(Workdir),
+  /** The session that this one belongs under. */
+  parent: optional(SessionId),
+  agent: optional(AgentName),
   model: optional(ModelRef),
   metadata: optional(JsonRecord)
 })
 export type Create = typeof Create.Type
+
+const changes = {
+  title: optional(Schema.String),
+  /** From the next step on; null leaves the choice to the agent. */
+  model: optional(Schema.NullOr(ModelRef)),
+  /** From the next step on; null leaves the choice to the host. */
+  agent: optional(Schema.NullOr(AgentName)),
+  /** The folder from the next step on; null leaves the session without one. */
+  workdir: optional(Schema.NullOr(Workdir)),
+  /** Sets these fields, removes those that are null, leaves all others. */
+  metadata: optional(JsonRecord)
+}
+
+/** What is to change of a session, in one commit. Fields that are left out stay as they are. */
+export const Patch = Schema.Struct({ sessionId: SessionId, ...changes })
+export type Patch = typeof Patch.Type
+
+/** The same for many sessions, one by one. */
+export const PatchMany = Schema.Struct({ sessionIds: Schema.Array(SessionId), ...changes })
+export type PatchMany = typeof PatchMany.Type
 
 /** A part of a transcript: from place `from` to place `to`, both included. Defaults to the whole. */
 export const TranscriptRange = Schema.Struct({ sessionId: SessionId, from: optional(Seq), to: optional(Seq) })

@@ -11,7 +11,8 @@ import type { Owner, SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import type { Service } from "./Gateway.js"
 import { type Access, type Ids, type Operation, operations, type Whose } from "./Operations.js"
-import type { ModelChange } from "./Replies.js"
+import * as Refusals from "./Refusals.js"
+import type { SessionChange } from "./Replies.js"
 
 type OwnedIds = Exclude<Whose, "all">
 
@@ -50,11 +51,8 @@ const within = (gateway: Service, scope: Access): Service => {
     recover: refused(operations.recover),
     append: refused(operations.append),
     cancel: refused(operations.cancel),
-    rename: refused(operations.rename),
-    setModel: refused(operations.setModel),
-    setModels: refused(operations.setModels),
-    setWorkdir: refused(operations.setWorkdir),
-    patchMetadata: refused(operations.patchMetadata),
+    patch: refused(operations.patch),
+    patchMany: refused(operations.patchMany),
     delete: refused(operations.delete),
     answer: refused(operations.answer),
     saveAsset: refused(operations.saveAsset),
@@ -69,6 +67,8 @@ const owned = (gateway: Service, owner: Owner): Service => {
       (session) => session.owner === owner,
       () => new SkeinError.SessionNotFound({ sessionId })
     )
+
+  const ownParent = (parent: SessionId) => Effect.catchTag(own(parent), "SessionNotFound", () => Refusals.noParent)
 
   const guards: Guards = {
     session: ({ sessionId }) => own(sessionId),
@@ -108,7 +108,11 @@ const owned = (gateway: Service, owner: Owner): Service => {
       Stream.unwrap(Effect.as(guard(operation, args), method(...args)))
 
   return {
-    create: (input) => gateway.create({ ...input, owner }),
+    create: (input) =>
+      Effect.zipRight(
+        input.parent === undefined ? Effect.void : ownParent(input.parent),
+        gateway.create({ ...input, owner })
+      ),
     session: own,
     sessions: (query) => gateway.sessions({ ...query, owner }),
     transcript: guardedStream(operations.transcript, gateway.transcript),
@@ -117,21 +121,17 @@ const owned = (gateway: Service, owner: Owner): Service => {
     recover: (which) => gateway.recover({ ...which, owner }),
     append: guarded(operations.append, gateway.append),
     cancel: guarded(operations.cancel, gateway.cancel),
-    rename: guarded(operations.rename, gateway.rename),
-    setModel: guarded(operations.setModel, gateway.setModel),
-    setModels: (sessionIds, model) =>
+    patch: guarded(operations.patch, gateway.patch),
+    patchMany: (input) =>
       Effect.gen(function* () {
-        yield* operations.setModels.read(sessionIds, model)
-        const changes = yield* Effect.forEach(sessionIds, (sessionId) =>
-          Effect.matchEffect(own(sessionId), {
-            onSuccess: () => gateway.setModels([sessionId], model),
-            onFailure: (error) => Effect.succeed<ReadonlyArray<ModelChange>>([{ _tag: "Failed", sessionId, error }])
+        const { sessionIds, ...changes } = yield* operations.patchMany.read(input)
+        return yield* Effect.forEach(sessionIds, (sessionId) =>
+          Effect.match(Effect.zipRight(own(sessionId), gateway.patch({ sessionId, ...changes })), {
+            onSuccess: (session): SessionChange => ({ _tag: "Changed", session }),
+            onFailure: (error): SessionChange => ({ _tag: "Failed", sessionId, error })
           })
         )
-        return changes.flat()
       }),
-    setWorkdir: guarded(operations.setWorkdir, gateway.setWorkdir),
-    patchMetadata: guarded(operations.patchMetadata, gateway.patchMetadata),
     delete: guarded(operations.delete, gateway.delete),
     run: guarded(operations.run, gateway.run),
     await: guarded(operations.await, gateway.await),

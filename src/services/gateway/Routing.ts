@@ -2,7 +2,6 @@
 import { Array, Effect, Either, Layer, Option, Predicate, Stream } from "effect"
 import { Checked } from "../../domain/Checked.js"
 import type { FilePart, UserMessage } from "../../domain/Message.js"
-import type { ModelRef } from "../../domain/ModelRef.js"
 import { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { Assets } from "../assets/Assets.js"
@@ -14,7 +13,8 @@ import { StorageReader } from "../storage/Storage.js"
 import * as ForeignCalls from "./ForeignCalls.js"
 import { Gateway, type Service } from "./Gateway.js"
 import { type Operation, operations } from "./Operations.js"
-import type { ModelChange } from "./Replies.js"
+import * as Refusals from "./Refusals.js"
+import type { SessionChange } from "./Replies.js"
 import type { Send } from "./Requests.js"
 import * as Subscriptions from "./Subscriptions.js"
 import * as Waiting from "./Waiting.js"
@@ -66,6 +66,9 @@ const make = Effect.gen(function* () {
   const create = method(operations.create, (input) =>
     Effect.gen(function* () {
       const metadata = yield* Checked.metadata(input.metadata ?? {}, limits)
+      if (input.parent !== undefined) {
+        yield* Effect.catchTag(reader.session(input.parent), "SessionNotFound", () => Refusals.noParent)
+      }
       const id = input.id ?? SessionId.make(yield* ids.next("ses"))
       yield* Effect.annotateCurrentSpan({ sessionId: id })
       return yield* runtime.create({
@@ -73,6 +76,8 @@ const make = Effect.gen(function* () {
         title: input.title ?? null,
         owner: input.owner ?? null,
         workdir: input.workdir ?? null,
+        parent: input.parent ?? null,
+        agent: input.agent ?? null,
         model: input.model ?? null,
         metadata
       })
@@ -103,7 +108,7 @@ const make = Effect.gen(function* () {
       if (traceContent) yield* Effect.annotateCurrentSpan({ text })
       const files = yield* filesOf(sessionId, input.files ?? [])
       if (text.trim() === "" && files.length === 0) {
-        return yield* new SkeinError.InvalidInput({ field: "text", limit: "some text or a file", actual: "neither" })
+        return yield* Refusals.emptyMessage
       }
       const message: UserMessage = { role: "user", parts: text === "" ? files : [{ type: "text", text }, ...files] }
       const ref = yield* runtime.send({
@@ -127,13 +132,7 @@ const make = Effect.gen(function* () {
 
   const recover = method(operations.recover, ({ limit, owner }) => runtime.recover(limit ?? null, owner ?? null))
 
-  const setModel = method(operations.setModel, ({ model, sessionId }) => runtime.setModel(sessionId, model))
-
-  const changeModel = (sessionId: SessionId, model: ModelRef | null) =>
-    Effect.match(setModel(sessionId, model), {
-      onSuccess: (session): ModelChange => ({ _tag: "Changed", session }),
-      onFailure: (error): ModelChange => ({ _tag: "Failed", sessionId, error })
-    })
+  const patch = method(operations.patch, ({ sessionId, ...changes }) => runtime.patch(sessionId, changes))
 
   const snapshot = method(operations.snapshot, ({ sessionId }) =>
     Effect.gen(function* () {
@@ -180,14 +179,14 @@ const make = Effect.gen(function* () {
       )
     ),
     cancel: method(operations.cancel, ({ runId }) => runtime.cancel(runId)),
-    rename: method(operations.rename, ({ sessionId, title }) => runtime.rename(sessionId, title)),
-    setModel,
-    setWorkdir: method(operations.setWorkdir, ({ sessionId, workdir }) => runtime.setWorkdir(sessionId, workdir)),
-    setModels: method(operations.setModels, ({ model, sessionIds }) =>
-      Effect.forEach(sessionIds, (sessionId) => changeModel(sessionId, model))
-    ),
-    patchMetadata: method(operations.patchMetadata, ({ metadata, sessionId }) =>
-      runtime.patchMetadata(sessionId, metadata)
+    patch,
+    patchMany: method(operations.patchMany, ({ sessionIds, ...changes }) =>
+      Effect.forEach(sessionIds, (sessionId) =>
+        Effect.match(patch({ sessionId, ...changes }), {
+          onSuccess: (session): SessionChange => ({ _tag: "Changed", session }),
+          onFailure: (error): SessionChange => ({ _tag: "Failed", sessionId, error })
+        })
+      )
     ),
     delete: method(operations.delete, ({ sessionId }) => runtime.delete(sessionId)),
     run: method(operations.run, ({ runId }) => reader.run(runId)),

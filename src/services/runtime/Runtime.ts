@@ -10,10 +10,9 @@ import { Context, Effect, Layer, Option } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import * as CanonicalJson from "../../domain/CanonicalJson.js"
 import type { Checked } from "../../domain/Checked.js"
-import type { Json, JsonRecord } from "../../domain/Json.js"
+import type { JsonRecord } from "../../domain/Json.js"
 import type { Presence } from "../../domain/Lease.js"
 import type { Entry, Message, UserMessage } from "../../domain/Message.js"
-import type { ModelRef } from "../../domain/ModelRef.js"
 import type { Answer, Question, QuestionId } from "../../domain/Permission.js"
 import { type EndedRun, type Ref, RunId } from "../../domain/Run.js"
 import type { Owner, Session, SessionId } from "../../domain/Session.js"
@@ -23,7 +22,14 @@ import type { NewAsset } from "../assets/Saving.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Hashing } from "../Hashing.js"
 import { Ids } from "../Ids.js"
-import { type AdmissionOutcome, type NewSession, type Resumption, Storage, StorageReader } from "../storage/Storage.js"
+import {
+  type AdmissionOutcome,
+  type NewSession,
+  type Resumption,
+  type SessionPatch,
+  Storage,
+  StorageReader
+} from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import * as Claims from "./Claims.js"
 import { Deletions } from "./Deletions.js"
@@ -50,13 +56,7 @@ type AssetSave = SkeinError.Change | SkeinError.AssetFailed
 
 export interface Service {
   readonly create: (session: NewSession) => Effect.Effect<Session, SkeinError.Create>
-  readonly rename: (sessionId: SessionId, title: string) => Effect.Effect<Session, SkeinError.Change>
-  readonly setModel: (sessionId: SessionId, model: ModelRef | null) => Effect.Effect<Session, SkeinError.Change>
-  readonly setWorkdir: (sessionId: SessionId, workdir: string | null) => Effect.Effect<Session, SkeinError.Change>
-  readonly patchMetadata: (
-    sessionId: SessionId,
-    patch: { readonly [field: string]: Json }
-  ) => Effect.Effect<Session, SkeinError.Change>
+  readonly patch: (sessionId: SessionId, patch: SessionPatch) => Effect.Effect<Session, SkeinError.Change>
   readonly append: (
     sessionId: SessionId,
     messages: ReadonlyArray<Checked<Message>>,
@@ -225,10 +225,7 @@ const make = Effect.gen(function* () {
 
   return {
     create: (session) => Effect.zipRight(upkeep.start, create(session)),
-    rename: (sessionId, title) => changing(sessionId)(storage.rename(sessionId, title)),
-    setModel: (sessionId, model) => changing(sessionId)(storage.setModel(sessionId, model)),
-    setWorkdir: (sessionId, workdir) => changing(sessionId)(storage.setWorkdir(sessionId, workdir)),
-    patchMetadata: (sessionId, patch) => changing(sessionId)(storage.patchMetadata(sessionId, patch)),
+    patch: (sessionId, patch) => changing(sessionId)(storage.patch(sessionId, patch)),
     append: (sessionId, messages, key) =>
       Effect.flatMap(key === null ? Effect.succeed(undefined) : appendKeyOf(key), (appendKey) => {
         const appending = storage.append(sessionId, messages, appendKey)

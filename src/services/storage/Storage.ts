@@ -17,16 +17,17 @@
  *   the engine that does it.
  * - While a session is being deleted, of a run's operations only `storeResult` and `endRun` pass, so that the run can
  *   close; `startCall`, which cannot say `SessionDeleting`, says `LeaseLost`. `takeOver` and `cancelQueued` pass too.
- * - Whatever records an event sets the session's `updatedAt`, and so do `patchMetadata` and a takeover. Nothing else
+ * - Whatever records an event sets the session's `updatedAt`, and so do a patch of metadata and a takeover. Nothing else
  *   does, and what changes nothing (a call that is completed again, a deletion's steps) records nothing.
- * - Events are references: replayed, `session.created`, `session.renamed`, `session.model` and `session.moved` show today's
+ * - Events are references: replayed, `session.created` and the events of `patch` show today's
  *   values.
  */
 import { Context } from "effect"
 import type { Effect, Option, Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
+import type { AgentName } from "../../domain/AgentName.js"
 import type { Checked } from "../../domain/Checked.js"
-import type { JsonRecord, Json } from "../../domain/Json.js"
+import type { JsonRecord } from "../../domain/Json.js"
 import type { Beat, Lease, EngineId, Presence, TakeoverReason } from "../../domain/Lease.js"
 import type { Draft } from "../../domain/Live.js"
 import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessage } from "../../domain/Message.js"
@@ -143,8 +144,19 @@ export interface NewSession {
   readonly title: string | null
   readonly owner: Owner | null
   readonly workdir: string | null
+  readonly parent: SessionId | null
+  readonly agent: AgentName | null
   readonly model: ModelRef | null
   readonly metadata: Checked<JsonRecord>
+}
+
+/** What of a session is to change. */
+export interface SessionPatch {
+  readonly title?: string | undefined
+  readonly model?: ModelRef | null | undefined
+  readonly agent?: AgentName | null | undefined
+  readonly workdir?: string | null | undefined
+  readonly metadata?: JsonRecord | undefined
 }
 
 export interface Admission {
@@ -255,20 +267,14 @@ export interface Service {
    * is 1, or two past the highest cursor of any forgotten session, so that old cursors are rejected.
    */
   readonly createSession: (session: NewSession) => Effect.Effect<Session, Create>
-  /** Folded and checked against the limits; event `session.renamed`. From now on the session counts as named. */
-  readonly rename: (sessionId: SessionId, title: string) => Effect.Effect<Session, Change>
-  /** Event `session.model`. */
-  readonly setModel: (sessionId: SessionId, model: ModelRef | null) => Effect.Effect<Session, Change>
-  /** Event `session.moved`. */
-  readonly setWorkdir: (sessionId: SessionId, workdir: string | null) => Effect.Effect<Session, Change>
   /**
-   * Sets the given fields and removes those given as null; all others stay as they are. No event. The limit is on
-   * the merged metadata, so the commit that merges checks it: `InvalidInput` of `metadata`.
+   * Changes the given fields in one commit, all or nothing; all others stay as they are. A title is folded and checked
+   * against the limits, and from now on the session counts as named. Of the metadata, fields are set, and removed where
+   * they are given as null; the limit is on the merged metadata, so the commit that merges checks it: `InvalidInput` of
+   * `metadata`. Events, in this order: `session.renamed`, `session.model`, `session.agent`, `session.moved`; none for
+   * metadata. Without any field nothing is stored.
    */
-  readonly patchMetadata: (
-    sessionId: SessionId,
-    patch: { readonly [field: string]: Json }
-  ) => Effect.Effect<Session, Change>
+  readonly patch: (sessionId: SessionId, patch: SessionPatch) => Effect.Effect<Session, Change>
   /**
    * Appends outside any run, all or nothing. A key is looked at first, among those of appended messages: used for these
    * very messages, they are returned as they were appended, else `IdempotencyConflict`. Refused with `SessionBusy` while a

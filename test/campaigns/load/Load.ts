@@ -103,7 +103,7 @@ export const life = (shape: Shape) =>
     const gateway = yield* Gateway.Gateway
     const { faults, ref } = yield* turn(shape)
     const { sessionId } = ref
-    yield* gateway.rename(sessionId, "renamed")
+    yield* gateway.patch({ sessionId, title: "renamed" })
     const content = Stream.make(new Uint8Array(200_000).fill(1))
     const asset = yield* gateway.saveAsset({ sessionId, mediaType: "application/octet-stream", content })
     yield* Stream.runDrain(gateway.openAsset({ sessionId, assetId: asset.id }))

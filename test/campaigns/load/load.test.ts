@@ -63,7 +63,7 @@ describe("load", () => {
         const idle = yield* Effect.forEach(Arr.range(1, 100), () =>
           Effect.flatMap(Stream.toPull(gateway.events({ sessionId: id })), (pull) => Effect.as(pull, pull))
         )
-        for (const n of Arr.range(1, renames)) yield* gateway.rename(id, `Title ${n}`)
+        for (const n of Arr.range(1, renames)) yield* gateway.patch({ sessionId: id, title: `Title ${n}` })
         const expected = Arr.range(2, renames + 1)
         for (const reader of readers) expect(yield* Fiber.join(reader)).toEqual(expected)
         for (const pull of idle) {

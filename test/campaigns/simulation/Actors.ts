@@ -146,11 +146,11 @@ const administrator = (world: World, process: Process, session: KnownSession) =>
       yield* pause(world)
       const title = `title ${world.next()}`
       session.title.pending = title
-      const renamed = yield* attempt(process.gateway.rename(session.id, title))
+      const renamed = yield* attempt(process.gateway.patch({ sessionId: session.id, title }))
       if (Either.isRight(renamed)) session.title = { acknowledged: title, pending: null }
       else mustBeThere(session, renamed.left)
       if (Either.isRight(renamed) && renamed.right.title !== title) broken("P7", "a rename answered another title")
-      yield* attempt(process.gateway.setModel(session.id, { provider: "dice", model: title }))
+      yield* attempt(process.gateway.patch({ sessionId: session.id, model: { provider: "dice", model: title } }))
     }
   })
 

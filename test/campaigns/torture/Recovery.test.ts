@@ -130,6 +130,8 @@ const databaseOf = (sessions: number, crashed: number) =>
             title: null,
             owner: null,
             workdir: "/",
+            parent: null,
+            agent: null,
             model: null,
             metadata: Checked.noMetadata
           }),

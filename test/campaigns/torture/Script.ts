@@ -80,13 +80,13 @@ const send = (player: Player, session: SessionId, whenBusy: "queue" | "refuse") 
 
 const rename = (player: Player, session: SessionId) => {
   const title = player.fresh()
-  return wish(player, { _tag: "Rename", session, title }, player.gateway.rename(session, title))
+  return wish(player, { _tag: "Rename", session, title }, player.gateway.patch({ sessionId: session, title }))
 }
 
 const setModel = (player: Player, session: SessionId) => {
   const model = player.fresh()
   const ref = { provider: "dice", model }
-  return wish(player, { _tag: "Model", session, model }, player.gateway.setModel(session, ref))
+  return wish(player, { _tag: "Model", session, model }, player.gateway.patch({ sessionId: session, model: ref }))
 }
 
 const patch = (player: Player, session: SessionId) => {
@@ -95,7 +95,7 @@ const patch = (player: Player, session: SessionId) => {
   return wish(
     player,
     { _tag: "Patch", session, field, value },
-    player.gateway.patchMetadata(session, { [field]: value })
+    player.gateway.patch({ sessionId: session, metadata: { [field]: value } })
   )
 }
 

@@ -15,15 +15,16 @@ const seqOf = Schema.decodeUnknownSync(Schema.Struct({ seq: Schema.Number }))
 const expectKept = (golden: string, id: string, entries: ReadonlyArray<typeof Entry.Encoded>) => {
   const before = Golden.shown(golden, id)
   const places = new Set(before.map((entry) => seqOf(entry).seq))
-  expect(entries.filter(({ seq }) => places.has(seq))).toEqual(before)
+  expect(entries.filter(({ seq }) => places.has(seq))).toMatchObject(before)
 }
 
 const shows: Check = (golden) =>
   Effect.gen(function* () {
     const { damaged, sessions, transcripts } = yield* Going.show(yield* Golden.copied(golden))
     expect(damaged).toEqual([])
-    expect(sessions).toEqual(Golden.shown(golden, "sessions"))
-    for (const { entries, id } of transcripts) expect(entries).toEqual(Golden.shown(golden, id))
+    // A later version may show more, never less.
+    expect(sessions).toMatchObject(Golden.shown(golden, "sessions"))
+    for (const { entries, id } of transcripts) expect(entries).toMatchObject(Golden.shown(golden, id))
   })
 
 const goesOn =

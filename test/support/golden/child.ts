@@ -75,9 +75,9 @@ const changed = Effect.gen(function* () {
   const plainer = session("plainer")
   yield* gateway.create({ id: plainer, workdir })
   yield* gateway.append(plainer, [userText("from elsewhere")], "append-key")
-  yield* gateway.rename(plainer, "Renamed by hand")
-  yield* gateway.setModel(plainer, { provider: "other", model: "x" })
-  yield* gateway.patchMetadata(plainer, { k: "v" })
+  yield* gateway.patch({ sessionId: plainer, title: "Renamed by hand" })
+  yield* gateway.patch({ sessionId: plainer, model: { provider: "other", model: "x" } })
+  yield* gateway.patch({ sessionId: plainer, metadata: { k: "v" } })
   for (const answer of [
     { verdict: "allow-once", by: "ann" },
     { verdict: "deny", message: "not now" },

@@ -49,6 +49,34 @@ describe("Agents", () => {
     })
   )
 
+  it.scoped("a session's agent can be switched like its model: from the next step on", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const wait = Tool.make("wait", { description: "waits", input: {} }).handle(() =>
+        Effect.as(gate.pass("wait"), "ok")
+      )
+      const coder = Effect.flatMap(scripted("coder"), (agent) => Agents.withTools(agent, wait))
+      const { gateway, model, session } = yield* engineOf(Agents.layerAll(coder, scripted("reviewer")))
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(wait, {})), ScriptedModel.text("done"))
+      const { id } = yield* session({ agent: "coder" })
+      const run = yield* gateway.send({ sessionId: id, text: "go" })
+      yield* gate.reached("wait")
+      expect(yield* gateway.patch({ sessionId: id, agent: "reviewer" })).toMatchObject({ agent: "reviewer" })
+      yield* gate.open("wait")
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect((yield* model.requests).map(({ system }) => system)).toEqual(["You are coder.", "You are reviewer."])
+    })
+  )
+
+  it.scoped("a name that no agent has ends the run as failed, and says which there are", () =>
+    Effect.gen(function* () {
+      const { gateway, session } = yield* engineOf(Agents.layerAll(scripted("coder"), scripted("reviewer")))
+      const { id } = yield* session({ agent: "tester" })
+      const { detail } = yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
+      expect(detail).toBe("Agent tester is not available: known are coder, reviewer")
+    })
+  )
+
   it.scoped("what its tools, its policy and its models require, the agent's layer does", () =>
     Effect.gen(function* () {
       const tool = Tool.make("say", { description: "says", input: {} }).handle(() =>

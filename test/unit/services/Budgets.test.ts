@@ -134,9 +134,9 @@ describe("budgets", () => {
       const { id } = yield* gateway.create({ workdir: "/" })
       const free = { reads: 0, rows: 0, characters: 0, commits: 1, fibers: 0 }
       expect(yield* costOf(gateway.append(id, [Message.userText("one")]))).toMatchObject({ ...free, writes: 7 })
-      expect(yield* costOf(gateway.rename(id, "one"))).toMatchObject({ ...free, writes: 7 })
+      expect(yield* costOf(gateway.patch({ sessionId: id, title: "one" }))).toMatchObject({ ...free, writes: 7 })
       // Without an event of its own, its group leaves a mark.
-      expect(yield* costOf(gateway.patchMetadata(id, { a: 1 }))).toMatchObject({ ...free, writes: 9 })
+      expect(yield* costOf(gateway.patch({ sessionId: id, metadata: { a: 1 } }))).toMatchObject({ ...free, writes: 9 })
     })
   )
 

@@ -164,10 +164,10 @@ describe("metrics", () => {
       const all = [Metrics.writeWait, Metrics.writesPerCommit, Metrics.commitTime, Metrics.writeHold]
       const layer = yield* storage
       yield* Effect.gen(function* () {
-        const { createSession, rename } = yield* Storage
+        const { createSession, patch } = yield* Storage
         yield* createSession(newSession())
         const before = yield* Effect.forEach(all, (metric) => Metric.value(metric))
-        yield* Effect.forEach([1, 2, 3], (n) => rename(s1, `Title ${n}`), { concurrency: "unbounded" })
+        yield* Effect.forEach([1, 2, 3], (n) => patch(s1, { title: `Title ${n}` }), { concurrency: "unbounded" })
         const after = yield* Effect.forEach(all, (metric) => Metric.value(metric))
         const more = after.map((state, at) => state.count - (before[at]?.count ?? 0))
         expect(more[0]).toBe(3)

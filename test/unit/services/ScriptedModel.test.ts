@@ -105,6 +105,7 @@ describe("ScriptedModel", () => {
       named: false,
       owner: null,
       workdir: "/",
+      parent: null,
       agent: null,
       model: { provider: "anthropic", model: "any" },
       metadata: {},

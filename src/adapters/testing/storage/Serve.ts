@@ -34,7 +34,7 @@ const perform = (storage: Service, task: Task): Effect.Effect<void, { readonly _
       )
     }
     case "Rename":
-      return Effect.zipRight(storage.rename(task.sessionId, task.title), acknowledge(task.title))
+      return Effect.zipRight(storage.patch(task.sessionId, { title: task.title }), acknowledge(task.title))
     case "Admit": {
       const { engine, key, runId, sessionId } = task
       const admitted = admission({

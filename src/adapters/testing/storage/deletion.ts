@@ -78,9 +78,9 @@ const stepTests = (test: Test) => {
       expect(yield* (yield* StorageReader).deleting).toEqual([{ sessionId: s1, hidden: false }])
 
       const refusal = { _tag: "SessionDeleting", sessionId: s1 }
-      expect(yield* refused(storage.rename(s1, "x"))).toEqual(refusal)
-      expect(yield* refused(storage.setModel(s1, null))).toEqual(refusal)
-      expect(yield* refused(storage.patchMetadata(s1, { a: 1 }))).toEqual(refusal)
+      expect(yield* refused(storage.patch(s1, { title: "x" }))).toEqual(refusal)
+      expect(yield* refused(storage.patch(s1, { model: null }))).toEqual(refusal)
+      expect(yield* refused(storage.patch(s1, { metadata: { a: 1 } }))).toEqual(refusal)
       expect(yield* refused(append(s1, [userText("Hi")]))).toEqual(refusal)
       expect(yield* refused(storage.admit(admission({ runId: r2, whenBusy: "queue" })))).toEqual(refusal)
       expect(yield* refused(storage.startNext(s1, firstEngine))).toEqual(refusal)
@@ -199,7 +199,7 @@ const stepTests = (test: Test) => {
 
       expect(yield* refused(storage.beginDelete(s1))).toEqual(missing)
       expect(yield* refused(storage.hide(s1))).toEqual(missing)
-      expect(yield* refused(storage.rename(s1, "x"))).toEqual(missing)
+      expect(yield* refused(storage.patch(s1, { title: "x" }))).toEqual(missing)
       expect(yield* refused(append(s1, []))).toEqual(missing)
       expect(yield* refused(storage.admit(admission({ runId: r3 })))).toEqual(missing)
       expect(yield* refused(storage.startNext(s1, firstEngine))).toEqual(missing)
@@ -361,7 +361,7 @@ const leftoverTests = (test: Test) => {
       const gone = { _tag: "SessionNotFound", sessionId: s1 }
       expect(yield* refused(append(s1, [userText("Late")]))).toEqual(gone)
       expect(yield* refused(storage.admit(admission({ runId: r2 })))).toEqual(gone)
-      expect(yield* refused(storage.rename(s1, "Late"))).toEqual(gone)
+      expect(yield* refused(storage.patch(s1, { title: "Late" }))).toEqual(gone)
       expect(yield* refused(storage.saveAsset(asset()))).toEqual(gone)
       expect(yield* refused(session())).toEqual(gone)
       expect((yield* (yield* StorageReader).sessions({ total: true })).total).toBe(0)

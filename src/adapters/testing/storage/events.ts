@@ -38,7 +38,7 @@ export const eventTests = (test: Test) => {
       yield* storage.startCall(lease, seq(3))
       yield* storeResult(lease, seq(4), result("c2"))
       yield* storage.admit(admission({ runId: r2, whenBusy: "queue" }))
-      yield* storage.rename(s1, "x")
+      yield* storage.patch(s1, { title: "x" })
       yield* storage.endRun(lease, { stopReason: "completed", detail: null })
       const all = yield* events()
       expect(all.map(({ cursor }) => Number(cursor))).toEqual(all.map((_, index) => index + 1))
@@ -75,10 +75,10 @@ export const eventTests = (test: Test) => {
     Effect.gen(function* () {
       yield* create({ title: "First" })
       const storage = yield* Storage
-      yield* storage.rename(s1, "Second")
-      yield* storage.setModel(s1, { provider: "p", model: "one" })
-      yield* storage.rename(s1, "Third")
-      yield* storage.setModel(s1, { provider: "p", model: "two" })
+      yield* storage.patch(s1, { title: "Second" })
+      yield* storage.patch(s1, { model: { provider: "p", model: "one" } })
+      yield* storage.patch(s1, { title: "Third" })
+      yield* storage.patch(s1, { model: { provider: "p", model: "two" } })
       expect(yield* eventLines()).toEqual([
         "session.created Third",
         "session.renamed Third",
@@ -104,7 +104,7 @@ export const eventTests = (test: Test) => {
       yield* readable(storeResult(lease, seq(3), result("c1")))
       yield* readable(storage.endRun(lease, { stopReason: "completed", detail: null }))
       yield* readable(append(s1, [userText("x")]))
-      yield* readable(storage.rename(s1, "x"))
+      yield* readable(storage.patch(s1, { title: "x" }))
     }))
 
   test("P10 a watcher is woken by each change, and can read it then", () =>
@@ -129,7 +129,7 @@ export const eventTests = (test: Test) => {
           expect(yield* Fiber.join(waiting)).toEqual(lines)
         })
       yield* woken(create(), "session.created Title")
-      yield* woken(storage.rename(s1, "x"), "session.renamed x")
+      yield* woken(storage.patch(s1, { title: "x" }), "session.renamed x")
       yield* woken(append(s1, [userText("x")]), "message.appended 1 user")
       yield* woken(storage.beginDelete(s1))
     }))

@@ -100,6 +100,8 @@ export const newSession = ({ metadata = {}, ...fields }: SessionFields = {}): Ne
   title: "Title",
   owner: null,
   workdir: "/home/me",
+  parent: null,
+  agent: null,
   model: null,
   metadata: Either.getOrThrow(Checked.metadata(metadata, Limits.defaults)),
   ...fields
@@ -271,6 +273,8 @@ const line = (event: SessionEvent.Durable): string => {
       return `${event.type} ${event.title}`
     case "session.model":
       return `${event.type} ${event.model === null ? "none" : event.model.model}`
+    case "session.agent":
+      return `${event.type} ${event.agent ?? "none"}`
     case "session.moved":
       return `${event.type} ${event.workdir ?? "nowhere"}`
     case "session.deleted":

@@ -26,7 +26,9 @@ const prune = (retention: Partial<Retention>) =>
 
 const renames = (times: number) =>
   Effect.flatMap(Storage, (storage) =>
-    Effect.forEach(Array.from({ length: times }), (_, nth) => storage.rename(s1, `Title ${nth}`), { discard: true })
+    Effect.forEach(Array.from({ length: times }), (_, nth) => storage.patch(s1, { title: `Title ${nth}` }), {
+      discard: true
+    })
   )
 
 const cursors = Effect.map(events(), (events) => events.map(({ cursor }) => Number(cursor)))
@@ -120,7 +122,7 @@ export const retentionTests = (test: Test) => {
       const storage = yield* Storage
       for (const id of many) {
         yield* create({ id })
-        yield* storage.rename(id, "renamed")
+        yield* storage.patch(id, { title: "renamed" })
       }
       yield* prune({ keep: 1 })
       expect(yield* cursors).toEqual([1_101])

@@ -14,6 +14,7 @@ export const sessionTests = (test: Test) => {
       const made = yield* create({ owner: smith, metadata: { a: 1, b: [null, "ü"] } })
       expect(made).toEqual({
         id: s1,
+        parent: null,
         agent: null,
         title: "Title",
         named: true,
@@ -59,7 +60,7 @@ export const sessionTests = (test: Test) => {
     Effect.gen(function* () {
       yield* create({ title: null })
       yield* (yield* Now).set(2_000)
-      const renamed = yield* (yield* Storage).rename(s1, " New \r\n name ")
+      const renamed = yield* (yield* Storage).patch(s1, { title: " New \r\n name " })
       expect(renamed).toMatchObject({ title: "New name", named: true, cursor: 2, createdAt: 1_000, updatedAt: 2_000 })
       expect(yield* session()).toEqual(renamed)
       expect((yield* events(1))[0]).toEqual({
@@ -75,12 +76,12 @@ export const sessionTests = (test: Test) => {
     Effect.gen(function* () {
       const before = yield* create()
       const storage = yield* Storage
-      expect(yield* refused(storage.rename(s1, ""))).toMatchObject({
+      expect(yield* refused(storage.patch(s1, { title: "" }))).toMatchObject({
         _tag: "InvalidInput",
         field: "title",
         actual: "0"
       })
-      expect(yield* refused(storage.rename(s2, ""))).toMatchObject({ _tag: "InvalidInput", field: "title" })
+      expect(yield* refused(storage.patch(s2, { title: "" }))).toMatchObject({ _tag: "InvalidInput", field: "title" })
       expect(yield* session()).toEqual(before)
     }))
 
@@ -89,10 +90,55 @@ export const sessionTests = (test: Test) => {
       yield* create()
       const storage = yield* Storage
       const model = { provider: "anthropic", model: "claude", options: { temperature: 0.5, stop: ["END"] } }
-      expect(yield* storage.setModel(s1, model)).toMatchObject({ model, cursor: 2 })
+      expect(yield* storage.patch(s1, { model })).toMatchObject({ model, cursor: 2 })
       expect(yield* session()).toMatchObject({ model })
       expect(yield* eventLines(1)).toEqual(["session.model claude"])
-      expect(yield* storage.setModel(s1, null)).toMatchObject({ model: null, cursor: 3 })
+      expect(yield* storage.patch(s1, { model: null })).toMatchObject({ model: null, cursor: 3 })
+    }))
+
+  test("the agent can be set and reset", () =>
+    Effect.gen(function* () {
+      yield* create({ agent: "coder" })
+      const storage = yield* Storage
+      expect(yield* session()).toMatchObject({ agent: "coder" })
+      expect(yield* storage.patch(s1, { agent: "reviewer" })).toMatchObject({ agent: "reviewer", cursor: 2 })
+      expect(yield* session()).toMatchObject({ agent: "reviewer" })
+      expect(yield* eventLines(1)).toEqual(["session.agent reviewer"])
+      expect(yield* storage.patch(s1, { agent: null })).toMatchObject({ agent: null, cursor: 3 })
+      expect(yield* eventLines(1)).toEqual(["session.agent none", "session.agent none"])
+    }))
+
+  test("several fields change at once, with an event for each, and all or none of them", () =>
+    Effect.gen(function* () {
+      yield* create({ metadata: { a: 1 } })
+      const storage = yield* Storage
+      const model = { provider: "p", model: "m" }
+      const changed = yield* storage.patch(s1, {
+        title: "Other",
+        model,
+        agent: "coder",
+        workdir: "/moved",
+        metadata: { b: 2 }
+      })
+      expect(changed).toMatchObject({
+        title: "Other",
+        model,
+        agent: "coder",
+        workdir: "/moved",
+        metadata: { a: 1, b: 2 },
+        cursor: 5
+      })
+      expect(yield* session()).toEqual(changed)
+      expect(yield* eventLines(1)).toEqual([
+        "session.renamed Other",
+        "session.model m",
+        "session.agent coder",
+        "session.moved /moved"
+      ])
+      const tooLong = storage.patch(s1, { title: "Third", agent: null, metadata: { c: "x".repeat(70_000) } })
+      expect(yield* refused(tooLong)).toMatchObject({ _tag: "InvalidInput", field: "metadata" })
+      expect(yield* session()).toEqual(changed)
+      expect(yield* storage.patch(s1, {})).toEqual(changed)
     }))
 
   test("the folder can be changed, and left out", () =>
@@ -100,10 +146,10 @@ export const sessionTests = (test: Test) => {
       yield* create({ workdir: null })
       const storage = yield* Storage
       expect(yield* session()).toMatchObject({ workdir: null })
-      expect(yield* storage.setWorkdir(s1, "/moved")).toMatchObject({ workdir: "/moved", cursor: 2 })
+      expect(yield* storage.patch(s1, { workdir: "/moved" })).toMatchObject({ workdir: "/moved", cursor: 2 })
       expect(yield* session()).toMatchObject({ workdir: "/moved" })
       expect(yield* eventLines(1)).toEqual(["session.moved /moved"])
-      expect(yield* storage.setWorkdir(s1, null)).toMatchObject({ workdir: null, cursor: 3 })
+      expect(yield* storage.patch(s1, { workdir: null })).toMatchObject({ workdir: null, cursor: 3 })
       expect(yield* eventLines(1)).toEqual(["session.moved nowhere", "session.moved nowhere"])
     }))
 
@@ -112,10 +158,10 @@ export const sessionTests = (test: Test) => {
       yield* create({ metadata: { a: 1, b: { c: 2 }, toString: "kept" } })
       const storage = yield* Storage
       yield* (yield* Now).set(3_000)
-      yield* Effect.all([storage.patchMetadata(s1, { x: 1 }), storage.patchMetadata(s1, { y: 2 })], {
+      yield* Effect.all([storage.patch(s1, { metadata: { x: 1 } }), storage.patch(s1, { metadata: { y: 2 } })], {
         concurrency: "unbounded"
       })
-      const patched = yield* storage.patchMetadata(s1, { a: null, b: [1], absent: null, z: "😀\ud800" })
+      const patched = yield* storage.patch(s1, { metadata: { a: null, b: [1], absent: null, z: "😀\ud800" } })
       expect(patched).toMatchObject({ cursor: 1, updatedAt: 3_000 })
       expect(patched.metadata).toEqual({ b: [1], toString: "kept", x: 1, y: 2, z: "😀\ud800" })
       expect(yield* session()).toEqual(patched)
@@ -130,7 +176,7 @@ export const sessionTests = (test: Test) => {
         ["", 3],
         ['"$', 4]
       ])
-      yield* (yield* Storage).patchMetadata(s1, patch)
+      yield* (yield* Storage).patch(s1, { metadata: patch })
       expect(new Map(Object.entries((yield* session()).metadata))).toEqual(new Map(Object.entries(patch)))
     }))
 
@@ -139,7 +185,7 @@ export const sessionTests = (test: Test) => {
       yield* create({ metadata: { a: 1, b: 2 } })
       const before = yield* session()
       const patch = { a: null, c: 3, d: "x".repeat(65_536) }
-      expect(yield* refused((yield* Storage).patchMetadata(s1, patch))).toMatchObject({ field: "metadata" })
+      expect(yield* refused((yield* Storage).patch(s1, { metadata: patch }))).toMatchObject({ field: "metadata" })
       expect(yield* session()).toEqual(before)
     }))
 
@@ -148,7 +194,7 @@ export const sessionTests = (test: Test) => {
       yield* create()
       const storage = yield* Storage
       const fields = Array.from({ length: 8 }, (_, index) => `field${index}`)
-      yield* Effect.forEach(fields, (field) => storage.patchMetadata(s1, { [field]: true }), {
+      yield* Effect.forEach(fields, (field) => storage.patch(s1, { metadata: { [field]: true } }), {
         concurrency: "unbounded"
       })
       expect((yield* session()).metadata).toEqual(Object.fromEntries(fields.map((field) => [field, true])))
@@ -159,23 +205,23 @@ export const sessionTests = (test: Test) => {
       yield* create({ metadata: { half: "x".repeat(40_000) } })
       const storage = yield* Storage
       const before = yield* session()
-      expect(yield* refused(storage.patchMetadata(s1, { more: "x".repeat(40_000) }))).toEqual({
+      expect(yield* refused(storage.patch(s1, { metadata: { more: "x".repeat(40_000) } }))).toEqual({
         _tag: "InvalidInput",
         field: "metadata",
         limit: "at most 65536 bytes",
         actual: "80021 bytes"
       })
       expect(yield* session()).toEqual(before)
-      yield* storage.patchMetadata(s1, { half: null, more: "x".repeat(40_000) })
+      yield* storage.patch(s1, { metadata: { half: null, more: "x".repeat(40_000) } })
     }))
 
   test("P7 one boundary: a session can be renamed, patched and given a model while a run holds it", () =>
     Effect.gen(function* () {
       yield* createAndStart()
       const storage = yield* Storage
-      yield* storage.rename(s1, "Other")
-      yield* storage.setModel(s1, { provider: "p", model: "m" })
-      expect(yield* storage.patchMetadata(s1, { a: 1 })).toMatchObject({ title: "Other", metadata: { a: 1 } })
+      yield* storage.patch(s1, { title: "Other" })
+      yield* storage.patch(s1, { model: { provider: "p", model: "m" } })
+      expect(yield* storage.patch(s1, { metadata: { a: 1 } })).toMatchObject({ title: "Other", metadata: { a: 1 } })
     }))
 
   test("P12 the refusal names a missing session", () =>
@@ -183,9 +229,9 @@ export const sessionTests = (test: Test) => {
       const storage = yield* Storage
       const reader = yield* StorageReader
       const missing = { _tag: "SessionNotFound", sessionId: s1 }
-      expect(yield* refused(storage.rename(s1, "x"))).toEqual(missing)
-      expect(yield* refused(storage.setModel(s1, null))).toEqual(missing)
-      expect(yield* refused(storage.patchMetadata(s1, {}))).toEqual(missing)
+      expect(yield* refused(storage.patch(s1, { title: "x" }))).toEqual(missing)
+      expect(yield* refused(storage.patch(s1, { model: null }))).toEqual(missing)
+      expect(yield* refused(storage.patch(s1, { metadata: {} }))).toEqual(missing)
       expect(yield* refused(append(s1, []))).toEqual(missing)
       expect(yield* refused(storage.beginDelete(s1))).toEqual(missing)
       expect(yield* refused(reader.session(s1))).toEqual(missing)
@@ -217,12 +263,27 @@ const listTests = (test: Test) => {
       })
     )
 
+  test("sessions can be listed by the one that they were created under", () =>
+    Effect.gen(function* () {
+      for (const [id, parent] of [
+        ["top", null],
+        ["one", "top"],
+        ["two", "top"],
+        ["below", "one"]
+      ] as const) {
+        yield* create({ id: SessionId.make(id), parent: parent === null ? null : SessionId.make(parent) })
+      }
+      expect((yield* list({ parent: SessionId.make("top") })).ids).toEqual(["two", "one"])
+      expect((yield* list({ parent: SessionId.make("two") })).ids).toEqual([])
+      expect(yield* session(SessionId.make("below"))).toMatchObject({ parent: "one" })
+    }))
+
   test("sessions are listed last created first, whatever the clock says", () =>
     Effect.gen(function* () {
       yield* createAll(2)
       yield* (yield* Now).set(10)
       yield* create({ id: s1 })
-      yield* (yield* Storage).rename(SessionId.make("n1"), "Touched")
+      yield* (yield* Storage).patch(SessionId.make("n1"), { title: "Touched" })
       expect(yield* list({})).toEqual({ ids: ["s1", "n2", "n1"], next: null, total: 3 })
     }))
 

@@ -68,10 +68,7 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
 
   return {
     createSession: (session) => commit((state, at) => Sessions.createSession(state, at, session)),
-    rename: (sessionId, title) => commit((state, at) => Sessions.rename(state, at, { sessionId, title })),
-    setModel: (sessionId, model) => commit((state, at) => Sessions.setModel(state, at, { sessionId, model })),
-    setWorkdir: (sessionId, workdir) => commit((state, at) => Sessions.setWorkdir(state, at, { sessionId, workdir })),
-    patchMetadata: (sessionId, patch) => commit((state, at) => Sessions.patchMetadata(state, at, { sessionId, patch })),
+    patch: (sessionId, patch) => commit((state, at) => Sessions.patch(state, at, { sessionId, patch })),
     append: (sessionId, messages, appendKey) =>
       commit((state, at) => Transcripts.append(state, at, { sessionId, messages, appendKey })),
 

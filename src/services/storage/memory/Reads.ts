@@ -175,9 +175,10 @@ const keptRun = (state: State, runId: RunId) =>
     () => new RunNotFound({ runId })
   )
 
-const matches = (session: Session, { owner, title, workdir }: SessionQuery): boolean =>
+const matches = (session: Session, { owner, parent, title, workdir }: SessionQuery): boolean =>
   (workdir === undefined || session.workdir === workdir) &&
   (owner === undefined || session.owner === owner) &&
+  (parent === undefined || session.parent === parent) &&
   (title === undefined || lowerAscii(session.title).includes(lowerAscii(title)))
 
 /** Whether a run of the session has not ended. */
@@ -189,9 +190,10 @@ const lastCreatedFirst = Order.mapInput(Order.reverse(Order.number), (kept: Sess
 
 /** An event as a replay shows it. */
 const today =
-  ({ model, title, workdir }: Session) =>
+  ({ agent, model, title, workdir }: Session) =>
   (event: SessionEvent.Durable): SessionEvent.Durable => {
     if (event.type === "session.created" || event.type === "session.renamed") return { ...event, title }
     if (event.type === "session.moved") return { ...event, workdir }
+    if (event.type === "session.agent") return { ...event, agent }
     return event.type === "session.model" ? { ...event, model } : event
   }

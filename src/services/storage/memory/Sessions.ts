@@ -3,7 +3,6 @@ import * as Tenure from "../../../domain/Tenure.js"
 import { Either, HashMap, Option } from "effect"
 import type { Json } from "../../../domain/Json.js"
 import * as Limits from "../../../domain/Limits.js"
-import type { ModelRef } from "../../../domain/ModelRef.js"
 import { Cursor, type Session, type SessionId } from "../../../domain/Session.js"
 import {
   type InvalidInput,
@@ -13,7 +12,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import * as Title from "../../../domain/Title.js"
 import * as Usage from "../../../domain/Usage.js"
-import type { NewSession } from "../Storage.js"
+import type { NewSession, SessionPatch } from "../Storage.js"
 import { changeable, putSession, record, setSession, type State, type Transition } from "./State.js"
 
 type ChangeRefused = InvalidInput | SessionNotFound | SessionDeleting
@@ -21,7 +20,7 @@ type ChangeRefused = InvalidInput | SessionNotFound | SessionDeleting
 export const createSession = (
   state: State,
   at: number,
-  { id, metadata, model, owner, title, workdir }: NewSession
+  { agent, id, metadata, model, owner, parent, title, workdir }: NewSession
 ): Transition<Session, InvalidInput | SessionExists> =>
   Either.gen(function* () {
     const folded = title === null ? Title.untitled : yield* Title.check(title, state.limits)
@@ -32,7 +31,8 @@ export const createSession = (
       named: title !== null,
       owner,
       workdir,
-      agent: null,
+      parent,
+      agent,
       model,
       metadata: metadata.value,
       usage: Usage.zero,
@@ -63,52 +63,25 @@ export const createSession = (
     return [kept.session, putSession({ ...state, created: kept.ordinal }, kept)]
   })
 
-export const rename = (
-  state: State,
-  at: number,
-  { sessionId, title }: { readonly sessionId: SessionId; readonly title: string }
-): Transition<Session, ChangeRefused> =>
-  Either.gen(function* () {
-    const folded = yield* Title.check(title, state.limits)
-    const kept = yield* changeable(state, sessionId)
-    const renamed = record(setSession(kept, { title: folded, named: true }), at, {
-      type: "session.renamed",
-      title: folded
-    })
-    return [renamed.session, putSession(state, renamed)]
-  })
-
-export const setModel = (
-  state: State,
-  at: number,
-  { model, sessionId }: { readonly sessionId: SessionId; readonly model: ModelRef | null }
-): Transition<Session, SessionNotFound | SessionDeleting> =>
-  Either.map(changeable(state, sessionId), (kept) => {
-    const changed = record(setSession(kept, { model }), at, { type: "session.model", model })
-    return [changed.session, putSession(state, changed)]
-  })
-
-export const setWorkdir = (
-  state: State,
-  at: number,
-  { sessionId, workdir }: { readonly sessionId: SessionId; readonly workdir: string | null }
-): Transition<Session, SessionNotFound | SessionDeleting> =>
-  Either.map(changeable(state, sessionId), (kept) => {
-    const changed = record(setSession(kept, { workdir }), at, { type: "session.moved", workdir })
-    return [changed.session, putSession(state, changed)]
-  })
-
 /** Checks the merged metadata, which only the storage knows. */
-export const patchMetadata = (
+export const patch = (
   state: State,
   at: number,
-  { patch, sessionId }: { readonly sessionId: SessionId; readonly patch: { readonly [field: string]: Json } }
+  { patch, sessionId }: { readonly sessionId: SessionId; readonly patch: SessionPatch }
 ): Transition<Session, ChangeRefused> =>
   Either.gen(function* () {
-    const kept = yield* changeable(state, sessionId)
-    const merged = new Map<string, Json>([...Object.entries(kept.session.metadata), ...Object.entries(patch)])
-    const metadata = Object.fromEntries([...merged].filter(([field]) => patch[field] !== null))
-    yield* Limits.json("metadata", metadata, state.limits.metadataBytes)
-    const patched = setSession(kept, { metadata, updatedAt: at })
-    return [patched.session, putSession(state, patched)]
+    const { agent, metadata, model, title, workdir } = yield* Title.checkPatch(patch, state.limits)
+    let kept = yield* changeable(state, sessionId)
+    if (metadata !== undefined) {
+      const merged = new Map<string, Json>([...Object.entries(kept.session.metadata), ...Object.entries(metadata)])
+      const fields = Object.fromEntries([...merged].filter(([field]) => metadata[field] !== null))
+      yield* Limits.json("metadata", fields, state.limits.metadataBytes)
+      kept = setSession(kept, { metadata: fields, updatedAt: at })
+    }
+    if (title !== undefined)
+      kept = record(setSession(kept, { title, named: true }), at, { type: "session.renamed", title })
+    if (model !== undefined) kept = record(setSession(kept, { model }), at, { type: "session.model", model })
+    if (agent !== undefined) kept = record(setSession(kept, { agent }), at, { type: "session.agent", agent })
+    if (workdir !== undefined) kept = record(setSession(kept, { workdir }), at, { type: "session.moved", workdir })
+    return [kept.session, putSession(state, kept)]
   })

@@ -25,7 +25,8 @@ type SessionColumns = readonly [
   newest: number,
   title: string,
   workdir: string,
-  model: string | null
+  model: string | null,
+  agent: string | null
 ]
 
 /** What an event may show. `name` is its tool or role, `word` its outcome, verdict or stop reason. */
@@ -46,7 +47,7 @@ type EventColumns = readonly [
 /** Parameters: session, cursor, number of events. */
 const statement = `WITH RECURSIVE
   kept AS MATERIALIZED (
-    SELECT ordinal, first_cursor AS first, cursor AS newest, title, model, workdir, head,
+    SELECT ordinal, first_cursor AS first, cursor AS newest, title, model, agent, workdir, head,
       max(column2, first_cursor - 1) AS since, column3 AS size
     FROM (VALUES (?, ?, ?)) JOIN session_rows ON id = column1 AND state <> 'hidden'
   ),
@@ -64,7 +65,7 @@ const statement = `WITH RECURSIVE
     JOIN (SELECT max(low) AS low FROM search) JOIN messages
     ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
   )
-  SELECT NULL, first, newest, title, workdir, model, NULL, NULL, NULL, NULL FROM kept
+  SELECT NULL, first, newest, title, workdir, model, agent, NULL, NULL, NULL FROM kept
   UNION ALL
   SELECT told.cursor, told.at, told.type, runs.id, told.seq,
     coalesce(questions.call, messages.call, calls.id),
@@ -92,6 +93,7 @@ interface Today {
   readonly sessionId: SessionId
   readonly title: string
   readonly model: ModelRef | null
+  readonly agent: string | null
   readonly workdir: string | null
 }
 
@@ -142,7 +144,7 @@ export const read = (
     )
     const [kept, ...told] = rows
     if (kept === undefined || !isSession(kept)) return yield* new SessionNotFound({ sessionId })
-    const [, first, newest, title, workdir, model] = kept
+    const [, first, newest, title, workdir, model, agent] = kept
     if (after > newest || (after !== 0 && after < first - 1)) {
       return yield* new CursorGone({ sessionId, after, oldest: first, newest })
     }
@@ -156,6 +158,7 @@ export const read = (
       sessionId,
       title,
       model: yield* decodeModel(name, model),
+      agent,
       workdir: workdir === "" ? null : workdir
     }
     return yield* decodePage(page.slice(0, limit), (row) => decode(today, row))

@@ -1,8 +1,7 @@
 /** A session's own fields: creates, renames, changes, finds and lists sessions. */
 import { Array, Effect, Either, Schema } from "effect"
-import type { Json } from "../../../domain/Json.js"
+import type { Json, JsonRecord } from "../../../domain/Json.js"
 import * as Limits from "../../../domain/Limits.js"
-import type { ModelRef } from "../../../domain/ModelRef.js"
 import { Session, type SessionId } from "../../../domain/Session.js"
 import {
   type InvalidInput,
@@ -13,7 +12,7 @@ import {
   type StorageFailed
 } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { NewSession, SessionPage, SessionQuery } from "../Storage.js"
+import type { NewSession, SessionPage, SessionPatch, SessionQuery } from "../Storage.js"
 import * as CursorFloor from "./CursorFloor.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
@@ -44,6 +43,8 @@ const names = [
   "named",
   "owner",
   "workdir",
+  "parent",
+  "agent",
   "model",
   "metadata",
   "createdAt",
@@ -58,7 +59,7 @@ type Row = StoredRow<typeof sessionRows, (typeof names)[number]>
 const columns = select(sessionRows, names)
 
 const decode = (row: Row): Either.Either<Session, RowDamaged> =>
-  decodeStored({ sessionId: row.id, seq: null }, { ...row, agent: null, usage: row })
+  decodeStored({ sessionId: row.id, seq: null }, { ...row, usage: row })
 
 /** A session that this write has changed, as it will be stored. */
 const reread = (tx: Transaction, { cursor, head, id, ordinal }: SessionRow): Either.Either<Session, RowDamaged> =>
@@ -74,7 +75,7 @@ const missing = (sessionId: SessionId): RowDamaged => new RowDamaged({ sessionId
 /** `title` is the checked one, or that of a session which nobody has named. */
 export const create = (
   tx: Transaction,
-  { id, metadata, model, owner, title: named, workdir }: NewSession,
+  { agent, id, metadata, model, owner, parent, title: named, workdir }: NewSession,
   title: string
 ): Either.Either<Session, SessionExists | RowDamaged> => {
   if (tx.get("SELECT 1 FROM session_rows WHERE id = ?", id) !== undefined) {
@@ -84,8 +85,8 @@ export const create = (
   SessionOrdinal.ensure(tx)
   tx.run(
     `INSERT INTO session_rows
-     (ordinal, id, first_cursor, created_at, updated_at, cursor, named, title, owner, workdir, model, metadata)
-     SELECT ${SessionOrdinal.next}, ?, cursor_floor + 1, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ? FROM meta`,
+     (ordinal, id, first_cursor, created_at, updated_at, cursor, named, title, owner, workdir, parent, agent, model, metadata)
+     SELECT ${SessionOrdinal.next}, ?, cursor_floor + 1, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ?, ?, ? FROM meta`,
     id,
     tx.now,
     tx.now,
@@ -93,6 +94,8 @@ export const create = (
     title,
     owner,
     workdir ?? "",
+    parent,
+    agent,
     model === null ? null : JSON.stringify(model),
     metadata.json
   )
@@ -103,56 +106,52 @@ export const create = (
   })
 }
 
-/** A change of a session's own columns, with its event. The statement's last parameter is the session's ordinal. */
-const change =
-  (statement: string, event: "session.renamed" | "session.model" | "session.moved") =>
-  (tx: Transaction, sessionId: SessionId, value: string | null): Either.Either<Session, ChangeRefusal> =>
-    Either.flatMap(changeable(tx, sessionId), (session) => {
-      tx.run(statement, value, session.ordinal)
-      record(tx, session, event)
-      return reread(tx, session)
-    })
+/** What a change of one field stores, and the event that tells of it. */
+interface FieldChange {
+  readonly statement: string
+  readonly event: "session.renamed" | "session.model" | "session.agent" | "session.moved"
+}
 
-const changeTitle = change("UPDATE session_rows SET title = ?, named = 1 WHERE ordinal = ?", "session.renamed")
-const changeModel = change("UPDATE session_rows SET model = ? WHERE ordinal = ?", "session.model")
-const changeWorkdir = change("UPDATE session_rows SET workdir = ? WHERE ordinal = ?", "session.moved")
+const changes = {
+  title: { statement: "UPDATE session_rows SET title = ?, named = 1 WHERE ordinal = ?", event: "session.renamed" },
+  model: { statement: "UPDATE session_rows SET model = ? WHERE ordinal = ?", event: "session.model" },
+  agent: { statement: "UPDATE session_rows SET agent = ? WHERE ordinal = ?", event: "session.agent" },
+  workdir: { statement: "UPDATE session_rows SET workdir = ? WHERE ordinal = ?", event: "session.moved" }
+} as const satisfies Record<string, FieldChange>
 
-export const rename = (
-  tx: Transaction,
-  { sessionId, title }: { readonly sessionId: SessionId; readonly title: string }
-): Either.Either<Session, ChangeRefusal> => changeTitle(tx, sessionId, title)
-
-export const setModel = (
-  tx: Transaction,
-  { model, sessionId }: { readonly sessionId: SessionId; readonly model: ModelRef | null }
-): Either.Either<Session, ChangeRefusal> => changeModel(tx, sessionId, model === null ? null : JSON.stringify(model))
-
-export const setWorkdir = (
-  tx: Transaction,
-  { sessionId, workdir }: { readonly sessionId: SessionId; readonly workdir: string | null }
-): Either.Either<Session, ChangeRefusal> => changeWorkdir(tx, sessionId, workdir ?? "")
-
-/**
- * Merges the fields in the transaction, so that two patches of different fields both take effect. Checks the merged
- * metadata, which are known only here.
- */
-export const patchMetadata = (
-  tx: Transaction,
-  limits: Limits.Limits,
-  { patch, sessionId }: { readonly sessionId: SessionId; readonly patch: { readonly [field: string]: Json } }
-): Either.Either<Session, ChangeRefusal> =>
+/** Merges in the transaction, so that two patches of different fields both take effect. */
+const mergeMetadata = (tx: Transaction, limits: Limits.Limits, session: SessionRow, patch: JsonRecord) =>
   Either.gen(function* () {
-    const session = yield* changeable(tx, sessionId)
     const row = tx.get<{ readonly metadata: string }>(
       "SELECT metadata FROM session_rows WHERE ordinal = ?",
       session.ordinal
     )
-    const stored = yield* decodeMetadata({ sessionId, seq: null }, row?.metadata)
+    const stored = yield* decodeMetadata({ sessionId: session.id, seq: null }, row?.metadata)
     const merged = new Map<string, Json>([...Object.entries(stored), ...Object.entries(patch)])
     const metadata = Object.fromEntries([...merged].filter(([field]) => patch[field] !== null))
     const text = yield* Limits.json("metadata", metadata, limits.metadataBytes)
     tx.run("UPDATE session_rows SET metadata = ? WHERE ordinal = ?", text, session.ordinal)
     changed(tx, session)
+  })
+
+/** `title` is the checked one. */
+export const patch = (
+  tx: Transaction,
+  limits: Limits.Limits,
+  { patch, sessionId }: { readonly sessionId: SessionId; readonly patch: SessionPatch }
+): Either.Either<Session, ChangeRefusal> =>
+  Either.gen(function* () {
+    const { agent, metadata, model, title, workdir } = patch
+    const session = yield* changeable(tx, sessionId)
+    const change = ({ event, statement }: FieldChange, value: string | null) => {
+      tx.run(statement, value, session.ordinal)
+      record(tx, session, event)
+    }
+    if (metadata !== undefined) yield* mergeMetadata(tx, limits, session, metadata)
+    if (title !== undefined) change(changes.title, title)
+    if (model !== undefined) change(changes.model, model === null ? null : JSON.stringify(model))
+    if (agent !== undefined) change(changes.agent, agent)
+    if (workdir !== undefined) change(changes.workdir, workdir ?? "")
     return yield* reread(tx, session)
   })
 
@@ -175,13 +174,14 @@ interface Condition {
 }
 
 /** What a session must be like. Each filter stands alone, so that an index finds those of an owner or a folder. */
-const conditions = ({ active, owner, title, workdir }: SessionQuery): ReadonlyArray<Condition> => {
+const conditions = ({ active, owner, parent, title, workdir }: SessionQuery): ReadonlyArray<Condition> => {
   const when = (value: string | undefined, text: string): ReadonlyArray<Condition> =>
     value === undefined ? [] : [{ text, parameters: [value] }]
   const going = "SELECT runs.session FROM runs WHERE runs.state <> 'ended'"
   return [
     ...when(workdir, "session_rows.workdir = ?"),
     ...when(owner, "session_rows.owner = ?"),
+    ...when(parent, "session_rows.parent = ?"),
     ...when(title, "instr(lower(session_rows.title), lower(?)) > 0"),
     ...(active === undefined
       ? []

@@ -52,14 +52,10 @@ const makeStorage = ({ write }: WriteLane["Type"], query: Query.Query, limits: L
       session.title === null ? Either.right(Title.untitled) : Title.check(session.title, limits),
       (title) => write("create the session", (tx) => Sessions.create(tx, session, title))
     ),
-  rename: (sessionId, title) =>
-    Effect.flatMap(Title.check(title, limits), (title) =>
-      write("rename the session", (tx) => Sessions.rename(tx, { sessionId, title }))
+  patch: (sessionId, patch) =>
+    Effect.flatMap(Title.checkPatch(patch, limits), (patch) =>
+      write("change the session", (tx) => Sessions.patch(tx, limits, { sessionId, patch }))
     ),
-  setModel: (sessionId, model) => write("set the model", (tx) => Sessions.setModel(tx, { sessionId, model })),
-  setWorkdir: (sessionId, workdir) => write("set the folder", (tx) => Sessions.setWorkdir(tx, { sessionId, workdir })),
-  patchMetadata: (sessionId, patch) =>
-    write("patch the metadata", (tx) => Sessions.patchMetadata(tx, limits, { sessionId, patch })),
   append: (sessionId, messages, appendKey) =>
     write("append messages", (tx) => Transcripts.append(tx, { sessionId, messages, appendKey })),
 

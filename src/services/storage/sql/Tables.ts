@@ -6,6 +6,7 @@
  * as that a running run has an engine; the generated column `messages.cursor`.
  */
 import { Schema } from "effect"
+import { AgentName } from "../../../domain/AgentName.js"
 import * as Asset from "../../../domain/Asset.js"
 import { EngineId, Sign } from "../../../domain/Lease.js"
 import { Draft } from "../../../domain/Live.js"
@@ -87,6 +88,8 @@ export const sessionRows = table({
     owner: optional(Owner),
     workdir: { schema: Folder, least: "" },
     model: optional(Schema.parseJson(Stored.ModelRef)),
+    agent: optional(AgentName),
+    parent: optional(SessionId),
     /** The last place that readers see; 0 while there is none. */
     head: { schema: Schema.NonNegativeInt, least: 0 },
     metadata: { schema: JsonObject, least: "{}" }

@@ -59,7 +59,10 @@ describe("the preset for Node", () => {
       )
       yield* gate.reached("half")
       yield* gateway.append(id, [Message.userText("meanwhile")])
-      assert.strictEqual((yield* gateway.rename(id, "renamed meanwhile")).title, "renamed meanwhile")
+      assert.strictEqual(
+        (yield* gateway.patch({ sessionId: id, title: "renamed meanwhile" })).title,
+        "renamed meanwhile"
+      )
       assert.deepStrictEqual(yield* gateway.assets(id), [])
       yield* gate.open("half")
       const asset = yield* Fiber.join(uploading)
@@ -85,7 +88,7 @@ describe("the preset for Node", () => {
           Effect.gen(function* () {
             yield* sql`INSERT INTO tickets (id) VALUES (1)`
             yield* gateway.append(id, [Message.userText("ours")])
-            assert.strictEqual((yield* gateway.rename(id, "ours too")).title, "ours too")
+            assert.strictEqual((yield* gateway.patch({ sessionId: id, title: "ours too" })).title, "ours too")
             return yield* Effect.fail("the host changed its mind")
           })
         )

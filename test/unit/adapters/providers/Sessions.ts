@@ -9,6 +9,7 @@ export const session = (fields: Partial<Session> = {}): Session => ({
   named: false,
   owner: null,
   workdir: "/",
+  parent: null,
   agent: null,
   model: null,
   metadata: {},

@@ -104,10 +104,10 @@ for (const from of names) {
           expect({ detail, stopReason }).toEqual({ detail: null, stopReason: "completed" })
         })
         yield* expectAnswer
-        yield* gateway.setModel(id, refOf(to))
+        yield* gateway.patch({ sessionId: id, model: refOf(to) })
         yield* expectAnswer
-        yield* gateway.setModel(id, refOf(from))
-        duringCall = gateway.setModel(id, refOf(to))
+        yield* gateway.patch({ sessionId: id, model: refOf(from) })
+        duringCall = gateway.patch({ sessionId: id, model: refOf(to) })
         yield* expectAnswer
         duringCall = Effect.void
         yield* expectAnswer

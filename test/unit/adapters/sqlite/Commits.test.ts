@@ -97,13 +97,13 @@ describe("a COMMIT that fails", () => {
 
   decided("a rename", {
     prepare: create(),
-    act: Effect.flatMap(Storage, (storage) => storage.rename(s1, "New")),
+    act: Effect.flatMap(Storage, (storage) => storage.patch(s1, { title: "New" })),
     shows: Effect.map(session(), ({ title }) => title === "New")
   })
 
   decided("a change without an event", {
     prepare: create(),
-    act: Effect.flatMap(Storage, (storage) => storage.patchMetadata(s1, { a: 1 })),
+    act: Effect.flatMap(Storage, (storage) => storage.patch(s1, { metadata: { a: 1 } })),
     shows: Effect.map(session(), ({ metadata }) => "a" in metadata)
   })
 

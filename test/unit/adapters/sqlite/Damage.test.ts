@@ -178,7 +178,7 @@ it.scopedLive("a session that does not decode is named; the others can be read",
       yield* create({ id: s2 })
       yield* damage("UPDATE session_rows SET metadata = '[1]' WHERE id = 's1'")
       expect(yield* refused(session(s1))).toMatchObject({ _tag: "RowDamaged", sessionId: s1, seq: null })
-      expect(yield* refused(storage.rename(s1, "New"))).toMatchObject({ _tag: "RowDamaged", sessionId: s1 })
+      expect(yield* refused(storage.patch(s1, { title: "New" }))).toMatchObject({ _tag: "RowDamaged", sessionId: s1 })
       expect((yield* session(s2)).id).toBe(s2)
       yield* damage("UPDATE session_rows SET metadata = '{}' WHERE id = 's1'")
       expect((yield* session(s1)).title).toBe("Title")

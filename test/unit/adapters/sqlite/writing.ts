@@ -20,6 +20,8 @@ const program = Effect.gen(function* () {
     title: "busy",
     owner: null,
     workdir: "/",
+    parent: null,
+    agent: null,
     model: null,
     metadata: Checked.noMetadata
   })

@@ -94,14 +94,16 @@ const noFence: Defect = ({ reader, storage }) => {
 
 const lostUpdate: Defect = ({ reader, storage }) => ({
   storage: {
-    patchMetadata: (sessionId, patch) =>
+    patch: (sessionId, { metadata: patch }) =>
       Effect.gen(function* () {
         const { metadata } = yield* reader.session(sessionId)
         yield* Quiescence.idle
         const since = Object.keys((yield* reader.session(sessionId)).metadata).filter((field) => !(field in metadata))
-        return yield* storage.patchMetadata(sessionId, {
-          ...Object.fromEntries(since.map((field) => [field, null])),
-          ...patch
+        return yield* storage.patch(sessionId, {
+          metadata: {
+            ...Object.fromEntries(since.map((field) => [field, null])),
+            ...patch
+          }
         })
       })
   }
@@ -129,6 +131,8 @@ const resurrecting: Defect = ({ storage }) => ({
               title: null,
               owner: null,
               workdir: "/",
+              parent: null,
+              agent: null,
               model: null,
               metadata: Checked.noMetadata
             })
@@ -153,7 +157,7 @@ const tooSoon: Defect = ({ signals, storage }) => {
   return {
     storage: {
       createSession: (session) => first(session.id, storage.createSession(session)),
-      rename: (sessionId, title) => first(sessionId, storage.rename(sessionId, title)),
+      patch: (sessionId, patch) => first(sessionId, storage.patch(sessionId, patch)),
       append: (sessionId, messages) => first(sessionId, storage.append(sessionId, messages))
     }
   }
@@ -285,7 +289,7 @@ export const defects = [
     layer: broken(({ reader, storage }) => ({
       reader: {
         session: (sessionId) =>
-          Effect.zipRight(Effect.ignore(storage.patchMetadata(sessionId, {})), reader.session(sessionId))
+          Effect.zipRight(Effect.ignore(storage.patch(sessionId, { metadata: {} })), reader.session(sessionId))
       }
     }))
   },
@@ -345,10 +349,10 @@ export const defects = [
     caughtBy: "P12 clear refusal: a refused patch changes nothing",
     layer: broken(({ reader, storage }) => ({
       storage: {
-        patchMetadata: (sessionId, patch) =>
+        patch: (sessionId, { metadata = {} }) =>
           Effect.forEach(
-            Object.entries(patch),
-            ([field, value]) => storage.patchMetadata(sessionId, { [field]: value }),
+            Object.entries(metadata),
+            ([field, value]) => storage.patch(sessionId, { metadata: { [field]: value } }),
             {
               discard: true
             }

@@ -192,6 +192,8 @@ export const create = (id: SessionId) =>
       title: "Title",
       owner: null,
       workdir: "/home/me",
+      parent: null,
+      agent: null,
       model: null,
       metadata: Checked.noMetadata
     })

@@ -131,7 +131,7 @@ describe("P10 events from a cursor on", () => {
       const first = yield* Effect.fork(next)
       yield* Quiescence.idle
       yield* Fiber.interrupt(first)
-      yield* gateway.rename(id, "meanwhile")
+      yield* gateway.patch({ sessionId: id, title: "meanwhile" })
       const second = yield* Effect.fork(next)
       yield* Quiescence.idle
       expect(second.unsafePoll()).not.toBeNull()
@@ -143,7 +143,7 @@ describe("P10 events from a cursor on", () => {
     Effect.gen(function* () {
       const { gateway, session } = yield* open()
       const { id } = yield* session()
-      for (let n = 0; n < 600; n++) yield* gateway.rename(id, `title ${n}`)
+      for (let n = 0; n < 600; n++) yield* gateway.patch({ sessionId: id, title: `title ${n}` })
       const events = yield* gateway
         .events({ sessionId: id, after: Session.Cursor.make(3) })
         .pipe(Stream.take(598), Stream.runCollect)
@@ -233,7 +233,7 @@ describe("P10 what a step writes", () => {
         yield* gate.open("two")
         yield* gate.reached("three")
         isSlow = true
-        yield* engine.gateway.rename(run.sessionId, "in the middle")
+        yield* engine.gateway.patch({ sessionId: run.sessionId, title: "in the middle" })
         yield* gate.reached("read")
         yield* gate.open("three")
         yield* gate.reached("end")
@@ -393,7 +393,7 @@ describe("Run.events", () => {
           Effect.provide(context)
         )
       const live = yield* Effect.fork(collect(second))
-      yield* gateway.rename(run.sessionId, "meanwhile")
+      yield* gateway.patch({ sessionId: run.sessionId, title: "meanwhile" })
       yield* finish
       const events = yield* live
       expect(events.map(({ type }) => type)).toEqual([
@@ -460,7 +460,7 @@ describe("snapshot", () => {
     it.scoped(`P10 what is committed before its ${read} is read comes after its cursor`, () =>
       Effect.gen(function* () {
         const { open, reader, storage } = yield* ground
-        const rename = Effect.ignore(storage.rename(Session.Id.make("one"), "renamed meanwhile"))
+        const rename = Effect.ignore(storage.patch(Session.Id.make("one"), { title: "renamed meanwhile" }))
         const late =
           <Args extends ReadonlyArray<unknown>, A, E>(name: string, own: (...args: Args) => Effect.Effect<A, E>) =>
           (...args: Args) =>

@@ -50,10 +50,13 @@ const withField = (sessionId: Session.Id, field: string, value: unknown) => ({
 const long = "x".repeat(600)
 
 const cases: ReadonlyArray<Case> = [
-  ["setWorkdir to a relative folder", (gateway, id) => gateway.setWorkdir(id, "a/b"), "workdir"],
+  ["patch with a relative folder", (gateway, id) => gateway.patch({ sessionId: id, workdir: "a/b" }), "workdir"],
   ["create with a folder that is empty", (gateway) => gateway.create(created('{"workdir":""}')), "workdir"],
   ["create with a folder that is relative", (gateway) => gateway.create(created('{"workdir":"a/b"}')), "workdir"],
   ["create with a folder that is a number", (gateway) => gateway.create(created('{"workdir":5}')), "workdir"],
+  ["create under a session that is not there", (gateway) => gateway.create(created('{"parent":"nobody"}')), "parent"],
+  ["create with an agent's name that is none", (gateway) => gateway.create(created('{"agent":"a b"}')), "agent"],
+  ["patch with an agent's name that is none", (gateway, id) => gateway.patch({ sessionId: id, agent: "" }), "agent"],
   ["create with an impossible id", (gateway) => gateway.create(created('{"workdir":"/","id":"../x"}')), "id"],
   ["create with an empty owner", (gateway) => gateway.create(created('{"workdir":"/","owner":""}')), "owner"],
   ["create with a long owner", (gateway) => gateway.create(created(`{"workdir":"/","owner":"${long}"}`)), "owner"],
@@ -102,7 +105,11 @@ const cases: ReadonlyArray<Case> = [
   ["snapshot of nothing", (gateway) => gateway.snapshot(given("null")), "sessionId"],
   ["run of an impossible id", (gateway) => gateway.run(given('""')), "runId"],
   ["await of a ref without a run", (gateway) => gateway.await(given('{"sessionId":"s1","cursor":0}')), "runId"],
-  ["setModels of one session that has no id", (gateway) => gateway.setModels(given('["s1",5]'), null), "sessionIds.1"],
+  [
+    "patchMany of one session that has no id",
+    (gateway) => gateway.patchMany({ sessionIds: given('["s1",5]'), model: null }),
+    "sessionIds.1"
+  ],
   ["send without a text", (gateway, id) => gateway.send(sent(id, '{"text":" \\n"}')), "text"],
   ["send with a text that is none", (gateway, id) => gateway.send(sent(id, '{"text":5}')), "text"],
   ["send with a long text", (gateway, id) => gateway.send(sent(id, `{"text":"${long}"}`)), "message"],
@@ -120,22 +127,27 @@ const cases: ReadonlyArray<Case> = [
   ["send with an empty key", (gateway, id) => gateway.send(sent(id, '{"idempotencyKey":""}')), "idempotencyKey"],
   ["send with a long key", (gateway, id) => gateway.send(sent(id, `{"idempotencyKey":"${long}"}`)), "idempotencyKey"],
   ["send with an unknown wish", (gateway, id) => gateway.send(sent(id, '{"whenBusy":"wait"}')), "whenBusy"],
-  ["rename to nothing", (gateway, id) => gateway.rename(id, "  "), "title"],
-  ["rename to a long title", (gateway, id) => gateway.rename(id, "12345678901"), "title"],
+  ["patch with an empty title", (gateway, id) => gateway.patch({ sessionId: id, title: "  " }), "title"],
+  ["patch with a long title", (gateway, id) => gateway.patch({ sessionId: id, title: "12345678901" }), "title"],
   [
-    "setModel to one without a provider",
-    (gateway, id) => gateway.setModel(id, model('{"model":"m"}')),
+    "patch with a model without a provider",
+    (gateway, id) => gateway.patch({ sessionId: id, model: model('{"model":"m"}') }),
     "model.provider"
   ],
   [
-    "setModel with an impossible option",
-    (gateway, id) => gateway.setModel(id, model('{"provider":"p","model":"m","options":{"temperature":9}}')),
+    "patch with an impossible option of the model",
+    (gateway, id) =>
+      gateway.patch({ sessionId: id, model: model('{"provider":"p","model":"m","options":{"temperature":9}}') }),
     "model.options.temperature"
   ],
-  ["patchMetadata beyond the limit", (gateway, id) => gateway.patchMetadata(id, { b: "x".repeat(90) }), "metadata"],
   [
-    "patchMetadata with what is no JSON",
-    (gateway, id) => gateway.patchMetadata(id, { b: { c: Infinity } }),
+    "patch of metadata beyond the limit",
+    (gateway, id) => gateway.patch({ sessionId: id, metadata: { b: "x".repeat(90) } }),
+    "metadata"
+  ],
+  [
+    "patch of metadata with what is no JSON",
+    (gateway, id) => gateway.patch({ sessionId: id, metadata: { b: { c: Infinity } } }),
     "metadata.b"
   ],
   [

@@ -20,10 +20,7 @@ const sessionCalls: Readonly<Record<string, Call>> = {
   send: ofSession((gateway, sessionId) => gateway.send({ sessionId, text: "hi", whenBusy: "queue" })),
   resume: ofSession((gateway, id) => gateway.resume(id)),
   append: ofSession((gateway, id) => gateway.append(id, [])),
-  rename: ofSession((gateway, id) => gateway.rename(id, "Bob was here")),
-  setModel: ofSession((gateway, id) => gateway.setModel(id, { provider: "p", model: "m" })),
-  setWorkdir: ofSession((gateway, id) => gateway.setWorkdir(id, "/bob")),
-  patchMetadata: ofSession((gateway, id) => gateway.patchMetadata(id, { bob: true })),
+  patch: ofSession((gateway, id) => gateway.patch({ sessionId: id, title: "Bob was here", metadata: { bob: true } })),
   events: ofSession((gateway, sessionId) => Stream.runHead(gateway.events({ sessionId }))),
   subscribe: ofSession((gateway, sessionId) => Effect.scoped(gateway.subscribe({ sessionId }))),
   snapshot: ofSession((gateway, id) => gateway.snapshot(id)),
@@ -52,7 +49,7 @@ describe("forOwner", () => {
   const calls = Object.entries({ ...sessionCalls, ...runCalls, ...questionCalls })
   it.scoped("has a test for each of its methods", () =>
     Effect.map(opened, ({ ann }) => {
-      const others = ["create", "sessions", "setModels", "recover"]
+      const others = ["create", "sessions", "patchMany", "recover"]
       expect(Object.keys(ann).sort()).toEqual([...calls.map(([name]) => name), ...others].sort())
     })
   )
@@ -86,11 +83,14 @@ describe("forOwner", () => {
     })
   )
 
-  it.scoped("setModels: says of another owner's session that it is not found, and changes the owner's", () =>
+  it.scoped("patchMany: says of another owner's session that it is not found, and changes the owner's", () =>
     Effect.gen(function* () {
       const { all, bob, run } = yield* opened
       const own = yield* bob.create({ workdir: "/" })
-      const changes = yield* bob.setModels([run.sessionId, own.id], { provider: "p", model: "m" })
+      const changes = yield* bob.patchMany({
+        sessionIds: [run.sessionId, own.id],
+        model: { provider: "p", model: "m" }
+      })
       expect(changes).toMatchObject([
         { _tag: "Failed", sessionId: run.sessionId, error: { _tag: "SessionNotFound" } },
         { _tag: "Changed", session: { id: own.id } }
@@ -122,25 +122,26 @@ describe("forOwner", () => {
     Effect.gen(function* () {
       const found = yield* opened
       const { ann, questionId, run } = found
-      for (const name of [
-        "session",
-        "transcript",
-        "events",
-        "snapshot",
-        "questions",
-        "assets",
-        "openAsset",
-        "rename",
-        "setModel"
-      ]) {
+      for (const name of ["session", "transcript", "events", "snapshot", "questions", "assets", "openAsset", "patch"]) {
         yield* sessionCalls[name]?.(ann, found) ?? Effect.dieMessage(`no ${name}`)
       }
-      yield* ann.patchMetadata(run.sessionId, { mine: true })
+      yield* ann.patch({ sessionId: run.sessionId, metadata: { mine: true } })
       yield* ann.answer({ questionId, verdict: "allow-once" })
       expect((yield* ann.await(run)).stopReason).toBe("completed")
       yield* ann.cancel(run.runId)
       yield* ann.delete(run.sessionId)
       expect((yield* ann.sessions({ total: true })).total).toBe(0)
+    })
+  )
+
+  it.scoped("create: another owner's session is no parent", () =>
+    Effect.gen(function* () {
+      const { bob: bobs, run } = yield* opened
+      expect(yield* Effect.flip(bobs.create({ parent: run.sessionId }))).toMatchObject({
+        _tag: "InvalidInput",
+        field: "parent"
+      })
+      expect((yield* bobs.sessions()).sessions).toEqual([])
     })
   )
 
@@ -162,7 +163,7 @@ describe("restrict", () => {
       const missing = Session.Id.make("nobody")
       const changes: Readonly<Record<string, Effect.Effect<unknown, unknown>>> = {
         create: reading.create({}),
-        setModels: reading.setModels([missing], null),
+        patchMany: reading.patchMany({ sessionIds: [missing], model: null }),
         recover: reading.recover(),
         ...Object.fromEntries(
           Object.entries({ ...sessionCalls, ...runCalls, ...questionCalls }).map(([name, call]) => [

@@ -184,7 +184,7 @@ const scenario = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>, delays: Re
       case "rename":
         return commit(
           op.elsewhere,
-          Effect.suspend(() => storage.rename(s1, `title ${++counter}`))
+          Effect.suspend(() => storage.patch(s1, { title: `title ${++counter}` }))
         )
       case "look":
         signalled = newest

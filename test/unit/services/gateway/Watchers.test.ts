@@ -67,7 +67,7 @@ describe("P3 P10 watchers of one session", () => {
       Object.assign(reads, { events: 0, drafts: 0 })
       const names = Array.from({ length: 10 }, (_, n) => `title ${n}`)
       for (const name of names) {
-        yield* gateway.rename(id, name)
+        yield* gateway.patch({ sessionId: id, title: name })
         yield* Quiescence.idle
       }
       for (const told of everybody) expect(titles(told)).toEqual(names)
@@ -162,7 +162,7 @@ describe("P3 P10 watchers of one session", () => {
           expect((yield* fibers) - before).toBe(0)
         }
         Object.assign(engine.reads, { events: 0, drafts: 0 })
-        yield* engine.gateway.rename(id, "nobody looks")
+        yield* engine.gateway.patch({ sessionId: id, title: "nobody looks" })
         yield* Quiescence.idle
         expect(engine.reads).toEqual({ events: 0, drafts: 0 })
       }).pipe(Effect.supervised(supervisor))
@@ -179,11 +179,11 @@ describe("P3 P10 watchers of one session", () => {
       )
       const first = yield* Effect.forEach(pulls, Effect.fork)
       yield* Quiescence.idle
-      yield* gateway.rename(id, "title 0")
+      yield* gateway.patch({ sessionId: id, title: "title 0" })
       yield* Effect.forEach(first, (fiber) => fiber.await)
       Object.assign(reads, { events: 0, drafts: 0 })
       for (let n = 1; n <= 400; n++) {
-        yield* gateway.rename(id, `title ${n}`)
+        yield* gateway.patch({ sessionId: id, title: `title ${n}` })
         yield* Quiescence.idle
       }
       expect(reads.events).toBeLessThanOrEqual(256)
@@ -206,11 +206,11 @@ describe("P3 P10 watchers of one session", () => {
       )
       const first = yield* Effect.forEach(slow, Effect.fork)
       yield* watching(engine, id, cursor, 1)
-      yield* gateway.rename(id, "title 0")
+      yield* gateway.patch({ sessionId: id, title: "title 0" })
       yield* Effect.forEach(first, (fiber) => fiber.await)
       Object.assign(reads, { events: 0, drafts: 0 })
       for (let n = 1; n <= 100; n++) {
-        yield* gateway.rename(id, `title ${n}`)
+        yield* gateway.patch({ sessionId: id, title: `title ${n}` })
         yield* Quiescence.idle
       }
       expect(reads.events).toBe(100)

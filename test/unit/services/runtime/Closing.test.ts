@@ -141,7 +141,7 @@ describe("P4 P5 an engine that closes during a run", () => {
       const { open, storage } = yield* ground
       yield* storage.createSession(newSession())
       const one = yield* open("one")
-      yield* Effect.uninterruptible(one.gateway.rename(s1, "renamed"))
+      yield* Effect.uninterruptible(one.gateway.patch({ sessionId: s1, title: "renamed" }))
       yield* Quiescence.idle
       yield* one.close
     })

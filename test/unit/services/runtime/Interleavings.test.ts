@@ -54,11 +54,11 @@ describe("what goes on at once in one engine", () => {
     Effect.gen(function* () {
       const { open, storage } = yield* ground
       yield* storage.createSession(newSession())
-      yield* storage.rename(s1, "old")
+      yield* storage.patch(s1, { title: "old" })
       yield* TestClock.adjust("100 days")
       const failed = new SkeinError.StorageFailed({ operation: "read the deletions", code: "SQLITE_IOERR_READ" })
       const { gateway } = yield* open("a", { reader: (own) => ({ ...own, deleting: failed }) })
-      const { cursor } = yield* gateway.rename(s1, "new")
+      const { cursor } = yield* gateway.patch({ sessionId: s1, title: "new" })
       yield* Quiescence.idle
       const oldest = yield* Stream.runHead(gateway.events({ sessionId: s1 }))
       expect(Option.getOrNull(oldest)).toMatchObject({ type: "session.renamed", cursor })

@@ -81,7 +81,7 @@ describe("P9 what another engine wants of a run", () => {
       const other = yield* open("other")
       const run = yield* one.begin("go")
       yield* gate.reached("hold")
-      yield* other.gateway.setModel(run.sessionId, { provider: "p", model: "new" })
+      yield* other.gateway.patch({ sessionId: run.sessionId, model: { provider: "p", model: "new" } })
       yield* gate.open("hold")
       yield* one.gateway.await(run)
       expect(steps).toEqual(["none", "new"])

@@ -23,7 +23,7 @@ describe("P7 one boundary, held for the change and not for the run", () => {
   it.scoped("P7 a session is renamed while a tool of its run is blocked", () =>
     Effect.gen(function* () {
       const { gate, gateway, run, told } = yield* blocked
-      expect((yield* gateway.rename(run.sessionId, " New\n title ")).title).toBe("New title")
+      expect((yield* gateway.patch({ sessionId: run.sessionId, title: " New\n title " })).title).toBe("New title")
       expect((yield* gateway.session(run.sessionId)).title).toBe("New title")
       yield* gate.open("block")
       expect((yield* gateway.await(run)).stopReason).toBe("completed")
@@ -34,8 +34,8 @@ describe("P7 one boundary, held for the change and not for the run", () => {
   it.scoped("P7 metadata changes field by field while a tool is blocked", () =>
     Effect.gen(function* () {
       const { gateway, run } = yield* blocked
-      yield* gateway.patchMetadata(run.sessionId, { a: 1, b: { c: [2] } })
-      const { metadata } = yield* gateway.patchMetadata(run.sessionId, { a: null, d: "x" })
+      yield* gateway.patch({ sessionId: run.sessionId, metadata: { a: 1, b: { c: [2] } } })
+      const { metadata } = yield* gateway.patch({ sessionId: run.sessionId, metadata: { a: null, d: "x" } })
       expect(metadata).toEqual({ b: { c: [2] }, d: "x" })
       expect((yield* gateway.run(run.runId)).state).toBe("running")
     })
@@ -109,7 +109,7 @@ describe("P7 the model in use", () => {
     Effect.gen(function* () {
       const { gate, gateway, run, transcript } = yield* start
       const model = { provider: "test", model: "better", options: { temperature: 0.5 } }
-      expect((yield* gateway.setModel(run.sessionId, model)).model).toEqual(model)
+      expect((yield* gateway.patch({ sessionId: run.sessionId, model })).model).toEqual(model)
       yield* gate.open("block")
       yield* gateway.await(run)
       const texts = (yield* transcript(run.sessionId)).flatMap(({ message }) =>
@@ -125,7 +125,7 @@ describe("P7 the model in use", () => {
   it.scoped("P7 that does not exist ends the run as failed, with the reason", () =>
     Effect.gen(function* () {
       const { gate, gateway, run } = yield* start
-      yield* gateway.setModel(run.sessionId, { provider: "test", model: "gone" })
+      yield* gateway.patch({ sessionId: run.sessionId, model: { provider: "test", model: "gone" } })
       yield* gate.open("block")
       expect(yield* gateway.await(run)).toMatchObject({
         stopReason: "failed",
@@ -139,12 +139,15 @@ describe("P7 the model in use", () => {
       const { gateway, run, session } = yield* start
       const { id } = yield* session()
       yield* gateway.delete(id)
-      const changes = yield* gateway.setModels([id, run.sessionId], { provider: "test", model: "better" })
+      const changes = yield* gateway.patchMany({
+        sessionIds: [id, run.sessionId],
+        model: { provider: "test", model: "better" }
+      })
       expect(changes).toMatchObject([
         { _tag: "Failed", sessionId: id, error: { _tag: "SessionNotFound" } },
         { _tag: "Changed", session: { id: run.sessionId, model: { model: "better" } } }
       ])
-      expect((yield* gateway.setModel(run.sessionId, null)).model).toBeNull()
+      expect((yield* gateway.patch({ sessionId: run.sessionId, model: null })).model).toBeNull()
     })
   )
 })

@@ -128,7 +128,7 @@ describe("P4 P5 P9 a dead engine's run", () => {
         expect(yield* Effect.flip(later.send(sessionId, "me"))).toEqual(busy)
         expect(yield* Effect.flip(later.gateway.append(sessionId, []))).toEqual(busy)
       }
-      yield* later.gateway.rename(sessionId, "renamed all the same")
+      yield* later.gateway.patch({ sessionId, title: "renamed all the same" })
       expect((yield* later.gateway.run(runId)).state).toBe("running")
     })
   )

@@ -100,6 +100,7 @@ const toldAs = (event: SessionEvent.Durable): string => {
     case "session.created":
     case "session.renamed":
     case "session.model":
+    case "session.agent":
     case "session.moved":
     case "session.deleted":
     case "run.queued":

@@ -59,7 +59,7 @@ const fill = (size: number, set: (now: number) => Effect.Effect<void>) =>
         s1,
         Array.makeBy(portion, (m) => userText(`message ${n + m}`))
       )
-      yield* Effect.forEach(Array.makeBy(portion, String), (title) => storage.rename(s1, title), {
+      yield* Effect.forEach(Array.makeBy(portion, String), (title) => storage.patch(s1, { title }), {
         concurrency: "unbounded",
         discard: true
       })
@@ -123,8 +123,8 @@ const costs = (size: number) =>
       "list of a folder": reader.sessions({ limit: 40, workdir: "/of-ann" }),
       "list of active sessions": reader.sessions({ limit: 40, active: true }),
       append: append(s1, [userText("one")]),
-      rename: storage.rename(s1, "one"),
-      patch: storage.patchMetadata(s1, { a: 1 }),
+      rename: storage.patch(s1, { title: "one" }),
+      patch: storage.patch(s1, { metadata: { a: 1 } }),
       create: create({ id: SessionId.make("new") }),
       begin: start({ runId: lease.runId }),
       step: openBatch(lease, "c1", "c2"),

@@ -27,11 +27,11 @@ describe("signals of one process", () => {
         yield* create({ id: s2 })
         const watch = yield* (yield* EventSignals.EventSignals).watch(s1)
         const waiting = yield* Effect.fork(watch.next)
-        yield* storage.rename(s2, "x")
-        yield* refused(storage.rename(s1, ""))
+        yield* storage.patch(s2, { title: "x" })
+        yield* refused(storage.patch(s1, { title: "" }))
         yield* Quiescence.idle
         expect(waiting.unsafePoll()).toBe(null)
-        yield* storage.rename(s1, "x")
+        yield* storage.patch(s1, { title: "x" })
         yield* waiting.await
       }).pipe(Effect.provide(Layer.provideMerge(driver, EventSignals.layer)), Effect.provide(Quiescence.layer))
     )
@@ -64,7 +64,7 @@ it.scoped("P9 P10 a look for other processes' commits that fails is not the last
       )
     )
     const other = yield* Layer.build(Layer.provide(storageIn(directory), EventSignals.layer))
-    const rename = (title: string) => Effect.provide(Context.get(other, Storage).rename(s1, title), other)
+    const rename = (title: string) => Effect.provide(Context.get(other, Storage).patch(s1, { title }), other)
     yield* Effect.provide(create(), other)
     const watch = yield* Context.get(context, EventSignals.EventSignals).watch(s1)
     const look = Effect.zipRight(TestClock.adjust("20 millis"), Quiescence.idle)

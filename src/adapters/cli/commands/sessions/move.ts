@@ -15,7 +15,7 @@ export const run = Effect.fn("sessions.move")(function* (given: ValuesOf<typeof 
   const screen = yield* Screen
   const { id } = yield* Effect.gen(function* () {
     const gateway = yield* Gateway
-    return yield* gateway.setWorkdir(yield* SessionLookup.find(named), folder)
+    return yield* gateway.patch({ sessionId: yield* SessionLookup.find(named), workdir: folder })
   }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
   yield* screen.write(`${Texts.moved(id, TerminalText.line(folder))}\n`)
 })

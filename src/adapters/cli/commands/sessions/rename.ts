@@ -14,7 +14,7 @@ export const run = Effect.fn("sessions.rename")(function* (given: ValuesOf<typeo
   const screen = yield* Screen
   const { id, title } = yield* Effect.gen(function* () {
     const gateway = yield* Gateway
-    const renamed = (id: SessionId) => gateway.rename(id, given.argument(1) ?? "")
+    const renamed = (id: SessionId) => gateway.patch({ sessionId: id, title: given.argument(1) ?? "" })
     // The title is checked first, whichever session is meant.
     return yield* Effect.catchTag(renamed(named), "SessionNotFound", () =>
       Effect.flatMap(SessionLookup.find(named), renamed)

@@ -63,10 +63,19 @@ const command = <Name extends string, Fields>(
 
 const oneCommit = [
   command(1, "create", { session, title, metadata }),
-  command(2, "rename", { session, title: title.map((title) => title ?? "") }),
-  command(1, "setModel", { session, model }),
-  command(1, "setWorkdir", { session, workdir: fc.constantFrom("/", "/a", null) }),
-  command(2, "patch", { session, metadata }),
+  command(6, "patch", {
+    session,
+    patch: fc.record(
+      {
+        title: title.map((title) => title ?? ""),
+        model,
+        agent: fc.constantFrom("coder", null),
+        workdir: fc.constantFrom("/", "/a", null),
+        metadata
+      },
+      { requiredKeys: [] }
+    )
+  }),
   command(3, "append", { session, messages, key, hash }),
   command(14, "admit", {
     session,

@@ -57,14 +57,8 @@ export const operation = (
         const created = newSession({ id, title, workdir: "/", metadata })
         return (storage: Service) => storage.createSession(created)
       }
-      case "rename":
-        return (storage) => storage.rename(SessionId.make(command.session), command.title)
-      case "setModel":
-        return (storage) => storage.setModel(SessionId.make(command.session), command.model)
-      case "setWorkdir":
-        return (storage) => storage.setWorkdir(SessionId.make(command.session), command.workdir)
       case "patch":
-        return (storage) => storage.patchMetadata(SessionId.make(command.session), command.metadata)
+        return (storage) => storage.patch(SessionId.make(command.session), command.patch)
       case "append": {
         const { hash, key, session } = command
         const messages = messagesOf(world, command.messages).map((message) => checked(message))

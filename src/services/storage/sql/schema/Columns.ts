@@ -1,7 +1,8 @@
 /**
  * A session's head, its newest cursor and the time of its last change, which the view `sessions` told from three tables,
  * become columns of its row, as each change of a session passes there anyway. What is already stored tells them once
- * more; a number that is none becomes 0, and a doctor finds it. Sessions are found by their owner and their folder.
+ * more; a number that is none becomes 0, and a doctor finds it. Sessions are found by their owner, their folder and their
+ * parent. A session names its agent.
  *
  * The metadata may be long. They become the last column, so that nobody who reads or changes a number passes them.
  */
@@ -14,6 +15,10 @@ export const columns: ReadonlyArray<string> = [
   "DROP VIEW sessions",
   "ALTER TABLE session_rows RENAME COLUMN changed_cursor TO cursor",
   "ALTER TABLE session_rows RENAME COLUMN changed_at TO updated_at",
+
+  "ALTER TABLE session_rows ADD COLUMN agent TEXT",
+  "ALTER TABLE session_rows ADD COLUMN parent TEXT",
+  "CREATE INDEX session_rows_parent ON session_rows (parent) WHERE parent IS NOT NULL",
 
   "ALTER TABLE session_rows RENAME COLUMN metadata TO first_metadata",
   "ALTER TABLE session_rows ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'",
