@@ -7,6 +7,7 @@
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"
 import { id } from "./Id.js"
+import * as Opaque from "./Opaque.js"
 import { RunId } from "./Run.js"
 import { Seq } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
@@ -53,13 +54,22 @@ export const CallPart = Schema.Struct({
 })
 export type CallPart = typeof CallPart.Type
 
-const known = new Set(["text", "reasoning", "file", "call"])
+/** A value that a tool gave for programs. No model is shown it. */
+export const JsonPart = Schema.Struct({ type: Schema.Literal("json"), value: Schema.Unknown })
+export type JsonPart = typeof JsonPart.Type
+
+/** A file that a tool changed, for people. No model is shown it. */
+export const DiffPart = Schema.Struct({
+  type: Schema.Literal("diff"),
+  path: Schema.String,
+  /** What the file held; null when it was not there. */
+  before: Schema.NullOr(Schema.String),
+  after: Schema.String
+})
+export type DiffPart = typeof DiffPart.Type
 
 /** A part written by another version of Skein. */
-export const OpaquePart = Schema.Struct(
-  { type: Schema.String.pipe(Schema.filter((type) => !known.has(type))) },
-  { key: Schema.String, value: Schema.Unknown }
-)
+export const OpaquePart = Opaque.partBut("text", "reasoning", "file", "call")
 export type OpaquePart = typeof OpaquePart.Type
 
 export const UserMessage = Schema.Struct({
@@ -105,6 +115,10 @@ export const Outcome = Schema.Literal(
 )
 export type Outcome = typeof Outcome.Type
 
+/** What a result has beside its text. */
+export const ResultPart = Schema.Union(FilePart, JsonPart, DiffPart, Opaque.partBut("file", "json", "diff"))
+export type ResultPart = typeof ResultPart.Type
+
 /** The one result of one call. */
 export const ResultMessage = Schema.Struct({
   role: Schema.Literal("tool"),
@@ -112,9 +126,11 @@ export const ResultMessage = Schema.Struct({
   foreignCallId,
   name: Schema.String,
   outcome: Outcome,
+  /** What every model reads. */
   text: Schema.String,
   /** The whole text, when `text` was cut to the limit. */
-  assetId: Schema.optionalWith(AssetId, { exact: true })
+  assetId: Schema.optionalWith(AssetId, { exact: true }),
+  parts: Schema.optionalWith(Schema.Array(ResultPart), { exact: true })
 })
 export type ResultMessage = typeof ResultMessage.Type
 
@@ -156,6 +172,7 @@ export type Entry = typeof Entry.Type
 export const isCall = (part: { readonly type: string }): part is CallPart => part.type === "call"
 export const isFile = (part: { readonly type: string }): part is FilePart => part.type === "file"
 export const isText = (part: { readonly type: string }): part is TextPart => part.type === "text"
+export const isDiff = (part: { readonly type: string }): part is DiffPart => part.type === "diff"
 
 /** The calls that a message asks for, in order; none for other roles. */
 export const callsOf = (message: Message): ReadonlyArray<CallPart> =>
@@ -167,6 +184,12 @@ export const textOf = (message: Message): string => {
   if (message.role === "tool") return message.text
   return message.parts.flatMap((part) => (isText(part) ? [part.text] : [])).join("")
 }
+
+/** The files that a message names, in order. */
+export const filesOf = (message: Message): ReadonlyArray<FilePart> =>
+  message.role === "user" || message.role === "tool"
+    ? (message.parts ?? []).flatMap((part) => (isFile(part) ? [part] : []))
+    : []
 
 /** A user message of one text. */
 export const userText = (text: string): UserMessage => ({ role: "user", parts: [{ type: "text", text }] })

@@ -13,6 +13,7 @@
 import { Record, Schema } from "effect"
 import * as Known from "./Message.js"
 import * as Model from "./ModelRef.js"
+import * as Opaque from "./Opaque.js"
 import * as Permission from "./Permission.js"
 import * as Run from "./Run.js"
 import * as SessionEvent from "./SessionEvent.js"
@@ -102,19 +103,15 @@ export const ModelRef = Schema.Struct({
   options: Schema.optionalWith(Options, { exact: true })
 })
 
-/** A part of any type but these. */
-const opaqueBut = (...known: ReadonlyArray<string>) =>
-  Schema.Struct({ type: Schema.String.pipe(Schema.filter((type) => !known.includes(type))) }, Fields)
-
 const UserMessage = Schema.Struct({
   ...Known.UserMessage.fields,
-  parts: Schema.Array(Schema.Union(Known.TextPart, Known.FilePart, opaqueBut("text", "file")))
+  parts: Schema.Array(Schema.Union(Known.TextPart, Known.FilePart, Opaque.partBut("text", "file")))
 })
 
 const AssistantMessage = Schema.Struct({
   ...Known.AssistantMessage.fields,
   parts: Schema.Array(
-    Schema.Union(Known.TextPart, Known.ReasoningPart, Known.CallPart, opaqueBut("text", "reasoning", "call"))
+    Schema.Union(Known.TextPart, Known.ReasoningPart, Known.CallPart, Opaque.partBut("text", "reasoning", "call"))
   ),
   finish: wordOf(Known.FinishReason, "other")
 })

@@ -3,6 +3,7 @@
  */
 import { Array as Arr, Predicate } from "effect"
 import { type FilePart, isFile, type ProviderMetadata } from "./Message.js"
+import * as SafeText from "./SafeText.js"
 
 export interface ViewText {
   readonly type: "text"
@@ -10,6 +11,8 @@ export interface ViewText {
   readonly text: string
   readonly providerMetadata?: ProviderMetadata
 }
+
+export const textPart = (text: string): ViewText => ({ type: "text", text: SafeText.wellFormed(text) })
 
 /** Always followed by a text or a call of the same item. */
 export interface ViewReasoning {
@@ -35,6 +38,8 @@ export interface ViewResult {
   readonly name: string
   /** Never blank. */
   readonly text: string
+  /** Those that are shown after the text, for models that take them. At least one. */
+  readonly files?: ReadonlyArray<FilePart>
   readonly isError: boolean
 }
 
@@ -59,7 +64,10 @@ export const hasReasoning = (view: View): boolean =>
 /** The files that the view shows. */
 export const files = (view: View): ReadonlyArray<FilePart> => view.flatMap(filesOf)
 
-const filesOf = (item: ViewItem): ReadonlyArray<FilePart> => (item.role === "user" ? item.parts.filter(isFile) : [])
+const filesOf = (item: ViewItem): ReadonlyArray<FilePart> => {
+  if (item.role === "tool") return item.results.flatMap(({ files = [] }) => files)
+  return item.role === "user" ? item.parts.filter(isFile) : []
+}
 
 const weigh = (value: unknown): number => {
   if (Predicate.isString(value)) return value.length

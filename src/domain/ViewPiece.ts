@@ -3,7 +3,6 @@
  * it is shown depends on the view's options and on nothing before it. `GrowingView` puts pieces together.
  */
 import { Array as Arr } from "effect"
-import type { AssetId } from "./Asset.js"
 import * as Batch from "./Batch.js"
 import * as CallInput from "./CallInput.js"
 import * as ContextWindow from "./ContextWindow.js"
@@ -13,6 +12,7 @@ import {
   callsOf,
   type Entry,
   type FilePart,
+  filesOf,
   isCall,
   isFile,
   isText,
@@ -25,6 +25,7 @@ import * as PortableName from "./PortableName.js"
 import * as ResultText from "./ResultText.js"
 import * as SafeText from "./SafeText.js"
 import type { Seq } from "./Session.js"
+import * as ViewFile from "./ViewFile.js"
 import {
   characters,
   type View,
@@ -32,23 +33,20 @@ import {
   type ViewItem,
   type ViewReasoning,
   type ViewResult,
-  type ViewText
+  type ViewText,
+  textPart
 } from "./ViewItem.js"
 
-export interface Options {
+export interface Options extends ViewFile.Options {
   /** Who is asked. */
   readonly provider: string
   readonly model: string
   /** Reasoning up to this place is left out; null for none. */
   readonly reasoningAfter?: Seq | null
-  /** Files up to this place are named, not shown; null for none. */
-  readonly filesAfter?: Seq | null
   /** Most characters that the view should have, as `View.characters` counts them; null for no limit. */
   readonly maxCharacters: number | null
   /** Whether earlier turns that this provider refused are left out. Defaults to false. */
   readonly leavesOutRefused?: boolean
-  /** Assets that messages name and that are gone. */
-  readonly missingAssets?: ReadonlySet<AssetId>
 }
 
 export interface Piece extends ContextWindow.Piece {
@@ -67,6 +65,7 @@ const goOn = "Continue."
 const brokeOff = "[The step broke off here. What stands above is what had arrived.]"
 const unreadable = "[A message without any content that can be shown.]"
 const noOutput = "[no output]"
+const onlyFiles = "[no text]"
 const refusedTurn = "[A message and its answer are left out here, as the answer was refused.]"
 
 /** Characters that a shortened result keeps. */
@@ -88,8 +87,16 @@ const piece = (items: View, calls: ReadonlyArray<CallPart>): Piece => ({
   items,
   calls,
   size: characters(withReplies(items)),
-  savings: items.flatMap(resultsOf).map(({ text }) => text.length - shorten(text).length)
+  savings: items.flatMap(resultsOf).map(savingOf)
 })
+
+const sizeOf = (result: ViewResult): number => characters([{ role: "tool", results: [result] }])
+
+/** By how much a result could be shortened. */
+const savingOf = (result: ViewResult): number =>
+  result.files === undefined
+    ? result.text.length - shorten(result.text).length
+    : sizeOf(result) - sizeOf(shortened(result))
 
 const isLeftOut = (turn: ReadonlyArray<Entry>, { leavesOutRefused = false, provider }: Options): boolean => {
   const last = turn.findLast(({ message }) => message.role === "assistant")?.message
@@ -154,7 +161,7 @@ const render = ({ message, results, seq }: Exchange, options: Options): Piece =>
   return piece(
     [
       ...(parts.length === 0 ? [] : [{ role: "assistant" as const, parts }]),
-      ...(answers.length === 0 ? [] : [toolItem(parts.filter(isViewCall), answers)]),
+      ...(answers.length === 0 ? [] : [toolItem(parts.filter(isViewCall), answers, seq, options)]),
       ...(message.partial && parts.length > 0 ? [userNote(brokeOff)] : []),
       ...results.filter((result) => !answered.has(result)).map(strayItem)
     ],
@@ -200,27 +207,21 @@ const isBlank = (text: string): boolean => text.trim() === ""
 const isViewCall = (part: AssistantPart): part is ViewCall => part.type === "call"
 const isReasoning = (part: { readonly type: string }): part is ReasoningPart => part.type === "reasoning"
 
-const textPart = (text: string): ViewText => ({ type: "text", text: SafeText.wellFormed(text) })
-
 export const userNote = (note: string): ViewItem => ({ role: "user", parts: [textPart(note)] })
 
-const userItem = (message: UserMessage, seq: Seq, { filesAfter = null, missingAssets }: Options): ViewItem => {
+const userItem = (message: UserMessage, seq: Seq, options: Options): ViewItem => {
   const parts = message.parts.flatMap((part): ReadonlyArray<ViewText | FilePart> => {
     if (isText(part)) return isBlank(part.text) ? [] : [textPart(part.text)]
-    if (!isFile(part)) return []
-    if (missingAssets?.has(part.assetId)) return [textPart(`[The file ${nameOf(part)} was deleted.]`)]
-    if (filesAfter !== null && seq <= filesAfter) return [textPart(`[The file ${nameOf(part)} is not shown any more.]`)]
-    return [part.name === undefined ? part : { ...part, name: SafeText.wellFormed(part.name) }]
+    return isFile(part) ? [ViewFile.part(part, seq, options)] : []
   })
   return parts.length === 0 ? userNote(unreadable) : { role: "user", parts }
 }
 
-const nameOf = ({ mediaType, name }: FilePart): string =>
-  name === undefined ? `of type ${mediaType}` : `${JSON.stringify(name)} of type ${mediaType}`
-
 /** A result that belongs to no call before it cannot be sent as one; what it says is sent all the same. */
-const strayItem = ({ name, text }: ResultMessage): ViewItem =>
-  userNote(`[The result of a call of ${PortableName.of(name)} that is not in this conversation:]\n${text}`)
+const strayItem = (result: ResultMessage): ViewItem => {
+  const heading = `[The result of a call of ${PortableName.of(result.name)} that is not in this conversation:]`
+  return userNote([heading, result.text, ...filesOf(result).map(ViewFile.onlyNamed)].join("\n"))
+}
 
 /** Reasoning and metadata of a step that broke off are not complete, so a partial message is sent as mere text. */
 const assistantParts = (
@@ -244,15 +245,34 @@ const assistantParts = (
   return parts.slice(0, parts.findLastIndex((part) => part.type !== "reasoning") + 1)
 }
 
-const toolItem = (calls: ReadonlyArray<ViewCall>, answers: ReadonlyArray<ResultMessage>): ViewItem => ({
+const toolItem = (
+  calls: ReadonlyArray<ViewCall>,
+  answers: ReadonlyArray<ResultMessage>,
+  seq: Seq,
+  options: Options
+): ViewItem => ({
   role: "tool",
-  results: Arr.zipWith(calls, answers, ({ id, name }, { outcome, text }) => ({
-    id,
-    name,
-    text: isBlank(text) ? noOutput : SafeText.wellFormed(text),
-    isError: outcome !== "success"
-  }))
+  results: Arr.zipWith(calls, answers, ({ id, name }, answer) => resultOf({ id, name }, answer, seq, options))
 })
+
+const resultOf = (
+  call: Pick<ViewCall, "id" | "name">,
+  answer: ResultMessage,
+  seq: Seq,
+  options: Options
+): ViewResult => {
+  const isError = answer.outcome !== "success"
+  const shown = answer.parts === undefined ? [] : ViewFile.ofResult(answer, seq, options)
+  const files = shown.filter(isFile)
+  const own = isBlank(answer.text) ? (shown.length === 0 ? [noOutput] : []) : [SafeText.wellFormed(answer.text)]
+  const texts = [...own, ...shown.filter(isText).map(({ text }) => text)]
+  return {
+    ...call,
+    text: texts.length === 0 ? onlyFiles : texts.join("\n"),
+    ...(files.length === 0 ? {} : { files }),
+    isError
+  }
+}
 
 const resultsOf = (item: ViewItem): ReadonlyArray<ViewResult> => (item.role === "tool" ? item.results : [])
 
@@ -261,5 +281,8 @@ const shorten = (text: string): string => {
   return short.length < text.length ? short : text
 }
 
-/** The result, shortened if that makes it shorter. */
-export const shortened = (result: ViewResult): ViewResult => ({ ...result, text: shorten(result.text) })
+/** The result, shortened if that makes it shorter; its files are only named. */
+export const shortened = ({ files = [], ...result }: ViewResult): ViewResult => ({
+  ...result,
+  text: [shorten(result.text), ...files.map(ViewFile.noLongerShown)].join("\n")
+})

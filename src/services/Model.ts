@@ -42,6 +42,8 @@ export interface Model {
    * to the options' `maxOutputTokens`, else to 8,192, and to half of `contextTokens` at most.
    */
   readonly outputTokens?: (options: Options) => number
+  /** Whether results of tools may show files. Where not, the files are only named. Defaults to false. */
+  readonly takesFilesInResults?: boolean
   /** Whether a turn that the provider refused may go back to it. Defaults to true. */
   readonly takesRefusedTurns?: boolean
   /** One step. Interrupting the stream aborts its request; one that ends without a `finish` fails as `cut`. */

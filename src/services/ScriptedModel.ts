@@ -58,6 +58,7 @@ export const layer: Layer.Layer<ScriptedModel> = Layer.effect(
       provider,
       model: "queue",
       contextTokens: null,
+      takesFilesInResults: true,
       step: (request) =>
         Ref.modify(reel, (before) => {
           const [step, after] = next(before, request)

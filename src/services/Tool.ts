@@ -17,6 +17,9 @@ import type { CallId } from "../domain/Message.js"
 import type { Access } from "../domain/Permission.js"
 import type { RunId } from "../domain/Run.js"
 import type { Owner, SessionId } from "../domain/Session.js"
+import { ofText, Result } from "./ToolResult.js"
+
+export { Result, result } from "./ToolResult.js"
 
 /** The call that a handler runs for. */
 export class Call extends Context.Tag("skein/Tool/Call")<
@@ -76,8 +79,8 @@ export interface PreparedCall<out R> {
   readonly locations: ReadonlyArray<Location>
   /** Calls with the same key run one after the other, in call order. */
   readonly key: string | null
-  /** Runs the handler and returns its output as text. */
-  readonly run: Effect.Effect<string, unknown, R>
+  /** Runs the handler and returns its output, as a text unless it is a `Result`. */
+  readonly run: Effect.Effect<Result, unknown, R>
 }
 
 /** What the engine needs of a tool. */
@@ -150,6 +153,8 @@ const definition = <Name extends string, Decoded, Input, Output, Context>(
       flaws.length === 0
         ? Effect.mapError(shape.decode(input), (error) => invalid(Issues.format(error)))
         : Effect.fail(invalid(Issues.bound(flaws)))
+    const toResult = (output: Output) =>
+      output instanceof Result ? Effect.succeed(output) : Effect.map(shape.toText(output), ofText)
     const handler = (input: Decoded) => Effect.flatMap(Call, (call) => Effect.provideService(run(input), Call, call))
     return {
       name,
@@ -166,7 +171,7 @@ const definition = <Name extends string, Decoded, Input, Output, Context>(
             key: options.key === undefined ? null : options.key(input),
             title: options.title === undefined ? null : options.title(input),
             locations: options.locations === undefined ? [] : options.locations(input),
-            run: Effect.flatMap(handler(input), shape.toText)
+            run: Effect.flatMap(handler(input), toResult)
           }))
         )
     }
@@ -205,7 +210,7 @@ interface Described {
 
 /**
  * A tool whose input, and output if it says so, are schemas. The model is shown the input's JSON Schema, so every field
- * must have one. Without `output` a handler returns a text, or any value that becomes JSON.
+ * must have one. Without `output` a handler returns a text, a `Result`, or any value that becomes JSON.
  */
 export function make<const Name extends string, Fields extends Schema.Struct.Fields, A, I, R>(
   name: Name,

@@ -3,13 +3,15 @@
  *
  * A step's text is shown as it arrives; what did not arrive as deltas is added when its message is stored, so the output
  * has each step's whole text. After a failed try the text is shown when it is stored, so what several tries begin with
- * is shown once. A call is shown when it ends, so the calls are in the order in which they ended.
+ * is shown once. A call is shown when it ends, so the calls are in the order in which they ended, with the files that it
+ * gave or changed.
  */
-import { type CallId, callsOf, type Message, textOf } from "../../domain/Message.js"
+import { type CallId, callsOf, filesOf, isDiff, type Message, textOf } from "../../domain/Message.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import type { Seq } from "../../domain/Session.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as CallText from "./CallText.js"
+import * as DiffText from "./DiffText.js"
 import type { Work } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Follow.js"
@@ -55,10 +57,7 @@ export const make = (options: Options): RunView => ({
 
 /** The message that `next` wants with an event; null for none. */
 export const wants = (event: SessionEvent): Seq | null =>
-  (event.type === "message.appended" && event.role === "assistant") ||
-  (event.type === "call.finished" && event.outcome !== "success")
-    ? event.seq
-    : null
+  (event.type === "message.appended" && event.role === "assistant") || event.type === "call.finished" ? event.seq : null
 
 type Next = readonly [output: string, view: RunView]
 
@@ -100,6 +99,17 @@ const addMessage = (view: RunView, message: Message): Next => {
   return [text + end + note, withCalls({ ...ended, shown: 0, isRetried: false }, message)]
 }
 
+/** The files of a result, each on a line: those that it changed, and those that it gave. */
+const resultFiles = ({ ansi }: RunView, message: Message): string =>
+  [
+    ...(message.role === "tool" ? (message.parts ?? []) : [])
+      .filter(isDiff)
+      .map((diff) => DiffText.summary(ansi, diff)),
+    ...filesOf(message).map(({ assetId, name }) => SessionTexts.file(assetId, name && TerminalText.short(name, 80)))
+  ]
+    .map((line) => `    ${line}\n`)
+    .join("")
+
 const addEnded = (
   view: RunView,
   event: SessionEvent & { readonly type: "call.finished" },
@@ -115,7 +125,7 @@ const addEnded = (
     millis: startedAt === null ? null : Math.max(0, event.at - startedAt),
     text: message === null ? "" : textOf(message)
   })
-  return addLine({ ...view, calls }, line)
+  return addLine({ ...view, calls }, line + (message === null ? "" : resultFiles(view, message)))
 }
 
 /** What an event adds to the output. `message` is the one that `wants` names, null when it was not found. */

@@ -1,10 +1,11 @@
 /** A session's transcript for people. Pure. Shows the first lines of a result; `--json` prints all of them. */
-import { callsOf, type Entry, type Message, textOf } from "../../domain/Message.js"
+import { callsOf, type Entry, filesOf, isDiff, type Message, type ResultMessage, textOf } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { Session } from "../../domain/Session.js"
 import type { Snapshot } from "../../services/gateway/Gateway.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as CallText from "./CallText.js"
+import * as DiffText from "./DiffText.js"
 import { moment } from "./SessionTable.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Sessions.js"
@@ -47,17 +48,34 @@ const authorOf = (ansi: Ansi, message: Message): string => {
   return `${ansi.bold(TerminalText.line(message.name))} ${outcome}`
 }
 
+const fileLines = (message: Message): ReadonlyArray<string> =>
+  filesOf(message).map(({ assetId, name }) => `  ${Texts.file(assetId, name && TerminalText.short(name, 80))}\n`)
+
+const unknownPart = (ansi: Ansi, type: string): string =>
+  ansi.dim(`  ${Texts.unknown(TerminalText.short(type, mostCharacters))}\n`)
+
+const resultOf = (ansi: Ansi, message: ResultMessage): string => {
+  const { parts = [] } = message
+  const most = { lines: mostLines, columns: mostCharacters }
+  const diffs = parts.filter(isDiff).flatMap((diff) => DiffText.lines(ansi, diff, most))
+  const unknown = parts.filter(({ type }) => !["file", "diff", "json"].includes(type))
+  return [
+    firstLines(ansi, message.text),
+    ...fileLines(message),
+    ...diffs.map((line) => `  ${line}\n`),
+    ...unknown.map(({ type }) => unknownPart(ansi, type))
+  ].join("")
+}
+
 const contentOf = (ansi: Ansi, message: Message): string => {
   if (message.role === "other") return ""
-  if (message.role === "tool") return firstLines(ansi, message.text)
+  if (message.role === "tool") return resultOf(ansi, message)
   const calls = callsOf(message).map(({ input, name }) => `  → ${CallText.summary(name, input)}\n`)
-  const files = message.parts.flatMap((part) =>
-    part.type === "file" && "assetId" in part ? [`  ${Texts.file(TerminalText.line(String(part.assetId)))}\n`] : []
-  )
+  const files = fileLines(message)
   const unknown = message.parts.flatMap((part) =>
     ["text", "reasoning", "call"].includes(part.type) || (part.type === "file" && "assetId" in part)
       ? []
-      : [ansi.dim(`  ${Texts.unknown(TerminalText.short(part.type, mostCharacters))}\n`)]
+      : [unknownPart(ansi, part.type)]
   )
   const isPartial = message.role === "assistant" && message.partial === true
   const brokeOff = isPartial ? ansi.dim(`  ${Texts.brokenOff}\n`) : ""

@@ -60,6 +60,7 @@ export const make = (options: Options): Model => {
         }),
         thinkingTokens,
         takesStop: (text) => text.trim() !== "",
+        takesFilesInResults: true,
         // As Anthropic documents, whatever follows a refused turn is refused too.
         takesRefusedTurns: false,
         mayIgnore: isNews,

@@ -42,6 +42,8 @@ export const make = (options: Options): Model => {
       providerOptions: (request) => providerOptions(options, request),
       finishPrompt: withoutUnsealed,
       itemOf: reasoningItem,
+      // OpenAI documents it; other servers that speak this protocol may take texts only.
+      takesFilesInResults: baseUrl === undefined,
       // The answer is incomplete, whichever limit it reached.
       finishReason: ({ unified }) => (unified === "other" ? "length" : unified),
       leastOutputTokens: 16,

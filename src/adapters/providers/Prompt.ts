@@ -10,9 +10,10 @@ import type {
   LanguageModelV3Message,
   LanguageModelV3Prompt,
   LanguageModelV3TextPart,
+  LanguageModelV3ToolResultPart,
   SharedV3ProviderOptions
 } from "@ai-sdk/provider"
-import { Effect } from "effect"
+import { Effect, Encoding } from "effect"
 import * as ImageHeader from "../../domain/ImageHeader.js"
 import type { FilePart, ProviderMetadata } from "../../domain/Message.js"
 import type { ModelFailed } from "../../domain/SkeinError.js"
@@ -46,11 +47,20 @@ const messageOf = (
     case "assistant":
       return Effect.succeed({ role: "assistant", content: item.parts.map((part) => assistantPart(vendor, part)) })
     case "tool":
-      return Effect.succeed({ role: "tool", content: item.results.map(toolResult) })
+      return Effect.map(
+        Effect.forEach(item.results, (result) => toolResult(vendor, request, result)),
+        (content) => ({ role: "tool", content })
+      )
   }
 }
 
-type UserPart = LanguageModelV3TextPart | LanguageModelV3FilePart
+/** A file with its bytes. */
+interface SeenFile extends LanguageModelV3FilePart {
+  readonly data: Uint8Array
+  readonly filename: string
+}
+
+type UserPart = LanguageModelV3TextPart | SeenFile
 
 const userPart = (
   vendor: Vendor,
@@ -91,7 +101,7 @@ const seenFile = (part: FilePart, data: Uint8Array): UserPart => {
 /** PDF readers accept a header anywhere in the first kibibyte. */
 const isPdf = (data: Uint8Array): boolean => new TextDecoder("latin1").decode(data.subarray(0, 1_024)).includes("%PDF-")
 
-const file = (part: FilePart, data: Uint8Array, mediaType: string): LanguageModelV3FilePart => ({
+const file = (part: FilePart, data: Uint8Array, mediaType: string): SeenFile => ({
   type: "file",
   data,
   mediaType,
@@ -144,12 +154,34 @@ const assistantPart = (vendor: Vendor, part: ViewText | ViewReasoning | ViewCall
   }
 }
 
-const toolResult = ({ id, isError, name, text }: ViewResult) => ({
-  type: "tool-result" as const,
-  toolCallId: id,
-  toolName: name,
-  output: { type: isError ? ("error-text" as const) : ("text" as const), value: text }
-})
+const toolResult = (
+  vendor: Vendor,
+  request: StepRequest,
+  { files = [], id, isError, name, text }: ViewResult
+): Effect.Effect<LanguageModelV3ToolResultPart, ModelFailed> =>
+  Effect.map(
+    Effect.forEach(files, (part) => filePart(vendor, request, part)),
+    (shown) => ({
+      type: "tool-result",
+      toolCallId: id,
+      toolName: name,
+      output:
+        shown.length === 0
+          ? { type: isError ? "error-text" : "text", value: text }
+          : { type: "content", value: [note(text), ...shown.map(resultContent)] }
+    })
+  )
+
+type ResultContent = Extract<LanguageModelV3ToolResultPart["output"], { readonly type: "content" }>["value"][number]
+
+const resultContent = (part: UserPart): ResultContent => {
+  if (part.type === "text") return part
+  const { data, filename, mediaType } = part
+  const content = { data: Encoding.encodeBase64(data), mediaType }
+  return ImageHeader.mediaTypes.has(mediaType)
+    ? { type: "image-data", ...content }
+    : { type: "file-data", ...content, filename }
+}
 
 const optionsOf = (
   vendor: Vendor,

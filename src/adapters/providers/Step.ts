@@ -22,6 +22,7 @@ export const model = (vendor: Vendor.Vendor): Model => ({
   provider: vendor.provider,
   model: vendor.model,
   contextTokens: vendor.contextTokens,
+  takesFilesInResults: vendor.takesFilesInResults,
   takesRefusedTurns: vendor.takesRefusedTurns,
   outputTokens: (options) => Vendor.outputTokens(vendor, options),
   step: (request) =>

@@ -43,6 +43,8 @@ export interface Vendor extends Dialect {
   readonly providerOptions: (options: ModelRef.Options, view: View) => SharedV3ProviderOptions
   /** Smallest limit on tokens that the vendor accepts. */
   readonly leastOutputTokens: number
+  /** Whether the vendor's package sends files in the results of tools. */
+  readonly takesFilesInResults: boolean
   /** Whether a refused turn may be sent to the vendor again. */
   readonly takesRefusedTurns: boolean
   /** Whether the vendor accepts this stop text. */
@@ -76,6 +78,7 @@ export const make = (
   takesStop: () => true,
   thinkingTokens: () => 0,
   partOptions: jsonObjects,
+  takesFilesInResults: false,
   takesRefusedTurns: true,
   mayIgnore: () => false,
   finishReason: ({ unified }) => unified,

@@ -9,6 +9,7 @@
 import { Effect, Option, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"
 import * as FileContent from "./FileContent.js"
+import * as FileDiff from "./FileDiff.js"
 import { NothingToChange, TextNotFound, refuse } from "./FileErrors.js"
 import { keyOf } from "./FileKey.js"
 import * as FileReplacement from "./FileReplacement.js"
@@ -54,9 +55,12 @@ export const edit = Tool.make("edit", {
     yield* FileReplacement.replaceFile(workspace, place, after, Option.some(FileContent.hash(before)))
     const left = found.matches - found.replaceable
     const rest = left === 0 ? "" : `; ${left} more that overlap these were left`
-    return found.replaceable === 1
-      ? `Edited ${place.printed} at line ${found.line}${rest}`
-      : `Edited ${place.printed} at ${found.replaceable} places, first at line ${found.line}${rest}`
+    const where =
+      found.replaceable === 1 ? `line ${found.line}` : `${found.replaceable} places, first at line ${found.line}`
+    return Tool.result({
+      text: `Edited ${place.printed} at ${where}${rest}`,
+      diffs: yield* FileDiff.of(place.relative, before, after)
+    })
   }),
   { key: ({ path }) => keyOf(path), title: ({ path }) => `Edit ${path}`, locations: ({ path }) => [{ path }] }
 )

@@ -4,6 +4,7 @@
  */
 import { Effect, Option, Stream } from "effect"
 import { createHash } from "node:crypto"
+import * as ImageHeader from "../../domain/ImageHeader.js"
 import { refusalOf, refuse } from "./FileErrors.js"
 import type { FileRefused } from "./FileErrors.js"
 import * as Lines from "./Lines.js"
@@ -46,6 +47,24 @@ export const lines = (file: OpenFile): Stream.Stream<Lines.Block, FileRefused> =
       Stream.filter(({ lines }) => lines.length > 0)
     )
   })
+
+/** As many first bytes as tell a picture from a text that begins like one. */
+const lookBytes = 4 * 1024
+
+/**
+ * The picture that a file holds, by its content; null when it holds none, and nothing was read then. Fails with
+ * `too-large` when it has more than `limit` bytes, with `binary` when its header is damaged.
+ */
+export const picture = Effect.fn("FileContent.picture")(function* (file: OpenFile, limit: number) {
+  const { buffer, bytesRead } = yield* attempt(file.printed, () =>
+    file.handle.read({ buffer: Buffer.allocUnsafe(lookBytes), position: 0 })
+  )
+  const head = buffer.subarray(0, bytesRead)
+  if (ImageHeader.typeOf(head) === null || !head.includes(0)) return null
+  const content = yield* readWhole(file, limit)
+  const header = ImageHeader.read(content)
+  return header === null || header === "incomplete" ? yield* refuse(file.printed, "binary") : { ...header, content }
+})
 
 const smallBytes = 256 * 1024
 export const filesAtOnce = 16

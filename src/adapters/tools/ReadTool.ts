@@ -1,8 +1,12 @@
 /**
  * `read`: lines of a text file, as they are, so that they can be given to `edit`. The result is bounded whatever the
  * file's size; when it is not the whole file, a last line in brackets says which lines it has and where to go on.
+ *
+ * Of a picture the result has the file itself, for models that see it.
  */
 import { Effect, Schema, Stream } from "effect"
+import { basename } from "node:path"
+import * as SafeText from "../../domain/SafeText.js"
 import * as Tool from "../../services/Tool.js"
 import * as FileContent from "./FileContent.js"
 import { OffsetPastEnd } from "./FileErrors.js"
@@ -13,6 +17,9 @@ import * as Files from "./WorkspaceFiles.js"
 const maxLines = 2000
 const maxLineCharacters = 2000
 const maxResultCharacters = 28_000
+
+/** Bytes of a picture: more, no provider takes. */
+const maxPictureBytes = (5 * 1024 * 1024 * 3) / 4
 
 interface Selection {
   readonly lines: ReadonlyArray<string>
@@ -62,7 +69,7 @@ const format = (offset: number, { hasMore, isTerminated, lines }: Selection): st
 export const read = Tool.make("read", {
   description:
     `Reads a text file: up to ${maxLines} lines or ${maxResultCharacters} characters at once, from line offset on. ` +
-    "A last line in brackets says when more follow.",
+    "A last line in brackets says when more follow. Of a PNG, JPEG, GIF or WebP it gives the picture.",
   access: "read",
   kind: "read",
   input: {
@@ -80,6 +87,14 @@ export const read = Tool.make("read", {
     const workspace = yield* Files.current
     const place = yield* Files.locate(workspace, path)
     const file = yield* Effect.flatMap(Files.openPlace(workspace, place), Files.asFile)
+    const picture = yield* FileContent.picture(file, maxPictureBytes)
+    if (picture !== null) {
+      const { content, height, mediaType, width } = picture
+      return Tool.result({
+        text: `${place.printed} is a picture: ${mediaType}, ${width} x ${height} pixels, ${content.length} bytes`,
+        files: [{ name: SafeText.wellFormed(basename(place.relative)), mediaType, content }]
+      })
+    }
     const taken = yield* Stream.runFoldWhile(
       FileContent.lines(file),
       nothing,

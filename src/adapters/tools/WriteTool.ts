@@ -7,6 +7,7 @@
 import { Effect, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"
 import * as FileContent from "./FileContent.js"
+import * as FileDiff from "./FileDiff.js"
 import { refuse } from "./FileErrors.js"
 import { keyOf } from "./FileKey.js"
 import * as FileReplacement from "./FileReplacement.js"
@@ -39,11 +40,15 @@ export const write = Tool.make("write", {
     const place = yield* Files.locate(workspace, path)
     const given = yield* FileContent.bytesOf(place.printed, content)
     if (given.length > FileReplacement.maxBytes) return yield* refuse(place.printed, "too-large")
-    const { bytes, ends, isMarked } = LineEnds.fit(yield* contentAt(workspace, place), given)
+    const before = yield* contentAt(workspace, place)
+    const { bytes, ends, isMarked } = LineEnds.fit(before, given)
     const { isNew } = yield* FileReplacement.replaceFile(workspace, place, bytes)
     const kept = [...(isMarked ? ["byte order mark"] : []), ...(ends === null ? [] : [keptNames[ends]])]
     const note = kept.length === 0 ? "" : `, with its ${kept.join(" and ")} as before`
-    return `${isNew ? "Created" : "Replaced"} ${place.printed} (${bytes.length} bytes${note})`
+    return Tool.result({
+      text: `${isNew ? "Created" : "Replaced"} ${place.printed} (${bytes.length} bytes${note})`,
+      diffs: yield* FileDiff.of(place.relative, isNew ? null : before, bytes)
+    })
   }),
   { key: ({ path }) => keyOf(path), title: ({ path }) => `Write ${path}`, locations: ({ path }) => [{ path }] }
 )

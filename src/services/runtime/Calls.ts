@@ -175,7 +175,12 @@ export const make = Effect.gen(function* () {
         )
 
   /** Waits for a handler's exit; when it takes too long or the wait is interrupted, the handler is given up. */
-  const exitOf = (plan: PlannedCall, work: AtOnce.Work<string, unknown>, limit: Duration.Duration, restore: Restore) =>
+  const exitOf = (
+    plan: PlannedCall,
+    work: AtOnce.Work<Tool.Result, unknown>,
+    limit: Duration.Duration,
+    restore: Restore
+  ) =>
     Effect.gen(function* () {
       const waited = yield* Effect.exit(restore(AtOnce.exitWithin(work, limit)))
       const exit = work.unsafePoll()

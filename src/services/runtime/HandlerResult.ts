@@ -5,14 +5,14 @@
 import { Cause, Either, Exit, Inspectable, Option, ParseResult } from "effect"
 import * as Issues from "../../domain/Issues.js"
 import type { Outcome } from "../../domain/Message.js"
+import { ofText, type Result } from "../ToolResult.js"
 
 export interface HandlerResult {
   readonly outcome: Outcome
-  /** For the model. */
-  readonly text: string
+  readonly output: Result
 }
 
-export const make = (outcome: Outcome, text: string): HandlerResult => ({ outcome, text })
+export const make = (outcome: Outcome, text: string): HandlerResult => ({ outcome, output: ofText(text) })
 
 /** What a failure says of itself. Never a stack. One whose own code breaks is named by its type. */
 export const describe = (error: unknown): string =>
@@ -27,9 +27,9 @@ const said = (error: unknown): string => {
   return Inspectable.toStringUnknown(error, 0)
 }
 
-export const ofExit = (exit: Exit.Exit<string, unknown>): HandlerResult =>
+export const ofExit = (exit: Exit.Exit<Result, unknown>): HandlerResult =>
   Exit.match(exit, {
-    onSuccess: (text) => make("success", text),
+    onSuccess: (output): HandlerResult => ({ outcome: "success", output }),
     onFailure: (cause) => {
       const failure = Cause.failureOption(cause)
       if (Option.isSome(failure)) return make("failure", `The tool failed: ${describe(failure.value)}`)

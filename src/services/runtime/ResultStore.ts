@@ -1,50 +1,93 @@
 /**
  * Stores what a call's handler returned as its one result. A text over the limit is cut, and kept whole as an asset; when
  * the asset cannot be kept, the cut text says how much is missing.
+ *
+ * Its files are kept as assets before the result is stored. A file, a value or a diff that cannot be kept is named in the
+ * text with the reason; nothing else is lost by it.
  */
-import { Effect, Option, Stream } from "effect"
+import { Effect, Either, Option, Stream } from "effect"
 import { Checked } from "../../domain/Checked.js"
-import type { ResultMessage } from "../../domain/Message.js"
+import { type FilePart, isFile, type ResultMessage } from "../../domain/Message.js"
+import * as ResultParts from "../../domain/ResultParts.js"
 import * as ResultText from "../../domain/ResultText.js"
 import { Assets } from "../assets/Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Storage } from "../storage/Storage.js"
+import type { ResultFile } from "../ToolResult.js"
 import { type CallRun, idsOf } from "./CallRun.js"
 import type * as HandlerResult from "./HandlerResult.js"
+
+const withNotes = (text: string, notes: ReadonlyArray<string>): string =>
+  [...(text === "" && notes.length > 0 ? [] : [text]), ...notes].join("\n")
+
+const tooLarge = "[The result's JSON and diffs were left out: the message would be too large.]"
 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const assets = yield* Assets
   const { limits, traceContent } = yield* EngineConfig
 
-  const storeMessage = ({ call, context }: CallRun, message: ResultMessage) =>
-    Effect.flatMap(Checked.message(message, limits, "result"), (checked) =>
-      storage.storeResult(context.lease, call.seq, checked)
-    )
+  const checked = (message: ResultMessage) => Checked.message(message, limits, "result")
 
-  /** Returns the stored result, which is another one when that was first. */
-  const store = Effect.fn("ResultStore.store")(function* (one: CallRun, result: HandlerResult.HandlerResult) {
-    const { context, part } = one
-    const { outcome } = result
-    yield* Effect.annotateCurrentSpan({ ...idsOf(one), outcome, ...(traceContent ? { text: result.text } : {}) })
-    const { missing, text } = ResultText.bound(result.text, limits.resultCharacters)
-    const message: ResultMessage = { role: "tool", callId: part.callId, name: part.name, outcome, text }
-    if (missing === 0) return yield* storeMessage(one, message)
+  const storeMessage = ({ call, context }: CallRun, message: ResultMessage) => {
+    const { parts = [], text } = message
+    const smaller = { ...message, parts: parts.filter(isFile), text: withNotes(text, [tooLarge]) }
+    return checked(message).pipe(
+      Either.orElse((refusal) => (parts.every(isFile) ? Either.left(refusal) : checked(smaller))),
+      Effect.flatMap((checked) => storage.storeResult(context.lease, call.seq, checked))
+    )
+  }
+
+  /** The text, bounded; its whole is kept as an asset when it was cut. */
+  const textOf = Effect.fnUntraced(function* ({ context, part }: CallRun, whole: string) {
+    const { missing, text } = ResultText.bound(whole, limits.resultCharacters)
+    if (missing === 0) return { text }
     const asset = yield* assets
       .save({
         sessionId: context.session.id,
         name: `${part.name}.txt`,
         mediaType: "text/plain",
-        content: Stream.encodeText(Stream.make(result.text))
+        content: Stream.encodeText(Stream.make(whole))
       })
       .pipe(Effect.option)
-    return yield* storeMessage(
-      one,
-      Option.match(asset, {
-        onNone: () => message,
-        onSome: ({ id }) => ({ ...message, text: ResultText.withAsset(text, id), assetId: id })
-      })
+    return Option.match(asset, {
+      onNone: () => ({ text }),
+      onSome: ({ id }) => ({ text: ResultText.withAsset(text, id), assetId: id })
+    })
+  })
+
+  /** The file's part, or a note on why there is none. */
+  const keepFile = ({ context }: CallRun, { content, mediaType, name }: ResultFile): Effect.Effect<FilePart | string> =>
+    assets.save({ sessionId: context.session.id, name, mediaType, content: Stream.make(content) }).pipe(
+      Effect.map((asset): FilePart => ({ type: "file", assetId: asset.id, mediaType: asset.mediaType, name })),
+      Effect.catchAll((error) =>
+        Effect.succeed(`[The file ${ResultParts.quoted(name)} was not kept: ${error.message}.]`)
+      )
     )
+
+  /** Returns the stored result, which is another one when that was first. */
+  const store = Effect.fn("ResultStore.store")(function* (one: CallRun, result: HandlerResult.HandlerResult) {
+    const { outcome, output } = result
+    const { files = [] } = output
+    yield* Effect.annotateCurrentSpan({ ...idsOf(one), outcome, ...(traceContent ? { text: output.text } : {}) })
+    const { text, ...whole } = yield* textOf(one, output.text)
+    const kept = ResultParts.keep(output, limits)
+    const saved = yield* Effect.forEach(files.slice(0, ResultParts.mostFiles), (file) => keepFile(one, file))
+    const parts = [...saved.filter((file) => typeof file !== "string"), ...kept.parts]
+    const notes = [
+      ...saved.filter((file) => typeof file === "string"),
+      ...(files.length > ResultParts.mostFiles ? [ResultParts.tooMany("files", ResultParts.mostFiles)] : []),
+      ...kept.notes
+    ]
+    return yield* storeMessage(one, {
+      role: "tool",
+      callId: one.part.callId,
+      name: one.part.name,
+      outcome,
+      text: withNotes(text, notes),
+      ...whole,
+      ...(parts.length === 0 ? {} : { parts })
+    })
   })
 
   return { store }

@@ -6,7 +6,7 @@
 import { Chunk, Data, Effect, Equal, Number, Stream } from "effect"
 import type { AssetId } from "../../domain/Asset.js"
 import * as GrowingView from "../../domain/GrowingView.js"
-import { type Entry, isFile } from "../../domain/Message.js"
+import { type Entry, filesOf } from "../../domain/Message.js"
 import type { RunId } from "../../domain/Run.js"
 import { Seq, type Session, type SessionId } from "../../domain/Session.js"
 import type { Read, SessionNotFound } from "../../domain/SkeinError.js"
@@ -33,8 +33,7 @@ const portion = { least: 50, most: 500 }
 /** Timers and sockets have their turn. */
 const othersTurn = Effect.sleep(0)
 
-const assetsOf = ({ message }: Entry): ReadonlyArray<AssetId> =>
-  message.role === "user" ? message.parts.flatMap((part) => (isFile(part) ? [part.assetId] : [])) : []
+const assetsOf = ({ message }: Entry): ReadonlyArray<AssetId> => filesOf(message).map(({ assetId }) => assetId)
 
 const isUsers = ({ message }: Entry): boolean => message.role === "user"
 

@@ -6,7 +6,8 @@
  * - Reasoning is refused, as it came from another account, server or conversation: all of it is left out. What the model
  *   writes from then on goes back.
  * - The request did not fit, and the provider says what fits: the view is cut to that.
- * - A picture or another file is refused: those of earlier messages are named and no longer shown.
+ * - A picture or another file is refused: those of earlier messages, and those of all results so far, are named and no
+ *   longer shown.
  */
 import { Effect, Option } from "effect"
 import * as ContextOverflow from "../../domain/ContextOverflow.js"
@@ -66,7 +67,7 @@ const fixedCharacters = ({ system, toolbox }: Agent): number => toolbox.size + (
 export const make = Effect.gen(function* () {
   const assets = yield* Assets
   const refusedReasoning = new Map<SessionId, Seq>()
-  const refusedFiles = new Map<SessionId, Seq>()
+  const refusedFiles = new Map<SessionId, Pick<View.Options, "filesAfter" | "resultFilesAfter">>()
   const contexts = new Map<string, KnownContext>()
 
   /** What fits into the model's context, by itself and by what its provider has said. */
@@ -93,7 +94,9 @@ export const make = Effect.gen(function* () {
         provider: model.provider,
         model: model.model,
         reasoningAfter: refusedReasoning.get(session.id) ?? null,
-        filesAfter: refusedFiles.get(session.id) ?? null,
+        filesAfter: refusedFiles.get(session.id)?.filesAfter ?? null,
+        resultFilesAfter: refusedFiles.get(session.id)?.resultFilesAfter ?? null,
+        showsResultFiles: model.takesFilesInResults === true,
         maxCharacters: room === null ? null : Math.max(room, leastRoom),
         leavesOutRefused: model.takesRefusedTurns === false
       }),
@@ -105,9 +108,8 @@ export const make = Effect.gen(function* () {
   })
 
   const learnOfFiles = ({ session, transcript }: Question, request: StepRequest, detail: string): Correction | null => {
-    const earlier = transcript.beforeQuestion()
-    if (earlier === null || View.files(request.view).length === 0 || !namesFiles.test(detail)) return null
-    remember(refusedFiles, session.id, earlier)
+    if (View.files(request.view).length === 0 || !namesFiles.test(detail)) return null
+    remember(refusedFiles, session.id, { filesAfter: transcript.beforeQuestion(), resultFilesAfter: transcript.head() })
     return "files"
   }
 

@@ -8,7 +8,7 @@ const [, , name = "", input = ""] = process.argv
 const call = Effect.gen(function* () {
   const tool = yield* Effect.fromNullable([...WorkspaceTools.files].find((each) => each.name === name))
   const prepared = yield* tool.prepare(input)
-  return yield* prepared.run
+  return (yield* prepared.run).text
 }).pipe(
   Effect.catchAll((error: unknown) => Effect.succeed(`failed: ${error instanceof Error ? error.message : "unknown"}`)),
   inFolder(process.cwd())

@@ -30,12 +30,14 @@ const entries = FastCheck.oneof(anything, short)
 const options = FastCheck.tuple(
   anyOptions,
   FastCheck.option(FastCheck.integer({ min: 200, max: 12_000 })),
+  FastCheck.option(FastCheck.integer({ min: 1, max: 40 })),
   FastCheck.option(FastCheck.integer({ min: 1, max: 40 }))
-).map(([options, maxCharacters, place]) => ({
+).map(([options, maxCharacters, place, resultPlace]) => ({
   ...options,
   maxCharacters,
   reasoningAfter: place === null ? null : Seq.make(place),
-  filesAfter: place === null ? null : Seq.make(place)
+  filesAfter: place === null ? null : Seq.make(place),
+  resultFilesAfter: resultPlace === null ? null : Seq.make(resultPlace)
 }))
 
 /** Reads pages of the given sizes from the end on, until they tell how the view begins. */

@@ -32,11 +32,13 @@ describe("View", () => {
 
   it.prop("P1 one order: results stand in call order, each batch whole", [settledEntries], ([entries]) => {
     const stored = entries.flatMap(({ message }) =>
-      message.role === "tool" && message.text.trim() !== "" ? [SafeText.wellFormed(message.text)] : []
+      message.role === "tool" ? [SafeText.wellFormed(message.text).trim()] : []
     )
     const batches = entries.flatMap(({ message }) => (callsOf(message).length > 0 ? [callsOf(message).length] : []))
     const shown = View.make(entries, all)
-    expect(results(shown).flatMap(({ text }) => (text === "[no output]" ? [] : [text]))).toEqual(stored)
+    expect(results(shown).map(({ text }, at) => text.trim().startsWith(stored[at] ?? "none"))).toEqual(
+      stored.map(() => true)
+    )
     expect(shown.flatMap((item) => (item.role === "tool" ? [item.results.length] : []))).toEqual(batches)
   })
 
@@ -298,6 +300,61 @@ describe("View", () => {
     expect(partsOf(view(messages, { missingAssets: new Set([assetId]) })[0])).toEqual([
       { type: "text", text: expect.stringMatching(/"cat\.png".*image\/png.*deleted/) }
     ])
+  })
+
+  describe("a result's files", () => {
+    const file = { type: "file" as const, assetId: AssetId.make("a1"), mediaType: "image/png", name: "cat.png" }
+    const more = [
+      { type: "json" as const, value: { for: "programs" } },
+      { type: "diff" as const, path: "for-people.ts", before: null, after: "for people" },
+      { type: "hologram", of: "later versions" }
+    ]
+    const parts = [file, ...more]
+    const shown = (message: ReturnType<typeof result>, options: Partial<View.Options> = {}) =>
+      results(view([userText("hi"), assistant([call("c1")]), message], { showsResultFiles: true, ...options }))[0]
+
+    it("are shown to a model that takes them, and nothing else of its parts is sent", () => {
+      expect(shown(result("c1", "a cat", { parts }))).toEqual({
+        id: "c1",
+        name: "read",
+        text: "a cat",
+        files: [file],
+        isError: false
+      })
+      expect(shown(result("c1", "", { parts }))).toMatchObject({ text: "[no text]", files: [file] })
+      expect(shown(result("c1", "a cat", { parts: more }))).toEqual(shown(result("c1", "a cat")))
+      expect(shown(result("c1", " ", { parts: more }))?.text).toBe("[no output]")
+    })
+
+    it("are named in the text where they are not shown", () => {
+      const hidden = 'a cat\n[The file "cat.png" of type image/png is kept. You cannot see into it.]'
+      const gone = 'a cat\n[The file "cat.png" of type image/png was deleted.]'
+      const older = 'a cat\n[The file "cat.png" of type image/png is not shown any more.]'
+      const message = result("c1", "a cat", { parts })
+      for (const [text, options] of [
+        [hidden, { showsResultFiles: false }],
+        [gone, { missingAssets: new Set([file.assetId]) }],
+        [gone, { missingAssets: new Set([file.assetId]), showsResultFiles: false }],
+        [older, { filesAfter: Seq.make(2) }],
+        [older, { resultFilesAfter: Seq.make(2) }],
+        [older, { filesAfter: Seq.make(3), resultFilesAfter: Seq.make(1) }]
+      ] as const) {
+        expect(shown(message, options)).toEqual({ id: "c1", name: "read", text, isError: false })
+      }
+      expect(shown(message, { filesAfter: Seq.make(1), resultFilesAfter: Seq.make(1) })?.files).toEqual([file])
+      expect(shown(result("c1", "a cat", { parts, outcome: "failure" }))).toMatchObject({ text: hidden, isError: true })
+      expect(stringsIn(view([userText("hi"), message], { showsResultFiles: true })).join("\n")).toContain(hidden)
+    })
+
+    it("count 4,000 characters each, and are only named once their result is shortened", () => {
+      const messages = [userText("hi"), assistant([call("c1")]), result("c1", "a cat", { parts: [file, file] })]
+      const whole = view(messages, { showsResultFiles: true })
+      const named = view(messages, { showsResultFiles: true, filesAfter: Seq.make(2) })
+      expect(View.characters(whole)).toBeGreaterThan(8_000)
+      expect(View.characters(whole)).toBeLessThan(8_400)
+      expect(View.files(whole)).toEqual([file, file])
+      expect(view(messages, { showsResultFiles: true, maxCharacters: 8_000 })).toEqual(named)
+    })
   })
 
   it("a deleted asset without a name is told by its type", () => {

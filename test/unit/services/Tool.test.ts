@@ -41,6 +41,7 @@ describe("a call's input", () => {
 
   const result = (raw: string) =>
     Effect.flatMap(tool.prepare(raw), ({ run }) => run).pipe(
+      Effect.map(({ text }) => text),
       Effect.catchAll((error) => Effect.succeed(error instanceof Error ? error.message : String(error))),
       TestWorkspace.inFolder("/")
     )

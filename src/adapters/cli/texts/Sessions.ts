@@ -37,7 +37,7 @@ export const brokenOff = "(the answer broke off here)"
 
 export const moreLines = (count: number): string => `… ${count} more line${count === 1 ? "" : "s"}`
 
-export const file = (assetId: string): string => `[file ${assetId}]`
+export const file = (assetId: string, name = ""): string => `[file ${assetId}${name === "" ? "" : ` ${name}`}]`
 
 /** What another version of Skein wrote: a message by its role, or a part by its type. */
 export const unknown = (what: string): string => `[${what}, unknown to this version of Skein]`

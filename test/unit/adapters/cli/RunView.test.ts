@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as Ansi from "../../../../src/adapters/cli/terminal/Ansi.js"
 import * as RunView from "../../../../src/adapters/cli/RunView.js"
+import { AssetId } from "../../../../src/domain/Asset.js"
 import { CallId, type Message } from "../../../../src/domain/Message.js"
 import { RunId } from "../../../../src/domain/Run.js"
 import { Cursor, Seq, SessionId } from "../../../../src/domain/Session.js"
@@ -100,6 +101,24 @@ describe("RunView", () => {
     expect(RunView.work(view)).toEqual({ tasks: [{ text: "slow slow.txt", startedAt: 100 }], status: "" })
     const [rest] = RunView.next(view, finished("slow", 1600), null)
     expect(rest).toMatch(/^ {2}✓ slow slow\.txt +1\.5 s\n$/)
+  })
+
+  it("shows of a call which files it changed and gave, each on a line, harmless for the terminal", () => {
+    expect(RunView.wants(finished("write", 5))).toBe(3)
+    const parts = [
+      { type: "file", assetId: AssetId.make("ast-1"), mediaType: "image/png", name: "a\x1b[2J.png" },
+      { type: "file", assetId: AssetId.make("ast-2"), mediaType: "image/png" },
+      { type: "diff", path: "src/\x1b[2J.ts", before: "one\ntwo\nthree\n", after: "one\n2\n2.5\nthree\n" },
+      { type: "json", value: "for programs" }
+    ] as const
+    const { output } = play(
+      [appended, assistant("", "write")],
+      [
+        finished("write", 5),
+        { role: "tool", callId: CallId.make("write"), name: "write", outcome: "success", text: "ok", parts }
+      ]
+    )
+    expect(output).toBe("  ✓ write write.txt\n    src/␛[2J.ts +2 -1\n    [file ast-1 a␛[2J.png]\n    [file ast-2]\n")
   })
 
   it("shows a call's progress while it runs", () => {

@@ -1,6 +1,7 @@
-import { rm } from "node:fs/promises"
+import { rm, writeFile } from "node:fs/promises"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import { pictures } from "../../../support/fixtures/pictures.js"
 import * as Program from "./Program.js"
 
 /** What would do something to a terminal. */
@@ -99,6 +100,45 @@ describe("skein sessions", () => {
         expect(moved).toMatchObject({ code: 0, stdout: "again\n" })
         const [session] = Program.sessions(yield* home.run(["sessions", "list", "--json"]))
         expect(session).toMatchObject({ workdir: home.at("work/kept"), head: 4 })
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "a result's files and diffs are shown in a few lines, and kept whole in JSON",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({ "a.ts": `${"same\n".repeat(20)}old\n` })
+        yield* Effect.promise(() => writeFile(home.at("work/shot.png"), pictures["image/png"](3, 4)))
+        const calls = [
+          { name: "read", input: { path: "shot.png" } },
+          { name: "edit", input: { path: "a.ts", oldText: "old", newText: "new\nnewer" } },
+          { name: "write", input: { path: "b.ts", content: "x\n".repeat(20) } }
+        ]
+        yield* home.write("s.json", JSON.stringify([{ calls }, { text: "done" }]))
+        const { stderr } = yield* home.run(["run", "go", "--yes", "--model", "script/../s.json"])
+        expect(stderr).toMatch(/^ {4}a\.ts \+2 -1$/m)
+        expect(stderr).toMatch(/^ {4}b\.ts \+20 -0$/m)
+        const [id = ""] = /ses_\w+/.exec(stderr) ?? []
+        const asset = /^ {4}\[file (\S+) shot\.png\]$/m.exec(stderr)?.[1] ?? "none"
+        const shown = (yield* home.run(["sessions", "show", id])).stdout
+        expect(shown).toContain(`3 x 4 pixels, 29 bytes\n  [file ${asset} shot.png]\n`)
+        expect(shown).toContain("Edited a.ts at line 21\n  a.ts +2 -1\n  - old\n  + new\n  + newer\n")
+        expect(shown).toContain(`  b.ts +20 -0\n${"  + x\n".repeat(12)}  … 8 more lines\n`)
+        const entries = Program.entries(yield* home.run(["sessions", "show", id, "--json"]))
+        const parts = entries.flatMap(({ message }) => (message.role === "tool" ? [message.parts] : []))
+        expect(parts).toEqual([
+          [{ type: "file", assetId: asset, mediaType: "image/png", name: "shot.png" }],
+          [
+            {
+              type: "diff",
+              path: "a.ts",
+              before: `${"same\n".repeat(20)}old\n`,
+              after: expect.stringContaining("newer")
+            }
+          ],
+          [{ type: "diff", path: "b.ts", before: null, after: "x\n".repeat(20) }]
+        ])
       }),
     120_000
   )

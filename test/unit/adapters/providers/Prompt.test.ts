@@ -116,6 +116,61 @@ describe("Prompt", () => {
     })
   )
 
+  it.effect("a result's files go with it: pictures as such, text as text, and what no model sees by name", () =>
+    Effect.gen(function* () {
+      const picture = pictures["image/png"](3, 4)
+      const contents: Readonly<Record<string, Uint8Array>> = {
+        image_png: picture,
+        application_pdf: new TextEncoder().encode("%PDF-1.7\n"),
+        text_plain: new TextEncoder().encode("hello")
+      }
+      const files = ["image/png", "application/pdf", "text/plain", "application/zip"].map((mediaType) => ({
+        ...file(mediaType, "x"),
+        assetId: AssetId.make(mediaType.replace("/", "_"))
+      }))
+      const results = [
+        { id: "c1", name: "look", text: "seen", files, isError: false },
+        { id: "c2", name: "look", text: "not seen", isError: true }
+      ]
+      const [message] = yield* Prompt.make(
+        vendor,
+        request({
+          system: null,
+          view: [{ role: "tool", results }],
+          file: (assetId) => Effect.succeed(contents[assetId] ?? new Uint8Array(0))
+        })
+      )
+      assert.deepStrictEqual(message?.content, [
+        {
+          type: "tool-result",
+          toolCallId: "c1",
+          toolName: "look",
+          output: {
+            type: "content",
+            value: [
+              { type: "text", text: "seen" },
+              { type: "image-data", data: Buffer.from(picture).toString("base64"), mediaType: "image/png" },
+              {
+                type: "file-data",
+                data: Buffer.from("%PDF-1.7\n").toString("base64"),
+                mediaType: "application/pdf",
+                filename: "x"
+              },
+              { type: "text", text: '[The file "x" of type text/plain:]\nhello' },
+              { type: "text", text: '[The file "x" of type application/zip is attached. You cannot see into it.]' }
+            ]
+          }
+        },
+        {
+          type: "tool-result",
+          toolCallId: "c2",
+          toolName: "look",
+          output: { type: "error-text", value: "not seen" }
+        }
+      ])
+    })
+  )
+
   it.effect("a file that was deleted meanwhile leaves a note", () =>
     Effect.gen(function* () {
       const part = yield* sent(file("image/png", "x"), (assetId) =>

@@ -71,7 +71,13 @@ for (const [provider, of] of services) {
       })
       for (const { entries, maxCharacters, reasoningEffort } of FastCheck.sample(cases, 25)) {
         const leavesOutRefused = made.takesRefusedTurns === false
-        const view = View.make(entries, { provider, model: "m", maxCharacters, leavesOutRefused })
+        const view = View.make(entries, {
+          provider,
+          model: "m",
+          maxCharacters,
+          leavesOutRefused,
+          showsResultFiles: made.takesFilesInResults === true
+        })
         if (view.length === 0) continue
         yield* parts(made, {
           view,

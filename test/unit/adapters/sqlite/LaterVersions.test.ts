@@ -67,6 +67,13 @@ const changes: Readonly<Record<string, Change>> = {
   "a part of an assistant": part("assistant", '{"type": "hologram", "depth": 3}'),
   "a file of an assistant": part("assistant", '{"type": "file", "bytes": 3}'),
   "a call of a user": part("user", '{"type": "call", "who": "me"}'),
+  "parts of a result": {
+    table: "messages",
+    columns: {
+      body: `json_set(body, '$.parts', ${json('[{"type": "hologram"}, {"type": "text", "text": "later"}]')})`
+    },
+    where: "role = 'tool'"
+  },
   "a reason to finish": {
     table: "messages",
     columns: { body: "json_set(body, '$.finish', 'bored')" },
@@ -193,6 +200,7 @@ it.scopedLive("P13 clients are shown as such what this version does not know", (
     const data = yield* killed
     for (const name of [
       "a part of a user",
+      "parts of a result",
       "a reason to finish",
       "an outcome",
       "a reason to stop",
@@ -218,6 +226,10 @@ it.scopedLive("P13 clients are shown as such what this version does not know", (
         expect(users.map(({ parts }) => parts.at(-1))).toContainEqual({ type: "hologram", depth: 3 })
         const answers = entries.flatMap((message) => (message.role === "assistant" ? [message.finish] : []))
         expect([...new Set(answers)]).toEqual(["other"])
+        const results = entries.flatMap((message) => (message.role === "tool" ? [message.parts] : []))
+        expect(new Set(results.map((parts) => JSON.stringify(parts)))).toEqual(
+          new Set(['[{"type":"hologram"},{"type":"text","text":"later"}]'])
+        )
         const outcomes = entries.flatMap((message) => (message.role === "tool" ? [message.outcome] : []))
         expect([...new Set(outcomes)]).toEqual(["other"])
         const told = [...(yield* events(plainer)), ...(yield* events(full))]

@@ -37,6 +37,22 @@ const made = (calls: ReadonlyArray<ScriptedToolbox.CallRecord>) =>
   calls.map(({ input, state, tool }) => `${tool} ${JSON.stringify(input)} ${state}`)
 
 describe("ScriptedToolbox", () => {
+  it.scoped("plays a result with parts", () =>
+    Effect.gen(function* () {
+      const toolbox = yield* ScriptedToolbox.ScriptedToolbox
+      const diff = { path: "Oslo.txt", before: null, after: "rain" }
+      yield* toolbox.play(weather, ScriptedToolbox.succeed(Tool.result({ text: "rain", json: 7, diffs: [diff] })))
+      const run = yield* ask("Oslo")
+      yield* Run.await(run)
+      const [result] = yield* SkeinTest.results(run)
+      assert.strictEqual(result?.text, "rain")
+      assert.deepStrictEqual(result?.parts, [
+        { type: "json", value: 7 },
+        { type: "diff", ...diff }
+      ])
+    }).pipe(Effect.provide(AgentTest))
+  )
+
   it.scoped("plays outcomes one a call, by the name of a tool whose handler is left alone, and keeps the calls", () =>
     Effect.gen(function* () {
       const tools = yield* ScriptedToolbox.ScriptedToolbox

@@ -90,7 +90,8 @@ describe("confinement to the workspace", () => {
     Effect.gen(function* () {
       const { outside, workdir } = yield* TestWorkspace.make()
       const path = "C:\\outside\\..\\..\\x"
-      expect(yield* write.invoke({ path, content: "x" }).pipe(TestWorkspace.inFolder(workdir))).toContain("Created")
+      const written = yield* write.invoke({ path, content: "x" }).pipe(TestWorkspace.inFolder(workdir))
+      expect(written.text).toContain("Created")
       expect(yield* TestWorkspace.namesIn(workdir)).toEqual([path])
       expect(yield* TestWorkspace.namesIn(outside)).toEqual(["secret.txt"])
     })

@@ -13,8 +13,20 @@ describe("edit", () => {
       const told = yield* edit
         .invoke({ path: "a.ts", oldText: "two\nth", newText: "$& $1 " })
         .pipe(TestWorkspace.inFolder(workdir))
-      expect(told).toBe("Edited a.ts at line 2")
+      expect(told.text).toBe("Edited a.ts at line 2")
       expect(yield* textOf(at("a.ts"))).toBe("one\n$& $1 ree")
+    })
+  )
+
+  it.scopedLive("gives the file before and after, for people, unless what it holds now is no text", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make({ "src/a.ts": "\ufeffone\r\ntwo" })
+      const call = (oldText: string, newText: string) =>
+        edit.invoke({ path: "src/a.ts", oldText, newText }).pipe(TestWorkspace.inFolder(workdir))
+      expect((yield* call("one\n", "1\n")).diffs).toEqual([
+        { path: "src/a.ts", before: "\ufeffone\r\ntwo", after: "\ufeff1\r\ntwo" }
+      ])
+      expect(yield* call("two", "\0")).toMatchObject({ text: "Edited src/a.ts at line 2", diffs: [] })
     })
   )
 
@@ -37,7 +49,7 @@ describe("edit", () => {
       const told = yield* edit
         .invoke({ path: "a.ts", oldText: "x", newText: "xx", all: true })
         .pipe(TestWorkspace.inFolder(workdir))
-      expect(told).toBe("Edited a.ts at 3 places, first at line 2")
+      expect(told.text).toBe("Edited a.ts at 3 places, first at line 2")
       expect(yield* textOf(at("a.ts"))).toBe("-\nxx xx xx")
     })
   )
@@ -48,7 +60,7 @@ describe("edit", () => {
       const call = (all: boolean) =>
         edit.invoke({ path: "a.txt", oldText: "x = 1\nx = 1", newText: "y", all }).pipe(TestWorkspace.inFolder(workdir))
       expect(yield* Effect.flip(call(false))).toMatchObject({ _tag: "TextNotFound", occurrences: 2 })
-      expect(yield* call(true)).toBe("Edited a.txt at line 1; 1 more that overlap these were left")
+      expect((yield* call(true)).text).toBe("Edited a.txt at line 1; 1 more that overlap these were left")
       expect(yield* textOf(at("a.txt"))).toBe("y\nx = 1\n")
     })
   )
@@ -98,7 +110,7 @@ describe("edit", () => {
       const refused = yield* Effect.flip(call("b".repeat(9_000_000)))
       expect(refused).toMatchObject({ _tag: "FileRefused", reason: "too-large" })
       expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(100_000_000)
-      expect(yield* call("b".repeat(10))).toBe("Edited a.txt at 1000000 places, first at line 1")
+      expect((yield* call("b".repeat(10))).text).toBe("Edited a.txt at 1000000 places, first at line 1")
       expect(yield* textOf(at("a.txt"))).toBe("b".repeat(10_000_000))
     })
   )

@@ -44,7 +44,7 @@ describe("list", () => {
       const contents = yield* Effect.forEach(listed, (path) => read.invoke({ path })).pipe(
         TestWorkspace.inFolder(workdir)
       )
-      expect([...contents].sort()).toEqual(names.map((name) => `<${name}>`).sort())
+      expect(contents.map(TestWorkspace.textOf).sort()).toEqual(names.map((name) => `<${name}>`).sort())
 
       yield* Effect.promise(() => writeFile(Buffer.concat([Buffer.from(at("z")), Buffer.from([0xff])]), ""))
       const again = yield* list.invoke({}).pipe(TestWorkspace.inFolder(workdir))

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import { truncate } from "node:fs/promises"
 import { read } from "../../../../src/adapters/tools/ReadTool.js"
+import { pictures } from "../../../support/fixtures/pictures.js"
 import * as TestWorkspace from "./TestWorkspace.js"
 
 const numbered = (count: number) => Array.from({ length: count }, (_, index) => `line ${index + 1}\n`).join("")
@@ -43,7 +44,9 @@ describe("read", () => {
       let all = ""
       let offset: number | undefined = 1
       while (offset !== undefined) {
-        const part: string = yield* read.invoke({ path: "a.txt", offset }).pipe(TestWorkspace.inFolder(workdir))
+        const part: string = TestWorkspace.textOf(
+          yield* read.invoke({ path: "a.txt", offset }).pipe(TestWorkspace.inFolder(workdir))
+        )
         expect(part.length).toBeLessThan(29_000)
         const [note = "", next] =
           /\[lines \d+ to \d+(?:; more follow, go on with offset (\d+)\]|, the last\])$/.exec(part) ?? []
@@ -91,6 +94,44 @@ describe("read", () => {
       expect(yield* reason("none.txt")).toMatchObject({ reason: "not-found", path: "none.txt" })
       expect(yield* reason("empty.txt/x")).toMatchObject({ reason: "not-a-folder" })
       expect(yield* reason(`a/${"n".repeat(300)}`)).toMatchObject({ _tag: "FileRefused" })
+    })
+  )
+
+  it.scopedLive("gives a picture as a file, told by its content, with a text that says what it is", () =>
+    Effect.gen(function* () {
+      const files = Object.entries(pictures).map(([mediaType, make]) => [mediaType, make(300, 40)] as const)
+      const { workdir } = yield* TestWorkspace.make(
+        Object.fromEntries(files.map(([mediaType, content]) => [`sub/${mediaType.replace("/", ".")}.txt`, content]))
+      )
+      for (const [mediaType, content] of files) {
+        const name = `${mediaType.replace("/", ".")}.txt`
+        const found = yield* read.invoke({ path: `sub/${name}`, offset: 7 }).pipe(TestWorkspace.inFolder(workdir))
+        if (typeof found === "string") return expect.fail(found)
+        expect(found.text).toBe(`sub/${name} is a picture: ${mediaType}, 300 x 40 pixels, ${content.length} bytes`)
+        expect(found.files?.map((file) => ({ ...file, content: Array.from(file.content) }))).toEqual([
+          { name, mediaType, content: Array.from(content) }
+        ])
+      }
+    })
+  )
+
+  it.scopedLive("gives no picture that no provider takes, nor a text that begins like one", () =>
+    Effect.gen(function* () {
+      const png = (bytes: number) => {
+        const content = new Uint8Array(bytes)
+        content.set(pictures["image/png"](1, 1))
+        return content
+      }
+      const most = (5 * 1024 * 1024 * 3) / 4
+      const { workdir } = yield* TestWorkspace.make({
+        "most.png": png(most),
+        "more.png": png(most + 1),
+        "about.txt": "GIF89a is what a GIF begins with\n"
+      })
+      const call = (path: string) => read.invoke({ path }).pipe(TestWorkspace.inFolder(workdir))
+      expect(yield* call("most.png")).toMatchObject({ files: [{ mediaType: "image/png" }] })
+      expect(yield* Effect.flip(call("more.png"))).toMatchObject({ reason: "too-large", path: "more.png" })
+      expect(yield* call("about.txt")).toBe("GIF89a is what a GIF begins with\n")
     })
   )
 

@@ -7,7 +7,7 @@ import { dirname, join } from "node:path"
 import { CallId } from "../../../../src/domain/Message.js"
 import { RunId } from "../../../../src/domain/Run.js"
 import { SessionId } from "../../../../src/domain/Session.js"
-import { Call } from "../../../../src/services/Tool.js"
+import { Call, type Result } from "../../../../src/services/Tool.js"
 
 /** Makes the workspace with these files; all goes with the scope. */
 export const make = (files: Readonly<Record<string, string | Uint8Array>> = {}) =>
@@ -43,6 +43,9 @@ export const inFolder =
       metadata: {},
       progress
     })
+
+/** What a model reads of an output. */
+export const textOf = (output: string | Result): string => (typeof output === "string" ? output : output.text)
 
 /** Names in a folder, sorted. */
 export const namesIn = (path: string) => Effect.promise(async () => (await readdir(path)).sort())

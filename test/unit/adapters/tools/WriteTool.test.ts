@@ -12,11 +12,25 @@ describe("write", () => {
       const { at, workdir } = yield* TestWorkspace.make()
       const call = (content: string) =>
         write.invoke({ path: "a/b/c.txt", content }).pipe(TestWorkspace.inFolder(workdir))
-      expect(yield* call("ü\n")).toBe("Created a/b/c.txt (3 bytes)")
+      expect((yield* call("ü\n")).text).toBe("Created a/b/c.txt (3 bytes)")
       expect(yield* textOf(at("a/b/c.txt"))).toBe("ü\n")
-      expect(yield* call("")).toBe("Replaced a/b/c.txt (0 bytes)")
+      expect((yield* call("")).text).toBe("Replaced a/b/c.txt (0 bytes)")
       expect(yield* textOf(at("a/b/c.txt"))).toBe("")
       expect(yield* TestWorkspace.namesIn(at("a/b"))).toEqual(["c.txt"])
+    })
+  )
+
+  it.scopedLive("gives what the file held and what it holds, for people, where both are texts", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make({ "binary.bin": new Uint8Array([1, 0]) })
+      const call = (path: string, content: string) =>
+        write.invoke({ path, content }).pipe(
+          TestWorkspace.inFolder(workdir),
+          Effect.map(({ diffs }) => diffs)
+        )
+      expect(yield* call("a/b.txt", "ü\n")).toEqual([{ path: "a/b.txt", before: null, after: "ü\n" }])
+      expect(yield* call("./a/b.txt", "")).toEqual([{ path: "a/b.txt", before: "ü\n", after: "" }])
+      expect(yield* call("binary.bin", "x")).toEqual([])
     })
   )
 
@@ -62,7 +76,7 @@ describe("write", () => {
       const call = (path: string, content: string) =>
         write.invoke({ path, content }).pipe(
           TestWorkspace.inFolder(workdir),
-          Effect.flatMap((text) => Effect.map(textOf(at(path)), (after) => [after, text]))
+          Effect.flatMap(({ text }) => Effect.map(textOf(at(path)), (after) => [after, text]))
         )
       expect(yield* call("crlf.txt", "x\ny\r\nz")).toEqual([
         "x\r\ny\r\nz",

@@ -198,6 +198,61 @@ describe("a picture that a provider refuses", () => {
   )
 })
 
+describe("a picture in a result", () => {
+  const drawing = Tool.dynamic("look", {
+    description: "looks",
+    access: "read",
+    inputSchema: { type: "object" }
+  }).handle(() =>
+    Effect.succeed(
+      Tool.result({ text: "seen", files: [{ name: "shot.png", mediaType: "image/png", content: png(3, 4) }] })
+    )
+  )
+  const asking = ({ view }: Model.StepRequest): ReadonlyArray<Model.Part> =>
+    view.at(-1)?.role === "tool" ? said("fine") : [call, finish("tool-calls")]
+  const drawn = Effect.fnUntraced(function* (models: ReturnType<typeof modelOf>["models"]) {
+    const { open } = yield* ground
+    return yield* open("a", { models, tools: [drawing], config: { modelAttempts: 1 } })
+  })
+  const shown = (request: Model.StepRequest | undefined) =>
+    (request?.view ?? []).flatMap((item) =>
+      item.role === "tool" ? item.results.map(({ files = [], text }) => `${files.length} ${text}`) : []
+    )
+
+  it.scoped("is shown to a model that takes it, and named for others", () =>
+    Effect.gen(function* () {
+      for (const [more, expected] of [
+        [{ takesFilesInResults: true }, "1 seen"],
+        [{}, '0 seen\n[The file "shot.png" of type image/png is kept. You cannot see into it.]']
+      ] as const) {
+        const { models, requests } = modelOf((request) => Stream.fromIterable(asking(request)), more)
+        const { begin, gateway } = yield* drawn(models)
+        yield* gateway.await(yield* begin("look"))
+        expect(shown(requests[1])).toEqual([expected])
+      }
+    })
+  )
+
+  it.scoped("that the provider refuses is named at once, and the run goes on; a later one is tried again", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(
+        (request) =>
+          View.files(request.view).length > 0
+            ? Stream.fail(refused("messages.2: Could not process image"))
+            : Stream.fromIterable(asking(request)),
+        { takesFilesInResults: true }
+      )
+      const { begin, gateway, send } = yield* drawn(models)
+      const named = '0 seen\n[The file "shot.png" of type image/png is not shown any more.]'
+      const run = yield* begin("look")
+      expect((yield* gateway.await(run)).stopReason).toBe("completed")
+      expect(requests.map(shown)).toEqual([[], ["1 seen"], [named]])
+      expect((yield* gateway.await(yield* send(run.sessionId, "again"))).stopReason).toBe("completed")
+      expect(requests.slice(3).map(shown)).toEqual([[named], [named, "1 seen"], [named, named]])
+    })
+  )
+})
+
 describe("the room for an answer", () => {
   const views = Effect.fnUntraced(function* (more: Partial<Model.Model>, maxOutputTokens?: number) {
     const { models, requests } = modelOf(() => Stream.fromIterable(said("so")), more)

@@ -1,0 +1,51 @@
+/** Files in a view: shown, or named by a note in their place. Pure. */
+import type { AssetId } from "./Asset.js"
+import { type FilePart, filesOf, isFile, type ResultMessage } from "./Message.js"
+import * as SafeText from "./SafeText.js"
+import type { Seq } from "./Session.js"
+import { textPart, type ViewText } from "./ViewItem.js"
+
+export interface Options {
+  /** Files up to this place are named, not shown; null for none. */
+  readonly filesAfter?: Seq | null
+  /** The same for files of results only. */
+  readonly resultFilesAfter?: Seq | null
+  /** Whether files of results are shown, and not only named. Defaults to false. */
+  readonly showsResultFiles?: boolean
+  /** Assets that messages name and that are gone. */
+  readonly missingAssets?: ReadonlySet<AssetId>
+}
+
+/** The file, or a note in its place. */
+export const part = (
+  file: FilePart,
+  seq: Seq,
+  { filesAfter = null, missingAssets }: Pick<Options, "filesAfter" | "missingAssets">
+): ViewText | FilePart => {
+  if (missingAssets?.has(file.assetId)) return textPart(`[The file ${nameOf(file)} was deleted.]`)
+  if (filesAfter !== null && seq <= filesAfter) return textPart(noLongerShown(file))
+  return file.name === undefined ? file : { ...file, name: SafeText.wellFormed(file.name) }
+}
+
+export const noLongerShown = (file: FilePart): string => `[The file ${nameOf(file)} is not shown any more.]`
+
+const nameOf = ({ mediaType, name }: FilePart): string =>
+  `${name === undefined ? "" : `${JSON.stringify(name)} `}of type ${SafeText.wellFormed(mediaType)}`
+
+export const onlyNamed = (file: FilePart): string => `[The file ${nameOf(file)} is kept. You cannot see into it.]`
+
+/** A result's files, or notes in their places. Providers take no file with an error. */
+export const ofResult = (
+  answer: ResultMessage,
+  seq: Seq,
+  { filesAfter, missingAssets, resultFilesAfter, showsResultFiles = false }: Options
+): ReadonlyArray<ViewText | FilePart> => {
+  const hidden = { filesAfter: later(filesAfter, resultFilesAfter), ...(missingAssets && { missingAssets }) }
+  const isShown = showsResultFiles && answer.outcome === "success"
+  return filesOf(answer)
+    .map((file) => part(file, seq, hidden))
+    .map((shown) => (isFile(shown) && !isShown ? textPart(onlyNamed(shown)) : shown))
+}
+
+const later = (one: Seq | null = null, other: Seq | null = null): Seq | null =>
+  one === null || (other !== null && other > one) ? other : one
