@@ -35,6 +35,8 @@ export interface Options {
   readonly isJson: boolean
   /** Whether to leave the answer out, as it is printed elsewhere. Defaults to false. */
   readonly isProgress?: boolean
+  /** The files that the agent's prompt has, for the first line of JSON. */
+  readonly instructions?: ReadonlyArray<string>
   readonly answerer: Questions.Answerer
   /** For a run that is followed from its middle: the message whose calls are open. */
   readonly opener?: Message
@@ -65,7 +67,7 @@ const forPeople = Effect.fnUntraced(function* ({ isProgress = false, opener }: O
 const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }: Run.Ref, options: Options) {
   const gateway = yield* Gateway
   const screen = yield* Screen
-  const show = yield* options.isJson ? JsonLines.make(messageAt) : forPeople(options)
+  const show = yield* options.isJson ? JsonLines.make(messageAt, options.instructions ?? []) : forPeople(options)
   const questions = yield* Questions.make(options.answerer)
   const isEnd = (event: SessionEvent.SessionEvent) =>
     (event.type === "run.ended" && event.runId === runId) || event.type === "session.deleted"

@@ -17,6 +17,7 @@ import * as DataFolder from "../node/DataFolder.js"
 import * as Configuration from "./Configuration.js"
 import { RunFailed, WrongUsage } from "./Failure.js"
 import * as Follow from "./Follow.js"
+import * as Instructions from "./Instructions.js"
 import * as ModelChoice from "./ModelChoice.js"
 import * as ModelList from "./ModelList.js"
 import type { Answerer } from "./Questions.js"
@@ -26,7 +27,10 @@ import * as RunOutput from "./RunOutput.js"
 import * as SessionFolder from "./SessionFolder.js"
 import * as SessionLookup from "./SessionLookup.js"
 import * as StandardInput from "./StandardInput.js"
+import * as SystemPrompt from "./SystemPrompt.js"
 import { Screen } from "./terminal/Screen.js"
+import * as TerminalText from "./terminal/TerminalText.js"
+import * as InstructionTexts from "./texts/Instructions.js"
 import * as Texts from "./texts/Run.js"
 
 export interface Input {
@@ -34,6 +38,7 @@ export interface Input {
   readonly session: string | null
   readonly last: boolean
   readonly model: string | null
+  readonly system: string | null
   readonly workdir: string | null
   readonly yes: boolean
   readonly resume: boolean
@@ -194,7 +199,10 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   const model = input.model === null ? null : yield* ModelChoice.named("--model", input.model)
   const sessionId = input.session === null ? null : yield* SessionLookup.parse(input.session)
   const workdir = yield* SessionFolder.existing(input.workdir ?? ".")
+  const system = yield* SystemPrompt.load(input.system)
   const configuration = yield* Effect.flatMap(DataFolder.host, Configuration.load)
+  // Read once for each folder: a prompt that changes in the middle of a session costs the provider's cache.
+  const instructions = yield* Effect.cachedFunction(Instructions.read)
   const isNew = sessionId === null && !input.last
   if (isNew) yield* Configuration.modelFor(configuration, model)
   const screen = yield* Screen
@@ -212,9 +220,14 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
       : Effect.flatMap(sessionId === null ? SessionLookup.newest(workdir) : SessionLookup.find(sessionId), (id) =>
           prepareOld(configuration, id, model)
         )
-    if (!input.json) yield* shown.write(shown.ansi.dim(`${Texts.session(session.id)}\n`))
+    const found = session.workdir === null ? [] : yield* instructions(session.workdir)
+    if (!input.json) {
+      const lines = [Texts.session(session.id), ...(found.length === 0 ? [] : [InstructionTexts.line(found)])]
+      yield* shown.write(shown.ansi.dim(`${lines.map(TerminalText.line).join("\n")}\n`))
+    }
     const options = {
       isJson: input.json,
+      instructions: Instructions.paths(found),
       isProgress: isAnswerAlone,
       answerer: answererOf(input.yes, screen.canAsk),
       onEvent
@@ -224,5 +237,5 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
       Effect.catchTag("RunStopped", (stopped) => explain(stopped, session, configuration, input.data))
     )
     if (isAnswerAlone) yield* RunOutput.writeAnswer(ref)
-  }).pipe(Effect.provide(RunEngine.layer(configuration, input.data)))
+  }).pipe(Effect.provide(RunEngine.layer(configuration, input.data, { system, instructions })))
 })

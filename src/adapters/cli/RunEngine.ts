@@ -1,5 +1,8 @@
-/** The engine that runs turns for the command line: the user's providers, the workspace tools, reads allowed, all else asked. */
-import { Layer } from "effect"
+/**
+ * The engine that runs turns for the command line: the user's providers, the workspace tools, reads allowed, all else
+ * asked. Its agent's system prompt ends with the instructions of the session's folder.
+ */
+import { Effect, Layer } from "effect"
 import * as Agents from "../../services/Agents.js"
 import * as Permissions from "../../services/Permissions.js"
 import * as NodeExec from "../node/NodeExec.js"
@@ -7,18 +10,34 @@ import * as Providers from "../providers/Providers.js"
 import * as WorkspaceTools from "../tools/WorkspaceTools.js"
 import type { Configuration } from "./Configuration.js"
 import * as Engine from "./Engine.js"
+import * as Instructions from "./Instructions.js"
 
-const system =
-  "You work in a folder of the user's computer, through tools. Look before you answer: read the files that matter " +
-  "instead of guessing. Ask for tools that do not depend on each other in one go; they run at the same time. Change " +
-  "only what was asked for, and say in the end, in a few sentences, what you found or did."
+export interface Prompt {
+  readonly system: string
+  /** The instructions for a folder. */
+  readonly instructions: (workdir: string) => Effect.Effect<Instructions.Instructions>
+}
 
-export const layer = ({ inherit, providers, standard }: Configuration, data: string | null) =>
+/** The same agents, told what the session's folder says. */
+const withInstructions = ({ instructions, system }: Prompt) =>
+  Layer.effect(
+    Agents.Agents,
+    Effect.map(Agents.Agents, ({ resolve }) => ({
+      resolve: (session, run) =>
+        Effect.zipWith(
+          resolve(session, run),
+          session.workdir === null ? Effect.succeed([]) : instructions(session.workdir),
+          (agent, found) => ({ ...agent, system: Instructions.withPrompt(system, found) })
+        )
+    }))
+  )
+
+export const layer = ({ inherit, providers, standard }: Configuration, data: string | null, prompt: Prompt) =>
   Engine.layer(data).pipe(
+    Layer.provide(withInstructions(prompt)),
     Layer.provide(
       Agents.layer({
         name: "workspace",
-        system,
         models: Providers.models(providers, standard === null ? {} : { standard }),
         tools: WorkspaceTools.all,
         policy: Permissions.askToWrite

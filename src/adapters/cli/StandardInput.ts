@@ -7,8 +7,7 @@
  */
 import { Effect, Fiber } from "effect"
 import { fstatSync } from "node:fs"
-import type { Readable } from "node:stream"
-import { InvalidInput } from "../../domain/SkeinError.js"
+import * as BoundedText from "./BoundedText.js"
 import { Screen } from "./terminal/Screen.js"
 import * as Texts from "./texts/Run.js"
 
@@ -25,38 +24,13 @@ export const kind: Effect.Effect<Kind> = Effect.sync(() => {
   }
 })
 
-const field = "the message on stdin"
-
-const collect = (stdin: Readable, mostBytes: number): Effect.Effect<Uint8Array, InvalidInput> =>
-  Effect.tryPromise({
-    try: async () => {
-      const chunks: Array<Uint8Array> = []
-      let bytes = 0
-      for await (const chunk of stdin) {
-        if (!(chunk instanceof Uint8Array)) continue
-        bytes += chunk.length
-        if (bytes > mostBytes) throw new InvalidInput({ field, limit: `at most ${mostBytes} bytes`, actual: "more" })
-        chunks.push(chunk)
-      }
-      return Buffer.concat(chunks)
-    },
-    catch: (thrown) =>
-      thrown instanceof InvalidInput ? thrown : new InvalidInput({ field, limit: "readable", actual: "an error" })
-  })
-
-const decode = (bytes: Uint8Array): Effect.Effect<string, InvalidInput> =>
-  Effect.try({
-    try: () => new TextDecoder("utf-8", { fatal: true }).decode(bytes),
-    catch: () => new InvalidInput({ field, limit: "a text in UTF-8", actual: "other bytes" })
-  })
-
 /** Reads stdin to its end. When that takes long, a person is told what the command waits for. */
 export const read = Effect.fn("StandardInput.read")(function* (mostBytes: number) {
   const screen = yield* Screen
   const notice = yield* Effect.fork(
     Effect.zipRight(Effect.sleep("3 seconds"), screen.writeError(`skein: ${Texts.readingStdin}\n`))
   )
-  const bytes = yield* collect(process.stdin, mostBytes)
+  const text = yield* BoundedText.read(process.stdin, { field: "the message on stdin", mostBytes })
   yield* Fiber.interrupt(notice)
-  return yield* decode(bytes)
+  return text
 })

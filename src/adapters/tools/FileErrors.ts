@@ -70,8 +70,12 @@ export class FileRefused extends Schema.TaggedError<FileRefused>()("FileRefused"
     if (this.path === "." && (this.reason === "not-found" || this.reason === "not-a-folder")) {
       return "Cannot use .: the session's folder is gone"
     }
+    return `Cannot use ${this.path}: ${this.why}`
+  }
+  /** The message without the path. */
+  get why(): string {
     const code = this.reason === "failed" && this.code !== null ? ` (${this.code})` : ""
-    return `Cannot use ${this.path}: ${explanations[this.reason]}${code}`
+    return `${explanations[this.reason]}${code}`
   }
 }
 

@@ -77,11 +77,7 @@ export const attemptLong = <A>(
   run: (signal: AbortSignal) => Promise<A>
 ): Effect.Effect<A, FileRefused> => Effect.tryPromise({ try: run, catch: failure(printed) })
 
-/**
- * The workspace at an absolute path. Fails when no folder is there.
- *
- * @internal
- */
+/** The workspace at an absolute path. Fails when no folder is there. */
 export const open = Effect.fn("WorkspaceFiles.open")(function* (
   workdir: string,
   hasDescriptorPaths: boolean = process.platform === "linux" && existsSync("/proc/self/fd")

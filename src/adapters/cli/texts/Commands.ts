@@ -77,6 +77,12 @@ export const run = {
       value: "PROVIDER/MODEL",
       about: "Use this model in the session from now on. Defaults to the session's own, else to SKEIN_MODEL"
     },
+    {
+      name: "system",
+      value: "FILE",
+      about:
+        "Use the text of this file as system prompt in this run. AGENTS.md files are added to it, as to the usual one"
+    },
     { name: "workdir", value: "DIR", about: "Folder of the new session. Defaults to the current one" },
     { name: "yes", value: null, about: "Allow every call without asking" },
     {
