@@ -1,7 +1,6 @@
 /** For those who test their own tools, agents and storages. */
 export * as Gate from "./adapters/testing/Gate.js"
 export * as Quiescence from "./adapters/testing/Quiescence.js"
-export * as ScriptedModel from "./services/ScriptedModel.js"
 export * as ScriptedToolbox from "./adapters/testing/ScriptedToolbox.js"
 export * as SkeinTest from "./adapters/testing/SkeinTest.js"
 export type { StorageFolder, Program, SharedStorageFolder } from "./adapters/testing/storage/StorageFolder.js"

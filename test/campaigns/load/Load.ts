@@ -12,7 +12,7 @@ import {
   Tool
 } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
-import { ScriptedModel } from "../../../src/testing.js"
+import { ScriptedModel } from "../../../src/scripted-model.js"
 import { callsOf } from "../../../src/domain/Message.js"
 
 /** A call's time is drawn as it runs, so that sessions that play one script finish in orders of their own. */

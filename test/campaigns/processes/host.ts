@@ -11,7 +11,7 @@ import { join } from "node:path"
 import type { StepRequest } from "../../../src/services/Model.js"
 import { Agents, Gateway, Model, Permissions, Run, Session, Tool } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
-import { ScriptedModel } from "../../../src/testing.js"
+import { ScriptedModel } from "../../../src/scripted-model.js"
 import { Line, type Said, Setup } from "./HostProtocol.js"
 
 const { atOnce, drainMillis, folder, jobs, leaseMillis, recoverMillis, role, workMillis } = Schema.decodeUnknownSync(

@@ -24,7 +24,7 @@ import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import { Agents, Gateway, Model, Permissions } from "../../../src/index.js"
 import { NodeExec, SkeinNode } from "../../../src/node.js"
 import * as Metrics from "../../../src/services/Metrics.js"
-import { ScriptedModel } from "../../../src/testing.js"
+import { ScriptedModel } from "../../../src/scripted-model.js"
 import { type Answer, type Command, type Failure, Line, Request, Setup } from "./Protocol.js"
 
 const { data, settings, waits } = Schema.decodeUnknownSync(Setup)(process.argv[2])

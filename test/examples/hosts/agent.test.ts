@@ -1,7 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Gateway, Permissions, Run, SessionEvent, Tool } from "skein"
-import { Gate, ScriptedModel, SkeinTest } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Gate, SkeinTest } from "skein/testing"
 import { myOrders, Orders, Weather, weather } from "./tools.js"
 
 const AgentTest = SkeinTest.layer({ tools: [weather], policy: Permissions.askToWrite }).pipe(

@@ -1,7 +1,8 @@
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Stream } from "effect"
 import { Gateway, Permissions, Run, SessionEvent } from "skein"
-import { ScriptedModel, ScriptedToolbox, SkeinTest } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { ScriptedToolbox, SkeinTest } from "skein/testing"
 import { add } from "./tool.js"
 
 const AgentTest = SkeinTest.layer({ tools: ScriptedToolbox.tools(add), policy: Permissions.askToWrite }).pipe(

@@ -6,7 +6,7 @@ import * as Transcript from "../../../src/domain/Transcript.js"
 import { Agents, Gateway, Model, Permissions, Tool } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
 import { StorageReader } from "../../../src/services/storage/Storage.js"
-import { ScriptedModel } from "../../../src/testing.js"
+import { ScriptedModel } from "../../../src/scripted-model.js"
 import { engineIn } from "../../unit/services/storage/disk.js"
 
 /** A model that answers whatever it is asked. */

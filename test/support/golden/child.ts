@@ -10,7 +10,7 @@ import { Owner, SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import { Agents, Gateway, Model, Permissions, Tool } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
-import { ScriptedModel } from "../../../src/testing.js"
+import { ScriptedModel } from "../../../src/scripted-model.js"
 import { watchStatements } from "../../campaigns/torture/Crossing.js"
 import { pictures, scripts } from "./Sessions.js"
 

@@ -2,7 +2,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Ref } from "effect"
 import { Agents, Gateway, Model, Permissions, Run, SkeinError, Tool } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Gate } from "skein/testing"
 import { SkeinNode } from "skein/node"
 import { of } from "./runtime/fixture.js"
 

@@ -5,7 +5,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema, Supervisor } from "effect"
 import { Agents, Gateway, Message, type Model, Permissions, Run, type Session, Tool } from "skein"
-import { ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
 import * as Identity from "../../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../../src/adapters/node/SkeinNode.js"
 import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"

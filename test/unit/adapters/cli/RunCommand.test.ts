@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber } from "effect"
 import { Gateway, Permissions, Tool } from "skein"
-import { ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
 import type * as Follow from "../../../../src/adapters/cli/Follow.js"
 import * as RunCommand from "../../../../src/adapters/cli/RunCommand.js"
 import { ground } from "../../services/runtime/engines.js"

@@ -9,7 +9,8 @@ import { Chunk, Effect, Fiber, Layer, Stream } from "effect"
 import { Agents, Gateway, Message, Permissions, Run } from "skein"
 import { SkeinNode } from "skein/node"
 import { EventSignals, MemoryStorage } from "skein/storage"
-import { Gate, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Gate } from "skein/testing"
 
 const folder = Effect.acquireRelease(
   Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-node-"))),

@@ -1,7 +1,8 @@
 import { assert, describe, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema, Stream } from "effect"
 import { Gateway, Permissions, Run, SessionEvent, Tool, Toolbox } from "skein"
-import { ScriptedModel, ScriptedToolbox, SkeinTest } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { ScriptedToolbox, SkeinTest } from "skein/testing"
 
 class Forecasts extends Context.Tag("test/Forecasts")<Forecasts, { readonly of: (city: string) => number }>() {}
 

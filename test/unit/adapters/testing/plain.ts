@@ -1,5 +1,6 @@
 /** A program that vitest does not run and that wants a scripted model only. */
-import { storageSuite, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { storageSuite } from "skein/testing"
 import { Layer } from "effect"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"

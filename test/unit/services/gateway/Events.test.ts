@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Deferred, Effect, FastCheck, Fiber, Option, Schema, Stream } from "effect"
 import { Model, Permissions, Run, Session, SessionEvent, SkeinError, Tool, Usage } from "skein"
-import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Gate, Quiescence } from "skein/testing"
 import { ground } from "../runtime/engines.js"
 import { open, type Opened } from "../runtime/fixture.js"
 
@@ -31,8 +32,7 @@ const blocked = Effect.gen(function* () {
   )
   const run = yield* engine.begin("go")
   yield* gate.reached("b")
-  const finish = Effect.all([gate.open("b"), gate.open("a"), engine.gateway.await(run)])
-  return { ...engine, gate, run, finish }
+  return { ...engine, gate, run, finish: Effect.all([gate.open("b"), gate.open("a"), engine.gateway.await(run)]) }
 })
 
 describe("P10 events from a cursor on", () => {

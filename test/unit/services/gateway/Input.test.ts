@@ -2,7 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { inspect } from "node:util"
 import { Asset, Gateway, Message, type ModelRef, Session, type SkeinError } from "skein"
-import { ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
 import { open } from "../runtime/fixture.js"
 
 const config = { limits: { titleCharacters: 10, messageBytes: 500, metadataBytes: 100, assetBytes: 5 } }

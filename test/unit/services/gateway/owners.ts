@@ -1,7 +1,7 @@
 /** Two owners of one engine, and a session of the first in which all has happened that can belong to a session. */
 import { Effect, Schema, Stream } from "effect"
 import { Gateway, Permissions, Session, Tool } from "skein"
-import { ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
 import { of, open } from "../runtime/fixture.js"
 
 /** Stands in Ann's message, title, asset and question. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema, TestClock } from "effect"
 import { Permissions, type Run, Tool } from "skein"
-import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Gate, Quiescence } from "skein/testing"
 import { open } from "./fixture.js"
 
 /** A tool that waits at its gate, and how many run at once. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Option, Stream, TestClock } from "effect"
 import { SkeinError } from "skein"
-import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Gate, Quiescence } from "skein/testing"
 import { newSession, s1 } from "../../../../src/adapters/testing/storage/fixture.js"
 import { ground } from "./engines.js"
 

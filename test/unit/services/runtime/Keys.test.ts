@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, TestClock } from "effect"
 import { Gateway, Message, Run, SkeinError } from "skein"
-import { Quiescence, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Quiescence } from "skein/testing"
 import { ground } from "./engines.js"
 import { running } from "./leaving.js"
 

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Fiber, Option, Ref, TestClock } from "effect"
 import { type Message, Permissions, Tool } from "skein"
-import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Gate, Quiescence } from "skein/testing"
 import { ground, stopped } from "./engines.js"
 
 /** An engine whose one call runs while the other one waits for a human. It gives no sign of life. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Stream } from "effect"
 import { Model, SkeinError, Tool, Usage } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Gate } from "skein/testing"
 import { ground } from "./engines.js"
 import { open } from "./fixture.js"
 

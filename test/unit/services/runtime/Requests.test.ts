@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema, Stream } from "effect"
 import { type Message, Model, Tool, Usage } from "skein"
-import { ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
 import * as View from "../../../../src/domain/View.js"
 import { complaints } from "../../../support/verdicts/providerRules.js"
 import { ground } from "./engines.js"

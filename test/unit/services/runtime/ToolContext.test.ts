@@ -2,7 +2,8 @@ import { SqlClient } from "@effect/sql"
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Context, Effect, Option, Schema, Stream, TestClock, type Tracer } from "effect"
 import { Run, Session, SessionEvent, SkeinError, Tool } from "skein"
-import { Gate, Quiescence, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Gate, Quiescence } from "skein/testing"
 import { open } from "./fixture.js"
 
 class Secret extends Context.Tag("test/Secret")<Secret, string>() {}

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Effect, Schema } from "effect"
 import { Run, Tool } from "skein"
-import { ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
 import { complaints } from "../../../support/verdicts/providerRules.js"
 import { open } from "./fixture.js"
 

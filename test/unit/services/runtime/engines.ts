@@ -4,7 +4,8 @@
  */
 import { Clock, Context, Effect, Exit, identity, Layer, Scope } from "effect"
 import { Agents, EngineConfig, Gateway, type Model, Permissions } from "skein"
-import { Quiescence, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Quiescence } from "skein/testing"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
 import type { EngineId } from "../../../../src/domain/Lease.js"
 import type { Liveness } from "../../../../src/domain/Liveness.js"

@@ -1,7 +1,8 @@
 /** What the tests of runs share: an engine in memory, short ways to send and wait, and to look at what came of it. */
 import { Chunk, Context, Effect, Layer, Option, Stream } from "effect"
 import { type EngineConfig, Gateway, Message, Permissions, type Run, Session, SessionEvent, type Tool } from "skein"
-import { ScriptedModel, SkeinTest } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { SkeinTest } from "skein/testing"
 
 /** A tool that requires nothing. */
 type AnyTool = Tool.Tool<string, never, unknown, unknown, never>

@@ -1,7 +1,8 @@
 /** Runs whose engine leaves, closed or dead: what their tests share. */
 import { Effect, Schema } from "effect"
 import { Permissions, Tool } from "skein"
-import { Gate, ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
+import { Gate } from "skein/testing"
 import { ground, type Options } from "./engines.js"
 
 export const interrupted =
