@@ -1,3 +1,4 @@
+/** Tests of an agent and its tools: a whole engine in memory, a model that plays a script, gates instead of sleeps. */
 import { assert, it } from "@effect/vitest"
 import { Effect, Layer, Schema, Stream } from "effect"
 import { Gateway, Permissions, Run, SessionEvent, Tool } from "skein"

@@ -1,3 +1,4 @@
+/** Tools: with services of the host, progress, keys, metadata of who asks, and tools that are known only at run time. */
 import { HttpClient } from "@effect/platform"
 import { Context, Effect, Schema, Stream } from "effect"
 import { Tool } from "skein"
