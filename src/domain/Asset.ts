@@ -4,12 +4,14 @@ import { id } from "./Id.js"
 import { SessionId } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
 
+/** Identifies a file of a session. */
 export const AssetId = id("AssetId")
 export type AssetId = typeof AssetId.Type
 
 /** `type/subtype`, lower case, without parameters. */
 export const MediaType = Schema.String.pipe(Schema.pattern(/^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/))
 
+/** A file of a session: what is known of it beside its content. */
 export const Asset = Schema.Struct({
   id: AssetId,
   sessionId: SessionId,

@@ -29,6 +29,7 @@ export interface Batch<A> {
   readonly stored: HashMap.HashMap<Seq, A>
 }
 
+/** A result at its place in the transcript. */
 export interface AppendedResult<A> {
   readonly seq: Seq
   readonly result: A

@@ -11,6 +11,7 @@ import type { InvalidInput } from "./SkeinError.js"
 /** What is stored of a message: one of an unknown role as it was. */
 const storedForm = (message: Message): unknown => (message.role === "other" ? message.stored : message)
 
+/** A value that was held against the limits, with its JSON. Only checks make one. */
 export class Checked<out A> {
   private constructor(
     readonly value: A,

@@ -29,6 +29,7 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>()(
   }
 }
 
+/** No session has this id, or it belongs to somebody else. */
 export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()(
   "SessionNotFound",
   {
@@ -41,6 +42,7 @@ export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()(
   }
 }
 
+/** A session has this id already, or one that is being deleted. */
 export class SessionExists extends Schema.TaggedError<SessionExists>()(
   "SessionExists",
   {
@@ -80,6 +82,7 @@ export class SessionBusy extends Schema.TaggedError<SessionBusy>()(
   }
 }
 
+/** No run has this id or idempotency key. */
 export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: RunId }, httpStatus(404)) {
   override get message() {
     return `There is no run ${this.runId}`
@@ -153,6 +156,7 @@ export class LeaseLost extends Schema.TaggedError<LeaseLost>()(
   }
 }
 
+/** No question has this id. */
 export class QuestionNotFound extends Schema.TaggedError<QuestionNotFound>()(
   "QuestionNotFound",
   {
@@ -179,6 +183,7 @@ export class QuestionAnswered extends Schema.TaggedError<QuestionAnswered>()(
   }
 }
 
+/** The session has no file of this id. */
 export class AssetNotFound extends Schema.TaggedError<AssetNotFound>()(
   "AssetNotFound",
   {

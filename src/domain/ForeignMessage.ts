@@ -26,6 +26,7 @@ const ForeignAssistant = Schema.Struct({
 
 const ForeignResult = Schema.Struct({ ...ResultMessage.fields, callId })
 
+/** A message from elsewhere, whose call ids may be any texts. */
 export const ForeignMessage = Schema.Union(UserMessage, ForeignAssistant, ForeignResult, OtherMessage)
 export type ForeignMessage = typeof ForeignMessage.Type
 

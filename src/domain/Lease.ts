@@ -9,6 +9,7 @@ import { RunId } from "./Run.js"
 import { SessionId } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
 
+/** Names an engine among those of all hosts and boots. */
 export const EngineId = Schema.Struct({
   /** Changes with each boot of the host. */
   bootId: Schema.String,
@@ -22,6 +23,7 @@ export const EngineId = Schema.Struct({
 })
 export type EngineId = typeof EngineId.Type
 
+/** An engine's hold on a session for a run. `fence` rises with each new hold. */
 export const Lease = Schema.Struct({ sessionId: SessionId, runId: RunId, fence: Schema.Int })
 export type Lease = typeof Lease.Type
 

@@ -4,6 +4,7 @@ import { InvalidInput } from "./SkeinError.js"
 
 const size = Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER, { description: "a whole number from 1" }))
 
+/** How large what is stored may be. */
 export const Limits = Schema.Struct({
   /** Characters of a title after folding white space. Defaults to 200. */
   titleCharacters: size,
@@ -20,6 +21,7 @@ export const Limits = Schema.Struct({
 })
 export type Limits = typeof Limits.Type
 
+/** The limits of a host that sets none. */
 export const defaults: Limits = {
   titleCharacters: 200,
   messageBytes: 4 * 1024 * 1024,

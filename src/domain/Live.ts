@@ -24,6 +24,7 @@ export interface LiveStep {
   readonly retry: Retry | null
 }
 
+/** What a running step has written so far, and how far its calls are. */
 export interface Live {
   readonly runId: RunId
   readonly step: LiveStep | null

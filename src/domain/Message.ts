@@ -27,9 +27,11 @@ export type ProviderMetadata = typeof ProviderMetadata.Type
 
 const providerMetadata = Schema.optionalWith(ProviderMetadata, { exact: true })
 
+/** A text, as it was written. */
 export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, providerMetadata })
 export type TextPart = typeof TextPart.Type
 
+/** What a model thought before it answered. */
 export const ReasoningPart = Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String, providerMetadata })
 export type ReasoningPart = typeof ReasoningPart.Type
 
@@ -72,6 +74,7 @@ export type DiffPart = typeof DiffPart.Type
 export const OpaquePart = Opaque.partBut("text", "reasoning", "file", "call")
 export type OpaquePart = typeof OpaquePart.Type
 
+/** What a user sends: texts and files. */
 export const UserMessage = Schema.Struct({
   role: Schema.Literal("user"),
   parts: Schema.Array(Schema.Union(TextPart, FilePart, OpaquePart))
@@ -85,6 +88,7 @@ export type UserMessage = typeof UserMessage.Type
 export const FinishReason = Schema.Literal("stop", "length", "content-filter", "tool-calls", "paused", "error", "other")
 export type FinishReason = typeof FinishReason.Type
 
+/** What a model wrote in one step: texts, reasoning and calls, in its order. */
 export const AssistantMessage = Schema.Struct({
   role: Schema.Literal("assistant"),
   parts: Schema.Array(Schema.Union(TextPart, ReasoningPart, CallPart, OpaquePart)),
@@ -134,6 +138,7 @@ export const ResultMessage = Schema.Struct({
 })
 export type ResultMessage = typeof ResultMessage.Type
 
+/** Whose a message is; "other" for one that a later version wrote. */
 export const Role = Schema.Literal("user", "assistant", "tool", "other")
 export type Role = typeof Role.Type
 
@@ -156,6 +161,7 @@ export const OtherMessage = Schema.Struct({
 )
 export type OtherMessage = typeof OtherMessage.Type
 
+/** A message of a transcript. */
 export const Message = Schema.Union(UserMessage, AssistantMessage, ResultMessage, OtherMessage)
 export type Message = typeof Message.Type
 
@@ -169,9 +175,13 @@ export const Entry = Schema.Struct({
 })
 export type Entry = typeof Entry.Type
 
+/** Whether a part is a call. */
 export const isCall = (part: { readonly type: string }): part is CallPart => part.type === "call"
+/** Whether a part is a file. */
 export const isFile = (part: { readonly type: string }): part is FilePart => part.type === "file"
+/** Whether a part is a text. */
 export const isText = (part: { readonly type: string }): part is TextPart => part.type === "text"
+/** Whether a part is a diff. */
 export const isDiff = (part: { readonly type: string }): part is DiffPart => part.type === "diff"
 
 /** The calls that a message asks for, in order; none for other roles. */

@@ -31,6 +31,7 @@ export const open = (opener: Seq, message: AssistantMessage): ReadonlyArray<Open
 /** Whether a call has not started because a human was asked about it. */
 export const waitsForHuman = ({ questionId, state }: OpenCall): boolean => state === "pending" && questionId !== null
 
+/** The calls of a step that have no place in the transcript yet, and the results that wait for their turn. */
 export const OpenBatch = Schema.Struct({
   calls: Schema.Array(OpenCall),
   /** Results that wait beyond the head for earlier ones. */

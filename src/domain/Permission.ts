@@ -26,6 +26,7 @@ export type Verdict = typeof Verdict.Type
 export const AnyVerdict = Schema.Literal(...Verdict.literals, "other")
 export type AnyVerdict = typeof AnyVerdict.Type
 
+/** What was answered to a question, and by whom. */
 export const Answer = Schema.Struct({
   verdict: AnyVerdict,
   /** Why, for the model; with a denial. */

@@ -6,6 +6,7 @@ import { Cursor, SessionId } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
 import { Total } from "./Usage.js"
 
+/** Identifies a run. */
 export const RunId = id("RunId")
 export type RunId = typeof RunId.Type
 export { RunId as Id }
@@ -72,6 +73,7 @@ export const RunningRun = Schema.Struct({
 })
 export type RunningRun = typeof RunningRun.Type
 
+/** A run that has ended. */
 export const EndedRun = Schema.Struct({
   ...fields,
   state: Schema.Literal("ended"),

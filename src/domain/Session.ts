@@ -8,6 +8,7 @@ import { ModelRef } from "./ModelRef.js"
 import { Timestamp } from "./Timestamp.js"
 import { Total } from "./Usage.js"
 
+/** Identifies a session. */
 export const SessionId = id("SessionId")
 export type SessionId = typeof SessionId.Type
 
@@ -29,6 +30,7 @@ export type Seq = typeof Seq.Type
 export const Cursor = Schema.NonNegativeInt.pipe(Schema.brand("Cursor"))
 export type Cursor = typeof Cursor.Type
 
+/** A session's own row: everything but its transcript. */
 export const Session = Schema.Struct({
   id: SessionId,
   title: Schema.String,

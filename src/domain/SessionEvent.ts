@@ -32,6 +32,7 @@ const durable = <const Type extends string, Fields extends Schema.Struct.Fields>
 const ephemeral = <const Type extends string, Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
   Schema.Struct({ type: Schema.Literal(type), sessionId: SessionId, after: Cursor, runId: RunId, ...fields })
 
+/** Events that are committed. Each has a cursor of its own, without gaps, and can be replayed. */
 export const Durable = Schema.Union(
   durable("session.created", { title: Schema.String }),
   durable("session.renamed", { title: Schema.String }),
@@ -61,6 +62,7 @@ export type Durable = typeof Durable.Type
 
 const offset = Schema.NonNegativeInt
 
+/** Events of what is not stored yet: they are told to those who watch, and are not replayed. */
 export const Ephemeral = Schema.Union(
   ephemeral("text.delta", { offset, text: Schema.String }),
   ephemeral("reasoning.delta", { offset, text: Schema.String }),
@@ -71,9 +73,12 @@ export const Ephemeral = Schema.Union(
 )
 export type Ephemeral = typeof Ephemeral.Type
 
+/** What clients are told of a session. */
 export const SessionEvent = Schema.Union(Durable, Ephemeral)
 export type SessionEvent = typeof SessionEvent.Type
+/** The kinds of events. */
 export type Type = SessionEvent["type"]
+/** The events of one kind. */
 export type OfType<T extends Type> = Extract<SessionEvent, { readonly type: T }>
 
 /** A refinement by type: `Stream.filter(SessionEvent.is("call.finished"))`. */

@@ -6,6 +6,7 @@ import { RowDamaged } from "./SkeinError.js"
 /** A field that may be left out or be undefined. */
 const { optional } = Schema
 
+/** Which sessions a list holds, and which page of it. */
 export const SessionQuery = Schema.Struct({
   /** Only sessions of exactly this folder. */
   workdir: optional(Schema.String),

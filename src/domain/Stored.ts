@@ -36,10 +36,15 @@ const wordOf = <A extends string>(list: Schema.Schema<A>, unknown: NoInfer<A>) =
   })
 }
 
+/** A role; a word of a later version reads as "other". */
 export const Role = wordOf(Known.Role, "other")
+/** A result's outcome; a word of a later version reads as "other". */
 export const Outcome = wordOf(Known.Outcome, "other")
+/** A run's stop reason; a word of a later version reads as "other". */
 export const StopReason = wordOf(Run.StopReason, "other")
+/** A verdict; a word of a later version reads as "other". */
 export const Verdict = wordOf(Permission.AnyVerdict, "other")
+/** A tool's access; a word of a later version reads as "write". */
 export const Access = wordOf(Permission.Access, "write")
 
 const stopReasonOf = reader(Run.StopReason, "other")
@@ -83,6 +88,7 @@ export const event = <R extends Event>(row: R) => ({
   verdict: verdictOf(row.verdict)
 })
 
+/** An answer, with its verdict read so. */
 export const Answer = Schema.Struct({ ...Permission.Answer.fields, verdict: Verdict })
 
 const isOptions = Schema.is(Model.Options)
@@ -98,6 +104,7 @@ const Options = Schema.compose(
   { strict: false }
 )
 
+/** The model of a session, without options that this version does not know. */
 export const ModelRef = Schema.Struct({
   ...Model.ModelRef.fields,
   options: Schema.optionalWith(Options, { exact: true })
@@ -116,6 +123,7 @@ const AssistantMessage = Schema.Struct({
   finish: wordOf(Known.FinishReason, "other")
 })
 
+/** A result, with its outcome read so. */
 export const ResultMessage = Schema.Struct({ ...Known.ResultMessage.fields, outcome: Outcome })
 
 const isRole = Schema.is(Known.Role)
@@ -133,4 +141,5 @@ const OtherMessage = Schema.transform(
 /** The message of a queued run. */
 export const QueuedMessage = Schema.Union(UserMessage, OtherMessage)
 
+/** A message, with what a later version wrote kept as it is. */
 export const Message = Schema.Union(UserMessage, AssistantMessage, ResultMessage, OtherMessage)

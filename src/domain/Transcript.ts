@@ -20,6 +20,7 @@ interface OpenCall {
   readonly seq: Seq
 }
 
+/** What of a transcript decides what may follow. */
 export interface State {
   readonly sessionId: SessionId
   /** The last place; 0 when empty. */

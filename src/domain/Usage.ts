@@ -6,6 +6,7 @@ import { Schema } from "effect"
 
 const Count = Schema.NullOr(Schema.NonNegativeInt)
 
+/** The tokens of one step; null for a count that the provider did not report. */
 export const Usage = Schema.Struct({
   inputTokens: Count,
   outputTokens: Count,
@@ -17,6 +18,7 @@ export const Usage = Schema.Struct({
 })
 export type Usage = typeof Usage.Type
 
+/** The usage of a step of which nothing was reported. */
 export const unknown: Usage = { inputTokens: null, outputTokens: null, reasoningTokens: null, cachedInputTokens: null }
 
 /** The sum over steps. `unknownSteps` counts the steps whose input or output tokens the provider did not report. */
@@ -30,6 +32,7 @@ export const Total = Schema.Struct({
 })
 export type Total = typeof Total.Type
 
+/** The sum of no steps. */
 export const zero: Total = {
   steps: 0,
   unknownSteps: 0,

@@ -5,6 +5,7 @@ import { Array as Arr, Predicate } from "effect"
 import { type FilePart, isFile, type ProviderMetadata } from "./Message.js"
 import * as SafeText from "./SafeText.js"
 
+/** A text, as a model is shown it. */
 export interface ViewText {
   readonly type: "text"
   /** Never blank. */
@@ -21,6 +22,7 @@ export interface ViewReasoning {
   readonly providerMetadata?: ProviderMetadata
 }
 
+/** A call, as a model is shown it. */
 export interface ViewCall {
   readonly type: "call"
   /** Unique in the view, 1 to 64 of `A-Z a-z 0-9 _ -`. */
@@ -49,6 +51,7 @@ export type ViewItem =
   | { readonly role: "assistant"; readonly parts: ReadonlyArray<ViewText | ViewReasoning | ViewCall> }
   | { readonly role: "tool"; readonly results: ReadonlyArray<ViewResult> }
 
+/** A transcript as one model is shown it. */
 export type View = ReadonlyArray<ViewItem>
 
 /** What a file is counted as, in characters. */

@@ -18,6 +18,7 @@ import type { Policy } from "./Permissions.js"
 import type * as Tool from "./Tool.js"
 import * as Toolbox from "./Toolbox.js"
 
+/** What decides how a session's steps are made. */
 export interface Agent {
   readonly name: AgentName
   /** The system prompt; null for none. */
@@ -31,11 +32,13 @@ export interface Agent {
   readonly stepLimit: number
 }
 
+/** What the engine asks at each step. */
 export interface Service {
   /** The agent of a run's next step. */
   readonly resolve: (session: Session, run: Run) => Effect.Effect<Agent, AgentUnavailable>
 }
 
+/** The agents of a host, as a service of the engine. */
 export class Agents extends Context.Tag("skein/Agents")<Agents, Service>() {}
 
 /** What an agent is made of beside its models. */
@@ -54,6 +57,7 @@ export interface Parts<Tools extends ReadonlyArray<Tool.Any>, R> {
   readonly options?: ModelRef.Options | undefined
 }
 
+/** What an agent is made of. */
 export interface Definition<Tools extends ReadonlyArray<Tool.Any>, R, EM, RM> extends Parts<Tools, R> {
   /** The models that may answer, such as `Anthropic.models({ model: "claude-sonnet-4-5" })`. */
   readonly models: Effect.Effect<Models, EM, RM>

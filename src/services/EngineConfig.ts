@@ -15,6 +15,7 @@ const from = (least: number) =>
 
 const day = 24 * 60 * 60 * 1000
 
+/** Every setting of an engine, with its unit, range and default. */
 export const Settings = Schema.Struct({
   limits: Limits.Limits,
   /** Ends a run once the model has asked for the same calls in this many steps in a row. Defaults to 3. */
@@ -70,8 +71,10 @@ export const Settings = Schema.Struct({
   /** Whether spans bear the texts of messages and of tools' inputs and results. Defaults to false. */
   traceContent: Schema.Boolean
 })
+/** The settings of an engine, whole. */
 export type Service = typeof Settings.Type
 
+/** What holds for a setting that a host leaves out. */
 export const defaults: Service = {
   limits: Limits.defaults,
   repeatLimit: 3,
@@ -92,6 +95,7 @@ export const defaults: Service = {
   traceContent: false
 }
 
+/** The settings of an engine, as a service. Without one the defaults hold. */
 export class EngineConfig extends Context.Reference<EngineConfig>()("skein/EngineConfig", {
   defaultValue: (): Service => defaults
 }) {}

@@ -19,6 +19,7 @@ export interface ToolDefinition {
   readonly inputSchema: Readonly<Record<string, unknown>>
 }
 
+/** What a model is asked in one step. */
 export interface StepRequest {
   /** The system prompt; null for none. */
   readonly system: string | null
@@ -31,6 +32,7 @@ export interface StepRequest {
 
 export type { Part, View, ViewCall, ViewItem, ViewReasoning, ViewResult, ViewText }
 
+/** A model, as the engine asks it. */
 export interface Model {
   /** The vendor: reasoning and metadata go back only where they came from. */
   readonly provider: string

@@ -8,6 +8,7 @@ import type { Access, Decision } from "../domain/Permission.js"
 import type { Run } from "../domain/Run.js"
 import type { Session } from "../domain/Session.js"
 
+/** A call, as a policy sees it. */
 export interface Request {
   readonly session: Session
   readonly run: Run
@@ -21,6 +22,7 @@ export interface Request {
 /** Whether a call may run. A tool that a human allowed for the session is not asked about again. */
 export type Policy<R = never> = (request: Request) => Effect.Effect<Decision, never, R>
 
+/** Lets the call run. */
 export const allow: Decision = { _tag: "Allow" }
 /** Asks a human; the call waits and holds nothing that others need. */
 export const ask: Decision = { _tag: "Ask" }

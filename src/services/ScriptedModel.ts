@@ -15,6 +15,7 @@ import { ModelFailed } from "../domain/SkeinError.js"
 import * as Usage from "../domain/Usage.js"
 import type { Model, Models, Part, StepRequest } from "./Model.js"
 
+/** A queue of steps to play, and what was asked. */
 export interface Service {
   /** Adds steps to those that wait to be asked for. */
   readonly play: (...steps: ReadonlyArray<Script.Step>) => Effect.Effect<void>
@@ -24,6 +25,7 @@ export interface Service {
   readonly model: Model
 }
 
+/** The queue, as a service of tests. */
 export class ScriptedModel extends Context.Tag("skein/ScriptedModel")<ScriptedModel, Service>() {}
 
 const provider = "script"

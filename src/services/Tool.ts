@@ -104,9 +104,12 @@ export interface Tool<out Name extends string, in Input, out Output, out E, out 
   readonly invoke: (input: Input) => Effect.Effect<Output, E | InputInvalid, R | Call>
 }
 
+/** A tool, whatever it takes and returns. */
 export type Any = Tool<string, never, unknown, unknown, unknown>
+/** What the handler of a tool requires, beside the call. */
 export type Requirements<T> = T extends Tool<string, never, unknown, unknown, infer R> ? R : never
 
+/** How a tool's calls are run and shown. */
 export interface HandlerOptions<Input> {
   /** What the call works on, such as a file: calls with the same key run one after the other, all others at once. */
   readonly key?: (input: Input) => string
@@ -118,6 +121,7 @@ export interface HandlerOptions<Input> {
   readonly locations?: (input: Input) => ReadonlyArray<Location>
 }
 
+/** A tool without its handler. */
 export interface Definition<Name extends string, Decoded, Input, Output, Context> {
   /** Makes the tool. The model receives the message of what the handler fails with. */
   readonly handle: <A extends Output, E, R>(
@@ -257,6 +261,7 @@ export interface Defined<out Name extends string, in Decoded, in Input, out Outp
 > {
   readonly handler: Effect.Effect<(input: Decoded) => Effect.Effect<Output, unknown, Call>, never, Handler<Name>>
 }
+/** A tool whose handler comes by a layer, whatever it takes and returns. */
 export type AnyDefined = Defined<string, never, never, unknown, unknown>
 
 /** The place of a handler in the context. */

@@ -6,6 +6,7 @@ import { DuplicateTool, InvalidInput } from "../domain/SkeinError.js"
 import type { ToolDefinition } from "./Model.js"
 import * as Tool from "./Tool.js"
 
+/** The tools of an agent, with what their handlers require. */
 export interface Toolbox {
   /** By name, in the order given. */
   readonly tools: ReadonlyMap<string, Tool.Runnable<Tool.Call>>
@@ -24,6 +25,7 @@ const ofMap = (tools: Toolbox["tools"]): Toolbox => {
   return { tools, definitions, size: JSON.stringify(definitions).length }
 }
 
+/** No tools. */
 export const empty: Toolbox = ofMap(new Map())
 
 /** Provides each tool's handler with what it requires, except the call itself. */

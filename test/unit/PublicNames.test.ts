@@ -4,10 +4,13 @@
  */
 import { readFileSync } from "node:fs"
 import { describe, expect, it } from "vitest"
-import { entries, publicNames } from "./PublicNames.js"
+import * as Pages from "../support/reference/Pages.js"
+import { entries, read } from "../support/reference/PublicNames.js"
 
-const lines = [...publicNames].flatMap(([entry, names]) =>
-  [...names].map(([name, kinds]) => `${entry} ${name}: ${[...kinds].sort().reverse().join(", ")}`).sort()
+const publicNames = read()
+
+const lines = [...publicNames].flatMap(([entry, { names }]) =>
+  [...names].map(([name, { kinds }]) => `${entry} ${name}: ${[...kinds].sort().reverse().join(", ")}`).sort()
 )
 
 const isNamespace = (value: unknown): value is Readonly<Record<string, unknown>> =>
@@ -24,10 +27,29 @@ describe("public names", () => {
     await expect(`${lines.join("\n")}\n`).toMatchFileSnapshot("public-names.txt")
   })
 
+  it("have docstrings, each of them", () => {
+    const bare = [...publicNames].flatMap(([entry, { names }]) =>
+      [...names].flatMap(([name, { docs }]) => (docs.length === 0 ? [`${entry} ${name}`] : []))
+    )
+    expect(bare).toEqual([])
+  })
+
+  it("stand in the reference once for each entry, on pages that can be found", () => {
+    const pages = Pages.make(publicNames)
+    const headings = [...pages.values()].flatMap((text) =>
+      [...text.matchAll(/^## (.+)$/gm)].map(([, name = ""]) => name)
+    )
+    const links = [...pages.values()].flatMap((text) => [...text.matchAll(/\]\(([^)]+)\)/g)].map(([, to = ""]) => to))
+    const names = [...publicNames.values()].flatMap(({ names }) => [...names.keys()])
+    const isNamespace = (name: string) => names.some((other) => other.startsWith(`${name}.`))
+    expect(headings.sort()).toEqual(names.filter((name) => !isNamespace(name)).sort())
+    expect(["README.md", ...links].sort()).toEqual([...pages.keys()].sort())
+  })
+
   for (const [entry, source] of entries) {
     it(`of ${entry} are those that it has when it is loaded`, async () => {
       const loaded: Readonly<Record<string, unknown>> = await import(source.pathname)
-      const declared = [...(publicNames.get(entry) ?? [])].flatMap(([name, kinds]) =>
+      const declared = [...(publicNames.get(entry)?.names ?? [])].flatMap(([name, { kinds }]) =>
         kinds.has("value") ? [name] : []
       )
       expect(declared.sort()).toEqual([...valuesOf(loaded)].sort())

@@ -29,6 +29,7 @@ import * as NodeCallProcesses from "./NodeCallProcesses.js"
 import * as ProcessGroup from "./ProcessGroup.js"
 import * as ProcessOutput from "./ProcessOutput.js"
 
+/** How commands are run. */
 export interface Options {
   /** Further variables of the engine's environment that commands get. Defaults to none. */
   readonly inherit?: ReadonlyArray<string>
@@ -196,4 +197,5 @@ const make = (options: Options) =>
     return { run }
   })
 
+/** Runs the commands of the `shell` tool, and ends what they leave running. */
 export const layer = (options: Options = {}): Layer.Layer<Exec> => Layer.effect(Exec, make(options))

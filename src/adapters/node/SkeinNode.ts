@@ -20,6 +20,7 @@ import type { Storage, StorageReader } from "../../services/storage/Storage.js"
 import * as SqliteStorage from "../sqlite/SqliteStorage.js"
 import * as Platform from "./Platform.js"
 
+/** The data folder, and the engine's settings. */
 export interface Options extends EngineConfig.Options {
   /** The data folder, created when it is missing. It holds `skein.db` and `assets/`. */
   readonly data: string

@@ -12,6 +12,7 @@ import * as ProviderModels from "./ProviderModels.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
+/** How a model of the AI SDK is used. */
 export interface Options extends Vendor.Settings {
   /** The vendor's name in Skein. Defaults to the model's own, up to its first dot. */
   readonly provider?: string
@@ -23,6 +24,7 @@ export interface Options extends Vendor.Settings {
   readonly providerOptions?: (options: ModelRef.Options) => SharedV3ProviderOptions
 }
 
+/** The same, and how other models of the provider are made. */
 export interface ModelsOptions extends Options {
   /** Returns another model of the same provider, by name. Without it a session can name this model only. */
   readonly others?: (model: string) => LanguageModelV3

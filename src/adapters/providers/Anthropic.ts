@@ -16,6 +16,7 @@ import * as ProviderModels from "./ProviderModels.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
+/** A model of Anthropic, and how its server is reached. */
 export interface Options extends Vendor.ServerSettings {
   readonly apiKey: Redacted.Redacted
   /** The model's name at Anthropic, such as "claude-sonnet-4-5". */
@@ -26,6 +27,7 @@ export interface Options extends Vendor.ServerSettings {
   readonly cache?: boolean
 }
 
+/** One model of Anthropic. */
 export const make = (options: Options): Model => {
   const { apiKey, baseUrl, cache = true, headers, model, provider = "anthropic" } = options
   const isOwnServer = baseUrl === undefined || isAnthropics(baseUrl)

@@ -12,6 +12,7 @@ import * as ProviderModels from "./ProviderModels.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
+/** A model behind chat completions, and how its server is reached. */
 export interface Options extends Vendor.ServerSettings {
   /** The provider's name in Skein. */
   readonly name: string
@@ -23,6 +24,7 @@ export interface Options extends Vendor.ServerSettings {
   readonly model: string
 }
 
+/** One model of a server that speaks chat completions. */
 export const make = (options: Options): Model => {
   const { apiKey, baseUrl, headers, model, name: provider } = options
   return Step.model(

@@ -15,6 +15,7 @@ import * as ProviderModels from "./ProviderModels.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
+/** A model of OpenAI, and how its server is reached. */
 export interface Options extends Vendor.ServerSettings {
   readonly apiKey: Redacted.Redacted
   /** The model's name at OpenAI, such as "gpt-5". */
@@ -25,6 +26,7 @@ export interface Options extends Vendor.ServerSettings {
   readonly reasoningSummary?: "auto" | "concise" | "detailed"
 }
 
+/** One model of OpenAI, by its Responses. */
 export const make = (options: Options): Model => {
   const { apiKey, baseUrl, headers, model, provider = "openai" } = options
   return Step.model(

@@ -1,6 +1,7 @@
 /** Gates for tests of concurrency: a fiber at a gate waits until the test opens it. No sleeps, no time limits. */
 import { Deferred, Effect } from "effect"
 
+/** Named gates at which fibers wait until a test opens them. */
 export interface Gate {
   /** Waits until the gate `name` is open. Returns at once if it is open already. */
   readonly pass: (name: string) => Effect.Effect<void>

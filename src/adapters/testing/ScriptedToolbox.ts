@@ -24,8 +24,11 @@ export type Outcome =
   /** The call waits at this gate first. */
   | { readonly _tag: "Waits"; readonly gate: string; readonly outcome: Outcome }
 
+/** The call returns this. */
 export const succeed = (output: unknown): Outcome => ({ _tag: "Succeeds", output })
+/** The call fails with this message. */
 export const fail = (message: string): Outcome => ({ _tag: "Fails", message })
+/** The call dies of this defect. */
 export const die = (defect: unknown): Outcome => ({ _tag: "Dies", defect })
 /** The call ends only when its run is cancelled or its time limit passes. */
 export const hang: Outcome = { _tag: "Hangs" }
@@ -56,6 +59,7 @@ interface NamedTool {
   readonly name: string
 }
 
+/** What a test says of its tools, and what they were asked. */
 export interface Service {
   /** Adds outcomes for the next calls of a tool, one for each call. */
   readonly play: (tool: NamedTool | string, ...outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
@@ -71,6 +75,7 @@ export interface Service {
   readonly enact: (tool: string, input: JsonRecord) => Effect.Effect<unknown, ScriptedFailure, Tool.Call>
 }
 
+/** The played tools, as a service of tests. */
 export class ScriptedToolbox extends Context.Tag("skein/ScriptedToolbox")<ScriptedToolbox, Service>() {}
 
 /** The description of a scripted tool. */

@@ -57,6 +57,7 @@ export {
   TranscriptRange
 }
 
+/** The operations for clients. */
 export interface Service {
   /** Creates a session. Fails with `SessionExists` when its id is taken. */
   readonly create: (input: Create) => Effect.Effect<Session, SkeinError.Create>
@@ -131,6 +132,7 @@ export interface Service {
   readonly deleteAsset: (sessionId: SessionId, assetId: AssetId) => Effect.Effect<Asset, SkeinError.DeleteAsset>
 }
 
+/** The one entry for clients, as a service. */
 export class Gateway extends Context.Tag("skein/Gateway")<Gateway, Service>() {}
 
 /**

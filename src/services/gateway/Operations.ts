@@ -88,6 +88,10 @@ const operation = <W extends Whose, P extends Ids[W], const N extends Names<P>, 
 const ofSession = Schema.Struct({ sessionId: SessionId })
 const ofRun = Schema.Struct({ runId: RunId })
 
+/**
+ * Every operation by its name: the Schemas of what it takes, returns and fails with, for those who offer it over a
+ * wire.
+ */
 export const operations = {
   create: operation({
     name: "create",

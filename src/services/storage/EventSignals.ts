@@ -15,6 +15,7 @@ interface Watch {
   readonly next: Effect.Effect<void>
 }
 
+/** Wakes those who watch sessions in this process. */
 export interface Service {
   /** Wakes the watchers of a session. */
   readonly signal: (sessionId: SessionId) => void
@@ -32,6 +33,7 @@ export interface Service {
   readonly watched: Effect.Effect<number>
 }
 
+/** The signals of a process, as a service. */
 export class EventSignals extends Context.Tag("skein/EventSignals")<EventSignals, Service>() {}
 
 interface Watcher {
@@ -103,4 +105,5 @@ const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
   }
 })
 
+/** Signals within one process. */
 export const layer: Layer.Layer<EventSignals> = Layer.effect(EventSignals, make)

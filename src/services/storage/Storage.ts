@@ -77,6 +77,7 @@ export interface UnsettledSession {
   readonly tenancy: Tenancy | null
 }
 
+/** The runs of a session that have not ended. */
 export interface Activity {
   readonly holder: Option.Option<Holder>
   /** Runs waiting for their turn, in order. */
@@ -90,6 +91,7 @@ export interface HeldRun {
   readonly stopRequest: "cancelled" | "deleted" | null
 }
 
+/** What can be read. No read waits for a writer, and none writes. */
 export interface ReaderService {
   /** A session that is not hidden. Fails with `SessionNotFound` from the commit on that hides a deleted one. */
   readonly session: (sessionId: SessionId) => Effect.Effect<Session, SessionNotFound | Read>
@@ -136,8 +138,10 @@ export interface ReaderService {
   readonly storedRows: (sessionId: SessionId) => Effect.Effect<number, Read>
 }
 
+/** The reading half of a storage, as a service. */
 export class StorageReader extends Context.Tag("skein/StorageReader")<StorageReader, ReaderService>() {}
 
+/** A session that is to be created. */
 export interface NewSession {
   readonly id: SessionId
   /** Null for a session that gets its title from its first message. */
@@ -159,6 +163,7 @@ export interface SessionPatch {
   readonly metadata?: JsonRecord | undefined
 }
 
+/** A user message that is to be stored with the run that it starts. */
 export interface Admission {
   readonly sessionId: SessionId
   readonly runId: RunId
@@ -197,6 +202,7 @@ export interface StartedRun {
   readonly lease: Lease
 }
 
+/** What became of an admission. */
 export type AdmissionOutcome =
   /** The session was free: the lease is taken, the user message appended. */
   | ({ readonly _tag: "Started" } & StartedRun)
@@ -222,6 +228,7 @@ export interface Takeover {
   readonly recovery: "continue" | "end"
 }
 
+/** What became of a take-over. */
 export type TakeoverOutcome =
   /** Open calls were closed and the run ended. */
   | { readonly _tag: "Ended" }
@@ -261,6 +268,7 @@ export interface StoredResult {
   readonly result: ResultMessage
 }
 
+/** Every change that an engine makes to what is stored. */
 export interface Service {
   /**
    * `SessionExists` also while a deleted session of that id has not been forgotten. Event `session.created`: its cursor
@@ -436,4 +444,5 @@ export interface Service {
   readonly deleteAsset: (sessionId: SessionId, assetId: AssetId) => Effect.Effect<Asset, Change | AssetNotFound>
 }
 
+/** The writing half of a storage, as a service. */
 export class Storage extends Context.Tag("skein/Storage")<Storage, Service>() {}

@@ -10,11 +10,13 @@ export interface Program {
   readonly env?: Readonly<Record<string, string>>
 }
 
+/** A place that outlives the storage which is open on it. */
 export interface StorageFolder {
   /** Opens what is stored there each time that it is built. Several may be open at once. */
   readonly layer: Layer.Layer<TestedServices, unknown>
 }
 
+/** A place that several processes share. */
 export interface SharedStorageFolder extends StorageFolder {
   readonly program: Program
 }

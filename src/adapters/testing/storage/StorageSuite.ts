@@ -27,6 +27,7 @@ import { over, type StorageTest, type Test, type TestedServices } from "./Storag
 import { transcriptTests } from "./transcripts.js"
 import { vitest } from "./Vitest.js"
 
+/** What the suite runs on. */
 export interface Options {
   /** Makes a new and empty storage each time that it is built. The storage takes its limits from `EngineConfig`. */
   readonly layer: Layer.Layer<TestedServices, unknown>

@@ -12,6 +12,7 @@ import * as Promises from "./Promises.js"
 /** The services under test. */
 export type TestedServices = Storage | StorageReader | EventSignals
 
+/** One test of the storage contract, for any test runner. */
 export interface StorageTest {
   /** The promise that the test is about. Null for the rest of the contract. */
   readonly promise: Promises.Number | null

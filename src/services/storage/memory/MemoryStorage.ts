@@ -103,6 +103,7 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
   }
 }
 
+/** A storage in memory: what it holds is gone with the layer. */
 export const layer: Layer.Layer<Storage | StorageReader, never, EventSignals> = Layer.effectContext(
   Effect.gen(function* () {
     const signals = yield* EventSignals

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Schema, Stream } from "effect"
 import { Gateway, Message, type Session, Tool } from "skein"
-import { ScriptedModel } from "skein/testing"
+import { ScriptedModel } from "skein/scripted-model"
 import * as View from "../../../../src/domain/View.js"
 import { assistant, call, result } from "../../../support/fixtures/messages.js"
 import { pictures } from "../../../support/fixtures/pictures.js"
