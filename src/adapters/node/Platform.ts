@@ -3,6 +3,8 @@ import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { Layer } from "effect"
 import { DataDirectory } from "../../services/DataDirectory.js"
+import { EventLoop } from "../../services/EventLoop.js"
+import { turn } from "../EventLoop.js"
 import * as EngineConfig from "../../services/EngineConfig.js"
 import * as Identity from "./Identity.js"
 import * as NodeCallProcesses from "./NodeCallProcesses.js"
@@ -11,7 +13,7 @@ import * as NodeHashing from "./NodeHashing.js"
 
 /** The platform of an engine that keeps nothing. */
 export const layerMemory = (config: EngineConfig.Options) =>
-  Layer.mergeAll(Identity.layer, NodeHashing.layer, EngineConfig.layer(config))
+  Layer.mergeAll(Identity.layer, NodeHashing.layer, EngineConfig.layer(config), Layer.succeed(EventLoop, { turn }))
 
 /** The platform of an engine on this data folder. */
 export const layer = (data: string, config: EngineConfig.Options) =>

@@ -1,7 +1,8 @@
 /** What an opened folder holds. Links are reported as links; nothing is opened. */
-import { Effect } from "effect"
+import { Array as Arr, Effect } from "effect"
 import type { Dirent } from "node:fs"
 import { lstat, opendir } from "node:fs/promises"
+import * as EventLoop from "../EventLoop.js"
 import * as PathText from "./PathText.js"
 import { attemptLong } from "./WorkspaceFiles.js"
 import type { OpenFolder } from "./WorkspaceFiles.js"
@@ -25,6 +26,42 @@ const kindOf = async (folder: OpenFolder, entry: Dirent): Promise<Entry["kind"]>
   return entry.isFile() ? "file" : "special"
 }
 
+/** Groups of so many entries. `Array.chunksOf` copies what is left for each of them, which is too much of a large folder. */
+export const groupsOf = (entries: ReadonlyArray<Entry>, size: number): ReadonlyArray<Array<Entry>> =>
+  Array.from({ length: Math.ceil(entries.length / size) }, (_, group) =>
+    entries.slice(group * size, (group + 1) * size)
+  )
+
+/** Entries that are sorted in one turn of the event loop. */
+const sortedAtOnce = 4_096
+
+/** By name in code unit order: some at a time, which are then merged, two and two. */
+const sorted = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
+  let runs: ReadonlyArray<ReadonlyArray<Entry>> = yield* Effect.forEach(groupsOf(entries, sortedAtOnce), (some) =>
+    Effect.zipRight(
+      entries.length > sortedAtOnce ? EventLoop.turn : Effect.void,
+      Effect.sync(() => some.sort((one, other) => (one.name < other.name ? -1 : 1)))
+    )
+  )
+  while (runs.length > 1) {
+    runs = yield* Effect.forEach(Arr.chunksOf(runs, 2), ([one, other = []]) =>
+      Effect.map(EventLoop.turn, () => merged(one, other))
+    )
+  }
+  return runs[0] ?? []
+})
+
+const merged = (some: ReadonlyArray<Entry>, others: ReadonlyArray<Entry>): ReadonlyArray<Entry> => {
+  const all: Array<Entry> = []
+  let next = 0
+  for (const one of some) {
+    for (let other = others[next]; other !== undefined && other.name < one.name; other = others[++next]) all.push(other)
+    all.push(one)
+  }
+  for (const other of others.slice(next)) all.push(other)
+  return all
+}
+
 /** What a folder holds, by name in code unit order; `isComplete` is false when it holds more than `limit`. */
 export const read = Effect.fn("FolderEntries.read")(function* (folder: OpenFolder, limit: number) {
   const found = yield* attemptLong(PathText.print(folder.relative), async (signal) => {
@@ -35,7 +72,5 @@ export const read = Effect.fn("FolderEntries.read")(function* (folder: OpenFolde
     }
     return all
   })
-  const kept = found.slice(0, limit)
-  kept.sort((one, other) => (one.name < other.name ? -1 : 1))
-  return { entries: kept, isComplete: found.length <= limit }
+  return { entries: yield* sorted(found.slice(0, limit)), isComplete: found.length <= limit }
 })

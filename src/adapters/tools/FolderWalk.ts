@@ -5,7 +5,7 @@
  * `onSkipped` reports folders that cannot be read, lie deeper than 64 levels, or hold more than 100,000 entries, of which
  * the first that the system names are taken.
  */
-import { Array as Arr, Effect, Stream } from "effect"
+import { Effect, Stream } from "effect"
 import type { FileRefused } from "./FileErrors.js"
 import * as FolderEntries from "./FolderEntries.js"
 import { isTemporary } from "./FileReplacement.js"
@@ -54,7 +54,9 @@ export const filesBelow = (
       if (!isComplete || isUnreadable) yield* onSkipped
       const files = entries.filter(({ kind, name }) => (kind === "file" || kind === "link") && !isTemporary(name))
       const folders = entries.filter(({ kind, name }) => kind === "folder" && !skipped.includes(name))
-      const here = Stream.fromIterable(Arr.chunksOf(files, groupSize)).pipe(
+      // One group at a time, whatever is done with them: a reader that waits between them lets others have their turn.
+      const here = Stream.fromIterable(FolderEntries.groupsOf(files, groupSize)).pipe(
+        Stream.rechunk(1),
         Stream.map((some) => ({ folder, prefix, files: some }))
       )
       return Stream.concat(

@@ -7,6 +7,7 @@
  * then the last of these, and without any in the match that of the line in which it ends.
  */
 import { Effect } from "effect"
+import * as EventLoop from "../EventLoop.js"
 import type { Plain } from "./LineEnds.js"
 
 /** How far a match falls back at each of a text's bytes (Knuth, Morris and Pratt). */
@@ -24,11 +25,6 @@ const fallbacks = (text: Uint8Array): Uint32Array => {
 /** Bytes that are looked at in one turn of the event loop. */
 const turnBytes = 256 * 1024
 
-const nextTurn = Effect.async<void>((resume) => {
-  const immediate = setImmediate(() => resume(Effect.void))
-  return Effect.sync(() => clearImmediate(immediate))
-})
-
 /** Calls back with the start of each match in order, overlapping ones too, until that returns false. */
 const eachMatch = (bytes: Uint8Array, text: Uint8Array, onMatch: (start: number) => boolean): Effect.Effect<void> =>
   Effect.suspend(() => {
@@ -45,7 +41,7 @@ const eachMatch = (bytes: Uint8Array, text: Uint8Array, onMatch: (start: number)
       }
       return at < bytes.length
     }
-    return Effect.whileLoop({ while: hasMore, body: () => nextTurn, step: () => undefined })
+    return Effect.whileLoop({ while: hasMore, body: () => EventLoop.turn, step: () => undefined })
   })
 
 /** A file, the text to find in it, which is not empty, and the text that takes its place. */

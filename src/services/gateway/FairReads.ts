@@ -3,13 +3,14 @@
  * before the next one. However many replay long sessions at once, nobody else waits for more than one portion.
  */
 import { type Clock, Effect } from "effect"
+import type { Turn } from "../EventLoop.js"
 
 /** Milliseconds of a portion. */
 const portionMillis = 8
 
 export type FairReads = <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
-export const make = (clock: Clock.Clock): FairReads => {
+export const make = (clock: Clock.Clock, turn: Turn): FairReads => {
   let spent = 0
   /** Opens once others have had their turn; null while reads go on. */
   let pause: Effect.Latch | null = null
@@ -18,7 +19,7 @@ export const make = (clock: Clock.Clock): FairReads => {
     const now = Effect.unsafeMakeLatch(false)
     pause = now
     return Effect.ensuring(
-      Effect.sleep(0),
+      turn,
       Effect.suspend(() => {
         spent = 0
         pause = null

@@ -21,6 +21,7 @@ import type { SessionId } from "../../domain/Session.js"
 import type { Durable, SessionEvent } from "../../domain/SessionEvent.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import * as Watch from "../../domain/Watch.js"
+import type { Turn } from "../EventLoop.js"
 import * as Metrics from "../Metrics.js"
 import type { LiveRuns } from "../runtime/LiveRuns.js"
 import type { EventSignals } from "../storage/EventSignals.js"
@@ -80,10 +81,11 @@ interface Sources {
   readonly signals: EventSignals["Type"]
   readonly live: LiveRuns["Type"]
   readonly clock: Clock.Clock
+  readonly turn: Turn
   readonly fork: (effect: Effect.Effect<void>) => void
 }
 
-export const make = (sessionId: SessionId, { clock, fork, live, reader, signals }: Sources): Hub => {
+export const make = (sessionId: SessionId, { clock, fork, live, reader, signals, turn }: Sources): Hub => {
   let followers = 0
   let commits = 0
   /** Commits that had been signalled before all events were read the last time. */
@@ -172,7 +174,7 @@ export const make = (sessionId: SessionId, { clock, fork, live, reader, signals 
         for (const resume of all.slice(from, to)) resume(woken)
         return to < all.length
           ? Effect.zipRight(
-              Effect.sleep(0),
+              turn,
               Effect.suspend(() => wakeFrom(to))
             )
           : Effect.void

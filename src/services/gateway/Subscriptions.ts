@@ -15,6 +15,7 @@ import { Cursor, type SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import * as Watch from "../../domain/Watch.js"
+import { EventLoop } from "../EventLoop.js"
 import { LiveRuns } from "../runtime/LiveRuns.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { StorageReader } from "../storage/Storage.js"
@@ -37,7 +38,8 @@ export const make = Effect.gen(function* () {
   const signals = yield* EventSignals
   const live = yield* LiveRuns
   const clock = yield* Effect.clock
-  const fair = FairReads.make(clock)
+  const { turn } = yield* EventLoop
+  const fair = FairReads.make(clock, turn)
   const reader: Hub.Reader = {
     draft: (sessionId) => fair(storage.draft(sessionId)),
     events: (range) => fair(storage.events(range))
@@ -55,7 +57,7 @@ export const make = Effect.gen(function* () {
     })
 
   const openHub = (sessionId: SessionId): OpenHub => {
-    const hub = Hub.make(sessionId, { reader, signals, live, clock, fork })
+    const hub = Hub.make(sessionId, { reader, signals, live, clock, turn, fork })
     const opened = { hub, fiber: fork(hub.run) }
     hubs.set(sessionId, opened)
     return opened

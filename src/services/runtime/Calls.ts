@@ -19,6 +19,7 @@ import * as Live from "../../domain/Live.js"
 import type { CallPart } from "../../domain/Message.js"
 import type { QuestionId } from "../../domain/Permission.js"
 import { EngineConfig } from "../EngineConfig.js"
+import { EventLoop } from "../EventLoop.js"
 import * as Metrics from "../Metrics.js"
 import { Storage } from "../storage/Storage.js"
 import * as Tool from "../Tool.js"
@@ -30,6 +31,7 @@ import * as HandlerResult from "./HandlerResult.js"
 import * as KeyQueues from "./KeyQueues.js"
 import { LiveRuns } from "./LiveRuns.js"
 import * as PermissionCheck from "./PermissionCheck.js"
+import * as Portions from "./Portions.js"
 import * as ResultStore from "./ResultStore.js"
 import { ToolFibers } from "./ToolFibers.js"
 
@@ -72,6 +74,7 @@ type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const config = yield* EngineConfig
+  const { turn } = yield* EventLoop
   const live = yield* LiveRuns
   const fibers = yield* ToolFibers
   const readings = yield* CallReading.make
@@ -131,7 +134,7 @@ export const make = Effect.gen(function* () {
     reasonNotToRun: string | null
   ) {
     let plans: ReadonlyArray<CallPlan> = []
-    const begun = yield* Effect.forEach(asked, (call) =>
+    const begun = yield* Portions.forEach(asked, turn, (call) =>
       Effect.map(readings.begin(context, call.part, reasonNotToRun), (reading) => ({ call, reading }))
     )
     yield* Effect.yieldNow()
@@ -141,8 +144,8 @@ export const make = Effect.gen(function* () {
       const finishing = begun.map(({ call, reading }) =>
         Effect.map(readings.finish(reading), (finished) => ({ call, reading: finished }))
       )
-      const read = yield* isRead ? Effect.all(finishing) : Gathering.all(finishing)
-      yield* Effect.forEach(read, ({ call, reading }) => plan(context, call, reading)).pipe(
+      const read = yield* isRead ? Effect.all(finishing) : Gathering.all(finishing, turn)
+      yield* Portions.forEach(read, turn, ({ call, reading }) => plan(context, call, reading)).pipe(
         Effect.map((all) => (plans = all)),
         Effect.uninterruptible
       )

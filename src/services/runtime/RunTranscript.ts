@@ -12,6 +12,7 @@ import { Seq, type Session, type SessionId } from "../../domain/Session.js"
 import type { Read, SessionNotFound } from "../../domain/SkeinError.js"
 import * as TranscriptEnd from "../../domain/TranscriptEnd.js"
 import type * as View from "../../domain/View.js"
+import { EventLoop } from "../EventLoop.js"
 import { StorageReader } from "../storage/Storage.js"
 
 /** How the view is asked for; which assets are gone is found here. */
@@ -30,9 +31,6 @@ export interface RunTranscript {
 /** Entries that are read at once, at least and at most. */
 const portion = { least: 50, most: 500 }
 
-/** Timers and sockets have their turn. */
-const othersTurn = Effect.sleep(0)
-
 const assetsOf = ({ message }: Entry): ReadonlyArray<AssetId> => filesOf(message).map(({ assetId }) => assetId)
 
 const isUsers = ({ message }: Entry): boolean => message.role === "user"
@@ -49,6 +47,7 @@ interface Kept {
 
 export const make = Effect.gen(function* () {
   const reader = yield* StorageReader
+  const { turn } = yield* EventLoop
 
   /** Places `from` to `to`. */
   const read = (sessionId: SessionId, from: number, to: number) =>
@@ -63,7 +62,7 @@ export const make = Effect.gen(function* () {
       tail = [...(yield* read(id, Math.max(1, to - size + 1), to)), ...tail]
       const isOlder = tail[0] !== undefined && tail[0].runId !== runId
       if (isOlder && tail.some(({ message }) => message.role !== "tool")) return tail
-      yield* othersTurn
+      yield* turn
     }
   })
 
@@ -110,7 +109,7 @@ export const make = Effect.gen(function* () {
           return { asked: Data.struct(asked), missing, named, view } satisfies Kept
         }
         size = Number.clamp(TranscriptEnd.missing(end, options) || 0, { minimum: portion.least, maximum: portion.most })
-        yield* othersTurn
+        yield* turn
       }
     })
 

@@ -11,9 +11,11 @@ import type { Session } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { EngineConfig } from "../EngineConfig.js"
+import { EventLoop } from "../EventLoop.js"
 import type { Model } from "../Model.js"
 import type { RunContext } from "./CallRun.js"
 import { LiveRuns } from "./LiveRuns.js"
+import * as Portions from "./Portions.js"
 import type { RunTranscript } from "./RunTranscript.js"
 import * as StepRequests from "./StepRequests.js"
 
@@ -40,6 +42,7 @@ const bounded = (model: Model, limit: number) =>
 
 export const make = Effect.gen(function* () {
   const config = yield* EngineConfig
+  const { turn } = yield* EventLoop
   const live = yield* LiveRuns
   const requests = yield* StepRequests.make
 
@@ -71,10 +74,16 @@ export const make = Effect.gen(function* () {
     let request = yield* requests.requestOf(question)
     let attempt = 1
     let failures = 0
+    let parts = 0
     while (true) {
       const tried = yield* model.step(request).pipe(
         bounded(model, config.limits.messageBytes),
-        Stream.runForEach((part) => live.update(session.id, (now) => Live.addPart(now, part))),
+        Stream.runForEach((part) =>
+          Effect.zipRight(
+            ++parts % Portions.parts === 0 ? turn : Effect.void,
+            live.update(session.id, (now) => Live.addPart(now, part))
+          )
+        ),
         Effect.zipRight(Effect.suspend(() => whole(model, draftOf(session)))),
         Effect.either
       )

@@ -21,6 +21,7 @@ import type { AgentUnavailable } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { Agents } from "../Agents.js"
 import { EngineConfig } from "../EngineConfig.js"
+import { EventLoop } from "../EventLoop.js"
 import { Ids } from "../Ids.js"
 import type { OpenCall, RunEnd, StartedRun, StepSequel } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
@@ -127,6 +128,7 @@ export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const reader = yield* StorageReader
   const config = yield* EngineConfig
+  const { turn } = yield* EventLoop
   const agents = yield* Agents
   const ids = yield* Ids
   const live = yield* LiveRuns
@@ -148,7 +150,8 @@ export const make = Effect.gen(function* () {
     const appended = yield* Gathering.all(
       Array.zipWith(askedOf(parts, open), plans, ({ call, part }, plan) =>
         Effect.flatMap(calls.run({ context, call, part }, plan), ({ result }) => sequencer.store(call.index, result))
-      )
+      ),
+      turn
     )
     return [...gathered, ...appended].flat()
   })

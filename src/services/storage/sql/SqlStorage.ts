@@ -7,6 +7,7 @@ import type * as Limits from "../../../domain/Limits.js"
 import * as Title from "../../../domain/Title.js"
 import { Database } from "./Database.js"
 import { EngineConfig } from "../../EngineConfig.js"
+import { EventLoop, type Turn } from "../../EventLoop.js"
 import { type ReaderService, type Service, Storage, StorageReader } from "../Storage.js"
 import { WriteLane } from "./lane/WriteLane.js"
 import * as AssetRows from "./AssetRows.js"
@@ -25,10 +26,10 @@ import * as Sessions from "./Sessions.js"
 import * as Steps from "./Steps.js"
 import * as Transcripts from "./Transcripts.js"
 
-const makeReader = (query: Query.Query): ReaderService => ({
+const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   session: (sessionId) => Sessions.find(query, sessionId),
   sessions: (filter) => Sessions.list(query, filter),
-  transcript: (range) => Transcripts.stream(query, range),
+  transcript: (range) => Transcripts.stream(query, turn, range),
   run: (runId) => Effect.map(RunRows.find(query, runId), ({ run }) => run),
   runRef: (runId) => Effect.map(RunRows.find(query, runId), ({ ref }) => ref),
   activity: (sessionId) => RunRows.activity(query, sessionId),
@@ -97,7 +98,10 @@ export const layer: Layer.Layer<Storage | StorageReader, never, Database | Write
     const database = yield* Database
     const lane = yield* WriteLane
     const { busyMaxMillis, limits } = yield* EngineConfig
+    const { turn } = yield* EventLoop
     const query = Query.make(database.reader, busyMaxMillis)
-    return Context.make(Storage, makeStorage(lane, query, limits)).pipe(Context.add(StorageReader, makeReader(query)))
+    return Context.make(Storage, makeStorage(lane, query, limits)).pipe(
+      Context.add(StorageReader, makeReader(query, turn))
+    )
   })
 )

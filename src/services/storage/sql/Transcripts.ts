@@ -14,6 +14,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import type { Transaction } from "./lane/GroupCommit.js"
+import type { Turn } from "../../EventLoop.js"
 import type { AppendKey } from "../Storage.js"
 import { decoder, exactJson } from "./Decoding.js"
 import * as LostResults from "./LostResults.js"
@@ -196,6 +197,7 @@ const nextLimit = ({ characters, entries }: Page): number =>
 
 export const stream = (
   query: Query,
+  turn: Turn,
   {
     from = 1,
     sessionId,
@@ -205,7 +207,7 @@ export const stream = (
   Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50, pages: 0 }, ({ after, pages, size }) =>
     // Timers and sockets have their turn before each page but the first, small one and the one after it.
     Effect.zipRight(
-      pages > 1 ? Effect.sleep(0) : Effect.void,
+      pages > 1 ? turn : Effect.void,
       readPage(query, { sessionId, after, limit: Math.min(Math.max(to - after, 0), size) })
     ).pipe(
       Effect.map((page) => {

@@ -41,6 +41,15 @@ describe("glob", () => {
     })
   )
 
+  it.scopedLive("finds the files of a folder that is sorted in several portions in order", () =>
+    Effect.gen(function* () {
+      const names = Array.from({ length: 9_000 }, (_, index) => `${(index * 7_919) % 9_000}`)
+      const { workdir } = yield* TestWorkspace.make(Object.fromEntries(names.map((name) => [name, ""])))
+      const found = yield* glob.invoke({ pattern: "[1-8]?99" }).pipe(TestWorkspace.inFolder(workdir))
+      expect(found.split("\n")).toEqual(names.filter((name) => /^[1-8].99$/.test(name)).toSorted())
+    })
+  )
+
   it.scopedLive("enters .git and node_modules only when they are named", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make(tree)

@@ -16,7 +16,7 @@ const world = Effect.gen(function* () {
         return Deferred.await(turn)
       })
   }
-  const fair = FairReads.make(clock)
+  const fair = FairReads.make(clock, Effect.sleep(0))
   const read = Effect.sync(() => {
     now += 3
     reads++

@@ -3,11 +3,13 @@ import { Deferred, Effect, Exit, Fiber } from "effect"
 import { Quiescence } from "skein/testing"
 import * as Gathering from "../../../../src/services/runtime/Gathering.js"
 
+const turn = Effect.sleep(0)
+
 describe("all", () => {
   it.effect("returns the results in the order of the effects, whichever ends first", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* Deferred.make<string>(), yield* Deferred.make<string>()]
-      const gathered = yield* Effect.fork(Gathering.all([Deferred.await(first), Deferred.await(second)]))
+      const gathered = yield* Effect.fork(Gathering.all([Deferred.await(first), Deferred.await(second)], turn))
       yield* Deferred.succeed(second, "second")
       yield* Quiescence.idle
       yield* Deferred.succeed(first, "first")
@@ -15,7 +17,7 @@ describe("all", () => {
     }).pipe(Effect.provide(Quiescence.layer))
   )
 
-  it.effect("of nothing returns nothing", () => Effect.map(Gathering.all([]), (none) => expect(none).toEqual([])))
+  it.effect("of nothing returns nothing", () => Effect.map(Gathering.all([], turn), (none) => expect(none).toEqual([])))
 
   it.effect("fails with the first failure, once all others are interrupted and have ended", () =>
     Effect.gen(function* () {
@@ -25,7 +27,7 @@ describe("all", () => {
           Effect.never,
           Effect.sync(() => ended.push(index))
         )
-      const exit = yield* Effect.exit(Gathering.all([waits(0), Effect.fail("no"), waits(2)]))
+      const exit = yield* Effect.exit(Gathering.all([waits(0), Effect.fail("no"), waits(2)], turn))
       expect(Exit.isFailure(exit)).toBe(true)
       expect(ended).toEqual(expect.arrayContaining([0, 2]))
     })
@@ -47,7 +49,7 @@ describe("all", () => {
                 Effect.sync(() => running--)
               )
           )
-          const gathering = Effect.withMaxOpsBeforeYield(Gathering.all([effect, effect, effect]), ops)
+          const gathering = Effect.withMaxOpsBeforeYield(Gathering.all([effect, effect, effect], turn), ops)
           const gathered = yield* Effect.fork(gathering)
           yield* Effect.repeatN(Effect.yieldNow(), moment)
           const interrupting = yield* Effect.fork(Fiber.interrupt(gathered))
