@@ -1,5 +1,14 @@
 /** A session's transcript for people. Pure. Shows the first lines of a result; `--json` prints all of them. */
-import { callsOf, type Entry, filesOf, isDiff, type Message, type ResultMessage, textOf } from "../../domain/Message.js"
+import {
+  callsOf,
+  type Entry,
+  filesOf,
+  isDiff,
+  type Message,
+  type OtherMessage,
+  type ResultMessage,
+  textOf
+} from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { Session } from "../../domain/Session.js"
 import type { Snapshot } from "../../services/gateway/Gateway.js"
@@ -51,19 +60,26 @@ const authorOf = (ansi: Ansi, message: Message): string => {
 const fileLines = (message: Message): ReadonlyArray<string> =>
   filesOf(message).map(({ assetId, name }) => `  ${Texts.file(assetId, name && TerminalText.short(name, 80))}\n`)
 
-const unknownPart = (ansi: Ansi, type: string): string =>
-  ansi.dim(`  ${Texts.unknown(TerminalText.short(type, mostCharacters))}\n`)
+const known = {
+  user: ["text", "file"],
+  assistant: ["text", "reasoning", "call"],
+  tool: ["file", "diff", "json"]
+}
+
+const unknownLines = (ansi: Ansi, { parts = [], role }: Exclude<Message, OtherMessage>): ReadonlyArray<string> =>
+  parts.flatMap(({ type }) =>
+    known[role].includes(type) ? [] : [ansi.dim(`  ${Texts.unknown(TerminalText.short(type, mostCharacters))}\n`)]
+  )
 
 const resultOf = (ansi: Ansi, message: ResultMessage): string => {
   const { parts = [] } = message
   const most = { lines: mostLines, columns: mostCharacters }
   const diffs = parts.filter(isDiff).flatMap((diff) => DiffText.lines(ansi, diff, most))
-  const unknown = parts.filter(({ type }) => !["file", "diff", "json"].includes(type))
   return [
     firstLines(ansi, message.text),
     ...fileLines(message),
     ...diffs.map((line) => `  ${line}\n`),
-    ...unknown.map(({ type }) => unknownPart(ansi, type))
+    ...unknownLines(ansi, message)
   ].join("")
 }
 
@@ -72,14 +88,9 @@ const contentOf = (ansi: Ansi, message: Message): string => {
   if (message.role === "tool") return resultOf(ansi, message)
   const calls = callsOf(message).map(({ input, name }) => `  → ${CallText.summary(name, input)}\n`)
   const files = fileLines(message)
-  const unknown = message.parts.flatMap((part) =>
-    ["text", "reasoning", "call"].includes(part.type) || (part.type === "file" && "assetId" in part)
-      ? []
-      : [unknownPart(ansi, part.type)]
-  )
   const isPartial = message.role === "assistant" && message.partial === true
   const brokeOff = isPartial ? ansi.dim(`  ${Texts.brokenOff}\n`) : ""
-  return [textLines(textOf(message)), ...files, ...unknown, brokeOff, ...calls].join("")
+  return [textLines(textOf(message)), ...files, ...unknownLines(ansi, message), brokeOff, ...calls].join("")
 }
 
 export const entry = (ansi: Ansi, { message, seq }: Entry): string =>

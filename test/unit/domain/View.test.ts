@@ -354,6 +354,10 @@ describe("View", () => {
       expect(View.characters(whole)).toBeLessThan(8_400)
       expect(View.files(whole)).toEqual([file, file])
       expect(view(messages, { showsResultFiles: true, maxCharacters: 8_000 })).toEqual(named)
+      const later = [...messages, userText("so?")]
+      expect(view(later, { showsResultFiles: true, maxCharacters: 8_000 })).toEqual(
+        view(later, { showsResultFiles: true, filesAfter: Seq.make(2) })
+      )
     })
   })
 

@@ -1,5 +1,7 @@
 import { rm, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
+import Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { pictures } from "../../../support/fixtures/pictures.js"
 import * as Program from "./Program.js"
@@ -139,6 +141,28 @@ describe("skein sessions", () => {
           ],
           [{ type: "diff", path: "b.ts", before: null, after: "x\n".repeat(20) }]
         ])
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "parts that only a later version knows are shown as such, and kept in JSON",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({ "a.txt": "a" })
+        const calls = [{ name: "read", input: { path: "a.txt" } }]
+        yield* home.write("s.json", JSON.stringify([{ calls }, { text: "done" }]))
+        const id = yield* say(home, "go")
+        const part = '{"type":"call","who":"me"}'
+        const database = new Sqlite(join(home.data, "skein.db"))
+        database.exec(`UPDATE messages SET body = json_insert(body, '$.parts[#]', json('${part}')) WHERE role = 'user'`)
+        database.exec(`UPDATE messages SET body = json_set(body, '$.parts', json('[${part}]')) WHERE role = 'tool'`)
+        database.close()
+        const shown = yield* home.run(["sessions", "show", id])
+        expect(shown.stdout.match(/\[call, unknown to this version of Skein\]/g)).toHaveLength(2)
+        const { code, stdout } = yield* home.run(["sessions", "show", id, "--json"])
+        expect(code).toBe(0)
+        expect(stdout.split(part)).toHaveLength(3)
       }),
     120_000
   )

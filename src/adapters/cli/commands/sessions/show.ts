@@ -1,5 +1,5 @@
-import { Effect, Ref, Schema, Stream } from "effect"
-import { Entry } from "../../../../domain/Message.js"
+import { Effect, Ref, Stream } from "effect"
+import type { Entry } from "../../../../domain/Message.js"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
 import type { ValuesOf } from "../../CommandLine.js"
 import * as Engine from "../../Engine.js"
@@ -9,14 +9,15 @@ import * as TerminalText from "../../terminal/TerminalText.js"
 import type * as Commands from "../../texts/Commands.js"
 import * as TranscriptText from "../../TranscriptText.js"
 
-const encode = Schema.encodeSync(Schema.parseJson(Entry))
+/** An entry is its own JSON. It is not checked again: a later version may have stored what this one refuses. */
+const toJson = (entry: Entry): string => JSON.stringify(entry)
 
 export const run = Effect.fn("sessions.show")(function* (given: ValuesOf<typeof Commands.show>) {
   const named = yield* SessionLookup.parse(given.argument(0) ?? "")
   const screen = yield* Screen
   const isJson = given.has("json")
   const render = isJson
-    ? (entry: Entry) => `${TerminalText.json(encode(entry))}\n`
+    ? (entry: Entry) => `${TerminalText.json(toJson(entry))}\n`
     : (entry: Entry) => TranscriptText.entry(screen.ansi, entry)
   yield* Effect.gen(function* () {
     const gateway = yield* Gateway
