@@ -6,6 +6,9 @@
  * unique, tool names and texts hold nothing that makes a request fail. What a transcript lacks for that is added;
  * nothing is taken away to repair it. Texts in [brackets] are Skein's own words to the model.
  *
+ * Of a result its text is sent, and its files to a model that takes them there; others read their names. What else a
+ * result has is for programs and people.
+ *
  * Reasoning goes back only as far as it can be right:
  * - to the model that wrote it;
  * - while what came before it is as it was, so not after earlier results were shortened or turns left out, nor from an
