@@ -1,17 +1,16 @@
-import * as NodeRuntime from "@effect/platform-node/NodeRuntime"
 import { Console, Effect, Layer } from "effect"
-import { Agents, Gateway, Permissions, Run } from "skein"
-import { Anthropic } from "skein/anthropic"
+import { Agents, Gateway, Model, Permissions, Run } from "skein"
 import { SkeinNode } from "skein/node"
+import { ScriptedModel } from "skein/scripted-model"
 
-const agent = Agents.layer({ models: Anthropic.models({ model: "claude-sonnet-4-5" }), policy: Permissions.askToWrite })
-const SkeinLive = SkeinNode.layer({ data: "./data" }).pipe(Layer.provide(agent))
-
+const models = Model.always(ScriptedModel.make([{ text: "Yarn, wound in one order." }]))
+const agent = Agents.layer({ models, policy: Permissions.askToWrite })
 const program = Effect.gen(function* () {
   const gateway = yield* Gateway.Gateway
-  const session = yield* gateway.create({ workdir: process.cwd() })
+  const session = yield* gateway.create({})
   const run = yield* gateway.send({ sessionId: session.id, text: "What is a skein?" })
   yield* Console.log(yield* Run.answer(run))
 })
 
-NodeRuntime.runMain(program.pipe(Effect.provide(SkeinLive)))
+const SkeinLive = Layer.provide(SkeinNode.layer({ data: "./data" }), agent)
+await Effect.runPromise(program.pipe(Effect.provide(SkeinLive)))

@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node
 import { tmpdir } from "node:os"
 import { dirname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import { assert, describe, it, vi } from "@effect/vitest"
-import { Console, Deferred, Effect } from "effect"
-import { Gateway, Model, Permissions, Run } from "skein"
+import { assert, describe, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { Gateway, Permissions, Run } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { SkeinTest } from "skein/testing"
 import { bundle } from "../../support/programs/Bundle.js"
@@ -19,18 +19,20 @@ const root = fileURLToPath(new URL("../../../", import.meta.url))
 const documents = [
   "README.md",
   "CHANGELOG.md",
+  "src/GUIDE.md",
   "src/README.md",
   "src/adapters/cli/README.md",
   "src/adapters/testing/README.md",
   "src/services/storage/README.md",
-  "test/README.md"
+  "test/README.md",
+  "test/examples/README.md"
 ]
 
 describe("the documents", () => {
   it("show the examples as they are compiled", () => {
     const examples: ReadonlyArray<readonly [document: string, example: string]> = [
       ["README.md", "app.ts"],
-      ["README.md", "tool.ts"],
+      ["src/GUIDE.md", "tool.ts"],
       ["src/adapters/testing/README.md", "agent.test.ts"],
       ["src/services/storage/README.md", "storage.test.ts"],
       ["src/services/storage/README.md", "serve.ts"]
@@ -61,41 +63,17 @@ describe("the documents", () => {
       )
   })
 
-  it.scoped("its app runs as it stands, with a model that needs no key", () =>
+  it.scopedLive("its app runs as it stands in an empty folder", () =>
     Effect.gen(function* () {
       const folder = yield* Effect.acquireRelease(
-        Effect.sync(() => {
-          const [before, folder] = [process.cwd(), mkdtempSync(join(tmpdir(), "skein-readme-"))]
-          process.chdir(folder)
-          return { before, folder }
-        }),
-        ({ before, folder }) =>
-          Effect.sync(() => {
-            process.chdir(before)
-            rmSync(folder, { recursive: true })
-          })
+        Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-readme-"))),
+        (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
       )
-      const model = ScriptedModel.make([{ text: "Yarn, wound in one order." }])
-      const given = yield* Deferred.make<Effect.Effect<unknown, unknown>>()
-      vi.doMock("skein/anthropic", () => ({ Anthropic: { models: () => Model.always(model) } }))
-      const runMain = (main: Effect.Effect<unknown, unknown>) => Deferred.unsafeDone(given, Effect.succeed(main))
-      vi.doMock("@effect/platform-node/NodeRuntime", () => ({ runMain }))
-      yield* Effect.addFinalizer(() =>
-        Effect.sync(() => {
-          vi.doUnmock("skein/anthropic")
-          vi.doUnmock("@effect/platform-node/NodeRuntime")
-        })
-      )
-      yield* Effect.promise(() => import("./app.js"))
-      const printed: Array<unknown> = []
-      const quiet = {
-        ...(yield* Console.consoleWith(Effect.succeed)),
-        log: (line: unknown) => Effect.sync(() => printed.push(line))
-      }
-      yield* Effect.withConsole(yield* Deferred.await(given), quiet)
-      assert.deepStrictEqual(printed, ["Yarn, wound in one order."])
-      assert.isTrue(existsSync(join(folder.folder, "data", "skein.db")))
-    }).pipe(Effect.orDie)
+      const program = yield* bundle(new URL("app.ts", import.meta.url))
+      const { code, stdout } = yield* (yield* Process.start(process.execPath, [program], { cwd: folder })).ended
+      assert.deepStrictEqual({ code, stdout }, { code: 0, stdout: "Yarn, wound in one order.\n" })
+      assert.isTrue(existsSync(join(folder, "data", "skein.db")))
+    })
   )
 
   it.scopedLive("its program serves a storage", () =>
