@@ -155,7 +155,10 @@ export const operation = (
         const lease = yield* findLease(world, model, command.lease)
         const { callId, name, seq } = yield* findPlace(model, lease, command.place)
         const { outcome, text, wrongCall } = command
-        const result = { role: "tool", callId: wrongCall ? CallId.make("wrong") : callId, name, outcome, text } as const
+        const id = wrongCall ? CallId.make("wrong") : callId
+        const diff = { type: "diff", path: "a", before: null, after: text } as const
+        const parts = [diff, { type: "json", value: [text, null] } as const, { type: "hologram", depth: 3 }]
+        const result = { role: "tool", callId: id, name, outcome, text, parts } as const
         return (storage) => storage.storeResult(lease, seq, checked(result))
       }
       case "releaseRun": {
