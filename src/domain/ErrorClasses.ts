@@ -7,7 +7,7 @@ import { AssetId } from "./Asset.js"
 import * as ModelFailure from "./ModelFailure.js"
 import { AnyVerdict, QuestionId } from "./Permission.js"
 import { RunId, StopReason } from "./Run.js"
-import { SessionId } from "./Session.js"
+import { Seq, SessionId } from "./Session.js"
 
 /** The status that `HttpApi` of @effect/platform answers with, by that package's own annotation. */
 const httpStatus = (status: 403 | 404 | 409 | 410 | 422 | 500 | 502 | 503) => ({
@@ -86,6 +86,17 @@ export class SessionBusy extends Schema.TaggedError<SessionBusy>()(
 export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound", { runId: RunId }, httpStatus(404)) {
   override get message() {
     return `There is no run ${this.runId}`
+  }
+}
+
+/** The transcript has no message at this place, and no result waits there for earlier ones. */
+export class MessageNotFound extends Schema.TaggedError<MessageNotFound>()(
+  "MessageNotFound",
+  { sessionId: SessionId, seq: Seq },
+  httpStatus(404)
+) {
+  override get message() {
+    return `Session ${this.sessionId} has no message ${this.seq}`
   }
 }
 

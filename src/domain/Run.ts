@@ -40,12 +40,17 @@ export type StopReason = typeof StopReason.Type
 export const State = Schema.Literal("queued", "running", "ended")
 export type State = typeof State.Type
 
+/** Chosen by a client: what it stands for happens once, however often it is asked for. 1 to 256 characters. */
+export const IdempotencyKey = Schema.NonEmptyString.pipe(Schema.maxLength(256))
+
 const fields = {
   id: RunId,
   sessionId: SessionId,
   /** What the host gave to `send`; tools can read it. */
   metadata: JsonRecord,
   usage: Total,
+  /** The durable event just before the run's first one. */
+  cursor: Cursor,
   createdAt: Timestamp
 }
 
@@ -102,3 +107,19 @@ export const isIn =
  */
 export const Ref = Schema.Struct({ sessionId: SessionId, runId: RunId, cursor: Cursor })
 export type Ref = typeof Ref.Type
+
+/** What points at a run: for those who have the run and no ref. */
+export const refOf = ({ cursor, id, sessionId }: Run): Ref => ({ sessionId, runId: id, cursor })
+
+/**
+ * Which runs of a session, the newest first: those before run `before`, or the one that a message was sent under with an
+ * idempotency key.
+ */
+export const RunQuery = Schema.Struct({
+  sessionId: SessionId,
+  before: Schema.optional(RunId),
+  idempotencyKey: Schema.optional(IdempotencyKey),
+  /** Runs at most, 1 to 500. Defaults to 50. */
+  limit: Schema.optional(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" })))
+})
+export type RunQuery = typeof RunQuery.Type

@@ -32,6 +32,9 @@ const durable = <const Type extends string, Fields extends Schema.Struct.Fields>
 const ephemeral = <const Type extends string, Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
   Schema.Struct({ type: Schema.Literal(type), sessionId: SessionId, after: Cursor, runId: RunId, ...fields })
 
+/** `seq` is the place of the call's result. */
+const ofQuestion = { runId: RunId, callId: CallId, seq: Seq, questionId: QuestionId }
+
 /** Events that are committed. Each has a cursor of its own, without gaps, and can be replayed. */
 export const Durable = Schema.Union(
   durable("session.created", { title: Schema.String }),
@@ -52,8 +55,13 @@ export const Durable = Schema.Union(
   durable("message.appended", { runId: Schema.NullOr(RunId), seq: Seq, role: Role }),
   durable("call.started", { runId: RunId, callId: CallId, seq: Seq, name: Schema.String }),
   durable("call.finished", { runId: RunId, callId: CallId, seq: Seq, name: Schema.String, outcome: Outcome }),
-  durable("permission.asked", { runId: RunId, callId: CallId, questionId: QuestionId, tool: Schema.String }),
-  durable("permission.answered", { runId: RunId, callId: CallId, questionId: QuestionId, verdict: AnyVerdict }),
+  durable("permission.asked", { ...ofQuestion, tool: Schema.String }),
+  durable("permission.answered", {
+    ...ofQuestion,
+    verdict: AnyVerdict,
+    /** Who answered, as the host names people; null when nobody said. */
+    by: Schema.NullOr(Schema.String)
+  }),
   durable("asset.saved", { assetId: AssetId }),
   durable("asset.deleted", { assetId: AssetId }),
   durable("other", { unknownType: Schema.String, runId: Schema.NullOr(RunId), seq: Schema.NullOr(Seq) })

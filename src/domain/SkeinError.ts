@@ -12,6 +12,7 @@ import {
   AppendRefused,
   Forbidden,
   LeaseLost,
+  MessageNotFound,
   QuestionNotFound,
   QuestionAnswered,
   AssetNotFound,
@@ -52,6 +53,14 @@ export type ReadRun = typeof ReadRun.Type
 /** What an operation that reads a question may fail with. */
 export const ReadQuestion = Schema.Union(InvalidInput, QuestionNotFound, ...Read.members)
 export type ReadQuestion = typeof ReadQuestion.Type
+
+/** `Gateway.entry`. */
+export const ReadEntry = Schema.Union(...ReadSession.members, MessageNotFound)
+export type ReadEntry = typeof ReadEntry.Type
+
+/** `Gateway.runs`. */
+export const ReadRuns = Schema.Union(...ReadSession.members, RunNotFound)
+export type ReadRuns = typeof ReadRuns.Type
 
 /** `Gateway.await`. */
 export const Await = Schema.Union(...ReadRun.members, AwaitInTransaction, AwaitOwnSession)
@@ -134,6 +143,7 @@ const all = Schema.Union(
   ...Answer.members,
   ...DeleteAsset.members,
   ...Await.members,
+  MessageNotFound,
   LeaseLost,
   AgentUnavailable,
   ModelUnavailable,

@@ -13,7 +13,7 @@ import type { Live } from "../../domain/Live.js"
 import type { Entry } from "../../domain/Message.js"
 import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Question, QuestionId } from "../../domain/Permission.js"
-import type { EndedRun, Ref, Run, RunId } from "../../domain/Run.js"
+import type { EndedRun, Ref, Run, RunId, RunQuery } from "../../domain/Run.js"
 import type { Owner, Session, SessionId } from "../../domain/Session.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
@@ -25,6 +25,7 @@ import {
   Answer,
   AssetRange,
   Create,
+  EntryPlace,
   EventRange,
   NewAsset,
   Patch,
@@ -42,6 +43,7 @@ export {
   Answer,
   AssetRange,
   Create,
+  EntryPlace,
   EventRange,
   ForeignMessage,
   NewAsset,
@@ -66,6 +68,8 @@ export interface Service {
   readonly sessions: (query?: SessionQuery) => Effect.Effect<SessionPage, SkeinError.List>
   /** The transcript in `seq` order, whole or from place `from` to place `to`. */
   readonly transcript: (range: TranscriptRange) => Stream.Stream<Entry, SkeinError.ReadSession>
+  /** The entry at a place: one of the transcript, or a result beyond its head that waits for earlier ones. */
+  readonly entry: (place: EntryPlace) => Effect.Effect<Entry, SkeinError.ReadEntry>
   /** Stores a message and returns at once with the run that it starts, or that waits for its turn. */
   readonly send: (input: Send) => Effect.Effect<Ref, SkeinError.Send>
   /**
@@ -99,6 +103,13 @@ export interface Service {
   /** Stops the session's run, then removes everything that belongs to the session. */
   readonly delete: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
   readonly run: (runId: RunId) => Effect.Effect<Run, SkeinError.ReadRun>
+  /** What points at a run, for one whose id alone is known. */
+  readonly runRef: (runId: RunId) => Effect.Effect<Ref, SkeinError.ReadRun>
+  /**
+   * Runs of a session, the newest first, page by page; or the one of an idempotency key. Fails with `RunNotFound` when the
+   * session has no run `before`.
+   */
+  readonly runs: (query: RunQuery) => Effect.Effect<ReadonlyArray<Run>, SkeinError.ReadRuns>
   /**
    * Waits for a run's end. Fails at once with `AwaitInTransaction` inside a SQL transaction (commit first), and with
    * `AwaitOwnSession` inside a tool of the run's own session.

@@ -12,7 +12,7 @@ import { Entry } from "../../domain/Message.js"
 import { Question, QuestionId } from "../../domain/Permission.js"
 import { present } from "../../domain/Present.js"
 import * as Refusal from "../../domain/Refusal.js"
-import { Ref, Run, RunId } from "../../domain/Run.js"
+import { IdempotencyKey, Ref, Run, RunId, RunQuery } from "../../domain/Run.js"
 import { Session, SessionId } from "../../domain/Session.js"
 import { SessionEvent } from "../../domain/SessionEvent.js"
 import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
@@ -130,6 +130,15 @@ export const operations = {
     error: SkeinError.ReadSession,
     isStream: true
   }),
+  entry: operation({
+    name: "entry",
+    whose: "session",
+    access: "read",
+    payload: Requests.EntryPlace,
+    arguments: null,
+    success: Entry,
+    error: SkeinError.ReadEntry
+  }),
   send: operation({
     name: "send",
     whose: "session",
@@ -167,7 +176,7 @@ export const operations = {
     payload: Schema.Struct({
       sessionId: SessionId,
       messages: Schema.Array(ForeignMessage),
-      idempotencyKey: Schema.optional(Requests.Key)
+      idempotencyKey: Schema.optional(IdempotencyKey)
     }),
     arguments: ["sessionId", "messages", "idempotencyKey"],
     success: Schema.Array(Entry),
@@ -217,6 +226,24 @@ export const operations = {
     arguments: ["runId"],
     success: Run,
     error: SkeinError.ReadRun
+  }),
+  runRef: operation({
+    name: "runRef",
+    whose: "run",
+    access: "read",
+    payload: ofRun,
+    arguments: ["runId"],
+    success: Ref,
+    error: SkeinError.ReadRun
+  }),
+  runs: operation({
+    name: "runs",
+    whose: "session",
+    access: "read",
+    payload: RunQuery,
+    arguments: null,
+    success: Schema.Array(Run),
+    error: SkeinError.ReadRuns
   }),
   await: operation({
     name: "await",

@@ -40,6 +40,8 @@ const LivePart = Schema.transform(
 export const Snapshot = Schema.Struct({
   session: Session,
   cursor: Cursor,
+  /** The oldest durable event that is kept. */
+  oldest: Cursor,
   /** The run that holds the session, or null; `crashed` when its engine is known to be dead or has lost its lease. */
   run: Schema.NullOr(Schema.Struct({ run: Run, crashed: Schema.Boolean })),
   queued: Schema.Array(Run),

@@ -5,7 +5,7 @@ import { AssetId } from "../../domain/Asset.js"
 import { JsonRecord } from "../../domain/Json.js"
 import { ModelRef } from "../../domain/ModelRef.js"
 import { QuestionId, Verdict } from "../../domain/Permission.js"
-import { RunId } from "../../domain/Run.js"
+import { IdempotencyKey, RunId } from "../../domain/Run.js"
 import * as SafeText from "../../domain/SafeText.js"
 import { Cursor, Owner, Seq, SessionId } from "../../domain/Session.js"
 
@@ -59,12 +59,13 @@ export type PatchMany = typeof PatchMany.Type
 export const TranscriptRange = Schema.Struct({ sessionId: SessionId, from: optional(Seq), to: optional(Seq) })
 export type TranscriptRange = typeof TranscriptRange.Type
 
+/** One message of a transcript, by its place. */
+export const EntryPlace = Schema.Struct({ sessionId: SessionId, seq: Seq })
+export type EntryPlace = typeof EntryPlace.Type
+
 /** Events after the last one that the client has. Defaults to all that are kept. */
 export const EventRange = Schema.Struct({ sessionId: SessionId, after: optional(Cursor) })
 export type EventRange = typeof EventRange.Type
-
-/** Chosen by a client: what it stands for happens once, however often it is asked for. 1 to 256 characters. */
-export const Key = Schema.NonEmptyString.pipe(Schema.maxLength(256))
 
 /** A message: a text, files by asset id, or both. */
 export const Send = Schema.Struct({
@@ -76,14 +77,14 @@ export const Send = Schema.Struct({
   /** What tools can read of who asks. */
   metadata: optional(JsonRecord),
   /** Makes a retry harmless: the same key with the same message returns its run, or the newest that went on with it. */
-  idempotencyKey: optional(Key),
+  idempotencyKey: optional(IdempotencyKey),
   /** What to do when a run holds the session. Defaults to "refuse". */
   whenBusy: optional(Schema.Literal("refuse", "queue"))
 })
 export type Send = typeof Send.Type
 
 /** What to go on with: a run, or the run of an idempotency key. Defaults to the session's newest run. */
-export const ResumedRun = Schema.Struct({ runId: optional(RunId), idempotencyKey: optional(Key) }).pipe(
+export const ResumedRun = Schema.Struct({ runId: optional(RunId), idempotencyKey: optional(IdempotencyKey) }).pipe(
   Schema.filter(({ idempotencyKey, runId }) => idempotencyKey === undefined || runId === undefined, {
     description: "a run or a key, not both"
   })

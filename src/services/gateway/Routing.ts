@@ -2,6 +2,7 @@
 import { Array, Effect, Either, Layer, Option, Predicate, Stream } from "effect"
 import { Checked } from "../../domain/Checked.js"
 import type { FilePart, UserMessage } from "../../domain/Message.js"
+import { refOf } from "../../domain/Run.js"
 import { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { Assets } from "../assets/Assets.js"
@@ -148,6 +149,7 @@ const make = Effect.gen(function* () {
       return {
         session,
         cursor: session.cursor,
+        oldest: yield* reader.oldestCursor(sessionId),
         run: Option.getOrNull(run),
         queued,
         batch: yield* reader.openBatch(sessionId),
@@ -161,6 +163,7 @@ const make = Effect.gen(function* () {
     create,
     session: method(operations.session, ({ sessionId }) => reader.session(sessionId)),
     sessions: (query = {}) => sessions(query),
+    entry: method(operations.entry, reader.entry),
     transcript: streamMethod(operations.transcript, reader.transcript),
     send,
     resume,
@@ -190,6 +193,8 @@ const make = Effect.gen(function* () {
     ),
     delete: method(operations.delete, ({ sessionId }) => runtime.delete(sessionId)),
     run: method(operations.run, ({ runId }) => reader.run(runId)),
+    runRef: method(operations.runRef, ({ runId }) => Effect.map(reader.run(runId), refOf)),
+    runs: method(operations.runs, reader.runs),
     await: method(operations.await, (ref) => Effect.zipRight(Waiting.mayWait(ref, reader.run), runtime.await(ref))),
     events: (range) => Stream.unwrapScoped(subscribe(range)),
     subscribe,

@@ -34,8 +34,8 @@ import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessa
 import type { ModelRef } from "../../domain/ModelRef.js"
 import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Access, Answer, Question, QuestionId } from "../../domain/Permission.js"
-import type { EndedRun, QueuedRun, Ref, Run, RunId, RunningRun, StopReason } from "../../domain/Run.js"
-import type { Owner, Seq, Session, SessionId } from "../../domain/Session.js"
+import type { EndedRun, QueuedRun, Ref, Run, RunId, RunningRun, RunQuery, StopReason } from "../../domain/Run.js"
+import type { Cursor, Owner, Seq, Session, SessionId } from "../../domain/Session.js"
 import type { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SessionEvent from "../../domain/SessionEvent.js"
 import type { Timestamp } from "../../domain/Timestamp.js"
@@ -47,6 +47,7 @@ import type {
   CursorGone,
   IdempotencyConflict,
   LeaseLost,
+  MessageNotFound,
   QuestionAnswered,
   QuestionNotFound,
   Read,
@@ -106,7 +107,15 @@ export interface ReaderService {
     readonly to?: number | undefined
   }) => Stream.Stream<Entry, SessionNotFound | Read>
   readonly run: (runId: RunId) => Effect.Effect<Run, RunNotFound | Read>
-  readonly runRef: (runId: RunId) => Effect.Effect<Ref, RunNotFound | Read>
+  /** Runs of a session, the newest first; `RunNotFound` when it has no run `before`. */
+  readonly runs: (query: RunQuery) => Effect.Effect<ReadonlyArray<Run>, SessionNotFound | RunNotFound | Read>
+  /** The entry at a place: one of the transcript, or a result beyond the head that waits for earlier ones. */
+  readonly entry: (place: {
+    readonly sessionId: SessionId
+    readonly seq: Seq
+  }) => Effect.Effect<Entry, SessionNotFound | MessageNotFound | Read>
+  /** The oldest cursor from which events can be asked for. */
+  readonly oldestCursor: (sessionId: SessionId) => Effect.Effect<Cursor, SessionNotFound | Read>
   readonly activity: (sessionId: SessionId) => Effect.Effect<Activity, SessionNotFound | Read>
   readonly openBatch: (sessionId: SessionId) => Effect.Effect<OpenBatch, SessionNotFound | Read>
   /** Sessions with a run that has not ended, that with the oldest such run first. Those being deleted are left out. */

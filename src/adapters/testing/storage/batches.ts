@@ -22,6 +22,7 @@ import {
   refused,
   result,
   s1,
+  s2,
   takeover,
   seq,
   session,
@@ -263,6 +264,14 @@ const completeTests = (test: Test) => {
         stored: [{ seq: 5, runId: r1, at: 2_000, message: result("c3") }]
       })
       expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 assistant I call"])
+      const { entry } = yield* StorageReader
+      const at = (place: number) => entry({ sessionId: s1, seq: seq(place) })
+      expect(yield* at(1)).toEqual((yield* transcript())[0])
+      expect(yield* at(5)).toEqual({ seq: 5, runId: r1, at: 2_000, message: result("c3") })
+      expect(yield* refused(at(3))).toEqual({ _tag: "MessageNotFound", sessionId: s1, seq: 3 })
+      expect(yield* refused(at(9))).toEqual({ _tag: "MessageNotFound", sessionId: s1, seq: 9 })
+      const elsewhere = entry({ sessionId: s2, seq: seq(1) })
+      expect(yield* refused(elsewhere)).toEqual({ _tag: "SessionNotFound", sessionId: s2 })
 
       expect(yield* complete(lease, 3, "c1")).toEqual({ result: result("c1") })
       expect((yield* session()).head).toBe(3)

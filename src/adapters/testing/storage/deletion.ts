@@ -192,7 +192,7 @@ const stepTests = (test: Test) => {
       expect(yield* refused(reader.assets(s1))).toEqual(missing)
       expect(yield* refused(reader.asset(s1, a1))).toEqual({ _tag: "AssetNotFound", sessionId: s1, assetId: a1 })
       expect(yield* refused(reader.run(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
-      expect(yield* refused(reader.runRef(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
+      expect(yield* refused(reader.run(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
       expect(yield* refused(reader.question(q1))).toEqual({ _tag: "QuestionNotFound", questionId: q1 })
       expect(yield* reader.granted(s1)).toEqual(new Set())
       expect(yield* reader.deleting).toEqual([{ sessionId: s1, hidden: true }])

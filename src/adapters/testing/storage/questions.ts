@@ -126,6 +126,8 @@ const askTests = (test: Test) => {
         verdict: "deny"
       })
       expect(yield* eventLines(cursor)).toEqual(["permission.answered q1 deny"])
+      expect((yield* events(cursor))[0]).toMatchObject({ type: "permission.answered", seq: 3, by: "Bob" })
+      expect((yield* events()).find(({ type }) => type === "permission.asked")).toMatchObject({ seq: 3 })
       expect(yield* waiting()).toEqual([])
       expect(yield* refused(answer(q2, allowOnce))).toEqual({ _tag: "QuestionNotFound", questionId: q2 })
     }))

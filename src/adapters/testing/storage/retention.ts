@@ -42,6 +42,7 @@ export const retentionTests = (test: Test) => {
       const before = yield* session()
       yield* prune({ keep: 4 })
       expect(yield* cursors).toEqual([7, 8, 9, 10])
+      expect(yield* reader.oldestCursor(s1)).toBe(7)
       expect(yield* refused(reader.events({ sessionId: s1, after: 5, limit: 9 }))).toEqual({
         _tag: "CursorGone",
         sessionId: s1,

@@ -1,6 +1,7 @@
 import { Effect, Option } from "effect"
 import { userText } from "../../../domain/Message.js"
-import { RunId } from "../../../domain/Run.js"
+import { refOf, RunId, type RunQuery } from "../../../domain/Run.js"
+import { SessionId } from "../../../domain/Session.js"
 import * as Usage from "../../../domain/Usage.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import {
@@ -55,6 +56,7 @@ const startTests = (test: Test) => {
         detail: null,
         metadata: { from: "cli" },
         usage: Usage.zero,
+        cursor: 1,
         createdAt: 2_000,
         startedAt: 2_000,
         releasedAt: null,
@@ -66,7 +68,7 @@ const startTests = (test: Test) => {
       expect(yield* eventLines(ref.cursor)).toEqual(["run.started r1", "message.appended 1 user"])
       const reader = yield* StorageReader
       expect(yield* reader.run(r1)).toEqual(run)
-      expect(yield* reader.runRef(r1)).toEqual(ref)
+      expect(refOf(yield* reader.run(r1))).toEqual(ref)
       expect(yield* reader.activity(s1)).toEqual({
         holder: Option.some({ run, lease, engine: firstEngine.engine, beat: beat(1, firstEngine, 2_000) }),
         queued: []
@@ -194,7 +196,6 @@ const startTests = (test: Test) => {
     Effect.gen(function* () {
       const reader = yield* StorageReader
       expect(yield* refused(reader.run(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
-      expect(yield* refused(reader.runRef(r1))).toEqual({ _tag: "RunNotFound", runId: r1 })
       expect(yield* refused(admit({}))).toEqual({ _tag: "SessionNotFound", sessionId: s1 })
       expect(yield* refused((yield* Storage).startNext(s1, firstEngine))).toEqual({
         _tag: "SessionNotFound",
@@ -228,7 +229,7 @@ const queueTests = (test: Test) => {
       const second = Option.getOrThrow(yield* storage.startNext(s1, secondEngine))
       expect(second.run).toMatchObject({ id: r2, state: "running", createdAt: 1_000, startedAt: 2_000 })
       expect(second.ref).toEqual({ sessionId: s1, runId: r2, cursor: 3 })
-      expect(yield* reader.runRef(r2)).toEqual(second.ref)
+      expect(refOf(yield* reader.run(r2))).toEqual(second.ref)
       expect(Option.getOrThrow((yield* reader.activity(s1)).holder)).toEqual({
         run: second.run,
         lease: second.lease,
@@ -239,6 +240,28 @@ const queueTests = (test: Test) => {
       yield* storage.endRun(second.lease, completed)
       expect(Option.getOrThrow(yield* storage.startNext(s1, firstEngine)).run.id).toBe(r3)
       expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 user second", "3 user third"])
+    }))
+
+  test("a session's runs are listed newest first, from any of them on, and found by their key", () =>
+    Effect.gen(function* () {
+      const reader = yield* StorageReader
+      yield* createAndStart()
+      yield* admit({ runId: r2, message: userText("second"), whenBusy: "queue", idempotencyKey: "k" })
+      yield* queue(r3, "third")
+      const ids = (query: Omit<RunQuery, "sessionId">) =>
+        Effect.map(reader.runs({ sessionId: s1, ...query }), (runs) => runs.map(({ id }) => id))
+      expect(yield* ids({})).toEqual([r3, r2, r1])
+      expect(yield* reader.runs({ sessionId: s1, before: r2 })).toEqual([yield* reader.run(r1)])
+      expect(yield* ids({ limit: 1 })).toEqual([r3])
+      expect(yield* ids({ before: r3, limit: 1 })).toEqual([r2])
+      expect(yield* ids({ idempotencyKey: "k" })).toEqual([r2])
+      expect(yield* ids({ idempotencyKey: "none" })).toEqual([])
+      yield* create({ id: s2 })
+      expect(yield* reader.runs({ sessionId: s2 })).toEqual([])
+      const foreign = reader.runs({ sessionId: s2, before: r1 })
+      expect(yield* refused(foreign)).toEqual({ _tag: "RunNotFound", runId: r1 })
+      const missing = SessionId.make("nobody")
+      expect(yield* refused(reader.runs({ sessionId: missing }))).toMatchObject({ _tag: "SessionNotFound" })
     }))
 
   test("P7 a new run does not overtake queued ones", () =>

@@ -4,12 +4,11 @@ import * as Lease from "../../../domain/Lease.js"
 import * as Takeover from "../../../domain/Takeover.js"
 import * as Tenure from "../../../domain/Tenure.js"
 import { unanswered } from "../../../domain/Permission.js"
-import type { EndedRun, RunningRun } from "../../../domain/Run.js"
+import { type EndedRun, refOf, type RunningRun } from "../../../domain/Run.js"
 import type { LeaseLost, SessionNotFound } from "../../../domain/SkeinError.js"
 import type { RunEnd, TakeoverOutcome, Takeover as SeenLease } from "../Storage.js"
 import { closeCalls, isOpen } from "./Batches.js"
 import { putAnswer, recordAnswer } from "./Questions.js"
-import { refOf } from "./Runs.js"
 import {
   held,
   holderBy,
@@ -73,7 +72,7 @@ export const takeOver = (
     const takeovers = fate.count === null ? keptRun.takeovers : { count: fate.count, head: closed.session.head }
     const run: RunningRun = { ...keptRun.run, releasedAt: null }
     return [
-      { _tag: "Continues", run, ref: refOf(keptRun), lease: { sessionId, runId, fence } },
+      { _tag: "Continues", run, ref: refOf(keptRun.run), lease: { sessionId, runId, fence } },
       putRun(putSession(known, closed), { ...keptRun, run, takeovers })
     ]
   })

@@ -35,7 +35,9 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
         )
       ),
     run: (runId) => read((state) => Reads.run(state, runId)),
-    runRef: (runId) => read((state) => Reads.runRef(state, runId)),
+    runs: (query) => read((state) => Reads.runs(state, query)),
+    entry: (place) => read((state) => Reads.entry(state, place)),
+    oldestCursor: (sessionId) => read((state) => Reads.oldestCursor(state, sessionId)),
     activity: (sessionId) => read((state) => Reads.activity(state, sessionId)),
     openBatch: (sessionId) => read((state) => Reads.openBatch(state, sessionId)),
     unsettled: show(Reads.unsettled),

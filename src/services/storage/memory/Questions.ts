@@ -50,7 +50,7 @@ export const ask = (
     const { runId, sessionId } = lease
     const question: Question = { ...asked, sessionId, runId, answer: null, askedAt: at }
     const waiting = setPlace(kept, { ...place, call: { ...place.call, questionId: id } })
-    const recorded = record(waiting, at, { type: "permission.asked", runId, callId, questionId: id, tool })
+    const recorded = record(waiting, at, { type: "permission.asked", runId, callId, seq, questionId: id, tool })
     return [question, putSession({ ...state, questions: [...state.questions, question] }, recorded)]
   })
 
@@ -96,7 +96,9 @@ export const recordAnswer = (kept: SessionRecord, at: number, question: Question
     type: "permission.answered",
     runId: question.runId,
     callId: question.callId,
+    seq: question.seq,
     questionId: question.id,
+    by: answer.by,
     verdict: answer.verdict
   })
 

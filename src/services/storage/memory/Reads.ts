@@ -3,12 +3,13 @@ import { Array, Either, HashMap, Option, Order } from "effect"
 import type { Asset, AssetId } from "../../../domain/Asset.js"
 import type { Entry } from "../../../domain/Message.js"
 import type { Question, QuestionId } from "../../../domain/Permission.js"
-import type { Ref, Run, RunId } from "../../../domain/Run.js"
-import type { Session, SessionId } from "../../../domain/Session.js"
+import type { Run, RunId, RunQuery } from "../../../domain/Run.js"
+import { Cursor, type Seq, type Session, type SessionId } from "../../../domain/Session.js"
 import type * as SessionEvent from "../../../domain/SessionEvent.js"
 import {
   AssetNotFound,
   CursorGone,
+  MessageNotFound,
   type QuestionNotFound,
   RunNotFound,
   type SessionNotFound
@@ -18,7 +19,7 @@ import type { Activity, OpenBatch, HeldRun, SessionPage, SessionQuery, Unsettled
 import { findAsset } from "./Assets.js"
 import { isOpen } from "./Batches.js"
 import { findQuestion } from "./Questions.js"
-import { findRun, holderOf, queued, refOf } from "./Runs.js"
+import { findRun, holderOf, queued } from "./Runs.js"
 import { type SessionRecord, type State, visible } from "./State.js"
 
 interface Page {
@@ -66,8 +67,36 @@ export const transcript = (
 export const run = (state: State, runId: RunId): Either.Either<Run, RunNotFound> =>
   Either.map(keptRun(state, runId), ({ run }) => run)
 
-export const runRef = (state: State, runId: RunId): Either.Either<Ref, RunNotFound> =>
-  Either.map(keptRun(state, runId), refOf)
+export const runs = (
+  state: State,
+  { before, idempotencyKey, limit = 50, sessionId }: RunQuery
+): Either.Either<ReadonlyArray<Run>, SessionNotFound | RunNotFound> =>
+  Either.gen(function* () {
+    yield* visible(state, sessionId)
+    const all = Array.fromIterable(HashMap.values(state.runs)).filter(({ run }) => run.sessionId === sessionId)
+    const until = before === undefined ? undefined : all.find(({ run }) => run.id === before)
+    if (before !== undefined && until === undefined) return yield* Either.left(new RunNotFound({ runId: before }))
+    return all
+      .filter((one) => one.ordinal < (until?.ordinal ?? Infinity))
+      .filter((one) => idempotencyKey === undefined || one.idempotencyKey === idempotencyKey)
+      .toSorted((one, other) => other.ordinal - one.ordinal)
+      .slice(0, Math.min(Math.max(limit, 1), 500))
+      .map(({ run }) => run)
+  })
+
+export const entry = (
+  state: State,
+  { seq, sessionId }: { readonly sessionId: SessionId; readonly seq: Seq }
+): Either.Either<Entry, SessionNotFound | MessageNotFound> =>
+  Either.flatMap(visible(state, sessionId), ({ batch, entries }) =>
+    Either.fromNullable(
+      [...entries, ...Array.getSomes(batch.map(({ result }) => result))].find((one) => one.seq === seq),
+      () => new MessageNotFound({ sessionId, seq })
+    )
+  )
+
+export const oldestCursor = (state: State, sessionId: SessionId): Either.Either<Cursor, SessionNotFound> =>
+  Either.map(visible(state, sessionId), ({ floor }) => Cursor.make(floor + 1))
 
 export const activity = (state: State, sessionId: SessionId): Either.Either<Activity, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => ({

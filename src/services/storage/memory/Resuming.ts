@@ -2,7 +2,8 @@
 import { Either, HashMap, Option } from "effect"
 import { InvalidInput, RunNotFound, type SessionDeleting, type SessionNotFound } from "../../../domain/SkeinError.js"
 import type { AdmissionOutcome, Resumption } from "../Storage.js"
-import { newestOf, newRun, refOf, runsOf, start, withKey } from "./Runs.js"
+import { refOf } from "../../../domain/Run.js"
+import { newestOf, newRun, runsOf, start, withKey } from "./Runs.js"
 import {
   changeable,
   inTheWay,
@@ -27,7 +28,7 @@ export const resume = (
       .reduce<RunRecord | undefined>((newest, run) => (run.ordinal > (newest?.ordinal ?? 0) ? run : newest), undefined)
     const before = yield* named(state, kept, of, last)
     if (before !== undefined && (of === "newest" ? isAnswered(kept, before) : isSettled(before, last))) {
-      return [{ _tag: "Existing", run: before.run, ref: refOf(before) }, state]
+      return [{ _tag: "Existing", run: before.run, ref: refOf(before.run) }, state]
     }
     const busyWith = inTheWay(kept)
     if (Option.isSome(busyWith)) return [{ _tag: "Busy", runId: busyWith.value }, state]

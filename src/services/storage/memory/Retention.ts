@@ -14,8 +14,8 @@ export const prune = (state: State, at: number, { before, keep, since }: Retenti
 
 const pruneOne = (state: State, kept: SessionRecord, before: number, keep: number): SessionRecord => {
   const { cursor, id } = kept.session
-  const ofGoingRuns = [...HashMap.values(state.runs)].flatMap(({ cursor, run }) =>
-    run.sessionId === id && run.state !== "ended" ? [cursor] : []
+  const ofGoingRuns = [...HashMap.values(state.runs)].flatMap(({ run }) =>
+    run.sessionId === id && run.state !== "ended" ? [run.cursor] : []
   )
   const going = ofGoingRuns.length === 0 ? null : Math.min(...ofGoingRuns)
   const times = new Map(kept.events.map((event): readonly [number, number] => [event.cursor, event.at]))

@@ -5,7 +5,7 @@ import { none } from "../../../domain/Takeover.js"
 import * as Tenure from "../../../domain/Tenure.js"
 import type { JsonRecord } from "../../../domain/Json.js"
 import { type FilePart, type UserMessage } from "../../../domain/Message.js"
-import type { EndedRun, QueuedRun, Ref, RunId, RunningRun } from "../../../domain/Run.js"
+import { type EndedRun, type QueuedRun, refOf, type RunId, type RunningRun } from "../../../domain/Run.js"
 import type { SessionId } from "../../../domain/Session.js"
 import {
   AssetNotFound,
@@ -48,7 +48,7 @@ export const admit = (
     if (idempotencyKey !== null && earlier !== undefined) {
       if (earlier.hash === hash || earlier.hash === textHash) {
         const newest = newestOf(state, earlier)
-        return [{ _tag: "Existing", run: newest.run, ref: refOf(newest) }, state]
+        return [{ _tag: "Existing", run: newest.run, ref: refOf(newest.run) }, state]
       }
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: earlier.run.id }))
     }
@@ -74,7 +74,7 @@ export const admit = (
     }
     if (whenBusy === "refuse") return [{ _tag: "Busy", runId: busyWith.value }, state]
     const queued = record({ ...kept, queue: [...kept.queue, runId] }, at, { type: "run.queued", runId })
-    return [{ _tag: "Queued", run: keptRun.run, ref: refOf(keptRun) }, putRun(putSession(state, queued), keptRun)]
+    return [{ _tag: "Queued", run: keptRun.run, ref: refOf(keptRun.run) }, putRun(putSession(state, queued), keptRun)]
   })
 
 type NewRun = Pick<RunRecord, "message" | "idempotencyKey" | "hash"> & {
@@ -97,12 +97,12 @@ export const newRun = (
     detail: null,
     metadata,
     usage: Usage.zero,
+    cursor: session.cursor,
     createdAt: at,
     startedAt: null,
     endedAt: null
   },
   ordinal: HashMap.reduce(state.runs, 0, (last, { ordinal }) => Math.max(last, ordinal)) + 1,
-  cursor: session.cursor,
   message,
   idempotencyKey,
   hash,
@@ -183,8 +183,6 @@ export const holderOf = (state: State, kept: SessionRecord): Option.Option<Holde
     }))
   )
 
-export const refOf = ({ cursor, run }: RunRecord): Ref => ({ sessionId: run.sessionId, runId: run.id, cursor })
-
 /** Starts a run in a free session: a new fencing number, the run's message, and a title if the session has none. */
 export const start = (
   state: State,
@@ -214,7 +212,7 @@ export const start = (
   const started = record(taken, at, { type: "run.started", runId: run.id })
   const spoken = message === null ? started : appendUserMessage(state, at, started, run.id, message)
   return [
-    { run, ref: refOf(waiting), lease: { sessionId: run.sessionId, runId: run.id, fence: tenure.fence } },
+    { run, ref: refOf(waiting.run), lease: { sessionId: run.sessionId, runId: run.id, fence: tenure.fence } },
     putRun(putSession(known, spoken), { ...waiting, run })
   ]
 }

@@ -29,8 +29,6 @@ export interface RunRecord {
   readonly run: Run.Run
   /** The higher the later, among the runs that are stored. */
   readonly ordinal: number
-  /** The newest event before the run's first. */
-  readonly cursor: Cursor
   /** Null if the run resumes. */
   readonly message: UserMessage | null
   readonly idempotencyKey: string | null

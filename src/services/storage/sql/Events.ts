@@ -41,7 +41,9 @@ type EventColumns = readonly [
   word: string | null,
   ref: string | null,
   /** Of a run's end: its detail, and then its usage. */
-  end: string | null
+  end: string | null,
+  /** Who answered a question. */
+  by: string | null
 ]
 
 /** Parameters: session, cursor, number of events. */
@@ -65,9 +67,9 @@ const statement = `WITH RECURSIVE
     JOIN (SELECT max(low) AS low FROM search) JOIN messages
     ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
   )
-  SELECT NULL, first, newest, title, workdir, model, agent, NULL, NULL, NULL FROM kept
+  SELECT NULL, first, newest, title, workdir, model, agent, NULL, NULL, NULL, NULL FROM kept
   UNION ALL
-  SELECT told.cursor, told.at, told.type, runs.id, told.seq,
+  SELECT told.cursor, told.at, told.type, runs.id, coalesce(told.seq, questions.seq),
     coalesce(questions.call, messages.call, calls.id),
     iif(told.type = 'message.appended', messages.role, coalesce(questions.tool, messages.name, calls.name)),
     CASE told.type
@@ -76,7 +78,8 @@ const statement = `WITH RECURSIVE
       ELSE messages.outcome
     END,
     told.ref,
-    iif(told.type = 'run.ended', json_array(runs.detail, ${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")}), NULL)
+    iif(told.type = 'run.ended', json_array(runs.detail, ${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")}), NULL),
+    CASE WHEN told.type = 'permission.answered' AND json_valid(questions.answer) THEN json_extract(questions.answer, '$.by') END
   FROM told
   LEFT JOIN runs ON runs.ordinal = told.run
   LEFT JOIN messages ON messages.session = told.session AND messages.seq = told.seq
@@ -119,12 +122,12 @@ const noEnd = Either.right([null] as const)
 const decode = (today: Today, row: EventColumns) => {
   const exact = plain(today, row)
   if (isExact(exact)) return Either.right(exact)
-  const [cursor, at, type, runId, seq, callId, name, word, ref, end] = row
+  const [cursor, at, type, runId, seq, callId, name, word, ref, end, by] = row
   const named: RowName = { sessionId: today.sessionId, seq: null }
   return Either.flatMap(end === null ? noEnd : decodeEnd(named, end), ([detail, ...usage]) => {
     const place = { cursor, at, type, runId, seq, callId, questionId: ref, assetId: ref }
     const names = { name, tool: name, role: name }
-    const words = { outcome: word, verdict: word, stopReason: word, detail }
+    const words = { outcome: word, verdict: word, stopReason: word, detail, by }
     const event = Stored.event({ ...today, ...place, ...names, ...words })
     return decodeEvent(named, { ...event, usage: Object.fromEntries(Array.zip(usageNames, usage)) })
   })

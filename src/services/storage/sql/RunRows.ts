@@ -2,7 +2,7 @@
 import { Array, Effect, Either, Option, Schema } from "effect"
 import { type Beat, Lease, silent } from "../../../domain/Lease.js"
 import * as Run from "../../../domain/Run.js"
-import { Cursor, SessionId } from "../../../domain/Session.js"
+import { SessionId } from "../../../domain/Session.js"
 import * as Stored from "../../../domain/Stored.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
@@ -66,7 +66,7 @@ export const instanceOf = "CASE WHEN json_valid(runs.engine) THEN json_extract(r
 const withEngine = `LEFT JOIN engines ON engines.instance = ${instanceOf}`
 
 const rowOf = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
-  Schema.Struct({ ...fields, metadata: runs.columns.metadata.schema, cursor: Cursor })
+  Schema.Struct({ ...fields, metadata: runs.columns.metadata.schema })
 
 const decodeStored = decoder(
   Schema.Union(rowOf(Run.QueuedRun.fields), rowOf(Run.RunningRun.fields), rowOf(Run.EndedRun.fields))
@@ -76,7 +76,7 @@ const decodeEngine = decoder(runs.columns.engine.schema)
 export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
   Either.map(
     decodeStored({ sessionId: row.sessionId, seq: null }, { ...Stored.run(row), usage: row }),
-    ({ cursor, ...run }): StoredRun => ({ run, ref: { sessionId: run.sessionId, runId: run.id, cursor } })
+    (run): StoredRun => ({ run, ref: Run.refOf(run) })
   )
 
 /** A run that must be in a state, as the rows that were asked for say. */
@@ -157,6 +157,34 @@ export const reread = (
     ),
     (row) => Either.map(decodeRun(row), (stored) => ({ ...stored, ordinal: row.ordinal }))
   )
+
+/** Runs of a session, the newest first. */
+export const list = (
+  query: Query,
+  { before, idempotencyKey, limit = 50, sessionId }: Run.RunQuery
+): Effect.Effect<ReadonlyArray<Run.Run>, SessionNotFound | RunNotFound | StorageFailed | RowDamaged> =>
+  Effect.gen(function* () {
+    const [place] = yield* query<{ readonly session: number; readonly before: number | null }>(
+      "find the runs",
+      `SELECT session_rows.ordinal AS session, runs.ordinal AS before FROM session_rows
+       LEFT JOIN runs ON runs.session = session_rows.ordinal AND runs.id = ?
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden'`,
+      before ?? "",
+      sessionId
+    )
+    if (place === undefined) return yield* new SessionNotFound({ sessionId })
+    if (before !== undefined && place.before === null) return yield* new RunNotFound({ runId: before })
+    const rows = yield* query<RunRow>(
+      "read the runs",
+      `${selectRun} WHERE runs.session = ? AND runs.ordinal < ? ${idempotencyKey === undefined ? "" : "AND runs.idempotency_key = ?"}
+       ORDER BY runs.ordinal DESC LIMIT ?`,
+      place.session,
+      place.before ?? Number.MAX_SAFE_INTEGER,
+      ...(idempotencyKey === undefined ? [] : [idempotencyKey]),
+      Math.min(Math.max(limit, 1), 500)
+    )
+    return (yield* Either.all(rows.map(decodeRun))).map(({ run }) => run)
+  })
 
 export const find = (
   query: Query,

@@ -2,7 +2,7 @@
 import { Array, Effect, Either, Schema } from "effect"
 import type { Json, JsonRecord } from "../../../domain/Json.js"
 import * as Limits from "../../../domain/Limits.js"
-import { Session, type SessionId } from "../../../domain/Session.js"
+import { Cursor, Session, type SessionId } from "../../../domain/Session.js"
 import {
   type InvalidInput,
   RowDamaged,
@@ -35,6 +35,7 @@ const decodeStored = decoder(
   })
 )
 const decodeMetadata = decoder(metadata.schema)
+const decodeCursor = decoder(Cursor)
 
 const names = [
   "ordinal",
@@ -165,6 +166,23 @@ export const find = (
       Either.flatMap(
         Either.fromNullable(row, () => new SessionNotFound({ sessionId })),
         decode
+      )
+  )
+
+export const oldestCursor = (
+  query: Query,
+  sessionId: SessionId
+): Effect.Effect<Cursor, SessionNotFound | StorageFailed | RowDamaged> =>
+  Effect.flatMap(
+    query<StoredRow<typeof sessionRows, "firstCursor">>(
+      "read the oldest cursor",
+      `SELECT ${select(sessionRows, ["firstCursor"])} FROM session_rows WHERE id = ? AND state <> 'hidden'`,
+      sessionId
+    ),
+    ([row]) =>
+      Either.flatMap(
+        Either.fromNullable(row, () => new SessionNotFound({ sessionId })),
+        ({ firstCursor }) => decodeCursor({ sessionId, seq: null }, firstCursor)
       )
   )
 

@@ -6,6 +6,7 @@ import { Seq, type SessionId } from "../../../domain/Session.js"
 import {
   type AppendRefused,
   IdempotencyConflict,
+  MessageNotFound,
   RowDamaged,
   type SessionBusy,
   type SessionDeleting,
@@ -186,6 +187,29 @@ const readPage = (
       return yield* new RowDamaged({ sessionId, seq: first, detail: "is missing" })
     }
     return { entries: [], characters: 0, isLast: true }
+  })
+
+/** The entry at a place; beyond the head, a result that waits there. */
+export const entry = (
+  query: Query,
+  { seq, sessionId }: { readonly sessionId: SessionId; readonly seq: Seq }
+): Effect.Effect<Entry, SessionNotFound | MessageNotFound | StorageFailed | RowDamaged> =>
+  Effect.gen(function* () {
+    const [row] = yield* query<EntryRow | { readonly seq: null; readonly head: number }>(
+      "read the message",
+      `SELECT messages.seq, runs.id AS runId, messages.at, messages.body, session_rows.head FROM session_rows
+       LEFT JOIN messages ON messages.session = session_rows.ordinal AND messages.seq = ?
+       LEFT JOIN runs ON runs.ordinal = messages.run
+       WHERE session_rows.id = ? AND session_rows.state <> 'hidden'`,
+      seq,
+      sessionId
+    )
+    if (row === undefined) return yield* new SessionNotFound({ sessionId })
+    if (row.seq !== null) {
+      const [found] = yield* decodeEntries(sessionId, [row])
+      if (found !== undefined) return found
+    } else if (seq <= row.head) return yield* new RowDamaged({ sessionId, seq, detail: "is missing" })
+    return yield* new MessageNotFound({ sessionId, seq })
   })
 
 /** How much of a stream one statement reads: about so many characters, and at most so many entries. */

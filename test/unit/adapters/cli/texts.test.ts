@@ -169,6 +169,7 @@ describe("TranscriptText", () => {
         updatedAt: 0
       },
       cursor: Cursor.make(4),
+      oldest: Cursor.make(1),
       run: {
         crashed: true,
         run: {
@@ -179,6 +180,7 @@ describe("TranscriptText", () => {
           detail: null,
           metadata: {},
           usage: Usage.zero,
+          cursor: Cursor.make(1),
           createdAt: 0,
           startedAt: 0,
           releasedAt: null,

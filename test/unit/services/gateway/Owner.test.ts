@@ -17,6 +17,8 @@ const ofRun =
 const sessionCalls: Readonly<Record<string, Call>> = {
   session: ofSession((gateway, id) => gateway.session(id)),
   transcript: ofSession((gateway, sessionId) => Stream.runDrain(gateway.transcript({ sessionId }))),
+  entry: ofSession((gateway, sessionId) => gateway.entry({ sessionId, seq: Session.Seq.make(1) })),
+  runs: ofSession((gateway, sessionId) => gateway.runs({ sessionId })),
   send: ofSession((gateway, sessionId) => gateway.send({ sessionId, text: "hi", whenBusy: "queue" })),
   resume: ofSession((gateway, id) => gateway.resume(id)),
   append: ofSession((gateway, id) => gateway.append(id, [])),
@@ -36,6 +38,7 @@ const sessionCalls: Readonly<Record<string, Call>> = {
 
 const runCalls: Readonly<Record<string, Call>> = {
   run: ofRun((gateway, { runId }) => gateway.run(runId)),
+  runRef: ofRun((gateway, { runId }) => gateway.runRef(runId)),
   await: ofRun((gateway, run) => gateway.await(run)),
   cancel: ofRun((gateway, { runId }) => gateway.cancel(runId))
 }

@@ -41,7 +41,8 @@ export const wholeView = (reader: ReaderService, world: World, sessions: Readonl
   Effect.all({
     list: pages(reader),
     runs: Effect.forEach(world.runs, (runId) => outcome(reader.run(runId))),
-    refs: Effect.forEach(world.runs, (runId) => outcome(reader.runRef(runId))),
+    runLists: Effect.forEach(sessions, (sessionId) => outcome(reader.runs({ sessionId, limit: 3 }))),
+    oldest: Effect.forEach(sessions, (sessionId) => outcome(reader.oldestCursor(sessionId))),
     unsettled: reader.unsettled,
     active: reader.sessions({ active: true, total: true }),
     idle: reader.sessions({ active: false, total: true }),
