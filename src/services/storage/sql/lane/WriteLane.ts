@@ -32,6 +32,7 @@ import {
   type Write
 } from "../../../../domain/SkeinError.js"
 import { busySchedule, Database, type SqlFailure, type Writer } from "../Database.js"
+import { EventLoop } from "../../../EventLoop.js"
 import { EngineConfig } from "../../../EngineConfig.js"
 import { EventSignals } from "../../EventSignals.js"
 import { Ids } from "../../../Ids.js"
@@ -82,6 +83,7 @@ const make = Effect.gen(function* () {
   const marks = (Hash.string(lane) & 0xffffff) * marksOfLane
   const permit = yield* Effect.makeSemaphore(1)
   const clock = yield* Effect.clock
+  const { turn } = yield* EventLoop
   const elapsed = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const wake = yield* Effect.makeLatch(false)
 
@@ -282,7 +284,7 @@ const make = Effect.gen(function* () {
   const whileBusy = Schedule.whileInput(busySchedule, (busy: boolean) => busy)
 
   const pause = Effect.zipRight(
-    Effect.sleep(0),
+    turn,
     Effect.sync(() => (held = 0))
   )
 
