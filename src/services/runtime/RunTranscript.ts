@@ -42,7 +42,7 @@ interface Kept {
   readonly missing: ReadonlySet<AssetId>
   readonly view: GrowingView.GrowingView
   /** The assets that the entries of the view name. */
-  readonly named: ReadonlySet<AssetId>
+  readonly named: Set<AssetId>
 }
 
 export const make = Effect.gen(function* () {
@@ -116,6 +116,7 @@ export const make = Effect.gen(function* () {
     const grown = Effect.fnUntraced(function* (asked: Options) {
       if (kept === null) return null
       if (!Equal.equals(kept.asked, Data.struct(asked))) return null
+      for (const id of fresh.flatMap(assetsOf)) kept.named.add(id)
       const missing = yield* missingOf(kept.named)
       if (missing.size !== kept.missing.size || [...missing].some((id) => kept?.missing.has(id) !== true)) return null
       return kept.view.add(fresh) ? kept : null

@@ -3,6 +3,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Schema, Stream } from "effect"
 import { Gateway, Message, type Session, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
+import { Gate } from "skein/testing"
 import * as View from "../../../../src/domain/View.js"
 import { assistant, call, result } from "../../../support/fixtures/messages.js"
 import { pictures } from "../../../support/fixtures/pictures.js"
@@ -186,6 +187,36 @@ describe("a result with parts", () => {
       expect(after).not.toHaveProperty("files")
     })
   )
+
+  for (const [when, steps, seen] of [
+    ["before the model saw it", [["give", "wait"]], []],
+    ["after the run has shown it", [["give"], ["wait"]], [{ text: "a shot", files: [{ name: "shot.png" }] }]]
+  ] as const) {
+    it.scoped(`names a file that was deleted ${when}, in the same run`, () =>
+      Effect.gen(function* () {
+        const gate = yield* Gate.make
+        const wait = Tool.make("wait", { description: "waits", input: {} }).handle(() =>
+          Effect.as(gate.pass("wait"), "waited")
+        )
+        const tools = [giving(Tool.result({ text: "a shot", files: [shot] })), wait]
+        const { begin, gateway, model, seen: awaitEvent } = yield* open({ tools })
+        const calls = steps.map((names) => ScriptedModel.calls(...names.map((name) => ({ name, input: {} }))))
+        yield* model.play(...calls, ScriptedModel.text("thanks"))
+        const ref = yield* begin("go")
+        yield* gate.reached("wait")
+        yield* awaitEvent(ref, "call.finished")
+        const [asset] = yield* gateway.assets(ref.sessionId)
+        if (asset === undefined) return expect.fail("nothing was kept")
+        yield* gateway.deleteAsset(ref.sessionId, asset.id)
+        yield* gate.open("wait")
+        expect((yield* gateway.await(ref)).stopReason).toBe("completed")
+        const given = (yield* model.requests).flatMap(({ view }) => resultsOf(view).slice(0, 1))
+        expect(given.slice(0, -1)).toMatchObject(seen)
+        expect(given.at(-1)).toMatchObject({ text: 'a shot\n[The file "shot.png" of type image/png was deleted.]' })
+        expect(given.at(-1)).not.toHaveProperty("files")
+      })
+    )
+  }
 
   it.scoped("of a transcript from elsewhere is taken over as it is, and can be written as JSON", () =>
     Effect.gen(function* () {
