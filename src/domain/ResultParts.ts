@@ -12,7 +12,7 @@ export const mostFiles = 16
 const mostDiffs = 32
 
 /** Bytes of one side of a diff. */
-const sideBytes = 64 * 1024
+export const sideBytes = 64 * 1024
 
 /** Bytes of a value as JSON. */
 const valueBytes = 256 * 1024

@@ -4,7 +4,8 @@
  * overlap, `all` replaces the first, and the result says how many are left.
  *
  * Texts are compared character by character, but for line ends: each kind matches the other, and what is written has the
- * file's own, for `read` shows lines and models write line feeds. People are given the file before and after.
+ * file's own, for `read` shows lines and models write line feeds.
+ * People are given the file before and after, unless it is large.
  */
 import { Effect, Option, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"

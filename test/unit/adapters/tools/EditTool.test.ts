@@ -30,6 +30,20 @@ describe("edit", () => {
     })
   )
 
+  it.scopedLive("gives no diff of a file whose content was or is larger than 64 KiB", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make({ "a.ts": `a${"x".repeat(64 * 1024 - 1)}` })
+      const call = (oldText: string, newText: string) =>
+        edit.invoke({ path: "a.ts", oldText, newText }).pipe(
+          TestWorkspace.inFolder(workdir),
+          Effect.map(({ diffs = [] }) => diffs.length)
+        )
+      expect(yield* call("a", "b")).toBe(1)
+      expect(yield* call("b", "ü")).toBe(0)
+      expect(yield* call("ü", "c")).toBe(0)
+    })
+  )
+
   it.scopedLive("changes nothing when the text occurs not at all, or more than once", () =>
     Effect.gen(function* () {
       const { at, workdir } = yield* TestWorkspace.make({ "a.ts": "x x x" })

@@ -31,6 +31,8 @@ describe("write", () => {
       expect(yield* call("a/b.txt", "ü\n")).toEqual([{ path: "a/b.txt", before: null, after: "ü\n" }])
       expect(yield* call("./a/b.txt", "")).toEqual([{ path: "a/b.txt", before: "ü\n", after: "" }])
       expect(yield* call("binary.bin", "x")).toEqual([])
+      const large = "x".repeat(64 * 1024 + 1)
+      expect((yield* call("large.txt", large))?.length).toBe(0)
     })
   )
 
