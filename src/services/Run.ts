@@ -98,6 +98,8 @@ export const answer = Effect.fn("Run.answer")(function* (ref: Ref) {
   if (stopReason !== "completed") return yield* new SkeinError.RunStopped({ runId: ref.runId, stopReason, detail })
   const seq = yield* lastAnswer(ref)
   if (Option.isNone(seq)) return ""
-  const entry = yield* Stream.runHead(gateway.transcript({ sessionId: ref.sessionId, from: seq.value, to: seq.value }))
-  return Option.match(entry, { onNone: () => "", onSome: ({ message }) => textOf(message) })
+  return yield* gateway.entry({ sessionId: ref.sessionId, seq: seq.value }).pipe(
+    Effect.map(({ message }) => textOf(message)),
+    Effect.catchTag("MessageNotFound", () => Effect.succeed(""))
+  )
 })

@@ -15,18 +15,11 @@ import * as Questions from "./Questions.js"
 import * as RunView from "./RunView.js"
 import { Screen } from "./terminal/Screen.js"
 
-/** A message of the transcript, or a result that still waits for an earlier one. */
+/** A message of the transcript, or a result that still waits for an earlier one; null when it cannot be read. */
 const messageAt = Effect.fn("Follow.messageAt")(
   function* (sessionId: SessionId, seq: Seq) {
     const gateway = yield* Gateway
-    const stored = Effect.map(Stream.runHead(gateway.transcript({ sessionId, from: seq, to: seq })), Option.getOrNull)
-    const beyond = Effect.map(
-      gateway.snapshot(sessionId),
-      ({ batch }) => batch.stored.find((entry) => entry.seq === seq) ?? null
-    )
-    // It may move into the transcript between the two looks.
-    const entry = (yield* stored) ?? (yield* beyond) ?? (yield* stored)
-    return entry === null ? null : entry.message
+    return (yield* gateway.entry({ sessionId, seq })).message
   },
   Effect.orElseSucceed((): Message | null => null)
 )

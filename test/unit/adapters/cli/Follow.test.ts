@@ -104,7 +104,7 @@ describe("Follow", () => {
     })
   )
 
-  it.effect("a result that moves into the transcript while it is looked for is found", () =>
+  it.effect("a result that moves into the transcript before it is looked for is found", () =>
     Effect.gen(function* () {
       const { gate, layer } = yield* engine
       const screen = yield* FakeScreen.make()
@@ -116,7 +116,8 @@ describe("Follow", () => {
         )
         const late = {
           ...gateway,
-          snapshot: (sessionId: typeof id) => Effect.zipRight(release, gateway.snapshot(sessionId))
+          entry: (place: Parameters<typeof gateway.entry>[0]) =>
+            Effect.zipRight(place.seq === 4 ? release : Effect.void, gateway.entry(place))
         }
         const release = Effect.orDie(Effect.zipRight(gate.open("slow"), moved))
         yield* Effect.provideService(Follow.run(start, options("nobody")), Gateway, late)
