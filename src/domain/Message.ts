@@ -138,7 +138,7 @@ export const ResultMessage = Schema.Struct({
 })
 export type ResultMessage = typeof ResultMessage.Type
 
-/** Whose a message is; "other" for one that a later version wrote. */
+/** Who wrote a message; "other" for one that a later version wrote. */
 export const Role = Schema.Literal("user", "assistant", "tool", "other")
 export type Role = typeof Role.Type
 

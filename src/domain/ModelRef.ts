@@ -1,4 +1,4 @@
-/** Names a model and how it is to be used. What answers to the name is the `Models` service's business. */
+/** Names a model and how it is to be used. What answers to the name is up to the agent's models. */
 import { Schema } from "effect"
 import { present } from "./Present.js"
 
@@ -24,7 +24,7 @@ export const merge = (agent: Options, session: Options): Options => ({
   ...present(session)
 })
 
-/** `provider` is a name known to the host's `Models` (such as "anthropic"), `model` the provider's own name. */
+/** `provider` is a name known to the agent's models (such as "anthropic"), `model` the provider's own name. */
 export const ModelRef = Schema.Struct({
   provider: Schema.String.pipe(
     Schema.pattern(/^[^/\s]+$/, { description: "a provider's name, without slashes and blanks" })

@@ -35,7 +35,7 @@ export class Result extends Schema.Class<Result>("skein/Tool/Result")({
 export const ofText = (text: string): Result => new Result({ text }, true)
 
 /**
- * Makes a result with parts, for a handler to return. What cannot be kept of it is said in the text. A result that is
- * none ends the call as one of a tool that broke.
+ * Makes a result with parts, for a handler to return. What cannot be kept of it is said in the text. An invalid result
+ * ends the call with the outcome `defect`.
  */
 export const result = (content: ConstructorParameters<typeof Result>[0]): Result => new Result(content)

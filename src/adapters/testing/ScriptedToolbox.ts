@@ -71,7 +71,7 @@ export interface Service {
   readonly calls: (tool?: NamedTool | string) => Effect.Effect<ReadonlyArray<CallRecord>>
   /** The gates of `afterGate`. */
   readonly gate: Gate.Gate
-  /** Has a call the outcome that was played for it, as the handlers of `tools` do. */
+  /** Gives a call the outcome that was played for it, as the handlers of `tools` do. */
   readonly enact: (tool: string, input: JsonRecord) => Effect.Effect<unknown, ScriptedFailure, Tool.Call>
 }
 

@@ -56,7 +56,7 @@ export const results = Effect.fn("SkeinTest.results")(function* (ref: Ref) {
   )
 })
 
-/** Of which call the tool is to believe that it is. */
+/** The call that the tool sees. */
 export interface CallOptions {
   readonly metadata?: JsonRecord
   readonly owner?: string

@@ -13,7 +13,7 @@ import { write } from "./WriteTool.js"
 /** Tools that change nothing: `read`, `list`, `glob` and `grep`. */
 export const readOnly = [read, list, glob, grep] as const
 
-/** And those that change files: `write` and `edit`. For `Toolbox.layer(...WorkspaceTools.files)`. */
+/** And those that change files: `write` and `edit`. For `Agents.layer({ tools: WorkspaceTools.files, … })`. */
 export const files = [...readOnly, write, edit] as const
 
 /** And `shell`, which is not confined to the workspace. Needs `Exec`. */
