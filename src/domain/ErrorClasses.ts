@@ -124,7 +124,7 @@ export class EngineClosing extends Schema.TaggedError<EngineClosing>()(
   httpStatus(503)
 ) {
   override get message() {
-    return `The engine is being closed: no run of session ${this.sessionId} is begun`
+    return `The engine is being closed: session ${this.sessionId} gets no new run`
   }
 }
 
@@ -342,7 +342,7 @@ export class ModelUnavailable extends Schema.TaggedError<ModelUnavailable>()(
   }
 }
 
-/** No agent answers to that name. */
+/** No agent answers to that name, or its tools were refused. */
 export class AgentUnavailable extends Schema.TaggedError<AgentUnavailable>()(
   "AgentUnavailable",
   {

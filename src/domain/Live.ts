@@ -3,8 +3,9 @@
  * call. `Watch` says what of it is news to a watcher.
  */
 import { Schema } from "effect"
-import type { CallId } from "./Message.js"
+import { CallId } from "./Message.js"
 import { RunId } from "./Run.js"
+import { Seq } from "./Session.js"
 import * as StepDraft from "./StepDraft.js"
 
 export const Retry = Schema.Struct({ attempt: Schema.Int, delayMillis: Schema.Number, reason: Schema.String })
@@ -12,12 +13,14 @@ export type Retry = typeof Retry.Type
 
 export interface LiveStep {
   /** The place that the step's message will have. */
-  readonly seq: number
+  readonly seq: Seq
   /** Who writes it. */
   readonly model: { readonly provider: string; readonly model: string }
   /** 1 for the first try; each further try begins the text again. */
   readonly attempt: number
   readonly draft: StepDraft.StepDraft
+  /** The ids that the calls will be stored with, by their index. */
+  readonly callIds: ReadonlyMap<number, CallId>
   /** Whether its message is in the transcript; until then what was written may still have to be kept as partial. */
   readonly stored: boolean
   /** Why there was a further try. */
@@ -34,18 +37,27 @@ export interface Live {
 
 export const start = (runId: RunId): Live => ({ runId, step: null, progress: new Map(), version: 0 })
 
-export const beginStep = (live: Live, seq: number, model: LiveStep["model"]): Live => ({
+export const beginStep = (live: Live, seq: Seq, model: LiveStep["model"]): Live => ({
   ...live,
-  step: { seq, model, attempt: 1, draft: StepDraft.empty, stored: false, retry: null },
+  step: { seq, model, attempt: 1, draft: StepDraft.empty, callIds: new Map(), stored: false, retry: null },
   progress: new Map()
 })
 
 export const addPart = (live: Live, part: StepDraft.Part): Live =>
   live.step === null ? live : { ...live, step: { ...live.step, draft: StepDraft.add(live.step.draft, part) } }
 
+/** Gives a call its id, before the first of its text is added. */
+export const nameCall = (live: Live, index: number, callId: CallId): Live =>
+  live.step === null
+    ? live
+    : { ...live, step: { ...live.step, callIds: new Map(live.step.callIds).set(index, callId) } }
+
 /** The step failed and is tried again: what it had written is void. */
-export const retryStep = (live: Live, retry: Retry): Live =>
-  live.step === null ? live : { ...live, step: { ...live.step, attempt: retry.attempt, draft: StepDraft.empty, retry } }
+export const retryStep = (live: Live, retry: Retry): Live => {
+  const { step } = live
+  if (step === null) return live
+  return { ...live, step: { ...step, attempt: retry.attempt, draft: StepDraft.empty, callIds: new Map(), retry } }
+}
 
 export const setProgress = (live: Live, callId: CallId, text: string): Live => {
   const version = live.version + 1
@@ -67,18 +79,26 @@ export const endStep = (live: Live): Live =>
 /** What a running step has written so far, as those see it who watch from another process. */
 export const Draft = Schema.Struct({
   runId: RunId,
-  seq: Schema.Int,
+  seq: Seq,
   model: Schema.Struct({ provider: Schema.String, model: Schema.String }),
   attempt: Schema.Int,
   retry: Schema.NullOr(Retry),
   reasoning: Schema.String,
   text: Schema.String,
-  calls: Schema.Array(Schema.Struct({ index: Schema.Int, name: Schema.String, input: Schema.String }))
+  calls: Schema.Array(
+    Schema.Struct({
+      index: Schema.Int,
+      /** Absent in what an earlier version wrote: nobody is told of such a call before it is stored. */
+      callId: Schema.optionalWith(CallId, { exact: true }),
+      name: Schema.String,
+      input: Schema.String
+    })
+  )
 })
 export type Draft = typeof Draft.Type
 
 /** What a step has written, whether its message is stored or not. */
-export const writtenOf = (runId: RunId, { attempt, draft, model, retry, seq }: LiveStep): Draft => ({
+export const writtenOf = (runId: RunId, { attempt, callIds, draft, model, retry, seq }: LiveStep): Draft => ({
   runId,
   seq,
   model,
@@ -86,7 +106,10 @@ export const writtenOf = (runId: RunId, { attempt, draft, model, retry, seq }: L
   retry,
   reasoning: StepDraft.reasoning(draft),
   text: StepDraft.text(draft),
-  calls: StepDraft.calls(draft).map(({ index, input, name }) => ({ index, name, input: input.whole }))
+  calls: StepDraft.calls(draft).flatMap(({ index, input, name }) => {
+    const callId = callIds.get(index)
+    return callId === undefined ? [] : [{ index, callId, name, input: input.whole }]
+  })
 })
 
 /** Null while there is no step, or when its message is stored. */
@@ -101,5 +124,8 @@ export const ofDraft = ({ attempt, calls, model, reasoning, retry, runId, seq, t
     ...calls.map(({ index, input, name }) => ({ type: "call.delta" as const, index, name, delta: input }))
   ]
   const draft = parts.reduce(StepDraft.add, StepDraft.empty)
-  return { ...start(runId), step: { seq, model, attempt, draft, stored: false, retry } }
+  const callIds = new Map(
+    calls.flatMap(({ callId, index }) => (callId === undefined ? [] : [[index, callId] as const]))
+  )
+  return { ...start(runId), step: { seq, model, attempt, draft, callIds, stored: false, retry } }
 }

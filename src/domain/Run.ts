@@ -112,8 +112,7 @@ export type Ref = typeof Ref.Type
 export const refOf = ({ cursor, id, sessionId }: Run): Ref => ({ sessionId, runId: id, cursor })
 
 /**
- * Which runs of a session, the newest first: those before run `before`, or the one that a message was sent under with an
- * idempotency key.
+ * Which runs of a session, the newest first: those before run `before`, or the run of an idempotency key.
  */
 export const RunQuery = Schema.Struct({
   sessionId: SessionId,

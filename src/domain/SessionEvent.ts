@@ -68,14 +68,15 @@ export const Durable = Schema.Union(
 )
 export type Durable = typeof Durable.Type
 
-const offset = Schema.NonNegativeInt
+/** `seq` is the place that the message being written will have. */
+const delta = { seq: Seq, offset: Schema.NonNegativeInt, text: Schema.String }
 
 /** Events of what is not stored yet: they are told to those who watch, and are not replayed. */
 export const Ephemeral = Schema.Union(
-  ephemeral("text.delta", { offset, text: Schema.String }),
-  ephemeral("reasoning.delta", { offset, text: Schema.String }),
+  ephemeral("text.delta", delta),
+  ephemeral("reasoning.delta", delta),
   /** The model is writing the `index`-th call of the step. */
-  ephemeral("call.arguments", { index: Schema.NonNegativeInt, name: Schema.String, offset, text: Schema.String }),
+  ephemeral("call.arguments", { ...delta, index: Schema.NonNegativeInt, callId: CallId, name: Schema.String }),
   ephemeral("call.progress", { callId: CallId, text: Schema.String }),
   ephemeral("run.retrying", { attempt: Schema.Int, delayMillis: Schema.Finite, reason: Schema.String })
 )

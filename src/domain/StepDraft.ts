@@ -224,22 +224,21 @@ const metadataOf = (block: { readonly providerMetadata: ProviderMetadata | undef
   block.providerMetadata === undefined ? {} : { providerMetadata: block.providerMetadata }
 
 /**
- * The message of a draft. A finished one holds its calls, each with one of `callIds` in call order; an unfinished one is
+ * The message of a draft. A finished one holds its calls, each with its id by index; an unfinished one is
  * partial and holds none. Null when there is nothing to keep.
  */
 export const toMessage = (
   draft: StepDraft,
   model: { readonly provider: string; readonly model: string },
-  callIds: ReadonlyArray<CallId>
+  callIds: ReadonlyMap<number, CallId>
 ): AssistantMessage | null => {
-  const order = calls(draft)
   const parts = draft.blocks.flatMap((block): ReadonlyArray<MessagePart> => {
     if (!isCall(block)) {
       return block.text === "" && block.providerMetadata === undefined
         ? []
         : [{ type: block.type, text: block.text, ...metadataOf(block) }]
     }
-    const callId = callIds[order.indexOf(block)]
+    const callId = callIds.get(block.index)
     if (draft.finish === null || callId === undefined) return []
     return [
       {

@@ -42,6 +42,7 @@ const baseOf = ({ runId }: Live.Live, { cursor, sessionId }: EventPosition) => (
 const stepChanges = (seen: WatcherState, live: Live.Live, at: EventPosition): Changes => {
   const { step } = live
   if (step === null) return [[], seen]
+  const { callIds, seq } = step
   const base = baseOf(live, at)
   const events: Array<Ephemeral> = []
   let now = seenOf(seen, live.runId)
@@ -53,16 +54,19 @@ const stepChanges = (seen: WatcherState, live: Live.Live, at: EventPosition): Ch
   const { reasoning, text } = step.draft.shown
   if (reasoning.whole.length > now.reasoning) {
     const offset = now.reasoning
-    events.push({ type: "reasoning.delta", ...base, offset, text: GrowingText.after(reasoning, offset) })
+    events.push({ type: "reasoning.delta", ...base, seq, offset, text: GrowingText.after(reasoning, offset) })
   }
   if (text.whole.length > now.text) {
-    events.push({ type: "text.delta", ...base, offset: now.text, text: GrowingText.after(text, now.text) })
+    events.push({ type: "text.delta", ...base, seq, offset: now.text, text: GrowingText.after(text, now.text) })
   }
   const calls = StepDraft.calls(step.draft)
   calls.forEach(({ index, input, name }, place) => {
     const offset = now.calls[place] ?? 0
+    const callId = callIds.get(index)
+    if (callId === undefined) return
     if (input.whole.length > offset || now.calls[place] === undefined) {
-      events.push({ type: "call.arguments", ...base, index, name, offset, text: GrowingText.after(input, offset) })
+      const text = GrowingText.after(input, offset)
+      events.push({ type: "call.arguments", ...base, seq, offset, text, index, callId, name })
     }
   })
   return [

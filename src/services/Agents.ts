@@ -12,7 +12,7 @@ import * as ModelRef from "../domain/ModelRef.js"
 import * as Refusal from "../domain/Refusal.js"
 import type { Run } from "../domain/Run.js"
 import type { Session } from "../domain/Session.js"
-import { AgentUnavailable, type DuplicateTool, type InvalidInput } from "../domain/SkeinError.js"
+import { AgentUnavailable, type DuplicateTool, InvalidInput } from "../domain/SkeinError.js"
 import type { Models } from "./Model.js"
 import type { Policy } from "./Permissions.js"
 import type * as Tool from "./Tool.js"
@@ -117,26 +117,37 @@ export const withTools = <const Tools extends ReadonlyArray<Tool.Any>>(
 
 const unavailable = (agent: string | null, detail: string) => new AgentUnavailable({ agent: agent ?? "(none)", detail })
 
-const ofNames = ([first, ...others]: Array.NonEmptyReadonlyArray<Agent>): Service => {
-  const agents = new Map([first, ...others].map((agent) => [agent.name, agent]))
+const ofNames = Effect.fnUntraced(function* ([first, ...others]: Array.NonEmptyReadonlyArray<Agent>) {
+  const agents = new Map([[first.name, first]])
+  for (const agent of others) {
+    if (agents.has(agent.name)) {
+      return yield* new InvalidInput({
+        field: "agent.name",
+        limit: "a name that no other agent has",
+        actual: agent.name
+      })
+    }
+    agents.set(agent.name, agent)
+  }
   const known = [...agents.keys()].join(", ")
-  return {
+  const service: Service = {
     resolve: ({ agent: name }) => {
       const agent = name === null ? first : agents.get(name)
       return agent === undefined ? unavailable(name, `known are ${known}`) : Effect.succeed(agent)
     }
   }
-}
+  return service
+})
 
 /** One agent, for the sessions that name none or this one. */
 export const layer = <const Tools extends ReadonlyArray<Tool.Any> = readonly [], R = never, EM = never, RM = never>(
   definition: Definition<Tools, R, EM, RM>
 ) => layerAll(make(definition))
 
-/** Several agents by name, each from `make`. Sessions that name none have the first. */
+/** Several agents by name, each from `make`. Sessions that name none have the first. Two of one name are refused. */
 export const layerAll = <E, R>(
   ...agents: Array.NonEmptyReadonlyArray<Effect.Effect<Agent, E, R>>
-): Layer.Layer<Agents, E, R> => Layer.effect(Agents, Effect.map(Effect.all(agents), ofNames))
+): Layer.Layer<Agents, E | InvalidInput, R> => Layer.effect(Agents, Effect.flatMap(Effect.all(agents), ofNames))
 
 /**
  * Asks `resolve` at each step; what it requires, the layer does. Make an agent once and return it: one that is made at

@@ -1,5 +1,5 @@
 /** The tools that an agent's models may call. They can be others at each step. */
-import { Context, Effect, Either, Layer } from "effect"
+import { Context, Effect, Either, Layer, Option, Tracer } from "effect"
 import * as InputSchema from "../domain/InputSchema.js"
 import * as PortableName from "../domain/PortableName.js"
 import { DuplicateTool, InvalidInput } from "../domain/SkeinError.js"
@@ -38,10 +38,14 @@ const bind = <R>(tool: Tool.Runnable<R | Tool.Call>, context: Context.Context<R>
     )
 })
 
+/** What the host gave comes before what the engine happens to have: only the call and its span are the engine's own. */
 const merge =
   <R>(context: Context.Context<R>) =>
-  (call: Context.Context<Tool.Call>): Context.Context<R | Tool.Call> =>
-    Context.merge(context, call)
+  (call: Context.Context<Tool.Call>): Context.Context<R | Tool.Call> => {
+    const given = Context.add(Context.merge(call, context), Tool.Call, Context.get(call, Tool.Call))
+    const span = Context.getOption(call, Tracer.ParentSpan)
+    return Option.isNone(span) ? given : Context.add(given, Tracer.ParentSpan, span.value)
+  }
 
 const addAll = Effect.fn("Toolbox.add")(function* <R>(
   toolbox: Toolbox,

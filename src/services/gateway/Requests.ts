@@ -27,7 +27,7 @@ export const Create = Schema.Struct({
   owner: optional(Owner),
   /** The folder that the session works in. Defaults to none: file tools and the shell then refuse. */
   workdir: optional(Workdir),
-  /** The session that this one belongs under. */
+  /** The parent session. */
   parent: optional(SessionId),
   agent: optional(AgentName),
   model: optional(ModelRef),

@@ -109,10 +109,11 @@ const owned = (gateway: Service, owner: Owner): Service => {
 
   return {
     create: (input) =>
-      Effect.zipRight(
-        input.parent === undefined ? Effect.void : ownParent(input.parent),
-        gateway.create({ ...input, owner })
-      ),
+      Effect.gen(function* () {
+        const { parent } = yield* operations.create.read(input)
+        if (parent !== undefined) yield* ownParent(parent)
+        return yield* gateway.create({ ...input, owner })
+      }),
     session: own,
     sessions: (query) => gateway.sessions({ ...query, owner }),
     entry: guarded(operations.entry, gateway.entry),

@@ -6,12 +6,14 @@
  */
 import { Duration, Effect, Option, Random, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
+import { CallId } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
-import type { Session } from "../../domain/Session.js"
+import { Seq, type Session } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { EventLoop } from "../EventLoop.js"
+import { Ids } from "../Ids.js"
 import type { Model } from "../Model.js"
 import type { RunContext } from "./CallRun.js"
 import { LiveRuns } from "./LiveRuns.js"
@@ -44,6 +46,7 @@ export const make = Effect.gen(function* () {
   const config = yield* EngineConfig
   const { turn } = yield* EventLoop
   const live = yield* LiveRuns
+  const ids = yield* Ids
   const requests = yield* StepRequests.make
 
   const delayAfter = (failure: ModelFailed, attempt: number) =>
@@ -55,7 +58,17 @@ export const make = Effect.gen(function* () {
 
   const draftOf = ({ id }: Session) => live.get(id)?.step?.draft ?? StepDraft.empty
 
-  /** Returns the finished draft and the model that wrote it. */
+  const callIdsOf = ({ id }: Session): ReadonlyMap<number, CallId> => live.get(id)?.step?.callIds ?? new Map()
+
+  /** Gives a call the id that it will be stored with, when its first part comes: watchers know it by that at once. */
+  const nameCall = (session: Session, part: StepDraft.Part): Effect.Effect<void> =>
+    (part.type === "call" || part.type === "call.delta") && !callIdsOf(session).has(part.index)
+      ? Effect.flatMap(ids.next("call"), (id) =>
+          live.update(session.id, (now) => Live.nameCall(now, part.index, CallId.make(id)))
+        )
+      : Effect.void
+
+  /** Returns the finished draft, the ids of its calls by their index, and the model that wrote it. */
   const run = Effect.fn("Steps.run")(function* (
     { agent, run: { id: runId }, session }: RunContext,
     transcript: RunTranscript
@@ -68,7 +81,7 @@ export const make = Effect.gen(function* () {
       provider: model.provider,
       model: model.model
     })
-    yield* live.update(session.id, (now) => Live.beginStep(now, session.head + 1, model))
+    yield* live.update(session.id, (now) => Live.beginStep(now, Seq.make(session.head + 1), model))
     const question = { session, agent, model, transcript }
     const corrections = new Set<StepRequests.Correction>()
     let request = yield* requests.requestOf(question)
@@ -81,13 +94,16 @@ export const make = Effect.gen(function* () {
         Stream.runForEach((part) =>
           Effect.zipRight(
             ++parts % Portions.parts === 0 ? turn : Effect.void,
-            live.update(session.id, (now) => Live.addPart(now, part))
+            Effect.zipRight(
+              nameCall(session, part),
+              live.update(session.id, (now) => Live.addPart(now, part))
+            )
           )
         ),
         Effect.zipRight(Effect.suspend(() => whole(model, draftOf(session)))),
         Effect.either
       )
-      if (tried._tag === "Right") return { model, draft: tried.right }
+      if (tried._tag === "Right") return { model, draft: tried.right, callIds: callIdsOf(session) }
       const failure = tried.left
       const corrected = yield* requests.correct(question, request, failure, corrections)
       if (Option.isSome(corrected)) {

@@ -8,7 +8,6 @@ import type * as Batch from "../../domain/Batch.js"
 import * as Live from "../../domain/Live.js"
 import {
   type AssistantMessage,
-  CallId,
   type CallPart,
   callsOf,
   type Entry,
@@ -22,7 +21,6 @@ import * as StepDraft from "../../domain/StepDraft.js"
 import { Agents } from "../Agents.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { EventLoop } from "../EventLoop.js"
-import { Ids } from "../Ids.js"
 import type { OpenCall, RunEnd, StartedRun, StepSequel } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import type { RunContext } from "./CallRun.js"
@@ -130,7 +128,6 @@ export const make = Effect.gen(function* () {
   const config = yield* EngineConfig
   const { turn } = yield* EventLoop
   const agents = yield* Agents
-  const ids = yield* Ids
   const live = yield* LiveRuns
   const steps = yield* Steps.make
   const calls = yield* Calls.make
@@ -246,8 +243,7 @@ export const make = Effect.gen(function* () {
       const context = yield* contextOf(session)
       const { stepLimit } = context.agent
       if (step > stepLimit) return end("step-limit", `the run took ${stepLimit} steps`)
-      const { draft, model } = yield* steps.run(context, transcript)
-      const callIds = yield* Effect.forEach(StepDraft.calls(draft), () => Effect.map(ids.next("call"), CallId.make))
+      const { callIds, draft, model } = yield* steps.run(context, transcript)
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)
       const checked = yield* Checked.message(message, config.limits)

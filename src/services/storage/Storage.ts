@@ -163,7 +163,7 @@ export interface NewSession {
   readonly metadata: Checked<JsonRecord>
 }
 
-/** What of a session is to change. */
+/** Changes to a session's fields. */
 export interface SessionPatch {
   readonly title?: string | undefined
   readonly model?: ModelRef | null | undefined

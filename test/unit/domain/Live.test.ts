@@ -19,8 +19,12 @@ const text = (delta: string): StepDraft.Part => ({ type: "text", id: "t", delta 
 const reasoning = (delta: string): StepDraft.Part => ({ type: "reasoning", id: "r", delta })
 const argument = (delta: string): StepDraft.Part => ({ type: "call.delta", index: 0, name: "read", delta })
 
-const begun = Live.beginStep(Live.start(run), 3, model)
-const written = (...parts: ReadonlyArray<StepDraft.Part>) => parts.reduce(Live.addPart, begun)
+const callId = CallId.make("c0")
+const begun = Live.beginStep(Live.start(run), Seq.make(3), model)
+/** Adds a part, as a step does: a call has its id from its first part on. */
+const add = (live: Live.Live, part: StepDraft.Part): Live.Live =>
+  Live.addPart(part.type === "call.delta" ? Live.nameCall(live, part.index, callId) : live, part)
+const written = (...parts: ReadonlyArray<StepDraft.Part>) => parts.reduce(add, begun)
 
 /** Events as lines. */
 const told = (events: ReadonlyArray<Ephemeral>) =>
@@ -65,7 +69,9 @@ describe("a watcher", () => {
 
   it("is told which run its events are of, and the event that they follow", () => {
     const [events] = Watch.changes(Watch.nothingSeen, written(text("x")), at)
-    expect(events).toEqual([{ type: "text.delta", sessionId: "s1", after: 7, runId: "r1", offset: 0, text: "x" }])
+    expect(events).toEqual([
+      { type: "text.delta", seq: 3, sessionId: "s1", after: 7, runId: "r1", offset: 0, text: "x" }
+    ])
   })
 
   it("is told of a call that has no arguments yet", () => {
@@ -75,7 +81,7 @@ describe("a watcher", () => {
   it("is told of a further try, and then gets the text from its beginning", () => {
     const first = written(text("hal"), argument("{"))
     const again = Live.retryStep(first, retry)
-    expect(watch(first, again, Live.addPart(again, text("whole")))).toEqual([
+    expect(watch(first, again, add(again, text("whole")))).toEqual([
       ["text.delta 0 hal", "call.arguments 0 read 0 {"],
       ["run.retrying 2 500 overloaded"],
       ["text.delta 0 whole"]
@@ -84,8 +90,8 @@ describe("a watcher", () => {
 
   it("gets each step, and each run, from its beginning", () => {
     const first = written(text("one"))
-    const second = Live.addPart(Live.beginStep(Live.endStep(first), 6, model), text("two"))
-    const other = Live.addPart(Live.beginStep(Live.start(RunId.make("r2")), 9, model), text("three"))
+    const second = add(Live.beginStep(Live.endStep(first), Seq.make(6), model), text("two"))
+    const other = add(Live.beginStep(Live.start(RunId.make("r2")), Seq.make(9), model), text("three"))
     expect(watch(first, second, other)).toEqual([["text.delta 0 one"], ["text.delta 0 two"], ["text.delta 0 three"]])
   })
 
@@ -120,7 +126,7 @@ describe("a watcher", () => {
 
 it("without a step there is nothing to write to", () => {
   const live = Live.start(run)
-  expect(Live.addPart(live, text("x"))).toBe(live)
+  expect(add(live, text("x"))).toBe(live)
   expect(Live.retryStep(live, retry)).toBe(live)
   expect(Live.endStep(live)).toBe(live)
   expect(watch(live)).toEqual([[]])
@@ -133,7 +139,7 @@ const part = FastCheck.oneof(
   FastCheck.constant<StepDraft.Part>({ type: "finish", reason: "stop", usage: Usage.unknown })
 )
 const step = FastCheck.oneof(
-  { weight: 6, arbitrary: part.map((part) => (live: Live.Live) => Live.addPart(live, part)) },
+  { weight: 6, arbitrary: part.map((part) => (live: Live.Live) => add(live, part)) },
   {
     weight: 1,
     arbitrary: FastCheck.constant((live: Live.Live) =>
@@ -175,13 +181,13 @@ describe("Live.Draft", () => {
   const whole = written(reasoning("thinking"), text("so far"), argument('{"a"'))
   const draft: Live.Draft = {
     runId: run,
-    seq: 3,
+    seq: Seq.make(3),
     model,
     attempt: 1,
     retry: null,
     reasoning: "thinking",
     text: "so far",
-    calls: [{ index: 0, name: "read", input: '{"a"' }]
+    calls: [{ index: 0, callId, name: "read", input: '{"a"' }]
   }
 
   it("has what a step has written, and nothing before it began or after it was stored", () => {

@@ -22,6 +22,7 @@ const delta: SessionEvent.SessionEvent = {
   sessionId,
   after: Cursor.make(7),
   runId,
+  seq: Seq.make(4),
   offset: 0,
   text: "one\ntwo\r\nthree\u2028"
 }

@@ -24,7 +24,7 @@ const finishWith = (reason: FinishReason): StepDraft.Part => ({
 const finish = finishWith("stop")
 
 const model = { provider: "anthropic", model: "claude" }
-const ids = ["c0", "c1", "c2"].map((id) => CallId.make(id))
+const ids = new Map([0, 1, 2].map((index) => [index, CallId.make(`c${index}`)] as const))
 
 const ofText = FastCheck.oneof(
   FastCheck.tuple(FastCheck.constantFrom("a", "b"), FastCheck.constantFrom("", "x", "yz")).map(([id, delta]) =>
@@ -46,7 +46,7 @@ describe("a step being written", () => {
     expect(StepDraft.reasoning(draft)).toBe("I think")
     expect(StepDraft.text(draft)).toBe("So it is")
     expect(
-      StepDraft.toMessage(of(reasoning("r", "a"), text("t", "b"), text("u", "c"), finish), model, [])?.parts
+      StepDraft.toMessage(of(reasoning("r", "a"), text("t", "b"), text("u", "c"), finish), model, new Map())?.parts
     ).toEqual([
       { type: "reasoning", text: "a" },
       { type: "text", text: "b" },
@@ -70,7 +70,7 @@ describe("a step being written", () => {
   it("keeps the newest metadata of a block, that which comes after its text too", () => {
     const signed: StepDraft.Part = { type: "reasoning", id: "r", delta: "", providerMetadata: { vendor: { sig: "s" } } }
     const draft = of(reasoning("r", "a"), reasoning("q", "b"), signed, text("t", "c"), finish)
-    expect(StepDraft.toMessage(draft, model, [])?.parts).toEqual([
+    expect(StepDraft.toMessage(draft, model, new Map())?.parts).toEqual([
       { type: "reasoning", text: "a", providerMetadata: { vendor: { sig: "s" } } },
       { type: "reasoning", text: "b" },
       { type: "text", text: "c" }
@@ -94,7 +94,7 @@ describe("a step being written", () => {
       const key = `${part.type} ${part.id}`
       blocks.set(key, { type: part.type, text: (blocks.get(key)?.text ?? "") + part.delta })
     }
-    const message = StepDraft.toMessage(of(...parts, finish), model, [])
+    const message = StepDraft.toMessage(of(...parts, finish), model, new Map())
     expect(message?.parts).toEqual([...blocks.values()].filter(({ text }) => text !== ""))
   })
 
@@ -118,7 +118,7 @@ describe("a step being written", () => {
         waitsFor: `${block - 1}`
       }))
       const all = [...begun, ...woven, finish]
-      const message = StepDraft.toMessage(of(...all), model, [])
+      const message = StepDraft.toMessage(of(...all), model, new Map())
       const whole = message?.parts.map((part) => (part.type === type ? part.text : "")).join("") ?? ""
       const show = type === "text" ? StepDraft.text : StepDraft.reasoning
       const seen = all.map((_, count) => show(of(...all.slice(0, count + 1))))
@@ -136,7 +136,7 @@ describe("a step being written", () => {
     const draft = of(text("a", "I "), waiting)
     expect(StepDraft.text(draft)).toBe("I ")
     expect(StepDraft.text(of(text("a", "I "), waiting, ended))).toBe("I said")
-    expect(StepDraft.toMessage(draft, model, [])).toMatchObject({
+    expect(StepDraft.toMessage(draft, model, new Map())).toMatchObject({
       partial: true,
       parts: [{ text: "I " }, { text: "said" }]
     })
@@ -145,7 +145,7 @@ describe("a step being written", () => {
   it("a block that goes on with another stands right behind it", () => {
     const second: StepDraft.Part = { type: "reasoning", id: "s", delta: "two", continues: "r" }
     const draft = of(reasoning("r", "one"), text("t", "so"), second, finish)
-    expect(StepDraft.toMessage(draft, model, [])?.parts).toMatchObject([
+    expect(StepDraft.toMessage(draft, model, new Map())?.parts).toMatchObject([
       { text: "one" },
       { text: "two" },
       { text: "so" }
@@ -185,14 +185,14 @@ describe("its message", () => {
   })
 
   it("is none when nothing was written, or only calls that were not finished", () => {
-    expect(StepDraft.toMessage(StepDraft.empty, model, [])).toBeNull()
+    expect(StepDraft.toMessage(StepDraft.empty, model, new Map())).toBeNull()
     expect(StepDraft.toMessage(of(text("t", ""), call(0, "{}")), model, ids)).toBeNull()
   })
 
   it("leaves empty blocks out, unless the vendor has something to keep with them", () => {
     const redacted: StepDraft.Part = { type: "reasoning", id: "r", delta: "", providerMetadata: { vendor: 1 } }
     const draft = of(text("t", ""), redacted, finish)
-    expect(StepDraft.toMessage(draft, model, [])?.parts).toEqual([
+    expect(StepDraft.toMessage(draft, model, new Map())?.parts).toEqual([
       { type: "reasoning", text: "", providerMetadata: { vendor: 1 } }
     ])
   })

@@ -1,4 +1,5 @@
 /** Which agent a step is of, and what of it reaches the model, the calls and the policy. */
+import { FileSystem } from "@effect/platform"
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Ref } from "effect"
 import { Agents, Gateway, Model, Permissions, Run, SkeinError, Tool } from "skein"
@@ -197,6 +198,28 @@ describe("Agents", () => {
       const { detail, stopReason } = yield* gateway.await(yield* begin("go"))
       expect(stopReason).toBe("failed")
       expect(detail).toContain("twice")
+    })
+  )
+
+  it.scoped("a tool has what the host gave it, whatever the engine has of the same kind", () =>
+    Effect.gen(function* () {
+      const tool = Tool.make("exists", { description: "looks", input: {} }).handle(() =>
+        Effect.flatMap(FileSystem.FileSystem, (fs) => fs.exists("/"))
+      )
+      const sandbox = FileSystem.layerNoop({ exists: () => Effect.succeed(false) })
+      const agent = Agents.layer({ models: ScriptedModel.models, tools: [tool], policy: Permissions.allowAll })
+      const { begin, gateway, lines, model } = yield* engineOf(Layer.provide(agent, sandbox))
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
+      const run = yield* begin("go")
+      yield* gateway.await(run)
+      expect((yield* lines(run.sessionId))[2]).toBe("exists success: false")
+    })
+  )
+
+  it.effect("P12 two agents of one name are refused", () =>
+    Effect.gen(function* () {
+      const refused = yield* Effect.flip(Effect.scoped(Layer.build(Agents.layerAll(part("coder"), part("coder")))))
+      expect(refused).toMatchObject({ _tag: "InvalidInput", field: "agent.name", actual: "coder" })
     })
   )
 

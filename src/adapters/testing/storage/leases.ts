@@ -24,14 +24,15 @@ import {
   takeover,
   session,
   start,
-  eventLines
+  eventLines,
+  seq
 } from "./fixture.js"
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
-const draft = (runId: RunId, seq: number, text = "half"): Draft => ({
+const draft = (runId: RunId, place: number, text = "half"): Draft => ({
   runId,
-  seq,
+  seq: seq(place),
   model: { provider: "p", model: "m" },
   attempt: 1,
   retry: null,

@@ -138,7 +138,9 @@ export const sessionTests = (test: Test) => {
       const tooLong = storage.patch(s1, { title: "Third", agent: null, metadata: { c: "x".repeat(70_000) } })
       expect(yield* refused(tooLong)).toMatchObject({ _tag: "InvalidInput", field: "metadata" })
       expect(yield* session()).toEqual(changed)
+      yield* (yield* Now).set(9_000)
       expect(yield* storage.patch(s1, {})).toEqual(changed)
+      expect(yield* session()).toEqual(changed)
     }))
 
   test("the folder can be changed, and left out", () =>

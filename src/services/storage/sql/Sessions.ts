@@ -62,13 +62,13 @@ const columns = select(sessionRows, names)
 const decode = (row: Row): Either.Either<Session, RowDamaged> =>
   decodeStored({ sessionId: row.id, seq: null }, { ...row, usage: row })
 
+const rowOf = (tx: Transaction, { id, ordinal }: SessionRow): Either.Either<Row, RowDamaged> =>
+  Either.fromNullable(tx.get<Row>(`SELECT ${columns} FROM session_rows WHERE ordinal = ?`, ordinal), () => missing(id))
+
 /** A session that this write has changed, as it will be stored. */
-const reread = (tx: Transaction, { cursor, head, id, ordinal }: SessionRow): Either.Either<Session, RowDamaged> =>
-  Either.flatMap(
-    Either.fromNullable(tx.get<Row>(`SELECT ${columns} FROM session_rows WHERE ordinal = ?`, ordinal), () =>
-      missing(id)
-    ),
-    (row) => decode({ ...row, cursor, head, updatedAt: tx.now })
+const reread = (tx: Transaction, session: SessionRow): Either.Either<Session, RowDamaged> =>
+  Either.flatMap(rowOf(tx, session), (row) =>
+    decode({ ...row, cursor: session.cursor, head: session.head, updatedAt: tx.now })
   )
 
 const missing = (sessionId: SessionId): RowDamaged => new RowDamaged({ sessionId, seq: null, detail: "is missing" })
@@ -135,6 +135,8 @@ const mergeMetadata = (tx: Transaction, limits: Limits.Limits, session: SessionR
     changed(tx, session)
   })
 
+const isEmpty = (patch: SessionPatch): boolean => Object.values(patch).every((value) => value === undefined)
+
 /** `title` is the checked one. */
 export const patch = (
   tx: Transaction,
@@ -153,7 +155,7 @@ export const patch = (
     if (model !== undefined) change(changes.model, model === null ? null : JSON.stringify(model))
     if (agent !== undefined) change(changes.agent, agent)
     if (workdir !== undefined) change(changes.workdir, workdir ?? "")
-    return yield* reread(tx, session)
+    return yield* isEmpty(patch) ? Either.flatMap(rowOf(tx, session), decode) : reread(tx, session)
   })
 
 export const find = (

@@ -140,10 +140,10 @@ describe("forOwner", () => {
   it.scoped("create: another owner's session is no parent", () =>
     Effect.gen(function* () {
       const { bob: bobs, run } = yield* opened
-      expect(yield* Effect.flip(bobs.create({ parent: run.sessionId }))).toMatchObject({
-        _tag: "InvalidInput",
-        field: "parent"
-      })
+      const refusal = { _tag: "InvalidInput", field: "parent" }
+      expect(yield* Effect.flip(bobs.create({ parent: run.sessionId }))).toMatchObject(refusal)
+      const malformed = Session.Id.make("../x", { disableValidation: true })
+      expect(yield* Effect.flip(bobs.create({ parent: malformed }))).toMatchObject(refusal)
       expect((yield* bobs.sessions()).sessions).toEqual([])
     })
   )

@@ -37,14 +37,19 @@ const moves: FastCheck.Arbitrary<Move> = FastCheck.oneof(
   FastCheck.tuple(FastCheck.nat(2), text).map(
     ([index, delta]): Move =>
       (live) =>
-        Live.addPart(live, { type: "call.delta", index, name: "read", delta })
+        Live.addPart(Live.nameCall(live, index, CallId.make(`c${index}`)), {
+          type: "call.delta",
+          index,
+          name: "read",
+          delta
+        })
   ),
   text.map(
     (progress): Move =>
       (live) =>
         Live.setProgress(live, CallId.make("c1"), progress)
   ),
-  FastCheck.constant<Move>((live) => Live.beginStep(live, 3, { provider: "p", model: "m" })),
+  FastCheck.constant<Move>((live) => Live.beginStep(live, Seq.make(3), { provider: "p", model: "m" })),
   FastCheck.constant<Move>((live) => Live.retryStep(live, { attempt: 2, delayMillis: 5, reason: "cut" })),
   FastCheck.constant<Move>(Live.endStep)
 )

@@ -225,7 +225,7 @@ const scenario = Effect.fnUntraced(function* (ops: ReadonlyArray<Op>, delays: Re
           }
           const { head } = yield* reader.session(s1)
           const text = newText(run, head + 1)
-          yield* change(run, (now) => Live.beginStep(now, text.seq, model))
+          yield* change(run, (now) => Live.beginStep(now, Session.Seq.make(text.seq), model))
           yield* write(run, text.whole)
         })
       case "save":

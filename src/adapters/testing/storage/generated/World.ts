@@ -127,7 +127,7 @@ export const operation = (
         const head = yield* headOf(model, lease)
         const draft = {
           runId: lease.runId,
-          seq: head + ahead,
+          seq: Seq.make(head + ahead),
           model: { provider: "p", model: "m" },
           attempt: 1,
           retry: null,

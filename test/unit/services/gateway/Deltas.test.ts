@@ -1,0 +1,53 @@
+/** By what a client knows what is being written: the ids and the place that it will be stored with. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Stream } from "effect"
+import { Message, SessionEvent, Tool } from "skein"
+import { ScriptedModel } from "skein/scripted-model"
+import { open } from "../runtime/fixture.js"
+
+const look = Tool.make("look", { description: "looks", access: "read", input: {} }).handle(() => Effect.succeed("seen"))
+
+const isDelta = (event: SessionEvent.SessionEvent) =>
+  event.type === "text.delta" || event.type === "reasoning.delta" || event.type === "call.arguments"
+
+describe("deltas", () => {
+  it.scoped("P10 bear the place of the message that is being written, calls the ids that they are stored with", () =>
+    Effect.gen(function* () {
+      const { gateway, model, send, session } = yield* open({ tools: [look] })
+      const calls = [ScriptedModel.call(look, {}), ScriptedModel.call(look, {})]
+      yield* model.play({ reasoning: "hm", text: "I look", calls }, ScriptedModel.text("done"))
+      const { cursor, id } = yield* session()
+      const told = yield* gateway
+        .events({ sessionId: id, after: cursor })
+        .pipe(Stream.takeUntil(SessionEvent.is("run.ended")), Stream.runCollect, Effect.fork)
+      yield* gateway.await(yield* send(id, "go"))
+      const events = [...(yield* told)]
+      const entries = [...(yield* Stream.runCollect(gateway.transcript({ sessionId: id })))]
+      const steps = entries.filter(({ message }) => message.role === "assistant")
+      expect(new Set(events.filter(isDelta).map(({ seq }) => seq))).toEqual(new Set(steps.map(({ seq }) => seq)))
+      const callIds = events.filter(SessionEvent.is("call.arguments")).map(({ callId }) => callId)
+      expect([...new Set(callIds)]).toEqual(
+        steps.flatMap(({ message }) => Message.callsOf(message)).map((call) => call.callId)
+      )
+      expect(callIds).not.toEqual([])
+    })
+  )
+
+  it.scoped("P10 of a step that is tried again belong to calls with other ids: the first ones are void", () =>
+    Effect.gen(function* () {
+      const { gateway, model, send, session } = yield* open({ tools: [look], config: { modelRetryMaxMillis: 0 } })
+      const calls = [ScriptedModel.call(look, {})]
+      yield* model.play({ calls, failure: { reason: "overloaded" } }, { calls }, ScriptedModel.text("done"))
+      const { cursor, id } = yield* session()
+      const told = yield* gateway
+        .events({ sessionId: id, after: cursor })
+        .pipe(Stream.takeUntil(SessionEvent.is("run.ended")), Stream.runCollect, Effect.fork)
+      yield* gateway.await(yield* send(id, "go"))
+      const last = [...(yield* told)].filter(SessionEvent.is("call.arguments")).at(-1)
+      const [step] = [...(yield* Stream.runCollect(gateway.transcript({ sessionId: id })))].flatMap(({ message }) =>
+        Message.callsOf(message)
+      )
+      expect(last?.callId).toBe(step?.callId)
+    })
+  )
+})
