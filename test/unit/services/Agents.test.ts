@@ -7,17 +7,19 @@ import { ScriptedModel } from "skein/scripted-model"
 import { Gate } from "skein/testing"
 import { SkeinNode } from "skein/node"
 import { of } from "./runtime/fixture.js"
+import { folder } from "./storage/disk.js"
 
 class Prefix extends Context.Tag("test/Prefix")<Prefix, string>() {}
 
 const named = <const Name extends string>(name: Name) =>
   Tool.make(name, { description: name, input: {} }).handle(() => Effect.succeed(`${name} was done`))
 
-const engineOf = <E>(agents: Layer.Layer<Agents.Agents, E, ScriptedModel.ScriptedModel>) =>
+const engineOf = <E>(
+  agents: Layer.Layer<Agents.Agents, E, ScriptedModel.ScriptedModel>,
+  preset = SkeinNode.layerMemory({ drainMillis: 0 })
+) =>
   Effect.gen(function* () {
-    const context = yield* Layer.build(
-      SkeinNode.layerMemory({ drainMillis: 0 }).pipe(Layer.provide(agents), Layer.provideMerge(ScriptedModel.layer))
-    )
+    const context = yield* Layer.build(preset.pipe(Layer.provide(agents), Layer.provideMerge(ScriptedModel.layer)))
     return {
       ...of(Context.get(context, Gateway.Gateway)),
       model: Context.get(context, ScriptedModel.ScriptedModel)
@@ -201,14 +203,18 @@ describe("Agents", () => {
     })
   )
 
-  it.scoped("a tool has what the host gave it, whatever the engine has of the same kind", () =>
+  it.scopedLive("a tool has what the host gave it, whatever the engine has of the same kind", () =>
     Effect.gen(function* () {
+      const data = yield* folder
       const tool = Tool.make("exists", { description: "looks", input: {} }).handle(() =>
         Effect.flatMap(FileSystem.FileSystem, (fs) => fs.exists("/"))
       )
       const sandbox = FileSystem.layerNoop({ exists: () => Effect.succeed(false) })
       const agent = Agents.layer({ models: ScriptedModel.models, tools: [tool], policy: Permissions.allowAll })
-      const { begin, gateway, lines, model } = yield* engineOf(Layer.provide(agent, sandbox))
+      const { begin, gateway, lines, model } = yield* engineOf(
+        Layer.provide(agent, sandbox),
+        Layer.orDie(SkeinNode.layer({ data, drainMillis: 0 }))
+      )
       yield* model.play(ScriptedModel.calls(ScriptedModel.call(tool, {})), ScriptedModel.text("done"))
       const run = yield* begin("go")
       yield* gateway.await(run)
