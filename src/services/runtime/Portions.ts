@@ -21,7 +21,10 @@ export const forEach = <A, B, E, R>(
     index > 0 && index % calls === 0 ? Effect.zipRight(turn, body(item)) : body(item)
   )
 
-/** All at once, but for that each portion begins after another turn. */
+/**
+ * All at once, but for that each portion begins after another turn. They wait for it in one flat `Effect.all`: another one
+ * inside it, interrupted before its inner fiber has started, would wait for ever.
+ */
 export const all = <A, E, R>(
   effects: ReadonlyArray<Effect.Effect<A, E, R>>,
   turn: Turn
@@ -31,9 +34,6 @@ export const all = <A, E, R>(
     const later = others.map((portion) => ({ portion, begin: Effect.unsafeMakeLatch(false) }))
     const beginAll = Effect.forEach(later, ({ begin }) => Effect.zipRight(turn, begin.open), { discard: true })
     if (later.length > 0) yield* Effect.fork(beginAll)
-    const portions = later.map(({ begin, portion }) => Effect.zipRight(begin.await, atOnce(portion)))
-    return (yield* atOnce([atOnce(first), ...portions])).flat()
+    const waiting = later.flatMap(({ begin, portion }) => portion.map((effect) => Effect.zipRight(begin.await, effect)))
+    return yield* Effect.all([...first, ...waiting], { concurrency: "unbounded" })
   })
-
-const atOnce = <A, E, R>(effects: ReadonlyArray<Effect.Effect<A, E, R>>) =>
-  Effect.all(effects, { concurrency: "unbounded" })

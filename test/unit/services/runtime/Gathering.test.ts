@@ -1,9 +1,10 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Deferred, Effect, Exit, Fiber } from "effect"
+import { Array as Arr, Deferred, Effect, Exit, Fiber } from "effect"
 import { Quiescence } from "skein/testing"
 import * as Gathering from "../../../../src/services/runtime/Gathering.js"
 
-const turn = Effect.sleep(0)
+/** Long enough that all that can begin before a turn has begun by then. */
+const turn = Effect.repeatN(Effect.yieldNow(), 30)
 
 describe("all", () => {
   it.effect("returns the results in the order of the effects, whichever ends first", () =>
@@ -34,31 +35,33 @@ describe("all", () => {
   )
 
   // `forEach` alone waits for ever in some of these.
-  for (const ops of [10, 12, 16, 20, 2_048]) {
-    it.effect(`interrupted at whatever moment, it returns when all that began has ended (${ops})`, () =>
-      Effect.gen(function* () {
-        const hanging: Array<number> = []
-        for (let moment = 0; moment < 40; moment++) {
-          let running = 0
-          const effect = Effect.acquireUseRelease(
-            Effect.sync(() => running++),
-            () => Effect.never,
-            () =>
-              Effect.zipRight(
-                Effect.yieldNow(),
-                Effect.sync(() => running--)
-              )
-          )
-          const gathering = Effect.withMaxOpsBeforeYield(Gathering.all([effect, effect, effect], turn), ops)
-          const gathered = yield* Effect.fork(gathering)
-          yield* Effect.repeatN(Effect.yieldNow(), moment)
-          const interrupting = yield* Effect.fork(Fiber.interrupt(gathered))
-          yield* Quiescence.idle
-          if (interrupting.unsafePoll() === null) hanging.push(moment)
-          expect(running).toBe(0)
-        }
-        expect(hanging).toEqual([])
-      }).pipe(Effect.provide(Quiescence.layer))
+  for (const [count, ops] of [3, 100].flatMap((count) => [10, 12, 16, 20, 2_048].map((ops) => [count, ops] as const))) {
+    it.effect(
+      `interrupted at whatever moment, it returns when all that began has ended (${count} effects, ${ops})`,
+      () =>
+        Effect.gen(function* () {
+          const hanging: Array<number> = []
+          for (let moment = 0; moment < 40; moment++) {
+            let running = 0
+            const effect = Effect.acquireUseRelease(
+              Effect.sync(() => running++),
+              () => Effect.never,
+              () =>
+                Effect.zipRight(
+                  Effect.yieldNow(),
+                  Effect.sync(() => running--)
+                )
+            )
+            const gathering = Effect.withMaxOpsBeforeYield(Gathering.all(Arr.replicate(effect, count), turn), ops)
+            const gathered = yield* Effect.fork(gathering)
+            yield* Effect.repeatN(Effect.yieldNow(), moment)
+            const interrupting = yield* Effect.fork(Fiber.interrupt(gathered))
+            yield* Quiescence.idle
+            if (interrupting.unsafePoll() === null) hanging.push(moment)
+            expect(running).toBe(0)
+          }
+          expect(hanging).toEqual([])
+        }).pipe(Effect.provide(Quiescence.layer))
     )
   }
 })
