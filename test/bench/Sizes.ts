@@ -2,6 +2,7 @@
 import { performance } from "node:perf_hooks"
 import { cpuUsage } from "node:process"
 import { Clock, Duration, Effect, Layer, ManagedRuntime, Schema, Stream } from "effect"
+import * as EventLoop from "../../src/adapters/EventLoop.js"
 import * as Identity from "../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
 import * as SqliteStorage from "../../src/adapters/sqlite/SqliteStorage.js"
@@ -196,7 +197,7 @@ export const retention = async (count: number, aim: string): Promise<Row> => {
       runtime.runPromise(
         Effect.iterate(true, {
           while: (isMore) => isMore,
-          body: () => Effect.zipLeft(storage.prune({ before: now + 1, keep: 0, since: now + 1 }), Effect.sleep(0))
+          body: () => Effect.zipLeft(storage.prune({ before: now + 1, keep: 0, since: now + 1 }), EventLoop.turn)
         })
       )
     )

@@ -11,6 +11,7 @@ import { Context, Effect, Layer, Option } from "effect"
 import type { SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import { Assets } from "../assets/Assets.js"
+import { EventLoop } from "../EventLoop.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import { WorkProgress } from "../WorkProgress.js"
@@ -37,6 +38,7 @@ const make = Effect.gen(function* () {
   const boundary = yield* Boundary
   const claims = yield* Claims
   const drivers = yield* Drivers
+  const { turn } = yield* EventLoop
 
   /** Ends the run that holds a session whose deletion has begun, wherever it is. */
   const stopRun = Effect.fn("Deletions.stopRun")(function* (sessionId: SessionId) {
@@ -56,7 +58,7 @@ const make = Effect.gen(function* () {
     for (let removed = -1; removed !== 0; done += removed) {
       if (report !== null) yield* report("deletion", done, total)
       removed = yield* storage.purge(sessionId)
-      yield* Effect.sleep(0)
+      yield* turn
     }
     yield* storage.forget(sessionId)
   })

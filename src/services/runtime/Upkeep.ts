@@ -9,6 +9,7 @@ import { Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import { Assets } from "../assets/Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
+import { EventLoop } from "../EventLoop.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import { Deletions } from "./Deletions.js"
 
@@ -30,6 +31,7 @@ const make = Effect.gen(function* () {
   const assets = yield* Assets
   const deletions = yield* Deletions
   const { eventDays, eventsKept } = yield* EngineConfig
+  const { turn } = yield* EventLoop
   const scope = yield* Effect.scope
 
   const sweep = Effect.gen(function* () {
@@ -42,7 +44,7 @@ const make = Effect.gen(function* () {
   const retain = Effect.gen(function* () {
     const now = yield* Clock.currentTimeMillis
     const retention = { before: now - eventDays * day, keep: eventsKept, since: now - hour }
-    while (yield* storage.prune(retention)) yield* Effect.sleep(0)
+    while (yield* storage.prune(retention)) yield* turn
   }).pipe(Effect.withSpan("Upkeep.retain"))
 
   const once = Effect.zipRight(Effect.ignoreLogged(sweep), Effect.ignoreLogged(retain))

@@ -17,6 +17,7 @@ import {
 } from "effect"
 import { writeSync } from "node:fs"
 import { createInterface } from "node:readline"
+import * as EventLoop from "../../../src/adapters/EventLoop.js"
 import { shell } from "../../../src/adapters/tools/ShellTool.js"
 import { textOf, userText } from "../../../src/domain/Message.js"
 import type { SessionId } from "../../../src/domain/Session.js"
@@ -202,7 +203,7 @@ const run = (id: number, command: Command): Effect.Effect<unknown, unknown> =>
         let times = 0
         while (!stopped) {
           yield* read(command.session)
-          yield* Effect.sleep(0)
+          yield* EventLoop.turn
           times++
         }
         return times

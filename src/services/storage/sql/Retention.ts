@@ -7,6 +7,7 @@
 import { Clock, Effect, Either } from "effect"
 import * as Retained from "../../../domain/Retention.js"
 import type { StorageFailed, Write } from "../../../domain/SkeinError.js"
+import type { Turn } from "../../EventLoop.js"
 import type { Retention } from "../Storage.js"
 import type { Query } from "./Query.js"
 import type { Transaction } from "./lane/GroupCommit.js"
@@ -76,7 +77,7 @@ const timeOf = (query: Query, { first, head, oldestAt, ordinal }: LoggedSession,
   })
 
 /** The newest event of a session that is to go. */
-const lastOf = (query: Query, session: LoggedSession, { before, keep }: Retention) =>
+const lastOf = (query: Query, turn: Turn, session: LoggedSession, { before, keep }: Retention) =>
   Effect.gen(function* () {
     let bounds = Retained.bounds(session, keep)
     let event = Retained.first(bounds)
@@ -87,7 +88,7 @@ const lastOf = (query: Query, session: LoggedSession, { before, keep }: Retentio
       event = Retained.next(bounds)
     }
     // Timers and sockets get their turn after each session that was looked through.
-    if (looks > 1) yield* Effect.sleep(0)
+    if (looks > 1) yield* turn
     return bounds.old
   })
 
@@ -98,7 +99,7 @@ interface Found {
 }
 
 /** Looks through sessions until there is enough to remove, or they end. */
-const find = (query: Query, retention: Retention, after: number): Effect.Effect<Found, StorageFailed> =>
+const find = (query: Query, turn: Turn, retention: Retention, after: number): Effect.Effect<Found, StorageFailed> =>
   Effect.gen(function* () {
     let from = after
     while (true) {
@@ -107,7 +108,7 @@ const find = (query: Query, retention: Retention, after: number): Effect.Effect<
       let events = 0
       let upTo: number | null = null
       for (const [index, session] of sessions.entries()) {
-        const last = yield* lastOf(query, session, retention)
+        const last = yield* lastOf(query, turn, session, retention)
         if (last >= session.first || session.hasRest === 1) aged.push({ ordinal: session.ordinal, last })
         events += last + 1 - session.first
         if (events < portionRows && index + 1 < portionSessions) continue
@@ -116,7 +117,7 @@ const find = (query: Query, retention: Retention, after: number): Effect.Effect<
       }
       if (aged.length > 0 || upTo === null) return { aged, upTo }
       from = upTo
-      yield* Effect.sleep(0)
+      yield* turn
     }
   })
 
@@ -152,6 +153,7 @@ const removeOf = (tx: Transaction, { last, ordinal }: Aged, rows: number): numbe
 export const prune = (
   query: Query,
   write: WriteLane["Type"]["write"],
+  turn: Turn,
   retention: Retention
 ): Effect.Effect<boolean, Write> =>
   Effect.gen(function* () {
@@ -162,6 +164,6 @@ export const prune = (
     )
     if (meta === undefined || (meta.upTo === 0 && meta.prunedAt >= retention.since && meta.prunedAt <= now))
       return false
-    const found = yield* find(query, retention, meta.upTo)
+    const found = yield* find(query, turn, retention, meta.upTo)
     return yield* write("remove old events", (tx) => remove(tx, found, meta.upTo))
   })

@@ -49,7 +49,7 @@ const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   storedRows: (sessionId) => Deletion.storedRows(query, sessionId)
 })
 
-const makeStorage = ({ write }: WriteLane["Type"], query: Query.Query, limits: Limits.Limits): Service => ({
+const makeStorage = ({ write }: WriteLane["Type"], query: Query.Query, limits: Limits.Limits, turn: Turn): Service => ({
   createSession: (session) =>
     Effect.flatMap(
       session.title === null ? Either.right(Title.untitled) : Title.check(session.title, limits),
@@ -88,7 +88,7 @@ const makeStorage = ({ write }: WriteLane["Type"], query: Query.Query, limits: L
   purge: (sessionId) => write("remove the session's rows", (tx) => Deletion.purge(tx, sessionId)),
   forget: (sessionId) => write("forget the session", (tx) => Deletion.forget(tx, sessionId)),
 
-  prune: (retention) => Retention.prune(query, write, retention),
+  prune: (retention) => Retention.prune(query, write, turn, retention),
 
   saveAsset: (asset) => write("store the asset's row", (tx) => AssetRows.save(tx, asset)),
   deleteAsset: (sessionId, assetId) =>
@@ -102,7 +102,7 @@ export const layer: Layer.Layer<Storage | StorageReader, never, Database | Write
     const { busyMaxMillis, limits } = yield* EngineConfig
     const { turn } = yield* EventLoop
     const query = Query.make(database.reader, busyMaxMillis)
-    return Context.make(Storage, makeStorage(lane, query, limits)).pipe(
+    return Context.make(Storage, makeStorage(lane, query, limits, turn)).pipe(
       Context.add(StorageReader, makeReader(query, turn))
     )
   })

@@ -7,16 +7,12 @@ import * as FairReads from "../../../../src/services/gateway/FairReads.js"
 const world = Effect.gen(function* () {
   let [now, reads] = [0, 0]
   const turns: Array<Deferred.Deferred<void>> = []
-  const clock: Clock.Clock = {
-    ...(yield* Effect.clock),
-    unsafeCurrentTimeMillis: () => now,
-    sleep: () =>
-      Effect.flatMap(Deferred.make<void>(), (turn) => {
-        turns.push(turn)
-        return Deferred.await(turn)
-      })
-  }
-  const fair = FairReads.make(clock, Effect.sleep(0))
+  const clock: Clock.Clock = { ...(yield* Effect.clock), unsafeCurrentTimeMillis: () => now }
+  const turn = Effect.flatMap(Deferred.make<void>(), (ended) => {
+    turns.push(ended)
+    return Deferred.await(ended)
+  })
+  const fair = FairReads.make(clock, turn)
   const read = Effect.sync(() => {
     now += 3
     reads++
@@ -24,7 +20,7 @@ const world = Effect.gen(function* () {
   return {
     turns: () => turns.length,
     reads: () => reads,
-    read: Effect.withClock(fair(read), clock),
+    read: fair(read),
     endTurn: Effect.suspend(() => Effect.forEach(turns, (turn) => Deferred.succeed(turn, undefined))).pipe(
       Effect.zipRight(Quiescence.idle)
     )
