@@ -1,7 +1,12 @@
-/** A turn of Node's event loop: sockets, timers and signals that are due come first. */
+/**
+ * A turn of Node's event loop: sockets, timers and signals that are due come first. One immediate is not enough: asked for
+ * while sockets are served, it comes before the timers.
+ */
 import { Effect } from "effect"
 
 export const turn = Effect.async<void>((resume) => {
-  const immediate = setImmediate(() => resume(Effect.void))
+  let immediate = setImmediate(() => {
+    immediate = setImmediate(() => resume(Effect.void))
+  })
   return Effect.sync(() => clearImmediate(immediate))
 })
