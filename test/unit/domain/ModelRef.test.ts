@@ -30,7 +30,7 @@ describe("ModelRef", () => {
     { maxOutputTokens: 1.5 },
     { reasoningEffort: "huge" },
     { stop: [""] },
-    { seed: undefined }
+    { seed: 0.5 }
   ])("P12 clear refusal: does not take options %j", (options) => {
     expect(Option.isNone(Schema.decodeUnknownOption(ModelRef.Options)(options))).toBe(true)
   })
