@@ -15,6 +15,7 @@ import * as Measure from "./Measure.js"
 import type * as Peers from "./Peers.js"
 import * as Raw from "./Raw.js"
 import type { Row } from "./Row.js"
+import * as NewSession from "../support/NewSession.js"
 
 const text = "The quick brown fox jumps over the lazy dog. ".repeat(22)
 const body = JSON.stringify(Message.userText(text))
@@ -36,18 +37,7 @@ const withStorage = async <A>(
 }
 
 const newSession = (id: string) =>
-  Effect.flatMap(Storage, (storage) =>
-    storage.createSession({
-      id: Session.Id.make(id),
-      title: null,
-      owner: null,
-      workdir: "/",
-      parent: null,
-      agent: null,
-      model: null,
-      metadata: Checked.noMetadata
-    })
-  )
+  Effect.flatMap(Storage, (storage) => storage.createSession(NewSession.bare(Session.Id.make(id))))
 
 const ratio = (
   name: string,

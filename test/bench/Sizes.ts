@@ -14,6 +14,7 @@ import { Storage } from "../../src/services/storage/Storage.js"
 import * as Measure from "./Measure.js"
 import * as Raw from "./Raw.js"
 import type { Row } from "./Row.js"
+import * as NewSession from "../support/NewSession.js"
 
 const text = "The quick brown fox jumps over the lazy dog. ".repeat(22)
 
@@ -173,16 +174,7 @@ export const retention = async (count: number, aim: string): Promise<Row> => {
     await runtime.runPromise(
       Effect.gen(function* () {
         const id = Session.Id.make("old")
-        yield* storage.createSession({
-          id,
-          title: null,
-          owner: null,
-          workdir: "/",
-          parent: null,
-          agent: null,
-          model: null,
-          metadata: Checked.noMetadata
-        })
+        yield* storage.createSession(NewSession.bare(id))
         const portion = 1_000
         const messages = yield* Effect.replicateEffect(
           Checked.message(Message.userText(short), Limits.defaults),

@@ -88,6 +88,17 @@ const operation = <W extends Whose, P extends Ids[W], const N extends Names<P>, 
 const ofSession = Schema.Struct({ sessionId: SessionId })
 const ofRun = Schema.Struct({ runId: RunId })
 
+/** `events` and `subscribe`: they differ in when the input is checked. */
+const subscription = {
+  whose: "session",
+  access: "read",
+  payload: Requests.EventRange,
+  arguments: null,
+  success: SessionEvent,
+  error: SkeinError.Events,
+  isStream: true
+} as const
+
 /**
  * Every operation by its name: the Schemas of what it takes, returns and fails with, for those who offer it over a
  * wire.
@@ -254,27 +265,9 @@ export const operations = {
     success: Run,
     error: SkeinError.Await
   }),
-  events: operation({
-    name: "events",
-    whose: "session",
-    access: "read",
-    payload: Requests.EventRange,
-    arguments: null,
-    success: SessionEvent,
-    error: SkeinError.Events,
-    isStream: true
-  }),
+  events: operation({ name: "events", ...subscription }),
   /** The events, checked before the stream begins. */
-  subscribe: operation({
-    name: "subscribe",
-    whose: "session",
-    access: "read",
-    payload: Requests.EventRange,
-    arguments: null,
-    success: SessionEvent,
-    error: SkeinError.Events,
-    isStream: true
-  }),
+  subscribe: operation({ name: "subscribe", ...subscription }),
   snapshot: operation({
     name: "snapshot",
     whose: "session",

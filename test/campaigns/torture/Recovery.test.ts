@@ -26,6 +26,7 @@ import * as ScriptedModel from "../../../src/services/ScriptedModel.js"
 import { Storage, StorageReader } from "../../../src/services/storage/Storage.js"
 import { folder } from "../../unit/services/storage/disk.js"
 import { watchStatements } from "./Crossing.js"
+import * as NewSession from "../../support/NewSession.js"
 
 /** What this process's connections did since it was last set to nothing. */
 let done = { statements: 0, rows: 0 }
@@ -122,21 +123,10 @@ const databaseOf = (sessions: number, crashed: number) =>
       const storage = yield* Storage
       const { self, sign } = yield* Engines
       const numbers = Array.from({ length: sessions }, (_, number) => number)
-      yield* Effect.forEach(
-        numbers,
-        (number) =>
-          storage.createSession({
-            id: idOf(number),
-            title: null,
-            owner: null,
-            workdir: "/",
-            parent: null,
-            agent: null,
-            model: null,
-            metadata: Checked.noMetadata
-          }),
-        { concurrency: "unbounded", discard: true }
-      )
+      yield* Effect.forEach(numbers, (number) => storage.createSession(NewSession.bare(idOf(number))), {
+        concurrency: "unbounded",
+        discard: true
+      })
       // The pid is in use, by a process that began at another time.
       const dead: Presence = {
         engine: { ...self, startTime: "0", instance: "dead" },

@@ -9,22 +9,14 @@ import { SessionId } from "../../../../src/domain/Session.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
 import { Storage } from "../../../../src/services/storage/Storage.js"
+import * as NewSession from "../../../support/NewSession.js"
 
 const [, , directory = ""] = process.argv
 
 const program = Effect.gen(function* () {
   const storage = yield* Storage
   const id = SessionId.make("busy")
-  yield* storage.createSession({
-    id,
-    title: "busy",
-    owner: null,
-    workdir: "/",
-    parent: null,
-    agent: null,
-    model: null,
-    metadata: Checked.noMetadata
-  })
+  yield* storage.createSession({ ...NewSession.bare(id), title: "busy" })
   for (let count = 1; ; count++) {
     const message = yield* Checked.message(userText(`${count} ${"x".repeat(1_000)}`), Limits.defaults)
     yield* storage.append(id, [message])

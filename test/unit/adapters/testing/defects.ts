@@ -1,7 +1,6 @@
 /** Storages that are broken, each by one defect as somebody might make it, round the one in memory. */
 import { Context, Effect, Layer, Option, Stream } from "effect"
 import { Quiescence } from "skein/testing"
-import { Checked } from "../../../../src/domain/Checked.js"
 import type { Lease } from "../../../../src/domain/Lease.js"
 import type { CallId, Entry } from "../../../../src/domain/Message.js"
 import type { SessionId } from "../../../../src/domain/Session.js"
@@ -14,6 +13,7 @@ import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
 import { type ReaderService, type Service, Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
+import * as NewSession from "../../../support/NewSession.js"
 
 interface Sound {
   readonly storage: Service
@@ -125,21 +125,10 @@ const resurrecting: Defect = ({ storage }) => ({
     append: (sessionId, messages) =>
       storage.append(sessionId, messages).pipe(
         Effect.catchTag("SessionNotFound", () =>
-          storage
-            .createSession({
-              id: sessionId,
-              title: null,
-              owner: null,
-              workdir: "/",
-              parent: null,
-              agent: null,
-              model: null,
-              metadata: Checked.noMetadata
-            })
-            .pipe(
-              Effect.catchTag("SessionExists", () => new SessionNotFound({ sessionId })),
-              Effect.zipRight(storage.append(sessionId, messages))
-            )
+          storage.createSession(NewSession.bare(sessionId)).pipe(
+            Effect.catchTag("SessionExists", () => new SessionNotFound({ sessionId })),
+            Effect.zipRight(storage.append(sessionId, messages))
+          )
         )
       )
   }

@@ -4,7 +4,6 @@ import { FileSystem } from "@effect/platform"
 import { it } from "@effect/vitest"
 import { Context, Deferred, Effect, Fiber, Layer, Ref, Stream } from "effect"
 import type { Scope } from "effect"
-import { Checked } from "../../../../src/domain/Checked.js"
 import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
 import { AssetId } from "../../../../src/domain/Asset.js"
@@ -24,6 +23,7 @@ import * as MemoryStorage from "../../../../src/services/storage/memory/MemorySt
 import { Engines } from "../../../../src/services/Engines.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
 import * as SequentialIds from "../../../support/SequentialIds.js"
+import * as NewSession from "../../../support/NewSession.js"
 
 /** The steps of a save, in order. */
 const steps = ["begin", "create", "append", "sync", "place", "row", "end"] as const
@@ -187,16 +187,7 @@ export const drivers: ReadonlyArray<readonly [name: string, test: Test]> = [
 
 export const create = (id: SessionId) =>
   Effect.flatMap(Storage, (storage) =>
-    storage.createSession({
-      id,
-      title: "Title",
-      owner: null,
-      workdir: "/home/me",
-      parent: null,
-      agent: null,
-      model: null,
-      metadata: Checked.noMetadata
-    })
+    storage.createSession({ ...NewSession.bare(id), title: "Title", workdir: "/home/me" })
   )
 
 /** The steps of a deletion once its session is hidden. */
