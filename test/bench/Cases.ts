@@ -1,16 +1,14 @@
 /** What is measured. Ratios are of one run, against raw better-sqlite3 at the same durability. */
 import { performance } from "node:perf_hooks"
-import { Chunk, Effect, Layer, ManagedRuntime, Random, Schema, Stream } from "effect"
+import { Chunk, Effect, Layer, Random, Schema, Stream } from "effect"
 import { Checked } from "../../src/domain/Checked.js"
 import * as Limits from "../../src/domain/Limits.js"
 import { Agents, Gateway, Message, Permissions, Run, Session, Tool } from "../../src/index.js"
-import * as Identity from "../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
-import * as SqliteStorage from "../../src/adapters/sqlite/SqliteStorage.js"
-import { DataDirectory } from "../../src/services/DataDirectory.js"
 import * as ScriptedModel from "../../src/services/ScriptedModel.js"
 import { Storage, StorageReader } from "../../src/services/storage/Storage.js"
 import { Engines } from "../../src/services/Engines.js"
+import * as InFolder from "./InFolder.js"
 import * as Measure from "./Measure.js"
 import type * as Peers from "./Peers.js"
 import * as Raw from "./Raw.js"
@@ -19,22 +17,6 @@ import * as NewSession from "../support/NewSession.js"
 
 const text = "The quick brown fox jumps over the lazy dog. ".repeat(22)
 const body = JSON.stringify(Message.userText(text))
-
-/** Storage in a folder of its own, gone afterwards. */
-const withStorage = async <A>(
-  use: (run: <B, E>(effect: Effect.Effect<B, E, Storage | StorageReader | Engines>) => Promise<B>) => Promise<A>
-) => {
-  const folder = Raw.folder()
-  const runtime = ManagedRuntime.make(
-    SqliteStorage.layer.pipe(Layer.provideMerge(Identity.layer), Layer.provide(Layer.succeed(DataDirectory, folder)))
-  )
-  try {
-    return await use((effect) => runtime.runPromise(effect))
-  } finally {
-    await runtime.dispose()
-    Raw.remove(folder)
-  }
-}
 
 const newSession = (id: string) =>
   Effect.flatMap(Storage, (storage) => storage.createSession(NewSession.bare(Session.Id.make(id))))
@@ -64,7 +46,7 @@ const checked = <M extends Message.Message>(message: M) => Checked.message(messa
 
 /** `writers` fibers append `total` messages between them, against raw doing as many commits. */
 export const appends = (writers: number, total: number, aim: string): Promise<Row> =>
-  withStorage(async (run) => {
+  InFolder.withStorage(async (run) => {
     const raw = Raw.open()
     const sessions = Array.from({ length: writers }, (_, n) => Session.Id.make(`writer-${n}`))
     await run(Effect.forEach(sessions, newSession))
@@ -93,7 +75,7 @@ export const appends = (writers: number, total: number, aim: string): Promise<Ro
 
 /** A transcript of `count` messages, read and decoded whole, against rows and `JSON.parse`. */
 export const reads = (count: number, aim: string): Promise<Row> =>
-  withStorage(async (run) => {
+  InFolder.withStorage(async (run) => {
     const raw = Raw.open()
     const sessionId = Session.Id.make("reader")
     await run(newSession(sessionId))
@@ -116,7 +98,7 @@ export const reads = (count: number, aim: string): Promise<Row> =>
 
 /** Completes a batch of `count` calls in a shuffled order, all at once, against as many raw commits. */
 export const completions = (count: number, aim: string): Promise<Row> =>
-  withStorage(async (run) => {
+  InFolder.withStorage(async (run) => {
     const raw = Raw.open()
     const result = "r".repeat(1024)
     let round = 0
@@ -197,27 +179,17 @@ const slow = Tool.make("slow", {
 }).handle(({ millis }) => Effect.as(Effect.sleep(millis), "done"))
 
 /** A whole engine in a folder of its own. */
-const withEngine = async <A>(
-  use: (
-    run: <B, E>(effect: Effect.Effect<B, E, Gateway.Gateway | ScriptedModel.ScriptedModel>) => Promise<B>
-  ) => Promise<A>
-) => {
-  const folder = Raw.folder()
-  const runtime = ManagedRuntime.make(
-    SkeinNode.layer({ data: folder }).pipe(
-      Layer.provide(
-        Agents.layer({ models: ScriptedModel.models, tools: [noop, slow], policy: Permissions.askToWrite })
+const withEngine = <A>(use: (run: InFolder.Run<Gateway.Gateway | ScriptedModel.ScriptedModel>) => Promise<A>) =>
+  InFolder.inFolder(
+    (data) =>
+      SkeinNode.layer({ data }).pipe(
+        Layer.provide(
+          Agents.layer({ models: ScriptedModel.models, tools: [noop, slow], policy: Permissions.askToWrite })
+        ),
+        Layer.provideMerge(ScriptedModel.layer)
       ),
-      Layer.provideMerge(ScriptedModel.layer)
-    )
+    use
   )
-  try {
-    return await use((effect) => runtime.runPromise(effect))
-  } finally {
-    await runtime.dispose()
-    Raw.remove(folder)
-  }
-}
 
 /** Appends through the Gateway: `sessions` fibers append `total` messages between them, against as many raw commits. */
 export const gatewayAppends = (sessions: number, total: number, aim: string): Promise<Row> =>

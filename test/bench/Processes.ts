@@ -4,23 +4,14 @@ import { join } from "node:path"
 import { performance } from "node:perf_hooks"
 import { Clock, Effect, Fiber, ManagedRuntime, Stream } from "effect"
 import { Gateway, Message, Session, SessionEvent } from "../../src/index.js"
+import * as InFolder from "./InFolder.js"
 import * as Measure from "./Measure.js"
 import * as Raw from "./Raw.js"
 import type { Row } from "./Row.js"
 import * as Worker from "./Worker.js"
 
-const withEngine = async <A>(
-  use: (run: <B, E>(effect: Effect.Effect<B, E, Gateway.Gateway>) => Promise<B>, folder: string) => Promise<A>
-): Promise<A> => {
-  const folder = Raw.folder()
-  const runtime = ManagedRuntime.make(Worker.engineOn(folder))
-  try {
-    return await use((effect) => runtime.runPromise(effect), folder)
-  } finally {
-    await runtime.dispose()
-    Raw.remove(folder)
-  }
-}
+const withEngine = <A>(use: (run: InFolder.Run<Gateway.Gateway>, folder: string) => Promise<A>): Promise<A> =>
+  InFolder.inFolder(Worker.engineOn, use)
 
 const millis = (value: number): string => `${value.toFixed(1)} ms`
 

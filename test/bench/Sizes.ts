@@ -1,18 +1,15 @@
 /** What it costs that a session is long, or that there are many of them. */
 import { performance } from "node:perf_hooks"
 import { cpuUsage } from "node:process"
-import { Clock, Duration, Effect, Layer, ManagedRuntime, Schema, Stream } from "effect"
+import { Clock, Duration, Effect, Layer, Schema, Stream } from "effect"
 import * as EventLoop from "../../src/adapters/EventLoop.js"
-import * as Identity from "../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
-import * as SqliteStorage from "../../src/adapters/sqlite/SqliteStorage.js"
 import { Checked } from "../../src/domain/Checked.js"
 import * as Limits from "../../src/domain/Limits.js"
 import { Agents, Gateway, Message, Model, Permissions, Run, Session, Tool, Usage } from "../../src/index.js"
-import { DataDirectory } from "../../src/services/DataDirectory.js"
 import { Storage } from "../../src/services/storage/Storage.js"
+import * as InFolder from "./InFolder.js"
 import * as Measure from "./Measure.js"
-import * as Raw from "./Raw.js"
 import type { Row } from "./Row.js"
 import * as NewSession from "../support/NewSession.js"
 
@@ -69,14 +66,8 @@ const message = (n: number): Gateway.ForeignMessage =>
 
 /** CPU of the first step after a send, and of each further one, in sessions of both sizes. */
 export const steps = async (small: number, large: number, aim: string): Promise<Row> => {
-  const folder = Raw.folder()
   const times: Array<number> = []
-  const runtime = ManagedRuntime.make(
-    engineOn(
-      folder,
-      stepping((millis) => void times.push(millis))
-    )
-  )
+  const model = stepping((millis) => void times.push(millis))
   const newSession = (count: number) =>
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
@@ -99,79 +90,67 @@ export const steps = async (small: number, large: number, aim: string): Promise<
       const [first = Number.NaN] = times
       return { first: first - from, further: ((times.at(-1) ?? Number.NaN) - first) / furtherSteps }
     })
-  try {
-    return await runtime.runPromise(
-      Effect.gen(function* () {
-        const [smaller, larger] = [yield* newSession(small), yield* newSession(large)]
-        yield* Effect.all([turn(smaller), turn(larger)])
-        const rounds = yield* Effect.replicateEffect(Effect.all([turn(smaller), turn(larger)]), 7)
-        const of = (part: "first" | "further") =>
-          Measure.median(rounds.map(([inSmall, inLarge]) => inLarge[part] / inSmall[part]))
-        const numbers = { first: of("first"), further: of("further") }
-        return {
-          name: `a step at ${large} messages, against one at ${small}, window 100,000 tokens`,
-          value: `CPU ${numbers.first.toFixed(1)}x the first after a send, ${numbers.further.toFixed(1)}x each further one`,
-          aim,
-          numbers
-        }
-      })
-    )
-  } finally {
-    await runtime.dispose()
-    Raw.remove(folder)
-  }
+  return InFolder.inFolder(
+    (folder) => engineOn(folder, model),
+    (run) =>
+      run(
+        Effect.gen(function* () {
+          const [smaller, larger] = [yield* newSession(small), yield* newSession(large)]
+          yield* Effect.all([turn(smaller), turn(larger)])
+          const rounds = yield* Effect.replicateEffect(Effect.all([turn(smaller), turn(larger)]), 7)
+          const of = (part: "first" | "further") =>
+            Measure.median(rounds.map(([inSmall, inLarge]) => inLarge[part] / inSmall[part]))
+          const numbers = { first: of("first"), further: of("further") }
+          return {
+            name: `a step at ${large} messages, against one at ${small}, window 100,000 tokens`,
+            value: `CPU ${numbers.first.toFixed(1)}x the first after a send, ${numbers.further.toFixed(1)}x each further one`,
+            aim,
+            numbers
+          }
+        })
+      )
+  )
 }
 
 /** A page of one and a page of fifty, among many sessions. */
 export const pages = async (count: number, aim: string): Promise<Row> => {
-  const folder = Raw.folder()
-  const runtime = ManagedRuntime.make(
-    engineOn(
-      folder,
-      stepping(() => undefined)
-    )
-  )
-  try {
-    return await runtime.runPromise(
-      Effect.gen(function* () {
-        const gateway = yield* Gateway.Gateway
-        yield* Effect.replicateEffect(gateway.create({ workdir: "/" }), count).pipe(
-          Effect.withConcurrency(256),
-          Effect.asVoid
-        )
-        const page = (limit: number) =>
-          Effect.map(
-            Effect.replicateEffect(
-              Effect.map(Effect.timed(gateway.sessions({ limit })), ([time]) => Duration.toMillis(time)),
-              30
-            ),
-            Measure.median
+  const model = stepping(() => undefined)
+  return InFolder.inFolder(
+    (folder) => engineOn(folder, model),
+    (run) =>
+      run(
+        Effect.gen(function* () {
+          const gateway = yield* Gateway.Gateway
+          yield* Effect.replicateEffect(gateway.create({ workdir: "/" }), count).pipe(
+            Effect.withConcurrency(256),
+            Effect.asVoid
           )
-        const numbers = { one: yield* page(1), fifty: yield* page(50) }
-        return {
-          name: `a page of 1 and of 50, among ${count} sessions`,
-          value: `${numbers.one.toFixed(1)} ms, ${numbers.fifty.toFixed(1)} ms`,
-          aim,
-          numbers
-        }
-      })
-    )
-  } finally {
-    await runtime.dispose()
-    Raw.remove(folder)
-  }
+          const page = (limit: number) =>
+            Effect.map(
+              Effect.replicateEffect(
+                Effect.map(Effect.timed(gateway.sessions({ limit })), ([time]) => Duration.toMillis(time)),
+                30
+              ),
+              Measure.median
+            )
+          const numbers = { one: yield* page(1), fifty: yield* page(50) }
+          return {
+            name: `a page of 1 and of 50, among ${count} sessions`,
+            value: `${numbers.one.toFixed(1)} ms, ${numbers.fifty.toFixed(1)} ms`,
+            aim,
+            numbers
+          }
+        })
+      )
+  )
 }
 
 /** Removes the old events of one session that has `count` messages, and looks how long the event loop is held. */
 export const retention = async (count: number, aim: string): Promise<Row> => {
-  const folder = Raw.folder()
-  const runtime = ManagedRuntime.make(
-    SqliteStorage.layer.pipe(Layer.provideMerge(Identity.layer), Layer.provide(Layer.succeed(DataDirectory, folder)))
-  )
   const short = "The quick brown fox jumps over the lazy dog."
-  try {
-    const storage = await runtime.runPromise(Storage)
-    await runtime.runPromise(
+  return InFolder.withStorage(async (run) => {
+    const storage = await run(Storage)
+    await run(
       Effect.gen(function* () {
         const id = Session.Id.make("old")
         yield* storage.createSession(NewSession.bare(id))
@@ -186,7 +165,7 @@ export const retention = async (count: number, aim: string): Promise<Row> => {
     const now = await Effect.runPromise(Clock.currentTimeMillis)
     const from = performance.now()
     const { stretch } = await Measure.longestStretch(() =>
-      runtime.runPromise(
+      run(
         Effect.iterate(true, {
           while: (isMore) => isMore,
           body: () => Effect.zipLeft(storage.prune({ before: now + 1, keep: 0, since: now + 1 }), EventLoop.turn)
@@ -200,8 +179,5 @@ export const retention = async (count: number, aim: string): Promise<Row> => {
       aim,
       numbers: { stretch, millis }
     }
-  } finally {
-    await runtime.dispose()
-    Raw.remove(folder)
-  }
+  })
 }

@@ -2,12 +2,12 @@
 import { performance } from "node:perf_hooks"
 import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
-import { Chunk, Deferred, Effect, Exit, Layer, ManagedRuntime, Predicate, Schema, Scope, Stream } from "effect"
+import { Chunk, Deferred, Effect, Exit, Layer, Predicate, Schema, Scope, Stream } from "effect"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
 import { Agents, Gateway, Model, Permissions, Run, SessionEvent, Tool, Usage } from "../../src/index.js"
 import * as ScriptedModel from "../../src/services/ScriptedModel.js"
+import * as InFolder from "./InFolder.js"
 import * as Measure from "./Measure.js"
-import * as Raw from "./Raw.js"
 import type { Row } from "./Row.js"
 
 const deltas = 40
@@ -31,23 +31,14 @@ const noop = Tool.make("noop", { description: "Does nothing", access: "read", in
   () => Effect.succeed("done")
 )
 
-const withEngine = async <A>(
-  models: Effect.Effect<Model.Models>,
-  use: (run: <B, E>(effect: Effect.Effect<B, E, Gateway.Gateway>) => Promise<B>) => Promise<A>
-) => {
-  const folder = Raw.folder()
-  const runtime = ManagedRuntime.make(
-    SkeinNode.layer({ data: folder, repeatLimit: 1_000_000 }).pipe(
-      Layer.provide(Agents.layer({ models, tools: [noop], policy: Permissions.allowAll, stepLimit: 1_000_000 }))
-    )
+const withEngine = <A>(models: Effect.Effect<Model.Models>, use: (run: InFolder.Run<Gateway.Gateway>) => Promise<A>) =>
+  InFolder.inFolder(
+    (data) =>
+      SkeinNode.layer({ data, repeatLimit: 1_000_000 }).pipe(
+        Layer.provide(Agents.layer({ models, tools: [noop], policy: Permissions.allowAll, stepLimit: 1_000_000 }))
+      ),
+    use
   )
-  try {
-    return await use((effect) => runtime.runPromise(effect))
-  } finally {
-    await runtime.dispose()
-    Raw.remove(folder)
-  }
-}
 
 setFlagsFromString("--expose-gc")
 const collector: unknown = runInNewContext("gc")
