@@ -1,0 +1,63 @@
+import { describe, expect, it } from "@effect/vitest"
+import { FastCheck } from "effect"
+import * as OneLine from "../../../src/domain/OneLine.js"
+
+const texts = FastCheck.string({
+  unit: FastCheck.constantFrom("a", "b", "é", "😀", " ", "\t", "\n", "\r", "\u00a0", "\u2028", "\u3000"),
+  maxLength: 60
+})
+const limits = FastCheck.integer({ min: 1, max: 40 })
+const length = (text: string) => Array.from(text).length
+
+describe("OneLine", () => {
+  describe("fold", () => {
+    it.prop("leaves single blanks between words and nothing else of the white space", [texts], ([text]) => {
+      const folded = OneLine.fold(text)
+      expect(folded).toBe(
+        text
+          .split(/\s+/u)
+          .filter((word) => word !== "")
+          .join(" ")
+      )
+      expect(OneLine.fold(folded)).toBe(folded)
+    })
+  })
+
+  describe("first", () => {
+    it.prop("is folded, not empty, within the limit", [texts, limits], ([text, limit]) => {
+      const first = OneLine.first(text, limit)
+      if (first === null) return
+      expect(OneLine.fold(first)).toBe(first)
+      expect(first).not.toBe("")
+      expect(length(first)).toBeLessThanOrEqual(limit)
+    })
+
+    it.prop(
+      "a line that was cut is its beginning with a mark; a short one stays whole",
+      [texts, limits],
+      ([text, limit]) => {
+        const first = OneLine.first(text, limit)
+        const line = text
+          .split(/[\n\r\u2028]/u)
+          .map(OneLine.fold)
+          .find((line) => line !== "")
+        if (line === undefined) expect(first).toBeNull()
+        else if (length(line) <= limit) expect(first).toBe(line)
+        else expect(first !== null && first.endsWith("…") && line.startsWith(first.slice(0, -1))).toBe(true)
+      }
+    )
+
+    it.each([
+      ["fix the\ttests\nplease", 50, "fix the tests"],
+      ["\n \r\n  second  line \r\nthird", 50, "second line"],
+      ["abcdef", 6, "abcdef"],
+      ["abcdefg", 6, "abcde…"],
+      ["abcd efg", 6, "abcd…"],
+      ["😀😀😀", 2, "😀…"],
+      ["", 50, null],
+      [" \n\t", 50, null]
+    ])("%j cut to %i is %j", (text, limit, first) => {
+      expect(OneLine.first(text, limit)).toBe(first)
+    })
+  })
+})
