@@ -1,9 +1,11 @@
 /** The open batch as clients see it: its calls without a result, and the results that wait beyond the head. */
 import { Schema } from "effect"
 import * as Batch from "./Batch.js"
+import * as CallDisplay from "./CallDisplay.js"
 import { type AssistantMessage, CallId, callsOf, Entry } from "./Message.js"
 import { QuestionId } from "./Permission.js"
 import { Seq } from "./Session.js"
+import { Timestamp } from "./Timestamp.js"
 
 /** A call of the open batch that has no result yet. */
 export const OpenCall = Schema.Struct({
@@ -13,23 +15,33 @@ export const OpenCall = Schema.Struct({
   name: Schema.String,
   state: Schema.Literal("pending", "started"),
   /** The newest question that was asked about the call, answered or not; null when none was. */
-  questionId: Schema.NullOr(QuestionId)
+  questionId: Schema.NullOr(QuestionId),
+  /** When it was started; null while it is pending. */
+  startedAt: Schema.NullOr(Timestamp),
+  display: CallDisplay.CallDisplay
 })
 export type OpenCall = typeof OpenCall.Type
 
-/** The calls that the message at `opener` asks for. None has started. */
-export const open = (opener: Seq, message: AssistantMessage): ReadonlyArray<OpenCall> =>
+/** The calls that the message at `opener` asks for, with their displays by index. None has started. */
+export const open = (
+  opener: Seq,
+  message: AssistantMessage,
+  displays: ReadonlyArray<CallDisplay.CallDisplay> = []
+): ReadonlyArray<OpenCall> =>
   callsOf(message).map(({ callId, name }, index) => ({
     seq: Batch.seqOf(opener, index),
     index,
     callId,
     name,
     state: "pending",
-    questionId: null
+    questionId: null,
+    startedAt: null,
+    display: displays[index] ?? CallDisplay.none
   }))
 
 /** Whether a call has not started because a human was asked about it. */
-export const waitsForHuman = ({ questionId, state }: OpenCall): boolean => state === "pending" && questionId !== null
+export const waitsForHuman = ({ questionId, state }: Pick<OpenCall, "questionId" | "state">): boolean =>
+  state === "pending" && questionId !== null
 
 /** The calls of a step that have no place in the transcript yet, and the results that wait for their turn. */
 export const OpenBatch = Schema.Struct({

@@ -1,5 +1,6 @@
 /** Whether a call may run: what a policy decides, the question to a human, and its one answer. */
 import { Schema } from "effect"
+import { CallDisplay } from "./CallDisplay.js"
 import { id } from "./Id.js"
 import { CallId } from "./Message.js"
 import { RunId } from "./Run.js"
@@ -47,6 +48,7 @@ export const Question = Schema.Struct({
   access: Access,
   /** The call's raw input, as it will be run. */
   input: Schema.String,
+  display: CallDisplay,
   answer: Schema.NullOr(Answer),
   askedAt: Timestamp
 })

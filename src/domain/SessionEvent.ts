@@ -12,9 +12,10 @@
 import { Schema } from "effect"
 import { AgentName } from "./AgentName.js"
 import { AssetId } from "./Asset.js"
-import { CallId, Outcome, Role } from "./Message.js"
+import { CallDisplay } from "./CallDisplay.js"
+import { CallId, Entry, Outcome, Role } from "./Message.js"
 import { ModelRef } from "./ModelRef.js"
-import { AnyVerdict, QuestionId } from "./Permission.js"
+import { AnyVerdict, Question, QuestionId } from "./Permission.js"
 import { RunId, StopReason } from "./Run.js"
 import { Cursor, Seq, SessionId } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
@@ -35,6 +36,11 @@ const ephemeral = <const Type extends string, Fields extends Schema.Struct.Field
 /** `seq` is the place of the call's result. */
 const ofQuestion = { runId: RunId, callId: CallId, seq: Seq, questionId: QuestionId }
 
+const ofCall = { runId: RunId, callId: CallId, seq: Seq, name: Schema.String }
+
+/** The message that the event tells of, for subscriptions with entries. */
+const entry = Schema.optionalWith(Entry, { exact: true })
+
 /** Events that are committed. Each has a cursor of its own, without gaps, and can be replayed. */
 export const Durable = Schema.Union(
   durable("session.created", { title: Schema.String }),
@@ -52,10 +58,16 @@ export const Durable = Schema.Union(
     detail: Schema.NullOr(Schema.String),
     usage: Total
   }),
-  durable("message.appended", { runId: Schema.NullOr(RunId), seq: Seq, role: Role }),
-  durable("call.started", { runId: RunId, callId: CallId, seq: Seq, name: Schema.String }),
-  durable("call.finished", { runId: RunId, callId: CallId, seq: Seq, name: Schema.String, outcome: Outcome }),
-  durable("permission.asked", { ...ofQuestion, tool: Schema.String }),
+  durable("message.appended", { runId: Schema.NullOr(RunId), seq: Seq, role: Role, entry }),
+  durable("call.started", { ...ofCall, display: CallDisplay }),
+  durable("call.finished", { ...ofCall, outcome: Outcome, display: CallDisplay, entry }),
+  durable("permission.asked", {
+    ...ofQuestion,
+    tool: Schema.String,
+    display: CallDisplay,
+    /** The question, for subscriptions with entries. */
+    question: Schema.optionalWith(Question, { exact: true })
+  }),
   durable("permission.answered", {
     ...ofQuestion,
     verdict: AnyVerdict,

@@ -11,6 +11,7 @@
  * Anything else that does not decode is damaged. What clients give is checked by the Schemas of the other files.
  */
 import { Record, Schema } from "effect"
+import * as Display from "./CallDisplay.js"
 import * as Known from "./Message.js"
 import * as Model from "./ModelRef.js"
 import * as Opaque from "./Opaque.js"
@@ -46,6 +47,9 @@ export const StopReason = wordOf(Run.StopReason, "other")
 export const Verdict = wordOf(Permission.AnyVerdict, "other")
 /** A tool's access; a word of a later version reads as "write". */
 export const Access = wordOf(Permission.Access, "write")
+
+/** How a call is shown; a kind of a later version reads as "other". */
+export const CallDisplay = Schema.Struct({ ...Display.CallDisplay.fields, kind: wordOf(Display.Kind, "other") })
 
 const stopReasonOf = reader(Run.StopReason, "other")
 
@@ -115,12 +119,15 @@ const UserMessage = Schema.Struct({
   parts: Schema.Array(Schema.Union(Known.TextPart, Known.FilePart, Opaque.partBut("text", "file")))
 })
 
+/** Why a step ended; a word of a later version reads as "other". */
+export const FinishReason = wordOf(Known.FinishReason, "other")
+
 const AssistantMessage = Schema.Struct({
   ...Known.AssistantMessage.fields,
   parts: Schema.Array(
     Schema.Union(Known.TextPart, Known.ReasoningPart, Known.CallPart, Opaque.partBut("text", "reasoning", "call"))
   ),
-  finish: wordOf(Known.FinishReason, "other")
+  finish: FinishReason
 })
 
 /** A result, with its outcome read so. */

@@ -33,6 +33,8 @@ export const isStale = (reason: TakeoverReason, lookedAt: number, now: number): 
   reason === "lease-lost" && Math.abs(now - lookedAt) > lookMillis
 
 /** A run as it is found, and what its taker wants. */
+type HeldCall = Pick<OpenCall, "questionId" | "state">
+
 export interface FoundRun {
   readonly reason: TakeoverReason
   readonly recovery: "continue" | "end"
@@ -41,7 +43,7 @@ export interface FoundRun {
   readonly isCancelled: boolean
   readonly takeovers: Takeovers
   readonly head: number
-  readonly open: ReadonlyArray<OpenCall>
+  readonly open: ReadonlyArray<HeldCall>
 }
 
 export type Fate =
@@ -49,7 +51,7 @@ export type Fate =
   | {
       readonly _tag: "Continues"
       /** Whether an open call is closed; the others stay as they are. */
-      readonly closes: (call: OpenCall) => boolean
+      readonly closes: (call: HeldCall) => boolean
       /** Its takeovers from now on; null when this one is not counted. */
       readonly count: number | null
     }
@@ -72,7 +74,7 @@ export const fateOf = (found: FoundRun): Fate => {
       ? { _tag: "Continues", closes: (call) => !waitsForHuman(call), count: null }
       : endOf(found)
   }
-  const closes = (call: OpenCall) => call.state === "started"
+  const closes = (call: HeldCall) => call.state === "started"
   if (reason === "released") return { _tag: "Continues", closes, count: null }
   const count = head > takeovers.head ? 1 : takeovers.count + 1
   return count > limit

@@ -9,6 +9,7 @@
 import { Context, Duration, Effect, Either, JSONSchema, Schema } from "effect"
 import type { ParseResult } from "effect"
 import * as AbsentFields from "../domain/AbsentFields.js"
+import { Kind, Location } from "../domain/CallDisplay.js"
 import * as Issues from "../domain/Issues.js"
 import * as InputSchema from "../domain/InputSchema.js"
 import { JsonRecord } from "../domain/Json.js"
@@ -20,6 +21,7 @@ import type { Owner, SessionId } from "../domain/Session.js"
 import { ofText, Result } from "./ToolResult.js"
 
 export { Result, result } from "./ToolResult.js"
+export { Kind, Location }
 
 /** The call that a handler runs for. */
 export class Call extends Context.Tag("skein/Tool/Call")<
@@ -60,17 +62,6 @@ export class InputInvalid extends Schema.TaggedError<InputInvalid>()("InputInval
     return `The input of ${this.tool} is not valid:${this.detail.includes("\n") ? "\n" : " "}${this.detail}`
   }
 }
-
-/** What a tool does, as clients show it. */
-export const Kind = Schema.Literal("read", "edit", "search", "execute", "fetch", "other")
-export type Kind = typeof Kind.Type
-
-/** A place that a call works on: a path, and a line from 1 where it matters. */
-export const Location = Schema.Struct({
-  path: Schema.String,
-  line: Schema.optionalWith(Schema.Int.pipe(Schema.positive()), { exact: true })
-})
-export type Location = typeof Location.Type
 
 /** A call whose input was understood. */
 export interface PreparedCall<out R> {

@@ -9,6 +9,7 @@
 import { Context, Effect, type Scope, type Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import { ForeignMessage } from "../../domain/ForeignMessage.js"
+import { CallDisplay } from "../../domain/CallDisplay.js"
 import type { Live } from "../../domain/Live.js"
 import type { Entry } from "../../domain/Message.js"
 import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
@@ -18,6 +19,7 @@ import type { Owner, Session, SessionId } from "../../domain/Session.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
+import { TimelineCall, TimelineRow, TimelineStep } from "../../domain/Timeline.js"
 import * as Restricted from "./Restricted.js"
 import type { Restriction } from "./Restricted.js"
 import { SessionChange, Snapshot } from "./Replies.js"
@@ -42,6 +44,7 @@ export type { Live, OpenBatch, OpenCall }
 export {
   Answer,
   AssetRange,
+  CallDisplay,
   Create,
   EntryPlace,
   EventRange,
@@ -56,6 +59,9 @@ export {
   SessionPage,
   SessionQuery,
   Snapshot,
+  TimelineCall,
+  TimelineRow,
+  TimelineStep,
   TranscriptRange
 }
 
@@ -68,6 +74,11 @@ export interface Service {
   readonly sessions: (query?: SessionQuery) => Effect.Effect<SessionPage, SkeinError.List>
   /** The transcript in `seq` order, whole or from place `from` to place `to`. */
   readonly transcript: (range: TranscriptRange) => Stream.Stream<Entry, SkeinError.ReadSession>
+  /**
+   * What the session did and when: one short row for each step and each call, in `seq` order, calls without a result
+   * included; whole or from place `from` to place `to`. It is kept as long as the transcript.
+   */
+  readonly timeline: (range: TranscriptRange) => Stream.Stream<TimelineRow, SkeinError.ReadSession>
   /** The entry at a place: one of the transcript, or a result beyond its head that waits for earlier ones. */
   readonly entry: (place: EntryPlace) => Effect.Effect<Entry, SkeinError.ReadEntry>
   /** Stores a message and returns at once with the run that it starts, or that waits for its turn. */

@@ -27,8 +27,8 @@ import type { LiveRuns } from "../runtime/LiveRuns.js"
 import type { EventSignals } from "../storage/EventSignals.js"
 import type { ReaderService } from "../storage/Storage.js"
 
-/** Rows read at once, and the most events that are kept for who is behind. */
-const page = 256
+/** Rows read at once, and the most events that are kept for who is behind: fewer when they bring their entries along. */
+const pageOf = (entries: boolean): number => (entries ? 32 : 256)
 
 /** Between two deltas, in milliseconds. */
 const deltaMillis = 40
@@ -85,7 +85,12 @@ interface Sources {
   readonly fork: (effect: Effect.Effect<void>) => void
 }
 
-export const make = (sessionId: SessionId, { clock, fork, live, reader, signals, turn }: Sources): Hub => {
+export const make = (
+  sessionId: SessionId,
+  entries: boolean,
+  { clock, fork, live, reader, signals, turn }: Sources
+): Hub => {
+  const page = pageOf(entries)
   let followers = 0
   let commits = 0
   /** Commits that had been signalled before all events were read the last time. */
@@ -208,7 +213,7 @@ export const make = (sessionId: SessionId, { clock, fork, live, reader, signals,
     const before = commits
     const own = live.get(sessionId)
     const draft = own === undefined ? Option.map(yield* reader.draft(sessionId), Live.ofDraft) : Option.some(own)
-    const rows = yield* reader.events({ sessionId, after: from.cursor, limit: page })
+    const rows = yield* reader.events({ sessionId, after: from.cursor, limit: page, entries })
     // Everybody who waited has left meanwhile, and who came then has gone on from elsewhere.
     if (position !== from) return
     const isWhole = rows.length < page

@@ -17,6 +17,7 @@ import { Session, SessionId } from "../../domain/Session.js"
 import { SessionEvent } from "../../domain/SessionEvent.js"
 import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import * as SkeinError from "../../domain/SkeinError.js"
+import { TimelineRow } from "../../domain/Timeline.js"
 import * as Replies from "./Replies.js"
 import * as Requests from "./Requests.js"
 
@@ -138,6 +139,16 @@ export const operations = {
     payload: Requests.TranscriptRange,
     arguments: null,
     success: Entry,
+    error: SkeinError.ReadSession,
+    isStream: true
+  }),
+  timeline: operation({
+    name: "timeline",
+    whose: "session",
+    access: "read",
+    payload: Requests.TranscriptRange,
+    arguments: null,
+    success: TimelineRow,
     error: SkeinError.ReadSession,
     isStream: true
   }),

@@ -64,7 +64,12 @@ export const EntryPlace = Schema.Struct({ sessionId: SessionId, seq: Seq })
 export type EntryPlace = typeof EntryPlace.Type
 
 /** Events after the last one that the client has. Defaults to all that are kept. */
-export const EventRange = Schema.Struct({ sessionId: SessionId, after: optional(Cursor) })
+export const EventRange = Schema.Struct({
+  sessionId: SessionId,
+  after: optional(Cursor),
+  /** Whether events of messages bring the entry along, and those of questions the question. Defaults to no. */
+  entries: optional(Schema.Boolean)
+})
 export type EventRange = typeof EventRange.Type
 
 /** A message: a text, files by asset id, or both. */

@@ -118,6 +118,7 @@ const owned = (gateway: Service, owner: Owner): Service => {
     sessions: (query) => gateway.sessions({ ...query, owner }),
     entry: guarded(operations.entry, gateway.entry),
     transcript: guardedStream(operations.transcript, gateway.transcript),
+    timeline: guardedStream(operations.timeline, gateway.timeline),
     send: guarded(operations.send, gateway.send),
     resume: guarded(operations.resume, gateway.resume),
     recover: (which) => gateway.recover({ ...which, owner }),

@@ -165,6 +165,7 @@ const make = Effect.gen(function* () {
     sessions: (query = {}) => sessions(query),
     entry: method(operations.entry, reader.entry),
     transcript: streamMethod(operations.transcript, reader.transcript),
+    timeline: streamMethod(operations.timeline, reader.timeline),
     send,
     resume,
     recover: (which = {}) => recover(which),

@@ -3,7 +3,7 @@
  * between them what its running step has written so far.
  *
  * Live is replay that was woken: rows are read past a cursor whenever the session is signalled. All who watch a session
- * and have come to its newest event share one reader, the session's hub. Nothing is queued for a watcher, so one that
+ * and have come to its newest event share one reader, the session's hub (two, when some want entries and others do not). Nothing is queued for a watcher, so one that
  * does not keep up costs nothing and loses no fact; of texts and progress it gets the difference to what it has seen, and
  * nothing of a step that was over before it looked: the step's message has it all.
  *
@@ -25,8 +25,11 @@ import type { EventRange } from "./Requests.js"
 
 const beforeAll = Cursor.make(0)
 
-/** Rows of a replay read at once. */
-const replayed = 1_024
+/** Rows of a replay read at once: fewer when they bring their entries along. */
+const replayedOf = (entries: boolean): number => (entries ? 64 : 1_024)
+
+/** A session has one hub for those who want entries and one for those who do not. */
+const keyOf = (sessionId: SessionId, entries: boolean): string => `${sessionId} ${entries}`
 
 interface OpenHub {
   readonly hub: Hub.Hub
@@ -45,7 +48,7 @@ export const make = Effect.gen(function* () {
     events: (range) => fair(storage.events(range))
   }
   const fork = yield* FiberSet.makeRuntime()
-  const hubs = new Map<SessionId, OpenHub>()
+  const hubs = new Map<string, OpenHub>()
 
   /** What a running step has written so far: at once when it runs here, within a second when it runs elsewhere. */
   const liveOf = (sessionId: SessionId): Effect.Effect<Option.Option<Live.Live>, SkeinError.Read> =>
@@ -56,19 +59,19 @@ export const make = Effect.gen(function* () {
         : Effect.succeedSome(here)
     })
 
-  const openHub = (sessionId: SessionId): OpenHub => {
-    const hub = Hub.make(sessionId, { reader, signals, live, clock, turn, fork })
+  const openHub = (sessionId: SessionId, entries: boolean): OpenHub => {
+    const hub = Hub.make(sessionId, entries, { reader, signals, live, clock, turn, fork })
     const opened = { hub, fiber: fork(hub.run) }
-    hubs.set(sessionId, opened)
+    hubs.set(keyOf(sessionId, entries), opened)
     return opened
   }
 
   /** The session's hub, which is there before anything is read. The last one that leaves takes it away. */
-  const hubOf = (sessionId: SessionId) =>
+  const hubOf = (sessionId: SessionId, entries: boolean) =>
     Effect.acquireRelease(
       Effect.sync(() => {
-        const known = hubs.get(sessionId)
-        const opened = known === undefined || known.hub.isGone() ? openHub(sessionId) : known
+        const known = hubs.get(keyOf(sessionId, entries))
+        const opened = known === undefined || known.hub.isGone() ? openHub(sessionId, entries) : known
         opened.hub.follow()
         return opened
       }),
@@ -76,7 +79,7 @@ export const make = Effect.gen(function* () {
         Effect.suspend(() => {
           const { fiber, hub } = opened
           if (hub.leave()) return Effect.void
-          if (hubs.get(sessionId) === opened) hubs.delete(sessionId)
+          if (hubs.get(keyOf(sessionId, entries)) === opened) hubs.delete(keyOf(sessionId, entries))
           hub.close()
           return Fiber.interrupt(fiber)
         })
@@ -90,7 +93,8 @@ export const make = Effect.gen(function* () {
   })
 
   /** Events for one watcher: what there is already, and the rest, chunk by chunk. */
-  const watcherOf = ({ after = beforeAll, sessionId }: EventRange, hub: Hub.Hub) => {
+  const watcherOf = ({ after = beforeAll, entries = false, sessionId }: EventRange, hub: Hub.Hub) => {
+    const replayed = replayedOf(entries)
     let own: Watch.Position = { cursor: after, seen: Watch.nothingSeen }
     /** Whether the session was there before: then its absence means that it was deleted. */
     let found = false
@@ -104,7 +108,7 @@ export const make = Effect.gen(function* () {
     /** Reads on from the watcher's own cursor. */
     const readOn = Effect.suspend(() => {
       const commits = hub.commits()
-      return Effect.map(reader.events({ sessionId, after: own.cursor, limit: replayed }), (rows) => {
+      return Effect.map(reader.events({ sessionId, after: own.cursor, limit: replayed, entries }), (rows) => {
         found = true
         const [events, next] = Watch.tell(sessionId, own, rows, hub.written())
         own = next
@@ -132,7 +136,7 @@ export const make = Effect.gen(function* () {
    * `session.deleted`, made up and not stored, when the session is gone.
    */
   const events = Effect.fnUntraced(function* (range: EventRange) {
-    const { hub } = yield* hubOf(range.sessionId)
+    const { hub } = yield* hubOf(range.sessionId, range.entries ?? false)
     const { first, rest } = watcherOf(range, hub)
     const before = yield* first
     return Stream.concat(Stream.fromChunk(before), Stream.repeatEffectChunkOption(rest))

@@ -3,6 +3,7 @@
  * Nothing has started. Whatever is wrong, a tool's own defect too, becomes the call's result.
  */
 import { Cause, type Context, Duration, Effect, Exit, Option } from "effect"
+import * as CallDisplay from "../../domain/CallDisplay.js"
 import * as Live from "../../domain/Live.js"
 import type { CallPart, Outcome } from "../../domain/Message.js"
 import { EngineConfig } from "../EngineConfig.js"
@@ -15,12 +16,14 @@ import { LiveRuns } from "./LiveRuns.js"
 /** A call that cannot run, and the result that says why. */
 export interface RefusedCall {
   readonly _tag: "Refused"
+  readonly display: CallDisplay.CallDisplay
   readonly result: HandlerResult.HandlerResult
 }
 
 /** A call that its tool understands. */
 export interface AcceptedCall {
   readonly _tag: "Accepted"
+  readonly display: CallDisplay.CallDisplay
   readonly tool: Tool.Runnable<Tool.Call>
   readonly prepared: Tool.PreparedCall<Tool.Call>
 }
@@ -38,8 +41,9 @@ export interface BegunReading {
 export const isRead = (begun: RefusedCall | BegunReading): boolean =>
   begun._tag === "Refused" || AtOnce.isDone(begun.work)
 
-const refused = (outcome: Outcome, text: string): RefusedCall => ({
+const refused = (outcome: Outcome, text: string, tool?: Tool.Runnable<Tool.Call>): RefusedCall => ({
   _tag: "Refused",
+  display: { ...CallDisplay.none, kind: tool?.kind ?? CallDisplay.none.kind },
   result: HandlerResult.make(outcome, text)
 })
 
@@ -47,11 +51,15 @@ const readingOf = (
   tool: Tool.Runnable<Tool.Call>,
   exit: Exit.Exit<Tool.PreparedCall<Tool.Call>, Tool.InputInvalid>
 ): CallReading => {
-  if (Exit.isSuccess(exit)) return { _tag: "Accepted", tool, prepared: exit.value }
+  if (Exit.isSuccess(exit)) {
+    const { locations, title } = exit.value
+    const display = CallDisplay.bounded({ kind: tool.kind, title, locations })
+    return { _tag: "Accepted", display, tool, prepared: exit.value }
+  }
   const failure = Cause.failureOption(exit.cause)
-  if (Option.isSome(failure)) return refused("invalid-input", failure.value.message)
+  if (Option.isSome(failure)) return refused("invalid-input", failure.value.message, tool)
   const defect = HandlerResult.describe(Cause.squash(exit.cause))
-  return refused("defect", `The tool broke while it read its input: ${defect}`)
+  return refused("defect", `The tool broke while it read its input: ${defect}`, tool)
 }
 
 const always = () => true
@@ -91,8 +99,8 @@ export const make = Effect.gen(function* () {
     part: CallPart,
     reasonNotToRun: string | null
   ): Effect.Effect<RefusedCall | BegunReading> => {
-    if (reasonNotToRun !== null) return Effect.succeed(refused("never-started", reasonNotToRun))
     const tool = context.agent.toolbox.tools.get(part.name)
+    if (reasonNotToRun !== null) return Effect.succeed(refused("never-started", reasonNotToRun, tool))
     if (tool === undefined) return Effect.succeed(unknownTool(context, part.name))
     return Effect.suspend(() => tool.prepare(part.input)).pipe(
       Effect.provideService(Tool.Call, toolCall(context, part, always)),
@@ -111,7 +119,7 @@ export const make = Effect.gen(function* () {
             onNone: () =>
               Effect.as(
                 AtOnce.giveUp(begun.work),
-                refused("timeout", "Reading the call's input took too long; it was not run.")
+                refused("timeout", "Reading the call's input took too long; it was not run.", begun.tool)
               ),
             onSome: (exit) => Effect.succeed(readingOf(begun.tool, exit))
           })

@@ -16,12 +16,13 @@
  */
 import { Duration, Effect, Exit, Metric, Option } from "effect"
 import * as Live from "../../domain/Live.js"
+import { type CallDisplay, isNone } from "../../domain/CallDisplay.js"
 import type { CallPart } from "../../domain/Message.js"
 import type { QuestionId } from "../../domain/Permission.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { EventLoop } from "../EventLoop.js"
 import * as Metrics from "../Metrics.js"
-import { Storage } from "../storage/Storage.js"
+import { type OpenCall, Storage } from "../storage/Storage.js"
 import * as Tool from "../Tool.js"
 import * as AtOnce from "./AtOnce.js"
 import * as CallReading from "./CallReading.js"
@@ -43,7 +44,7 @@ export interface AskedCall {
 }
 
 /** A call that can run. */
-interface PlannedCall extends Omit<CallReading.AcceptedCall, "_tag"> {
+export interface PlannedCall extends Omit<CallReading.AcceptedCall, "_tag"> {
   readonly _tag: "Planned"
   /** Null for a call about which a human was asked before. */
   readonly deciding: PermissionCheck.Deciding | null
@@ -63,11 +64,17 @@ export type CallPlan = CallReading.RefusedCall | PlannedCall
 interface Opening {
   /** The calls that are ready to start already, by index. */
   readonly starts: ReadonlyArray<number>
+  /** How the calls are shown, by index; nothing before all inputs are read. */
+  readonly displays: ReadonlyArray<CallDisplay>
   /** Plans the calls, once all inputs are read. */
   readonly plans: Effect.Effect<ReadonlyArray<CallPlan>>
   /** Leaves the slots of calls that have not started. */
   readonly leave: Effect.Effect<void>
 }
+
+/** How a call is shown, if its step was stored before that was known. */
+const lateDisplay = ({ display }: OpenCall, plan: PlannedCall): CallDisplay | undefined =>
+  isNone(display) && !isNone(plan.display) ? plan.display : undefined
 
 type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 
@@ -155,6 +162,7 @@ export const make = Effect.gen(function* () {
     if (isRead) yield* planAll
 
     return {
+      displays: plans.map(({ display }) => display),
       starts: plans.flatMap((plan, index) => (isReady(plan, context) ? [index] : [])),
       plans: isRead ? Effect.succeed(plans) : planAll,
       leave: Effect.suspend(() =>
@@ -220,7 +228,8 @@ export const make = Effect.gen(function* () {
             const text = `Never started: an earlier call of the same key was given up and has not ended within ${Duration.format(limit)}.`
             return yield* results.store(one, HandlerResult.make("never-started", text))
           }
-          if (!(yield* storage.startCall(context.lease, call.seq))) return yield* Effect.interrupt
+          if (!(yield* storage.startCall(context.lease, call.seq, lateDisplay(call, plan))))
+            return yield* Effect.interrupt
         }
         const toolCall = readings.toolCall(context, part, () => !plan.isOver)
         const work = yield* fibers.run(Effect.provideService(plan.prepared.run, Tool.Call, toolCall))
@@ -246,7 +255,7 @@ export const make = Effect.gen(function* () {
     return yield* Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         if (plan._tag === "Refused") return yield* results.store(one, plan.result)
-        const denial = yield* restore(permissions.denial(one, plan.tool, plan.deciding))
+        const denial = yield* restore(permissions.denial(one, plan))
         if (denial !== null) return yield* results.store(one, HandlerResult.make("denied", denial))
         return yield* perform(one, plan, restore)
       }).pipe(Effect.ensuring(leave(plan)))

@@ -12,11 +12,17 @@ import { EventSignals } from "../storage/EventSignals.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import type * as Tool from "../Tool.js"
 import * as AtOnce from "./AtOnce.js"
+import type { AcceptedCall } from "./CallReading.js"
 import type { CallRun, RunContext } from "./CallRun.js"
 import * as HandlerResult from "./HandlerResult.js"
 
 /** The policy at work on a call. */
 export type Deciding = AtOnce.Work<Decision>
+
+/** What there is to decide about. `deciding` is null for a call about which a human was asked before. */
+interface PermittedCall extends Pick<AcceptedCall, "display" | "tool"> {
+  readonly deciding: Deciding | null
+}
 
 const allows = ({ verdict }: Answer): boolean => verdict === "allow-once" || verdict === "allow-for-session"
 
@@ -59,28 +65,26 @@ export const make = Effect.gen(function* () {
   })
 
   /** The question about a call, asked now unless it was before; null when the call needs none. */
-  const question = Effect.fnUntraced(function* ({ call, context, part }: CallRun, tool: Tool.Runnable<Tool.Call>) {
+  const question = Effect.fnUntraced(function* ({ call, context, part }: CallRun, { display, tool }: PermittedCall) {
     if (call.questionId !== null) return call.questionId
     if ((yield* reader.granted(context.session.id)).has(tool.name)) return null
     const id = QuestionId.make(yield* ids.next("ask"))
     const { callId, input } = part
-    yield* storage.ask(context.lease, { id, seq: call.seq, callId, tool: tool.name, access: tool.access, input })
+    const { access, name } = tool
+    yield* storage.ask(context.lease, { id, seq: call.seq, callId, tool: name, access, input, display })
     return id
   })
 
   /**
-   * Null when the call may run, else what the model is told. `deciding` is null for a call about which a human was asked
-   * before: the policy is not asked again.
+   * Null when the call may run, else what the model is told. The policy is not asked again about a call about which a
+   * human was asked before.
    */
-  const denial = Effect.fn("PermissionCheck.denial")(function* (
-    one: CallRun,
-    tool: Tool.Runnable<Tool.Call>,
-    deciding: Deciding | null
-  ) {
+  const denial = Effect.fn("PermissionCheck.denial")(function* (one: CallRun, about: PermittedCall) {
+    const { deciding } = about
     const decision = deciding === null ? Permissions.ask : yield* decisionOf(deciding)
     if (decision._tag === "Allow") return null
     if (decision._tag === "Deny") return `Denied: ${decision.message}`
-    const asked = yield* question(one, tool)
+    const asked = yield* question(one, about)
     if (asked === null) return null
     const answer = yield* answerTo(asked, one.context.session.id)
     return allows(answer) ? null : denialBy(answer)

@@ -16,6 +16,7 @@ import {
 } from "../../domain/Message.js"
 import type { RunId, RunningRun, StopReason } from "../../domain/Run.js"
 import type { Seq, Session } from "../../domain/Session.js"
+import type { Timestamp } from "../../domain/Timestamp.js"
 import type { AgentUnavailable } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { Agents } from "../Agents.js"
@@ -221,16 +222,21 @@ export const make = Effect.gen(function* () {
       )
 
     /** Stores a step that asks for calls, and runs them. */
-    const storeAndRun = (context: RunContext, message: Checked<AssistantMessage>, parts: ReadonlyArray<CallPart>) =>
+    const storeAndRun = (
+      context: RunContext,
+      message: Checked<AssistantMessage>,
+      parts: ReadonlyArray<CallPart>,
+      startedAt: Timestamp
+    ) =>
       Effect.acquireUseRelease(
         calls.open(
           context,
           parts.map((part) => ({ part, questionId: null })),
           reasonNotToRun(message.value)
         ),
-        ({ plans, starts }) =>
+        ({ displays, plans, starts }) =>
           Effect.gen(function* () {
-            const step = yield* storeStep(message, { starts })
+            const step = yield* storeStep(message, { starts, displays, startedAt })
             return yield* runBatch(context, { opener: step.entry.seq, parts, stored: [] }, step.calls, yield* plans)
           }),
         ({ leave }) => leave
@@ -243,6 +249,7 @@ export const make = Effect.gen(function* () {
       const context = yield* contextOf(session)
       const { stepLimit } = context.agent
       if (step > stepLimit) return end("step-limit", `the run took ${stepLimit} steps`)
+      const startedAt = yield* Clock.currentTimeMillis
       const { callIds, draft, model } = yield* steps.run(context, transcript)
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)
@@ -258,9 +265,9 @@ export const make = Effect.gen(function* () {
         : parts.length > 0 && repeats >= config.repeatLimit
           ? end("repeated-calls", `the model asked for the same calls ${repeats} times in a row`)
           : null
-      if (ending !== null) return yield* Effect.as(storeStep(checked, { end: ending }), ending)
-      if (parts.length > 0) yield* remember(yield* storeAndRun(context, checked, parts))
-      else yield* storeStep(checked, {})
+      if (ending !== null) return yield* Effect.as(storeStep(checked, { end: ending, startedAt }), ending)
+      if (parts.length > 0) yield* remember(yield* storeAndRun(context, checked, parts, startedAt))
+      else yield* storeStep(checked, { startedAt })
     }
   })
 

@@ -26,6 +26,7 @@ import { Context } from "effect"
 import type { Effect, Option, Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { AgentName } from "../../domain/AgentName.js"
+import type { CallDisplay } from "../../domain/CallDisplay.js"
 import type { Checked } from "../../domain/Checked.js"
 import type { JsonRecord } from "../../domain/Json.js"
 import type { Beat, Lease, EngineId, Presence, TakeoverReason } from "../../domain/Lease.js"
@@ -38,6 +39,7 @@ import type { EndedRun, QueuedRun, Ref, Run, RunId, RunningRun, RunQuery, StopRe
 import type { Cursor, Owner, Seq, Session, SessionId } from "../../domain/Session.js"
 import type { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SessionEvent from "../../domain/SessionEvent.js"
+import type { TimelineRow } from "../../domain/Timeline.js"
 import type { Timestamp } from "../../domain/Timestamp.js"
 import type {
   AppendRefused,
@@ -92,6 +94,24 @@ export interface HeldRun {
   readonly stopRequest: "cancelled" | "deleted" | null
 }
 
+/** A part of a transcript, both places included. Defaults to all of it. */
+export interface TranscriptRange {
+  readonly sessionId: SessionId
+  readonly from?: number | undefined
+  readonly to?: number | undefined
+}
+
+/**
+ * A page of events. With `entries`, a `message.appended` and a `call.finished` bring their entry along, and a
+ * `permission.asked` its question.
+ */
+export interface EventPage {
+  readonly sessionId: SessionId
+  readonly after: number
+  readonly limit: number
+  readonly entries?: boolean | undefined
+}
+
 /** What can be read. No read waits for a writer, and none writes. */
 export interface ReaderService {
   /** A session that is not hidden. Fails with `SessionNotFound` from the commit on that hides a deleted one. */
@@ -101,11 +121,12 @@ export interface ReaderService {
    * The transcript up to the head, or the part of it from place `from` to place `to`, both included, read page by page.
    * Fails with `RowDamaged` at a row that does not decode, after the entries before it.
    */
-  readonly transcript: (range: {
-    readonly sessionId: SessionId
-    readonly from?: number | undefined
-    readonly to?: number | undefined
-  }) => Stream.Stream<Entry, SessionNotFound | Read>
+  readonly transcript: (range: TranscriptRange) => Stream.Stream<Entry, SessionNotFound | Read>
+  /**
+   * Steps and calls, those without a result too, by their places; whole, or those from place `from` to place `to`. Fails as
+   * `transcript` does.
+   */
+  readonly timeline: (range: TranscriptRange) => Stream.Stream<TimelineRow, SessionNotFound | Read>
   readonly run: (runId: RunId) => Effect.Effect<Run, RunNotFound | Read>
   /** Runs of a session, the newest first; `RunNotFound` when it has no run `before`. */
   readonly runs: (query: RunQuery) => Effect.Effect<ReadonlyArray<Run>, SessionNotFound | RunNotFound | Read>
@@ -128,11 +149,9 @@ export interface ReaderService {
    * At most `limit` durable events that follow cursor `after` (0 for the oldest kept), in order, without a gap.
    * `CursorGone` when `after` is newer than the newest event, or older than the one just before the oldest.
    */
-  readonly events: (range: {
-    readonly sessionId: SessionId
-    readonly after: number
-    readonly limit: number
-  }) => Effect.Effect<ReadonlyArray<SessionEvent.Durable>, SessionNotFound | CursorGone | Read>
+  readonly events: (
+    range: EventPage
+  ) => Effect.Effect<ReadonlyArray<SessionEvent.Durable>, SessionNotFound | CursorGone | Read>
   /** Questions without an answer, oldest first; of one session, or of all. */
   readonly questions: (sessionId: SessionId | null) => Effect.Effect<ReadonlyArray<Question>, Read>
   readonly question: (questionId: QuestionId) => Effect.Effect<Question, QuestionNotFound | Read>
@@ -263,10 +282,14 @@ export interface RunEnd {
   readonly detail: string | null
 }
 
-/** What is stored in the commit of a step, after its message. */
+/** What is stored in the commit of a step, beside its message. */
 export interface StepSequel {
   /** Calls that start at once, by their index in the message; each as by `startCall`. */
   readonly starts?: ReadonlyArray<number>
+  /** How the message's calls are shown, by their index, as far as that is known. */
+  readonly displays?: ReadonlyArray<CallDisplay>
+  /** When the step began. */
+  readonly startedAt?: Timestamp
   /** The run's end, as by `endRun`. */
   readonly end?: RunEnd
 }
@@ -373,8 +396,11 @@ export interface Service {
     { readonly entry: Entry; readonly calls: ReadonlyArray<OpenCall> },
     LeaseLost | Change | AppendRefused
   >
-  /** Marks a pending call as started; event `call.started`. False when no call at `seq` is still pending. */
-  readonly startCall: (lease: Lease, seq: Seq) => Effect.Effect<boolean, LeaseLost | Write>
+  /**
+   * Marks a pending call as started; event `call.started`. False when no call at `seq` is still pending. `display` is how
+   * the call is shown when that was not stored with its step.
+   */
+  readonly startCall: (lease: Lease, seq: Seq, display?: CallDisplay) => Effect.Effect<boolean, LeaseLost | Write>
   /**
    * Stores a call's result at its place and moves the head over the contiguous results; events `call.finished`, then
    * `message.appended` for each place that the head passed. The first result of a call wins: completed again, it
@@ -410,6 +436,7 @@ export interface Service {
       readonly tool: string
       readonly access: Access
       readonly input: string
+      readonly display: CallDisplay
     }
   ) => Effect.Effect<Question, LeaseLost | Change>
   /**

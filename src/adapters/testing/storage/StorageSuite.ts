@@ -24,6 +24,7 @@ import { retentionTests } from "./retention.js"
 import { runTests } from "./runs.js"
 import { sessionTests } from "./sessions.js"
 import { over, type StorageTest, type Test, type TestedServices } from "./StorageTest.js"
+import { timelineTests } from "./timeline.js"
 import { transcriptTests } from "./transcripts.js"
 import { vitest } from "./Vitest.js"
 
@@ -46,6 +47,7 @@ export interface Options {
 const rows = (test: Test) => {
   sessionTests(test)
   transcriptTests(test)
+  timelineTests(test)
   runTests(test)
   batchTests(test)
   leaseTests(test)

@@ -1,4 +1,5 @@
 import { Effect, FastCheck } from "effect"
+import * as CallDisplay from "../../../domain/CallDisplay.js"
 import * as Batch from "../../../domain/Batch.js"
 import type { Lease } from "../../../domain/Lease.js"
 import { RunId } from "../../../domain/Run.js"
@@ -82,7 +83,9 @@ const openTests = (test: Test) => {
         callId: id,
         name: `tool-${id}`,
         state: "pending",
-        questionId: null
+        questionId: null,
+        startedAt: null,
+        display: CallDisplay.none
       })
       expect(step).toEqual({
         entry: { seq: 2, runId: r1, at: 2_000, message },
@@ -296,7 +299,8 @@ const completeTests = (test: Test) => {
         callId: "c3",
         seq: 5,
         name: "tool-c3",
-        outcome: "success"
+        outcome: "success",
+        display: CallDisplay.none
       })
     }))
 

@@ -18,6 +18,7 @@
  */
 import { Chunk, Effect, Either, Stream } from "effect"
 import { type Asset, AssetId } from "../../../domain/Asset.js"
+import * as CallDisplay from "../../../domain/CallDisplay.js"
 import { Checked } from "../../../domain/Checked.js"
 import type { JsonRecord } from "../../../domain/Json.js"
 import type { Beat, Lease, Presence } from "../../../domain/Lease.js"
@@ -203,6 +204,7 @@ export const question = (id: QuestionId, place: number, callId: string) => ({
   callId: CallId.make(callId),
   tool: `tool-${callId}`,
   access: "write" as const,
+  display: CallDisplay.none,
   input: "{}"
 })
 

@@ -1,4 +1,5 @@
 import { Effect, Option } from "effect"
+import * as CallDisplay from "../../../domain/CallDisplay.js"
 import type { Lease } from "../../../domain/Lease.js"
 import { type Answer, QuestionId } from "../../../domain/Permission.js"
 import * as Transcript from "../../../domain/Transcript.js"
@@ -68,6 +69,7 @@ const askTests = (test: Test) => {
         tool: "tool-c2",
         access: "write",
         input: "{}",
+        display: CallDisplay.none,
         answer: null,
         askedAt: 2_000
       })

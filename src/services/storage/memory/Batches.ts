@@ -4,41 +4,66 @@
  */
 import { Array, Either, Option } from "effect"
 import * as Batch from "../../../domain/Batch.js"
+import * as CallDisplay from "../../../domain/CallDisplay.js"
 import type { Checked } from "../../../domain/Checked.js"
 import type { Lease } from "../../../domain/Lease.js"
 import type { CallId, Entry, ResultMessage } from "../../../domain/Message.js"
 import type { RunId } from "../../../domain/Run.js"
-import type { Seq } from "../../../domain/Session.js"
+import { Cursor, type Seq } from "../../../domain/Session.js"
 import { InvalidInput, LeaseLost } from "../../../domain/SkeinError.js"
 import type { StoredResult, OpenCall } from "../Storage.js"
-import { held, type SessionRecord, type BatchCall, putSession, record, type State, type Transition } from "./State.js"
+import {
+  type BatchCall,
+  held,
+  putSession,
+  record,
+  type SessionRecord,
+  setTimes,
+  type State,
+  type Transition
+} from "./State.js"
 import { appendEntry } from "./Transcripts.js"
 
 export const startCall = (
   state: State,
   at: number,
-  { lease, seq }: { readonly lease: Lease; readonly seq: Seq }
+  {
+    display,
+    lease,
+    seq
+  }: { readonly lease: Lease; readonly seq: Seq; readonly display?: CallDisplay.CallDisplay | undefined }
 ): Transition<boolean, LeaseLost> =>
   Either.gen(function* () {
     const { kept } = yield* held(state, lease)
     if (kept.tenure.state !== "live") {
       return yield* Either.left(new LeaseLost({ sessionId: lease.sessionId, runId: lease.runId }))
     }
-    const started = markStarted(kept, at, lease.runId, seq)
-    return [started !== kept, started === kept ? state : putSession(state, started)]
+    const shown = display === undefined ? kept : setDisplay(kept, seq, display)
+    const started = markStarted(shown, at, lease.runId, seq)
+    return [started !== shown, started === shown ? state : putSession(state, started)]
   })
+
+/** The session with how a pending call is shown. */
+export const setDisplay = (kept: SessionRecord, seq: Seq, display: CallDisplay.CallDisplay): SessionRecord =>
+  CallDisplay.isNone(display)
+    ? kept
+    : Option.match(pendingPlace(kept, seq), {
+        onNone: () => kept,
+        onSome: ({ call, ...place }) => setPlace(kept, { ...place, call: { ...call, display } })
+      })
 
 /** The session with a pending call marked as started; the same session when there is none. */
 export const markStarted = (kept: SessionRecord, at: number, runId: RunId, seq: Seq): SessionRecord =>
   Option.match(pendingPlace(kept, seq), {
     onNone: () => kept,
     onSome: ({ call, ...place }) =>
-      record(setPlace(kept, { ...place, call: { ...call, state: "started" } }), at, {
+      record(setPlace(kept, { ...place, call: { ...call, state: "started", startedAt: at } }), at, {
         type: "call.started",
         runId,
         callId: call.callId,
         seq,
-        name: call.name
+        name: call.name,
+        display: call.display
       })
   })
 
@@ -90,15 +115,17 @@ const complete = (
   call: OpenCall,
   result: ResultMessage
 ): SessionRecord => {
-  const { callId, name, seq } = call
+  const { callId, display, name, seq, startedAt } = call
   const entry: Entry = { seq, runId, at, message: result }
-  const finished = record(setPlace(kept, { call, result: Option.some(entry) }), at, {
+  const timed = setTimes(kept, seq, { startedAt, display, finished: Cursor.make(kept.session.cursor + 1) })
+  const finished = record(setPlace(timed, { call, result: Option.some(entry) }), at, {
     type: "call.finished",
     runId,
     callId,
     seq,
     name,
-    outcome: result.outcome
+    outcome: result.outcome,
+    display
   })
   return release(finished, at)
 }

@@ -34,6 +34,13 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
           Stream.fromIterable
         )
       ),
+    timeline: (range) =>
+      Stream.unwrap(
+        Effect.map(
+          read((state) => Reads.timeline(state, range)),
+          Stream.fromIterable
+        )
+      ),
     run: (runId) => read((state) => Reads.run(state, runId)),
     runs: (query) => read((state) => Reads.runs(state, query)),
     entry: (place) => read((state) => Reads.entry(state, place)),
@@ -85,7 +92,7 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
 
     appendStep: (lease, message, sequel = {}) =>
       commit((state, at) => Steps.appendStep(state, at, { lease, message, sequel })),
-    startCall: (lease, seq) => commit((state, at) => Batches.startCall(state, at, { lease, seq })),
+    startCall: (lease, seq, display) => commit((state, at) => Batches.startCall(state, at, { lease, seq, display })),
     storeResult: (lease, seq, result) => commit((state, at) => Batches.storeResult(state, at, { lease, seq, result })),
     releaseRun: (lease) => commit((state, at) => Endings.releaseRun(state, at, lease)),
     endRun: (lease, end) => commit((state, at) => Endings.endRun(state, at, { lease, end })),

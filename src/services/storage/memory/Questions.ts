@@ -1,5 +1,6 @@
 /** The reference for questions to a human: one for a pending call, with one answer. The first answer wins. */
 import { Either, Option } from "effect"
+import type { CallDisplay } from "../../../domain/CallDisplay.js"
 import type { Lease } from "../../../domain/Lease.js"
 import type { CallId } from "../../../domain/Message.js"
 import type { Access, Answer, Question, QuestionId } from "../../../domain/Permission.js"
@@ -11,7 +12,7 @@ import {
   QuestionNotFound,
   type SessionDeleting
 } from "../../../domain/SkeinError.js"
-import { pendingPlace, setPlace } from "./Batches.js"
+import { pendingPlace, setDisplay, setPlace } from "./Batches.js"
 import {
   held,
   type SessionRecord,
@@ -30,6 +31,7 @@ interface AskedQuestion {
   readonly tool: string
   readonly access: Access
   readonly input: string
+  readonly display: CallDisplay
 }
 
 export const ask = (
@@ -40,8 +42,9 @@ export const ask = (
   Either.gen(function* () {
     const { kept } = yield* held(state, lease)
     yield* undeleted(kept)
-    const { callId, id, seq, tool } = asked
-    const place = yield* pendingPlace(kept, seq).pipe(
+    const { callId, display, id, seq, tool } = asked
+    const shown = setDisplay(kept, seq, display)
+    const place = yield* pendingPlace(shown, seq).pipe(
       Option.filter(({ call }) => call.callId === callId),
       Either.fromOption(
         () => new InvalidInput({ field: "seq", limit: "the place of a pending call", actual: `${seq}` })
@@ -49,8 +52,9 @@ export const ask = (
     )
     const { runId, sessionId } = lease
     const question: Question = { ...asked, sessionId, runId, answer: null, askedAt: at }
-    const waiting = setPlace(kept, { ...place, call: { ...place.call, questionId: id } })
-    const recorded = record(waiting, at, { type: "permission.asked", runId, callId, seq, questionId: id, tool })
+    const waiting = setPlace(shown, { ...place, call: { ...place.call, questionId: id } })
+    const asking = { runId, callId, seq, questionId: id, tool, display }
+    const recorded = record(waiting, at, { type: "permission.asked", ...asking })
     return [question, putSession({ ...state, questions: [...state.questions, question] }, recorded)]
   })
 

@@ -15,18 +15,22 @@ import {
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
 import type { Draft } from "../../../domain/Live.js"
-import type { Activity, OpenBatch, HeldRun, SessionPage, SessionQuery, UnsettledSession } from "../Storage.js"
+import type {
+  Activity,
+  EventPage,
+  OpenBatch,
+  HeldRun,
+  SessionPage,
+  SessionQuery,
+  TranscriptRange,
+  UnsettledSession
+} from "../Storage.js"
+import type { TimelineRow, TimelineStep } from "../../../domain/Timeline.js"
 import { findAsset } from "./Assets.js"
 import { isOpen } from "./Batches.js"
 import { findQuestion } from "./Questions.js"
 import { findRun, holderOf, queued } from "./Runs.js"
-import { type SessionRecord, type State, visible } from "./State.js"
-
-interface Page {
-  readonly sessionId: SessionId
-  readonly after: number
-  readonly limit: number
-}
+import { noTimes, type SessionRecord, type State, visible } from "./State.js"
 
 export const session = (state: State, sessionId: SessionId): Either.Either<Session, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => kept.session)
@@ -56,13 +60,38 @@ export const sessions = (state: State, query: SessionQuery): SessionPage => {
 
 export const transcript = (
   state: State,
-  {
-    from = 1,
-    sessionId,
-    to = Infinity
-  }: { readonly sessionId: SessionId; readonly from?: number | undefined; readonly to?: number | undefined }
+  { from = 1, sessionId, to = Infinity }: TranscriptRange
 ): Either.Either<ReadonlyArray<Entry>, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => kept.entries.filter(({ seq }) => seq >= from && seq <= to))
+
+export const timeline = (
+  state: State,
+  { from = 1, sessionId, to = Infinity }: TranscriptRange
+): Either.Either<ReadonlyArray<TimelineRow>, SessionNotFound> =>
+  Either.map(visible(state, sessionId), (kept) => {
+    const rows: Array<TimelineRow> = []
+    let by: TimelineStep | null = null
+    for (const { message, ...entry } of [...kept.entries, ...Array.getSomes(kept.batch.map(({ result }) => result))]) {
+      const { display, finished, startedAt } = Option.getOrElse(HashMap.get(kept.times, entry.seq), () => noTimes)
+      const { at: endedAt, runId, seq } = entry
+      if (message.role === "assistant") {
+        const { finish, model, partial = false, usage } = message
+        rows.push((by = { type: "step", seq, runId, startedAt, endedAt, model, finish, usage, partial }))
+      } else if (message.role === "tool" && by !== null) {
+        const { callId, name, outcome } = message
+        const times = { askedAt: by.endedAt, startedAt, endedAt, finished }
+        rows.push({ type: "call", seq, runId, step: by.seq, callId, name, display, outcome, ...times })
+      }
+    }
+    for (const { callId, display, name, seq, startedAt } of kept.batch.filter(isOpen).map(({ call }) => call)) {
+      if (by === null) continue
+      const times = { askedAt: by.endedAt, startedAt, endedAt: null, finished: null }
+      rows.push({ type: "call", seq, runId: by.runId, step: by.seq, callId, name, display, outcome: null, ...times })
+    }
+    return Array.sort(rows, bySeq).filter(({ seq }) => seq >= from && seq <= to)
+  })
+
+const bySeq = Order.mapInput(Order.number, ({ seq }: TimelineRow) => seq)
 
 export const run = (state: State, runId: RunId): Either.Either<Run, RunNotFound> =>
   Either.map(keptRun(state, runId), ({ run }) => run)
@@ -153,7 +182,7 @@ export const draft = (state: State, sessionId: SessionId): Option.Option<Draft> 
 
 export const events = (
   state: State,
-  { after, limit, sessionId }: Page
+  { after, entries = false, limit, sessionId }: EventPage
 ): Either.Either<ReadonlyArray<SessionEvent.Durable>, SessionNotFound | CursorGone> =>
   Either.gen(function* () {
     const kept = yield* visible(state, sessionId)
@@ -165,6 +194,7 @@ export const events = (
       .filter((event) => event.cursor > after)
       .slice(0, limit)
       .map(today(kept.session))
+      .map((event) => (entries ? withEntry(state, event) : event))
   })
 
 export const questions = (state: State, sessionId: SessionId | null): ReadonlyArray<Question> =>
@@ -226,3 +256,19 @@ const today =
     if (event.type === "session.agent") return { ...event, agent }
     return event.type === "session.model" ? { ...event, model } : event
   }
+
+/** The event with the message or the question that it tells of. */
+const withEntry = (state: State, event: SessionEvent.Durable): SessionEvent.Durable => {
+  switch (event.type) {
+    case "message.appended":
+    case "call.finished":
+      return Either.match(entry(state, event), { onLeft: () => event, onRight: (entry) => ({ ...event, entry }) })
+    case "permission.asked":
+      return Either.match(question(state, event.questionId), {
+        onLeft: () => event,
+        onRight: (question) => ({ ...event, question })
+      })
+    default:
+      return event
+  }
+}

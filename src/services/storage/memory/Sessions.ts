@@ -51,6 +51,7 @@ export const createSession = (
         queue: [],
         entries: [],
         batch: [],
+        times: HashMap.empty(),
         granted: new Set(),
         appendKeys: HashMap.empty(),
         assets: [],

@@ -5,6 +5,7 @@
  */
 import { Array, Either, HashMap, Option } from "effect"
 import type { Asset } from "../../../domain/Asset.js"
+import * as CallDisplay from "../../../domain/CallDisplay.js"
 import * as Lease from "../../../domain/Lease.js"
 import type { Takeovers } from "../../../domain/Takeover.js"
 import * as Tenure from "../../../domain/Tenure.js"
@@ -13,7 +14,7 @@ import type { Limits } from "../../../domain/Limits.js"
 import type { Entry, UserMessage } from "../../../domain/Message.js"
 import type { Question } from "../../../domain/Permission.js"
 import * as Run from "../../../domain/Run.js"
-import { Cursor, type Session, type SessionId } from "../../../domain/Session.js"
+import { Cursor, type Seq, type Session, type SessionId } from "../../../domain/Session.js"
 import type * as SessionEvent from "../../../domain/SessionEvent.js"
 import { LeaseLost, SessionDeleting, SessionNotFound } from "../../../domain/SkeinError.js"
 import type { OpenCall } from "../Storage.js"
@@ -24,6 +25,16 @@ export interface BatchCall {
   /** The call's result, while earlier ones are missing. */
   readonly result: Option.Option<Entry>
 }
+
+/** What is known of a step or a call beside its entry. */
+export interface Times {
+  readonly startedAt: number | null
+  /** The cursor of the event that told of a call's result. */
+  readonly finished: Cursor | null
+  readonly display: CallDisplay.CallDisplay
+}
+
+export const noTimes: Times = { startedAt: null, finished: null, display: CallDisplay.none }
 
 export interface RunRecord {
   readonly run: Run.Run
@@ -56,6 +67,8 @@ export interface SessionRecord {
   readonly entries: ReadonlyArray<Entry>
   /** The places beyond the head; the first of them has no result. */
   readonly batch: ReadonlyArray<BatchCall>
+  /** Of steps and of calls with a result, by place. */
+  readonly times: HashMap.HashMap<Seq, Times>
   readonly granted: ReadonlySet<string>
   /** The keys of appended messages, and the places that these got. */
   readonly appendKeys: HashMap.HashMap<string, { readonly hash: string; readonly first: number; readonly last: number }>
@@ -206,6 +219,12 @@ export const putRun = (state: State, kept: RunRecord): State => ({
 export const setSession = (kept: SessionRecord, fields: Partial<Session>): SessionRecord => ({
   ...kept,
   session: { ...kept.session, ...fields }
+})
+
+/** The session with what is known of the step or the call in a place. */
+export const setTimes = (kept: SessionRecord, seq: Seq, times: Times): SessionRecord => ({
+  ...kept,
+  times: HashMap.set(kept.times, seq, times)
 })
 
 type EventFields<Event> = Event extends SessionEvent.Durable ? Omit<Event, "sessionId" | "cursor" | "at"> : never

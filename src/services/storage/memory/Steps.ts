@@ -11,7 +11,17 @@ import * as Usage from "../../../domain/Usage.js"
 import type { StepSequel } from "../Storage.js"
 import { markStarted } from "./Batches.js"
 import { close } from "./Endings.js"
-import { held, putRun, putSession, type SessionRecord, type State, type Transition, undeleted } from "./State.js"
+import {
+  held,
+  noTimes,
+  putRun,
+  putSession,
+  type SessionRecord,
+  setTimes,
+  type State,
+  type Transition,
+  undeleted
+} from "./State.js"
 import { appendEntry, nextSeq, transcriptOf } from "./Transcripts.js"
 
 export const appendStep = (
@@ -20,7 +30,7 @@ export const appendStep = (
   {
     lease,
     message: { value: message },
-    sequel: { end, starts = [] }
+    sequel: { displays, end, startedAt, starts = [] }
   }: { readonly lease: Lease; readonly message: Checked<AssistantMessage>; readonly sequel: StepSequel }
 ): Transition<
   { readonly entry: Entry; readonly calls: ReadonlyArray<OpenBatch.OpenCall> },
@@ -31,9 +41,9 @@ export const appendStep = (
     yield* undeleted(kept)
     yield* Transcript.append(transcriptOf(kept), message)
     const entry: Entry = { seq: nextSeq(kept), runId: lease.runId, at, message }
-    const calls = OpenBatch.open(entry.seq, message)
+    const calls = OpenBatch.open(entry.seq, message, displays)
     const opened: SessionRecord = {
-      ...appendEntry(kept, at, entry),
+      ...setTimes(appendEntry(kept, at, entry), entry.seq, { ...noTimes, startedAt: startedAt ?? null }),
       draft: Option.none(),
       batch: calls.map((call) => ({ call, result: Option.none() }))
     }

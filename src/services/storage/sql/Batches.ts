@@ -5,6 +5,7 @@
  */
 import { Array, Effect, Either, Schema } from "effect"
 import * as Batch from "../../../domain/Batch.js"
+import * as CallDisplay from "../../../domain/CallDisplay.js"
 import type { Checked } from "../../../domain/Checked.js"
 import type { Lease } from "../../../domain/Lease.js"
 import type { ResultMessage } from "../../../domain/Message.js"
@@ -29,27 +30,51 @@ import { calls as table } from "./Tables.js"
 import { decodeEntries, type EntryRow } from "./Transcripts.js"
 
 /** An open call, and the newest event at the time when its place was given out. */
-export interface CallRow extends OpenCall {
+export interface CallRow extends Omit<OpenCall, "display"> {
   readonly follows: number
+  readonly display: string | null
 }
 
-const callColumns = `${select(table, ["seq", "state", "name"])}, calls.position AS "index", calls.id AS callId,
-  calls.question AS questionId`
+/** How a call is shown, as it is stored: nothing when there is nothing to say. */
+export const displayText = (display: CallDisplay.CallDisplay): string | null =>
+  CallDisplay.isNone(display) ? null : JSON.stringify(display)
+
+const callColumns = `${select(table, ["seq", "state", "name", "startedAt", "display"])}, calls.position AS "index",
+  calls.id AS callId, calls.question AS questionId`
 
 export const startCall = (
   tx: Transaction,
-  { lease, seq }: { readonly lease: Lease; readonly seq: Seq }
+  {
+    display,
+    lease,
+    seq
+  }: { readonly lease: Lease; readonly seq: Seq; readonly display?: CallDisplay.CallDisplay | undefined }
 ): Either.Either<boolean, LeaseLost> =>
   Either.gen(function* () {
     const session = yield* held(tx, lease)
     if (session.state !== "live") return yield* Either.left(new LeaseLost(lease))
+    if (display !== undefined) setDisplay(tx, session, seq, display)
     return markStarted(tx, session, seq)
   })
+
+/** Keeps how an open call is shown, which was not known when its step was stored. */
+export const setDisplay = (
+  tx: Transaction,
+  { ordinal }: SessionRow,
+  seq: Seq,
+  display: CallDisplay.CallDisplay
+): void => {
+  const text = displayText(display)
+  if (text !== null) {
+    tx.run("UPDATE calls SET display = ? WHERE session = ? AND seq = ? AND state = 'pending'", text, ordinal, seq)
+  }
+}
 
 /** Marks a pending call as started. Returns whether there is one. */
 export const markStarted = (tx: Transaction, session: SessionAndRun, seq: Seq): boolean => {
   const started = tx.run(
-    "UPDATE calls SET state = 'started' WHERE session = ? AND seq = ? AND state = 'pending'",
+    "UPDATE calls SET state = 'started', started_at = ? WHERE session = ? AND seq = ? AND state = 'pending'",
+    tx.now,
     session.ordinal,
     seq
   )
@@ -70,14 +95,15 @@ export const storeResult = (
 ): Either.Either<StoredResult, LeaseLost | InvalidInput | RowDamaged> =>
   Either.gen(function* () {
     const session = yield* held(tx, lease)
-    const call = tx.get<{ readonly id: string; readonly follows: number }>(
-      "DELETE FROM calls WHERE session = ? AND seq = ? RETURNING id, follows",
+    const call = tx.get<Pick<CallRow, "display" | "follows" | "startedAt"> & { readonly id: string }>(
+      "DELETE FROM calls WHERE session = ? AND seq = ? RETURNING id, follows, started_at AS startedAt, display",
       session.ordinal,
       seq
     )
     if (call === undefined) return yield* completedBefore(tx, session, seq, result)
-    yield* checkCall(call.id, result)
-    complete(tx, session, { run: session.run, seq, follows: call.follows, message: result, body: json })
+    const { id, ...kept } = call
+    yield* checkCall(id, result)
+    complete(tx, session, { ...kept, run: session.run, seq, message: result, body: json })
     return { result }
   })
 
@@ -114,11 +140,12 @@ export const closeCalls = (tx: Transaction, session: SessionRow, run: number, ca
   for (const call of calls) {
     tx.run("DELETE FROM calls WHERE session = ? AND seq = ?", session.ordinal, call.seq)
     const result = Batch.closing(call)
-    complete(tx, session, { run, seq: call.seq, follows: call.follows, message: result, body: JSON.stringify(result) })
+    const { display, follows, seq, startedAt } = call
+    complete(tx, session, { run, seq, follows, startedAt, display, message: result, body: JSON.stringify(result) })
   }
 }
 
-const decodeCall = decoder(OpenCall)
+const decodeCall = decoder(Schema.Struct({ ...OpenCall.fields, display: table.columns.display.schema }))
 
 /** Reads calls and results in one statement, so that each place is either a call or a result. */
 export const openBatch = (
@@ -130,14 +157,14 @@ export const openBatch = (
       (CallRow & { readonly kind: "call" }) | (EntryRow & { readonly kind: "entry" }) | { readonly kind: null }
     >(
       "read the open batch",
-      `SELECT NULL AS kind, NULL AS seq, NULL AS state, NULL AS name, NULL AS "index", NULL AS callId,
-         NULL AS questionId, NULL AS runId, NULL AS at, NULL AS body
+      `SELECT NULL AS kind, NULL AS seq, NULL AS state, NULL AS name, NULL AS startedAt, NULL AS display,
+         NULL AS "index", NULL AS callId, NULL AS questionId, NULL AS runId, NULL AS at, NULL AS body
        FROM session_rows WHERE id = ? AND state <> 'hidden'
        UNION ALL
        SELECT 'call', ${callColumns}, NULL, NULL, NULL FROM calls JOIN session_rows ON session_rows.ordinal = calls.session
        WHERE session_rows.id = ? AND session_rows.state <> 'hidden'
        UNION ALL
-       SELECT 'entry', messages.seq, NULL, NULL, NULL, NULL, NULL, runs.id, messages.at, messages.body FROM messages
+       SELECT 'entry', messages.seq, NULL, NULL, NULL, NULL, NULL, NULL, NULL, runs.id, messages.at, messages.body FROM messages
        JOIN session_rows ON session_rows.ordinal = messages.session AND messages.seq > session_rows.head
        LEFT JOIN runs ON runs.ordinal = messages.run
        WHERE session_rows.id = ? AND session_rows.state <> 'hidden'

@@ -7,16 +7,20 @@
  * the cursor, so a page of events has no more places than events.
  */
 import { Array, Effect, Either, Schema } from "effect"
+import { CallDisplay, none as noDisplay } from "../../../domain/CallDisplay.js"
 import type { ModelRef } from "../../../domain/ModelRef.js"
+import { Question } from "../../../domain/Permission.js"
 import type { SessionId } from "../../../domain/Session.js"
 import * as SessionEvent from "../../../domain/SessionEvent.js"
 import * as Stored from "../../../domain/Stored.js"
 import { CursorGone, RowDamaged, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
-import { decodePage, decoder, type RowName } from "./Decoding.js"
+import type { EventPage } from "../Storage.js"
+import { decodePage, decoder, exactJson, type RowName } from "./Decoding.js"
 import { exactly } from "./ExactCheck.js"
 import type { Query } from "./Query.js"
 import { sqlName } from "./Table.js"
-import { sessionRows, usageNames } from "./Tables.js"
+import { messages, questions, sessionRows, usageNames } from "./Tables.js"
+import { decodeEntries } from "./Transcripts.js"
 
 /** The session's row comes first. */
 type SessionColumns = readonly [
@@ -43,11 +47,21 @@ type EventColumns = readonly [
   /** Of a run's end: its detail, and then its usage. */
   end: string | null,
   /** Who answered a question. */
-  by: string | null
+  by: string | null,
+  /** How a call is shown. */
+  display: string | null,
+  /** Only with entries: the message's text and time; access, input, answer and time of a question, as a JSON array. */
+  body?: string | null,
+  storedAt?: number | null,
+  question?: string | null
 ]
 
+const entryColumns = `, iif(told.type IN ('message.appended', 'call.finished'), messages.body, NULL), messages.at,
+  iif(told.type = 'permission.asked',
+    json_array(questions.access, questions.input, questions.answer, questions.asked_at), NULL)`
+
 /** Parameters: session, cursor, number of events. */
-const statement = `WITH RECURSIVE
+const statement = (entries: boolean): string => `WITH RECURSIVE
   kept AS MATERIALIZED (
     SELECT ordinal, first_cursor AS first, cursor AS newest, title, model, agent, workdir, head,
       max(column2, first_cursor - 1) AS since, column3 AS size
@@ -67,7 +81,7 @@ const statement = `WITH RECURSIVE
     JOIN (SELECT max(low) AS low FROM search) JOIN messages
     ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
   )
-  SELECT NULL, first, newest, title, workdir, model, agent, NULL, NULL, NULL, NULL FROM kept
+  SELECT NULL, first, newest, title, workdir, model, agent, NULL, NULL, NULL, NULL, NULL${entries ? ", NULL, NULL, NULL" : ""} FROM kept
   UNION ALL
   SELECT told.cursor, told.at, told.type, runs.id, coalesce(told.seq, questions.seq),
     coalesce(questions.call, messages.call, calls.id),
@@ -79,13 +93,17 @@ const statement = `WITH RECURSIVE
     END,
     told.ref,
     iif(told.type = 'run.ended', json_array(runs.detail, ${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")}), NULL),
-    CASE WHEN told.type = 'permission.answered' AND json_valid(questions.answer) THEN json_extract(questions.answer, '$.by') END
+    CASE WHEN told.type = 'permission.answered' AND json_valid(questions.answer) THEN json_extract(questions.answer, '$.by') END,
+    iif(told.type = 'permission.asked', questions.display, coalesce(messages.display, calls.display))${entries ? entryColumns : ""}
   FROM told
   LEFT JOIN runs ON runs.ordinal = told.run
   LEFT JOIN messages ON messages.session = told.session AND messages.seq = told.seq
   LEFT JOIN calls ON messages.seq IS NULL AND calls.session = told.session AND calls.seq = told.seq
   LEFT JOIN questions ON questions.id = told.ref
   ORDER BY 1`
+
+const plainStatement = statement(false)
+const statementWithEntries = statement(true)
 
 const isExact = exactly(SessionEvent.Durable)
 const decodeModel = decoder(sessionRows.columns.model.schema)
@@ -101,15 +119,19 @@ interface Today {
 }
 
 /** The event of a row as its Schema has it, if the row is sound. Those that there are many of come first. */
-const plain = (today: Today, [cursor, at, type, runId, seq, callId, name, word]: EventColumns): unknown => {
+const plain = (
+  today: Today,
+  [cursor, at, type, runId, seq, callId, name, word]: EventColumns,
+  display: CallDisplay | null
+): unknown => {
   const { sessionId } = today
   switch (type) {
     case "message.appended":
       return { type, sessionId, cursor, at, runId, seq, role: name }
     case "call.started":
-      return { type, sessionId, cursor, at, runId, callId, seq, name }
+      return { type, sessionId, cursor, at, runId, callId, seq, name, display }
     case "call.finished":
-      return { type, sessionId, cursor, at, runId, callId, seq, name, outcome: word }
+      return { type, sessionId, cursor, at, runId, callId, seq, name, outcome: word, display }
     case "session.renamed":
       return { type, sessionId, cursor, at, title: today.title }
     default:
@@ -117,30 +139,78 @@ const plain = (today: Today, [cursor, at, type, runId, seq, callId, name, word]:
   }
 }
 
+const exactDisplay = exactJson(CallDisplay)
+const decodeDisplay = decoder(messages.columns.display.schema)
+
 const noEnd = Either.right([null] as const)
 
 const decode = (today: Today, row: EventColumns) => {
-  const exact = plain(today, row)
+  const shown = row[11] === null ? noDisplay : exactDisplay(row[11])
+  const exact = plain(today, row, shown ?? null)
   if (isExact(exact)) return Either.right(exact)
-  const [cursor, at, type, runId, seq, callId, name, word, ref, end, by] = row
+  const [cursor, at, type, runId, seq, callId, name, word, ref, end, by, display] = row
   const named: RowName = { sessionId: today.sessionId, seq: null }
-  return Either.flatMap(end === null ? noEnd : decodeEnd(named, end), ([detail, ...usage]) => {
+  return Either.gen(function* () {
+    const [detail, ...usage] = yield* end === null ? noEnd : decodeEnd(named, end)
     const place = { cursor, at, type, runId, seq, callId, questionId: ref, assetId: ref }
     const names = { name, tool: name, role: name }
     const words = { outcome: word, verdict: word, stopReason: word, detail, by }
     const event = Stored.event({ ...today, ...place, ...names, ...words })
-    return decodeEvent(named, { ...event, usage: Object.fromEntries(Array.zip(usageNames, usage)) })
+    return yield* decodeEvent(named, {
+      ...event,
+      usage: Object.fromEntries(Array.zip(usageNames, usage)),
+      display: yield* decodeDisplay(named, display)
+    })
+  })
+}
+
+const decodeAsked = decoder(
+  Schema.parseJson(
+    Schema.Tuple(
+      questions.columns.access.schema,
+      questions.columns.input.schema,
+      questions.columns.answer.schema,
+      Question.fields.askedAt
+    )
+  )
+)
+
+/** The event with the message or the question that it tells of. */
+const withEntry = (event: SessionEvent.Durable, row: EventColumns): Either.Either<SessionEvent.Durable, RowDamaged> => {
+  const body = row[12] ?? null
+  const at = row[13] ?? null
+  const asked = row[14] ?? null
+  const { sessionId } = event
+  return Either.gen(function* () {
+    switch (event.type) {
+      case "message.appended":
+      case "call.finished": {
+        if (body === null || at === null) return event
+        const { runId, seq } = event
+        const [entry] = yield* decodeEntries(sessionId, [{ seq, runId, at, body }])
+        return entry === undefined ? event : { ...event, entry }
+      }
+      case "permission.asked": {
+        if (asked === null) return event
+        const { callId, display, questionId, runId, seq, tool } = event
+        const [access, input, answer, askedAt] = yield* decodeAsked({ sessionId, seq }, asked)
+        const place = { id: questionId, sessionId, runId, callId, seq, tool }
+        return { ...event, question: { ...place, access, input, display, answer, askedAt } }
+      }
+      default:
+        return event
+    }
   })
 }
 
 export const read = (
   query: Query,
-  { after, limit, sessionId }: { readonly sessionId: SessionId; readonly after: number; readonly limit: number }
+  { after, entries = false, limit, sessionId }: EventPage
 ): Effect.Effect<ReadonlyArray<SessionEvent.Durable>, SessionNotFound | CursorGone | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
     const rows = yield* query.values<SessionColumns | EventColumns>(
       "read the events",
-      statement,
+      entries ? statementWithEntries : plainStatement,
       sessionId,
       after,
       Math.max(limit, 1)
@@ -164,7 +234,10 @@ export const read = (
       agent,
       workdir: workdir === "" ? null : workdir
     }
-    return yield* decodePage(page.slice(0, limit), (row) => decode(today, row))
+    return yield* decodePage(page.slice(0, limit), (row) => {
+      const event = decode(today, row)
+      return entries ? Either.flatMap(event, (known) => withEntry(known, row)) : event
+    })
   })
 
 const isSession = (row: SessionColumns | EventColumns): row is SessionColumns => row[0] === null

@@ -33,7 +33,10 @@ const insertMessage = insertion(messages, [
   "call",
   "name",
   "outcome",
-  "body"
+  "body",
+  "startedAt",
+  "finished",
+  "display"
 ])
 
 /** A message, and the place that it is stored in. */
@@ -45,13 +48,19 @@ export interface NewMessage {
   readonly follows: number
   readonly message: Message
   readonly body: string
+  /** When the step or the call began. */
+  readonly startedAt?: number | null
+  /** The cursor of the event that tells of a call's result. */
+  readonly finished?: number
+  /** How the call is shown, as JSON text. */
+  readonly display?: string | null
 }
 
 /** Stores a message in its place, without moving the head. */
 export const storeMessage = (
   tx: Transaction,
   { ordinal }: SessionRow,
-  { body, follows, message, run, seq }: NewMessage
+  { body, display = null, finished, follows, message, run, seq, startedAt = null }: NewMessage
 ): void => {
   insert(tx, insertMessage, {
     session: ordinal,
@@ -60,7 +69,10 @@ export const storeMessage = (
     mark: tx.mark,
     run,
     at: tx.now,
-    ...columnsOf(message, body)
+    ...columnsOf(message, body),
+    startedAt,
+    finished: finished ?? null,
+    display
   })
   tx.recorded("messages", ordinal, seq)
 }

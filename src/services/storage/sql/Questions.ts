@@ -13,6 +13,7 @@ import {
   type StorageFailed
 } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
+import { displayText, setDisplay } from "./Batches.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { changeable, held, record, type SessionRow, undeleted } from "./SessionRow.js"
@@ -25,7 +26,7 @@ interface Row {
   readonly run: number
 }
 
-const names = ["id", "run", "seq", "tool", "access", "input", "answer", "askedAt"] as const
+const names = ["id", "run", "seq", "tool", "access", "input", "display", "answer", "askedAt"] as const
 
 const selectQuestion = `SELECT ${select(questions, names)}, questions.call AS callId, session_rows.id AS sessionId,
   runs.id AS runId FROM questions JOIN session_rows ON session_rows.ordinal = questions.session JOIN runs ON runs.ordinal = questions.run
@@ -40,7 +41,8 @@ const insertQuestion = insertion(questions, [
   "tool",
   "access",
   "askedAt",
-  "input"
+  "input",
+  "display"
 ])
 
 const insertGrant = insertion(grants, ["session", "tool"], "INSERT OR IGNORE")
@@ -50,6 +52,7 @@ const decodeStored = decoder(
     ...Question.fields,
     access: questions.columns.access.schema,
     input: questions.columns.input.schema,
+    display: questions.columns.display.schema,
     answer: questions.columns.answer.schema
   })
 )
@@ -66,7 +69,7 @@ export const ask = (
 ): Either.Either<Question, LeaseLost | SessionDeleting | InvalidInput> =>
   Either.gen(function* () {
     const session = yield* Either.flatMap(held(tx, lease), undeleted)
-    const { access, callId, id, input, seq, tool } = asked
+    const { access, callId, display, id, input, seq, tool } = asked
     const pending = tx.run(
       "UPDATE calls SET question = ? WHERE session = ? AND seq = ? AND id = ? AND state = 'pending'",
       id,
@@ -79,6 +82,7 @@ export const ask = (
         new InvalidInput({ field: "seq", limit: "the place of a pending call", actual: `${seq}` })
       )
     }
+    setDisplay(tx, session, seq, display)
     insert(tx, insertQuestion, {
       id,
       session: session.ordinal,
@@ -88,7 +92,8 @@ export const ask = (
       tool,
       access,
       askedAt: tx.now,
-      input: JSON.stringify(input)
+      input: JSON.stringify(input),
+      display: displayText(display)
     })
     record(tx, session, "permission.asked", { run: session.run, seq, ref: id })
     const { runId, sessionId } = lease

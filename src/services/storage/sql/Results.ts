@@ -6,7 +6,7 @@ import { record, type SessionRow } from "./SessionRow.js"
 /** Stores a result in the place of its call, whose row is gone, and moves the head as far as the rows allow. */
 export const complete = (tx: Transaction, session: SessionRow, result: NewMessage): void => {
   const { run, seq } = result
-  storeMessage(tx, session, result)
+  storeMessage(tx, session, { ...result, finished: session.cursor + 1 })
   record(tx, session, "call.finished", { run, seq })
   // A call before it has no result yet.
   if (seq > session.head + 1) return

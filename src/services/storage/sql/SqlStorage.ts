@@ -24,12 +24,14 @@ import * as RunRows from "./RunRows.js"
 import * as Runs from "./Runs.js"
 import * as Sessions from "./Sessions.js"
 import * as Steps from "./Steps.js"
+import * as Timeline from "./Timeline.js"
 import * as Transcripts from "./Transcripts.js"
 
 const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   session: (sessionId) => Sessions.find(query, sessionId),
   sessions: (filter) => Sessions.list(query, filter),
   transcript: (range) => Transcripts.stream(query, turn, range),
+  timeline: (range) => Timeline.stream(query, turn, range),
   run: (runId) => Effect.map(RunRows.find(query, runId), ({ run }) => run),
   runs: (asked) => RunRows.list(query, asked),
   entry: (place) => Transcripts.entry(query, place),
@@ -74,7 +76,7 @@ const makeStorage = ({ write }: WriteLane["Type"], query: Query.Query, limits: L
 
   appendStep: (lease, message, sequel = {}) =>
     write("append the step", (tx) => Steps.appendStep(tx, { lease, message, sequel })),
-  startCall: (lease, seq) => write("start the call", (tx) => Batches.startCall(tx, { lease, seq })),
+  startCall: (lease, seq, display) => write("start the call", (tx) => Batches.startCall(tx, { lease, seq, display })),
   storeResult: (lease, seq, result) =>
     write("store the result", (tx) => Batches.storeResult(tx, { lease, seq, result })),
   releaseRun: (lease) => write("release the run", (tx) => Endings.releaseRun(tx, lease)),

@@ -11,7 +11,7 @@ import * as OpenBatch from "../../../domain/OpenBatch.js"
 import type { AppendRefused, LeaseLost, SessionDeleting } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import type { StepSequel } from "../Storage.js"
-import { markStarted, openCalls } from "./Batches.js"
+import { displayText, markStarted, openCalls } from "./Batches.js"
 import { dropDraft } from "./Drafts.js"
 import { close } from "./Endings.js"
 import type { Transaction } from "./lane/GroupCommit.js"
@@ -20,14 +20,14 @@ import { insert, insertion } from "./Table.js"
 import { calls as table } from "./Tables.js"
 import { appendEntry, nextSeq } from "./Transcripts.js"
 
-const insertCall = insertion(table, ["session", "seq", "position", "follows", "id", "name"])
+const insertCall = insertion(table, ["session", "seq", "position", "follows", "id", "name", "display"])
 
 export const appendStep = (
   tx: Transaction,
   {
     lease,
     message: { json, value: message },
-    sequel: { end, starts = [] }
+    sequel: { displays, end, startedAt, starts = [] }
   }: { readonly lease: Lease; readonly message: Checked<AssistantMessage>; readonly sequel: StepSequel }
 ): Either.Either<
   { readonly entry: Entry; readonly calls: ReadonlyArray<OpenBatch.OpenCall> },
@@ -39,17 +39,18 @@ export const appendStep = (
     yield* Transcript.append({ sessionId: session.id, head: session.head, open }, message)
     const entry: Entry = { seq: nextSeq(session), runId: lease.runId, at: tx.now, message }
     dropDraft(tx, session)
-    appendEntry(tx, session, session.run, entry, json)
+    appendEntry(tx, session, session.run, entry, json, startedAt)
     addRunUsage(tx, session, message.usage)
-    const calls = OpenBatch.open(entry.seq, message)
-    for (const { callId, index, name, seq } of calls) {
+    const calls = OpenBatch.open(entry.seq, message, displays)
+    for (const { callId, display, index, name, seq } of calls) {
       insert(tx, insertCall, {
         session: session.ordinal,
         seq,
         position: index,
         follows: session.cursor,
         id: callId,
-        name
+        name,
+        display: displayText(display)
       })
     }
     const started = new Set(starts.filter((index) => markStarted(tx, session, Batch.seqOf(entry.seq, index))))
@@ -57,5 +58,8 @@ export const appendStep = (
       close(tx, session, end)
       return { entry, calls: [] }
     }
-    return { entry, calls: calls.map((call) => (started.has(call.index) ? { ...call, state: "started" } : call)) }
+    return {
+      entry,
+      calls: calls.map((call) => (started.has(call.index) ? { ...call, state: "started", startedAt: tx.now } : call))
+    }
   })

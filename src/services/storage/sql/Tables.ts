@@ -8,6 +8,7 @@
 import { Schema } from "effect"
 import { AgentName } from "../../../domain/AgentName.js"
 import * as Asset from "../../../domain/Asset.js"
+import { CallDisplay, isNone, none as noDisplay } from "../../../domain/CallDisplay.js"
 import { EngineId, Sign } from "../../../domain/Lease.js"
 import { Draft } from "../../../domain/Live.js"
 import { CallId } from "../../../domain/Message.js"
@@ -57,6 +58,16 @@ export const usageNames = [
   "reasoningTokens",
   "cachedInputTokens"
 ] as const satisfies ReadonlyArray<keyof typeof usage>
+
+/** Null when a call's tool says nothing about it. */
+const display = {
+  schema: Schema.transform(Schema.NullOr(Schema.parseJson(Stored.CallDisplay)), Schema.typeSchema(CallDisplay), {
+    strict: true,
+    decode: (stored) => stored ?? noDisplay,
+    encode: (shown) => (isNone(shown) ? null : shown)
+  }),
+  least: null
+}
 
 /** An engine that every host takes for dead: no host has had this boot. */
 const nobody = { bootId: "none", pidNamespace: "none", pid: 1, startTime: "none", instance: "none" }
@@ -150,7 +161,13 @@ export const messages = table({
     call: { schema: Schema.NullOr(CallId) },
     name: { schema: Schema.NullOr(Schema.String) },
     outcome: { schema: Schema.NullOr(Stored.Outcome) },
-    body: { schema: Schema.parseJson(Stored.Message) }
+    body: { schema: Schema.parseJson(Stored.Message) },
+    /** When a step began, or a result's call was started; null when that is unknown. */
+    startedAt: optional(Schema.Int),
+    /** The event that told of a call's result; null for what is not the result of a call of Skein's. */
+    finished: optional(Cursor),
+    /** How a result's call is shown. */
+    display
   }
 })
 
@@ -170,7 +187,9 @@ export const calls = table({
     state: { schema: Schema.Literal("pending", "started"), least: "started" },
     id: { schema: CallId },
     name: { schema: Schema.String },
-    question: { schema: Schema.NullOr(QuestionId), least: null }
+    question: { schema: Schema.NullOr(QuestionId), least: null },
+    startedAt: optional(Schema.Int),
+    display
   }
 })
 
@@ -193,7 +212,8 @@ export const questions = table({
     askedAt: { schema: Schema.Int, least: 0 },
     verdict: { schema: Schema.NullOr(Stored.Verdict), least: damagedQuestion.verdict },
     answer: { schema: Schema.NullOr(Schema.parseJson(Stored.Answer)), least: JSON.stringify(damagedQuestion) },
-    input: { schema: Schema.parseJson(Schema.String), least: '""' }
+    input: { schema: Schema.parseJson(Schema.String), least: '""' },
+    display
   }
 })
 

@@ -16,7 +16,7 @@ import {
 import * as Transcript from "../../../domain/Transcript.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { Turn } from "../../EventLoop.js"
-import type { AppendKey } from "../Storage.js"
+import type { AppendKey, TranscriptRange } from "../Storage.js"
 import { decoder, exactJson } from "./Decoding.js"
 import * as LostResults from "./LostResults.js"
 import { storeMessage } from "./MessageRow.js"
@@ -102,9 +102,10 @@ export const appendEntry = (
   session: SessionRow,
   run: number | null,
   { message, seq }: Entry,
-  body: string
+  body: string,
+  startedAt?: number
 ): void => {
-  storeMessage(tx, session, { run, seq, follows: session.cursor, message, body })
+  storeMessage(tx, session, { run, seq, follows: session.cursor, message, body, startedAt: startedAt ?? null })
   session.head = seq
   session.cursor++
   changed(tx, session)
@@ -222,11 +223,7 @@ const nextLimit = ({ characters, entries }: Page): number =>
 export const stream = (
   query: Query,
   turn: Turn,
-  {
-    from = 1,
-    sessionId,
-    to = Number.MAX_SAFE_INTEGER
-  }: { readonly sessionId: SessionId; readonly from?: number | undefined; readonly to?: number | undefined }
+  { from = 1, sessionId, to = Number.MAX_SAFE_INTEGER }: TranscriptRange
 ): Stream.Stream<Entry, SessionNotFound | StorageFailed | RowDamaged> =>
   Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50, pages: 0 }, ({ after, pages, size }) =>
     // Timers and sockets have their turn before each page but the first, small one and the one after it.

@@ -3,6 +3,7 @@ import { FastCheck } from "effect"
 import * as Ansi from "../../../../src/adapters/cli/terminal/Ansi.js"
 import * as RunView from "../../../../src/adapters/cli/RunView.js"
 import { AssetId } from "../../../../src/domain/Asset.js"
+import * as CallDisplay from "../../../../src/domain/CallDisplay.js"
 import { CallId, type Message } from "../../../../src/domain/Message.js"
 import { RunId } from "../../../../src/domain/Run.js"
 import { Cursor, Seq, SessionId } from "../../../../src/domain/Session.js"
@@ -40,7 +41,8 @@ const started = (name: string, at: number): SessionEvent => ({
   at,
   callId: CallId.make(name),
   seq: Seq.make(3),
-  name
+  name,
+  display: CallDisplay.none
 })
 
 const finished = (name: string, at: number): SessionEvent & { readonly type: "call.finished" } => ({
@@ -50,7 +52,8 @@ const finished = (name: string, at: number): SessionEvent & { readonly type: "ca
   callId: CallId.make(name),
   seq: Seq.make(3),
   name,
-  outcome: "success"
+  outcome: "success",
+  display: CallDisplay.none
 })
 
 const play = (...events: ReadonlyArray<readonly [SessionEvent, Message?]>) =>

@@ -5,6 +5,7 @@ import * as DemoReport from "../../../../src/adapters/cli/DemoReport.js"
 import * as DemoScript from "../../../../src/adapters/cli/DemoScript.js"
 import * as SessionTable from "../../../../src/adapters/cli/SessionTable.js"
 import * as TranscriptText from "../../../../src/adapters/cli/TranscriptText.js"
+import * as CallDisplay from "../../../../src/domain/CallDisplay.js"
 import { CallId, type Entry, type Message } from "../../../../src/domain/Message.js"
 import { RunId } from "../../../../src/domain/Run.js"
 import * as Title from "../../../../src/domain/Title.js"
@@ -189,7 +190,18 @@ describe("TranscriptText", () => {
       },
       queued: [],
       batch: {
-        calls: [{ seq: Seq.make(3), index: 0, callId, name: "write", state: "pending", questionId: null }],
+        calls: [
+          {
+            seq: Seq.make(3),
+            index: 0,
+            callId,
+            name: "write",
+            state: "pending",
+            questionId: null,
+            startedAt: null,
+            display: CallDisplay.none
+          }
+        ],
         stored: []
       },
       questions: [],

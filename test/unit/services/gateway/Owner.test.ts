@@ -17,6 +17,7 @@ const ofRun =
 const sessionCalls: Readonly<Record<string, Call>> = {
   session: ofSession((gateway, id) => gateway.session(id)),
   transcript: ofSession((gateway, sessionId) => Stream.runDrain(gateway.transcript({ sessionId }))),
+  timeline: ofSession((gateway, sessionId) => Stream.runDrain(gateway.timeline({ sessionId }))),
   entry: ofSession((gateway, sessionId) => gateway.entry({ sessionId, seq: Session.Seq.make(1) })),
   runs: ofSession((gateway, sessionId) => gateway.runs({ sessionId })),
   send: ofSession((gateway, sessionId) => gateway.send({ sessionId, text: "hi", whenBusy: "queue" })),

@@ -4,6 +4,7 @@
  * made to be refused.
  */
 import { FastCheck as fc } from "effect"
+import * as CallDisplay from "../../../../domain/CallDisplay.js"
 
 /** Mostly the first, sometimes the second. */
 const seldom = <A, B>(often: fc.Arbitrary<A>, rarely: fc.Arbitrary<B>): fc.Arbitrary<A | B> =>
@@ -49,6 +50,11 @@ const messages = fc.array(fc.constantFrom("user", "assistant", "calls", "result"
 const model = fc.constantFrom(null, { provider: "p", model: "m" }, { provider: "p", model: "n", options: { seed: 1 } })
 const key = fc.constantFrom(null, null, "k1", "k2")
 const hash = fc.constantFrom("h1", "h1", "h2")
+const display = fc.constantFrom<CallDisplay.CallDisplay>(CallDisplay.none, {
+  kind: "edit",
+  title: "Edit a 😀",
+  locations: [{ path: "/a", line: 3 }, { path: "b" }]
+})
 const outcome = fc.constantFrom("success" as const, "failure" as const, "denied" as const)
 const stopReason = fc.constantFrom("completed" as const, "cancelled" as const, "deleted" as const)
 const verdict = fc.constantFrom("allow-once" as const, "allow-for-session" as const, "deny" as const)
@@ -108,9 +114,10 @@ const oneCommit = [
     text,
     usage,
     starts: fc.array(fc.nat(6), { maxLength: 3 }),
+    display,
     end: seldom(fc.constant(null), stopReason)
   }),
-  command(10, "startCall", { lease, place }),
+  command(10, "startCall", { lease, place, display }),
   command(24, "storeResult", {
     lease,
     place,
@@ -119,7 +126,7 @@ const oneCommit = [
     wrongCall: seldom(fc.constant(false), fc.constant(true))
   }),
   command(5, "endRun", { lease, stopReason, detail: fc.constantFrom(null, "why") }),
-  command(8, "ask", { lease, place }),
+  command(8, "ask", { lease, place, display }),
   command(6, "answer", { index, verdict, waiting: seldom(fc.constant(true), fc.constant(false)) }),
   command(2, "beginDelete", { session }),
   command(3, "hide", { session }),

@@ -4,6 +4,7 @@
  */
 import { Chunk, Effect, Either, Option, Stream } from "effect"
 import { AssetId } from "../../../../domain/Asset.js"
+import * as CallDisplay from "../../../../domain/CallDisplay.js"
 import type { Lease, Presence } from "../../../../domain/Lease.js"
 import { type AssistantMessage, CallId, type Message, type UserMessage, userText } from "../../../../domain/Message.js"
 import { QuestionId } from "../../../../domain/Permission.js"
@@ -142,14 +143,15 @@ export const operation = (
         const calls = Array.from({ length: command.calls }, () => fresh(world, "c"))
         const message = assistant(command.text, calls, command.usage)
         const step = command.partial ? { ...message, partial: true as const } : message
-        const { end, starts } = command
-        const sequel = end === null ? { starts } : { starts, end: { stopReason: end, detail: null } }
+        const { display, end, starts } = command
+        const known = { starts, displays: [CallDisplay.none, display], startedAt: 7 }
+        const sequel = end === null ? known : { ...known, end: { stopReason: end, detail: null } }
         return (storage) => storage.appendStep(lease, checked(step), sequel)
       }
       case "startCall": {
         const lease = yield* findLease(world, model, command.lease)
         const { seq } = yield* findPlace(model, lease, command.place)
-        return (storage) => storage.startCall(lease, seq)
+        return (storage) => storage.startCall(lease, seq, command.display)
       }
       case "storeResult": {
         const lease = yield* findLease(world, model, command.lease)
@@ -175,7 +177,15 @@ export const operation = (
         const { callId, name, seq } = yield* findPlace(model, lease, command.place)
         const id = QuestionId.make(fresh(world, "q"))
         world.questions.push(id)
-        const question = { id, seq, callId, tool: name, access: "write", input: "\ud800" } as const
+        const question = {
+          id,
+          seq,
+          callId,
+          tool: name,
+          access: "write",
+          input: "\ud800",
+          display: command.display
+        } as const
         return (storage) => storage.ask(lease, question)
       }
       case "answer": {
@@ -249,6 +259,7 @@ const lacking = (model: ReaderService, command: Command) =>
           text: "I call",
           usage: 1,
           starts: [],
+          display: CallDisplay.none,
           end: null
         }
   })

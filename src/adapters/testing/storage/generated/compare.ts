@@ -16,6 +16,9 @@ export const outcome = <A, E extends { readonly _tag: string }, R>(effect: Effec
 const readTranscript = (reader: ReaderService, range: Parameters<ReaderService["transcript"]>[0]) =>
   Effect.map(Stream.runCollect(reader.transcript(range)), Chunk.toReadonlyArray)
 
+const readTimeline = (reader: ReaderService, range: Parameters<ReaderService["timeline"]>[0]) =>
+  Effect.map(Stream.runCollect(reader.timeline(range)), Chunk.toReadonlyArray)
+
 /** Everything that readers see of one session; none if it does not exist. */
 export const sessionView = (reader: ReaderService, sessionId: SessionId) =>
   Effect.gen(function* () {
@@ -23,7 +26,8 @@ export const sessionView = (reader: ReaderService, sessionId: SessionId) =>
     if (Option.isNone(session)) return Option.none()
     const view = yield* Effect.all({
       entries: readTranscript(reader, { sessionId }),
-      events: reader.events({ sessionId, after: 0, limit: 10_000 }),
+      timeline: readTimeline(reader, { sessionId }),
+      events: reader.events({ sessionId, after: 0, limit: 10_000, entries: true }),
       activity: reader.activity(sessionId),
       openBatch: reader.openBatch(sessionId),
       draft: reader.draft(sessionId),
@@ -92,6 +96,7 @@ const ranges = (reader: ReaderService, sessionId: SessionId) =>
   Effect.forEach([0, 1, 2, 3, 5, 8, 13, 1_000], (after) =>
     Effect.all([
       outcome(reader.events({ sessionId, after, limit: 2 })),
-      outcome(readTranscript(reader, { sessionId, from: after, to: after + 2 }))
+      outcome(readTranscript(reader, { sessionId, from: after, to: after + 2 })),
+      outcome(readTimeline(reader, { sessionId, from: after, to: after + 2 }))
     ])
   )

@@ -4,6 +4,9 @@
  * more; a number that is none becomes 0, and a doctor finds it. Sessions are found by their owner, their folder and their
  * parent. A session names its agent.
  *
+ * What a call does has times, and what it is about: of open calls in their rows, of the others with their results, in
+ * columns that the older events do not have. `finished` is the cursor of a result's `call.finished`.
+ *
  * The metadata may be long. They become the last column, so that nobody who reads or changes a number passes them.
  */
 export const columns: ReadonlyArray<string> = [
@@ -26,5 +29,12 @@ export const columns: ReadonlyArray<string> = [
   "ALTER TABLE session_rows DROP COLUMN first_metadata",
 
   "CREATE INDEX session_rows_owner ON session_rows (owner) WHERE owner IS NOT NULL",
-  "CREATE INDEX session_rows_workdir ON session_rows (workdir)"
+  "CREATE INDEX session_rows_workdir ON session_rows (workdir)",
+
+  "ALTER TABLE calls ADD COLUMN started_at INTEGER",
+  "ALTER TABLE calls ADD COLUMN display TEXT",
+  "ALTER TABLE messages ADD COLUMN started_at INTEGER",
+  "ALTER TABLE messages ADD COLUMN finished INTEGER",
+  "ALTER TABLE messages ADD COLUMN display TEXT",
+  "ALTER TABLE questions ADD COLUMN display TEXT"
 ]

@@ -1,0 +1,51 @@
+/**
+ * What a call is about, for people who watch: what kind of work it is, a title, the places that it works on. Its tool
+ * says so once the call's input is read; the model is shown none of it. It is stored with the call.
+ */
+import { Schema } from "effect"
+import * as OneLine from "./OneLine.js"
+import * as SafeText from "./SafeText.js"
+
+/** What a tool does, as clients show it. */
+export const Kind = Schema.Literal("read", "edit", "search", "execute", "fetch", "other")
+export type Kind = typeof Kind.Type
+
+const Line = Schema.Int.pipe(Schema.positive())
+
+/** A place that a call works on: a path, and a line from 1 where it matters. */
+export const Location = Schema.Struct({
+  path: Schema.String,
+  line: Schema.optionalWith(Line, { exact: true })
+})
+export type Location = typeof Location.Type
+
+/** How clients show a call. */
+export const CallDisplay = Schema.Struct({
+  kind: Kind,
+  /** In a few words; null when the tool does not say. */
+  title: Schema.NullOr(Schema.String),
+  locations: Schema.Array(Location)
+})
+export type CallDisplay = typeof CallDisplay.Type
+
+/** Of a call whose tool says nothing, or whose input could not be read. */
+export const none: CallDisplay = { kind: "other", title: null, locations: [] }
+
+/** Whether there is nothing in it that a client would not assume. */
+export const isNone = ({ kind, locations, title }: CallDisplay): boolean =>
+  kind === "other" && title === null && locations.length === 0
+
+/** Most that is kept: characters of a title and of a path, and places. */
+const most = { title: 256, path: 4096, locations: 64 }
+
+const isLine = Schema.is(Line)
+
+/** What is kept of it: tools make titles and paths of what a model wrote. */
+export const bounded = ({ kind, locations, title }: CallDisplay): CallDisplay => ({
+  kind,
+  title: title === null ? null : OneLine.first(title, most.title),
+  locations: locations
+    .filter(({ path }) => path.length <= most.path && SafeText.isStorable(path))
+    .slice(0, most.locations)
+    .map(({ line, path }) => (line !== undefined && isLine(line) ? { path, line } : { path }))
+})

@@ -1,0 +1,62 @@
+/**
+ * What a session did and when, without what was said: one short row for each step and each call, in the order of the
+ * transcript. It is kept as long as the transcript is, longer than the events.
+ */
+import { Schema } from "effect"
+import { CallDisplay } from "./CallDisplay.js"
+import { AssistantMessage, CallId, Outcome } from "./Message.js"
+import { RunId } from "./Run.js"
+import { Cursor, Seq } from "./Session.js"
+import { Timestamp } from "./Timestamp.js"
+
+/** One model call, at the place of its message. */
+export const TimelineStep = Schema.Struct({
+  type: Schema.Literal("step"),
+  seq: Seq,
+  /** Null for a message that a host appended. */
+  runId: Schema.NullOr(RunId),
+  /** Null when that is unknown, as for what a host appended. */
+  startedAt: Schema.NullOr(Timestamp),
+  endedAt: Timestamp,
+  model: AssistantMessage.fields.model,
+  finish: AssistantMessage.fields.finish,
+  usage: AssistantMessage.fields.usage,
+  /** Whether it broke off. */
+  partial: Schema.Boolean
+})
+export type TimelineStep = typeof TimelineStep.Type
+
+/** One call, at the place of its result. */
+export const TimelineCall = Schema.Struct({
+  type: Schema.Literal("call"),
+  seq: Seq,
+  runId: Schema.NullOr(RunId),
+  /** The place of the step that asked for it. */
+  step: Seq,
+  callId: CallId,
+  name: Schema.String,
+  display: CallDisplay,
+  /** When its step was stored. */
+  askedAt: Timestamp,
+  /** Null for a call that was not started, or of which that is unknown. */
+  startedAt: Schema.NullOr(Timestamp),
+  /** When its result was stored; null while it has none. */
+  endedAt: Schema.NullOr(Timestamp),
+  outcome: Schema.NullOr(Outcome),
+  /**
+   * The cursor of the event that told of its result: by it, calls are in the order in which they finished. Null while it
+   * has none, and for what a host appended.
+   */
+  finished: Schema.NullOr(Cursor)
+})
+export type TimelineCall = typeof TimelineCall.Type
+
+/** A step or a call. */
+export const TimelineRow = Schema.Union(TimelineStep, TimelineCall)
+export type TimelineRow = typeof TimelineRow.Type
+
+/** The step that the calls after it belong to. */
+export interface Asking {
+  readonly seq: Seq
+  readonly at: Timestamp
+}

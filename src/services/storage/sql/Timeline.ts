@@ -1,0 +1,169 @@
+/**
+ * The timeline: steps and calls with a result from the rows of their messages, open calls from their own. Of a step's
+ * message no more is read than what the row shows.
+ */
+import { Chunk, Effect, Either, Option, Schema, Stream } from "effect"
+import * as Stored from "../../../domain/Stored.js"
+import type { Seq, SessionId } from "../../../domain/Session.js"
+import { RowDamaged, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
+import { type Asking, TimelineCall, type TimelineRow, TimelineStep } from "../../../domain/Timeline.js"
+import type { Turn } from "../../EventLoop.js"
+import type { TranscriptRange } from "../Storage.js"
+import { decoder } from "./Decoding.js"
+import type { Query } from "./Query.js"
+import { messages } from "./Tables.js"
+
+/** Rows read at once. */
+const portion = 500
+
+interface Row {
+  readonly seq: Seq
+  readonly role: string
+  readonly runId: string | null
+  readonly at: number | null
+  readonly callId: string | null
+  readonly name: string | null
+  readonly outcome: string | null
+  readonly startedAt: number | null
+  readonly finished: number | null
+  readonly display: string | null
+  /** Of a step: model, finish, usage and partial, as a JSON array. */
+  readonly step: string | null
+}
+
+const shownOfStep = `CASE WHEN messages.role = 'assistant' AND json_valid(messages.body)
+  THEN json_extract(messages.body, '$.model', '$.finish', '$.usage', '$.partial') END`
+
+/** Parameters: session, first place, last place, number of rows. The session's own row comes first. */
+const page = `WITH asked AS MATERIALIZED (
+    SELECT ordinal, column2 AS first, column3 AS last FROM (VALUES (?, ?, ?))
+    JOIN session_rows ON id = column1 AND state <> 'hidden'
+  )
+  SELECT 0 AS seq, 'session' AS role, NULL AS runId, NULL AS at, NULL AS callId, NULL AS name, NULL AS outcome,
+    NULL AS startedAt, NULL AS finished, NULL AS display, NULL AS step FROM asked
+  UNION ALL
+  SELECT * FROM (
+    SELECT messages.seq, messages.role, (SELECT id FROM runs WHERE ordinal = messages.run), messages.at, messages.call,
+      messages.name, messages.outcome, messages.started_at, messages.finished, messages.display, ${shownOfStep}
+    FROM asked JOIN messages ON messages.session = asked.ordinal AND messages.seq BETWEEN asked.first AND asked.last
+    UNION ALL
+    SELECT calls.seq, 'open', (SELECT id FROM runs WHERE session = asked.ordinal AND state = 'running'), NULL, calls.id,
+      calls.name, NULL, calls.started_at, NULL, calls.display, NULL
+    FROM asked JOIN calls ON calls.session = asked.ordinal AND calls.seq BETWEEN asked.first AND asked.last
+    ORDER BY 1 LIMIT ?
+  )`
+
+/** Parameters: session, place. */
+const asking = `SELECT messages.seq, messages.at FROM session_rows JOIN messages ON messages.session = session_rows.ordinal
+  WHERE session_rows.id = ? AND session_rows.state <> 'hidden' AND messages.seq < ? AND messages.role = 'assistant'
+  ORDER BY messages.seq DESC LIMIT 1`
+
+const decodeShown = decoder(
+  Schema.parseJson(
+    Schema.Tuple(
+      TimelineStep.fields.model,
+      Stored.FinishReason,
+      TimelineStep.fields.usage,
+      Schema.NullOr(Schema.Literal(true))
+    )
+  )
+)
+const decodeStep = decoder(Schema.typeSchema(TimelineStep))
+const decodeCall = decoder(
+  Schema.Struct({
+    ...TimelineCall.fields,
+    outcome: messages.columns.outcome.schema,
+    display: messages.columns.display.schema
+  })
+)
+
+const rowOf = (
+  sessionId: SessionId,
+  row: Row,
+  by: Asking | null
+): Either.Either<Option.Option<TimelineRow>, RowDamaged> =>
+  Either.gen(function* () {
+    const named = { sessionId, seq: row.seq }
+    const { callId, display, finished, name, outcome, runId, seq, startedAt } = row
+    if (row.role === "assistant") {
+      const [model, finish, usage, partial] = yield* decodeShown(named, row.step)
+      const step = {
+        type: "step",
+        seq,
+        runId,
+        startedAt,
+        endedAt: row.at,
+        model,
+        finish,
+        usage,
+        partial: partial === true
+      }
+      return Option.some(yield* decodeStep(named, step))
+    }
+    if ((row.role !== "tool" && row.role !== "open") || by === null) return Option.none()
+    const times = { askedAt: by.at, startedAt, endedAt: row.at, finished }
+    const call = { type: "call", seq, runId, step: by.seq, callId, name, display, outcome, ...times }
+    return Option.some(yield* decodeCall(named, call))
+  })
+
+interface Page {
+  readonly rows: ReadonlyArray<TimelineRow>
+  /** The step that the calls after the page belong to. */
+  readonly by: Asking | null
+  /** The place after the page; null after the last page. */
+  readonly next: number | null
+}
+
+/** A page, up to the first row that is damaged. */
+const pageOf = (
+  sessionId: SessionId,
+  rows: ReadonlyArray<Row>,
+  before: Asking | null
+): Either.Either<Page, RowDamaged> => {
+  const shown: Array<TimelineRow> = []
+  let by = before
+  for (const row of rows) {
+    const decoded = rowOf(sessionId, row, by)
+    if (Either.isLeft(decoded)) {
+      return shown.length === 0 ? Either.left(decoded.left) : Either.right({ rows: shown, by, next: row.seq })
+    }
+    if (Option.isNone(decoded.right)) continue
+    const one = decoded.right.value
+    if (one.type === "step") by = { seq: one.seq, at: one.endedAt }
+    shown.push(one)
+  }
+  const last = rows.length < portion ? undefined : rows.at(-1)
+  return Either.right({ rows: shown, by, next: last === undefined ? null : last.seq + 1 })
+}
+
+const operation = "read the timeline"
+
+/** Where a page begins. */
+interface Position {
+  readonly first: number
+  readonly by: Asking | null
+  readonly pages: number
+}
+
+export const stream = (
+  query: Query,
+  turn: Turn,
+  { from = 1, sessionId, to = Number.MAX_SAFE_INTEGER }: TranscriptRange
+): Stream.Stream<TimelineRow, SessionNotFound | StorageFailed | RowDamaged> => {
+  const start: Position = { first: Math.max(from, 1), by: null, pages: 0 }
+  return Stream.paginateChunkEffect(start, ({ by, first, pages }) =>
+    Effect.gen(function* () {
+      if (pages > 0) yield* turn
+      const [before] = pages === 0 && first > 1 ? yield* query<Asking>(operation, asking, sessionId, first) : []
+      const [session, ...rows] = yield* query<Row>(operation, page, sessionId, first, to, portion)
+      if (session === undefined) return yield* new SessionNotFound({ sessionId })
+      const read = yield* pageOf(sessionId, rows, before ?? by)
+      const after = Option.map(Option.fromNullable(read.next), (next) => ({
+        first: next,
+        by: read.by,
+        pages: pages + 1
+      }))
+      return [Chunk.unsafeFromArray(read.rows), after]
+    })
+  )
+}
