@@ -10,12 +10,17 @@ interface Column {
   readonly name: string
   readonly type: string
   readonly pk: number
+  readonly isRequired: number
+  /** The text of its default. */
+  readonly fallback: string | null
 }
 
 export interface Target {
   readonly name: string
   readonly columns: ReadonlyArray<Column>
   readonly hasRowid: boolean
+  /** How many values a row has at least: one that is older than its table's last columns ends before them. */
+  readonly leastValues: number
 }
 
 /** The tables of a database, with their columns as they are stored. */
@@ -25,27 +30,31 @@ export const targetsOf = (connection: Sqlite.Database): ReadonlyArray<Target> =>
       "SELECT name, wr FROM pragma_table_list() WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite%'"
     )
     .all()
-    .map(({ name, wr }) => ({
-      name,
-      hasRowid: wr === 0,
-      columns: connection
-        .prepare<[string], Column>("SELECT name, type, pk FROM pragma_table_xinfo(?) WHERE hidden = 0")
+    .map(({ name, wr }) => {
+      const columns = connection
+        .prepare<[string], Column>(
+          'SELECT name, type, pk, "notnull" AS isRequired, dflt_value AS fallback FROM pragma_table_xinfo(?) WHERE hidden = 0'
+        )
         .all(name)
-    }))
+      return { name, hasRowid: wr === 0, columns, leastValues: leastOf(columns) }
+    })
 
 const fits = ({ type }: Column, value: Parameter): boolean =>
   value === null || (type === "INTEGER" ? typeof value === "bigint" : typeof value === "string")
 
+const leastOf = (columns: ReadonlyArray<Column>): number =>
+  columns.findLastIndex(({ fallback, isRequired }) => isRequired === 1 && fallback === null) + 1
+
 /** Which table rows are of, by their looks. */
 const lookAlike = (targets: ReadonlyArray<Target>, cells: ReadonlyArray<Pages.Cell>): string | undefined =>
   targets.find(
-    ({ columns, hasRowid }) =>
+    ({ columns, hasRowid, leastValues }) =>
       cells.length > 0 &&
       cells.every(
         ({ rowid, values }) =>
           (rowid !== null) === hasRowid &&
           values.length <= columns.length &&
-          values.length > columns.length - 3 &&
+          values.length >= leastValues &&
           columns.slice(0, values.length).every((column, index) => fits(column, values[index] ?? null))
       )
   )?.name

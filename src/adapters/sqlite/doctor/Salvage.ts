@@ -7,6 +7,7 @@
  * is read is checked by the new database's own constraints. The damaged one is only read.
  */
 import type Sqlite from "better-sqlite3"
+import { Struct } from "effect"
 import type { Parameter } from "../../../services/storage/sql/Database.js"
 import { sqlName } from "../../../services/storage/sql/Table.js"
 import { messages, sessionRows, tables } from "../../../services/storage/sql/Tables.js"
@@ -24,6 +25,9 @@ const own = new Set(["migrations", ...tables.filter(({ isTransient }) => isTrans
 
 const idIndex = "sqlite_autoindex_session_rows_1"
 const placeIndex = "sqlite_autoindex_messages_1"
+
+/** Messages by their places: these columns are in the schemas of all versions. */
+const messageKeys = { ...messages, columns: Struct.pick(messages.columns, "session", "seq") }
 
 /** A row whose values are those that say least where it has such as its table does not take; null when there are none. */
 const mended = (name: string, values: ReadonlyMap<string, Parameter>): Rows.Row | null => {
@@ -118,7 +122,7 @@ export const copy = (pages: Pages.Pages, target: Sqlite.Database): SalvageResult
     } else if (read._tag === "Damaged" && table !== undefined && !(table.hasRowid && isInner(page))) unread++
   }
   for (const [session, seq] of lastPlaces) {
-    if (Rows.at(target, messages, { session, seq }) !== undefined) continue
+    if (Rows.at(target, messageKeys, { session, seq }) !== undefined) continue
     // Without a text that decodes: whoever looks at the session replaces it by a placeholder.
     store(messages.name, { session, seq, follows: 0, mark: 0, at: 0, role: "", body: "" })
   }

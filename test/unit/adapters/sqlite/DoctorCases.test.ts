@@ -92,7 +92,7 @@ const cases: Readonly<Record<string, Case>> = {
     has: [3, 0]
   },
   "a call that no message asks for": {
-    harm: `INSERT INTO calls VALUES (${reused}, 3, 0, 36, 'pending', 'call_extra', 'work', NULL)`,
+    harm: `INSERT INTO calls (session, seq, position, follows, id, name) VALUES (${reused}, 3, 0, 36, 'call_extra', 'work')`,
     finds: ["call-unasked"],
     of: [reused],
     isWhole: true

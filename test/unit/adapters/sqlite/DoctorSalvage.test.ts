@@ -1,11 +1,11 @@
 /** What a rebuilt database has kept: sessions, messages, assets, not only that no damage is left. */
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
-import { Effect } from "effect"
+import { Effect, Layer, Logger } from "effect"
 import { readFileSync, truncateSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
-import { folder } from "../../services/storage/disk.js"
-import { copy } from "../../../support/golden/Golden.js"
+import { engineIn, folder } from "../../services/storage/disk.js"
+import * as Golden from "../../../support/golden/Golden.js"
 import { ids, killed } from "./killed.js"
 import { damages, databaseIn, look, repair, tamper } from "./populated.js"
 
@@ -82,7 +82,7 @@ describe("a rebuilt database", () => {
         // Some are alike: three of a table will do.
         const pages = pagesOf(base, name).filter((_, index, all) => index % Math.ceil(all.length / 3) === 0)
         for (const page of name === "meta" ? [mapOfPages, ...pages] : pages) {
-          const data = copy(base, join(yield* folder, "data"))
+          const data = Golden.copy(base, join(yield* folder, "data"))
           zero(databaseIn(data), page)
           expect(damages(yield* repair(data))).toEqual([])
           const after = keptIn(data)
@@ -99,6 +99,21 @@ describe("a rebuilt database", () => {
     )
   }
 
+  it.scopedLive("has rows that are older than the last columns of their table, when the schema was lost", () =>
+    Effect.gen(function* () {
+      const base = yield* Golden.copied(Golden.golden("0.1.0-schema-4"))
+      const migrated = Layer.provide(engineIn(base), Logger.remove(Logger.defaultLogger))
+      yield* Effect.void.pipe(Effect.provide(migrated))
+      const before = keptIn(base)
+      for (const page of pagesOf(base, "sqlite_schema")) {
+        const data = Golden.copy(base, join(yield* folder, "data"))
+        zero(databaseIn(data), page)
+        expect(damages(yield* repair(data))).toEqual([])
+        expect([page, total(keptIn(data))]).toEqual([page, total(before)])
+      }
+    })
+  )
+
   it.scopedLive("has what only the log had", () =>
     Effect.gen(function* () {
       const base = yield* killed
@@ -106,7 +121,7 @@ describe("a rebuilt database", () => {
       connection.exec("UPDATE session_rows SET title = 'in the log' WHERE id = 'full'; BEGIN")
       connection.exec("UPDATE session_rows SET title = 'not committed' WHERE id = 'held'")
       connection.pragma("cache_spill = 1")
-      const data = copy(base, join(yield* folder, "data"))
+      const data = Golden.copy(base, join(yield* folder, "data"))
       connection.close()
       const [page = 0] = pagesOf(base, "messages").toReversed()
       zero(databaseIn(data), page)
@@ -201,7 +216,7 @@ describe("a rebuilt database", () => {
       ]
       const base = yield* killed
       for (const harm of harms) {
-        const data = copy(base, join(yield* folder, "data"))
+        const data = Golden.copy(base, join(yield* folder, "data"))
         const before = keptIn(base)
         tamper(data, harm)
         expect(damages(yield* look(data))).toEqual([`${databaseIn(data)}: schema-changed`])
