@@ -37,4 +37,12 @@ export class Checked<out A> {
   ): Either.Either<Checked<JsonRecord>, InvalidInput> {
     return Either.map(Limits.json("metadata", metadata, metadataBytes), (json) => new Checked(metadata, json))
   }
+
+  /** Fails when the JSON Schema of an answer has no JSON, or more bytes of it than metadata may have. */
+  static output(
+    schema: JsonRecord,
+    { metadataBytes }: Limits.Limits
+  ): Either.Either<Checked<JsonRecord>, InvalidInput> {
+    return Either.map(Limits.json("output", schema, metadataBytes), (json) => new Checked(schema, json))
+  }
 }

@@ -195,8 +195,19 @@ const merge = (all: ReadonlyArray<Fields>, isChoice: boolean): Fields => {
   }
 }
 
+/** What the parts of a schema say of fields. Each is read once, however often it is referred to. */
+type Known = Map<unknown, Result<Fields>>
+
 /** Follows references and joins what the schema is made of. */
-const fieldsOf = (root: InputSchema, schema: unknown, depth: number): Result<Fields> => {
+const fieldsOf = (root: InputSchema, schema: unknown, depth: number, known: Known): Result<Fields> => {
+  const before = known.get(schema)
+  if (before !== undefined) return before
+  const fields = readFields(root, schema, depth, known)
+  known.set(schema, fields)
+  return fields
+}
+
+const readFields = (root: InputSchema, schema: unknown, depth: number, known: Known): Result<Fields> => {
   if (!Predicate.isRecord(schema)) return refuse("an object", schema)
   if (depth > 20) return refuse("references that end", schema.$ref)
   if (schema.type !== undefined && !isOf(schema, "object")) return refuse("an object", schema.type)
@@ -206,7 +217,7 @@ const fieldsOf = (root: InputSchema, schema: unknown, depth: number): Result<Fie
     required: isStrings(schema.required) ? schema.required : [],
     isClosed: schema.additionalProperties === false
   }
-  const inner = (value: unknown) => fieldsOf(root, value, depth + 1)
+  const inner = (value: unknown) => fieldsOf(root, value, depth + 1, known)
   const referred = Predicate.isString(schema.$ref) ? [inner(lookUp(root, schema.$ref))] : []
   const all = Arr.isArray(schema.allOf) ? schema.allOf.map(inner) : []
   const choices = [schema.anyOf, schema.oneOf].flatMap((cases) =>
@@ -237,7 +248,7 @@ export const portable = (schema: unknown): Result<InputSchema> =>
     const root = yield* object(json, "", 0)
     const dangling = referencesIn(root).find((ref) => ref !== "#" && lookUp(root, ref) === undefined)
     if (dangling !== undefined) return yield* refuse("references to what the schema holds", dangling)
-    const { isClosed, properties, required } = yield* fieldsOf(root, root, 0)
+    const { isClosed, properties, required } = yield* fieldsOf(root, root, 0, new Map())
     const bad = Object.keys(properties).find((name) => !fieldName.test(name))
     if (bad !== undefined) return yield* refuse("fields with names of 1 to 64 of A-Z a-z 0-9 _ . -", bad)
     const isCombined = combined.some((key) => key in root)

@@ -10,7 +10,7 @@ export const Limits = Schema.Struct({
   titleCharacters: size,
   /** Bytes of one stored message. Defaults to 4 MiB. */
   messageBytes: size,
-  /** Bytes of one session's or run's metadata. Defaults to 64 KiB. */
+  /** Bytes of one session's or run's metadata, and of the JSON Schema of a run's answer. Defaults to 64 KiB. */
   metadataBytes: size,
   /** Characters of a tool's result that the model is shown; the rest becomes an asset. Defaults to 30,000. */
   resultCharacters: size,

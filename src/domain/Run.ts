@@ -48,6 +48,8 @@ const fields = {
   sessionId: SessionId,
   /** What the host gave to `send`; tools can read it. */
   metadata: JsonRecord,
+  /** The JSON Schema of the answer that was asked for; null for a text of any form. */
+  output: Schema.NullOr(JsonRecord),
   usage: Total,
   /** The durable event just before the run's first one. */
   cursor: Cursor,

@@ -5,6 +5,7 @@
 import { Effect } from "effect"
 import type { Stream } from "effect"
 import type { AssetId } from "../domain/Asset.js"
+import type { JsonRecord } from "../domain/Json.js"
 import type { Options } from "../domain/ModelRef.js"
 import type { Session } from "../domain/Session.js"
 import type { AssetFailed, AssetNotFound, ModelFailed, ModelUnavailable, Read } from "../domain/SkeinError.js"
@@ -26,6 +27,8 @@ export interface StepRequest {
   readonly view: View
   readonly tools: ReadonlyArray<ToolDefinition>
   readonly options: Options
+  /** The JSON Schema of the final answer; null for a text, and for a model that does not take it. */
+  readonly output: JsonRecord | null
   /** The content of a file part of the view. */
   readonly file: (assetId: AssetId) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
 }
@@ -46,6 +49,11 @@ export interface Model {
   readonly outputTokens?: (options: Options) => number
   /** Whether results of tools may show files. Where not, the files are only named. Defaults to false. */
   readonly takesFilesInResults?: boolean
+  /**
+   * Whether the provider holds the model's answers to this JSON Schema. Where not, the model is asked for it in the system
+   * prompt. Defaults to never.
+   */
+  readonly takesOutput?: (schema: JsonRecord) => boolean
   /** Whether a turn that the provider refused may go back to it. Defaults to true. */
   readonly takesRefusedTurns?: boolean
   /** One step. Interrupting the stream aborts its request; one that ends without a `finish` fails as `cut`. */

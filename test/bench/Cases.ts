@@ -113,6 +113,7 @@ export const completions = (count: number, aim: string): Promise<Row> =>
             runId: Run.Id.make(`run-${round}`),
             message: yield* checked(Message.userText("go")),
             metadata: Checked.noMetadata,
+            output: null,
             idempotencyKey: null,
             hash: "",
             textHash: "",

@@ -20,6 +20,8 @@ export interface Options extends Vendor.Settings {
   readonly secrets?: ReadonlyArray<Redacted.Redacted>
   /** Whether the model sees files in results of tools: not all packages of the AI SDK send them. Defaults to false. */
   readonly takesFilesInResults?: boolean
+  /** Whether the model is held to the JSON Schema of an answer (`responseFormat`). Where not, it is asked. Defaults to false. */
+  readonly takesOutput?: boolean
   /** Translates a session's options, such as its reasoning effort, into the vendor's. Defaults to none. */
   readonly providerOptions?: (options: ModelRef.Options) => SharedV3ProviderOptions
 }
@@ -32,13 +34,14 @@ export interface ModelsOptions extends Options {
 
 /** Wraps a model of the AI SDK. */
 export const make = (languageModel: LanguageModelV3, options: Options = {}): Model => {
-  const { providerOptions, secrets, takesFilesInResults } = options
+  const { providerOptions, secrets, takesFilesInResults, takesOutput } = options
   const provider = options.provider ?? languageModel.provider.replace(/\..*$/u, "")
   return Step.model(
     Vendor.make({ provider, model: languageModel.modelId }, options, {
       load: () => Promise.resolve(languageModel),
       ...(secrets === undefined ? {} : { secrets }),
       ...(takesFilesInResults === undefined ? {} : { takesFilesInResults }),
+      ...(takesOutput === undefined ? {} : { takesOutput }),
       ...(providerOptions === undefined ? {} : { providerOptions })
     })
   )

@@ -12,6 +12,7 @@ import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
 import * as OutputBudget from "../../domain/OutputBudget.js"
 import * as Claude from "./Claude.js"
+import * as OutputSchema from "./OutputSchema.js"
 import * as ProviderModels from "./ProviderModels.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
@@ -57,12 +58,16 @@ export const make = (options: Options): Model => {
           anthropic: {
             // Other servers that speak this protocol refuse its field.
             toolStreaming: isOwnServer,
+            // Else the package makes a tool of the form, for models that it does not know, and forces its call.
+            structuredOutputMode: "outputFormat",
             ...Claude.thinking(model, options.reasoningEffort, view, { budget: thinkingTokens(options), isOwnServer })
           }
         }),
         thinkingTokens,
         takesStop: (text) => text.trim() !== "",
         takesFilesInResults: true,
+        takesOutput: isOwnServer && Claude.holdsToOutput(model),
+        outputSchema: OutputSchema.forAnthropic,
         // As Anthropic documents, whatever follows a refused turn is refused too.
         takesRefusedTurns: false,
         mayIgnore: isNews,

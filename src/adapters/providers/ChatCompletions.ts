@@ -8,6 +8,7 @@ import type { ProviderMetadata } from "../../domain/Message.js"
 import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
 import * as CallAccount from "./CallAccount.js"
+import * as OutputSchema from "./OutputSchema.js"
 import * as ProviderModels from "./ProviderModels.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
@@ -20,13 +21,15 @@ export interface Options extends Vendor.ServerSettings {
   readonly baseUrl: string
   /** Sent as a bearer token. */
   readonly apiKey?: Redacted.Redacted
+  /** Whether the server holds models to a JSON Schema (`response_format`). Where not, they are asked. Defaults to false. */
+  readonly takesOutput?: boolean
   /** The model's name at the server. */
   readonly model: string
 }
 
 /** One model of a server that speaks chat completions. */
 export const make = (options: Options): Model => {
-  const { apiKey, baseUrl, headers, model, name: provider } = options
+  const { apiKey, baseUrl, headers, model, name: provider, takesOutput = false } = options
   return Step.model(
     Vendor.make({ provider, model }, options, {
       load: async () => {
@@ -36,6 +39,7 @@ export const make = (options: Options): Model => {
           baseURL: baseUrl,
           headers: Vendor.plainHeaders(headers),
           includeUsage: true,
+          supportsStructuredOutputs: true,
           convertUsage: usage,
           fetch: Vendor.fetchHere,
           ...(apiKey === undefined ? {} : { apiKey: Redacted.value(apiKey) })
@@ -44,6 +48,8 @@ export const make = (options: Options): Model => {
       secrets: [...(apiKey === undefined ? [] : [apiKey]), ...Vendor.headerSecrets(headers)],
       providerOptions,
       partOptions,
+      takesOutput,
+      outputSchema: OutputSchema.forOpenAi,
       account: CallAccount.start()
     })
   )

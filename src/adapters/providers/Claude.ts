@@ -39,6 +39,10 @@ const bindsThinking = (model: string): boolean => isFrom(model, 5, 1)
 /** Models that think between the calls of a turn only on request. */
 const interleaves = (model: string): boolean => isFrom(model, 4, 0) && !isAdaptive(model)
 
+/** Models that can be held to the JSON Schema of an answer: from Claude 4.5 on, and Opus 4.1. */
+export const holdsToOutput = (model: string): boolean =>
+  isFrom(model, 4, 5) || (versionOf(model)?.family === "opus" && isFrom(model, 4, 1))
+
 /** Tokens that fit into one request; null if the model is not a Claude model. */
 export const contextTokens = (model: string): number | null => (model.startsWith("claude-") ? 200_000 : null)
 

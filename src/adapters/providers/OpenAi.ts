@@ -11,6 +11,7 @@ import type { ConfigError, Effect } from "effect"
 import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
 import * as Gpt from "./Gpt.js"
+import * as OutputSchema from "./OutputSchema.js"
 import * as ProviderModels from "./ProviderModels.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
@@ -46,6 +47,8 @@ export const make = (options: Options): Model => {
       itemOf: reasoningItem,
       // OpenAI documents it; other servers that speak this protocol may take texts only.
       takesFilesInResults: baseUrl === undefined,
+      takesOutput: baseUrl === undefined,
+      outputSchema: OutputSchema.forOpenAi,
       // The answer is incomplete, whichever limit it reached.
       finishReason: ({ unified }) => (unified === "other" ? "length" : unified),
       leastOutputTokens: 16,

@@ -23,6 +23,7 @@ export const model = (vendor: Vendor.Vendor): Model => ({
   model: vendor.model,
   contextTokens: vendor.contextTokens,
   takesFilesInResults: vendor.takesFilesInResults,
+  takesOutput: (schema) => vendor.takesOutput && vendor.outputSchema(schema) !== null,
   takesRefusedTurns: vendor.takesRefusedTurns,
   outputTokens: (options) => Vendor.outputTokens(vendor, options),
   step: (request) =>
@@ -78,12 +79,15 @@ const ask = (
     Effect.timeoutFail({ duration: vendor.idleTimeout, onTimeout: () => silent(vendor) })
   )
 
-const callOptions = (vendor: Vendor.Vendor, { options, tools, view }: StepRequest) => ({
+const callOptions = (vendor: Vendor.Vendor, { options, output, tools, view }: StepRequest) => ({
   maxOutputTokens: Vendor.outputTokens(vendor, options) - vendor.thinkingTokens(options),
   ...(options.temperature === undefined ? {} : { temperature: options.temperature }),
   ...(options.seed === undefined ? {} : { seed: options.seed }),
   ...(options.stop === undefined ? {} : { stopSequences: options.stop.filter(vendor.takesStop) }),
   ...(tools.length === 0 ? {} : { tools: tools.map((tool) => functionTool(vendor, tool)) }),
+  ...(output === null
+    ? {}
+    : { responseFormat: { type: "json" as const, schema: vendor.outputSchema(output) ?? output } }),
   providerOptions: vendor.providerOptions(options, view)
 })
 

@@ -45,6 +45,10 @@ export interface Vendor extends Dialect {
   readonly leastOutputTokens: number
   /** Whether the vendor's package sends files in the results of tools. */
   readonly takesFilesInResults: boolean
+  /** Whether the vendor's server holds the model to the JSON Schema of an answer. */
+  readonly takesOutput: boolean
+  /** The JSON Schema of an answer as the vendor takes it; null for one that it would refuse. */
+  readonly outputSchema: (schema: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>> | null
   /** Whether a refused turn may be sent to the vendor again. */
   readonly takesRefusedTurns: boolean
   /** Whether the vendor accepts this stop text. */
@@ -79,6 +83,8 @@ export const make = (
   thinkingTokens: () => 0,
   partOptions: jsonObjects,
   takesFilesInResults: false,
+  takesOutput: false,
+  outputSchema: (schema) => schema,
   takesRefusedTurns: true,
   mayIgnore: () => false,
   finishReason: ({ unified }) => unified,

@@ -81,6 +81,11 @@ export const Send = Schema.Struct({
   ),
   /** What tools can read of who asks. */
   metadata: optional(JsonRecord),
+  /**
+   * The JSON Schema of an object that the answer is to be, such as `Run.output` makes. Providers that can are held to it,
+   * other models are asked; `Run.answerAs` reads the answer.
+   */
+  output: optional(JsonRecord),
   /** Makes a retry harmless: the same key with the same message returns its run, or the newest that went on with it. */
   idempotencyKey: optional(IdempotencyKey),
   /** What to do when a run holds the session. Defaults to "refuse". */

@@ -1,7 +1,9 @@
 /** The Gateway over a Runtime: what each operation does with its checked input. */
 import { Array, Effect, Either, Layer, Option, Predicate, Stream } from "effect"
 import { Checked } from "../../domain/Checked.js"
+import type { JsonRecord } from "../../domain/Json.js"
 import type { FilePart, UserMessage } from "../../domain/Message.js"
+import * as Output from "../../domain/Output.js"
 import { refOf } from "../../domain/Run.js"
 import { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
@@ -104,6 +106,13 @@ const make = Effect.gen(function* () {
       })
     )
 
+  /** Its size is looked at first: reading it takes time. */
+  const outputOf = (schema: JsonRecord) =>
+    Checked.output(schema, limits).pipe(
+      Either.flatMap(() => Output.read(schema)),
+      Either.flatMap((output) => Checked.output(output, limits))
+    )
+
   const send = method(operations.send, ({ idempotencyKey, sessionId, text, ...input }) =>
     Effect.gen(function* () {
       if (traceContent) yield* Effect.annotateCurrentSpan({ text })
@@ -116,6 +125,7 @@ const make = Effect.gen(function* () {
         sessionId,
         message: yield* Checked.message(message, limits),
         metadata: yield* Checked.metadata(input.metadata ?? {}, limits),
+        output: input.output === undefined ? null : yield* outputOf(input.output),
         idempotencyKey: idempotencyKey ?? null,
         whenBusy: input.whenBusy ?? "refuse"
       })

@@ -42,6 +42,7 @@ interface Send {
   readonly sessionId: SessionId
   readonly message: Checked<UserMessage>
   readonly metadata: Checked<JsonRecord>
+  readonly output: Checked<JsonRecord> | null
   readonly idempotencyKey: string | null
   readonly whenBusy: "refuse" | "queue"
 }
@@ -124,15 +125,17 @@ const make = Effect.gen(function* () {
     return yield* digest.hex
   })
 
-  /** They stand for what was sent: SHA-256 of the JSON of message and metadata, canonical and of the texts as given. */
-  const hashesOf = ({ idempotencyKey, message, metadata }: Send) =>
+  /** They stand for what was sent: SHA-256 of the JSON of it, canonical and of the texts as given. */
+  const hashesOf = ({ idempotencyKey, message, metadata, output }: Send) => {
     // Only a key is ever compared by them.
-    idempotencyKey === null
-      ? Effect.succeed({ hash: "", textHash: "" })
-      : Effect.all({
-          hash: hashOf(CanonicalJson.stringify([message.value, metadata.value])),
-          textHash: hashOf(`[${message.json},${metadata.json}]`)
-        })
+    if (idempotencyKey === null) return Effect.succeed({ hash: "", textHash: "" })
+    // Without an output it is what it was before there were outputs.
+    const sent = [message, metadata, ...(output === null ? [] : [output])]
+    return Effect.all({
+      hash: hashOf(CanonicalJson.stringify(sent.map(({ value }) => value))),
+      textHash: hashOf(`[${sent.map(({ json }) => json).join(",")}]`)
+    })
+  }
 
   const appendKeyOf = ({ given, key }: GivenKey) =>
     Effect.map(hashOf(CanonicalJson.stringify(given)), (hash) => ({ key, hash }))

@@ -8,10 +8,13 @@
  * - The request did not fit, and the provider says what fits: the view is cut to that.
  * - A picture or another file is refused: those of earlier messages, and those of all results so far, are named and no
  *   longer shown.
+ * - The form of the answer is refused: the model is asked for it in the system prompt, as models are that do not take it.
  */
 import { Effect, Option } from "effect"
 import * as ContextOverflow from "../../domain/ContextOverflow.js"
+import type { JsonRecord } from "../../domain/Json.js"
 import * as ModelRef from "../../domain/ModelRef.js"
+import * as Output from "../../domain/Output.js"
 import * as OutputBudget from "../../domain/OutputBudget.js"
 import type { Seq, Session, SessionId } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
@@ -34,11 +37,13 @@ const leastRoom = 1_000
 const remembered = 1_000
 
 /** A way to ask otherwise. */
-export type Correction = "reasoning" | "context" | "files"
+export type Correction = "reasoning" | "context" | "files" | "output"
 
 /** One step's agent and model, and what it is asked about. */
 export interface Question {
   readonly session: Session
+  /** The form of the run's answer. */
+  readonly output: JsonRecord | null
   readonly agent: Agent
   readonly model: Model
   readonly transcript: RunTranscript
@@ -52,6 +57,8 @@ interface KnownContext {
 const namesFiles = /\b(?:image|picture|photo|media|file|document|pdf)s?\b|image_|invalid_image/iu
 const namesReasoning = /signature|thinking|reasoning|encrypted[_ ]content/iu
 
+const namesOutput = /response_?format|json_?schema|output_?(?:config|format)|text\.format|structured output/iu
+
 const remember = <K, V>(known: Map<K, V>, key: K, value: V): void => {
   known.delete(key)
   known.set(key, value)
@@ -62,12 +69,17 @@ const remember = <K, V>(known: Map<K, V>, key: K, value: V): void => {
 }
 
 /** Characters of a request beside its view, about. */
-const fixedCharacters = ({ system, toolbox }: Agent): number => toolbox.size + (system ?? "").length
+const fixedCharacters = ({ agent: { system, toolbox }, output }: Question): number =>
+  toolbox.size + (system ?? "").length + (output === null ? 0 : Output.instruction(output).length)
+
+const systemOf = ({ agent: { system } }: Question, asked: JsonRecord | null): string | null =>
+  asked === null ? system : [...(system === null ? [] : [system]), Output.instruction(asked)].join("\n\n")
 
 export const make = Effect.gen(function* () {
   const assets = yield* Assets
   const refusedReasoning = new Map<SessionId, Seq>()
   const refusedFiles = new Map<SessionId, Pick<View.Options, "filesAfter" | "resultFilesAfter">>()
+  const refusedOutputs = new Map<SessionId, string>()
   const contexts = new Map<string, KnownContext>()
 
   /** What fits into the model's context, by itself and by what its provider has said. */
@@ -79,7 +91,13 @@ export const make = Effect.gen(function* () {
     return { ...learnt, tokens: Math.min(learnt.tokens, model.contextTokens ?? learnt.tokens) }
   }
 
-  const requestOf = Effect.fnUntraced(function* ({ agent, model, session, transcript }: Question) {
+  /** Whether the provider holds the model to the form. */
+  const isHeld = ({ model, output, session }: Question): boolean =>
+    output !== null && model.takesOutput?.(output) === true && refusedOutputs.get(session.id) !== ModelRef.toText(model)
+
+  const requestOf = Effect.fnUntraced(function* (question: Question) {
+    const { agent, model, output: form, session, transcript } = question
+    const held = isHeld(question)
     const options = ModelRef.merge(agent.options, session.model?.options ?? {})
     const context = contextOf(model)
     const wanted = model.outputTokens?.(options) ?? options.maxOutputTokens ?? OutputBudget.standard
@@ -87,9 +105,9 @@ export const make = Effect.gen(function* () {
     const room =
       context === null
         ? null
-        : Math.floor((context.tokens - output) * context.charactersPerToken) - fixedCharacters(agent)
+        : Math.floor((context.tokens - output) * context.charactersPerToken) - fixedCharacters(question)
     const request: StepRequest = {
-      system: agent.system,
+      system: systemOf(question, held ? null : form),
       view: yield* transcript.view({
         provider: model.provider,
         model: model.model,
@@ -102,6 +120,7 @@ export const make = Effect.gen(function* () {
       }),
       tools: agent.toolbox.definitions,
       options: output < wanted ? { ...options, maxOutputTokens: output } : options,
+      output: held ? form : null,
       file: (assetId) => assets.bytes(session.id, assetId)
     }
     return request
@@ -122,9 +141,13 @@ export const make = Effect.gen(function* () {
       return "reasoning"
     }
     const overflow = ContextOverflow.read(detail)
+    if (overflow === null && request.output !== null && namesOutput.test(detail)) {
+      remember(refusedOutputs, question.session.id, ModelRef.toText(question.model))
+      return "output"
+    }
     if (overflow === null) return learnOfFiles(question, request, detail)
     if (overflow.limit === null) return null
-    const characters = View.characters(request.view) + fixedCharacters(question.agent)
+    const characters = View.characters(request.view) + fixedCharacters(question)
     const counted = overflow.asked === null ? charactersPerToken : (characters / overflow.asked) * margin
     remember(contexts, ModelRef.toText(question.model), {
       tokens: overflow.limit,
@@ -147,6 +170,7 @@ export const make = Effect.gen(function* () {
       View.characters(corrected.view) < View.characters(request.view) ||
       View.hasReasoning(corrected.view) !== View.hasReasoning(request.view) ||
       View.files(corrected.view).length < View.files(request.view).length ||
+      corrected.output !== request.output ||
       corrected.options.maxOutputTokens !== request.options.maxOutputTokens
     return isOther ? Option.some({ correction, request: corrected }) : Option.none()
   })

@@ -70,7 +70,7 @@ export const make = Effect.gen(function* () {
 
   /** Returns the finished draft, the ids of its calls by their index, and the model that wrote it. */
   const run = Effect.fn("Steps.run")(function* (
-    { agent, run: { id: runId }, session }: RunContext,
+    { agent, run: { id: runId, output }, session }: RunContext,
     transcript: RunTranscript
   ) {
     const model = yield* agent.models.resolve(session)
@@ -82,7 +82,7 @@ export const make = Effect.gen(function* () {
       model: model.model
     })
     yield* live.update(session.id, (now) => Live.beginStep(now, Seq.make(session.head + 1), model))
-    const question = { session, agent, model, transcript }
+    const question = { session, output, agent, model, transcript }
     const corrections = new Set<StepRequests.Correction>()
     let request = yield* requests.requestOf(question)
     let attempt = 1

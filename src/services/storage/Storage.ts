@@ -197,6 +197,8 @@ export interface Admission {
   readonly runId: RunId
   readonly message: Checked<UserMessage>
   readonly metadata: Checked<JsonRecord>
+  /** The JSON Schema of the answer that is asked for; null for a text of any form. */
+  readonly output: Checked<JsonRecord> | null
   readonly idempotencyKey: string | null
   /** Stands for everything that the caller sent, in whatever order its fields came. This one is stored. */
   readonly hash: string
@@ -339,7 +341,7 @@ export interface Service {
     admission: Admission
   ) => Effect.Effect<AdmissionOutcome, Change | IdempotencyConflict | AssetNotFound>
   /**
-   * Goes on with a run that ended without an answer, in a new run with its metadata; `RunNotFound` or, for a key,
+   * Goes on with a run that ended without an answer, in a new run with its metadata and output; `RunNotFound` or, for a key,
    * `InvalidInput` when the session has none. What went on with a run before counts as that run. `Existing` when nothing
    * is open: a run that is meant waits, runs or has completed, or a later one has begun since; the newest has completed
    * and nothing was appended since. Else it starts as `admit` would, or is `Busy`. Event `run.started`.

@@ -91,6 +91,7 @@ const crash = Effect.fnUntraced(function* (number: number, presence: Presence) {
     runId: RunId.make(`run-${number}`),
     message: yield* Checked.message(userText("work"), Limits.defaults),
     metadata: Checked.noMetadata,
+    output: null,
     idempotencyKey: null,
     hash: "",
     textHash: "",

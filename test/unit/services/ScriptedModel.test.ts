@@ -12,6 +12,7 @@ const request = (view: View): StepRequest => ({
   view,
   tools: [],
   options: {},
+  output: null,
   file: () => Effect.dieMessage("no file was to be read")
 })
 

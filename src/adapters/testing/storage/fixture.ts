@@ -113,18 +113,24 @@ export const create = (fields: SessionFields = {}) =>
 
 /** The fields of an admission, with message and metadata as plain values within any limit. */
 export type AdmissionFields = Partial<
-  Omit<Admission, "message" | "metadata"> & { readonly message: UserMessage; readonly metadata: JsonRecord }
+  Omit<Admission, "message" | "metadata" | "output"> & {
+    readonly message: UserMessage
+    readonly metadata: JsonRecord
+    readonly output: JsonRecord | null
+  }
 >
 
 export const admission = ({
   message = userText("Hello"),
   metadata = {},
+  output = null,
   ...fields
 }: AdmissionFields = {}): Admission => ({
   sessionId: s1,
   runId: r1,
   message: checked(message),
   metadata: Either.getOrThrow(Checked.metadata(metadata, Limits.defaults)),
+  output: output === null ? null : Either.getOrThrow(Checked.output(output, Limits.defaults)),
   idempotencyKey: null,
   hash: "hash",
   textHash: "text hash",

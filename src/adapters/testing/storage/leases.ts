@@ -130,6 +130,7 @@ export const leaseTests = (test: Test) => {
         runId: r2,
         message: checked(userText("Next")),
         metadata: Checked.noMetadata,
+        output: null,
         idempotencyKey: null,
         hash: "h",
         textHash: "h",

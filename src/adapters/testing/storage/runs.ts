@@ -32,6 +32,9 @@ import {
 import { Now, type Test } from "./StorageTest.js"
 import { expect } from "./Vitest.js"
 
+/** The form of an answer. */
+const form = { type: "object", properties: { good: { type: "boolean" } } }
+
 const completed = { stopReason: "completed", detail: null } as const
 
 const admit = (fields: AdmissionFields) => Effect.flatMap(Storage, (storage) => storage.admit(admission(fields)))
@@ -47,7 +50,7 @@ const startTests = (test: Test) => {
     Effect.gen(function* () {
       yield* create()
       yield* (yield* Now).set(2_000)
-      const { lease, ref, run } = yield* start({ metadata: { from: "cli" } })
+      const { lease, ref, run } = yield* start({ metadata: { from: "cli" }, output: form })
       expect(run).toEqual({
         id: r1,
         sessionId: s1,
@@ -55,6 +58,7 @@ const startTests = (test: Test) => {
         stopReason: null,
         detail: null,
         metadata: { from: "cli" },
+        output: form,
         usage: Usage.zero,
         cursor: 1,
         createdAt: 2_000,
@@ -240,6 +244,24 @@ const queueTests = (test: Test) => {
       yield* storage.endRun(second.lease, completed)
       expect(Option.getOrThrow(yield* storage.startNext(s1, firstEngine)).run.id).toBe(r3)
       expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 user second", "3 user third"])
+    }))
+
+  test("a run has the form of the answer that was asked for, from the queue to its end and when it is gone on with", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const reader = yield* StorageReader
+      const first = yield* createAndStart()
+      expect(first.run.output).toBeNull()
+      const queued = yield* admit({ runId: r2, message: userText("second"), whenBusy: "queue", output: form })
+      expect(queued).toMatchObject({ _tag: "Queued", run: { output: form } })
+      yield* storage.endRun(first.lease, completed)
+      const second = Option.getOrThrow(yield* storage.startNext(s1, firstEngine))
+      expect(second.run.output).toEqual(form)
+      yield* storage.endRun(second.lease, { stopReason: "crashed", detail: null })
+      expect((yield* reader.run(r2)).output).toEqual(form)
+      const resumed = yield* storage.resume({ sessionId: s1, runId: r3, of: { runId: r2 }, presence: firstEngine })
+      expect(resumed).toMatchObject({ _tag: "Started", run: { id: r3, output: form } })
+      expect((yield* reader.runs({ sessionId: s1 })).map(({ output }) => output)).toEqual([form, form, null])
     }))
 
   test("a session's runs are listed newest first, from any of them on, and found by their key", () =>

@@ -36,6 +36,7 @@ export const resume = (
       runId,
       message: null,
       metadata: before?.run.metadata ?? {},
+      output: before?.run.output ?? null,
       idempotencyKey: null,
       hash: ""
     })

@@ -39,7 +39,7 @@ import { appendEntry, nextSeq } from "./Transcripts.js"
 export const admit = (
   state: State,
   at: number,
-  { hash, idempotencyKey, message, metadata, presence, runId, sessionId, textHash, whenBusy }: Admission
+  { hash, idempotencyKey, message, metadata, output, presence, runId, sessionId, textHash, whenBusy }: Admission
 ): Transition<AdmissionOutcome, SessionNotFound | SessionDeleting | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
     const kept = yield* changeable(state, sessionId)
@@ -64,6 +64,7 @@ export const admit = (
       runId,
       message: message.value,
       metadata: metadata.value,
+      output: output?.value ?? null,
       idempotencyKey,
       hash
     })
@@ -80,6 +81,7 @@ export const admit = (
 type NewRun = Pick<RunRecord, "message" | "idempotencyKey" | "hash"> & {
   readonly runId: RunId
   readonly metadata: JsonRecord
+  readonly output: JsonRecord | null
 }
 
 /** A run that waits; it is not yet part of the state. */
@@ -87,7 +89,7 @@ export const newRun = (
   state: State,
   at: number,
   { session }: SessionRecord,
-  { hash, idempotencyKey, message, metadata, runId }: NewRun
+  { hash, idempotencyKey, message, metadata, output, runId }: NewRun
 ): RunRecord & { readonly run: QueuedRun } => ({
   run: {
     id: runId,
@@ -96,6 +98,7 @@ export const newRun = (
     stopReason: null,
     detail: null,
     metadata,
+    output,
     usage: Usage.zero,
     cursor: session.cursor,
     createdAt: at,

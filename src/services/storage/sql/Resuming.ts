@@ -31,7 +31,8 @@ export const resume = (
     const busyWith = inTheWay(tx, session)
     if (busyWith !== undefined) return { _tag: "Busy", runId: busyWith }
     const metadata = { json: before?.metadata ?? "{}" }
-    storeRun(tx, session, { runId, body: null, metadata, idempotencyKey: null, hash: "" })
+    const output = before === undefined || before.output === null ? null : { json: before.output }
+    storeRun(tx, session, { runId, body: null, metadata, output, idempotencyKey: null, hash: "" })
     const started = yield* start(tx, limits, session, { runId, presence, message: null, body: null })
     if (before !== undefined) {
       tx.run(

@@ -45,6 +45,7 @@ const names = [
   "stopReason",
   "detail",
   "metadata",
+  "output",
   "createdAt",
   "startedAt",
   "endedAt",
@@ -66,7 +67,7 @@ export const instanceOf = "CASE WHEN json_valid(runs.engine) THEN json_extract(r
 const withEngine = `LEFT JOIN engines ON engines.instance = ${instanceOf}`
 
 const rowOf = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
-  Schema.Struct({ ...fields, metadata: runs.columns.metadata.schema })
+  Schema.Struct({ ...fields, metadata: runs.columns.metadata.schema, output: runs.columns.output.schema })
 
 const decodeStored = decoder(
   Schema.Union(rowOf(Run.QueuedRun.fields), rowOf(Run.RunningRun.fields), rowOf(Run.EndedRun.fields))

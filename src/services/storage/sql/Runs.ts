@@ -98,6 +98,7 @@ const insertRun = insertion(runs, [
   "idempotencyKey",
   "hash",
   "metadata",
+  "output",
   "message"
 ])
 
@@ -105,13 +106,14 @@ interface NewRun extends Pick<Admission, "hash" | "idempotencyKey" | "runId"> {
   /** The JSON text of a message that waits for its place; null when it has it or there is none. */
   readonly body: string | null
   readonly metadata: { readonly json: string }
+  readonly output: { readonly json: string } | null
 }
 
 /** Stores a queued run. Its first event will be the session's next. */
 export const storeRun = (
   tx: Transaction,
   session: SessionRow,
-  { body, hash, idempotencyKey, metadata, runId }: NewRun
+  { body, hash, idempotencyKey, metadata, output, runId }: NewRun
 ): void => {
   insert(tx, insertRun, {
     id: runId,
@@ -122,6 +124,7 @@ export const storeRun = (
     idempotencyKey,
     hash,
     metadata: metadata.json,
+    output: output?.json ?? null,
     message: body
   })
 }

@@ -137,7 +137,9 @@ export const runs = table({
     takeovers: { schema: Takeovers.fields.count, least: 0 },
     takeoverHead: { schema: Takeovers.fields.head, least: none.head },
     /** The run that went on with this one after its end. */
-    resumedBy: optional(Ordinal)
+    resumedBy: optional(Ordinal),
+    /** The JSON Schema of the answer that was asked for. */
+    output: optional(JsonObject)
   }
 })
 

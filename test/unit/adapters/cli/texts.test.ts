@@ -180,6 +180,7 @@ describe("TranscriptText", () => {
           stopReason: null,
           detail: null,
           metadata: {},
+          output: null,
           usage: Usage.zero,
           cursor: Cursor.make(1),
           createdAt: 0,

@@ -11,6 +11,7 @@ export const request = (fields: Partial<StepRequest> = {}): StepRequest => ({
   view: saying("hello"),
   tools: [],
   options: {},
+  output: null,
   file: () => Effect.dieMessage("no file was to be read"),
   ...fields
 })

@@ -124,6 +124,13 @@ const cases: ReadonlyArray<Case> = [
     "files.0.assetId"
   ],
   ["send with large metadata", (gateway, id) => gateway.send(sent(id, `{"metadata":{"a":"${long}"}}`)), "metadata"],
+  [
+    "send with a form that is of no object",
+    (gateway, id) => gateway.send(sent(id, '{"output":{"type":"string"}}')),
+    "output"
+  ],
+  ["send with a form that is none", (gateway, id) => gateway.send(sent(id, '{"output":"text"}')), "output"],
+  ["send with a large form", (gateway, id) => gateway.send(sent(id, `{"output":{"title":"${long}"}}`)), "output"],
   ["send with an empty key", (gateway, id) => gateway.send(sent(id, '{"idempotencyKey":""}')), "idempotencyKey"],
   ["send with a long key", (gateway, id) => gateway.send(sent(id, `{"idempotencyKey":"${long}"}`)), "idempotencyKey"],
   ["send with an unknown wish", (gateway, id) => gateway.send(sent(id, '{"whenBusy":"wait"}')), "whenBusy"],

@@ -126,6 +126,71 @@ describe("reasoning that a provider refuses", () => {
   )
 })
 
+describe("the form of an answer that a provider refuses", () => {
+  const form = { type: "object", properties: { a: { type: "string" } } }
+  const held = ({ output, system }: Model.StepRequest) => [
+    output !== null,
+    system?.includes(JSON.stringify(form)) === true
+  ]
+
+  for (const words of [
+    "Invalid parameter: 'response_format' of type 'json_schema' is not supported with this model.",
+    "Invalid schema for response_format 'response': In context=(), 'additionalProperties' is required",
+    "output_config.format: this model does not support output formats",
+    "structured outputs are not available on your plan"
+  ]) {
+    it.scoped(`is asked for instead, at once and from then on in that session (${words.slice(0, 40)})`, () =>
+      Effect.gen(function* () {
+        const { models, requests } = modelOf(
+          ({ output }) => (output === null ? Stream.fromIterable(said("{}")) : Stream.fail(refused(words))),
+          { takesOutput: () => true }
+        )
+        const { begin, gateway, send } = yield* engineOf(models)
+        const run = yield* begin("one", { output: form })
+        expect((yield* gateway.await(run)).stopReason).toBe("completed")
+        yield* gateway.await(yield* send(run.sessionId, "two", { output: form }))
+        yield* gateway.await(yield* send(run.sessionId, "three"))
+        yield* gateway.await(yield* begin("one", { output: form }))
+        expect(requests.map(held)).toEqual([
+          [true, false],
+          [false, true],
+          [false, true],
+          [false, false],
+          [true, false],
+          [false, true]
+        ])
+      })
+    )
+  }
+
+  it.scoped("is not what another refusal is about, nor one of a request without a form", () =>
+    Effect.gen(function* () {
+      const { models, requests } = modelOf(
+        ({ output }) => Stream.fail(refused(output === null ? "bad response_format" : "no money")),
+        { takesOutput: () => true }
+      )
+      const { begin, gateway } = yield* engineOf(models)
+      expect((yield* gateway.await(yield* begin("one", { output: form }))).stopReason).toBe("failed")
+      expect((yield* gateway.await(yield* begin("two"))).stopReason).toBe("failed")
+      expect(requests).toHaveLength(2)
+    })
+  )
+
+  it.scoped("takes room of the model's context where it is asked for", () =>
+    Effect.gen(function* () {
+      const long = { ...form, description: "d".repeat(6_000) }
+      const { models, requests } = modelOf(() => Stream.fromIterable(said("x".repeat(2_000))), { contextTokens: 4_000 })
+      const { begin, gateway, send } = yield* engineOf(models)
+      const run = yield* begin("one")
+      yield* gateway.await(run)
+      yield* gateway.await(yield* send(run.sessionId, "two", { output: long }))
+      yield* gateway.await(yield* send(run.sessionId, "three"))
+      const isCut = ({ view }: Model.StepRequest) => JSON.stringify(view[0]).includes("left out")
+      expect(requests.map(isCut)).toEqual([false, true, false])
+    })
+  )
+})
+
 describe("a request that does not fit into the model's context", () => {
   const size = (view: View.View) => View.characters(view)
 

@@ -91,7 +91,8 @@ const oneCommit = [
     hash,
     textHash: fc.constantFrom("t1", "h2"),
     whenBusy: fc.constantFrom("refuse" as const, "queue" as const),
-    metadata
+    metadata,
+    output: seldom(fc.constant(null), fc.constant({ type: "object" }))
   }),
   command(6, "startNext", { session }),
   command(2, "cancelQueued", { index }),

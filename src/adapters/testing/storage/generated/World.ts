@@ -67,7 +67,7 @@ export const operation = (
         return (storage) => storage.append(SessionId.make(session), messages, appendKey)
       }
       case "admit": {
-        const { file, hash, key, metadata, session, text, textHash, whenBusy } = command
+        const { file, hash, key, metadata, output, session, text, textHash, whenBusy } = command
         const sessionId = SessionId.make(session)
         const files = file === null ? [] : [yield* findAsset(model, sessionId, file)]
         const runId = RunId.make(fresh(world, "r"))
@@ -77,6 +77,7 @@ export const operation = (
           runId,
           message: userMessage(text, files),
           metadata,
+          output,
           idempotencyKey: key,
           hash,
           textHash,
@@ -274,7 +275,8 @@ const admitHello = {
   hash: "h1",
   textHash: "t1",
   whenBusy: "queue",
-  metadata: {}
+  metadata: {},
+  output: null
 } as const
 
 const fresh = (world: World, prefix: string): string => `${prefix}x${++world.ids}`

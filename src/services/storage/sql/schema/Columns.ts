@@ -2,7 +2,7 @@
  * A session's head, its newest cursor and the time of its last change, which the view `sessions` told from three tables,
  * become columns of its row, as each change of a session passes there anyway. What is already stored tells them once
  * more; a number that is none becomes 0, and a doctor finds it. Sessions are found by their owner, their folder and their
- * parent. A session names its agent.
+ * parent. A session names its agent. A run has the form of the answer that was asked for.
  *
  * What a call does has times, and what it is about: of open calls in their rows, of the others with their results, in
  * columns that the older events do not have. `finished` is the cursor of a result's `call.finished`.
@@ -36,5 +36,7 @@ export const columns: ReadonlyArray<string> = [
   "ALTER TABLE messages ADD COLUMN started_at INTEGER",
   "ALTER TABLE messages ADD COLUMN finished INTEGER",
   "ALTER TABLE messages ADD COLUMN display TEXT",
-  "ALTER TABLE questions ADD COLUMN display TEXT"
+  "ALTER TABLE questions ADD COLUMN display TEXT",
+
+  "ALTER TABLE runs ADD COLUMN output TEXT"
 ]

@@ -1,0 +1,79 @@
+/**
+ * The answer of a run that was sent with a form for it, a JSON Schema: how the schema is checked and asked for, how the
+ * answer's JSON is read out of what a model wrote, and what it is told when that is not of the form. Pure.
+ */
+import { Either, Schema } from "effect"
+import * as CanonicalJson from "./CanonicalJson.js"
+import * as InputSchema from "./InputSchema.js"
+import { JsonRecord } from "./Json.js"
+import * as JsonFlaws from "./JsonFlaws.js"
+import { InvalidInput } from "./SkeinError.js"
+
+const isRecord = Schema.is(JsonRecord)
+
+const refused = (limit: string, actual: string) => new InvalidInput({ field: "output", limit, actual })
+
+/** The schema as providers take it, by the rule for the inputs of tools, or a refusal of `output`. */
+export const read = (schema: unknown): Either.Either<JsonRecord, InvalidInput> =>
+  InputSchema.portable(schema).pipe(
+    Either.mapLeft(({ actual, limit }) => refused(limit, actual)),
+    Either.filterOrLeft(isRecord, () => refused("a JSON object at most 100 deep, without a key __proto__", "another"))
+  )
+
+/** Whether both ask for the same, in whatever order their fields come. */
+export const isSame = (one: JsonRecord, other: JsonRecord): boolean =>
+  CanonicalJson.stringify(one) === CanonicalJson.stringify(other)
+
+/** Asks for the answer where the provider does not hold the model to the schema. */
+export const instruction = (schema: JsonRecord): string =>
+  [
+    "Your final answer must be one JSON object that is valid by this JSON Schema, without any text before or after it:",
+    JSON.stringify(schema)
+  ].join("\n")
+
+const json = (text: string): Either.Either<unknown, string> =>
+  Either.try({
+    try: (): unknown => JSON.parse(text),
+    catch: (error) => `not JSON (${error instanceof Error ? error.message : "unreadable"})`
+  })
+
+/** From the first brace to the last. */
+const braced = (text: string): string => text.slice(Math.max(text.indexOf("{"), 0), text.lastIndexOf("}") + 1)
+
+const lastFenced = (text: string): string => [...text.matchAll(/```[^\n`]*\n(.*?)```/gsu)].at(-1)?.[1] ?? ""
+
+/**
+ * The JSON value that an answer is. When the answer as a whole is none, it is the object between its first brace and its
+ * last, else that in its last code fence: models like to say something around it. Of a field that comes twice the last one
+ * counts, as everywhere in JavaScript.
+ */
+export const parse = (answer: string): Either.Either<unknown, string> => {
+  const text = answer.trim()
+  if (text === "") return Either.left("the answer is empty")
+  const whole = json(text)
+  const found = [text, braced(text), braced(lastFenced(text))].flatMap((candidate) =>
+    Either.match(json(candidate), { onLeft: () => [], onRight: (value) => [{ candidate, value }] })
+  )[0]
+  if (found === undefined) return whole
+  const flaws = JsonFlaws.findRead(found.candidate, found.value)
+  return flaws.length === 0 ? Either.right(found.value) : Either.left(flaws.slice(0, 20).join("\n"))
+}
+
+const shown = 200
+
+/**
+ * Asks again. The answer that is meant may be some messages ago by then, so its beginning is quoted. `detail` has a line
+ * for each thing that is wrong.
+ */
+export const again = (answer: string, detail: string): string => {
+  const beginning = Array.from(answer.slice(0, 2 * shown))
+    .slice(0, shown)
+    .join("")
+  return [
+    "[This answer of yours is not of the form that was asked for:",
+    `${beginning}${beginning.length < answer.length ? "…" : ""}`,
+    "What is wrong with it:",
+    detail,
+    "Answer again, with nothing but the JSON.]"
+  ].join("\n")
+}
