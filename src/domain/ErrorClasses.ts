@@ -1,6 +1,6 @@
 /**
  * The classes of all errors. Fields say which and how much; `message` is one line for a person. No error holds a key, a
- * message's text or a tool's input.
+ * message's text or a tool's input; the one exception is `AnswerInvalid`, whose `text` and `detail` are what it is about.
  */
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"
@@ -434,5 +434,23 @@ export class RunStopped extends Schema.TaggedError<RunStopped>()(
 ) {
   override get message() {
     return `Run ${this.runId} ended without an answer: ${this.stopReason}${this.detail === null ? "" : ` (${this.detail})`}`
+  }
+}
+
+/**
+ * The answer of a run is not of the form that was asked for, nor are those that it was asked for again. `text` is the last
+ * of them, `detail` has a line for each thing that is wrong with it.
+ */
+export class AnswerInvalid extends Schema.TaggedError<AnswerInvalid>()(
+  "AnswerInvalid",
+  {
+    runId: RunId,
+    text: Schema.String,
+    detail: Schema.String
+  },
+  httpStatus(502)
+) {
+  override get message() {
+    return `The answer of run ${this.runId} is not of the form that was asked for`
   }
 }

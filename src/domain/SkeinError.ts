@@ -29,7 +29,8 @@ import {
   DuplicateTool,
   AwaitInTransaction,
   AwaitOwnSession,
-  RunStopped
+  RunStopped,
+  AnswerInvalid
 } from "./ErrorClasses.js"
 
 export * from "./ErrorClasses.js"
@@ -97,6 +98,10 @@ export type Send = typeof Send.Type
 export const Resume = Schema.Union(...Change.members, RunNotFound, SessionBusy, EngineClosing)
 export type Resume = typeof Resume.Type
 
+/** `Run.answerAs`. */
+export const AnswerAs = Schema.Union(...Await.members, ...Send.members, ...Resume.members, RunStopped, AnswerInvalid)
+export type AnswerAs = typeof AnswerAs.Type
+
 /** `Gateway.recover`. */
 export const Recover = Schema.Union(InvalidInput, Forbidden, ...Read.members)
 export type Recover = typeof Recover.Type
@@ -149,7 +154,8 @@ const all = Schema.Union(
   ModelUnavailable,
   ModelFailed,
   DuplicateTool,
-  RunStopped
+  RunStopped,
+  AnswerInvalid
 )
 
 /** Whether a value is one of Skein's own errors. */

@@ -79,6 +79,22 @@ const idOf = (response: Response, field: string) =>
 
 describe("the recipes", () => {
   it.scopedLive(
+    "answers: a value, asked for twice, and no more when the program is started again",
+    () =>
+      Effect.gen(function* () {
+        const { start } = yield* recipe("answers")
+        for (let time = 0; time < 2; time++) {
+          const { code, stderr, stdout } = yield* (yield* start()).ended
+          assert.deepStrictEqual(
+            { code, stderr, stdout },
+            { code: 0, stderr: "", stdout: "bug: The export is empty, urgent\nasked 2 times\n" }
+          )
+        }
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "server: an owner's own sessions only; a server that is stopped leaves the run to the next, and the stream goes on",
     () =>
       Effect.gen(function* () {

@@ -5,8 +5,8 @@ import { join } from "node:path"
 import { SqlClient } from "@effect/sql"
 import { SqliteClient } from "@effect/sql-sqlite-node"
 import { assert, describe, it } from "@effect/vitest"
-import { Chunk, Effect, Fiber, Layer, Stream } from "effect"
-import { Agents, Gateway, Message, Permissions, Run } from "skein"
+import { Chunk, Context, Effect, Fiber, Layer, Option, Schema, Stream } from "effect"
+import { Agents, Gateway, Message, Model, Permissions, Run, SessionEvent } from "skein"
 import { SkeinNode } from "skein/node"
 import { EventSignals, MemoryStorage } from "skein/storage"
 import { ScriptedModel } from "skein/scripted-model"
@@ -124,6 +124,43 @@ describe("the preset for Node", () => {
       assert.deepStrictEqual(yield* Effect.provide(used, withModel(SkeinNode.layerOver(storage, { data }))), expected)
       assert.isTrue(existsSync(join(data, "assets")))
       assert.isFalse(existsSync(join(data, "skein.db")))
+    })
+  )
+
+  it.scopedLive("P5 an answer that is asked for again is asked for once, though the engine is closed meanwhile", () =>
+    Effect.gen(function* () {
+      const data = join(yield* folder, "data")
+      const Sum = Schema.Struct({ sum: Schema.Int })
+      const { model, play, requests } = Context.get(
+        yield* Layer.build(ScriptedModel.layer),
+        ScriptedModel.ScriptedModel
+      )
+      const agent = Agents.layer({ models: Model.always(model), policy: Permissions.askToWrite })
+      const withEngine = Effect.provide(Layer.provide(SkeinNode.layer({ data, drainMillis: 0 }), agent))
+      yield* play(ScriptedModel.text("three"), ScriptedModel.hang)
+      const first = yield* Effect.gen(function* () {
+        const gateway = yield* Gateway.Gateway
+        const { id } = yield* gateway.create({})
+        const run = yield* gateway.send({ sessionId: id, text: "1 + 2?", output: yield* Run.output(Sum) })
+        yield* Effect.forkScoped(Run.answerAs(Sum)(run))
+        const repair = yield* gateway.events({ sessionId: id }).pipe(
+          Stream.filter(SessionEvent.is("run.started")),
+          Stream.filter(({ runId }) => runId !== run.runId),
+          Stream.runHead
+        )
+        assert.isTrue(Option.isSome(repair))
+        return run
+      }).pipe(Effect.scoped, withEngine)
+      yield* play(ScriptedModel.text('{"sum": 3}'))
+      const again = Effect.gen(function* () {
+        const value = yield* Run.answerAs(Sum)(first)
+        const runs = yield* (yield* Gateway.Gateway).runs({ sessionId: first.sessionId })
+        return { value, runs: runs.length }
+      })
+      for (let engine = 0; engine < 2; engine++) {
+        assert.deepStrictEqual(yield* withEngine(again), { value: { sum: 3 }, runs: 2 })
+      }
+      assert.strictEqual((yield* requests).length, 3)
     })
   )
 

@@ -1,0 +1,132 @@
+/**
+ * What a run answered, as a text or as a value.
+ *
+ * An answer that is not of the form that was asked for is asked for again in the same session, twice at most. Each further
+ * message has a key made of the run's id, so it is sent once, whoever waits and however often: in another process at the
+ * same time, or after a restart.
+ */
+import { Array as Arr, Effect, Either, JSONSchema, Option, Schema, Stream } from "effect"
+import * as AbsentFields from "../domain/AbsentFields.js"
+import * as Issues from "../domain/Issues.js"
+import type { JsonRecord } from "../domain/Json.js"
+import { textOf } from "../domain/Message.js"
+import * as Output from "../domain/Output.js"
+import { type EndedRun, type Ref, refOf } from "../domain/Run.js"
+import * as SessionEvent from "../domain/SessionEvent.js"
+import * as SkeinError from "../domain/SkeinError.js"
+import { Gateway } from "./gateway/Gateway.js"
+import { await as await_, events, goOn, isCutOff, mayWaitForNext } from "./RunEnd.js"
+
+/** The place of a run's last answer, by its events; by the transcript once events of the run have aged out. */
+const lastAnswer = Effect.fnUntraced(function* (ref: Ref) {
+  const gateway = yield* Gateway
+  const byEvents = events(ref).pipe(
+    Stream.filter(SessionEvent.is("message.appended")),
+    Stream.filter(({ role }) => role === "assistant"),
+    Stream.map(({ seq }) => seq),
+    Stream.runLast
+  )
+  const byTranscript = gateway.transcript({ sessionId: ref.sessionId }).pipe(
+    Stream.filter(({ message, runId }) => runId === ref.runId && message.role === "assistant"),
+    Stream.map(({ seq }) => seq),
+    Stream.runLast
+  )
+  return yield* Effect.catchTag(byEvents, "CursorGone", () => byTranscript)
+})
+
+/** The text of a run's last answer. Fails when the run ended in any other way. */
+const textOfEnd = Effect.fnUntraced(function* (run: EndedRun) {
+  const { detail, id: runId, sessionId, stopReason } = run
+  if (stopReason !== "completed") return yield* new SkeinError.RunStopped({ runId, stopReason, detail })
+  const gateway = yield* Gateway
+  const seq = yield* lastAnswer(refOf(run))
+  if (Option.isNone(seq)) return ""
+  return yield* gateway.entry({ sessionId, seq: seq.value }).pipe(
+    Effect.map(({ message }) => textOf(message)),
+    Effect.catchTag("MessageNotFound", () => Effect.succeed(""))
+  )
+})
+
+/**
+ * Waits for a run's end and returns the text of its last answer, however long ago that was. Fails with `RunStopped` when
+ * the run ended in any other way than with an answer, and as `Run.await` does.
+ */
+export const answer = Effect.fn("Run.answer")(function* (ref: Ref) {
+  return yield* textOfEnd(yield* await_(ref))
+})
+
+/**
+ * The JSON Schema of a schema, for `output` of `Gateway.send`. What is decoded is JSON, so the schema is of an object in
+ * its encoded form. Fails with `InvalidInput` of `output` when there is no JSON Schema of it that providers take.
+ */
+export const output = <A, I, R>(schema: Schema.Schema<A, I, R>): Effect.Effect<JsonRecord, SkeinError.InvalidInput> =>
+  Either.try({
+    try: (): unknown => JSONSchema.make(schema, { target: "jsonSchema2020-12" }),
+    catch: () =>
+      new SkeinError.InvalidInput({ field: "output", limit: "a schema of JSON", actual: "one that has no JSON Schema" })
+  }).pipe(Either.flatMap(Output.read))
+
+/** Times that an answer is asked for again. */
+const repairs = 2
+
+/** The run of the key's other message: another version of the host may have worded it so. */
+const named = Effect.fnUntraced(function* (conflict: SkeinError.IdempotencyConflict) {
+  if (conflict.runId === null) return yield* conflict
+  return yield* (yield* Gateway).runRef(conflict.runId)
+})
+
+/** Asks for another answer after a run, or finds the one that was asked for before. Returns the run's end. */
+const again = Effect.fnUntraced(function* (run: EndedRun, form: JsonRecord, text: string, repair: number) {
+  const gateway = yield* Gateway
+  const { id, metadata, sessionId } = run
+  const idempotencyKey = `${id}/repair-${repair}`
+  // Looked for first, so that who only reads finds it too.
+  const [known] = yield* gateway.runs({ sessionId, idempotencyKey })
+  if (known === undefined) yield* mayWaitForNext(sessionId)
+  const message = { sessionId, text, metadata, output: form, idempotencyKey, whenBusy: "queue" } as const
+  const ref =
+    known === undefined ? yield* Effect.catchTag(gateway.send(message), "IdempotencyConflict", named) : refOf(known)
+  const end = yield* await_(ref)
+  return isCutOff(end) ? yield* goOn(sessionId, idempotencyKey) : end
+})
+
+/** The form that the run was sent with. Fails when it is not that of the schema. */
+const formOf = Effect.fnUntraced(function* <A, I, R>({ output: form }: EndedRun, schema: Schema.Schema<A, I, R>) {
+  const wanted = yield* output(schema)
+  if (form !== null && Output.isSame(form, wanted)) return form
+  return yield* new SkeinError.InvalidInput({
+    field: "schema",
+    limit: "the schema whose Run.output was sent with the message",
+    actual: form === null ? "a run without an output" : "a run with the output of another"
+  })
+})
+
+/**
+ * Waits for the end of a run that was sent with `Run.output` of the same schema, and returns its answer, decoded. Text or a
+ * code fence around the JSON is left aside. An answer that does not decode is asked for again, twice at most, in runs of
+ * their own behind those that wait; these have the run's metadata, and go on after a crash as `Run.settle` does. Called
+ * again, it returns the same.
+ *
+ * Fails with `AnswerInvalid` when the last answer does not decode either; with `RunStopped` when a run ended without an
+ * answer; with `InvalidInput` of `schema` when an answer does not decode whose run was sent with another output or none;
+ * with `Forbidden` when it would have to ask with a gateway that only reads.
+ */
+export const answerAs = <A, I, R>(
+  schema: Schema.Schema<A, I, R>
+): ((ref: Ref) => Effect.Effect<A, SkeinError.AnswerAs, Gateway | R>) => {
+  const leaveOut = AbsentFields.leaveOut(schema)
+  const decode = Schema.decodeUnknown(schema, { errors: "all" })
+  const read = (text: string) =>
+    Effect.flatMap(Output.parse(text), (value) => Effect.mapError(decode(leaveOut(value)), Issues.format))
+  return Effect.fn("Run.answerAs")(function* (ref) {
+    const run = yield* await_(ref)
+    let text = yield* textOfEnd(run)
+    for (const repair of Arr.range(1, repairs)) {
+      const value = yield* Effect.either(read(text))
+      if (Either.isRight(value)) return value.right
+      const form = yield* formOf(run, schema)
+      text = yield* textOfEnd(yield* again(run, form, Output.again(text, value.left), repair))
+    }
+    return yield* Effect.mapError(read(text), (detail) => new SkeinError.AnswerInvalid({ runId: run.id, text, detail }))
+  })
+}

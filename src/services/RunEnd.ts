@@ -1,0 +1,80 @@
+/** A run's events and its end, by its `Ref`; and the end of a message's run, through crashes. */
+import { Effect, Option, Stream } from "effect"
+import type { EndedRun, Ref } from "../domain/Run.js"
+import { Cursor, type SessionId } from "../domain/Session.js"
+import * as SessionEvent from "../domain/SessionEvent.js"
+import * as SkeinError from "../domain/SkeinError.js"
+import { Gateway, type Send } from "./gateway/Gateway.js"
+import * as Waiting from "./gateway/Waiting.js"
+
+const isOf = (ref: Ref) => (event: SessionEvent.SessionEvent) => "runId" in event && event.runId === ref.runId
+
+const isEndOf = (ref: Ref) => (event: SessionEvent.SessionEvent) =>
+  (SessionEvent.is("run.ended")(event) && event.runId === ref.runId) || event.type === "session.deleted"
+
+/** The events of a run, from its first to its `run.ended`, whenever the subscription begins. */
+export const events = (ref: Ref): Stream.Stream<SessionEvent.SessionEvent, SkeinError.Events, Gateway> =>
+  Stream.unwrap(
+    Effect.map(Gateway, (gateway) =>
+      gateway.events({ sessionId: ref.sessionId, after: ref.cursor }).pipe(
+        Stream.takeUntil(isEndOf(ref)),
+        Stream.filter((event) => isOf(ref)(event) || event.type === "session.deleted")
+      )
+    )
+  )
+
+/** Waits for a run's end. Fails as `Gateway.await` does. */
+const await_: (ref: Ref) => Effect.Effect<EndedRun, SkeinError.Await, Gateway> = Effect.fn("Run.await")(
+  function* (ref) {
+    return yield* (yield* Gateway).await(ref)
+  }
+)
+export { await_ as await }
+
+/** What `settle` sends: a message, and the key that it stands under. */
+export interface Settle extends Omit<Send, "idempotencyKey"> {
+  readonly idempotencyKey: string
+}
+
+/** Ends of a run that came from without: what it was to do is still to be done. */
+export const isCutOff = ({ stopReason }: EndedRun): boolean => stopReason === "crashed" || stopReason === "lease-lost"
+
+/** Fails where nobody could wait for a run that is yet to be sent. */
+export const mayWaitForNext = Effect.fnUntraced(function* (sessionId: SessionId) {
+  yield* Waiting.outsideTransaction(null)
+  const call = yield* Waiting.ownCall(sessionId)
+  if (Option.isSome(call)) return yield* new SkeinError.AwaitOwnSession({ sessionId, runId: call.value.runId })
+})
+
+/** Goes on with the run of a key until it has an end of its own, or the session went on without it. */
+export const goOn = Effect.fnUntraced(function* (sessionId: SessionId, idempotencyKey: string) {
+  const gateway = yield* Gateway
+  let ended: EndedRun | null = null
+  while (true) {
+    const ref = yield* Effect.catchTag(
+      gateway.resume(sessionId, { idempotencyKey }),
+      "SessionBusy",
+      // Another message's run is in the way: it is waited for.
+      ({ runId }) => Effect.as(await_({ sessionId, runId, cursor: Cursor.make(0) }), null)
+    )
+    if (ref === null) continue
+    if (ended?.id === ref.runId) return ended
+    ended = yield* await_(ref)
+    if (!isCutOff(ended)) return ended
+  }
+})
+
+/**
+ * Sends a message, waits, and goes on with its run until it has an end of its own, through crashes and closed engines.
+ * Returns that end. A worker that is killed at any time just calls it again with the same key and message: nothing is
+ * sent twice, and what was done is not done again. Waits for a busy session unless `whenBusy` says otherwise. A run that
+ * the session went on without, as another message came before it was resumed, is returned as it ended.
+ */
+export const settle = Effect.fn("Run.settle")(function* (input: Settle) {
+  const gateway = yield* Gateway
+  const { idempotencyKey, sessionId } = input
+  // Before anything is sent that nobody could wait for.
+  yield* mayWaitForNext(sessionId)
+  yield* gateway.send({ whenBusy: "queue", ...input })
+  return yield* goOn(sessionId, idempotencyKey)
+})
