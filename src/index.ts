@@ -1,4 +1,5 @@
 /** Skein: an agent session engine for Effect. What a host uses of it, by module. */
+export * as Actor from "./services/Actor.js"
 export * as Agents from "./services/Agents.js"
 export * as Asset from "./domain/Asset.js"
 export * as EngineConfig from "./services/EngineConfig.js"

@@ -5,6 +5,7 @@
  * `OtherMessage` (see `Stored`).
  */
 import { Schema } from "effect"
+import { Actor } from "./Actor.js"
 import { AssetId } from "./Asset.js"
 import { id } from "./Id.js"
 import * as Opaque from "./Opaque.js"
@@ -170,6 +171,8 @@ export const Entry = Schema.Struct({
   seq: Seq,
   /** The run that wrote it; null for what a host appended outside any run. */
   runId: Schema.NullOr(RunId),
+  /** Who sent or appended it; null when nobody said, and for what a run wrote. */
+  actor: Schema.NullOr(Actor),
   at: Timestamp,
   message: Message
 })

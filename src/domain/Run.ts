@@ -1,5 +1,6 @@
 /** A run: one execution of a turn, from a user message to the final answer or to one explicit stop reason. */
 import { Schema } from "effect"
+import { Actor } from "./Actor.js"
 import { id } from "./Id.js"
 import { JsonRecord } from "./Json.js"
 import { Cursor, SessionId } from "./Session.js"
@@ -46,6 +47,8 @@ export const IdempotencyKey = Schema.NonEmptyString.pipe(Schema.maxLength(256))
 const fields = {
   id: RunId,
   sessionId: SessionId,
+  /** Who sent its message, or resumed the session; null when nobody said. */
+  actor: Schema.NullOr(Actor),
   /** What the host gave to `send`; tools can read it. */
   metadata: JsonRecord,
   /** The JSON Schema of the answer that was asked for; null for a text of any form. */

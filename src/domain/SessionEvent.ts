@@ -2,7 +2,8 @@
  * The events of a session.
  *
  * - A durable event has a `cursor` and was committed together with the change that it reports. Replayed, it shows
- *   today's values.
+ *   today's values. Its `actor` is whoever asked for the change; null for what a run or the engine did by itself, and
+ *   when nobody said. What starts a run is its sender's, whenever it starts.
  * - An ephemeral event has no cursor of its own: `after` names the durable event that it follows.
  * - A delta carries its offset in the text so far. A late watcher gets one delta from offset 0. After a `run.retrying` or
  *   a `run.released` the text begins again.
@@ -10,6 +11,7 @@
  * - `run.released`: the run's engine was closed, or died and the run is gone on with. It goes on from its transcript.
  */
 import { Schema } from "effect"
+import { Actor } from "./Actor.js"
 import { AgentName } from "./AgentName.js"
 import { AssetId } from "./Asset.js"
 import { CallDisplay } from "./CallDisplay.js"
@@ -27,6 +29,7 @@ const durable = <const Type extends string, Fields extends Schema.Struct.Fields>
     sessionId: SessionId,
     cursor: Cursor,
     at: Timestamp,
+    actor: Schema.NullOr(Actor),
     ...fields
   })
 

@@ -114,7 +114,7 @@ export const Answer = Schema.Struct({
   verdict: Verdict,
   /** Why, for the model. */
   message: optional(Schema.String),
-  /** Who answers, as the host names people. */
+  /** Who answers, as the host names people. Defaults to the actor. */
   by: optional(Schema.String)
 })
 export type Answer = typeof Answer.Type

@@ -9,6 +9,7 @@
 import { Effect, Stream } from "effect"
 import type { Owner, SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
+import * as Actor from "../Actor.js"
 import type { Service } from "./Gateway.js"
 import { type Access, type Ids, type Operation, operations, type Whose } from "./Operations.js"
 import * as Refusals from "./Refusals.js"
@@ -30,11 +31,15 @@ export interface Restriction {
   readonly owner?: Owner | undefined
   /** "read" refuses every change with `Forbidden`. Defaults to "write". */
   readonly scope?: Access | undefined
+  /** Whose every change is. Defaults to the actor of the calling fiber, see `Actor.as`. */
+  readonly actor?: Actor.Actor | undefined
 }
 
 /** A gateway's methods, within a restriction. */
-export const narrow = (gateway: Service, { owner, scope = "write" }: Restriction): Service =>
-  within(owner === undefined ? gateway : owned(gateway, owner), scope)
+export const narrow = (gateway: Service, { actor, owner, scope = "write" }: Restriction): Service => {
+  const acting = actor === undefined ? gateway : actingAs(gateway, actor)
+  return within(owner === undefined ? acting : owned(acting, owner), scope)
+}
 
 /** Refuses changes unless the scope has them. */
 const within = (gateway: Service, scope: Access): Service => {
@@ -57,6 +62,29 @@ const within = (gateway: Service, scope: Access): Service => {
     answer: refused(operations.answer),
     saveAsset: refused(operations.saveAsset),
     deleteAsset: refused(operations.deleteAsset)
+  }
+}
+
+/** Makes each change as an actor. */
+const actingAs = (gateway: Service, actor: Actor.Actor): Service => {
+  const acting =
+    <Args extends ReadonlyArray<unknown>, A, E>(change: (...args: Args) => Effect.Effect<A, E>) =>
+    (...args: Args) =>
+      Actor.as(actor)(change(...args))
+  return {
+    ...gateway,
+    create: acting(gateway.create),
+    send: acting(gateway.send),
+    resume: acting(gateway.resume),
+    recover: acting(gateway.recover),
+    append: acting(gateway.append),
+    cancel: acting(gateway.cancel),
+    patch: acting(gateway.patch),
+    patchMany: acting(gateway.patchMany),
+    delete: acting(gateway.delete),
+    answer: acting(gateway.answer),
+    saveAsset: (input) => Actor.as(actor)(gateway.saveAsset(input)),
+    deleteAsset: acting(gateway.deleteAsset)
   }
 }
 

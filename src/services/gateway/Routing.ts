@@ -7,6 +7,7 @@ import * as Output from "../../domain/Output.js"
 import { refOf } from "../../domain/Run.js"
 import { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
+import * as Actor from "../Actor.js"
 import { Assets } from "../assets/Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { Ids } from "../Ids.js"
@@ -217,7 +218,9 @@ const make = Effect.gen(function* () {
         : Effect.zipRight(reader.session(sessionId), reader.questions(sessionId))
     ),
     answer: method(operations.answer, ({ by, message, questionId, verdict }) =>
-      runtime.answer(questionId, { verdict, message: message ?? null, by: by ?? null })
+      Effect.flatMap(Actor.Current, (actor) =>
+        runtime.answer(questionId, { verdict, message: message ?? null, by: by ?? actor })
+      )
     ),
     saveAsset: (input) =>
       checked(operations.saveAsset, [input]).pipe(

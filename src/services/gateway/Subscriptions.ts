@@ -89,7 +89,8 @@ export const make = Effect.gen(function* () {
     type: "session.deleted",
     sessionId,
     cursor: Cursor.make(cursor + 1),
-    at: clock.unsafeCurrentTimeMillis()
+    at: clock.unsafeCurrentTimeMillis(),
+    actor: null
   })
 
   /** Events for one watcher: what there is already, and the rest, chunk by chunk. */

@@ -23,6 +23,7 @@ import {
   Queue,
   Schedule
 } from "effect"
+import type { Actor } from "../../domain/Actor.js"
 import { Checked } from "../../domain/Checked.js"
 import type { Lease } from "../../domain/Lease.js"
 import * as Live from "../../domain/Live.js"
@@ -60,8 +61,12 @@ export interface Service {
   readonly abandoned: Effect.Effect<SessionId>
   /** Returns when the end of a run that this engine drives is stored; at once for any other run. */
   readonly ended: (runId: RunId) => Effect.Effect<void>
-  /** Stops a run that this engine drives, and returns when its end is stored. Does nothing for any other run. */
-  readonly stop: (runId: RunId, reason: Extract<StopReason, "cancelled" | "deleted">) => Effect.Effect<void>
+  /** Stops a run that this engine drives, for an actor, and returns when its end is stored. Does nothing for any other run. */
+  readonly stop: (
+    runId: RunId,
+    reason: Extract<StopReason, "cancelled" | "deleted">,
+    actor?: Actor | null
+  ) => Effect.Effect<void>
   /** Whether the engine is being closed: it begins and takes up no run any more. */
   readonly isClosing: () => boolean
   /**
@@ -86,6 +91,8 @@ interface DrivenRun {
   end: Turns.End | null
   /** Why the turn was interrupted. */
   reason: StopCause | null
+  /** Who wanted that. */
+  stopper: Actor | null
   /** Set when the lease is lost. */
   lost: SkeinError.LeaseLost | null
 }
@@ -161,7 +168,7 @@ const make = Effect.gen(function* () {
     Effect.annotateLogs(Effect.logDebug("a run ended"), { runId: run.id, stopReason })
 
   const finish = Effect.fnUntraced(function* (
-    { end, lost, reason, started }: DrivenRun,
+    { end, lost, reason, started, stopper }: DrivenRun,
     exit: Exit.Exit<Turns.End, unknown>
   ) {
     if (end !== null) return yield* logEnd(started, end)
@@ -180,7 +187,7 @@ const make = Effect.gen(function* () {
       return
     }
     if (Exit.isFailure(exit)) yield* keepPartial(started)
-    yield* storage.endRun(started.lease, how)
+    yield* storage.endRun(started.lease, { ...how, actor: how.stopReason === reason ? stopper : null })
     yield* logEnd(started, how)
   })
 
@@ -191,6 +198,7 @@ const make = Effect.gen(function* () {
       fiber: null,
       end: null,
       reason: null,
+      stopper: null,
       lost: null
     }
     driven.set(started.lease.sessionId, entry)
@@ -260,9 +268,12 @@ const make = Effect.gen(function* () {
     )
 
   /** Stops a run for the first reason that comes, and returns when its end is stored. */
-  const stopEntry = (entry: DrivenRun, reason: StopCause) =>
+  const stopEntry = (entry: DrivenRun, reason: StopCause, actor: Actor | null = null) =>
     Effect.suspend(() => {
-      entry.reason ??= reason
+      if (entry.reason === null) {
+        entry.reason = reason
+        entry.stopper = actor
+      }
       const interrupt = entry.fiber === null ? Effect.void : Fiber.interruptFork(entry.fiber)
       return Effect.zipRight(interrupt, Deferred.await(entry.ended))
     })
@@ -303,10 +314,10 @@ const make = Effect.gen(function* () {
         const entry = entryOf(runId)
         return entry === undefined ? Effect.void : Deferred.await(entry.ended)
       }),
-    stop: (runId, reason) =>
+    stop: (runId, reason, actor) =>
       Effect.suspend(() => {
         const entry = entryOf(runId)
-        return entry === undefined ? Effect.void : stopEntry(entry, reason)
+        return entry === undefined ? Effect.void : stopEntry(entry, reason, actor)
       }),
     isClosing: () => closing,
     drain,

@@ -17,6 +17,7 @@ import type { Answer, Question, QuestionId } from "../../domain/Permission.js"
 import { type EndedRun, type Ref, RunId } from "../../domain/Run.js"
 import type { Owner, Session, SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
+import * as Actor from "../Actor.js"
 import { Assets } from "../assets/Assets.js"
 import type { NewAsset } from "../assets/Saving.js"
 import { EngineConfig } from "../EngineConfig.js"
@@ -202,13 +203,14 @@ const make = Effect.gen(function* () {
     const run = yield* reader.run(runId)
     const { sessionId } = run
     if (run.state === "ended") return
+    const actor = yield* Actor.Current
     // Only a queued run is looked for with a write: what runs here must stop though the database is locked.
     if (run.state === "queued" && (yield* storage.cancelQueued(runId))) return
-    if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled")
+    if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled", actor)
     // A run that was released is not gone on with only to be stopped.
     if (run.state === "running" && run.releasedAt !== null) yield* storage.requestCancel(runId)
     yield* boundary.hold(sessionId)(claims.claim(sessionId, "client"))
-    if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled")
+    if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled", actor)
     // It runs elsewhere, or has ended by now.
     if (yield* storage.requestCancel(runId)) yield* claims.awaitEnd(runId)
   })

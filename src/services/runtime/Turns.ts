@@ -206,7 +206,7 @@ export const make = Effect.gen(function* () {
     const { ending: before, reopened, taken, transcript, ...begun } = yield* begin(session, run, contextOf(session))
     const remember = Effect.fnUntraced(function* (appended: ReadonlyArray<Batch.AppendedResult<ResultMessage>>) {
       const at = yield* Clock.currentTimeMillis
-      transcript.append(appended.map(({ result, seq }) => ({ seq, runId: run.id, at, message: result })))
+      transcript.append(appended.map(({ result, seq }) => ({ seq, runId: run.id, actor: null, at, message: result })))
     })
     yield* remember(reopened)
     if (before !== null) return before

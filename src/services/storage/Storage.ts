@@ -21,9 +21,14 @@
  *   does, and what changes nothing (a call that is completed again, a deletion's steps) records nothing.
  * - Events are references: replayed, `session.created` and the events of `patch` show today's
  *   values.
+ * - `Actor.Current` of the calling fiber is stored with what `createSession`, `patch`, `append`, `admit`, `resume`,
+ *   `cancelQueued`, `requestCancel`, `answer`, `saveAsset` and `deleteAsset` record: in events, in the entries and the run
+ *   that they make. A run's start, its message and the title that this gives are its sender's, whoever starts it. All
+ *   other events and entries are nobody's; calls that are closed on the way, too.
  */
 import { Context } from "effect"
 import type { Effect, Option, Stream } from "effect"
+import type { Actor } from "../../domain/Actor.js"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { AgentName } from "../../domain/AgentName.js"
 import type { CallDisplay } from "../../domain/CallDisplay.js"
@@ -92,6 +97,8 @@ export interface HeldRun {
   readonly lease: Lease
   /** Null when it may go on. */
   readonly stopRequest: "cancelled" | "deleted" | null
+  /** Who first asked to cancel it; null when nobody said. */
+  readonly cancelledBy: Actor | null
 }
 
 /** A part of a transcript, both places included. Defaults to all of it. */
@@ -282,6 +289,8 @@ export interface Retention {
 export interface RunEnd {
   readonly stopReason: StopReason
   readonly detail: string | null
+  /** Whoever ended it: the actor of the event. Defaults to nobody. */
+  readonly actor?: Actor | null
 }
 
 /** What is stored in the commit of a step, beside its message. */

@@ -99,7 +99,14 @@ describe("a watcher", () => {
     const stored = Live.endStep(written(text("one "), text("two")))
     const [, seen] = Watch.changes(Watch.nothingSeen, written(text("one ")), at)
     expect(told(Watch.changes(seen, stored, at)[0])).toEqual([])
-    const row = { type: "message.appended", role: "assistant", seq: Seq.make(3), runId: run, at: 1 } as const
+    const row = {
+      type: "message.appended",
+      role: "assistant",
+      seq: Seq.make(3),
+      runId: run,
+      actor: null,
+      at: 1
+    } as const
     const message = { ...row, sessionId: at.sessionId, cursor: Cursor.make(8) }
     const [events] = Watch.tell(at.sessionId, { cursor: at.cursor, seen }, [message], stored)
     expect(events).toMatchObject([{ type: "text.delta", after: 7, offset: 4, text: "two" }, message])

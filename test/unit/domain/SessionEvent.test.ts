@@ -12,6 +12,7 @@ const appended: SessionEvent.SessionEvent = {
   sessionId,
   cursor: Cursor.make(7),
   at: 1,
+  actor: null,
   runId,
   seq: Seq.make(3),
   role: "tool"
@@ -60,7 +61,7 @@ describe("SessionEvent", () => {
   it("a durable event", () => {
     expect(SessionEvent.isDurable(appended)).toBe(true)
     expect(SessionEvent.toSse(appended)).toBe(
-      'id: 7\nevent: message.appended\ndata: {"type":"message.appended","sessionId":"s1","cursor":7,"at":1,"runId":"r1","seq":3,"role":"tool"}\n\n'
+      'id: 7\nevent: message.appended\ndata: {"type":"message.appended","sessionId":"s1","cursor":7,"at":1,"actor":null,"runId":"r1","seq":3,"role":"tool"}\n\n'
     )
   })
 

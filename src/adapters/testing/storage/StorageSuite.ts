@@ -6,6 +6,7 @@
  */
 import type { Effect, Layer, Scope } from "effect"
 import type * as EngineConfig from "../../../services/EngineConfig.js"
+import { actorTests } from "./actors.js"
 import { assetTests } from "./assets.js"
 import { batchTests } from "./batches.js"
 import { contentTests, type WithAssets } from "./contents.js"
@@ -58,6 +59,7 @@ const rows = (test: Test) => {
   eventTests(test)
   retentionTests(test)
   assetTests(test)
+  actorTests(test)
 }
 
 /** Returns the tests as data, to run them in another way. They use vitest's `expect`, so vitest must run them. */

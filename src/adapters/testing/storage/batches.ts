@@ -88,7 +88,7 @@ const openTests = (test: Test) => {
         display: CallDisplay.none
       })
       expect(step).toEqual({
-        entry: { seq: 2, runId: r1, at: 2_000, message },
+        entry: { seq: 2, runId: r1, actor: null, at: 2_000, message },
         calls: [call(3, 0, "c1"), call(4, 1, "c2")]
       })
       expect(yield* open).toEqual({ calls: step.calls, stored: [] })
@@ -264,13 +264,13 @@ const completeTests = (test: Test) => {
       expect(yield* eventLines(cursor)).toEqual(["call.finished c3 success"])
       expect(yield* open).toMatchObject({
         calls: [{ callId: "c1" }, { callId: "c2" }],
-        stored: [{ seq: 5, runId: r1, at: 2_000, message: result("c3") }]
+        stored: [{ seq: 5, runId: r1, actor: null, at: 2_000, message: result("c3") }]
       })
       expect(yield* transcriptLines()).toEqual(["1 user Hello", "2 assistant I call"])
       const { entry } = yield* StorageReader
       const at = (place: number) => entry({ sessionId: s1, seq: seq(place) })
       expect(yield* at(1)).toEqual((yield* transcript())[0])
-      expect(yield* at(5)).toEqual({ seq: 5, runId: r1, at: 2_000, message: result("c3") })
+      expect(yield* at(5)).toEqual({ seq: 5, runId: r1, actor: null, at: 2_000, message: result("c3") })
       expect(yield* refused(at(3))).toEqual({ _tag: "MessageNotFound", sessionId: s1, seq: 3 })
       expect(yield* refused(at(9))).toEqual({ _tag: "MessageNotFound", sessionId: s1, seq: 9 })
       const elsewhere = entry({ sessionId: s2, seq: seq(1) })
@@ -295,6 +295,7 @@ const completeTests = (test: Test) => {
         sessionId: s1,
         cursor: cursor + 1,
         at: 2_000,
+        actor: null,
         runId: r1,
         callId: "c3",
         seq: 5,
@@ -409,7 +410,13 @@ const closeTests = (test: Test) => {
         "message.appended 6 tool",
         "run.ended r1 cancelled"
       ])
-      expect((yield* transcript())[4]).toMatchObject({ seq: 5, runId: r1, at: 2_000, message: { name: "tool-c3" } })
+      expect((yield* transcript())[4]).toMatchObject({
+        seq: 5,
+        runId: r1,
+        actor: null,
+        at: 2_000,
+        message: { name: "tool-c3" }
+      })
       expect(yield* open).toEqual({ calls: [], stored: [] })
     }))
 

@@ -57,6 +57,7 @@ const startTests = (test: Test) => {
         state: "running",
         stopReason: null,
         detail: null,
+        actor: null,
         metadata: { from: "cli" },
         output: form,
         usage: Usage.zero,
@@ -68,7 +69,7 @@ const startTests = (test: Test) => {
       })
       expect(ref).toEqual({ sessionId: s1, runId: r1, cursor: 1 })
       expect(lease).toMatchObject({ sessionId: s1, runId: r1 })
-      expect(yield* transcript()).toEqual([{ seq: 1, runId: r1, at: 2_000, message: userText("Hello") }])
+      expect(yield* transcript()).toEqual([{ seq: 1, runId: r1, actor: null, at: 2_000, message: userText("Hello") }])
       expect(yield* eventLines(ref.cursor)).toEqual(["run.started r1", "message.appended 1 user"])
       const reader = yield* StorageReader
       expect(yield* reader.run(r1)).toEqual(run)

@@ -30,7 +30,7 @@ export const sessionTests = (test: Test) => {
       })
       expect(yield* session()).toEqual(made)
       expect(yield* events()).toEqual([
-        { type: "session.created", sessionId: s1, cursor: 1, at: 1_000, title: "Title" }
+        { type: "session.created", sessionId: s1, cursor: 1, at: 1_000, actor: null, title: "Title" }
       ])
     }))
 
@@ -68,6 +68,7 @@ export const sessionTests = (test: Test) => {
         sessionId: s1,
         cursor: 2,
         at: 2_000,
+        actor: null,
         title: "New name"
       })
     }))

@@ -40,7 +40,9 @@ export const transcriptTests = (test: Test) => {
       yield* create()
       yield* (yield* Now).set(2_000)
       const appended = yield* append(...exchange)
-      expect(appended).toEqual(exchange.map((message, index) => ({ seq: index + 1, runId: null, at: 2_000, message })))
+      expect(appended).toEqual(
+        exchange.map((message, index) => ({ seq: index + 1, runId: null, actor: null, at: 2_000, message }))
+      )
       expect(yield* transcript()).toEqual(appended)
       expect((yield* append(userText("More"))).map(({ seq }) => seq)).toEqual([6])
       expect(yield* eventLines(1)).toEqual([
@@ -56,6 +58,7 @@ export const transcriptTests = (test: Test) => {
         sessionId: s1,
         cursor: 2,
         at: 2_000,
+        actor: null,
         runId: null,
         seq: 1,
         role: "user"

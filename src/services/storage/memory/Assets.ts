@@ -3,31 +3,31 @@ import { Either } from "effect"
 import type { Asset, AssetId } from "../../../domain/Asset.js"
 import type { SessionId } from "../../../domain/Session.js"
 import { AssetNotFound, type SessionDeleting, type SessionNotFound } from "../../../domain/SkeinError.js"
-import { changeable, type SessionRecord, putSession, record, type State, type Transition } from "./State.js"
+import { type Asked, changeable, type SessionRecord, putSession, record, type State, type Transition } from "./State.js"
 
 export const saveAsset = (
   state: State,
   at: number,
-  asset: Asset
+  { actor, asset }: { readonly asset: Asset } & Asked
 ): Transition<Asset, SessionNotFound | SessionDeleting> =>
   Either.map(changeable(state, asset.sessionId), (kept) => [
     asset,
     putSession(
       state,
-      record({ ...kept, assets: [...kept.assets, asset] }, at, { type: "asset.saved", assetId: asset.id })
+      record({ ...kept, assets: [...kept.assets, asset] }, at, { type: "asset.saved", assetId: asset.id }, actor)
     )
   ])
 
 export const deleteAsset = (
   state: State,
   at: number,
-  { assetId, sessionId }: { readonly sessionId: SessionId; readonly assetId: AssetId }
+  { actor, assetId, sessionId }: { readonly sessionId: SessionId; readonly assetId: AssetId } & Asked
 ): Transition<Asset, SessionNotFound | SessionDeleting | AssetNotFound> =>
   Either.gen(function* () {
     const kept = yield* changeable(state, sessionId)
     const asset = yield* findAsset(kept, assetId)
     const assets = kept.assets.filter(({ id }) => id !== assetId)
-    return [asset, putSession(state, record({ ...kept, assets }, at, { type: "asset.deleted", assetId }))]
+    return [asset, putSession(state, record({ ...kept, assets }, at, { type: "asset.deleted", assetId }, actor))]
   })
 
 export const findAsset = (kept: SessionRecord, assetId: AssetId): Either.Either<Asset, AssetNotFound> =>

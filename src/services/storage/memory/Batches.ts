@@ -116,7 +116,7 @@ const complete = (
   result: ResultMessage
 ): SessionRecord => {
   const { callId, display, name, seq, startedAt } = call
-  const entry: Entry = { seq, runId, at, message: result }
+  const entry: Entry = { seq, runId, actor: null, at, message: result }
   const timed = setTimes(kept, seq, { startedAt, display, finished: Cursor.make(kept.session.cursor + 1) })
   const finished = record(setPlace(timed, { call, result: Option.some(entry) }), at, {
     type: "call.finished",

@@ -64,7 +64,8 @@ export const takeOver = (
       open: kept.batch.filter(isOpen).map(({ call }) => call)
     })
     if (fate._tag === "Ends") {
-      const [, after] = close(known, at, { kept: taken, keptRun }, fate)
+      const actor = fate.stopReason === "cancelled" ? keptRun.cancelledBy : null
+      const [, after] = close(known, at, { kept: taken, keptRun }, { ...fate, actor })
       return [{ _tag: "Ended" }, after]
     }
     const calls = closeCalls(taken, at, runId, fate.closes)
@@ -96,20 +97,25 @@ export const close = (
   state: State,
   at: number,
   { kept, keptRun }: SessionHold,
-  { detail, stopReason }: RunEnd
+  { actor = null, detail, stopReason }: RunEnd
 ): readonly [EndedRun, State] => {
   const { releasedAt: _, ...held } = keptRun.run
   const run: EndedRun = { ...held, state: "ended", stopReason, detail, endedAt: at }
   const open = state.questions.filter((question) => question.runId === run.id && question.answer === null)
   const denied = open.reduce((kept, question) => recordAnswer(kept, at, question, unanswered), kept)
   const closed = closeCalls(denied, at, run.id, () => true)
-  const ended = record({ ...setTenure(closed, Tenure.end(closed.tenure)), draft: Option.none() }, at, {
-    type: "run.ended",
-    runId: run.id,
-    stopReason,
-    detail,
-    usage: run.usage
-  })
+  const ended = record(
+    { ...setTenure(closed, Tenure.end(closed.tenure)), draft: Option.none() },
+    at,
+    {
+      type: "run.ended",
+      runId: run.id,
+      stopReason,
+      detail,
+      usage: run.usage
+    },
+    actor
+  )
   const answered = open.reduce((state, { id }) => putAnswer(state, id, unanswered), state)
   return [run, putRun(putSession(answered, ended), { ...keptRun, run })]
 }

@@ -3,6 +3,7 @@
  * its content is gone with the layer. It refuses what the contract refuses, and never fails for another reason.
  */
 import { Clock, Context, Effect, Either, Layer, Option, Ref, Stream } from "effect"
+import * as Actor from "../../Actor.js"
 import { EngineConfig } from "../../EngineConfig.js"
 import { EventSignals } from "../EventSignals.js"
 import { type ReaderService, type Service, Storage, StorageReader } from "../Storage.js"
@@ -75,17 +76,24 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
       return answer
     }).pipe(Effect.uninterruptible)
 
-  return {
-    createSession: (session) => commit((state, at) => Sessions.createSession(state, at, session)),
-    patch: (sessionId, patch) => commit((state, at) => Sessions.patch(state, at, { sessionId, patch })),
-    append: (sessionId, messages, appendKey) =>
-      commit((state, at) => Transcripts.append(state, at, { sessionId, messages, appendKey })),
+  /** The same for what a client asks for: it is its fiber's actor's. */
+  const commitFor = <A, E>(
+    transition: (state: State.State, at: number, asked: State.Asked) => State.Transition<A, E>
+  ) => Effect.flatMap(Actor.Current, (actor) => commit((state, at) => transition(state, at, { actor })))
 
-    admit: (admission) => commit((state, at) => Runs.admit(state, at, admission)),
-    resume: (resumption) => commit((state, at) => Resuming.resume(state, at, resumption)),
+  return {
+    createSession: (session) =>
+      commitFor((state, at, asked) => Sessions.createSession(state, at, { ...session, ...asked })),
+    patch: (sessionId, patch) =>
+      commitFor((state, at, asked) => Sessions.patch(state, at, { sessionId, patch, ...asked })),
+    append: (sessionId, messages, appendKey) =>
+      commitFor((state, at, asked) => Transcripts.append(state, at, { sessionId, messages, appendKey, ...asked })),
+
+    admit: (admission) => commitFor((state, at, asked) => Runs.admit(state, at, { ...admission, ...asked })),
+    resume: (resumption) => commitFor((state, at, asked) => Resuming.resume(state, at, { ...resumption, ...asked })),
     startNext: (sessionId, presence) => commit((state, at) => Runs.startNext(state, at, { sessionId, presence })),
-    cancelQueued: (runId) => commit((state, at) => Runs.cancelQueued(state, at, runId)),
-    requestCancel: (runId) => commit((state) => Runs.requestCancel(state, runId)),
+    cancelQueued: (runId) => commitFor((state, at, asked) => Runs.cancelQueued(state, at, { runId, ...asked })),
+    requestCancel: (runId) => commitFor((state, _, asked) => Runs.requestCancel(state, { runId, ...asked })),
     takeOver: (seen, presence) => commit((state, at) => Endings.takeOver(state, at, { seen, presence })),
     renew: (presence) => commit((state, at) => Runs.renew(state, at, presence)),
     saveDrafts: (drafts) => commit((state) => Drafts.saveDrafts(state, drafts)),
@@ -98,7 +106,8 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
     endRun: (lease, end) => commit((state, at) => Endings.endRun(state, at, { lease, end })),
 
     ask: (lease, asked) => commit((state, at) => Questions.ask(state, at, { lease, asked })),
-    answer: (questionId, answer) => commit((state, at) => Questions.answer(state, at, { questionId, answer })),
+    answer: (questionId, answer) =>
+      commitFor((state, at, asked) => Questions.answer(state, at, { questionId, answer, ...asked })),
 
     beginDelete: (sessionId) => commit((state) => Deletion.beginDelete(state, sessionId)),
     hide: (sessionId) => commit((state) => Deletion.hide(state, sessionId)),
@@ -107,8 +116,9 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
 
     prune: (retention) => commit((state, at) => Retention.prune(state, at, retention)),
 
-    saveAsset: (asset) => commit((state, at) => Assets.saveAsset(state, at, asset)),
-    deleteAsset: (sessionId, assetId) => commit((state, at) => Assets.deleteAsset(state, at, { sessionId, assetId }))
+    saveAsset: (asset) => commitFor((state, at, asked) => Assets.saveAsset(state, at, { asset, ...asked })),
+    deleteAsset: (sessionId, assetId) =>
+      commitFor((state, at, asked) => Assets.deleteAsset(state, at, { sessionId, assetId, ...asked }))
   }
 }
 

@@ -1,5 +1,6 @@
 /** The reference for questions to a human: one for a pending call, with one answer. The first answer wins. */
 import { Either, Option } from "effect"
+import type { Actor } from "../../../domain/Actor.js"
 import type { CallDisplay } from "../../../domain/CallDisplay.js"
 import type { Lease } from "../../../domain/Lease.js"
 import type { CallId } from "../../../domain/Message.js"
@@ -14,6 +15,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import { pendingPlace, setDisplay, setPlace } from "./Batches.js"
 import {
+  type Asked,
   held,
   type SessionRecord,
   putSession,
@@ -61,7 +63,7 @@ export const ask = (
 export const answer = (
   state: State,
   at: number,
-  { answer, questionId }: { readonly questionId: QuestionId; readonly answer: Answer }
+  { actor, answer, questionId }: { readonly questionId: QuestionId; readonly answer: Answer } & Asked
 ): Transition<Question, QuestionNotFound | SessionDeleting | QuestionAnswered> =>
   Either.gen(function* () {
     const { kept, question } = yield* findQuestion(state, questionId)
@@ -71,7 +73,7 @@ export const answer = (
     }
     const grants = answer.verdict === "allow-for-session"
     const answered = [question, ...(grants ? coveredBy(state, question) : [])]
-    const recorded = answered.reduce((kept, one) => recordAnswer(kept, at, one, answer), kept)
+    const recorded = answered.reduce((kept, one) => recordAnswer(kept, at, one, answer, actor), kept)
     const granted = grants ? new Set([...kept.granted, question.tool]) : kept.granted
     const after = answered.reduce((state, { id }) => putAnswer(state, id, answer), state)
     return [{ ...question, answer }, putSession(after, { ...recorded, granted })]
@@ -95,16 +97,27 @@ export const findQuestion = (
   )
 
 /** Records the event of an answer. */
-export const recordAnswer = (kept: SessionRecord, at: number, question: Question, answer: Answer): SessionRecord =>
-  record(kept, at, {
-    type: "permission.answered",
-    runId: question.runId,
-    callId: question.callId,
-    seq: question.seq,
-    questionId: question.id,
-    by: answer.by,
-    verdict: answer.verdict
-  })
+export const recordAnswer = (
+  kept: SessionRecord,
+  at: number,
+  question: Question,
+  answer: Answer,
+  actor: Actor | null = null
+): SessionRecord =>
+  record(
+    kept,
+    at,
+    {
+      type: "permission.answered",
+      runId: question.runId,
+      callId: question.callId,
+      seq: question.seq,
+      questionId: question.id,
+      by: answer.by,
+      verdict: answer.verdict
+    },
+    actor
+  )
 
 /** The state with the answered question. */
 export const putAnswer = (state: State, questionId: QuestionId, answer: Answer): State => ({

@@ -170,8 +170,16 @@ export const heldRuns = (state: State, instance: string): ReadonlyArray<HeldRun>
       {
         onNone: () => [],
         onSome: ({ lease }) => {
-          const isCancelled = Option.exists(HashMap.get(state.runs, lease.runId), (kept) => kept.cancelRequested)
-          return [{ lease, stopRequest: kept.tenure.state !== "live" ? "deleted" : isCancelled ? "cancelled" : null }]
+          const found = HashMap.get(state.runs, lease.runId)
+          const isCancelled = Option.exists(found, ({ cancelRequested }) => cancelRequested)
+          const cancelledBy = Option.getOrNull(Option.map(found, ({ cancelledBy }) => cancelledBy))
+          return [
+            {
+              lease,
+              cancelledBy,
+              stopRequest: kept.tenure.state !== "live" ? "deleted" : isCancelled ? "cancelled" : null
+            }
+          ]
         }
       }
     )

@@ -5,6 +5,7 @@ import type { AdmissionOutcome, Resumption } from "../Storage.js"
 import { refOf } from "../../../domain/Run.js"
 import { newestOf, newRun, runsOf, start, withKey } from "./Runs.js"
 import {
+  type Asked,
   changeable,
   inTheWay,
   putRun,
@@ -19,7 +20,7 @@ type Outcome = Exclude<AdmissionOutcome, { readonly _tag: "Queued" }>
 export const resume = (
   state: State,
   at: number,
-  { of, presence, runId, sessionId }: Resumption
+  { actor, of, presence, runId, sessionId }: Resumption & Asked
 ): Transition<Outcome, SessionNotFound | SessionDeleting | RunNotFound | InvalidInput> =>
   Either.gen(function* () {
     const kept = yield* changeable(state, sessionId)
@@ -34,6 +35,7 @@ export const resume = (
     if (Option.isSome(busyWith)) return [{ _tag: "Busy", runId: busyWith.value }, state]
     const run = newRun(state, at, kept, {
       runId,
+      actor,
       message: null,
       metadata: before?.run.metadata ?? {},
       output: before?.run.output ?? null,

@@ -1,5 +1,6 @@
 /** The reference for the beginning of runs: admission, start, queue, cancellation before the start. */
 import { Array, Either, HashMap, Option } from "effect"
+import type { Actor } from "../../../domain/Actor.js"
 import * as Lease from "../../../domain/Lease.js"
 import { none } from "../../../domain/Takeover.js"
 import * as Tenure from "../../../domain/Tenure.js"
@@ -17,6 +18,7 @@ import * as Title from "../../../domain/Title.js"
 import * as Usage from "../../../domain/Usage.js"
 import type { Admission, AdmissionOutcome, Holder, StartedRun } from "../Storage.js"
 import {
+  type Asked,
   beatOf,
   changeable,
   type RunRecord,
@@ -39,7 +41,19 @@ import { appendEntry, nextSeq } from "./Transcripts.js"
 export const admit = (
   state: State,
   at: number,
-  { hash, idempotencyKey, message, metadata, output, presence, runId, sessionId, textHash, whenBusy }: Admission
+  {
+    actor,
+    hash,
+    idempotencyKey,
+    message,
+    metadata,
+    output,
+    presence,
+    runId,
+    sessionId,
+    textHash,
+    whenBusy
+  }: Admission & Asked
 ): Transition<AdmissionOutcome, SessionNotFound | SessionDeleting | IdempotencyConflict | AssetNotFound> =>
   Either.gen(function* () {
     const kept = yield* changeable(state, sessionId)
@@ -62,6 +76,7 @@ export const admit = (
 
     const keptRun = newRun(state, at, kept, {
       runId,
+      actor,
       message: message.value,
       metadata: metadata.value,
       output: output?.value ?? null,
@@ -74,12 +89,13 @@ export const admit = (
       return [{ _tag: "Started", ...started }, after]
     }
     if (whenBusy === "refuse") return [{ _tag: "Busy", runId: busyWith.value }, state]
-    const queued = record({ ...kept, queue: [...kept.queue, runId] }, at, { type: "run.queued", runId })
+    const queued = record({ ...kept, queue: [...kept.queue, runId] }, at, { type: "run.queued", runId }, actor)
     return [{ _tag: "Queued", run: keptRun.run, ref: refOf(keptRun.run) }, putRun(putSession(state, queued), keptRun)]
   })
 
 type NewRun = Pick<RunRecord, "message" | "idempotencyKey" | "hash"> & {
   readonly runId: RunId
+  readonly actor: Actor | null
   readonly metadata: JsonRecord
   readonly output: JsonRecord | null
 }
@@ -89,7 +105,7 @@ export const newRun = (
   state: State,
   at: number,
   { session }: SessionRecord,
-  { hash, idempotencyKey, message, metadata, output, runId }: NewRun
+  { actor, hash, idempotencyKey, message, metadata, output, runId }: NewRun
 ): RunRecord & { readonly run: QueuedRun } => ({
   run: {
     id: runId,
@@ -97,6 +113,7 @@ export const newRun = (
     state: "queued",
     stopReason: null,
     detail: null,
+    actor,
     metadata,
     output,
     usage: Usage.zero,
@@ -110,6 +127,7 @@ export const newRun = (
   idempotencyKey,
   hash,
   cancelRequested: false,
+  cancelledBy: null,
   takeovers: none,
   resumedBy: null
 })
@@ -129,25 +147,34 @@ export const startNext = (
     })
   )
 
-export const cancelQueued = (state: State, at: number, runId: RunId): Transition<boolean> =>
+export const cancelQueued = (
+  state: State,
+  at: number,
+  { actor, runId }: { readonly runId: RunId } & Asked
+): Transition<boolean> =>
   Either.right(
     Option.match(Option.filter(findRun(state, runId), isQueued), {
       onNone: () => [false, state],
       onSome: ({ kept, keptRun }) => {
         const run: EndedRun = { ...keptRun.run, state: "ended", stopReason: "cancelled", endedAt: at }
-        const left = record({ ...kept, queue: kept.queue.filter((id) => id !== runId) }, at, {
-          type: "run.ended",
-          runId,
-          stopReason: run.stopReason,
-          detail: run.detail,
-          usage: run.usage
-        })
+        const left = record(
+          { ...kept, queue: kept.queue.filter((id) => id !== runId) },
+          at,
+          {
+            type: "run.ended",
+            runId,
+            stopReason: run.stopReason,
+            detail: run.detail,
+            usage: run.usage
+          },
+          actor
+        )
         return [true, putRun(putSession(state, left), { ...keptRun, run })]
       }
     })
   )
 
-export const requestCancel = (state: State, runId: RunId): Transition<boolean> =>
+export const requestCancel = (state: State, { actor, runId }: { readonly runId: RunId } & Asked): Transition<boolean> =>
   Either.right(
     Option.match(
       Option.filter(findRun(state, runId), ({ keptRun }) => keptRun.run.state === "running"),
@@ -155,7 +182,14 @@ export const requestCancel = (state: State, runId: RunId): Transition<boolean> =
         onNone: () => [false, state],
         onSome: ({ keptRun }) => [
           true,
-          requestStop({ ...putRun(state, { ...keptRun, cancelRequested: true }), changed: Option.none() })
+          requestStop({
+            ...putRun(state, {
+              ...keptRun,
+              cancelRequested: true,
+              cancelledBy: keptRun.cancelRequested ? keptRun.cancelledBy : actor
+            }),
+            changed: Option.none()
+          })
         ]
       }
     )
@@ -212,8 +246,8 @@ export const start = (
     holder: Option.some({ runId: run.id, engine: presence.engine }),
     queue: kept.queue.filter((runId) => runId !== run.id)
   }
-  const started = record(taken, at, { type: "run.started", runId: run.id })
-  const spoken = message === null ? started : appendUserMessage(state, at, started, run.id, message)
+  const started = record(taken, at, { type: "run.started", runId: run.id }, run.actor)
+  const spoken = message === null ? started : appendUserMessage(state, at, started, run, message)
   return [
     { run, ref: refOf(waiting.run), lease: { sessionId: run.sessionId, runId: run.id, fence: tenure.fence } },
     putRun(putSession(known, spoken), { ...waiting, run })
@@ -224,14 +258,14 @@ const appendUserMessage = (
   state: State,
   at: number,
   kept: SessionRecord,
-  runId: RunId,
+  { actor, id: runId }: RunningRun,
   message: UserMessage
 ): SessionRecord => {
-  const appended = appendEntry(kept, at, { seq: nextSeq(kept), runId, at, message })
+  const appended = appendEntry(kept, at, { seq: nextSeq(kept), runId, actor, at, message })
   const title = Title.ofMessage(message, state.limits)
   return title === null || kept.session.named || kept.session.title !== Title.untitled
     ? appended
-    : record(setSession(appended, { title }), at, { type: "session.renamed", title })
+    : record(setSession(appended, { title }), at, { type: "session.renamed", title }, actor)
 }
 
 export const withKey = (state: State, sessionId: SessionId, key: string): RunRecord | undefined =>

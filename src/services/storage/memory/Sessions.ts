@@ -13,14 +13,14 @@ import {
 import * as Title from "../../../domain/Title.js"
 import * as Usage from "../../../domain/Usage.js"
 import type { NewSession, SessionPatch } from "../Storage.js"
-import { changeable, putSession, record, setSession, type State, type Transition } from "./State.js"
+import { type Asked, changeable, putSession, record, setSession, type State, type Transition } from "./State.js"
 
 type ChangeRefused = InvalidInput | SessionNotFound | SessionDeleting
 
 export const createSession = (
   state: State,
   at: number,
-  { agent, id, metadata, model, owner, parent, title, workdir }: NewSession
+  { actor, agent, id, metadata, model, owner, parent, title, workdir }: NewSession & Asked
 ): Transition<Session, InvalidInput | SessionExists> =>
   Either.gen(function* () {
     const folded = title === null ? Title.untitled : yield* Title.check(title, state.limits)
@@ -59,7 +59,8 @@ export const createSession = (
         floor: state.floor
       },
       at,
-      { type: "session.created", title: folded }
+      { type: "session.created", title: folded },
+      actor
     )
     return [kept.session, putSession({ ...state, created: kept.ordinal }, kept)]
   })
@@ -68,7 +69,7 @@ export const createSession = (
 export const patch = (
   state: State,
   at: number,
-  { patch, sessionId }: { readonly sessionId: SessionId; readonly patch: SessionPatch }
+  { actor, patch, sessionId }: { readonly sessionId: SessionId; readonly patch: SessionPatch } & Asked
 ): Transition<Session, ChangeRefused> =>
   Either.gen(function* () {
     const { agent, metadata, model, title, workdir } = yield* Title.checkPatch(patch, state.limits)
@@ -80,9 +81,10 @@ export const patch = (
       kept = setSession(kept, { metadata: fields, updatedAt: at })
     }
     if (title !== undefined)
-      kept = record(setSession(kept, { title, named: true }), at, { type: "session.renamed", title })
-    if (model !== undefined) kept = record(setSession(kept, { model }), at, { type: "session.model", model })
-    if (agent !== undefined) kept = record(setSession(kept, { agent }), at, { type: "session.agent", agent })
-    if (workdir !== undefined) kept = record(setSession(kept, { workdir }), at, { type: "session.moved", workdir })
+      kept = record(setSession(kept, { title, named: true }), at, { type: "session.renamed", title }, actor)
+    if (model !== undefined) kept = record(setSession(kept, { model }), at, { type: "session.model", model }, actor)
+    if (agent !== undefined) kept = record(setSession(kept, { agent }), at, { type: "session.agent", agent }, actor)
+    if (workdir !== undefined)
+      kept = record(setSession(kept, { workdir }), at, { type: "session.moved", workdir }, actor)
     return [kept.session, putSession(state, kept)]
   })

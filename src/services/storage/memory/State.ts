@@ -4,6 +4,7 @@
  * changes nothing returns the same state. Limits are part of the state; the time of a change is an argument.
  */
 import { Array, Either, HashMap, Option } from "effect"
+import type { Actor } from "../../../domain/Actor.js"
 import type { Asset } from "../../../domain/Asset.js"
 import * as CallDisplay from "../../../domain/CallDisplay.js"
 import * as Lease from "../../../domain/Lease.js"
@@ -46,6 +47,8 @@ export interface RunRecord {
   readonly hash: string
   /** Whether its engine was asked to cancel it. */
   readonly cancelRequested: boolean
+  /** Who first asked for that. */
+  readonly cancelledBy: Actor | null
   readonly takeovers: Takeovers
   /** The run that went on with this one after its end. */
   readonly resumedBy: Run.RunId | null
@@ -97,6 +100,11 @@ export interface State {
   readonly stopRequests: number
   /** When old events were last removed. */
   readonly prunedAt: number
+}
+
+/** Whose a change is. */
+export interface Asked {
+  readonly actor: Actor | null
 }
 
 /** An operation's answer and the next state, or its refusal, which changes nothing. */
@@ -227,13 +235,20 @@ export const setTimes = (kept: SessionRecord, seq: Seq, times: Times): SessionRe
   times: HashMap.set(kept.times, seq, times)
 })
 
-type EventFields<Event> = Event extends SessionEvent.Durable ? Omit<Event, "sessionId" | "cursor" | "at"> : never
+type EventFields<Event> = Event extends SessionEvent.Durable
+  ? Omit<Event, "sessionId" | "cursor" | "at" | "actor">
+  : never
 
-/** Records an event with the next cursor, and sets the time of the session. */
-export const record = (kept: SessionRecord, at: number, event: EventFields<SessionEvent.Durable>): SessionRecord => {
+/** Records an event with the next cursor, and sets the time of the session. It is nobody's unless it is somebody's. */
+export const record = (
+  kept: SessionRecord,
+  at: number,
+  event: EventFields<SessionEvent.Durable>,
+  actor: Actor | null = null
+): SessionRecord => {
   const cursor = Cursor.make(kept.session.cursor + 1)
   return {
     ...setSession(kept, { cursor, updatedAt: at }),
-    events: [...kept.events, { ...event, sessionId: kept.session.id, cursor, at }]
+    events: [...kept.events, { ...event, sessionId: kept.session.id, cursor, at, actor }]
   }
 }

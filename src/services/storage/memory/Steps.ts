@@ -40,7 +40,7 @@ export const appendStep = (
     const { kept, keptRun } = yield* held(state, lease)
     yield* undeleted(kept)
     yield* Transcript.append(transcriptOf(kept), message)
-    const entry: Entry = { seq: nextSeq(kept), runId: lease.runId, at, message }
+    const entry: Entry = { seq: nextSeq(kept), runId: lease.runId, actor: null, at, message }
     const calls = OpenBatch.open(entry.seq, message, displays)
     const opened: SessionRecord = {
       ...setTimes(appendEntry(kept, at, entry), entry.seq, { ...noTimes, startedAt: startedAt ?? null }),

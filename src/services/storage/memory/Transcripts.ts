@@ -14,6 +14,7 @@ import * as Transcript from "../../../domain/Transcript.js"
 import * as Usage from "../../../domain/Usage.js"
 import type { AppendKey } from "../Storage.js"
 import {
+  type Asked,
   changeable,
   inTheWay,
   type SessionRecord,
@@ -28,6 +29,7 @@ export const append = (
   state: State,
   at: number,
   {
+    actor,
     appendKey,
     messages: checked,
     sessionId
@@ -35,7 +37,7 @@ export const append = (
     readonly sessionId: SessionId
     readonly messages: ReadonlyArray<Checked<Message>>
     readonly appendKey: AppendKey | undefined
-  }
+  } & Asked
 ): Transition<
   ReadonlyArray<Entry>,
   SessionNotFound | SessionDeleting | IdempotencyConflict | SessionBusy | AppendRefused
@@ -54,7 +56,7 @@ export const append = (
     yield* Transcript.appendAll(transcriptOf(kept), messages)
     if (messages.length === 0) return [[], state]
     const appended = messages.reduce(
-      (kept, message) => appendEntry(kept, at, { seq: nextSeq(kept), runId: null, at, message }),
+      (kept, message) => appendEntry(kept, at, { seq: nextSeq(kept), runId: null, actor, at, message }),
       kept
     )
     const { head } = kept.session
@@ -71,14 +73,19 @@ export const nextSeq = (kept: SessionRecord): Seq => Seq.make(kept.session.head 
 
 /** Moves the head to the entry in the next place, and adds its usage. */
 export const appendEntry = (kept: SessionRecord, at: number, entry: Entry): SessionRecord => {
-  const { message, runId, seq } = entry
+  const { actor, message, runId, seq } = entry
   const usage = message.role === "assistant" ? Usage.add(kept.session.usage, message.usage) : kept.session.usage
-  return record({ ...setSession(kept, { head: seq, usage }), entries: [...kept.entries, entry] }, at, {
-    type: "message.appended",
-    runId,
-    seq,
-    role: message.role
-  })
+  return record(
+    { ...setSession(kept, { head: seq, usage }), entries: [...kept.entries, entry] },
+    at,
+    {
+      type: "message.appended",
+      runId,
+      seq,
+      role: message.role
+    },
+    actor
+  )
 }
 
 /** The part of a session that the rules of a transcript need. */

@@ -158,13 +158,14 @@ export const openBatch = (
     >(
       "read the open batch",
       `SELECT NULL AS kind, NULL AS seq, NULL AS state, NULL AS name, NULL AS startedAt, NULL AS display,
-         NULL AS "index", NULL AS callId, NULL AS questionId, NULL AS runId, NULL AS at, NULL AS body
+         NULL AS "index", NULL AS callId, NULL AS questionId, NULL AS runId, NULL AS at, NULL AS body, NULL AS actor
        FROM session_rows WHERE id = ? AND state <> 'hidden'
        UNION ALL
-       SELECT 'call', ${callColumns}, NULL, NULL, NULL FROM calls JOIN session_rows ON session_rows.ordinal = calls.session
+       SELECT 'call', ${callColumns}, NULL, NULL, NULL, NULL FROM calls JOIN session_rows ON session_rows.ordinal = calls.session
        WHERE session_rows.id = ? AND session_rows.state <> 'hidden'
        UNION ALL
-       SELECT 'entry', messages.seq, NULL, NULL, NULL, NULL, NULL, NULL, NULL, runs.id, messages.at, messages.body FROM messages
+       SELECT 'entry', messages.seq, NULL, NULL, NULL, NULL, NULL, NULL, NULL, runs.id, messages.at, messages.body,
+         messages.actor FROM messages
        JOIN session_rows ON session_rows.ordinal = messages.session AND messages.seq > session_rows.head
        LEFT JOIN runs ON runs.ordinal = messages.run
        WHERE session_rows.id = ? AND session_rows.state <> 'hidden'

@@ -1,5 +1,6 @@
 /** How runs end: by themselves, before they start, or when they are taken over from a dead engine. */
-import { Either } from "effect"
+import { Either, Schema } from "effect"
+import { Actor } from "../../../domain/Actor.js"
 import type { Lease, Presence } from "../../../domain/Lease.js"
 import { unanswered } from "../../../domain/Permission.js"
 import type { EndedRun, RunId, RunningRun, State } from "../../../domain/Run.js"
@@ -14,9 +15,12 @@ import { beatsOf, inState, instanceOf, reread } from "./RunRows.js"
 import { renew } from "./Runs.js"
 import { held, queuedOn, raiseFence, record, type SessionAndRun, type SessionRow, visible } from "./SessionRow.js"
 
+const isActor = Schema.is(Actor)
+
 interface RunBefore extends Takeover.Takeovers {
   readonly instance: string | null
   readonly isCancelled: number
+  readonly cancelledBy: string | null
 }
 
 export const endRun = (
@@ -31,7 +35,7 @@ export const endRun = (
 
 export const cancelQueued = (tx: Transaction, runId: RunId): Either.Either<boolean> => {
   const session = queuedOn(tx, runId)
-  if (session !== undefined) settle(tx, session, { stopReason: "cancelled", detail: null })
+  if (session !== undefined) settle(tx, session, { stopReason: "cancelled", detail: null, actor: tx.actor })
   return Either.right(session !== undefined)
 }
 
@@ -46,8 +50,8 @@ export const takeOver = (
     if (Either.isLeft(holding) || Takeover.isStale(reason, lookedAt, tx.now)) return { _tag: "Lost" }
     const session = holding.right
     const run = tx.get<RunBefore>(
-      `SELECT ${instanceOf} AS instance, cancel_requested AS isCancelled, takeovers AS count,
-         takeover_head AS head FROM runs WHERE ordinal = ?`,
+      `SELECT ${instanceOf} AS instance, cancel_requested AS isCancelled,
+         cancelled_by AS cancelledBy, takeovers AS count, takeover_head AS head FROM runs WHERE ordinal = ?`,
       session.run
     )
     if (run === undefined || beatsOf(tx, run.instance ?? "") !== count) return { _tag: "Lost" }
@@ -67,7 +71,9 @@ export const takeOver = (
       open
     })
     if (fate._tag === "Ends") {
-      close(tx, session, fate)
+      const { cancelledBy } = run
+      const isCancelled = fate.stopReason === "cancelled" && isActor(cancelledBy)
+      close(tx, session, { ...fate, actor: isCancelled ? cancelledBy : null })
       return { _tag: "Ended" }
     }
     dropDraft(tx, session)
@@ -121,7 +127,7 @@ export const close = (tx: Transaction, session: SessionAndRun, end: RunEnd): voi
   settle(tx, session, end)
 }
 
-const settle = (tx: Transaction, session: SessionAndRun, { detail, stopReason }: RunEnd): void => {
+const settle = (tx: Transaction, session: SessionAndRun, { actor = null, detail, stopReason }: RunEnd): void => {
   tx.run(
     "UPDATE runs SET state = 'ended', stop_reason = ?, detail = ?, ended_at = ?, message = NULL WHERE ordinal = ?",
     stopReason,
@@ -129,5 +135,5 @@ const settle = (tx: Transaction, session: SessionAndRun, { detail, stopReason }:
     tx.now,
     session.run
   )
-  record(tx, session, "run.ended", { run: session.run })
+  record(tx, session, "run.ended", { run: session.run, actor })
 }

@@ -48,6 +48,7 @@ type EventColumns = readonly [
   end: string | null,
   /** Who answered a question. */
   by: string | null,
+  actor: string | null,
   /** How a call is shown. */
   display: string | null,
   /** Only with entries: the message's text and time; access, input, answer and time of a question, as a JSON array. */
@@ -74,14 +75,14 @@ const statement = (entries: boolean): string => `WITH RECURSIVE
     LEFT JOIN messages ON session = ordinal AND seq = (low + high + 1) / 2 WHERE low < high
   ),
   told AS (
-    SELECT session, cursor, at, type, run, seq, ref FROM kept JOIN event_rows
+    SELECT session, cursor, at, type, run, seq, ref, actor FROM kept JOIN event_rows
     ON session = ordinal AND cursor > since AND cursor <= since + size
     UNION ALL
-    SELECT session, cursor, at, 'message.appended', run, seq, NULL FROM kept
+    SELECT session, cursor, at, 'message.appended', run, seq, NULL, actor FROM kept
     JOIN (SELECT max(low) AS low FROM search) JOIN messages
     ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
   )
-  SELECT NULL, first, newest, title, workdir, model, agent, NULL, NULL, NULL, NULL, NULL${entries ? ", NULL, NULL, NULL" : ""} FROM kept
+  SELECT NULL, first, newest, title, workdir, model, agent, NULL, NULL, NULL, NULL, NULL, NULL${entries ? ", NULL, NULL, NULL" : ""} FROM kept
   UNION ALL
   SELECT told.cursor, told.at, told.type, runs.id, coalesce(told.seq, questions.seq),
     coalesce(questions.call, messages.call, calls.id),
@@ -94,6 +95,7 @@ const statement = (entries: boolean): string => `WITH RECURSIVE
     told.ref,
     iif(told.type = 'run.ended', json_array(runs.detail, ${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")}), NULL),
     CASE WHEN told.type = 'permission.answered' AND json_valid(questions.answer) THEN json_extract(questions.answer, '$.by') END,
+    told.actor,
     iif(told.type = 'permission.asked', questions.display, coalesce(messages.display, calls.display))${entries ? entryColumns : ""}
   FROM told
   LEFT JOIN runs ON runs.ordinal = told.run
@@ -121,19 +123,19 @@ interface Today {
 /** The event of a row as its Schema has it, if the row is sound. Those that there are many of come first. */
 const plain = (
   today: Today,
-  [cursor, at, type, runId, seq, callId, name, word]: EventColumns,
+  [cursor, at, type, runId, seq, callId, name, word, , , , actor]: EventColumns,
   display: CallDisplay | null
 ): unknown => {
   const { sessionId } = today
   switch (type) {
     case "message.appended":
-      return { type, sessionId, cursor, at, runId, seq, role: name }
+      return { type, sessionId, cursor, at, actor, runId, seq, role: name }
     case "call.started":
-      return { type, sessionId, cursor, at, runId, callId, seq, name, display }
+      return { type, sessionId, cursor, at, actor, runId, callId, seq, name, display }
     case "call.finished":
-      return { type, sessionId, cursor, at, runId, callId, seq, name, outcome: word, display }
+      return { type, sessionId, cursor, at, actor, runId, callId, seq, name, outcome: word, display }
     case "session.renamed":
-      return { type, sessionId, cursor, at, title: today.title }
+      return { type, sessionId, cursor, at, actor, title: today.title }
     default:
       return null
   }
@@ -145,14 +147,14 @@ const decodeDisplay = decoder(messages.columns.display.schema)
 const noEnd = Either.right([null] as const)
 
 const decode = (today: Today, row: EventColumns) => {
-  const shown = row[11] === null ? noDisplay : exactDisplay(row[11])
+  const shown = row[12] === null ? noDisplay : exactDisplay(row[12])
   const exact = plain(today, row, shown ?? null)
   if (isExact(exact)) return Either.right(exact)
-  const [cursor, at, type, runId, seq, callId, name, word, ref, end, by, display] = row
+  const [cursor, at, type, runId, seq, callId, name, word, ref, end, by, actor, display] = row
   const named: RowName = { sessionId: today.sessionId, seq: null }
   return Either.gen(function* () {
     const [detail, ...usage] = yield* end === null ? noEnd : decodeEnd(named, end)
-    const place = { cursor, at, type, runId, seq, callId, questionId: ref, assetId: ref }
+    const place = { cursor, at, actor, type, runId, seq, callId, questionId: ref, assetId: ref }
     const names = { name, tool: name, role: name }
     const words = { outcome: word, verdict: word, stopReason: word, detail, by }
     const event = Stored.event({ ...today, ...place, ...names, ...words })
@@ -177,17 +179,18 @@ const decodeAsked = decoder(
 
 /** The event with the message or the question that it tells of. */
 const withEntry = (event: SessionEvent.Durable, row: EventColumns): Either.Either<SessionEvent.Durable, RowDamaged> => {
-  const body = row[12] ?? null
-  const at = row[13] ?? null
-  const asked = row[14] ?? null
+  const body = row[13] ?? null
+  const at = row[14] ?? null
+  const asked = row[15] ?? null
   const { sessionId } = event
   return Either.gen(function* () {
     switch (event.type) {
       case "message.appended":
       case "call.finished": {
         if (body === null || at === null) return event
-        const { runId, seq } = event
-        const [entry] = yield* decodeEntries(sessionId, [{ seq, runId, at, body }])
+        // The entry is whose the event is: what a run wrote is nobody's.
+        const { actor, runId, seq } = event
+        const [entry] = yield* decodeEntries(sessionId, [{ seq, runId, actor, at, body }])
         return entry === undefined ? event : { ...event, entry }
       }
       case "permission.asked": {

@@ -2,6 +2,7 @@
  * The row of a message: its place, its JSON text, and beside it the columns of a result. The doctor's placeholders have
  * the same columns.
  */
+import type { Actor } from "../../../domain/Actor.js"
 import type { Message } from "../../../domain/Message.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import type { SessionRow } from "./SessionRow.js"
@@ -36,7 +37,8 @@ const insertMessage = insertion(messages, [
   "body",
   "startedAt",
   "finished",
-  "display"
+  "display",
+  "actor"
 ])
 
 /** A message, and the place that it is stored in. */
@@ -46,6 +48,8 @@ export interface NewMessage {
   readonly seq: number
   /** The newest event when the place was reserved. */
   readonly follows: number
+  /** Who sent or appended it; null for what a run wrote. */
+  readonly actor: Actor | null
   readonly message: Message
   readonly body: string
   /** When the step or the call began. */
@@ -60,7 +64,7 @@ export interface NewMessage {
 export const storeMessage = (
   tx: Transaction,
   { ordinal }: SessionRow,
-  { body, display = null, finished, follows, message, run, seq, startedAt = null }: NewMessage
+  { actor, body, display = null, finished, follows, message, run, seq, startedAt = null }: NewMessage
 ): void => {
   insert(tx, insertMessage, {
     session: ordinal,
@@ -72,7 +76,8 @@ export const storeMessage = (
     ...columnsOf(message, body),
     startedAt,
     finished: finished ?? null,
-    display
+    display,
+    actor
   })
   tx.recorded("messages", ordinal, seq)
 }

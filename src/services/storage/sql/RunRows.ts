@@ -1,5 +1,6 @@
 /** Runs as they are stored: how they are found and decoded, in a write and by a reader. */
 import { Array, Effect, Either, Option, Schema } from "effect"
+import { Actor } from "../../../domain/Actor.js"
 import { type Beat, Lease, silent } from "../../../domain/Lease.js"
 import * as Run from "../../../domain/Run.js"
 import { SessionId } from "../../../domain/Session.js"
@@ -50,6 +51,7 @@ const names = [
   "startedAt",
   "endedAt",
   "releasedAt",
+  "actor",
   ...usageNames
 ] as const
 
@@ -255,20 +257,24 @@ const decodeUnsettled = (row: UnsettledRow): Either.Either<UnsettledSession, Row
     return { sessionId, tenancy: { lease, engine: yield* decodeEngine(where, row.engine), beat: beatOf(row) } }
   })
 
+const isActor = Schema.is(Actor)
+
 /** A running run has an entry in a small index of its own. */
 export const heldRuns = (query: Query, instance: string): Effect.Effect<ReadonlyArray<HeldRun>, StorageFailed> =>
   Effect.map(
-    query<Lease & { readonly isDeleting: number; readonly isCancelled: number }>(
+    query<Lease & { readonly isDeleting: number; readonly isCancelled: number; readonly cancelledBy: string | null }>(
       "read the held runs",
       `SELECT session_rows.id AS sessionId, runs.id AS runId, session_rows.fence,
-         session_rows.state <> 'live' AS isDeleting, runs.cancel_requested AS isCancelled
+         session_rows.state <> 'live' AS isDeleting, runs.cancel_requested AS isCancelled,
+         runs.cancelled_by AS cancelledBy
        FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
        WHERE runs.state = 'running' AND ${instanceOf} = ?`,
       instance
     ),
     (rows) =>
-      rows.map(({ isCancelled, isDeleting, ...lease }) => ({
+      rows.map(({ cancelledBy, isCancelled, isDeleting, ...lease }) => ({
         lease,
+        cancelledBy: isActor(cancelledBy) ? cancelledBy : null,
         stopRequest: isDeleting === 1 ? "deleted" : isCancelled === 1 ? "cancelled" : null
       }))
   )

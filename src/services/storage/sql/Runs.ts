@@ -1,5 +1,6 @@
 /** Runs on their way in: admitted, and started when the session is free. */
 import { Either, Option } from "effect"
+import type { Actor } from "../../../domain/Actor.js"
 import type { Presence } from "../../../domain/Lease.js"
 import type * as Limits from "../../../domain/Limits.js"
 import { type Message, isFile } from "../../../domain/Message.js"
@@ -99,7 +100,8 @@ const insertRun = insertion(runs, [
   "hash",
   "metadata",
   "output",
-  "message"
+  "message",
+  "actor"
 ])
 
 interface NewRun extends Pick<Admission, "hash" | "idempotencyKey" | "runId"> {
@@ -109,7 +111,7 @@ interface NewRun extends Pick<Admission, "hash" | "idempotencyKey" | "runId"> {
   readonly output: { readonly json: string } | null
 }
 
-/** Stores a queued run. Its first event will be the session's next. */
+/** Stores a queued run, for whoever asks for it. Its first event will be the session's next. */
 export const storeRun = (
   tx: Transaction,
   session: SessionRow,
@@ -125,7 +127,8 @@ export const storeRun = (
     hash,
     metadata: metadata.json,
     output: output?.json ?? null,
-    message: body
+    message: body,
+    actor: tx.actor
   })
 }
 
@@ -137,7 +140,10 @@ interface RunStart {
   readonly body: string | null
 }
 
-/** Starts a stored run in a free session: raises the fence, appends the message, sets the title if there is none. */
+/**
+ * Starts a stored run in a free session: raises the fence, appends the message, sets the title if there is none. All that
+ * is its sender's, whoever starts it.
+ */
 export const start = (
   tx: Transaction,
   limits: Limits.Limits,
@@ -154,11 +160,12 @@ export const start = (
   renew(tx, presence)
   const started = Either.flatMap(reread(tx, session, runId), (stored) => inState("running", stored))
   return Either.map(started, ({ ordinal, ref, run }) => {
-    record(tx, session, "run.started", { run: ordinal })
+    const { actor } = run
+    record(tx, session, "run.started", { run: ordinal, actor })
     LostResults.close(tx, session)
     if (message !== null && body !== null) {
-      appendEntry(tx, session, ordinal, { seq: nextSeq(session), runId, at: tx.now, message }, body)
-      entitle(tx, limits, session, message)
+      appendEntry(tx, session, ordinal, { seq: nextSeq(session), runId, actor, at: tx.now, message }, body)
+      entitle(tx, limits, session, message, actor)
     }
     return { run, ref, lease: { sessionId: session.id, runId, fence: session.fence } }
   })
@@ -190,8 +197,9 @@ export const renew = (tx: Transaction, { engine: { instance }, leaseMillis, sign
 /** Asks a running run's engine to cancel it. */
 export const requestCancel = (tx: Transaction, runId: RunId): Either.Either<boolean> => {
   const asked = tx.run(
-    `UPDATE runs SET cancel_requested = 1 WHERE id = ? AND state = 'running'
-     AND session IN (SELECT ordinal FROM session_rows WHERE state <> 'hidden')`,
+    `UPDATE runs SET cancel_requested = 1, cancelled_by = iif(cancel_requested, cancelled_by, ?)
+     WHERE id = ? AND state = 'running' AND session IN (SELECT ordinal FROM session_rows WHERE state <> 'hidden')`,
+    tx.actor,
     runId
   )
   if (asked > 0) tx.requestStop()
@@ -199,7 +207,13 @@ export const requestCancel = (tx: Transaction, runId: RunId): Either.Either<bool
 }
 
 /** Makes the first text the title of a session that nobody has named. */
-const entitle = (tx: Transaction, limits: Limits.Limits, session: SessionRow, message: Message): void => {
+const entitle = (
+  tx: Transaction,
+  limits: Limits.Limits,
+  session: SessionRow,
+  message: Message,
+  actor: Actor | null
+): void => {
   const title = message.role === "user" ? Title.ofMessage(message, limits) : null
   if (title === null) return
   const titled = tx.run(
@@ -208,5 +222,5 @@ const entitle = (tx: Transaction, limits: Limits.Limits, session: SessionRow, me
     session.ordinal,
     Title.untitled
   )
-  if (titled > 0) record(tx, session, "session.renamed")
+  if (titled > 0) record(tx, session, "session.renamed", { actor })
 }

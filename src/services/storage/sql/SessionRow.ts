@@ -3,6 +3,7 @@
  * head, the newest cursor and the fencing number advance in memory, and are stored once, at the end of the write.
  */
 import { Either } from "effect"
+import type { Actor } from "../../../domain/Actor.js"
 import type { Lease } from "../../../domain/Lease.js"
 import type { RunId } from "../../../domain/Run.js"
 import type { SessionId } from "../../../domain/Session.js"
@@ -95,21 +96,23 @@ export const queuedOn = (tx: Transaction, runId: RunId): SessionAndRun | undefin
     runId
   )
 
-/** What an event refers to: the ordinal of a run, a place, the id of a question or an asset. */
+/** What an event refers to: the ordinal of a run, a place, the id of a question or an asset; and whose it is. */
 interface Reference {
   readonly run?: number | null
   readonly seq?: number | null
   readonly ref?: string | null
+  /** Defaults to whoever asked for the write. */
+  readonly actor?: Actor | null
 }
 
-const insertEvent = insertion(eventRows, ["session", "cursor", "mark", "at", "type", "run", "seq", "ref"])
+const insertEvent = insertion(eventRows, ["session", "cursor", "mark", "at", "type", "run", "seq", "ref", "actor"])
 
 /** Records an event under the next cursor, and wakes the session's watchers after the commit. */
 export const record = (
   tx: Transaction,
   session: SessionRow,
   type: SessionEvent.Durable["type"],
-  { ref = null, run = null, seq = null }: Reference = {}
+  { actor = tx.actor, ref = null, run = null, seq = null }: Reference = {}
 ): void => {
   session.cursor++
   insert(tx, insertEvent, {
@@ -120,7 +123,8 @@ export const record = (
     type,
     run,
     seq,
-    ref
+    ref,
+    actor
   })
   tx.recorded("event_rows", session.ordinal, session.cursor)
   changed(tx, session)

@@ -51,25 +51,30 @@ const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   storedRows: (sessionId) => Deletion.storedRows(query, sessionId)
 })
 
-const makeStorage = ({ write }: WriteLane["Type"], query: Query.Query, limits: Limits.Limits, turn: Turn): Service => ({
+const makeStorage = (
+  { write, writeFor }: WriteLane["Type"],
+  query: Query.Query,
+  limits: Limits.Limits,
+  turn: Turn
+): Service => ({
   createSession: (session) =>
     Effect.flatMap(
       session.title === null ? Either.right(Title.untitled) : Title.check(session.title, limits),
-      (title) => write("create the session", (tx) => Sessions.create(tx, session, title))
+      (title) => writeFor("create the session", (tx) => Sessions.create(tx, session, title))
     ),
   patch: (sessionId, patch) =>
     Effect.flatMap(Title.checkPatch(patch, limits), (patch) =>
-      write("change the session", (tx) => Sessions.patch(tx, limits, { sessionId, patch }))
+      writeFor("change the session", (tx) => Sessions.patch(tx, limits, { sessionId, patch }))
     ),
   append: (sessionId, messages, appendKey) =>
-    write("append messages", (tx) => Transcripts.append(tx, { sessionId, messages, appendKey })),
+    writeFor("append messages", (tx) => Transcripts.append(tx, { sessionId, messages, appendKey })),
 
-  admit: (admission) => write("store the run", (tx) => Runs.admit(tx, limits, admission)),
-  resume: (resumption) => write("resume the session", (tx) => Resuming.resume(tx, limits, resumption)),
+  admit: (admission) => writeFor("store the run", (tx) => Runs.admit(tx, limits, admission)),
+  resume: (resumption) => writeFor("resume the session", (tx) => Resuming.resume(tx, limits, resumption)),
   startNext: (sessionId, presence) =>
     write("start the next run", (tx) => Runs.startNext(tx, limits, { sessionId, presence })),
-  cancelQueued: (runId) => write("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),
-  requestCancel: (runId) => write("ask for a run's end", (tx) => Runs.requestCancel(tx, runId)),
+  cancelQueued: (runId) => writeFor("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),
+  requestCancel: (runId) => writeFor("ask for a run's end", (tx) => Runs.requestCancel(tx, runId)),
   takeOver: (seen, presence) => write("take the run over", (tx) => Endings.takeOver(tx, { seen, presence })),
   renew: (presence) => write("renew the leases", (tx) => Either.right(Runs.renew(tx, presence))),
   saveDrafts: (drafts) => write("keep the drafts", (tx) => Drafts.save(tx, drafts)),
@@ -83,7 +88,7 @@ const makeStorage = ({ write }: WriteLane["Type"], query: Query.Query, limits: L
   endRun: (lease, end) => write("end the run", (tx) => Endings.endRun(tx, { lease, end })),
 
   ask: (lease, asked) => write("store the question", (tx) => Questions.ask(tx, { lease, asked })),
-  answer: (questionId, answer) => write("store the answer", (tx) => Questions.answer(tx, { questionId, answer })),
+  answer: (questionId, answer) => writeFor("store the answer", (tx) => Questions.answer(tx, { questionId, answer })),
 
   beginDelete: (sessionId) => write("begin the deletion", (tx) => Deletion.begin(tx, sessionId)),
   hide: (sessionId) => write("hide the session", (tx) => Deletion.hide(tx, sessionId)),
@@ -92,9 +97,9 @@ const makeStorage = ({ write }: WriteLane["Type"], query: Query.Query, limits: L
 
   prune: (retention) => Retention.prune(query, write, turn, retention),
 
-  saveAsset: (asset) => write("store the asset's row", (tx) => AssetRows.save(tx, asset)),
+  saveAsset: (asset) => writeFor("store the asset's row", (tx) => AssetRows.save(tx, asset)),
   deleteAsset: (sessionId, assetId) =>
-    write("remove the asset's row", (tx) => AssetRows.remove(tx, { sessionId, assetId }))
+    writeFor("remove the asset's row", (tx) => AssetRows.remove(tx, { sessionId, assetId }))
 })
 
 export const layer: Layer.Layer<Storage | StorageReader, never, Database | WriteLane> = Layer.effectContext(

@@ -37,7 +37,7 @@ export const appendStep = (
     const session = yield* Either.flatMap(held(tx, lease), undeleted)
     const open = Chunk.fromIterable(openCalls(tx, session))
     yield* Transcript.append({ sessionId: session.id, head: session.head, open }, message)
-    const entry: Entry = { seq: nextSeq(session), runId: lease.runId, at: tx.now, message }
+    const entry: Entry = { seq: nextSeq(session), runId: lease.runId, actor: null, at: tx.now, message }
     dropDraft(tx, session)
     appendEntry(tx, session, session.run, entry, json, startedAt)
     addRunUsage(tx, session, message.usage)

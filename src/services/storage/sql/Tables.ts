@@ -6,6 +6,7 @@
  * as that a running run has an engine; the generated column `messages.cursor`.
  */
 import { Schema } from "effect"
+import { Actor } from "../../../domain/Actor.js"
 import { AgentName } from "../../../domain/AgentName.js"
 import * as Asset from "../../../domain/Asset.js"
 import { CallDisplay, isNone, none as noDisplay } from "../../../domain/CallDisplay.js"
@@ -139,7 +140,11 @@ export const runs = table({
     /** The run that went on with this one after its end. */
     resumedBy: optional(Ordinal),
     /** The JSON Schema of the answer that was asked for. */
-    output: optional(JsonObject)
+    output: optional(JsonObject),
+    /** Who sent it. */
+    actor: optional(Actor),
+    /** Who first asked for its end, while another engine has it. */
+    cancelledBy: optional(Actor)
   }
 })
 
@@ -169,7 +174,8 @@ export const messages = table({
     /** The event that told of a call's result; null for what is not the result of a call of Skein's. */
     finished: optional(Cursor),
     /** How a result's call is shown. */
-    display
+    display,
+    actor: optional(Actor)
   }
 })
 
@@ -262,7 +268,8 @@ export const eventRows = table({
     type: { schema: Schema.String, least: "" },
     run: optional(Ordinal),
     seq: optional(Seq),
-    ref: optional(Schema.String)
+    ref: optional(Schema.String),
+    actor: optional(Actor)
   }
 })
 

@@ -63,7 +63,7 @@ export const append = (
       })
     }
     return messages.map(({ json, value }) => {
-      const entry: Entry = { seq: nextSeq(session), runId: null, at: tx.now, message: value }
+      const entry: Entry = { seq: nextSeq(session), runId: null, actor: tx.actor, at: tx.now, message: value }
       appendEntry(tx, session, null, entry, json)
       return entry
     })
@@ -83,7 +83,7 @@ const appendedBefore = (tx: Transaction, { id, ordinal }: SessionRow, { first, l
   decodeEntries(
     id,
     tx.all<EntryRow>(
-      "SELECT seq, NULL AS runId, at, body FROM messages WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+      "SELECT seq, NULL AS runId, actor, at, body FROM messages WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq",
       ordinal,
       first,
       last
@@ -101,11 +101,11 @@ export const appendEntry = (
   tx: Transaction,
   session: SessionRow,
   run: number | null,
-  { message, seq }: Entry,
+  { actor, message, seq }: Entry,
   body: string,
   startedAt?: number
 ): void => {
-  storeMessage(tx, session, { run, seq, follows: session.cursor, message, body, startedAt: startedAt ?? null })
+  storeMessage(tx, session, { run, seq, follows: session.cursor, actor, message, body, startedAt: startedAt ?? null })
   session.head = seq
   session.cursor++
   changed(tx, session)
@@ -126,14 +126,14 @@ export const decodeEntries = (
   rows: Iterable<EntryRow>
 ): Either.Either<ReadonlyArray<Entry>, RowDamaged> => {
   const entries: Array<Entry> = []
-  for (const { at, body, runId, seq } of rows) {
+  for (const { actor, at, body, runId, seq } of rows) {
     let message = exactMessage(body)
     if (message === undefined) {
       const decoded = decodeMessage({ sessionId, seq }, body)
       if (Either.isLeft(decoded)) return entries.length === 0 ? Either.left(decoded.left) : Either.right(entries)
       message = decoded.right
     }
-    entries.push({ seq, runId, at, message })
+    entries.push({ seq, runId, actor, at, message })
   }
   return Either.right(entries)
 }
@@ -161,7 +161,7 @@ const readPage = (
     const rows = yield* query<EntryRow & { readonly head: number }>(
       "read the transcript",
       `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId, messages.at, messages.body,
-         session_rows.head
+         messages.actor, session_rows.head
        FROM session_rows JOIN messages ON messages.session = session_rows.ordinal
          AND messages.seq BETWEEN ? AND session_rows.head
        WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY messages.seq LIMIT ?`,
@@ -198,7 +198,7 @@ export const entry = (
   Effect.gen(function* () {
     const [row] = yield* query<EntryRow | { readonly seq: null; readonly head: number }>(
       "read the message",
-      `SELECT messages.seq, runs.id AS runId, messages.at, messages.body, session_rows.head FROM session_rows
+      `SELECT messages.seq, runs.id AS runId, messages.at, messages.body, messages.actor, session_rows.head FROM session_rows
        LEFT JOIN messages ON messages.session = session_rows.ordinal AND messages.seq = ?
        LEFT JOIN runs ON runs.ordinal = messages.run
        WHERE session_rows.id = ? AND session_rows.state <> 'hidden'`,

@@ -12,7 +12,7 @@ import * as Usage from "../../../../src/domain/Usage.js"
 
 const sessionId = SessionId.make("ses-1")
 const runId = RunId.make("run-1")
-const durable = { sessionId, runId, cursor: Cursor.make(1), at: 0 }
+const durable = { sessionId, runId, cursor: Cursor.make(1), at: 0, actor: null }
 const ephemeral = { sessionId, runId, after: Cursor.make(1), seq: Seq.make(2) }
 
 const text = (offset: number, text: string): SessionEvent => ({ type: "text.delta", ...ephemeral, offset, text })

@@ -13,7 +13,13 @@ import { Cursor, Seq, type Session, SessionId } from "../../../../src/domain/Ses
 import * as Usage from "../../../../src/domain/Usage.js"
 import type { Snapshot } from "../../../../src/services/gateway/Gateway.js"
 
-const entry = (message: Message): Entry => ({ seq: Seq.make(3), runId: RunId.make("run-1"), at: 0, message })
+const entry = (message: Message): Entry => ({
+  seq: Seq.make(3),
+  runId: RunId.make("run-1"),
+  actor: null,
+  at: 0,
+  message
+})
 
 describe("Ansi", () => {
   it("colours lines, never their ends", () => {
@@ -179,6 +185,7 @@ describe("TranscriptText", () => {
           state: "running",
           stopReason: null,
           detail: null,
+          actor: null,
           metadata: {},
           output: null,
           usage: Usage.zero,

@@ -114,6 +114,29 @@ it.scopedLive("P13 0.1.0: a database with a damaged page is rebuilt as it was, a
   })
 )
 
+it.scopedLive("P13 0.1.0: rows from before columns were added are known by their looks, when the schema is lost", () =>
+  Effect.gen(function* () {
+    const data = yield* copied
+    const path = join(data, "skein.db")
+    yield* Effect.void.pipe(Effect.provide(quietly(engineIn(data))))
+    const counted = () => {
+      const connection = new Sqlite(path, { readonly: true })
+      const count = (table: string) => connection.prepare<[], number>(`SELECT count(*) FROM ${table}`).pluck().get()
+      const counts = ["messages", "runs", "event_rows", "session_rows"].map((table) => [table, count(table)])
+      connection.close()
+      return counts
+    }
+    const before = counted()
+    const reading = new Sqlite(path)
+    reading.pragma("wal_checkpoint(TRUNCATE)")
+    const schema = reading.prepare<[], number>("SELECT pageno FROM dbstat WHERE name = 'sqlite_schema'").pluck().all()
+    reading.close()
+    for (const page of schema) spoil(path, page)
+    expect(damages(yield* repair(data))).toEqual([])
+    expect(counted()).toEqual(before)
+  })
+)
+
 it.scopedLive(
   "P13 0.1.0: what the kill interrupted goes on: a draft, a started call with a queue behind it, a question",
   () =>

@@ -23,6 +23,7 @@ const early = Layer.effect(
           return messages.map(({ value: message }, index) => ({
             seq: Seq.make(head + index + 1),
             runId: null,
+            actor: null,
             at: 0,
             message
           }))

@@ -14,6 +14,7 @@ const message = {
   sessionId: position.sessionId,
   cursor: Cursor.make(8),
   at: 1,
+  actor: null,
   runId: RunId.make("r1"),
   seq: Seq.make(3),
   role: "assistant"

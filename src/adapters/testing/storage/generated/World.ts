@@ -11,6 +11,7 @@ import { QuestionId } from "../../../../domain/Permission.js"
 import { RunId } from "../../../../domain/Run.js"
 import { Seq, type Session, SessionId } from "../../../../domain/Session.js"
 import * as Usage from "../../../../domain/Usage.js"
+import * as Actor from "../../../../services/Actor.js"
 import type { Activity, ReaderService, Service } from "../../../../services/storage/Storage.js"
 import type { Command, LeasePick, PlacePick } from "./Command.js"
 import { admission, checked, newSession } from "../fixture.js"
@@ -23,11 +24,21 @@ export interface World {
   readonly cursors: Set<number>
   /** Incremented for each new id. */
   ids: number
+  /** The number of operations so far. */
+  asked: number
   /** The storages' time. */
   now: number
 }
 
-export const make = (): World => ({ leases: [], runs: [], questions: [], cursors: new Set(), ids: 0, now: 1_000 })
+export const make = (): World => ({
+  leases: [],
+  runs: [],
+  questions: [],
+  cursors: new Set(),
+  ids: 0,
+  asked: 0,
+  now: 1_000
+})
 
 /** Records a session's cursor and its holder's lease. */
 export const remember = (world: World, { cursor }: Session, { holder }: Activity): void => {
@@ -36,6 +47,11 @@ export const remember = (world: World, { cursor }: Session, { holder }: Activity
   const { lease } = holder.value
   if (!world.leases.some(({ fence, runId }) => fence === lease.fence && runId === lease.runId)) world.leases.push(lease)
 }
+
+const actors = [null, Actor.Actor.make("ann"), Actor.Actor.make("bob")]
+
+/** Who asks for the next operation. */
+export const nextActor = (world: World): Actor.Actor | null => actors[world.asked++ % actors.length] ?? null
 
 /** One operation, for any storage. */
 export type Operation = (storage: Service) => Effect.Effect<unknown, { readonly _tag: string }>

@@ -6,6 +6,7 @@
 import { Array, Context, Effect, FastCheck, identity, Layer, Option, Runtime } from "effect"
 import { SessionId } from "../../../../domain/Session.js"
 import * as Transcript from "../../../../domain/Transcript.js"
+import * as Actor from "../../../../services/Actor.js"
 import * as EngineConfig from "../../../../services/EngineConfig.js"
 import * as EventSignals from "../../../../services/storage/EventSignals.js"
 import * as MemoryStorage from "../../../../services/storage/memory/MemoryStorage.js"
@@ -52,7 +53,11 @@ const compare = (
     for (const { commands, wait } of steps) {
       yield* set((world.now += wait))
       const operations = yield* Effect.forEach(commands, (command) =>
-        Effect.map(World.operation(world, model.reader, command), (operation) => ({ command, operation }))
+        Effect.map(World.operation(world, model.reader, command), (operation) => ({
+          command,
+          operation,
+          as: Actor.as(World.nextActor(world))
+        }))
       )
       // Which events are to go is read before the commit that removes them, so that a removal comes alone.
       const atOnce = Array.isNonEmptyArray(operations)
@@ -60,7 +65,7 @@ const compare = (
         : []
       const run = (storage: Service) =>
         Effect.forEach(atOnce, (group) =>
-          Effect.forEach(group, ({ operation }) => outcome(operation(storage)), { concurrency: "unbounded" })
+          Effect.forEach(group, ({ as, operation }) => outcome(as(operation(storage))), { concurrency: "unbounded" })
         )
       expect(yield* run(tested.storage)).toEqual(yield* run(model.storage))
       for (const sessionId of sessions) {

@@ -6,6 +6,7 @@
  * no such column. After a failed COMMIT the mark shows whether the group is stored: all of it or nothing.
  */
 import type { Either } from "effect"
+import type { Actor } from "../../../../domain/Actor.js"
 import type { SessionId } from "../../../../domain/Session.js"
 import { type Sql, SqlFailure, type Writer } from "../Database.js"
 import * as Metrics from "../../../Metrics.js"
@@ -16,6 +17,8 @@ export interface Transaction extends Sql {
   readonly now: number
   /** The number of the group. */
   readonly mark: number
+  /** Who asked for the write that runs now; null for the engine itself. */
+  readonly actor: Actor | null
   /** Notes a row that has the mark: an event by its cursor, or a message by its place. */
   readonly recorded: (table: MarkedTable, session: number, number: number) => void
   readonly touch: (sessionId: SessionId) => void
@@ -28,6 +31,8 @@ export interface Transaction extends Sql {
 export type Body<A, E> = (transaction: Transaction) => Either.Either<A, E>
 
 export interface Member {
+  /** Who asked for it. */
+  readonly actor: Actor | null
   /** Runs the body and returns whether its changes stay. Throws `SqlFailure` when the whole group must end. */
   readonly run: (transaction: Transaction) => boolean
 }
@@ -99,6 +104,7 @@ export const commit = <M extends Member>(
   const endings = new Map<object, () => void>()
   let stopRequested = false
   let markedRow: MarkedRow | null = null
+  let actor: Actor | null = null
   const transaction: Transaction = {
     run: writer.run,
     get: writer.get,
@@ -106,6 +112,9 @@ export const commit = <M extends Member>(
     releaseSpace: writer.releaseSpace,
     now: group.now,
     mark: group.mark,
+    get actor() {
+      return actor
+    },
     recorded: (table, session, number) => void (markedRow = { table, session, number }),
     touch: (sessionId) => void touched.push(sessionId),
     atEnd: (subject, store) => void endings.set(subject, () => store(transaction, subject)),
@@ -117,6 +126,7 @@ export const commit = <M extends Member>(
   const failed = failureOf(() => {
     for (const member of members) {
       culprit = member
+      actor = member.actor
       const before = { markedRow, touched: touched.length, changes: writer.changes() }
       if (isolated) writer.run("SAVEPOINT member")
       if (member.run(transaction)) {

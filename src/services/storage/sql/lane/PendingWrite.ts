@@ -3,6 +3,7 @@
  * value and one waiter, as the cost of each write counts.
  */
 import { Effect, Either, Exit } from "effect"
+import type { Actor } from "../../../../domain/Actor.js"
 import { StorageFailed, type Write } from "../../../../domain/SkeinError.js"
 import { SqlFailure } from "../Database.js"
 import type { Body, Member, Transaction } from "./GroupCommit.js"
@@ -29,6 +30,7 @@ export class PendingWrite<A, E> implements QueuedWrite {
   constructor(
     readonly operation: string,
     readonly since: number,
+    readonly actor: Actor | null,
     readonly body: Body<A, E>
   ) {}
 

@@ -32,6 +32,7 @@ import {
   type Write
 } from "../../../../domain/SkeinError.js"
 import { busySchedule, Database, type SqlFailure, type Writer } from "../Database.js"
+import * as Actor from "../../../Actor.js"
 import { EventLoop } from "../../../EventLoop.js"
 import { EngineConfig } from "../../../EngineConfig.js"
 import { EventSignals } from "../../EventSignals.js"
@@ -43,9 +44,12 @@ import * as Metrics from "../../../Metrics.js"
 export interface Service {
   /**
    * Commits what `body` writes. A refusal (left) undoes it, and so does a statement that fails. The body may run
-   * again, after everything that it did was rolled back. `operation` is a verb for messages, such as "rename".
+   * again, after everything that it did was rolled back. `operation` is a verb for messages, such as "rename". What is
+   * written is the engine's own work, and nobody's.
    */
   readonly write: <A, E>(operation: string, body: GroupCommit.Body<A, E>) => Effect.Effect<A, E | Write>
+  /** The same for what a client asks for: it is its fiber's actor's. */
+  readonly writeFor: <A, E>(operation: string, body: GroupCommit.Body<A, E>) => Effect.Effect<A, E | Write>
 }
 
 export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service>() {}
@@ -309,10 +313,14 @@ const make = Effect.gen(function* () {
     })
   )
 
-  const write = <A, E>(operation: string, body: GroupCommit.Body<A, E>): Effect.Effect<A, E | Write> =>
+  const writeAs = <A, E>(
+    actor: Actor.Actor | null,
+    operation: string,
+    body: GroupCommit.Body<A, E>
+  ): Effect.Effect<A, E | Write> =>
     Effect.uninterruptibleMask((restore) => {
       if (closed) return Effect.fail(new StorageFailed({ operation, code: "CLOSED" }))
-      const write = new PendingWrite(operation, elapsed(), body)
+      const write = new PendingWrite(operation, elapsed(), actor, body)
       waiting.add(write)
       const drained = Effect.uninterruptible(drainFor(write))
       const outcome = Effect.yieldNow().pipe(Effect.zipRight(drained), Effect.zipRight(write.outcome))
@@ -324,7 +332,10 @@ const make = Effect.gen(function* () {
       })
     })
 
-  return { write }
+  return {
+    write: (operation, body) => writeAs(null, operation, body),
+    writeFor: (operation, body) => Effect.flatMap(Actor.Current, (actor) => writeAs(actor, operation, body))
+  } satisfies Service
 })
 
 export const layer: Layer.Layer<WriteLane, never, Database | EventSignals | Ids> = Layer.scoped(WriteLane, make)

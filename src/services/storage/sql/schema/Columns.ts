@@ -7,6 +7,9 @@
  * What a call does has times, and what it is about: of open calls in their rows, of the others with their results, in
  * columns that the older events do not have. `finished` is the cursor of a result's `call.finished`.
  *
+ * What is changed has its actor: an event, a message that is its own event, and a run, which also names who cancelled
+ * it. On messages it comes after the body, where a null costs nothing to read.
+ *
  * The metadata may be long. They become the last column, so that nobody who reads or changes a number passes them.
  */
 export const columns: ReadonlyArray<string> = [
@@ -27,6 +30,11 @@ export const columns: ReadonlyArray<string> = [
   "ALTER TABLE session_rows ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'",
   "UPDATE session_rows SET metadata = first_metadata",
   "ALTER TABLE session_rows DROP COLUMN first_metadata",
+
+  "ALTER TABLE event_rows ADD COLUMN actor TEXT",
+  "ALTER TABLE messages ADD COLUMN actor TEXT",
+  "ALTER TABLE runs ADD COLUMN actor TEXT",
+  "ALTER TABLE runs ADD COLUMN cancelled_by TEXT",
 
   "CREATE INDEX session_rows_owner ON session_rows (owner) WHERE owner IS NOT NULL",
   "CREATE INDEX session_rows_workdir ON session_rows (workdir)",
