@@ -28,7 +28,8 @@ export interface KeyQueues {
 }
 
 interface QueueEntry {
-  readonly admitted: Deferred.Deferred<void>
+  /** Made for who has to wait: most are admitted at once. */
+  admitted: Deferred.Deferred<void> | null
   isAdmitted: boolean
   isGivenUp: boolean
 }
@@ -47,18 +48,20 @@ export const make = (width: number): KeyQueues => {
   const admit = (queue: ReadonlyArray<QueueEntry>): void =>
     queue.slice(0, width).forEach((entry) => {
       entry.isAdmitted = true
-      Deferred.unsafeDone(entry.admitted, Effect.void)
+      if (entry.admitted !== null) Deferred.unsafeDone(entry.admitted, Effect.void)
     })
   return {
     take: (key) => {
-      const mine: QueueEntry = { admitted: Deferred.unsafeMake(FiberId.none), isAdmitted: false, isGivenUp: false }
+      const mine: QueueEntry = { admitted: null, isAdmitted: false, isGivenUp: false }
       const queue = queues.get(key) ?? []
       queues.set(key, queue)
       queue.push(mine)
       admit(queue)
       return {
         isAdmitted: () => mine.isAdmitted,
-        admitted: Deferred.await(mine.admitted),
+        admitted: Effect.suspend(() =>
+          mine.isAdmitted ? Effect.void : Deferred.await((mine.admitted ??= Deferred.unsafeMake(FiberId.none)))
+        ),
         leave: () => {
           const index = queue.indexOf(mine)
           if (index === -1) return
