@@ -27,12 +27,12 @@ export interface Options extends EngineConfig.Options {
 }
 
 /** How often a long-lived host looks for what other engines left behind, unless it says otherwise. */
-const recoverMillis = 10_000
+const recoverMillis = 1_000
 
 const engine = Layer.provide(Engine.layer, Assets.layer)
 
 /**
- * An engine on a data folder. It takes up what other engines left behind, every ten seconds unless `recoverMillis` says
+ * An engine on a data folder. It takes up what other engines left behind, each second unless `recoverMillis` says
  * otherwise. Fails with `InvalidInput` for a setting out of its range, and with `StorageUnusable` when
  * the folder's database cannot be used; the database is then left as it was.
  */

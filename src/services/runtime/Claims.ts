@@ -17,14 +17,7 @@ import type * as SkeinError from "../../domain/SkeinError.js"
 import { EngineConfig } from "../EngineConfig.js"
 import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
-import {
-  type Holder,
-  Storage,
-  StorageReader,
-  type Takeover,
-  type Tenancy,
-  type UnsettledSession
-} from "../storage/Storage.js"
+import { type Holder, Storage, StorageReader, type Takeover, type Tenancy } from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import { Drivers } from "./Drivers.js"
 import { Leases } from "./Leases.js"
@@ -53,8 +46,8 @@ export interface Service {
   readonly settle: (sessionId: SessionId) => Effect.Effect<void, SkeinError.SessionNotFound | SkeinError.Read>
   /** Waits for a run's end. Nobody reports an engine's death: it is looked for, and the session then claimed. */
   readonly awaitEnd: (runId: RunId) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
-  /** Whether a session may be claimed, as far as can be told without claiming it. */
-  readonly isClaimable: (session: UnsettledSession) => Effect.Effect<boolean>
+  /** How the lease of a session stands, as far as can be told without claiming it. A silent engine is asked. */
+  readonly standing: (tenancy: Tenancy) => Effect.Effect<Standing>
 }
 
 export class Claims extends Context.Tag("skein/Claims")<Claims, Service>() {}
@@ -201,8 +194,7 @@ const make = Effect.gen(function* () {
     claimLater,
     settle,
     awaitEnd,
-    isClaimable: ({ tenancy }) =>
-      tenancy === null ? Effect.succeed(true) : Effect.map(settledStanding(tenancy), ({ _tag }) => _tag === "Over")
+    standing: settledStanding
   } satisfies Service
 })
 

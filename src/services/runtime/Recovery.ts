@@ -1,12 +1,13 @@
 /**
  * Recovery: this engine looks for sessions that other engines left behind, with runs that wait or whose engine is dead,
- * and claims them: when it opens and for as long as it lives, if the host wants it. It takes no more than it may drive.
+ * and claims them: when it opens and for as long as it lives, if the host wants it. It takes no more than it may drive. A
+ * look is one read, and one look at each other engine that holds a run.
  */
 import { Context, Duration, Effect, Layer, Option, Schedule } from "effect"
 import type { Owner, SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import { EngineConfig } from "../EngineConfig.js"
-import { StorageReader } from "../storage/Storage.js"
+import { StorageReader, type UnsettledSession } from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import { Claims } from "./Claims.js"
 import { Drivers } from "./Drivers.js"
@@ -52,10 +53,20 @@ const make = Effect.gen(function* () {
 
   const recover = Effect.fn("Recovery.recover")(function* (limit: number, owner: Owner | null) {
     const taken: Array<SessionId> = []
+    /** Engines that hold a lease, and so all of theirs. */
+    const living = new Set<string>()
+    const isClaimable = Effect.fnUntraced(function* ({ tenancy }: UnsettledSession) {
+      if (tenancy === null) return true
+      const instance = tenancy.engine?.instance
+      if (instance !== undefined && living.has(instance)) return false
+      const { _tag } = yield* claims.standing(tenancy)
+      if (_tag === "Held" && instance !== undefined) living.add(instance)
+      return _tag === "Over"
+    })
     for (const session of yield* reader.unsettled) {
       const { sessionId } = session
       if (drivers.isClosing() || drivers.leases().length >= limit) break
-      if (isDriven(sessionId) || !(yield* claims.isClaimable(session))) continue
+      if (isDriven(sessionId) || !(yield* isClaimable(session))) continue
       if ((yield* belongsTo(sessionId, owner)) && (yield* claim(sessionId))) taken.push(sessionId)
     }
     return taken

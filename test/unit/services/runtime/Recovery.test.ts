@@ -337,6 +337,24 @@ describe("Gateway.recover", () => {
     })
   )
 
+  it.scoped("looks once at each other engine, however many runs that holds, and takes all of one that is dead", () =>
+    Effect.gen(function* () {
+      const { declare, model, open } = yield* ground
+      yield* model.play(...Array.from({ length: 10 }, () => ScriptedModel.hang))
+      const one = yield* open("one")
+      const runs = yield* Effect.forEach(Array.from({ length: 10 }), () => one.begin("go"))
+      yield* Quiescence.idle
+      const looks: Array<string> = []
+      const { gateway } = yield* open("watching", { config: continues, onLook: (instance) => looks.push(instance) })
+      expect(yield* gateway.recover()).toEqual([])
+      expect(looks).toEqual(["one"])
+      yield* model.play(...runs.map(() => ScriptedModel.text("done")))
+      yield* declare("one", "dead")
+      expect(yield* gateway.recover()).toHaveLength(10)
+      for (const run of runs) expect((yield* gateway.await(run)).stopReason).toBe("completed")
+    })
+  )
+
   it.scoped("of one owner touches nobody else's", () =>
     Effect.gen(function* () {
       const { later, model, runs } = yield* leftBehind(4)

@@ -36,6 +36,8 @@ export interface Options extends AgentParts {
   readonly processes?: CallProcesses["Type"]
   /** The name of its host's clock. */
   readonly clock?: string
+  /** Called each time that it looks whether another engine lives. */
+  readonly onLook?: (instance: string) => void
 }
 
 /** Allows everything after a moment, so that no call starts together with the step that asks for it. */
@@ -70,7 +72,11 @@ export const ground = Effect.gen(function* () {
         clock: options.clock ?? "host",
         at: Number(nanos / 1_000_000n)
       })),
-      liveness: (engine) => Effect.sync(() => lives.get(engine.instance) ?? "alive")
+      liveness: (engine) =>
+        Effect.sync(() => {
+          options.onLook?.(engine.instance)
+          return lives.get(engine.instance) ?? "alive"
+        })
     })
     const seen = base.pipe(
       Context.add(Storage, (options.storage ?? identity)(Context.get(base, Storage))),
