@@ -14,6 +14,7 @@ import * as Title from "../../domain/Title.js"
 import * as Usage from "../../domain/Usage.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
 import * as DataFolder from "../node/DataFolder.js"
+import * as AgentChoice from "./AgentChoice.js"
 import * as Configuration from "./Configuration.js"
 import { RunFailed, WrongUsage } from "./Failure.js"
 import * as Follow from "./Follow.js"
@@ -38,6 +39,7 @@ export interface Input {
   readonly session: string | null
   readonly last: boolean
   readonly model: string | null
+  readonly agent: string | null
   readonly system: string | null
   readonly workdir: string | null
   readonly yes: boolean
@@ -89,25 +91,40 @@ const draft = (workdir: string): Session => ({
   updatedAt: 0
 })
 
+/** What the command line chooses for the session; null for what stays as it is. */
+interface Choice {
+  readonly model: ModelRef | null
+  readonly agent: AgentChoice.Name | null
+}
+
+const chosen = ({ agent, model }: Choice) => ({
+  ...(model === null ? {} : { model }),
+  ...(agent === null ? {} : { agent })
+})
+
 const prepareNew = Effect.fn("RunCommand.prepareNew")(function* (
   configuration: Configuration.Configuration,
   workdir: string,
-  model: ModelRef | null
+  choice: Choice
 ) {
-  yield* ModelChoice.check(configuration, { ...draft(workdir), model })
-  return yield* (yield* Gateway).create({ workdir, ...(model === null ? {} : { model }) })
+  yield* ModelChoice.check(configuration, { ...draft(workdir), ...chosen(choice) })
+  return yield* (yield* Gateway).create({ workdir, ...chosen(choice) })
 })
 
 const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
   configuration: Configuration.Configuration,
   sessionId: SessionId,
-  model: ModelRef | null
+  choice: Choice
 ) {
   const gateway = yield* Gateway
   const session = yield* gateway.session(sessionId)
+  const next = { ...session, ...chosen(choice) }
   yield* SessionFolder.checkOf(session)
-  yield* ModelChoice.check(configuration, { ...session, model: model ?? session.model })
-  return model === null ? session : yield* gateway.patch({ sessionId, model })
+  yield* AgentChoice.check(next)
+  yield* ModelChoice.check(configuration, next)
+  return choice.model === null && choice.agent === null
+    ? session
+    : yield* gateway.patch({ sessionId, ...chosen(choice) })
 })
 
 /** What a run that is followed from its middle has open: the newest message that asks for calls. */
@@ -197,6 +214,8 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   if (wrong !== null) return yield* new WrongUsage({ detail: wrong })
   const message = input.resume ? null : { text: yield* messageOf(input.message), queue: input.queue }
   const model = input.model === null ? null : yield* ModelChoice.named("--model", input.model)
+  const agent = input.agent === null ? null : yield* AgentChoice.named("--agent", input.agent)
+  const choice = { model, agent }
   const sessionId = input.session === null ? null : yield* SessionLookup.parse(input.session)
   const workdir = yield* SessionFolder.existing(input.workdir ?? ".")
   const system = yield* SystemPrompt.load(input.system)
@@ -216,9 +235,9 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
     )
   yield* Effect.gen(function* () {
     const session = yield* isNew
-      ? prepareNew(configuration, workdir, model)
+      ? prepareNew(configuration, workdir, choice)
       : Effect.flatMap(sessionId === null ? SessionLookup.newest(workdir) : SessionLookup.find(sessionId), (id) =>
-          prepareOld(configuration, id, model)
+          prepareOld(configuration, id, choice)
         )
     const found = session.workdir === null ? [] : yield* instructions(session.workdir)
     if (!input.json) {

@@ -4,6 +4,7 @@ import type { Session } from "../../domain/Session.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as Columns from "./terminal/Columns.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as AgentTexts from "./texts/Agents.js"
 import * as Texts from "./texts/Sessions.js"
 
 /** A moment in the user's time zone, to the minute. */
@@ -14,12 +15,25 @@ export const moment = (millis: number): string => {
   return `${year}-${two(month)}-${two(day)} ${two(hours)}:${two(minutes)}`
 }
 
-const rowOf = ({ head, id, title, updatedAt, workdir }: Session): ReadonlyArray<string> => [
+type Row = { readonly [Name in keyof typeof Texts.headings]: string }
+
+const rowOf = ({ agent, head, id, title, updatedAt, workdir }: Session): Row => ({
   id,
-  TerminalText.short(title, 40),
-  `${head}`,
-  moment(updatedAt),
-  TerminalText.line(workdir ?? "")
+  title: TerminalText.short(title, 40),
+  messages: `${head}`,
+  at: moment(updatedAt),
+  agent: TerminalText.line(agent ?? ""),
+  folder: TerminalText.line(workdir ?? "")
+})
+
+/** The agents are shown when a session names one. */
+const cellsOf = ({ agent, at, folder, id, messages, title }: Row, withAgents: boolean) => [
+  id,
+  title,
+  messages,
+  at,
+  ...(withAgents ? [agent] : []),
+  folder
 ]
 
 /** Columns of a folder that is worth showing. */
@@ -27,8 +41,9 @@ const leastFolder = 12
 
 /** A session on lines of its own, for a terminal that is too narrow for a table. */
 const stacked = (ansi: Ansi, columns: number, session: Session): string => {
-  const [id = "", title = "", head = "", at = "", folder = ""] = rowOf(session)
-  return [ansi.bold(id), title, `${Texts.messageCount(Number(head))}, ${at}`, folder]
+  const { agent, at, folder, id, title } = rowOf(session)
+  const ofAgent = agent === "" ? [] : [AgentTexts.of(agent)]
+  return [ansi.bold(id), title, `${Texts.messageCount(session.head)}, ${at}`, ...ofAgent, folder]
     .map((line, place) => (place === 0 ? `${line}\n` : `  ${TerminalText.short(line, columns - 2)}\n`))
     .join("")
 }
@@ -46,8 +61,10 @@ export const render = (
   if (sessions.length === 0) return `${Texts.none}\n`
   const more = total - sessions.length
   const notListed = more > 0 ? ansi.dim(`${Texts.notListed(more)}\n`) : ""
-  const rows = sessions.map(rowOf)
-  const widths = Texts.headings.map((heading, column) =>
+  const withAgents = sessions.some(({ agent }) => agent !== null)
+  const headings = cellsOf(Texts.headings, withAgents)
+  const rows = sessions.map((session) => cellsOf(rowOf(session), withAgents))
+  const widths = headings.map((heading, column) =>
     Math.max(...[heading, ...rows.map((row) => row[column] ?? "")].map(Columns.width))
   )
   const before = widths.slice(0, -1).reduce((sum, width) => sum + width + 2, 0)
@@ -64,5 +81,5 @@ export const render = (
       )
       .join("  ")
       .trimEnd()
-  return [`${ansi.bold(lineOf(Texts.headings))}\n`, ...rows.map((row) => `${lineOf(row)}\n`), notListed].join("")
+  return [`${ansi.bold(lineOf(headings))}\n`, ...rows.map((row) => `${lineOf(row)}\n`), notListed].join("")
 }

@@ -17,6 +17,7 @@ import * as CallText from "./CallText.js"
 import * as DiffText from "./DiffText.js"
 import { moment } from "./SessionTable.js"
 import * as TerminalText from "./terminal/TerminalText.js"
+import * as AgentTexts from "./texts/Agents.js"
 import * as Texts from "./texts/Sessions.js"
 
 const mostLines = 12
@@ -38,11 +39,12 @@ const firstLines = (ansi: Ansi, text: string): string => {
   return shown.join("") + (more > 0 ? ansi.dim(`  ${Texts.moreLines(more)}\n`) : "")
 }
 
-export const heading = (ansi: Ansi, { createdAt, head, id, model, title, workdir }: Session): string => {
+export const heading = (ansi: Ansi, { agent, createdAt, head, id, model, title, workdir }: Session): string => {
   const facts = [
     id,
     ...(workdir === null ? [] : [TerminalText.line(workdir)]),
     ...(model === null ? [] : [TerminalText.line(ModelRef.toText(model))]),
+    ...(agent === null ? [] : [AgentTexts.of(TerminalText.line(agent))]),
     Texts.messageCount(head),
     Texts.created(moment(createdAt))
   ]

@@ -22,6 +22,7 @@ const programs: ReadonlyMap<string, () => Promise<Program>> = new Map<string, ()
   ["sessions show", () => import("./commands/sessions/show.js")],
   ["sessions rename", () => import("./commands/sessions/rename.js")],
   ["sessions model", () => import("./commands/sessions/model.js")],
+  ["sessions agent", () => import("./commands/sessions/agent.js")],
   ["sessions move", () => import("./commands/sessions/move.js")],
   ["sessions delete", () => import("./commands/sessions/delete.js")],
   ["doctor", () => import("./commands/doctor.js")],

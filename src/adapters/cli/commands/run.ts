@@ -8,6 +8,7 @@ export const run = (given: ValuesOf<typeof Commands.run>) =>
     session: given.value("session"),
     last: given.has("last"),
     model: given.value("model"),
+    agent: given.value("agent"),
     system: given.value("system"),
     workdir: given.value("workdir"),
     yes: given.has("yes"),

@@ -78,6 +78,12 @@ export const run = {
       about: "Use this model in the session from now on. Defaults to the session's own, else to SKEIN_MODEL"
     },
     {
+      name: "agent",
+      value: "NAME",
+      about:
+        "Use this agent in the session from now on: workspace, which asks before it changes anything, or read-only, which changes nothing. Defaults to the session's own, else to workspace"
+    },
+    {
       name: "system",
       value: "FILE",
       about:
@@ -102,6 +108,7 @@ export const run = {
   examples: [
     'skein run "Which tests are slow?"',
     'skein run "Fix the first one" --last --yes',
+    'skein run "How is it built?" --agent read-only',
     'git diff | skein run "Review this" > review.md',
     "skein run --session ID --resume"
   ]
@@ -143,6 +150,14 @@ export const model = {
   arguments: [session, { name: "PROVIDER/MODEL", about: "The new model" }],
   options: [data],
   examples: ["skein sessions model ID anthropic/claude-sonnet-4-5"]
+} as const satisfies Command
+
+export const agent = {
+  name: "sessions agent",
+  about: "Switch a session's agent, starting with its next step",
+  arguments: [session, { name: "NAME", about: "The new agent: workspace or read-only; see skein run --help" }],
+  options: [data],
+  examples: ["skein sessions agent ID read-only"]
 } as const satisfies Command
 
 export const move = {
@@ -204,7 +219,20 @@ export const restore = {
   examples: ["skein restore sessions.skein --data DIR"]
 } as const satisfies Command
 
-export const all: ReadonlyArray<Command> = [demo, run, list, show, rename, model, move, remove, doctor, backup, restore]
+export const all: ReadonlyArray<Command> = [
+  demo,
+  run,
+  list,
+  show,
+  rename,
+  model,
+  agent,
+  move,
+  remove,
+  doctor,
+  backup,
+  restore
+]
 
 export const headings = {
   usage: "Usage:",

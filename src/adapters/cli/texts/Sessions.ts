@@ -2,13 +2,22 @@
 
 export const none = "No sessions."
 
-export const headings = ["ID", "TITLE", "MESSAGES", "LAST ACTIVITY", "FOLDER"]
+export const headings = {
+  id: "ID",
+  title: "TITLE",
+  messages: "MESSAGES",
+  at: "LAST ACTIVITY",
+  agent: "AGENT",
+  folder: "FOLDER"
+}
 
 export const notListed = (count: number): string => `… and ${count} more, see --limit`
 
 export const renamed = (sessionId: string, title: string): string => `Renamed ${sessionId} to "${title}"`
 
 export const switched = (sessionId: string, model: string): string => `Switched ${sessionId} to ${model}`
+
+export const switchedAgent = (sessionId: string, agent: string): string => `Switched ${sessionId} to agent ${agent}`
 
 export const moved = (sessionId: string, folder: string): string => `Moved ${sessionId} to ${folder}`
 

@@ -67,7 +67,7 @@ describe("CommandLine", () => {
     expect(detail("fix the bug")).toBe('unknown command "fix the bug"; to send a message: skein run "fix the bug"')
     expect(detail("frobnicate")).toBe('unknown command "frobnicate" (see skein --help)')
     expect(detail("sessions", "--json")).toBe(
-      "incomplete command sessions; it takes one of list, show, rename, model, move, delete"
+      "incomplete command sessions; it takes one of list, show, rename, model, agent, move, delete"
     )
     expect(detail("run", "fix", "it's")).toBe(`unexpected argument "it's"; quote the message: skein run "fix it's"`)
     expect(detail("run", "cost:", "$5")).toBe(`unexpected argument "$5"; quote the message: skein run 'cost: $5'`)

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
+import * as AgentChoice from "../../../../src/adapters/cli/AgentChoice.js"
 import * as Help from "../../../../src/adapters/cli/Help.js"
 import * as Commands from "../../../../src/adapters/cli/texts/Commands.js"
 
@@ -15,6 +16,13 @@ describe("Help", () => {
       for (const example of command.examples) expect(own).toContain(`\n  ${example}\n`)
     }
     expect(Help.render("sessions", "1.2.3", 80)).toMatch(/^Commands:\n {2}sessions list /)
+  })
+
+  it("names the agents that there are", () => {
+    for (const of of ["run", "sessions agent"]) {
+      const text = Help.render(of, "1.2.3", 1_000)
+      for (const name of AgentChoice.names) expect(text).toMatch(new RegExp(`\\b${name}\\b`))
+    }
   })
 
   it("fits into 80 and into 40 columns, but for what is to be copied", () => {

@@ -1,4 +1,4 @@
-import { rm, writeFile } from "node:fs/promises"
+import { readFile, rm, writeFile } from "node:fs/promises"
 import { join } from "node:path"
 import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
@@ -73,6 +73,68 @@ describe("skein sessions", () => {
         })
         expect(yield* home.run(["sessions", "show", first])).toMatchObject({ code: 1 })
         expect(Program.sessions(yield* home.run(["sessions", "list", "--json"]))).toHaveLength(1)
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "an agent that only reads changes nothing, whatever --yes says, until the session is given the other one",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make({ "a.txt": "kept" })
+        const write = { calls: [{ name: "write", input: { path: "a.txt", content: "changed" } }] }
+        const read = { calls: [{ name: "read", input: { path: "a.txt" } }] }
+        const steps = [read, write, { text: "planned" }, write, { text: "done" }]
+        yield* home.write("s.json", JSON.stringify(steps))
+        const content = Effect.promise(() => readFile(home.at("work/a.txt"), "utf8"))
+        const id = yield* say(home, "plan it", "--agent", "read-only", "--yes")
+        expect(yield* content).toBe("kept")
+        const shown = yield* home.run(["sessions", "show", id])
+        expect(shown.stdout).toMatch(/ · agent read-only · 6 messages · created /)
+        expect(shown.stdout).toContain("There is no tool write. Tools: read, list, glob, grep")
+        const table = yield* home.run(["sessions", "list"])
+        expect(table.stdout).toMatch(/ LAST ACTIVITY +AGENT +FOLDER\n.*\d  read-only  \//)
+
+        expect(yield* home.run(["sessions", "agent", id.slice(4, 12), "workspace"])).toMatchObject({
+          code: 0,
+          stdout: `Switched ${id} to agent workspace\n`
+        })
+        expect(yield* home.run(["run", "--session", id, "do it", "--yes"])).toMatchObject({ code: 0, stdout: "done\n" })
+        expect(yield* content).toBe("changed")
+        expect(Program.sessions(yield* home.run(["sessions", "list", "--json"]))[0]?.agent).toBe("workspace")
+      }),
+    120_000
+  )
+
+  it.scopedLive(
+    "an agent that the command has not is refused with those that it has, and one of another program before it is run",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        yield* home.write("s.json", JSON.stringify([{ text: "hello" }, { text: "again" }]))
+        const id = yield* say(home, "hi")
+        for (const [args, field] of [
+          [["sessions", "agent", id, "coder"], "agent"],
+          [["run", "again", "--session", id, "--agent", "coder"], "--agent"]
+        ] as const) {
+          expect(yield* home.run(args)).toMatchObject({
+            code: 2,
+            stdout: "",
+            stderr: `skein: ${field}: must be one of workspace, read-only (given: coder)\n`
+          })
+        }
+        expect(yield* home.run(["sessions", "agent", "nobody", "read-only"])).toMatchObject({ code: 1 })
+
+        const database = new Sqlite(join(home.data, "skein.db"))
+        database.prepare("UPDATE session_rows SET agent = 'coder'").run()
+        database.close()
+        expect(yield* home.run(["run", "again", "--session", id])).toMatchObject({
+          code: 2,
+          stdout: "",
+          stderr: `skein: session ${id} has the agent coder of another program; give it one of workspace, read-only with --agent NAME\n`
+        })
+        const given = yield* home.run(["run", "again", "--session", id, "--agent", "workspace"])
+        expect(given).toMatchObject({ code: 0, stdout: "again\n" })
       }),
     120_000
   )

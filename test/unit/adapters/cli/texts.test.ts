@@ -5,6 +5,7 @@ import * as DemoReport from "../../../../src/adapters/cli/DemoReport.js"
 import * as DemoScript from "../../../../src/adapters/cli/DemoScript.js"
 import * as SessionTable from "../../../../src/adapters/cli/SessionTable.js"
 import * as TranscriptText from "../../../../src/adapters/cli/TranscriptText.js"
+import { AgentName } from "../../../../src/domain/AgentName.js"
 import * as CallDisplay from "../../../../src/domain/CallDisplay.js"
 import { CallId, type Entry, type Message } from "../../../../src/domain/Message.js"
 import { RunId } from "../../../../src/domain/Run.js"
@@ -109,6 +110,17 @@ describe("SessionTable", () => {
       expect(stacked).toMatch(/^ses_a{26}\n {2}A title of some length\n {2}1 message, .*\n {2}\/home\/.*\n… and 2 more/)
       expect(widest(stacked)).toBeLessThanOrEqual(columns)
     }
+  })
+
+  it("has a column of agents when a session names one", () => {
+    const named = { ...session, agent: AgentName.make("read-only") }
+    const [heading, first, second] = SessionTable.render(Ansi.none, [session, named], 2).split("\n")
+    expect(heading).toMatch(/ LAST ACTIVITY +AGENT +FOLDER$/)
+    expect(first).toMatch(/:\d\d {2} {11}\/home/)
+    expect(second).toMatch(/:\d\d {2}read-only {2}\/home/)
+    const stacked = SessionTable.render(Ansi.none, [named], 1, 40)
+    expect(stacked).toContain("\n  agent read-only\n")
+    expect(widest(stacked)).toBeLessThanOrEqual(40)
   })
 })
 
