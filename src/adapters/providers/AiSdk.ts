@@ -9,11 +9,12 @@ import type { Redacted } from "effect"
 import type * as ModelRef from "../../domain/ModelRef.js"
 import type { Model, Models } from "../../services/Model.js"
 import * as ProviderModels from "./ProviderModels.js"
+import type { Settings } from "./Settings.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
 /** How a model of the AI SDK is used. */
-export interface Options extends Vendor.Settings {
+export interface Options extends Settings {
   /** The vendor's name in Skein. Defaults to the model's own, up to its first dot. */
   readonly provider?: string
   /** Values that no error may quote. */

@@ -14,11 +14,12 @@ import * as OutputBudget from "../../domain/OutputBudget.js"
 import * as Claude from "./Claude.js"
 import * as OutputSchema from "./OutputSchema.js"
 import * as ProviderModels from "./ProviderModels.js"
+import type { ServerSettings } from "./Settings.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
 /** A model of Anthropic, and how its server is reached. */
-export interface Options extends Vendor.ServerSettings {
+export interface Options extends ServerSettings {
   readonly apiKey: Redacted.Redacted
   /** The model's name at Anthropic, such as "claude-sonnet-4-5". */
   readonly model: string

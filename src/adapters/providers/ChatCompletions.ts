@@ -10,11 +10,12 @@ import type { Model, Models } from "../../services/Model.js"
 import * as CallAccount from "./CallAccount.js"
 import * as OutputSchema from "./OutputSchema.js"
 import * as ProviderModels from "./ProviderModels.js"
+import type { ServerSettings } from "./Settings.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
 /** A model behind chat completions, and how its server is reached. */
-export interface Options extends Vendor.ServerSettings {
+export interface Options extends ServerSettings {
   /** The provider's name in Skein. */
   readonly name: string
   /** URL of the API with its version; `/chat/completions` is appended. */

@@ -13,11 +13,12 @@ import type { Model, Models } from "../../services/Model.js"
 import * as Gpt from "./Gpt.js"
 import * as OutputSchema from "./OutputSchema.js"
 import * as ProviderModels from "./ProviderModels.js"
+import type { ServerSettings } from "./Settings.js"
 import * as Step from "./Step.js"
 import * as Vendor from "./Vendor.js"
 
 /** A model of OpenAI, and how its server is reached. */
-export interface Options extends Vendor.ServerSettings {
+export interface Options extends ServerSettings {
   readonly apiKey: Redacted.Redacted
   /** The model's name at OpenAI, such as "gpt-5". */
   readonly model: string

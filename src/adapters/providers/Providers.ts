@@ -21,7 +21,8 @@ import * as Anthropic from "./Anthropic.js"
 import * as ChatCompletions from "./ChatCompletions.js"
 import * as OpenAi from "./OpenAi.js"
 import { refused } from "./ProviderModels.js"
-import { headerFault, type ServerSettings } from "./Vendor.js"
+import type { ServerSettings } from "./Settings.js"
+import { headerFault } from "./Vendor.js"
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 

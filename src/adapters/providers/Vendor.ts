@@ -9,26 +9,7 @@ import type { View } from "../../domain/View.js"
 import type { CallAccount } from "./CallAccount.js"
 import type { Subject } from "./Failure.js"
 import type { Dialect } from "./Reading.js"
-
-/** Settings of any model. */
-export interface Settings {
-  /** Tokens that fit into one request. Defaults to the known size of the model, else to null. */
-  readonly contextTokens?: number
-  /** Most tokens that one step may write, unless the session says. Defaults to 8,192; at most half of the context. */
-  readonly maxOutputTokens?: number
-  /** The step fails as `silent` when the provider sends nothing for this long. Defaults to two minutes. */
-  readonly idleTimeout?: Duration.DurationInput
-  /** The step fails as `cut` when it takes longer than this. Defaults to an hour. */
-  readonly stepTimeout?: Duration.DurationInput
-}
-
-/** Settings of a server. */
-export interface ServerSettings extends Settings {
-  /** URL of the API with its version. Defaults to the vendor's own; no environment variable is read. */
-  readonly baseUrl?: string
-  /** Sent with each request. Secret values may be `Redacted`. */
-  readonly headers?: Readonly<Record<string, string | Redacted.Redacted>>
-}
+import type { ServerSettings, Settings } from "./Settings.js"
 
 export interface Vendor extends Dialect {
   readonly provider: string

@@ -5,7 +5,7 @@ import { Deferred, Effect, Fiber, Redacted, Stream, TestClock } from "effect"
 import * as Anthropic from "../../../../src/adapters/providers/Anthropic.js"
 import * as ChatCompletions from "../../../../src/adapters/providers/ChatCompletions.js"
 import * as OpenAi from "../../../../src/adapters/providers/OpenAi.js"
-import type * as Vendor from "../../../../src/adapters/providers/Vendor.js"
+import type { ServerSettings } from "../../../../src/adapters/providers/Settings.js"
 import type { Script } from "../../../../src/domain/Script.js"
 import type { Model } from "../../../../src/services/Model.js"
 import * as Frames from "./FakeFrames.js"
@@ -19,7 +19,7 @@ const apiKey = Redacted.make(canary)
 
 interface Protocol {
   readonly name: string
-  readonly model: (baseUrl: string, settings?: Vendor.ServerSettings & { readonly apiKey?: Redacted.Redacted }) => Model
+  readonly model: (baseUrl: string, settings?: ServerSettings & { readonly apiKey?: Redacted.Redacted }) => Model
   readonly frames: (step: Step) => Frames.Frames
   readonly answer: (step: Step) => FakeProvider.Answer
   readonly errorFrame: (message: string) => string
