@@ -67,7 +67,7 @@ export const output = <A, I, R>(schema: Schema.Schema<A, I, R>): Effect.Effect<J
   }).pipe(Either.flatMap(Output.read))
 
 /** Times that an answer is asked for again. */
-const repairs = 2
+const furtherTimes = 2
 
 /** The run of the key's other message: another version of the host may have worded it so. */
 const named = Effect.fnUntraced(function* (conflict: SkeinError.IdempotencyConflict) {
@@ -76,10 +76,10 @@ const named = Effect.fnUntraced(function* (conflict: SkeinError.IdempotencyConfl
 })
 
 /** Asks for another answer after a run, or finds the one that was asked for before. Returns the run's end. */
-const again = Effect.fnUntraced(function* (run: EndedRun, form: JsonRecord, text: string, repair: number) {
+const again = Effect.fnUntraced(function* (run: EndedRun, form: JsonRecord, text: string, time: number) {
   const gateway = yield* Gateway
   const { id, metadata, sessionId } = run
-  const idempotencyKey = `${id}/repair-${repair}`
+  const idempotencyKey = `${id}/again-${time}`
   // Looked for first, so that who only reads finds it too.
   const [known] = yield* gateway.runs({ sessionId, idempotencyKey })
   if (known === undefined) yield* mayWaitForNext(sessionId)
@@ -121,11 +121,11 @@ export const answerAs = <A, I, R>(
   return Effect.fn("Run.answerAs")(function* (ref) {
     const run = yield* await_(ref)
     let text = yield* textOfEnd(run)
-    for (const repair of Arr.range(1, repairs)) {
+    for (const time of Arr.range(1, furtherTimes)) {
       const value = yield* Effect.either(read(text))
       if (Either.isRight(value)) return value.right
       const form = yield* formOf(run, schema)
-      text = yield* textOfEnd(yield* again(run, form, Output.again(text, value.left), repair))
+      text = yield* textOfEnd(yield* again(run, form, Output.again(text, value.left), time))
     }
     return yield* Effect.mapError(read(text), (detail) => new SkeinError.AnswerInvalid({ runId: run.id, text, detail }))
   })

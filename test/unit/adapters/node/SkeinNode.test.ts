@@ -137,18 +137,18 @@ describe("the preset for Node", () => {
       )
       const agent = Agents.layer({ models: Model.always(model), policy: Permissions.askToWrite })
       const withEngine = Effect.provide(Layer.provide(SkeinNode.layer({ data, drainMillis: 0 }), agent))
-      yield* play(ScriptedModel.text("three"), ScriptedModel.hang)
+      yield* play(ScriptedModel.text("three"), { text: "well", hang: true })
       const first = yield* Effect.gen(function* () {
         const gateway = yield* Gateway.Gateway
         const { id } = yield* gateway.create({})
         const run = yield* gateway.send({ sessionId: id, text: "1 + 2?", output: yield* Run.output(Sum) })
         yield* Effect.forkScoped(Run.answerAs(Sum)(run))
-        const repair = yield* gateway.events({ sessionId: id }).pipe(
-          Stream.filter(SessionEvent.is("run.started")),
+        const again = yield* gateway.events({ sessionId: id }).pipe(
+          Stream.filter(SessionEvent.is("text.delta")),
           Stream.filter(({ runId }) => runId !== run.runId),
           Stream.runHead
         )
-        assert.isTrue(Option.isSome(repair))
+        assert.isTrue(Option.isSome(again))
         return run
       }).pipe(Effect.scoped, withEngine)
       yield* play(ScriptedModel.text('{"sum": 3}'))

@@ -85,30 +85,32 @@ describe("an answer as a value", () => {
       expect(entries.map(({ message }) => message.role)).toEqual(["user", "assistant", "user", "assistant"])
       expect(JSON.stringify(entries[2]?.message)).toContain("I think it is fine.")
       expect(JSON.stringify(entries[2]?.message)).toContain("not JSON")
-      const [repair] = yield* gateway.runs({ sessionId: run.sessionId, idempotencyKey: `${run.runId}/repair-1` })
-      expect(repair).toMatchObject({ metadata: { who: "Ann" }, output: yield* form, stopReason: "completed" })
+      const [again] = yield* gateway.runs({ sessionId: run.sessionId, idempotencyKey: `${run.runId}/again-1` })
+      expect(again).toMatchObject({ metadata: { who: "Ann" }, output: yield* form, stopReason: "completed" })
       expect((yield* model.requests)[1]?.system).toContain("JSON Schema")
     })
   )
 
-  it.scoped("fails after two repairs, with the last text and what is wrong with it, and asks no more", () =>
-    Effect.gen(function* () {
-      const { answer, model, run } = yield* asked("one", '{"verdict": "so so"}', '{"verdict": 3, "notes": "x"}')
-      const invalid = yield* Effect.flip(answer)
-      expect(invalid).toEqual(
-        new SkeinError.AnswerInvalid({
-          runId: run.runId,
-          text: '{"verdict": 3, "notes": "x"}',
-          detail: 'verdict: expected "good" or "bad", got 3\nnotes: expected a list, got "x"'
-        })
-      )
-      expect(SkeinError.is(invalid)).toBe(true)
-      expect(invalid.message).toBe(`The answer of run ${run.runId} is not of the form that was asked for`)
-      expect(yield* Effect.flip(answer)).toEqual(invalid)
-      const requests = yield* model.requests
-      expect(requests).toHaveLength(3)
-      expect(JSON.stringify(requests[2]?.view.at(-1))).toContain("so so")
-    })
+  it.scoped(
+    "fails when it was asked for again twice, with the last text and what is wrong with it, and asks no more",
+    () =>
+      Effect.gen(function* () {
+        const { answer, model, run } = yield* asked("one", '{"verdict": "so so"}', '{"verdict": 3, "notes": "x"}')
+        const invalid = yield* Effect.flip(answer)
+        expect(invalid).toEqual(
+          new SkeinError.AnswerInvalid({
+            runId: run.runId,
+            text: '{"verdict": 3, "notes": "x"}',
+            detail: 'verdict: expected "good" or "bad", got 3\nnotes: expected a list, got "x"'
+          })
+        )
+        expect(SkeinError.is(invalid)).toBe(true)
+        expect(invalid.message).toBe(`The answer of run ${run.runId} is not of the form that was asked for`)
+        expect(yield* Effect.flip(answer)).toEqual(invalid)
+        const requests = yield* model.requests
+        expect(requests).toHaveLength(3)
+        expect(JSON.stringify(requests[2]?.view.at(-1))).toContain("so so")
+      })
   )
 
   it.scoped("needs what its schema requires", () =>
