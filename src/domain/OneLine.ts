@@ -7,16 +7,31 @@ const unprintable = /[\p{Cc}\p{Cs}\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\u
 export const fold = (text: string): string =>
   text.replace(/\s+/gu, " ").replace(unprintable, "").replace(/ +/g, " ").trim()
 
-/** The first line of a text that is not blank, folded, cut to `limit` characters (code points); null when all are blank. */
+/** A character that is still there when the text is folded, and is no blank. */
+const visible = /[^\s\p{Cc}\p{Cs}\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/u
+
+const lineBreak = /[\n\r\u2028\u2029]/u
+
+/** The folded characters of the line at `from`: all of them, or more than `limit`. */
+const beginning = (text: string, from: number, limit: number): ReadonlyArray<string> => {
+  for (let size = 4 * limit; ; size *= 2) {
+    const part = text.slice(from, from + size)
+    const end = part.search(lineBreak)
+    const points = Array.from(fold(end === -1 ? part : part.slice(0, end)))
+    if (end !== -1 || from + size >= text.length || points.length > limit) return points
+  }
+}
+
+/**
+ * The first line of a text that is not blank, folded, cut to `limit` characters (code points); null when all are blank.
+ * However long the line is, no more of it is folded than is needed.
+ */
 export const first = (text: string, limit: number): string | null => {
-  const line = text
-    .split(/\r\n|[\n\r\u2028\u2029]/u)
-    .map(fold)
-    .find((line) => line !== "")
-  if (line === undefined || limit < 1) return null
-  const points = Array.from(line)
+  const from = text.search(visible)
+  if (from === -1 || limit < 1) return null
+  const points = beginning(text, from, limit)
   return points.length <= limit
-    ? line
+    ? points.join("")
     : `${points
         .slice(0, limit - 1)
         .join("")

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@effect/vitest"
+import { describe, expect, it, vi } from "@effect/vitest"
 import { FastCheck } from "effect"
 import * as OneLine from "../../../src/domain/OneLine.js"
 
@@ -46,6 +46,37 @@ describe("OneLine", () => {
         else expect(first !== null && first.endsWith("…") && line.startsWith(first.slice(0, -1))).toBe(true)
       }
     )
+
+    it.prop(
+      "of a long line is what it is when all of the line is folded",
+      [
+        FastCheck.array(FastCheck.constantFrom("a", "  ", "\t", "\u200B", "😀", "\uD83D", "\r\n", "word"), {
+          maxLength: 200
+        }),
+        limits
+      ],
+      ([pieces, limit]) => {
+        const text = pieces.join("")
+        const line = text
+          .split(/\r\n|[\n\r\u2028\u2029]/u)
+          .map(OneLine.fold)
+          .find((line) => line !== "")
+        const points = Array.from(line ?? "")
+        const cut = `${points
+          .slice(0, limit - 1)
+          .join("")
+          .trimEnd()}…`
+        expect(OneLine.first(text, limit) ?? undefined).toBe(points.length <= limit ? line : cut)
+      }
+    )
+
+    it("folds no more of a long line than is needed", () => {
+      const from = vi.spyOn(Array, "from")
+      OneLine.first("word ".repeat(100_000), 200)
+      const folded = from.mock.calls.map(([text]) => (typeof text === "string" ? text.length : -1))
+      from.mockRestore()
+      expect(folded).toEqual([799])
+    })
 
     it.each([
       ["fix the\ttests\nplease", 50, "fix the tests"],
