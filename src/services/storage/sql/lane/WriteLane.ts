@@ -4,8 +4,8 @@
  * so nothing can be awaited in it.
  *
  * A caller that has queued its write lets all fibers that are ready queue theirs, then drains in its own step. It leaves
- * that to the drainer, a fiber of its own, when another process holds the lock, or when commits have held the event loop
- * for so long that other work must have a turn.
+ * that to the drainer, a fiber of its own, when another process holds the lock, or when writes have gone on for so long
+ * without a turn of the event loop that other work must have one.
  *
  * The queue is plain state, mutated only synchronously, by whoever drains it or by a caller.
  *
@@ -57,8 +57,11 @@ export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service
 /** Most writes of one group: bounds how long the event loop is held. */
 const groupSize = 512
 
-/** Groups may be committed without a pause for this long, in milliseconds; then other work has a turn. */
-const mostHeldMillis = 20
+/**
+ * Writes may go on for this long without a turn of the event loop, in milliseconds; then other work has its turn. What
+ * their callers do between them counts, as it holds the event loop as well.
+ */
+const mostHeldMillis = 12
 
 /** How often the lane checks that the path still leads to the open file, in milliseconds. */
 const lookMillis = 20
@@ -99,10 +102,34 @@ const make = Effect.gen(function* () {
   let closed = false
   /** Whether the drainer has the lane, until it is idle. */
   let handedOver = false
-  /** For how many milliseconds groups were committed since other work had a turn. */
-  let held = 0
+  /** When a write came first since the last turn of the event loop; null when none has come. */
+  let heldSince: number | null = null
   let replaced = false
   let lookedAt: number | null = null
+
+  const turning = yield* Effect.makeLatch(false)
+  const isHeld = () => heldSince !== null && elapsed() - heldSince >= mostHeldMillis
+
+  const hold = () => {
+    heldSince ??= elapsed()
+    turning.unsafeOpen()
+  }
+
+  const pause = Effect.zipRight(
+    turn,
+    Effect.sync(() => (heldSince = null))
+  )
+
+  /** Notices the turns of the event loop, while there are writes. */
+  const noticeTurns = Effect.forever(
+    Effect.zipRight(
+      turning.await,
+      Effect.zipRight(
+        pause,
+        Effect.sync(() => turning.unsafeClose())
+      )
+    )
+  )
 
   const isIdle = () => waiting.size === 0 && retrying.size === 0 && unsettled === null
 
@@ -262,14 +289,8 @@ const make = Effect.gen(function* () {
 
   /** Commits the next group. Returns whether another process holds the lock. */
   const drain = Effect.suspend(() => {
-    const from = elapsed()
-    return Effect.map(
-      Effect.catchAllCause(step, (cause) => Effect.as(die(cause), false)),
-      (busy) => {
-        held += elapsed() - from
-        return busy
-      }
-    )
+    hold()
+    return Effect.catchAllCause(step, (cause) => Effect.as(die(cause), false))
   })
 
   const handOver = () => {
@@ -281,16 +302,11 @@ const make = Effect.gen(function* () {
   const drainFor = (write: Pick<QueuedWrite, "isAnswered">): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (write.isAnswered || handedOver) return Effect.void
-      if (held >= mostHeldMillis) return Effect.sync(handOver)
+      if (isHeld()) return Effect.sync(handOver)
       return Effect.flatMap(drain, (busy) => (busy ? Effect.sync(handOver) : drainFor(write)))
     })
 
   const whileBusy = Schedule.whileInput(busySchedule, (busy: boolean) => busy)
-
-  const pause = Effect.zipRight(
-    turn,
-    Effect.sync(() => (held = 0))
-  )
 
   const drainer = Effect.gen(function* () {
     while (!closed || !isIdle()) {
@@ -298,13 +314,14 @@ const make = Effect.gen(function* () {
       if (!closed) yield* pause
       while (!isIdle()) {
         if (yield* drain) yield* Effect.scheduleFrom(drain, true, whileBusy)
-        if (held >= mostHeldMillis) yield* pause
+        if (isHeld()) yield* pause
       }
       handedOver = false
       wake.unsafeClose()
     }
   })
 
+  yield* Effect.forkScoped(noticeTurns)
   yield* Effect.acquireRelease(Effect.forkDaemon(drainer), (drainer) =>
     Effect.suspend(() => {
       closed = true
@@ -321,6 +338,7 @@ const make = Effect.gen(function* () {
     Effect.uninterruptibleMask((restore) => {
       if (closed) return Effect.fail(new StorageFailed({ operation, code: "CLOSED" }))
       const write = new PendingWrite(operation, elapsed(), actor, body)
+      hold()
       waiting.add(write)
       const drained = Effect.uninterruptible(drainFor(write))
       const outcome = Effect.yieldNow().pipe(Effect.zipRight(drained), Effect.zipRight(write.outcome))

@@ -4,6 +4,8 @@ import { Quiescence } from "skein/testing"
 import { SessionId } from "../../../../../../src/domain/Session.js"
 import { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
 import { EventSignals } from "../../../../../../src/services/storage/EventSignals.js"
+import * as StorageTest from "../../../../../../src/adapters/testing/storage/StorageTest.js"
+import { EventLoop } from "../../../../../../src/services/EventLoop.js"
 import { Database } from "../../../../../../src/services/storage/sql/Database.js"
 import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
 import { Faults } from "./FaultyDatabase.js"
@@ -189,6 +191,30 @@ describe("waiting", () => {
       yield* Effect.repeatN(work, 99)
       expect(turns - before).toBeGreaterThan(2)
     }).pipe(Effect.provide(lane()))
+  )
+
+  it.scopedLive(
+    "what callers do between their writes counts: after some milliseconds of both, other work has its turn",
+    () =>
+      Effect.gen(function* () {
+        const { clock, set } = StorageTest.handClock()
+        const turning = Effect.unsafeMakeLatch(false)
+        const turns = Layer.succeed(EventLoop, { turn: turning.await })
+        const working = Effect.gen(function* () {
+          // The first write was that of the lane's own table, at 1,000 ms.
+          yield* Effect.fork(
+            Effect.forEach(["1005", "1010", "1015", "1020"], (value) =>
+              Effect.zipRight(set(Number(value)), write(value))
+            )
+          )
+          yield* Quiescence.idle
+          expect(yield* stored).toEqual(["1005", "1010"])
+          yield* turning.release
+          yield* Quiescence.idle
+          expect(yield* stored).toEqual(["1005", "1010", "1015", "1020"])
+        })
+        yield* working.pipe(Effect.provide(Layer.provide(lane(), turns)), Effect.withClock(clock))
+      })
   )
 
   it.scopedLive("marks of lanes that are long gone are removed, those of others stay", () =>
