@@ -14,7 +14,7 @@
  * result: the run's end closes it by what is stored of it. A handler that goes on after it was given up keeps its slot
  * of the key; what it still returns is dropped.
  */
-import { Duration, Effect, Exit, Metric, Option } from "effect"
+import { Duration, Effect, Exit, identity, Metric, Option } from "effect"
 import * as Live from "../../domain/Live.js"
 import { type CallDisplay, isNone } from "../../domain/CallDisplay.js"
 import type { CallPart } from "../../domain/Message.js"
@@ -151,7 +151,7 @@ export const make = Effect.gen(function* () {
       const finishing = begun.map(({ call, reading }) =>
         Effect.map(readings.finish(reading), (finished) => ({ call, reading: finished }))
       )
-      const read = yield* isRead ? Effect.all(finishing) : Gathering.all(finishing, turn)
+      const read = yield* isRead ? Portions.forEach(finishing, turn, identity) : Gathering.all(finishing, turn)
       yield* Portions.forEach(read, turn, ({ call, reading }) => plan(context, call, reading)).pipe(
         Effect.map((all) => (plans = all)),
         Effect.uninterruptible

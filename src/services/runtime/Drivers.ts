@@ -35,6 +35,7 @@ import * as SkeinError from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { Boundary } from "./Boundary.js"
 import { EngineConfig } from "../EngineConfig.js"
+import { EventLoop } from "../EventLoop.js"
 import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import type { StartedRun } from "../storage/Storage.js"
@@ -143,6 +144,7 @@ const make = Effect.gen(function* () {
   const signals = yield* EventSignals
   const boundary = yield* Boundary
   const turns = yield* Turns.make
+  const { turn } = yield* EventLoop
   const fork = yield* FiberSet.makeRuntime()
   const driven = new Map<SessionId, DrivenRun>()
   const driving = yield* Effect.makeLatch(false)
@@ -181,6 +183,8 @@ const make = Effect.gen(function* () {
       })
     }
     if (how === null) return
+    // The calls that were interrupted may have been many, and so may be those that are closed.
+    if (Exit.isFailure(exit)) yield* turn
     if (how === "released") {
       yield* storage.releaseRun(started.lease)
       yield* Effect.annotateLogs(Effect.logInfo("a run was released"), { ...started.lease })

@@ -1,9 +1,12 @@
 /**
- * Runs effects all at once, many of them in portions, and gathers their results, in the order of the effects. `forEach` with concurrency,
- * interrupted before its inner fiber has started, waits for ever; so it runs in a fiber of its own that is interrupted only once an effect
- * has begun. Interrupted itself, it returns when all effects have ended.
+ * Runs effects all at once, many of them in portions, and gathers their results, in the order of the effects. Each runs in
+ * a fiber of its own. When one fails, or the caller is interrupted, no more of them begin, those that have begun are
+ * interrupted, and it returns when all of them have ended.
+ *
+ * `forEach` with concurrency would begin all of them before others have a turn; and when it is interrupted before its
+ * inner fiber has started, it waits for ever.
  */
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber } from "effect"
 import type { Turn } from "../EventLoop.js"
 import * as Portions from "./Portions.js"
 
@@ -14,13 +17,39 @@ export const all = <A, E, R>(
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
       if (effects.length === 0) return []
-      const begun = yield* Deferred.make<void>()
-      const fiber = yield* Portions.all(
-        effects.map((effect) => Effect.zipRight(Effect.uninterruptible(Deferred.succeed(begun, undefined)), effect)),
-        turn
-      ).pipe(Effect.interruptible, Effect.forkDaemon)
-      return yield* restore(Fiber.join(fiber)).pipe(
-        Effect.onInterrupt(() => Effect.zipRight(Deferred.await(begun), Fiber.interrupt(fiber)))
+      const results: Array<A> = []
+      const fibers: Array<Fiber.RuntimeFiber<A, E>> = []
+      const over = yield* Deferred.make<void, E>()
+      let left = effects.length
+      let hasFailed = false
+
+      const ended = (index: number) => (exit: Exit.Exit<A, E>) => {
+        if (Exit.isSuccess(exit)) {
+          results[index] = exit.value
+          if (--left === 0) Deferred.unsafeDone(over, Effect.void)
+        } else {
+          hasFailed = true
+          Deferred.unsafeDone(over, Exit.failCause(exit.cause))
+        }
+      }
+      const begin = (effect: Effect.Effect<A, E, R>) =>
+        Effect.suspend(() =>
+          hasFailed
+            ? Deferred.await(over)
+            : Effect.map(Effect.forkDaemon(Effect.interruptible(effect)), (fiber) =>
+                fiber.addObserver(ended(fibers.push(fiber) - 1))
+              )
+        )
+      const interruptAll = Effect.fiberIdWith((id) =>
+        Effect.zipRight(
+          Portions.forEach(fibers, turn, (fiber) => fiber.interruptAsFork(id)),
+          Fiber.awaitAll(fibers)
+        )
       )
+      yield* Portions.forEach(effects, restore(turn), begin).pipe(
+        Effect.zipRight(restore(Deferred.await(over))),
+        Effect.onError(() => interruptAll)
+      )
+      return results
     })
   )

@@ -2,7 +2,7 @@
  * Work on many things in portions, with a turn of the event loop between two of them: however many there are, nobody else
  * waits for more than one portion.
  */
-import { Array as Arr, Effect } from "effect"
+import { Effect } from "effect"
 import type { Turn } from "../EventLoop.js"
 
 /** Calls of a portion. What each costs is some hundred microseconds. */
@@ -21,19 +21,5 @@ export const forEach = <A, B, E, R>(
     index > 0 && index % calls === 0 ? Effect.zipRight(turn, body(item)) : body(item)
   )
 
-/**
- * All at once, but for that each portion begins after another turn. They wait for it in one flat `Effect.all`: another one
- * inside it, interrupted before its inner fiber has started, would wait for ever.
- */
-export const all = <A, E, R>(
-  effects: ReadonlyArray<Effect.Effect<A, E, R>>,
-  turn: Turn
-): Effect.Effect<ReadonlyArray<A>, E, R> =>
-  Effect.gen(function* () {
-    const [first = [], ...others] = Arr.chunksOf(effects, calls)
-    const later = others.map((portion) => ({ portion, begin: Effect.unsafeMakeLatch(false) }))
-    const beginAll = Effect.forEach(later, ({ begin }) => Effect.zipRight(turn, begin.open), { discard: true })
-    if (later.length > 0) yield* Effect.fork(beginAll)
-    const waiting = later.flatMap(({ begin, portion }) => portion.map((effect) => Effect.zipRight(begin.await, effect)))
-    return yield* Effect.all([...first, ...waiting], { concurrency: "unbounded" })
-  })
+/** A turn between two works on so many things, unless they are few. */
+export const between = (count: number, turn: Turn): Effect.Effect<void> => (count > calls ? turn : Effect.void)

@@ -28,6 +28,7 @@ import type { RunContext } from "./CallRun.js"
 import * as Calls from "./Calls.js"
 import * as Gathering from "./Gathering.js"
 import { LiveRuns } from "./LiveRuns.js"
+import * as Portions from "./Portions.js"
 import * as RunTranscript from "./RunTranscript.js"
 import * as Sequencer from "./Sequencer.js"
 import * as Steps from "./Steps.js"
@@ -236,7 +237,9 @@ export const make = Effect.gen(function* () {
         ),
         ({ displays, plans, starts }) =>
           Effect.gen(function* () {
+            yield* Portions.between(parts.length, turn)
             const step = yield* storeStep(message, { starts, displays, startedAt })
+            yield* Portions.between(parts.length, turn)
             return yield* runBatch(context, { opener: step.entry.seq, parts, stored: [] }, step.calls, yield* plans)
           }),
         ({ leave }) => leave

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Array as Arr, Deferred, Effect, Exit, Fiber } from "effect"
+import { Array as Arr, Deferred, Effect, Exit, Fiber, Supervisor } from "effect"
 import { Quiescence } from "skein/testing"
 import * as Gathering from "../../../../src/services/runtime/Gathering.js"
 
@@ -32,6 +32,27 @@ describe("all", () => {
       expect(Exit.isFailure(exit)).toBe(true)
       expect(ended).toEqual(expect.arrayContaining([0, 2]))
     })
+  )
+
+  it.effect("begins a portion of many before others have a turn, and no more once one has failed", () =>
+    Effect.gen(function* () {
+      let started = 0
+      class Starts extends Supervisor.AbstractSupervisor<void> {
+        override readonly value = Effect.void
+        override onStart = () => void started++
+      }
+      const [turning, failing] = [yield* Deferred.make<void>(), yield* Deferred.make<never, string>()]
+      const effects = Arr.makeBy(1_000, (index) => (index === 0 ? Deferred.await(failing) : Effect.never))
+      const gathering = Effect.supervised(Gathering.all(effects, Deferred.await(turning)), new Starts())
+      const gathered = yield* Effect.fork(Effect.exit(gathering))
+      yield* Quiescence.idle
+      expect(started).toBe(32)
+      yield* Deferred.fail(failing, "no")
+      yield* Quiescence.idle
+      yield* Deferred.succeed(turning, undefined)
+      expect(yield* Fiber.join(gathered)).toEqual(Exit.fail("no"))
+      expect(started).toBe(32)
+    }).pipe(Effect.provide(Quiescence.layer))
   )
 
   // `forEach` alone waits for ever in some of these.
