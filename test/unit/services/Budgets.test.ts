@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from "@effect/vitest"
 import { Context, Effect, Layer, Schema, Stream, Supervisor } from "effect"
-import { Agents, Gateway, Message, type Model, Permissions, Run, type Session, Tool } from "skein"
+import { Agents, Gateway, Message, type Model, Permissions, Run, type Session, SessionEvent, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import * as Identity from "../../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../../src/adapters/node/SkeinNode.js"
@@ -54,6 +54,10 @@ const noop = Tool.make("noop", { description: "Does nothing", access: "read", in
   () => Effect.as(count("calls"), "done")
 )
 
+const endless = Tool.make("endless", { description: "Never ends", access: "read", input: { n: Schema.Number } }).handle(
+  () => Effect.never
+)
+
 /** The context of the model holds some 90 messages of 1,000 characters, besides the answer. */
 const models = Effect.gen(function* () {
   const { resolve } = yield* ScriptedModel.models
@@ -83,7 +87,7 @@ const engine = Effect.map(folder, (directory) => {
     Layer.provide([Identity.layerIds, Layer.succeed(DataDirectory, directory)])
   )
   return SkeinNode.layerOver(storage, { data: directory, recoverMillis: null }).pipe(
-    Layer.provide(Agents.layer({ models, tools: [noop], policy: Permissions.askToWrite })),
+    Layer.provide(Agents.layer({ models, tools: [noop, endless], policy: Permissions.askToWrite })),
     Layer.provideMerge(ScriptedModel.layer),
     Layer.provideMerge(
       Layer.unwrapEffect(Effect.map(Counter, (count) => Supervisor.addSupervisor(new FiberCounter(count))))
@@ -122,12 +126,28 @@ const turn = (calls: number) =>
     yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
   })
 
-/** A session with so many messages of 1,000 characters. */
-const longSession = (messages: number) =>
+/** A session with a turn whose batch of `calls` goes on until it is cancelled. */
+const cancelled = (calls: number) =>
+  Effect.gen(function* () {
+    const gateway = yield* Gateway.Gateway
+    const model = yield* ScriptedModel.ScriptedModel
+    yield* model.play(
+      ScriptedModel.calls(...Array.from({ length: calls }, (_, n) => ScriptedModel.call(endless, { n })))
+    )
+    const { id } = yield* gateway.create({ workdir: "/" })
+    const { runId } = yield* gateway.send({ sessionId: id, text: "go" })
+    yield* gateway
+      .events({ sessionId: id })
+      .pipe(Stream.filter(SessionEvent.is("call.started")), Stream.take(calls), Stream.runDrain)
+    yield* gateway.cancel(runId)
+  })
+
+/** A session with so many messages of so many characters. */
+const longSession = (messages: number, characters = 1_000) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
     const { id } = yield* gateway.create({ workdir: "/" })
-    const text = Message.userText("x".repeat(1_000))
+    const text = Message.userText("x".repeat(characters))
     const answer = assistant(text.parts)
     for (let at = 0; at < messages; at += 500) {
       yield* gateway.append(id, Array.from({ length: 250 }, () => [text, answer]).flat())
@@ -187,7 +207,16 @@ describe("budgets", () => {
       expect(many.commits).toBeLessThanOrEqual(5 + 3)
       expect([few.reads, many.reads]).toEqual([5, 5])
       expect((many.fibers - few.fibers) / 90).toBeLessThanOrEqual(4.1)
-      expect((many.writes - few.writes) / 90).toBeLessThanOrEqual(10.1)
+      expect((many.writes - few.writes) / 90).toBeLessThanOrEqual(9.1)
+    })
+  )
+
+  budget(
+    "a call that is closed with its run is three rows more, and no statement but theirs",
+    Effect.gen(function* () {
+      const few = yield* costOf(cancelled(10))
+      const many = yield* costOf(cancelled(100))
+      expect((many.writes - few.writes) / 90).toBeLessThanOrEqual(2 + 3)
     })
   )
 
@@ -230,6 +259,13 @@ describe("budgets", () => {
       )
       expect(entries).toBeGreaterThan(500)
       expect(entries).toBeLessThanOrEqual(1_050)
+      // Ten have more bytes than a portion, though not each of them.
+      const { id: large } = yield* longSession(30, 200_000)
+      const largeEntries = yield* mostAtOnce(
+        "entries",
+        Stream.runForEach(gateway.transcript({ sessionId: large }), () => count("entries"))
+      )
+      expect(largeEntries).toBeLessThan(10)
       // The turns of a test and of a portion come in either order.
       expect(yield* mostAtOnce("calls", turn(300))).toBeLessThanOrEqual(64)
       const model = yield* ScriptedModel.ScriptedModel

@@ -23,7 +23,7 @@ import type { Transaction } from "./lane/GroupCommit.js"
 import type { OpenBatch, StoredResult } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { complete } from "./Results.js"
+import { complete, completeAll } from "./Results.js"
 import { held, record, type SessionAndRun, type SessionRow } from "./SessionRow.js"
 import { select } from "./Table.js"
 import { calls as table } from "./Tables.js"
@@ -54,7 +54,14 @@ export const startCall = (
     const session = yield* held(tx, lease)
     if (session.state !== "live") return yield* Either.left(new LeaseLost(lease))
     if (display !== undefined) setDisplay(tx, session, seq, display)
-    return markStarted(tx, session, seq)
+    const started = tx.run(
+      "UPDATE calls SET state = 'started', started_at = ? WHERE session = ? AND seq = ? AND state = 'pending'",
+      tx.now,
+      session.ordinal,
+      seq
+    )
+    if (started > 0) recordStart(tx, session, seq)
+    return started > 0
   })
 
 /** Keeps how an open call is shown, which was not known when its step was stored. */
@@ -70,18 +77,9 @@ export const setDisplay = (
   }
 }
 
-/** Marks a pending call as started. Returns whether there is one. */
-export const markStarted = (tx: Transaction, session: SessionAndRun, seq: Seq): boolean => {
-  const started = tx.run(
-    "UPDATE calls SET state = 'started', started_at = ? WHERE session = ? AND seq = ? AND state = 'pending'",
-    tx.now,
-    session.ordinal,
-    seq
-  )
-  if (started === 0) return false
+/** Records that a call has started. */
+export const recordStart = (tx: Transaction, session: SessionAndRun, seq: Seq): void =>
   record(tx, session, "call.started", { run: session.run, seq })
-  return true
-}
 
 const decodeResult = decoder(Schema.parseJson(Stored.ResultMessage))
 
@@ -137,12 +135,21 @@ export const openCalls = (tx: Transaction, { ordinal }: SessionRow): ReadonlyArr
 
 /** Closes open calls, as if each was completed in call order. */
 export const closeCalls = (tx: Transaction, session: SessionRow, run: number, calls: ReadonlyArray<CallRow>): void => {
-  for (const call of calls) {
-    tx.run("DELETE FROM calls WHERE session = ? AND seq = ?", session.ordinal, call.seq)
-    const result = Batch.closing(call)
-    const { display, follows, seq, startedAt } = call
-    complete(tx, session, { run, seq, follows, startedAt, display, message: result, body: JSON.stringify(result) })
-  }
+  if (calls.length === 0) return
+  tx.run(
+    "DELETE FROM calls WHERE session = ? AND seq IN (SELECT value FROM json_each(?))",
+    session.ordinal,
+    JSON.stringify(calls.map(({ seq }) => seq))
+  )
+  completeAll(
+    tx,
+    session,
+    calls.map((call) => {
+      const message = Batch.closing(call)
+      const { display, follows, seq, startedAt } = call
+      return { run, seq, follows, startedAt, display, message, body: JSON.stringify(message) }
+    })
+  )
 }
 
 const decodeCall = decoder(Schema.Struct({ ...OpenCall.fields, display: table.columns.display.schema }))

@@ -11,7 +11,7 @@ import * as OpenBatch from "../../../domain/OpenBatch.js"
 import type { AppendRefused, LeaseLost, SessionDeleting } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import type { StepSequel } from "../Storage.js"
-import { displayText, markStarted, openCalls } from "./Batches.js"
+import { displayText, openCalls, recordStart } from "./Batches.js"
 import { dropDraft } from "./Drafts.js"
 import { close } from "./Endings.js"
 import type { Transaction } from "./lane/GroupCommit.js"
@@ -20,7 +20,17 @@ import { insert, insertion } from "./Table.js"
 import { calls as table } from "./Tables.js"
 import { appendEntry, nextSeq } from "./Transcripts.js"
 
-const insertCall = insertion(table, ["session", "seq", "position", "follows", "id", "name", "display"])
+const insertCall = insertion(table, [
+  "session",
+  "seq",
+  "position",
+  "follows",
+  "state",
+  "startedAt",
+  "id",
+  "name",
+  "display"
+])
 
 export const appendStep = (
   tx: Transaction,
@@ -41,25 +51,29 @@ export const appendStep = (
     dropDraft(tx, session)
     appendEntry(tx, session, session.run, entry, json, startedAt)
     addRunUsage(tx, session, message.usage)
-    const calls = OpenBatch.open(entry.seq, message, displays)
-    for (const { callId, display, index, name, seq } of calls) {
+    const places = OpenBatch.open(entry.seq, message, displays)
+    const started = new Set(starts.filter((index) => places[index] !== undefined))
+    const follows = session.cursor
+    const calls = places.map((call): OpenBatch.OpenCall =>
+      started.has(call.index) ? { ...call, state: "started", startedAt: tx.now } : call
+    )
+    for (const { callId, display, index, name, seq, startedAt, state } of calls) {
       insert(tx, insertCall, {
         session: session.ordinal,
         seq,
         position: index,
-        follows: session.cursor,
+        follows,
+        state,
+        startedAt,
         id: callId,
         name,
         display: displayText(display)
       })
     }
-    const started = new Set(starts.filter((index) => markStarted(tx, session, Batch.seqOf(entry.seq, index))))
+    for (const index of started) recordStart(tx, session, Batch.seqOf(entry.seq, index))
     if (end !== undefined) {
       close(tx, session, end)
       return { entry, calls: [] }
     }
-    return {
-      entry,
-      calls: calls.map((call) => (started.has(call.index) ? { ...call, state: "started", startedAt: tx.now } : call))
-    }
+    return { entry, calls }
   })

@@ -152,22 +152,46 @@ interface Page {
   readonly isLast: boolean
 }
 
+/**
+ * How much of a stream one statement reads: about so many characters, and at most so many bytes, unless the first entry
+ * has more, and entries.
+ */
+const portion = { characters: 1024 * 1024, bytes: 1.5 * 1024 * 1024, entries: 1000 }
+
+/** What is read before others have a turn: a short transcript, or the end of one, is there at once. */
+const little = 64 * 1024
+
+const sizes = `FROM messages WHERE session = (SELECT ordinal FROM session_rows WHERE id = ?) AND seq BETWEEN ? AND ?`
+
+/**
+ * Parameters: place, place, session, then twice: session, place, place, bytes. Where all messages of
+ * the page have more bytes, it ends before the one that exceeds them, if that is not the first. How large messages are is
+ * known without reading them.
+ */
+const pageStatement = `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId, messages.at,
+     messages.body, messages.actor, session_rows.head
+   FROM session_rows JOIN messages ON messages.session = session_rows.ordinal
+     AND messages.seq BETWEEN ? AND min(session_rows.head, ?)
+   WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY messages.seq
+   LIMIT iif((SELECT sum(octet_length(body)) ${sizes}) > ?,
+     (SELECT max(count(*), 1) FROM (SELECT sum(octet_length(body)) OVER (ORDER BY seq) AS bytes ${sizes}) WHERE bytes <= ?), -1)`
+
 const readPage = (
   query: Query,
   { after, limit, sessionId }: Range
 ): Effect.Effect<Page, SessionNotFound | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
     const first = Math.max(after, 0) + 1
+    const last = first + limit - 1
+    const mayHave = [sessionId, first, last, portion.bytes]
     const rows = yield* query<EntryRow & { readonly head: number }>(
       "read the transcript",
-      `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId, messages.at, messages.body,
-         messages.actor, session_rows.head
-       FROM session_rows JOIN messages ON messages.session = session_rows.ordinal
-         AND messages.seq BETWEEN ? AND session_rows.head
-       WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY messages.seq LIMIT ?`,
+      pageStatement,
       first,
+      last,
       sessionId,
-      limit
+      ...mayHave,
+      ...mayHave
     )
     const page = Array.takeWhile(rows, ({ seq }, index) => seq === first + index)
     if (page.length > 0) {
@@ -213,9 +237,6 @@ export const entry = (
     return yield* new MessageNotFound({ sessionId, seq })
   })
 
-/** How much of a stream one statement reads: about so many characters, and at most so many entries. */
-const portion = { characters: 1024 * 1024, entries: 1000 }
-
 /** The number of entries in a portion if they are as long as the last ones. */
 const nextLimit = ({ characters, entries }: Page): number =>
   Math.min(portion.entries, Math.max(1, Math.floor((portion.characters * entries.length) / Math.max(characters, 1))))
@@ -225,14 +246,18 @@ export const stream = (
   turn: Turn,
   { from = 1, sessionId, to = Number.MAX_SAFE_INTEGER }: TranscriptRange
 ): Stream.Stream<Entry, SessionNotFound | StorageFailed | RowDamaged> =>
-  Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50, pages: 0 }, ({ after, pages, size }) =>
-    // Timers and sockets have their turn before each page but the first, small one and the one after it.
+  Stream.paginateChunkEffect({ after: Math.max(from, 1) - 1, size: 50, held: 0 }, ({ after, held, size }) =>
+    // Timers and sockets have their turn once more than a little was read.
     Effect.zipRight(
-      pages > 1 ? turn : Effect.void,
+      held > little ? turn : Effect.void,
       readPage(query, { sessionId, after, limit: Math.min(Math.max(to - after, 0), size) })
     ).pipe(
       Effect.map((page) => {
-        const next = { after: after + page.entries.length, size: nextLimit(page), pages: pages + 1 }
+        const next = {
+          after: after + page.entries.length,
+          size: nextLimit(page),
+          held: (held > little ? 0 : held) + page.characters
+        }
         return [
           Chunk.unsafeFromArray(page.entries),
           page.isLast || next.after >= to ? Option.none() : Option.some(next)
