@@ -11,6 +11,7 @@ import * as Processes from "./Processes.js"
 import * as Report from "./Report.js"
 import type { Row } from "./Row.js"
 import * as Sizes from "./Sizes.js"
+import * as Stretches from "./Stretches.js"
 import * as Watching from "./Watching.js"
 import * as Weight from "./Weight.js"
 import * as Worker from "./Worker.js"
@@ -53,7 +54,7 @@ const besidePeers: ReadonlyArray<Case> = [
   ...[1, 10, 100].map((count) => () => Cases.turnsAgainst(Peers.langGraph, count, "0.4x"))
 ]
 
-const long: ReadonlyArray<Case> = [() => Sizes.retention(1_000_000, "stretch of 20 ms")]
+const long: ReadonlyArray<Case> = [() => Sizes.retention(1_000_000, "stretch of 20 ms"), ...Stretches.rows]
 
 const help = `
 \`x\` is how many times as fast as raw better-sqlite3 in this run, synchronous = FULL, one commit a message.
