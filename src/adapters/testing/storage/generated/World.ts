@@ -145,7 +145,7 @@ export const operation = (
         const head = yield* headOf(model, lease)
         const draft = {
           runId: lease.runId,
-          seq: Seq.make(head + ahead),
+          seq: Seq.make(Math.max(1, head + ahead)),
           model: { provider: "p", model: "m" },
           attempt: 1,
           retry: null,
