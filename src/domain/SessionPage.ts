@@ -1,12 +1,18 @@
-/** Lists of sessions: which to list, and one page of them. */
+/** Lists of sessions: which to list in which order, and one page of them. */
 import { Schema } from "effect"
 import { Owner, Session, SessionId } from "./Session.js"
+import { SessionActivity } from "./SessionActivity.js"
 import { RowDamaged } from "./SkeinError.js"
 
 /** A field that may be left out or be undefined. */
 const { optional } = Schema
 
-/** Which sessions a list holds, and which page of it. */
+/** Where a page ends: numbers of its last session. */
+const Place = Schema.String.pipe(
+  Schema.pattern(/^-?\d{1,19}(\.-?\d{1,19}){0,3}$/, { description: "the `next` of a page" })
+)
+
+/** Which sessions a list holds, in which order, and which page of it. */
 export const SessionQuery = Schema.Struct({
   /** Only sessions of exactly this folder. */
   workdir: optional(Schema.String),
@@ -15,10 +21,12 @@ export const SessionQuery = Schema.Struct({
   parent: optional(SessionId),
   /** Only titles that contain this text. ASCII letters match in either case. */
   title: optional(Schema.String),
-  /** Only sessions with a run that has not ended: one that runs, waits for its turn or was left behind. False: only others. */
-  active: optional(Schema.Boolean),
+  /** Only sessions that do one of these now. All but "idle": those with a run that has not ended. */
+  activity: optional(Schema.Array(SessionActivity)),
+  /** Last created first, or last changed first. Defaults to "created". */
+  order: optional(Schema.Literal("created", "activity")),
   /** The page after the one whose `next` this is. */
-  after: optional(Schema.NonNegativeInt.annotations({ description: "the `next` of a page" })),
+  after: optional(Place),
   /** Sessions a page, 1 to 500. Defaults to 50. */
   limit: optional(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" }))),
   /** Whether to count all that match, which reads every one of them. */
@@ -26,14 +34,19 @@ export const SessionQuery = Schema.Struct({
 })
 export type SessionQuery = typeof SessionQuery.Type
 
+/** A session of a list, and what it does. */
+export const ListedSession = Schema.Struct({ ...Session.fields, activity: SessionActivity })
+export type ListedSession = typeof ListedSession.Type
+
 /**
- * Last created first. `next` is null on the last page. `total` counts all that match, on every page, and is absent
- * unless it was asked for. Sessions of the page whose rows do not decode are in `damaged` instead of `sessions`.
+ * `next` is null on the last page. A session that changes while its list by activity is read goes to the front, where
+ * later pages do not show it. `total` counts all that match, on every page, and is absent unless it was asked for.
+ * Sessions of the page whose rows do not decode are in `damaged` instead of `sessions`.
  */
 export const SessionPage = Schema.Struct({
-  sessions: Schema.Array(Session),
+  sessions: Schema.Array(ListedSession),
   damaged: Schema.Array(RowDamaged),
-  next: Schema.NullOr(Schema.Int),
+  next: Schema.NullOr(Place),
   total: optional(Schema.NonNegativeInt)
 })
 export type SessionPage = typeof SessionPage.Type

@@ -4,9 +4,9 @@
  */
 import { Effect, ParseResult, Schema } from "effect"
 import { SessionId } from "../../domain/Session.js"
+import type { SessionPage } from "../../domain/SessionPage.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
 import { Gateway } from "../../services/gateway/Gateway.js"
-import type { SessionPage } from "../../services/storage/Storage.js"
 import { WrongUsage } from "./Failure.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Sessions.js"
@@ -26,9 +26,9 @@ export const parse = (text: string): Effect.Effect<SessionId, InvalidInput> =>
 const startingWith = Effect.fnUntraced(function* (text: string) {
   const gateway = yield* Gateway
   const matches: Array<SessionId> = []
-  let next: number | null = 0
+  let next: SessionPage["next"] | undefined
   while (next !== null) {
-    const found: SessionPage = yield* gateway.sessions({ limit: page, ...(next === 0 ? {} : { after: next }) })
+    const found: SessionPage = yield* gateway.sessions({ limit: page, after: next })
     for (const { id } of found.sessions) {
       if (id.startsWith(text) || id.startsWith(prefix + text)) matches.push(id)
     }

@@ -1,6 +1,6 @@
 /** Sessions as a table. Pure. */
 import { DateTime } from "effect"
-import type { Session } from "../../domain/Session.js"
+import type { ListedSession } from "../../domain/SessionPage.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as Columns from "./terminal/Columns.js"
 import * as TerminalText from "./terminal/TerminalText.js"
@@ -17,9 +17,10 @@ export const moment = (millis: number): string => {
 
 type Row = { readonly [Name in keyof typeof Texts.headings]: string }
 
-const rowOf = ({ agent, head, id, title, updatedAt, workdir }: Session): Row => ({
+const rowOf = ({ activity, agent, head, id, title, updatedAt, workdir }: ListedSession): Row => ({
   id,
   title: TerminalText.short(title, 40),
+  state: activity,
   messages: `${head}`,
   at: moment(updatedAt),
   agent: TerminalText.line(agent ?? ""),
@@ -27,9 +28,10 @@ const rowOf = ({ agent, head, id, title, updatedAt, workdir }: Session): Row => 
 })
 
 /** The agents are shown when a session names one. */
-const cellsOf = ({ agent, at, folder, id, messages, title }: Row, withAgents: boolean) => [
+const cellsOf = ({ agent, at, folder, id, messages, state, title }: Row, withAgents: boolean) => [
   id,
   title,
+  state,
   messages,
   at,
   ...(withAgents ? [agent] : []),
@@ -40,10 +42,10 @@ const cellsOf = ({ agent, at, folder, id, messages, title }: Row, withAgents: bo
 const leastFolder = 12
 
 /** A session on lines of its own, for a terminal that is too narrow for a table. */
-const stacked = (ansi: Ansi, columns: number, session: Session): string => {
-  const { agent, at, folder, id, title } = rowOf(session)
+const stacked = (ansi: Ansi, columns: number, session: ListedSession): string => {
+  const { agent, at, folder, id, state, title } = rowOf(session)
   const ofAgent = agent === "" ? [] : [AgentTexts.of(agent)]
-  return [ansi.bold(id), title, `${Texts.messageCount(session.head)}, ${at}`, ...ofAgent, folder]
+  return [ansi.bold(id), title, `${state}, ${Texts.messageCount(session.head)}, ${at}`, ...ofAgent, folder]
     .map((line, place) => (place === 0 ? `${line}\n` : `  ${TerminalText.short(line, columns - 2)}\n`))
     .join("")
 }
@@ -54,7 +56,7 @@ const stacked = (ansi: Ansi, columns: number, session: Session): string => {
  */
 export const render = (
   ansi: Ansi,
-  sessions: ReadonlyArray<Session>,
+  sessions: ReadonlyArray<ListedSession>,
   total: number,
   columns: number | null = null
 ): string => {

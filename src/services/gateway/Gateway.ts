@@ -17,7 +17,8 @@ import type { Question, QuestionId } from "../../domain/Permission.js"
 import type { EndedRun, Ref, Run, RunId, RunQuery } from "../../domain/Run.js"
 import type { Owner, Session, SessionId } from "../../domain/Session.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
-import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
+import { SessionActivity } from "../../domain/SessionActivity.js"
+import { ListedSession, SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import { TimelineCall, TimelineRow, TimelineStep } from "../../domain/Timeline.js"
 import * as Restricted from "./Restricted.js"
@@ -49,12 +50,14 @@ export {
   EntryPlace,
   EventRange,
   ForeignMessage,
+  ListedSession,
   NewAsset,
   Patch,
   PatchMany,
   Recover,
   ResumedRun,
   Send,
+  SessionActivity,
   SessionChange,
   SessionPage,
   SessionQuery,
@@ -70,7 +73,7 @@ export interface Service {
   /** Creates a session. Fails with `SessionExists` when its id is taken. */
   readonly create: (input: Create) => Effect.Effect<Session, SkeinError.Create>
   readonly session: (sessionId: SessionId) => Effect.Effect<Session, SkeinError.ReadSession>
-  /** Lists sessions, the last created first, page by page. */
+  /** Lists sessions and what each of them does, the last created or the last changed first, page by page. */
   readonly sessions: (query?: SessionQuery) => Effect.Effect<SessionPage, SkeinError.List>
   /** The transcript in `seq` order, whole or from place `from` to place `to`. */
   readonly transcript: (range: TranscriptRange) => Stream.Stream<Entry, SkeinError.ReadSession>

@@ -16,6 +16,7 @@ import { Runtime } from "../runtime/Runtime.js"
 import { StorageReader } from "../storage/Storage.js"
 import * as ForeignCalls from "./ForeignCalls.js"
 import { Gateway, type Service } from "./Gateway.js"
+import * as Listing from "./Listing.js"
 import { type Operation, operations } from "./Operations.js"
 import * as Refusals from "./Refusals.js"
 import type { SessionChange } from "./Replies.js"
@@ -88,7 +89,7 @@ const make = Effect.gen(function* () {
     })
   )
 
-  const sessions = method(operations.sessions, reader.sessions)
+  const sessions = method(operations.sessions, (query) => Listing.page(reader, leases, query))
 
   /** The span is that of its beginning: one for all its life would cost more with each event than the event does. */
   const subscribe = method(operations.subscribe, subscriptions.events)

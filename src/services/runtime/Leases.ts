@@ -12,6 +12,8 @@ export interface Service {
   readonly presence: Effect.Effect<Lease.Presence>
   /** Whether another engine's lease is held, over or unclear. This engine's own is held, a released one over. */
   readonly standing: (tenancy: Tenancy) => Effect.Effect<Liveness.Standing>
+  /** Of these leases, those that are over. For who only looks: nothing is noted for later, and each engine is looked at once. */
+  readonly left: (tenancies: ReadonlyArray<Tenancy>) => Effect.Effect<ReadonlyArray<Lease.Lease>>
   /** Notes that a silent engine was asked: what was found is looked at again later. */
   readonly asked: (watched: Liveness.LeaseWatch, sessionId: SessionId) => Effect.Effect<void>
   /** Forgets what was seen of a session's lease: its engine is to be asked anew. */
@@ -30,9 +32,29 @@ export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
     /** Leases that could only be watched, or whose engine was asked. */
     const watched = new Map<SessionId, Liveness.LeaseWatch>()
 
+    const livenessOf = (engine: Lease.EngineId): Effect.Effect<Liveness.Liveness> =>
+      engine.instance === engines.self.instance ? Effect.succeed("alive") : engines.liveness(engine)
+
+    const left = Effect.fnUntraced(function* (tenancies: ReadonlyArray<Tenancy>) {
+      const now = yield* engines.sign
+      const seen = new Map<string, Liveness.Liveness>()
+      const over: Array<Lease.Lease> = []
+      for (const { beat, engine, lease } of tenancies) {
+        if (engine === null) over.push(lease)
+        else {
+          const liveness = seen.get(engine.instance) ?? (yield* livenessOf(engine))
+          seen.set(engine.instance, liveness)
+          const last = watched.get(lease.sessionId) ?? null
+          const { _tag } = Liveness.standing(liveness, { beat, fence: lease.fence }, now, last, leaseMillis)
+          if (_tag === "Over") over.push(lease)
+        }
+      }
+      return over
+    })
+
     const standing = Effect.fnUntraced(function* ({ beat, engine, lease }: Tenancy) {
       if (engine === null) return released
-      const liveness = engine.instance === engines.self.instance ? "alive" : yield* engines.liveness(engine)
+      const liveness = yield* livenessOf(engine)
       const seen = { beat, fence: lease.fence }
       const now = yield* engines.sign
       const found = Liveness.standing(liveness, seen, now, watched.get(lease.sessionId) ?? null, leaseMillis)
@@ -46,6 +68,7 @@ export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
     return {
       presence: Effect.map(engines.sign, (sign) => ({ engine: engines.self, sign, leaseMillis })),
       standing,
+      left,
       asked: (seen, sessionId) =>
         Effect.map(engines.sign, (sign) => void watched.set(sessionId, Liveness.asked(seen, sign))),
       forget: (sessionId) => Effect.sync(() => void watched.delete(sessionId))

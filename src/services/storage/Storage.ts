@@ -42,6 +42,7 @@ import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Access, Answer, Question, QuestionId } from "../../domain/Permission.js"
 import type { EndedRun, QueuedRun, Ref, Run, RunId, RunningRun, RunQuery, StopReason } from "../../domain/Run.js"
 import type { Cursor, Owner, Seq, Session, SessionId } from "../../domain/Session.js"
+import type { StoredActivity } from "../../domain/SessionActivity.js"
 import type { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SessionEvent from "../../domain/SessionEvent.js"
 import type { TimelineRow } from "../../domain/Timeline.js"
@@ -64,7 +65,7 @@ import type {
   Write
 } from "../../domain/SkeinError.js"
 
-export type { OpenBatch, OpenCall, SessionPage, SessionQuery }
+export type { OpenBatch, OpenCall, SessionQuery, StoredActivity }
 
 /** A lease, whose it is, and what is known of that engine's life. */
 export interface Tenancy {
@@ -83,6 +84,24 @@ export interface Holder extends Tenancy {
 export interface UnsettledSession {
   readonly sessionId: SessionId
   readonly tenancy: Tenancy | null
+}
+
+/** Which sessions to list. What they do, the caller has looked at where it matters. */
+export interface ListQuery extends SessionQuery {
+  /** The leases whose sessions count as `crashed`, while they are the newest; none without it. */
+  readonly crashed?: ReadonlyArray<Lease> | undefined
+}
+
+/** A session of a list, what is stored of what it does, and the hold of its run if one holds it. */
+export interface StoredListing extends Session {
+  readonly activity: StoredActivity
+  /** Null also for a run whose row does not tell. */
+  readonly tenancy: Tenancy | null
+}
+
+/** One page of a list. */
+export interface StoredPage extends Omit<SessionPage, "sessions"> {
+  readonly sessions: ReadonlyArray<StoredListing>
 }
 
 /** The runs of a session that have not ended. */
@@ -123,7 +142,13 @@ export interface EventPage {
 export interface ReaderService {
   /** A session that is not hidden. Fails with `SessionNotFound` from the commit on that hides a deleted one. */
   readonly session: (sessionId: SessionId) => Effect.Effect<Session, SessionNotFound | Read>
-  readonly sessions: (query: SessionQuery) => Effect.Effect<SessionPage, Read>
+  /**
+   * One page of the sessions that match, last created first, or by `updatedAt`, then by creation, the newest first. `next`
+   * says where the page ends, in numbers and dots; `after` is one of those, of a list in the same order.
+   */
+  readonly sessions: (query: ListQuery) => Effect.Effect<StoredPage, Read>
+  /** The holds of all runs that hold a session that is not hidden. */
+  readonly tenancies: Effect.Effect<ReadonlyArray<Tenancy>, Read>
   /**
    * The transcript up to the head, or the part of it from place `from` to place `to`, both included, read page by page.
    * Fails with `RowDamaged` at a row that does not decode, after the entries before it.

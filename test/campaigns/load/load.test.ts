@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Array as Arr, Chunk, Effect, Fiber, Layer, Option, Stream } from "effect"
 import { Gateway, Message, Session, SessionEvent } from "../../../src/index.js"
-import type { SessionPage } from "../../../src/services/storage/Storage.js"
+import type { SessionPage } from "../../../src/domain/SessionPage.js"
 import { folder } from "../../unit/services/storage/disk.js"
 import * as Load from "./Load.js"
 import * as Looks from "./Looks.js"
@@ -126,17 +126,17 @@ describe("load", () => {
           discard: true
         })
         const ids = new Set<string>()
-        let next: number | null = null
+        let next: string | undefined
         do {
           const page: SessionPage = yield* gateway.sessions({
             limit: 500,
             total: true,
-            ...(next === null ? {} : { after: next })
+            after: next
           })
           expect(page.total).toBe(10_000)
           for (const { id } of page.sessions) ids.add(id)
-          next = page.next
-        } while (next !== null)
+          next = page.next ?? undefined
+        } while (next !== undefined)
         expect(ids.size).toBe(10_000)
       }),
     patience

@@ -65,6 +65,21 @@ it.scopedLive("P9 many processes: a killed process's run is taken over at once",
   })
 )
 
+it.scopedLive("P9 many processes: a list tells the runs of a killed process from those of one that lives", () =>
+  Effect.gen(function* () {
+    const { one, other } = yield* running(hanging)
+    const session = SessionId.make("hanging-on")
+    yield* other.get({ do: "create", session })
+    yield* other.get({ do: "send", session, text: "go", key: "k2" })
+    const of = ["running", "crashed"] as const
+    expect(yield* other.get({ do: "activities", of })).toEqual({ hanging: "running", "hanging-on": "running" })
+    yield* one.kill
+    expect(yield* other.get({ do: "activities", of })).toEqual({ hanging: "crashed", "hanging-on": "running" })
+    expect(yield* other.get({ do: "activities", of: ["crashed"] })).toEqual({ hanging: "crashed" })
+    expect(yield* other.get({ do: "activities", of: ["running"] })).toEqual({ "hanging-on": "running" })
+  })
+)
+
 it.scopedLive("P9 many processes: one that is stopped past its lease writes nothing more when it wakes up", () =>
   Effect.gen(function* () {
     const { end, one, other } = yield* running(halfway, 600)

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import { AssetId } from "../../../src/domain/Asset.js"
 import { RunId } from "../../../src/domain/Run.js"
 import { SessionId } from "../../../src/domain/Session.js"
+import { SessionActivity } from "../../../src/domain/SessionActivity.js"
 import { Settings } from "../../../src/services/EngineConfig.js"
 
 /** How the process is set up; its only argument. */
@@ -70,6 +71,8 @@ export const Command = Schema.Union(
   /** The same again and again until `stop` is said to it; gives how often. */
   Schema.Struct({ do: Schema.Literal("readOn"), ...session }),
   Schema.Struct({ do: Schema.Literal("stop") }),
+  /** Gives what each session does, by its id. */
+  Schema.Struct({ do: Schema.Literal("activities"), of: Schema.Array(SessionActivity) }),
   /** Gives the ids of all sessions. */
   Schema.Struct({ do: Schema.Literal("list") }),
   /** Answers at once. */

@@ -210,6 +210,10 @@ const run = (id: number, command: Command): Effect.Effect<unknown, unknown> =>
       }
       case "stop":
         return void (stopped = true)
+      case "activities": {
+        const { sessions } = yield* (yield* gateway).sessions({ activity: command.of })
+        return Object.fromEntries(sessions.map(({ activity, id }) => [id, activity]))
+      }
       case "list":
         return (yield* (yield* gateway).sessions({ limit: 500 })).sessions.map(({ id }) => id)
       case "ping":

@@ -121,11 +121,17 @@ export const list = {
   options: [
     { name: "workdir", value: "DIR", about: "Only sessions of this folder" },
     { name: "title", value: "TEXT", about: "Only sessions whose title contains this text" },
+    {
+      name: "state",
+      value: "STATE,…",
+      about: "Only sessions that do one of these now: idle, queued, running, asks, crashed"
+    },
+    { name: "recent", value: null, about: "Put the sessions that changed last first" },
     { name: "limit", value: "COUNT", about: "List at most this many. Defaults to 50" },
     json,
     data
   ],
-  examples: ["skein sessions list --workdir ."]
+  examples: ["skein sessions list --workdir .", "skein sessions list --state asks,crashed"]
 } as const satisfies Command
 
 export const show = {

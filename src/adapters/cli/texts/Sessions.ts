@@ -5,6 +5,7 @@ export const none = "No sessions."
 export const headings = {
   id: "ID",
   title: "TITLE",
+  state: "STATE",
   messages: "MESSAGES",
   at: "LAST ACTIVITY",
   agent: "AGENT",

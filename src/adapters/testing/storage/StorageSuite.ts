@@ -16,6 +16,7 @@ import { eventTests } from "./events.js"
 import { generatedTests } from "./generated/generated.js"
 import { leaseTests } from "./leases.js"
 import type { StorageFolder, SharedStorageFolder } from "./StorageFolder.js"
+import { listTests } from "./lists.js"
 import { processTests } from "./processes.js"
 import * as Promises from "./Promises.js"
 import { questionTests } from "./questions.js"
@@ -47,6 +48,7 @@ export interface Options {
 
 const rows = (test: Test) => {
   sessionTests(test)
+  listTests(test)
   transcriptTests(test)
   timelineTests(test)
   runTests(test)

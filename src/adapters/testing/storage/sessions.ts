@@ -1,5 +1,5 @@
 import { Effect } from "effect"
-import { Owner, SessionId } from "../../../domain/Session.js"
+import { Owner } from "../../../domain/Session.js"
 import * as Usage from "../../../domain/Usage.js"
 import { Storage, StorageReader } from "../../../services/storage/Storage.js"
 import { append, create, createAndStart, events, refused, s1, s2, session, eventLines, transcript } from "./fixture.js"
@@ -245,98 +245,6 @@ export const sessionTests = (test: Test) => {
       expect(yield* refused(reader.assets(s1))).toEqual(missing)
       expect(yield* reader.questions(s1)).toEqual([])
       expect((yield* reader.granted(s1)).size).toBe(0)
-    }))
-
-  listTests(test)
-}
-
-const listTests = (test: Test) => {
-  const createAll = (count: number) =>
-    Effect.forEach(
-      Array.from({ length: count }, (_, index) => index + 1),
-      (n) => create({ id: SessionId.make(`n${n}`), title: `Number ${n}` })
-    )
-  const list = (query: Parameters<StorageReader["Type"]["sessions"]>[0]) =>
-    Effect.map(
-      Effect.flatMap(StorageReader, (reader) => reader.sessions({ ...query, total: true })),
-      (page) => ({
-        ids: page.sessions.map(({ id }) => String(id)),
-        next: page.next,
-        total: page.total
-      })
-    )
-
-  test("sessions can be listed by the one that they were created under", () =>
-    Effect.gen(function* () {
-      for (const [id, parent] of [
-        ["top", null],
-        ["one", "top"],
-        ["two", "top"],
-        ["below", "one"]
-      ] as const) {
-        yield* create({ id: SessionId.make(id), parent: parent === null ? null : SessionId.make(parent) })
-      }
-      expect((yield* list({ parent: SessionId.make("top") })).ids).toEqual(["two", "one"])
-      expect((yield* list({ parent: SessionId.make("two") })).ids).toEqual([])
-      expect(yield* session(SessionId.make("below"))).toMatchObject({ parent: "one" })
-    }))
-
-  test("sessions are listed last created first, whatever the clock says", () =>
-    Effect.gen(function* () {
-      yield* createAll(2)
-      yield* (yield* Now).set(10)
-      yield* create({ id: s1 })
-      yield* (yield* Storage).patch(SessionId.make("n1"), { title: "Touched" })
-      expect(yield* list({})).toEqual({ ids: ["s1", "n2", "n1"], next: null, total: 3 })
-    }))
-
-  test("pages list each session once, with totals, even if sessions are created meanwhile", () =>
-    Effect.gen(function* () {
-      yield* createAll(5)
-      const first = yield* list({ limit: 2 })
-      expect(first).toMatchObject({ ids: ["n5", "n4"], total: 5 })
-      yield* create({ id: s1 })
-      const second = yield* list({ limit: 2, ...(first.next === null ? {} : { after: first.next }) })
-      expect(second).toMatchObject({ ids: ["n3", "n2"], total: 6 })
-      const third = yield* list({ limit: 2, ...(second.next === null ? {} : { after: second.next }) })
-      expect(third).toEqual({ ids: ["n1"], next: null, total: 6 })
-      expect(yield* list({ limit: 6 })).toMatchObject({ next: null })
-    }))
-
-  test("a page without its total has none", () =>
-    Effect.gen(function* () {
-      yield* createAll(2)
-      const reader = yield* StorageReader
-      expect(yield* reader.sessions({ limit: 1 })).not.toHaveProperty("total")
-      expect(yield* reader.sessions({ limit: 1, total: false })).not.toHaveProperty("total")
-    }))
-
-  test("a page has 1 to 500 sessions, 50 by default", () =>
-    Effect.gen(function* () {
-      yield* createAll(51)
-      expect((yield* list({})).ids.length).toBe(50)
-      expect((yield* list({ limit: 0 })).ids).toEqual(["n51"])
-      expect((yield* list({ limit: 1_000 })).ids.length).toBe(51)
-    }))
-
-  test("sessions are found and counted by folder, owner and title", () =>
-    Effect.gen(function* () {
-      yield* create({ id: SessionId.make("a"), workdir: "/a", title: "100% Äpfel" })
-      yield* create({ id: SessionId.make("b"), workdir: "/a/b", owner: smith, title: "a_b \\ apple" })
-      yield* create({ id: SessionId.make("c"), workdir: "/a", owner: smith, title: "axb 'APPLE'" })
-      expect(yield* list({ workdir: "/a" })).toEqual({ ids: ["c", "a"], next: null, total: 2 })
-      expect((yield* list({ workdir: "/A" })).ids).toEqual([])
-      expect((yield* list({ owner: smith })).ids).toEqual(["c", "b"])
-      expect(yield* list({ owner: smith, workdir: "/a" })).toEqual({ ids: ["c"], next: null, total: 1 })
-      expect(yield* list({ title: "aPPle", limit: 1 })).toMatchObject({ ids: ["c"], total: 2 })
-      expect((yield* list({ title: "0%" })).ids).toEqual(["a"])
-      expect((yield* list({ title: "%" })).ids).toEqual(["a"])
-      expect((yield* list({ title: "a_b" })).ids).toEqual(["b"])
-      expect((yield* list({ title: "\\" })).ids).toEqual(["b"])
-      expect((yield* list({ title: "'" })).ids).toEqual(["c"])
-      expect((yield* list({ title: "Äpf" })).ids).toEqual(["a"])
-      expect((yield* list({ title: "äpf" })).ids).toEqual([])
-      expect((yield* list({ title: "" })).ids).toEqual(["c", "b", "a"])
     }))
 
   test("P6 reads never write: a session that is read from all sides stays as it is", () =>

@@ -12,6 +12,7 @@ import * as Batches from "./Batches.js"
 import * as Deletion from "./Deletion.js"
 import * as Drafts from "./Drafts.js"
 import * as Endings from "./Endings.js"
+import * as Lists from "./Lists.js"
 import * as Questions from "./Questions.js"
 import * as Reads from "./Reads.js"
 import * as Resuming from "./Resuming.js"
@@ -27,7 +28,8 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
   const show = <A>(look: (state: State.State) => A) => Effect.map(Ref.get(ref), look)
   return {
     session: (sessionId) => read((state) => Reads.session(state, sessionId)),
-    sessions: (query) => show((state) => Reads.sessions(state, query)),
+    sessions: (query) => show((state) => Lists.page(state, query)),
+    tenancies: show(Reads.tenancies),
     transcript: (range) =>
       Stream.unwrap(
         Effect.map(

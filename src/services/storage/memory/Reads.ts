@@ -15,48 +15,17 @@ import {
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
 import type { Draft } from "../../../domain/Live.js"
-import type {
-  Activity,
-  EventPage,
-  OpenBatch,
-  HeldRun,
-  SessionPage,
-  SessionQuery,
-  TranscriptRange,
-  UnsettledSession
-} from "../Storage.js"
+import type { Activity, EventPage, OpenBatch, HeldRun, Tenancy, TranscriptRange, UnsettledSession } from "../Storage.js"
 import type { TimelineRow, TimelineStep } from "../../../domain/Timeline.js"
 import { findAsset } from "./Assets.js"
 import { isOpen } from "./Batches.js"
 import { findQuestion } from "./Questions.js"
+import { isActive, tenancyOf } from "./Lists.js"
 import { findRun, holderOf, queued } from "./Runs.js"
 import { noTimes, type SessionRecord, type State, visible } from "./State.js"
 
 export const session = (state: State, sessionId: SessionId): Either.Either<Session, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => kept.session)
-
-export const sessions = (state: State, query: SessionQuery): SessionPage => {
-  const matching = Array.sort(
-    Array.fromIterable(HashMap.values(state.sessions)).filter(
-      (kept) =>
-        kept.tenure.state !== "gone" &&
-        matches(kept.session, query) &&
-        isActive(kept) === (query.active ?? isActive(kept))
-    ),
-    lastCreatedFirst
-  )
-  const { after = Infinity } = query
-  const [page, rest] = Array.splitAt(
-    matching.filter(({ ordinal }) => ordinal < after),
-    Math.min(Math.max(query.limit ?? 50, 1), 500)
-  )
-  return {
-    sessions: page.map(({ session }) => session),
-    damaged: [],
-    next: rest.length === 0 ? null : (page.at(-1)?.ordinal ?? null),
-    ...(query.total === true ? { total: matching.length } : {})
-  }
-}
 
 export const transcript = (
   state: State,
@@ -142,16 +111,15 @@ export const openBatch = (state: State, sessionId: SessionId): Either.Either<Ope
 export const unsettled = (state: State): ReadonlyArray<UnsettledSession> =>
   Array.sort(Array.fromIterable(HashMap.values(state.sessions)), byOldestRun(state)).flatMap((kept) =>
     kept.tenure.state === "live" && isActive(kept)
-      ? [
-          {
-            sessionId: kept.session.id,
-            tenancy: Option.getOrNull(
-              Option.map(holderOf(state, kept), ({ beat, engine, lease }) => ({ lease, engine, beat }))
-            )
-          }
-        ]
+      ? [{ sessionId: kept.session.id, tenancy: tenancyOf(state, kept) }]
       : []
   )
+
+export const tenancies = (state: State): ReadonlyArray<Tenancy> =>
+  Array.fromIterable(HashMap.values(state.sessions)).flatMap((kept) => {
+    const tenancy = kept.tenure.state === "gone" ? null : tenancyOf(state, kept)
+    return tenancy === null ? [] : [tenancy]
+  })
 
 /** By the oldest run of each session that has not ended. */
 const byOldestRun = (state: State) =>
@@ -241,19 +209,6 @@ const keptRun = (state: State, runId: RunId) =>
     Option.map(findRun(state, runId), ({ keptRun }) => keptRun),
     () => new RunNotFound({ runId })
   )
-
-const matches = (session: Session, { owner, parent, title, workdir }: SessionQuery): boolean =>
-  (workdir === undefined || session.workdir === workdir) &&
-  (owner === undefined || session.owner === owner) &&
-  (parent === undefined || session.parent === parent) &&
-  (title === undefined || lowerAscii(session.title).includes(lowerAscii(title)))
-
-/** Whether a run of the session has not ended. */
-const isActive = (kept: SessionRecord): boolean => Option.isSome(kept.holder) || kept.queue.length > 0
-
-const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-
-const lastCreatedFirst = Order.mapInput(Order.reverse(Order.number), (kept: SessionRecord) => kept.ordinal)
 
 /** An event as a replay shows it. */
 const today =

@@ -7,7 +7,7 @@ import { SessionId } from "../../../domain/Session.js"
 import * as Stored from "../../../domain/Stored.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { Activity, Holder, HeldRun, UnsettledSession } from "../Storage.js"
+import type { Activity, Holder, HeldRun, Tenancy, UnsettledSession } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import type { SessionRow } from "./SessionRow.js"
@@ -66,7 +66,7 @@ const holderColumns = `${columns}, ${beatColumns}`
 /** The engine of a run; null for one that was released, and where the column is damaged. */
 export const instanceOf = "CASE WHEN json_valid(runs.engine) THEN json_extract(runs.engine, '$.instance') END"
 
-const withEngine = `LEFT JOIN engines ON engines.instance = ${instanceOf}`
+export const withEngine = `LEFT JOIN engines ON engines.instance = ${instanceOf}`
 
 const rowOf = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct({ ...fields, metadata: runs.columns.metadata.schema, output: runs.columns.output.schema })
@@ -223,19 +223,22 @@ export const activity = (
     return { holder, queued: queued.map(({ run }) => run) }
   })
 
-interface UnsettledRow extends BeatRow {
+/** A session and the hold of its run; nulls when none holds it. */
+export interface TenancyRow extends BeatRow {
   readonly sessionId: string
   readonly fence: number
   readonly runId: string | null
   readonly engine: string | null
 }
 
+export const tenancyColumns = `session_rows.fence, runs.id AS runId, runs.engine, ${beatColumns}`
+
 /** One damaged row does not hide the others: that session is claimed by whoever asks for it, who is told. */
 export const unsettled = (query: Query): Effect.Effect<ReadonlyArray<UnsettledSession>, StorageFailed> =>
   Effect.map(
-    query<UnsettledRow>(
+    query<TenancyRow>(
       "read the sessions with runs that have not ended",
-      `SELECT session_rows.id AS sessionId, session_rows.fence, runs.id AS runId, runs.engine, ${beatColumns}
+      `SELECT session_rows.id AS sessionId, ${tenancyColumns}
        FROM (SELECT waiting.session, min(waiting.ordinal) AS oldest FROM runs AS waiting
          WHERE waiting.state <> 'ended' GROUP BY waiting.session) AS active
        JOIN session_rows ON session_rows.ordinal = active.session AND session_rows.state = 'live'
@@ -245,16 +248,36 @@ export const unsettled = (query: Query): Effect.Effect<ReadonlyArray<UnsettledSe
     (rows) => Array.getRights(rows.map(decodeUnsettled))
   )
 
+/** The same for damaged rows: what they are is told where each is read. */
+export const tenancies = (query: Query): Effect.Effect<ReadonlyArray<Tenancy>, StorageFailed> =>
+  Effect.map(
+    query<TenancyRow>(
+      "read the leases",
+      `SELECT session_rows.id AS sessionId, ${tenancyColumns}
+       FROM runs JOIN session_rows ON session_rows.ordinal = runs.session AND session_rows.state <> 'hidden' ${withEngine}
+       WHERE runs.state = 'running'`
+    ),
+    (rows) => Array.filterMap(rows, (row) => Option.fromNullable(tenancyOf(row)))
+  )
+
 const decodeLease = decoder(Lease)
 const decodeId = decoder(SessionId)
 
-const decodeUnsettled = (row: UnsettledRow): Either.Either<UnsettledSession, RowDamaged> =>
+const decodeTenancy = (row: TenancyRow): Either.Either<Tenancy | null, RowDamaged> =>
   Either.gen(function* () {
     const where = { sessionId: row.sessionId, seq: null }
-    const sessionId = yield* decodeId(where, row.sessionId)
-    if (row.runId === null) return { sessionId, tenancy: null }
+    if (row.runId === null) return null
     const lease = yield* decodeLease(where, row)
-    return { sessionId, tenancy: { lease, engine: yield* decodeEngine(where, row.engine), beat: beatOf(row) } }
+    return { lease, engine: yield* decodeEngine(where, row.engine), beat: beatOf(row) }
+  })
+
+/** The hold of a session's run; null without one, and when its row is damaged. */
+export const tenancyOf = (row: TenancyRow): Tenancy | null => Either.getOrElse(decodeTenancy(row), () => null)
+
+const decodeUnsettled = (row: TenancyRow): Either.Either<UnsettledSession, RowDamaged> =>
+  Either.all({
+    sessionId: decodeId({ sessionId: row.sessionId, seq: null }, row.sessionId),
+    tenancy: decodeTenancy(row)
   })
 
 const isActor = Schema.is(Actor)

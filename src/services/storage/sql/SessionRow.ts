@@ -19,6 +19,8 @@ export interface SessionRow {
   readonly ordinal: number
   readonly id: SessionId
   readonly state: "live" | "deleting" | "hidden"
+  /** The second of the last change. */
+  readonly activeAt: number
   fence: number
   head: number
   cursor: number
@@ -32,7 +34,7 @@ export interface SessionAndRun extends SessionRow {
   readonly run: number
 }
 
-const columns = select(sessionRows, ["ordinal", "id", "state", "fence", "head", "cursor"])
+const columns = select(sessionRows, ["ordinal", "id", "state", "fence", "head", "cursor", "activeAt"])
 
 /** A session that is not hidden. */
 export const visible = (tx: Transaction, sessionId: SessionId): Either.Either<SessionRow, SessionNotFound> =>
@@ -132,14 +134,21 @@ export const record = (
 
 const sums = usageNames.map((name) => `${sqlName(name)} = ${sqlName(name)} + ?`).join(", ")
 
+/** The second of a time, by which sessions are found. */
+export const secondOf = (millis: number): number => Math.floor(millis / 1000)
+
 const move = (more: string): string =>
   `UPDATE session_rows SET fence = ?, head = ?, cursor = ?, updated_at = ?${more} WHERE ordinal = ?`
 const storeMove = move("")
-const storeMoveAndUsage = move(`, ${sums}`)
+const storeMoveAndSecond = move(", active_at = ?")
+const storeMoveAndUsage = move(`, active_at = ?, ${sums}`)
 
-const store = (tx: Transaction, { added, cursor, fence, head, ordinal }: SessionRow): void => {
-  if (added === undefined) tx.run(storeMove, fence, head, cursor, tx.now, ordinal)
-  else tx.run(storeMoveAndUsage, fence, head, cursor, tx.now, ...usageNames.map((name) => added[name]), ordinal)
+const store = (tx: Transaction, { activeAt, added, cursor, fence, head, ordinal }: SessionRow): void => {
+  const second = secondOf(tx.now)
+  if (added !== undefined) {
+    tx.run(storeMoveAndUsage, fence, head, cursor, tx.now, second, ...usageNames.map((name) => added[name]), ordinal)
+  } else if (second === activeAt) tx.run(storeMove, fence, head, cursor, tx.now, ordinal)
+  else tx.run(storeMoveAndSecond, fence, head, cursor, tx.now, second, ordinal)
 }
 
 /** Notes that a write has changed a session, whose watchers wake after the commit. */

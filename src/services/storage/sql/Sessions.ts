@@ -1,5 +1,5 @@
-/** A session's own fields: creates, renames, changes, finds and lists sessions. */
-import { Array, Effect, Either, Schema } from "effect"
+/** A session's own fields: creates, renames, changes and finds sessions. */
+import { Effect, Either, Schema } from "effect"
 import type { Json, JsonRecord } from "../../../domain/Json.js"
 import * as Limits from "../../../domain/Limits.js"
 import { Cursor, Session, type SessionId } from "../../../domain/Session.js"
@@ -12,12 +12,12 @@ import {
   type StorageFailed
 } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
-import type { NewSession, SessionPage, SessionPatch, SessionQuery } from "../Storage.js"
+import type { NewSession, SessionPatch } from "../Storage.js"
 import * as CursorFloor from "./CursorFloor.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import * as SessionOrdinal from "./SessionOrdinal.js"
-import { changeable, changed, record, type SessionRow, visible } from "./SessionRow.js"
+import { changeable, changed, record, secondOf, type SessionRow, visible } from "./SessionRow.js"
 import { select, type StoredRow } from "./Table.js"
 import { sessionRows, usageNames } from "./Tables.js"
 
@@ -55,11 +55,11 @@ const names = [
   ...usageNames
 ] as const
 
-type Row = StoredRow<typeof sessionRows, (typeof names)[number]>
+export type Row = StoredRow<typeof sessionRows, (typeof names)[number]>
 
-const columns = select(sessionRows, names)
+export const columns = select(sessionRows, names)
 
-const decode = (row: Row): Either.Either<Session, RowDamaged> =>
+export const decode = (row: Row): Either.Either<Session, RowDamaged> =>
   decodeStored({ sessionId: row.id, seq: null }, { ...row, usage: row })
 
 const rowOf = (tx: Transaction, { id, ordinal }: SessionRow): Either.Either<Row, RowDamaged> =>
@@ -86,11 +86,12 @@ export const create = (
   SessionOrdinal.ensure(tx)
   tx.run(
     `INSERT INTO session_rows
-     (ordinal, id, first_cursor, created_at, updated_at, cursor, named, title, owner, workdir, parent, agent, model, metadata)
-     SELECT ${SessionOrdinal.next}, ?, cursor_floor + 1, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ?, ?, ? FROM meta`,
+     (ordinal, id, first_cursor, created_at, updated_at, active_at, cursor, named, title, owner, workdir, parent, agent, model, metadata)
+     SELECT ${SessionOrdinal.next}, ?, cursor_floor + 1, ?, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ?, ?, ? FROM meta`,
     id,
     tx.now,
     tx.now,
+    secondOf(tx.now),
     named === null ? 0 : 1,
     title,
     owner,
@@ -187,64 +188,3 @@ export const oldestCursor = (
         ({ firstCursor }) => decodeCursor({ sessionId, seq: null }, firstCursor)
       )
   )
-
-interface Condition {
-  readonly text: string
-  readonly parameters: ReadonlyArray<string>
-}
-
-/** What a session must be like. Each filter stands alone, so that an index finds those of an owner or a folder. */
-const conditions = ({ active, owner, parent, title, workdir }: SessionQuery): ReadonlyArray<Condition> => {
-  const when = (value: string | undefined, text: string): ReadonlyArray<Condition> =>
-    value === undefined ? [] : [{ text, parameters: [value] }]
-  const going = "SELECT runs.session FROM runs WHERE runs.state <> 'ended'"
-  return [
-    ...when(workdir, "session_rows.workdir = ?"),
-    ...when(owner, "session_rows.owner = ?"),
-    ...when(parent, "session_rows.parent = ?"),
-    ...when(title, "instr(lower(session_rows.title), lower(?)) > 0"),
-    ...(active === undefined
-      ? []
-      : [{ text: `session_rows.ordinal ${active ? "IN" : "NOT IN"} (${going})`, parameters: [] }])
-  ]
-}
-
-const visibleOnly = "session_rows.state <> 'hidden'"
-
-/** Counts all sessions by their small index. */
-const countAll = `SELECT count(*) - (SELECT count(*) FROM session_rows WHERE state <> 'live' AND state = 'hidden') AS total
-  FROM session_rows`
-
-/** Reads one row more than a page, to see whether another follows. Each row carries the total that was asked for. */
-export const list = (query: Query, asked: SessionQuery): Effect.Effect<SessionPage, StorageFailed> => {
-  const { after = Number.MAX_SAFE_INTEGER, limit = 50, total } = asked
-  const size = Math.min(Math.max(limit, 1), 500)
-  const wanted = conditions(asked)
-  const parameters = wanted.flatMap(({ parameters }) => parameters)
-  const matching = [visibleOnly, ...wanted.map(({ text }) => text)].join(" AND ")
-  const page = `SELECT ${columns} FROM session_rows WHERE ${matching} AND session_rows.ordinal < ?
-    ORDER BY session_rows.ordinal DESC LIMIT ?`
-  const count = wanted.length === 0 ? countAll : `SELECT count(*) AS total FROM session_rows WHERE ${matching}`
-  const rows =
-    total === true
-      ? query<(Row | { readonly ordinal: null }) & { readonly total?: number }>(
-          "list the sessions",
-          `SELECT counted.total, page.* FROM (${count}) AS counted LEFT JOIN (${page}) AS page ORDER BY page.ordinal DESC`,
-          ...parameters,
-          ...parameters,
-          after,
-          size + 1
-        )
-      : query<Row & { readonly total?: number }>("list the sessions", page, ...parameters, after, size + 1)
-  return Effect.map(rows, (rows) => {
-    const found = rows.filter((row) => row.ordinal !== null)
-    const page = found.slice(0, size)
-    const [damaged, sessions] = Array.partitionMap(page, decode)
-    return {
-      sessions,
-      damaged,
-      next: found.length > size ? (page.at(-1)?.ordinal ?? null) : null,
-      ...(total === true ? { total: rows[0]?.total ?? 0 } : {})
-    }
-  })
-}

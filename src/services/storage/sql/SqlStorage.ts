@@ -22,6 +22,7 @@ import * as Resuming from "./Resuming.js"
 import * as Retention from "./Retention.js"
 import * as RunRows from "./RunRows.js"
 import * as Runs from "./Runs.js"
+import * as SessionLists from "./SessionLists.js"
 import * as Sessions from "./Sessions.js"
 import * as Steps from "./Steps.js"
 import * as Timeline from "./Timeline.js"
@@ -29,7 +30,8 @@ import * as Transcripts from "./Transcripts.js"
 
 const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   session: (sessionId) => Sessions.find(query, sessionId),
-  sessions: (filter) => Sessions.list(query, filter),
+  sessions: (filter) => SessionLists.page(query, filter),
+  tenancies: RunRows.tenancies(query),
   transcript: (range) => Transcripts.stream(query, turn, range),
   timeline: (range) => Timeline.stream(query, turn, range),
   run: (runId) => Effect.map(RunRows.find(query, runId), ({ run }) => run),

@@ -104,6 +104,8 @@ export const sessionRows = table({
     parent: optional(SessionId),
     /** The last place that readers see; 0 while there is none. */
     head: { schema: Schema.NonNegativeInt, least: 0 },
+    /** The second of the last change, by which lists are ordered: a session that changes often seldom moves in indexes. */
+    activeAt: { schema: Schema.Int, least: 0 },
     metadata: { schema: JsonObject, least: "{}" }
   }
 })

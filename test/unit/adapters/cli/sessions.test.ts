@@ -37,7 +37,7 @@ describe("skein sessions", () => {
         const table = yield* home.run(["sessions", "list", "--limit", "1"])
         expect(table.stdout).toMatch(
           new RegExp(
-            `^ID +TITLE +MESSAGES +LAST ACTIVITY +FOLDER\n${second}  the second one  2 +\\d{4}-.*other\n… and 1 more`
+            `^ID +TITLE +STATE +MESSAGES +LAST ACTIVITY +FOLDER\n${second}  the second one  idle +2 +\\d{4}-.*other\n… and 1 more`
           )
         )
         const here = yield* home.run(["sessions", "list", "--json", "--workdir", "."])
@@ -45,10 +45,20 @@ describe("skein sessions", () => {
         const titled = yield* home.run(["sessions", "list", "--json", "--title", "SECOND"])
         expect(Program.sessions(titled).map(({ id }) => id)).toEqual([second])
 
+        expect(Program.sessions(yield* home.run(["sessions", "list", "--json", "--state", "running, asks"]))).toEqual(
+          []
+        )
+        expect(Program.sessions(yield* home.run(["sessions", "list", "--json", "--state", "idle"]))).toHaveLength(2)
+        const wrong = yield* home.run(["sessions", "list", "--state", "idle,asleep"])
+        expect(wrong).toMatchObject({ code: 2, stdout: "" })
+        expect(wrong.stderr).toContain("--state: must be idle, queued, running, asks, crashed, or several")
+
         expect(yield* home.run(["sessions", "rename", first, " a  new\nname "])).toMatchObject({
           code: 0,
           stdout: `Renamed ${first} to "a new name"\n`
         })
+        const recent = yield* home.run(["sessions", "list", "--json", "--recent"])
+        expect(Program.sessions(recent).map(({ id }) => id)).toEqual([first, second])
         for (const [model, says] of [
           ["nobody/x", "unknown provider"],
           ["openai/gpt/x", "OPENAI_API_KEY"],

@@ -10,7 +10,8 @@ import * as CallDisplay from "../../../../src/domain/CallDisplay.js"
 import { CallId, type Entry, type Message } from "../../../../src/domain/Message.js"
 import { RunId } from "../../../../src/domain/Run.js"
 import * as Title from "../../../../src/domain/Title.js"
-import { Cursor, Seq, type Session, SessionId } from "../../../../src/domain/Session.js"
+import { Cursor, Seq, SessionId } from "../../../../src/domain/Session.js"
+import type { ListedSession } from "../../../../src/domain/SessionPage.js"
 import * as Usage from "../../../../src/domain/Usage.js"
 import type { Snapshot } from "../../../../src/services/gateway/Gateway.js"
 
@@ -79,7 +80,8 @@ describe("DemoReport", () => {
 })
 
 describe("SessionTable", () => {
-  const session: Session = {
+  const session: ListedSession = {
+    activity: "idle",
     id: SessionId.make("ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"),
     title: "A title of some length",
     named: false,
@@ -100,14 +102,16 @@ describe("SessionTable", () => {
   it("fits into the columns that there are", () => {
     const whole = SessionTable.render(Ansi.none, [session], 1)
     expect(whole).toContain(session.workdir)
-    for (const columns of [120, 100]) {
+    for (const columns of [120, 108]) {
       const cut = SessionTable.render(Ansi.none, [session], 1, columns)
       expect(cut.split("\n")).toHaveLength(3)
       expect(widest(cut)).toBeLessThanOrEqual(columns)
     }
     for (const columns of [80, 40]) {
       const stacked = SessionTable.render(Ansi.none, [session], 3, columns)
-      expect(stacked).toMatch(/^ses_a{26}\n {2}A title of some length\n {2}1 message, .*\n {2}\/home\/.*\n… and 2 more/)
+      expect(stacked).toMatch(
+        /^ses_a{26}\n {2}A title of some length\n {2}idle, 1 message, .*\n {2}\/home\/.*\n… and 2 more/
+      )
       expect(widest(stacked)).toBeLessThanOrEqual(columns)
     }
   })

@@ -77,8 +77,15 @@ const cases: ReadonlyArray<Case> = [
   ["sessions with a limit that is too high", (gateway) => gateway.sessions({ limit: 501 }), "limit"],
   ["sessions with a limit that is no number", (gateway) => gateway.sessions({ limit: Number.NaN }), "limit"],
   ["sessions with a fraction as limit", (gateway) => gateway.sessions({ limit: 2.5 }), "limit"],
-  ["sessions after a text", (gateway) => gateway.sessions(given('{"after":"0"}')), "after"],
-  ["sessions after a negative number", (gateway) => gateway.sessions({ after: -1 }), "after"],
+  ["sessions after a number", (gateway) => gateway.sessions(given('{"after":0}')), "after"],
+  ["sessions after what is no page's end", (gateway) => gateway.sessions({ after: "1 OR 1" }), "after"],
+  ["sessions after more numbers than a page's end has", (gateway) => gateway.sessions({ after: "1.2.3.4.5" }), "after"],
+  [
+    "sessions that do what nobody does",
+    (gateway) => gateway.sessions(given('{"activity":["sleeping"]}')),
+    "activity.0"
+  ],
+  ["sessions in an order that there is not", (gateway) => gateway.sessions(given('{"order":"title"}')), "order"],
   ["sessions with a title that is a number", (gateway) => gateway.sessions(given('{"title":5}')), "title"],
   ["sessions with an empty owner", (gateway) => gateway.sessions(given('{"owner":""}')), "owner"],
   ...[2.5, 0, -1, Number.NaN, Infinity, "1"].flatMap((place): ReadonlyArray<Case> =>

@@ -71,8 +71,9 @@ const addSessions = (directory: string, count: number): void => {
   const connection = new Sqlite(join(directory, "skein.db"))
   connection.exec(
     `WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${count})
-     INSERT INTO session_rows (id, first_cursor, created_at, updated_at, cursor, named, title, owner, workdir, metadata)
-     SELECT 'session-' || n, 1, 0, 0, 1, 1, 'Title', '${ann}', '/of-ann', '{}' FROM numbers`
+     INSERT INTO session_rows
+       (id, first_cursor, created_at, updated_at, active_at, cursor, named, title, owner, workdir, metadata)
+     SELECT 'session-' || n, 1, 0, n * 500, n / 2, 1, 1, 'Title', '${ann}', '/of-ann', '{}' FROM numbers`
   )
   connection.exec(
     `INSERT INTO event_rows (session, cursor, mark, at, type)
@@ -121,7 +122,12 @@ const costs = (size: number) =>
       "list with its total": reader.sessions({ limit: 40, total: true }),
       "list of an owner": reader.sessions({ limit: 40, owner: ann }),
       "list of a folder": reader.sessions({ limit: 40, workdir: "/of-ann" }),
-      "list of active sessions": reader.sessions({ limit: 40, active: true }),
+      "list of active sessions": reader.sessions({ limit: 40, activity: ["queued", "running", "asks", "crashed"] }),
+      "list of running sessions": reader.sessions({ limit: 40, activity: ["running"], order: "activity" }),
+      "list of idle sessions": reader.sessions({ limit: 40, activity: ["idle"] }),
+      "list by activity": reader.sessions({ limit: 40, order: "activity" }),
+      "list by activity of an owner": reader.sessions({ limit: 40, order: "activity", owner: ann }),
+      leases: reader.tenancies,
       append: append(s1, [userText("one")]),
       rename: storage.patch(s1, { title: "one" }),
       patch: storage.patch(s1, { metadata: { a: 1 } }),
@@ -189,15 +195,20 @@ it.scopedLive(
       for (const [name, { commits, rows }] of Object.entries(large)) {
         expect([name, commits <= 1, rows <= 90]).toEqual([name, true, true])
       }
-      expect(plans.filter((plan) => /^SCAN (messages|event_rows|calls|runs|session_rows)/.test(plan))).toEqual([
-        "SCAN runs USING INDEX runs_active",
+      expect(
+        plans.filter((plan) => /^SCAN (messages|event_rows|calls|runs|unended|waiting|session_rows)/.test(plan))
+      ).toEqual([
         "SCAN runs USING INDEX runs_running",
         // Only for a total that was asked for.
-        "SCAN session_rows USING COVERING INDEX session_rows_workdir",
-        "SCAN session_rows USING INDEX session_rows_going"
+        "SCAN session_rows USING COVERING INDEX session_rows_active",
+        "SCAN session_rows USING INDEX session_rows_going",
+        "SCAN unended USING INDEX runs_active",
+        "SCAN waiting USING INDEX runs_active"
       ])
-      expect(plans.filter((plan) => /session_rows_(owner|workdir) \(/.test(plan))).toEqual([
+      expect(plans.filter((plan) => /session_rows_(active|owner|owner_active|workdir) \(/.test(plan))).toEqual([
+        "SEARCH session_rows USING INDEX session_rows_active (active_at<?)",
         "SEARCH session_rows USING INDEX session_rows_owner (owner=? AND rowid<?)",
+        "SEARCH session_rows USING INDEX session_rows_owner_active (owner=? AND active_at<?)",
         "SEARCH session_rows USING INDEX session_rows_workdir (workdir=? AND rowid<?)"
       ])
     }),

@@ -1,7 +1,7 @@
 /** The visible state of a storage, as plain data for comparing two storages. */
 import { Chunk, Effect, Either, Option, Stream } from "effect"
 import type { SessionId } from "../../../../domain/Session.js"
-import type { ReaderService, SessionPage } from "../../../../services/storage/Storage.js"
+import type { ReaderService, StoredPage } from "../../../../services/storage/Storage.js"
 import type { World } from "./World.js"
 
 /** The outcome of an operation: its answer, or the tag and fields of its refusal. */
@@ -43,13 +43,24 @@ export type SessionView = Option.Option.Value<Effect.Effect.Success<ReturnType<t
 /** Everything else: the lists, each run and each question, pages and ranges. */
 export const wholeView = (reader: ReaderService, world: World, sessions: ReadonlyArray<SessionId>) =>
   Effect.all({
-    list: pages(reader),
+    list: pages(reader, "created"),
+    listByActivity: pages(reader, "activity"),
     runs: Effect.forEach(world.runs, (runId) => outcome(reader.run(runId))),
     runLists: Effect.forEach(sessions, (sessionId) => outcome(reader.runs({ sessionId, limit: 3 }))),
     oldest: Effect.forEach(sessions, (sessionId) => outcome(reader.oldestCursor(sessionId))),
     unsettled: reader.unsettled,
-    active: reader.sessions({ active: true, total: true }),
-    idle: reader.sessions({ active: false, total: true }),
+    activities: Effect.forEach(activities, (activity) => reader.sessions({ activity, total: true })),
+    tenancies: Effect.map(reader.tenancies, (all) =>
+      all.toSorted((one, other) => one.lease.sessionId.localeCompare(other.lease.sessionId))
+    ),
+    crashed: Effect.flatMap(reader.tenancies, (all) =>
+      Effect.forEach(["running", "crashed"] as const, (activity) =>
+        reader.sessions({
+          activity: [activity],
+          crashed: all.map(({ lease }) => lease).filter(({ fence }) => fence > 1)
+        })
+      )
+    ),
     waiting: reader.questions(null),
     heldRuns: Effect.forEach(["i0", "i1", "i2"], (instance) =>
       Effect.map(reader.heldRuns(instance), (runs) =>
@@ -76,19 +87,25 @@ export const wholeView = (reader: ReaderService, world: World, sessions: Readonl
     )
   })
 
-const pages = (reader: ReaderService) =>
+const activities = [
+  ["idle"],
+  ["queued"],
+  ["running"],
+  ["asks"],
+  ["crashed"],
+  ["queued", "running", "asks", "crashed"]
+] as const
+
+/** Places of pages are a storage's own. */
+const pages = (reader: ReaderService, order: "created" | "activity") =>
   Effect.gen(function* () {
-    const all: Array<Omit<SessionPage, "next">> = []
-    let after: number | null = null
+    const all: Array<Omit<StoredPage, "next">> = []
+    let after: string | undefined
     do {
-      const { next, ...page }: SessionPage = yield* reader.sessions({
-        limit: 2,
-        total: true,
-        ...(after === null ? {} : { after })
-      })
+      const { next, ...page }: StoredPage = yield* reader.sessions({ limit: 2, total: true, order, after })
       all.push(page)
-      after = next
-    } while (after !== null)
+      after = next ?? undefined
+    } while (after !== undefined)
     return all
   })
 

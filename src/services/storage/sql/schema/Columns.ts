@@ -2,7 +2,8 @@
  * A session's head, its newest cursor and the time of its last change, which the view `sessions` told from three tables,
  * become columns of its row, as each change of a session passes there anyway. What is already stored tells them once
  * more; a number that is none becomes 0, and a doctor finds it. Sessions are found by their owner, their folder and their
- * parent. A session names its agent. A run has the form of the answer that was asked for.
+ * parent, and by their last activity. An index of the exact time would be written by each change; that of the second is
+ * written once a second at most. A session names its agent. A run has the form of the answer that was asked for.
  *
  * What a call does has times, and what it is about: of open calls in their rows, of the others with their results, in
  * columns that the older events do not have. `finished` is the cursor of a result's `call.finished`.
@@ -21,6 +22,8 @@ export const columns: ReadonlyArray<string> = [
   "DROP VIEW sessions",
   "ALTER TABLE session_rows RENAME COLUMN changed_cursor TO cursor",
   "ALTER TABLE session_rows RENAME COLUMN changed_at TO updated_at",
+  "ALTER TABLE session_rows ADD COLUMN active_at INTEGER NOT NULL DEFAULT 0",
+  "UPDATE session_rows SET active_at = updated_at / 1000",
 
   "ALTER TABLE session_rows ADD COLUMN agent TEXT",
   "ALTER TABLE session_rows ADD COLUMN parent TEXT",
@@ -38,6 +41,8 @@ export const columns: ReadonlyArray<string> = [
 
   "CREATE INDEX session_rows_owner ON session_rows (owner) WHERE owner IS NOT NULL",
   "CREATE INDEX session_rows_workdir ON session_rows (workdir)",
+  "CREATE INDEX session_rows_active ON session_rows (active_at)",
+  "CREATE INDEX session_rows_owner_active ON session_rows (owner, active_at) WHERE owner IS NOT NULL",
 
   "ALTER TABLE calls ADD COLUMN started_at INTEGER",
   "ALTER TABLE calls ADD COLUMN display TEXT",

@@ -1,0 +1,155 @@
+/**
+ * Lists of sessions, page by page. Few sessions have a run that has not ended, and a small index has those: where only
+ * such are asked for, they are found first. A page by activity is in the order of the index of seconds; only the sessions
+ * of one second are put in order while it is read.
+ */
+import { Array, Effect, Either, Option } from "effect"
+import { storedOf } from "../../../domain/SessionActivity.js"
+import type { StorageFailed } from "../../../domain/SkeinError.js"
+import type { ListQuery, StoredActivity, StoredPage } from "../Storage.js"
+import type { Query } from "./Query.js"
+import { tenancyColumns, tenancyOf, type TenancyRow, withEngine } from "./RunRows.js"
+import { columns, decode, type Row } from "./Sessions.js"
+
+const unended = "SELECT unended.session FROM runs AS unended WHERE unended.state <> 'ended'"
+
+/** The run that holds a session, beside its row. */
+const withHolder = `LEFT JOIN runs ON runs.session = session_rows.ordinal AND runs.state = 'running' ${withEngine}`
+
+/** What a session does. */
+const activity = `CASE
+  WHEN runs.id IS NULL THEN iif(session_rows.ordinal IN (${unended}), 'queued', 'idle')
+  WHEN session_rows.ordinal IN (SELECT questions.session FROM questions WHERE questions.answer IS NULL) THEN 'asks'
+  ELSE 'running' END`
+
+interface Condition {
+  readonly text: string
+  readonly parameters: ReadonlyArray<string>
+}
+
+/** What a session must be like. Each filter stands alone, so that an index finds those of an owner or a folder. */
+const conditions = ({
+  activity: wanted,
+  crashed,
+  owner,
+  parent,
+  title,
+  workdir
+}: ListQuery): ReadonlyArray<Condition> => {
+  const when = (value: string | undefined, text: string): ReadonlyArray<Condition> =>
+    value === undefined ? [] : [{ text, parameters: [value] }]
+  return [
+    ...when(workdir, "session_rows.workdir = ?"),
+    ...when(owner, "session_rows.owner = ?"),
+    ...when(parent, "session_rows.parent = ?"),
+    ...when(title, "instr(lower(session_rows.title), lower(?)) > 0"),
+    ...(wanted === undefined ? [] : doing(wanted, crashed ?? []))
+  ]
+}
+
+const isOneOf = "IN (SELECT value FROM json_each(?))"
+
+/** What a session must do. */
+const doing = (
+  wanted: NonNullable<ListQuery["activity"]>,
+  crashed: NonNullable<ListQuery["crashed"]>
+): ReadonlyArray<Condition> => {
+  const stored = storedOf(wanted)
+  const [wantsRunning, wantsCrashed] = [wanted.includes("running"), wanted.includes("crashed")]
+  const left = crashed.map(({ fence, runId }) => `${runId} ${fence}`)
+  return [
+    ...(stored.includes("idle") ? [] : [{ text: `session_rows.ordinal IN (${unended})`, parameters: [] }]),
+    { text: `${activity} ${isOneOf}`, parameters: [JSON.stringify(stored)] },
+    ...(wantsRunning === wantsCrashed
+      ? []
+      : [
+          {
+            text: `(${activity} <> 'running' OR runs.id || ' ' || session_rows.fence ${wantsRunning ? "NOT " : ""}${isOneOf})`,
+            parameters: [JSON.stringify(left)]
+          }
+        ])
+  ]
+}
+
+const visibleOnly = "session_rows.state <> 'hidden'"
+
+/** Counts all sessions by their small index. */
+const countAll = `SELECT count(*) - (SELECT count(*) FROM session_rows WHERE state <> 'live' AND state = 'hidden') AS total
+  FROM session_rows`
+
+interface Order {
+  /** What comes after a place. */
+  readonly beyond: string
+  readonly by: string
+  /** The same for the rows of a page. */
+  readonly ofPage: string
+  readonly parameters: (after: ReadonlyArray<number>) => ReadonlyArray<number>
+}
+
+const last = Number.MAX_SAFE_INTEGER
+
+const byCreation: Order = {
+  beyond: "session_rows.ordinal < ?",
+  by: "session_rows.ordinal DESC",
+  ofPage: "page.ordinal DESC",
+  parameters: ([ordinal = last]) => [ordinal]
+}
+
+/** `second` is the column of the second, or an expression of it that no index has. */
+const byActivity = (second: string): Order => ({
+  beyond: `(${second}, session_rows.updated_at, session_rows.ordinal) < (?, ?, ?)`,
+  by: `${second} DESC, session_rows.updated_at DESC, session_rows.ordinal DESC`,
+  ofPage: "page.activeAt DESC, page.updatedAt DESC, page.ordinal DESC",
+  parameters: ([ordinal = last, activeAt = last, updatedAt = last]) => [activeAt, updatedAt, ordinal]
+})
+
+const orderOf = ({ activity, order, parent, workdir }: ListQuery): Order => {
+  if (order !== "activity") return byCreation
+  const isFound = workdir !== undefined || parent !== undefined || activity?.includes("idle") === false
+  return byActivity(isFound ? "+session_rows.active_at" : "session_rows.active_at")
+}
+
+interface ListRow extends Row, TenancyRow {
+  readonly activity: StoredActivity
+  readonly activeAt: number
+}
+
+const placeOf = ({ activeAt, ordinal, updatedAt }: ListRow): string => [ordinal, activeAt, updatedAt].join(".")
+
+/** Reads one row more than a page, to see whether another follows. Each row carries the total that was asked for. */
+export const page = (query: Query, asked: ListQuery): Effect.Effect<StoredPage, StorageFailed> => {
+  const { after, limit = 50, total } = asked
+  const size = Math.min(Math.max(limit, 1), 500)
+  const order = orderOf(asked)
+  const wanted = conditions(asked)
+  const parameters = wanted.flatMap(({ parameters }) => parameters)
+  const matching = [visibleOnly, ...wanted.map(({ text }) => text)].join(" AND ")
+  const page = `SELECT ${columns}, session_rows.active_at AS activeAt, session_rows.id AS sessionId, ${tenancyColumns}, ${activity} AS activity
+    FROM session_rows ${withHolder} WHERE ${matching} AND ${order.beyond} ORDER BY ${order.by} LIMIT ?`
+  const bounds = [...order.parameters(after?.split(".").map(Number) ?? []), size + 1]
+  const count =
+    wanted.length === 0 ? countAll : `SELECT count(*) AS total FROM session_rows ${withHolder} WHERE ${matching}`
+  const rows =
+    total === true
+      ? query<(ListRow | { readonly ordinal: null }) & { readonly total?: number }>(
+          "list the sessions",
+          `SELECT counted.total, page.* FROM (${count}) AS counted LEFT JOIN (${page}) AS page ORDER BY ${order.ofPage}`,
+          ...parameters,
+          ...parameters,
+          ...bounds
+        )
+      : query<ListRow & { readonly total?: number }>("list the sessions", page, ...parameters, ...bounds)
+  return Effect.map(rows, (rows) => {
+    const found = rows.filter((row) => row.ordinal !== null)
+    const shown = found.slice(0, size)
+    const [damaged, sessions] = Array.partitionMap(shown, (row) =>
+      Either.map(decode(row), (session) => ({ ...session, activity: row.activity, tenancy: tenancyOf(row) }))
+    )
+    return {
+      sessions,
+      damaged,
+      next: found.length > size ? Option.getOrNull(Option.map(Array.last(shown), placeOf)) : null,
+      ...(total === true ? { total: rows[0]?.total ?? 0 } : {})
+    }
+  })
+}
