@@ -34,7 +34,7 @@ import type { AgentName } from "../../domain/AgentName.js"
 import type { CallDisplay } from "../../domain/CallDisplay.js"
 import type { Checked } from "../../domain/Checked.js"
 import type { JsonRecord } from "../../domain/Json.js"
-import type { Beat, Lease, EngineId, Presence, TakeoverReason } from "../../domain/Lease.js"
+import type { Lease, Presence, TakeoverReason } from "../../domain/Lease.js"
 import type { Draft } from "../../domain/Live.js"
 import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
@@ -42,8 +42,6 @@ import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Access, Answer, Question, QuestionId } from "../../domain/Permission.js"
 import type { EndedRun, QueuedRun, Ref, Run, RunId, RunningRun, RunQuery, StopReason } from "../../domain/Run.js"
 import type { Cursor, Owner, Seq, Session, SessionId } from "../../domain/Session.js"
-import type { StoredActivity } from "../../domain/SessionActivity.js"
-import type { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SessionEvent from "../../domain/SessionEvent.js"
 import type { TimelineRow } from "../../domain/Timeline.js"
 import type { Timestamp } from "../../domain/Timestamp.js"
@@ -64,16 +62,10 @@ import type {
   SessionNotFound,
   Write
 } from "../../domain/SkeinError.js"
+import type { ListQuery, StoredActivity, StoredListing, StoredPage, Tenancy } from "./StoredSessions.js"
 
-export type { OpenBatch, OpenCall, SessionQuery, StoredActivity }
-
-/** A lease, whose it is, and what is known of that engine's life. */
-export interface Tenancy {
-  readonly lease: Lease
-  /** Null for a run that was released. */
-  readonly engine: EngineId | null
-  readonly beat: Beat
-}
+export type { OpenBatch, OpenCall }
+export type { ListQuery, StoredActivity, StoredListing, StoredPage, Tenancy }
 
 /** The run that holds a session, and its engine. */
 export interface Holder extends Tenancy {
@@ -84,24 +76,6 @@ export interface Holder extends Tenancy {
 export interface UnsettledSession {
   readonly sessionId: SessionId
   readonly tenancy: Tenancy | null
-}
-
-/** Which sessions to list. What they do, the caller has looked at where it matters. */
-export interface ListQuery extends SessionQuery {
-  /** The leases whose sessions count as `crashed`, while they are the newest; none without it. */
-  readonly crashed?: ReadonlyArray<Lease> | undefined
-}
-
-/** A session of a list, what is stored of what it does, and the hold of its run if one holds it. */
-export interface StoredListing extends Session {
-  readonly activity: StoredActivity
-  /** Null also for a run whose row does not tell. */
-  readonly tenancy: Tenancy | null
-}
-
-/** One page of a list. */
-export interface StoredPage extends Omit<SessionPage, "sessions"> {
-  readonly sessions: ReadonlyArray<StoredListing>
 }
 
 /** The runs of a session that have not ended. */
