@@ -1,5 +1,6 @@
 /** A file that belongs to a session: kept beside the database, named by id in messages. */
 import { Schema } from "effect"
+import type { Named } from "./Named.js"
 import { id } from "./Id.js"
 import { SessionId } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
@@ -25,4 +26,4 @@ export const Asset = Schema.Struct({
   sha256: Schema.String,
   createdAt: Timestamp
 })
-export type Asset = typeof Asset.Type
+export type Asset = Named<typeof Asset.Type>

@@ -3,6 +3,7 @@
  * says so once the call's input is read; the model is shown none of it. It is stored with the call.
  */
 import { Schema } from "effect"
+import type { Named } from "./Named.js"
 import * as OneLine from "./OneLine.js"
 import * as SafeText from "./SafeText.js"
 
@@ -17,7 +18,7 @@ export const Location = Schema.Struct({
   path: Schema.String,
   line: Schema.optionalWith(Line, { exact: true })
 })
-export type Location = typeof Location.Type
+export type Location = Named<typeof Location.Type>
 
 /** How clients show a call. */
 export const CallDisplay = Schema.Struct({
@@ -26,7 +27,7 @@ export const CallDisplay = Schema.Struct({
   title: Schema.NullOr(Schema.String),
   locations: Schema.Array(Location)
 })
-export type CallDisplay = typeof CallDisplay.Type
+export type CallDisplay = Named<typeof CallDisplay.Type>
 
 /** Of a call whose tool says nothing, or whose input could not be read. */
 export const none: CallDisplay = { kind: "other", title: null, locations: [] }

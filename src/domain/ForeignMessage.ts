@@ -3,6 +3,7 @@
  * their source wrote them.
  */
 import { Schema } from "effect"
+import type { NamedUnion } from "./Named.js"
 import {
   AssistantMessage,
   CallPart,
@@ -28,6 +29,6 @@ const ForeignResult = Schema.Struct({ ...ResultMessage.fields, callId })
 
 /** A message from elsewhere, whose call ids may be any texts. */
 export const ForeignMessage = Schema.Union(UserMessage, ForeignAssistant, ForeignResult, OtherMessage)
-export type ForeignMessage = typeof ForeignMessage.Type
+export type ForeignMessage = NamedUnion<typeof ForeignMessage.Type>
 
 export const isForeignCall = (part: { readonly type: string }): part is ForeignCall => part.type === "call"

@@ -5,6 +5,7 @@
  * `OtherMessage` (see `Stored`).
  */
 import { Schema } from "effect"
+import type { Named, NamedUnion } from "./Named.js"
 import { Actor } from "./Actor.js"
 import { AssetId } from "./Asset.js"
 import { id } from "./Id.js"
@@ -30,11 +31,11 @@ const providerMetadata = Schema.optionalWith(ProviderMetadata, { exact: true })
 
 /** A text, as it was written. */
 export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, providerMetadata })
-export type TextPart = typeof TextPart.Type
+export type TextPart = Named<typeof TextPart.Type>
 
 /** What a model thought before it answered. */
 export const ReasoningPart = Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String, providerMetadata })
-export type ReasoningPart = typeof ReasoningPart.Type
+export type ReasoningPart = Named<typeof ReasoningPart.Type>
 
 /** An image or any other file, by asset id. */
 export const FilePart = Schema.Struct({
@@ -43,7 +44,7 @@ export const FilePart = Schema.Struct({
   mediaType: Schema.String,
   name: Schema.optionalWith(Schema.String, { exact: true })
 })
-export type FilePart = typeof FilePart.Type
+export type FilePart = Named<typeof FilePart.Type>
 
 /** A tool call as the model asked for it; `input` is the raw text, which need not parse. */
 export const CallPart = Schema.Struct({
@@ -55,11 +56,11 @@ export const CallPart = Schema.Struct({
   providerCallId: Schema.optionalWith(Schema.String, { exact: true }),
   providerMetadata
 })
-export type CallPart = typeof CallPart.Type
+export type CallPart = Named<typeof CallPart.Type>
 
 /** A value that a tool gave for programs. No model is shown it. */
 export const JsonPart = Schema.Struct({ type: Schema.Literal("json"), value: Schema.Unknown })
-export type JsonPart = typeof JsonPart.Type
+export type JsonPart = Named<typeof JsonPart.Type>
 
 /** A file that a tool changed, for people. No model is shown it. */
 export const DiffPart = Schema.Struct({
@@ -69,18 +70,21 @@ export const DiffPart = Schema.Struct({
   before: Schema.NullOr(Schema.String),
   after: Schema.String
 })
-export type DiffPart = typeof DiffPart.Type
+export type DiffPart = Named<typeof DiffPart.Type>
 
 /** A part written by another version of Skein. */
 export const OpaquePart = Opaque.partBut("text", "reasoning", "file", "call")
-export type OpaquePart = typeof OpaquePart.Type
+export type OpaquePart = { readonly [Field in keyof typeof OpaquePart.Type]: (typeof OpaquePart.Type)[Field] }
 
 /** What a user sends: texts and files. */
 export const UserMessage = Schema.Struct({
   role: Schema.Literal("user"),
   parts: Schema.Array(Schema.Union(TextPart, FilePart, OpaquePart))
 })
-export type UserMessage = typeof UserMessage.Type
+export type UserMessage = Named<
+  typeof UserMessage.Type,
+  { readonly parts: ReadonlyArray<TextPart | FilePart | OpaquePart> }
+>
 
 /**
  * Why the model ended its step. `paused`: the provider interrupted the answer and goes on when it is asked again.
@@ -100,7 +104,10 @@ export const AssistantMessage = Schema.Struct({
   /** The step broke off: this is what had arrived. A partial message holds no calls. */
   partial: Schema.optionalWith(Schema.Literal(true), { exact: true })
 })
-export type AssistantMessage = typeof AssistantMessage.Type
+export type AssistantMessage = Named<
+  typeof AssistantMessage.Type,
+  { readonly parts: ReadonlyArray<TextPart | ReasoningPart | CallPart | OpaquePart>; readonly usage: Usage }
+>
 
 /**
  * How a call ended. `interrupted`: it had started and what it did is unknown. `never-started`: it surely did nothing.
@@ -122,7 +129,7 @@ export type Outcome = typeof Outcome.Type
 
 /** What a result has beside its text. */
 export const ResultPart = Schema.Union(FilePart, JsonPart, DiffPart, Opaque.partBut("file", "json", "diff"))
-export type ResultPart = typeof ResultPart.Type
+export type ResultPart = NamedUnion<typeof ResultPart.Type>
 
 /** The one result of one call. */
 export const ResultMessage = Schema.Struct({
@@ -137,7 +144,7 @@ export const ResultMessage = Schema.Struct({
   assetId: Schema.optionalWith(AssetId, { exact: true }),
   parts: Schema.optionalWith(Schema.Array(ResultPart), { exact: true })
 })
-export type ResultMessage = typeof ResultMessage.Type
+export type ResultMessage = Named<typeof ResultMessage.Type, { readonly parts: ReadonlyArray<ResultPart> }>
 
 /** Who wrote a message; "other" for one that a later version wrote. */
 export const Role = Schema.Literal("user", "assistant", "tool", "other")
@@ -160,11 +167,11 @@ export const OtherMessage = Schema.Struct({
         .map(([role, text]) => ({ role: "other" as const, unknownRole: role, stored: { role, text } }))
   })
 )
-export type OtherMessage = typeof OtherMessage.Type
+export type OtherMessage = Named<typeof OtherMessage.Type>
 
 /** A message of a transcript. */
 export const Message = Schema.Union(UserMessage, AssistantMessage, ResultMessage, OtherMessage)
-export type Message = typeof Message.Type
+export type Message = UserMessage | AssistantMessage | ResultMessage | OtherMessage
 
 /** A message at its place in the transcript. */
 export const Entry = Schema.Struct({
@@ -176,7 +183,7 @@ export const Entry = Schema.Struct({
   at: Timestamp,
   message: Message
 })
-export type Entry = typeof Entry.Type
+export type Entry = Named<typeof Entry.Type, { readonly message: Message }>
 
 /** Whether a part is a call. */
 export const isCall = (part: { readonly type: string }): part is CallPart => part.type === "call"

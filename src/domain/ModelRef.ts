@@ -1,5 +1,6 @@
 /** Names a model and how it is to be used. What answers to the name is up to the agent's models. */
 import { Schema } from "effect"
+import type { Named } from "./Named.js"
 import { present } from "./Present.js"
 
 /** How much a model is to think. A provider that knows fewer steps takes the nearest one. */
@@ -16,7 +17,7 @@ export const Options = Schema.Struct({
   /** Texts at which the model stops writing. */
   stop: Schema.optional(Schema.Array(Schema.NonEmptyString))
 })
-export type Options = typeof Options.Type
+export type Options = Named<typeof Options.Type>
 
 /** What the session says of how its model is asked, and the agent where the session says nothing. */
 export const merge = (agent: Options, session: Options): Options => ({
@@ -32,7 +33,7 @@ export const ModelRef = Schema.Struct({
   model: Schema.NonEmptyString,
   options: Schema.optional(Options)
 })
-export type ModelRef = typeof ModelRef.Type
+export type ModelRef = Named<typeof ModelRef.Type>
 
 /** `provider/model`, as users write it. */
 export const toText = (ref: { readonly provider: string; readonly model: string }): string =>

@@ -1,5 +1,6 @@
 /** The open batch as clients see it: its calls without a result, and the results that wait beyond the head. */
 import { Schema } from "effect"
+import type { Named } from "./Named.js"
 import * as Batch from "./Batch.js"
 import * as CallDisplay from "./CallDisplay.js"
 import { type AssistantMessage, CallId, callsOf, Entry } from "./Message.js"
@@ -20,7 +21,7 @@ export const OpenCall = Schema.Struct({
   startedAt: Schema.NullOr(Timestamp),
   display: CallDisplay.CallDisplay
 })
-export type OpenCall = typeof OpenCall.Type
+export type OpenCall = Named<typeof OpenCall.Type>
 
 /** The calls that the message at `opener` asks for, with their displays by index. None has started. */
 export const open = (
@@ -49,4 +50,7 @@ export const OpenBatch = Schema.Struct({
   /** Results that wait beyond the head for earlier ones. */
   stored: Schema.Array(Entry)
 })
-export type OpenBatch = typeof OpenBatch.Type
+export type OpenBatch = Named<
+  typeof OpenBatch.Type,
+  { readonly calls: ReadonlyArray<OpenCall>; readonly stored: ReadonlyArray<Entry> }
+>

@@ -1,5 +1,6 @@
 /** Whether a call may run: what a policy decides, the question to a human, and its one answer. */
 import { Schema } from "effect"
+import type { Named } from "./Named.js"
 import { CallDisplay } from "./CallDisplay.js"
 import { id } from "./Id.js"
 import { CallId } from "./Message.js"
@@ -35,7 +36,7 @@ export const Answer = Schema.Struct({
   /** Who answered, as the host names people. Null when the run ended before anybody did. */
   by: Schema.NullOr(Schema.String)
 })
-export type Answer = typeof Answer.Type
+export type Answer = Named<typeof Answer.Type>
 
 /** A question about one call, bound to its exact input. */
 export const Question = Schema.Struct({
@@ -52,7 +53,7 @@ export const Question = Schema.Struct({
   answer: Schema.NullOr(Answer),
   askedAt: Timestamp
 })
-export type Question = typeof Question.Type
+export type Question = Named<typeof Question.Type, { readonly answer: Answer | null }>
 
 /** What a run's end makes of a question that nobody answered. */
 export const unanswered: Answer = { verdict: "deny", message: "the run ended before anybody answered", by: null }

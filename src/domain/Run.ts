@@ -1,5 +1,6 @@
 /** A run: one execution of a turn, from a user message to the final answer or to one explicit stop reason. */
 import { Schema } from "effect"
+import type { Named } from "./Named.js"
 import { Actor } from "./Actor.js"
 import { id } from "./Id.js"
 import { JsonRecord } from "./Json.js"
@@ -68,7 +69,7 @@ export const QueuedRun = Schema.Struct({
   startedAt: Schema.Null,
   endedAt: Schema.Null
 })
-export type QueuedRun = typeof QueuedRun.Type
+export type QueuedRun = Named<typeof QueuedRun.Type, { readonly usage: Total }>
 
 /** A run that holds its session. */
 export const RunningRun = Schema.Struct({
@@ -81,7 +82,7 @@ export const RunningRun = Schema.Struct({
   releasedAt: Schema.NullOr(Timestamp),
   endedAt: Schema.Null
 })
-export type RunningRun = typeof RunningRun.Type
+export type RunningRun = Named<typeof RunningRun.Type, { readonly usage: Total }>
 
 /** A run that has ended. */
 export const EndedRun = Schema.Struct({
@@ -94,11 +95,11 @@ export const EndedRun = Schema.Struct({
   startedAt: Schema.NullOr(Timestamp),
   endedAt: Timestamp
 })
-export type EndedRun = typeof EndedRun.Type
+export type EndedRun = Named<typeof EndedRun.Type, { readonly usage: Total }>
 
 /** A run, by its state. */
 export const Run = Schema.Union(QueuedRun, RunningRun, EndedRun)
-export type Run = typeof Run.Type
+export type Run = QueuedRun | RunningRun | EndedRun
 
 /** Whether a run is in a state. */
 export const isIn =
@@ -111,7 +112,7 @@ export const isIn =
  * run whenever it begins.
  */
 export const Ref = Schema.Struct({ sessionId: SessionId, runId: RunId, cursor: Cursor })
-export type Ref = typeof Ref.Type
+export type Ref = Named<typeof Ref.Type>
 
 /** What points at a run: for those who have the run and no ref. */
 export const refOf = ({ cursor, id, sessionId }: Run): Ref => ({ sessionId, runId: id, cursor })
@@ -126,4 +127,4 @@ export const RunQuery = Schema.Struct({
   /** Runs at most, 1 to 500. Defaults to 50. */
   limit: Schema.optional(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" })))
 })
-export type RunQuery = typeof RunQuery.Type
+export type RunQuery = Named<typeof RunQuery.Type>

@@ -1,5 +1,6 @@
 /** A session: the unit that is kept, ordered, watched and deleted. */
 import { Schema } from "effect"
+import type { Named } from "./Named.js"
 import { AgentName } from "./AgentName.js"
 import { id } from "./Id.js"
 import { JsonRecord } from "./Json.js"
@@ -55,6 +56,6 @@ export const Session = Schema.Struct({
   createdAt: Timestamp,
   updatedAt: Timestamp
 })
-export type Session = typeof Session.Type
+export type Session = Named<typeof Session.Type, { readonly usage: Total; readonly model: ModelRef | null }>
 
 export { SessionId as Id }

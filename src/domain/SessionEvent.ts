@@ -11,6 +11,7 @@
  * - `run.released`: the run's engine was closed, or died and the run is gone on with. It goes on from its transcript.
  */
 import { Schema } from "effect"
+import type { NamedUnion } from "./Named.js"
 import { Actor } from "./Actor.js"
 import { AgentName } from "./AgentName.js"
 import { AssetId } from "./Asset.js"
@@ -81,7 +82,7 @@ export const Durable = Schema.Union(
   durable("asset.deleted", { assetId: AssetId }),
   durable("other", { unknownType: Schema.String, runId: Schema.NullOr(RunId), seq: Schema.NullOr(Seq) })
 )
-export type Durable = typeof Durable.Type
+export type Durable = NamedUnion<typeof Durable.Type>
 
 /** `seq` is the place that the message being written will have. */
 const delta = { seq: Seq, offset: Schema.NonNegativeInt, text: Schema.String }
@@ -95,11 +96,11 @@ export const Ephemeral = Schema.Union(
   ephemeral("call.progress", { callId: CallId, text: Schema.String }),
   ephemeral("run.retrying", { attempt: Schema.Int, delayMillis: Schema.Finite, reason: Schema.String })
 )
-export type Ephemeral = typeof Ephemeral.Type
+export type Ephemeral = NamedUnion<typeof Ephemeral.Type>
 
 /** What clients are told of a session. */
 export const SessionEvent = Schema.Union(Durable, Ephemeral)
-export type SessionEvent = typeof SessionEvent.Type
+export type SessionEvent = Durable | Ephemeral
 /** The kinds of events. */
 export type Type = SessionEvent["type"]
 /** The events of one kind. */

@@ -1,5 +1,6 @@
 /** Lists of sessions: which to list in which order, and one page of them. */
 import { Schema } from "effect"
+import type { Named } from "./Named.js"
 import { Owner, Session, SessionId } from "./Session.js"
 import { SessionActivity } from "./SessionActivity.js"
 import { RowDamaged } from "./SkeinError.js"
@@ -32,7 +33,7 @@ export const SessionQuery = Schema.Struct({
   /** Whether to count all that match, which reads every one of them. */
   total: optional(Schema.Boolean)
 })
-export type SessionQuery = typeof SessionQuery.Type
+export type SessionQuery = Named<typeof SessionQuery.Type>
 
 /** A session of a list, and what it does. */
 export const ListedSession = Schema.Struct({ ...Session.fields, activity: SessionActivity })
@@ -49,4 +50,4 @@ export const SessionPage = Schema.Struct({
   next: Schema.NullOr(Place),
   total: optional(Schema.NonNegativeInt)
 })
-export type SessionPage = typeof SessionPage.Type
+export type SessionPage = Named<typeof SessionPage.Type, { readonly sessions: ReadonlyArray<Session> }>

@@ -1,5 +1,6 @@
 /** Every error that Skein's public operations fail with, and which of them each operation may. */
 import { Schema } from "effect"
+import type { NamedUnion } from "./Named.js"
 import {
   InvalidInput,
   SessionNotFound,
@@ -37,43 +38,43 @@ export * from "./ErrorClasses.js"
 
 /** What any write may fail with. */
 export const Write = Schema.Union(StorageFailed, StorageBusy, OutcomeUnknown, StorageUnusable)
-export type Write = typeof Write.Type
+export type Write = NamedUnion<typeof Write.Type>
 
 /** What any read may fail with. */
 export const Read = Schema.Union(StorageFailed, StorageUnusable, RowDamaged)
-export type Read = typeof Read.Type
+export type Read = NamedUnion<typeof Read.Type>
 
 /** What an operation that reads a session may fail with. */
 export const ReadSession = Schema.Union(InvalidInput, SessionNotFound, ...Read.members)
-export type ReadSession = typeof ReadSession.Type
+export type ReadSession = NamedUnion<typeof ReadSession.Type>
 
 /** What an operation that reads a run may fail with. */
 export const ReadRun = Schema.Union(InvalidInput, RunNotFound, ...Read.members)
-export type ReadRun = typeof ReadRun.Type
+export type ReadRun = NamedUnion<typeof ReadRun.Type>
 
 /** What an operation that reads a question may fail with. */
 export const ReadQuestion = Schema.Union(InvalidInput, QuestionNotFound, ...Read.members)
-export type ReadQuestion = typeof ReadQuestion.Type
+export type ReadQuestion = NamedUnion<typeof ReadQuestion.Type>
 
 /** `Gateway.entry`. */
 export const ReadEntry = Schema.Union(...ReadSession.members, MessageNotFound)
-export type ReadEntry = typeof ReadEntry.Type
+export type ReadEntry = NamedUnion<typeof ReadEntry.Type>
 
 /** `Gateway.runs`. */
 export const ReadRuns = Schema.Union(...ReadSession.members, RunNotFound)
-export type ReadRuns = typeof ReadRuns.Type
+export type ReadRuns = NamedUnion<typeof ReadRuns.Type>
 
 /** `Gateway.await`. */
 export const Await = Schema.Union(...ReadRun.members, AwaitInTransaction, AwaitOwnSession)
-export type Await = typeof Await.Type
+export type Await = NamedUnion<typeof Await.Type>
 
 /** `Gateway.patchMany`. */
 export const ChangeMany = Schema.Union(InvalidInput, Forbidden)
-export type ChangeMany = typeof ChangeMany.Type
+export type ChangeMany = NamedUnion<typeof ChangeMany.Type>
 
 /** `Gateway.sessions`. */
 export const List = Schema.Union(InvalidInput, ...Read.members)
-export type List = typeof List.Type
+export type List = NamedUnion<typeof List.Type>
 
 /** What a change to an existing session may fail with. */
 export const Change = Schema.Union(
@@ -84,59 +85,59 @@ export const Change = Schema.Union(
   ...Write.members,
   RowDamaged
 )
-export type Change = typeof Change.Type
+export type Change = NamedUnion<typeof Change.Type>
 
 /** `Gateway.create`. */
 export const Create = Schema.Union(InvalidInput, Forbidden, SessionExists, ...Write.members, RowDamaged)
-export type Create = typeof Create.Type
+export type Create = NamedUnion<typeof Create.Type>
 
 /** `Gateway.send`. */
 export const Send = Schema.Union(...Change.members, SessionBusy, IdempotencyConflict, AssetNotFound, EngineClosing)
-export type Send = typeof Send.Type
+export type Send = NamedUnion<typeof Send.Type>
 
 /** `Gateway.resume`. */
 export const Resume = Schema.Union(...Change.members, RunNotFound, SessionBusy, EngineClosing)
-export type Resume = typeof Resume.Type
+export type Resume = NamedUnion<typeof Resume.Type>
 
 /** `Run.answerAs`. */
 export const AnswerAs = Schema.Union(...Await.members, ...Send.members, ...Resume.members, RunStopped, AnswerInvalid)
-export type AnswerAs = typeof AnswerAs.Type
+export type AnswerAs = NamedUnion<typeof AnswerAs.Type>
 
 /** `Gateway.recover`. */
 export const Recover = Schema.Union(InvalidInput, Forbidden, ...Read.members)
-export type Recover = typeof Recover.Type
+export type Recover = NamedUnion<typeof Recover.Type>
 
 /** `Gateway.append`. */
 export const Append = Schema.Union(...Change.members, IdempotencyConflict, AppendRefused, SessionBusy)
-export type Append = typeof Append.Type
+export type Append = NamedUnion<typeof Append.Type>
 
 /** `Gateway.cancel`. */
 export const Cancel = Schema.Union(RunNotFound, ...Change.members)
-export type Cancel = typeof Cancel.Type
+export type Cancel = NamedUnion<typeof Cancel.Type>
 
 /** `Gateway.delete`. */
 export const Delete = Schema.Union(InvalidInput, Forbidden, SessionNotFound, AssetFailed, ...Write.members, RowDamaged)
-export type Delete = typeof Delete.Type
+export type Delete = NamedUnion<typeof Delete.Type>
 
 /** `Gateway.events` and `Run.events`. */
 export const Events = Schema.Union(...ReadSession.members, CursorGone)
-export type Events = typeof Events.Type
+export type Events = NamedUnion<typeof Events.Type>
 
 /** `Gateway.answer`. */
 export const Answer = Schema.Union(...Change.members, QuestionNotFound, QuestionAnswered)
-export type Answer = typeof Answer.Type
+export type Answer = NamedUnion<typeof Answer.Type>
 
 /** `Gateway.saveAsset`, besides what the content fails with. */
 export const SaveAsset = Schema.Union(...Change.members, AssetFailed)
-export type SaveAsset = typeof SaveAsset.Type
+export type SaveAsset = NamedUnion<typeof SaveAsset.Type>
 
 /** `Gateway.openAsset`. */
 export const OpenAsset = Schema.Union(...ReadSession.members, AssetNotFound, AssetFailed)
-export type OpenAsset = typeof OpenAsset.Type
+export type OpenAsset = NamedUnion<typeof OpenAsset.Type>
 
 /** `Gateway.deleteAsset`. */
 export const DeleteAsset = Schema.Union(...Change.members, AssetNotFound, AssetFailed)
-export type DeleteAsset = typeof DeleteAsset.Type
+export type DeleteAsset = NamedUnion<typeof DeleteAsset.Type>
 
 const all = Schema.Union(
   ...Send.members,

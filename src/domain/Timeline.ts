@@ -3,6 +3,7 @@
  * transcript. It is kept as long as the transcript is, longer than the events.
  */
 import { Schema } from "effect"
+import type { Named } from "./Named.js"
 import { CallDisplay } from "./CallDisplay.js"
 import { AssistantMessage, CallId, Outcome } from "./Message.js"
 import { RunId } from "./Run.js"
@@ -24,7 +25,7 @@ export const TimelineStep = Schema.Struct({
   /** Whether it broke off. */
   partial: Schema.Boolean
 })
-export type TimelineStep = typeof TimelineStep.Type
+export type TimelineStep = Named<typeof TimelineStep.Type>
 
 /** One call, at the place of its result. */
 export const TimelineCall = Schema.Struct({
@@ -49,11 +50,11 @@ export const TimelineCall = Schema.Struct({
    */
   finished: Schema.NullOr(Cursor)
 })
-export type TimelineCall = typeof TimelineCall.Type
+export type TimelineCall = Named<typeof TimelineCall.Type>
 
 /** A step or a call. */
 export const TimelineRow = Schema.Union(TimelineStep, TimelineCall)
-export type TimelineRow = typeof TimelineRow.Type
+export type TimelineRow = TimelineStep | TimelineCall
 
 /** The step that the calls after it belong to. */
 export interface Asking {

@@ -3,6 +3,7 @@
  * never zero; a sum adds what is known and counts the steps that left something unknown.
  */
 import { Schema } from "effect"
+import type { Named } from "./Named.js"
 
 const Count = Schema.NullOr(Schema.NonNegativeInt)
 
@@ -16,7 +17,7 @@ export const Usage = Schema.Struct({
   /** Those of the input that the provider wrote to its cache; absent like null. Not part of sums. */
   cacheWriteTokens: Schema.optionalWith(Count, { exact: true })
 })
-export type Usage = typeof Usage.Type
+export type Usage = Named<typeof Usage.Type>
 
 /** The usage of a step of which nothing was reported. */
 export const unknown: Usage = { inputTokens: null, outputTokens: null, reasoningTokens: null, cachedInputTokens: null }
@@ -30,7 +31,7 @@ export const Total = Schema.Struct({
   reasoningTokens: Schema.NonNegativeInt,
   cachedInputTokens: Schema.NonNegativeInt
 })
-export type Total = typeof Total.Type
+export type Total = Named<typeof Total.Type>
 
 /** The sum of no steps. */
 export const zero: Total = {

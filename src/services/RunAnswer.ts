@@ -51,7 +51,11 @@ const textOfEnd = Effect.fnUntraced(function* (run: EndedRun) {
  * Waits for a run's end and returns the text of its last answer, however long ago that was. Fails with `RunStopped` when
  * the run ended in any other way than with an answer, and as `Run.await` does.
  */
-export const answer = Effect.fn("Run.answer")(function* (ref: Ref) {
+export const answer: (
+  ref: Ref
+) => Effect.Effect<string, SkeinError.Await | SkeinError.ReadSession | SkeinError.RunStopped, Gateway> = Effect.fn(
+  "Run.answer"
+)(function* (ref) {
   return yield* textOfEnd(yield* await_(ref))
 })
 

@@ -70,11 +70,15 @@ export const goOn = Effect.fnUntraced(function* (sessionId: SessionId, idempoten
  * sent twice, and what was done is not done again. Waits for a busy session unless `whenBusy` says otherwise. A run that
  * the session went on without, as another message came before it was resumed, is returned as it ended.
  */
-export const settle = Effect.fn("Run.settle")(function* (input: Settle) {
-  const gateway = yield* Gateway
-  const { idempotencyKey, sessionId } = input
-  // Before anything is sent that nobody could wait for.
-  yield* mayWaitForNext(sessionId)
-  yield* gateway.send({ whenBusy: "queue", ...input })
-  return yield* goOn(sessionId, idempotencyKey)
-})
+export const settle: (
+  input: Settle
+) => Effect.Effect<EndedRun, SkeinError.Send | SkeinError.Resume | SkeinError.Await, Gateway> = Effect.fn("Run.settle")(
+  function* (input: Settle) {
+    const gateway = yield* Gateway
+    const { idempotencyKey, sessionId } = input
+    // Before anything is sent that nobody could wait for.
+    yield* mayWaitForNext(sessionId)
+    yield* gateway.send({ whenBusy: "queue", ...input })
+    return yield* goOn(sessionId, idempotencyKey)
+  }
+)

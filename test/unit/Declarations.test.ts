@@ -3,10 +3,11 @@
  * types are found, until the tests are over.
  */
 import { execFile } from "node:child_process"
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
+import { Gateway } from "skein"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { entries } from "../support/reference/PublicNames.js"
 
@@ -61,6 +62,49 @@ describe("declarations", () => {
         entry === faulty ? "" : `import * as entry${index} from "${fileOf(source)}"\nexport { entry${index} }\n`
       )
       expect(await compileHost("all", imports.join(""))).toBe("")
+    },
+    2 * minutes
+  )
+
+  it(
+    "name what hosts handle: nothing that a method takes or gives is written out",
+    async () => {
+      const methods = Object.keys(Gateway.operations).map((name) => `export const _${name} = gateway.${name}\n`)
+      const host = `import { Effect, Stream } from "effect"
+import { type Gateway, type Message, type Permission, Run, SessionEvent } from "./types/index.js"
+declare const gateway: Gateway.Service
+declare const ref: Run.Ref
+declare const entry: Message.Entry
+declare const message: Message.UserMessage | Message.AssistantMessage
+declare const question: Permission.Question
+${methods.join("")}
+export const answer = Run.answer
+export const settle = Run.settle
+export const ended = Run.await
+export const used = Effect.map(gateway.session(ref.sessionId), ({ usage }) => usage)
+export const model = Effect.map(gateway.session(ref.sessionId), ({ model }) => model)
+export const cost = Effect.map(gateway.run(ref.runId), ({ usage }) => usage)
+export const told = Stream.runCollect(Run.events(ref))
+export const durable = Stream.filter(Run.events(ref), SessionEvent.isDurable)
+export const said = entry.message
+export const parts = message.parts
+export const answered = question.answer
+export const session = Effect.map(gateway.snapshot(ref.sessionId), ({ session }) => session)
+export const queued = Effect.map(gateway.snapshot(ref.sessionId), ({ queued }) => queued)
+export const stored = Effect.map(gateway.snapshot(ref.sessionId), ({ batch }) => batch.stored)
+export const listed = Effect.map(gateway.sessions(), ({ sessions }) => sessions)
+`
+      expect(await compileHost("names", host)).toBe("")
+      const declared = readFileSync(join(folder, "names.d.ts"), "utf8")
+        .split(/^export /m)
+        .slice(1)
+      expect(declared.length).toBe(methods.length + 15)
+      // A file to store has its content beside what is checked.
+      const content = /& \{\s*readonly content: Stream\.Stream<Uint8Array, E>;\s*\}/
+      const writtenOut = declared.filter((one) =>
+        /[{]|Brand/.test(one.replace(content, "").replace(/^import.*$/gm, ""))
+      )
+      expect(writtenOut).toEqual([])
     },
     2 * minutes
   )

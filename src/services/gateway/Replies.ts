@@ -1,5 +1,6 @@
 /** What the Gateway's operations return beside the domain's own types, as Schemas. */
 import { Predicate, Schema } from "effect"
+import type { Named, NamedUnion } from "../../domain/Named.js"
 import * as Live from "../../domain/Live.js"
 import { CallId } from "../../domain/Message.js"
 import { OpenBatch } from "../../domain/OpenBatch.js"
@@ -50,11 +51,20 @@ export const Snapshot = Schema.Struct({
   /** What the running step has written so far; at most a second old when the run is elsewhere. Null when none runs. */
   live: Schema.NullOr(LivePart)
 })
-export type Snapshot = typeof Snapshot.Type
+export type Snapshot = Named<
+  typeof Snapshot.Type,
+  {
+    readonly session: Session
+    readonly run: { readonly run: Run; readonly crashed: boolean } | null
+    readonly queued: ReadonlyArray<Run>
+    readonly batch: OpenBatch
+    readonly questions: ReadonlyArray<Question>
+  }
+>
 
 /** The outcome for one session when many were to change. */
 export const SessionChange = Schema.Union(
   Schema.Struct({ _tag: Schema.Literal("Changed"), session: Session }),
   Schema.Struct({ _tag: Schema.Literal("Failed"), sessionId: SessionId, error: SkeinError.Change })
 )
-export type SessionChange = typeof SessionChange.Type
+export type SessionChange = NamedUnion<typeof SessionChange.Type>

@@ -1,5 +1,6 @@
 /** What clients give to the Gateway's operations, as Schemas: by these every input is checked before anything changes. */
 import { Schema } from "effect"
+import type { Named } from "../../domain/Named.js"
 import { AgentName } from "../../domain/AgentName.js"
 import { AssetId } from "../../domain/Asset.js"
 import { JsonRecord } from "../../domain/Json.js"
@@ -33,7 +34,7 @@ export const Create = Schema.Struct({
   model: optional(ModelRef),
   metadata: optional(JsonRecord)
 })
-export type Create = typeof Create.Type
+export type Create = Named<typeof Create.Type>
 
 const changes = {
   title: optional(Schema.String),
@@ -49,19 +50,19 @@ const changes = {
 
 /** What is to change of a session, in one commit. Fields that are left out stay as they are. */
 export const Patch = Schema.Struct({ sessionId: SessionId, ...changes })
-export type Patch = typeof Patch.Type
+export type Patch = Named<typeof Patch.Type>
 
 /** The same for many sessions, one by one. */
 export const PatchMany = Schema.Struct({ sessionIds: Schema.Array(SessionId), ...changes })
-export type PatchMany = typeof PatchMany.Type
+export type PatchMany = Named<typeof PatchMany.Type>
 
 /** A part of a transcript: from place `from` to place `to`, both included. Defaults to the whole. */
 export const TranscriptRange = Schema.Struct({ sessionId: SessionId, from: optional(Seq), to: optional(Seq) })
-export type TranscriptRange = typeof TranscriptRange.Type
+export type TranscriptRange = Named<typeof TranscriptRange.Type>
 
 /** One message of a transcript, by its place. */
 export const EntryPlace = Schema.Struct({ sessionId: SessionId, seq: Seq })
-export type EntryPlace = typeof EntryPlace.Type
+export type EntryPlace = Named<typeof EntryPlace.Type>
 
 /** Events after the last one that the client has. Defaults to all that are kept. */
 export const EventRange = Schema.Struct({
@@ -70,7 +71,7 @@ export const EventRange = Schema.Struct({
   /** Whether events of messages bring the entry along, and those of questions the question. Defaults to no. */
   entries: optional(Schema.Boolean)
 })
-export type EventRange = typeof EventRange.Type
+export type EventRange = Named<typeof EventRange.Type>
 
 /** A message: a text, files by asset id, or both. */
 export const Send = Schema.Struct({
@@ -91,7 +92,7 @@ export const Send = Schema.Struct({
   /** What to do when a run holds the session. Defaults to "refuse". */
   whenBusy: optional(Schema.Literal("refuse", "queue"))
 })
-export type Send = typeof Send.Type
+export type Send = Named<typeof Send.Type>
 
 /** What to go on with: a run, or the run of an idempotency key. Defaults to the session's newest run. */
 export const ResumedRun = Schema.Struct({ runId: optional(RunId), idempotencyKey: optional(IdempotencyKey) }).pipe(
@@ -99,14 +100,14 @@ export const ResumedRun = Schema.Struct({ runId: optional(RunId), idempotencyKey
     description: "a run or a key, not both"
   })
 )
-export type ResumedRun = typeof ResumedRun.Type
+export type ResumedRun = Named<typeof ResumedRun.Type>
 
 /** Which sessions to recover, and how many runs the engine may drive. Defaults to all, and to the engine's setting. */
 export const Recover = Schema.Struct({
   owner: optional(Owner),
   limit: optional(Schema.Int.pipe(Schema.positive({ description: "a whole number from 1" })))
 })
-export type Recover = typeof Recover.Type
+export type Recover = Named<typeof Recover.Type>
 
 /** An answer to a question. */
 export const Answer = Schema.Struct({
@@ -117,7 +118,7 @@ export const Answer = Schema.Struct({
   /** Who answers, as the host names people. Defaults to the actor. */
   by: optional(Schema.String)
 })
-export type Answer = typeof Answer.Type
+export type Answer = Named<typeof Answer.Type>
 
 /** A file to store, besides its content. */
 export const NewAsset = Schema.Struct({
@@ -125,7 +126,7 @@ export const NewAsset = Schema.Struct({
   name: optional(Schema.String),
   mediaType: Schema.String
 })
-export type NewAsset = typeof NewAsset.Type
+export type NewAsset = Named<typeof NewAsset.Type>
 
 /** A part of an asset: `length` bytes from `offset`. Defaults to the whole. */
 export const AssetRange = Schema.Struct({
@@ -134,4 +135,4 @@ export const AssetRange = Schema.Struct({
   offset: optional(Schema.NonNegativeInt),
   length: optional(Schema.NonNegativeInt)
 })
-export type AssetRange = typeof AssetRange.Type
+export type AssetRange = Named<typeof AssetRange.Type>
