@@ -1,9 +1,11 @@
 /** Lists of sessions: which to list in which order, and one page of them. */
 import { Schema } from "effect"
+import type { ModelRef } from "./ModelRef.js"
 import type { Named } from "./Named.js"
 import { Owner, Session, SessionId } from "./Session.js"
 import { SessionActivity } from "./SessionActivity.js"
 import { RowDamaged } from "./SkeinError.js"
+import type { Total } from "./Usage.js"
 
 /** A field that may be left out or be undefined. */
 const { optional } = Schema
@@ -37,7 +39,7 @@ export type SessionQuery = Named<typeof SessionQuery.Type>
 
 /** A session of a list, and what it does. */
 export const ListedSession = Schema.Struct({ ...Session.fields, activity: SessionActivity })
-export type ListedSession = typeof ListedSession.Type
+export type ListedSession = Named<typeof ListedSession.Type, { readonly usage: Total; readonly model: ModelRef | null }>
 
 /**
  * `next` is null on the last page. A session that changes while its list by activity is read goes to the front, where
@@ -50,4 +52,4 @@ export const SessionPage = Schema.Struct({
   next: Schema.NullOr(Place),
   total: optional(Schema.NonNegativeInt)
 })
-export type SessionPage = Named<typeof SessionPage.Type, { readonly sessions: ReadonlyArray<Session> }>
+export type SessionPage = Named<typeof SessionPage.Type, { readonly sessions: ReadonlyArray<ListedSession> }>

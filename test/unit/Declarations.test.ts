@@ -93,12 +93,13 @@ export const session = Effect.map(gateway.snapshot(ref.sessionId), ({ session })
 export const queued = Effect.map(gateway.snapshot(ref.sessionId), ({ queued }) => queued)
 export const stored = Effect.map(gateway.snapshot(ref.sessionId), ({ batch }) => batch.stored)
 export const listed = Effect.map(gateway.sessions(), ({ sessions }) => sessions)
+export const active = Effect.map(gateway.sessions(), ({ sessions }) => sessions[0]?.activity)
 `
       expect(await compileHost("names", host)).toBe("")
       const declared = readFileSync(join(folder, "names.d.ts"), "utf8")
         .split(/^export /m)
         .slice(1)
-      expect(declared.length).toBe(methods.length + 15)
+      expect(declared.length).toBe(methods.length + 16)
       // A file to store has its content beside what is checked.
       const content = /& \{\s*readonly content: Stream\.Stream<Uint8Array, E>;\s*\}/
       const writtenOut = declared.filter((one) =>
