@@ -117,8 +117,17 @@ export const isDurable = (event: SessionEvent): event is Durable => "cursor" in 
 
 const encode = Schema.encodeSync(Schema.parseJson(SessionEvent))
 
-/** One line of JSON. */
-export const toJson = (event: SessionEvent): string => encode(event)
+/** The JSON of events that are still there: those who watch a session are told the same ones. */
+const encoded = new WeakMap<SessionEvent, string>()
+
+/** One line of JSON. An event is encoded once, however often it is asked for. */
+export const toJson = (event: SessionEvent): string => {
+  const known = encoded.get(event)
+  if (known !== undefined) return known
+  const json = encode(event)
+  encoded.set(event, json)
+  return json
+}
 
 /** One server-sent event: `id` is the cursor and absent for ephemeral events, `event` the type, `data` one line of JSON. */
 export const toSse = (event: SessionEvent): string =>

@@ -3,6 +3,7 @@ import { Arbitrary, Either, FastCheck, Schema } from "effect"
 import { RunId } from "../../../src/domain/Run.js"
 import { Cursor, Seq, SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
+import * as Collector from "../../support/Collector.js"
 
 const sessionId = SessionId.make("s1")
 const runId = RunId.make("r1")
@@ -56,6 +57,33 @@ describe("SessionEvent", () => {
     expect(type).toBe(event.type)
     expect(data).toBe(SessionEvent.toJson(event))
     expect(id).toBe("cursor" in event ? String(event.cursor) : undefined)
+  })
+
+  it("is encoded once, however many ask for it", () => {
+    let reads = 0
+    const event: SessionEvent.SessionEvent = {
+      ...delta,
+      get text() {
+        reads++
+        return "one"
+      }
+    }
+    const [first, before] = [SessionEvent.toJson(event), reads]
+    expect(before).toBeGreaterThan(0)
+    expect([SessionEvent.toJson(event), SessionEvent.toSse(event)]).toEqual([
+      first,
+      `event: text.delta\ndata: ${first}\n\n`
+    ])
+    expect(reads).toBe(before)
+  })
+
+  it("that is gone is kept by nobody for its JSON", async () => {
+    const told = () => {
+      const event = { ...delta }
+      SessionEvent.toJson(event)
+      return new WeakRef(event)
+    }
+    expect(await Collector.alive([told()])).toBe(0)
   })
 
   it("a durable event", () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@effect/vitest"
 import { Effect, Exit, Scope, Stream, Supervisor, TestClock } from "effect"
 import { Model, type Session, SessionEvent, Usage } from "skein"
 import { Gate, Quiescence } from "skein/testing"
+import * as Collector from "../../../support/Collector.js"
 import { ground } from "../runtime/engines.js"
 import type { Opened } from "../runtime/fixture.js"
 
@@ -71,6 +72,8 @@ describe("P3 P10 watchers of one session", () => {
         yield* Quiescence.idle
       }
       for (const told of everybody) expect(titles(told)).toEqual(names)
+      // They are told the same events, each of which is encoded once.
+      expect(new Set(everybody.flat()).size).toBe(10)
       expect(reads).toEqual({ events: 10, drafts: 10 })
     })
   )
@@ -193,6 +196,33 @@ describe("P3 P10 watchers of one session", () => {
           for (const event of yield* pull) expect(SessionEvent.isDurable(event) && event.cursor).toBe(next++)
         }
       }
+    })
+  )
+
+  it.scoped("that never read hold neither a queue nor anything that was told to others", () =>
+    Effect.gen(function* () {
+      const engine = yield* counting()
+      const { gateway, session } = engine
+      const { cursor, id } = yield* session()
+      const pulls = yield* Effect.forEach(Array.from({ length: 50 }), () =>
+        Stream.toPull(gateway.events({ sessionId: id, after: cursor }))
+      )
+      const first = yield* Effect.forEach(pulls, Effect.fork)
+      const told: Array<WeakRef<SessionEvent.SessionEvent>> = []
+      yield* Effect.forkScoped(
+        Stream.runForEach(gateway.events({ sessionId: id, after: cursor }), (event) =>
+          Effect.sync(() => told.push(new WeakRef(event)))
+        )
+      )
+      yield* Quiescence.idle
+      for (let n = 0; n <= 600; n++) {
+        yield* gateway.patch({ sessionId: id, title: `title ${n}` })
+        yield* Quiescence.idle
+      }
+      yield* Effect.forEach(first, (fiber) => fiber.await)
+      expect(told.length).toBe(601)
+      const kept = yield* Effect.promise(() => Collector.alive(told))
+      expect(kept).toBeLessThanOrEqual(256 + 2)
     })
   )
 
