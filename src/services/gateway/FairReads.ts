@@ -5,8 +5,8 @@
 import { type Clock, Effect } from "effect"
 import type { Turn } from "../EventLoop.js"
 
-/** Milliseconds of a portion. */
-const portionMillis = 8
+/** Milliseconds of a portion. What watchers make of what was read takes about as long again. */
+const portionMillis = 5
 
 export type FairReads = <A, E, R>(read: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 

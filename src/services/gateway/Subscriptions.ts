@@ -26,7 +26,7 @@ import type { EventRange } from "./Requests.js"
 const beforeAll = Cursor.make(0)
 
 /** Rows of a replay read at once: fewer when they bring their entries along. */
-const replayedOf = (entries: boolean): number => (entries ? 64 : 1_024)
+const replayedOf = (entries: boolean): number => (entries ? 64 : 256)
 
 /** A session has one hub for those who want entries and one for those who do not. */
 const keyOf = (sessionId: SessionId, entries: boolean): string => `${sessionId} ${entries}`

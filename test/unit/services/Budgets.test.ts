@@ -27,28 +27,29 @@ class FiberCounter extends Supervisor.AbstractSupervisor<void> {
   }
 }
 
-/** What happened since the last turn of the event loop. */
-const since = { entries: 0, parts: 0, calls: 0 }
+/** What has happened so far. */
+const seen = { entries: 0, parts: 0, calls: 0 }
 
-const count = (what: keyof typeof since) => Effect.sync(() => void since[what]++)
+const count = (what: keyof typeof seen) => Effect.sync(() => void seen[what]++)
 
-/** How much of something there was at most between two turns of the event loop. */
-const mostAtOnce = <A, E, R>(what: keyof typeof since, work: Effect.Effect<A, E, R>) =>
+/** How much was counted at most between two turns of the event loop. */
+const mostOf = <A, E, R>(counted: () => number, work: Effect.Effect<A, E, R>) =>
   Effect.acquireUseRelease(
     Effect.sync(() => {
-      since[what] = 0
-      const seen = { most: 0, isOver: false }
+      const loop = { most: 0, last: counted(), isOver: false }
       const turn = () => {
-        seen.most = Math.max(seen.most, since[what])
-        since[what] = 0
-        if (!seen.isOver) setImmediate(turn)
+        loop.most = Math.max(loop.most, counted() - loop.last)
+        loop.last = counted()
+        if (!loop.isOver) setImmediate(turn)
       }
       turn()
-      return seen
+      return loop
     }),
-    (seen) => Effect.as(work, seen),
-    (seen) => Effect.sync(() => (seen.isOver = true))
-  ).pipe(Effect.map(({ most }) => Math.max(most, since[what])))
+    (loop) => Effect.as(work, loop),
+    (loop) => Effect.sync(() => (loop.isOver = true))
+  ).pipe(Effect.map(({ last, most }) => Math.max(most, counted() - last)))
+
+const mostAtOnce = <A, E, R>(what: keyof typeof seen, work: Effect.Effect<A, E, R>) => mostOf(() => seen[what], work)
 
 const noop = Tool.make("noop", { description: "Does nothing", access: "read", input: { n: Schema.Number } }).handle(
   () => Effect.as(count("calls"), "done")
@@ -272,6 +273,30 @@ describe("budgets", () => {
       yield* model.play(ScriptedModel.text(Array.from({ length: 6_000 }, () => "word ")))
       const said = Effect.flatMap(gateway.send({ sessionId: id, text: "go" }), Run.await)
       expect(yield* mostAtOnce("parts", said)).toBeLessThanOrEqual(2 * 512)
+    })
+  )
+
+  budget(
+    "others have a turn after the metadata of some sessions, and a replay comes in pages",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const counter = yield* Counter
+      yield* Effect.replicateEffect(gateway.create({ workdir: "/", metadata: { a: "a".repeat(2_000) } }), 200)
+      const page = Effect.map(gateway.sessions({ limit: 190, total: true }), ({ next, sessions, total }) => {
+        expect([sessions.length, total, next !== null]).toEqual([190, 200, true])
+        expect(sessions.every(({ metadata }) => metadata["a"] === "a".repeat(2_000))).toBe(true)
+      })
+      // Of the sessions themselves there are 300 characters each.
+      expect(yield* mostOf(() => counter.characters, page)).toBeLessThan(200 * 500 + 2 * 16 * 2_100)
+      const { id } = yield* longSession(1_000)
+      const { cursor } = yield* gateway.session(id)
+      const pages: Array<number> = []
+      yield* gateway.events({ sessionId: id }).pipe(
+        Stream.takeUntil((event) => SessionEvent.isDurable(event) && event.cursor >= cursor),
+        Stream.chunks,
+        Stream.runForEach((events) => Effect.sync(() => pages.push(events.length)))
+      )
+      expect(pages).toEqual([256, 256, 256, cursor - 3 * 256])
     })
   )
 })

@@ -6,6 +6,7 @@
 import { Array, Effect, Either, Option } from "effect"
 import { storedOf } from "../../../domain/SessionActivity.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
+import type { Turn } from "../../EventLoop.js"
 import type { ListQuery, StoredActivity, StoredPage } from "../Storage.js"
 import type { Query } from "./Query.js"
 import { tenancyColumns, tenancyOf, type TenancyRow, withEngine } from "./RunRows.js"
@@ -109,22 +110,48 @@ const orderOf = ({ activity, order, parent, workdir }: ListQuery): Order => {
   return byActivity(isFound ? "+session_rows.active_at" : "session_rows.active_at")
 }
 
-interface ListRow extends Row, TenancyRow {
+interface ListRow extends Omit<Row, "metadata">, TenancyRow {
+  /** Null where they are long. */
+  readonly metadata: string | null
   readonly activity: StoredActivity
   readonly activeAt: number
 }
 
 const placeOf = ({ activeAt, ordinal, updatedAt }: ListRow): string => [ordinal, activeAt, updatedAt].join(".")
 
+/** Bytes of metadata that are read with their session, and of how many sessions longer ones are read at once. */
+const metadata = { short: 1024, longAtOnce: 16 }
+
+const listed = columns.replace(
+  "session_rows.metadata",
+  `iif(octet_length(session_rows.metadata) <= ${metadata.short}, session_rows.metadata, NULL) AS metadata`
+)
+
+/** The metadata of sessions where they are long, by ordinal: some at a time, with a turn of the event loop before each. */
+const longMetadata = (query: Query, turn: Turn, ordinals: ReadonlyArray<number>) =>
+  Effect.gen(function* () {
+    const found = new Map<number, string>()
+    for (let from = 0; from < ordinals.length; from += metadata.longAtOnce) {
+      yield* turn
+      const rows = yield* query<{ readonly ordinal: number; readonly metadata: string }>(
+        "list the sessions",
+        "SELECT ordinal, metadata FROM session_rows WHERE ordinal IN (SELECT value FROM json_each(?))",
+        JSON.stringify(ordinals.slice(from, from + metadata.longAtOnce))
+      )
+      for (const { metadata, ordinal } of rows) found.set(ordinal, metadata)
+    }
+    return found
+  })
+
 /** Reads one row more than a page, to see whether another follows. Each row carries the total that was asked for. */
-export const page = (query: Query, asked: ListQuery): Effect.Effect<StoredPage, StorageFailed> => {
+export const page = (query: Query, turn: Turn, asked: ListQuery): Effect.Effect<StoredPage, StorageFailed> => {
   const { after, limit = 50, total } = asked
   const size = Math.min(Math.max(limit, 1), 500)
   const order = orderOf(asked)
   const wanted = conditions(asked)
   const parameters = wanted.flatMap(({ parameters }) => parameters)
   const matching = [visibleOnly, ...wanted.map(({ text }) => text)].join(" AND ")
-  const page = `SELECT ${columns}, session_rows.active_at AS activeAt, session_rows.id AS sessionId, ${tenancyColumns}, ${activity} AS activity
+  const page = `SELECT ${listed}, session_rows.active_at AS activeAt, session_rows.id AS sessionId, ${tenancyColumns}, ${activity} AS activity
     FROM session_rows ${withHolder} WHERE ${matching} AND ${order.beyond} ORDER BY ${order.by} LIMIT ?`
   const bounds = [...order.parameters(after?.split(".").map(Number) ?? []), size + 1]
   const count =
@@ -139,17 +166,25 @@ export const page = (query: Query, asked: ListQuery): Effect.Effect<StoredPage, 
           ...bounds
         )
       : query<ListRow & { readonly total?: number }>("list the sessions", page, ...parameters, ...bounds)
-  return Effect.map(rows, (rows) => {
-    const found = rows.filter((row) => row.ordinal !== null)
+  return Effect.gen(function* () {
+    const read = yield* rows
+    const found = read.filter((row) => row.ordinal !== null)
     const shown = found.slice(0, size)
-    const [damaged, sessions] = Array.partitionMap(shown, (row) =>
-      Either.map(decode(row), (session) => ({ ...session, activity: row.activity, tenancy: tenancyOf(row) }))
+    const long = shown.flatMap(({ metadata, ordinal }) => (metadata === null ? [ordinal] : []))
+    const texts = yield* longMetadata(query, turn, long)
+    const [damaged, sessions] = Array.partitionMap(
+      // One that was removed meanwhile is left out.
+      shown.flatMap((row) => {
+        const metadata = row.metadata ?? texts.get(row.ordinal)
+        return metadata === undefined ? [] : [{ ...row, metadata }]
+      }),
+      (row) => Either.map(decode(row), (session) => ({ ...session, activity: row.activity, tenancy: tenancyOf(row) }))
     )
     return {
       sessions,
       damaged,
       next: found.length > size ? Option.getOrNull(Option.map(Array.last(shown), placeOf)) : null,
-      ...(total === true ? { total: rows[0]?.total ?? 0 } : {})
+      ...(total === true ? { total: read[0]?.total ?? 0 } : {})
     }
   })
 }

@@ -30,7 +30,7 @@ import * as Transcripts from "./Transcripts.js"
 
 const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   session: (sessionId) => Sessions.find(query, sessionId),
-  sessions: (filter) => SessionLists.page(query, filter),
+  sessions: (filter) => SessionLists.page(query, turn, filter),
   tenancies: RunRows.tenancies(query),
   transcript: (range) => Transcripts.stream(query, turn, range),
   timeline: (range) => Timeline.stream(query, turn, range),
