@@ -18,6 +18,7 @@ import type { EndedRun, Ref, Run, RunId, RunQuery } from "../../domain/Run.js"
 import type { Owner, Session, SessionId } from "../../domain/Session.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import { SessionActivity } from "../../domain/SessionActivity.js"
+import { ChangesQuery, SessionHint } from "../../domain/SessionHint.js"
 import { ListedSession, SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import { TimelineCall, TimelineRow, TimelineStep } from "../../domain/Timeline.js"
@@ -45,6 +46,7 @@ export type { Live, OpenBatch, OpenCall }
 export {
   Answer,
   AssetRange,
+  ChangesQuery,
   CallDisplay,
   Create,
   EntryPlace,
@@ -59,6 +61,7 @@ export {
   Send,
   SessionActivity,
   SessionChange,
+  SessionHint,
   SessionPage,
   SessionQuery,
   Snapshot,
@@ -141,6 +144,13 @@ export interface Service {
   readonly subscribe: (
     range: EventRange
   ) => Effect.Effect<Stream.Stream<SessionEvent, SkeinError.Events>, SkeinError.Events, Scope.Scope>
+  /**
+   * Hints for all sessions: that one has changed, and what it does now, in the order of the commits. At most one a session
+   * is told in a moment, and at most one waits for a subscriber that does not read. The stream begins with a `gap`, which
+   * says to load the list, and has one wherever it cannot tell what has changed: more than 1,000 sessions wait, another
+   * process has deleted one, or the clock was set back. That an engine has died is no change until its run is claimed.
+   */
+  readonly changes: (query?: ChangesQuery) => Stream.Stream<SessionHint, SkeinError.List>
   readonly snapshot: (sessionId: SessionId) => Effect.Effect<Snapshot, SkeinError.ReadSession>
   readonly question: (questionId: QuestionId) => Effect.Effect<Question, SkeinError.ReadQuestion>
   /** Questions that wait for an answer, of one session or of all, oldest first. */

@@ -13,20 +13,20 @@ import type { Leases } from "../runtime/Leases.js"
 import type { ReaderService, StoredActivity, Tenancy } from "../storage/Storage.js"
 
 /** What is stored of what a session does, and who holds it. */
-interface Held {
+export interface Held {
   readonly activity: StoredActivity
   readonly tenancy: Tenancy | null
 }
 
 /** What sessions do, where these leases were left. */
-const activityIn = (left: ReadonlyArray<Lease>) => {
+export const activityIn = (left: ReadonlyArray<Lease>) => {
   const fences = new Map(left.map(({ fence, runId }) => [runId, fence]))
   return ({ activity, tenancy }: Held): SessionActivity.SessionActivity =>
     SessionActivity.of(activity, tenancy !== null && fences.get(tenancy.lease.runId) === tenancy.lease.fence)
 }
 
 /** The holds that it takes a look at the engines to tell of. */
-const holdsOf = (sessions: ReadonlyArray<Held>): ReadonlyArray<Tenancy> =>
+export const holdsOf = (sessions: ReadonlyArray<Held>): ReadonlyArray<Tenancy> =>
   sessions.flatMap(({ activity, tenancy }) => (activity === "running" && tenancy !== null ? [tenancy] : []))
 
 /** One page of a list. */

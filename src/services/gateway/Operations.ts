@@ -15,6 +15,7 @@ import * as Refusal from "../../domain/Refusal.js"
 import { IdempotencyKey, Ref, Run, RunId, RunQuery } from "../../domain/Run.js"
 import { Session, SessionId } from "../../domain/Session.js"
 import { SessionEvent } from "../../domain/SessionEvent.js"
+import { ChangesQuery, SessionHint } from "../../domain/SessionHint.js"
 import { SessionPage, SessionQuery } from "../../domain/SessionPage.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import { TimelineRow } from "../../domain/Timeline.js"
@@ -277,6 +278,16 @@ export const operations = {
     error: SkeinError.Await
   }),
   events: operation({ name: "events", ...subscription }),
+  changes: operation({
+    name: "changes",
+    whose: "all",
+    access: "read",
+    payload: ChangesQuery,
+    arguments: null,
+    success: SessionHint,
+    error: SkeinError.List,
+    isStream: true
+  }),
   /** The events, checked before the stream begins. */
   subscribe: operation({ name: "subscribe", ...subscription }),
   snapshot: operation({

@@ -168,6 +168,7 @@ const owned = (gateway: Service, owner: Owner): Service => {
     runRef: guarded(operations.runRef, gateway.runRef),
     runs: guarded(operations.runs, gateway.runs),
     await: guarded(operations.await, gateway.await),
+    changes: (query) => gateway.changes({ ...query, owner }),
     events: guardedStream(operations.events, gateway.events),
     subscribe: guarded(operations.subscribe, gateway.subscribe),
     snapshot: guarded(operations.snapshot, gateway.snapshot),

@@ -14,6 +14,7 @@ import { Ids } from "../Ids.js"
 import { Leases } from "../runtime/Leases.js"
 import { Runtime } from "../runtime/Runtime.js"
 import { StorageReader } from "../storage/Storage.js"
+import * as Changes from "./Changes.js"
 import * as ForeignCalls from "./ForeignCalls.js"
 import { Gateway, type Service } from "./Gateway.js"
 import * as Listing from "./Listing.js"
@@ -93,6 +94,8 @@ const make = Effect.gen(function* () {
 
   /** The span is that of its beginning: one for all its life would cost more with each event than the event does. */
   const subscribe = method(operations.subscribe, subscriptions.events)
+
+  const changes = method(operations.changes, (yield* Changes.make).subscribe)
 
   /** The media type is the asset's: a provider refuses a picture that is called something else. */
   const filesOf = (sessionId: SessionId, files: NonNullable<Send["files"]>) =>
@@ -210,6 +213,7 @@ const make = Effect.gen(function* () {
     runs: method(operations.runs, reader.runs),
     await: method(operations.await, (ref) => Effect.zipRight(Waiting.mayWait(ref, reader.run), runtime.await(ref))),
     events: (range) => Stream.unwrapScoped(subscribe(range)),
+    changes: (query = {}) => Stream.unwrapScoped(changes(query)),
     subscribe,
     snapshot,
     question: method(operations.question, ({ questionId }) => reader.question(questionId)),

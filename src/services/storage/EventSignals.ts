@@ -1,13 +1,14 @@
 /**
  * Wakes the watchers of a session. A signal carries nothing: it says that there may be something new to read, so a
- * watcher that does not keep up costs one flag, never a queue, and loses nothing.
+ * watcher that does not keep up costs one flag, never a queue, and loses nothing. Only of a session that is gone, and of
+ * which nothing can be read any more, it says whose that was.
  *
  * No wake-up is lost: a signal that comes while a watcher reads makes its next wait return at once. Signalling never
  * waits. Watch a session before reading it, and read again after each wake-up.
  */
 import { Context, Deferred, Effect, FiberId, Layer } from "effect"
 import type { Scope } from "effect"
-import type { SessionId } from "../../domain/Session.js"
+import type { Owner, SessionId } from "../../domain/Session.js"
 import * as Listeners from "../Listeners.js"
 
 interface Watch {
@@ -15,10 +16,20 @@ interface Watch {
   readonly next: Effect.Effect<void>
 }
 
+/** Who listens to all sessions. Called back before the signal returns. */
+export interface SessionsListener {
+  readonly changed: (sessionId: SessionId) => void
+  readonly gone: (sessionId: SessionId, owner: Owner | null) => void
+  /** Something changed, and nobody knows where. */
+  readonly unknown: () => void
+}
+
 /** Wakes those who watch sessions in this process. */
 export interface Service {
   /** Wakes the watchers of a session. */
   readonly signal: (sessionId: SessionId) => void
+  /** Wakes the watchers of a session that can no longer be found. */
+  readonly signalGone: (sessionId: SessionId, owner: Owner | null) => void
   /** Wakes every watcher: something changed, and nobody knows where. */
   readonly signalAll: () => void
   /** Wakes the engines' look at requests to stop their runs. */
@@ -27,6 +38,8 @@ export interface Service {
   readonly watch: (sessionId: SessionId) => Effect.Effect<Watch, never, Scope.Scope>
   /** Calls back at each signal of a session, before `signal` returns. Returns how that is ended. */
   readonly listen: (sessionId: SessionId, listener: () => void) => () => void
+  /** The same for all sessions. */
+  readonly listenToAll: (listener: SessionsListener) => () => void
   /** Returns while anybody watches anything; waits while nobody does. */
   readonly whenWatched: Effect.Effect<void>
   /** Sessions that are watched now. */
@@ -74,13 +87,18 @@ const stopRequests = Symbol("stopRequests")
 
 const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
   const listeners = Listeners.make<SessionId | typeof stopRequests>()
+  const ofAll = new Set<SessionsListener>()
+
+  const closeIfUnwatched = (): void => {
+    if (listeners.size() === 0 && ofAll.size === 0) anybody.unsafeClose()
+  }
 
   const listen = (what: SessionId | typeof stopRequests, listener: () => void): (() => void) => {
     const end = listeners.add(what, listener)
     anybody.unsafeOpen()
     return () => {
       end()
-      if (listeners.size() === 0) anybody.unsafeClose()
+      closeIfUnwatched()
     }
   }
 
@@ -94,12 +112,31 @@ const make = Effect.map(Effect.makeLatch(false), (anybody): Service => {
     })
 
   return {
-    signal: listeners.call,
-    signalAll: listeners.callAll,
+    signal: (sessionId) => {
+      listeners.call(sessionId)
+      for (const { changed } of ofAll) changed(sessionId)
+    },
+    signalGone: (sessionId, owner) => {
+      listeners.call(sessionId)
+      for (const { gone } of ofAll) gone(sessionId, owner)
+    },
+    signalAll: () => {
+      listeners.callAll()
+      for (const { unknown } of ofAll) unknown()
+    },
     signalStopRequests: () => listeners.call(stopRequests),
     watchStopRequests: watch(stopRequests),
     watch,
     listen,
+    listenToAll: (listener) => {
+      const own = { ...listener }
+      ofAll.add(own)
+      anybody.unsafeOpen()
+      return () => {
+        ofAll.delete(own)
+        closeIfUnwatched()
+      }
+    },
     whenWatched: anybody.await,
     watched: Effect.sync(() => listeners.size() - (listeners.has(stopRequests) ? 1 : 0))
   }

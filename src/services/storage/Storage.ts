@@ -62,10 +62,19 @@ import type {
   SessionNotFound,
   Write
 } from "../../domain/SkeinError.js"
-import type { ListQuery, StoredActivity, StoredListing, StoredPage, Tenancy } from "./StoredSessions.js"
+import type { SessionReads, Tenancy } from "./StoredSessions.js"
 
 export type { OpenBatch, OpenCall }
-export type { ListQuery, StoredActivity, StoredListing, StoredPage, Tenancy }
+export type {
+  ListQuery,
+  SessionChanges,
+  SessionReads,
+  SessionState,
+  StoredActivity,
+  StoredListing,
+  StoredPage,
+  Tenancy
+} from "./StoredSessions.js"
 
 /** The run that holds a session, and its engine. */
 export interface Holder extends Tenancy {
@@ -113,16 +122,9 @@ export interface EventPage {
 }
 
 /** What can be read. No read waits for a writer, and none writes. */
-export interface ReaderService {
+export interface ReaderService extends SessionReads {
   /** A session that is not hidden. Fails with `SessionNotFound` from the commit on that hides a deleted one. */
   readonly session: (sessionId: SessionId) => Effect.Effect<Session, SessionNotFound | Read>
-  /**
-   * One page of the sessions that match, last created first, or by `updatedAt`, then by creation, the newest first. `next`
-   * says where the page ends, in numbers and dots; `after` is one of those, of a list in the same order.
-   */
-  readonly sessions: (query: ListQuery) => Effect.Effect<StoredPage, Read>
-  /** The holds of all runs that hold a session that is not hidden. */
-  readonly tenancies: Effect.Effect<ReadonlyArray<Tenancy>, Read>
   /**
    * The transcript up to the head, or the part of it from place `from` to place `to`, both included, read page by page.
    * Fails with `RowDamaged` at a row that does not decode, after the entries before it.
@@ -462,7 +464,7 @@ export interface Service {
   readonly beginDelete: (sessionId: SessionId) => Effect.Effect<void, SessionNotFound | Write>
   /**
    * Hides a session whose deletion has begun (else `SessionNotFound`) and which no run holds (else `SessionBusy`): it
-   * can no longer be found.
+   * can no longer be found. `EventSignals.signalGone` tells of it, with its owner.
    */
   readonly hide: (sessionId: SessionId) => Effect.Effect<void, SessionNotFound | SessionBusy | Write>
   /**

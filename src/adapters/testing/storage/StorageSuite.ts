@@ -9,6 +9,7 @@ import type * as EngineConfig from "../../../services/EngineConfig.js"
 import { actorTests } from "./actors.js"
 import { assetTests } from "./assets.js"
 import { batchTests } from "./batches.js"
+import { changeTests } from "./changes.js"
 import { contentTests, type WithAssets } from "./contents.js"
 import { deletionTests } from "./deletion.js"
 import { durableTests } from "./durable.js"
@@ -49,6 +50,7 @@ export interface Options {
 const rows = (test: Test) => {
   sessionTests(test)
   listTests(test)
+  changeTests(test)
   transcriptTests(test)
   timelineTests(test)
   runTests(test)

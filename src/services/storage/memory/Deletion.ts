@@ -30,7 +30,7 @@ export const hide = (state: State, sessionId: SessionId): Transition<void, Sessi
     }
     const removed = Tenure.remove(kept.tenure)
     if (removed === null) return yield* Either.left(new SessionNotFound({ sessionId }))
-    return [undefined, putSession(state, setTenure(kept, removed))]
+    return [undefined, putSession({ ...state, deletions: state.deletions + 1 }, setTenure(kept, removed))]
   })
 
 /** Runs, questions, messages, assets, events and grants. */

@@ -1,10 +1,10 @@
 /** The reference for lists of sessions, and for what a session does. */
-import { Array, HashMap, Option, Order } from "effect"
-import type { Session } from "../../../domain/Session.js"
+import { Array, Either, HashMap, Option, Order } from "effect"
+import type { Session, SessionId } from "../../../domain/Session.js"
 import * as SessionActivity from "../../../domain/SessionActivity.js"
-import type { ListQuery, StoredActivity, StoredPage, Tenancy } from "../Storage.js"
+import type { ListQuery, SessionChanges, SessionState, StoredActivity, StoredPage, Tenancy } from "../Storage.js"
 import { holderOf } from "./Runs.js"
-import type { SessionRecord, State } from "./State.js"
+import { type SessionRecord, type State, visible } from "./State.js"
 
 export const page = (state: State, query: ListQuery): StoredPage => {
   const matching = Array.sort(
@@ -25,6 +25,44 @@ export const page = (state: State, query: ListQuery): StoredPage => {
     ...(query.total === true ? { total: matching.length } : {})
   }
 }
+
+export const states = (state: State, sessionIds: ReadonlyArray<SessionId>): ReadonlyArray<SessionState> =>
+  sessionIds.flatMap((sessionId) =>
+    Either.match(visible(state, sessionId), {
+      onLeft: () => [],
+      onRight: (kept) => {
+        const type = kept.events.at(-1)?.type
+        const { cursor, owner, updatedAt } = kept.session
+        const kind = type === undefined || type === "session.deleted" ? "other" : type
+        return [
+          {
+            sessionId,
+            owner,
+            cursor,
+            updatedAt,
+            kind,
+            activity: activityOf(state, kept),
+            tenancy: tenancyOf(state, kept)
+          }
+        ]
+      }
+    })
+  )
+
+export const changes = (
+  state: State,
+  { from, limit, to }: { readonly from: number; readonly to: number; readonly limit: number }
+): SessionChanges => ({
+  deletions: state.deletions,
+  sessions: Array.sort(
+    Array.fromIterable(HashMap.values(state.sessions)).filter(
+      ({ session, tenure }) => tenure.state !== "gone" && session.updatedAt >= from && session.updatedAt <= to
+    ),
+    Order.reverse(lastChangedFirst)
+  )
+    .slice(0, limit)
+    .map(({ session: { cursor, id, updatedAt } }) => ({ sessionId: id, cursor, updatedAt }))
+})
 
 /** Whether a run of the session has not ended. */
 export const isActive = (kept: SessionRecord): boolean => Option.isSome(kept.holder) || kept.queue.length > 0

@@ -4,6 +4,7 @@
  */
 import { Clock, Context, Effect, Either, Layer, Option, Ref, Stream } from "effect"
 import * as Actor from "../../Actor.js"
+import type { SessionId } from "../../../domain/Session.js"
 import { EngineConfig } from "../../EngineConfig.js"
 import { EventSignals } from "../EventSignals.js"
 import { type ReaderService, type Service, Storage, StorageReader } from "../Storage.js"
@@ -30,6 +31,8 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
     session: (sessionId) => read((state) => Reads.session(state, sessionId)),
     sessions: (query) => show((state) => Lists.page(state, query)),
     tenancies: show(Reads.tenancies),
+    states: (sessionIds) => show((state) => Lists.states(state, sessionIds)),
+    changes: (range) => show((state) => Lists.changes(state, range)),
     transcript: (range) =>
       Stream.unwrap(
         Effect.map(
@@ -64,7 +67,21 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
   }
 }
 
+/** Says that a session has changed, or that it is gone. */
+const telling =
+  (signals: EventSignals["Type"]) => (before: State.State, after: State.State) => (sessionId: SessionId) =>
+    Option.match(
+      Option.filter(Either.getRight(State.visible(before, sessionId)), () =>
+        Either.isLeft(State.visible(after, sessionId))
+      ),
+      {
+        onNone: () => signals.signal(sessionId),
+        onSome: ({ session }) => signals.signalGone(sessionId, session.owner)
+      }
+    )
+
 const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): Service => {
+  const tell = telling(signals)
   const commit = <A, E>(transition: (state: State.State, at: number) => State.Transition<A, E>) =>
     Effect.gen(function* () {
       const at = yield* Clock.currentTimeMillis
@@ -73,7 +90,7 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
         return [{ before, outcome }, Either.match(outcome, { onLeft: () => before, onRight: ([, after]) => after })]
       })
       const [answer, after] = yield* outcome
-      if (after !== before) Option.map(after.changed, signals.signal)
+      if (after !== before) Option.map(after.changed, tell(before, after))
       if (after.stopRequests !== before.stopRequests) signals.signalStopRequests()
       return answer
     }).pipe(Effect.uninterruptible)

@@ -98,6 +98,8 @@ export interface State {
   readonly changed: Option.Option<SessionId>
   /** The number of requests to stop a run so far. */
   readonly stopRequests: number
+  /** The number of sessions hidden so far. */
+  readonly deletions: number
   /** When old events were last removed. */
   readonly prunedAt: number
 }
@@ -120,6 +122,7 @@ export const empty = (limits: Limits): State => ({
   floor: 0,
   changed: Option.none(),
   stopRequests: 0,
+  deletions: 0,
   prunedAt: 0
 })
 

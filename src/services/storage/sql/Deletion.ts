@@ -4,10 +4,11 @@
  * begin, so that none of its cursors is used again.
  */
 import { Effect, Either } from "effect"
-import type { SessionId } from "../../../domain/Session.js"
+import type { Owner, SessionId } from "../../../domain/Session.js"
 import { type SessionBusy, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import * as CursorFloor from "./CursorFloor.js"
+import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { type SessionRow, unheld, visible } from "./SessionRow.js"
 import { sqlName } from "./Table.js"
@@ -15,7 +16,10 @@ import { messages, sessionRows, tables } from "./Tables.js"
 
 export const begin = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound> =>
   Either.map(visible(tx, sessionId), (session) => {
-    setState(tx, session, "deleting")
+    if (session.state === "live") {
+      setState(tx, session, "deleting")
+      tx.touch(sessionId)
+    }
     tx.requestStop()
   })
 
@@ -25,12 +29,20 @@ export const hide = (tx: Transaction, sessionId: SessionId): Either.Either<void,
     if (session.state !== "deleting") return yield* Either.left(new SessionNotFound({ sessionId }))
     yield* unheld(tx, session)
     setState(tx, session, "hidden")
+    CursorFloor.ensure(tx)
+    tx.run("UPDATE meta SET deletions = deletions + 1")
+    tx.gone({ sessionId, owner: ownerOf(tx, session) })
   })
 
+const decodeOwner = decoder(sessionRows.columns.owner.schema)
+
+const ownerOf = (tx: Transaction, { id, ordinal }: SessionRow): Owner | null => {
+  const row = tx.get<{ readonly owner: string | null }>("SELECT owner FROM session_rows WHERE ordinal = ?", ordinal)
+  return Either.getOrElse(decodeOwner({ sessionId: id, seq: null }, row?.owner ?? null), () => null)
+}
+
 const setState = (tx: Transaction, session: SessionRow, state: SessionRow["state"]): void => {
-  if (session.state === state) return
   tx.run("UPDATE session_rows SET state = ? WHERE ordinal = ?", state, session.ordinal)
-  tx.touch(session.id)
 }
 
 /** Most rows, and about the most bytes of messages, that one portion removes. */

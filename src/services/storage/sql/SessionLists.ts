@@ -15,10 +15,10 @@ import { columns, decode, type Row } from "./Sessions.js"
 const unended = "SELECT unended.session FROM runs AS unended WHERE unended.state <> 'ended'"
 
 /** The run that holds a session, beside its row. */
-const withHolder = `LEFT JOIN runs ON runs.session = session_rows.ordinal AND runs.state = 'running' ${withEngine}`
+export const withHolder = `LEFT JOIN runs ON runs.session = session_rows.ordinal AND runs.state = 'running' ${withEngine}`
 
 /** What a session does. */
-const activity = `CASE
+export const activity = `CASE
   WHEN runs.id IS NULL THEN iif(session_rows.ordinal IN (${unended}), 'queued', 'idle')
   WHEN session_rows.ordinal IN (SELECT questions.session FROM questions WHERE questions.answer IS NULL) THEN 'asks'
   ELSE 'running' END`

@@ -23,6 +23,7 @@ import * as Retention from "./Retention.js"
 import * as RunRows from "./RunRows.js"
 import * as Runs from "./Runs.js"
 import * as SessionLists from "./SessionLists.js"
+import * as SessionStates from "./SessionStates.js"
 import * as Sessions from "./Sessions.js"
 import * as Steps from "./Steps.js"
 import * as Timeline from "./Timeline.js"
@@ -32,6 +33,8 @@ const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   session: (sessionId) => Sessions.find(query, sessionId),
   sessions: (filter) => SessionLists.page(query, turn, filter),
   tenancies: RunRows.tenancies(query),
+  states: (sessionIds) => SessionStates.read(query, sessionIds),
+  changes: (range) => SessionStates.changes(query, range),
   transcript: (range) => Transcripts.stream(query, turn, range),
   timeline: (range) => Timeline.stream(query, turn, range),
   run: (runId) => Effect.map(RunRows.find(query, runId), ({ run }) => run),

@@ -354,7 +354,9 @@ export const meta = table({
     /** A new session's cursors begin after it. */
     cursorFloor: { schema: Cursor },
     prunedAt: { schema: Schema.Int, least: 0 },
-    prunedUpTo: { schema: Ordinal, least: 0 }
+    prunedUpTo: { schema: Ordinal, least: 0 },
+    /** Sessions hidden so far: their rows go, and no other tells that there were any. */
+    deletions: { schema: Schema.NonNegativeInt, least: 0 }
   }
 })
 

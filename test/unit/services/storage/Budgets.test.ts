@@ -128,6 +128,8 @@ const costs = (size: number) =>
       "list by activity": reader.sessions({ limit: 40, order: "activity" }),
       "list by activity of an owner": reader.sessions({ limit: 40, order: "activity", owner: ann }),
       leases: reader.tenancies,
+      states: reader.states([s1, SessionId.make("session-1"), SessionId.make("session-2")]),
+      "changes of a time": reader.changes({ from: 0, to: 10_000, limit: 40 }),
       append: append(s1, [userText("one")]),
       rename: storage.patch(s1, { title: "one" }),
       patch: storage.patch(s1, { metadata: { a: 1 } }),
@@ -207,6 +209,7 @@ it.scopedLive(
       ])
       expect(plans.filter((plan) => /session_rows_(active|owner|owner_active|workdir) \(/.test(plan))).toEqual([
         "SEARCH session_rows USING INDEX session_rows_active (active_at<?)",
+        "SEARCH session_rows USING INDEX session_rows_active (active_at>? AND active_at<?)",
         "SEARCH session_rows USING INDEX session_rows_owner (owner=? AND rowid<?)",
         "SEARCH session_rows USING INDEX session_rows_owner_active (owner=? AND active_at<?)",
         "SEARCH session_rows USING INDEX session_rows_workdir (workdir=? AND rowid<?)"

@@ -61,6 +61,10 @@ export const wholeView = (reader: ReaderService, world: World, sessions: Readonl
         })
       )
     ),
+    states: Effect.map(reader.states(sessions), (all) =>
+      all.toSorted((one, other) => one.sessionId.localeCompare(other.sessionId))
+    ),
+    changes: reader.changes({ from: 0, to: Number.MAX_SAFE_INTEGER, limit: 100 }),
     waiting: reader.questions(null),
     heldRuns: Effect.forEach(["i0", "i1", "i2"], (instance) =>
       Effect.map(reader.heldRuns(instance), (runs) =>

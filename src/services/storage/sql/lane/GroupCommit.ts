@@ -7,7 +7,7 @@
  */
 import type { Either } from "effect"
 import type { Actor } from "../../../../domain/Actor.js"
-import type { SessionId } from "../../../../domain/Session.js"
+import type { Owner, SessionId } from "../../../../domain/Session.js"
 import { type Sql, SqlFailure, type Writer } from "../Database.js"
 import * as Metrics from "../../../Metrics.js"
 
@@ -22,10 +22,17 @@ export interface Transaction extends Sql {
   /** Notes a row that has the mark: an event by its cursor, or a message by its place. */
   readonly recorded: (table: MarkedTable, session: number, number: number) => void
   readonly touch: (sessionId: SessionId) => void
+  /** Notes a session that can no longer be found. */
+  readonly gone: (session: GoneSession) => void
   /** Stores what has changed of `subject` when the body is done and its changes stay: once, however often it is asked. */
   readonly atEnd: <A extends object>(subject: A, store: (transaction: Transaction, subject: A) => void) => void
   /** Wakes the engines that hold runs, as one of them is to stop. */
   readonly requestStop: () => void
+}
+
+interface GoneSession {
+  readonly sessionId: SessionId
+  readonly owner: Owner | null
 }
 
 export type Body<A, E> = (transaction: Transaction) => Either.Either<A, E>
@@ -62,6 +69,7 @@ const findMark: { readonly [Table in MarkedTable]: string } = {
 /** Whom to wake after the commit. */
 export interface Wakeups {
   readonly sessions: ReadonlySet<SessionId>
+  readonly gone: ReadonlyArray<GoneSession>
   /** Whether to wake the engines that hold runs. */
   readonly stopRequested: boolean
 }
@@ -101,6 +109,7 @@ export const commit = <M extends Member>(
   isolated: boolean
 ): Outcome<M> => {
   const touched: Array<SessionId> = []
+  const gone: Array<GoneSession> = []
   const endings = new Map<object, () => void>()
   let stopRequested = false
   let markedRow: MarkedRow | null = null
@@ -117,6 +126,7 @@ export const commit = <M extends Member>(
     },
     recorded: (table, session, number) => void (markedRow = { table, session, number }),
     touch: (sessionId) => void touched.push(sessionId),
+    gone: (session) => void gone.push(session),
     atEnd: (subject, store) => void endings.set(subject, () => store(transaction, subject)),
     requestStop: () => void (stopRequested = true)
   }
@@ -127,7 +137,7 @@ export const commit = <M extends Member>(
     for (const member of members) {
       culprit = member
       actor = member.actor
-      const before = { markedRow, touched: touched.length, changes: writer.changes() }
+      const before = { markedRow, touched: touched.length, gone: gone.length, changes: writer.changes() }
       if (isolated) writer.run("SAVEPOINT member")
       if (member.run(transaction)) {
         for (const store of endings.values()) store()
@@ -137,6 +147,7 @@ export const commit = <M extends Member>(
         endings.clear()
         markedRow = before.markedRow
         touched.length = before.touched
+        gone.length = before.gone
         if (isolated) writer.run("ROLLBACK TO member")
         else if (writer.changes() !== before.changes) {
           entangled = true
@@ -154,13 +165,13 @@ export const commit = <M extends Member>(
   const failure = failureOf(() => writer.run(isChanged ? "COMMIT" : "ROLLBACK"))
   if (isChanged) Metrics.commitTime.unsafeUpdate(group.elapsed() - committing, [])
   return failure === null
-    ? { _tag: "Done", wakeups: { sessions: new Set(touched), stopRequested } }
+    ? { _tag: "Done", wakeups: { sessions: new Set(touched), gone, stopRequested } }
     : {
         _tag: "CommitFailed",
         failure,
         mark: group.mark,
         markedRow,
-        wakeups: { sessions: new Set(touched), stopRequested }
+        wakeups: { sessions: new Set(touched), gone, stopRequested }
       }
 }
 

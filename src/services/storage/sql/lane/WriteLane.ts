@@ -137,8 +137,9 @@ const make = Effect.gen(function* () {
     for (const write of writes) write.fail(Exit.fail(error(write.operation)))
   }
 
-  const answerEach = (writes: ReadonlyArray<QueuedWrite>, { stopRequested, sessions }: GroupCommit.Wakeups) => {
+  const answerEach = (writes: ReadonlyArray<QueuedWrite>, { gone, stopRequested, sessions }: GroupCommit.Wakeups) => {
     sessions.forEach(signals.signal)
+    for (const { owner, sessionId } of gone) signals.signalGone(sessionId, owner)
     if (stopRequested) signals.signalStopRequests()
     for (const write of writes) write.answer()
   }

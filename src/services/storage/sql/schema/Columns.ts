@@ -44,6 +44,8 @@ export const columns: ReadonlyArray<string> = [
   "CREATE INDEX session_rows_active ON session_rows (active_at)",
   "CREATE INDEX session_rows_owner_active ON session_rows (owner, active_at) WHERE owner IS NOT NULL",
 
+  "ALTER TABLE meta ADD COLUMN deletions INTEGER NOT NULL DEFAULT 0",
+
   "ALTER TABLE calls ADD COLUMN started_at INTEGER",
   "ALTER TABLE calls ADD COLUMN display TEXT",
   "ALTER TABLE messages ADD COLUMN started_at INTEGER",

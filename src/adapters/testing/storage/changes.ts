@@ -1,0 +1,111 @@
+import { Effect } from "effect"
+import { Owner, type SessionId } from "../../../domain/Session.js"
+import { EventSignals } from "../../../services/storage/EventSignals.js"
+import { Storage, StorageReader } from "../../../services/storage/Storage.js"
+import { append, create, createAndStart, destroy, openBatch, purgeAll, q1, question, s1, s2 } from "./fixture.js"
+import { Now, type Test } from "./StorageTest.js"
+import { expect } from "./Vitest.js"
+import { userText } from "../../../domain/Message.js"
+
+const smith = Owner.make("smith")
+
+/** What those who listen to all sessions are told, as lines. */
+const heard = Effect.gen(function* () {
+  const lines: Array<string> = []
+  const listener = {
+    changed: (sessionId: SessionId) => void lines.push(`${sessionId} changed`),
+    gone: (sessionId: SessionId, owner: Owner | null) => void lines.push(`${sessionId} of ${owner ?? "nobody"} gone`),
+    unknown: () => void lines.push("unknown")
+  }
+  const signals = yield* EventSignals
+  yield* Effect.acquireRelease(
+    Effect.sync(() => signals.listenToAll(listener)),
+    (end) => Effect.sync(end)
+  )
+  return () => lines.splice(0).filter((line) => line !== "unknown")
+})
+
+export const changeTests = (test: Test) => {
+  test("P2 each commit tells which session it has changed, once readers see it, and that one is gone", () =>
+    Effect.gen(function* () {
+      const [reader, storage] = [yield* StorageReader, yield* Storage]
+      const told = yield* heard
+      yield* create({ owner: smith })
+      yield* create({ id: s2 })
+      yield* storage.patch(s1, { metadata: { a: 1 } })
+      expect(told()).toEqual(["s1 changed", "s2 changed", "s1 changed"])
+      yield* Effect.ignore(storage.patch(s2, { title: "" }))
+      expect(told()).toEqual([])
+      yield* storage.beginDelete(s1)
+      yield* storage.hide(s1)
+      expect(told()).toEqual(["s1 changed", "s1 of smith gone"])
+      expect((yield* reader.changes({ from: 0, to: 9_000, limit: 9 })).deletions).toBe(1)
+      yield* purgeAll(s1)
+      yield* storage.forget(s1)
+      expect(told().filter((line) => line.endsWith("gone"))).toEqual([])
+      yield* destroy(s2)
+      expect(told()).toContain("s2 of nobody gone")
+      expect((yield* reader.changes({ from: 0, to: 9_000, limit: 9 })).deletions).toBe(2)
+    }))
+
+  test("the states of sessions are read by their ids: where each is, what happened last, what it does", () =>
+    Effect.gen(function* () {
+      const [reader, storage] = [yield* StorageReader, yield* Storage]
+      yield* create({ owner: smith })
+      const { lease } = yield* createAndStart({ sessionId: s2 })
+      const states = Effect.map(reader.states([s2, s1, s2]), (all) => new Map(all.map((one) => [one.sessionId, one])))
+      const before = yield* states
+      expect(before.size).toBe(2)
+      expect(before.get(s1)).toEqual({
+        sessionId: s1,
+        owner: smith,
+        cursor: 1,
+        updatedAt: 1_000,
+        kind: "session.created",
+        activity: "idle",
+        tenancy: null
+      })
+      expect(before.get(s2)).toMatchObject({
+        cursor: 3,
+        kind: "message.appended",
+        activity: "running",
+        tenancy: { lease, engine: { instance: "i1" }, beat: { count: 1 } }
+      })
+      yield* openBatch(lease, "c1")
+      yield* storage.ask(lease, question(q1, 3, "c1"))
+      yield* (yield* Now).set(5_000)
+      yield* append(s1, [userText("one")])
+      const after = yield* states
+      expect(after.get(s1)).toMatchObject({ cursor: 2, updatedAt: 5_000, kind: "message.appended" })
+      expect(after.get(s2)).toMatchObject({ kind: "permission.asked", activity: "asks" })
+      yield* destroy(s1)
+      expect([...(yield* states).keys()]).toEqual([s2])
+      expect(yield* reader.states([])).toEqual([])
+    }))
+
+  test("sessions that changed in a time are found, the oldest first, each with its newest change", () =>
+    Effect.gen(function* () {
+      const [now, reader, storage] = [yield* Now, yield* StorageReader, yield* Storage]
+      yield* create()
+      yield* create({ id: s2 })
+      yield* now.set(2_000)
+      yield* storage.patch(s1, { metadata: { a: 1 } })
+      const found = (from: number, to: number, limit = 9) =>
+        Effect.map(reader.changes({ from, to, limit }), ({ sessions }) =>
+          sessions.map(({ cursor, sessionId, updatedAt }) => [sessionId, cursor, updatedAt])
+        )
+      const [one, two] = [
+        [s1, 1, 2_000],
+        [s2, 1, 1_000]
+      ]
+      expect(yield* found(0, 9_000)).toEqual([two, one])
+      expect(yield* found(0, 9_000, 1)).toEqual([two])
+      expect(yield* found(1_000, 1_999)).toEqual([two])
+      expect(yield* found(1_001, 2_000)).toEqual([one])
+      expect(yield* found(2_001, 9_000)).toEqual([])
+      yield* storage.beginDelete(s1)
+      expect(yield* found(2_000, 2_000)).toEqual([one])
+      yield* storage.hide(s1)
+      expect(yield* found(0, 9_000)).toEqual([two])
+    }))
+}

@@ -1,0 +1,43 @@
+/**
+ * What clients are told of all sessions: that one has changed, and what it does now. A hint is no event: of several
+ * changes only the newest is told, and what has changed is to be read. Nobody keeps hints; where some are missing, a
+ * `gap` says so, and the list of sessions is the truth.
+ */
+import { Schema } from "effect"
+import { Cursor, Owner, SessionId } from "./Session.js"
+import { SessionActivity } from "./SessionActivity.js"
+import { Durable } from "./SessionEvent.js"
+import { Timestamp } from "./Timestamp.js"
+
+/** Of which sessions changes are told. */
+export const ChangesQuery = Schema.Struct({ owner: Schema.optional(Owner) })
+export type ChangesQuery = typeof ChangesQuery.Type
+
+const isOfChange = (type: Durable["type"]): type is Exclude<Durable["type"], "session.deleted"> =>
+  type !== "session.deleted"
+
+/** The type of a session's newest durable event. */
+export const ChangeKind = Schema.Union(...Durable.members.map(({ fields }) => fields.type)).pipe(
+  Schema.filter(isOfChange)
+)
+export type ChangeKind = typeof ChangeKind.Type
+
+/** A session has changed. `kind`, `cursor`, `updatedAt` and `activity` are those of now; a change of metadata has no event. */
+const SessionChanged = Schema.Struct({
+  kind: ChangeKind,
+  sessionId: SessionId,
+  cursor: Cursor,
+  updatedAt: Timestamp,
+  activity: SessionActivity
+})
+
+/**
+ * - `session.deleted`: the session can no longer be found.
+ * - `gap`: something may have changed that is not told. Load the list.
+ */
+export const SessionHint = Schema.Union(
+  SessionChanged,
+  Schema.Struct({ kind: Schema.Literal("session.deleted"), sessionId: SessionId }),
+  Schema.Struct({ kind: Schema.Literal("gap") })
+)
+export type SessionHint = typeof SessionHint.Type

@@ -1,0 +1,125 @@
+/**
+ * Reads what there is to tell of sessions that have changed: those of which this process was signalled, and those that
+ * other processes have changed, of which nobody says where.
+ *
+ * The latter are found by time. A commit takes its time while it holds the lock, and all processes of a host share the
+ * clock, so what is committed later has the same time or a later one; what has just the time that was seen last is
+ * compared by its cursor. Where the clock was set back, where too much has changed at once, and where another process has
+ * deleted a session, of which no row tells, all that can be said is that there is a gap.
+ */
+import { type Clock, Effect } from "effect"
+import type { Owner, SessionId } from "../../domain/Session.js"
+import type { SessionActivity } from "../../domain/SessionActivity.js"
+import type { Read } from "../../domain/SkeinError.js"
+import type { Leases } from "../runtime/Leases.js"
+import type { ReaderService, SessionState } from "../storage/Storage.js"
+import * as Listing from "./Listing.js"
+import type { OwnedHint } from "./PendingHints.js"
+
+/** Sessions read at once. */
+const page = 500
+
+/** Most sessions that others are found to have changed, and most whose place is remembered. */
+const most = 5_000
+
+/** No commit takes so long, in milliseconds: what is older was there when the first one watched. */
+const longestCommitMillis = 60_000
+
+/** Whose a session was that is gone, and when that was signalled. */
+export interface Gone {
+  readonly owner: Owner | null
+  readonly at: number
+}
+
+/** Sessions that this process has changed, or deleted. */
+type News = ReadonlyMap<SessionId, Gone | null>
+
+export interface HintReader {
+  /** Counts everything that is stored as told. */
+  readonly begin: Effect.Effect<void, Read>
+  /** The sessions that other processes have changed since; null when that cannot be told. */
+  readonly elsewhere: Effect.Effect<ReadonlyArray<SessionId> | null, Read>
+  /** What there is to tell of sessions, in the order of their newest changes. */
+  readonly hints: (news: News) => Effect.Effect<ReadonlyArray<OwnedHint>, Read>
+}
+
+interface Place {
+  readonly cursor: number
+  readonly updatedAt: number
+  /** Null when it was not looked at. */
+  readonly activity: SessionActivity | null
+}
+
+export type Reader = Pick<ReaderService, "changes" | "states">
+
+export const make = (reader: Reader, leases: Pick<Leases["Type"], "left">, clock: Clock.Clock): HintReader => {
+  /** Where sessions were when they were told, the newest last. */
+  const told = new Map<SessionId, Place>()
+  let since = 0
+  let deletions = 0
+
+  /** A place that may yet change within its millisecond is not remembered. */
+  const remember = (sessionId: SessionId, place: Place, readAt: number) => {
+    told.delete(sessionId)
+    if (place.updatedAt < readAt) told.set(sessionId, place)
+    if (told.size > most) for (const [oldest] of told) return void told.delete(oldest)
+  }
+
+  const isTold = (sessionId: SessionId, { activity, cursor, updatedAt }: Place): boolean => {
+    const place = told.get(sessionId)
+    return (
+      place !== undefined &&
+      place.cursor === cursor &&
+      place.updatedAt === updatedAt &&
+      (activity === null || place.activity === activity)
+    )
+  }
+
+  const begin = Effect.gen(function* () {
+    const now = clock.unsafeCurrentTimeMillis()
+    since = now - longestCommitMillis
+    const found = yield* reader.changes({ from: since, to: now, limit: most })
+    deletions = found.deletions
+    for (const { cursor, sessionId, updatedAt } of found.sessions) {
+      remember(sessionId, { cursor, updatedAt, activity: null }, now)
+      since = updatedAt
+    }
+  })
+
+  const elsewhere = Effect.gen(function* () {
+    const now = clock.unsafeCurrentTimeMillis()
+    const from = Math.min(since, now)
+    const found = yield* reader.changes({ from, to: now, limit: most })
+    const isWhole = since <= now && found.deletions === deletions && found.sessions.length < most
+    deletions = found.deletions
+    since = since <= now ? (found.sessions.at(-1)?.updatedAt ?? since) : now - longestCommitMillis
+    if (!isWhole) return null
+    return found.sessions
+      .filter(({ cursor, sessionId, updatedAt }) => !isTold(sessionId, { cursor, updatedAt, activity: null }))
+      .map(({ sessionId }) => sessionId)
+  })
+
+  const hints = Effect.fnUntraced(function* (news: News) {
+    const ids = [...news.keys()]
+    const states = new Map<SessionId, SessionState>()
+    const readAt = clock.unsafeCurrentTimeMillis()
+    for (let at = 0; at < ids.length; at += page) {
+      for (const state of yield* reader.states(ids.slice(at, at + page))) states.set(state.sessionId, state)
+    }
+    const activityOf = Listing.activityIn(yield* leases.left(Listing.holdsOf([...states.values()])))
+    const all: Array<OwnedHint & { readonly at: number }> = []
+    for (const [sessionId, gone] of news) {
+      if (gone !== null) all.push({ sessionId, ...gone, hint: { kind: "session.deleted", sessionId } })
+      const state = states.get(sessionId)
+      if (state === undefined) continue
+      const { cursor, kind, owner, updatedAt } = state
+      const activity = activityOf(state)
+      if (gone === null && isTold(sessionId, { cursor, updatedAt, activity })) continue
+      remember(sessionId, { cursor, updatedAt, activity }, readAt)
+      all.push({ sessionId, owner, at: updatedAt, hint: { kind, sessionId, cursor, updatedAt, activity } })
+    }
+    return all.sort((one, other) => one.at - other.at)
+  })
+
+  return { begin, elsewhere, hints }
+}
