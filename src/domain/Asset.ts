@@ -25,5 +25,5 @@ export const Asset = Schema.Struct({
   /** SHA-256 of the content, lower-case hex. */
   sha256: Schema.String,
   createdAt: Timestamp
-})
+}).annotations({ identifier: "Asset" })
 export type Asset = Named<typeof Asset.Type>

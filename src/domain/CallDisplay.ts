@@ -17,7 +17,7 @@ const Line = Schema.Int.pipe(Schema.positive())
 export const Location = Schema.Struct({
   path: Schema.String,
   line: Schema.optionalWith(Line, { exact: true })
-})
+}).annotations({ identifier: "CallLocation" })
 export type Location = Named<typeof Location.Type>
 
 /** How clients show a call. */
@@ -26,7 +26,7 @@ export const CallDisplay = Schema.Struct({
   /** In a few words; null when the tool does not say. */
   title: Schema.NullOr(Schema.String),
   locations: Schema.Array(Location)
-})
+}).annotations({ identifier: "CallDisplay" })
 export type CallDisplay = Named<typeof CallDisplay.Type>
 
 /** Of a call whose tool says nothing, or whose input could not be read. */

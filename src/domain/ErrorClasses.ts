@@ -234,7 +234,7 @@ export class RowDamaged extends Schema.TaggedError<RowDamaged>()(
   "RowDamaged",
   {
     sessionId: Schema.String,
-    seq: Schema.NullOr(Schema.Number),
+    seq: Schema.NullOr(Schema.Finite),
     detail: Schema.String
   },
   httpStatus(500)
@@ -249,9 +249,9 @@ export class CursorGone extends Schema.TaggedError<CursorGone>()(
   "CursorGone",
   {
     sessionId: SessionId,
-    after: Schema.Number,
-    oldest: Schema.Number,
-    newest: Schema.Number
+    after: Schema.Finite,
+    oldest: Schema.Finite,
+    newest: Schema.Finite
   },
   httpStatus(410)
 ) {
@@ -279,7 +279,7 @@ export class StorageBusy extends Schema.TaggedError<StorageBusy>()(
   "StorageBusy",
   {
     operation: Schema.String,
-    waitedMillis: Schema.Number
+    waitedMillis: Schema.Finite
   },
   httpStatus(503)
 ) {

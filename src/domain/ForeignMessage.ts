@@ -17,18 +17,22 @@ import {
 
 const callId = Schema.NonEmptyString.annotations({ description: "a call's id of at least 1 character" })
 
-const ForeignCall = Schema.Struct({ ...CallPart.fields, callId })
+const ForeignCall = Schema.Struct({ ...CallPart.fields, callId }).annotations({ identifier: "ForeignCallPart" })
 type ForeignCall = typeof ForeignCall.Type
 
 const ForeignAssistant = Schema.Struct({
   ...AssistantMessage.fields,
   parts: Schema.Array(Schema.Union(TextPart, ReasoningPart, ForeignCall, OpaquePart))
+}).annotations({ identifier: "ForeignAssistantMessage" })
+
+const ForeignResult = Schema.Struct({ ...ResultMessage.fields, callId }).annotations({
+  identifier: "ForeignResultMessage"
 })
 
-const ForeignResult = Schema.Struct({ ...ResultMessage.fields, callId })
-
 /** A message from elsewhere, whose call ids may be any texts. */
-export const ForeignMessage = Schema.Union(UserMessage, ForeignAssistant, ForeignResult, OtherMessage)
+export const ForeignMessage = Schema.Union(UserMessage, ForeignAssistant, ForeignResult, OtherMessage).annotations({
+  identifier: "ForeignMessage"
+})
 export type ForeignMessage = NamedUnion<typeof ForeignMessage.Type>
 
 export const isForeignCall = (part: { readonly type: string }): part is ForeignCall => part.type === "call"

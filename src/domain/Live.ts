@@ -3,12 +3,16 @@
  * call. `Watch` says what of it is news to a watcher.
  */
 import { Schema } from "effect"
-import { CallId } from "./Message.js"
+import { AssistantMessage, CallId } from "./Message.js"
 import { RunId } from "./Run.js"
 import { Seq } from "./Session.js"
 import * as StepDraft from "./StepDraft.js"
 
-export const Retry = Schema.Struct({ attempt: Schema.Int, delayMillis: Schema.Number, reason: Schema.String })
+export const Retry = Schema.Struct({
+  attempt: Schema.Int,
+  delayMillis: Schema.Finite,
+  reason: Schema.String
+}).annotations({ identifier: "Retry" })
 export type Retry = typeof Retry.Type
 
 export interface LiveStep {
@@ -80,7 +84,7 @@ export const endStep = (live: Live): Live =>
 export const Draft = Schema.Struct({
   runId: RunId,
   seq: Seq,
-  model: Schema.Struct({ provider: Schema.String, model: Schema.String }),
+  model: AssistantMessage.fields.model,
   attempt: Schema.Int,
   retry: Schema.NullOr(Retry),
   reasoning: Schema.String,
@@ -92,7 +96,7 @@ export const Draft = Schema.Struct({
       callId: Schema.optionalWith(CallId, { exact: true }),
       name: Schema.String,
       input: Schema.String
-    })
+    }).annotations({ identifier: "CallDraft" })
   )
 })
 export type Draft = typeof Draft.Type

@@ -30,11 +30,19 @@ export type ProviderMetadata = typeof ProviderMetadata.Type
 const providerMetadata = Schema.optionalWith(ProviderMetadata, { exact: true })
 
 /** A text, as it was written. */
-export const TextPart = Schema.Struct({ type: Schema.Literal("text"), text: Schema.String, providerMetadata })
+export const TextPart = Schema.Struct({
+  type: Schema.Literal("text"),
+  text: Schema.String,
+  providerMetadata
+}).annotations({ identifier: "TextPart" })
 export type TextPart = Named<typeof TextPart.Type>
 
 /** What a model thought before it answered. */
-export const ReasoningPart = Schema.Struct({ type: Schema.Literal("reasoning"), text: Schema.String, providerMetadata })
+export const ReasoningPart = Schema.Struct({
+  type: Schema.Literal("reasoning"),
+  text: Schema.String,
+  providerMetadata
+}).annotations({ identifier: "ReasoningPart" })
 export type ReasoningPart = Named<typeof ReasoningPart.Type>
 
 /** An image or any other file, by asset id. */
@@ -43,7 +51,7 @@ export const FilePart = Schema.Struct({
   assetId: AssetId,
   mediaType: Schema.String,
   name: Schema.optionalWith(Schema.String, { exact: true })
-})
+}).annotations({ identifier: "FilePart" })
 export type FilePart = Named<typeof FilePart.Type>
 
 /** A tool call as the model asked for it; `input` is the raw text, which need not parse. */
@@ -55,11 +63,13 @@ export const CallPart = Schema.Struct({
   input: Schema.String,
   providerCallId: Schema.optionalWith(Schema.String, { exact: true }),
   providerMetadata
-})
+}).annotations({ identifier: "CallPart" })
 export type CallPart = Named<typeof CallPart.Type>
 
 /** A value that a tool gave for programs. No model is shown it. */
-export const JsonPart = Schema.Struct({ type: Schema.Literal("json"), value: Schema.Unknown })
+export const JsonPart = Schema.Struct({ type: Schema.Literal("json"), value: Schema.Unknown }).annotations({
+  identifier: "JsonPart"
+})
 export type JsonPart = Named<typeof JsonPart.Type>
 
 /** A file that a tool changed, for people. No model is shown it. */
@@ -69,18 +79,18 @@ export const DiffPart = Schema.Struct({
   /** What the file held; null when it was not there. */
   before: Schema.NullOr(Schema.String),
   after: Schema.String
-})
+}).annotations({ identifier: "DiffPart" })
 export type DiffPart = Named<typeof DiffPart.Type>
 
 /** A part written by another version of Skein. */
-export const OpaquePart = Opaque.partBut("text", "reasoning", "file", "call")
+export const OpaquePart = Opaque.partBut("text", "reasoning", "file", "call").annotations({ identifier: "OpaquePart" })
 export type OpaquePart = { readonly [Field in keyof typeof OpaquePart.Type]: (typeof OpaquePart.Type)[Field] }
 
 /** What a user sends: texts and files. */
 export const UserMessage = Schema.Struct({
   role: Schema.Literal("user"),
   parts: Schema.Array(Schema.Union(TextPart, FilePart, OpaquePart))
-})
+}).annotations({ identifier: "UserMessage" })
 export type UserMessage = Named<
   typeof UserMessage.Type,
   { readonly parts: ReadonlyArray<TextPart | FilePart | OpaquePart> }
@@ -93,17 +103,22 @@ export type UserMessage = Named<
 export const FinishReason = Schema.Literal("stop", "length", "content-filter", "tool-calls", "paused", "error", "other")
 export type FinishReason = typeof FinishReason.Type
 
+/** Names the model that wrote something. */
+const ModelName = Schema.Struct({ provider: Schema.String, model: Schema.String }).annotations({
+  identifier: "ModelName"
+})
+
 /** What a model wrote in one step: texts, reasoning and calls, in its order. */
 export const AssistantMessage = Schema.Struct({
   role: Schema.Literal("assistant"),
   parts: Schema.Array(Schema.Union(TextPart, ReasoningPart, CallPart, OpaquePart)),
   /** Which model wrote it: reasoning and metadata go back to this vendor only. */
-  model: Schema.Struct({ provider: Schema.String, model: Schema.String }),
+  model: ModelName,
   finish: FinishReason,
   usage: Usage,
   /** The step broke off: this is what had arrived. A partial message holds no calls. */
   partial: Schema.optionalWith(Schema.Literal(true), { exact: true })
-})
+}).annotations({ identifier: "AssistantMessage" })
 export type AssistantMessage = Named<
   typeof AssistantMessage.Type,
   { readonly parts: ReadonlyArray<TextPart | ReasoningPart | CallPart | OpaquePart>; readonly usage: Usage }
@@ -128,7 +143,12 @@ export const Outcome = Schema.Literal(
 export type Outcome = typeof Outcome.Type
 
 /** What a result has beside its text. */
-export const ResultPart = Schema.Union(FilePart, JsonPart, DiffPart, Opaque.partBut("file", "json", "diff"))
+export const ResultPart = Schema.Union(
+  FilePart,
+  JsonPart,
+  DiffPart,
+  Opaque.partBut("file", "json", "diff").annotations({ identifier: "OpaqueResultPart" })
+).annotations({ identifier: "ResultPart" })
 export type ResultPart = NamedUnion<typeof ResultPart.Type>
 
 /** The one result of one call. */
@@ -143,7 +163,7 @@ export const ResultMessage = Schema.Struct({
   /** The whole text, when `text` was cut to the limit. */
   assetId: Schema.optionalWith(AssetId, { exact: true }),
   parts: Schema.optionalWith(Schema.Array(ResultPart), { exact: true })
-})
+}).annotations({ identifier: "ResultMessage" })
 export type ResultMessage = Named<typeof ResultMessage.Type, { readonly parts: ReadonlyArray<ResultPart> }>
 
 /** Who wrote a message; "other" for one that a later version wrote. */
@@ -160,6 +180,7 @@ export const OtherMessage = Schema.Struct({
   stored: Schema.Record({ key: Schema.String, value: Schema.Unknown })
 }).pipe(
   Schema.filter(({ stored, unknownRole }) => stored["role"] === unknownRole && !isRole(unknownRole), {
+    identifier: "OtherMessage",
     description: "a message as it is stored, of an unknown role",
     arbitrary: () => (fc) =>
       fc
@@ -170,7 +191,9 @@ export const OtherMessage = Schema.Struct({
 export type OtherMessage = Named<typeof OtherMessage.Type>
 
 /** A message of a transcript. */
-export const Message = Schema.Union(UserMessage, AssistantMessage, ResultMessage, OtherMessage)
+export const Message = Schema.Union(UserMessage, AssistantMessage, ResultMessage, OtherMessage).annotations({
+  identifier: "Message"
+})
 export type Message = UserMessage | AssistantMessage | ResultMessage | OtherMessage
 
 /** A message at its place in the transcript. */
@@ -182,7 +205,7 @@ export const Entry = Schema.Struct({
   actor: Schema.NullOr(Actor),
   at: Timestamp,
   message: Message
-})
+}).annotations({ identifier: "Entry" })
 export type Entry = Named<typeof Entry.Type, { readonly message: Message }>
 
 /** Whether a part is a call. */

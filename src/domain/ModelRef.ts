@@ -16,7 +16,7 @@ export const Options = Schema.Struct({
   seed: Schema.optional(Schema.Int),
   /** Texts at which the model stops writing. */
   stop: Schema.optional(Schema.Array(Schema.NonEmptyString))
-})
+}).annotations({ identifier: "ModelOptions" })
 export type Options = Named<typeof Options.Type>
 
 /** What the session says of how its model is asked, and the agent where the session says nothing. */
@@ -32,7 +32,7 @@ export const ModelRef = Schema.Struct({
   ),
   model: Schema.NonEmptyString,
   options: Schema.optional(Options)
-})
+}).annotations({ identifier: "ModelRef" })
 export type ModelRef = Named<typeof ModelRef.Type>
 
 /** `provider/model`, as users write it. */

@@ -20,7 +20,7 @@ export const OpenCall = Schema.Struct({
   /** When it was started; null while it is pending. */
   startedAt: Schema.NullOr(Timestamp),
   display: CallDisplay.CallDisplay
-})
+}).annotations({ identifier: "OpenCall" })
 export type OpenCall = Named<typeof OpenCall.Type>
 
 /** The calls that the message at `opener` asks for, with their displays by index. None has started. */
@@ -49,7 +49,7 @@ export const OpenBatch = Schema.Struct({
   calls: Schema.Array(OpenCall),
   /** Results that wait beyond the head for earlier ones. */
   stored: Schema.Array(Entry)
-})
+}).annotations({ identifier: "OpenBatch" })
 export type OpenBatch = Named<
   typeof OpenBatch.Type,
   { readonly calls: ReadonlyArray<OpenCall>; readonly stored: ReadonlyArray<Entry> }

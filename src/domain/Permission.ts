@@ -35,7 +35,7 @@ export const Answer = Schema.Struct({
   message: Schema.NullOr(Schema.String),
   /** Who answered, as the host names people. Null when the run ended before anybody did. */
   by: Schema.NullOr(Schema.String)
-})
+}).annotations({ identifier: "Answer" })
 export type Answer = Named<typeof Answer.Type>
 
 /** A question about one call, bound to its exact input. */
@@ -52,7 +52,7 @@ export const Question = Schema.Struct({
   display: CallDisplay,
   answer: Schema.NullOr(Answer),
   askedAt: Timestamp
-})
+}).annotations({ identifier: "Question" })
 export type Question = Named<typeof Question.Type, { readonly answer: Answer | null }>
 
 /** What a run's end makes of a question that nobody answered. */

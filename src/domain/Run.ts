@@ -68,7 +68,7 @@ export const QueuedRun = Schema.Struct({
   detail: Schema.Null,
   startedAt: Schema.Null,
   endedAt: Schema.Null
-})
+}).annotations({ identifier: "QueuedRun" })
 export type QueuedRun = Named<typeof QueuedRun.Type, { readonly usage: Total }>
 
 /** A run that holds its session. */
@@ -81,7 +81,7 @@ export const RunningRun = Schema.Struct({
   /** When its engine was closed under it: until another engine takes it up, nobody runs it. Null while one does. */
   releasedAt: Schema.NullOr(Timestamp),
   endedAt: Schema.Null
-})
+}).annotations({ identifier: "RunningRun" })
 export type RunningRun = Named<typeof RunningRun.Type, { readonly usage: Total }>
 
 /** A run that has ended. */
@@ -94,11 +94,11 @@ export const EndedRun = Schema.Struct({
   /** Null for a run that was cancelled while it was queued. */
   startedAt: Schema.NullOr(Timestamp),
   endedAt: Timestamp
-})
+}).annotations({ identifier: "EndedRun" })
 export type EndedRun = Named<typeof EndedRun.Type, { readonly usage: Total }>
 
 /** A run, by its state. */
-export const Run = Schema.Union(QueuedRun, RunningRun, EndedRun)
+export const Run = Schema.Union(QueuedRun, RunningRun, EndedRun).annotations({ identifier: "Run" })
 export type Run = QueuedRun | RunningRun | EndedRun
 
 /** Whether a run is in a state. */
@@ -111,7 +111,9 @@ export const isIn =
  * Points at a run. `cursor` stands just before the run's first event, so that a subscription from it sees the whole
  * run whenever it begins.
  */
-export const Ref = Schema.Struct({ sessionId: SessionId, runId: RunId, cursor: Cursor })
+export const Ref = Schema.Struct({ sessionId: SessionId, runId: RunId, cursor: Cursor }).annotations({
+  identifier: "RunRef"
+})
 export type Ref = Named<typeof Ref.Type>
 
 /** What points at a run: for those who have the run and no ref. */
@@ -126,5 +128,5 @@ export const RunQuery = Schema.Struct({
   idempotencyKey: Schema.optional(IdempotencyKey),
   /** Runs at most, 1 to 500. Defaults to 50. */
   limit: Schema.optional(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" })))
-})
+}).annotations({ identifier: "RunQuery" })
 export type RunQuery = Named<typeof RunQuery.Type>

@@ -55,7 +55,7 @@ export const Session = Schema.Struct({
   cursor: Cursor,
   createdAt: Timestamp,
   updatedAt: Timestamp
-})
+}).annotations({ identifier: "Session" })
 export type Session = Named<typeof Session.Type, { readonly usage: Total; readonly model: ModelRef | null }>
 
 export { SessionId as Id }

@@ -10,7 +10,7 @@
  * - `other`: an event of another version of Skein, of a type that this one does not know.
  * - `run.released`: the run's engine was closed, or died and the run is gone on with. It goes on from its transcript.
  */
-import { Schema } from "effect"
+import { Schema, String } from "effect"
 import type { NamedUnion } from "./Named.js"
 import { Actor } from "./Actor.js"
 import { AgentName } from "./AgentName.js"
@@ -24,6 +24,9 @@ import { Cursor, Seq, SessionId } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
 import { Total } from "./Usage.js"
 
+/** The name of an event's Schema: `RunEndedEvent` of "run.ended". */
+const nameOf = (type: string): string => `${type.split(".").map(String.capitalize).join("")}Event`
+
 const durable = <const Type extends string, Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
   Schema.Struct({
     type: Schema.Literal(type),
@@ -32,10 +35,16 @@ const durable = <const Type extends string, Fields extends Schema.Struct.Fields>
     at: Timestamp,
     actor: Schema.NullOr(Actor),
     ...fields
-  })
+  }).annotations({ identifier: nameOf(type) })
 
 const ephemeral = <const Type extends string, Fields extends Schema.Struct.Fields>(type: Type, fields: Fields) =>
-  Schema.Struct({ type: Schema.Literal(type), sessionId: SessionId, after: Cursor, runId: RunId, ...fields })
+  Schema.Struct({
+    type: Schema.Literal(type),
+    sessionId: SessionId,
+    after: Cursor,
+    runId: RunId,
+    ...fields
+  }).annotations({ identifier: nameOf(type) })
 
 /** `seq` is the place of the call's result. */
 const ofQuestion = { runId: RunId, callId: CallId, seq: Seq, questionId: QuestionId }
@@ -81,7 +90,7 @@ export const Durable = Schema.Union(
   durable("asset.saved", { assetId: AssetId }),
   durable("asset.deleted", { assetId: AssetId }),
   durable("other", { unknownType: Schema.String, runId: Schema.NullOr(RunId), seq: Schema.NullOr(Seq) })
-)
+).annotations({ identifier: "DurableEvent" })
 export type Durable = NamedUnion<typeof Durable.Type>
 
 /** `seq` is the place that the message being written will have. */
@@ -95,11 +104,11 @@ export const Ephemeral = Schema.Union(
   ephemeral("call.arguments", { ...delta, index: Schema.NonNegativeInt, callId: CallId, name: Schema.String }),
   ephemeral("call.progress", { callId: CallId, text: Schema.String }),
   ephemeral("run.retrying", { attempt: Schema.Int, delayMillis: Schema.Finite, reason: Schema.String })
-)
+).annotations({ identifier: "EphemeralEvent" })
 export type Ephemeral = NamedUnion<typeof Ephemeral.Type>
 
 /** What clients are told of a session. */
-export const SessionEvent = Schema.Union(Durable, Ephemeral)
+export const SessionEvent = Schema.Union(Durable, Ephemeral).annotations({ identifier: "SessionEvent" })
 export type SessionEvent = Durable | Ephemeral
 /** The kinds of events. */
 export type Type = SessionEvent["type"]

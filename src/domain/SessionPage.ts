@@ -34,11 +34,13 @@ export const SessionQuery = Schema.Struct({
   limit: optional(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" }))),
   /** Whether to count all that match, which reads every one of them. */
   total: optional(Schema.Boolean)
-})
+}).annotations({ identifier: "SessionQuery" })
 export type SessionQuery = Named<typeof SessionQuery.Type>
 
 /** A session of a list, and what it does. */
-export const ListedSession = Schema.Struct({ ...Session.fields, activity: SessionActivity })
+export const ListedSession = Schema.Struct({ ...Session.fields, activity: SessionActivity }).annotations({
+  identifier: "ListedSession"
+})
 export type ListedSession = Named<typeof ListedSession.Type, { readonly usage: Total; readonly model: ModelRef | null }>
 
 /**
@@ -51,5 +53,5 @@ export const SessionPage = Schema.Struct({
   damaged: Schema.Array(RowDamaged),
   next: Schema.NullOr(Place),
   total: optional(Schema.NonNegativeInt)
-})
+}).annotations({ identifier: "SessionPage" })
 export type SessionPage = Named<typeof SessionPage.Type, { readonly sessions: ReadonlyArray<ListedSession> }>

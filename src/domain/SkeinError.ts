@@ -1,5 +1,5 @@
 /** Every error that Skein's public operations fail with, and which of them each operation may. */
-import { Schema } from "effect"
+import { Option, Schema, SchemaAST } from "effect"
 import type { NamedUnion } from "./Named.js"
 import {
   InvalidInput,
@@ -162,13 +162,26 @@ const all = Schema.Union(
 /** Whether a value is one of Skein's own errors. */
 export const is: (value: unknown) => value is typeof all.Type = Schema.is(all)
 
+const Message = Schema.Struct({ message: Schema.String })
+
+/** The encoded form of an error with its message, under the error's name. */
+const wired = (error: SchemaAST.AST): SchemaAST.AST =>
+  SchemaAST.annotations(Schema.extend(Schema.encodedSchema(Schema.make(error)), Message).ast, {
+    [SchemaAST.IdentifierAnnotationId]: Option.getOrUndefined(
+      SchemaAST.getIdentifierAnnotation(SchemaAST.typeAST(error))
+    )
+  })
+
 /**
  * The JSON form of errors for those who read it, such as clients over HTTP: tag, fields, and `message`, which is left out
  * again when an error is decoded.
  */
-export const withMessage = <A extends Error, I extends object, R>(errors: Schema.Schema<A, I, R>) =>
-  Schema.transform(Schema.extend(Schema.encodedSchema(errors), Schema.Struct({ message: Schema.String })), errors, {
+export const withMessage = <A extends Error, I extends object, R>(errors: Schema.Schema<A, I, R>) => {
+  const each = SchemaAST.isUnion(errors.ast) ? errors.ast.types : [errors.ast]
+  const fields = Schema.make<I & typeof Message.Type, I & typeof Message.Type, R>(SchemaAST.Union.make(each.map(wired)))
+  return Schema.transform(fields, errors, {
     strict: true,
     decode: (fields) => fields,
     encode: (fields, { message }) => ({ ...fields, message })
   })
+}

@@ -24,7 +24,7 @@ export const TimelineStep = Schema.Struct({
   usage: AssistantMessage.fields.usage,
   /** Whether it broke off. */
   partial: Schema.Boolean
-})
+}).annotations({ identifier: "TimelineStep" })
 export type TimelineStep = Named<typeof TimelineStep.Type>
 
 /** One call, at the place of its result. */
@@ -49,11 +49,11 @@ export const TimelineCall = Schema.Struct({
    * has none, and for what a host appended.
    */
   finished: Schema.NullOr(Cursor)
-})
+}).annotations({ identifier: "TimelineCall" })
 export type TimelineCall = Named<typeof TimelineCall.Type>
 
 /** A step or a call. */
-export const TimelineRow = Schema.Union(TimelineStep, TimelineCall)
+export const TimelineRow = Schema.Union(TimelineStep, TimelineCall).annotations({ identifier: "TimelineRow" })
 export type TimelineRow = TimelineStep | TimelineCall
 
 /** The step that the calls after it belong to. */

@@ -16,7 +16,7 @@ export const Usage = Schema.Struct({
   cachedInputTokens: Count,
   /** Those of the input that the provider wrote to its cache; absent like null. Not part of sums. */
   cacheWriteTokens: Schema.optionalWith(Count, { exact: true })
-})
+}).annotations({ identifier: "Usage" })
 export type Usage = Named<typeof Usage.Type>
 
 /** The usage of a step of which nothing was reported. */
@@ -30,7 +30,7 @@ export const Total = Schema.Struct({
   outputTokens: Schema.NonNegativeInt,
   reasoningTokens: Schema.NonNegativeInt,
   cachedInputTokens: Schema.NonNegativeInt
-})
+}).annotations({ identifier: "UsageTotal" })
 export type Total = Named<typeof Total.Type>
 
 /** The sum of no steps. */

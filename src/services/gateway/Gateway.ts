@@ -10,9 +10,8 @@ import { Context, Effect, type Scope, type Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import { ForeignMessage } from "../../domain/ForeignMessage.js"
 import { CallDisplay } from "../../domain/CallDisplay.js"
-import type { Live } from "../../domain/Live.js"
 import type { Entry } from "../../domain/Message.js"
-import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
+import { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Question, QuestionId } from "../../domain/Permission.js"
 import type { EndedRun, Ref, Run, RunId, RunQuery } from "../../domain/Run.js"
 import type { Owner, Session, SessionId } from "../../domain/Session.js"
@@ -24,7 +23,7 @@ import type * as SkeinError from "../../domain/SkeinError.js"
 import { TimelineCall, TimelineRow, TimelineStep } from "../../domain/Timeline.js"
 import * as Restricted from "./Restricted.js"
 import type { Restriction } from "./Restricted.js"
-import { SessionChange, Snapshot } from "./Replies.js"
+import { Live, SessionChange, Snapshot } from "./Replies.js"
 import {
   Answer,
   AssetRange,
@@ -42,7 +41,6 @@ import {
 
 export { operations } from "./Operations.js"
 export type { Restriction } from "./Restricted.js"
-export type { Live, OpenBatch, OpenCall }
 export {
   Answer,
   AssetRange,
@@ -53,7 +51,10 @@ export {
   EventRange,
   ForeignMessage,
   ListedSession,
+  Live,
   NewAsset,
+  OpenBatch,
+  OpenCall,
   Patch,
   PatchMany,
   Recover,

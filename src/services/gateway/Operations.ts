@@ -87,8 +87,8 @@ const operation = <W extends Whose, P extends Ids[W], const N extends Names<P>, 
   }
 }
 
-const ofSession = Schema.Struct({ sessionId: SessionId })
-const ofRun = Schema.Struct({ runId: RunId })
+const ofSession = Schema.Struct({ sessionId: SessionId }).annotations({ identifier: "OfSession" })
+const ofRun = Schema.Struct({ runId: RunId }).annotations({ identifier: "OfRun" })
 
 /** `events` and `subscribe`: they differ in when the input is checked. */
 const subscription = {
@@ -178,7 +178,7 @@ export const operations = {
     payload: Schema.Struct({
       sessionId: SessionId,
       of: Schema.optional(Requests.ResumedRun)
-    }),
+    }).annotations({ identifier: "ResumeSession" }),
     arguments: ["sessionId", "of"],
     success: Ref,
     error: SkeinError.Resume
@@ -200,7 +200,7 @@ export const operations = {
       sessionId: SessionId,
       messages: Schema.Array(ForeignMessage),
       idempotencyKey: Schema.optional(IdempotencyKey)
-    }),
+    }).annotations({ identifier: "AppendMessages" }),
     arguments: ["sessionId", "messages", "idempotencyKey"],
     success: Schema.Array(Entry),
     error: SkeinError.Append
@@ -303,7 +303,7 @@ export const operations = {
     name: "question",
     whose: "question",
     access: "read",
-    payload: Schema.Struct({ questionId: QuestionId }),
+    payload: Schema.Struct({ questionId: QuestionId }).annotations({ identifier: "OfQuestion" }),
     arguments: ["questionId"],
     success: Question,
     error: SkeinError.ReadQuestion
@@ -312,7 +312,7 @@ export const operations = {
     name: "questions",
     whose: "all",
     access: "read",
-    payload: Schema.Struct({ sessionId: Schema.optional(SessionId) }),
+    payload: Schema.Struct({ sessionId: Schema.optional(SessionId) }).annotations({ identifier: "OfAnySession" }),
     arguments: ["sessionId"],
     success: Schema.Array(Question),
     error: SkeinError.ReadSession
@@ -359,7 +359,7 @@ export const operations = {
     name: "deleteAsset",
     whose: "session",
     access: "write",
-    payload: Schema.Struct({ sessionId: SessionId, assetId: AssetId }),
+    payload: Schema.Struct({ sessionId: SessionId, assetId: AssetId }).annotations({ identifier: "OfAsset" }),
     arguments: ["sessionId", "assetId"],
     success: Asset,
     error: SkeinError.DeleteAsset

@@ -33,7 +33,7 @@ export const Create = Schema.Struct({
   agent: optional(AgentName),
   model: optional(ModelRef),
   metadata: optional(JsonRecord)
-})
+}).annotations({ identifier: "CreateSession" })
 export type Create = Named<typeof Create.Type>
 
 const changes = {
@@ -49,19 +49,25 @@ const changes = {
 }
 
 /** What is to change of a session, in one commit. Fields that are left out stay as they are. */
-export const Patch = Schema.Struct({ sessionId: SessionId, ...changes })
+export const Patch = Schema.Struct({ sessionId: SessionId, ...changes }).annotations({ identifier: "PatchSession" })
 export type Patch = Named<typeof Patch.Type>
 
 /** The same for many sessions, one by one. */
-export const PatchMany = Schema.Struct({ sessionIds: Schema.Array(SessionId), ...changes })
+export const PatchMany = Schema.Struct({ sessionIds: Schema.Array(SessionId), ...changes }).annotations({
+  identifier: "PatchSessions"
+})
 export type PatchMany = Named<typeof PatchMany.Type>
 
 /** A part of a transcript: from place `from` to place `to`, both included. Defaults to the whole. */
-export const TranscriptRange = Schema.Struct({ sessionId: SessionId, from: optional(Seq), to: optional(Seq) })
+export const TranscriptRange = Schema.Struct({
+  sessionId: SessionId,
+  from: optional(Seq),
+  to: optional(Seq)
+}).annotations({ identifier: "TranscriptRange" })
 export type TranscriptRange = Named<typeof TranscriptRange.Type>
 
 /** One message of a transcript, by its place. */
-export const EntryPlace = Schema.Struct({ sessionId: SessionId, seq: Seq })
+export const EntryPlace = Schema.Struct({ sessionId: SessionId, seq: Seq }).annotations({ identifier: "EntryPlace" })
 export type EntryPlace = Named<typeof EntryPlace.Type>
 
 /** Events after the last one that the client has. Defaults to all that are kept. */
@@ -70,16 +76,21 @@ export const EventRange = Schema.Struct({
   after: optional(Cursor),
   /** Whether events of messages bring the entry along, and those of questions the question. Defaults to no. */
   entries: optional(Schema.Boolean)
-})
+}).annotations({ identifier: "EventRange" })
 export type EventRange = Named<typeof EventRange.Type>
+
+/** A file of a message. */
+const SentFile = Schema.Struct({
+  assetId: AssetId,
+  mediaType: Schema.String,
+  name: optional(Schema.String)
+}).annotations({ identifier: "SentFile" })
 
 /** A message: a text, files by asset id, or both. */
 export const Send = Schema.Struct({
   sessionId: SessionId,
   text: Schema.String,
-  files: optional(
-    Schema.Array(Schema.Struct({ assetId: AssetId, mediaType: Schema.String, name: optional(Schema.String) }))
-  ),
+  files: optional(Schema.Array(SentFile)),
   /** What tools can read of who asks. */
   metadata: optional(JsonRecord),
   /**
@@ -91,12 +102,13 @@ export const Send = Schema.Struct({
   idempotencyKey: optional(IdempotencyKey),
   /** What to do when a run holds the session. Defaults to "refuse". */
   whenBusy: optional(Schema.Literal("refuse", "queue"))
-})
+}).annotations({ identifier: "SendMessage" })
 export type Send = Named<typeof Send.Type>
 
 /** What to go on with: a run, or the run of an idempotency key. Defaults to the session's newest run. */
 export const ResumedRun = Schema.Struct({ runId: optional(RunId), idempotencyKey: optional(IdempotencyKey) }).pipe(
   Schema.filter(({ idempotencyKey, runId }) => idempotencyKey === undefined || runId === undefined, {
+    identifier: "ResumedRun",
     description: "a run or a key, not both"
   })
 )
@@ -106,7 +118,7 @@ export type ResumedRun = Named<typeof ResumedRun.Type>
 export const Recover = Schema.Struct({
   owner: optional(Owner),
   limit: optional(Schema.Int.pipe(Schema.positive({ description: "a whole number from 1" })))
-})
+}).annotations({ identifier: "RecoverSessions" })
 export type Recover = Named<typeof Recover.Type>
 
 /** An answer to a question. */
@@ -117,7 +129,7 @@ export const Answer = Schema.Struct({
   message: optional(Schema.String),
   /** Who answers, as the host names people. Defaults to the actor. */
   by: optional(Schema.String)
-})
+}).annotations({ identifier: "AnswerQuestion" })
 export type Answer = Named<typeof Answer.Type>
 
 /** A file to store, besides its content. */
@@ -125,7 +137,7 @@ export const NewAsset = Schema.Struct({
   sessionId: SessionId,
   name: optional(Schema.String),
   mediaType: Schema.String
-})
+}).annotations({ identifier: "NewAsset" })
 export type NewAsset = Named<typeof NewAsset.Type>
 
 /** A part of an asset: `length` bytes from `offset`. Defaults to the whole. */
@@ -134,5 +146,5 @@ export const AssetRange = Schema.Struct({
   assetId: AssetId,
   offset: optional(Schema.NonNegativeInt),
   length: optional(Schema.NonNegativeInt)
-})
+}).annotations({ identifier: "AssetRange" })
 export type AssetRange = Named<typeof AssetRange.Type>
