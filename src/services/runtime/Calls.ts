@@ -81,7 +81,7 @@ type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const config = yield* EngineConfig
-  const { turn } = yield* EventLoop
+  const turn = yield* Portions.oneByOne((yield* EventLoop).turn)
   const live = yield* LiveRuns
   const fibers = yield* ToolFibers
   const readings = yield* CallReading.make

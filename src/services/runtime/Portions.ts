@@ -23,3 +23,7 @@ export const forEach = <A, B, E, R>(
 
 /** A turn between two works on so many things, unless they are few. */
 export const between = (count: number, turn: Turn): Effect.Effect<void> => (count > calls ? turn : Effect.void)
+
+/** Turns of which each has the event loop for itself: many works take them one after the other, not all in one. */
+export const oneByOne = (turn: Turn): Effect.Effect<Turn> =>
+  Effect.map(Effect.makeSemaphore(1), (permit) => permit.withPermits(1)(turn))

@@ -269,6 +269,11 @@ describe("budgets", () => {
       expect(largeEntries).toBeLessThan(10)
       // The turns of a test and of a portion come in either order.
       expect(yield* mostAtOnce("calls", turn(300))).toBeLessThanOrEqual(64)
+      const together = Effect.all(
+        Array.from({ length: 10 }, () => turn(100)),
+        { concurrency: "unbounded" }
+      )
+      expect(yield* mostAtOnce("calls", together)).toBeLessThanOrEqual(3 * 32)
       const model = yield* ScriptedModel.ScriptedModel
       yield* model.play(ScriptedModel.text(Array.from({ length: 6_000 }, () => "word ")))
       const said = Effect.flatMap(gateway.send({ sessionId: id, text: "go" }), Run.await)
