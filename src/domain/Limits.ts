@@ -36,17 +36,14 @@ const encoder = new TextEncoder()
 /** Bytes of a text in UTF-8. */
 export const byteLength = (text: string): number => encoder.encode(text).length
 
+/** Whether a text has more bytes than a limit. Only one that is near to it is encoded: a UTF-16 unit has one to three. */
+const isOver = (text: string, limit: number): boolean =>
+  text.length > limit || (text.length * 3 > limit && byteLength(text) > limit)
+
 /** The JSON text of a value, or a refusal when it has none or one of more than `limit` bytes. */
 export const json = (field: string, value: unknown, limit: number): Either.Either<string, InvalidInput> => {
   const text = Either.getOrNull(Either.try((): string | undefined => JSON.stringify(value)))
-  const bytes = text === null || text === undefined ? null : byteLength(text)
-  return typeof text === "string" && bytes !== null && bytes <= limit
-    ? Either.right(text)
-    : Either.left(
-        new InvalidInput({
-          field,
-          limit: `at most ${limit} bytes`,
-          actual: bytes === null ? "no JSON" : `${bytes} bytes`
-        })
-      )
+  if (typeof text === "string" && !isOver(text, limit)) return Either.right(text)
+  const actual = typeof text === "string" ? `${byteLength(text)} bytes` : "no JSON"
+  return Either.left(new InvalidInput({ field, limit: `at most ${limit} bytes`, actual }))
 }

@@ -11,3 +11,9 @@ export type Turn = Effect.Effect<void>
 export class EventLoop extends Context.Reference<EventLoop>()("skein/EventLoop", {
   defaultValue: (): { readonly turn: Turn } => ({ turn: Effect.sleep(0) })
 }) {}
+
+/** Characters of a text that are read, written as JSON or hashed within a millisecond or two. */
+const short = 512 * 1024
+
+/** A turn after work on a text, unless it is short. */
+export const afterText = (turn: Turn, { length }: string): Turn => (length > short ? turn : Effect.void)

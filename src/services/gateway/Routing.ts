@@ -1,8 +1,8 @@
 /** The Gateway over a Runtime: what each operation does with its checked input. */
-import { Array, Effect, Either, Layer, Option, Predicate, Stream } from "effect"
+import { Effect, Either, Layer, Option, Predicate, Stream } from "effect"
 import { Checked } from "../../domain/Checked.js"
 import type { JsonRecord } from "../../domain/Json.js"
-import type { FilePart, UserMessage } from "../../domain/Message.js"
+import type { FilePart, Message, UserMessage } from "../../domain/Message.js"
 import * as Output from "../../domain/Output.js"
 import { refOf } from "../../domain/Run.js"
 import { SessionId } from "../../domain/Session.js"
@@ -10,6 +10,7 @@ import * as SkeinError from "../../domain/SkeinError.js"
 import * as Actor from "../Actor.js"
 import { Assets } from "../assets/Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
+import { afterText, EventLoop } from "../EventLoop.js"
 import { Ids } from "../Ids.js"
 import { Leases } from "../runtime/Leases.js"
 import { Runtime } from "../runtime/Runtime.js"
@@ -68,6 +69,10 @@ const make = Effect.gen(function* () {
   const ids = yield* Ids
   const subscriptions = yield* Subscriptions.make
   const { limits, traceContent } = yield* EngineConfig
+  const { turn } = yield* EventLoop
+
+  const checkedMessage = <M extends Message>(message: M, field?: string) =>
+    Effect.tap(Checked.message(message, limits, field), ({ json }) => afterText(turn, json))
 
   const create = method(operations.create, (input) =>
     Effect.gen(function* () {
@@ -128,7 +133,7 @@ const make = Effect.gen(function* () {
       const message: UserMessage = { role: "user", parts: text === "" ? files : [{ type: "text", text }, ...files] }
       const ref = yield* runtime.send({
         sessionId,
-        message: yield* Checked.message(message, limits),
+        message: yield* checkedMessage(message),
         metadata: yield* Checked.metadata(input.metadata ?? {}, limits),
         output: input.output === undefined ? null : yield* outputOf(input.output),
         idempotencyKey: idempotencyKey ?? null,
@@ -186,8 +191,7 @@ const make = Effect.gen(function* () {
     recover: (which = {}) => recover(which),
     append: method(operations.append, ({ idempotencyKey, messages, sessionId }) =>
       ForeignCalls.adopt(messages, ids).pipe(
-        Effect.map(Array.map((message, index) => Checked.message(message, limits, `messages.${index}`))),
-        Effect.flatMap(Either.all),
+        Effect.flatMap(Effect.forEach((message, index) => checkedMessage(message, `messages.${index}`))),
         Effect.flatMap((checked) =>
           runtime.append(
             sessionId,

@@ -21,6 +21,7 @@ import * as Actor from "../Actor.js"
 import { Assets } from "../assets/Assets.js"
 import type { NewAsset } from "../assets/Saving.js"
 import { EngineConfig } from "../EngineConfig.js"
+import { afterText, EventLoop } from "../EventLoop.js"
 import { Hashing } from "../Hashing.js"
 import { Ids } from "../Ids.js"
 import {
@@ -107,6 +108,7 @@ const make = Effect.gen(function* () {
   const deletions = yield* Deletions
   const upkeep = yield* Upkeep
   const recovery = yield* Recovery
+  const { turn } = yield* EventLoop
   const { recoverRuns } = yield* EngineConfig
   const scope = yield* Effect.scope
 
@@ -120,9 +122,12 @@ const make = Effect.gen(function* () {
     <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.zipRight(upkeep.start, boundary.hold(sessionId)(effect))
 
-  const hashOf = Effect.fnUntraced(function* (text: string) {
+  const hashOf = Effect.fnUntraced(function* (textOf: () => string) {
     const digest = yield* hashing.sha256
+    const text = textOf()
+    yield* afterText(turn, text)
     yield* digest.update(new TextEncoder().encode(text))
+    yield* afterText(turn, text)
     return yield* digest.hex
   })
 
@@ -133,13 +138,16 @@ const make = Effect.gen(function* () {
     // Without an output it is what it was before there were outputs.
     const sent = [message, metadata, ...(output === null ? [] : [output])]
     return Effect.all({
-      hash: hashOf(CanonicalJson.stringify(sent.map(({ value }) => value))),
-      textHash: hashOf(`[${sent.map(({ json }) => json).join(",")}]`)
+      hash: hashOf(() => CanonicalJson.stringify(sent.map(({ value }) => value))),
+      textHash: hashOf(() => `[${sent.map(({ json }) => json).join(",")}]`)
     })
   }
 
   const appendKeyOf = ({ given, key }: GivenKey) =>
-    Effect.map(hashOf(CanonicalJson.stringify(given)), (hash) => ({ key, hash }))
+    Effect.map(
+      hashOf(() => CanonicalJson.stringify(given)),
+      (hash) => ({ key, hash })
+    )
 
   /**
    * Claims the session unless the claimant is null, has storage begin a run, and drives it; all within the session's

@@ -21,7 +21,7 @@ import type { AgentUnavailable } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { Agents } from "../Agents.js"
 import { EngineConfig } from "../EngineConfig.js"
-import { EventLoop } from "../EventLoop.js"
+import { afterText, EventLoop } from "../EventLoop.js"
 import type { OpenCall, RunEnd, StartedRun, StepSequel } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
 import type { RunContext } from "./CallRun.js"
@@ -257,6 +257,7 @@ export const make = Effect.gen(function* () {
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)
       const checked = yield* Checked.message(message, config.limits)
+      yield* afterText(turn, checked.json)
       const parts = callsOf(message)
       if (parts.length > 0) {
         const now = signature(parts)

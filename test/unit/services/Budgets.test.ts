@@ -304,4 +304,29 @@ describe("budgets", () => {
       expect(pages).toEqual([256, 256, 256, cursor - 3 * 256])
     })
   )
+
+  budget(
+    "others have turns while a large message is checked, hashed and stored, and none beside a short one",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const { id } = yield* gateway.create({ workdir: "/" })
+      /** The least of some times: the lane may give turns too. */
+      const turnsOf = (characters: number) =>
+        Effect.gen(function* () {
+          let least = Infinity
+          for (let time = 0; time < 4; time++) {
+            let [turns, isOver] = [0, false]
+            const turn = () => void (isOver || (turns++, setImmediate(turn)))
+            setImmediate(turn)
+            yield* gateway.append(id, [Message.userText("x".repeat(characters))], `${characters} ${time}`)
+            isOver = true
+            least = Math.min(least, turns)
+          }
+          return least
+        })
+      expect(yield* turnsOf(10)).toBe(0)
+      // One after its JSON, after its canonical JSON and after its hash. Each of the engine's is two of those counted.
+      expect(yield* turnsOf(4_000_000)).toBe(6)
+    })
+  )
 })
