@@ -32,35 +32,52 @@ export const groupsOf = (entries: ReadonlyArray<Entry>, size: number): ReadonlyA
     entries.slice(group * size, (group + 1) * size)
   )
 
-/** Entries that are sorted in one turn of the event loop. */
-const sortedAtOnce = 4_096
+/** Entries that are sorted, or looked at, in one turn of the event loop. */
+const atOnce = 4_096
+
+/** Does something with each of the entries, with a turn of the event loop after some of them. */
+export const forEach = (entries: ReadonlyArray<Entry>, look: (entry: Entry) => void): Effect.Effect<void> =>
+  Effect.forEach(
+    groupsOf(entries, atOnce),
+    (some, group) =>
+      Effect.zipRight(
+        group > 0 ? EventLoop.turn : Effect.void,
+        Effect.sync(() => some.forEach(look))
+      ),
+    { discard: true }
+  )
 
 /** By name in code unit order: some at a time, which are then merged, two and two. */
 const sorted = Effect.fnUntraced(function* (entries: ReadonlyArray<Entry>) {
-  let runs: ReadonlyArray<ReadonlyArray<Entry>> = yield* Effect.forEach(groupsOf(entries, sortedAtOnce), (some) =>
+  let runs: ReadonlyArray<ReadonlyArray<Entry>> = yield* Effect.forEach(groupsOf(entries, atOnce), (some) =>
     Effect.zipRight(
-      entries.length > sortedAtOnce ? EventLoop.turn : Effect.void,
+      entries.length > atOnce ? EventLoop.turn : Effect.void,
       Effect.sync(() => some.sort((one, other) => (one.name < other.name ? -1 : 1)))
     )
   )
   while (runs.length > 1) {
     runs = yield* Effect.forEach(Arr.chunksOf(runs, 2), ([one, other = []]) =>
-      Effect.map(EventLoop.turn, () => merged(one, other))
+      Effect.zipRight(EventLoop.turn, merged(one, other))
     )
   }
   return runs[0] ?? []
 })
 
-const merged = (some: ReadonlyArray<Entry>, others: ReadonlyArray<Entry>): ReadonlyArray<Entry> => {
-  const all: Array<Entry> = []
-  let next = 0
-  for (const one of some) {
-    for (let other = others[next]; other !== undefined && other.name < one.name; other = others[++next]) all.push(other)
-    all.push(one)
-  }
-  for (const other of others.slice(next)) all.push(other)
-  return all
-}
+const merged = (some: ReadonlyArray<Entry>, others: ReadonlyArray<Entry>): Effect.Effect<ReadonlyArray<Entry>> =>
+  Effect.suspend(() => {
+    const all: Array<Entry> = []
+    let next = 0
+    const add = (one: Entry): void => {
+      for (let other = others[next]; other !== undefined && other.name < one.name; other = others[++next]) {
+        all.push(other)
+      }
+      all.push(one)
+    }
+    return Effect.map(forEach(some, add), () => {
+      for (const other of others.slice(next)) all.push(other)
+      return all
+    })
+  })
 
 /** What a folder holds, by name in code unit order; `isComplete` is false when it holds more than `limit`. */
 export const read = Effect.fn("FolderEntries.read")(function* (folder: OpenFolder, limit: number) {

@@ -50,10 +50,17 @@ export const filesBelow = (
   const below = (folder: OpenFolder, prefix: string, depth: number): Stream.Stream<FolderFiles, FileRefused> =>
     Effect.gen(function* () {
       const { entries, isComplete } = yield* FolderEntries.read(folder, maxEntries)
-      const isUnreadable = entries.some(({ kind }) => kind === "unreadable")
+      const files: Array<FolderEntries.Entry> = []
+      const folders: Array<FolderEntries.Entry> = []
+      let isUnreadable = false
+      yield* FolderEntries.forEach(entries, (entry) => {
+        const { kind, name } = entry
+        if (kind === "unreadable") isUnreadable = true
+        else if (kind === "folder") {
+          if (!skipped.includes(name)) folders.push(entry)
+        } else if (kind !== "special" && !isTemporary(name)) files.push(entry)
+      })
       if (!isComplete || isUnreadable) yield* onSkipped
-      const files = entries.filter(({ kind, name }) => (kind === "file" || kind === "link") && !isTemporary(name))
-      const folders = entries.filter(({ kind, name }) => kind === "folder" && !skipped.includes(name))
       // One group at a time, whatever is done with them: a reader that waits between them lets others have their turn.
       const here = Stream.fromIterable(FolderEntries.groupsOf(files, groupSize)).pipe(
         Stream.rechunk(1),
