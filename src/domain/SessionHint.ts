@@ -4,14 +4,15 @@
  * `gap` says so, and the list of sessions is the truth.
  */
 import { Schema } from "effect"
+import type { Named, NamedUnion } from "./Named.js"
 import { Cursor, Owner, SessionId } from "./Session.js"
 import { SessionActivity } from "./SessionActivity.js"
 import { Durable } from "./SessionEvent.js"
 import { Timestamp } from "./Timestamp.js"
 
 /** Of which sessions changes are told. */
-export const ChangesQuery = Schema.Struct({ owner: Schema.optional(Owner) })
-export type ChangesQuery = typeof ChangesQuery.Type
+export const ChangesQuery = Schema.Struct({ owner: Schema.optional(Owner) }).annotations({ identifier: "ChangesQuery" })
+export type ChangesQuery = Named<typeof ChangesQuery.Type>
 
 const isOfChange = (type: Durable["type"]): type is Exclude<Durable["type"], "session.deleted"> =>
   type !== "session.deleted"
@@ -29,7 +30,7 @@ const SessionChanged = Schema.Struct({
   cursor: Cursor,
   updatedAt: Timestamp,
   activity: SessionActivity
-})
+}).annotations({ identifier: "SessionChangedHint" })
 
 /**
  * - `session.deleted`: the session can no longer be found.
@@ -37,7 +38,9 @@ const SessionChanged = Schema.Struct({
  */
 export const SessionHint = Schema.Union(
   SessionChanged,
-  Schema.Struct({ kind: Schema.Literal("session.deleted"), sessionId: SessionId }),
-  Schema.Struct({ kind: Schema.Literal("gap") })
-)
-export type SessionHint = typeof SessionHint.Type
+  Schema.Struct({ kind: Schema.Literal("session.deleted"), sessionId: SessionId }).annotations({
+    identifier: "SessionDeletedHint"
+  }),
+  Schema.Struct({ kind: Schema.Literal("gap") }).annotations({ identifier: "GapHint" })
+).annotations({ identifier: "SessionHint" })
+export type SessionHint = NamedUnion<typeof SessionHint.Type>
