@@ -438,7 +438,7 @@ export class RunStopped extends Schema.TaggedError<RunStopped>()(
 }
 
 /**
- * The answer of a run is not of the form that was asked for, nor are those that it was asked for again. `text` is the last
+ * The answer of a run does not match the requested schema, nor do those that it was asked for afterwards. `text` is the last
  * of them, `detail` has a line for each thing that is wrong with it.
  */
 export class AnswerInvalid extends Schema.TaggedError<AnswerInvalid>()(
@@ -451,6 +451,6 @@ export class AnswerInvalid extends Schema.TaggedError<AnswerInvalid>()(
   httpStatus(502)
 ) {
   override get message() {
-    return `The answer of run ${this.runId} is not of the form that was asked for`
+    return `The answer of run ${this.runId} does not match the requested schema`
   }
 }

@@ -1,14 +1,16 @@
 /** Any text as one line that a terminal and a list can show. */
 
-/** Control characters, halves of surrogate pairs, and what turns or hides the text around it. */
-const unprintable = /[\p{Cc}\p{Cs}\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/gu
+/** Control characters, halves of surrogate pairs, and what turns or hides the text around it: as a class of characters. */
+const hidden = String.raw`\p{Cc}\p{Cs}\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF`
+
+const unprintable = new RegExp(`[${hidden}]`, "gu")
 
 /** Makes each run of white space one blank, line breaks included, trims the ends and drops what cannot be seen. */
 export const fold = (text: string): string =>
   text.replace(/\s+/gu, " ").replace(unprintable, "").replace(/ +/g, " ").trim()
 
 /** A character that is still there when the text is folded, and is no blank. */
-const visible = /[^\s\p{Cc}\p{Cs}\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF]/u
+const visible = new RegExp(`[^\\s${hidden}]`, "u")
 
 const lineBreak = /[\n\r\u2028\u2029]/u
 

@@ -27,7 +27,7 @@ export const isSame = (one: JsonRecord, other: JsonRecord): boolean =>
 /** Asks for the answer where the provider does not hold the model to the schema. */
 export const instruction = (schema: JsonRecord): string =>
   [
-    "Your final answer must be one JSON object that is valid by this JSON Schema, without any text before or after it:",
+    "Your final answer must be one JSON object that is valid against this JSON Schema, without any text before or after it:",
     JSON.stringify(schema)
   ].join("\n")
 
@@ -70,7 +70,7 @@ export const again = (answer: string, detail: string): string => {
     .slice(0, shown)
     .join("")
   return [
-    "[This answer of yours is not of the form that was asked for:",
+    "[This answer of yours does not match the requested JSON Schema:",
     `${beginning}${beginning.length < answer.length ? "…" : ""}`,
     "What is wrong with it:",
     detail,

@@ -2,7 +2,7 @@
  * The events of a session.
  *
  * - A durable event has a `cursor` and was committed together with the change that it reports. Replayed, it shows
- *   today's values. Its `actor` is whoever asked for the change; null for what a run or the engine did by itself, and
+ *   today's values. Its `actor` is whoever asked for the change; null for what a run, the engine or a deletion did, and
  *   when nobody said. What starts a run is its sender's, whenever it starts.
  * - An ephemeral event has no cursor of its own: `after` names the durable event that it follows.
  * - A delta carries its offset in the text so far. A late watcher gets one delta from offset 0. After a `run.retrying` or

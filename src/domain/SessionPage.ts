@@ -24,7 +24,7 @@ export const SessionQuery = Schema.Struct({
   parent: optional(SessionId),
   /** Only titles that contain this text. ASCII letters match in either case. */
   title: optional(Schema.String),
-  /** Only sessions that do one of these now. All but "idle": those with a run that has not ended. */
+  /** Only sessions that do one of these now. Each but "idle" means that a run has not ended. */
   activity: optional(Schema.Array(SessionActivity)),
   /** Last created first, or last changed first. Defaults to "created". */
   order: optional(Schema.Literal("created", "activity")),

@@ -32,9 +32,9 @@ const lookMillis = 1_000
 export const isStale = (reason: TakeoverReason, lookedAt: number, now: number): boolean =>
   reason === "lease-lost" && Math.abs(now - lookedAt) > lookMillis
 
-/** A run as it is found, and what its taker wants. */
 type HeldCall = Pick<OpenCall, "questionId" | "state">
 
+/** A run as it is found, and what its taker wants. */
 export interface FoundRun {
   readonly reason: TakeoverReason
   readonly recovery: "continue" | "end"

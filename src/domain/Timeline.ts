@@ -39,14 +39,14 @@ export const TimelineCall = Schema.Struct({
   display: CallDisplay,
   /** When its step was stored. */
   askedAt: Timestamp,
-  /** Null for a call that was not started, or of which that is unknown. */
+  /** Null for a call that was not started, or when that is unknown. */
   startedAt: Schema.NullOr(Timestamp),
   /** When its result was stored; null while it has none. */
   endedAt: Schema.NullOr(Timestamp),
   outcome: Schema.NullOr(Outcome),
   /**
    * The cursor of the event that told of its result: by it, calls are in the order in which they finished. Null while it
-   * has none, and for what a host appended.
+   * has none, for what a host appended, and for results that earlier versions stored.
    */
   finished: Schema.NullOr(Cursor)
 }).annotations({ identifier: "TimelineCall" })
@@ -55,9 +55,3 @@ export type TimelineCall = Named<typeof TimelineCall.Type>
 /** A step or a call. */
 export const TimelineRow = Schema.Union(TimelineStep, TimelineCall).annotations({ identifier: "TimelineRow" })
 export type TimelineRow = TimelineStep | TimelineCall
-
-/** The step that the calls after it belong to. */
-export interface Asking {
-  readonly seq: Seq
-  readonly at: Timestamp
-}

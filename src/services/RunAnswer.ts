@@ -80,16 +80,23 @@ const named = Effect.fnUntraced(function* (conflict: SkeinError.IdempotencyConfl
 })
 
 /** Asks for another answer after a run, or finds the one that was asked for before. Returns the run's end. */
-const again = Effect.fnUntraced(function* (run: EndedRun, form: JsonRecord, text: string, time: number) {
+const again = Effect.fnUntraced(function* (
+  run: EndedRun,
+  form: Effect.Effect<JsonRecord, SkeinError.InvalidInput>,
+  text: string,
+  time: number
+) {
   const gateway = yield* Gateway
   const { id, metadata, sessionId } = run
   const idempotencyKey = `${id}/again-${time}`
-  // Looked for first, so that who only reads finds it too.
+  // Looked for first: who only reads finds it too, and so does who words the form in another way by now.
   const [known] = yield* gateway.runs({ sessionId, idempotencyKey })
-  if (known === undefined) yield* mayWaitForNext(sessionId)
-  const message = { sessionId, text, metadata, output: form, idempotencyKey, whenBusy: "queue" } as const
-  const ref =
-    known === undefined ? yield* Effect.catchTag(gateway.send(message), "IdempotencyConflict", named) : refOf(known)
+  const send = Effect.gen(function* () {
+    const message = { sessionId, text, metadata, output: yield* form, idempotencyKey, whenBusy: "queue" } as const
+    yield* mayWaitForNext(sessionId)
+    return yield* Effect.catchTag(gateway.send(message), "IdempotencyConflict", named)
+  })
+  const ref = known === undefined ? yield* send : refOf(known)
   const end = yield* await_(ref)
   return isCutOff(end) ? yield* goOn(sessionId, idempotencyKey) : end
 })
@@ -128,8 +135,7 @@ export const answerAs = <A, I, R>(
     for (const time of Arr.range(1, furtherTimes)) {
       const value = yield* Effect.either(read(text))
       if (Either.isRight(value)) return value.right
-      const form = yield* formOf(run, schema)
-      text = yield* textOfEnd(yield* again(run, form, Output.again(text, value.left), time))
+      text = yield* textOfEnd(yield* again(run, formOf(run, schema), Output.again(text, value.left), time))
     }
     return yield* Effect.mapError(read(text), (detail) => new SkeinError.AnswerInvalid({ runId: run.id, text, detail }))
   })

@@ -13,8 +13,8 @@ export const workspace = `${looking} Change only what was asked for, and say in 
 
 /** Of the agent that only reads. */
 export const readOnly =
-  `${looking} You can read and change nothing. Asked for a change, say which files you would change and how, so ` +
-  "that somebody can do it by that."
+  `${looking} You can read and change nothing. Asked for a change, say which files you would change and how, in ` +
+  "enough detail for somebody else to do it."
 
 const limits: BoundedText.Limits = { field: "--system", mostBytes: 256 * 1024 }
 

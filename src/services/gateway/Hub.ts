@@ -216,7 +216,7 @@ export const make = (
     const rows = yield* reader.events({ sessionId, after: from.cursor, limit: page, entries })
     // Everybody who waited has left meanwhile, and who came then has gone on from elsewhere.
     if (position !== from) return
-    const isWhole = rows.length < page
+    const isWhole = rows.length < (entries ? 1 : page)
     if (isWhole) read = before
     measureLag(rows)
     const now = here()

@@ -94,8 +94,8 @@ export const Send = Schema.Struct({
   /** What tools can read of who asks. */
   metadata: optional(JsonRecord),
   /**
-   * The JSON Schema of an object that the answer is to be, such as `Run.output` makes. Providers that can are held to it,
-   * other models are asked; `Run.answerAs` reads the answer.
+   * The JSON Schema of an object that the answer is to be, such as `Run.output` makes. Providers that can hold their models
+   * to it; other models are asked for it in the system prompt. `Run.answerAs` reads the answer.
    */
   output: optional(JsonRecord),
   /** Makes a retry harmless: the same key with the same message returns its run, or the newest that went on with it. */

@@ -31,7 +31,7 @@ export interface Restriction {
   readonly owner?: Owner | undefined
   /** "read" refuses every change with `Forbidden`. Defaults to "write". */
   readonly scope?: Access | undefined
-  /** Whose every change is. Defaults to the actor of the calling fiber, see `Actor.as`. */
+  /** The actor that every change is stored with. Defaults to that of the calling fiber, see `Actor.as`. */
   readonly actor?: Actor.Actor | undefined
 }
 
@@ -41,52 +41,48 @@ export const narrow = (gateway: Service, { actor, owner, scope = "write" }: Rest
   return within(owner === undefined ? acting : owned(acting, owner), scope)
 }
 
+/** What becomes of a method that changes something. */
+type Wrap = <Args extends ReadonlyArray<unknown>, A, E>(
+  operation: { readonly name: string },
+  change: (...args: Args) => Effect.Effect<A, E | SkeinError.Forbidden>
+) => (...args: Args) => Effect.Effect<A, E | SkeinError.Forbidden>
+
+/** The gateway with each of its changes wrapped. */
+const wrapChanges = (gateway: Service, wrap: Wrap): Service => ({
+  ...gateway,
+  create: wrap(operations.create, gateway.create),
+  send: wrap(operations.send, gateway.send),
+  resume: wrap(operations.resume, gateway.resume),
+  recover: wrap(operations.recover, gateway.recover),
+  append: wrap(operations.append, gateway.append),
+  cancel: wrap(operations.cancel, gateway.cancel),
+  patch: wrap(operations.patch, gateway.patch),
+  patchMany: wrap(operations.patchMany, gateway.patchMany),
+  delete: wrap(operations.delete, gateway.delete),
+  answer: wrap(operations.answer, gateway.answer),
+  saveAsset: (input) => wrap(operations.saveAsset, () => gateway.saveAsset(input))(),
+  deleteAsset: wrap(operations.deleteAsset, gateway.deleteAsset)
+})
+
 /** Refuses changes unless the scope has them. */
-const within = (gateway: Service, scope: Access): Service => {
-  if (scope === "write") return gateway
-  const refused =
-    ({ name }: { readonly name: string }) =>
-    () =>
-      new SkeinError.Forbidden({ operation: name })
-  return {
-    ...gateway,
-    create: refused(operations.create),
-    send: refused(operations.send),
-    resume: refused(operations.resume),
-    recover: refused(operations.recover),
-    append: refused(operations.append),
-    cancel: refused(operations.cancel),
-    patch: refused(operations.patch),
-    patchMany: refused(operations.patchMany),
-    delete: refused(operations.delete),
-    answer: refused(operations.answer),
-    saveAsset: refused(operations.saveAsset),
-    deleteAsset: refused(operations.deleteAsset)
-  }
-}
+const within = (gateway: Service, scope: Access): Service =>
+  scope === "write"
+    ? gateway
+    : wrapChanges(
+        gateway,
+        ({ name }) =>
+          () =>
+            new SkeinError.Forbidden({ operation: name })
+      )
 
 /** Makes each change as an actor. */
-const actingAs = (gateway: Service, actor: Actor.Actor): Service => {
-  const acting =
-    <Args extends ReadonlyArray<unknown>, A, E>(change: (...args: Args) => Effect.Effect<A, E>) =>
-    (...args: Args) =>
-      Actor.as(actor)(change(...args))
-  return {
-    ...gateway,
-    create: acting(gateway.create),
-    send: acting(gateway.send),
-    resume: acting(gateway.resume),
-    recover: acting(gateway.recover),
-    append: acting(gateway.append),
-    cancel: acting(gateway.cancel),
-    patch: acting(gateway.patch),
-    patchMany: acting(gateway.patchMany),
-    delete: acting(gateway.delete),
-    answer: acting(gateway.answer),
-    saveAsset: (input) => Actor.as(actor)(gateway.saveAsset(input)),
-    deleteAsset: acting(gateway.deleteAsset)
-  }
-}
+const actingAs = (gateway: Service, actor: Actor.Actor): Service =>
+  wrapChanges(
+    gateway,
+    (_, change) =>
+      (...args) =>
+        Actor.as(actor)(change(...args))
+  )
 
 const owned = (gateway: Service, owner: Owner): Service => {
   const own = (sessionId: SessionId) =>

@@ -3,9 +3,10 @@
  * between them what its running step has written so far.
  *
  * Live is replay that was woken: rows are read past a cursor whenever the session is signalled. All who watch a session
- * and have come to its newest event share one reader, the session's hub (two, when some want entries and others do not). Nothing is queued for a watcher, so one that
- * does not keep up costs nothing and loses no fact; of texts and progress it gets the difference to what it has seen, and
- * nothing of a step that was over before it looked: the step's message has it all.
+ * and have come to its newest event share one reader, the session's hub; those who want entries have a hub of their own.
+ * Nothing is queued for a watcher, so one that does not keep up costs nothing and loses no fact; of texts and progress it
+ * gets the difference to what it has seen, and nothing of a step that was over before it looked: the step's message has it
+ * all.
  *
  * A hub is there while anybody watches its session, and has the one fiber that all its watchers need.
  */
@@ -113,7 +114,7 @@ export const make = Effect.gen(function* () {
         found = true
         const [events, next] = Watch.tell(sessionId, own, rows, hub.written())
         own = next
-        if (rows.length < replayed) hub.join(own, commits)
+        if (rows.length < (entries ? 1 : replayed)) hub.join(own, commits)
         return Chunk.unsafeFromArray(events)
       })
     }).pipe(Effect.catchTag("SessionNotFound", (error) => (found ? gone : error)))

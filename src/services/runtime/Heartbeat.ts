@@ -39,8 +39,10 @@ const make = Effect.gen(function* () {
     for (const lease of held) {
       const run = runs.find((run) => run.lease.runId === lease.runId && run.lease.fence === lease.fence)
       if (run === undefined) yield* drivers.lose(lease.runId)
-      else if (run.stopRequest !== null)
-        yield* Effect.forkDaemon(drivers.stop(lease.runId, run.stopRequest, run.cancelledBy))
+      else if (run.stopRequest !== null) {
+        const stopper = run.stopRequest === "cancelled" ? run.cancelledBy : null
+        yield* Effect.forkDaemon(drivers.stop(lease.runId, run.stopRequest, stopper))
+      }
     }
   })
 

@@ -112,7 +112,8 @@ export interface TranscriptRange {
 
 /**
  * A page of events. With `entries`, a `message.appended` and a `call.finished` bring their entry along, and a
- * `permission.asked` its question.
+ * `permission.asked` its question, unless that is damaged. Such a page ends before its messages have more than a mebibyte,
+ * if that is not at its first event: only an empty one is the last.
  */
 export interface EventPage {
   readonly sessionId: SessionId

@@ -1,6 +1,6 @@
 /** What is said of the command's agents. Names are made harmless by the caller. */
 
-export const oneOf = (names: ReadonlyArray<string>): string => `must be one of ${names.join(", ")}`
+export const oneOf = (names: ReadonlyArray<string>): string => `must be ${names.join(" or ")}`
 
 export const foreign = (sessionId: string, agent: string, names: ReadonlyArray<string>): string =>
   `session ${sessionId} has the agent ${agent} of another program; give it one of ${names.join(", ")} with --agent NAME`

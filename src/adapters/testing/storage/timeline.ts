@@ -114,6 +114,27 @@ export const timelineTests = (test: Test) => {
       expect(yield* timeline({ from: 9 })).toEqual([])
     }))
 
+  test("a timeline is as long as its session, and each call knows its step wherever it is read from", () =>
+    Effect.gen(function* () {
+      const storage = yield* Storage
+      const { lease } = yield* createAndStart()
+      const ids = Array.from({ length: 600 }, (_, index) => `c${index + 1}`)
+      yield* appendStep(lease, assistant("I call", ids))
+      yield* storage.endRun(lease, { stopReason: "cancelled", detail: null })
+      const all = yield* timeline()
+      expect(all.map(({ seq }) => Number(seq))).toEqual(Array.from({ length: 601 }, (_, index) => index + 2))
+      expect(new Set(all.flatMap((row) => (row.type === "call" ? [row.step] : [])))).toEqual(new Set([2]))
+      expect(yield* timeline({ from: 570, to: 580 })).toEqual(all.slice(568, 579))
+    }))
+
+  test("a timeline of long answers is whole", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      for (let n = 0; n < 6; n++) yield* appendStep(lease, assistant(`${n}`.repeat(200_000)))
+      expect((yield* timeline()).map(({ seq }) => Number(seq))).toEqual([2, 3, 4, 5, 6, 7])
+      expect((yield* timeline({ from: 4, to: 6 })).map(({ seq }) => Number(seq))).toEqual([4, 5, 6])
+    }))
+
   test("the timeline of a session that is not there is refused", () =>
     Effect.gen(function* () {
       expect(yield* refused(timeline())).toEqual({ _tag: "SessionNotFound", sessionId: s1 })
@@ -165,6 +186,24 @@ export const timelineTests = (test: Test) => {
         ["call.started", editing],
         ["call.finished", editing]
       ])
+    }))
+
+  test("a page of events with entries has no more messages than a mebibyte, and pages join without a gap", () =>
+    Effect.gen(function* () {
+      const reader = yield* StorageReader
+      const { lease } = yield* createAndStart()
+      for (let n = 0; n < 5; n++) yield* appendStep(lease, assistant(`${n}`.repeat(400_000)))
+      const pages = []
+      for (let after = 0; ;) {
+        const page = yield* reader.events({ sessionId: s1, after, limit: 100, entries: true })
+        if (page.length === 0) break
+        pages.push(page)
+        after = page.at(-1)?.cursor ?? after
+      }
+      expect(pages.flat().map(({ cursor }) => cursor)).toEqual((yield* events()).map(({ cursor }) => cursor))
+      const told = pages.map((page) => page.filter((event) => event.type === "message.appended"))
+      expect(told.flat().every((event) => "entry" in event && event.entry !== undefined)).toBe(true)
+      expect(Math.max(...told.map((page) => page.length))).toBeLessThanOrEqual(3)
     }))
 
   test("with entries, events bring along the message or the question that they tell of", () =>

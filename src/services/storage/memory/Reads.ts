@@ -1,6 +1,7 @@
 /** The reference for reads of a state. */
 import { Array, Either, HashMap, Option, Order } from "effect"
 import type { Asset, AssetId } from "../../../domain/Asset.js"
+import { byteLength } from "../../../domain/Limits.js"
 import type { Entry } from "../../../domain/Message.js"
 import type { Question, QuestionId } from "../../../domain/Permission.js"
 import type { Run, RunId, RunQuery } from "../../../domain/Run.js"
@@ -166,11 +167,11 @@ export const events = (
     if (after > cursor || (after !== 0 && after < kept.floor)) {
       return yield* Either.left(new CursorGone({ sessionId, after, oldest: kept.floor + 1, newest: cursor }))
     }
-    return kept.events
+    const page = kept.events
       .filter((event) => event.cursor > after)
       .slice(0, limit)
       .map(today(kept.session))
-      .map((event) => (entries ? withEntry(state, event) : event))
+    return entries ? bounded(page.map((event) => withEntry(state, event))) : page
   })
 
 export const questions = (state: State, sessionId: SessionId | null): ReadonlyArray<Question> =>
@@ -219,6 +220,21 @@ const today =
     if (event.type === "session.agent") return { ...event, agent }
     return event.type === "session.model" ? { ...event, model } : event
   }
+
+/** Most bytes of the messages of a page, unless its first event has more. */
+const most = 1024 * 1024
+
+/** The events before the messages that they bring along have more bytes than a page has. */
+const bounded = (events: ReadonlyArray<SessionEvent.Durable>): ReadonlyArray<SessionEvent.Durable> => {
+  const known = new Set<Seq>()
+  let bytes = 0
+  return Array.takeWhile(events, (event, index) => {
+    if (!("entry" in event) || event.entry === undefined || known.has(event.entry.seq)) return true
+    known.add(event.entry.seq)
+    bytes += byteLength(JSON.stringify(event.entry.message))
+    return bytes <= most || index === 0
+  })
+}
 
 /** The event with the message or the question that it tells of. */
 const withEntry = (state: State, event: SessionEvent.Durable): SessionEvent.Durable => {

@@ -1,6 +1,5 @@
 /** How runs end: by themselves, before they start, or when they are taken over from a dead engine. */
-import { Either, Schema } from "effect"
-import { Actor } from "../../../domain/Actor.js"
+import { Either } from "effect"
 import type { Lease, Presence } from "../../../domain/Lease.js"
 import { unanswered } from "../../../domain/Permission.js"
 import type { EndedRun, RunId, RunningRun, State } from "../../../domain/Run.js"
@@ -11,11 +10,9 @@ import type { RunEnd, TakeoverOutcome, Takeover as SeenLease } from "../Storage.
 import { closeCalls, openCalls } from "./Batches.js"
 import { dropDraft } from "./Drafts.js"
 import { answerOpen } from "./Questions.js"
-import { beatsOf, inState, instanceOf, reread } from "./RunRows.js"
+import { beatsOf, inState, instanceOf, isActor, reread } from "./RunRows.js"
 import { renew } from "./Runs.js"
 import { held, queuedOn, raiseFence, record, type SessionAndRun, type SessionRow, visible } from "./SessionRow.js"
-
-const isActor = Schema.is(Actor)
 
 interface RunBefore extends Takeover.Takeovers {
   readonly instance: string | null

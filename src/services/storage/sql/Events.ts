@@ -9,18 +9,17 @@
 import { Array, Effect, Either, Schema } from "effect"
 import { CallDisplay, none as noDisplay } from "../../../domain/CallDisplay.js"
 import type { ModelRef } from "../../../domain/ModelRef.js"
-import { Question } from "../../../domain/Permission.js"
 import type { SessionId } from "../../../domain/Session.js"
 import * as SessionEvent from "../../../domain/SessionEvent.js"
 import * as Stored from "../../../domain/Stored.js"
 import { CursorGone, RowDamaged, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { EventPage } from "../Storage.js"
 import { decodePage, decoder, exactJson, type RowName } from "./Decoding.js"
+import * as EventEntries from "./EventEntries.js"
 import { exactly } from "./ExactCheck.js"
 import type { Query } from "./Query.js"
 import { sqlName } from "./Table.js"
-import { messages, questions, sessionRows, usageNames } from "./Tables.js"
-import { decodeEntries } from "./Transcripts.js"
+import { messages, sessionRows, usageNames } from "./Tables.js"
 
 /** The session's row comes first. */
 type SessionColumns = readonly [
@@ -50,19 +49,11 @@ type EventColumns = readonly [
   by: string | null,
   actor: string | null,
   /** How a call is shown. */
-  display: string | null,
-  /** Only with entries: the message's text and time; access, input, answer and time of a question, as a JSON array. */
-  body?: string | null,
-  storedAt?: number | null,
-  question?: string | null
+  display: string | null
 ]
 
-const entryColumns = `, iif(told.type IN ('message.appended', 'call.finished'), messages.body, NULL), messages.at,
-  iif(told.type = 'permission.asked',
-    json_array(questions.access, questions.input, questions.answer, questions.asked_at), NULL)`
-
 /** Parameters: session, cursor, number of events. */
-const statement = (entries: boolean): string => `WITH RECURSIVE
+const statement = `WITH RECURSIVE
   kept AS MATERIALIZED (
     SELECT ordinal, first_cursor AS first, cursor AS newest, title, model, agent, workdir, head,
       max(column2, first_cursor - 1) AS since, column3 AS size
@@ -82,7 +73,7 @@ const statement = (entries: boolean): string => `WITH RECURSIVE
     JOIN (SELECT max(low) AS low FROM search) JOIN messages
     ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
   )
-  SELECT NULL, first, newest, title, workdir, model, agent, NULL, NULL, NULL, NULL, NULL, NULL${entries ? ", NULL, NULL, NULL" : ""} FROM kept
+  SELECT NULL, first, newest, title, workdir, model, agent, NULL, NULL, NULL, NULL, NULL, NULL FROM kept
   UNION ALL
   SELECT told.cursor, told.at, told.type, runs.id, coalesce(told.seq, questions.seq),
     coalesce(questions.call, messages.call, calls.id),
@@ -96,16 +87,17 @@ const statement = (entries: boolean): string => `WITH RECURSIVE
     iif(told.type = 'run.ended', json_array(runs.detail, ${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")}), NULL),
     CASE WHEN told.type = 'permission.answered' AND json_valid(questions.answer) THEN json_extract(questions.answer, '$.by') END,
     told.actor,
-    iif(told.type = 'permission.asked', questions.display, coalesce(messages.display, calls.display))${entries ? entryColumns : ""}
+    CASE told.type
+      WHEN 'permission.asked' THEN questions.display
+      WHEN 'message.appended' THEN NULL
+      ELSE coalesce(messages.display, calls.display)
+    END
   FROM told
   LEFT JOIN runs ON runs.ordinal = told.run
   LEFT JOIN messages ON messages.session = told.session AND messages.seq = told.seq
   LEFT JOIN calls ON messages.seq IS NULL AND calls.session = told.session AND calls.seq = told.seq
   LEFT JOIN questions ON questions.id = told.ref
   ORDER BY 1`
-
-const plainStatement = statement(false)
-const statementWithEntries = statement(true)
 
 const isExact = exactly(SessionEvent.Durable)
 const decodeModel = decoder(sessionRows.columns.model.schema)
@@ -166,46 +158,6 @@ const decode = (today: Today, row: EventColumns) => {
   })
 }
 
-const decodeAsked = decoder(
-  Schema.parseJson(
-    Schema.Tuple(
-      questions.columns.access.schema,
-      questions.columns.input.schema,
-      questions.columns.answer.schema,
-      Question.fields.askedAt
-    )
-  )
-)
-
-/** The event with the message or the question that it tells of. */
-const withEntry = (event: SessionEvent.Durable, row: EventColumns): Either.Either<SessionEvent.Durable, RowDamaged> => {
-  const body = row[13] ?? null
-  const at = row[14] ?? null
-  const asked = row[15] ?? null
-  const { sessionId } = event
-  return Either.gen(function* () {
-    switch (event.type) {
-      case "message.appended":
-      case "call.finished": {
-        if (body === null || at === null) return event
-        // The entry is whose the event is: what a run wrote is nobody's.
-        const { actor, runId, seq } = event
-        const [entry] = yield* decodeEntries(sessionId, [{ seq, runId, actor, at, body }])
-        return entry === undefined ? event : { ...event, entry }
-      }
-      case "permission.asked": {
-        if (asked === null) return event
-        const { callId, display, questionId, runId, seq, tool } = event
-        const [access, input, answer, askedAt] = yield* decodeAsked({ sessionId, seq }, asked)
-        const place = { id: questionId, sessionId, runId, callId, seq, tool }
-        return { ...event, question: { ...place, access, input, display, answer, askedAt } }
-      }
-      default:
-        return event
-    }
-  })
-}
-
 export const read = (
   query: Query,
   { after, entries = false, limit, sessionId }: EventPage
@@ -213,7 +165,7 @@ export const read = (
   Effect.gen(function* () {
     const rows = yield* query.values<SessionColumns | EventColumns>(
       "read the events",
-      entries ? statementWithEntries : plainStatement,
+      statement,
       sessionId,
       after,
       Math.max(limit, 1)
@@ -237,10 +189,8 @@ export const read = (
       agent,
       workdir: workdir === "" ? null : workdir
     }
-    return yield* decodePage(page.slice(0, limit), (row) => {
-      const event = decode(today, row)
-      return entries ? Either.flatMap(event, (known) => withEntry(known, row)) : event
-    })
+    const events = yield* decodePage(page.slice(0, limit), (row) => decode(today, row))
+    return entries ? yield* EventEntries.add(query, sessionId, events) : events
   })
 
 const isSession = (row: SessionColumns | EventColumns): row is SessionColumns => row[0] === null

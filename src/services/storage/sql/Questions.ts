@@ -176,6 +176,21 @@ export const find = (
     )
   )
 
+/** Those among some questions that are sound, by their ids. */
+export const among = (
+  query: Query,
+  operation: string,
+  ids: ReadonlyArray<QuestionId>
+): Effect.Effect<ReadonlyMap<QuestionId, Question>, StorageFailed> =>
+  Effect.map(
+    query<Row>(
+      operation,
+      `${selectQuestion} AND questions.id IN (SELECT value FROM json_each(?))`,
+      JSON.stringify(ids)
+    ),
+    (rows) => new Map(Array.getRights(rows.map(decode)).map((question) => [question.id, question]))
+  )
+
 export const granted = (query: Query, sessionId: SessionId): Effect.Effect<ReadonlySet<string>, StorageFailed> =>
   Effect.map(
     query<{ readonly tool: string }>(

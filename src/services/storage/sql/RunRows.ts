@@ -280,7 +280,8 @@ const decodeUnsettled = (row: TenancyRow): Either.Either<UnsettledSession, RowDa
     tenancy: decodeTenancy(row)
   })
 
-const isActor = Schema.is(Actor)
+/** Whether a stored text is an actor; one that is damaged is nobody. */
+export const isActor = Schema.is(Actor)
 
 /** A running run has an entry in a small index of its own. */
 export const heldRuns = (query: Query, instance: string): Effect.Effect<ReadonlyArray<HeldRun>, StorageFailed> =>

@@ -10,7 +10,7 @@ import type { Turn } from "../../EventLoop.js"
 import type { ListQuery, StoredActivity, StoredPage } from "../Storage.js"
 import type { Query } from "./Query.js"
 import { tenancyColumns, tenancyOf, type TenancyRow, withEngine } from "./RunRows.js"
-import { columns, decode, type Row } from "./Sessions.js"
+import { decode, listedColumns, type Row } from "./Sessions.js"
 
 const unended = "SELECT unended.session FROM runs AS unended WHERE unended.state <> 'ended'"
 
@@ -122,10 +122,8 @@ const placeOf = ({ activeAt, ordinal, updatedAt }: ListRow): string => [ordinal,
 /** Bytes of metadata that are read with their session, and of how many sessions longer ones are read at once. */
 const metadata = { short: 1024, longAtOnce: 16 }
 
-const listed = columns.replace(
-  "session_rows.metadata",
-  `iif(octet_length(session_rows.metadata) <= ${metadata.short}, session_rows.metadata, NULL) AS metadata`
-)
+const listed = `${listedColumns},
+  iif(octet_length(session_rows.metadata) <= ${metadata.short}, session_rows.metadata, NULL) AS metadata`
 
 /** The metadata of sessions where they are long, by ordinal: some at a time, with a turn of the event loop before each. */
 const longMetadata = (query: Query, turn: Turn, ordinals: ReadonlyArray<number>) =>

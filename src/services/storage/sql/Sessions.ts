@@ -47,7 +47,6 @@ const names = [
   "parent",
   "agent",
   "model",
-  "metadata",
   "createdAt",
   "updatedAt",
   "head",
@@ -55,9 +54,11 @@ const names = [
   ...usageNames
 ] as const
 
-export type Row = StoredRow<typeof sessionRows, (typeof names)[number]>
+export type Row = StoredRow<typeof sessionRows, (typeof names)[number] | "metadata">
 
-export const columns = select(sessionRows, names)
+/** All that lists read of each session: its metadata may be long. */
+export const listedColumns = select(sessionRows, names)
+const columns = `${listedColumns}, session_rows.metadata`
 
 export const decode = (row: Row): Either.Either<Session, RowDamaged> =>
   decodeStored({ sessionId: row.id, seq: null }, { ...row, usage: row })

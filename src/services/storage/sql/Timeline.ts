@@ -1,20 +1,27 @@
 /**
- * The timeline: steps and calls with a result from the rows of their messages, open calls from their own. Of a step's
- * message no more is read than what the row shows.
+ * The timeline: steps and calls with a result from the rows of their messages, open calls from their own. A page is
+ * bounded in rows and in the bytes of its steps' messages, which have to be looked through for what is shown of them.
  */
 import { Chunk, Effect, Either, Option, Schema, Stream } from "effect"
 import * as Stored from "../../../domain/Stored.js"
 import type { Seq, SessionId } from "../../../domain/Session.js"
 import { RowDamaged, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
-import { type Asking, TimelineCall, type TimelineRow, TimelineStep } from "../../../domain/Timeline.js"
+import { TimelineCall, type TimelineRow, TimelineStep } from "../../../domain/Timeline.js"
+import type { Timestamp } from "../../../domain/Timestamp.js"
 import type { Turn } from "../../EventLoop.js"
 import type { TranscriptRange } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { messages } from "./Tables.js"
 
-/** Rows read at once. */
-const portion = 500
+/** Places read at once, and most bytes of the messages of steps among them, unless the first has more. */
+const portion = { places: 500, bytes: 512 * 1024 }
+
+/** The step that the calls after it belong to. */
+interface Asking {
+  readonly seq: Seq
+  readonly at: Timestamp
+}
 
 interface Row {
   readonly seq: Seq
@@ -34,23 +41,38 @@ interface Row {
 const shownOfStep = `CASE WHEN messages.role = 'assistant' AND json_valid(messages.body)
   THEN json_extract(messages.body, '$.model', '$.finish', '$.usage', '$.partial') END`
 
-/** Parameters: session, first place, last place, number of rows. The session's own row comes first. */
+/** Parameters: session, first place, last place. The session's own row comes first: where the page ends, and all places. */
 const page = `WITH asked AS MATERIALIZED (
-    SELECT ordinal, column2 AS first, column3 AS last FROM (VALUES (?, ?, ?))
-    JOIN session_rows ON id = column1 AND state <> 'hidden'
+    SELECT ordinal, column2 AS first, min(column3, column2 + ${portion.places - 1}) AS last
+    FROM (VALUES (?, ?, ?)) JOIN session_rows ON id = column1 AND state <> 'hidden'
+  ),
+  steps AS MATERIALIZED (
+    SELECT seq, sum(octet_length(body)) OVER (ORDER BY seq) AS bytes FROM messages
+    WHERE session = (SELECT ordinal FROM asked) AND role = 'assistant'
+      AND seq BETWEEN (SELECT first FROM asked) AND (SELECT last FROM asked)
+  ),
+  bounds AS MATERIALIZED (
+    SELECT ordinal, first, coalesce((SELECT min(seq) - 1 FROM steps WHERE bytes > ${portion.bytes} AND seq > first), last) AS last,
+      max(
+        coalesce((SELECT max(seq) FROM messages WHERE session = ordinal), 0),
+        coalesce((SELECT max(seq) FROM calls WHERE session = ordinal), 0)
+      ) AS places
+    FROM asked
   )
-  SELECT 0 AS seq, 'session' AS role, NULL AS runId, NULL AS at, NULL AS callId, NULL AS name, NULL AS outcome,
-    NULL AS startedAt, NULL AS finished, NULL AS display, NULL AS step FROM asked
+  SELECT last AS seq, 'session' AS role, NULL AS runId, places AS at, NULL AS callId, NULL AS name, NULL AS outcome,
+    NULL AS startedAt, NULL AS finished, NULL AS display, NULL AS step FROM bounds
   UNION ALL
   SELECT * FROM (
     SELECT messages.seq, messages.role, (SELECT id FROM runs WHERE ordinal = messages.run), messages.at, messages.call,
       messages.name, messages.outcome, messages.started_at, messages.finished, messages.display, ${shownOfStep}
-    FROM asked JOIN messages ON messages.session = asked.ordinal AND messages.seq BETWEEN asked.first AND asked.last
+    FROM messages WHERE messages.session = (SELECT ordinal FROM bounds)
+      AND messages.seq BETWEEN (SELECT first FROM bounds) AND (SELECT last FROM bounds)
     UNION ALL
-    SELECT calls.seq, 'open', (SELECT id FROM runs WHERE session = asked.ordinal AND state = 'running'), NULL, calls.id,
+    SELECT calls.seq, 'open', (SELECT id FROM runs WHERE session = calls.session AND state = 'running'), NULL, calls.id,
       calls.name, NULL, calls.started_at, NULL, calls.display, NULL
-    FROM asked JOIN calls ON calls.session = asked.ordinal AND calls.seq BETWEEN asked.first AND asked.last
-    ORDER BY 1 LIMIT ?
+    FROM calls WHERE calls.session = (SELECT ordinal FROM bounds)
+      AND calls.seq BETWEEN (SELECT first FROM bounds) AND (SELECT last FROM bounds)
+    ORDER BY 1
   )`
 
 /** Parameters: session, place. */
@@ -110,8 +132,8 @@ interface Page {
   readonly rows: ReadonlyArray<TimelineRow>
   /** The step that the calls after the page belong to. */
   readonly by: Asking | null
-  /** The place after the page; null after the last page. */
-  readonly next: number | null
+  /** The place of a row that is damaged. */
+  readonly damagedAt: number | null
 }
 
 /** A page, up to the first row that is damaged. */
@@ -125,15 +147,14 @@ const pageOf = (
   for (const row of rows) {
     const decoded = rowOf(sessionId, row, by)
     if (Either.isLeft(decoded)) {
-      return shown.length === 0 ? Either.left(decoded.left) : Either.right({ rows: shown, by, next: row.seq })
+      return shown.length === 0 ? Either.left(decoded.left) : Either.right({ rows: shown, by, damagedAt: row.seq })
     }
     if (Option.isNone(decoded.right)) continue
     const one = decoded.right.value
     if (one.type === "step") by = { seq: one.seq, at: one.endedAt }
     shown.push(one)
   }
-  const last = rows.length < portion ? undefined : rows.at(-1)
-  return Either.right({ rows: shown, by, next: last === undefined ? null : last.seq + 1 })
+  return Either.right({ rows: shown, by, damagedAt: null })
 }
 
 const operation = "read the timeline"
@@ -155,15 +176,15 @@ export const stream = (
     Effect.gen(function* () {
       if (pages > 0) yield* turn
       const [before] = pages === 0 && first > 1 ? yield* query<Asking>(operation, asking, sessionId, first) : []
-      const [session, ...rows] = yield* query<Row>(operation, page, sessionId, first, to, portion)
+      const [session, ...rows] = yield* query<Row>(operation, page, sessionId, first, to)
       if (session === undefined) return yield* new SessionNotFound({ sessionId })
       const read = yield* pageOf(sessionId, rows, before ?? by)
-      const after = Option.map(Option.fromNullable(read.next), (next) => ({
-        first: next,
-        by: read.by,
-        pages: pages + 1
-      }))
-      return [Chunk.unsafeFromArray(read.rows), after]
+      const next = read.damagedAt ?? session.seq + 1
+      const isLast = next > Math.min(to, session.at ?? 0)
+      return [
+        Chunk.unsafeFromArray(read.rows),
+        isLast ? Option.none() : Option.some({ first: next, by: read.by, pages: pages + 1 })
+      ]
     })
   )
 }

@@ -130,7 +130,7 @@ describe("skein sessions", () => {
           expect(yield* home.run(args)).toMatchObject({
             code: 2,
             stdout: "",
-            stderr: `skein: ${field}: must be one of workspace, read-only (given: coder)\n`
+            stderr: `skein: ${field}: must be workspace or read-only (given: coder)\n`
           })
         }
         expect(yield* home.run(["sessions", "agent", "nobody", "read-only"])).toMatchObject({ code: 1 })

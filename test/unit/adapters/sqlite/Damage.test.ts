@@ -4,7 +4,7 @@ import Sqlite from "better-sqlite3"
 import { Chunk, Effect, Layer, Stream } from "effect"
 import { join } from "node:path"
 import { type Entry, textOf, userText } from "../../../../src/domain/Message.js"
-import { SessionId } from "../../../../src/domain/Session.js"
+import { Seq, SessionId } from "../../../../src/domain/Session.js"
 import * as Transcript from "../../../../src/domain/Transcript.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
@@ -89,6 +89,20 @@ describe("a message that does not decode", () => {
         expect(read).toEqual([1, 2])
         expect(failure).toMatchObject({ _tag: "RowDamaged", seq: 3 })
         expect(Chunk.size(yield* Stream.runCollect(reader.transcript({ sessionId: s1, from: 4 })))).toBe(1)
+      })
+    )
+  )
+
+  it.scopedLive("is not brought along by its event, and stops nobody who watches", () =>
+    inFolder((damage) =>
+      Effect.gen(function* () {
+        yield* create()
+        yield* append("one", "two", "three")
+        yield* damage("UPDATE messages SET body = '{' WHERE seq = 2")
+        const reader = yield* StorageReader
+        const told = yield* reader.events({ sessionId: s1, after: 1, limit: 100, entries: true })
+        expect(told.map((event) => ("entry" in event ? event.entry?.seq : null))).toEqual([1, null, 3])
+        expect(yield* refused(reader.entry({ sessionId: s1, seq: Seq.make(2) }))).toMatchObject({ _tag: "RowDamaged" })
       })
     )
   )

@@ -27,6 +27,30 @@ const held = SessionId.make("held")
 
 describe.each(Golden.versions)("P13 the folder of version %s", (version) => {
   for (const [name, check] of promised) it.scopedLive(`P13 ${version}: ${name}`, () => check(Golden.golden(version)))
+
+  it.scopedLive(
+    `P13 ${version}: has a timeline as long as its transcripts, and events bring their messages along`,
+    () =>
+      Effect.gen(function* () {
+        const directory = yield* Golden.copied(Golden.golden(version))
+        yield* Effect.gen(function* () {
+          const reader = yield* StorageReader
+          const { sessions } = yield* reader.sessions({})
+          expect(sessions.length).toBeGreaterThan(3)
+          for (const { id: sessionId } of sessions) {
+            const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.transcript({ sessionId })))
+            const rows = Chunk.toReadonlyArray(yield* Stream.runCollect(reader.timeline({ sessionId })))
+            const shown = rows.filter((row) => row.type === "step" || row.endedAt !== null).map(({ seq }) => seq)
+            const spoken = entries.filter(({ message }) => message.role === "assistant" || message.role === "tool")
+            expect(shown).toEqual(expect.arrayContaining(spoken.map(({ seq }) => seq)))
+            const told = yield* reader.events({ sessionId, after: 0, limit: 1_000, entries: true })
+            for (const event of told) {
+              if (event.type === "message.appended") expect(event.entry?.seq).toBe(event.seq)
+            }
+          }
+        }).pipe(Effect.provide(quietly(engineIn(directory))))
+      })
+  )
 })
 
 it.scopedLive("P13 0.1.0: answers say what they allow, in the columns and in their JSON texts", () =>

@@ -109,7 +109,7 @@ describe("Actor", () => {
     })
   )
 
-  it.scoped("restrict: answer, recover and delete are changes, too", () =>
+  it.scoped("restrict: an answer is a change, too", () =>
     Effect.gen(function* () {
       const engine = yield* open({ tools: [asks], policy: Permissions.askToWrite })
       const { begin, gateway, model, seen } = engine
@@ -120,9 +120,20 @@ describe("Actor", () => {
       yield* narrowed.answer({ questionId, verdict: "allow-once" })
       expect(yield* seen(run, "permission.answered")).toMatchObject({ actor: "bob", by: "bob" })
       yield* gateway.await(run)
-      expect(yield* narrowed.recover()).toEqual([])
-      yield* narrowed.delete(run.sessionId)
-      expect((yield* gateway.sessions()).sessions).toEqual([])
+    })
+  )
+
+  it.scoped("P7 a cancelled run that is deleted meanwhile does not end as deleted by whoever cancelled it", () =>
+    Effect.gen(function* () {
+      const engine = yield* open({ tools: [asks], policy: Permissions.askToWrite })
+      const { begin, gateway, model, seen } = engine
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(asks, {})))
+      const run = yield* begin("go")
+      yield* seen(run, "permission.asked")
+      const told = yield* Effect.fork(seen(run, "run.ended"))
+      yield* Quiescence.idle
+      yield* Actor.as(ann)(gateway.delete(run.sessionId))
+      expect(yield* told).toMatchObject({ stopReason: "deleted", actor: null })
     })
   )
 

@@ -91,6 +91,17 @@ describe("an answer as a value", () => {
     })
   )
 
+  it.scoped("stays the same when the schema is worded in another way by now", () =>
+    Effect.gen(function* () {
+      const { answer, gateway, model, run } = yield* asked("I think it is fine.", '{"verdict": "good"}')
+      expect(yield* answer).toEqual(good)
+      const verdict = Review.fields.verdict.annotations({ description: "what you think of it" })
+      const reworded = Schema.Struct({ ...Review.fields, verdict })
+      expect(yield* within(gateway)(Run.answerAs(reworded)(run))).toEqual(good)
+      expect(yield* model.requests).toHaveLength(2)
+    })
+  )
+
   it.scoped(
     "fails when it was asked for again twice, with the last text and what is wrong with it, and asks no more",
     () =>
@@ -105,7 +116,7 @@ describe("an answer as a value", () => {
           })
         )
         expect(SkeinError.is(invalid)).toBe(true)
-        expect(invalid.message).toBe(`The answer of run ${run.runId} is not of the form that was asked for`)
+        expect(invalid.message).toBe(`The answer of run ${run.runId} does not match the requested schema`)
         expect(yield* Effect.flip(answer)).toEqual(invalid)
         const requests = yield* model.requests
         expect(requests).toHaveLength(3)

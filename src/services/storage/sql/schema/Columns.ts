@@ -5,8 +5,8 @@
  * parent, and by their last activity. An index of the exact time would be written by each change; that of the second is
  * written once a second at most. A session names its agent. A run has the form of the answer that was asked for.
  *
- * What a call does has times, and what it is about: of open calls in their rows, of the others with their results, in
- * columns that the older events do not have. `finished` is the cursor of a result's `call.finished`.
+ * Calls have times and a display: open ones in their own rows, finished ones with their results. `finished` is the cursor of
+ * a result's `call.finished`; results that are stored already have none.
  *
  * What is changed has its actor: an event, a message that is its own event, and a run, which also names who cancelled
  * it. On messages it comes after the body, where a null costs nothing to read.
