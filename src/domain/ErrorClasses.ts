@@ -454,3 +454,20 @@ export class AnswerInvalid extends Schema.TaggedError<AnswerInvalid>()(
     return `The answer of run ${this.runId} does not match the requested schema`
   }
 }
+
+/** A file is no whole export, or not one that can be imported here: line `line`, at `field`, and why. Nothing of it stays. */
+export class ImportRefused extends Schema.TaggedError<ImportRefused>()(
+  "ImportRefused",
+  {
+    /** Counted from 1; the line after the last one when something is missing. */
+    line: Schema.Int,
+    /** The field, by its path; "" for the line as a whole. */
+    field: Schema.String,
+    detail: Schema.String
+  },
+  httpStatus(422)
+) {
+  override get message() {
+    return `line ${this.line}: ${this.field === "" ? "" : `${this.field}: `}${this.detail}`
+  }
+}

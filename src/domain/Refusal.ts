@@ -97,14 +97,15 @@ const tooDeep = (path: Path) => () => refuse(path, "nested less deeply", "nested
 
 /**
  * Checks what a caller gives. The schema is compiled once, so make a decoder once and keep it. A refusal names the field
- * by its path below `field`, if there is one. Fields that the schema does not know stay, and so does the order
- * of all.
+ * by its path below `field`, if there is one. Fields that the schema does not know stay unless they are to go, and so
+ * does the order of all.
  */
 export const decoder = <A, I>(
   schema: Schema.Schema<A, I>,
-  field?: string
+  field?: string,
+  unknownFields: "preserve" | "ignore" = "preserve"
 ): ((input: unknown) => Either.Either<A, InvalidInput>) => {
-  const decode = Schema.decodeUnknownEither(schema, { onExcessProperty: "preserve", propertyOrder: "original" })
+  const decode = Schema.decodeUnknownEither(schema, { onExcessProperty: unknownFields, propertyOrder: "original" })
   const path = field === undefined ? [] : [field]
   return (input) =>
     Either.try({ try: () => decode(input), catch: tooDeep(path) }).pipe(

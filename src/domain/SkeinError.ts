@@ -31,7 +31,8 @@ import {
   AwaitInTransaction,
   AwaitOwnSession,
   RunStopped,
-  AnswerInvalid
+  AnswerInvalid,
+  ImportRefused
 } from "./ErrorClasses.js"
 
 export * from "./ErrorClasses.js"
@@ -139,6 +140,14 @@ export type OpenAsset = NamedUnion<typeof OpenAsset.Type>
 export const DeleteAsset = Schema.Union(...Change.members, AssetNotFound, AssetFailed)
 export type DeleteAsset = NamedUnion<typeof DeleteAsset.Type>
 
+/** `Gateway.exportSessions`. */
+export const Export = Schema.Union(...ReadSession.members, AssetNotFound, AssetFailed)
+export type Export = typeof Export.Type
+
+/** `Gateway.importSessions`, besides what the content fails with. */
+export const Import = Schema.Union(...Delete.members, SessionExists, ImportRefused)
+export type Import = typeof Import.Type
+
 const all = Schema.Union(
   ...Send.members,
   ...Resume.members,
@@ -156,7 +165,8 @@ const all = Schema.Union(
   ModelFailed,
   DuplicateTool,
   RunStopped,
-  AnswerInvalid
+  AnswerInvalid,
+  ImportRefused
 )
 
 /** Whether a value is one of Skein's own errors. */

@@ -52,3 +52,17 @@ export const add = (total: Total, usage: Usage): Total => ({
   reasoningTokens: total.reasoningTokens + (usage.reasoningTokens ?? 0),
   cachedInputTokens: total.cachedInputTokens + (usage.cachedInputTokens ?? 0)
 })
+
+/** Takes one step out of a sum that has it. */
+export const subtract = (total: Total, usage: Usage): Total => {
+  const step = add(zero, usage)
+  const less = (field: keyof Total) => Math.max(0, total[field] - step[field])
+  return {
+    steps: less("steps"),
+    unknownSteps: less("unknownSteps"),
+    inputTokens: less("inputTokens"),
+    outputTokens: less("outputTokens"),
+    reasoningTokens: less("reasoningTokens"),
+    cachedInputTokens: less("cachedInputTokens")
+  }
+}

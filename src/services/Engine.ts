@@ -6,6 +6,7 @@ import * as Claims from "./runtime/Claims.js"
 import * as Deletions from "./runtime/Deletions.js"
 import * as Draining from "./runtime/Draining.js"
 import * as Drivers from "./runtime/Drivers.js"
+import * as Imports from "./runtime/Imports.js"
 import * as Heartbeat from "./runtime/Heartbeat.js"
 import * as Leases from "./runtime/Leases.js"
 import * as LiveRuns from "./runtime/LiveRuns.js"
@@ -16,7 +17,7 @@ import * as Upkeep from "./runtime/Upkeep.js"
 
 export const layer = Layer.merge(Routing.layer, Draining.layer).pipe(
   Layer.provide([Runtime.layer, Heartbeat.layer]),
-  Layer.provide([Upkeep.layer, Recovery.layer]),
+  Layer.provide([Upkeep.layer, Recovery.layer, Imports.layer]),
   Layer.provide(Deletions.layer),
   Layer.provide(Claims.layer),
   Layer.provide(Drivers.layer),

@@ -16,6 +16,8 @@ export interface Values<Name extends string = string> {
   readonly has: (name: Name | CommonOption) => boolean
   /** An argument by its place, null without it. */
   readonly argument: (at: number) => string | null
+  /** All arguments. */
+  readonly arguments: ReadonlyArray<string>
 }
 
 type CommonOption = (typeof Commands.common)[number]["name"]
@@ -177,7 +179,7 @@ const call = (command: Commands.Command, words: ReadonlyArray<string>, options: 
   if (missing !== undefined && missing.isOptional !== true)
     return wrong(Usage.missingArgument(missing.name, command.name))
   const surplus = words[command.arguments.length]
-  if (surplus !== undefined) {
+  if (surplus !== undefined && command.arguments.at(-1)?.isRepeated !== true) {
     return wrong(
       command.name === "run"
         ? Usage.unquotedRest(shown(surplus), ShellText.message(words.join(" ")))
@@ -191,7 +193,8 @@ const call = (command: Commands.Command, words: ReadonlyArray<string>, options: 
     values: {
       value: (name) => find(name)?.value ?? null,
       has: (name) => find(name) !== undefined,
-      argument: (at) => words[at] ?? null
+      argument: (at) => words[at] ?? null,
+      arguments: words
     }
   }
 }

@@ -112,6 +112,13 @@ export class RestoredInPart extends Schema.TaggedError<RestoredInPart>()("Restor
   }
 }
 
+/** Sessions could not be exported or imported, and nothing is left of what was begun. */
+export class TransferFailed extends Schema.TaggedError<TransferFailed>()("TransferFailed", { detail: Schema.String }) {
+  override get message() {
+    return this.detail
+  }
+}
+
 /** Failures that another command line or configuration would avoid. */
 const ofUsage = new Set(["WrongUsage", "ConfigurationUnusable", "NoModel", "InvalidInput", "ModelUnavailable"])
 

@@ -25,6 +25,8 @@ const programs: ReadonlyMap<string, () => Promise<Program>> = new Map<string, ()
   ["sessions agent", () => import("./commands/sessions/agent.js")],
   ["sessions move", () => import("./commands/sessions/move.js")],
   ["sessions delete", () => import("./commands/sessions/delete.js")],
+  ["export", () => import("./commands/export.js")],
+  ["import", () => import("./commands/import.js")],
   ["doctor", () => import("./commands/doctor.js")],
   ["backup", () => import("./commands/backup.js")],
   ["restore", () => import("./commands/restore.js")]

@@ -40,5 +40,8 @@ export const assetOf = (name: string): string => restoreCapitals(name.replace(/\
 /** The marker of one save; `token` is unique to it. */
 export const marker = (token: string, engine: EngineId): string => EngineInName.name(token, engine, "upload")
 
+/** Whether the name is the marker of an import: its token is one of `Ids`. */
+export const isImport = (name: string): boolean => name.startsWith(".imp_") && isMarker(name)
+
 /** Whether the name is a marker, of this version or another. */
 export const isMarker = (name: string): boolean => name.startsWith(".") && name.endsWith(".upload")

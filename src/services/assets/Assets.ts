@@ -12,7 +12,7 @@
  * when all of it is read.
  */
 import { Cause, Context, Effect, Exit, Layer } from "effect"
-import type { Stream } from "effect"
+import type { Scope, Stream } from "effect"
 import type { Asset, AssetId } from "../../domain/Asset.js"
 import type { SessionId } from "../../domain/Session.js"
 import { AssetFailed } from "../../domain/SkeinError.js"
@@ -20,6 +20,7 @@ import type { AssetNotFound, Change, InvalidInput, Read } from "../../domain/Ske
 import { AssetFiles } from "./AssetFiles.js"
 import type { FilesFailed } from "./AssetFiles.js"
 import * as AssetNames from "./AssetNames.js"
+import * as Arriving from "./Arriving.js"
 import * as Reading from "./Reading.js"
 import * as Saving from "./Saving.js"
 import * as Sweep from "./Sweep.js"
@@ -44,6 +45,10 @@ export interface Service {
     sessionId: SessionId,
     assetId: AssetId
   ) => Effect.Effect<Asset, Change | AssetNotFound | AssetFailed>
+  /** Takes the files of a session that is being imported, until the scope ends. No other engine removes them meanwhile. */
+  readonly receive: (sessionId: SessionId) => Effect.Effect<Arriving.Arrivals, AssetFailed, Scope.Scope>
+  /** Whether a session is being imported, by an engine that is not proven dead. */
+  readonly isReceiving: (sessionId: SessionId) => Effect.Effect<boolean, AssetFailed>
   /** Removes all files of a missing or hidden session, including unfinished saves. Does nothing for other sessions. */
   readonly removeFolder: (sessionId: SessionId) => Effect.Effect<void, AssetFailed | Read>
   /** Removes the remains of dead engines: unfinished saves, files without a row, folders of deleted sessions. */
@@ -59,7 +64,9 @@ const make = Effect.gen(function* () {
   const engines = yield* Engines
   const { limits } = yield* EngineConfig
   const hashing = yield* Hashing
-  const save = Saving.make({ files, reader, storage, hashing, ids: yield* Ids, engines, limits })
+  const ids = yield* Ids
+  const save = Saving.make({ files, reader, storage, hashing, ids, engines, limits })
+  const arriving = Arriving.make({ files, hashing, ids, engines, limits })
 
   const drop = Effect.fnUntraced(function* (asset: Asset) {
     const folder = AssetNames.folder(asset.sessionId)
@@ -109,7 +116,7 @@ const make = Effect.gen(function* () {
     Effect.withSpan("Assets.sweep")
   )
 
-  return { save, ...Reading.make(files, reader, hashing), remove, removeFolder, sweep }
+  return { save, ...arriving, ...Reading.make(files, reader, hashing), remove, removeFolder, sweep }
 })
 
 export const layer: Layer.Layer<Assets, never, AssetFiles | StorageReader | Storage | Hashing | Ids | Engines> =

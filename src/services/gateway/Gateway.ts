@@ -23,13 +23,15 @@ import type * as SkeinError from "../../domain/SkeinError.js"
 import { TimelineCall, TimelineRow, TimelineStep } from "../../domain/Timeline.js"
 import * as Restricted from "./Restricted.js"
 import type { Restriction } from "./Restricted.js"
-import { Live, SessionChange, Snapshot } from "./Replies.js"
+import { ImportedSession, Live, SessionChange, Snapshot } from "./Replies.js"
 import {
   Answer,
   AssetRange,
   Create,
   EntryPlace,
   EventRange,
+  ExportSessions,
+  ImportSessions,
   NewAsset,
   Patch,
   PatchMany,
@@ -49,7 +51,10 @@ export {
   Create,
   EntryPlace,
   EventRange,
+  ExportSessions,
   ForeignMessage,
+  ImportedSession,
+  ImportSessions,
   ListedSession,
   Live,
   NewAsset,
@@ -166,6 +171,19 @@ export interface Service {
   /** An asset's content, whole or `length` bytes from `offset`. */
   readonly openAsset: (range: AssetRange) => Stream.Stream<Uint8Array, SkeinError.OpenAsset>
   readonly deleteAsset: (sessionId: SessionId, assetId: AssetId) => Effect.Effect<Asset, SkeinError.DeleteAsset>
+  /**
+   * Sessions as lines of JSON, each with its line end: transcripts, runs, questions, assets, all that readers see of them
+   * but events. Of a session with a run, what is settled: no calls without results, and the run as one that crashed.
+   */
+  readonly exportSessions: (which?: ExportSessions) => Stream.Stream<string, SkeinError.Export>
+  /**
+   * Imports what `exportSessions` gave: all of it is seen at once, or nothing stays. Fails with `ImportRefused`, which names
+   * the line, when the content is no whole export or not within this engine's limits, with `SessionExists` when a session
+   * has the id of one of them, and with what the content fails with, too.
+   */
+  readonly importSessions: <E = never>(
+    input: ImportSessions & { readonly content: Stream.Stream<Uint8Array, E> }
+  ) => Effect.Effect<ReadonlyArray<ImportedSession>, SkeinError.Import | E>
 }
 
 /** The one entry for clients, as a service. */

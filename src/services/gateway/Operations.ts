@@ -363,5 +363,25 @@ export const operations = {
     arguments: ["sessionId", "assetId"],
     success: Asset,
     error: SkeinError.DeleteAsset
+  }),
+  exportSessions: operation({
+    name: "exportSessions",
+    whose: "all",
+    access: "read",
+    payload: Requests.ExportSessions,
+    arguments: null,
+    success: Schema.String,
+    error: SkeinError.Export,
+    isStream: true
+  }),
+  /** The content is given beside the payload. */
+  importSessions: operation({
+    name: "importSessions",
+    whose: "all",
+    access: "write",
+    payload: Requests.ImportSessions,
+    arguments: null,
+    success: Schema.Array(Replies.ImportedSession),
+    error: SkeinError.Import
   })
 }

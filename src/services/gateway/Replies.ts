@@ -86,3 +86,9 @@ export const SessionChange = Schema.Union(
   })
 ).annotations({ identifier: "SessionChange" })
 export type SessionChange = NamedUnion<typeof SessionChange.Type>
+
+/** A session that was imported: its id in the export, and the one that it has here. */
+export const ImportedSession = Schema.Struct({ from: SessionId, sessionId: SessionId }).annotations({
+  identifier: "ImportedSession"
+})
+export type ImportedSession = Named<typeof ImportedSession.Type>

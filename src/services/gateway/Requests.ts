@@ -7,19 +7,11 @@ import { JsonRecord } from "../../domain/Json.js"
 import { ModelRef } from "../../domain/ModelRef.js"
 import { QuestionId, Verdict } from "../../domain/Permission.js"
 import { IdempotencyKey, RunId } from "../../domain/Run.js"
-import * as SafeText from "../../domain/SafeText.js"
 import { Cursor, Owner, Seq, SessionId } from "../../domain/Session.js"
+import { Workdir } from "../../domain/Workdir.js"
 
 /** A field that may be left out or be undefined. */
 const { optional } = Schema
-
-/** Absolute path of the folder that a session works in. */
-const Workdir = Schema.String.pipe(
-  Schema.filter((path) => /^([/\\]|[A-Za-z]:[/\\])/.test(path) && SafeText.isStorable(path), {
-    description: "an absolute path",
-    arbitrary: () => (fc) => fc.constantFrom("/", "/a/b", "C:\\a")
-  })
-)
 
 /** Creates a session. Without an id, the engine makes one; without a title, the first message gives it. */
 export const Create = Schema.Struct({
@@ -148,3 +140,19 @@ export const AssetRange = Schema.Struct({
   length: optional(Schema.NonNegativeInt)
 }).annotations({ identifier: "AssetRange" })
 export type AssetRange = Named<typeof AssetRange.Type>
+
+/** Which sessions to export: those named, in this order, else all, of one owner if there is one, the first created first. */
+export const ExportSessions = Schema.Struct({
+  sessionIds: optional(Schema.Array(SessionId)),
+  owner: optional(Owner)
+}).annotations({ identifier: "ExportSessions" })
+export type ExportSessions = Named<typeof ExportSessions.Type>
+
+/** How to import sessions, besides the bytes of the export. */
+export const ImportSessions = Schema.Struct({
+  /** Gives sessions, runs and questions new ids, so that they may stand beside those that they come from. Defaults to no. */
+  newIds: optional(Schema.Boolean),
+  /** The owner that they get. Defaults to the owners that they have. */
+  owner: optional(Owner)
+}).annotations({ identifier: "ImportSessions" })
+export type ImportSessions = Named<typeof ImportSessions.Type>

@@ -61,7 +61,8 @@ const wrapChanges = (gateway: Service, wrap: Wrap): Service => ({
   delete: wrap(operations.delete, gateway.delete),
   answer: wrap(operations.answer, gateway.answer),
   saveAsset: (input) => wrap(operations.saveAsset, () => gateway.saveAsset(input))(),
-  deleteAsset: wrap(operations.deleteAsset, gateway.deleteAsset)
+  deleteAsset: wrap(operations.deleteAsset, gateway.deleteAsset),
+  importSessions: (input) => wrap(operations.importSessions, () => gateway.importSessions(input))()
 })
 
 /** Refuses changes unless the scope has them. */
@@ -181,6 +182,15 @@ const owned = (gateway: Service, owner: Owner): Service => {
     saveAsset: (input) => Effect.zipRight(guard(operations.saveAsset, [input]), gateway.saveAsset(input)),
     assets: guarded(operations.assets, gateway.assets),
     openAsset: guardedStream(operations.openAsset, gateway.openAsset),
-    deleteAsset: guarded(operations.deleteAsset, gateway.deleteAsset)
+    deleteAsset: guarded(operations.deleteAsset, gateway.deleteAsset),
+    exportSessions: (which = {}) =>
+      Stream.unwrap(
+        Effect.gen(function* () {
+          const { sessionIds } = yield* operations.exportSessions.read(which)
+          yield* Effect.forEach(sessionIds ?? [], own, { discard: true })
+          return gateway.exportSessions({ ...which, owner })
+        })
+      ),
+    importSessions: (input) => gateway.importSessions({ ...input, owner })
   }
 }

@@ -16,6 +16,8 @@ import { Leases } from "../runtime/Leases.js"
 import { Runtime } from "../runtime/Runtime.js"
 import { StorageReader } from "../storage/Storage.js"
 import * as Changes from "./Changes.js"
+import { Hashing } from "../Hashing.js"
+import * as Exports from "./Exports.js"
 import * as ForeignCalls from "./ForeignCalls.js"
 import { Gateway, type Service } from "./Gateway.js"
 import * as Listing from "./Listing.js"
@@ -96,6 +98,8 @@ const make = Effect.gen(function* () {
   )
 
   const sessions = method(operations.sessions, (query) => Listing.page(reader, leases, query))
+
+  const exportSessions = streamMethod(operations.exportSessions, Exports.make(reader, assets, yield* Hashing))
 
   /** The span is that of its beginning: one for all its life would cost more with each event than the event does. */
   const subscribe = method(operations.subscribe, subscriptions.events)
@@ -245,7 +249,15 @@ const make = Effect.gen(function* () {
         Stream.execute(Effect.zipRight(reader.session(range.sessionId), missing))
       )
     ),
-    deleteAsset: method(operations.deleteAsset, ({ assetId, sessionId }) => runtime.deleteAsset(sessionId, assetId))
+    deleteAsset: method(operations.deleteAsset, ({ assetId, sessionId }) => runtime.deleteAsset(sessionId, assetId)),
+    exportSessions: (which = {}) => exportSessions(which),
+    importSessions: (input) =>
+      checked(operations.importSessions, [input]).pipe(
+        Effect.flatMap(({ newIds, owner }) =>
+          runtime.importSessions({ content: input.content, newIds: newIds ?? false, owner: owner ?? null })
+        ),
+        Effect.withSpan("Gateway.importSessions")
+      )
   } satisfies Service
 })
 

@@ -6,6 +6,8 @@
  *   2. its run is stopped, wherever it is driven, and its end is stored;
  *   3. one commit hides the session: from now on it cannot be found;
  *   4. its files go, then its rows in portions, then its own row: only then is its id free again.
+ *
+ * A session whose import did not come to its end is hidden as well, and goes the same way.
  */
 import { Context, Effect, Layer, Option } from "effect"
 import type { SessionId } from "../../domain/Session.js"
@@ -24,7 +26,10 @@ export interface Service {
   readonly run: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
   /** Brings a deletion that has begun to its end. */
   readonly finish: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
-  /** Removes what is left of a hidden session. Within the boundary, so that its id is not given out before. */
+  /**
+   * Removes what is left of a hidden session, unless an engine that may live is importing it. Within the boundary, so that
+   * its id is not given out before.
+   */
   readonly removeHidden: (sessionId: SessionId) => Effect.Effect<void, SkeinError.Delete>
 }
 
@@ -51,6 +56,7 @@ const make = Effect.gen(function* () {
   })
 
   const removeHidden = Effect.fn("Deletions.removeHidden")(function* (sessionId: SessionId) {
+    if (yield* assets.isReceiving(sessionId)) return
     yield* assets.removeFolder(sessionId)
     const report = yield* WorkProgress
     const total = report === null ? 0 : yield* reader.storedRows(sessionId)

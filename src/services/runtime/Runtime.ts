@@ -36,6 +36,7 @@ import { Boundary } from "./Boundary.js"
 import * as Claims from "./Claims.js"
 import { Deletions } from "./Deletions.js"
 import { Drivers } from "./Drivers.js"
+import { type Import, type ImportedSession, Imports } from "./Imports.js"
 import { Leases } from "./Leases.js"
 import { Recovery } from "./Recovery.js"
 import { Upkeep } from "./Upkeep.js"
@@ -89,6 +90,8 @@ export interface Service {
     sessionId: SessionId,
     assetId: AssetId
   ) => Effect.Effect<Asset, SkeinError.Change | SkeinError.AssetNotFound | SkeinError.AssetFailed>
+  /** Imports sessions, all or none; see `Imports`. */
+  readonly importSessions: <E>(input: Import<E>) => Effect.Effect<ReadonlyArray<ImportedSession>, SkeinError.Import | E>
   /** Finishes deletions that a dead engine began and removes files that belong to nothing. */
   readonly sweep: Effect.Effect<void, SkeinError.Delete>
 }
@@ -106,6 +109,7 @@ const make = Effect.gen(function* () {
   const boundary = yield* Boundary
   const claims = yield* Claims.Claims
   const deletions = yield* Deletions
+  const imports = yield* Imports
   const upkeep = yield* Upkeep
   const recovery = yield* Recovery
   const { turn } = yield* EventLoop
@@ -260,6 +264,7 @@ const make = Effect.gen(function* () {
     delete: (sessionId) => Effect.zipRight(upkeep.start, detached(deletions.run(sessionId))),
     saveAsset: (asset) => Effect.zipRight(upkeep.start, assets.save(asset)),
     deleteAsset: (sessionId, assetId) => changing(sessionId)(assets.remove(sessionId, assetId)),
+    importSessions: (input) => Effect.zipRight(upkeep.start, imports.run(input)),
     sweep: upkeep.sweep
   } satisfies Service
 })

@@ -10,21 +10,21 @@
  * Messages and whole metadata come checked, with the JSON text that is stored. What holds for all operations:
  * - Refusals come in this order: what the input alone tells (`InvalidInput`), `SessionNotFound`, `LeaseLost`,
  *   `SessionDeleting`, then the others in the order in which the operation's text names them.
- * - A hidden session is there for `deleting`, `storedRows`, `purge`, `forget` and `createSession` only; for all else it
- *   does not exist.
+ * - A hidden session is there for `deleting`, `storedRows`, `purge`, `forget`, `createSession` and the steps of an import
+ *   only; for all else it does not exist.
  * - A lease is lost when its run is not the one that holds the session, has ended, or the fencing number differs; also
  *   when the session is gone. Each start and each takeover raises the number by one, and counts as a sign of life of
  *   the engine that does it.
  * - While a session is being deleted, of a run's operations only `storeResult` and `endRun` pass, so that the run can
  *   close; `startCall`, which cannot say `SessionDeleting`, says `LeaseLost`. `takeOver` and `cancelQueued` pass too.
- * - Whatever records an event sets the session's `updatedAt`, and so do a patch of metadata and a takeover. Nothing else
- *   does, and what changes nothing (a call that is completed again, a deletion's steps) records nothing.
+ * - Whatever records an event but an import sets the session's `updatedAt`, and so do a patch of metadata and a takeover.
+ *   Nothing else does, and what changes nothing (a call that is completed again, a deletion's steps) records nothing.
  * - Events are references: replayed, `session.created` and the events of `patch` show today's
  *   values.
  * - `Actor.Current` of the calling fiber is stored with what `createSession`, `patch`, `append`, `admit`, `resume`,
- *   `cancelQueued`, `requestCancel`, `answer`, `saveAsset` and `deleteAsset` record: in events, in the entries and the run
- *   that they make. A run's start, its message and the title that this gives are its sender's, whoever starts it. All
- *   other events and entries are nobody's; calls that are closed on the way, too.
+ *   `cancelQueued`, `requestCancel`, `answer`, `saveAsset`, `deleteAsset` and `finishImport` record: in events, in the
+ *   entries and the run that they make. A run's start, its message and the title that this gives are its sender's, whoever
+ *   starts it. All other events and entries are nobody's; calls that are closed on the way, too.
  */
 import { Context } from "effect"
 import type { Effect, Option, Stream } from "effect"
@@ -62,9 +62,11 @@ import type {
   SessionNotFound,
   Write
 } from "../../domain/SkeinError.js"
+import type { ExportReader, ImportWriter } from "./Transfer.js"
 import type { SessionReads, Tenancy } from "./StoredSessions.js"
 
 export type { OpenBatch, OpenCall }
+export type { ExportReader, ImportWriter }
 export type {
   ListQuery,
   SessionChanges,
@@ -123,7 +125,7 @@ export interface EventPage {
 }
 
 /** What can be read. No read waits for a writer, and none writes. */
-export interface ReaderService extends SessionReads {
+export interface ReaderService extends SessionReads, ExportReader {
   /** A session that is not hidden. Fails with `SessionNotFound` from the commit on that hides a deleted one. */
   readonly session: (sessionId: SessionId) => Effect.Effect<Session, SessionNotFound | Read>
   /**
@@ -169,7 +171,7 @@ export interface ReaderService extends SessionReads {
   readonly asset: (sessionId: SessionId, assetId: AssetId) => Effect.Effect<Asset, AssetNotFound | Read>
   /** Oldest first. */
   readonly assets: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Asset>, SessionNotFound | Read>
-  /** Sessions whose deletion has begun and is not finished. */
+  /** Sessions whose deletion has begun and is not finished, and hidden ones that are being imported. */
   readonly deleting: Effect.Effect<ReadonlyArray<{ readonly sessionId: SessionId; readonly hidden: boolean }>, Read>
   /** How many rows `purge` has to remove of a session, hidden or not; 0 for one that does not exist. */
   readonly storedRows: (sessionId: SessionId) => Effect.Effect<number, Read>
@@ -314,7 +316,7 @@ export interface StoredResult {
 }
 
 /** Every change that an engine makes to what is stored. */
-export interface Service {
+export interface Service extends ImportWriter {
   /**
    * `SessionExists` also while a deleted session of that id has not been forgotten. Event `session.created`: its cursor
    * is 1, or two past the highest cursor of any forgotten session, so that old cursors are rejected.

@@ -52,7 +52,10 @@ export interface SessionState extends SessionPlace {
   readonly tenancy: Tenancy | null
 }
 
-/** Sessions that changed in a time, by `updatedAt`, the oldest first, and how many sessions were hidden so far. */
+/**
+ * Sessions that changed in a time, by `updatedAt`, the oldest first, and how many sessions were hidden and how many imports
+ * finished so far, of which no time tells.
+ */
 export interface SessionChanges {
   readonly sessions: ReadonlyArray<SessionPlace>
   readonly deletions: number

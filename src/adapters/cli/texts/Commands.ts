@@ -4,6 +4,8 @@ export interface Argument {
   readonly name: string
   readonly about: string
   readonly isOptional?: boolean
+  /** Whether there may be several of it, at the end. */
+  readonly isRepeated?: boolean
 }
 
 export interface Option<Name extends string = string> {
@@ -225,6 +227,44 @@ export const restore = {
   examples: ["skein restore sessions.skein --data DIR"]
 } as const satisfies Command
 
+const exporting = {
+  name: "export",
+  about: "Write sessions with their files as lines of JSON, even while they are in use",
+  arguments: [
+    {
+      name: "SESSION...",
+      about: "The sessions, by their ids or the beginnings of these",
+      isOptional: true,
+      isRepeated: true
+    }
+  ],
+  options: [
+    { name: "all", value: null, about: "Export all sessions" },
+    { name: "owner", value: "OWNER", about: "Export the sessions of this owner" },
+    { name: "out", value: "FILE", about: "The file to create, which only you can read. Defaults to stdout" },
+    data
+  ],
+  examples: ["skein export ID --out session.jsonl", "skein export --all | gzip > sessions.jsonl.gz"]
+} as const satisfies Command
+
+const importing = {
+  name: "import",
+  about: "Import sessions that were exported: all that the file has, or none",
+  arguments: [{ name: "FILE", about: "A file made by skein export. With -, it is read from stdin" }],
+  options: [
+    {
+      name: "new-ids",
+      value: null,
+      about: "Give the sessions new ids. Without it, a session that is there already is refused"
+    },
+    { name: "owner", value: "OWNER", about: "Make the sessions those of this owner" },
+    data
+  ],
+  examples: ["skein import session.jsonl --data DIR", "skein import session.jsonl --new-ids"]
+} as const satisfies Command
+
+export { exporting as export, importing as import }
+
 export const all: ReadonlyArray<Command> = [
   demo,
   run,
@@ -235,6 +275,8 @@ export const all: ReadonlyArray<Command> = [
   agent,
   move,
   remove,
+  exporting,
+  importing,
   doctor,
   backup,
   restore

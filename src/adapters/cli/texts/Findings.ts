@@ -141,6 +141,7 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
   "shared-row-damaged": ({ detail, id, row, table }) => [`the ${row} ${id} ${detail}`, kept(table)],
   "session-unreadable": ({ code, operation }) => [`cannot ${operation} (${code})`, again],
   "deletion-unfinished": () => ["its deletion has begun and is not finished", "the next engine finishes it"],
+  "import-unfinished": () => ["its import has not come to an end", "the next engine removes what a dead one left"],
   "run-left-behind": ({ run }) => [
     `run ${run} was left by a process that died`,
     "the next message or --resume continues"

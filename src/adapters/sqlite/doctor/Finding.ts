@@ -79,6 +79,7 @@ export interface Ids {
   readonly "shared-row-damaged": InFile & StoredRow
   readonly "session-unreadable": InSession & { readonly operation: string; readonly code: string }
   readonly "deletion-unfinished": InSession
+  readonly "import-unfinished": InSession
   readonly "run-left-behind": InSession & { readonly run: string }
   readonly "row-damaged": InSession & StoredRow
   /** Has damage that nothing can replace. */
@@ -130,6 +131,7 @@ const notes: ReadonlySet<Kind> = new Set<Kind>([
   "older-version",
   "log-in-use",
   "deletion-unfinished",
+  "import-unfinished",
   "message-misplaced",
   "run-left-behind",
   "save-running"

@@ -68,7 +68,9 @@ const lookAt = Effect.fnUntraced(function* (
   session: SessionKey,
   rows: RowCheck.SessionRows
 ) {
-  const deletion = rows.own.state === "live" ? [] : [make("deletion-unfinished", { session })]
+  const { cursor, firstCursor, state } = rows.own
+  const isImport = state === "hidden" && Number(cursor) < Number(firstCursor)
+  const deletion = state === "live" ? [] : [make(isImport ? "import-unfinished" : "deletion-unfinished", { session })]
   if (rows.own.state === "hidden") return deletion
   const part = reported(session)
   const damaged = yield* part(attempt("read the rows", () => RowCheck.check(data, connection, session, rows)))

@@ -14,6 +14,7 @@ import { contentTests, type WithAssets } from "./contents.js"
 import { deletionTests } from "./deletion.js"
 import { durableTests } from "./durable.js"
 import { eventTests } from "./events.js"
+import { exportTests } from "./exports.js"
 import { generatedTests } from "./generated/generated.js"
 import { leaseTests } from "./leases.js"
 import type { StorageFolder, SharedStorageFolder } from "./StorageFolder.js"
@@ -64,6 +65,7 @@ const rows = (test: Test) => {
   retentionTests(test)
   assetTests(test)
   actorTests(test)
+  exportTests(test)
 }
 
 /** Returns the tests as data, to run them in another way. They use vitest's `expect`, so vitest must run them. */

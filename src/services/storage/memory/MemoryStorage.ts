@@ -13,6 +13,8 @@ import * as Batches from "./Batches.js"
 import * as Deletion from "./Deletion.js"
 import * as Drafts from "./Drafts.js"
 import * as Endings from "./Endings.js"
+import * as Exported from "./Exported.js"
+import * as Imports from "./Imports.js"
 import * as Lists from "./Lists.js"
 import * as Questions from "./Questions.js"
 import * as Reads from "./Reads.js"
@@ -62,6 +64,13 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
     granted: (sessionId) => show((state) => Reads.granted(state, sessionId)),
     asset: (sessionId, assetId) => read((state) => Reads.asset(state, { sessionId, assetId })),
     assets: (sessionId) => read((state) => Reads.assets(state, sessionId)),
+    exported: (sessionId) =>
+      Stream.unwrap(
+        Effect.map(
+          read((state) => Exported.exported(state, sessionId)),
+          Stream.fromIterable
+        )
+      ),
     deleting: show(Reads.deleting),
     storedRows: (sessionId) => show((state) => Deletion.storedRows(state, sessionId))
   }
@@ -134,6 +143,14 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
     forget: (sessionId) => commit((state) => Deletion.forget(state, sessionId)),
 
     prune: (retention) => commit((state, at) => Retention.prune(state, at, retention)),
+
+    beginImport: (session) => commit((state) => Imports.beginImport(state, session)),
+    importRows: (sessionId, rows) => commit((state) => Imports.importRows(state, { sessionId, rows })),
+    finishImport: (sessionIds) =>
+      Effect.zipLeft(
+        commitFor((state, at, asked) => Imports.finishImport(state, at, { sessionIds, ...asked })),
+        Effect.sync(() => sessionIds.forEach(signals.signal))
+      ),
 
     saveAsset: (asset) => commitFor((state, at, asked) => Assets.saveAsset(state, at, { asset, ...asked })),
     deleteAsset: (sessionId, assetId) =>

@@ -98,7 +98,7 @@ export interface State {
   readonly changed: Option.Option<SessionId>
   /** The number of requests to stop a run so far. */
   readonly stopRequests: number
-  /** The number of sessions hidden so far. */
+  /** The number of sessions hidden and of imports finished so far. */
   readonly deletions: number
   /** When old events were last removed. */
   readonly prunedAt: number

@@ -37,7 +37,8 @@ export const exactJson = <A, I>(schema: Schema.Schema<A, I>) => {
   }
 }
 
-const parse = (text: string): unknown => {
+/** The value of a JSON text; undefined for any other text. */
+export const parse = (text: string): unknown => {
   try {
     return JSON.parse(text)
   } catch {

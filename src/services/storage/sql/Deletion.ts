@@ -67,6 +67,8 @@ const looks = ofSessions.map(({ name }) => `SELECT 1 FROM ${name} WHERE session 
 export const purge = (tx: Transaction, sessionId: SessionId): Either.Either<number> => {
   const session = hidden(tx, sessionId)
   if (session === undefined) return Either.right(0)
+  // One that was being imported is no more, as not all of it is there.
+  tx.run("UPDATE session_rows SET cursor = first_cursor WHERE ordinal = ? AND cursor < first_cursor", session)
   let removed = purgeMessages(tx, session)
   for (const removal of removals) {
     if (removed >= portionRows) break

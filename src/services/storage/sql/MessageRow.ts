@@ -23,7 +23,8 @@ export const columnsOf = (message: Message, body: string): MessageColumns => {
   }
 }
 
-const insertMessage = insertion(messages, [
+/** Stores the row of a message. */
+export const insertMessage = insertion(messages, [
   "session",
   "seq",
   "follows",

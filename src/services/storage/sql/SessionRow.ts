@@ -107,7 +107,18 @@ interface Reference {
   readonly actor?: Actor | null
 }
 
-const insertEvent = insertion(eventRows, ["session", "cursor", "mark", "at", "type", "run", "seq", "ref", "actor"])
+/** Stores the row of an event. */
+export const insertEvent = insertion(eventRows, [
+  "session",
+  "cursor",
+  "mark",
+  "at",
+  "type",
+  "run",
+  "seq",
+  "ref",
+  "actor"
+])
 
 /** Records an event under the next cursor, and wakes the session's watchers after the commit. */
 export const record = (

@@ -16,6 +16,8 @@ import * as Deletion from "./Deletion.js"
 import * as Drafts from "./Drafts.js"
 import * as Endings from "./Endings.js"
 import * as Events from "./Events.js"
+import * as Exported from "./Exported.js"
+import * as Imports from "./Imports.js"
 import * as Query from "./Query.js"
 import * as Questions from "./Questions.js"
 import * as Resuming from "./Resuming.js"
@@ -52,6 +54,7 @@ const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   granted: (sessionId) => Questions.granted(query, sessionId),
   asset: (sessionId, assetId) => AssetRows.find(query, sessionId, assetId),
   assets: (sessionId) => AssetRows.list(query, sessionId),
+  exported: (sessionId) => Exported.stream(query, turn, sessionId),
   deleting: Deletion.deleting(query),
   storedRows: (sessionId) => Deletion.storedRows(query, sessionId)
 })
@@ -101,6 +104,10 @@ const makeStorage = (
   forget: (sessionId) => write("forget the session", (tx) => Deletion.forget(tx, sessionId)),
 
   prune: (retention) => Retention.prune(query, write, turn, retention),
+
+  beginImport: (session) => write("begin the import", (tx) => Imports.begin(tx, session)),
+  importRows: (sessionId, rows) => write("import rows", (tx) => Imports.addRows(tx, { sessionId, rows })),
+  finishImport: (sessionIds) => writeFor("finish the import", (tx) => Imports.finish(tx, sessionIds)),
 
   saveAsset: (asset) => writeFor("store the asset's row", (tx) => AssetRows.save(tx, asset)),
   deleteAsset: (sessionId, assetId) =>

@@ -111,4 +111,4 @@ export const isOneLine = (text: string): boolean => /^skein: [^\n]+\n$/.test(wit
 
 /** A program's stderr without the lines that tell how far it is, which only a slow machine sees. */
 export const withoutProgress = (text: string): string =>
-  text.replace(/^(?:Backing up|Restoring|Checking|Repairing)(?:: .*)?\n/gm, "")
+  text.replace(/^(?:Backing up|Restoring|Checking|Repairing|Exporting|Importing)(?:: .*)?\n/gm, "")

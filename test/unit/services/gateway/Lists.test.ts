@@ -4,7 +4,7 @@ import { Effect, TestClock } from "effect"
 import { Gateway, Permissions, Session, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Quiescence } from "skein/testing"
-import { engineId, ground } from "../runtime/engines.js"
+import { ground } from "../runtime/engines.js"
 import { ann, bob } from "./owners.js"
 
 const ask = Tool.make("ask", { description: "is asked about", input: {} }).handle(() => Effect.succeed("allowed"))
@@ -81,28 +81,6 @@ describe("a list of sessions", () => {
       yield* Quiescence.idle
       expect(yield* activities(other.gateway, { activity: ["running"] })).toEqual(["bobs running"])
       expect(yield* activities(other.gateway, { activity: ["crashed"] })).toEqual(["runs crashed"])
-    })
-  )
-
-  it.scoped("takes a run that is claimed while the list is read for running", () =>
-    Effect.gen(function* () {
-      const { declare, open, reader, storage } = yield* world
-      yield* declare("one", "dead")
-      const presence = { engine: engineId("third"), sign: { clock: "host", at: 0 }, leaseMillis: 15_000 }
-      const claim = Effect.gen(function* () {
-        for (const { beat, lease } of yield* reader.tenancies) {
-          const seen = { lease, count: beat.count, reason: "crashed", lookedAt: 0, recovery: "continue" } as const
-          yield* Effect.orDie(storage.takeOver(seen, presence))
-        }
-      })
-      const { gateway } = yield* open("late", {
-        reader: (reader) => ({ ...reader, sessions: (query) => Effect.zipRight(claim, reader.sessions(query)) })
-      })
-      expect(yield* activities(gateway, { activity: ["running", "asks"] })).toEqual([
-        "bobs running",
-        "asks asks",
-        "runs running"
-      ])
     })
   )
 

@@ -12,7 +12,7 @@ const names = Object.keys(Gateway.operations).filter(isName)
 /** Calls an operation as the list says that it is called. */
 const call = (gateway: Gateway.Service, name: Name, payload: Readonly<Record<string, unknown>>) => {
   const { arguments: fields, isStream } = Gateway.operations[name]
-  const given = name === "saveAsset" ? { ...payload, content: Stream.empty } : payload
+  const given = name === "saveAsset" || name === "importSessions" ? { ...payload, content: Stream.empty } : payload
   const args = fields === null ? [given] : fields.map((field) => payload[field])
   if (isStream) {
     const stream: (...args: ReadonlyArray<unknown>) => Stream.Stream<unknown, unknown> = Reflect.get(

@@ -32,6 +32,7 @@ const sessionCalls: Readonly<Record<string, Call>> = {
     gateway.saveAsset({ sessionId, mediaType: "a/b", content: Stream.empty })
   ),
   assets: ofSession((gateway, id) => gateway.assets(id)),
+  exportSessions: ofSession((gateway, id) => Stream.runDrain(gateway.exportSessions({ sessionIds: [id] }))),
   deleteAsset: (gateway, { assetId, run }) => gateway.deleteAsset(run.sessionId, assetId),
   openAsset: (gateway, { assetId, run }) => Stream.runDrain(gateway.openAsset({ sessionId: run.sessionId, assetId })),
   delete: ofSession((gateway, id) => gateway.delete(id))
@@ -53,7 +54,7 @@ describe("forOwner", () => {
   const calls = Object.entries({ ...sessionCalls, ...runCalls, ...questionCalls })
   it.scoped("has a test for each of its methods", () =>
     Effect.map(opened, ({ ann }) => {
-      const others = ["create", "sessions", "changes", "patchMany", "recover"]
+      const others = ["create", "sessions", "changes", "patchMany", "recover", "importSessions"]
       expect(Object.keys(ann).sort()).toEqual([...calls.map(([name]) => name), ...others].sort())
     })
   )
@@ -169,6 +170,7 @@ describe("restrict", () => {
         create: reading.create({}),
         patchMany: reading.patchMany({ sessionIds: [missing], model: null }),
         recover: reading.recover(),
+        importSessions: reading.importSessions({ content: Stream.empty }),
         ...Object.fromEntries(
           Object.entries({ ...sessionCalls, ...runCalls, ...questionCalls }).map(([name, call]) => [
             name,

@@ -49,13 +49,7 @@ export const stopped = {
   reader: (reader: ReaderService): ReaderService => ({ ...reader, heldRuns: () => Effect.never })
 }
 
-export const engineId = (instance: string): EngineId => ({
-  bootId: "b",
-  pidNamespace: "n",
-  pid: 1,
-  startTime: "1",
-  instance
-})
+const engineId = (instance: string): EngineId => ({ bootId: "b", pidNamespace: "n", pid: 1, startTime: "1", instance })
 
 /** A storage, and engines over it that live as long as the test unless they are closed. */
 export const ground = Effect.gen(function* () {

@@ -1,0 +1,41 @@
+/** What `skein export` and `skein import` print. Names and paths are made harmless by the caller. */
+
+const counted = (count: number, one: string): string => `${count} ${one}${count === 1 ? "" : "s"}`
+
+export const exporting = "Exporting"
+
+export const importing = "Importing"
+
+export const nothingNamed = "name the sessions to export, or add --all or --owner OWNER"
+
+export const tooMuchNamed = "name sessions, or give one of --all and --owner OWNER"
+
+export const toTerminal = "an export is for a file or another program: add --out FILE, or send it through a pipe"
+
+export const exported = (file: string, sessions: number, files: number, size: string): string =>
+  `Exported ${counted(sessions, "session")} and ${counted(files, "file")} to ${file} (${size})`
+
+export const wentOn = (session: string, run: string, messages: number): string =>
+  `session ${session}: run ${run} went on; exported is what was settled, ${counted(messages, "message")}`
+
+export const waited = (session: string, messages: number): string =>
+  `session ${session}: ${counted(messages, "message")} that waited ${messages === 1 ? "is" : "are"} left out`
+
+export const unwritable = (file: string, why: string): string =>
+  why === "EEXIST"
+    ? `${file} already exists; an export never overwrites a file`
+    : `cannot write the export ${file}: ${why}`
+
+export const unreadable = (file: string, why: string): string => `cannot read ${file}: ${why}`
+
+export const refused = (file: string, why: string): string => `cannot import ${file}, ${why}; nothing was imported`
+
+export const exists = (session: string): string =>
+  `session ${session} already exists; nothing was imported; --new-ids gives the sessions new ids`
+
+export const imported = (data: string, sessions: number): string =>
+  `Imported ${counted(sessions, "session")} into ${data}`
+
+export const renamed = (from: string, session: string): string => `${from} is ${session}`
+
+export const stdin = "stdin"

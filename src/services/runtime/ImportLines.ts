@@ -1,0 +1,125 @@
+/**
+ * Reads the lines of an export: each is decoded, held against the limits and checked where it stands before anybody acts
+ * on it, the last one against all bytes before it. What is wrong is said by its line.
+ */
+import { Effect, Either, Schema } from "effect"
+import * as Export from "../../domain/Export.js"
+import * as ExportCheck from "../../domain/ExportCheck.js"
+import * as Limits from "../../domain/Limits.js"
+import * as Lines from "../../domain/Lines.js"
+import * as Refusal from "../../domain/Refusal.js"
+import { ImportRefused, InvalidInput } from "../../domain/SkeinError.js"
+import { Workdir } from "../../domain/Workdir.js"
+import type * as Hashing from "../Hashing.js"
+
+/** What a line may have beside a message, such as how its call is shown. */
+const besideBytes = 4 * 1024 * 1024
+
+/** Most bytes of what is stored as JSON in its own column: an answer, a display, a model. */
+const keptBytes = 1024 * 1024
+
+const decode = Refusal.decoder(Export.Line, undefined, "ignore")
+
+const utf8 = new TextDecoder("utf-8", { fatal: true })
+
+const isWorkdir = Schema.is(Workdir)
+
+const relative = new InvalidInput({ field: "workdir", limit: "an absolute path", actual: "another text" })
+
+/** What was refused, without the path of the value that was looked at. */
+const detailOf = ({ actual, limit }: InvalidInput): string => `${limit} (given: ${actual})`
+
+const valueOf = (bytes: Uint8Array): Either.Either<unknown, string> =>
+  Either.try({ try: () => utf8.decode(bytes), catch: () => "not a text in UTF-8" }).pipe(
+    Either.flatMap((text) => Either.try({ try: (): unknown => JSON.parse(text), catch: () => "not JSON" }))
+  )
+
+/** Refuses what is larger than this engine stores, or is nested too deeply to be stored. */
+const bounded = (line: Export.Line, limits: Limits.Limits): Either.Either<unknown, InvalidInput> => {
+  const json = (field: string, value: unknown, most: number) =>
+    value === null ? Either.right("") : Limits.json(field, value, most)
+  const kept = (field: string, value: Export.Kept<unknown> | null, most = keptBytes) =>
+    json(field, value?.stored ?? null, most)
+  switch (line.type) {
+    case "session":
+      if (line.workdir !== null && !isWorkdir(line.workdir)) return Either.left(relative)
+      return Either.all([json("metadata", line.metadata, limits.metadataBytes), kept("model", line.model)])
+    case "run":
+      return Either.all([
+        json("metadata", line.metadata, limits.metadataBytes),
+        json("output", line.output, limits.metadataBytes)
+      ])
+    case "message":
+      return Either.all([kept("message", line.message, limits.messageBytes), kept("display", line.display)])
+    case "question":
+      return Either.all([
+        json("input", line.input, limits.messageBytes),
+        kept("answer", line.answer),
+        kept("display", line.display)
+      ])
+    default:
+      return Either.void
+  }
+}
+
+interface ImportLines {
+  /** The lines that are whole with these bytes, each checked, with the number of its bytes. */
+  readonly take: <E, R>(
+    bytes: Uint8Array,
+    each: (line: Export.Line, bytes: number) => Effect.Effect<void, E, R>
+  ) => Effect.Effect<void, E | ImportRefused, R>
+  /** The end of the file: whether the export has come whole. */
+  readonly end: <E, R>(
+    each: (line: Export.Line, bytes: number) => Effect.Effect<void, E, R>
+  ) => Effect.Effect<void, E | ImportRefused, R>
+  /** A refusal of the line that was taken last. */
+  readonly refuse: (error: InvalidInput) => ImportRefused
+}
+
+const lineEnd = new Uint8Array([10])
+
+export const make = Effect.fnUntraced(function* (hashing: Hashing.Service, limits: Limits.Limits) {
+  const check = ExportCheck.make(Export.version)
+  const lines = Lines.make(limits.messageBytes + besideBytes)
+  const digest = yield* hashing.sha256
+  let number = 0
+
+  const refusal = (field: string, detail: string) => new ImportRefused({ line: number, field, detail })
+  const refuse = (error: InvalidInput) => refusal(error.field, detailOf(error))
+
+  const read = Effect.fnUntraced(function* (bytes: Uint8Array) {
+    number++
+    const value = yield* Either.mapLeft(valueOf(bytes), (detail) => refusal("", detail))
+    const line = yield* Either.mapLeft(decode(value), refuse)
+    yield* Either.mapLeft(bounded(line, limits), refuse)
+    const wrong = check.take(line)
+    if (wrong !== null) return yield* refusal(wrong.field, wrong.detail)
+    if (line.type === "skein.export.end") {
+      if ((yield* digest.hex) !== line.sha256) return yield* refusal("sha256", "the lines before it were changed")
+      return line
+    }
+    yield* digest.update(bytes)
+    yield* digest.update(lineEnd)
+    return line
+  })
+
+  return {
+    take: (bytes, each) =>
+      Effect.gen(function* () {
+        const cut = lines.take(bytes)
+        for (const line of cut.lines) yield* each(yield* read(line), line.length)
+        if (!cut.isTooLong) return
+        number++
+        return yield* refusal("", `longer than ${limits.messageBytes + besideBytes} bytes`)
+      }),
+    end: (each) =>
+      Effect.gen(function* () {
+        const rest = lines.rest()
+        if (rest !== null) yield* each(yield* read(rest), rest.length)
+        if (check.isDone()) return
+        number++
+        return yield* refusal("", number === 1 ? "the file is empty" : "the file is cut off here")
+      }),
+    refuse
+  } satisfies ImportLines
+})

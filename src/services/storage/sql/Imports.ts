@@ -1,0 +1,217 @@
+/**
+ * Imports a session in portions, while it is hidden, and shows it in one commit. Until then it has no event: its newest
+ * cursor is the one before its first, as that of no other session ever is. So no step of an import can show a session that
+ * was deleted, nor one that a removal has begun with.
+ *
+ * Its messages count as older than its first event, as if their events had been removed long ago: the cursor of each is
+ * its place.
+ */
+import { Either } from "effect"
+import * as Export from "../../../domain/Export.js"
+import type { SessionId } from "../../../domain/Session.js"
+import { InvalidInput, SessionExists, SessionNotFound } from "../../../domain/SkeinError.js"
+import * as CursorFloor from "./CursorFloor.js"
+import type { Transaction } from "./lane/GroupCommit.js"
+import { columnsOf, insertMessage } from "./MessageRow.js"
+import * as SessionOrdinal from "./SessionOrdinal.js"
+import { insertEvent, secondOf } from "./SessionRow.js"
+import { insert, insertion, sqlName } from "./Table.js"
+import { appendKeys, assets, grants, questions, runs, usageNames } from "./Tables.js"
+
+const text = (stored: unknown): string => JSON.stringify(stored)
+const textOrNull = (kept: Export.Kept<unknown> | null): string | null => (kept === null ? null : text(kept.stored))
+
+const usageColumns = usageNames.map(sqlName).join(", ")
+
+/** Parameters: the cursor that it begins after at least, then its own fields. */
+const insertSession = `INSERT INTO session_rows
+  (ordinal, first_cursor, cursor, id, state, title, named, owner, workdir, parent, agent, model, metadata, head,
+   created_at, updated_at, active_at, ${usageColumns})
+  SELECT ${SessionOrdinal.next}, 1 + max(cursor_floor, column1), max(cursor_floor, column1), column2, 'hidden', column3,
+    column4, column5, column6, column7, column8, column9, column10, column11, column12, column13, column14,
+    ${usageNames.map((_, index) => `column${15 + index}`).join(", ")}
+  FROM meta, (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${usageNames.map(() => "?").join(", ")}))`
+
+export const begin = (tx: Transaction, session: Export.Session): Either.Either<void, SessionExists> => {
+  const { cursor, head, id, usage } = session
+  if (tx.get("SELECT 1 FROM session_rows WHERE id = ?", id) !== undefined) {
+    return Either.left(new SessionExists({ sessionId: id }))
+  }
+  CursorFloor.ensure(tx)
+  SessionOrdinal.ensure(tx)
+  tx.run(
+    insertSession,
+    // So that a client of the session where it was exported is told to load it again.
+    Math.max(cursor, head) + 1,
+    id,
+    session.title,
+    session.named ? 1 : 0,
+    session.owner,
+    session.workdir ?? "",
+    session.parent,
+    session.agent,
+    textOrNull(session.model),
+    text(session.metadata),
+    head,
+    session.createdAt,
+    session.updatedAt,
+    secondOf(session.updatedAt),
+    ...usageNames.map((name) => usage[name])
+  )
+  return Either.void
+}
+
+interface Importing {
+  readonly ordinal: number
+  readonly firstCursor: number
+}
+
+const importing = (tx: Transaction, sessionId: SessionId): Either.Either<Importing, SessionNotFound> =>
+  Either.fromNullable(
+    tx.get<Importing>(
+      `SELECT ordinal, first_cursor AS firstCursor FROM session_rows
+       WHERE id = ? AND state = 'hidden' AND cursor < first_cursor`,
+      sessionId
+    ),
+    () => new SessionNotFound({ sessionId })
+  )
+
+const insertRun = insertion(runs, [
+  "id",
+  "session",
+  "state",
+  "cursor",
+  "stopReason",
+  "detail",
+  ...usageNames,
+  "createdAt",
+  "startedAt",
+  "endedAt",
+  "idempotencyKey",
+  "hash",
+  "metadata",
+  "output",
+  "actor"
+])
+
+const insertQuestion = insertion(questions, [
+  "id",
+  "session",
+  "run",
+  "seq",
+  "call",
+  "tool",
+  "access",
+  "askedAt",
+  "verdict",
+  "answer",
+  "input",
+  "display"
+])
+
+const insertGrant = insertion(grants, ["session", "tool"])
+const insertKey = insertion(appendKeys, ["session", "key", "hash", "first", "last"])
+const insertAsset = insertion(assets, ["session", "id", "name", "mediaType", "size", "sha256", "createdAt"])
+
+/** Refuses an id that a row of another session has. */
+const unused = (tx: Transaction, table: "runs" | "questions", id: string): Either.Either<void, InvalidInput> =>
+  tx.get(`SELECT 1 FROM ${table} WHERE id = ?`, id) === undefined
+    ? Either.void
+    : Either.left(new InvalidInput({ field: table, limit: "an id that no other session uses", actual: id }))
+
+const runOf = (tx: Transaction, session: number, id: string): Either.Either<number, InvalidInput> =>
+  Either.fromNullable(
+    tx.get<{ readonly ordinal: number }>("SELECT ordinal FROM runs WHERE id = ? AND session = ?", id, session)?.ordinal,
+    () => new InvalidInput({ field: "runs", limit: "a run of the session", actual: id })
+  )
+
+const addRun = (tx: Transaction, session: number, run: Export.Run): Either.Either<void, InvalidInput> =>
+  Either.gen(function* () {
+    yield* unused(tx, "runs", run.id)
+    const output = run.output === null ? null : text(run.output)
+    insert(tx, insertRun, { ...run, ...run.usage, session, state: "ended", metadata: text(run.metadata), output })
+    if (run.resumes === null) return
+    const earlier = yield* runOf(tx, session, run.resumes)
+    tx.run("UPDATE runs SET resumed_by = (SELECT ordinal FROM runs WHERE id = ?) WHERE ordinal = ?", run.id, earlier)
+  })
+
+const addMessage = (tx: Transaction, session: number, row: Export.Message): Either.Either<void, InvalidInput> =>
+  Either.gen(function* () {
+    const { actor, at, display, finished, message, runId, seq, startedAt } = row
+    const columns = columnsOf(message.value, text(message.stored))
+    insert(tx, insertMessage, {
+      ...columns,
+      session,
+      seq,
+      follows: seq - 1,
+      mark: tx.mark,
+      run: runId === null ? null : yield* runOf(tx, session, runId),
+      at,
+      outcome: columns.outcome === null ? null : Export.wordOf(message.stored, "outcome"),
+      startedAt,
+      finished,
+      display: textOrNull(display),
+      actor
+    })
+    tx.recorded("messages", session, seq)
+  })
+
+const addQuestion = (tx: Transaction, session: number, row: Export.Question): Either.Either<void, InvalidInput> =>
+  Either.gen(function* () {
+    yield* unused(tx, "questions", row.id)
+    const { access, answer, askedAt, callId, display, id, input, runId, seq, tool } = row
+    insert(tx, insertQuestion, {
+      id,
+      session,
+      run: yield* runOf(tx, session, runId),
+      seq,
+      call: callId,
+      tool,
+      access,
+      askedAt,
+      verdict: Export.wordOf(answer.stored, "verdict"),
+      answer: text(answer.stored),
+      input: text(input),
+      display: textOrNull(display)
+    })
+  })
+
+const add = (tx: Transaction, session: number, row: Export.Row): Either.Either<void, InvalidInput> => {
+  switch (row.type) {
+    case "run":
+      return addRun(tx, session, row)
+    case "message":
+      return addMessage(tx, session, row)
+    case "question":
+      return addQuestion(tx, session, row)
+    case "grant":
+      return Either.right(insert(tx, insertGrant, { ...row, session }))
+    case "append-key":
+      return Either.right(insert(tx, insertKey, { ...row, session }))
+    case "asset":
+      return Either.right(insert(tx, insertAsset, { ...row, session }))
+  }
+}
+
+export const addRows = (
+  tx: Transaction,
+  { rows, sessionId }: { readonly sessionId: SessionId; readonly rows: ReadonlyArray<Export.Row> }
+): Either.Either<void, InvalidInput | SessionNotFound> =>
+  Either.gen(function* () {
+    const { ordinal } = yield* importing(tx, sessionId)
+    for (const row of rows) yield* add(tx, ordinal, row)
+  })
+
+export const finish = (tx: Transaction, sessionIds: ReadonlyArray<SessionId>): Either.Either<void, SessionNotFound> =>
+  Either.gen(function* () {
+    for (const sessionId of sessionIds) {
+      const { firstCursor: cursor, ordinal: session } = yield* importing(tx, sessionId)
+      const event = { session, cursor, mark: tx.mark, at: tx.now, type: "session.created" }
+      insert(tx, insertEvent, { ...event, run: null, seq: null, ref: null, actor: tx.actor })
+      tx.recorded("event_rows", session, cursor)
+      tx.run("UPDATE session_rows SET state = 'live', cursor = first_cursor WHERE ordinal = ?", session)
+      tx.touch(sessionId)
+    }
+    CursorFloor.ensure(tx)
+    tx.run("UPDATE meta SET deletions = deletions + 1")
+  })
