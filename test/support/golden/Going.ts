@@ -117,8 +117,9 @@ export const goOn = (data: string, way: Way) =>
           runId,
           cursor
         }))
-        const last = [...waited, ...resumed, ...sent].at(-1)
-        const ended = last === undefined ? null : yield* gateway.await(last)
+        // Resumed between two queued runs, a session has nothing open, and the rest of its queue goes on by itself.
+        const ends = yield* Effect.forEach([...waited, ...resumed, ...sent], (ref) => gateway.await(ref))
+        const ended = ends.at(-1)
         const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(gateway.transcript({ sessionId: id })))
         const messages = entries.map(({ message }) => message)
         const queue = [...queued, ...sent.map(({ runId }) => runId)]
