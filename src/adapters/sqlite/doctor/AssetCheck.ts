@@ -48,6 +48,12 @@ const rowsOf = (connection: Sqlite.Database, ordinal: number): ReadonlyArray<Row
   return session === undefined || session.state === "hidden" ? [] : [...Rows.between(connection, assets, ordinal)]
 }
 
+/**
+ * Whether no session has a file here: a disk is not mounted, or the assets are in a bucket. No row is given up for that, as
+ * its content may be whole.
+ */
+const areElsewhere = (data: string): boolean => AssetFile.namesIn(AssetFile.rootOf(data)).length === 0
+
 /** Looks at the files of a session's assets. */
 export const checkFilesOf = (
   data: string,
@@ -73,7 +79,8 @@ export const checkFilesOf = (
         findings.push(
           make("row-damaged", { session, ...Rows.named(assets, row), detail }, [Change.update(assets, row, values)])
         )
-      } else if (state === "unreadable") findings.push(make("asset-unreadable", { session, asset: asset.id, path }))
+      } else if (state === "unreadable" || (state === "missing" && areElsewhere(data)))
+        findings.push(make("asset-unreadable", { session, asset: asset.id, path }))
       else {
         const ids = { session, asset: asset.id, path, isMissing: state === "missing" }
         findings.push(make("asset-lost", ids, [Change.loss(Change.remove(assets, row))]))

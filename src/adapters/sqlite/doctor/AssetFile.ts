@@ -25,8 +25,10 @@ export const namesIn = (path: string): ReadonlyArray<string> => {
   }
 }
 
-export const folderOf = (data: string, sessionId: SessionId): string =>
-  join(data, "assets", AssetNames.folder(sessionId))
+/** Where the folders of all sessions are. */
+export const rootOf = (data: string): string => join(data, "assets")
+
+export const folderOf = (data: string, sessionId: SessionId): string => join(rootOf(data), AssetNames.folder(sessionId))
 
 /** What the name of an asset's file says. */
 export const named = (name: string) => {

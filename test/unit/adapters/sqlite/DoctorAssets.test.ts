@@ -1,7 +1,7 @@
 /** Rows that tell where files are: what the files still tell when a row is damaged, and that no file is lost with a row. */
 import { describe, expect, it } from "@effect/vitest"
 import { Chunk, Effect, Stream } from "effect"
-import { readdirSync, readFileSync } from "node:fs"
+import { readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
@@ -66,6 +66,19 @@ it.scopedLive("a row of an asset that is gone leaves its file, which is kept asi
     expect(damages(seen)).toEqual([`${assetFile(data)}: stray-file`])
     expect(damages(yield* repair(data))).toEqual([])
     expect(asides(data)).toHaveLength(1)
+  })
+)
+
+it.scopedLive("a row of an asset stays while the folder of all files is missing: they may be elsewhere", () =>
+  Effect.gen(function* () {
+    const { data, seen } = yield* damaged((data) => renameSync(join(data, "assets"), join(data, "elsewhere")))
+    const expected = [expect.stringMatching(/asset ast_\w+: asset-unreadable$/)]
+    expect(damages(seen)).toEqual(expected)
+    expect(damages(yield* repair(data))).toEqual(expected)
+    rmSync(join(data, "assets"), { recursive: true, force: true })
+    renameSync(join(data, "elsewhere"), join(data, "assets"))
+    expect(damages(yield* look(data))).toEqual([])
+    expect((yield* contents(data, one)).map(({ text }) => text)).toEqual([assetText])
   })
 )
 
