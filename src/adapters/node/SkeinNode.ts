@@ -24,6 +24,8 @@ import * as Platform from "./Platform.js"
 export interface Options extends EngineConfig.Options {
   /** The data folder, created when it is missing. It holds `skein.db` and `assets/`. */
   readonly data: string
+  /** Where assets are kept, such as `S3Assets.layer` of `skein/s3`. Defaults to files in the data folder. */
+  readonly assets?: Layer.Layer<AssetFiles.AssetFiles, InvalidInput> | undefined
 }
 
 /** How often a long-lived host looks for what other engines left behind, unless it says otherwise. */
@@ -31,18 +33,25 @@ const recoverMillis = 1_000
 
 const engine = Layer.provide(Engine.layer, Assets.layer)
 
+/** What files in the data folder need is there, whether or not they are used. */
+const filesOf = (
+  assets: Options["assets"]
+): Layer.Layer<AssetFiles.AssetFiles, InvalidInput, Layer.Layer.Context<typeof AssetFiles.layer>> =>
+  assets ?? AssetFiles.layer
+
 /**
  * An engine on a data folder. It takes up what other engines left behind, each second unless `recoverMillis` says
  * otherwise. Fails with `InvalidInput` for a setting out of its range, and with `StorageUnusable` when
  * the folder's database cannot be used; the database is then left as it was.
  */
 export const layer = ({
+  assets,
   data,
   ...config
 }: Options): Layer.Layer<Gateway, InvalidInput | StorageUnusable | StorageFailed, Agents> =>
   Layer.fresh(
     engine.pipe(
-      Layer.provide([SqliteStorage.layer, AssetFiles.layer]),
+      Layer.provide([SqliteStorage.layer, filesOf(assets)]),
       Layer.provide(Platform.layer(data, { recoverMillis, ...config }))
     )
   )
@@ -53,14 +62,14 @@ export const layerConfig = (
 ): Layer.Layer<Gateway, InvalidInput | StorageUnusable | StorageFailed | ConfigError.ConfigError, Agents> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
 
-/** An engine over a storage of the host's own. Assets are files in the data folder. */
+/** An engine over a storage of the host's own. Assets are files in the data folder, unless `assets` says otherwise. */
 export const layerOver = <E, R>(
   storage: Layer.Layer<Storage | StorageReader | EventSignals.EventSignals, E, R>,
-  { data, ...config }: Options
+  { assets, data, ...config }: Options
 ): Layer.Layer<Gateway, E | InvalidInput, Agents | R> =>
   Layer.fresh(
     engine.pipe(
-      Layer.provide([storage, AssetFiles.layer]),
+      Layer.provide([storage, filesOf(assets)]),
       Layer.provide(Platform.layer(data, { recoverMillis, ...config }))
     )
   )

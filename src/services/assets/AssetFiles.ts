@@ -1,6 +1,6 @@
 /**
- * The files of assets: the disk operations that `Assets` needs. Each session has a folder of placed files. A save in
- * progress has a marker in it, with the content beneath the marker until it is placed.
+ * The files of assets: the operations that `Assets` needs of a disk, or of what stands for one. Each session has a folder
+ * of placed files. A save in progress has a marker in it, with the content beneath the marker until it is placed.
  *
  * `layer` stores them in `assets` in the data directory: folders with mode 0700 and files with 0600 from the start.
  *
@@ -34,7 +34,7 @@ export interface Upload {
 /** A file that is being written. */
 interface Content {
   readonly append: (bytes: Uint8Array) => Effect.Effect<void, FilesFailed>
-  /** Makes the appended bytes survive a power cut. */
+  /** Ends the content: makes the appended bytes survive a power cut. */
   readonly sync: Effect.Effect<void, FilesFailed>
 }
 

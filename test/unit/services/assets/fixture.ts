@@ -22,6 +22,8 @@ import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
 import { Engines } from "../../../../src/services/Engines.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
+import * as S3Server from "../../../support/s3/S3Server.js"
+import { bucket, bucketAt } from "../../../support/s3/TestBucket.js"
 import * as SequentialIds from "../../../support/SequentialIds.js"
 import * as NewSession from "../../../support/NewSession.js"
 
@@ -171,7 +173,12 @@ export type Test = <E>(
   limits?: Partial<Limits>
 ) => void
 
-/** Each test runs over both drivers and gets a new, empty one with a session `s1`. */
+/** A bucket of the test's own, which a strict server has. */
+const inBucket = Layer.unwrapScoped(
+  Effect.map(S3Server.make({ ...bucket, pageSize: 25 }), ({ endpoint }) => bucketAt(endpoint))
+)
+
+/** Each test runs over all drivers and gets a new, empty one with a session `s1`. */
 export const drivers: ReadonlyArray<readonly [name: string, test: Test]> = [
   [
     "in memory",
@@ -182,6 +189,11 @@ export const drivers: ReadonlyArray<readonly [name: string, test: Test]> = [
     "on disk",
     (name, body, limits = {}) =>
       it.scoped(name, () => Effect.provide(Effect.zipRight(create(s1), body()), over(onDisk, limits)))
+  ],
+  [
+    "in a bucket",
+    (name, body, limits = {}) =>
+      it.scoped(name, () => Effect.provide(Effect.zipRight(create(s1), body()), over(inBucket, limits)))
   ]
 ]
 
@@ -211,6 +223,12 @@ export const destroy = (id: SessionId) =>
 export const bytes = (text: string): Uint8Array => new TextEncoder().encode(text)
 
 export const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
+
+/** Writes a text under a marker, as a save does. */
+export const write = (files: AssetFiles.Service, upload: AssetFiles.Upload, content: string) =>
+  Effect.scoped(
+    Effect.flatMap(files.create(upload), ({ append, sync }) => Effect.zipRight(append(bytes(content)), sync))
+  )
 
 /** Saves a text in two pieces. */
 export const save = (

@@ -19,7 +19,8 @@ import {
   save,
   stopAt,
   type Test,
-  text
+  text,
+  write
 } from "./fixture.js"
 
 const content = "0123456789"
@@ -86,7 +87,7 @@ export const readingTests = (test: Test) => {
       const asset = yield* save({ id: a1, content })
       const upload = { folder: "s1", marker: ".upl_short.upload" }
       yield* files.begin(upload)
-      yield* Effect.scoped(Effect.flatMap(files.create(upload), (file) => file.append(new TextEncoder().encode("012"))))
+      yield* write(files, upload, "012")
       yield* files.remove({ folder: "s1", file: AssetNames.file(asset) })
       expect(yield* files.place(upload, AssetNames.file(asset))).toBe(true)
       const assets = yield* Assets

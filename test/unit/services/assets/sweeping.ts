@@ -8,7 +8,6 @@ import { Storage } from "../../../../src/services/storage/Storage.js"
 import {
   a1,
   assetsOf,
-  bytes,
   contents,
   create,
   destroy,
@@ -21,7 +20,8 @@ import {
   self,
   stopAt,
   type Test,
-  text
+  text,
+  write
 } from "./fixture.js"
 
 const sweep = Effect.flatMap(Assets, (assets) => assets.sweep)
@@ -32,7 +32,7 @@ const leave = (folder: string, file: string) =>
     const files = yield* AssetFiles
     const upload = { folder, marker: ".left.upload" }
     yield* files.begin(upload)
-    yield* Effect.scoped(Effect.flatMap(files.create(upload), (content) => content.append(bytes("left"))))
+    yield* write(files, upload, "left")
     yield* files.place(upload, file)
     yield* files.end(upload)
   })

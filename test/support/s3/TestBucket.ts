@@ -1,0 +1,21 @@
+/** The bucket of the tests, and assets in it. Its secrets are told by their names: no text may have them in it. */
+import { Redacted } from "effect"
+import { S3Assets } from "skein/s3"
+
+export const bucket = {
+  bucket: "test-bucket",
+  region: "eu-test-1",
+  accessKeyId: "CANARYACCESSKEY",
+  secretAccessKey: "canary/secret+key",
+  sessionToken: "canary-session-token"
+}
+
+/** Assets in the bucket of the server there. */
+export const bucketAt = (endpoint: string, options: Partial<S3Assets.Options> = {}) =>
+  S3Assets.layer({
+    ...bucket,
+    endpoint,
+    secretAccessKey: Redacted.make(bucket.secretAccessKey),
+    sessionToken: Redacted.make(bucket.sessionToken),
+    ...options
+  })

@@ -1,0 +1,61 @@
+/** What the tests of assets in a bucket share: a strict server, and the files of assets in its bucket. */
+import { expect } from "@effect/vitest"
+import { Chunk, Effect, Layer, Stream, TestClock } from "effect"
+import { AssetFiles, type Service, type Upload } from "../../../../src/services/assets/AssetFiles.js"
+import * as S3Server from "../../../support/s3/S3Server.js"
+import { bucket, bucketAt } from "../../../support/s3/TestBucket.js"
+
+export const upload: Upload = { folder: "s1", marker: ".upl_a.engine.upload" }
+export const other: Upload = { folder: "s1", marker: ".upl_b.engine.upload" }
+export const part = 8 * 1024 * 1024
+
+export const started = (options: Partial<S3Server.Options> = {}) =>
+  Effect.gen(function* () {
+    const server = yield* S3Server.make({ ...bucket, ...options })
+    const files = yield* Effect.map(Layer.build(bucketAt(server.endpoint)), (context) =>
+      Effect.provide(AssetFiles, context)
+    )
+    return { server, files: yield* files }
+  })
+
+export const write = (
+  files: Service,
+  { content, to = upload }: { readonly content: Uint8Array; readonly to?: Upload }
+) =>
+  Effect.scoped(
+    Effect.gen(function* () {
+      const file = yield* files.create(to)
+      for (let at = 0; at < content.length; at += 256 * 1024) yield* file.append(content.slice(at, at + 256 * 1024))
+      yield* file.sync
+    })
+  )
+
+export const store = (files: Service, content: Uint8Array, file = "file") =>
+  Effect.gen(function* () {
+    yield* files.begin(upload)
+    yield* write(files, { content })
+    expect(yield* files.place(upload, file)).toBe(true)
+    expect(yield* files.end(upload)).toBe(true)
+  })
+
+export const read = (files: Service, offset: number, length: number, file = "file") =>
+  Stream.runCollect(files.read({ folder: "s1", file }, { offset, length })).pipe(
+    Effect.map((pieces) => Buffer.concat(Chunk.toReadonlyArray(pieces)))
+  )
+
+/** No two parts of it are the same. */
+export const patterned = (size: number): Uint8Array =>
+  Buffer.alloc(
+    size,
+    Uint8Array.from({ length: 251 }, (_, index) => index)
+  )
+
+/** Lets time pass, as often as what waits for it needs. */
+export const passing = <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+  Effect.raceFirst(effect, Effect.forever(Effect.zipRight(TestClock.adjust("1 second"), Effect.promise(nextTurn))))
+
+export const nextTurn = () => new Promise<void>((resolve) => void setImmediate(resolve))
+
+export const isPut = (end: string) => (seen: S3Server.Seen) => seen.method === "PUT" && seen.key.endsWith(end)
+export const isPart = ({ method, query }: S3Server.Seen) => method === "PUT" && query.has("partNumber")
+export const isGet = ({ key, method }: S3Server.Seen) => method === "GET" && key !== ""
