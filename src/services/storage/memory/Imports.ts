@@ -9,6 +9,7 @@ import * as Stored from "../../../domain/Stored.js"
 import { none } from "../../../domain/Takeover.js"
 import * as Tenure from "../../../domain/Tenure.js"
 import {
+  emptySession,
   type Asked,
   putRun,
   putSession,
@@ -26,22 +27,12 @@ export const beginImport = (state: State, session: Export.Session): Transition<v
   const { going: _, model, type: __, waiting: ___, ...fields } = session
   if (HashMap.has(state.sessions, session.id)) return Either.left(new SessionExists({ sessionId: session.id }))
   const floor = Math.max(state.floor, session.cursor + 1, session.head + 1)
-  const kept: SessionRecord = {
+  const kept = emptySession({
     session: { ...fields, model: model?.value ?? null, cursor: Cursor.make(floor) },
     ordinal: state.created + 1,
     tenure: { ...Tenure.free, state: "gone" },
-    holder: Option.none(),
-    draft: Option.none(),
-    queue: [],
-    entries: [],
-    batch: [],
-    times: HashMap.empty(),
-    granted: new Set(),
-    appendKeys: HashMap.empty(),
-    assets: [],
-    events: [],
     floor
-  }
+  })
   return Either.right([undefined, { ...putSession(state, kept), created: kept.ordinal, changed: Option.none() }])
 }
 

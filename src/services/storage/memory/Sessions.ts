@@ -1,6 +1,6 @@
 /** The reference for a session's own fields: creation, title, model, folder and metadata. */
 import * as Tenure from "../../../domain/Tenure.js"
-import { Either, HashMap, Option } from "effect"
+import { Either, HashMap } from "effect"
 import type { Json } from "../../../domain/Json.js"
 import * as Limits from "../../../domain/Limits.js"
 import { Cursor, type Session, type SessionId } from "../../../domain/Session.js"
@@ -13,7 +13,16 @@ import {
 import * as Title from "../../../domain/Title.js"
 import * as Usage from "../../../domain/Usage.js"
 import type { NewSession, SessionPatch } from "../Storage.js"
-import { type Asked, changeable, putSession, record, setSession, type State, type Transition } from "./State.js"
+import {
+  emptySession,
+  type Asked,
+  changeable,
+  putSession,
+  record,
+  setSession,
+  type State,
+  type Transition
+} from "./State.js"
 
 type ChangeRefused = InvalidInput | SessionNotFound | SessionDeleting
 
@@ -42,22 +51,7 @@ export const createSession = (
       updatedAt: at
     }
     const kept = record(
-      {
-        session,
-        ordinal: state.created + 1,
-        tenure: Tenure.free,
-        holder: Option.none(),
-        draft: Option.none(),
-        queue: [],
-        entries: [],
-        batch: [],
-        times: HashMap.empty(),
-        granted: new Set(),
-        appendKeys: HashMap.empty(),
-        assets: [],
-        events: [],
-        floor: state.floor
-      },
+      emptySession({ session, ordinal: state.created + 1, tenure: Tenure.free, floor: state.floor }),
       at,
       { type: "session.created", title: folded },
       actor

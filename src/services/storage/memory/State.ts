@@ -238,6 +238,21 @@ export const setTimes = (kept: SessionRecord, seq: Seq, times: Times): SessionRe
   times: HashMap.set(kept.times, seq, times)
 })
 
+/** A session with nothing in it. The cursor of its first event follows `floor`. */
+export const emptySession = (own: Pick<SessionRecord, "floor" | "ordinal" | "session" | "tenure">): SessionRecord => ({
+  ...own,
+  holder: Option.none(),
+  draft: Option.none(),
+  queue: [],
+  entries: [],
+  batch: [],
+  times: HashMap.empty(),
+  granted: new Set(),
+  appendKeys: HashMap.empty(),
+  assets: [],
+  events: []
+})
+
 type EventFields<Event> = Event extends SessionEvent.Durable
   ? Omit<Event, "sessionId" | "cursor" | "at" | "actor">
   : never

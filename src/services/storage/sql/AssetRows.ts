@@ -20,7 +20,8 @@ const names = ["id", "name", "mediaType", "size", "sha256", "createdAt"] as cons
 
 const columns = `${select(assets, names)}, session_rows.id AS sessionId`
 
-const insertAsset = insertion(assets, ["session", ...names])
+/** The row of an asset. */
+export const insertAsset = insertion(assets, ["session", ...names])
 
 const decodeAsset = decoder(Asset)
 

@@ -11,6 +11,7 @@ import type { Turn } from "../../EventLoop.js"
 import * as AssetRows from "./AssetRows.js"
 import { decoder, parse } from "./Decoding.js"
 import type { Query } from "./Query.js"
+import { names } from "./Sessions.js"
 import { select, sqlName, type StoredRow } from "./Table.js"
 import { appendKeys, messages, questions, runs, sessionRows, usageNames } from "./Tables.js"
 
@@ -18,23 +19,7 @@ const operation = "read the session"
 
 type Refused = SkeinError.StorageFailed | SkeinError.RowDamaged
 
-const sessionNames = [
-  "ordinal",
-  "id",
-  "title",
-  "named",
-  "owner",
-  "workdir",
-  "parent",
-  "agent",
-  "model",
-  "metadata",
-  "head",
-  "cursor",
-  "createdAt",
-  "updatedAt",
-  ...usageNames
-] as const
+const sessionNames = [...names, "metadata"] as const
 
 interface SessionColumns extends StoredRow<typeof sessionRows, (typeof sessionNames)[number]> {
   /** Null while no call is open. */

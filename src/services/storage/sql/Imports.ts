@@ -10,13 +10,16 @@ import { Either } from "effect"
 import * as Export from "../../../domain/Export.js"
 import type { SessionId } from "../../../domain/Session.js"
 import { InvalidInput, SessionExists, SessionNotFound } from "../../../domain/SkeinError.js"
+import { insertAsset } from "./AssetRows.js"
 import * as CursorFloor from "./CursorFloor.js"
 import type { Transaction } from "./lane/GroupCommit.js"
 import { columnsOf, insertMessage } from "./MessageRow.js"
 import * as SessionOrdinal from "./SessionOrdinal.js"
+import { insertQuestion } from "./Questions.js"
 import { insertEvent, secondOf } from "./SessionRow.js"
 import { insert, insertion, sqlName } from "./Table.js"
-import { appendKeys, assets, grants, questions, runs, usageNames } from "./Tables.js"
+import { grants, runs, usageNames } from "./Tables.js"
+import { insertKey } from "./Transcripts.js"
 
 const text = (stored: unknown): string => JSON.stringify(stored)
 const textOrNull = (kept: Export.Kept<unknown> | null): string | null => (kept === null ? null : text(kept.stored))
@@ -94,24 +97,7 @@ const insertRun = insertion(runs, [
   "actor"
 ])
 
-const insertQuestion = insertion(questions, [
-  "id",
-  "session",
-  "run",
-  "seq",
-  "call",
-  "tool",
-  "access",
-  "askedAt",
-  "verdict",
-  "answer",
-  "input",
-  "display"
-])
-
 const insertGrant = insertion(grants, ["session", "tool"])
-const insertKey = insertion(appendKeys, ["session", "key", "hash", "first", "last"])
-const insertAsset = insertion(assets, ["session", "id", "name", "mediaType", "size", "sha256", "createdAt"])
 
 /** Refuses an id that a row of another session has. */
 const unused = (tx: Transaction, table: "runs" | "questions", id: string): Either.Either<void, InvalidInput> =>

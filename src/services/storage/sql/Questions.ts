@@ -32,7 +32,8 @@ const selectQuestion = `SELECT ${select(questions, names)}, questions.call AS ca
   runs.id AS runId FROM questions JOIN session_rows ON session_rows.ordinal = questions.session JOIN runs ON runs.ordinal = questions.run
   WHERE session_rows.state <> 'hidden'`
 
-const insertQuestion = insertion(questions, [
+/** The row of a question, answered or not. */
+export const insertQuestion = insertion(questions, [
   "id",
   "session",
   "run",
@@ -41,6 +42,8 @@ const insertQuestion = insertion(questions, [
   "tool",
   "access",
   "askedAt",
+  "verdict",
+  "answer",
   "input",
   "display"
 ])
@@ -92,6 +95,8 @@ export const ask = (
       tool,
       access,
       askedAt: tx.now,
+      verdict: null,
+      answer: null,
       input: JSON.stringify(input),
       display: displayText(display)
     })

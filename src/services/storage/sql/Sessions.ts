@@ -37,7 +37,8 @@ const decodeStored = decoder(
 const decodeMetadata = decoder(metadata.schema)
 const decodeCursor = decoder(Cursor)
 
-const names = [
+/** What is read of each session, but for its metadata, which may be long. */
+export const names = [
   "ordinal",
   "id",
   "title",

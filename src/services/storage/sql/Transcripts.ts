@@ -25,7 +25,8 @@ import { addUsage, changeable, changed, idle, type SessionRow } from "./SessionR
 import { insert, insertion } from "./Table.js"
 import { appendKeys, messages } from "./Tables.js"
 
-const insertKey = insertion(appendKeys, ["session", "key", "hash", "first", "last"])
+/** The row of an idempotency key of appended messages. */
+export const insertKey = insertion(appendKeys, ["session", "key", "hash", "first", "last"])
 
 export const append = (
   tx: Transaction,

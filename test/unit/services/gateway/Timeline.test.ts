@@ -42,6 +42,18 @@ const eventsOf = ({ gateway }: Opened, sessionId: Session.Id, entries: boolean) 
     .events({ sessionId, entries })
     .pipe(Stream.takeUntil(SessionEvent.is("run.ended")), Stream.runCollect, Effect.map(Chunk.toReadonlyArray))
 
+/** A run of two calls, `a` and `b`, that wait for their gates, then an answer. */
+const twoWaiting = Effect.gen(function* () {
+  const gate = yield* Gate.make
+  const tool = waiting(gate)
+  const engine = yield* open({ tools: [tool] })
+  yield* engine.model.play(
+    ScriptedModel.calls(...["a", "b"].map((path) => ScriptedModel.call(tool, { path }))),
+    ScriptedModel.text("done")
+  )
+  return { ...engine, gate, run: yield* engine.begin("go") }
+})
+
 describe("a call's display", () => {
   it.scoped("is in its events, its open call, its question and the timeline", () =>
     Effect.gen(function* () {
@@ -98,14 +110,8 @@ describe("a call's display", () => {
 describe("the timeline", () => {
   it.scoped("says when each step and call began and ended, and which call finished first", () =>
     Effect.gen(function* () {
-      const gate = yield* Gate.make
-      const tool = waiting(gate)
-      const engine = yield* open({ tools: [tool] })
-      yield* engine.model.play(
-        ScriptedModel.calls(...["a", "b"].map((path) => ScriptedModel.call(tool, { path }))),
-        ScriptedModel.text("done")
-      )
-      const run = yield* engine.begin("go")
+      const engine = yield* twoWaiting
+      const { gate, run } = engine
       yield* gate.reached("b")
       const from = yield* TestClock.currentTimeMillis
       yield* TestClock.adjust(100)
@@ -132,14 +138,8 @@ describe("the timeline", () => {
 describe("a subscription with entries", () => {
   it.scoped("gets the same events, with what they tell of, live and replayed", () =>
     Effect.gen(function* () {
-      const gate = yield* Gate.make
-      const tool = waiting(gate)
-      const engine = yield* open({ tools: [tool] })
-      yield* engine.model.play(
-        ScriptedModel.calls(...["a", "b"].map((path) => ScriptedModel.call(tool, { path }))),
-        ScriptedModel.text("done")
-      )
-      const run = yield* engine.begin("go")
+      const engine = yield* twoWaiting
+      const { gate, run } = engine
       const live = yield* Effect.fork(eventsOf(engine, run.sessionId, true))
       yield* gate.reached("b")
       yield* Quiescence.idle
