@@ -13,12 +13,12 @@ import * as DataLayout from "../DataLayout.js"
 import { codeOf } from "../../ErrorCode.js"
 import { inspect } from "../Inspection.js"
 import * as Migrations from "../Migrations.js"
+import * as Header from "../pages/Header.js"
 import * as SqliteFailure from "../SqliteFailure.js"
 import * as Unusable from "../Unusable.js"
 import { attempt, forLooking } from "./Connection.js"
 import { type Finding, make } from "./Finding.js"
 import * as FreshProcess from "./FreshProcess.js"
-import * as Header from "./Header.js"
 import * as SchemaCheck from "./SchemaCheck.js"
 
 /** What there is to find, and whether its rows can be looked at. */

@@ -27,12 +27,11 @@ import { type Step, steps } from "../../../services/storage/sql/schema/Steps.js"
 import * as DataLayout from "../DataLayout.js"
 import * as Driver from "../Driver.js"
 import * as Migrations from "../Migrations.js"
+import * as Header from "../pages/Header.js"
 import * as Sync from "../Sync.js"
 import { partsOf } from "./DatabaseCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
 import { repairResult } from "./Finding.js"
-import * as Header from "./Header.js"
-import * as Pages from "./Pages.js"
 import * as Salvage from "./Salvage.js"
 import * as SchemaCheck from "./SchemaCheck.js"
 import type { Aside } from "../Aside.js"
@@ -100,7 +99,7 @@ const begin = (path: string, schema: ReadonlyArray<Step>) =>
  * Fills the new database. Fails when there were sessions and none can be read: nothing is to take the place of a database
  * that may still be read by other means.
  */
-const fill = (source: Pages.Pages, path: string): Salvage.SalvageResult => {
+const fill = (source: string, path: string): Salvage.SalvageResult => {
   const target = Driver.open(path, { fileMustExist: true })
   try {
     target.pragma("foreign_keys = OFF")
@@ -153,11 +152,7 @@ export const salvage = ({
     yield* attempt(() => removeUnfinished(to))
     const version = yield* attempt(() => copyOf(from, source))
     yield* begin(to, stepsOf(version))
-    const salvaged = yield* Effect.acquireUseRelease(
-      attempt(() => Pages.open(source)),
-      (pages) => attempt(() => fill(pages, to)),
-      (pages) => Effect.sync(() => pages.close())
-    )
+    const salvaged = yield* attempt(() => fill(source, to))
     yield* attempt(() => rmSync(source))
     yield* attempt(() => Sync.file(to))
     return salvaged

@@ -1,23 +1,19 @@
 /**
- * Takes what can be read out of a damaged database into a new one, page by page. Which table a page belongs to is told by
- * the tree that it is in or, where the schema cannot be read, by what its rows look like. So a page that is lost takes
- * its own rows along, and no others.
- *
- * Indexes tell of rows that are lost: a session keeps its id, and the last place of a transcript is not forgotten. What
- * is read is checked by the new database's own constraints. The damaged one is only read.
+ * Takes what can be read of a damaged database into a new one, a page at a time. Indexes tell of rows that are lost: a
+ * session keeps its id, and the last place of a transcript is not forgotten. What is read is checked by the new database's
+ * own constraints. The damaged one is only read.
  */
 import type Sqlite from "better-sqlite3"
-import { Struct } from "effect"
+import { Array, Struct } from "effect"
 import type { Parameter } from "../../../services/storage/sql/Database.js"
 import { sqlName } from "../../../services/storage/sql/Table.js"
 import { messages, sessionRows, tables } from "../../../services/storage/sql/Tables.js"
 import * as Driver from "../Driver.js"
+import * as PageRows from "../pages/PageRows.js"
 import * as Change from "./Change.js"
 import { prepared } from "./Connection.js"
 import type { SessionTally } from "./Finding.js"
 import * as Orphans from "./Orphans.js"
-import type * as Pages from "./Pages.js"
-import * as PageTables from "./PageTables.js"
 import * as Rows from "./Rows.js"
 
 /** Tables that a new database fills by itself. */
@@ -29,14 +25,48 @@ const placeIndex = "sqlite_autoindex_messages_1"
 /** Messages by their places: these columns are in the schemas of all versions. */
 const messageKeys = { ...messages, columns: Struct.pick(messages.columns, "session", "seq") }
 
+interface Column {
+  readonly name: string
+  readonly type: string
+  readonly pk: number
+  readonly isRequired: number
+  /** The text of its default. */
+  readonly fallback: string | null
+}
+
+/** What the rows of a database's tables look like. */
+const shapesOf = (connection: Sqlite.Database): ReadonlyArray<PageRows.Shape> =>
+  prepared<{ readonly name: string; readonly wr: number }>(
+    connection,
+    "SELECT name, wr FROM pragma_table_list() WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite%'"
+  )
+    .all()
+    .map(({ name, wr }) => {
+      const columns = prepared<Column>(
+        connection,
+        'SELECT name, type, pk, "notnull" AS isRequired, dflt_value AS fallback FROM pragma_table_xinfo(?) WHERE hidden = 0'
+      ).all(name)
+      const hasRowid = wr === 0
+      return {
+        name,
+        hasRowid,
+        columns: columns.map(({ name, pk, type }) => ({
+          name,
+          type,
+          isRowid: hasRowid && pk === 1 && type === "INTEGER"
+        })),
+        leastValues: 1 + columns.findLastIndex(({ fallback, isRequired }) => isRequired === 1 && fallback === null)
+      }
+    })
+
 /** A row whose values are those that say least where it has such as its table does not take; null when there are none. */
-const mended = (name: string, values: ReadonlyMap<string, Parameter>): Rows.Row | null => {
+const mended = (name: string, values: Rows.Row): Rows.Row | null => {
   const table = tables.find((table) => table.name === name)
   if (table === undefined) return null
   // A column that only an older schema has keeps its value.
   const names = new Map(Object.keys(table.columns).map((name) => [sqlName(name), name]))
   const row: Rows.Row = Object.fromEntries(
-    [...values].map(([column, value]) => [names.get(column) ?? column, Rows.number(value)])
+    Object.entries(values).map(([column, value]) => [names.get(column) ?? column, Rows.number(value)])
   )
   const damaged = Rows.damaged(table, row).filter((column) => column in row)
   const least = Rows.least(table, damaged)
@@ -64,9 +94,12 @@ export interface SalvageResult {
   readonly unread: number
 }
 
-/** Copies all that can be read into `target`, a database with a schema and without a session. Null when that is nothing. */
-export const copy = (pages: Pages.Pages, target: Sqlite.Database): SalvageResult | null => {
-  const targets = PageTables.targetsOf(target)
+/**
+ * Copies all that can be read of the file at `from` into `target`, a database with a schema and without a session. Null
+ * when that is nothing.
+ */
+export const copy = (from: string, target: Sqlite.Database): SalvageResult | null => {
+  const shapes = shapesOf(target)
   const ids = new Map<number, string>()
   const lastPlaces = new Map<number, number>()
   let sequence = 0n
@@ -88,18 +121,15 @@ export const copy = (pages: Pages.Pages, target: Sqlite.Database): SalvageResult
     }
   }
 
-  const take = ({ columns, name }: PageTables.Target, { rowid, values }: Pages.Cell): boolean => {
-    const stored = columns.slice(0, values.length).map(({ name, pk, type }, index): readonly [string, Parameter] => {
-      const value = values[index] ?? null
-      return [name, rowid !== null && pk === 1 && type === "INTEGER" && value === null ? rowid : value]
-    })
-    if (store(name, Object.fromEntries(stored))) return true
-    const row = mended(name, new Map(stored))
-    return row !== null && store(name, row)
+  const take = ({ columns, name }: PageRows.Shape, values: ReadonlyArray<Parameter>): boolean => {
+    const row = Object.fromEntries(Array.zip(columns, values).map(([{ name }, value]) => [name, value]))
+    if (store(name, row)) return true
+    const mending = mended(name, row)
+    return mending !== null && store(name, mending)
   }
 
   /** What an index, or a table of SQLite's own, tells. */
-  const note = (name: string, { values: [first, second] }: Pages.Cell): void => {
+  const note = (name: string, [first, second]: ReadonlyArray<Parameter>): void => {
     if (typeof second !== "bigint") return
     if (name === idIndex && typeof first === "string") ids.set(Number(second), first)
     if (name === "sqlite_sequence" && first === sessionRows.name) sequence = second
@@ -108,18 +138,15 @@ export const copy = (pages: Pages.Pages, target: Sqlite.Database): SalvageResult
     lastPlaces.set(session, Math.max(lastPlaces.get(session) ?? 0, Number(second)))
   }
 
-  const { isInner, nameOf } = PageTables.map(pages, targets)
-  for (let page = 1; page <= pages.count; page++) {
-    const read = pages.read(page)
-    const name = nameOf(page, read)
-    const table = targets.find((table) => table.name === name)
+  for (const { name, rows, unread: lost } of PageRows.read(from, shapes)) {
+    const shape = shapes.find((shape) => shape.name === name)
     if (own.has(name)) continue
-    if (read._tag === "Rows" && table === undefined) for (const cell of read.cells) note(name, cell)
-    else if (read._tag === "Rows" && table !== undefined) {
-      const taken = read.cells.filter((cell) => take(table, cell)).length
+    if (shape === undefined) for (const row of rows) note(name, row)
+    else {
+      const taken = rows.filter((row) => take(shape, row)).length
       kept += taken
-      unread += read.cells.length - taken + read.unreadable
-    } else if (read._tag === "Damaged" && table !== undefined && !(table.hasRowid && isInner(page))) unread++
+      unread += rows.length - taken + lost
+    }
   }
   for (const [session, seq] of lastPlaces) {
     if (Rows.at(target, messageKeys, { session, seq }) !== undefined) continue
