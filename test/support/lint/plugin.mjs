@@ -1,9 +1,16 @@
 /**
- * The lint rules that only this project has. `no-empty-sleep` refuses a sleep of no length where a turn of the event loop is
- * meant. This is JavaScript, because the linter cannot load TypeScript on every version of Node.
+ * The lint rules that only this project has. This is JavaScript, because the linter cannot load TypeScript on every version
+ * of Node.
+ *
+ * - `no-empty-sleep` refuses a sleep of no length where a turn of the event loop is meant.
+ * - `no-dropped-program` refuses a statement, or a call of a program, in the body of a write that is not yielded: it would
+ *   never run. What a program is, is told by its first argument, `tx`.
  */
 
-/** @typedef {{ type: string, value?: unknown, property?: { name?: unknown } }} Node */
+/**
+ * @typedef {{ type: string, value?: unknown, name?: string, delegate?: boolean, parent?: Node, object?: Node,
+ *   property?: Node }} Node
+ */
 
 const message = "A sleep of no length lets no socket in on Node: take the turn of EventLoop."
 
@@ -18,4 +25,31 @@ const noEmptySleep = {
   })
 }
 
-export default { meta: { name: "skein" }, rules: { "no-empty-sleep": noEmptySleep } }
+/** What takes a transaction and is no program. */
+const notes = new Set(["changed", "raiseFence"])
+
+const statements = new Set(["run", "get", "all", "releaseSpace"])
+
+/** @param {Node | undefined} node */
+const isTransaction = (node) => node?.type === "Identifier" && node.name === "tx"
+
+const noDroppedProgram = {
+  /** @param {{ report: (problem: { node: Node, message: string }) => void }} context */
+  create: (context) => ({
+    /** @param {{ type: string, callee: Node, arguments: Array<Node>, parent: Node }} call */
+    CallExpression: (call) => {
+      const { callee, parent } = call
+      const name = callee.name ?? callee.property?.name ?? ""
+      const isProgram = isTransaction(callee.object) ? statements.has(name) : isTransaction(call.arguments[0])
+      if (!isProgram || notes.has(name)) return
+      const isRun = parent.type === "YieldExpression" && parent.delegate === true
+      const isHandedOn = ["ArrowFunctionExpression", "CallExpression"].includes(parent.type)
+      if (!isRun && !isHandedOn) context.report({ node: callee, message: "Nothing runs this: it is not yielded." })
+    }
+  })
+}
+
+export default {
+  meta: { name: "skein" },
+  rules: { "no-empty-sleep": noEmptySleep, "no-dropped-program": noDroppedProgram }
+}

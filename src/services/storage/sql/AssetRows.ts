@@ -9,7 +9,8 @@ import {
   SessionNotFound,
   type StorageFailed
 } from "../../../domain/SkeinError.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { changeable, record } from "./SessionRow.js"
@@ -28,30 +29,29 @@ const decodeAsset = decoder(Asset)
 const decode = (sessionId: SessionId, row: object): Either.Either<Asset, RowDamaged> =>
   decodeAsset({ sessionId, seq: null }, row)
 
-export const save = (tx: Transaction, asset: Asset): Either.Either<Asset, SessionNotFound | SessionDeleting> =>
-  Either.map(changeable(tx, asset.sessionId), (session) => {
-    insert(tx, insertAsset, { ...asset, session: session.ordinal })
-    record(tx, session, "asset.saved", { ref: asset.id })
-    return asset
-  })
+export function* save(tx: Transaction, asset: Asset): Program<Asset, SessionNotFound | SessionDeleting> {
+  const session = yield* changeable(tx, asset.sessionId)
+  yield* insert(tx, insertAsset, { ...asset, session: session.ordinal })
+  yield* record(tx, session, "asset.saved", { ref: asset.id })
+  return asset
+}
 
-export const remove = (
+export function* remove(
   tx: Transaction,
   { assetId, sessionId }: { readonly sessionId: SessionId; readonly assetId: AssetId }
-): Either.Either<Asset, SessionNotFound | SessionDeleting | AssetNotFound | RowDamaged> =>
-  Either.gen(function* () {
-    const session = yield* changeable(tx, sessionId)
-    const row = tx.get<object>(
-      `SELECT ${columns} FROM assets JOIN session_rows ON session_rows.ordinal = assets.session
+): Program<Asset, SessionNotFound | SessionDeleting | AssetNotFound | RowDamaged> {
+  const session = yield* changeable(tx, sessionId)
+  const row = yield* tx.get<object>(
+    `SELECT ${columns} FROM assets JOIN session_rows ON session_rows.ordinal = assets.session
        WHERE assets.session = ? AND assets.id = ?`,
-      session.ordinal,
-      assetId
-    )
-    if (row === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
-    tx.run("DELETE FROM assets WHERE session = ? AND id = ?", session.ordinal, assetId)
-    record(tx, session, "asset.deleted", { ref: assetId })
-    return yield* decode(sessionId, row)
-  })
+    session.ordinal,
+    assetId
+  )
+  if (row === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
+  yield* tx.run("DELETE FROM assets WHERE session = ? AND id = ?", session.ordinal, assetId)
+  yield* record(tx, session, "asset.deleted", { ref: assetId })
+  return yield* decode(sessionId, row)
+}
 
 export const find = (
   query: Query,

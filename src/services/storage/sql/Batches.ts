@@ -19,7 +19,8 @@ import {
   SessionNotFound,
   type StorageFailed
 } from "../../../domain/SkeinError.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program, Statement } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import type { OpenBatch, StoredResult } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
@@ -42,87 +43,89 @@ export const displayText = (display: CallDisplay.CallDisplay): string | null =>
 const callColumns = `${select(table, ["seq", "state", "name", "startedAt", "display"])}, calls.position AS "index",
   calls.id AS callId, calls.question AS questionId`
 
-export const startCall = (
+export function* startCall(
   tx: Transaction,
   {
     display,
     lease,
     seq
   }: { readonly lease: Lease; readonly seq: Seq; readonly display?: CallDisplay.CallDisplay | undefined }
-): Either.Either<boolean, LeaseLost> =>
-  Either.gen(function* () {
-    const session = yield* held(tx, lease)
-    if (session.state !== "live") return yield* Either.left(new LeaseLost(lease))
-    if (display !== undefined) setDisplay(tx, session, seq, display)
-    const started = tx.run(
-      "UPDATE calls SET state = 'started', started_at = ? WHERE session = ? AND seq = ? AND state = 'pending'",
-      tx.now,
-      session.ordinal,
-      seq
-    )
-    if (started > 0) recordStart(tx, session, seq)
-    return started > 0
-  })
+): Program<boolean, LeaseLost> {
+  const session = yield* held(tx, lease)
+  if (session.state !== "live") return yield* Either.left(new LeaseLost(lease))
+  if (display !== undefined) yield* setDisplay(tx, session, seq, display)
+  const started = yield* tx.run(
+    "UPDATE calls SET state = 'started', started_at = ? WHERE session = ? AND seq = ? AND state = 'pending'",
+    tx.now,
+    session.ordinal,
+    seq
+  )
+  if (started > 0) yield* recordStart(tx, session, seq)
+  return started > 0
+}
 
 /** Keeps how an open call is shown, which was not known when its step was stored. */
-export const setDisplay = (
+export function* setDisplay(
   tx: Transaction,
   { ordinal }: SessionRow,
   seq: Seq,
   display: CallDisplay.CallDisplay
-): void => {
+): Program<void> {
   const text = displayText(display)
   if (text !== null) {
-    tx.run("UPDATE calls SET display = ? WHERE session = ? AND seq = ? AND state = 'pending'", text, ordinal, seq)
+    yield* tx.run(
+      "UPDATE calls SET display = ? WHERE session = ? AND seq = ? AND state = 'pending'",
+      text,
+      ordinal,
+      seq
+    )
   }
 }
 
 /** Records that a call has started. */
-export const recordStart = (tx: Transaction, session: SessionAndRun, seq: Seq): void =>
+export const recordStart = (tx: Transaction, session: SessionAndRun, seq: Seq): Program<void> =>
   record(tx, session, "call.started", { run: session.run, seq })
 
 const decodeResult = decoder(Schema.parseJson(Stored.ResultMessage))
 
-export const storeResult = (
+export function* storeResult(
   tx: Transaction,
   {
     lease,
     result: { json, value: result },
     seq
   }: { readonly lease: Lease; readonly seq: Seq; readonly result: Checked<ResultMessage> }
-): Either.Either<StoredResult, LeaseLost | InvalidInput | RowDamaged> =>
-  Either.gen(function* () {
-    const session = yield* held(tx, lease)
-    const call = tx.get<Pick<CallRow, "display" | "follows" | "startedAt"> & { readonly id: string }>(
-      "DELETE FROM calls WHERE session = ? AND seq = ? RETURNING id, follows, started_at AS startedAt, display",
-      session.ordinal,
-      seq
-    )
-    if (call === undefined) return yield* completedBefore(tx, session, seq, result)
-    const { id, ...kept } = call
-    yield* checkCall(id, result)
-    complete(tx, session, { ...kept, run: session.run, seq, message: result, body: json })
-    return { result }
-  })
+): Program<StoredResult, LeaseLost | InvalidInput | RowDamaged> {
+  const session = yield* held(tx, lease)
+  const call = yield* tx.get<Pick<CallRow, "display" | "follows" | "startedAt"> & { readonly id: string }>(
+    "DELETE FROM calls WHERE session = ? AND seq = ? RETURNING id, follows, started_at AS startedAt, display",
+    session.ordinal,
+    seq
+  )
+  if (call === undefined) return yield* completedBefore(tx, session, seq, result)
+  const { id, ...kept } = call
+  yield* checkCall(id, result)
+  yield* complete(tx, session, { ...kept, run: session.run, seq, message: result, body: json })
+  return { result }
+}
 
-const completedBefore = (
+function* completedBefore(
   tx: Transaction,
   session: SessionRow,
   seq: Seq,
   result: ResultMessage
-): Either.Either<StoredResult, InvalidInput | RowDamaged> =>
-  Either.gen(function* () {
-    const row = tx.get<{ readonly call: string; readonly body: string }>(
-      "SELECT call, body FROM messages WHERE session = ? AND seq = ? AND role = 'tool'",
-      session.ordinal,
-      seq
-    )
-    if (row === undefined) {
-      return yield* Either.left(new InvalidInput({ field: "seq", limit: "the place of a call", actual: `${seq}` }))
-    }
-    yield* checkCall(row.call, result)
-    return { result: yield* decodeResult({ sessionId: session.id, seq }, row.body) }
-  })
+): Program<StoredResult, InvalidInput | RowDamaged> {
+  const row = yield* tx.get<{ readonly call: string; readonly body: string }>(
+    "SELECT call, body FROM messages WHERE session = ? AND seq = ? AND role = 'tool'",
+    session.ordinal,
+    seq
+  )
+  if (row === undefined) {
+    return yield* Either.left(new InvalidInput({ field: "seq", limit: "the place of a call", actual: `${seq}` }))
+  }
+  yield* checkCall(row.call, result)
+  return { result: yield* decodeResult({ sessionId: session.id, seq }, row.body) }
+}
 
 const checkCall = (callId: string, result: ResultMessage): Either.Either<void, InvalidInput> =>
   result.callId === callId
@@ -130,18 +133,23 @@ const checkCall = (callId: string, result: ResultMessage): Either.Either<void, I
     : Either.left(new InvalidInput({ field: "result.callId", limit: callId, actual: result.callId }))
 
 /** The open batch's calls without a result, in order. */
-export const openCalls = (tx: Transaction, { ordinal }: SessionRow): ReadonlyArray<CallRow> =>
+export const openCalls = (tx: Transaction, { ordinal }: SessionRow): Statement<ReadonlyArray<CallRow>> =>
   tx.all<CallRow>(`SELECT ${callColumns}, calls.follows FROM calls WHERE session = ? ORDER BY seq`, ordinal)
 
 /** Closes open calls, as if each was completed in call order. */
-export const closeCalls = (tx: Transaction, session: SessionRow, run: number, calls: ReadonlyArray<CallRow>): void => {
+export function* closeCalls(
+  tx: Transaction,
+  session: SessionRow,
+  run: number,
+  calls: ReadonlyArray<CallRow>
+): Program<void> {
   if (calls.length === 0) return
-  tx.run(
+  yield* tx.run(
     "DELETE FROM calls WHERE session = ? AND seq IN (SELECT value FROM json_each(?))",
     session.ordinal,
     JSON.stringify(calls.map(({ seq }) => seq))
   )
-  completeAll(
+  yield* completeAll(
     tx,
     session,
     calls.map((call) => {

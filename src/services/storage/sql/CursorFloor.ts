@@ -2,7 +2,8 @@
  * The number after which a new session's cursors begin: past those of every session that was ever forgotten, as the new
  * one may have its id. A floor that is lost or no cursor is made of what all rows show.
  */
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Statement } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 
 /** Far from the end of exact numbers, so that a session has room above it. */
 const highest = 2 ** 52
@@ -18,10 +19,9 @@ export const afterAll = `(SELECT 1 + coalesce(max(cursor), 0) FROM (
   UNION ALL ${newest("first_cursor", "session_rows")} UNION ALL ${newest("cursor", "session_rows")}))`
 
 /** Makes sure that there is a floor. Without damage it reads one row and changes nothing. */
-export const ensure = (tx: Transaction): void => {
+export const ensure = (tx: Transaction): Statement<number> =>
   tx.run(
     `INSERT INTO meta (id, cursor_floor) SELECT 1, ${afterAll}
      WHERE NOT EXISTS (SELECT 1 FROM meta WHERE cursor_floor BETWEEN 0 AND ${highest})
      ON CONFLICT (id) DO UPDATE SET cursor_floor = excluded.cursor_floor`
   )
-}

@@ -6,7 +6,8 @@
 import { Effect, Either } from "effect"
 import type { Owner, SessionId } from "../../../domain/Session.js"
 import { type SessionBusy, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program, Statement } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import * as CursorFloor from "./CursorFloor.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
@@ -14,36 +15,37 @@ import { type SessionRow, unheld, visible } from "./SessionRow.js"
 import { sqlName } from "./Table.js"
 import { messages, sessionRows, tables } from "./Tables.js"
 
-export const begin = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound> =>
-  Either.map(visible(tx, sessionId), (session) => {
-    if (session.state === "live") {
-      setState(tx, session, "deleting")
-      tx.touch(sessionId)
-    }
-    tx.requestStop()
-  })
+export function* begin(tx: Transaction, sessionId: SessionId): Program<void, SessionNotFound> {
+  const session = yield* visible(tx, sessionId)
+  if (session.state === "live") {
+    yield* setState(tx, session, "deleting")
+    tx.touch(sessionId)
+  }
+  tx.requestStop()
+}
 
-export const hide = (tx: Transaction, sessionId: SessionId): Either.Either<void, SessionNotFound | SessionBusy> =>
-  Either.gen(function* () {
-    const session = yield* visible(tx, sessionId)
-    if (session.state !== "deleting") return yield* Either.left(new SessionNotFound({ sessionId }))
-    yield* unheld(tx, session)
-    setState(tx, session, "hidden")
-    CursorFloor.ensure(tx)
-    tx.run("UPDATE meta SET deletions = deletions + 1")
-    tx.gone({ sessionId, owner: ownerOf(tx, session) })
-  })
+export function* hide(tx: Transaction, sessionId: SessionId): Program<void, SessionNotFound | SessionBusy> {
+  const session = yield* visible(tx, sessionId)
+  if (session.state !== "deleting") return yield* Either.left(new SessionNotFound({ sessionId }))
+  yield* unheld(tx, session)
+  yield* setState(tx, session, "hidden")
+  yield* CursorFloor.ensure(tx)
+  yield* tx.run("UPDATE meta SET deletions = deletions + 1")
+  tx.gone({ sessionId, owner: yield* ownerOf(tx, session) })
+}
 
 const decodeOwner = decoder(sessionRows.columns.owner.schema)
 
-const ownerOf = (tx: Transaction, { id, ordinal }: SessionRow): Owner | null => {
-  const row = tx.get<{ readonly owner: string | null }>("SELECT owner FROM session_rows WHERE ordinal = ?", ordinal)
+function* ownerOf(tx: Transaction, { id, ordinal }: SessionRow): Program<Owner | null> {
+  const row = yield* tx.get<{ readonly owner: string | null }>(
+    "SELECT owner FROM session_rows WHERE ordinal = ?",
+    ordinal
+  )
   return Either.getOrElse(decodeOwner({ sessionId: id, seq: null }, row?.owner ?? null), () => null)
 }
 
-const setState = (tx: Transaction, session: SessionRow, state: SessionRow["state"]): void => {
+const setState = (tx: Transaction, session: SessionRow, state: SessionRow["state"]): Statement<number> =>
   tx.run("UPDATE session_rows SET state = ? WHERE ordinal = ?", state, session.ordinal)
-}
 
 /** Most rows, and about the most bytes of messages, that one portion removes. */
 const portionRows = 500
@@ -64,23 +66,23 @@ const removals = ofSessions
 const looks = ofSessions.map(({ name }) => `SELECT 1 FROM ${name} WHERE session = ?`)
 
 /** Returns how many rows it has removed. */
-export const purge = (tx: Transaction, sessionId: SessionId): Either.Either<number> => {
-  const session = hidden(tx, sessionId)
-  if (session === undefined) return Either.right(0)
+export function* purge(tx: Transaction, sessionId: SessionId): Program<number> {
+  const session = yield* hidden(tx, sessionId)
+  if (session === undefined) return 0
   // One that was being imported is no more, as not all of it is there.
-  tx.run("UPDATE session_rows SET cursor = first_cursor WHERE ordinal = ? AND cursor < first_cursor", session)
-  let removed = purgeMessages(tx, session)
+  yield* tx.run("UPDATE session_rows SET cursor = first_cursor WHERE ordinal = ? AND cursor < first_cursor", session)
+  let removed = yield* purgeMessages(tx, session)
   for (const removal of removals) {
     if (removed >= portionRows) break
-    removed += tx.run(removal, session, session, portionRows - removed)
+    removed += yield* tx.run(removal, session, session, portionRows - removed)
   }
-  tx.releaseSpace()
-  return Either.right(removed)
+  yield* tx.releaseSpace()
+  return removed
 }
 
 /** Removes the first messages, at least one, and returns how many. Their sizes are known without reading them. */
-const purgeMessages = (tx: Transaction, session: number): number => {
-  const sizes = tx.all<{ readonly seq: number; readonly bytes: number }>(
+function* purgeMessages(tx: Transaction, session: number): Program<number> {
+  const sizes = yield* tx.all<{ readonly seq: number; readonly bytes: number }>(
     "SELECT seq, octet_length(body) AS bytes FROM messages WHERE session = ? ORDER BY seq LIMIT ?",
     session,
     portionRows
@@ -88,28 +90,36 @@ const purgeMessages = (tx: Transaction, session: number): number => {
   let bytes = 0
   const beyond = sizes.find((row) => (bytes += row.bytes) > portionBytes)
   const last = beyond ?? sizes.at(-1)
-  return last === undefined ? 0 : tx.run("DELETE FROM messages WHERE session = ? AND seq <= ?", session, last.seq)
+  return last === undefined
+    ? 0
+    : yield* tx.run("DELETE FROM messages WHERE session = ? AND seq <= ?", session, last.seq)
 }
 
-export const forget = (tx: Transaction, sessionId: SessionId): Either.Either<void> => {
-  const session = hidden(tx, sessionId)
-  if (session === undefined || hasRows(tx, session)) return Either.void
-  CursorFloor.ensure(tx)
-  tx.run(
+export function* forget(tx: Transaction, sessionId: SessionId): Program<void> {
+  const session = yield* hidden(tx, sessionId)
+  if (session === undefined || (yield* hasRows(tx, session))) return
+  yield* CursorFloor.ensure(tx)
+  yield* tx.run(
     "UPDATE meta SET cursor_floor = max(cursor_floor, (SELECT cursor + 1 FROM session_rows WHERE ordinal = ?))",
     session
   )
-  tx.run("DELETE FROM session_rows WHERE ordinal = ?", session)
+  yield* tx.run("DELETE FROM session_rows WHERE ordinal = ?", session)
   tx.touch(sessionId)
-  return Either.void
 }
 
 /** The ordinal of a hidden session. */
-const hidden = (tx: Transaction, sessionId: SessionId): number | undefined =>
-  tx.get<{ readonly ordinal: number }>("SELECT ordinal FROM session_rows WHERE id = ? AND state = 'hidden'", sessionId)
-    ?.ordinal
+function* hidden(tx: Transaction, sessionId: SessionId): Program<number | undefined> {
+  const row = yield* tx.get<{ readonly ordinal: number }>(
+    "SELECT ordinal FROM session_rows WHERE id = ? AND state = 'hidden'",
+    sessionId
+  )
+  return row?.ordinal
+}
 
-const hasRows = (tx: Transaction, session: number): boolean => looks.some((look) => tx.get(look, session) !== undefined)
+function* hasRows(tx: Transaction, session: number): Program<boolean> {
+  for (const look of looks) if ((yield* tx.get(look, session)) !== undefined) return true
+  return false
+}
 
 const counts = ofSessions
   .map(({ name }) => `(SELECT count(*) FROM ${name} WHERE session = session_rows.ordinal)`)

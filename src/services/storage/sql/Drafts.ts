@@ -1,35 +1,34 @@
 /** Drafts of running steps, one row a session. Removed when the step's message is stored or the run ends. */
-import { Effect, Either, Option } from "effect"
+import { Effect, Option } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
 import type { Draft } from "../../../domain/Live.js"
 import type { SessionId } from "../../../domain/Session.js"
 import type { RowDamaged, StorageFailed } from "../../../domain/SkeinError.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program, Statement } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { held, type SessionRow } from "./SessionRow.js"
+import { heldBy, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { drafts as table } from "./Tables.js"
 
 const insertDraft = insertion(table, ["session", "run", "seq", "body"], "INSERT OR REPLACE")
 
-export const save = (
+export function* save(
   tx: Transaction,
   drafts: ReadonlyArray<{ readonly lease: Lease; readonly draft: Draft }>
-): Either.Either<void> => {
+): Program<void> {
   for (const { draft, lease } of drafts) {
-    const session = Either.getOrNull(held(tx, lease))
-    if (session === null || draft.seq <= session.head) continue
+    const session = yield* heldBy(tx, lease)
+    if (session === undefined || draft.seq <= session.head) continue
     const { ordinal, run } = session
-    insert(tx, insertDraft, { session: ordinal, run, seq: draft.seq, body: JSON.stringify(draft) })
+    yield* insert(tx, insertDraft, { session: ordinal, run, seq: draft.seq, body: JSON.stringify(draft) })
     tx.touch(session.id)
   }
-  return Either.void
 }
 
-export const dropDraft = (tx: Transaction, { ordinal }: SessionRow): void => {
+export const dropDraft = (tx: Transaction, { ordinal }: SessionRow): Statement<number> =>
   tx.run("DELETE FROM drafts WHERE session = ?", ordinal)
-}
 
 const decode = decoder(table.columns.body.schema)
 

@@ -12,7 +12,8 @@ import type { SessionId } from "../../../domain/Session.js"
 import { InvalidInput, SessionExists, SessionNotFound } from "../../../domain/SkeinError.js"
 import { insertAsset } from "./AssetRows.js"
 import * as CursorFloor from "./CursorFloor.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import { columnsOf, insertMessage } from "./MessageRow.js"
 import * as SessionOrdinal from "./SessionOrdinal.js"
 import { insertQuestion } from "./Questions.js"
@@ -35,14 +36,14 @@ const insertSession = `INSERT INTO session_rows
     ${usageNames.map((_, index) => `column${15 + index}`).join(", ")}
   FROM meta, (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${usageNames.map(() => "?").join(", ")}))`
 
-export const begin = (tx: Transaction, session: Export.Session): Either.Either<void, SessionExists> => {
+export function* begin(tx: Transaction, session: Export.Session): Program<void, SessionExists> {
   const { cursor, head, id, usage } = session
-  if (tx.get("SELECT 1 FROM session_rows WHERE id = ?", id) !== undefined) {
-    return Either.left(new SessionExists({ sessionId: id }))
+  if ((yield* tx.get("SELECT 1 FROM session_rows WHERE id = ?", id)) !== undefined) {
+    return yield* Either.left(new SessionExists({ sessionId: id }))
   }
-  CursorFloor.ensure(tx)
-  SessionOrdinal.ensure(tx)
-  tx.run(
+  yield* CursorFloor.ensure(tx)
+  yield* SessionOrdinal.ensure(tx)
+  yield* tx.run(
     insertSession,
     // So that a client of the session where it was exported is told to load it again.
     Math.max(cursor, head) + 1,
@@ -61,7 +62,6 @@ export const begin = (tx: Transaction, session: Export.Session): Either.Either<v
     secondOf(session.updatedAt),
     ...usageNames.map((name) => usage[name])
   )
-  return Either.void
 }
 
 interface Importing {
@@ -69,15 +69,16 @@ interface Importing {
   readonly firstCursor: number
 }
 
-const importing = (tx: Transaction, sessionId: SessionId): Either.Either<Importing, SessionNotFound> =>
-  Either.fromNullable(
-    tx.get<Importing>(
+function* importing(tx: Transaction, sessionId: SessionId): Program<Importing, SessionNotFound> {
+  return yield* Either.fromNullable(
+    yield* tx.get<Importing>(
       `SELECT ordinal, first_cursor AS firstCursor FROM session_rows
        WHERE id = ? AND state = 'hidden' AND cursor < first_cursor`,
       sessionId
     ),
     () => new SessionNotFound({ sessionId })
   )
+}
 
 const insertRun = insertion(runs, [
   "id",
@@ -100,104 +101,107 @@ const insertRun = insertion(runs, [
 const insertGrant = insertion(grants, ["session", "tool"])
 
 /** Refuses an id that a row of another session has. */
-const unused = (tx: Transaction, table: "runs" | "questions", id: string): Either.Either<void, InvalidInput> =>
-  tx.get(`SELECT 1 FROM ${table} WHERE id = ?`, id) === undefined
-    ? Either.void
-    : Either.left(new InvalidInput({ field: table, limit: "an id that no other session uses", actual: id }))
+function* unused(tx: Transaction, table: "runs" | "questions", id: string): Program<void, InvalidInput> {
+  if ((yield* tx.get(`SELECT 1 FROM ${table} WHERE id = ?`, id)) === undefined) return
+  yield* Either.left(new InvalidInput({ field: table, limit: "an id that no other session uses", actual: id }))
+}
 
-const runOf = (tx: Transaction, session: number, id: string): Either.Either<number, InvalidInput> =>
-  Either.fromNullable(
-    tx.get<{ readonly ordinal: number }>("SELECT ordinal FROM runs WHERE id = ? AND session = ?", id, session)?.ordinal,
-    () => new InvalidInput({ field: "runs", limit: "a run of the session", actual: id })
+function* runOf(tx: Transaction, session: number, id: string): Program<number, InvalidInput> {
+  const row = yield* tx.get<{ readonly ordinal: number }>(
+    "SELECT ordinal FROM runs WHERE id = ? AND session = ?",
+    id,
+    session
   )
+  if (row !== undefined) return row.ordinal
+  return yield* Either.left(new InvalidInput({ field: "runs", limit: "a run of the session", actual: id }))
+}
 
-const addRun = (tx: Transaction, session: number, run: Export.Run): Either.Either<void, InvalidInput> =>
-  Either.gen(function* () {
-    yield* unused(tx, "runs", run.id)
-    const output = run.output === null ? null : text(run.output)
-    insert(tx, insertRun, { ...run, ...run.usage, session, state: "ended", metadata: text(run.metadata), output })
-    if (run.resumes === null) return
-    const earlier = yield* runOf(tx, session, run.resumes)
-    tx.run("UPDATE runs SET resumed_by = (SELECT ordinal FROM runs WHERE id = ?) WHERE ordinal = ?", run.id, earlier)
+function* addRun(tx: Transaction, session: number, run: Export.Run): Program<void, InvalidInput> {
+  yield* unused(tx, "runs", run.id)
+  const output = run.output === null ? null : text(run.output)
+  yield* insert(tx, insertRun, { ...run, ...run.usage, session, state: "ended", metadata: text(run.metadata), output })
+  if (run.resumes === null) return
+  const earlier = yield* runOf(tx, session, run.resumes)
+  yield* tx.run(
+    "UPDATE runs SET resumed_by = (SELECT ordinal FROM runs WHERE id = ?) WHERE ordinal = ?",
+    run.id,
+    earlier
+  )
+}
+
+function* addMessage(tx: Transaction, session: number, row: Export.Message): Program<void, InvalidInput> {
+  const { actor, at, display, finished, message, runId, seq, startedAt } = row
+  const columns = columnsOf(message.value, text(message.stored))
+  yield* insert(tx, insertMessage, {
+    ...columns,
+    session,
+    seq,
+    follows: seq - 1,
+    mark: tx.mark,
+    run: runId === null ? null : yield* runOf(tx, session, runId),
+    at,
+    outcome: columns.outcome === null ? null : Export.wordOf(message.stored, "outcome"),
+    startedAt,
+    finished,
+    display: textOrNull(display),
+    actor
   })
+  tx.recorded("messages", session, seq)
+}
 
-const addMessage = (tx: Transaction, session: number, row: Export.Message): Either.Either<void, InvalidInput> =>
-  Either.gen(function* () {
-    const { actor, at, display, finished, message, runId, seq, startedAt } = row
-    const columns = columnsOf(message.value, text(message.stored))
-    insert(tx, insertMessage, {
-      ...columns,
-      session,
-      seq,
-      follows: seq - 1,
-      mark: tx.mark,
-      run: runId === null ? null : yield* runOf(tx, session, runId),
-      at,
-      outcome: columns.outcome === null ? null : Export.wordOf(message.stored, "outcome"),
-      startedAt,
-      finished,
-      display: textOrNull(display),
-      actor
-    })
-    tx.recorded("messages", session, seq)
+function* addQuestion(tx: Transaction, session: number, row: Export.Question): Program<void, InvalidInput> {
+  yield* unused(tx, "questions", row.id)
+  const { access, answer, askedAt, callId, display, id, input, runId, seq, tool } = row
+  yield* insert(tx, insertQuestion, {
+    id,
+    session,
+    run: yield* runOf(tx, session, runId),
+    seq,
+    call: callId,
+    tool,
+    access,
+    askedAt,
+    verdict: Export.wordOf(answer.stored, "verdict"),
+    answer: text(answer.stored),
+    input: text(input),
+    display: textOrNull(display)
   })
+}
 
-const addQuestion = (tx: Transaction, session: number, row: Export.Question): Either.Either<void, InvalidInput> =>
-  Either.gen(function* () {
-    yield* unused(tx, "questions", row.id)
-    const { access, answer, askedAt, callId, display, id, input, runId, seq, tool } = row
-    insert(tx, insertQuestion, {
-      id,
-      session,
-      run: yield* runOf(tx, session, runId),
-      seq,
-      call: callId,
-      tool,
-      access,
-      askedAt,
-      verdict: Export.wordOf(answer.stored, "verdict"),
-      answer: text(answer.stored),
-      input: text(input),
-      display: textOrNull(display)
-    })
-  })
-
-const add = (tx: Transaction, session: number, row: Export.Row): Either.Either<void, InvalidInput> => {
+function* add(tx: Transaction, session: number, row: Export.Row): Program<void, InvalidInput> {
   switch (row.type) {
     case "run":
-      return addRun(tx, session, row)
+      return yield* addRun(tx, session, row)
     case "message":
-      return addMessage(tx, session, row)
+      return yield* addMessage(tx, session, row)
     case "question":
-      return addQuestion(tx, session, row)
+      return yield* addQuestion(tx, session, row)
     case "grant":
-      return Either.right(insert(tx, insertGrant, { ...row, session }))
+      return void (yield* insert(tx, insertGrant, { ...row, session }))
     case "append-key":
-      return Either.right(insert(tx, insertKey, { ...row, session }))
+      return void (yield* insert(tx, insertKey, { ...row, session }))
     case "asset":
-      return Either.right(insert(tx, insertAsset, { ...row, session }))
+      return void (yield* insert(tx, insertAsset, { ...row, session }))
   }
 }
 
-export const addRows = (
+export function* addRows(
   tx: Transaction,
   { rows, sessionId }: { readonly sessionId: SessionId; readonly rows: ReadonlyArray<Export.Row> }
-): Either.Either<void, InvalidInput | SessionNotFound> =>
-  Either.gen(function* () {
-    const { ordinal } = yield* importing(tx, sessionId)
-    for (const row of rows) yield* add(tx, ordinal, row)
-  })
+): Program<void, InvalidInput | SessionNotFound> {
+  const { ordinal } = yield* importing(tx, sessionId)
+  for (const row of rows) yield* add(tx, ordinal, row)
+}
 
-export const finish = (tx: Transaction, sessionIds: ReadonlyArray<SessionId>): Either.Either<void, SessionNotFound> =>
-  Either.gen(function* () {
-    for (const sessionId of sessionIds) {
-      const { firstCursor: cursor, ordinal: session } = yield* importing(tx, sessionId)
-      const event = { session, cursor, mark: tx.mark, at: tx.now, type: "session.created" }
-      insert(tx, insertEvent, { ...event, run: null, seq: null, ref: null, actor: tx.actor })
-      tx.recorded("event_rows", session, cursor)
-      tx.run("UPDATE session_rows SET state = 'live', cursor = first_cursor WHERE ordinal = ?", session)
-      tx.touch(sessionId)
-    }
-    CursorFloor.ensure(tx)
-    tx.run("UPDATE meta SET deletions = deletions + 1")
-  })
+export function* finish(tx: Transaction, sessionIds: ReadonlyArray<SessionId>): Program<void, SessionNotFound> {
+  for (const sessionId of sessionIds) {
+    const { firstCursor: cursor, ordinal: session } = yield* importing(tx, sessionId)
+    const event = { session, cursor, mark: tx.mark, at: tx.now, type: "session.created" }
+    yield* insert(tx, insertEvent, { ...event, run: null, seq: null, ref: null, actor: tx.actor })
+    tx.recorded("event_rows", session, cursor)
+    yield* tx.run("UPDATE session_rows SET state = 'live', cursor = first_cursor WHERE ordinal = ?", session)
+    tx.touch(sessionId)
+  }
+  yield* CursorFloor.ensure(tx)
+  yield* tx.run("UPDATE meta SET deletions = deletions + 1")
+}

@@ -6,7 +6,8 @@ import { Either, Schema } from "effect"
 import * as Batch from "../../../domain/Batch.js"
 import { callsOf } from "../../../domain/Message.js"
 import { messages } from "./Tables.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import { complete } from "./Results.js"
 import type { SessionRow } from "./SessionRow.js"
 
@@ -21,8 +22,8 @@ interface Opener {
 const decode = Schema.decodeUnknownEither(messages.columns.body.schema)
 
 /** Closes them, as if each had ended now. The session has no open batch. */
-export const close = (tx: Transaction, session: SessionRow): void => {
-  const opener = tx.get<Opener>(
+export function* close(tx: Transaction, session: SessionRow): Program<void> {
+  const opener = yield* tx.get<Opener>(
     `SELECT seq, run, body, (SELECT max(seq) FROM messages WHERE session = ?) AS last FROM (
        SELECT seq, run, role, body FROM messages WHERE session = ? AND role <> 'tool' ORDER BY seq DESC LIMIT 1
      ) WHERE role = 'assistant' AND instr(body, '"call"') > 0`,
@@ -39,7 +40,7 @@ export const close = (tx: Transaction, session: SessionRow): void => {
   for (const call of lost) {
     const result = Batch.lost(call)
     const seq = session.head + 1
-    complete(tx, session, {
+    yield* complete(tx, session, {
       run: opener.run,
       seq,
       follows: session.cursor,

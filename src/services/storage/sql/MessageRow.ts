@@ -4,7 +4,8 @@
  */
 import type { Actor } from "../../../domain/Actor.js"
 import type { Message } from "../../../domain/Message.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import type { SessionRow } from "./SessionRow.js"
 import { insert, insertion, type StoredRow } from "./Table.js"
 import { messages } from "./Tables.js"
@@ -62,12 +63,12 @@ export interface NewMessage {
 }
 
 /** Stores a message in its place, without moving the head. */
-export const storeMessage = (
+export function* storeMessage(
   tx: Transaction,
   { ordinal }: SessionRow,
   { actor, body, display = null, finished, follows, message, run, seq, startedAt = null }: NewMessage
-): void => {
-  insert(tx, insertMessage, {
+): Program<void> {
+  yield* insert(tx, insertMessage, {
     session: ordinal,
     seq,
     follows,

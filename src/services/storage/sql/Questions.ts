@@ -12,7 +12,8 @@ import {
   type SessionDeleting,
   type StorageFailed
 } from "../../../domain/SkeinError.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import * as Program from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import { displayText, setDisplay } from "./Batches.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
@@ -63,69 +64,67 @@ const decodeStored = decoder(
 const decode = (row: Row): Either.Either<Question, RowDamaged> =>
   decodeStored({ sessionId: row.sessionId, seq: row.seq }, row)
 
-export const ask = (
+export function* ask(
   tx: Transaction,
   {
     asked,
     lease
   }: { readonly lease: Lease; readonly asked: Omit<Question, "sessionId" | "runId" | "answer" | "askedAt"> }
-): Either.Either<Question, LeaseLost | SessionDeleting | InvalidInput> =>
-  Either.gen(function* () {
-    const session = yield* Either.flatMap(held(tx, lease), undeleted)
-    const { access, callId, display, id, input, seq, tool } = asked
-    const pending = tx.run(
-      "UPDATE calls SET question = ? WHERE session = ? AND seq = ? AND id = ? AND state = 'pending'",
-      id,
-      session.ordinal,
-      seq,
-      callId
+): Program.Program<Question, LeaseLost | SessionDeleting | InvalidInput> {
+  const session = yield* undeleted(yield* held(tx, lease))
+  const { access, callId, display, id, input, seq, tool } = asked
+  const pending = yield* tx.run(
+    "UPDATE calls SET question = ? WHERE session = ? AND seq = ? AND id = ? AND state = 'pending'",
+    id,
+    session.ordinal,
+    seq,
+    callId
+  )
+  if (pending === 0) {
+    return yield* Either.left(
+      new InvalidInput({ field: "seq", limit: "the place of a pending call", actual: `${seq}` })
     )
-    if (pending === 0) {
-      return yield* Either.left(
-        new InvalidInput({ field: "seq", limit: "the place of a pending call", actual: `${seq}` })
-      )
-    }
-    setDisplay(tx, session, seq, display)
-    insert(tx, insertQuestion, {
-      id,
-      session: session.ordinal,
-      run: session.run,
-      seq,
-      call: callId,
-      tool,
-      access,
-      askedAt: tx.now,
-      verdict: null,
-      answer: null,
-      input: JSON.stringify(input),
-      display: displayText(display)
-    })
-    record(tx, session, "permission.asked", { run: session.run, seq, ref: id })
-    const { runId, sessionId } = lease
-    return { ...asked, sessionId, runId, answer: null, askedAt: tx.now }
+  }
+  yield* setDisplay(tx, session, seq, display)
+  yield* insert(tx, insertQuestion, {
+    id,
+    session: session.ordinal,
+    run: session.run,
+    seq,
+    call: callId,
+    tool,
+    access,
+    askedAt: tx.now,
+    verdict: null,
+    answer: null,
+    input: JSON.stringify(input),
+    display: displayText(display)
   })
+  yield* record(tx, session, "permission.asked", { run: session.run, seq, ref: id })
+  const { runId, sessionId } = lease
+  return { ...asked, sessionId, runId, answer: null, askedAt: tx.now }
+}
 
-export const answer = (
+export function* answer(
   tx: Transaction,
   { answer, questionId }: { readonly questionId: QuestionId; readonly answer: Answer }
-): Either.Either<Question, QuestionNotFound | SessionDeleting | QuestionAnswered | RowDamaged> =>
-  Either.gen(function* () {
-    const row = tx.get<Row>(`${selectQuestion} AND questions.id = ?`, questionId)
-    if (row === undefined) return yield* Either.left(new QuestionNotFound({ questionId }))
-    const session = yield* Either.mapLeft(changeable(tx, row.sessionId), (refusal) =>
-      refusal._tag === "SessionNotFound" ? new QuestionNotFound({ questionId }) : refusal
-    )
-    const question = yield* decode(row)
-    if (question.answer !== null) {
-      return yield* Either.left(new QuestionAnswered({ questionId, verdict: question.answer.verdict }))
-    }
-    setAnswer(tx, session, { id: questionId, run: row.run, seq: row.seq }, answer)
-    if (answer.verdict === "allow-for-session") {
-      insert(tx, insertGrant, { session: session.ordinal, tool: question.tool })
-      for (const covered of openAbout(tx, session, question.tool)) setAnswer(tx, session, covered, answer)
-    }
-    return { ...question, answer }
-  })
+): Program.Program<Question, QuestionNotFound | SessionDeleting | QuestionAnswered | RowDamaged> {
+  const row = yield* tx.get<Row>(`${selectQuestion} AND questions.id = ?`, questionId)
+  if (row === undefined) return yield* Either.left(new QuestionNotFound({ questionId }))
+  const session = yield* Program.mapRefusal(changeable(tx, row.sessionId), (refusal) =>
+    refusal._tag === "SessionNotFound" ? new QuestionNotFound({ questionId }) : refusal
+  )
+  const question = yield* decode(row)
+  if (question.answer !== null) {
+    return yield* Either.left(new QuestionAnswered({ questionId, verdict: question.answer.verdict }))
+  }
+  yield* setAnswer(tx, session, { id: questionId, run: row.run, seq: row.seq }, answer)
+  if (answer.verdict === "allow-for-session") {
+    yield* insert(tx, insertGrant, { session: session.ordinal, tool: question.tool })
+    for (const covered of yield* openAbout(tx, session, question.tool)) yield* setAnswer(tx, session, covered, answer)
+  }
+  return { ...question, answer }
+}
 
 /** The session's open questions about a tool, oldest first. */
 const openAbout = (tx: Transaction, { ordinal }: SessionRow, tool: string) =>
@@ -136,23 +135,23 @@ const openAbout = (tx: Transaction, { ordinal }: SessionRow, tool: string) =>
   )
 
 /** Answers all open questions of a run, oldest first. */
-export const answerOpen = (tx: Transaction, session: SessionRow, run: number, answer: Answer): void => {
-  const open = tx.all<{ readonly id: string; readonly run: number; readonly seq: number }>(
+export function* answerOpen(tx: Transaction, session: SessionRow, run: number, answer: Answer): Program.Program<void> {
+  const open = yield* tx.all<{ readonly id: string; readonly run: number; readonly seq: number }>(
     "SELECT id, run, seq FROM questions WHERE session = ? AND run = ? AND answer IS NULL ORDER BY ordinal",
     session.ordinal,
     run
   )
-  for (const question of open) setAnswer(tx, session, question, answer)
+  for (const question of open) yield* setAnswer(tx, session, question, answer)
 }
 
-const setAnswer = (
+function* setAnswer(
   tx: Transaction,
   session: SessionRow,
   { id, run, seq }: { readonly id: string; readonly run: number; readonly seq: number },
   answer: Answer
-): void => {
-  tx.run("UPDATE questions SET verdict = ?, answer = ? WHERE id = ?", answer.verdict, JSON.stringify(answer), id)
-  record(tx, session, "permission.answered", { run, seq, ref: id })
+): Program.Program<void> {
+  yield* tx.run("UPDATE questions SET verdict = ?, answer = ? WHERE id = ?", answer.verdict, JSON.stringify(answer), id)
+  yield* record(tx, session, "permission.answered", { run, seq, ref: id })
 }
 
 export const open = (

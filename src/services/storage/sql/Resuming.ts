@@ -8,7 +8,8 @@ import {
   type SessionDeleting,
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import type { AdmissionOutcome, Resumption } from "../Storage.js"
 import { decodeRun, newest, newestOf, type RunRow, withId, withKey } from "./RunRows.js"
 import { start, storeRun } from "./Runs.js"
@@ -16,45 +17,44 @@ import { changeable, inTheWay, type SessionRow } from "./SessionRow.js"
 
 type Outcome = Exclude<AdmissionOutcome, { readonly _tag: "Queued" }>
 
-export const resume = (
+export function* resume(
   tx: Transaction,
   limits: Limits.Limits,
   { of, presence, runId, sessionId }: Resumption
-): Either.Either<Outcome, SessionNotFound | SessionDeleting | RowDamaged | RunNotFound | InvalidInput> =>
-  Either.gen(function* () {
-    const session = yield* changeable(tx, sessionId)
-    const last = newest(tx, session)
-    const before = yield* named(tx, session, of, last)
-    if (before !== undefined && (of === "newest" ? isAnswered(tx, session, before) : isSettled(before, last))) {
-      return { _tag: "Existing", ...(yield* decodeRun(before)) }
-    }
-    const busyWith = inTheWay(tx, session)
-    if (busyWith !== undefined) return { _tag: "Busy", runId: busyWith }
-    const metadata = { json: before?.metadata ?? "{}" }
-    const output = before === undefined || before.output === null ? null : { json: before.output }
-    storeRun(tx, session, { runId, body: null, metadata, output, idempotencyKey: null, hash: "" })
-    const started = yield* start(tx, limits, session, { runId, presence, message: null, body: null })
-    if (before !== undefined) {
-      tx.run(
-        "UPDATE runs SET resumed_by = (SELECT ordinal FROM runs WHERE id = ?) WHERE ordinal = ?",
-        runId,
-        before.ordinal
-      )
-    }
-    return { _tag: "Started", ...started }
-  })
+): Program<Outcome, SessionNotFound | SessionDeleting | RowDamaged | RunNotFound | InvalidInput> {
+  const session = yield* changeable(tx, sessionId)
+  const last = yield* newest(tx, session)
+  const before = yield* named(tx, session, of, last)
+  if (before !== undefined && (of === "newest" ? yield* isAnswered(tx, session, before) : isSettled(before, last))) {
+    return { _tag: "Existing", ...(yield* decodeRun(before)) }
+  }
+  const busyWith = yield* inTheWay(tx, session)
+  if (busyWith !== undefined) return { _tag: "Busy", runId: busyWith.id }
+  const metadata = { json: before?.metadata ?? "{}" }
+  const output = before === undefined || before.output === null ? null : { json: before.output }
+  yield* storeRun(tx, session, { runId, body: null, metadata, output, idempotencyKey: null, hash: "" })
+  const started = yield* start(tx, limits, session, { runId, presence, message: null, body: null })
+  if (before !== undefined) {
+    yield* tx.run(
+      "UPDATE runs SET resumed_by = (SELECT ordinal FROM runs WHERE id = ?) WHERE ordinal = ?",
+      runId,
+      before.ordinal
+    )
+  }
+  return { _tag: "Started", ...started }
+}
 
 /** The run to go on with: the one that is meant, or the last that went on with it. */
-const named = (
+function* named(
   tx: Transaction,
   session: SessionRow,
   of: Resumption["of"],
   last: RunRow | undefined
-): Either.Either<RunRow | undefined, RunNotFound | InvalidInput> => {
-  if (of === "newest") return Either.right(last)
-  const row = "runId" in of ? withId(tx, session, of.runId) : withKey(tx, session, of.idempotencyKey)
-  if (row !== undefined) return Either.right(newestOf(tx, row))
-  return Either.left(
+): Program<RunRow | undefined, RunNotFound | InvalidInput> {
+  if (of === "newest") return last
+  const row = "runId" in of ? yield* withId(tx, session, of.runId) : yield* withKey(tx, session, of.idempotencyKey)
+  if (row !== undefined) return yield* newestOf(tx, row)
+  return yield* Either.left(
     "runId" in of
       ? new RunNotFound({ runId: of.runId })
       : new InvalidInput({ field: "of.idempotencyKey", limit: "the key of a message", actual: of.idempotencyKey })
@@ -66,8 +66,8 @@ const isSettled = (run: RunRow, last: RunRow | undefined): boolean =>
   run.state !== "ended" || run.stopReason === "completed" || run.ordinal !== last?.ordinal
 
 /** Whether nothing is open after the newest run: it has its answer, and nothing was appended since. */
-const isAnswered = (tx: Transaction, session: SessionRow, run: RunRow): boolean => {
-  const end = tx.get<{ readonly run: number | null }>(
+function* isAnswered(tx: Transaction, session: SessionRow, run: RunRow): Program<boolean> {
+  const end = yield* tx.get<{ readonly run: number | null }>(
     "SELECT run FROM messages WHERE session = ? AND seq = ?",
     session.ordinal,
     session.head

@@ -4,13 +4,14 @@
  * continue. Events before a session's first cursor cannot be read any more, so their rows may be removed later. Messages
  * stay: only their events end at the first cursor.
  */
-import { Clock, Effect, Either } from "effect"
+import { Clock, Effect } from "effect"
 import * as Retained from "../../../domain/Retention.js"
 import type { StorageFailed, Write } from "../../../domain/SkeinError.js"
 import type { Turn } from "../../EventLoop.js"
 import type { Retention } from "../Storage.js"
 import type { Query } from "./Query.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import type { WriteLane } from "./lane/WriteLane.js"
 
 /** Most sessions that are read at once, and most rows that one commit removes. */
@@ -122,23 +123,28 @@ const find = (query: Query, turn: Turn, retention: Retention, after: number): Ef
   })
 
 /** Removes at most `portionRows` rows and remembers how far it came. Returns whether there may be more to remove. */
-const remove = (tx: Transaction, { aged, upTo }: Found, after: number): Either.Either<boolean> => {
+function* remove(tx: Transaction, { aged, upTo }: Found, after: number): Program<boolean> {
   let left = portionRows
   let done = after
   for (const session of aged) {
-    left -= removeOf(tx, session, left)
+    left -= yield* removeOf(tx, session, left)
     if (left <= 0) break
     done = session.ordinal
   }
-  if (left > 0 && upTo === null) tx.run("UPDATE meta SET pruned_at = ?, pruned_up_to = 0", tx.now)
-  else tx.run("UPDATE meta SET pruned_up_to = ?", left > 0 && upTo !== null ? upTo : done)
-  return Either.right(left <= 0 || upTo !== null)
+  if (left > 0 && upTo === null) yield* tx.run("UPDATE meta SET pruned_at = ?, pruned_up_to = 0", tx.now)
+  else yield* tx.run("UPDATE meta SET pruned_up_to = ?", left > 0 && upTo !== null ? upTo : done)
+  return left <= 0 || upTo !== null
 }
 
 /** Removes at most `rows` rows and returns how many. */
-const removeOf = (tx: Transaction, { last, ordinal }: Aged, rows: number): number => {
-  tx.run("UPDATE session_rows SET first_cursor = ? WHERE ordinal = ? AND first_cursor <= ?", last + 1, ordinal, last)
-  return tx.run(
+function* removeOf(tx: Transaction, { last, ordinal }: Aged, rows: number): Program<number> {
+  yield* tx.run(
+    "UPDATE session_rows SET first_cursor = ? WHERE ordinal = ? AND first_cursor <= ?",
+    last + 1,
+    ordinal,
+    last
+  )
+  return yield* tx.run(
     `DELETE FROM event_rows WHERE session = ? AND cursor IN (SELECT old.cursor FROM event_rows AS old
      WHERE old.session = ? AND old.cursor < (SELECT first_cursor FROM session_rows WHERE session_rows.ordinal = ?)
      ORDER BY old.cursor LIMIT ?)`,

@@ -6,7 +6,8 @@ import * as Run from "../../../domain/Run.js"
 import { SessionId } from "../../../domain/Session.js"
 import * as Stored from "../../../domain/Stored.js"
 import { RowDamaged, RunNotFound, SessionNotFound, type StorageFailed } from "../../../domain/SkeinError.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program, Statement } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import type { Activity, Holder, HeldRun, Tenancy, UnsettledSession } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
@@ -107,59 +108,64 @@ const beatOf = ({ at, clock, count, leaseMillis, seenAt }: BeatRow): Beat =>
   count === null || clock === null || at === null ? silent : { count, sign: { clock, at }, leaseMillis, seenAt }
 
 /** How many signs of life an engine has given. */
-export const beatsOf = (tx: Transaction, instance: string): number =>
-  tx.get<{ readonly count: number }>("SELECT count FROM engines WHERE instance = ?", instance)?.count ?? 0
+export function* beatsOf(tx: Transaction, instance: string): Program<number> {
+  const beat = yield* tx.get<{ readonly count: number }>("SELECT count FROM engines WHERE instance = ?", instance)
+  return beat?.count ?? 0
+}
 
 /** The run that holds the session. */
-export const running = (tx: Transaction, { ordinal }: SessionRow): HolderRow | undefined =>
+export const running = (tx: Transaction, { ordinal }: SessionRow): Statement<HolderRow | undefined> =>
   tx.get<HolderRow>(
     `SELECT ${holderColumns} FROM runs JOIN session_rows ON session_rows.ordinal = runs.session ${withEngine}
      WHERE runs.session = ? AND runs.state = 'running'`,
     ordinal
   )
 
-export const oldestQueued = (tx: Transaction, { ordinal }: SessionRow): RunRow | undefined =>
+export const oldestQueued = (tx: Transaction, { ordinal }: SessionRow): Statement<RunRow | undefined> =>
   tx.get<RunRow>(
     `${selectRun} WHERE runs.session = ? AND runs.state <> 'ended' AND runs.state = 'queued' ORDER BY runs.ordinal`,
     ordinal
   )
 
 /** The newest run that had begun. */
-export const newest = (tx: Transaction, { ordinal }: SessionRow): RunRow | undefined =>
+export const newest = (tx: Transaction, { ordinal }: SessionRow): Statement<RunRow | undefined> =>
   tx.get<RunRow>(
     `${selectRun} WHERE runs.session = ? AND runs.started_at IS NOT NULL ORDER BY runs.ordinal DESC`,
     ordinal
   )
 
 /** The last of the runs that went on with a run, one after the other; the run itself when none did. */
-export const newestOf = (tx: Transaction, run: RunRow): RunRow => {
-  const next = tx.get<RunRow>(
+export function* newestOf(tx: Transaction, run: RunRow): Program<RunRow> {
+  const next = yield* tx.get<RunRow>(
     `${selectRun} WHERE runs.ordinal = (SELECT resumed_by FROM runs WHERE ordinal = ?) AND runs.ordinal > ?`,
     run.ordinal,
     run.ordinal
   )
-  return next === undefined ? run : newestOf(tx, next)
+  return next === undefined ? run : yield* newestOf(tx, next)
 }
 
-export const withId = (tx: Transaction, { ordinal }: SessionRow, runId: string): RunRow | undefined =>
+export const withId = (tx: Transaction, { ordinal }: SessionRow, runId: string): Statement<RunRow | undefined> =>
   tx.get<RunRow>(`${selectRun} WHERE runs.session = ? AND runs.id = ?`, ordinal, runId)
 
-export const withKey = (tx: Transaction, { ordinal }: SessionRow, idempotencyKey: string): RunRow | undefined =>
+export const withKey = (
+  tx: Transaction,
+  { ordinal }: SessionRow,
+  idempotencyKey: string
+): Statement<RunRow | undefined> =>
   tx.get<RunRow>(`${selectRun} WHERE runs.session = ? AND runs.idempotency_key = ?`, ordinal, idempotencyKey)
 
 /** A run that this write stored or found, as it now is. */
-export const reread = (
+export function* reread(
   tx: Transaction,
   { id }: SessionRow,
   runId: string
-): Either.Either<StoredRun & { readonly ordinal: number }, RowDamaged> =>
-  Either.flatMap(
-    Either.fromNullable(
-      tx.get<RunRow>(`${selectRun} WHERE runs.id = ?`, runId),
-      () => new RowDamaged({ sessionId: id, seq: null, detail: "a run is missing" })
-    ),
-    (row) => Either.map(decodeRun(row), (stored) => ({ ...stored, ordinal: row.ordinal }))
+): Program<StoredRun & { readonly ordinal: number }, RowDamaged> {
+  const row = yield* Either.fromNullable(
+    yield* tx.get<RunRow>(`${selectRun} WHERE runs.id = ?`, runId),
+    () => new RowDamaged({ sessionId: id, seq: null, detail: "a run is missing" })
   )
+  return { ...(yield* decodeRun(row)), ordinal: row.ordinal }
+}
 
 /** Runs of a session, the newest first. */
 export const list = (

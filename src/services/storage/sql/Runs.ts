@@ -14,7 +14,8 @@ import {
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
 import * as Title from "../../../domain/Title.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import * as LostResults from "./LostResults.js"
 import type { Admission, AdmissionOutcome, StartedRun } from "../Storage.js"
 import { decoder } from "./Decoding.js"
@@ -26,69 +27,68 @@ import { appendEntry, nextSeq } from "./Transcripts.js"
 
 type Refusal = SessionNotFound | SessionDeleting | RowDamaged
 
-export const admit = (
+export function* admit(
   tx: Transaction,
   limits: Limits.Limits,
   admission: Admission
-): Either.Either<AdmissionOutcome, Refusal | IdempotencyConflict | AssetNotFound> =>
-  Either.gen(function* () {
-    const { hash, idempotencyKey, message, presence, runId, sessionId, textHash, whenBusy } = admission
-    const session = yield* changeable(tx, sessionId)
+): Program<AdmissionOutcome, Refusal | IdempotencyConflict | AssetNotFound> {
+  const { hash, idempotencyKey, message, presence, runId, sessionId, textHash, whenBusy } = admission
+  const session = yield* changeable(tx, sessionId)
 
-    const earlier = idempotencyKey === null ? undefined : withKey(tx, session, idempotencyKey)
-    if (idempotencyKey !== null && earlier !== undefined) {
-      const existing = yield* decodeRun(earlier)
-      if (earlier.hash === hash || earlier.hash === textHash) {
-        return { _tag: "Existing", ...(yield* decodeRun(newestOf(tx, earlier))) }
-      }
-      return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: existing.run.id }))
+  const earlier = idempotencyKey === null ? undefined : yield* withKey(tx, session, idempotencyKey)
+  if (idempotencyKey !== null && earlier !== undefined) {
+    const existing = yield* decodeRun(earlier)
+    if (earlier.hash === hash || earlier.hash === textHash) {
+      return { _tag: "Existing", ...(yield* decodeRun(yield* newestOf(tx, earlier))) }
     }
+    return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: existing.run.id }))
+  }
 
-    for (const { assetId } of message.value.parts.filter(isFile)) {
-      const asset = tx.get("SELECT 1 FROM assets WHERE session = ? AND id = ?", session.ordinal, assetId)
-      if (asset === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
-    }
+  for (const { assetId } of message.value.parts.filter(isFile)) {
+    const asset = yield* tx.get("SELECT 1 FROM assets WHERE session = ? AND id = ?", session.ordinal, assetId)
+    if (asset === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))
+  }
 
-    const busyWith = inTheWay(tx, session)
-    if (busyWith === undefined) {
-      storeRun(tx, session, { ...admission, body: null })
-      return {
-        _tag: "Started",
-        ...(yield* start(tx, limits, session, {
-          runId,
-          presence,
-          message: message.value,
-          body: message.json
-        }))
-      }
+  const busyWith = yield* inTheWay(tx, session)
+  if (busyWith === undefined) {
+    yield* storeRun(tx, session, { ...admission, body: null })
+    return {
+      _tag: "Started",
+      ...(yield* start(tx, limits, session, {
+        runId,
+        presence,
+        message: message.value,
+        body: message.json
+      }))
     }
-    if (whenBusy === "refuse") return { _tag: "Busy", runId: busyWith }
-    storeRun(tx, session, { ...admission, body: message.json })
-    const { ordinal, ...queued } = yield* inState("queued", yield* reread(tx, session, runId))
-    record(tx, session, "run.queued", { run: ordinal })
-    return { _tag: "Queued", ...queued }
-  })
+  }
+  if (whenBusy === "refuse") return { _tag: "Busy", runId: busyWith.id }
+  yield* storeRun(tx, session, { ...admission, body: message.json })
+  const { ordinal, ...queued } = yield* inState("queued", yield* reread(tx, session, runId))
+  yield* record(tx, session, "run.queued", { run: ordinal })
+  return { _tag: "Queued", ...queued }
+}
 
 const decodeMessage = decoder(runs.columns.message.schema)
 
-export const startNext = (
+export function* startNext(
   tx: Transaction,
   limits: Limits.Limits,
   { presence, sessionId }: { readonly sessionId: SessionId; readonly presence: Presence }
-): Either.Either<Option.Option<StartedRun>, Refusal> =>
-  Either.gen(function* () {
-    const session = yield* changeable(tx, sessionId)
-    const next = running(tx, session) === undefined ? oldestQueued(tx, session) : undefined
-    if (next === undefined) return Option.none()
-    const { run } = yield* decodeRun(next)
-    const row = tx.get<{ readonly body: string | null }>(
-      "SELECT message AS body FROM runs WHERE ordinal = ?",
-      next.ordinal
-    )
-    const body = row?.body ?? null
-    const message = yield* decodeMessage({ sessionId, seq: null }, body)
-    return Option.some(yield* start(tx, limits, session, { runId: run.id, presence, message, body }))
-  })
+): Program<Option.Option<StartedRun>, Refusal> {
+  const session = yield* changeable(tx, sessionId)
+  if ((yield* running(tx, session)) !== undefined) return Option.none()
+  const next = yield* oldestQueued(tx, session)
+  if (next === undefined) return Option.none()
+  const { run } = yield* decodeRun(next)
+  const row = yield* tx.get<{ readonly body: string | null }>(
+    "SELECT message AS body FROM runs WHERE ordinal = ?",
+    next.ordinal
+  )
+  const body = row?.body ?? null
+  const message = yield* decodeMessage({ sessionId, seq: null }, body)
+  return Option.some(yield* start(tx, limits, session, { runId: run.id, presence, message, body }))
+}
 
 const insertRun = insertion(runs, [
   "id",
@@ -112,12 +112,12 @@ interface NewRun extends Pick<Admission, "hash" | "idempotencyKey" | "runId"> {
 }
 
 /** Stores a queued run, for whoever asks for it. Its first event will be the session's next. */
-export const storeRun = (
+export function* storeRun(
   tx: Transaction,
   session: SessionRow,
   { body, hash, idempotencyKey, metadata, output, runId }: NewRun
-): void => {
-  insert(tx, insertRun, {
+): Program<void> {
+  yield* insert(tx, insertRun, {
     id: runId,
     session: session.ordinal,
     state: "queued",
@@ -144,31 +144,29 @@ interface RunStart {
  * Starts a stored run in a free session: raises the fence, appends the message, sets the title if there is none. All that
  * is its sender's, whoever starts it.
  */
-export const start = (
+export function* start(
   tx: Transaction,
   limits: Limits.Limits,
   session: SessionRow,
   { body, message, presence, runId }: RunStart
-): Either.Either<StartedRun, RowDamaged> => {
+): Program<StartedRun, RowDamaged> {
   raiseFence(tx, session)
-  tx.run(
+  yield* tx.run(
     "UPDATE runs SET state = 'running', started_at = ?, engine = ?, message = NULL WHERE id = ?",
     tx.now,
     JSON.stringify(presence.engine),
     runId
   )
-  renew(tx, presence)
-  const started = Either.flatMap(reread(tx, session, runId), (stored) => inState("running", stored))
-  return Either.map(started, ({ ordinal, ref, run }) => {
-    const { actor } = run
-    record(tx, session, "run.started", { run: ordinal, actor })
-    LostResults.close(tx, session)
-    if (message !== null && body !== null) {
-      appendEntry(tx, session, ordinal, { seq: nextSeq(session), runId, actor, at: tx.now, message }, body)
-      entitle(tx, limits, session, message, actor)
-    }
-    return { run, ref, lease: { sessionId: session.id, runId, fence: session.fence } }
-  })
+  yield* renew(tx, presence)
+  const { ordinal, ref, run } = yield* inState("running", yield* reread(tx, session, runId))
+  const { actor } = run
+  yield* record(tx, session, "run.started", { run: ordinal, actor })
+  yield* LostResults.close(tx, session)
+  if (message !== null && body !== null) {
+    yield* appendEntry(tx, session, ordinal, { seq: nextSeq(session), runId, actor, at: tx.now, message }, body)
+    yield* entitle(tx, limits, session, message, actor)
+  }
+  return { run, ref, lease: { sessionId: session.id, runId, fence: session.fence } }
 }
 
 const insertEngine = insertion(engines, ["instance", "count", "clock", "at", "leaseMillis", "seenAt"])
@@ -177,8 +175,11 @@ const insertEngine = insertion(engines, ["instance", "count", "clock", "at", "le
  * Counts a sign of life. The first of a new engine also removes the rows of engines that hold no run: they may be dead,
  * and a living one counts from one again.
  */
-export const renew = (tx: Transaction, { engine: { instance }, leaseMillis, sign: { at, clock } }: Presence): void => {
-  const renewed = tx.run(
+export function* renew(
+  tx: Transaction,
+  { engine: { instance }, leaseMillis, sign: { at, clock } }: Presence
+): Program<void> {
+  const renewed = yield* tx.run(
     "UPDATE engines SET count = count + 1, clock = ?, at = ?, lease_millis = ?, seen_at = ? WHERE instance = ?",
     clock,
     at,
@@ -187,40 +188,40 @@ export const renew = (tx: Transaction, { engine: { instance }, leaseMillis, sign
     instance
   )
   if (renewed > 0) return
-  tx.run(
+  yield* tx.run(
     `DELETE FROM engines WHERE instance NOT IN
      (SELECT ${instanceOf} FROM runs WHERE runs.state = 'running' AND ${instanceOf} IS NOT NULL)`
   )
-  insert(tx, insertEngine, { instance, count: 1, clock, at, leaseMillis, seenAt: tx.now })
+  yield* insert(tx, insertEngine, { instance, count: 1, clock, at, leaseMillis, seenAt: tx.now })
 }
 
 /** Asks a running run's engine to cancel it. */
-export const requestCancel = (tx: Transaction, runId: RunId): Either.Either<boolean> => {
-  const asked = tx.run(
+export function* requestCancel(tx: Transaction, runId: RunId): Program<boolean> {
+  const asked = yield* tx.run(
     `UPDATE runs SET cancel_requested = 1, cancelled_by = iif(cancel_requested, cancelled_by, ?)
      WHERE id = ? AND state = 'running' AND session IN (SELECT ordinal FROM session_rows WHERE state <> 'hidden')`,
     tx.actor,
     runId
   )
   if (asked > 0) tx.requestStop()
-  return Either.right(asked > 0)
+  return asked > 0
 }
 
 /** Makes the first text the title of a session that nobody has named. */
-const entitle = (
+function* entitle(
   tx: Transaction,
   limits: Limits.Limits,
   session: SessionRow,
   message: Message,
   actor: Actor | null
-): void => {
+): Program<void> {
   const title = message.role === "user" ? Title.ofMessage(message, limits) : null
   if (title === null) return
-  const titled = tx.run(
+  const titled = yield* tx.run(
     "UPDATE session_rows SET title = ? WHERE ordinal = ? AND named = 0 AND title = ?",
     title,
     session.ordinal,
     Title.untitled
   )
-  if (titled > 0) record(tx, session, "session.renamed", { actor })
+  if (titled > 0) yield* record(tx, session, "session.renamed", { actor })
 }

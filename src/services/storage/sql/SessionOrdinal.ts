@@ -3,7 +3,8 @@
  * Where that, or a row, has come to the end of numbers, no session could be created any more: it is then counted on from
  * the newest session with a number that makes sense.
  */
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Statement } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 
 /** Far from the end of exact numbers. */
 const highest = 2 ** 52
@@ -15,9 +16,8 @@ export const next = `(SELECT 1 + max((${newest}),
   coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'session_rows'), 0)))`
 
 /** Makes sure that the sequence is one. Without damage it reads one row and changes nothing. */
-export const ensure = (tx: Transaction): void => {
+export const ensure = (tx: Transaction): Statement<number> =>
   tx.run(
     `UPDATE sqlite_sequence SET seq = (${newest})
      WHERE name = 'session_rows' AND (typeof(seq) <> 'integer' OR seq NOT BETWEEN 0 AND ${highest})`
   )
-}

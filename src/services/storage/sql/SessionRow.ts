@@ -11,7 +11,8 @@ import type * as SessionEvent from "../../../domain/SessionEvent.js"
 import { LeaseLost, SessionBusy, SessionDeleting, SessionNotFound } from "../../../domain/SkeinError.js"
 import type { Usage } from "../../../domain/Usage.js"
 import * as UsageTotal from "../../../domain/Usage.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program, Statement } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import { insert, insertion, select, sqlName } from "./Table.js"
 import { eventRows, sessionRows, usageNames } from "./Tables.js"
 
@@ -37,61 +38,66 @@ export interface SessionAndRun extends SessionRow {
 const columns = select(sessionRows, ["ordinal", "id", "state", "fence", "head", "cursor", "activeAt"])
 
 /** A session that is not hidden. */
-export const visible = (tx: Transaction, sessionId: SessionId): Either.Either<SessionRow, SessionNotFound> =>
-  Either.fromNullable(
-    tx.get<SessionRow>(`SELECT ${columns} FROM session_rows WHERE id = ? AND state <> 'hidden'`, sessionId),
+export function* visible(tx: Transaction, sessionId: SessionId): Program<SessionRow, SessionNotFound> {
+  return yield* Either.fromNullable(
+    yield* tx.get<SessionRow>(`SELECT ${columns} FROM session_rows WHERE id = ? AND state <> 'hidden'`, sessionId),
     () => new SessionNotFound({ sessionId })
   )
+}
 
 /** A session that is neither hidden nor being deleted. */
-export const changeable = (
+export function* changeable(
   tx: Transaction,
   sessionId: SessionId
-): Either.Either<SessionRow, SessionNotFound | SessionDeleting> => Either.flatMap(visible(tx, sessionId), undeleted)
+): Program<SessionRow, SessionNotFound | SessionDeleting> {
+  return yield* undeleted(yield* visible(tx, sessionId))
+}
 
 /** Fails for a session that is being deleted. */
 export const undeleted = <Row extends SessionRow>(row: Row): Either.Either<Row, SessionDeleting> =>
   row.state === "live" ? Either.right(row) : Either.left(new SessionDeleting({ sessionId: row.id }))
 
 /** Fails for a session that a run holds. */
-export const unheld = (tx: Transaction, row: SessionRow): Either.Either<SessionRow, SessionBusy> => {
-  const holder = tx.get<{ readonly id: RunId }>(
+export function* unheld(tx: Transaction, row: SessionRow): Program<SessionRow, SessionBusy> {
+  const holder = yield* tx.get<{ readonly id: RunId }>(
     "SELECT id FROM runs WHERE session = ? AND state = 'running'",
     row.ordinal
   )
-  return holder === undefined
-    ? Either.right(row)
-    : Either.left(new SessionBusy({ sessionId: row.id, runId: holder.id }))
+  if (holder !== undefined) yield* Either.left(new SessionBusy({ sessionId: row.id, runId: holder.id }))
+  return row
 }
 
 /** The run in the way of another: the one that holds the session, else the oldest that waits. */
-export const inTheWay = (tx: Transaction, { ordinal }: SessionRow): RunId | undefined =>
-  tx.get<{ readonly id: RunId }>(
+export const inTheWay = (tx: Transaction, { ordinal }: SessionRow): Statement<{ readonly id: RunId } | undefined> =>
+  tx.get(
     "SELECT id FROM runs WHERE session = ? AND state <> 'ended' ORDER BY state = 'queued', ordinal LIMIT 1",
     ordinal
-  )?.id
-
-/** Fails while a run holds the session or waits for it. */
-export const idle = (tx: Transaction, row: SessionRow): Either.Either<SessionRow, SessionBusy> => {
-  const runId = inTheWay(tx, row)
-  return runId === undefined ? Either.right(row) : Either.left(new SessionBusy({ sessionId: row.id, runId }))
-}
-
-/** The session and the run of a lease that is still valid. */
-export const held = (tx: Transaction, { fence, runId, sessionId }: Lease): Either.Either<SessionAndRun, LeaseLost> =>
-  Either.fromNullable(
-    tx.get<SessionAndRun>(
-      `SELECT ${columns}, runs.ordinal AS run FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
-       WHERE runs.id = ? AND runs.state = 'running' AND session_rows.id = ? AND session_rows.fence = ?`,
-      runId,
-      sessionId,
-      fence
-    ),
-    () => new LeaseLost({ sessionId, runId })
   )
 
+/** Fails while a run holds the session or waits for it. */
+export function* idle(tx: Transaction, row: SessionRow): Program<SessionRow, SessionBusy> {
+  const busyWith = yield* inTheWay(tx, row)
+  if (busyWith !== undefined) yield* Either.left(new SessionBusy({ sessionId: row.id, runId: busyWith.id }))
+  return row
+}
+
+/** The session and the run of a lease, if it is still valid. */
+export const heldBy = (tx: Transaction, { fence, runId, sessionId }: Lease): Statement<SessionAndRun | undefined> =>
+  tx.get(
+    `SELECT ${columns}, runs.ordinal AS run FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
+     WHERE runs.id = ? AND runs.state = 'running' AND session_rows.id = ? AND session_rows.fence = ?`,
+    runId,
+    sessionId,
+    fence
+  )
+
+/** The session and the run of a lease. Fails for one that is no longer valid. */
+export function* held(tx: Transaction, lease: Lease): Program<SessionAndRun, LeaseLost> {
+  return yield* Either.fromNullable(yield* heldBy(tx, lease), () => new LeaseLost(lease))
+}
+
 /** The session in whose queue a run waits, and that run. */
-export const queuedOn = (tx: Transaction, runId: RunId): SessionAndRun | undefined =>
+export const queuedOn = (tx: Transaction, runId: RunId): Statement<SessionAndRun | undefined> =>
   tx.get<SessionAndRun>(
     `SELECT ${columns}, runs.ordinal AS run FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
      WHERE runs.id = ? AND runs.state = 'queued' AND session_rows.state <> 'hidden'`,
@@ -121,14 +127,14 @@ export const insertEvent = insertion(eventRows, [
 ])
 
 /** Records an event under the next cursor, and wakes the session's watchers after the commit. */
-export const record = (
+export function* record(
   tx: Transaction,
   session: SessionRow,
   type: SessionEvent.Durable["type"],
   { actor = tx.actor, ref = null, run = null, seq = null }: Reference = {}
-): void => {
+): Program<void> {
   session.cursor++
-  insert(tx, insertEvent, {
+  yield* insert(tx, insertEvent, {
     session: session.ordinal,
     cursor: session.cursor,
     mark: tx.mark,
@@ -154,12 +160,21 @@ const storeMove = move("")
 const storeMoveAndSecond = move(", active_at = ?")
 const storeMoveAndUsage = move(`, active_at = ?, ${sums}`)
 
-const store = (tx: Transaction, { activeAt, added, cursor, fence, head, ordinal }: SessionRow): void => {
+function* store(tx: Transaction, { activeAt, added, cursor, fence, head, ordinal }: SessionRow): Program<void> {
   const second = secondOf(tx.now)
   if (added !== undefined) {
-    tx.run(storeMoveAndUsage, fence, head, cursor, tx.now, second, ...usageNames.map((name) => added[name]), ordinal)
-  } else if (second === activeAt) tx.run(storeMove, fence, head, cursor, tx.now, ordinal)
-  else tx.run(storeMoveAndSecond, fence, head, cursor, tx.now, second, ordinal)
+    yield* tx.run(
+      storeMoveAndUsage,
+      fence,
+      head,
+      cursor,
+      tx.now,
+      second,
+      ...usageNames.map((name) => added[name]),
+      ordinal
+    )
+  } else if (second === activeAt) yield* tx.run(storeMove, fence, head, cursor, tx.now, ordinal)
+  else yield* tx.run(storeMoveAndSecond, fence, head, cursor, tx.now, second, ordinal)
 }
 
 /** Notes that a write has changed a session, whose watchers wake after the commit. */
@@ -182,7 +197,7 @@ export const addUsage = (session: SessionRow, usage: Usage): void => {
 const addToRun = `UPDATE runs SET ${sums} WHERE ordinal = ?`
 
 /** Adds a step's usage to the sum of its run. */
-export const addRunUsage = (tx: Transaction, { run }: SessionAndRun, usage: Usage): void => {
+export function* addRunUsage(tx: Transaction, { run }: SessionAndRun, usage: Usage): Program<void> {
   const step = UsageTotal.add(UsageTotal.zero, usage)
-  tx.run(addToRun, ...usageNames.map((name) => step[name]), run)
+  yield* tx.run(addToRun, ...usageNames.map((name) => step[name]), run)
 }

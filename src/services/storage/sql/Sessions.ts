@@ -11,7 +11,8 @@ import {
   SessionNotFound,
   type StorageFailed
 } from "../../../domain/SkeinError.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import * as Program from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import type { NewSession, SessionPatch } from "../Storage.js"
 import * as CursorFloor from "./CursorFloor.js"
 import { decoder } from "./Decoding.js"
@@ -64,29 +65,33 @@ const columns = `${listedColumns}, session_rows.metadata`
 export const decode = (row: Row): Either.Either<Session, RowDamaged> =>
   decodeStored({ sessionId: row.id, seq: null }, { ...row, usage: row })
 
-const rowOf = (tx: Transaction, { id, ordinal }: SessionRow): Either.Either<Row, RowDamaged> =>
-  Either.fromNullable(tx.get<Row>(`SELECT ${columns} FROM session_rows WHERE ordinal = ?`, ordinal), () => missing(id))
+function* rowOf(tx: Transaction, { id, ordinal }: SessionRow): Program.Program<Row, RowDamaged> {
+  return yield* Either.fromNullable(
+    yield* tx.get<Row>(`SELECT ${columns} FROM session_rows WHERE ordinal = ?`, ordinal),
+    () => missing(id)
+  )
+}
 
 /** A session that this write has changed, as it will be stored. */
-const reread = (tx: Transaction, session: SessionRow): Either.Either<Session, RowDamaged> =>
-  Either.flatMap(rowOf(tx, session), (row) =>
-    decode({ ...row, cursor: session.cursor, head: session.head, updatedAt: tx.now })
-  )
+function* reread(tx: Transaction, session: SessionRow): Program.Program<Session, RowDamaged> {
+  const row = yield* rowOf(tx, session)
+  return yield* decode({ ...row, cursor: session.cursor, head: session.head, updatedAt: tx.now })
+}
 
 const missing = (sessionId: SessionId): RowDamaged => new RowDamaged({ sessionId, seq: null, detail: "is missing" })
 
 /** `title` is the checked one, or that of a session which nobody has named. */
-export const create = (
+export function* create(
   tx: Transaction,
   { agent, id, metadata, model, owner, parent, title: named, workdir }: NewSession,
   title: string
-): Either.Either<Session, SessionExists | RowDamaged> => {
-  if (tx.get("SELECT 1 FROM session_rows WHERE id = ?", id) !== undefined) {
-    return Either.left(new SessionExists({ sessionId: id }))
+): Program.Program<Session, SessionExists | RowDamaged> {
+  if ((yield* tx.get("SELECT 1 FROM session_rows WHERE id = ?", id)) !== undefined) {
+    return yield* Either.left(new SessionExists({ sessionId: id }))
   }
-  CursorFloor.ensure(tx)
-  SessionOrdinal.ensure(tx)
-  tx.run(
+  yield* CursorFloor.ensure(tx)
+  yield* SessionOrdinal.ensure(tx)
+  yield* tx.run(
     `INSERT INTO session_rows
      (ordinal, id, first_cursor, created_at, updated_at, active_at, cursor, named, title, owner, workdir, parent, agent, model, metadata)
      SELECT ${SessionOrdinal.next}, ?, cursor_floor + 1, ?, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ?, ?, ? FROM meta`,
@@ -103,11 +108,9 @@ export const create = (
     model === null ? null : JSON.stringify(model),
     metadata.json
   )
-  const created = Either.mapLeft(visible(tx, id), () => missing(id))
-  return Either.flatMap(created, (session) => {
-    record(tx, session, "session.created")
-    return reread(tx, session)
-  })
+  const session = yield* Program.mapRefusal(visible(tx, id), () => missing(id))
+  yield* record(tx, session, "session.created")
+  return yield* reread(tx, session)
 }
 
 /** What a change of one field stores, and the event that tells of it. */
@@ -124,42 +127,45 @@ const changes = {
 } as const satisfies Record<string, FieldChange>
 
 /** Merges in the transaction, so that two patches of different fields both take effect. */
-const mergeMetadata = (tx: Transaction, limits: Limits.Limits, session: SessionRow, patch: JsonRecord) =>
-  Either.gen(function* () {
-    const row = tx.get<{ readonly metadata: string }>(
-      "SELECT metadata FROM session_rows WHERE ordinal = ?",
-      session.ordinal
-    )
-    const stored = yield* decodeMetadata({ sessionId: session.id, seq: null }, row?.metadata)
-    const merged = new Map<string, Json>([...Object.entries(stored), ...Object.entries(patch)])
-    const metadata = Object.fromEntries([...merged].filter(([field]) => patch[field] !== null))
-    const text = yield* Limits.json("metadata", metadata, limits.metadataBytes)
-    tx.run("UPDATE session_rows SET metadata = ? WHERE ordinal = ?", text, session.ordinal)
-    changed(tx, session)
-  })
+function* mergeMetadata(
+  tx: Transaction,
+  limits: Limits.Limits,
+  session: SessionRow,
+  patch: JsonRecord
+): Program.Program<void, InvalidInput | RowDamaged> {
+  const row = yield* tx.get<{ readonly metadata: string }>(
+    "SELECT metadata FROM session_rows WHERE ordinal = ?",
+    session.ordinal
+  )
+  const stored = yield* decodeMetadata({ sessionId: session.id, seq: null }, row?.metadata)
+  const merged = new Map<string, Json>([...Object.entries(stored), ...Object.entries(patch)])
+  const metadata = Object.fromEntries([...merged].filter(([field]) => patch[field] !== null))
+  const text = yield* Limits.json("metadata", metadata, limits.metadataBytes)
+  yield* tx.run("UPDATE session_rows SET metadata = ? WHERE ordinal = ?", text, session.ordinal)
+  changed(tx, session)
+}
 
 const isEmpty = (patch: SessionPatch): boolean => Object.values(patch).every((value) => value === undefined)
 
 /** `title` is the checked one. */
-export const patch = (
+export function* patch(
   tx: Transaction,
   limits: Limits.Limits,
   { patch, sessionId }: { readonly sessionId: SessionId; readonly patch: SessionPatch }
-): Either.Either<Session, ChangeRefusal> =>
-  Either.gen(function* () {
-    const { agent, metadata, model, title, workdir } = patch
-    const session = yield* changeable(tx, sessionId)
-    const change = ({ event, statement }: FieldChange, value: string | null) => {
-      tx.run(statement, value, session.ordinal)
-      record(tx, session, event)
-    }
-    if (metadata !== undefined) yield* mergeMetadata(tx, limits, session, metadata)
-    if (title !== undefined) change(changes.title, title)
-    if (model !== undefined) change(changes.model, model === null ? null : JSON.stringify(model))
-    if (agent !== undefined) change(changes.agent, agent)
-    if (workdir !== undefined) change(changes.workdir, workdir ?? "")
-    return yield* isEmpty(patch) ? Either.flatMap(rowOf(tx, session), decode) : reread(tx, session)
-  })
+): Program.Program<Session, ChangeRefusal> {
+  const { agent, metadata, model, title, workdir } = patch
+  const session = yield* changeable(tx, sessionId)
+  const change = function* ({ event, statement }: FieldChange, value: string | null): Program.Program<void> {
+    yield* tx.run(statement, value, session.ordinal)
+    yield* record(tx, session, event)
+  }
+  if (metadata !== undefined) yield* mergeMetadata(tx, limits, session, metadata)
+  if (title !== undefined) yield* change(changes.title, title)
+  if (model !== undefined) yield* change(changes.model, model === null ? null : JSON.stringify(model))
+  if (agent !== undefined) yield* change(changes.agent, agent)
+  if (workdir !== undefined) yield* change(changes.workdir, workdir ?? "")
+  return isEmpty(patch) ? yield* decode(yield* rowOf(tx, session)) : yield* reread(tx, session)
+}
 
 export const find = (
   query: Query,

@@ -84,7 +84,7 @@ const makeStorage = (
   cancelQueued: (runId) => writeFor("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),
   requestCancel: (runId) => writeFor("ask for a run's end", (tx) => Runs.requestCancel(tx, runId)),
   takeOver: (seen, presence) => write("take the run over", (tx) => Endings.takeOver(tx, { seen, presence })),
-  renew: (presence) => write("renew the leases", (tx) => Either.right(Runs.renew(tx, presence))),
+  renew: (presence) => write("renew the leases", (tx) => Runs.renew(tx, presence)),
   saveDrafts: (drafts) => write("keep the drafts", (tx) => Drafts.save(tx, drafts)),
 
   appendStep: (lease, message, sequel = {}) =>

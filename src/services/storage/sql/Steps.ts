@@ -2,7 +2,7 @@
  * A step's message, and in the same commit what follows from it: the places of its calls, those that start at once, or
  * the run's end.
  */
-import { Chunk, Either } from "effect"
+import { Chunk } from "effect"
 import * as Batch from "../../../domain/Batch.js"
 import type { Checked } from "../../../domain/Checked.js"
 import type { Lease } from "../../../domain/Lease.js"
@@ -14,7 +14,8 @@ import type { StepSequel } from "../Storage.js"
 import { displayText, openCalls, recordStart } from "./Batches.js"
 import { dropDraft } from "./Drafts.js"
 import { close } from "./Endings.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import { addRunUsage, held, undeleted } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { calls as table } from "./Tables.js"
@@ -32,48 +33,47 @@ const insertCall = insertion(table, [
   "display"
 ])
 
-export const appendStep = (
+export function* appendStep(
   tx: Transaction,
   {
     lease,
     message: { json, value: message },
     sequel: { displays, end, startedAt, starts = [] }
   }: { readonly lease: Lease; readonly message: Checked<AssistantMessage>; readonly sequel: StepSequel }
-): Either.Either<
+): Program<
   { readonly entry: Entry; readonly calls: ReadonlyArray<OpenBatch.OpenCall> },
   LeaseLost | SessionDeleting | AppendRefused
-> =>
-  Either.gen(function* () {
-    const session = yield* Either.flatMap(held(tx, lease), undeleted)
-    const open = Chunk.fromIterable(openCalls(tx, session))
-    yield* Transcript.append({ sessionId: session.id, head: session.head, open }, message)
-    const entry: Entry = { seq: nextSeq(session), runId: lease.runId, actor: null, at: tx.now, message }
-    dropDraft(tx, session)
-    appendEntry(tx, session, session.run, entry, json, startedAt)
-    addRunUsage(tx, session, message.usage)
-    const places = OpenBatch.open(entry.seq, message, displays)
-    const started = new Set(starts.filter((index) => places[index] !== undefined))
-    const follows = session.cursor
-    const calls = places.map((call): OpenBatch.OpenCall =>
-      started.has(call.index) ? { ...call, state: "started", startedAt: tx.now } : call
-    )
-    for (const { callId, display, index, name, seq, startedAt, state } of calls) {
-      insert(tx, insertCall, {
-        session: session.ordinal,
-        seq,
-        position: index,
-        follows,
-        state,
-        startedAt,
-        id: callId,
-        name,
-        display: displayText(display)
-      })
-    }
-    for (const index of started) recordStart(tx, session, Batch.seqOf(entry.seq, index))
-    if (end !== undefined) {
-      close(tx, session, end)
-      return { entry, calls: [] }
-    }
-    return { entry, calls }
-  })
+> {
+  const session = yield* undeleted(yield* held(tx, lease))
+  const open = Chunk.fromIterable(yield* openCalls(tx, session))
+  yield* Transcript.append({ sessionId: session.id, head: session.head, open }, message)
+  const entry: Entry = { seq: nextSeq(session), runId: lease.runId, actor: null, at: tx.now, message }
+  yield* dropDraft(tx, session)
+  yield* appendEntry(tx, session, session.run, entry, json, startedAt)
+  yield* addRunUsage(tx, session, message.usage)
+  const places = OpenBatch.open(entry.seq, message, displays)
+  const started = new Set(starts.filter((index) => places[index] !== undefined))
+  const follows = session.cursor
+  const calls = places.map((call): OpenBatch.OpenCall =>
+    started.has(call.index) ? { ...call, state: "started", startedAt: tx.now } : call
+  )
+  for (const { callId, display, index, name, seq, startedAt, state } of calls) {
+    yield* insert(tx, insertCall, {
+      session: session.ordinal,
+      seq,
+      position: index,
+      follows,
+      state,
+      startedAt,
+      id: callId,
+      name,
+      display: displayText(display)
+    })
+  }
+  for (const index of started) yield* recordStart(tx, session, Batch.seqOf(entry.seq, index))
+  if (end !== undefined) {
+    yield* close(tx, session, end)
+    return { entry, calls: [] }
+  }
+  return { entry, calls }
+}

@@ -5,7 +5,9 @@
  * A column is named as in code; in SQL it has the same name in small letters, `createdAt` as `created_at`.
  */
 import type { Schema } from "effect"
-import type { Parameter, Sql } from "./Database.js"
+import type { Parameter } from "./Database.js"
+import type { Statement } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 
 interface Column {
   /** Decodes a stored value. */
@@ -73,5 +75,5 @@ export const insertion = <T extends Table, const Names extends ReadonlyArray<Nam
 })
 
 /** Stores a row. */
-export const insert = <Row>(sql: Pick<Sql, "run">, { parameters, statement }: Insertion<Row>, row: Row): void =>
-  void sql.run(statement, ...parameters(row))
+export const insert = <Row>(tx: Transaction, { parameters, statement }: Insertion<Row>, row: Row): Statement<number> =>
+  tx.run(statement, ...parameters(row))

@@ -14,7 +14,8 @@ import {
   type StorageFailed
 } from "../../../domain/SkeinError.js"
 import * as Transcript from "../../../domain/Transcript.js"
-import type { Transaction } from "./lane/GroupCommit.js"
+import type { Program, Statement } from "./lane/Program.js"
+import type { Transaction } from "./lane/Transaction.js"
 import type { Turn } from "../../EventLoop.js"
 import type { AppendKey, TranscriptRange } from "../Storage.js"
 import { decoder, exactJson } from "./Decoding.js"
@@ -28,7 +29,7 @@ import { appendKeys, messages } from "./Tables.js"
 /** The row of an idempotency key of appended messages. */
 export const insertKey = insertion(appendKeys, ["session", "key", "hash", "first", "last"])
 
-export const append = (
+export function* append(
   tx: Transaction,
   {
     appendKey,
@@ -39,36 +40,37 @@ export const append = (
     readonly messages: ReadonlyArray<Checked<Message>>
     readonly appendKey: AppendKey | undefined
   }
-): Either.Either<
+): Program<
   ReadonlyArray<Entry>,
   SessionNotFound | SessionDeleting | RowDamaged | IdempotencyConflict | SessionBusy | AppendRefused
-> =>
-  Either.gen(function* () {
-    const session = yield* changeable(tx, sessionId)
-    const earlier = appendKey === undefined ? undefined : keyed(tx, session, appendKey.key)
-    if (appendKey !== undefined && earlier !== undefined) {
-      if (earlier.hash === appendKey.hash) return yield* appendedBefore(tx, session, earlier)
-      return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey: appendKey.key, runId: null }))
-    }
-    yield* idle(tx, session)
-    LostResults.close(tx, session)
-    const transcript: Transcript.State = { sessionId, head: session.head, open: Chunk.empty() }
-    const values = messages.map(({ value }) => value)
-    yield* Transcript.appendAll(transcript, values)
-    if (appendKey !== undefined && messages.length > 0) {
-      insert(tx, insertKey, {
-        ...appendKey,
-        session: session.ordinal,
-        first: session.head + 1,
-        last: session.head + messages.length
-      })
-    }
-    return messages.map(({ json, value }) => {
-      const entry: Entry = { seq: nextSeq(session), runId: null, actor: tx.actor, at: tx.now, message: value }
-      appendEntry(tx, session, null, entry, json)
-      return entry
+> {
+  const session = yield* changeable(tx, sessionId)
+  const earlier = appendKey === undefined ? undefined : yield* keyed(tx, session, appendKey.key)
+  if (appendKey !== undefined && earlier !== undefined) {
+    if (earlier.hash === appendKey.hash) return yield* appendedBefore(tx, session, earlier)
+    return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey: appendKey.key, runId: null }))
+  }
+  yield* idle(tx, session)
+  yield* LostResults.close(tx, session)
+  const transcript: Transcript.State = { sessionId, head: session.head, open: Chunk.empty() }
+  const values = messages.map(({ value }) => value)
+  yield* Transcript.appendAll(transcript, values)
+  if (appendKey !== undefined && messages.length > 0) {
+    yield* insert(tx, insertKey, {
+      ...appendKey,
+      session: session.ordinal,
+      first: session.head + 1,
+      last: session.head + messages.length
     })
-  })
+  }
+  const entries: Array<Entry> = []
+  for (const { json, value } of messages) {
+    const entry: Entry = { seq: nextSeq(session), runId: null, actor: tx.actor, at: tx.now, message: value }
+    yield* appendEntry(tx, session, null, entry, json)
+    entries.push(entry)
+  }
+  return entries
+}
 
 interface AppendedRange {
   readonly hash: string
@@ -77,19 +79,24 @@ interface AppendedRange {
 }
 
 /** The places of the messages that were appended under a key. */
-const keyed = (tx: Transaction, { ordinal }: SessionRow, key: string): AppendedRange | undefined =>
+const keyed = (tx: Transaction, { ordinal }: SessionRow, key: string): Statement<AppendedRange | undefined> =>
   tx.get<AppendedRange>("SELECT hash, first, last FROM append_keys WHERE session = ? AND key = ?", ordinal, key)
 
-const appendedBefore = (tx: Transaction, { id, ordinal }: SessionRow, { first, last }: AppendedRange) =>
-  decodeEntries(
+function* appendedBefore(
+  tx: Transaction,
+  { id, ordinal }: SessionRow,
+  { first, last }: AppendedRange
+): Program<ReadonlyArray<Entry>, RowDamaged> {
+  return yield* decodeEntries(
     id,
-    tx.all<EntryRow>(
+    yield* tx.all<EntryRow>(
       "SELECT seq, NULL AS runId, actor, at, body FROM messages WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq",
       ordinal,
       first,
       last
     )
   )
+}
 
 /** The place after the head. */
 export const nextSeq = ({ head }: SessionRow): Seq => Seq.make(head + 1)
@@ -98,15 +105,23 @@ export const nextSeq = ({ head }: SessionRow): Seq => Seq.make(head + 1)
  * Stores an entry in the place after the head, moves the head to it and adds its usage. `body` is its JSON text. Its
  * event has no row of its own: it is read from that of the message.
  */
-export const appendEntry = (
+export function* appendEntry(
   tx: Transaction,
   session: SessionRow,
   run: number | null,
   { actor, message, seq }: Entry,
   body: string,
   startedAt?: number
-): void => {
-  storeMessage(tx, session, { run, seq, follows: session.cursor, actor, message, body, startedAt: startedAt ?? null })
+): Program<void> {
+  yield* storeMessage(tx, session, {
+    run,
+    seq,
+    follows: session.cursor,
+    actor,
+    message,
+    body,
+    startedAt: startedAt ?? null
+  })
   session.head = seq
   session.cursor++
   changed(tx, session)

@@ -5,73 +5,27 @@
  * Each group has a number, its mark, and stores it with the rows that it adds, or beside the lane's name when they have
  * no such column. After a failed COMMIT the mark shows whether the group is stored: all of it or nothing.
  */
-import type { Either } from "effect"
 import type { Actor } from "../../../../domain/Actor.js"
-import type { Owner, SessionId } from "../../../../domain/Session.js"
-import { type Sql, SqlFailure, type Writer } from "../Database.js"
+import { SqlFailure, type Writer } from "../Database.js"
 import * as Metrics from "../../../Metrics.js"
-
-/** What a body may do: run statements, and name the sessions whose watchers wake after the commit. */
-export interface Transaction extends Sql {
-  /** Milliseconds since the epoch, one instant for all writes of a group. */
-  readonly now: number
-  /** The number of the group. */
-  readonly mark: number
-  /** Who asked for the write that runs now; null for the engine itself. */
-  readonly actor: Actor | null
-  /** Notes a row that has the mark: an event by its cursor, or a message by its place. */
-  readonly recorded: (table: MarkedTable, session: number, number: number) => void
-  readonly touch: (sessionId: SessionId) => void
-  /** Notes a session that can no longer be found. */
-  readonly gone: (session: GoneSession) => void
-  /** Stores what has changed of `subject` when the body is done and its changes stay: once, however often it is asked. */
-  readonly atEnd: <A extends object>(subject: A, store: (transaction: Transaction, subject: A) => void) => void
-  /** Wakes the engines that hold runs, as one of them is to stop. */
-  readonly requestStop: () => void
-}
-
-interface GoneSession {
-  readonly sessionId: SessionId
-  readonly owner: Owner | null
-}
-
-export type Body<A, E> = (transaction: Transaction) => Either.Either<A, E>
+import { type Common, type MarkedRow, type MarkedTable, Notes, Transaction, type Wakeups } from "./Transaction.js"
 
 export interface Member {
   /** Who asked for it. */
   readonly actor: Actor | null
   /** Runs the body and returns whether its changes stay. Throws `SqlFailure` when the whole group must end. */
-  readonly run: (transaction: Transaction) => boolean
+  readonly run: (writer: Writer, transaction: Transaction) => boolean
 }
 
-export interface Group {
+export interface Group extends Common {
   readonly lane: string
-  readonly mark: number
-  readonly now: number
   /** Milliseconds on a clock that only goes forward. */
   readonly elapsed: () => number
 }
 
-/** A row that has a group's mark. */
-interface MarkedRow {
-  readonly table: MarkedTable
-  readonly session: number
-  readonly number: number
-}
-
-type MarkedTable = "event_rows" | "messages"
-
 const findMark: { readonly [Table in MarkedTable]: string } = {
   event_rows: "SELECT 1 FROM event_rows WHERE session = ? AND cursor = ? AND mark = ?",
   messages: "SELECT 1 FROM messages WHERE session = ? AND seq = ? AND mark = ?"
-}
-
-/** Whom to wake after the commit. */
-export interface Wakeups {
-  readonly sessions: ReadonlySet<SessionId>
-  readonly gone: ReadonlyArray<GoneSession>
-  /** Whether to wake the engines that hold runs. */
-  readonly stopRequested: boolean
 }
 
 export type Outcome<M> =
@@ -108,56 +62,28 @@ export const commit = <M extends Member>(
   members: ReadonlyArray<M>,
   isolated: boolean
 ): Outcome<M> => {
-  const touched: Array<SessionId> = []
-  const gone: Array<GoneSession> = []
-  const endings = new Map<object, () => void>()
-  let stopRequested = false
-  let markedRow: MarkedRow | null = null
-  let actor: Actor | null = null
-  const transaction: Transaction = {
-    run: writer.run,
-    get: writer.get,
-    all: writer.all,
-    releaseSpace: writer.releaseSpace,
-    now: group.now,
-    mark: group.mark,
-    get actor() {
-      return actor
-    },
-    recorded: (table, session, number) => void (markedRow = { table, session, number }),
-    touch: (sessionId) => void touched.push(sessionId),
-    gone: (session) => void gone.push(session),
-    atEnd: (subject, store) => void endings.set(subject, () => store(transaction, subject)),
-    requestStop: () => void (stopRequested = true)
-  }
+  const notes = new Notes()
   let culprit: M | null = null
   let isChanged = false
   let entangled = false
   const failed = failureOf(() => {
     for (const member of members) {
       culprit = member
-      actor = member.actor
-      const before = { markedRow, touched: touched.length, gone: gone.length, changes: writer.changes() }
+      const transaction = new Transaction(group, member.actor)
+      const before = writer.changes()
       if (isolated) writer.run("SAVEPOINT member")
-      if (member.run(transaction)) {
-        for (const store of endings.values()) store()
-        endings.clear()
-        isChanged ||= writer.changes() !== before.changes
-      } else {
-        endings.clear()
-        markedRow = before.markedRow
-        touched.length = before.touched
-        gone.length = before.gone
-        if (isolated) writer.run("ROLLBACK TO member")
-        else if (writer.changes() !== before.changes) {
-          entangled = true
-          return
-        }
+      if (member.run(writer, transaction)) {
+        notes.add(transaction)
+        isChanged ||= writer.changes() !== before
+      } else if (isolated) writer.run("ROLLBACK TO member")
+      else if (writer.changes() !== before) {
+        entangled = true
+        return
       }
       if (isolated) writer.run("RELEASE member")
     }
     culprit = null
-    if (isChanged && markedRow === null) leaveMark(writer, group)
+    if (isChanged && notes.markedRow === null) leaveMark(writer, group)
   })
   if (failed !== null) return { _tag: "Failed", failure: failed, culprit }
   if (entangled) return { _tag: "Entangled" }
@@ -165,14 +91,8 @@ export const commit = <M extends Member>(
   const failure = failureOf(() => writer.run(isChanged ? "COMMIT" : "ROLLBACK"))
   if (isChanged) Metrics.commitTime.unsafeUpdate(group.elapsed() - committing, [])
   return failure === null
-    ? { _tag: "Done", wakeups: { sessions: new Set(touched), gone, stopRequested } }
-    : {
-        _tag: "CommitFailed",
-        failure,
-        mark: group.mark,
-        markedRow,
-        wakeups: { sessions: new Set(touched), gone, stopRequested }
-      }
+    ? { _tag: "Done", wakeups: notes.wakeups }
+    : { _tag: "CommitFailed", failure, mark: group.mark, markedRow: notes.markedRow, wakeups: notes.wakeups }
 }
 
 /** Ends the transaction without storing anything. Returns whether the connection can be used again. */

@@ -5,8 +5,13 @@
 import { Effect, Either, Exit } from "effect"
 import type { Actor } from "../../../../domain/Actor.js"
 import { StorageFailed, type Write } from "../../../../domain/SkeinError.js"
-import { SqlFailure } from "../Database.js"
-import type { Body, Member, Transaction } from "./GroupCommit.js"
+import { type Sql, SqlFailure } from "../Database.js"
+import type { Member } from "./GroupCommit.js"
+import { type Program, runSync } from "./Program.js"
+import type { Transaction } from "./Transaction.js"
+
+/** What a write does. It may be made again, after everything that it did was rolled back. */
+export type Body<A, E> = (tx: Transaction) => Program<A, E>
 
 /** The part of a write that the lane uses. */
 export interface QueuedWrite extends Member {
@@ -34,9 +39,10 @@ export class PendingWrite<A, E> implements QueuedWrite {
     readonly body: Body<A, E>
   ) {}
 
-  run(transaction: Transaction): boolean {
+  run(sql: Sql, tx: Transaction): boolean {
     try {
-      const result = this.body(transaction)
+      const result = runSync(sql, this.body(tx))
+      if (Either.isRight(result)) for (const store of tx.endings.values()) runSync(sql, store())
       this.#outcome = Either.isRight(result) ? Exit.succeed(result.right) : Exit.fail(result.left)
     } catch (thrown) {
       if (!(thrown instanceof SqlFailure)) this.#outcome = Exit.die(thrown)

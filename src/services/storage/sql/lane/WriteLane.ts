@@ -1,7 +1,7 @@
 /**
  * The write lane: everything is written through it. Writes wait in one queue. Whoever drains it takes the permit, then
- * the waiting writes, and commits them as one group. The permit is held only while SQL runs: a body is a plain function,
- * so nothing can be awaited in it.
+ * the waiting writes, and commits them as one group. The permit is held only while SQL runs: a body is a program,
+ * in which nothing can be awaited.
  *
  * A caller that has queued its write lets all fibers that are ready queue theirs, then drains in its own step. It leaves
  * that to the drainer, a fiber of its own, when another process holds the lock, or when writes have gone on for so long
@@ -38,7 +38,8 @@ import { EngineConfig } from "../../../EngineConfig.js"
 import { EventSignals } from "../../EventSignals.js"
 import { Ids } from "../../../Ids.js"
 import * as GroupCommit from "./GroupCommit.js"
-import { type QueuedWrite, PendingWrite } from "./PendingWrite.js"
+import { type Body, type QueuedWrite, PendingWrite } from "./PendingWrite.js"
+import type { Wakeups } from "./Transaction.js"
 import * as Metrics from "../../../Metrics.js"
 
 export interface Service {
@@ -47,9 +48,9 @@ export interface Service {
    * again, after everything that it did was rolled back. `operation` is a verb for messages, such as "rename". What is
    * written is the engine's own work, and nobody's.
    */
-  readonly write: <A, E>(operation: string, body: GroupCommit.Body<A, E>) => Effect.Effect<A, E | Write>
+  readonly write: <A, E>(operation: string, body: Body<A, E>) => Effect.Effect<A, E | Write>
   /** The same for what a client asks for: it is its fiber's actor's. */
-  readonly writeFor: <A, E>(operation: string, body: GroupCommit.Body<A, E>) => Effect.Effect<A, E | Write>
+  readonly writeFor: <A, E>(operation: string, body: Body<A, E>) => Effect.Effect<A, E | Write>
 }
 
 export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service>() {}
@@ -72,7 +73,7 @@ const marksOfLane = 2 ** 24
 /** A group whose COMMIT failed. */
 interface UnsettledGroup extends GroupCommit.FailedCommit {
   readonly writes: ReadonlyArray<QueuedWrite>
-  readonly wakeups: GroupCommit.Wakeups
+  readonly wakeups: Wakeups
   blockedSince: number | null
 }
 
@@ -137,7 +138,7 @@ const make = Effect.gen(function* () {
     for (const write of writes) write.fail(Exit.fail(error(write.operation)))
   }
 
-  const answerEach = (writes: ReadonlyArray<QueuedWrite>, { gone, stopRequested, sessions }: GroupCommit.Wakeups) => {
+  const answerEach = (writes: ReadonlyArray<QueuedWrite>, { gone, stopRequested, sessions }: Wakeups) => {
     sessions.forEach(signals.signal)
     for (const { owner, sessionId } of gone) signals.signalGone(sessionId, owner)
     if (stopRequested) signals.signalStopRequests()
@@ -331,11 +332,7 @@ const make = Effect.gen(function* () {
     })
   )
 
-  const writeAs = <A, E>(
-    actor: Actor.Actor | null,
-    operation: string,
-    body: GroupCommit.Body<A, E>
-  ): Effect.Effect<A, E | Write> =>
+  const writeAs = <A, E>(actor: Actor.Actor | null, operation: string, body: Body<A, E>): Effect.Effect<A, E | Write> =>
     Effect.uninterruptibleMask((restore) => {
       if (closed) return Effect.fail(new StorageFailed({ operation, code: "CLOSED" }))
       const write = new PendingWrite(operation, elapsed(), actor, body)

@@ -4,6 +4,7 @@ import { Quiescence } from "skein/testing"
 import { renameSync, writeFileSync } from "node:fs"
 import { StorageFailed } from "../../../../../../src/domain/SkeinError.js"
 import { Database } from "../../../../../../src/services/storage/sql/Database.js"
+import type { Program } from "../../../../../../src/services/storage/sql/lane/Program.js"
 import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
 import { folder } from "../../disk.js"
 import { EventSignals } from "../../../../../../src/services/storage/EventSignals.js"
@@ -33,15 +34,20 @@ const committedYetFailed = onNextCommit((proceed) => {
 
 const notCommitted = onNextCommit(() => fail("SQLITE_IOERR_FSYNC"))
 
+/** Bounds the database to a number of pages. */
+const sizedTo = (pages: string) =>
+  Effect.flatMap(WriteLane, ({ write }) =>
+    write("set the size", function* (tx): Program<void> {
+      yield* tx.get(`PRAGMA max_page_count = ${pages}`)
+    })
+  )
+
 describe("before the commit", () => {
   it.scopedLive(
     "a full database fails the write that does not fit, not its neighbours, and works again with room",
     () =>
       Effect.gen(function* () {
-        const { write: writeBody } = yield* WriteLane
-        const limit = (pages: string) =>
-          writeBody("set the size", (tx) => Either.right(void tx.get(`PRAGMA max_page_count = ${pages}`)))
-        yield* limit("1")
+        yield* sizedTo("1")
         const large = "x".repeat(100_000)
         const exits = yield* Effect.forEach(["a", large, "c"], (value) => Effect.exit(write(value)), atOnce)
         expect(exits).toEqual([
@@ -50,7 +56,7 @@ describe("before the commit", () => {
           Exit.void
         ])
         expect(yield* stored).toEqual(["a", "c"])
-        yield* limit("1000000")
+        yield* sizedTo("1000000")
         yield* write(large)
         expect(yield* stored).toHaveLength(3)
       }).pipe(Effect.provide(lane()))
@@ -58,8 +64,7 @@ describe("before the commit", () => {
 
   it.scopedLive("of many that do not fit none takes a neighbour with it", () =>
     Effect.gen(function* () {
-      const { write: writeBody } = yield* WriteLane
-      yield* writeBody("set the size", (tx) => Either.right(void tx.get("PRAGMA max_page_count = 1")))
+      yield* sizedTo("1")
       const large = (letter: string) => letter.repeat(100_000)
       const exits = yield* Effect.forEach(
         ["a", large("b"), "c", large("d"), large("e"), "f"],
@@ -73,8 +78,7 @@ describe("before the commit", () => {
 
   it.scopedLive("when none fits, each is told, and nothing is stored", () =>
     Effect.gen(function* () {
-      const { write: writeBody } = yield* WriteLane
-      yield* writeBody("set the size", (tx) => Either.right(void tx.get("PRAGMA max_page_count = 1")))
+      yield* sizedTo("1")
       const refusals = yield* Effect.forEach(["a", "b", "c"], (value) => refused(write(value.repeat(100_000))), atOnce)
       expect(refusals).toEqual([failed("SQLITE_FULL"), failed("SQLITE_FULL"), failed("SQLITE_FULL")])
       expect(yield* stored).toEqual([])
@@ -87,9 +91,9 @@ describe("before the commit", () => {
       const { write: writeBody } = yield* WriteLane
       let reopened = 0
       faults.onReopen = Effect.sync(() => void reopened++)
-      const bad = writeBody<void, never>("put", (tx) => {
-        put(tx, "b")
-        return fail("SQLITE_IOERR_WRITE")
+      const bad = writeBody("put", function* (tx): Program<void> {
+        yield* put(tx, "b")
+        fail("SQLITE_IOERR_WRITE")
       })
       const [first, second, third] = yield* Effect.all(
         [Effect.exit(write("a")), refused(bad), Effect.exit(write("c"))],
@@ -155,11 +159,10 @@ describe("a COMMIT that fails", () => {
       const woken = yield* Effect.fork(Effect.zipRight(watch.next, stops.next))
       yield* Quiescence.idle
       yield* committedYetFailed
-      yield* writeBody("touch", (tx) => {
-        put(tx, "a")
+      yield* writeBody("touch", function* (tx): Program<void> {
+        yield* put(tx, "a")
         tx.touch(s1)
         tx.requestStop()
-        return Either.void
       })
       yield* Quiescence.idle
       expect(woken.unsafePoll()).not.toBeNull()
@@ -199,10 +202,10 @@ describe("a COMMIT that fails", () => {
   it.scopedLive("is not decided by what a refused neighbour had written", () =>
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane
-      const refuses = writeBody("refuse", (tx) => {
-        put(tx, "b")
+      const refuses = writeBody("refuse", function* (tx): Program<never, { readonly _tag: "Refused" }> {
+        yield* put(tx, "b")
         tx.recorded("messages", 1, 1)
-        return Either.left({ _tag: "Refused" as const })
+        return yield* Either.left({ _tag: "Refused" as const })
       })
       yield* committedYetFailed
       const [first, second] = yield* Effect.all([Effect.exit(write("a")), refused(refuses)], atOnce)

@@ -7,6 +7,7 @@ import { EventSignals } from "../../../../../../src/services/storage/EventSignal
 import * as StorageTest from "../../../../../../src/adapters/testing/storage/StorageTest.js"
 import { EventLoop } from "../../../../../../src/services/EventLoop.js"
 import { Database } from "../../../../../../src/services/storage/sql/Database.js"
+import type { Program } from "../../../../../../src/services/storage/sql/lane/Program.js"
 import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
 import { Faults } from "./FaultyDatabase.js"
 import { lane, laneIn, lock, put, stored, write, writeAndRefuse } from "./fixture.js"
@@ -41,7 +42,11 @@ describe("groups", () => {
   it.scopedLive("each is answered with its own", () =>
     Effect.gen(function* () {
       const { write } = yield* WriteLane
-      expect(yield* Effect.forEach([1, 2, 3], (n) => write("answer", () => Either.right(n)), atOnce)).toEqual([1, 2, 3])
+      const answer = (n: number) =>
+        write("answer", function* (): Program<number> {
+          return yield* Either.right(n)
+        })
+      expect(yield* Effect.forEach([1, 2, 3], answer, atOnce)).toEqual([1, 2, 3])
     }).pipe(Effect.provide(lane()))
   )
 
@@ -60,9 +65,9 @@ describe("groups", () => {
     it.scopedLive(`a refusal undoes what was written by way of ${way}`, () =>
       Effect.gen(function* () {
         const { write: writeBody } = yield* WriteLane
-        const refuses = writeBody("refuse", (tx) => {
-          tx[way]("INSERT INTO scratch (value) VALUES (?) RETURNING value", "b")
-          return Either.left("refused" as const)
+        const refuses = writeBody("refuse", function* (tx): Program<never, "refused"> {
+          yield* tx[way]("INSERT INTO scratch (value) VALUES (?) RETURNING value", "b")
+          return yield* Either.left("refused" as const)
         })
         const exits = yield* Effect.all(
           [Effect.exit(write("a")), Effect.exit(refuses), Effect.exit(write("c"))],
@@ -77,9 +82,9 @@ describe("groups", () => {
   it.scopedLive("a body sees what its neighbours before it wrote, and nothing of a refused one", () =>
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane
-      const count = writeBody("count", (tx) =>
-        Either.right(tx.all<{ readonly value: string }>("SELECT value FROM scratch ORDER BY rowid"))
-      )
+      const count = writeBody("count", function* (tx): Program<ReadonlyArray<unknown>> {
+        return yield* tx.all("SELECT value FROM scratch ORDER BY rowid")
+      })
       const [, , seen] = yield* Effect.all([write("a"), Effect.exit(writeAndRefuse("b")), count], atOnce)
       expect(seen).toEqual([{ value: "a" }])
     }).pipe(Effect.provide(lane()))
@@ -98,9 +103,13 @@ describe("groups", () => {
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane
       const before = yield* commits
-      const look = writeBody("look", (tx) => Either.right(tx.all("SELECT value FROM scratch")))
+      const look = writeBody("look", function* (tx): Program<ReadonlyArray<unknown>> {
+        return yield* tx.all("SELECT value FROM scratch")
+      })
       expect(yield* look).toEqual([])
-      const none = writeBody("empty", (tx) => Either.right(tx.run("DELETE FROM scratch")))
+      const none = writeBody("empty", function* (tx): Program<number> {
+        return yield* tx.run("DELETE FROM scratch")
+      })
       expect(yield* Effect.all([none, look, Effect.flip(writeAndRefuse("a"))], atOnce)).toEqual([0, [], "refused"])
       expect(yield* commits).toBe(before)
       expect(yield* Effect.all([look, write("b")], atOnce)).toEqual([[], undefined])
@@ -120,8 +129,8 @@ describe("groups", () => {
   it.scopedLive("a body that dies takes nobody with it, and what it wrote is undone", () =>
     Effect.gen(function* () {
       const dies = Effect.flatMap(WriteLane, ({ write }) =>
-        write("die", (tx) => {
-          put(tx, "b")
+        write("die", function* (tx): Program<never> {
+          yield* put(tx, "b")
           throw new Error("a mistake")
         })
       )
@@ -141,10 +150,10 @@ describe("groups", () => {
       const { write } = yield* WriteLane
       const touching = (sessionId: SessionId, value: string, result: Either.Either<void, string>) =>
         Effect.exit(
-          write("touch", (tx) => {
-            put(tx, value)
+          write("touch", function* (tx): Program<void, string> {
+            yield* put(tx, value)
             tx.touch(sessionId)
-            return result
+            yield* result
           })
         )
       const [kept, undone] = [SessionId.make("kept"), SessionId.make("undone")]
@@ -185,7 +194,9 @@ describe("waiting", () => {
       yield* Effect.forkScoped(Effect.forever(turn))
       const long =
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT max(i) FROM n"
-      const work = write("work", (tx) => Either.right(void tx.get(long)))
+      const work = write("work", function* (tx): Program<void> {
+        yield* tx.get(long)
+      })
       yield* work
       const before = turns
       yield* Effect.repeatN(work, 99)
@@ -222,10 +233,9 @@ describe("waiting", () => {
       const { write: writeBody } = yield* WriteLane
       const { reader } = yield* Database
       const insert = "INSERT INTO lanes (id, mark, at) VALUES (?, 1, ?)"
-      yield* writeBody("insert", (tx) => {
-        tx.run(insert, "old", tx.now - 25 * 60 * 60 * 1000)
-        tx.run(insert, "young", tx.now - 23 * 60 * 60 * 1000)
-        return Either.void
+      yield* writeBody("insert", function* (tx): Program<void> {
+        yield* tx.run(insert, "old", tx.now - 25 * 60 * 60 * 1000)
+        yield* tx.run(insert, "young", tx.now - 23 * 60 * 60 * 1000)
       })
       yield* write("a")
       const left = reader.all("SELECT id FROM lanes WHERE id IN ('old', 'young')")

@@ -8,7 +8,8 @@ import { DataDirectory } from "../../../../../../src/services/DataDirectory.js"
 import { Database } from "../../../../../../src/services/storage/sql/Database.js"
 import * as EngineConfig from "../../../../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../../../../src/services/storage/EventSignals.js"
-import type { Transaction } from "../../../../../../src/services/storage/sql/lane/GroupCommit.js"
+import type { Program, Statement } from "../../../../../../src/services/storage/sql/lane/Program.js"
+import type { Transaction } from "../../../../../../src/services/storage/sql/lane/Transaction.js"
 import * as WriteLane from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
 import { folder } from "../../disk.js"
 import * as FaultyDatabase from "./FaultyDatabase.js"
@@ -27,11 +28,10 @@ export const laneIn = (directory: string, config: EngineConfig.Options = {}) =>
     ]),
     Layer.fresh,
     Layer.tap((context) =>
-      Context.get(context, WriteLane.WriteLane).write("make the scratch table", (tx) => {
-        tx.run("CREATE TABLE IF NOT EXISTS scratch (value TEXT PRIMARY KEY) STRICT")
+      Context.get(context, WriteLane.WriteLane).write("make the scratch table", function* (tx): Program<void> {
+        yield* tx.run("CREATE TABLE IF NOT EXISTS scratch (value TEXT PRIMARY KEY) STRICT")
         // A group that changes no row is not committed.
-        tx.run("UPDATE meta SET cursor_floor = cursor_floor")
-        return Either.void
+        yield* tx.run("UPDATE meta SET cursor_floor = cursor_floor")
       })
     ),
     Layer.provide(Quiescence.layer)
@@ -41,20 +41,23 @@ export const laneIn = (directory: string, config: EngineConfig.Options = {}) =>
 export const lane = (config: EngineConfig.Options = {}) =>
   Layer.unwrapScoped(Effect.map(folder, (directory) => laneIn(directory, config)))
 
-export const put = (tx: Transaction, value: string): void => {
+export const put = (tx: Transaction, value: string): Statement<number> =>
   tx.run("INSERT INTO scratch (value) VALUES (?)", value)
-}
 
 /** Writes one value. */
 export const write = (value: string) =>
-  Effect.flatMap(WriteLane.WriteLane, (lane) => lane.write("put", (tx) => Either.right(put(tx, value))))
+  Effect.flatMap(WriteLane.WriteLane, (lane) =>
+    lane.write("put", function* (tx): Program<void> {
+      yield* put(tx, value)
+    })
+  )
 
 /** Writes one value, then refuses. */
 export const writeAndRefuse = (value: string) =>
   Effect.flatMap(WriteLane.WriteLane, (lane) =>
-    lane.write("put", (tx) => {
-      put(tx, value)
-      return Either.left("refused" as const)
+    lane.write("put", function* (tx): Program<never, "refused"> {
+      yield* put(tx, value)
+      return yield* Either.left("refused" as const)
     })
   )
 

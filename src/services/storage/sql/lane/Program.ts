@@ -1,0 +1,123 @@
+/**
+ * The body of a write as a program: a generator that yields statements and refusals, and nothing else. So nothing can be
+ * awaited in a body, whoever runs it: SQLite's lane runs each statement at once, another database's may answer later.
+ *
+ * A statement that is made and not yielded would never run, nor would a program that is called and not yielded: a rule of
+ * the linter refuses both.
+ */
+import { Either, Utils } from "effect"
+import type { Parameter, Sql } from "../Database.js"
+
+/** What a program may yield: a statement, or an `Either` whose left is the program's refusal. */
+type Step<E = never> = Statement<unknown> | Utils.YieldWrap<Either.Either<unknown, E>>
+
+/** Writes, and returns `A` or refuses with `E`. */
+export type Program<A, E = never> = Generator<Step<E>, A, unknown>
+
+/** A statement: `yield*` runs it and gives its answer. It is an iterator of its own, as each write makes many. */
+export abstract class Statement<A> implements Iterator<Statement<A>, A, unknown> {
+  #isYielded = false
+
+  /** Runs it at once and keeps its answer. */
+  abstract runOn(sql: Sql): void
+  protected abstract readonly answer: A;
+
+  [Symbol.iterator](): this {
+    return this
+  }
+
+  next(): IteratorResult<this, A> {
+    if (this.#isYielded) return { done: true, value: this.answer }
+    this.#isYielded = true
+    return { done: false, value: this }
+  }
+}
+
+class Run extends Statement<number> {
+  protected answer = 0
+  constructor(
+    readonly text: string,
+    readonly parameters: ReadonlyArray<Parameter>
+  ) {
+    super()
+  }
+  runOn(sql: Sql): void {
+    this.answer = sql.run(this.text, ...this.parameters)
+  }
+}
+
+class Get<Row> extends Statement<Row | undefined> {
+  protected answer: Row | undefined = undefined
+  constructor(
+    readonly text: string,
+    readonly parameters: ReadonlyArray<Parameter>
+  ) {
+    super()
+  }
+  runOn(sql: Sql): void {
+    this.answer = sql.get<Row>(this.text, ...this.parameters)
+  }
+}
+
+class All<Row> extends Statement<ReadonlyArray<Row>> {
+  protected answer: ReadonlyArray<Row> = []
+  constructor(
+    readonly text: string,
+    readonly parameters: ReadonlyArray<Parameter>
+  ) {
+    super()
+  }
+  runOn(sql: Sql): void {
+    this.answer = sql.all<Row>(this.text, ...this.parameters)
+  }
+}
+
+class ReleaseSpace extends Statement<void> {
+  protected readonly answer = undefined
+  runOn(sql: Sql): void {
+    sql.releaseSpace()
+  }
+}
+
+/** Returns the number of rows that it changes. */
+export const run = (text: string, parameters: ReadonlyArray<Parameter>): Statement<number> => new Run(text, parameters)
+
+/** Returns the first row. `Row` names the columns that are selected. */
+export const get = <Row>(text: string, parameters: ReadonlyArray<Parameter>): Statement<Row | undefined> =>
+  new Get<Row>(text, parameters)
+
+/** Returns all rows. */
+export const all = <Row>(text: string, parameters: ReadonlyArray<Parameter>): Statement<ReadonlyArray<Row>> =>
+  new All<Row>(text, parameters)
+
+/** Returns space that removed rows have left to the file system, as `Sql.releaseSpace`. */
+export const releaseSpace = (): Statement<void> => new ReleaseSpace()
+
+/** The same program with other refusals. */
+export function* mapRefusal<A, E, E2>(program: Program<A, E>, refuse: (refusal: E) => E2): Program<A, E2> {
+  let step = program.next()
+  while (step.done !== true) {
+    if (step.value instanceof Statement) {
+      yield step.value
+      step = program.next()
+    } else step = program.next(yield* Either.mapLeft(Utils.yieldWrapGet(step.value), refuse))
+  }
+  return step.value
+}
+
+/** Runs a program at once. Throws `SqlFailure` when a statement fails. */
+export const runSync = <A, E>(sql: Sql, program: Program<A, E>): Either.Either<A, E> => {
+  let step = program.next()
+  while (step.done !== true) {
+    const asked = step.value
+    if (asked instanceof Statement) {
+      asked.runOn(sql)
+      step = program.next()
+    } else {
+      const either = Utils.yieldWrapGet(asked)
+      if (Either.isLeft(either)) return Either.left(either.left)
+      step = program.next(either.right)
+    }
+  }
+  return Either.right(step.value)
+}
