@@ -1,0 +1,48 @@
+/** A plain connection for tests: what is under test does not look after itself. */
+import { Effect } from "effect"
+import type { Scope } from "effect"
+import pg from "pg"
+
+/** Int8 as a number, as what is tested reads it. */
+const types = new pg.TypeOverrides()
+types.setTypeParser(20, Number)
+
+/** Connects; dies when it cannot. A connection that is lost later says so to the next statement. */
+export const connect = (url: string): Effect.Effect<pg.Client, never, Scope.Scope> =>
+  Effect.acquireRelease(
+    Effect.promise(async () => {
+      const client = new pg.Client({ connectionString: url, types })
+      client.on("error", () => {})
+      await client.connect()
+      return client
+    }),
+    (client) => Effect.promise(() => client.end())
+  )
+
+type Values = ReadonlyArray<string | number | null>
+
+/** What a statement selects. Fails with what the server, or the connection, says. */
+export const ask = <Row extends pg.QueryResultRow>(
+  client: pg.Client,
+  text: string,
+  values: Values = []
+): Effect.Effect<ReadonlyArray<Row>, unknown> =>
+  Effect.map(
+    Effect.tryPromise({ try: () => client.query<Row>(text, [...values]), catch: (thrown) => thrown }),
+    ({ rows }) => rows
+  )
+
+/** One statement on a connection of its own. */
+export const once = <Row extends pg.QueryResultRow>(url: string, text: string, values: Values = []) =>
+  Effect.scoped(Effect.flatMap(connect(url), (client) => Effect.orDie(ask<Row>(client, text, values))))
+
+/** Ends all connections to the database but the asking one. Answers how many that were. */
+export const terminateAll = (url: string): Effect.Effect<number> =>
+  Effect.map(
+    once<{ readonly ended: number }>(
+      url,
+      `SELECT count(pg_terminate_backend(pid))::int AS ended FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid()`
+    ),
+    ([row]) => row?.ended ?? 0
+  )

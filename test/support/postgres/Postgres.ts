@@ -1,0 +1,56 @@
+/**
+ * A real PostgreSQL for tests. Those of a run share one server, which starts when the first of them asks; what stops or
+ * breaks a server has one of its own. `SKEIN_TEST_POSTGRES`, a URL, names another server to share.
+ *
+ * Where no server can be had, tests are skipped, and say why in one line; on CI they fail.
+ */
+import { Effect, Schema } from "effect"
+import type { Scope } from "effect"
+import { inject } from "vitest"
+import * as Databases from "./Databases.js"
+import { groupThatNeeds } from "./Group.js"
+import * as Programs from "./Programs.js"
+import type { Server } from "./Server.js"
+
+export { ask, connect, once, terminateAll } from "./Client.js"
+
+const Answer = Schema.Struct({ number: Schema.Number, url: Schema.String, prefix: Schema.String })
+
+/** Asks the process of the test run. */
+const post = (path: string): Effect.Effect<typeof Answer.Type> =>
+  Effect.promise(async () => {
+    const { token, url } = inject("postgres")
+    const response = await fetch(`${url}${path}`, { method: "POST", headers: { authorization: token } })
+    const text = await response.text()
+    if (!response.ok) throw new Error(text)
+    return Schema.decodeUnknownSync(Schema.parseJson(Answer))(text)
+  })
+
+const shared = Effect.runSync(Effect.cached(post("/shared")))
+
+/** The URL of a new, empty database. It is removed with the scope, whoever is connected to it. */
+export const database: Effect.Effect<string, never, Scope.Scope> = Effect.flatMap(shared, Databases.empty)
+
+/** The same of a copy of what `prepare` makes, once in a run, of an empty one. It leaves no connection open. */
+export const copyOf = (name: string, prepare: (url: string) => Effect.Effect<void>) =>
+  Effect.flatMap(shared, (it) => Databases.copy(it, name, prepare))
+
+/** A server of the test's own, which may be stopped and broken. It ends with the scope. */
+export const server: Effect.Effect<Server, never, Scope.Scope> = Effect.map(
+  Effect.acquireRelease(post("/own"), ({ number }) => post(`/own/${number}/end`)),
+  ({ number, url }) => ({
+    url,
+    restart: post(`/own/${number}/restart`),
+    freeze: post(`/own/${number}/freeze`),
+    thaw: post(`/own/${number}/thaw`)
+  })
+)
+
+/** Tests that need a database. */
+export const describe = groupThatNeeds(
+  shared,
+  process.env["SKEIN_TEST_POSTGRES"] === undefined ? Programs.missing() : null
+)
+
+/** Tests that need a server of their own. */
+export const describeOwn = groupThatNeeds(post("/ready"), Programs.missing())

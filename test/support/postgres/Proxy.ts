@@ -1,0 +1,232 @@
+/**
+ * A proxy on the loopback between a client and a server of PostgreSQL. It knows which statements pass, so a test can have
+ * a connection cut exactly there: before a statement is sent on, or once the server has done it and before the client
+ * hears of it. It can also let nothing pass for a while.
+ */
+import { Deferred, Effect } from "effect"
+import type { Scope } from "effect"
+import { connect, createServer, type Socket } from "node:net"
+import * as Wire from "./Wire.js"
+
+interface Statement {
+  readonly text: string
+  /** Counts those that pass from when the cut was ordered, over all connections, from 1. */
+  readonly number: number
+}
+
+export interface Cut {
+  readonly when: (statement: Statement) => boolean
+  /** `unsent`: the server never sees it. `unheard`: the server has done it, and the client never hears. */
+  readonly what: "unsent" | "unheard"
+}
+
+export const atBegin: Cut = { when: ({ text }) => /^\s*(?:begin|start transaction)\b/i.test(text), what: "unsent" }
+export const atStatement = (count: number): Cut => ({ when: ({ number }) => number === count, what: "unsent" })
+
+const isCommit = ({ text }: Statement) => /^\s*commit\b/i.test(text)
+export const beforeCommit: Cut = { when: isCommit, what: "unsent" }
+export const afterCommit: Cut = { when: isCommit, what: "unheard" }
+
+export interface Proxy {
+  /** The server's, by way of the proxy. */
+  readonly url: string
+  /** The texts of the statements that clients have sent so far. */
+  readonly statements: ReadonlyArray<string>
+  /** Cuts the next connection that comes there, once. `reached` waits for it. */
+  readonly cut: (cut: Cut) => Effect.Effect<{ readonly reached: Effect.Effect<void> }>
+  /** Cuts all connections now. */
+  readonly cutAll: Effect.Effect<void>
+  /** Until the scope closes nothing passes, new connections wait, and nobody is told. Then all of it goes on. */
+  readonly partition: Effect.Effect<void, never, Scope.Scope>
+  /** Connections that are open now. */
+  readonly connections: Effect.Effect<number>
+}
+
+interface Order {
+  readonly cut: Cut
+  number: number
+  readonly reached: Deferred.Deferred<void>
+}
+
+interface Asked {
+  /** Counts what is answered with one ReadyForQuery. */
+  readonly unit: number
+  /** What waits for its answer. */
+  readonly order: Order | null
+}
+
+interface Pair {
+  readonly client: Socket
+  readonly server: Socket
+}
+
+const join = (messages: ReadonlyArray<Wire.Message>) => Buffer.concat(messages.map(({ bytes }) => bytes))
+
+export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const target = new URL(url)
+    const sockets = new Set<Socket>()
+    const pairs = new Set<Pair>()
+    const statements: Array<string> = []
+    let orders: ReadonlyArray<Order> = []
+    let isOpen = true
+
+    const end = (pair: Pair) => {
+      pairs.delete(pair)
+      pair.client.destroy()
+      pair.server.destroy()
+    }
+
+    /** The order that a statement meets. It is carried out once. */
+    const meets = (text: string): Order | null => {
+      statements.push(text)
+      for (const order of orders) order.number += 1
+      const order = orders.find(({ cut, number }) => cut.when({ text, number })) ?? null
+      orders = orders.filter((other) => other !== order)
+      return order
+    }
+
+    const hold = ({ client, server }: Pair) => {
+      client.pause()
+      server.pause()
+    }
+    const release = ({ client, server }: Pair) => {
+      client.resume()
+      server.resume()
+    }
+
+    const pass = (client: Socket) => {
+      const server = connect({ host: target.hostname, port: Number(target.port), noDelay: true })
+      client.setNoDelay(true)
+      const pair = { client, server }
+      pairs.add(pair)
+      const readClient = Wire.reader(true)
+      const readServer = Wire.reader(false)
+      const statementOf = Wire.statements()
+      /** Statements without an answer. */
+      const asked: Array<Asked> = []
+      let units = 0
+      let answered = 0
+      let isStarted = false
+
+      /** What stops the client's messages here. */
+      const fromClient = (message: Wire.Message): Order | null => {
+        const text = statementOf(message)
+        const order = text === null ? null : meets(text)
+        if (order?.cut.what === "unsent") return order
+        if (text !== null) asked.push({ unit: units, order })
+        if (Wire.endsUnit(message)) units += 1
+        return null
+      }
+      client.on("data", (chunk: Buffer) => {
+        const passing: Array<Wire.Message> = []
+        for (const message of readClient(chunk)) {
+          if (!pairs.has(pair)) return
+          if (Wire.asksForEncryption(message)) {
+            client.write("N")
+            continue
+          }
+          const order = fromClient(message)
+          if (order !== null) {
+            pairs.delete(pair)
+            // What came before it arrives.
+            server.end(join(passing))
+            client.destroy()
+            Deferred.unsafeDone(order.reached, Effect.void)
+            return
+          }
+          passing.push(message)
+        }
+        server.write(join(passing))
+      })
+
+      /** Whether the server's message passes; or what it is the end of. */
+      const fromServer = (message: Wire.Message): boolean | Order => {
+        const isReady = Wire.isReady(message)
+        if (!isStarted) {
+          isStarted = isReady
+          return true
+        }
+        const order = asked[0]?.unit === answered ? asked[0].order : null
+        const isEnd = isReady || Wire.endsStatement(message)
+        if (order !== null) return isEnd ? order : false
+        if (isEnd && asked[0]?.unit === answered) asked.shift()
+        if (isReady) {
+          // After an error, the rest of its unit is not run.
+          while (asked[0]?.unit === answered) asked.shift()
+          answered += 1
+        }
+        return true
+      }
+      server.on("data", (chunk: Buffer) => {
+        const passing: Array<Wire.Message> = []
+        for (const message of readServer(chunk)) {
+          if (!pairs.has(pair)) return
+          const found = fromServer(message)
+          if (found === true) passing.push(message)
+          else if (found !== false) {
+            pairs.delete(pair)
+            client.end(join(passing))
+            server.destroy()
+            Deferred.unsafeDone(found.reached, Effect.void)
+            return
+          }
+        }
+        client.write(join(passing))
+      })
+
+      for (const [socket, other] of [
+        [client, server],
+        [server, client]
+      ] as const) {
+        sockets.add(socket)
+        socket.on("error", () => end(pair))
+        socket.on("close", () => {
+          sockets.delete(socket)
+          pairs.delete(pair)
+          other.end()
+        })
+      }
+      if (!isOpen) hold(pair)
+    }
+
+    const listener = yield* Effect.acquireRelease(
+      Effect.async<ReturnType<typeof createServer>>((resume) => {
+        const created = createServer(pass)
+        created.listen(0, "127.0.0.1", () => resume(Effect.succeed(created)))
+      }),
+      (listener) =>
+        Effect.async<void>((resume) => {
+          listener.close(() => resume(Effect.void))
+          for (const socket of sockets) socket.destroy()
+        })
+    )
+    const address = listener.address()
+    const own = new URL(url)
+    own.port = typeof address === "object" && address !== null ? `${address.port}` : ""
+
+    return {
+      url: own.href,
+      statements,
+      cut: (cut) =>
+        Effect.map(Deferred.make<void>(), (reached) => {
+          orders = [...orders, { cut, number: 0, reached }]
+          return { reached: Deferred.await(reached) }
+        }),
+      cutAll: Effect.sync(() => {
+        for (const pair of pairs) end(pair)
+      }),
+      partition: Effect.acquireRelease(
+        Effect.sync(() => {
+          isOpen = false
+          for (const pair of pairs) hold(pair)
+        }),
+        () =>
+          Effect.sync(() => {
+            isOpen = true
+            for (const pair of pairs) release(pair)
+          })
+      ),
+      connections: Effect.sync(() => pairs.size)
+    }
+  })

@@ -1,0 +1,188 @@
+/**
+ * Servers of PostgreSQL for tests, on a free port of the loopback, each with data of its own. The first takes a second or
+ * two; its empty data is then copied for the others.
+ *
+ * - A server ends with its scope, and with the process, however that ends: a small process that waits for the end of
+ *   this one stops what is left and removes the folder. (Not on Windows.)
+ * - A stop is `-m immediate`, as after a crash: what was committed is found again. Nothing is synced to the disk, which
+ *   only a machine that loses its memory could tell; no test does that to it.
+ * - Text is UTF-8, ordered by its bytes (the C collation).
+ */
+import { Deferred, Effect, Ref } from "effect"
+import type { Scope } from "effect"
+import { execFileSync, spawn, type ChildProcess } from "node:child_process"
+import { randomBytes } from "node:crypto"
+import { rmSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { PostgresFailed } from "./PostgresFailed.js"
+import * as Programs from "./Programs.js"
+
+export interface Server {
+  /** Of its first user, who may do everything, and of the database `postgres`. */
+  readonly url: string
+  /** Stops it as a crash would, and starts it again on the same port. Answers once it takes connections. */
+  readonly restart: Effect.Effect<void, PostgresFailed>
+  /** Stops all of its processes by a signal: connections stay open, and nothing answers. */
+  readonly freeze: Effect.Effect<void>
+  readonly thaw: Effect.Effect<void>
+}
+
+export interface Servers {
+  /** Starts a server with empty data. It ends with the scope. */
+  readonly start: Effect.Effect<Server, PostgresFailed, Scope.Scope>
+}
+
+const settings = {
+  fsync: "off",
+  full_page_writes: "off",
+  listen_addresses: "127.0.0.1",
+  unix_socket_directories: "",
+  max_connections: "200",
+  shared_buffers: "64MB",
+  log_timezone: "UTC",
+  timezone: "UTC"
+}
+
+const freePort = Effect.async<number>((resume) => {
+  const server = createServer()
+  server.listen(0, "127.0.0.1", () => {
+    const address = server.address()
+    const port = typeof address === "object" && address !== null ? address.port : 0
+    server.close(() => resume(Effect.succeed(port)))
+  })
+})
+
+/** Ends the servers in the folder once stdin has ended, and removes it. A server that is stopped is woken to end. */
+const watcher = `cat >/dev/null
+for file in "$1"/server-*/postmaster.pid; do
+  pid=$(head -n 1 "$file") || continue
+  kill -QUIT "$pid"; kill -CONT "$pid"
+  ps -A -o pid= -o ppid= | while read -r child parent; do [ "$parent" != "$pid" ] || kill -CONT "$child"; done
+  left=100
+  while [ -e "$file" ] && [ "$left" -gt 0 ]; do sleep 0.1; left=$((left - 1)); done
+done 2>/dev/null
+rm -rf "$1"`
+
+const watch = (folder: string) =>
+  Effect.acquireRelease(
+    Effect.sync(() => {
+      const child = spawn("sh", ["-c", watcher, "sh", folder], { stdio: ["pipe", "ignore", "ignore"], detached: true })
+      child.unref()
+      return child
+    }),
+    (child) => Effect.sync(() => child.stdin.end())
+  )
+
+/** Starts the program. Answers once it takes connections; `ended` completes with the process. */
+const launch = (programs: Programs.Programs, data: string, port: number) =>
+  Effect.gen(function* () {
+    const ready = yield* Deferred.make<void, PostgresFailed>()
+    const ended = yield* Deferred.make<void>()
+    const all = { ...settings, port: `${port}` }
+    const child = programs.start([
+      "-D",
+      data,
+      ...Object.entries(all).flatMap(([name, value]) => ["-c", `${name}=${value}`])
+    ])
+    let said = ""
+    child.stderr?.setEncoding("utf8").on("data", (text: string) => {
+      said = `${said}${text}`.slice(-16_384)
+      if (said.includes("database system is ready to accept connections")) Deferred.unsafeDone(ready, Effect.void)
+    })
+    const end = () => {
+      Deferred.unsafeDone(ready, new PostgresFailed({ what: "The server ended", said: Programs.lastLines(said) }))
+      Deferred.unsafeDone(ended, Effect.void)
+    }
+    child.on("error", (error) => {
+      said += String(error)
+      end()
+    })
+    child.on("exit", end)
+    yield* Deferred.await(ready)
+    return { child, ended: Deferred.await(ended) }
+  })
+
+const signal = (pid: number | undefined, name: NodeJS.Signals) => {
+  try {
+    if (pid !== undefined) process.kill(pid, name)
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** The server's processes besides the first. */
+const childrenOf = (pid: number | undefined): ReadonlyArray<number> =>
+  execFileSync("ps", ["-A", "-o", "pid=", "-o", "ppid="], { encoding: "utf8" })
+    .split("\n")
+    .map((line) => line.trim().split(/\s+/).map(Number))
+    .flatMap(([child = 0, parent]) => (parent === pid ? [child] : []))
+
+const signalAll = (first: ChildProcess, name: NodeJS.Signals) => {
+  // The first before the others: a server that is stopped makes no new ones.
+  signal(first.pid, name)
+  for (const pid of childrenOf(first.pid)) signal(pid, name)
+}
+
+type Launched = Effect.Effect.Success<ReturnType<typeof launch>>
+
+const stop = ({ child, ended }: Launched) =>
+  Effect.zipRight(
+    Effect.sync(() => {
+      signal(child.pid, "SIGQUIT")
+      signalAll(child, "SIGCONT")
+    }),
+    ended
+  )
+
+export const make: Effect.Effect<Servers, PostgresFailed, Scope.Scope> = Effect.gen(function* () {
+  const programs = yield* Programs.make
+  const { folder } = programs
+  if (process.platform !== "win32") yield* watch(folder)
+  const password = randomBytes(16).toString("hex")
+  const empty = join(folder, "empty")
+  const secret = join(folder, "password")
+  writeFileSync(secret, password)
+  const numbers = yield* Ref.make(0)
+
+  yield* programs.run("initdb", [
+    `--pgdata=${empty}`,
+    `--pwfile=${secret}`,
+    "--username=postgres",
+    "--auth=scram-sha-256",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--no-sync",
+    "--no-instructions"
+  ])
+
+  const start = Effect.gen(function* () {
+    const data = join(folder, `server-${yield* Ref.getAndUpdate(numbers, (number) => number + 1)}`)
+    yield* programs.run("cp", ["-R", empty, data])
+    const { port, running } = yield* Effect.acquireRelease(
+      Effect.gen(function* () {
+        const port = yield* freePort
+        return { port, running: yield* Ref.make(yield* launch(programs, data, port)) }
+        // Another program may have taken the port meanwhile.
+      }).pipe(Effect.retry({ times: 2 })),
+      ({ running }) =>
+        Effect.zipRight(
+          Effect.flatMap(Ref.get(running), stop),
+          Effect.sync(() => rmSync(data, { recursive: true, force: true }))
+        )
+    )
+    const send = (name: NodeJS.Signals) => Effect.map(Ref.get(running), ({ child }) => signalAll(child, name))
+    return {
+      url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+      restart: Ref.get(running).pipe(
+        Effect.flatMap(stop),
+        Effect.zipRight(launch(programs, data, port)),
+        Effect.flatMap((launched) => Ref.set(running, launched)),
+        Effect.uninterruptible
+      ),
+      freeze: send("SIGSTOP"),
+      thaw: send("SIGCONT")
+    } satisfies Server
+  })
+  return { start }
+})

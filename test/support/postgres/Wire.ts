@@ -1,0 +1,67 @@
+/**
+ * As much of PostgreSQL's protocol as a proxy must know: where a message ends, which statement one asks to run, and which
+ * answer is that statement's.
+ */
+
+export interface Message {
+  /** The first byte, as a character. Empty for those with which a connection begins, which have none. */
+  readonly type: string
+  /** The whole message. */
+  readonly bytes: Buffer
+}
+
+/** What stands after the type and the length. */
+const bodyOf = ({ bytes, type }: Message): Buffer => bytes.subarray(type === "" ? 4 : 5)
+
+/** Cuts what comes into whole messages; what is left waits for the rest. `opens`: the first messages have no type. */
+export const reader = (opens: boolean): ((chunk: Buffer) => ReadonlyArray<Message>) => {
+  let rest: Buffer = Buffer.alloc(0)
+  let untyped = opens
+  return (chunk) => {
+    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk])
+    const messages: Array<Message> = []
+    for (;;) {
+      const head = untyped ? 0 : 1
+      if (rest.length < head + 4) return messages
+      const length = head + rest.readUInt32BE(head)
+      if (rest.length < length) return messages
+      const message = { type: untyped ? "" : String.fromCharCode(rest[0] ?? 0), bytes: rest.subarray(0, length) }
+      rest = rest.subarray(length)
+      messages.push(message)
+      // After a request for encryption comes another message of this kind; we answer that one without the server.
+      if (untyped && !asksForEncryption(message)) untyped = false
+    }
+  }
+}
+
+/** Whether a client asks to encrypt, which the answer `N` refuses. */
+export const asksForEncryption = (message: Message): boolean =>
+  message.type === "" && [80_877_103, 80_877_104].includes(bodyOf(message).readUInt32BE(0))
+
+const textAt = (bytes: Buffer, from: number): string => bytes.toString("utf8", from, bytes.indexOf(0, from))
+
+/** Tells which statements a client asks to run, by what it has prepared and bound before. */
+export const statements = (): ((message: Message) => string | null) => {
+  const prepared = new Map<string, string>()
+  const bound = new Map<string, string>()
+  return (message) => {
+    if (!["Q", "P", "B", "E"].includes(message.type)) return null
+    const body = bodyOf(message)
+    const first = textAt(body, 0)
+    if (message.type === "Q") return first
+    if (message.type === "E") return bound.get(first) ?? ""
+    const second = textAt(body, Buffer.byteLength(first) + 1)
+    if (message.type === "P") prepared.set(first, second)
+    else bound.set(first, prepared.get(second) ?? "")
+    return null
+  }
+}
+
+/** Whether a client's message ends what the server answers with one ReadyForQuery. */
+export const endsUnit = ({ type }: Message): boolean => type === "Q" || type === "S"
+
+/** Whether a server's message is the end of a statement's answer. */
+export const endsStatement = ({ type }: Message): boolean => ["C", "E", "I", "s"].includes(type)
+
+/** Whether it is ReadyForQuery. */
+export const isReady = ({ type }: Message): boolean => type === "Z"
