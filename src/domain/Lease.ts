@@ -19,7 +19,12 @@ export const EngineId = Schema.Struct({
   /** When the process started, in the unit of its host; tells a reused pid apart. */
   startTime: Schema.String,
   /** One engine within the process. */
-  instance: Schema.String
+  instance: Schema.String,
+  /**
+   * The host, where engines of several hosts may share a storage; null where all of them are on one. Those of earlier
+   * versions have none.
+   */
+  host: Schema.optionalWith(Schema.NullOr(Schema.String), { default: () => null })
 })
 export type EngineId = typeof EngineId.Type
 

@@ -3,7 +3,9 @@
  * what is stored: that is the fencing number's part.
  *
  * Death is proven, never guessed:
- * - a process of another boot is dead;
+ * - of an engine of another host nothing is known, whatever its boot, its pid and its clock; where several hosts share a
+ *   storage, another boot may be another host's;
+ * - a process of another boot of this host is dead;
  * - one of this boot and pid namespace is dead when its pid is gone, or belongs to a process with another start time;
  * - an engine of this very process is dead when its process-wide registry no longer has it;
  * - of all others nothing is known.
@@ -30,7 +32,10 @@ export interface Sighting {
 
 /** Whether `engine` still lives, as far as `self` can prove. */
 export const liveness = (self: EngineId, engine: EngineId, sighting: Sighting): Liveness => {
-  if (engine.bootId !== self.bootId) return self.bootId === "" || engine.bootId === "" ? "unknown" : "dead"
+  if (engine.host !== self.host) return "unknown"
+  if (engine.bootId !== self.bootId) {
+    return self.bootId === "" || engine.bootId === "" || self.host !== null ? "unknown" : "dead"
+  }
   if (engine.pidNamespace !== self.pidNamespace || self.bootId === "") return "unknown"
   if (engine.pid === self.pid && engine.startTime === self.startTime) return sighting.instanceKnown ? "alive" : "dead"
   return sighting.startTime === engine.startTime ? "alive" : "dead"

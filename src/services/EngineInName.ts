@@ -8,24 +8,36 @@ import type { EngineId } from "../domain/Lease.js"
 
 const Encoded = Schema.compose(
   Schema.StringFromBase64Url,
-  Schema.parseJson(Schema.Tuple(Schema.String, Schema.String, Schema.Int, Schema.String, Schema.String))
+  Schema.parseJson(
+    Schema.Tuple(
+      Schema.String,
+      Schema.String,
+      Schema.Int,
+      Schema.String,
+      Schema.String,
+      Schema.optionalElement(Schema.String)
+    )
+  )
 )
 
 /** `token` and `ending` hold no dot. */
 export const name = (token: string, engine: EngineId, ending: string): string => {
-  const { bootId, pidNamespace, pid, startTime, instance } = engine
-  return `.${token}.${Schema.encodeSync(Encoded)([bootId, pidNamespace, pid, startTime, instance])}.${ending}`
+  const { bootId, host, instance, pid, pidNamespace, startTime } = engine
+  const process = [bootId, pidNamespace, pid, startTime, instance] as const
+  const encoded = Schema.encodeSync(Encoded)(host === null ? process : [...process, host])
+  return `.${token}.${encoded}.${ending}`
 }
 
 /** The engine in a name, whatever its token and ending; none when the name holds no engine. */
 export const engineOf = (name: string): Option.Option<EngineId> =>
   Schema.decodeEither(Encoded)(/^\.[^.]+\.([^.]+)\.[^.]+$/.exec(name)?.[1] ?? "").pipe(
-    Either.map(([bootId, pidNamespace, pid, startTime, instance]): EngineId => ({
+    Either.map(([bootId, pidNamespace, pid, startTime, instance, host = null]): EngineId => ({
       bootId,
       pidNamespace,
       pid,
       startTime,
-      instance
+      instance,
+      host
     })),
     Either.getRight
   )

@@ -5,11 +5,14 @@
  * from /proc. macOS: from `sysctl` and `ps`. Elsewhere nothing can be proven and every other engine counts as alive.
  * Engines of one process know each other through a registry on `globalThis`, one a thread: an engine of another thread
  * of this process is alive as long as the process is.
+ *
+ * Where a storage is shared by several hosts, the host's name is part of who an engine is and of its clock's name.
  */
 import { Effect, Layer, Option, Predicate } from "effect"
 import { execFile } from "node:child_process"
-import { randomBytes } from "node:crypto"
+import { createHash, randomBytes } from "node:crypto"
 import { readFile, readlink } from "node:fs/promises"
+import { hostname } from "node:os"
 import { threadId } from "node:worker_threads"
 import * as Lease from "../../domain/Lease.js"
 import * as Liveness from "../../domain/Liveness.js"
@@ -102,7 +105,18 @@ const hostOf = (platform: NodeJS.Platform): Host => (platform === "linux" ? linu
 /** An engine outside the main thread carries its thread in its name. */
 const threadOf = (instance: string): string => instance.split(".")[1] ?? "0"
 
-const make = Effect.gen(function* () {
+/** Whether all engines that share a storage are on one host, as with a file, or may be on many. */
+export type Hosts = "one" | "many"
+
+/**
+ * A host's name, in 24 characters at most, as files bear an engine in their name.
+ *
+ * @internal
+ */
+export const hostName = (name: string): string =>
+  name.length <= 24 ? name : `${name.slice(0, 15)}-${createHash("sha256").update(name).digest("hex").slice(0, 8)}`
+
+const make = Effect.fnUntraced(function* (hosts: Hosts) {
   const ids = yield* Ids.Ids
   const instances = yield* registry
   const host = hostOf(process.platform)
@@ -112,10 +126,12 @@ const make = Effect.gen(function* () {
     pidNamespace: yield* host.pidNamespace,
     pid: process.pid,
     startTime: (yield* host.startTime(process.pid)) ?? "",
-    instance: threadId === 0 ? id : `${id}.${threadId}`
+    instance: threadId === 0 ? id : `${id}.${threadId}`,
+    host: hosts === "one" ? null : hostName(hostname())
   }
   // Without its names the clock is nobody else's, and others wait for a lease's whole time.
-  const clock = self.bootId === "" ? "" : `${self.bootId} ${yield* host.timeNamespace}`
+  const names = [...(self.host === null ? [] : [self.host]), self.bootId, yield* host.timeNamespace]
+  const clock = self.bootId === "" ? "" : names.join(" ")
   const sign = Effect.sync((): Lease.Sign => ({ clock, at: Number(process.hrtime.bigint() / 1_000_000n) }))
   yield* Effect.acquireRelease(
     Effect.sync(() => instances.add(self.instance)),
@@ -127,7 +143,8 @@ const make = Effect.gen(function* () {
     Effect.flatMap(exists(pid), (exists) => (exists ? host.startTime(pid) : Effect.succeed(null)))
 
   const liveness = Effect.fn("Engines.liveness")(function* (engine: Lease.EngineId) {
-    const isHere = engine.bootId === self.bootId && engine.pidNamespace === self.pidNamespace
+    const isHere =
+      engine.host === self.host && engine.bootId === self.bootId && engine.pidNamespace === self.pidNamespace
     if (!isHere) return Liveness.liveness(self, engine, { startTime: null, instanceKnown: false })
     const isSelf = engine.pid === self.pid && engine.startTime === self.startTime
     if (isSelf && threadOf(engine.instance) !== `${threadId}`) return "unknown"
@@ -139,6 +156,8 @@ const make = Effect.gen(function* () {
   return { self, sign, liveness }
 })
 
-const layerOwners: Layer.Layer<Engines, never, Ids.Ids> = Layer.scoped(Engines, make)
+/** The engine of a storage whose engines may be on so many hosts. */
+export const layerOn = (hosts: Hosts): Layer.Layer<Engines | Ids.Ids> =>
+  Layer.provideMerge(Layer.scoped(Engines, make(hosts)), layerIds)
 
-export const layer: Layer.Layer<Engines | Ids.Ids> = Layer.provideMerge(layerOwners, layerIds)
+export const layer = layerOn("one")

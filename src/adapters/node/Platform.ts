@@ -12,13 +12,18 @@ import * as NodeFolders from "./NodeFolders.js"
 import * as NodeHashing from "./NodeHashing.js"
 
 /** The platform of an engine that keeps nothing. */
-export const layerMemory = (config: EngineConfig.Options) =>
-  Layer.mergeAll(Identity.layer, NodeHashing.layer, EngineConfig.layer(config), Layer.succeed(EventLoop, { turn }))
-
-/** The platform of an engine on this data folder. */
-export const layer = (data: string, config: EngineConfig.Options) =>
+export const layerMemory = (config: EngineConfig.Options, hosts: Identity.Hosts = "one") =>
   Layer.mergeAll(
-    layerMemory(config),
+    Identity.layerOn(hosts),
+    NodeHashing.layer,
+    EngineConfig.layer(config),
+    Layer.succeed(EventLoop, { turn })
+  )
+
+/** The platform of an engine on this data folder, over a storage that so many hosts may share. */
+export const layer = (data: string, config: EngineConfig.Options, hosts: Identity.Hosts = "one") =>
+  Layer.mergeAll(
+    layerMemory(config, hosts),
     NodeFolders.layer,
     NodeCallProcesses.layer,
     NodeFileSystem.layer,

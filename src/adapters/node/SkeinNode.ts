@@ -62,7 +62,10 @@ export const layerConfig = (
 ): Layer.Layer<Gateway, InvalidInput | StorageUnusable | StorageFailed | ConfigError.ConfigError, Agents> =>
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
 
-/** An engine over a storage of the host's own. Assets are files in the data folder, unless `assets` says otherwise. */
+/**
+ * An engine over a storage of the host's own, which engines of other hosts may share. Assets are files in the data folder,
+ * unless `assets` says otherwise.
+ */
 export const layerOver = <E, R>(
   storage: Layer.Layer<Storage | StorageReader | EventSignals.EventSignals, E, R>,
   { assets, data, ...config }: Options
@@ -70,7 +73,7 @@ export const layerOver = <E, R>(
   Layer.fresh(
     engine.pipe(
       Layer.provide([storage, filesOf(assets)]),
-      Layer.provide(Platform.layer(data, { recoverMillis, ...config }))
+      Layer.provide(Platform.layer(data, { recoverMillis, ...config }, "many"))
     )
   )
 

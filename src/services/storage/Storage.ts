@@ -263,7 +263,7 @@ export interface Takeover {
   /** How many signs of life its engine had given; 0 for a run that was released. */
   readonly count: number
   readonly reason: TakeoverReason
-  /** When it was seen. */
+  /** When it was seen, on the clock of whoever takes it over: the one that dates its writes. */
   readonly lookedAt: Timestamp
   /** Whether the run goes on from its transcript, or ends unless it waits for a human. */
   readonly recovery: "continue" | "end"

@@ -262,7 +262,14 @@ export type Ground = Layer.Layer<Storage | StorageReader | EventSignals, unknown
 
 /** An engine in a process of its own. */
 export const engine = Effect.fnUntraced(function* (world: World, process: string) {
-  const self: EngineId = { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: process, instance: process }
+  const self: EngineId = {
+    bootId: "boot",
+    pidNamespace: "ns",
+    pid: 1,
+    startTime: process,
+    instance: process,
+    host: null
+  }
   const given = Layer.mergeAll(
     Layer.succeed(AssetFiles, world.files),
     Layer.succeed(Ids, world.ids),

@@ -1,9 +1,16 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Arbitrary, FastCheck } from "effect"
+import { Arbitrary, FastCheck, Schema } from "effect"
 import * as Lease from "../../../src/domain/Lease.js"
 import * as Liveness from "../../../src/domain/Liveness.js"
 
-const self: Lease.EngineId = { bootId: "boot", pidNamespace: "ns", pid: 10, startTime: "100", instance: "mine" }
+const self: Lease.EngineId = {
+  bootId: "boot",
+  pidNamespace: "ns",
+  pid: 10,
+  startTime: "100",
+  instance: "mine",
+  host: null
+}
 const other: Lease.EngineId = { ...self, pid: 20, startTime: "200", instance: "theirs" }
 
 const gone: Liveness.Sighting = { startTime: null, instanceKnown: false }
@@ -41,6 +48,31 @@ describe("Lease", () => {
     for (const bootId of ["", "boot"]) {
       expect(Liveness.liveness({ ...self, bootId: "" }, { ...other, bootId }, gone)).toBe("unknown")
     }
+  })
+
+  it.each([
+    ["another host", "b"],
+    ["no host that it names", null]
+  ])("P9 many hosts: nothing is proven of an engine of %s, whatever it has in common with this one", (_, host) => {
+    const mine = { ...self, host: "a" }
+    for (const sighting of [gone, running, reused, forgotten]) {
+      expect(Liveness.liveness(mine, { ...other, host }, sighting)).toBe("unknown")
+      expect(Liveness.liveness(mine, { ...mine, instance: "second", host }, sighting)).toBe("unknown")
+      expect(Liveness.liveness(mine, { ...other, host, bootId: "earlier" }, sighting)).toBe("unknown")
+      expect(Liveness.liveness({ ...self, host }, { ...mine, pid: 20 }, sighting)).toBe("unknown")
+    }
+  })
+
+  it("P9 many hosts: on its own host a dead process is proven dead, and another boot may be another host's", () => {
+    const here = { ...self, host: "a" }
+    expect(Liveness.liveness(here, { ...other, host: "a" }, gone)).toBe("dead")
+    expect(Liveness.liveness(here, { ...other, host: "a" }, running)).toBe("alive")
+    expect(Liveness.liveness(here, { ...other, host: "a", bootId: "earlier" }, gone)).toBe("unknown")
+  })
+
+  it("P9 many processes: an engine that an earlier version has stored has no host", () => {
+    const { host, ...stored } = self
+    expect(Schema.decodeUnknownSync(Lease.EngineId)(stored)).toEqual({ ...stored, host })
   })
 
   it.prop(

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Arbitrary, FastCheck, Option } from "effect"
+import { Arbitrary, Encoding, FastCheck, Option } from "effect"
 import { EngineId } from "../../../src/domain/Lease.js"
 import * as EngineInName from "../../../src/services/EngineInName.js"
 
@@ -24,9 +24,17 @@ describe("EngineInName", () => {
       pidNamespace: "pid:[4026531836]",
       pid: 4_194_304,
       startTime: "Mon Nov 24 11:09:00 2025",
-      instance: `lane_${"a".repeat(26)}.12`
+      instance: `lane_${"a".repeat(26)}.12`,
+      host: "a".repeat(24)
     }
     expect(EngineInName.name(`ast_${"a".repeat(26)}`, engine, "unfinished").length).toBeLessThan(256)
+  })
+
+  it("an engine that names no host has the name that it had in earlier versions", () => {
+    const engine = { bootId: "b", pidNamespace: "n", pid: 1, startTime: "2", instance: "i", host: null }
+    const earlier = `.ast_x.${Encoding.encodeBase64Url('["b","n",1,"2","i"]')}.upload`
+    expect(EngineInName.name("ast_x", engine, "upload")).toBe(earlier)
+    expect(EngineInName.engineOf(earlier)).toEqual(Option.some(engine))
   })
 
   it.each([".ast_x.upload", ".ast_x.e30.upload", ".ast_x.%%%.upload", "ast_x.W10.upload", ".ast_x.WyJhIl0.upload"])(

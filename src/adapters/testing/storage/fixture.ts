@@ -59,7 +59,7 @@ export const a1 = AssetId.make("a1")
 export const seq = (place: number): Seq => Seq.make(place)
 
 export const firstEngine: Presence = {
-  engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "i1" },
+  engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "i1", host: null },
   sign: { clock: "boot", at: 1_000 },
   leaseMillis: 15_000
 }

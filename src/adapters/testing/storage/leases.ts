@@ -58,6 +58,18 @@ export const leaseTests = (test: Test) => {
       expect(yield* session()).toEqual(before)
     }))
 
+  test("P9 an engine's host is kept with the runs that it holds, and where it names none", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      expect((yield* holder).engine?.host).toBeNull()
+      const storage = yield* Storage
+      yield* storage.releaseRun(lease)
+      const elsewhere = { ...secondEngine, engine: { ...secondEngine.engine, host: "elsewhere" } }
+      const left = { ...takeover({ ...lease, fence: lease.fence + 1 }, 0), reason: "released" as const }
+      expect((yield* storage.takeOver({ ...left, recovery: "continue" }, elsewhere))._tag).toBe("Continues")
+      expect((yield* holder).engine).toEqual(elsewhere.engine)
+    }))
+
   test("P9 an engine that has given a sign of life since it was last looked at is not taken over", () =>
     Effect.gen(function* () {
       const { lease } = yield* createAndStart()

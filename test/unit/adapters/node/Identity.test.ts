@@ -4,6 +4,7 @@ import { spawn } from "node:child_process"
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
 import { readFileSync } from "node:fs"
+import { hostname } from "node:os"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
 import * as ProcessStat from "../../../../src/adapters/node/ProcessStat.js"
 import * as Ids from "../../../../src/services/Ids.js"
@@ -11,11 +12,12 @@ import { Engines } from "../../../../src/services/Engines.js"
 import * as SequentialIds from "../../../support/SequentialIds.js"
 
 /** An engine of its own, until its scope ends. */
-const engine = Effect.gen(function* () {
+const engineOn = Effect.fnUntraced(function* (hosts: Identity.Hosts) {
   const scope = yield* Scope.make()
-  const context = yield* Layer.buildWithScope(Layer.fresh(Identity.layer), scope)
+  const context = yield* Layer.buildWithScope(Layer.fresh(Identity.layerOn(hosts)), scope)
   return { engines: Context.get(context, Engines), close: Scope.close(scope, Exit.void) }
 })
+const engine = engineOn("one")
 
 /** A process that prints a line, and that line. */
 const child = (...command: readonly [string, ...Array<string>]) =>
@@ -94,6 +96,27 @@ onLinux("Engines on Linux", () => {
       })
     )
   )
+
+  it.scoped("names its host, to which its clock belongs, where several hosts share a storage", () =>
+    Effect.gen(function* () {
+      const one = yield* engine
+      const { close, engines } = yield* engineOn("many")
+      expect(one.engines.self.host).toBeNull()
+      expect(engines.self.host).toBe(Identity.hostName(hostname()))
+      expect((yield* one.engines.sign).clock).not.toContain(Identity.hostName(hostname()))
+      expect((yield* engines.sign).clock).toBe(`${engines.self.host} ${(yield* one.engines.sign).clock}`)
+      expect(yield* engines.liveness({ ...engines.self, host: "elsewhere", pid: 4_194_304 })).toBe("unknown")
+      expect(yield* engines.liveness({ ...engines.self, pid: 4_194_304 })).toBe("dead")
+      yield* Effect.zipRight(close, one.close)
+    })
+  )
+
+  it("a long name of a host is cut, and still another than that of its neighbour", () => {
+    const names = ["agents-of-the-team-1.example.org", "agents-of-the-team-2.example.org"].map(Identity.hostName)
+    expect(new Set(names).size).toBe(2)
+    for (const name of names) expect(name).toMatch(/^agents-of-the-t-[0-9a-f]{8}$/)
+    expect(Identity.hostName("a".repeat(24))).toBe("a".repeat(24))
+  })
 
   it.scoped("another process is alive while it runs, and dead once it was killed", () =>
     withEngine(({ liveness, self }) =>

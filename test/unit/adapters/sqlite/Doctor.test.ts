@@ -314,7 +314,7 @@ describe("assets", () => {
 describe("what a crash leaves of files", () => {
   const notes = (seen: ReadonlyArray<Outcome>) => seen.filter(({ finding }) => finding.kind === "left-behind").length
 
-  const nobody = { bootId: "none", pidNamespace: "none", pid: 1, startTime: "none", instance: "none" }
+  const nobody = { bootId: "none", pidNamespace: "none", pid: 1, startTime: "none", instance: "none", host: null }
 
   for (const [name, harm] of [
     [

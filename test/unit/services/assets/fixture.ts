@@ -56,7 +56,14 @@ export class Probe extends Context.Tag("test/Probe")<
   }
 >() {}
 
-export const self: EngineId = { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "self" }
+export const self: EngineId = {
+  bootId: "boot",
+  pidNamespace: "ns",
+  pid: 1,
+  startTime: "10",
+  instance: "self",
+  host: null
+}
 export const other: EngineId = { ...self, pid: 2, instance: "other" }
 
 export const s1 = SessionId.make("s1")

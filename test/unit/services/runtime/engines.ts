@@ -36,6 +36,8 @@ export interface Options extends AgentParts {
   readonly processes?: CallProcesses["Type"]
   /** The name of its host's clock. */
   readonly clock?: string
+  /** Its host, where several share the storage. Defaults to null. */
+  readonly host?: string
   /** Called each time that it looks whether another engine lives. */
   readonly onLook?: (instance: string) => void
 }
@@ -49,7 +51,14 @@ export const stopped = {
   reader: (reader: ReaderService): ReaderService => ({ ...reader, heldRuns: () => Effect.never })
 }
 
-const engineId = (instance: string): EngineId => ({ bootId: "b", pidNamespace: "n", pid: 1, startTime: "1", instance })
+const engineId = (instance: string, host: string | null): EngineId => ({
+  bootId: "b",
+  pidNamespace: "n",
+  pid: 1,
+  startTime: "1",
+  instance,
+  host
+})
 
 /** A storage, and engines over it that live as long as the test unless they are closed. */
 export const ground = Effect.gen(function* () {
@@ -67,7 +76,7 @@ export const ground = Effect.gen(function* () {
     const scope = yield* Scope.make()
     yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
     const engines = Layer.succeed(Engines, {
-      self: engineId(instance),
+      self: engineId(instance, options.host ?? null),
       sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({
         clock: options.clock ?? "host",
         at: Number(nanos / 1_000_000n)

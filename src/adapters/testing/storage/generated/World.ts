@@ -299,7 +299,7 @@ const fresh = (world: World, prefix: string): string => `${prefix}x${++world.ids
 
 /** One of three engines; each may hold several runs at once. */
 const newPresence = (world: World): Presence => ({
-  engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "1", instance: `i${world.ids % 3}` },
+  engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "1", instance: `i${world.ids % 3}`, host: null },
   sign: { clock: "boot", at: ++world.ids },
   leaseMillis: 10_000 + (world.ids % 7)
 })
