@@ -21,8 +21,8 @@ export const EngineId = Schema.Struct({
   /** One engine within the process. */
   instance: Schema.String,
   /**
-   * The host, where engines of several hosts may share a storage; null where all of them are on one. Those of earlier
-   * versions have none.
+   * The host, where engines of several hosts may share a storage; null where all of them are on one. Who names one stops its
+   * runs by itself before others may take them over (`Liveness.mayGoOn`). Those of earlier versions have none.
    */
   host: Schema.optionalWith(Schema.NullOr(Schema.String), { default: () => null })
 })

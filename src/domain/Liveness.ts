@@ -41,6 +41,16 @@ export const liveness = (self: EngineId, engine: EngineId, sighting: Sighting): 
   return sighting.startTime === engine.startTime ? "alive" : "dead"
 }
 
+/**
+ * Milliseconds after the newest sign of life that storage has of an engine, on its own clock, at which it stops its runs
+ * by itself where engines of other hosts may take them over. They do so after one and a half times the lease at the
+ * earliest, see `standing`: even on a clock that is twice as fast, that is later.
+ */
+export const silenceMillis = (leaseMillis: number): number => (2 * leaseMillis) / 3
+
+/** Whether an engine may go on with its runs, so many milliseconds after that sign. */
+export const mayGoOn = (millis: number, leaseMillis: number): boolean => millis < silenceMillis(leaseMillis)
+
 /** An engine gives so many signs of life in the time of a lease: one may come late. */
 export const signsInLease = 3
 

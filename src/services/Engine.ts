@@ -2,6 +2,7 @@
 import { Layer } from "effect"
 import * as Boundary from "./runtime/Boundary.js"
 import * as Routing from "./gateway/Routing.js"
+import * as Checkpoints from "./runtime/Checkpoints.js"
 import * as Claims from "./runtime/Claims.js"
 import * as Deletions from "./runtime/Deletions.js"
 import * as Draining from "./runtime/Draining.js"
@@ -21,5 +22,5 @@ export const layer = Layer.merge(Routing.layer, Draining.layer).pipe(
   Layer.provide(Deletions.layer),
   Layer.provide(Claims.layer),
   Layer.provide(Drivers.layer),
-  Layer.provide([Boundary.layer, Leases.layer, LiveRuns.layer, ToolFibers.layer])
+  Layer.provide([Boundary.layer, Checkpoints.layer, Leases.layer, LiveRuns.layer, ToolFibers.layer])
 )

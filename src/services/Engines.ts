@@ -8,6 +8,11 @@ export interface Service {
   readonly self: EngineId
   /** The time on the host's monotonic clock, which nobody can set and all processes of the host share. */
   readonly sign: Effect.Effect<Sign>
+  /**
+   * Milliseconds on a clock of this engine's own, which nobody can set. It goes on while the process is stopped and while
+   * its host sleeps.
+   */
+  readonly elapsed: () => number
   /** See `Liveness.liveness`: only a proof makes an engine dead. */
   readonly liveness: (engine: EngineId) => Effect.Effect<Liveness>
 }

@@ -12,7 +12,7 @@ import { Effect, Layer, Option, Predicate } from "effect"
 import { execFile } from "node:child_process"
 import { createHash, randomBytes } from "node:crypto"
 import { readFile, readlink } from "node:fs/promises"
-import { hostname } from "node:os"
+import { hostname, uptime } from "node:os"
 import { threadId } from "node:worker_threads"
 import * as Lease from "../../domain/Lease.js"
 import * as Liveness from "../../domain/Liveness.js"
@@ -105,6 +105,36 @@ const hostOf = (platform: NodeJS.Platform): Host => (platform === "linux" ? linu
 /** An engine outside the main thread carries its thread in its name. */
 const threadOf = (instance: string): string => instance.split(".")[1] ?? "0"
 
+/** Clocks of the host, in milliseconds. */
+interface Clocks {
+  /** Stands still while the host sleeps. */
+  readonly monotonic: () => number
+  readonly wall: () => number
+  /** Goes on while the host sleeps. It takes longer to read. */
+  readonly up: () => number
+}
+
+/**
+ * The time that passes, while the host sleeps as well. That it slept shows on its wall clock, or that was set: how long it
+ * was up tells which.
+ *
+ * @internal
+ */
+export const elapsedOn = ({ monotonic, up, wall }: Clocks): (() => number) => {
+  let ahead = wall() - monotonic()
+  const upBefore = up() - monotonic()
+  let slept = 0
+  return () => {
+    const now = monotonic()
+    const jump = wall() - now - ahead
+    if (Math.abs(jump) > 1_000) {
+      ahead += jump
+      slept = Math.max(slept, up() - now - upBefore)
+    }
+    return now + slept
+  }
+}
+
 /** Whether all engines that share a storage are on one host, as with a file, or may be on many. */
 export type Hosts = "one" | "many"
 
@@ -133,6 +163,11 @@ const make = Effect.fnUntraced(function* (hosts: Hosts) {
   const names = [...(self.host === null ? [] : [self.host]), self.bootId, yield* host.timeNamespace]
   const clock = self.bootId === "" ? "" : names.join(" ")
   const sign = Effect.sync((): Lease.Sign => ({ clock, at: Number(process.hrtime.bigint() / 1_000_000n) }))
+  const elapsed = elapsedOn({
+    monotonic: () => performance.now(),
+    wall: Date.now,
+    up: () => uptime() * 1_000
+  })
   yield* Effect.acquireRelease(
     Effect.sync(() => instances.add(self.instance)),
     () => Effect.sync(() => instances.delete(self.instance))
@@ -153,7 +188,7 @@ const make = Effect.fnUntraced(function* (hosts: Hosts) {
     return Liveness.liveness(self, engine, { startTime, instanceKnown: instances.has(engine.instance) })
   })
 
-  return { self, sign, liveness }
+  return { self, sign, elapsed, liveness }
 })
 
 /** The engine of a storage whose engines may be on so many hosts. */

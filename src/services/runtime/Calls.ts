@@ -195,7 +195,9 @@ export const make = Effect.gen(function* () {
     Effect.gen(function* () {
       const waited = yield* Effect.exit(restore(AtOnce.exitWithin(work, limit)))
       const exit = work.unsafePoll()
-      if (exit !== null) return HandlerResult.ofExit(exit)
+      // A handler that was interrupted with its call has returned nothing.
+      const isTurnedBack = exit !== null && Exit.isFailure(waited) && Exit.isInterrupted(exit)
+      if (exit !== null && !isTurnedBack) return HandlerResult.ofExit(exit)
       plan.queueSlot.giveUp()
       yield* AtOnce.giveUp(work)
       if (Exit.isFailure(waited)) return yield* Effect.interrupt

@@ -114,12 +114,13 @@ const make = Effect.gen(function* () {
     if (recovery === null) return null
     const seen = { lease, count: beat.count, reason, lookedAt, recovery }
     if (reason === "crashed") yield* leftCalls.end(lease)
-    const taken = yield* storage.takeOver(seen, yield* leases.presence)
+    const presence = yield* leases.presence
+    const taken = yield* storage.takeOver(seen, presence)
     yield* leases.forget(lease.sessionId)
     if (taken._tag === "Lost") return null
     yield* Metric.increment(Metric.tagged(Metrics.recoveredRuns, "reason", reason))
     yield* Effect.annotateLogs(Effect.logInfo("took a run over"), { ...lease, reason, as: taken._tag })
-    return taken
+    return { presence, ...taken }
   })
 
   const claim = Effect.fn("Claims.claim")(function* (sessionId: SessionId, claimant: Claimant) {
@@ -128,11 +129,13 @@ const make = Effect.gen(function* () {
     if (Option.isSome(holder)) {
       const taken = yield* takeOver(holder.value, claimant)
       if (taken === null) return Option.none()
-      if (taken._tag === "Continues") return Option.some(yield* Effect.as(drivers.drive(taken), taken.ref))
+      if (taken._tag === "Continues")
+        return Option.some(yield* Effect.as(drivers.drive(taken, taken.presence), taken.ref))
     }
     if (queued.length === 0 && Option.isNone(holder)) return Option.none()
-    const next = yield* storage.startNext(sessionId, yield* leases.presence)
-    if (Option.isSome(next)) yield* drivers.drive(next.value)
+    const presence = yield* leases.presence
+    const next = yield* storage.startNext(sessionId, presence)
+    if (Option.isSome(next)) yield* drivers.drive(next.value, presence)
     return Option.none()
   }, Effect.uninterruptible)
 

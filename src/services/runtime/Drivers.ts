@@ -5,6 +5,9 @@
  * call, unless the lease was lost or storage itself fails; then the next claim of the session decides about it.
  * Drivers belong to the engine and not to the fiber that sent the message.
  *
+ * An engine of whose life storage has heard nothing for too long releases its runs as well, where engines of other hosts may
+ * take them over: see `Checkpoints`.
+ *
  * An engine that is closed drains: it begins no more runs, gives those that it drives some time to end, and releases the
  * rest, for another engine to go on with.
  */
@@ -34,22 +37,23 @@ import type { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { Boundary } from "./Boundary.js"
+import { Checkpoints } from "./Checkpoints.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { EventLoop } from "../EventLoop.js"
 import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import type { StartedRun } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
-import { Leases } from "./Leases.js"
+import { type GivenPresence, Leases } from "./Leases.js"
 import { LiveRuns } from "./LiveRuns.js"
 import * as Turns from "./Turns.js"
 
 export interface Service {
   /**
    * Drives a started run, and the queued ones after it. Within the boundary that the run was started in: a run that
-   * holds a session and that its own engine does not drive is a dead one.
+   * holds a session and that its own engine does not drive is a dead one. `presence` is what it was started with.
    */
-  readonly drive: (started: StartedRun) => Effect.Effect<void>
+  readonly drive: (started: StartedRun, presence: GivenPresence) => Effect.Effect<void>
   /** The run that this engine drives for a session. */
   readonly driven: (sessionId: SessionId) => Option.Option<RunId>
   /** The leases of all runs that this engine drives. */
@@ -140,6 +144,7 @@ const make = Effect.gen(function* () {
   const reader = yield* StorageReader
   const leases = yield* Leases
   const { drainMillis, limits } = yield* EngineConfig
+  const checkpoints = yield* Checkpoints
   const live = yield* LiveRuns
   const signals = yield* EventSignals
   const boundary = yield* Boundary
@@ -187,7 +192,8 @@ const make = Effect.gen(function* () {
     if (Exit.isFailure(exit)) yield* turn
     if (how === "released") {
       yield* storage.releaseRun(started.lease)
-      yield* Effect.annotateLogs(Effect.logInfo("a run was released"), { ...started.lease })
+      const isLate = closing ? Effect.void : Effect.logWarning("storage had no sign of life of this engine in time")
+      yield* Effect.annotateLogs(Effect.zipRight(isLate, Effect.logInfo("a run was released")), { ...started.lease })
       return
     }
     if (Exit.isFailure(exit)) yield* keepPartial(started)
@@ -222,13 +228,20 @@ const make = Effect.gen(function* () {
     idle.unsafeOpen()
   }
 
+  /** The engine has to let the run go: its fibers are about to be interrupted each, and so is what waits for them. */
+  const turnBack = (entry: DrivenRun): void => {
+    entry.reason ??= "released"
+    entry.fiber?.unsafeInterruptAsFork(FiberId.none)
+  }
+
   /** One run, from its turn to its stored end. Where it waits for the turn, an interruption ends the run. */
   const driveOne = Effect.fnUntraced(function* (entry: DrivenRun, restore: Restore) {
     const { lease, run } = entry.started
     yield* Effect.annotateLogs(Effect.logDebug("a run is driven"), { ...lease })
     yield* live.set(lease.sessionId, Live.start(run.id))
     const storedEnd = (end: Turns.End) => void (entry.end = end)
-    const fiber = yield* Effect.forkDaemon(Effect.interruptible(turns.run(entry.started, storedEnd)))
+    const passing = checkpoints.guard(() => turnBack(entry))
+    const fiber = yield* Effect.forkDaemon(Effect.interruptible(passing(turns.run(entry.started, storedEnd))))
     entry.fiber = fiber
     if (entry.reason !== null || entry.lost !== null) yield* Fiber.interruptFork(fiber)
     yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))
@@ -252,9 +265,16 @@ const make = Effect.gen(function* () {
   /** Starts the next queued run. A closing engine leaves it to the engine that claims the session next. */
   const startNext = (sessionId: SessionId) =>
     Effect.flatMap(leases.presence, (presence) =>
-      closing ? Effect.succeedNone : storage.startNext(sessionId, presence)
+      closing
+        ? Effect.succeedNone
+        : Effect.map(
+            storage.startNext(sessionId, presence),
+            Option.map((started) => {
+              checkpoints.signed(presence)
+              return register(started)
+            })
+          )
     ).pipe(
-      Effect.map(Option.map(register)),
       boundary.hold(sessionId),
       Effect.catchAll(() => Effect.as(Queue.offer(abandoned, sessionId), Option.none()))
     )
@@ -304,8 +324,9 @@ const make = Effect.gen(function* () {
   const entryOf = (runId: RunId) => [...driven.values()].find(({ started }) => started.run.id === runId)
 
   return {
-    drive: (started) =>
+    drive: (started, presence) =>
       Effect.sync(() => {
+        checkpoints.signed(presence)
         fork(drive(register(started)))
       }),
     driven: (sessionId) => Option.fromNullable(driven.get(sessionId)?.started.run.id),

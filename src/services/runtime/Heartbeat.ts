@@ -2,10 +2,12 @@
  * Background work for the runs of this engine; idle while it has none. It gives signs of life, stops runs that other
  * processes want stopped, and stores what running steps have written so far.
  *
+ * An engine of many hosts looks meanwhile whether storage had its signs in time (see `Checkpoints`).
+ *
  * A run whose lease is lost is let go: it is interrupted and writes nothing more. That is noticed when another process
  * takes it over, not only at the run's next write.
  */
-import { Duration, Effect, Layer } from "effect"
+import { Duration, Effect, Layer, Schedule } from "effect"
 import * as Live from "../../domain/Live.js"
 import { signsInLease } from "../../domain/Liveness.js"
 import type { SessionId } from "../../domain/Session.js"
@@ -13,6 +15,7 @@ import { EngineConfig } from "../EngineConfig.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { Engines } from "../Engines.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
+import { Checkpoints } from "./Checkpoints.js"
 import { Drivers } from "./Drivers.js"
 import { Leases } from "./Leases.js"
 import { LiveRuns } from "./LiveRuns.js"
@@ -28,9 +31,15 @@ const make = Effect.gen(function* () {
   const drivers = yield* Drivers
   const leases = yield* Leases
   const live = yield* LiveRuns
+  const checkpoints = yield* Checkpoints
   const { leaseMillis } = yield* EngineConfig
 
-  const renew = Effect.flatMap(leases.presence, storage.renew)
+  const renew = Effect.flatMap(leases.presence, (presence) =>
+    Effect.map(storage.renew(presence), () => checkpoints.signed(presence))
+  )
+
+  /** Storage may take the next try: there is time for some before others take a silence for death. */
+  const soon = Effect.retry({ schedule: Schedule.spaced(Duration.millis(leaseMillis / 12)) })
 
   /** What is held is looked at first: what storage shows is newer, and lacks only what was lost. */
   const obey = Effect.gen(function* () {
@@ -67,7 +76,8 @@ const make = Effect.gen(function* () {
 
   const attend = Effect.gen(function* () {
     const watch = yield* signals.watchStopRequests
-    yield* again(Effect.sleep(Duration.millis(leaseMillis / signsInLease)), Effect.ignore(renew))
+    yield* again(Effect.sleep(Duration.millis(leaseMillis / signsInLease)), Effect.ignore(soon(renew)))
+    yield* Effect.forkScoped(checkpoints.watch)
     yield* again(live.changed, Effect.sleep(draftInterval), Effect.ignore(saveDrafts))
     yield* again(Effect.ignore(obey), watch.next)
     yield* drivers.whenIdle

@@ -7,9 +7,14 @@ import { EngineConfig } from "../EngineConfig.js"
 import { Engines } from "../Engines.js"
 import type { Tenancy } from "../storage/Storage.js"
 
+/** A sign of life of this engine, and when it was given on the engine's own clock. */
+export interface GivenPresence extends Lease.Presence {
+  readonly givenAt: number
+}
+
 export interface Service {
   /** How this engine claims a session. */
-  readonly presence: Effect.Effect<Lease.Presence>
+  readonly presence: Effect.Effect<GivenPresence>
   /** Whether another engine's lease is held, over or unclear. This engine's own is held, a released one over. */
   readonly standing: (tenancy: Tenancy) => Effect.Effect<Liveness.Standing>
   /** Of these leases, those that are over. For who only looks: nothing is noted for later, and each engine is looked at once. */
@@ -66,7 +71,10 @@ export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
     })
 
     return {
-      presence: Effect.map(engines.sign, (sign) => ({ engine: engines.self, sign, leaseMillis })),
+      presence: Effect.suspend(() => {
+        const givenAt = engines.elapsed()
+        return Effect.map(engines.sign, (sign) => ({ engine: engines.self, sign, leaseMillis, givenAt }))
+      }),
       standing,
       left,
       asked: (seen, sessionId) =>

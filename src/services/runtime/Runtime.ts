@@ -167,10 +167,11 @@ const make = Effect.gen(function* () {
       if (drivers.isClosing()) return yield* new SkeinError.EngineClosing({ sessionId })
       const continued = claimant === null ? Option.none() : yield* claims.claim(sessionId, claimant)
       if (goesOn && Option.isSome(continued)) return continued.value
-      const admitted = yield* admit(yield* leases.presence)
+      const presence = yield* leases.presence
+      const admitted = yield* admit(presence)
       switch (admitted._tag) {
         case "Started":
-          yield* drivers.drive(admitted)
+          yield* drivers.drive(admitted, presence)
           return admitted.ref
         case "Queued":
           // It gets its turn though the engine before it dies and nobody waits for it.

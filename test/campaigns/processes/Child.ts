@@ -41,6 +41,8 @@ export interface Child {
 export interface Options extends Partial<Setup["settings"]> {
   /** Whether it opens nothing before it is told to. */
   readonly waits?: boolean
+  /** Defaults to `one`. */
+  readonly hosts?: Setup["hosts"]
   /** Words before `node`. */
   readonly wrapper?: ReadonlyArray<string>
   /** Options of `node`. */
@@ -55,11 +57,12 @@ const inherited = Object.fromEntries(
 /** Starts a process on a data folder; it is killed when the scope closes. */
 export const start = (data: string, options: Options = {}): Effect.Effect<Child, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const { env = {}, node = [], waits = false, wrapper = [], ...settings } = options
+    const { env = {}, hosts = "one", node = [], waits = false, wrapper = [], ...settings } = options
     const program = yield* bundle(new URL("program.ts", import.meta.url), { whole: true })
     const setup = Schema.encodeSync(Setup)({
       data,
       waits,
+      hosts,
       settings: { ...defaults, recoverMillis: 10_000, ...settings }
     })
     const [command, ...args] = [...wrapper, process.execPath, ...node, program, setup]

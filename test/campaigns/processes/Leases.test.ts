@@ -1,6 +1,6 @@
 import { expect, it } from "@effect/vitest"
 import { Effect, Fiber, Schema } from "effect"
-import { writeFileSync } from "node:fs"
+import { existsSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { RunId } from "../../../src/domain/Run.js"
 import { SessionId } from "../../../src/domain/Session.js"
@@ -97,6 +97,33 @@ it.scopedLive("P9 many processes: one that is stopped past its lease writes noth
     yield* other.get(again("k2"))
     expect(yield* one.refused(again("k3"))).toMatchObject({ _tag: "SessionBusy" })
   })
+)
+
+it.scopedLive(
+  "P9 many hosts: one that is stopped past its lease has its tools interrupted before they do more, three times in a row",
+  () =>
+    Effect.gen(function* () {
+      const data = yield* folder
+      const setup = { hosts: "many", leaseMillis: 1_500 } as const
+      const one = yield* Child.open(data, setup)
+      const other = yield* Child.open(data, setup)
+      for (let time = 1; time <= 3; time++) {
+        const session = SessionId.make(`beating-${time}`)
+        yield* one.get({ do: "create", session })
+        const run = RunId.make(String(yield* one.get({ do: "send", session, text: "go", key: "k" })))
+        yield* Effect.repeat(one.get({ do: "wait", millis: 20 }), { until: () => existsSync(join(data, "began")) })
+        yield* one.signal("SIGSTOP")
+        expect(yield* other.get({ do: "await", session, run })).toBe("lease-lost")
+        const told = yield* other.get({ do: "types", session })
+        yield* one.signal("SIGCONT")
+        expect(yield* one.get({ do: "await", session, run })).toBe("lease-lost")
+        yield* one.get({ do: "wait", millis: 100 })
+        expect(existsSync(join(data, "went-on"))).toBe(false)
+        expect(yield* other.get({ do: "types", session })).toEqual(told)
+        rmSync(join(data, "began"))
+      }
+    }),
+  90_000
 )
 
 it.scopedLive(

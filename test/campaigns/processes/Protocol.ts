@@ -19,7 +19,9 @@ export const Setup = Schema.parseJson(
       "recovery"
     ),
     /** Whether it opens nothing before it is told to. */
-    waits: Schema.Boolean
+    waits: Schema.Boolean,
+    /** On how many hosts it takes the engines of its storage to be. */
+    hosts: Schema.Literal("one", "many")
   })
 )
 export type Setup = typeof Setup.Type
@@ -45,7 +47,8 @@ export const Command = Schema.Union(
   }),
   /**
    * Gives the run's id. In a session whose id begins with `hang`, the model never ends; in one with `half`, it says `So
-   * far` before; in one with `shell`, it has the message's lines run by the shell, one a step.
+   * far` before; in one with `shell`, it has the message's lines run by the shell, one a step; in one with `beating`, it
+   * calls a tool that never ends: it makes the file `began` beside the data, and `went-on` once it was stopped for a second.
    */
   Schema.Struct({ do: Schema.Literal("send"), ...session, text: Schema.String, key: Schema.String }),
   /** Gives why the run ended. */

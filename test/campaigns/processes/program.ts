@@ -15,20 +15,23 @@ import {
   Scope,
   Stream
 } from "effect"
-import { writeSync } from "node:fs"
+import { writeFileSync, writeSync } from "node:fs"
+import { join } from "node:path"
 import { createInterface } from "node:readline"
+import * as Platform from "../../../src/adapters/node/Platform.js"
+import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
 import * as EventLoop from "../../../src/adapters/EventLoop.js"
 import { shell } from "../../../src/adapters/tools/ShellTool.js"
 import { textOf, userText } from "../../../src/domain/Message.js"
 import type { SessionId } from "../../../src/domain/Session.js"
 import * as SessionEvent from "../../../src/domain/SessionEvent.js"
-import { Agents, Gateway, Model, Permissions } from "../../../src/index.js"
+import { Agents, Gateway, Model, Permissions, Tool } from "../../../src/index.js"
 import { NodeExec, SkeinNode } from "../../../src/node.js"
 import * as Metrics from "../../../src/services/Metrics.js"
 import { ScriptedModel } from "../../../src/scripted-model.js"
 import { type Answer, type Command, type Failure, Line, Request, Setup } from "./Protocol.js"
 
-const { data, settings, waits } = Schema.decodeUnknownSync(Setup)(process.argv[2])
+const { data, hosts, settings, waits } = Schema.decodeUnknownSync(Setup)(process.argv[2])
 
 const answering = ScriptedModel.make(Array.from({ length: 100 }, () => ScriptedModel.text("An answer")))
 const hanging = ScriptedModel.make([ScriptedModel.hang])
@@ -49,14 +52,39 @@ const shelling: Model.Model = {
   }
 }
 
-const modelOf = (id: string): Model.Model =>
-  id.startsWith("hang") ? hanging : id.startsWith("half") ? halfway : id.startsWith("shell") ? shelling : answering
+const beat = Tool.make("beat", { description: "never ends", input: {} }).handle(() =>
+  Effect.gen(function* () {
+    yield* Effect.sync(() => writeFileSync(join(data, "began"), ""))
+    for (;;) {
+      const [took] = yield* Effect.timed(Effect.sleep(20))
+      if (Duration.toMillis(took) > 1_000) yield* Effect.sync(() => writeFileSync(join(data, "went-on"), ""))
+    }
+  })
+)
+const beating = ScriptedModel.make([ScriptedModel.calls(ScriptedModel.call(beat, {}))])
 
-const engine = SkeinNode.layer({ data, ...settings }).pipe(
+const modelOf = (id: string): Model.Model =>
+  id.startsWith("beating")
+    ? beating
+    : id.startsWith("hang")
+      ? hanging
+      : id.startsWith("half")
+        ? halfway
+        : id.startsWith("shell")
+          ? shelling
+          : answering
+
+const options = { data, ...settings }
+const preset =
+  hosts === "one"
+    ? SkeinNode.layer(options)
+    : SkeinNode.layerOver(Layer.provide(SqliteStorage.layer, Platform.layer(data, settings)), options)
+
+const engine = preset.pipe(
   Layer.provide(
     Agents.layer({
       models: Model.resolve(({ id }) => Effect.succeed(modelOf(id))),
-      tools: [shell],
+      tools: [shell, beat],
       policy: Permissions.allowAll
     })
   ),

@@ -282,6 +282,7 @@ export const engine = Effect.fnUntraced(function* (world: World, process: string
     Layer.succeed(Engines, {
       self,
       sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({ clock: "host", at: Number(nanos / 1_000_000n) })),
+      elapsed: () => 0,
       liveness: (engine) => Effect.sync(() => (world.scheduler.isAlive(engine.instance) ? "alive" : "dead"))
     }),
     NodeHashing.layer

@@ -77,6 +77,33 @@ describe("Engines", () => {
   )
 })
 
+describe("the time that passes for an engine", () => {
+  it("goes on while its host sleeps, and not when the wall clock is set", () => {
+    const times = { monotonic: 5_000, wall: 1_000_000, up: 90_000 }
+    const elapsed = Identity.elapsedOn({
+      monotonic: () => times.monotonic,
+      wall: () => times.wall,
+      up: () => times.up
+    })
+    const pass = (millis: number, slept = 0, set = 0) => {
+      times.monotonic += millis
+      times.up += millis + slept
+      times.wall += millis + slept + set
+    }
+    const took = (change: () => void) => {
+      const before = elapsed()
+      change()
+      return elapsed() - before
+    }
+    expect(took(() => pass(700))).toBe(700)
+    expect(took(() => pass(100, 60_000))).toBe(60_100)
+    expect(took(() => pass(100))).toBe(100)
+    expect(took(() => pass(100, 0, 3_600_000))).toBe(100)
+    expect(took(() => pass(100, 0, -7_200_000))).toBe(100)
+    expect(took(() => pass(100, 20_000))).toBe(20_100)
+  })
+})
+
 const onLinux = process.platform === "linux" ? describe : () => undefined
 
 onLinux("Engines on Linux", () => {

@@ -135,6 +135,7 @@ const probed = Layer.scopedContext(
       Context.add(Engines, {
         self,
         sign: Effect.succeed({ clock: "host", at: 0 }),
+        elapsed: () => 0,
         liveness: ({ instance }) => Effect.map(Ref.get(liveness), (all) => all.get(instance) ?? "alive")
       }),
       Context.add(Probe, {

@@ -37,7 +37,9 @@ export interface Options extends AgentParts {
   /** The name of its host's clock. */
   readonly clock?: string
   /** Its host, where several share the storage. Defaults to null. */
-  readonly host?: string
+  readonly host?: string | null
+  /** Milliseconds for which its process was stopped so far. */
+  readonly missed?: () => number
   /** Called each time that it looks whether another engine lives. */
   readonly onLook?: (instance: string) => void
 }
@@ -75,12 +77,14 @@ export const ground = Effect.gen(function* () {
   const open = Effect.fnUntraced(function* (instance: string, options: Options = {}) {
     const scope = yield* Scope.make()
     yield* Effect.addFinalizer((exit) => Scope.close(scope, exit))
+    const clock = yield* Effect.clock
     const engines = Layer.succeed(Engines, {
       self: engineId(instance, options.host ?? null),
       sign: Effect.map(Clock.currentTimeNanos, (nanos) => ({
         clock: options.clock ?? "host",
         at: Number(nanos / 1_000_000n)
       })),
+      elapsed: () => Number(clock.unsafeCurrentTimeNanos() / 1_000_000n) + (options.missed?.() ?? 0),
       liveness: (engine) =>
         Effect.sync(() => {
           options.onLook?.(engine.instance)
