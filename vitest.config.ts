@@ -13,6 +13,7 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/postgres/globalSetup.ts"],
+    runner: "./test/support/Runner.ts",
     pool: "forks",
     poolOptions: { forks: { maxForks: 2, isolate: false } },
     testTimeout: 20_000,
