@@ -1,4 +1,6 @@
 /** What work takes that is done in turns with what it is compared with, so that a slow moment of the machine hits both. */
+import { Buffer } from "node:buffer"
+import { openSync, readSync } from "node:fs"
 import { performance } from "node:perf_hooks"
 import { cpuUsage } from "node:process"
 import { clearInterval, setInterval } from "node:timers"
@@ -47,18 +49,37 @@ export interface Pair {
 const settled = 4
 
 /**
+ * For how many milliseconds this thread has waited for a processor so far. Linux counts it; elsewhere what the process
+ * did not use of a time counts as waited.
+ */
+const readyMillis = (): (() => number) => {
+  try {
+    const file = openSync("/proc/thread-self/schedstat", "r")
+    const buffer = Buffer.alloc(128)
+    return () => Number(buffer.toString("latin1", 0, readSync(file, buffer, 0, 128, 0)).split(" ")[1]) / 1e6
+  } catch {
+    const start = performance.now()
+    return () => {
+      const { system, user } = cpuUsage()
+      return performance.now() - start - (system + user) / 1000
+    }
+  }
+}
+
+const waited = readyMillis()
+
+/**
  * The longest time in milliseconds for which a timer of 1 ms was late while something was done. Time in which this
- * process did not run does not count: on a busy machine it is the machine that is late.
+ * thread waited for a processor does not count: on a busy machine it is the machine that is late.
  */
 export const longestStretch = async <A>(
   work: () => Promise<A>
 ): Promise<{ readonly value: A; readonly stretch: number }> => {
-  let last = { time: performance.now(), used: cpuUsage() }
+  let last = { time: performance.now(), waited: waited() }
   let stretch = 0
   const timer = setInterval(() => {
-    const now = { time: performance.now(), used: cpuUsage() }
-    const ran = (now.used.user + now.used.system - last.used.user - last.used.system) / 1000
-    stretch = Math.max(stretch, Math.min(now.time - last.time, ran) - 1)
+    const now = { time: performance.now(), waited: waited() }
+    stretch = Math.max(stretch, now.time - last.time - Math.max(0, now.waited - last.waited) - 1)
     last = now
   }, 1)
   await sleep(settled)
