@@ -2,7 +2,7 @@
  * What there is of a run beyond its stored events: the text that a step has written so far, the newest progress of each
  * call. `Watch` says what of it is news to a watcher.
  */
-import { Schema } from "effect"
+import { HashMap, Option, Schema } from "effect"
 import { AssistantMessage, CallId } from "./Message.js"
 import { RunId } from "./Run.js"
 import { Seq } from "./Session.js"
@@ -24,7 +24,7 @@ export interface LiveStep {
   readonly attempt: number
   readonly draft: StepDraft.StepDraft
   /** The ids that the calls will be stored with, by their index. */
-  readonly callIds: ReadonlyMap<number, CallId>
+  readonly callIds: HashMap.HashMap<number, CallId>
   /** Whether its message is in the transcript; until then what was written may still have to be kept as partial. */
   readonly stored: boolean
   /** Why there was a further try. */
@@ -43,7 +43,7 @@ export const start = (runId: RunId): Live => ({ runId, step: null, progress: new
 
 export const beginStep = (live: Live, seq: Seq, model: LiveStep["model"]): Live => ({
   ...live,
-  step: { seq, model, attempt: 1, draft: StepDraft.empty, callIds: new Map(), stored: false, retry: null },
+  step: { seq, model, attempt: 1, draft: StepDraft.empty, callIds: HashMap.empty(), stored: false, retry: null },
   progress: new Map()
 })
 
@@ -54,13 +54,13 @@ export const addPart = (live: Live, part: StepDraft.Part): Live =>
 export const nameCall = (live: Live, index: number, callId: CallId): Live =>
   live.step === null
     ? live
-    : { ...live, step: { ...live.step, callIds: new Map(live.step.callIds).set(index, callId) } }
+    : { ...live, step: { ...live.step, callIds: HashMap.set(live.step.callIds, index, callId) } }
 
 /** The step failed and is tried again: what it had written is void. */
 export const retryStep = (live: Live, retry: Retry): Live => {
   const { step } = live
   if (step === null) return live
-  return { ...live, step: { ...step, attempt: retry.attempt, draft: StepDraft.empty, callIds: new Map(), retry } }
+  return { ...live, step: { ...step, attempt: retry.attempt, draft: StepDraft.empty, callIds: HashMap.empty(), retry } }
 }
 
 export const setProgress = (live: Live, callId: CallId, text: string): Live => {
@@ -111,8 +111,8 @@ export const writtenOf = (runId: RunId, { attempt, callIds, draft, model, retry,
   reasoning: StepDraft.reasoning(draft),
   text: StepDraft.text(draft),
   calls: StepDraft.calls(draft).flatMap(({ index, input, name }) => {
-    const callId = callIds.get(index)
-    return callId === undefined ? [] : [{ index, callId, name, input: input.whole }]
+    const callId = HashMap.get(callIds, index)
+    return Option.isNone(callId) ? [] : [{ index, callId: callId.value, name, input: input.whole }]
   })
 })
 
@@ -128,7 +128,7 @@ export const ofDraft = ({ attempt, calls, model, reasoning, retry, runId, seq, t
     ...calls.map(({ index, input, name }) => ({ type: "call.delta" as const, index, name, delta: input }))
   ]
   const draft = parts.reduce(StepDraft.add, StepDraft.empty)
-  const callIds = new Map(
+  const callIds = HashMap.fromIterable(
     calls.flatMap(({ callId, index }) => (callId === undefined ? [] : [[index, callId] as const]))
   )
   return { ...start(runId), step: { seq, model, attempt, draft, callIds, stored: false, retry } }

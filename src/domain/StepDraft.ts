@@ -37,6 +37,8 @@ export interface StepDraft {
   readonly blocks: ReadonlyArray<Block | DraftCall>
   /** What watchers may see. */
   readonly shown: { readonly text: GrowingText.GrowingText; readonly reasoning: GrowingText.GrowingText }
+  /** How many calls may have begun: none of an index from here on has. */
+  readonly begun: number
   /** Whether a call was written again after it was closed: one of the two would be lost. */
   readonly hasDoubledCall: boolean
   readonly finish: { readonly reason: FinishReason; readonly usage: Usage } | null
@@ -74,6 +76,7 @@ export type Part =
 export const empty: StepDraft = {
   blocks: [],
   shown: { text: GrowingText.empty, reasoning: GrowingText.empty },
+  begun: 0,
   hasDoubledCall: false,
   finish: null
 }
@@ -150,7 +153,9 @@ export const add = (draft: StepDraft, part: Part): StepDraft => {
       return write(draft, part)
     case "call.delta":
     case "call": {
-      const place = draft.blocks.findLastIndex((block) => isCall(block) && block.index === part.index)
+      const { begun } = draft
+      const place =
+        part.index >= begun ? -1 : draft.blocks.findLastIndex((block) => isCall(block) && block.index === part.index)
       const before = draft.blocks[place]
       if (before !== undefined && isCall(before) && before.closed) return { ...draft, hasDoubledCall: true }
       const written = before !== undefined && isCall(before) ? before.input : GrowingText.empty
@@ -174,7 +179,9 @@ export const add = (draft: StepDraft, part: Part): StepDraft => {
               providerCallId: undefined,
               providerMetadata: undefined
             }
-      return { ...draft, blocks: place === -1 ? [...draft.blocks, call] : draft.blocks.with(place, call) }
+      return place === -1
+        ? { ...draft, begun: Math.max(begun, part.index + 1), blocks: [...draft.blocks, call] }
+        : { ...draft, blocks: draft.blocks.with(place, call) }
     }
     case "finish":
       return show({ ...draft, finish: { reason: part.reason, usage: part.usage } })

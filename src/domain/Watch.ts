@@ -2,6 +2,7 @@
  * What is news to one watcher of a session's live part. It remembers how far it has seen each text and gets the
  * difference, never a queue: a slow watcher costs nothing, and a late one gets one delta from the beginning.
  */
+import { HashMap, Option } from "effect"
 import * as GrowingText from "./GrowingText.js"
 import type * as Live from "./Live.js"
 import type { RunId } from "./Run.js"
@@ -62,7 +63,7 @@ const stepChanges = (seen: WatcherState, live: Live.Live, at: EventPosition): Ch
   const calls = StepDraft.calls(step.draft)
   calls.forEach(({ index, input, name }, place) => {
     const offset = now.calls[place] ?? 0
-    const callId = callIds.get(index)
+    const callId = Option.getOrUndefined(HashMap.get(callIds, index))
     if (callId === undefined) return
     if (input.whole.length > offset || now.calls[place] === undefined) {
       const text = GrowingText.after(input, offset)

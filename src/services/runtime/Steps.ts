@@ -4,7 +4,7 @@
  * at once, when the provider's refusal says how to ask instead (`StepRequests`). Each further try begins the text again.
  * What a step had written when it failed for good or was interrupted stays in the live part.
  */
-import { Duration, Effect, Option, Random, Stream } from "effect"
+import { Duration, Effect, HashMap, Option, Random, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
 import { CallId } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
@@ -58,11 +58,12 @@ export const make = Effect.gen(function* () {
 
   const draftOf = ({ id }: Session) => live.get(id)?.step?.draft ?? StepDraft.empty
 
-  const callIdsOf = ({ id }: Session): ReadonlyMap<number, CallId> => live.get(id)?.step?.callIds ?? new Map()
+  const callIdsOf = ({ id }: Session): HashMap.HashMap<number, CallId> =>
+    live.get(id)?.step?.callIds ?? HashMap.empty()
 
   /** Gives a call the id that it will be stored with, when its first part comes: watchers know it by that at once. */
   const nameCall = (session: Session, part: StepDraft.Part): Effect.Effect<void> =>
-    (part.type === "call" || part.type === "call.delta") && !callIdsOf(session).has(part.index)
+    (part.type === "call" || part.type === "call.delta") && !HashMap.has(callIdsOf(session), part.index)
       ? Effect.flatMap(ids.next("call"), (id) =>
           live.update(session.id, (now) => Live.nameCall(now, part.index, CallId.make(id)))
         )
@@ -103,7 +104,7 @@ export const make = Effect.gen(function* () {
         Effect.zipRight(Effect.suspend(() => whole(model, draftOf(session)))),
         Effect.either
       )
-      if (tried._tag === "Right") return { model, draft: tried.right, callIds: callIdsOf(session) }
+      if (tried._tag === "Right") return { model, draft: tried.right, callIds: new Map(callIdsOf(session)) }
       const failure = tried.left
       const corrected = yield* requests.correct(question, request, failure, corrections)
       if (Option.isSome(corrected)) {
