@@ -15,6 +15,7 @@ import * as ToolFibers from "./runtime/ToolFibers.js"
 import * as Recovery from "./runtime/Recovery.js"
 import * as Runtime from "./runtime/Runtime.js"
 import * as Upkeep from "./runtime/Upkeep.js"
+import * as Stretch from "./Stretch.js"
 
 export const layer = Layer.merge(Routing.layer, Draining.layer).pipe(
   Layer.provide([Runtime.layer, Heartbeat.layer]),
@@ -22,5 +23,6 @@ export const layer = Layer.merge(Routing.layer, Draining.layer).pipe(
   Layer.provide(Deletions.layer),
   Layer.provide(Claims.layer),
   Layer.provide(Drivers.layer),
-  Layer.provide([Boundary.layer, Checkpoints.layer, Leases.layer, LiveRuns.layer, ToolFibers.layer])
+  Layer.provide([Boundary.layer, Checkpoints.layer, Leases.layer, LiveRuns.layer, ToolFibers.layer]),
+  Layer.provide(Stretch.layer)
 )

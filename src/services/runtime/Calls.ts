@@ -20,9 +20,9 @@ import { type CallDisplay, isNone } from "../../domain/CallDisplay.js"
 import type { CallPart } from "../../domain/Message.js"
 import type { QuestionId } from "../../domain/Permission.js"
 import { EngineConfig } from "../EngineConfig.js"
-import { EventLoop } from "../EventLoop.js"
 import * as Metrics from "../Metrics.js"
 import { type OpenCall, Storage } from "../storage/Storage.js"
+import { Stretch } from "../Stretch.js"
 import * as Tool from "../Tool.js"
 import * as AtOnce from "./AtOnce.js"
 import * as CallReading from "./CallReading.js"
@@ -81,7 +81,7 @@ type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, 
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const config = yield* EngineConfig
-  const turn = yield* Portions.oneByOne((yield* EventLoop).turn)
+  const stretch = yield* Stretch
   const live = yield* LiveRuns
   const fibers = yield* ToolFibers
   const readings = yield* CallReading.make
@@ -141,7 +141,7 @@ export const make = Effect.gen(function* () {
     reasonNotToRun: string | null
   ) {
     let plans: ReadonlyArray<CallPlan> = []
-    const begun = yield* Portions.forEach(asked, turn, (call) =>
+    const begun = yield* Portions.forEach(asked, stretch, Portions.glances, (call) =>
       Effect.map(readings.begin(context, call.part, reasonNotToRun), (reading) => ({ call, reading }))
     )
     yield* Effect.yieldNow()
@@ -151,8 +151,12 @@ export const make = Effect.gen(function* () {
       const finishing = begun.map(({ call, reading }) =>
         Effect.map(readings.finish(reading), (finished) => ({ call, reading: finished }))
       )
-      const read = yield* isRead ? Portions.forEach(finishing, turn, identity) : Gathering.all(finishing, turn)
-      yield* Portions.forEach(read, turn, ({ call, reading }) => plan(context, call, reading)).pipe(
+      const read = yield* isRead
+        ? Portions.forEach(finishing, stretch, Portions.glances, identity)
+        : Gathering.all(finishing, stretch)
+      yield* Portions.forEach(read, stretch, Portions.glances, ({ call, reading }) =>
+        plan(context, call, reading)
+      ).pipe(
         Effect.map((all) => (plans = all)),
         Effect.uninterruptible
       )

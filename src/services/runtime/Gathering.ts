@@ -7,12 +7,12 @@
  * inner fiber has started, it waits for ever.
  */
 import { Deferred, Effect, Exit, Fiber } from "effect"
-import type { Turn } from "../EventLoop.js"
+import type { Service as Stretch } from "../Stretch.js"
 import * as Portions from "./Portions.js"
 
 export const all = <A, E, R>(
   effects: ReadonlyArray<Effect.Effect<A, E, R>>,
-  turn: Turn
+  stretch: Stretch
 ): Effect.Effect<ReadonlyArray<A>, E, R> =>
   Effect.uninterruptibleMask((restore) =>
     Effect.gen(function* () {
@@ -22,6 +22,7 @@ export const all = <A, E, R>(
       const over = yield* Deferred.make<void, E>()
       let left = effects.length
       let hasFailed = false
+      const next = restore(stretch.oneOf(Portions.calls))
 
       const ended = (index: number) => (exit: Exit.Exit<A, E>) => {
         if (Exit.isSuccess(exit)) {
@@ -42,11 +43,11 @@ export const all = <A, E, R>(
         )
       const interruptAll = Effect.fiberIdWith((id) =>
         Effect.zipRight(
-          Portions.forEach(fibers, turn, (fiber) => fiber.interruptAsFork(id)),
+          Portions.forEach(fibers, stretch, Portions.calls, (fiber) => fiber.interruptAsFork(id)),
           Fiber.awaitAll(fibers)
         )
       )
-      yield* Portions.forEach(effects, restore(turn), begin).pipe(
+      yield* Effect.forEach(effects, (effect) => Effect.zipRight(next, begin(effect))).pipe(
         Effect.zipRight(restore(Deferred.await(over))),
         Effect.onError(() => interruptAll)
       )

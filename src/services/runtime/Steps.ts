@@ -12,9 +12,9 @@ import { Seq, type Session } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { EngineConfig } from "../EngineConfig.js"
-import { EventLoop } from "../EventLoop.js"
 import { Ids } from "../Ids.js"
 import type { Model } from "../Model.js"
+import { Stretch } from "../Stretch.js"
 import type { RunContext } from "./CallRun.js"
 import { LiveRuns } from "./LiveRuns.js"
 import * as Portions from "./Portions.js"
@@ -44,7 +44,7 @@ const bounded = (model: Model, limit: number) =>
 
 export const make = Effect.gen(function* () {
   const config = yield* EngineConfig
-  const { turn } = yield* EventLoop
+  const nextPart = (yield* Stretch).oneOf(Portions.parts)
   const live = yield* LiveRuns
   const ids = yield* Ids
   const requests = yield* StepRequests.make
@@ -58,8 +58,7 @@ export const make = Effect.gen(function* () {
 
   const draftOf = ({ id }: Session) => live.get(id)?.step?.draft ?? StepDraft.empty
 
-  const callIdsOf = ({ id }: Session): HashMap.HashMap<number, CallId> =>
-    live.get(id)?.step?.callIds ?? HashMap.empty()
+  const callIdsOf = ({ id }: Session): HashMap.HashMap<number, CallId> => live.get(id)?.step?.callIds ?? HashMap.empty()
 
   /** Gives a call the id that it will be stored with, when its first part comes: watchers know it by that at once. */
   const nameCall = (session: Session, part: StepDraft.Part): Effect.Effect<void> =>
@@ -88,13 +87,12 @@ export const make = Effect.gen(function* () {
     let request = yield* requests.requestOf(question)
     let attempt = 1
     let failures = 0
-    let parts = 0
     while (true) {
       const tried = yield* model.step(request).pipe(
         bounded(model, config.limits.messageBytes),
         Stream.runForEach((part) =>
           Effect.zipRight(
-            ++parts % Portions.parts === 0 ? turn : Effect.void,
+            nextPart,
             Effect.zipRight(
               nameCall(session, part),
               live.update(session.id, (now) => Live.addPart(now, part))

@@ -21,9 +21,10 @@ import type { AgentUnavailable } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { Agents } from "../Agents.js"
 import { EngineConfig } from "../EngineConfig.js"
-import { afterText, EventLoop } from "../EventLoop.js"
+import { afterText } from "../EventLoop.js"
 import type { OpenCall, RunEnd, StartedRun, StepSequel } from "../storage/Storage.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
+import { Stretch } from "../Stretch.js"
 import type { RunContext } from "./CallRun.js"
 import * as Calls from "./Calls.js"
 import * as Gathering from "./Gathering.js"
@@ -128,7 +129,7 @@ export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const reader = yield* StorageReader
   const config = yield* EngineConfig
-  const turn = yield* Portions.oneByOne((yield* EventLoop).turn)
+  const stretch = yield* Stretch
   const agents = yield* Agents
   const live = yield* LiveRuns
   const steps = yield* Steps.make
@@ -150,7 +151,7 @@ export const make = Effect.gen(function* () {
       Array.zipWith(askedOf(parts, open), plans, ({ call, part }, plan) =>
         Effect.flatMap(calls.run({ context, call, part }, plan), ({ result }) => sequencer.store(call.index, result))
       ),
-      turn
+      stretch
     )
     return [...gathered, ...appended].flat()
   })
@@ -237,9 +238,9 @@ export const make = Effect.gen(function* () {
         ),
         ({ displays, plans, starts }) =>
           Effect.gen(function* () {
-            yield* Portions.between(parts.length, turn)
+            yield* Portions.between(parts.length, stretch)
             const step = yield* storeStep(message, { starts, displays, startedAt })
-            yield* Portions.between(parts.length, turn)
+            yield* Portions.between(parts.length, stretch)
             return yield* runBatch(context, { opener: step.entry.seq, parts, stored: [] }, step.calls, yield* plans)
           }),
         ({ leave }) => leave
@@ -257,7 +258,7 @@ export const make = Effect.gen(function* () {
       const message = StepDraft.toMessage(draft, model, callIds)
       if (message === null || message.parts.length === 0) return emptyEndOf(draft)
       const checked = yield* Checked.message(message, config.limits)
-      yield* afterText(turn, checked.json)
+      yield* afterText(stretch.turn, checked.json)
       const parts = callsOf(message)
       if (parts.length > 0) {
         const now = signature(parts)

@@ -1,24 +1,34 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Array as Arr, Deferred, Effect, Exit, Fiber, Supervisor } from "effect"
+import { Array as Arr, Deferred, Effect, Exit, Fiber, Layer, Supervisor } from "effect"
 import { Quiescence } from "skein/testing"
+import { EventLoop, type Turn } from "../../../../src/services/EventLoop.js"
 import * as Gathering from "../../../../src/services/runtime/Gathering.js"
+import * as Stretch from "../../../../src/services/Stretch.js"
 
-/** Long enough that all that can begin before a turn has begun by then. */
-const turn = Effect.repeatN(Effect.yieldNow(), 30)
+/** What gathering needs. A turn is long enough that all that can begin before it has begun by then. */
+const layer = (turn: Turn = Effect.repeatN(Effect.yieldNow(), 30)) =>
+  Stretch.layer.pipe(Layer.provide(Layer.succeed(EventLoop, { turn })), Layer.merge(Quiescence.layer))
+
+const all = <A, E>(effects: ReadonlyArray<Effect.Effect<A, E>>) =>
+  Effect.flatMap(Stretch.Stretch, (stretch) => Gathering.all(effects, stretch))
 
 describe("all", () => {
   it.effect("returns the results in the order of the effects, whichever ends first", () =>
     Effect.gen(function* () {
       const [first, second] = [yield* Deferred.make<string>(), yield* Deferred.make<string>()]
-      const gathered = yield* Effect.fork(Gathering.all([Deferred.await(first), Deferred.await(second)], turn))
+      const gathered = yield* Effect.fork(all([Deferred.await(first), Deferred.await(second)]))
       yield* Deferred.succeed(second, "second")
       yield* Quiescence.idle
       yield* Deferred.succeed(first, "first")
       expect(yield* gathered).toEqual(["first", "second"])
-    }).pipe(Effect.provide(Quiescence.layer))
+    }).pipe(Effect.provide(layer()))
   )
 
-  it.effect("of nothing returns nothing", () => Effect.map(Gathering.all([], turn), (none) => expect(none).toEqual([])))
+  it.effect("of nothing returns nothing", () =>
+    Effect.gen(function* () {
+      expect(yield* all([])).toEqual([])
+    }).pipe(Effect.provide(layer()))
+  )
 
   it.effect("fails with the first failure, once all others are interrupted and have ended", () =>
     Effect.gen(function* () {
@@ -28,10 +38,10 @@ describe("all", () => {
           Effect.never,
           Effect.sync(() => ended.push(index))
         )
-      const exit = yield* Effect.exit(Gathering.all([waits(0), Effect.fail("no"), waits(2)], turn))
+      const exit = yield* Effect.exit(all([waits(0), Effect.fail("no"), waits(2)]))
       expect(Exit.isFailure(exit)).toBe(true)
       expect(ended).toEqual(expect.arrayContaining([0, 2]))
-    })
+    }).pipe(Effect.provide(layer()))
   )
 
   it.effect("begins a portion of many before others have a turn, and no more once one has failed", () =>
@@ -43,16 +53,18 @@ describe("all", () => {
       }
       const [turning, failing] = [yield* Deferred.make<void>(), yield* Deferred.make<never, string>()]
       const effects = Arr.makeBy(1_000, (index) => (index === 0 ? Deferred.await(failing) : Effect.never))
-      const gathering = Effect.supervised(Gathering.all(effects, Deferred.await(turning)), new Starts())
-      const gathered = yield* Effect.fork(Effect.exit(gathering))
-      yield* Quiescence.idle
-      expect(started).toBe(32)
-      yield* Deferred.fail(failing, "no")
-      yield* Quiescence.idle
-      yield* Deferred.succeed(turning, undefined)
-      expect(yield* Fiber.join(gathered)).toEqual(Exit.fail("no"))
-      expect(started).toBe(32)
-    }).pipe(Effect.provide(Quiescence.layer))
+      const gather = Effect.gen(function* () {
+        const gathered = yield* Effect.fork(Effect.exit(Effect.supervised(all(effects), new Starts())))
+        yield* Quiescence.idle
+        expect(started).toBe(32)
+        yield* Deferred.fail(failing, "no")
+        yield* Quiescence.idle
+        yield* Deferred.succeed(turning, undefined)
+        expect(yield* Fiber.join(gathered)).toEqual(Exit.fail("no"))
+        expect(started).toBe(32)
+      })
+      yield* Effect.provide(gather, layer(Deferred.await(turning)))
+    })
   )
 
   // `forEach` alone waits for ever in some of these.
@@ -73,7 +85,7 @@ describe("all", () => {
                   Effect.sync(() => running--)
                 )
             )
-            const gathering = Effect.withMaxOpsBeforeYield(Gathering.all(Arr.replicate(effect, count), turn), ops)
+            const gathering = Effect.withMaxOpsBeforeYield(all(Arr.replicate(effect, count)), ops)
             const gathered = yield* Effect.fork(gathering)
             yield* Effect.repeatN(Effect.yieldNow(), moment)
             const interrupting = yield* Effect.fork(Fiber.interrupt(gathered))
@@ -82,7 +94,7 @@ describe("all", () => {
             expect(running).toBe(0)
           }
           expect(hanging).toEqual([])
-        }).pipe(Effect.provide(Quiescence.layer))
+        }).pipe(Effect.provide(layer()))
     )
   }
 })

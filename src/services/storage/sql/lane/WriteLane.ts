@@ -10,7 +10,8 @@
  * The queue is plain state, mutated only synchronously, by whoever drains it or by a caller.
  *
  * A write is answered after its group's COMMIT, the return of the permit and the signals to watchers, in this order: an
- * answered write is durable and can be read.
+ * answered write is durable and can be read. The callers of a large group are answered in portions, between which other
+ * work has its turn; the next group begins when all of them are answered.
  *
  * 1. A body that refuses, breaks a constraint or dies undoes its own changes; the other writes do not notice.
  * 2. BEGIN finds another process's lock: the permit is returned, all writes keep waiting, and the lane tries again. A
@@ -33,7 +34,6 @@ import {
 } from "../../../../domain/SkeinError.js"
 import { busySchedule, Database, type SqlFailure, type Writer } from "../Database.js"
 import * as Actor from "../../../Actor.js"
-import { EventLoop } from "../../../EventLoop.js"
 import { EngineConfig } from "../../../EngineConfig.js"
 import { EventSignals } from "../../EventSignals.js"
 import { Ids } from "../../../Ids.js"
@@ -41,6 +41,7 @@ import * as GroupCommit from "./GroupCommit.js"
 import { type Body, type QueuedWrite, PendingWrite } from "./PendingWrite.js"
 import type { Wakeups } from "./Transaction.js"
 import * as Metrics from "../../../Metrics.js"
+import * as Stretch from "../../../Stretch.js"
 
 export interface Service {
   /**
@@ -58,11 +59,8 @@ export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service
 /** Most writes of one group: bounds how long the event loop is held. */
 const groupSize = 512
 
-/**
- * Writes may go on for this long without a turn of the event loop, in milliseconds; then other work has its turn. What
- * their callers do between them counts, as it holds the event loop as well.
- */
-const mostHeldMillis = 12
+/** Callers that are answered before the lane looks whether others must have a turn. What each does then comes at once. */
+const answeredAtOnce = 16
 
 /** How often the lane checks that the path still leads to the open file, in milliseconds. */
 const lookMillis = 20
@@ -91,7 +89,7 @@ const make = Effect.gen(function* () {
   const marks = (Hash.string(lane) & 0xffffff) * marksOfLane
   const permit = yield* Effect.makeSemaphore(1)
   const clock = yield* Effect.clock
-  const { turn } = yield* EventLoop
+  const stretch = yield* Stretch.Stretch
   const elapsed = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const wake = yield* Effect.makeLatch(false)
 
@@ -99,50 +97,51 @@ const make = Effect.gen(function* () {
   const retrying = new Set<QueuedWrite>()
   let begun: ReadonlyArray<QueuedWrite> = []
   let unsettled: UnsettledGroup | null = null
+  /** Answers to callers whose writes are over, in the order in which they are given. */
+  let unanswered: ReadonlyArray<() => void> = []
   let groups = 0
   let closed = false
   /** Whether the drainer has the lane, until it is idle. */
   let handedOver = false
-  /** When a write came first since the last turn of the event loop; null when none has come. */
-  let heldSince: number | null = null
   let replaced = false
   let lookedAt: number | null = null
 
-  const turning = yield* Effect.makeLatch(false)
-  const isHeld = () => heldSince !== null && elapsed() - heldSince >= mostHeldMillis
+  const hasWrites = () => waiting.size > 0 || retrying.size > 0 || unsettled !== null
+  const isIdle = () => unanswered.length === 0 && !hasWrites()
 
-  const hold = () => {
-    heldSince ??= elapsed()
-    turning.unsafeOpen()
+  const handOver = () => {
+    handedOver = true
+    wake.unsafeOpen()
   }
 
-  const pause = Effect.zipRight(
-    turn,
-    Effect.sync(() => (heldSince = null))
-  )
-
-  /** Notices the turns of the event loop, while there are writes. */
-  const noticeTurns = Effect.forever(
-    Effect.zipRight(
-      turning.await,
-      Effect.zipRight(
-        pause,
-        Effect.sync(() => turning.unsafeClose())
-      )
-    )
-  )
-
-  const isIdle = () => waiting.size === 0 && retrying.size === 0 && unsettled === null
-
-  const failEach = (writes: Iterable<QueuedWrite>, error: (operation: string) => Write) => {
-    for (const write of writes) write.fail(Exit.fail(error(write.operation)))
+  /** Answers callers: few at once, more of them in portions by the drainer, after those that wait for it already. */
+  const answer = (answers: ReadonlyArray<() => void>) => {
+    if (unanswered.length === 0 && answers.length <= answeredAtOnce) return answers.forEach((one) => one())
+    unanswered = [...unanswered, ...answers]
+    handOver()
   }
+
+  const answerSome = Effect.sync(() => {
+    const next = unanswered.slice(0, answeredAtOnce)
+    unanswered = unanswered.slice(answeredAtOnce)
+    for (const one of next) one()
+  })
+
+  /** Nothing is committed meanwhile: what callers write next is one group. */
+  const answerAll = Effect.whileLoop({
+    while: () => unanswered.length > 0,
+    body: () => Effect.zipRight(Effect.zipRight(answerSome, Effect.yieldNow()), stretch.breathe),
+    step: () => undefined
+  })
+
+  const failEach = (writes: Iterable<QueuedWrite>, error: (operation: string) => Write) =>
+    answer(Array.from(writes, (write) => () => write.fail(Exit.fail(error(write.operation)))))
 
   const answerEach = (writes: ReadonlyArray<QueuedWrite>, { gone, stopRequested, sessions }: Wakeups) => {
     sessions.forEach(signals.signal)
     for (const { owner, sessionId } of gone) signals.signalGone(sessionId, owner)
     if (stopRequested) signals.signalStopRequests()
-    for (const write of writes) write.answer()
+    answer(writes.map((write) => () => write.answer()))
   }
 
   const giveUp = ({ failure: { code }, writes }: UnsettledGroup) => {
@@ -240,7 +239,7 @@ const make = Effect.gen(function* () {
   }
 
   const attempt = Effect.suspend(() => {
-    if (isIdle()) return Effect.succeed(done(() => {}))
+    if (!hasWrites()) return Effect.succeed(done(() => {}))
     const begun = elapsed()
     if (lookedAt === null || begun - lookedAt >= lookMillis) {
       replaced = database.isReplaced()
@@ -279,32 +278,27 @@ const make = Effect.gen(function* () {
       unsettled = null
       retrying.clear()
       waiting.clear()
-      for (const write of writes) write.fail(Exit.failCause(cause))
+      answer(writes.map((write) => () => write.fail(Exit.failCause(cause))))
     })
 
   const step = Effect.map(permit.withPermits(1)(attempt), ({ busy, finish }) => {
     begun = []
     finish()
     if (busy) Metrics.busyRetries.unsafeUpdate(1, [])
-    return busy && !isIdle()
+    return busy && hasWrites() && unanswered.length === 0
   })
 
-  /** Commits the next group. Returns whether another process holds the lock. */
+  /** Commits the next group. Returns whether another process holds the lock, and there is nothing to do but to wait. */
   const drain = Effect.suspend(() => {
-    hold()
+    stretch.note()
     return Effect.catchAllCause(step, (cause) => Effect.as(die(cause), false))
   })
-
-  const handOver = () => {
-    handedOver = true
-    wake.unsafeOpen()
-  }
 
   /** Drains in the caller's step until its write is answered, unless that is the drainer's to do. */
   const drainFor = (write: Pick<QueuedWrite, "isAnswered">): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (write.isAnswered || handedOver) return Effect.void
-      if (isHeld()) return Effect.sync(handOver)
+      if (stretch.isLong()) return Effect.sync(handOver)
       return Effect.flatMap(drain, (busy) => (busy ? Effect.sync(handOver) : drainFor(write)))
     })
 
@@ -313,17 +307,17 @@ const make = Effect.gen(function* () {
   const drainer = Effect.gen(function* () {
     while (!closed || !isIdle()) {
       yield* wake.await
-      if (!closed) yield* pause
+      if (!closed) yield* unanswered.length === 0 ? stretch.turn : stretch.breathe
       while (!isIdle()) {
+        yield* answerAll
         if (yield* drain) yield* Effect.scheduleFrom(drain, true, whileBusy)
-        if (isHeld()) yield* pause
+        yield* stretch.breathe
       }
       handedOver = false
       wake.unsafeClose()
     }
   })
 
-  yield* Effect.forkScoped(noticeTurns)
   yield* Effect.acquireRelease(Effect.forkDaemon(drainer), (drainer) =>
     Effect.suspend(() => {
       closed = true
@@ -336,7 +330,7 @@ const make = Effect.gen(function* () {
     Effect.uninterruptibleMask((restore) => {
       if (closed) return Effect.fail(new StorageFailed({ operation, code: "CLOSED" }))
       const write = new PendingWrite(operation, elapsed(), actor, body)
-      hold()
+      stretch.note()
       waiting.add(write)
       const drained = Effect.uninterruptible(drainFor(write))
       const outcome = Effect.yieldNow().pipe(Effect.zipRight(drained), Effect.zipRight(write.outcome))
@@ -354,4 +348,6 @@ const make = Effect.gen(function* () {
   } satisfies Service
 })
 
-export const layer: Layer.Layer<WriteLane, never, Database | EventSignals | Ids> = Layer.scoped(WriteLane, make)
+export const layer: Layer.Layer<WriteLane, never, Database | EventSignals | Ids> = Layer.scoped(WriteLane, make).pipe(
+  Layer.provide(Stretch.layer)
+)

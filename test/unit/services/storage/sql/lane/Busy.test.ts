@@ -35,6 +35,18 @@ it.scopedLive("P9 many processes: a write that has waited its time fails as busy
   }).pipe(Effect.provide(lane({ busyMaxMillis: 60 })))
 )
 
+it.scopedLive("P9 many processes: all who have waited their time are told so, while the lock is still held", () =>
+  Effect.gen(function* () {
+    yield* lock
+    const refusals = yield* Effect.forEach(
+      Array.from({ length: 40 }, (_, index) => `${index}`),
+      (value) => refused(write(value)),
+      { concurrency: "unbounded" }
+    )
+    expect(refusals.map(({ _tag }) => _tag)).toEqual(Array.from({ length: 40 }, () => "StorageBusy"))
+  }).pipe(Effect.provide(lane({ busyMaxMillis: 60 })))
+)
+
 /** Lets time pass for the lane, which tries again and again meanwhile. */
 const pass = (millis: number) =>
   Effect.repeatN(Effect.zipRight(TestClock.adjust("1 millis"), Quiescence.idle), millis - 1)

@@ -228,6 +228,93 @@ describe("waiting", () => {
       })
   )
 
+  /** So many writes at once, whose callers take a millisecond each once they are answered, on a loop that a test turns. */
+  const slowCallers = <A, E, R>(
+    count: number,
+    test: (callers: {
+      readonly fibers: ReadonlyArray<Fiber.RuntimeFiber<void, unknown>>
+      readonly answered: Array<string>
+      readonly turn: Effect.Effect<void>
+    }) => Effect.Effect<A, E, R>
+  ) =>
+    Effect.gen(function* () {
+      const { clock, set } = StorageTest.handClock()
+      const turning = yield* Effect.makeLatch(false)
+      const turns = Layer.succeed(EventLoop, { turn: turning.await })
+      const answered: Array<string> = []
+      const call = (value: string) =>
+        Effect.zipRight(
+          write(value),
+          Effect.suspend(() => set(1_000 + answered.push(value)))
+        )
+      const running = Effect.gen(function* () {
+        yield* Quiescence.idle
+        yield* turning.release
+        const fibers = yield* Effect.forEach(values(count), (value) => Effect.fork(call(value)))
+        yield* Quiescence.idle
+        return yield* test({ fibers, answered, turn: Effect.zipRight(turning.release, Quiescence.idle) })
+      })
+      return yield* running.pipe(Effect.provide(Layer.provide(lane(), turns)), Effect.withClock(clock))
+    })
+
+  it.scopedLive("a group is one commit, and its callers are answered in portions, in their order", () =>
+    slowCallers(40, ({ answered, turn }) =>
+      Effect.gen(function* () {
+        expect(yield* stored).toEqual(values(40))
+        expect(answered).toEqual(values(16))
+        yield* turn
+        expect(answered).toEqual(values(32))
+        yield* turn
+        expect(answered).toEqual(values(40))
+      })
+    )
+  )
+
+  it.scopedLive("what callers write while others are still to be answered is one group after them", () =>
+    slowCallers(40, ({ answered, turn }) =>
+      Effect.gen(function* () {
+        const before = yield* commits
+        const more = yield* Effect.fork(Effect.forEach(["x", "y"], write, atOnce))
+        yield* turn
+        expect([answered.length, (yield* commits) - before]).toEqual([32, 0])
+        yield* turn
+        yield* Fiber.join(more)
+        expect([answered.length, (yield* commits) - before]).toEqual([40, 1])
+        expect(yield* stored).toEqual([...values(40), "x", "y"])
+      })
+    )
+  )
+
+  it.scopedLive("interrupted when its write is stored, a caller waits for the answer", () =>
+    slowCallers(40, ({ answered, fibers, turn }) =>
+      Effect.gen(function* () {
+        const last = fibers.at(-1)
+        const interrupting = yield* Effect.fork(last === undefined ? Effect.void : Fiber.interrupt(last))
+        yield* Quiescence.idle
+        expect(interrupting.unsafePoll()).toBeNull()
+        yield* turn
+        yield* turn
+        expect(interrupting.unsafePoll()).not.toBeNull()
+        expect(answered).toEqual(values(39))
+        expect(yield* stored).toEqual(values(40))
+      })
+    )
+  )
+
+  it.scopedLive("closing the lane answers all whose writes are stored", () =>
+    Effect.gen(function* () {
+      let left: ReadonlyArray<Fiber.RuntimeFiber<void, unknown>> = []
+      yield* slowCallers(40, ({ fibers, turn }) =>
+        Effect.gen(function* () {
+          left = fibers
+          expect(fibers.filter((fiber) => fiber.unsafePoll() !== null)).toHaveLength(16)
+          yield* Effect.forkScoped(Effect.forever(turn))
+        })
+      )
+      expect(left.filter((fiber) => fiber.unsafePoll() !== null)).toHaveLength(40)
+    })
+  )
+
   it.scopedLive("marks of lanes that are long gone are removed, those of others stay", () =>
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane

@@ -1,0 +1,89 @@
+/**
+ * A stretch: the time since timers, sockets and signals last had their turn of the event loop. All that works in an engine
+ * shares one, so that work of many kinds and of many runs does not add up: whoever finds it over lets others in before it
+ * goes on.
+ *
+ * A stretch is over after some milliseconds, and also when so much was done in it as makes up a portion. The first is what
+ * users feel; the second holds on any machine.
+ */
+import { Context, Effect, Layer } from "effect"
+import { EventLoop, type Turn } from "./EventLoop.js"
+
+export interface Service {
+  /** Notes that work goes on: the stretch begins with the first note after a turn. */
+  readonly note: () => void
+  /** Whether it has gone on for so long that others must have their turn. */
+  readonly isLong: () => boolean
+  /** A turn of the event loop. Those who ask at the same time get one after the other. */
+  readonly turn: Turn
+  /** Returns at once, or after a turn if the stretch has been long. */
+  readonly breathe: Effect.Effect<void>
+  /** The same for work that comes next, of which so many make up a portion: no more of it is done in one stretch. */
+  readonly oneOf: (portion: number) => Effect.Effect<void>
+}
+
+export class Stretch extends Context.Tag("skein/Stretch")<Stretch, Service>() {}
+
+/** In milliseconds. What has begun by then still ends within the stretch. */
+const mostMillis = 12
+
+const make = Effect.gen(function* () {
+  const clock = yield* Effect.clock
+  const { turn } = yield* EventLoop
+  const permit = yield* Effect.makeSemaphore(1)
+  const working = yield* Effect.makeLatch(false)
+  /** `done` is a part of a portion. */
+  let current: { readonly since: number; done: number } | null = null
+
+  const note = () => {
+    if (current !== null) return current
+    working.unsafeOpen()
+    return (current = { since: clock.unsafeCurrentTimeMillis(), done: 0 })
+  }
+  const isLong = () => current !== null && clock.unsafeCurrentTimeMillis() - current.since >= mostMillis
+  const isOver = () => current !== null && (current.done >= 1 || isLong())
+
+  /** Ends the stretch by a turn, unless another turn has ended it meanwhile. */
+  const end = Effect.suspend(() => {
+    const ending = current
+    return Effect.zipRight(
+      turn,
+      Effect.sync(() => {
+        if (current === ending) current = null
+      })
+    )
+  })
+
+  /** Notices turns that came by themselves. */
+  const notice = Effect.zipRight(
+    Effect.zipRight(working.await, end),
+    Effect.sync(() => {
+      if (current === null) working.unsafeClose()
+    })
+  )
+  yield* Effect.forkScoped(Effect.forever(notice))
+
+  /** What waited goes on in a new stretch. */
+  const endIf = (isOver: () => boolean) =>
+    Effect.zipRight(permit.withPermits(1)(Effect.suspend(() => (isOver() ? end : Effect.void))), Effect.sync(note))
+  const endIfLong = endIf(isLong)
+  const endIfOver = endIf(isOver)
+
+  return {
+    note,
+    isLong,
+    turn: Effect.zipRight(permit.withPermits(1)(end), Effect.sync(note)),
+    breathe: Effect.suspend(() => {
+      note()
+      return isLong() ? endIfLong : Effect.void
+    }),
+    oneOf: (portion) => {
+      const share = 1 / portion
+      const spend = Effect.sync(() => void (note().done += share))
+      return Effect.suspend(() => (isOver() ? Effect.zipRight(endIfOver, spend) : spend))
+    }
+  } satisfies Service
+})
+
+/** One for all that is built with it. */
+export const layer: Layer.Layer<Stretch> = Layer.scoped(Stretch, make)

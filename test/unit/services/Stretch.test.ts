@@ -1,0 +1,95 @@
+import { expect, it } from "@effect/vitest"
+import { Effect, Layer, type Scope } from "effect"
+import { Quiescence } from "skein/testing"
+import * as StorageTest from "../../../src/adapters/testing/storage/StorageTest.js"
+import { EventLoop } from "../../../src/services/EventLoop.js"
+import { layer, Stretch } from "../../../src/services/Stretch.js"
+
+/** A stretch under a clock that is set, and an event loop that turns when it is told to. */
+const withLoop = <A, E>(
+  test: (loop: {
+    readonly at: (millis: number) => Effect.Effect<void>
+    readonly turn: Effect.Effect<void>
+  }) => Effect.Effect<A, E, Stretch | Scope.Scope>
+) =>
+  Effect.gen(function* () {
+    const { clock, set } = StorageTest.handClock()
+    const turning = yield* Effect.makeLatch(false)
+    const loop = {
+      at: set,
+      turn: Quiescence.idle.pipe(Effect.zipRight(turning.release), Effect.zipRight(Quiescence.idle))
+    }
+    const loops = Layer.succeed(EventLoop, { turn: turning.await })
+    yield* test(loop).pipe(
+      Effect.provide(layer.pipe(Layer.provide(loops), Layer.merge(Quiescence.layer))),
+      Effect.withClock(clock)
+    )
+  })
+
+/** What works on and on, and how often it did. */
+const worker = (next: Effect.Effect<void>) =>
+  Effect.gen(function* () {
+    const worked = { times: 0 }
+    const work = Effect.zipRight(
+      next,
+      Effect.sync(() => void worked.times++)
+    )
+    yield* Effect.forkScoped(Effect.repeatN(work, 99))
+    yield* Quiescence.idle
+    return worked
+  })
+
+it.scopedLive("no more than a portion is done in one stretch, by however many", () =>
+  withLoop(({ turn }) =>
+    Effect.gen(function* () {
+      const { oneOf } = yield* Stretch
+      const workers = yield* Effect.replicateEffect(worker(oneOf(4)), 3)
+      const sum = () => workers.reduce((before, { times }) => before + times, 0)
+      const times = () => workers.map((one) => one.times)
+      expect(times()).toEqual([4, 0, 0])
+      for (let round = 2; round <= 12; round++) {
+        yield* turn
+        expect(sum()).toBe(4 * round)
+      }
+      expect(Math.min(...times())).toBeGreaterThan(8)
+    })
+  )
+)
+
+it.scopedLive("work of different kinds adds up", () =>
+  withLoop(({ turn }) =>
+    Effect.gen(function* () {
+      const { oneOf } = yield* Stretch
+      yield* Effect.repeatN(oneOf(8), 5)
+      const other = yield* worker(oneOf(4))
+      expect(other.times).toBe(1)
+      yield* turn
+      expect(other.times).toBe(5)
+    })
+  )
+)
+
+it.scopedLive("a stretch is long after some milliseconds, and a turn that comes by itself ends it", () =>
+  withLoop(({ at, turn }) =>
+    Effect.gen(function* () {
+      const { breathe, isLong, note } = yield* Stretch
+      yield* at(1_000)
+      note()
+      yield* at(1_011)
+      yield* breathe
+      expect(isLong()).toBe(false)
+      yield* at(1_012)
+      expect(isLong()).toBe(true)
+      yield* turn
+      expect(isLong()).toBe(false)
+      yield* breathe
+      yield* at(1_023)
+      yield* breathe
+      yield* at(1_024)
+      const waiting = yield* worker(breathe)
+      expect(waiting.times).toBe(0)
+      yield* turn
+      expect(waiting.times).toBe(100)
+    })
+  )
+)
