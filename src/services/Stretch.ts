@@ -12,12 +12,12 @@ import { EventLoop, type Turn } from "./EventLoop.js"
 export interface Service {
   /** Notes that work goes on: the stretch begins with the first note after a turn. */
   readonly note: () => void
-  /** Whether it has gone on for so long that others must have their turn. */
-  readonly isLong: () => boolean
+  /** Whether it has gone on for so many milliseconds, by default for so long that others must have their turn. */
+  readonly isLong: (millis?: number) => boolean
   /** A turn of the event loop. Those who ask at the same time get one after the other. */
   readonly turn: Turn
-  /** Returns at once, or after a turn if the stretch has been long. */
-  readonly breathe: Effect.Effect<void>
+  /** Returns at once, or after a turn if the stretch is long. */
+  readonly breathe: (millis?: number) => Effect.Effect<void>
   /** The same for work that comes next, of which so many make up a portion: no more of it is done in one stretch. */
   readonly oneOf: (portion: number) => Effect.Effect<void>
 }
@@ -40,7 +40,7 @@ const make = Effect.gen(function* () {
     working.unsafeOpen()
     return (current = { since: clock.unsafeCurrentTimeMillis(), done: 0 })
   }
-  const isLong = () => current !== null && clock.unsafeCurrentTimeMillis() - current.since >= mostMillis
+  const isLong = (millis = mostMillis) => current !== null && clock.unsafeCurrentTimeMillis() - current.since >= millis
   const isOver = () => current !== null && (current.done >= 1 || isLong())
 
   /** Ends the stretch by a turn, unless another turn has ended it meanwhile. */
@@ -66,17 +66,17 @@ const make = Effect.gen(function* () {
   /** What waited goes on in a new stretch. */
   const endIf = (isOver: () => boolean) =>
     Effect.zipRight(permit.withPermits(1)(Effect.suspend(() => (isOver() ? end : Effect.void))), Effect.sync(note))
-  const endIfLong = endIf(isLong)
   const endIfOver = endIf(isOver)
 
   return {
     note,
     isLong,
     turn: Effect.zipRight(permit.withPermits(1)(end), Effect.sync(note)),
-    breathe: Effect.suspend(() => {
-      note()
-      return isLong() ? endIfLong : Effect.void
-    }),
+    breathe: (millis) =>
+      Effect.suspend(() => {
+        note()
+        return isLong(millis) ? endIf(() => isLong(millis)) : Effect.void
+      }),
     oneOf: (portion) => {
       const share = 1 / portion
       const spend = Effect.sync(() => void (note().done += share))

@@ -9,6 +9,7 @@ import { ScriptedModel } from "skein/scripted-model"
 import * as Identity from "../../../src/adapters/node/Identity.js"
 import * as SkeinNode from "../../../src/adapters/node/SkeinNode.js"
 import * as SqliteStorage from "../../../src/adapters/sqlite/SqliteStorage.js"
+import * as StorageTest from "../../../src/adapters/testing/storage/StorageTest.js"
 import { DataDirectory } from "../../../src/services/DataDirectory.js"
 import { assistant } from "../../support/fixtures/messages.js"
 import { type Cost, Counter, costs, counted, counter, database } from "./storage/Counted.js"
@@ -171,7 +172,11 @@ const turnIn = ({ id, steps }: { readonly id: Session.SessionId; readonly steps:
 const budget = <E>(
   name: string,
   test: Effect.Effect<void, E, Counter | Steps | Gateway.Gateway | ScriptedModel.ScriptedModel>
-) => it.scopedLive(name, () => Effect.provide(test, Layer.unwrapScoped(engine)))
+) =>
+  it.scopedLive(name, () =>
+    // Time stands still, so that a slow machine bounds nothing.
+    Effect.provide(test, Layer.unwrapScoped(engine)).pipe(Effect.withClock(StorageTest.handClock().clock))
+  )
 
 describe("budgets", () => {
   budget(

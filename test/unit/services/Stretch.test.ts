@@ -76,17 +76,17 @@ it.scopedLive("a stretch is long after some milliseconds, and a turn that comes 
       yield* at(1_000)
       note()
       yield* at(1_011)
-      yield* breathe
+      yield* breathe()
       expect(isLong()).toBe(false)
       yield* at(1_012)
       expect(isLong()).toBe(true)
       yield* turn
       expect(isLong()).toBe(false)
-      yield* breathe
+      yield* breathe()
       yield* at(1_023)
-      yield* breathe
+      yield* breathe()
       yield* at(1_024)
-      const waiting = yield* worker(breathe)
+      const waiting = yield* worker(breathe())
       expect(waiting.times).toBe(0)
       yield* turn
       expect(waiting.times).toBe(100)

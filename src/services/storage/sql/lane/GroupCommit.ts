@@ -59,7 +59,7 @@ export const begin = (writer: Writer): SqlFailure | null => failureOf(() => writ
 export const commit = <M extends Member>(
   writer: Writer,
   group: Group,
-  members: ReadonlyArray<M>,
+  members: Iterable<M>,
   isolated: boolean
 ): Outcome<M> => {
   const notes = new Notes()

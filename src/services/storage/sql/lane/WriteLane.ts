@@ -56,8 +56,12 @@ export interface Service {
 
 export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service>() {}
 
-/** Most writes of one group: bounds how long the event loop is held. */
+/** Most writes of one group, and for how many milliseconds it takes more of them: what is left goes into the next. */
 const groupSize = 512
+const groupMillis = 8
+
+/** A group of many writes begins only before a stretch has gone on for so many milliseconds. */
+const beforeMany = 4
 
 /** Callers that are answered before the lane looks whether others must have a turn. What each does then comes at once. */
 const answeredAtOnce = 16
@@ -106,6 +110,8 @@ const make = Effect.gen(function* () {
   let replaced = false
   let lookedAt: number | null = null
 
+  /** For how long a stretch may have gone on when the next group begins. */
+  const before = () => (waiting.size > answeredAtOnce ? beforeMany : undefined)
   const hasWrites = () => waiting.size > 0 || retrying.size > 0 || unsettled !== null
   const isIdle = () => unanswered.length === 0 && !hasWrites()
 
@@ -130,12 +136,12 @@ const make = Effect.gen(function* () {
   /** Nothing is committed meanwhile: what callers write next is one group. */
   const answerAll = Effect.whileLoop({
     while: () => unanswered.length > 0,
-    body: () => Effect.zipRight(Effect.zipRight(answerSome, Effect.yieldNow()), stretch.breathe),
+    body: () => Effect.zipRight(Effect.zipRight(answerSome, Effect.yieldNow()), stretch.breathe()),
     step: () => undefined
   })
 
-  const failEach = (writes: Iterable<QueuedWrite>, error: (operation: string) => Write) =>
-    answer(Array.from(writes, (write) => () => write.fail(Exit.fail(error(write.operation)))))
+  const failEach = (writes: ReadonlyArray<QueuedWrite>, error: (write: QueuedWrite) => Write) =>
+    answer(writes.map((write) => () => write.fail(Exit.fail(error(write)))))
 
   const answerEach = (writes: ReadonlyArray<QueuedWrite>, { gone, stopRequested, sessions }: Wakeups) => {
     sessions.forEach(signals.signal)
@@ -146,7 +152,7 @@ const make = Effect.gen(function* () {
 
   const giveUp = ({ failure: { code }, writes }: UnsettledGroup) => {
     unsettled = null
-    failEach(writes, (operation) => new OutcomeUnknown({ operation, code }))
+    failEach(writes, ({ operation }) => new OutcomeUnknown({ operation, code }))
   }
 
   /** Nothing can be written now, for a reason that is not in any waiting write. */
@@ -155,7 +161,7 @@ const make = Effect.gen(function* () {
     const writes = [...retrying, ...waiting]
     retrying.clear()
     waiting.clear()
-    failEach(writes, error)
+    failEach(writes, ({ operation }) => error(operation))
   }
 
   /** The lock is held elsewhere: fails the writes that have waited for it too long. */
@@ -163,41 +169,38 @@ const make = Effect.gen(function* () {
     const isExpired = (blocked: { blockedSince: number | null }) =>
       now - (blocked.blockedSince ??= now) >= busyMaxMillis
     if (unsettled !== null && isExpired(unsettled)) giveUp(unsettled)
-    for (const queue of [retrying, waiting]) {
-      for (const write of queue) {
-        if (!isExpired(write)) continue
-        queue.delete(write)
-        const waitedMillis = now - (write.blockedSince ?? now)
-        failEach([write], (operation) => new StorageBusy({ operation, waitedMillis }))
-      }
-    }
+    const expired = [...retrying, ...waiting].filter(isExpired)
+    for (const write of expired) if (!retrying.delete(write)) waiting.delete(write)
+    failEach(expired, ({ blockedSince, operation }) => {
+      return new StorageBusy({ operation, waitedMillis: now - (blockedSince ?? now) })
+    })
   }
 
-  /** Takes the next group out of its queue. */
-  const take = (queue: Set<QueuedWrite>): ReadonlyArray<QueuedWrite> => {
-    const taken: Array<QueuedWrite> = []
-    for (const write of queue) {
-      if (taken.length === groupSize) write.blockedSince = null
-      else {
+  /** The writes of the next group. Each leaves its queue when it begins, as long as there is time. */
+  const take = function* (queue: Set<QueuedWrite>, taken: Array<QueuedWrite>) {
+    const from = elapsed()
+    try {
+      for (const write of queue) {
+        if (taken.length === groupSize || (taken.length > 0 && elapsed() - from >= groupMillis)) break
         queue.delete(write)
         taken.push(write)
+        yield write
       }
+    } finally {
+      for (const write of queue) write.blockedSince = null
     }
-    return taken
   }
 
   /** Tries a failed group again without the write that failed. */
   const tryAgain = (writes: ReadonlyArray<QueuedWrite>, culprit: QueuedWrite | null, { code }: SqlFailure) => {
-    for (const write of writes) {
-      if (culprit !== null && write !== culprit) retrying.add(write)
-      else failEach([write], (operation) => new StorageFailed({ operation, code }))
-    }
+    if (culprit !== null) for (const write of writes) if (write !== culprit) retrying.add(write)
+    failEach(culprit === null ? writes : [culprit], ({ operation }) => new StorageFailed({ operation, code }))
   }
 
   const settled = ({ failure: { code }, wakeups, writes }: UnsettledGroup, verdict: "stored" | "not-stored") => {
     unsettled = null
     if (verdict === "stored") answerEach(writes, wakeups)
-    else failEach(writes, (operation) => new StorageFailed({ operation, code }))
+    else failEach(writes, ({ operation }) => new StorageFailed({ operation, code }))
   }
 
   const done = (finish: () => void): Attempt => ({ busy: false, finish })
@@ -218,10 +221,11 @@ const make = Effect.gen(function* () {
     }
 
     const isolated = retrying.size > 0
-    const writes = (begun = take(isolated ? retrying : waiting))
+    const writes: Array<QueuedWrite> = (begun = [])
+    const from = elapsed()
+    const ending = GroupCommit.commit(writer, group, take(isolated ? retrying : waiting, writes), isolated)
     // A write that is tried again has not waited for the lane.
-    if (!isolated) for (const { since } of writes) Metrics.writeWait.unsafeUpdate(elapsed() - since, [])
-    const ending = GroupCommit.commit(writer, group, writes, isolated)
+    if (!isolated) for (const { since } of writes) Metrics.writeWait.unsafeUpdate(from - since, [])
     switch (ending._tag) {
       case "Done":
         Metrics.writesPerCommit.unsafeUpdate(writes.length, [])
@@ -298,7 +302,7 @@ const make = Effect.gen(function* () {
   const drainFor = (write: Pick<QueuedWrite, "isAnswered">): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (write.isAnswered || handedOver) return Effect.void
-      if (stretch.isLong()) return Effect.sync(handOver)
+      if (stretch.isLong(before())) return Effect.sync(handOver)
       return Effect.flatMap(drain, (busy) => (busy ? Effect.sync(handOver) : drainFor(write)))
     })
 
@@ -307,11 +311,11 @@ const make = Effect.gen(function* () {
   const drainer = Effect.gen(function* () {
     while (!closed || !isIdle()) {
       yield* wake.await
-      if (!closed) yield* unanswered.length === 0 ? stretch.turn : stretch.breathe
+      if (!closed) yield* unanswered.length === 0 ? stretch.turn : stretch.breathe()
       while (!isIdle()) {
         yield* answerAll
         if (yield* drain) yield* Effect.scheduleFrom(drain, true, whileBusy)
-        yield* stretch.breathe
+        yield* stretch.breathe(before())
       }
       handedOver = false
       wake.unsafeClose()

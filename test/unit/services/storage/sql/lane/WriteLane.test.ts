@@ -20,6 +20,9 @@ const commits = Effect.map(Faults, ({ statements }) => statements.filter((statem
 
 const values = (count: number) => Array.from({ length: count }, (_, index) => `v${index}`)
 
+/** Time stands still: what may end a group early is not the machine. */
+const still = Effect.withClock(StorageTest.handClock().clock)
+
 describe("groups", () => {
   it.scopedLive("writes that wait together are one commit, in the order in which they came", () =>
     Effect.gen(function* () {
@@ -27,7 +30,7 @@ describe("groups", () => {
       yield* Effect.forEach(values(100), write, atOnce)
       expect((yield* commits) - before).toBe(1)
       expect(yield* stored).toEqual(values(100))
-    }).pipe(Effect.provide(lane()))
+    }).pipe(Effect.provide(lane()), still)
   )
 
   it.scopedLive("a group is bounded, what is left goes into the next", () =>
@@ -36,7 +39,28 @@ describe("groups", () => {
       yield* Effect.forEach(values(1_300), write, atOnce)
       expect((yield* commits) - before).toBe(3)
       expect(yield* stored).toEqual(values(1_300))
-    }).pipe(Effect.provide(lane()))
+    }).pipe(Effect.provide(lane()), still)
+  )
+
+  it.scopedLive("a group ends after some milliseconds, what is left goes into the next", () =>
+    Effect.gen(function* () {
+      const { clock, set } = StorageTest.handClock()
+      let millis = 1_000
+      const slowly = (value: string) =>
+        Effect.flatMap(WriteLane, ({ write }) =>
+          write("put", function* (tx) {
+            yield* put(tx, value)
+            Effect.runSync(set((millis += 3)))
+          })
+        )
+      const writing = Effect.gen(function* () {
+        const before = yield* commits
+        yield* Effect.forEach(values(7), slowly, atOnce)
+        expect((yield* commits) - before).toBe(3)
+        expect(yield* stored).toEqual(values(7))
+      })
+      yield* writing.pipe(Effect.provide(lane()), Effect.withClock(clock))
+    })
   )
 
   it.scopedLive("each is answered with its own", () =>
@@ -351,12 +375,19 @@ describe("waiting", () => {
   )
 
   it.scopedLive.prop(
-    "no write is lost or doubled, however often fibers yield",
-    [Schema.Int.pipe(Schema.between(10, 60))],
-    ([most]) =>
+    "no write is lost or doubled, however often fibers yield and however long writes take",
+    [Schema.Int.pipe(Schema.between(10, 60)), Schema.Int.pipe(Schema.between(0, 5))],
+    ([most, longest]) =>
       Effect.gen(function* () {
         const directory = yield* folder
+        const { clock, set } = StorageTest.handClock()
+        let millis = 1_000
         yield* Effect.gen(function* () {
+          const faults = yield* Faults
+          faults.onRun = (_, proceed) => {
+            Effect.runSync(set((millis += longest)))
+            return proceed()
+          }
           const exits = yield* Effect.forEach(
             values(200),
             (value, index) => Effect.exit(index % 3 === 0 ? writeAndRefuse(value) : write(value)),
@@ -365,7 +396,7 @@ describe("waiting", () => {
           const answered = values(200).filter((_, index) => exits[index]?._tag === "Success")
           expect(answered).toHaveLength(133)
           expect(yield* stored).toEqual(answered)
-        }).pipe(Effect.provide(laneIn(directory)))
+        }).pipe(Effect.provide(laneIn(directory)), Effect.withClock(clock))
       }).pipe(Effect.locally(FiberRef.currentMaxOpsBeforeYield, most)),
     { fastCheck: { numRuns: 10 } }
   )
