@@ -15,6 +15,7 @@ import { Ids } from "../Ids.js"
 import { Leases } from "../runtime/Leases.js"
 import { Runtime } from "../runtime/Runtime.js"
 import { StorageReader } from "../storage/Storage.js"
+import { Stretch } from "../Stretch.js"
 import * as Changes from "./Changes.js"
 import { Hashing } from "../Hashing.js"
 import * as Exports from "./Exports.js"
@@ -46,22 +47,30 @@ const checked = <P extends object, Args extends ReadonlyArray<unknown>>({ read }
     (payload) => Effect.annotateCurrentSpan(idsOf(payload))
   )
 
-/** A method that checks its input, within the operation's span. */
-const method =
-  <P extends object, Args extends ReadonlyArray<unknown>, A, E, R = never>(
-    operation: Callable<P, Args>,
-    handle: (payload: P) => Effect.Effect<A, E, R>
-  ) =>
-  (...args: Args): Effect.Effect<A, E | SkeinError.InvalidInput, R> =>
-    Effect.withSpan(Effect.flatMap(checked(operation, args), handle), `Gateway.${operation.name}`)
-
-const streamMethod =
-  <P extends object, Args extends ReadonlyArray<unknown>, A, E>(
-    operation: Callable<P, Args>,
-    handle: (payload: P) => Stream.Stream<A, E>
-  ) =>
-  (...args: Args): Stream.Stream<A, E | SkeinError.InvalidInput> =>
-    Stream.withSpan(Stream.unwrap(Effect.map(checked(operation, args), handle)), `Gateway.${operation.name}`)
+/**
+ * Methods that check their input, within the operation's span. Many that are called at once do not begin in one stretch:
+ * others have their turn between them.
+ */
+const methods = (stretch: Stretch["Type"]) => {
+  const begin = <P extends object, Args extends ReadonlyArray<unknown>>(operation: Callable<P, Args>, args: Args) =>
+    Effect.zipRight(stretch.breathe(), checked(operation, args))
+  return {
+    method:
+      <P extends object, Args extends ReadonlyArray<unknown>, A, E, R = never>(
+        operation: Callable<P, Args>,
+        handle: (payload: P) => Effect.Effect<A, E, R>
+      ) =>
+      (...args: Args): Effect.Effect<A, E | SkeinError.InvalidInput, R> =>
+        Effect.withSpan(Effect.flatMap(begin(operation, args), handle), `Gateway.${operation.name}`),
+    streamMethod:
+      <P extends object, Args extends ReadonlyArray<unknown>, A, E>(
+        operation: Callable<P, Args>,
+        handle: (payload: P) => Stream.Stream<A, E>
+      ) =>
+      (...args: Args): Stream.Stream<A, E | SkeinError.InvalidInput> =>
+        Stream.withSpan(Stream.unwrap(Effect.map(begin(operation, args), handle)), `Gateway.${operation.name}`)
+  }
+}
 
 const make = Effect.gen(function* () {
   const reader = yield* StorageReader
@@ -72,6 +81,7 @@ const make = Effect.gen(function* () {
   const subscriptions = yield* Subscriptions.make
   const { limits, traceContent } = yield* EngineConfig
   const { turn } = yield* EventLoop
+  const { method, streamMethod } = methods(yield* Stretch)
 
   const checkedMessage = <M extends Message>(message: M, field?: string) =>
     Effect.tap(Checked.message(message, limits, field), ({ json }) => afterText(turn, json))

@@ -255,7 +255,7 @@ describe("budgets", () => {
   )
 
   budget(
-    "others have a turn after some entries of a transcript, calls of a batch and parts of a step",
+    "others have a turn after some entries of a transcript",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const { id } = yield* longSession(6_000)
@@ -272,6 +272,12 @@ describe("budgets", () => {
         Stream.runForEach(gateway.transcript({ sessionId: large }), () => count("entries"))
       )
       expect(largeEntries).toBeLessThan(10)
+    })
+  )
+
+  budget(
+    "others have a turn after some calls of a batch, and after some of several batches at once",
+    Effect.gen(function* () {
       // The turns of a test and of a portion come in either order.
       expect(yield* mostAtOnce("calls", turn(300))).toBeLessThanOrEqual(64)
       const together = Effect.all(
@@ -279,14 +285,27 @@ describe("budgets", () => {
         { concurrency: "unbounded" }
       )
       expect(yield* mostAtOnce("calls", together)).toBeLessThanOrEqual(64)
+    })
+  )
+
+  budget(
+    "others have a turn after some parts of a step, and after some of several steps at once",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
       const model = yield* ScriptedModel.ScriptedModel
-      yield* model.play(ScriptedModel.text(Array.from({ length: 6_000 }, () => "word ")))
-      const said = (id: Session.SessionId) => Effect.flatMap(gateway.send({ sessionId: id, text: "go" }), Run.await)
-      expect(yield* mostAtOnce("parts", said(id))).toBeLessThanOrEqual(2 * 512)
-      const others = yield* Effect.replicateEffect(gateway.create({ workdir: "/" }), 4)
-      yield* model.play(...others.map(() => ScriptedModel.text(Array.from({ length: 2_000 }, () => "word "))))
-      const all = Effect.forEach(others, ({ id }) => said(id), { concurrency: "unbounded" })
-      expect(yield* mostAtOnce("parts", all)).toBeLessThanOrEqual(2 * 512 + 4 * 64)
+      const sessions = yield* Effect.replicateEffect(gateway.create({ workdir: "/" }), 4)
+      const partsAtOnce = (among: typeof sessions, parts: number) => {
+        const said = Effect.forEach(
+          among,
+          ({ id }) => Effect.flatMap(gateway.send({ sessionId: id, text: "go" }), Run.await),
+          { concurrency: "unbounded" }
+        )
+        const steps = among.map(() => ScriptedModel.text(Array.from({ length: parts }, () => "word ")))
+        return Effect.zipRight(model.play(...steps), mostAtOnce("parts", said))
+      }
+      // The model is asked for some more parts than are taken.
+      expect(yield* partsAtOnce(sessions.slice(0, 1), 3_000)).toBeLessThanOrEqual(2 * 512 + 64)
+      expect(yield* partsAtOnce(sessions, 1_500)).toBeLessThanOrEqual(2 * 512 + 4 * 64)
     })
   )
 

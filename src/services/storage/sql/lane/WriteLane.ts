@@ -121,9 +121,9 @@ const make = Effect.gen(function* () {
   }
 
   /** Answers callers: few at once, more of them in portions by the drainer, after those that wait for it already. */
-  const answer = (answers: ReadonlyArray<() => void>) => {
-    if (unanswered.length === 0 && answers.length <= answeredAtOnce) return answers.forEach((one) => one())
-    unanswered = [...unanswered, ...answers]
+  const answer = (writes: ReadonlyArray<QueuedWrite>, one: (write: QueuedWrite) => void) => {
+    if (unanswered.length === 0 && writes.length <= answeredAtOnce) return writes.forEach(one)
+    unanswered = [...unanswered, ...writes.map((write) => () => one(write))]
     handOver()
   }
 
@@ -141,13 +141,13 @@ const make = Effect.gen(function* () {
   })
 
   const failEach = (writes: ReadonlyArray<QueuedWrite>, error: (write: QueuedWrite) => Write) =>
-    answer(writes.map((write) => () => write.fail(Exit.fail(error(write)))))
+    answer(writes, (write) => write.fail(Exit.fail(error(write))))
 
   const answerEach = (writes: ReadonlyArray<QueuedWrite>, { gone, stopRequested, sessions }: Wakeups) => {
     sessions.forEach(signals.signal)
     for (const { owner, sessionId } of gone) signals.signalGone(sessionId, owner)
     if (stopRequested) signals.signalStopRequests()
-    answer(writes.map((write) => () => write.answer()))
+    answer(writes, (write) => write.answer())
   }
 
   const giveUp = ({ failure: { code }, writes }: UnsettledGroup) => {
@@ -177,8 +177,7 @@ const make = Effect.gen(function* () {
   }
 
   /** The writes of the next group. Each leaves its queue when it begins, as long as there is time. */
-  const take = function* (queue: Set<QueuedWrite>, taken: Array<QueuedWrite>) {
-    const from = elapsed()
+  const take = function* (queue: Set<QueuedWrite>, taken: Array<QueuedWrite>, from: number) {
     try {
       for (const write of queue) {
         if (taken.length === groupSize || (taken.length > 0 && elapsed() - from >= groupMillis)) break
@@ -223,7 +222,7 @@ const make = Effect.gen(function* () {
     const isolated = retrying.size > 0
     const writes: Array<QueuedWrite> = (begun = [])
     const from = elapsed()
-    const ending = GroupCommit.commit(writer, group, take(isolated ? retrying : waiting, writes), isolated)
+    const ending = GroupCommit.commit(writer, group, take(isolated ? retrying : waiting, writes, from), isolated)
     // A write that is tried again has not waited for the lane.
     if (!isolated) for (const { since } of writes) Metrics.writeWait.unsafeUpdate(from - since, [])
     switch (ending._tag) {
@@ -282,7 +281,7 @@ const make = Effect.gen(function* () {
       unsettled = null
       retrying.clear()
       waiting.clear()
-      answer(writes.map((write) => () => write.fail(Exit.failCause(cause))))
+      answer(writes, (write) => write.fail(Exit.failCause(cause)))
     })
 
   const step = Effect.map(permit.withPermits(1)(attempt), ({ busy, finish }) => {
