@@ -10,7 +10,7 @@ import { RunId, StopReason } from "./Run.js"
 import { Seq, SessionId } from "./Session.js"
 
 /** The status that `HttpApi` of @effect/platform answers with, by that package's own annotation. */
-const httpStatus = (status: 403 | 404 | 409 | 410 | 422 | 500 | 502 | 503) => ({
+const httpStatus = (status: 403 | 404 | 409 | 410 | 421 | 422 | 500 | 502 | 503) => ({
   [Symbol.for("@effect/platform/HttpApiSchema/AnnotationStatus")]: status
 })
 
@@ -125,6 +125,23 @@ export class EngineClosing extends Schema.TaggedError<EngineClosing>()(
 ) {
   override get message() {
     return `The engine is being closed: session ${this.sessionId} gets no new run`
+  }
+}
+
+/** The engine does not serve the session's placement. Another one does; nothing of the message is stored. */
+export class PlacementNotServed extends Schema.TaggedError<PlacementNotServed>()(
+  "PlacementNotServed",
+  {
+    sessionId: SessionId,
+    placement: Schema.String,
+    /** What it serves, beside sessions without a placement. */
+    served: Schema.Array(Schema.String)
+  },
+  httpStatus(421)
+) {
+  override get message() {
+    const served = this.served.length === 0 ? "no placement" : this.served.join(", ")
+    return `Session ${this.sessionId} is placed on ${this.placement}: this engine serves ${served}`
   }
 }
 

@@ -16,6 +16,7 @@ import { AssetId } from "./Asset.js"
 import { JsonRecord } from "./Json.js"
 import { CallId } from "./Message.js"
 import { QuestionId } from "./Permission.js"
+import { Placement } from "./Placement.js"
 import { IdempotencyKey, RunId } from "./Run.js"
 import * as SafeText from "./SafeText.js"
 import { Owner, Seq, SessionId } from "./Session.js"
@@ -66,6 +67,7 @@ export const Session = Schema.Struct({
   named: Schema.Boolean,
   owner: Schema.NullOr(Owner),
   workdir: Schema.NullOr(Text.pipe(Schema.nonEmptyString())),
+  placement: Schema.optionalWith(Schema.NullOr(Placement), { default: () => null }),
   parent: Schema.NullOr(SessionId),
   agent: Schema.NullOr(AgentName),
   model: Schema.NullOr(kept(Stored.ModelRef)),

@@ -5,6 +5,7 @@
  * `Liveness` decides when one is over.
  */
 import { Schema } from "effect"
+import type { Placement } from "./Placement.js"
 import { RunId } from "./Run.js"
 import { SessionId } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
@@ -55,6 +56,8 @@ export interface Presence {
   readonly engine: EngineId
   readonly sign: Sign
   readonly leaseMillis: number
+  /** The placements that it serves, beside sessions without one. */
+  readonly placements: ReadonlyArray<Placement>
 }
 
 /**

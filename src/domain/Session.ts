@@ -6,6 +6,7 @@ import { id } from "./Id.js"
 import { JsonRecord } from "./Json.js"
 import * as SafeText from "./SafeText.js"
 import { ModelRef } from "./ModelRef.js"
+import { Placement } from "./Placement.js"
 import { Timestamp } from "./Timestamp.js"
 import { Total } from "./Usage.js"
 
@@ -41,6 +42,8 @@ export const Session = Schema.Struct({
   owner: Schema.NullOr(Owner),
   /** Absolute path of the folder that the session works in; null for a session without one. */
   workdir: Schema.NullOr(Schema.String),
+  /** Which engines run it: those that serve this placement; null for all. It stays. */
+  placement: Schema.NullOr(Placement),
   /** The session that this one was created under; null for one that stands alone. It may be gone. */
   parent: Schema.NullOr(SessionId),
   /** Null leaves the choice to the host's `Agents`. */

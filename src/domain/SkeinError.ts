@@ -10,6 +10,7 @@ import {
   RunNotFound,
   IdempotencyConflict,
   EngineClosing,
+  PlacementNotServed,
   AppendRefused,
   Forbidden,
   LeaseLost,
@@ -93,11 +94,18 @@ export const Create = Schema.Union(InvalidInput, Forbidden, SessionExists, ...Wr
 export type Create = NamedUnion<typeof Create.Type>
 
 /** `Gateway.send`. */
-export const Send = Schema.Union(...Change.members, SessionBusy, IdempotencyConflict, AssetNotFound, EngineClosing)
+export const Send = Schema.Union(
+  ...Change.members,
+  SessionBusy,
+  IdempotencyConflict,
+  AssetNotFound,
+  EngineClosing,
+  PlacementNotServed
+)
 export type Send = NamedUnion<typeof Send.Type>
 
 /** `Gateway.resume`. */
-export const Resume = Schema.Union(...Change.members, RunNotFound, SessionBusy, EngineClosing)
+export const Resume = Schema.Union(...Change.members, RunNotFound, SessionBusy, EngineClosing, PlacementNotServed)
 export type Resume = NamedUnion<typeof Resume.Type>
 
 /** `Run.answerAs`. */

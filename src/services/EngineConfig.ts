@@ -1,6 +1,7 @@
 /** How an engine is set up. Every setting has a default that is right for most hosts, and a range that it must be in. */
 import { Context, Effect, Layer, Schema } from "effect"
 import * as Limits from "../domain/Limits.js"
+import { Placement } from "../domain/Placement.js"
 import { present } from "../domain/Present.js"
 import * as Refusal from "../domain/Refusal.js"
 import type { InvalidInput } from "../domain/SkeinError.js"
@@ -62,6 +63,11 @@ export const Settings = Schema.Struct({
   }),
   /** Runs that this engine drives at most when it looks for more that others left behind. Defaults to 100. */
   recoverRuns: from(1),
+  /**
+   * The placements whose sessions this engine runs, beside sessions without one. Defaults to none, and to the host's name
+   * in the presets of `skein/node`.
+   */
+  placements: Schema.Array(Placement),
   /** `FULL` survives a power cut; `NORMAL` is faster and may lose the last commits then. Defaults to `FULL`. */
   synchronous: Schema.Literal("FULL", "NORMAL"),
   /** Days for which a session's events are kept. What is kept of its messages does not depend on it. Defaults to 30. */
@@ -89,6 +95,7 @@ export const defaults: Service = {
   continueWithinMillis: 600_000,
   recoverMillis: null,
   recoverRuns: 100,
+  placements: [],
   synchronous: "FULL",
   eventDays: 30,
   eventsKept: 100_000,

@@ -118,7 +118,7 @@ export const completions = (count: number, aim: string): Promise<Row> =>
             hash: "",
             textHash: "",
             whenBusy: "refuse",
-            presence: { engine: self, sign: yield* sign, leaseMillis: 15_000 }
+            presence: { engine: self, sign: yield* sign, leaseMillis: 15_000, placements: [] }
           })
           if (admitted._tag !== "Started") return yield* Effect.dieMessage("the session is not free")
           const parts = Array.from({ length: count }, (_, n) => ({

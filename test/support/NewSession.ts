@@ -8,6 +8,7 @@ export const bare = (id: SessionId): NewSession => ({
   title: null,
   owner: null,
   workdir: "/",
+  placement: null,
   parent: null,
   agent: null,
   model: null,

@@ -80,6 +80,7 @@ const draft = (workdir: string): Session => ({
   named: false,
   owner: null,
   workdir,
+  placement: null,
   parent: null,
   agent: null,
   model: null,

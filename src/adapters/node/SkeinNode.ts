@@ -5,7 +5,9 @@
  * Each call makes an engine of its own. A host's loggers and tracers reach its runs when they are provided under the
  * preset, with `Layer.provide`, or around everything.
  */
-import { Config, type ConfigError, Effect, Layer } from "effect"
+import { Array, Config, type ConfigError, Effect, Layer, Schema } from "effect"
+import { hostname } from "node:os"
+import { Placement } from "../../domain/Placement.js"
 import type { InvalidInput, StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import type { Agents } from "../../services/Agents.js"
 import * as AssetFiles from "../../services/assets/AssetFiles.js"
@@ -31,6 +33,9 @@ export interface Options extends EngineConfig.Options {
 /** How often a long-lived host looks for what other engines left behind, unless it says otherwise. */
 const recoverMillis = 1_000
 
+/** What an engine of this host serves unless it says otherwise: sessions that are placed on the host, by its name. */
+const placements = Array.filter([hostname()], Schema.is(Placement))
+
 const engine = Layer.provide(Engine.layer, Assets.layer)
 
 /** What files in the data folder need is there, whether or not they are used. */
@@ -52,7 +57,7 @@ export const layer = ({
   Layer.fresh(
     engine.pipe(
       Layer.provide([SqliteStorage.layer, filesOf(assets)]),
-      Layer.provide(Platform.layer(data, { recoverMillis, ...config }))
+      Layer.provide(Platform.layer(data, { recoverMillis, placements, ...config }))
     )
   )
 
@@ -73,7 +78,7 @@ export const layerOver = <E, R>(
   Layer.fresh(
     engine.pipe(
       Layer.provide([storage, filesOf(assets)]),
-      Layer.provide(Platform.layer(data, { recoverMillis, ...config }, "many"))
+      Layer.provide(Platform.layer(data, { recoverMillis, placements, ...config }, "many"))
     )
   )
 
@@ -82,6 +87,6 @@ export const layerMemory = (config: EngineConfig.Options = {}): Layer.Layer<Gate
   Layer.fresh(
     engine.pipe(
       Layer.provide([Layer.provideMerge(MemoryStorage.layer, EventSignals.layer), MemoryFiles.layer]),
-      Layer.provide(Platform.layerMemory(config))
+      Layer.provide(Platform.layerMemory({ placements, ...config }))
     )
   )

@@ -7,6 +7,7 @@ import { JsonRecord } from "../../domain/Json.js"
 import { ModelRef } from "../../domain/ModelRef.js"
 import { QuestionId, Verdict } from "../../domain/Permission.js"
 import { IdempotencyKey, RunId } from "../../domain/Run.js"
+import { Placement } from "../../domain/Placement.js"
 import { Cursor, Owner, Seq, SessionId } from "../../domain/Session.js"
 import { Workdir } from "../../domain/Workdir.js"
 
@@ -20,6 +21,11 @@ export const Create = Schema.Struct({
   owner: optional(Owner),
   /** The folder that the session works in. Defaults to none: file tools and the shell then refuse. */
   workdir: optional(Workdir),
+  /**
+   * Which engines run it, where several hosts share the storage: those that serve this placement, such as a host that has
+   * the folder. Defaults to all. Others refuse its messages with `PlacementNotServed`.
+   */
+  placement: optional(Placement),
   /** The parent session. */
   parent: optional(SessionId),
   agent: optional(AgentName),

@@ -99,6 +99,7 @@ const make = Effect.gen(function* () {
         title: input.title ?? null,
         owner: input.owner ?? null,
         workdir: input.workdir ?? null,
+        placement: input.placement ?? null,
         parent: input.parent ?? null,
         agent: input.agent ?? null,
         model: input.model ?? null,

@@ -11,6 +11,7 @@
 import { Clock, Context, Duration, Effect, Layer, Metric, Option, Schedule } from "effect"
 import type { TakeoverReason } from "../../domain/Lease.js"
 import type { Standing } from "../../domain/Liveness.js"
+import { isServed } from "../../domain/Placement.js"
 import type { EndedRun, Ref, RunId } from "../../domain/Run.js"
 import type { SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
@@ -32,7 +33,7 @@ export type Claimant = "engine" | "client" | "resume"
 export interface Service {
   /**
    * Claims a session that nobody holds any more, and drives what it takes. Within the boundary. A closing engine takes
-   * nothing. Returns the run that it goes on with, if it does.
+   * nothing, and none takes a session whose placement it does not serve. Returns the run that it goes on with, if it does.
    */
   readonly claim: (
     sessionId: SessionId,
@@ -125,7 +126,8 @@ const make = Effect.gen(function* () {
 
   const claim = Effect.fn("Claims.claim")(function* (sessionId: SessionId, claimant: Claimant) {
     if (drivers.isClosing()) return Option.none()
-    const { holder, queued } = yield* reader.activity(sessionId)
+    const { holder, placement, queued } = yield* reader.activity(sessionId)
+    if (!isServed(placement, config.placements)) return Option.none()
     if (Option.isSome(holder)) {
       const taken = yield* takeOver(holder.value, claimant)
       if (taken === null) return Option.none()

@@ -33,7 +33,7 @@ export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
   Leases,
   Effect.gen(function* () {
     const engines = yield* Engines
-    const { leaseMillis } = yield* EngineConfig
+    const { leaseMillis, placements } = yield* EngineConfig
     /** Leases that could only be watched, or whose engine was asked. */
     const watched = new Map<SessionId, Liveness.LeaseWatch>()
 
@@ -73,7 +73,7 @@ export const layer: Layer.Layer<Leases, never, Engines> = Layer.effect(
     return {
       presence: Effect.suspend(() => {
         const givenAt = engines.elapsed()
-        return Effect.map(engines.sign, (sign) => ({ engine: engines.self, sign, leaseMillis, givenAt }))
+        return Effect.map(engines.sign, (sign) => ({ engine: engines.self, sign, leaseMillis, placements, givenAt }))
       }),
       standing,
       left,

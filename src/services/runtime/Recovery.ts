@@ -1,9 +1,11 @@
 /**
  * Recovery: this engine looks for sessions that other engines left behind, with runs that wait or whose engine is dead,
- * and claims them: when it opens and for as long as it lives, if the host wants it. It takes no more than it may drive. A
+ * and claims them: when it opens and for as long as it lives, if the host wants it. It takes no more than it may drive, and
+ * only of the placements that it serves. A
  * look is one read, and one look at each other engine that holds a run.
  */
 import { Context, Duration, Effect, Layer, Option, Schedule } from "effect"
+import { isServed } from "../../domain/Placement.js"
 import type { Owner, SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import { EngineConfig } from "../EngineConfig.js"
@@ -27,7 +29,7 @@ const make = Effect.gen(function* () {
   const boundary = yield* Boundary
   const claims = yield* Claims
   const drivers = yield* Drivers
-  const { recoverMillis, recoverRuns } = yield* EngineConfig
+  const { placements, recoverMillis, recoverRuns } = yield* EngineConfig
 
   const isDriven = (sessionId: SessionId) => Option.isSome(drivers.driven(sessionId))
 
@@ -55,7 +57,8 @@ const make = Effect.gen(function* () {
     const taken: Array<SessionId> = []
     /** Engines that hold a lease, and so all of theirs. */
     const living = new Set<string>()
-    const isClaimable = Effect.fnUntraced(function* ({ tenancy }: UnsettledSession) {
+    const isClaimable = Effect.fnUntraced(function* ({ placement, tenancy }: UnsettledSession) {
+      if (!isServed(placement, placements)) return false
       if (tenancy === null) return true
       const instance = tenancy.engine?.instance
       if (instance !== undefined && living.has(instance)) return false

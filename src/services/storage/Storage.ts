@@ -38,6 +38,7 @@ import type { Lease, Presence, TakeoverReason } from "../../domain/Lease.js"
 import type { Draft } from "../../domain/Live.js"
 import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
+import type { Placement } from "../../domain/Placement.js"
 import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Access, Answer, Question, QuestionId } from "../../domain/Permission.js"
 import type { EndedRun, QueuedRun, Ref, Run, RunId, RunningRun, RunQuery, StopReason } from "../../domain/Run.js"
@@ -54,6 +55,7 @@ import type {
   IdempotencyConflict,
   LeaseLost,
   MessageNotFound,
+  PlacementNotServed,
   QuestionAnswered,
   QuestionNotFound,
   Read,
@@ -63,7 +65,7 @@ import type {
   Write
 } from "../../domain/SkeinError.js"
 import type { ExportReader, ImportWriter } from "./Transfer.js"
-import type { SessionReads, Tenancy } from "./StoredSessions.js"
+import type { SessionReads, Tenancy, UnsettledSession } from "./StoredSessions.js"
 
 export type { OpenBatch, OpenCall }
 export type { ExportReader, ImportWriter }
@@ -75,7 +77,8 @@ export type {
   StoredActivity,
   StoredListing,
   StoredPage,
-  Tenancy
+  Tenancy,
+  UnsettledSession
 } from "./StoredSessions.js"
 
 /** The run that holds a session, and its engine. */
@@ -83,14 +86,9 @@ export interface Holder extends Tenancy {
   readonly run: RunningRun
 }
 
-/** A session with a run that has not ended; `tenancy` is null while none holds it and some wait. */
-export interface UnsettledSession {
-  readonly sessionId: SessionId
-  readonly tenancy: Tenancy | null
-}
-
-/** The runs of a session that have not ended. */
+/** The runs of a session that have not ended, and who may run them. */
 export interface Activity {
+  readonly placement: Placement | null
   readonly holder: Option.Option<Holder>
   /** Runs waiting for their turn, in order. */
   readonly queued: ReadonlyArray<QueuedRun>
@@ -187,6 +185,7 @@ export interface NewSession {
   readonly title: string | null
   readonly owner: Owner | null
   readonly workdir: string | null
+  readonly placement: Placement | null
   readonly parent: SessionId | null
   readonly agent: AgentName | null
   readonly model: ModelRef | null
@@ -345,23 +344,25 @@ export interface Service extends ImportWriter {
   /**
    * Stores a run in one commit and starts it there when the session is free: no run holds it and none is queued.
    * A key is the session's own and is looked at first: `Existing` when the hash stored with it equals `hash` or
-   * `textHash`, with the newest of the runs that went on with the key's, else `IdempotencyConflict`. Then every file part's
-   * asset must exist (`AssetNotFound`). Starting appends the user message; when nobody named the session and its title
+   * `textHash`, with the newest of the runs that went on with the key's, else `IdempotencyConflict`. Then the engine must
+   * serve the session's placement, or it is `PlacementNotServed`, whether or not it would start; and every file part's asset
+   * must exist (`AssetNotFound`). Starting appends the user message; when nobody named the session and its title
    * is still `untitled`, the text gives it one. Events `run.started`, `message.appended`, `session.renamed` if
    * it was titled; or `run.queued`. The ref's cursor is the one before the first of them.
    */
   readonly admit: (
     admission: Admission
-  ) => Effect.Effect<AdmissionOutcome, Change | IdempotencyConflict | AssetNotFound>
+  ) => Effect.Effect<AdmissionOutcome, Change | IdempotencyConflict | PlacementNotServed | AssetNotFound>
   /**
    * Goes on with a run that ended without an answer, in a new run with its metadata and output; `RunNotFound` or, for a key,
    * `InvalidInput` when the session has none. What went on with a run before counts as that run. `Existing` when nothing
    * is open: a run that is meant waits, runs or has completed, or a later one has begun since; the newest has completed
-   * and nothing was appended since. Else it starts as `admit` would, or is `Busy`. Event `run.started`.
+   * and nothing was appended since. Else it is refused as `PlacementNotServed`, starts as `admit` would, or is `Busy`. Event
+   * `run.started`.
    */
   readonly resume: (
     resumption: Resumption
-  ) => Effect.Effect<Exclude<AdmissionOutcome, { readonly _tag: "Queued" }>, Change | RunNotFound>
+  ) => Effect.Effect<Exclude<AdmissionOutcome, { readonly _tag: "Queued" }>, Change | RunNotFound | PlacementNotServed>
   /** Starts the oldest queued run when no run holds the session, as `admit` would have; its ref stays as it is. */
   readonly startNext: (sessionId: SessionId, presence: Presence) => Effect.Effect<Option.Option<StartedRun>, Change>
   /**

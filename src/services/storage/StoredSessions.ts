@@ -1,6 +1,7 @@
 /** What storage tells of many sessions at once: who holds them, lists of them, and which have changed. */
 import type { Effect } from "effect"
 import type { Beat, EngineId, Lease } from "../../domain/Lease.js"
+import type { Placement } from "../../domain/Placement.js"
 import type { Cursor, Owner, Session, SessionId } from "../../domain/Session.js"
 import type { StoredActivity } from "../../domain/SessionActivity.js"
 import type { ChangeKind } from "../../domain/SessionHint.js"
@@ -16,6 +17,13 @@ export interface Tenancy {
   /** Null for a run that was released. */
   readonly engine: EngineId | null
   readonly beat: Beat
+}
+
+/** A session with a run that has not ended; `tenancy` is null while none holds it and some wait. */
+export interface UnsettledSession {
+  readonly sessionId: SessionId
+  readonly placement: Placement | null
+  readonly tenancy: Tenancy | null
 }
 
 /** Which sessions to list. What they do, the caller has looked at where it matters. */

@@ -132,7 +132,8 @@ const databaseOf = (sessions: number, crashed: number) =>
       const dead: Presence = {
         engine: { ...self, startTime: "0", instance: "dead" },
         sign: yield* sign,
-        leaseMillis: 15_000
+        leaseMillis: 15_000,
+        placements: []
       }
       yield* Effect.forEach(numbers.slice(0, crashed), (number) => crash(number, dead), { concurrency: "unbounded" })
     }).pipe(Effect.provide(Layer.fresh(Layer.provideMerge(storage, node(data)))))

@@ -106,6 +106,7 @@ describe("ScriptedModel", () => {
       named: false,
       owner: null,
       workdir: "/",
+      placement: null,
       parent: null,
       agent: null,
       model: { provider: "anthropic", model: "any" },

@@ -19,6 +19,7 @@ import { generatedTests } from "./generated/generated.js"
 import { leaseTests } from "./leases.js"
 import type { StorageFolder, SharedStorageFolder } from "./StorageFolder.js"
 import { listTests } from "./lists.js"
+import { placementTests } from "./placements.js"
 import { processTests } from "./processes.js"
 import * as Promises from "./Promises.js"
 import { questionTests } from "./questions.js"
@@ -57,6 +58,7 @@ const rows = (test: Test) => {
   runTests(test)
   batchTests(test)
   leaseTests(test)
+  placementTests(test)
   recoveryTests(test)
   resumeTests(test)
   questionTests(test)

@@ -289,7 +289,7 @@ const leftoverTests = (test: Test) => {
       yield* create({ title: "Again" })
       expect(yield* session()).toMatchObject({ title: "Again", metadata: {}, head: 0, usage: { steps: 0 } })
       expect(yield* transcript()).toEqual([])
-      expect(yield* reader.activity(s1)).toEqual({ holder: Option.none(), queued: [] })
+      expect(yield* reader.activity(s1)).toEqual({ placement: null, holder: Option.none(), queued: [] })
       expect(yield* reader.granted(s1)).toEqual(new Set())
       expect(yield* reader.assets(s1)).toEqual([])
       expect(yield* refused(reader.question(q1))).toMatchObject({ _tag: "QuestionNotFound" })

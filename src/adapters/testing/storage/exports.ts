@@ -52,7 +52,13 @@ const completed = { stopReason: "completed", detail: null } as const
 const full = Effect.gen(function* () {
   const storage = yield* Storage
   const now = yield* Now
-  yield* create({ metadata: { a: [1, null] }, model: { provider: "p", model: "m" }, parent: s2, title: null })
+  yield* create({
+    metadata: { a: [1, null] },
+    model: { provider: "p", model: "m" },
+    parent: s2,
+    placement: "a-host",
+    title: null
+  })
   yield* asAnn(append(s1, [userText("Earlier")], appendKey))
   yield* storage.saveAsset(asset({ sha256: "ab".repeat(32) }))
   yield* now.set(2_000)

@@ -61,12 +61,14 @@ export const seq = (place: number): Seq => Seq.make(place)
 export const firstEngine: Presence = {
   engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "10", instance: "i1", host: null },
   sign: { clock: "boot", at: 1_000 },
-  leaseMillis: 15_000
+  leaseMillis: 15_000,
+  placements: ["a-host"]
 }
 export const secondEngine: Presence = {
   engine: { ...firstEngine.engine, pid: 2, instance: "i2" },
   sign: { clock: "boot", at: 2_000 },
-  leaseMillis: 20_000
+  leaseMillis: 20_000,
+  placements: []
 }
 
 /** What storage has of an engine that gave so many signs of life, the newest at a time of the storage's clock. */
@@ -101,6 +103,7 @@ export const newSession = ({ metadata = {}, ...fields }: SessionFields = {}): Ne
   title: "Title",
   owner: null,
   workdir: "/home/me",
+  placement: null,
   parent: null,
   agent: null,
   model: null,

@@ -75,6 +75,7 @@ const startTests = (test: Test) => {
       expect(yield* reader.run(r1)).toEqual(run)
       expect(refOf(yield* reader.run(r1))).toEqual(ref)
       expect(yield* reader.activity(s1)).toEqual({
+        placement: null,
         holder: Option.some({ run, lease, engine: firstEngine.engine, beat: beat(1, firstEngine, 2_000) }),
         queued: []
       })
@@ -148,7 +149,7 @@ const startTests = (test: Test) => {
       expect(ended).toMatchObject({ createdAt: 1_000, startedAt: 1_000, endedAt: 3_000 })
       const reader = yield* StorageReader
       expect(yield* reader.run(r1)).toEqual(ended)
-      expect(yield* reader.activity(s1)).toEqual({ holder: Option.none(), queued: [] })
+      expect(yield* reader.activity(s1)).toEqual({ placement: null, holder: Option.none(), queued: [] })
       expect((yield* eventLines(ref.cursor)).at(-1)).toBe("run.ended r1 failed")
       expect(yield* refused(storage.endRun(lease, completed))).toEqual({ _tag: "LeaseLost", sessionId: s1, runId: r1 })
       expect(yield* reader.run(r1)).toEqual(ended)

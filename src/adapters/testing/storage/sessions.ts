@@ -14,6 +14,7 @@ export const sessionTests = (test: Test) => {
       const made = yield* create({ owner: smith, metadata: { a: 1, b: [null, "ü"] } })
       expect(made).toEqual({
         id: s1,
+        placement: null,
         parent: null,
         agent: null,
         title: "Title",

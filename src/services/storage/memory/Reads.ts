@@ -99,6 +99,7 @@ export const oldestCursor = (state: State, sessionId: SessionId): Either.Either<
 
 export const activity = (state: State, sessionId: SessionId): Either.Either<Activity, SessionNotFound> =>
   Either.map(visible(state, sessionId), (kept) => ({
+    placement: kept.session.placement,
     holder: holderOf(state, kept),
     queued: queued(state, kept).map(({ run }) => run)
   }))
@@ -112,7 +113,7 @@ export const openBatch = (state: State, sessionId: SessionId): Either.Either<Ope
 export const unsettled = (state: State): ReadonlyArray<UnsettledSession> =>
   Array.sort(Array.fromIterable(HashMap.values(state.sessions)), byOldestRun(state)).flatMap((kept) =>
     kept.tenure.state === "live" && isActive(kept)
-      ? [{ sessionId: kept.session.id, tenancy: tenancyOf(state, kept) }]
+      ? [{ sessionId: kept.session.id, placement: kept.session.placement, tenancy: tenancyOf(state, kept) }]
       : []
   )
 

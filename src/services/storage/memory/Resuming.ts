@@ -1,6 +1,12 @@
 /** The reference for going on without a new message: in a run that stands for the one before it. */
 import { Either, HashMap, Option } from "effect"
-import { InvalidInput, RunNotFound, type SessionDeleting, type SessionNotFound } from "../../../domain/SkeinError.js"
+import {
+  InvalidInput,
+  type PlacementNotServed,
+  RunNotFound,
+  type SessionDeleting,
+  type SessionNotFound
+} from "../../../domain/SkeinError.js"
 import type { AdmissionOutcome, Resumption } from "../Storage.js"
 import { refOf } from "../../../domain/Run.js"
 import { newestOf, newRun, runsOf, start, withKey } from "./Runs.js"
@@ -9,6 +15,7 @@ import {
   changeable,
   inTheWay,
   putRun,
+  served,
   type RunRecord,
   type SessionRecord,
   type State,
@@ -21,7 +28,7 @@ export const resume = (
   state: State,
   at: number,
   { actor, of, presence, runId, sessionId }: Resumption & Asked
-): Transition<Outcome, SessionNotFound | SessionDeleting | RunNotFound | InvalidInput> =>
+): Transition<Outcome, SessionNotFound | SessionDeleting | RunNotFound | InvalidInput | PlacementNotServed> =>
   Either.gen(function* () {
     const kept = yield* changeable(state, sessionId)
     const last = runsOf(state, sessionId)
@@ -31,6 +38,7 @@ export const resume = (
     if (before !== undefined && (of === "newest" ? isAnswered(kept, before) : isSettled(before, last))) {
       return [{ _tag: "Existing", run: before.run, ref: refOf(before.run) }, state]
     }
+    yield* served(kept, presence)
     const busyWith = inTheWay(kept)
     if (Option.isSome(busyWith)) return [{ _tag: "Busy", runId: busyWith.value }, state]
     const run = newRun(state, at, kept, {

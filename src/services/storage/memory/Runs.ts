@@ -11,6 +11,7 @@ import type { SessionId } from "../../../domain/Session.js"
 import {
   AssetNotFound,
   IdempotencyConflict,
+  type PlacementNotServed,
   type SessionDeleting,
   type SessionNotFound
 } from "../../../domain/SkeinError.js"
@@ -33,6 +34,7 @@ import {
   holderBy,
   inState,
   inTheWay,
+  served,
   type Transition,
   visible
 } from "./State.js"
@@ -54,7 +56,10 @@ export const admit = (
     textHash,
     whenBusy
   }: Admission & Asked
-): Transition<AdmissionOutcome, SessionNotFound | SessionDeleting | IdempotencyConflict | AssetNotFound> =>
+): Transition<
+  AdmissionOutcome,
+  SessionNotFound | SessionDeleting | IdempotencyConflict | PlacementNotServed | AssetNotFound
+> =>
   Either.gen(function* () {
     const kept = yield* changeable(state, sessionId)
 
@@ -67,6 +72,7 @@ export const admit = (
       return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: earlier.run.id }))
     }
 
+    yield* served(kept, presence)
     const missing = message.value.parts
       .filter(isFile)
       .find(({ assetId }) => !kept.assets.some(({ id }) => id === assetId))

@@ -29,7 +29,7 @@ type ChangeRefused = InvalidInput | SessionNotFound | SessionDeleting
 export const createSession = (
   state: State,
   at: number,
-  { actor, agent, id, metadata, model, owner, parent, title, workdir }: NewSession & Asked
+  { actor, agent, id, metadata, model, owner, parent, placement, title, workdir }: NewSession & Asked
 ): Transition<Session, InvalidInput | SessionExists> =>
   Either.gen(function* () {
     const folded = title === null ? Title.untitled : yield* Title.check(title, state.limits)
@@ -40,6 +40,7 @@ export const createSession = (
       named: title !== null,
       owner,
       workdir,
+      placement,
       parent,
       agent,
       model,

@@ -13,11 +13,12 @@ import * as Tenure from "../../../domain/Tenure.js"
 import type { Draft } from "../../../domain/Live.js"
 import type { Limits } from "../../../domain/Limits.js"
 import type { Entry, UserMessage } from "../../../domain/Message.js"
+import { isServed } from "../../../domain/Placement.js"
 import type { Question } from "../../../domain/Permission.js"
 import * as Run from "../../../domain/Run.js"
 import { Cursor, type Seq, type Session, type SessionId } from "../../../domain/Session.js"
 import type * as SessionEvent from "../../../domain/SessionEvent.js"
-import { LeaseLost, SessionDeleting, SessionNotFound } from "../../../domain/SkeinError.js"
+import { LeaseLost, PlacementNotServed, SessionDeleting, SessionNotFound } from "../../../domain/SkeinError.js"
 import type { OpenCall } from "../Storage.js"
 
 /** A place that the open batch reserves, until the head passes it. */
@@ -139,6 +140,15 @@ export const changeable = (
   sessionId: SessionId
 ): Either.Either<SessionRecord, SessionNotFound | SessionDeleting> =>
   Either.flatMap(visible(state, sessionId), undeleted)
+
+/** Refuses a session whose placement the engine does not serve. */
+export const served = (
+  { session: { id, placement } }: SessionRecord,
+  { placements }: Lease.Presence
+): Either.Either<void, PlacementNotServed> =>
+  placement === null || isServed(placement, placements)
+    ? Either.void
+    : Either.left(new PlacementNotServed({ sessionId: id, placement, served: placements }))
 
 /** Refuses a session that is being deleted. */
 export const undeleted = (kept: SessionRecord): Either.Either<SessionRecord, SessionDeleting> =>

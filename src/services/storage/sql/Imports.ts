@@ -29,12 +29,13 @@ const usageColumns = usageNames.map(sqlName).join(", ")
 
 /** Parameters: the cursor that it begins after at least, then its own fields. */
 const insertSession = `INSERT INTO session_rows
-  (ordinal, first_cursor, cursor, id, state, title, named, owner, workdir, parent, agent, model, metadata, head,
+  (ordinal, first_cursor, cursor, id, state, title, named, owner, workdir, placement, parent, agent, model, metadata, head,
    created_at, updated_at, active_at, ${usageColumns})
   SELECT ${SessionOrdinal.next}, 1 + max(cursor_floor, column1), max(cursor_floor, column1), column2, 'hidden', column3,
     column4, column5, column6, column7, column8, column9, column10, column11, column12, column13, column14,
-    ${usageNames.map((_, index) => `column${15 + index}`).join(", ")}
-  FROM meta, (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${usageNames.map(() => "?").join(", ")}))`
+    column15,
+    ${usageNames.map((_, index) => `column${16 + index}`).join(", ")}
+  FROM meta, (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${usageNames.map(() => "?").join(", ")}))`
 
 export function* begin(tx: Transaction, session: Export.Session): Program<void, SessionExists> {
   const { cursor, head, id, usage } = session
@@ -52,6 +53,7 @@ export function* begin(tx: Transaction, session: Export.Session): Program<void, 
     session.named ? 1 : 0,
     session.owner,
     session.workdir ?? "",
+    session.placement,
     session.parent,
     session.agent,
     textOrNull(session.model),

@@ -3,6 +3,7 @@ import { Either } from "effect"
 import type * as Limits from "../../../domain/Limits.js"
 import {
   InvalidInput,
+  type PlacementNotServed,
   type RowDamaged,
   RunNotFound,
   type SessionDeleting,
@@ -13,7 +14,7 @@ import type { Transaction } from "./lane/Transaction.js"
 import type { AdmissionOutcome, Resumption } from "../Storage.js"
 import { decodeRun, newest, newestOf, type RunRow, withId, withKey } from "./RunRows.js"
 import { start, storeRun } from "./Runs.js"
-import { changeable, inTheWay, type SessionRow } from "./SessionRow.js"
+import { changeable, inTheWay, served, type SessionRow } from "./SessionRow.js"
 
 type Outcome = Exclude<AdmissionOutcome, { readonly _tag: "Queued" }>
 
@@ -21,13 +22,14 @@ export function* resume(
   tx: Transaction,
   limits: Limits.Limits,
   { of, presence, runId, sessionId }: Resumption
-): Program<Outcome, SessionNotFound | SessionDeleting | RowDamaged | RunNotFound | InvalidInput> {
+): Program<Outcome, SessionNotFound | SessionDeleting | RowDamaged | RunNotFound | InvalidInput | PlacementNotServed> {
   const session = yield* changeable(tx, sessionId)
   const last = yield* newest(tx, session)
   const before = yield* named(tx, session, of, last)
   if (before !== undefined && (of === "newest" ? yield* isAnswered(tx, session, before) : isSettled(before, last))) {
     return { _tag: "Existing", ...(yield* decodeRun(before)) }
   }
+  yield* served(session, presence)
   const busyWith = yield* inTheWay(tx, session)
   if (busyWith !== undefined) return { _tag: "Busy", runId: busyWith.id }
   const metadata = { json: before?.metadata ?? "{}" }

@@ -13,7 +13,7 @@ import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import type { SessionRow } from "./SessionRow.js"
 import { select, type StoredRow } from "./Table.js"
-import { engines, runs, usageNames } from "./Tables.js"
+import { engines, runs, sessionRows, usageNames } from "./Tables.js"
 
 export interface RunRow extends StoredRow<typeof runs, (typeof names)[number]> {
   readonly sessionId: string
@@ -208,25 +208,33 @@ export const find = (
       )
   )
 
+const decodePlacement = decoder(sessionRows.columns.placement.schema)
+
+interface PlacedRow {
+  readonly placement: string | null
+}
+
 export const activity = (
   query: Query,
   sessionId: SessionId
 ): Effect.Effect<Activity, SessionNotFound | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
-    const rows = yield* query<HolderRow | { readonly state: null }>(
+    const rows = yield* query<PlacedRow & (HolderRow | { readonly state: null })>(
       "read the runs",
-      `SELECT ${holderColumns}
+      `SELECT ${holderColumns}, session_rows.placement
        FROM session_rows LEFT JOIN runs ON runs.session = session_rows.ordinal AND runs.state <> 'ended' ${withEngine}
        WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY runs.ordinal`,
       sessionId
     )
-    if (rows.length === 0) return yield* new SessionNotFound({ sessionId })
+    const [first] = rows
+    if (first === undefined) return yield* new SessionNotFound({ sessionId })
+    const placement = yield* decodePlacement({ sessionId, seq: null }, first.placement)
     const runs = rows.filter((row) => row.state !== null)
     const holding = runs.find(({ state }) => state === "running")
     const holder = holding === undefined ? Option.none() : Option.some(yield* decodeHolder(holding))
     const waiting = runs.filter((row) => row !== holding).map((row) => Either.flatMap(decodeRun(row), isQueued))
     const queued = yield* Either.all(waiting)
-    return { holder, queued: queued.map(({ run }) => run) }
+    return { placement, holder, queued: queued.map(({ run }) => run) }
   })
 
 /** A session and the hold of its run; nulls when none holds it. */
@@ -242,9 +250,9 @@ export const tenancyColumns = `session_rows.fence, runs.id AS runId, runs.engine
 /** One damaged row does not hide the others: that session is claimed by whoever asks for it, who is told. */
 export const unsettled = (query: Query): Effect.Effect<ReadonlyArray<UnsettledSession>, StorageFailed> =>
   Effect.map(
-    query<TenancyRow>(
+    query<TenancyRow & PlacedRow>(
       "read the sessions with runs that have not ended",
-      `SELECT session_rows.id AS sessionId, ${tenancyColumns}
+      `SELECT session_rows.id AS sessionId, session_rows.placement, ${tenancyColumns}
        FROM (SELECT waiting.session, min(waiting.ordinal) AS oldest FROM runs AS waiting
          WHERE waiting.state <> 'ended' GROUP BY waiting.session) AS active
        JOIN session_rows ON session_rows.ordinal = active.session AND session_rows.state = 'live'
@@ -280,9 +288,10 @@ const decodeTenancy = (row: TenancyRow): Either.Either<Tenancy | null, RowDamage
 /** The hold of a session's run; null without one, and when its row is damaged. */
 export const tenancyOf = (row: TenancyRow): Tenancy | null => Either.getOrElse(decodeTenancy(row), () => null)
 
-const decodeUnsettled = (row: TenancyRow): Either.Either<UnsettledSession, RowDamaged> =>
+const decodeUnsettled = (row: TenancyRow & PlacedRow): Either.Either<UnsettledSession, RowDamaged> =>
   Either.all({
     sessionId: decodeId({ sessionId: row.sessionId, seq: null }, row.sessionId),
+    placement: decodePlacement({ sessionId: row.sessionId, seq: null }, row.placement),
     tenancy: decodeTenancy(row)
   })
 

@@ -9,6 +9,7 @@ import type { SessionId } from "../../../domain/Session.js"
 import {
   AssetNotFound,
   IdempotencyConflict,
+  type PlacementNotServed,
   type RowDamaged,
   type SessionDeleting,
   type SessionNotFound
@@ -20,7 +21,7 @@ import * as LostResults from "./LostResults.js"
 import type { Admission, AdmissionOutcome, StartedRun } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import { decodeRun, inState, instanceOf, newestOf, oldestQueued, reread, running, withKey } from "./RunRows.js"
-import { changeable, inTheWay, raiseFence, record, type SessionRow } from "./SessionRow.js"
+import { changeable, inTheWay, raiseFence, record, served, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { engines, runs } from "./Tables.js"
 import { appendEntry, nextSeq } from "./Transcripts.js"
@@ -31,7 +32,7 @@ export function* admit(
   tx: Transaction,
   limits: Limits.Limits,
   admission: Admission
-): Program<AdmissionOutcome, Refusal | IdempotencyConflict | AssetNotFound> {
+): Program<AdmissionOutcome, Refusal | IdempotencyConflict | PlacementNotServed | AssetNotFound> {
   const { hash, idempotencyKey, message, presence, runId, sessionId, textHash, whenBusy } = admission
   const session = yield* changeable(tx, sessionId)
 
@@ -44,6 +45,7 @@ export function* admit(
     return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey, runId: existing.run.id }))
   }
 
+  yield* served(session, presence)
   for (const { assetId } of message.value.parts.filter(isFile)) {
     const asset = yield* tx.get("SELECT 1 FROM assets WHERE session = ? AND id = ?", session.ordinal, assetId)
     if (asset === undefined) return yield* Either.left(new AssetNotFound({ sessionId, assetId }))

@@ -4,11 +4,18 @@
  */
 import { Either } from "effect"
 import type { Actor } from "../../../domain/Actor.js"
-import type { Lease } from "../../../domain/Lease.js"
+import type { Lease, Presence } from "../../../domain/Lease.js"
+import { isServed, type Placement } from "../../../domain/Placement.js"
 import type { RunId } from "../../../domain/Run.js"
 import type { SessionId } from "../../../domain/Session.js"
 import type * as SessionEvent from "../../../domain/SessionEvent.js"
-import { LeaseLost, SessionBusy, SessionDeleting, SessionNotFound } from "../../../domain/SkeinError.js"
+import {
+  LeaseLost,
+  PlacementNotServed,
+  SessionBusy,
+  SessionDeleting,
+  SessionNotFound
+} from "../../../domain/SkeinError.js"
 import type { Usage } from "../../../domain/Usage.js"
 import * as UsageTotal from "../../../domain/Usage.js"
 import type { Program, Statement } from "./lane/Program.js"
@@ -20,6 +27,7 @@ export interface SessionRow {
   readonly ordinal: number
   readonly id: SessionId
   readonly state: "live" | "deleting" | "hidden"
+  readonly placement: Placement | null
   /** The second of the last change. */
   readonly activeAt: number
   fence: number
@@ -35,7 +43,7 @@ export interface SessionAndRun extends SessionRow {
   readonly run: number
 }
 
-const columns = select(sessionRows, ["ordinal", "id", "state", "fence", "head", "cursor", "activeAt"])
+const columns = select(sessionRows, ["ordinal", "id", "state", "fence", "head", "cursor", "activeAt", "placement"])
 
 /** A session that is not hidden. */
 export function* visible(tx: Transaction, sessionId: SessionId): Program<SessionRow, SessionNotFound> {
@@ -56,6 +64,15 @@ export function* changeable(
 /** Fails for a session that is being deleted. */
 export const undeleted = <Row extends SessionRow>(row: Row): Either.Either<Row, SessionDeleting> =>
   row.state === "live" ? Either.right(row) : Either.left(new SessionDeleting({ sessionId: row.id }))
+
+/** Fails for a session whose placement the engine does not serve. */
+export const served = (
+  { id, placement }: SessionRow,
+  { placements }: Presence
+): Either.Either<void, PlacementNotServed> =>
+  placement === null || isServed(placement, placements)
+    ? Either.void
+    : Either.left(new PlacementNotServed({ sessionId: id, placement, served: placements }))
 
 /** Fails for a session that a run holds. */
 export function* unheld(tx: Transaction, row: SessionRow): Program<SessionRow, SessionBusy> {

@@ -46,6 +46,7 @@ export const names = [
   "named",
   "owner",
   "workdir",
+  "placement",
   "parent",
   "agent",
   "model",
@@ -83,7 +84,7 @@ const missing = (sessionId: SessionId): RowDamaged => new RowDamaged({ sessionId
 /** `title` is the checked one, or that of a session which nobody has named. */
 export function* create(
   tx: Transaction,
-  { agent, id, metadata, model, owner, parent, title: named, workdir }: NewSession,
+  { agent, id, metadata, model, owner, parent, placement, title: named, workdir }: NewSession,
   title: string
 ): Program.Program<Session, SessionExists | RowDamaged> {
   if ((yield* tx.get("SELECT 1 FROM session_rows WHERE id = ?", id)) !== undefined) {
@@ -93,8 +94,8 @@ export function* create(
   yield* SessionOrdinal.ensure(tx)
   yield* tx.run(
     `INSERT INTO session_rows
-     (ordinal, id, first_cursor, created_at, updated_at, active_at, cursor, named, title, owner, workdir, parent, agent, model, metadata)
-     SELECT ${SessionOrdinal.next}, ?, cursor_floor + 1, ?, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ?, ?, ? FROM meta`,
+     (ordinal, id, first_cursor, created_at, updated_at, active_at, cursor, named, title, owner, workdir, placement, parent, agent, model, metadata)
+     SELECT ${SessionOrdinal.next}, ?, cursor_floor + 1, ?, ?, ?, cursor_floor, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM meta`,
     id,
     tx.now,
     tx.now,
@@ -103,6 +104,7 @@ export function* create(
     title,
     owner,
     workdir ?? "",
+    placement,
     parent,
     agent,
     model === null ? null : JSON.stringify(model),

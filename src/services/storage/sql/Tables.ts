@@ -13,6 +13,7 @@ import { CallDisplay, isNone, none as noDisplay } from "../../../domain/CallDisp
 import { EngineId, Sign } from "../../../domain/Lease.js"
 import { Draft } from "../../../domain/Live.js"
 import { CallId } from "../../../domain/Message.js"
+import { Placement } from "../../../domain/Placement.js"
 import { QuestionId } from "../../../domain/Permission.js"
 import { RunId, State } from "../../../domain/Run.js"
 import * as Stored from "../../../domain/Stored.js"
@@ -101,6 +102,7 @@ export const sessionRows = table({
     workdir: { schema: Folder, least: "" },
     model: optional(Schema.parseJson(Stored.ModelRef)),
     agent: optional(AgentName),
+    placement: optional(Placement),
     parent: optional(SessionId),
     /** The last place that readers see; 0 while there is none. */
     head: { schema: Schema.NonNegativeInt, least: 0 },

@@ -9,6 +9,7 @@ export const session = (fields: Partial<Session> = {}): Session => ({
   named: false,
   owner: null,
   workdir: "/",
+  placement: null,
   parent: null,
   agent: null,
   model: null,

@@ -57,6 +57,7 @@ const cases: ReadonlyArray<Case> = [
   ["create under a session that is not there", (gateway) => gateway.create(created('{"parent":"nobody"}')), "parent"],
   ["create with an agent's name that is none", (gateway) => gateway.create(created('{"agent":"a b"}')), "agent"],
   ["patch with an agent's name that is none", (gateway, id) => gateway.patch({ sessionId: id, agent: "" }), "agent"],
+  ["create with a placement that is none", (gateway) => gateway.create(created('{"placement":"a b"}')), "placement"],
   ["create with an impossible id", (gateway) => gateway.create(created('{"workdir":"/","id":"../x"}')), "id"],
   ["create with an empty owner", (gateway) => gateway.create(created('{"workdir":"/","owner":""}')), "owner"],
   ["create with a long owner", (gateway) => gateway.create(created(`{"workdir":"/","owner":"${long}"}`)), "owner"],

@@ -71,7 +71,7 @@ export const operation = (
       case "create": {
         const { metadata, session, title } = command
         const id = SessionId.make(session)
-        const created = newSession({ id, title, workdir: "/", metadata })
+        const created = newSession({ id, title, workdir: "/", metadata, placement: session === "s2" ? placed : null })
         return (storage: Service) => storage.createSession(created)
       }
       case "patch":
@@ -297,11 +297,15 @@ const admitHello = {
 
 const fresh = (world: World, prefix: string): string => `${prefix}x${++world.ids}`
 
+/** Where one of the sessions is placed. Some engines do not serve it. */
+const placed = "a-host"
+
 /** One of three engines; each may hold several runs at once. */
 const newPresence = (world: World): Presence => ({
   engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "1", instance: `i${world.ids % 3}`, host: null },
   sign: { clock: "boot", at: ++world.ids },
-  leaseMillis: 10_000 + (world.ids % 7)
+  leaseMillis: 10_000 + (world.ids % 7),
+  placements: world.ids % 4 === 0 ? [] : [placed]
 })
 
 const pick = <A>(items: ReadonlyArray<A>, index: number): A | undefined => items[index % Math.max(1, items.length)]
