@@ -5,6 +5,7 @@
  * - `skein.db.before-<version>-<time>`: a copy made before a migration that rewrites rows.
  * - `skein.db.before.partial` and `skein.db.rebuilt`: a copy and a repaired database that are not finished.
  */
+import { existsSync, statSync } from "node:fs"
 import { join } from "node:path"
 
 export const databaseName = "skein.db"
@@ -26,3 +27,9 @@ export const isCopy = (name: string): boolean => name.startsWith(`${databaseName
 export const unfinishedCopyOf = (path: string): string => `${path}.before.partial`
 
 export const rebuiltOf = (path: string): string => `${path}.rebuilt`
+
+/** The database with all that belongs to it, as far as it is there. */
+export const partsOf = (path: string): ReadonlyArray<string> =>
+  ["", ...endings].map((end) => path + end).filter((part) => existsSync(part))
+
+export const hasBytes = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0

@@ -1,6 +1,6 @@
 /** Whether each asset has its content, byte for byte, and each file its asset. */
 import type Sqlite from "better-sqlite3"
-import { Effect, Option } from "effect"
+import { Array as Arr, Effect, Either, Option } from "effect"
 import { createHash } from "node:crypto"
 import { createReadStream, existsSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -17,30 +17,20 @@ import * as AssetFile from "./AssetFile.js"
 import * as Change from "./Change.js"
 import { attempt, prepared } from "./Connection.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
+import * as Reporting from "./Reporting.js"
 import * as Rows from "./Rows.js"
 
-const digestOf = (path: string): Effect.Effect<string, unknown> =>
+/** How much is in a file, and its digest. Fails with the system's code. */
+const contentOf = (path: string): Effect.Effect<Pick<Asset, "size" | "sha256">, string> =>
   Effect.tryPromise({
     try: async (signal) => {
+      const { size } = statSync(path)
       const digest = createHash("sha256").setEncoding("hex")
       await pipeline(createReadStream(path), digest, { signal })
-      return String(digest.read())
+      return { size, sha256: String(digest.read()) }
     },
-    catch: (thrown) => thrown
+    catch: codeOf
   })
-
-type FileState = "whole" | "missing" | "changed" | "unreadable" | { readonly size: number }
-
-/** The state of an asset's file, or its size when only that is not the asset's. */
-const stateOf = (path: string, { sha256, size }: Asset): Effect.Effect<FileState> =>
-  Effect.try({ try: () => statSync(path).size, catch: (thrown) => thrown }).pipe(
-    Effect.zip(digestOf(path)),
-    Effect.map(([found, digest]): FileState => {
-      if (digest !== sha256) return "changed"
-      return found === size ? "whole" : { size: found }
-    }),
-    Effect.catchAll((thrown) => Effect.succeed<FileState>(codeOf(thrown) === "ENOENT" ? "missing" : "unreadable"))
-  )
 
 /** The rows of a session's assets; none when it is gone or hidden. */
 const rowsOf = (connection: Sqlite.Database, ordinal: number): ReadonlyArray<Rows.RowOf<typeof assets>> => {
@@ -54,6 +44,27 @@ const rowsOf = (connection: Sqlite.Database, ordinal: number): ReadonlyArray<Row
  */
 const areElsewhere = (data: string): boolean => AssetFile.namesIn(AssetFile.rootOf(data)).length === 0
 
+/** Looks at the file of an asset: its content is what its row says, or its row says what is known of it. */
+const checkFile = (data: string, connection: Sqlite.Database, session: SessionKey, asset: Asset) =>
+  Effect.gen(function* () {
+    const path = join(AssetFile.folderOf(data, session.id), AssetNames.file(asset))
+    const content = yield* Effect.either(contentOf(path))
+    const size = Either.isRight(content) && content.right.sha256 === asset.sha256 ? content.right.size : null
+    if (size === asset.size) return []
+    // Its row goes before the file does, or its session is hidden before.
+    const rows = yield* attempt("read the assets", () => rowsOf(connection, session.ordinal))
+    const row = rows.find(({ id }) => id === asset.id)
+    if (row === undefined) return []
+    const isMissing = Either.isLeft(content) && content.left === "ENOENT"
+    const told = isMissing ? AssetFile.told(data, session.id, row, rows) : size === null ? {} : { size }
+    const damage = Reporting.differing("is not what its file says at", row, told)
+    if (damage !== null) return Reporting.row({ session }, assets, row, damage)
+    const ids = { session, asset: asset.id, path }
+    return Either.isLeft(content) && (!isMissing || areElsewhere(data))
+      ? [make("asset-unreadable", ids)]
+      : [make("asset-lost", { ...ids, isMissing }, [Change.loss(Change.remove(assets, row))])]
+  })
+
 /** Looks at the files of a session's assets. */
 export const checkFilesOf = (
   data: string,
@@ -61,33 +72,10 @@ export const checkFilesOf = (
   session: SessionKey,
   known: ReadonlyArray<Asset>
 ): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
-  Effect.gen(function* () {
-    const findings: Array<Finding> = []
-    for (const asset of known) {
-      const path = join(AssetFile.folderOf(data, session.id), AssetNames.file(asset))
-      const state = yield* stateOf(path, asset)
-      if (state === "whole") continue
-      // Its row goes before the file does, or its session is hidden before.
-      const rows = yield* attempt("read the assets", () => rowsOf(connection, session.ordinal))
-      const row = rows.find(({ id }) => id === asset.id)
-      if (row === undefined) continue
-      const told =
-        state === "missing" ? AssetFile.told(data, session.id, row, rows) : typeof state === "object" ? state : {}
-      const values = Rows.differing(row, told)
-      if (Object.keys(values).length > 0) {
-        const detail = `is not what its file says at ${Object.keys(values).join(", ")}`
-        findings.push(
-          make("row-damaged", { session, ...Rows.named(assets, row), detail }, [Change.update(assets, row, values)])
-        )
-      } else if (state === "unreadable" || (state === "missing" && areElsewhere(data)))
-        findings.push(make("asset-unreadable", { session, asset: asset.id, path }))
-      else {
-        const ids = { session, asset: asset.id, path, isMissing: state === "missing" }
-        findings.push(make("asset-lost", ids, [Change.loss(Change.remove(assets, row))]))
-      }
-    }
-    return findings
-  })
+  Effect.map(
+    Effect.forEach(known, (asset) => checkFile(data, connection, session, asset)),
+    Arr.flatten
+  )
 
 /** What a session's events tell of its assets, and since when they tell it: older ones may be gone. */
 const told = (connection: Sqlite.Database, session: number) => {

@@ -4,7 +4,7 @@
  * these cursors is ever given out again.
  */
 import type Sqlite from "better-sqlite3"
-import { sqlName, type Table } from "../../../services/storage/sql/Table.js"
+import type { Table } from "../../../services/storage/sql/Table.js"
 import { prepared } from "./Connection.js"
 import * as Rows from "./Rows.js"
 
@@ -28,24 +28,16 @@ export const remove = (table: Table, row: Rows.Row): Change => ({ ...update(tabl
 
 export const loss = (change: Change): Change => ({ ...change, isLoss: true })
 
-const assignments = (values: Rows.Row, separator: string): string =>
-  Object.keys(values)
-    .map((name) => `${sqlName(name)} = ?`)
-    .join(separator)
-
 /** Makes a change and returns the row as it was. */
 export const make = (connection: Sqlite.Database, { key, table, values }: Change): Rows.Row | undefined => {
   const stored = Rows.at(connection, table, key)
-  const run = (text: string, ...parameters: ReadonlyArray<Rows.Row>) =>
-    prepared(connection, text).run(...parameters.flatMap((values) => Object.values(values)))
-  const where = `WHERE ${assignments(key, " AND ")}`
-  if (values === null) run(`DELETE FROM ${table.name} ${where}`, key)
-  else if (stored !== undefined) run(`UPDATE ${table.name} SET ${assignments(values, ", ")} ${where}`, values, key)
-  else {
-    const all = { ...key, ...values }
-    const names = Object.keys(all)
-    run(`INSERT INTO ${table.name} (${names.map(sqlName).join(", ")}) VALUES (${names.map(() => "?").join(", ")})`, all)
-  }
+  const run = (text: string, ...rows: ReadonlyArray<Rows.Row>) =>
+    prepared(connection, `${text} WHERE ${Rows.equal(Object.keys(key))}`).run(
+      ...[...rows, key].flatMap((row) => Object.values(row))
+    )
+  if (values === null) run(`DELETE FROM ${table.name}`)
+  else if (stored === undefined) Rows.insert(connection, table.name, { ...key, ...values })
+  else run(`UPDATE ${table.name} SET ${Rows.equal(Object.keys(values), ", ")}`, values)
   return stored
 }
 

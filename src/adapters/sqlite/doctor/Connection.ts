@@ -1,12 +1,13 @@
-/** The connections that a doctor looks and repairs through, each of its statements, and one snapshot of several reads. */
+/** The connections that a doctor looks and repairs through, its statements, and one moment for several of them. */
 import type Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import type { Scope } from "effect"
 import { StorageFailed, type StorageUnusable } from "../../../domain/SkeinError.js"
 import type { Parameter } from "../../../services/storage/sql/Database.js"
-import type { Query } from "../../../services/storage/sql/Query.js"
+import * as Query from "../../../services/storage/sql/Query.js"
 import { codeOf } from "../../ErrorCode.js"
 import * as Driver from "../Driver.js"
+import * as SqliteWriter from "../SqliteWriter.js"
 import * as Unusable from "../Unusable.js"
 
 type ScopedConnection = Effect.Effect<Sqlite.Database, StorageUnusable | StorageFailed, Scope.Scope>
@@ -58,34 +59,24 @@ export const attempt = <A>(operation: string, run: () => A): Effect.Effect<A, St
   Effect.try({ try: run, catch: (thrown) => new StorageFailed({ operation, code: codeOf(thrown) }) })
 
 /** The queries of the engine's own storage, on this connection. */
-export const queryOn = (connection: Sqlite.Database): Query => {
-  type Parameters = ReadonlyArray<string | number | null>
-  const all = <Row extends object>(operation: string, statement: string, ...parameters: Parameters) =>
-    attempt(operation, () => prepared<Row>(connection, statement).all(...parameters))
-  const values = <Row extends ReadonlyArray<unknown>>(
-    operation: string,
-    statement: string,
-    ...parameters: Parameters
-  ) =>
-    attempt(operation, () =>
-      prepared<Row>(connection, statement)
-        .raw(true)
-        .all(...parameters)
-    )
-  return Object.assign(all, { values })
-}
+export const queryOn = (connection: Sqlite.Database): Query.Query => Query.make(SqliteWriter.make(connection), 0)
 
-/** All that this reads is of one moment. Within a transaction it is already. */
-export const snapshot = <A, E, R>(
+/** All that this reads is of one moment, and what it changes is undone if it fails. Within a transaction that is so already. */
+export const transaction = <A, E, R>(
   connection: Sqlite.Database,
+  name: "snapshot" | "repair",
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, E | StorageFailed, R> =>
   Effect.suspend(() =>
     connection.inTransaction
       ? effect
       : Effect.acquireUseRelease(
-          attempt("begin a snapshot", () => connection.exec("BEGIN")),
-          () => effect,
+          attempt(`begin a ${name}`, () => connection.exec(name === "repair" ? "BEGIN IMMEDIATE" : "BEGIN")),
+          () =>
+            Effect.zipLeft(
+              effect,
+              attempt(`commit a ${name}`, () => connection.exec("COMMIT"))
+            ),
           () => Effect.sync(() => connection.inTransaction && connection.exec("ROLLBACK"))
         )
   )

@@ -5,45 +5,22 @@
 import type Sqlite from "better-sqlite3"
 import { Chunk, Effect, Stream } from "effect"
 import { dirname } from "node:path"
-import type { StorageFailed } from "../../../domain/SkeinError.js"
+import type { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import type { Engines } from "../../../services/Engines.js"
 import type * as Aside from "../Aside.js"
 import * as AssetCheck from "./AssetCheck.js"
 import { CheckProgress } from "./CheckProgress.js"
-import { attempt, prepared, snapshot } from "./Connection.js"
-import { type Finding, make, type Outcome } from "./Finding.js"
+import { attempt, prepared, transaction } from "./Connection.js"
+import type { Finding, Outcome, SessionKey } from "./Finding.js"
 import * as Repairs from "./Repairs.js"
+import * as Reporting from "./Reporting.js"
 import * as RowRepair from "./RowRepair.js"
 import * as SessionCheck from "./SessionCheck.js"
 import * as SharedCheck from "./SharedCheck.js"
-
-type Findings = ReadonlyArray<Finding>
-type Outcomes = ReadonlyArray<Outcome>
-
-/** Most looks that a repair takes. */
-const maxRounds = 4
+import * as Treatment from "./Treatment.js"
 
 /** Sessions that are looked at together, in one snapshot. */
 const batchSize = 100
-
-const isRepaired = ({ _tag }: Outcome): boolean => _tag === "Repaired"
-
-/** Repairs and looks in turn, until there is nothing more that can be repaired. */
-export const repairAll = <E1, R1, E2, R2>(
-  first: Findings,
-  look: Effect.Effect<Findings, E1, R1>,
-  repair: (findings: Findings) => Effect.Effect<Outcomes, E2, R2>
-): Effect.Effect<Outcomes, E1 | E2, R1 | R2> =>
-  Effect.gen(function* () {
-    const repaired: Array<Outcome> = []
-    let findings = first
-    for (let round = 1; ; round++) {
-      const outcomes = round < maxRounds ? yield* repair(findings) : findings.map(Repairs.found)
-      if (!outcomes.some(isRepaired)) return [...repaired, ...outcomes]
-      repaired.push(...outcomes.filter(isRepaired))
-      findings = yield* look
-    }
-  })
 
 interface Contents {
   /** The database. */
@@ -64,37 +41,39 @@ export const treat = ({
   hasFiles,
   hasLost,
   path
-}: Contents): Effect.Effect<Outcomes, StorageFailed, Engines> =>
+}: Contents): Effect.Effect<ReadonlyArray<Outcome>, StorageFailed | StorageUnusable, Engines> =>
   Effect.gen(function* () {
     const data = dirname(path)
-    const unreadable = ({ code, operation }: StorageFailed): Effect.Effect<Findings> =>
-      Effect.succeed([make("unreadable", { path, code, operation })])
-    const treated = <R>(
-      first: Findings,
-      look: Effect.Effect<Findings, never, R>,
-      repair: (aside: Aside.Aside) => (findings: Findings) => Effect.Effect<Outcomes, StorageFailed, R>
-    ) => (aside === null ? Effect.succeed(first.map(Repairs.found)) : repairAll(first, look, repair(aside)))
+    const sound = (findings: ReadonlyArray<Finding>): Treatment.Look => ({ findings, isSound: true })
+    const repairRows =
+      <R>(session: SessionKey | null, look: Effect.Effect<ReadonlyArray<Finding>, never, R>) =>
+      (findings: ReadonlyArray<Finding>, aside: Aside.Aside) =>
+        RowRepair.run({ connection, aside }, session, findings, look)
 
     const lookAtShared = attempt("look for lost sessions", () => SharedCheck.check(data, path, connection)).pipe(
-      (look) => snapshot(connection, look),
-      Effect.catchAll(unreadable)
+      (look) => Reporting.orUnreadable({ path }, transaction(connection, "snapshot", look))
     )
-    const shared = yield* treated(
-      yield* lookAtShared,
-      lookAtShared,
-      (aside) => (findings) => RowRepair.run({ connection, aside }, null, findings, lookAtShared)
-    )
-    const outcomes = [...shared]
+    const look = Effect.map(lookAtShared, sound)
+    const shared = yield* Treatment.run({ aside, look, repair: repairRows(null, lookAtShared) })
+    const outcomes = [...shared.outcomes]
 
-    const filesOf = ({ assets, findings, session }: SessionCheck.SessionLook) =>
-      hasFiles
-        ? AssetCheck.checkFilesOf(data, connection, session, assets).pipe(
-            Effect.catchAll(({ code, operation }) =>
-              Effect.succeed([make("session-unreadable", { session, operation, code })])
-            ),
-            Effect.map((files) => [...findings, ...files])
-          )
-        : Effect.succeed(findings)
+    const withFiles = ({ assets, findings, session }: SessionCheck.SessionLook) =>
+      Effect.map(
+        Reporting.orUnreadable({ session }, AssetCheck.checkFilesOf(data, connection, session, hasFiles ? assets : [])),
+        (files) => sound([...findings, ...files])
+      )
+    const treatSession = (seen: SessionCheck.SessionLook) => {
+      const { session } = seen
+      const again = Effect.map(
+        SessionCheck.check(data, connection, [session]),
+        ([seen]) => seen ?? { session, findings: [], assets: [] }
+      )
+      const rows = Effect.map(again, ({ findings }) => findings)
+      const look = Effect.flatMap(again, withFiles)
+      // The repair of a session before it may have changed what was found.
+      const first = aside === null || seen.findings.length === 0 ? withFiles(seen) : look
+      return Treatment.run({ aside, first, look, repair: repairRows(session, rows) })
+    }
     const { report } = yield* CheckProgress
     const total = prepared<{ readonly count: number }>(connection, "SELECT count(*) AS count FROM session_rows").get()
     let done = 0
@@ -102,32 +81,19 @@ export const treat = ({
     yield* Stream.runForEach(batches, (batch) =>
       Effect.gen(function* () {
         for (const seen of yield* SessionCheck.check(data, connection, Chunk.toReadonlyArray(batch))) {
-          const { session } = seen
-          const again = Effect.map(
-            SessionCheck.check(data, connection, [session]),
-            ([seen]) => seen ?? { session, findings: [], assets: [] }
-          )
-          const rows = Effect.map(again, ({ findings }) => findings)
-          // The repair of a session before it may have changed what was found.
-          const now = aside === null || seen.findings.length === 0 ? seen : yield* again
-          const ofSession = yield* treated(
-            yield* filesOf(now),
-            Effect.flatMap(again, filesOf),
-            (aside) => (findings) => RowRepair.run({ connection, aside }, session, findings, rows)
-          )
-          outcomes.push(...ofSession)
+          outcomes.push(...(yield* treatSession(seen)).outcomes)
           yield* report(++done, total?.count ?? done)
         }
       })
     )
 
     // Whose the files are, only sessions that have their names can tell.
-    if (!hasFiles || !shared.every(isRepaired)) return outcomes
-    const lookAtFiles = Effect.catchAll(AssetCheck.checkFiles(data, connection, hasLost), unreadable)
-    const files = yield* treated(
-      yield* lookAtFiles,
-      lookAtFiles,
-      (aside) => (findings) => Effect.sync(() => findings.map(Repairs.ofFile(aside)))
-    )
-    return [...outcomes, ...files]
+    if (!hasFiles || !shared.outcomes.every(Treatment.isRepaired)) return outcomes
+    const lookAtFiles = Reporting.orUnreadable({ path }, AssetCheck.checkFiles(data, connection, hasLost))
+    const files = yield* Treatment.run({
+      aside,
+      look: Effect.map(lookAtFiles, sound),
+      repair: Repairs.ofFiles
+    })
+    return [...outcomes, ...files.outcomes]
   })

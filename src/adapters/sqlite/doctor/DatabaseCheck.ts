@@ -4,7 +4,7 @@
  */
 import type Sqlite from "better-sqlite3"
 import { Effect, Either } from "effect"
-import { closeSync, existsSync, openSync, readdirSync, readSync, statSync } from "node:fs"
+import { existsSync, readdirSync, statSync } from "node:fs"
 import { dirname, join } from "node:path"
 import type { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import { sessionRows } from "../../../services/storage/sql/Tables.js"
@@ -20,20 +20,9 @@ import { attempt, forLooking } from "./Connection.js"
 import { type Finding, make } from "./Finding.js"
 import * as FreshProcess from "./FreshProcess.js"
 import * as SchemaCheck from "./SchemaCheck.js"
-
-/** What there is to find, and whether its rows can be looked at. */
-export interface Look {
-  readonly findings: ReadonlyArray<Finding>
-  readonly isSound: boolean
-}
+import type { Look } from "./Treatment.js"
 
 const closed = (finding: Finding): Look => ({ findings: [finding], isSound: false })
-
-export const hasBytes = (path: string): boolean => (statSync(path, { throwIfNoEntry: false })?.size ?? 0) > 0
-
-/** The database with all that belongs to it. */
-export const partsOf = (path: string): ReadonlyArray<string> =>
-  ["", ...DataLayout.endings].map((end) => path + end).filter((part) => existsSync(part))
 
 /** The other name of a database whose repair was killed half-way. */
 const twinOf = (path: string): string | undefined => {
@@ -50,11 +39,11 @@ const smallestPage = 512
 
 /** What the system alone tells of the file; null when it may be a database. */
 const fromOutside = (path: string): Finding | null => {
-  const found = statSync(path)
-  const { nlink, size } = found
-  if (!found.isFile()) return make("not-a-file", { path })
+  const file = statSync(path)
+  const { nlink, size } = file
+  if (!file.isFile()) return make("not-a-file", { path })
   if (size === 0) {
-    return [DataLayout.logEnding, DataLayout.journalEnding].some((end) => hasBytes(path + end))
+    return [DataLayout.logEnding, DataLayout.journalEnding].some((end) => DataLayout.hasBytes(path + end))
       ? make("not-a-database", { path, why: "log-only" })
       : make("database-empty", { path })
   }
@@ -64,21 +53,21 @@ const fromOutside = (path: string): Finding | null => {
   return twin === undefined ? make("many-names", { path, count: nlink }) : make("half-repaired", { path, twin })
 }
 
-/** Whether a value is not what its table takes: rows are looked at by themselves. */
-const isOfRow = (problem: string): boolean =>
-  /^(?:(?:NULL|[\w-]+) value in [\w.]+|CHECK constraint failed in \w+)$/.test(problem)
+/** A value that is not what its table takes is no problem of pages: rows are looked at by themselves. */
+const notOfRows = (problems: ReadonlyArray<string>): ReadonlyArray<string> =>
+  problems.filter((problem) => !/^(?:ok|(?:NULL|[\w-]+) value in [\w.]+|CHECK constraint failed in \w+)$/.test(problem))
 
 const problemsOf = (connection: Sqlite.Database): ReadonlyArray<string> => {
   try {
-    return connection
-      .prepare<[], string>("PRAGMA integrity_check(1000)")
-      .pluck()
-      .all()
-      .filter((problem) => problem !== "ok" && !isOfRow(problem))
+    return notOfRows(connection.prepare<[], string>("PRAGMA integrity_check(1000)").pluck().all())
   } catch (thrown) {
     return [codeOf(thrown)]
   }
 }
+
+/** What a connection of its own reads. */
+const reading = <A>(path: string, read: (connection: Sqlite.Database) => A) =>
+  Effect.scoped(Effect.flatMap(forLooking(path), (connection) => attempt("read", () => read(connection))))
 
 /** SQLITE_IOERR, of which all codes of failed reads are made. */
 const ioError = 10
@@ -89,27 +78,9 @@ const isReadError = (problem: string): boolean => {
   return problem.startsWith("SQLITE_IOERR") || (code !== undefined && (Number(code) & 0xff) === ioError)
 }
 
-const pieceSize = 1024 * 1024
-
-/** Whether a file has a name that each database of Skein's has, and the log of each that is new. */
-const namesSessions = (path: string): boolean => {
-  if (!hasBytes(path)) return false
-  const file = openSync(path, "r")
-  try {
-    const piece = Buffer.alloc(pieceSize)
-    for (let at = 0, length = 1; length > 0; at += pieceSize - sessionRows.name.length) {
-      length = readSync(file, piece, 0, pieceSize, at)
-      if (piece.subarray(0, length).includes(sessionRows.name)) return true
-    }
-    return false
-  } finally {
-    closeSync(file)
-  }
-}
-
-/** A file that has no header is a database all the same if it names what only Skein's have. */
+/** A file that has no header is a database all the same if it, or its log, names what only Skein's have. */
 const withoutHeader = (path: string, problem: string): Finding =>
-  [path, path + DataLayout.logEnding].some(namesSessions)
+  [path, path + DataLayout.logEnding].some((file) => Header.contains(file, sessionRows.name))
     ? make("pages-damaged", { path, problem })
     : make("not-a-database", { path, why: "no-header" })
 
@@ -119,8 +90,7 @@ const lookAgain = (path: string, first: string): Effect.Effect<Finding> =>
     const readError = (second: "sound" | "no-answer" | "unread") => make("read-error", { path, first, second })
     if (look._tag === "NoAnswer") return readError("no-answer")
     if (look._tag === "Refused" && look.code === "SQLITE_NOTADB") return withoutHeader(path, look.code)
-    const problems =
-      look._tag === "Looked" ? look.problems.filter((problem) => problem !== "ok" && !isOfRow(problem)) : [look.code]
+    const problems = look._tag === "Looked" ? notOfRows(look.problems) : [look.code]
     const [problem] = problems
     if (problem === undefined) return readError("sound")
     const isUnread = problems.some(isReadError) || (look._tag === "Refused" && !problem.startsWith("SQLITE_CORRUPT"))
@@ -131,12 +101,6 @@ const mayBeDamage = (error: StorageUnusable | StorageFailed): boolean =>
   error._tag === "StorageUnusable"
     ? error.reason === "damaged" || error.reason === "not-a-database"
     : error.code.startsWith("SQLITE_IOERR")
-
-/** The version that the migrations of a database tell; null when they tell none. */
-const toldVersion = (path: string): Effect.Effect<number | null> =>
-  Effect.scoped(
-    Effect.flatMap(forLooking(path), (connection) => attempt("read", () => SchemaCheck.versionOf(connection)))
-  ).pipe(Effect.orElseSucceed(() => null))
 
 /** Whether the marks in the header, of which this is made, may be damaged: they say that the database is somebody else's. */
 const isOfMarks = (error: StorageUnusable | StorageFailed): boolean =>
@@ -161,7 +125,7 @@ export const check = (path: string): Effect.Effect<Look, StorageFailed> =>
       Effect.try({ try: () => inspect(path, Migrations.newest), catch: Unusable.fromUnknown(path) })
     )
     const { newest } = Migrations
-    const told = yield* toldVersion(path)
+    const told = yield* Effect.orElseSucceed(reading(path, SchemaCheck.versionOf), () => null)
     const isMarked = Either.match(inspection, {
       onLeft: (error) => told === null || told > newest || !isOfMarks(error),
       onRight: (version) => told === null || version === told
@@ -175,15 +139,11 @@ export const check = (path: string): Effect.Effect<Look, StorageFailed> =>
     }
     const version = inspection.right
     if (version === 0) return closed(make("database-new", { path }))
-    const [problem] = yield* Effect.scoped(Effect.map(forLooking(path), problemsOf)).pipe(
-      Effect.catchAll((error) => Effect.succeed([error.message]))
-    )
+    const [problem] = yield* Effect.catchAll(reading(path, problemsOf), ({ message }) => Effect.succeed([message]))
     if (problem !== undefined) return closed(yield* lookAgain(path, problem))
     if (version < newest) return closed(make("older-version", { path, version, newest }))
-    const changed = yield* Effect.scoped(Effect.map(forLooking(path), SchemaCheck.check)).pipe(
-      Effect.orElseSucceed(() => [])
-    )
-    if (changed.length > 0) return closed(make("schema-changed", { path, names: changed }))
+    const names = yield* Effect.orElseSucceed(reading(path, SchemaCheck.check), () => [])
+    if (names.length > 0) return closed(make("schema-changed", { path, names }))
     const log = path + DataLayout.logEnding
-    return { findings: hasBytes(log) ? [make("log-in-use", { path: log })] : [], isSound: true }
+    return { findings: DataLayout.hasBytes(log) ? [make("log-in-use", { path: log })] : [], isSound: true }
   })

@@ -16,18 +16,19 @@ import * as DataLayout from "../DataLayout.js"
 import { forLooking, forRepair } from "./Connection.js"
 import * as Contents from "./Contents.js"
 import * as DatabaseCheck from "./DatabaseCheck.js"
-import { type Finding, make, type Outcome } from "./Finding.js"
+import { make, type Outcome } from "./Finding.js"
 import * as FolderCheck from "./FolderCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
-import * as Rebuild from "./Rebuild.js"
 import * as Repairs from "./Repairs.js"
+import * as Treatment from "./Treatment.js"
+import type { Look } from "./Treatment.js"
 
 type Outcomes = ReadonlyArray<Outcome>
 type Failure = StorageUnusable | StorageFailed
 
 const hasEntries = (folder: string): boolean => existsSync(folder) && readdirSync(folder).length > 0
 
-const checkDatabase = (data: string): Effect.Effect<DatabaseCheck.Look, StorageFailed> =>
+const checkDatabase = (data: string): Effect.Effect<Look, StorageFailed> =>
   Effect.suspend(() => {
     const path = DataLayout.databaseIn(data)
     if (existsSync(path)) return DatabaseCheck.check(path)
@@ -35,39 +36,49 @@ const checkDatabase = (data: string): Effect.Effect<DatabaseCheck.Look, StorageF
     return Effect.succeed({ findings: [finding], isSound: false })
   })
 
-/** What was found of files, and then what their rows hold if they are sound. */
-const reported = ({ findings, isSound }: DatabaseCheck.Look, path: string, hasFiles: boolean) =>
+interface Task {
+  /** The database. */
+  readonly path: string
+  /** Of files: each is only taken if what those before it have seen is sound. */
+  readonly looks: ReadonlyArray<Effect.Effect<Look, StorageFailed, Engines>>
+  /** Where a repair moves what is in the way. Null for a look. */
+  readonly aside: Aside.Aside | null
+  /** Whether the files of assets are looked at as well. */
+  readonly hasFiles: boolean
+}
+
+/** Treats files, and then what their rows hold if they are sound. */
+const treat = ({ aside, hasFiles, looks, path }: Task): Effect.Effect<Outcomes, Failure, Engines> =>
   Effect.gen(function* () {
-    const outcomes = findings.map(Repairs.found)
-    if (!isSound) return outcomes
-    const connection = yield* forLooking(path)
-    return [...outcomes, ...(yield* Contents.treat({ path, connection, aside: null, hasFiles, hasLost: false }))]
-  })
+    const outcomes: Array<Outcome> = []
+    for (const look of looks) {
+      const { isSound, outcomes: more } = yield* Treatment.run({ aside, look, repair: Repairs.ofFiles })
+      outcomes.push(...more)
+      if (!isSound) return outcomes
+    }
+    const connection = yield* (aside === null ? forLooking : forRepair)(path)
+    const hasLost = outcomes.some((outcome) => outcome._tag === "Repaired" && outcome.repaired.lost > 0)
+    return [...outcomes, ...(yield* Contents.treat({ path, connection, aside, hasFiles, hasLost }))]
+  }).pipe(Effect.scoped)
+
+const ofFolder = (data: string, aside: Aside.Aside | null): Task => {
+  const looks = [FolderCheck.check(data), checkDatabase(data)]
+  return { path: DataLayout.databaseIn(data), looks, aside, hasFiles: true }
+}
 
 /** Everything that is wrong, and what can be done about it. Changes nothing. */
 export const look = (data: string): Effect.Effect<Outcomes, Failure, Engines> =>
-  Effect.gen(function* () {
-    const folder = yield* FolderCheck.check(data)
-    const { findings, isSound } = folder.isSound ? yield* checkDatabase(data) : { findings: [], isSound: false }
-    return yield* reported({ findings: [...folder.findings, ...findings], isSound }, DataLayout.databaseIn(data), true)
-  }).pipe(Effect.scoped, Effect.withSpan("Doctor.look"))
+  Effect.withSpan(treat(ofFolder(data, null)), "Doctor.look")
 
 /**
  * Everything that is wrong with the database at `path` alone, which may be called anything: no folder and no file of an
  * asset is looked at. Changes nothing. @internal
  */
 export const lookAtDatabase = (path: string): Effect.Effect<Outcomes, Failure, Engines> =>
-  Effect.flatMap(DatabaseCheck.check(path), (look) => reported(look, path, false)).pipe(
-    Effect.scoped,
-    Effect.withSpan("Doctor.lookAtDatabase")
+  Effect.withSpan(
+    treat({ path, looks: [DatabaseCheck.check(path)], aside: null, hasFiles: false }),
+    "Doctor.lookAtDatabase"
   )
-
-const repairFile =
-  (path: string, aside: Aside.Aside) =>
-  (finding: Finding): Effect.Effect<Outcome, Failure> =>
-    Repairs.isForRebuild(finding)
-      ? Effect.map(Rebuild.run(path, aside), (repaired) => ({ _tag: "Repaired", finding, repaired }))
-      : Effect.sync(() => Repairs.ofFile(aside)(finding))
 
 /**
  * Repairs what can be, and returns what was done and what is still wrong. Fails as locked, and has then changed nothing,
@@ -76,31 +87,13 @@ const repairFile =
 export const repair = (data: string): Effect.Effect<Outcomes, Failure, Engines> =>
   Effect.gen(function* () {
     const path = DataLayout.databaseIn(data)
-    const aside = Aside.make(data, yield* Clock.currentTimeMillis)
     if (existsSync(path)) yield* Effect.scoped(FreshProcess.hold(path))
-    const repairFiles = (look: Effect.Effect<DatabaseCheck.Look, StorageFailed, Engines>) => {
-      const findings = Effect.map(look, ({ findings }) => findings)
-      return Effect.flatMap(findings, (first) =>
-        Contents.repairAll(first, findings, Effect.forEach(repairFile(path, aside)))
-      )
-    }
-    const folder = yield* repairFiles(FolderCheck.check(data))
-    if (!(yield* FolderCheck.check(data)).isSound) return folder
-    const files = [...folder, ...(yield* repairFiles(checkDatabase(data)))]
-    if (!(yield* checkDatabase(data)).isSound) return files
-    const connection = yield* forRepair(path)
-    const hasLost = files.some((outcome) => outcome._tag === "Repaired" && outcome.repaired.lost > 0)
-    return [...files, ...(yield* Contents.treat({ path, connection, aside, hasFiles: true, hasLost }))]
+    return yield* treat(ofFolder(data, Aside.make(data, yield* Clock.currentTimeMillis)))
   }).pipe(
-    Effect.scoped,
-    Effect.mapError((error) =>
-      error._tag === "StorageUnusable" && error.reason === "locked"
-        ? new StorageUnusable({
-            path: error.path,
-            reason: "locked",
-            detail: "another process has it open; nothing was repaired"
-          })
-        : error
-    ),
+    Effect.mapError((error) => {
+      if (error._tag !== "StorageUnusable" || error.reason !== "locked") return error
+      const detail = "another process has it open; nothing was repaired"
+      return new StorageUnusable({ path: error.path, reason: "locked", detail })
+    }),
     Effect.withSpan("Doctor.repair")
   )

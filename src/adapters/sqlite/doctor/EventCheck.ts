@@ -1,16 +1,20 @@
 /**
- * Whether all of a session's events are there and decode. A damaged log is not mended: an event only refers to what is
- * stored elsewhere, so nothing is lost with it, and clients from before the damage load the session again.
+ * Whether a session's rows tell of each other: its events of all that they show, its own row of where it is. A cursor
+ * beyond what rows show is one whose event is lost.
  *
- * That most logs are whole is seen from rows that were read already. The engine itself reads all others.
+ * A damaged log is not mended: an event only refers to what is stored elsewhere, so nothing is lost with it, and clients
+ * from before the damage load the session again. That most logs are whole is seen from rows that were read already. The
+ * engine itself reads all others.
  */
-import { Effect, Either, Schema } from "effect"
+import { Effect, Schema } from "effect"
 import { AssetId } from "../../../domain/Asset.js"
 import { Durable } from "../../../domain/SessionEvent.js"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 import * as Events from "../../../services/storage/sql/Events.js"
 import type { Query } from "../../../services/storage/sql/Query.js"
+import { sessionRows } from "../../../services/storage/sql/Tables.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
+import * as Reporting from "./Reporting.js"
 import type { SessionRows } from "./RowCheck.js"
 
 const page = 500
@@ -19,8 +23,8 @@ const types = new Set<unknown>(Durable.members.map(({ fields }) => fields.type.l
 
 const isAssetId = Schema.is(AssetId)
 
-/** What a transcript has in its places: the role of each message, and the cursor of its event without a row. */
-export type Places = ReadonlyMap<unknown, { readonly role: unknown; readonly cursor: number | null }>
+/** What is in each place of a transcript: the role of its message, and the cursor of its event without a row. */
+export type Places = Map<unknown, { readonly role: unknown; readonly cursor: number | null }>
 
 /** Whether an event has all that it shows. */
 const hasAll = (
@@ -28,9 +32,11 @@ const hasAll = (
   places: Places,
   { ref, run: ordinal, seq, type }: SessionRows["events"][number]
 ): boolean => {
-  if (!types.has(type)) return false
   const run = runs.find((run) => run.ordinal === ordinal)
-  switch (String(type).split(".")[0]) {
+  const hasCall = () => places.get(seq)?.role === "tool" || calls.some((call) => call.seq === seq)
+  switch (types.has(type) ? String(type).split(".")[0] : undefined) {
+    case undefined:
+      return false
     case "session":
       return true
     case "asset":
@@ -40,7 +46,7 @@ const hasAll = (
     case "run":
       return run !== undefined && (type !== "run.ended" || run.state === "ended")
     case "call":
-      return run !== undefined && (places.get(seq)?.role === "tool" || calls.some((call) => call.seq === seq))
+      return run !== undefined && hasCall()
     default:
       return run !== undefined && questions.some(({ id }) => id === ref)
   }
@@ -50,11 +56,11 @@ const hasAll = (
 const cursorsOf = (events: SessionRows["events"], places: Places): ReadonlySet<number> =>
   new Set([...places.values(), ...events].map(({ cursor }) => Number(cursor ?? 0)))
 
-/** The newest cursor that rows show. */
-export const newestOf = ({ events, own }: SessionRows, places: Places): number => {
-  let newest = Number(own.firstCursor) - 1
-  for (const cursor of cursorsOf(events, places)) if (cursor > newest) newest = cursor
-  return newest
+/** The greatest of numbers, or 0. They may be too many for a call. */
+export const greatest = (numbers: Iterable<unknown>): number => {
+  let greatest = 0
+  for (const number of numbers) greatest = Math.max(greatest, Number(number))
+  return greatest
 }
 
 /** Whether rows show each cursor of the session. */
@@ -69,25 +75,33 @@ export const isComplete = ({ events, own }: Pick<SessionRows, "events" | "own">,
 export const isWhole = (rows: SessionRows, places: Places): boolean =>
   isComplete(rows, places) && rows.events.every((event) => hasAll(rows, places, event))
 
-/** Looks at the events as the engine reads them, up to the first that is damaged. */
+/** Looks at where the session's row says that the session is: its head, and its newest cursor. Nothing else is damaged. */
+export const checkPosition = (
+  session: SessionKey,
+  { calls, events, own }: SessionRows,
+  places: Places
+): ReadonlyArray<Finding> => {
+  const head = calls.length === 0 ? greatest(places.keys()) : Math.min(...calls.map(({ seq }) => Number(seq))) - 1
+  const cursor = Math.max(Number(own.cursor), Number(own.firstCursor) - 1, greatest(cursorsOf(events, places)))
+  const damage = Reporting.differing("is not what its rows tell at", own, { head, cursor })
+  return Reporting.row({ session }, sessionRows, own, damage)
+}
+
+/** Looks at the events after a cursor as the engine reads them, up to the first that is damaged. */
 export const check = (
   query: Query,
   session: SessionKey,
-  from: unknown
+  after: number
 ): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
-  Effect.gen(function* () {
-    for (let after = Number(from) - 1; ;) {
-      const read = yield* Effect.either(Events.read(query, { sessionId: session.id, after, limit: page }))
-      if (Either.isRight(read)) {
-        const last: number | undefined = read.right.at(-1)?.cursor
-        if (last === undefined) return []
-        after = last
-        continue
-      }
-      const error: Effect.Effect.Error<ReturnType<typeof Events.read>> = read.left
-      if (error._tag === "StorageFailed") return yield* error
-      const detail: string = error._tag === "RowDamaged" ? error.detail : "cannot be read"
+  Effect.matchEffect(Events.read(query, { sessionId: session.id, after, limit: page }), {
+    onSuccess: (events) => {
+      const last = events.at(-1)
+      return last === undefined ? Effect.succeed([]) : check(query, session, last.cursor)
+    },
+    onFailure: (error) => {
+      if (error._tag === "StorageFailed") return Effect.fail(error)
+      const detail = error._tag === "RowDamaged" ? error.detail : "cannot be read"
       const damage = { event: after + 1, detail: detail.endsWith("is missing") ? "missing" : detail }
-      return [make("events-damaged", { session, ...damage }, [])]
+      return Effect.succeed([make("events-damaged", { session, ...damage }, [])])
     }
   })

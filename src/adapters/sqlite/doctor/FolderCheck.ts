@@ -6,8 +6,8 @@ import type { Engines } from "../../../services/Engines.js"
 import { codeOf } from "../../ErrorCode.js"
 import * as DataLayout from "../DataLayout.js"
 import * as Workplace from "../backup/Workplace.js"
-import { hasBytes, type Look } from "./DatabaseCheck.js"
 import { type Finding, make } from "./Finding.js"
+import type { Look } from "./Treatment.js"
 
 /** What only its user may do. Windows has no such bits. */
 const closedTo = { files: 0o077, dataFolder: 0o022 }
@@ -40,7 +40,7 @@ const checkFolder = (path: string, closed: number): ReadonlyArray<Finding> =>
 const strayLogs = (data: string): ReadonlyArray<Finding> =>
   [DataLayout.logEnding, DataLayout.journalEnding]
     .map((ending) => DataLayout.databaseIn(data) + ending)
-    .filter(hasBytes)
+    .filter(DataLayout.hasBytes)
     .map((path) => make("stray-log", { path }))
 
 /** How the names of files begin that a repair or a migration did not finish. */

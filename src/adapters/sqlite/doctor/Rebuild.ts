@@ -29,7 +29,6 @@ import * as Driver from "../Driver.js"
 import * as Migrations from "../Migrations.js"
 import * as Header from "../pages/Header.js"
 import * as Sync from "../Sync.js"
-import { partsOf } from "./DatabaseCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
 import { repairResult } from "./Finding.js"
 import * as Salvage from "./Salvage.js"
@@ -38,7 +37,7 @@ import type { Aside } from "../Aside.js"
 
 /** What changes when anybody writes. */
 const stampOf = (path: string): string =>
-  partsOf(path)
+  DataLayout.partsOf(path)
     .filter((part) => !part.endsWith(DataLayout.sharedMemoryEnding))
     .map((part) => statSync(part, { bigint: true }))
     .map(({ mtimeNs, size }) => `${size} ${mtimeNs}`)
@@ -119,7 +118,7 @@ const fill = (source: string, path: string): Salvage.SalvageResult => {
 }
 
 const exchange = (path: string, rebuilt: string, aside: Aside): string => {
-  const beside = partsOf(path).filter((part) => part !== path)
+  const beside = DataLayout.partsOf(path).filter((part) => part !== path)
   const kept = DataLayout.databaseIn(aside.folder())
   try {
     linkSync(path, kept)

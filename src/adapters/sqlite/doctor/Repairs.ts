@@ -1,12 +1,13 @@
 /**
- * Repairs. Those of rows are the changes that their findings name; those of files are here, by kind. A kind with neither
- * can only be mended by a person, or is no damage.
+ * What is done about each kind of finding. Rows are repaired by the changes that their findings name; files, as is said
+ * here. A kind with neither can only be mended by a person, or is no damage.
  */
+import { Effect, Either } from "effect"
 import { chmodSync, existsSync, renameSync, rmSync } from "node:fs"
+import type { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import { codeOf } from "../../ErrorCode.js"
 import type { Aside } from "../Aside.js"
 import * as DataLayout from "../DataLayout.js"
-import { hasBytes, partsOf } from "./DatabaseCheck.js"
 import {
   type Finding,
   type FindingOf,
@@ -16,21 +17,23 @@ import {
   type RepairResult,
   repairResult
 } from "./Finding.js"
+import * as Rebuild from "./Rebuild.js"
 
-type FileRepairs = { readonly [K in Kind]?: (ids: Ids[K], aside: Aside) => RepairResult }
+type Failure = StorageUnusable | StorageFailed
 
-const moveAside = ({ path }: { readonly path: string }, aside: Aside): RepairResult =>
-  repairResult({ aside: [aside.move(path)] })
-
-const undo = ({ path, twin }: Ids["half-repaired"]): RepairResult => {
-  for (const end of DataLayout.endings) {
-    if (existsSync(twin + end) && !hasBytes(path + end)) renameSync(twin + end, path + end)
-  }
-  rmSync(twin)
-  return repairResult()
+interface InFile {
+  readonly path: string
 }
 
-const fileRepairs: FileRepairs = {
+const moveAside = ({ path }: InFile, aside: Aside): RepairResult => repairResult({ aside: [aside.move(path)] })
+
+/** A new database takes the place of the damaged one. */
+const rebuild = ({ path }: InFile, aside: Aside) => Rebuild.run(path, aside)
+
+type Repair<K extends Kind> = (ids: Ids[K], aside: Aside) => RepairResult | Effect.Effect<RepairResult, Failure>
+
+/** What one of these throws means that nothing was done. */
+const repairs: { readonly [K in Kind]?: Repair<K> } = {
   "open-to-others": ({ closed, mode, path }) => {
     chmodSync(path, mode & 0o777 & ~closed)
     return repairResult()
@@ -41,37 +44,44 @@ const fileRepairs: FileRepairs = {
     rmSync(path, { recursive: true, force: true })
     return repairResult()
   },
-  "not-a-database": ({ path }, aside) => repairResult({ aside: partsOf(path).toReversed().map(aside.move) }),
-  "half-repaired": undo
+  "not-a-database": ({ path }, aside) => repairResult({ aside: DataLayout.partsOf(path).toReversed().map(aside.move) }),
+  "half-repaired": ({ path, twin }) => {
+    for (const end of DataLayout.endings) {
+      if (existsSync(twin + end) && !DataLayout.hasBytes(path + end)) renameSync(twin + end, path + end)
+    }
+    rmSync(twin)
+    return repairResult()
+  },
+  "pages-damaged": rebuild,
+  "marks-damaged": rebuild,
+  "schema-changed": rebuild
 }
 
-/** What `Rebuild` repairs. */
-export const isForRebuild = ({ kind }: Finding): boolean =>
-  kind === "pages-damaged" || kind === "marks-damaged" || kind === "schema-changed"
-
-const isRepairable = (finding: Finding): boolean =>
-  finding.changes !== null || finding.kind in fileRepairs || isForRebuild(finding)
+export const isForRebuild = ({ kind }: Finding): boolean => repairs[kind] === rebuild
 
 /** What a finding is that nothing was done about. */
-export const found = (finding: Finding): Outcome => ({ _tag: "Found", finding, isRepairable: isRepairable(finding) })
+export const found = (finding: Finding): Outcome => ({
+  _tag: "Found",
+  finding,
+  isRepairable: finding.changes !== null || finding.kind in repairs
+})
 
-const run = <K extends Kind>({ ids, kind }: FindingOf<K>, aside: Aside): RepairResult | null => {
-  const repair: ((ids: Ids[K], aside: Aside) => RepairResult) | undefined = fileRepairs[kind]
-  return repair === undefined ? null : repair(ids, aside)
+const start = <K extends Kind>({ ids, kind }: FindingOf<K>, aside: Aside) => {
+  const repair: Repair<K> | undefined = repairs[kind]
+  return repair?.(ids, aside)
 }
 
-/** Does it, or says why it failed. What it throws means that nothing was done. */
-const attempt = (finding: Finding, run: () => RepairResult | null): Outcome => {
-  try {
-    const repaired = run()
-    return repaired === null ? found(finding) : { _tag: "Repaired", finding, repaired }
-  } catch (thrown) {
-    return { _tag: "Failed", finding, code: codeOf(thrown) }
-  }
-}
+const ofFile = (finding: Finding, aside: Aside): Effect.Effect<Outcome, Failure> =>
+  Effect.gen(function* () {
+    const started = Either.try({ try: () => start(finding, aside), catch: codeOf })
+    if (Either.isLeft(started)) return { _tag: "Failed", finding, code: started.left }
+    const done = started.right
+    if (done === undefined) return found(finding)
+    return { _tag: "Repaired", finding, repaired: Effect.isEffect(done) ? yield* done : done }
+  })
 
 /** Repairs files, where that is what has to be done. */
-export const ofFile =
-  (aside: Aside) =>
-  (finding: Finding): Outcome =>
-    attempt(finding, () => run(finding, aside))
+export const ofFiles = (
+  findings: ReadonlyArray<Finding>,
+  aside: Aside
+): Effect.Effect<ReadonlyArray<Outcome>, Failure> => Effect.forEach(findings, (finding) => ofFile(finding, aside))

@@ -8,9 +8,9 @@ import { Option, Schema } from "effect"
 import type { Table } from "../../../services/storage/sql/Table.js"
 import * as Tables from "../../../services/storage/sql/Tables.js"
 import * as AssetFile from "./AssetFile.js"
-import * as Change from "./Change.js"
 import { prepared } from "./Connection.js"
-import { type Finding, make, type SessionKey } from "./Finding.js"
+import type { Finding, SessionKey } from "./Finding.js"
+import * as Reporting from "./Reporting.js"
 import * as Rows from "./Rows.js"
 
 const { assets, calls, eventRows, messages, questions, runs, sessionRows, tables } = Tables
@@ -22,50 +22,39 @@ const plain = tables.filter(
     [sessionRows, runs, messages, calls, questions, assets, eventRows].every((table) => table.name !== name)
 )
 
+type Damage = Reporting.Damage
 type RunRow = Rows.RowOf<typeof runs>
-
-/** The rows of a session. Its messages may be many: they can be passed through once. */
-export interface SessionRows {
-  readonly own: Rows.RowOf<typeof sessionRows>
-  readonly runs: ReadonlyArray<RunRow>
-  readonly calls: ReadonlyArray<Rows.RowOf<typeof calls>>
-  readonly questions: ReadonlyArray<Rows.RowOf<typeof questions>>
-  readonly assets: ReadonlyArray<Rows.RowOf<typeof assets>>
-  readonly events: ReadonlyArray<Rows.RowOf<typeof eventRows>>
-  readonly others: ReadonlyArray<readonly [table: Table, row: Rows.Row]>
-  readonly messages: Iterable<Rows.RowOf<typeof messages>>
-}
 
 /** Reads the rows of sessions between two ordinals, which must be asked for in order. Undefined for one that is gone. */
 export const reader = (connection: Sqlite.Database, first: number, last: number) => {
-  const of = <T extends Table>(table: T) => Rows.bySession(connection, table, first, last)
-  const own = of(sessionRows)
-  const [runsOf, callsOf, questionsOf] = [of(runs), of(calls), of(questions)]
-  const [assetsOf, eventsOf, messagesOf] = [of(assets), of(eventRows), of(messages)]
-  const othersOf = plain.map((table) => [table, of(table)] as const)
-  return (session: number): SessionRows | undefined => {
+  const passing = <T extends Table>(table: T) => Rows.bySession(connection, table, first, last)
+  const all = <T extends Table>(table: T) => {
+    const rows = passing(table)
+    return (session: number): ReadonlyArray<Rows.RowOf<T>> => [...rows(session)]
+  }
+  const [own, runsOf, callsOf, questionsOf] = [all(sessionRows), all(runs), all(calls), all(questions)]
+  const [assetsOf, eventsOf, messagesOf] = [all(assets), all(eventRows), passing(messages)]
+  const others = plain.map((table) => [table, all(table)] as const)
+  return (session: number) => {
     const [row] = own(session)
-    if (row === undefined) return undefined
-    return {
-      own: row,
-      runs: [...runsOf(session)],
-      calls: [...callsOf(session)],
-      questions: [...questionsOf(session)],
-      assets: [...assetsOf(session)],
-      events: [...eventsOf(session)],
-      others: othersOf.flatMap(([table, rows]) => [...rows(session)].map((row) => [table, row] as const)),
-      messages: messagesOf(session)
-    }
+    return row === undefined
+      ? undefined
+      : {
+          own: row,
+          runs: runsOf(session),
+          calls: callsOf(session),
+          questions: questionsOf(session),
+          assets: assetsOf(session),
+          events: eventsOf(session),
+          others: others.flatMap(([table, rows]) => rows(session).map((row) => [table, row] as const)),
+          /** May be many: they can be passed through once. */
+          messages: messagesOf(session)
+        }
   }
 }
 
-/** What is wrong with a row, and the values that mend it; null when the row has to go. */
-interface Damage {
-  readonly detail: string
-  readonly values: Rows.Row | null
-}
-
-const at = (columns: ReadonlyArray<string>): string => `does not decode at ${columns.join(", ")}`
+/** The rows of a session. */
+export type SessionRows = NonNullable<ReturnType<ReturnType<typeof reader>>>
 
 const greatestOrdinal = 2 ** 52
 
@@ -76,6 +65,8 @@ const freeOrdinal = (connection: Sqlite.Database, { name }: Table): number =>
     `SELECT 1 + coalesce(max(ordinal), 0) AS free FROM ${name} WHERE ordinal BETWEEN 0 AND ${greatestOrdinal}`
   ).get()?.free ?? 1
 
+const detailOf = (columns: ReadonlyArray<string>): string => `does not decode at ${columns.join(", ")}`
+
 /** What is wrong with the values of a row, each by itself. `known` has what other rows or files tell of them. */
 const damageOf = (
   connection: Sqlite.Database,
@@ -85,12 +76,13 @@ const damageOf = (
   known: Rows.Row = {}
 ): Damage | null => {
   if (columns.length === 0) return null
+  const ordinal = columns.includes("ordinal") ? { ordinal: freeOrdinal(connection, table) } : {}
+  const told = { ...known, ...ordinal }
   const values = Rows.least(
     table,
-    columns.filter((name) => name !== "ordinal" && !(name in known))
+    columns.filter((name) => !(name in told))
   )
-  const ordinal = columns.includes("ordinal") ? { ordinal: freeOrdinal(connection, table) } : {}
-  return { detail: at(columns), values: values === null ? null : { ...values, ...known, ...ordinal } }
+  return { detail: detailOf(columns), values: values === null ? null : { ...values, ...told } }
 }
 
 /** What a run has because of its state alone. */
@@ -116,7 +108,7 @@ const damageOfRun = (connection: Sqlite.Database, row: RunRow): Damage | null =>
   const mended: RunRow = { ...row, ...damageOf(connection, runs, row, columns, known)?.values }
   const values = Rows.differing(row, { ...mended, ...ofState(mended) })
   const names = columns.length > 0 ? columns : Object.keys(values)
-  return names.length === 0 ? null : { detail: at(names), values }
+  return names.length === 0 ? null : { detail: detailOf(names), values }
 }
 
 const { answer, verdict } = questions.columns
@@ -163,6 +155,19 @@ const damageOfCall = (
   return isKnown ? damage : { detail: "has no question", values: { ...damage?.values, question: null } }
 }
 
+/** What the name of its file says is believed. */
+const damageOfAsset = (
+  connection: Sqlite.Database,
+  data: string,
+  session: SessionKey,
+  row: SessionRows["assets"][number],
+  all: SessionRows["assets"]
+): Damage | null => {
+  const columns = Rows.damaged(assets, row)
+  const known = columns.length === 0 ? {} : AssetFile.told(data, session.id, row, all)
+  return damageOf(connection, assets, row, columns, known)
+}
+
 /** Looks at all rows of a session but its messages. `data` is the folder with the files of its assets. */
 export const check = (
   data: string,
@@ -170,23 +175,18 @@ export const check = (
   session: SessionKey,
   rows: SessionRows
 ): ReadonlyArray<Finding> => {
-  const findings: Array<Finding> = []
-  const report = (table: Table, row: Rows.Row, damage: Damage | null): void => {
-    if (damage === null) return
-    const { detail, values } = damage
-    const change = values === null ? Change.loss(Change.remove(table, row)) : Change.update(table, row, values)
-    findings.push(make("row-damaged", { session, ...Rows.named(table, row), detail }, [change]))
-  }
-  report(sessionRows, rows.own, damageOf(connection, sessionRows, rows.own))
-  for (const row of rows.runs) report(runs, row, damageOfRun(connection, row))
-  for (const row of rows.questions) report(questions, row, damageOfQuestion(connection, row, rows))
-  for (const row of rows.calls) report(calls, row, damageOfCall(connection, row, rows))
-  for (const row of rows.assets) {
-    const columns = Rows.damaged(assets, row)
-    const known = columns.length === 0 ? {} : AssetFile.told(data, session.id, row, rows.assets)
-    report(assets, row, damageOf(connection, assets, row, columns, known))
-  }
-  for (const row of rows.events) report(eventRows, row, damageOf(connection, eventRows, row))
-  for (const [table, row] of rows.others) report(table, row, damageOf(connection, table, row))
-  return findings
+  const reported =
+    <T extends Table>(table: T, damage: (row: Rows.RowOf<T>) => Damage | null) =>
+    (row: Rows.RowOf<T>) =>
+      Reporting.row({ session }, table, row, damage(row))
+  const plainly = (table: Table) => reported(table, (row) => damageOf(connection, table, row))
+  return [
+    ...plainly(sessionRows)(rows.own),
+    ...rows.runs.flatMap(reported(runs, (row) => damageOfRun(connection, row))),
+    ...rows.questions.flatMap(reported(questions, (row) => damageOfQuestion(connection, row, rows))),
+    ...rows.calls.flatMap(reported(calls, (row) => damageOfCall(connection, row, rows))),
+    ...rows.assets.flatMap(reported(assets, (row) => damageOfAsset(connection, data, session, row, rows.assets))),
+    ...rows.events.flatMap(plainly(eventRows)),
+    ...rows.others.flatMap(([table, row]) => plainly(table)(row))
+  ]
 }

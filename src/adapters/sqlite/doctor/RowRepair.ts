@@ -8,7 +8,7 @@ import type { StorageFailed } from "../../../domain/SkeinError.js"
 import { codeOf } from "../../ErrorCode.js"
 import type { Aside } from "../Aside.js"
 import * as Change from "./Change.js"
-import { attempt } from "./Connection.js"
+import { attempt, transaction } from "./Connection.js"
 import { type Finding, type Outcome, repairResult, type SessionKey } from "./Finding.js"
 import { found } from "./Repairs.js"
 import * as Rows from "./Rows.js"
@@ -64,17 +64,6 @@ const keep = (aside: Aside, session: SessionKey | null, { finding, rows }: RowCh
   }
 }
 
-const inTransaction = <A, E, R>(connection: Sqlite.Database, effect: Effect.Effect<A, E, R>) =>
-  Effect.acquireUseRelease(
-    attempt("begin a repair", () => connection.exec("BEGIN IMMEDIATE")),
-    () =>
-      Effect.zipLeft(
-        effect,
-        attempt("commit a repair", () => connection.exec("COMMIT"))
-      ),
-    () => Effect.sync(() => connection.inTransaction && connection.exec("ROLLBACK"))
-  )
-
 /** `look` looks at the rows again: those of `session`, or those that concern more than one. */
 export const run = <E, R>(
   { aside, connection }: Means,
@@ -103,6 +92,6 @@ export const run = <E, R>(
     }
   }).pipe((repair) =>
     findings.some(({ changes }) => changes !== null)
-      ? inTransaction(connection, repair)
+      ? transaction(connection, "repair", repair)
       : Effect.succeed(findings.map(found))
   )

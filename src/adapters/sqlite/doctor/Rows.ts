@@ -75,7 +75,16 @@ const read = <T extends Table>(
   return exact
 }
 
-const equal = (names: ReadonlyArray<string>): string => names.map((name) => `${sqlName(name)} = ?`).join(" AND ")
+/** Columns with a parameter each, as a condition or as assignments. */
+export const equal = (names: ReadonlyArray<string>, separator = " AND "): string =>
+  names.map((name) => `${sqlName(name)} = ?`).join(separator)
+
+/** Inserts a row into the table of this name. */
+export const insert = (connection: Sqlite.Database, table: string, row: Row, verb = "INSERT"): void => {
+  const columns = Object.keys(row)
+  const text = `${verb} INTO ${table} (${columns.map(sqlName).join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`
+  prepared(connection, text).run(...Object.values(row))
+}
 
 /** The parts of a row's key. */
 export const keyOf = ({ key }: Table, row: Row): Row => Object.fromEntries(key.map((name) => [name, row[name] ?? null]))

@@ -107,13 +107,8 @@ export const copy = (from: string, target: Sqlite.Database): SalvageResult | nul
   let unread = 0
 
   const store = (name: string, row: Rows.Row): boolean => {
-    const columns = Object.keys(row)
-    const verb = name === "meta" ? "INSERT OR REPLACE" : "INSERT"
     try {
-      prepared(
-        target,
-        `${verb} INTO ${name} (${columns.map(sqlName).join(", ")}) VALUES (${columns.map(() => "?").join(", ")})`
-      ).run(...Object.values(row))
+      Rows.insert(target, name, row, name === "meta" ? "INSERT OR REPLACE" : "INSERT")
       return true
     } catch (thrown) {
       if (isRefusal(thrown)) return false

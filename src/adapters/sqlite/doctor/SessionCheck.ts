@@ -7,15 +7,14 @@ import type Sqlite from "better-sqlite3"
 import { Effect, Option, Schema } from "effect"
 import type { Asset } from "../../../domain/Asset.js"
 import { EngineId } from "../../../domain/Lease.js"
-import type { StorageFailed } from "../../../domain/SkeinError.js"
 import { Engines } from "../../../services/Engines.js"
 import * as Sessions from "../../../services/storage/sql/Sessions.js"
 import { sessionRows } from "../../../services/storage/sql/Tables.js"
 import * as AssetFile from "./AssetFile.js"
-import { attempt, queryOn, snapshot } from "./Connection.js"
+import { attempt, queryOn, transaction } from "./Connection.js"
 import * as EventCheck from "./EventCheck.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
-import * as PositionCheck from "./PositionCheck.js"
+import * as Reporting from "./Reporting.js"
 import * as RowCheck from "./RowCheck.js"
 import * as Rows from "./Rows.js"
 import * as TranscriptCheck from "./TranscriptCheck.js"
@@ -43,13 +42,6 @@ const leftBehind = Effect.fnUntraced(function* (session: SessionKey, { runs }: R
   return findings
 })
 
-const reported =
-  (session: SessionKey) =>
-  <R>(look: Effect.Effect<Findings, StorageFailed, R>): Effect.Effect<Findings, never, R> =>
-    Effect.catchAll(look, ({ code, operation }) =>
-      Effect.succeed([make("session-unreadable", { session, operation, code })])
-    )
-
 /** Whether the engine reads the session, of which nothing else is damaged. */
 const refusal = (connection: Sqlite.Database, session: SessionKey, { own }: RowCheck.SessionRows) =>
   Sessions.find(queryOn(connection), session.id).pipe(
@@ -61,6 +53,8 @@ const refusal = (connection: Sqlite.Database, session: SessionKey, { own }: RowC
     })
   )
 
+const areSound = (findings: Findings): boolean => findings.every(({ changes }) => changes === null)
+
 /** Looks at the rows of one session. Its messages are passed through once. */
 const lookAt = Effect.fnUntraced(function* (
   data: string,
@@ -68,25 +62,23 @@ const lookAt = Effect.fnUntraced(function* (
   session: SessionKey,
   rows: RowCheck.SessionRows
 ) {
-  const { cursor, firstCursor, state } = rows.own
-  const isImport = state === "hidden" && Number(cursor) < Number(firstCursor)
-  const deletion = state === "live" ? [] : [make(isImport ? "import-unfinished" : "deletion-unfinished", { session })]
-  if (rows.own.state === "hidden") return deletion
-  const part = reported(session)
-  const damaged = yield* part(attempt("read the rows", () => RowCheck.check(data, connection, session, rows)))
-  const places = new Map<unknown, { role: unknown; cursor: number | null }>()
-  const transcript = yield* part(
-    attempt("read the transcript", () => TranscriptCheck.check(connection, session, rows, places))
-  )
-  const ofRows = [...deletion, ...damaged, ...transcript]
-  // What these show comes from the rows, so the damage of rows would be reported twice.
-  const areSound = ofRows.every(({ changes }) => changes === null)
-  const found = areSound ? [...ofRows, ...PositionCheck.check(session, rows, places)] : ofRows
-  const isSound = found.every(({ changes }) => changes === null)
-  const isDoubtful = isSound && !EventCheck.isWhole(rows, places)
-  const events = isDoubtful ? yield* part(EventCheck.check(queryOn(connection), session, rows.own.firstCursor)) : []
-  const refused = isDoubtful ? yield* part(refusal(connection, session, rows)) : []
-  return [...found, ...events, ...refused, ...(yield* leftBehind(session, rows))]
+  const [state, cursor, firstCursor] = [rows.own.state, Number(rows.own.cursor), Number(rows.own.firstCursor)]
+  const isImport = state === "hidden" && cursor < firstCursor
+  const findings: Array<Finding> = []
+  if (state !== "live") findings.push(make(isImport ? "import-unfinished" : "deletion-unfinished", { session }))
+  if (state === "hidden") return findings
+  const part = <R>(look: Parameters<typeof Reporting.orUnreadable<R>>[1]) =>
+    Effect.map(Reporting.orUnreadable({ session }, look), (found) => void findings.push(...found))
+  const places: EventCheck.Places = new Map()
+  yield* part(attempt("read the rows", () => RowCheck.check(data, connection, session, rows)))
+  yield* part(attempt("read the transcript", () => TranscriptCheck.check(connection, session, rows, places)))
+  // What the rest shows comes from these rows, so their damage would be reported twice.
+  if (areSound(findings)) findings.push(...EventCheck.checkPosition(session, rows, places))
+  if (areSound(findings) && !EventCheck.isWhole(rows, places)) {
+    yield* part(EventCheck.check(queryOn(connection), session, firstCursor - 1))
+    yield* part(refusal(connection, session, rows))
+  }
+  return [...findings, ...(yield* leftBehind(session, rows))]
 })
 
 /** Looks at sessions in the order of their ordinals. `data` is the folder with the files of their assets. */
@@ -95,32 +87,26 @@ export const check = (
   connection: Sqlite.Database,
   sessions: ReadonlyArray<SessionKey>
 ): Effect.Effect<ReadonlyArray<SessionLook>, never, Engines> => {
-  const [first, last] = [sessions[0]?.ordinal ?? 0, sessions.at(-1)?.ordinal ?? 0]
   const look = Effect.gen(function* () {
-    const read = RowCheck.reader(connection, first, last)
+    const read = RowCheck.reader(connection, sessions[0]?.ordinal ?? 0, sessions.at(-1)?.ordinal ?? 0)
     return yield* Effect.forEach(sessions, (session) =>
       Effect.gen(function* () {
         const rows = yield* attempt("read the session", () => read(session.ordinal))
-        const isSeen = rows !== undefined && rows.own.state !== "hidden"
-        const findings = rows === undefined ? [] : yield* lookAt(data, connection, session, rows)
-        return { session, findings, assets: isSeen ? AssetFile.decoded(session.id, rows.assets) : [] }
+        if (rows === undefined) return { session, findings: [], assets: [] }
+        const assets = rows.own.state === "hidden" ? [] : AssetFile.decoded(session.id, rows.assets)
+        return { session, assets, findings: yield* lookAt(data, connection, session, rows) }
       })
     )
   })
-  return Effect.catchAll(snapshot(connection, look), ({ code, operation }) => {
-    // One that cannot be read stops the look at no other.
-    if (sessions.length > 1) {
-      return Effect.map(
-        Effect.forEach(sessions, (session) => check(data, connection, [session])),
-        (seen) => seen.flat()
-      )
-    }
-    return Effect.succeed(
-      sessions.map((session) => ({
-        session,
-        findings: [make("session-unreadable", { session, operation, code })],
-        assets: []
-      }))
+  // One that cannot be read stops the look at no other.
+  return Effect.catchAll(transaction(connection, "snapshot", look), (error) =>
+    Effect.map(
+      Effect.forEach(sessions, (session) =>
+        sessions.length > 1
+          ? check(data, connection, [session])
+          : Effect.map(Reporting.orUnreadable({ session }, error), (findings) => [{ session, findings, assets: [] }])
+      ),
+      (seen) => seen.flat()
     )
-  })
+  )
 }

@@ -12,10 +12,10 @@ import * as CursorFloor from "../../../services/storage/sql/CursorFloor.js"
 import { table, type Table } from "../../../services/storage/sql/Table.js"
 import * as Tables from "../../../services/storage/sql/Tables.js"
 import * as AssetFile from "./AssetFile.js"
-import * as Change from "./Change.js"
 import { prepared } from "./Connection.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Orphans from "./Orphans.js"
+import * as Reporting from "./Reporting.js"
 import * as Rows from "./Rows.js"
 
 const { assets, meta, sessionRows, tables } = Tables
@@ -90,10 +90,8 @@ const greatest = (connection: Sqlite.Database, expression: string): number =>
 /** Looks at all of it. `data` is the folder of the database at `path`. */
 export const check = (data: string, path: string, connection: Sqlite.Database): ReadonlyArray<Finding> => {
   const findings: Array<Finding> = []
-  const report = (table: Table, row: Rows.Row, detail: string, change: Change.Change) =>
-    void findings.push(make("shared-row-damaged", { path, ...Rows.named(table, row), detail }, [change]))
-  const set = (table: Table, row: Rows.Row, detail: string, values: Rows.Row) =>
-    report(table, row, detail, Change.update(table, row, values))
+  const set = (table: Table, row: Rows.Row, detail: string, values: Rows.Row | null) =>
+    void findings.push(...Reporting.row({ path }, table, row, { detail, values }))
 
   const newest = greatest(
     connection,
@@ -130,14 +128,14 @@ export const check = (data: string, path: string, connection: Sqlite.Database): 
 
   for (const table of tables.filter(({ isTransient, session }) => isTransient && session === null)) {
     for (const row of Rows.all(connection, table)) {
-      if (Rows.damaged(table, row).length > 0) report(table, row, "does not decode", Change.remove(table, row))
+      if (Rows.damaged(table, row).length > 0) set(table, row, "does not decode", null)
     }
   }
   // Read when it is needed: it looks at every event.
   const floor = () => ({ cursorFloor: greatest(connection, CursorFloor.afterAll) })
   const [row] = Rows.all(connection, meta)
   if (row === undefined) {
-    report(meta, { id: 1 }, "is missing", { table: meta, key: { id: 1 }, values: floor(), isLoss: true })
+    findings.push(...Reporting.row({ path }, meta, { id: 1 }, { detail: "is missing", values: floor(), isLoss: true }))
   } else {
     const columns = Rows.damaged(meta, row).filter((name) => name !== "cursorFloor")
     const values = { ...Rows.least(meta, columns), ...(CursorFloor.isFloor(row.cursorFloor) ? {} : floor()) }

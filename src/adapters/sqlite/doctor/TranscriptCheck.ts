@@ -10,12 +10,13 @@ import { CallId, Message } from "../../../domain/Message.js"
 import * as Transcript from "../../../domain/Transcript.js"
 import { decoder, exactJson } from "../../../services/storage/sql/Decoding.js"
 import { columnsOf } from "../../../services/storage/sql/MessageRow.js"
+import type { Table } from "../../../services/storage/sql/Table.js"
 import { calls, messages, sessionRows } from "../../../services/storage/sql/Tables.js"
 import * as Change from "./Change.js"
-import { prepared } from "./Connection.js"
 import * as EventCheck from "./EventCheck.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Placeholder from "./Placeholder.js"
+import * as Reporting from "./Reporting.js"
 import type { SessionRows } from "./RowCheck.js"
 import * as Rows from "./Rows.js"
 
@@ -40,13 +41,6 @@ const untraced = 64
 /** What a message's columns are that depend on nothing but themselves. */
 const besideBody = { ...messages, columns: Struct.omit(messages.columns, "body", "seq", "session") }
 
-/** What a placeholder has from the place before it when its own is lost. */
-interface PreviousPlace {
-  readonly role: string | null
-  readonly follows: number
-  readonly at: number
-}
-
 interface Gap {
   readonly seq: number
   readonly change: Change.Change
@@ -54,13 +48,6 @@ interface Gap {
   readonly after: number
   until: number
 }
-
-/** The newest event with a row of its own. */
-const newestEvent = (connection: Sqlite.Database, { ordinal }: SessionKey): number =>
-  prepared<{ readonly newest: number | null }>(
-    connection,
-    `SELECT max(cursor) AS newest FROM event_rows WHERE session = ? AND cursor <= ${Number.MAX_SAFE_INTEGER}`
-  ).get(ordinal)?.newest ?? 0
 
 /** What the columns beside a message say. A word that this version does not know is not held against its own column. */
 const wantedOf = (message: Message, body: string): Rows.Row => {
@@ -74,7 +61,7 @@ export const check = (
   connection: Sqlite.Database,
   session: SessionKey,
   { calls: open, events, messages: stored, own, runs }: SessionRows,
-  places: Map<unknown, { role: unknown; cursor: number | null }>
+  places: EventCheck.Places
 ): ReadonlyArray<Finding> => {
   const findings: Array<Finding> = []
   const isHeld = runs.some(({ state }) => state === "running")
@@ -86,43 +73,41 @@ export const check = (
   /** Whether there is a message of a later version, of which nobody knows here what it asks for or counts as. */
   let hasOther = false
   let progress = Transcript.empty(session.id)
-  let before: PreviousPlace = { role: null, follows: 0, at: 0 }
+  let before = { role: "", follows: 0, at: 0 }
   /** The run of the last message that is not a result. */
   let run: MessageRow["run"] = null
   let next = 1
 
+  const report = (table: Table, row: Rows.Row, damage: Reporting.Damage) =>
+    void findings.push(...Reporting.row({ session }, table, row, damage))
+
   const callAt = (seq: number) => open.find((call) => call.seq === seq)
+
+  /** The newest event before a place, and its time: those of the place before it when they are lost. */
+  const placed = ({ at, follows }: Partial<MessageRow>) => ({
+    follows: isNumber(follows) ? follows : before.follows,
+    at: isNumber(at) ? at : before.at
+  })
 
   /** Moves on over a message. Returns why it is not allowed in its place. */
   const pass = (seq: number, message: Message, row: Partial<MessageRow>): string | null => {
-    before = {
-      role: message.role,
-      follows: isNumber(row.follows) ? row.follows : before.follows,
-      at: isNumber(row.at) ? row.at : before.at
-    }
+    before = { role: message.role, ...placed(row) }
     if (message.role !== "tool") run = row.run ?? null
     if (message.role === "assistant") answers++
     if (message.role === "other") hasOther = true
     next = seq + 1
     const after = Transcript.append({ ...progress, head: seq - 1 }, message)
-    const anew = Either.orElse(after, () =>
-      Transcript.append({ ...Transcript.empty(session.id), head: seq - 1 }, message)
-    )
-    progress = Either.getOrElse(anew, () => progress)
+    const anew = () => Transcript.append({ ...Transcript.empty(session.id), head: seq - 1 }, message)
+    progress = Either.getOrElse(Either.orElse(after, anew), () => progress)
     return Either.isLeft(after) ? after.left.reason : null
   }
 
   /** Puts a message in a place. `row` has what is known of what belongs there. */
   const put = (seq: number, message: Message, row: Partial<MessageRow>): Change.Change => {
-    const values = {
-      follows: isNumber(row.follows) ? row.follows : before.follows,
-      mark: 0,
-      run: row.run ?? (message.role === "tool" ? run : null),
-      at: isNumber(row.at) ? row.at : before.at,
-      ...columnsOf(message, JSON.stringify(message))
-    }
+    const ofRun = row.run ?? (message.role === "tool" ? run : null)
+    const values = { ...placed(row), mark: 0, run: ofRun, ...columnsOf(message, JSON.stringify(message)) }
     pass(seq, message, values)
-    return { table: messages, key: { session: session.ordinal, seq }, values, isLoss: false }
+    return Change.update(messages, { session: session.ordinal, seq }, values)
   }
 
   /** The calls whose results, or open calls, follow right after a place. */
@@ -162,11 +147,10 @@ export const check = (
     const state = call.state === "pending" ? "pending" : "started"
     const closing = put(seq, Batch.closing({ ...asked, state }), { follows: call.follows })
     const wanted: Rows.Row = { seq, position: asked.index, id: asked.callId, name: asked.name }
-    const differing = Rows.differing(call, wanted)
+    const values = Rows.differing(call, wanted)
     if (!isHeld) findings.push(make("call-abandoned", { session, seq }, [Change.remove(calls, call), closing]))
-    else if (Object.keys(differing).length > 0) {
-      const ids = { session, ...Rows.named(calls, { ...call, seq }), detail: "is not what its message asks for" }
-      findings.push(make("row-damaged", ids, [Change.update(calls, call, differing)]))
+    else if (Object.keys(values).length > 0) {
+      report(calls, call, { detail: "is not what its message asks for", values })
     }
   }
 
@@ -185,7 +169,7 @@ export const check = (
   /** Whether there can be as many places before a row as its number says: each has an event at least. */
   const isTooFar = (seq: number, { follows }: MessageRow): boolean => {
     if (seq - next <= untraced) return false
-    const newest = Math.max(isNumber(follows) ? follows : 0, newestEvent(connection, session))
+    const newest = EventCheck.greatest([follows, ...events.map(({ cursor }) => cursor)].filter(isNumber))
     return seq - next > untraced + newest - before.follows
   }
 
@@ -207,11 +191,9 @@ export const check = (
     }
     const values = differing(row, decoded.right)
     const reason = pass(seq, decoded.right, { ...row, ...values })
-    if (Object.keys(values).length > 0) {
-      const detail = `is damaged at ${Object.keys(values).join(", ")}`
-      const ids = { session, ...Rows.named(messages, row), detail }
-      findings.push(make("row-damaged", ids, [Change.update(messages, row, values)]))
-    } else if (reason !== null) findings.push(make("message-misplaced", { session, seq, reason }))
+    const names = Object.keys(values)
+    if (names.length > 0) report(messages, row, { detail: `is damaged at ${names.join(", ")}`, values })
+    else if (reason !== null) findings.push(make("message-misplaced", { session, seq, reason }))
   }
 
   /** Where a message belongs whose number is wrong: a place without one, by the events around it. */
@@ -236,14 +218,16 @@ export const check = (
   }
 
   const reportMissing = (): void => {
-    let stretch: Array<Gap> = []
-    for (const [index, gap] of missing.entries()) {
-      stretch.push(gap)
-      const following = missing[index + 1]
-      if (following?.seq === gap.seq + 1) continue
-      const changes = stretch.map(({ change }) => change)
-      findings.push(make("messages-missing", { session, first: stretch[0]?.seq ?? gap.seq, last: gap.seq }, changes))
-      stretch = []
+    const stretches: Array<{ first: number; last: number; changes: Array<Change.Change> }> = []
+    for (const { change, seq } of missing) {
+      const stretch = stretches.at(-1)
+      if (stretch?.last === seq - 1) {
+        stretch.last = seq
+        stretch.changes.push(change)
+      } else stretches.push({ first: seq, last: seq, changes: [change] })
+    }
+    for (const { changes, ...range } of stretches) {
+      findings.push(make("messages-missing", { session, ...range }, changes))
     }
   }
 
@@ -264,11 +248,8 @@ export const check = (
   const last = next - 1 + lostAfter(next - 1)
   for (let count = 0; count < lost && lost <= untraced; count++) miss(next, Placeholder.assistant([]))
   while (next <= last) miss(next, placeholder(next))
-  if (lost > untraced) {
-    const change = Change.update(sessionRows, own, { steps: answers })
-    const detail = "counts more answers than it has"
-    findings.push(make("row-damaged", { session, ...Rows.named(sessionRows, own), detail }, [change]))
-  }
+  if (lost > untraced)
+    report(sessionRows, own, { detail: "counts more answers than it has", values: { steps: answers } })
   reportMissing()
   for (const call of hasOther ? [] : unseen) {
     const seq = Number(call.seq)

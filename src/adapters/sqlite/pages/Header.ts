@@ -1,5 +1,8 @@
-/** The first bytes of a database's file: what they may be, whoever wrote it, and what they are in each of Skein's. */
-import { closeSync, openSync, readSync, writeSync } from "node:fs"
+/**
+ * What a file shows of being a database: its first bytes, which are known for each, whoever wrote it, and for each of
+ * Skein's; and a text that is somewhere in it.
+ */
+import { closeSync, existsSync, openSync, readSync, writeSync } from "node:fs"
 
 const magic = Buffer.from("SQLite format 3\0", "latin1")
 
@@ -59,6 +62,20 @@ const read = (file: number, at: number, length: number): Buffer => {
 
 /** Looks at the header of a file. */
 export const check = (path: string): string | null => withFile(path, "r", (file) => problemOf(read(file, 0, length)))
+
+const pieceSize = 1024 * 1024
+
+/** Whether a text is anywhere in a file, which may be missing. */
+export const contains = (path: string, text: string): boolean =>
+  existsSync(path) &&
+  withFile(path, "r", (file) => {
+    const piece = Buffer.alloc(pieceSize)
+    for (let at = 0, length = 1; length > 0; at += pieceSize - text.length) {
+      length = readSync(file, piece, 0, pieceSize, at)
+      if (piece.subarray(0, length).includes(text)) return true
+    }
+    return false
+  })
 
 /** How the second page of each of Skein's databases begins: the map of pages says that the third one begins a table. */
 const mapBegin = Buffer.from([1, 0, 0, 0, 0])
