@@ -15,7 +15,7 @@ import { assets, sessionRows } from "../../../services/storage/sql/Tables.js"
 import { codeOf } from "../../ErrorCode.js"
 import * as AssetFile from "./AssetFile.js"
 import * as Change from "./Change.js"
-import { attempt, prepared } from "./Connection.js"
+import { attempt, type OpenDatabase, prepared } from "./Connection.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Reporting from "./Reporting.js"
 import * as Rows from "./Rows.js"
@@ -45,7 +45,7 @@ const rowsOf = (connection: Sqlite.Database, ordinal: number): ReadonlyArray<Row
 const areElsewhere = (data: string): boolean => AssetFile.namesIn(AssetFile.rootOf(data)).length === 0
 
 /** Looks at the file of an asset: its content is what its row says, or its row says what is known of it. */
-const checkFile = (data: string, connection: Sqlite.Database, session: SessionKey, asset: Asset) =>
+const checkFile = ({ connection, data }: OpenDatabase, session: SessionKey, asset: Asset) =>
   Effect.gen(function* () {
     const path = join(AssetFile.folderOf(data, session.id), AssetNames.file(asset))
     const content = yield* Effect.either(contentOf(path))
@@ -67,13 +67,12 @@ const checkFile = (data: string, connection: Sqlite.Database, session: SessionKe
 
 /** Looks at the files of a session's assets. */
 export const checkFilesOf = (
-  data: string,
-  connection: Sqlite.Database,
+  database: OpenDatabase,
   session: SessionKey,
   known: ReadonlyArray<Asset>
 ): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
   Effect.map(
-    Effect.forEach(known, (asset) => checkFile(data, connection, session, asset)),
+    Effect.forEach(known, (asset) => checkFile(database, session, asset)),
     Arr.flatten
   )
 
@@ -141,8 +140,7 @@ const checkFolder = (connection: Sqlite.Database, folder: string, id: SessionId,
 
 /** Looks at all files in the folder of assets. `hasLost` tells whether rows were lost that may have wanted some. */
 export const checkFiles = (
-  data: string,
-  connection: Sqlite.Database,
+  { connection, data }: OpenDatabase,
   hasLost: boolean
 ): Effect.Effect<ReadonlyArray<Finding>, StorageFailed, Engines> =>
   Effect.gen(function* () {

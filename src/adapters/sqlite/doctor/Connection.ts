@@ -10,6 +10,13 @@ import * as Driver from "../Driver.js"
 import * as SqliteWriter from "../SqliteWriter.js"
 import * as Unusable from "../Unusable.js"
 
+/** A database that is open, and the folder that it is in, with the files of its assets. */
+export interface OpenDatabase {
+  readonly path: string
+  readonly data: string
+  readonly connection: Sqlite.Database
+}
+
 type ScopedConnection = Effect.Effect<Sqlite.Database, StorageUnusable | StorageFailed, Scope.Scope>
 
 const acquire = (path: string, open: () => Sqlite.Database): ScopedConnection =>

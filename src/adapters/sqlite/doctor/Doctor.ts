@@ -8,7 +8,7 @@
  */
 import { Clock, Effect } from "effect"
 import { existsSync, readdirSync } from "node:fs"
-import { join } from "node:path"
+import { dirname, join } from "node:path"
 import { StorageUnusable, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Engines } from "../../../services/Engines.js"
 import * as Aside from "../Aside.js"
@@ -58,7 +58,10 @@ const treat = ({ aside, hasFiles, looks, path }: Task): Effect.Effect<Outcomes, 
     }
     const connection = yield* (aside === null ? forLooking : forRepair)(path)
     const hasLost = outcomes.some((outcome) => outcome._tag === "Repaired" && outcome.repaired.lost > 0)
-    return [...outcomes, ...(yield* Contents.treat({ path, connection, aside, hasFiles, hasLost }))]
+    return [
+      ...outcomes,
+      ...(yield* Contents.treat({ path, data: dirname(path), connection, aside, hasFiles, hasLost }))
+    ]
   }).pipe(Effect.scoped)
 
 const ofFolder = (data: string, aside: Aside.Aside | null): Task => {

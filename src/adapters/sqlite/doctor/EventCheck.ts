@@ -23,13 +23,9 @@ const types = new Set<unknown>(Durable.members.map(({ fields }) => fields.type.l
 
 const isAssetId = Schema.is(AssetId)
 
-/** What is in each place of a transcript: the role of its message, and the cursor of its event without a row. */
-export type Places = Map<unknown, { readonly role: unknown; readonly cursor: number | null }>
-
 /** Whether an event has all that it shows. */
 const hasAll = (
-  { calls, questions, runs }: SessionRows,
-  places: Places,
+  { calls, places, questions, runs }: SessionRows,
   { ref, run: ordinal, seq, type }: SessionRows["events"][number]
 ): boolean => {
   const run = runs.find((run) => run.ordinal === ordinal)
@@ -53,7 +49,7 @@ const hasAll = (
 }
 
 /** The cursors that rows show. */
-const cursorsOf = (events: SessionRows["events"], places: Places): ReadonlySet<number> =>
+const cursorsOf = ({ events, places }: SessionRows): ReadonlySet<number> =>
   new Set([...places.values(), ...events].map(({ cursor }) => Number(cursor ?? 0)))
 
 /** The greatest of numbers, or 0. They may be too many for a call. */
@@ -64,25 +60,22 @@ export const greatest = (numbers: Iterable<unknown>): number => {
 }
 
 /** Whether rows show each cursor of the session. */
-export const isComplete = ({ events, own }: Pick<SessionRows, "events" | "own">, places: Places): boolean => {
-  const [first, newest] = [Number(own.firstCursor), Number(own.cursor)]
+export const isComplete = (rows: SessionRows): boolean => {
+  const [first, newest] = [Number(rows.own.firstCursor), Number(rows.own.cursor)]
   let kept = 0
-  for (const cursor of cursorsOf(events, places)) if (cursor >= first && cursor <= newest) kept++
+  for (const cursor of cursorsOf(rows)) if (cursor >= first && cursor <= newest) kept++
   return kept === newest - first + 1
 }
 
 /** Whether the events follow each other without a gap, and each has all that it shows. */
-export const isWhole = (rows: SessionRows, places: Places): boolean =>
-  isComplete(rows, places) && rows.events.every((event) => hasAll(rows, places, event))
+export const isWhole = (rows: SessionRows): boolean =>
+  isComplete(rows) && rows.events.every((event) => hasAll(rows, event))
 
 /** Looks at where the session's row says that the session is: its head, and its newest cursor. Nothing else is damaged. */
-export const checkPosition = (
-  session: SessionKey,
-  { calls, events, own }: SessionRows,
-  places: Places
-): ReadonlyArray<Finding> => {
+export const checkPosition = (rows: SessionRows): ReadonlyArray<Finding> => {
+  const { calls, own, places, session } = rows
   const head = calls.length === 0 ? greatest(places.keys()) : Math.min(...calls.map(({ seq }) => Number(seq))) - 1
-  const cursor = Math.max(Number(own.cursor), Number(own.firstCursor) - 1, greatest(cursorsOf(events, places)))
+  const cursor = Math.max(Number(own.cursor), Number(own.firstCursor) - 1, greatest(cursorsOf(rows)))
   const damage = Reporting.differing("is not what its rows tell at", own, { head, cursor })
   return Reporting.row({ session }, sessionRows, own, damage)
 }

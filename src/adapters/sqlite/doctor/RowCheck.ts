@@ -8,7 +8,7 @@ import { Option, Schema } from "effect"
 import type { Table } from "../../../services/storage/sql/Table.js"
 import * as Tables from "../../../services/storage/sql/Tables.js"
 import * as AssetFile from "./AssetFile.js"
-import { prepared } from "./Connection.js"
+import { type OpenDatabase, prepared } from "./Connection.js"
 import type { Finding, SessionKey } from "./Finding.js"
 import * as Reporting from "./Reporting.js"
 import * as Rows from "./Rows.js"
@@ -22,7 +22,6 @@ const plain = tables.filter(
     [sessionRows, runs, messages, calls, questions, assets, eventRows].every((table) => table.name !== name)
 )
 
-type Damage = Reporting.Damage
 type RunRow = Rows.RowOf<typeof runs>
 
 /** Reads the rows of sessions between two ordinals, which must be asked for in order. Undefined for one that is gone. */
@@ -30,27 +29,36 @@ export const reader = (connection: Sqlite.Database, first: number, last: number)
   const passing = <T extends Table>(table: T) => Rows.bySession(connection, table, first, last)
   const all = <T extends Table>(table: T) => {
     const rows = passing(table)
-    return (session: number): ReadonlyArray<Rows.RowOf<T>> => [...rows(session)]
+    return ({ ordinal }: SessionKey): ReadonlyArray<Rows.RowOf<T>> => [...rows(ordinal)]
   }
-  const [own, runsOf, callsOf, questionsOf] = [all(sessionRows), all(runs), all(calls), all(questions)]
+  const [ownOf, runsOf, callsOf, questionsOf] = [all(sessionRows), all(runs), all(calls), all(questions)]
   const [assetsOf, eventsOf, messagesOf] = [all(assets), all(eventRows), passing(messages)]
   const others = plain.map((table) => [table, all(table)] as const)
-  return (session: number) => {
-    const [row] = own(session)
-    return row === undefined
-      ? undefined
-      : {
-          own: row,
-          runs: runsOf(session),
-          calls: callsOf(session),
-          questions: questionsOf(session),
-          assets: assetsOf(session),
-          events: eventsOf(session),
-          others: others.flatMap(([table, rows]) => rows(session).map((row) => [table, row] as const)),
-          /** May be many: they can be passed through once. */
-          messages: messagesOf(session)
-        }
+  return (session: SessionKey) => {
+    const [own] = ownOf(session)
+    if (own === undefined) return undefined
+    return {
+      session,
+      own,
+      runs: runsOf(session),
+      calls: callsOf(session),
+      questions: questionsOf(session),
+      assets: assetsOf(session),
+      events: eventsOf(session),
+      others: others.flatMap(([table, rows]) => rows(session).map((row) => [table, row] as const)),
+      /** May be many: they can be passed through once. */
+      messages: messagesOf(session.ordinal),
+      /** What has been seen in the places of its messages. */
+      places: new Map<unknown, Place>()
+    }
   }
+}
+
+interface Place {
+  /** The role of its message. */
+  readonly role: unknown
+  /** The cursor of its event, if that has no row. */
+  readonly cursor: number | null
 }
 
 /** The rows of a session. */
@@ -65,24 +73,47 @@ const freeOrdinal = (connection: Sqlite.Database, { name }: Table): number =>
     `SELECT 1 + coalesce(max(ordinal), 0) AS free FROM ${name} WHERE ordinal BETWEEN 0 AND ${greatestOrdinal}`
   ).get()?.free ?? 1
 
-const detailOf = (columns: ReadonlyArray<string>): string => `does not decode at ${columns.join(", ")}`
+/** What is known of a table's rows beside its columns' Schemas. */
+interface Rule<T extends Table> {
+  /** Columns of which the transcript tells. */
+  readonly told?: ReadonlyArray<string>
+  /** What other rows or files tell of a row, of which these columns are damaged. */
+  readonly known?: (row: Rows.RowOf<T>, damaged: ReadonlyArray<string>) => Rows.Row
+  /** What is wrong between a row's columns, or between it and others. Its values decode, or are mended. */
+  readonly beside?: (row: Rows.RowOf<T>) => Reporting.Damage | null
+}
 
-/** What is wrong with the values of a row, each by itself. `known` has what other rows or files tell of them. */
-const damageOf = (
+const undecoded = "does not decode at"
+
+/** What is wrong with a row's values, each by itself. */
+const ofValues = <T extends Table>(
   connection: Sqlite.Database,
-  table: Table,
-  row: Rows.Row,
-  columns = Rows.damaged(table, row),
-  known: Rows.Row = {}
-): Damage | null => {
+  table: T,
+  row: Rows.RowOf<T>,
+  { known, told = [] }: Rule<T>
+): Reporting.Damage | null => {
+  const columns = Rows.damaged(table, row).filter((name) => !told.includes(name))
   if (columns.length === 0) return null
   const ordinal = columns.includes("ordinal") ? { ordinal: freeOrdinal(connection, table) } : {}
-  const told = { ...known, ...ordinal }
-  const values = Rows.least(
+  const found: Rows.Row = { ...known?.(row, columns), ...ordinal }
+  const least = Rows.least(
     table,
-    columns.filter((name) => !(name in told))
+    columns.filter((name) => !(name in found))
   )
-  return { detail: detailOf(columns), values: values === null ? null : { ...values, ...told } }
+  return { detail: `${undecoded} ${columns.join(", ")}`, values: least && Rows.differing(row, { ...least, ...found }) }
+}
+
+const damageOf = <T extends Table>(
+  connection: Sqlite.Database,
+  table: T,
+  row: Rows.RowOf<T>,
+  rule: Rule<T>
+): Reporting.Damage | null => {
+  const damage = ofValues(connection, table, row, rule)
+  if (damage?.values === null) return damage
+  const beside = rule.beside?.({ ...row, ...damage?.values }) ?? null
+  if (damage === null || beside === null) return damage ?? beside
+  return { ...damage, values: beside.values && Rows.differing(row, { ...damage.values, ...beside.values }) }
 }
 
 /** What a run has because of its state alone. */
@@ -99,16 +130,12 @@ const withoutMessage = ({ createdAt, state }: RunRow): Rows.Row =>
     ? { message: null, state: "ended", stopReason: "failed", detail: "its message was damaged", endedAt: createdAt }
     : { message: null }
 
-const damageOfRun = (connection: Sqlite.Database, row: RunRow): Damage | null => {
-  const columns = Rows.damaged(runs, row)
-  const known = {
-    ...(columns.includes("id") ? { id: `run_damaged_${Rows.text(row.ordinal)}` } : {}),
-    ...(columns.includes("message") ? withoutMessage(row) : {})
-  }
-  const mended: RunRow = { ...row, ...damageOf(connection, runs, row, columns, known)?.values }
-  const values = Rows.differing(row, { ...mended, ...ofState(mended) })
-  const names = columns.length > 0 ? columns : Object.keys(values)
-  return names.length === 0 ? null : { detail: detailOf(names), values }
+const ofRuns: Rule<typeof runs> = {
+  known: (row, damaged) => ({
+    ...(damaged.includes("id") ? { id: `run_damaged_${Rows.text(row.ordinal)}` } : {}),
+    ...(damaged.includes("message") ? withoutMessage(row) : {})
+  }),
+  beside: (row) => Reporting.differing(undecoded, row, ofState(row))
 }
 
 const { answer, verdict } = questions.columns
@@ -119,74 +146,43 @@ const decodeAnswer = Schema.decodeUnknownOption(answer.schema)
 const decodeVerdict = Schema.decodeUnknownOption(verdict.schema)
 
 /** A question is of the session of its run, and open only while a call waits for it. */
-const damageOfQuestion = (
-  connection: Sqlite.Database,
-  row: SessionRows["questions"][number],
-  { calls, runs: own }: SessionRows
-): Damage | null => {
-  const damage = damageOf(connection, questions, row)
-  if (damage !== null) return damage.values === null ? damage : { ...damage, values: { ...damage.values, ...denied } }
-  const run = own.find(({ ordinal }) => ordinal === row.run)
-  if (run === undefined) {
-    const elsewhere = Rows.at(connection, runs, { ordinal: row.run })
-    return { detail: "has no run", values: elsewhere === undefined ? null : { session: elsewhere.session } }
+const ofQuestions = (connection: Sqlite.Database, { calls, runs: own }: SessionRows): Rule<typeof questions> => ({
+  known: () => denied,
+  beside: (row) => {
+    const run = own.find(({ ordinal }) => ordinal === row.run)
+    if (run === undefined) {
+      const elsewhere = Rows.at(connection, runs, { ordinal: row.run })
+      return { detail: "has no run", values: elsewhere === undefined ? null : { session: elsewhere.session } }
+    }
+    const given = Option.getOrNull(decodeAnswer(row.answer))
+    if ((given?.verdict ?? null) !== Option.getOrNull(decodeVerdict(row.verdict)))
+      return { detail: "has another verdict than its answer", values: denied }
+    const isAwaited =
+      run.state === "running" && calls.some(({ question, state }) => question === row.id && state === "pending")
+    return row.answer === null && !isAwaited ? { detail: "has no call that waits for it", values: denied } : null
   }
-  const given = Option.getOrNull(decodeAnswer(row.answer))
-  if ((given?.verdict ?? null) !== Option.getOrNull(decodeVerdict(row.verdict)))
-    return { detail: "has another verdict than its answer", values: denied }
-  const isAwaited =
-    run.state === "running" && calls.some(({ question, state }) => question === row.id && state === "pending")
-  return row.answer === null && !isAwaited ? { detail: "has no call that waits for it", values: denied } : null
-}
+})
 
-/** What call it is, the transcript tells. */
-const damageOfCall = (
-  connection: Sqlite.Database,
-  row: SessionRows["calls"][number],
-  rows: SessionRows
-): Damage | null => {
-  const columns = Rows.damaged(calls, row).filter((name) => ["follows", "question", "state"].includes(name))
-  const damage = damageOf(connection, calls, row, columns)
-  const { question: id } = row
-  const isKnown =
-    id === null ||
-    rows.questions.some((question) => question.id === id) ||
-    Rows.at(connection, questions, { id }) !== undefined
-  return isKnown ? damage : { detail: "has no question", values: { ...damage?.values, question: null } }
-}
+const ofCalls = (connection: Sqlite.Database, { questions: own }: SessionRows): Rule<typeof calls> => ({
+  told: ["seq", "position", "id", "name"],
+  beside: ({ question: id }) =>
+    id === null || own.some((question) => question.id === id) || Rows.at(connection, questions, { id }) !== undefined
+      ? null
+      : { detail: "has no question", values: { question: null } }
+})
 
-/** What the name of its file says is believed. */
-const damageOfAsset = (
-  connection: Sqlite.Database,
-  data: string,
-  session: SessionKey,
-  row: SessionRows["assets"][number],
-  all: SessionRows["assets"]
-): Damage | null => {
-  const columns = Rows.damaged(assets, row)
-  const known = columns.length === 0 ? {} : AssetFile.told(data, session.id, row, all)
-  return damageOf(connection, assets, row, columns, known)
-}
-
-/** Looks at all rows of a session but its messages. `data` is the folder with the files of its assets. */
-export const check = (
-  data: string,
-  connection: Sqlite.Database,
-  session: SessionKey,
-  rows: SessionRows
-): ReadonlyArray<Finding> => {
-  const reported =
-    <T extends Table>(table: T, damage: (row: Rows.RowOf<T>) => Damage | null) =>
-    (row: Rows.RowOf<T>) =>
-      Reporting.row({ session }, table, row, damage(row))
-  const plainly = (table: Table) => reported(table, (row) => damageOf(connection, table, row))
+/** Looks at all rows of a session but its messages. */
+export const check = ({ connection, data }: OpenDatabase, rows: SessionRows): ReadonlyArray<Finding> => {
+  const { session } = rows
+  const judged = <T extends Table>(table: T, all: ReadonlyArray<Rows.RowOf<T>>, rule: Rule<T> = {}) =>
+    all.flatMap((row) => Reporting.row({ session }, table, row, damageOf(connection, table, row, rule)))
   return [
-    ...plainly(sessionRows)(rows.own),
-    ...rows.runs.flatMap(reported(runs, (row) => damageOfRun(connection, row))),
-    ...rows.questions.flatMap(reported(questions, (row) => damageOfQuestion(connection, row, rows))),
-    ...rows.calls.flatMap(reported(calls, (row) => damageOfCall(connection, row, rows))),
-    ...rows.assets.flatMap(reported(assets, (row) => damageOfAsset(connection, data, session, row, rows.assets))),
-    ...rows.events.flatMap(plainly(eventRows)),
-    ...rows.others.flatMap(([table, row]) => plainly(table)(row))
+    ...judged(sessionRows, [rows.own]),
+    ...judged(runs, rows.runs, ofRuns),
+    ...judged(questions, rows.questions, ofQuestions(connection, rows)),
+    ...judged(calls, rows.calls, ofCalls(connection, rows)),
+    ...judged(assets, rows.assets, { known: (row) => AssetFile.told(data, session.id, row, rows.assets) }),
+    ...judged(eventRows, rows.events),
+    ...rows.others.flatMap(([table, row]) => judged(table, [row]))
   ]
 }

@@ -7,11 +7,12 @@ import type Sqlite from "better-sqlite3"
 import { Effect, Option, Schema } from "effect"
 import type { Asset } from "../../../domain/Asset.js"
 import { EngineId } from "../../../domain/Lease.js"
+import type { StorageFailed } from "../../../domain/SkeinError.js"
 import { Engines } from "../../../services/Engines.js"
 import * as Sessions from "../../../services/storage/sql/Sessions.js"
 import { sessionRows } from "../../../services/storage/sql/Tables.js"
 import * as AssetFile from "./AssetFile.js"
-import { attempt, queryOn, transaction } from "./Connection.js"
+import { attempt, type OpenDatabase, queryOn, transaction } from "./Connection.js"
 import * as EventCheck from "./EventCheck.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Reporting from "./Reporting.js"
@@ -31,7 +32,7 @@ export interface SessionLook {
 const decodeEngine = Schema.decodeUnknownOption(Schema.parseJson(EngineId))
 
 /** Runs whose process died. They are no damage: the next engine to claim the session closes them. */
-const leftBehind = Effect.fnUntraced(function* (session: SessionKey, { runs }: RowCheck.SessionRows) {
+const leftBehind = Effect.fnUntraced(function* ({ runs, session }: RowCheck.SessionRows) {
   const engines = yield* Engines
   const findings: Array<Finding> = []
   for (const { engine, id } of runs.filter(({ state }) => state === "running")) {
@@ -43,7 +44,7 @@ const leftBehind = Effect.fnUntraced(function* (session: SessionKey, { runs }: R
 })
 
 /** Whether the engine reads the session, of which nothing else is damaged. */
-const refusal = (connection: Sqlite.Database, session: SessionKey, { own }: RowCheck.SessionRows) =>
+const refusal = (connection: Sqlite.Database, { own, session }: RowCheck.SessionRows) =>
   Sessions.find(queryOn(connection), session.id).pipe(
     Effect.as([]),
     Effect.catchTags({
@@ -56,45 +57,41 @@ const refusal = (connection: Sqlite.Database, session: SessionKey, { own }: RowC
 const areSound = (findings: Findings): boolean => findings.every(({ changes }) => changes === null)
 
 /** Looks at the rows of one session. Its messages are passed through once. */
-const lookAt = Effect.fnUntraced(function* (
-  data: string,
-  connection: Sqlite.Database,
-  session: SessionKey,
-  rows: RowCheck.SessionRows
-) {
-  const [state, cursor, firstCursor] = [rows.own.state, Number(rows.own.cursor), Number(rows.own.firstCursor)]
-  const isImport = state === "hidden" && cursor < firstCursor
+const lookAt = Effect.fnUntraced(function* (database: OpenDatabase, rows: RowCheck.SessionRows) {
+  const { connection } = database
+  const { own, session } = rows
+  const [cursor, firstCursor] = [Number(own.cursor), Number(own.firstCursor)]
+  const isImport = own.state === "hidden" && cursor < firstCursor
   const findings: Array<Finding> = []
-  if (state !== "live") findings.push(make(isImport ? "import-unfinished" : "deletion-unfinished", { session }))
-  if (state === "hidden") return findings
-  const part = <R>(look: Parameters<typeof Reporting.orUnreadable<R>>[1]) =>
+  if (own.state !== "live") findings.push(make(isImport ? "import-unfinished" : "deletion-unfinished", { session }))
+  if (own.state === "hidden") return findings
+  const part = (look: Effect.Effect<Findings, StorageFailed>) =>
     Effect.map(Reporting.orUnreadable({ session }, look), (found) => void findings.push(...found))
-  const places: EventCheck.Places = new Map()
-  yield* part(attempt("read the rows", () => RowCheck.check(data, connection, session, rows)))
-  yield* part(attempt("read the transcript", () => TranscriptCheck.check(connection, session, rows, places)))
+  yield* part(attempt("read the rows", () => RowCheck.check(database, rows)))
+  yield* part(attempt("read the transcript", () => TranscriptCheck.check(connection, rows)))
   // What the rest shows comes from these rows, so their damage would be reported twice.
-  if (areSound(findings)) findings.push(...EventCheck.checkPosition(session, rows, places))
-  if (areSound(findings) && !EventCheck.isWhole(rows, places)) {
+  if (areSound(findings)) findings.push(...EventCheck.checkPosition(rows))
+  if (areSound(findings) && !EventCheck.isWhole(rows)) {
     yield* part(EventCheck.check(queryOn(connection), session, firstCursor - 1))
-    yield* part(refusal(connection, session, rows))
+    yield* part(refusal(connection, rows))
   }
-  return [...findings, ...(yield* leftBehind(session, rows))]
+  return [...findings, ...(yield* leftBehind(rows))]
 })
 
-/** Looks at sessions in the order of their ordinals. `data` is the folder with the files of their assets. */
+/** Looks at sessions in the order of their ordinals. */
 export const check = (
-  data: string,
-  connection: Sqlite.Database,
+  database: OpenDatabase,
   sessions: ReadonlyArray<SessionKey>
 ): Effect.Effect<ReadonlyArray<SessionLook>, never, Engines> => {
+  const { connection } = database
   const look = Effect.gen(function* () {
     const read = RowCheck.reader(connection, sessions[0]?.ordinal ?? 0, sessions.at(-1)?.ordinal ?? 0)
     return yield* Effect.forEach(sessions, (session) =>
       Effect.gen(function* () {
-        const rows = yield* attempt("read the session", () => read(session.ordinal))
+        const rows = yield* attempt("read the session", () => read(session))
         if (rows === undefined) return { session, findings: [], assets: [] }
         const assets = rows.own.state === "hidden" ? [] : AssetFile.decoded(session.id, rows.assets)
-        return { session, assets, findings: yield* lookAt(data, connection, session, rows) }
+        return { session, assets, findings: yield* lookAt(database, rows) }
       })
     )
   })
@@ -103,7 +100,7 @@ export const check = (
     Effect.map(
       Effect.forEach(sessions, (session) =>
         sessions.length > 1
-          ? check(data, connection, [session])
+          ? check(database, [session])
           : Effect.map(Reporting.orUnreadable({ session }, error), (findings) => [{ session, findings, assets: [] }])
       ),
       (seen) => seen.flat()

@@ -12,7 +12,7 @@ import * as CursorFloor from "../../../services/storage/sql/CursorFloor.js"
 import { table, type Table } from "../../../services/storage/sql/Table.js"
 import * as Tables from "../../../services/storage/sql/Tables.js"
 import * as AssetFile from "./AssetFile.js"
-import { prepared } from "./Connection.js"
+import { type OpenDatabase, prepared } from "./Connection.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Orphans from "./Orphans.js"
 import * as Reporting from "./Reporting.js"
@@ -47,39 +47,39 @@ export const sessionsIn = function* (connection: Sqlite.Database): Generator<Ses
 }
 
 /** The session whose folder has a file that only a session with these assets has. */
-const sessionOfFiles = (data: string, connection: Sqlite.Database, ordinal: Ordinal): Option.Option<SessionId> => {
+const sessionOfFiles = ({ connection, data }: OpenDatabase, ordinal: Ordinal): Option.Option<SessionId> => {
   const rows = Rows.between(connection, assets, ordinal)
   const files = new Set(AssetFile.decoded("any", rows).map(AssetNames.file))
-  const root = join(data, "assets")
+  const root = AssetFile.rootOf(data)
   const folders = files.size === 0 ? [] : AssetFile.namesIn(root)
   return Option.fromNullable(
     folders.find((name) => AssetFile.namesIn(join(root, name)).some((file) => files.has(file)))
   ).pipe(Option.flatMap(AssetNames.sessionOf))
 }
 
-const isFree = (connection: Sqlite.Database, id: string): boolean =>
+const isFree = ({ connection }: OpenDatabase, id: string): boolean =>
   Rows.at(connection, sessionRows, { id }) === undefined
 
 /** An id that no session has: the one that its files tell, or one that says that it was recovered. */
-const idFor = (data: string, connection: Sqlite.Database, ordinal: Ordinal): string => {
-  const known = Option.filter(sessionOfFiles(data, connection, ordinal), (id) => isFree(connection, id))
+const idFor = (database: OpenDatabase, ordinal: Ordinal): string => {
+  const known = Option.filter(sessionOfFiles(database, ordinal), (id) => isFree(database, id))
   if (Option.isSome(known)) return known.value
   let id = `recovered-${Rows.text(ordinal)}`
-  for (let number = 2; !isFree(connection, id); number++) id = `recovered-${Rows.text(ordinal)}-${number}`
+  for (let number = 2; !isFree(database, id); number++) id = `recovered-${Rows.text(ordinal)}-${number}`
   return id
 }
 
 /** Sessions with valid ids whose files are all in the folder of an id that no session has. */
-const misnamed = (data: string, connection: Sqlite.Database): ReadonlyArray<readonly [SessionKey, SessionId]> => {
-  const folders = new Set(AssetFile.namesIn(join(data, "assets")))
+const misnamed = (database: OpenDatabase): ReadonlyArray<readonly [SessionKey, SessionId]> => {
+  const folders = new Set(AssetFile.namesIn(AssetFile.rootOf(database.data)))
   const withAssets = prepared<SessionKey>(
-    connection,
+    database.connection,
     "SELECT ordinal, id FROM session_rows WHERE state = 'live' AND ordinal IN (SELECT session FROM assets)"
   ).all()
   return withAssets.flatMap((session) => {
     if (!isId(session.id) || folders.has(AssetNames.folder(session.id))) return []
-    const named = Option.getOrNull(sessionOfFiles(data, connection, session.ordinal))
-    return named === null || !isFree(connection, named) ? [] : [[session, named] as const]
+    const named = Option.getOrNull(sessionOfFiles(database, session.ordinal))
+    return named === null || !isFree(database, named) ? [] : [[session, named] as const]
   })
 }
 
@@ -87,8 +87,9 @@ const greatest = (connection: Sqlite.Database, expression: string): number =>
   prepared<{ readonly greatest: number | null }>(connection, `SELECT max(${expression}) AS greatest`).get()?.greatest ??
   0
 
-/** Looks at all of it. `data` is the folder of the database at `path`. */
-export const check = (data: string, path: string, connection: Sqlite.Database): ReadonlyArray<Finding> => {
+/** Looks at all of it. */
+export const check = (database: OpenDatabase): ReadonlyArray<Finding> => {
+  const { connection, path } = database
   const findings: Array<Finding> = []
   const set = (table: Table, row: Rows.Row, detail: string, values: Rows.Row | null) =>
     void findings.push(...Reporting.row({ path }, table, row, { detail, values }))
@@ -112,14 +113,14 @@ export const check = (data: string, path: string, connection: Sqlite.Database): 
     set(sessionRows, row, "has another ordinal than its rows", { ordinal: ordinal ?? free++ })
   }
   for (const row of damaged) {
-    if (!isId(row.id)) set(sessionRows, row, "has an invalid id", { id: idFor(data, connection, row.ordinal) })
+    if (!isId(row.id)) set(sessionRows, row, "has an invalid id", { id: idFor(database, row.ordinal) })
   }
-  for (const [row, id] of misnamed(data, connection)) {
+  for (const [row, id] of misnamed(database)) {
     set(sessionRows, { ...row }, `has its files under the id ${id}`, { id })
   }
   const adoptions = orphans.flatMap((orphan) => {
     const ordinal = isOrdinal(orphan) ? orphan : free++
-    const adoption = Orphans.adoption(connection, ordinal, idFor(data, connection, orphan))
+    const adoption = Orphans.adoption(connection, ordinal, idFor(database, orphan))
     return [adoption, ...(ordinal === orphan ? [] : Orphans.moves(connection, orphan, ordinal))]
   })
   if (orphans.length > 0) {

@@ -14,7 +14,7 @@ import type { Table } from "../../../services/storage/sql/Table.js"
 import { calls, messages, sessionRows } from "../../../services/storage/sql/Tables.js"
 import * as Change from "./Change.js"
 import * as EventCheck from "./EventCheck.js"
-import { type Finding, make, type SessionKey } from "./Finding.js"
+import { type Finding, make } from "./Finding.js"
 import * as Placeholder from "./Placeholder.js"
 import * as Reporting from "./Reporting.js"
 import type { SessionRows } from "./RowCheck.js"
@@ -57,12 +57,8 @@ const wantedOf = (message: Message, body: string): Rows.Row => {
 }
 
 /** Looks at all of a session's messages and open calls, and notes what is in which place. */
-export const check = (
-  connection: Sqlite.Database,
-  session: SessionKey,
-  { calls: open, events, messages: stored, own, runs }: SessionRows,
-  places: EventCheck.Places
-): ReadonlyArray<Finding> => {
+export const check = (connection: Sqlite.Database, rows: SessionRows): ReadonlyArray<Finding> => {
+  const { calls: open, events, own, places, runs, session } = rows
   const findings: Array<Finding> = []
   const isHeld = runs.some(({ state }) => state === "running")
   const ownRuns = new Set(runs.map(({ ordinal }) => ordinal))
@@ -212,7 +208,7 @@ export const check = (
     if (lost <= 0 || lost > untraced) return 0
     const isTold =
       events.some(({ seq }) => isNumber(seq) && seq > end) ||
-      !EventCheck.isComplete({ events, own }, places) ||
+      !EventCheck.isComplete(rows) ||
       !events.some(({ type }) => type === "session.created")
     return isTold ? lost : 0
   }
@@ -231,7 +227,7 @@ export const check = (
     }
   }
 
-  for (const row of stored) {
+  for (const row of rows.messages) {
     const hasEvent = row.role !== "tool" || row.run === null
     places.set(row.seq, { role: row.role, cursor: hasEvent ? Number(row.follows) + 1 : null })
     take(row)

@@ -97,6 +97,12 @@ const cases: Readonly<Record<string, Case>> = {
     of: [reused],
     isWhole: true
   },
+  "a call that began never, and is shown as nothing": {
+    harm: `UPDATE calls SET started_at = ${2 ** 53}, display = '{' WHERE session = ${held}`,
+    finds: ["row-damaged"],
+    of: [held],
+    has: [3, 0]
+  },
   "a call that waits for a question that is gone": {
     harm: "DELETE FROM questions WHERE ordinal = 4",
     finds: ["row-damaged"],
