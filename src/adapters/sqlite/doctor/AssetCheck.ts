@@ -17,7 +17,7 @@ import * as AssetFile from "./AssetFile.js"
 import * as Change from "./Change.js"
 import { attempt, type OpenDatabase, prepared } from "./Connection.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
-import * as Reporting from "./Reporting.js"
+import * as Judging from "./Judging.js"
 import * as Rows from "./Rows.js"
 
 /** How much is in a file, and its digest. Fails with the system's code. */
@@ -57,8 +57,8 @@ const checkFile = ({ connection, data }: OpenDatabase, session: SessionKey, asse
     if (row === undefined) return []
     const isMissing = Either.isLeft(content) && content.left === "ENOENT"
     const told = isMissing ? AssetFile.told(data, session.id, row, rows) : size === null ? {} : { size }
-    const damage = Reporting.differing("is not what its file says at", row, told)
-    if (damage !== null) return Reporting.row({ session }, assets, row, damage)
+    const damage = Judging.differing("is not what its file says at", row, told)
+    if (damage !== null) return Judging.report({ session }, assets, row, damage)
     const ids = { session, asset: asset.id, path }
     return Either.isLeft(content) && (!isMissing || areElsewhere(data))
       ? [make("asset-unreadable", ids)]

@@ -14,7 +14,7 @@ import * as Events from "../../../services/storage/sql/Events.js"
 import type { Query } from "../../../services/storage/sql/Query.js"
 import { sessionRows } from "../../../services/storage/sql/Tables.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
-import * as Reporting from "./Reporting.js"
+import * as Judging from "./Judging.js"
 import type { SessionRows } from "./RowCheck.js"
 
 const page = 500
@@ -76,8 +76,8 @@ export const checkPosition = (rows: SessionRows): ReadonlyArray<Finding> => {
   const { calls, own, places, session } = rows
   const head = calls.length === 0 ? greatest(places.keys()) : Math.min(...calls.map(({ seq }) => Number(seq))) - 1
   const cursor = Math.max(Number(own.cursor), Number(own.firstCursor) - 1, greatest(cursorsOf(rows)))
-  const damage = Reporting.differing("is not what its rows tell at", own, { head, cursor })
-  return Reporting.row({ session }, sessionRows, own, damage)
+  const damage = Judging.differing("is not what its rows tell at", own, { head, cursor })
+  return Judging.report({ session }, sessionRows, own, damage)
 }
 
 /** Looks at the events after a cursor as the engine reads them, up to the first that is damaged. */

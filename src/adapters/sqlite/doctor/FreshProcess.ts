@@ -59,6 +59,9 @@ const ask = <A, I>(task: "look" | "hold", path: string, answer: Schema.Schema<A,
 export const look = (path: string): Effect.Effect<typeof Looked.Type | typeof Refused.Type | NoAnswer> =>
   Effect.scoped(ask("look", path, Looked))
 
+export const inUse = (path: string): StorageUnusable =>
+  new StorageUnusable({ path, reason: "locked", detail: "another process has it open" })
+
 /**
  * Keeps every other process from the database until the scope closes. Fails as locked while another process has it open,
  * and when that cannot be found out. A database that SQLite cannot read is not in use.
@@ -70,6 +73,6 @@ export const hold = (path: string): Effect.Effect<void, StorageUnusable | Storag
       return yield* new StorageFailed({ operation: "check whether the database is in use", code: "NO_ANSWER" })
     }
     if (answer._tag === "Refused" && SqliteFailure.fromCode(answer.code).kind === "busy") {
-      return yield* new StorageUnusable({ path, reason: "locked", detail: "another process has it open" })
+      return yield* inUse(path)
     }
   })

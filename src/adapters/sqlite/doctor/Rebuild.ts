@@ -50,8 +50,6 @@ const failed = (thrown: unknown) =>
 
 const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: failed })
 
-const inUse = (path: string) => new StorageUnusable({ path, reason: "locked", detail: "another process has it open" })
-
 /** The files of an unfinished rebuild: the new database, and what it is made of. */
 const namesOf = (rebuilt: string) => ({ rebuilt, source: `${rebuilt}.source` })
 
@@ -165,7 +163,7 @@ export const run = (path: string, aside: Aside) =>
     const before = yield* attempt(() => stampOf(path))
     const salvaged = yield* salvage({ from: path, to: rebuilt })
     yield* FreshProcess.hold(path)
-    if ((yield* attempt(() => stampOf(path))) !== before) return yield* inUse(path)
+    if ((yield* attempt(() => stampOf(path))) !== before) return yield* FreshProcess.inUse(path)
     const kept = yield* attempt(() => exchange(path, rebuilt, aside))
     const { recovered, sessions, unread } = salvaged
     return repairResult({ recovered, sessions, lost: unread, aside: [kept] })

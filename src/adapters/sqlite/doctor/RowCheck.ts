@@ -8,9 +8,10 @@ import { Option, Schema } from "effect"
 import type { Table } from "../../../services/storage/sql/Table.js"
 import * as Tables from "../../../services/storage/sql/Tables.js"
 import * as AssetFile from "./AssetFile.js"
-import { type OpenDatabase, prepared } from "./Connection.js"
+import type { OpenDatabase } from "./Connection.js"
 import type { Finding, SessionKey } from "./Finding.js"
-import * as Reporting from "./Reporting.js"
+import * as Judging from "./Judging.js"
+import type { Rule } from "./Judging.js"
 import * as Rows from "./Rows.js"
 
 const { assets, calls, eventRows, messages, questions, runs, sessionRows, tables } = Tables
@@ -64,58 +65,6 @@ interface Place {
 /** The rows of a session. */
 export type SessionRows = NonNullable<ReturnType<ReturnType<typeof reader>>>
 
-const greatestOrdinal = 2 ** 52
-
-/** A number that no row has. */
-const freeOrdinal = (connection: Sqlite.Database, { name }: Table): number =>
-  prepared<{ readonly free: number }>(
-    connection,
-    `SELECT 1 + coalesce(max(ordinal), 0) AS free FROM ${name} WHERE ordinal BETWEEN 0 AND ${greatestOrdinal}`
-  ).get()?.free ?? 1
-
-/** What is known of a table's rows beside its columns' Schemas. */
-interface Rule<T extends Table> {
-  /** Columns of which the transcript tells. */
-  readonly told?: ReadonlyArray<string>
-  /** What other rows or files tell of a row, of which these columns are damaged. */
-  readonly known?: (row: Rows.RowOf<T>, damaged: ReadonlyArray<string>) => Rows.Row
-  /** What is wrong between a row's columns, or between it and others. Its values decode, or are mended. */
-  readonly beside?: (row: Rows.RowOf<T>) => Reporting.Damage | null
-}
-
-const undecoded = "does not decode at"
-
-/** What is wrong with a row's values, each by itself. */
-const ofValues = <T extends Table>(
-  connection: Sqlite.Database,
-  table: T,
-  row: Rows.RowOf<T>,
-  { known, told = [] }: Rule<T>
-): Reporting.Damage | null => {
-  const columns = Rows.damaged(table, row).filter((name) => !told.includes(name))
-  if (columns.length === 0) return null
-  const ordinal = columns.includes("ordinal") ? { ordinal: freeOrdinal(connection, table) } : {}
-  const found: Rows.Row = { ...known?.(row, columns), ...ordinal }
-  const least = Rows.least(
-    table,
-    columns.filter((name) => !(name in found))
-  )
-  return { detail: `${undecoded} ${columns.join(", ")}`, values: least && Rows.differing(row, { ...least, ...found }) }
-}
-
-const damageOf = <T extends Table>(
-  connection: Sqlite.Database,
-  table: T,
-  row: Rows.RowOf<T>,
-  rule: Rule<T>
-): Reporting.Damage | null => {
-  const damage = ofValues(connection, table, row, rule)
-  if (damage?.values === null) return damage
-  const beside = rule.beside?.({ ...row, ...damage?.values }) ?? null
-  if (damage === null || beside === null) return damage ?? beside
-  return { ...damage, values: beside.values && Rows.differing(row, { ...damage.values, ...beside.values }) }
-}
-
 /** What a run has because of its state alone. */
 const ofState = ({ createdAt, endedAt, startedAt, state, stopReason }: RunRow): Rows.Row => {
   if (state === "queued") return { stopReason: null, detail: null, startedAt: null, endedAt: null }
@@ -135,7 +84,7 @@ const ofRuns: Rule<typeof runs> = {
     ...(damaged.includes("id") ? { id: `run_damaged_${Rows.text(row.ordinal)}` } : {}),
     ...(damaged.includes("message") ? withoutMessage(row) : {})
   }),
-  beside: (row) => Reporting.differing(undecoded, row, ofState(row))
+  beside: (row) => Judging.differing("does not decode at", row, ofState(row))
 }
 
 const { answer, verdict } = questions.columns
@@ -174,8 +123,8 @@ const ofCalls = (connection: Sqlite.Database, { questions: own }: SessionRows): 
 /** Looks at all rows of a session but its messages. */
 export const check = ({ connection, data }: OpenDatabase, rows: SessionRows): ReadonlyArray<Finding> => {
   const { session } = rows
-  const judged = <T extends Table>(table: T, all: ReadonlyArray<Rows.RowOf<T>>, rule: Rule<T> = {}) =>
-    all.flatMap((row) => Reporting.row({ session }, table, row, damageOf(connection, table, row, rule)))
+  const judged = <T extends Table>(table: T, all: ReadonlyArray<Rows.RowOf<T>>, rule?: Rule<T>) =>
+    Judging.rows(connection, { session }, table, all, rule)
   return [
     ...judged(sessionRows, [rows.own]),
     ...judged(runs, rows.runs, ofRuns),

@@ -15,7 +15,7 @@ import * as AssetFile from "./AssetFile.js"
 import { attempt, type OpenDatabase, queryOn, transaction } from "./Connection.js"
 import * as EventCheck from "./EventCheck.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
-import * as Reporting from "./Reporting.js"
+import * as Judging from "./Judging.js"
 import * as RowCheck from "./RowCheck.js"
 import * as Rows from "./Rows.js"
 import * as TranscriptCheck from "./TranscriptCheck.js"
@@ -66,7 +66,7 @@ const lookAt = Effect.fnUntraced(function* (database: OpenDatabase, rows: RowChe
   if (own.state !== "live") findings.push(make(isImport ? "import-unfinished" : "deletion-unfinished", { session }))
   if (own.state === "hidden") return findings
   const part = (look: Effect.Effect<Findings, StorageFailed>) =>
-    Effect.map(Reporting.orUnreadable({ session }, look), (found) => void findings.push(...found))
+    Effect.map(Judging.orUnreadable({ session }, look), (found) => void findings.push(...found))
   yield* part(attempt("read the rows", () => RowCheck.check(database, rows)))
   yield* part(attempt("read the transcript", () => TranscriptCheck.check(connection, rows)))
   // What the rest shows comes from these rows, so their damage would be reported twice.
@@ -101,7 +101,7 @@ export const check = (
       Effect.forEach(sessions, (session) =>
         sessions.length > 1
           ? check(database, [session])
-          : Effect.map(Reporting.orUnreadable({ session }, error), (findings) => [{ session, findings, assets: [] }])
+          : Effect.map(Judging.orUnreadable({ session }, error), (findings) => [{ session, findings, assets: [] }])
       ),
       (seen) => seen.flat()
     )

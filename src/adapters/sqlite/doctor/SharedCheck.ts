@@ -15,7 +15,7 @@ import * as AssetFile from "./AssetFile.js"
 import { type OpenDatabase, prepared } from "./Connection.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Orphans from "./Orphans.js"
-import * as Reporting from "./Reporting.js"
+import * as Judging from "./Judging.js"
 import * as Rows from "./Rows.js"
 
 const { assets, meta, sessionRows, tables } = Tables
@@ -92,7 +92,7 @@ export const check = (database: OpenDatabase): ReadonlyArray<Finding> => {
   const { connection, path } = database
   const findings: Array<Finding> = []
   const set = (table: Table, row: Rows.Row, detail: string, values: Rows.Row | null) =>
-    void findings.push(...Reporting.row({ path }, table, row, { detail, values }))
+    void findings.push(...Judging.report({ path }, table, row, { detail, values }))
 
   const newest = greatest(
     connection,
@@ -127,25 +127,19 @@ export const check = (database: OpenDatabase): ReadonlyArray<Finding> => {
     findings.push(make("session-rows-missing", { path, ordinals: orphans.map(Number) }, adoptions))
   }
 
-  for (const table of tables.filter(({ isTransient, session }) => isTransient && session === null)) {
-    for (const row of Rows.all(connection, table)) {
-      if (Rows.damaged(table, row).length > 0) set(table, row, "does not decode", null)
-    }
-  }
+  const judged = <T extends Table>(table: T, rule?: Judging.Rule<T>) =>
+    Judging.rows(connection, { path }, table, Rows.all(connection, table), rule)
+  for (const table of tables) if (table.isTransient && table.session === null) findings.push(...judged(table))
   // Read when it is needed: it looks at every event.
   const floor = () => ({ cursorFloor: greatest(connection, CursorFloor.afterAll) })
-  const [row] = Rows.all(connection, meta)
-  if (row === undefined) {
-    findings.push(...Reporting.row({ path }, meta, { id: 1 }, { detail: "is missing", values: floor(), isLoss: true }))
-  } else {
-    const columns = Rows.damaged(meta, row).filter((name) => name !== "cursorFloor")
-    const values = { ...Rows.least(meta, columns), ...(CursorFloor.isFloor(row.cursorFloor) ? {} : floor()) }
-    if (Object.keys(values).length > 0) set(meta, row, `does not decode at ${Object.keys(values).join(", ")}`, values)
+  findings.push(...judged(meta, { known: (_, damaged) => (damaged.includes("cursorFloor") ? floor() : {}) }))
+  if (Rows.all(connection, meta).next().done === true) {
+    const damage = { detail: "is missing", values: floor(), isLoss: true }
+    findings.push(...Judging.report({ path }, meta, { id: 1 }, damage))
   }
-  for (const row of Rows.all(connection, sequences)) {
-    if (Rows.damaged(sequences, row).length > 0 && row.name === sessionRows.name) {
-      set(sequences, row, "leaves no number for another session", { seq: newest })
-    }
+  const sequence = Rows.at(connection, sequences, { name: sessionRows.name })
+  if (sequence !== undefined && Rows.damaged(sequences, sequence).length > 0) {
+    set(sequences, sequence, "leaves no number for another session", { seq: newest })
   }
   return findings
 }

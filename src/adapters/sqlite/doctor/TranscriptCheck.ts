@@ -16,7 +16,7 @@ import * as Change from "./Change.js"
 import * as EventCheck from "./EventCheck.js"
 import { type Finding, make } from "./Finding.js"
 import * as Placeholder from "./Placeholder.js"
-import * as Reporting from "./Reporting.js"
+import * as Judging from "./Judging.js"
 import type { SessionRows } from "./RowCheck.js"
 import * as Rows from "./Rows.js"
 
@@ -74,8 +74,8 @@ export const check = (connection: Sqlite.Database, rows: SessionRows): ReadonlyA
   let run: MessageRow["run"] = null
   let next = 1
 
-  const report = (table: Table, row: Rows.Row, damage: Reporting.Damage) =>
-    void findings.push(...Reporting.row({ session }, table, row, damage))
+  const report = (table: Table, row: Rows.Row, damage: Judging.Damage) =>
+    void findings.push(...Judging.report({ session }, table, row, damage))
 
   const callAt = (seq: number) => open.find((call) => call.seq === seq)
 

@@ -4,14 +4,10 @@
  */
 import type { Statement } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
-
-/** Far from the end of exact numbers, so that a session has room above it. */
-const highest = 2 ** 52
-
-export const isFloor = (value: unknown): boolean => typeof value === "number" && value >= 0 && value <= highest
+import { highestFloor } from "./Tables.js"
 
 const newest = (column: string, table: string): string =>
-  `SELECT max(${column}) AS cursor FROM ${table} WHERE ${column} BETWEEN 0 AND ${highest}`
+  `SELECT max(${column}) AS cursor FROM ${table} WHERE ${column} BETWEEN 0 AND ${highestFloor}`
 
 /** An expression for a floor past everything that rows show. */
 export const afterAll = `(SELECT 1 + coalesce(max(cursor), 0) FROM (
@@ -22,6 +18,6 @@ export const afterAll = `(SELECT 1 + coalesce(max(cursor), 0) FROM (
 export const ensure = (tx: Transaction): Statement<number> =>
   tx.run(
     `INSERT INTO meta (id, cursor_floor) SELECT 1, ${afterAll}
-     WHERE NOT EXISTS (SELECT 1 FROM meta WHERE cursor_floor BETWEEN 0 AND ${highest})
+     WHERE NOT EXISTS (SELECT 1 FROM meta WHERE cursor_floor BETWEEN 0 AND ${highestFloor})
      ON CONFLICT (id) DO UPDATE SET cursor_floor = excluded.cursor_floor`
   )

@@ -343,6 +343,9 @@ const lanes = table({
   columns: { id: { schema: Schema.String }, mark: { schema: Schema.Int }, at: { schema: Schema.Int } }
 })
 
+/** Far from the end of exact numbers, so that a session has room above it. */
+export const highestFloor = 2 ** 52
+
 /** One row for the whole database. */
 export const meta = table({
   name: "meta",
@@ -354,7 +357,7 @@ export const meta = table({
   columns: {
     id: { schema: Schema.Literal(1), least: 1 },
     /** A new session's cursors begin after it. */
-    cursorFloor: { schema: Cursor },
+    cursorFloor: { schema: Cursor.pipe(Schema.lessThanOrEqualTo(highestFloor)) },
     prunedAt: { schema: Schema.Int, least: 0 },
     prunedUpTo: { schema: Ordinal, least: 0 },
     /** Sessions hidden so far: their rows go, and no other tells that there were any. */
