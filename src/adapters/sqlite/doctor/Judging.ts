@@ -61,38 +61,25 @@ export interface Rule<T extends Table> {
   readonly beside?: (row: Rows.RowOf<T>) => Damage | null
 }
 
-/** What is wrong with a row's values, each by itself. */
-const ofValues = <T extends Table>(
-  connection: Sqlite.Database,
-  table: T,
-  row: Rows.RowOf<T>,
-  { known, told = [] }: Rule<T>
-): Damage | null => {
-  const columns = Rows.damaged(table, row).filter((name) => !told.includes(name))
-  if (columns.length === 0) return null
-  const ordinal = columns.includes("ordinal") ? { ordinal: freeOrdinal(connection, table) } : {}
-  const found: Rows.Row = { ...known?.(row, columns), ...ordinal }
-  const least = Rows.least(
-    table,
-    columns.filter((name) => !(name in found))
-  )
-  return {
-    detail: `does not decode at ${columns.join(", ")}`,
-    values: least && Rows.differing(row, { ...least, ...found })
-  }
-}
-
 const damageOf = <T extends Table>(
   connection: Sqlite.Database,
   table: T,
   row: Rows.RowOf<T>,
-  rule: Rule<T>
+  { beside, known, told = [] }: Rule<T>
 ): Damage | null => {
-  const damage = ofValues(connection, table, row, rule)
-  if (damage?.values === null) return damage
-  const beside = rule.beside?.({ ...row, ...damage?.values }) ?? null
-  if (damage === null || beside === null) return damage ?? beside
-  return { ...damage, values: beside.values && Rows.differing(row, { ...damage.values, ...beside.values }) }
+  const columns = Rows.damaged(table, row).filter((name) => !told.includes(name))
+  if (columns.length === 0) return beside?.(row) ?? null
+  const detail = `does not decode at ${columns.join(", ")}`
+  const found: Rows.Row = {
+    ...known?.(row, columns),
+    ...(columns.includes("ordinal") ? { ordinal: freeOrdinal(connection, table) } : {})
+  }
+  const unknown = columns.filter((name) => !(name in found))
+  const least = Rows.least(table, unknown)
+  if (least === null) return { detail, values: null }
+  const other = beside?.({ ...row, ...least, ...found })
+  const values = other?.values === null ? null : Rows.differing(row, { ...least, ...found, ...other?.values })
+  return { detail, values }
 }
 
 /** Looks at rows: whether each value decodes, and what else their rule knows. */
