@@ -2,6 +2,7 @@
 import { Schema } from "effect"
 import type { ModelRef } from "./ModelRef.js"
 import type { Named } from "./Named.js"
+import { Placement } from "./Placement.js"
 import { Owner, Session, SessionId } from "./Session.js"
 import { SessionActivity } from "./SessionActivity.js"
 import { RowDamaged } from "./SkeinError.js"
@@ -22,6 +23,8 @@ export const SessionQuery = Schema.Struct({
   owner: optional(Owner),
   /** Only sessions that were created under this one. */
   parent: optional(SessionId),
+  /** Only sessions of this placement. */
+  placement: optional(Placement),
   /** Only titles that contain this text. ASCII letters match in either case. */
   title: optional(Schema.String),
   /** Only sessions that do one of these now. Each but "idle" means that a run has not ended. */

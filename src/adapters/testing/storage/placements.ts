@@ -15,6 +15,9 @@ export const placementTests = (test: Test) => {
       expect((yield* session()).placement).toBe(placement)
       expect((yield* reader.sessions({})).sessions.map((listed) => listed.placement)).toEqual([placement])
       yield* create({ id: s2 })
+      const listed = (placement: string) =>
+        Effect.map(reader.sessions({ placement }), ({ sessions }) => sessions.length)
+      expect([yield* listed(placement), yield* listed("elsewhere")]).toEqual([1, 0])
       yield* start()
       yield* start({ sessionId: s2, runId: r2 })
       expect((yield* reader.activity(s1)).placement).toBe(placement)

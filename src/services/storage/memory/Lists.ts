@@ -78,10 +78,11 @@ const activityOf = (state: State, kept: SessionRecord): StoredActivity => {
     : "running"
 }
 
-const matches = (session: Session, { owner, parent, title, workdir }: ListQuery): boolean =>
+const matches = (session: Session, { owner, parent, placement, title, workdir }: ListQuery): boolean =>
   (workdir === undefined || session.workdir === workdir) &&
   (owner === undefined || session.owner === owner) &&
   (parent === undefined || session.parent === parent) &&
+  (placement === undefined || session.placement === placement) &&
   (title === undefined || lowerAscii(session.title).includes(lowerAscii(title)))
 
 const lowerAscii = (text: string): string => text.replace(/[A-Z]/g, (letter) => letter.toLowerCase())

@@ -34,6 +34,7 @@ const conditions = ({
   crashed,
   owner,
   parent,
+  placement,
   title,
   workdir
 }: ListQuery): ReadonlyArray<Condition> => {
@@ -43,6 +44,7 @@ const conditions = ({
     ...when(workdir, "session_rows.workdir = ?"),
     ...when(owner, "session_rows.owner = ?"),
     ...when(parent, "session_rows.parent = ?"),
+    ...when(placement, "session_rows.placement = ?"),
     ...when(title, "instr(lower(session_rows.title), lower(?)) > 0"),
     ...(wanted === undefined ? [] : doing(wanted, crashed ?? []))
   ]
