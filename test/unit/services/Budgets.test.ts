@@ -128,8 +128,8 @@ const turn = (calls: number) =>
     yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
   })
 
-/** A session with a turn whose batch of `calls` goes on until it is cancelled. */
-const cancelled = (calls: number) =>
+/** A session with a turn whose batch of `calls` goes on. */
+const running = (calls: number) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway.Gateway
     const model = yield* ScriptedModel.ScriptedModel
@@ -141,7 +141,29 @@ const cancelled = (calls: number) =>
     yield* gateway
       .events({ sessionId: id })
       .pipe(Stream.filter(SessionEvent.is("call.started")), Stream.take(calls), Stream.runDrain)
-    yield* gateway.cancel(runId)
+    return { id, runId }
+  })
+
+/** The same, cancelled. */
+const cancelled = (calls: number) =>
+  Effect.gen(function* () {
+    const { runId } = yield* running(calls)
+    yield* (yield* Gateway.Gateway).cancel(runId)
+  })
+
+/** How many turns of the event loop there are while something is done: the least of some times. */
+const turnsOf = <A, E, R>(work: (time: number) => Effect.Effect<A, E, R>) =>
+  Effect.gen(function* () {
+    let least = Infinity
+    for (let time = 0; time < 4; time++) {
+      let [turns, isOver] = [0, false]
+      const turn = () => void (isOver || (turns++, setImmediate(turn)))
+      setImmediate(turn)
+      yield* work(time)
+      isOver = true
+      least = Math.min(least, turns)
+    }
+    return least
   })
 
 /** A session with so many messages of so many characters. */
@@ -338,23 +360,22 @@ describe("budgets", () => {
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
       const { id } = yield* gateway.create({ workdir: "/" })
-      /** The least of some times: the lane may give turns too. */
-      const turnsOf = (characters: number) =>
-        Effect.gen(function* () {
-          let least = Infinity
-          for (let time = 0; time < 4; time++) {
-            let [turns, isOver] = [0, false]
-            const turn = () => void (isOver || (turns++, setImmediate(turn)))
-            setImmediate(turn)
-            yield* gateway.append(id, [Message.userText("x".repeat(characters))], `${characters} ${time}`)
-            isOver = true
-            least = Math.min(least, turns)
-          }
-          return least
-        })
-      expect(yield* turnsOf(10)).toBe(0)
+      const append = (characters: number) => (time: number) =>
+        gateway.append(id, [Message.userText("x".repeat(characters))], `${characters} ${time}`)
+      expect(yield* turnsOf(append(10))).toBe(0)
       // One after its JSON, after its canonical JSON and after its hash. Each of the engine's is two of those counted.
-      expect(yield* turnsOf(4_000_000)).toBe(6)
+      expect(yield* turnsOf(append(4_000_000))).toBe(6)
+    })
+  )
+
+  budget(
+    "others have a turn after some open calls of a snapshot",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const [few, many] = [yield* running(100), yield* running(300)]
+      expect(yield* turnsOf(() => gateway.snapshot(few.id))).toBe(0)
+      expect(yield* turnsOf(() => gateway.snapshot(many.id))).toBe(2 * 2)
+      yield* Effect.forEach([few, many], ({ runId }) => gateway.cancel(runId))
     })
   )
 })

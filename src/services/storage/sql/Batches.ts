@@ -3,12 +3,12 @@
  * result is stored in that place and the row is removed. The head then moves to the place before the first call without
  * a result. The rows decide how far, in the commit that stores the result.
  */
-import { Array, Effect, Either, Schema } from "effect"
+import { Effect, Either, Schema } from "effect"
 import * as Batch from "../../../domain/Batch.js"
 import * as CallDisplay from "../../../domain/CallDisplay.js"
 import type { Checked } from "../../../domain/Checked.js"
 import type { Lease } from "../../../domain/Lease.js"
-import type { ResultMessage } from "../../../domain/Message.js"
+import type { Entry, ResultMessage } from "../../../domain/Message.js"
 import { OpenCall } from "../../../domain/OpenBatch.js"
 import * as Stored from "../../../domain/Stored.js"
 import type { Seq, SessionId } from "../../../domain/Session.js"
@@ -21,6 +21,7 @@ import {
 } from "../../../domain/SkeinError.js"
 import type { Program, Statement } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
+import type { Turn } from "../../EventLoop.js"
 import type { OpenBatch, StoredResult } from "../Storage.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
@@ -162,9 +163,13 @@ export function* closeCalls(
 
 const decodeCall = decoder(Schema.Struct({ ...OpenCall.fields, display: table.columns.display.schema }))
 
+/** Rows that are decoded before others have a turn. */
+const decodedAtOnce = 128
+
 /** Reads calls and results in one statement, so that each place is either a call or a result. */
 export const openBatch = (
   query: Query,
+  turn: Turn,
   sessionId: SessionId
 ): Effect.Effect<OpenBatch, SessionNotFound | StorageFailed | RowDamaged> =>
   Effect.gen(function* () {
@@ -190,10 +195,12 @@ export const openBatch = (
       sessionId
     )
     if (rows.length === 0) return yield* new SessionNotFound({ sessionId })
-    const calls = rows.filter((row) => row.kind === "call")
-    const stored = rows.filter((row) => row.kind === "entry")
-    return yield* Either.all({
-      calls: Either.all(calls.map((row) => decodeCall({ sessionId, seq: row.seq }, row))),
-      stored: Either.map(Either.all(stored.map((row) => decodeEntries(sessionId, [row]))), Array.flatten)
-    })
+    const calls: Array<OpenCall> = []
+    const stored: Array<Entry> = []
+    for (const [index, row] of rows.entries()) {
+      if (index > 0 && index % decodedAtOnce === 0) yield* turn
+      if (row.kind === "call") calls.push(yield* decodeCall({ sessionId, seq: row.seq }, row))
+      if (row.kind === "entry") stored.push(...(yield* decodeEntries(sessionId, [row])))
+    }
+    return { calls, stored }
   })

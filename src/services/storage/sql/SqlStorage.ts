@@ -44,7 +44,7 @@ const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   entry: (place) => Transcripts.entry(query, place),
   oldestCursor: (sessionId) => Sessions.oldestCursor(query, sessionId),
   activity: (sessionId) => RunRows.activity(query, sessionId),
-  openBatch: (sessionId) => Batches.openBatch(query, sessionId),
+  openBatch: (sessionId) => Batches.openBatch(query, turn, sessionId),
   unsettled: RunRows.unsettled(query),
   heldRuns: (instance) => RunRows.heldRuns(query, instance),
   draft: (sessionId) => Drafts.find(query, sessionId),
