@@ -97,7 +97,7 @@ const cases: Readonly<Record<string, Case>> = {
     of: [reused],
     isWhole: true
   },
-  "a call that began never, and is shown as nothing": {
+  "an open call whose start and display are damaged": {
     harm: `UPDATE calls SET started_at = ${2 ** 53}, display = '{' WHERE session = ${held}`,
     finds: ["row-damaged"],
     of: [held],
