@@ -343,6 +343,10 @@ describe("budgets", () => {
       })
       // Of the sessions themselves there are 300 characters each.
       expect(yield* mostOf(() => counter.characters, page)).toBeLessThan(200 * 500 + 2 * 16 * 2_100)
+      const long = { a: "a".repeat(50_000) }
+      yield* Effect.replicateEffect(gateway.create({ workdir: "/of-long", metadata: long }), 48)
+      // Three of the reads, and one of every ten that are decoded but the first. Each is two of those counted.
+      expect(yield* turnsOf(() => gateway.sessions({ limit: 100, workdir: "/of-long" }))).toBe(2 * (3 + 4))
       const { id } = yield* longSession(1_000)
       const { cursor } = yield* gateway.session(id)
       const pages: Array<number> = []

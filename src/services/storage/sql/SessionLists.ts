@@ -121,8 +121,11 @@ interface ListRow extends Omit<Row, "metadata">, TenancyRow {
 
 const placeOf = ({ activeAt, ordinal, updatedAt }: ListRow): string => [ordinal, activeAt, updatedAt].join(".")
 
-/** Bytes of metadata that are read with their session, and of how many sessions longer ones are read at once. */
-const metadata = { short: 1024, longAtOnce: 16 }
+/**
+ * Bytes of metadata that are read with their session, of how many sessions longer ones are read at once, and characters
+ * that are decoded at once.
+ */
+const metadata = { short: 1024, longAtOnce: 16, decodedAtOnce: 512 * 1024 }
 
 const listed = `${listedColumns},
   iif(octet_length(session_rows.metadata) <= ${metadata.short}, session_rows.metadata, NULL) AS metadata`
@@ -172,14 +175,21 @@ export const page = (query: Query, turn: Turn, asked: ListQuery): Effect.Effect<
     const shown = found.slice(0, size)
     const long = shown.flatMap(({ metadata, ordinal }) => (metadata === null ? [ordinal] : []))
     const texts = yield* longMetadata(query, turn, long)
-    const [damaged, sessions] = Array.partitionMap(
+    const decoded: Array<Either.Either<StoredPage["sessions"][number], StoredPage["damaged"][number]>> = []
+    let characters = 0
+    for (const row of shown) {
+      const text = row.metadata ?? texts.get(row.ordinal)
       // One that was removed meanwhile is left out.
-      shown.flatMap((row) => {
-        const metadata = row.metadata ?? texts.get(row.ordinal)
-        return metadata === undefined ? [] : [{ ...row, metadata }]
-      }),
-      (row) => Either.map(decode(row), (session) => ({ ...session, activity: row.activity, tenancy: tenancyOf(row) }))
-    )
+      if (text === undefined) continue
+      characters += text.length
+      if (characters > metadata.decodedAtOnce) {
+        characters = text.length
+        yield* turn
+      }
+      const session = decode({ ...row, metadata: text })
+      decoded.push(Either.map(session, (one) => ({ ...one, activity: row.activity, tenancy: tenancyOf(row) })))
+    }
+    const [damaged, sessions] = Array.separate(decoded)
     return {
       sessions,
       damaged,
