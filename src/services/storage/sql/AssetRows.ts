@@ -19,7 +19,7 @@ import { assets } from "./Tables.js"
 
 const names = ["id", "name", "mediaType", "size", "sha256", "createdAt"] as const
 
-const columns = `${select(assets, names)}, session_rows.id AS sessionId`
+const columns = `${select(assets, names)}, session_rows.id AS "sessionId"`
 
 /** The row of an asset. */
 export const insertAsset = insertion(assets, ["session", ...names])

@@ -42,7 +42,7 @@ export const displayText = (display: CallDisplay.CallDisplay): string | null =>
   CallDisplay.isNone(display) ? null : JSON.stringify(display)
 
 const callColumns = `${select(table, ["seq", "state", "name", "startedAt", "display"])}, calls.position AS "index",
-  calls.id AS callId, calls.question AS questionId`
+  calls.id AS "callId", calls.question AS "questionId"`
 
 export function* startCall(
   tx: Transaction,
@@ -99,7 +99,7 @@ export function* storeResult(
 ): Program<StoredResult, LeaseLost | InvalidInput | RowDamaged> {
   const session = yield* held(tx, lease)
   const call = yield* tx.get<Pick<CallRow, "display" | "follows" | "startedAt"> & { readonly id: string }>(
-    "DELETE FROM calls WHERE session = ? AND seq = ? RETURNING id, follows, started_at AS startedAt, display",
+    `DELETE FROM calls WHERE session = ? AND seq = ? RETURNING id, follows, started_at AS "startedAt", display`,
     session.ordinal,
     seq
   )
@@ -146,7 +146,7 @@ export function* closeCalls(
 ): Program<void> {
   if (calls.length === 0) return
   yield* tx.run(
-    "DELETE FROM calls WHERE session = ? AND seq IN (SELECT value FROM json_each(?))",
+    "DELETE FROM calls WHERE session = ? AND seq IN (SELECT CAST(value AS BIGINT) FROM json_each(?))",
     session.ordinal,
     JSON.stringify(calls.map(({ seq }) => seq))
   )
@@ -177,8 +177,8 @@ export const openBatch = (
       (CallRow & { readonly kind: "call" }) | (EntryRow & { readonly kind: "entry" }) | { readonly kind: null }
     >(
       "read the open batch",
-      `SELECT NULL AS kind, NULL AS seq, NULL AS state, NULL AS name, NULL AS startedAt, NULL AS display,
-         NULL AS "index", NULL AS callId, NULL AS questionId, NULL AS runId, NULL AS at, NULL AS body, NULL AS actor
+      `SELECT NULL AS kind, NULL AS seq, NULL AS state, NULL AS name, NULL AS "startedAt", NULL AS display,
+         NULL AS "index", NULL AS "callId", NULL AS "questionId", NULL AS "runId", NULL AS at, NULL AS body, NULL AS actor
        FROM session_rows WHERE id = ? AND state <> 'hidden'
        UNION ALL
        SELECT 'call', ${callColumns}, NULL, NULL, NULL, NULL FROM calls JOIN session_rows ON session_rows.ordinal = calls.session

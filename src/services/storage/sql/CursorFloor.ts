@@ -12,7 +12,7 @@ const newest = (column: string, table: string): string =>
 /** An expression for a floor past everything that rows show. */
 export const afterAll = `(SELECT 1 + coalesce(max(cursor), 0) FROM (
   ${newest("cursor", "event_rows")} UNION ALL ${newest("cursor", "messages")}
-  UNION ALL ${newest("first_cursor", "session_rows")} UNION ALL ${newest("cursor", "session_rows")}))`
+  UNION ALL ${newest("first_cursor", "session_rows")} UNION ALL ${newest("cursor", "session_rows")}) AS all_cursors)`
 
 /** Makes sure that there is a floor. Without damage it reads one row and changes nothing. */
 export const ensure = (tx: Transaction): Statement<number> =>

@@ -142,7 +142,7 @@ export const deleting = (
     query<{ readonly sessionId: SessionId; readonly state: string }>(
       "read the deletions",
       // Without the sign SQLite reads all sessions in order instead of finding the few by their index.
-      "SELECT id AS sessionId, state FROM session_rows WHERE state <> 'live' ORDER BY +ordinal"
+      `SELECT id AS "sessionId", state FROM session_rows WHERE state <> 'live' ORDER BY +ordinal`
     ),
     (rows) => rows.map(({ sessionId, state }) => ({ sessionId, hidden: state === "hidden" }))
   )

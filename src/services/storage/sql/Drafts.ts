@@ -12,7 +12,7 @@ import { heldBy, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { drafts as table } from "./Tables.js"
 
-const insertDraft = insertion(table, ["session", "run", "seq", "body"], "INSERT OR REPLACE")
+const insertDraft = insertion(table, ["session", "run", "seq", "body"], "replace")
 
 export function* save(
   tx: Transaction,

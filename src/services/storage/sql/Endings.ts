@@ -54,8 +54,8 @@ export function* takeOver(
   const session = yield* heldBy(tx, lease)
   if (session === undefined || Takeover.isStale(reason, lookedAt, tx.now)) return { _tag: "Lost" }
   const run = yield* tx.get<RunBefore>(
-    `SELECT ${instanceOf} AS instance, cancel_requested AS isCancelled,
-         cancelled_by AS cancelledBy, takeovers AS count, takeover_head AS head FROM runs WHERE ordinal = ?`,
+    `SELECT ${instanceOf} AS instance, cancel_requested AS "isCancelled",
+         cancelled_by AS "cancelledBy", takeovers AS count, takeover_head AS head FROM runs WHERE ordinal = ?`,
     session.run
   )
   if (run === undefined || (yield* beatsOf(tx, run.instance ?? "")) !== count) return { _tag: "Lost" }

@@ -27,13 +27,13 @@ const placeOf = (event: Durable): Seq | null =>
  * bytes: how large they are is known without reading them.
  */
 const statement = `WITH found AS MATERIALIZED (
-    SELECT asked.key AS position, messages.rowid AS id, sum(octet_length(messages.body)) OVER (ORDER BY asked.key) AS bytes
+    SELECT asked.key AS position, messages.session, messages.seq, sum(octet_length(messages.body)) OVER (ORDER BY asked.key) AS bytes
     FROM json_each(?) AS asked JOIN messages
-    ON messages.session = (SELECT ordinal FROM session_rows WHERE session_rows.id = ?) AND messages.seq = asked.value
+    ON messages.session = (SELECT ordinal FROM session_rows WHERE session_rows.id = ?) AND messages.seq = CAST(asked.value AS BIGINT)
   )
-  SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId, messages.at, messages.actor,
+  SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS "runId", messages.at, messages.actor,
     CASE WHEN found.bytes <= ? OR found.position = 0 THEN messages.body END AS body
-  FROM found JOIN messages ON messages.rowid = found.id`
+  FROM found JOIN messages ON messages.session = found.session AND messages.seq = found.seq`
 
 interface Row extends Omit<EntryRow, "body"> {
   readonly body: string | null

@@ -57,12 +57,13 @@ const statement = `WITH RECURSIVE
   kept AS MATERIALIZED (
     SELECT ordinal, first_cursor AS first, cursor AS newest, title, model, agent, workdir, head,
       max(column2, first_cursor - 1) AS since, column3 AS size
-    FROM (VALUES (?, ?, ?)) JOIN session_rows ON id = column1 AND state <> 'hidden'
+    FROM (VALUES (CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))) AS given JOIN session_rows ON id = column1 AND state <> 'hidden'
   ),
   search (low, high) AS (
-    SELECT 0, head FROM kept
+    SELECT CAST(0 AS BIGINT), head FROM kept
     UNION ALL
-    SELECT iif(follows < since, (low + high + 1) / 2, low), iif(follows < since, high, (low + high + 1) / 2 - 1) FROM search, kept
+    SELECT CASE WHEN follows < since THEN (low + high + 1) / 2 ELSE low END,
+      CASE WHEN follows < since THEN high ELSE (low + high + 1) / 2 - 1 END FROM search CROSS JOIN kept
     LEFT JOIN messages ON session = ordinal AND seq = (low + high + 1) / 2 WHERE low < high
   ),
   told AS (
@@ -70,21 +71,22 @@ const statement = `WITH RECURSIVE
     ON session = ordinal AND cursor > since AND cursor <= since + size
     UNION ALL
     SELECT session, cursor, at, 'message.appended', run, seq, NULL, actor FROM kept
-    JOIN (SELECT max(low) AS low FROM search) JOIN messages
+    CROSS JOIN (SELECT max(low) AS low FROM search) AS found JOIN messages
     ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
   )
-  SELECT NULL, first, newest, title, workdir, model, agent, NULL, NULL, NULL, NULL, NULL, NULL FROM kept
+  SELECT CAST(NULL AS BIGINT), first, newest, title, workdir, model, agent, NULL, NULL, NULL, NULL, NULL, NULL FROM kept
   UNION ALL
   SELECT told.cursor, told.at, told.type, runs.id, coalesce(told.seq, questions.seq),
     coalesce(questions.call, messages.call, calls.id),
-    iif(told.type = 'message.appended', messages.role, coalesce(questions.tool, messages.name, calls.name)),
+    CASE WHEN told.type = 'message.appended' THEN messages.role ELSE coalesce(questions.tool, messages.name, calls.name) END,
     CASE told.type
       WHEN 'run.ended' THEN runs.stop_reason
       WHEN 'permission.answered' THEN questions.verdict
       ELSE messages.outcome
     END,
     told.ref,
-    iif(told.type = 'run.ended', json_array(runs.detail, ${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")}), NULL),
+    CASE WHEN told.type = 'run.ended' THEN
+      json_array(runs.detail, ${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")}) END,
     CASE WHEN told.type = 'permission.answered' AND json_valid(questions.answer) THEN json_extract(questions.answer, '$.by') END,
     told.actor,
     CASE told.type

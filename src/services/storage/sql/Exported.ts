@@ -41,11 +41,11 @@ const running = " AND runs.state = 'running'"
 const snapshot = `SELECT ${select(sessionRows, sessionNames)},
   (SELECT calls.seq - calls.position - 2 FROM calls WHERE calls.session = session_rows.ordinal
     ORDER BY calls.seq LIMIT 1) AS settled,
-  ${ofRuns("coalesce(max(runs.ordinal), 0)")} AS newestRun,
+  ${ofRuns("coalesce(max(runs.ordinal), 0)")} AS "newestRun",
   ${ofRuns("json_group_array(runs.ordinal)", " AND runs.state = 'queued'")} AS queued,
-  ${ofRuns("runs.ordinal", running)} AS goingRun,
+  ${ofRuns("runs.ordinal", running)} AS "goingRun",
   ${ofRuns("runs.id", running)} AS going,
-  ${ofRuns(`json_array(${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")})`, running)} AS goingUsage
+  ${ofRuns(`json_array(${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")})`, running)} AS "goingUsage"
   FROM session_rows WHERE session_rows.id = ? AND session_rows.state <> 'hidden'`
 
 /** What is read of a session, and what is settled of it. */
@@ -207,7 +207,7 @@ const messagesOf = (query: Query, turn: Turn, { ordinal, session: { head, id } }
         StoredRow<typeof messages, (typeof messageNames)[number]> & { readonly runId: string }
       >(
         operation,
-        `SELECT ${select(messages, messageNames)}, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId
+        `SELECT ${select(messages, messageNames)}, (SELECT id FROM runs WHERE ordinal = messages.run) AS "runId"
          FROM messages WHERE messages.session = ? AND messages.seq BETWEEN ? AND ? ORDER BY messages.seq LIMIT ?`,
         ordinal,
         first,
@@ -247,7 +247,7 @@ const questionsOf = (query: Query, turn: Turn, { ordinal, session: { head, id } 
     Effect.gen(function* () {
       const found = yield* query<StoredRow<typeof questions, (typeof questionNames)[number]>>(
         operation,
-        `SELECT ${select(questions, questionNames)}, questions.call AS callId, runs.id AS runId
+        `SELECT ${select(questions, questionNames)}, questions.call AS "callId", runs.id AS "runId"
          FROM questions JOIN runs ON runs.ordinal = questions.run
          WHERE questions.session = ? AND questions.ordinal > ? AND questions.seq <= ? AND questions.answer IS NOT NULL
          ORDER BY questions.ordinal LIMIT ${portion}`,

@@ -27,15 +27,13 @@ const textOrNull = (kept: Export.Kept<unknown> | null): string | null => (kept =
 
 const usageColumns = usageNames.map(sqlName).join(", ")
 
-/** Parameters: the cursor that it begins after at least, then its own fields. */
+/** Parameters: twice the cursor that it begins after at least, then its own fields. */
 const insertSession = `INSERT INTO session_rows
-  (ordinal, first_cursor, cursor, id, state, title, named, owner, workdir, placement, parent, agent, model, metadata, head,
+  (ordinal, first_cursor, cursor, state, id, title, named, owner, workdir, placement, parent, agent, model, metadata, head,
    created_at, updated_at, active_at, ${usageColumns})
-  SELECT ${SessionOrdinal.next}, 1 + max(cursor_floor, column1), max(cursor_floor, column1), column2, 'hidden', column3,
-    column4, column5, column6, column7, column8, column9, column10, column11, column12, column13, column14,
-    column15,
-    ${usageNames.map((_, index) => `column${16 + index}`).join(", ")}
-  FROM meta, (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${usageNames.map(() => "?").join(", ")}))`
+  SELECT ${SessionOrdinal.next}, 1 + max(cursor_floor, CAST(? AS BIGINT)), max(cursor_floor, CAST(? AS BIGINT)), 'hidden',
+    ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ${usageNames.map(() => "?").join(", ")}
+  FROM meta`
 
 export function* begin(tx: Transaction, session: Export.Session): Program<void, SessionExists> {
   const { cursor, head, id, usage } = session
@@ -44,10 +42,12 @@ export function* begin(tx: Transaction, session: Export.Session): Program<void, 
   }
   yield* CursorFloor.ensure(tx)
   yield* SessionOrdinal.ensure(tx)
+  // So that a client of the session where it was exported is told to load it again.
+  const after = Math.max(cursor, head) + 1
   yield* tx.run(
     insertSession,
-    // So that a client of the session where it was exported is told to load it again.
-    Math.max(cursor, head) + 1,
+    after,
+    after,
     id,
     session.title,
     session.named ? 1 : 0,
@@ -74,7 +74,7 @@ interface Importing {
 function* importing(tx: Transaction, sessionId: SessionId): Program<Importing, SessionNotFound> {
   return yield* Either.fromNullable(
     yield* tx.get<Importing>(
-      `SELECT ordinal, first_cursor AS firstCursor FROM session_rows
+      `SELECT ordinal, first_cursor AS "firstCursor" FROM session_rows
        WHERE id = ? AND state = 'hidden' AND cursor < first_cursor`,
       sessionId
     ),

@@ -26,7 +26,7 @@ export function* close(tx: Transaction, session: SessionRow): Program<void> {
   const opener = yield* tx.get<Opener>(
     `SELECT seq, run, body, (SELECT max(seq) FROM messages WHERE session = ?) AS last FROM (
        SELECT seq, run, role, body FROM messages WHERE session = ? AND role <> 'tool' ORDER BY seq DESC LIMIT 1
-     ) WHERE role = 'assistant' AND instr(body, '"call"') > 0`,
+     ) AS opener WHERE role = 'assistant' AND instr(body, '"call"') > 0`,
     session.ordinal,
     session.ordinal
   )

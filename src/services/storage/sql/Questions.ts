@@ -29,8 +29,8 @@ interface Row {
 
 const names = ["id", "run", "seq", "tool", "access", "input", "display", "answer", "askedAt"] as const
 
-const selectQuestion = `SELECT ${select(questions, names)}, questions.call AS callId, session_rows.id AS sessionId,
-  runs.id AS runId FROM questions JOIN session_rows ON session_rows.ordinal = questions.session JOIN runs ON runs.ordinal = questions.run
+const selectQuestion = `SELECT ${select(questions, names)}, questions.call AS "callId", session_rows.id AS "sessionId",
+  runs.id AS "runId" FROM questions JOIN session_rows ON session_rows.ordinal = questions.session JOIN runs ON runs.ordinal = questions.run
   WHERE session_rows.state <> 'hidden'`
 
 /** The row of a question, answered or not. */
@@ -49,7 +49,7 @@ export const insertQuestion = insertion(questions, [
   "display"
 ])
 
-const insertGrant = insertion(grants, ["session", "tool"], "INSERT OR IGNORE")
+const insertGrant = insertion(grants, ["session", "tool"], "keep")
 
 const decodeStored = decoder(
   Schema.Struct({
@@ -161,7 +161,7 @@ export const open = (
   Effect.flatMap(
     query<Row>(
       "read the questions",
-      `${selectQuestion} AND questions.answer IS NULL AND (? IS NULL OR session_rows.id = ?) ORDER BY questions.ordinal`,
+      `${selectQuestion} AND questions.answer IS NULL AND (CAST(? AS TEXT) IS NULL OR session_rows.id = ?) ORDER BY questions.ordinal`,
       sessionId,
       sessionId
     ),

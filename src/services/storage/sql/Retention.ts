@@ -34,8 +34,8 @@ const oldestRow = "SELECT min(event_rows.cursor) FROM event_rows WHERE event_row
 
 /** Parameter: an ordinal. */
 const sessionsAfter = `SELECT session_rows.ordinal, session_rows.head, session_rows.first_cursor AS first,
-  session_rows.cursor AS newest, (${ofRuns}) AS going, (${oldest}) AS oldestAt,
-  coalesce((${oldestRow}) < session_rows.first_cursor, 0) AS hasRest
+  session_rows.cursor AS newest, (${ofRuns}) AS going, (${oldest}) AS "oldestAt",
+  CASE WHEN (${oldestRow}) < session_rows.first_cursor THEN 1 ELSE 0 END AS "hasRest"
   FROM session_rows WHERE session_rows.ordinal > ? AND session_rows.state <> 'hidden'
   ORDER BY session_rows.ordinal LIMIT ${portionSessions}`
 
@@ -166,7 +166,7 @@ export const prune = (
     const now = yield* Clock.currentTimeMillis
     const [meta] = yield* query<{ readonly prunedAt: number; readonly upTo: number }>(
       operation,
-      "SELECT pruned_at AS prunedAt, pruned_up_to AS upTo FROM meta"
+      `SELECT pruned_at AS "prunedAt", pruned_up_to AS "upTo" FROM meta`
     )
     if (meta === undefined || (meta.upTo === 0 && meta.prunedAt >= retention.since && meta.prunedAt <= now))
       return false

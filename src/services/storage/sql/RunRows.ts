@@ -56,7 +56,7 @@ const names = [
   ...usageNames
 ] as const
 
-const columns = `${select(runs, names)}, session_rows.id AS sessionId, session_rows.fence`
+const columns = `${select(runs, names)}, session_rows.id AS "sessionId", session_rows.fence`
 
 const selectRun = `SELECT ${columns} FROM runs JOIN session_rows ON session_rows.ordinal = runs.session`
 
@@ -245,14 +245,14 @@ export interface TenancyRow extends BeatRow {
   readonly engine: string | null
 }
 
-export const tenancyColumns = `session_rows.fence, runs.id AS runId, runs.engine, ${beatColumns}`
+export const tenancyColumns = `session_rows.fence, runs.id AS "runId", runs.engine, ${beatColumns}`
 
 /** One damaged row does not hide the others: that session is claimed by whoever asks for it, who is told. */
 export const unsettled = (query: Query): Effect.Effect<ReadonlyArray<UnsettledSession>, StorageFailed> =>
   Effect.map(
     query<TenancyRow & PlacedRow>(
       "read the sessions with runs that have not ended",
-      `SELECT session_rows.id AS sessionId, session_rows.placement, ${tenancyColumns}
+      `SELECT session_rows.id AS "sessionId", session_rows.placement, ${tenancyColumns}
        FROM (SELECT waiting.session, min(waiting.ordinal) AS oldest FROM runs AS waiting
          WHERE waiting.state <> 'ended' GROUP BY waiting.session) AS active
        JOIN session_rows ON session_rows.ordinal = active.session AND session_rows.state = 'live'
@@ -267,7 +267,7 @@ export const tenancies = (query: Query): Effect.Effect<ReadonlyArray<Tenancy>, S
   Effect.map(
     query<TenancyRow>(
       "read the leases",
-      `SELECT session_rows.id AS sessionId, ${tenancyColumns}
+      `SELECT session_rows.id AS "sessionId", ${tenancyColumns}
        FROM runs JOIN session_rows ON session_rows.ordinal = runs.session AND session_rows.state <> 'hidden' ${withEngine}
        WHERE runs.state = 'running'`
     ),
@@ -303,9 +303,9 @@ export const heldRuns = (query: Query, instance: string): Effect.Effect<Readonly
   Effect.map(
     query<Lease & { readonly isDeleting: number; readonly isCancelled: number; readonly cancelledBy: string | null }>(
       "read the held runs",
-      `SELECT session_rows.id AS sessionId, runs.id AS runId, session_rows.fence,
-         session_rows.state <> 'live' AS isDeleting, runs.cancel_requested AS isCancelled,
-         runs.cancelled_by AS cancelledBy
+      `SELECT session_rows.id AS "sessionId", runs.id AS "runId", session_rows.fence,
+         CAST(session_rows.state <> 'live' AS INTEGER) AS "isDeleting", runs.cancel_requested AS "isCancelled",
+         runs.cancelled_by AS "cancelledBy"
        FROM runs JOIN session_rows ON session_rows.ordinal = runs.session
        WHERE runs.state = 'running' AND ${instanceOf} = ?`,
       instance

@@ -200,7 +200,7 @@ export function* renew(
 /** Asks a running run's engine to cancel it. */
 export function* requestCancel(tx: Transaction, runId: RunId): Program<boolean> {
   const asked = yield* tx.run(
-    `UPDATE runs SET cancel_requested = 1, cancelled_by = iif(cancel_requested, cancelled_by, ?)
+    `UPDATE runs SET cancel_requested = 1, cancelled_by = CASE WHEN cancel_requested = 1 THEN cancelled_by ELSE ? END
      WHERE id = ? AND state = 'running' AND session IN (SELECT ordinal FROM session_rows WHERE state <> 'hidden')`,
     tx.actor,
     runId

@@ -19,7 +19,7 @@ export const withHolder = `LEFT JOIN runs ON runs.session = session_rows.ordinal
 
 /** What a session does. */
 export const activity = `CASE
-  WHEN runs.id IS NULL THEN iif(session_rows.ordinal IN (${unended}), 'queued', 'idle')
+  WHEN runs.id IS NULL THEN CASE WHEN session_rows.ordinal IN (${unended}) THEN 'queued' ELSE 'idle' END
   WHEN session_rows.ordinal IN (SELECT questions.session FROM questions WHERE questions.answer IS NULL) THEN 'asks'
   ELSE 'running' END`
 
@@ -102,7 +102,7 @@ const byCreation: Order = {
 const byActivity = (second: string): Order => ({
   beyond: `(${second}, session_rows.updated_at, session_rows.ordinal) < (?, ?, ?)`,
   by: `${second} DESC, session_rows.updated_at DESC, session_rows.ordinal DESC`,
-  ofPage: "page.activeAt DESC, page.updatedAt DESC, page.ordinal DESC",
+  ofPage: 'page."activeAt" DESC, page."updatedAt" DESC, page.ordinal DESC',
   parameters: ([ordinal = last, activeAt = last, updatedAt = last]) => [activeAt, updatedAt, ordinal]
 })
 
@@ -128,7 +128,7 @@ const placeOf = ({ activeAt, ordinal, updatedAt }: ListRow): string => [ordinal,
 const metadata = { short: 1024, longAtOnce: 16, decodedAtOnce: 512 * 1024 }
 
 const listed = `${listedColumns},
-  iif(octet_length(session_rows.metadata) <= ${metadata.short}, session_rows.metadata, NULL) AS metadata`
+  CASE WHEN octet_length(session_rows.metadata) <= ${metadata.short} THEN session_rows.metadata END AS metadata`
 
 /** The metadata of sessions where they are long, by ordinal: some at a time, with a turn of the event loop before each. */
 const longMetadata = (query: Query, turn: Turn, ordinals: ReadonlyArray<number>) =>
@@ -138,7 +138,7 @@ const longMetadata = (query: Query, turn: Turn, ordinals: ReadonlyArray<number>)
       yield* turn
       const rows = yield* query<{ readonly ordinal: number; readonly metadata: string }>(
         "list the sessions",
-        "SELECT ordinal, metadata FROM session_rows WHERE ordinal IN (SELECT value FROM json_each(?))",
+        "SELECT ordinal, metadata FROM session_rows WHERE ordinal IN (SELECT CAST(value AS BIGINT) FROM json_each(?))",
         JSON.stringify(ordinals.slice(from, from + metadata.longAtOnce))
       )
       for (const { metadata, ordinal } of rows) found.set(ordinal, metadata)
@@ -154,7 +154,7 @@ export const page = (query: Query, turn: Turn, asked: ListQuery): Effect.Effect<
   const wanted = conditions(asked)
   const parameters = wanted.flatMap(({ parameters }) => parameters)
   const matching = [visibleOnly, ...wanted.map(({ text }) => text)].join(" AND ")
-  const page = `SELECT ${listed}, session_rows.active_at AS activeAt, session_rows.id AS sessionId, ${tenancyColumns}, ${activity} AS activity
+  const page = `SELECT ${listed}, session_rows.active_at AS "activeAt", session_rows.id AS "sessionId", ${tenancyColumns}, ${activity} AS activity
     FROM session_rows ${withHolder} WHERE ${matching} AND ${order.beyond} ORDER BY ${order.by} LIMIT ?`
   const bounds = [...order.parameters(after?.split(".").map(Number) ?? []), size + 1]
   const count =
@@ -163,7 +163,7 @@ export const page = (query: Query, turn: Turn, asked: ListQuery): Effect.Effect<
     total === true
       ? query<(ListRow | { readonly ordinal: null }) & { readonly total?: number }>(
           "list the sessions",
-          `SELECT counted.total, page.* FROM (${count}) AS counted LEFT JOIN (${page}) AS page ORDER BY ${order.ofPage}`,
+          `SELECT counted.total, page.* FROM (${count}) AS counted LEFT JOIN (${page}) AS page ON true ORDER BY ${order.ofPage}`,
           ...parameters,
           ...parameters,
           ...bounds

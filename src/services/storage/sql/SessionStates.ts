@@ -16,7 +16,7 @@ const decodePlace = decoder(Schema.Struct(place))
 const decodeState = decoder(Schema.Struct({ ...place, owner: Schema.NullOr(Owner) }))
 const isKind = Schema.is(ChangeKind)
 
-const placeColumns = "session_rows.id AS sessionId, session_rows.cursor, session_rows.updated_at AS updatedAt"
+const placeColumns = `session_rows.id AS "sessionId", session_rows.cursor, session_rows.updated_at AS "updatedAt"`
 
 interface StateRow extends TenancyRow {
   readonly kind: string
@@ -68,7 +68,7 @@ export const changes = (
          SELECT ${placeColumns} FROM session_rows
          WHERE session_rows.active_at BETWEEN ? AND ? AND session_rows.updated_at BETWEEN ? AND ? AND session_rows.state <> 'hidden'
          ORDER BY session_rows.active_at, session_rows.updated_at, session_rows.ordinal LIMIT ?
-       ) AS changed`,
+       ) AS changed ON true`,
       secondOf(from),
       secondOf(to),
       from,

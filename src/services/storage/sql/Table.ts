@@ -55,7 +55,7 @@ export const select = <C extends Columns>(
   names: ReadonlyArray<Name<C>>,
   from: string = table
 ): string =>
-  names.map((name) => (sqlName(name) === name ? `${from}.${name}` : `${from}.${sqlName(name)} AS ${name}`)).join(", ")
+  names.map((name) => (sqlName(name) === name ? `${from}.${name}` : `${from}.${sqlName(name)} AS "${name}"`)).join(", ")
 
 export interface Insertion<Row> {
   readonly statement: string
@@ -63,14 +63,31 @@ export interface Insertion<Row> {
   readonly parameters: (row: Row) => Array<Parameter>
 }
 
+/** What becomes of a row whose key is taken: it breaks a constraint, the one that is there stays, or it is replaced. */
+type Taken = "refuse" | "keep" | "replace"
+
+const onConflict = (key: ReadonlyArray<string>, names: ReadonlyArray<string>, taken: Taken): string => {
+  switch (taken) {
+    case "refuse":
+      return ""
+    case "keep":
+      return " ON CONFLICT DO NOTHING"
+    case "replace":
+      return ` ON CONFLICT (${key.map(sqlName).join(", ")}) DO UPDATE SET ${names
+        .filter((name) => !key.includes(name))
+        .map((name) => `${sqlName(name)} = excluded.${sqlName(name)}`)
+        .join(", ")}`
+  }
+}
+
 /** Inserts a row with these columns; the others get their defaults. */
 export const insertion = <T extends Table, const Names extends ReadonlyArray<Name<T["columns"]>>>(
-  { name }: T,
+  { key, name }: T,
   names: Names,
-  verb: "INSERT" | "INSERT OR IGNORE" | "INSERT OR REPLACE" = "INSERT"
+  taken: Taken = "refuse"
 ): Insertion<StoredRow<T, Names[number]>> => ({
-  statement: `${verb} INTO ${name} (${names.map(sqlName).join(", ")})
-     VALUES (${names.map(() => "?").join(", ")})`,
+  statement: `INSERT INTO ${name} (${names.map(sqlName).join(", ")})
+     VALUES (${names.map(() => "?").join(", ")})${onConflict(key, names, taken)}`,
   parameters: (row) => names.map((name: Names[number]) => row[name])
 })
 

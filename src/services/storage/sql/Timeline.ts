@@ -44,7 +44,7 @@ const shownOfStep = `CASE WHEN messages.role = 'assistant' AND json_valid(messag
 /** Parameters: session, first place, last place. The session's own row comes first: where the page ends, and all places. */
 const page = `WITH asked AS MATERIALIZED (
     SELECT ordinal, column2 AS first, min(column3, column2 + ${portion.places - 1}) AS last
-    FROM (VALUES (?, ?, ?)) JOIN session_rows ON id = column1 AND state <> 'hidden'
+    FROM (VALUES (CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))) AS given JOIN session_rows ON id = column1 AND state <> 'hidden'
   ),
   steps AS MATERIALIZED (
     SELECT seq, sum(octet_length(body)) OVER (ORDER BY seq) AS bytes FROM messages
@@ -59,8 +59,8 @@ const page = `WITH asked AS MATERIALIZED (
       ) AS places
     FROM asked
   )
-  SELECT last AS seq, 'session' AS role, NULL AS runId, places AS at, NULL AS callId, NULL AS name, NULL AS outcome,
-    NULL AS startedAt, NULL AS finished, NULL AS display, NULL AS step FROM bounds
+  SELECT last AS seq, 'session' AS role, CAST(NULL AS TEXT) AS "runId", places AS at, CAST(NULL AS TEXT) AS "callId", NULL AS name, NULL AS outcome,
+    NULL AS "startedAt", NULL AS finished, NULL AS display, NULL AS step FROM bounds
   UNION ALL
   SELECT * FROM (
     SELECT messages.seq, messages.role, (SELECT id FROM runs WHERE ordinal = messages.run), messages.at, messages.call,
@@ -73,7 +73,7 @@ const page = `WITH asked AS MATERIALIZED (
     FROM calls WHERE calls.session = (SELECT ordinal FROM bounds)
       AND calls.seq BETWEEN (SELECT first FROM bounds) AND (SELECT last FROM bounds)
     ORDER BY 1
-  )`
+  ) AS places`
 
 /** Parameters: session, place. */
 const asking = `SELECT messages.seq, messages.at FROM session_rows JOIN messages ON messages.session = session_rows.ordinal

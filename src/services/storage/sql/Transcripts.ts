@@ -90,7 +90,7 @@ function* appendedBefore(
   return yield* decodeEntries(
     id,
     yield* tx.all<EntryRow>(
-      "SELECT seq, NULL AS runId, actor, at, body FROM messages WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq",
+      `SELECT seq, NULL AS "runId", actor, at, body FROM messages WHERE session = ? AND seq BETWEEN ? AND ? ORDER BY seq`,
       ordinal,
       first,
       last
@@ -184,13 +184,14 @@ const sizes = `FROM messages WHERE session = (SELECT ordinal FROM session_rows W
  * the page have more bytes, it ends before the one that exceeds them, if that is not the first. How large messages are is
  * known without reading them.
  */
-const pageStatement = `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS runId, messages.at,
+const pageStatement = `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS "runId", messages.at,
      messages.body, messages.actor, session_rows.head
    FROM session_rows JOIN messages ON messages.session = session_rows.ordinal
      AND messages.seq BETWEEN ? AND min(session_rows.head, ?)
    WHERE session_rows.id = ? AND session_rows.state <> 'hidden' ORDER BY messages.seq
-   LIMIT iif((SELECT sum(octet_length(body)) ${sizes}) > ?,
-     (SELECT max(count(*), 1) FROM (SELECT sum(octet_length(body)) OVER (ORDER BY seq) AS bytes ${sizes}) WHERE bytes <= ?), -1)`
+   LIMIT CASE WHEN (SELECT sum(octet_length(body)) ${sizes}) > ? THEN
+     (SELECT max(count(*), 1) FROM (SELECT sum(octet_length(body)) OVER (ORDER BY seq) AS bytes ${sizes}) AS sized
+       WHERE bytes <= ?) ELSE ${portion.entries} END`
 
 const readPage = (
   query: Query,
@@ -217,8 +218,8 @@ const readPage = (
     }
     const [session] = yield* query<{ readonly head: number; readonly isThere: number }>(
       "read the transcript",
-      `SELECT head, EXISTS (SELECT 1 FROM messages WHERE messages.session = session_rows.ordinal AND messages.seq = ?)
-         AS isThere
+      `SELECT head, CAST(EXISTS (
+         SELECT 1 FROM messages WHERE messages.session = session_rows.ordinal AND messages.seq = ?) AS INTEGER) AS "isThere"
        FROM session_rows WHERE id = ? AND state <> 'hidden'`,
       first,
       sessionId
@@ -238,7 +239,7 @@ export const entry = (
   Effect.gen(function* () {
     const [row] = yield* query<EntryRow | { readonly seq: null; readonly head: number }>(
       "read the message",
-      `SELECT messages.seq, runs.id AS runId, messages.at, messages.body, messages.actor, session_rows.head FROM session_rows
+      `SELECT messages.seq, runs.id AS "runId", messages.at, messages.body, messages.actor, session_rows.head FROM session_rows
        LEFT JOIN messages ON messages.session = session_rows.ordinal AND messages.seq = ?
        LEFT JOIN runs ON runs.ordinal = messages.run
        WHERE session_rows.id = ? AND session_rows.state <> 'hidden'`,

@@ -88,13 +88,13 @@ describe("Table", () => {
   })
 
   it("selects columns under their names in code", () => {
-    expect(select(notes, ["id", "writtenAt"])).toBe("notes.id, notes.written_at AS writtenAt")
+    expect(select(notes, ["id", "writtenAt"])).toBe('notes.id, notes.written_at AS "writtenAt"')
     expect(select(notes, ["text"], "own")).toBe("own.text")
   })
 
   it("inserts values in the order of the columns, whatever that of the row", () => {
-    const { parameters, statement } = insertion(notes, ["id", "writtenAt", "text"], "INSERT OR REPLACE")
-    expect(statement).toMatch(/^INSERT OR REPLACE INTO notes \(id, written_at, text\)\s+VALUES \(\?, \?, \?\)$/)
+    const { parameters, statement } = insertion(notes, ["id", "writtenAt", "text"])
+    expect(statement).toMatch(/^INSERT INTO notes \(id, written_at, text\)\s+VALUES \(\?, \?, \?\)$/)
     expect(parameters({ text: "a", id: 1, writtenAt: 2 })).toEqual([1, 2, "a"])
   })
 })
