@@ -334,7 +334,8 @@ export class StorageUnusable extends Schema.TaggedError<StorageUnusable>()(
       "replaced",
       "old-sqlite",
       "two-copies",
-      "hard-linked"
+      "hard-linked",
+      "not-utf8"
     ),
     detail: Schema.String
   },

@@ -4,6 +4,7 @@ import * as EventSignals from "../../services/storage/EventSignals.js"
 import type { Database } from "../../services/storage/sql/Database.js"
 import * as ForeignCommits from "../../services/storage/sql/ForeignCommits.js"
 import * as WriteLane from "../../services/storage/sql/lane/WriteLane.js"
+import * as Query from "../../services/storage/sql/Query.js"
 import * as SqlStorage from "../../services/storage/sql/SqlStorage.js"
 import * as SqliteDatabase from "./SqliteDatabase.js"
 
@@ -13,7 +14,7 @@ import * as SqliteDatabase from "./SqliteDatabase.js"
  * @internal
  */
 export const layerOver = <E, R>(database: Layer.Layer<Database, E, R>) =>
-  Layer.merge(SqlStorage.layer, ForeignCommits.layer).pipe(
+  Layer.merge(Layer.provide(SqlStorage.layer, Query.layer), ForeignCommits.layer).pipe(
     Layer.provideMerge(WriteLane.layer),
     Layer.provide(database),
     Layer.provideMerge(EventSignals.layer)

@@ -39,7 +39,9 @@ export interface Proxy {
   /** Until the scope closes nothing passes, new connections wait, and nobody is told. Then all of it goes on. */
   readonly partition: Effect.Effect<void, never, Scope.Scope>
   /** Connections that are open now. */
-  readonly connections: Effect.Effect<number>
+  readonly connections: () => number
+  /** Waits until something holds that changes with statements that come, and connections that come and go. */
+  readonly until: (holds: () => boolean) => Effect.Effect<void>
 }
 
 interface Order {
@@ -69,6 +71,8 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
     const pairs = new Set<Pair>()
     const statements: Array<string> = []
     let orders: ReadonlyArray<Order> = []
+    const waiting = new Set<() => void>()
+    const happened = () => waiting.forEach((look) => look())
     let isOpen = true
 
     const end = (pair: Pair) => {
@@ -80,6 +84,7 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
     /** The order that a statement meets. It is carried out once. */
     const meets = (text: string): Order | null => {
       statements.push(text)
+      happened()
       for (const order of orders) order.number += 1
       const order = orders.find(({ cut, number }) => cut.when({ text, number })) ?? null
       orders = orders.filter((other) => other !== order)
@@ -100,6 +105,7 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
       client.setNoDelay(true)
       const pair = { client, server }
       pairs.add(pair)
+      happened()
       const readClient = Wire.reader(true)
       const readServer = Wire.reader(false)
       const statementOf = Wire.statements()
@@ -185,6 +191,7 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
           sockets.delete(socket)
           pairs.delete(pair)
           other.end()
+          happened()
         })
       }
       if (!isOpen) hold(pair)
@@ -227,6 +234,15 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
             for (const pair of pairs) release(pair)
           })
       ),
-      connections: Effect.sync(() => pairs.size)
+      connections: () => pairs.size,
+      until: (holds) =>
+        Effect.async<void>((resume) => {
+          const look = () => {
+            if (holds()) resume(Effect.void)
+          }
+          waiting.add(look)
+          look()
+          return Effect.sync(() => waiting.delete(look))
+        })
     }
   })

@@ -67,7 +67,8 @@ const unusableReasons = {
   replaced: "was replaced while it was open",
   "old-sqlite": "needs a newer SQLite",
   "two-copies": "is open in this process through another copy of SQLite",
-  "hard-linked": "has several names (hard links)"
+  "hard-linked": "has several names (hard links)",
+  "not-utf8": "is a database whose encoding is not UTF8"
 }
 
 export const unusableStorage = (path: string, reason: keyof typeof unusableReasons, detail: string): string =>

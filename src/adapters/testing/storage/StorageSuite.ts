@@ -41,6 +41,11 @@ export interface Options {
   readonly config?: EngineConfig.Options
   /** The number of generated sequences of commands that are compared with the in-memory storage. Defaults to 20. */
   readonly runs?: number
+  /**
+   * Whether writes that are asked for at once are made in that order, whatever their sessions. Defaults to true; else
+   * the generated commands are run one by one.
+   */
+  readonly isInOrder?: boolean
   /** For a storage that outlives its layer. Makes a new and empty folder each time. */
   readonly folder?: Effect.Effect<StorageFolder, unknown, Scope.Scope>
   /** For a storage that several processes share: a folder, with the program of such a process. Replaces `folder`. */
@@ -72,10 +77,10 @@ const rows = (test: Test) => {
 
 /** Returns the tests as data, to run them in another way. They use vitest's `expect`, so vitest must run them. */
 export const storageTests = (options: Options): ReadonlyArray<StorageTest> => {
-  const { assets, config = {}, layer, processes, folder = processes, runs = 20 } = options
+  const { assets, config = {}, isInOrder = true, layer, processes, folder = processes, runs = 20 } = options
   return [
     ...over(layer, config, rows),
-    ...generatedTests(layer, config, runs),
+    ...generatedTests(layer, config, runs, isInOrder),
     ...(folder === undefined ? [] : durableTests(folder, config)),
     ...(processes === undefined ? [] : processTests(processes, config)),
     ...(assets === undefined ? [] : over(assets, config, contentTests))

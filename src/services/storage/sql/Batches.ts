@@ -178,7 +178,7 @@ export const openBatch = (
     >(
       "read the open batch",
       `SELECT NULL AS kind, NULL AS seq, NULL AS state, NULL AS name, NULL AS "startedAt", NULL AS display,
-         NULL AS "index", NULL AS "callId", NULL AS "questionId", NULL AS "runId", NULL AS at, NULL AS body, NULL AS actor
+         NULL AS "index", NULL AS "callId", NULL AS "questionId", NULL AS "runId", CAST(NULL AS BIGINT) AS at, NULL AS body, NULL AS actor
        FROM session_rows WHERE id = ? AND state <> 'hidden'
        UNION ALL
        SELECT 'call', ${callColumns}, NULL, NULL, NULL, NULL FROM calls JOIN session_rows ON session_rows.ordinal = calls.session

@@ -21,13 +21,13 @@ import type { Query } from "./Query.js"
 import { sqlName } from "./Table.js"
 import { messages, sessionRows, usageNames } from "./Tables.js"
 
-/** The session's row comes first. */
+/** The session's row comes first. Each of its columns has the type of the event's. */
 type SessionColumns = readonly [
   cursor: null,
   first: number,
-  newest: number,
   title: string,
   workdir: string,
+  newest: number,
   model: string | null,
   agent: string | null
 ]
@@ -74,7 +74,7 @@ const statement = `WITH RECURSIVE
     CROSS JOIN (SELECT max(low) AS low FROM search) AS found JOIN messages
     ON session = ordinal AND seq > low AND seq <= low + size AND cursor > since AND cursor <= since + size
   )
-  SELECT CAST(NULL AS BIGINT), first, newest, title, workdir, model, agent, NULL, NULL, NULL, NULL, NULL, NULL FROM kept
+  SELECT CAST(NULL AS BIGINT), first, title, workdir, newest, model, agent, NULL, NULL, NULL, NULL, NULL, NULL FROM kept
   UNION ALL
   SELECT told.cursor, told.at, told.type, runs.id, coalesce(told.seq, questions.seq),
     coalesce(questions.call, messages.call, calls.id),
@@ -99,7 +99,7 @@ const statement = `WITH RECURSIVE
   LEFT JOIN messages ON messages.session = told.session AND messages.seq = told.seq
   LEFT JOIN calls ON messages.seq IS NULL AND calls.session = told.session AND calls.seq = told.seq
   LEFT JOIN questions ON questions.id = told.ref
-  ORDER BY 1`
+  ORDER BY 1 NULLS FIRST`
 
 const isExact = exactly(SessionEvent.Durable)
 const decodeModel = decoder(sessionRows.columns.model.schema)
@@ -174,7 +174,7 @@ export const read = (
     )
     const [kept, ...told] = rows
     if (kept === undefined || !isSession(kept)) return yield* new SessionNotFound({ sessionId })
-    const [, first, newest, title, workdir, model, agent] = kept
+    const [, first, title, workdir, newest, model, agent] = kept
     if (after > newest || (after !== 0 && after < first - 1)) {
       return yield* new CursorGone({ sessionId, after, oldest: first, newest })
     }

@@ -42,7 +42,7 @@ const snapshot = `SELECT ${select(sessionRows, sessionNames)},
   (SELECT calls.seq - calls.position - 2 FROM calls WHERE calls.session = session_rows.ordinal
     ORDER BY calls.seq LIMIT 1) AS settled,
   ${ofRuns("coalesce(max(runs.ordinal), 0)")} AS "newestRun",
-  ${ofRuns("json_group_array(runs.ordinal)", " AND runs.state = 'queued'")} AS queued,
+  ${ofRuns("coalesce(json_group_array(runs.ordinal), '[]')", " AND runs.state = 'queued'")} AS queued,
   ${ofRuns("runs.ordinal", running)} AS "goingRun",
   ${ofRuns("runs.id", running)} AS going,
   ${ofRuns(`json_array(${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")})`, running)} AS "goingUsage"

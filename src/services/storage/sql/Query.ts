@@ -1,7 +1,8 @@
 /** Reads through the reader's connection. Each read is one statement and so sees one snapshot. */
-import { Effect } from "effect"
+import { Context, Effect, Layer } from "effect"
 import { StorageFailed } from "../../../domain/SkeinError.js"
-import { busyScheduleUpTo, type Reader, SqlFailure } from "./Database.js"
+import { EngineConfig } from "../../EngineConfig.js"
+import { busyScheduleUpTo, Database, type Reader, SqlFailure } from "./Database.js"
 
 type Read<Least> = {
   /** `Row` names the columns that are selected. `operation` is a verb for messages, such as "read the transcript". */
@@ -16,6 +17,9 @@ export interface Query extends Read<object> {
   /** Each row as an array. */
   readonly values: Read<ReadonlyArray<unknown>>
 }
+
+/** The queries of a storage. */
+export class Queries extends Context.Tag("skein/Queries")<Queries, Query>() {}
 
 /** A reader finds the database busy only while another process recovers its log. It waits up to `busyMaxMillis`. */
 export const make = (reader: Reader, busyMaxMillis: number): Query => {
@@ -41,3 +45,8 @@ export const make = (reader: Reader, busyMaxMillis: number): Query => {
   ) => read(operation, () => reader.values<Row>(statement, ...parameters))
   return Object.assign(all, { values })
 }
+
+export const layer: Layer.Layer<Queries, never, Database> = Layer.effect(
+  Queries,
+  Effect.map(Effect.all([Database, EngineConfig]), ([{ reader }, { busyMaxMillis }]) => make(reader, busyMaxMillis))
+)

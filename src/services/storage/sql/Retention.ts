@@ -171,5 +171,5 @@ export const prune = (
     if (meta === undefined || (meta.upTo === 0 && meta.prunedAt >= retention.since && meta.prunedAt <= now))
       return false
     const found = yield* find(query, turn, retention, meta.upTo)
-    return yield* write("remove old events", (tx) => remove(tx, found, meta.upTo))
+    return yield* write("remove old events", { sessions: [] }, (tx) => remove(tx, found, meta.upTo))
   })

@@ -171,7 +171,7 @@ export function* start(
   return { run, ref, lease: { sessionId: session.id, runId, fence: session.fence } }
 }
 
-const insertEngine = insertion(engines, ["instance", "count", "clock", "at", "leaseMillis", "seenAt"])
+const insertEngine = insertion(engines, ["instance", "count", "clock", "at", "leaseMillis", "seenAt"], "keep")
 
 /**
  * Counts a sign of life. The first of a new engine also removes the rows of engines that hold no run: they may be dead,

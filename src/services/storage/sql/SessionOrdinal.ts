@@ -15,9 +15,9 @@ const newest = `SELECT coalesce(max(ordinal), 0) FROM session_rows WHERE ordinal
 export const next = `(SELECT 1 + max((${newest}),
   coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'session_rows'), 0)))`
 
+/** Restarts a sequence that is none. */
+export const restart = `UPDATE sqlite_sequence SET seq = (${newest})
+   WHERE name = 'session_rows' AND (typeof(seq) <> 'integer' OR seq NOT BETWEEN 0 AND ${highest})`
+
 /** Makes sure that the sequence is one. Without damage it reads one row and changes nothing. */
-export const ensure = (tx: Transaction): Statement<number> =>
-  tx.run(
-    `UPDATE sqlite_sequence SET seq = (${newest})
-     WHERE name = 'session_rows' AND (typeof(seq) <> 'integer' OR seq NOT BETWEEN 0 AND ${highest})`
-  )
+export const ensure = (tx: Transaction): Statement<number> => tx.run(restart)

@@ -33,8 +33,9 @@ export const read = (
       `SELECT ${placeColumns}, session_rows.owner, ${tenancyColumns}, ${activity} AS activity,
          coalesce(event_rows.type, 'message.appended') AS kind
        FROM json_each(?) AS asked
-       CROSS JOIN session_rows ON session_rows.id = asked.value AND session_rows.state <> 'hidden' ${withHolder}
-       LEFT JOIN event_rows ON event_rows.session = session_rows.ordinal AND event_rows.cursor = session_rows.cursor`,
+       CROSS JOIN session_rows ${withHolder}
+       LEFT JOIN event_rows ON event_rows.session = session_rows.ordinal AND event_rows.cursor = session_rows.cursor
+       WHERE session_rows.id = asked.value AND session_rows.state <> 'hidden'`,
       JSON.stringify(sessionIds)
     ),
     (rows) =>

@@ -4,12 +4,12 @@
  */
 import { Context, Effect, Either, Layer } from "effect"
 import type * as Limits from "../../../domain/Limits.js"
+import type { SessionId } from "../../../domain/Session.js"
 import * as Title from "../../../domain/Title.js"
-import { Database } from "./Database.js"
 import { EngineConfig } from "../../EngineConfig.js"
 import { EventLoop, type Turn } from "../../EventLoop.js"
 import { type ReaderService, type Service, Storage, StorageReader } from "../Storage.js"
-import { WriteLane } from "./lane/WriteLane.js"
+import { type Subject, WriteLane } from "./lane/WriteLane.js"
 import * as AssetRows from "./AssetRows.js"
 import * as Batches from "./Batches.js"
 import * as Deletion from "./Deletion.js"
@@ -59,6 +59,9 @@ const makeReader = (query: Query.Query, turn: Turn): ReaderService => ({
   storedRows: (sessionId) => Deletion.storedRows(query, sessionId)
 })
 
+/** The sessions that a write changes. */
+const of = (...sessions: ReadonlyArray<SessionId>): Subject => ({ sessions })
+
 const makeStorage = (
   { write, writeFor }: WriteLane["Type"],
   query: Query.Query,
@@ -68,59 +71,65 @@ const makeStorage = (
   createSession: (session) =>
     Effect.flatMap(
       session.title === null ? Either.right(Title.untitled) : Title.check(session.title, limits),
-      (title) => writeFor("create the session", (tx) => Sessions.create(tx, session, title))
+      (title) => writeFor("create the session", of(session.id), (tx) => Sessions.create(tx, session, title))
     ),
   patch: (sessionId, patch) =>
     Effect.flatMap(Title.checkPatch(patch, limits), (patch) =>
-      writeFor("change the session", (tx) => Sessions.patch(tx, limits, { sessionId, patch }))
+      writeFor("change the session", of(sessionId), (tx) => Sessions.patch(tx, limits, { sessionId, patch }))
     ),
   append: (sessionId, messages, appendKey) =>
-    writeFor("append messages", (tx) => Transcripts.append(tx, { sessionId, messages, appendKey })),
+    writeFor("append messages", of(sessionId), (tx) => Transcripts.append(tx, { sessionId, messages, appendKey })),
 
-  admit: (admission) => writeFor("store the run", (tx) => Runs.admit(tx, limits, admission)),
-  resume: (resumption) => writeFor("resume the session", (tx) => Resuming.resume(tx, limits, resumption)),
+  admit: (admission) => writeFor("store the run", of(admission.sessionId), (tx) => Runs.admit(tx, limits, admission)),
+  resume: (resumption) =>
+    writeFor("resume the session", of(resumption.sessionId), (tx) => Resuming.resume(tx, limits, resumption)),
   startNext: (sessionId, presence) =>
-    write("start the next run", (tx) => Runs.startNext(tx, limits, { sessionId, presence })),
-  cancelQueued: (runId) => writeFor("cancel the queued run", (tx) => Endings.cancelQueued(tx, runId)),
-  requestCancel: (runId) => writeFor("ask for a run's end", (tx) => Runs.requestCancel(tx, runId)),
-  takeOver: (seen, presence) => write("take the run over", (tx) => Endings.takeOver(tx, { seen, presence })),
-  renew: (presence) => write("renew the leases", (tx) => Runs.renew(tx, presence)),
-  saveDrafts: (drafts) => write("keep the drafts", (tx) => Drafts.save(tx, drafts)),
+    write("start the next run", of(sessionId), (tx) => Runs.startNext(tx, limits, { sessionId, presence })),
+  cancelQueued: (runId) => writeFor("cancel the queued run", { run: runId }, (tx) => Endings.cancelQueued(tx, runId)),
+  requestCancel: (runId) => writeFor("ask for a run's end", { run: runId }, (tx) => Runs.requestCancel(tx, runId)),
+  takeOver: (seen, presence) =>
+    write("take the run over", of(seen.lease.sessionId), (tx) => Endings.takeOver(tx, { seen, presence })),
+  renew: (presence) => write("renew the leases", of(), (tx) => Runs.renew(tx, presence)),
+  saveDrafts: (drafts) =>
+    write("keep the drafts", of(...drafts.map(({ lease }) => lease.sessionId)), (tx) => Drafts.save(tx, drafts)),
 
   appendStep: (lease, message, sequel = {}) =>
-    write("append the step", (tx) => Steps.appendStep(tx, { lease, message, sequel })),
-  startCall: (lease, seq, display) => write("start the call", (tx) => Batches.startCall(tx, { lease, seq, display })),
+    write("append the step", of(lease.sessionId), (tx) => Steps.appendStep(tx, { lease, message, sequel })),
+  startCall: (lease, seq, display) =>
+    write("start the call", of(lease.sessionId), (tx) => Batches.startCall(tx, { lease, seq, display })),
   storeResult: (lease, seq, result) =>
-    write("store the result", (tx) => Batches.storeResult(tx, { lease, seq, result })),
-  releaseRun: (lease) => write("release the run", (tx) => Endings.releaseRun(tx, lease)),
-  endRun: (lease, end) => write("end the run", (tx) => Endings.endRun(tx, { lease, end })),
+    write("store the result", of(lease.sessionId), (tx) => Batches.storeResult(tx, { lease, seq, result })),
+  releaseRun: (lease) => write("release the run", of(lease.sessionId), (tx) => Endings.releaseRun(tx, lease)),
+  endRun: (lease, end) => write("end the run", of(lease.sessionId), (tx) => Endings.endRun(tx, { lease, end })),
 
-  ask: (lease, asked) => write("store the question", (tx) => Questions.ask(tx, { lease, asked })),
-  answer: (questionId, answer) => writeFor("store the answer", (tx) => Questions.answer(tx, { questionId, answer })),
+  ask: (lease, asked) => write("store the question", of(lease.sessionId), (tx) => Questions.ask(tx, { lease, asked })),
+  answer: (questionId, answer) =>
+    writeFor("store the answer", { question: questionId }, (tx) => Questions.answer(tx, { questionId, answer })),
 
-  beginDelete: (sessionId) => write("begin the deletion", (tx) => Deletion.begin(tx, sessionId)),
-  hide: (sessionId) => write("hide the session", (tx) => Deletion.hide(tx, sessionId)),
-  purge: (sessionId) => write("remove the session's rows", (tx) => Deletion.purge(tx, sessionId)),
-  forget: (sessionId) => write("forget the session", (tx) => Deletion.forget(tx, sessionId)),
+  beginDelete: (sessionId) => write("begin the deletion", of(sessionId), (tx) => Deletion.begin(tx, sessionId)),
+  hide: (sessionId) => write("hide the session", of(sessionId), (tx) => Deletion.hide(tx, sessionId)),
+  purge: (sessionId) => write("remove the session's rows", of(sessionId), (tx) => Deletion.purge(tx, sessionId)),
+  forget: (sessionId) => write("forget the session", of(sessionId), (tx) => Deletion.forget(tx, sessionId)),
 
   prune: (retention) => Retention.prune(query, write, turn, retention),
 
-  beginImport: (session) => write("begin the import", (tx) => Imports.begin(tx, session)),
-  importRows: (sessionId, rows) => write("import rows", (tx) => Imports.addRows(tx, { sessionId, rows })),
-  finishImport: (sessionIds) => writeFor("finish the import", (tx) => Imports.finish(tx, sessionIds)),
+  beginImport: (session) => write("begin the import", of(session.id), (tx) => Imports.begin(tx, session)),
+  importRows: (sessionId, rows) =>
+    write("import rows", of(sessionId), (tx) => Imports.addRows(tx, { sessionId, rows })),
+  finishImport: (sessionIds) =>
+    writeFor("finish the import", of(...sessionIds), (tx) => Imports.finish(tx, sessionIds)),
 
-  saveAsset: (asset) => writeFor("store the asset's row", (tx) => AssetRows.save(tx, asset)),
+  saveAsset: (asset) => writeFor("store the asset's row", of(asset.sessionId), (tx) => AssetRows.save(tx, asset)),
   deleteAsset: (sessionId, assetId) =>
-    writeFor("remove the asset's row", (tx) => AssetRows.remove(tx, { sessionId, assetId }))
+    writeFor("remove the asset's row", of(sessionId), (tx) => AssetRows.remove(tx, { sessionId, assetId }))
 })
 
-export const layer: Layer.Layer<Storage | StorageReader, never, Database | WriteLane> = Layer.effectContext(
+export const layer: Layer.Layer<Storage | StorageReader, never, Query.Queries | WriteLane> = Layer.effectContext(
   Effect.gen(function* () {
-    const database = yield* Database
+    const query = yield* Query.Queries
     const lane = yield* WriteLane
-    const { busyMaxMillis, limits } = yield* EngineConfig
+    const { limits } = yield* EngineConfig
     const { turn } = yield* EventLoop
-    const query = Query.make(database.reader, busyMaxMillis)
     return Context.make(Storage, makeStorage(lane, query, limits, turn)).pipe(
       Context.add(StorageReader, makeReader(query, turn))
     )

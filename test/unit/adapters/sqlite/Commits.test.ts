@@ -5,6 +5,7 @@ import * as SqliteDatabase from "../../../../src/adapters/sqlite/SqliteDatabase.
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
+import * as Query from "../../../../src/services/storage/sql/Query.js"
 import * as SqlStorage from "../../../../src/services/storage/sql/SqlStorage.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
 import * as WriteLane from "../../../../src/services/storage/sql/lane/WriteLane.js"
@@ -29,6 +30,7 @@ import {
 const storage = Layer.unwrapScoped(
   Effect.map(folder, (directory) =>
     SqlStorage.layer.pipe(
+      Layer.provide(Query.layer),
       Layer.provide(WriteLane.layer),
       Layer.provide(faulty),
       Layer.provideMerge(layerFaults),

@@ -28,6 +28,7 @@ import { Owner, SessionId } from "../../../../src/domain/Session.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
 import * as EngineConfig from "../../../../src/services/EngineConfig.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
+import * as Query from "../../../../src/services/storage/sql/Query.js"
 import * as SqlStorage from "../../../../src/services/storage/sql/SqlStorage.js"
 import * as WriteLane from "../../../../src/services/storage/sql/lane/WriteLane.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
@@ -37,6 +38,7 @@ import { folder } from "./disk.js"
 
 const storageIn = (directory: string) =>
   SqlStorage.layer.pipe(
+    Layer.provide(Query.layer),
     Layer.provide(WriteLane.layer),
     Layer.provide(Counted.database),
     Layer.provideMerge(Counted.counter),

@@ -6,6 +6,7 @@ import * as Identity from "../../../../src/adapters/node/Identity.js"
 import * as SqliteStorage from "../../../../src/adapters/sqlite/SqliteStorage.js"
 import * as SqliteDatabase from "../../../../src/adapters/sqlite/SqliteDatabase.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
+import * as Query from "../../../../src/services/storage/sql/Query.js"
 import * as SqlStorage from "../../../../src/services/storage/sql/SqlStorage.js"
 import * as WriteLane from "../../../../src/services/storage/sql/lane/WriteLane.js"
 import * as SequentialIds from "../../../support/SequentialIds.js"
@@ -19,6 +20,7 @@ export const folder = FileSystem.FileSystem.pipe(
 /** Storage in that folder, opened anew each time that it is built. */
 export const storageIn = (directory: string) =>
   SqlStorage.layer.pipe(
+    Layer.provide(Query.layer),
     Layer.provide(WriteLane.layer),
     Layer.provide(SqliteDatabase.layer),
     Layer.provide(SequentialIds.layer),

@@ -43,6 +43,7 @@ const checkPromises = ({ activity, entries, events, session: { cursor, head, id 
 const compare = (
   layer: Layer.Layer<StorageTest.TestedServices, unknown>,
   config: EngineConfig.Options,
+  isInOrder: boolean,
   steps: Steps
 ) => {
   const { clock, set } = StorageTest.handClock()
@@ -65,7 +66,9 @@ const compare = (
         : []
       const run = (storage: Service) =>
         Effect.forEach(atOnce, (group) =>
-          Effect.forEach(group, ({ as, operation }) => outcome(as(operation(storage))), { concurrency: "unbounded" })
+          Effect.forEach(group, ({ as, operation }) => outcome(as(operation(storage))), {
+            concurrency: isInOrder ? "unbounded" : 1
+          })
         )
       expect(yield* run(tested.storage)).toEqual(yield* run(model.storage))
       for (const sessionId of sessions) {
@@ -83,14 +86,15 @@ const compare = (
 export const generatedTests = (
   layer: Layer.Layer<StorageTest.TestedServices, unknown>,
   config: EngineConfig.Options,
-  runs: number
+  runs: number,
+  isInOrder: boolean
 ): ReadonlyArray<StorageTest.StorageTest> => [
   StorageTest.make(
     "P1 P4 P5 P11 after any sequence of operations, it answers and shows what the in-memory storage does",
     Effect.gen(function* () {
       const runPromise = Runtime.runPromise(yield* Effect.runtime<never>())
       const bounded = { ...config, limits: { ...config.limits, ...limits } }
-      const property = FastCheck.asyncProperty(Steps, (steps) => runPromise(compare(layer, bounded, steps)))
+      const property = FastCheck.asyncProperty(Steps, (steps) => runPromise(compare(layer, bounded, isInOrder, steps)))
       const parameters = { numRuns: runs, interruptAfterTimeLimit: 60_000 }
       yield* Effect.tryPromise({ try: () => FastCheck.assert(property, parameters), catch: identity })
     }),

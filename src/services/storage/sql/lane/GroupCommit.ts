@@ -8,7 +8,8 @@
 import type { Actor } from "../../../../domain/Actor.js"
 import { SqlFailure, type Writer } from "../Database.js"
 import * as Metrics from "../../../Metrics.js"
-import { type Common, type MarkedRow, type MarkedTable, Notes, Transaction, type Wakeups } from "./Transaction.js"
+import * as Marks from "./Marks.js"
+import { type Common, type MarkedRow, Notes, Transaction, type Wakeups } from "./Transaction.js"
 
 export interface Member {
   /** Who asked for it. */
@@ -21,11 +22,6 @@ export interface Group extends Common {
   readonly lane: string
   /** Milliseconds on a clock that only goes forward. */
   readonly elapsed: () => number
-}
-
-const findMark: { readonly [Table in MarkedTable]: string } = {
-  event_rows: "SELECT 1 FROM event_rows WHERE session = ? AND cursor = ? AND mark = ?",
-  messages: "SELECT 1 FROM messages WHERE session = ? AND seq = ? AND mark = ?"
 }
 
 export type Outcome<M> =
@@ -44,9 +40,6 @@ export interface FailedCommit {
   /** Null when the mark is beside the lane's name. */
   readonly markedRow: MarkedRow | null
 }
-
-/** A mark that its lane has not renewed for this long may be removed. */
-const markLifeMillis = 24 * 60 * 60 * 1000
 
 /** Takes the lock. Returns why it was refused. */
 export const begin = (writer: Writer): SqlFailure | null => failureOf(() => writer.run("BEGIN IMMEDIATE"))
@@ -120,22 +113,12 @@ export const settle = (writer: Writer, group: Group, failed: FailedCommit): "sto
   return failure === null || failed.failure.kind === "full" ? "not-stored" : "unknown"
 }
 
-const isStored = (writer: Writer, { lane }: Group, { mark, markedRow }: FailedCommit): boolean => {
-  const row =
-    markedRow === null
-      ? writer.get("SELECT 1 FROM lanes WHERE id = ? AND mark = ?", lane, mark)
-      : writer.get(findMark[markedRow.table], markedRow.session, markedRow.number, mark)
-  return row !== undefined
-}
+const isStored = (writer: Writer, { lane }: Group, { mark, markedRow }: FailedCommit): boolean =>
+  writer.get(...Marks.find(lane, mark, markedRow)) !== undefined
 
 const leaveMark = (writer: Writer, { lane, mark, now }: Group): void => {
-  writer.run("DELETE FROM lanes WHERE at < ?", now - markLifeMillis)
-  writer.run(
-    "INSERT INTO lanes (id, mark, at) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET mark = excluded.mark, at = excluded.at",
-    lane,
-    mark,
-    now
-  )
+  writer.run(...Marks.removeOld(now))
+  writer.run(...Marks.store(lane, mark, now))
 }
 
 /** Runs statements. Returns the failure of the one that failed. */

@@ -7,7 +7,7 @@ import type { Actor } from "../../../../domain/Actor.js"
 import { StorageFailed, type Write } from "../../../../domain/SkeinError.js"
 import { type Sql, SqlFailure } from "../Database.js"
 import type { Member } from "./GroupCommit.js"
-import { type Program, runSync } from "./Program.js"
+import { type LaterSql, type Program, runLater, runSync } from "./Program.js"
 import type { Transaction } from "./Transaction.js"
 
 /** What a write does. It may be made again, after everything that it did was rolled back. */
@@ -49,6 +49,19 @@ export class PendingWrite<A, E> implements QueuedWrite {
       else if (thrown.kind === "constraint") {
         this.#outcome = Exit.fail(new StorageFailed({ operation: this.operation, code: thrown.code }))
       } else throw thrown
+    }
+    return Exit.isSuccess(this.#outcome)
+  }
+
+  /** The same on a connection that answers later. Whatever statement fails, the whole group must end. */
+  async runLater(sql: LaterSql, tx: Transaction): Promise<boolean> {
+    try {
+      const result = await runLater(sql, this.body(tx))
+      if (Either.isRight(result)) for (const store of tx.endings.values()) await runLater(sql, store())
+      this.#outcome = Either.isRight(result) ? Exit.succeed(result.right) : Exit.fail(result.left)
+    } catch (thrown) {
+      if (thrown instanceof SqlFailure) throw thrown
+      this.#outcome = Exit.die(thrown)
     }
     return Exit.isSuccess(this.#outcome)
   }

@@ -14,12 +14,21 @@ type Step<E = never> = Statement<unknown> | Utils.YieldWrap<Either.Either<unknow
 /** Writes, and returns `A` or refuses with `E`. */
 export type Program<A, E = never> = Generator<Step<E>, A, unknown>
 
+/** Runs statements that are answered later. What is known at once needs no wait. Fails with `SqlFailure`. */
+export interface LaterSql {
+  readonly run: (text: string, parameters: ReadonlyArray<Parameter>) => number | Promise<number>
+  readonly get: <Row>(text: string, parameters: ReadonlyArray<Parameter>) => Promise<Row | undefined>
+  readonly all: <Row>(text: string, parameters: ReadonlyArray<Parameter>) => Promise<ReadonlyArray<Row>>
+}
+
 /** A statement: `yield*` runs it and gives its answer. It is an iterator of its own, as each write makes many. */
 export abstract class Statement<A> implements Iterator<Statement<A>, A, unknown> {
   #isYielded = false
 
   /** Runs it at once and keeps its answer. */
   abstract runOn(sql: Sql): void
+  /** Begins to run it; keeps its answer when that has come. */
+  abstract runLaterOn(sql: LaterSql): void | Promise<void>
   protected abstract readonly answer: A;
 
   [Symbol.iterator](): this {
@@ -44,6 +53,11 @@ class Run extends Statement<number> {
   runOn(sql: Sql): void {
     this.answer = sql.run(this.text, ...this.parameters)
   }
+  runLaterOn(sql: LaterSql): void | Promise<void> {
+    const changed = sql.run(this.text, this.parameters)
+    if (typeof changed !== "number") return changed.then((count) => void (this.answer = count))
+    this.answer = changed
+  }
 }
 
 class Get<Row> extends Statement<Row | undefined> {
@@ -56,6 +70,9 @@ class Get<Row> extends Statement<Row | undefined> {
   }
   runOn(sql: Sql): void {
     this.answer = sql.get<Row>(this.text, ...this.parameters)
+  }
+  async runLaterOn(sql: LaterSql): Promise<void> {
+    this.answer = await sql.get<Row>(this.text, this.parameters)
   }
 }
 
@@ -70,6 +87,9 @@ class All<Row> extends Statement<ReadonlyArray<Row>> {
   runOn(sql: Sql): void {
     this.answer = sql.all<Row>(this.text, ...this.parameters)
   }
+  async runLaterOn(sql: LaterSql): Promise<void> {
+    this.answer = await sql.all<Row>(this.text, this.parameters)
+  }
 }
 
 class ReleaseSpace extends Statement<void> {
@@ -77,6 +97,8 @@ class ReleaseSpace extends Statement<void> {
   runOn(sql: Sql): void {
     sql.releaseSpace()
   }
+  /** A server returns its space by itself. */
+  runLaterOn(): void {}
 }
 
 /** Returns the number of rows that it changes. */
@@ -112,6 +134,24 @@ export const runSync = <A, E>(sql: Sql, program: Program<A, E>): Either.Either<A
     const asked = step.value
     if (asked instanceof Statement) {
       asked.runOn(sql)
+      step = program.next()
+    } else {
+      const either = Utils.yieldWrapGet(asked)
+      if (Either.isLeft(either)) return Either.left(either.left)
+      step = program.next(either.right)
+    }
+  }
+  return Either.right(step.value)
+}
+
+/** Runs a program, each statement once the one before it is answered. Fails with the `SqlFailure` of a statement. */
+export const runLater = async <A, E>(sql: LaterSql, program: Program<A, E>): Promise<Either.Either<A, E>> => {
+  let step = program.next()
+  while (step.done !== true) {
+    const asked = step.value
+    if (asked instanceof Statement) {
+      const answered = asked.runLaterOn(sql)
+      if (answered !== undefined) await answered
       step = program.next()
     } else {
       const either = Utils.yieldWrapGet(asked)

@@ -25,6 +25,9 @@
  * Closing the lane first writes what waits.
  */
 import { Cause, Context, Effect, Exit, Fiber, Hash, Layer, Schedule } from "effect"
+import type { QuestionId } from "../../../../domain/Permission.js"
+import type { RunId } from "../../../../domain/Run.js"
+import type { SessionId } from "../../../../domain/Session.js"
 import {
   OutcomeUnknown,
   StorageBusy,
@@ -43,15 +46,19 @@ import type { Wakeups } from "./Transaction.js"
 import * as Metrics from "../../../Metrics.js"
 import * as Stretch from "../../../Stretch.js"
 
+/** Which sessions a write changes, by their ids or by what belongs to one. Where several lanes write, their rows are locked. */
+export type Subject =
+  { readonly sessions: ReadonlyArray<SessionId> } | { readonly run: RunId } | { readonly question: QuestionId }
+
 export interface Service {
   /**
    * Commits what `body` writes. A refusal (left) undoes it, and so does a statement that fails. The body may run
    * again, after everything that it did was rolled back. `operation` is a verb for messages, such as "rename". What is
    * written is the engine's own work, and nobody's.
    */
-  readonly write: <A, E>(operation: string, body: Body<A, E>) => Effect.Effect<A, E | Write>
+  readonly write: <A, E>(operation: string, subject: Subject, body: Body<A, E>) => Effect.Effect<A, E | Write>
   /** The same for what a client asks for: it is its fiber's actor's. */
-  readonly writeFor: <A, E>(operation: string, body: Body<A, E>) => Effect.Effect<A, E | Write>
+  readonly writeFor: <A, E>(operation: string, subject: Subject, body: Body<A, E>) => Effect.Effect<A, E | Write>
 }
 
 export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service>() {}
@@ -346,8 +353,8 @@ const make = Effect.gen(function* () {
     })
 
   return {
-    write: (operation, body) => writeAs(null, operation, body),
-    writeFor: (operation, body) => Effect.flatMap(Actor.Current, (actor) => writeAs(actor, operation, body))
+    write: (operation, _, body) => writeAs(null, operation, body),
+    writeFor: (operation, _, body) => Effect.flatMap(Actor.Current, (actor) => writeAs(actor, operation, body))
   } satisfies Service
 })
 

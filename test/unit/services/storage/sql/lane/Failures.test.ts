@@ -10,7 +10,7 @@ import { folder } from "../../disk.js"
 import { EventSignals } from "../../../../../../src/services/storage/EventSignals.js"
 import { refused, s1 } from "../../../../../../src/adapters/testing/storage/fixture.js"
 import { fail, Faults } from "./FaultyDatabase.js"
-import { lane, laneIn, put, stored, write, writeAndRefuse } from "./fixture.js"
+import { lane, laneIn, nobody, put, stored, write, writeAndRefuse } from "./fixture.js"
 
 const atOnce = { concurrency: "unbounded" } as const
 
@@ -37,7 +37,7 @@ const notCommitted = onNextCommit(() => fail("SQLITE_IOERR_FSYNC"))
 /** Bounds the database to a number of pages. */
 const sizedTo = (pages: string) =>
   Effect.flatMap(WriteLane, ({ write }) =>
-    write("set the size", function* (tx): Program<void> {
+    write("set the size", nobody, function* (tx): Program<void> {
       yield* tx.get(`PRAGMA max_page_count = ${pages}`)
     })
   )
@@ -91,7 +91,7 @@ describe("before the commit", () => {
       const { write: writeBody } = yield* WriteLane
       let reopened = 0
       faults.onReopen = Effect.sync(() => void reopened++)
-      const bad = writeBody("put", function* (tx): Program<void> {
+      const bad = writeBody("put", nobody, function* (tx): Program<void> {
         yield* put(tx, "b")
         fail("SQLITE_IOERR_WRITE")
       })
@@ -159,7 +159,7 @@ describe("a COMMIT that fails", () => {
       const woken = yield* Effect.fork(Effect.zipRight(watch.next, stops.next))
       yield* Quiescence.idle
       yield* committedYetFailed
-      yield* writeBody("touch", function* (tx): Program<void> {
+      yield* writeBody("touch", nobody, function* (tx): Program<void> {
         yield* put(tx, "a")
         tx.touch(s1)
         tx.requestStop()
@@ -202,7 +202,7 @@ describe("a COMMIT that fails", () => {
   it.scopedLive("is not decided by what a refused neighbour had written", () =>
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane
-      const refuses = writeBody("refuse", function* (tx): Program<never, { readonly _tag: "Refused" }> {
+      const refuses = writeBody("refuse", nobody, function* (tx): Program<never, { readonly _tag: "Refused" }> {
         yield* put(tx, "b")
         tx.recorded("messages", 1, 1)
         return yield* Either.left({ _tag: "Refused" as const })

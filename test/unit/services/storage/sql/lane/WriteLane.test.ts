@@ -10,7 +10,7 @@ import { Database } from "../../../../../../src/services/storage/sql/Database.js
 import type { Program } from "../../../../../../src/services/storage/sql/lane/Program.js"
 import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
 import { Faults } from "./FaultyDatabase.js"
-import { lane, laneIn, lock, put, stored, write, writeAndRefuse } from "./fixture.js"
+import { lane, laneIn, lock, nobody, put, stored, write, writeAndRefuse } from "./fixture.js"
 import { folder } from "../../disk.js"
 import { refused } from "../../../../../../src/adapters/testing/storage/fixture.js"
 
@@ -48,7 +48,7 @@ describe("groups", () => {
       let millis = 1_000
       const slowly = (value: string) =>
         Effect.flatMap(WriteLane, ({ write }) =>
-          write("put", function* (tx) {
+          write("put", nobody, function* (tx): Program<void> {
             yield* put(tx, value)
             Effect.runSync(set((millis += 3)))
           })
@@ -67,7 +67,7 @@ describe("groups", () => {
     Effect.gen(function* () {
       const { write } = yield* WriteLane
       const answer = (n: number) =>
-        write("answer", function* (): Program<number> {
+        write("answer", nobody, function* (): Program<number> {
           return yield* Either.right(n)
         })
       expect(yield* Effect.forEach([1, 2, 3], answer, atOnce)).toEqual([1, 2, 3])
@@ -89,7 +89,7 @@ describe("groups", () => {
     it.scopedLive(`a refusal undoes what was written by way of ${way}`, () =>
       Effect.gen(function* () {
         const { write: writeBody } = yield* WriteLane
-        const refuses = writeBody("refuse", function* (tx): Program<never, "refused"> {
+        const refuses = writeBody("refuse", nobody, function* (tx): Program<never, "refused"> {
           yield* tx[way]("INSERT INTO scratch (value) VALUES (?) RETURNING value", "b")
           return yield* Either.left("refused" as const)
         })
@@ -106,7 +106,7 @@ describe("groups", () => {
   it.scopedLive("a body sees what its neighbours before it wrote, and nothing of a refused one", () =>
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane
-      const count = writeBody("count", function* (tx): Program<ReadonlyArray<unknown>> {
+      const count = writeBody("count", nobody, function* (tx): Program<ReadonlyArray<unknown>> {
         return yield* tx.all("SELECT value FROM scratch ORDER BY rowid")
       })
       const [, , seen] = yield* Effect.all([write("a"), Effect.exit(writeAndRefuse("b")), count], atOnce)
@@ -127,11 +127,11 @@ describe("groups", () => {
     Effect.gen(function* () {
       const { write: writeBody } = yield* WriteLane
       const before = yield* commits
-      const look = writeBody("look", function* (tx): Program<ReadonlyArray<unknown>> {
+      const look = writeBody("look", nobody, function* (tx): Program<ReadonlyArray<unknown>> {
         return yield* tx.all("SELECT value FROM scratch")
       })
       expect(yield* look).toEqual([])
-      const none = writeBody("empty", function* (tx): Program<number> {
+      const none = writeBody("empty", nobody, function* (tx): Program<number> {
         return yield* tx.run("DELETE FROM scratch")
       })
       expect(yield* Effect.all([none, look, Effect.flip(writeAndRefuse("a"))], atOnce)).toEqual([0, [], "refused"])
@@ -153,7 +153,7 @@ describe("groups", () => {
   it.scopedLive("a body that dies takes nobody with it, and what it wrote is undone", () =>
     Effect.gen(function* () {
       const dies = Effect.flatMap(WriteLane, ({ write }) =>
-        write("die", function* (tx): Program<never> {
+        write("die", nobody, function* (tx): Program<never> {
           yield* put(tx, "b")
           throw new Error("a mistake")
         })
@@ -174,7 +174,7 @@ describe("groups", () => {
       const { write } = yield* WriteLane
       const touching = (sessionId: SessionId, value: string, result: Either.Either<void, string>) =>
         Effect.exit(
-          write("touch", function* (tx): Program<void, string> {
+          write("touch", nobody, function* (tx): Program<void, string> {
             yield* put(tx, value)
             tx.touch(sessionId)
             yield* result
@@ -218,7 +218,7 @@ describe("waiting", () => {
       yield* Effect.forkScoped(Effect.forever(turn))
       const long =
         "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 20000) SELECT max(i) FROM n"
-      const work = write("work", function* (tx): Program<void> {
+      const work = write("work", nobody, function* (tx): Program<void> {
         yield* tx.get(long)
       })
       yield* work
@@ -344,7 +344,7 @@ describe("waiting", () => {
       const { write: writeBody } = yield* WriteLane
       const { reader } = yield* Database
       const insert = "INSERT INTO lanes (id, mark, at) VALUES (?, 1, ?)"
-      yield* writeBody("insert", function* (tx): Program<void> {
+      yield* writeBody("insert", nobody, function* (tx): Program<void> {
         yield* tx.run(insert, "old", tx.now - 25 * 60 * 60 * 1000)
         yield* tx.run(insert, "young", tx.now - 23 * 60 * 60 * 1000)
       })

@@ -14,6 +14,9 @@ import * as WriteLane from "../../../../../../src/services/storage/sql/lane/Writ
 import { folder } from "../../disk.js"
 import * as FaultyDatabase from "./FaultyDatabase.js"
 
+/** The subject of a write that changes no session. */
+export const nobody: WriteLane.Subject = { sessions: [] }
+
 /** A lane over a folder, with a scratch table. Its database can be made to fail. Brings what `Quiescence.idle` needs. */
 export const laneIn = (directory: string, config: EngineConfig.Options = {}) =>
   WriteLane.layer.pipe(
@@ -28,7 +31,7 @@ export const laneIn = (directory: string, config: EngineConfig.Options = {}) =>
     ]),
     Layer.fresh,
     Layer.tap((context) =>
-      Context.get(context, WriteLane.WriteLane).write("make the scratch table", function* (tx): Program<void> {
+      Context.get(context, WriteLane.WriteLane).write("make the scratch table", nobody, function* (tx): Program<void> {
         yield* tx.run("CREATE TABLE IF NOT EXISTS scratch (value TEXT PRIMARY KEY) STRICT")
         // A group that changes no row is not committed.
         yield* tx.run("UPDATE meta SET cursor_floor = cursor_floor")
@@ -47,7 +50,7 @@ export const put = (tx: Transaction, value: string): Statement<number> =>
 /** Writes one value. */
 export const write = (value: string) =>
   Effect.flatMap(WriteLane.WriteLane, (lane) =>
-    lane.write("put", function* (tx): Program<void> {
+    lane.write("put", nobody, function* (tx): Program<void> {
       yield* put(tx, value)
     })
   )
@@ -55,7 +58,7 @@ export const write = (value: string) =>
 /** Writes one value, then refuses. */
 export const writeAndRefuse = (value: string) =>
   Effect.flatMap(WriteLane.WriteLane, (lane) =>
-    lane.write("put", function* (tx): Program<never, "refused"> {
+    lane.write("put", nobody, function* (tx): Program<never, "refused"> {
       yield* put(tx, value)
       return yield* Either.left("refused" as const)
     })

@@ -1,0 +1,213 @@
+/**
+ * One connection to PostgreSQL. Statements are sent at once, without waiting for the answers of those before; the server
+ * runs them, and they are answered, in the order in which they were sent. Each text is prepared once.
+ *
+ * - A failure is an `SqlFailure` with the server's code, without its text, which quotes statements and values.
+ * - A server that does not answer any more is given up, and so is a client that a server does not hear of: neither keeps
+ *   the other's locks or callers for long.
+ * - Integers and numerics are numbers, JSON is text.
+ */
+import { Effect, Redacted } from "effect"
+import { Socket } from "node:net"
+import pg from "pg"
+import type { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
+import type { Parameter, SqlFailure } from "../../services/storage/sql/Database.js"
+import * as PostgresFailure from "./PostgresFailure.js"
+
+export interface Answer {
+  /** Objects by the names of the columns; or arrays in their order. */
+  readonly rows: ReadonlyArray<unknown>
+  /** Rows that were selected or changed. */
+  readonly count: number
+  /** The kind of statement: INSERT, SELECT, COMMIT and so on. */
+  readonly command: string
+}
+
+export interface Connection {
+  /** Sends a statement with $1, $2 and so on. Rejects with `SqlFailure`. */
+  readonly send: (text: string, parameters: ReadonlyArray<Parameter>, asArrays?: boolean) => Promise<Answer>
+  /** False once it is lost or closed: nothing more is answered. */
+  readonly isOpen: () => boolean
+  /** Completes once it is lost or closed. */
+  readonly ended: Promise<void>
+  /** Lets what was sent be answered, and ends. One that does not answer is cut. */
+  readonly close: () => Promise<void>
+}
+
+export interface Options {
+  readonly url: Redacted.Redacted
+  /** Where unqualified names are looked up first, after the server's own. */
+  readonly schema: string
+  /** What the server shows of it in `pg_stat_activity`. */
+  readonly applicationName: string
+  /** Whether it writes. One that does not is refused writes by the server. */
+  readonly isLane: boolean
+  /** How long a statement waits for a lock, in milliseconds, until it fails as busy. */
+  readonly lockMillis: number
+  /** Whether its statements may look through whole tables, and take long. Defaults to false: all access is by key. */
+  readonly scans?: boolean
+  /** Is told what others notify, once it has asked to by LISTEN. */
+  readonly notified?: (payload: string, byBackend: number) => void
+}
+
+/** In milliseconds. */
+const statementMillis = 30_000
+const idleInTransactionMillis = 10_000
+const connectMillis = 10_000
+const keepAliveMillis = 5_000
+const closeMillis = 1_000
+
+/** A connection whose server has not answered by then is cut: beyond all that the server itself would end. */
+const graceMillis = 10_000
+
+const types = new pg.TypeOverrides()
+const asText = (text: string): string => text
+types.setTypeParser(20, Number)
+types.setTypeParser(1700, Number)
+types.setTypeParser(114, asText)
+types.setTypeParser(3802, asText)
+
+const names = new Map<string, string>()
+
+/** The name that a text is prepared under, on each connection. */
+const nameOf = (text: string): string => {
+  const known = names.get(text)
+  if (known !== undefined) return known
+  const name = `s${names.size}`
+  names.set(text, name)
+  return name
+}
+
+/** A name as it stands in a statement. */
+export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
+
+const settings = ({ isLane, lockMillis, scans = false, schema }: Options): Record<string, string> => ({
+  search_path: quoted(schema),
+  TimeZone: "UTC",
+  // Every statement is short; what is switched off below would make the planner think that compiling one pays.
+  jit: "off",
+  default_transaction_isolation: "read committed",
+  default_transaction_read_only: isLane ? "off" : "on",
+  lock_timeout: `${lockMillis}`,
+  statement_timeout: scans ? "0" : `${statementMillis}`,
+  // A process that is stopped in the middle of a transaction must not keep its locks.
+  idle_in_transaction_session_timeout: `${idleInTransactionMillis}`,
+  tcp_keepalives_idle: `${keepAliveMillis / 1000}`,
+  tcp_keepalives_interval: `${keepAliveMillis / 1000}`,
+  tcp_keepalives_count: "3",
+  tcp_user_timeout: `${4 * keepAliveMillis}`,
+  // Plans that were made while tables were small would look through them once they are large.
+  ...(scans ? {} : { enable_seqscan: "off", enable_bitmapscan: "off", enable_hashjoin: "off", enable_mergejoin: "off" })
+})
+
+/** One statement that sets all. A commit that is answered is on disk, whatever the database's default is. */
+const set = (options: Options): string => {
+  const entries = Object.entries(settings(options)).map(
+    ([name, value]) => `set_config('${name}', ${pg.escapeLiteral(value)}, false)`
+  )
+  const durable = `set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)`
+  return `SELECT ${[...entries, durable].join(", ")}`
+}
+
+/** Where it connects to, without who and how. */
+export const where = (url: string): string => {
+  try {
+    const { host, pathname } = new URL(url)
+    return `postgres://${host}${pathname}`
+  } catch {
+    return "postgres:"
+  }
+}
+
+const begin = async (options: Options, socket: Socket): Promise<Connection> => {
+  const { applicationName, lockMillis, notified, scans = false, url } = options
+  const client = new pg.Client({
+    connectionString: Redacted.value(url),
+    application_name: applicationName,
+    connectionTimeoutMillis: connectMillis,
+    ...(scans ? {} : { query_timeout: Math.max(lockMillis, statementMillis) + graceMillis }),
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMillis,
+    stream: () => socket,
+    pipeline: true,
+    types
+  })
+  const prepared = new Set<string>()
+  const preparing = new Set<string>()
+  let isOpen = true
+  /** Why it was lost. */
+  let reason: SqlFailure | null = null
+  const ended = new Promise<void>((resolve) =>
+    client.on("end", () => {
+      isOpen = false
+      resolve()
+    })
+  )
+  client.on("error", (error) => {
+    isOpen = false
+    reason ??= PostgresFailure.fromUnknown(error)
+  })
+  if (notified !== undefined) client.on("notification", ({ payload, processId }) => notified(payload ?? "", processId))
+  await client.connect()
+  await client.query(set(options))
+  return {
+    send: async (text, parameters, asArrays = false) => {
+      const values = [...parameters]
+      // Whether a text that is on its way for the first time can be prepared is not known before it is answered.
+      const isFirst = !prepared.has(text) && !preparing.has(text)
+      const name = preparing.has(text) ? undefined : nameOf(text)
+      if (isFirst) preparing.add(text)
+      try {
+        const { command, rowCount, rows } = await (asArrays
+          ? client.query<Array<unknown>>({ name, text, values, rowMode: "array" })
+          : client.query<object>({ name, text, values }))
+        if (isFirst) prepared.add(text)
+        return { rows, count: rowCount ?? 0, command }
+      } catch (thrown) {
+        const failure = PostgresFailure.fromUnknown(thrown)
+        if (failure.kind !== "spoilt") throw failure
+        isOpen = false
+        // The first to be told of a loss knows the reason; the others are told that there is no connection.
+        reason ??= failure
+        throw reason
+      } finally {
+        if (isFirst) preparing.delete(text)
+      }
+    },
+    isOpen: () => isOpen,
+    ended,
+    close: async () => {
+      isOpen = false
+      const cut = setTimeout(() => socket.destroy(), closeMillis)
+      await client.end()
+      clearTimeout(cut)
+    }
+  }
+}
+
+/** Connects. Fails when that takes more than ten seconds. What is interrupted leaves no connection. */
+export const open = (options: Options): Effect.Effect<Connection, StorageUnusable | StorageFailed> =>
+  Effect.async((resume) => {
+    const socket = new Socket()
+    begin(options, socket).then(
+      (connection) => resume(Effect.succeed(connection)),
+      (thrown: unknown) => {
+        socket.destroy()
+        resume(Effect.fail(PostgresFailure.whileOpening(where(Redacted.value(options.url)), thrown)))
+      }
+    )
+    return Effect.sync(() => socket.destroy())
+  })
+
+/** The same, closed with the scope. */
+export const scoped = (options: Options) =>
+  Effect.acquireRelease(Effect.interruptible(open(options)), ({ close }) => Effect.promise(close))
+
+/** A statement as an effect. Whoever is interrupted does not wait for the answer. */
+export const ask = (
+  { send }: Connection,
+  text: string,
+  parameters: ReadonlyArray<Parameter> = [],
+  asArrays = false
+): Effect.Effect<Answer, SqlFailure> =>
+  Effect.tryPromise({ try: () => send(text, parameters, asArrays), catch: PostgresFailure.fromUnknown })

@@ -1,0 +1,247 @@
+/**
+ * One group of writes in one transaction on a connection that answers later. The rows of the group's sessions are locked
+ * first, in order, by a statement of their own. Then the writes of different sessions go on side by side, those of one
+ * session one after the other; one whose session is not known beforehand goes on alone.
+ *
+ * Each group stores its mark beside its lane's name, and so holds that row until it has ended. After a COMMIT that was not
+ * answered, whoever gets the lock on that row knows that the transaction is over, and the mark tells how.
+ */
+import { SqlFailure, type Parameter } from "../../services/storage/sql/Database.js"
+import * as Marks from "../../services/storage/sql/lane/Marks.js"
+import type { LaterSql } from "../../services/storage/sql/lane/Program.js"
+import { type Common, Notes, Transaction, type Wakeups } from "../../services/storage/sql/lane/Transaction.js"
+import type { Subject } from "../../services/storage/sql/lane/WriteLane.js"
+import type { Actor } from "../../domain/Actor.js"
+import type { Connection } from "./Connection.js"
+import { toPostgres } from "./Dialect.js"
+
+export interface Member {
+  readonly actor: Actor | null
+  readonly subject: Subject
+  /** Runs the body and returns whether its changes stay. Rejects with the `SqlFailure` that has ended the transaction. */
+  readonly runLater: (sql: LaterSql, transaction: Transaction) => Promise<boolean>
+}
+
+export interface Group<M extends Member> extends Common {
+  readonly lane: string
+  readonly members: ReadonlyArray<M>
+}
+
+export type Outcome<M> =
+  /** The changes that stay are stored. */
+  | { readonly _tag: "Done"; readonly wakeups: Wakeups }
+  /** A member left changes that must not stay: run each by itself. Nothing is stored. */
+  | { readonly _tag: "Entangled" }
+  /** Nothing is stored, and nothing ever will be. `culprit` is the member whose statement failed, if it was one. */
+  | { readonly _tag: "Failed"; readonly failure: SqlFailure; readonly culprit: M | null }
+  /** It is unknown whether the group is stored. */
+  | { readonly _tag: "CommitFailed"; readonly failure: SqlFailure; readonly wakeups: Wakeups }
+
+const lockSessions = `SELECT 1 FROM session_rows WHERE id IN (SELECT value FROM json_each($1))
+  ORDER BY id FOR NO KEY UPDATE`
+
+/** Parameters: ids of sessions, of runs and of questions. */
+const lockAny = `SELECT 1 FROM session_rows WHERE ordinal IN (
+    SELECT ordinal FROM session_rows WHERE id IN (SELECT value FROM json_each($1))
+    UNION ALL SELECT session FROM runs WHERE id IN (SELECT value FROM json_each($2))
+    UNION ALL SELECT session FROM questions WHERE id IN (SELECT value FROM json_each($3))
+  ) ORDER BY id FOR NO KEY UPDATE`
+
+/** A statement that locks the rows of all sessions of some subjects; null when there is none. */
+const lockOf = (subjects: ReadonlyArray<Subject>): readonly [text: string, ...parameters: Array<string>] | null => {
+  const sessions = [...new Set(subjects.flatMap((subject) => ("sessions" in subject ? subject.sessions : [])))]
+  const runs = subjects.flatMap((subject) => ("run" in subject ? [subject.run] : []))
+  const questions = subjects.flatMap((subject) => ("question" in subject ? [subject.question] : []))
+  if (runs.length + questions.length > 0) {
+    return [lockAny, JSON.stringify(sessions), JSON.stringify(runs), JSON.stringify(questions)]
+  }
+  return sessions.length === 0 ? null : [lockSessions, JSON.stringify(sessions)]
+}
+
+/** The queue within the group: that of the one session, or null for a member that goes on alone. */
+const queueOf = (subject: Subject): string | null => {
+  if (!("sessions" in subject) || subject.sessions.length > 1) return null
+  return subject.sessions[0] ?? ""
+}
+
+export const failureOf = (thrown: unknown): SqlFailure => {
+  if (thrown instanceof SqlFailure) return thrown
+  throw thrown
+}
+
+/** An insert of one row changes one row or fails: nobody has to wait for its answer. */
+const isPlainInsert = (text: string): boolean => /^INSERT INTO \w+ \([^()]*\)\s+VALUES \([^()]*\)$/.test(text)
+
+const plainInserts = new Map<string, boolean>()
+
+const needsNoAnswer = (text: string): boolean => {
+  const known = plainInserts.get(text)
+  if (known !== undefined) return known
+  const is = isPlainInsert(text)
+  plainInserts.set(text, is)
+  return is
+}
+
+/** Rows are what the statement selects, as whoever wrote it says. */
+const isRow = <Row>(row: unknown): row is Row => row !== undefined
+
+/** The statements of one member. Notes whether any has changed a row, and the first that failed. */
+class Statements implements LaterSql {
+  changed = false
+  failure: SqlFailure | null = null
+  readonly #unawaited: Array<Promise<unknown>> = []
+
+  constructor(
+    readonly connection: Connection,
+    readonly failed: (failure: SqlFailure) => void
+  ) {}
+
+  run(text: string, parameters: ReadonlyArray<Parameter>): number | Promise<number> {
+    const sent = this.#send(text, parameters)
+    if (!needsNoAnswer(text)) return sent.then(({ count }) => count)
+    this.changed = true
+    // Its failure is noted, and ends the transaction anyway.
+    this.#unawaited.push(sent.catch(() => {}))
+    return 1
+  }
+
+  async get<Row>(text: string, parameters: ReadonlyArray<Parameter>): Promise<Row | undefined> {
+    const [row] = await this.all<Row>(text, parameters)
+    return row
+  }
+
+  async all<Row>(text: string, parameters: ReadonlyArray<Parameter>): Promise<ReadonlyArray<Row>> {
+    const { rows } = await this.#send(text, parameters)
+    return rows.filter(isRow<Row>)
+  }
+
+  /** Waits for the statements that nobody waits for. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#unawaited)
+  }
+
+  async #send(text: string, parameters: ReadonlyArray<Parameter>) {
+    try {
+      const answer = await this.connection.send(toPostgres(text), parameters)
+      if (answer.command !== "SELECT" && answer.count > 0) this.changed = true
+      return answer
+    } catch (thrown) {
+      this.failed(failureOf(thrown))
+      throw thrown
+    }
+  }
+}
+
+/** Sends what nobody waits for. */
+const send = (connection: Connection, [text, ...parameters]: readonly [string, ...ReadonlyArray<Parameter>]) =>
+  connection.send(toPostgres(text), parameters)
+
+const rollBack = (connection: Connection): Promise<unknown> => connection.send("ROLLBACK", []).catch(() => {})
+
+/** Runs the members in a transaction and commits the changes that stay, if there are any. */
+export const commit = async <M extends Member>(connection: Connection, group: Group<M>): Promise<Outcome<M>> => {
+  const { lane, mark, members, now } = group
+  let failed: { readonly failure: SqlFailure; readonly culprit: M | null } | null = null
+  const fail = (culprit: M | null) => (failure: SqlFailure) => void (failed ??= { failure, culprit })
+  const quietly = (sent: Promise<unknown>) => sent.catch((thrown: unknown) => fail(null)(failureOf(thrown)))
+
+  const lock = lockOf(members.map(({ subject }) => subject))
+  const begun = [quietly(connection.send("BEGIN", []))]
+  if (lock !== null) begun.push(quietly(send(connection, lock)))
+
+  const notes = new Notes()
+  let isChanged = false
+  let isEntangled = false
+  const runOne = async (member: M): Promise<void> => {
+    if (failed !== null) return
+    const statements = new Statements(connection, fail(member))
+    const transaction = new Transaction(group, member.actor)
+    try {
+      const stays = await member.runLater(statements, transaction)
+      await statements.settled()
+      if (stays) notes.add(transaction)
+      if (statements.changed) {
+        if (stays) isChanged = true
+        else isEntangled = true
+      }
+    } catch (thrown) {
+      fail(member)(failureOf(thrown))
+      await statements.settled()
+    }
+  }
+
+  const queues = new Map<string, Promise<void>>()
+  let alone = Promise.resolve()
+  for (const member of members) {
+    const queue = queueOf(member.subject)
+    if (queue === null) {
+      const before = [...queues.values(), alone]
+      queues.clear()
+      alone = Promise.all(before).then(() => runOne(member))
+    } else
+      queues.set(
+        queue,
+        Promise.all([queues.get(queue), alone]).then(() => runOne(member))
+      )
+  }
+  await Promise.all([...begun, ...queues.values(), alone])
+  return end(connection, { failed, isEntangled, isChanged, lane, mark, now, wakeups: notes.wakeups })
+}
+
+interface Ending<M> {
+  readonly failed: { readonly failure: SqlFailure; readonly culprit: M | null } | null
+  readonly isEntangled: boolean
+  readonly isChanged: boolean
+  readonly lane: string
+  readonly mark: number
+  readonly now: number
+  readonly wakeups: Wakeups
+}
+
+const end = async <M>(
+  connection: Connection,
+  { failed, isChanged, isEntangled, lane, mark, now, wakeups }: Ending<M>
+): Promise<Outcome<M>> => {
+  if (failed !== null || isEntangled || !isChanged) {
+    await rollBack(connection)
+    if (failed !== null) return { _tag: "Failed", ...failed }
+    return isEntangled ? { _tag: "Entangled" } : { _tag: "Done", wakeups }
+  }
+  const marked = send(connection, Marks.store(lane, mark, now)).then(
+    () => null,
+    (thrown: unknown) => failureOf(thrown)
+  )
+  try {
+    const { command } = await connection.send("COMMIT", [])
+    const failure = await marked
+    // PostgreSQL answers COMMIT by ROLLBACK where a statement had failed.
+    if (command === "COMMIT" && failure === null) return { _tag: "Done", wakeups }
+    return { _tag: "Failed", failure: failure ?? new SqlFailure({ code: "ROLLBACK", kind: "other" }), culprit: null }
+  } catch (thrown) {
+    const failure = failureOf(thrown)
+    await marked
+    // What the server has refused is not stored; only what was not answered may be.
+    if (failure.kind !== "spoilt") return { _tag: "Failed", failure, culprit: null }
+    return { _tag: "CommitFailed", failure, wakeups }
+  }
+}
+
+/** Waits for the transaction that holds it, if one does. Parameters: the lane's id, a time. */
+const lockLane = "INSERT INTO lanes (id, mark, at) VALUES ($1, -1, $2) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
+
+/**
+ * Finds out whether a group whose COMMIT was not answered is stored, once its transaction is over. Rejects with the
+ * `SqlFailure` that prevents it.
+ */
+export const isStored = async (connection: Connection, { lane, mark, now }: Common & { readonly lane: string }) => {
+  try {
+    const sent = [connection.send("BEGIN", []), connection.send(lockLane, [lane, now])]
+    const found = send(connection, Marks.find(lane, mark, null))
+    const [{ rows }] = await Promise.all([found, ...sent])
+    await connection.send("COMMIT", [])
+    return rows.length > 0
+  } catch (thrown) {
+    await rollBack(connection)
+    throw thrown
+  }
+}

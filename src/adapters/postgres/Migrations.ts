@@ -1,0 +1,61 @@
+/**
+ * Brings a schema to the newest version. All missing steps are one transaction; of several processes that start at once,
+ * one does it and the others wait for it. A schema that a newer version has made is left as it is.
+ */
+import { Effect, Schema } from "effect"
+import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
+import * as Connection from "./Connection.js"
+import { type Step, steps } from "./Schema.js"
+
+const operation = "migrate the database"
+
+const decodeEncoding = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ encoding: Schema.String })))
+const decodeVersion = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ version: Schema.NullOr(Schema.Number) })))
+
+/** What is locked while one migrates. Ends with the transaction. */
+const lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
+
+const table = `CREATE TABLE IF NOT EXISTS migrations (
+  version BIGINT PRIMARY KEY,
+  name TEXT NOT NULL,
+  at TIMESTAMPTZ NOT NULL DEFAULT now()
+)`
+
+interface Options {
+  /** The connection may write, and finds the schema's names. */
+  readonly connection: Connection.Connection
+  readonly schema: string
+  /** Where the database is, for messages. */
+  readonly where: string
+}
+
+/** Fails with nothing done where the schema is newer or the database cannot hold every text. `all` defaults to the steps of this version. */
+export const migrate = (
+  { connection, schema, where }: Options,
+  all: ReadonlyArray<Step> = steps
+): Effect.Effect<void, StorageUnusable | StorageFailed> => {
+  const send = (text: string, ...parameters: ReadonlyArray<string | number>) =>
+    Effect.mapError(Connection.ask(connection, text, parameters), ({ code }) => new StorageFailed({ operation, code }))
+  return Effect.gen(function* () {
+    yield* send("BEGIN")
+    yield* send(lock, `skein ${schema}`)
+    const { rows } = yield* send("SELECT getdatabaseencoding() AS encoding")
+    const [{ encoding }] = decodeEncoding(rows)
+    if (encoding !== "UTF8") {
+      return yield* new StorageUnusable({ path: where, reason: "not-utf8", detail: encoding })
+    }
+    yield* send(`CREATE SCHEMA IF NOT EXISTS ${Connection.quoted(schema)}`)
+    yield* send(table)
+    const [{ version }] = decodeVersion((yield* send("SELECT max(version) AS version FROM migrations")).rows)
+    const done = version ?? 0
+    if (done > all.length) {
+      return yield* new StorageUnusable({ path: where, reason: "newer-version", detail: `${done}` })
+    }
+    for (const [index, { name, statements }] of all.slice(done).entries()) {
+      // They are sent one after the other, without waiting for answers between them.
+      yield* Effect.forEach(statements, (statement) => send(statement), { concurrency: "unbounded", discard: true })
+      yield* send("INSERT INTO migrations (version, name) VALUES ($1, $2)", done + index + 1, name)
+    }
+    yield* send("COMMIT")
+  }).pipe(Effect.tapErrorCause(() => Effect.ignore(send("ROLLBACK"))))
+}

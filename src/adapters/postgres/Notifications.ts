@@ -1,0 +1,202 @@
+/**
+ * Tells other processes of what was committed here, and wakes the watchers of this one when they tell. Notifications are
+ * hints: rows are the truth, and whoever is woken reads them.
+ *
+ * - Telling is never part of a write, as that would have all commits of the database wait for each other. It comes after,
+ *   on one connection; while one notification is on its way, what comes meanwhile is joined into the next.
+ * - What is told while a process does not listen is lost to it. So it listens first, and then all of its watchers look;
+ *   the same after each loss of its connection, and besides every five seconds.
+ * - Its own notifications wake nobody here: who has written has signalled.
+ */
+import { Effect, Either, type Redacted, Schema } from "effect"
+import type { Scope } from "effect"
+import { Owner, SessionId } from "../../domain/Session.js"
+import { EventSignals } from "../../services/storage/EventSignals.js"
+import type { Wakeups } from "../../services/storage/sql/lane/Transaction.js"
+import * as Connection from "./Connection.js"
+
+export interface Notifications {
+  /** Tells the others, some time after it returns. Call it once the commit is visible. */
+  readonly notify: (wakeups: Wakeups) => void
+}
+
+export interface Options {
+  readonly url: Redacted.Redacted
+  /** Those who use the same schema of the same database hear each other. */
+  readonly schema: string
+}
+
+/** A session that has changed, one that is gone and whose it was, or that runs are to stop. */
+const Entry = Schema.Union(SessionId, Schema.Tuple(SessionId, Schema.NullOr(Owner)), Schema.Literal("!"))
+type Entry = typeof Entry.Type
+
+/** What is notified, as JSON. Null when too much has changed to be told. */
+const Told = Schema.parseJson(Schema.NullOr(Schema.Array(Entry)))
+const decode = Schema.decodeEither(Told)
+
+const decodePid = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ pid: Schema.Number })))
+
+/** A notification has fewer than 8,000 bytes. An entry has never as many. */
+const mostBytes = 7_999
+
+/** Of more, it is told that anything may have changed. */
+const mostWaiting = 10_000
+
+/** How often all look, told or not, and how often it is seen whether the server still answers. */
+const interval = "5 seconds"
+
+const encoder = new TextEncoder()
+
+/** What waits to be told, each session once, in the order in which it came. */
+const makeWaiting = () => {
+  const entries = new Map<string, Entry>()
+  let isTooMuch = false
+  const put = (key: string, entry: Entry) => {
+    // What is gone stays so, whatever is told of it later.
+    if (!Array.isArray(entries.get(key))) entries.set(key, entry)
+  }
+  return {
+    add: ({ gone, sessions, stopRequested }: Wakeups) => {
+      for (const sessionId of sessions) put(sessionId, sessionId)
+      for (const { owner, sessionId } of gone) put(sessionId, [sessionId, owner])
+      if (stopRequested) put("!", "!")
+      isTooMuch ||= entries.size > mostWaiting
+      if (isTooMuch) entries.clear()
+    },
+    isEmpty: () => entries.size === 0 && !isTooMuch,
+    /** As much of it as one notification holds. */
+    take: (): string => {
+      if (isTooMuch) {
+        isTooMuch = false
+        return "null"
+      }
+      const texts: Array<string> = []
+      let size = 1
+      for (const [key, entry] of entries) {
+        const text = JSON.stringify(entry)
+        size += encoder.encode(text).length + 1
+        if (size > mostBytes) break
+        texts.push(text)
+        entries.delete(key)
+      }
+      return `[${texts.join(",")}]`
+    }
+  }
+}
+
+/** Waits between tries once several in a row have failed. */
+const makePause = () => {
+  let losses = 0
+  return {
+    pause: Effect.suspend(() => (losses++ < 3 ? Effect.void : Effect.sleep("250 millis"))),
+    succeeded: () => {
+      losses = 0
+    }
+  }
+}
+
+/** Begins to listen and to tell. Both end with the scope; what still waits to be told then is told. */
+export const make = ({ schema, url }: Options): Effect.Effect<Notifications, never, EventSignals | Scope.Scope> =>
+  Effect.gen(function* () {
+    const signals = yield* EventSignals
+    // A longer name would be refused.
+    const channel = `skein_${schema}`.slice(0, 63)
+    const connectionOptions = { url, schema, isLane: false, lockMillis: 0 }
+    /** The backend that tells for this process. */
+    let own = 0
+
+    const heard = (payload: string, byBackend: number) => {
+      if (byBackend === own) return
+      const told = Either.getOrNull(decode(payload))
+      if (told === null) return signals.signalAll()
+      for (const entry of told) {
+        if (entry === "!") signals.signalStopRequests()
+        else if (typeof entry === "string") signals.signal(entry)
+        else signals.signalGone(...entry)
+      }
+    }
+
+    const listening = makePause()
+    const check = (connection: Connection.Connection) =>
+      Connection.ask(connection, "SELECT 1").pipe(
+        Effect.timeout(interval),
+        Effect.tap(listening.succeeded),
+        Effect.delay(interval),
+        Effect.forever
+      )
+    /** Listens until the connection is lost. */
+    const listen = Effect.gen(function* () {
+      const connection = yield* Connection.scoped({
+        ...connectionOptions,
+        applicationName: "skein listens",
+        notified: heard
+      })
+      yield* Connection.ask(connection, `LISTEN ${Connection.quoted(channel)}`)
+      signals.signalAll()
+      yield* Effect.raceFirst(
+        Effect.promise(() => connection.ended),
+        check(connection)
+      )
+    }).pipe(Effect.scoped, Effect.ignore, Effect.zipRight(listening.pause))
+    yield* Effect.forkScoped(Effect.forever(listen))
+
+    const look = Effect.zipRight(signals.whenWatched, Effect.sync(signals.signalAll))
+    yield* Effect.forkScoped(Effect.forever(Effect.zipRight(Effect.sleep(interval), look)))
+
+    const waiting = makeWaiting()
+    const hasNews = Effect.unsafeMakeLatch(false)
+    let sender: Connection.Connection | null = null
+    yield* Effect.addFinalizer(() => Effect.promise(async () => await sender?.close()))
+
+    const open = Effect.uninterruptibleMask((restore) =>
+      Effect.gen(function* () {
+        if (sender?.isOpen() === true) return sender
+        const opened = yield* restore(Connection.open({ ...connectionOptions, applicationName: "skein notifies" }))
+        sender = opened
+        const { rows } = yield* Connection.ask(opened, "SELECT pg_backend_pid() AS pid")
+        own = decodePid(rows)[0].pid
+        return opened
+      })
+    )
+    const sending = makePause()
+    const tell = (payload: string) =>
+      Effect.flatMap(open, (connection) =>
+        Connection.ask(connection, "SELECT pg_notify($1, $2)", [channel, payload])
+      ).pipe(
+        // Nobody knows whether one that was lost has come, and once more harms nobody.
+        Effect.tapError(() => sending.pause),
+        Effect.eventually,
+        Effect.tap(sending.succeeded)
+      )
+    /** What is on its way. */
+    let told: string | null = null
+    const tellNext = Effect.suspend(() => tell((told ??= waiting.take()))).pipe(
+      Effect.tap(() => {
+        told = null
+      })
+    )
+    const tellAll = Effect.whileLoop({
+      while: () => told !== null || !waiting.isEmpty(),
+      body: () => tellNext,
+      step: () => {}
+    })
+
+    yield* Effect.addFinalizer(() => Effect.timeoutOption(Effect.interruptible(tellAll), "1 second"))
+    yield* Effect.forkScoped(
+      Effect.forever(
+        Effect.zipRight(
+          hasNews.await,
+          Effect.zipRight(
+            Effect.sync(() => hasNews.unsafeClose()),
+            tellAll
+          )
+        )
+      )
+    )
+    return {
+      notify: (wakeups) => {
+        waiting.add(wakeups)
+        if (!waiting.isEmpty()) hasNews.unsafeOpen()
+      }
+    }
+  })

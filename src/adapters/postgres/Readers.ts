@@ -1,0 +1,104 @@
+/**
+ * Connections for reading. A statement goes to the one that has least to do, at once. A connection that is lost is opened
+ * again by whoever next needs it, and what was asked on it is asked again: reads change nothing. The server may be away
+ * for as long as a write would wait for a lock; then reads fail.
+ */
+import { Clock, Effect, Schedule } from "effect"
+import type { Scope } from "effect"
+import type { StorageUnusable } from "../../domain/SkeinError.js"
+import { StorageFailed } from "../../domain/SkeinError.js"
+import type { Parameter, SqlFailure } from "../../services/storage/sql/Database.js"
+import * as Connection from "./Connection.js"
+
+export interface Readers {
+  /** Reads, by a statement with $1, $2 and so on. Fails as the server says, and as `spoilt` once there is none for long. */
+  readonly query: (
+    text: string,
+    parameters: ReadonlyArray<Parameter>,
+    asArrays?: boolean
+  ) => Effect.Effect<Connection.Answer, SqlFailure | StorageFailed | StorageUnusable>
+}
+
+export interface Options extends Connection.Options {
+  /** How many connections there may be. */
+  readonly count: number
+  /** For how long a server is looked for, in milliseconds. */
+  readonly busyMaxMillis: number
+}
+
+/** Between two tries to connect: 10 ms, then longer, up to a quarter of a second. */
+const delays = Schedule.exponential("10 millis").pipe(Schedule.union(Schedule.spaced("250 millis")), Schedule.jittered)
+
+/** The same for at most `millis` milliseconds, whatever happens to the wall clock. */
+const patience = (millis: number) =>
+  Effect.map(Clock.currentTimeNanos, (began) =>
+    delays.pipe(
+      Schedule.whileInputEffect(() =>
+        Effect.map(Clock.currentTimeNanos, (now) => Number((now - began) / 1_000_000n) < millis)
+      )
+    )
+  )
+
+/** Whether there is no connection, and may be one later. */
+const isAway = (error: SqlFailure | StorageFailed | StorageUnusable): boolean =>
+  error._tag === "StorageFailed" || (error._tag === "SqlFailure" && error.kind === "spoilt")
+
+interface Place {
+  connection: Connection.Connection | null
+  /** Lets one open it at a time. */
+  readonly opening: Effect.Semaphore
+  asked: number
+}
+
+export const make = (options: Options): Effect.Effect<Readers, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const places = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        Array.from({ length: options.count }, (): Place => ({
+          connection: null,
+          opening: Effect.unsafeMakeSemaphore(1),
+          asked: 0
+        }))
+      ),
+      (places) =>
+        Effect.forEach(places, ({ connection }) => Effect.promise(async () => await connection?.close()), {
+          concurrency: "unbounded",
+          discard: true
+        })
+    )
+    const open = (place: Place) =>
+      place.opening.withPermits(1)(
+        Effect.suspend(() =>
+          place.connection?.isOpen() === true
+            ? Effect.succeed(place.connection)
+            : Effect.uninterruptibleMask((restore) =>
+                Effect.tap(restore(Connection.open(options)), (connection) => {
+                  place.connection = connection
+                })
+              )
+        )
+      )
+    const least = () => places.reduce((one, other) => (other.asked < one.asked ? other : one))
+
+    const once = (text: string, parameters: ReadonlyArray<Parameter>, asArrays: boolean) =>
+      Effect.suspend(() => {
+        const place = least()
+        place.asked += 1
+        return open(place).pipe(
+          Effect.flatMap((connection) => Connection.ask(connection, text, parameters, asArrays)),
+          Effect.ensuring(
+            Effect.sync(() => {
+              place.asked -= 1
+            })
+          )
+        )
+      })
+    return {
+      query: (text, parameters, asArrays = false) => {
+        const read = once(text, parameters, asArrays)
+        return Effect.catchIf(read, isAway, () =>
+          Effect.flatMap(patience(options.busyMaxMillis), (schedule) => Effect.retry(read, { while: isAway, schedule }))
+        )
+      }
+    }
+  })

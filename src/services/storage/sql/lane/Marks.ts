@@ -1,0 +1,34 @@
+/**
+ * The statements of marks. A group's mark stands in a row that it added, or beside its lane's name, and tells after a
+ * COMMIT that failed whether the group is stored.
+ */
+import type { MarkedRow, MarkedTable } from "./Transaction.js"
+import type { Parameter } from "../Database.js"
+
+/** A statement and its parameters. */
+type Asked = readonly [text: string, ...parameters: ReadonlyArray<Parameter>]
+
+const inRow: { readonly [Table in MarkedTable]: string } = {
+  event_rows: "SELECT 1 FROM event_rows WHERE session = ? AND cursor = ? AND mark = ?",
+  messages: "SELECT 1 FROM messages WHERE session = ? AND seq = ? AND mark = ?"
+}
+
+/** A mark that its lane has not renewed for this long may be removed. */
+const lifeMillis = 24 * 60 * 60 * 1000
+
+/** Finds a mark: there is a row if it is stored. `row` is null for one beside the lane's name. */
+export const find = (lane: string, mark: number, row: MarkedRow | null): Asked =>
+  row === null
+    ? ["SELECT 1 FROM lanes WHERE id = ? AND mark = ?", lane, mark]
+    : [inRow[row.table], row.session, row.number, mark]
+
+/** Removes marks of lanes that are long gone. */
+export const removeOld = (now: number): Asked => ["DELETE FROM lanes WHERE at < ?", now - lifeMillis]
+
+/** Stores a mark beside its lane's name. */
+export const store = (lane: string, mark: number, now: number): Asked => [
+  "INSERT INTO lanes (id, mark, at) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET mark = excluded.mark, at = excluded.at",
+  lane,
+  mark,
+  now
+]

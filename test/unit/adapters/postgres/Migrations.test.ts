@@ -1,0 +1,75 @@
+/** How a schema comes to its newest version, and which are left alone. */
+import { it } from "@effect/vitest"
+import { Effect, Layer, Redacted } from "effect"
+import { expect } from "vitest"
+import { sqlName } from "../../../../src/services/storage/sql/Table.js"
+import { tables } from "../../../../src/services/storage/sql/Tables.js"
+import * as Postgres from "../../../support/postgres/Postgres.js"
+import { storageIn } from "./layers.js"
+import { fresh } from "./storage.js"
+
+const open = (options: Parameters<typeof storageIn>[0]) => Effect.scoped(Layer.build(storageIn(options)))
+
+Postgres.describe("Migrations of PostgreSQL", () => {
+  it.live("make the tables and columns of `Tables.ts`, and no others", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      yield* open(options)
+      const rows = yield* Postgres.once<{ readonly name: string; readonly columns: string }>(
+        Redacted.value(options.url),
+        `SELECT table_name AS name, string_agg(column_name, ' ' ORDER BY column_name COLLATE "C") AS columns
+         FROM information_schema.columns WHERE table_schema = $1 GROUP BY table_name`,
+        [options.schema]
+      )
+      const found = new Map(rows.map(({ columns, name }) => [name, columns]))
+      found.delete("migrations")
+      // The cursor of a message follows from its other columns, and is said of no table.
+      const generated = new Map([["messages", ["cursor"]]])
+      const told = tables.map(({ columns, name }): [string, string] => [
+        name,
+        [...Object.keys(columns).map(sqlName), ...(generated.get(name) ?? [])].toSorted().join(" ")
+      ])
+      expect(found).toEqual(new Map(told))
+    })
+  )
+
+  it.live("of many engines that start at once one migrates, and the others find it done", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      yield* Effect.replicateEffect(open(options), 6, { concurrency: "unbounded", discard: true })
+      const rows = yield* Postgres.once(Redacted.value(options.url), `SELECT version FROM ${options.schema}.migrations`)
+      expect(rows).toEqual([{ version: 1 }])
+    })
+  )
+
+  it.live("refuse a schema of a newer version by name, and leave it as it is", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const url = Redacted.value(options.url)
+      yield* open(options)
+      yield* Postgres.once(url, `INSERT INTO ${options.schema}.migrations (version, name) VALUES (99, 'later')`)
+      const error = yield* Effect.flip(open(options))
+      expect(error).toMatchObject({ _tag: "StorageUnusable", reason: "newer-version", detail: "99" })
+      expect(JSON.stringify(error)).not.toContain(new URL(url).password || "no password")
+    })
+  )
+
+  it.scopedLive("refuse a database that cannot hold every text", () =>
+    Effect.gen(function* () {
+      const url = Redacted.value((yield* fresh).url)
+      const name = `latin_${process.pid}`
+      const drop = Postgres.once(url, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+      yield* Effect.acquireRelease(
+        Postgres.once(url, `CREATE DATABASE ${name} TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'`),
+        () => drop
+      )
+      const latin = new URL(url)
+      latin.pathname = `/${name}`
+      const options = { ...(yield* fresh), url: Redacted.make(latin.href) }
+      expect(yield* Effect.flip(open(options))).toMatchObject({ reason: "not-utf8", detail: "LATIN1" })
+      expect(
+        yield* Postgres.once(latin.href, "SELECT 1 FROM pg_namespace WHERE nspname = $1", [options.schema])
+      ).toEqual([])
+    })
+  )
+})

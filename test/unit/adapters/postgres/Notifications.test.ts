@@ -1,0 +1,228 @@
+/** Wake-ups between processes over a real server: in order, joined, and never relied on. */
+import { it } from "@effect/vitest"
+import { Context, Effect, Layer, Redacted, TestClock } from "effect"
+import { setImmediate } from "node:timers/promises"
+import { expect } from "vitest"
+import * as Notifications from "../../../../src/adapters/postgres/Notifications.js"
+import { Owner, SessionId } from "../../../../src/domain/Session.js"
+import { EventSignals, layer as signalsLayer } from "../../../../src/services/storage/EventSignals.js"
+import type { Wakeups } from "../../../../src/services/storage/sql/lane/Transaction.js"
+import * as Postgres from "../../../support/postgres/Postgres.js"
+import * as Proxy from "../../../support/postgres/Proxy.js"
+
+const id = (n: number | string) => SessionId.make(`ses_${n}`)
+
+const changed = (...sessions: ReadonlyArray<SessionId>): Wakeups => ({
+  sessions: new Set(sessions),
+  gone: [],
+  stopRequested: false
+})
+
+/** What a process would have: its own signals, and all that they were. */
+const openProcess = (url: string, schema = "skein") =>
+  Effect.gen(function* () {
+    const signals = Context.get(yield* Layer.build(Layer.fresh(signalsLayer)), EventSignals)
+    const heard: Array<string> = []
+    const waiting = new Set<() => void>()
+    const hear = (what: string) => {
+      heard.push(what)
+      waiting.forEach((look) => look())
+    }
+    signals.listenToAll({
+      changed: (sessionId) => hear(sessionId),
+      gone: (sessionId, owner) => hear(`${sessionId} of ${owner} is gone`),
+      unknown: () => hear("anything")
+    })
+    const { notify } = yield* Notifications.make({ url: Redacted.make(url), schema }).pipe(
+      Effect.provideService(EventSignals, signals)
+    )
+    const until = (holds: () => boolean) =>
+      Effect.async<void>((resume) => {
+        const look = () => {
+          if (holds()) resume(Effect.void)
+        }
+        waiting.add(look)
+        look()
+      })
+    // It looks once it listens.
+    yield* until(() => heard.includes("anything"))
+    heard.length = 0
+    return { heard, notify, signals, until, hears: (what: string) => until(() => heard.includes(what)) }
+  })
+
+const terminate = (url: string, applicationName: string) =>
+  Postgres.once(
+    url,
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1 AND datname = current_database()",
+    [applicationName]
+  )
+
+/** What has come meanwhile is looked at. */
+const turn = Effect.promise(() => setImmediate())
+
+const marks = (texts: ReadonlyArray<string>) => texts.filter((text) => text.includes("pg_notify")).length
+
+Postgres.describe("Notifications between processes", () => {
+  it.scoped("wake the others, in order, and not who tells", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      const proxy = yield* Proxy.make(url)
+      const teller = yield* openProcess(proxy.url)
+      const [one, other] = yield* Effect.all([openProcess(url), openProcess(url)])
+      const ids = Array.from({ length: 1_000 }, (_, n) => id(`${n}`.padStart(60, "0")))
+      for (const sessionId of ids) {
+        teller.notify(changed(sessionId))
+        yield* Effect.yieldNow()
+      }
+      yield* Effect.all([one.hears(id(`${999}`.padStart(60, "0"))), other.hears(id(`${999}`.padStart(60, "0")))])
+      expect(one.heard).toEqual(ids)
+      expect(other.heard).toEqual(ids)
+      expect(teller.heard).toEqual([])
+      // 116 of them fit.
+      expect(marks(proxy.statements)).toBeGreaterThanOrEqual(9)
+      expect(marks(proxy.statements)).toBeLessThan(100)
+    })
+  )
+
+  it.scoped("tell who is gone and whose that was, and that runs are to stop", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      const [teller, other] = yield* Effect.all([openProcess(url), openProcess(url)])
+      const stop = yield* other.signals.watchStopRequests
+      const owner = Owner.make('ä\u0001"'.repeat(85))
+      const gone = Array.from({ length: 30 }, (_, n) => ({ sessionId: id(n), owner: n % 2 === 0 ? owner : null }))
+      teller.notify({ sessions: new Set(), gone, stopRequested: true })
+      // A session that is gone is not told as one that has changed.
+      teller.notify(changed(id(0)))
+      yield* stop.next
+      teller.notify(changed(id("last")))
+      yield* other.hears(id("last"))
+      expect(other.heard).toEqual([
+        ...gone.map(({ owner, sessionId }) => `${sessionId} of ${owner} is gone`),
+        id("last")
+      ])
+    })
+  )
+
+  it.scoped("do not reach those who use another schema", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      const [teller, near, far] = yield* Effect.all([
+        openProcess(url),
+        openProcess(url),
+        openProcess(url, "another".repeat(9))
+      ])
+      const own = yield* openProcess(url, "another".repeat(9))
+      teller.notify(changed(id(1)))
+      yield* near.hears(id(1))
+      own.notify(changed(id(2)))
+      yield* far.hears(id(2))
+      expect(far.heard).toEqual([id(2)])
+    })
+  )
+
+  it.scoped("are one for many that come at once, and of very many only that anything has changed", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      const proxy = yield* Proxy.make(url)
+      const [teller, other] = yield* Effect.all([openProcess(proxy.url), openProcess(url)])
+      for (let n = 0; n < 1_000; n++) teller.notify(changed(id(1), id(2)))
+      teller.notify(changed(id(3)))
+      yield* other.hears(id(3))
+      expect(other.heard).toEqual([id(1), id(2), id(3)])
+      expect(marks(proxy.statements)).toBe(1)
+      for (let n = 0; n <= 10_000; n++) teller.notify(changed(id(n)))
+      yield* other.hears("anything")
+      expect(marks(proxy.statements)).toBe(2)
+    })
+  )
+
+  it.scoped("may be lost: whoever listens again looks, and sees all rows", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      yield* Postgres.once(url, "CREATE TABLE told (n int)")
+      const proxy = yield* Proxy.make(url)
+      const [teller, other] = yield* Effect.all([openProcess(url), openProcess(proxy.url)])
+      const writer = yield* Postgres.connect(url)
+      // Wakes carry nothing: what is seen is what the rows say at the last one.
+      const watch = yield* other.signals.watch(id(1))
+      let seen = 0
+      const look = Effect.gen(function* () {
+        yield* watch.next
+        const [row] = yield* Postgres.once<{ readonly n: number }>(url, "SELECT count(*)::int AS n FROM told")
+        seen = row?.n ?? 0
+      })
+      const seeing = yield* Effect.fork(Effect.repeat(look, { until: () => seen === 60 }))
+      for (let n = 1; n <= 60; n++) {
+        yield* Postgres.ask(writer, "INSERT INTO told VALUES (1)")
+        teller.notify(changed(id(1)))
+        if (n % 20 === 0) yield* terminate(url, "skein listens")
+        if (n % 20 === 10) yield* terminate(url, "skein notifies")
+        // The last is told while nobody listens.
+        if (n === 59) yield* proxy.cutAll
+      }
+      yield* seeing.await
+    })
+  )
+
+  it.scoped("are not what everything hangs on: all look every five seconds, if anybody watches", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      const it = yield* openProcess(url)
+      yield* TestClock.adjust("4999 millis")
+      expect(it.heard).toEqual([])
+      yield* TestClock.adjust("1 millis")
+      yield* it.hears("anything")
+      it.heard.length = 0
+      yield* TestClock.adjust("5 seconds")
+      yield* it.hears("anything")
+    })
+  )
+
+  it.scoped("come again after a server that does not answer any more: the listener asks", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      const proxy = yield* Proxy.make(url)
+      const teller = yield* openProcess(url)
+      const it = yield* openProcess(proxy.url)
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* proxy.partition
+          // It asks, waits for an answer, and gives up.
+          yield* Effect.fork(Effect.forever(Effect.zipRight(TestClock.adjust("1 second"), turn)))
+          yield* proxy.until(() => proxy.connections() === 2)
+        })
+      )
+      it.heard.length = 0
+      yield* it.hears("anything")
+      teller.notify(changed(id(1)))
+      yield* it.hears(id(1))
+    })
+  )
+
+  it.scoped("are told again when nobody knows whether they came", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      const proxy = yield* Proxy.make(url)
+      const teller = yield* openProcess(proxy.url)
+      const other = yield* openProcess(url)
+      for (const what of ["unsent", "unheard"] as const) {
+        const { reached } = yield* proxy.cut({ what, when: ({ text }) => text.includes("pg_notify") })
+        teller.notify(changed(id(what)))
+        yield* reached
+        teller.notify(changed(id(`after-${what}`)))
+        yield* other.hears(id(`after-${what}`))
+      }
+      expect(other.heard).toEqual([id("unsent"), id("after-unsent"), id("unheard"), id("unheard"), id("after-unheard")])
+    })
+  )
+
+  it.scoped("are told before a process ends", () =>
+    Effect.gen(function* () {
+      const url = yield* Postgres.database
+      const other = yield* openProcess(url)
+      yield* Effect.scoped(Effect.map(openProcess(url), ({ notify }) => notify(changed(id(1)))))
+      yield* other.hears(id(1))
+    })
+  )
+})

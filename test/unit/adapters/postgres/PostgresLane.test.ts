@@ -1,0 +1,140 @@
+/** What is written when connections are cut, locks are held and several write at once. */
+import { it } from "@effect/vitest"
+import { Chunk, Context, Effect, Exit, Fiber, Layer, Redacted, Stream } from "effect"
+import { expect } from "vitest"
+import { Checked } from "../../../../src/domain/Checked.js"
+import * as Limits from "../../../../src/domain/Limits.js"
+import * as Message from "../../../../src/domain/Message.js"
+import { SessionId } from "../../../../src/domain/Session.js"
+import * as EngineConfig from "../../../../src/services/EngineConfig.js"
+import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
+import type * as PostgresStorage from "../../../../src/adapters/postgres/PostgresStorage.js"
+import * as NewSession from "../../../support/NewSession.js"
+import * as Postgres from "../../../support/postgres/Postgres.js"
+import * as Proxy from "../../../support/postgres/Proxy.js"
+import { storageIn } from "./layers.js"
+import { fresh } from "./storage.js"
+
+const atOnce = { concurrency: "unbounded" } as const
+const byNumber = (one: string, other: string) => Number(one) - Number(other)
+const [a, b] = [SessionId.make("a"), SessionId.make("b")]
+
+const build = (options: PostgresStorage.Options, config: EngineConfig.Options = {}) =>
+  Effect.map(Layer.build(Layer.provide(storageIn(options), EngineConfig.layer(config))), (context) => {
+    const storage = Context.get(context, Storage)
+    const reader = Context.get(context, StorageReader)
+    return {
+      append: (id: SessionId, text: string) =>
+        Effect.flatMap(Checked.message(Message.userText(text), Limits.defaults), (message) =>
+          storage.append(id, [message])
+        ),
+      create: (id: SessionId) => storage.createSession(NewSession.bare(id)),
+      /** The texts of a session, in the order of their places, which have no gap. */
+      texts: (sessionId: SessionId) =>
+        Effect.map(Stream.runCollect(reader.transcript({ sessionId })), (entries) =>
+          Chunk.toReadonlyArray(entries).map(({ message, seq }, index) => {
+            expect(seq).toBe(index + 1)
+            return Message.textOf(message)
+          })
+        )
+    }
+  })
+
+/** A storage with one lane in a new schema, by way of a proxy. */
+const throughProxy = (config: EngineConfig.Options = {}) =>
+  Effect.gen(function* () {
+    const options = yield* fresh
+    const proxy = yield* Proxy.make(Redacted.value(options.url))
+    const storage = yield* build({ ...options, url: Redacted.make(proxy.url), lanes: 1 }, config)
+    return { ...storage, proxy, url: Redacted.value(options.url), schema: options.schema }
+  })
+
+Postgres.describe("Lanes of PostgreSQL", () => {
+  const cuts = {
+    "before BEGIN": Proxy.atBegin,
+    "within a group": Proxy.atStatement(4),
+    "before COMMIT": Proxy.beforeCommit,
+    "after COMMIT, unheard": Proxy.afterCommit
+  }
+  for (const [place, cut] of Object.entries(cuts)) {
+    it.scopedLive(`a connection that is cut ${place} loses nothing and stores nothing twice`, () =>
+      Effect.gen(function* () {
+        const { append, create, proxy, texts } = yield* throughProxy()
+        yield* create(a)
+        yield* create(b)
+        const { reached } = yield* proxy.cut(cut)
+        yield* Effect.all([append(a, "1"), append(b, "2"), append(a, "3")], atOnce)
+        yield* reached
+        expect(yield* texts(a)).toEqual(["1", "3"])
+        expect(yield* texts(b)).toEqual(["2"])
+      })
+    )
+  }
+
+  it.scopedLive("backends that are ended amid writes lose nothing and store nothing twice", () =>
+    Effect.gen(function* () {
+      const { append, create, texts, url } = yield* throughProxy()
+      const sessions = Array.from({ length: 8 }, (_, n) => SessionId.make(`s${n}`))
+      yield* Effect.forEach(sessions, create, atOnce)
+      const numbers = Array.from({ length: 25 }, (_, n) => `${n}`)
+      const writing = yield* Effect.fork(
+        Effect.forEach(sessions, (id) => Effect.forEach(numbers, (text) => append(id, text)), atOnce)
+      )
+      yield* Effect.replicateEffect(Postgres.terminateAll(url), 5)
+      yield* Fiber.join(writing)
+      for (const id of sessions) expect(yield* texts(id)).toEqual(numbers)
+    })
+  )
+
+  it.scopedLive("what was not answered, and cannot be looked up in time, is an unknown outcome", () =>
+    Effect.gen(function* () {
+      const { append, create, proxy } = yield* throughProxy({ busyMaxMillis: 300 })
+      yield* create(a)
+      const { reached } = yield* proxy.cut(Proxy.afterCommit)
+      const writing = yield* Effect.fork(Effect.flip(append(a, "1")))
+      yield* reached
+      yield* Effect.scoped(
+        Effect.gen(function* () {
+          yield* proxy.partition
+          yield* proxy.cutAll
+          expect(yield* Fiber.join(writing)).toMatchObject({ _tag: "OutcomeUnknown" })
+        })
+      )
+    })
+  )
+
+  it.scopedLive("a session that somebody has locked fails as busy, and no other waits for it for long", () =>
+    Effect.gen(function* () {
+      const { append, create, schema, texts, url } = yield* throughProxy({ busyMaxMillis: 300 })
+      yield* create(a)
+      yield* create(b)
+      const holder = yield* Postgres.connect(url)
+      yield* Postgres.ask(holder, `BEGIN; SELECT 1 FROM ${schema}.session_rows WHERE id = 'a' FOR UPDATE`)
+      const [held, free] = yield* Effect.all([Effect.exit(append(a, "1")), Effect.exit(append(b, "2"))], atOnce)
+      expect(held).toMatchObject({ cause: { error: { _tag: "StorageBusy", operation: "append messages" } } })
+      expect(Exit.isSuccess(free)).toBe(true)
+      yield* Postgres.ask(holder, "ROLLBACK")
+      yield* append(a, "3")
+      expect([yield* texts(a), yield* texts(b)]).toEqual([["3"], ["2"]])
+    })
+  )
+
+  it.scopedLive("P9 two engines that write to the same sessions give each message a place of its own", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const first = yield* build(options)
+      const second = yield* build(options)
+      yield* Effect.forEach([a, b], first.create)
+      const numbers = Array.from({ length: 40 }, (_, n) => `${n}`)
+      yield* Effect.forEach(
+        [first, second].flatMap((engine) => [a, b].map((id) => [engine, id] as const)),
+        ([engine, id]) => Effect.forEach(numbers, (text) => engine.append(id, text), atOnce),
+        atOnce
+      )
+      for (const id of [a, b]) {
+        const found = yield* second.texts(id)
+        expect(found.toSorted(byNumber)).toEqual([...numbers, ...numbers].toSorted(byNumber))
+      }
+    })
+  )
+})
