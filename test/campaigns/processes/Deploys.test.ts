@@ -1,60 +1,13 @@
 /** Hosts that are stopped and started again while they work: no job is lost, and none is done twice. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
-import { existsSync, readFileSync } from "node:fs"
-import { join } from "node:path"
-import { SessionId } from "../../../src/domain/Session.js"
-import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import { folder } from "../../unit/services/storage/disk.js"
+import { check, completed, jobs, lives, sessionsOf, stops } from "./Jobs.js"
 import * as Life from "./Life.js"
 import * as Reopened from "./Reopened.js"
 
-const jobs = Array.from({ length: 40 }, (_, index) => `job-${index}`)
-
-/** Lives of a host, one after the other, until one of them has done all its jobs. Gives that one's ends, by job. */
-const lives = (setup: Life.Options, stops: ReadonlyArray<Life.Stop>, drains: ReadonlyArray<number>) =>
-  Effect.gen(function* () {
-    let stopped = 0
-    while (true) {
-      const stop = stops[stopped] ?? null
-      const { ends, isDone } = yield* Life.live({ ...setup, drainMillis: drains[stopped % drains.length] ?? 0 }, stop)
-      if (isDone) return { stopped, ends: new Map(ends.map(({ job, stopReason }) => [job, stopReason])) }
-      stopped++
-    }
-  })
-
-const completed = new Map(jobs.map((job) => [job, "completed"]))
-
-/** Holds what jobs left against what is stored of them. Gives the ends of all their runs, and how many were released. */
 const checked = (root: string, jobs: ReadonlyArray<string>) =>
-  Effect.gen(function* () {
-    const records = yield* Reopened.records(
-      Life.dataOf(root),
-      jobs.map((job) => SessionId.make(job))
-    )
-    records.forEach(({ entries, events }, index) => {
-      const job = jobs[index] ?? expect.unreachable()
-      const file = join(root, job)
-      const lines = existsSync(file) ? readFileSync(file, "utf8").trim().split("\n") : []
-      const results = entries.flatMap(({ message }) => (message.role === "tool" ? [message] : []))
-      const ends = events.filter(SessionEvent.is("run.ended"))
-      expect({ job, users: entries.filter(({ message }) => message.role === "user").length }).toEqual({ job, users: 1 })
-      expect(new Set(lines).size).toBe(lines.length)
-      for (const { callId, outcome } of results) {
-        expect(outcome).toMatch(/^(success|interrupted|never-started)$/)
-        if (outcome === "success") expect(lines).toContain(callId)
-        if (outcome === "never-started") expect(lines).not.toContain(callId)
-      }
-      expect(ends.at(-1)).toMatchObject({ stopReason: "completed" })
-    })
-    const all = records.flatMap(({ events }) => events)
-    return {
-      ends: new Set(all.filter(SessionEvent.is("run.ended")).map(({ stopReason }) => stopReason)),
-      released: all.filter(SessionEvent.is("run.released")).length
-    }
-  })
-
-const stops = (signals: ReadonlyArray<Life.Stop["signal"]>, after = 12) => signals.map((signal) => ({ after, signal }))
+  Effect.map(Reopened.records(Life.dataOf(root), sessionsOf(jobs)), (records) => check(root, jobs, records))
 
 describe("P5 P9 many processes: 40 jobs of a worker that is stopped in the middle, again and again", () => {
   it.scopedLive(

@@ -16,6 +16,8 @@ export const Setup = Schema.parseJson(
     role: Schema.Literal("settle", "send", "watch"),
     /** Jobs at once. */
     atOnce: Schema.Int,
+    /** The PostgreSQL database that it shares; null for one of its own in the data folder. */
+    database: Schema.NullOr(Schema.Struct({ url: Schema.String, schema: Schema.String })),
     /** What a call takes. */
     workMillis: Schema.Int,
     ...Settings.pick("drainMillis", "leaseMillis", "recoverMillis").fields

@@ -29,7 +29,7 @@ export const live = (setup: Options, stop: Stop | null = null): Effect.Effect<Li
   Effect.gen(function* () {
     mkdirSync(dataOf(setup.folder), { recursive: true })
     const program = yield* bundle(new URL("host.ts", import.meta.url), { whole: true })
-    const whole = { ...defaults, recoverMillis: 10_000, atOnce: 8, workMillis: 20, ...setup }
+    const whole = { ...defaults, recoverMillis: 10_000, atOnce: 8, workMillis: 20, database: null, ...setup }
     const running = yield* Process.start(process.execPath, [program, Schema.encodeSync(Setup)(whole)])
     const ends: Array<Life["ends"][number]> = []
     let entered = 0

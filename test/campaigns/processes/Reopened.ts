@@ -35,11 +35,16 @@ const stored = (data: string, sessionId: SessionId) =>
 export const records = (data: string, sessions: ReadonlyArray<SessionId>) =>
   over(
     data,
-    Effect.gen(function* () {
-      check(data)
-      const reader = yield* StorageReader
-      return yield* Effect.forEach(sessions, (sessionId) => Finale.record({ reader }, sessionId))
-    })
+    Effect.zipRight(
+      Effect.sync(() => check(data)),
+      recordsOf(sessions)
+    )
+  )
+
+/** The same of what any storage holds. */
+export const recordsOf = (sessions: ReadonlyArray<SessionId>) =>
+  Effect.flatMap(StorageReader, (reader) =>
+    Effect.forEach(sessions, (sessionId) => Finale.record({ reader }, sessionId))
   )
 
 /** Throws unless SQLite finds the file sound. */

@@ -1,22 +1,22 @@
 /**
- * A host of the tests, as hosts are written: `SkeinNode.layer` and `NodeRuntime.runMain`. Each of its jobs has a session
+ * A host of the tests, as hosts are written: `SkeinNode.layer`, or `SkeinPostgres.layer`, and `NodeRuntime.runMain`. Each of its jobs has a session
  * and an idempotency key of its own, the job's name. It says what becomes of them, see `HostProtocol.ts`.
  *
  * A job takes three calls. Each writes a line with its id to the job's file, then works for a while.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, Layer, Logger, Schema, Stream } from "effect"
+import { Effect, Layer, Logger, Redacted, Schema, Stream } from "effect"
 import { appendFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import type { StepRequest } from "../../../src/services/Model.js"
 import { Agents, Gateway, Model, Permissions, Run, Session, Tool } from "../../../src/index.js"
 import { SkeinNode } from "../../../src/node.js"
+import { SkeinPostgres } from "../../../src/postgres.js"
 import { ScriptedModel } from "../../../src/scripted-model.js"
 import { Line, type Said, Setup } from "./HostProtocol.js"
 
-const { atOnce, drainMillis, folder, jobs, leaseMillis, recoverMillis, role, workMillis } = Schema.decodeUnknownSync(
-  Setup
-)(process.argv[2])
+const { atOnce, database, drainMillis, folder, jobs, leaseMillis, recoverMillis, role, workMillis } =
+  Schema.decodeUnknownSync(Setup)(process.argv[2])
 
 const say = (said: Said): void => void writeSync(1, `${Schema.encodeSync(Line)(said)}\n`)
 
@@ -81,7 +81,14 @@ const doing = Effect.fnUntraced(function* (job: string) {
   }
 })
 
-const engine = SkeinNode.layer({ data: join(folder, "data"), drainMillis, leaseMillis, recoverMillis }).pipe(
+const options = { data: join(folder, "data"), drainMillis, leaseMillis, recoverMillis }
+
+const preset =
+  database === null
+    ? SkeinNode.layer(options)
+    : SkeinPostgres.layer({ ...options, url: Redacted.make(database.url), schema: database.schema })
+
+const engine = preset.pipe(
   Layer.provide(Agents.layer({ models: Model.always(model), tools: [work], policy: Permissions.allowAll }))
 )
 
