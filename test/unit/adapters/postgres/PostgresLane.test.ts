@@ -49,6 +49,23 @@ const throughProxy = (config: EngineConfig.Options = {}) =>
     return { ...storage, proxy, url: Redacted.value(options.url), schema: options.schema }
   })
 
+/** Writes to eight sessions while something happens, and holds what is stored against it. */
+const writingWhile = (
+  { append, create, texts }: Effect.Effect.Success<ReturnType<typeof build>>,
+  happens: Effect.Effect<unknown, unknown>
+) =>
+  Effect.gen(function* () {
+    const sessions = Array.from({ length: 8 }, (_, n) => SessionId.make(`s${n}`))
+    yield* Effect.forEach(sessions, create, atOnce)
+    const numbers = Array.from({ length: 25 }, (_, n) => `${n}`)
+    const writing = yield* Effect.fork(
+      Effect.forEach(sessions, (id) => Effect.forEach(numbers, (text) => append(id, text)), atOnce)
+    )
+    yield* happens
+    yield* Fiber.join(writing)
+    for (const id of sessions) expect(yield* texts(id)).toEqual(numbers)
+  })
+
 Postgres.describe("Lanes of PostgreSQL", () => {
   const cuts = {
     "before BEGIN": Proxy.atBegin,
@@ -73,16 +90,8 @@ Postgres.describe("Lanes of PostgreSQL", () => {
 
   it.scopedLive("backends that are ended amid writes lose nothing and store nothing twice", () =>
     Effect.gen(function* () {
-      const { append, create, texts, url } = yield* throughProxy()
-      const sessions = Array.from({ length: 8 }, (_, n) => SessionId.make(`s${n}`))
-      yield* Effect.forEach(sessions, create, atOnce)
-      const numbers = Array.from({ length: 25 }, (_, n) => `${n}`)
-      const writing = yield* Effect.fork(
-        Effect.forEach(sessions, (id) => Effect.forEach(numbers, (text) => append(id, text)), atOnce)
-      )
-      yield* Effect.replicateEffect(Postgres.terminateAll(url), 5)
-      yield* Fiber.join(writing)
-      for (const id of sessions) expect(yield* texts(id)).toEqual(numbers)
+      const { url, ...storage } = yield* throughProxy()
+      yield* writingWhile(storage, Effect.replicateEffect(Postgres.terminateAll(url), 5))
     })
   )
 
@@ -136,5 +145,18 @@ Postgres.describe("Lanes of PostgreSQL", () => {
         expect(found.toSorted(byNumber)).toEqual([...numbers, ...numbers].toSorted(byNumber))
       }
     })
+  )
+})
+
+Postgres.describeOwn("Lanes of a server of their own", () => {
+  it.scopedLive(
+    "lose nothing and store nothing twice when it is restarted amid writes, as after a crash",
+    () =>
+      Effect.gen(function* () {
+        const { restart, url } = yield* Postgres.server
+        const storage = yield* build({ ...(yield* fresh), url: Redacted.make(url) })
+        yield* writingWhile(storage, Effect.zipRight(restart, restart))
+      }),
+    60_000
   )
 })
