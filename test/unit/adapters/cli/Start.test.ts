@@ -40,6 +40,6 @@ const within = (limit: { readonly files: number; readonly kilobytes: number }, a
 
 within({ files: 3, kilobytes: 14 }, ["--version"])
 within({ files: 3, kilobytes: 14 }, ["help", "run"])
-within({ files: 40, kilobytes: 1020 }, ["sessions", "list"])
-within({ files: 46, kilobytes: 1130 }, ["run", "go"])
+within({ files: 40, kilobytes: 1030 }, ["sessions", "list"])
+within({ files: 46, kilobytes: 1140 }, ["run", "go"])
 within({ files: 27, kilobytes: 900 }, ["doctor"])
