@@ -8,6 +8,7 @@
  */
 import { Context, Effect, Layer } from "effect"
 import { EventLoop, type Turn } from "./EventLoop.js"
+import * as OneByOne from "./OneByOne.js"
 
 export interface Service {
   /** Notes that work goes on: the stretch begins with the first note after a turn. */
@@ -30,7 +31,7 @@ const mostMillis = 12
 const make = Effect.gen(function* () {
   const clock = yield* Effect.clock
   const { turn } = yield* EventLoop
-  const permit = yield* Effect.makeSemaphore(1)
+  const oneByOne = OneByOne.make()
   const working = yield* Effect.makeLatch(false)
   /** `done` is a part of a portion. */
   let current: { readonly since: number; done: number } | null = null
@@ -65,13 +66,13 @@ const make = Effect.gen(function* () {
 
   /** What waited goes on in a new stretch. */
   const endIf = (isOver: () => boolean) =>
-    Effect.zipRight(permit.withPermits(1)(Effect.suspend(() => (isOver() ? end : Effect.void))), Effect.sync(note))
+    Effect.zipRight(oneByOne(Effect.suspend(() => (isOver() ? end : Effect.void))), Effect.sync(note))
   const endIfOver = endIf(isOver)
 
   return {
     note,
     isLong,
-    turn: Effect.zipRight(permit.withPermits(1)(end), Effect.sync(note)),
+    turn: Effect.zipRight(oneByOne(end), Effect.sync(note)),
     breathe: (millis) =>
       Effect.suspend(() => {
         note()

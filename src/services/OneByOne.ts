@@ -1,0 +1,47 @@
+/**
+ * Lets one at a time pass, in the order in which they came. Whoever is interrupted gives up its place or its turn; with a
+ * semaphore of Effect, a fiber that is interrupted after it has got the permit and before it goes on keeps it for ever.
+ */
+import { Deferred, Effect, FiberId } from "effect"
+
+export type OneByOne = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
+
+export const make = (): OneByOne => {
+  const waiting = new Set<Deferred.Deferred<void>>()
+  let isTaken = false
+
+  /** Wakes the next one. It has nothing yet: it takes its turn when it goes on, or passes the call on. */
+  const callNext = (): void => {
+    const [next] = waiting
+    if (isTaken || next === undefined) return
+    waiting.delete(next)
+    Deferred.unsafeDone(next, Effect.void)
+  }
+
+  return (effect) =>
+    Effect.uninterruptibleMask((restore) => {
+      const take: typeof effect = Effect.suspend(() => {
+        if (isTaken) {
+          const place = Deferred.unsafeMake<void>(FiberId.none)
+          waiting.add(place)
+          const leave = Effect.sync(() => {
+            waiting.delete(place)
+            callNext()
+          })
+          return Effect.zipRight(
+            Effect.onError(restore(Deferred.await(place)), () => leave),
+            take
+          )
+        }
+        isTaken = true
+        return Effect.ensuring(
+          restore(effect),
+          Effect.sync(() => {
+            isTaken = false
+            callNext()
+          })
+        )
+      })
+      return take
+    })
+}
