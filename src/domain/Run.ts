@@ -4,6 +4,7 @@ import type { Named } from "./Named.js"
 import { Actor } from "./Actor.js"
 import { id } from "./Id.js"
 import { JsonRecord } from "./Json.js"
+import * as SafeText from "./SafeText.js"
 import { Cursor, SessionId } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
 import { Total } from "./Usage.js"
@@ -42,8 +43,17 @@ export type StopReason = typeof StopReason.Type
 export const State = Schema.Literal("queued", "running", "ended")
 export type State = typeof State.Type
 
-/** Chosen by a client: what it stands for happens once, however often it is asked for. 1 to 256 characters. */
-export const IdempotencyKey = Schema.NonEmptyString.pipe(Schema.maxLength(256))
+/**
+ * Chosen by a client: what it stands for happens once, however often it is asked for. 1 to 256 characters, without NUL or
+ * half surrogate pairs: a database may store one for another.
+ */
+export const IdempotencyKey = Schema.NonEmptyString.pipe(
+  Schema.maxLength(256),
+  Schema.filter(SafeText.isStorable, {
+    description: "a text of 1 to 256 characters without NUL or half surrogate pairs",
+    arbitrary: () => (fc) => fc.string({ minLength: 1, maxLength: 256 })
+  })
+)
 
 const fields = {
   id: RunId,

@@ -141,6 +141,11 @@ const cases: ReadonlyArray<Case> = [
   ["send with a large form", (gateway, id) => gateway.send(sent(id, `{"output":{"title":"${long}"}}`)), "output"],
   ["send with an empty key", (gateway, id) => gateway.send(sent(id, '{"idempotencyKey":""}')), "idempotencyKey"],
   ["send with a long key", (gateway, id) => gateway.send(sent(id, `{"idempotencyKey":"${long}"}`)), "idempotencyKey"],
+  [
+    "send with a key that no database keeps as it is",
+    (gateway, id) => gateway.send(sent(id, '{"idempotencyKey":"a\\u0000"}')),
+    "idempotencyKey"
+  ],
   ["send with an unknown wish", (gateway, id) => gateway.send(sent(id, '{"whenBusy":"wait"}')), "whenBusy"],
   ["patch with an empty title", (gateway, id) => gateway.patch({ sessionId: id, title: "  " }), "title"],
   ["patch with a long title", (gateway, id) => gateway.patch({ sessionId: id, title: "12345678901" }), "title"],
