@@ -84,13 +84,17 @@ const live = (folder: string, ledger: Ledger.Ledger, name: string, seed: number,
     })
     let crossed: Points.Counts = {}
     let isTold = false
+    let hasEnded = false
     const ended = Effect.gen(function* () {
       for (let heard = 1; ; heard++) {
         const line = yield* child.line
         if (Option.isNone(line)) return yield* child.ended
         const said = decode(line.value)
         ledger.hear(name, said)
-        if (said._tag === "Ended") crossed = said.crossed
+        if (said._tag === "Ended") {
+          crossed = said.crossed
+          hasEnded = true
+        }
         if (heard !== stop?.lines || said._tag === "Ended") continue
         isTold = stop.signal === "SIGTERM"
         yield* child.signal(stop.signal)
@@ -100,7 +104,10 @@ const live = (folder: string, ledger: Ledger.Ledger, name: string, seed: number,
       signs: () => `${ledger.heard()}`,
       during: () => `the end of ${name}`
     })
-    if (signal !== "SIGKILL" && code !== 0) broken("torture", `${name} ended with ${code ?? signal}: ${stderr}`)
+    // A signal that comes once it has said its last word finds nobody who hears it.
+    const isOver = hasEnded && isTold && signal === "SIGTERM"
+    if (signal !== "SIGKILL" && code !== 0 && !isOver)
+      broken("torture", `${name} ended with ${code ?? signal}: ${stderr}`)
     return {
       isStopped: isTold || signal === "SIGKILL",
       crossed: { ...crossed, ...Points.crossed(counts) }
