@@ -117,7 +117,10 @@ const makeLane = ({ announce, connect }: Options): Effect.Effect<Lane, never, Ev
       for (const write of writes) write.answer()
     }
 
-    /** Fails what has been in the way of for too long. */
+    const failEach = (writes: ReadonlyArray<LaneWrite>, error: (write: LaneWrite) => Write) =>
+      writes.forEach((write) => write.fail(Exit.fail(error(write))))
+
+    /** Fails those that something has been in the way of for too long. */
     const expire = ({ error, writes: blocked }: Obstacle) => {
       const now = Math.trunc(elapsed())
       const isExpired = (blocked: { blockedSince: number | null }) =>
@@ -125,9 +128,7 @@ const makeLane = ({ announce, connect }: Options): Effect.Effect<Lane, never, Ev
       if (unsettled !== null && isExpired(unsettled)) {
         const { writes } = unsettled
         unsettled = null
-        for (const write of writes) {
-          write.fail(Exit.fail(new OutcomeUnknown({ operation: write.operation, code: "COMMIT" })))
-        }
+        failEach(writes, ({ operation }) => new OutcomeUnknown({ operation, code: "COMMIT" }))
       }
       for (const queue of [retrying, waiting]) {
         for (const write of queue) {
@@ -182,9 +183,7 @@ const makeLane = ({ announce, connect }: Options): Effect.Effect<Lane, never, Ev
         case "Failed": {
           const { failure } = outcome
           if (writes.length > 1 || isPassing(failure)) tryAgain(writes)
-          else
-            for (const { fail, operation } of writes)
-              fail(Exit.fail(new StorageFailed({ operation, code: failure.code })))
+          else failEach(writes, ({ operation }) => new StorageFailed({ operation, code: failure.code }))
           // Of several it is not known who waited for the lock: each will tell by itself.
           const isShared = writes.length > 1 && failure.kind === "busy"
           return isPassing(failure) && !isShared ? obstacleOf(failure, writes) : null

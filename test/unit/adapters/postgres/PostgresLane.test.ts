@@ -28,6 +28,10 @@ const build = (options: PostgresStorage.Options, config: EngineConfig.Options = 
         Effect.flatMap(Checked.message(Message.userText(text), Limits.defaults), (message) =>
           storage.append(id, [message])
         ),
+      appendKeyed: (id: SessionId, key: string, text: string) =>
+        Effect.flatMap(Checked.message(Message.userText(text), Limits.defaults), (message) =>
+          storage.append(id, [message], { key, hash: "hash" })
+        ),
       create: (id: SessionId) => storage.createSession(NewSession.bare(id)),
       /** The texts of a session, in the order of their places, which have no gap. */
       texts: (sessionId: SessionId) =>
@@ -125,6 +129,21 @@ Postgres.describe("Lanes of PostgreSQL", () => {
       yield* Postgres.ask(holder, "ROLLBACK")
       yield* append(a, "3")
       expect([yield* texts(a), yield* texts(b)]).toEqual([["3"], ["2"]])
+    })
+  )
+
+  it.scopedLive("a write that the server refuses fails by its code, alone and among others, which are stored", () =>
+    Effect.gen(function* () {
+      const { append, appendKeyed, create, texts } = yield* build({ ...(yield* fresh), lanes: 1 })
+      yield* create(a)
+      yield* create(b)
+      const refused = { _tag: "StorageFailed", operation: "append messages", code: "22021" }
+      // No text of PostgreSQL has a NUL.
+      expect(yield* Effect.flip(appendKeyed(a, "a\u0000b", "1"))).toMatchObject(refused)
+      const among = [Effect.flip(appendKeyed(a, "\u0000", "2")), append(b, "3"), append(a, "4")] as const
+      const [error] = yield* Effect.all(among, atOnce)
+      expect(error).toMatchObject(refused)
+      expect([yield* texts(a), yield* texts(b)]).toEqual([["4"], ["3"]])
     })
   )
 
