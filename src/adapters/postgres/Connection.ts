@@ -23,6 +23,9 @@ export interface Answer {
   readonly command: string
 }
 
+/** Rows are what the statement selects, as whoever wrote it says. */
+export const isRow = <Row>(row: unknown): row is Row => row !== undefined
+
 export interface Connection {
   /** Sends a statement with $1, $2 and so on. Rejects with `SqlFailure`. */
   readonly send: (text: string, parameters: ReadonlyArray<Parameter>, asArrays?: boolean) => Promise<Answer>

@@ -12,7 +12,7 @@ import type { LaterSql } from "../../services/storage/sql/lane/Program.js"
 import { type Common, Notes, Transaction, type Wakeups } from "../../services/storage/sql/lane/Transaction.js"
 import type { Subject } from "../../services/storage/sql/lane/WriteLane.js"
 import type { Actor } from "../../domain/Actor.js"
-import type { Connection } from "./Connection.js"
+import { type Connection, isRow } from "./Connection.js"
 import { toPostgres } from "./Dialect.js"
 
 export interface Member {
@@ -82,13 +82,9 @@ const needsNoAnswer = (text: string): boolean => {
   return is
 }
 
-/** Rows are what the statement selects, as whoever wrote it says. */
-const isRow = <Row>(row: unknown): row is Row => row !== undefined
-
-/** The statements of one member. Notes whether any has changed a row, and the first that failed. */
+/** The statements of one member. Notes whether any has changed a row, and tells of each that fails. */
 class Statements implements LaterSql {
   changed = false
-  failure: SqlFailure | null = null
   readonly #unawaited: Array<Promise<unknown>> = []
 
   constructor(

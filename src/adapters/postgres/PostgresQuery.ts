@@ -2,11 +2,9 @@
 import { Effect } from "effect"
 import { StorageFailed } from "../../domain/SkeinError.js"
 import type { Query } from "../../services/storage/sql/Query.js"
-import type { Readers } from "./Readers.js"
+import { isRow } from "./Connection.js"
 import { toPostgres } from "./Dialect.js"
-
-/** Rows are what the statement selects, as whoever wrote it says. */
-const isRow = <Row>(row: unknown): row is Row => row !== undefined
+import type { Readers } from "./Readers.js"
 
 type Parameters = ReadonlyArray<string | number | null>
 

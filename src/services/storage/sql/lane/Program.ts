@@ -42,14 +42,18 @@ export abstract class Statement<A> implements Iterator<Statement<A>, A, unknown>
   }
 }
 
-class Run extends Statement<number> {
-  protected answer = 0
+/** A statement with a text of SQL. */
+abstract class Asked<A> extends Statement<A> {
   constructor(
     readonly text: string,
     readonly parameters: ReadonlyArray<Parameter>
   ) {
     super()
   }
+}
+
+class Run extends Asked<number> {
+  protected answer = 0
   runOn(sql: Sql): void {
     this.answer = sql.run(this.text, ...this.parameters)
   }
@@ -60,14 +64,8 @@ class Run extends Statement<number> {
   }
 }
 
-class Get<Row> extends Statement<Row | undefined> {
+class Get<Row> extends Asked<Row | undefined> {
   protected answer: Row | undefined = undefined
-  constructor(
-    readonly text: string,
-    readonly parameters: ReadonlyArray<Parameter>
-  ) {
-    super()
-  }
   runOn(sql: Sql): void {
     this.answer = sql.get<Row>(this.text, ...this.parameters)
   }
@@ -76,14 +74,8 @@ class Get<Row> extends Statement<Row | undefined> {
   }
 }
 
-class All<Row> extends Statement<ReadonlyArray<Row>> {
+class All<Row> extends Asked<ReadonlyArray<Row>> {
   protected answer: ReadonlyArray<Row> = []
-  constructor(
-    readonly text: string,
-    readonly parameters: ReadonlyArray<Parameter>
-  ) {
-    super()
-  }
   runOn(sql: Sql): void {
     this.answer = sql.all<Row>(this.text, ...this.parameters)
   }
