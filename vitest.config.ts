@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url"
 import { defineConfig } from "vitest/config"
+import LongFirst from "./test/support/LongFirst.js"
 
 const src = fileURLToPath(new URL("./src", import.meta.url))
 
@@ -14,8 +15,10 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     globalSetup: ["test/support/postgres/globalSetup.ts"],
     runner: "./test/support/Runner.ts",
+    sequence: { sequencer: LongFirst },
     pool: "forks",
-    poolOptions: { forks: { maxForks: 2, isolate: false } },
+    // One more than CI has cores: much of what tests do is to wait for processes of their own.
+    poolOptions: { forks: { minForks: 3, maxForks: 3, isolate: false } },
     testTimeout: 20_000,
     hookTimeout: 20_000,
     reporters: process.env.CI ? ["default", ["json", { outputFile: "dist/tests.json" }]] : ["default"]
