@@ -1,8 +1,9 @@
 /** Whether a call may run: what a policy decides, the question to a human, and its one answer. */
-import { Schema } from "effect"
+import { type Effect, Schema } from "effect"
 import type { Named } from "./Named.js"
 import { CallDisplay } from "./CallDisplay.js"
 import { id } from "./Id.js"
+import * as Inquiry from "./Inquiry.js"
 import { CallId } from "./Message.js"
 import { RunId } from "./Run.js"
 import { Seq, SessionId } from "./Session.js"
@@ -12,16 +13,29 @@ import { Timestamp } from "./Timestamp.js"
 export const Access = Schema.Literal("read", "write")
 export type Access = typeof Access.Type
 
+/** How a call and others like it can be allowed for good. */
+export interface Always {
+  /** The rule that is stored, as people read it. */
+  readonly pattern: string
+  readonly store: Effect.Effect<void>
+}
+
 /** A policy's word on one call. A denial's message is for the model. */
 export type Decision =
-  { readonly _tag: "Allow" } | { readonly _tag: "Ask" } | { readonly _tag: "Deny"; readonly message: string }
+  | { readonly _tag: "Allow" }
+  /** `always` is null where a call cannot be allowed for good. */
+  | { readonly _tag: "Ask"; readonly always: Always | null }
+  | { readonly _tag: "Deny"; readonly message: string }
 
 /** Unguessable: a client that can name a question has been shown it. */
 export const QuestionId = id("QuestionId")
 export type QuestionId = typeof QuestionId.Type
 
-/** `allow-once` allows this call, `allow-for-session` also every later call of the same tool in the session. */
-export const Verdict = Schema.Literal("allow-once", "allow-for-session", "deny")
+/**
+ * `allow-once` allows this call, `allow-for-session` also every later call of the same tool in the session. `allow-always`
+ * allows this call and has its rule stored, the question's `always`.
+ */
+export const Verdict = Schema.Literal("allow-once", "allow-for-session", "allow-always", "deny")
 export type Verdict = typeof Verdict.Type
 
 /** A verdict as it is read. `other` is one that another version of Skein knows; this one does not run a call by it. */
@@ -34,11 +48,13 @@ export const Answer = Schema.Struct({
   /** Why, for the model; with a denial. */
   message: Schema.NullOr(Schema.String),
   /** Who answered, as the host names people. Null when the run ended before anybody did. */
-  by: Schema.NullOr(Schema.String)
+  by: Schema.NullOr(Schema.String),
+  /** What was filled in; with `allow-once`, where the question has an `inquiry`. */
+  values: Schema.optionalWith(Inquiry.Values, { exact: true })
 }).annotations({ identifier: "Answer" })
-export type Answer = Named<typeof Answer.Type>
+export type Answer = Named<typeof Answer.Type, { readonly values: Inquiry.Values }>
 
-/** A question about one call, bound to its exact input. */
+/** A question about one call, bound to its exact input: whether it may run or, with `display.inquiry`, what it asks while it runs. */
 export const Question = Schema.Struct({
   id: QuestionId,
   sessionId: SessionId,
@@ -55,5 +71,12 @@ export const Question = Schema.Struct({
 }).annotations({ identifier: "Question" })
 export type Question = Named<typeof Question.Type, { readonly answer: Answer | null }>
 
+/** The state of a call that a question may be about. */
+export const askingState = ({ inquiry }: CallDisplay): "pending" | "started" =>
+  inquiry === undefined ? "pending" : "started"
+
 /** What a run's end makes of a question that nobody answered. */
 export const unanswered: Answer = { verdict: "deny", message: "the run ended before anybody answered", by: null }
+
+/** What a call's end makes of a question that it asked while it ran. */
+export const overtaken: Answer = { verdict: "deny", message: "the call ended before anybody answered", by: null }

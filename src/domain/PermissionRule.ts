@@ -1,0 +1,189 @@
+/**
+ * Rules about calls that a person has stored: allow, ask or deny, by tool and by what the call works on.
+ *
+ * `TOOL` names a tool, and `*` in it stands for any characters: `server__*`. `TOOL: PATTERN` names what its calls work on
+ * as well:
+ *
+ * - `shell: git status*`: a command, where `*` stands for any characters. It is compared with each simple command that
+ *   the call would run, written in one way: words with one blank between them, quoted where they are not plain.
+ * - `write: docs/**`: a path, from the session's folder down; absolute where it lies outside. `*` and `?` stay within a
+ *   name, `**` stands for any folders.
+ * - of other tools: the call's input, as JSON without blanks.
+ *
+ * `\` before a character takes it as it is. Deny wins over ask, ask over allow. A rule that allows covers a call only when
+ * all that the call does is covered, each command and each path by one rule or another; a rule that asks or denies counts
+ * for a call that does any of it. A command line that cannot be understood is covered by no pattern, and is asked about
+ * when there is any that could be meant.
+ */
+import { Either, Schema } from "effect"
+import * as WorkspacePath from "./WorkspacePath.js"
+
+/** What a rule says of a call. */
+export const Word = Schema.Literal("allow", "ask", "deny")
+export type Word = typeof Word.Type
+
+const longest = 1_000
+const mostStars = 32
+
+/** Characters of an input that patterns are compared with; a longer one is as one that cannot be understood. */
+const longestInput = 16_384
+
+/** Which calls a rule is about. */
+export const Pattern = Schema.String.pipe(
+  Schema.filter((text) => parts(text) !== null, {
+    message: () => `TOOL or TOOL: PATTERN on one line, of at most ${longest} characters and ${mostStars} stars`
+  })
+)
+
+/** One rule. */
+export const Rule = Schema.Struct({ word: Word, pattern: Pattern }).annotations({ identifier: "PermissionRule" })
+export type Rule = typeof Rule.Type
+
+/** The simple commands of a command line, each in its one way of writing. */
+export interface Commands {
+  readonly commands: ReadonlyArray<string>
+  /** Whether these are all that the line does. */
+  readonly isWhole: boolean
+}
+
+/** What a rule can be about: a call, as rules see it. */
+export interface Subject {
+  readonly tool: string
+  /** What it runs; null for a call that runs no command line. */
+  readonly commands: Commands | null
+  /** The paths that it works on, as `placeOf` writes them. */
+  readonly paths: ReadonlyArray<string>
+  /** Its input, as JSON without blanks. */
+  readonly input: string
+}
+
+/** The tool, and what its calls work on: null for whatever that is. */
+interface Parts {
+  readonly tool: string
+  readonly on: string | null
+}
+
+const form = /^([A-Za-z0-9_*-]{1,128})(?:\s*:\s*(\P{Cc}*\S))?$/u
+
+const parts = (text: string): Parts | null => {
+  if (text.length > longest || text.split("*").length > mostStars + 1) return null
+  const [, tool, on = null] = form.exec(text.trim()) ?? []
+  return tool === undefined ? null : { tool, on }
+}
+
+/** A path as rules see it: from the workspace down with `/`; absolute where it lies elsewhere; as it is without one. */
+export const placeOf = (workspace: string | null, path: string): string => {
+  if (workspace === null) return path
+  const platform = /^(?:[A-Za-z]:|\\\\)/.test(workspace) ? "win32" : "posix"
+  const place = { workspace, path }
+  const inside = WorkspacePath.relativeInside(platform, place)
+  const placed = Either.orElse(inside, () => WorkspacePath.resolve(platform, { base: workspace, path }))
+  const text = Either.getOrElse(placed, () => path)
+  return platform === "win32" ? text.replaceAll("\\", "/") : text
+}
+
+/** A piece of a pattern: a text as it is, or what stands for others. */
+type Piece = string | { readonly wild: Wild }
+
+const pieces = (pattern: string): ReadonlyArray<Piece> => {
+  const found: Array<Piece> = []
+  for (const [piece, escaped] of pattern.matchAll(/\\(.)|\*\*|[*?]|[^\\*?]+|\\$/gsu)) {
+    if (escaped !== undefined) found.push(escaped)
+    else if (piece === "*" || piece === "?" || piece === "**") found.push({ wild: piece })
+    else found.push(piece)
+  }
+  return found
+}
+
+type Wild = "*" | "?" | "**"
+
+/** Whether a text is what pieces stand for. The work is bounded by the product of their lengths. */
+const fits = (all: ReadonlyArray<Piece>, text: string, stepsOver: (wild: Wild, character: string) => boolean) => {
+  /** The places in the text that the pieces so far can lead to. */
+  let reached = new Uint8Array(text.length + 1)
+  reached[0] = 1
+  for (const piece of all) {
+    const next = new Uint8Array(text.length + 1)
+    let isOpen = 0
+    for (let at = 0; at <= text.length; at++) {
+      if (typeof piece === "string") {
+        if (reached[at] === 1 && text.startsWith(piece, at)) next[at + piece.length] = 1
+      } else if (piece.wild === "?") {
+        if (reached[at] === 1 && at < text.length && stepsOver("?", text.charAt(at))) next[at + 1] = 1
+      } else {
+        next[at] = isOpen = isOpen | (reached[at] ?? 0)
+        if (!stepsOver(piece.wild, text.charAt(at))) isOpen = 0
+      }
+    }
+    reached = next
+  }
+  return reached[text.length] === 1
+}
+
+/** `**` with `/` after it stands for no folder too. */
+const folders = (pattern: string): ReadonlyArray<string> =>
+  pattern.includes("**/") ? [pattern, pattern.replaceAll("**/", "")] : [pattern]
+
+const isText = (pattern: string, text: string): boolean =>
+  fits(
+    pieces(pattern).map((piece) => (typeof piece !== "string" && piece.wild === "?" ? "?" : piece)),
+    text,
+    () => true
+  )
+
+const isPath = (pattern: string, path: string): boolean =>
+  folders(pattern).some((one) => fits(pieces(one), path, (wild, character) => wild === "**" || character !== "/"))
+
+/** What of a call a rule's pattern is compared with. */
+const comparable = ({ commands, input, paths }: Subject) => {
+  if (commands !== null) return { texts: commands.commands, isWhole: commands.isWhole, is: isText }
+  if (paths.length > 0) return { texts: paths, isWhole: true, is: isPath }
+  const isWhole = input.length <= longestInput
+  return { texts: isWhole ? [input] : [], isWhole, is: isText }
+}
+
+/** A rule that counts for a call. */
+export interface Judgement {
+  readonly word: Word
+  /** The rule, or one of several; null when it is that the call cannot be understood. */
+  readonly rule: Rule | null
+}
+
+/** What rules say of a call; null when none is about it. */
+export const judge = (rules: ReadonlyArray<Rule>, subject: Subject): Judgement | null => {
+  const { is, isWhole, texts } = comparable(subject)
+  const about = rules.flatMap((rule) => {
+    const { on = null, tool = "" } = parts(rule.pattern) ?? {}
+    return isText(tool, subject.tool) ? [{ rule, on }] : []
+  })
+  const counting = (word: Word) => about.filter(({ rule }) => rule.word === word)
+  const touching = (word: Word) =>
+    counting(word).find(({ on }) => on === null || texts.some((text) => is(on, text)))?.rule ?? null
+
+  const denied = touching("deny")
+  if (denied !== null) return { word: "deny", rule: denied }
+  const asked = touching("ask")
+  if (asked !== null) return { word: "ask", rule: asked }
+  const strict = [...counting("deny"), ...counting("ask")]
+  if (!isWhole && strict.length > 0) return { word: "ask", rule: null }
+  const allowing = counting("allow")
+  const whole = allowing.find(({ on }) => on === null)
+  if (whole !== undefined) return { word: "allow", rule: whole.rule }
+  if (!isWhole || texts.length === 0) return null
+  const covering = texts.map((text) => allowing.find(({ on }) => on !== null && is(on, text))?.rule)
+  const [first] = covering
+  return first !== undefined && covering.every((rule) => rule !== undefined) ? { word: "allow", rule: first } : null
+}
+
+/** The pattern for calls like this one and no others; null when there is none in one rule. */
+export const patternFor = (subject: Subject): string | null => {
+  const { commands, paths, tool } = subject
+  const { isWhole, texts } = comparable(subject)
+  const [only] = texts
+  if (commands === null && paths.length === 0) return parts(tool) === null ? null : tool
+  if (only === undefined || texts.length > 1 || !isWhole) return null
+  const on = only.replaceAll(/[\\*?]/g, "\\$&")
+  const pattern = `${tool}: ${on}`
+  // Blanks at the ends are not part of a pattern: it would be one for another path.
+  return parts(pattern)?.on === on ? pattern : null
+}

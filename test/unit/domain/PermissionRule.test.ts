@@ -1,0 +1,132 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Schema } from "effect"
+import * as PermissionRule from "../../../src/domain/PermissionRule.js"
+
+const rules = (...lines: ReadonlyArray<string>): ReadonlyArray<PermissionRule.Rule> =>
+  lines.map((line) => {
+    const [word, ...pattern] = line.split(" ")
+    return Schema.decodeUnknownSync(PermissionRule.Rule)({ word, pattern: pattern.join(" ") })
+  })
+
+const shell = (...commands: ReadonlyArray<string>): PermissionRule.Subject => ({
+  tool: "shell",
+  commands: { commands, isWhole: true },
+  paths: [],
+  input: "{}"
+})
+
+/** A line that does more than can be told. */
+const unclear = (...commands: ReadonlyArray<string>): PermissionRule.Subject => ({
+  ...shell(),
+  commands: { commands, isWhole: false }
+})
+
+const write = (...paths: ReadonlyArray<string>): PermissionRule.Subject => ({
+  tool: "write",
+  commands: null,
+  paths,
+  input: "{}"
+})
+
+const other = (tool: string, input: unknown = {}): PermissionRule.Subject => ({
+  tool,
+  commands: null,
+  paths: [],
+  input: JSON.stringify(input)
+})
+
+describe("judge", () => {
+  const cases: ReadonlyArray<readonly [ReadonlyArray<string>, PermissionRule.Subject, PermissionRule.Word | null]> = [
+    [[], shell("ls"), null],
+    [["allow shell: git status*"], shell("git status"), "allow"],
+    [["allow shell: git status*"], shell("git status --short"), "allow"],
+    [["allow shell: git status*"], shell("git stash"), null],
+    [["allow shell: git status*"], shell("git status", "rm -rf x"), null],
+    [["allow shell: git status*", "allow shell: npm test"], shell("git status", "npm test"), "allow"],
+    [["allow shell: git status*"], unclear("git status"), null],
+    [["allow shell"], unclear("git status"), "allow"],
+    [["allow shell", "deny shell: rm *"], unclear("git status"), "ask"],
+    [["allow shell", "deny shell: rm *"], unclear("rm -rf x"), "deny"],
+    [["allow shell", "deny shell: rm *"], shell("ls", "rm -rf x"), "deny"],
+    [["allow shell", "ask shell: git push*"], shell("git push"), "ask"],
+    [["ask shell: git push*", "deny shell: git push --force*"], shell("git push --force"), "deny"],
+    [["allow shell: git status*"], shell(), null],
+    [["allow shell: ls \\*"], shell("ls a"), null],
+    [["allow shell: ls \\*"], shell("ls *"), "allow"],
+    [["allow shell: a?c"], shell("abc"), null],
+    [["allow write: docs/**"], write("docs/a/b.md"), "allow"],
+    [["allow write: docs/**"], write("docs"), null],
+    [["allow write: docs/**"], write("/etc/docs/a"), null],
+    [["allow write: docs/*"], write("docs/a/b.md"), null],
+    [["allow write: docs/*.md"], write("docs/a.md"), "allow"],
+    [["allow write: docs/?.md"], write("docs/a.md"), "allow"],
+    [["allow write: docs/?.md"], write("docs//.md"), null],
+    [["allow write: **/*.md"], write("a.md"), "allow"],
+    [["allow write: **/*.md"], write("docs/b/a.md"), "allow"],
+    [["allow write: docs/**"], write("docs/a", "src/b"), null],
+    [["allow write: docs/**", "allow write: src/**"], write("docs/a", "src/b"), "allow"],
+    [["allow write", "deny write: .env*"], write("docs/a", ".env.local"), "deny"],
+    [["allow server__*"], other("server__echo"), "allow"],
+    [["allow server__*"], other("other__echo"), null],
+    [['allow server__echo: {"a":1*'], other("server__echo", { a: 12 }), "allow"],
+    [['allow server__echo: {"a":2*'], other("server__echo", { a: 12 }), null],
+    [["allow *"], other("anything"), "allow"],
+    [["deny server__echo: *secret*"], other("server__echo", { a: "x".repeat(70_000) }), "ask"]
+  ]
+  for (const [given, subject, word] of cases) {
+    const what = subject.commands?.commands.join("; ") ?? (subject.paths.join(" ") || subject.input.slice(0, 20))
+    const name = `${given.join(", ")} of ${subject.tool} ${what}${subject.commands?.isWhole === false ? " …" : ""}`
+    it(`${name}: ${word ?? "nothing"}`, () => {
+      expect(PermissionRule.judge(rules(...given), subject)?.word ?? null).toBe(word)
+    })
+  }
+})
+
+describe("patterns", () => {
+  for (const text of [
+    "",
+    "two words",
+    "shell:",
+    "shell: a\nb",
+    "shell: a\u001bb",
+    "x".repeat(1_001),
+    "*".repeat(33),
+    "tool.name"
+  ]) {
+    it(`refuses ${JSON.stringify(text.slice(0, 20))}`, () => {
+      expect(Schema.is(PermissionRule.Pattern)(text)).toBe(false)
+    })
+  }
+
+  it.prop(
+    "the pattern for a call covers it and no other",
+    [Schema.Array(Schema.String).pipe(Schema.maxItems(2)), Schema.String, Schema.Literal("shell", "write", "x")],
+    ([texts, another, tool]) => {
+      const subjectOf = (texts: ReadonlyArray<string>) =>
+        tool === "shell" ? shell(...texts) : tool === "write" ? write(...texts) : other(tool, texts)
+      const subject = subjectOf(texts)
+      const pattern = PermissionRule.patternFor(subject)
+      if (pattern === null) return
+      const rule: PermissionRule.Rule = { word: "allow", pattern }
+      expect(PermissionRule.judge([rule], subject)?.word).toBe("allow")
+      const isSame = tool === "x" || (tool === "write" && texts.length === 0) || texts[0] === another
+      if (!isSame) expect(PermissionRule.judge([rule], subjectOf([another]))).toBeNull()
+    },
+    { fastCheck: { examples: [[["notes "], "notes", "write"]] } }
+  )
+})
+
+describe("places", () => {
+  const place = (path: string) => PermissionRule.placeOf("/home/me/work", path)
+  it("are told from the session's folder", () => {
+    expect(["a/b", "./a", "/home/me/work/a", "a/../b", "../other/a", "/etc/passwd"].map(place)).toEqual([
+      "a/b",
+      "a",
+      "a",
+      "b",
+      "/home/me/other/a",
+      "/etc/passwd"
+    ])
+    expect(PermissionRule.placeOf("C:\\work", "a\\b")).toBe("a/b")
+  })
+})
