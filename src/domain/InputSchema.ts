@@ -237,8 +237,19 @@ const combined = ["$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"
 /** What Anthropic takes as the name of a field. */
 const fieldName = /^[A-Za-z0-9_.-]{1,64}$/
 
+/** What came out as providers take it: it is not read again, as with tools that are put together at each step. */
+const known = new WeakSet<InputSchema>()
+
 /** The schema as providers take it, or why they would not. */
 export const portable = (schema: unknown): Result<InputSchema> =>
+  Predicate.isRecord(schema) && known.has(schema)
+    ? Either.right(schema)
+    : Either.map(read(schema), (made) => {
+        known.add(made)
+        return made
+      })
+
+const read = (schema: unknown): Result<InputSchema> =>
   Either.gen(function* () {
     const json = yield* Either.try({
       try: (): unknown => JSON.parse(JSON.stringify(schema)),
