@@ -1,9 +1,13 @@
 /**
- * Token usage of one step and its sum over a run or a session. A count that the provider did not report is `null`,
- * never zero; a sum adds what is known and counts the steps that left something unknown.
+ * Token usage, and cost, of one step and its sum over a run or a session. A count that the provider did not report is `null`,
+ * never zero; a sum adds what is known and counts the steps that left something unknown. What a step cost is told where the
+ * prices of its model were stated; it stays, whatever they become.
  */
 import { Schema } from "effect"
 import type { Named } from "./Named.js"
+import { add, zero } from "./UsageSum.js"
+
+export { add, zero }
 
 const Count = Schema.NullOr(Schema.NonNegativeInt)
 
@@ -15,7 +19,9 @@ export const Usage = Schema.Struct({
   /** Those of the input that the provider read from its cache. */
   cachedInputTokens: Count,
   /** Those of the input that the provider wrote to its cache; absent like null. Not part of sums. */
-  cacheWriteTokens: Schema.optionalWith(Count, { exact: true })
+  cacheWriteTokens: Schema.optionalWith(Count, { exact: true }),
+  /** What they cost, in millionths of a US dollar; absent like null, where no prices were stated. */
+  costMicroUsd: Schema.optionalWith(Count, { exact: true })
 }).annotations({ identifier: "Usage" })
 export type Usage = Named<typeof Usage.Type>
 
@@ -29,29 +35,11 @@ export const Total = Schema.Struct({
   inputTokens: Schema.NonNegativeInt,
   outputTokens: Schema.NonNegativeInt,
   reasoningTokens: Schema.NonNegativeInt,
-  cachedInputTokens: Schema.NonNegativeInt
+  cachedInputTokens: Schema.NonNegativeInt,
+  /** What is known of their cost, in millionths of a US dollar. */
+  costMicroUsd: Schema.NonNegativeInt
 }).annotations({ identifier: "UsageTotal" })
 export type Total = Named<typeof Total.Type>
-
-/** The sum of no steps. */
-export const zero: Total = {
-  steps: 0,
-  unknownSteps: 0,
-  inputTokens: 0,
-  outputTokens: 0,
-  reasoningTokens: 0,
-  cachedInputTokens: 0
-}
-
-/** Adds one step to a sum. */
-export const add = (total: Total, usage: Usage): Total => ({
-  steps: total.steps + 1,
-  unknownSteps: total.unknownSteps + (usage.inputTokens === null || usage.outputTokens === null ? 1 : 0),
-  inputTokens: total.inputTokens + (usage.inputTokens ?? 0),
-  outputTokens: total.outputTokens + (usage.outputTokens ?? 0),
-  reasoningTokens: total.reasoningTokens + (usage.reasoningTokens ?? 0),
-  cachedInputTokens: total.cachedInputTokens + (usage.cachedInputTokens ?? 0)
-})
 
 /** Takes one step out of a sum that has it. */
 export const subtract = (total: Total, usage: Usage): Total => {
@@ -63,6 +51,7 @@ export const subtract = (total: Total, usage: Usage): Total => {
     inputTokens: less("inputTokens"),
     outputTokens: less("outputTokens"),
     reasoningTokens: less("reasoningTokens"),
-    cachedInputTokens: less("cachedInputTokens")
+    cachedInputTokens: less("cachedInputTokens"),
+    costMicroUsd: less("costMicroUsd")
   }
 }
