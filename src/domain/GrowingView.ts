@@ -3,6 +3,7 @@
  * one owner, as it changes in place.
  */
 import * as ContextWindow from "./ContextWindow.js"
+import * as InPieces from "./InPieces.js"
 import type { Entry } from "./Message.js"
 import type { View, ViewItem } from "./ViewItem.js"
 import * as ViewPiece from "./ViewPiece.js"
@@ -31,7 +32,13 @@ export interface Start {
   readonly beginning: number
 }
 
-export const make = ({ beginning, turns }: Start, options: ViewPiece.Options): GrowingView => {
+/** Pieces that are put together before others have their turn. */
+const atATime = 250
+
+export const make = (start: Start, options: ViewPiece.Options): GrowingView => InPieces.atOnce(making(start, options))
+
+/** The same for a beginning of many turns, or of one that is long. */
+export function* making({ beginning, turns }: Start, options: ViewPiece.Options): InPieces.InPieces<GrowingView> {
   const limit = limitOf(options)
   const conversation = limit === null ? null : ContextWindow.grow(limit)
   const named = ViewPiece.uniqueIds()
@@ -45,7 +52,10 @@ export const make = ({ beginning, turns }: Start, options: ViewPiece.Options): G
   for (const turn of turns) {
     starts.push(pieces.length)
     conversation?.beginTurn()
-    turn.pieces.forEach(add)
+    for (const piece of turn.pieces) {
+      add(piece)
+      if (pieces.length % atATime === 0) yield
+    }
   }
   const first = turns[0]?.first ?? beginning
   /** Reasoning of earlier turns was perhaps written behind what is not looked at any more. */
@@ -56,13 +66,14 @@ export const make = ({ beginning, turns }: Start, options: ViewPiece.Options): G
     at < Math.max(cut.pieces, withoutReasoning) ? items.map(ViewPiece.withoutReasoning) : items
 
   /** Shows the pieces that are not shown yet, or all of them once the cut is another one. */
-  const show = (): typeof shown => {
+  function* show(): InPieces.InPieces<typeof shown> {
     const cut = conversation?.cut() ?? ContextWindow.whole
     const isSame = cut.pieces === shown.cut.pieces
     let { results } = isSame ? shown : { results: 0 }
     const items = isSame ? shown.items : []
     const shownFrom = starts[cut.turns] ?? 0
     for (let at = isSame ? shown.pieces : 0; at < pieces.length; at++) {
+      if (at % atATime === atATime - 1) yield
       for (const item of cutPiece(pieces[at] ?? [], at, cut)) {
         const whole = item.role === "tool" ? Math.max(cut.results - results, 0) : 0
         if (item.role === "tool") results += item.results.length
@@ -74,6 +85,7 @@ export const make = ({ beginning, turns }: Start, options: ViewPiece.Options): G
     return shown
   }
 
+  yield* show()
   return {
     add: (entries) => {
       const next = entries.find(({ message }) => message.role !== "other")?.message.role
@@ -82,7 +94,7 @@ export const make = ({ beginning, turns }: Start, options: ViewPiece.Options): G
       return true
     },
     view: () => {
-      const { cut, items } = show()
+      const { cut, items } = InPieces.atOnce(show())
       const left = (turns[cut.turns]?.first ?? first) - beginning
       return [
         ...(left > 0 ? [ViewPiece.userNote(`[Earlier messages left out to fit the context: ${left}.]`)] : []),

@@ -3,7 +3,7 @@
  * call. `Watch` says what of it is news to a watcher.
  */
 import { HashMap, Option, Schema } from "effect"
-import { AssistantMessage, CallId } from "./Message.js"
+import { AssistantMessage, CallId, callsOf, isReasoning, isText } from "./Message.js"
 import { RunId } from "./Run.js"
 import { Seq } from "./Session.js"
 import * as StepDraft from "./StepDraft.js"
@@ -119,6 +119,16 @@ export const writtenOf = (runId: RunId, { attempt, callIds, draft, model, retry,
 /** Null while there is no step, or when its message is stored. */
 export const draftOf = ({ runId, step }: Live): Draft | null =>
   step === null || step.stored ? null : writtenOf(runId, step)
+
+/** The live part of a step once all of its message is written, for who has seen this attempt of it. */
+export const ofMessage = (runId: RunId, seq: Seq, attempt: number, message: AssistantMessage): Live => {
+  const [text, reasoning] = [isText, isReasoning].map((isOfType) =>
+    message.parts.flatMap((part) => (isOfType(part) ? [part.text] : [])).join("")
+  )
+  const calls = callsOf(message).map(({ callId, input, name }, index) => ({ index, callId, name, input }))
+  const { model } = message
+  return ofDraft({ runId, seq, model, attempt, retry: null, reasoning: reasoning ?? "", text: text ?? "", calls })
+}
 
 /** The live part that a draft tells of. */
 export const ofDraft = ({ attempt, calls, model, reasoning, retry, runId, seq, text }: Draft): Live => {

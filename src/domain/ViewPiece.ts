@@ -15,9 +15,9 @@ import {
   filesOf,
   isCall,
   isFile,
+  isReasoning,
   isText,
   type ProviderMetadata,
-  type ReasoningPart,
   type ResultMessage,
   type UserMessage
 } from "./Message.js"
@@ -47,7 +47,12 @@ export interface Options extends ViewFile.Options {
   readonly maxCharacters: number | null
   /** Whether earlier turns that this provider refused are left out. Defaults to false. */
   readonly leavesOutRefused?: boolean
+  /** Pieces that were made with the same options. They are not made again, and new ones are added. */
+  readonly known?: Known
 }
+
+/** Pieces by their first entry, with the number of results that they have. */
+export type Known = WeakMap<Entry, { readonly results: number; readonly piece: Piece }>
 
 export interface Piece extends ContextWindow.Piece {
   /** Its calls have the ids of their provider, or ours: an earlier call of the view may have the same. */
@@ -71,17 +76,35 @@ const refusedTurn = "[A message and its answer are left out here, as the answer 
 /** Characters that a shortened result keeps. */
 const shortResult = 800
 
-/** A turn. The last one of a transcript is never left out, though it was refused. */
-export const turn = (entries: ReadonlyArray<Entry>, isLast: boolean, options: Options): Turn => {
-  const pieces =
-    !isLast && isLeftOut(entries, options) ? [piece([userNote(refusedTurn)], [])] : piecesOf(entries, options)
-  const shortSize = pieces.reduce((sum, one) => sum + ContextWindow.shortSize(one), 0)
-  return { first: entries[0]?.seq ?? 0, pieces, shortSize }
+/**
+ * A turn of these pieces. `answer` is its last message of the assistant; null as well for the last turn of a transcript,
+ * which is never left out, though it was refused.
+ */
+export const turn = (
+  { seq }: Entry,
+  all: ReadonlyArray<Piece>,
+  answer: AssistantMessage | null,
+  options: Options
+): Turn => {
+  const pieces = isLeftOut(answer, options) ? [piece([userNote(refusedTurn)], [])] : all
+  return { first: seq, pieces, shortSize: shortSizeOf(pieces) }
 }
+
+export const shortSizeOf = (pieces: ReadonlyArray<Piece>): number =>
+  pieces.reduce((sum, one) => sum + ContextWindow.shortSize(one), 0)
 
 /** The pieces of entries that belong to one turn. */
 export const piecesOf = (entries: ReadonlyArray<Entry>, options: Options): ReadonlyArray<Piece> =>
-  exchanges(entries).map((exchange) => render(exchange, options))
+  exchanges(entries).map((exchange) => pieceOf(exchange, options))
+
+const pieceOf = (exchange: Exchange, options: Options): Piece => {
+  const results = exchange.results.length
+  const known = options.known?.get(exchange.first)
+  if (known?.results === results) return known.piece
+  const piece = render(exchange, options)
+  options.known?.set(exchange.first, { results, piece })
+  return piece
+}
 
 const piece = (items: View, calls: ReadonlyArray<CallPart>): Piece => ({
   items,
@@ -98,15 +121,9 @@ const savingOf = (result: ViewResult): number =>
     ? result.text.length - shorten(result.text).length
     : sizeOf(result) - sizeOf(shortened(result))
 
-const isLeftOut = (turn: ReadonlyArray<Entry>, { leavesOutRefused = false, provider }: Options): boolean => {
-  const last = turn.findLast(({ message }) => message.role === "assistant")?.message
-  return (
-    leavesOutRefused &&
-    last?.role === "assistant" &&
-    last.finish === "content-filter" &&
-    last.model.provider === provider
-  )
-}
+/** Whether a turn with this answer is left out. */
+export const isLeftOut = (answer: AssistantMessage | null, { leavesOutRefused = false, provider }: Options): boolean =>
+  leavesOutRefused && answer?.finish === "content-filter" && answer.model.provider === provider
 
 /** Providers refuse a view that ends with the assistant, and some refuse two assistant items in a row. */
 export const withReplies = (items: View): View =>
@@ -133,24 +150,24 @@ export const withoutReasoning = (item: ViewItem): ViewItem =>
 /** A message and the results right after it; a result that follows no message stands alone. */
 interface Exchange {
   readonly message: UserMessage | AssistantMessage | null
-  /** The place of its first entry. */
-  readonly seq: Seq
+  readonly first: Entry
   readonly results: ReadonlyArray<ResultMessage>
 }
 
 const exchanges = (entries: ReadonlyArray<Entry>): ReadonlyArray<Exchange> => {
   const exchanges: Array<Exchange & { results: Array<ResultMessage> }> = []
-  for (const { message, seq } of entries) {
+  for (const entry of entries) {
+    const { message } = entry
     const last = exchanges.at(-1)
     if (message.role === "other") continue
-    if (message.role !== "tool") exchanges.push({ message, seq, results: [] })
-    else if (last === undefined) exchanges.push({ message: null, seq, results: [message] })
+    if (message.role !== "tool") exchanges.push({ message, first: entry, results: [] })
+    else if (last === undefined) exchanges.push({ message: null, first: entry, results: [message] })
     else last.results.push(message)
   }
   return exchanges
 }
 
-const render = ({ message, results, seq }: Exchange, options: Options): Piece => {
+const render = ({ first: { seq }, message, results }: Exchange, options: Options): Piece => {
   if (message === null) return piece(results.map(strayItem), [])
   if (message.role === "user") return piece([userItem(message, seq, options), ...results.map(strayItem)], [])
   const parts = assistantParts(message, seq, options)
@@ -205,7 +222,6 @@ const withIds = (item: ViewItem, ids: ReadonlyArray<string>): ViewItem => {
 
 const isBlank = (text: string): boolean => text.trim() === ""
 const isViewCall = (part: AssistantPart): part is ViewCall => part.type === "call"
-const isReasoning = (part: { readonly type: string }): part is ReasoningPart => part.type === "reasoning"
 
 export const userNote = (note: string): ViewItem => ({ role: "user", parts: [textPart(note)] })
 

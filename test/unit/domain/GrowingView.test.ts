@@ -5,6 +5,7 @@ import { type Entry, userText } from "../../../src/domain/Message.js"
 import { Seq } from "../../../src/domain/Session.js"
 import * as TranscriptEnd from "../../../src/domain/TranscriptEnd.js"
 import * as View from "../../../src/domain/View.js"
+import * as ViewPiece from "../../../src/domain/ViewPiece.js"
 import { assistant, call, result } from "../../support/fixtures/messages.js"
 import { anyEntries, entriesOf, settledEntries } from "../../support/fixtures/transcripts.js"
 import { all, options as anyOptions } from "../../support/fixtures/views.js"
@@ -75,6 +76,20 @@ describe("GrowingView", () => {
   )
 
   it.prop(
+    "is the same when its pieces were made before, in any portions",
+    [entries, sizes, sizes, options],
+    ([entries, pages, portions, options]) => {
+      const asked = { ...options, known: new WeakMap() }
+      for (let from = 0, portion = 0; from < entries.length; portion++) {
+        const to = from + (portions[portion % portions.length] ?? 1)
+        ViewPiece.piecesOf(entries.slice(from, to), asked)
+        from = to
+      }
+      expect(read(entries, pages, asked).view.view()).toEqual(View.make(entries, options))
+    }
+  )
+
+  it.prop(
     "stays what the whole transcript gives while it grows by any steps",
     [entries, sizes, sizes, options],
     ([entries, pages, steps, options]) => {
@@ -106,6 +121,30 @@ describe("GrowingView", () => {
     const { left, view } = read(entries, [16], options)
     expect(left).toBeGreaterThan(800)
     expect(view.view()).toEqual(View.make(entries, options))
+  })
+
+  it("makes each piece of a long turn once, however small the pages that it is read in", () => {
+    let looks = 0
+    class Counted extends WeakMap<Entry, { readonly results: number; readonly piece: ViewPiece.Piece }> {
+      override get(entry: Entry) {
+        looks++
+        return super.get(entry)
+      }
+    }
+    const steps = Array.from({ length: 1_000 }, (_, at) => [assistant([call(`c${at}`)]), result(`c${at}`, "y")]).flat()
+    const entries = entriesOf([userText("long"), ...steps, userText("short")])
+    for (const maxCharacters of [null, 1_000_000]) {
+      looks = 0
+      read(entries, [16], { ...all, maxCharacters, known: new Counted() })
+      expect(looks).toBe(1_000 + 2)
+    }
+  })
+
+  it("comes in pieces where there is much to put together and to show", () => {
+    const entries = entriesOf(Array.from({ length: 4_000 }, () => userText("one")))
+    const { turns } = TranscriptEnd.prepend(TranscriptEnd.nothing, entries, true, all)
+    const pieces = [...GrowingView.making({ turns, beginning: 1 }, all)]
+    expect(pieces.length).toBe(2 * 16)
   })
 
   it("sends no reasoning of earlier turns once the beginning of the transcript is not looked at", () => {
