@@ -3,6 +3,7 @@
  * says so once the call's input is read; the model is shown none of it. It is stored with the call.
  */
 import { Schema } from "effect"
+import { Inquiry } from "./Inquiry.js"
 import type { Named } from "./Named.js"
 import * as OneLine from "./OneLine.js"
 import * as SafeText from "./SafeText.js"
@@ -25,16 +26,20 @@ export const CallDisplay = Schema.Struct({
   kind: Kind,
   /** In a few words; null when the tool does not say. */
   title: Schema.NullOr(Schema.String),
-  locations: Schema.Array(Location)
+  locations: Schema.Array(Location),
+  /** Of a question: the permission rule that `allow-always` stores. Absent where a call cannot be allowed for good. */
+  always: Schema.optionalWith(Schema.String, { exact: true }),
+  /** Of a question that a call asks while it runs: what is asked. Absent where the question is whether it may run. */
+  inquiry: Schema.optionalWith(Inquiry, { exact: true })
 }).annotations({ identifier: "CallDisplay" })
-export type CallDisplay = Named<typeof CallDisplay.Type>
+export type CallDisplay = Named<typeof CallDisplay.Type, { readonly inquiry: Inquiry }>
 
 /** Of a call whose tool says nothing, or whose input could not be read. */
 export const none: CallDisplay = { kind: "other", title: null, locations: [] }
 
 /** Whether there is nothing in it that a client would not assume. */
-export const isNone = ({ kind, locations, title }: CallDisplay): boolean =>
-  kind === "other" && title === null && locations.length === 0
+export const isNone = ({ always, inquiry, kind, locations, title }: CallDisplay): boolean =>
+  kind === "other" && title === null && locations.length === 0 && always === undefined && inquiry === undefined
 
 /** Most that is kept: characters of a title and of a path, and places. */
 const most = { title: 256, path: 4096, locations: 64 }

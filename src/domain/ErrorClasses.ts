@@ -1,18 +1,15 @@
 /**
- * The classes of all errors. Fields say which and how much; `message` is one line for a person. No error holds a key, a
- * message's text or a tool's input; the one exception is `AnswerInvalid`, whose `text` and `detail` are what it is about.
+ * The classes of all errors, but for those of engines. Fields say which and how much; `message` is one line for a person.
+ * No error holds a key, a message's text or a tool's input; the one exception is `AnswerInvalid`, whose `text` and `detail`
+ * are what it is about.
  */
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"
 import * as ModelFailure from "./ModelFailure.js"
 import { AnyVerdict, QuestionId } from "./Permission.js"
+import { httpStatus } from "./HttpStatus.js"
 import { RunId, StopReason } from "./Run.js"
 import { Seq, SessionId } from "./Session.js"
-
-/** The status that `HttpApi` of @effect/platform answers with, by that package's own annotation. */
-const httpStatus = (status: 403 | 404 | 409 | 410 | 421 | 422 | 500 | 502 | 503) => ({
-  [Symbol.for("@effect/platform/HttpApiSchema/AnnotationStatus")]: status
-})
 
 /** An input was refused before anything changed. `limit` says what is allowed, `actual` what was given, but no text. */
 export class InvalidInput extends Schema.TaggedError<InvalidInput>()(
@@ -25,7 +22,7 @@ export class InvalidInput extends Schema.TaggedError<InvalidInput>()(
   httpStatus(422)
 ) {
   override get message() {
-    return `${this.field}: ${this.limit} (given: ${this.actual})`
+    return `${this.field === "" ? "" : `${this.field}: `}${this.limit} (given: ${this.actual})`
   }
 }
 
@@ -117,34 +114,6 @@ export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>
   }
 }
 
-/** The engine is being closed and begins no more runs. Another one does; nothing of the message is stored. */
-export class EngineClosing extends Schema.TaggedError<EngineClosing>()(
-  "EngineClosing",
-  { sessionId: SessionId },
-  httpStatus(503)
-) {
-  override get message() {
-    return `The engine is being closed: session ${this.sessionId} gets no new run`
-  }
-}
-
-/** The engine does not serve the session's placement. Another one does; nothing of the message is stored. */
-export class PlacementNotServed extends Schema.TaggedError<PlacementNotServed>()(
-  "PlacementNotServed",
-  {
-    sessionId: SessionId,
-    placement: Schema.String,
-    /** What it serves, beside sessions without a placement. */
-    served: Schema.Array(Schema.String)
-  },
-  httpStatus(421)
-) {
-  override get message() {
-    const served = this.served.length === 0 ? "no placement" : this.served.join(", ")
-    return `Session ${this.sessionId} is placed on ${this.placement}: this engine serves ${served}`
-  }
-}
-
 /** The message is not allowed at this position. */
 export class AppendRefused extends Schema.TaggedError<AppendRefused>()(
   "AppendRefused",
@@ -167,20 +136,6 @@ export class Forbidden extends Schema.TaggedError<Forbidden>()(
 ) {
   override get message() {
     return `${this.operation} is not allowed: this gateway only reads`
-  }
-}
-
-/** Another engine has taken the session over. Nothing more of this run is written. */
-export class LeaseLost extends Schema.TaggedError<LeaseLost>()(
-  "LeaseLost",
-  {
-    sessionId: SessionId,
-    runId: RunId
-  },
-  httpStatus(409)
-) {
-  override get message() {
-    return `Run ${this.runId} lost session ${this.sessionId} to another engine`
   }
 }
 

@@ -59,6 +59,12 @@ const Count = Schema.NonNegativeInt
 export const Head = Schema.Struct({ type: Schema.Literal("skein.export"), version: Count, madeAt: Timestamp })
 export type Head = typeof Head.Type
 
+/** Earlier versions told no cost. */
+const Usage = Schema.Struct({
+  ...Total.fields,
+  costMicroUsd: Schema.optionalWith(Total.fields.costMicroUsd, { default: () => 0 })
+})
+
 /** A session's own fields. What it has beyond `head` was not settled, and is left out. */
 export const Session = Schema.Struct({
   type: Schema.Literal("session"),
@@ -73,7 +79,7 @@ export const Session = Schema.Struct({
   model: Schema.NullOr(kept(Stored.ModelRef)),
   metadata: JsonRecord,
   /** Of the steps up to the head. */
-  usage: Total,
+  usage: Usage,
   head: Count,
   /** The newest event. */
   cursor: Cursor,
@@ -94,7 +100,7 @@ export const Run = Schema.Struct({
   detail: Schema.NullOr(Text),
   metadata: JsonRecord,
   output: Schema.NullOr(JsonRecord),
-  usage: Total,
+  usage: Usage,
   cursor: Cursor,
   createdAt: Timestamp,
   startedAt: Schema.NullOr(Timestamp),

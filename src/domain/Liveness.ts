@@ -57,6 +57,9 @@ export const signsInLease = 3
 /** After the second time that a silent engine was asked. */
 const graceMillis = 1_000
 
+/** An engine has half the time of a lease to answer the first time: a sign is due by then, even if one comes late. */
+const answerMillis = (asks: number, leaseMillis: number): number => (asks === 1 ? leaseMillis / 2 : graceMillis)
+
 /** What somebody saw last of a lease's engine, since when, and how often and when last it was asked, on the own clock. */
 export interface LeaseWatch {
   readonly fence: number
@@ -119,11 +122,19 @@ export const standing = (
   return now.at - seen.since < lease ? { _tag: "Unclear", watched: seen } : silent(seen, now, lease)
 }
 
-/** An engine has half the time of a lease to answer the first time: a sign is due by then, even if one comes late. */
 const silent = (watched: LeaseWatch, now: Sign, leaseMillis: number): Standing => {
   const waited = now.at - watched.askedAt
-  if (watched.asks > 0 && waited < (watched.asks === 1 ? leaseMillis / 2 : graceMillis)) {
-    return { _tag: "Unclear", watched }
-  }
+  if (watched.asks > 0 && waited < answerMillis(watched.asks, leaseMillis)) return { _tag: "Unclear", watched }
   return watched.asks < 2 ? { _tag: "Silent", watched } : over("lease-lost")
+}
+
+/** Milliseconds after which another look tells more. A silent engine is asked now. */
+export const waitMillis = (
+  { _tag, watched }: Extract<Standing, { readonly _tag: "Unclear" | "Silent" }>,
+  { at }: Sign,
+  leaseMillis: number
+): number => {
+  if (_tag === "Silent") return answerMillis(watched.asks + 1, leaseMillis)
+  if (watched.asks === 0) return watched.since + leaseMillis - at
+  return watched.askedAt + answerMillis(watched.asks, leaseMillis) - at
 }

@@ -214,6 +214,8 @@ export const isCall = (part: { readonly type: string }): part is CallPart => par
 export const isFile = (part: { readonly type: string }): part is FilePart => part.type === "file"
 /** Whether a part is a text. */
 export const isText = (part: { readonly type: string }): part is TextPart => part.type === "text"
+/** Whether a part is a reasoning. */
+export const isReasoning = (part: { readonly type: string }): part is ReasoningPart => part.type === "reasoning"
 /** Whether a part is a diff. */
 export const isDiff = (part: { readonly type: string }): part is DiffPart => part.type === "diff"
 

@@ -55,6 +55,12 @@ const ofMembers = (issues: ReadonlyArray<ParseResult.ParseIssue>): ReadonlyArray
     issue._tag === "Composite" && SchemaAST.isUnion(issue.ast) ? ofMembers(Arr.ensure(issue.issues)) : [issue]
   )
 
+/** The issue of the one thing that a field may be which may also be left out. */
+const only = (issues: ReadonlyArray<ParseResult.ParseIssue>): ParseResult.ParseIssue | undefined => {
+  const present = issues.filter((issue) => !(issue._tag === "Type" && SchemaAST.isUndefinedKeyword(issue.ast)))
+  return present.length === 1 && issues.length > 1 ? present[0] : undefined
+}
+
 /** Of a union's issues, that of the one member that was meant; else that of a literal field that no member has. */
 const meant = (
   union: SchemaAST.AST,
@@ -66,15 +72,29 @@ const meant = (
   return inside.length === 0 ? entered[0]?.issue : inside.length === 1 ? inside[0]?.issue : undefined
 }
 
+/** The fields that an object may have. */
+const knownFields = (ast: SchemaAST.AST): string => {
+  if (SchemaAST.isRefinement(ast) || SchemaAST.isTransformation(ast)) return knownFields(ast.from)
+  const names = SchemaAST.isTypeLiteral(ast) ? ast.propertySignatures.map(({ name }) => String(name)) : []
+  return names.length === 0 ? "no fields" : `no fields but ${names.join(", ")}`
+}
+
+const isUnexpected = (issue: ParseResult.ParseIssue): boolean =>
+  issue._tag === "Pointer" && issue.issue._tag === "Unexpected"
+
 const refusalOf = (path: Path, issue: ParseResult.ParseIssue): InvalidInput => {
   switch (issue._tag) {
     case "Pointer":
       return refusalOf([...path, ...Arr.ensure(issue.path)], issue.issue)
     case "Composite": {
       const issues = Arr.ensure(issue.issues)
+      // Its name is the caller's, and so is not quoted.
+      if (issues[0] !== undefined && isUnexpected(issues[0])) {
+        return refuse(path, knownFields(issue.ast), "another field")
+      }
       // The literal field that no member has is told of the union by a pointer.
       const isChoice = SchemaAST.isUnion(issue.ast) && issues[0]?._tag !== "Pointer"
-      const first = isChoice ? meant(issue.ast, ofMembers(issues)) : issues[0]
+      const first = isChoice ? (only(ofMembers(issues)) ?? meant(issue.ast, ofMembers(issues))) : issues[0]
       if (first !== undefined) return refusalOf(path, first)
       break
     }
@@ -92,18 +112,21 @@ const refusalOf = (path: Path, issue: ParseResult.ParseIssue): InvalidInput => {
   return refuse(path, "ast" in issue ? expected(issue.ast) : "nothing here", describe(issue.actual))
 }
 
+/** What is wrong, as far as an issue of a Schema tells. */
+export const ofIssue = (issue: ParseResult.ParseIssue): InvalidInput => refusalOf([], issue)
+
 /** JSON that is nested deeper than the stack allows cannot be looked at. */
 const tooDeep = (path: Path) => () => refuse(path, "nested less deeply", "nested too deeply")
 
 /**
  * Checks what a caller gives. The schema is compiled once, so make a decoder once and keep it. A refusal names the field
- * by its path below `field`, if there is one. Fields that the schema does not know stay unless they are to go, and so
- * does the order of all.
+ * by its path below `field`, if there is one. Fields that the schema does not know stay unless they are to go or to be
+ * refused, and so does the order of all.
  */
 export const decoder = <A, I>(
   schema: Schema.Schema<A, I>,
   field?: string,
-  unknownFields: "preserve" | "ignore" = "preserve"
+  unknownFields: "preserve" | "ignore" | "error" = "preserve"
 ): ((input: unknown) => Either.Either<A, InvalidInput>) => {
   const decode = Schema.decodeUnknownEither(schema, { onExcessProperty: unknownFields, propertyOrder: "original" })
   const path = field === undefined ? [] : [field]

@@ -1,5 +1,6 @@
 /** Every error that Skein's public operations fail with, and which of them each operation may. */
 import { Option, Schema, SchemaAST } from "effect"
+import { EngineClosing, LeaseLost, PlacementNotServed, RunnersUnreachable } from "./EngineErrors.js"
 import type { NamedUnion } from "./Named.js"
 import {
   InvalidInput,
@@ -9,11 +10,8 @@ import {
   SessionBusy,
   RunNotFound,
   IdempotencyConflict,
-  EngineClosing,
-  PlacementNotServed,
   AppendRefused,
   Forbidden,
-  LeaseLost,
   MessageNotFound,
   QuestionNotFound,
   QuestionAnswered,
@@ -36,6 +34,7 @@ import {
   ImportRefused
 } from "./ErrorClasses.js"
 
+export * from "./EngineErrors.js"
 export * from "./ErrorClasses.js"
 
 /** What any write may fail with. */
@@ -100,12 +99,20 @@ export const Send = Schema.Union(
   IdempotencyConflict,
   AssetNotFound,
   EngineClosing,
-  PlacementNotServed
+  PlacementNotServed,
+  RunnersUnreachable
 )
 export type Send = NamedUnion<typeof Send.Type>
 
 /** `Gateway.resume`. */
-export const Resume = Schema.Union(...Change.members, RunNotFound, SessionBusy, EngineClosing, PlacementNotServed)
+export const Resume = Schema.Union(
+  ...Change.members,
+  RunNotFound,
+  SessionBusy,
+  EngineClosing,
+  PlacementNotServed,
+  RunnersUnreachable
+)
 export type Resume = NamedUnion<typeof Resume.Type>
 
 /** `Run.answerAs`. */
@@ -117,7 +124,13 @@ export const Recover = Schema.Union(InvalidInput, Forbidden, ...Read.members)
 export type Recover = NamedUnion<typeof Recover.Type>
 
 /** `Gateway.append`. */
-export const Append = Schema.Union(...Change.members, IdempotencyConflict, AppendRefused, SessionBusy)
+export const Append = Schema.Union(
+  ...Change.members,
+  IdempotencyConflict,
+  AppendRefused,
+  SessionBusy,
+  RunnersUnreachable
+)
 export type Append = NamedUnion<typeof Append.Type>
 
 /** `Gateway.cancel`. */
@@ -133,7 +146,7 @@ export const Events = Schema.Union(...ReadSession.members, CursorGone)
 export type Events = NamedUnion<typeof Events.Type>
 
 /** `Gateway.answer`. */
-export const Answer = Schema.Union(...Change.members, QuestionNotFound, QuestionAnswered)
+export const Answer = Schema.Union(...Change.members, QuestionNotFound, QuestionAnswered, RunnersUnreachable)
 export type Answer = NamedUnion<typeof Answer.Type>
 
 /** `Gateway.saveAsset`, besides what the content fails with. */

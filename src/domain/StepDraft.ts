@@ -9,6 +9,7 @@ import { Schema } from "effect"
 import * as GrowingText from "./GrowingText.js"
 import type { AssistantMessage, CallId, FinishReason, ProviderMetadata } from "./Message.js"
 import * as SafeText from "./SafeText.js"
+import { type Prices, withCost } from "./Prices.js"
 import { unknown, Usage } from "./Usage.js"
 
 interface Block {
@@ -225,6 +226,12 @@ export const flaw = (draft: StepDraft): Flaw | null => {
     : null
 }
 
+/** The same, with what it cost by its model's prices, if they were stated. */
+export const costing = (draft: StepDraft, prices: Prices | null): StepDraft =>
+  draft.finish === null || prices === null
+    ? draft
+    : { ...draft, finish: { ...draft.finish, usage: withCost(draft.finish.usage, prices) } }
+
 type MessagePart = AssistantMessage["parts"][number]
 
 const metadataOf = (block: { readonly providerMetadata: ProviderMetadata | undefined }) =>
@@ -251,7 +258,7 @@ export const toMessage = (
       {
         type: "call",
         callId,
-        name: SafeText.wellFormed(block.name),
+        name: SafeText.storable(block.name),
         input: block.input.whole,
         ...(block.providerCallId === undefined ? {} : { providerCallId: block.providerCallId }),
         ...metadataOf(block)

@@ -1,26 +1,59 @@
 /**
  * The end of a transcript, read backwards until it holds all that a view shows and all that decides what it shows. Pure.
+ * A page costs what it has, however much was read before it.
  */
 import { Array } from "effect"
 import * as ContextWindow from "./ContextWindow.js"
 import * as GrowingView from "./GrowingView.js"
-import type { Entry } from "./Message.js"
+import type { AssistantMessage, Entry } from "./Message.js"
 import * as Transcript from "./Transcript.js"
 import * as ViewPiece from "./ViewPiece.js"
 
 export interface TranscriptEnd {
   /** Turns from their first entry on, the transcript's last one included, in order. */
   readonly turns: ReadonlyArray<ViewPiece.Turn>
-  /** What stands before them, as far as it was read. */
-  readonly rest: ReadonlyArray<Entry>
+  /** The end of the turn before them, as far as it was read; null for nothing. */
+  readonly rest: Rest | null
   /** Whether nothing stands before that. */
   readonly isWhole: boolean
   /** How many entries the turns have. */
   readonly entries: number
 }
 
+/** The end of a turn whose first entry is not known yet: whether an entry begins a turn is told by the one before it. */
+interface Rest {
+  readonly first: Entry
+  /** It begins with results whose message was not read yet. */
+  readonly loose: ReadonlyArray<Entry>
+  /** The pieces of what follows, those of the page that was read last first. */
+  readonly pages: ReadonlyArray<ReadonlyArray<ViewPiece.Piece>>
+  readonly shortSize: number
+  /** The turn's last message of the assistant. */
+  readonly answer: AssistantMessage | null
+  readonly entries: number
+}
+
 /** Nothing read yet. */
-export const nothing: TranscriptEnd = { turns: [], rest: [], isWhole: false, entries: 0 }
+export const nothing: TranscriptEnd = { turns: [], rest: null, isWhole: false, entries: 0 }
+
+const isLoose = ({ message }: Entry): boolean => message.role === "tool" || message.role === "other"
+
+/** Adds the entries of the same turn that stand right before. */
+const extend = (rest: Rest | null, entries: ReadonlyArray<Entry>, options: ViewPiece.Options): Rest | null => {
+  const first = entries[0] ?? rest?.first
+  if (first === undefined) return null
+  const [loose, known] = Array.span([...entries, ...(rest?.loose ?? [])], isLoose)
+  const page = ViewPiece.piecesOf(known, options)
+  const last = entries.findLast(({ message }) => message.role === "assistant")?.message
+  return {
+    first,
+    loose,
+    pages: [page, ...(rest?.pages ?? [])],
+    shortSize: ViewPiece.shortSizeOf(page) + (rest?.shortSize ?? 0),
+    answer: rest?.answer ?? (last?.role === "assistant" ? last : null),
+    entries: entries.length + (rest?.entries ?? 0)
+  }
+}
 
 /** Adds the page that stands right before. `isFirst` tells that it begins the transcript. */
 export const prepend = (
@@ -29,22 +62,35 @@ export const prepend = (
   isFirst: boolean,
   options: ViewPiece.Options
 ): TranscriptEnd => {
-  const found = Transcript.turns([...page, ...end.rest])
-  // Whether the first entry begins a turn is told by the one before it.
-  const known = isFirst ? 0 : 1
-  const rest = isFirst ? [] : (found[0] ?? [])
-  const turns = found
-    .slice(known)
-    .map((turn, index, all) => ViewPiece.turn(turn, index === all.length - 1 && end.turns.length === 0, options))
-  const entries = end.entries + page.length + end.rest.length - rest.length
-  return { turns: [...turns, ...end.turns], rest, isWhole: isFirst, entries }
+  let rest = end.rest
+  let { entries } = end
+  const found = Transcript.turns(rest === null ? page : [...page, rest.first]).map((turn) =>
+    turn.filter((entry) => entry !== end.rest?.first)
+  )
+  const turns: Array<ViewPiece.Turn> = []
+  for (let index = found.length - 1; index >= 0; index--) {
+    rest = extend(rest, found[index] ?? [], options)
+    if (rest === null || (index === 0 && !isFirst)) break
+    const { answer, first, loose, pages } = rest
+    const pieces = [ViewPiece.piecesOf(loose, options), ...pages].flat()
+    turns.push(ViewPiece.turn(first, pieces, end.turns.length + turns.length === 0 ? null : answer, options))
+    entries += rest.entries
+    rest = null
+  }
+  return { turns: [...turns.reverse(), ...end.turns], rest, isWhole: isFirst, entries }
 }
 
+/** What is known of the turn so far, without results whose message was not read yet. */
+const earlierOf = ({ answer, first, shortSize }: Rest, options: ViewPiece.Options): ContextWindow.EarlierTurn =>
+  ViewPiece.isLeftOut(answer, options) ? ViewPiece.turn(first, [], answer, options) : { first: first.seq, shortSize }
+
 /** About how many entries are missing until `startOf` tells, if they are as long as the others; Infinity for all. */
-export const missing = ({ entries, turns }: TranscriptEnd, options: ViewPiece.Options): number => {
+export const missing = ({ entries, rest, turns }: TranscriptEnd, options: ViewPiece.Options): number => {
   const limit = GrowingView.limitOf(options)
-  const size = turns.reduce((sum, { shortSize }) => sum + shortSize, 0)
-  return limit === null ? Infinity : Math.ceil(((limit * ContextWindow.farthest - size) * entries) / size)
+  const size = turns.reduce((sum, { shortSize }) => sum + shortSize, rest?.shortSize ?? 0)
+  return limit === null
+    ? Infinity
+    : Math.ceil(((limit * ContextWindow.farthest - size) * (entries + (rest?.entries ?? 0))) / size)
 }
 
 /** The turns that the view begins with; null while too little was read to tell. */
@@ -53,9 +99,7 @@ export const startOf = (end: TranscriptEnd, options: ViewPiece.Options): Readonl
   const last = turns.at(-1)
   const limit = GrowingView.limitOf(options)
   if (last === undefined || limit === null) return isWhole ? turns : null
-  // Results whose message was not read yet have no size yet.
-  const known = Array.dropWhile(rest, ({ message }) => message.role === "tool")
-  const before = rest.length === 0 ? [] : [ViewPiece.turn(known, false, options)]
+  const before = rest === null ? [] : [earlierOf(rest, options)]
   const begin = ContextWindow.begin([...before, ...turns.slice(0, -1)], last.first, limit)
   return begin === null ? (isWhole ? turns : null) : turns.slice(begin - before.length)
 }

@@ -4,7 +4,8 @@
  */
 import { HashMap, Option } from "effect"
 import * as GrowingText from "./GrowingText.js"
-import type * as Live from "./Live.js"
+import * as Live from "./Live.js"
+import type { AssistantMessage } from "./Message.js"
 import type { RunId } from "./Run.js"
 import type { Cursor, SessionId } from "./Session.js"
 import type { Durable, Ephemeral, SessionEvent } from "./SessionEvent.js"
@@ -108,26 +109,42 @@ export interface Position {
   readonly seen: WatcherState
 }
 
+/** Messages of steps by their events, of which nothing else tells the whole text here. */
+export type Answers = ReadonlyMap<Cursor, AssistantMessage>
+
+const none: Answers = new Map()
+
+/** All that a step has written, if it is here, for who is told of its message. */
+const wholeOf = (
+  row: Durable,
+  seen: WatcherState,
+  live: Live.Live | undefined,
+  answers: Answers
+): Live.Live | undefined => {
+  if (row.type !== "message.appended" || row.role !== "assistant") return undefined
+  const answer = answers.get(row.cursor)
+  if (answer === undefined || row.runId === null) return row.seq === live?.step?.seq ? live : undefined
+  const attempt = seen.runId === row.runId && seen.seq === row.seq ? seen.attempt : 1
+  return Live.ofMessage(row.runId, row.seq, attempt, answer)
+}
+
 /**
  * What a watcher is told of durable events. A step's message is preceded by the rest of its text, as far as it is here:
- * a watcher's text is whole when the message comes.
+ * a watcher's text is whole when the message comes. What is read of messages themselves comes before what is live.
  */
 export const tell = (
   sessionId: SessionId,
   from: Position,
   rows: ReadonlyArray<Durable>,
-  live: Live.Live | undefined
+  live: Live.Live | undefined,
+  answers: Answers = none
 ): readonly [ReadonlyArray<SessionEvent>, Position] => {
   const events: Array<SessionEvent> = []
   let { cursor, seen } = from
   for (const row of rows) {
-    if (
-      row.type === "message.appended" &&
-      row.role === "assistant" &&
-      live !== undefined &&
-      row.seq === live.step?.seq
-    ) {
-      const [rest, next] = stepChanges(seen, live, { sessionId, cursor })
+    const whole = wholeOf(row, seen, live, answers)
+    if (whole !== undefined) {
+      const [rest, next] = stepChanges(seen, whole, { sessionId, cursor })
       events.push(...rest)
       seen = next
     }

@@ -182,6 +182,30 @@ describe("Liveness.standing", () => {
     }
   )
 
+  it.each(["host", "elsewhere"])(
+    "P9 looks at the times that are told, and no others, find a lease over: clock %s",
+    (clock) => {
+      let watched: Liveness.LeaseWatch | null = null
+      const looks: Array<string> = []
+      for (let now = 100 + leaseMillis; looks.length < 9;) {
+        const found = Liveness.standing("unknown", seen(at(100, clock)), at(now), watched, leaseMillis)
+        looks.push(`${found._tag} at ${now - 100}`)
+        if (found._tag === "Over" || found._tag === "Held") break
+        const early = Liveness.waitMillis(found, at(now), leaseMillis)
+        watched = found._tag === "Silent" ? Liveness.asked(found.watched, at(now)) : found.watched
+        const before = Liveness.standing("unknown", seen(at(100, clock)), at(now + early - 1), watched, leaseMillis)
+        expect(before._tag).toBe("Unclear")
+        if (before._tag === "Unclear") expect(Liveness.waitMillis(before, at(now + early - 1), leaseMillis)).toBe(1)
+        now += early
+      }
+      expect(looks).toEqual(
+        clock === "host"
+          ? ["Silent at 15000", "Silent at 22500", "Over at 23500"]
+          : ["Unclear at 15000", "Silent at 30000", "Silent at 37500", "Over at 38500"]
+      )
+    }
+  )
+
   it("P9 a sign of this very instant holds", () => {
     expect(Liveness.standing("alive", seen(at(5), 1, 10), at(5), null, 10)).toEqual({ _tag: "Held", watched: null })
   })
