@@ -3,6 +3,7 @@
  * Everything else is real: the same Runtime, the same rules.
  */
 import { Chunk, Effect, Layer, Stream } from "effect"
+import type * as Inquiry from "../../domain/Inquiry.js"
 import type { JsonRecord } from "../../domain/Json.js"
 import type { DuplicateTool, InvalidInput } from "../../domain/SkeinError.js"
 import { CallId, type ResultMessage } from "../../domain/Message.js"
@@ -64,6 +65,8 @@ export interface CallOptions {
   readonly workdir?: string
   /** Called with each progress text of the tool. */
   readonly onProgress?: (text: string) => Effect.Effect<void>
+  /** Answers what the tool asks. Defaults to declining. */
+  readonly onAsk?: (inquiry: Inquiry.Inquiry) => Effect.Effect<Inquiry.Reply>
 }
 
 /** Runs one tool alone, with an input as a model would write it. */
@@ -80,5 +83,6 @@ export const call = <Name extends string, Input, Output, E, R>(
     owner: options.owner === undefined ? null : Owner.make(options.owner),
     workdir: options.workdir ?? "/",
     metadata: options.metadata ?? {},
-    progress: options.onProgress ?? (() => Effect.void)
+    progress: options.onProgress ?? (() => Effect.void),
+    ask: options.onAsk ?? (() => Effect.succeed({ _tag: "Declined", message: null }))
   })

@@ -36,11 +36,11 @@ import type { Checked } from "../../domain/Checked.js"
 import type { JsonRecord } from "../../domain/Json.js"
 import type { Lease, Presence, TakeoverReason } from "../../domain/Lease.js"
 import type { Draft } from "../../domain/Live.js"
-import type { AssistantMessage, CallId, Entry, Message, ResultMessage, UserMessage } from "../../domain/Message.js"
+import type { AssistantMessage, Entry, Message, ResultMessage, UserMessage } from "../../domain/Message.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
 import type { Placement } from "../../domain/Placement.js"
 import type { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
-import type { Access, Answer, Question, QuestionId } from "../../domain/Permission.js"
+import type { Answer, Question, QuestionId } from "../../domain/Permission.js"
 import type { EndedRun, QueuedRun, Ref, Run, RunId, RunningRun, RunQuery, StopReason } from "../../domain/Run.js"
 import type { Cursor, Owner, Seq, Session, SessionId } from "../../domain/Session.js"
 import type * as SessionEvent from "../../domain/SessionEvent.js"
@@ -442,22 +442,17 @@ export interface Service extends ImportWriter {
    */
   readonly releaseRun: (lease: Lease) => Effect.Effect<RunningRun, LeaseLost | Write>
 
-  /** Stores a question about a pending call, else `InvalidInput` of `seq`; event `permission.asked`. */
+  /**
+   * Stores a question about a pending call or, with a `display.inquiry`, one that a started call asks, else `InvalidInput`
+   * of `seq`; event `permission.asked`. The end of a call that has asked answers what nobody has answered (`overtaken`).
+   */
   readonly ask: (
     lease: Lease,
-    question: {
-      readonly id: QuestionId
-      readonly seq: Seq
-      readonly callId: CallId
-      readonly tool: string
-      readonly access: Access
-      readonly input: string
-      readonly display: CallDisplay
-    }
+    question: Omit<Question, "sessionId" | "runId" | "answer" | "askedAt">
   ) => Effect.Effect<Question, LeaseLost | Change>
   /**
    * The first answer wins; event `permission.answered`. `allow-for-session` also grants the tool for the session, and
-   * answers the session's other open questions about that tool, oldest first.
+   * answers the session's other open questions about that tool, oldest first, but those with an inquiry.
    */
   readonly answer: (
     questionId: QuestionId,

@@ -156,7 +156,8 @@ export const createAndStart = (fields: AdmissionFields = {}) =>
 export const usage = (inputTokens: number, outputTokens: number): Usage.Usage => ({
   ...Usage.unknown,
   inputTokens,
-  outputTokens
+  outputTokens,
+  costMicroUsd: 2 * inputTokens
 })
 
 export const assistant = (

@@ -49,6 +49,72 @@ const waiting = (sessionId: typeof s1 | null = null) =>
 export const questionTests = (test: Test) => {
   askTests(test)
   takeOverTests(test)
+  inquiryTests(test)
+}
+
+const inquiry = { from: "files", text: "Which one?", fields: [] }
+
+/** Has a call that has started ask. */
+const inquire = (lease: Lease, id: QuestionId, place: number, callId: string) =>
+  Effect.flatMap(Storage, (storage) =>
+    storage.ask(lease, { ...question(id, place, callId), display: { ...CallDisplay.none, inquiry } })
+  )
+
+const inquiryTests = (test: Test) => {
+  test("P12 only a call that has started asks something, and what was filled in is kept with the answer", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1")
+      const storage = yield* Storage
+      expect(yield* refused(inquire(lease, q1, 3, "c1"))).toMatchObject({ _tag: "InvalidInput", field: "seq" })
+      yield* storage.startCall(lease, seq(3))
+      const asked = yield* inquire(lease, q1, 3, "c1")
+      expect(asked.display).toEqual({ ...CallDisplay.none, inquiry })
+      const reader = yield* StorageReader
+      expect((yield* reader.openBatch(s1)).calls).toMatchObject([{ state: "started", display: CallDisplay.none }])
+      const values = { name: "a", count: 2, isNew: true, among: ["x", "y"] }
+      const answered = yield* answer(q1, { ...allowOnce, values })
+      expect(yield* reader.question(q1)).toEqual(answered)
+      expect(answered).toEqual({ ...asked, answer: { ...allowOnce, values } })
+    }))
+
+  test("an answer for the session answers nothing that a call of the tool asks", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1", "c2")
+      yield* (yield* Storage).startCall(lease, seq(3))
+      yield* inquire(lease, q1, 3, "c1")
+      yield* (yield* Storage).ask(lease, { ...question(q2, 4, "c2"), tool: "tool-c1" })
+      yield* answer(q2, allowForSession)
+      expect(yield* waiting(s1)).toEqual([q1])
+    }))
+
+  test("P11 the end of a call answers what it asked: by its result, or when its engine lets go or dies", () =>
+    Effect.gen(function* () {
+      const { lease } = yield* createAndStart()
+      yield* openBatch(lease, "c1", "c2", "c3")
+      const storage = yield* Storage
+      for (const place of [3, 4]) yield* storage.startCall(lease, seq(place))
+      yield* inquire(lease, q1, 3, "c1")
+      yield* inquire(lease, q2, 4, "c2")
+      yield* ask(lease, q3, 5, "c3")
+      const { cursor } = yield* session()
+      yield* storeResult(lease, seq(3), result("c1"))
+      const told = Effect.map(eventLines(cursor), (lines) => lines.filter((line) => !line.endsWith("tool")))
+      expect(yield* told).toEqual(["permission.answered q1 deny", "call.finished c1 success"])
+      const taken = yield* storage.takeOver(takeover(lease), secondEngine)
+      if (taken._tag !== "Continues") return yield* Effect.dieMessage(taken._tag)
+      expect((yield* told).slice(2)).toEqual(["permission.answered q2 deny", "call.finished c2 interrupted"])
+      expect(yield* waiting(s1)).toEqual([q3])
+      expect((yield* (yield* StorageReader).question(q2)).answer?.message).toMatch(/the call ended/)
+
+      yield* answer(q3, allowOnce)
+      yield* storage.startCall(taken.lease, seq(5))
+      const q4 = QuestionId.make("q4")
+      yield* inquire(taken.lease, q4, 5, "c3")
+      yield* storage.releaseRun(taken.lease)
+      expect((yield* (yield* StorageReader).question(q4)).answer?.verdict).toBe("deny")
+    }))
 }
 
 const askTests = (test: Test) => {

@@ -12,6 +12,7 @@ import type { RunId } from "../../../domain/Run.js"
 import { Cursor, type Seq } from "../../../domain/Session.js"
 import { InvalidInput, LeaseLost } from "../../../domain/SkeinError.js"
 import type { StoredResult, OpenCall } from "../Storage.js"
+import { answerOvertaken } from "./Answers.js"
 import {
   type BatchCall,
   held,
@@ -88,13 +89,18 @@ export const storeResult = (
       () => new InvalidInput({ field: "seq", limit: "the place of a call", actual: `${seq}` })
     )
     yield* checkCall(call.callId, result)
-    const completed = complete(kept, at, lease.runId, call, result)
-    return [{ result }, putSession(state, completed)]
+    const answered = answerOvertaken(state, at, kept, (ending) => ending.seq === seq)
+    const completed = complete(answered.kept, at, lease.runId, call, result)
+    return [{ result }, putSession(answered.state, completed)]
   })
 
-/** The place of the call at `seq`, unless the call was started or has a result. */
-export const pendingPlace = (kept: SessionRecord, seq: Seq): Option.Option<BatchCall> =>
-  Option.filter(placeAt(kept, seq), (place) => isOpen(place) && place.call.state === "pending")
+/** The place of the call at `seq`, unless the call has a result. */
+export const openPlace = (kept: SessionRecord, seq: Seq): Option.Option<BatchCall> =>
+  Option.filter(placeAt(kept, seq), isOpen)
+
+/** The same, unless the call was started. */
+const pendingPlace = (kept: SessionRecord, seq: Seq): Option.Option<BatchCall> =>
+  Option.filter(openPlace(kept, seq), ({ call }) => call.state === "pending")
 
 /** Closes the open calls that `doomed` names, as if they had completed in call order. */
 export const closeCalls = (

@@ -6,9 +6,9 @@ import * as Tenure from "../../../domain/Tenure.js"
 import { unanswered } from "../../../domain/Permission.js"
 import { type EndedRun, refOf, type RunningRun } from "../../../domain/Run.js"
 import type { LeaseLost, SessionNotFound } from "../../../domain/SkeinError.js"
-import type { RunEnd, TakeoverOutcome, Takeover as SeenLease } from "../Storage.js"
+import type { OpenCall, RunEnd, TakeoverOutcome, Takeover as SeenLease } from "../Storage.js"
+import { answerOvertaken, putAnswer, recordAnswer } from "./Answers.js"
 import { closeCalls, isOpen } from "./Batches.js"
-import { putAnswer, recordAnswer } from "./Questions.js"
 import {
   held,
   holderBy,
@@ -68,13 +68,14 @@ export const takeOver = (
       const [, after] = close(known, at, { kept: taken, keptRun }, { ...fate, actor })
       return [{ _tag: "Ended" }, after]
     }
-    const calls = closeCalls(taken, at, runId, fate.closes)
+    const answered = answerOvertaken(known, at, taken, fate.closes)
+    const calls = closeCalls(answered.kept, at, runId, fate.closes)
     const closed = fate.count === null ? calls : record(calls, at, { type: "run.released", runId })
     const takeovers = fate.count === null ? keptRun.takeovers : { count: fate.count, head: closed.session.head }
     const run: RunningRun = { ...keptRun.run, releasedAt: null }
     return [
       { _tag: "Continues", run, ref: refOf(keptRun.run), lease: { sessionId, runId, fence } },
-      putRun(putSession(known, closed), { ...keptRun, run, takeovers })
+      putRun(putSession(answered.state, closed), { ...keptRun, run, takeovers })
     ]
   })
 
@@ -87,9 +88,14 @@ export const releaseRun = (state: State, at: number, lease: Lease.Lease): Transi
       holder: Option.some({ runId, engine: null }),
       draft: Option.none()
     }
-    const closed = closeCalls(released, at, runId, (call) => call.state === "started")
+    const closes = (call: OpenCall) => call.state === "started"
+    const answered = answerOvertaken(state, at, released, closes)
+    const closed = closeCalls(answered.kept, at, runId, closes)
     const run: RunningRun = { ...keptRun.run, releasedAt: at }
-    return [run, putRun(putSession(state, record(closed, at, { type: "run.released", runId })), { ...keptRun, run })]
+    return [
+      run,
+      putRun(putSession(answered.state, record(closed, at, { type: "run.released", runId })), { ...keptRun, run })
+    ]
   })
 
 /** Denies the run's open questions, closes its open calls, and releases the lease. */

@@ -1,10 +1,9 @@
-/** The reference for questions to a human: one for a pending call, with one answer. The first answer wins. */
+/** The reference for questions to a human: about a pending call or by one that has started, with one answer. The first wins. */
 import { Either, Option } from "effect"
-import type { Actor } from "../../../domain/Actor.js"
 import type { CallDisplay } from "../../../domain/CallDisplay.js"
 import type { Lease } from "../../../domain/Lease.js"
 import type { CallId } from "../../../domain/Message.js"
-import type { Access, Answer, Question, QuestionId } from "../../../domain/Permission.js"
+import { type Access, type Answer, askingState, type Question, type QuestionId } from "../../../domain/Permission.js"
 import type { Seq } from "../../../domain/Session.js"
 import {
   InvalidInput,
@@ -13,7 +12,8 @@ import {
   QuestionNotFound,
   type SessionDeleting
 } from "../../../domain/SkeinError.js"
-import { pendingPlace, setDisplay, setPlace } from "./Batches.js"
+import { putAnswer, recordAnswer } from "./Answers.js"
+import { openPlace, setDisplay, setPlace } from "./Batches.js"
 import {
   type Asked,
   held,
@@ -45,11 +45,12 @@ export const ask = (
     const { kept } = yield* held(state, lease)
     yield* undeleted(kept)
     const { callId, display, id, seq, tool } = asked
-    const shown = setDisplay(kept, seq, display)
-    const place = yield* pendingPlace(shown, seq).pipe(
-      Option.filter(({ call }) => call.callId === callId),
+    const expected = askingState(display)
+    const shown = expected === "pending" ? setDisplay(kept, seq, display) : kept
+    const place = yield* openPlace(shown, seq).pipe(
+      Option.filter(({ call }) => call.callId === callId && call.state === expected),
       Either.fromOption(
-        () => new InvalidInput({ field: "seq", limit: "the place of a pending call", actual: `${seq}` })
+        () => new InvalidInput({ field: "seq", limit: `the place of a ${expected} call`, actual: `${seq}` })
       )
     )
     const { runId, sessionId } = lease
@@ -82,7 +83,12 @@ export const answer = (
 /** The other open questions about the same tool in the same session, oldest first. */
 const coveredBy = (state: State, { id, sessionId, tool }: Question): ReadonlyArray<Question> =>
   state.questions.filter(
-    (other) => other.id !== id && other.sessionId === sessionId && other.tool === tool && other.answer === null
+    (other) =>
+      other.id !== id &&
+      other.sessionId === sessionId &&
+      other.tool === tool &&
+      other.answer === null &&
+      other.display.inquiry === undefined
   )
 
 /** A question and its session, unless the session is hidden. */
@@ -95,32 +101,3 @@ export const findQuestion = (
     Option.bind("kept", ({ question }) => Either.getRight(visible(state, question.sessionId))),
     Either.fromOption(() => new QuestionNotFound({ questionId }))
   )
-
-/** Records the event of an answer. */
-export const recordAnswer = (
-  kept: SessionRecord,
-  at: number,
-  question: Question,
-  answer: Answer,
-  actor: Actor | null = null
-): SessionRecord =>
-  record(
-    kept,
-    at,
-    {
-      type: "permission.answered",
-      runId: question.runId,
-      callId: question.callId,
-      seq: question.seq,
-      questionId: question.id,
-      by: answer.by,
-      verdict: answer.verdict
-    },
-    actor
-  )
-
-/** The state with the answered question. */
-export const putAnswer = (state: State, questionId: QuestionId, answer: Answer): State => ({
-  ...state,
-  questions: state.questions.map((question) => (question.id === questionId ? { ...question, answer } : question))
-})

@@ -50,10 +50,16 @@ const messages = fc.array(fc.constantFrom("user", "assistant", "calls", "result"
 const model = fc.constantFrom(null, { provider: "p", model: "m" }, { provider: "p", model: "n", options: { seed: 1 } })
 const key = fc.constantFrom(null, null, "k1", "k2")
 const hash = fc.constantFrom("h1", "h1", "h2")
-const display = fc.constantFrom<CallDisplay.CallDisplay>(CallDisplay.none, {
+const edit: CallDisplay.CallDisplay = {
   kind: "edit",
   title: "Edit a 😀",
   locations: [{ path: "/a", line: 3 }, { path: "b" }]
+}
+const display = fc.constantFrom(CallDisplay.none, edit)
+/** With an inquiry, a question is one that a started call asks. */
+const asked = fc.constantFrom(CallDisplay.none, edit, {
+  ...edit,
+  inquiry: { from: "files", text: "Which 😀?", fields: [] }
 })
 const outcome = fc.constantFrom("success" as const, "failure" as const, "denied" as const)
 const stopReason = fc.constantFrom("completed" as const, "cancelled" as const, "deleted" as const)
@@ -127,7 +133,7 @@ const oneCommit = [
     wrongCall: seldom(fc.constant(false), fc.constant(true))
   }),
   command(5, "endRun", { lease, stopReason, detail: fc.constantFrom(null, "why") }),
-  command(8, "ask", { lease, place, display }),
+  command(8, "ask", { lease, place, display: asked }),
   command(6, "answer", { index, verdict, waiting: seldom(fc.constant(true), fc.constant(false)) }),
   command(2, "beginDelete", { session }),
   command(3, "hide", { session }),

@@ -386,7 +386,7 @@ const assistant = (text: string, calls: ReadonlyArray<string>, tokens: number | 
   ],
   model: { provider: "p", model: "m" },
   finish: "other",
-  usage: { ...Usage.unknown, inputTokens: tokens, outputTokens: 1 }
+  usage: { ...Usage.unknown, inputTokens: tokens, outputTokens: 1, costMicroUsd: tokens === null ? null : 3 * tokens }
 })
 
 /** Messages outside a run: calls, their results in any order, or other messages. */
