@@ -1,5 +1,4 @@
 /** Whether each asset has its content, byte for byte, and each file its asset. */
-import type Sqlite from "better-sqlite3"
 import { Array as Arr, Effect, Either, Option } from "effect"
 import { createHash } from "node:crypto"
 import { createReadStream, existsSync, statSync } from "node:fs"
@@ -14,11 +13,16 @@ import { Engines } from "../../../services/Engines.js"
 import { assets, sessionRows } from "../../../services/storage/sql/Tables.js"
 import { codeOf } from "../../ErrorCode.js"
 import * as AssetFile from "./AssetFile.js"
-import * as Change from "./Change.js"
-import { attempt, type OpenDatabase, prepared } from "./Connection.js"
-import { type Finding, make, type SessionKey } from "./Finding.js"
-import * as Judging from "./Judging.js"
-import * as Rows from "./Rows.js"
+import * as Change from "../../../services/storage/sql/doctor/Change.js"
+import type { OpenDatabase } from "./Connection.js"
+import type { Files } from "../../../services/storage/sql/doctor/Database.js"
+import { assetsOf } from "../../../services/storage/sql/doctor/SessionCheck.js"
+import type { Query } from "../../../services/storage/sql/Query.js"
+import { type Finding, make, type SessionKey } from "../../../services/storage/sql/doctor/Finding.js"
+import * as Judging from "../../../services/storage/sql/doctor/Judging.js"
+import * as Rows from "../../../services/storage/sql/doctor/Rows.js"
+
+type AssetRow = Rows.RowOf<typeof assets>
 
 /** How much is in a file, and its digest. Fails with the system's code. */
 const contentOf = (path: string): Effect.Effect<Pick<Asset, "size" | "sha256">, string> =>
@@ -33,10 +37,12 @@ const contentOf = (path: string): Effect.Effect<Pick<Asset, "size" | "sha256">, 
   })
 
 /** The rows of a session's assets; none when it is gone or hidden. */
-const rowsOf = (connection: Sqlite.Database, ordinal: number): ReadonlyArray<Rows.RowOf<typeof assets>> => {
-  const session = Rows.at(connection, sessionRows, { ordinal })
-  return session === undefined || session.state === "hidden" ? [] : [...Rows.between(connection, assets, ordinal)]
-}
+const rowsOf = (query: Query, ordinal: number): Effect.Effect<ReadonlyArray<AssetRow>, StorageFailed> =>
+  Effect.flatMap(Rows.at(query, sessionRows, { ordinal }), (session) =>
+    session === undefined || session.state === "hidden"
+      ? Effect.succeed([])
+      : Rows.all(query, assets, [ordinal, ordinal])
+  )
 
 /**
  * Whether no session has a file here: a disk is not mounted, or the assets are in a bucket. No row is given up for that, as
@@ -45,18 +51,18 @@ const rowsOf = (connection: Sqlite.Database, ordinal: number): ReadonlyArray<Row
 const areElsewhere = (data: string): boolean => AssetFile.namesIn(AssetFile.rootOf(data)).length === 0
 
 /** Looks at the file of an asset: its content is what its row says, or its row says what is known of it. */
-const checkFile = ({ connection, data }: OpenDatabase, session: SessionKey, asset: Asset) =>
+const checkFile = ({ data, query }: OpenDatabase, session: SessionKey, asset: Asset) =>
   Effect.gen(function* () {
     const path = join(AssetFile.folderOf(data, session.id), AssetNames.file(asset))
     const content = yield* Effect.either(contentOf(path))
     const size = Either.isRight(content) && content.right.sha256 === asset.sha256 ? content.right.size : null
     if (size === asset.size) return []
     // Its row goes before the file does, or its session is hidden before.
-    const rows = yield* attempt("read the assets", () => rowsOf(connection, session.ordinal))
+    const rows = yield* rowsOf(query, session.ordinal)
     const row = rows.find(({ id }) => id === asset.id)
     if (row === undefined) return []
     const isMissing = Either.isLeft(content) && content.left === "ENOENT"
-    const told = isMissing ? AssetFile.told(data, session.id, row, rows) : size === null ? {} : { size }
+    const told = isMissing ? AssetFile.filesIn(data).told(session.id, row, rows) : size === null ? {} : { size }
     const damage = Judging.differing("is not what its file says at", row, told)
     if (damage !== null) return Judging.report({ session }, assets, row, damage)
     const ids = { session, asset: asset.id, path }
@@ -66,29 +72,29 @@ const checkFile = ({ connection, data }: OpenDatabase, session: SessionKey, asse
   })
 
 /** Looks at the files of a session's assets. */
-export const checkFilesOf = (
-  database: OpenDatabase,
-  session: SessionKey,
-  known: ReadonlyArray<Asset>
-): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
-  Effect.map(
-    Effect.forEach(known, (asset) => checkFile(database, session, asset)),
-    Arr.flatten
-  )
+export const checkFilesOf =
+  (database: OpenDatabase): Files["check"] =>
+  (session, known) =>
+    Effect.map(
+      Effect.forEach(known, (asset) => checkFile(database, session, asset)),
+      Arr.flatten
+    )
 
 /** What a session's events tell of its assets, and since when they tell it: older ones may be gone. */
-const told = (connection: Sqlite.Database, session: number) => {
-  const events = prepared<{ readonly type: string; readonly ref: string }>(
-    connection,
-    "SELECT type, ref FROM event_rows WHERE session = ? AND type IN ('asset.saved', 'asset.deleted')"
-  ).all(session)
+const told = Effect.fnUntraced(function* (query: Query, session: number) {
+  const events = yield* query<{ readonly type: string; readonly ref: string }>(
+    "read the assets' events",
+    "SELECT type, ref FROM event_rows WHERE session = ? AND type IN ('asset.saved', 'asset.deleted')",
+    session
+  )
   const refs = (type: string) => new Set(events.filter((event) => event.type === type).map(({ ref }) => ref))
-  const oldest = prepared<{ readonly at: number | null }>(
-    connection,
-    "SELECT min(at) AS at FROM event_rows WHERE session = ?"
-  ).get(session)
+  const [oldest] = yield* query<{ readonly at: number | null }>(
+    "read the oldest event",
+    "SELECT min(at) AS at FROM event_rows WHERE session = ?",
+    session
+  )
   return { saved: refs("asset.saved"), deleted: refs("asset.deleted"), since: oldest?.at ?? Infinity }
-}
+})
 
 type Origin = "asset" | "save" | "deletion" | "unknown"
 
@@ -97,22 +103,23 @@ type Origin = "asset" | "save" | "deletion" | "unknown"
  * file whose events tell of no row never had one. A deletion removes the files before it removes the session's row, so
  * those of a session that is gone altogether were lost by something else.
  */
-const origins = (connection: Sqlite.Database, id: SessionId, hasDeadSave: boolean): ((name: string) => Origin) => {
-  const session = Rows.at(connection, sessionRows, { id })
-  if (session === undefined) return (name) => (hasDeadSave && AssetNames.isFile(name) ? "save" : "unknown")
-  const wanted = new Set(AssetFile.decoded(id, rowsOf(connection, Number(session.ordinal))).map(AssetNames.file))
-  const { deleted, saved, since } = told(connection, Number(session.ordinal))
-  return (name) => {
+const origins = Effect.fnUntraced(function* (query: Query, id: SessionId, hasDeadSave: boolean) {
+  const session = yield* Rows.at(query, sessionRows, { id })
+  if (session === undefined)
+    return (name: string): Origin => (hasDeadSave && AssetNames.isFile(name) ? "save" : "unknown")
+  const wanted = new Set(assetsOf(id, yield* rowsOf(query, Number(session.ordinal))).map(AssetNames.file))
+  const { deleted, saved, since } = yield* told(query, Number(session.ordinal))
+  return (name: string): Origin => {
     if (wanted.has(name)) return "asset"
     if (!AssetNames.isFile(name)) return "unknown"
     const { createdAt, id } = AssetFile.named(name)
     if (session.state === "hidden" || deleted.has(id)) return "deletion"
     return !saved.has(id) && (hasDeadSave || createdAt >= since) ? "save" : "unknown"
   }
-}
+})
 
 /** Looks at one session's folder. As in the sweep: first the files, then the markers, then the rows. */
-const checkFolder = (connection: Sqlite.Database, folder: string, id: SessionId, hasLost: boolean) =>
+const checkFolder = (query: Query, folder: string, id: SessionId, hasLost: boolean) =>
   Effect.gen(function* () {
     const engines = yield* Engines
     const files = AssetFile.namesIn(folder).filter((name) => !AssetNames.isMarker(name))
@@ -123,7 +130,7 @@ const checkFolder = (connection: Sqlite.Database, folder: string, id: SessionId,
       if (liveness !== "dead") return [...findings, make("save-running", { path: folder })]
       findings.push(make("left-behind", { path: join(folder, marker), by: "save" }))
     }
-    const originOf = yield* attempt("read the assets", () => origins(connection, id, findings.length > 0))
+    const originOf = yield* origins(query, id, findings.length > 0)
     for (const name of files) {
       const path = join(folder, name)
       const origin = originOf(name)
@@ -140,7 +147,7 @@ const checkFolder = (connection: Sqlite.Database, folder: string, id: SessionId,
 
 /** Looks at all files in the folder of assets. `hasLost` tells whether rows were lost that may have wanted some. */
 export const checkFiles = (
-  { connection, data }: OpenDatabase,
+  { data, query }: OpenDatabase,
   hasLost: boolean
 ): Effect.Effect<ReadonlyArray<Finding>, StorageFailed, Engines> =>
   Effect.gen(function* () {
@@ -149,7 +156,7 @@ export const checkFiles = (
       const path = join(data, "assets", name)
       const sessionId = AssetNames.sessionOf(name)
       if (Option.isNone(sessionId)) findings.push(make("stray-file", { path, isAsset: false }))
-      else findings.push(...(yield* checkFolder(connection, path, sessionId.value, hasLost)))
+      else findings.push(...(yield* checkFolder(query, path, sessionId.value, hasLost)))
     }
     return findings
   })

@@ -1,20 +1,11 @@
 /** The files of assets: what their names tell of rows that are damaged. */
-import { Array, Schema } from "effect"
-import { readdirSync, statSync } from "node:fs"
+import { Option } from "effect"
+import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
-import { Asset } from "../../../domain/Asset.js"
 import type { SessionId } from "../../../domain/Session.js"
 import * as AssetNames from "../../../services/assets/AssetNames.js"
-import type { assets } from "../../../services/storage/sql/Tables.js"
-import type * as Rows from "./Rows.js"
-
-type AssetRow = Rows.RowOf<typeof assets>
-
-const decode = Schema.decodeUnknownOption(Asset)
-
-/** The assets of a session, as far as their rows decode. */
-export const decoded = (sessionId: string, rows: Iterable<AssetRow>): ReadonlyArray<Asset> =>
-  Array.filterMap(rows, (row) => decode({ ...row, sessionId }))
+import type { Files } from "../../../services/storage/sql/doctor/Database.js"
+import { assetsOf } from "../../../services/storage/sql/doctor/SessionCheck.js"
 
 /** The names in a folder; none when it cannot be read. */
 export const namesIn = (path: string): ReadonlyArray<string> => {
@@ -36,23 +27,28 @@ export const named = (name: string) => {
   return { id: AssetNames.assetOf(name), createdAt: Number(createdAt), sha256 }
 }
 
-/**
- * The columns that the name of an asset's file tells: of the one that has its id or its digest, and is no other asset's.
- * None when that is not exactly one.
- */
-export const told = (data: string, sessionId: SessionId, row: AssetRow, all: ReadonlyArray<AssetRow>): Rows.Row => {
-  const folder = folderOf(data, sessionId)
-  const others = decoded(
-    sessionId,
-    all.filter((other) => other !== row)
-  )
-  const taken = new Set(others.map(AssetNames.file))
-  const fitting = namesIn(folder).flatMap((name) => {
-    const columns = named(name)
-    const isOf = columns.id === row.id || columns.sha256 === row.sha256
-    if (!AssetNames.isFile(name) || taken.has(name) || !isOf) return []
-    return [{ ...columns, size: statSync(join(folder, name)).size }]
-  })
-  const [only] = fitting
-  return only === undefined || fitting.length > 1 ? {} : only
-}
+/** What files tell: of a row, the one that has its id or its digest, and is no other asset's, if that is exactly one. */
+export const filesIn = (data: string): Omit<Files, "check"> => ({
+  told: (sessionId, row, all) => {
+    const folder = folderOf(data, sessionId)
+    const others = assetsOf(
+      sessionId,
+      all.filter((other) => other !== row)
+    )
+    const taken = new Set(others.map(AssetNames.file))
+    const fitting = namesIn(folder).flatMap((name) => {
+      const columns = named(name)
+      const isOf = columns.id === row["id"] || columns.sha256 === row["sha256"]
+      if (!AssetNames.isFile(name) || taken.has(name) || !isOf) return []
+      return [{ ...columns, size: statSync(join(folder, name)).size }]
+    })
+    const [only] = fitting
+    return only === undefined || fitting.length > 1 ? {} : only
+  },
+  sessionOf: (files) => {
+    const root = rootOf(data)
+    const folder = namesIn(root).find((name) => namesIn(join(root, name)).some((file) => files.has(file)))
+    return Option.flatMap(Option.fromNullable(folder), AssetNames.sessionOf)
+  },
+  hasFolder: (sessionId) => existsSync(folderOf(data, sessionId))
+})

@@ -1,21 +1,19 @@
-/** The connections that a doctor looks and repairs through, its statements, and one moment for several of them. */
+/** The connections that a doctor looks and repairs through, their statements, and one moment for several of them. */
 import type Sqlite from "better-sqlite3"
-import { Effect } from "effect"
-import type { Scope } from "effect"
+import { Effect, Predicate, Schema, type Scope } from "effect"
+import { dirname } from "node:path"
 import { StorageFailed, type StorageUnusable } from "../../../domain/SkeinError.js"
-import type { Parameter } from "../../../services/storage/sql/Database.js"
+import type { Parameter, Reader } from "../../../services/storage/sql/Database.js"
+import { type Aside, type Database, transactions } from "../../../services/storage/sql/doctor/Database.js"
+import * as CursorFloor from "../../../services/storage/sql/CursorFloor.js"
+import * as SessionOrdinal from "../../../services/storage/sql/SessionOrdinal.js"
+import { table } from "../../../services/storage/sql/Table.js"
 import * as Query from "../../../services/storage/sql/Query.js"
 import { codeOf } from "../../ErrorCode.js"
+import type * as Files from "../Aside.js"
 import * as Driver from "../Driver.js"
 import * as SqliteWriter from "../SqliteWriter.js"
 import * as Unusable from "../Unusable.js"
-
-/** A database that is open, and the folder that it is in, with the files of its assets. */
-export interface OpenDatabase {
-  readonly path: string
-  readonly data: string
-  readonly connection: Sqlite.Database
-}
 
 type ScopedConnection = Effect.Effect<Sqlite.Database, StorageUnusable | StorageFailed, Scope.Scope>
 
@@ -32,7 +30,7 @@ export const forLooking = (path: string): ScopedConnection =>
  * A connection beside which there is no other: each open one holds a lock on the file for as long as it lives, so that
  * the exclusive one cannot be had. Fails as locked then.
  */
-export const forRepair = (path: string): ScopedConnection =>
+const forRepair = (path: string): ScopedConnection =>
   acquire(path, () => {
     const connection = Driver.open(path, { fileMustExist: true, timeout: 0 })
     try {
@@ -65,25 +63,65 @@ export const prepared = <Row>(connection: Sqlite.Database, text: string): Sqlite
 export const attempt = <A>(operation: string, run: () => A): Effect.Effect<A, StorageFailed> =>
   Effect.try({ try: run, catch: (thrown) => new StorageFailed({ operation, code: codeOf(thrown) }) })
 
-/** The queries of the engine's own storage, on this connection. */
-export const queryOn = (connection: Sqlite.Database): Query.Query => Query.make(SqliteWriter.make(connection), 0)
+/** Whether a number may not be the one that is stored. */
+const isInexact = (value: unknown): boolean => typeof value === "number" && !Number.isSafeInteger(value)
 
-/** All that this reads is of one moment, and what it changes is undone if it fails. Within a transaction that is so already. */
-export const transaction = <A, E, R>(
-  connection: Sqlite.Database,
-  name: "snapshot" | "repair",
-  effect: Effect.Effect<A, E, R>
-): Effect.Effect<A, E | StorageFailed, R> =>
-  Effect.suspend(() =>
-    connection.inTransaction
-      ? effect
-      : Effect.acquireUseRelease(
-          attempt(`begin a ${name}`, () => connection.exec(name === "repair" ? "BEGIN IMMEDIATE" : "BEGIN")),
-          () =>
-            Effect.zipLeft(
-              effect,
-              attempt(`commit a ${name}`, () => connection.exec("COMMIT"))
-            ),
-          () => Effect.sync(() => connection.inTransaction && connection.exec("ROLLBACK"))
-        )
-  )
+/** An integer as a number, if it can be one. */
+export const exact = <V>(value: V): V | number =>
+  typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value
+
+/** Reads as an engine does, but that integers which JavaScript cannot hold are bigints. */
+const reader = (connection: Sqlite.Database): Reader => {
+  const plain = SqliteWriter.make(connection)
+  return {
+    values: plain.values,
+    all: <Row>(text: string, ...parameters: ReadonlyArray<Parameter>) => {
+      const rows = plain.all<Row>(text, ...parameters)
+      if (!rows.some((row) => Object.values(row ?? {}).some(isInexact))) return rows
+      const stored = prepared<Row>(connection, `${text} -- exact`)
+        .safeIntegers()
+        .all(...parameters)
+      for (const row of stored) {
+        if (!Predicate.isRecord(row)) continue
+        for (const [name, value] of Object.entries(row)) Object.assign(row, { [name]: exact(value) })
+      }
+      return stored
+    }
+  }
+}
+
+/** A last ordinal that makes sense: none is so great. */
+const LastOrdinal = Schema.Int.pipe(Schema.between(0, CursorFloor.highest))
+
+/** The last ordinal that a table gave out, as SQLite keeps it. */
+const sequences = table({
+  name: "sqlite_sequence",
+  key: ["name"],
+  session: null,
+  hasRowid: true,
+  isTransient: false,
+  damage: { row: "last ordinal of", remedy: "take that of the newest session" },
+  columns: { name: { schema: Schema.String }, seq: { schema: LastOrdinal, least: { sql: SessionOrdinal.newest } } }
+})
+
+/** A database that is open, and the folder that it is in, with the files of its assets. */
+export interface OpenDatabase extends Omit<Database, "files"> {
+  readonly data: string
+}
+
+/** Opens a database for looking, or for a repair. It is closed with the scope. */
+export const open = (path: string, isRepair: boolean) =>
+  Effect.map((isRepair ? forRepair : forLooking)(path), (connection): OpenDatabase => {
+    const run: Database["run"] = (text, ...parameters) =>
+      attempt("look at the database", () => prepared(connection, text).run(...parameters))
+    const within = transactions(run)
+    const [data, query] = [dirname(path), Query.make(reader(connection), 0)]
+    const repair = () => within("BEGIN IMMEDIATE")
+    return { path, data, query, run, snapshot: within("BEGIN"), repair, ownTables: [sequences] }
+  })
+
+/** Where rows go that are replaced, and files that are lost. */
+export const asidePlace = ({ keep, move }: Files.Aside): Aside => ({
+  keep: (name, value) => attempt("keep rows aside", () => keep(name, value)),
+  move: (path) => attempt("keep rows aside", () => move(path))
+})

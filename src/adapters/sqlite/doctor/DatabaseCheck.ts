@@ -17,10 +17,10 @@ import * as Header from "../pages/Header.js"
 import * as SqliteFailure from "../SqliteFailure.js"
 import * as Unusable from "../Unusable.js"
 import { attempt, forLooking } from "./Connection.js"
-import { type Finding, make } from "./Finding.js"
+import { type Finding, make } from "../../../services/storage/sql/doctor/Finding.js"
 import * as FreshProcess from "./FreshProcess.js"
 import * as SchemaCheck from "./SchemaCheck.js"
-import type { Look } from "./Treatment.js"
+import type { Look } from "../../../services/storage/sql/doctor/Treatment.js"
 
 const closed = (finding: Finding): Look => ({ findings: [finding], isSound: false })
 

@@ -8,26 +8,24 @@
  * What is still wrong then could not be repaired. What is damaged in one session says nothing of the others, and stops the
  * look at none.
  */
-import { Chunk, Clock, Effect, Stream } from "effect"
+import { Clock, Effect } from "effect"
 import { existsSync, readdirSync } from "node:fs"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { StorageUnusable, type StorageFailed } from "../../../domain/SkeinError.js"
 import type { Engines } from "../../../services/Engines.js"
+import { make, type Outcome } from "../../../services/storage/sql/doctor/Finding.js"
+import * as Judging from "../../../services/storage/sql/doctor/Judging.js"
+import * as RowDoctor from "../../../services/storage/sql/doctor/RowDoctor.js"
+import * as Treatment from "../../../services/storage/sql/doctor/Treatment.js"
 import * as Aside from "../Aside.js"
 import * as DataLayout from "../DataLayout.js"
 import * as AssetCheck from "./AssetCheck.js"
-import { CheckProgress } from "./CheckProgress.js"
-import { attempt, forLooking, forRepair, type OpenDatabase, prepared, transaction } from "./Connection.js"
+import * as AssetFile from "./AssetFile.js"
+import * as Connection from "./Connection.js"
 import * as DatabaseCheck from "./DatabaseCheck.js"
-import { make, type Outcome, type SessionKey } from "./Finding.js"
 import * as FolderCheck from "./FolderCheck.js"
 import * as FreshProcess from "./FreshProcess.js"
-import * as Judging from "./Judging.js"
 import * as Repairs from "./Repairs.js"
-import * as RowRepair from "./RowRepair.js"
-import * as SessionCheck from "./SessionCheck.js"
-import * as SharedCheck from "./SharedCheck.js"
-import * as Treatment from "./Treatment.js"
 
 type Outcomes = ReadonlyArray<Outcome>
 type Failure = StorageUnusable | StorageFailed
@@ -43,88 +41,30 @@ interface Task {
   readonly hasFiles: boolean
 }
 
-const sound = (findings: Treatment.Look["findings"]): Treatment.Look => ({ findings, isSound: true })
-
-/** The repair of rows of a session, or of those that concern more than one. `look` looks at them again. */
-const rowRepair =
-  <R>(
-    { connection }: OpenDatabase,
-    session: SessionKey | null,
-    look: Effect.Effect<Treatment.Look["findings"], never, R>
-  ) =>
-  (findings: Treatment.Look["findings"], aside: Aside.Aside) =>
-    RowRepair.run({ connection, aside }, session, findings, look)
-
-const treatShared = (database: OpenDatabase, { aside }: Task) => {
-  const { connection, path } = database
-  const look = Judging.orUnreadable(
-    { path },
-    transaction(
-      connection,
-      "snapshot",
-      attempt("look for lost sessions", () => SharedCheck.check(database))
-    )
-  )
-  return Treatment.run({ aside, look: Effect.map(look, sound), repair: rowRepair(database, null, look) })
-}
-
-const treatSession = (database: OpenDatabase, { aside, hasFiles }: Task, seen: SessionCheck.SessionLook) => {
-  const { session } = seen
-  const withFiles = ({ assets, findings }: Pick<SessionCheck.SessionLook, "assets" | "findings">) =>
-    Effect.map(
-      Judging.orUnreadable({ session }, AssetCheck.checkFilesOf(database, session, hasFiles ? assets : [])),
-      (files) => sound([...findings, ...files])
-    )
-  const again = Effect.map(SessionCheck.check(database, [session]), ([seen]) => seen ?? { findings: [], assets: [] })
-  const look = Effect.flatMap(again, withFiles)
-  // The repair of a session before it may have changed what was found.
-  const first = aside === null || seen.findings.length === 0 ? withFiles(seen) : look
-  const rows = Effect.map(again, ({ findings }) => findings)
-  return Treatment.run({ aside, first, look, repair: rowRepair(database, session, rows) })
-}
-
-/** Sessions that are looked at together, in one snapshot. */
-const batchSize = 100
-
-const treatSessions = Effect.fnUntraced(function* (database: OpenDatabase, task: Task) {
-  const { connection } = database
-  const { report } = yield* CheckProgress
-  const total = prepared<{ readonly count: number }>(connection, "SELECT count(*) AS count FROM session_rows").get()
-  const outcomes: Array<Outcome> = []
-  let done = 0
-  const batches = Stream.fromIterable(SharedCheck.sessionsIn(connection)).pipe(Stream.grouped(batchSize))
-  yield* Stream.runForEach(batches, (batch) =>
-    Effect.gen(function* () {
-      for (const seen of yield* SessionCheck.check(database, Chunk.toReadonlyArray(batch))) {
-        outcomes.push(...(yield* treatSession(database, task, seen)).outcomes)
-        yield* report(++done, total?.count ?? done)
-      }
-    })
-  )
-  return outcomes
-})
-
 /** Treats files, and then what they hold if they are sound. */
 const treat = (task: Task): Effect.Effect<Outcomes, Failure, Engines> =>
   Effect.gen(function* () {
     const { aside, hasFiles, looks, path } = task
+    const repair = aside === null ? null : Repairs.ofFiles(aside)
     const outcomes: Array<Outcome> = []
     for (const look of looks) {
-      const { isSound, outcomes: more } = yield* Treatment.run({ aside, look, repair: Repairs.ofFiles })
+      const { isSound, outcomes: more } = yield* Treatment.run({ look, found: Repairs.found, repair })
       outcomes.push(...more)
       if (!isSound) return outcomes
     }
     /** Rows that may have wanted files. */
     const hasLost = outcomes.some((outcome) => outcome._tag === "Repaired" && outcome.repaired.lost > 0)
-    const connection = yield* (aside === null ? forLooking : forRepair)(path)
-    const database = { path, data: dirname(path), connection }
-    const shared = yield* treatShared(database, task)
-    outcomes.push(...shared.outcomes, ...(yield* treatSessions(database, task)))
+    const database = yield* Connection.open(path, aside !== null)
+    const check = hasFiles ? AssetCheck.checkFilesOf(database) : () => Effect.succeed([])
+    const rows = { ...database, files: { ...AssetFile.filesIn(database.data), check } }
+    const place = aside === null ? null : Connection.asidePlace(aside)
+    const shared = yield* RowDoctor.shared(rows, place)
+    outcomes.push(...shared, ...(yield* RowDoctor.sessions(rows, place)))
     // Whose the files are, only sessions that have their names can tell.
-    if (!hasFiles || !shared.outcomes.every(Treatment.isRepaired)) return outcomes
+    if (!hasFiles || !shared.every(Treatment.isRepaired)) return outcomes
     const files = Judging.orUnreadable({ path }, AssetCheck.checkFiles(database, hasLost))
-    const look = Effect.map(files, sound)
-    return [...outcomes, ...(yield* Treatment.run({ aside, look, repair: Repairs.ofFiles })).outcomes]
+    const look = Effect.map(files, (findings) => ({ findings, isSound: true }))
+    return [...outcomes, ...(yield* Treatment.run({ look, found: Repairs.found, repair })).outcomes]
   }).pipe(Effect.scoped)
 
 const hasEntries = (folder: string): boolean => existsSync(folder) && readdirSync(folder).length > 0

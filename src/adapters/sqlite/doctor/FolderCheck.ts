@@ -6,8 +6,8 @@ import type { Engines } from "../../../services/Engines.js"
 import { codeOf } from "../../ErrorCode.js"
 import * as DataLayout from "../DataLayout.js"
 import * as Workplace from "../backup/Workplace.js"
-import { type Finding, make } from "./Finding.js"
-import type { Look } from "./Treatment.js"
+import { type Finding, make } from "../../../services/storage/sql/doctor/Finding.js"
+import type { Look } from "../../../services/storage/sql/doctor/Treatment.js"
 
 /** What only its user may do. Windows has no such bits. */
 const closedTo = { files: 0o077, dataFolder: 0o022 }

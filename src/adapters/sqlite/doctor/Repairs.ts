@@ -16,7 +16,7 @@ import {
   type Outcome,
   type RepairResult,
   repairResult
-} from "./Finding.js"
+} from "../../../services/storage/sql/doctor/Finding.js"
 import * as Rebuild from "./Rebuild.js"
 
 type Failure = StorageUnusable | StorageFailed
@@ -81,7 +81,7 @@ const ofFile = (finding: Finding, aside: Aside): Effect.Effect<Outcome, Failure>
   })
 
 /** Repairs files, where that is what has to be done. */
-export const ofFiles = (
-  findings: ReadonlyArray<Finding>,
-  aside: Aside
-): Effect.Effect<ReadonlyArray<Outcome>, Failure> => Effect.forEach(findings, (finding) => ofFile(finding, aside))
+export const ofFiles =
+  (aside: Aside) =>
+  (findings: ReadonlyArray<Finding>): Effect.Effect<ReadonlyArray<Outcome>, Failure> =>
+    Effect.forEach(findings, (finding) => ofFile(finding, aside))

@@ -6,15 +6,15 @@
 import type Sqlite from "better-sqlite3"
 import { Array, Struct } from "effect"
 import type { Parameter } from "../../../services/storage/sql/Database.js"
-import { sqlName } from "../../../services/storage/sql/Table.js"
+import { sqlName, type Table } from "../../../services/storage/sql/Table.js"
 import { messages, sessionRows, tables } from "../../../services/storage/sql/Tables.js"
 import * as Driver from "../Driver.js"
 import * as PageRows from "../pages/PageRows.js"
-import * as Change from "./Change.js"
-import { prepared } from "./Connection.js"
-import type { SessionTally } from "./Finding.js"
-import * as Orphans from "./Orphans.js"
-import * as Rows from "./Rows.js"
+import * as Change from "../../../services/storage/sql/doctor/Change.js"
+import { exact, prepared } from "./Connection.js"
+import type { SessionTally } from "../../../services/storage/sql/doctor/Finding.js"
+import * as Orphans from "../../../services/storage/sql/doctor/Orphans.js"
+import * as Rows from "../../../services/storage/sql/doctor/Rows.js"
 
 /** Tables that a new database fills by itself. */
 const own = new Set(["migrations", ...tables.filter(({ isTransient }) => isTransient).map(({ name }) => name)])
@@ -66,10 +66,10 @@ const mended = (name: string, values: Rows.Row): Rows.Row | null => {
   // A column that only an older schema has keeps its value.
   const names = new Map(Object.keys(table.columns).map((name) => [sqlName(name), name]))
   const row: Rows.Row = Object.fromEntries(
-    Object.entries(values).map(([column, value]) => [names.get(column) ?? column, Rows.number(value)])
+    Object.entries(values).map(([column, value]) => [names.get(column) ?? column, exact(value)])
   )
   const damaged = Rows.damaged(table, row).filter((column) => column in row)
-  const least = Rows.least(table, damaged)
+  const least = Rows.plain(Rows.least(table, damaged))
   return least === null ? null : { ...row, ...least }
 }
 
@@ -106,9 +106,16 @@ export const copy = (from: string, target: Sqlite.Database): SalvageResult | nul
   let kept = 0
   let unread = 0
 
+  const run = ([text, parameters]: Rows.Statement) => prepared(target, text).run(...parameters)
+
+  const has = (table: Table, key: Rows.Row): boolean => {
+    const [text, parameters] = Rows.find(table, key)
+    return prepared(target, text).get(...parameters) !== undefined
+  }
+
   const store = (name: string, row: Rows.Row): boolean => {
     try {
-      Rows.insert(target, name, row, name === "meta" ? "INSERT OR REPLACE" : "INSERT")
+      run(Change.insert(name, row, name === "meta" ? "INSERT OR REPLACE" : "INSERT"))
       return true
     } catch (thrown) {
       if (isRefusal(thrown)) return false
@@ -144,13 +151,14 @@ export const copy = (from: string, target: Sqlite.Database): SalvageResult | nul
     }
   }
   for (const [session, seq] of lastPlaces) {
-    if (Rows.at(target, messageKeys, { session, seq }) !== undefined) continue
+    if (has(messageKeys, { session, seq })) continue
     // Without a text that decodes: whoever looks at the session replaces it by a placeholder.
     store(messages.name, { session, seq, follows: 0, mark: 0, at: 0, role: "", body: "" })
   }
+  const isOlder = shapes.every(({ columns }) => columns.every(({ name }) => name !== "head"))
   const recovered = [...ids].flatMap(([ordinal, id]) => {
-    if (Rows.at(target, Orphans.sessionKeys, { ordinal }) !== undefined) return []
-    Change.make(target, Orphans.adoption(target, ordinal, id))
+    if (has(Orphans.sessionKeys, { ordinal })) return []
+    run(Change.make(Orphans.adoption(ordinal, id, isOlder), false))
     return [id]
   })
   target.prepare("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?").run(sequence, sessionRows.name)

@@ -1,6 +1,5 @@
 /** Each thing that can be wrong, made for real: the doctor names it, says what it would do, does it, and then is content. */
 import { describe, expect, it } from "@effect/vitest"
-import Sqlite from "better-sqlite3"
 import { Effect, Stream } from "effect"
 import {
   chmodSync,
@@ -18,11 +17,12 @@ import { join } from "node:path"
 import { type Entry } from "../../../../src/domain/Message.js"
 import { SessionId } from "../../../../src/domain/Session.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
-import { CheckProgress } from "../../../../src/adapters/sqlite/doctor/CheckProgress.js"
+import { CheckProgress } from "../../../../src/services/storage/sql/doctor/CheckProgress.js"
 import * as AssetNames from "../../../../src/services/assets/AssetNames.js"
+import * as Connection from "../../../../src/adapters/sqlite/doctor/Connection.js"
 import * as Aside from "../../../../src/adapters/sqlite/Aside.js"
-import type { Outcome } from "../../../../src/adapters/sqlite/doctor/Finding.js"
-import * as RowRepair from "../../../../src/adapters/sqlite/doctor/RowRepair.js"
+import type { Outcome } from "../../../../src/services/storage/sql/doctor/Finding.js"
+import * as RowRepair from "../../../../src/services/storage/sql/doctor/RowRepair.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import { folder } from "../../services/storage/disk.js"
 import {
@@ -242,11 +242,13 @@ describe("a damaged row", () => {
       const [seen] = yield* look(data)
       const finding = seen?.finding
       if (finding === undefined) throw new Error("nothing found")
-      const connection = new Sqlite(databaseIn(data))
-      const aside = Aside.make(data, 0)
+      const aside = Connection.asidePlace(Aside.make(data, 0))
       const again = Effect.succeed([finding])
-      const outcomes = yield* RowRepair.run({ connection, aside }, { ordinal: 2, id: two }, [finding], again)
-      connection.close()
+      const outcomes = yield* Effect.scoped(
+        Effect.flatMap(Connection.open(databaseIn(data), true), (database) =>
+          RowRepair.run({ database, aside }, { ordinal: 2, id: two }, [finding], again)
+        )
+      )
       expect(outcomes).toEqual([{ _tag: "Failed", finding, code: "NO_EFFECT" }])
       expect(asides(data)).toEqual([])
       expect(damages(yield* look(data))).toEqual([expect.stringMatching(/^session two, run run_\w+: row-damaged$/)])

@@ -5,13 +5,16 @@
  */
 import Sqlite from "better-sqlite3"
 import { Effect, Layer, Logger } from "effect"
+import { mkdtempSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { SessionId } from "../../../../src/domain/Session.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
 import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
 import { sqlName } from "../../../../src/services/storage/sql/Table.js"
 import { tables } from "../../../../src/services/storage/sql/Tables.js"
 import * as Golden from "../../../support/golden/Golden.js"
-import { engineIn } from "../../services/storage/disk.js"
+import { engineIn, folder } from "../../services/storage/disk.js"
 import { databaseIn, engineOn } from "./populated.js"
 
 const quietly = <A, E, R>(layer: Layer.Layer<A, E, R>) => Layer.provide(layer, Logger.remove(Logger.defaultLogger))
@@ -23,9 +26,12 @@ const shift = 40
 export const sessions = { full: 41, plainer: 42, held: 43, drafting: 44, asking: 45, reused: 48 }
 export const ids = ["full", "plainer", "held", "drafting", "asking", "reused"].map((id) => SessionId.make(id))
 
-/** The data folder of a golden one, which goes with the scope. Its log is empty. */
-export const killedOf = Effect.fnUntraced(function* (golden: string) {
-  const data = yield* Golden.copied(golden)
+/** Folders that are copied for each test. They go with the run: see `globalSetup.ts`, whose process is this one's parent. */
+const bases = new Map<string, Promise<string>>()
+
+const makeBase = Effect.fnUntraced(function* (golden: string) {
+  const root = mkdtempSync(join(tmpdir(), `skein-killed-${process.ppid}-`))
+  const data = Golden.copy(join(golden, "data"), join(root, "data"))
   yield* Effect.void.pipe(Effect.provide(quietly(engineIn(data))))
   const connection = new Sqlite(databaseIn(data))
   connection.pragma("foreign_keys = OFF")
@@ -43,6 +49,14 @@ export const killedOf = Effect.fnUntraced(function* (golden: string) {
   connection.pragma("wal_checkpoint(TRUNCATE)")
   connection.close()
   return data
+})
+
+/** The data folder of a golden one, which goes with the scope. Its log is empty. */
+export const killedOf = Effect.fnUntraced(function* (golden: string) {
+  const base = bases.get(golden) ?? Effect.runPromise(makeBase(golden))
+  bases.set(golden, base)
+  const from = yield* Effect.promise(() => base)
+  return Golden.copy(from, join(yield* folder, "data"))
 })
 
 /** That of version 0.1.0. */
@@ -77,14 +91,36 @@ export const rowsOf = (data: string, ordinal: number): ReadonlyArray<unknown> =>
   return rows
 }
 
+/** The ids that the sessions with these ordinals have now. */
+const idsOf = (data: string, ordinals: ReadonlyArray<unknown>): ReadonlySet<unknown> => {
+  const connection = new Sqlite(databaseIn(data), { readonly: true })
+  const all = connection
+    .prepare<[], { readonly id: string; readonly ordinal: number }>("SELECT id, ordinal FROM session_rows")
+    .all()
+  connection.close()
+  return new Set(all.filter(({ ordinal }) => ordinals.includes(ordinal)).map(({ id }) => id))
+}
+
 /** Sends a message to each session, denies what is asked, and returns how the runs end. */
-export const sendToAll = (data: string) =>
+export const sendToAll = (data: string) => send(data, () => true)
+
+/**
+ * The same for the sessions with these ordinals, and for one that is sound: enough where the rows of all others were
+ * compared.
+ */
+export const sendTo = (data: string, ordinals: ReadonlyArray<unknown>) => {
+  const wanted = idsOf(data, [...ordinals, sessions.plainer])
+  return send(data, (id) => wanted.has(id))
+}
+
+const send = (data: string, isWanted: (id: SessionId) => boolean) =>
   Effect.gen(function* () {
     const gateway = yield* Gateway
     const model = yield* ScriptedModel.ScriptedModel
     yield* model.play(...Array.from({ length: 40 }, () => ({ text: "an answer" })))
     const { sessions } = yield* gateway.sessions()
-    return yield* Effect.forEach(sessions, ({ id }) =>
+    const wanted = sessions.filter(({ id }) => isWanted(id))
+    return yield* Effect.forEach(wanted, ({ id }) =>
       Effect.gen(function* () {
         const run = yield* gateway.send({ sessionId: id, text: "go on", whenBusy: "queue" })
         for (const question of yield* gateway.questions(id)) {

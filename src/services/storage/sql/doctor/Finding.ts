@@ -2,8 +2,8 @@
  * What a doctor finds and what a repair did, as data: a kind, the ids that it is about, the changes to rows that mend it,
  * what was kept and what was lost. What people read of it is in the command's texts.
  */
-import type { SessionId } from "../../../domain/Session.js"
-import type { StorageUnusable } from "../../../domain/SkeinError.js"
+import type { SessionId } from "../../../../domain/Session.js"
+import type { StorageUnusable } from "../../../../domain/SkeinError.js"
 import type { Change } from "./Change.js"
 
 /** A session by its rows' number and by its id. */
@@ -72,9 +72,11 @@ export interface Ids {
   readonly "marks-damaged": InFile
   /** `names` are those of tables, indexes, views and triggers. */
   readonly "schema-changed": InFile & { readonly names: ReadonlyArray<string> }
+  readonly "columns-missing": InFile & { readonly names: ReadonlyArray<string> }
 
   // Rows.
-  readonly "session-rows-missing": InFile & { readonly ordinals: ReadonlyArray<number> }
+  /** `names` are the ids that the sessions get. */
+  readonly "session-rows-missing": InFile & { readonly names: ReadonlyArray<string> }
   /** A row that is of no session, or names one. */
   readonly "shared-row-damaged": InFile & StoredRow
   readonly "session-unreadable": InSession & { readonly operation: string; readonly code: string }

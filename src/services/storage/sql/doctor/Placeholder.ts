@@ -3,8 +3,8 @@
  * transcript stays one that a provider accepts: calls keep their results, and results their calls. Pure.
  */
 import { Option, Schema } from "effect"
-import { type CallPart, type Message, Outcome } from "../../../domain/Message.js"
-import { unknown } from "../../../domain/Usage.js"
+import { type CallPart, type Message, Outcome } from "../../../../domain/Message.js"
+import { unknown } from "../../../../domain/Usage.js"
 
 const text = "[A message here was damaged and can no longer be read.]"
 const resultText = "[The result of this call was damaged and can no longer be read. Its effects are unknown.]"
@@ -14,6 +14,9 @@ export type CallOf = Pick<CallPart, "callId" | "name">
 const decodeOutcome = Schema.decodeUnknownOption(Outcome)
 
 export const user: Message = { role: "user", parts: [{ type: "text", text }] }
+
+/** A message of a user without anything in it. */
+export const blank: Message = { role: "user", parts: [] }
 
 /** `calls` are those that have places after it; what they were called with is lost. */
 export const assistant = (calls: ReadonlyArray<CallOf>): Message => ({

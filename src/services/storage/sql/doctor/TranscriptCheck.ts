@@ -1,27 +1,23 @@
 /**
  * Whether every place of a transcript has its message, or an open call that can still get its result. The places are
  * walked in order, as the rule of transcripts goes. What is damaged or missing is replaced by a placeholder at once, so
- * that what follows is judged by the transcript as it will be.
+ * that what follows is judged by the transcript as it will be. Pure.
  */
-import type Sqlite from "better-sqlite3"
-import { Chunk, Either, Option, Schema, Struct } from "effect"
-import * as Batch from "../../../domain/Batch.js"
-import { CallId, Message } from "../../../domain/Message.js"
-import * as Transcript from "../../../domain/Transcript.js"
-import { decoder, exactJson } from "../../../services/storage/sql/Decoding.js"
-import { columnsOf } from "../../../services/storage/sql/MessageRow.js"
-import type { Table } from "../../../services/storage/sql/Table.js"
-import { calls, messages, sessionRows } from "../../../services/storage/sql/Tables.js"
+import { Chunk, Either, Option, Schema } from "effect"
+import * as Batch from "../../../../domain/Batch.js"
+import { CallId, type Message } from "../../../../domain/Message.js"
+import * as Transcript from "../../../../domain/Transcript.js"
+import { columnsOf } from "../MessageRow.js"
+import { calls, messages, sessionRows } from "../Tables.js"
 import * as Change from "./Change.js"
 import * as EventCheck from "./EventCheck.js"
-import { type Finding, make } from "./Finding.js"
-import * as Placeholder from "./Placeholder.js"
+import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Judging from "./Judging.js"
-import type { SessionRows } from "./RowCheck.js"
+import type { MessageRow, PassedMessage } from "./MessageCheck.js"
+import * as Placeholder from "./Placeholder.js"
 import * as Rows from "./Rows.js"
+import type { SessionRows } from "./SessionRows.js"
 
-const exactMessage = exactJson(Message)
-const decodeMessage = decoder(messages.columns.body.schema)
 const decodeCallId = Schema.decodeUnknownOption(CallId)
 
 /** A call by its columns; none when they are invalid. */
@@ -32,14 +28,8 @@ const callOf = (callId: unknown, name: unknown): Option.Option<Placeholder.CallO
 
 const isNumber = (value: unknown): value is number => typeof value === "number"
 
-type MessageRow = Rows.RowOf<typeof messages>
-type CallRow = Rows.RowOf<typeof calls>
-
 /** As many places may be missing without a trace in the cursors. */
 const untraced = 64
-
-/** What a message's columns are that depend on nothing but themselves. */
-const besideBody = { ...messages, columns: Struct.omit(messages.columns, "body", "seq", "session") }
 
 interface Gap {
   readonly seq: number
@@ -49,20 +39,26 @@ interface Gap {
   until: number
 }
 
-/** What the columns beside a message say. A word that this version does not know is not held against its own column. */
-const wantedOf = (message: Message, body: string): Rows.Row => {
-  const wanted = columnsOf(message, body)
-  if (message.role === "other") return Struct.pick(wanted, "role", "body")
-  return message.role === "tool" && message.outcome === "other" ? Struct.omit(wanted, "outcome") : wanted
+/** Gaps that follow one another are one finding. */
+const missingOf = (session: SessionKey, gaps: ReadonlyArray<Gap>): ReadonlyArray<Finding> => {
+  const stretches: Array<{ first: number; last: number; changes: Array<Change.Change> }> = []
+  for (const { change, seq } of gaps) {
+    const stretch = stretches.at(-1)
+    if (stretch?.last === seq - 1) {
+      stretch.last = seq
+      stretch.changes.push(change)
+    } else stretches.push({ first: seq, last: seq, changes: [change] })
+  }
+  return stretches.map(({ changes, ...range }) => make("messages-missing", { session, ...range }, changes))
 }
 
-/** Looks at all of a session's messages and open calls, and notes what is in which place. */
-export const check = (connection: Sqlite.Database, rows: SessionRows): ReadonlyArray<Finding> => {
+/** Looks at all of a session's messages and open calls. */
+export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
   const { calls: open, events, own, places, runs, session } = rows
   const findings: Array<Finding> = []
   const isHeld = runs.some(({ state }) => state === "running")
   const ownRuns = new Set(runs.map(({ ordinal }) => ordinal))
-  const unseen = new Set<CallRow>(open)
+  const unseen = new Set(open)
   const missing: Array<Gap> = []
   const misnumbered: Array<MessageRow> = []
   let answers = 0
@@ -73,9 +69,6 @@ export const check = (connection: Sqlite.Database, rows: SessionRows): ReadonlyA
   /** The run of the last message that is not a result. */
   let run: MessageRow["run"] = null
   let next = 1
-
-  const report = (table: Table, row: Rows.Row, damage: Judging.Damage) =>
-    void findings.push(...Judging.report({ session }, table, row, damage))
 
   const callAt = (seq: number) => open.find((call) => call.seq === seq)
 
@@ -110,7 +103,7 @@ export const check = (connection: Sqlite.Database, rows: SessionRows): ReadonlyA
   const callsAfter = (seq: number): ReadonlyArray<Placeholder.CallOf> => {
     const found: Array<Placeholder.CallOf> = []
     for (let place = seq + 1; ; place++) {
-      const row = Rows.at(connection, messages, { session: session.ordinal, seq: place })
+      const row = places.get(place)?.row
       const call = row === undefined ? callAt(place) : { id: row.role === "tool" ? row.call : null, name: row.name }
       const known = callOf(call?.id, call?.name)
       if (Option.isNone(known)) return found
@@ -142,22 +135,19 @@ export const check = (connection: Sqlite.Database, rows: SessionRows): ReadonlyA
     unseen.delete(call)
     const state = call.state === "pending" ? "pending" : "started"
     const closing = put(seq, Batch.closing({ ...asked, state }), { follows: call.follows })
-    const wanted: Rows.Row = { seq, position: asked.index, id: asked.callId, name: asked.name }
-    const values = Rows.differing(call, wanted)
-    if (!isHeld) findings.push(make("call-abandoned", { session, seq }, [Change.remove(calls, call), closing]))
-    else if (Object.keys(values).length > 0) {
-      report(calls, call, { detail: "is not what its message asks for", values })
-    }
+    const wanted = { seq, position: asked.index, id: asked.callId, name: asked.name }
+    const damage = Judging.differing("is not what its message asks for at", call, wanted)
+    if (isHeld) findings.push(...Judging.report({ session }, calls, call, damage))
+    else findings.push(make("call-abandoned", { session, seq }, [Change.remove(calls, call), closing]))
   }
 
   /** Columns that say something else than the message, or do not decode. */
-  const differing = (row: MessageRow, message: Message): Rows.Row => {
-    const wanted = wantedOf(message, Rows.text(row.body))
-    const damaged = Rows.damaged(besideBody, row).filter((name) => !(name in wanted))
-    const known: Rows.Row = { follows: before.follows, at: before.at }
+  const mending = ({ damaged, row, wanted }: PassedMessage): Rows.Row => {
+    const least = damaged.length === 0 ? {} : Rows.plain(Rows.least(messages, damaged))
+    const known: Rows.Row = { ...least, follows: before.follows, at: before.at }
     return {
-      ...Rows.differing(row, wanted),
-      ...Object.fromEntries(damaged.map((name) => [name, known[name] ?? Rows.least(messages, [name])?.[name] ?? null])),
+      ...wanted,
+      ...Object.fromEntries(damaged.map((name) => [name, known[name] ?? null])),
       ...(row.run === null || ownRuns.has(row.run) ? {} : { run: null })
     }
   }
@@ -169,27 +159,24 @@ export const check = (connection: Sqlite.Database, rows: SessionRows): ReadonlyA
     return seq - next > untraced + newest - before.follows
   }
 
-  const take = (row: MessageRow): void => {
-    const { body, seq } = row
+  const take = (passed: PassedMessage): void => {
+    const { message, row } = passed
+    const { seq } = row
     if (!isNumber(seq) || seq < 1 || isTooFar(seq, row)) return void misnumbered.push(row)
     while (next < seq) fill(next)
     for (const gap of missing) if (gap.until === Infinity) gap.until = isNumber(row.follows) ? row.follows : gap.after
-    const text = typeof body === "string" ? body : ""
-    const decoded = Either.orElse(
-      Either.fromNullable(exactMessage(text), () => null),
-      () => decodeMessage({ sessionId: session.id, seq }, text)
-    )
-    if (Either.isLeft(decoded)) {
-      const { detail } = decoded.left
+    if (Either.isLeft(message)) {
       const change = Change.loss(put(seq, placeholder(seq, row), row))
-      findings.push(make("message-damaged", { session, seq, detail }, [change]))
+      findings.push(make("message-damaged", { session, seq, detail: message.left }, [change]))
       return
     }
-    const values = differing(row, decoded.right)
-    const reason = pass(seq, decoded.right, { ...row, ...values })
+    const values = mending(passed)
+    const reason = pass(seq, message.right, { ...row, ...values })
     const names = Object.keys(values)
-    if (names.length > 0) report(messages, row, { detail: `is damaged at ${names.join(", ")}`, values })
-    else if (reason !== null) findings.push(make("message-misplaced", { session, seq, reason }))
+    if (names.length > 0) {
+      const damage = { detail: `is damaged at ${names.join(", ")}`, values }
+      findings.push(...Judging.report({ session }, messages, row, damage))
+    } else if (reason !== null) findings.push(make("message-misplaced", { session, seq, reason }))
   }
 
   /** Where a message belongs whose number is wrong: a place without one, by the events around it. */
@@ -213,25 +200,7 @@ export const check = (connection: Sqlite.Database, rows: SessionRows): ReadonlyA
     return isTold ? lost : 0
   }
 
-  const reportMissing = (): void => {
-    const stretches: Array<{ first: number; last: number; changes: Array<Change.Change> }> = []
-    for (const { change, seq } of missing) {
-      const stretch = stretches.at(-1)
-      if (stretch?.last === seq - 1) {
-        stretch.last = seq
-        stretch.changes.push(change)
-      } else stretches.push({ first: seq, last: seq, changes: [change] })
-    }
-    for (const { changes, ...range } of stretches) {
-      findings.push(make("messages-missing", { session, ...range }, changes))
-    }
-  }
-
-  for (const row of rows.messages) {
-    const hasEvent = row.role !== "tool" || row.run === null
-    places.set(row.seq, { role: row.role, cursor: hasEvent ? Number(row.follows) + 1 : null })
-    take(row)
-  }
+  for (const passed of places.values()) take(passed)
   while (Chunk.isNonEmpty(progress.open)) fill(next)
   for (const row of misnumbered) {
     const seq = homeOf(row)
@@ -244,9 +213,11 @@ export const check = (connection: Sqlite.Database, rows: SessionRows): ReadonlyA
   const last = next - 1 + lostAfter(next - 1)
   for (let count = 0; count < lost && lost <= untraced; count++) miss(next, Placeholder.assistant([]))
   while (next <= last) miss(next, placeholder(next))
-  if (lost > untraced)
-    report(sessionRows, own, { detail: "counts more answers than it has", values: { steps: answers } })
-  reportMissing()
+  if (lost > untraced) {
+    const damage = { detail: "counts more answers than it has", values: { steps: answers } }
+    findings.push(...Judging.report({ session }, sessionRows, own, damage))
+  }
+  findings.push(...missingOf(session, missing))
   for (const call of hasOther ? [] : unseen) {
     const seq = Number(call.seq)
     findings.push(make(seq < next ? "call-answered" : "call-unasked", { session, seq }, [Change.remove(calls, call)]))

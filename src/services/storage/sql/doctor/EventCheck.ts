@@ -7,15 +7,15 @@
  * engine itself reads all others.
  */
 import { Effect, Schema } from "effect"
-import { AssetId } from "../../../domain/Asset.js"
-import { Durable } from "../../../domain/SessionEvent.js"
-import type { StorageFailed } from "../../../domain/SkeinError.js"
-import * as Events from "../../../services/storage/sql/Events.js"
-import type { Query } from "../../../services/storage/sql/Query.js"
-import { sessionRows } from "../../../services/storage/sql/Tables.js"
+import { AssetId } from "../../../../domain/Asset.js"
+import { Durable } from "../../../../domain/SessionEvent.js"
+import type { StorageFailed } from "../../../../domain/SkeinError.js"
+import * as Events from "../Events.js"
+import type { Query } from "../Query.js"
+import { sessionRows } from "../Tables.js"
 import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Judging from "./Judging.js"
-import type { SessionRows } from "./RowCheck.js"
+import type { SessionRows } from "./SessionRows.js"
 
 const page = 500
 
@@ -29,7 +29,7 @@ const hasAll = (
   { ref, run: ordinal, seq, type }: SessionRows["events"][number]
 ): boolean => {
   const run = runs.find((run) => run.ordinal === ordinal)
-  const hasCall = () => places.get(seq)?.role === "tool" || calls.some((call) => call.seq === seq)
+  const hasCall = () => places.get(seq)?.row.role === "tool" || calls.some((call) => call.seq === seq)
   switch (types.has(type) ? String(type).split(".")[0] : undefined) {
     case undefined:
       return false
@@ -48,9 +48,14 @@ const hasAll = (
   }
 }
 
-/** The cursors that rows show. */
-const cursorsOf = ({ events, places }: SessionRows): ReadonlySet<number> =>
-  new Set([...places.values(), ...events].map(({ cursor }) => Number(cursor ?? 0)))
+/** The cursors that rows show: those of events, and those of messages that are their own event. */
+const cursorsOf = ({ events, places }: SessionRows): ReadonlySet<number> => {
+  const cursors = new Set(events.map(({ cursor }) => Number(cursor)))
+  for (const { row } of places.values()) {
+    if (row.role !== "tool" || row.run === null) cursors.add(Number(row.follows) + 1)
+  }
+  return cursors
+}
 
 /** The greatest of numbers, or 0. They may be too many for a call. */
 export const greatest = (numbers: Iterable<unknown>): number => {

@@ -1,0 +1,59 @@
+/**
+ * Changes to stored rows as data, and what they say in SQL. A change has no event, so all cursors of its session from
+ * before it become too old, and clients load the session again. None of these cursors is ever given out again.
+ */
+import { sqlName, type Table } from "../Table.js"
+import * as Rows from "./Rows.js"
+
+export interface Change {
+  readonly table: Table
+  readonly key: Rows.Row
+  /** The new values; a row that is missing is inserted with them. Null removes the row. */
+  readonly values: Rows.Values | null
+  /** Whether something that was stored is lost by the damage. */
+  readonly isLoss: boolean
+}
+
+export const update = (table: Table, row: Rows.Row, values: Rows.Values): Change => ({
+  table,
+  key: Rows.keyOf(table, row),
+  values,
+  isLoss: false
+})
+
+export const remove = (table: Table, row: Rows.Row): Change => ({ ...update(table, row, {}), values: null })
+
+export const loss = (change: Change): Change => ({ ...change, isLoss: true })
+
+/** Inserts a row into the table of this name. */
+export const insert = (table: string, row: Rows.Values, verb = "INSERT"): Rows.Statement => [
+  `${verb} INTO ${table} (${Object.keys(row).map(sqlName).join(", ")}) VALUES (${Object.values(row).map(Rows.sqlOf).join(", ")})`,
+  Rows.parametersOf(row)
+]
+
+/** Makes a change; `isStored` says whether there is a row yet. */
+export const make = ({ key, table, values }: Change, isStored: boolean): Rows.Statement => {
+  if (values === null) return [`DELETE FROM ${table.name} WHERE ${Rows.equal(key)}`, Rows.parametersOf(key)]
+  if (!isStored) return insert(table.name, { ...key, ...values })
+  return [
+    `UPDATE ${table.name} SET ${Rows.equal(values, ", ")} WHERE ${Rows.equal(key)}`,
+    [...Rows.parametersOf(values), ...Rows.parametersOf(key)]
+  ]
+}
+
+/** Where the rows of a session say that its head is. */
+export const headOf = (session: string): string => `coalesce(
+  (SELECT min(calls.seq) - 1 FROM calls WHERE calls.session = ${session}),
+  (SELECT max(messages.seq) FROM messages WHERE messages.session = ${session}), 0)`
+
+/** The newest cursor that the rows of a session show; 0 when they show none. */
+export const cursorOf = (session: string): string => `max(
+  coalesce((SELECT max(event_rows.cursor) FROM event_rows WHERE event_rows.session = ${session}), 0),
+  coalesce((SELECT max(messages.cursor) FROM messages WHERE messages.session = ${session}), 0))`
+
+/** Puts a session's head where its rows say, and makes its cursors begin after all that it ever had. */
+export const settle: ReadonlyArray<string> = [
+  `UPDATE session_rows SET head = ${headOf("session_rows.ordinal")},
+    cursor = max(max(cursor, first_cursor - 1), ${cursorOf("session_rows.ordinal")}) WHERE ordinal = ?`,
+  "UPDATE session_rows SET first_cursor = cursor + 1 WHERE ordinal = ?"
+]

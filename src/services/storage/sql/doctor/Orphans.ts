@@ -1,0 +1,56 @@
+/** Rows that refer to a session whose own row is gone. None of it is thrown away: the session gets a row. */
+import { Effect, Struct } from "effect"
+import type { StorageFailed } from "../../../../domain/SkeinError.js"
+import type { Parameter } from "../Database.js"
+import type { Query } from "../Query.js"
+import { sqlName } from "../Table.js"
+import { sessionRows, tables } from "../Tables.js"
+import * as Change from "./Change.js"
+import * as Rows from "./Rows.js"
+
+/** Sessions by what names them: these columns are in the schemas of all versions. */
+export const sessionKeys = { ...sessionRows, columns: Struct.pick(sessionRows.columns, "ordinal", "id") }
+
+const owners = tables
+  .flatMap(({ name, session }) => (session === null ? [] : [`SELECT ${sqlName(session)} AS owner FROM ${name}`]))
+  .join(" UNION ALL ")
+
+/** The ordinals of sessions that are referred to and have no row. */
+export const ordinals = (query: Query): Effect.Effect<ReadonlyArray<number | bigint>, StorageFailed> =>
+  query<{ readonly owner: number | bigint }>(
+    "look for lost sessions",
+    `SELECT DISTINCT owner FROM (${owners}) AS owners WHERE owner NOT IN (SELECT ordinal FROM session_rows) ORDER BY owner`
+  ).pipe(Effect.map((rows) => rows.map(({ owner }) => owner)))
+
+/** The changes that give rows another session. */
+export const moves = (query: Query, from: Parameter, to: number) =>
+  Effect.map(
+    Effect.forEach(tables, (table) => {
+      const { name, session } = table
+      if (session === null || name === sessionRows.name) return Effect.succeed([])
+      return Effect.map(Rows.all<typeof table>(query, table, [from, from]), (rows) =>
+        rows.map((row) => Change.update(table, row, { [session]: to }))
+      )
+    }),
+    (changes) => changes.flat()
+  )
+
+/** A row for such a session. It gives no cursor out again that one of its rows shows. */
+export const adoption = (ordinal: number, id: string, isOlder = false): Change.Change => {
+  const cursor = `max(${Change.cursorOf(`${ordinal}`)},
+    coalesce((SELECT max(follows) + 1 FROM messages WHERE messages.session = ${ordinal}), 0))`
+  const own = {
+    id,
+    createdAt: { sql: `coalesce((SELECT min(at) FROM messages WHERE messages.session = ${ordinal}), 0)` },
+    named: 1,
+    title: "Recovered",
+    workdir: "/",
+    metadata: "{}",
+    firstCursor: { sql: `${cursor} + 1` }
+  }
+  // In older schemas a session's row does not say where the session is.
+  const position = isOlder
+    ? { changedAt: 0, changedCursor: 0 }
+    : { updatedAt: 0, cursor: { sql: cursor }, head: { sql: Change.headOf(`${ordinal}`) } }
+  return { table: sessionKeys, key: { ordinal }, values: { ...own, ...position }, isLoss: true }
+}
