@@ -1,11 +1,13 @@
 /**
  * One transaction of the write lane: BEGIN, each write in a savepoint of its own, COMMIT, and the check after a COMMIT
- * that failed. All functions are synchronous. The lane decides who waits for what.
+ * that failed. All functions are synchronous, but for `run`, which comes in pieces. The lane decides who waits for what,
+ * and what else has its turn between two of them.
  *
  * Each group has a number, its mark, and stores it with the rows that it adds, or beside the lane's name when they have
  * no such column. After a failed COMMIT the mark shows whether the group is stored: all of it or nothing.
  */
 import type { Actor } from "../../../../domain/Actor.js"
+import type { InPieces } from "../../../../domain/InPieces.js"
 import { SqlFailure, type Writer } from "../Database.js"
 import * as Metrics from "../../../Metrics.js"
 import * as Marks from "./Marks.js"
@@ -15,7 +17,7 @@ export interface Member {
   /** Who asked for it. */
   readonly actor: Actor | null
   /** Runs the body and returns whether its changes stay. Throws `SqlFailure` when the whole group must end. */
-  readonly run: (writer: Writer, transaction: Transaction) => boolean
+  readonly run: (writer: Writer, transaction: Transaction) => InPieces<boolean>
 }
 
 export interface Group extends Common {
@@ -24,20 +26,25 @@ export interface Group extends Common {
   readonly elapsed: () => number
 }
 
-export type Outcome<M> =
-  /** The changes that stay are stored. */
-  | { readonly _tag: "Done"; readonly wakeups: Wakeups }
+/** What the members have done in the open transaction. */
+export type Ran<M> =
+  /** All that they changed may be stored. */
+  | ({ readonly _tag: "Ready" } & Ready)
   /** A member left changes that must not stay: run the group again, isolated. Nothing is stored. */
   | { readonly _tag: "Entangled" }
   /** Nothing is stored, and nothing ever will be. `culprit` is the member that failed, if it was one. */
   | { readonly _tag: "Failed"; readonly failure: SqlFailure; readonly culprit: M | null }
-  /** It is unknown whether the group is stored. */
-  | ({ readonly _tag: "CommitFailed"; readonly wakeups: Wakeups } & FailedCommit)
+
+export interface Ready {
+  readonly isChanged: boolean
+  readonly wakeups: Wakeups
+  /** Null when the mark is beside the lane's name. */
+  readonly markedRow: MarkedRow | null
+}
 
 export interface FailedCommit {
   readonly failure: SqlFailure
   readonly mark: number
-  /** Null when the mark is beside the lane's name. */
   readonly markedRow: MarkedRow | null
 }
 
@@ -45,47 +52,49 @@ export interface FailedCommit {
 export const begin = (writer: Writer): SqlFailure | null => failureOf(() => writer.run("BEGIN IMMEDIATE"))
 
 /**
- * Runs the members in the open transaction and commits the changes that stay, if there are any. Isolated, each member has a savepoint of
- * its own. That doubles the cost, and a member that refuses has rarely changed anything: so a group runs first without
- * savepoints, and when there is something to undo, all of it is undone.
+ * Runs the members in the open transaction. Isolated, each member has a savepoint of its own. That doubles the cost, and a
+ * member that refuses has rarely changed anything: so a group runs first without savepoints, and when there is something
+ * to undo, all of it is undone.
  */
-export const commit = <M extends Member>(
+export function* run<M extends Member>(
   writer: Writer,
   group: Group,
   members: Iterable<M>,
   isolated: boolean
-): Outcome<M> => {
+): InPieces<Ran<M>> {
   const notes = new Notes()
   let culprit: M | null = null
   let isChanged = false
-  let entangled = false
-  const failed = failureOf(() => {
+  try {
     for (const member of members) {
       culprit = member
       const transaction = new Transaction(group, member.actor)
       const before = writer.changes()
       if (isolated) writer.run("SAVEPOINT member")
-      if (member.run(writer, transaction)) {
+      if (yield* member.run(writer, transaction)) {
         notes.add(transaction)
         isChanged ||= writer.changes() !== before
       } else if (isolated) writer.run("ROLLBACK TO member")
       else if (writer.changes() !== before) {
-        entangled = true
-        return
+        return { _tag: "Entangled" }
       }
       if (isolated) writer.run("RELEASE member")
     }
     culprit = null
     if (isChanged && notes.markedRow === null) leaveMark(writer, group)
-  })
-  if (failed !== null) return { _tag: "Failed", failure: failed, culprit }
-  if (entangled) return { _tag: "Entangled" }
-  const committing = group.elapsed()
+  } catch (thrown) {
+    if (thrown instanceof SqlFailure) return { _tag: "Failed", failure: thrown, culprit }
+    throw thrown
+  }
+  return { _tag: "Ready", isChanged, wakeups: notes.wakeups, markedRow: notes.markedRow }
+}
+
+/** Ends the transaction: stores what has changed. Returns why that failed; then it is unknown whether it is stored. */
+export const commit = (writer: Writer, group: Group, { isChanged, markedRow }: Ready): FailedCommit | null => {
+  const begun = group.elapsed()
   const failure = failureOf(() => writer.run(isChanged ? "COMMIT" : "ROLLBACK"))
-  if (isChanged) Metrics.commitTime.unsafeUpdate(group.elapsed() - committing, [])
-  return failure === null
-    ? { _tag: "Done", wakeups: notes.wakeups }
-    : { _tag: "CommitFailed", failure, mark: group.mark, markedRow: notes.markedRow, wakeups: notes.wakeups }
+  if (isChanged) Metrics.commitTime.unsafeUpdate(group.elapsed() - begun, [])
+  return failure === null ? null : { failure, mark: group.mark, markedRow }
 }
 
 /** Ends the transaction without storing anything. Returns whether the connection can be used again. */

@@ -4,10 +4,11 @@
  */
 import { Effect, Either, Exit } from "effect"
 import type { Actor } from "../../../../domain/Actor.js"
+import type { InPieces } from "../../../../domain/InPieces.js"
 import { StorageFailed, type Write } from "../../../../domain/SkeinError.js"
 import { type Sql, SqlFailure } from "../Database.js"
 import type { Member } from "./GroupCommit.js"
-import { type LaterSql, type Program, runLater, runSync } from "./Program.js"
+import { type LaterSql, type Program, runInPieces, runLater } from "./Program.js"
 import type { Transaction } from "./Transaction.js"
 
 /** What a write does. It may be made again, after everything that it did was rolled back. */
@@ -39,10 +40,10 @@ export class PendingWrite<A, E> implements QueuedWrite {
     readonly body: Body<A, E>
   ) {}
 
-  run(sql: Sql, tx: Transaction): boolean {
+  *run(sql: Sql, tx: Transaction): InPieces<boolean> {
     try {
-      const result = runSync(sql, this.body(tx))
-      if (Either.isRight(result)) for (const store of tx.endings.values()) runSync(sql, store())
+      const result = yield* runInPieces(sql, this.body(tx))
+      if (Either.isRight(result)) for (const store of tx.endings.values()) yield* runInPieces(sql, store())
       this.#outcome = Either.isRight(result) ? Exit.succeed(result.right) : Exit.fail(result.left)
     } catch (thrown) {
       if (!(thrown instanceof SqlFailure)) this.#outcome = Exit.die(thrown)

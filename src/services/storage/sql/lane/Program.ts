@@ -6,6 +6,7 @@
  * the linter refuses both.
  */
 import { Either, Utils } from "effect"
+import type { InPieces } from "../../../../domain/InPieces.js"
 import type { Parameter, Sql } from "../Database.js"
 
 /** What a program may yield: a statement, or an `Either` whose left is the program's refusal. */
@@ -13,6 +14,9 @@ type Step<E = never> = Statement<unknown> | Utils.YieldWrap<Either.Either<unknow
 
 /** Writes, and returns `A` or refuses with `E`. */
 export type Program<A, E = never> = Generator<Step<E>, A, unknown>
+
+/** Statements of a piece. */
+const pieceStatements = 64
 
 /** Runs statements that are answered later. What is known at once needs no wait. Fails with `SqlFailure`. */
 export interface LaterSql {
@@ -119,12 +123,18 @@ export function* mapRefusal<A, E, E2>(program: Program<A, E>, refuse: (refusal: 
   return step.value
 }
 
-/** Runs a program at once. Throws `SqlFailure` when a statement fails. */
-export const runSync = <A, E>(sql: Sql, program: Program<A, E>): Either.Either<A, E> => {
+/** Runs each statement of a program at once. Throws `SqlFailure` when one fails. */
+export function* runInPieces<A, E>(sql: Sql, program: Program<A, E>): InPieces<Either.Either<A, E>> {
+  let statements = 0
   let step = program.next()
   while (step.done !== true) {
     const asked = step.value
     if (asked instanceof Statement) {
+      if (statements === pieceStatements) {
+        yield
+        statements = 0
+      }
+      statements++
       asked.runOn(sql)
       step = program.next()
     } else {

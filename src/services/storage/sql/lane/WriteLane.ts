@@ -1,7 +1,8 @@
 /**
  * The write lane: everything is written through it. Writes wait in one queue. Whoever drains it takes the permit, then
  * the waiting writes, and commits them as one group. The permit is held only while SQL runs: a body is a program,
- * in which nothing can be awaited.
+ * in which nothing can be awaited. Only a write of many statements has other work take its turn between two pieces of it,
+ * and a long group before its COMMIT.
  *
  * A caller that has queued its write lets all fibers that are ready queue theirs, then drains in its own step. It leaves
  * that to the drainer, a fiber of its own, when another process holds the lock, or when writes have gone on for so long
@@ -70,6 +71,18 @@ const groupMillis = 8
 /** A group of many writes begins only before a stretch has gone on for so many milliseconds. */
 const beforeMany = 4
 
+/** A group whose statements took so many milliseconds lets others in before its COMMIT, which may take as long again. */
+const beforeCommit = 6
+
+/**
+ * Turns of the event loop after each of which a lock that another process holds is asked for, before the lane sleeps: as a
+ * rule it is held for one commit, and the shortest sleep is longer.
+ */
+const triesAtOnce = 20
+
+/** Pieces of a long write in one stretch. */
+const piecesAtOnce = 8
+
 /** Callers that are answered before the lane looks whether others must have a turn. What each does then comes at once. */
 const answeredAtOnce = 16
 
@@ -86,11 +99,22 @@ interface UnsettledGroup extends GroupCommit.FailedCommit {
   blockedSince: number | null
 }
 
-/** The outcome of an attempt at the next group. `finish` runs once the permit is returned. */
+/** Gives callers their answers. */
+type Answers = () => void
+
+/** The outcome of an attempt at the next group. The queues are as it leaves them; `finish` runs once the permit is returned. */
 interface Attempt {
   readonly busy: boolean
-  readonly finish: () => void
+  readonly finish: Answers
 }
+
+const nothing: Answers = () => {}
+const both =
+  (first: Answers, second: Answers): Answers =>
+  () => {
+    first()
+    second()
+  }
 
 const make = Effect.gen(function* () {
   const database = yield* Database
@@ -101,6 +125,7 @@ const make = Effect.gen(function* () {
   const permit = yield* Effect.makeSemaphore(1)
   const clock = yield* Effect.clock
   const stretch = yield* Stretch.Stretch
+  const nextPiece = stretch.oneOf(piecesAtOnce)
   const elapsed = () => Number(clock.unsafeCurrentTimeNanos()) / 1e6
   const wake = yield* Effect.makeLatch(false)
 
@@ -121,6 +146,8 @@ const make = Effect.gen(function* () {
   const before = () => (waiting.size > answeredAtOnce ? beforeMany : undefined)
   const hasWrites = () => waiting.size > 0 || retrying.size > 0 || unsettled !== null
   const isIdle = () => unanswered.length === 0 && !hasWrites()
+  /** The same once no caller is about to commit. */
+  const isAtRest = permit.withPermits(1)(Effect.sync(isIdle))
 
   const handOver = () => {
     handedOver = true
@@ -147,40 +174,48 @@ const make = Effect.gen(function* () {
     step: () => undefined
   })
 
-  const failEach = (writes: ReadonlyArray<QueuedWrite>, error: (write: QueuedWrite) => Write) =>
-    answer(writes, (write) => write.fail(Exit.fail(error(write))))
+  const failEach =
+    (writes: ReadonlyArray<QueuedWrite>, error: (write: QueuedWrite) => Write): Answers =>
+    () =>
+      answer(writes, (write) => write.fail(Exit.fail(error(write))))
 
-  const answerEach = (writes: ReadonlyArray<QueuedWrite>, { gone, stopRequested, sessions }: Wakeups) => {
-    sessions.forEach(signals.signal)
-    for (const { owner, sessionId } of gone) signals.signalGone(sessionId, owner)
-    if (stopRequested) signals.signalStopRequests()
-    answer(writes, (write) => write.answer())
-  }
+  const answerEach =
+    (writes: ReadonlyArray<QueuedWrite>, { gone, stopRequested, sessions }: Wakeups): Answers =>
+    () => {
+      sessions.forEach(signals.signal)
+      for (const { owner, sessionId } of gone) signals.signalGone(sessionId, owner)
+      if (stopRequested) signals.signalStopRequests()
+      answer(writes, (write) => write.answer())
+    }
 
-  const giveUp = ({ failure: { code }, writes }: UnsettledGroup) => {
+  const giveUp = ({ failure: { code }, writes }: UnsettledGroup): Answers => {
     unsettled = null
-    failEach(writes, ({ operation }) => new OutcomeUnknown({ operation, code }))
+    return failEach(writes, ({ operation }) => new OutcomeUnknown({ operation, code }))
   }
 
   /** Nothing can be written now, for a reason that is not in any waiting write. */
-  const failAll = (error: (operation: string) => Write) => {
-    if (unsettled !== null) giveUp(unsettled)
+  const failAll = (error: (operation: string) => Write): Answers => {
+    const failUnsettled = unsettled === null ? nothing : giveUp(unsettled)
     const writes = [...retrying, ...waiting]
     retrying.clear()
     waiting.clear()
-    failEach(writes, ({ operation }) => error(operation))
+    return both(
+      failUnsettled,
+      failEach(writes, ({ operation }) => error(operation))
+    )
   }
 
   /** The lock is held elsewhere: fails the writes that have waited for it too long. */
-  const expire = (now: number) => {
+  const expire = (now: number): Answers => {
     const isExpired = (blocked: { blockedSince: number | null }) =>
       now - (blocked.blockedSince ??= now) >= busyMaxMillis
-    if (unsettled !== null && isExpired(unsettled)) giveUp(unsettled)
+    const failUnsettled = unsettled !== null && isExpired(unsettled) ? giveUp(unsettled) : nothing
     const expired = [...retrying, ...waiting].filter(isExpired)
     for (const write of expired) if (!retrying.delete(write)) waiting.delete(write)
-    failEach(expired, ({ blockedSince, operation }) => {
+    const fail = failEach(expired, ({ blockedSince, operation }) => {
       return new StorageBusy({ operation, waitedMillis: now - (blockedSince ?? now) })
     })
+    return both(failUnsettled, fail)
   }
 
   /** The writes of the next group. Each leaves its queue when it begins, as long as there is time. */
@@ -198,21 +233,40 @@ const make = Effect.gen(function* () {
   }
 
   /** Tries a failed group again without the write that failed. */
-  const tryAgain = (writes: ReadonlyArray<QueuedWrite>, culprit: QueuedWrite | null, { code }: SqlFailure) => {
+  const tryAgain = (writes: ReadonlyArray<QueuedWrite>, culprit: QueuedWrite | null, { code }: SqlFailure): Answers => {
     if (culprit !== null) for (const write of writes) if (write !== culprit) retrying.add(write)
-    failEach(culprit === null ? writes : [culprit], ({ operation }) => new StorageFailed({ operation, code }))
+    return failEach(culprit === null ? writes : [culprit], ({ operation }) => new StorageFailed({ operation, code }))
   }
 
-  const settled = ({ failure: { code }, wakeups, writes }: UnsettledGroup, verdict: "stored" | "not-stored") => {
+  const settled = (
+    { failure: { code }, wakeups, writes }: UnsettledGroup,
+    verdict: "stored" | "not-stored"
+  ): Answers => {
     unsettled = null
-    if (verdict === "stored") answerEach(writes, wakeups)
-    else failEach(writes, ({ operation }) => new StorageFailed({ operation, code }))
+    return verdict === "stored"
+      ? answerEach(writes, wakeups)
+      : failEach(writes, ({ operation }) => new StorageFailed({ operation, code }))
   }
 
-  const done = (finish: () => void): Attempt => ({ busy: false, finish })
-  const discard = (finish: () => void) => Effect.as(database.discard, done(finish))
-  const rollBack = (writer: Writer, finish: () => void) =>
+  const done = (finish: Answers): Attempt => ({ busy: false, finish })
+  const discard = (finish: Answers) => Effect.as(database.discard, done(finish))
+  const rollBack = (writer: Writer, finish: Answers) =>
     GroupCommit.rollBack(writer) ? Effect.succeed(done(finish)) : discard(finish)
+
+  const commit = (
+    writer: Writer,
+    group: GroupCommit.Group,
+    writes: ReadonlyArray<QueuedWrite>,
+    ready: GroupCommit.Ready
+  ) => {
+    const failed = GroupCommit.commit(writer, group, ready)
+    if (failed !== null) {
+      unsettled = { ...failed, wakeups: ready.wakeups, writes, blockedSince: null }
+      return discard(nothing)
+    }
+    Metrics.writesPerCommit.unsafeUpdate(writes.length, [])
+    return Effect.succeed(done(answerEach(writes, ready.wakeups)))
+  }
 
   /** Ends one group in the open transaction. */
   const advance = (writer: Writer, now: number): Effect.Effect<Attempt> => {
@@ -221,35 +275,41 @@ const make = Effect.gen(function* () {
     if (unsettled !== null) {
       const failed = unsettled
       const verdict = GroupCommit.settle(writer, group, failed)
-      return verdict === "unknown"
-        ? discard(() => giveUp(failed))
-        : Effect.succeed(done(() => settled(failed, verdict)))
+      return verdict === "unknown" ? discard(giveUp(failed)) : Effect.succeed(done(settled(failed, verdict)))
     }
 
     const isolated = retrying.size > 0
     const writes: Array<QueuedWrite> = (begun = [])
     const from = elapsed()
-    const ending = GroupCommit.commit(writer, group, take(isolated ? retrying : waiting, writes, from), isolated)
-    // A write that is tried again has not waited for the lane.
-    if (!isolated) for (const { since } of writes) Metrics.writeWait.unsafeUpdate(from - since, [])
-    switch (ending._tag) {
-      case "Done":
-        Metrics.writesPerCommit.unsafeUpdate(writes.length, [])
-        return Effect.succeed(done(() => answerEach(writes, ending.wakeups)))
-      case "Entangled":
-        return rollBack(writer, () => writes.forEach((write) => retrying.add(write)))
-      case "Failed": {
-        const finish = () => tryAgain(writes, ending.culprit, ending.failure)
-        return ending.failure.kind === "spoilt" ? discard(finish) : rollBack(writer, finish)
+    const ended = (ran: GroupCommit.Ran<QueuedWrite>): Effect.Effect<Attempt> => {
+      // A write that is tried again has not waited for the lane.
+      if (!isolated) for (const { since } of writes) Metrics.writeWait.unsafeUpdate(from - since, [])
+      switch (ran._tag) {
+        case "Ready":
+          return elapsed() - from < beforeCommit
+            ? commit(writer, group, writes, ran)
+            : Effect.flatMap(stretch.turn, () => commit(writer, group, writes, ran))
+        case "Entangled":
+          writes.forEach((write) => retrying.add(write))
+          return rollBack(writer, nothing)
+        case "Failed": {
+          const finish = tryAgain(writes, ran.culprit, ran.failure)
+          return ran.failure.kind === "spoilt" ? discard(finish) : rollBack(writer, finish)
+        }
       }
-      case "CommitFailed":
-        unsettled = { ...ending, writes, blockedSince: null }
-        return discard(() => {})
     }
+
+    const pieces = GroupCommit.run(writer, group, take(isolated ? retrying : waiting, writes, from), isolated)
+    const first = pieces.next()
+    // Few statements are run and stored in one step, as nothing can come between them.
+    return first.done === true
+      ? ended(first.value)
+      : Effect.flatMap(Effect.zipRight(nextPiece, Stretch.inPieces(pieces, nextPiece)), ended)
   }
 
   const attempt = Effect.suspend(() => {
-    if (!hasWrites()) return Effect.succeed(done(() => {}))
+    stretch.note()
+    if (!hasWrites()) return Effect.succeed(done(nothing))
     const begun = elapsed()
     if (lookedAt === null || begun - lookedAt >= lookMillis) {
       replaced = database.isReplaced()
@@ -257,9 +317,9 @@ const make = Effect.gen(function* () {
     }
     if (replaced) {
       const error = new StorageUnusable({ path: database.path, reason: "replaced", detail: "" })
-      return Effect.succeed(done(() => failAll(() => error)))
+      return Effect.succeed(done(failAll(() => error)))
     }
-    const busy: Attempt = { busy: true, finish: () => expire(Math.trunc(begun)) }
+    const busy = (): Attempt => ({ busy: true, finish: expire(Math.trunc(begun)) })
     return Effect.matchEffect(database.writer, {
       onSuccess: (writer) => {
         const refusal = GroupCommit.begin(writer)
@@ -270,12 +330,12 @@ const make = Effect.gen(function* () {
           })
         }
         return refusal.kind === "busy"
-          ? Effect.succeed(busy)
-          : discard(() => failAll((operation) => new StorageFailed({ operation, code: refusal.code })))
+          ? Effect.succeed(busy())
+          : discard(failAll((operation) => new StorageFailed({ operation, code: refusal.code })))
       },
       onFailure: (error) =>
         Effect.succeed(
-          error._tag === "StorageUnusable" && error.reason === "locked" ? busy : done(() => failAll(() => error))
+          error._tag === "StorageUnusable" && error.reason === "locked" ? busy() : done(failAll(() => error))
         )
     })
   })
@@ -288,20 +348,19 @@ const make = Effect.gen(function* () {
       unsettled = null
       retrying.clear()
       waiting.clear()
-      answer(writes, (write) => write.fail(Exit.failCause(cause)))
+      return done(() => answer(writes, (write) => write.fail(Exit.failCause(cause))))
     })
 
-  const step = Effect.map(permit.withPermits(1)(attempt), ({ busy, finish }) => {
+  const attempted = Effect.map(Effect.catchAllCause(attempt, die), (attempt) => {
     begun = []
-    finish()
-    if (busy) Metrics.busyRetries.unsafeUpdate(1, [])
-    return busy && hasWrites() && unanswered.length === 0
+    return attempt
   })
 
   /** Commits the next group. Returns whether another process holds the lock, and there is nothing to do but to wait. */
-  const drain = Effect.suspend(() => {
-    stretch.note()
-    return Effect.catchAllCause(step, (cause) => Effect.as(die(cause), false))
+  const drain = Effect.map(permit.withPermits(1)(attempted), ({ busy, finish }) => {
+    finish()
+    if (busy) Metrics.busyRetries.unsafeUpdate(1, [])
+    return busy && hasWrites() && unanswered.length === 0
   })
 
   /** Drains in the caller's step until its write is answered, unless that is the drainer's to do. */
@@ -312,15 +371,26 @@ const make = Effect.gen(function* () {
       return Effect.flatMap(drain, (busy) => (busy ? Effect.sync(handOver) : drainFor(write)))
     })
 
+  /** Tries again after a turn of the event loop. Returns whether the lock is still held after so many tries. */
+  const drainSoon = (tries: number): Effect.Effect<boolean> =>
+    tries === 0
+      ? Effect.succeed(true)
+      : Effect.flatMap(Effect.zipRight(stretch.turn, drain), (busy) =>
+          busy ? drainSoon(tries - 1) : Effect.succeed(false)
+        )
+
   const whileBusy = Schedule.whileInput(busySchedule, (busy: boolean) => busy)
+  const drainPatiently = Effect.flatMap(drainSoon(triesAtOnce), (busy) =>
+    busy ? Effect.scheduleFrom(drain, true, whileBusy) : Effect.void
+  )
 
   const drainer = Effect.gen(function* () {
-    while (!closed || !isIdle()) {
-      yield* wake.await
+    while (!closed || !(yield* isAtRest)) {
+      if (!closed) yield* wake.await
       if (!closed) yield* unanswered.length === 0 ? stretch.turn : stretch.breathe()
       while (!isIdle()) {
         yield* answerAll
-        if (yield* drain) yield* Effect.scheduleFrom(drain, true, whileBusy)
+        if (yield* drain) yield* drainPatiently
         yield* stretch.breathe(before())
       }
       handedOver = false

@@ -2,7 +2,14 @@ import { describe, expect, it } from "@effect/vitest"
 import Sqlite from "better-sqlite3"
 import { Either, Schema } from "effect"
 import { steps } from "../../../../../src/services/storage/sql/schema/Steps.js"
-import { insertion, select, sqlName, type Table, table } from "../../../../../src/services/storage/sql/Table.js"
+import {
+  insertion,
+  isExpression,
+  select,
+  sqlName,
+  type Table,
+  table
+} from "../../../../../src/services/storage/sql/Table.js"
 import { tables } from "../../../../../src/services/storage/sql/Tables.js"
 
 /** What the newest schema says of a table. */
@@ -70,7 +77,11 @@ describe("Tables", () => {
     "%s: what a repair stores in place of a value decodes",
     (_, { columns }) => {
       for (const { least, schema } of Object.values(columns)) {
-        if (least !== undefined) expect(Either.isRight(Schema.decodeUnknownEither(schema)(least))).toBe(true)
+        if (least === undefined) continue
+        const stored = isExpression(least)
+          ? connection.prepare(`SELECT ${least.sql} FROM (SELECT 7 AS ordinal)`).pluck().get()
+          : least
+        expect(Either.isRight(Schema.decodeUnknownEither(schema)(stored))).toBe(true)
       }
     }
   )

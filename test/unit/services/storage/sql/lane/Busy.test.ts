@@ -3,6 +3,8 @@ import { Context, Effect, Exit, Fiber, Layer, Random, Ref, Runtime, type Scope, 
 import { Quiescence } from "skein/testing"
 import { Database } from "../../../../../../src/services/storage/sql/Database.js"
 import { WriteLane } from "../../../../../../src/services/storage/sql/lane/WriteLane.js"
+import { EventLoop } from "../../../../../../src/services/EventLoop.js"
+import * as EventLoopOfNode from "../../../../../../src/adapters/EventLoop.js"
 import { folder } from "../../disk.js"
 import { refused } from "../../../../../../src/adapters/testing/storage/fixture.js"
 import { Faults } from "./FaultyDatabase.js"
@@ -21,6 +23,20 @@ it.scopedLive("P9 many processes: a write waits for another process's lock, and 
     yield* Fiber.join(waiting)
     expect(yield* stored).toEqual(["a"])
   }).pipe(Effect.provide(lane()))
+)
+
+it.scoped(
+  "P9 many processes: a lock that is held for a moment is waited for by turns of the event loop, not by time",
+  () =>
+    Effect.gen(function* () {
+      const unlock = yield* lock
+      const waiting = yield* Effect.fork(write("a"))
+      yield* Effect.repeatN(turn, 10)
+      expect(yield* stored).toEqual([])
+      yield* unlock
+      yield* Fiber.join(waiting)
+      expect(yield* stored).toEqual(["a"])
+    }).pipe(Effect.provide(lane()), Effect.provideService(EventLoop, { turn: EventLoopOfNode.turn }))
 )
 
 it.scopedLive("P9 many processes: a write that has waited its time fails as busy, and leaves nothing behind", () =>
