@@ -23,6 +23,7 @@ import type { Program, Statement } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
 import type { Turn } from "../../EventLoop.js"
 import type { OpenBatch, StoredResult } from "../Storage.js"
+import { answerOvertaken } from "./Answers.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { complete, completeAll } from "./Results.js"
@@ -98,14 +99,18 @@ export function* storeResult(
   }: { readonly lease: Lease; readonly seq: Seq; readonly result: Checked<ResultMessage> }
 ): Program<StoredResult, LeaseLost | InvalidInput | RowDamaged> {
   const session = yield* held(tx, lease)
-  const call = yield* tx.get<Pick<CallRow, "display" | "follows" | "startedAt"> & { readonly id: string }>(
-    `DELETE FROM calls WHERE session = ? AND seq = ? RETURNING id, follows, started_at AS "startedAt", display`,
+  const call = yield* tx.get<
+    Pick<CallRow, "display" | "follows" | "questionId" | "startedAt" | "state"> & { readonly id: string }
+  >(
+    `DELETE FROM calls WHERE session = ? AND seq = ?
+     RETURNING id, state, follows, started_at AS "startedAt", display, question AS "questionId"`,
     session.ordinal,
     seq
   )
   if (call === undefined) return yield* completedBefore(tx, session, seq, result)
-  const { id, ...kept } = call
+  const { id, questionId, state, ...kept } = call
   yield* checkCall(id, result)
+  yield* answerOvertaken(tx, session, [{ questionId, state }])
   yield* complete(tx, session, { ...kept, run: session.run, seq, message: result, body: json })
   return { result }
 }
@@ -145,6 +150,7 @@ export function* closeCalls(
   calls: ReadonlyArray<CallRow>
 ): Program<void> {
   if (calls.length === 0) return
+  yield* answerOvertaken(tx, session, calls)
   yield* tx.run(
     "DELETE FROM calls WHERE session = ? AND seq IN (SELECT CAST(value AS BIGINT) FROM json_each(?))",
     session.ordinal,

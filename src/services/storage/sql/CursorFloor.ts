@@ -4,10 +4,12 @@
  */
 import type { Statement } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
-import { highestFloor } from "./Tables.js"
+
+/** Far from the end of exact numbers, so that a session has room above it. */
+export const highest = 2 ** 52
 
 const newest = (column: string, table: string): string =>
-  `SELECT max(${column}) AS cursor FROM ${table} WHERE ${column} BETWEEN 0 AND ${highestFloor}`
+  `SELECT max(${column}) AS cursor FROM ${table} WHERE ${column} BETWEEN 0 AND ${highest}`
 
 /** An expression for a floor past everything that rows show. */
 export const afterAll = `(SELECT 1 + coalesce(max(cursor), 0) FROM (
@@ -18,6 +20,6 @@ export const afterAll = `(SELECT 1 + coalesce(max(cursor), 0) FROM (
 export const ensure = (tx: Transaction): Statement<number> =>
   tx.run(
     `INSERT INTO meta (id, cursor_floor) SELECT 1, ${afterAll}
-     WHERE NOT EXISTS (SELECT 1 FROM meta WHERE cursor_floor BETWEEN 0 AND ${highestFloor})
+     WHERE NOT EXISTS (SELECT 1 FROM meta WHERE cursor_floor BETWEEN 0 AND ${highest})
      ON CONFLICT (id) DO UPDATE SET cursor_floor = excluded.cursor_floor`
   )

@@ -8,11 +8,11 @@ import * as Takeover from "../../../domain/Takeover.js"
 import * as Program from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
 import type { RunEnd, TakeoverOutcome, Takeover as SeenLease } from "../Storage.js"
+import { answerOpen } from "./Answers.js"
 import { closeCalls, openCalls } from "./Batches.js"
 import { dropDraft } from "./Drafts.js"
-import { answerOpen } from "./Questions.js"
 import { beatsOf, inState, instanceOf, isActor, reread } from "./RunRows.js"
-import { renew } from "./Runs.js"
+import { renewUnlessRenewing } from "./Runs.js"
 import {
   held,
   heldBy,
@@ -60,7 +60,7 @@ export function* takeOver(
   )
   if (run === undefined || (yield* beatsOf(tx, run.instance ?? "")) !== count) return { _tag: "Lost" }
   raiseFence(tx, session)
-  yield* renew(tx, presence)
+  yield* renewUnlessRenewing(tx, presence)
   tx.requestStop()
 
   const open = yield* openCalls(tx, session)

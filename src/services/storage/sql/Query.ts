@@ -2,14 +2,14 @@
 import { Context, Effect, Layer } from "effect"
 import { StorageFailed } from "../../../domain/SkeinError.js"
 import { EngineConfig } from "../../EngineConfig.js"
-import { busyScheduleUpTo, Database, type Reader, SqlFailure } from "./Database.js"
+import { busyScheduleUpTo, Database, type Parameter, type Reader, SqlFailure } from "./Database.js"
 
 type Read<Least> = {
   /** `Row` names the columns that are selected. `operation` is a verb for messages, such as "read the transcript". */
   <Row extends Least>(
     operation: string,
     statement: string,
-    ...parameters: ReadonlyArray<string | number | null>
+    ...parameters: ReadonlyArray<Parameter>
   ): Effect.Effect<ReadonlyArray<Row>, StorageFailed>
 }
 
@@ -36,12 +36,12 @@ export const make = (reader: Reader, busyMaxMillis: number): Query => {
   const all: Read<object> = <Row extends object>(
     operation: string,
     statement: string,
-    ...parameters: ReadonlyArray<string | number | null>
+    ...parameters: ReadonlyArray<Parameter>
   ) => read(operation, () => reader.all<Row>(statement, ...parameters))
   const values: Read<ReadonlyArray<unknown>> = <Row extends ReadonlyArray<unknown>>(
     operation: string,
     statement: string,
-    ...parameters: ReadonlyArray<string | number | null>
+    ...parameters: ReadonlyArray<Parameter>
   ) => read(operation, () => reader.values<Row>(statement, ...parameters))
   return Object.assign(all, { values })
 }

@@ -1,7 +1,7 @@
-/** Questions to a human. A question is asked about a pending call; the first answer counts. */
+/** Questions to a human. A question is asked about a pending call, or by one that has started; the first answer counts. */
 import { Array, Effect, Either, Schema } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
-import { type Answer, Question, type QuestionId } from "../../../domain/Permission.js"
+import { type Answer, askingState, Question, type QuestionId } from "../../../domain/Permission.js"
 import type { SessionId } from "../../../domain/Session.js"
 import {
   InvalidInput,
@@ -14,10 +14,11 @@ import {
 } from "../../../domain/SkeinError.js"
 import * as Program from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
+import { answerAbout, setAnswer } from "./Answers.js"
 import { displayText, setDisplay } from "./Batches.js"
 import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
-import { changeable, held, record, type SessionRow, undeleted } from "./SessionRow.js"
+import { changeable, held, record, undeleted } from "./SessionRow.js"
 import { insert, insertion, select } from "./Table.js"
 import { grants, questions } from "./Tables.js"
 
@@ -73,19 +74,21 @@ export function* ask(
 ): Program.Program<Question, LeaseLost | SessionDeleting | InvalidInput> {
   const session = yield* undeleted(yield* held(tx, lease))
   const { access, callId, display, id, input, seq, tool } = asked
-  const pending = yield* tx.run(
-    "UPDATE calls SET question = ? WHERE session = ? AND seq = ? AND id = ? AND state = 'pending'",
+  const state = askingState(display)
+  const waiting = yield* tx.run(
+    "UPDATE calls SET question = ? WHERE session = ? AND seq = ? AND id = ? AND state = ?",
     id,
     session.ordinal,
     seq,
-    callId
+    callId,
+    state
   )
-  if (pending === 0) {
+  if (waiting === 0) {
     return yield* Either.left(
-      new InvalidInput({ field: "seq", limit: "the place of a pending call", actual: `${seq}` })
+      new InvalidInput({ field: "seq", limit: `the place of a ${state} call`, actual: `${seq}` })
     )
   }
-  yield* setDisplay(tx, session, seq, display)
+  if (state === "pending") yield* setDisplay(tx, session, seq, display)
   yield* insert(tx, insertQuestion, {
     id,
     session: session.ordinal,
@@ -121,37 +124,9 @@ export function* answer(
   yield* setAnswer(tx, session, { id: questionId, run: row.run, seq: row.seq }, answer)
   if (answer.verdict === "allow-for-session") {
     yield* insert(tx, insertGrant, { session: session.ordinal, tool: question.tool })
-    for (const covered of yield* openAbout(tx, session, question.tool)) yield* setAnswer(tx, session, covered, answer)
+    yield* answerAbout(tx, session, question.tool, answer)
   }
   return { ...question, answer }
-}
-
-/** The session's open questions about a tool, oldest first. */
-const openAbout = (tx: Transaction, { ordinal }: SessionRow, tool: string) =>
-  tx.all<{ readonly id: string; readonly run: number; readonly seq: number }>(
-    "SELECT id, run, seq FROM questions WHERE session = ? AND tool = ? AND answer IS NULL ORDER BY ordinal",
-    ordinal,
-    tool
-  )
-
-/** Answers all open questions of a run, oldest first. */
-export function* answerOpen(tx: Transaction, session: SessionRow, run: number, answer: Answer): Program.Program<void> {
-  const open = yield* tx.all<{ readonly id: string; readonly run: number; readonly seq: number }>(
-    "SELECT id, run, seq FROM questions WHERE session = ? AND run = ? AND answer IS NULL ORDER BY ordinal",
-    session.ordinal,
-    run
-  )
-  for (const question of open) yield* setAnswer(tx, session, question, answer)
-}
-
-function* setAnswer(
-  tx: Transaction,
-  session: SessionRow,
-  { id, run, seq }: { readonly id: string; readonly run: number; readonly seq: number },
-  answer: Answer
-): Program.Program<void> {
-  yield* tx.run("UPDATE questions SET verdict = ?, answer = ? WHERE id = ?", answer.verdict, JSON.stringify(answer), id)
-  yield* record(tx, session, "permission.answered", { run, seq, ref: id })
 }
 
 export const open = (

@@ -160,10 +160,11 @@ export const prune = (
   query: Query,
   write: WriteLane["Type"]["write"],
   turn: Turn,
-  retention: Retention
+  retention: Retention,
+  ahead: () => number
 ): Effect.Effect<boolean, Write> =>
   Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
+    const now = (yield* Clock.currentTimeMillis) + ahead()
     const [meta] = yield* query<{ readonly prunedAt: number; readonly upTo: number }>(
       operation,
       `SELECT pruned_at AS "prunedAt", pruned_up_to AS "upTo" FROM meta`

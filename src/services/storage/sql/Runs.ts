@@ -24,6 +24,7 @@ import { decodeRun, inState, instanceOf, newestOf, oldestQueued, reread, running
 import { changeable, inTheWay, raiseFence, record, served, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { engines, runs } from "./Tables.js"
+import { unlocked } from "./Unlocked.js"
 import { appendEntry, nextSeq } from "./Transcripts.js"
 
 type Refusal = SessionNotFound | SessionDeleting | RowDamaged
@@ -159,7 +160,7 @@ export function* start(
     JSON.stringify(presence.engine),
     runId
   )
-  yield* renew(tx, presence)
+  yield* renewUnlessRenewing(tx, presence)
   const { ordinal, ref, run } = yield* inState("running", yield* reread(tx, session, runId))
   const { actor } = run
   yield* record(tx, session, "run.started", { run: ordinal, actor })
@@ -173,26 +174,38 @@ export function* start(
 
 const insertEngine = insertion(engines, ["instance", "count", "clock", "at", "leaseMillis", "seenAt"], "keep")
 
+const renewOne = "UPDATE engines SET count = count + 1, clock = ?, at = ?, lease_millis = ?, seen_at = ?"
+
 /**
  * Counts a sign of life. The first of a new engine also removes the rows of engines that hold no run: they may be dead,
  * and a living one counts from one again.
  */
-export function* renew(
-  tx: Transaction,
-  { engine: { instance }, leaseMillis, sign: { at, clock } }: Presence
-): Program<void> {
-  const renewed = yield* tx.run(
-    "UPDATE engines SET count = count + 1, clock = ?, at = ?, lease_millis = ?, seen_at = ? WHERE instance = ?",
-    clock,
-    at,
-    leaseMillis,
-    tx.now,
-    instance
+export function* renew(tx: Transaction, presence: Presence): Program<void> {
+  yield* renewBy(tx, presence, `${renewOne} WHERE instance = ?`)
+}
+
+/**
+ * The same with what an engine does besides. It may do that on several connections at once, and they would wait for each
+ * other for as long as their groups take: while another gives a sign of life that has not been committed, that one counts.
+ */
+export function* renewUnlessRenewing(tx: Transaction, presence: Presence): Program<void> {
+  yield* renewBy(
+    tx,
+    presence,
+    `${renewOne} WHERE instance = (SELECT instance FROM engines WHERE instance = ? ${unlocked})`
   )
-  if (renewed > 0) return
+}
+
+function* renewBy(
+  tx: Transaction,
+  { engine: { instance }, leaseMillis, sign: { at, clock } }: Presence,
+  update: string
+): Program<void> {
+  if ((yield* tx.run(update, clock, at, leaseMillis, tx.now, instance)) > 0) return
+  if ((yield* tx.get("SELECT 1 FROM engines WHERE instance = ?", instance)) !== undefined) return
   yield* tx.run(
-    `DELETE FROM engines WHERE instance NOT IN
-     (SELECT ${instanceOf} FROM runs WHERE runs.state = 'running' AND ${instanceOf} IS NOT NULL)`
+    `DELETE FROM engines WHERE instance IN (SELECT instance FROM engines WHERE instance NOT IN
+     (SELECT ${instanceOf} FROM runs WHERE runs.state = 'running' AND ${instanceOf} IS NOT NULL) ${unlocked})`
   )
   yield* insert(tx, insertEngine, { instance, count: 1, clock, at, leaseMillis, seenAt: tx.now })
 }

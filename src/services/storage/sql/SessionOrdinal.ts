@@ -9,14 +9,15 @@ import type { Transaction } from "./lane/Transaction.js"
 /** Far from the end of exact numbers. */
 const highest = 2 ** 52
 
-const newest = `SELECT coalesce(max(ordinal), 0) FROM session_rows WHERE ordinal <= ${highest}`
+/** An expression for the newest session's number. */
+export const newest = `(SELECT coalesce(max(ordinal), 0) FROM session_rows WHERE ordinal <= ${highest})`
 
 /** An expression for the number of the next session. */
-export const next = `(SELECT 1 + max((${newest}),
+export const next = `(SELECT 1 + max(${newest},
   coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'session_rows'), 0)))`
 
 /** Restarts a sequence that is none. */
-export const restart = `UPDATE sqlite_sequence SET seq = (${newest})
+export const restart = `UPDATE sqlite_sequence SET seq = ${newest}
    WHERE name = 'session_rows' AND (typeof(seq) <> 'integer' OR seq NOT BETWEEN 0 AND ${highest})`
 
 /** Makes sure that the sequence is one. Without damage it reads one row and changes nothing. */

@@ -9,6 +9,7 @@ import * as Title from "../../../domain/Title.js"
 import { EngineConfig } from "../../EngineConfig.js"
 import { EventLoop, type Turn } from "../../EventLoop.js"
 import { type ReaderService, type Service, Storage, StorageReader } from "../Storage.js"
+import { StorageClock } from "../StorageClock.js"
 import { type Subject, WriteLane } from "./lane/WriteLane.js"
 import * as AssetRows from "./AssetRows.js"
 import * as Batches from "./Batches.js"
@@ -66,7 +67,8 @@ const makeStorage = (
   { write, writeFor }: WriteLane["Type"],
   query: Query.Query,
   limits: Limits.Limits,
-  turn: Turn
+  turn: Turn,
+  ahead: () => number
 ): Service => ({
   createSession: (session) =>
     Effect.flatMap(
@@ -111,7 +113,7 @@ const makeStorage = (
   purge: (sessionId) => write("remove the session's rows", of(sessionId), (tx) => Deletion.purge(tx, sessionId)),
   forget: (sessionId) => write("forget the session", of(sessionId), (tx) => Deletion.forget(tx, sessionId)),
 
-  prune: (retention) => Retention.prune(query, write, turn, retention),
+  prune: (retention) => Retention.prune(query, write, turn, retention, ahead),
 
   beginImport: (session) => write("begin the import", of(session.id), (tx) => Imports.begin(tx, session)),
   importRows: (sessionId, rows) =>
@@ -130,7 +132,8 @@ export const layer: Layer.Layer<Storage | StorageReader, never, Query.Queries | 
     const lane = yield* WriteLane
     const { limits } = yield* EngineConfig
     const { turn } = yield* EventLoop
-    return Context.make(Storage, makeStorage(lane, query, limits, turn)).pipe(
+    const { ahead } = yield* StorageClock
+    return Context.make(Storage, makeStorage(lane, query, limits, turn, ahead)).pipe(
       Context.add(StorageReader, makeReader(query, turn))
     )
   })

@@ -9,11 +9,19 @@ import type { Parameter } from "./Database.js"
 import type { Statement } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
 
+/** A value that other rows tell, as SQL. */
+export interface Expression {
+  readonly sql: string
+}
+
+export const isExpression = (value: Parameter | Expression): value is Expression =>
+  value !== null && typeof value === "object" && "sql" in value
+
 interface Column {
   /** Decodes a stored value. */
   readonly schema: Schema.Schema.AnyNoContext
   /** Replaces a value that does not decode. Without it, another value may follow from other rows; else the row goes. */
-  readonly least?: Parameter
+  readonly least?: Parameter | Expression
 }
 
 export interface Columns {

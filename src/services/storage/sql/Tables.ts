@@ -21,11 +21,17 @@ import { none, Takeovers } from "../../../domain/Takeover.js"
 import * as Title from "../../../domain/Title.js"
 import { Cursor, Owner, Seq, SessionId } from "../../../domain/Session.js"
 import { Total } from "../../../domain/Usage.js"
+import * as CursorFloor from "./CursorFloor.js"
 import { JsonObject } from "./Decoding.js"
 import { table } from "./Table.js"
 
 /** The small number by which rows refer to a session or a run. */
 const Ordinal = Schema.NonNegativeInt
+
+/** An ordinal that no row of a table has. */
+const freeOrdinal = (table: string) => ({
+  sql: `(SELECT 1 + coalesce(max(ordinal), 0) FROM ${table} WHERE ordinal BETWEEN 0 AND ${CursorFloor.highest})`
+})
 
 const Flag = Schema.transform(Schema.Int, Schema.Boolean, {
   strict: true,
@@ -48,7 +54,8 @@ const usage = {
   inputTokens: { schema: Total.fields.inputTokens, least: 0 },
   outputTokens: { schema: Total.fields.outputTokens, least: 0 },
   reasoningTokens: { schema: Total.fields.reasoningTokens, least: 0 },
-  cachedInputTokens: { schema: Total.fields.cachedInputTokens, least: 0 }
+  cachedInputTokens: { schema: Total.fields.cachedInputTokens, least: 0 },
+  costMicroUsd: { schema: Total.fields.costMicroUsd, least: 0 }
 }
 
 /** The columns of a sum of usage, of a session or a run. */
@@ -58,7 +65,8 @@ export const usageNames = [
   "inputTokens",
   "outputTokens",
   "reasoningTokens",
-  "cachedInputTokens"
+  "cachedInputTokens",
+  "costMicroUsd"
 ] as const satisfies ReadonlyArray<keyof typeof usage>
 
 /** Null when a call's tool says nothing about it. */
@@ -120,8 +128,8 @@ export const runs = table({
   isTransient: false,
   damage: { row: "run", remedy: `${reset}; a queued run whose message does not decode ends as failed` },
   columns: {
-    ordinal: { schema: Ordinal },
-    id: { schema: RunId },
+    ordinal: { schema: Ordinal, least: freeOrdinal("runs") },
+    id: { schema: RunId, least: { sql: "'run_damaged_' || ordinal" } },
     session: { schema: Ordinal },
     state: { schema: State, least: "ended" },
     cursor: { schema: Cursor, least: 0 },
@@ -213,7 +221,7 @@ export const questions = table({
   isTransient: false,
   damage: { row: "question", remedy: "answer it with a denial" },
   columns: {
-    ordinal: { schema: Ordinal },
+    ordinal: { schema: Ordinal, least: freeOrdinal("questions") },
     id: { schema: QuestionId },
     session: { schema: Ordinal },
     run: { schema: Ordinal },
@@ -285,7 +293,7 @@ export const assets = table({
   isTransient: false,
   damage: { row: "asset", remedy: "treat it as deleted" },
   columns: {
-    ordinal: { schema: Ordinal },
+    ordinal: { schema: Ordinal, least: freeOrdinal("assets") },
     session: { schema: Ordinal },
     id: { schema: Asset.AssetId },
     name: { schema: Asset.Asset.fields.name, least: null },
@@ -343,9 +351,6 @@ const lanes = table({
   columns: { id: { schema: Schema.String }, mark: { schema: Schema.Int }, at: { schema: Schema.Int } }
 })
 
-/** Far from the end of exact numbers, so that a session has room above it. */
-export const highestFloor = 2 ** 52
-
 /** One row for the whole database. */
 export const meta = table({
   name: "meta",
@@ -357,7 +362,10 @@ export const meta = table({
   columns: {
     id: { schema: Schema.Literal(1), least: 1 },
     /** A new session's cursors begin after it. */
-    cursorFloor: { schema: Cursor.pipe(Schema.lessThanOrEqualTo(highestFloor)) },
+    cursorFloor: {
+      schema: Cursor.pipe(Schema.lessThanOrEqualTo(CursorFloor.highest)),
+      least: { sql: CursorFloor.afterAll }
+    },
     prunedAt: { schema: Schema.Int, least: 0 },
     prunedUpTo: { schema: Ordinal, least: 0 },
     /** Sessions hidden so far: their rows go, and no other tells that there were any. */

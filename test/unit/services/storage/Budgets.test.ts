@@ -150,19 +150,24 @@ const costs = (size: number) =>
     return Object.fromEntries(pairs)
   })
 
-/** How SQLite reads the tables that grow, for these statements. */
-const plansOf = (directory: string, statements: Iterable<string>): ReadonlyArray<string> => {
+/** How SQLite reads the tables that grow for these statements, and which pages it sorts out of all that there is. */
+const plansOf = (directory: string, all: Iterable<string>) => {
   const connection = new Sqlite(join(directory, "skein.db"), { readonly: true })
-  const plans = [...statements]
-    .filter((statement) => /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)/.test(statement))
-    .flatMap((statement) =>
-      connection
-        .prepare<Array<null>, { readonly detail: string }>(`EXPLAIN QUERY PLAN ${statement}`)
-        .all(...Array.makeBy(statement.split("?").length, () => null).slice(1))
-    )
-    .map(({ detail }) => detail)
+  const statements = [...all].filter((statement) => /^\s*(SELECT|WITH|INSERT|UPDATE|DELETE)/.test(statement))
+  const planned = statements.map((statement) => {
+    const steps = connection
+      .prepare<Array<null>, { readonly detail: string }>(`EXPLAIN QUERY PLAN ${statement}`)
+      .all(...Array.makeBy(statement.split("?").length, () => null).slice(1))
+    return { statement, details: steps.map(({ detail }) => detail) }
+  })
   connection.close()
-  return Array.dedupe(plans).toSorted()
+  const sorted = planned.filter(
+    ({ details, statement }) => /LIMIT \?\s*$/.test(statement) && details.includes("USE TEMP B-TREE FOR ORDER BY")
+  )
+  return {
+    plans: Array.dedupe(planned.flatMap(({ details }) => details)).toSorted(),
+    sorted: sorted.map(({ statement }) => statement)
+  }
 }
 
 const [few, many] = [100, 10_000]
@@ -188,11 +193,11 @@ it.scopedLive(
         addSessions(directory, few)
         return costs(few)
       })
-      const { large, plans } = yield* counted(many, (directory) =>
+      const { large, plans, sorted } = yield* counted(many, (directory) =>
         Effect.gen(function* () {
           addSessions(directory, many)
           const large = yield* costs(many)
-          return { large, plans: plansOf(directory, (yield* Counted.Counter).statements) }
+          return { large, ...plansOf(directory, (yield* Counted.Counter).statements) }
         })
       )
       expect(large).toEqual(small)
@@ -209,6 +214,8 @@ it.scopedLive(
         "SCAN unended USING INDEX runs_active",
         "SCAN waiting USING INDEX runs_active"
       ])
+      // Only what goes on, which is little.
+      expect(sorted).toEqual([expect.stringContaining("ORDER BY +session_rows.active_at")])
       expect(plans.filter((plan) => /session_rows_(active|owner|owner_active|workdir) \(/.test(plan))).toEqual([
         "SEARCH session_rows USING INDEX session_rows_active (active_at<?)",
         "SEARCH session_rows USING INDEX session_rows_active (active_at>? AND active_at<?)",

@@ -3,7 +3,8 @@
  * become columns of its row, as each change of a session passes there anyway. What is already stored tells them once
  * more; a number that is none becomes 0, and a doctor finds it. Sessions are found by their owner, their folder and their
  * parent, and by their last activity. An index of the exact time would be written by each change; that of the second is
- * written once a second at most. A session names its agent, and its placement. A run has the form of the answer that was asked for.
+ * written once a second at most. A session names its agent, and its placement. A session and a run have what they
+ * cost. A run has the form of the answer that was asked for.
  *
  * Calls have times and a display: open ones in their own rows, finished ones with their results. `finished` is the cursor of
  * a result's `call.finished`; results that are stored already have none.
@@ -29,6 +30,9 @@ export const columns: ReadonlyArray<string> = [
   "ALTER TABLE session_rows ADD COLUMN placement TEXT",
   "ALTER TABLE session_rows ADD COLUMN parent TEXT",
   "CREATE INDEX session_rows_parent ON session_rows (parent) WHERE parent IS NOT NULL",
+
+  "ALTER TABLE session_rows ADD COLUMN cost_micro_usd INTEGER NOT NULL DEFAULT 0",
+  "ALTER TABLE runs ADD COLUMN cost_micro_usd INTEGER NOT NULL DEFAULT 0",
 
   "ALTER TABLE session_rows RENAME COLUMN metadata TO first_metadata",
   "ALTER TABLE session_rows ADD COLUMN metadata TEXT NOT NULL DEFAULT '{}'",
