@@ -12,12 +12,12 @@ import * as AssetContent from "../../domain/AssetContent.js"
 import type { Limits } from "../../domain/Limits.js"
 import type { SessionId } from "../../domain/Session.js"
 import { AssetFailed, InvalidInput } from "../../domain/SkeinError.js"
-import * as EngineInName from "../EngineInName.js"
 import type * as Engines from "../Engines.js"
 import type * as Hashing from "../Hashing.js"
 import type * as Ids from "../Ids.js"
 import type * as AssetFiles from "./AssetFiles.js"
 import * as AssetNames from "./AssetNames.js"
+import * as Markers from "./Markers.js"
 
 /** One file that comes in pieces. */
 export interface Arrival {
@@ -47,7 +47,10 @@ export const make = (services: {
   const begin = (upload: AssetFiles.Upload, scope: Scope.Scope) =>
     Effect.fnUntraced(function* (asset: Asset) {
       const explain = Effect.mapError(failed(asset.sessionId, asset.id))
-      const rules = { mediaType: yield* AssetContent.mediaType(asset.mediaType, limits), limit: limits.assetBytes }
+      const rules = {
+        mediaType: yield* AssetContent.mediaType(asset.mediaType, limits),
+        limit: Math.min(limits.assetBytes, files.mostBytes)
+      }
       yield* AssetContent.name(asset.name)
       const open = yield* Scope.fork(scope, ExecutionStrategy.sequential)
       const file = yield* explain(Scope.extend(files.create(upload), open))
@@ -81,16 +84,17 @@ export const make = (services: {
     return { begin: begin(upload, scope) } satisfies Arrivals
   })
 
-  const mayLive = (marker: string): Effect.Effect<boolean> =>
-    Effect.transposeMapOption(EngineInName.engineOf(marker), engines.liveness).pipe(
-      Effect.map((liveness) => liveness._tag === "None" || liveness.value !== "dead")
-    )
-
-  const isReceiving = (sessionId: SessionId) =>
-    files.entries(AssetNames.folder(sessionId)).pipe(
-      Effect.mapError(({ detail }) => new AssetFailed({ sessionId, assetId: null, operation: "read", detail })),
-      Effect.flatMap((names) => Effect.exists(names.filter(AssetNames.isImport), mayLive))
-    )
+  const isReceiving = Effect.fnUntraced(
+    function* (sessionId: SessionId) {
+      const folder = AssetNames.folder(sessionId)
+      const markers = (yield* files.entries(folder)).filter(AssetNames.isImport)
+      return yield* Effect.exists(markers, (marker) =>
+        Effect.negate(Markers.isOver(files, engines, { folder, marker }))
+      )
+    },
+    (effect, sessionId) =>
+      Effect.mapError(effect, ({ detail }) => new AssetFailed({ sessionId, assetId: null, operation: "read", detail }))
+  )
 
   return { receive, isReceiving }
 }

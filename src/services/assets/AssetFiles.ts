@@ -10,7 +10,7 @@
 import * as FileSystem from "@effect/platform/FileSystem"
 import * as Path from "@effect/platform/Path"
 import type { PlatformError } from "@effect/platform/Error"
-import { Context, Effect, Layer, Schema, Stream } from "effect"
+import { Context, Effect, Layer, Option, Schema, Stream } from "effect"
 import type { Scope } from "effect"
 import { DataDirectory } from "../DataDirectory.js"
 import { Folders } from "../Folders.js"
@@ -44,6 +44,8 @@ interface AssetFile {
 }
 
 export interface Service {
+  /** Bytes that a content may have at most. Whoever writes holds to it. */
+  readonly mostBytes: number
   /** Creates the marker, and the folder if it is missing. */
   readonly begin: (upload: Upload) => Effect.Effect<void, FilesFailed>
   /** Creates the file for the content under the marker. The scope closes it. */
@@ -55,6 +57,11 @@ export interface Service {
   readonly place: (upload: Upload, file: string) => Effect.Effect<boolean, FilesFailed>
   /** Removes the marker and its content. Returns false if it was gone. */
   readonly end: (upload: Upload) => Effect.Effect<boolean, FilesFailed>
+  /**
+   * Milliseconds since the marker was begun, or something was last placed or created under it, by the clock of the store
+   * itself: those of hosts may differ. 0 if it is gone.
+   */
+  readonly age: (upload: Upload) => Effect.Effect<number, FilesFailed>
   /** Returns at most `length` bytes from byte `offset` on; fewer only if the file is shorter. */
   readonly read: (
     place: AssetFile,
@@ -144,7 +151,25 @@ const make = Effect.gen(function* () {
     return true
   })
 
+  /** When a file or folder was changed last; null if there is none. */
+  const changedAt = (target: string) =>
+    fs.stat(target).pipe(
+      Effect.map(({ mtime }) => Option.getOrNull(Option.map(mtime, (time) => time.getTime()))),
+      Effect.catchIf(isMissing, () => Effect.succeed(null))
+    )
+
+  /** The disk may be another host's: what is made on it now tells its time. */
+  const age = Effect.fnUntraced(function* (upload: Upload) {
+    const begun = yield* changedAt(markerOf(upload))
+    if (begun === null) return 0
+    const written = yield* changedAt(contentOf(upload))
+    const now = yield* Effect.flatMap(fs.makeTempDirectoryScoped({ directory: root, prefix: ".now-" }), changedAt)
+    return now === null ? 0 : Math.max(0, now - Math.max(begun, written ?? begun))
+  }, Effect.scoped)
+
   const service: Service = {
+    mostBytes: Number.POSITIVE_INFINITY,
+    age: (upload) => change(age(upload)),
     begin: (upload) => change(begin(upload)),
     create: (upload) =>
       fs.open(contentOf(upload), { flag: "wx", mode: 0o600 }).pipe(

@@ -79,6 +79,9 @@ const make = Effect.gen(function* () {
     ])
 
   const service: Service = {
+    mostBytes: Number.POSITIVE_INFINITY,
+    // Nobody but its own process reaches it.
+    age: () => Effect.succeed(0),
     begin: (upload) => change(begin(upload)),
     create: (upload) =>
       Effect.as(change(create(upload)), {

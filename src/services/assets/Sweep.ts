@@ -4,12 +4,12 @@
  *
  * A save creates, in this order: marker, content under the marker, file in its place, row; then it removes the marker.
  * So:
- * 1. A marker is removed only if its engine is proven dead.
+ * 1. A marker is removed only if its save is over: see `Markers`.
  * 2. A file is removed only if it has no row and no living save can still store one.
  *
  * For (2) the sweep reads first the files, then the markers, then the rows. A file that it sees had its marker before.
  * If the marker is gone afterwards, the save has ended, and its row is committed or never will be. The rows are read
- * last. A folder with a marker of an engine that may live keeps all its files until a later sweep. Names that are not
+ * last. A folder with the marker of a save that may go on keeps all its files until a later sweep. Names that are not
  * Skein's are left alone.
  */
 import { Array as Arr, Effect, Option } from "effect"
@@ -18,8 +18,8 @@ import type { Read, RowDamaged } from "../../domain/SkeinError.js"
 import type * as Engines from "../Engines.js"
 import type { ReaderService } from "../storage/Storage.js"
 import type * as AssetFiles from "./AssetFiles.js"
-import * as EngineInName from "../EngineInName.js"
 import * as AssetNames from "./AssetNames.js"
+import * as Markers from "./Markers.js"
 
 /** The number of things that a sweep removed. */
 export interface SweepResult {
@@ -37,12 +37,6 @@ const sum = (a: SweepResult, b: SweepResult): SweepResult => ({
 })
 
 export const make = (files: AssetFiles.Service, reader: ReaderService, engines: Engines.Service) => {
-  const isOver = (marker: string): Effect.Effect<boolean> =>
-    Option.match(EngineInName.engineOf(marker), {
-      onNone: () => Effect.succeed(false),
-      onSome: (engine) => Effect.map(engines.liveness(engine), (liveness) => liveness === "dead")
-    })
-
   /** Names of the files that have a row. */
   const wanted = (sessionId: SessionId): Effect.Effect<ReadonlySet<string>, Read> =>
     reader.assets(sessionId).pipe(
@@ -54,11 +48,9 @@ export const make = (files: AssetFiles.Service, reader: ReaderService, engines: 
     Effect.gen(function* () {
       const placed = (yield* files.entries(folder)).filter(AssetNames.isFile)
       const markers = (yield* files.entries(folder)).filter(AssetNames.isMarker)
-      const [alive, over] = yield* Effect.partition(markers, (marker) =>
-        Effect.flatMap(isOver(marker), (isOver) => (isOver ? Effect.succeed(marker) : Effect.fail(marker)))
-      )
+      const over = yield* Effect.filter(markers, (marker) => Markers.isOver(files, engines, { folder, marker }))
       const ended = yield* Effect.forEach(over, (marker) => files.end({ folder, marker }))
-      const rows = alive.length === 0 && placed.length > 0 ? yield* wanted(sessionId) : new Set(placed)
+      const rows = over.length === markers.length && placed.length > 0 ? yield* wanted(sessionId) : new Set(placed)
       const removed = yield* Effect.forEach(
         placed.filter((file) => !rows.has(file)),
         (file) => files.remove({ folder, file })

@@ -2,7 +2,7 @@ import { FileSystem, Path } from "@effect/platform"
 import { SystemError } from "@effect/platform/Error"
 import { NodeContext } from "@effect/platform-node"
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Layer } from "effect"
+import { Clock, Effect, Layer } from "effect"
 import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
 import * as AssetFiles from "../../../../src/services/assets/AssetFiles.js"
 import { DataDirectory } from "../../../../src/services/DataDirectory.js"
@@ -100,6 +100,28 @@ describe("AssetFiles on disk", () => {
       yield* files.begin(upload)
       const error = yield* Effect.flip(files.place(upload, "file"))
       expect(error).toMatchObject({ missing: true, detail: "ENOENT: no such file or directory" })
+    }).pipe(Effect.provide(onDisk))
+  )
+
+  it.scoped("a marker's age is told by the clock of the disk, from what was last written under it", () =>
+    Effect.gen(function* () {
+      const files = yield* AssetFiles.AssetFiles
+      const fs = yield* FileSystem.FileSystem
+      const path = yield* Path.Path
+      const root = path.join(yield* DataDirectory, "assets")
+      const marker = path.join(root, "s1", upload.marker)
+      const now = Clock.make().unsafeCurrentTimeMillis()
+      const days = (count: number) => now / 1000 - count * 24 * 60 * 60
+      expect(yield* files.age(upload)).toBe(0)
+      yield* files.begin(upload)
+      yield* fs.utimes(marker, days(3), days(3))
+      expect(Math.round((yield* files.age(upload)) / 36e5)).toBe(72)
+      yield* Effect.scoped(files.create(upload))
+      yield* fs.utimes(marker, days(3), days(3))
+      expect(yield* files.age(upload)).toBeLessThan(60_000)
+      yield* fs.utimes(path.join(marker, "content"), days(2), days(2))
+      expect(Math.round((yield* files.age(upload)) / 36e5)).toBe(48)
+      expect(yield* files.folders).toEqual(["s1"])
     }).pipe(Effect.provide(onDisk))
   )
 

@@ -6,6 +6,7 @@ import { Context, Deferred, Effect, Fiber, Layer, Ref, Stream } from "effect"
 import type { Scope } from "effect"
 import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
+import * as AssetTable from "../../../../src/adapters/postgres/AssetTable.js"
 import { AssetId } from "../../../../src/domain/Asset.js"
 import type { EngineId } from "../../../../src/domain/Lease.js"
 import type { Liveness } from "../../../../src/domain/Liveness.js"
@@ -26,6 +27,7 @@ import * as S3Server from "../../../support/s3/S3Server.js"
 import { bucket, bucketAt } from "../../../support/s3/TestBucket.js"
 import * as SequentialIds from "../../../support/SequentialIds.js"
 import * as NewSession from "../../../support/NewSession.js"
+import { emptyAssets } from "../../adapters/postgres/storage.js"
 
 /** The steps of a save, in order. */
 const steps = ["begin", "create", "append", "sync", "place", "row", "end"] as const
@@ -53,6 +55,8 @@ export class Probe extends Context.Tag("test/Probe")<
     readonly damage: (sessionId: SessionId) => Effect.Effect<void>
     /** Bytes of each piece that was written. */
     readonly written: Effect.Effect<ReadonlyArray<number>>
+    /** Makes all markers so many milliseconds old. */
+    readonly age: (millis: number) => Effect.Effect<void>
   }
 >() {}
 
@@ -82,6 +86,7 @@ const probed = Layer.scopedContext(
     const liveness = yield* Ref.make<ReadonlyMap<string, Liveness>>(new Map())
     const taken = yield* Ref.make<ReadonlyArray<string>>([])
     const written = yield* Ref.make<ReadonlyArray<number>>([])
+    const aged = yield* Ref.make(0)
 
     const hook = (moment: Moment) =>
       Effect.flatMap(
@@ -116,6 +121,7 @@ const probed = Layer.scopedContext(
         })),
       place: (upload, file) => fileStep("place", files.place(upload, file)),
       end: (upload) => fileStep("end", files.end(upload)),
+      age: (upload) => Effect.zipWith(files.age(upload), Ref.get(aged), (real, added) => real + added),
       remove: (place) => fileStep("remove", files.remove(place)),
       entries: (folder) => Effect.zipLeft(files.entries(folder), Effect.orDie(hook("after entries"))),
       read: (place, range) => Stream.unwrap(Effect.as(Effect.orDie(hook("before read")), files.read(place, range)))
@@ -143,6 +149,7 @@ const probed = Layer.scopedContext(
         reset: Ref.set(hooks, new Map()),
         steps: Ref.get(taken),
         written: Ref.get(written),
+        age: (millis) => Ref.set(aged, millis),
         damage: (sessionId) => Ref.set(damaged, sessionId),
         declare: (instance, known) => Ref.update(liveness, (all) => new Map([...all, [instance, known]]))
       })
@@ -204,6 +211,12 @@ export const drivers: ReadonlyArray<readonly [name: string, test: Test]> = [
       it.scoped(name, () => Effect.provide(Effect.zipRight(create(s1), body()), over(inBucket, limits)))
   ]
 ]
+
+const inTable = Layer.unwrapEffect(Effect.map(emptyAssets, AssetTable.layer))
+
+/** The same in PostgreSQL, for a group of tests that has a server. */
+export const inDatabase: Test = (name, body, limits = {}) =>
+  it.scoped(name, () => Effect.provide(Effect.zipRight(create(s1), body()), over(inTable, limits)))
 
 export const create = (id: SessionId) =>
   Effect.flatMap(Storage, (storage) =>

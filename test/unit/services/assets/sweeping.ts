@@ -1,10 +1,11 @@
 import { expect } from "@effect/vitest"
-import { Deferred, Effect, Fiber } from "effect"
+import { Deferred, Effect, Exit, Fiber } from "effect"
 import { AssetId } from "../../../../src/domain/Asset.js"
 import { AssetFiles } from "../../../../src/services/assets/AssetFiles.js"
 import * as AssetNames from "../../../../src/services/assets/AssetNames.js"
 import { Assets } from "../../../../src/services/assets/Assets.js"
 import { Storage } from "../../../../src/services/storage/Storage.js"
+import * as Long from "../../../support/Long.js"
 import {
   a1,
   assetsOf,
@@ -23,6 +24,8 @@ import {
   text,
   write
 } from "./fixture.js"
+
+const day = 24 * 60 * 60 * 1000
 
 const sweep = Effect.flatMap(Assets, (assets) => assets.sweep)
 
@@ -47,7 +50,11 @@ const rowless = AssetNames.file({
   createdAt: 5
 })
 
-export const sweepTests = (test: Test) => {
+/** Two moments of a save: a sweep begins at the first, and goes on at the second. */
+const pairs = moments.flatMap((from, at) => moments.slice(at + 1).map((to) => [from, to] as const))
+
+/** All pairs are tried in memory; elsewhere, where each takes ten times as long, `npm run test:long` tries all. */
+export const sweepTests = (test: Test, inMemory: boolean) => {
   for (const moment of moments) {
     test(`a sweep leaves a living save alone that is stopped ${moment}`, () =>
       Effect.gen(function* () {
@@ -89,25 +96,23 @@ export const sweepTests = (test: Test) => {
       Effect.gen(function* () {
         const assets = yield* Assets
         yield* save({ content: "keeps the folder" })
-        for (const [at, from] of moments.entries()) {
-          for (const to of moments.slice(at + 1)) {
-            const id = AssetId.make(`${from} ${to}`.replaceAll(" ", "-"))
-            const paused = yield* stopAt(`after ${look}`, turn)
-            const [start, stop] = [yield* stopAt(from), yield* stopAt(to)]
-            const saving = yield* Effect.fork(save({ id }))
-            yield* start.reached
-            const sweeping = yield* Effect.fork(assets.sweep)
-            // A living save keeps the sweep from looking at the rows at all.
-            yield* Effect.raceFirst(paused.reached, Fiber.await(sweeping))
-            yield* start.release
-            yield* stop.reached
-            yield* paused.release
-            expect(yield* Fiber.join(sweeping)).toEqual({ uploads: 0, files: 0 })
-            yield* stop.release
-            yield* Fiber.join(saving)
-            expect(text(yield* assets.bytes(s1, id))).toBe("content")
-            yield* (yield* Probe).reset
-          }
+        for (const [from, to] of inMemory ? pairs : Long.some(pairs, 3)) {
+          const id = AssetId.make(`${from} ${to}`.replaceAll(" ", "-"))
+          const paused = yield* stopAt(`after ${look}`, turn)
+          const [start, stop] = [yield* stopAt(from), yield* stopAt(to)]
+          const saving = yield* Effect.fork(save({ id }))
+          yield* start.reached
+          const sweeping = yield* Effect.fork(assets.sweep)
+          // A living save keeps the sweep from looking at the rows at all.
+          yield* Effect.raceFirst(paused.reached, Fiber.await(sweeping))
+          yield* start.release
+          yield* stop.reached
+          yield* paused.release
+          expect(yield* Fiber.join(sweeping)).toEqual({ uploads: 0, files: 0 })
+          yield* stop.release
+          yield* Fiber.join(saving)
+          expect(text(yield* assets.bytes(s1, id))).toBe("content")
+          yield* (yield* Probe).reset
         }
       }))
   }
@@ -151,6 +156,27 @@ export const sweepTests = (test: Test) => {
       )
       yield* (yield* Probe).declare("self", "dead")
       expect(yield* sweep).toEqual({ uploads: 1, files: 1 })
+      expect(yield* contents).toEqual({})
+    }))
+
+  test("P11 no leftovers: a save of an engine of which nothing can be known is over after a day, not before", () =>
+    Effect.gen(function* () {
+      const probe = yield* Probe
+      const gate = yield* stopAt("after place")
+      const saving = yield* Effect.fork(Effect.exit(save({ id: a1 })))
+      yield* gate.reached
+      yield* probe.age(day - 60_000)
+      yield* probe.declare("self", "unknown")
+      expect(yield* sweep).toEqual({ uploads: 0, files: 0 })
+      yield* probe.age(day)
+      yield* probe.declare("self", "alive")
+      expect(yield* sweep).toEqual({ uploads: 0, files: 0 })
+      yield* probe.declare("self", "unknown")
+      expect(yield* sweep).toEqual({ uploads: 1, files: 1 })
+      yield* gate.release
+      // It comes back after all, and finds that it was given up.
+      expect(Exit.isFailure(yield* Fiber.join(saving))).toBe(true)
+      expect(yield* assetsOf(s1)).toEqual([])
       expect(yield* contents).toEqual({})
     }))
 
