@@ -8,6 +8,7 @@ import * as Live from "../../domain/Live.js"
 import type { CallPart, Outcome } from "../../domain/Message.js"
 import { EngineConfig } from "../EngineConfig.js"
 import * as Tool from "../Tool.js"
+import * as Asking from "./Asking.js"
 import * as AtOnce from "./AtOnce.js"
 import type { RunContext } from "./CallRun.js"
 import * as HandlerResult from "./HandlerResult.js"
@@ -71,10 +72,11 @@ export const make = Effect.gen(function* () {
   const limitOf = (tool: Tool.Runnable<Tool.Call>): Duration.Duration =>
     tool.timeout ?? Duration.millis(toolTimeoutMillis)
 
-  /** What a handler knows of its call. Progress is dropped once `isHeard` says no. */
+  /** What a handler knows of its call, and how it asks people. Progress is dropped once `isHeard` says no. */
   const toolCall = (
     { lease, run, session }: RunContext,
     { callId }: CallPart,
+    ask: Asking.Ask,
     isHeard: () => boolean
   ): Context.Tag.Service<typeof Tool.Call> => ({
     sessionId: session.id,
@@ -84,6 +86,7 @@ export const make = Effect.gen(function* () {
     owner: session.owner,
     workdir: session.workdir,
     metadata: run.metadata,
+    ask,
     progress: (text) => live.update(session.id, (now) => (isHeard() ? Live.setProgress(now, callId, text) : now))
   })
 
@@ -103,7 +106,7 @@ export const make = Effect.gen(function* () {
     if (reasonNotToRun !== null) return Effect.succeed(refused("never-started", reasonNotToRun, tool))
     if (tool === undefined) return Effect.succeed(unknownTool(context, part.name))
     return Effect.suspend(() => tool.prepare(part.input)).pipe(
-      Effect.provideService(Tool.Call, toolCall(context, part, always)),
+      Effect.provideService(Tool.Call, toolCall(context, part, Asking.tooEarly, always)),
       AtOnce.begin,
       Effect.map((work) => ({ _tag: "Reading", tool, work }))
     )

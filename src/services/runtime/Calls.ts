@@ -24,6 +24,7 @@ import * as Metrics from "../Metrics.js"
 import { type OpenCall, Storage } from "../storage/Storage.js"
 import { Stretch } from "../Stretch.js"
 import * as Tool from "../Tool.js"
+import * as Asking from "./Asking.js"
 import * as AtOnce from "./AtOnce.js"
 import * as CallReading from "./CallReading.js"
 import { type CallRun, idsOf, type RunContext } from "./CallRun.js"
@@ -86,6 +87,7 @@ export const make = Effect.gen(function* () {
   const fibers = yield* ToolFibers
   const readings = yield* CallReading.make
   const permissions = yield* PermissionCheck.make
+  const ask = yield* Asking.make
   const results = yield* ResultStore.make
   const keys = KeyQueues.make(1)
   const slots = config.toolConcurrency === "unbounded" ? null : KeyQueues.make(config.toolConcurrency)
@@ -109,7 +111,7 @@ export const make = Effect.gen(function* () {
       isOver: false
     })
     return questionId === null
-      ? Effect.map(permissions.begin(context, part, reading.tool), planned)
+      ? Effect.map(permissions.begin(context, part, reading), planned)
       : Effect.succeed(planned(null))
   }
 
@@ -237,7 +239,7 @@ export const make = Effect.gen(function* () {
           if (!(yield* storage.startCall(context.lease, call.seq, lateDisplay(call, plan))))
             return yield* Effect.interrupt
         }
-        const toolCall = readings.toolCall(context, part, () => !plan.isOver)
+        const toolCall = readings.toolCall(context, part, ask(one, plan), () => !plan.isOver)
         const work = yield* fibers.run(Effect.provideService(plan.prepared.run, Tool.Call, toolCall))
         plan.isStarted = true
         work.addObserver(plan.queueSlot.leave)

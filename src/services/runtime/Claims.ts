@@ -18,6 +18,7 @@ import type * as SkeinError from "../../domain/SkeinError.js"
 import { EngineConfig } from "../EngineConfig.js"
 import * as Metrics from "../Metrics.js"
 import { EventSignals } from "../storage/EventSignals.js"
+import { StorageClock } from "../storage/StorageClock.js"
 import { type Holder, Storage, StorageReader, type Takeover, type Tenancy } from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import { Drivers } from "./Drivers.js"
@@ -47,8 +48,15 @@ export interface Service {
   readonly settle: (sessionId: SessionId) => Effect.Effect<void, SkeinError.SessionNotFound | SkeinError.Read>
   /** Waits for a run's end. Nobody reports an engine's death: it is looked for, and the session then claimed. */
   readonly awaitEnd: (runId: RunId) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
-  /** How the lease of a session stands, as far as can be told without claiming it. A silent engine is asked. */
-  readonly standing: (tenancy: Tenancy) => Effect.Effect<Standing>
+  /** The same of a run that is to be cancelled. What nobody holds any more is ended, whoever serves its placement. */
+  readonly awaitCancelled: (runId: RunId) => Effect.Effect<EndedRun, SkeinError.RunNotFound | SkeinError.Read>
+  /**
+   * How the lease of a session stands, as far as can be told without claiming it. A silent engine is asked, once `sign`
+   * has stored a sign of life of this one.
+   */
+  readonly standing: (tenancy: Tenancy, sign: Effect.Effect<void, SkeinError.Write>) => Effect.Effect<Standing>
+  /** Stores a sign of life of this engine. */
+  readonly sign: Effect.Effect<void, SkeinError.Write>
 }
 
 export class Claims extends Context.Tag("skein/Claims")<Claims, Service>() {}
@@ -66,6 +74,9 @@ const make = Effect.gen(function* () {
   const leftCalls = yield* LeftCalls.make
   const config = yield* EngineConfig
   const scope = yield* Effect.scope
+  const { ahead } = yield* StorageClock
+  /** As storage has it, which has stored when runs were left. */
+  const currentTime = Effect.map(Clock.currentTimeMillis, (now) => now + ahead())
 
   /** Whether a lease is held. A run of this engine that it does not drive is a dead one. */
   const standingOf = (tenancy: Tenancy): Effect.Effect<Standing> =>
@@ -76,16 +87,13 @@ const make = Effect.gen(function* () {
         : leases.standing(tenancy)
     )
 
+  const sign = Effect.asVoid(Effect.flatMap(leases.presence, storage.renew))
+
   /** The same for who wants to claim the session: a silent engine is asked for a sign of life. */
-  const settledStanding = (tenancy: Tenancy) =>
+  const settledStanding = (tenancy: Tenancy, signed = sign) =>
     Effect.tap(standingOf(tenancy), (standing) =>
       standing._tag === "Silent"
-        ? Effect.ignore(
-            Effect.zipRight(
-              Effect.flatMap(leases.presence, storage.renew),
-              leases.asked(standing.watched, tenancy.lease.sessionId)
-            )
-          )
+        ? Effect.ignore(Effect.zipRight(signed, leases.asked(standing.watched, tenancy.lease.sessionId)))
         : Effect.void
     )
 
@@ -95,7 +103,7 @@ const make = Effect.gen(function* () {
     reason: TakeoverReason,
     claimant: Claimant
   ): Effect.Effect<Takeover["recovery"] | null> =>
-    Effect.map(Clock.currentTimeMillis, (now) => {
+    Effect.map(currentTime, (now) => {
       const isContinued = reason === "released" || config.recovery === "continue"
       if (!isContinued) return "end"
       if (claimant === "resume") return "continue"
@@ -106,7 +114,7 @@ const make = Effect.gen(function* () {
 
   /** Null while the lease is held, when another engine was faster, or when the run is to wait for a person. */
   const takeOver = Effect.fnUntraced(function* (holder: Holder, claimant: Claimant | "deletion") {
-    const lookedAt = yield* Clock.currentTimeMillis
+    const lookedAt = yield* currentTime
     const standing = yield* settledStanding(holder)
     if (standing._tag !== "Over") return null
     const { beat, lease } = holder
@@ -141,6 +149,13 @@ const make = Effect.gen(function* () {
     return Option.none()
   }, Effect.uninterruptible)
 
+  /** Claims the session of a run that somebody has asked to cancel; where it may not be run, only ends that run. */
+  const endCancelled = Effect.fnUntraced(function* (sessionId: SessionId, runId: RunId) {
+    const { holder, placement } = yield* reader.activity(sessionId)
+    if (isServed(placement, config.placements)) yield* claim(sessionId, "engine")
+    else if (Option.isSome(holder) && holder.value.run.id === runId) yield* takeOver(holder.value, "deletion")
+  })
+
   const claimLater = (sessionId: SessionId) =>
     boundary
       .hold(sessionId)(claim(sessionId, "engine"))
@@ -167,7 +182,10 @@ const make = Effect.gen(function* () {
     }
   })
 
-  const awaitEnd = Effect.fn("Claims.awaitEnd")(function* (runId: RunId) {
+  const awaitEnd = Effect.fn("Claims.awaitEnd")(function* (
+    runId: RunId,
+    look: (sessionId: SessionId) => Effect.Effect<unknown, unknown>
+  ) {
     // What runs here needs no watching: its driver tells.
     yield* drivers.ended(runId)
     const found = yield* reader.run(runId)
@@ -188,8 +206,7 @@ const make = Effect.gen(function* () {
         continue
       }
       lookAt = now + lookForDeaths
-      if (Option.isNone(drivers.driven(sessionId)))
-        yield* Effect.ignore(boundary.hold(sessionId)(claim(sessionId, "engine")))
+      if (Option.isNone(drivers.driven(sessionId))) yield* Effect.ignore(boundary.hold(sessionId)(look(sessionId)))
     }
   }, Effect.scoped)
 
@@ -198,8 +215,10 @@ const make = Effect.gen(function* () {
     takeOver: (holder) => Effect.asVoid(takeOver(holder, "deletion")),
     claimLater,
     settle,
-    awaitEnd,
-    standing: settledStanding
+    awaitEnd: (runId) => awaitEnd(runId, (sessionId) => claim(sessionId, "engine")),
+    awaitCancelled: (runId) => awaitEnd(runId, (sessionId) => endCancelled(sessionId, runId)),
+    standing: settledStanding,
+    sign
   } satisfies Service
 })
 

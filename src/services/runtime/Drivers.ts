@@ -22,6 +22,7 @@ import {
   FiberId,
   FiberSet,
   Layer,
+  Metric,
   Option,
   Queue,
   Schedule
@@ -109,8 +110,14 @@ type Restore = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, 
 
 const end = (stopReason: StopReason, detail: string | null): Turns.End => ({
   stopReason,
-  detail: detail === null ? null : SafeText.wellFormed(detail)
+  detail: detail === null ? null : SafeText.storable(detail)
 })
+
+const isLeaseLost = (error: unknown): boolean => error instanceof SkeinError.LeaseLost
+
+/** Counts it when the write is refused, as another engine has taken the run over. */
+const counted = <A, E>(write: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.tapError(write, (error) => (isLeaseLost(error) ? Metric.increment(Metrics.fencedRuns) : Effect.void))
 
 /** What is said of a defect: its name, as a defect's text may hold anything. */
 const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
@@ -127,7 +134,7 @@ const endOfCause = (
   const failure = Cause.failureOption(cause)
   if (Option.isSome(failure)) {
     const error = failure.value
-    if (error instanceof SkeinError.LeaseLost) return null
+    if (isLeaseLost(error)) return null
     if (error instanceof SkeinError.SessionDeleting || error instanceof SkeinError.SessionNotFound) {
       return end("deleted", null)
     }
@@ -191,13 +198,13 @@ const make = Effect.gen(function* () {
     // The calls that were interrupted may have been many, and so may be those that are closed.
     if (Exit.isFailure(exit)) yield* turn
     if (how === "released") {
-      yield* storage.releaseRun(started.lease)
+      yield* counted(storage.releaseRun(started.lease))
       const isLate = closing ? Effect.void : Effect.logWarning("storage had no sign of life of this engine in time")
       yield* Effect.annotateLogs(Effect.zipRight(isLate, Effect.logInfo("a run was released")), { ...started.lease })
       return
     }
     if (Exit.isFailure(exit)) yield* keepPartial(started)
-    yield* storage.endRun(started.lease, { ...how, actor: how.stopReason === reason ? stopper : null })
+    yield* counted(storage.endRun(started.lease, { ...how, actor: how.stopReason === reason ? stopper : null }))
     yield* logEnd(started, how)
   })
 
@@ -240,13 +247,18 @@ const make = Effect.gen(function* () {
     yield* Effect.annotateLogs(Effect.logDebug("a run is driven"), { ...lease })
     yield* live.set(lease.sessionId, Live.start(run.id))
     const storedEnd = (end: Turns.End) => void (entry.end = end)
+    // It was started while the engine began to close: whoever comes next asks the model, and nobody twice.
+    if (closing) entry.reason ??= "released"
     const passing = checkpoints.guard(() => turnBack(entry))
     const fiber = yield* Effect.forkDaemon(Effect.interruptible(passing(turns.run(entry.started, storedEnd))))
     entry.fiber = fiber
     if (entry.reason !== null || entry.lost !== null) yield* Fiber.interruptFork(fiber)
     yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))
     // Until its end is stored the run holds its session, so an end that storage did not take is tried again.
-    yield* finish(entry, yield* Fiber.await(fiber)).pipe(
+    const exit = yield* Fiber.await(fiber)
+    const isFenced = Exit.isFailure(exit) && Option.exists(Cause.failureOption(exit.cause), isLeaseLost)
+    if (isFenced) yield* Metric.increment(Metrics.fencedRuns)
+    yield* finish(entry, exit).pipe(
       Effect.tapError((error) =>
         Effect.annotateLogs(Effect.logWarning("a run's end was not stored"), { runId: run.id, error: error._tag })
       ),

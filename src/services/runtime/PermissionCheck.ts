@@ -4,13 +4,11 @@
  */
 import { Cause, Effect, Exit } from "effect"
 import type { CallPart } from "../../domain/Message.js"
-import { type Answer, type Decision, QuestionId } from "../../domain/Permission.js"
-import type { SessionId } from "../../domain/Session.js"
+import { type Always, type Answer, type AnyVerdict, type Decision, QuestionId } from "../../domain/Permission.js"
 import { Ids } from "../Ids.js"
 import * as Permissions from "../Permissions.js"
-import { EventSignals } from "../storage/EventSignals.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
-import type * as Tool from "../Tool.js"
+import * as Asking from "./Asking.js"
 import * as AtOnce from "./AtOnce.js"
 import type { AcceptedCall } from "./CallReading.js"
 import type { CallRun, RunContext } from "./CallRun.js"
@@ -19,12 +17,14 @@ import * as HandlerResult from "./HandlerResult.js"
 /** The policy at work on a call. */
 export type Deciding = AtOnce.Work<Decision>
 
+type AcceptedCallParts = Pick<AcceptedCall, "display" | "prepared" | "tool">
+
 /** What there is to decide about. `deciding` is null for a call about which a human was asked before. */
-interface PermittedCall extends Pick<AcceptedCall, "display" | "tool"> {
+interface PermittedCall extends AcceptedCallParts {
   readonly deciding: Deciding | null
 }
 
-const allows = ({ verdict }: Answer): boolean => verdict === "allow-once" || verdict === "allow-for-session"
+const allowing: ReadonlySet<AnyVerdict> = new Set(["allow-once", "allow-for-session", "allow-always"])
 
 const denialBy = (answer: Answer): string =>
   `Denied${answer.by === null ? "" : ` by ${answer.by}`}: ${answer.message ?? "no reason was given"}`
@@ -32,28 +32,17 @@ const denialBy = (answer: Answer): string =>
 export const make = Effect.gen(function* () {
   const storage = yield* Storage
   const reader = yield* StorageReader
-  const signals = yield* EventSignals
   const ids = yield* Ids
 
-  const answerTo = (questionId: QuestionId, sessionId: SessionId) =>
-    Effect.scoped(
-      Effect.gen(function* () {
-        const watch = yield* signals.watch(sessionId)
-        while (true) {
-          const { answer } = yield* reader.question(questionId)
-          if (answer !== null) return answer
-          yield* watch.next
-        }
-      })
-    )
+  const answerTo = yield* Asking.answers
 
   /** Has the policy begin to decide on a call. */
   const begin = (
     { agent, run, session }: RunContext,
     { callId, input }: CallPart,
-    { access, name }: Tool.Runnable<Tool.Call>
+    { prepared: { commands, locations }, tool: { access, name: tool } }: AcceptedCallParts
   ): Effect.Effect<Deciding> =>
-    AtOnce.begin(Effect.suspend(() => agent.policy({ session, run, callId, tool: name, access, input })))
+    AtOnce.begin(Effect.suspend(() => agent.policy({ session, run, callId, tool, access, input, locations, commands })))
 
   const decisionOf = Effect.fnUntraced(function* (deciding: Deciding) {
     const exit = yield* AtOnce.exitOf(deciding)
@@ -65,14 +54,29 @@ export const make = Effect.gen(function* () {
   })
 
   /** The question about a call, asked now unless it was before; null when the call needs none. */
-  const question = Effect.fnUntraced(function* ({ call, context, part }: CallRun, { display, tool }: PermittedCall) {
+  const question = Effect.fnUntraced(function* (
+    { call, context, part }: CallRun,
+    { display, tool }: AcceptedCallParts,
+    always: Always | null
+  ) {
     if (call.questionId !== null) return call.questionId
     if ((yield* reader.granted(context.session.id)).has(tool.name)) return null
     const id = QuestionId.make(yield* ids.next("ask"))
     const { callId, input } = part
     const { access, name } = tool
-    yield* storage.ask(context.lease, { id, seq: call.seq, callId, tool: name, access, input, display })
+    const shown = always === null ? display : { ...display, always: always.pattern }
+    yield* storage.ask(context.lease, { id, seq: call.seq, callId, tool: name, access, input, display: shown })
     return id
+  })
+
+  /** Stores the rule of a question. Of one that another engine asked, the policy is asked what the rule is. */
+  const store = Effect.fnUntraced(function* ({ context, part }: CallRun, about: PermittedCall, known: Always | null) {
+    const decision = known === null ? yield* Effect.flatMap(begin(context, part, about), decisionOf) : null
+    const always = decision?._tag === "Ask" ? decision.always : known
+    if (always === null) return yield* Effect.logWarning("a call was allowed for good, and its agent stores no rules")
+    yield* Effect.catchAllCause(always.store, (cause) =>
+      Effect.logError("the rule of a call that was allowed for good could not be stored", cause)
+    )
   })
 
   /**
@@ -84,10 +88,11 @@ export const make = Effect.gen(function* () {
     const decision = deciding === null ? Permissions.ask : yield* decisionOf(deciding)
     if (decision._tag === "Allow") return null
     if (decision._tag === "Deny") return `Denied: ${decision.message}`
-    const asked = yield* question(one, about)
+    const asked = yield* question(one, about, decision.always)
     if (asked === null) return null
     const answer = yield* answerTo(asked, one.context.session.id)
-    return allows(answer) ? null : denialBy(answer)
+    if (answer.verdict === "allow-always") yield* store(one, about, decision.always)
+    return allowing.has(answer.verdict) ? null : denialBy(answer)
   })
 
   /** Whether the policy has allowed a call by now. */

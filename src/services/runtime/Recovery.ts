@@ -1,18 +1,24 @@
 /**
  * Recovery: this engine looks for sessions that other engines left behind, with runs that wait or whose engine is dead,
  * and claims them: when it opens and for as long as it lives, if the host wants it. It takes no more than it may drive, and
- * only of the placements that it serves. A
- * look is one read, and one look at each other engine that holds a run.
+ * only of the placements that it serves. A look is one read, and one look at each other engine that holds a run.
+ *
+ * Where engines divide the sessions among themselves, it leaves those of others to them for a third of a lease: one comes,
+ * not all of them. What nobody took by then is anybody's. Of an engine that is silent that time counts from when it was
+ * first asked, as its lease is over only later: whoever comes first may be silent as well, and no run is to wait for both.
  */
-import { Context, Duration, Effect, Layer, Option, Schedule } from "effect"
+import { Context, Duration, Effect, Layer, Option } from "effect"
+import * as Liveness from "../../domain/Liveness.js"
 import { isServed } from "../../domain/Placement.js"
 import type { Owner, SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import { EngineConfig } from "../EngineConfig.js"
+import { Engines } from "../Engines.js"
 import { StorageReader, type UnsettledSession } from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import { Claims } from "./Claims.js"
 import { Drivers } from "./Drivers.js"
+import { Shares } from "./Shares.js"
 
 export interface Service {
   /**
@@ -24,12 +30,21 @@ export interface Service {
 
 export class Recovery extends Context.Tag("skein/Recovery")<Recovery, Service>() {}
 
+/** Sessions that are claimed at once: one may take a while, as what a dead engine's calls left is ended first. */
+const atOnce = 16
+
+/** How the lease of a session stands that nobody is known to hold. */
+type Unheld = Exclude<Liveness.Standing["_tag"], "Held">
+
 const make = Effect.gen(function* () {
   const reader = yield* StorageReader
   const boundary = yield* Boundary
   const claims = yield* Claims
   const drivers = yield* Drivers
-  const { placements, recoverMillis, recoverRuns } = yield* EngineConfig
+  const { elapsed, sign: ownSign } = yield* Engines
+  const shares = yield* Shares
+  const scope = yield* Effect.scope
+  const { leaseMillis, placements, recoverMillis, recoverRuns } = yield* EngineConfig
 
   const isDriven = (sessionId: SessionId) => Option.isSome(drivers.driven(sessionId))
 
@@ -53,34 +68,92 @@ const make = Effect.gen(function* () {
         Effect.map(() => isDriven(sessionId))
       )
 
-  const recover = Effect.fn("Recovery.recover")(function* (limit: number, owner: Owner | null) {
-    const taken: Array<SessionId> = []
+  /** Sessions that are being claimed, or are about to be. */
+  const claiming = new Set<SessionId>()
+  const slots = yield* Effect.makeSemaphore(atOnce)
+
+  /** Sessions that may be claimed and whose turn it is, the oldest first. */
+  const find = Effect.fnUntraced(function* (
+    isTurn: (session: UnsettledSession, standing: Unheld) => boolean = () => true,
+    /** Is told in how many milliseconds another look tells more. */
+    waits: (millis: number) => void = () => undefined
+  ) {
     /** Engines that hold a lease, and so all of theirs. */
     const living = new Set<string>()
-    const isClaimable = Effect.fnUntraced(function* ({ placement, tenancy }: UnsettledSession) {
-      if (!isServed(placement, placements)) return false
-      if (tenancy === null) return true
+    /** One is enough for all that are asked. */
+    const sign = yield* Effect.cached(claims.sign)
+    const isClaimable = Effect.fnUntraced(function* (session: UnsettledSession) {
+      const { placement, sessionId, tenancy } = session
+      if (isDriven(sessionId) || claiming.has(sessionId) || !isServed(placement, placements)) return false
+      if (tenancy === null) return isTurn(session, "Over")
       const instance = tenancy.engine?.instance
       if (instance !== undefined && living.has(instance)) return false
-      const { _tag } = yield* claims.standing(tenancy)
-      if (_tag === "Held" && instance !== undefined) living.add(instance)
-      return _tag === "Over"
+      const standing = yield* claims.standing(tenancy, sign)
+      if (standing._tag === "Unclear" || standing._tag === "Silent") {
+        waits(Liveness.waitMillis(standing, yield* ownSign, tenancy.beat.leaseMillis ?? leaseMillis))
+      }
+      if (standing._tag !== "Held") return isTurn(session, standing._tag) && standing._tag === "Over"
+      if (instance !== undefined) living.add(instance)
+      return false
     })
-    for (const session of yield* reader.unsettled) {
-      const { sessionId } = session
-      if (drivers.isClosing() || drivers.leases().length >= limit) break
-      if (isDriven(sessionId) || !(yield* isClaimable(session))) continue
-      if ((yield* belongsTo(sessionId, owner)) && (yield* claim(sessionId))) taken.push(sessionId)
-    }
-    return taken
+    const found: Array<SessionId> = []
+    for (const session of yield* reader.unsettled) if (yield* isClaimable(session)) found.push(session.sessionId)
+    return found
   })
 
-  if (recoverMillis !== null) {
-    const look = Effect.ignoreLogged(recover(recoverRuns, null))
-    yield* Effect.forkScoped(Effect.interruptible(Effect.repeat(look, Schedule.spaced(Duration.millis(recoverMillis)))))
-  }
+  /** Claims those that there is room for. Returns the ones whose runs go on here. */
+  const take = Effect.fnUntraced(function* (sessionIds: ReadonlyArray<SessionId>, limit: number, owner: Owner | null) {
+    const takeOne = (sessionId: SessionId) =>
+      Effect.suspend(() => {
+        const isRoom = drivers.leases().length + claiming.size < limit
+        if (!isRoom || drivers.isClosing() || claiming.has(sessionId)) return Effect.succeed(false)
+        claiming.add(sessionId)
+        return belongsTo(sessionId, owner).pipe(
+          Effect.flatMap((isOwners) => (isOwners ? claim(sessionId) : Effect.succeed(false))),
+          slots.withPermits(1),
+          Effect.ensuring(Effect.sync(() => claiming.delete(sessionId)))
+        )
+      })
+    const isTaken = yield* Effect.forEach(sessionIds, takeOne, { concurrency: "unbounded" })
+    return sessionIds.filter((_, place) => isTaken[place])
+  })
 
-  return { recover } satisfies Service
+  /** Sessions of others that are waited for, since when, and whether they could be claimed: by the last look, and this. */
+  let waiting = new Map<SessionId, { readonly since: number; readonly isOver: boolean }>()
+  const look = Effect.fnUntraced(function* (spacing: number) {
+    const now = elapsed()
+    let wait = spacing
+    const waits = (millis: number) => void (wait = Math.min(wait, millis))
+    const before = waiting
+    waiting = new Map()
+    const isTurn = ({ placement, sessionId }: UnsettledSession, standing: Unheld) => {
+      const known = before.get(sessionId)
+      // Between two signs of life nothing is clear of engines of other hosts.
+      if (known === undefined && standing === "Unclear") return false
+      const since = known?.since ?? now
+      const isOver = standing === "Over"
+      // Of what is its own as well: it may be another's by the next look, who has asked nobody yet.
+      waiting.set(sessionId, { since, isOver })
+      if (shares.isOwn(sessionId, placement)) return true
+      if (isOver) waits(spacing / 2)
+      return known?.isOver === true && now - since >= leaseMillis / 3
+    }
+    // What is claimed may take a while, and the next look is not to be late for that.
+    yield* find(isTurn, waits).pipe(
+      Effect.flatMap((found) => Effect.forkIn(take(found, recoverRuns, null), scope)),
+      Effect.withSpan("Recovery.look"),
+      Effect.ignoreLogged
+    )
+    yield* Effect.sleep(Duration.millis(Math.max(spacing / 10, now + wait - elapsed())))
+  })
+
+  if (recoverMillis !== null) yield* Effect.forkScoped(Effect.interruptible(Effect.forever(look(recoverMillis))))
+
+  return {
+    recover: Effect.fn("Recovery.recover")((limit, owner) =>
+      Effect.flatMap(find(), (found) => take(found, limit, owner))
+    )
+  } satisfies Service
 })
 
 export const layer = Layer.scoped(Recovery, make)

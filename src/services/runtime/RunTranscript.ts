@@ -3,7 +3,7 @@
  * backwards, once, when the first view is made; from then on the view grows by what the run adds, and the entries are
  * not kept. Asked otherwise (another model, a corrected request, an asset that is gone), the end is read again.
  */
-import { Chunk, Data, Effect, Equal, Number, Stream } from "effect"
+import { Array as Arr, Chunk, Data, Effect, Equal, Number, Stream } from "effect"
 import type { AssetId } from "../../domain/Asset.js"
 import * as GrowingView from "../../domain/GrowingView.js"
 import { type Entry, filesOf } from "../../domain/Message.js"
@@ -12,8 +12,9 @@ import { Seq, type Session, type SessionId } from "../../domain/Session.js"
 import type { Read, SessionNotFound } from "../../domain/SkeinError.js"
 import * as TranscriptEnd from "../../domain/TranscriptEnd.js"
 import type * as View from "../../domain/View.js"
-import { EventLoop } from "../EventLoop.js"
+import * as ViewPiece from "../../domain/ViewPiece.js"
 import { StorageReader } from "../storage/Storage.js"
+import { inPieces, Stretch } from "../Stretch.js"
 
 /** How the view is asked for; which assets are gone is found here. */
 export type Options = Omit<View.Options, "missingAssets">
@@ -31,6 +32,10 @@ export interface RunTranscript {
 /** Entries that are read at once, at least and at most. */
 const portion = { least: 50, most: 500 }
 
+/** Entries that are made into pieces of a view before the time is looked at, and how often in one stretch. */
+const madeAtOnce = 32
+const madeInStretch = 8
+
 const assetsOf = ({ message }: Entry): ReadonlyArray<AssetId> => filesOf(message).map(({ assetId }) => assetId)
 
 const isUsers = ({ message }: Entry): boolean => message.role === "user"
@@ -47,11 +52,17 @@ interface Kept {
 
 export const make = Effect.gen(function* () {
   const reader = yield* StorageReader
-  const { turn } = yield* EventLoop
+  const stretch = yield* Stretch
+  const nextPieces = stretch.oneOf(madeInStretch)
 
-  /** Places `from` to `to`. */
+  /** Places `from` to `to`. Often what stands there was committed in the same stretch. */
   const read = (sessionId: SessionId, from: number, to: number) =>
-    Stream.runCollect(reader.transcript({ sessionId, from, to })).pipe(Effect.map(Chunk.toReadonlyArray))
+    stretch
+      .breathe()
+      .pipe(
+        Effect.zipRight(Stream.runCollect(reader.transcript({ sessionId, from, to }))),
+        Effect.map(Chunk.toReadonlyArray)
+      )
 
   /** The end of a transcript that was read from: all that a run wrote, and the message that it goes on from. */
   const tailOf = Effect.fnUntraced(function* ({ head, id }: Session, runId: RunId) {
@@ -62,9 +73,21 @@ export const make = Effect.gen(function* () {
       tail = [...(yield* read(id, Math.max(1, to - size + 1), to)), ...tail]
       const isOlder = tail[0] !== undefined && tail[0].runId !== runId
       if (isOlder && tail.some(({ message }) => message.role !== "tool")) return tail
-      yield* turn
+      yield* stretch.turn
     }
   })
+
+  /** Makes pieces ahead, few at a time: what puts them together needs them all at once. */
+  const makePieces = (entries: ReadonlyArray<Entry>, options: ViewPiece.Options) =>
+    Effect.forEach(
+      Arr.chunksOf(entries, madeAtOnce),
+      (some) =>
+        Effect.zipRight(
+          nextPieces,
+          Effect.sync(() => ViewPiece.piecesOf(some, options))
+        ),
+      { discard: true }
+    )
 
   /** The transcript as the run finds it, and its end: all that the run wrote itself, and what it goes on from. */
   const open = Effect.fnUntraced(function* (session: Session, runId: RunId) {
@@ -91,6 +114,7 @@ export const make = Effect.gen(function* () {
     const anew = Effect.fnUntraced(function* (asked: Options) {
       const named = new Set<AssetId>()
       let missing: ReadonlySet<AssetId> = new Set()
+      let known: ViewPiece.Known = new WeakMap()
       let end = TranscriptEnd.nothing
       let first = head + 1
       let size = portion.least
@@ -98,18 +122,24 @@ export const make = Effect.gen(function* () {
         const page = yield* pageBefore(first, size)
         const before = named.size
         page.flatMap(assetsOf).forEach((id) => named.add(id))
-        if (named.size > before) missing = yield* missingOf(named)
-        const options = { ...asked, missingAssets: missing }
+        if (named.size > before) {
+          missing = yield* missingOf(named)
+          known = new WeakMap()
+        }
+        const options = { ...asked, missingAssets: missing, known }
+        yield* makePieces(page, options)
         first = page[0]?.seq ?? 1
         end = TranscriptEnd.prepend(end, page, first === 1, options)
         question = Math.max(question, page.findLast(isUsers)?.seq ?? 0)
         const turns = TranscriptEnd.startOf(end, options)
         if (turns !== null) {
-          const view = GrowingView.make({ turns, beginning: 1 }, options)
+          const view = yield* inPieces(GrowingView.making({ turns, beginning: 1 }, options), nextPieces)
           return { asked: Data.struct(asked), missing, named, view } satisfies Kept
         }
-        size = Number.clamp(TranscriptEnd.missing(end, options) || 0, { minimum: portion.least, maximum: portion.most })
-        yield* turn
+        // Nothing tells how long the last turn is.
+        const more = end.turns.length === 0 ? size * 2 : TranscriptEnd.missing(end, options) || 0
+        size = Number.clamp(more, { minimum: portion.least, maximum: portion.most })
+        yield* stretch.turn
       }
     })
 

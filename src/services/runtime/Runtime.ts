@@ -225,7 +225,7 @@ const make = Effect.gen(function* () {
     yield* boundary.hold(sessionId)(claims.claim(sessionId, "client"))
     if (Option.contains(drivers.driven(sessionId), runId)) return yield* drivers.stop(runId, "cancelled", actor)
     // It runs elsewhere, or has ended by now.
-    if (yield* storage.requestCancel(runId)) yield* claims.awaitEnd(runId)
+    if (yield* storage.requestCancel(runId)) yield* claims.awaitCancelled(runId)
   })
 
   const create = Effect.fn("Runtime.create")(function* (session: NewSession) {

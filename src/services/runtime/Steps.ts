@@ -8,6 +8,7 @@ import { Duration, Effect, HashMap, Option, Random, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
 import { CallId } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
+import { pricesOf } from "../../domain/Offer.js"
 import { Seq, type Session } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
@@ -102,7 +103,10 @@ export const make = Effect.gen(function* () {
         Effect.zipRight(Effect.suspend(() => whole(model, draftOf(session)))),
         Effect.either
       )
-      if (tried._tag === "Right") return { model, draft: tried.right, callIds: new Map(callIdsOf(session)) }
+      if (tried._tag === "Right") {
+        const draft = StepDraft.costing(tried.right, pricesOf(agent.offered, model))
+        return { model, draft, callIds: new Map(callIdsOf(session)) }
+      }
       const failure = tried.left
       const corrected = yield* requests.correct(question, request, failure, corrections)
       if (Option.isSome(corrected)) {

@@ -3,6 +3,7 @@
  * when the engine closes, all are interrupted and waited for, but not for ever.
  */
 import { Context, Effect, Fiber, Layer } from "effect"
+import { atMost } from "../AtMost.js"
 import * as AtOnce from "./AtOnce.js"
 
 export interface Service {
@@ -21,9 +22,7 @@ export const layer: Layer.Layer<ToolFibers> = Layer.scoped(
   ToolFibers,
   Effect.gen(function* () {
     const running = new Set<AtOnce.Work<unknown, unknown>>()
-    yield* Effect.addFinalizer(() =>
-      Fiber.interruptAll(running).pipe(Effect.disconnect, Effect.timeoutOption(grace), Effect.interruptible)
-    )
+    yield* Effect.addFinalizer(() => atMost(grace)(Fiber.interruptAll(running)))
     return {
       run: (handler) =>
         Effect.tap(AtOnce.begin(handler), (fiber) =>

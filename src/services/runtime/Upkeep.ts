@@ -3,7 +3,8 @@
  * belong to nothing go, and so do events that are not to be kept.
  *
  * It begins with the first change that this engine makes, in the background, and comes again every hour: an engine that
- * only reads writes nothing. What fails is logged and tried again the next time.
+ * only reads writes nothing. What fails is logged and tried again the next time. Engines that divide their work among
+ * themselves have one of them do it.
  */
 import { Clock, Context, Duration, Effect, Layer, Schedule } from "effect"
 import type * as SkeinError from "../../domain/SkeinError.js"
@@ -11,11 +12,15 @@ import { Assets } from "../assets/Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { EventLoop } from "../EventLoop.js"
 import { Storage, StorageReader } from "../storage/Storage.js"
+import { StorageClock } from "../storage/StorageClock.js"
 import { Deletions } from "./Deletions.js"
+import { Shares } from "./Shares.js"
 
 export interface Service {
   /** Starts the upkeep, unless it has been started. */
   readonly start: Effect.Effect<void>
+  /** Keeps up for as long as it runs: at once, then every hour. */
+  readonly hourly: Effect.Effect<never>
   /** Finishes deletions that a dead engine began and removes files that belong to nothing. */
   readonly sweep: Effect.Effect<void, SkeinError.Delete>
 }
@@ -32,7 +37,9 @@ const make = Effect.gen(function* () {
   const deletions = yield* Deletions
   const { eventDays, eventsKept } = yield* EngineConfig
   const { turn } = yield* EventLoop
+  const { keepsUp } = yield* Shares
   const scope = yield* Effect.scope
+  const { ahead } = yield* StorageClock
 
   const sweep = Effect.gen(function* () {
     const [failures] = yield* Effect.partition(yield* reader.deleting, ({ sessionId }) => deletions.finish(sessionId))
@@ -42,16 +49,18 @@ const make = Effect.gen(function* () {
 
   /** Removes events that are not to be kept, unless an engine has done so within the hour. */
   const retain = Effect.gen(function* () {
-    const now = yield* Clock.currentTimeMillis
+    const now = (yield* Clock.currentTimeMillis) + ahead()
     const retention = { before: now - eventDays * day, keep: eventsKept, since: now - hour }
     while (yield* storage.prune(retention)) yield* turn
   }).pipe(Effect.withSpan("Upkeep.retain"))
 
   const once = Effect.zipRight(Effect.ignoreLogged(sweep), Effect.ignoreLogged(retain))
-  const hourly = Effect.repeat(once, Schedule.spaced(Duration.millis(hour)))
+  const hourly = Effect.zipRight(Effect.repeat(once, Schedule.spaced(Duration.millis(hour))), Effect.never)
+  const begin = Effect.asVoid(yield* Effect.cached(Effect.forkIn(Effect.interruptible(hourly), scope)))
 
   return {
-    start: Effect.asVoid(yield* Effect.cached(Effect.forkIn(Effect.interruptible(hourly), scope))),
+    start: keepsUp ? begin : Effect.void,
+    hourly,
     sweep
   } satisfies Service
 })

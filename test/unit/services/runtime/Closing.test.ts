@@ -10,6 +10,41 @@ import { ground } from "./engines.js"
 import { asked, interrupted, two, waiting } from "./leaving.js"
 
 describe("P4 P5 an engine that closes during a run", () => {
+  it.scoped("P5 asks the model nothing for a message whose turn comes while it begins to close", () =>
+    Effect.gen(function* () {
+      const gate = yield* Gate.make
+      const { model, open } = yield* ground
+      const one = yield* open("one", {
+        config: { drainMillis: 60_000 },
+        storage: (own) => ({
+          ...own,
+          startNext: (...given) => Effect.zipLeft(own.startNext(...given), gate.pass("started"))
+        })
+      })
+      yield* model.play(ScriptedModel.hang, ScriptedModel.hang)
+      // It is waited for while the engine closes.
+      yield* one.begin("another")
+      const first = yield* one.begin("go")
+      yield* Quiescence.idle
+      const second = yield* one.send(first.sessionId, "on", { whenBusy: "queue" })
+      yield* Effect.fork(one.gateway.cancel(first.runId))
+      yield* gate.reached("started")
+      const closing = yield* Effect.fork(one.close)
+      yield* Quiescence.idle
+      yield* gate.open("started")
+      yield* Quiescence.idle
+      expect(yield* model.requests).toHaveLength(2)
+      yield* TestClock.adjust("1 minute")
+      yield* Fiber.join(closing)
+
+      yield* model.play(ScriptedModel.text("done"))
+      const later = yield* open("later")
+      yield* later.gateway.resume(first.sessionId)
+      expect((yield* later.gateway.await(second)).stopReason).toBe("completed")
+      expect(yield* model.requests).toHaveLength(3)
+    })
+  )
+
   it.scoped("P5 releases it: what started is interrupted, what waits stays, nothing is cancelled", () =>
     Effect.gen(function* () {
       const { one, open, run } = yield* two

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, Schema, TestClock } from "effect"
-import { Gateway, Permissions, type Run, SkeinError, Tool } from "skein"
+import { Effect, Layer, Schema, TestClock } from "effect"
+import { Gateway, type Permission, Permissions, type Run, SkeinError, Tool } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Gate, Quiescence } from "skein/testing"
 import { QuestionId } from "../../../../src/domain/Permission.js"
@@ -310,6 +310,95 @@ describe("a question", () => {
       yield* asked.gateway.answer({ questionId: id, verdict: "allow-once" })
       yield* asked.gateway.await(asked.run)
       expect((yield* asked.lines(asked.run.sessionId))[2]).toBe("write success: wrote a")
+    })
+  )
+})
+
+describe("stored rules", () => {
+  const rule = (word: Permissions.Rule["word"], pattern: string): Permissions.Rule => ({ word, pattern })
+  const run = Tool.make("run", { description: "runs", input: { line: Schema.String } }).handle(
+    ({ line }) => Effect.succeed(`ran ${line}`),
+    { commands: ({ line }) => Effect.succeed({ commands: line.split("; "), isWhole: !line.includes("$") }) }
+  )
+  const store = Tool.make("store", { description: "stores", input: { path: Schema.String } }).handle(
+    ({ path }) => Effect.succeed(`stored ${path}`),
+    { locations: ({ path }) => [{ path }] }
+  )
+
+  /** An engine whose agent asks about all that no rule decides, and the rules. */
+  const ruled = Effect.fnUntraced(function* (...rules: ReadonlyArray<Permissions.Rule>) {
+    const context = yield* Layer.build(Permissions.layerRules(rules))
+    const policy: Permissions.Policy = (request) =>
+      Effect.provide(Permissions.byRules(Permissions.askToWrite)(request), context)
+    const engine = yield* open({ tools: [read, run, store], policy })
+    /** What became of one call, and what was asked about it; the answer is given when it is asked. */
+    const call = Effect.fnUntraced(function* (
+      part: ReturnType<typeof ScriptedModel.call>,
+      verdict: Permission.Verdict
+    ) {
+      yield* engine.model.play(ScriptedModel.calls(part), ScriptedModel.text("done"))
+      const ref = yield* engine.begin("go")
+      const asked = yield* Effect.raceFirst(
+        Effect.as(engine.gateway.await(ref), null),
+        Effect.flatMap(engine.seen(ref, "permission.asked"), ({ questionId }) => engine.gateway.question(questionId))
+      )
+      if (asked !== null) yield* engine.gateway.answer({ questionId: asked.id, verdict })
+      yield* engine.gateway.await(ref)
+      return { asked, result: (yield* engine.lines(ref.sessionId))[2] }
+    })
+    const rulesNow = Effect.flatMap(engine.session(), (session) =>
+      Effect.flatMap(Permissions.Rules, (service) => service.of(session))
+    ).pipe(Effect.provide(context))
+    return { ...engine, call, rulesNow }
+  })
+
+  it.scoped("allow what they cover without a question, deny what they deny, and the rest is asked", () =>
+    Effect.gen(function* () {
+      const { call } = yield* ruled(
+        rule("allow", "run: git status*"),
+        rule("deny", "run: rm *"),
+        rule("allow", "store: docs/**"),
+        rule("ask", "read")
+      )
+      const line = (line: string) => call(ScriptedModel.call(run, { line }), "deny")
+      const path = (path: string) => call(ScriptedModel.call(store, { path }), "deny")
+      expect(yield* line("git status --short")).toEqual({ asked: null, result: "run success: ran git status --short" })
+      expect((yield* line("git status; git push")).asked).not.toBeNull()
+      expect((yield* line("git status $x")).asked).not.toBeNull()
+      expect(yield* line("git status; rm x")).toEqual({
+        asked: null,
+        result: "run denied: Denied: a stored rule denies it: run: rm *"
+      })
+      expect((yield* path("/docs/a")).asked).toBeNull()
+      expect((yield* path("docs/../src/a")).asked?.display.always).toBe("store: src/a")
+      expect((yield* call(ScriptedModel.call(read, { key: "a" }), "allow-once")).asked?.display.always).toBeUndefined()
+    })
+  )
+
+  it.scoped("are stored by the answer allow-always: shown with the question, and in force at the next call", () =>
+    Effect.gen(function* () {
+      const { call, rulesNow } = yield* ruled()
+      const first = yield* call(ScriptedModel.call(run, { line: "npm test" }), "allow-always")
+      expect(first.asked?.display.always).toBe("run: npm test")
+      expect(first.result).toBe("run success: ran npm test")
+      expect(yield* rulesNow).toEqual([rule("allow", "run: npm test")])
+      expect((yield* call(ScriptedModel.call(run, { line: "npm test" }), "deny")).asked).toBeNull()
+      expect((yield* call(ScriptedModel.call(run, { line: "npm test -- x" }), "deny")).asked).not.toBeNull()
+    })
+  )
+
+  it.scoped("cannot be stored for what no one rule covers: the answer is refused, and another counts", () =>
+    Effect.gen(function* () {
+      const { begin, gateway, model, seen } = yield* ruled()
+      yield* model.play(ScriptedModel.calls(ScriptedModel.call(run, { line: "a; b" })), ScriptedModel.text("done"))
+      const ref = yield* begin("go")
+      const { questionId } = yield* seen(ref, "permission.asked")
+      const refused = yield* Effect.flip(gateway.answer({ questionId, verdict: "allow-always" }))
+      expect(refused).toMatchObject({ _tag: "InvalidInput", field: "verdict" })
+      yield* gateway.answer({ questionId, verdict: "allow-once" })
+      yield* gateway.await(ref)
+      const late = yield* Effect.flip(gateway.answer({ questionId, verdict: "allow-always" }))
+      expect(late._tag).toBe("QuestionAnswered")
     })
   )
 })

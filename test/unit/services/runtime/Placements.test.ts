@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@effect/vitest"
-import { Effect, TestClock } from "effect"
+import { Effect, Fiber, TestClock } from "effect"
 import { Permissions, Session } from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { Quiescence } from "skein/testing"
@@ -72,6 +72,23 @@ describe("P9 a session that is placed", () => {
       const later = yield* open("later", { ...options, config: { placements: [placement] } })
       expect(yield* later.gateway.recover()).toEqual([id])
       expect((yield* later.gateway.await(run)).stopReason).toBe("completed")
+    })
+  )
+
+  it.scoped("has its run cancelled from everywhere, when its engine has left", () =>
+    Effect.gen(function* () {
+      const { left, model, right } = yield* two()
+      yield* model.play(ScriptedModel.hang)
+      const run = yield* left.send(id, "hello")
+      const queued = yield* left.send(id, "later", { whenBusy: "queue" })
+      yield* Quiescence.idle
+      yield* left.close
+      const cancelling = yield* Effect.fork(right.gateway.cancel(run.runId))
+      yield* Quiescence.idle
+      yield* TestClock.adjust("2 seconds")
+      yield* Fiber.join(cancelling)
+      expect(yield* right.gateway.run(run.runId)).toMatchObject({ state: "ended", stopReason: "cancelled" })
+      expect(yield* right.gateway.run(queued.runId)).toMatchObject({ state: "queued" })
     })
   )
 

@@ -355,6 +355,35 @@ describe("Gateway.recover", () => {
     })
   )
 
+  it.scoped("P9 goes on with other sessions while one takes long to be claimed", () =>
+    Effect.gen(function* () {
+      const { declare, model, open } = yield* ground
+      const gate = yield* Gate.make
+      yield* model.play(ScriptedModel.hang, ScriptedModel.hang)
+      const one = yield* open("one")
+      const [slow, fast] = [yield* one.begin("slow"), yield* one.begin("fast")]
+      yield* Quiescence.idle
+      const { gateway } = yield* open("other", {
+        config: continues,
+        storage: (own) => ({
+          ...own,
+          takeOver: (seen, presence) =>
+            seen.lease.runId === slow.runId
+              ? Effect.zipRight(gate.pass("slow"), own.takeOver(seen, presence))
+              : own.takeOver(seen, presence)
+        })
+      })
+      yield* declare("one", "dead")
+      yield* model.play(ScriptedModel.text("done"), ScriptedModel.text("done"))
+      const recovering = yield* Effect.fork(gateway.recover())
+      yield* gate.reached("slow")
+      expect((yield* gateway.await(fast)).stopReason).toBe("completed")
+      yield* gate.open("slow")
+      expect(yield* Fiber.join(recovering)).toEqual([slow.sessionId, fast.sessionId])
+      expect((yield* gateway.await(slow)).stopReason).toBe("completed")
+    })
+  )
+
   it.scoped("of one owner touches nobody else's", () =>
     Effect.gen(function* () {
       const { later, model, runs } = yield* leftBehind(4)

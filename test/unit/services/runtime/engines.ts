@@ -17,6 +17,8 @@ import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import * as MemoryFiles from "../../../../src/services/assets/MemoryFiles.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
 import { Engines } from "../../../../src/services/Engines.js"
+import { Mirrors } from "../../../../src/services/gateway/Mirrors.js"
+import { Shares } from "../../../../src/services/runtime/Shares.js"
 import {
   type ReaderService,
   type Service as StorageService,
@@ -34,6 +36,10 @@ export interface Options extends AgentParts {
   readonly reader?: (reader: ReaderService) => ReaderService
   /** What it can do with processes of calls. Defaults to nothing. */
   readonly processes?: CallProcesses["Type"]
+  /** What of the work is its own, where engines divide it. */
+  readonly shares?: Shares["Type"]
+  /** What other processes tell it of their runs. */
+  readonly mirrors?: Mirrors["Type"]
   /** The name of its host's clock. */
   readonly clock?: string
   /** Its host, where several share the storage. Defaults to null. */
@@ -101,6 +107,8 @@ export const ground = Effect.gen(function* () {
       Layer.provide(engines),
       Layer.provide(Layer.succeedContext(seen)),
       Layer.provide(options.processes === undefined ? Layer.empty : Layer.succeed(CallProcesses, options.processes)),
+      Layer.provide(options.mirrors === undefined ? Layer.empty : Layer.succeed(Mirrors, options.mirrors)),
+      Layer.provide(options.shares === undefined ? Layer.empty : Layer.succeed(Shares, options.shares)),
       Layer.provide(EngineConfig.layer({ drainMillis: 0, ...options.config })),
       Layer.fresh,
       Layer.buildWithScope(scope)

@@ -1,11 +1,21 @@
 /** What the tests of runs share: an engine in memory, short ways to send and wait, and to look at what came of it. */
 import { Chunk, Context, Effect, Layer, Option, Stream } from "effect"
-import { type EngineConfig, Gateway, Message, Permissions, type Run, Session, SessionEvent, type Tool } from "skein"
+import {
+  type EngineConfig,
+  Gateway,
+  Message,
+  type Model,
+  Permissions,
+  type Run,
+  Session,
+  SessionEvent,
+  type Tool
+} from "skein"
 import { ScriptedModel } from "skein/scripted-model"
 import { SkeinTest } from "skein/testing"
 
 /** A tool that requires nothing. */
-type AnyTool = Tool.Tool<string, never, unknown, unknown, never>
+export type AnyTool = Tool.Tool<string, never, unknown, unknown, never>
 
 /** What a test chooses of its agent. */
 export interface AgentParts {
@@ -13,9 +23,11 @@ export interface AgentParts {
   readonly policy?: Permissions.Policy
   readonly system?: string
   readonly stepLimit?: number
+  readonly offered?: ReadonlyArray<Model.OfferedModel>
 }
 
-export const partsOf = ({ policy = Permissions.allowAll, stepLimit, system, tools = [] }: AgentParts) => ({
+export const partsOf = ({ offered, policy = Permissions.allowAll, stepLimit, system, tools = [] }: AgentParts) => ({
+  offered,
   policy,
   stepLimit,
   system,
