@@ -10,11 +10,11 @@ import { type Cause, Effect, Exit, Fiber, FiberSet, Stream } from "effect"
 import type { Owner, SessionId } from "../../domain/Session.js"
 import type { ChangesQuery } from "../../domain/SessionHint.js"
 import type { Read } from "../../domain/SkeinError.js"
-import { EventLoop } from "../EventLoop.js"
 import { Leases } from "../runtime/Leases.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { StorageReader } from "../storage/Storage.js"
-import * as FairReads from "./FairReads.js"
+import { StorageClock } from "../storage/StorageClock.js"
+import { Stretch } from "../Stretch.js"
 import * as HintReader from "./HintReader.js"
 import * as PendingHints from "./PendingHints.js"
 
@@ -26,17 +26,19 @@ export const make = Effect.gen(function* () {
   const signals = yield* EventSignals
   const leases = yield* Leases
   const clock = yield* Effect.clock
-  const fair = FairReads.make(clock, (yield* EventLoop).turn)
+  const stretch = yield* Stretch
   const reader: HintReader.Reader = {
-    changes: (range) => fair(storage.changes(range)),
-    states: (ids) => fair(storage.states(ids))
+    changes: (range) => Effect.zipRight(stretch.breathe(), storage.changes(range)),
+    states: (ids) => Effect.zipRight(stretch.breathe(), storage.states(ids))
   }
+  const { ahead, disorderMillis } = yield* StorageClock
+  const now = () => clock.unsafeCurrentTimeMillis() + ahead()
   const fork = yield* FiberSet.makeRuntime()
 
   /** A reader, and who is told. */
   const openWatch = () => {
     const subscribers = new Set<PendingHints.PendingHints>()
-    const hints = HintReader.make(reader, leases, clock)
+    const hints = HintReader.make(reader, leases, { now, disorderMillis })
     const news = new Map<SessionId, HintReader.Gone | null>()
     const hasNews = Effect.unsafeMakeLatch(false)
     let isForeign = false
@@ -52,7 +54,7 @@ export const make = Effect.gen(function* () {
     }
     const end = signals.listenToAll({
       changed: (sessionId) => put(sessionId, null),
-      gone: (sessionId, owner) => put(sessionId, { owner, at: clock.unsafeCurrentTimeMillis() }),
+      gone: (sessionId, owner) => put(sessionId, { owner, at: now() }),
       unknown: () => {
         isForeign = true
         hasNews.unsafeOpen()

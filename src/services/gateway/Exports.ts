@@ -29,6 +29,31 @@ const kinds = {
 
 type Lines<E = SkeinError.Export> = Stream.Stream<Export.Line, E>
 
+const join = (one: Uint8Array, other: Uint8Array): Uint8Array => {
+  if (one.length === 0) return other
+  const joined = new Uint8Array(one.length + other.length)
+  joined.set(one)
+  joined.set(other, one.length)
+  return joined
+}
+
+const cut = (bytes: Uint8Array): ReadonlyArray<Uint8Array> =>
+  Array.from({ length: Math.ceil(bytes.length / Export.pieceBytes) }, (_, index) =>
+    bytes.subarray(index * Export.pieceBytes, (index + 1) * Export.pieceBytes)
+  )
+
+/** Pieces as long as a line takes, whatever the store reads at once: the same asset is the same lines from everywhere. */
+const inPieces = <E>(content: Stream.Stream<Uint8Array, E>): Stream.Stream<Uint8Array, E> =>
+  Stream.concat(content, Stream.succeed(null)).pipe(
+    Stream.mapAccum(new Uint8Array(0), (rest: Uint8Array, bytes: Uint8Array | null) => {
+      if (bytes === null) return [rest, cut(rest)]
+      const all = join(rest, bytes)
+      const whole = all.length - (all.length % Export.pieceBytes)
+      return [all.subarray(whole), cut(all.subarray(0, whole))]
+    }),
+    Stream.mapConcat((pieces) => pieces)
+  )
+
 export const make = (reader: ReaderService, assets: AssetsService, hashing: Hashing.Service) => {
   /** All sessions, the first created first: so a parent comes before its children. */
   const all = Effect.fnUntraced(function* (owner: ExportSessions["owner"]) {
@@ -48,16 +73,11 @@ export const make = (reader: ReaderService, assets: AssetsService, hashing: Hash
     return ids.toReversed()
   })
 
-  /** The content of an asset in pieces, as they fit into lines. */
   const contentOf = (sessionId: SessionId, { id }: Pick<Asset, "id">): Lines =>
-    assets.open({ sessionId, assetId: id }).pipe(
-      Stream.mapConcat((bytes) =>
-        Array.from({ length: Math.ceil(bytes.length / Export.pieceBytes) }, (_, index) =>
-          bytes.subarray(index * Export.pieceBytes, (index + 1) * Export.pieceBytes)
-        )
-      ),
-      Stream.map((base64): Export.Line => ({ type: "content", base64 }))
-    )
+    Stream.map(inPieces(assets.open({ sessionId, assetId: id })), (base64): Export.Line => ({
+      type: "content",
+      base64
+    }))
 
   const misplaced = (sessionId: SessionId, seq: number, reason: string) =>
     new SkeinError.RowDamaged({ sessionId, seq, detail: `is out of place (${reason})` })

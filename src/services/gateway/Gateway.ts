@@ -11,6 +11,7 @@ import type { Asset, AssetId } from "../../domain/Asset.js"
 import { ForeignMessage } from "../../domain/ForeignMessage.js"
 import { CallDisplay } from "../../domain/CallDisplay.js"
 import type { Entry } from "../../domain/Message.js"
+import type { OfferedAgent } from "../../domain/Offer.js"
 import { OpenBatch, OpenCall } from "../../domain/OpenBatch.js"
 import type { Question, QuestionId } from "../../domain/Permission.js"
 import type { EndedRun, Ref, Run, RunId, RunQuery } from "../../domain/Run.js"
@@ -79,6 +80,11 @@ export {
 
 /** The operations for clients. */
 export interface Service {
+  /**
+   * The agents that sessions may be set to here, each with the models that are listed of it and their prices. Empty where
+   * nobody can list them, as in a process without an engine.
+   */
+  readonly agents: () => Effect.Effect<ReadonlyArray<OfferedAgent>, SkeinError.InvalidInput>
   /** Creates a session. Fails with `SessionExists` when its id is taken. */
   readonly create: (input: Create) => Effect.Effect<Session, SkeinError.Create>
   readonly session: (sessionId: SessionId) => Effect.Effect<Session, SkeinError.ReadSession>

@@ -2,12 +2,13 @@
  * Reads what there is to tell of sessions that have changed: those of which this process was signalled, and those that
  * other processes have changed, of which nobody says where.
  *
- * The latter are found by time. A commit takes its time while it holds the lock, and all processes of a host share the
- * clock, so what is committed later has the same time or a later one; what has just the time that was seen last is
- * compared by its cursor. Where the clock was set back, where too much has changed at once, and where another process has
- * deleted a session, of which no row tells, all that can be said is that there is a gap.
+ * The latter are found by time, as storage has it. Where commits are made one by one, what is committed later has the same
+ * time or a later one; what has just the time that was seen last is compared by its cursor. Where they are made side by
+ * side, what comes later may have a time that is earlier by a little: each look begins so much before the last. Where the
+ * clock was set back, where too much has changed at once, and where another process has deleted a session, of which no row
+ * tells, all that can be said is that there is a gap.
  */
-import { type Clock, Effect } from "effect"
+import { Effect } from "effect"
 import type { Owner, SessionId } from "../../domain/Session.js"
 import type { SessionActivity } from "../../domain/SessionActivity.js"
 import type { Read } from "../../domain/SkeinError.js"
@@ -52,7 +53,17 @@ interface Place {
 
 export type Reader = Pick<ReaderService, "changes" | "states">
 
-export const make = (reader: Reader, leases: Pick<Leases["Type"], "left">, clock: Clock.Clock): HintReader => {
+/** The time as storage has it, and by how much what is committed later may have an earlier one. */
+interface Time {
+  readonly now: () => number
+  readonly disorderMillis: number
+}
+
+export const make = (
+  reader: Reader,
+  leases: Pick<Leases["Type"], "left">,
+  { disorderMillis, now: currentTime }: Time
+): HintReader => {
   /** Where sessions were when they were told, the newest last. */
   const told = new Map<SessionId, Place>()
   let since = 0
@@ -61,7 +72,7 @@ export const make = (reader: Reader, leases: Pick<Leases["Type"], "left">, clock
   /** A place that may yet change within its millisecond is not remembered. */
   const remember = (sessionId: SessionId, place: Place, readAt: number) => {
     told.delete(sessionId)
-    if (place.updatedAt < readAt) told.set(sessionId, place)
+    if (place.updatedAt < readAt + disorderMillis) told.set(sessionId, place)
     if (told.size > most) for (const [oldest] of told) return void told.delete(oldest)
   }
 
@@ -76,9 +87,9 @@ export const make = (reader: Reader, leases: Pick<Leases["Type"], "left">, clock
   }
 
   const begin = Effect.gen(function* () {
-    const now = clock.unsafeCurrentTimeMillis()
+    const now = currentTime()
     since = now - longestCommitMillis
-    const found = yield* reader.changes({ from: since, to: now, limit: most })
+    const found = yield* reader.changes({ from: since, to: now + disorderMillis, limit: most })
     deletions = found.deletions
     for (const { cursor, sessionId, updatedAt } of found.sessions) {
       remember(sessionId, { cursor, updatedAt, activity: null }, now)
@@ -87,12 +98,13 @@ export const make = (reader: Reader, leases: Pick<Leases["Type"], "left">, clock
   })
 
   const elsewhere = Effect.gen(function* () {
-    const now = clock.unsafeCurrentTimeMillis()
-    const from = Math.min(since, now)
-    const found = yield* reader.changes({ from, to: now, limit: most })
-    const isWhole = since <= now && found.deletions === deletions && found.sessions.length < most
+    const now = currentTime()
+    const to = now + disorderMillis
+    const from = Math.min(since, now) - disorderMillis
+    const found = yield* reader.changes({ from, to, limit: most })
+    const isWhole = since <= to && found.deletions === deletions && found.sessions.length < most
     deletions = found.deletions
-    since = since <= now ? (found.sessions.at(-1)?.updatedAt ?? since) : now - longestCommitMillis
+    since = since <= to ? (found.sessions.at(-1)?.updatedAt ?? since) : now - longestCommitMillis
     if (!isWhole) return null
     return found.sessions
       .filter(({ cursor, sessionId, updatedAt }) => !isTold(sessionId, { cursor, updatedAt, activity: null }))
@@ -102,7 +114,7 @@ export const make = (reader: Reader, leases: Pick<Leases["Type"], "left">, clock
   const hints = Effect.fnUntraced(function* (news: News) {
     const ids = [...news.keys()]
     const states = new Map<SessionId, SessionState>()
-    const readAt = clock.unsafeCurrentTimeMillis()
+    const readAt = currentTime()
     for (let at = 0; at < ids.length; at += page) {
       for (const state of yield* reader.states(ids.slice(at, at + page))) states.set(state.sessionId, state)
     }

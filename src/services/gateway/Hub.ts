@@ -10,14 +10,17 @@
  *
  * - A run of this engine: its commits are signalled before it goes on, and so before anything is written after them.
  *   When no signal has come since the last reading, all of them were told, and what is written is told without a reading.
- * - A run elsewhere: its draft is read before the events, and told after them unless they say that its step may be over.
+ * - A run elsewhere whose process tells of it (see `Mirrors`): what that has told is told here while both have told the
+ *   same durable events. It may tell a step's text later than the step's message is read; then the message has the rest.
+ * - Any other: its draft is read before the events, and told after them unless they say that its step may be over.
  *
  * Deltas are told at most every 40 ms, and a commit ends that pause. Who comes in the middle of a step gets all that the
  * others have seen of it as one delta.
  */
 import { Cause, Chunk, type Clock, Effect, Exit, Option } from "effect"
 import * as Live from "../../domain/Live.js"
-import type { SessionId } from "../../domain/Session.js"
+import type { AssistantMessage } from "../../domain/Message.js"
+import type { Cursor, SessionId } from "../../domain/Session.js"
 import type { Durable, SessionEvent } from "../../domain/SessionEvent.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import * as Watch from "../../domain/Watch.js"
@@ -26,6 +29,7 @@ import * as Metrics from "../Metrics.js"
 import type { LiveRuns } from "../runtime/LiveRuns.js"
 import type { EventSignals } from "../storage/EventSignals.js"
 import type { ReaderService } from "../storage/Storage.js"
+import type * as Mirrors from "./Mirrors.js"
 
 /** Rows read at once, and the most events that are kept for who is behind: fewer when they bring their entries along. */
 const pageOf = (entries: boolean): number => (entries ? 32 : 256)
@@ -73,13 +77,22 @@ export interface Hub {
 /** Whether an event may end the step that a draft tells of. */
 const isOfRun = (event: Durable): boolean => "runId" in event
 
+type Appended = Extract<Durable, { readonly type: "message.appended" }>
+
+/** Whether an event is that of a step's message, before which the step's text is told. */
+const isAnswer = (event: Durable): event is Appended =>
+  event.type === "message.appended" && event.role === "assistant" && event.runId !== null
+
+const atOnce = { concurrency: "unbounded" } as const
+
 /** What a hub reads. */
-export type Reader = Pick<ReaderService, "draft" | "events">
+export type Reader = Pick<ReaderService, "draft" | "entry" | "events">
 
 interface Sources {
   readonly reader: Reader
   readonly signals: EventSignals["Type"]
   readonly live: LiveRuns["Type"]
+  readonly mirrors: Mirrors.Open
   readonly clock: Clock.Clock
   readonly turn: Turn
   readonly fork: (effect: Effect.Effect<void>) => void
@@ -88,7 +101,7 @@ interface Sources {
 export const make = (
   sessionId: SessionId,
   entries: boolean,
-  { clock, fork, live, reader, signals, turn }: Sources
+  { clock, fork, live, mirrors, reader, signals, turn }: Sources
 ): Hub => {
   const page = pageOf(entries)
   let followers = 0
@@ -101,6 +114,8 @@ export const make = (
   let shown: Option.Option<Live.Live> | null = null
   /** The newest events up to its position, without a gap. */
   let kept: ReadonlyArray<Durable> = []
+  /** The messages of those of them whose text the process of a run elsewhere had not told to its end. */
+  let answers: Watch.Answers = new Map()
   let last: (Told & { readonly from: Watch.Position }) | null = null
   let pausedUntil = 0
   /** Whether somebody waits elsewhere than where the hub is. */
@@ -113,14 +128,31 @@ export const make = (
   /** The newest live part here, also when its run is over: the event of its last message may not have been read yet. */
   let newest: Live.Live | undefined
 
+  const wakeUnlessPausing = (now: Live.Live | undefined): void => {
+    if (!isPausing || pauseBefore(now) === 0) goOn()
+  }
+
+  /** Events that the process of a run elsewhere has told: what is here is read as far. */
+  let mirrored: Cursor | null = null
+  const mirror = mirrors(sessionId, () => {
+    const now = mirror.get()
+    newest = now?.live ?? newest
+    if (now?.cursor !== mirrored) {
+      mirrored = now?.cursor ?? null
+      if (now === null || position === null || now.cursor > position.cursor) commits++
+    }
+    wakeUnlessPausing(now?.live ?? undefined)
+  })
+
   const ends = [
+    mirror.close,
     signals.listen(sessionId, () => {
       commits++
       goOn()
     }),
     live.listen(sessionId, () => {
       newest = live.get(sessionId)
-      if (!isPausing || pauseBefore(newest) === 0) goOn()
+      wakeUnlessPausing(newest)
     })
   ]
 
@@ -155,8 +187,16 @@ export const make = (
       )
     })
 
-  /** The live part of a run of this engine, once all that it follows was told. */
-  const here = () => (read === commits ? live.get(sessionId) : undefined)
+  /** The live part of a run of this engine, or of one whose process tells of it, for who was told all up to `cursor`. */
+  const liveAt = (cursor: Cursor): Live.Live | undefined => {
+    const own = live.get(sessionId)
+    if (own !== undefined) return own
+    const told = mirror.get()
+    return told?.cursor === cursor ? (told.live ?? undefined) : undefined
+  }
+
+  /** The same, once all that it follows was told. */
+  const here = (cursor = position?.cursor) => (read === commits && cursor !== undefined ? liveAt(cursor) : undefined)
 
   /**
    * Whether there is something to find out or to tell. Without anybody who waits, events are read as far as they are
@@ -165,7 +205,7 @@ export const make = (
   const hasNews = (): boolean => {
     if (position === null || isGone) return false
     if (read !== commits || shown === null) return waiting.size > 0 || kept.length < page
-    const now = live.get(sessionId)
+    const now = liveAt(position.cursor)
     return waiting.size > 0 && now !== undefined && now !== Option.getOrUndefined(shown)
   }
 
@@ -188,8 +228,14 @@ export const make = (
     })
 
   /** Moves the hub over events and to a live part. Returns whether that is news for anybody who waits. */
-  const move = (from: Watch.Position, rows: ReadonlyArray<Durable>, show: typeof shown): boolean => {
-    const [events, next] = Watch.tell(sessionId, from, rows, written())
+  const move = (
+    from: Watch.Position,
+    rows: ReadonlyArray<Durable>,
+    show: typeof shown,
+    more: ReadonlyArray<readonly [Cursor, AssistantMessage]> = []
+  ): boolean => {
+    if (more.length > 0) answers = new Map([...answers, ...more])
+    const [events, next] = Watch.tell(sessionId, from, rows, written(), answers)
     const [deltas, seen] =
       show === null || Option.isNone(show)
         ? [[], next.seen]
@@ -197,6 +243,9 @@ export const make = (
     const isFound = shown === null && show !== null && hasStrays
     shown = show
     if (rows.length > 0) kept = [...(waiting.size === followers ? [] : kept), ...rows].slice(-page)
+    const [oldest] = kept
+    if (answers.size > 0 && oldest !== undefined)
+      answers = new Map([...answers].filter(([cursor]) => cursor >= oldest.cursor))
     if (events.length + deltas.length === 0) return isFound
     if (deltas.length > 0) pausedUntil = clock.unsafeCurrentTimeMillis() + deltaMillis
     position = { cursor: next.cursor, seen }
@@ -209,19 +258,48 @@ export const make = (
     for (const { at } of rows) Metrics.eventLag.unsafeUpdate(Math.max(0, now - at), [])
   }
 
+  /** Whether it is a message whose text the process of its run tells, and has not told to its end. */
+  const isUntold = (event: Durable): event is Appended => {
+    const told = live.get(sessionId) === undefined ? mirror.get() : null
+    return told !== null && isAnswer(event) && (told.cursor < event.cursor || newest?.step?.seq !== event.seq)
+  }
+
+  const answerOf = ({ cursor, entry, seq }: Appended) =>
+    (entry === undefined ? reader.entry({ sessionId, seq }) : Effect.succeed(entry)).pipe(
+      Effect.map(({ message }) => (message.role === "assistant" ? [[cursor, message] as const] : [])),
+      Effect.catchTag("MessageNotFound", () => Effect.succeed([]))
+    )
+
   const readOn = Effect.fnUntraced(function* (from: Watch.Position) {
     const before = commits
     const own = live.get(sessionId)
-    const draft = own === undefined ? Option.map(yield* reader.draft(sessionId), Live.ofDraft) : Option.some(own)
+    const draft =
+      own !== undefined
+        ? Option.some(own)
+        : mirror.get() !== null
+          ? Option.none()
+          : Option.map(yield* reader.draft(sessionId), Live.ofDraft)
     const rows = yield* reader.events({ sessionId, after: from.cursor, limit: page, entries })
+    if (own === undefined) yield* mirror.look(rows.at(-1)?.cursor ?? from.cursor)
+    const more = own === undefined ? yield* Effect.forEach(rows.filter(isUntold), answerOf, atOnce) : []
     // Everybody who waited has left meanwhile, and who came then has gone on from elsewhere.
     if (position !== from) return
     const isWhole = rows.length < (entries ? 1 : page)
     if (isWhole) read = before
     measureLag(rows)
-    const now = here()
-    const show = now !== undefined ? Option.some(now) : rows.some(isOfRun) ? null : draft
-    if (move(from, rows, isWhole ? show : null)) {
+    const cursor = rows.at(-1)?.cursor ?? from.cursor
+    const isElsewhere = live.get(sessionId) === undefined
+    if (isElsewhere && (Option.isSome(draft) || rows.some(isOfRun))) mirror.seek(cursor)
+    const now = here(cursor)
+    const show =
+      now !== undefined
+        ? Option.some(now)
+        : isElsewhere && mirror.get() !== null
+          ? Option.none()
+          : rows.some(isOfRun)
+            ? null
+            : draft
+    if (move(from, rows, isWhole ? show : null, more.flat())) {
       yield* wake(Effect.void)
     }
   })
@@ -257,7 +335,7 @@ export const make = (
     const missing = position.cursor - own.cursor
     if (missing > kept.length) return "behind"
     const rows = kept.slice(kept.length - missing)
-    const [events, next] = Watch.tell(sessionId, own, rows, written())
+    const [events, next] = Watch.tell(sessionId, own, rows, written(), answers)
     if (shown === null && !isGone) {
       return events.length === 0 ? "nothing" : { _tag: "Told", events: Chunk.unsafeFromArray(events), to: next }
     }

@@ -9,6 +9,7 @@ import { Either, Predicate, Schema } from "effect"
 import { Asset, AssetId } from "../../domain/Asset.js"
 import { ForeignMessage } from "../../domain/ForeignMessage.js"
 import { Entry } from "../../domain/Message.js"
+import { OfferedAgent } from "../../domain/Offer.js"
 import { Question, QuestionId } from "../../domain/Permission.js"
 import { present } from "../../domain/Present.js"
 import * as Refusal from "../../domain/Refusal.js"
@@ -106,6 +107,15 @@ const subscription = {
  * wire.
  */
 export const operations = {
+  agents: operation({
+    name: "agents",
+    whose: "all",
+    access: "read",
+    payload: Schema.Struct({}),
+    arguments: [],
+    success: Schema.Array(OfferedAgent),
+    error: SkeinError.InvalidInput
+  }),
   create: operation({
     name: "create",
     whose: "all",

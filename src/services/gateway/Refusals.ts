@@ -1,5 +1,31 @@
 /** What the Gateway refuses of an input that no Schema can tell. */
+import * as Inquiry from "../../domain/Inquiry.js"
+import type { Question, Verdict } from "../../domain/Permission.js"
 import { InvalidInput } from "../../domain/SkeinError.js"
+
+const refused = (field: string, limit: string, actual: string) => new InvalidInput({ field, limit, actual })
+
+/** What answers a question. */
+interface Given {
+  readonly verdict: Verdict
+  readonly values: Inquiry.Values | undefined
+}
+
+const ofInquiry = (inquiry: Inquiry.Inquiry, { values = {}, verdict }: Given): InvalidInput | null => {
+  if (verdict !== "allow-once") return refused("verdict", "allow-once or deny, where something is asked", verdict)
+  const flaw = Inquiry.valuesFlaw(inquiry, values)
+  return flaw === null ? null : new InvalidInput(flaw)
+}
+
+/** Null when a question can be answered so, or has its answer, which is what counts then. */
+export const ofAnswer = ({ answer, display: { always, inquiry } }: Question, given: Given): InvalidInput | null => {
+  if (answer !== null) return null
+  if (inquiry !== undefined && given.verdict !== "deny") return ofInquiry(inquiry, given)
+  if (given.values !== undefined) return refused("values", "a question with an `inquiry`, and allow-once", "others")
+  return given.verdict !== "allow-always" || always !== undefined
+    ? null
+    : refused("verdict", "a question with `always` for allow-always", "none")
+}
 
 export const noParent = new InvalidInput({ field: "parent", limit: "an existing session", actual: "none" })
 

@@ -3,6 +3,7 @@ import { Schema } from "effect"
 import type { Named } from "../../domain/Named.js"
 import { AgentName } from "../../domain/AgentName.js"
 import { AssetId } from "../../domain/Asset.js"
+import { Values } from "../../domain/Inquiry.js"
 import { JsonRecord } from "../../domain/Json.js"
 import { ModelRef } from "../../domain/ModelRef.js"
 import { QuestionId, Verdict } from "../../domain/Permission.js"
@@ -125,10 +126,12 @@ export const Answer = Schema.Struct({
   verdict: Verdict,
   /** Why, for the model. */
   message: optional(Schema.String),
+  /** What was filled in; with `allow-once`, for a question with an `inquiry`. Defaults to nothing. */
+  values: optional(Values),
   /** Who answers, as the host names people. Defaults to the actor. */
   by: optional(Schema.String)
 }).annotations({ identifier: "AnswerQuestion" })
-export type Answer = Named<typeof Answer.Type>
+export type Answer = Named<typeof Answer.Type, { readonly values: Values | undefined }>
 
 /** A file to store, besides its content. */
 export const NewAsset = Schema.Struct({

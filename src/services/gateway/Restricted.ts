@@ -133,6 +133,7 @@ const owned = (gateway: Service, owner: Owner): Service => {
       Stream.unwrap(Effect.as(guard(operation, args), method(...args)))
 
   return {
+    agents: gateway.agents,
     create: (input) =>
       Effect.gen(function* () {
         const { parent } = yield* operations.create.read(input)

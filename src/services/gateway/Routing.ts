@@ -8,6 +8,7 @@ import { refOf } from "../../domain/Run.js"
 import { SessionId } from "../../domain/Session.js"
 import * as SkeinError from "../../domain/SkeinError.js"
 import * as Actor from "../Actor.js"
+import { Agents } from "../Agents.js"
 import { Assets } from "../assets/Assets.js"
 import { EngineConfig } from "../EngineConfig.js"
 import { afterText, EventLoop } from "../EventLoop.js"
@@ -75,6 +76,7 @@ const methods = (stretch: Stretch["Type"]) => {
 const make = Effect.gen(function* () {
   const reader = yield* StorageReader
   const runtime = yield* Runtime
+  const agents = yield* Agents
   const assets = yield* Assets
   const leases = yield* Leases
   const ids = yield* Ids
@@ -195,6 +197,7 @@ const make = Effect.gen(function* () {
   )
 
   return {
+    agents: method(operations.agents, () => Effect.succeed(agents.offered)),
     create,
     session: method(operations.session, ({ sessionId }) => reader.session(sessionId)),
     sessions: (query = {}) => sessions(query),
@@ -231,7 +234,7 @@ const make = Effect.gen(function* () {
     runRef: method(operations.runRef, ({ runId }) => Effect.map(reader.run(runId), refOf)),
     runs: method(operations.runs, reader.runs),
     await: method(operations.await, (ref) => Effect.zipRight(Waiting.mayWait(ref, reader.run), runtime.await(ref))),
-    events: (range) => Stream.unwrapScoped(subscribe(range)),
+    events: (range) => Subscriptions.streamOf(subscribe(range)),
     changes: (query = {}) => Stream.unwrapScoped(changes(query)),
     subscribe,
     snapshot,
@@ -241,10 +244,17 @@ const make = Effect.gen(function* () {
         ? reader.questions(null)
         : Effect.zipRight(reader.session(sessionId), reader.questions(sessionId))
     ),
-    answer: method(operations.answer, ({ by, message, questionId, verdict }) =>
-      Effect.flatMap(Actor.Current, (actor) =>
-        runtime.answer(questionId, { verdict, message: message ?? null, by: by ?? actor })
-      )
+    answer: method(operations.answer, ({ by, message, questionId, values, verdict }) =>
+      Effect.gen(function* () {
+        const actor = yield* Actor.Current
+        const refusal =
+          verdict === "deny" && values === undefined
+            ? null
+            : Refusals.ofAnswer(yield* reader.question(questionId), { verdict, values })
+        if (refusal !== null) return yield* refusal
+        const answer = { verdict, message: message ?? null, by: by ?? actor }
+        return yield* runtime.answer(questionId, values === undefined ? answer : { ...answer, values })
+      })
     ),
     saveAsset: (input) =>
       checked(operations.saveAsset, [input]).pipe(

@@ -10,7 +10,7 @@
  *
  * A hub is there while anybody watches its session, and has the one fiber that all its watchers need.
  */
-import { Chunk, Effect, Fiber, FiberSet, Option, Stream } from "effect"
+import { Chunk, Effect, Exit, Fiber, FiberSet, Option, Scope, Stream } from "effect"
 import * as Live from "../../domain/Live.js"
 import { Cursor, type SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
@@ -20,11 +20,49 @@ import { EventLoop } from "../EventLoop.js"
 import { LiveRuns } from "../runtime/LiveRuns.js"
 import { EventSignals } from "../storage/EventSignals.js"
 import { StorageReader } from "../storage/Storage.js"
-import * as FairReads from "./FairReads.js"
+import { Stretch } from "../Stretch.js"
 import * as Hub from "./Hub.js"
+import { Mirrors } from "./Mirrors.js"
 import type { EventRange } from "./Requests.js"
 
+type Events = Stream.Stream<SessionEvent, SkeinError.Events>
+
+/** The next chunk of a watcher's events; None when there are no more. */
+type Pull = Effect.Effect<Chunk.Chunk<SessionEvent>, Option.Option<SkeinError.Events>>
+
+const pulls = new WeakMap<Events, Pull>()
+
+/** What a stream of events pulls, for those who only take its chunks: it spares each of many watchers the machinery of a stream. */
+export const pullOf = (events: Events): Effect.Effect<Pull, never, Scope.Scope> =>
+  Effect.suspend(() => {
+    const pull = pulls.get(events)
+    return pull === undefined ? Stream.toPull(events) : Effect.succeed(pull)
+  })
+
+/**
+ * The stream of a subscription, which begins and ends with it. Of what each of many watchers holds, `Stream.unwrapScoped`
+ * would make a fifth more.
+ */
+export const streamOf = (subscribe: Effect.Effect<Events, SkeinError.Events, Scope.Scope>): Events =>
+  Stream.suspend(() => {
+    let scope: Scope.CloseableScope | null = null
+    const begin: Pull = Effect.gen(function* () {
+      const own = (scope = yield* Scope.make())
+      const events = yield* Effect.mapError(Scope.extend(subscribe, own), Option.some)
+      pull = yield* Scope.extend(pullOf(events), own)
+      return yield* pull
+    })
+    let pull = begin
+    return Stream.ensuring(
+      Stream.repeatEffectChunkOption(Effect.suspend(() => pull)),
+      Effect.suspend(() => (scope === null ? Effect.void : Scope.close(scope, Exit.void)))
+    )
+  })
+
 const beforeAll = Cursor.make(0)
+
+/** In milliseconds: what watchers make of what was read takes about as long again. */
+const readingMillis = 5
 
 /** Rows of a replay read at once: fewer when they bring their entries along. */
 const replayedOf = (entries: boolean): number => (entries ? 64 : 256)
@@ -43,12 +81,19 @@ export const make = Effect.gen(function* () {
   const live = yield* LiveRuns
   const clock = yield* Effect.clock
   const { turn } = yield* EventLoop
-  const fair = FairReads.make(clock, turn)
+  const stretch = yield* Stretch
   const reader: Hub.Reader = {
-    draft: (sessionId) => fair(storage.draft(sessionId)),
-    events: (range) => fair(storage.events(range))
+    draft: (sessionId) => Effect.zipRight(stretch.breathe(readingMillis), storage.draft(sessionId)),
+    entry: (place) => Effect.zipRight(stretch.breathe(readingMillis), storage.entry(place)),
+    events: (range) => Effect.zipRight(stretch.breathe(readingMillis), storage.events(range))
   }
   const fork = yield* FiberSet.makeRuntime()
+  const isHeld = (sessionId: SessionId) =>
+    Effect.match(storage.activity(sessionId), {
+      onFailure: () => false,
+      onSuccess: ({ holder }) => Option.isSome(holder)
+    })
+  const mirrors = (yield* Mirrors)({ clock, fork, isHeld })
   const hubs = new Map<string, OpenHub>()
 
   /** What a running step has written so far: at once when it runs here, within a second when it runs elsewhere. */
@@ -61,7 +106,7 @@ export const make = Effect.gen(function* () {
     })
 
   const openHub = (sessionId: SessionId, entries: boolean): OpenHub => {
-    const hub = Hub.make(sessionId, entries, { reader, signals, live, clock, turn, fork })
+    const hub = Hub.make(sessionId, entries, { reader, signals, live, mirrors, clock, turn, fork })
     const opened = { hub, fiber: fork(hub.run) }
     hubs.set(keyOf(sessionId, entries), opened)
     return opened
@@ -140,8 +185,15 @@ export const make = Effect.gen(function* () {
   const events = Effect.fnUntraced(function* (range: EventRange) {
     const { hub } = yield* hubOf(range.sessionId, range.entries ?? false)
     const { first, rest } = watcherOf(range, hub)
-    const before = yield* first
-    return Stream.concat(Stream.fromChunk(before), Stream.repeatEffectChunkOption(rest))
+    let before = yield* first
+    const pull: Pull = Effect.suspend(() => {
+      const told = before
+      before = Chunk.empty()
+      return Chunk.isEmpty(told) ? rest : Effect.succeed(told)
+    })
+    const stream = Stream.repeatEffectChunkOption(pull)
+    pulls.set(stream, pull)
+    return stream
   })
 
   return { events, live: liveOf }

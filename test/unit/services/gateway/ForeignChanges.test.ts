@@ -77,7 +77,7 @@ describe("P9 changes of another process", () => {
 })
 
 /** A reader that finds what it is given, and its clock. */
-const reading = (found: () => Partial<SessionChanges>) => {
+const reading = (found: () => Partial<SessionChanges>, disorderMillis = 0) => {
   const { clock, set } = handClock()
   const asked: Array<readonly [from: number, to: number]> = []
   const reader: HintReader.Reader = {
@@ -97,7 +97,14 @@ const reading = (found: () => Partial<SessionChanges>) => {
         }))
       )
   }
-  const hints = HintReader.make(reader, { left: () => Effect.succeed([]) }, clock)
+  const hints = HintReader.make(
+    reader,
+    { left: () => Effect.succeed([]) },
+    {
+      now: () => clock.unsafeCurrentTimeMillis(),
+      disorderMillis
+    }
+  )
   return { asked, hints, set }
 }
 
@@ -129,6 +136,27 @@ describe("a look for what other processes have changed", () => {
       expect(yield* hints.elsewhere).toEqual([])
       expect(yield* hints.hints(new Map([[place("b", 0, 0).sessionId, null]]))).toEqual([])
     })
+  )
+
+  looking(
+    "finds what bears an earlier time than what was seen, where commits are made side by side, and tells it once",
+    () =>
+      Effect.gen(function* () {
+        let sessions = [place("a", 1, 100_000)]
+        const { asked, hints, set } = reading(() => ({ sessions }), 5_000)
+        yield* set(100_000)
+        yield* hints.begin
+        yield* set(101_000)
+        sessions = [place("b", 2, 97_000), place("a", 1, 100_000), place("c", 2, 103_000)]
+        expect(yield* hints.elsewhere).toEqual(["b", "c"])
+        expect(asked).toEqual([
+          [40_000, 105_000],
+          [95_000, 106_000]
+        ])
+        sessions = [place("b", 2, 100_000)]
+        expect(yield* hints.hints(new Map([[place("b", 0, 0).sessionId, null]]))).toHaveLength(1)
+        expect(yield* hints.elsewhere).toEqual([])
+      })
   )
 
   looking("forgets nothing that may yet change within its millisecond", () =>

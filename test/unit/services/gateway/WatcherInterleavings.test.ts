@@ -15,6 +15,7 @@ import * as Subscriptions from "../../../../src/services/gateway/Subscriptions.j
 import * as LiveRuns from "../../../../src/services/runtime/LiveRuns.js"
 import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
+import * as Stretch from "../../../../src/services/Stretch.js"
 import { Storage, StorageReader } from "../../../../src/services/storage/Storage.js"
 
 const { s1 } = Storages
@@ -393,7 +394,7 @@ describe("P10 watchers", () => {
       FastCheck.array(op, { minLength: 5, maxLength: 60 }),
       FastCheck.array(FastCheck.nat(6), { minLength: 1, maxLength: 7 })
     ],
-    ([ops, delays]) => scenario(ops, delays).pipe(Effect.scoped, Effect.provide(Quiescence.layer)),
+    ([ops, delays]) => scenario(ops, delays).pipe(Effect.scoped, Effect.provide([Quiescence.layer, Stretch.layer])),
     {
       fastCheck: {
         numRuns: 30,

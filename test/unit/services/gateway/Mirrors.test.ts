@@ -1,0 +1,131 @@
+/** What another process tells of its run, between the events that are read here. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, Queue, Stream, TestClock } from "effect"
+import { ScriptedModel } from "skein/scripted-model"
+import { Quiescence } from "skein/testing"
+import * as Live from "../../../../src/domain/Live.js"
+import { RunId } from "../../../../src/domain/Run.js"
+import { Cursor, Seq } from "../../../../src/domain/Session.js"
+import type { SessionEvent } from "../../../../src/domain/SessionEvent.js"
+import { ground } from "../runtime/engines.js"
+
+const begun = Live.beginStep(Live.start(RunId.make("run_1")), Seq.make(9), { provider: "p", model: "m" })
+const written = (...texts: ReadonlyArray<string>) =>
+  texts.reduce((live, delta) => Live.addPart(live, { type: "text", id: "t", delta }), begun)
+
+const withText = (runId: RunId, seq: number, ...texts: ReadonlyArray<string>) =>
+  texts.reduce(
+    (live, delta) => Live.addPart(live, { type: "text", id: "t", delta }),
+    Live.beginStep(Live.start(runId), Seq.make(seq), { provider: "p", model: "m" })
+  )
+
+const told = (event: SessionEvent) =>
+  event.type === "text.delta" ? `${event.seq}: ${event.offset} ${event.text}` : event.type
+
+/** A process elsewhere, as the test has it tell. */
+const makeElsewhere = () => {
+  let mirror: { readonly cursor: Cursor; readonly live: Live.Live | null } | null = null
+  const listeners = new Set<() => void>()
+  return {
+    mirrors: () => (_: unknown, changed: () => void) => {
+      listeners.add(changed)
+      return {
+        get: () => mirror,
+        seek: () => {},
+        look: () => Effect.void,
+        close: () => void listeners.delete(changed)
+      }
+    },
+    tell: (cursor: number, live: Live.Live | null) => {
+      mirror = { cursor: Cursor.make(cursor), live }
+      for (const changed of listeners) changed()
+    },
+    leave: () => {
+      mirror = null
+      for (const changed of listeners) changed()
+    }
+  }
+}
+
+const said = (event: SessionEvent) =>
+  "cursor" in event
+    ? `${event.cursor}`
+    : event.type === "text.delta"
+      ? `${event.after} ${event.offset} ${event.text}`
+      : ""
+
+describe("what another process tells of its run", () => {
+  it.scoped("P10 has its rest from the step's message when that comes first: no wait, no gap, nothing twice", () =>
+    Effect.gen(function* () {
+      const { model, open } = yield* ground
+      const elsewhere = makeElsewhere()
+      const one = yield* open("one")
+      const two = yield* open("two", { mirrors: elsewhere.mirrors })
+      const { cursor, id } = yield* one.session()
+      const heard = yield* Queue.unbounded<string>()
+      const events = yield* two.gateway.subscribe({ sessionId: id, after: cursor })
+      yield* Effect.forkScoped(Stream.runForEach(events, (event) => Queue.offer(heard, told(event))))
+      const hears = Effect.gen(function* () {
+        yield* Quiescence.idle
+        return [...(yield* Queue.takeAll(heard))]
+      })
+      yield* model.play(ScriptedModel.text("all of it"), ScriptedModel.text("more"))
+      elsewhere.tell(cursor, null)
+      yield* hears
+      const run = yield* one.gateway.send({ sessionId: id, text: "go" })
+      // Its process has told the beginning of the text, after the message that it answers.
+      elsewhere.tell(cursor + 2, withText(run.runId, 2, "all "))
+      yield* one.gateway.await(run)
+      expect((yield* hears).slice(-3)).toEqual(["2: 0 all of it", "message.appended", "run.ended"])
+      // What it tells only now is nothing new.
+      elsewhere.tell(cursor + 2, withText(run.runId, 2, "all ", "of it"))
+      elsewhere.tell(cursor + 3, withText(run.runId, 2, "all ", "of it"))
+      elsewhere.tell(cursor + 4, null)
+      expect(yield* hears).toEqual([])
+
+      // Nothing of the next step's text is told in time: it comes before the message all the same.
+      const next = yield* one.gateway.send({ sessionId: id, text: "go" })
+      yield* one.gateway.await(next)
+      expect((yield* hears).slice(-3)).toEqual(["4: 0 more", "message.appended", "run.ended"])
+    })
+  )
+
+  it.scoped("P10 is told after all that it had told before, before all that came later, and once", () =>
+    Effect.gen(function* () {
+      const { open } = yield* ground
+      const elsewhere = makeElsewhere()
+      const one = yield* open("one")
+      const two = yield* open("two", { mirrors: elsewhere.mirrors })
+      const { cursor, id } = yield* one.session()
+      const heard = yield* Queue.unbounded<string>()
+      const events = yield* two.gateway.subscribe({ sessionId: id, after: cursor })
+      yield* Effect.forkScoped(Stream.runForEach(events, (event) => Queue.offer(heard, said(event))))
+      const hears = Effect.gen(function* () {
+        yield* Quiescence.idle
+        yield* TestClock.adjust("1 second")
+        yield* Quiescence.idle
+        return [...(yield* Queue.takeAll(heard))]
+      })
+      const append = (text: string) => one.gateway.append(id, [{ role: "user", parts: [{ type: "text", text }] }])
+
+      elsewhere.tell(cursor, written("a"))
+      expect(yield* hears).toEqual([`${cursor} 0 a`])
+      // It has told an event more, which is not there yet.
+      elsewhere.tell(cursor + 1, written("a", "b"))
+      expect(yield* hears).toEqual([])
+      yield* append("first")
+      expect(yield* hears).toEqual([`${cursor + 1}`, `${cursor + 1} 1 b`])
+      // Here is an event more, which it has not told yet.
+      yield* append("second")
+      expect(yield* hears).toEqual([`${cursor + 2}`])
+      elsewhere.tell(cursor + 1, written("a", "b", "c"))
+      expect(yield* hears).toEqual([])
+      elsewhere.tell(cursor + 2, written("a", "b", "c", "d"))
+      expect(yield* hears).toEqual([`${cursor + 2} 2 cd`])
+      // Another process goes on with telling it.
+      elsewhere.leave()
+      elsewhere.tell(cursor + 2, written("abcd", "e"))
+      expect(yield* hears).toEqual([`${cursor + 2} 4 e`])
+    })
+  )
+})
