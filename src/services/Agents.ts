@@ -9,6 +9,7 @@
 import { Array, Context, Effect, Layer, Schema } from "effect"
 import { AgentName } from "../domain/AgentName.js"
 import * as ModelRef from "../domain/ModelRef.js"
+import { OfferedAgent, OfferedModel } from "../domain/Offer.js"
 import * as Refusal from "../domain/Refusal.js"
 import type { Run } from "../domain/Run.js"
 import type { Session } from "../domain/Session.js"
@@ -18,12 +19,18 @@ import type { Policy } from "./Permissions.js"
 import type * as Tool from "./Tool.js"
 import * as Toolbox from "./Toolbox.js"
 
+export { OfferedAgent }
+
 /** What decides how a session's steps are made. */
 export interface Agent {
   readonly name: AgentName
+  /** What it is for, in a few words; null for none. */
+  readonly about: string | null
   /** The system prompt; null for none. */
   readonly system: string | null
   readonly models: Models
+  /** Those of them that people choose from, with what they cost. */
+  readonly offered: ReadonlyArray<OfferedModel>
   /** How its models are asked, where the session's own model does not say otherwise. */
   readonly options: ModelRef.Options
   readonly toolbox: Toolbox.Toolbox
@@ -36,6 +43,8 @@ export interface Agent {
 export interface Service {
   /** The agent of a run's next step. */
   readonly resolve: (session: Session, run: Run) => Effect.Effect<Agent, AgentUnavailable>
+  /** The agents for people to choose from, with their models. */
+  readonly offered: ReadonlyArray<OfferedAgent>
 }
 
 /** The agents of a host, as a service of the engine. */
@@ -45,6 +54,8 @@ export class Agents extends Context.Tag("skein/Agents")<Agents, Service>() {}
 export interface Parts<Tools extends ReadonlyArray<Tool.Any>, R> {
   /** 1 to 64 letters, digits, dots, dashes and underscores. Defaults to "agent". */
   readonly name?: string | undefined
+  /** What it is for, in a few words, for people who choose one. Defaults to none. */
+  readonly about?: string | null | undefined
   /** The system prompt. Defaults to none. */
   readonly system?: string | null | undefined
   /** Defaults to none. */
@@ -55,6 +66,11 @@ export interface Parts<Tools extends ReadonlyArray<Tool.Any>, R> {
   readonly stepLimit?: number | undefined
   /** How the models are asked, where the session's own model does not say otherwise. */
   readonly options?: ModelRef.Options | undefined
+  /**
+   * The models for people to choose from, with their prices: what a step of one costs is stored with it. Defaults to what
+   * the models tell by themselves.
+   */
+  readonly offered?: ReadonlyArray<OfferedModel> | undefined
 }
 
 /** What an agent is made of. */
@@ -65,8 +81,10 @@ export interface Definition<Tools extends ReadonlyArray<Tool.Any>, R, EM, RM> ex
 
 const Settings = Schema.Struct({
   name: AgentName,
+  about: Schema.NullOr(Schema.String),
   system: Schema.NullOr(Schema.String),
   options: ModelRef.Options,
+  offered: Schema.optional(Schema.Array(OfferedModel)),
   stepLimit: Schema.Int.pipe(
     Schema.between(1, Number.MAX_SAFE_INTEGER, { description: "a whole number of steps from 1" })
   )
@@ -90,18 +108,22 @@ export const make = Effect.fn("Agents.make")(function* <
   EM = never,
   RM = never
 >({
+  about = null,
   models,
   name = "agent",
+  offered,
   options = {},
   policy,
   stepLimit = standardStepLimit,
   system = null,
   tools
 }: Definition<Tools, R, EM, RM>) {
-  const settings = yield* decode({ name, system, options, stepLimit })
+  const settings = yield* decode({ name, about, system, options, offered, stepLimit })
+  const usable = yield* models
   const agent: Agent = {
     ...settings,
-    models: yield* models,
+    models: usable,
+    offered: settings.offered ?? usable.offered ?? [],
     toolbox: tools === undefined ? Toolbox.empty : yield* Toolbox.make<Tools>(...tools),
     policy: bind(policy, yield* Effect.context<R>())
   }
@@ -116,6 +138,10 @@ export const withTools = <const Tools extends ReadonlyArray<Tool.Any>>(
   Effect.map(Toolbox.add(agent.toolbox, ...tools), (toolbox) => ({ ...agent, toolbox }))
 
 const unavailable = (agent: string | null, detail: string) => new AgentUnavailable({ agent: agent ?? "(none)", detail })
+
+/** The agents as they are offered. */
+const offer = (agents: ReadonlyArray<Agent>): ReadonlyArray<OfferedAgent> =>
+  agents.map(({ about, name, offered }, index) => ({ name, about, standard: index === 0, models: offered }))
 
 const ofNames = Effect.fnUntraced(function* ([first, ...others]: Array.NonEmptyReadonlyArray<Agent>) {
   const agents = new Map([[first.name, first]])
@@ -134,7 +160,8 @@ const ofNames = Effect.fnUntraced(function* ([first, ...others]: Array.NonEmptyR
     resolve: ({ agent: name }) => {
       const agent = name === null ? first : agents.get(name)
       return agent === undefined ? unavailable(name, `known are ${known}`) : Effect.succeed(agent)
-    }
+    },
+    offered: offer([...agents.values()])
   }
   return service
 })
@@ -152,9 +179,12 @@ export const layerAll = <E, R>(
 /**
  * Asks `resolve` at each step; what it requires, the layer does. Make an agent once and return it: one that is made at
  * each step costs the reading of its tools' schemas each time. What `withTools` fails with, the run is told.
+ *
+ * `offered` are the agents for people to choose from, the one for sessions that name none first. Defaults to none.
  */
 export const layerResolve = <R>(
-  resolve: (session: Session, run: Run) => Effect.Effect<Agent, AgentUnavailable | DuplicateTool | InvalidInput, R>
+  resolve: (session: Session, run: Run) => Effect.Effect<Agent, AgentUnavailable | DuplicateTool | InvalidInput, R>,
+  offered: ReadonlyArray<Agent> = []
 ): Layer.Layer<Agents, never, R> =>
   Layer.effect(
     Agents,
@@ -166,10 +196,11 @@ export const layerResolve = <R>(
             InvalidInput: (error) => unavailable(session.agent, error.message)
           }),
           Effect.provide(context)
-        )
+        ),
+      offered: offer(offered)
     }))
   )
 
 /** No agent: for engines that look at sessions and run none. `detail` says why. */
 export const layerNone = (detail: string): Layer.Layer<Agents> =>
-  Layer.succeed(Agents, { resolve: ({ agent }) => unavailable(agent, detail) })
+  Layer.succeed(Agents, { resolve: ({ agent }) => unavailable(agent, detail), offered: [] })

@@ -1,6 +1,7 @@
-/** The whole engine over its storage: Gateway, over Runtime, over what runs turns. */
-import { Layer } from "effect"
+/** An engine over its storage: Gateway, over Runtime, over what runs turns. */
+import { Context, Effect, Layer } from "effect"
 import * as Boundary from "./runtime/Boundary.js"
+import { Gateway } from "./gateway/Gateway.js"
 import * as Routing from "./gateway/Routing.js"
 import * as Checkpoints from "./runtime/Checkpoints.js"
 import * as Claims from "./runtime/Claims.js"
@@ -17,12 +18,24 @@ import * as Runtime from "./runtime/Runtime.js"
 import * as Upkeep from "./runtime/Upkeep.js"
 import * as Stretch from "./Stretch.js"
 
-export const layer = Layer.merge(Routing.layer, Draining.layer).pipe(
+/** The same, with what those need who have engines work together. */
+export const layerOpen = Layer.merge(Routing.layer, Draining.layer).pipe(
   Layer.provide([Runtime.layer, Heartbeat.layer]),
-  Layer.provide([Upkeep.layer, Recovery.layer, Imports.layer]),
+  Layer.provide([Recovery.layer, Imports.layer]),
+  Layer.provideMerge(Upkeep.layer),
   Layer.provide(Deletions.layer),
   Layer.provide(Claims.layer),
-  Layer.provide(Drivers.layer),
-  Layer.provide([Boundary.layer, Checkpoints.layer, Leases.layer, LiveRuns.layer, ToolFibers.layer]),
+  Layer.provideMerge(Drivers.layer),
+  Layer.provide([Boundary.layer, Checkpoints.layer, Leases.layer, ToolFibers.layer]),
+  Layer.provideMerge(LiveRuns.layer),
   Layer.provide(Stretch.layer)
 )
+
+/** An engine that begins and takes up no run: it reads, and changes what needs no run. */
+export const layerIdle = Layer.provideMerge(
+  Layer.effectDiscard(Effect.flatMap(Drivers.Drivers, ({ drain }) => drain)),
+  layerOpen
+)
+
+/** The whole engine. */
+export const layer = Layer.map(layerOpen, Context.pick(Gateway))

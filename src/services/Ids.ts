@@ -1,7 +1,7 @@
 /** New ids: 128 random bits each, so that they are unique across processes and cannot be guessed. */
 import { Context, type Effect } from "effect"
 
-export type Prefix = "ses" | "run" | "call" | "ask" | "ast" | "eng" | "lane" | "upl" | "imp"
+export type Prefix = "ses" | "run" | "call" | "ask" | "ast" | "eng" | "lane" | "upl" | "imp" | "key"
 
 export interface Service {
   /** `prefix_` and 26 characters of a-z and 2-7. */

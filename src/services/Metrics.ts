@@ -37,6 +37,12 @@ export const toolTime = Metric.histogram("skein_tool_time", times, "Time of a to
 /** From an event's time to when a subscriber that waits for it has read it, by the wall clock. */
 export const eventLag = Metric.histogram("skein_event_lag", times, "Lag of an event at a waiting subscriber, ms")
 
+/** Runs that wanted to write, and were refused it, as another engine had taken them over. */
+export const fencedRuns = Metric.counter("skein_fenced_runs", {
+  description: "Runs refused a write after a takeover",
+  incremental: true
+})
+
 /** Runs taken over from engines that were dead or silent, tagged with `reason`. */
 export const recoveredRuns = Metric.counter("skein_recovered_runs", {
   description: "Runs taken over",

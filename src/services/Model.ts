@@ -7,6 +7,8 @@ import type { Stream } from "effect"
 import type { AssetId } from "../domain/Asset.js"
 import type { JsonRecord } from "../domain/Json.js"
 import type { Options } from "../domain/ModelRef.js"
+import { OfferedModel, only } from "../domain/Offer.js"
+import { Prices } from "../domain/Prices.js"
 import type { Session } from "../domain/Session.js"
 import type { AssetFailed, AssetNotFound, ModelFailed, ModelUnavailable, Read } from "../domain/SkeinError.js"
 import type { Part } from "../domain/StepDraft.js"
@@ -33,6 +35,7 @@ export interface StepRequest {
   readonly file: (assetId: AssetId) => Effect.Effect<Uint8Array, AssetNotFound | AssetFailed | Read>
 }
 
+export { OfferedModel, Prices }
 export type { Part, View, ViewCall, ViewItem, ViewReasoning, ViewResult, ViewText }
 
 /** A model, as the engine asks it. */
@@ -64,10 +67,13 @@ export interface Model {
 export interface Models {
   /** The model to use for the session's next step. */
   readonly resolve: (session: Session) => Effect.Effect<Model, ModelUnavailable>
+  /** Models for people to choose from, and what they cost. Others may be served too. Defaults to none. */
+  readonly offered?: ReadonlyArray<OfferedModel>
 }
 
 /** One model for every session, whatever model it names. */
-export const always = (model: Model): Effect.Effect<Models> => Effect.succeed({ resolve: () => Effect.succeed(model) })
+export const always = (model: Model): Effect.Effect<Models> =>
+  Effect.succeed({ resolve: () => Effect.succeed(model), offered: [only(model)] })
 
 /** Asks `resolve` at each step. Its requirements become those of the agent. */
 export const resolve = <R>(

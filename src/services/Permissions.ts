@@ -1,12 +1,19 @@
 /**
  * Permissions: an agent's policy decides on each call, before the call waits for its key. There is no default policy: a
  * host says which. A human's answer is durable and belongs to the exact call that was asked about.
+ *
+ * Where people store rules, `byRules` has them decide before any other policy does.
  */
-import { Effect } from "effect"
+import { Context, Effect, Either, Layer, Ref } from "effect"
+import type { Location } from "../domain/CallDisplay.js"
 import type { CallId } from "../domain/Message.js"
 import type { Access, Decision } from "../domain/Permission.js"
+import * as PermissionRule from "../domain/PermissionRule.js"
 import type { Run } from "../domain/Run.js"
 import type { Session } from "../domain/Session.js"
+
+export type { Commands } from "../domain/PermissionRule.js"
+export { Rule } from "../domain/PermissionRule.js"
 
 /** A call, as a policy sees it. */
 export interface Request {
@@ -17,6 +24,10 @@ export interface Request {
   readonly access: Access
   /** The call's raw input. */
   readonly input: string
+  /** The places that it works on, as its tool says. */
+  readonly locations: ReadonlyArray<Location>
+  /** The commands that it runs; null for a call that runs none. */
+  readonly commands: Effect.Effect<PermissionRule.Commands> | null
 }
 
 /** Whether a call may run. A tool that a human allowed for the session is not asked about again. */
@@ -25,7 +36,7 @@ export type Policy<R = never> = (request: Request) => Effect.Effect<Decision, ne
 /** Lets the call run. */
 export const allow: Decision = { _tag: "Allow" }
 /** Asks a human; the call waits and holds nothing that others need. */
-export const ask: Decision = { _tag: "Ask" }
+export const ask: Decision = { _tag: "Ask", always: null }
 /** Denies the call; the model is told `message`. */
 export const deny = (message: string): Decision => ({ _tag: "Deny", message })
 
@@ -42,3 +53,69 @@ export const allowAll: Policy = () => Effect.succeed(allow)
 
 /** Reads are allowed, all else is denied with `message`: for hosts where nobody can be asked. */
 export const readOnly = (message: string): Policy => byAccess(deny(message))
+
+/** Where stored rules are. */
+export interface RulesService {
+  /** Those that count for a session. */
+  readonly of: (session: Session) => Effect.Effect<ReadonlyArray<PermissionRule.Rule>>
+  /** Stores one for good. Called when somebody answers `allow-always` to a question of the session. */
+  readonly store: (session: Session, rule: PermissionRule.Rule) => Effect.Effect<void>
+}
+
+/** The rules about calls that people have stored. */
+export class Rules extends Context.Tag("skein/Permissions/Rules")<Rules, RulesService>() {}
+
+/** Rules for all sessions, kept in memory. What is stored is gone with the layer. */
+export const layerRules = (rules: ReadonlyArray<PermissionRule.Rule>): Layer.Layer<Rules> =>
+  Layer.effect(
+    Rules,
+    Effect.map(Ref.make(rules), (all) => ({
+      of: () => Ref.get(all),
+      store: (_, rule) => Ref.update(all, (before) => [...before, rule])
+    }))
+  )
+
+const compact = (input: string): string =>
+  Either.getOrElse(
+    Either.try((): unknown => JSON.parse(input.trim() === "" ? "{}" : input)).pipe(
+      Either.map((value) => JSON.stringify(value))
+    ),
+    () => input
+  )
+
+const subjectOf = ({ commands, input, locations, session, tool }: Request): Effect.Effect<PermissionRule.Subject> =>
+  Effect.map(commands ?? Effect.succeed(null), (commands) => ({
+    tool,
+    commands,
+    paths: locations.map(({ path }) => PermissionRule.placeOf(session.workdir, path)),
+    input: compact(input)
+  }))
+
+/**
+ * Stored rules decide, deny before ask before allow; `otherwise` decides on what none of them is about. A call that it
+ * asks about can be allowed for good by the answer `allow-always`. Paths are compared as calls name them: no link is
+ * followed.
+ */
+export const byRules =
+  <R>(otherwise: Policy<R>): Policy<R | Rules> =>
+  (request) =>
+    Effect.gen(function* () {
+      const rules = yield* Rules
+      const subject = yield* subjectOf(request)
+      const judgement = PermissionRule.judge(yield* rules.of(request.session), subject)
+      switch (judgement?.word) {
+        case "allow":
+          return allow
+        case "ask":
+          return ask
+        case "deny":
+          return deny(`a stored rule denies it${judgement.rule === null ? "" : `: ${judgement.rule.pattern}`}`)
+        case undefined: {
+          const decision = yield* otherwise(request)
+          const pattern = PermissionRule.patternFor(subject)
+          if (decision._tag !== "Ask" || pattern === null) return decision
+          const store = rules.store(request.session, { word: "allow", pattern })
+          return { ...decision, always: { pattern, store } }
+        }
+      }
+    })

@@ -12,6 +12,7 @@ import { Context, Effect, Layer, Ref, Stream } from "effect"
 import type * as Script from "../domain/Script.js"
 import type { JsonRecord } from "../domain/Json.js"
 import { ModelFailed } from "../domain/SkeinError.js"
+import { only } from "../domain/Offer.js"
 import * as Usage from "../domain/Usage.js"
 import type { Model, Models, Part, StepRequest } from "./Model.js"
 
@@ -77,7 +78,8 @@ export const layer: Layer.Layer<ScriptedModel> = Layer.effect(
 
 /** The models of an agent that is played from the queue, whatever model a session names. */
 export const models: Effect.Effect<Models, never, ScriptedModel> = Effect.map(ScriptedModel, ({ model }) => ({
-  resolve: () => Effect.succeed(model)
+  resolve: () => Effect.succeed(model),
+  offered: [only(model)]
 }))
 
 /** A step that writes a text. */

@@ -7,6 +7,7 @@
  * users feel; the second holds on any machine.
  */
 import { Context, Effect, Layer } from "effect"
+import type { InPieces } from "../domain/InPieces.js"
 import { EventLoop, type Turn } from "./EventLoop.js"
 import * as OneByOne from "./OneByOne.js"
 
@@ -85,6 +86,13 @@ const make = Effect.gen(function* () {
     }
   } satisfies Service
 })
+
+/** Does work with `next` between two of its pieces, such as `oneOf`. */
+export const inPieces = <A>(work: InPieces<A>, next: Effect.Effect<void>): Effect.Effect<A> =>
+  Effect.suspend(() => {
+    const step = work.next()
+    return step.done === true ? Effect.succeed(step.value) : Effect.zipRight(next, inPieces(work, next))
+  })
 
 /** One for all that is built with it. */
 export const layer: Layer.Layer<Stretch> = Layer.scoped(Stretch, make)

@@ -11,13 +11,16 @@ import type { ParseResult } from "effect"
 import * as AbsentFields from "../domain/AbsentFields.js"
 import { Kind, Location } from "../domain/CallDisplay.js"
 import * as Issues from "../domain/Issues.js"
+import type { Inquiry, Reply } from "../domain/Inquiry.js"
 import * as InputSchema from "../domain/InputSchema.js"
 import { JsonRecord } from "../domain/Json.js"
 import * as JsonFlaws from "../domain/JsonFlaws.js"
 import type { CallId } from "../domain/Message.js"
 import type { Access } from "../domain/Permission.js"
+import type { Commands } from "../domain/PermissionRule.js"
 import type { RunId } from "../domain/Run.js"
 import type { Owner, SessionId } from "../domain/Session.js"
+import type { InvalidInput } from "../domain/SkeinError.js"
 import { ofText, Result } from "./ToolResult.js"
 
 export { Result, result } from "./ToolResult.js"
@@ -42,12 +45,22 @@ export class Call extends Context.Tag("skein/Tool/Call")<
     readonly metadata: JsonRecord
     /** Reports to watchers how far the call is. Not stored; a slow watcher sees the newest report only. */
     readonly progress: (text: string) => Effect.Effect<void>
+    /** Asks a person, whom any client of the session may have. */
+    readonly ask: (inquiry: Inquiry) => Effect.Effect<Reply, InvalidInput>
   }
 >() {}
 
 /** Reports to watchers how far this call is. */
 export const progress = (text: string): Effect.Effect<void, never, Call> =>
   Effect.flatMap(Call, (call) => call.progress(text))
+
+/**
+ * Asks a person to fill in fields, or to do something at a link, and waits for the answer: the session's clients show it as
+ * a question with a `display.inquiry`. What is given fits the fields. Waiting counts as time of the call. Fails with
+ * `InvalidInput` for an inquiry beyond `Inquiry.most`, and for the seventeenth of a call.
+ */
+export const ask = (inquiry: Inquiry): Effect.Effect<Reply, InvalidInput, Call> =>
+  Effect.flatMap(Call, (call) => call.ask(inquiry))
 
 /** The run's metadata, decoded. Fails with `ParseError` when it has another form. */
 export const metadata = <A, I, R>(schema: Schema.Schema<A, I, R>): Effect.Effect<A, ParseResult.ParseError, R | Call> =>
@@ -68,6 +81,8 @@ export interface PreparedCall<out R> {
   /** What the call is about, in a few words; null when its tool does not say. */
   readonly title: string | null
   readonly locations: ReadonlyArray<Location>
+  /** The commands that it runs, as permission rules see them; null for a call that runs none. */
+  readonly commands: Effect.Effect<Commands> | null
   /** Calls with the same key run one after the other, in call order. */
   readonly key: string | null
   /** Runs the handler and returns its output, as a text unless it is a `Result`. */
@@ -110,6 +125,8 @@ export interface HandlerOptions<Input> {
   readonly title?: (input: Input) => string
   /** The places that the call works on, such as the file that it edits. Defaults to none. */
   readonly locations?: (input: Input) => ReadonlyArray<Location>
+  /** The commands that the call runs, for permission rules about them. Defaults to none. */
+  readonly commands?: (input: Input) => Effect.Effect<Commands>
 }
 
 /** A tool without its handler. */
@@ -166,6 +183,7 @@ const definition = <Name extends string, Decoded, Input, Output, Context>(
             key: options.key === undefined ? null : options.key(input),
             title: options.title === undefined ? null : options.title(input),
             locations: options.locations === undefined ? [] : options.locations(input),
+            commands: options.commands === undefined ? null : options.commands(input),
             run: Effect.flatMap(handler(input), toResult)
           }))
         )

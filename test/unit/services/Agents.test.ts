@@ -53,6 +53,57 @@ describe("Agents", () => {
     })
   )
 
+  it.scoped("are listed with their models and prices, as far as they are told", () =>
+    Effect.gen(function* () {
+      const { model } = yield* Effect.provide(ScriptedModel.ScriptedModel, ScriptedModel.layer)
+      const prices = { input: 3, output: 15 }
+      const cheap = { provider: "local", model: "cheap", standard: false, prices }
+      const coder = part("coder", { about: "Writes code", models: Model.always(model), offered: [cheap] })
+      const { gateway } = yield* engineOf(Agents.layerAll(coder, part("unknown")))
+      expect(yield* gateway.agents()).toEqual([
+        { name: "coder", about: "Writes code", standard: true, models: [cheap] },
+        { name: "unknown", about: null, standard: false, models: [] }
+      ])
+      const own = yield* coder
+      const dynamic = Agents.layerResolve(() => Effect.succeed(own), [own])
+      expect((yield* (yield* engineOf(dynamic)).gateway.agents()).map(({ name }) => name)).toEqual(["coder"])
+    })
+  )
+
+  it.scoped("a step costs what its model's prices say; what has none costs nothing that is known", () =>
+    Effect.gen(function* () {
+      const agentOf = (name: string, prices: Model.Prices | null) =>
+        Effect.flatMap(ScriptedModel.models, (models) =>
+          part(name, {
+            models: Effect.succeed(models),
+            offered: [{ provider: "script", model: "queue", standard: true, prices }]
+          })
+        )
+      const { gateway, model, seen, session, transcript } = yield* engineOf(
+        Agents.layerAll(agentOf("priced", { input: 3, output: 15, cachedInput: 0.3 }), agentOf("free", null))
+      )
+      const usage = { inputTokens: 1000, outputTokens: 10, cachedInputTokens: 400 }
+      yield* model.play(...[1, 2, 3].map(() => ({ ...ScriptedModel.text("Done"), usage })))
+      const { id } = yield* session()
+      const runs = []
+      for (const agent of ["priced", "free", "priced"]) {
+        yield* gateway.patch({ sessionId: id, agent })
+        const ref = yield* gateway.send({ sessionId: id, text: "go" })
+        runs.push(
+          [(yield* gateway.await(ref)).usage, (yield* seen(ref, "run.ended")).usage].map((all) => all.costMicroUsd)
+        )
+      }
+      // 600 × 3 + 400 × 0.3 + 10 × 15
+      expect(runs).toEqual([2070, 0, 2070].map((cost) => [cost, cost]))
+      expect((yield* gateway.session(id)).usage.costMicroUsd).toBe(4140)
+      expect((yield* gateway.sessions()).sessions[0]?.usage.costMicroUsd).toBe(4140)
+      const steps = (yield* transcript(id)).flatMap(({ message }) =>
+        message.role === "assistant" ? [message.usage] : []
+      )
+      expect(steps.map(({ costMicroUsd }) => costMicroUsd)).toEqual([2070, undefined, 2070])
+    })
+  )
+
   it.scoped("a session's agent can be switched like its model: from the next step on", () =>
     Effect.gen(function* () {
       const gate = yield* Gate.make

@@ -60,14 +60,17 @@ const endless = Tool.make("endless", { description: "Never ends", access: "read"
   () => Effect.never
 )
 
+/** The title of a session whose model can take 1,000,000 tokens. */
+const largeContext = "has a large context"
+
 /** The context of the model holds some 90 messages of 1,000 characters, besides the answer. */
 const models = Effect.gen(function* () {
   const { resolve } = yield* ScriptedModel.models
   const counter = yield* Counter
   const steps = yield* Steps
-  const counting = (model: Model.Model): Model.Model => ({
+  const counting = (model: Model.Model, { title }: Session.Session): Model.Model => ({
     ...model,
-    contextTokens: 40_000,
+    contextTokens: title === largeContext ? 1_000_000 : 40_000,
     step: (request) => {
       steps.push({ ...counter })
       return model.step(request).pipe(
@@ -76,7 +79,7 @@ const models = Effect.gen(function* () {
       )
     }
   })
-  return { resolve: (session: Session.Session) => Effect.map(resolve(session), counting) }
+  return { resolve: (session: Session.Session) => Effect.map(resolve(session), (model) => counting(model, session)) }
 })
 
 /** An engine on a folder of its own that counts. Nothing but what a test does happens in it. */
@@ -360,6 +363,40 @@ describe("budgets", () => {
   )
 
   budget(
+    "others have turns while a large context is filled: after each page that is read, and within it",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const model = yield* ScriptedModel.ScriptedModel
+      const sessions = yield* Effect.replicateEffect(longSession(2_000), 5)
+      yield* Effect.forEach(sessions, ({ id }) => gateway.patch({ sessionId: id, title: largeContext }))
+      yield* model.play(...sessions.map(() => ScriptedModel.text("done")))
+      const [first, ...others] = sessions
+      if (first === undefined) return
+      const answered = ({ id }: typeof first) => Effect.flatMap(gateway.send({ sessionId: id, text: "go" }), Run.await)
+      yield* answered(first)
+      const turns = yield* turnsOf((time) => answered(others[time] ?? first))
+      // Five pages, some 250 entries of each, and 2,000 of what is put together and then shown.
+      expect(turns).toBe(2 * (4 + 5 + 2))
+    })
+  )
+
+  budget(
+    "a turn of many messages is read in full pages",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const { id } = yield* gateway.create({ workdir: "/" })
+      const texts = Array.from({ length: 500 }, () => Message.userText("x".repeat(1_000)))
+      yield* Effect.replicateEffect(gateway.append(id, texts), 4)
+      const counter = yield* Counter
+      const before = { ...counter }
+      yield* turnIn({ id, steps: 1 })
+      // Of 50, 100, 200 and 400, then of 500, which are two reads each; and those of any turn.
+      expect(counter.reads - before.reads).toBeLessThanOrEqual(2 * (4 + 3) + 5)
+      expect(counter.rows - before.rows).toBeLessThan(2_000 + 100)
+    })
+  )
+
+  budget(
     "others have turns while a large message is checked, hashed and stored, and none beside a short one",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
@@ -369,6 +406,25 @@ describe("budgets", () => {
       expect(yield* turnsOf(append(10))).toBe(0)
       // One after its JSON, after its canonical JSON and after its hash. Each of the engine's is two of those counted.
       expect(yield* turnsOf(append(4_000_000))).toBe(6)
+    })
+  )
+
+  budget(
+    "others have turns within a write of many statements: a run's many calls are closed, many messages appended",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const counter = yield* Counter
+      const [few, many] = [yield* running(20), yield* running(400)]
+      expect(yield* turnsOf(() => gateway.cancel(few.runId))).toBeLessThanOrEqual(2)
+      expect(yield* mostOf(() => counter.writes, gateway.cancel(many.runId))).toBeLessThanOrEqual(9 * 64)
+      const { id } = yield* gateway.create({ workdir: "/" })
+      const append = (count: number) =>
+        gateway.append(
+          id,
+          Array.from({ length: count }, () => Message.userText("one"))
+        )
+      expect(yield* turnsOf(() => append(50))).toBe(0)
+      expect(yield* mostOf(() => counter.writes, append(1_000))).toBeLessThanOrEqual(9 * 64)
     })
   )
 

@@ -1,5 +1,5 @@
 import { expect, it } from "@effect/vitest"
-import { Effect, Layer, type Scope } from "effect"
+import { Effect, Fiber, Layer, type Scope } from "effect"
 import { Quiescence } from "skein/testing"
 import * as StorageTest from "../../../src/adapters/testing/storage/StorageTest.js"
 import { EventLoop } from "../../../src/services/EventLoop.js"
@@ -90,6 +90,31 @@ it.scopedLive("a stretch is long after some milliseconds, and a turn that comes 
       expect(waiting.times).toBe(0)
       yield* turn
       expect(waiting.times).toBe(100)
+    })
+  )
+)
+
+it.scopedLive("many that wait go on for some milliseconds together, also when the one is gone that let others in", () =>
+  withLoop(({ at, turn }) =>
+    Effect.gen(function* () {
+      const { breathe } = yield* Stretch
+      let now = 1_000
+      let reads = 0
+      const read = Effect.zipRight(
+        breathe(5),
+        Effect.suspend(() => {
+          reads++
+          return at((now += 3))
+        })
+      )
+      const first = yield* Effect.replicateEffect(Effect.fork(read), 20)
+      yield* Quiescence.idle
+      expect(reads).toBe(2)
+      yield* Fiber.interruptAll(first.slice(2, 4))
+      for (let turns = 1; turns <= 8; turns++) {
+        yield* turn
+        expect(reads).toBe(2 + 2 * turns)
+      }
     })
   )
 )

@@ -1,0 +1,8 @@
+/** Ends that may not come, waited for while something closes. */
+import { type Duration, Effect, type Option } from "effect"
+
+/** Waits no longer than a limit, also where nothing is interruptible. What is not over by then goes on by itself. */
+export const atMost =
+  (limit: Duration.DurationInput) =>
+  <A, E, R>(effect: Effect.Effect<A, E, R>): Effect.Effect<Option.Option<A>, E, R> =>
+    effect.pipe(Effect.disconnect, Effect.timeoutOption(limit), Effect.interruptible)
