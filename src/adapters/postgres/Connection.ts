@@ -12,6 +12,7 @@ import { Socket } from "node:net"
 import pg from "pg"
 import type { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import type { Parameter, SqlFailure } from "../../services/storage/sql/Database.js"
+import * as DatabaseUrl from "./DatabaseUrl.js"
 import * as PostgresFailure from "./PostgresFailure.js"
 
 export interface Answer {
@@ -47,15 +48,19 @@ export interface Options {
   readonly isLane: boolean
   /** How long a statement waits for a lock, in milliseconds, until it fails as busy. */
   readonly lockMillis: number
+  /** How long a transaction may stand still, in milliseconds, before the server ends it. Defaults to ten seconds, the most. */
+  readonly idleMillis?: number
   /** Whether its statements may look through whole tables, and take long. Defaults to false: all access is by key. */
   readonly scans?: boolean
+  /** Whether an integer that JavaScript cannot hold is a bigint. Defaults to false: it is the nearest number. */
+  readonly isExact?: boolean
   /** Is told what others notify, once it has asked to by LISTEN. */
   readonly notified?: (payload: string, byBackend: number) => void
 }
 
 /** In milliseconds. */
 const statementMillis = 30_000
-const idleInTransactionMillis = 10_000
+const mostIdleMillis = 10_000
 const connectMillis = 10_000
 const keepAliveMillis = 5_000
 const closeMillis = 1_000
@@ -63,12 +68,21 @@ const closeMillis = 1_000
 /** A connection whose server has not answered by then is cut: beyond all that the server itself would end. */
 const graceMillis = 10_000
 
-const types = new pg.TypeOverrides()
 const asText = (text: string): string => text
-types.setTypeParser(20, Number)
-types.setTypeParser(1700, Number)
-types.setTypeParser(114, asText)
-types.setTypeParser(3802, asText)
+
+const exactly = (text: string): number | bigint => (Number.isSafeInteger(Number(text)) ? Number(text) : BigInt(text))
+
+const typesWith = (integer: (text: string) => number | bigint): pg.TypeOverrides => {
+  const types = new pg.TypeOverrides()
+  types.setTypeParser(20, integer)
+  types.setTypeParser(1700, Number)
+  types.setTypeParser(114, asText)
+  types.setTypeParser(3802, asText)
+  return types
+}
+
+const types = typesWith(Number)
+const exactTypes = typesWith(exactly)
 
 const names = new Map<string, string>()
 
@@ -84,7 +98,13 @@ const nameOf = (text: string): string => {
 /** A name as it stands in a statement. */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
-const settings = ({ isLane, lockMillis, scans = false, schema }: Options): Record<string, string> => ({
+const settings = ({
+  idleMillis = mostIdleMillis,
+  isLane,
+  lockMillis,
+  scans = false,
+  schema
+}: Options): Record<string, string> => ({
   search_path: quoted(schema),
   TimeZone: "UTC",
   // Every statement is short; what is switched off below would make the planner think that compiling one pays.
@@ -94,7 +114,7 @@ const settings = ({ isLane, lockMillis, scans = false, schema }: Options): Recor
   lock_timeout: `${lockMillis}`,
   statement_timeout: scans ? "0" : `${statementMillis}`,
   // A process that is stopped in the middle of a transaction must not keep its locks.
-  idle_in_transaction_session_timeout: `${idleInTransactionMillis}`,
+  idle_in_transaction_session_timeout: `${Math.min(mostIdleMillis, Math.trunc(idleMillis))}`,
   tcp_keepalives_idle: `${keepAliveMillis / 1000}`,
   tcp_keepalives_interval: `${keepAliveMillis / 1000}`,
   tcp_keepalives_count: "3",
@@ -112,20 +132,10 @@ const set = (options: Options): string => {
   return `SELECT ${[...entries, durable].join(", ")}`
 }
 
-/** Where it connects to, without who and how. */
-export const where = (url: string): string => {
-  try {
-    const { host, pathname } = new URL(url)
-    return `postgres://${host}${pathname}`
-  } catch {
-    return "postgres:"
-  }
-}
-
 const begin = async (options: Options, socket: Socket): Promise<Connection> => {
-  const { applicationName, lockMillis, notified, scans = false, url } = options
+  const { applicationName, isExact = false, lockMillis, notified, scans = false, url } = options
   const client = new pg.Client({
-    connectionString: Redacted.value(url),
+    connectionString: DatabaseUrl.forDriver(Redacted.value(url)),
     application_name: applicationName,
     connectionTimeoutMillis: connectMillis,
     ...(scans ? {} : { query_timeout: Math.max(lockMillis, statementMillis) + graceMillis }),
@@ -133,8 +143,19 @@ const begin = async (options: Options, socket: Socket): Promise<Connection> => {
     keepAliveInitialDelayMillis: keepAliveMillis,
     stream: () => socket,
     pipeline: true,
-    types
+    types: isExact ? exactTypes : types
   })
+  let isCorked = false
+  /** What is sent in one turn of the microtasks goes out together. */
+  const cork = () => {
+    if (isCorked) return
+    isCorked = true
+    socket.cork()
+    process.nextTick(() => {
+      isCorked = false
+      socket.uncork()
+    })
+  }
   const prepared = new Set<string>()
   const preparing = new Set<string>()
   let isOpen = true
@@ -160,6 +181,7 @@ const begin = async (options: Options, socket: Socket): Promise<Connection> => {
       const isFirst = !prepared.has(text) && !preparing.has(text)
       const name = preparing.has(text) ? undefined : nameOf(text)
       if (isFirst) preparing.add(text)
+      cork()
       try {
         const { command, rowCount, rows } = await (asArrays
           ? client.query<Array<unknown>>({ name, text, values, rowMode: "array" })
@@ -196,7 +218,7 @@ export const open = (options: Options): Effect.Effect<Connection, StorageUnusabl
       (connection) => resume(Effect.succeed(connection)),
       (thrown: unknown) => {
         socket.destroy()
-        resume(Effect.fail(PostgresFailure.whileOpening(where(Redacted.value(options.url)), thrown)))
+        resume(Effect.fail(PostgresFailure.whileOpening(DatabaseUrl.where(Redacted.value(options.url)), thrown)))
       }
     )
     return Effect.sync(() => socket.destroy())

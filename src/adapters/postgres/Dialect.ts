@@ -2,11 +2,13 @@
  * The little that one text of SQL cannot say for both databases, replaced in the text that SQLite has. Each text is
  * translated once.
  */
+import { unlocked } from "../../services/storage/sql/Unlocked.js"
 import * as SessionOrdinal from "../../services/storage/sql/SessionOrdinal.js"
 
 const nextOrdinal = "nextval(pg_get_serial_sequence('session_rows', 'ordinal'))"
 
 const replacements: ReadonlyArray<readonly [from: string, to: string]> = [
+  [unlocked, "FOR NO KEY UPDATE SKIP LOCKED"],
   [SessionOrdinal.next, nextOrdinal],
   // A sequence of PostgreSQL is not damaged by itself.
   [SessionOrdinal.restart, "SELECT 1 WHERE false"],

@@ -14,6 +14,7 @@ import type { Subject } from "../../services/storage/sql/lane/WriteLane.js"
 import type { Actor } from "../../domain/Actor.js"
 import { type Connection, isRow } from "./Connection.js"
 import { toPostgres } from "./Dialect.js"
+import { type ServerClock, time } from "./ServerClock.js"
 
 export interface Member {
   readonly actor: Actor | null
@@ -24,6 +25,10 @@ export interface Member {
 
 export interface Group<M extends Member> extends Common {
   readonly lane: string
+  /** How long to wait for a lock; null for as long as the connection is set to. */
+  readonly lockMillis: number | null
+  /** Learns of the time on the server. */
+  readonly clock: ServerClock
   readonly members: ReadonlyArray<M>
 }
 
@@ -132,29 +137,35 @@ class Statements implements LaterSql {
 const send = (connection: Connection, [text, ...parameters]: readonly [string, ...ReadonlyArray<Parameter>]) =>
   connection.send(toPostgres(text), parameters)
 
-const rollBack = (connection: Connection): Promise<unknown> => connection.send("ROLLBACK", []).catch(() => {})
+const rollBack = async (connection: Connection): Promise<null> => {
+  await connection.send("ROLLBACK", []).catch(() => {})
+  return null
+}
 
 /** Runs the members in a transaction and commits the changes that stay, if there are any. */
 export const commit = async <M extends Member>(connection: Connection, group: Group<M>): Promise<Outcome<M>> => {
-  const { lane, mark, members, now } = group
-  let failed: { readonly failure: SqlFailure; readonly culprit: M | null } | null = null
-  const fail = (culprit: M | null) => (failure: SqlFailure) => void (failed ??= { failure, culprit })
+  const { lockMillis, members } = group
+  /** The first one is why the transaction cannot be committed. */
+  const failures: Array<{ readonly failure: SqlFailure; readonly culprit: M | null }> = []
+  const fail = (culprit: M | null) => (failure: SqlFailure) => void failures.push({ failure, culprit })
   const quietly = (sent: Promise<unknown>) => sent.catch((thrown: unknown) => fail(null)(failureOf(thrown)))
 
   const lock = lockOf(members.map(({ subject }) => subject))
   const begun = [quietly(connection.send("BEGIN", []))]
+  if (lock !== null && lockMillis !== null)
+    begun.push(quietly(connection.send(`SET LOCAL lock_timeout = ${lockMillis}`, [])))
   if (lock !== null) begun.push(quietly(send(connection, lock)))
 
   const notes = new Notes()
+  const unawaited: Array<Promise<void>> = []
   let isChanged = false
   let isEntangled = false
   const runOne = async (member: M): Promise<void> => {
-    if (failed !== null) return
+    if (failures.length > 0) return
     const statements = new Statements(connection, fail(member))
     const transaction = new Transaction(group, member.actor)
     try {
       const stays = await member.runLater(statements, transaction)
-      await statements.settled()
       if (stays) notes.add(transaction)
       if (statements.changed) {
         if (stays) isChanged = true
@@ -162,8 +173,8 @@ export const commit = async <M extends Member>(connection: Connection, group: Gr
       }
     } catch (thrown) {
       fail(member)(failureOf(thrown))
-      await statements.settled()
     }
+    unawaited.push(statements.settled())
   }
 
   const queues = new Map<string, Promise<void>>()
@@ -181,46 +192,51 @@ export const commit = async <M extends Member>(connection: Connection, group: Gr
       )
   }
   await Promise.all([...begun, ...queues.values(), alone])
-  return end(connection, { failed, isEntangled, isChanged, lane, mark, now, wakeups: notes.wakeups })
+  // After a statement that has failed the server answers COMMIT by ROLLBACK: that is sent before all are answered.
+  const mayCommit = failures.length === 0 && isChanged && !isEntangled
+  const uncommitted = await (mayCommit ? sendCommit(connection, group) : rollBack(connection))
+  await Promise.all(unawaited)
+  const { wakeups } = notes
+  const [failed] = failures
+  if (uncommitted?._tag === "Lost") return { _tag: "CommitFailed", failure: uncommitted.failure, wakeups }
+  if (failed !== undefined) return { _tag: "Failed", ...failed }
+  if (uncommitted?._tag === "Refused") return { _tag: "Failed", failure: uncommitted.failure, culprit: null }
+  return isEntangled ? { _tag: "Entangled" } : { _tag: "Done", wakeups }
 }
 
-interface Ending<M> {
-  readonly failed: { readonly failure: SqlFailure; readonly culprit: M | null } | null
-  readonly isEntangled: boolean
-  readonly isChanged: boolean
-  readonly lane: string
-  readonly mark: number
-  readonly now: number
-  readonly wakeups: Wakeups
+/** Nothing is stored; or it is unknown whether it is. */
+interface Uncommitted {
+  readonly _tag: "Refused" | "Lost"
+  readonly failure: SqlFailure
 }
 
-const end = async <M>(
+/** Leaves the group's mark and commits. */
+const sendCommit = async <M extends Member>(
   connection: Connection,
-  { failed, isChanged, isEntangled, lane, mark, now, wakeups }: Ending<M>
-): Promise<Outcome<M>> => {
-  if (failed !== null || isEntangled || !isChanged) {
-    await rollBack(connection)
-    if (failed !== null) return { _tag: "Failed", ...failed }
-    return isEntangled ? { _tag: "Entangled" } : { _tag: "Done", wakeups }
-  }
-  const marked = send(connection, Marks.store(lane, mark, now)).then(
-    () => null,
-    (thrown: unknown) => failureOf(thrown)
-  )
+  { clock, lane, mark, now }: Group<M>
+): Promise<Uncommitted | null> => {
+  const [storeMark, ...parameters] = Marks.store(lane, mark, now)
+  const learn = clock.ask()
+  const marked = send(connection, [`${storeMark} RETURNING ${time}`, ...parameters]).then(({ rows }) => {
+    learn(rows)
+    return null
+  }, failureOf)
   try {
     const { command } = await connection.send("COMMIT", [])
     const failure = await marked
-    // PostgreSQL answers COMMIT by ROLLBACK where a statement had failed.
-    if (command === "COMMIT" && failure === null) return { _tag: "Done", wakeups }
-    return { _tag: "Failed", failure: failure ?? new SqlFailure({ code: "ROLLBACK", kind: "other" }), culprit: null }
+    if (command === "COMMIT" && failure === null) return null
+    return { _tag: "Refused", failure: failure ?? new SqlFailure({ code: "ROLLBACK", kind: "other" }) }
   } catch (thrown) {
     const failure = failureOf(thrown)
     await marked
     // What the server has refused is not stored; only what was not answered may be.
-    if (failure.kind !== "spoilt") return { _tag: "Failed", failure, culprit: null }
-    return { _tag: "CommitFailed", failure, wakeups }
+    return { _tag: failure.kind === "spoilt" ? "Lost" : "Refused", failure }
   }
 }
+
+/** Removes marks of lanes that are long gone. Nobody waits for it: the next lane does the same. */
+export const removeOldMarks = (connection: Connection, now: number): void =>
+  void send(connection, Marks.removeOld(now)).catch(() => {})
 
 /** Waits for the transaction that holds it, if one does. Parameters: the lane's id, a time. */
 const lockLane = "INSERT INTO lanes (id, mark, at) VALUES ($1, -1, $2) ON CONFLICT (id) DO UPDATE SET at = excluded.at"

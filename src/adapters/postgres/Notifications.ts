@@ -12,6 +12,7 @@ import { Effect, Either, type Redacted, Schema } from "effect"
 import type { Scope } from "effect"
 import { Owner, SessionId } from "../../domain/Session.js"
 import { EventSignals } from "../../services/storage/EventSignals.js"
+import type { SqlFailure } from "../../services/storage/sql/Database.js"
 import type { Wakeups } from "../../services/storage/sql/lane/Transaction.js"
 import * as Connection from "./Connection.js"
 
@@ -24,6 +25,8 @@ export interface Options {
   readonly url: Redacted.Redacted
   /** Those who use the same schema of the same database hear each other. */
   readonly schema: string
+  /** What is asked of the server from time to time, to see whether it still answers. */
+  readonly look: (connection: Connection.Connection) => Effect.Effect<void, SqlFailure>
 }
 
 /** A session that has changed, one that is gone and whose it was, or that runs are to stop. */
@@ -96,7 +99,11 @@ const makePause = () => {
 }
 
 /** Begins to listen and to tell. Both end with the scope; what still waits to be told then is told. */
-export const make = ({ schema, url }: Options): Effect.Effect<Notifications, never, EventSignals | Scope.Scope> =>
+export const make = ({
+  look: lookAt,
+  schema,
+  url
+}: Options): Effect.Effect<Notifications, never, EventSignals | Scope.Scope> =>
   Effect.gen(function* () {
     const signals = yield* EventSignals
     // A longer name would be refused.
@@ -118,7 +125,7 @@ export const make = ({ schema, url }: Options): Effect.Effect<Notifications, nev
 
     const listening = makePause()
     const check = (connection: Connection.Connection) =>
-      Connection.ask(connection, "SELECT 1").pipe(
+      lookAt(connection).pipe(
         Effect.timeout(interval),
         Effect.tap(listening.succeeded),
         Effect.delay(interval),

@@ -19,24 +19,44 @@ const kinds: ReadonlyArray<readonly [prefix: RegExp, FailureKind]> = [
   [/^(?:08|57P0|25P0[34]$)/, "spoilt"]
 ]
 
+/** What the driver says in words only. */
+const said: ReadonlyArray<readonly [message: RegExp, code: string]> = [
+  [/password must be a/i, "NO_PASSWORD"],
+  [/server does not support SSL/, "NO_TLS"],
+  [/^timeout expired$/, "ETIMEDOUT"]
+]
+
+const lossOf = (thrown: unknown): string => {
+  const code = codeOf(thrown)
+  if (/^[A-Z][A-Z0-9_]+$/.test(code)) return code
+  const message = thrown instanceof Error ? thrown.message : ""
+  return said.find(([pattern]) => pattern.test(message))?.[1] ?? lost
+}
+
 /** What a statement was answered with, or thrown when its connection was lost. */
 export const fromUnknown = (thrown: unknown): SqlFailure => {
   if (thrown instanceof SqlFailure) return thrown
   if (!(thrown instanceof pg.DatabaseError)) {
-    const code = codeOf(thrown)
-    return new SqlFailure({ code: /^[A-Z][A-Z0-9_]+$/.test(code) ? code : lost, kind: "spoilt" })
+    return new SqlFailure({ code: lossOf(thrown), kind: "spoilt" })
   }
   const code = thrown.code ?? "UNKNOWN"
   return new SqlFailure({ code, kind: kinds.find(([pattern]) => pattern.test(code))?.[1] ?? "other" })
 }
 
-/** Nothing but another setting will help: a wrong name or password, no such database, no right to it. */
-const noAccess = /^(?:28|3D000|3F000|42501|INVALID_URL)/
+/** Whether a connection that there was has ended, by the server or on the way: another may be had. */
+export const isOfEnd = (error: StorageFailed | StorageUnusable): boolean =>
+  error._tag === "StorageFailed" && /^(?:08|57P0|25P0[34]|CONNECTION_LOST$|ECONNRESET$|EPIPE$)/.test(error.code)
+
+/**
+ * Nothing but another setting will help: a wrong name or password, no such database, no right to it, a server that is not
+ * trusted.
+ */
+const noAccess = /^(?:28|3D000|3F000|42501|INVALID_URL|NO_PASSWORD|NO_TLS|ERR_TLS|UNABLE_TO_|.*_CERT\b|CERT_)/
 
 /** The error for anything that was thrown while a connection was opened. `where` has no password in it. */
 export const whileOpening = (where: string, thrown: unknown): StorageFailed | StorageUnusable => {
   const code = codeOf(thrown) === "ERR_INVALID_URL" ? "INVALID_URL" : fromUnknown(thrown).code
   return noAccess.test(code)
     ? new StorageUnusable({ path: where, reason: "no-access", detail: code })
-    : new StorageFailed({ operation: "connect to the database", code })
+    : new StorageFailed({ operation: `connect to ${where}`, code })
 }

@@ -34,12 +34,16 @@ import type { Transaction, Wakeups } from "../../services/storage/sql/lane/Trans
 import { type Subject, WriteLane } from "../../services/storage/sql/lane/WriteLane.js"
 import type { Connection } from "./Connection.js"
 import * as Group from "./Group.js"
+import type { ServerClock } from "./ServerClock.js"
 
 /** Most writes of one group. */
 const groupSize = 512
 
 /** A try to connect has this long at least, in milliseconds. */
 const leastConnectMillis = 1_000
+
+/** A write that is tried again waits so long for a lock, in milliseconds, before it lets others go on. */
+const retryLockMillis = 25
 
 /** Marks are numbers of 48 bits, half of them the lane's own. */
 const marksOfLane = 2 ** 24
@@ -75,6 +79,8 @@ const obstacleOf = ({ code, kind }: SqlFailure, writes: ReadonlyArray<LaneWrite>
     ? { writes, error: (operation, waitedMillis) => new StorageBusy({ operation, waitedMillis }) }
     : failing(code)
 
+const sessionsOf = (subject: Subject) => ("sessions" in subject ? subject.sessions : [])
+
 /** Whether a write may succeed when it is tried again: it is not what has failed. */
 const isPassing = ({ kind }: SqlFailure): boolean => kind === "busy" || kind === "spoilt"
 
@@ -83,12 +89,17 @@ export interface Options {
   readonly lanes: number
   /** Connects once more. */
   readonly connect: Effect.Effect<Connection, StorageUnusable | StorageFailed>
+  readonly clock: ServerClock
   /** Tells other processes of what was committed. */
   readonly announce: (wakeups: Wakeups) => void
 }
 
 /** One lane. Returns how a write is queued, and taken out again if its group has not begun. */
-const makeLane = ({ announce, connect }: Options): Effect.Effect<Lane, never, EventSignals | Ids | Scope.Scope> =>
+const makeLane = ({
+  announce,
+  clock: serverClock,
+  connect
+}: Options): Effect.Effect<Lane, never, EventSignals | Ids | Scope.Scope> =>
   Effect.gen(function* () {
     const signals = yield* EventSignals
     const { busyMaxMillis } = yield* EngineConfig
@@ -139,11 +150,29 @@ const makeLane = ({ announce, connect }: Options): Effect.Effect<Lane, never, Ev
       }
     }
 
-    const tryAgain = (writes: ReadonlyArray<LaneWrite>) => writes.forEach((write) => retrying.add(write))
+    /** Those of its sessions that came after a write stay behind it. */
+    const tryAgain = (writes: ReadonlyArray<LaneWrite>) => {
+      const sessions = new Set(writes.flatMap(({ subject }) => sessionsOf(subject)))
+      const later = [...retrying].filter(({ subject }) => sessionsOf(subject).some((id) => sessions.has(id)))
+      for (const write of later) retrying.delete(write)
+      for (const write of [...writes, ...later]) retrying.add(write)
+    }
 
+    let isRetry = false
+
+    /** Those that wait and need not come after one that is tried again, as the next group. */
+    const free = (): ReadonlyArray<LaneWrite> => {
+      const blocked = new Set([...retrying].flatMap(({ subject }) => sessionsOf(subject)))
+      const isFree = ({ subject }: LaneWrite) => !sessionsOf(subject).some((sessionId) => blocked.has(sessionId))
+      return (blocked.size === 0 ? [...waiting] : [...waiting].filter(isFree)).slice(0, groupSize)
+    }
+
+    /** One that is tried again, and then those that wait: a lock that is held for long is in the way of its session alone. */
     const take = (): ReadonlyArray<LaneWrite> => {
       const [alone] = retrying
-      const taken = alone === undefined ? [...waiting].slice(0, groupSize) : [alone]
+      const group = alone === undefined || isRetry ? free() : []
+      isRetry = group.length === 0
+      const taken = alone === undefined || group.length > 0 ? group : [alone]
       for (const write of taken) {
         retrying.delete(write)
         waiting.delete(write)
@@ -151,7 +180,7 @@ const makeLane = ({ announce, connect }: Options): Effect.Effect<Lane, never, Ev
       return taken
     }
 
-    const nextMark = () => ({ lane: id, mark: marks + (++groups % marksOfLane), now: clock.unsafeCurrentTimeMillis() })
+    const nextMark = () => ({ lane: id, mark: marks + (++groups % marksOfLane), now: serverClock.now() })
 
     /** Returns what is in the way; null when it is decided. */
     const settle = (connection: Connection, group: Unsettled): Effect.Effect<Obstacle | null> =>
@@ -197,7 +226,8 @@ const makeLane = ({ announce, connect }: Options): Effect.Effect<Lane, never, Ev
         const members = (begun = take())
         const began = elapsed()
         if (isFirst) for (const { since } of members) Metrics.writeWait.unsafeUpdate(began - since, [])
-        const group = { ...nextMark(), members }
+        const lockMillis = isRetry ? retryLockMillis : null
+        const group = { ...nextMark(), members, lockMillis, clock: serverClock }
         return Effect.map(
           Effect.promise(() => Group.commit(connection, group)),
           (outcome) => {
@@ -216,7 +246,12 @@ const makeLane = ({ announce, connect }: Options): Effect.Effect<Lane, never, Ev
           duration: Math.max(busyMaxMillis, leastConnectMillis),
           onTimeout: () => new StorageFailed({ operation: "connect to the database", code: "ETIMEDOUT" })
         }),
-        Effect.tap((made) => Effect.sync(() => void (connection = made)))
+        Effect.tap((made) =>
+          Effect.sync(() => {
+            connection = made
+            Group.removeOldMarks(made, serverClock.now())
+          })
+        )
       )
     })
 

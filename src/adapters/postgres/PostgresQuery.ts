@@ -1,12 +1,13 @@
 /** Reads through the connections that read. Each read is one statement and so sees one snapshot. */
 import { Effect } from "effect"
 import { StorageFailed } from "../../domain/SkeinError.js"
+import type { Parameter } from "../../services/storage/sql/Database.js"
 import type { Query } from "../../services/storage/sql/Query.js"
 import { isRow } from "./Connection.js"
 import { toPostgres } from "./Dialect.js"
 import type { Readers } from "./Readers.js"
 
-type Parameters = ReadonlyArray<string | number | null>
+type Parameters = ReadonlyArray<Parameter>
 
 /** Every failure is told by its code, and by what was to be read. */
 export const make = ({ query }: Readers): Query => {

@@ -3,19 +3,24 @@
  * read, and the notifications between processes.
  */
 import { Effect, Layer, Redacted } from "effect"
-import type { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
+import { StorageFailed, type StorageUnusable } from "../../domain/SkeinError.js"
+import { silenceMillis } from "../../domain/Liveness.js"
 import { EngineConfig } from "../../services/EngineConfig.js"
 import type { Ids } from "../../services/Ids.js"
 import * as EventSignals from "../../services/storage/EventSignals.js"
 import * as Query from "../../services/storage/sql/Query.js"
 import * as SqlStorage from "../../services/storage/sql/SqlStorage.js"
+import { StorageClock } from "../../services/storage/StorageClock.js"
 import type { Storage, StorageReader } from "../../services/storage/Storage.js"
 import * as Connection from "./Connection.js"
+import * as DatabaseUrl from "./DatabaseUrl.js"
 import * as Readers from "./Readers.js"
 import * as Migrations from "./Migrations.js"
 import * as Notifications from "./Notifications.js"
+import * as PostgresFailure from "./PostgresFailure.js"
 import * as PostgresLane from "./PostgresLane.js"
 import * as PostgresQuery from "./PostgresQuery.js"
+import * as ServerClock from "./ServerClock.js"
 
 export interface Options {
   /** Such as `postgres://user:password@host:5432/database`. */
@@ -26,24 +31,47 @@ export interface Options {
   readonly lanes: number
   /** How many connections read. */
   readonly readers: number
+  /** For tests, whose clock is their own: commits bear the time of this process. Defaults to false. */
+  readonly isOwnTime?: boolean
 }
 
 /** A lane waits so long for a lock, in milliseconds, before it goes on with what others wait for and comes back. */
 const laneLockMillis = 250
 
+/** Asks for the time on the server. */
+const learn = (connection: Connection.Connection, clock: ServerClock.ServerClock) =>
+  Effect.suspend(() => {
+    const told = clock.ask()
+    return Effect.map(Connection.ask(connection, `SELECT ${ServerClock.time}`), ({ rows }) => told(rows))
+  })
+
 type Stored = Storage | StorageReader | EventSignals.EventSignals
 
-const make = ({ lanes, readers, schema, url }: Options) =>
+/** Milliseconds that a commit may take, from when it has its time. One that takes longer is told of all the same. */
+const disorderMillis = 5_000
+
+const make = ({ isOwnTime = false, lanes, readers, schema, url }: Options) =>
   Effect.gen(function* () {
-    const { busyMaxMillis } = yield* EngineConfig
+    const { busyMaxMillis, leaseMillis } = yield* EngineConfig
+    const own = yield* Effect.clock
+    const clock = (isOwnTime ? ServerClock.same : ServerClock.make)(() => own.unsafeCurrentTimeMillis())
     const to = { url, schema, lockMillis: busyMaxMillis }
-    yield* Effect.scoped(
-      Effect.flatMap(
-        Connection.scoped({ ...to, applicationName: "skein migrates", isLane: true, scans: true }),
-        (connection) => Migrations.migrate({ connection, schema, where: Connection.where(Redacted.value(url)) })
-      )
+    const begin = Effect.flatMap(
+      Connection.scoped({ ...to, applicationName: "skein migrates", isLane: true, scans: true }),
+      (connection) =>
+        Effect.zipRight(
+          Migrations.migrate({ connection, schema, where: DatabaseUrl.where(Redacted.value(url)) }),
+          Effect.mapError(
+            learn(connection, clock),
+            ({ code }) => new StorageFailed({ operation: "connect to the database", code })
+          )
+        )
     )
-    const { notify } = yield* Notifications.make({ url, schema })
+    yield* Effect.retry(Effect.scoped(begin), {
+      while: PostgresFailure.isOfEnd,
+      schedule: yield* Readers.patience(busyMaxMillis)
+    })
+    const { notify } = yield* Notifications.make({ url, schema, look: (connection) => learn(connection, clock) })
     const reading = yield* Readers.make({
       ...to,
       applicationName: "skein reads",
@@ -51,12 +79,24 @@ const make = ({ lanes, readers, schema, url }: Options) =>
       count: readers,
       busyMaxMillis
     })
+    // The locks of an engine that is stopped are gone by when it has to have stopped its runs, before others take them over.
     const lane = PostgresLane.layer({
       lanes,
-      connect: Connection.open({ ...to, applicationName: "skein writes", isLane: true, lockMillis: laneLockMillis }),
+      clock,
+      connect: Connection.open({
+        ...to,
+        applicationName: "skein writes",
+        isLane: true,
+        lockMillis: laneLockMillis,
+        idleMillis: silenceMillis(leaseMillis)
+      }),
       announce: notify
     })
-    return SqlStorage.layer.pipe(Layer.provide([lane, Layer.succeed(Query.Queries, PostgresQuery.make(reading))]))
+    const time = Layer.succeed(StorageClock, { ahead: clock.ahead, disorderMillis })
+    return SqlStorage.layer.pipe(
+      Layer.provide([lane, Layer.succeed(Query.Queries, PostgresQuery.make(reading))]),
+      Layer.provideMerge(time)
+    )
   })
 
 export const layer = (options: Options): Layer.Layer<Stored, StorageUnusable | StorageFailed, Ids> =>

@@ -30,7 +30,7 @@ export interface Options extends Connection.Options {
 const delays = Schedule.exponential("10 millis").pipe(Schedule.union(Schedule.spaced("250 millis")), Schedule.jittered)
 
 /** The same for at most `millis` milliseconds, whatever happens to the wall clock. */
-const patience = (millis: number) =>
+export const patience = (millis: number) =>
   Effect.map(Clock.currentTimeNanos, (began) =>
     delays.pipe(
       Schedule.whileInputEffect(() =>

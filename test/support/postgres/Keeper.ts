@@ -8,7 +8,7 @@ import * as Servers from "./Server.js"
 const make = Effect.gen(function* () {
   const prefix = `skein_test_${randomBytes(4).toString("hex")}`
   const scope = yield* Effect.scope
-  const servers = yield* Effect.cached(Scope.extend(Servers.make, scope))
+  const servers = yield* Effect.cached(Scope.extend(Servers.make(), scope))
   const start = Effect.gen(function* () {
     const own = yield* Scope.fork(scope, { _tag: "Sequential" })
     return { own, server: yield* Effect.flatMap(servers, ({ start }) => Scope.extend(start, own)) }

@@ -32,6 +32,8 @@ export interface Proxy {
   readonly url: string
   /** The texts of the statements that clients have sent so far. */
   readonly statements: ReadonlyArray<string>
+  /** The codes of the errors that the server has answered so far. */
+  readonly failures: ReadonlyArray<string>
   /** Cuts the next connection that comes there, once. `reached` waits for it. */
   readonly cut: (cut: Cut) => Effect.Effect<{ readonly reached: Effect.Effect<void> }>
   /** Cuts all connections now. */
@@ -70,6 +72,7 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
     const sockets = new Set<Socket>()
     const pairs = new Set<Pair>()
     const statements: Array<string> = []
+    const failures: Array<string> = []
     let orders: ReadonlyArray<Order> = []
     const waiting = new Set<() => void>()
     const happened = () => waiting.forEach((look) => look())
@@ -149,6 +152,8 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
       /** Whether the server's message passes; or what it is the end of. */
       const fromServer = (message: Wire.Message): boolean | Order => {
         const isReady = Wire.isReady(message)
+        const failure = Wire.failureCode(message)
+        if (failure !== null) failures.push(failure)
         if (!isStarted) {
           isStarted = isReady
           return true
@@ -215,6 +220,7 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
     return {
       url: own.href,
       statements,
+      failures,
       cut: (cut) =>
         Effect.map(Deferred.make<void>(), (reached) => {
           orders = [...orders, { cut, number: 0, reached }]

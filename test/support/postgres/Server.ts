@@ -4,8 +4,8 @@
  *
  * - A server ends with its scope, and with the process, however that ends: a small process that waits for the end of
  *   this one stops what is left and removes the folder. (Not on Windows.)
- * - A stop is `-m immediate`, as after a crash: what was committed is found again. Nothing is synced to the disk, which
- *   only a machine that loses its memory could tell; no test does that to it.
+ * - A stop is `-m immediate`, as after a crash: what was committed is found again. Nothing is synced to the disk, unless
+ *   it is asked for: no test takes the machine's memory away.
  * - Text is UTF-8, ordered by its bytes (the C collation).
  */
 import { Deferred, Effect, Ref } from "effect"
@@ -28,14 +28,14 @@ export interface Server {
   readonly thaw: Effect.Effect<void>
 }
 
-export interface Servers {
+interface Servers {
   /** Starts a server with empty data. It ends with the scope. */
   readonly start: Effect.Effect<Server, PostgresFailed, Scope.Scope>
 }
 
+const undurable = { fsync: "off", full_page_writes: "off" }
+
 const settings = {
-  fsync: "off",
-  full_page_writes: "off",
   listen_addresses: "127.0.0.1",
   unix_socket_directories: "",
   max_connections: "200",
@@ -44,7 +44,8 @@ const settings = {
   timezone: "UTC"
 }
 
-const freePort = Effect.async<number>((resume) => {
+/** A port that nobody listens on. */
+export const freePort = Effect.async<number>((resume) => {
   const server = createServer()
   server.listen(0, "127.0.0.1", () => {
     const address = server.address()
@@ -75,11 +76,11 @@ const watch = (folder: string) =>
   )
 
 /** Starts the program. Answers once it takes connections; `ended` completes with the process. */
-const launch = (programs: Programs.Programs, data: string, port: number) =>
+const launch = (programs: Programs.Programs, data: string, given: Readonly<Record<string, string>>) =>
   Effect.gen(function* () {
     const ready = yield* Deferred.make<void, PostgresFailed>()
     const ended = yield* Deferred.make<void>()
-    const all = { ...settings, port: `${port}` }
+    const all = { ...settings, ...given }
     const child = programs.start([
       "-D",
       data,
@@ -135,7 +136,7 @@ const stop = ({ child, ended }: Launched) =>
     ended
   )
 
-export const make: Effect.Effect<Servers, PostgresFailed, Scope.Scope> = Effect.gen(function* () {
+export const make = Effect.fnUntraced(function* ({ isDurable = false } = {}) {
   const programs = yield* Programs.make
   const { folder } = programs
   if (process.platform !== "win32") yield* watch(folder)
@@ -150,6 +151,8 @@ export const make: Effect.Effect<Servers, PostgresFailed, Scope.Scope> = Effect.
     `--pwfile=${secret}`,
     "--username=postgres",
     "--auth=scram-sha-256",
+    // Each test connects several times: what makes a password hard to guess costs more than all else of that.
+    "--set=scram_iterations=1",
     "--encoding=UTF8",
     "--locale=C",
     "--no-sync",
@@ -159,10 +162,11 @@ export const make: Effect.Effect<Servers, PostgresFailed, Scope.Scope> = Effect.
   const start = Effect.gen(function* () {
     const data = join(folder, `server-${yield* Ref.getAndUpdate(numbers, (number) => number + 1)}`)
     yield* programs.run("cp", ["-R", empty, data])
-    const { port, running } = yield* Effect.acquireRelease(
+    const { given, port, running } = yield* Effect.acquireRelease(
       Effect.gen(function* () {
         const port = yield* freePort
-        return { port, running: yield* Ref.make(yield* launch(programs, data, port)) }
+        const given = { ...(isDurable ? {} : undurable), port: `${port}` }
+        return { port, given, running: yield* Ref.make(yield* launch(programs, data, given)) }
         // Another program may have taken the port meanwhile.
       }).pipe(Effect.retry({ times: 2 })),
       ({ running }) =>
@@ -176,7 +180,7 @@ export const make: Effect.Effect<Servers, PostgresFailed, Scope.Scope> = Effect.
       url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
       restart: Ref.get(running).pipe(
         Effect.flatMap(stop),
-        Effect.zipRight(launch(programs, data, port)),
+        Effect.zipRight(launch(programs, data, given)),
         Effect.flatMap((launched) => Ref.set(running, launched)),
         Effect.uninterruptible
       ),
@@ -184,5 +188,5 @@ export const make: Effect.Effect<Servers, PostgresFailed, Scope.Scope> = Effect.
       thaw: send("SIGCONT")
     } satisfies Server
   })
-  return { start }
+  return { start } satisfies Servers
 })

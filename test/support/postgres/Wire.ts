@@ -63,5 +63,15 @@ export const endsUnit = ({ type }: Message): boolean => type === "Q" || type ===
 /** Whether a server's message is the end of a statement's answer. */
 export const endsStatement = ({ type }: Message): boolean => ["C", "E", "I", "s"].includes(type)
 
+/** The code of an error that the server answers; null for any other message. */
+export const failureCode = (message: Message): string | null => {
+  if (message.type !== "E") return null
+  const field = bodyOf(message)
+    .toString("utf8")
+    .split("\0")
+    .find((field) => field.startsWith("C"))
+  return field?.slice(1) ?? null
+}
+
 /** Whether it is ReadyForQuery. */
 export const isReady = ({ type }: Message): boolean => type === "Z"

@@ -1,4 +1,7 @@
-/** Lets the tests of a run have servers of PostgreSQL, and ends them with the run. */
+/** Lets the tests of a run have servers of PostgreSQL, and ends them with the run; removes what its workers have shared. */
+import { readdirSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import type { TestProject } from "vitest/node"
 import type { Address } from "./Control.js"
 import { open } from "./Control.js"
@@ -12,5 +15,10 @@ declare module "vitest" {
 export default async (project: TestProject) => {
   const { address, close } = await open()
   project.provide("postgres", address)
-  return close
+  return async () => {
+    await close()
+    for (const name of readdirSync(tmpdir()))
+      if (name.startsWith(`skein-killed-${process.pid}-`))
+        rmSync(join(tmpdir(), name), { recursive: true, force: true })
+  }
 }

@@ -134,6 +134,13 @@ Postgres.describe("A connection to PostgreSQL", () => {
       expect(yield* Effect.flatMap(connect(direct, { isLane: false, scans: true }), shown)).toEqual(
         values('"public"', "2s", "0", "10s", "on", "on", "on", "skein test")
       )
+      for (const [idleMillis, shows] of [
+        [4_000.5, "4s"],
+        [60_000, "10s"]
+      ] as const) {
+        const [, , , idle] = yield* Effect.flatMap(connect(direct, { idleMillis }), shown)
+        expect(idle).toEqual({ value: shows })
+      }
     })
   )
 

@@ -1,6 +1,6 @@
 /** How a schema comes to its newest version, and which are left alone. */
 import { it } from "@effect/vitest"
-import { Effect, Layer, Redacted } from "effect"
+import { Effect, Fiber, Layer, Redacted } from "effect"
 import { expect } from "vitest"
 import { sqlName } from "../../../../src/services/storage/sql/Table.js"
 import { tables } from "../../../../src/services/storage/sql/Tables.js"
@@ -22,7 +22,8 @@ Postgres.describe("Migrations of PostgreSQL", () => {
         [options.schema]
       )
       const found = new Map(rows.map(({ columns, name }) => [name, columns]))
-      found.delete("migrations")
+      // No other database has contents of assets in it.
+      for (const own of ["migrations", "asset_files", "asset_chunks"]) expect(found.delete(own)).toBe(true)
       // The cursor of a message follows from its other columns, and is said of no table.
       const generated = new Map([["messages", ["cursor"]]])
       const told = tables.map(({ columns, name }): [string, string] => [
@@ -39,6 +40,27 @@ Postgres.describe("Migrations of PostgreSQL", () => {
       yield* Effect.replicateEffect(open(options), 6, { concurrency: "unbounded", discard: true })
       const rows = yield* Postgres.once(Redacted.value(options.url), `SELECT version FROM ${options.schema}.migrations`)
       expect(rows).toEqual([{ version: 1 }])
+    })
+  )
+
+  it.scopedLive("are tried again when their connection is ended meanwhile", () =>
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const url = Redacted.value(options.url)
+      const holder = yield* Postgres.connect(url)
+      yield* Postgres.ask(holder, "SELECT pg_advisory_lock(hashtextextended($1, 0))", [`skein ${options.schema}`])
+      const opening = yield* Effect.fork(open(options))
+      const waiting = Effect.map(
+        Postgres.once(
+          url,
+          `SELECT 1 FROM pg_stat_activity
+           WHERE datname = current_database() AND application_name = 'skein migrates' AND wait_event_type = 'Lock'`
+        ),
+        (rows) => rows.length > 0
+      )
+      yield* Effect.repeat(waiting, { until: (isWaiting) => isWaiting })
+      yield* Postgres.terminateAll(url)
+      yield* Fiber.join(opening)
     })
   )
 

@@ -6,19 +6,17 @@ import { SkeinPostgres } from "skein/postgres"
 import { ScriptedModel } from "skein/scripted-model"
 import { expect } from "vitest"
 import * as Postgres from "../../../support/postgres/Postgres.js"
-import { folder } from "../../services/storage/disk.js"
 import { fresh } from "./storage.js"
 
 const script = ScriptedModel.make([ScriptedModel.text("four")])
-const agent = Agents.layer({ models: Model.always(script), policy: Permissions.askToWrite })
+const agentOf = (model: Model.Model) => Agents.layer({ models: Model.always(model), policy: Permissions.askToWrite })
 
 /** An engine of its own. */
-const engine = (options: Partial<SkeinPostgres.Options>) =>
+const engine = (options: Partial<SkeinPostgres.Options>, model: Model.Model = script) =>
   Effect.gen(function* () {
     const { lanes, readers, schema, url } = yield* fresh
-    const data = yield* folder
-    const layer = SkeinPostgres.layer({ url, schema, lanes, readers, data, ...options })
-    return Context.get(yield* Layer.build(Layer.provide(layer, agent)), Gateway.Gateway)
+    const layer = SkeinPostgres.layer({ url, schema, lanes, readers, ...options })
+    return Context.get(yield* Layer.build(Layer.provide(layer, agentOf(model))), Gateway.Gateway)
   })
 
 Postgres.describe("The preset for PostgreSQL", () => {
@@ -41,6 +39,58 @@ Postgres.describe("The preset for PostgreSQL", () => {
       expect(types.filter((type) => type === "message.appended")).toHaveLength(2)
       const entries = yield* Stream.runCollect(watcher.transcript({ sessionId: id }))
       expect(Chunk.toReadonlyArray(entries).map(({ message }) => Message.textOf(message))).toEqual(["2 + 2?", "four"])
+    })
+  )
+
+  it.scopedLive("P12 clear refusal: keeps assets in the database, where each has 32 MiB at most, or less", () =>
+    Effect.gen(function* () {
+      const { schema, url } = yield* fresh
+      const saver = yield* engine({ schema })
+      const reader = yield* engine({ schema, limits: { assetBytes: 5 } })
+      const { id: sessionId } = yield* saver.create({ title: "files" })
+      const save = (gateway: Gateway.Service, size: number) =>
+        gateway.saveAsset({
+          sessionId,
+          mediaType: "application/octet-stream",
+          content: Stream.repeatValue(new Uint8Array(2 ** 18)).pipe(
+            Stream.take(Math.floor(size / 2 ** 18)),
+            Stream.concat(Stream.make(new Uint8Array(size % 2 ** 18)))
+          )
+        })
+      const largest = yield* save(saver, 2 ** 25)
+      const refused = { _tag: "InvalidInput", field: "content" }
+      expect(yield* Effect.flip(save(saver, 2 ** 25 + 1))).toMatchObject({
+        ...refused,
+        limit: `at most ${2 ** 25} bytes`
+      })
+      expect(yield* Effect.flip(save(reader, 6))).toMatchObject({ ...refused, limit: "at most 5 bytes" })
+      const read = yield* Stream.runFold(
+        reader.openAsset({ sessionId, assetId: largest.id }),
+        0,
+        (sum, { length }) => sum + length
+      )
+      expect(read).toBe(2 ** 25)
+      const stored = (table: string) =>
+        Postgres.once(Redacted.value(url), `SELECT count(*)::int AS count FROM ${schema}.${table}`)
+      expect(yield* stored("asset_files")).toEqual([{ count: 1 }])
+      expect(yield* stored("asset_chunks")).toEqual([{ count: 128 }])
+      yield* saver.delete(sessionId)
+      expect(yield* stored("asset_chunks")).toEqual([{ count: 0 }])
+    })
+  )
+
+  it.scopedLive("takes what a model says that PostgreSQL has no text for", () =>
+    Effect.gen(function* () {
+      const nul = ScriptedModel.make([
+        ScriptedModel.calls({ name: "no\0such", input: '{"a\\u0000":"\\u0000"}' }),
+        { failure: { reason: "rejected", detail: "no\0" } }
+      ])
+      const gateway = yield* engine({}, nul)
+      const { id } = yield* gateway.create({})
+      const run = yield* gateway.await(yield* gateway.send({ sessionId: id, text: "go" }))
+      expect(run).toMatchObject({ stopReason: "failed" })
+      const entries = Chunk.toReadonlyArray(yield* Stream.runCollect(gateway.transcript({ sessionId: id })))
+      expect(JSON.stringify(entries)).toContain("no\uFFFDsuch")
     })
   )
 

@@ -5,4 +5,4 @@ import * as PostgresStorage from "../../../../src/adapters/postgres/PostgresStor
 
 /** One engine's storage, with signals, those of other engines' changes too. */
 export const storageIn = (options: PostgresStorage.Options) =>
-  PostgresStorage.layer(options).pipe(Layer.provide(Identity.layerIds), Layer.fresh)
+  PostgresStorage.layer({ isOwnTime: true, ...options }).pipe(Layer.provide(Identity.layerIds), Layer.fresh)

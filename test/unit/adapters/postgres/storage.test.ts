@@ -1,25 +1,19 @@
 /** The storage suite over PostgreSQL. */
-import { NodeFileSystem, NodePath } from "@effect/platform-node"
 import { Effect, Layer, Redacted } from "effect"
 import { storageSuite } from "skein/testing"
 import * as Identity from "../../../../src/adapters/node/Identity.js"
-import * as NodeFolders from "../../../../src/adapters/node/NodeFolders.js"
 import * as NodeHashing from "../../../../src/adapters/node/NodeHashing.js"
-import * as AssetFiles from "../../../../src/services/assets/AssetFiles.js"
+import * as AssetTable from "../../../../src/adapters/postgres/AssetTable.js"
 import * as Assets from "../../../../src/services/assets/Assets.js"
-import { DataDirectory } from "../../../../src/services/DataDirectory.js"
 import * as Postgres from "../../../support/postgres/Postgres.js"
 import { bundle } from "../../../support/programs/Bundle.js"
-import { folder } from "../../services/storage/disk.js"
 import { storageIn } from "./layers.js"
 import { fresh } from "./storage.js"
 
-const withAssets = Effect.map(Effect.all([fresh, folder]), ([options, directory]) =>
+const withAssets = Effect.map(fresh, (options) =>
   Assets.layer.pipe(
     Layer.provideMerge(storageIn(options)),
-    Layer.provide(AssetFiles.layer),
-    Layer.provide([NodeFolders.layer, NodeFileSystem.layer, NodePath.layer, NodeHashing.layer, Identity.layer]),
-    Layer.provide(Layer.succeed(DataDirectory, directory))
+    Layer.provide([AssetTable.layer(options), NodeHashing.layer, Identity.layer])
   )
 )
 

@@ -1,5 +1,7 @@
 /** Storage in PostgreSQL, each in a schema of its own: that is made many times as fast as a database. */
 import { Effect, Redacted, Scope } from "effect"
+import * as Connection from "../../../../src/adapters/postgres/Connection.js"
+import * as Migrations from "../../../../src/adapters/postgres/Migrations.js"
 import type * as PostgresStorage from "../../../../src/adapters/postgres/PostgresStorage.js"
 import * as Postgres from "../../../support/postgres/Postgres.js"
 
@@ -17,3 +19,23 @@ export const fresh: Effect.Effect<PostgresStorage.Options> = Effect.map(database
   lanes: 2,
   readers: 2
 }))
+
+/** One schema for all tests of assets of this worker: emptying its tables is faster than making others. */
+const assetSchema = Effect.runSync(
+  Effect.cached(
+    Effect.gen(function* () {
+      const options = yield* fresh
+      const { schema, url } = options
+      yield* Effect.flatMap(
+        Connection.scoped({ url, schema, applicationName: "test", isLane: true, scans: true, lockMillis: 0 }),
+        (connection) => Migrations.migrate({ connection, schema, where: "" })
+      ).pipe(Effect.scoped, Effect.orDie)
+      return options
+    })
+  )
+)
+
+/** Where no asset is. */
+export const emptyAssets = Effect.tap(assetSchema, ({ schema, url }) =>
+  Postgres.once(Redacted.value(url), `TRUNCATE ${schema}.asset_files CASCADE`)
+)

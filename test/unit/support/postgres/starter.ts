@@ -5,7 +5,7 @@ import * as Client from "../../../support/postgres/Client.js"
 import * as Server from "../../../support/postgres/Server.js"
 
 const main = Effect.gen(function* () {
-  const { start } = yield* Server.make
+  const { start } = yield* Server.make()
   const servers = yield* Effect.all([start, start])
   const data = yield* Client.once<{ readonly data_directory: string }>(servers[0].url, "SHOW data_directory")
   yield* servers[1].freeze

@@ -1,0 +1,35 @@
+/** The settings of a PostgreSQL storage, as hosts give them, with their ranges and defaults. */
+import { Effect, type Redacted, Schema } from "effect"
+import { present } from "../../domain/Present.js"
+import * as Refusal from "../../domain/Refusal.js"
+import * as DatabaseUrl from "./DatabaseUrl.js"
+
+const description = (description: string) => ({ description })
+
+const Settings = Schema.Struct({
+  url: Schema.RedactedFromSelf(
+    Schema.String.pipe(Schema.filter((url) => DatabaseUrl.fault(url) === null, description("a URL of a database")))
+  ).annotations(
+    description(
+      "a Redacted URL that begins with postgres://, with / ? # @ and % of a password written as %2F %3F %23 %40 %25"
+    )
+  ),
+  schema: Schema.String.pipe(
+    Schema.pattern(/^[a-z_][a-z0-9_]{0,47}$/, description("a name: 1 to 48 of a-z, 0-9 and _, no digit first"))
+  ),
+  lanes: Schema.Int.pipe(Schema.between(1, 16, description("a whole number from 1 to 16"))),
+  readers: Schema.Int.pipe(Schema.between(1, 64, description("a whole number from 1 to 64")))
+})
+
+const decode = Refusal.decoder(Schema.typeSchema(Settings))
+
+export interface Asked {
+  readonly url: Redacted.Redacted
+  readonly schema?: string | undefined
+  readonly lanes?: number | undefined
+  readonly readers?: number | undefined
+}
+
+/** The settings, whole. Fails with `InvalidInput` for one that is out of its range. */
+export const checked = (asked: Asked) =>
+  Effect.suspend(() => decode({ schema: "skein", lanes: 2, readers: 4, ...present(asked) }))

@@ -1,0 +1,61 @@
+import { describe, expect, it } from "@effect/vitest"
+import * as DatabaseUrl from "../../../../src/adapters/postgres/DatabaseUrl.js"
+
+describe("DatabaseUrl", () => {
+  it("says where a database is, and nothing else of its URL", () => {
+    for (const [url, where] of [
+      ["postgres://me:secret@host:5433/db?sslmode=require&password=secret#secret", "postgres://host:5433/db"],
+      ["postgresql://me:sec%40ret@[::1]/db", "postgres://[::1]/db"],
+      ["postgres://me:secret@/db?host=/tmp&port=5433", "postgres://%2Ftmp:5433/db"],
+      ["postgres://", "postgres://localhost"],
+      ["postgres://me:1secret@two@host/db", "postgres://host/db"],
+      // What comes before such a character would be taken for host and port.
+      ["postgres://me:12/secret@host/db", "postgres:"],
+      ["postgres://me:12?secret@host/db", "postgres:"],
+      ["postgres://me:12#secret@host/db", "postgres:"],
+      ["me:secret@host", "postgres:"]
+    ] as const) {
+      expect([url, DatabaseUrl.where(url, {})]).toEqual([url, where])
+    }
+    const env = { PGHOST: "there", PGPORT: "5434", PGDATABASE: "usual" }
+    expect(DatabaseUrl.where("postgres://me@/", env)).toBe("postgres://there:5434/usual")
+    expect(DatabaseUrl.where("postgres://host/db", env)).toBe("postgres://host/db")
+  })
+
+  it("refuses what is no URL of a database, and one whose password is cut", () => {
+    for (const url of ["postgres://", "postgres://h/d", "postgresql://me@/d", "postgres://me:a%2Fb@h:1/d?x=y"]) {
+      expect([url, DatabaseUrl.fault(url)]).toEqual([url, null])
+    }
+    for (const url of ["", "db", "mysql://h/d", "/tmp db"])
+      expect([url, DatabaseUrl.fault(url)]).toEqual([url, "scheme"])
+    for (const url of ["postgres://me:a/b@h/d", "postgres://me:1/b@h/d", "postgres://h/d?user=me@there"]) {
+      expect([url, DatabaseUrl.fault(url)]).toEqual([url, "form"])
+    }
+  })
+
+  it("shows a URL only without what may be secret", () => {
+    expect(["postgres://me@h/d", "postgres:///d"].map(DatabaseUrl.isPublic)).toEqual([true, true])
+    const secret = [
+      "postgres://me:p@h/d",
+      "postgres://me@h/d?password=p",
+      "postgres://me:p@/d",
+      "postgres://me:1/p@h/d"
+    ]
+    expect(secret.filter(DatabaseUrl.isPublic)).toEqual([])
+  })
+
+  it("has certificates checked wherever encryption is asked for, unless the URL says how libpq would", () => {
+    expect(DatabaseUrl.forDriver("postgres://h/d?a=b&sslmode=require&c=d")).toBe(
+      "postgres://h/d?a=b&sslmode=verify-full&c=d"
+    )
+    for (const url of [
+      "postgres://h/d?sslmode=no-verify",
+      "postgres://h/d?sslmode=disable",
+      "postgres://h/d?sslmode=require&uselibpqcompat=true",
+      "postgres://me:sslmode=require@h/d",
+      "postgres://me:a&sslmode=require@h/d"
+    ]) {
+      expect(DatabaseUrl.forDriver(url)).toBe(url)
+    }
+  })
+})
