@@ -57,6 +57,10 @@ export const keys = (xml: string): Page<string, string> => ({
   next: isTruncated(xml) ? text(xml, "NextContinuationToken") : null
 })
 
+/** Of ListObjectsV2: when each object was written, in milliseconds; NaN where that is not told. */
+export const modified = (xml: string): ReadonlyArray<number> =>
+  elements(xml, "Contents").map((content) => Date.parse(text(content, "LastModified")))
+
 /** An upload in parts that has not ended. */
 export interface Unfinished {
   readonly key: string

@@ -49,21 +49,31 @@ export const make = (settings: Settings) => {
       return items
     })
 
+  const listed = (prefix: string, after: string | null, delimiter?: "/") =>
+    send({
+      method: "GET",
+      query: {
+        "list-type": "2",
+        prefix,
+        ...(delimiter === undefined ? {} : { delimiter }),
+        ...(after === null ? {} : { "continuation-token": after })
+      }
+    })
+
   /** All keys that begin with it; with a delimiter those without it, and what the others have up to it. */
   const list = (prefix: string, delimiter?: "/"): Effect.Effect<ReadonlyArray<string>, S3Failed> =>
-    pages<string, string>((after) =>
-      Effect.map(
-        send({
-          method: "GET",
-          query: {
-            "list-type": "2",
-            prefix,
-            ...(delimiter === undefined ? {} : { delimiter }),
-            ...(after === null ? {} : { "continuation-token": after })
-          }
-        }),
-        ({ text }) => Answers.keys(text)
-      )
+    pages<string, string>((after) => Effect.map(listed(prefix, after, delimiter), ({ text }) => Answers.keys(text)))
+
+  /** Milliseconds since the newest of these objects was written, as the server's own clock has it; 0 if there is none. */
+  const age = (prefix: string): Effect.Effect<number, S3Failed> =>
+    pages<number, string>((after) =>
+      Effect.map(listed(prefix, after), ({ headers, text }) => {
+        const now = Date.parse(headers.get("date") ?? "")
+        return { ...Answers.keys(text), items: Answers.modified(text).map((at) => now - at) }
+      })
+    ).pipe(
+      Effect.map((ages) => Math.min(...ages)),
+      Effect.map((millis) => (Number.isFinite(millis) ? Math.max(0, millis) : 0))
     )
 
   /** The uploads in parts to this key that have not ended. */
@@ -165,7 +175,7 @@ export const make = (settings: Settings) => {
     )
   }
 
-  return { put, size, remove, copy, list, uploads, beginUpload, part, complete, abort, read }
+  return { put, size, remove, copy, list, age, uploads, beginUpload, part, complete, abort, read }
 }
 
 export type Bucket = ReturnType<typeof make>

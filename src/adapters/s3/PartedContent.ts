@@ -10,7 +10,7 @@ import type { Bucket } from "./Bucket.js"
 const partBytes = 8 * 1024 * 1024
 
 /** What one copy within a bucket can move. */
-const mostBytes = 5 * 1024 * 1024 * 1024
+export const mostBytes = 5 * 1024 * 1024 * 1024
 
 interface Written {
   /** Waits while a part is uploaded. */

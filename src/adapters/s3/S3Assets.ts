@@ -95,6 +95,8 @@ const make = (settings: Settings.Settings): Service => {
   })
 
   return {
+    mostBytes: PartedContent.mostBytes,
+    age: (upload) => Effect.mapError(bucket.age(`${markerOf(upload)}/`), failed),
     begin: (upload) => change(begin(upload)),
     create,
     place: (upload, file) => change(place(upload, file)),

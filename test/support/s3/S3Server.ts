@@ -3,7 +3,7 @@
  * tokens that need escapes, refuses parts that are too small, ignores `If-None-Match` as some servers do, and can fail in
  * any way that a test asks for.
  */
-import { Deferred, Effect } from "effect"
+import { Clock, Deferred, Effect } from "effect"
 import type { Scope } from "effect"
 import { createHash, randomUUID } from "node:crypto"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
@@ -37,6 +37,8 @@ export interface S3Server {
   readonly objects: Map<string, Buffer>
   /** Uploads in parts that have not ended, by id. */
   readonly uploads: Map<string, { readonly key: string; readonly parts: Map<number, Buffer> }>
+  /** By how many milliseconds objects are older than now, by key. */
+  readonly ages: Map<string, number>
   /** All requests so far, refused ones too. */
   readonly seen: Array<Seen>
   /** Lets something go wrong with the next requests that it is true of. Completes when the first is there. */
@@ -103,6 +105,9 @@ export const make = (options: Options): Effect.Effect<S3Server, never, Scope.Sco
     const { bucket, isVirtual = false, pageSize = 2 } = options
     const objects: S3Server["objects"] = new Map()
     const uploads: S3Server["uploads"] = new Map()
+    const ages: S3Server["ages"] = new Map()
+    // A server's time goes on while that of a test stands still.
+    const clock = Clock.make()
     const seen: Array<Seen> = []
     const faults: Array<{
       readonly when: (seen: Seen) => boolean
@@ -127,7 +132,10 @@ export const make = (options: Options): Effect.Effect<S3Server, never, Scope.Sco
         body: `<?xml version="1.0"?><ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>${bucket}</Name>
           <Prefix>${escape(prefix)}</Prefix><IsTruncated>${!found.isLast}</IsTruncated>${found.names
             .filter((name) => !isCommon(name))
-            .map((name) => `<Contents><Key>${escape(name)}</Key><Size>1</Size><Owner><ID>o</ID></Owner></Contents>`)
+            .map((name) => {
+              const at = new Date(clock.unsafeCurrentTimeMillis() - (ages.get(name) ?? 0)).toISOString()
+              return `<Contents><Key>${escape(name)}</Key><LastModified>${at}</LastModified><Size>1</Size></Contents>`
+            })
             .join("")}${found.names
             .filter(isCommon)
             .map((name) => `<CommonPrefixes><Prefix>${escape(name)}</Prefix></CommonPrefixes>`)
@@ -299,6 +307,7 @@ export const make = (options: Options): Effect.Effect<S3Server, never, Scope.Sco
       endpoint: `http://127.0.0.1:${port}`,
       objects,
       uploads,
+      ages,
       seen,
       fail: (when, fault, times = 1) =>
         Effect.map(Deferred.make<void>(), (reached) => {

@@ -12,7 +12,7 @@ import * as EventSignals from "../../../../src/services/storage/EventSignals.js"
 import * as MemoryStorage from "../../../../src/services/storage/memory/MemoryStorage.js"
 import * as S3Server from "../../../support/s3/S3Server.js"
 import { bucket, bucketAt } from "../../../support/s3/TestBucket.js"
-import { isPart, other, part, patterned, read, started, store, upload, write } from "./started.js"
+import { isPart, other, part, patterned, read, started, store, storeFromReused, upload, write } from "./started.js"
 
 interface Sent {
   readonly method: string
@@ -93,17 +93,7 @@ describe("assets in a bucket", () => {
   it.scoped("the caller's bytes are taken when they are appended: it may use its buffer again", () =>
     Effect.gen(function* () {
       const { files } = yield* started()
-      yield* files.begin(upload)
-      const bytes = Uint8Array.of(1, 2, 3)
-      yield* Effect.scoped(
-        Effect.gen(function* () {
-          const content = yield* files.create(upload)
-          yield* content.append(bytes)
-          bytes.fill(0)
-          yield* content.sync
-        })
-      )
-      yield* files.place(upload, "file")
+      yield* storeFromReused(files)
       expect([...(yield* read(files, 0, 3))]).toEqual([1, 2, 3])
     })
   )
@@ -232,6 +222,24 @@ describe("assets in a bucket", () => {
       expect(yield* Effect.flip(files.place(upload, "file"))).toMatchObject({ missing: true })
       expect(yield* files.end(upload)).toBe(false)
       expect([...server.objects.keys()]).toEqual([])
+    })
+  )
+
+  it.scoped("a marker's age is told by the clock of the server, from what was last written under it", () =>
+    Effect.gen(function* () {
+      const { files, server } = yield* started({ pageSize: 2 })
+      const hour = 60 * 60 * 1000
+      expect(yield* files.age(upload)).toBe(0)
+      yield* files.begin(upload)
+      const begun = `skein/s1/${upload.marker}/begun`
+      server.ages.set(begun, 72 * hour)
+      expect(Math.round((yield* files.age(upload)) / hour)).toBe(72)
+      yield* write(files, { content: patterned(3) })
+      for (const file of ["a", "b", "c"]) server.objects.set(`skein/s1/${upload.marker}/${file}`, Buffer.from(""))
+      for (const key of server.objects.keys()) server.ages.set(key, 48 * hour)
+      server.ages.set(`skein/s1/${upload.marker}/b`, 24 * hour)
+      expect(Math.round((yield* files.age(upload)) / hour)).toBe(24)
+      expect(yield* files.age(other)).toBe(0)
     })
   )
 

@@ -38,6 +38,22 @@ export const store = (files: Service, content: Uint8Array, file = "file") =>
     expect(yield* files.end(upload)).toBe(true)
   })
 
+/** Stores the bytes 1, 2 and 3 from a buffer that is overwritten once they are appended. */
+export const storeFromReused = (files: Service) =>
+  Effect.gen(function* () {
+    yield* files.begin(upload)
+    const bytes = Uint8Array.of(1, 2, 3)
+    yield* Effect.scoped(
+      Effect.gen(function* () {
+        const content = yield* files.create(upload)
+        yield* content.append(bytes)
+        bytes.fill(0)
+        yield* content.sync
+      })
+    )
+    yield* files.place(upload, "file")
+  })
+
 export const read = (files: Service, offset: number, length: number, file = "file") =>
   Stream.runCollect(files.read({ folder: "s1", file }, { offset, length })).pipe(
     Effect.map((pieces) => Buffer.concat(Chunk.toReadonlyArray(pieces)))
