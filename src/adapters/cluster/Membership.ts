@@ -1,0 +1,141 @@
+/**
+ * Membership of a cluster: who the runners are, which shards each of them holds, and how they are reached. Runners and
+ * the locks of their shards stand in two tables of the sessions' own database and schema, and the secret by which they know
+ * each other in a third; messages are kept nowhere.
+ *
+ * - A shard's lock is a row that is refreshed, not a lock of a connection: the server keeps those of a process that was
+ *   stopped for as long as it is.
+ * - Nothing of this decides who may write to a session. It says who is asked first.
+ */
+import * as MessageStorage from "@effect/cluster/MessageStorage"
+import * as RunnerAddress from "@effect/cluster/RunnerAddress"
+import * as RunnerHealth from "@effect/cluster/RunnerHealth"
+import * as Runners from "@effect/cluster/Runners"
+import type * as Sharding from "@effect/cluster/Sharding"
+import * as ShardingConfig from "@effect/cluster/ShardingConfig"
+import * as SocketRunner from "@effect/cluster/SocketRunner"
+import * as SqlRunnerStorage from "@effect/cluster/SqlRunnerStorage"
+import * as NodeSocket from "@effect/platform-node/NodeSocket"
+import { Socket } from "@effect/platform/Socket"
+import type { SocketServerError } from "@effect/platform/SocketServer"
+import * as RpcClient from "@effect/rpc/RpcClient"
+import * as RpcSerialization from "@effect/rpc/RpcSerialization"
+import * as PgClient from "@effect/sql-pg/PgClient"
+import { Duration, Effect, Layer, Option, Redacted, Schedule } from "effect"
+import type { Placement } from "../../domain/Placement.js"
+import { InvalidInput, StorageFailed, type StorageUnusable } from "../../domain/SkeinError.js"
+import { codeOf } from "../ErrorCode.js"
+import * as DatabaseUrl from "../postgres/DatabaseUrl.js"
+import * as PostgresFailure from "../postgres/PostgresFailure.js"
+import * as AllRunners from "./AllRunners.js"
+import * as MemberPool from "./MemberPool.js"
+import * as RunnerPort from "./RunnerPort.js"
+import * as Secret from "./Secret.js"
+import * as SessionEntity from "./SessionEntity.js"
+import type { Settings } from "./Settings.js"
+
+/** Where a runner is reached, and where it listens. */
+export interface Place {
+  readonly address: { readonly host: string; readonly port: number }
+  readonly listen: { readonly host: string; readonly port: number }
+  readonly placements: ReadonlyArray<Placement>
+}
+
+/** A message of a session has as many bytes at most: many times what one that fits into a transcript has. */
+const mostBytes = 256 * 1024 * 1024
+
+const connectMillis = 2_000
+
+const storage = (settings: Settings) =>
+  Layer.merge(
+    SqlRunnerStorage.layerWith({ prefix: "skein" }),
+    Layer.merge(
+      Layer.effect(AllRunners.HeldShards, AllRunners.heldShards(settings)),
+      Layer.effect(Secret.ClusterSecret, Secret.read)
+    )
+  ).pipe(
+    // Two that make the tables at once are in each other's way.
+    Layer.retry(Schedule.intersect(Schedule.spaced("250 millis"), Schedule.recurs(4))),
+    Layer.provide(PgClient.layerFromPool({ acquire: MemberPool.make(settings) })),
+    Layer.mapError((error) =>
+      PostgresFailure.whileOpening(DatabaseUrl.where(Redacted.value(settings.url)), error.cause)
+    )
+  )
+
+/** Connections to other runners, each made when it is first needed. */
+const peers = Layer.effect(
+  Runners.RpcClientProtocol,
+  Effect.map(
+    RpcSerialization.RpcSerialization,
+    (serialization) => (address) =>
+      NodeSocket.makeNet({ openTimeout: connectMillis, host: address.host, port: address.port }).pipe(
+        Effect.flatMap((socket) => Effect.provideService(RpcClient.makeProtocolSocket(), Socket, socket)),
+        Effect.provideService(RpcSerialization.RpcSerialization, serialization),
+        Effect.orDie
+      )
+  )
+)
+
+const configuration = (settings: Settings, place: Place | null) => {
+  const groups = SessionEntity.groupsOf(place?.placements ?? [])
+  return ShardingConfig.layer({
+    runnerAddress: Option.map(Option.fromNullable(place), ({ address }) =>
+      RunnerAddress.make(address.host, address.port)
+    ),
+    shardsPerGroup: settings.shards,
+    availableShardGroups: groups,
+    assignedShardGroups: groups,
+    shardLockDisableAdvisory: true,
+    shardLockExpiration: Duration.millis(settings.shardLockMillis),
+    shardLockRefreshInterval: Duration.millis(settings.shardLockMillis / 3),
+    refreshAssignmentsInterval: Duration.millis(settings.assignMillis),
+    runnerHealthCheckInterval: Duration.millis(settings.healthMillis),
+    entityMailboxCapacity: 1_024,
+    entityMaxIdleTime: Duration.minutes(5),
+    entityTerminationTimeout: Duration.seconds(2),
+    simulateRemoteSerialization: false
+  })
+}
+
+const unusable =
+  ({ address, listen }: Place) =>
+  (error: SocketServerError) =>
+    new InvalidInput({
+      field: address === listen ? "address" : "listen",
+      limit: "an address that this process can listen on",
+      actual: `${listen.host}:${listen.port}, ${codeOf(error.cause)}`
+    })
+
+/** How members write to each other, and runners know them. */
+const serialization = (by: typeof Secret.says) =>
+  Layer.effect(
+    RpcSerialization.RpcSerialization,
+    Effect.map(Secret.ClusterSecret, (secret) => by(RpcSerialization.makeNdjson({ maxBufferSize: mostBytes }), secret))
+  )
+
+type Joined = Sharding.Sharding | AllRunners.HeldShards
+
+/** What members of a cluster need, runners and others. */
+const member = (settings: Settings, place: Place | null) =>
+  Layer.merge(Layer.provide(peers, serialization(Secret.says)), MessageStorage.layerNoop).pipe(
+    Layer.provideMerge(storage(settings)),
+    Layer.provideMerge(configuration(settings, place))
+  )
+
+/** Joins the cluster as a runner, and leaves it with the scope. */
+export const runner = (
+  settings: Settings,
+  place: Place
+): Layer.Layer<Joined, InvalidInput | StorageFailed | StorageUnusable> =>
+  SocketRunner.layer.pipe(
+    Layer.provide([
+      serialization(Secret.demands),
+      RunnerPort.layer(place.listen).pipe(Layer.mapError(unusable(place))),
+      Layer.provide(RunnerHealth.layerPing, Runners.layerRpc)
+    ]),
+    Layer.provideMerge(member(settings, place))
+  )
+
+/** Sends to the runners of a cluster, and is none. */
+export const client = (settings: Settings): Layer.Layer<Joined, StorageFailed | StorageUnusable> =>
+  Layer.provideMerge(SocketRunner.layerClientOnly, member(settings, null))

@@ -1,0 +1,192 @@
+/**
+ * A Gateway whose messages go to the engine that a session belongs to. What the database alone can do, this process does:
+ * reads, watching, and changes that begin no run.
+ *
+ * A message that is lost on its way is sent again with its key, so that it is stored once; where a host gave no key, one is
+ * made. When the session's runner does not answer in time, this process's own engine does what was asked, or where it has
+ * none, any other runner: which of them may write, the fence in each write decides.
+ */
+import type { AlreadyProcessingMessage, MailboxFull, PersistenceError } from "@effect/cluster/ClusterError"
+import { isSocketError } from "@effect/platform/Socket"
+import { Cause, Data, Duration, Effect, Exit, Option } from "effect"
+import type { Actor as ActorName } from "../../domain/Actor.js"
+import type { Placement } from "../../domain/Placement.js"
+import type { Entry } from "../../domain/Message.js"
+import type { Question } from "../../domain/Permission.js"
+import type { Ref, RunId } from "../../domain/Run.js"
+import type { SessionId } from "../../domain/Session.js"
+import * as SkeinError from "../../domain/SkeinError.js"
+import * as Actor from "../../services/Actor.js"
+import type { Answer, ForeignMessage, ResumedRun, Send, Service } from "../../services/gateway/Gateway.js"
+import { operations } from "../../services/gateway/Operations.js"
+import type * as Ids from "../../services/Ids.js"
+import * as Hedge from "./Hedge.js"
+import type { PlacementOf } from "./Placements.js"
+import * as SessionEntity from "./SessionEntity.js"
+import type { Settings } from "./Settings.js"
+
+/** What is asked, and by whom. */
+interface Asked<Input> {
+  readonly actor: ActorName | null
+  readonly input: Input
+}
+
+/** A session at the runner that it belongs to. */
+interface Session {
+  readonly send: (asked: Asked<Send>) => Effect.Effect<Ref, SkeinError.Send | Lost>
+  readonly resume: (
+    asked: Asked<{ readonly sessionId: SessionId; readonly of?: ResumedRun | undefined }>
+  ) => Effect.Effect<Ref, SkeinError.Resume | Lost>
+  readonly append: (
+    asked: Asked<{
+      readonly sessionId: SessionId
+      readonly messages: ReadonlyArray<ForeignMessage>
+      readonly idempotencyKey: string
+    }>
+  ) => Effect.Effect<ReadonlyArray<Entry>, SkeinError.Append | Lost>
+  readonly answer: (asked: Asked<Answer>) => Effect.Effect<Question, SkeinError.Answer | Lost>
+  readonly cancel: (asked: Asked<{ readonly runId: RunId }>) => Effect.Effect<void, SkeinError.Cancel | Lost>
+}
+
+export interface Parts {
+  /** The Gateway of this process. */
+  readonly local: Service
+  /** Whether it has an engine that runs what it is sent. */
+  readonly hasEngine: boolean
+  readonly isHere: (sessionId: SessionId, placement: Placement | null) => boolean
+  readonly client: (entityId: string) => Session
+  readonly placementOf: PlacementOf
+  readonly ids: Ids.Service
+  readonly settings: Settings
+}
+
+/** The connection was lost while the message was written to it. */
+class Unwritten extends Data.TaggedError("Unwritten") {}
+
+type Lost = MailboxFull | AlreadyProcessingMessage | PersistenceError | Unwritten
+
+/** The cluster takes a broken connection for a defect of whoever was asked. */
+const written = Effect.catchSomeDefect((defect) =>
+  isSocketError(defect) ? Option.some(new Unwritten()) : Option.none()
+)
+
+/** Other ways than the first that a process without an engine tries. */
+const detours = 7
+
+const lost: ReadonlySet<string> = new Set<Lost["_tag"]>([
+  "MailboxFull",
+  "AlreadyProcessingMessage",
+  "PersistenceError",
+  "Unwritten"
+])
+
+const isLost = (error: { readonly _tag: string }): error is Lost => lost.has(error._tag)
+
+/** What another engine may answer otherwise, or what was not answered. */
+const isOpen = new Set([...lost, "EngineClosing", "PlacementNotServed", "RunnersUnreachable"])
+
+const settles = <A, E extends { readonly _tag: string }>(exit: Exit.Exit<A, E>): boolean => {
+  if (Exit.isSuccess(exit)) return true
+  const failure = Cause.failureOption(exit.cause)
+  return Option.isSome(failure) ? !isOpen.has(failure.value._tag) : Cause.isDie(exit.cause)
+}
+
+export const make = ({ client, hasEngine, ids, isHere, local, placementOf, settings }: Parts): Service => {
+  const { giveUpMillis, reachMillis } = settings
+  const patience = { reach: Duration.millis(reachMillis), giveUp: Duration.millis(giveUpMillis) }
+  /** Asks the session's runner, and others when it does not answer. */
+  const ask = Effect.fnUntraced(function* <A, E extends { readonly _tag: string }>(
+    sessionId: SessionId,
+    placement: Placement | null,
+    there: (session: Session, actor: ActorName | null) => Effect.Effect<A, E | Lost>,
+    here: Effect.Effect<A, E>
+  ) {
+    const actor = yield* Actor.Current
+    const way = (number: number) =>
+      written(Effect.suspend(() => there(client(SessionEntity.entityIdOf(sessionId, placement, number)), actor)))
+    const others = Array.from({ length: detours }, (_, index) => way(index + 1))
+    const ways = [way(0), ...(hasEngine ? [here] : []), ...others]
+    const exit = yield* Hedge.ask<A, E | Lost>(ways, settles, patience)
+    const unreachable = new SkeinError.RunnersUnreachable({ sessionId, waitedMillis: giveUpMillis })
+    if (Option.isNone(exit)) return yield* unreachable
+    return yield* Effect.mapError(exit.value, (error) => (isLost(error) ? unreachable : error))
+  })
+
+  const send: Service["send"] = Effect.fn("Cluster.send")(function* (input) {
+    const payload = yield* operations.send.read(input)
+    const { sessionId } = payload
+    const placement = yield* placementOf(sessionId)
+    if (hasEngine && isHere(sessionId, placement)) return yield* local.send(input)
+    const keyed = { ...payload, idempotencyKey: payload.idempotencyKey ?? (yield* ids.next("key")) }
+    return yield* ask(
+      sessionId,
+      placement,
+      (session, actor) => session.send({ actor, input: keyed }),
+      local.send(keyed)
+    )
+  })
+
+  const resume: Service["resume"] = Effect.fn("Cluster.resume")(function* (sessionId, of) {
+    const input = yield* operations.resume.read(sessionId, of)
+    const placement = yield* placementOf(sessionId)
+    const here = local.resume(sessionId, of)
+    if (hasEngine && isHere(sessionId, placement)) return yield* here
+    return yield* ask(sessionId, placement, (session, actor) => session.resume({ actor, input }), here)
+  })
+
+  /** Only a run of a dead engine may be in its way, and only an engine can take that up. */
+  const append: Service["append"] = (...given) =>
+    Effect.catchTag(local.append(...given), "SessionBusy", (busy) =>
+      Effect.gen(function* () {
+        if (hasEngine) return yield* busy
+        const payload = yield* operations.append.read(...given)
+        const { sessionId } = payload
+        const input = { ...payload, idempotencyKey: payload.idempotencyKey ?? (yield* ids.next("key")) }
+        const placement = yield* placementOf(sessionId)
+        return yield* ask(sessionId, placement, (session, actor) => session.append({ actor, input }), busy)
+      }).pipe(Effect.withSpan("Cluster.append"))
+    )
+
+  const answer: Service["answer"] = Effect.fn("Cluster.answer")(function* (given) {
+    const payload = yield* operations.answer.read(given)
+    const { questionId } = payload
+    const { sessionId } = yield* local.question(questionId)
+    const placement = yield* Effect.catchTag(placementOf(sessionId), "SessionNotFound", () => Effect.succeed(null))
+    if (hasEngine && isHere(sessionId, placement)) return yield* local.answer(given)
+    const input = { ...payload, by: payload.by ?? (yield* Actor.Current) ?? undefined }
+    return yield* Effect.catchTag(
+      ask(sessionId, placement, (session, actor) => session.answer({ actor, input }), local.answer(input)),
+      "QuestionAnswered",
+      // A message that was lost after it was obeyed, and came again.
+      (answered) =>
+        Effect.filterOrFail(
+          local.question(questionId),
+          ({ answer }) =>
+            answer !== null &&
+            answer.verdict === input.verdict &&
+            answer.message === (input.message ?? null) &&
+            answer.by === (input.by ?? null),
+          () => answered
+        )
+    )
+  })
+
+  /**
+   * Storage tells the run's engine to stop. Where that is dead and the run waits for a person, only an engine can end it:
+   * a front end asks one as well, and does not mind if none answers.
+   */
+  const cancel: Service["cancel"] = (runId) => {
+    const there = Effect.gen(function* () {
+      const { sessionId } = yield* local.run(runId)
+      const actor = yield* Actor.Current
+      return yield* client(SessionEntity.entityIdOf(sessionId, yield* placementOf(sessionId))).cancel({
+        actor,
+        input: { runId }
+      })
+    })
+    const asked = Effect.disconnect(Effect.catchAllCause(there, () => Effect.never))
+    return hasEngine ? local.cancel(runId) : Effect.raceFirst(local.cancel(runId), asked)
+  }
+
+  return { ...local, send, resume, append, answer, cancel }
+}

@@ -1,0 +1,363 @@
+/** Runners in processes of their own over one PostgreSQL: what is lost, moved and told when they die, stop and come. */
+import { it } from "@effect/vitest"
+import { Effect, Redacted, Schedule, Stream } from "effect"
+import { connect } from "node:net"
+import { expect } from "vitest"
+import { Actor, type Gateway, Message, Session, SkeinError } from "../../../src/index.js"
+import { bundle } from "../../support/programs/Bundle.js"
+import * as Postgres from "../../support/postgres/Postgres.js"
+import { freePort } from "../../support/postgres/Server.js"
+import * as Process from "../../support/programs/Process.js"
+import * as Cluster from "./Cluster.js"
+import * as PeerProxy from "./PeerProxy.js"
+import * as Watching from "./Watching.js"
+
+/** What comes first from a port that is written to; nothing when it hangs up. */
+const answerTo = (port: number, text: string) =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => connect({ host: "127.0.0.1", port })),
+    (socket) =>
+      Effect.async<string>((resume) => {
+        socket.on("data", (bytes) => resume(Effect.succeed(String(bytes))))
+        socket.on("error", () => {})
+        socket.on("close", () => resume(Effect.succeed("")))
+        socket.write(text)
+      }),
+    (socket) => Effect.sync(() => socket.destroy())
+  )
+
+/** A session whose run has a call that goes on in one of the runners. */
+const working = Effect.fnUntraced(function* (
+  cluster: Effect.Effect.Success<typeof Cluster.make>,
+  gateway: Gateway.Service,
+  runners: ReadonlyArray<Cluster.Runner>
+) {
+  const { id } = yield* gateway.create({})
+  const ref = yield* gateway.send({ sessionId: id, text: "call" })
+  return { id, ref, owner: yield* cluster.working(runners, id) }
+})
+
+Postgres.describe("a cluster of runners", () => {
+  it.scopedLive(
+    "takes a message at any of them; the run of one that is killed goes on in another, no call twice",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const runners = yield* Effect.all([cluster.start(), cluster.start(), cluster.start()], { concurrency: 3 })
+        const gateway = yield* cluster.client
+        const { id, owner, ref } = yield* working(cluster, gateway, runners)
+        yield* owner.signal("SIGKILL")
+        yield* cluster.openAll(id)
+        const run = yield* gateway.await(ref)
+        expect(run.stopReason).toBe("completed")
+        expect(cluster.callsOf(id).length).toBe(1)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "goes on without one that is stopped, which writes nothing more once it is continued",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
+        const gateway = yield* cluster.client
+        const { id, owner, ref } = yield* working(cluster, gateway, runners)
+        yield* owner.signal("SIGSTOP")
+        yield* cluster.openAll(id)
+        const run = yield* gateway.await(ref)
+        expect(run.stopReason).toBe("completed")
+        const before = yield* Stream.runCollect(gateway.transcript({ sessionId: id }))
+        yield* owner.signal("SIGCONT")
+        // It serves again.
+        const others = yield* Effect.forEach(Array.from({ length: 8 }), () =>
+          Effect.flatMap(gateway.create({}), ({ id: sessionId }) => gateway.send({ sessionId, text: "plain" }))
+        )
+        expect((yield* Effect.forEach(others, gateway.await)).map(({ stopReason }) => stopReason)).toEqual(
+          others.map(() => "completed")
+        )
+        expect(yield* Stream.runCollect(gateway.transcript({ sessionId: id }))).toEqual(before)
+        expect(cluster.callsOf(id).length).toBe(1)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "one that is told to end takes nothing more, lets its run come to its end, and ends",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
+        const gateway = yield* cluster.client
+        const { id, owner, ref } = yield* working(cluster, gateway, runners)
+        yield* owner.signal("SIGTERM")
+        const others = yield* Effect.forEach(Array.from({ length: 8 }), () => working(cluster, gateway, runners), {
+          concurrency: 8
+        })
+        expect(others.filter((other) => other.owner === owner)).toEqual([])
+        yield* cluster.openAll(id)
+        expect((yield* gateway.await(ref)).stopReason).toBe("completed")
+        expect(cluster.callsOf(id).length).toBe(1)
+        expect((yield* owner.ended).code).toBe(0)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "no run is broken off when a runner joins, though shards move",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const first = yield* cluster.start()
+        const gateway = yield* cluster.client
+        const runs = yield* Effect.forEach(Array.from({ length: 12 }), () => working(cluster, gateway, [first]), {
+          concurrency: 12
+        })
+        const second = yield* cluster.start()
+        const later = yield* Cluster.eventually(
+          working(cluster, gateway, [first, second]),
+          ({ owner }) => owner === second
+        )
+        yield* Effect.forEach([...runs, later], ({ id }) => cluster.openAll(id))
+        const ends = yield* Effect.forEach([...runs, later], ({ ref }) => gateway.await(ref))
+        expect(ends.filter(({ stopReason }) => stopReason !== "completed")).toEqual([])
+        expect(runs.map(({ id }) => cluster.callsOf(id).length)).toEqual(runs.map(() => 1))
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "a front end is told by the runner what a run writes, without a gap or a duplicate, nor once that is killed",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
+        const gateway = yield* cluster.client
+        const { id } = yield* gateway.create({})
+        const watch = yield* Watching.make(gateway, id)
+        const other = yield* Watching.make(gateway, id, true)
+        const ref = yield* gateway.send({ sessionId: id, text: "call" })
+        // Storage has no progress of calls.
+        expect(yield* watch.next("call.progress")).toMatchObject({ text: "working" })
+        expect(yield* other.next("call.progress")).toMatchObject({ text: "working" })
+        yield* cluster.open(id, "call")
+        expect(yield* watch.next("text.delta")).toMatchObject({ offset: 0, text: "one " })
+        const late = yield* Watching.make(gateway, id)
+        expect(yield* late.next("text.delta")).toMatchObject({ offset: 0, text: "one " })
+        yield* cluster.open(id, "text")
+        yield* Effect.forEach([watch, other, late], (one) =>
+          Effect.gen(function* () {
+            yield* one.next("run.ended")
+            expect(one.isWhole()).toBe(true)
+            expect(one.text()).toBe("one two")
+          })
+        )
+        expect((yield* gateway.await(ref)).stopReason).toBe("completed")
+
+        const { id: next, owner, ref: second } = yield* working(cluster, gateway, runners)
+        const watched = yield* Watching.make(gateway, next)
+        yield* cluster.open(next, "call")
+        expect(yield* watched.next("text.delta")).toMatchObject({ offset: 0, text: "one " })
+        yield* owner.signal("SIGKILL")
+        yield* cluster.open(next, "text")
+        expect((yield* gateway.await(second)).stopReason).toBe("completed")
+        yield* watched.next("run.ended")
+        expect(watched.isWhole()).toBe(true)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "a runner is told by another what that one's run writes, and does what it is asked by itself while it reaches none",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const port = yield* freePort
+        const proxy = yield* PeerProxy.make(port)
+        const other = yield* cluster.start({ port, address: proxy.port })
+        const { id, ref } = yield* working(cluster, yield* cluster.client, [other])
+        const gateway = yield* cluster.own
+        const watch = yield* Watching.make(gateway, id)
+        yield* watch.next("call.progress")
+        yield* cluster.openAll(id)
+        yield* gateway.await(ref)
+
+        yield* proxy.cut
+        const answers = yield* Effect.forEach(Array.from({ length: 8 }), () =>
+          Effect.gen(function* () {
+            const { id: sessionId } = yield* gateway.create({})
+            yield* gateway.await(yield* gateway.send({ sessionId, text: "plain" }))
+            const entry = yield* gateway.entry({ sessionId, seq: Session.Seq.make(2) })
+            return Message.textOf(entry.message)
+          })
+        )
+        expect(answers).toEqual(answers.map(() => "mine"))
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "a front end says that no runner answers, and reads on",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const gateway = yield* cluster.clientWith({ giveUpMillis: 1_500 })
+        const { id } = yield* gateway.create({ title: "alone" })
+        const error = yield* Effect.flip(gateway.send({ sessionId: id, text: "plain" }))
+        expect(error).toMatchObject({ _tag: "RunnersUnreachable", sessionId: id, waitedMillis: 1_500 })
+        expect((yield* gateway.session(id)).title).toBe("alone")
+        expect(yield* gateway.recover()).toEqual([])
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "a session with a placement runs where it is served, or nowhere",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const [, here] = yield* Effect.all(
+          [cluster.start({ placements: [] }), cluster.start({ placements: ["disk"] })],
+          {
+            concurrency: 2
+          }
+        )
+        const gateway = yield* cluster.clientWith({ giveUpMillis: 4_000 })
+        yield* Effect.forEach(Array.from({ length: 4 }), () =>
+          Effect.gen(function* () {
+            const { id } = yield* gateway.create({ placement: "disk" })
+            yield* gateway.send({ sessionId: id, text: "call" })
+            yield* cluster.working([here], id)
+          })
+        )
+        const { id: nowhere } = yield* gateway.create({ placement: "tape" })
+        const error = yield* Effect.flip(gateway.send({ sessionId: nowhere, text: "plain" }))
+        expect(error._tag).toBe("RunnersUnreachable")
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "refusals come back as what they are, and a key stands for one run",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const runner = yield* cluster.start()
+        const gateway = yield* cluster.client
+        const { id, ref } = yield* working(cluster, gateway, [runner])
+        const busy = yield* Effect.flip(gateway.send({ sessionId: id, text: "more" }))
+        expect(busy).toMatchObject({ _tag: "SessionBusy", runId: ref.runId })
+        expect(busy).toBeInstanceOf(SkeinError.SessionBusy)
+        const queued = { sessionId: id, text: "plain", idempotencyKey: "k", whenBusy: "queue" } as const
+        const one = yield* gateway.send(queued)
+        expect(yield* gateway.send(queued)).toEqual(one)
+        const conflict = yield* Effect.flip(gateway.send({ ...queued, text: "other" }))
+        expect(conflict._tag).toBe("IdempotencyConflict")
+        yield* cluster.openAll(id)
+        yield* gateway.await(one)
+        const [stored] = yield* gateway.runs({ sessionId: id })
+        expect(stored?.id).toBe(one.runId)
+        expect((yield* gateway.resume(id)).runId).toBe(one.runId)
+        const tables = yield* Postgres.once<{ readonly name: string }>(
+          Redacted.value(cluster.url),
+          "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = $1 AND table_name LIKE 'skein_%'",
+          [cluster.schema]
+        )
+        expect(tables.map(({ name }) => name).toSorted()).toEqual(["skein_locks", "skein_runners", "skein_secret"])
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "a runner hangs up on who reaches its port and does not say the secret of the database",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const { port } = yield* cluster.start()
+        const ping = `${JSON.stringify({ _tag: "Ping" })}\n`
+        expect(yield* answerTo(port, ping.repeat(10))).toBe("")
+        const [row] = yield* Postgres.once<{ readonly secret: string }>(
+          Redacted.value(cluster.url),
+          `SELECT secret FROM ${cluster.schema}.skein_secret`
+        )
+        expect(yield* answerTo(port, `${JSON.stringify(row?.secret)}\n${ping}`)).toContain("Pong")
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "a front end cancels a run, and its end is stored with who wanted it",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const runner = yield* cluster.start()
+        const gateway = yield* cluster.client
+        const { id, ref } = yield* working(cluster, gateway, [runner])
+        yield* Actor.as(Actor.Actor.make("eve"))(gateway.cancel(ref.runId))
+        const [run] = yield* gateway.runs({ sessionId: id })
+        expect(run).toMatchObject({ state: "ended", stopReason: "cancelled" })
+        const events = yield* Stream.runCollect(
+          Stream.takeUntil(gateway.events({ sessionId: id }), ({ type }) => type === "run.ended")
+        )
+        expect(Array.from(events).at(-1)).toMatchObject({ type: "run.ended", actor: "eve" })
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "members whose connections to the database are ended again and again lose nothing and do nothing twice",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
+        const gateway = yield* cluster.client
+        const sessions = yield* Effect.forEach(Array.from({ length: 10 }), () => gateway.create({}))
+        yield* Effect.forkScoped(
+          Effect.repeat(Postgres.terminateAll(Redacted.value(cluster.url)), Schedule.spaced("700 millis"))
+        )
+        yield* Effect.forEach(
+          sessions,
+          ({ id }) =>
+            Effect.gen(function* () {
+              yield* cluster.openAll(id)
+              const asked = { sessionId: id, text: "call", idempotencyKey: id }
+              // What the database refuses meanwhile is asked again with its key.
+              const ref = yield* Effect.retry(gateway.send(asked), Schedule.spaced("100 millis"))
+              const run = yield* Effect.retry(gateway.await(ref), Schedule.spaced("100 millis"))
+              expect(run.stopReason).toBe("completed")
+              // One that was released before its call had begun to work closed it.
+              expect(cluster.callsOf(id).length).toBeLessThan(2)
+            }),
+          { concurrency: "unbounded" }
+        )
+        yield* Effect.forEach(runners, ({ signal }) => signal("SIGTERM"))
+        expect((yield* Effect.forEach(runners, ({ ended }) => ended)).map(({ code }) => code)).toEqual([0, 0])
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "the guide's runners answer its front end, and end when they are told to",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Postgres.database
+        const examples = new URL("../../examples/readme/", import.meta.url)
+        const [runner, frontend] = yield* Effect.all([
+          bundle(new URL("runner.ts", examples), { whole: true }),
+          bundle(new URL("frontend.ts", examples), { whole: true })
+        ])
+        const env = { PATH: process.env["PATH"] ?? "", DATABASE_URL: url, HOST: "127.0.0.1" }
+        const runners = yield* Effect.forEach(Array.from({ length: 3 }), () =>
+          Effect.flatMap(freePort, (port) =>
+            Process.start(process.execPath, [runner], { env: { ...env, PORT: `${port}` } })
+          )
+        )
+        const { code, stdout } = yield* (yield* Process.start(process.execPath, [frontend], { env })).ended
+        expect({ code, stdout }).toEqual({ code: 0, stdout: "Yarn, wound in one order.\n" })
+        yield* Effect.forEach(runners, ({ signal }) => signal("SIGTERM"))
+        const ends = yield* Effect.forEach(runners, ({ ended }) => ended)
+        expect(ends.map(({ code }) => code)).toEqual([0, 0, 0])
+      }),
+    60_000
+  )
+})
