@@ -1,0 +1,56 @@
+/** The short form of `npm run chaos`. */
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import * as Postgres from "../../support/postgres/Postgres.js"
+import * as Chaos from "./Chaos.js"
+import * as Plan from "./Plan.js"
+
+const options: Plan.Options = {
+  seed: 4,
+  millis: 21_000,
+  sessions: 50,
+  runners: 3,
+  messageMillis: 10_000,
+  faultMillis: 5_000,
+  // Longer than it takes until another engine may take a run over.
+  stopMillis: [13_000, 14_000],
+  leaseMillis: 5_000,
+  isByDefault: false,
+  // Twice the lease, and what a busy machine adds.
+  silenceMillis: 20_000,
+  // So that each runner has some runs whenever it is stopped or killed.
+  workMillis: 3_000,
+  // So that some of those are not over yet when it wakes up.
+  longEvery: 2,
+  longCalls: 5
+}
+
+describe("A plan", () => {
+  it("follows from the seed, has each kind before any comes again, and the short form has these", () => {
+    const kinds = Plan.faults(options).map(({ kind }) => kind)
+    expect(kinds).toEqual(["join", "stop", "kill", "database"])
+    const long = Plan.faults({ ...options, millis: 61_000 }).map(({ kind }) => kind)
+    expect(long.slice(0, 6).toSorted()).toEqual([...Plan.kinds].toSorted())
+    expect(Plan.faults({ ...options, seed: 2 })).not.toEqual(Plan.faults(options))
+  })
+})
+
+Postgres.describe("P2 P4 P5 P9 chaos: runners that are killed, stopped, deployed and cut off", () => {
+  it.scopedLive(
+    "settle each message once, run no call twice, and leave no session silent",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Postgres.database
+        const { ended, failure, faults, fenced, leases, messages, outlasted } = yield* Chaos.play(options, url)
+        expect(failure).toBeNull()
+        expect(faults.stop).toBe(1)
+        expect(fenced).toBeGreaterThan(0)
+        expect(outlasted).toBeGreaterThan(0)
+        expect(leases.released).toBeGreaterThan(0)
+        expect(leases.lost).toBeGreaterThan(0)
+        expect(messages).toBeGreaterThan(90)
+        expect(ended?.ends.get("completed")).toBeGreaterThan(messages * 0.9)
+      }),
+    240_000
+  )
+})
