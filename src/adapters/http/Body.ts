@@ -1,0 +1,127 @@
+/**
+ * Reads bodies. One that says that it is too large is refused before any of it is read, one that does not say so once it
+ * is: no more than the limit is held. What is left of a refused body is read on and dropped after the answer, so that
+ * the answer arrives. A body that is to be stored is a stream, and is never held.
+ *
+ * JSON is parsed in one stretch of the event loop. How long that takes is bounded by its bytes and by its values: an
+ * object of a million keys takes a hundred times as long as a text of the same length.
+ */
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as NodeStream from "@effect/platform-node/NodeStream"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import { Context, Effect, Either, type Schema, type Scope, Stream } from "effect"
+import * as Refusal from "../../domain/Refusal.js"
+import type { InvalidInput } from "../../domain/SkeinError.js"
+import * as JsonValues from "./JsonValues.js"
+import { BodyTooLarge, Malformed, UnsupportedContent } from "./RequestErrors.js"
+
+/** Bytes of a JSON body with messages in it at most. Defaults to 16 MiB: a message of 4 MiB may be longer where its JSON escapes much. */
+export class JsonBytes extends Context.Reference<JsonBytes>()("skein/http/JsonBytes", {
+  defaultValue: () => 16 * 1024 * 1024
+}) {}
+
+/** Bytes of the JSON of a request that has no message in it. */
+const smallBytes = 1024 * 1024
+
+/** Values in a JSON body at most, those in arrays and objects among them. */
+const mostValues = 100_000
+
+/** Bytes of any body at most, of those that are stored as they come too. Defaults to as many as the store takes. */
+export class UploadBytes extends Context.Reference<UploadBytes>()("skein/http/UploadBytes", {
+  defaultValue: (): number => Infinity
+}) {}
+
+const cut = () => new Malformed({ field: "body", limit: "whole" })
+
+/** The body's length, if the request says it. */
+const declaredBytes = Effect.map(HttpServerRequest, ({ headers }) =>
+  headers["content-length"] === undefined ? null : Number(headers["content-length"])
+)
+
+const tooLarge = (limit: number) => new BodyTooLarge({ field: "body", limit: `at most ${limit} bytes` })
+
+/** Fails with the piece that is too much. */
+const bounded =
+  (limit: number) =>
+  <E>(body: Stream.Stream<Uint8Array, E>): Stream.Stream<Uint8Array, E | BodyTooLarge> =>
+    Stream.mapAccumEffect(body, 0, (before, piece) => {
+      const size = before + piece.length
+      return size > limit ? tooLarge(limit) : Effect.succeed([size, piece] as const)
+    })
+
+/** The bytes of a request's body. Closing the scope drops what was not read. */
+export const bytes: Effect.Effect<
+  Stream.Stream<Uint8Array, Malformed | BodyTooLarge>,
+  BodyTooLarge,
+  HttpServerRequest | Scope.Scope
+> = Effect.gen(function* () {
+  const limit = yield* UploadBytes
+  const incoming = NodeHttpServerRequest.toIncomingMessage(yield* HttpServerRequest)
+  yield* Effect.addFinalizer(() => Effect.sync(() => incoming.resume()))
+  const declared = yield* declaredBytes
+  if (declared !== null && declared > limit) return yield* tooLarge(limit)
+  const body = NodeStream.fromReadable<Malformed, Uint8Array>(() => incoming, cut, { closeOnDone: false })
+  return limit === Infinity ? body : bounded(limit)(body)
+})
+
+/** The media type of a request's body, without parameters; null when it has none. */
+export const mediaType = Effect.map(HttpServerRequest, ({ headers }) => {
+  const [essence = ""] = (headers["content-type"] ?? "").split(";")
+  return essence.trim() === "" ? null : essence.trim().toLowerCase()
+})
+
+/** Refuses a body in any other encoding than as it is, and of any other type than `expected`. */
+export const requireType = Effect.fnUntraced(function* (expected: string) {
+  const { headers } = yield* HttpServerRequest
+  if ((headers["content-encoding"] ?? "identity").toLowerCase() !== "identity") {
+    return yield* new UnsupportedContent({ field: "content-encoding", limit: "none" })
+  }
+  const charset = /;\s*charset\s*=\s*"?([^";\s]*)/i.exec(headers["content-type"] ?? "")?.[1]
+  if ((yield* mediaType) !== expected || (charset !== undefined && charset.toLowerCase() !== "utf-8")) {
+    return yield* new UnsupportedContent({ field: "content-type", limit: expected })
+  }
+})
+
+const tooMany = new BodyTooLarge({ field: "body", limit: `at most ${mostValues} values of JSON` })
+
+const wholeBody = (most: number) =>
+  Effect.gen(function* () {
+    const limit = Math.min(most, yield* JsonBytes)
+    const declared = yield* declaredBytes
+    if (declared !== null && declared > limit) return yield* tooLarge(limit)
+    const read: Array<Uint8Array> = []
+    const count = JsonValues.counter()
+    let size = 0
+    yield* Stream.runForEach(yield* bytes, (piece) => {
+      size += piece.length
+      read.push(piece)
+      if (size > limit) return tooLarge(limit)
+      return count(piece) > mostValues ? tooMany : Effect.void
+    })
+    return Buffer.concat(read)
+  })
+
+const notJson = new Malformed({ field: "body", limit: "JSON in UTF-8" })
+
+const parse = (body: Uint8Array): Either.Either<unknown, Malformed> =>
+  Either.try({
+    try: (): unknown => (body.length === 0 ? {} : JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body))),
+    catch: () => notJson
+  })
+
+interface Form {
+  /** Fields that the Schema does not know are refused, unless the body is of another's protocol, which may have more. */
+  readonly unknownFields?: "error" | "ignore"
+  /** Whether it has messages in it, and may be as large as `JsonBytes` says. Others have a mebibyte at most. */
+  readonly hasMessages?: boolean
+}
+
+/** A JSON body as a Schema has it. An empty body is an empty object. */
+export const json = <A, I>(
+  schema: Schema.Schema<A, I>,
+  { hasMessages = false, unknownFields = "error" }: Form = {}
+): Effect.Effect<A, InvalidInput | Malformed | BodyTooLarge | UnsupportedContent, HttpServerRequest | Scope.Scope> => {
+  const decode = Refusal.decoder(schema, undefined, unknownFields)
+  const body = wholeBody(hasMessages ? Infinity : smallBytes)
+  return requireType("application/json").pipe(Effect.zipRight(body), Effect.flatMap(parse), Effect.flatMap(decode))
+}

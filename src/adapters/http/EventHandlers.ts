@@ -1,0 +1,136 @@
+/**
+ * Events of a session, and hints of all sessions, as server-sent events.
+ *
+ * - `id` is the cursor, of durable events alone; `Last-Event-ID` goes on after it, and wins over `after`.
+ * - `synced { cursor }` comes once, when everything was told that was there when the client came.
+ * - `reload { oldest, newest }` comes instead of a replay that is no longer possible, or never was: load the snapshot. The
+ *   stream goes on after `newest`, so what changes meanwhile is told.
+ * - `closing { retryMillis }` comes before the server stops, `error` before a stream that cannot go on ends.
+ *
+ * What the session's hub tells all who watch it is one chunk: its bytes are made once for all of them.
+ */
+import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
+import { Chunk, Effect, Schema, type Scope, type Stream } from "effect"
+import { Cursor, type SessionId } from "../../domain/Session.js"
+import * as SessionEvent from "../../domain/SessionEvent.js"
+import { SessionHint } from "../../domain/SessionHint.js"
+import * as SkeinError from "../../domain/SkeinError.js"
+import { Gateway } from "../../services/gateway/Gateway.js"
+import * as Subscriptions from "../../services/gateway/Subscriptions.js"
+import { api } from "./Api.js"
+import { call } from "./Handlers.js"
+import { frame, OpenStreams } from "./OpenStreams.js"
+import { asBytes, pullBytes } from "./PullBytes.js"
+import { wireErrors } from "./WireErrors.js"
+
+const encoder = new TextEncoder()
+const nothing = new Uint8Array()
+
+type Events = Chunk.Chunk<SessionEvent.SessionEvent>
+
+const bytesOf = (events: Events, deltas: boolean): Uint8Array => {
+  const told = Chunk.toReadonlyArray(deltas ? events : Chunk.filter(events, SessionEvent.isDurable))
+  return told.length === 0 ? nothing : encoder.encode(told.map(SessionEvent.toSse).join(""))
+}
+
+/** The bytes of chunks that are still there, with deltas and without. */
+const encodings = { all: new WeakMap<Events, Uint8Array>(), durable: new WeakMap<Events, Uint8Array>() }
+
+const encode = (events: Events, deltas: boolean): Uint8Array => {
+  const known = deltas ? encodings.all : encodings.durable
+  const bytes = known.get(events) ?? bytesOf(events, deltas)
+  known.set(events, bytes)
+  return bytes
+}
+
+const lastCursor = (events: Events): number =>
+  Chunk.reduce(events, 0, (last, event) => (SessionEvent.isDurable(event) ? event.cursor : last))
+
+const toError = Schema.encodeSync(wireErrors(SkeinError.Events))
+
+/** What a client is told of a stream that cannot go on. */
+const lastFrame = (error: SkeinError.Events): string =>
+  error._tag === "CursorGone"
+    ? frame("reload", { oldest: error.oldest, newest: error.newest })
+    : frame("error", toError(error))
+
+interface Wish {
+  readonly sessionId: SessionId
+  readonly after: Cursor | undefined
+  readonly deltas: boolean
+  readonly entries: boolean
+}
+
+interface Opened {
+  readonly events: Stream.Stream<SessionEvent.SessionEvent, SkeinError.Events>
+  readonly begin: number
+  readonly reload: string
+}
+
+/** A subscription, and what a client is told before its events. */
+const subscribe = ({ after, deltas, entries, sessionId }: Wish) =>
+  call((gateway) =>
+    Effect.gen(function* () {
+      const { cursor: newest } = yield* gateway.session(sessionId)
+      /** A cursor that nothing follows is taken for the newest one. */
+      const open = (
+        begin: Cursor | undefined,
+        reload: string
+      ): Effect.Effect<Opened, SkeinError.ReadSession, Scope.Scope> =>
+        gateway.subscribe({ sessionId, entries, after: begin }).pipe(
+          Effect.map((events) => ({ events, begin: begin ?? 0, reload })),
+          Effect.catchTag("CursorGone", (error) => open(Cursor.make(error.newest), lastFrame(error)))
+        )
+      const { begin, events, reload } = yield* open(after, "")
+      const synced = (cursor: number) => frame("synced", { cursor })
+      let isSynced = begin >= newest
+      const bytes = (chunk: Events): Uint8Array => {
+        const told = encode(chunk, deltas)
+        const last = isSynced ? 0 : lastCursor(chunk)
+        if (isSynced || last < newest) return told
+        isSynced = true
+        return Buffer.concat([told, encoder.encode(synced(last))])
+      }
+      const pull = asBytes(yield* Subscriptions.pullOf(events), bytes, lastFrame)
+      return { beginning: isSynced ? reload + synced(begin) : reload, pull }
+    })
+  )
+
+const HintJson = Schema.encodeSync(Schema.parseJson(SessionHint))
+const hintJson = new WeakMap<SessionHint, string>()
+
+/** A hint is encoded once, for however many. */
+const toSse = (hint: SessionHint): string => {
+  const json = hintJson.get(hint) ?? HintJson(hint)
+  hintJson.set(hint, json)
+  return `event: ${hint.kind}\ndata: ${json}\n\n`
+}
+
+const hintBytes = (hints: Chunk.Chunk<SessionHint>) => encoder.encode(Chunk.toReadonlyArray(hints).map(toSse).join(""))
+
+const listError = Schema.encodeSync(wireErrors(SkeinError.List))
+
+export const events = HttpApiBuilder.group(api, "events", (handlers) =>
+  handlers
+    .handleRaw("events", ({ headers, path, urlParams }) =>
+      Effect.gen(function* () {
+        const { respond } = yield* OpenStreams
+        return yield* respond(
+          subscribe({
+            sessionId: path.sessionId,
+            after: headers["last-event-id"] ?? urlParams.after,
+            deltas: urlParams.deltas ?? false,
+            entries: urlParams.entries ?? false
+          })
+        )
+      })
+    )
+    .handleRaw("changes", ({ urlParams }) =>
+      Effect.gen(function* () {
+        const { respond } = yield* OpenStreams
+        const gateway = yield* Gateway
+        const pull = pullBytes(gateway.changes(urlParams), hintBytes, (error) => frame("error", listError(error)))
+        return yield* respond(Effect.map(pull, (pull) => ({ beginning: "", pull })))
+      })
+    )
+)

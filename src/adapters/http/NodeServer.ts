@@ -1,0 +1,65 @@
+/**
+ * A server of Node whose limits are set, and which answers in JSON also what never becomes a request: a head that is too
+ * large or too slow, or bytes that are no HTTP.
+ */
+import { createServer as createNodeServer, type Server } from "node:http"
+import { codeOf } from "../ErrorCode.js"
+import { Stopping } from "./RequestErrors.js"
+
+const statuses: Readonly<Record<string, readonly [status: string, tag: string, limit: string]>> = {
+  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "HeadTooLarge", "at most 16384 bytes of headers"],
+  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "TooSlow", "a request that comes whole within 300 seconds"]
+}
+
+const malformed = ["400 Bad Request", "Malformed", "a request of HTTP/1.1"] as const
+
+const answerHeaders = {
+  "content-type": "application/json",
+  "cache-control": "no-store",
+  "x-content-type-options": "nosniff",
+  connection: "close"
+}
+
+const stopping = new Stopping()
+const stoppingBody = JSON.stringify({ _tag: stopping._tag, message: stopping.message })
+
+/** Connections beyond the limit: what they ask is refused. */
+const surplus = new WeakSet<object>()
+
+/** Whether a request's socket is one too many for its server. */
+export const isSurplus = (socket: object): boolean => surplus.has(socket)
+
+const limitConnections = (server: Server, connections: number): void => {
+  let open = 0
+  server.on("connection", (socket) => {
+    open += 1
+    if (open > connections) surplus.add(socket)
+    socket.once("close", () => (open -= 1))
+  })
+  // Those beyond it are refused in words, up to here: each costs a little as well.
+  server.maxConnections = 2 * connections
+}
+
+/** Makes a server, for `NodeHttpServer.layer`. */
+export const createServer = ({ connections = 8_192 }: { readonly connections?: number | undefined } = {}): Server => {
+  const server = createNodeServer({
+    maxHeaderSize: 16_384,
+    headersTimeout: 20_000,
+    requestTimeout: 300_000,
+    connectionsCheckingInterval: 5_000
+  })
+  limitConnections(server, connections)
+  // Whoever served has left, or has not come yet: without an answer the request would wait for ever.
+  server.on("request", (_, response) => {
+    if (server.listenerCount("request") > 1) return
+    response.writeHead(503, { ...answerHeaders, "retry-after": "1" }).end(stoppingBody)
+  })
+  server.on("clientError", (error, socket) => {
+    if (!socket.writable || codeOf(error) === "ECONNRESET") return void socket.destroy()
+    const [status, _tag, limit] = statuses[codeOf(error)] ?? malformed
+    const body = JSON.stringify({ _tag, field: "request", limit, message: `request: ${limit}` })
+    const headers = Object.entries({ ...answerHeaders, "content-length": body.length })
+    socket.end(`HTTP/1.1 ${status}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`)
+  })
+  return server
+}
