@@ -1,0 +1,119 @@
+/**
+ * Where a server listens: a port, a unix socket, or both. They are taken before anything is done for
+ * clients, and given back at the end.
+ *
+ * A port that somebody has is refused, and whoever has it is not spoken to. A socket lies in a folder that only its owner
+ * can use. One that a killed process left is found out by a try to connect, and taken over; one that is in use is refused.
+ */
+import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
+import type * as HttpServer from "@effect/platform/HttpServer"
+import { Effect, Schema, type Scope } from "effect"
+import { lstatSync, unlinkSync } from "node:fs"
+import type { Server } from "node:http"
+import { connect, type ListenOptions } from "node:net"
+import { dirname } from "node:path"
+import { codeOf } from "../ErrorCode.js"
+import * as SkeinHttp from "../http/SkeinHttp.js"
+import * as FolderCreation from "../node/FolderCreation.js"
+
+/** A server cannot listen at a place. */
+export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFailed", {
+  /** A port with its address, or the path of a socket. */
+  place: Schema.String,
+  reason: Schema.Literal("taken", "refused", "not-private", "no-socket"),
+  /** The system's code. */
+  code: Schema.String
+}) {
+  override get message() {
+    return `cannot listen at ${this.place}: ${this.reason} (${this.code})`
+  }
+}
+
+/** How long answers that were begun may take once the server stops. */
+const graceMillis = 2_000
+
+/** A server that listens, for as long as the scope. What is still open a while after that is cut. */
+const serverAt = (
+  place: string,
+  options: ListenOptions
+): Effect.Effect<HttpServer.HttpServer, ListenFailed, Scope.Scope> =>
+  Effect.gen(function* () {
+    let node: Server | null = null
+    const make = () => (node = SkeinHttp.createServer())
+    const server = yield* Effect.mapError(NodeHttpServer.make(make, options), ({ cause }) => {
+      const code = codeOf(cause)
+      return new ListenFailed({ place, reason: code === "EADDRINUSE" ? "taken" : "refused", code })
+    })
+    const cut = Effect.sync(() => node?.closeAllConnections())
+    yield* Effect.addFinalizer(() => Effect.forkDaemon(Effect.delay(cut, graceMillis)))
+    return server
+  })
+
+/** Whether somebody answers at a socket. */
+const isInUse = (path: string): Effect.Effect<boolean> =>
+  Effect.async((resume) => {
+    const socket = connect(path)
+    socket.once("connect", () => {
+      socket.destroy()
+      resume(Effect.succeed(true))
+    })
+    // Nobody listens at what answers so; of all else nothing is known, and it is left alone.
+    socket.once("error", (error) => resume(Effect.succeed(!["ECONNREFUSED", "ENOENT"].includes(codeOf(error)))))
+  })
+
+/** What only its owner may do in the folder of a socket. */
+const others = 0o077
+
+/** Makes a place for a socket: its folder, and nothing where it will be. */
+const clear = Effect.fnUntraced(function* (path: string) {
+  const failed = (reason: ListenFailed["reason"], code: string) => new ListenFailed({ place: path, reason, code })
+  const attempt = <A>(f: () => A) => Effect.try({ try: f, catch: (thrown) => failed("refused", codeOf(thrown)) })
+  const folder = dirname(path)
+  yield* attempt(() => FolderCreation.make(folder))
+  const { mode, uid } = yield* attempt(() => lstatSync(folder))
+  const user = process.getuid?.()
+  if (user !== undefined && (uid !== user || (mode & others) !== 0)) {
+    return yield* failed("not-private", (mode & 0o7777).toString(8))
+  }
+  const found = yield* attempt(() => lstatSync(path, { throwIfNoEntry: false }))
+  if (found === undefined) return
+  if (!found.isSocket()) return yield* failed("no-socket", "EEXIST")
+  if (yield* isInUse(path)) return yield* failed("taken", "EADDRINUSE")
+  yield* Effect.logInfo("a socket that nobody listens at is taken over")
+  yield* attempt(() => unlinkSync(path))
+})
+
+export interface Options {
+  readonly host: string
+  /** 0 for any that is free; null for none. */
+  readonly port: number | null
+  /** The path of a unix socket; null for none. */
+  readonly socket: string | null
+}
+
+export interface Listening {
+  /** Of the port, for clients; null without one. */
+  readonly url: string | null
+  readonly socket: string | null
+  readonly servers: ReadonlyArray<HttpServer.HttpServer>
+}
+
+/** How an address is written in a URL. */
+const inUrl = (host: string): string => (host.includes(":") ? `[${host}]` : host)
+
+const anywhere = new Set(["0.0.0.0", "::"])
+
+const atPort = Effect.fnUntraced(function* (host: string, port: number) {
+  const server = yield* serverAt(`${inUrl(host)}:${port}`, { host, port, exclusive: true })
+  const taken = server.address._tag === "TcpAddress" ? server.address.port : port
+  return { server, url: `http://${anywhere.has(host) ? "127.0.0.1" : inUrl(host)}:${taken}` }
+})
+
+/** Listens for as long as the scope. */
+export const listen = Effect.fn("Listening.listen")(function* ({ host, port, socket }: Options) {
+  const at = port === null ? null : yield* atPort(host, port)
+  const [url, servers] = at === null ? [null, []] : [at.url, [at.server]]
+  if (socket === null) return { url, socket, servers } satisfies Listening
+  yield* clear(socket)
+  return { url, socket, servers: [...servers, yield* serverAt(socket, { path: socket })] } satisfies Listening
+})

@@ -1,0 +1,89 @@
+/**
+ * What those see who watch over a server: `GET /health`, whether it can read what is stored, and `GET /metrics`, for
+ * Prometheus. Both are behind the guard. A token of one owner's sessions sees no metrics: they are of everybody's.
+ */
+import type * as HttpApp from "@effect/platform/HttpApp"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Effect, Metric } from "effect"
+import type { Service } from "../../services/gateway/Gateway.js"
+import * as Metrics from "../../services/Metrics.js"
+import { MethodNotAllowed, NoSuchRoute } from "../http/RequestErrors.js"
+import { Admitted } from "./access/Admitted.js"
+import * as Refusals from "./access/Refusals.js"
+import * as MetricsText from "./MetricsText.js"
+
+const readings = Effect.sync((): ReadonlyArray<MetricsText.Reading> => {
+  const { system, user } = process.cpuUsage()
+  const { heapUsed, rss } = process.memoryUsage()
+  const loop = performance.eventLoopUtilization()
+  return [
+    {
+      name: "process_cpu_seconds_total",
+      help: "CPU time of the process",
+      type: "counter",
+      value: (system + user) / 1_000_000
+    },
+    { name: "process_resident_memory_bytes", help: "Resident memory of the process", type: "gauge", value: rss },
+    {
+      name: "process_start_time_seconds",
+      help: "When the process started, since the epoch",
+      type: "gauge",
+      value: performance.timeOrigin / 1000
+    },
+    { name: "nodejs_heap_used_bytes", help: "Heap in use", type: "gauge", value: heapUsed },
+    {
+      name: "nodejs_event_loop_active_seconds_total",
+      help: "For how long the event loop was at work",
+      type: "counter",
+      value: loop.active / 1000
+    }
+  ]
+})
+
+/** A metric is there from its first value on: what has none yet is 0, so that rates begin with it. */
+const begun = Effect.all(
+  [
+    Metric.value(Metrics.writeWait),
+    Metric.value(Metrics.writeHold),
+    Metric.value(Metrics.writesPerCommit),
+    Metric.value(Metrics.commitTime),
+    Metric.value(Metrics.busyRetries),
+    Metric.value(Metrics.liveRuns),
+    Metric.value(Metrics.toolTime),
+    Metric.value(Metrics.eventLag),
+    Metric.value(Metrics.fencedRuns),
+    Metric.value(Metrics.recoveredRuns)
+  ],
+  { discard: true }
+)
+
+const metrics: HttpApp.Default = Effect.gen(function* () {
+  if ((yield* Admitted)?.owner !== null) return Refusals.answer(new NoSuchRoute())
+  yield* begun
+  const text = MetricsText.render(yield* Metric.snapshot, yield* readings)
+  return HttpServerResponse.text(text, { contentType: "text/plain; version=0.0.4; charset=utf-8" })
+})
+
+const health = (gateway: Service): HttpApp.Default =>
+  Effect.match(gateway.sessions({ limit: 1 }), {
+    onSuccess: () => HttpServerResponse.unsafeJson({ status: "ok" }),
+    onFailure: ({ _tag, message }) =>
+      HttpServerResponse.unsafeJson(
+        { _tag, message, status: "failing" },
+        { status: 503, headers: { "retry-after": "1" } }
+      )
+  })
+
+/** The paths, and what answers there. */
+export const apps = (gateway: Service): ReadonlyMap<string, HttpApp.Default> =>
+  new Map(
+    [["/health", health(gateway)] as const, ["/metrics", metrics] as const].map(([path, app]) => [
+      path,
+      Effect.flatMap(HttpServerRequest, ({ method }) =>
+        method === "GET" || method === "HEAD"
+          ? app
+          : Effect.succeed(Refusals.answer(new MethodNotAllowed({ allow: ["GET", "HEAD"] })))
+      )
+    ])
+  )

@@ -1,0 +1,70 @@
+/**
+ * Which folders sessions may work in that are made or moved through a server: its root, and those below it, once links are
+ * followed. Others are refused with `InvalidInput`, whether they exist or not. A session without a folder of its own works
+ * in the root. One that is imported with a folder from elsewhere comes without it.
+ *
+ * It bounds what clients name, not what is there already: a session that a terminal made elsewhere goes on where it is.
+ */
+import { Effect } from "effect"
+import { realpath, stat } from "node:fs/promises"
+import { relative, isAbsolute, sep } from "node:path"
+import type { Placement } from "../../domain/Placement.js"
+import type { SessionId } from "../../domain/Session.js"
+import { InvalidInput } from "../../domain/SkeinError.js"
+import type { AgentName } from "../../domain/AgentName.js"
+import type { Service } from "../../services/gateway/Gateway.js"
+
+export interface Options {
+  /** The absolute path of a folder, without links. */
+  readonly root: string
+  /** What a session is made with unless its client says otherwise. */
+  readonly newSession: { readonly placement?: Placement; readonly agent?: AgentName }
+}
+
+/** Whether a path is a folder or in it. Both are absolute and without links. */
+export const isWithin = (root: string, path: string): boolean => {
+  const from = relative(root, path)
+  return from !== ".." && !from.startsWith(`..${sep}`) && !isAbsolute(from)
+}
+
+/** The folder that a path leads to; null when there is none. */
+const folderAt = (path: string): Effect.Effect<string | null> =>
+  Effect.tryPromise(async () => {
+    const real = await realpath(path)
+    return (await stat(real)).isDirectory() ? real : null
+  }).pipe(Effect.orElseSucceed(() => null))
+
+/** The same gateway, whose clients name no folder but those. */
+export const bound = (gateway: Service, { newSession, root }: Options): Service => {
+  const within = (workdir: string): Effect.Effect<string, InvalidInput> =>
+    Effect.flatMap(folderAt(workdir), (folder) =>
+      folder !== null && isWithin(root, folder)
+        ? Effect.succeed(folder)
+        : new InvalidInput({ field: "workdir", limit: `an existing folder within ${root}`, actual: "another path" })
+    )
+
+  const changed = <A extends { readonly workdir?: string | null | undefined }>(input: A) =>
+    typeof input.workdir === "string"
+      ? Effect.map(within(input.workdir), (workdir): A => ({ ...input, workdir }))
+      : Effect.succeed(input)
+
+  /** Takes a session's folder from it where that is another. */
+  const confine = (sessionId: SessionId) =>
+    Effect.flatMap(gateway.session(sessionId), ({ workdir }) =>
+      workdir === null
+        ? Effect.void
+        : Effect.catchTag(within(workdir), "InvalidInput", () => gateway.patch({ sessionId, workdir: null }))
+    ).pipe(Effect.catchTag("SessionNotFound", "SessionDeleting", () => Effect.void))
+
+  return {
+    ...gateway,
+    create: (input) =>
+      Effect.flatMap(within(input.workdir ?? root), (workdir) => gateway.create({ ...newSession, ...input, workdir })),
+    patch: (input) => Effect.flatMap(changed(input), gateway.patch),
+    patchMany: (input) => Effect.flatMap(changed(input), gateway.patchMany),
+    importSessions: (input) =>
+      Effect.tap(gateway.importSessions(input), (imported) =>
+        Effect.forEach(imported, ({ sessionId }) => confine(sessionId), { discard: true })
+      )
+  }
+}

@@ -1,0 +1,198 @@
+/**
+ * Who may come in: what surrounds everything that a server has, before anything is routed.
+ *
+ * - A request needs a token, as `Authorization: Bearer`, or the cookie of who has signed in. Only the page's own files and
+ *   `POST /login` do without.
+ * - It calls the server by one of its names, and comes from no page but the server's own or one on the list.
+ * - What is refused is told so in JSON, with nothing of the request in it, and had no effect.
+ */
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import * as HttpApp from "@effect/platform/HttpApp"
+import * as HttpMiddleware from "@effect/platform/HttpMiddleware"
+import * as HttpServer from "@effect/platform/HttpServer"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as HttpTraceContext from "@effect/platform/HttpTraceContext"
+import { Context, Effect, Layer, Metric, Option, type Scope } from "effect"
+import type { InvalidInput, StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
+import * as Actor from "../../../services/Actor.js"
+import type { Restriction } from "../../../services/gateway/Restricted.js"
+import * as Body from "../../http/Body.js"
+import * as NodeServer from "../../http/NodeServer.js"
+import { Principals } from "../../http/Principals.js"
+import { Malformed, MethodNotAllowed, TooMany, Unauthorized, Unexpected } from "../../http/RequestErrors.js"
+import { Admitted } from "./Admitted.js"
+import * as Authentication from "./Authentication.js"
+import * as Hosts from "./Hosts.js"
+import * as HttpMetrics from "./HttpMetrics.js"
+import * as OpenRequests from "./OpenRequests.js"
+import * as Rates from "./Rates.js"
+import * as Refusals from "./Refusals.js"
+import * as SecurityHeaders from "./SecurityHeaders.js"
+import * as TokenFolder from "./TokenFolder.js"
+
+/** How a server is reached, and by whom. */
+export interface Options extends Hosts.Settings {
+  /** The server's folder, with its tokens. */
+  readonly folder: string
+  /** The path that a proxy leaves before the server's own, such as `/skein`: it is cut off where it is. Defaults to none. */
+  readonly basePath?: string | undefined
+  /** Requests of a token that are open at a time, event streams among them. Defaults to 2,000. */
+  readonly maxOpen?: number | undefined
+  /** Between two looks whether the tokens of open streams are still good. Defaults to 1,000. */
+  readonly lookMillis?: number | undefined
+}
+
+export interface Service {
+  /** Serves an app that only those reach who may come in, for as long as the scope. */
+  readonly serve: (app: HttpApp.Default) => Effect.Effect<void, never, HttpServer.HttpServer | Scope.Scope>
+  /** A code that signs a page in as whoever has the local token: once, within 60 seconds. */
+  readonly code: Effect.Effect<string, StorageUnusable | StorageFailed>
+}
+
+/** The guard of one server, and its sign-in. */
+export class Access extends Context.Tag("skein/server/Access")<Access, Service>() {}
+
+const restrictionOf = ({ name, owner, scope }: TokenFolder.Token): Restriction => ({
+  actor: Actor.Actor.make(name),
+  scope,
+  ...(owner === null ? {} : { owner })
+})
+
+const isPageFile = (path: string): boolean => path === "/" || path.startsWith("/page/")
+
+/** The url without the base path. */
+const below = (url: string, basePath: string): string =>
+  url.startsWith(`${basePath}/`) ? url.slice(basePath.length) : url
+
+const pathOf = (url: string): string => url.split("?")[0] ?? ""
+
+const make = (options: Options) =>
+  Effect.gen(function* () {
+    const { basePath = "", folder, lookMillis = 1000, maxOpen = 2000 } = options
+    yield* TokenFolder.local(folder)
+    const authentication = Authentication.make(folder)
+    const rates = Rates.make()
+    const open = yield* OpenRequests.make(lookMillis, (as, now) =>
+      Effect.match(authentication.good(as, now), { onFailure: () => true, onSuccess: (token) => token !== null })
+    )
+
+    /** What calls the server. The headers of its answer are set, whatever that will be. */
+    const callerOf = Effect.gen(function* () {
+      const request = yield* HttpServerRequest
+      const { headersDistinct, socket } = NodeHttpServerRequest.toIncomingMessage(request)
+      const asked = {
+        hosts: headersDistinct["host"] ?? [],
+        header: (name: string) => request.headers[name],
+        address: socket.localAddress ?? null,
+        port: socket.localPort ?? null
+      }
+      const name = Hosts.nameOf(asked, options)
+      const caller = name === null ? null : Hosts.callerOf(name, asked, options)
+      const about = {
+        isPage: isPageFile(pathOf(below(request.url, basePath))),
+        origin: caller === "listed" ? (request.headers["origin"] ?? null) : null
+      }
+      yield* HttpApp.appendPreResponseHandler((_, response) =>
+        Effect.as(
+          Metric.increment(Metric.tagged(HttpMetrics.requests, "code", `${response.status}`)),
+          SecurityHeaders.add(response, about)
+        )
+      )
+      if (name === null) return yield* new Refusals.WrongHost({ field: "host", limit: "a name of this server" })
+      if (caller !== null) return caller
+      return yield* new Refusals.ForeignOrigin({ field: "origin", limit: "a page of this server" })
+    })
+
+    /** The whole answer to a request, or whom it is from; null for whoever wants the page's own files. */
+    const admit = Effect.gen(function* () {
+      const request = yield* HttpServerRequest
+      const { headers, method, url } = request
+      const caller = yield* callerOf
+      if (NodeServer.isSurplus(NodeHttpServerRequest.toIncomingMessage(request).socket)) {
+        return yield* new TooMany({ field: "connections", limit: "fewer at a time" })
+      }
+      if (!url.startsWith("/")) return yield* new Malformed({ field: "target", limit: "a path" })
+      const asksBefore = method === "OPTIONS" && headers["access-control-request-method"] !== undefined
+      if (caller === "listed" && asksBefore) return SecurityHeaders.preflight
+      const path = pathOf(below(url, basePath))
+      if (isPageFile(path) && (method === "GET" || method === "HEAD")) return null
+      const base = url.startsWith(`${basePath}/`) ? `${basePath}/` : "/"
+      const isSecure = headers["origin"]?.startsWith("https:") === true
+      if (path === "/login" && method === "POST") return yield* authentication.login(base, isSecure)
+      const { cookie, token } = yield* authentication.of(request, caller)
+      if (path === "/logout" && method === "POST") {
+        if (cookie !== null) yield* open.endOf(cookie)
+        return yield* authentication.logout(base, cookie)
+      }
+      if (path === "/login" || path === "/logout") return yield* new MethodNotAllowed({ allow: ["POST"] })
+      yield* rates.count(token)
+      if (open.countOf(token) >= maxOpen) {
+        return yield* new TooMany({ field: "open", limit: `at most ${maxOpen} requests at a time` })
+      }
+      const isPlain = headers["upgrade"] === undefined
+      const closing = isPlain
+        ? NodeHttpServerRequest.toServerResponse(request)
+        : NodeHttpServerRequest.toIncomingMessage(request).socket
+      yield* open.add(closing, { as: token, cookie })
+      return token
+    })
+
+    const guard = (app: HttpApp.Default): HttpApp.Default =>
+      Effect.matchEffect(admit, {
+        onFailure: (error) => Effect.map(refusalOf(error), Refusals.answer),
+        onSuccess: (admitted) => {
+          if (admitted !== null && "status" in admitted) return Effect.succeed(admitted)
+          return Effect.flatMap(HttpServerRequest, (request) => traced(app, request)).pipe(
+            Effect.provideService(Admitted, admitted),
+            Effect.provideService(Body.UploadBytes, admitted?.maxUpload ?? Infinity),
+            Effect.updateService(HttpServerRequest, (request) => request.modify({ url: below(request.url, basePath) }))
+          )
+        }
+      })
+
+    return {
+      serve: (app: HttpApp.Default) =>
+        Effect.locally(HttpServer.serveEffect(guard(app)), HttpMiddleware.currentTracerDisabledWhen, () => true),
+      code: authentication.code
+    }
+  })
+
+/** A span for an answer. It has the route and no URL: what people look for, or put there by mistake, is nobody else's. */
+const traced = (app: HttpApp.Default, { headers, method }: HttpServerRequest): HttpApp.Default =>
+  app.pipe(
+    Effect.tap(({ status }) => Effect.annotateCurrentSpan("http.response.status_code", status)),
+    Effect.withSpan(`http.server ${method}`, {
+      kind: "server",
+      parent: Option.getOrUndefined(HttpTraceContext.fromHeaders(headers)),
+      attributes: { "http.request.method": method },
+      captureStackTrace: false
+    })
+  )
+
+/** What a request is refused with. Nobody who asks is blamed for a failure of the disk. */
+const refusalOf = (
+  error: Refusals.Refusal | InvalidInput | StorageFailed | StorageUnusable
+): Effect.Effect<Refusals.Refusal> => {
+  switch (error._tag) {
+    case "StorageFailed":
+    case "StorageUnusable":
+      return Effect.as(Effect.logError("Tokens cannot be looked up", error), new Unexpected())
+    case "InvalidInput":
+      return Effect.succeed(new Malformed({ field: "body", limit: "an object with a code" }))
+    default:
+      return Effect.succeed(error)
+  }
+}
+
+/** Whom a request is from that the guard has let in. */
+const principals = Layer.succeed(
+  Principals,
+  Effect.flatMap(Admitted, (token) => (token === null ? new Unauthorized() : Effect.succeed(restrictionOf(token))))
+)
+
+/**
+ * The guard of a server, and who asks, for the routes behind it. Makes the local token if there is none. Fails with
+ * `StorageUnusable` where the folder's tokens are another user's, and with `StorageFailed`.
+ */
+export const layer = (options: Options): Layer.Layer<Access | Principals, StorageUnusable | StorageFailed> =>
+  Layer.merge(Layer.scoped(Access, make(options)), principals)

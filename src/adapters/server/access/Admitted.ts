@@ -1,0 +1,7 @@
+/** The token of a request that the guard has let in; null for others, and for the page's own files. */
+import { Context } from "effect"
+import type { Token } from "./TokenFolder.js"
+
+export class Admitted extends Context.Reference<Admitted>()("skein/server/Admitted", {
+  defaultValue: (): Token | null => null
+}) {}

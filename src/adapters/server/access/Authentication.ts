@@ -1,0 +1,89 @@
+/** Whom a request is from: the token that it brings, or that its cookie stands for, as it is now. */
+import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
+import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Clock, Effect, Schema } from "effect"
+import * as Body from "../../http/Body.js"
+import { Unauthorized } from "../../http/RequestErrors.js"
+import type * as Hosts from "./Hosts.js"
+import * as SignIn from "./SignIn.js"
+import * as TokenFolder from "./TokenFolder.js"
+import * as TokenText from "./TokenText.js"
+
+const Code = Schema.Struct({ code: Schema.String.pipe(Schema.maxLength(100)) }).annotations({ identifier: "Code" })
+const readCode = Effect.scoped(Body.json(Code)).pipe(Effect.provideService(Body.JsonBytes, 1024))
+
+/** Methods that change nothing. */
+const isSafe = (method: string): boolean => ["GET", "HEAD", "OPTIONS"].includes(method)
+
+const bearer = /^Bearer +([!-~]+)$/i
+
+const emptyWith = (cookie: string) => HttpServerResponse.empty({ status: 204, headers: { "set-cookie": cookie } })
+
+const attributesOf = (base: string): string => `HttpOnly; SameSite=Strict; Path=${base}`
+
+/** The tokens of a server's folder, and who has signed in. */
+export const make = (folder: string) => {
+  const signIn = SignIn.make()
+  const ofFolder = TokenText.hashOf(folder).slice(0, 12)
+
+  /** Cookies know no ports: those of this host's servers have names of their own, on one folder too. */
+  const cookieNameOf = (request: HttpServerRequest): string => {
+    const { localPort } = NodeHttpServerRequest.toIncomingMessage(request).socket
+    return `skein-${ofFolder}-${localPort ?? "socket"}`
+  }
+
+  /** The token that is meant, if it is good at a time; null when it is not. */
+  const good = ({ hash, name }: SignIn.SignedIn, now: number) =>
+    Effect.map(TokenFolder.find(folder, name), (token) =>
+      token !== null && TokenText.isSame(token.hash, hash) && TokenFolder.isGood(token, now) ? token : null
+    )
+
+  const known = (as: SignIn.SignedIn | null) =>
+    Effect.gen(function* () {
+      const token = as === null ? null : yield* good(as, yield* Clock.currentTimeMillis)
+      return token ?? (yield* new Unauthorized())
+    })
+
+  const cookieOf = (request: HttpServerRequest): string | null => request.cookies[cookieNameOf(request)] ?? null
+
+  return {
+    good,
+    /** Whom a request is from, and the cookie that says so. A cookie is worth something from the server's own page alone. */
+    of: (request: HttpServerRequest, caller: Hosts.Caller) =>
+      Effect.gen(function* () {
+        const { authorization } = request.headers
+        if (authorization !== undefined) {
+          const text = bearer.exec(authorization)?.[1] ?? ""
+          const name = TokenText.nameIn(text)
+          const token = yield* known(name === null ? null : { name, hash: TokenText.hashOf(text) })
+          return { token, cookie: null }
+        }
+        const cookie = cookieOf(request)
+        const counts = caller === "own" || (caller === "program" && isSafe(request.method))
+        if (cookie === null || !counts) return yield* new Unauthorized()
+        return { token: yield* known(yield* signIn.find(cookie)), cookie }
+      }),
+    /** A code that signs in as whoever has the local token. */
+    code: Effect.flatMap(TokenFolder.local(folder), (text) =>
+      signIn.code({ name: TokenText.local, hash: TokenText.hashOf(text) })
+    ),
+    /** Exchanges the code in a request's body for a cookie, for the paths that begin with `base`. */
+    login: (base: string, isSecure: boolean) =>
+      Effect.gen(function* () {
+        const { code } = yield* readCode
+        const cookie = yield* signIn.exchange(code)
+        if (cookie === null) return yield* new Unauthorized()
+        const lasting = `${attributesOf(base)}; Max-Age=${signIn.cookieSeconds}`
+        return emptyWith(`${cookieNameOf(yield* HttpServerRequest)}=${cookie}; ${lasting}${isSecure ? "; Secure" : ""}`)
+      }),
+    /** Ends a cookie. */
+    logout: (base: string, cookie: string | null) =>
+      Effect.zipRight(
+        cookie === null ? Effect.void : signIn.end(cookie),
+        Effect.map(HttpServerRequest, (request) =>
+          emptyWith(`${cookieNameOf(request)}=; ${attributesOf(base)}; Max-Age=0`)
+        )
+      )
+  }
+}

@@ -1,0 +1,86 @@
+/** What a server refuses before a request is routed, and answers in the one JSON shape that all errors have. */
+import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
+import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
+import { Schema } from "effect"
+import {
+  BodyTooLarge,
+  Malformed,
+  MethodNotAllowed,
+  NoSuchRoute,
+  TooMany,
+  Unauthorized,
+  Unexpected,
+  UnsupportedContent
+} from "../../http/RequestErrors.js"
+import { wireErrors } from "../../http/WireErrors.js"
+
+const status = (status: number) => ({ [HttpApiSchema.AnnotationStatus]: status })
+
+/** The request calls the server by a name that is none of its own. */
+export class WrongHost extends Schema.TaggedError<WrongHost>()(
+  "WrongHost",
+  { field: Schema.Literal("host"), limit: Schema.String },
+  status(421)
+) {
+  override get message() {
+    return `${this.field}: ${this.limit}`
+  }
+}
+
+/** A page asks that may not. */
+export class ForeignOrigin extends Schema.TaggedError<ForeignOrigin>()(
+  "ForeignOrigin",
+  { field: Schema.Literal("origin"), limit: Schema.String },
+  status(403)
+) {
+  override get message() {
+    return `${this.field}: ${this.limit}`
+  }
+}
+
+/** All that a request may be refused with here. */
+export const Refusal = Schema.Union(
+  WrongHost,
+  ForeignOrigin,
+  Malformed,
+  Unauthorized,
+  NoSuchRoute,
+  MethodNotAllowed,
+  BodyTooLarge,
+  UnsupportedContent,
+  TooMany,
+  Unexpected
+)
+export type Refusal = typeof Refusal.Type
+
+const statuses: Readonly<Record<Refusal["_tag"], number>> = {
+  WrongHost: 421,
+  ForeignOrigin: 403,
+  Malformed: 400,
+  Unauthorized: 401,
+  NoSuchRoute: 404,
+  MethodNotAllowed: 405,
+  BodyTooLarge: 413,
+  UnsupportedContent: 415,
+  TooMany: 429,
+  Unexpected: 500
+}
+
+const headersOf = (error: Refusal): Readonly<Record<string, string>> => {
+  switch (error._tag) {
+    case "Unauthorized":
+      return { "www-authenticate": "Bearer" }
+    case "MethodNotAllowed":
+      return { allow: error.allow.join(", ") }
+    case "TooMany":
+      return { "retry-after": "1", ...(error.field === "connections" ? { connection: "close" } : {}) }
+    default:
+      return {}
+  }
+}
+
+const encode = Schema.encodeSync(wireErrors(Refusal))
+
+/** The answer that a refusal is. */
+export const answer = (error: Refusal): HttpServerResponse.HttpServerResponse =>
+  HttpServerResponse.unsafeJson(encode(error), { status: statuses[error._tag], headers: headersOf(error) })

@@ -1,0 +1,267 @@
+/**
+ * Tokens in the folder of a host's server, which is `server` in a data folder: also where the sessions are in a database.
+ * A file for each in `tokens`: its name is the token's, so that two processes cannot both make one, and what is removed is
+ * refused from the next look on. A file comes whole, by a link to what was written beside it, and only its owner can read
+ * it.
+ *
+ * Of a named token there is its hash. The local one is in the file `token` as it is, for programs of the same user: it is
+ * never printed. One that others could have read is replaced.
+ */
+import { Clock, Effect, Either, Option, Schema } from "effect"
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  linkSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+  writeSync
+} from "node:fs"
+import { join } from "node:path"
+import { Owner } from "../../../domain/Session.js"
+import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
+import { codeOf } from "../../ErrorCode.js"
+import * as FolderCreation from "../../node/FolderCreation.js"
+import * as TokenText from "./TokenText.js"
+
+/** What a token lets its bearer do. */
+export const Scope = Schema.Literal("read", "write")
+
+const cap = Schema.NullOr(Schema.Int.pipe(Schema.positive()))
+
+/** A token without its secret. Times are in milliseconds since the epoch. */
+export const Token = Schema.Struct({
+  name: TokenText.Name,
+  /** SHA-256 of its text, in hexadecimal. */
+  hash: Schema.String.pipe(Schema.pattern(/^[0-9a-f]{64}$/)),
+  scope: Scope,
+  /** The owner whose sessions there are for it; null for everybody's. */
+  owner: Schema.NullOr(Owner),
+  createdAt: Schema.Int,
+  /** From when on it is refused; null for never. */
+  expiresAt: Schema.NullOr(Schema.Int),
+  /** Runs that it has begun and that go on or wait, at most; null for any number. */
+  maxRuns: cap,
+  /** Requests a second at most; null for any number. */
+  maxRequests: cap,
+  /** Bytes of a body at most; null for as many as the store takes. */
+  maxUpload: cap
+})
+export type Token = typeof Token.Type
+
+/** A token of this name is there already. */
+export class TokenExists extends Schema.TaggedError<TokenExists>()("TokenExists", { name: TokenText.Name }) {
+  override get message() {
+    return `There is a token ${this.name} already`
+  }
+}
+
+/** No token has this name. */
+export class TokenNotFound extends Schema.TaggedError<TokenNotFound>()("TokenNotFound", { name: TokenText.Name }) {
+  override get message() {
+    return `No token is called ${this.name}`
+  }
+}
+
+const TokenJson = Schema.parseJson(Token)
+const encode = Schema.encodeSync(TokenJson)
+const decode = Schema.decodeUnknownOption(TokenJson)
+
+const ending = ".json"
+const named = "tokens"
+
+const pathOf = (folder: string, name: TokenText.Name): string =>
+  name === TokenText.local ? join(folder, "token") : join(folder, named, `${name}${ending}`)
+
+/** What nobody but its owner may do. */
+const open = 0o077
+
+/** Whether nobody but this user can use what is at a path. Windows has no such permissions. */
+const isPrivate = (path: string): boolean => {
+  const user = process.getuid?.()
+  if (user === undefined) return true
+  const { mode, uid } = lstatSync(path)
+  return uid === user && (mode & open) === 0
+}
+
+/** Makes a folder where it is missing, and closes it to others. Throws for one that is not this user's. */
+const ensure = (folder: string): void => {
+  FolderCreation.make(folder)
+  if (isPrivate(folder)) return
+  const { uid } = lstatSync(folder)
+  if (uid !== process.getuid?.()) {
+    throw new StorageUnusable({ path: folder, reason: "no-access", detail: `user ${uid} owns it` })
+  }
+  chmodSync(folder, 0o700)
+}
+
+/** Has a file with a text put into its place by `place`, whole and on the disk. */
+const put = (folder: string, text: string, place: (from: string) => void): void => {
+  const from = join(folder, `.${TokenText.secret()}`)
+  const file = openSync(from, "wx", 0o600)
+  try {
+    writeSync(file, text)
+    fsyncSync(file)
+    place(from)
+  } finally {
+    closeSync(file)
+    rmSync(from, { force: true })
+  }
+}
+
+const readText = (path: string): string | null => {
+  try {
+    return readFileSync(path, "utf8").trim()
+  } catch (thrown) {
+    if (codeOf(thrown) === "ENOENT") return null
+    throw thrown
+  }
+}
+
+const localText = (folder: string): string | null => {
+  const text = readText(pathOf(folder, TokenText.local))
+  return text !== null && TokenText.nameIn(text) === TokenText.local ? text : null
+}
+
+const attempt = <A, E = never>(operation: string, f: () => Either.Either<A, E>) =>
+  Effect.flatten(
+    Effect.try({
+      try: f,
+      catch: (thrown) =>
+        thrown instanceof StorageUnusable ? thrown : new StorageFailed({ operation, code: codeOf(thrown) })
+    })
+  )
+
+/**
+ * The local token of a server's folder, made by the first who asks. Fails with `StorageUnusable` for a folder of another user,
+ * and with `StorageFailed`.
+ */
+export const local = (folder: string): Effect.Effect<string, StorageUnusable | StorageFailed> =>
+  attempt("keep the local token", () => {
+    ensure(folder)
+    const path = pathOf(folder, TokenText.local)
+    const found = localText(folder)
+    if (found !== null && isPrivate(path)) return Either.right(found)
+    if (found !== null) rmSync(path, { force: true })
+    const made = TokenText.make(TokenText.local)
+    put(folder, made, (from) => {
+      try {
+        linkSync(from, path)
+      } catch (thrown) {
+        if (codeOf(thrown) !== "EEXIST") throw thrown
+        // Another process was first, or a file without a token is in the way.
+        if (localText(folder) === null) renameSync(from, path)
+      }
+    })
+    return Either.right(localText(folder) ?? made)
+  })
+
+/** The local token of a server's folder for those who only use it; null when none was made. */
+export const localIfThere = (folder: string): Effect.Effect<string | null, StorageUnusable | StorageFailed> =>
+  attempt("read the local token", () => Either.right(localText(folder)))
+
+const noCaps = { maxRuns: null, maxRequests: null, maxUpload: null }
+
+const localToken = (folder: string): Token | null => {
+  const text = localText(folder)
+  return text === null
+    ? null
+    : {
+        name: TokenText.local,
+        hash: TokenText.hashOf(text),
+        scope: "write",
+        owner: null,
+        createdAt: Math.trunc(lstatSync(pathOf(folder, TokenText.local)).mtimeMs),
+        expiresAt: null,
+        ...noCaps
+      }
+}
+
+const tokenIn = (folder: string, name: TokenText.Name): Token | null => {
+  if (name === TokenText.local) return localToken(folder)
+  const text = readText(pathOf(folder, name))
+  const token = text === null ? null : Option.getOrNull(decode(text))
+  return token?.name === name ? token : null
+}
+
+/** A token by its name, as it is now; null when there is none. One that has expired is there. */
+export const find = (
+  folder: string,
+  name: TokenText.Name
+): Effect.Effect<Token | null, StorageUnusable | StorageFailed> =>
+  attempt("look up a token", () => Either.right(tokenIn(folder, name)))
+
+/** Whether a token is good at a time. */
+export const isGood = ({ expiresAt }: Token, now: number): boolean => expiresAt === null || now < expiresAt
+
+/** Makes a token, and returns its text: it is nowhere else, and cannot be read again. */
+export const create = Effect.fn("TokenFolder.create")(function* (
+  folder: string,
+  wish: Omit<Token, "createdAt" | "hash">
+) {
+  const createdAt = yield* Clock.currentTimeMillis
+  const text = TokenText.make(wish.name)
+  if (wish.name === TokenText.local) return yield* new TokenExists({ name: wish.name })
+  return yield* attempt("keep a token", (): Either.Either<string, TokenExists> => {
+    ensure(folder)
+    ensure(join(folder, named))
+    const isMade = { current: true }
+    put(folder, encode({ ...wish, createdAt, hash: TokenText.hashOf(text) }), (from) => {
+      try {
+        linkSync(from, pathOf(folder, wish.name))
+      } catch (thrown) {
+        if (codeOf(thrown) !== "EEXIST") throw thrown
+        isMade.current = false
+      }
+    })
+    return isMade.current ? Either.right(text) : Either.left(new TokenExists({ name: wish.name }))
+  })
+})
+
+/** The named tokens, by name. A file that has none is left out. */
+export const list = (folder: string): Effect.Effect<ReadonlyArray<Token>, StorageUnusable | StorageFailed> =>
+  attempt("list tokens", () => {
+    const names = filesIn(join(folder, named)).flatMap((file) =>
+      file.endsWith(ending) ? [file.slice(0, -ending.length)].filter(Schema.is(TokenText.Name)) : []
+    )
+    return Either.right(
+      names.sort().flatMap((name) => {
+        const token = tokenIn(folder, name)
+        return token === null ? [] : [token]
+      })
+    )
+  })
+
+const filesIn = (folder: string): ReadonlyArray<string> => {
+  try {
+    return readdirSync(folder)
+  } catch (thrown) {
+    if (codeOf(thrown) === "ENOENT") return []
+    throw thrown
+  }
+}
+
+/** Removes a token: from now on it is refused. The local one is replaced by another. */
+export const revoke = (
+  folder: string,
+  name: TokenText.Name
+): Effect.Effect<void, TokenNotFound | StorageUnusable | StorageFailed> =>
+  attempt("remove a token", (): Either.Either<void, TokenNotFound> => {
+    const path = pathOf(folder, name)
+    try {
+      if (name === TokenText.local && localText(folder) !== null) {
+        put(folder, TokenText.make(name), (from) => renameSync(from, path))
+      } else {
+        unlinkSync(path)
+      }
+      return Either.void
+    } catch (thrown) {
+      if (codeOf(thrown) === "ENOENT") return Either.left(new TokenNotFound({ name }))
+      throw thrown
+    }
+  })

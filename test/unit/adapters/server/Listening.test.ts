@@ -1,0 +1,66 @@
+/** Where a server listens: nowhere else than it was told to, and at nothing that is somebody else's. */
+import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs"
+import * as Net from "node:net"
+import { join } from "node:path"
+import * as Listening from "../../../../src/adapters/server/Listening.js"
+import { folder } from "../../services/storage/disk.js"
+
+const host = "127.0.0.1"
+
+/** Somebody else who listens, and how many have connected. */
+const other = (at: Net.ListenOptions) =>
+  Effect.acquireRelease(
+    Effect.async<{ readonly server: Net.Server; readonly port: number; readonly connections: () => number }>(
+      (resume) => {
+        let count = 0
+        const server = Net.createServer((socket) => {
+          count += 1
+          socket.on("error", () => {}).destroy()
+        })
+        server.listen(at, () => {
+          const address = server.address()
+          const port = typeof address === "object" && address !== null ? address.port : 0
+          resume(Effect.succeed({ server, port, connections: () => count }))
+        })
+      }
+    ),
+    ({ server }) => Effect.sync(() => server.close())
+  )
+
+it.scopedLive("a port is one of the loopback's alone; one that is taken is refused, and its holder not spoken to", () =>
+  Effect.gen(function* () {
+    const { servers, url } = yield* Listening.listen({ host, port: 0, socket: null })
+    expect(servers.map(({ address }) => address)).toMatchObject([{ _tag: "TcpAddress", hostname: host }])
+    expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/)
+    const { connections, port } = yield* other({ host, port: 0 })
+    const taken = yield* Effect.flip(Listening.listen({ host, port, socket: null }))
+    expect(taken).toMatchObject({ reason: "taken", place: `${host}:${port}` })
+    expect(connections()).toBe(0)
+  })
+)
+
+it.scopedLive("a socket is taken over from the dead alone, in a folder that is nobody else's", () =>
+  Effect.gen(function* () {
+    const at = yield* folder
+    const path = join(at, "run", "s.sock")
+    const listen = (socket: string) => Effect.scoped(Listening.listen({ host, port: null, socket }))
+    const found = yield* Effect.scoped(
+      Effect.map(Listening.listen({ host, port: null, socket: path }), (listening) => {
+        expect(existsSync(path)).toBe(true)
+        return listening
+      })
+    )
+    expect([found.url, found.socket, found.servers.length]).toEqual([null, path, 1])
+    yield* other({ path })
+    expect(yield* Effect.flip(listen(path))).toMatchObject({ reason: "taken" })
+    const file = join(at, "run", "file")
+    writeFileSync(file, "mine")
+    expect(yield* Effect.flip(listen(file))).toMatchObject({ reason: "no-socket" })
+    expect(existsSync(file)).toBe(true)
+    mkdirSync(join(at, "open"))
+    chmodSync(join(at, "open"), 0o755)
+    expect(yield* Effect.flip(listen(join(at, "open", "s.sock")))).toMatchObject({ reason: "not-private", code: "755" })
+  })
+)
