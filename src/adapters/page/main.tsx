@@ -1,0 +1,36 @@
+/**
+ * The page's beginning. A one-time code in the address signs in; it is out of the address, and of the browser's history,
+ * before anything else is done.
+ */
+import { render } from "preact"
+import * as Route from "./model/Route.js"
+import * as Api from "./net/Api.js"
+import { App } from "./ui/App.js"
+import { wordsOf } from "./ui/Failure.js"
+
+const begin = async (): Promise<{ readonly isIn: boolean; readonly why: string | null }> => {
+  const code = Route.code(location.hash)
+  if (code !== null) {
+    history.replaceState(null, "", `${location.pathname}${location.search}#/`)
+    try {
+      await Api.login(code)
+      return { isIn: true, why: null }
+    } catch (error) {
+      const isIn = await Api.isKnown()
+      return { isIn, why: wordsOf(error, "The code was not taken") }
+    }
+  }
+  return { isIn: await Api.isKnown(), why: null }
+}
+
+// A link with a code that is opened where the page is already does not load it anew.
+window.addEventListener("hashchange", () => {
+  if (Route.code(location.hash) !== null) location.reload()
+})
+
+void begin().then(({ isIn, why }) => {
+  const root = document.getElementById("page")
+  if (root === null) return
+  root.replaceChildren()
+  render(<App isIn={isIn} why={why} />, root)
+})

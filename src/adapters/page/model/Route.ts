@@ -1,0 +1,19 @@
+/** Which session, and which place of it, an address names: `#/ID` or `#/ID/PLACE`. Pure. */
+
+export interface Route {
+  readonly sessionId: string | null
+  readonly seq: number | null
+}
+
+const pattern = /^#\/([A-Za-z0-9][A-Za-z0-9_-]{0,63})(?:\/([1-9]\d{0,8}))?$/
+
+export const read = (hash: string): Route => {
+  const match = pattern.exec(hash)
+  return { sessionId: match?.[1] ?? null, seq: match?.[2] === undefined ? null : Number(match[2]) }
+}
+
+/** The one-time code of an address; null when it has none. */
+export const code = (hash: string): string | null => {
+  const match = /^#code=([^&]{1,512})$/.exec(hash)
+  return match?.[1] === undefined ? null : decodeURIComponent(match[1])
+}

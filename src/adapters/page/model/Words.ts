@@ -1,0 +1,78 @@
+/** Numbers and states as people read them. Pure. */
+import type { State } from "./Strands.js"
+import type { Activity, StopReason } from "./Wire.js"
+
+/** A duration in milliseconds. */
+export const duration = (millis: number): string => {
+  if (millis < 1000) return `${Math.max(0, Math.round(millis))} ms`
+  if (millis < 60_000) return `${(millis / 1000).toFixed(1)} s`
+  if (millis < 3_600_000) return `${Math.floor(millis / 60_000)} min ${Math.round((millis % 60_000) / 1000)} s`
+  return `${Math.floor(millis / 3_600_000)} h ${Math.round((millis % 3_600_000) / 60_000)} min`
+}
+
+/** A count, such as 12.3k. */
+export const count = (n: number): string => {
+  if (n < 1000) return String(n)
+  if (n < 100_000) return `${(n / 1000).toFixed(1)}k`
+  return n < 1_000_000 ? `${Math.round(n / 1000)}k` : `${(n / 1_000_000).toFixed(1)}M`
+}
+
+/** What is known of a cost, given in millionths of a US dollar; empty when nothing is. */
+export const cost = (microUsd: number): string => {
+  const dollars = microUsd / 1_000_000
+  if (dollars === 0) return ""
+  if (dollars < 0.0005) return "< $0.001"
+  return `$${dollars.toFixed(dollars < 10 ? 3 : 2)}`
+}
+
+/** A price in US dollars. */
+export const price = (dollars: number): string => `$${dollars}`
+
+export const bytes = (n: number): string => {
+  if (n < 1024) return `${n} B`
+  if (n < 1024 * 1024) return `${(n / 1024).toFixed(n < 10_240 ? 1 : 0)} KiB`
+  return `${(n / 1024 / 1024).toFixed(1)} MiB`
+}
+
+/** How long ago something was. */
+export const ago = (millis: number): string => {
+  const minutes = Math.floor(millis / 60_000)
+  if (minutes < 1) return "now"
+  if (minutes < 60) return `${minutes} min`
+  if (minutes < 24 * 60) return `${Math.floor(minutes / 60)} h`
+  return `${Math.floor(minutes / 24 / 60)} d`
+}
+
+export const activities: Readonly<Record<Activity, string>> = {
+  idle: "idle",
+  queued: "queued",
+  running: "running",
+  asks: "asks",
+  crashed: "left"
+}
+
+export const states: Readonly<Record<State, string>> = {
+  pending: "waits",
+  asked: "asks you",
+  running: "running",
+  finished: "finished",
+  failed: "failed",
+  interrupted: "interrupted",
+  denied: "denied",
+  "not-started": "not run"
+}
+
+/** Why a run ended. */
+export const stops: Readonly<Record<StopReason, string>> = {
+  completed: "The run has ended",
+  refused: "The model declined to answer",
+  "output-limit": "The answer was cut at the limit of its length",
+  cancelled: "Cancelled",
+  deleted: "The session was deleted",
+  failed: "The run failed",
+  crashed: "The run's engine is gone",
+  "step-limit": "Stopped at the limit of steps",
+  "repeated-calls": "Stopped: the same calls came again and again",
+  "lease-lost": "Another process took the session over",
+  other: "The run ended for a reason that this version does not know"
+}

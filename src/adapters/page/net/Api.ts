@@ -1,0 +1,198 @@
+/**
+ * The server's routes. All addresses are relative to the page's own, so that it works under any path; the cookie that
+ * signing in gave goes along by itself. What fails is a `Failed`, with the server's own words where it has said some.
+ */
+import type {
+  Asset,
+  Entry,
+  OfferedAgent,
+  Run,
+  RunRef,
+  Session,
+  SessionPage,
+  Snapshot,
+  TimelineRow,
+  Values,
+  Verdict
+} from "../model/Wire.js"
+
+/** Why something did not work. `tag` is the error's name; "Unreachable" when no answer came. */
+export class Failed extends Error {
+  constructor(
+    readonly status: number,
+    readonly tag: string,
+    message: string
+  ) {
+    super(message)
+  }
+}
+
+interface Refusal {
+  readonly _tag: string
+  readonly message: string
+}
+
+const isRefusal = (value: unknown): value is Refusal =>
+  typeof value === "object" &&
+  value !== null &&
+  "_tag" in value &&
+  typeof value._tag === "string" &&
+  "message" in value &&
+  typeof value.message === "string"
+
+/** Page and server are of one build: an answer is of the type that its route has. */
+const isOf = <A>(value: unknown): value is A => value !== undefined
+
+/** Told when the server does not know who asks. */
+export const signedOut = { tell: (): void => {} }
+
+interface Wish {
+  readonly json?: unknown
+  readonly body?: Blob
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+const refusalOf = async (response: Response): Promise<Failed> => {
+  let said: unknown = null
+  try {
+    said = await response.json()
+  } catch {
+    // Something before the server answered.
+  }
+  return isRefusal(said)
+    ? new Failed(response.status, said._tag, said.message)
+    : new Failed(response.status, "Unknown", `The server answered with status ${response.status}`)
+}
+
+const request = async (method: string, path: string, { body, headers = {}, json }: Wish = {}): Promise<Response> => {
+  const isJson = json !== undefined
+  let response: Response
+  try {
+    response = await fetch(path, {
+      method,
+      credentials: "same-origin",
+      cache: "no-store",
+      headers: isJson ? { ...headers, "content-type": "application/json" } : headers,
+      ...(isJson ? { body: JSON.stringify(json) } : body === undefined ? {} : { body })
+    })
+  } catch {
+    throw new Failed(0, "Unreachable", "The server cannot be reached")
+  }
+  if (response.ok) return response
+  const failed = await refusalOf(response)
+  if (failed.status === 401) signedOut.tell()
+  throw failed
+}
+
+const ask = async <A>(method: string, path: string, wish?: Wish): Promise<A> => {
+  const response = await request(method, path, wish)
+  const value: unknown = await response.json()
+  if (isOf<A>(value)) return value
+  throw new Failed(response.status, "Unknown", "The answer has nothing in it")
+}
+
+const tell = async (method: string, path: string, wish?: Wish): Promise<void> => {
+  await request(method, path, wish)
+}
+
+const session = (id: string): string => `v1/sessions/${encodeURIComponent(id)}`
+
+const query = (fields: Readonly<Record<string, string | number | undefined>>): string => {
+  const all = new URLSearchParams()
+  for (const [name, value] of Object.entries(fields)) {
+    if (value !== undefined && value !== "") all.set(name, String(value))
+  }
+  const text = all.toString()
+  return text === "" ? "" : `?${text}`
+}
+
+/** Makes retries of one change harmless. */
+export const newKey = (): string =>
+  [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
+
+export interface SentFile {
+  readonly assetId: string
+  readonly mediaType: string
+  readonly name?: string
+}
+
+export interface NewMessage {
+  readonly text: string
+  readonly files: ReadonlyArray<SentFile>
+  readonly key: string
+}
+
+/** What a session is to be. */
+interface Fields {
+  readonly title?: string
+  readonly workdir?: string
+  readonly model?: NonNullable<Session["model"]>
+  readonly agent?: string
+}
+
+export interface Changes {
+  readonly title?: string
+  readonly model?: Session["model"]
+  readonly agent?: string | null
+}
+
+export const login = (code: string) => tell("POST", "login", { json: { code } })
+export const logout = () => tell("POST", "logout", { json: {} })
+
+/** Whether the server knows who asks. One that cannot be reached is asked again by what is shown then. */
+export const isKnown = async (): Promise<boolean> => {
+  try {
+    await ask<SessionPage>("GET", `v1/sessions${query({ limit: 1 })}`)
+    return true
+  } catch (error) {
+    return error instanceof Failed && error.status !== 401
+  }
+}
+
+export const sessions = (title: string, after?: string) =>
+  ask<SessionPage>("GET", `v1/sessions${query({ order: "activity", limit: 50, title, after })}`)
+export const listed = (id: string) => ask<Session>("GET", session(id))
+export const agents = () => ask<ReadonlyArray<OfferedAgent>>("GET", "v1/agents")
+export const create = (fields: Fields) => ask<Session>("POST", "v1/sessions", { json: fields })
+export const patch = (id: string, changes: Changes) => ask<Session>("PATCH", session(id), { json: changes })
+export const remove = (id: string) => tell("DELETE", session(id))
+
+export const snapshot = (id: string) => ask<Snapshot>("GET", `${session(id)}/snapshot`)
+export const timeline = (id: string) => ask<ReadonlyArray<TimelineRow>>("GET", `${session(id)}/timeline`)
+export const transcript = (id: string, range: { readonly from?: number; readonly to?: number }) =>
+  ask<ReadonlyArray<Entry>>("GET", `${session(id)}/transcript${query(range)}`)
+export const lastRuns = (id: string) => ask<ReadonlyArray<Run>>("GET", `${session(id)}/runs${query({ limit: 10 })}`)
+
+/** Sends a message, which waits for its turn where a run holds the session. */
+export const send = (id: string, { files, key, text }: NewMessage) =>
+  ask<RunRef>("POST", `${session(id)}/messages`, {
+    json: { text, ...(files.length === 0 ? {} : { files }), whenBusy: "queue" },
+    headers: { "idempotency-key": key }
+  })
+export const resume = (id: string) => ask<RunRef>("POST", `${session(id)}/resume`, { json: {} })
+export const cancel = (runId: string) => tell("POST", `v1/runs/${encodeURIComponent(runId)}/cancel`, { json: {} })
+export const answer = (questionId: string, verdict: Verdict, message?: string) =>
+  tell("POST", `v1/questions/${encodeURIComponent(questionId)}/answer`, {
+    json: message === undefined || message === "" ? { verdict } : { verdict, message }
+  })
+
+/** Answers what a call asks while it runs. */
+export const fillIn = (questionId: string, values: Values) =>
+  tell("POST", `v1/questions/${encodeURIComponent(questionId)}/answer`, { json: { verdict: "allow-once", values } })
+
+export const assets = (id: string) => ask<ReadonlyArray<Asset>>("GET", `${session(id)}/assets`)
+export const assetPath = (id: string, assetId: string) => `${session(id)}/assets/${encodeURIComponent(assetId)}`
+export const asset = async (id: string, assetId: string): Promise<Blob> =>
+  (await request("GET", assetPath(id, assetId))).blob()
+export const saveAsset = (id: string, file: File) =>
+  ask<Asset>("PUT", `${session(id)}/assets${query({ name: file.name })}`, {
+    body: file,
+    headers: { "content-type": mediaTypeOf(file) }
+  })
+export const removeAsset = (id: string, assetId: string) => tell("DELETE", assetPath(id, assetId))
+export const exportPath = (id: string): string => `v1/export${query({ sessionIds: id })}`
+
+const mediaTypeOf = ({ type }: File): string => {
+  const [plain = ""] = type.toLowerCase().split(";")
+  return /^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/.test(plain) ? plain : "application/octet-stream"
+}

@@ -1,0 +1,157 @@
+/**
+ * The session that is shown: loaded by snapshot, timeline and the transcript's end, kept up by events. What is older is
+ * loaded when it comes into sight. Whatever arrives within a frame is drawn at once.
+ */
+import * as Api from "../net/Api.js"
+import * as Streams from "../net/Streams.js"
+import * as SessionView from "../model/SessionView.js"
+import type { Entry, Event } from "../model/Wire.js"
+import * as Frames from "./Frames.js"
+import { Store } from "./Store.js"
+
+/** How the view stands to the server: `gap` while it is loaded again since events are gone. */
+export type Badge = "connecting" | "live" | "reconnecting" | "gap" | "ended"
+
+export interface State {
+  readonly view: SessionView.SessionView | null
+  readonly badge: Badge
+  /** Why there is nothing to be shown. */
+  readonly failed: Api.Failed | null
+}
+
+/** Places of a portion of a transcript. */
+const portion = 200
+
+export class OpenSession {
+  readonly state = new Store<State>({ view: null, badge: "connecting", failed: null })
+  private stream: Streams.Stream | null = null
+  private pending: Array<Event> = []
+  private readonly loading = new Set<number>()
+  private isClosed = false
+  private readonly draw = Frames.once(() => this.flush())
+
+  constructor(readonly id: string) {
+    void this.load("connecting")
+  }
+
+  close(): void {
+    this.isClosed = true
+    this.stream?.close()
+  }
+
+  /** Loads all of it again, and goes on from there. */
+  async load(badge: Badge): Promise<void> {
+    this.stream?.close()
+    this.pending = []
+    this.loading.clear()
+    this.set({ badge, failed: null })
+    try {
+      const snapshot = await Api.snapshot(this.id)
+      const { head } = snapshot.session
+      const from = Math.max(1, head - portion + 1)
+      const [rows, entries, runs] = await Promise.all([
+        head === 0 ? [] : Api.timeline(this.id),
+        head === 0 ? [] : Api.transcript(this.id, { from, to: head }),
+        snapshot.run === null ? Api.lastRuns(this.id) : []
+      ])
+      if (this.isClosed) return
+      const view = SessionView.load(snapshot, rows, entries, runs)
+      this.set({ view })
+      this.watch(view.cursor)
+    } catch (error) {
+      if (error instanceof Api.Failed) this.failedToLoad(error)
+      else throw error
+    }
+  }
+
+  /** Loads the entries around a place that has none yet. */
+  need(seq: number): void {
+    const from = Math.floor((seq - 1) / portion) * portion + 1
+    const { view } = this.state.value
+    if (view === null || this.loading.has(from)) return
+    this.loading.add(from)
+    void this.range(from, Math.min(from + portion - 1, view.session.head))
+  }
+
+  /** All entries. */
+  async whole(): Promise<ReadonlyArray<Entry>> {
+    const { view } = this.state.value
+    const head = view?.session.head ?? 0
+    if (view === null || head === 0) return []
+    if (view.entries.slice(0, head).some((entry) => entry === undefined)) await this.range(1, head)
+    return (this.state.value.view?.entries ?? [])
+      .slice(0, head)
+      .flatMap((entry) => (entry === undefined ? [] : [entry]))
+  }
+
+  private async range(from: number, to: number): Promise<void> {
+    try {
+      const entries = await Api.transcript(this.id, { from, to })
+      this.state.update((state) =>
+        state.view === null ? state : { ...state, view: SessionView.putEntries(state.view, entries) }
+      )
+    } catch {
+      // It is asked for again when it is in sight again.
+      this.loading.delete(from)
+    }
+  }
+
+  private set(changes: Partial<State>): void {
+    if (!this.isClosed) this.state.update((state) => ({ ...state, ...changes }))
+  }
+
+  private failedToLoad(failed: Api.Failed): void {
+    if (failed.status === 404) return this.set({ failed, badge: "ended" })
+    this.set({ failed, badge: "reconnecting" })
+    if (failed.status === 401) return
+    window.setTimeout(() => {
+      if (!this.isClosed) void this.load("reconnecting")
+    }, 2000)
+  }
+
+  private watch(after: number): void {
+    this.stream = Streams.session(this.id, after, {
+      event: (event) => {
+        this.pending.push(event)
+        this.draw()
+      },
+      synced: () => this.set({ badge: "live" }),
+      reload: () => void this.load("gap"),
+      opened: () => {},
+      lost: () => {
+        if (this.state.value.badge !== "ended") this.set({ badge: "reconnecting" })
+      },
+      refused: () => this.mayTryAgain()
+    })
+  }
+
+  private async mayTryAgain(): Promise<boolean> {
+    try {
+      await Api.listed(this.id)
+      return true
+    } catch (error) {
+      if (!(error instanceof Api.Failed)) throw error
+      if (error.status === 404) {
+        this.set({ badge: "ended" })
+        this.state.update((state) =>
+          state.view === null ? state : { ...state, view: { ...state.view, deleted: true, run: null, live: null } }
+        )
+      }
+      return error.status !== 404 && error.status !== 401
+    }
+  }
+
+  private flush(): void {
+    const { view } = this.state.value
+    if (view === null) return
+    const next = this.pending.reduce(SessionView.fold, view)
+    this.pending = []
+    if (next.deleted) {
+      this.stream?.close()
+      this.set({ view: next, badge: "ended" })
+    } else {
+      this.set({ view: next })
+    }
+    if (next.session.head > 0 && next.entries[next.session.head - 1] === undefined) this.need(next.session.head)
+  }
+}

@@ -1,0 +1,19 @@
+/** What a card of a question says of its answer: that it is sent, or why it failed. Somebody else may have been first. */
+import { useState } from "preact/hooks"
+import * as Api from "../net/Api.js"
+import { wordsOf } from "./Failure.js"
+
+export const useAnswer = () => {
+  const [isSent, sent] = useState(false)
+  const [failed, fail] = useState<string | null>(null)
+  const answer = (said: Promise<void>): void => {
+    sent(true)
+    said.catch((error: unknown) => {
+      sent(false)
+      if (error instanceof Api.Failed && error.tag === "QuestionAnswered")
+        fail("Somebody else has answered it already.")
+      else fail(wordsOf(error, "It could not be answered"))
+    })
+  }
+  return { answer, failed, isSent }
+}

@@ -1,0 +1,175 @@
+/** The page: who is not signed in is told how to be, who is has the list of sessions beside the one that is open. */
+import { useEffect, useState } from "preact/hooks"
+import * as Route from "../model/Route.js"
+import * as Rows from "../model/Rows.js"
+import * as Api from "../net/Api.js"
+import { load as loadOffers } from "../state/Offers.js"
+import { OpenSession } from "../state/OpenSession.js"
+import { Sessions } from "../state/Sessions.js"
+import { Failure, wordsOf } from "./Failure.js"
+import { Help } from "./Help.js"
+import { commands, SessionPage } from "./SessionPage.js"
+import { SessionsPane } from "./SessionsPane.js"
+
+const useRoute = (): Route.Route => {
+  const [route, set] = useState(() => Route.read(location.hash))
+  useEffect(() => {
+    const look = () => set(Route.read(location.hash))
+    window.addEventListener("hashchange", look)
+    return () => window.removeEventListener("hashchange", look)
+  }, [])
+  return route
+}
+
+const focus = (id: string) => document.getElementById(id)?.focus()
+
+const isTyping = (element: EventTarget | null): boolean =>
+  element instanceof HTMLElement && element.matches("input, textarea, select, [contenteditable]")
+
+const useKeys = (shown: { readonly help: (isOpen: boolean) => void; readonly create: () => void }) => {
+  useEffect(() => {
+    const does: Readonly<Record<string, () => void>> = {
+      "?": () => shown.help(true),
+      "/": () => focus("search"),
+      n: shown.create,
+      m: () => focus("message"),
+      f: () => focus("filter"),
+      s: () => document.getElementById("settings")?.click(),
+      j: () => commands.move(1),
+      k: () => commands.move(-1),
+      t: () => commands.jump(Rows.isTurn, 1),
+      T: () => commands.jump(Rows.isTurn, -1),
+      e: () => commands.jump(Rows.isError, 1),
+      E: () => commands.jump(Rows.isError, -1),
+      q: () => commands.jump(Rows.isQuestion, 1),
+      Q: () => commands.jump(Rows.isQuestion, -1),
+      o: () => commands.toggleOrder()
+    }
+    const pressed = (event: KeyboardEvent) => {
+      const { activeElement } = document
+      if (event.key === "Escape" && activeElement instanceof HTMLElement && isTyping(activeElement))
+        activeElement.blur()
+      if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return
+      if (document.querySelector("dialog[open]") !== null) return
+      const act = does[event.key]
+      if (act === undefined) return
+      event.preventDefault()
+      act()
+    }
+    document.addEventListener("keydown", pressed)
+    return () => document.removeEventListener("keydown", pressed)
+  }, [])
+}
+
+const Inside = ({ signOut }: { readonly signOut: () => void }) => {
+  const { seq, sessionId } = useRoute()
+  const [sessions] = useState(() => new Sessions())
+  const [open, setOpen] = useState<OpenSession | null>(null)
+  const [isHelp, help] = useState(false)
+  const [isCreating, setCreating] = useState(false)
+  useKeys({ help, create: () => setCreating(true) })
+  useEffect(loadOffers, [])
+  useEffect(() => () => sessions.close(), [])
+  useEffect(() => {
+    if (sessionId === null) return setOpen(null)
+    const opened = new OpenSession(sessionId)
+    setOpen(opened)
+    return () => opened.close()
+  }, [sessionId])
+  const title = open === null ? "Skein" : null
+  useEffect(() => {
+    if (title !== null) document.title = title
+  }, [title])
+  return (
+    <div class={`page ${sessionId === null ? "lists" : "opens"}`}>
+      <SessionsPane
+        sessions={sessions}
+        openId={sessionId}
+        creating={isCreating}
+        setCreating={setCreating}
+        signOut={signOut}
+      />
+      {open === null ? (
+        <main class="open alone">
+          <p class="empty">
+            Choose a session, or begin a new one.
+            <br />
+            <kbd>?</kbd> shows the keys.
+          </p>
+        </main>
+      ) : (
+        <SessionPage
+          open={open}
+          sessions={sessions}
+          seq={seq}
+          back={() => {
+            location.hash = "#/"
+          }}
+        />
+      )}
+      {isHelp ? <Help close={() => help(false)} /> : null}
+    </div>
+  )
+}
+
+const SignIn = ({ signedIn, why }: { readonly why: string | null; readonly signedIn: () => void }) => {
+  const [typed, type] = useState("")
+  const [failed, fail] = useState(why)
+  const enter = () => {
+    const code = typed.trim().replace(/^.*#code=/, "")
+    Api.login(code).then(signedIn, (error: unknown) => fail(wordsOf(error)))
+  }
+  return (
+    <main class="sign-in">
+      <h1>Skein</h1>
+      <p>
+        You are not signed in, or the server was started anew. This opens the page signed in, by a link that is good
+        once:
+      </p>
+      <pre>skein serve --open</pre>
+      <form
+        onSubmit={(event) => {
+          event.preventDefault()
+          enter()
+        }}
+      >
+        <label>
+          Or paste the link, or its code
+          <input
+            value={typed}
+            onInput={(event) => type(event.currentTarget.value)}
+            autocomplete="off"
+            spellcheck={false}
+          />
+        </label>
+        <button class="primary" disabled={typed.trim() === ""}>
+          Sign in
+        </button>
+      </form>
+      <Failure text={failed} />
+    </main>
+  )
+}
+
+/** Streams are closed before the cookie is given up, so that none of them is refused. */
+export const App = ({ isIn, why }: { readonly isIn: boolean; readonly why: string | null }) => {
+  const [signedIn, sign] = useState(isIn)
+  const [reason, setReason] = useState(why)
+  useEffect(() => {
+    Api.signedOut.tell = () => sign(false)
+  }, [])
+  const [isLeaving, leave] = useState(false)
+  useEffect(() => {
+    if (!isLeaving) return
+    leave(false)
+    Api.logout().catch((error: unknown) =>
+      setReason(error instanceof Error ? `You may still be signed in. ${error.message}` : null)
+    )
+  }, [isLeaving])
+  const signOut = () => {
+    setReason(null)
+    sign(false)
+    leave(true)
+  }
+  return signedIn ? <Inside signOut={signOut} /> : <SignIn key={reason} why={reason} signedIn={() => sign(true)} />
+}

@@ -1,0 +1,26 @@
+/** A dialog of the browser's own: it keeps the focus, and Escape closes it. */
+import type { ComponentChildren } from "preact"
+import { useEffect, useRef } from "preact/hooks"
+
+export const Dialog = ({
+  children,
+  close,
+  title
+}: {
+  readonly title: string
+  readonly close: () => void
+  readonly children: ComponentChildren
+}) => {
+  const element = useRef<HTMLDialogElement>(null)
+  useEffect(() => {
+    const dialog = element.current
+    dialog?.showModal()
+    return () => dialog?.close()
+  }, [])
+  return (
+    <dialog ref={element} onCancel={close} onClose={close} aria-label={title}>
+      <h2>{title}</h2>
+      {children}
+    </dialog>
+  )
+}

@@ -1,0 +1,204 @@
+/** The session's name, what it is set to, and what can be done with all of it. */
+import { useEffect, useRef, useState } from "preact/hooks"
+import * as MarkdownExport from "../model/MarkdownExport.js"
+import * as Offers from "../model/Offers.js"
+import type { SessionView } from "../model/SessionView.js"
+import * as Visible from "../model/Visible.js"
+import type { Asset, OfferedAgent, Session } from "../model/Wire.js"
+import * as Api from "../net/Api.js"
+import { offers } from "../state/Offers.js"
+import type { Badge, OpenSession } from "../state/OpenSession.js"
+import { useStore } from "../state/Store.js"
+import { AgentAndModel } from "./Choice.js"
+import { Dialog } from "./Dialog.js"
+import { Failure, wordsOf } from "./Failure.js"
+import { File } from "./Files.js"
+import { FormDialog } from "./FormDialog.js"
+import { BadgeMark } from "./Mark.js"
+import { save } from "./save.js"
+import { titleOf } from "./SessionsPane.js"
+
+const fileName = ({ id, title }: Session): string =>
+  Visible.line(title)
+    .replace(/[^\p{L}\p{N}]+/gu, "-")
+    .replace(/^-|-$/g, "")
+    .slice(0, 60) || id
+
+const Settings = ({ close, session }: { readonly session: Session; readonly close: () => void }) => {
+  const [title, setTitle] = useState(session.title)
+  const [model, setModel] = useState(Offers.modelOf(session))
+  const [agent, setAgent] = useState(session.agent ?? "")
+  const store = async () => {
+    const changes: Api.Changes = {
+      ...(title === session.title ? {} : { title }),
+      ...(model === Offers.modelOf(session) ? {} : { model: Offers.modelNamed(model.trim()) }),
+      ...(agent === (session.agent ?? "") ? {} : { agent: agent.trim() === "" ? null : agent.trim() })
+    }
+    if (Object.keys(changes).length > 0) await Api.patch(session.id, changes)
+  }
+  return (
+    <FormDialog title="Session" label="Save" does={store} close={close}>
+      <label>
+        Title
+        <input value={title} onInput={(event) => setTitle(event.currentTarget.value)} />
+      </label>
+      <AgentAndModel
+        agent={agent}
+        model={model}
+        setAgent={setAgent}
+        setModel={setModel}
+        when=", from the next step on"
+      />
+    </FormDialog>
+  )
+}
+
+const Delete = ({ close, session }: { readonly session: Session; readonly close: () => void }) => {
+  const remove = async () => {
+    await Api.remove(session.id)
+    location.hash = "#/"
+  }
+  return (
+    <FormDialog title="Delete this session?" label="Delete" leave="Keep it" isDangerous does={remove} close={close}>
+      <p>
+        <b>{titleOf(session)}</b> with its {session.head} messages and all its files is gone for good. A run in it is
+        stopped.
+      </p>
+    </FormDialog>
+  )
+}
+
+const AllFiles = ({
+  close,
+  files,
+  session
+}: {
+  readonly session: Session
+  readonly files: number
+  readonly close: () => void
+}) => {
+  const [shown, show] = useState<ReadonlyArray<Asset> | string | null>(null)
+  useEffect(() => {
+    Api.assets(session.id).then(show, (error: unknown) => show(wordsOf(error)))
+  }, [session.id, files])
+  return (
+    <Dialog title="Files" close={close}>
+      {shown === null ? <p class="note">Loading…</p> : null}
+      {typeof shown === "string" ? <p class="note bad">{shown}</p> : null}
+      {Array.isArray(shown) && shown.length === 0 ? <p class="note">This session has no files.</p> : null}
+      {typeof shown === "string" || shown === null
+        ? null
+        : shown.map(({ id, mediaType, name, size }) => (
+            <File key={id} sessionId={session.id} file={{ assetId: id, mediaType, size, name: name ?? undefined }} />
+          ))}
+      <p class="buttons">
+        <button onClick={close}>Close</button>
+      </p>
+    </Dialog>
+  )
+}
+
+/** The agent and the model of the next step, as far as they are known. */
+const settingOf = (agents: ReadonlyArray<OfferedAgent>, session: Session): string => {
+  const agent = session.agent ?? Offers.agentNamed(agents, "")?.name
+  const model = Offers.nextModel(agents, session)
+  const names = [...(agent === undefined ? [] : [agent]), ...(model === undefined ? [] : [Offers.nameOf(model)])]
+  return Visible.line(names.join(" · ")) || "agent, model"
+}
+
+export const SessionHead = ({
+  back,
+  badge,
+  open,
+  panes,
+  view
+}: {
+  readonly open: OpenSession
+  readonly view: SessionView
+  readonly badge: Badge
+  readonly back: () => void
+  /** Shows the strands instead of the transcript, on narrow screens. */
+  readonly panes: { readonly isStrands: boolean; readonly toggle: () => void }
+}) => {
+  const { session } = view
+  const agents = useStore(offers, (all) => all)
+  const [shown, show] = useState<"settings" | "delete" | "files" | null>(null)
+  const [failed, fail] = useState<string | null>(null)
+  const menu = useRef<HTMLDetailsElement>(null)
+  const close = () => show(null)
+  useEffect(() => {
+    const look = (event: Event) => {
+      const isElsewhere = event.target instanceof Node && menu.current?.contains(event.target) !== true
+      const isEscape = event instanceof KeyboardEvent && event.key === "Escape"
+      if (menu.current !== null && (isEscape || (isElsewhere && event.type === "pointerdown")))
+        menu.current.open = false
+    }
+    document.addEventListener("pointerdown", look)
+    document.addEventListener("keydown", look)
+    return () => {
+      document.removeEventListener("pointerdown", look)
+      document.removeEventListener("keydown", look)
+    }
+  }, [])
+  const choose = (what: () => void) => () => {
+    if (menu.current !== null) menu.current.open = false
+    what()
+  }
+  const exported = async (form: "json" | "md") => {
+    try {
+      const entries = await open.whole()
+      if (form === "md") return save(`${fileName(session)}.md`, "text/markdown", MarkdownExport.of(session, entries))
+      save(`${fileName(session)}.json`, "application/json", JSON.stringify({ session, entries }, null, 2))
+    } catch (error) {
+      fail(wordsOf(error))
+    }
+  }
+  return (
+    <header class="head-of-session">
+      <button class="quiet only-narrow" onClick={back} aria-label="All sessions">
+        ‹
+      </button>
+      <h2 dir="auto" title={titleOf(session)}>
+        {titleOf(session)}
+      </h2>
+      <BadgeMark badge={badge} />
+      <span class="note about">
+        <button
+          id="settings"
+          class="quiet"
+          onClick={() => show("settings")}
+          title="The agent and the model of its next step (s)"
+        >
+          {settingOf(agents, session)}
+        </button>
+        {session.workdir === null ? null : (
+          <span class="path" title="its folder, on the server">
+            {Visible.line(session.workdir)}
+          </span>
+        )}
+      </span>
+      <button class="quiet only-narrow" onClick={panes.toggle} aria-pressed={panes.isStrands}>
+        {panes.isStrands ? "Transcript" : "Strands"}
+      </button>
+      <details class="menu" ref={menu}>
+        <summary aria-label="More">⋯</summary>
+        <div>
+          <button onClick={choose(() => show("settings"))}>Title, model, agent…</button>
+          <button onClick={choose(() => show("files"))}>Files…</button>
+          <button onClick={choose(() => void exported("md"))}>Export as Markdown</button>
+          <button onClick={choose(() => void exported("json"))}>Export as JSON</button>
+          <a href={Api.exportPath(session.id)} download={`${fileName(session)}.jsonl`} onClick={choose(() => {})}>
+            Export for skein import
+          </a>
+          <button class="bad" onClick={choose(() => show("delete"))}>
+            Delete…
+          </button>
+        </div>
+      </details>
+      <Failure text={failed} />
+      {shown === "settings" ? <Settings session={session} close={close} /> : null}
+      {shown === "delete" ? <Delete session={session} close={close} /> : null}
+      {shown === "files" ? <AllFiles session={session} files={view.files} close={close} /> : null}
+    </header>
+  )
+}

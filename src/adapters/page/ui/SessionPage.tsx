@@ -1,0 +1,233 @@
+/** A session: its transcript and composer on one side, its strands on the other. */
+import { useEffect, useMemo, useState } from "preact/hooks"
+import * as Rows from "../model/Rows.js"
+import type { SessionView } from "../model/SessionView.js"
+import * as Api from "../net/Api.js"
+import type { OpenSession } from "../state/OpenSession.js"
+import * as Pointing from "../state/Pointing.js"
+import type { Sessions } from "../state/Sessions.js"
+import { useStore } from "../state/Store.js"
+import { Composer } from "./Composer.js"
+import { Failure, wordsOf } from "./Failure.js"
+import { Questions } from "./Questions.js"
+import { SessionHead } from "./SessionHead.js"
+import { titleOf } from "./SessionsPane.js"
+import { Strands } from "./Strands.js"
+import { Transcript } from "./Transcript.js"
+import { CallRow, EndedRow, LiveRow, MessageRow } from "./TranscriptRow.js"
+
+/** What keys and buttons do with the session that is open. */
+export const commands = {
+  jump: (_: (row: Rows.Row) => boolean, _direction: 1 | -1): void => {},
+  move: (_: 1 | -1): void => {},
+  toggleOrder: (): void => {}
+}
+
+const Filter = ({
+  kind,
+  set,
+  text,
+  shown,
+  total
+}: {
+  readonly kind: Rows.Kind
+  readonly text: string
+  readonly shown: number
+  readonly total: number
+  readonly set: (kind: Rows.Kind, text: string) => void
+}) => (
+  <div class="filter" role="search">
+    <select
+      aria-label="What is shown"
+      value={kind}
+      onChange={({ currentTarget: { value } }) => set(Rows.kinds.find((one) => one === value) ?? "all", text)}
+    >
+      {Rows.kinds.map((one) => (
+        <option value={one}>{one === "all" ? "everything" : one}</option>
+      ))}
+    </select>
+    <input
+      id="filter"
+      type="search"
+      placeholder="Filter"
+      aria-label="Filter by text"
+      value={text}
+      onInput={({ currentTarget: { value } }) => set(kind, value)}
+    />
+    <span class="note">{shown === total ? `${total}` : `${shown} of ${total}`}</span>
+    <span class="jumps" role="group" aria-label="Go to the next">
+      <button class="quiet" title="next turn (t)" onClick={() => commands.jump(Rows.isTurn, 1)}>
+        turn
+      </button>
+      <button class="quiet" title="next error (e)" onClick={() => commands.jump(Rows.isError, 1)}>
+        error
+      </button>
+      <button class="quiet" title="next question (q)" onClick={() => commands.jump(Rows.isQuestion, 1)}>
+        question
+      </button>
+    </span>
+  </div>
+)
+
+const Shown = ({
+  back,
+  open,
+  seq,
+  sessions,
+  view
+}: {
+  readonly open: OpenSession
+  readonly sessions: Sessions
+  readonly view: SessionView
+  readonly seq: number | null
+  readonly back: () => void
+}) => {
+  const badge = useStore(open.state, (state) => state.badge)
+  const [kind, setKind] = useState<Rows.Kind>("all")
+  const [text, setText] = useState("")
+  const [order, setOrder] = useState<"asked" | "finished">("asked")
+  const [isStrands, setStrands] = useState(false)
+  const [opened, setOpened] = useState<ReadonlySet<string>>(new Set())
+  const [failed, fail] = useState<string | null>(null)
+  const { session } = view
+
+  const all = useMemo(
+    () => Rows.of(view),
+    [view.entries, view.steps, session.head, view.live === null, view.live?.seq, view.ended, view.run]
+  )
+  const rows = useMemo(() => Rows.filter(all, kind, text.trim()), [all, kind, text])
+  const steps = useMemo(() => new Map(view.steps.map((step) => [step.seq, step])), [view.steps])
+
+  useEffect(() => sessions.tell(view), [view.cursor, view.questions.length, view.run?.left])
+  useEffect(() => {
+    const title = titleOf(session)
+    document.title = view.questions.length > 0 ? `? ${title}` : `${title} · Skein`
+  }, [session.title, view.questions.length > 0])
+  useEffect(() => {
+    Pointing.target.set(null)
+    Pointing.current.set(0)
+    if (seq !== null) Pointing.goTo(seq)
+  }, [seq, open])
+
+  commands.jump = (holds, direction) => {
+    const found = Rows.next(rows, Pointing.current.value, holds, direction)
+    if (found !== undefined) Pointing.goTo(found.seq)
+  }
+  commands.move = (direction) => commands.jump(() => true, direction)
+  commands.toggleOrder = () => setOrder(order === "asked" ? "finished" : "asked")
+
+  const resume = () => void Api.resume(session.id).catch((error: unknown) => fail(wordsOf(error, "")))
+  const toggle = (key: string) => {
+    const now = new Set(opened)
+    if (!now.delete(key)) now.add(key)
+    setOpened(now)
+  }
+  const toggled = useMemo(() => ({ toggle }), [])
+  toggled.toggle = toggle
+  const stable = useMemo(() => (key: string) => toggled.toggle(key), [])
+
+  const draw = (row: Rows.Row) => {
+    switch (row.kind) {
+      case "message":
+        return <MessageRow row={row} sessionId={session.id} />
+      case "call":
+        return (
+          <CallRow
+            row={row}
+            step={steps.get(row.call.step)}
+            progress={view.progress.get(row.call.callId)}
+            sessionId={session.id}
+            isOpen={opened.has(row.key)}
+            toggle={stable}
+          />
+        )
+      case "live":
+        return <LiveRow live={view.live} seq={row.seq} />
+      case "ended":
+        return view.ended === null ? null : <EndedRow ended={view.ended} resume={resume} />
+    }
+  }
+
+  const filtered = kind !== "all" || text !== ""
+  return (
+    <main class={`open ${isStrands ? "shows-strands" : ""}`}>
+      <SessionHead
+        open={open}
+        view={view}
+        badge={badge}
+        back={back}
+        panes={{ isStrands, toggle: () => setStrands(!isStrands) }}
+      />
+      <section class="work" aria-label="Session">
+        <Filter
+          kind={kind}
+          text={text}
+          shown={rows.length}
+          total={all.length}
+          set={(kind, text) => {
+            setKind(kind)
+            setText(text)
+            if (kind !== "all" || text !== "") void open.whole()
+          }}
+        />
+        <Transcript
+          rows={rows}
+          row={draw}
+          need={(seq) => open.need(seq)}
+          empty={
+            <p class="empty">
+              {filtered
+                ? "Nothing here is of this kind, or has this text in it."
+                : "Nothing was said yet. What you send is the first message."}
+            </p>
+          }
+        />
+        {view.run?.left === true ? (
+          <p class="left" role="status">
+            <b>The run was left:</b> its engine is gone, or has stopped. What it stored is here.
+            <button onClick={resume}>Resume</button>
+          </p>
+        ) : null}
+        <Failure text={failed} />
+        {view.deleted ? (
+          <p class="left" role="status">
+            <b>This session was deleted.</b> What you see is what was there.
+          </p>
+        ) : (
+          <>
+            <Questions questions={view.questions} />
+            <Composer key={session.id} view={view} />
+          </>
+        )}
+      </section>
+      <Strands view={view} order={order} setOrder={setOrder} />
+    </main>
+  )
+}
+
+export const SessionPage = ({
+  back,
+  open,
+  seq,
+  sessions
+}: {
+  readonly open: OpenSession
+  readonly sessions: Sessions
+  readonly seq: number | null
+  readonly back: () => void
+}) => {
+  const { failed, view } = useStore(open.state, (state) => state)
+  if (view !== null) return <Shown key={open.id} open={open} sessions={sessions} view={view} seq={seq} back={back} />
+  return (
+    <main class="open alone">
+      <p class="empty">
+        {failed === null
+          ? "Loading…"
+          : failed.status === 404
+            ? "There is no such session. It may have been deleted, or belong to somebody else."
+            : `${failed.message}. It is tried again.`}
+        <a href="#/">All sessions</a>
+      </p>
+    </main>
+  )
+}

@@ -1,0 +1,160 @@
+/** The list of sessions: the last changed first, with what each does. */
+import { useEffect, useRef, useState } from "preact/hooks"
+import * as Offers from "../model/Offers.js"
+import * as Visible from "../model/Visible.js"
+import * as Words from "../model/Words.js"
+import type { Listed } from "../model/Wire.js"
+import * as Api from "../net/Api.js"
+import { offers } from "../state/Offers.js"
+import type { Sessions } from "../state/Sessions.js"
+import { useStore } from "../state/Store.js"
+import { AgentAndModel } from "./Choice.js"
+import { Failure } from "./Failure.js"
+import { FormDialog } from "./FormDialog.js"
+import { ActivityMark } from "./Mark.js"
+import { memo } from "./memo.js"
+
+export const titleOf = ({ title }: { readonly title: string }): string => Visible.line(title) || "Untitled"
+
+const Item = memo(
+  ({ isOpen, now, session }: { readonly session: Listed; readonly isOpen: boolean; readonly now: number }) => {
+    const { activity, usage } = session
+    const tokens = usage.inputTokens + usage.outputTokens
+    const cost = Words.cost(usage.costMicroUsd)
+    const model = useStore(offers, (agents) => Offers.nextModel(agents, session)?.model ?? "")
+    return (
+      <li>
+        <a class={`session of-${activity}`} href={`#/${session.id}`} aria-current={isOpen ? "page" : undefined}>
+          <ActivityMark activity={activity} />
+          <span class="title" dir="auto">
+            {titleOf(session)}
+          </span>
+          <span class="age">{Words.ago(now - session.updatedAt)}</span>
+          <span class="about">
+            {activity === "idle" ? null : <b>{Words.activities[activity]}</b>}
+            {model === "" ? null : <span class="model">{Visible.line(model)}</span>}
+            <span>{tokens === 0 ? "no tokens yet" : `${Words.count(tokens)} tokens`}</span>
+            {cost === "" ? null : <span>{cost}</span>}
+          </span>
+        </a>
+      </li>
+    )
+  }
+)
+
+const NewSession = ({ close }: { readonly close: () => void }) => {
+  const [title, setTitle] = useState("")
+  const [workdir, setWorkdir] = useState("")
+  const [agent, setAgent] = useState("")
+  const [model, setModel] = useState("")
+  const create = async () => {
+    const ref = Offers.modelNamed(model.trim())
+    const { id } = await Api.create({
+      ...(title === "" ? {} : { title }),
+      ...(workdir === "" ? {} : { workdir }),
+      ...(agent.trim() === "" ? {} : { agent: agent.trim() }),
+      ...(ref === null ? {} : { model: ref })
+    })
+    location.hash = `#/${id}`
+  }
+  return (
+    <FormDialog title="New session" label="Create" does={create} close={close}>
+      <label>
+        Title
+        <input
+          value={title}
+          onInput={(event) => setTitle(event.currentTarget.value)}
+          placeholder="The first message gives it"
+        />
+      </label>
+      <label>
+        Folder
+        <input
+          value={workdir}
+          onInput={(event) => setWorkdir(event.currentTarget.value)}
+          placeholder="/path, on the server; none: no file tools"
+        />
+      </label>
+      <AgentAndModel agent={agent} model={model} setAgent={setAgent} setModel={setModel} when="" />
+    </FormDialog>
+  )
+}
+
+export const SessionsPane = ({
+  creating,
+  openId,
+  sessions,
+  setCreating,
+  signOut
+}: {
+  readonly sessions: Sessions
+  readonly openId: string | null
+  readonly creating: boolean
+  readonly setCreating: (creating: boolean) => void
+  readonly signOut: () => void
+}) => {
+  const { failed, isLoading, list, search } = useStore(sessions.state, (state) => state)
+  const [now, tick] = useState(() => Date.now())
+  const typing = useRef(0)
+  useEffect(() => {
+    const timer = window.setInterval(() => tick(Date.now()), 30_000)
+    return () => window.clearInterval(timer)
+  }, [])
+  return (
+    <nav class="sessions" aria-label="Sessions">
+      <header>
+        <h1>Skein</h1>
+        <button class="primary" onClick={() => setCreating(true)}>
+          New
+        </button>
+      </header>
+      <input
+        id="search"
+        type="search"
+        placeholder="Search titles"
+        aria-label="Search titles"
+        onInput={(event) => {
+          const { value } = event.currentTarget
+          window.clearTimeout(typing.current)
+          typing.current = window.setTimeout(() => sessions.search(value), 150)
+        }}
+      />
+      <Failure text={failed} />
+      <ul
+        tabIndex={-1}
+        onScroll={({ currentTarget: { clientHeight, scrollHeight, scrollTop } }) => {
+          if (scrollTop + clientHeight > scrollHeight - 200) void sessions.more().catch(() => {})
+        }}
+      >
+        {list.sessions.map((session) => (
+          <Item key={session.id} session={session} isOpen={session.id === openId} now={now} />
+        ))}
+        {list.next === null ? null : (
+          <li>
+            <button class="quiet" onClick={() => void sessions.more().catch(() => {})}>
+              Show more
+            </button>
+          </li>
+        )}
+      </ul>
+      {list.sessions.length > 0 || failed !== null ? null : (
+        <p class="empty">
+          {isLoading
+            ? "Loading…"
+            : search === ""
+              ? "No sessions yet. New makes the first one."
+              : `No title has “${search}” in it.`}
+        </p>
+      )}
+      {list.damaged === 0 ? null : (
+        <p class="note bad">{list.damaged} sessions cannot be read: skein doctor says why.</p>
+      )}
+      <footer>
+        <button class="quiet" onClick={signOut}>
+          Sign out
+        </button>
+      </footer>
+      {creating ? <NewSession close={() => setCreating(false)} /> : null}
+    </nav>
+  )
+}

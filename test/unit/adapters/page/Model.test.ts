@@ -1,0 +1,238 @@
+/** What the page makes of what it knows, without a browser: scales, rows, texts, changes, lists, addresses. */
+import { describe, expect, it } from "@effect/vitest"
+import * as CallInput from "../../../../src/adapters/page/model/CallInput.js"
+import * as Heights from "../../../../src/adapters/page/model/Heights.js"
+import * as LineDiff from "../../../../src/adapters/page/model/LineDiff.js"
+import * as Offers from "../../../../src/adapters/page/model/Offers.js"
+import * as Route from "../../../../src/adapters/page/model/Route.js"
+import * as SafeLink from "../../../../src/adapters/page/model/SafeLink.js"
+import * as Scale from "../../../../src/adapters/page/model/Scale.js"
+import * as SessionList from "../../../../src/adapters/page/model/SessionList.js"
+import * as Strands from "../../../../src/adapters/page/model/Strands.js"
+import * as Visible from "../../../../src/adapters/page/model/Visible.js"
+import * as Words from "../../../../src/adapters/page/model/Words.js"
+import type { Listed } from "../../../../src/adapters/page/model/Wire.js"
+
+const call = (seq: number, startedAt: number | null, endedAt: number | null, finished: number | null = null) => ({
+  seq,
+  runId: "r",
+  step: 1,
+  callId: `c${seq}`,
+  name: "t",
+  display: { kind: "other" as const, title: null, locations: [] },
+  askedAt: 0,
+  startedAt,
+  endedAt,
+  outcome: endedAt === null ? null : ("success" as const),
+  finished,
+  questionId: null,
+  wasAsked: false
+})
+
+describe("lanes", () => {
+  it("are drawn on the time in which something ran: a long wait has a sixth of it", () => {
+    const scale = Scale.of([call(2, 0, 600), call(3, 100_600, 101_200)], 200_000)
+    expect(scale.busy).toBe(1200)
+    expect(scale.at(600)).toBeCloseTo(600 / 1400)
+    expect(scale.at(100_600)).toBeCloseTo(800 / 1400)
+    expect([scale.at(0), scale.at(101_200)]).toEqual([0, 1])
+  })
+
+  it("grow with the time while a call runs, and stay within their track", () => {
+    const scale = Scale.of([call(2, 0, 500), call(3, 0, null)], 1000)
+    expect([scale.at(500), scale.at(1000)]).toEqual([0.5, 1])
+    expect(Scale.of([call(2, null, null)], 1000).at(500)).toBe(0.5)
+    expect(Scale.of([], 1000).at(5)).toBe(0)
+  })
+
+  it("know who finished first, and stand in either order", () => {
+    const calls = [call(2, 0, 9, 30), call(3, 0, 5, 10), call(4, 0, null)]
+    expect([...Strands.finishingOrder(calls)]).toEqual([
+      [3, 1],
+      [2, 2]
+    ])
+    expect(Strands.ordered(calls, "finished").map(({ seq }) => seq)).toEqual([3, 2, 4])
+    expect(Strands.ordered(calls, "asked").map(({ seq }) => seq)).toEqual([2, 3, 4])
+  })
+})
+
+describe("rows", () => {
+  it("are found by their heights, measured or estimated", () => {
+    const offsets = Heights.offsets(["a", "b", "c"], new Map([["b", 100]]), () => 10)
+    expect([...offsets]).toEqual([0, 10, 110, 120])
+    expect([0, 9, 10, 109, 110, 500].map((top) => Heights.indexAt(offsets, top))).toEqual([0, 0, 1, 1, 2, 2])
+    expect(Heights.between(offsets, 15, 60, 0)).toEqual([1, 2])
+    expect(Heights.between(offsets, 15, 60, 5)).toEqual([0, 3])
+    expect(
+      Heights.between(
+        Heights.offsets([], new Map(), () => 10),
+        0,
+        60,
+        5
+      )
+    ).toEqual([0, 0])
+  })
+})
+
+describe("texts", () => {
+  it("hide nothing: controls, what turns the text, what has no width", () => {
+    const shown = (text: string) =>
+      Visible.pieces(text)
+        .map(({ hidden, text }) => (hidden ? `<${text}>` : text))
+        .join("")
+    expect(shown("rm \u202Efdp\u001b[2J\u200B\r\nnext\tline\u{E0041}")).toBe(
+      "rm <U+202E>fdp<ESC>[2J<U+200B>\nnext\tline<U+E0041>"
+    )
+    expect(shown("a\rb")).toBe("a<U+000D>b")
+    expect(shown("日本 é 👩🏽 العربية")).toBe("日本 é 👩🏽 العربية")
+    expect(Visible.line(" a\u202E\n b\u0000 ")).toBe("a b")
+    expect(Visible.withoutColours("\u001b[32mok\u001b[0m \u001b]0;t\u0007")).toBe("ok \u001b]0;t\u0007")
+  })
+
+  it("have links of three schemes alone", () => {
+    const safe = ["https://a.example/x?y#z", "http://a.example/", "mailto:a@b.example"]
+    expect(safe.map(SafeLink.of)).toEqual(safe)
+    const others = ["javascript:alert(1)", " java\nscript:alert(1)", "data:text/html,x", "/v1/sessions", "vbscript:x"]
+    expect([...others, "file:///etc/passwd", "blob:x", "", `https://${"a".repeat(3000)}`].map(SafeLink.of)).toEqual(
+      Array.from({ length: 9 }, () => null)
+    )
+  })
+
+  it("of calls are shown whole: a command, a change, what is no JSON", () => {
+    expect(CallInput.fields(`{"command":"ls","n":3}`)).toEqual([
+      { kind: "code", name: "command", text: "ls" },
+      { kind: "text", name: "n", text: "3" }
+    ])
+    expect(CallInput.fields(`{"path":"a","oldText":"1","newText":"2","all":true}`)).toEqual([
+      { kind: "text", name: "path", text: "a" },
+      { kind: "text", name: "all", text: "true" },
+      { kind: "diff", before: "1", after: "2" }
+    ])
+    expect(CallInput.fields(`{"path":"a","content":"x","mode":"w"}`).map(({ kind }) => kind)).toEqual([
+      "text",
+      "text",
+      "diff"
+    ])
+    expect(CallInput.fields("{half")).toEqual([{ kind: "code", name: "input", text: "{half" }])
+  })
+
+  it("that changed show the lines that did, with three around them", () => {
+    const lines = (count: number, from = 0) => Array.from({ length: count }, (_, n) => `${from + n}`)
+    const before = [...lines(10), "old", ...lines(10, 20)].join("\n")
+    const after = [...lines(10), "new", "newer", ...lines(10, 20)].join("\n")
+    const diff = LineDiff.of(before, after)
+    expect(diff.map(({ sign, text }) => sign + text)).toEqual([
+      "…",
+      " 7",
+      " 8",
+      " 9",
+      "-old",
+      "+new",
+      "+newer",
+      " 20",
+      " 21",
+      " 22",
+      "…"
+    ])
+    expect(LineDiff.count(diff)).toEqual({ added: 2, removed: 1 })
+    expect(LineDiff.of(null, "a\nb\n").map(({ sign, text }) => sign + text)).toEqual(["+a", "+b"])
+    expect(LineDiff.of("a\nb\nc", "c\na\nb").map(({ sign, text }) => sign + text)).toEqual(["+c", " a", " b", "-c"])
+    const far = LineDiff.of(lines(5000).join("\n"), lines(5000, 9000).join("\n"))
+    expect(LineDiff.count(far)).toEqual({ added: 5000, removed: 5000 })
+  })
+})
+
+describe("the list of sessions", () => {
+  const usage = {
+    steps: 0,
+    unknownSteps: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    reasoningTokens: 0,
+    cachedInputTokens: 0,
+    costMicroUsd: 0
+  }
+  const session = (id: string, updatedAt: number, cursor = 1): Listed => ({
+    id,
+    title: id,
+    named: true,
+    owner: null,
+    workdir: null,
+    placement: null,
+    parent: null,
+    agent: null,
+    model: null,
+    metadata: {},
+    usage,
+    head: 0,
+    cursor,
+    createdAt: 0,
+    updatedAt,
+    activity: "idle"
+  })
+  const idsOf = ({ sessions }: SessionList.SessionList) => sessions.map(({ id }) => id)
+  const page = (next: string | null, ...sessions: ReadonlyArray<Listed>) => ({ sessions, damaged: [], next })
+
+  it("is not made older by an answer that comes late, and loses what is gone", () => {
+    const list = SessionList.first(SessionList.empty, page("2", session("b", 20), session("a", 10)))
+    const grown = SessionList.more(list, page(null, session("z", 1)))
+    const hinted = SessionList.hint(grown, {
+      kind: "run.started",
+      sessionId: "a",
+      cursor: 5,
+      updatedAt: 30,
+      activity: "running"
+    })
+    expect(idsOf(hinted)).toEqual(["a", "b", "z"])
+    const told = SessionList.put(hinted, session("a", 40, 5))
+    const late = SessionList.put(told, session("a", 10, 1))
+    expect(late.sessions[0]).toMatchObject({ id: "a", updatedAt: 40 })
+    expect(idsOf(SessionList.first(late, page("2", session("a", 40, 5), session("c", 2))))).toEqual(["a", "c", "z"])
+    expect(idsOf(SessionList.hint(late, { kind: "session.deleted", sessionId: "b" }))).toEqual(["a", "z"])
+  })
+})
+
+describe("addresses", () => {
+  it("name a session and a place of it, or a code, and nothing else", () => {
+    expect(Route.read("#/ses_1/12")).toEqual({ sessionId: "ses_1", seq: 12 })
+    expect(Route.read("#/ses_1")).toEqual({ sessionId: "ses_1", seq: null })
+    for (const other of ["", "#/", "#/../x", "#/a/0", "#/a/1/2", "#code=x", "#/%2e%2e"]) {
+      expect(Route.read(other)).toEqual({ sessionId: null, seq: null })
+    }
+    expect(Route.code("#code=a%2Db")).toBe("a-b")
+    expect(Route.code("#/code=a")).toBe(null)
+  })
+})
+
+describe("what a session is set to", () => {
+  const offered = (name: string, model: string) => ({
+    name,
+    about: null,
+    standard: name === "one",
+    models: [
+      { provider: "p", model: "dear", standard: false, prices: null },
+      { provider: "p", model, standard: true, prices: null }
+    ]
+  })
+  const agents = [offered("one", "a"), offered("two", "b")]
+
+  it("is its own model, else that of its agent, else that of the usual agent", () => {
+    const named = { provider: "q", model: "x/y" }
+    for (const [session, model] of [
+      [{ agent: null, model: null }, "p/a"],
+      [{ agent: "two", model: null }, "p/b"],
+      [{ agent: "two", model: named }, "q/x/y"],
+      [{ agent: "gone", model: null }, undefined]
+    ] as const) {
+      const next = Offers.nextModel(agents, session)
+      expect(next === undefined ? next : Offers.nameOf(next)).toBe(model)
+    }
+    expect(Offers.modelNamed(Offers.nameOf(named))).toEqual(named)
+    expect(Offers.modelNamed("")).toBe(null)
+  })
+
+  it("costs what is known, in as many places as a person looks at", () => {
+    const all = [0, 1, 499, 500, 8_085, 999_999, 9_999_499, 12_345_678].map(Words.cost)
+    expect(all).toEqual(["", "< $0.001", "< $0.001", "$0.001", "$0.008", "$1.000", "$9.999", "$12.35"])
+  })
+})

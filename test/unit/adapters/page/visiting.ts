@@ -1,0 +1,148 @@
+/**
+ * One server with its page and one browser, for all tests of a file, and what a person does there. Nothing that a test
+ * opens may log an error, violate the page's policy, or ask anybody but the page's own server.
+ */
+import axe from "axe-core"
+import { Context, Deferred, Effect, FiberId, Layer, ManagedRuntime, Schema, type Scope } from "effect"
+import { type Inquiry, Permissions, type Session, Tool } from "skein"
+import type { BrowserContext, Page } from "playwright-core"
+import { afterAll, expect } from "vitest"
+import * as Chromium from "../../../support/browser/Browser.js"
+import { offered, served } from "./pageServer.js"
+
+/** Calls wait at the gate of their name until a test opens it. */
+const gates = new Map<string, Deferred.Deferred<void>>()
+const gate = (name: string): Deferred.Deferred<void> => {
+  const known = gates.get(name)
+  if (known !== undefined) return known
+  const made = Deferred.unsafeMake<void>(FiberId.none)
+  gates.set(name, made)
+  return made
+}
+export const opens = (name: string) => Deferred.succeed(gate(name), undefined)
+
+export const look = Tool.make("look", {
+  description: "looks",
+  access: "read",
+  kind: "read",
+  input: { at: Schema.String }
+}).handle(({ at }) => Effect.as(Deferred.await(gate(at)), `saw ${at}`), { title: ({ at }) => `Look at ${at}` })
+
+export const shell = Tool.make("shell", {
+  description: "runs",
+  kind: "execute",
+  input: { command: Schema.String }
+}).handle(({ command }) => Effect.succeed(`ran ${command}`), {
+  title: ({ command }) => command,
+  commands: ({ command }) => Effect.succeed({ commands: [command], isWhole: !command.includes("\u202E") })
+})
+
+/** What an MCP server may ask in the middle of a call. */
+const inquiry: Inquiry.Inquiry = {
+  from: "files",
+  text: "Which \u202Eone? <b>x</b>",
+  link: "https://example.com/help",
+  fields: [
+    { name: "path", kind: "text", title: "Path", isRequired: true },
+    { name: "count", kind: "integer", title: "Count", isRequired: false, least: 1, most: 9, initial: 3 },
+    { name: "deep", kind: "boolean", title: "Deep", isRequired: false },
+    { name: "as", kind: "choice", title: "As", isRequired: true, options: [{ value: "z", title: "Zip" }] }
+  ]
+}
+
+export const choose = Tool.make("choose", { description: "asks", access: "read", input: {} }).handle(() =>
+  Effect.map(Tool.ask(inquiry), (reply) => JSON.stringify(reply))
+)
+
+const make = Effect.gen(function* () {
+  const rules = Context.get(yield* Layer.build(Permissions.layerRules([])), Permissions.Rules)
+  const ruled = Permissions.byRules(Permissions.askToWrite)
+  const policy: Permissions.Policy = (request) => Effect.provideService(ruled(request), Permissions.Rules, rules)
+  const server = yield* served({ tools: [look, shell, choose], policy, offered })
+  const browser = yield* Chromium.launched
+  const newContext = Effect.promise(() => browser.newContext({ viewport: { width: 1280, height: 800 } }))
+  /** The browser of somebody who has signed in. */
+  const known = yield* newContext
+  const page = yield* Effect.promise(() => known.newPage())
+  const code = yield* server.code
+  yield* Effect.promise(async () => {
+    await page.goto(`${server.origin}/#code=${code}`)
+    await page.waitForSelector(".sessions")
+    await page.close()
+  })
+  return { ...server, known, newContext, rules }
+})
+
+export class World extends Context.Tag("World")<World, Effect.Effect.Success<typeof make>>() {}
+
+const runtime = ManagedRuntime.make(Layer.scoped(World, make))
+afterAll(() => runtime.dispose())
+
+export const run = (test: Effect.Effect<void, unknown, World | Scope.Scope>) => () =>
+  runtime.runPromise(Effect.scoped(test))
+
+/** Browsers take long on a busy machine. */
+export const patience = 90_000
+
+/** An image of one pixel. */
+export const dot = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+const violations = `
+  window.violations = []
+  document.addEventListener("securitypolicyviolation", (event) => window.violations.push(event.violatedDirective + " " + event.blockedURI))
+`
+
+/** Lines of the console that tell of the test's own doing. */
+const isOurs = (line: string, allowed: RegExp | undefined): boolean => allowed?.test(line) === true
+
+/** A page at an address. What went wrong in it fails the test at its end. */
+export const visit = (
+  path: string,
+  { allowed, as }: { readonly as?: BrowserContext; readonly allowed?: RegExp } = {}
+) =>
+  Effect.gen(function* () {
+    const { known, origin } = yield* World
+    const faults: Array<string> = []
+    const page = yield* Effect.promise(() => (as ?? known).newPage())
+    page.setDefaultTimeout(20_000)
+    page.on("console", (message) => {
+      if (message.type() === "error" || message.type() === "warning") faults.push(message.text())
+    })
+    page.on("pageerror", (error) => faults.push(error.message))
+    page.on("request", (request) => {
+      const url = request.url()
+      if (!url.startsWith(`${origin}/`) && !url.startsWith("blob:")) faults.push(`asked ${url}`)
+    })
+    yield* Effect.promise(() => page.addInitScript(violations))
+    yield* Effect.addFinalizer(() =>
+      Effect.promise(async () => {
+        const told = await page.evaluate<ReadonlyArray<string>>("window.violations")
+        await page.close()
+        expect([...faults, ...told].filter((line) => !isOurs(line, allowed)).join("\n")).toBe("")
+      })
+    )
+    yield* Effect.promise(() => page.goto(`${origin}/${path}`))
+    return page
+  })
+
+/** A browser of its own. */
+export const another = Effect.flatMap(World, ({ newContext }) =>
+  Effect.acquireRelease(newContext, (context) => Effect.promise(() => context.close()))
+)
+
+export const live = (page: Page) => page.waitForSelector(".badge.is-live")
+export const at = ({ id }: Session.Session) => `#/${id}`
+export const send = async (page: Page, text: string) => {
+  await page.getByLabel("Message", { exact: true }).fill(text)
+  await page.keyboard.press("Enter")
+}
+
+export const audit = async (page: Page, rule?: string) => {
+  await page.evaluate(axe.source)
+  const options = { resultTypes: ["violations"], ...(rule === undefined ? {} : { runOnly: [rule] }) }
+  const found = await page.evaluate<ReadonlyArray<string>>(
+    `axe.run(document, ${JSON.stringify(options)}).then(({ violations }) =>
+      violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html.slice(0, 160)).join(" | ")))`
+  )
+  expect(found.join("\n")).toBe("")
+}
