@@ -9,6 +9,7 @@
  */
 import { Effect, Option, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"
+import * as EditedFiles from "./EditedFiles.js"
 import * as FileContent from "./FileContent.js"
 import * as FileDiff from "./FileDiff.js"
 import { NothingToChange, TextNotFound, refuse } from "./FileErrors.js"
@@ -37,7 +38,7 @@ export const edit = Tool.make("edit", {
     const place = yield* Files.locate(workspace, path)
     const before = yield* Files.openPlace(workspace, place).pipe(
       Effect.flatMap(Files.asFile),
-      Effect.flatMap((file) => FileContent.readWhole(file, FileReplacement.maxBytes)),
+      Effect.flatMap((file) => EditedFiles.readWhole(file, place)),
       Effect.scoped
     )
     yield* FileContent.textOf(place.printed, before)
@@ -53,7 +54,7 @@ export const edit = Tool.make("edit", {
     }
     if (found.size > FileReplacement.maxBytes) return yield* refuse(place.printed, "too-large")
     const after = yield* TextReplacement.replace(replacement, before, found.size)
-    yield* FileReplacement.replaceFile(workspace, place, after, Option.some(FileContent.hash(before)))
+    yield* EditedFiles.replace(workspace, place, after, Option.some(FileContent.hash(before)))
     const left = found.matches - found.replaceable
     const rest = left === 0 ? "" : `; ${left} more that overlap these were left`
     const where =

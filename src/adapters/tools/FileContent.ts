@@ -25,17 +25,26 @@ const pieces = (file: OpenFile): Stream.Stream<Uint8Array, FileRefused> =>
     )
   )
 
+/** Whether the first 64 KiB of a content hold a NUL byte. */
+export const isBinary = (bytes: Uint8Array): boolean => bytes.subarray(0, pieceBytes).includes(0)
+
 const refuseBinary = (file: OpenFile, first: Uint8Array): Effect.Effect<Uint8Array, FileRefused> =>
-  first.includes(0) ? Effect.fail(refuse(file.printed, "binary")) : Effect.succeed(first)
+  isBinary(first) ? Effect.fail(refuse(file.printed, "binary")) : Effect.succeed(first)
 
 /**
  * The lines of a text file. Bytes that are not valid UTF-8 become U+FFFD, a byte order mark is dropped, and of a line
  * longer than `Lines.maxCharacters` the rest is dropped.
  */
-export const lines = (file: OpenFile): Stream.Stream<Lines.Block, FileRefused> =>
+export const lines = (file: OpenFile): Stream.Stream<Lines.Block, FileRefused> => linesIn(file, pieces(file))
+
+/** The lines of a file that was read whole. */
+export const linesOf = (file: OpenFile, bytes: Uint8Array): Stream.Stream<Lines.Block, FileRefused> =>
+  linesIn(file, Stream.make(bytes))
+
+const linesIn = (file: OpenFile, content: Stream.Stream<Uint8Array, FileRefused>) =>
   Stream.suspend(() => {
     const decoder = new TextDecoder()
-    const texts = pieces(file).pipe(
+    const texts = content.pipe(
       Stream.mapAccumEffect(true, (isFirst, piece) =>
         Effect.map(isFirst ? refuseBinary(file, piece) : Effect.succeed(piece), (checked) => [false, checked])
       ),
@@ -88,9 +97,7 @@ const readIfSmall = async (name: string, opened: OpenFile | OpenFolder): Promise
   if (opened.stats.size > BigInt(smallBytes)) return { _tag: "Large", name }
   const { buffer, bytesRead } = await opened.handle.read({ buffer: Buffer.allocUnsafe(Number(opened.stats.size)) })
   const bytes = buffer.subarray(0, bytesRead)
-  return bytes.subarray(0, pieceBytes).includes(0)
-    ? { _tag: "Binary", name }
-    : { _tag: "Text", name, text: new TextDecoder().decode(bytes) }
+  return isBinary(bytes) ? { _tag: "Binary", name } : { _tag: "Text", name, text: new TextDecoder().decode(bytes) }
 }
 
 /** The small ones of a folder's files, all at once, in the order of the names: `filesAtOnce` at most. */

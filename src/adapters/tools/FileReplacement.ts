@@ -151,6 +151,22 @@ const putInPlace = (folder: OpenFolder, temporary: string, name: string, printed
     syncFolder(folder, printed)
   )
 
+/** The folder of the file to replace, and the file if it is there; each may be used. */
+const openTarget = Effect.fnUntraced(function* (
+  workspace: Workspace,
+  place: Place,
+  content: Uint8Array,
+  expected: Option.Option<string>
+) {
+  if (content.length > maxBytes) return yield* refuse(place.printed, "too-large")
+  const { folder, name } = yield* openParent(workspace, place, Option.isNone(expected))
+  const existing = yield* openExisting(workspace, folder, name).pipe(
+    Effect.map(Option.some),
+    orWhenAbsent(() => Option.none<OpenFile>())
+  )
+  return { folder, name, existing }
+})
+
 /**
  * Writes this content to the file at a place. Creates the file and the folders above it when it is missing and nothing
  * is expected. `expected` is the hash (`FileContent.hash`) of the content to replace. Returns whether the file is new.
@@ -166,12 +182,7 @@ export const replaceFile = Effect.fn("FileReplacement.replaceFile")(function* (
   content: Uint8Array,
   expected: Option.Option<string> = Option.none()
 ) {
-  if (content.length > maxBytes) return yield* refuse(place.printed, "too-large")
-  const { folder, name } = yield* openParent(workspace, place, Option.isNone(expected))
-  const existing = yield* openExisting(workspace, folder, name).pipe(
-    Effect.map(Option.some),
-    orWhenAbsent(() => Option.none<OpenFile>())
-  )
+  const { existing, folder, name } = yield* openTarget(workspace, place, content, expected)
   const temporary = yield* writeTemporary(workspace, folder, place.printed, content, existing)
   yield* commit.withPermits(1)(
     Effect.gen(function* () {
@@ -182,3 +193,10 @@ export const replaceFile = Effect.fn("FileReplacement.replaceFile")(function* (
   )
   return { isNew: Option.isNone(existing) }
 }, Effect.scoped)
+
+/** Does all of `replaceFile` that comes before the content is written, for who writes it another way. */
+export const prepare = (workspace: Workspace, place: Place, content: Uint8Array, expected: Option.Option<string>) =>
+  openTarget(workspace, place, content, expected).pipe(
+    Effect.map(({ existing }) => ({ isNew: Option.isNone(existing) })),
+    Effect.scoped
+  )

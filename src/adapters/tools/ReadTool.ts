@@ -4,10 +4,11 @@
  *
  * Of a picture the result has the file itself, for models that see it.
  */
-import { Effect, Schema, Stream } from "effect"
+import { Effect, Option, Schema, Stream } from "effect"
 import { basename } from "node:path"
 import * as SafeText from "../../domain/SafeText.js"
 import * as Tool from "../../services/Tool.js"
+import * as EditedFiles from "./EditedFiles.js"
 import * as FileContent from "./FileContent.js"
 import { OffsetPastEnd } from "./FileErrors.js"
 import { keyOf } from "./FileKey.js"
@@ -95,8 +96,9 @@ export const read = Tool.make("read", {
         files: [{ name: SafeText.wellFormed(basename(place.relative)), mediaType, content }]
       })
     }
+    const edited = yield* EditedFiles.ofEditor(file, place)
     const taken = yield* Stream.runFoldWhile(
-      FileContent.lines(file),
+      Option.isNone(edited) ? FileContent.lines(file) : FileContent.linesOf(file, edited.value),
       nothing,
       ({ hasMore }) => !hasMore,
       take(offset, limit)

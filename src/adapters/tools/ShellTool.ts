@@ -2,14 +2,18 @@
  * `shell`: a command for the host's shell, in the session's folder. Bounded in time and output by `Exec`, which ends all
  * that the command started in its process group and gives it none of the engine's keys.
  *
+ * Where an editor steers the session and has terminals, the command runs in one of those, and its person sees it.
+ *
  * Not confined: the command can read and change whatever this process may, in the workspace and outside of it.
  */
-import { Effect, Schema } from "effect"
+import { Effect, Option, Schema } from "effect"
 import { Exec } from "../../services/Exec.js"
 import type { Completion } from "../../services/Exec.js"
 import * as Tool from "../../services/Tool.js"
+import * as Editors from "./Editors.js"
 import { refuse } from "./FileErrors.js"
 import * as Lines from "./Lines.js"
+import * as ShellCommands from "./ShellCommands.js"
 
 const defaultMillis = 120_000
 const maxMillis = 600_000
@@ -54,9 +58,11 @@ export const shell = Tool.make("shell", {
 }).handle(
   Effect.fn("tools.shell")(function* ({ command, timeoutMs }) {
     const exec = yield* Exec
+    const editor = yield* Editors.current
+    const run = Option.match(editor, { onNone: () => exec.run, onSome: ({ run }) => run ?? exec.run })
     const { progress, workdir } = yield* Tool.Call
     if (workdir === null) return yield* refuse(".", "no-workspace")
-    const finished = yield* exec.run({
+    const finished = yield* run({
       command,
       cwd: workdir,
       timeoutMillis: timeoutMs,
@@ -68,5 +74,5 @@ export const shell = Tool.make("shell", {
     })
     return format(finished, timeoutMs)
   }),
-  { timeout: maxMillis + 60_000, title: ({ command }) => command }
+  { timeout: maxMillis + 60_000, title: ({ command }) => command, commands: ({ command }) => ShellCommands.of(command) }
 )

@@ -6,6 +6,7 @@
  */
 import { Effect, Schema } from "effect"
 import * as Tool from "../../services/Tool.js"
+import * as EditedFiles from "./EditedFiles.js"
 import * as FileContent from "./FileContent.js"
 import * as FileDiff from "./FileDiff.js"
 import { refuse } from "./FileErrors.js"
@@ -20,7 +21,8 @@ const contentAt = (workspace: Files.Workspace, place: Files.Place) =>
     Effect.flatMap(Files.asFile),
     Effect.flatMap((file) => FileContent.readStart(file, FileReplacement.maxBytes)),
     Effect.scoped,
-    Effect.orElseSucceed(() => new Uint8Array(0))
+    Effect.flatMap((onDisk) => EditedFiles.orOnDisk(place, onDisk)),
+    Effect.catchTag("FileRefused", () => Effect.succeed(new Uint8Array(0)))
   )
 
 const keptNames = { lf: "LF line ends", crlf: "CRLF line ends" }
@@ -42,7 +44,7 @@ export const write = Tool.make("write", {
     if (given.length > FileReplacement.maxBytes) return yield* refuse(place.printed, "too-large")
     const before = yield* contentAt(workspace, place)
     const { bytes, ends, isMarked } = LineEnds.fit(before, given)
-    const { isNew } = yield* FileReplacement.replaceFile(workspace, place, bytes)
+    const { isNew } = yield* EditedFiles.replace(workspace, place, bytes)
     const kept = [...(isMarked ? ["byte order mark"] : []), ...(ends === null ? [] : [keptNames[ends]])]
     const note = kept.length === 0 ? "" : `, with its ${kept.join(" and ")} as before`
     return Tool.result({

@@ -41,7 +41,8 @@ export const inFolder =
       owner: null,
       workdir,
       metadata: {},
-      progress
+      progress,
+      ask: () => Effect.succeed({ _tag: "Declined", message: null })
     })
 
 /** What a model reads of an output. */

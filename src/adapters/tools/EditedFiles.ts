@@ -1,0 +1,79 @@
+/**
+ * Text files of the workspace as the editor that steers the session has them, with what is not saved yet; as they are on
+ * disk where it offers none. What may be read and changed is decided on disk in either case: a file that leads out of the
+ * workspace, is binary or too large is never asked for.
+ *
+ * Through an editor a file is changed as the editor does it: not by a rename, and what somebody types between the last look
+ * at the content and the change may be lost. Files that the editor does not know are read from disk; one that it refuses to read is not read.
+ */
+import { Effect, Option } from "effect"
+import { Call } from "../../services/Tool.js"
+import * as Editors from "./Editors.js"
+import * as FileContent from "./FileContent.js"
+import { type FileRefused, refuse } from "./FileErrors.js"
+import * as FileReplacement from "./FileReplacement.js"
+import type { OpenFile, Place, Workspace } from "./WorkspaceFiles.js"
+import * as Files from "./WorkspaceFiles.js"
+
+const offered = <K extends keyof Editors.Editor>(what: K) =>
+  Effect.map(
+    Editors.current,
+    Option.flatMap((editor) => Option.fromNullable(editor[what]))
+  )
+
+/** What the editor has of a file that holds these bytes on disk; those, where it has none or they are no text. */
+export const orOnDisk = Effect.fnUntraced(function* (place: Place, onDisk: Uint8Array) {
+  const read = yield* offered("read")
+  if (Option.isNone(read) || onDisk.length > FileReplacement.maxBytes || FileContent.isBinary(onDisk)) return onDisk
+  const text = yield* read.value(place).pipe(
+    Effect.map(Option.some),
+    Effect.catchIf(
+      ({ reason }) => reason === "unknown",
+      () => Effect.succeed(Option.none<string>())
+    )
+  )
+  if (Option.isNone(text)) return onDisk
+  if (text.value.length > FileReplacement.maxBytes) return yield* refuse(place.printed, "too-large")
+  return yield* FileContent.bytesOf(place.printed, text.value)
+})
+
+/** The whole file. */
+export const readWhole = (
+  file: OpenFile,
+  place: Place
+): Effect.Effect<Uint8Array, FileRefused | Editors.EditorFailed, Call> =>
+  Effect.flatMap(FileContent.readWhole(file, FileReplacement.maxBytes), (onDisk) => orOnDisk(place, onDisk))
+
+/** The whole file where the session has an editor that reads files and the file is not too large for it; else none. */
+export const ofEditor = (file: OpenFile, place: Place) =>
+  Effect.flatMap(offered("read"), (read) =>
+    Option.isNone(read) || file.stats.size > BigInt(FileReplacement.maxBytes)
+      ? Effect.succeedNone
+      : Effect.asSome(readWhole(file, place))
+  )
+
+const checkUnchanged = (workspace: Workspace, place: Place, expected: string) =>
+  Files.openPlace(workspace, place).pipe(
+    Effect.flatMap(Files.asFile),
+    Effect.flatMap((file) => readWhole(file, place)),
+    Effect.scoped,
+    Effect.filterOrFail(
+      (bytes) => FileContent.hash(bytes) === expected,
+      () => refuse(place.printed, "changed")
+    )
+  )
+
+/** `FileReplacement.replaceFile`, through the editor where it writes files. */
+export const replace = Effect.fn("EditedFiles.replace")(function* (
+  workspace: Workspace,
+  place: Place,
+  content: Uint8Array,
+  expected: Option.Option<string> = Option.none()
+) {
+  const write = yield* offered("write")
+  if (Option.isNone(write)) return yield* FileReplacement.replaceFile(workspace, place, content, expected)
+  const found = yield* FileReplacement.prepare(workspace, place, content, expected)
+  if (Option.isSome(expected)) yield* checkUnchanged(workspace, place, expected.value)
+  yield* write.value(place, yield* FileContent.textOf(place.printed, content))
+  return found
+})
