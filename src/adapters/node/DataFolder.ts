@@ -76,3 +76,7 @@ export const config = (host: Host): ResolvedPath => {
   const variable = host.env["SKEIN_CONFIG"]
   return variable ? resolve(host, "SKEIN_CONFIG", variable) : inUsual(host, "config", "skein/config.json")
 }
+
+/** The folder with the user's permission rules: `rules` beside the configuration. Fails as that does. */
+export const rules = (host: Host): ResolvedPath =>
+  Either.flatMap(config(host), (file) => resolve(host, "config", `${file}/../rules`))

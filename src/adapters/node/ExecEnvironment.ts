@@ -65,7 +65,7 @@ const windows = [
 ]
 
 /** No colours or cursor movements, no pager, no question on the terminal. */
-const quiet = { TERM: "dumb", PAGER: "cat", GIT_PAGER: "cat", GIT_TERMINAL_PROMPT: "0" }
+export const quiet = { TERM: "dumb", PAGER: "cat", GIT_PAGER: "cat", GIT_TERMINAL_PROMPT: "0" }
 
 type Variables = { readonly [name: string]: string | undefined }
 

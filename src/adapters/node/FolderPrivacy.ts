@@ -1,10 +1,10 @@
 /**
- * What an existing data folder lets other users do. What is ours is tightened: the database, the files beside it and the
- * assets, and the folder itself when it holds nothing but Skein's own. What is another user's and open to others is
- * refused, as anyone could have put it there.
+ * What an existing data folder lets other users do. What is ours is tightened: the database, the files beside it, the
+ * assets and what is a server's, and the folder itself when it holds nothing but Skein's own. What is another user's and
+ * open to others is refused, as anyone could have put it there.
  *
- * Nothing is created, and nothing below `assets` is looked at: its folder closes it. A disk that cannot be written stays
- * as it is. Windows has no such permissions.
+ * Nothing is created, and nothing below `assets` and `server` is looked at: these folders close it. A disk that cannot be
+ * written stays as it is. Windows has no such permissions.
  */
 import { chmodSync, lstatSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -15,10 +15,10 @@ import * as DataLayout from "../sqlite/DataLayout.js"
 /** What nobody but its owner may do. */
 const open = 0o077
 
-const parts = ["", ...DataLayout.endings].map((ending) => DataLayout.databaseName + ending).concat("assets")
+const parts = ["", ...DataLayout.endings].map((ending) => DataLayout.databaseName + ending).concat("assets", "server")
 
 const isOwn = (name: string): boolean =>
-  name.startsWith(DataLayout.databaseName) || name === "assets" || name === "aside"
+  name.startsWith(DataLayout.databaseName) || ["assets", "aside", "server"].includes(name)
 
 /** Tightens what is open at a path. Throws `StorageUnusable` when it belongs to somebody else. */
 const tighten = (path: string, user: number): void => {

@@ -2,21 +2,48 @@
  * `CallProcesses` on Linux. On other systems nothing is found, as they do not show reliably what environment a process
  * was started with.
  */
-import { Array as Arr, Effect, Layer } from "effect"
+import { Array as Arr, Deferred, Effect, FiberId, Layer } from "effect"
 import type { CallId } from "../../domain/Message.js"
 import { CallProcesses } from "../../services/CallProcesses.js"
 import * as ProcessGroup from "./ProcessGroup.js"
+import type { ProcessStat } from "./ProcessStat.js"
 import * as RunningProcesses from "./RunningProcesses.js"
 
 /** Milliseconds between being asked to end and being killed. */
 const graceMillis = 500
 
-export const markOf = (callId: CallId): RunningProcesses.Mark => ({ variable: "SKEIN_CALL", value: callId })
+const variable = "SKEIN_CALL"
 
-/** The groups are asked to end and killed; then what has left them meanwhile. */
+export const markOf = (callId: CallId): RunningProcesses.Mark => ({ variable, value: callId })
+
+const one = Effect.unsafeMakeSemaphore(1)
+let next: Deferred.Deferred<ReadonlyMap<string, ReadonlyArray<ProcessStat>>> | null = null
+
+/**
+ * Looks at all processes, once for all who ask before the look begins: an engine may have died with many calls. The look is
+ * nobody's own: who asked first may be interrupted, and the others still wait for it.
+ */
+const look = Effect.uninterruptibleMask((restore) =>
+  Effect.suspend(() => {
+    if (next !== null) return restore(Deferred.await(next))
+    const found = Deferred.unsafeMake<ReadonlyMap<string, ReadonlyArray<ProcessStat>>>(FiberId.none)
+    next = found
+    const looking = Effect.suspend(() => {
+      next = null
+      return RunningProcesses.byValue(variable)
+    })
+    return Effect.zipRight(
+      Effect.forkDaemon(Effect.intoDeferred(one.withPermits(1)(looking), found)),
+      restore(Deferred.await(found))
+    )
+  })
+)
+
+/** The groups are asked to end and killed; then what has left them meanwhile. Most calls have started nothing. */
 const endOne = Effect.fnUntraced(function* (callId: CallId) {
   const mark = markOf(callId)
-  const groups = Arr.dedupe((yield* RunningProcesses.marked(mark)).map(({ group }) => group))
+  const groups = Arr.dedupe(((yield* look).get(callId) ?? []).map(({ group }) => group))
+  if (groups.length === 0) return
   const end = (group: number) => ProcessGroup.endRest(group, graceMillis)
   yield* Effect.forEach(groups, end, { concurrency: "unbounded", discard: true })
   yield* ProcessGroup.killMarked(mark)

@@ -18,12 +18,13 @@
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Ref, Stream, identity } from "effect"
 import { spawn } from "node:child_process"
 import { randomUUID } from "node:crypto"
-import { existsSync, statSync } from "node:fs"
+import { statSync } from "node:fs"
 import * as Excerpt from "../../domain/Excerpt.js"
 import { Exec, ExecFailed } from "../../services/Exec.js"
 import type { Command, Completion } from "../../services/Exec.js"
 import * as Tool from "../../services/Tool.js"
 import { codeOf } from "../ErrorCode.js"
+import { defaultShell } from "./DefaultShell.js"
 import * as ExecEnvironment from "./ExecEnvironment.js"
 import * as NodeCallProcesses from "./NodeCallProcesses.js"
 import * as ProcessGroup from "./ProcessGroup.js"
@@ -55,11 +56,6 @@ const programOf = (command: Command["command"], shell: string): Program => {
     ? { file: shell, args: ["/d", "/s", "/c", `"${command}"`], verbatim: true }
     : { file: shell, args: ["-c", 'exec "$0" -c "$1" 2>&1', shell, command], verbatim: false }
 }
-
-const defaultShell = (): string =>
-  process.platform === "win32"
-    ? (process.env["COMSPEC"] ?? "cmd.exe")
-    : (["/bin/bash", "/usr/bin/bash"].find((path) => existsSync(path)) ?? "/bin/sh")
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 

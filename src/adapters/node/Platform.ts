@@ -20,13 +20,16 @@ export const layerMemory = (config: EngineConfig.Options, hosts: Identity.Hosts 
     Layer.succeed(EventLoop, { turn })
   )
 
-/** The platform of an engine on this data folder, over a storage that so many hosts may share. */
-export const layer = (data: string, config: EngineConfig.Options, hosts: Identity.Hosts = "one") =>
+/** The platform of an engine over a storage that so many hosts may share. */
+export const layerOver = (config: EngineConfig.Options, hosts: Identity.Hosts) =>
   Layer.mergeAll(
     layerMemory(config, hosts),
     NodeFolders.layer,
     NodeCallProcesses.layer,
     NodeFileSystem.layer,
-    NodePath.layer,
-    Layer.succeed(DataDirectory, data)
+    NodePath.layer
   )
+
+/** The platform of an engine on this data folder. */
+export const layer = (data: string, config: EngineConfig.Options) =>
+  Layer.merge(layerOver(config, "one"), Layer.succeed(DataDirectory, data))

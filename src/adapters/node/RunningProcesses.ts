@@ -36,16 +36,36 @@ export interface Mark {
   readonly value: string
 }
 
-const carries = ({ value, variable }: Mark, pid: number): Effect.Effect<boolean> =>
+/** All but this process and its group: it may itself have been started by what it looks for. */
+const others = Effect.map(all, (running) => {
+  const own = running.find(({ pid }) => pid === process.pid)?.group
+  return running.filter(({ group }) => group !== own)
+})
+
+const environmentOf = (pid: number): Effect.Effect<ReadonlyArray<string>> =>
   Effect.tryPromise(() => readFile(`/proc/${pid}/environ`, "latin1")).pipe(
-    Effect.map((environment) => environment.split("\0").includes(`${variable}=${value}`)),
-    Effect.orElseSucceed(() => false)
+    Effect.map((environment) => environment.split("\0")),
+    Effect.orElseSucceed(() => [])
   )
 
-/** Those that carry a mark, but for this process and its group: it may itself have been started by what it looks for. */
-export const marked = (mark: Mark): Effect.Effect<ReadonlyArray<ProcessStat.ProcessStat>> =>
-  Effect.flatMap(all, (running) => {
-    const own = running.find(({ pid }) => pid === process.pid)?.group
-    const others = running.filter(({ group }) => group !== own)
-    return Effect.filter(others, ({ pid }) => carries(mark, pid), { concurrency: 16 })
+const carries = ({ value, variable }: Mark, pid: number): Effect.Effect<boolean> =>
+  Effect.map(environmentOf(pid), (variables) => variables.includes(`${variable}=${value}`))
+
+/** Those that carry the variable, by its values, but for this process and its group. */
+export const byValue = (variable: string): Effect.Effect<ReadonlyMap<string, ReadonlyArray<ProcessStat.ProcessStat>>> =>
+  Effect.gen(function* () {
+    const running = yield* others
+    const found = new Map<string, Array<ProcessStat.ProcessStat>>()
+    const valueOf = ({ pid }: ProcessStat.ProcessStat) =>
+      Effect.map(environmentOf(pid), (variables) => variables.find((text) => text.startsWith(`${variable}=`)))
+    const values = yield* Effect.forEach(running, valueOf, { concurrency: 16 })
+    running.forEach((one, place) => {
+      const value = values[place]?.slice(variable.length + 1)
+      if (value !== undefined) found.set(value, [...(found.get(value) ?? []), one])
+    })
+    return found
   })
+
+/** Those that carry a mark, but for this process and its group. */
+export const marked = (mark: Mark): Effect.Effect<ReadonlyArray<ProcessStat.ProcessStat>> =>
+  Effect.flatMap(others, (running) => Effect.filter(running, ({ pid }) => carries(mark, pid), { concurrency: 16 }))

@@ -5,44 +5,42 @@
  * Each call makes an engine of its own. A host's loggers and tracers reach its runs when they are provided under the
  * preset, with `Layer.provide`, or around everything.
  */
-import { Array, Config, type ConfigError, Effect, Layer, Schema } from "effect"
-import { hostname } from "node:os"
-import { Placement } from "../../domain/Placement.js"
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { Config, type ConfigError, Effect, Layer } from "effect"
 import type { InvalidInput, StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import type { Agents } from "../../services/Agents.js"
 import * as AssetFiles from "../../services/assets/AssetFiles.js"
 import * as Assets from "../../services/assets/Assets.js"
 import * as MemoryFiles from "../../services/assets/MemoryFiles.js"
+import { DataDirectory } from "../../services/DataDirectory.js"
 import * as Engine from "../../services/Engine.js"
-import * as EngineConfig from "../../services/EngineConfig.js"
+import type * as EngineConfig from "../../services/EngineConfig.js"
 import * as EventSignals from "../../services/storage/EventSignals.js"
 import type { Gateway } from "../../services/gateway/Gateway.js"
 import * as MemoryStorage from "../../services/storage/memory/MemoryStorage.js"
 import type { Storage, StorageReader } from "../../services/storage/Storage.js"
 import * as SqliteStorage from "../sqlite/SqliteStorage.js"
+import * as NodeFolders from "./NodeFolders.js"
 import * as Platform from "./Platform.js"
+import * as Preset from "./Preset.js"
 
 /** The data folder, and the engine's settings. */
 export interface Options extends EngineConfig.Options {
   /** The data folder, created when it is missing. It holds `skein.db` and `assets/`. */
   readonly data: string
   /** Where assets are kept, such as `S3Assets.layer` of `skein/s3`. Defaults to files in the data folder. */
-  readonly assets?: Layer.Layer<AssetFiles.AssetFiles, InvalidInput> | undefined
+  readonly assets?: Preset.Files | undefined
 }
-
-/** How often a long-lived host looks for what other engines left behind, unless it says otherwise. */
-const recoverMillis = 1_000
-
-/** What an engine of this host serves unless it says otherwise: sessions that are placed on the host, by its name. */
-const placements = Array.filter([hostname()], Schema.is(Placement))
 
 const engine = Layer.provide(Engine.layer, Assets.layer)
 
-/** What files in the data folder need is there, whether or not they are used. */
-const filesOf = (
-  assets: Options["assets"]
-): Layer.Layer<AssetFiles.AssetFiles, InvalidInput, Layer.Layer.Context<typeof AssetFiles.layer>> =>
-  assets ?? AssetFiles.layer
+/** Where assets are: in the data folder unless something else is said. */
+const filesOf = ({ assets, data }: Pick<Options, "assets" | "data">): Preset.Files =>
+  assets ??
+  AssetFiles.layer.pipe(
+    Layer.provide([NodeFolders.layer, NodeFileSystem.layer, NodePath.layer, Layer.succeed(DataDirectory, data)])
+  )
 
 /**
  * An engine on a data folder. It takes up what other engines left behind, each second unless `recoverMillis` says
@@ -56,8 +54,8 @@ export const layer = ({
 }: Options): Layer.Layer<Gateway, InvalidInput | StorageUnusable | StorageFailed, Agents> =>
   Layer.fresh(
     engine.pipe(
-      Layer.provide([SqliteStorage.layer, filesOf(assets)]),
-      Layer.provide(Platform.layer(data, { recoverMillis, placements, ...config }))
+      Layer.provide([SqliteStorage.layer, filesOf({ assets, data })]),
+      Layer.provide(Platform.layer(data, { ...Preset.settings, ...config }))
     )
   )
 
@@ -74,19 +72,13 @@ export const layerConfig = (
 export const layerOver = <E, R>(
   storage: Layer.Layer<Storage | StorageReader | EventSignals.EventSignals, E, R>,
   { assets, data, ...config }: Options
-): Layer.Layer<Gateway, E | InvalidInput, Agents | R> =>
-  Layer.fresh(
-    engine.pipe(
-      Layer.provide([storage, filesOf(assets)]),
-      Layer.provide(Platform.layer(data, { recoverMillis, placements, ...config }, "many"))
-    )
-  )
+): Layer.Layer<Gateway, E | InvalidInput, Agents | R> => Preset.over(engine, storage, filesOf({ assets, data }), config)
 
 /** An engine that keeps nothing: sessions and assets are gone with the layer. */
 export const layerMemory = (config: EngineConfig.Options = {}): Layer.Layer<Gateway, InvalidInput, Agents> =>
   Layer.fresh(
     engine.pipe(
       Layer.provide([Layer.provideMerge(MemoryStorage.layer, EventSignals.layer), MemoryFiles.layer]),
-      Layer.provide(Platform.layerMemory({ placements, ...config }))
+      Layer.provide(Platform.layerMemory({ placements: Preset.settings.placements, ...config }))
     )
   )

@@ -171,7 +171,8 @@ onLinux("Engines on Linux", () => {
   it.scopedLive("a process that ended and whose parent does not care is dead", () =>
     withEngine(({ liveness, self }) =>
       Effect.gen(function* () {
-        const parent = yield* child("sh", "-c", "sleep 600 & echo $!; exec sleep 600")
+        // The shell that has started it would care, and is no more once it is told.
+        const parent = yield* child("sh", "-c", "sleep 600 & exec sh -c 'echo $0; exec sleep 600' $!")
         const pid = Number(parent.line)
         const engine = { ...self, pid, startTime: startTime(pid), instance: "other" }
         expect(yield* liveness(engine)).toBe("alive")

@@ -1,0 +1,158 @@
+/**
+ * Permission rules in a folder of the user's own, one file a rule: added by creating one, removed by removing one, so that
+ * processes that do so at once do not undo each other's. Nothing in a session's folder is read.
+ *
+ * A rule is for all sessions, for those in a folder and below it, or for one session. The folder and its files are its
+ * owner's alone. A file that cannot be read or understood may have been a rule that denies: until it is gone no rule
+ * decides, and whoever asks for the rules gets `RulesUnusable`.
+ */
+import { Clock, Effect, Layer, Schema } from "effect"
+import { createHash, randomUUID } from "node:crypto"
+import { link, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { join } from "node:path"
+import { Rule } from "../../domain/PermissionRule.js"
+import { type Session, SessionId } from "../../domain/Session.js"
+import { Rules } from "../../services/Permissions.js"
+import { codeOf } from "../ErrorCode.js"
+import * as FolderCreation from "./FolderCreation.js"
+import { isWithin } from "./Within.js"
+
+/** A rule, and which sessions it is for: all of them without folder and session. */
+export const StoredRule = Schema.Struct({
+  ...Rule.fields,
+  /** The absolute path of a folder. */
+  folder: Schema.NullOr(Schema.String),
+  session: Schema.NullOr(SessionId)
+})
+export type StoredRule = typeof StoredRule.Type
+
+/** The rules cannot be read or changed. `path` is the folder, or the file that is damaged. */
+export class RulesUnusable extends Schema.TaggedError<RulesUnusable>()("RulesUnusable", {
+  path: Schema.String,
+  reason: Schema.String
+}) {
+  override get message() {
+    return `The permission rules in ${this.path} cannot be used: ${this.reason}`
+  }
+}
+
+const Text = Schema.parseJson(StoredRule, { space: 2 })
+const decode = Schema.decodeUnknown(Text)
+const encode = Schema.encodeSync(Text)
+
+const ending = ".json"
+
+/** A rule's own name: what says the same has the same. */
+const idOf = ({ folder, pattern, session, word }: StoredRule): string =>
+  createHash("sha256")
+    .update(JSON.stringify([word, pattern, folder, session]))
+    .digest("hex")
+    .slice(0, 12)
+
+/** Whether a rule counts for a session. */
+const isFor = ({ folder, session }: StoredRule, { id, workdir }: Pick<Session, "id" | "workdir">): boolean =>
+  (session === null || session === id) && (folder === null || (workdir !== null && isWithin(folder, workdir)))
+
+const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, RulesUnusable> =>
+  Effect.tryPromise({ try: run, catch: (thrown) => new RulesUnusable({ path, reason: codeOf(thrown) }) })
+
+/** The rules in a folder, which need not be there. */
+export const open = (path: string) => {
+  const fileOf = (id: string) => join(path, id + ending)
+
+  const names = attempt(path, () => readdir(path)).pipe(
+    Effect.map((found) => found.filter((name) => name.endsWith(ending)).toSorted()),
+    Effect.catchIf(
+      ({ reason }) => reason === "ENOENT",
+      () => Effect.succeed([])
+    )
+  )
+
+  const read = (name: string) => {
+    const file = join(path, name)
+    return attempt(file, () => readFile(file, "utf8")).pipe(
+      Effect.flatMap((text) =>
+        Effect.mapError(decode(text), () => new RulesUnusable({ path: file, reason: "not a rule" }))
+      ),
+      // It was removed meanwhile.
+      Effect.catchIf(
+        ({ reason }) => reason === "ENOENT",
+        () => Effect.succeed(null)
+      )
+    )
+  }
+
+  const all = Effect.flatMap(names, (names) => Effect.forEach(names, read, { concurrency: 16 })).pipe(
+    Effect.map((rules) => rules.filter((rule) => rule !== null))
+  )
+
+  /** No reader finds half a rule: it comes under its name once it is whole. */
+  const write = (rule: StoredRule) => {
+    const draft = join(path, `${randomUUID()}.tmp`)
+    return attempt(path, () => writeFile(draft, encode(rule), { flag: "wx", mode: 0o600, flush: true })).pipe(
+      Effect.zipRight(attempt(path, () => link(draft, fileOf(idOf(rule))))),
+      Effect.ensuring(Effect.ignore(attempt(path, () => rm(draft, { force: true }))))
+    )
+  }
+
+  /** Stores a rule. Returns whether it is new. */
+  const add = (rule: StoredRule): Effect.Effect<boolean, RulesUnusable> =>
+    Effect.zipRight(
+      Effect.try({
+        try: () => FolderCreation.make(path),
+        catch: (thrown) => new RulesUnusable({ path, reason: codeOf(thrown) })
+      }),
+      write(rule)
+    ).pipe(
+      Effect.as(true),
+      Effect.catchIf(
+        ({ reason }) => reason === "EEXIST",
+        () => Effect.succeed(false)
+      )
+    )
+
+  /** Removes a rule, which need not be there. */
+  const remove = (rule: StoredRule): Effect.Effect<void, RulesUnusable> =>
+    attempt(path, () => rm(fileOf(idOf(rule)), { force: true }))
+
+  /** Those that count for a session, or would for a folder. */
+  const of = (session: Pick<Session, "id" | "workdir">) =>
+    Effect.map(all, (rules) => rules.filter((rule) => isFor(rule, session)))
+
+  return { all, add, remove, of }
+}
+
+const grainMillis = 2_000
+
+/** When a folder was changed last, in milliseconds; null when it is not there. */
+const changeOf = (path: string) =>
+  attempt(path, () => stat(path)).pipe(
+    Effect.map(({ mtimeMs }) => mtimeMs),
+    Effect.catchIf(
+      ({ reason }) => reason === "ENOENT",
+      () => Effect.succeed(null)
+    )
+  )
+
+/**
+ * The rules in a folder, for `Permissions.byRules`. What somebody allows for good is stored for the session's folder and
+ * below it, and of a session without folder for all sessions. While the rules cannot be read calls are denied.
+ */
+export const layer = (path: string): Layer.Layer<Rules> =>
+  Layer.sync(Rules, () => {
+    const folder = open(path)
+    let known: { readonly change: number | null; readonly rules: ReadonlyArray<StoredRule> } | null = null
+    const current = Effect.gen(function* () {
+      const change = yield* changeOf(path)
+      if (known !== null && known.change === change) return known.rules
+      const rules = yield* folder.all
+      // What is changed again within the grain of the file system's clock bears the same time.
+      const isSettled = change === null || (yield* Clock.currentTimeMillis) - change > grainMillis
+      known = isSettled ? { change, rules } : null
+      return rules
+    })
+    return {
+      of: (session) => Effect.orDie(Effect.map(current, (rules) => rules.filter((rule) => isFor(rule, session)))),
+      store: ({ workdir }, rule) => Effect.orDie(folder.add({ ...rule, folder: workdir, session: null }))
+    }
+  })
