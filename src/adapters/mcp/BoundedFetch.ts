@@ -1,0 +1,50 @@
+/**
+ * `fetch` for a server that is not trusted: an answer of more than 32 MiB is broken off. A stream that stays open counts as
+ * one answer, and is opened again by whoever reads it.
+ */
+import type { FetchLike } from "@modelcontextprotocol/client"
+import { Predicate } from "effect"
+
+const most = 32 * 1024 * 1024
+
+const bounded = (): TransformStream<Uint8Array, Uint8Array> => {
+  let seen = 0
+  return new TransformStream({
+    transform: (chunk, controller) => {
+      seen += chunk.byteLength
+      if (seen > most) controller.error(new Error(`an answer of over ${most} bytes`))
+      else controller.enqueue(chunk)
+    }
+  })
+}
+
+export const boundedFetch: FetchLike = async (url, init) => {
+  const response = await fetch(url, init)
+  const { body, headers, status, statusText } = response
+  return body === null ? response : new Response(body.pipeThrough(bounded()), { headers, status, statusText })
+}
+
+/** What an authorization server may say of an error: the client package prints it, and it could hold what was sent there. */
+const errorWord = /^[a-z_]{1,64}$/u
+
+const wordOf = async (response: Response): Promise<string> => {
+  const said: unknown = await response.json().catch(() => null)
+  const word = Predicate.hasProperty(said, "error") && Predicate.isString(said.error) ? said.error : ""
+  return errorWord.test(word) ? word : "server_error"
+}
+
+/** The same for a server with a login: of an authorization server's refusal only the error's word is left. */
+export const fetchWithLogin =
+  (server: string): FetchLike =>
+  async (url, init) => {
+    const response = await boundedFetch(url, init)
+    if (response.status < 400 || String(url).split("?")[0] === server.split("?")[0]) return response
+    const { headers, status } = response
+    return Response.json({ error: await wordOf(response) }, { status, headers: headersOf(headers) })
+  }
+
+/** What a refusal says beside its text: its length and coding are of that. */
+const headersOf = (headers: Headers): Headers => {
+  const challenge = headers.get("www-authenticate")
+  return new Headers(challenge === null ? {} : { "www-authenticate": challenge })
+}

@@ -1,0 +1,327 @@
+/**
+ * Connections to servers: made when one is asked for, kept while it is used, ended some minutes later, and made again when
+ * the server has ended meanwhile. A server that fails again and again is left alone for a while.
+ *
+ * A server's word counts for nothing here: its schemas are not compiled, its texts are in no error, and whatever it does
+ * fails only what asks it.
+ */
+import type {
+  CallToolResult,
+  Client,
+  GetPromptResult,
+  OAuthClientProvider,
+  Prompt,
+  ReadResourceResult,
+  Resource,
+  Tool,
+  Transport
+} from "@modelcontextprotocol/client"
+import { Clock, Duration, Effect, Predicate, RcMap, Runtime, type Scope } from "effect"
+import { codeOf } from "../ErrorCode.js"
+import { boundedFetch, fetchWithLogin } from "./BoundedFetch.js"
+import * as Elicitation from "./Elicitation.js"
+import * as Logins from "./Logins.js"
+import { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
+import type { ServerSettings, Servers } from "./Settings.js"
+import * as StdioTransport from "./StdioTransport.js"
+
+/** How long a server that nobody asks is kept. */
+const idle = Duration.minutes(5)
+
+/** Milliseconds that a server may take to say who it is, and to list its tools. */
+const patience = 30_000
+
+/** Failures within so many milliseconds after which a server is left alone until that time is over. */
+const mostFailures = 3
+const failuresWithin = 60_000
+
+/** Tools, prompts or resources of a server that are looked at, and pages of them. */
+const mostListed = 256
+const mostPages = 32
+
+/** The protocol's own limit on a call is not used: the engine has one. */
+const noLimit = 2 ** 31 - 1
+
+/** How far a call is, as its server says. */
+export interface Progress {
+  readonly progress: number
+  readonly total?: number | undefined
+  readonly message?: string | undefined
+}
+
+/** Who calls a tool, and hears of the call while it lasts. */
+export interface Caller extends Elicitation.Asker {
+  readonly onProgress: (progress: Progress) => void
+}
+
+export interface Service {
+  /** The tools of a server, as it lists them. */
+  readonly tools: (server: string) => Effect.Effect<ReadonlyArray<Tool>, McpFailed | McpUnknown>
+  /** Calls a tool. Interrupted, it tells the server that the call is cancelled. */
+  readonly call: (
+    server: string,
+    tool: string,
+    input: Readonly<Record<string, unknown>>,
+    caller: Caller
+  ) => Effect.Effect<CallToolResult, McpFailed | McpUnknown | McpRefused>
+  /** The prompts of a server, as it lists them. */
+  readonly prompts: (server: string) => Effect.Effect<ReadonlyArray<Prompt>, McpFailed | McpUnknown>
+  /** What a prompt says with these arguments. */
+  readonly prompt: (
+    server: string,
+    prompt: string,
+    given: Readonly<Record<string, string>>
+  ) => Effect.Effect<GetPromptResult, McpFailed | McpUnknown | McpRefused>
+  /** The resources of a server, as it lists them. */
+  readonly resources: (server: string) => Effect.Effect<ReadonlyArray<Resource>, McpFailed | McpUnknown>
+  /** What a resource holds. */
+  readonly resource: (
+    server: string,
+    uri: string
+  ) => Effect.Effect<ReadResourceResult, McpFailed | McpUnknown | McpRefused>
+  /** Who a server says that it is. */
+  readonly about: (
+    server: string
+  ) => Effect.Effect<{ readonly name: string; readonly version: string }, McpFailed | McpUnknown>
+}
+
+interface Connection {
+  readonly client: Client
+  /** What went wrong first; null while nothing has. */
+  why: string | null
+  tools: ReadonlyArray<Tool> | null
+  /** Who has calls that go on, oldest first. */
+  readonly callers: Set<Caller>
+}
+
+/** Whether a server wants to know who the user is. */
+const isUnauthorized = (thrown: unknown): boolean =>
+  thrown instanceof Logins.LoginNeeded ||
+  (thrown instanceof Error && thrown.name === "UnauthorizedError") ||
+  (Predicate.hasProperty(thrown, "status") && thrown.status === 401)
+
+const reasonOf = (thrown: unknown): string => {
+  if (isUnauthorized(thrown)) return "it wants a login: skein mcp login"
+  return thrown instanceof StdioTransport.Misbehaved ? thrown.message : codeOf(thrown)
+}
+
+/** Whether a server answered with an error: its text is for the model, as a result is. */
+const isAnswer = (thrown: unknown): thrown is Error =>
+  thrown instanceof Error && "code" in thrown && typeof thrown.code === "number"
+
+const loaded = Effect.promise(() => import("@modelcontextprotocol/client"))
+
+type Loaded = typeof import("@modelcontextprotocol/client")
+
+const transportOf = (
+  { StreamableHTTPClientTransport }: Loaded,
+  settings: ServerSettings,
+  authProvider: OAuthClientProvider | null,
+  onErrorText: (text: string) => void
+): Transport =>
+  "url" in settings
+    ? new StreamableHTTPClientTransport(new URL(settings.url), {
+        fetch: authProvider === null ? boundedFetch : fetchWithLogin(settings.url),
+        redirectPolicy: "same-origin",
+        ...(authProvider === null ? {} : { authProvider }),
+        requestInit: { headers: { ...settings.headers } }
+      })
+    : StdioTransport.make(settings, onErrorText)
+
+/** Connects to servers by name, with the logins of a folder. All connections end with the scope. */
+export const make = (servers: Servers, logins: string | null): Effect.Effect<Service, never, Scope.Scope> =>
+  Effect.gen(function* () {
+    const runFork = Runtime.runFork(yield* Effect.runtime<never>())
+    const failures = new Map<string, ReadonlyArray<number>>()
+
+    const recentFailures = (server: string) =>
+      Effect.map(Clock.currentTimeMillis, (now) =>
+        (failures.get(server) ?? []).filter((at) => now - at < failuresWithin)
+      )
+
+    const noteFailure = (server: string) =>
+      Effect.gen(function* () {
+        const recent = yield* recentFailures(server)
+        failures.set(server, [...recent, yield* Clock.currentTimeMillis])
+      })
+
+    const connect = Effect.fn("Mcp.connect")(function* (server: string) {
+      const settings = servers[server]
+      if (settings === undefined) return yield* new McpUnknown({ server, known: Object.keys(servers) })
+      const failed = (reason: string) => new McpFailed({ server, operation: "connect", reason })
+      if ((yield* recentFailures(server)).length >= mostFailures) {
+        return yield* failed("it failed several times within a minute, and is left alone for another")
+      }
+      const sdk = yield* loaded
+      const log = (text: string) =>
+        void runFork(
+          Effect.annotateLogs(Effect.logDebug("an MCP server wrote to its standard error"), { server, text })
+        )
+      const login = logins !== null && "url" in settings ? { folder: logins, url: settings.url } : null
+      const provider = login === null ? null : yield* Effect.promise(() => Logins.find(login.folder, server, login.url))
+      const transport = transportOf(sdk, settings, provider, log)
+      const client = new sdk.Client(
+        { name: "skein", version: "0" },
+        { capabilities: { elicitation: { form: {}, url: {} } } }
+      )
+      const connection: Connection = { client, why: null, tools: null, callers: new Set() }
+      client.onerror = (error) => (connection.why ??= reasonOf(error))
+      client.setRequestHandler("elicitation/create", ({ params }, { mcpReq: { signal } }) =>
+        Elicitation.answer(server, connection.callers, params, signal)
+      )
+      yield* Effect.acquireRelease(
+        Effect.tryPromise({
+          try: (signal) => client.connect(transport, { signal, timeout: patience }),
+          catch: (thrown) => failed(connection.why ?? reasonOf(thrown))
+        }).pipe(
+          Effect.tapError(() => Effect.zipRight(close(client), noteFailure(server))),
+          Effect.onInterrupt(() => close(client))
+        ),
+        () => close(client)
+      )
+      client.onclose = () =>
+        void runFork(
+          Effect.zipRight(
+            Effect.annotateLogs(Effect.logWarning("an MCP server ended"), {
+              server,
+              why: connection.why ?? "it closed"
+            }),
+            Effect.zipRight(noteFailure(server), RcMap.invalidate(connections, server))
+          )
+        )
+      client.setNotificationHandler("notifications/tools/list_changed", () => {
+        connection.tools = null
+      })
+      return connection
+    })
+
+    const connections = yield* RcMap.make({ lookup: connect, idleTimeToLive: idle })
+
+    /** Uses the server's connection. A server that is ended because nobody asks it any more has not failed. */
+    const use = <A, E>(server: string, run: (connection: Connection) => Effect.Effect<A, E>) =>
+      Effect.scoped(Effect.flatMap(RcMap.get(connections, server), run))
+
+    /** All of what a server lists page by page, as far as it is looked at. */
+    const list = <A>(
+      server: string,
+      page: (
+        params: { readonly cursor?: string },
+        options: { readonly signal: AbortSignal; readonly timeout: number }
+      ) => Promise<{ readonly items: ReadonlyArray<A>; readonly nextCursor?: string | undefined }>
+    ) =>
+      Effect.tryPromise({
+        try: async (signal): Promise<ReadonlyArray<A>> => {
+          const all: Array<A> = []
+          let cursor: string | undefined
+          for (let count = 0; count < mostPages && all.length < mostListed; count++) {
+            const found = await page(cursor === undefined ? {} : { cursor }, { signal, timeout: patience })
+            all.push(...found.items)
+            cursor = found.nextCursor
+            if (cursor === undefined) break
+          }
+          return all.slice(0, mostListed)
+        },
+        catch: (thrown) => new McpFailed({ server, operation: "list", reason: reasonOf(thrown) })
+      })
+
+    const listTools = (server: string, { client }: Connection) =>
+      list(server, async (params, options) => {
+        const { nextCursor, tools } = await client.request({ method: "tools/list", params }, options)
+        return { items: tools, nextCursor }
+      })
+
+    const listPrompts = (server: string, { client }: Connection) =>
+      list(server, async (params, options) => {
+        const { nextCursor, prompts } = await client.request({ method: "prompts/list", params }, options)
+        return { items: prompts, nextCursor }
+      })
+
+    const listResources = (server: string, { client }: Connection) =>
+      list(server, async (params, options) => {
+        const { nextCursor, resources } = await client.request({ method: "resources/list", params }, options)
+        return { items: resources, nextCursor }
+      })
+
+    /** One answer of a server; what it refuses is said in its words. */
+    const ask = <A>(
+      server: string,
+      operation: McpFailed["operation"],
+      connection: Connection,
+      request: (signal: AbortSignal) => Promise<A>
+    ) =>
+      Effect.tryPromise({
+        try: request,
+        catch: (thrown) =>
+          isAnswer(thrown)
+            ? new McpRefused({ text: thrown.message })
+            : new McpFailed({ server, operation, reason: connection.why ?? reasonOf(thrown) })
+      })
+
+    return {
+      tools: (server) =>
+        use(server, (connection) =>
+          connection.tools === null
+            ? Effect.tap(listTools(server, connection), (tools) => Effect.sync(() => void (connection.tools = tools)))
+            : Effect.succeed(connection.tools)
+        ),
+      call: (server, name, input, caller) =>
+        use(server, (connection) =>
+          during(
+            connection.callers,
+            caller,
+            ask(server, "call", connection, (signal) =>
+              connection.client.request(
+                { method: "tools/call", params: { name, arguments: { ...input } } },
+                { signal, timeout: noLimit, onprogress: caller.onProgress }
+              )
+            )
+          )
+        ),
+      prompts: (server) =>
+        use(server, (connection) =>
+          connection.client.getServerCapabilities()?.prompts === undefined
+            ? Effect.succeed([])
+            : listPrompts(server, connection)
+        ),
+      prompt: (server, name, given) =>
+        use(server, (connection) =>
+          ask(server, "prompt", connection, (signal) =>
+            connection.client.request(
+              { method: "prompts/get", params: { name, arguments: { ...given } } },
+              { signal, timeout: patience }
+            )
+          )
+        ),
+      resources: (server) =>
+        use(server, (connection) =>
+          connection.client.getServerCapabilities()?.resources === undefined
+            ? Effect.succeed([])
+            : listResources(server, connection)
+        ),
+      resource: (server, uri) =>
+        use(server, (connection) =>
+          ask(server, "read", connection, (signal) =>
+            connection.client.request({ method: "resources/read", params: { uri } }, { signal, timeout: patience })
+          )
+        ),
+      about: (server) =>
+        use(server, ({ client }) => {
+          const { name = server, version = "" } = client.getServerVersion() ?? {}
+          return Effect.succeed({ name, version })
+        })
+    } satisfies Service
+  })
+
+/** Runs an effect while the caller is among others. */
+const during = <A, E>(callers: Set<Caller>, caller: Caller, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
+  Effect.acquireUseRelease(
+    Effect.sync(() => void callers.add(caller)),
+    () => effect,
+    () => Effect.sync(() => void callers.delete(caller))
+  )
+
+const close = (client: Client): Effect.Effect<void> =>
+  Effect.suspend(() => {
+    client.onclose = () => {}
+    return Effect.ignore(Effect.tryPromise(() => client.close()))
+  })

@@ -1,0 +1,71 @@
+/**
+ * Logs in at a server that asks for OAuth: the user opens a link, allows it there, and comes back to a listener of this
+ * process on the loopback.
+ */
+import { Deferred, Effect, Runtime } from "effect"
+import { randomUUID } from "node:crypto"
+import { createServer } from "node:http"
+import { codeOf } from "../ErrorCode.js"
+import { fetchWithLogin } from "./BoundedFetch.js"
+import * as Logins from "./Logins.js"
+import { McpFailed } from "./McpFailed.js"
+
+/** How long the user may take. */
+const patience = "10 minutes"
+
+const page = (text: string) => `<!doctype html><meta charset="utf-8"><title>Skein</title><p>${text}</p>`
+
+/** Listens for the user who comes back: the parameters of the first visit that bears the state. */
+const listen = (state: string) =>
+  Effect.gen(function* () {
+    const came = yield* Deferred.make<URLSearchParams>()
+    const runSync = Runtime.runSync(yield* Effect.runtime<never>())
+    const server = yield* Effect.acquireRelease(
+      Effect.sync(() =>
+        createServer((request, response) => {
+          const { pathname, searchParams } = new URL(request.url ?? "/", "http://127.0.0.1")
+          const isMeant = pathname === "/callback" && searchParams.get("state") === state
+          response.writeHead(isMeant ? 200 : 404, { "content-type": "text/html; charset=utf-8", connection: "close" })
+          response.end(page(isMeant ? "Back to the terminal: you can close this page." : "There is nothing here."))
+          if (isMeant) runSync(Deferred.succeed(came, searchParams))
+        })
+      ),
+      (server) => Effect.sync(() => void server.close())
+    )
+    const port = yield* Effect.async<number>((resume) => {
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address()
+        resume(Effect.succeed(typeof address === "object" && address !== null ? address.port : 0))
+      })
+    })
+    return { redirect: `http://127.0.0.1:${port}/callback`, came: Deferred.await(came) }
+  })
+
+/** Logs in. `onLink` is given the link that the user has to open. */
+export const run = Effect.fn("Mcp.login")(function* (
+  folder: string,
+  server: string,
+  url: string,
+  onLink: (link: string) => Effect.Effect<void>
+) {
+  const failed = (reason: string) => new McpFailed({ server, operation: "login", reason })
+  const attempt = <A>(run: () => Promise<A>) =>
+    Effect.tryPromise({ try: run, catch: (thrown) => failed(codeOf(thrown)) })
+  const sdk = yield* Effect.promise(() => import("@modelcontextprotocol/client"))
+  const state = randomUUID()
+  const { came, redirect } = yield* listen(state)
+  const links: Array<URL> = []
+  const provider = yield* attempt(() =>
+    Logins.begin(folder, server, url, { redirect, state, onLink: (link) => void links.push(link) })
+  )
+  const common = { serverUrl: url, fetchFn: fetchWithLogin(url) }
+  yield* attempt(() => sdk.auth(provider, common))
+  const [link] = links
+  if (link === undefined || !/^https?:$/u.test(link.protocol)) return yield* failed("it gave no link to open")
+  yield* onLink(link.href)
+  const given = yield* Effect.timeoutFail(came, { duration: patience, onTimeout: () => failed("nobody came back") })
+  const authorizationCode = given.get("code")
+  if (authorizationCode === null) return yield* failed("it was not allowed")
+  const iss = given.get("iss")
+  yield* attempt(() => sdk.auth(provider, { ...common, authorizationCode, ...(iss === null ? {} : { iss }) }))
+}, Effect.scoped)

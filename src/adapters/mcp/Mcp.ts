@@ -1,0 +1,179 @@
+/**
+ * Tools of servers that speak the Model Context Protocol, for agents. A server is started, or connected to, when its tools
+ * are first asked for, and left again when nobody has asked for some minutes. One that dies, hangs or floods fails its own
+ * calls and nothing else.
+ */
+import { Context, Duration, Effect, Fiber, Layer, Option, Schema, type Scope } from "effect"
+import { InvalidInput } from "../../domain/SkeinError.js"
+import { isWithin } from "../node/Within.js"
+import * as CommandText from "./CommandText.js"
+import * as Commands from "./Commands.js"
+import * as Connections from "./Connections.js"
+import { McpFailed, type McpRefused, McpUnknown } from "./McpFailed.js"
+import * as McpTools from "./McpTools.js"
+import * as Results from "./Results.js"
+import { Servers } from "./Settings.js"
+
+export { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
+export type { McpTool } from "./McpTools.js"
+export type { Argument, Command } from "./Commands.js"
+export type { Content } from "./Results.js"
+export { Program, Remote, ServerName, Servers, ServerSettings } from "./Settings.js"
+
+/** What an engine's agents get of servers. */
+export interface Service {
+  /** The names of all servers, in the order of the settings. */
+  readonly servers: ReadonlyArray<string>
+  /** The tools of a server, for `Agents.withTools`. */
+  readonly tools: (server: string) => Effect.Effect<ReadonlyArray<McpTools.McpTool>, McpFailed | McpUnknown>
+  /**
+   * The tools of all servers for a session, by the folder that it works in. A server that fails is left out, and logged; one
+   * that has not said within ten seconds what it has is left out for now.
+   */
+  readonly toolsFor: (workdir: string | null) => Effect.Effect<ReadonlyArray<McpTools.McpTool>>
+  /**
+   * The prompts of all servers for a session in this folder, as slash commands such as `server__prompt`. A server that fails,
+   * or has not said within ten seconds what it has, is left out.
+   */
+  readonly commands: (workdir: string | null) => Effect.Effect<ReadonlyArray<Commands.Command>>
+  /**
+   * What a command says with what was typed after it, for the user's message. Fails with `InvalidInput` for a name that is
+   * no command in this folder, and for arguments that are missing or too many.
+   */
+  readonly expand: (
+    workdir: string | null,
+    name: string,
+    typed: string
+  ) => Effect.Effect<Results.Content, InvalidInput | McpFailed | McpRefused | McpUnknown>
+  /** The resources of a server, as it lists them. */
+  readonly resources: Connections.Service["resources"]
+  /** What a resource holds, for the user's message. A server that is not for this folder is unknown there. */
+  readonly read: (
+    workdir: string | null,
+    server: string,
+    uri: string
+  ) => Effect.Effect<Results.Content, McpFailed | McpRefused | McpUnknown>
+  /** Who a server says that it is. */
+  readonly about: Connections.Service["about"]
+}
+
+/** How servers are reached. */
+export interface Options {
+  /** The absolute path of a folder with logins. */
+  readonly logins?: string | null
+}
+
+/** The servers of a host. */
+export class Mcp extends Context.Tag("skein/Mcp")<Mcp, Service>() {}
+
+/** How long a step waits for the tools of a server that is just starting. */
+const patience = Duration.seconds(10)
+
+const decode = Schema.decodeUnknown(Servers, { onExcessProperty: "error" })
+
+/**
+ * Servers by name, in the form that most programs have in `mcpServers`: `{ command, args, env, cwd }`, or `{ url, headers }`
+ * for streamable HTTP. `reads` names the tools that only read. Fails with `InvalidInput` for settings of another form.
+ * `logins` is the folder of `skein mcp login`, for servers that ask for OAuth; it defaults to none. Connections end with the
+ * scope.
+ *
+ * A client that brings servers for one session of its own gives the session their tools like this:
+ *
+ * ```ts
+ * const mcp = yield* Mcp.make(servers)
+ * yield* sessionTools.add(session.id, mcp.toolsFor(session.workdir))
+ * ```
+ */
+export const make = (
+  servers: typeof Servers.Encoded,
+  { logins = null }: Options = {}
+): Effect.Effect<Service, InvalidInput, Scope.Scope> =>
+  Effect.gen(function* () {
+    const settings = yield* Effect.mapError(
+      decode(servers),
+      () =>
+        new InvalidInput({ field: "mcpServers", limit: "servers by name: { command } or { url }", actual: "others" })
+    )
+    const connections = yield* Connections.make(settings, logins)
+    const scope = yield* Effect.scope
+    const names = Object.keys(settings)
+    const toolsOf = McpTools.make(connections)
+    const tools = (server: string) => toolsOf(server, settings[server])
+
+    const isFor = (workdir: string | null) => (server: string) => {
+      const folder = settings[server]?.folder
+      return folder === undefined || (workdir !== null && isWithin(folder, workdir))
+    }
+
+    const leftOut = (server: string) => (error: McpFailed | McpUnknown) =>
+      Effect.as(
+        Effect.annotateLogs(Effect.logWarning("an MCP server cannot be used"), { server, error: error.message }),
+        []
+      )
+    const looking = new Map<string, Fiber.RuntimeFiber<ReadonlyArray<McpTools.McpTool>>>()
+    /** One look at a server at a time. Whoever does not wait for its end leaves it to the next one. */
+    const look = (server: string) =>
+      Effect.suspend(() => {
+        const begun = looking.get(server)
+        if (begun !== undefined && begun.unsafePoll() === null) return Effect.succeed(begun)
+        return Effect.tap(Effect.forkIn(Effect.catchAll(tools(server), leftOut(server)), scope), (fiber) =>
+          Effect.sync(() => looking.set(server, fiber))
+        )
+      })
+    const isHere = (workdir: string | null, server: string): Effect.Effect<void, McpUnknown> => {
+      const here = names.filter(isFor(workdir))
+      return here.includes(server) ? Effect.void : new McpUnknown({ server, known: here })
+    }
+    const commandsOf = (server: string) => Commands.of(connections, server)
+    const commandsInTime = (server: string) =>
+      Effect.map(
+        Effect.timeoutOption(Effect.catchAll(commandsOf(server), leftOut(server)), patience),
+        Option.getOrElse(() => [])
+      )
+
+    const toolsInTime = (server: string) =>
+      Effect.map(
+        Effect.flatMap(look(server), (fiber) => Effect.timeoutOption(Fiber.join(fiber), patience)),
+        Option.getOrElse(() => [])
+      )
+
+    return {
+      servers: names,
+      tools,
+      toolsFor: (workdir) =>
+        Effect.map(Effect.forEach(names.filter(isFor(workdir)), toolsInTime, { concurrency: "unbounded" }), (found) => [
+          ...new Map(found.flat().map((tool) => [tool.name, tool])).values()
+        ]),
+      commands: (workdir) =>
+        Effect.map(
+          Effect.forEach(names.filter(isFor(workdir)), commandsInTime, { concurrency: "unbounded" }),
+          (found) => found.flat()
+        ),
+      expand: (workdir, name, typed) =>
+        Effect.gen(function* () {
+          const servers = names.filter(isFor(workdir)).filter((server) => CommandText.isOf(server, name))
+          const all = (yield* Effect.forEach(servers, commandsOf)).flat()
+          const command = all.find((one) => one.name === name)
+          if (command !== undefined) return yield* Commands.expand(connections, command, typed)
+          const limit =
+            all.length === 0 ? "a prompt of a server" : `one of ${all.map(({ name }) => `/${name}`).join(" ")}`
+          return yield* new InvalidInput({ field: "command", limit, actual: `/${name.slice(0, 100)}` })
+        }),
+      resources: connections.resources,
+      read: (workdir, server, uri) =>
+        Effect.zipRight(isHere(workdir, server), Effect.map(connections.resource(server, uri), Results.ofResource)),
+      about: connections.about
+    } satisfies Service
+  })
+
+/** What `make` makes, for as long as the layer. */
+export const layer = (servers: typeof Servers.Encoded, options: Options = {}): Layer.Layer<Mcp, InvalidInput> =>
+  Layer.scoped(Mcp, make(servers, options))
+
+/** The tools of a server. */
+export const tools = (server: string): Effect.Effect<ReadonlyArray<McpTools.McpTool>, McpFailed | McpUnknown, Mcp> =>
+  Effect.flatMap(Mcp, (mcp) => mcp.tools(server))
+
+/** The tools that a session has now, by the folder that it works in. */
+export const toolsFor = (workdir: string | null): Effect.Effect<ReadonlyArray<McpTools.McpTool>, never, Mcp> =>
+  Effect.flatMap(Mcp, (mcp) => mcp.toolsFor(workdir))

@@ -1,0 +1,34 @@
+/** What goes wrong with servers of the Model Context Protocol. */
+import { Schema } from "effect"
+
+/**
+ * A server could not be reached, ended, or did not keep to the protocol. Other servers and tools are not harmed.
+ * `reason` has nothing of what the server wrote.
+ */
+export class McpFailed extends Schema.TaggedError<McpFailed>()("McpFailed", {
+  server: Schema.String,
+  operation: Schema.Literal("connect", "list", "call", "prompt", "read", "login"),
+  reason: Schema.String
+}) {
+  override get message() {
+    return `The MCP server ${this.server} failed to ${this.operation}: ${this.reason}`
+  }
+}
+
+/** There is no such server in the settings. */
+export class McpUnknown extends Schema.TaggedError<McpUnknown>()("McpUnknown", {
+  server: Schema.String,
+  known: Schema.Array(Schema.String)
+}) {
+  override get message() {
+    const known = this.known.length === 0 ? "there are none" : `known are ${this.known.join(", ")}`
+    return `There is no MCP server ${this.server}: ${known}`
+  }
+}
+
+/** A tool refused its input or failed, by its server's word. */
+export class McpRefused extends Schema.TaggedError<McpRefused>()("McpRefused", { text: Schema.String }) {
+  override get message() {
+    return this.text
+  }
+}

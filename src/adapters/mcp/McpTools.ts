@@ -1,0 +1,129 @@
+/**
+ * A server's tools as tools of an agent, named `server__tool`. They write unless the settings name them: what a server says
+ * of its own tools loosens nothing. A tool whose description cannot be given to a model is left out, and logged.
+ */
+import type { Tool as ListedTool } from "@modelcontextprotocol/client"
+import { Effect, Either, Runtime } from "effect"
+import { createHash } from "node:crypto"
+import * as InputSchema from "../../domain/InputSchema.js"
+import type { JsonRecord } from "../../domain/Json.js"
+import * as PortableName from "../../domain/PortableName.js"
+import * as Tool from "../../services/Tool.js"
+import type * as Connections from "./Connections.js"
+import type { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
+import * as Results from "./Results.js"
+import type { ServerSettings } from "./Settings.js"
+
+/** A tool of a server. */
+export type McpTool = Tool.Tool<string, JsonRecord, Tool.Result, McpFailed | McpRefused | McpUnknown, never>
+
+const longestDescription = 4_096
+const longestSchema = 64 * 1024
+const longestName = 64
+
+/** Characters of all descriptions and schemas of a server's tools: no model could be shown more. */
+const mostOfAll = 1024 * 1024
+
+/** A name of a tool or a prompt that every provider takes, and that no other of the server has. */
+export const nameOf = (server: string, tool: string): string => {
+  const plain = `${server}__${tool}`
+  if (PortableName.is(plain)) return plain
+  const hash = createHash("sha256").update(tool).digest("hex").slice(0, 8)
+  return `${PortableName.of(plain).slice(0, longestName - hash.length - 1)}_${hash}`
+}
+
+const told = ({ message, progress, total }: Connections.Progress): string =>
+  [total === undefined ? `${progress}` : `${progress}/${total}`, ...(message === undefined ? [] : [message])].join(" ")
+
+type Portable = Either.Either<InputSchema.InputSchema, string>
+
+const sizeOf = ({ description = "", inputSchema }: ListedTool) => ({
+  description: description.length,
+  schema: JSON.stringify(inputSchema).length
+})
+
+/** The input schema of a tool as providers take it, or why the tool is left out. */
+const schemaOf = ({ inputSchema }: ListedTool, size: ReturnType<typeof sizeOf>, left: number): Portable => {
+  if (size.description > longestDescription) return Either.left("its description is too long")
+  if (size.schema > longestSchema) return Either.left("its input schema is too long")
+  if (size.description + size.schema > left) return Either.left("the tools of its server are too long together")
+  return Either.mapLeft(InputSchema.portable(inputSchema), ({ limit }) => limit)
+}
+
+const read = Effect.fnUntraced(function* (
+  connections: Connections.Service,
+  server: string,
+  settings: ServerSettings | undefined,
+  listed: ReadonlyArray<ListedTool>
+) {
+  const tools: Array<McpTool> = []
+  const names = new Set<string>()
+  let left = mostOfAll
+  for (const tool of listed) {
+    const name = nameOf(server, tool.name)
+    const size = sizeOf(tool)
+    const schema = names.has(name) ? Either.left("another tool has its name") : schemaOf(tool, size, left)
+    if (Either.isLeft(schema)) {
+      yield* Effect.annotateLogs(Effect.logWarning("a tool of an MCP server is left out"), { name, flaw: schema.left })
+      continue
+    }
+    names.add(name)
+    left -= size.description + size.schema
+    tools.push(toolOf(connections, server, settings, name, tool, schema.right))
+  }
+  return tools
+})
+
+/** Makes tools of what servers list. A list that a server has not changed is read once: agents ask for it at each step. */
+export const make = (connections: Connections.Service) => {
+  const known = new WeakMap<ReadonlyArray<ListedTool>, ReadonlyArray<McpTool>>()
+
+  /** The tools of a server, as it lists them now. */
+  return Effect.fn("Mcp.tools")(function* (server: string, settings: ServerSettings | undefined) {
+    const listed = yield* connections.tools(server)
+    const before = known.get(listed)
+    if (before !== undefined) return before
+    const tools = yield* read(connections, server, settings, listed)
+    known.set(listed, tools)
+    return tools
+  })
+}
+
+/** The call that goes on, for its server. What was not asked within its time is not waited for by anybody. */
+const caller = Effect.gen(function* () {
+  const runtime = yield* Effect.runtime<Tool.Call>()
+  const { sessionId } = yield* Tool.Call
+  const runFork = Runtime.runFork(runtime)
+  return {
+    session: sessionId,
+    onProgress: (progress) => void runFork(Tool.progress(told(progress))),
+    ask: (inquiry, signal) =>
+      Runtime.runPromise(runtime)(
+        Effect.catchTag(Tool.ask(inquiry), "InvalidInput", ({ message }) =>
+          Effect.as(Effect.annotateLogs(Effect.logWarning("an MCP server cannot ask this"), { message }), null)
+        ),
+        { signal }
+      )
+  } satisfies Connections.Caller
+})
+
+const toolOf = (
+  connections: Connections.Service,
+  server: string,
+  settings: ServerSettings | undefined,
+  name: string,
+  { description, name: listedName, title }: ListedTool,
+  inputSchema: InputSchema.InputSchema
+): McpTool =>
+  Tool.dynamic(name, {
+    description: description ?? title ?? "",
+    access: settings?.reads.includes(listedName) === true ? "read" : "write",
+    inputSchema
+  }).handle(
+    (input) =>
+      Effect.gen(function* () {
+        const result = yield* connections.call(server, listedName, input, yield* caller)
+        return yield* Results.read(result)
+      }),
+    settings?.timeoutMillis === undefined ? {} : { timeout: settings.timeoutMillis }
+  )

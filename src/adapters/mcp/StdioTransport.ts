@@ -1,0 +1,174 @@
+/**
+ * Speaks to a server that is a program, a JSON message a line. What the server does to its side is bounded: the size of a
+ * line, how many messages are read before others have their turn, and how many it sends that nobody asked for. Beyond that
+ * it is ended. While messages are read nothing more is taken from its pipe.
+ *
+ * It gets the environment that commands of tools get, and is ended with the process that started it when its input closes;
+ * asked to end, it has two seconds, and is then killed.
+ */
+import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client"
+import { spawn, type ChildProcessByStdio } from "node:child_process"
+import type { Readable, Writable } from "node:stream"
+import { codeOf } from "../ErrorCode.js"
+import * as ExecEnvironment from "../node/ExecEnvironment.js"
+import type { Program } from "./Settings.js"
+
+/** Bytes of a line. */
+const longestLine = 8 * 1024 * 1024
+
+/** Messages that are read in one turn of the event loop. */
+const atOnce = 16
+
+/** Messages that are no answers, in so many milliseconds. */
+const mostUnasked = 5_000
+const unaskedMillis = 10_000
+
+/** Characters of its standard error that are told of. */
+const mostError = 64 * 1024
+
+const graceMillis = 2_000
+
+/** What a server wrote just before it ended may still be in the pipe. */
+const lastWordsMillis = 50
+
+/** Why a server was given up. Has nothing of what it wrote. */
+export class Misbehaved extends Error {}
+
+type Running = ChildProcessByStdio<Writable, Readable, Readable>
+
+const newline = 0x0a
+
+export const make = (program: Program, onErrorText: (text: string) => void): Transport => {
+  let running: Running | null = null
+  let isOver = false
+  const lines: Array<Buffer> = []
+  let partial: Array<Buffer> = []
+  let partialSize = 0
+  let unasked = 0
+  let unaskedSince = 0
+  let errorText = 0
+
+  const end = (error?: Error) => {
+    if (isOver) return
+    isOver = true
+    if (error !== undefined) transport.onerror?.(error)
+    transport.onclose?.()
+  }
+
+  const giveUp = (error: Error) => {
+    running?.kill("SIGKILL")
+    running?.stdout.destroy()
+    end(error)
+  }
+
+  const isFlood = (message: JSONRPCMessage): boolean => {
+    if ("id" in message && !("method" in message)) return false
+    const now = performance.now()
+    if (now - unaskedSince > unaskedMillis) {
+      unaskedSince = now
+      unasked = 0
+    }
+    return ++unasked > mostUnasked
+  }
+
+  const readLine = (line: Buffer) => {
+    const text = line.toString("utf8").trim()
+    if (text === "") return
+    const message = parse(text)
+    if (message === null) return
+    if (isFlood(message)) return giveUp(new Misbehaved(`sent over ${mostUnasked} messages that nobody asked for`))
+    transport.onmessage?.(message)
+  }
+
+  const readSome = () => {
+    for (const line of lines.splice(0, atOnce)) if (!isOver) readLine(line)
+    if (isOver) return
+    if (lines.length > 0) setImmediate(readSome)
+    else running?.stdout.resume()
+  }
+
+  const take = (chunk: Buffer) => {
+    let from = 0
+    for (let at = chunk.indexOf(newline); at !== -1; at = chunk.indexOf(newline, from)) {
+      lines.push(Buffer.concat([...partial, chunk.subarray(from, at)]))
+      partial = []
+      partialSize = 0
+      from = at + 1
+    }
+    if (from < chunk.length) {
+      partial.push(chunk.subarray(from))
+      partialSize += chunk.length - from
+    }
+    if (partialSize > longestLine) return giveUp(new Misbehaved(`sent a line of over ${longestLine} bytes`))
+    if (lines.length === 0) return
+    running?.stdout.pause()
+    readSome()
+  }
+
+  const transport: Transport = {
+    start: () =>
+      new Promise((resolve, reject) => {
+        const env = { ...ExecEnvironment.make(process.platform, process.env, []), ...program.env }
+        const child: Running = spawn(program.command, [...program.args], {
+          env,
+          cwd: program.cwd,
+          stdio: ["pipe", "pipe", "pipe"],
+          windowsHide: true
+        })
+        running = child
+        child.once("spawn", resolve)
+        child.once("error", (error) => {
+          reject(new Misbehaved(`could not be started (${codeOf(error)})`))
+          end()
+        })
+        child.once("exit", (code, signal) => {
+          const ended = new Misbehaved(`ended (${signal ?? `exit code ${code}`})`)
+          setTimeout(() => end(ended), lastWordsMillis)
+        })
+        child.stdin.on("error", () => {})
+        child.stdout.on("data", take)
+        child.stderr.setEncoding("utf8").on("data", (text: string) => {
+          const told = text.slice(0, mostError - errorText)
+          errorText += told.length
+          if (told !== "") onErrorText(told)
+        })
+      }),
+    send: (message) =>
+      new Promise((resolve, reject) => {
+        if (running === null || isOver) return reject(new Misbehaved("is not running"))
+        running.stdin.write(`${JSON.stringify(message)}\n`, (error) =>
+          error ? reject(new Misbehaved(`does not read (${codeOf(error)})`)) : resolve()
+        )
+      }),
+    close: () =>
+      new Promise((resolve) => {
+        const child = running
+        if (child === null || child.exitCode !== null || child.signalCode !== null) {
+          end()
+          return resolve()
+        }
+        const timer = setTimeout(() => child.kill("SIGKILL"), graceMillis)
+        child.once("exit", () => {
+          clearTimeout(timer)
+          resolve()
+        })
+        end()
+        child.stdin.end()
+        child.kill("SIGTERM")
+      })
+  }
+  return transport
+}
+
+/** A message; null for a line that is none, such as what a program prints by mistake. */
+const parse = (text: string): JSONRPCMessage | null => {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isMessage(value) ? value : null
+  } catch {
+    return null
+  }
+}
+
+const isMessage = (value: unknown): value is JSONRPCMessage =>
+  typeof value === "object" && value !== null && "jsonrpc" in value && value.jsonrpc === "2.0"

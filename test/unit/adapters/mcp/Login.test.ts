@@ -1,0 +1,93 @@
+import { describe, expect, it } from "@effect/vitest"
+import { vi } from "vitest"
+import { Effect, Logger } from "effect"
+import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { Mcp } from "skein/mcp"
+import * as Login from "../../../../src/adapters/mcp/Login.js"
+import * as Logins from "../../../../src/adapters/mcp/Logins.js"
+import { oauthServer } from "./oauthServer.js"
+
+const folderIn = Effect.acquireRelease(
+  Effect.sync(() => mkdtempSync(join(tmpdir(), "skein-login-"))),
+  (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+)
+
+/** Opens a link as a browser does, which comes back to the loopback. */
+const visit = (link: string) => Effect.asVoid(Effect.promise(() => fetch(link)))
+
+/** The words of a server's failure when its tools are asked for; "" for none. */
+const failure = (url: string, logins: string) =>
+  Effect.scoped(
+    Effect.flatMap(Mcp.make({ docs: { url } }, { logins }), (mcp) =>
+      Effect.match(mcp.tools("docs"), { onFailure: ({ message }) => message, onSuccess: () => "" })
+    )
+  )
+
+describe("a login at a server that asks for OAuth", () => {
+  it.scopedLive("is made by a link, kept for its owner alone, refreshed, and asked for again when it is no good", () =>
+    Effect.gen(function* () {
+      const { expire, revoke, seen, url } = yield* oauthServer
+      const folder = join(yield* folderIn, "mcp")
+      const logged: Array<string> = []
+      const log = Logger.replace(
+        Logger.defaultLogger,
+        Logger.map(Logger.jsonLogger, (line) => void logged.push(line))
+      )
+      const told: Array<string> = []
+      const warned = vi.spyOn(console, "warn").mockImplementation((...said) => void logged.push(said.join(" ")))
+      yield* Effect.addFinalizer(() => Effect.sync(() => warned.mockRestore()))
+      const login = Login.run(folder, "docs", url, (link) =>
+        Effect.zipRight(
+          Effect.sync(() => told.push(link)),
+          visit(link)
+        )
+      )
+      yield* Effect.gen(function* () {
+        told.push(yield* failure(url, folder))
+        expect(told[0]).toMatch(/it wants a login: skein mcp login/)
+        expect(seen).toEqual({ registrations: 0, refreshes: 0 })
+
+        yield* login
+        expect(told[1]).toMatch(/code_challenge_method=S256/)
+        const file = join(folder, "docs.json")
+        expect(readdirSync(folder)).toEqual(["docs.json"])
+        expect([statSync(file).mode & 0o777, statSync(folder).mode & 0o777]).toEqual([0o600, 0o700])
+        const first = readFileSync(file, "utf8")
+        expect(first).toContain("canary-access")
+        expect(yield* failure(url, folder)).toBe("")
+
+        expire()
+        expect(yield* failure(url, folder)).toBe("")
+        expect(seen).toEqual({ registrations: 1, refreshes: 1 })
+        expect(readFileSync(file, "utf8")).not.toBe(first)
+
+        // A login is for its URL: another server of the name is shown nothing.
+        const other = yield* oauthServer
+        told.push(yield* failure(other.url, folder))
+        expect(told[2]).toMatch(/it wants a login/)
+
+        revoke()
+        told.push(yield* failure(url, folder))
+        expect(told[3]).toMatch(/it wants a login/)
+        yield* login
+        expect(yield* failure(url, folder)).toBe("")
+
+        expect(yield* Effect.promise(() => Logins.remove(folder, "docs"))).toBe(true)
+        told.push(yield* failure(url, folder))
+        expect(told.at(-1)).toMatch(/it wants a login/)
+      }).pipe(Effect.provide(log))
+      expect([...told, ...logged].join("\n")).not.toContain("canary")
+    })
+  )
+
+  it.scopedLive("fails in words when the server has none, or refuses", () =>
+    Effect.gen(function* () {
+      const folder = yield* folderIn
+      const error = yield* Effect.flip(Login.run(folder, "docs", "http://127.0.0.1:9/mcp", visit))
+      expect(error).toMatchObject({ _tag: "McpFailed", server: "docs", operation: "login" })
+      expect(readdirSync(folder)).toEqual([])
+    })
+  )
+})

@@ -1,0 +1,276 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Context, Effect, Layer } from "effect"
+import { spawn } from "node:child_process"
+import { once } from "node:events"
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs"
+import { createRequire } from "node:module"
+import { tmpdir } from "node:os"
+import { dirname, join } from "node:path"
+import { type Gateway, type Json, Permissions } from "skein"
+import { Mcp } from "skein/mcp"
+import { ScriptedModel } from "skein/scripted-model"
+import { bundle } from "../../../support/programs/Bundle.js"
+import { freePort } from "../../../support/postgres/Server.js"
+import { open } from "../../services/runtime/fixture.js"
+
+const timeout = 60_000
+
+const hostileProgram = bundle(new URL("hostile.ts", import.meta.url))
+
+/** The program of a package. */
+const programOf = (name: string) =>
+  join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), "dist/index.js")
+
+const everything = programOf("@modelcontextprotocol/server-everything")
+
+/** An engine with the tools of some servers, and what its model is told of their calls. */
+const withServers = Effect.fnUntraced(function* (servers: Parameters<typeof Mcp.layer>[0]) {
+  const context = yield* Layer.build(Mcp.layer(servers))
+  const mcp = Context.get(context, Mcp.Mcp)
+  // However long a busy machine takes to start them: a step would not wait for that.
+  yield* Effect.forEach(mcp.servers, (server) => Effect.ignore(mcp.tools(server)), { concurrency: "unbounded" })
+  const tools = yield* Effect.provide(Mcp.toolsFor("/work/deep"), context)
+  const engine = yield* open({ tools, policy: Permissions.allowAll })
+  const run = Effect.fnUntraced(function* (...calls: ReadonlyArray<readonly [name: string, input: Json.JsonRecord]>) {
+    yield* engine.model.play(
+      ScriptedModel.calls(...calls.map(([name, input]) => ScriptedModel.call({ name }, input))),
+      ScriptedModel.text("done")
+    )
+    const ref = yield* engine.begin("go")
+    yield* engine.gateway.await(ref)
+    return { ref, lines: (yield* engine.lines(ref.sessionId)).slice(2, -1) }
+  })
+  /** A call that has asked something, and what comes of it by an answer. */
+  const asked = Effect.fnUntraced(function* (name: string, input: Json.JsonRecord) {
+    yield* engine.model.play(ScriptedModel.calls(ScriptedModel.call({ name }, input)), ScriptedModel.text("done"))
+    const ref = yield* engine.begin("go")
+    const { questionId } = yield* engine.seen(ref, "permission.asked")
+    const answer = Effect.fnUntraced(function* (given: Omit<Gateway.Answer, "questionId">) {
+      yield* engine.gateway.answer({ questionId, ...given })
+      yield* engine.gateway.await(ref)
+      return (yield* engine.lines(ref.sessionId))[2] ?? ""
+    })
+    return { question: yield* engine.gateway.question(questionId), answer }
+  })
+  return { ...engine, mcp, tools, run, asked }
+})
+
+describe("servers of others, as processes", () => {
+  it.scopedLive(
+    "give tools that are called, whose pictures become assets and whose progress is told",
+    () =>
+      Effect.gen(function* () {
+        const { asked, begin, gateway, mcp, model, run, seen, tools } = yield* withServers({
+          every: { command: process.execPath, args: [everything], reads: ["echo"] }
+        })
+        expect((yield* mcp.about("every")).name).toMatch(/everything/)
+        expect(tools.filter(({ access }) => access === "read").map(({ name }) => name)).toEqual(["every__echo"])
+        expect(tools.length).toBeGreaterThan(5)
+        // A list that has not changed is not read again.
+        expect(yield* mcp.tools("every")).toBe(yield* mcp.tools("every"))
+        const { lines, ref } = yield* run(
+          ["every__echo", { message: "hello" }],
+          ["every__get-sum", { a: 2, b: 3 }],
+          ["every__get-sum", { a: "two" }],
+          ["every__get-tiny-image", {}],
+          ["every__get-structured-content", { location: "New York" }]
+        )
+        expect(lines[0]).toBe("every__echo success: Echo: hello")
+        expect(lines[1]).toMatch(/^every__get-sum success: .*5/)
+        expect(lines[2]).toMatch(/^every__get-sum failure: /)
+        expect(lines[3]).toMatch(/^every__get-tiny-image success: /)
+        expect(lines[4]).toMatch(/^every__get-structured-content success: .*temperature/)
+        expect((yield* gateway.assets(ref.sessionId)).map(({ mediaType }) => mediaType)).toEqual(["image/png"])
+
+        const commands = yield* mcp.commands(null)
+        expect(commands.find(({ name }) => name === "every__args-prompt")?.arguments).toMatchObject([
+          { name: "city", isRequired: true },
+          { name: "state", isRequired: false }
+        ])
+        const expand = (name: string, typed: string) => mcp.expand(null, name, typed)
+        expect(yield* expand("every__args-prompt", '"New York" the state')).toEqual({
+          text: "What's weather in New York, the state?",
+          files: []
+        })
+        expect((yield* expand("every__simple-prompt", "")).text).toMatch(/^This is a simple prompt/)
+        const refusal = (name: string, typed: string) =>
+          Effect.map(Effect.flip(expand(name, typed)), ({ message }) => message)
+        expect(yield* refusal("every__args-prompt", "")).toMatch(/city \[state\].*no city/)
+        expect(yield* refusal("every__simple-prompt", "more")).toMatch(/no arguments/)
+        expect(yield* refusal("every__nothing", "")).toMatch(/one of .*\/every__simple-prompt/)
+        const uris = (yield* mcp.resources("every")).map(({ uri }) => uri)
+        expect(uris.length).toBeGreaterThan(2)
+        const document = yield* mcp.read(null, "every", uris[0] ?? "")
+        expect(document.text).toMatch(/^<resource uri="demo:/)
+        const blob = yield* mcp.read(null, "every", "demo://resource/dynamic/blob/1")
+        expect(blob).toMatchObject({ text: "", files: [{ name: "1" }] })
+        expect((yield* Effect.flip(mcp.read(null, "every", "demo://resource/nothing")))._tag).toBe("McpRefused")
+
+        const form = yield* asked("every__trigger-elicitation-request", {})
+        const { fields = [], from } = form.question.display.inquiry ?? {}
+        expect(from).toBe("every")
+        const has = (name: string) => fields.find((field) => field.name === name)
+        expect(has("name")).toMatchObject({ kind: "text", title: "String", isRequired: true })
+        expect(has("integer")).toMatchObject({ kind: "integer", least: 1, most: 100, initial: 42 })
+        expect(has("titledSingleSelectEnum")?.options?.[0]).toEqual({ value: "hero-1", title: "Superman" })
+        expect(has("titledMultipleSelectEnum")).toMatchObject({ kind: "choices", least: 1, most: 3 })
+        const values = { name: "Ann", check: true, titledMultipleSelectEnum: ["fish-2"] }
+        expect(yield* form.answer({ verdict: "allow-once", values })).toMatch(/fish-2/)
+        const refused = yield* asked("every__trigger-elicitation-request", {})
+        expect(yield* refused.answer({ verdict: "deny" })).toMatch(/"action": "decline"/)
+        const link = yield* asked("every__trigger-url-elicitation", { url: "https://example.com/x" })
+        expect(link.question.display.inquiry).toMatchObject({ link: "https://example.com/x", fields: [] })
+        expect(yield* link.answer({ verdict: "allow-once" })).toMatch(/accept/)
+
+        const slow = ScriptedModel.call({ name: "every__trigger-long-running-operation" }, { duration: 0.2, steps: 2 })
+        yield* model.play(ScriptedModel.calls(slow), ScriptedModel.text("done"))
+        const { text } = yield* seen(yield* begin("go"), "call.progress")
+        expect(text).toMatch(/^1\/2/)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "read files of a folder, and refuse others in words for the model",
+    () =>
+      Effect.gen(function* () {
+        const folder = yield* Effect.acquireRelease(
+          Effect.sync(() => realpathSync(mkdtempSync(join(tmpdir(), "skein-mcp-")))),
+          (folder) => Effect.sync(() => rmSync(folder, { recursive: true }))
+        )
+        writeFileSync(join(folder, "a.txt"), "the text")
+        const { run } = yield* withServers({
+          files: { command: process.execPath, args: [programOf("@modelcontextprotocol/server-filesystem"), folder] }
+        })
+        const { lines } = yield* run(
+          ["files__read_text_file", { path: join(folder, "a.txt") }],
+          ["files__read_text_file", { path: "/etc/passwd" }]
+        )
+        expect(lines[0]).toBe("files__read_text_file success: the text")
+        expect(lines[1]).toMatch(/^files__read_text_file failure: .*denied/)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "speak over HTTP too",
+    () =>
+      Effect.gen(function* () {
+        const port = yield* freePort
+        yield* Effect.acquireRelease(
+          Effect.promise(async () => {
+            const env = { ...process.env, PORT: `${port}` }
+            const server = spawn(process.execPath, [everything, "streamableHttp"], { env })
+            await once(server.stderr, "data")
+            return server
+          }),
+          (server) => Effect.sync(() => server.kill("SIGKILL"))
+        )
+        const { run } = yield* withServers({ remote: { url: `http://127.0.0.1:${port}/mcp` } })
+        const { lines } = yield* run(["remote__echo", { message: "hello" }])
+        expect(lines).toEqual(["remote__echo success: Echo: hello"])
+      }),
+    timeout
+  )
+})
+
+describe("a server that misbehaves", () => {
+  const good = { command: process.execPath, args: [everything] }
+
+  it.scopedLive(
+    "harms its own calls only: it dies, floods, sends an endless line, refuses or cannot be started",
+    () =>
+      Effect.gen(function* () {
+        const program = yield* hostileProgram
+        const hostile = (way: string) => ({ command: process.execPath, args: [program, way] })
+        const { mcp, run } = yield* withServers({
+          good,
+          dies: hostile("dies"),
+          floods: hostile("floods"),
+          huge: hostile("huge"),
+          refuses: hostile("refuses"),
+          asks: hostile("asks"),
+          stillborn: hostile("stillborn"),
+          missing: { command: "/no/such/program" },
+          nobody: { url: "http://127.0.0.1:9/mcp", headers: { authorization: "Bearer canary" } }
+        })
+        const { lines } = yield* run(
+          ["dies__go", {}],
+          ["floods__go", {}],
+          ["huge__go", {}],
+          ["refuses__go", {}],
+          ["good__echo", { message: "unharmed" }],
+          ["asks__go", {}]
+        )
+        expect(lines[0]).toMatch(/^dies__go failure: .*failed to call: ended \(exit code 7\)/)
+        expect(lines[1]).toMatch(/^floods__go failure: .*failed to call: sent over 5000 messages/)
+        expect(lines[2]).toMatch(/^huge__go failure: .*failed to call: sent a line of over/)
+        expect(lines[3]).toMatch(/^refuses__go failure: .*there is no such thing/)
+        expect(lines[4]).toBe("good__echo success: Echo: unharmed")
+        expect(lines[5]).toBe("asks__go success: unasked decline wordy decline")
+        for (const [server, reason] of [
+          ["stillborn", /ended \(exit code 3\)/],
+          ["missing", /could not be started \(ENOENT\)/],
+          ["nobody", /./]
+        ] as const) {
+          const error = yield* Effect.flip(mcp.tools(server))
+          expect(error).toMatchObject({ _tag: "McpFailed", server, operation: "connect" })
+          expect(error.message).toMatch(reason)
+          expect(error.message).not.toContain("canary")
+        }
+        // Started again when it is asked for, then left alone.
+        expect((yield* run(["dies__go", {}])).lines[0]).toMatch(/failed to call/)
+        expect((yield* run(["dies__go", {}])).lines[0]).toMatch(/failed to call/)
+        expect((yield* run(["dies__go", {}])).lines[0]).toMatch(/left alone/)
+        expect((yield* Effect.flip(mcp.tools("other")))._tag).toBe("McpUnknown")
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "names and describes its tools as it likes: what cannot be used is left out, nothing is believed, no schema is compiled",
+    () =>
+      Effect.gen(function* () {
+        const { run, tools } = yield* withServers({
+          lies: { command: process.execPath, args: [yield* hostileProgram, "lies"] }
+        })
+        const names = tools.map(({ name }) => name)
+        expect(names).toHaveLength(4)
+        expect(names[0]).toMatch(/^lies__with_dots_[0-9a-f]{8}$/)
+        expect(names[1]).toBe("lies__with_dots")
+        expect(names[2]).toMatch(/^lies__x{49}_[0-9a-f]{8}$/)
+        expect(names[3]).toBe("lies__evil")
+        expect(tools.map(({ access }) => access)).toEqual(["write", "write", "write", "write"])
+        expect((yield* run(["lies__evil", {}])).lines).toEqual(["lies__evil success: true"])
+      }),
+    timeout
+  )
+
+  it.scopedLive(
+    "that hangs does not hold up the end of its call when that is cancelled",
+    () =>
+      Effect.gen(function* () {
+        const { begin, gateway, lines, model, seen } = yield* withServers({
+          hangs: { command: process.execPath, args: [yield* hostileProgram, "hangs"] }
+        })
+        yield* model.play(
+          ScriptedModel.calls(ScriptedModel.call({ name: "hangs__go" }, {})),
+          ScriptedModel.text("done")
+        )
+        const ref = yield* begin("go")
+        yield* seen(ref, "call.started")
+        yield* gateway.cancel(ref.runId)
+        expect((yield* lines(ref.sessionId))[2]).toMatch(/^hangs__go interrupted/)
+      }),
+    timeout
+  )
+
+  it.effect("settings of another form are refused", () =>
+    Effect.gen(function* () {
+      for (const servers of [{ "a b": { command: "x" } }, { a: { url: "ftp://x" } }, { a: { command: "" } }]) {
+        const error = yield* Effect.flip(Effect.scoped(Layer.build(Mcp.layer(servers))))
+        expect(error).toMatchObject({ _tag: "InvalidInput", field: "mcpServers" })
+      }
+    })
+  )
+})

@@ -1,0 +1,88 @@
+/** A server of the Model Context Protocol, a program of its own, that misbehaves in the way that its argument names. */
+import { Schema } from "effect"
+import { createInterface } from "node:readline"
+
+const [, , way = ""] = process.argv
+
+const send = (message: object) => {
+  process.stdout.write(`${JSON.stringify({ jsonrpc: "2.0", ...message })}\n`)
+}
+const text = (text: string) => ({ content: [{ type: "text", text }] })
+const schema = { type: "object", properties: {} }
+const evil = { type: "object", properties: { a: { type: "string", pattern: "^(a+)+$" } } }
+
+const odd = [
+  { name: "with.dots", inputSchema: schema, annotations: { readOnlyHint: true } },
+  { name: "with_dots", inputSchema: schema },
+  { name: "x".repeat(100), inputSchema: schema },
+  { name: "wordy", description: "y".repeat(100_000), inputSchema: schema },
+  { name: "evil", inputSchema: schema, outputSchema: evil },
+  { name: "evil", inputSchema: schema }
+]
+
+const flood = () => {
+  const message = { method: "notifications/message", params: { level: "info", data: "flood" } }
+  for (let count = 0; count < 200; count++) send(message)
+  setImmediate(flood)
+}
+
+const endless = () => {
+  process.stdout.write("z".repeat(1024 * 1024), () => setImmediate(endless))
+}
+
+type Id = string | number | undefined
+
+/** What the client said to each question, by its id. */
+const answered = new Map<Id, string>()
+let asking: Id
+
+const ask = (id: string, message: string) =>
+  send({ id, method: "elicitation/create", params: { message, requestedSchema: schema } })
+
+const call = (id: Id): void => {
+  switch (way) {
+    case "dies":
+      return process.exit(7)
+    case "floods":
+      return flood()
+    case "huge":
+      process.stdout.write(`{"jsonrpc":"2.0","id":${id},"result":{"content":[{"type":"text","text":"`)
+      return endless()
+    case "lies":
+      process.stdout.write("this is no JSON\n{\n[]\n{}\n")
+      send({ id: 999_999, result: text("an answer that nobody asked for") })
+      send({ id, result: { ...text("true"), structuredContent: { a: `${"a".repeat(40)}!` } } })
+      return send({ id, result: text("twice") })
+    case "asks":
+      asking = id
+      return ask("wordy", "w".repeat(100_000))
+    case "refuses":
+      return send({ id, error: { code: -32602, message: "there is no such thing" } })
+  }
+}
+
+const Message = Schema.parseJson(
+  Schema.Struct({
+    id: Schema.optional(Schema.Union(Schema.String, Schema.Number)),
+    method: Schema.optional(Schema.String),
+    result: Schema.optional(Schema.Struct({ action: Schema.String })),
+    params: Schema.optional(Schema.Struct({ protocolVersion: Schema.optional(Schema.String) }))
+  })
+)
+const decode = Schema.decodeUnknownSync(Message)
+
+if (way === "stillborn") process.exit(3)
+createInterface({ input: process.stdin }).on("line", (line) => {
+  const { id, method, params, result } = decode(line)
+  if (result !== undefined) answered.set(id, result.action)
+  if (id === "wordy") send({ id: asking, result: text([...answered].flat().join(" ")) })
+  if (method === "notifications/initialized" && way === "asks") ask("unasked", "Who are you?")
+  if (method === "initialize") {
+    process.stderr.write("e".repeat(1024 * 1024))
+    const serverInfo = { name: "hostile", version: "1" }
+    send({ id, result: { protocolVersion: params?.protocolVersion, capabilities: { tools: {} }, serverInfo } })
+  }
+  if (method === "tools/list")
+    send({ id, result: { tools: way === "lies" ? odd : [{ name: "go", inputSchema: schema }] } })
+  if (method === "tools/call") call(id)
+})
