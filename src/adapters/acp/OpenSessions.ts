@@ -1,0 +1,179 @@
+/**
+ * The sessions that an editor has open: each is watched, and steered by the editor as far as it offers files and terminals,
+ * until it is closed.
+ */
+import type {
+  AgentContext,
+  ClientCapabilities,
+  McpServer,
+  SessionConfigOption,
+  SessionModeState
+} from "@agentclientprotocol/sdk"
+import { Effect, type Either, Exit, ExecutionStrategy, Predicate, Scope } from "effect"
+import type { Session, SessionId } from "../../domain/Session.js"
+import type { Create, Service } from "../../services/gateway/Gateway.js"
+import type { Command, Content } from "../mcp/Mcp.js"
+import type { Servers } from "../mcp/Settings.js"
+import type { TerminalCommands } from "../node/TerminalCommands.js"
+import type { Registry } from "../tools/Editors.js"
+import * as ClientEditor from "./ClientEditor.js"
+import * as ConfigOptions from "./ConfigOptions.js"
+import * as Watch from "./Watch.js"
+
+/** What is asked of whatever has the sessions. */
+export interface Wish {
+  /** The folder of a new session; null for what has all sessions. */
+  readonly newIn: string | null
+  /** Whether its tools must run in this process: those that use the editor's files and terminals, or are its servers', do. */
+  readonly here: boolean
+}
+
+/** What has the sessions. */
+export interface Engine<E> {
+  /** What serves a session. */
+  readonly gateway: (wish: Wish) => Effect.Effect<Service, E>
+  /** What each session is created with beside its folder. */
+  readonly newSession: Partial<Create>
+  /** Tokens that the context of a session's model holds; null when that is unknown. */
+  readonly contextTokens: (session: Session) => Effect.Effect<number | null>
+  /** Where tools of an engine in this process find the editors of sessions. */
+  readonly editors: Registry
+  /** Servers that an editor names, as settings; left says what is wrong with them. */
+  readonly readServers: (given: ReadonlyArray<McpServer>, cwd: string) => Either.Either<typeof Servers.Encoded, string>
+  /** Gives a session of an engine in this process the tools of servers that its editor names, until the scope ends. */
+  readonly bring: (session: Session, servers: typeof Servers.Encoded) => Effect.Effect<Prompts, E, Scope.Scope>
+  /** Prompts of the servers that the user has for all sessions; null when there are none. */
+  readonly prompts: (session: Session) => Effect.Effect<Prompts | null, E>
+  /** How commands run in an editor's terminals. */
+  readonly commands: TerminalCommands
+}
+
+/** Prompts of some servers, for one session. */
+export interface Prompts {
+  /** Whether a command's name begins as those of one of them do. */
+  readonly isOne: (name: string) => boolean
+  readonly commands: Effect.Effect<ReadonlyArray<Command>>
+  /** What a command says, with what was typed after it. */
+  readonly expand: (name: string, typed: string) => Effect.Effect<Content, unknown>
+}
+
+export interface OpenSession {
+  /** Those of the servers that the editor named come first. */
+  readonly prompts: ReadonlyArray<Prompts>
+  readonly gateway: Service
+  readonly watch: Watch.Watch
+  readonly scope: Scope.CloseableScope
+  /** Whether calls of the editor's prompts are asked about. */
+  permission: ConfigOptions.Permission
+}
+
+/** What an editor is told of a session that it opens. */
+interface Choices {
+  readonly modes: SessionModeState
+  readonly configOptions: Array<SessionConfigOption>
+}
+
+interface Opening {
+  readonly gateway: Service
+  readonly sessionId: SessionId
+  readonly client: AgentContext
+  readonly servers: typeof Servers.Encoded
+  readonly withHistory: boolean
+}
+
+const hasServers = (servers: typeof Servers.Encoded): boolean => Object.keys(servers).length > 0
+
+export const make = <E, E2>(engine: Effect.Effect<Engine<E>, E2>, capabilities: () => ClientCapabilities) =>
+  Effect.gen(function* () {
+    const outer = yield* Effect.scope
+    const opened = new Map<SessionId, OpenSession>()
+
+    const gatewayFor = (wish: Wish) => Effect.flatMap(engine, ({ gateway }) => gateway(wish))
+
+    const close = (sessionId: SessionId) =>
+      Effect.suspend(() => {
+        const open = opened.get(sessionId)
+        opened.delete(sessionId)
+        return open === undefined ? Effect.void : Scope.close(open.scope, Exit.void)
+      })
+
+    const choices = (sessionId: SessionId, gateway: Service) =>
+      Effect.gen(function* () {
+        const session = yield* gateway.session(sessionId)
+        const offered = yield* gateway.agents()
+        const permission = opened.get(sessionId)?.permission ?? "ask"
+        return {
+          modes: ConfigOptions.modes(offered, session),
+          configOptions: ConfigOptions.of(offered, session, permission)
+        } satisfies Choices
+      })
+
+    const open = ({ client, gateway, servers, sessionId, withHistory }: Opening) =>
+      Effect.gen(function* () {
+        yield* close(sessionId)
+        const { bring, commands, contextTokens, editors, prompts: promptsOf } = yield* engine
+        const scope = yield* Scope.fork(outer, ExecutionStrategy.sequential)
+        const opening = Effect.gen(function* () {
+          const watch = yield* Watch.open({
+            gateway,
+            client,
+            sessionId,
+            withHistory,
+            configOptions: Effect.map(choices(sessionId, gateway), ({ configOptions }) => configOptions),
+            contextTokens: Effect.flatMap(gateway.session(sessionId), contextTokens),
+            elicitation: () => capabilities().elicitation,
+            allowsAll: () => opened.get(sessionId)?.permission === "allow"
+          })
+          if (ClientEditor.isOffered(capabilities())) {
+            const onTerminal = watch.showTerminal
+            yield* editors.add(
+              sessionId,
+              ClientEditor.make({ client, capabilities: capabilities(), sessionId, commands, onTerminal })
+            )
+          }
+          const session = yield* gateway.session(sessionId)
+          const brought = hasServers(servers) ? yield* bring(session, servers) : null
+          const prompts = [brought, yield* promptsOf(session)].filter(Predicate.isNotNull)
+          return { watch, prompts }
+        })
+        const { prompts, watch } = yield* Scope.extend(opening, scope).pipe(
+          Effect.onError(() => Scope.close(scope, Exit.void))
+        )
+        const one: OpenSession = { gateway, watch, prompts, scope, permission: "ask" }
+        opened.set(sessionId, one)
+        return one
+      })
+
+    /** What has all sessions. */
+    const anyGateway = gatewayFor({ newIn: null, here: false })
+
+    /** What serves a session that this editor steers. */
+    const steered = (newIn: string | null, servers: typeof Servers.Encoded) =>
+      Effect.suspend(() => gatewayFor({ newIn, here: ClientEditor.isOffered(capabilities()) || hasServers(servers) }))
+
+    return {
+      get: (sessionId: SessionId) => opened.get(sessionId),
+      /** Opens a session, anew if it is open; with the history, all of it is told before this returns. */
+      open,
+      close,
+      choices,
+      anyGateway,
+      steered,
+      /** That of an open session, else one that has all. */
+      gatewayOf: (sessionId: SessionId) =>
+        Effect.suspend(() => {
+          const known = opened.get(sessionId)
+          return known === undefined ? anyGateway : Effect.succeed(known.gateway)
+        }),
+      /** The session of an editor that names one which it did not open: it is opened without its history. */
+      openOf: (sessionId: SessionId, client: AgentContext) =>
+        Effect.suspend(() => {
+          const known = opened.get(sessionId)
+          return known === undefined
+            ? Effect.flatMap(steered(null, {}), (gateway) =>
+                open({ gateway, sessionId, client, servers: {}, withHistory: false })
+              )
+            : Effect.succeed(known)
+        })
+    }
+  })

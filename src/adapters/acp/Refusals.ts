@@ -1,0 +1,34 @@
+/** What went wrong, with the code that clients of the protocol know it by. */
+import { Cause, Data, Predicate } from "effect"
+import * as SkeinError from "../../domain/SkeinError.js"
+
+/** A request is refused. */
+export class Refused extends Data.TaggedError("Refused")<{
+  /** Of JSON-RPC. */
+  readonly code: number
+  readonly message: string
+  /** What the client may do something with. */
+  readonly data?: object
+}> {}
+
+/** What the client gave is wrong. */
+export const invalidParams = (message: string): Refused => new Refused({ code: -32602, message })
+
+export const noSession = new Refused({ code: -32002, message: "There is no such session" })
+
+export const internal = (message: string, data: object = {}): Refused => new Refused({ code: -32603, message, data })
+
+const codeOf = (error: { readonly _tag: string }): number => {
+  if (error._tag === "InvalidInput") return -32602
+  return error._tag.endsWith("NotFound") ? -32002 : -32603
+}
+
+const dataOf = (error: object) => (Predicate.hasProperty(error, "runId") ? { data: { runId: error.runId } } : {})
+
+/** The refusal of a request. What no request can be blamed for says nothing of what it was. */
+export const of = (cause: Cause.Cause<unknown>): Refused => {
+  const error = Cause.squash(cause)
+  if (error instanceof Refused) return error
+  if (SkeinError.is(error)) return new Refused({ code: codeOf(error), message: error.message, ...dataOf(error) })
+  return internal(error instanceof Error && "_tag" in error ? error.message : "Something went wrong here")
+}

@@ -1,0 +1,264 @@
+/**
+ * What an editor asks for, done on the sessions that it has open. Loaded by the first request that needs it.
+ *
+ * A prompt while a run holds the session is refused with the run's id. A prompt that is cancelled ends as `cancelled`.
+ */
+import type {
+  AgentContext,
+  ClientCapabilities,
+  ContentBlock,
+  McpServer,
+  PromptResponse,
+  StopReason
+} from "@agentclientprotocol/sdk"
+import { Effect, Either, Exit, Runtime, Schema } from "effect"
+import { isAbsolute } from "node:path"
+import type { StopReason as RunStopReason } from "../../domain/Run.js"
+import { SessionId } from "../../domain/Session.js"
+import type { OfType } from "../../domain/SessionEvent.js"
+import type { Service } from "../../services/gateway/Gateway.js"
+import * as EventLoop from "../EventLoop.js"
+import * as ConfigOptions from "./ConfigOptions.js"
+import * as OpenSessions from "./OpenSessions.js"
+import * as PromptContent from "./PromptContent.js"
+import * as Refusals from "./Refusals.js"
+import * as SlashCommands from "./SlashCommands.js"
+
+/** Null for a run that did not end in a way that the protocol knows. */
+const stopReasonOf = (reason: RunStopReason): StopReason | null => {
+  switch (reason) {
+    case "completed":
+      return "end_turn"
+    case "output-limit":
+      return "max_tokens"
+    case "refused":
+      return "refusal"
+    case "step-limit":
+    case "repeated-calls":
+      return "max_turn_requests"
+    case "cancelled":
+    case "deleted":
+      return "cancelled"
+    default:
+      return null
+  }
+}
+
+const ended = ({ detail, runId, stopReason, usage }: OfType<"run.ended">) => {
+  const reason = stopReasonOf(stopReason)
+  return reason === null
+    ? Effect.fail(Refusals.internal(detail ?? `The run ended: ${stopReason}`, { runId, stopReason }))
+    : Effect.succeed<PromptResponse>({ stopReason: reason, _meta: { skein: { runId, usage } } })
+}
+
+const readId = Schema.decodeUnknown(SessionId)
+
+const idOf = (sessionId: string) => Effect.mapError(readId(sessionId), () => Refusals.noSession)
+
+/** What an editor says of a session that it opens. */
+export interface Opening {
+  readonly cwd: string
+  readonly mcpServers?: ReadonlyArray<McpServer>
+}
+
+/** What an editor says in a session. */
+export interface Prompt {
+  readonly sessionId: string
+  readonly prompt: ReadonlyArray<ContentBlock>
+}
+
+/** What the requests of one client work on. */
+export interface Options<E, E2> {
+  /** Opens what has the sessions, once. */
+  readonly engine: Effect.Effect<OpenSessions.Engine<E>, E2>
+  /** What the client said that it can do. */
+  readonly capabilities: () => ClientCapabilities
+}
+
+/** The requests of one client, each failing as the protocol has it. Its sessions are open until the scope ends. */
+export const make = <E, E2>({ capabilities, engine }: Options<E, E2>) =>
+  Effect.gen(function* () {
+    const sessions = yield* OpenSessions.make(engine, capabilities)
+    const { gatewayOf } = sessions
+
+    const answer = <A>(effect: Effect.Effect<A, unknown>): Effect.Effect<A, Refusals.Refused> =>
+      Effect.catchAllCause(effect, (cause) => Effect.fail(Refusals.of(cause)))
+
+    /** Servers may take a while to say what they have. */
+    const tellOffers = ({ prompts, watch }: OpenSessions.OpenSession) =>
+      Effect.gen(function* () {
+        yield* watch.tellCommands([])
+        yield* watch.tellLastUsage
+        const all = yield* Effect.forEach(prompts, ({ commands }) => commands, { concurrency: "unbounded" })
+        if (all.flat().length > 0) yield* watch.tellCommands(all.flat())
+      })
+
+    /** Answers with what can be chosen for a session. Once the editor has the answer, it is told what else is offered. */
+    const answerOpened = <A>(effect: Effect.Effect<readonly [OpenSessions.OpenSession, A], unknown>) =>
+      answer(
+        Effect.flatMap(effect, ([open, value]) =>
+          Effect.as(Effect.forkIn(Effect.zipRight(EventLoop.turn, tellOffers(open)), open.scope), value)
+        )
+      )
+
+    const readOpening = ({ cwd, mcpServers = [] }: Opening) =>
+      Effect.gen(function* () {
+        if (!isAbsolute(cwd)) return yield* Effect.fail(Refusals.invalidParams("cwd: an absolute path"))
+        const { readServers } = yield* engine
+        return { cwd, servers: yield* Either.mapLeft(readServers(mcpServers, cwd), Refusals.invalidParams) }
+      })
+
+    const create = (given: Opening, client: AgentContext) =>
+      Effect.gen(function* () {
+        const { cwd, servers } = yield* readOpening(given)
+        const gateway = yield* sessions.steered(cwd, servers)
+        const { id } = yield* gateway.create({ ...(yield* engine).newSession, workdir: cwd })
+        const open = yield* sessions.open({ gateway, sessionId: id, client, servers, withHistory: false })
+        return [open, { sessionId: id, ...(yield* sessions.choices(id, gateway)) }] as const
+      })
+
+    const reopen = (given: Opening & { readonly sessionId: string }, client: AgentContext, withHistory: boolean) =>
+      Effect.gen(function* () {
+        const { servers } = yield* readOpening(given)
+        const sessionId = yield* idOf(given.sessionId)
+        const gateway = yield* sessions.steered(null, servers)
+        const open = yield* sessions.open({ gateway, sessionId, client, servers, withHistory })
+        return [open, yield* sessions.choices(sessionId, gateway)] as const
+      })
+
+    /** Goes on with the run that was cut off. The one that has ended already is nobody's to wait for. */
+    const resume = (gateway: Service, sessionId: SessionId) =>
+      Effect.gen(function* () {
+        const [newest] = yield* gateway.runs({ sessionId, limit: 1 })
+        const ref = yield* gateway.resume(sessionId)
+        return newest?.state === "ended" && newest.id === ref.runId
+          ? yield* Effect.fail(Refusals.invalidParams("There is nothing to go on with"))
+          : ref
+      })
+
+    const prompt = (given: Prompt, client: AgentContext) =>
+      Effect.gen(function* () {
+        const sessionId = yield* idOf(given.sessionId)
+        const { gateway, prompts, watch } = yield* sessions.openOf(sessionId, client)
+        const command = SlashCommands.read(given.prompt)
+        const server = command?._tag === "Prompt" ? prompts.find(({ isOne }) => isOne(command.name)) : undefined
+        if (command?._tag === "Rename") {
+          yield* gateway.patch({ sessionId, title: command.title })
+          return { stopReason: "end_turn" } satisfies PromptResponse
+        }
+        if (command?._tag === "Resume") return yield* Effect.flatMap(watch.follow(resume(gateway, sessionId)), ended)
+        if (command?._tag === "Prompt" && server !== undefined) {
+          const content = yield* server.expand(command.name, command.typed)
+          const said = Effect.flatMap(PromptContent.save(gateway, sessionId, content), (message) =>
+            gateway.send({ sessionId, ...message })
+          )
+          return yield* Effect.flatMap(watch.follow(said), ended)
+        }
+        const sent = Effect.flatMap(PromptContent.read(gateway, sessionId, given.prompt), (message) =>
+          gateway.send({ sessionId, ...message })
+        )
+        return yield* Effect.flatMap(watch.follow(sent), ended)
+      })
+
+    /** The prompt's run, else whatever goes on there: the editor sees it. */
+    const cancel = (given: string) =>
+      Effect.gen(function* () {
+        const sessionId = yield* idOf(given)
+        const open = sessions.get(sessionId)
+        if (open === undefined) return
+        const { gateway, watch } = open
+        const prompted = yield* watch.prompted
+        const runId = prompted ?? (yield* gateway.snapshot(sessionId)).run?.run.id ?? null
+        if (runId !== null) yield* gateway.cancel(runId)
+      })
+
+    /** Of a session that is closed only the editor's own prompt is stopped. */
+    const stopPrompt = (sessionId: SessionId) =>
+      Effect.gen(function* () {
+        const runId = yield* sessions.get(sessionId)?.watch.prompted ?? Effect.succeed(null)
+        if (runId !== null) yield* (yield* gatewayOf(sessionId)).cancel(runId)
+      })
+
+    const list = (cwd: string | null | undefined, cursor: string | null | undefined) =>
+      Effect.gen(function* () {
+        const gateway = yield* sessions.anyGateway
+        const page = yield* gateway.sessions({
+          order: "activity",
+          workdir: cwd ?? undefined,
+          after: cursor ?? undefined
+        })
+        return {
+          nextCursor: page.next,
+          sessions: page.sessions.flatMap(({ id, title, updatedAt, workdir }) =>
+            workdir === null
+              ? []
+              : [{ sessionId: id, cwd: workdir, title, updatedAt: new Date(updatedAt).toISOString() }]
+          )
+        }
+      })
+
+    /** Makes a choice, and returns what can be chosen now. */
+    const configure = (given: string, configId: string, value: unknown, client: AgentContext) =>
+      Effect.gen(function* () {
+        const sessionId = yield* idOf(given)
+        const open = yield* sessions.openOf(sessionId, client)
+        const { gateway } = open
+        const session = yield* gateway.session(sessionId)
+        const change = ConfigOptions.change(yield* gateway.agents(), session, configId, value)
+        if (Either.isLeft(change))
+          return yield* Effect.fail(Refusals.invalidParams(`${change.left}: one of those offered`))
+        if ("permission" in change.right) open.permission = change.right.permission
+        else yield* gateway.patch({ sessionId, ...change.right.session })
+        const { configOptions } = yield* sessions.choices(sessionId, gateway)
+        return { configOptions }
+      })
+
+    const remove = (given: string) =>
+      Effect.gen(function* () {
+        const sessionId = yield* idOf(given)
+        yield* (yield* gatewayOf(sessionId)).delete(sessionId)
+        yield* sessions.close(sessionId)
+      })
+
+    const close = (given: string) =>
+      Effect.gen(function* () {
+        const sessionId = yield* idOf(given)
+        yield* stopPrompt(sessionId)
+        yield* sessions.close(sessionId)
+      })
+
+    return {
+      create: (given: Opening, client: AgentContext) => answerOpened(create(given, client)),
+      /** With the whole conversation told before it answers, or without. */
+      reopen: (given: Opening & { readonly sessionId: string }, client: AgentContext, withHistory: boolean) =>
+        answerOpened(reopen(given, client, withHistory)),
+      list: (given: { readonly cwd?: string | null; readonly cursor?: string | null }) =>
+        answer(list(given.cwd, given.cursor)),
+      remove: (sessionId: string) => answer(remove(sessionId)),
+      close: (sessionId: string) => answer(close(sessionId)),
+      configure: (sessionId: string, configId: string, value: unknown, client: AgentContext) =>
+        answer(configure(sessionId, configId, value, client)),
+      prompt: (given: Prompt, client: AgentContext) => answer(prompt(given, client)),
+      cancel: (sessionId: string) => answer(cancel(sessionId))
+    }
+  })
+
+/** What `make` makes. */
+export type Requests = Effect.Effect.Success<ReturnType<typeof make>>
+
+export type { Refused } from "./Refusals.js"
+
+/** Does a request. Rejects with `Refused`. */
+export type Ask = <A>(request: (requests: Requests) => Effect.Effect<A, Refusals.Refused>) => Promise<A>
+
+/** Makes the requests once the first of them comes, for as long as the scope. */
+export const asking = <E, R>(requests: Effect.Effect<Requests, E, R>): Effect.Effect<Ask, never, R> =>
+  Effect.gen(function* () {
+    const runtime = yield* Effect.runtime<R>()
+    const made = yield* Effect.cached(requests)
+    return async (request) => {
+      const exit = await Runtime.runPromiseExit(runtime)(Effect.flatMap(made, request))
+      if (Exit.isSuccess(exit)) return exit.value
+      throw Refusals.of(exit.cause)
+    }
+  })

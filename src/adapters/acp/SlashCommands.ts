@@ -1,0 +1,40 @@
+/** What an editor's person can ask of a session itself, by a prompt that begins with a slash. Pure. */
+import type { AvailableCommand, ContentBlock } from "@agentclientprotocol/sdk"
+import * as CommandText from "../mcp/CommandText.js"
+import type { Command } from "../mcp/Mcp.js"
+
+const own: ReadonlyArray<AvailableCommand> = [
+  { name: "rename", description: "Rename the session", input: { hint: "title" } },
+  { name: "resume", description: "Go on with a run that was cut off" }
+]
+
+const hintOf = ({ arguments: given }: Command): string =>
+  given.map(({ isRequired, name }) => (isRequired ? name : `[${name}]`)).join(" ")
+
+/** All commands, with the prompts of servers. */
+export const all = (prompts: ReadonlyArray<Command>): Array<AvailableCommand> => [
+  ...own,
+  ...prompts.map((prompt) => ({
+    name: prompt.name,
+    description: prompt.about,
+    ...(prompt.arguments.length === 0 ? {} : { input: { hint: hintOf(prompt) } })
+  }))
+]
+
+export type SlashCommand =
+  | { readonly _tag: "Rename"; readonly title: string }
+  | { readonly _tag: "Resume" }
+  /** Of a server: `name` is `server__prompt`, or no command at all. */
+  | { readonly _tag: "Prompt"; readonly name: string; readonly typed: string }
+
+/** The command that a prompt is; null for a message. */
+export const read = (prompt: ReadonlyArray<ContentBlock>): SlashCommand | null => {
+  const [block, ...others] = prompt
+  if (block?.type !== "text" || others.length > 0) return null
+  const command = CommandText.read(block.text)
+  if (command === null) return null
+  const { name, typed } = command
+  if (name === "resume" && typed === "") return { _tag: "Resume" }
+  if (name === "rename" && typed !== "") return { _tag: "Rename", title: typed }
+  return name.includes("__") ? { _tag: "Prompt", name, typed } : null
+}

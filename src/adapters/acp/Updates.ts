@@ -1,0 +1,126 @@
+/** A session's texts and calls as updates of the Agent Client Protocol. Pure. */
+import type { ContentBlock, SessionUpdate, ToolCallContent, ToolCallUpdate } from "@agentclientprotocol/sdk"
+import { resolve } from "node:path"
+import type { CallDisplay } from "../../domain/CallDisplay.js"
+import { type AssistantMessage, callsOf, type Entry, isDiff, type ResultMessage, textOf } from "../../domain/Message.js"
+import * as ResultContent from "../http/protocols/ResultContent.js"
+import * as RunTelling from "../http/protocols/RunTelling.js"
+
+const text = (text: string): ContentBlock => ({ type: "text", text })
+
+const content = (of: string): ToolCallContent => ({ type: "content", content: text(of) })
+
+/** What a user said. */
+const ofUser = (said: string, seq: number): SessionUpdate => ({
+  sessionUpdate: "user_message_chunk",
+  content: text(said),
+  messageId: String(seq)
+})
+
+/** How a call is shown, as far as its tool says. */
+export const shownAs = ({ kind, locations, title }: CallDisplay) => ({
+  kind,
+  locations: locations.map(({ line, path }) => ({ path, ...(line === undefined ? {} : { line }) })),
+  ...(title === null ? {} : { title })
+})
+
+const chunk = (kind: "text" | "reasoning", of: string, messageId: string): SessionUpdate => ({
+  sessionUpdate: kind === "text" ? "agent_message_chunk" : "agent_thought_chunk",
+  content: text(of),
+  messageId
+})
+
+/** What a call gave: it takes the place of what was told of its progress. */
+const ofResult = (message: ResultMessage): SessionUpdate => ({
+  sessionUpdate: "tool_call_update",
+  toolCallId: message.callId,
+  status: message.outcome === "success" ? "completed" : "failed",
+  content: [
+    ...(message.parts ?? [])
+      .filter(isDiff)
+      .map(({ after, before, path }): ToolCallContent => ({ type: "diff", path, oldText: before, newText: after })),
+    ...(message.text === "" ? [] : [content(message.text)])
+  ]
+})
+
+const began = (toolCallId: string, name: string, input?: string): SessionUpdate => ({
+  sessionUpdate: "tool_call",
+  toolCallId,
+  title: name,
+  name,
+  kind: "other",
+  status: "pending",
+  ...(input === undefined ? {} : { rawInput: ResultContent.inputOf(input) })
+})
+
+/** The updates that something told of a run is. */
+export const of = (told: RunTelling.Told): ReadonlyArray<SessionUpdate> => {
+  switch (told.type) {
+    case "part.grew":
+      return [chunk(told.kind, told.text, told.id)]
+    case "call.began":
+      return [began(told.callId, told.name)]
+    case "call.read": {
+      const { callId: toolCallId, input } = told.call
+      return [{ sessionUpdate: "tool_call_update", toolCallId, rawInput: ResultContent.inputOf(input) }]
+    }
+    case "call.void":
+      return [{ sessionUpdate: "tool_call_update", toolCallId: told.callId, status: "failed" }]
+    case "progress":
+      return [{ sessionUpdate: "tool_call_update", toolCallId: told.callId, content: [content(told.text)] }]
+    case "result":
+      return [ofResult(told.message)]
+    default:
+      return []
+  }
+}
+
+/** A call that runs. */
+export const started = (toolCallId: string, display: CallDisplay): SessionUpdate => ({
+  sessionUpdate: "tool_call_update",
+  toolCallId,
+  status: "in_progress",
+  ...shownAs(display)
+})
+
+const ofAssistant = (message: AssistantMessage, seq: number): ReadonlyArray<SessionUpdate> => [
+  ...RunTelling.partsOf(message).map(({ kind, text }, nth) => chunk(kind, text, RunTelling.partId(seq, nth))),
+  ...callsOf(message).map(({ callId, input, name }) => began(callId, name, input))
+]
+
+/** What an entry of the transcript was told as. */
+export const ofEntry = ({ message, seq }: Entry): ReadonlyArray<SessionUpdate> => {
+  if (message.role === "assistant") return ofAssistant(message, seq)
+  if (message.role === "tool") return [ofResult(message)]
+  return message.role === "user" ? [ofUser(textOf(message), seq)] : []
+}
+
+/** The same, with the editor's own terminal in place of the text of a call that runs or ran in it. */
+export const withTerminal = (update: SessionUpdate, terminals: ReadonlyMap<string, string>): SessionUpdate => {
+  if (update.sessionUpdate !== "tool_call_update" || !update.content) return update
+  const terminalId = terminals.get(update.toolCallId)
+  return terminalId === undefined
+    ? update
+    : {
+        ...update,
+        content: [{ type: "terminal", terminalId }, ...update.content.filter(({ type }) => type === "diff")]
+      }
+}
+
+/** Of a call, places and changed files with the session's folder before them: the protocol has absolute paths only. */
+export const inFolder = <A extends Pick<ToolCallUpdate, "content" | "locations">>(
+  call: A,
+  workdir: string | null
+): A => {
+  if (workdir === null) return call
+  const { content, locations } = call
+  return {
+    ...call,
+    ...(locations ? { locations: locations.map((place) => ({ ...place, path: resolve(workdir, place.path) })) } : {}),
+    ...(content
+      ? {
+          content: content.map((one) => (one.type === "diff" ? { ...one, path: resolve(workdir, one.path) } : one))
+        }
+      : {})
+  }
+}

@@ -1,0 +1,214 @@
+/** What an editor asks for, in order and out of it. */
+import { RequestError } from "@agentclientprotocol/sdk"
+import { describe, expect, it } from "@effect/vitest"
+import { Deferred, Effect, Fiber } from "effect"
+import { SessionId } from "../../../../src/domain/Session.js"
+import * as Permissions from "../../../../src/services/Permissions.js"
+import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
+import * as TestWorkspace from "../tools/TestWorkspace.js"
+import * as TestEditor from "./TestEditor.js"
+
+const { methods } = TestEditor
+
+const png = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+const codeOf = (promise: Promise<unknown>) =>
+  Effect.promise(() =>
+    promise.then(
+      () => 0,
+      (error: unknown) => (error instanceof RequestError ? error.code : String(error))
+    )
+  )
+
+const write = (path: string) => ScriptedModel.calls({ name: "write", input: JSON.stringify({ path, content: "x" }) })
+
+describe("requests of an editor", () => {
+  it.scopedLive("say images and files to the model, and refuse what is neither", () =>
+    Effect.gen(function* () {
+      const editor = yield* TestEditor.open()
+      const { sessionId } = yield* editor.session("/")
+      const prompt = (...prompt: ReadonlyArray<object>) => editor.agent.request("session/prompt", { sessionId, prompt })
+      yield* editor.model.play(ScriptedModel.text("Seen."))
+      yield* Effect.promise(() =>
+        prompt(
+          { type: "text", text: "Look" },
+          { type: "image", data: png, mimeType: "image/png" },
+          { type: "resource", resource: { uri: "file:///a", blob: "AAEC", mimeType: "application/x-a" } },
+          { type: "resource_link", name: "b", uri: "file:///b" }
+        )
+      )
+      const [request] = yield* editor.model.requests
+      const said = JSON.stringify(request?.view)
+      expect(said).toContain("image/png")
+      expect(said).toContain("application/x-a")
+      expect(said).toContain("Look\\n[b](file:///b)")
+      const broken = [
+        { type: "audio", data: "AA==", mimeType: "audio/wav" },
+        { type: "image", data: "!", mimeType: "image/png" }
+      ]
+      for (const block of broken) expect(yield* codeOf(prompt(block))).toBe(-32602)
+      expect(yield* editor.gateway.runs({ sessionId: SessionId.make(sessionId) })).toHaveLength(1)
+    })
+  )
+
+  it.scopedLive("of a prompt that is cancelled while it asks end as cancelled, once the question is taken back", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make()
+      const asked = yield* Deferred.make<void>()
+      const order: Array<string> = []
+      const editor = yield* TestEditor.open({
+        policy: Permissions.askToWrite,
+        handle: (app) =>
+          app.onRequest(methods.client.session.requestPermission, ({ signal }) => {
+            Deferred.unsafeDone(asked, Effect.void)
+            return new Promise((resolve) =>
+              signal.addEventListener("abort", () => {
+                order.push("taken back")
+                resolve({ outcome: { outcome: "cancelled" } })
+              })
+            )
+          })
+      })
+      const { sessionId } = yield* editor.session(workdir)
+      yield* editor.model.play(write("a"))
+      const prompt = yield* Effect.fork(
+        Effect.map(editor.prompt(sessionId, "Go"), ({ stopReason }) => void order.push(stopReason))
+      )
+      yield* Deferred.await(asked)
+      yield* Effect.promise(() => editor.agent.notify(methods.agent.session.cancel, { sessionId }))
+      yield* Fiber.join(prompt)
+      expect(order).toEqual(["taken back", "cancelled"])
+      expect(TestEditor.results(editor.updates).map(({ status }) => status)).toEqual(["failed"])
+    })
+  )
+
+  it.scopedLive("have an answer stored as a rule, so that the next call like it is not asked about", () =>
+    Effect.gen(function* () {
+      const { workdir } = yield* TestWorkspace.make()
+      const asked: Array<ReadonlyArray<string>> = []
+      const places: Array<object> = []
+      const editor = yield* TestEditor.open({
+        policy: Permissions.byRules(Permissions.askToWrite),
+        handle: (app) =>
+          app.onRequest(methods.client.session.requestPermission, ({ params }) => {
+            asked.push(params.options.map(({ name, optionId }) => `${optionId}: ${name}`))
+            places.push(...(params.toolCall.locations ?? []))
+            return { outcome: { outcome: "selected", optionId: "allow-always" } }
+          })
+      })
+      const { sessionId } = yield* editor.session(workdir)
+      yield* editor.model.play(write("docs/a"), write("docs/a"), ScriptedModel.text("Done."))
+      yield* editor.prompt(sessionId, "Go")
+      expect(asked).toEqual([expect.arrayContaining([expect.stringMatching(/^allow-always: Always allow write: /)])])
+      expect(places).toEqual([{ path: `${workdir}/docs/a` }])
+      expect(TestEditor.results(editor.updates).map(({ status }) => status)).toEqual(["completed", "completed"])
+    })
+  )
+
+  it.scopedLive("to close a session stop its prompt and what is told of it; it can be opened again", () =>
+    Effect.gen(function* () {
+      const editor = yield* TestEditor.open()
+      const { sessionId } = yield* editor.session("/")
+      yield* editor.model.play({ text: "Wait", hang: true }, ScriptedModel.text("Once more."))
+      const prompt = yield* Effect.fork(Effect.exit(Effect.tryPromise(() => editor.sent(sessionId, "Go"))))
+      yield* editor.until((update) => update.sessionUpdate === "agent_message_chunk")
+      yield* Effect.promise(() => editor.agent.request(methods.agent.session.close, { sessionId }))
+      yield* Fiber.join(prompt)
+      const [run] = yield* editor.gateway.runs({ sessionId: SessionId.make(sessionId) })
+      expect(run).toMatchObject({ stopReason: "cancelled" })
+      editor.updates.length = 0
+      yield* editor.gateway.patch({ sessionId: SessionId.make(sessionId), title: "Unseen" })
+      expect(yield* editor.prompt(sessionId, "Again")).toMatchObject({ stopReason: "end_turn" })
+      expect(editor.updates.filter(({ sessionUpdate }) => sessionUpdate === "session_info_update")).toEqual([])
+    })
+  )
+
+  it.scopedLive("out of order are refused one by one, and what comes next is served", () =>
+    Effect.gen(function* () {
+      const editor = yield* TestEditor.open()
+      const request = (method: string, params: object) => codeOf(editor.agent.request(method, params))
+      const nobody = { sessionId: "nobody" }
+      expect(yield* request("session/prompt", { ...nobody, prompt: [] })).toBe(-32002)
+      expect(yield* request("session/load", { ...nobody, cwd: "/", mcpServers: [] })).toBe(-32002)
+      expect(yield* request("session/load", { ...nobody, cwd: "relative", mcpServers: [] })).toBe(-32602)
+      expect(yield* request("session/resume", { ...nobody, cwd: "/" })).toBe(-32002)
+      expect(yield* request("session/delete", nobody)).toBe(0)
+      expect(yield* request("session/close", nobody)).toBe(0)
+      expect(yield* request("session/set_mode", { ...nobody, modeId: "agent" })).toBe(-32002)
+      expect(yield* request("session/prompt", { sessionId: "a/b c", prompt: [] })).toBe(-32002)
+      expect(yield* request("session/prompt", { sessionId: 7 })).toBe(-32602)
+      expect(yield* request("no/such", {})).toBe(-32601)
+      yield* Effect.promise(() => editor.agent.notify(methods.agent.session.cancel, nobody))
+      const { sessionId } = yield* editor.session("/")
+      expect(yield* request("session/prompt", { sessionId, prompt: [] })).toBe(-32602)
+      yield* editor.model.play(ScriptedModel.text("Here."))
+      expect(yield* editor.prompt(sessionId, "Go")).toMatchObject({ stopReason: "end_turn" })
+    })
+  )
+
+  const inquire = (link: boolean) => ScriptedModel.calls({ name: "inquire", input: JSON.stringify({ link }) })
+
+  it.scopedLive("show what a call asks while it runs as a form, once more where the answer does not fit", () =>
+    Effect.gen(function* () {
+      const asked: Array<object> = []
+      const editor = yield* TestEditor.open({
+        capabilities: { elicitation: { form: {}, url: {} } },
+        handle: (app) =>
+          app.onRequest(methods.client.elicitation.create, ({ params }) => {
+            asked.push(params)
+            if (params.mode === "url") return { action: "decline" }
+            return { action: "accept", content: { colour: asked.length === 1 ? "blue" : "g" } }
+          })
+      })
+      const { sessionId } = yield* editor.session("/")
+      yield* editor.model.play(inquire(false), inquire(true), ScriptedModel.text("Done."))
+      yield* editor.prompt(sessionId, "Go")
+      expect(asked).toMatchObject([
+        {
+          message: "painter: Which one?",
+          requestedSchema: {
+            properties: { colour: { type: "string", title: "Colour", oneOf: [{ const: "r" }, { const: "g" }] } },
+            required: ["colour"]
+          }
+        },
+        { mode: "form" },
+        { mode: "url", url: "https://painter.example/" }
+      ])
+      const [colour, page] = yield* editor.answers(sessionId)
+      expect(colour).toContain('{"colour":"g"}')
+      expect(page).toContain("Declined")
+    })
+  )
+
+  it.scopedLive(
+    "let an editor without forms refuse them and say that a page was seen, but allow nothing by a guess",
+    () =>
+      Effect.gen(function* () {
+        const options: Array<ReadonlyArray<string>> = []
+        const editor = yield* TestEditor.open({
+          handle: (app) =>
+            app.onRequest(methods.client.session.requestPermission, ({ params }) => {
+              options.push([params.toolCall.title ?? "", ...params.options.map(({ optionId }) => optionId)])
+              return { outcome: { outcome: "selected", optionId: params.options[0]?.optionId ?? "" } }
+            })
+        })
+        const { sessionId } = yield* editor.session("/")
+        yield* Effect.promise(() =>
+          editor.agent.request(methods.agent.session.setConfigOption, {
+            sessionId,
+            configId: "permission",
+            value: "allow"
+          })
+        )
+        yield* editor.model.play(inquire(false), inquire(true), ScriptedModel.text("Done."))
+        yield* editor.prompt(sessionId, "Go")
+        expect(options).toEqual([
+          ["painter: Which one?", "deny"],
+          ["painter: Which one? https://painter.example/", "allow-once", "deny"]
+        ])
+        const [colour, page] = yield* editor.answers(sessionId)
+        expect(colour).toContain("Declined")
+        expect(page).toContain("Given")
+      })
+  )
+})
