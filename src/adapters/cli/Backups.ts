@@ -6,7 +6,6 @@ import * as Path from "@effect/platform/Path"
 import { Effect, Layer } from "effect"
 import { statSync } from "node:fs"
 import type { InvalidInput, StorageUnusable } from "../../domain/SkeinError.js"
-import * as DataFolder from "../node/DataFolder.js"
 import * as Identity from "../node/Identity.js"
 import * as NodeFolders from "../node/NodeFolders.js"
 import * as DataLayout from "../sqlite/DataLayout.js"
@@ -16,12 +15,14 @@ import * as Interval from "../sqlite/backup/Interval.js"
 import * as Restore from "../sqlite/backup/Restore.js"
 import * as DoctorProcess from "./DoctorProcess.js"
 import { DamagedBackup, RestoredInPart, WrongUsage } from "./Failure.js"
+import * as Place from "./Place.js"
 import * as ReadingCopy from "./ReadingCopy.js"
 import { Signals } from "./Signals.js"
 import * as Progress from "./terminal/Progress.js"
 import { Screen } from "./terminal/Screen.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Maintenance.js"
+import * as PlaceTexts from "./texts/Places.js"
 import * as Sessions from "./texts/Sessions.js"
 import * as WholeNumber from "./WholeNumber.js"
 
@@ -29,13 +30,13 @@ export interface BackupInput {
   readonly path: string
   /** As it was given; null without it. */
   readonly keep: string | null
-  readonly data: string | null
+  readonly place: Place.Given
 }
 
 export interface RestoreInput {
   readonly path: string
   readonly isSalvage: boolean
-  readonly data: string | null
+  readonly place: Place.Given
 }
 
 const layer = Layer.mergeAll(Identity.layer, NodeFolders.layer, DoctorProcess.layer)
@@ -45,9 +46,6 @@ const maxLines = 20
 
 const keepOf = (text: string): Effect.Effect<number, InvalidInput> =>
   WholeNumber.read(text, { field: "--keep", digits: 6, limit: "must be a whole number from 1 to 999999" })
-
-const dataOf = (given: string | null) =>
-  Effect.flatMap(DataFolder.host, (host) => DataFolder.data(host, given ?? undefined))
 
 const isFolder = (path: string): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true
 
@@ -71,7 +69,7 @@ const showAll = (lines: ReadonlyArray<string>) =>
 export const backup = Effect.fn("cli.backup")(function* (input: BackupInput) {
   const { write, writeError } = yield* Screen
   const keep = input.keep === null ? null : yield* keepOf(input.keep)
-  const data = yield* dataOf(input.data)
+  const data = yield* Place.folder(input.place, PlaceTexts.noBackup)
   const path = (yield* Path.Path).resolve(input.path)
   if (keep === null && isFolder(path)) return yield* new WrongUsage({ detail: Texts.nameAFile(path) })
   yield* (yield* Signals).arm
@@ -102,9 +100,9 @@ export const backup = Effect.fn("cli.backup")(function* (input: BackupInput) {
   if (lines.length > 0) return yield* new DamagedBackup({ problems: lines.length, removesOlder: keep !== null })
 }, Effect.provide(layer))
 
-export const restore = Effect.fn("cli.restore")(function* ({ data: given, isSalvage, path }: RestoreInput) {
+export const restore = Effect.fn("cli.restore")(function* ({ isSalvage, path, place }: RestoreInput) {
   const { write } = yield* Screen
-  const data = yield* dataOf(given)
+  const data = yield* Place.folder(place, PlaceTexts.noRestore)
   const file = (yield* Path.Path).resolve(path)
   yield* (yield* Signals).arm
   const { assets, kept, movedAside, remarks, sessions } = yield* Progress.during(

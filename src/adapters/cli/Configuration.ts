@@ -6,8 +6,9 @@ import * as FileSystem from "@effect/platform/FileSystem"
 import { Array as Arr, Effect, Order, Schema } from "effect"
 import * as ModelRef from "../../domain/ModelRef.js"
 import { codeOf } from "../ErrorCode.js"
+import { Servers } from "../mcp/Settings.js"
 import * as DataFolder from "../node/DataFolder.js"
-import { ProvidersConfig } from "../providers/Providers.js"
+import { ModelName as ModelText, ProvidersConfig } from "../providers/Providers.js"
 import * as ModelName from "./ModelName.js"
 import { ConfigurationUnusable, type FileIssue, NoModel } from "./Failure.js"
 import * as ConfigurationIssues from "./ConfigurationIssues.js"
@@ -22,18 +23,19 @@ const VariableName = Schema.String.pipe(Schema.pattern(/^[^=\0]+$/)).annotations
 /** The configuration file, JSON. */
 const ConfigurationFile = Schema.Struct({
   /** `PROVIDER/MODEL`. */
-  model: Schema.optionalWith(
-    Schema.String.pipe(Schema.filter((text) => ModelRef.fromText(text) !== null, { message: () => Texts.modelForm })),
-    { exact: true }
-  ),
+  model: Schema.optionalWith(ModelText, { exact: true }),
   providers: Schema.optionalWith(ProvidersConfig.fields.providers, { default: () => ({}) }),
+  /** Models for the page and editors to choose from, by `PROVIDER/MODEL`, and what they cost. */
+  models: ProvidersConfig.fields.models,
   shell: Schema.optionalWith(
     Schema.Struct({
       /** Variables that the commands of `shell` get besides the usual ones. */
       inherit: Schema.optionalWith(Schema.Array(VariableName), { default: () => [] })
     }),
     { default: () => ({ inherit: [] }) }
-  )
+  ),
+  /** Servers of the Model Context Protocol, by name. */
+  mcpServers: Schema.optionalWith(Servers, { default: () => ({}) })
 }).annotations({ identifier: "Configuration", parseOptions: { onExcessProperty: "error" } })
 
 export interface Configuration {
@@ -44,6 +46,7 @@ export interface Configuration {
   readonly standard: ModelRef.ModelRef | null
   /** Variables that the shell's commands get besides the usual ones. */
   readonly inherit: ReadonlyArray<string>
+  readonly mcpServers: Servers
 }
 
 const parse = Schema.decodeUnknown(Schema.parseJson())
@@ -99,9 +102,10 @@ export const load = Effect.fn("Configuration.load")(function* (host: DataFolder.
   const standard = yield* standardOf(host, file.model)
   return {
     path,
-    providers: { providers: file.providers },
+    providers: { providers: file.providers, ...(file.models === undefined ? {} : { models: file.models }) },
     standard,
-    inherit: file.shell.inherit
+    inherit: file.shell.inherit,
+    mcpServers: file.mcpServers
   } satisfies Configuration
 })
 

@@ -20,8 +20,8 @@ import * as DemoReport from "./DemoReport.js"
 import * as DemoScript from "./DemoScript.js"
 import * as Engine from "./Engine.js"
 import * as Follow from "./Follow.js"
+import * as Place from "./Place.js"
 import { Screen } from "./terminal/Screen.js"
-import * as ShellText from "./ShellText.js"
 import * as TerminalText from "./terminal/TerminalText.js"
 import * as Texts from "./texts/Demo.js"
 
@@ -41,7 +41,7 @@ const filesIn = (folder: string): Effect.Effect<ReadonlyArray<string>> =>
 
 const bounded = <T extends Tool.Any>(tool: T): T => ({ ...tool, timeout: Duration.seconds(5) })
 
-const layer = (names: ReadonlyArray<string>, data: string | null) => {
+const layer = (names: ReadonlyArray<string>, place: Place.Place) => {
   const [read, list, glob, grep] = WorkspaceTools.readOnly
   const agent = Agents.layer({
     name: "demo",
@@ -49,7 +49,7 @@ const layer = (names: ReadonlyArray<string>, data: string | null) => {
     tools: [bounded(read), bounded(list), bounded(glob), bounded(grep)],
     policy: Permissions.readOnly(Texts.readOnly)
   })
-  return Layer.provide(Engine.layer(data), agent)
+  return Layer.provide(Engine.layer(place), agent)
 }
 
 /** The results in the transcript's order, read from storage. */
@@ -74,20 +74,20 @@ const report = Effect.fn("Demo.report")(function* (sessionId: SessionId, finishe
   yield* screen.write(DemoReport.render(screen.ansi, yield* screen.columns, { finished: inOrder, stored }))
 })
 
-export const run = Effect.fn("Demo.run")(function* ({ data }: { readonly data: string | null }) {
+export const run = Effect.fn("Demo.run")(function* (given: Place.Given) {
   const workdir = process.cwd()
   const screen = yield* Screen
+  const place = yield* Place.of(given)
   const names = yield* filesIn(workdir)
   yield* Effect.gen(function* () {
     const gateway = yield* Gateway
-    const { id } = yield* gateway.create({ workdir, title: Texts.title })
+    const { id } = yield* gateway.create({ workdir, title: Texts.title, ...Place.ofNewSession(place) })
     const finished = yield* Ref.make<ReadonlyArray<string>>([])
     const onEvent = (event: SessionEvent) =>
       event.type === "call.finished" ? Ref.update(finished, (before) => [...before, event.callId]) : Effect.void
     const start = gateway.send({ sessionId: id, text: Texts.question })
     yield* Follow.run(start, { isJson: false, answerer: "nobody", onEvent })
     yield* report(id, yield* Ref.get(finished))
-    const folder = data === null ? "" : ` --data ${ShellText.word(data)}`
-    yield* screen.write(`${TerminalText.line(Texts.stored(id, `skein sessions show ${id}${folder}`))}\n`)
-  }).pipe(Effect.provide(layer(names, data)))
+    yield* screen.write(`${TerminalText.line(Texts.stored(id, `skein sessions show ${id}${place.options}`))}\n`)
+  }).pipe(Effect.provide(layer(names, place)))
 })

@@ -1,11 +1,13 @@
 /** The engine that commands run on, loaded when a command needs it: `--help` and wrong usage load none of it. */
 import { Effect, Layer } from "effect"
+import type { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
 import * as Agents from "../../services/Agents.js"
-import type { Options } from "../node/SkeinNode.js"
-import * as DataFolder from "../node/DataFolder.js"
+import type { Options as EngineOptions } from "../../services/EngineConfig.js"
 import * as FolderPrivacy from "../node/FolderPrivacy.js"
 import * as Unusable from "../sqlite/Unusable.js"
 import * as OpeningProgress from "./OpeningProgress.js"
+import * as Place from "./Place.js"
+import { cluster, postgres } from "./PostgresLoading.js"
 import * as ReadingCopy from "./ReadingCopy.js"
 import { Signals } from "./Signals.js"
 import { Screen } from "./terminal/Screen.js"
@@ -17,39 +19,87 @@ import * as Texts from "./texts/Sessions.js"
  */
 const shortLived = { drainMillis: 0, recoverMillis: null, continueWithinMillis: 0 }
 
-/**
- * An engine on the data folder: the one given with `--data`, else the usual one. Until it is open, a signal ends the
- * process at once.
- */
-export const layer = (given: string | null, options: Omit<Options, "data"> = {}) =>
+/** So many connections do for one person. */
+const connections = { lanes: 1, readers: 2 }
+
+/** A server goes on with what was cut off a moment ago. What is older waits for a person. */
+const longLived = { recovery: "continue", continueWithinMillis: 600_000, recoverMillis: 1_000 } as const
+
+const placementsOf = ({ host }: Place.Place) => (host === null ? [] : [host])
+
+/** Where the other engines of a database reach this one. */
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+interface Options extends EngineOptions {
+  readonly address?: Address | null
+  readonly lanes?: number
+  readonly readers?: number
+}
+
+const open = (place: Place.Place, { address = null, lanes, readers, ...options }: Options) =>
+  Effect.gen(function* () {
+    const all = { placements: placementsOf(place), ...options }
+    if (place._tag === "Database") {
+      const database = { url: place.url, schema: place.schema ?? undefined, lanes, readers }
+      if (address !== null) return (yield* cluster).layer({ ...all, ...database, address })
+      return (yield* postgres).layer({ ...all, ...database })
+    }
+    const { data } = place
+    yield* Effect.try({ try: () => FolderPrivacy.ensure(data), catch: Unusable.fromUnknown(data) })
+    const preset = yield* Effect.promise(() => import("../node/SkeinNode.js"))
+    return preset.layer({ ...all, data })
+  })
+
+/** Until it is open, a signal ends the process at once. */
+const opened = (place: Place.Place, options: Options) =>
   Layer.unwrapEffect(
     Effect.gen(function* () {
-      const data = yield* DataFolder.data(yield* DataFolder.host, given ?? undefined)
-      yield* Effect.try({ try: () => FolderPrivacy.ensure(data), catch: Unusable.fromUnknown(data) })
-      const preset = yield* Effect.promise(() => import("../node/SkeinNode.js"))
+      const opening = yield* open(place, options)
       const { arm } = yield* Signals
-      return Layer.tap(
-        Layer.scopedContext(OpeningProgress.during(Layer.build(preset.layer({ ...options, ...shortLived, data })))),
-        () => arm
-      )
+      return Layer.tap(Layer.scopedContext(OpeningProgress.during(Layer.build(opening))), () => arm)
     })
   )
 
+/** An engine on what has the sessions. Until it is open, a signal ends the process at once. */
+export const layer = (place: Place.Place) => opened(place, { ...shortLived, ...connections })
+
+/** What a server says of its engine. */
+export interface LongLived {
+  /** With one it is a runner of the database's cluster. */
+  readonly address: Address | null
+  /** How long runs have to end when it is closed. */
+  readonly drainMillis: number
+}
+
+/** The same, for a server. */
+export const layerLongLived = (place: Place.Place, options: LongLived) => opened(place, { ...longLived, ...options })
+
+const withoutRuns = (place: Place.Place) => Layer.provide(layer(place), Agents.layerNone("this command runs none"))
+
 /** An engine for looking at sessions and managing them; nothing runs on it. */
-export const layerWithoutRuns = (given: string | null) =>
-  Layer.provide(layer(given), Agents.layerNone("this command runs none"))
+export const layerWithoutRuns = (given: Place.Given) => Layer.unwrapEffect(Effect.map(Place.of(given), withoutRuns))
+
+/** A copy of the database, where there is no room to open it. */
+const layerOnCopy = <E extends StorageFailed | StorageUnusable>(folder: Place.Folder, error: E) =>
+  Layer.unwrapScoped(
+    Effect.gen(function* () {
+      const data = yield* ReadingCopy.make(folder.data, error)
+      yield* (yield* Screen).writeError(`skein: ${Texts.readingCopy}\n`)
+      return withoutRuns({ ...folder, data })
+    })
+  )
 
 /** The same for commands that only read: where the disk is full or read-only, it works on a copy of the database. */
-export const layerForReading = (given: string | null) =>
-  Layer.catchAll(layerWithoutRuns(given), (error) =>
-    error._tag !== "InvalidInput" && ReadingCopy.isWorthwhile(error)
-      ? Layer.unwrapScoped(
-          Effect.gen(function* () {
-            const data = yield* DataFolder.data(yield* DataFolder.host, given ?? undefined)
-            const copy = yield* ReadingCopy.make(data, error)
-            yield* (yield* Screen).writeError(`skein: ${Texts.readingCopy}\n`)
-            return layerWithoutRuns(copy)
-          })
-        )
-      : Layer.fail(error)
+export const layerForReading = (given: Place.Given) =>
+  Layer.unwrapEffect(
+    Effect.map(Place.of(given), (place) =>
+      Layer.catchAll(withoutRuns(place), (error) =>
+        place._tag === "Folder" && error._tag !== "InvalidInput" && ReadingCopy.isWorthwhile(error)
+          ? layerOnCopy(place, error)
+          : Layer.fail(error)
+      )
+    )
   )

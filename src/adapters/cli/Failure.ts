@@ -11,6 +11,7 @@ import * as TerminalText from "./terminal/TerminalText.js"
 import * as Codes from "./texts/Codes.js"
 import * as Texts from "./texts/Failures.js"
 import * as Maintenance from "./texts/Maintenance.js"
+import * as Serve from "./texts/Serve.js"
 
 /** The command line contradicts itself, or needs more. */
 export class WrongUsage extends Schema.TaggedError<WrongUsage>()("WrongUsage", { detail: Schema.String }) {
@@ -69,11 +70,12 @@ export class RunFailed extends Schema.TaggedError<RunFailed>()("RunFailed", {
 /** Stored data is damaged. */
 export class Unhealthy extends Schema.TaggedError<Unhealthy>()("Unhealthy", {
   path: Schema.String,
+  what: Schema.Literal("folder", "database"),
   damaged: Schema.Int,
   repairable: Schema.Int
 }) {
   override get message() {
-    return Maintenance.unhealthy(this.path, this.damaged, this.repairable)
+    return Maintenance.unhealthy(this.path, this.what, this.damaged, this.repairable)
   }
 }
 
@@ -112,10 +114,27 @@ export class RestoredInPart extends Schema.TaggedError<RestoredInPart>()("Restor
   }
 }
 
+/** A server that a command goes through did not do what it was asked. Commands die of it, as no operation fails with it. */
+export class ServerLost extends Schema.TaggedError<ServerLost>()("ServerLost", {
+  reason: Schema.Literal("unreachable", "refused", "malformed"),
+  detail: Schema.String
+}) {
+  override get message() {
+    return Serve.serverLost(this.reason, this.detail)
+  }
+}
+
 /** Sessions could not be exported or imported, and nothing is left of what was begun. */
 export class TransferFailed extends Schema.TaggedError<TransferFailed>()("TransferFailed", { detail: Schema.String }) {
   override get message() {
     return this.detail
+  }
+}
+
+/** An editor said more in one message than is read. */
+export class EditorTooLong extends Schema.TaggedError<EditorTooLong>()("EditorTooLong", {}) {
+  override get message() {
+    return Texts.editorTooLong
   }
 }
 
@@ -140,9 +159,10 @@ const seconds = (millis: number): number => Math.round(millis / 1000)
 const messageOf = (error: unknown): string => {
   if (error instanceof SkeinError.StorageUnusable) {
     const { detail, path, reason } = error
-    return Texts.unusableStorage(path, reason, detail) + ownerOf(error)
+    return Texts.unusableStorage(path, reason, Codes.ofDatabase(detail)) + ownerOf(error)
   }
-  if (error instanceof SkeinError.StorageFailed) return Texts.storageFailed(error.operation, error.code)
+  if (error instanceof SkeinError.StorageFailed)
+    return Texts.storageFailed(error.operation, Codes.ofDatabase(error.code))
   if (error instanceof SkeinError.StorageBusy) return Texts.storageBusy(seconds(error.waitedMillis))
   if (error instanceof SkeinError.SessionBusy) return Texts.sessionBusy(error.sessionId, error.runId)
   return error instanceof Error ? error.message : Texts.unknown
@@ -179,6 +199,7 @@ export const report = (cause: Cause.Cause<unknown>): string | null => {
   if (failure instanceof OutputFailed && failure.isClosed) return null
   if (failure !== null) return `skein: ${textOf(failure)}`
   const defect = Cause.squash(cause)
+  if (defect instanceof ServerLost) return `skein: ${textOf(defect)}`
   const name = defect instanceof Error ? `${defect.name}: ${defect.message}` : typeof defect
   return `skein: ${Texts.internal(TerminalText.short(name, 300))}`
 }

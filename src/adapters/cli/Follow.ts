@@ -57,11 +57,29 @@ const forPeople = Effect.fnUntraced(function* ({ isProgress = false, opener }: O
   })
 })
 
-const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }: Run.Ref, options: Options) {
+/** Shows events, one after the other: to people, or as lines of JSON. */
+export const shower = (options: Options) =>
+  options.isJson ? JsonLines.make(messageAt, options.instructions ?? []) : forPeople(options)
+
+/**
+ * Looks after a run that another process has, or that waits for one there: when that process is gone, this one decides
+ * about it; when it has let the run go, this one goes on with it. A run of this process is not looked at.
+ */
+const lookAfter = (gateway: Gateway["Type"], ref: Run.Ref) => ({
+  whileFollowed: Effect.ignore(gateway.await(ref)),
+  onEvent: (event: SessionEvent.SessionEvent) =>
+    event.type === "run.released" && event.runId === ref.runId
+      ? Effect.ignore(gateway.resume(ref.sessionId, { runId: ref.runId }))
+      : Effect.void
+})
+
+const watch = Effect.fn("Follow.watch")(function* (ref: Run.Ref, options: Options) {
+  const { cursor, runId, sessionId } = ref
   const gateway = yield* Gateway
   const screen = yield* Screen
-  const show = yield* options.isJson ? JsonLines.make(messageAt, options.instructions ?? []) : forPeople(options)
+  const show = yield* shower(options)
   const questions = yield* Questions.make(options.answerer)
+  const care = lookAfter(gateway, ref)
   const isEnd = (event: SessionEvent.SessionEvent) =>
     (event.type === "run.ended" && event.runId === runId) || event.type === "session.deleted"
   const shown = gateway.events({ sessionId, after: cursor }).pipe(
@@ -72,12 +90,14 @@ const watch = Effect.fn("Follow.watch")(function* ({ cursor, runId, sessionId }:
       return event.type === "permission.answered" ? questions.answered(event.questionId) : Effect.void
     }),
     Stream.tap(options.onEvent ?? (() => Effect.void)),
+    Stream.tap(care.onEvent),
     Stream.runLast
   )
   const openQuestions = Effect.flatMap(
     gateway.questions(sessionId),
     Effect.forEach(({ id }) => questions.asked(id), { discard: true })
   )
+  yield* Effect.fork(care.whileFollowed)
   const followed = Effect.raceFirst(Effect.zipRight(openQuestions, shown), questions.serve)
   const last = yield* options.isJson ? followed : screen.live(followed, "taken")
   if (Option.isSome(last) && last.value.type === "run.ended") {

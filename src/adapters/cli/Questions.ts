@@ -1,6 +1,7 @@
 /**
- * Questions whether a call may run, answered by a person at the terminal, by nobody, or by `--yes` in advance. A person
- * sees the exact input, harmless for the terminal, and answers one question at a time.
+ * Questions whether a call may run, answered by a person at the terminal, by nobody, or by `--yes` in advance; what a call
+ * asks while it runs only a person can answer. A person sees the exact input, harmless for the terminal, and answers one
+ * question at a time.
  */
 import { Deferred, Effect, Queue, Ref } from "effect"
 import type { Question, QuestionId, Verdict } from "../../domain/Permission.js"
@@ -11,30 +12,40 @@ import * as Texts from "./texts/Follow.js"
 
 export type Answerer = "terminal" | "nobody" | "yes"
 
-const subject = ({ input, tool }: Question) => ({
-  title: Texts.wantsToRun(TerminalText.line(tool)),
+const subject = ({ display: { always }, input, tool }: Question) => ({
+  title:
+    always === undefined
+      ? Texts.wantsToRun(TerminalText.line(tool))
+      : Texts.wantsToRunOrAlways(TerminalText.line(tool), TerminalText.line(always)),
   body: TerminalText.line(input),
   hint: Texts.seeAll(input.length)
 })
 
 /** What a typed line means; null when it must be asked again, `all` when the whole input is wanted. */
-const read = (typed: string | null): Verdict | "all" | null => {
-  switch (typed?.trim().toLowerCase()) {
-    case undefined:
-    case "n":
-    case "no":
-      return "deny"
-    case "y":
-    case "yes":
-      return "allow-once"
-    case "s":
-      return "allow-for-session"
-    case "a":
-      return "all"
-    default:
-      return null
+const read =
+  (mayAlways: boolean) =>
+  (typed: string | null): Verdict | "all" | null => {
+    switch (typed?.trim().toLowerCase()) {
+      case undefined:
+      case "n":
+      case "no":
+        return "deny"
+      case "y":
+      case "yes":
+        return "allow-once"
+      case "s":
+        return "allow-for-session"
+      case "p":
+        return mayAlways ? "allow-always" : null
+      case "a":
+        return "all"
+      default:
+        return null
+    }
   }
-}
+
+/** Few calls ask. */
+const inquiries = Effect.promise(() => import("./Inquiries.js"))
 
 interface OpenQuestion {
   readonly questionId: QuestionId
@@ -57,10 +68,13 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     )
 
   const askPerson = Effect.fnUntraced(function* (question: Question) {
-    const asked = { subject: subject(question), prompt: Texts.choices }
+    const { inquiry } = question.display
+    if (inquiry !== undefined) return yield* (yield* inquiries).ask(question, inquiry)
+    const mayAlways = question.display.always !== undefined
+    const asked = { subject: subject(question), prompt: mayAlways ? Texts.choicesWithAlways : Texts.choices }
     while (true) {
-      const verdict = yield* screen.ask(asked, read)
-      if (verdict !== "all") return verdict
+      const verdict = yield* screen.ask(asked, read(mayAlways))
+      if (verdict !== "all") return { verdict }
       yield* screen.writeError(`  ${asked.subject.title}\n  ${asked.subject.body}\n`)
     }
   })
@@ -69,14 +83,21 @@ export const make = Effect.fn("Questions.make")(function* (answerer: Answerer) {
     if (yield* Deferred.isDone(answered)) return
     const question = yield* gateway.question(questionId)
     if (question.answer !== null) return
-    const verdict = yield* Effect.raceFirst(askPerson(question), Effect.as(Deferred.await(answered), null))
-    if (verdict === null) return
-    yield* answer({ questionId, verdict, ...(verdict === "deny" ? { message: Texts.refused } : {}) })
+    const given = yield* Effect.raceFirst(
+      Effect.provideService(askPerson(question), Screen, screen),
+      Effect.as(Deferred.await(answered), null)
+    )
+    if (given === null) return
+    yield* answer({ questionId, ...given, ...(given.verdict === "deny" ? { message: Texts.refused } : {}) })
   })
 
+  const isAboutRunning = (questionId: QuestionId) =>
+    Effect.map(gateway.question(questionId), ({ display }) => display.inquiry === undefined)
+
   const asked = Effect.fn("Questions.asked")(function* (questionId: QuestionId) {
-    if (answerer === "yes") return yield* answer({ questionId, verdict: "allow-once" })
-    if (answerer === "nobody") return yield* answer({ questionId, verdict: "deny", message: Texts.nobodyToAsk })
+    if (answerer === "yes" && (yield* isAboutRunning(questionId)))
+      return yield* answer({ questionId, verdict: "allow-once" })
+    if (answerer !== "terminal") return yield* answer({ questionId, verdict: "deny", message: Texts.nobodyToAsk })
     const asked = { questionId, answered: yield* Deferred.make<void>() }
     const isNew = yield* Ref.modify(open, (before) => [
       !before.has(questionId),

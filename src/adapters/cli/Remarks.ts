@@ -1,7 +1,7 @@
 /** A doctor's findings and repairs as remarks: in words, with what is lost. */
 import * as Tables from "../../services/storage/sql/Tables.js"
 import type { Remark } from "../sqlite/backup/Examiner.js"
-import { isNote, type Outcome } from "../sqlite/doctor/Finding.js"
+import { isNote, type Outcome } from "../../services/storage/sql/doctor/Finding.js"
 import { isForRebuild } from "../sqlite/doctor/Repairs.js"
 import * as Findings from "./texts/Findings.js"
 

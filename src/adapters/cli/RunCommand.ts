@@ -2,7 +2,7 @@
  * `skein run`: sends a message to a new session or an old one, and follows the run that answers it to its end. Whatever
  * can be refused is refused before the session is created or changed.
  */
-import { Effect, Option, Ref, Stream } from "effect"
+import { Effect, Layer, Option, Ref, Stream } from "effect"
 import * as Limits from "../../domain/Limits.js"
 import * as ModelFailure from "../../domain/ModelFailure.js"
 import type { ModelRef } from "../../domain/ModelRef.js"
@@ -12,21 +12,25 @@ import { Cursor, type Session, SessionId } from "../../domain/Session.js"
 import type { RunStopped, SessionBusy } from "../../domain/SkeinError.js"
 import * as Title from "../../domain/Title.js"
 import * as Usage from "../../domain/Usage.js"
-import { Gateway } from "../../services/gateway/Gateway.js"
+import { Gateway, type Send, type Snapshot } from "../../services/gateway/Gateway.js"
 import * as DataFolder from "../node/DataFolder.js"
+import * as Additions from "./Additions.js"
 import * as AgentChoice from "./AgentChoice.js"
 import * as Configuration from "./Configuration.js"
 import { RunFailed, WrongUsage } from "./Failure.js"
 import * as Follow from "./Follow.js"
 import * as Instructions from "./Instructions.js"
+import * as LiveServer from "./LiveServer.js"
 import * as ModelChoice from "./ModelChoice.js"
 import * as ModelList from "./ModelList.js"
+import * as Place from "./Place.js"
 import type { Answerer } from "./Questions.js"
 import * as RunEngine from "./RunEngine.js"
 import * as RunFailure from "./RunFailure.js"
 import * as RunOutput from "./RunOutput.js"
 import * as SessionFolder from "./SessionFolder.js"
 import * as SessionLookup from "./SessionLookup.js"
+import { Signals } from "./Signals.js"
 import * as StandardInput from "./StandardInput.js"
 import * as SystemPrompt from "./SystemPrompt.js"
 import { Screen } from "./terminal/Screen.js"
@@ -42,20 +46,22 @@ export interface Input {
   readonly agent: string | null
   readonly system: string | null
   readonly workdir: string | null
+  readonly attach: string | null
   readonly yes: boolean
   readonly resume: boolean
   readonly queue: boolean
   readonly quiet: boolean
   readonly json: boolean
-  readonly data: string | null
+  readonly place: Place.Given
 }
 
 const wrongUsage = (input: Input): string | null => {
-  const { json, last, message, queue, quiet, resume, session, workdir } = input
+  const { attach, json, last, message, queue, quiet, resume, session, workdir } = input
   const isOld = session !== null || last
   if (session !== null && last) return Texts.oneSession
   if (resume && !isOld) return Texts.resumeNeedsSession
   if (resume && message !== null) return Texts.resumeTakesNoMessage
+  if (resume && attach !== null) return Texts.attachNeedsMessage
   if (queue && resume) return Texts.queueNeedsMessage
   if (queue && !isOld) return Texts.queueNeedsSession
   if (quiet && json) return Texts.quietJson
@@ -103,26 +109,34 @@ const chosen = ({ agent, model }: Choice) => ({
   ...(agent === null ? {} : { agent })
 })
 
+/** What checks a session's model before anything changes: nothing where a server has the providers. */
+type Check = (session: Session) => ReturnType<typeof ModelChoice.check>
+
 const prepareNew = Effect.fn("RunCommand.prepareNew")(function* (
-  configuration: Configuration.Configuration,
+  check: Check,
+  place: Place.Place,
   workdir: string,
   choice: Choice
 ) {
-  yield* ModelChoice.check(configuration, { ...draft(workdir), ...chosen(choice) })
-  return yield* (yield* Gateway).create({ workdir, ...chosen(choice) })
+  yield* check({ ...draft(workdir), ...chosen(choice) })
+  // Where other programs have sessions too, one that names no agent could be anybody's.
+  const agent = place._tag === "Database" ? { agent: AgentChoice.names[0] } : {}
+  return yield* (yield* Gateway).create({ workdir, ...Place.ofNewSession(place), ...agent, ...chosen(choice) })
 })
 
 const prepareOld = Effect.fn("RunCommand.prepareOld")(function* (
-  configuration: Configuration.Configuration,
+  check: Check,
+  place: Place.Place,
   sessionId: SessionId,
   choice: Choice
 ) {
   const gateway = yield* Gateway
   const session = yield* gateway.session(sessionId)
   const next = { ...session, ...chosen(choice) }
+  yield* Place.check(place, session)
   yield* SessionFolder.checkOf(session)
   yield* AgentChoice.check(next)
-  yield* ModelChoice.check(configuration, next)
+  yield* check(next)
   return choice.model === null && choice.agent === null
     ? session
     : yield* gateway.patch({ sessionId, ...chosen(choice) })
@@ -138,21 +152,32 @@ const openerOf = Effect.fn("RunCommand.openerOf")(function* (sessionId: SessionI
   return Option.isSome(opener) ? { opener: opener.value.message } : {}
 })
 
+/** The run that nobody drives, and that an engine goes on with when it is asked to change the session; null for none. */
+const leftRun = ({ run: held }: Snapshot): Run.Id | null =>
+  held !== null && (held.crashed || (held.run.state === "running" && held.run.releasedAt !== null)) ? held.run.id : null
+
+/** A message that is sent, its files saved. */
+interface Message extends Required<Pick<Send, "text" | "files">> {
+  readonly queue: boolean
+}
+
 /**
  * Sends a message, and follows the run. When the session is busy with a run that this engine drives, as it continues an
- * interrupted one whose question still waits for an answer, that one is followed first.
+ * interrupted one whose question still waits for an answer, that one is followed first. One that another process drives
+ * is left alone.
  */
 const send = Effect.fn("RunCommand.send")(function* (
   { id: sessionId }: Session,
-  { queue, text }: { readonly text: string; readonly queue: boolean },
+  { files, queue, text }: Message,
   options: Follow.Options
 ) {
   const gateway = yield* Gateway
   const screen = yield* Screen
-  const start = gateway.send({ sessionId, text, whenBusy: queue ? "queue" : "refuse" })
+  const start = gateway.send({ sessionId, text, files, whenBusy: queue ? "queue" : "refuse" })
+  const left = leftRun(yield* gateway.snapshot(sessionId))
   const followBoth = Effect.fnUntraced(function* (busy: SessionBusy) {
     const { cursor, live } = yield* gateway.snapshot(sessionId)
-    if (live?.runId !== busy.runId) return yield* busy
+    if (busy.runId !== left || live?.runId !== left) return yield* busy
     const interrupted = Effect.succeed({ sessionId, runId: Run.Id.make(busy.runId), cursor })
     yield* screen.writeError(`skein: ${Texts.resumingFirst}\n`)
     yield* Effect.catchTag(
@@ -187,7 +212,7 @@ const resume = Effect.fn("RunCommand.resume")(function* ({ cursor, id }: Session
  */
 export const follow = Effect.fn("RunCommand.follow")(function* (
   session: Session,
-  message: { readonly text: string; readonly queue: boolean } | null,
+  message: Message | null,
   options: Follow.Options
 ) {
   return message === null ? yield* resume(session, options) : yield* send(session, message, options)
@@ -198,25 +223,52 @@ const explain = Effect.fn("RunCommand.explain")(function* (
   stopped: RunStopped,
   { id, model }: Session,
   { path, providers: { providers }, standard }: Configuration.Configuration,
-  data: string | null
+  place: Place.Place
 ) {
   const failure = ModelFailure.fromText(stopped.detail ?? "")
   const { env } = yield* DataFolder.host
   const models =
     failure !== null && RunFailure.isUnknownModel(failure) ? yield* ModelList.ask(failure.ref, providers, env) : null
-  const detail = RunFailure.describe(stopped, model ?? standard, { sessionId: id, data, path, providers, models })
+  const detail = RunFailure.describe(stopped, model ?? standard, {
+    sessionId: id,
+    place: place.options,
+    path,
+    providers,
+    models
+  })
   return yield* new RunFailed({ stopReason: stopped.stopReason, detail })
 })
 
 const answererOf = (yes: boolean, canAsk: boolean): Answerer => (yes ? "yes" : canAsk ? "terminal" : "nobody")
 
+/** The server that the command goes through; null for none. A system prompt of its own needs an engine of its own. */
+const serverFor = Effect.fnUntraced(function* (
+  input: Input,
+  place: Place.Place,
+  { standard }: Configuration.Configuration,
+  newWorkdir: string | null
+) {
+  const server = input.system === null ? yield* LiveServer.find(input.place, place) : null
+  const { env } = yield* DataFolder.host
+  const model = standard === null || !env["SKEIN_MODEL"] ? null : `${standard.provider}/${standard.model}`
+  return server !== null && LiveServer.serves(server, { newWorkdir, model }) ? server : null
+})
+
+/** The server's gateway. From here on a signal cancels the run. */
+const throughServer = ({ gateway }: LiveServer.LiveServer) =>
+  Layer.effect(
+    Gateway,
+    Effect.flatMap(Signals, ({ arm }) => Effect.as(arm, gateway))
+  )
+
 export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   const wrong = wrongUsage(input)
   if (wrong !== null) return yield* new WrongUsage({ detail: wrong })
-  const message = input.resume ? null : { text: yield* messageOf(input.message), queue: input.queue }
+  const text = input.resume ? null : yield* messageOf(input.message)
   const model = input.model === null ? null : yield* ModelChoice.named("--model", input.model)
   const agent = input.agent === null ? null : yield* AgentChoice.named("--agent", input.agent)
   const choice = { model, agent }
+  const place = yield* Place.of(input.place)
   const sessionId = input.session === null ? null : yield* SessionLookup.parse(input.session)
   const workdir = yield* SessionFolder.existing(input.workdir ?? ".")
   const system = yield* SystemPrompt.load(input.system)
@@ -224,7 +276,9 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
   // Read once for each folder: a prompt that changes in the middle of a session costs the provider's cache.
   const instructions = yield* Effect.cachedFunction(Instructions.read)
   const isNew = sessionId === null && !input.last
-  if (isNew) yield* Configuration.modelFor(configuration, model)
+  const server = yield* serverFor(input, place, configuration, isNew ? workdir : null)
+  if (isNew && server === null) yield* Configuration.modelFor(configuration, model)
+  const check: Check = (session) => (server === null ? ModelChoice.check(configuration, session) : Effect.void)
   const screen = yield* Screen
   const isAnswerAlone = RunOutput.isAnswerAlone(input, process.stdout.isTTY)
   const shown = isAnswerAlone ? RunOutput.forProgress(screen, input) : screen
@@ -235,11 +289,19 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
       isFirst && event.type === "run.queued" && !input.json ? shown.writeError(`skein: ${Texts.queued}\n`) : Effect.void
     )
   yield* Effect.gen(function* () {
+    const readFor = (workdir: string | null) =>
+      text === null ? Effect.succeed(null) : Additions.read(configuration, { text, attach: input.attach }, workdir)
+    const early = isNew ? yield* readFor(workdir) : null
     const session = yield* isNew
-      ? prepareNew(configuration, workdir, choice)
+      ? prepareNew(check, place, workdir, choice)
       : Effect.flatMap(sessionId === null ? SessionLookup.newest(workdir) : SessionLookup.find(sessionId), (id) =>
-          prepareOld(configuration, id, choice)
+          prepareOld(check, place, id, choice)
         )
+    const content = isNew ? early : yield* readFor(session.workdir)
+    const message =
+      content === null
+        ? null
+        : { text: content.text, files: yield* Additions.save(session, content), queue: input.queue }
     const found = session.workdir === null ? [] : yield* instructions(session.workdir)
     if (!input.json) {
       const lines = [Texts.session(session.id), ...(found.length === 0 ? [] : [InstructionTexts.line(found)])]
@@ -254,8 +316,12 @@ export const run = Effect.fn("RunCommand.run")(function* (input: Input) {
     }
     const ref = yield* follow(session, message, options).pipe(
       Effect.provideService(Screen, shown),
-      Effect.catchTag("RunStopped", (stopped) => explain(stopped, session, configuration, input.data))
+      Effect.catchTag("RunStopped", (stopped) => explain(stopped, session, configuration, place))
     )
     if (isAnswerAlone) yield* RunOutput.writeAnswer(ref)
-  }).pipe(Effect.provide(RunEngine.layer(configuration, input.data, { system, instructions })))
+  }).pipe(
+    Effect.provide(
+      server === null ? RunEngine.layer(configuration, place, { system, instructions }) : throughServer(server)
+    )
+  )
 })

@@ -1,11 +1,14 @@
 /**
  * The engine that runs turns for the command line, with the user's providers. One agent has the workspace tools, reads at
- * once and asks for all else; the other only reads. The system prompt of both ends with the instructions of the session's
- * folder.
+ * once and asks for all else, as far as the user's stored rules do not decide; the other only reads. The system prompt of both ends with the instructions of the session's
+ * folder. MCP servers of the configuration, and clients, give tools to the first.
  */
 import { Effect, Layer } from "effect"
+import type { Session } from "../../domain/Session.js"
+import { AgentUnavailable, type DuplicateTool, type InvalidInput } from "../../domain/SkeinError.js"
 import * as Agents from "../../services/Agents.js"
 import * as Permissions from "../../services/Permissions.js"
+import * as SessionTools from "../../services/SessionTools.js"
 import * as NodeExec from "../node/NodeExec.js"
 import * as Providers from "../providers/Providers.js"
 import * as WorkspaceTools from "../tools/WorkspaceTools.js"
@@ -13,6 +16,9 @@ import * as AgentChoice from "./AgentChoice.js"
 import type { Configuration } from "./Configuration.js"
 import * as Engine from "./Engine.js"
 import * as Instructions from "./Instructions.js"
+import * as McpServers from "./McpServers.js"
+import type { Place } from "./Place.js"
+import * as Rules from "./Rules.js"
 import * as SystemPrompt from "./SystemPrompt.js"
 import * as Texts from "./texts/Agents.js"
 
@@ -27,7 +33,8 @@ export interface Prompt {
 const withInstructions = ({ instructions, system }: Prompt) =>
   Layer.effect(
     Agents.Agents,
-    Effect.map(Agents.Agents, ({ resolve }) => ({
+    Effect.map(Agents.Agents, ({ offered, resolve }) => ({
+      offered,
       resolve: (session, run) =>
         Effect.zipWith(
           resolve(session, run),
@@ -45,13 +52,15 @@ const agents = ({ providers, standard }: Configuration) => {
   return Agents.layerAll(
     Agents.make({
       name: workspace,
+      about: Texts.about[workspace],
       system: SystemPrompt.workspace,
       models,
       tools: WorkspaceTools.all,
-      policy: Permissions.askToWrite
+      policy: Permissions.byRules(Permissions.askToWrite)
     }),
     Agents.make({
       name: readOnly,
+      about: Texts.about[readOnly],
       system: SystemPrompt.readOnly,
       models,
       tools: WorkspaceTools.readOnly,
@@ -60,9 +69,69 @@ const agents = ({ providers, standard }: Configuration) => {
   )
 }
 
-export const layer = (configuration: Configuration, data: string | null, prompt: Prompt) =>
-  Engine.layer(data).pipe(
+const unavailable = ({ name }: Agents.Agent, { message }: DuplicateTool | InvalidInput) =>
+  new AgentUnavailable({ agent: name, detail: message })
+
+/** The same agents, of which the first has more tools at each step. */
+const withTools = (
+  add: (agent: Agents.Agent, session: Session) => Effect.Effect<Agents.Agent, DuplicateTool | InvalidInput>
+) =>
+  Effect.map(Agents.Agents, ({ offered, resolve }) =>
+    Agents.Agents.of({
+      offered,
+      resolve: (session, run) =>
+        Effect.flatMap(resolve(session, run), (agent) =>
+          agent.name === workspace
+            ? Effect.mapError(add(agent, session), (error) => unavailable(agent, error))
+            : Effect.succeed(agent)
+        )
+    })
+  )
+
+/** Those of the user's MCP servers. What has changed meanwhile counts, and a server that comes late comes with the next step. */
+const withServers = ({ mcpServers }: Configuration) =>
+  Layer.unwrapEffect(
+    Effect.zipWith(
+      Effect.promise(() => import("../mcp/Mcp.js")),
+      McpServers.logins,
+      (Mcp, logins) =>
+        Layer.effect(
+          Agents.Agents,
+          Effect.flatMap(Mcp.Mcp, ({ toolsFor }) =>
+            withTools((agent, { workdir }) =>
+              Effect.flatMap(toolsFor(workdir), (tools) => Agents.withTools(agent, ...tools))
+            )
+          )
+        ).pipe(Layer.provide(Mcp.layer(mcpServers, { logins })))
+    )
+  )
+
+/** Those that a client has given the session. */
+const withSessionTools = Layer.effect(
+  Agents.Agents,
+  Effect.flatMap(SessionTools.SessionTools, ({ withTools: add }) => withTools(add))
+)
+
+type EngineLayer = ReturnType<typeof Engine.layer>
+
+/** Gives an engine the agents. */
+const withAgents = (engine: EngineLayer, configuration: Configuration, prompt: Prompt) =>
+  engine.pipe(
     Layer.provide(withInstructions(prompt)),
-    Layer.provide(agents(configuration)),
+    Layer.provide(withSessionTools),
+    Layer.provide(
+      McpServers.hasAny(configuration)
+        ? Layer.provide(withServers(configuration), agents(configuration))
+        : agents(configuration)
+    ),
+    Layer.provideMerge(SessionTools.layer),
+    Layer.provide(Rules.layer),
     Layer.provide(NodeExec.layer({ inherit: configuration.inherit }))
   )
+
+export const layer = (configuration: Configuration, place: Place, prompt: Prompt) =>
+  withAgents(Engine.layer(place), configuration, prompt)
+
+/** The same, for a server. */
+export const layerLongLived = (configuration: Configuration, place: Place, prompt: Prompt, options: Engine.LongLived) =>
+  withAgents(Engine.layerLongLived(place, options), configuration, prompt)

@@ -4,14 +4,13 @@ import * as ModelFailure from "../../domain/ModelFailure.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { RunStopped } from "../../domain/SkeinError.js"
 import type { ProvidersConfig } from "../providers/Providers.js"
-import * as ShellText from "./ShellText.js"
 import * as Texts from "./texts/Stops.js"
 
 /** What the advice depends on. */
 export interface Setting {
   readonly sessionId: string
-  /** The data folder, if `--data` named it. */
-  readonly data: string | null
+  /** What another command needs to find the session: "", or a blank and options. */
+  readonly place: string
   /** The configuration file's path. */
   readonly path: string
   readonly providers: ProvidersConfig["providers"]
@@ -62,8 +61,7 @@ export const describe = (
   ref: ModelRef.ModelRef | null,
   setting: Setting
 ): string => {
-  const folder = setting.data === null ? "" : ` --data ${ShellText.word(setting.data)}`
-  const resume = Texts.resume(setting.sessionId, folder)
+  const resume = Texts.resume(setting.sessionId, setting.place)
   const failure = stopReason === "failed" ? ModelFailure.fromText(detail ?? "") : null
   const cause = `${Texts.reasons[stopReason] ?? stopReason}${detail === null ? "" : `: ${detail}`}`
   const limit = stopReason === "output-limit" && ref !== null ? [Texts.setOutput(ref.provider, setting.path)] : []

@@ -8,6 +8,7 @@
  */
 import { type CallId, callsOf, filesOf, isDiff, type Message, textOf } from "../../domain/Message.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
+import type { RunId } from "../../domain/Run.js"
 import type { Seq } from "../../domain/Session.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as CallText from "./CallText.js"
@@ -39,6 +40,8 @@ export interface RunView extends Options {
   readonly parts: TerminalText.Parts
   /** Whether the output is in the middle of a line. */
   readonly isMidLine: boolean
+  /** The run whose beginning was seen; null when it is followed from its middle. */
+  readonly runId: RunId | null
   /** Calls without a result. */
   readonly calls: ReadonlyMap<CallId, RunningCall>
   /** What the model is doing. */
@@ -51,6 +54,7 @@ export const make = (options: Options): RunView => ({
   shown: 0,
   parts: TerminalText.begin,
   isMidLine: false,
+  runId: null,
   calls: new Map(),
   activity: ""
 })
@@ -153,12 +157,14 @@ export const next = (view: RunView, event: SessionEvent, message: Message | null
         return ["", { ...view, activity: view.calls.size > 0 ? "" : Texts.waitingForModel }]
       return message === null ? endLine({ ...view, shown: 0 }) : addMessage(view, message)
     case "run.started":
-      return ["", { ...view, activity: Texts.waitingForModel }]
+      return ["", { ...view, runId: event.runId, activity: Texts.waitingForModel }]
     case "call.started":
       return ["", setCall({ ...view, activity: "" }, event.callId, { startedAt: event.at })]
     case "call.finished":
       return addEnded(view, event, message)
     case "run.ended": {
+      // One that only waited is nothing of the run that is shown.
+      if (view.runId !== null && view.runId !== event.runId) return ["", view]
       const ended = { ...view, activity: "", calls: new Map<CallId, RunningCall>() }
       return event.stopReason === "cancelled" ? addLine(ended, `  ${Texts.cancelled}\n`) : endLine(ended)
     }

@@ -8,17 +8,22 @@
  * Node sees a signal only between two steps of its event loop. A command that works for long in one step (a check of the
  * database, a migration) must not be armed meanwhile: then nothing could end it.
  */
-import { Context, Effect, type Exit } from "effect"
+import { Context, Deferred, Effect, type Exit, FiberId } from "effect"
 import { constants } from "node:os"
 
 export interface Service {
   readonly arm: Effect.Effect<void>
   /** Takes `arm` back, unless a signal has come. */
   readonly disarm: Effect.Effect<void>
+  /**
+   * From now on the first signal interrupts nothing, and the next one ends the process at once. The effect that it gives
+   * returns when the first one comes.
+   */
+  readonly take: Effect.Effect<Effect.Effect<void>>
 }
 
 export class Signals extends Context.Reference<Signals>()("skein/cli/Signals", {
-  defaultValue: (): Service => ({ arm: Effect.void, disarm: Effect.void })
+  defaultValue: (): Service => ({ arm: Effect.void, disarm: Effect.void, take: Effect.succeed(Effect.never) })
 }) {}
 
 const names = ["SIGINT", "SIGTERM", "SIGQUIT", "SIGHUP"] as const
@@ -54,7 +59,17 @@ export const runMain = <A, E>(command: Effect.Effect<A, E>, codeOf: (exit: Exit.
     isArmed = true
     for (const name of names) process.on(name, stop)
   }
-  const signals = { arm: Effect.sync(arm), disarm: Effect.sync(disarm) }
+  const take = Effect.sync(() => {
+    const first = Deferred.unsafeMake<void>(FiberId.none)
+    const taken = () => {
+      for (const name of names) process.removeListener(name, taken)
+      Deferred.unsafeDone(first, Effect.void)
+    }
+    for (const name of names) process.on(name, taken)
+    disarm()
+    return Deferred.await(first)
+  })
+  const signals = { arm: Effect.sync(arm), disarm: Effect.sync(disarm), take }
   const fiber = Effect.runFork(Effect.provideService(command, Signals, signals))
   fiber.addObserver((exit) => {
     clearInterval(alive)

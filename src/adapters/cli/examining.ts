@@ -4,7 +4,7 @@
  */
 import { Effect, Schema } from "effect"
 import * as Identity from "../node/Identity.js"
-import { CheckProgress } from "../sqlite/doctor/CheckProgress.js"
+import { CheckProgress } from "../../services/storage/sql/doctor/CheckProgress.js"
 import * as Doctor from "../sqlite/doctor/Doctor.js"
 import { Line } from "./DoctorProcess.js"
 import * as Remarks from "./Remarks.js"

@@ -2,6 +2,7 @@
 /** The `skein` program. Version and help load nothing else, wrong usage nothing of the engine. */
 import { readFileSync } from "node:fs"
 import * as CommandLine from "./CommandLine.js"
+import * as CompileCache from "./CompileCache.js"
 import * as Help from "./Help.js"
 
 const about = readFileSync(new URL("../package.json", import.meta.url), "utf8")
@@ -25,7 +26,11 @@ switch (request._tag) {
     break
   }
   case "Call": {
+    // Other users see command lines; the URL of a database may have a password.
+    if (request.values.value("database") !== null) process.title = "skein"
+    CompileCache.keep()
+    if (request.command.name === "acp" && !(await (await import("./AcpFront.js")).start(version))) break
     const { main } = await import("./cli.js")
-    main(request.command, request.values)
+    main(request.command, request.values, version)
   }
 }

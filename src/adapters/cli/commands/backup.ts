@@ -3,4 +3,4 @@ import type { ValuesOf } from "../CommandLine.js"
 import type * as Commands from "../texts/Commands.js"
 
 export const run = (given: ValuesOf<typeof Commands.backup>) =>
-  Backups.backup({ path: given.argument(0) ?? "", keep: given.value("keep"), data: given.value("data") })
+  Backups.backup({ path: given.argument(0) ?? "", keep: given.value("keep"), place: given })

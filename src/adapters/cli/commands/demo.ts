@@ -2,4 +2,4 @@ import type { ValuesOf } from "../CommandLine.js"
 import * as Demo from "../Demo.js"
 import type * as Commands from "../texts/Commands.js"
 
-export const run = (given: ValuesOf<typeof Commands.demo>) => Demo.run({ data: given.value("data") })
+export const run = (given: ValuesOf<typeof Commands.demo>) => Demo.run(given)

@@ -3,4 +3,4 @@ import * as Doctor from "../Doctor.js"
 import type * as Commands from "../texts/Commands.js"
 
 export const run = (given: ValuesOf<typeof Commands.doctor>) =>
-  Doctor.run({ repair: given.has("repair"), data: given.value("data") })
+  Doctor.run({ repair: given.has("repair"), place: given })

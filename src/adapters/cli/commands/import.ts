@@ -4,12 +4,12 @@ import { Effect, Stream } from "effect"
 import { createReadStream, statSync } from "node:fs"
 import type { Readable } from "node:stream"
 import { Gateway } from "../../../services/gateway/Gateway.js"
-import * as DataFolder from "../../node/DataFolder.js"
 import { codeOf } from "../../ErrorCode.js"
 import type { ValuesOf } from "../CommandLine.js"
 import * as Engine from "../Engine.js"
 import { TransferFailed } from "../Failure.js"
 import * as OwnerName from "../OwnerName.js"
+import * as Place from "../Place.js"
 import * as Progress from "../terminal/Progress.js"
 import { Screen } from "../terminal/Screen.js"
 import * as TerminalText from "../terminal/TerminalText.js"
@@ -39,7 +39,7 @@ export const run = Effect.fn("cli.import")(function* (given: ValuesOf<typeof Com
           try: () => statSync(path).size,
           catch: (thrown) => new TransferFailed({ detail: Texts.unreadable(name, codeOf(thrown)) })
         })
-  const data = yield* DataFolder.data(yield* DataFolder.host, given.value("data") ?? undefined)
+  const place = yield* Place.of(given)
   yield* Effect.gen(function* () {
     const gateway = yield* Gateway
     let done = 0
@@ -59,6 +59,6 @@ export const run = Effect.fn("cli.import")(function* (given: ValuesOf<typeof Com
       const lines = imported.map(({ from, sessionId }) => `${Texts.renamed(from, sessionId)}\n`)
       yield* screen.write(lines.join(""))
     }
-    yield* screen.write(`${Texts.imported(TerminalText.line(data), imported.length)}\n`)
-  }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
+    yield* screen.write(`${Texts.imported(TerminalText.line(place.name), imported.length)}\n`)
+  }).pipe(Effect.provide(Engine.layerWithoutRuns(given)))
 })

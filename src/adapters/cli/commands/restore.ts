@@ -3,4 +3,4 @@ import type { ValuesOf } from "../CommandLine.js"
 import type * as Commands from "../texts/Commands.js"
 
 export const run = (given: ValuesOf<typeof Commands.restore>) =>
-  Backups.restore({ path: given.argument(0) ?? "", isSalvage: given.has("damaged"), data: given.value("data") })
+  Backups.restore({ path: given.argument(0) ?? "", isSalvage: given.has("damaged"), place: given })

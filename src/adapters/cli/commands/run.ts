@@ -11,10 +11,11 @@ export const run = (given: ValuesOf<typeof Commands.run>) =>
     agent: given.value("agent"),
     system: given.value("system"),
     workdir: given.value("workdir"),
+    attach: given.value("attach"),
     yes: given.has("yes"),
     resume: given.has("resume"),
     queue: given.has("queue"),
     quiet: given.has("quiet"),
     json: given.has("json"),
-    data: given.value("data")
+    place: given
   })

@@ -9,3 +9,9 @@ export const foreign = (sessionId: string, agent: string, names: ReadonlyArray<s
 export const onlyReads = "This agent only reads. Say what you would do instead."
 
 export const of = (agent: string): string => `agent ${agent}`
+
+/** What each agent does, for editors that offer them. */
+export const about = {
+  workspace: "Asks before it changes anything",
+  "read-only": "Changes nothing"
+} as const

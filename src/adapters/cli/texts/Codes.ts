@@ -1,4 +1,4 @@
-/** Codes of the system and of SQLite in words. The code stays beside them, to be searched for. */
+/** Codes of the system, of SQLite and of PostgreSQL in words. The code stays beside them, to be searched for. */
 
 const words: ReadonlyArray<readonly [code: RegExp, text: string]> = [
   [/^(ENOSPC|SQLITE_FULL|SQLITE_IOERR_SHMSIZE)$/, "the disk is full"],
@@ -36,3 +36,27 @@ export const explain = (text: string): string =>
     const [, found] = words.find(([pattern]) => pattern.test(code)) ?? []
     return found === undefined ? code : `${found}, ${code}`
   })
+
+const ofDatabases: ReadonlyArray<readonly [code: RegExp, text: string]> = [
+  [/^28P01$/, "wrong password"],
+  [/^28[0-9A-Z]{3}$/, "the server does not let this user in"],
+  [/^3D000$/, "there is no such database"],
+  [/^42501$/, "permission denied"],
+  [/^53100$/, "the server's disk is full"],
+  [/^53300$/, "the server has no connection left"],
+  [/^57P0[1-3]$/, "the server is starting or stopping"],
+  [/^57014$/, "it took too long"],
+  [/^25006$/, "the server takes no writes"],
+  [/^CONNECTION_LOST$/, "the connection was lost"],
+  [/^INVALID_URL$/, "no URL that can be used"],
+  [/^NO_PASSWORD$/, "it asks for a password: see PGPASSWORD and ~/.pgpass"],
+  [/^NO_TLS$/, "the server does not encrypt connections"],
+  [/^ERR_TLS_CERT_ALTNAME_INVALID$/, "the server's certificate is for another host"],
+  [/^UNABLE_TO_|CERT/, "the server's certificate is not trusted: see sslrootcert"]
+]
+
+/** The same of a code that a database, or a connection to it, has failed with. */
+export const ofDatabase = (code: string): string => {
+  const [, found] = ofDatabases.find(([pattern]) => pattern.test(code)) ?? []
+  return found === undefined ? code : `${found}, ${code}`
+}

@@ -1,4 +1,5 @@
 /** What the help says: every command with its arguments and options. The command line is parsed by this table too. */
+import * as McpCommands from "./McpCommands.js"
 
 export interface Argument {
   readonly name: string
@@ -31,6 +32,16 @@ const data = {
   value: "DIR",
   about: "Data folder. Defaults to SKEIN_DATA, else to the platform's usual place"
 } as const
+const database = {
+  name: "database",
+  value: "URL",
+  about:
+    "PostgreSQL database with the sessions, instead of a data folder. Defaults to SKEIN_DATABASE. Other users see command lines: leave a password to SKEIN_DATABASE, PGPASSWORD or ~/.pgpass"
+} as const
+const noDatabase = {
+  ...database,
+  about: "Refused: a PostgreSQL database has tools of its own, such as pg_dump"
+} as const
 const json = { name: "json", value: null, about: "Print lines of JSON, for other programs" } as const
 const session: Argument = { name: "SESSION", about: "A session's id, or its beginning when that is unique" }
 
@@ -49,7 +60,7 @@ export const demo = {
   name: "demo",
   about: "Show several tools at work on this folder at once. Needs no network and no key",
   arguments: [],
-  options: [data],
+  options: [data, database],
   examples: ["skein demo"]
 } as const satisfies Command
 
@@ -92,6 +103,7 @@ export const run = {
         "Use the text of this file as system prompt in this run. AGENTS.md files are added to it, as to the usual one"
     },
     { name: "workdir", value: "DIR", about: "Folder of the new session. Defaults to the current one" },
+    { name: "attach", value: "mcp:SERVER:URI", about: "Add a resource of an MCP server to the message" },
     { name: "yes", value: null, about: "Allow every call without asking" },
     {
       name: "resume",
@@ -105,7 +117,8 @@ export const run = {
       about: "Print only the answer. Without it, progress goes to stderr when stdout is not a terminal"
     },
     json,
-    data
+    data,
+    database
   ],
   examples: [
     'skein run "Which tests are slow?"',
@@ -114,6 +127,74 @@ export const run = {
     'git diff | skein run "Review this" > review.md',
     "skein run --session ID --resume"
   ]
+} as const satisfies Command
+
+export const serve = {
+  name: "serve",
+  about: "Serve sessions to programs and browsers of this host, over HTTP",
+  arguments: [],
+  options: [
+    { name: "port", value: "PORT", about: "Listen on this port, 0 for any free one, none for none. Defaults to 4747" },
+    { name: "socket", value: "PATH", about: "Listen on a unix socket too, in a folder that only you can use" },
+    { name: "open", value: null, about: "Open the page in a browser, signed in" },
+    { name: "root", value: "DIR", about: "Clients may name this folder and those in it. Defaults to the current one" },
+    {
+      name: "model",
+      value: "PROVIDER/MODEL",
+      about: "The model of sessions that name none. Defaults to SKEIN_MODEL"
+    },
+    { name: "host", value: "ADDRESS", about: "Listen on this address instead of 127.0.0.1. Needs --i-know" },
+    { name: "i-know", value: null, about: "Let other hosts in: whoever has a token runs commands here" },
+    { name: "names", value: "NAME,…", about: "Names that a proxy before it is called by, beside those of this host" },
+    { name: "origins", value: "URL,…", about: "Other pages that may call it, such as https://app.example.org" },
+    { name: "base-path", value: "PATH", about: "The path that a proxy leaves before all of the server's own" },
+    { name: "behind-proxy", value: null, about: "Believe X-Forwarded-Host and X-Forwarded-Proto, which a proxy sets" },
+    { name: "drain", value: "SECONDS", about: "How long runs have to end once it is to stop. Defaults to 10" },
+    {
+      name: "address",
+      value: "HOST:PORT",
+      about:
+        "Be a runner of the cluster of --database, which others of it reach here. Keep the port to them: it asks for no token"
+    },
+    json,
+    data,
+    database
+  ],
+  examples: ["skein serve --open", "skein serve --port 0 --json", "skein serve --socket ~/.skein/s.sock"]
+} as const satisfies Command
+
+export const watch = {
+  name: "watch",
+  about: "Follow a run that somebody else started, without changing anything",
+  arguments: [
+    {
+      name: "ID",
+      about:
+        "A session, by its id or the beginning of it: the run that goes on in it, else the next one. Or a run, by its id"
+    }
+  ],
+  options: [json, data, database],
+  examples: ["skein watch ID", "skein watch ID --json"]
+} as const satisfies Command
+
+export const acp = {
+  name: "acp",
+  about: "Be the agent of an editor, by the Agent Client Protocol on stdin and stdout",
+  arguments: [],
+  options: [
+    { name: "model", value: "PROVIDER/MODEL", about: "Model of sessions that name none. Defaults to SKEIN_MODEL" },
+    data,
+    database
+  ],
+  examples: ["skein acp", "skein acp --model anthropic/claude-sonnet-4-5"]
+} as const satisfies Command
+
+const openapi = {
+  name: "openapi",
+  about: "Print the OpenAPI 3.1 document of what skein serve serves",
+  arguments: [],
+  options: [],
+  examples: ["skein openapi"]
 } as const satisfies Command
 
 export const list = {
@@ -131,7 +212,8 @@ export const list = {
     { name: "recent", value: null, about: "Put the sessions that changed last first" },
     { name: "limit", value: "COUNT", about: "List at most this many. Defaults to 50" },
     json,
-    data
+    data,
+    database
   ],
   examples: ["skein sessions list --workdir .", "skein sessions list --state asks,crashed"]
 } as const satisfies Command
@@ -140,7 +222,7 @@ export const show = {
   name: "sessions show",
   about: "Print a session's transcript",
   arguments: [session],
-  options: [json, data],
+  options: [json, data, database],
   examples: ["skein sessions show ID"]
 } as const satisfies Command
 
@@ -148,7 +230,7 @@ export const rename = {
   name: "sessions rename",
   about: "Change a session's title",
   arguments: [session, { name: "TITLE", about: "The new title" }],
-  options: [data],
+  options: [data, database],
   examples: ['skein sessions rename ID "Slow tests"']
 } as const satisfies Command
 
@@ -156,7 +238,7 @@ export const model = {
   name: "sessions model",
   about: "Switch a session's model, starting with its next step",
   arguments: [session, { name: "PROVIDER/MODEL", about: "The new model" }],
-  options: [data],
+  options: [data, database],
   examples: ["skein sessions model ID anthropic/claude-sonnet-4-5"]
 } as const satisfies Command
 
@@ -164,7 +246,7 @@ export const agent = {
   name: "sessions agent",
   about: "Switch a session's agent, starting with its next step",
   arguments: [session, { name: "NAME", about: "The new agent: workspace or read-only; see skein run --help" }],
-  options: [data],
+  options: [data, database],
   examples: ["skein sessions agent ID read-only"]
 } as const satisfies Command
 
@@ -172,7 +254,7 @@ export const move = {
   name: "sessions move",
   about: "Move a session to another folder, starting with its next step",
   arguments: [session, { name: "DIR", about: "The new folder, which exists" }],
-  options: [data],
+  options: [data, database],
   examples: ["skein sessions move ID ."]
 } as const satisfies Command
 
@@ -180,8 +262,56 @@ export const remove = {
   name: "sessions delete",
   about: "Delete a session and its files",
   arguments: [session],
-  options: [{ name: "yes", value: null, about: "Delete without asking" }, data],
+  options: [{ name: "yes", value: null, about: "Delete without asking" }, data, database],
   examples: ["skein sessions delete ID"]
+} as const satisfies Command
+
+const ofFolder = { name: "folder", value: "DIR", about: "Only in sessions of this folder and below it" } as const
+const ofSession = { name: "session", value: "ID", about: "Only in this session" } as const
+const rulePattern: Argument = {
+  name: "PATTERN",
+  about: "A tool, as server__*, or a tool and what it works on: shell: git status*, write: docs/**"
+}
+
+export const rulesAdd = {
+  name: "rules add",
+  about: "Store a rule: allow, ask or deny calls of a tool, by what they work on",
+  arguments: [{ name: "WORD", about: "allow, ask or deny. Deny wins over ask, ask over allow" }, rulePattern],
+  options: [ofFolder, ofSession],
+  examples: ['skein rules add allow "shell: git status*"', 'skein rules add deny "write: .env*" --folder .']
+} as const satisfies Command
+
+export const rulesList = {
+  name: "rules list",
+  about: "List the stored rules about calls",
+  arguments: [],
+  options: [json],
+  examples: ["skein rules list"]
+} as const satisfies Command
+
+export const rulesRemove = {
+  name: "rules remove",
+  about: "Remove the rules with this pattern",
+  arguments: [rulePattern],
+  options: [
+    { ...ofFolder, about: "Only the rule for this folder" },
+    { ...ofSession, about: "Only the rule for this session" }
+  ],
+  examples: ['skein rules remove "shell: git status*"']
+} as const satisfies Command
+
+export const rulesTest = {
+  name: "rules test",
+  about: "Say what the stored rules make of a call",
+  arguments: [
+    { name: "TOOL", about: "The tool that would be called" },
+    { name: "INPUT", about: "The command of shell, the path of a tool that works on files, or an input as JSON" }
+  ],
+  options: [
+    { ...ofFolder, about: "As in a session of this folder. Defaults to the current one" },
+    { ...ofSession, about: "As in this session" }
+  ],
+  examples: ['skein rules test shell "git status && rm -rf build"']
 } as const satisfies Command
 
 export const doctor = {
@@ -189,8 +319,14 @@ export const doctor = {
   about: "Check stored data for damage and list the repairs",
   arguments: [],
   options: [
-    { name: "repair", value: null, about: "Apply the repairs. No other process may be using the database" },
-    data
+    {
+      name: "repair",
+      value: null,
+      about:
+        "Apply the repairs. No other process may be using a data folder; in a database, sessions with a run at work are left alone"
+    },
+    data,
+    database
   ],
   examples: ["skein doctor", "skein doctor --repair"]
 } as const satisfies Command
@@ -207,7 +343,8 @@ export const backup = {
       value: "COUNT",
       about: "Name the file by the time, in the folder FILE, and keep this many of those. Older ones are removed"
     },
-    data
+    data,
+    noDatabase
   ],
   examples: ["skein backup sessions.skein", "skein backup --keep 7 ~/backups"]
 } as const satisfies Command
@@ -222,7 +359,8 @@ export const restore = {
       value: null,
       about: "Restore what can be read of a damaged backup, and say what is lost. A sound one stays as it is"
     },
-    data
+    data,
+    noDatabase
   ],
   examples: ["skein restore sessions.skein --data DIR"]
 } as const satisfies Command
@@ -242,7 +380,8 @@ const exporting = {
     { name: "all", value: null, about: "Export all sessions" },
     { name: "owner", value: "OWNER", about: "Export the sessions of this owner" },
     { name: "out", value: "FILE", about: "The file to create, which only you can read. Defaults to stdout" },
-    data
+    data,
+    database
   ],
   examples: ["skein export ID --out session.jsonl", "skein export --all | gzip > sessions.jsonl.gz"]
 } as const satisfies Command
@@ -258,9 +397,59 @@ const importing = {
       about: "Give the sessions new ids. Without it, a session that is there already is refused"
     },
     { name: "owner", value: "OWNER", about: "Make the sessions those of this owner" },
-    data
+    data,
+    database
   ],
   examples: ["skein import session.jsonl --data DIR", "skein import session.jsonl --new-ids"]
+} as const satisfies Command
+
+export const audit = {
+  name: "audit",
+  about: "Show who changed what in sessions, and when",
+  arguments: [],
+  options: [
+    { name: "session", value: "ID", about: "Only this session. The beginning of its id will do" },
+    { name: "since", value: "WHEN", about: "Only what was changed since then: 90m, 12h, 30d, or a date" },
+    json,
+    data,
+    database
+  ],
+  examples: ["skein audit --since 7d", "skein audit --session ID --json"]
+} as const satisfies Command
+
+const tokenName: Argument = { name: "NAME", about: "The token's name, of a-z, 0-9, - and _" }
+
+export const tokenCreate = {
+  name: "token create",
+  about: "Make a token for skein serve and print it, this once",
+  arguments: [tokenName],
+  options: [
+    { name: "scope", value: "SCOPE", about: "What it may do: read, or write, which is everything" },
+    { name: "owner", value: "OWNER", about: "Only the sessions of this owner. Without it, everybody's" },
+    { name: "expires", value: "WHEN", about: "Until when it is good: 90m, 12h, 30d, or a date such as 2030-01-31" },
+    { name: "max-runs", value: "COUNT", about: "Runs of it that go on or wait, at most" },
+    { name: "max-requests", value: "COUNT", about: "Requests of it a second, at most" },
+    { name: "max-upload", value: "BYTES", about: "Bytes of a body, at most" },
+    data,
+    database
+  ],
+  examples: ["skein token create ci --scope write --expires 30d", "skein token create dashboard --scope read"]
+} as const satisfies Command
+
+export const tokenList = {
+  name: "token list",
+  about: "List the named tokens",
+  arguments: [],
+  options: [json, data, database],
+  examples: ["skein token list"]
+} as const satisfies Command
+
+export const tokenRevoke = {
+  name: "token revoke",
+  about: "End a token at once, at a server that is running too",
+  arguments: [{ name: "NAME", about: "The token's name. local is that of this host's own clients, who get another" }],
+  options: [data, database],
+  examples: ["skein token revoke ci"]
 } as const satisfies Command
 
 export { exporting as export, importing as import }
@@ -268,6 +457,10 @@ export { exporting as export, importing as import }
 export const all: ReadonlyArray<Command> = [
   demo,
   run,
+  watch,
+  serve,
+  acp,
+  openapi,
   list,
   show,
   rename,
@@ -277,6 +470,15 @@ export const all: ReadonlyArray<Command> = [
   remove,
   exporting,
   importing,
+  rulesList,
+  rulesAdd,
+  rulesRemove,
+  rulesTest,
+  tokenCreate,
+  tokenList,
+  tokenRevoke,
+  audit,
+  ...McpCommands.all,
   doctor,
   backup,
   restore

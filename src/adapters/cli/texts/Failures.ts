@@ -29,8 +29,6 @@ export const expectedObject = "expected an object"
 
 export const expectedOneOf = (values: ReadonlyArray<string>): string => `expected one of ${values.join(", ")}`
 
-export const modelForm = "expected PROVIDER/MODEL"
-
 export const notJson = "not valid JSON"
 
 export const unreadable = (why: string): string => `cannot be read: ${why}`
@@ -83,3 +81,5 @@ export const storageBusy = (seconds: number): string =>
 
 export const sessionBusy = (sessionId: string, runId: string): string =>
   `session ${sessionId} is busy with run ${runId}; add --queue to wait for it`
+
+export const editorTooLong = "the editor sent a message of more than 32 MiB, so the connection was ended"

@@ -1,5 +1,6 @@
 /** What people read of a doctor's findings and repairs: an entry for each kind, and a line for each outcome. */
 import { unread } from "./Maintenance.js"
+import { inUse } from "../../../services/storage/sql/doctor/Database.js"
 import { assets, eventRows, tables } from "../../../services/storage/sql/Tables.js"
 import {
   type Finding,
@@ -9,7 +10,7 @@ import {
   type Kind,
   type Outcome,
   type RepairResult
-} from "../../sqlite/doctor/Finding.js"
+} from "../../../services/storage/sql/doctor/Finding.js"
 
 /** What is wrong, what a repair does or a person can do about it, and what a repair did. */
 type Text = readonly [what: string, remedy: string, done?: string]
@@ -29,6 +30,7 @@ export const where = (ids: Ids[Kind]): string => {
 }
 
 const backupFirst = "copy the whole data folder to a safe place and check the disk"
+const busy = "not repaired, as an engine is at work on the session"
 const again = "make a backup, then look again"
 
 const unusable = ({ detail, reason }: Ids["unusable"]): Text => {
@@ -132,8 +134,12 @@ const texts: { readonly [K in Kind]: (ids: Ids[K]) => Text } = {
     "copy its rows into a new database, and move this one aside",
     "rebuilt"
   ],
+  "columns-missing": ({ names }) => [
+    `does not have the columns of this version: ${names.join(", ")}`,
+    "restore a backup of it"
+  ],
 
-  "session-rows-missing": ({ ordinals: { length } }) => [
+  "session-rows-missing": ({ names: { length } }) => [
     `rows of ${length} session${length === 1 ? "" : "s"} whose own row is missing`,
     "give each a row, as a session named Recovered",
     "recovered"
@@ -221,7 +227,7 @@ export const line = (outcome: Outcome): string => {
     case "Repaired":
       return `repaired ${[what, done, ...did(outcome.repaired)].join("; ")}`
     case "Failed":
-      return `damage   ${what}; the repair failed (${outcome.code})`
+      return `damage   ${what}; ${outcome.code === inUse ? busy : `the repair failed (${outcome.code})`}`
     case "Found":
       if (isNote(outcome.finding)) return `note     ${what}; ${outcome.isRepairable ? "with --repair: " : ""}${remedy}`
       return `damage   ${what}; ${outcome.isRepairable ? "with --repair: " : ""}${remedy}`

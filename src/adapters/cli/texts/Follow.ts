@@ -17,13 +17,18 @@ export const brokeOff = "(the answer broke off here)"
 
 export const cancelled = "cancelled"
 
-export const released = "… its engine was closed"
+export const released = "… its engine let it go"
 
 export const waitingForEngine = "waiting for another engine"
 
 export const wantsToRun = (tool: string): string => `${tool} wants to run with this input:`
 
 export const choices = "y = allow once, s = allow for this session, n = deny: "
+
+export const choicesWithAlways = "y = allow once, s = for this session, p = for good, n = deny: "
+
+export const wantsToRunOrAlways = (tool: string, rule: string): string =>
+  `${tool} wants to run with this input (p stores the rule ${rule}):`
 
 export const seeAll = (characters: number): string => `${characters} characters; answer a to see all`
 

@@ -14,10 +14,10 @@ const contents = (sessions: number, files: number): string =>
 
 export const healthy = (data: string): string => `No damage found in ${data}`
 
-export const unhealthy = (data: string, damaged: number, repairable: number): string =>
+export const unhealthy = (path: string, what: "folder" | "database", damaged: number, repairable: number): string =>
   repairable === 0
-    ? `${counted(damaged, "problem")} in ${data}`
-    : `${counted(damaged, "problem")} in ${data}; copy the folder, then run skein doctor --repair to repair ${repairable}`
+    ? `${counted(damaged, "problem")} in ${path}`
+    : `${counted(damaged, "problem")} in ${path}; copy the ${what}, then run skein doctor --repair to repair ${repairable}`
 
 /** Rows that could not be read, and pages of which nothing could. */
 export const unread = (count: number): string =>

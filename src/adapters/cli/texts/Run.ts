@@ -28,6 +28,10 @@ export const emptyMessage = "the message is empty"
 
 export const resumeNeedsSession = "--resume needs --session ID or --last"
 
+export const attachForm = "--attach takes mcp:SERVER:URI; see skein mcp test SERVER"
+
+export const attachNeedsMessage = "--attach goes with a message"
+
 export const resumeTakesNoMessage = "--resume takes no message"
 
 export const workdirOfOldSession = "--workdir is for new sessions; it cannot be used with --session"

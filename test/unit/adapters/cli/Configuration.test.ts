@@ -1,7 +1,9 @@
+import * as NodeContext from "@effect/platform-node/NodeContext"
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
 import * as Configuration from "../../../../src/adapters/cli/Configuration.js"
+import * as Providers from "../../../../src/adapters/providers/Providers.js"
 import * as Program from "./Program.js"
 
 const local = { local: { kind: "chat-completions", baseUrl: "http://127.0.0.1:1/v1" } }
@@ -44,6 +46,26 @@ describe("Configuration", () => {
       const own = { provider: "script", model: "s.json" }
       expect(yield* Configuration.modelFor(configuration, own)).toEqual(own)
     })
+  )
+
+  it.scoped("lists models to choose from, the default one first, with what they cost", () =>
+    Effect.gen(function* () {
+      const prices = { input: 3, output: 15, cachedInput: 0.3 }
+      const file = { model: "local/a", models: { "local/b/c": {}, "local/a": { prices } }, providers: local }
+      const { providers, standard } = yield* load(file)
+      const models = yield* Providers.models(providers, standard === null ? {} : { standard })
+      expect(models.offered).toEqual([
+        { provider: "local", model: "a", standard: true, prices },
+        { provider: "local", model: "b/c", standard: false, prices: null }
+      ])
+      for (const [models, said] of [
+        [{ "local/a": { prices: { input: -1, output: 15 } } }, "models.local/a.prices.input"],
+        [{ "no model": {} }, "models.no model: expected PROVIDER/MODEL"],
+        [{ "local/a": { price: 1 } }, "models.local/a.price: unknown field"]
+      ] as const) {
+        expect((yield* Effect.flip(load({ models }))).message).toContain(said)
+      }
+    }).pipe(Effect.provide(NodeContext.layer))
   )
 
   it.scoped("names the variables that the shell's commands inherit", () =>

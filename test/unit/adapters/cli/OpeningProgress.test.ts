@@ -24,7 +24,11 @@ const seen = <A, E>(open: (pass: (millis: number) => Effect.Effect<void>) => Eff
     ).pipe(Layer.provide(screen.layer))
     const result = yield* OpeningProgress.during(open(pass)).pipe(
       Effect.provide(drawn),
-      Effect.provideService(Signals, { arm: say("armed"), disarm: say("disarmed") }),
+      Effect.provideService(Signals, {
+        arm: say("armed"),
+        disarm: say("disarmed"),
+        take: Effect.succeed(Effect.never)
+      }),
       Effect.withClock(clock)
     )
     return { result, lines }

@@ -27,7 +27,7 @@ const questioned = Effect.gen(function* () {
   const screen = yield* FakeScreen.make({ canAsk: true })
   const session = yield* later.gateway.session(ref.sessionId)
   const follow = (text: string | null, queue = false) =>
-    RunCommand.follow(session, text === null ? null : { text, queue }, options).pipe(
+    RunCommand.follow(session, text === null ? null : { text, files: [], queue }, options).pipe(
       Effect.provide(screen.layer),
       Effect.provideService(Gateway.Gateway, later.gateway)
     )

@@ -8,7 +8,7 @@ type Reason = ModelFailed["reason"]
 
 const setting: RunFailure.Setting = {
   sessionId: "ses_1",
-  data: null,
+  place: "",
   path: "/config.json",
   providers: {
     local: { kind: "chat-completions", baseUrl: "http://127.0.0.1:1/v1", apiKey: { env: "LOCAL_KEY" } },
@@ -76,7 +76,7 @@ describe("RunFailure", () => {
   })
 
   it("leads with the cause and ends with how to continue, in the same data folder", () => {
-    expect(described("local", "unreachable", null, "connection refused", { data: "/my data" })).toBe(
+    expect(described("local", "unreachable", null, "connection refused", { place: " --data '/my data'" })).toBe(
       "local/m cannot be reached: connection refused. To continue: skein run --session ses_1 --resume --data '/my data'"
     )
     for (const stopReason of [

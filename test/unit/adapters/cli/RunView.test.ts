@@ -174,8 +174,9 @@ describe("RunView", () => {
       detail: null,
       usage: Usage.zero
     }
-    const { view } = play([appended, assistant("", "one", "two")])
+    const { view } = play([{ type: "run.started", ...durable }], [appended, assistant("", "one", "two")])
     expect(RunView.work(view)).toEqual({ tasks: [], status: "2 calls waiting" })
+    expect(RunView.next(view, { ...ended, runId: RunId.make("run-2") }, null)).toEqual(["", view])
     const [output, after] = RunView.next(view, ended, null)
     expect(output).toBe("  cancelled\n")
     expect(RunView.work(after)).toEqual({ tasks: [], status: "" })

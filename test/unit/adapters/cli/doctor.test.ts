@@ -4,6 +4,7 @@ import { Effect } from "effect"
 import { readFileSync, writeFileSync } from "node:fs"
 import * as Machine from "../../../campaigns/faults/Machine.js"
 import * as Shim from "../../../campaigns/faults/Shim.js"
+import * as Postgres from "../../../support/postgres/Postgres.js"
 import * as Program from "./Program.js"
 
 const withSession = Effect.gen(function* () {
@@ -135,4 +136,45 @@ describe("skein doctor", () => {
       })
     )
   }
+})
+
+Postgres.describe("skein doctor --database", () => {
+  it.scopedLive(
+    "says the same of a database, and repairs it",
+    () =>
+      Effect.gen(function* () {
+        const url = yield* Postgres.database
+        const where = url.replace(/\/\/.*@/, "//")
+        const home = yield* Program.make()
+        const run = (...args: ReadonlyArray<string>) =>
+          Effect.map(home.run([...args, "--database", url]), (ended) => ({
+            ...ended,
+            stderr: Program.withoutProgress(ended.stderr)
+          }))
+        const healthy = { code: 0, stdout: `No damage found in ${where}\n`, stderr: "" }
+        expect(yield* run("doctor")).toMatchObject({
+          ...healthy,
+          stdout: `note     ${where}: new, without sessions; nothing has to be done\n${healthy.stdout}`
+        })
+        yield* home.write("s.json", JSON.stringify([{ text: "hello" }]))
+        yield* run("run", "the first one", "--model", "script/../s.json")
+        expect(yield* run("doctor")).toMatchObject(healthy)
+        const [session] = Program.sessions(yield* run("sessions", "list", "--json"))
+        const id = session?.id ?? ""
+        yield* Postgres.once(url, "UPDATE skein.messages SET body = 'lost' WHERE seq = 1")
+        expect(yield* run("doctor")).toMatchObject({
+          code: 1,
+          stdout: `damage   session ${id} at 1: the message does not decode; with --repair: replace it with a placeholder; the original is moved aside\n`,
+          stderr: `skein: 1 problem in ${where}; copy the database, then run skein doctor --repair to repair 1\n`
+        })
+        const repaired = yield* run("doctor", "--repair")
+        expect(repaired).toMatchObject({ code: 0, stderr: "" })
+        const [, kept = ""] = /the original is now: (\S+)\n/.exec(repaired.stdout) ?? []
+        expect(readFileSync(kept, "utf8")).toContain('"body": "lost"')
+        expect(yield* run("doctor")).toMatchObject(healthy)
+        const shown = yield* run("sessions", "show", id)
+        expect(shown.stdout).toContain("[A message here was damaged and can no longer be read.]")
+      }),
+    120_000
+  )
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@effect/vitest"
 import Database from "better-sqlite3"
-import { Effect, Option } from "effect"
+import { Deferred, Effect, Option } from "effect"
 import { existsSync, readFileSync } from "node:fs"
 import * as SessionEvent from "../../../../src/domain/SessionEvent.js"
 import * as FakeProvider from "../providers/FakeProvider.js"
@@ -23,6 +23,14 @@ const newest = (home: Program.Home) =>
   })
 
 const call = (name: string, input: Readonly<Record<string, string>>) => ({ name, input })
+
+/** Without a process that lists them. */
+const newestId = (home: Program.Home): string => {
+  const database = new Database(`${home.data}/skein.db`, { readonly: true })
+  const id = database.prepare<[], string>("SELECT id FROM session_rows ORDER BY ordinal DESC").pluck().get()
+  database.close()
+  return id ?? expect.unreachable()
+}
 
 /** A search that takes longer than any test: it would try for ever, and only its time limit ends it. */
 const slowFile = { "slow.txt": `${"a".repeat(60)}!\n` }
@@ -139,7 +147,7 @@ describe("skein run", () => {
         const ended = yield* running.ended
         expect(ended).toMatchObject({ code: null, signal: "SIGINT", stderr: "" })
         expect(Program.events(ended).at(-1)).toMatchObject({ type: "run.ended", stopReason: "cancelled" })
-        const { id } = yield* newest(home)
+        const id = newestId(home)
         yield* home.fake.answer(FakeProvider.chat({ text: "Here I am." }))
         expect(yield* home.run(["run", "--session", id, "go on"], home.env)).toMatchObject({ code: 0 })
         const last = yield* Effect.flatMap(home.fake.received, (all) => Effect.fromNullable(all.at(-1)))
@@ -165,7 +173,7 @@ describe("skein run", () => {
           yield* Program.readUntil(running, "text.delta")
           yield* running.signal(signal)
           expect(yield* running.ended).toMatchObject(end)
-          const { id } = yield* newest(home)
+          const id = newestId(home)
           const [, answer] = Program.entries(yield* home.run(["sessions", "show", id, "--json"]))
           expect(answer?.message).toMatchObject({ role: "assistant", partial: true, parts: [{ text: "half an ans" }] })
         }),
@@ -210,7 +218,7 @@ describe("skein run", () => {
         const seen = yield* Program.readUntil(running, "call.finished", 2)
         yield* running.signal("SIGKILL")
         expect((yield* running.ended).code).toBe(null)
-        const { id } = yield* newest(home)
+        const id = newestId(home)
 
         const announced = seen.filter(SessionEvent.is("call.finished")).map(({ seq }) => seq)
         const shown = Program.entries(yield* home.run(["sessions", "show", id, "--json"]))
@@ -232,6 +240,60 @@ describe("skein run", () => {
   )
 
   it.scopedLive(
+    "a session that another process runs is refused, and its run goes on, whatever of it is seen",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* setup()
+        yield* home.fake.answer(FakeProvider.chat({ text: "half an ans", hang: true }))
+        const running = yield* home.start(["run", "--json", "tell me"], home.env)
+        yield* Program.readUntil(running, "text.delta")
+        const id = newestId(home)
+        const drafts = yield* Effect.acquireRelease(
+          Effect.sync(() => new Database(`${home.data}/skein.db`)),
+          (database) => Effect.sync(() => database.close())
+        )
+        while (drafts.prepare("SELECT 1 FROM drafts").get() === undefined) yield* Effect.yieldNow()
+        const refused = yield* home.run(["run", "--session", id, "and I?"], home.env)
+        expect(refused).toMatchObject({ code: 1, stdout: "" })
+        expect(refused.stderr).toMatch(/is busy with run run_\w+; add --queue to wait for it\n$/)
+        yield* running.signal("SIGINT")
+        expect(Program.events(yield* running.ended).at(-1)).toMatchObject({ stopReason: "cancelled" })
+      }),
+    timeout
+  )
+
+  for (const [signal, seen] of [
+    ["SIGINT", { signal: "SIGINT" }],
+    ["SIGKILL", { signal: "SIGKILL" }]
+  ] as const)
+    it.scopedLive(
+      `--queue has its answer when the process that it waits for ends, by ${signal}`,
+      () =>
+        Effect.gen(function* () {
+          const home = yield* setup()
+          yield* home.fake.answer(
+            FakeProvider.chat({ text: "half an ans", hang: true }),
+            FakeProvider.chat({ text: "Second." }),
+            FakeProvider.chat({ text: "Second." })
+          )
+          const first = yield* home.start(["run", "--json", "one"], home.env)
+          yield* Program.readUntil(first, "text.delta")
+          const id = newestId(home)
+          const second = yield* home.start(["run", "--json", "--session", id, "--queue", "two"], home.env)
+          yield* Program.readUntil(second, "run.queued")
+          yield* first.signal(signal)
+          expect(yield* first.ended).toMatchObject(seen)
+          const ended = yield* second.ended
+          expect(ended).toMatchObject({ code: 0, stderr: "" })
+          expect(JSON.parse(ended.stdout.trimEnd().split("\n").at(-1) ?? "")).toMatchObject({
+            stopReason: "completed",
+            answer: "Second."
+          })
+        }),
+      timeout
+    )
+
+  it.scopedLive(
     "--resume goes on after a crash without a message",
     () =>
       Effect.gen(function* () {
@@ -241,7 +303,7 @@ describe("skein run", () => {
         yield* Program.readUntil(running, "call.started")
         yield* running.signal("SIGKILL")
         yield* running.ended
-        const { id } = yield* newest(home)
+        const id = newestId(home)
         yield* home.fake.answer(FakeProvider.chat({ text: "Back again." }))
         const resumed = yield* home.run(["run", "--session", id, "--resume"], home.env)
         expect(resumed).toMatchObject({ code: 0, stdout: "Back again.\n" })
@@ -254,12 +316,15 @@ describe("skein run", () => {
     () =>
       Effect.gen(function* () {
         const home = yield* setup(slowFile)
-        yield* home.fake.answer(FakeProvider.chat({ text: "Looking.", calls: [call("list", {}), slowCall] }))
+        const gate = yield* Deferred.make<void>()
+        const looking = FakeProvider.chat({ text: "Looking.", calls: [call("list", {}), slowCall] })
+        yield* home.fake.answer({ ...looking, chunks: [Deferred.await(gate), ...looking.chunks] })
         const running = yield* home.start(["run", "--json", "search"], home.env)
         expect(Option.isSome(yield* running.line)).toBe(true)
         yield* running.stopReading
+        yield* Deferred.succeed(gate, undefined)
         expect(yield* running.ended).toMatchObject({ code: 130, stderr: "" })
-        const { id } = yield* newest(home)
+        const id = newestId(home)
         yield* home.fake.answer(FakeProvider.chat({ text: "Here I am." }))
         expect(yield* home.run(["run", "--session", id, "go on"], home.env)).toMatchObject({ code: 0 })
       }),

@@ -28,7 +28,15 @@ const large = (id: string, megabytes: number): string => {
   const pieces = Math.ceil((megabytes * 1024 * 1024) / piece.length)
   const digest = createHash("sha256")
   for (let count = 0; count < pieces; count++) digest.update(piece)
-  const usage = { steps: 0, unknownSteps: 0, inputTokens: 0, outputTokens: 0, reasoningTokens: 0, cachedInputTokens: 0 }
+  const usage = {
+    steps: 0,
+    unknownSteps: 0,
+    inputTokens: 0,
+    outputTokens: 0,
+    reasoningTokens: 0,
+    cachedInputTokens: 0,
+    costMicroUsd: 0
+  }
   const nobody = { named: true, owner: null, workdir: null, parent: null, agent: null, model: null, metadata: {} }
   const numbers = { usage, head: 0, cursor: 1, createdAt: 1, updatedAt: 1, going: null, waiting: 0 }
   const size = pieces * piece.length

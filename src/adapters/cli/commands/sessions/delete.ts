@@ -2,6 +2,7 @@ import { Effect } from "effect"
 import { Gateway } from "../../../../services/gateway/Gateway.js"
 import { WorkProgress } from "../../../../services/WorkProgress.js"
 import type { ValuesOf } from "../../CommandLine.js"
+import { isYes } from "../../Confirmation.js"
 import * as Engine from "../../Engine.js"
 import { WrongUsage } from "../../Failure.js"
 import * as SessionLookup from "../../SessionLookup.js"
@@ -21,7 +22,6 @@ export const run = Effect.fn("sessions.delete")(function* (given: ValuesOf<typeo
     const sessionId = yield* SessionLookup.find(named)
     const { head, title } = yield* gateway.session(sessionId)
     const asked = { subject: null, prompt: Texts.confirmDeletion(TerminalText.line(title), head) }
-    const isYes = (line: string | null) => /^\s*y(es)?\s*$/i.test(line ?? "")
     if (!isConfirmed && !(yield* screen.ask(asked, isYes))) {
       return yield* screen.write(`${Texts.notDeleted}\n`)
     }
@@ -29,5 +29,5 @@ export const run = Effect.fn("sessions.delete")(function* (given: ValuesOf<typeo
       Effect.provideService(gateway.delete(sessionId), WorkProgress, (_, done, total) => report(done, total))
     ).pipe(Effect.onInterrupt(() => screen.writeError(`skein: ${Texts.deletionGoesOn}\n`)))
     yield* screen.write(`${Texts.deleted(sessionId)}\n`)
-  }).pipe(Effect.provide(Engine.layerWithoutRuns(given.value("data"))))
+  }).pipe(Effect.provide(Engine.layerWithoutRuns(given)))
 })

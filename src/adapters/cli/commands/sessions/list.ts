@@ -73,5 +73,5 @@ export const run = Effect.fn("sessions.list")(function* (given: ValuesOf<typeof 
         ? sessions.map((session) => `${TerminalText.json(encode(session))}\n`).join("")
         : SessionTable.render(screen.ansi, sessions, total, process.stdout.isTTY ? yield* screen.columns : null)
     )
-  }).pipe(Effect.provide(Engine.layerForReading(given.value("data"))))
+  }).pipe(Effect.provide(Engine.layerForReading(given)))
 })

@@ -34,5 +34,5 @@ export const run = Effect.fn("sessions.show")(function* (given: ValuesOf<typeof 
       if (entry.seq > head) yield* screen.write(render(entry))
     }
     if (!isJson) yield* screen.write(TranscriptText.ending(screen.ansi, snapshot))
-  }).pipe(Effect.provide(Engine.layerForReading(given.value("data"))))
+  }).pipe(Effect.provide(Engine.layerForReading(given)))
 })

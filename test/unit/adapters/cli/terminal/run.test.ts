@@ -85,6 +85,63 @@ describe("skein run at a terminal", () => {
   )
 
   it.scopedLive(
+    "p allows a command for good: its rule is shown, stored, and decides from then on",
+    () =>
+      Effect.gen(function* () {
+        const { home, running, seen } = yield* start([
+          { calls: [call("shell", { command: "git --version" })] },
+          { calls: [call("shell", { command: "git  '--version'" })] },
+          { text: "The end." }
+        ])
+        yield* seen("stores the rule")
+        yield* seen(wanted)
+        yield* running.say("p")
+        expect((yield* running.ended).code).toBe(0)
+
+        const list = yield* home.run(["rules", "list"])
+        expect(list.stdout).toBe(`allow  shell: git --version\n       in ${home.workdir}\n`)
+        const test = (...args: ReadonlyArray<string>) =>
+          Effect.map(home.run(["rules", "test", "shell", ...args]), ({ stdout }) => stdout)
+        expect(yield* test("git --version")).toBe("allow, by the rule shell: git --version\n")
+        expect(yield* test("git --version > x")).toMatch(/^no rule is about this/)
+        expect(yield* test("git --version", "--folder", "..")).toMatch(/^no rule is about this/)
+
+        yield* home.run(["rules", "add", "deny", "shell: rm *", "--folder", "."])
+        expect(yield* test("git --version && rm -rf x")).toBe("deny, by the rule shell: rm *\n")
+        expect(yield* test("git --version > x")).toMatch(/^ask, as there are rules/)
+        const lines = (yield* home.run(["rules", "list", "--json"])).stdout.trim().split("\n")
+        expect(lines.map((line): unknown => JSON.parse(line))).toEqual([
+          { word: "deny", pattern: "shell: rm *", folder: home.workdir, session: null },
+          { word: "allow", pattern: "shell: git --version", folder: home.workdir, session: null }
+        ])
+        expect((yield* home.run(["rules", "remove", "shell: git --version"])).code).toBe(0)
+        const again = yield* home.run(["rules", "remove", "shell: git --version"])
+        expect([again.code, again.stderr]).toEqual([
+          2,
+          "skein: no rule has the pattern shell: git --version; see skein rules list\n"
+        ])
+        const wrong = yield* Effect.forEach(
+          [
+            ["rules", "add", "permit", "shell"],
+            ["rules", "add", "allow", "two words"],
+            ["rules", "add", "allow", "shell", "--session", "a b"]
+          ],
+          (args) => home.run(args),
+          { concurrency: 2 }
+        )
+        expect(wrong.map(({ code, stderr }) => [code, stderr.split(":")[0], stderr.trim().split("\n").length])).toEqual(
+          [
+            [2, "skein", 1],
+            [2, "skein", 1],
+            [2, "skein", 1]
+          ]
+        )
+        expect(wrong.map(({ stderr }) => stderr).join("")).toMatch(/WORD.*\n.*PATTERN.*\n.*session/)
+      }),
+    timeout
+  )
+
+  it.scopedLive(
     "calls that end while a question waits are shown; Ctrl-C leaves nothing behind",
     () =>
       Effect.gen(function* () {

@@ -1,0 +1,105 @@
+/**
+ * The sessions of an editor's agent: those of the server that works on them, if there is one, else of an engine here. What
+ * an editor steers with files and terminals of its own is run here in any case, beside the server: tools run in the process
+ * of the engine, and a server has no way to an editor.
+ */
+import type { ClientCapabilities } from "@agentclientprotocol/sdk"
+import { Context, Effect, Layer } from "effect"
+import { AgentName } from "../../domain/AgentName.js"
+import type { Session } from "../../domain/Session.js"
+import { SessionTools } from "../../services/SessionTools.js"
+import { Gateway } from "../../services/gateway/Gateway.js"
+import * as ClientServers from "../acp/ClientServers.js"
+import type * as OpenSessions from "../acp/OpenSessions.js"
+import * as Requests from "../acp/Requests.js"
+import * as CommandText from "../mcp/CommandText.js"
+import type * as Mcp from "../mcp/Mcp.js"
+import type { Servers } from "../mcp/Settings.js"
+import * as Providers from "../providers/Providers.js"
+import * as DataFolder from "../node/DataFolder.js"
+import * as TerminalCommands from "../node/TerminalCommands.js"
+import * as Editors from "../tools/Editors.js"
+import * as AgentChoice from "./AgentChoice.js"
+import * as Configuration from "./Configuration.js"
+import * as Instructions from "./Instructions.js"
+import * as LiveServer from "./LiveServer.js"
+import * as McpServers from "./McpServers.js"
+import * as ModelChoice from "./ModelChoice.js"
+import * as Place from "./Place.js"
+import * as RunEngine from "./RunEngine.js"
+
+export interface Input {
+  readonly model: string | null
+  readonly place: Place.Given
+}
+
+const ownEngine = Effect.fnUntraced(function* (
+  place: Place.Place,
+  configuration: Configuration.Configuration,
+  editors: Editors.Registry
+) {
+  yield* Configuration.modelFor(configuration, null)
+  const instructions = yield* Effect.cachedFunction(Instructions.read)
+  const engine = RunEngine.layer(configuration, place, { system: null, instructions })
+  const context = yield* Layer.build(Layer.provide(engine, Layer.succeed(Editors.Editors, editors)))
+  return { gateway: Context.get(context, Gateway), sessionTools: Context.get(context, SessionTools) }
+})
+
+/** Prompts of servers, for a session. */
+const promptsOf = (servers: Mcp.Service, { workdir }: Session): OpenSessions.Prompts => ({
+  isOne: (name) => servers.servers.some((server) => CommandText.isOf(server, name)),
+  commands: servers.commands(workdir),
+  expand: (name, typed) => servers.expand(workdir, name, typed)
+})
+
+/** Opens what has the sessions. A new one in a folder that the server does not hold is the own engine's. */
+const open = Effect.fn("AcpEngine.open")(function* (input: Input) {
+  const place = yield* Place.of(input.place)
+  const server = input.model === null ? yield* LiveServer.find(input.place, place) : null
+  const around = yield* Effect.context<Effect.Effect.Context<ReturnType<typeof ownEngine>>>()
+  const loaded = yield* Effect.flatMap(DataFolder.host, Configuration.load)
+  const model = input.model === null ? null : yield* ModelChoice.named("--model", input.model)
+  const configuration = { ...loaded, standard: model ?? loaded.standard }
+  const { providers, standard } = configuration
+  const models = yield* Providers.models(providers, standard === null ? {} : { standard })
+  const editors = Editors.make()
+  const own = yield* Effect.cached(Effect.provide(ownEngine(place, configuration, editors), around))
+  const servers = yield* Effect.cached(Effect.provide(McpServers.open(configuration), around))
+  return {
+    gateway: ({ here, newIn }: OpenSessions.Wish) =>
+      !here && server !== null && (newIn === null || server.holds(newIn))
+        ? Effect.succeed(server.gateway)
+        : Effect.map(own, ({ gateway }) => gateway),
+    editors,
+    readServers: ClientServers.read,
+    bring: (session: Session, named: typeof Servers.Encoded) =>
+      Effect.gen(function* () {
+        const { sessionTools } = yield* own
+        const Mcp = yield* Effect.promise(() => import("../mcp/Mcp.js"))
+        const brought = yield* Mcp.make(named)
+        yield* sessionTools.add(session.id, brought.toolsFor(session.workdir))
+        return promptsOf(brought, session)
+      }),
+    prompts: (session: Session) =>
+      McpServers.hasAny(configuration) ? Effect.map(servers, (own) => promptsOf(own, session)) : Effect.succeed(null),
+    commands: TerminalCommands.make(configuration.inherit),
+    newSession: {
+      ...Place.ofNewSession(place),
+      ...(place._tag === "Database" ? { agent: AgentName.make(AgentChoice.names[0]) } : {})
+    },
+    contextTokens: (session: Session) =>
+      Effect.match(models.resolve(session), {
+        onFailure: () => null,
+        onSuccess: ({ contextTokens }) => contextTokens
+      })
+  }
+})
+
+/** What answers an editor's requests; the engine is opened by the first that needs one. */
+export const ask = (input: Input, capabilities: () => ClientCapabilities) =>
+  Effect.gen(function* () {
+    const opening = open(input)
+    const context = yield* Effect.context<Effect.Effect.Context<typeof opening>>()
+    const engine = yield* Effect.cached(Effect.provide(opening, context))
+    return yield* Requests.asking(Requests.make({ engine, capabilities }))
+  })

@@ -1,0 +1,42 @@
+/**
+ * The server that works on a place, for commands that go through it, so that terminal and page see one live state. Where
+ * there is no file of one, nothing more is loaded.
+ */
+import { Effect } from "effect"
+import { existsSync } from "node:fs"
+import type { Service } from "../../services/gateway/Gateway.js"
+import * as Place from "./Place.js"
+import * as ServerFolder from "./ServerFolder.js"
+import { Screen } from "./terminal/Screen.js"
+import * as Texts from "./texts/Serve.js"
+import { Version } from "./Version.js"
+
+export interface LiveServer {
+  readonly gateway: Service
+  /** `PROVIDER/MODEL`, of sessions that name none. */
+  readonly model: string
+  /** Whether new sessions may work in a folder. */
+  readonly holds: (workdir: string) => boolean
+}
+
+/** What a command wants that a server might do for it. */
+export interface Wish {
+  /** The folder of a new session; null for an old one. */
+  readonly newWorkdir: string | null
+  /** `PROVIDER/MODEL` that the environment names for sessions without one; null for none. */
+  readonly model: string | null
+}
+
+/** Whether a server does what the command would do by itself: where another model or folder is meant it does not. */
+export const serves = ({ holds, model }: LiveServer, wish: Wish): boolean =>
+  (wish.newWorkdir === null || holds(wish.newWorkdir)) && (wish.model === null || wish.model === model)
+
+/** Null when there is none that answers. */
+export const find = Effect.fn("LiveServer.find")(function* (given: Place.Given, place: Place.Place) {
+  const folder = yield* ServerFolder.of(given, place)
+  if (!existsSync(folder.found)) return null
+  const screen = yield* Screen
+  const { connect } = yield* Effect.promise(() => import("./commands/server.js"))
+  const onLost = screen.writeError(`skein: ${Texts.serverGone}\n`)
+  return yield* connect(folder, yield* Version, onLost)
+})

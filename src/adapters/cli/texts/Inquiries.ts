@@ -1,0 +1,28 @@
+/** What a person at the terminal is told of a question that a call asks. Names are made harmless by the caller. */
+import type { FieldKind } from "../../../domain/Inquiry.js"
+
+export const asks = (from: string, tool: string): string => `${from} asks, as ${tool} runs:`
+
+export const seeAll = "answer a to see all"
+
+export const long = "too long to show"
+
+export const first = (fields: number): string =>
+  fields === 0 ? "y = yes, n = no: " : `y = answer (${fields === 1 ? "1 field" : `${fields} fields`}), n = decline: `
+
+export const kinds: Readonly<Record<FieldKind, string>> = {
+  text: "text",
+  number: "a number",
+  integer: "a whole number",
+  boolean: "y or n",
+  choice: "one of",
+  choices: "some of, with commas"
+}
+
+export const canSkip = "may be empty"
+
+export const initial = (value: string): string => `empty for ${value}`
+
+export const least = (least: number): string => `at least ${least}`
+
+export const most = (most: number): string => `at most ${most}`

@@ -1,0 +1,30 @@
+/** What is said of tokens. Names are of letters, digits, - and _; owners are made harmless by the caller. */
+
+export const created = (name: string): string =>
+  `this is the token ${name}, and nothing shows it again; skein token revoke ${name} ends it`
+
+export const revoked = (name: string): string => `Revoked ${name}`
+
+export const replaced = "Replaced the token of this host's own clients"
+
+export const none = "No tokens; skein token create NAME --scope read makes one"
+
+export const headings = { name: "NAME", scope: "SCOPE", owner: "OWNER", created: "CREATED", expires: "EXPIRES" }
+
+export const everybody = "all"
+
+export const never = "never"
+
+export const expired = (at: string): string => `${at}, expired`
+
+export const needsScope = "--scope says what the token may do: --scope read or --scope write"
+
+export const scopeForm = "must be read or write"
+
+export const expiryForm = "must be a time from now on such as 90m, 12h or 30d, or a date such as 2030-01-31"
+
+export const sinceForm = "must be a time back from now such as 90m, 12h or 30d, or a date such as 2030-01-31"
+
+export const capForm = "must be a whole number, 1 or more"
+
+export const nameForm = "must be 1 to 63 of a-z, 0-9, - and _, a letter or digit first, and not local"

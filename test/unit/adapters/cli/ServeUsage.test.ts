@@ -1,0 +1,68 @@
+import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
+import * as NodePath from "@effect/platform-node/NodePath"
+import { expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { existsSync } from "node:fs"
+import * as ServeCommand from "../../../../src/adapters/cli/ServeCommand.js"
+import * as Program from "./Program.js"
+import * as FakeScreen from "./terminal/FakeScreen.js"
+
+const usual: ServeCommand.Input = {
+  port: "0",
+  host: null,
+  knows: false,
+  socket: null,
+  drain: null,
+  open: false,
+  root: null,
+  model: "script/answers.json",
+  names: null,
+  origins: null,
+  basePath: null,
+  behindProxy: false,
+  address: null,
+  json: false,
+  place: { value: () => null }
+}
+
+it.scoped("wrong usage is refused before there is a folder, a port or an engine", () =>
+  Effect.gen(function* () {
+    const home = yield* Program.make()
+    const screen = yield* FakeScreen.make()
+    const place = { value: (name: string) => (name === "data" ? home.data : null) }
+    const refusal = (input: Partial<ServeCommand.Input>) =>
+      ServeCommand.run({ ...usual, place, ...input }).pipe(
+        Effect.flip,
+        Effect.provide([screen.layer, NodeFileSystem.layer, NodePath.layer])
+      )
+    expect(yield* refusal({ host: "0.0.0.0" })).toMatchObject({ detail: expect.stringContaining("--i-know") })
+    expect(yield* refusal({ host: "127.0.0.1.example.com" })).toMatchObject({ _tag: "WrongUsage" })
+    expect(yield* refusal({ knows: true })).toMatchObject({ _tag: "WrongUsage" })
+    for (const port of ["65536", "-1", "http", "4747.0"]) {
+      expect(yield* refusal({ port })).toMatchObject({ field: "--port" })
+    }
+    for (const drain of ["-1", "86401", "1.5", "soon", ""]) {
+      expect(yield* refusal({ drain })).toMatchObject({ field: "--drain" })
+    }
+    const alone = { port: "none", socket: home.at("run/s.sock") }
+    for (const without of [{ port: "none" }, { ...alone, open: true }, { ...alone, host: "127.0.0.1" }]) {
+      expect(yield* refusal(without)).toMatchObject({ _tag: "WrongUsage", detail: expect.stringContaining("none") })
+    }
+    for (const names of ["https://a.example", "a.example,", "*.example", "a b"]) {
+      expect(yield* refusal({ names })).toMatchObject({ field: "--names" })
+    }
+    for (const origins of ["a.example", "https://a.example/", "*", "null"]) {
+      expect(yield* refusal({ origins })).toMatchObject({ field: "--origins" })
+    }
+    for (const basePath of ["skein", "/", "/skein/", "//skein", "/..", "/a?b"]) {
+      expect(yield* refusal({ basePath })).toMatchObject({ field: "--base-path" })
+    }
+    expect(yield* refusal({ address: "here:4000" })).toMatchObject({ _tag: "WrongUsage" })
+    const database = { value: (name: string) => (name === "database" ? "postgres://nobody@127.0.0.1:1/none" : null) }
+    expect(yield* refusal({ place: database, address: "here" })).toMatchObject({ field: "--address" })
+    expect(yield* refusal({ root: home.at("nowhere") })).toMatchObject({ field: "--root" })
+    expect(yield* refusal({ model: "gpt" })).toMatchObject({ field: "--model" })
+    expect(existsSync(home.data)).toBe(false)
+    expect(yield* screen.output).toBe("")
+  })
+)

@@ -1,0 +1,54 @@
+/** `skein audit`: who is named for what, in which order, and what nobody is named for. */
+import { NodeFileSystem, NodePath } from "@effect/platform-node"
+import { expect, it } from "@effect/vitest"
+import { Clock, Effect } from "effect"
+import { join } from "node:path"
+import * as Audit from "../../../../src/adapters/cli/commands/audit.js"
+import * as CommandLine from "../../../../src/adapters/cli/CommandLine.js"
+import * as Actor from "../../../../src/services/Actor.js"
+import { SessionId } from "../../../../src/domain/Session.js"
+import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import * as ScriptedModel from "../../../../src/services/ScriptedModel.js"
+import { folder } from "../../services/storage/disk.js"
+import { engineOn } from "../sqlite/populated.js"
+import * as FakeScreen from "./terminal/FakeScreen.js"
+
+const audit = (data: string, ...args: ReadonlyArray<string>) =>
+  Effect.gen(function* () {
+    const request = CommandLine.read(["audit", ...args, "--data", data])
+    if (request._tag !== "Call") return yield* Effect.dieMessage(request._tag)
+    const screen = yield* FakeScreen.make()
+    yield* Effect.provide(Audit.run(request.values), [screen.layer, NodeFileSystem.layer, NodePath.layer])
+    return (yield* screen.output).split("\n").slice(0, -1)
+  })
+
+it.scopedLive("changes are told with whom they are stored with, in the order of their times", () =>
+  Effect.gen(function* () {
+    const data = join(yield* folder, "data")
+    const as = (name: string) => Actor.as(Actor.Actor.make(name))
+    yield* Effect.gen(function* () {
+      const gateway = yield* Gateway
+      yield* (yield* ScriptedModel.ScriptedModel).play(ScriptedModel.text("done"))
+      yield* as("ci\u001b[2J")(gateway.create({ id: SessionId.make("b"), title: "second" }))
+      yield* gateway.create({ id: SessionId.make("a"), title: "nobody's" })
+      yield* as("ada")(gateway.patch({ sessionId: SessionId.make("a"), title: "first\nline" }))
+      const run = yield* as("ci")(gateway.send({ sessionId: SessionId.make("b"), text: "go" }))
+      yield* gateway.await(run)
+    }).pipe(Effect.provide(engineOn(data)))
+    const lines = yield* audit(data)
+    const told = lines.map((line) => line.replace(/^\d{4}-\d\d-\d\d \d\d:\d\d {2}/, "").replace(/run_\w+/, "RUN"))
+    expect(told.map((line) => line.replace(/ {2,}/g, "  "))).toEqual([
+      expect.stringMatching(/^ci\S+ {2}b {2}created the session second$/),
+      expect.stringMatching(/^ada {2}a {2}renamed the session first.line$/u),
+      "ci  b  began RUN",
+      "ci  b  wrote message 1, as user"
+    ])
+    expect(lines.join()).not.toContain("\u001b")
+    expect(yield* audit(data, "--session", "a")).toHaveLength(1)
+    const json = yield* audit(data, "--session", "a", "--json")
+    expect(json.map((line): unknown => JSON.parse(line))).toMatchObject([{ type: "session.renamed", actor: "ada" }])
+    expect(yield* audit(data, "--since", "5m")).toHaveLength(4)
+    const year = new Date((yield* Clock.currentTimeMillis) + 400 * 86_400_000).getUTCFullYear()
+    expect(yield* audit(data, "--since", `${year}-12-31`)).toEqual(["No changes that somebody is named for"])
+  })
+)

@@ -1,0 +1,109 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect } from "effect"
+import { readFileSync, statSync } from "node:fs"
+import { createRequire } from "node:module"
+import { dirname, join } from "node:path"
+import { bundle } from "../../../support/programs/Bundle.js"
+import * as Program from "./Program.js"
+
+/** The program of a package. */
+const programOf = (name: string) =>
+  join(dirname(createRequire(import.meta.url).resolve(`${name}/package.json`)), "dist/index.js")
+
+const hostileProgram = bundle(new URL("../mcp/hostile.ts", import.meta.url))
+
+describe("skein mcp", () => {
+  it.scopedLive(
+    "adds, tries and removes servers, and runs have their tools, asked about before they run",
+    () =>
+      Effect.gen(function* () {
+        const home = yield* Program.make()
+        const hostile = yield* hostileProgram
+        const file = home.at(".config/skein/config.json")
+        yield* home.write("s.json", JSON.stringify([{ calls: [{ name: "odd__evil", input: {} }] }, { text: "done" }]))
+
+        const add = (...args: ReadonlyArray<string>) => home.run(["mcp", "add", ...args])
+        expect((yield* add("odd", "--", process.execPath, hostile, "lies")).code).toBe(0)
+        expect(statSync(file).mode & 0o777).toBe(0o600)
+        yield* home.write(
+          ".config/skein/config.json",
+          readFileSync(file, "utf8").replace("{", '{ "model": "script/x",')
+        )
+        expect((yield* add("web", "https://example.com/mcp?key=canary")).code).toBe(0)
+        expect((yield* home.run(["mcp", "list"])).stdout).toBe(
+          `odd\n  ${process.execPath} ${hostile} lies\nweb\n  https://example.com/mcp\n`
+        )
+        const tried = yield* home.run(["mcp", "test", "odd"])
+        expect(tried.stdout).toMatch(/^odd: hostile 1\n4 tools:\n {2}odd__with_dots_/)
+
+        expect((yield* home.run(["mcp", "remove", "web"])).code).toBe(0)
+        expect(JSON.parse(readFileSync(file, "utf8"))).toEqual({
+          model: "script/x",
+          mcpServers: { odd: { command: process.execPath, args: [hostile, "lies"] } }
+        })
+
+        const denied = yield* home.run(["run", "go", "--model", "script/../s.json"])
+        expect(denied.stderr).toMatch(/odd__evil/)
+        expect(denied.stderr).toMatch(/denied/)
+        const allowed = yield* home.run(["run", "go", "--yes", "--model", "script/../s.json"])
+        expect(allowed.stderr).toMatch(/✓ odd__evil/)
+
+        const theirFile = {
+          mcpServers: { theirs: { type: "stdio", command: process.execPath, args: [hostile, "lies"] } }
+        }
+        yield* home.write("work/.mcp.json", JSON.stringify(theirFile))
+        yield* home.write(
+          "t.json",
+          JSON.stringify([{ calls: [{ name: "theirs__evil", input: {} }] }, { text: "done" }])
+        )
+        const theirs = (...more: ReadonlyArray<string>) =>
+          Effect.map(home.run(["run", "go", "--yes", "--model", "script/../t.json", ...more]), ({ stderr }) => stderr)
+        expect(yield* theirs()).toMatch(/There is no tool theirs__evil/)
+        expect((yield* home.run(["mcp", "trust"])).stderr).toMatch(/^skein: a folder's servers are programs/)
+        expect((yield* home.run(["mcp", "trust", "--yes"])).stdout).toMatch(
+          /^theirs\n.*\n {2}only in .*work and below\n/
+        )
+        expect(yield* theirs()).toMatch(/✓ theirs__evil/)
+        expect(yield* theirs("--workdir", "..")).toMatch(/There is no tool theirs__evil/)
+
+        const wrong = yield* Effect.forEach(
+          [
+            ["add", "odd", "x"],
+            ["add", "a b", "x"],
+            ["add", "odd"],
+            ["remove", "other"],
+            ["test", "other"],
+            ["trust", ".."],
+            ["trust", "nowhere"]
+          ],
+          (args) => home.run(["mcp", ...args])
+        )
+        expect(wrong.map(({ code, stderr }) => [code, stderr.trim().split("\n").length])).toEqual(
+          wrong.map(() => [2, 1])
+        )
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "has prompts as slash commands, and attaches resources",
+    () =>
+      Effect.gen(function* () {
+        const server = programOf("@modelcontextprotocol/server-everything")
+        const mcpServers = { every: { command: process.execPath, args: [server] } }
+        const home = yield* Program.make({ "s.json": JSON.stringify([{ text: "done" }]) })
+        yield* home.write(".config/skein/config.json", JSON.stringify({ mcpServers }))
+        const tried = (yield* home.run(["mcp", "test", "every"])).stdout
+        expect(tried).toMatch(/prompts:\n[^]*\/every__args-prompt city \[state\]\n/)
+        expect(tried).toMatch(/resources:\n {2}demo:/)
+        const say = (...args: ReadonlyArray<string>) => home.run(["run", ...args, "--model", "script/s.json"])
+        const said = yield* say("/every__args-prompt Paris", "--attach", "mcp:every:demo://resource/dynamic/blob/1")
+        expect(said.code).toBe(0)
+        const exported = (yield* home.run(["export", "--all"])).stdout
+        expect(exported).toMatch(/What's weather in Paris/)
+        expect(exported).toMatch(/"type":"asset"/)
+        expect((yield* say("/every__args-prompt")).stderr).toMatch(/no city/)
+      }),
+    60_000
+  )
+})
