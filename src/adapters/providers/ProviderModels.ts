@@ -1,6 +1,7 @@
 /** The `Models` of one provider: all of its models, with one key. */
 import { Config, Effect } from "effect"
 import type { ConfigError, Redacted } from "effect"
+import { only } from "../../domain/Offer.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { Session } from "../../domain/Session.js"
 import { ModelUnavailable } from "../../domain/SkeinError.js"
@@ -17,7 +18,8 @@ export const make = (standard: Model, other: (model: string) => Effect.Effect<Mo
     if (ref.provider !== standard.provider)
       return Effect.fail(refused(ref, `only ${standard.provider} is configured here`))
     return ref.model === standard.model ? Effect.succeed(standard) : other(ref.model)
-  }
+  },
+  offered: [only(standard)]
 })
 
 const sendable = (variable: string): Config.Config<Redacted.Redacted> =>

@@ -11,7 +11,9 @@ import type { PlatformError } from "@effect/platform/Error"
 import { Config, ConfigProvider, Duration, Effect, Record, Redacted, Schema } from "effect"
 import type { ParseResult } from "effect"
 import * as Issues from "../../domain/Issues.js"
-import type { ModelRef } from "../../domain/ModelRef.js"
+import * as ModelRef from "../../domain/ModelRef.js"
+import type { OfferedModel } from "../../domain/Offer.js"
+import { Prices } from "../../domain/Prices.js"
 import * as Script from "../../domain/Script.js"
 import type { Session } from "../../domain/Session.js"
 import { ModelUnavailable } from "../../domain/SkeinError.js"
@@ -61,22 +63,54 @@ const ProviderName = Schema.String.pipe(
   })
 )
 
+const modelForm = "expected PROVIDER/MODEL"
+
+/** The name of a model. */
+export const ModelName = Schema.String.pipe(
+  Schema.filter((text) => ModelRef.fromText(text) !== null, { message: () => modelForm })
+)
+
+/** Models by `PROVIDER/MODEL`: for people to choose from, and what they cost. */
+const ModelsConfig = Schema.Record({
+  key: Schema.String,
+  value: Schema.Struct({ prices: optional(Prices) }).annotations({ parseOptions: { onExcessProperty: "error" } })
+}).pipe(
+  Schema.filter((models) =>
+    Object.keys(models)
+      .filter((name) => ModelRef.fromText(name) === null)
+      .map((name) => ({ path: [name], message: modelForm }))
+  )
+)
+
 /** Providers by name. An entry named `anthropic` or `openai` replaces the built-in one. */
 export const ProvidersConfig = Schema.Struct({
-  providers: Schema.Record({ key: ProviderName, value: ProviderConfig })
+  providers: Schema.Record({ key: ProviderName, value: ProviderConfig }),
+  models: optional(ModelsConfig)
 }).annotations({ identifier: "ProvidersConfig", parseOptions: { onExcessProperty: "error" } })
 export type ProvidersConfig = typeof ProvidersConfig.Type
+
+/** The models that are listed, the standard one first. */
+const offered = ({ models = {} }: ProvidersConfig, standard: ModelRef.ModelRef | undefined) => {
+  const first = standard === undefined ? [] : [ModelRef.toText(standard)]
+  return [...new Set([...first, ...Object.keys(models)])].flatMap((name): ReadonlyArray<OfferedModel> => {
+    const ref = ModelRef.fromText(name)
+    if (ref === null) return []
+    const { model, provider } = ref
+    return [{ provider, model, standard: name === first[0], prices: models[name]?.prices ?? null }]
+  })
+}
 
 /** Serves each session with the model that it names, or with `standard` if it names none. */
 export const models = (
   config: ProvidersConfig,
-  options: { readonly standard?: ModelRef } = {}
+  options: { readonly standard?: ModelRef.ModelRef } = {}
 ): Effect.Effect<Models, never, FileSystem.FileSystem | Path.Path> =>
   Effect.gen(function* () {
     const fileSystem = yield* FileSystem.FileSystem
     const path = yield* Path.Path
     const variables = yield* Effect.configProviderWith(Effect.succeed)
     return {
+      offered: offered(config, options.standard),
       resolve: (session: Session) => {
         const ref = session.model ?? options.standard
         if (ref === undefined)
@@ -98,7 +132,7 @@ const keyVariables = { anthropic: "ANTHROPIC_API_KEY", openai: "OPENAI_API_KEY" 
 const provider = Effect.fn("Providers.resolve")(function* (
   { providers }: ProvidersConfig,
   variables: ConfigProvider.ConfigProvider,
-  ref: ModelRef
+  ref: ModelRef.ModelRef
 ) {
   const known = { ...builtIn, ...providers }
   const entry = yield* Record.get(known, ref.provider).pipe(
@@ -141,7 +175,7 @@ const settingsOf = ({
 })
 
 const model = (
-  { model, provider }: ModelRef,
+  { model, provider }: ModelRef.ModelRef,
   entry: ProviderConfig,
   key: Redacted.Redacted | null,
   settings: ServerSettings
@@ -160,7 +194,7 @@ const model = (
 const script = (
   fileSystem: FileSystem.FileSystem,
   file: string,
-  ref: ModelRef
+  ref: ModelRef.ModelRef
 ): Effect.Effect<Model, ModelUnavailable> =>
   fileSystem.readFileString(file).pipe(
     Effect.mapError((error) => refused(ref, `${file} cannot be read (${reasonOf(error)})`)),
