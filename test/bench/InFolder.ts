@@ -25,7 +25,9 @@ export const inFolder = async <R, E, A>(
 }
 
 /** Storage without an engine. */
-export const withStorage = <A>(use: (run: Run<Storage | StorageReader | Engines>) => Promise<A>): Promise<A> =>
+export const withStorage = <A>(
+  use: (run: Run<Storage | StorageReader | Engines>, folder: string) => Promise<A>
+): Promise<A> =>
   inFolder(
     (folder) =>
       SqliteStorage.layer.pipe(Layer.provideMerge(Identity.layer), Layer.provide(Layer.succeed(DataDirectory, folder))),

@@ -4,7 +4,7 @@ import { setFlagsFromString } from "node:v8"
 import { runInNewContext } from "node:vm"
 import { Chunk, Deferred, Effect, Exit, Layer, Predicate, Schema, Scope, Stream } from "effect"
 import * as SkeinNode from "../../src/adapters/node/SkeinNode.js"
-import { Agents, Gateway, Model, Permissions, Run, SessionEvent, Tool, Usage } from "../../src/index.js"
+import { Agents, Gateway, Model, Permissions, Run, type Session, SessionEvent, Tool, Usage } from "../../src/index.js"
 import * as ScriptedModel from "../../src/services/ScriptedModel.js"
 import * as InFolder from "./InFolder.js"
 import * as Measure from "./Measure.js"
@@ -14,7 +14,7 @@ const deltas = 40
 const pauseMillis = 50
 
 /** Writes 40 deltas, 50 ms apart: two seconds of work, however many watch. */
-const writing: Model.Model = {
+export const writing: Model.Model = {
   provider: "bench",
   model: "writing",
   contextTokens: null,
@@ -31,7 +31,10 @@ const noop = Tool.make("noop", { description: "Does nothing", access: "read", in
   () => Effect.succeed("done")
 )
 
-const withEngine = <A>(models: Effect.Effect<Model.Models>, use: (run: InFolder.Run<Gateway.Gateway>) => Promise<A>) =>
+export const withEngine = <A>(
+  models: Effect.Effect<Model.Models>,
+  use: (run: InFolder.Run<Gateway.Gateway>) => Promise<A>
+) =>
   InFolder.inFolder(
     (data) =>
       SkeinNode.layer({ data, repeatLimit: 1_000_000 }).pipe(
@@ -49,6 +52,15 @@ const heap = Effect.sync(() => {
   if (isThunk(collector)) collector()
   return process.memoryUsage().heapUsed
 })
+
+/** Bytes that the process holds after a collection, buffers of sockets among them. */
+export const resident = Effect.zipRight(
+  heap,
+  Effect.sync(() => {
+    const { arrayBuffers, external, heapUsed } = process.memoryUsage()
+    return heapUsed + external + arrayBuffers
+  })
+)
 
 /** A step of 40 deltas that `count` watch: when it ends, what each delivery costs, and what each watcher holds. */
 export const watchers = (count: number, aim: string): Promise<Row> =>
@@ -93,8 +105,16 @@ export const watchers = (count: number, aim: string): Promise<Row> =>
     )
   )
 
-/** A replay of all events of a session, against a reading of its transcript. */
-export const replay = (calls: number, aim: string): Promise<Row> =>
+interface LongSession {
+  readonly sessionId: Session.Id
+  readonly cursor: Session.Cursor
+}
+
+/** A session whose run made so many calls, ten a step. */
+export const withLongSession = <A>(
+  calls: number,
+  use: (run: InFolder.Run<Gateway.Gateway>, session: LongSession) => Promise<A>
+): Promise<A> =>
   withEngine(
     Model.always(
       ScriptedModel.make([
@@ -104,40 +124,47 @@ export const replay = (calls: number, aim: string): Promise<Row> =>
         ScriptedModel.text("done")
       ])
     ),
-    async (run) => {
-      const { cursor, sessionId } = await run(
-        Effect.gen(function* () {
-          const gateway = yield* Gateway.Gateway
-          const { id } = yield* gateway.create({ workdir: "/" })
-          yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
-          return { sessionId: id, cursor: (yield* gateway.session(id)).cursor }
-        })
+    async (run) =>
+      use(
+        run,
+        await run(
+          Effect.gen(function* () {
+            const gateway = yield* Gateway.Gateway
+            const { id } = yield* gateway.create({ workdir: "/" })
+            yield* Run.await(yield* gateway.send({ sessionId: id, text: "go" }))
+            return { sessionId: id, cursor: (yield* gateway.session(id)).cursor }
+          })
+        )
       )
-      const events = () =>
-        run(
-          Effect.flatMap(Gateway.Gateway, (gateway) =>
-            gateway.events({ sessionId }).pipe(
-              Stream.takeUntil((event) => SessionEvent.isDurable(event) && event.cursor >= cursor),
-              Stream.runDrain
-            )
-          )
-        )
-      let entries = 0
-      const transcript = () =>
-        run(
-          Effect.flatMap(Gateway.Gateway, (gateway) =>
-            gateway.transcript({ sessionId }).pipe(
-              Stream.runCollect,
-              Effect.map((all) => void (entries = Chunk.size(all)))
-            )
-          )
-        )
-      const pair = await Measure.pair(15, events, transcript)
-      return {
-        name: `replay of ${cursor} events, against the ${entries} entries' transcript`,
-        value: `${(1 / pair.speed).toFixed(2)}x the time (${pair.ours.toFixed(1)} ms)`,
-        aim,
-        numbers: { factor: 1 / pair.speed, millis: pair.ours, transcriptMillis: pair.theirs }
-      }
-    }
   )
+
+/** A replay of all events of a session, against a reading of its transcript. */
+export const replay = (calls: number, aim: string): Promise<Row> =>
+  withLongSession(calls, async (run, { cursor, sessionId }) => {
+    const events = () =>
+      run(
+        Effect.flatMap(Gateway.Gateway, (gateway) =>
+          gateway.events({ sessionId }).pipe(
+            Stream.takeUntil((event) => SessionEvent.isDurable(event) && event.cursor >= cursor),
+            Stream.runDrain
+          )
+        )
+      )
+    let entries = 0
+    const transcript = () =>
+      run(
+        Effect.flatMap(Gateway.Gateway, (gateway) =>
+          gateway.transcript({ sessionId }).pipe(
+            Stream.runCollect,
+            Effect.map((all) => void (entries = Chunk.size(all)))
+          )
+        )
+      )
+    const pair = await Measure.pair(15, events, transcript)
+    return {
+      name: `replay of ${cursor} events, against the ${entries} entries' transcript`,
+      value: `${(1 / pair.speed).toFixed(2)}x the time (${pair.ours.toFixed(1)} ms)`,
+      aim,
+      numbers: { factor: 1 / pair.speed, millis: pair.ours, transcriptMillis: pair.theirs }
+    }
+  })

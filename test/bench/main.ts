@@ -3,13 +3,19 @@
  *
  * `--out FILE` writes the result, `--compare FILE` compares it with an earlier one, `--table` puts it into the page
  * README.md beside this file. `--peers` installs what turns are compared with; `--long` has the cases of many minutes.
+ * `--scale` has those of several machines instead, and their own page.
  */
 import { parseArgs } from "node:util"
 import * as Cases from "./Cases.js"
+import * as Crowd from "./Crowd.js"
+import * as InBrowser from "./InBrowser.js"
+import * as OverHttp from "./OverHttp.js"
 import * as Peers from "./Peers.js"
 import * as Processes from "./Processes.js"
 import * as Report from "./Report.js"
 import type { Row } from "./Row.js"
+import * as Scale from "./Scale.js"
+import * as ScaleWorker from "./ScaleWorker.js"
 import * as Sizes from "./Sizes.js"
 import * as Stretches from "./Stretches.js"
 import * as Watching from "./Watching.js"
@@ -42,6 +48,10 @@ const cases: ReadonlyArray<Case> = [
   Processes.besideAnAsset,
   () => Watching.watchers(1_000, "2.5 s, 30 KiB"),
   () => Watching.replay(1_600, "1.5x"),
+  () => OverHttp.latency(300, ""),
+  () => OverHttp.sends(16, 60, ""),
+  () => OverHttp.clients(1_000, "2.5 s, 30 KiB, 200 ms"),
+  () => InBrowser.page(1_600, "500 ms"),
   () => Weight.starts("1.5x, 3x, 3x"),
   () => Weight.imports("1.6x"),
   () => Weight.bundle("1.1x")
@@ -66,15 +76,19 @@ const measure = async (): Promise<void> => {
     options: {
       compare: { type: "string" },
       long: { type: "boolean", default: false },
-      out: { type: "string", default: "test/bench/results.json" },
+      out: { type: "string" },
       peers: { type: "boolean", default: false },
+      scale: { type: "boolean", default: false },
       table: { type: "boolean", default: false }
     }
   })
   if (values.peers) Peers.install()
   const arePeersThere = Peers.areInstalled()
-  if (!arePeersThere) console.log("The AI SDK and LangGraph are not installed: `npm run bench -- --peers` does it.")
-  const all = [...cases, ...(arePeersThere ? besidePeers : []), ...(values.long ? long : [])]
+  if (!arePeersThere && !values.scale)
+    console.log("The AI SDK and LangGraph are not installed: `npm run bench -- --peers` does it.")
+  const all = values.scale
+    ? Scale.rows
+    : [...cases, ...(arePeersThere ? besidePeers : []), ...(values.long ? long : [])]
   const places = positionals.map(Number)
   const rows: Array<Row> = []
   for (const [place, one] of all.entries()) {
@@ -83,12 +97,14 @@ const measure = async (): Promise<void> => {
     rows.push(row)
     console.log(`${String(place + 1).padStart(2)}  ${Report.line(row)}`)
   }
-  console.log(help)
-  Report.write(values.out, rows)
+  if (!values.scale) console.log(help)
+  Report.write(values.out ?? `test/bench/${values.scale ? "scale" : "results"}.json`, rows)
   if (values.compare !== undefined) for (const line of Report.compare(values.compare, rows)) console.log(line)
-  if (values.table) Report.fill("test/bench/README.md", rows)
+  if (values.table) Report.fill(`test/bench/${values.scale ? "scale" : "README"}.md`, rows)
 }
 
 const [, , first, given] = process.argv
 if (first === "worker" && given !== undefined) await Worker.run(given)
+else if (first === "crowd" && given !== undefined) await Crowd.run(given)
+else if (first === "runner" && given !== undefined) ScaleWorker.run(given)
 else await measure()
