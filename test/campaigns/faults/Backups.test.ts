@@ -1,20 +1,49 @@
 /** Backups and restores that are stopped, killed, or run out of disk: nothing is there, or the whole. */
-import { describe, expect } from "@effect/vitest"
+import { afterAll, beforeAll, describe, expect } from "@effect/vitest"
 import { Effect } from "effect"
 import { execFileSync } from "node:child_process"
-import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, rmSync, statfsSync, writeFileSync } from "node:fs"
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statfsSync,
+  writeFileSync
+} from "node:fs"
+import { tmpdir } from "node:os"
 import { join } from "node:path"
 import * as Program from "../../unit/adapters/cli/Program.js"
 import { populate } from "../../unit/adapters/sqlite/populated.js"
+import * as Golden from "../../support/golden/Golden.js"
 import * as Process from "../../support/programs/Process.js"
 import { disk, nobody, withMounts, withNobody, withShim } from "./Machine.js"
 import * as Shim from "./Shim.js"
+
+/** A data folder with sessions and a backup of it, which the tests copy. */
+const root = mkdtempSync(join(tmpdir(), "skein-backups-"))
+const backed = join(root, "made.skein")
+
+beforeAll(
+  () =>
+    Effect.gen(function* () {
+      const home = yield* Program.make()
+      yield* populate(home.data)
+      cpSync(home.data, join(root, "data"), { recursive: true })
+      expect(yield* home.run(["backup", backed])).toMatchObject({ code: 0 })
+    }).pipe(Effect.scoped, Effect.runPromise),
+  60_000
+)
+afterAll(() => rmSync(root, { recursive: true }))
 
 /** The program in a home folder with sessions, and a shim for what it does there. */
 const machine = Effect.gen(function* () {
   const home = yield* Program.make()
   const shim = yield* Shim.make(home.at("."))
-  yield* populate(home.data)
+  Golden.copy(join(root, "data"), home.data)
   const names = (path = ".") => (existsSync(home.at(path)) ? readdirSync(home.at(path)).toSorted() : [])
   const fresh = home.at("fresh")
   return { home, shim, names, fresh }
@@ -63,7 +92,7 @@ describe("stopped by Ctrl-C", () => {
       () =>
         Effect.gen(function* () {
           const { home, names, shim } = yield* machine
-          yield* home.run(["backup", "../made.skein"])
+          copyFileSync(backed, home.at("made.skein"))
           const before = names()
           shim.set({ trace: true, rules: [{ call, path, after, times: 1, does: { takesMillis: 700 } }] })
           const running = yield* home.start(args, shim.env)
@@ -108,7 +137,7 @@ describe("killed", () => {
       () =>
         Effect.gen(function* () {
           const { fresh, home, names, shim } = yield* machine
-          yield* home.run(["backup", "../made.skein"])
+          copyFileSync(backed, home.at("made.skein"))
           shim.set({ rules: [{ call, path, after, times: 1, does: "kill" }] })
           const killed = yield* home.run(restoring, shim.env)
           shim.set({})
@@ -152,7 +181,7 @@ describe("on a full disk", () => {
         Effect.gen(function* () {
           const { home } = yield* machine
           const mounted = yield* disk(2 * 1024 * 1024)
-          yield* home.run(["backup", "../made.skein"])
+          copyFileSync(backed, home.at("made.skein"))
           const args = argsOf(mounted)
           for (const room of [0, 60_000, 100_000]) {
             leave(mounted, room)

@@ -9,17 +9,17 @@ import * as Reopened from "./Reopened.js"
 const checked = (root: string, jobs: ReadonlyArray<string>) =>
   Effect.map(Reopened.records(Life.dataOf(root), sessionsOf(jobs)), (records) => check(root, jobs, records))
 
-describe("P5 P9 many processes: 40 jobs of a worker that is stopped in the middle, again and again", () => {
+describe("P5 P9 many processes: 24 jobs of a worker that is stopped in the middle, again and again", () => {
   it.scopedLive(
     "by SIGTERM: each is completed, and no run ends in any other way",
     () =>
       Effect.gen(function* () {
         const root = yield* folder
         const setup = { folder: root, jobs, role: "settle" } as const
-        const signals = stops(["SIGTERM", "SIGTERM", "SIGTERM", "SIGTERM"])
+        const signals = stops(["SIGTERM", "SIGTERM", "SIGTERM"])
         const { ends: told, stopped } = yield* lives(setup, signals, [0, 10_000, 5])
         expect(told).toEqual(completed)
-        expect(stopped).toBeGreaterThan(2)
+        expect(stopped).toBeGreaterThan(1)
         const { ends, released } = yield* checked(root, jobs)
         expect([...ends]).toEqual(["completed"])
         expect(released).toBeGreaterThan(0)
@@ -33,10 +33,10 @@ describe("P5 P9 many processes: 40 jobs of a worker that is stopped in the middl
       Effect.gen(function* () {
         const root = yield* folder
         const setup = { folder: root, jobs, role: "settle" } as const
-        const signals = stops(["SIGKILL", "SIGKILL", "SIGKILL", "SIGKILL"])
+        const signals = stops(["SIGKILL", "SIGKILL", "SIGKILL"])
         const { ends: told, stopped } = yield* lives(setup, signals, [0])
         expect(told).toEqual(completed)
-        expect(stopped).toBeGreaterThan(2)
+        expect(stopped).toBeGreaterThan(1)
         const { ends, released } = yield* checked(root, jobs)
         expect(ends).toEqual(new Set(["completed", "crashed"]))
         expect(released).toBe(0)
@@ -52,8 +52,8 @@ describe("P5 P9 many processes: 40 jobs of a worker that is stopped in the middl
         const setup = { folder: root, role: "settle" } as const
         const [one, other] = yield* Effect.all(
           [
-            lives({ ...setup, jobs }, stops(["SIGTERM", "SIGKILL", "SIGTERM"], 12), [0, 10_000]),
-            lives({ ...setup, jobs: jobs.toReversed() }, stops(["SIGKILL", "SIGTERM", "SIGKILL"], 15), [0])
+            lives({ ...setup, jobs }, stops(["SIGTERM", "SIGKILL"], 7), [0, 10_000]),
+            lives({ ...setup, jobs: jobs.toReversed() }, stops(["SIGKILL", "SIGTERM"], 9), [0])
           ],
           { concurrency: 2 }
         )

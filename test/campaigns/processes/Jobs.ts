@@ -8,7 +8,7 @@ import * as SessionEvent from "../../../src/domain/SessionEvent.js"
 import * as Life from "./Life.js"
 import type * as Reopened from "./Reopened.js"
 
-export const jobs = Array.from({ length: 40 }, (_, index) => `job-${index}`)
+export const jobs = Array.from({ length: 24 }, (_, index) => `job-${index}`)
 
 /** Lives of a host, one after the other, until one of them has done all its jobs. Gives that one's ends, by job. */
 export const lives = (setup: Life.Options, stops: ReadonlyArray<Life.Stop>, drains: ReadonlyArray<number>) =>
@@ -53,5 +53,5 @@ export const check = (root: string, jobs: ReadonlyArray<string>, records: Record
   }
 }
 
-export const stops = (signals: ReadonlyArray<Life.Stop["signal"]>, after = 12) =>
+export const stops = (signals: ReadonlyArray<Life.Stop["signal"]>, after = 7) =>
   signals.map((signal) => ({ after, signal }))

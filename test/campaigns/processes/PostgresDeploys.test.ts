@@ -1,6 +1,6 @@
 /** Hosts that share a PostgreSQL database and are stopped and started again: no job is lost, and none is done twice. */
 import { it } from "@effect/vitest"
-import { Effect, Layer, Redacted, Schedule } from "effect"
+import { Effect, Fiber, Layer, Redacted, Schedule } from "effect"
 import { expect } from "vitest"
 import * as Postgres from "../../support/postgres/Postgres.js"
 import { storageIn } from "../../unit/adapters/postgres/layers.js"
@@ -9,7 +9,7 @@ import { folder } from "../../unit/services/storage/disk.js"
 import { check, completed, jobs, lives, sessionsOf, stops } from "./Jobs.js"
 import * as Reopened from "./Reopened.js"
 
-Postgres.describe("P5 P9 many hosts on PostgreSQL: 40 jobs of two workers", () => {
+Postgres.describe("P5 P9 many hosts on PostgreSQL: 24 jobs of two workers", () => {
   it.scopedLive(
     "that are killed and deployed while their connections are ended: each job is completed, and no call runs twice",
     () =>
@@ -18,14 +18,17 @@ Postgres.describe("P5 P9 many hosts on PostgreSQL: 40 jobs of two workers", () =
         const options = yield* fresh
         const database = { url: Redacted.value(options.url), schema: options.schema }
         const setup = { folder: root, role: "settle", database, leaseMillis: 3_000 } as const
-        yield* Effect.forkScoped(Effect.repeat(Postgres.terminateAll(database.url), Schedule.spaced("700 millis")))
+        const ending = yield* Effect.forkScoped(
+          Effect.repeat(Postgres.terminateAll(database.url), Schedule.spaced("700 millis"))
+        )
         const [one, other] = yield* Effect.all(
           [
-            lives({ ...setup, jobs }, stops(["SIGTERM", "SIGKILL", "SIGTERM"], 12), [0, 10_000]),
-            lives({ ...setup, jobs: jobs.toReversed() }, stops(["SIGKILL", "SIGTERM", "SIGKILL"], 15), [0])
+            lives({ ...setup, jobs }, stops(["SIGTERM", "SIGKILL"], 7), [0, 10_000]),
+            lives({ ...setup, jobs: jobs.toReversed() }, stops(["SIGKILL", "SIGTERM"], 9), [0])
           ],
           { concurrency: 2 }
         )
+        yield* Fiber.interrupt(ending)
         expect([one.ends, other.ends]).toEqual([completed, completed])
         expect(Math.min(one.stopped, other.stopped)).toBeGreaterThan(0)
         const records = yield* Effect.provide(Reopened.recordsOf(sessionsOf(jobs)), Layer.fresh(storageIn(options)))

@@ -21,6 +21,8 @@ export interface Disk {
   readonly note: (fault: Occurrence) => void
   /** Whether a process has no room for anything any more. */
   readonly isFull: (process: string) => boolean
+  /** Closes the connections of a process, which rolls back what it has begun. */
+  readonly connections: Map<string, Effect.Effect<void>>
 }
 
 /** An invariant that cannot be looked at is broken too, and is no fault of the database. */
@@ -80,6 +82,7 @@ export const inject = <E, R>(disk: Disk, database: Layer.Layer<Database, E, R>):
     Effect.gen(function* () {
       const sound = yield* Database
       const process = yield* FiberRef.get(processOf)
+      disk.connections.set(process, sound.discard)
       const service: Service = {
         ...sound,
         writer: Effect.map(sound.writer, (writer) => faulty(writer, process, disk))

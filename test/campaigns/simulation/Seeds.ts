@@ -1,6 +1,6 @@
 /** Many seeds, one after the other; between them the test runner gets a turn. */
 import { setImmediate } from "node:timers/promises"
-import type * as Coverage from "./Coverage.js"
+import * as Coverage from "./Coverage.js"
 import { simulate } from "./Simulation.js"
 import type { Store } from "./Stores.js"
 
@@ -8,21 +8,30 @@ import type { Store } from "./Stores.js"
 interface Played {
   /** What is broken, by seed. */
   readonly failures: ReadonlyArray<string>
-  /** Of all seeds. */
-  readonly counts: Coverage.Counts
+  /** What none of them came across. */
+  readonly missing: ReadonlyArray<Coverage.Occurrence>
 }
 
-/** Plays `count` seeds from `from` on. */
-export const play = async (store: Store, from: number, count: number): Promise<Played> => {
+/**
+ * Plays `count` seeds from 1 on. Goes on, to ten times as many, while something of `expected` has not occurred: any
+ * change of the engine deals the seeds anew, and what is rare comes earlier or later.
+ */
+export const play = async (
+  store: Store,
+  count: number,
+  expected: ReadonlyArray<Coverage.Occurrence>
+): Promise<Played> => {
   const failures: Array<string> = []
   const counts = new Map<Coverage.Occurrence, number>()
-  for (let seed = from; seed < from + count; seed++) {
+  const goesOn = (seed: number) =>
+    seed <= count || (seed <= count * 10 && Coverage.missing(counts, expected).length > 0)
+  for (let seed = 1; goesOn(seed); seed++) {
     const outcome = simulate(seed, store)
     if (outcome.failure !== null) failures.push(`seed ${seed}: ${outcome.failure}`)
     for (const [occurrence, times] of outcome.counts) counts.set(occurrence, (counts.get(occurrence) ?? 0) + times)
     await setImmediate()
   }
-  return { failures, counts }
+  return { failures, missing: Coverage.missing(counts, expected) }
 }
 
 /** Plays one seed `times` times; gives how many different interleavings came of it. */

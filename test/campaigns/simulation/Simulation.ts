@@ -43,10 +43,11 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
     const random = World.dice(scheduler)
     const breaches: Array<string> = []
     const full = new Set<string>()
+    const connections = new Map<string, Effect.Effect<void>>()
     const world: World.World = {
       random,
       scheduler,
-      ground: yield* store({ dice: random, breaches, note, isFull: (process) => full.has(process) }),
+      ground: yield* store({ dice: random, breaches, note, isFull: (process) => full.has(process), connections }),
       files: World.slowly(yield* Effect.provide(AssetFiles, MemoryFiles.layer), random),
       ids: World.sequentialIds(),
       note,
@@ -111,6 +112,7 @@ const scenario = (scheduler: SeededScheduler, store: Store, note: World.World["n
     }
     if (fate !== "lives") {
       scheduler.kill(first.process)
+      yield* connections.get(first.process) ?? Effect.void
       for (const { id } of sessions) {
         left.set(id, yield* Effect.orElseSucceed(Finale.entriesOf(second, id), () => []))
         if (yield* Verdicts.hasAbandoned(world, second, id)) {

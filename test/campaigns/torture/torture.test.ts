@@ -1,6 +1,7 @@
 /** The short form of `npm run torture`: each test kills processes for real and opens what they leave. */
 import { describe, expect, it } from "@effect/vitest"
 import { Effect } from "effect"
+import * as Long from "../../support/Long.js"
 import * as Points from "./Points.js"
 import * as Torture from "./Torture.js"
 
@@ -48,9 +49,10 @@ describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no too
         const plans = plansFor(yield* crossings, (name) =>
           name === "commit before" ? 100 : name === "commit after" ? 4 : /^(tool|announced)/.test(name) ? 1 : 0
         )
-        const { broken, kills } = yield* play(plans)
+        const taken = Long.some(plans, 2)
+        const { broken, kills } = yield* play(taken)
         expect(broken).toEqual([])
-        expect(kills).toBeGreaterThan(plans.length / 2)
+        expect(kills).toBeGreaterThan(taken.length / 2)
       }),
     0
   )
@@ -70,20 +72,23 @@ describe("P2 P4 P5 P11 kill at any instant: what was announced is stored, no too
   )
 
   it.live(
-    "in the middle of a migration, before each of its statements: the next open migrates",
+    "in the middle of a migration, before its statements: the next open migrates",
     () =>
       Effect.gen(function* () {
         const { crossed, failure } = yield* Torture.play(Torture.dry(1, "open"))
         expect(failure).toBeNull()
-        const statements = Array.from({ length: crossed["statement before"] ?? 0 }, (_, place) => place + 1)
-        expect(statements.length).toBeGreaterThan(40)
+        const all = Array.from({ length: crossed["statement before"] ?? 0 }, (_, place) => place + 1)
+        expect(all.length).toBeGreaterThan(40)
+        const statements = Long.some(all, 2)
         const plans = [0, 1, 2, 3].map((rest) =>
-          Torture.opening(statements.filter((at) => at % 4 === rest).map((at) => ({ name: "statement before", at })))
+          Torture.opening(
+            statements.filter((_, place) => place % 4 === rest).map((at) => ({ name: "statement before", at }))
+          )
         )
         const { broken, kills } = yield* play(plans)
         expect(broken).toEqual([])
         // Once the schema is there, an opening runs fewer.
-        expect(kills).toBeGreaterThan(40)
+        expect(kills).toBeGreaterThan(Math.min(40, statements.length / 2))
       }),
     0
   )

@@ -3,7 +3,7 @@ import { Effect } from "effect"
 import * as Findings from "../../../src/adapters/cli/texts/Findings.js"
 import * as Identity from "../../../src/adapters/node/Identity.js"
 import * as Doctor from "../../../src/adapters/sqlite/doctor/Doctor.js"
-import { isDamage } from "../../../src/adapters/sqlite/doctor/Finding.js"
+import { isDamage } from "../../../src/services/storage/sql/doctor/Finding.js"
 import { broken } from "./BrokenPromise.js"
 
 /** Everything that a doctor calls damage in a data folder. */

@@ -1,0 +1,26 @@
+/**
+ * Begins with the files that take longest, so that no worker waits for another at the end. Vitest knows their sizes only.
+ * The first has four processes that must keep up with each other, and comes before those that leave them least of a machine.
+ */
+import { BaseSequencer, type TestSpecification } from "vitest/node"
+
+const first = "/test/campaigns/chaos/"
+
+const long = [
+  "/test/campaigns/",
+  "/adapters/sqlite/DoctorColumns.test.ts",
+  "/adapters/postgres/storage.test.ts",
+  "/services/storage/sqlite.test.ts",
+  "/services/assets/Assets.test.ts",
+  "/adapters/testing/defects.test.ts"
+]
+
+const isLong = ({ moduleId }: TestSpecification): boolean => long.some((part) => moduleId.includes(part))
+
+export default class LongFirst extends BaseSequencer {
+  override async sort(files: Array<TestSpecification>): Promise<Array<TestSpecification>> {
+    const sorted = await super.sort(files)
+    const rank = (file: TestSpecification) => (file.moduleId.includes(first) ? 0 : isLong(file) ? 1 : 2)
+    return sorted.toSorted((one, other) => rank(one) - rank(other))
+  }
+}
