@@ -33,6 +33,10 @@ describe("the documents", () => {
     const examples: ReadonlyArray<readonly [document: string, example: string]> = [
       ["README.md", "app.ts"],
       ["src/GUIDE.md", "tool.ts"],
+      ["src/GUIDE.md", "runner.ts"],
+      ["src/GUIDE.md", "frontend.ts"],
+      ["src/GUIDE.md", "http.ts"],
+      ["src/GUIDE.md", "mounted.ts"],
       ["src/adapters/testing/README.md", "agent.test.ts"],
       ["src/services/storage/README.md", "storage.test.ts"],
       ["src/services/storage/README.md", "serve.ts"]
