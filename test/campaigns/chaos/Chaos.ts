@@ -205,6 +205,16 @@ export const play = (
     const delays = monitorEventLoopDelay({ resolution: 20 })
     delays.enable()
     let settled: ReadonlyArray<number> = []
+    /** Messages that no runner has taken yet, and faults that are not over: told when time is up. */
+    const pending = new Set<string>()
+    const pendingAs =
+      (what: string) =>
+      <A, E, R>(effect: Effect.Effect<A, E, R>) =>
+        Effect.acquireUseRelease(
+          Effect.sync(() => pending.add(what)),
+          () => effect,
+          () => Effect.sync(() => pending.delete(what))
+        )
     const dice = Dice.make(seed, 1)
 
     const send = (session: string, text: string) =>
@@ -212,7 +222,7 @@ export const play = (
         tries++
         const runner = dice.pick(runners.all())
         return yield* runners.ask(runner, { sessionId: session, text }, leaseMillis)
-      }).pipe(Effect.repeat({ until: (took) => took, schedule: Schedule.spaced("50 millis") }))
+      }).pipe(Effect.repeat({ until: (took) => took, schedule: Schedule.spaced("50 millis") }), pendingAs(text))
 
     const talk = (number: number) =>
       Effect.gen(function* () {
@@ -244,7 +254,7 @@ export const play = (
             isStoppedForLong ||= fault.kind === "stop" && fault.millis > 2 * leaseMillis
             yield* note(`${target.name}: ${fault.kind}${fault.kind === "stop" ? ` for ${fault.millis} ms` : ""}`)
             loads.push(loadavg()[0] ?? 0)
-            const mine = yield* strike(url, runners, fault, target)
+            const mine = yield* pendingAs(`${fault.kind} of ${target.name}`)(strike(url, runners, fault, target))
             outlasted += mine
             yield* note(`${target.name}: ${fault.kind} is over${mine === 0 ? "" : `, ${mine} of its runs are others'`}`)
           })
@@ -299,10 +309,14 @@ export const play = (
       yield* Effect.all(
         [
           Effect.all([talking, Effect.provide(act, storage)], { concurrency: "unbounded", discard: true }).pipe(
-            Effect.timeoutFail({
-              duration: millis + restMillis,
-              onTimeout: () => new Error("not all messages were taken in time")
-            }),
+            Effect.raceFirst(
+              Effect.zipRight(
+                Effect.sleep(millis + restMillis),
+                Effect.sync(() =>
+                  broken("chaos", `after ${millis + restMillis} ms not all is done: ${[...pending].join(", ")}`)
+                )
+              )
+            ),
             Effect.zipRight(note("all messages are taken")),
             Effect.zipRight(Ref.set(isOver, true)),
             // What is broken is told at once, whatever is still going on.

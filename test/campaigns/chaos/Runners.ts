@@ -30,7 +30,7 @@ export interface Runner {
 /** Found from the bundle of `main.ts` as well. */
 const program = bundle(new URL("../../../test/campaigns/chaos/runner.ts", import.meta.url), { whole: true })
 
-const decode = Schema.decodeUnknownSync(Said)
+const decode = Schema.decodeUnknownOption(Said)
 
 /** What a process counted when it was last heard. */
 interface Counts {
@@ -124,7 +124,9 @@ export const make = ({ folder, leaseMillis, log, schema, url, workMillis }: Opti
         for (;;) {
           const line = yield* child.line
           if (Option.isNone(line)) return
-          hear(name, () => runners.get(name)?.isWell === true, decode(line.value))
+          const said = decode(line.value)
+          if (Option.isSome(said)) hear(name, () => runners.get(name)?.isWell === true, said.value)
+          else breaches.push(`chaos: ${name} says what the driver does not understand: ${line.value}`)
         }
       })
       yield* Effect.forkIn(listen, own)

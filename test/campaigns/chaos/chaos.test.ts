@@ -41,8 +41,10 @@ Postgres.describe("P2 P4 P5 P9 chaos: runners that are killed, stopped, deployed
     () =>
       Effect.gen(function* () {
         const url = yield* Postgres.database
-        const { ended, failure, faults, fenced, leases, messages, outlasted } = yield* Chaos.play(options, url)
-        expect(failure).toBeNull()
+        const logged: Array<string> = []
+        const report = yield* Chaos.play(options, url, (text) => logged.push(text))
+        const { ended, failure, faults, fenced, leases, messages, outlasted } = report
+        expect(failure, logged.join("\n")).toBeNull()
         expect(faults.stop).toBe(1)
         expect(fenced).toBeGreaterThan(0)
         expect(outlasted).toBeGreaterThan(0)

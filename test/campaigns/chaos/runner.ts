@@ -3,7 +3,7 @@
  * end. Each message has its agent call the tool as often as it says, and then answer. Each call makes a file of its own.
  */
 import { NodeRuntime } from "@effect/platform-node"
-import { Effect, HashMap, Layer, Logger, LogLevel, Metric, Option, Redacted, Schedule, Schema } from "effect"
+import { Effect, HashMap, Layer, Logger, LogLevel, Metric, Option, Redacted, Runtime, Schedule, Schema } from "effect"
 import { writeFileSync, writeSync } from "node:fs"
 import { join } from "node:path"
 import { monitorEventLoopDelay } from "node:perf_hooks"
@@ -124,7 +124,8 @@ NodeRuntime.runMain(
     const runtime = yield* Effect.runtime<Gateway.Gateway>()
     say({ _tag: "Up" })
     createInterface({ input: process.stdin }).on("line", (line) => {
-      Effect.runFork(Effect.provide(attempt(Schema.decodeUnknownSync(Ask)(line)), runtime.context))
+      // With the loggers of this program: what is logged by others goes to stdout, where the driver is told things.
+      Runtime.runFork(runtime)(attempt(Schema.decodeUnknownSync(Ask)(line)))
     })
     yield* Effect.fork(Effect.repeat(tellPace, Schedule.spaced("1 second")))
     yield* Effect.repeat(tell, Schedule.spaced("200 millis"))
