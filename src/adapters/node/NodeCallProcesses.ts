@@ -5,6 +5,7 @@
 import { Array as Arr, Deferred, Effect, FiberId, Layer } from "effect"
 import type { CallId } from "../../domain/Message.js"
 import { CallProcesses } from "../../services/CallProcesses.js"
+import * as OneByOne from "../../services/OneByOne.js"
 import * as ProcessGroup from "./ProcessGroup.js"
 import type { ProcessStat } from "./ProcessStat.js"
 import * as RunningProcesses from "./RunningProcesses.js"
@@ -16,7 +17,7 @@ const variable = "SKEIN_CALL"
 
 export const markOf = (callId: CallId): RunningProcesses.Mark => ({ variable, value: callId })
 
-const one = Effect.unsafeMakeSemaphore(1)
+const oneByOne = OneByOne.make()
 let next: Deferred.Deferred<ReadonlyMap<string, ReadonlyArray<ProcessStat>>> | null = null
 
 /**
@@ -33,7 +34,7 @@ const look = Effect.uninterruptibleMask((restore) =>
       return RunningProcesses.byValue(variable)
     })
     return Effect.zipRight(
-      Effect.forkDaemon(Effect.intoDeferred(one.withPermits(1)(looking), found)),
+      Effect.forkDaemon(Effect.intoDeferred(oneByOne(looking), found)),
       restore(Deferred.await(found))
     )
   })

@@ -22,6 +22,7 @@ import { statSync } from "node:fs"
 import * as Excerpt from "../../domain/Excerpt.js"
 import { Exec, ExecFailed } from "../../services/Exec.js"
 import type { Command, Completion } from "../../services/Exec.js"
+import * as OneByOne from "../../services/OneByOne.js"
 import * as Tool from "../../services/Tool.js"
 import { codeOf } from "../ErrorCode.js"
 import { defaultShell } from "./DefaultShell.js"
@@ -147,7 +148,7 @@ const make = (options: Options) =>
       )
       yield* Effect.addFinalizer(() => Effect.sync(() => child.outputs.forEach(({ close }) => close())))
       const excerpt = yield* Ref.make(Excerpt.empty(command.maxBytes))
-      const told = yield* Effect.makeSemaphore(1)
+      const telling = OneByOne.make()
       const arrived = () => child.outputs.reduce((sum, output) => sum + output.arrived(), 0)
       const read = (onOutput: (text: string) => Effect.Effect<void>) =>
         Effect.forEach(
@@ -162,9 +163,7 @@ const make = (options: Options) =>
           { concurrency: "unbounded", discard: true }
         ).pipe(Effect.forkScoped)
       const { onOutput } = command
-      const reading = yield* read((text) =>
-        onOutput === undefined ? Effect.void : told.withPermits(1)(onOutput(text))
-      )
+      const reading = yield* read((text) => (onOutput === undefined ? Effect.void : telling(onOutput(text))))
       const inTime = yield* Effect.timeoutOption(Deferred.await(child.ended), command.timeoutMillis)
       const endedOthers = Option.isSome(inTime)
         ? yield* ProcessGroup.endRest(child.group.id, graceMillis)

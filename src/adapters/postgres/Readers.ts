@@ -7,6 +7,7 @@ import { Clock, Effect, Schedule } from "effect"
 import type { Scope } from "effect"
 import type { StorageUnusable } from "../../domain/SkeinError.js"
 import { StorageFailed } from "../../domain/SkeinError.js"
+import * as OneByOne from "../../services/OneByOne.js"
 import type { Parameter, SqlFailure } from "../../services/storage/sql/Database.js"
 import * as Connection from "./Connection.js"
 
@@ -46,7 +47,7 @@ const isAway = (error: SqlFailure | StorageFailed | StorageUnusable): boolean =>
 interface Place {
   connection: Connection.Connection | null
   /** Lets one open it at a time. */
-  readonly opening: Effect.Semaphore
+  readonly opening: OneByOne.OneByOne
   asked: number
 }
 
@@ -56,7 +57,7 @@ export const make = (options: Options): Effect.Effect<Readers, never, Scope.Scop
       Effect.sync(() =>
         Array.from({ length: options.count }, (): Place => ({
           connection: null,
-          opening: Effect.unsafeMakeSemaphore(1),
+          opening: OneByOne.make(),
           asked: 0
         }))
       ),
@@ -67,7 +68,7 @@ export const make = (options: Options): Effect.Effect<Readers, never, Scope.Scop
         })
     )
     const open = (place: Place) =>
-      place.opening.withPermits(1)(
+      place.opening(
         Effect.suspend(() =>
           place.connection?.isOpen() === true
             ? Effect.succeed(place.connection)

@@ -21,6 +21,7 @@ import { constants } from "node:fs"
 import { access, mkdir, rename, unlink } from "node:fs/promises"
 import type { FileHandle } from "node:fs/promises"
 import { basename, dirname } from "node:path"
+import * as OneByOne from "../../services/OneByOne.js"
 import { hash, readWhole } from "./FileContent.js"
 import { refuse } from "./FileErrors.js"
 import type { FileRefused } from "./FileErrors.js"
@@ -30,7 +31,7 @@ import type { OpenFile, OpenFolder, Place, Workspace } from "./WorkspaceFiles.js
 /** Bytes of a file that tools take or make whole. */
 export const maxBytes = 10 * 1024 * 1024
 
-const commit = Effect.unsafeMakeSemaphore(1)
+const commit = OneByOne.make()
 
 /** Whether a name is one of those that files have while they are written. */
 export const isTemporary = (name: string): boolean => name.startsWith(".skein-") && name.endsWith(".tmp")
@@ -184,7 +185,7 @@ export const replaceFile = Effect.fn("FileReplacement.replaceFile")(function* (
 ) {
   const { existing, folder, name } = yield* openTarget(workspace, place, content, expected)
   const temporary = yield* writeTemporary(workspace, folder, place.printed, content, existing)
-  yield* commit.withPermits(1)(
+  yield* commit(
     Effect.gen(function* () {
       if (Option.isSome(expected)) yield* checkUnchanged(workspace, folder, name, expected.value)
       yield* Files.whereIs(workspace, { ...folder, path: folder.real }, place.printed)

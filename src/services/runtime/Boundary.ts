@@ -19,14 +19,7 @@ export class Boundary extends Context.Tag("skein/Boundary")<Boundary, Service>()
 
 const make = Effect.sync((): Service => {
   const queues = KeyQueues.make(1)
-  return {
-    hold: (key) => (effect) =>
-      Effect.uninterruptibleMask((restore) => {
-        const slot = queues.take(key)
-        return Effect.ensuring(Effect.zipRight(restore(slot.admitted), restore(effect)), Effect.sync(slot.leave))
-      }),
-    size: Effect.sync(queues.size)
-  }
+  return { hold: queues.hold, size: Effect.sync(queues.size) }
 })
 
 /** One for all of an engine that starts or stops runs. */

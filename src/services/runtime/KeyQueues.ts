@@ -23,6 +23,8 @@ export interface QueueSlot {
 
 export interface KeyQueues {
   readonly take: (key: string) => QueueSlot
+  /** Runs an effect while it is among the first of `key`. Waiting for that can be interrupted. */
+  readonly hold: (key: string) => <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
   /** Keys with a queue now. */
   readonly size: () => number
 }
@@ -50,29 +52,35 @@ export const make = (width: number): KeyQueues => {
       entry.isAdmitted = true
       if (entry.admitted !== null) Deferred.unsafeDone(entry.admitted, Effect.void)
     })
+  const take = (key: string): QueueSlot => {
+    const mine: QueueEntry = { admitted: null, isAdmitted: false, isGivenUp: false }
+    const queue = queues.get(key) ?? []
+    queues.set(key, queue)
+    queue.push(mine)
+    admit(queue)
+    return {
+      isAdmitted: () => mine.isAdmitted,
+      admitted: Effect.suspend(() =>
+        mine.isAdmitted ? Effect.void : Deferred.await((mine.admitted ??= Deferred.unsafeMake(FiberId.none)))
+      ),
+      leave: () => {
+        const index = queue.indexOf(mine)
+        if (index === -1) return
+        queue.splice(index, 1)
+        if (queue.length === 0) queues.delete(key)
+        else admit(queue)
+      },
+      giveUp: () => void (mine.isGivenUp = true),
+      isBlocked: () => queue.slice(0, queue.indexOf(mine)).some(({ isGivenUp }) => isGivenUp)
+    }
+  }
   return {
-    take: (key) => {
-      const mine: QueueEntry = { admitted: null, isAdmitted: false, isGivenUp: false }
-      const queue = queues.get(key) ?? []
-      queues.set(key, queue)
-      queue.push(mine)
-      admit(queue)
-      return {
-        isAdmitted: () => mine.isAdmitted,
-        admitted: Effect.suspend(() =>
-          mine.isAdmitted ? Effect.void : Deferred.await((mine.admitted ??= Deferred.unsafeMake(FiberId.none)))
-        ),
-        leave: () => {
-          const index = queue.indexOf(mine)
-          if (index === -1) return
-          queue.splice(index, 1)
-          if (queue.length === 0) queues.delete(key)
-          else admit(queue)
-        },
-        giveUp: () => void (mine.isGivenUp = true),
-        isBlocked: () => queue.slice(0, queue.indexOf(mine)).some(({ isGivenUp }) => isGivenUp)
-      }
-    },
+    take,
+    hold: (key) => (effect) =>
+      Effect.uninterruptibleMask((restore) => {
+        const slot = take(key)
+        return Effect.ensuring(Effect.zipRight(restore(slot.admitted), restore(effect)), Effect.sync(slot.leave))
+      }),
     size: () => queues.size
   }
 }

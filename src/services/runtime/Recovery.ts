@@ -18,6 +18,7 @@ import { StorageReader, type UnsettledSession } from "../storage/Storage.js"
 import { Boundary } from "./Boundary.js"
 import { Claims } from "./Claims.js"
 import { Drivers } from "./Drivers.js"
+import * as KeyQueues from "./KeyQueues.js"
 import { Shares } from "./Shares.js"
 
 export interface Service {
@@ -70,7 +71,7 @@ const make = Effect.gen(function* () {
 
   /** Sessions that are being claimed, or are about to be. */
   const claiming = new Set<SessionId>()
-  const slots = yield* Effect.makeSemaphore(atOnce)
+  const slots = KeyQueues.make(atOnce)
 
   /** Sessions that may be claimed and whose turn it is, the oldest first. */
   const find = Effect.fnUntraced(function* (
@@ -110,7 +111,7 @@ const make = Effect.gen(function* () {
         claiming.add(sessionId)
         return belongsTo(sessionId, owner).pipe(
           Effect.flatMap((isOwners) => (isOwners ? claim(sessionId) : Effect.succeed(false))),
-          slots.withPermits(1),
+          slots.hold("all"),
           Effect.ensuring(Effect.sync(() => claiming.delete(sessionId)))
         )
       })
