@@ -1,8 +1,18 @@
 /** A session's texts and calls as updates of the Agent Client Protocol. Pure. */
 import type { ContentBlock, SessionUpdate, ToolCallContent, ToolCallUpdate } from "@agentclientprotocol/sdk"
+import { Option } from "effect"
 import { resolve } from "node:path"
 import type { CallDisplay } from "../../domain/CallDisplay.js"
-import { type AssistantMessage, callsOf, type Entry, isDiff, type ResultMessage, textOf } from "../../domain/Message.js"
+import {
+  type AssistantMessage,
+  type CallPart,
+  callsOf,
+  type Entry,
+  isDiff,
+  type ResultMessage,
+  textOf
+} from "../../domain/Message.js"
+import * as Plan from "../../services/Plan.js"
 import * as ResultContent from "../http/protocols/ResultContent.js"
 import * as RunTelling from "../http/protocols/RunTelling.js"
 
@@ -53,6 +63,13 @@ const began = (toolCallId: string, name: string, input?: string): SessionUpdate 
   ...(input === undefined ? {} : { rawInput: ResultContent.inputOf(input) })
 })
 
+/** The plan that a call tells, in place of the one before. */
+const planOf = (call: Pick<CallPart, "input" | "name">): ReadonlyArray<SessionUpdate> =>
+  Option.match(Plan.stepsOf(call), {
+    onNone: () => [],
+    onSome: (steps) => [{ sessionUpdate: "plan", entries: steps.map((step) => ({ ...step })) }]
+  })
+
 /** The updates that something told of a run is. */
 export const of = (told: RunTelling.Told): ReadonlyArray<SessionUpdate> => {
   switch (told.type) {
@@ -62,7 +79,8 @@ export const of = (told: RunTelling.Told): ReadonlyArray<SessionUpdate> => {
       return [began(told.callId, told.name)]
     case "call.read": {
       const { callId: toolCallId, input } = told.call
-      return [{ sessionUpdate: "tool_call_update", toolCallId, rawInput: ResultContent.inputOf(input) }]
+      const update = { sessionUpdate: "tool_call_update", toolCallId, rawInput: ResultContent.inputOf(input) } as const
+      return [update, ...planOf(told.call)]
     }
     case "call.void":
       return [{ sessionUpdate: "tool_call_update", toolCallId: told.callId, status: "failed" }]
@@ -85,7 +103,7 @@ export const started = (toolCallId: string, display: CallDisplay): SessionUpdate
 
 const ofAssistant = (message: AssistantMessage, seq: number): ReadonlyArray<SessionUpdate> => [
   ...RunTelling.partsOf(message).map(({ kind, text }, nth) => chunk(kind, text, RunTelling.partId(seq, nth))),
-  ...callsOf(message).map(({ callId, input, name }) => began(callId, name, input))
+  ...callsOf(message).flatMap((call) => [began(call.callId, call.name, call.input), ...planOf(call)])
 ]
 
 /** What an entry of the transcript was told as. */

@@ -8,6 +8,7 @@ import type { Session } from "../../domain/Session.js"
 import { AgentUnavailable, type DuplicateTool, type InvalidInput } from "../../domain/SkeinError.js"
 import * as Agents from "../../services/Agents.js"
 import * as Permissions from "../../services/Permissions.js"
+import * as Plan from "../../services/Plan.js"
 import * as SessionTools from "../../services/SessionTools.js"
 import * as NodeExec from "../node/NodeExec.js"
 import * as Providers from "../providers/Providers.js"
@@ -55,7 +56,7 @@ const agents = ({ providers, standard }: Configuration) => {
       about: Texts.about[workspace],
       system: SystemPrompt.workspace,
       models,
-      tools: WorkspaceTools.all,
+      tools: [...WorkspaceTools.all, Plan.tool],
       policy: Permissions.byRules(Permissions.askToWrite)
     }),
     Agents.make({
@@ -63,7 +64,7 @@ const agents = ({ providers, standard }: Configuration) => {
       about: Texts.about[readOnly],
       system: SystemPrompt.readOnly,
       models,
-      tools: WorkspaceTools.readOnly,
+      tools: [...WorkspaceTools.readOnly, Plan.tool],
       policy: Permissions.readOnly(Texts.onlyReads)
     })
   )

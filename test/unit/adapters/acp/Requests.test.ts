@@ -51,6 +51,43 @@ describe("requests of an editor", () => {
     })
   )
 
+  it.scopedLive("are told the plan of a session, as it is and as it was when the session is loaded", () =>
+    Effect.gen(function* () {
+      const editor = yield* TestEditor.open()
+      const { sessionId } = yield* editor.session("/")
+      const plan = (...states: ReadonlyArray<string>) => {
+        const steps = [
+          { content: "Read", priority: "high", status: states[0] },
+          { content: "Write", status: states[1] }
+        ]
+        return ScriptedModel.calls({ name: "plan", input: JSON.stringify({ steps }) })
+      }
+      const broken = ScriptedModel.calls({ name: "plan", input: '{"steps":[{"content":"Read","status":"soon"}]}' })
+      yield* editor.model.play(
+        plan("in_progress", "pending"),
+        broken,
+        plan("completed", "in_progress"),
+        ScriptedModel.text("On my way.")
+      )
+      yield* editor.prompt(sessionId, "Go")
+      const entries = (...states: ReadonlyArray<string>) => [
+        { content: "Read", priority: "high", status: states[0] },
+        { content: "Write", priority: "medium", status: states[1] }
+      ]
+      const plans = () => editor.updates.flatMap((update) => (update.sessionUpdate === "plan" ? [update.entries] : []))
+      const both = [entries("in_progress", "pending"), entries("completed", "in_progress")]
+      expect(plans()).toEqual(both)
+      const given = yield* editor.answers(sessionId)
+      expect(given[0]).toBe("[>] Read\n[ ] Write")
+      expect(given[1]).toContain("status")
+      editor.updates.length = 0
+      yield* Effect.promise(() =>
+        editor.agent.request(methods.agent.session.load, { sessionId, cwd: "/", mcpServers: [] })
+      )
+      expect(plans()).toEqual(both)
+    })
+  )
+
   it.scopedLive("of a prompt that is cancelled while it asks end as cancelled, once the question is taken back", () =>
     Effect.gen(function* () {
       const { workdir } = yield* TestWorkspace.make()

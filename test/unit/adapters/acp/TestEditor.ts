@@ -11,6 +11,7 @@ import * as Editors from "../../../../src/adapters/tools/Editors.js"
 import * as WorkspaceTools from "../../../../src/adapters/tools/WorkspaceTools.js"
 import { type Session, SessionId } from "../../../../src/domain/Session.js"
 import { Gateway } from "../../../../src/services/gateway/Gateway.js"
+import * as Plan from "../../../../src/services/Plan.js"
 import * as Permissions from "../../../../src/services/Permissions.js"
 import * as Tool from "../../../../src/services/Tool.js"
 import { ScriptedModel } from "../../../../src/services/ScriptedModel.js"
@@ -51,7 +52,7 @@ const inquire = Tool.make("inquire", { description: "Asks", input: { link: Schem
 )
 
 const toolsAgent = (policy: Permissions.Policy<Permissions.Rules>, editors: Editors.Registry) =>
-  SkeinTest.layer({ tools: [...WorkspaceTools.all, inquire], policy }).pipe(
+  SkeinTest.layer({ tools: [...WorkspaceTools.all, Plan.tool, inquire], policy }).pipe(
     Layer.provide(NodeExec.layer()),
     Layer.provide(Permissions.layerRules([])),
     Layer.provide(Layer.succeed(Editors.Editors, editors))
