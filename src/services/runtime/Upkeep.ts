@@ -55,7 +55,11 @@ const make = Effect.gen(function* () {
   }).pipe(Effect.withSpan("Upkeep.retain"))
 
   const once = Effect.zipRight(Effect.ignoreLogged(sweep), Effect.ignoreLogged(retain))
-  const hourly = Effect.zipRight(Effect.repeat(once, Schedule.spaced(Duration.millis(hour))), Effect.never)
+  const hourly = Effect.logDebug("upkeep begins").pipe(
+    Effect.zipRight(Effect.repeat(once, Schedule.spaced(Duration.millis(hour)))),
+    Effect.zipRight(Effect.never),
+    Effect.onInterrupt(() => Effect.logDebug("upkeep ends"))
+  )
   const begin = Effect.asVoid(yield* Effect.cached(Effect.forkIn(Effect.interruptible(hourly), scope)))
 
   return {

@@ -26,6 +26,22 @@ const answerTo = (port: number, text: string) =>
     (socket) => Effect.sync(() => socket.destroy())
   )
 
+/** Whether a runner keeps the database up, by what it has logged so far. */
+const upkeepOf = (runner: Cluster.Runner) =>
+  Effect.gen(function* () {
+    let keepsUp = false
+    const listen = Effect.gen(function* () {
+      for (;;) {
+        const line = yield* runner.errorLine
+        if (line._tag === "None") return
+        if (line.value.includes("upkeep begins")) keepsUp = true
+        if (line.value.includes("upkeep ends")) keepsUp = false
+      }
+    })
+    yield* Effect.forkScoped(listen)
+    return () => keepsUp
+  })
+
 /** A session whose run has a call that goes on in one of the runners. */
 const working = Effect.fnUntraced(function* (
   cluster: Effect.Effect.Success<typeof Cluster.make>,
@@ -99,6 +115,37 @@ Postgres.describe("a cluster of runners", () => {
         expect((yield* gateway.await(ref)).stopReason).toBe("completed")
         expect(cluster.callsOf(id).length).toBe(1)
         expect((yield* owner.ended).code).toBe(0)
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "has one of them keep the database up, and another once that is killed",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const starting = Array.from({ length: 3 }, () => cluster.start({ debugs: true }))
+        const runners = yield* Effect.all(starting, { concurrency: "unbounded" })
+        const gateway = yield* cluster.client
+        const upkeeps = yield* Effect.forEach(runners, (runner) =>
+          Effect.map(upkeepOf(runner), (keepsUp) => ({ runner, keepsUp }))
+        )
+        // Each of them has shards by then.
+        const owners = new Set<Cluster.Runner>()
+        yield* Cluster.eventually(
+          Effect.tap(working(cluster, gateway, runners), ({ id, owner }) =>
+            Effect.zipRight(
+              cluster.openAll(id),
+              Effect.sync(() => owners.add(owner))
+            )
+          ),
+          () => owners.size === runners.length
+        )
+        const keepers = () => upkeeps.filter(({ keepsUp }) => keepsUp())
+        const [keeper] = yield* Cluster.eventually(Effect.sync(keepers), (found) => found.length === 1)
+        yield* keeper?.runner.signal("SIGKILL") ?? Effect.dieMessage("nobody keeps up")
+        const next = () => keepers().filter((other) => other !== keeper)
+        yield* Cluster.eventually(Effect.sync(next), (found) => found.length === 1)
       }),
     60_000
   )

@@ -23,6 +23,8 @@ export const Setup = Schema.parseJson(
     port: Schema.Int,
     address: Schema.Int,
     placements: Schema.optional(Schema.Array(Schema.String)),
+    /** Whether it logs what only who looks for a fault wants to know. */
+    debugs: Schema.optional(Schema.Boolean),
     settings: Schema.Struct({
       leaseMillis: Schema.Int,
       drainMillis: Schema.Int,

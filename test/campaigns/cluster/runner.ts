@@ -15,7 +15,7 @@ import { Agents, Gateway, Model, Permissions, Tool } from "../../../src/index.js
 import { ScriptedModel } from "../../../src/scripted-model.js"
 import * as Setup from "./Setup.js"
 
-const { address, folder, placements, port, schema, settings, url } = Schema.decodeUnknownSync(Setup.Setup)(
+const { address, debugs, folder, placements, port, schema, settings, url } = Schema.decodeUnknownSync(Setup.Setup)(
   process.argv[2]
 )
 
@@ -68,7 +68,7 @@ const engine = SkeinCluster.layer({
 
 const logger = Layer.merge(
   Logger.replace(Logger.defaultLogger, Logger.withConsoleError(Logger.logfmtLogger)),
-  Logger.minimumLogLevel(process.env["SKEIN_LOG"] === "debug" ? LogLevel.Debug : LogLevel.Info)
+  Logger.minimumLogLevel(debugs === true ? LogLevel.Debug : LogLevel.Info)
 )
 
 NodeRuntime.runMain(
