@@ -15,8 +15,10 @@ import type {
 } from "@modelcontextprotocol/client"
 import { Either, Schema } from "effect"
 import { randomUUID } from "node:crypto"
-import { mkdir, readFile, rename, rm, writeFile } from "node:fs/promises"
+import { readFile, rm } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import * as FolderCreation from "../node/FolderCreation.js"
+import * as PrivateFile from "../node/PrivateFile.js"
 
 /** The user has to log in. */
 export class LoginNeeded extends Error {
@@ -65,16 +67,9 @@ const read = async (file: string, url: string): Promise<Login | null> => {
   return login?.url === url ? login : null
 }
 
-/** The file comes whole, and nobody else can read it at any time. */
-const write = async (file: string, login: Login): Promise<void> => {
-  await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  const draft = `${file}.${randomUUID()}`
-  try {
-    await writeFile(draft, encode(login), { flag: "wx", mode: 0o600, flush: true })
-    await rename(draft, file)
-  } finally {
-    await rm(draft, { force: true })
-  }
+const write = (file: string, login: Login): void => {
+  FolderCreation.make(dirname(file))
+  PrivateFile.write(file, encode(login))
 }
 
 /** Forgets a login. Returns whether there was one. */

@@ -7,14 +7,15 @@
  * decides, and whoever asks for the rules gets `RulesUnusable`.
  */
 import { Clock, Effect, Layer, Schema } from "effect"
-import { createHash, randomUUID } from "node:crypto"
-import { link, readdir, readFile, rm, stat, writeFile } from "node:fs/promises"
+import { createHash } from "node:crypto"
+import { readdir, readFile, rm, stat } from "node:fs/promises"
 import { join } from "node:path"
 import { Rule } from "../../domain/PermissionRule.js"
 import { type Session, SessionId } from "../../domain/Session.js"
 import { Rules } from "../../services/Permissions.js"
 import { codeOf } from "../ErrorCode.js"
 import * as FolderCreation from "./FolderCreation.js"
+import * as PrivateFile from "./PrivateFile.js"
 import { isWithin } from "./Within.js"
 
 /** A rule, and which sessions it is for: all of them without folder and session. */
@@ -86,30 +87,15 @@ export const open = (path: string) => {
     Effect.map((rules) => rules.filter((rule) => rule !== null))
   )
 
-  /** No reader finds half a rule: it comes under its name once it is whole. */
-  const write = (rule: StoredRule) => {
-    const draft = join(path, `${randomUUID()}.tmp`)
-    return attempt(path, () => writeFile(draft, encode(rule), { flag: "wx", mode: 0o600, flush: true })).pipe(
-      Effect.zipRight(attempt(path, () => link(draft, fileOf(idOf(rule))))),
-      Effect.ensuring(Effect.ignore(attempt(path, () => rm(draft, { force: true }))))
-    )
-  }
-
   /** Stores a rule. Returns whether it is new. */
   const add = (rule: StoredRule): Effect.Effect<boolean, RulesUnusable> =>
-    Effect.zipRight(
-      Effect.try({
-        try: () => FolderCreation.make(path),
-        catch: (thrown) => new RulesUnusable({ path, reason: codeOf(thrown) })
-      }),
-      write(rule)
-    ).pipe(
-      Effect.as(true),
-      Effect.catchIf(
-        ({ reason }) => reason === "EEXIST",
-        () => Effect.succeed(false)
-      )
-    )
+    Effect.try({
+      try: () => {
+        FolderCreation.make(path)
+        return PrivateFile.create(fileOf(idOf(rule)), encode(rule))
+      },
+      catch: (thrown) => new RulesUnusable({ path, reason: codeOf(thrown) })
+    })
 
   /** Removes a rule, which need not be there. */
   const remove = (rule: StoredRule): Effect.Effect<void, RulesUnusable> =>

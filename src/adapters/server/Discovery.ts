@@ -6,9 +6,10 @@
  * believed, so that nobody who has its port meanwhile is spoken to.
  */
 import { Effect, Schema } from "effect"
-import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { readFileSync, rmSync } from "node:fs"
 import { EngineId } from "../../domain/Lease.js"
 import { Engines } from "../../services/Engines.js"
+import * as PrivateFile from "../node/PrivateFile.js"
 import * as Unusable from "../sqlite/Unusable.js"
 
 const Server = Schema.Struct({
@@ -40,13 +41,9 @@ const read = (file: string) =>
 /** Has a server be found for as long as the scope. */
 export const publish = Effect.fn("Discovery.publish")(function* (file: string, about: Omit<Server, "process">) {
   const { self } = yield* Engines
-  const written = `${file}.${self.instance}`
   yield* Effect.acquireRelease(
     Effect.try({
-      try: () => {
-        writeFileSync(written, `${encode({ ...about, process: self })}\n`, { mode: 0o600, flag: "wx" })
-        renameSync(written, file)
-      },
+      try: () => PrivateFile.write(file, `${encode({ ...about, process: self })}\n`),
       catch: Unusable.fromUnknown(file)
     }),
     () =>

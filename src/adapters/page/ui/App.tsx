@@ -122,10 +122,7 @@ const SignIn = ({ signedIn, why }: { readonly why: string | null; readonly signe
   return (
     <main class="sign-in">
       <h1>Skein</h1>
-      <p>
-        You are not signed in, or the server was started anew. This opens the page signed in, by a link that is good
-        once:
-      </p>
+      <p>You are not signed in, or no longer. This opens the page signed in, by a link that is good once:</p>
       <pre>skein serve --open</pre>
       <form
         onSubmit={(event) => {

@@ -24,7 +24,7 @@ const attributesOf = (base: string): string => `HttpOnly; SameSite=Strict; Path=
 
 /** The tokens of a server's folder, and who has signed in. */
 export const make = (folder: string) => {
-  const signIn = SignIn.make()
+  const signIn = SignIn.make(folder)
   const ofFolder = TokenText.hashOf(folder).slice(0, 12)
 
   /** Cookies know no ports: those of this host's servers have names of their own, on one folder too. */
@@ -45,7 +45,11 @@ export const make = (folder: string) => {
       return token ?? (yield* new Unauthorized())
     })
 
-  const cookieOf = (request: HttpServerRequest): string | null => request.cookies[cookieNameOf(request)] ?? null
+  const cookieOf = (request: HttpServerRequest): string | null => {
+    const name = cookieNameOf(request)
+    const value = request.cookies[name]
+    return value === undefined ? null : `${name}=${value}`
+  }
 
   return {
     good,
@@ -72,10 +76,10 @@ export const make = (folder: string) => {
     login: (base: string, isSecure: boolean) =>
       Effect.gen(function* () {
         const { code } = yield* readCode
-        const cookie = yield* signIn.exchange(code)
+        const cookie = yield* signIn.exchange(code, cookieNameOf(yield* HttpServerRequest))
         if (cookie === null) return yield* new Unauthorized()
         const lasting = `${attributesOf(base)}; Max-Age=${signIn.cookieSeconds}`
-        return emptyWith(`${cookieNameOf(yield* HttpServerRequest)}=${cookie}; ${lasting}${isSecure ? "; Secure" : ""}`)
+        return emptyWith(`${cookie}; ${lasting}${isSecure ? "; Secure" : ""}`)
       }),
     /** Ends a cookie. */
     logout: (base: string, cookie: string | null) =>

@@ -1,65 +1,89 @@
 /**
- * Signing in of the page: a code that is good once and for a minute is exchanged for a cookie. Both are kept in memory
- * only, as hashes, and stand for a token: when that is revoked they are worth nothing.
+ * Signing in of the page: a code that is good once and for a minute is exchanged for a cookie. Codes are in memory, cookies
+ * in files of the server's folder, so that a page is signed in as before when the server was started anew; of both there is
+ * the hash alone. They stand for a token: when that is revoked they are worth nothing.
  */
-import { Clock, Duration, Effect } from "effect"
-import type { Token } from "./TokenFolder.js"
+import { Clock, Duration, Effect, Either, Option, Schema } from "effect"
+import { rmSync } from "node:fs"
+import { join } from "node:path"
+import * as PrivateFile from "../../node/PrivateFile.js"
+import * as TokenFolder from "./TokenFolder.js"
 import * as TokenText from "./TokenText.js"
 
 /** The token that somebody signed in with, as it was then. */
-export type SignedIn = Pick<Token, "name" | "hash">
+export type SignedIn = Pick<TokenFolder.Token, "name" | "hash">
 
-interface Held {
-  readonly as: SignedIn
-  readonly until: number
-}
+/** Whom a code or cookie stands for, and until when, in milliseconds since the epoch. */
+const Held = Schema.Struct({ name: TokenText.Name, hash: Schema.String, until: Schema.Int })
+type Held = typeof Held.Type
+
+const HeldJson = Schema.parseJson(Held)
+const encode = Schema.encodeSync(HeldJson)
+const decode = Schema.decodeUnknownOption(HeldJson)
 
 const codeMillis = Duration.toMillis("60 seconds")
-const sessionMillis = Duration.toMillis("12 hours")
+const cookieMillis = Duration.toMillis("12 hours")
 
-/** Held at most of each; the oldest makes room. */
-const most = 1_000
+/** Codes at most: the oldest makes room. */
+const mostCodes = 1_000
 
-const keep = (held: Map<string, Held>, as: SignedIn, until: number): string => {
-  const secret = TokenText.secret()
-  held.set(TokenText.hashOf(secret), { as, until })
-  for (const oldest of held.keys()) {
-    if (held.size <= most) break
-    held.delete(oldest)
-  }
-  return secret
-}
-
-const look = (held: Map<string, Held>, secret: string, now: number): SignedIn | null => {
-  const hash = TokenText.hashOf(secret)
-  const found = held.get(hash)
-  if (found === undefined) return null
-  if (now < found.until) return found.as
-  held.delete(hash)
-  return null
-}
-
-/** The codes and cookies of one server. */
-export const make = () => {
+/**
+ * The codes of one server, and the cookies of its folder. A cookie is `NAME=VALUE`: under another name, which is another
+ * server's, it is worth nothing.
+ */
+export const make = (folder: string) => {
   const codes = new Map<string, Held>()
-  const sessions = new Map<string, Held>()
+  const cookies = join(folder, "cookies")
+  const fileOf = (hash: string): string => join(cookies, hash)
+  const forget = (hash: string): void => rmSync(fileOf(hash), { force: true })
+
+  const read = (hash: string): Held | null => {
+    const text = TokenFolder.readText(fileOf(hash))
+    return text === null ? null : Option.getOrNull(decode(text))
+  }
+
+  /** Removes what is over. */
+  const clear = (now: number): void => {
+    for (const hash of TokenFolder.filesIn(cookies)) if ((read(hash)?.until ?? 0) <= now) forget(hash)
+  }
+
   return {
     /** For how many seconds a cookie is good. */
-    cookieSeconds: sessionMillis / 1000,
+    cookieSeconds: cookieMillis / 1000,
     /** A code that is good once, for 60 seconds. */
-    code: (as: SignedIn): Effect.Effect<string> =>
-      Effect.map(Clock.currentTimeMillis, (now) => keep(codes, as, now + codeMillis)),
-    /** Exchanges a code for the value of a cookie; null for a code that is not good, or no longer. */
-    exchange: (code: string): Effect.Effect<string | null> =>
+    code: ({ hash, name }: SignedIn): Effect.Effect<string> =>
       Effect.map(Clock.currentTimeMillis, (now) => {
-        const as = look(codes, code, now)
-        codes.delete(TokenText.hashOf(code))
-        return as === null ? null : keep(sessions, as, now + sessionMillis)
+        const code = TokenText.secret()
+        codes.set(TokenText.hashOf(code), { name, hash, until: now + codeMillis })
+        const [oldest] = codes.keys()
+        if (codes.size > mostCodes && oldest !== undefined) codes.delete(oldest)
+        return code
       }),
+    /** Exchanges a code for a cookie of this name, `NAME=VALUE`; null for a code that is not good, or no longer. */
+    exchange: (code: string, name: string) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        TokenFolder.attempt("keep a cookie", () => {
+          const hash = TokenText.hashOf(code)
+          const held = codes.get(hash)
+          codes.delete(hash)
+          if (held === undefined || held.until <= now) return Either.right(null)
+          const cookie = `${name}=${TokenText.secret()}`
+          TokenFolder.ensure(cookies)
+          clear(now)
+          PrivateFile.write(fileOf(TokenText.hashOf(cookie)), encode({ ...held, until: now + cookieMillis }))
+          return Either.right(cookie)
+        })
+      ),
     /** Who a cookie stands for; null when nobody. */
-    find: (cookie: string): Effect.Effect<SignedIn | null> =>
-      Effect.map(Clock.currentTimeMillis, (now) => look(sessions, cookie, now)),
+    find: (cookie: string) =>
+      Effect.flatMap(Clock.currentTimeMillis, (now) =>
+        TokenFolder.attempt("look up a cookie", () => {
+          const held = read(TokenText.hashOf(cookie))
+          return Either.right(held !== null && now < held.until ? held : null)
+        })
+      ),
     /** From now on a cookie stands for nobody. */
-    end: (cookie: string): Effect.Effect<void> => Effect.sync(() => sessions.delete(TokenText.hashOf(cookie)))
+    end: (cookie: string) =>
+      TokenFolder.attempt("remove a cookie", () => Either.right(forget(TokenText.hashOf(cookie))))
   }
 }

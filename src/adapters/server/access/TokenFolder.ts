@@ -8,25 +8,13 @@
  * never printed. One that others could have read is replaced.
  */
 import { Clock, Effect, Either, Option, Schema } from "effect"
-import {
-  chmodSync,
-  closeSync,
-  fsyncSync,
-  linkSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  unlinkSync,
-  writeSync
-} from "node:fs"
+import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync, unlinkSync } from "node:fs"
 import { join } from "node:path"
 import { Owner } from "../../../domain/Session.js"
 import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
 import { codeOf } from "../../ErrorCode.js"
 import * as FolderCreation from "../../node/FolderCreation.js"
+import * as PrivateFile from "../../node/PrivateFile.js"
 import * as TokenText from "./TokenText.js"
 
 /** What a token lets its bearer do. */
@@ -90,7 +78,7 @@ const isPrivate = (path: string): boolean => {
 }
 
 /** Makes a folder where it is missing, and closes it to others. Throws for one that is not this user's. */
-const ensure = (folder: string): void => {
+export const ensure = (folder: string): void => {
   FolderCreation.make(folder)
   if (isPrivate(folder)) return
   const { uid } = lstatSync(folder)
@@ -100,21 +88,8 @@ const ensure = (folder: string): void => {
   chmodSync(folder, 0o700)
 }
 
-/** Has a file with a text put into its place by `place`, whole and on the disk. */
-const put = (folder: string, text: string, place: (from: string) => void): void => {
-  const from = join(folder, `.${TokenText.secret()}`)
-  const file = openSync(from, "wx", 0o600)
-  try {
-    writeSync(file, text)
-    fsyncSync(file)
-    place(from)
-  } finally {
-    closeSync(file)
-    rmSync(from, { force: true })
-  }
-}
-
-const readText = (path: string): string | null => {
+/** What a file says; null where there is none. */
+export const readText = (path: string): string | null => {
   try {
     return readFileSync(path, "utf8").trim()
   } catch (thrown) {
@@ -128,7 +103,8 @@ const localText = (folder: string): string | null => {
   return text !== null && TokenText.nameIn(text) === TokenText.local ? text : null
 }
 
-const attempt = <A, E = never>(operation: string, f: () => Either.Either<A, E>) =>
+/** What throws is a failure of storage. */
+export const attempt = <A, E = never>(operation: string, f: () => Either.Either<A, E>) =>
   Effect.flatten(
     Effect.try({
       try: f,
@@ -149,15 +125,8 @@ export const local = (folder: string): Effect.Effect<string, StorageUnusable | S
     if (found !== null && isPrivate(path)) return Either.right(found)
     if (found !== null) rmSync(path, { force: true })
     const made = TokenText.make(TokenText.local)
-    put(folder, made, (from) => {
-      try {
-        linkSync(from, path)
-      } catch (thrown) {
-        if (codeOf(thrown) !== "EEXIST") throw thrown
-        // Another process was first, or a file without a token is in the way.
-        if (localText(folder) === null) renameSync(from, path)
-      }
-    })
+    // Another process was first, or a file without a token is in the way.
+    if (!PrivateFile.create(path, made) && localText(folder) === null) PrivateFile.write(path, made)
     return Either.right(localText(folder) ?? made)
   })
 
@@ -210,16 +179,9 @@ export const create = Effect.fn("TokenFolder.create")(function* (
   return yield* attempt("keep a token", (): Either.Either<string, TokenExists> => {
     ensure(folder)
     ensure(join(folder, named))
-    const isMade = { current: true }
-    put(folder, encode({ ...wish, createdAt, hash: TokenText.hashOf(text) }), (from) => {
-      try {
-        linkSync(from, pathOf(folder, wish.name))
-      } catch (thrown) {
-        if (codeOf(thrown) !== "EEXIST") throw thrown
-        isMade.current = false
-      }
-    })
-    return isMade.current ? Either.right(text) : Either.left(new TokenExists({ name: wish.name }))
+    const token = encode({ ...wish, createdAt, hash: TokenText.hashOf(text) })
+    const isMade = PrivateFile.create(pathOf(folder, wish.name), token)
+    return isMade ? Either.right(text) : Either.left(new TokenExists({ name: wish.name }))
   })
 })
 
@@ -237,7 +199,8 @@ export const list = (folder: string): Effect.Effect<ReadonlyArray<Token>, Storag
     )
   })
 
-const filesIn = (folder: string): ReadonlyArray<string> => {
+/** The names of the files in a folder; none where it is missing. */
+export const filesIn = (folder: string): ReadonlyArray<string> => {
   try {
     return readdirSync(folder)
   } catch (thrown) {
@@ -255,7 +218,7 @@ export const revoke = (
     const path = pathOf(folder, name)
     try {
       if (name === TokenText.local && localText(folder) !== null) {
-        put(folder, TokenText.make(name), (from) => renameSync(from, path))
+        PrivateFile.write(path, TokenText.make(name))
       } else {
         unlinkSync(path)
       }

@@ -222,9 +222,10 @@ describe("access", () => {
       expect(log.join()).not.toContain("skein.")
       const mode = (path: string) => (statSync(path).mode & 0o777).toString(8)
       const names = readdirSync(folder, { recursive: true, encoding: "utf8" }).sort()
-      expect(names).toEqual(["token", "tokens", "tokens/ada-1.json", "tokens/reader.json"])
-      expect([folder, join(folder, "tokens")].map(mode)).toEqual(["700", "700"])
-      for (const file of names.filter((name) => name !== "tokens")) {
+      // The one that was signed in has left.
+      expect(names).toEqual(["cookies", "token", "tokens", "tokens/ada-1.json", "tokens/reader.json"])
+      expect([folder, join(folder, "tokens"), join(folder, "cookies")].map(mode)).toEqual(["700", "700", "700"])
+      for (const file of names.filter((name) => !["cookies", "tokens"].includes(name))) {
         expect([file, mode(join(folder, file))]).toEqual([file, "600"])
         const text = readFileSync(join(folder, file), "utf8")
         expect([file, text.includes(token)]).toEqual([file, file === "token"])

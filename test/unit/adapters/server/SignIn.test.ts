@@ -1,0 +1,54 @@
+import { describe, expect, it } from "@effect/vitest"
+import { Effect, TestClock } from "effect"
+import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs"
+import { join } from "node:path"
+import * as SignIn from "../../../../src/adapters/server/access/SignIn.js"
+import * as TokenText from "../../../../src/adapters/server/access/TokenText.js"
+import { folder } from "../../services/storage/disk.js"
+
+const as = { name: TokenText.local, hash: TokenText.hashOf("token") }
+
+/** A browser that has just signed in. */
+const signedIn = Effect.fnUntraced(function* (path: string) {
+  const signIn = SignIn.make(path)
+  const cookie = yield* Effect.flatMap(signIn.code(as), (code) => signIn.exchange(code, "name"))
+  return { signIn, cookie: cookie ?? (yield* Effect.dieMessage("the code was not good")) }
+})
+
+describe("a cookie", () => {
+  it.scoped("is good in a server that was started anew, for twelve hours, until it is ended", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const { cookie } = yield* signedIn(path)
+      const anew = SignIn.make(path)
+      expect(yield* anew.find(cookie)).toMatchObject(as)
+      expect(yield* anew.find(cookie.replace("name", "other"))).toBeNull()
+      yield* TestClock.adjust("11 hours")
+      const { cookie: another, signIn } = yield* signedIn(path)
+      expect(yield* anew.find(cookie)).toMatchObject(as)
+      yield* TestClock.adjust("1 hour")
+      expect(yield* anew.find(cookie)).toBeNull()
+      expect(yield* anew.find(another)).toMatchObject(as)
+      yield* signIn.end(another)
+      expect(yield* anew.find(another)).toBeNull()
+      expect(yield* Effect.flatMap(signIn.code(as), (code) => anew.exchange(code, "name"))).toBeNull()
+    })
+  )
+
+  it.scoped("is in no file, which is its owner's alone and gone once it is over", () =>
+    Effect.gen(function* () {
+      const path = yield* folder
+      const { cookie } = yield* signedIn(path)
+      const cookies = join(path, "cookies")
+      const [file = ""] = readdirSync(cookies)
+      const text = file + readFileSync(join(cookies, file), "utf8")
+      expect(text).not.toContain(cookie.split("=")[1])
+      expect(statSync(join(cookies, file)).mode & 0o077).toBe(0)
+      writeFileSync(join(cookies, "damaged"), "{")
+      yield* TestClock.adjust("12 hours")
+      yield* signedIn(path)
+      expect(readdirSync(cookies)).toHaveLength(1)
+      expect(readdirSync(cookies)).not.toContain(file)
+    })
+  )
+})
