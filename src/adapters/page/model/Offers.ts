@@ -1,17 +1,61 @@
 /** What the server offers to choose from, and which of it a session has. Pure. */
-import type { OfferedAgent, OfferedModel, Session } from "./Wire.js"
+import type { OfferedAgent, OfferedModel, ReasoningEffort, Session } from "./Wire.js"
 
 /** `provider/model`, as it is typed. */
 export const nameOf = ({ model, provider }: { readonly provider: string; readonly model: string }): string =>
   `${provider}/${model}`
 
-/** The name of a session's own model; empty when it names none. */
-export const modelOf = ({ model }: Pick<Session, "model">): string => (model === null ? "" : nameOf(model))
+/** How much a model may be told to think, the least first. */
+export const efforts = [
+  "none",
+  "minimal",
+  "low",
+  "medium",
+  "high",
+  "xhigh",
+  "max"
+] as const satisfies ReadonlyArray<ReasoningEffort>
 
-/** The model of a name; null for an empty one, which leaves the choice to the agent. */
-export const modelNamed = (text: string): Session["model"] => {
+/** What somebody wants of a session, as it is chosen or typed. What is empty is left to others. */
+export interface Wanted {
+  readonly agent: string
+  /** `provider/model`. */
+  readonly model: string
+  readonly effort: ReasoningEffort | ""
+}
+
+export const nothing: Wanted = { agent: "", model: "", effort: "" }
+
+/** What a session is set to. */
+export const wantedOf = ({ agent, model }: Pick<Session, "agent" | "model">): Wanted => ({
+  agent: agent ?? "",
+  model: model === null ? "" : nameOf(model),
+  effort: model?.options?.reasoningEffort ?? ""
+})
+
+const modelNamed = (text: string) => {
   const slash = text.indexOf("/")
-  return text === "" ? null : { provider: text.slice(0, Math.max(0, slash)), model: text.slice(slash + 1) }
+  return { provider: text.slice(0, Math.max(0, slash)), model: text.slice(slash + 1) }
+}
+
+/** Of an effort alone it is the agent's usual model, as far as that is known. */
+const nameWanted = (agents: ReadonlyArray<OfferedAgent>, { agent, effort, model }: Wanted): string => {
+  const usual = standardOf(agentNamed(agents, agent.trim()))
+  if (model.trim() !== "" || effort === "" || usual === undefined) return model.trim()
+  return nameOf(usual)
+}
+
+/** The model that is wanted of a session, how it is asked included; null to leave it to the agent. */
+export const modelWanted = (
+  agents: ReadonlyArray<OfferedAgent>,
+  wanted: Wanted,
+  before: Session["model"] = null
+): Session["model"] => {
+  const name = nameWanted(agents, wanted)
+  if (name === "") return null
+  const { reasoningEffort: _, ...others } = before?.options ?? {}
+  const options = wanted.effort === "" ? others : { ...others, reasoningEffort: wanted.effort }
+  return { ...modelNamed(name), ...(Object.keys(options).length === 0 ? {} : { options }) }
 }
 
 /** The agent of sessions that name this one, or none. */

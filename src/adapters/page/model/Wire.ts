@@ -6,6 +6,7 @@ import type * as AssetSchema from "../../../domain/Asset.js"
 import type * as InquirySchema from "../../../domain/Inquiry.js"
 import type * as LiveSchema from "../../../domain/Live.js"
 import type * as MessageSchema from "../../../domain/Message.js"
+import type * as ModelRefSchema from "../../../domain/ModelRef.js"
 import type * as OfferSchema from "../../../domain/Offer.js"
 import type * as PermissionSchema from "../../../domain/Permission.js"
 import type * as RunSchema from "../../../domain/Run.js"
@@ -22,6 +23,7 @@ export type Listed = typeof PageSchema.ListedSession.Encoded
 export type SessionPage = typeof PageSchema.SessionPage.Encoded
 export type OfferedAgent = typeof OfferSchema.OfferedAgent.Encoded
 export type OfferedModel = typeof OfferSchema.OfferedModel.Encoded
+export type ReasoningEffort = ModelRefSchema.ReasoningEffort
 export type Hint = typeof HintSchema.SessionHint.Encoded
 export type Activity = ActivitySchema.SessionActivity
 export type Event = typeof EventSchema.SessionEvent.Encoded

@@ -1,4 +1,4 @@
-/** The agent and the model of a session: chosen of what the server offers, or typed, as it may serve others too. */
+/** The agent, the model and its effort of a session: chosen of what the server offers, or typed, as it may serve others too. */
 import { useEffect, useState } from "preact/hooks"
 import * as Offers from "../model/Offers.js"
 import * as Visible from "../model/Visible.js"
@@ -83,20 +83,46 @@ const modelText = (model: OfferedModel): string => {
   return prices === null ? name : `${name} (${Words.price(prices.input)} in, ${Words.price(prices.output)} out)`
 }
 
+const Effort = ({
+  isOpen,
+  label,
+  set,
+  value
+}: {
+  /** Whether a model is known that can be told. */
+  readonly isOpen: boolean
+  readonly label: string
+  readonly value: Offers.Wanted["effort"]
+  readonly set: (value: Offers.Wanted["effort"]) => void
+}) => (
+  <label>
+    {label}
+    <select
+      value={value}
+      disabled={!isOpen}
+      onChange={({ currentTarget }) => set(Offers.efforts.find((effort) => effort === currentTarget.value) ?? "")}
+    >
+      <option value="">the model's own</option>
+      {Offers.efforts.map((effort) => (
+        <option key={effort} value={effort}>
+          {effort}
+        </option>
+      ))}
+    </select>
+  </label>
+)
+
 export const AgentAndModel = ({
-  agent,
-  model,
-  setAgent,
-  setModel,
+  set,
+  wanted,
   when
 }: {
-  readonly agent: string
-  readonly model: string
+  readonly wanted: Offers.Wanted
   /** From when on they count, after the labels. */
   readonly when: string
-  readonly setAgent: (agent: string) => void
-  readonly setModel: (model: string) => void
+  readonly set: (wanted: Offers.Wanted) => void
 }) => {
+  const { agent, effort, model } = wanted
   const agents = useStore(offers, (agents) => agents)
   useEffect(load, [])
   const standard = Offers.agentNamed(agents, "")
@@ -114,7 +140,7 @@ export const AgentAndModel = ({
         }))}
         placeholder="its name; empty: the host's choice"
         value={agent}
-        set={setAgent}
+        set={(agent) => set({ ...wanted, agent })}
       />
       <Choice
         label={`Model${when}`}
@@ -122,7 +148,13 @@ export const AgentAndModel = ({
         options={(chosen?.models ?? []).map((model) => ({ value: Offers.nameOf(model), text: modelText(model) }))}
         placeholder="provider/model; empty: the agent's choice"
         value={model}
-        set={setModel}
+        set={(model) => set({ ...wanted, model })}
+      />
+      <Effort
+        label={`Effort${when}`}
+        isOpen={model !== "" || usual !== undefined}
+        value={effort}
+        set={(effort) => set({ ...wanted, effort })}
       />
       {isPriced ? (
         <p class="note">Prices are for a million tokens, as the server's configuration states them.</p>

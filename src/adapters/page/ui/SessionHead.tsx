@@ -26,13 +26,16 @@ const fileName = ({ id, title }: Session): string =>
 
 const Settings = ({ close, session }: { readonly session: Session; readonly close: () => void }) => {
   const [title, setTitle] = useState(session.title)
-  const [model, setModel] = useState(Offers.modelOf(session))
-  const [agent, setAgent] = useState(session.agent ?? "")
+  const before = Offers.wantedOf(session)
+  const [wanted, want] = useState(before)
+  const agents = useStore(offers, (all) => all)
   const store = async () => {
+    const { agent, effort, model } = wanted
+    const isModelChanged = model !== before.model || effort !== before.effort
     const changes: Api.Changes = {
       ...(title === session.title ? {} : { title }),
-      ...(model === Offers.modelOf(session) ? {} : { model: Offers.modelNamed(model.trim()) }),
-      ...(agent === (session.agent ?? "") ? {} : { agent: agent.trim() === "" ? null : agent.trim() })
+      ...(isModelChanged ? { model: Offers.modelWanted(agents, wanted, session.model) } : {}),
+      ...(agent === before.agent ? {} : { agent: agent.trim() === "" ? null : agent.trim() })
     }
     if (Object.keys(changes).length > 0) await Api.patch(session.id, changes)
   }
@@ -42,13 +45,7 @@ const Settings = ({ close, session }: { readonly session: Session; readonly clos
         Title
         <input value={title} onInput={(event) => setTitle(event.currentTarget.value)} />
       </label>
-      <AgentAndModel
-        agent={agent}
-        model={model}
-        setAgent={setAgent}
-        setModel={setModel}
-        when=", from the next step on"
-      />
+      <AgentAndModel wanted={wanted} set={want} when=", from the next step on" />
     </FormDialog>
   )
 }

@@ -45,15 +45,16 @@ const Item = memo(
 const NewSession = ({ close }: { readonly close: () => void }) => {
   const [title, setTitle] = useState("")
   const [workdir, setWorkdir] = useState("")
-  const [agent, setAgent] = useState("")
-  const [model, setModel] = useState("")
+  const [wanted, want] = useState(Offers.nothing)
+  const agents = useStore(offers, (all) => all)
   const create = async () => {
-    const ref = Offers.modelNamed(model.trim())
+    const agent = wanted.agent.trim()
+    const model = Offers.modelWanted(agents, wanted)
     const { id } = await Api.create({
       ...(title === "" ? {} : { title }),
       ...(workdir === "" ? {} : { workdir }),
-      ...(agent.trim() === "" ? {} : { agent: agent.trim() }),
-      ...(ref === null ? {} : { model: ref })
+      ...(agent === "" ? {} : { agent }),
+      ...(model === null ? {} : { model })
     })
     location.hash = `#/${id}`
   }
@@ -75,7 +76,7 @@ const NewSession = ({ close }: { readonly close: () => void }) => {
           placeholder="/path, on the server; none: no file tools"
         />
       </label>
-      <AgentAndModel agent={agent} model={model} setAgent={setAgent} setModel={setModel} when="" />
+      <AgentAndModel wanted={wanted} set={want} when="" />
     </FormDialog>
   )
 }

@@ -227,8 +227,28 @@ describe("what a session is set to", () => {
       const next = Offers.nextModel(agents, session)
       expect(next === undefined ? next : Offers.nameOf(next)).toBe(model)
     }
-    expect(Offers.modelNamed(Offers.nameOf(named))).toEqual(named)
-    expect(Offers.modelNamed("")).toBe(null)
+  })
+
+  it("becomes what somebody chooses, and what else is said of a model stays", () => {
+    const named = { provider: "q", model: "x/y" }
+    const asked = { ...named, options: { temperature: 1, reasoningEffort: "low" as const } }
+    expect(Offers.wantedOf({ agent: "two", model: asked })).toEqual({ agent: "two", model: "q/x/y", effort: "low" })
+    expect(Offers.wantedOf({ agent: null, model: null })).toEqual(Offers.nothing)
+    const wanted = { agent: "two", model: "", effort: "" } as const
+    expect(Offers.modelWanted(agents, wanted, asked)).toBe(null)
+    expect(Offers.modelWanted(agents, { ...wanted, model: "q/x/y" })).toEqual(named)
+    const other = { ...wanted, model: " p/a ", effort: "max" } as const
+    expect(Offers.modelWanted(agents, other, asked)).toEqual({
+      provider: "p",
+      model: "a",
+      options: { temperature: 1, reasoningEffort: "max" }
+    })
+    const plain = { provider: "p", model: "a", options: { temperature: 1 } }
+    expect(Offers.modelWanted(agents, { ...other, effort: "" }, asked)).toEqual(plain)
+    // An effort alone is that of the agent's usual model.
+    const high = { provider: "p", model: "b", options: { reasoningEffort: "high" } }
+    expect(Offers.modelWanted(agents, { ...wanted, effort: "high" })).toEqual(high)
+    expect(Offers.modelWanted([], { ...wanted, effort: "high" })).toBe(null)
   })
 
   it("costs what is known, in as many places as a person looks at", () => {

@@ -46,6 +46,7 @@ Chromium.describe("the page", () => {
           await page.getByLabel("Title", { exact: true }).fill("By hand")
           await page.getByRole("combobox", { name: "Model" }).selectOption("script/other")
           await page.getByRole("combobox", { name: "Agent" }).selectOption("agent")
+          await page.getByRole("combobox", { name: "Effort" }).selectOption("low")
           await audit(page)
           await page.getByRole("button", { name: "Create" }).click()
           await page.getByRole("heading", { name: "By hand" }).waitFor()
@@ -89,7 +90,8 @@ Chromium.describe("the page", () => {
           await page.getByRole("link", { name: "By hand" }).waitFor()
         })
         const { sessions } = yield* gateway.sessions()
-        expect(sessions.map(({ title }) => title)).toEqual(["By hand"])
+        const model = { provider: "script", model: "other", options: { reasoningEffort: "low" } }
+        expect(sessions).toMatchObject([{ title: "By hand", model }])
       })
     ),
     patience
