@@ -1,5 +1,6 @@
 /** Sessions as a table. Pure. */
 import { DateTime } from "effect"
+import * as Amounts from "../../domain/Amounts.js"
 import type { ListedSession } from "../../domain/SessionPage.js"
 import type { Ansi } from "./terminal/Ansi.js"
 import * as Columns from "./terminal/Columns.js"
@@ -17,24 +18,31 @@ export const moment = (millis: number): string => {
 
 type Row = { readonly [Name in keyof typeof Texts.headings]: string }
 
-const rowOf = ({ activity, agent, head, id, title, updatedAt, workdir }: ListedSession): Row => ({
+const rowOf = ({ activity, agent, head, id, title, updatedAt, usage, workdir }: ListedSession): Row => ({
   id,
   title: TerminalText.short(title, 40),
   state: activity,
   messages: `${head}`,
+  cost: Amounts.cost(usage.costMicroUsd),
   at: moment(updatedAt),
   agent: TerminalText.line(agent ?? ""),
   folder: TerminalText.line(workdir ?? "")
 })
 
-/** The agents are shown when a session names one. */
-const cellsOf = ({ agent, at, folder, id, messages, state, title }: Row, withAgents: boolean) => [
+/** What is shown when a session has it: an agent that it names, and a cost. */
+interface Shown {
+  readonly agents: boolean
+  readonly costs: boolean
+}
+
+const cellsOf = ({ agent, at, cost, folder, id, messages, state, title }: Row, shown: Shown) => [
   id,
   title,
   state,
   messages,
+  ...(shown.costs ? [cost] : []),
   at,
-  ...(withAgents ? [agent] : []),
+  ...(shown.agents ? [agent] : []),
   folder
 ]
 
@@ -43,9 +51,10 @@ const leastFolder = 12
 
 /** A session on lines of its own, for a terminal that is too narrow for a table. */
 const stacked = (ansi: Ansi, columns: number, session: ListedSession): string => {
-  const { agent, at, folder, id, state, title } = rowOf(session)
+  const { agent, at, cost, folder, id, state, title } = rowOf(session)
   const ofAgent = agent === "" ? [] : [AgentTexts.of(agent)]
-  return [ansi.bold(id), title, `${state}, ${Texts.messageCount(session.head)}, ${at}`, ...ofAgent, folder]
+  const facts = [state, Texts.messageCount(session.head), ...(cost === "" ? [] : [cost]), at].join(", ")
+  return [ansi.bold(id), title, facts, ...ofAgent, folder]
     .map((line, place) => (place === 0 ? `${line}\n` : `  ${TerminalText.short(line, columns - 2)}\n`))
     .join("")
 }
@@ -63,9 +72,10 @@ export const render = (
   if (sessions.length === 0) return `${Texts.none}\n`
   const more = total - sessions.length
   const notListed = more > 0 ? ansi.dim(`${Texts.notListed(more)}\n`) : ""
-  const withAgents = sessions.some(({ agent }) => agent !== null)
-  const headings = cellsOf(Texts.headings, withAgents)
-  const rows = sessions.map((session) => cellsOf(rowOf(session), withAgents))
+  const all = sessions.map(rowOf)
+  const shown = { agents: all.some(({ agent }) => agent !== ""), costs: all.some(({ cost }) => cost !== "") }
+  const headings = cellsOf(Texts.headings, shown)
+  const rows = all.map((row) => cellsOf(row, shown))
   const widths = headings.map((heading, column) =>
     Math.max(...[heading, ...rows.map((row) => row[column] ?? "")].map(Columns.width))
   )

@@ -9,6 +9,7 @@ import {
   type ResultMessage,
   textOf
 } from "../../domain/Message.js"
+import * as Amounts from "../../domain/Amounts.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { Session } from "../../domain/Session.js"
 import type { Snapshot } from "../../services/gateway/Gateway.js"
@@ -39,13 +40,20 @@ const firstLines = (ansi: Ansi, text: string): string => {
   return shown.join("") + (more > 0 ? ansi.dim(`  ${Texts.moreLines(more)}\n`) : "")
 }
 
-export const heading = (ansi: Ansi, { agent, createdAt, head, id, model, title, workdir }: Session): string => {
+const usageOf = ({ costMicroUsd, inputTokens, outputTokens }: Session["usage"]): ReadonlyArray<string> =>
+  inputTokens + outputTokens + costMicroUsd === 0
+    ? []
+    : [Texts.usage(Amounts.count(inputTokens), Amounts.count(outputTokens), Amounts.cost(costMicroUsd))]
+
+export const heading = (ansi: Ansi, session: Session): string => {
+  const { agent, createdAt, head, id, model, title, usage, workdir } = session
   const facts = [
     id,
     ...(workdir === null ? [] : [TerminalText.line(workdir)]),
     ...(model === null ? [] : [TerminalText.line(ModelRef.toText(model))]),
     ...(agent === null ? [] : [AgentTexts.of(TerminalText.line(agent))]),
     Texts.messageCount(head),
+    ...usageOf(usage),
     Texts.created(moment(createdAt))
   ]
   return `${ansi.bold(TerminalText.line(title))}\n${ansi.dim(facts.join(" · "))}\n`

@@ -7,6 +7,7 @@ export const headings = {
   title: "TITLE",
   state: "STATE",
   messages: "MESSAGES",
+  cost: "COST",
   at: "LAST ACTIVITY",
   agent: "AGENT",
   folder: "FOLDER"
@@ -38,6 +39,10 @@ export const deletionUnconfirmed = "cannot ask without a terminal; confirm the d
 
 /** The parts of a transcript that are not its messages. */
 export const messageCount = (count: number): string => `${count} message${count === 1 ? "" : "s"}`
+
+/** How many tokens a session has had, by what its steps say, and what they cost by the prices that were stated. */
+export const usage = (input: string, output: string, cost: string): string =>
+  `${input} tokens in, ${output} out${cost === "" ? "" : ` for ${cost}`}`
 
 export const created = (moment: string): string => `created ${moment}`
 

@@ -2,27 +2,14 @@
 import type { State } from "./Strands.js"
 import type { Activity, StopReason } from "./Wire.js"
 
+export { cost, count } from "../../../domain/Amounts.js"
+
 /** A duration in milliseconds. */
 export const duration = (millis: number): string => {
   if (millis < 1000) return `${Math.max(0, Math.round(millis))} ms`
   if (millis < 60_000) return `${(millis / 1000).toFixed(1)} s`
   if (millis < 3_600_000) return `${Math.floor(millis / 60_000)} min ${Math.round((millis % 60_000) / 1000)} s`
   return `${Math.floor(millis / 3_600_000)} h ${Math.round((millis % 3_600_000) / 60_000)} min`
-}
-
-/** A count, such as 12.3k. */
-export const count = (n: number): string => {
-  if (n < 1000) return String(n)
-  if (n < 100_000) return `${(n / 1000).toFixed(1)}k`
-  return n < 1_000_000 ? `${Math.round(n / 1000)}k` : `${(n / 1_000_000).toFixed(1)}M`
-}
-
-/** What is known of a cost, given in millionths of a US dollar; empty when nothing is. */
-export const cost = (microUsd: number): string => {
-  const dollars = microUsd / 1_000_000
-  if (dollars === 0) return ""
-  if (dollars < 0.0005) return "< $0.001"
-  return `$${dollars.toFixed(dollars < 10 ? 3 : 2)}`
 }
 
 /** A price in US dollars. */

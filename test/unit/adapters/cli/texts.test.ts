@@ -79,27 +79,27 @@ describe("DemoReport", () => {
   })
 })
 
-describe("SessionTable", () => {
-  const session: ListedSession = {
-    activity: "idle",
-    id: SessionId.make("ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"),
-    title: "A title of some length",
-    named: false,
-    owner: null,
-    workdir: "/home/somebody/projects/a-folder-with-a-long-name",
-    placement: null,
-    parent: null,
-    agent: null,
-    model: null,
-    metadata: {},
-    usage: Usage.zero,
-    head: 1,
-    cursor: Cursor.make(1),
-    createdAt: 0,
-    updatedAt: 0
-  }
-  const widest = (text: string) => Math.max(...text.split("\n").map((line) => line.length))
+const session: ListedSession = {
+  activity: "idle",
+  id: SessionId.make("ses_aaaaaaaaaaaaaaaaaaaaaaaaaa"),
+  title: "A title of some length",
+  named: false,
+  owner: null,
+  workdir: "/home/somebody/projects/a-folder-with-a-long-name",
+  placement: null,
+  parent: null,
+  agent: null,
+  model: null,
+  metadata: {},
+  usage: Usage.zero,
+  head: 1,
+  cursor: Cursor.make(1),
+  createdAt: 0,
+  updatedAt: 0
+}
+const widest = (text: string) => Math.max(...text.split("\n").map((line) => line.length))
 
+describe("SessionTable", () => {
   it("fits into the columns that there are", () => {
     const whole = SessionTable.render(Ansi.none, [session], 1)
     expect(whole).toContain(session.workdir)
@@ -126,6 +126,28 @@ describe("SessionTable", () => {
     const stacked = SessionTable.render(Ansi.none, [named], 1, 40)
     expect(stacked).toContain("\n  agent read-only\n")
     expect(widest(stacked)).toBeLessThanOrEqual(40)
+  })
+})
+
+describe("what sessions cost", () => {
+  const usage = { ...Usage.zero, steps: 2, inputTokens: 12_345, outputTokens: 400, costMicroUsd: 43_035 }
+
+  it("is in the table when there is one that costs something", () => {
+    const [heading, free, dear] = SessionTable.render(Ansi.none, [session, { ...session, usage }], 2).split("\n")
+    expect(heading).toMatch(/ MESSAGES {2}COST {4}LAST ACTIVITY /)
+    expect(free).toMatch(/ 1 {17}\d\d\d\d-/)
+    expect(dear).toMatch(/ 1 {9}\$0\.043 {2}\d\d\d\d-/)
+    const stacked = SessionTable.render(Ansi.none, [{ ...session, usage }], 1, 40)
+    expect(stacked).toContain("\n  idle, 1 message, $0.043, ")
+    expect(widest(stacked)).toBeLessThanOrEqual(40)
+  })
+
+  it("is in the heading of a transcript, with the tokens that are known", () => {
+    expect(TranscriptText.heading(Ansi.none, session)).not.toContain("tokens")
+    const heading = TranscriptText.heading(Ansi.none, { ...session, usage })
+    expect(heading).toContain(" · 1 message · 12.3k tokens in, 400 out for $0.043 · created ")
+    const unpriced = { ...session, usage: { ...usage, costMicroUsd: 0 } }
+    expect(TranscriptText.heading(Ansi.none, unpriced)).toContain(" · 12.3k tokens in, 400 out · ")
   })
 })
 

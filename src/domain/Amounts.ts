@@ -1,0 +1,16 @@
+/** Amounts as people read them. Without Schemas: the page has this in it. Pure. */
+
+/** A count, such as 12.3k. */
+export const count = (n: number): string => {
+  if (n < 1000) return String(n)
+  if (n < 100_000) return `${(n / 1000).toFixed(1)}k`
+  return n < 1_000_000 ? `${Math.round(n / 1000)}k` : `${(n / 1_000_000).toFixed(1)}M`
+}
+
+/** What is known of a cost, given in millionths of a US dollar; empty when nothing is. */
+export const cost = (microUsd: number): string => {
+  const dollars = microUsd / 1_000_000
+  if (dollars === 0) return ""
+  if (dollars < 0.0005) return "< $0.001"
+  return `$${dollars.toFixed(dollars < 10 ? 3 : 2)}`
+}
