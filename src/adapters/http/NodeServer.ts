@@ -6,12 +6,20 @@ import { createServer as createNodeServer, type Server } from "node:http"
 import { codeOf } from "../ErrorCode.js"
 import { Stopping } from "./RequestErrors.js"
 
-const statuses: Readonly<Record<string, readonly [status: string, tag: string, limit: string]>> = {
-  HPE_HEADER_OVERFLOW: ["431 Request Header Fields Too Large", "HeadTooLarge", "at most 16384 bytes of headers"],
-  ERR_HTTP_REQUEST_TIMEOUT: ["408 Request Timeout", "TooSlow", "a request that comes whole within 300 seconds"]
-}
+/** In which a whole request has to come. */
+const requestMillis = 300_000
 
-const malformed = ["400 Bad Request", "Malformed", "a request of HTTP/1.1"] as const
+type Refused = readonly [status: string, tag: string, limit: string]
+
+const tooLarge: Refused = ["431 Request Header Fields Too Large", "HeadTooLarge", "at most 16384 bytes of headers"]
+
+const tooSlow = (headMillis: number): Refused => [
+  "408 Request Timeout",
+  "TooSlow",
+  `a head within ${headMillis / 1000} seconds, and all of it within ${requestMillis / 1000}`
+]
+
+const malformed: Refused = ["400 Bad Request", "Malformed", "a request of HTTP/1.1"]
 
 const answerHeaders = {
   "content-type": "application/json",
@@ -40,14 +48,25 @@ const limitConnections = (server: Server, connections: number): void => {
   server.maxConnections = 2 * connections
 }
 
+export interface Limits {
+  /** Connections at a time. Defaults to 8,192. */
+  readonly connections?: number | undefined
+  /** Milliseconds in which a request's head has to come. Defaults to 20,000. */
+  readonly headMillis?: number | undefined
+}
+
 /** Makes a server, for `NodeHttpServer.layer`. */
-export const createServer = ({ connections = 8_192 }: { readonly connections?: number | undefined } = {}): Server => {
+export const createServer = ({ connections = 8_192, headMillis = 20_000 }: Limits = {}): Server => {
   const server = createNodeServer({
     maxHeaderSize: 16_384,
-    headersTimeout: 20_000,
-    requestTimeout: 300_000,
-    connectionsCheckingInterval: 5_000
+    headersTimeout: headMillis,
+    requestTimeout: requestMillis,
+    connectionsCheckingInterval: headMillis / 4
   })
+  const refusals: Readonly<Record<string, Refused>> = {
+    HPE_HEADER_OVERFLOW: tooLarge,
+    ERR_HTTP_REQUEST_TIMEOUT: tooSlow(headMillis)
+  }
   limitConnections(server, connections)
   // Whoever served has left, or has not come yet: without an answer the request would wait for ever.
   server.on("request", (_, response) => {
@@ -56,7 +75,7 @@ export const createServer = ({ connections = 8_192 }: { readonly connections?: n
   })
   server.on("clientError", (error, socket) => {
     if (!socket.writable || codeOf(error) === "ECONNRESET") return void socket.destroy()
-    const [status, _tag, limit] = statuses[codeOf(error)] ?? malformed
+    const [status, _tag, limit] = refusals[codeOf(error)] ?? malformed
     const body = JSON.stringify({ _tag, field: "request", limit, message: `request: ${limit}` })
     const headers = Object.entries({ ...answerHeaders, "content-length": body.length })
     socket.end(`HTTP/1.1 ${status}\r\n${headers.map(([name, value]) => `${name}: ${value}\r\n`).join("")}\r\n${body}`)

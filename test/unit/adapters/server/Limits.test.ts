@@ -203,3 +203,17 @@ describe("limits", () => {
       expect(later.status).toBe(200)
     }))
 })
+
+describe("a head that does not end", () => {
+  const it = Server.tests({ headMillis: 200 })
+
+  it("is answered with what the limit is, and nobody else is kept waiting", () =>
+    Effect.gen(function* () {
+      const { known, own, raw, send } = yield* Server.Guarded
+      const slow = yield* Effect.fork(raw(`GET /v1/sessions HTTP/1.1\r\nHost: ${own.slice(7)}\r\nX-Part: `))
+      expect((yield* send("GET", "/v1/sessions", known)).status).toBe(200)
+      const answer = yield* Fiber.join(slow)
+      expect([answer.status, answer.tag, answer.header("connection")]).toEqual([408, "TooSlow", "close"])
+      expect(answer.body).toContain("a head within 0.2 seconds, and all of it within 300")
+    }))
+})

@@ -83,9 +83,10 @@ export type Headers = Readonly<Record<string, string | ReadonlyArray<string>>>
 
 interface Settings extends Partial<Access.Options> {
   readonly connections?: number
+  readonly headMillis?: number
 }
 
-const make = ({ connections, ...settings }: Settings, engine: Engine) =>
+const make = ({ connections, headMillis, ...settings }: Settings, engine: Engine) =>
   Effect.gen(function* () {
     const own = join(yield* folder, "server")
     const { context: inner, ...opened } = yield* open(engine)
@@ -119,7 +120,10 @@ const make = ({ connections, ...settings }: Settings, engine: Engine) =>
     const context = yield* Layer.build(
       app.pipe(
         Layer.provideMerge(
-          NodeHttpServer.layer(() => SkeinHttp.createServer({ connections }), { port: 0, host: "127.0.0.1" })
+          NodeHttpServer.layer(() => SkeinHttp.createServer({ connections, headMillis }), {
+            port: 0,
+            host: "127.0.0.1"
+          })
         ),
         Layer.provideMerge(Access.layer({ folder: own, lookMillis: 20, ...settings })),
         Layer.provide(tracer),
