@@ -48,7 +48,7 @@ const limitConnections = (server: Server, connections: number): void => {
   server.maxConnections = 2 * connections
 }
 
-export interface Limits {
+interface Limits {
   /** Connections at a time. Defaults to 8,192. */
   readonly connections?: number | undefined
   /** Milliseconds in which a request's head has to come. Defaults to 20,000. */
