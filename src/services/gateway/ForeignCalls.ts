@@ -10,8 +10,18 @@ import type * as Ids from "../Ids.js"
 
 const isOurs = Schema.is(CallId)
 
+type Plain = Extract<ForeignMessage, { readonly role: "user" | "other" }>
+
+const isPlain = (message: ForeignMessage): message is Plain => message.role === "user" || message.role === "other"
+
 /** The messages, with ids of ours for all calls. */
-export const adopt = Effect.fnUntraced(function* (messages: ReadonlyArray<ForeignMessage>, ids: Ids.Service) {
+export const adopt = (
+  messages: ReadonlyArray<ForeignMessage>,
+  ids: Ids.Service
+): Effect.Effect<ReadonlyArray<Message>> =>
+  messages.every(isPlain) ? Effect.succeed(messages) : adoptCalls(messages, ids)
+
+const adoptCalls = Effect.fnUntraced(function* (messages: ReadonlyArray<ForeignMessage>, ids: Ids.Service) {
   const next = Effect.map(ids.next("call"), CallId.make)
   let open: Array<{ readonly foreign: string; readonly callId: CallId }> = []
 
@@ -30,7 +40,7 @@ export const adopt = Effect.fnUntraced(function* (messages: ReadonlyArray<Foreig
   })
 
   return yield* Effect.forEach(messages, (message): Effect.Effect<Message> => {
-    if (message.role === "user" || message.role === "other") return Effect.succeed(message)
+    if (isPlain(message)) return Effect.succeed(message)
     if (message.role === "tool") return Effect.map(result(message.callId), (ids) => ({ ...message, ...ids }))
     const parts = Effect.forEach(message.parts, (part) =>
       isForeignCall(part) ? Effect.map(call(part.callId), (ids) => ({ ...part, ...ids })) : Effect.succeed(part)

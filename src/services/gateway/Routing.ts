@@ -1,5 +1,5 @@
 /** The Gateway over a Runtime: what each operation does with its checked input. */
-import { Effect, Either, Layer, Option, Predicate, Stream } from "effect"
+import { Effect, Either, Layer, Option, Predicate, Stream, type Tracer } from "effect"
 import { Checked } from "../../domain/Checked.js"
 import type { JsonRecord } from "../../domain/Json.js"
 import type { FilePart, Message, UserMessage } from "../../domain/Message.js"
@@ -32,21 +32,24 @@ import * as Waiting from "./Waiting.js"
 
 type Callable<P, Args extends ReadonlyArray<unknown>> = Pick<Operation<"all", P & object, Args>, "name" | "read">
 
-/** The ids in a payload, for its span. */
-const idsOf = (payload: object): Readonly<Record<string, string>> =>
-  Object.fromEntries(
-    ["sessionId", "runId", "questionId", "assetId"].flatMap((name) => {
-      const id = Predicate.hasProperty(payload, name) ? payload[name] : undefined
-      return typeof id === "string" ? [[name, id]] : []
-    })
-  )
+const idNames = ["sessionId", "runId", "questionId", "assetId"]
+
+/** Tells a span the ids in a payload. */
+const tellIds = (span: Tracer.AnySpan | undefined, payload: object): void => {
+  if (span?._tag !== "Span") return
+  for (const name of idNames) {
+    const id = Predicate.hasProperty(payload, name) ? payload[name] : undefined
+    if (typeof id === "string") span.attribute(name, id)
+  }
+}
 
 /** The checked payload of a call, whose ids the span then has. */
 const checked = <P extends object, Args extends ReadonlyArray<unknown>>({ read }: Callable<P, Args>, args: Args) =>
-  Effect.tap(
-    Effect.suspend(() => read(...args)),
-    (payload) => Effect.annotateCurrentSpan(idsOf(payload))
-  )
+  Effect.withFiberRuntime<P, SkeinError.InvalidInput>((fiber) => {
+    const payload = read(...args)
+    if (Either.isRight(payload)) tellIds(fiber.currentSpan, payload.right)
+    return payload
+  })
 
 /**
  * Methods that check their input, within the operation's span. Many that are called at once do not begin in one stretch:

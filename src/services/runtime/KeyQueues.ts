@@ -79,7 +79,17 @@ export const make = (width: number): KeyQueues => {
     hold: (key) => (effect) =>
       Effect.uninterruptibleMask((restore) => {
         const slot = take(key)
-        return Effect.ensuring(Effect.zipRight(restore(slot.admitted), restore(effect)), Effect.sync(slot.leave))
+        const held = slot.isAdmitted() ? effect : Effect.zipRight(slot.admitted, effect)
+        return Effect.matchCauseEffect(restore(held), {
+          onFailure: (cause) => {
+            slot.leave()
+            return Effect.failCause(cause)
+          },
+          onSuccess: (value) => {
+            slot.leave()
+            return Effect.succeed(value)
+          }
+        })
       }),
     size: () => queues.size
   }

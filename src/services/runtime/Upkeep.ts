@@ -60,10 +60,14 @@ const make = Effect.gen(function* () {
     Effect.zipRight(Effect.never),
     Effect.onInterrupt(() => Effect.logDebug("upkeep ends"))
   )
-  const begin = Effect.asVoid(yield* Effect.cached(Effect.forkIn(Effect.interruptible(hourly), scope)))
+  let hasBegun = !keepsUp
 
   return {
-    start: keepsUp ? begin : Effect.void,
+    start: Effect.suspend(() => {
+      if (hasBegun) return Effect.void
+      hasBegun = true
+      return Effect.asVoid(Effect.forkIn(Effect.interruptible(hourly), scope))
+    }),
     hourly,
     sweep
   } satisfies Service
