@@ -58,7 +58,8 @@ const readListError = decoder(wireErrors(SkeinError.List))
 
 const ours = new Set(["synced", "closing"])
 
-export const make = <EH>(http: HttpClient.HttpClient.With<EH>) => {
+/** `onLost` is run for each connection that failed before it brought anything. */
+export const make = <EH>(http: HttpClient.HttpClient.With<EH>, onLost: Effect.Effect<void>) => {
   /** The events of one connection. */
   const connect = <E extends Error, IE extends object>(
     error: Schema.Schema<E, IE>,
@@ -75,10 +76,20 @@ export const make = <EH>(http: HttpClient.HttpClient.With<EH>) => {
   /** Connects again and again, until a connection says that it was the last or fails for good. */
   const persist = <A, E>(connection: () => Stream.Stream<A, E>, isOver: () => boolean): Stream.Stream<A, E> => {
     let wait = firstWait
-    const once = Stream.suspend(connection).pipe(
-      Stream.tap(() => Effect.sync(() => (wait = firstWait))),
-      Stream.catchAll((error) => (isPassing(error) ? Stream.empty : Stream.fail(error)))
-    )
+    const once = Stream.suspend(() => {
+      let hasBrought = false
+      const came = Effect.sync(() => {
+        wait = firstWait
+        hasBrought = true
+      })
+      return connection().pipe(
+        Stream.tap(() => came),
+        Stream.catchAll((error) => {
+          if (!isPassing(error)) return Stream.fail(error)
+          return hasBrought ? Stream.empty : Stream.drain(Stream.fromEffect(onLost))
+        })
+      )
+    })
     const pause = Effect.suspend(() => {
       const millis = wait
       wait = Math.min(2 * wait, longestWait)

@@ -51,7 +51,7 @@ export interface Options {
   readonly url: string
   /** Headers of each request, such as `authorization`. Defaults to none. */
   readonly headers?: Readonly<Record<string, string>>
-  /** Run each time that `await` has lost its server, before it asks again. Defaults to nothing. */
+  /** Run each time that `await`, or a stream of events, finds its server gone, before it asks again. Defaults to nothing. */
   readonly onLost?: Effect.Effect<void>
 }
 
@@ -77,7 +77,7 @@ export const make = ({
       request: (payload: P) => Effect.Effect<ReadonlyArray<A>, E>
     ) => Stream.unwrap(Effect.map(ask(input, request), Stream.fromIterable))
     const none = {}
-    const follow = Following.make(http)
+    const follow = Following.make(http, onLost)
 
     return {
       agents: () => ask(operations.agents.read(), () => agents.agents({ urlParams: none })),

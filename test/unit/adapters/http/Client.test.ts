@@ -13,6 +13,7 @@ import { mkdtempSync, rmSync } from "node:fs"
 import type { AgentOptions } from "node:http"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setImmediate as immediate } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { open } from "../../services/runtime/fixture.js"
 import * as Proxy from "./proxy.js"
@@ -175,6 +176,39 @@ describe("the client", () => {
       expect(yield* Queue.take(lost)).toBe(3)
       yield* TestClock.adjust("2 seconds")
       expect(yield* Fiber.join(awaiting)).toEqual(ended)
+    })
+  )
+
+  it.scoped("goes on with events when it is cut, and tells when the server is not there again at once", () =>
+    Effect.gen(function* () {
+      const { gateway, port, session } = yield* served()
+      const proxy = yield* Proxy.make(port)
+      const lost = yield* Queue.unbounded<string>()
+      const came = yield* Queue.unbounded<string>()
+      const client = yield* Effect.provide(
+        SkeinClient.make({ url: `http://127.0.0.1:${proxy.port}`, onLost: Queue.offer(lost, "lost") }),
+        FetchHttpClient.layer
+      )
+      const { id: sessionId } = yield* session()
+      yield* client.events({ sessionId, after: Session.Cursor.make(0) }).pipe(
+        Stream.runForEach(({ type }) => Queue.offer(came, type)),
+        Effect.forkScoped
+      )
+      expect(yield* Queue.take(came)).toBe("session.created")
+      proxy.cutAfter(0)
+      proxy.cut()
+      // Whenever the cut is noticed, time goes on.
+      const passing = Effect.forever(
+        Effect.zipLeft(
+          TestClock.adjust("1 second"),
+          Effect.promise(() => immediate())
+        )
+      )
+      const inTime = <A>(queue: Queue.Queue<A>) => Effect.raceFirst(Queue.take(queue), passing)
+      expect(yield* inTime(lost)).toBe("lost")
+      proxy.cutAfter(Number.POSITIVE_INFINITY)
+      yield* gateway.patch({ sessionId, title: "later" })
+      expect(yield* inTime(came)).toBe("session.renamed")
     })
   )
 
