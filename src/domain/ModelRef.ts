@@ -1,10 +1,11 @@
 /** Names a model and how it is to be used. What answers to the name is up to the agent's models. */
 import { Schema } from "effect"
+import { efforts } from "./Effort.js"
 import type { Named } from "./Named.js"
 import { present } from "./Present.js"
 
 /** How much a model is to think. A provider that knows fewer steps takes the nearest one. */
-export const ReasoningEffort = Schema.Literal("none", "minimal", "low", "medium", "high", "xhigh", "max")
+export const ReasoningEffort = Schema.Literal(...efforts)
 export type ReasoningEffort = typeof ReasoningEffort.Type
 
 /** How a model is asked. Whatever is absent is left to the provider, `maxOutputTokens` to Skein's own default. */

@@ -5,6 +5,7 @@
 import type { SessionConfigOption, SessionConfigSelectOption, SessionModeState } from "@agentclientprotocol/sdk"
 import { Either, Schema } from "effect"
 import { AgentName } from "../../domain/AgentName.js"
+import { efforts, withEffort } from "../../domain/Effort.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import type { OfferedAgent } from "../../domain/Offer.js"
 import type { Session } from "../../domain/Session.js"
@@ -35,8 +36,6 @@ const modelNames = (offered: Offered, session: Session): ReadonlyArray<string> =
 
 /** What leaves the effort to the provider. */
 const noEffort = "default"
-
-const efforts = ModelRef.ReasoningEffort.literals
 
 /** Whether the editor's own prompts have every call allowed. */
 export type Permission = "ask" | "allow"
@@ -103,12 +102,6 @@ export const of = (offered: Offered, session: Session, permission: Permission): 
 export type Change = { readonly session: Omit<Patch, "sessionId"> } | { readonly permission: Permission }
 
 const isEffort = Schema.is(ModelRef.ReasoningEffort)
-
-const withEffort = ({ options, ...model }: ModelRef.ModelRef, effort: ModelRef.ReasoningEffort | null) => {
-  const { reasoningEffort: _, ...rest } = options ?? {}
-  const merged = effort === null ? rest : { ...rest, reasoningEffort: effort }
-  return Object.keys(merged).length === 0 ? model : { ...model, options: merged }
-}
 
 const chosenModel = (offered: Offered, session: Session, value: string) => {
   const ref = modelNames(offered, session).includes(value) ? ModelRef.fromText(value) : null

@@ -1,20 +1,10 @@
 /** What the server offers to choose from, and which of it a session has. Pure. */
+import { withEffort } from "../../../domain/Effort.js"
 import type { OfferedAgent, OfferedModel, ReasoningEffort, Session } from "./Wire.js"
 
 /** `provider/model`, as it is typed. */
 export const nameOf = ({ model, provider }: { readonly provider: string; readonly model: string }): string =>
   `${provider}/${model}`
-
-/** How much a model may be told to think, the least first. */
-export const efforts = [
-  "none",
-  "minimal",
-  "low",
-  "medium",
-  "high",
-  "xhigh",
-  "max"
-] as const satisfies ReadonlyArray<ReasoningEffort>
 
 /** What somebody wants of a session, as it is chosen or typed. What is empty is left to others. */
 export interface Wanted {
@@ -53,9 +43,7 @@ export const modelWanted = (
 ): Session["model"] => {
   const name = nameWanted(agents, wanted)
   if (name === "") return null
-  const { reasoningEffort: _, ...others } = before?.options ?? {}
-  const options = wanted.effort === "" ? others : { ...others, reasoningEffort: wanted.effort }
-  return { ...modelNamed(name), ...(Object.keys(options).length === 0 ? {} : { options }) }
+  return withEffort({ ...modelNamed(name), options: before?.options }, wanted.effort === "" ? null : wanted.effort)
 }
 
 /** The agent of sessions that name this one, or none. */

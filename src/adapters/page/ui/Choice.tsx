@@ -1,5 +1,6 @@
 /** The agent, the model and its effort of a session: chosen of what the server offers, or typed, as it may serve others too. */
 import { useEffect, useState } from "preact/hooks"
+import { efforts } from "../../../domain/Effort.js"
 import * as Offers from "../model/Offers.js"
 import * as Visible from "../model/Visible.js"
 import type { OfferedModel } from "../model/Wire.js"
@@ -100,10 +101,10 @@ const Effort = ({
     <select
       value={value}
       disabled={!isOpen}
-      onChange={({ currentTarget }) => set(Offers.efforts.find((effort) => effort === currentTarget.value) ?? "")}
+      onChange={({ currentTarget }) => set(efforts.find((effort) => effort === currentTarget.value) ?? "")}
     >
       <option value="">the model's own</option>
-      {Offers.efforts.map((effort) => (
+      {efforts.map((effort) => (
         <option key={effort} value={effort}>
           {effort}
         </option>
