@@ -3,7 +3,17 @@
  * into it. All throw what the system says.
  */
 import { randomUUID } from "node:crypto"
-import { closeSync, fsyncSync, linkSync, openSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync
+} from "node:fs"
 import { dirname, join } from "node:path"
 import { codeOf } from "../ErrorCode.js"
 
@@ -37,3 +47,18 @@ export const create = (path: string, text: string): boolean =>
       throw thrown
     }
   })
+
+const orIfMissing = <A, B>(missing: B, find: () => A): A | B => {
+  try {
+    return find()
+  } catch (thrown) {
+    if (codeOf(thrown) === "ENOENT") return missing
+    throw thrown
+  }
+}
+
+/** What a file says, without blanks around it; null where there is none. */
+export const read = (path: string): string | null => orIfMissing(null, () => readFileSync(path, "utf8").trim())
+
+/** The names of the files in a folder; none where it is missing. */
+export const names = (folder: string): ReadonlyArray<string> => orIfMissing([], () => readdirSync(folder))

@@ -38,13 +38,13 @@ export const make = (folder: string) => {
   const forget = (hash: string): void => rmSync(fileOf(hash), { force: true })
 
   const read = (hash: string): Held | null => {
-    const text = TokenFolder.readText(fileOf(hash))
+    const text = PrivateFile.read(fileOf(hash))
     return text === null ? null : Option.getOrNull(decode(text))
   }
 
   /** Removes what is over. */
   const clear = (now: number): void => {
-    for (const hash of TokenFolder.filesIn(cookies)) if ((read(hash)?.until ?? 0) <= now) forget(hash)
+    for (const hash of PrivateFile.names(cookies)) if ((read(hash)?.until ?? 0) <= now) forget(hash)
   }
 
   return {

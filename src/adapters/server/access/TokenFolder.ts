@@ -8,7 +8,7 @@
  * never printed. One that others could have read is replaced.
  */
 import { Clock, Effect, Either, Option, Schema } from "effect"
-import { chmodSync, lstatSync, readdirSync, readFileSync, rmSync, unlinkSync } from "node:fs"
+import { chmodSync, lstatSync, rmSync, unlinkSync } from "node:fs"
 import { join } from "node:path"
 import { Owner } from "../../../domain/Session.js"
 import { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.js"
@@ -88,18 +88,8 @@ export const ensure = (folder: string): void => {
   chmodSync(folder, 0o700)
 }
 
-/** What a file says; null where there is none. */
-export const readText = (path: string): string | null => {
-  try {
-    return readFileSync(path, "utf8").trim()
-  } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return null
-    throw thrown
-  }
-}
-
 const localText = (folder: string): string | null => {
-  const text = readText(pathOf(folder, TokenText.local))
+  const text = PrivateFile.read(pathOf(folder, TokenText.local))
   return text !== null && TokenText.nameIn(text) === TokenText.local ? text : null
 }
 
@@ -153,7 +143,7 @@ const localToken = (folder: string): Token | null => {
 
 const tokenIn = (folder: string, name: TokenText.Name): Token | null => {
   if (name === TokenText.local) return localToken(folder)
-  const text = readText(pathOf(folder, name))
+  const text = PrivateFile.read(pathOf(folder, name))
   const token = text === null ? null : Option.getOrNull(decode(text))
   return token?.name === name ? token : null
 }
@@ -188,7 +178,7 @@ export const create = Effect.fn("TokenFolder.create")(function* (
 /** The named tokens, by name. A file that has none is left out. */
 export const list = (folder: string): Effect.Effect<ReadonlyArray<Token>, StorageUnusable | StorageFailed> =>
   attempt("list tokens", () => {
-    const names = filesIn(join(folder, named)).flatMap((file) =>
+    const names = PrivateFile.names(join(folder, named)).flatMap((file) =>
       file.endsWith(ending) ? [file.slice(0, -ending.length)].filter(Schema.is(TokenText.Name)) : []
     )
     return Either.right(
@@ -198,16 +188,6 @@ export const list = (folder: string): Effect.Effect<ReadonlyArray<Token>, Storag
       })
     )
   })
-
-/** The names of the files in a folder; none where it is missing. */
-export const filesIn = (folder: string): ReadonlyArray<string> => {
-  try {
-    return readdirSync(folder)
-  } catch (thrown) {
-    if (codeOf(thrown) === "ENOENT") return []
-    throw thrown
-  }
-}
 
 /** Removes a token: from now on it is refused. The local one is replaced by another. */
 export const revoke = (
