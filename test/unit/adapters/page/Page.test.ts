@@ -13,6 +13,7 @@ import {
   at,
   audit,
   choose,
+  choosing,
   dot,
   live,
   look,
@@ -55,7 +56,7 @@ Chromium.describe("the page", () => {
         })
         yield* gateway.create({ title: "Elsewhere made" })
         yield* Effect.promise(async () => {
-          await page.getByRole("link", { name: "Elsewhere made" }).click()
+          await choosing(page, "Elsewhere made")
           await live(page)
           await page.getByRole("link", { name: "Elsewhere made" }).getByText("queue").waitFor()
           await page.keyboard.press("s")
@@ -254,7 +255,7 @@ Chromium.describe("the page", () => {
                 })
               : route.continue()
           )
-          await page.getByRole("link", { name: "With files" }).click()
+          await choosing(page, "With files")
           await live(page)
           expect(gaps).toBe(2)
           const file = { name: "dot.png", mimeType: "image/png", buffer: Buffer.from(dot, "base64") }
@@ -408,7 +409,7 @@ Chromium.describe("the page", () => {
           await page.getByRole("dialog", { name: "Keys" }).waitFor()
           await audit(page)
           await page.keyboard.press("Escape")
-          await page.getByRole("link", { name: "Heavy" }).click()
+          await choosing(page, "Heavy")
           await page.getByText("the end", { exact: true }).waitFor()
           const shown = () => page.evaluate("document.body.innerText.length")
           expect(await shown()).toBeLessThan(10_000)

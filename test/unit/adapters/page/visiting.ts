@@ -131,6 +131,13 @@ export const another = Effect.flatMap(World, ({ newContext }) =>
 )
 
 export const live = (page: Page) => page.waitForSelector(".badge.is-live")
+
+/** Opens a session by its place in the list. The one that was open before is shown, and live, for some time still. */
+export const choosing = async (page: Page, title: string) => {
+  await page.getByRole("link", { name: title }).click()
+  await page.getByRole("heading", { name: title }).waitFor()
+}
+
 export const at = ({ id }: Session.Session) => `#/${id}`
 export const send = async (page: Page, text: string) => {
   await page.getByLabel("Message", { exact: true }).fill(text)
