@@ -4,6 +4,7 @@
  * type.
  */
 import { Array as Arr, Either, Option, ParseResult, Schema, SchemaAST } from "effect"
+import { exactly } from "./ExactCheck.js"
 import { InvalidInput } from "./SkeinError.js"
 
 /** What was given, without its content. */
@@ -129,9 +130,12 @@ export const decoder = <A, I>(
   unknownFields: "preserve" | "ignore" | "error" = "preserve"
 ): ((input: unknown) => Either.Either<A, InvalidInput>) => {
   const decode = Schema.decodeUnknownEither(schema, { onExcessProperty: unknownFields, propertyOrder: "original" })
+  const isExact = exactly(schema)
   const path = field === undefined ? [] : [field]
   return (input) =>
-    Either.try({ try: () => decode(input), catch: tooDeep(path) }).pipe(
-      Either.flatMap(Either.mapLeft((error) => refusalOf(path, error.issue)))
-    )
+    isExact(input)
+      ? Either.right(input)
+      : Either.try({ try: () => decode(input), catch: tooDeep(path) }).pipe(
+          Either.flatMap(Either.mapLeft((error) => refusalOf(path, error.issue)))
+        )
 }

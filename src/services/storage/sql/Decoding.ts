@@ -5,7 +5,7 @@
 import { Either, ParseResult, Predicate, Schema } from "effect"
 import type { JsonRecord } from "../../../domain/Json.js"
 import { RowDamaged } from "../../../domain/SkeinError.js"
-import { exactly } from "./ExactCheck.js"
+import { exactly } from "../../../domain/ExactCheck.js"
 
 /** The session of a row, and its place in the transcript if it has one. */
 export interface RowName {

@@ -16,7 +16,7 @@ import { CursorGone, RowDamaged, SessionNotFound, type StorageFailed } from "../
 import type { EventPage } from "../Storage.js"
 import { decodePage, decoder, exactJson, type RowName } from "./Decoding.js"
 import * as EventEntries from "./EventEntries.js"
-import { exactly } from "./ExactCheck.js"
+import { exactly } from "../../../domain/ExactCheck.js"
 import type { Query } from "./Query.js"
 import { sqlName } from "./Table.js"
 import { messages, sessionRows, usageNames } from "./Tables.js"

@@ -6,7 +6,7 @@
 import { Effect, Either, Schema } from "effect"
 import type { StorageFailed } from "../../../../domain/SkeinError.js"
 import type { Parameter } from "../Database.js"
-import { exactly } from "../ExactCheck.js"
+import { exactly } from "../../../../domain/ExactCheck.js"
 import type { Query } from "../Query.js"
 import { type Expression, isExpression, select, sqlName, type Table } from "../Table.js"
 

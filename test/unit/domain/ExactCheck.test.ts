@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, Predicate, Schema, Struct } from "effect"
-import { Message } from "../../../../../src/domain/Message.js"
-import { Durable } from "../../../../../src/domain/SessionEvent.js"
-import { exactly } from "../../../../../src/services/storage/sql/ExactCheck.js"
-import { assistant, result } from "../../../../../src/adapters/testing/storage/fixture.js"
+import { Message } from "../../../src/domain/Message.js"
+import { Durable } from "../../../src/domain/SessionEvent.js"
+import { exactly } from "../../../src/domain/ExactCheck.js"
+import { assistant, result } from "../../../src/adapters/testing/storage/fixture.js"
 
 const isExact = exactly(Message)
 
@@ -80,7 +80,8 @@ describe("what is written every day is accepted", () => {
       ...assistant("I call", ["c1", "c2"]),
       parts: [{ type: "call", callId: "c1", name: "t", input: "{}", providerMetadata: { p: { signature: "s" } } }]
     },
-    "a result": result("c1")
+    "a result": result("c1"),
+    "a part of another version": { role: "user", parts: [{ type: "hologram", data: { depth: 1 } }] }
   }
   for (const [name, value] of Object.entries(cases)) {
     it(name, () => {
@@ -92,7 +93,21 @@ describe("what is written every day is accepted", () => {
 describe("what decoding would change or refuse is not accepted", () => {
   const cases = {
     "an unknown field": { ...result("c1"), extra: 1 },
-    "an unknown part": { role: "user", parts: [{ type: "hologram", data: 1 }] },
+    "an unknown part that has no type": { role: "user", parts: [{ data: 1 }] },
+    "an unknown part that would lose a field": { role: "user", parts: [JSON.parse('{"type":"x","__proto__":1}')] },
+    "a list with a place that nothing is in": { role: "user", parts: Object.assign([], { length: 1 }) },
+    "an object of a class": {
+      role: "user",
+      parts: [
+        new (class {
+          type = "text"
+          text = "x"
+          toJSON() {
+            return 1
+          }
+        })()
+      ]
+    },
     "a field that is missing": { role: "user" },
     "an outcome that does not exist": { ...result("c1"), outcome: "maybe" },
     "an id that is none": { ...result("c1"), callId: "../c1" },
