@@ -6,15 +6,16 @@
  */
 import { HashMap, Option } from "effect"
 import type { CallPart, ResultMessage } from "./Message.js"
-import { Seq } from "./Session.js"
+import * as Place from "./Place.js"
+import type { Seq } from "./Session.js"
 
 /** The place that is set aside for the result of call `index` of the message at `opener`. */
-export const seqOf = (opener: Seq, index: number): Seq => Seq.make(opener + 1 + index)
+export const seqOf = (opener: Seq, index: number): Seq => Place.after(opener + index)
 
 /** Where the head goes: over the places after it that have their results, one after the other, up to place `last`. */
 export const headAfter = (head: number, last: number, isStored: (seq: Seq) => boolean): number => {
   let passed = head
-  while (passed < last && isStored(Seq.make(passed + 1))) passed++
+  while (passed < last && isStored(Place.after(passed))) passed++
   return passed
 }
 
@@ -58,8 +59,8 @@ export const store = <A>(
   let stored = HashMap.set(batch.stored, seq, result)
   const head = headAfter(batch.head, batch.opener + batch.size, (place) => HashMap.has(stored, place))
   const appended: Array<AppendedResult<A>> = []
-  for (let place = batch.head + 1; place <= head; place++) {
-    const passed = Seq.make(place)
+  for (let place = batch.head; place < head; place++) {
+    const passed = Place.after(place)
     const found = HashMap.get(stored, passed)
     if (Option.isSome(found)) appended.push({ seq: passed, result: found.value })
     stored = HashMap.remove(stored, passed)

@@ -9,7 +9,8 @@
 import { Chunk, Either, Option } from "effect"
 import * as Batch from "./Batch.js"
 import { type CallId, callsOf, type Entry, isText, type Message } from "./Message.js"
-import { Seq, type SessionId } from "./Session.js"
+import * as Place from "./Place.js"
+import type { Seq, SessionId } from "./Session.js"
 import { AppendRefused } from "./SkeinError.js"
 
 /** A call without its result, and the place that is set aside for it. */
@@ -36,7 +37,7 @@ export const empty = (sessionId: SessionId): State => ({ sessionId, head: 0, ope
 
 /** Appends a message at the place after the head. */
 export const append = (state: State, message: Message): Either.Either<State, AppendRefused> => {
-  const seq = Seq.make(state.head + 1)
+  const seq = Place.after(state.head)
   return Either.mapBoth(openAfter(state.open, seq, message), {
     onLeft: refused(state),
     onRight: (open) => ({ ...state, head: seq, open })

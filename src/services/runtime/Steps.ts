@@ -9,7 +9,8 @@ import * as Live from "../../domain/Live.js"
 import { CallId } from "../../domain/Message.js"
 import * as ModelRef from "../../domain/ModelRef.js"
 import { pricesOf } from "../../domain/Offer.js"
-import { Seq, type Session } from "../../domain/Session.js"
+import * as Place from "../../domain/Place.js"
+import type { Session } from "../../domain/Session.js"
 import { ModelFailed } from "../../domain/SkeinError.js"
 import * as StepDraft from "../../domain/StepDraft.js"
 import { EngineConfig } from "../EngineConfig.js"
@@ -82,7 +83,7 @@ export const make = Effect.gen(function* () {
       provider: model.provider,
       model: model.model
     })
-    yield* live.update(session.id, (now) => Live.beginStep(now, Seq.make(session.head + 1), model))
+    yield* live.update(session.id, (now) => Live.beginStep(now, Place.after(session.head), model))
     const question = { session, output, agent, model, transcript }
     const corrections = new Set<StepRequests.Correction>()
     let request = yield* requests.requestOf(question)

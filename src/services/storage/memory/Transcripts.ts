@@ -2,7 +2,8 @@
 import { Chunk, Either, HashMap, Option } from "effect"
 import type { Checked } from "../../../domain/Checked.js"
 import type { Entry, Message } from "../../../domain/Message.js"
-import { Seq, type SessionId } from "../../../domain/Session.js"
+import * as Place from "../../../domain/Place.js"
+import type { Seq, SessionId } from "../../../domain/Session.js"
 import {
   type AppendRefused,
   IdempotencyConflict,
@@ -69,7 +70,7 @@ export const append = (
   })
 
 /** The place after the head. */
-export const nextSeq = (kept: SessionRecord): Seq => Seq.make(kept.session.head + 1)
+export const nextSeq = (kept: SessionRecord): Seq => Place.after(kept.session.head)
 
 /** Moves the head to the entry in the next place, and adds its usage. */
 export const appendEntry = (kept: SessionRecord, at: number, entry: Entry): SessionRecord => {

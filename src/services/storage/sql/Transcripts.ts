@@ -2,7 +2,8 @@
 import { Array, Chunk, Effect, Either, Option, Stream } from "effect"
 import type { Checked } from "../../../domain/Checked.js"
 import { type Entry, Message } from "../../../domain/Message.js"
-import { Seq, type SessionId } from "../../../domain/Session.js"
+import * as Place from "../../../domain/Place.js"
+import type { Seq, SessionId } from "../../../domain/Session.js"
 import {
   type AppendRefused,
   IdempotencyConflict,
@@ -99,7 +100,7 @@ function* appendedBefore(
 }
 
 /** The place after the head. */
-export const nextSeq = ({ head }: SessionRow): Seq => Seq.make(head + 1)
+export const nextSeq = ({ head }: SessionRow): Seq => Place.after(head)
 
 /**
  * Stores an entry in the place after the head, moves the head to it and adds its usage. `body` is its JSON text. Its
