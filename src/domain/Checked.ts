@@ -3,10 +3,14 @@
  * encodes nothing again: the text is what is stored, and what is hashed.
  */
 import { Either } from "effect"
+import type { InPieces } from "./InPieces.js"
 import type { JsonRecord } from "./Json.js"
 import * as Limits from "./Limits.js"
 import type { Message } from "./Message.js"
 import type { InvalidInput } from "./SkeinError.js"
+
+/** How much of a list is checked in one piece. */
+const portion = { messages: 500, characters: 512 * 1024 }
 
 /** What is stored of a message: one of an unknown role as it was. */
 const storedForm = (message: Message): unknown => (message.role === "other" ? message.stored : message)
@@ -28,6 +32,28 @@ export class Checked<out A> {
     field = "message"
   ): Either.Either<Checked<M>, InvalidInput> {
     return Either.map(Limits.json(field, storedForm(message), messageBytes), (json) => new Checked(message, json))
+  }
+
+  /** The same for each of a list. The refusal of one names its place. */
+  static *messages<M extends Message>(
+    messages: ReadonlyArray<M>,
+    limits: Limits.Limits
+  ): InPieces<Either.Either<ReadonlyArray<Checked<M>>, InvalidInput>> {
+    const all: Array<Checked<M>> = []
+    let done = { messages: 0, characters: 0 }
+    for (const message of messages) {
+      if (done.messages >= portion.messages || done.characters >= portion.characters) {
+        yield
+        done = { messages: 0, characters: 0 }
+      }
+      const checked = Checked.message(message, limits, `messages.${all.length}`)
+      if (Either.isLeft(checked)) return Either.left(checked.left)
+      all.push(checked.right)
+      done.messages++
+      done.characters += checked.right.json.length
+    }
+    if (done.characters >= portion.characters) yield
+    return Either.right(all)
   }
 
   /** Fails when metadata have no JSON, or more bytes of it than the limit. */

@@ -14,14 +14,19 @@ type Plain = Extract<ForeignMessage, { readonly role: "user" | "other" }>
 
 const isPlain = (message: ForeignMessage): message is Plain => message.role === "user" || message.role === "other"
 
-/** The messages, with ids of ours for all calls. */
+/** The messages, with ids of ours for all calls. `between` is done between two of them. */
 export const adopt = (
   messages: ReadonlyArray<ForeignMessage>,
-  ids: Ids.Service
+  ids: Ids.Service,
+  between: Effect.Effect<void>
 ): Effect.Effect<ReadonlyArray<Message>> =>
-  messages.every(isPlain) ? Effect.succeed(messages) : adoptCalls(messages, ids)
+  messages.every(isPlain) ? Effect.succeed(messages) : adoptCalls(messages, ids, between)
 
-const adoptCalls = Effect.fnUntraced(function* (messages: ReadonlyArray<ForeignMessage>, ids: Ids.Service) {
+const adoptCalls = Effect.fnUntraced(function* (
+  messages: ReadonlyArray<ForeignMessage>,
+  ids: Ids.Service,
+  between: Effect.Effect<void>
+) {
   const next = Effect.map(ids.next("call"), CallId.make)
   let open: Array<{ readonly foreign: string; readonly callId: CallId }> = []
 
@@ -39,12 +44,13 @@ const adoptCalls = Effect.fnUntraced(function* (messages: ReadonlyArray<ForeignM
     return { callId: answered?.callId ?? (yield* next), foreignCallId: foreign }
   })
 
-  return yield* Effect.forEach(messages, (message): Effect.Effect<Message> => {
+  const adopted = (message: ForeignMessage): Effect.Effect<Message> => {
     if (isPlain(message)) return Effect.succeed(message)
     if (message.role === "tool") return Effect.map(result(message.callId), (ids) => ({ ...message, ...ids }))
     const parts = Effect.forEach(message.parts, (part) =>
       isForeignCall(part) ? Effect.map(call(part.callId), (ids) => ({ ...part, ...ids })) : Effect.succeed(part)
     )
     return Effect.map(parts, (parts) => ({ ...message, parts }))
-  })
+  }
+  return yield* Effect.forEach(messages, (message) => Effect.zipLeft(adopted(message), between))
 })

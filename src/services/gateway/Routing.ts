@@ -16,7 +16,7 @@ import { Ids } from "../Ids.js"
 import { Leases } from "../runtime/Leases.js"
 import { Runtime } from "../runtime/Runtime.js"
 import { StorageReader } from "../storage/Storage.js"
-import { Stretch } from "../Stretch.js"
+import { inPieces, Stretch } from "../Stretch.js"
 import * as Changes from "./Changes.js"
 import { Hashing } from "../Hashing.js"
 import * as Exports from "./Exports.js"
@@ -76,6 +76,9 @@ const methods = (stretch: Stretch["Type"]) => {
   }
 }
 
+/** Messages whose calls get ids. */
+const messagesInStretch = 1000
+
 const make = Effect.gen(function* () {
   const reader = yield* StorageReader
   const runtime = yield* Runtime
@@ -86,10 +89,12 @@ const make = Effect.gen(function* () {
   const subscriptions = yield* Subscriptions.make
   const { limits, traceContent } = yield* EngineConfig
   const { turn } = yield* EventLoop
-  const { method, streamMethod } = methods(yield* Stretch)
+  const stretch = yield* Stretch
+  const { method, streamMethod } = methods(stretch)
+  const nextMessage = stretch.oneOf(messagesInStretch)
 
-  const checkedMessage = <M extends Message>(message: M, field?: string) =>
-    Effect.tap(Checked.message(message, limits, field), ({ json }) => afterText(turn, json))
+  const checkedMessage = <M extends Message>(message: M) =>
+    Effect.tap(Checked.message(message, limits), ({ json }) => afterText(turn, json))
 
   const create = method(operations.create, (input) =>
     Effect.gen(function* () {
@@ -211,8 +216,8 @@ const make = Effect.gen(function* () {
     resume,
     recover: (which = {}) => recover(which),
     append: method(operations.append, ({ idempotencyKey, messages, sessionId }) =>
-      ForeignCalls.adopt(messages, ids).pipe(
-        Effect.flatMap(Effect.forEach((message, index) => checkedMessage(message, `messages.${index}`))),
+      ForeignCalls.adopt(messages, ids, nextMessage).pipe(
+        Effect.flatMap((adopted) => Effect.flatten(inPieces(Checked.messages(adopted, limits), turn))),
         Effect.flatMap((checked) =>
           runtime.append(
             sessionId,

@@ -32,6 +32,7 @@ import {
   Storage,
   StorageReader
 } from "../storage/Storage.js"
+import { Stretch } from "../Stretch.js"
 import { Boundary } from "./Boundary.js"
 import * as Claims from "./Claims.js"
 import { Deletions } from "./Deletions.js"
@@ -98,6 +99,9 @@ export interface Service {
 
 export class Runtime extends Context.Tag("skein/Runtime")<Runtime, Service>() {}
 
+/** Texts of 100 messages of a list. */
+const textsInStretch = 8
+
 const make = Effect.gen(function* () {
   const storage = yield* Storage
   const reader = yield* StorageReader
@@ -113,6 +117,7 @@ const make = Effect.gen(function* () {
   const upkeep = yield* Upkeep
   const recovery = yield* Recovery
   const { turn } = yield* EventLoop
+  const nextText = (yield* Stretch).oneOf(textsInStretch)
   const { recoverRuns } = yield* EngineConfig
   const scope = yield* Effect.scope
 
@@ -126,12 +131,15 @@ const make = Effect.gen(function* () {
     <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
       Effect.zipRight(upkeep.start, boundary.hold(sessionId)(effect))
 
-  const hashOf = Effect.fnUntraced(function* (textOf: () => string) {
+  /** Of texts that are one text together. */
+  const hashOf = Effect.fnUntraced(function* (texts: () => Iterable<string>) {
     const digest = yield* hashing.sha256
-    const text = textOf()
-    yield* afterText(turn, text)
-    yield* digest.update(new TextEncoder().encode(text))
-    yield* afterText(turn, text)
+    for (const text of texts()) {
+      yield* afterText(turn, text)
+      yield* digest.update(new TextEncoder().encode(text))
+      yield* afterText(turn, text)
+      yield* nextText
+    }
     return yield* digest.hex
   })
 
@@ -142,14 +150,14 @@ const make = Effect.gen(function* () {
     // Without an output it is what it was before there were outputs.
     const sent = [message, metadata, ...(output === null ? [] : [output])]
     return Effect.all({
-      hash: hashOf(() => CanonicalJson.stringify(sent.map(({ value }) => value))),
-      textHash: hashOf(() => `[${sent.map(({ json }) => json).join(",")}]`)
+      hash: hashOf(() => CanonicalJson.pieces(sent.map(({ value }) => value))),
+      textHash: hashOf(() => [`[${sent.map(({ json }) => json).join(",")}]`])
     })
   }
 
   const appendKeyOf = ({ given, key }: GivenKey) =>
     Effect.map(
-      hashOf(() => CanonicalJson.stringify(given)),
+      hashOf(() => CanonicalJson.pieces(given)),
       (hash) => ({ key, hash })
     )
 

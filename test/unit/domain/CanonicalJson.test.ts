@@ -20,6 +20,15 @@ describe("CanonicalJson", () => {
     }
   )
 
+  it("comes in pieces that are the text of the list", () => {
+    for (const count of [0, 1, 99, 100, 101, 350]) {
+      const list = Array.from({ length: count }, (_, n) => ({ n, a: ["x", n] }))
+      const pieces = Array.from(CanonicalJson.pieces(list))
+      expect(pieces.join("")).toBe(CanonicalJson.stringify(list))
+      expect(pieces).toHaveLength(Math.ceil(count / 100) + 1)
+    }
+  })
+
   it("sorts the fields of each object by their code units, and keeps the order of arrays", () => {
     expect(CanonicalJson.stringify([{ é: 1, b: [{ z: null, a: 2 }, 1], Z: undefined, B: "x" }, null])).toBe(
       '[{"B":"x","b":[{"a":2,"z":null},1],"é":1},null]'

@@ -410,6 +410,27 @@ describe("budgets", () => {
   )
 
   budget(
+    "others have turns while many messages are checked, get ids for their calls, and are hashed",
+    Effect.gen(function* () {
+      const gateway = yield* Gateway.Gateway
+      const { id } = yield* gateway.create({ workdir: "/" })
+      const texts = (count: number) => Array.from({ length: count }, () => Message.userText("one"))
+      const calls = (count: number) =>
+        Array.from({ length: count / 2 }, (_, n) => [
+          assistant([{ type: "call", callId: `foreign ${n}`, name: "noop", input: "{}" }]),
+          { role: "tool" as const, callId: `foreign ${n}`, name: "noop", outcome: "success" as const, text: "done" }
+        ]).flat()
+      const refused = (messages: ReadonlyArray<Gateway.ForeignMessage>, key?: string) =>
+        Effect.flip(gateway.append(id, [...messages, Message.userText(" ")], key))
+      // What is refused is as much as was done before the write. Each of the engine's turns is two of those counted.
+      expect(yield* turnsOf(() => refused(texts(50), "few"))).toBe(0)
+      expect(yield* turnsOf(() => refused(texts(4_000)))).toBe(2 * 8)
+      expect(yield* turnsOf(() => refused(texts(4_000), "many"))).toBe(2 * (8 + 5))
+      expect(yield* turnsOf(() => refused(calls(4_000)))).toBe(2 * (8 + 4))
+    })
+  )
+
+  budget(
     "others have turns within a write of many statements: a run's many calls are closed, many messages appended",
     Effect.gen(function* () {
       const gateway = yield* Gateway.Gateway
