@@ -3,16 +3,18 @@
  * is: no more than the limit is held. What is left of a refused body is read on and dropped after the answer, so that
  * the answer arrives. A body that is to be stored is a stream, and is never held.
  *
- * JSON is parsed in one stretch of the event loop. How long that takes is bounded by its bytes and by its values: an
- * object of a million keys takes a hundred times as long as a text of the same length.
+ * How long JSON takes to parse is bounded by its bytes and by its values: an object of a million keys takes a hundred times
+ * as long as a text of the same length. A list of messages is parsed in pieces, with turns of the event loop between them.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as NodeStream from "@effect/platform-node/NodeStream"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
-import { Context, Effect, Either, type Schema, type Scope, Stream } from "effect"
+import { Context, Effect, type Schema, type Scope, Stream } from "effect"
 import * as Refusal from "../../domain/Refusal.js"
 import type { InvalidInput } from "../../domain/SkeinError.js"
-import * as JsonValues from "./JsonValues.js"
+import { EventLoop } from "../../services/EventLoop.js"
+import { inPieces } from "../../services/Stretch.js"
+import * as JsonScan from "./JsonScan.js"
 import { BodyTooLarge, Malformed, UnsupportedContent } from "./RequestErrors.js"
 
 /** Bytes of a JSON body with messages in it at most. Defaults to 16 MiB: a message of 4 MiB may be longer where its JSON escapes much. */
@@ -37,6 +39,12 @@ const cut = () => new Malformed({ field: "body", limit: "whole" })
 const declaredBytes = Effect.map(HttpServerRequest, ({ headers }) =>
   headers["content-length"] === undefined ? null : Number(headers["content-length"])
 )
+
+/** Bytes of a body that is read, and answered, in a moment. */
+const short = 64 * 1024
+
+/** Whether the request says that its body is short. */
+export const isShort = Effect.map(declaredBytes, (bytes) => bytes !== null && bytes <= short)
 
 const tooLarge = (limit: number) => new BodyTooLarge({ field: "body", limit: `at most ${limit} bytes` })
 
@@ -90,24 +98,26 @@ const wholeBody = (most: number) =>
     const declared = yield* declaredBytes
     if (declared !== null && declared > limit) return yield* tooLarge(limit)
     const read: Array<Uint8Array> = []
-    const count = JsonValues.counter()
+    const scan = JsonScan.make()
     let size = 0
     yield* Stream.runForEach(yield* bytes, (piece) => {
       size += piece.length
       read.push(piece)
       if (size > limit) return tooLarge(limit)
-      return count(piece) > mostValues ? tooMany : Effect.void
+      return scan.take(piece) > mostValues ? tooMany : Effect.void
     })
-    return Buffer.concat(read)
+    return { body: Buffer.concat(read), scan }
   })
 
 const notJson = new Malformed({ field: "body", limit: "JSON in UTF-8" })
 
-const parse = (body: Uint8Array): Either.Either<unknown, Malformed> =>
-  Either.try({
-    try: (): unknown => (body.length === 0 ? {} : JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body))),
-    catch: () => notJson
-  })
+const parse = ({ body, scan }: { readonly body: Uint8Array; readonly scan: JsonScan.JsonScan }) =>
+  body.length === 0
+    ? Effect.succeed({})
+    : EventLoop.pipe(
+        Effect.flatMap(({ turn }) => inPieces(JsonScan.parse(body, scan), turn)),
+        Effect.flatMap(Effect.mapError(() => notJson))
+      )
 
 interface Form {
   /** Fields that the Schema does not know are refused, unless the body is of another's protocol, which may have more. */

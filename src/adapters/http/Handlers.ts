@@ -1,6 +1,7 @@
 /** What each route does: one call of the Gateway, as the sender of the request sees it. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Effect } from "effect"
+import { Entry } from "../../domain/Message.js"
 import { Gateway, type Service } from "../../services/gateway/Gateway.js"
 import { operations } from "../../services/gateway/Operations.js"
 import * as Requests from "../../services/gateway/Requests.js"
@@ -24,6 +25,7 @@ const resume = Body.json(Requests.ResumedRun)
 const nothing = Body.json(Bodies.Nothing)
 const answer = Body.json(Bodies.NewAnswer)
 const entries = JsonArray.respond(operations.transcript.success)
+const appended = JsonArray.respondList(Entry, { status: 201 })
 const rows = JsonArray.respond(operations.timeline.success)
 
 export const agents = HttpApiBuilder.group(api, "agents", (handlers) =>
@@ -51,7 +53,9 @@ export const transcripts = HttpApiBuilder.group(api, "transcripts", (handlers) =
     )
     .handleRaw("append", ({ headers, path }) =>
       Effect.flatMap(append, ({ messages }) =>
-        call((gateway) => gateway.append(path.sessionId, messages, headers["idempotency-key"]))
+        call((gateway) => gateway.append(path.sessionId, messages, headers["idempotency-key"])).pipe(
+          Effect.zipWith(Body.isShort, (entries, isShort) => (isShort ? entries : appended(entries)))
+        )
       )
     )
     .handleRaw("entry", ({ path }) => call((gateway) => gateway.entry(path)))

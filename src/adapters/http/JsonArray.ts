@@ -4,6 +4,7 @@
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Chunk, Effect, Option, Schema, type Scope, Stream } from "effect"
+import { turn } from "../EventLoop.js"
 
 const encoder = new TextEncoder()
 
@@ -40,4 +41,34 @@ export const respond = <A, I>(schema: Schema.Schema<A, I>) => {
       )
       return HttpServerResponse.stream(body, { contentType: "application/json" })
     })
+}
+
+/** How much of a list is written in one piece, unless one value is more. */
+const portion = { values: 200, characters: 256 * 1024 }
+
+function* textsOf<A>(list: ReadonlyArray<A>, encode: (value: A) => string): Generator<string, void> {
+  let text = "["
+  let values = 0
+  for (const [index, value] of list.entries()) {
+    if (values === portion.values || text.length >= portion.characters) {
+      yield text
+      text = ""
+      values = 0
+    }
+    text += (index === 0 ? "" : ",") + encode(value)
+    values++
+  }
+  yield `${text}]`
+}
+
+/** The answer with a list of any length, with turns of the event loop between its pieces. */
+export const respondList = <A, I>(schema: Schema.Schema<A, I>, options: { readonly status: number }) => {
+  const encode = Schema.encodeSync(Schema.parseJson(schema))
+  return (list: ReadonlyArray<A>) => {
+    const texts = Effect.sync(() => Stream.fromIteratorSucceed(textsOf(list, encode), 1))
+    const body = Stream.unwrap(Effect.zipRight(turn, texts)).pipe(
+      Stream.mapEffect((text) => Effect.as(turn, encoder.encode(text)))
+    )
+    return HttpServerResponse.stream(body, { ...options, contentType: "application/json" })
+  }
 }

@@ -129,6 +129,26 @@ describe("routes", () => {
     })
   )
 
+  it.scoped("transcripts: many messages, or a large one, are read and answered in pieces, and are the same", () =>
+    Effect.gen(function* () {
+      const { request, session, transcript } = yield* served()
+      const many = Array.from({ length: 5_000 }, (_, n) => Message.userText(`${n}, ${"\u{1F600}".repeat(20)}`))
+      for (const messages of [many, [Message.userText("\u{1F600}".repeat(200_000)), Message.userText("two")]]) {
+        const { id } = yield* session()
+        const path = `/v1/sessions/${id}/transcript`
+        const wrong = yield* request("POST", path, body({ messages: [...messages, { role: "user", parts: 1 }] }))
+        expect(wrong.json()).toMatchObject({ _tag: "InvalidInput", field: `messages.${messages.length}.parts` })
+        const cut = yield* request("POST", path, { body: JSON.stringify({ messages }).slice(0, -2) })
+        expect([cut.status, cut.json()]).toMatchObject([400, { _tag: "Malformed", field: "body" }])
+        const appended = yield* request("POST", path, body({ messages }))
+        expect(appended.status).toBe(201)
+        const entries = yield* transcript(id)
+        expect(entries.map(({ message }) => message)).toEqual(messages)
+        expect(appended.json()).toEqual(entries)
+      }
+    })
+  )
+
   it.scoped("questions: listed, read, answered by the first", () =>
     Effect.gen(function* () {
       const { begin, gateway, model, request, seen } = yield* served(asking)

@@ -1,0 +1,123 @@
+/**
+ * Looks through a JSON text that comes in pieces, without parsing it: how many values it has, and where the items of a
+ * list in its outermost object stand, so that they can be parsed one by one. Pure.
+ *
+ * What it says holds for any JSON. Of a text that is none it need not be true: the parts are parsed, and show it.
+ */
+import { Option, Predicate } from "effect"
+import type { InPieces } from "../../domain/InPieces.js"
+
+const [quote, backslash] = [0x22, 0x5c]
+const [comma, openBracket, closeBracket, openBrace, closeBrace] = [0x2c, 0x5b, 0x5d, 0x7b, 0x7d]
+
+/** The one list that is a field of the outermost object: offsets of its brackets, and of the commas between its items. */
+interface List {
+  readonly start: number
+  readonly commas: Array<number>
+  end: number | null
+}
+
+export interface JsonScan {
+  /** Takes the next piece, and returns how many values have begun so far: those after a comma, a bracket or a brace. */
+  readonly take: (piece: Uint8Array) => number
+  /** The list, when there is one and no other. */
+  readonly list: () => List | null
+}
+
+export const make = (): JsonScan => {
+  let values = 0
+  let isText = false
+  let isEscaped = false
+  let depth = 0
+  let taken = 0
+  let lists = 0
+  let list: List | null = null
+
+  const structure = (byte: number, offset: number) => {
+    switch (byte) {
+      case openBracket:
+        if (depth === 1 && ++lists === 1) list = { start: offset, commas: [], end: null }
+        depth++
+        values++
+        break
+      case openBrace:
+        depth++
+        values++
+        break
+      case closeBracket:
+      case closeBrace:
+        depth--
+        if (depth === 1 && list !== null) list.end ??= offset
+        break
+      case comma:
+        if (depth === 2 && list !== null && list.end === null) list.commas.push(offset)
+        values++
+    }
+  }
+
+  return {
+    take: (piece) => {
+      for (let at = 0; at < piece.length; at++) {
+        const byte = piece[at] ?? 0
+        if (isEscaped) isEscaped = false
+        else if (isText) {
+          if (byte === backslash) isEscaped = true
+          else if (byte === quote) isText = false
+        } else if (byte === quote) isText = true
+        else structure(byte, taken + at)
+      }
+      taken += piece.length
+      return values
+    },
+    list: () => (lists === 1 ? list : null)
+  }
+}
+
+const decoder = new TextDecoder("utf-8", { fatal: true })
+/** Within a text, a mark of the order of bytes is one character more. */
+const decoderWithin = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
+
+/** Bytes and items that are parsed in one go. A larger item is one. */
+const portion = { bytes: 256 * 1024, items: 1000 }
+
+const isList = (value: unknown): value is Array<unknown> => Array.isArray(value)
+
+const isBlank = (text: string): boolean => /^[ \t\n\r]*$/.test(text)
+
+/** Parses a text that was looked through: what is in the list in pieces, all else at once. None when it is no JSON in UTF-8. */
+export function* parse(bytes: Uint8Array, scan: JsonScan): InPieces<Option.Option<unknown>> {
+  try {
+    return Option.some(yield* parsed(bytes, scan))
+  } catch {
+    return Option.none()
+  }
+}
+
+function* parsed(bytes: Uint8Array, scan: JsonScan): InPieces<unknown> {
+  const list = scan.list()
+  const end = list?.end ?? null
+  if (list === null || end === null || bytes.length <= portion.bytes) return yield* atOnce(bytes)
+  const before = decoder.decode(bytes.subarray(0, list.start + 1))
+  const shell: unknown = JSON.parse(before + decoderWithin.decode(bytes.subarray(end)))
+  const items = Predicate.isReadonlyRecord(shell) ? Object.values(shell).find(isList) : undefined
+  // A later field of the same name has replaced it.
+  if (items === undefined) return yield* atOnce(bytes)
+  if (list.commas.length === 0 && isBlank(decoderWithin.decode(bytes.subarray(list.start + 1, end)))) return shell
+  let from = list.start + 1
+  let pause = { bytes: from + portion.bytes, items: portion.items }
+  for (const to of [...list.commas, end]) {
+    items.push(JSON.parse(decoderWithin.decode(bytes.subarray(from, to))))
+    from = to + 1
+    if (from < pause.bytes && items.length < pause.items) continue
+    pause = { bytes: from + portion.bytes, items: items.length + portion.items }
+    yield
+  }
+  return shell
+}
+
+function* atOnce(bytes: Uint8Array): InPieces<unknown> {
+  const text = decoder.decode(bytes)
+  if (bytes.length > portion.bytes) yield
+  const value: unknown = JSON.parse(text)
+  return value
+}
