@@ -14,4 +14,4 @@ const digits = "abcdefghijklmnopqrstuvwxyz234567"
 
 /** The id for a number of at most 130 bits. */
 export const format = (prefix: Prefix, number: bigint): string =>
-  `${prefix}_${Array.from({ length: 26 }, (_, index) => digits.charAt(Number((number >> BigInt(125 - 5 * index)) & 31n))).join("")}`
+  `${prefix}_${Array.from(number.toString(32).padStart(26, "0"), (digit) => digits.charAt(Number.parseInt(digit, 32))).join("")}`

@@ -20,9 +20,21 @@ import * as Ids from "../../services/Ids.js"
 import { Engines } from "../../services/Engines.js"
 import * as ProcessStat from "./ProcessStat.js"
 
+/** Random bytes of an id, and of so many ids at once: asking for them costs more than making an id of them. */
+const [idBytes, idsAtOnce] = [16, 64]
+
 /** @internal */
-export const layerIds: Layer.Layer<Ids.Ids> = Layer.succeed(Ids.Ids, {
-  next: (prefix: Ids.Prefix) => Effect.sync(() => Ids.format(prefix, BigInt(`0x${randomBytes(16).toString("hex")}`)))
+export const layerIds: Layer.Layer<Ids.Ids> = Layer.sync(Ids.Ids, () => {
+  let bytes = Buffer.alloc(0)
+  let used = 0
+  const next = () => {
+    if (used === bytes.length) {
+      bytes = randomBytes(idBytes * idsAtOnce)
+      used = 0
+    }
+    return BigInt(`0x${bytes.toString("hex", used, (used += idBytes))}`)
+  }
+  return { next: (prefix: Ids.Prefix) => Effect.sync(() => Ids.format(prefix, next())) }
 })
 
 const isRegistry = (value: unknown): value is Set<string> => value instanceof Set
