@@ -14,6 +14,7 @@ import * as Refusal from "../domain/Refusal.js"
 import type { Run } from "../domain/Run.js"
 import type { Session } from "../domain/Session.js"
 import { AgentUnavailable, type DuplicateTool, InvalidInput } from "../domain/SkeinError.js"
+import * as Ended from "./Ended.js"
 import type { Models } from "./Model.js"
 import type { Policy } from "./Permissions.js"
 import type * as Tool from "./Tool.js"
@@ -96,7 +97,7 @@ const standardStepLimit = 200
 const bind =
   <R>(policy: Policy<R>, context: Context.Context<R>): Policy =>
   (request) =>
-    Effect.provide(policy(request), context)
+    Ended.orElse(policy(request), Effect.provide(context))
 
 /**
  * Makes an agent. What its models, its tools' handlers and its policy require, the effect does. Fails with `InvalidInput`,

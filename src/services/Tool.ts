@@ -6,8 +6,7 @@
  *
  * A handler that fails, dies or never returns still ends in one bounded result for the model, and affects no other call.
  */
-import { Context, Duration, Effect, Either, JSONSchema, Schema } from "effect"
-import type { ParseResult } from "effect"
+import { Context, Duration, Effect, Either, JSONSchema, ParseResult, Schema } from "effect"
 import * as AbsentFields from "../domain/AbsentFields.js"
 import { Kind, Location } from "../domain/CallDisplay.js"
 import * as Issues from "../domain/Issues.js"
@@ -163,11 +162,11 @@ const definition = <Name extends string, Decoded, Input, Output, Context>(
     const invalid = (detail: string) => new InputInvalid({ tool: name, detail })
     const decode = (input: unknown, flaws: ReadonlyArray<string>) =>
       flaws.length === 0
-        ? Effect.mapError(shape.decode(input), (error) => invalid(Issues.format(error)))
-        : Effect.fail(invalid(Issues.bound(flaws)))
+        ? ParseResult.mapError(shape.decode(input), (error) => invalid(Issues.format(error)))
+        : Either.left(invalid(Issues.bound(flaws)))
+    const handler = (input: Decoded) => Effect.flatMap(Call, (call) => Effect.provideService(run(input), Call, call))
     const toResult = (output: Output) =>
       output instanceof Result ? Effect.succeed(output) : Effect.map(shape.toText(output), ofText)
-    const handler = (input: Decoded) => Effect.flatMap(Call, (call) => Effect.provideService(run(input), Call, call))
     return {
       name,
       description: shape.description,
@@ -178,8 +177,8 @@ const definition = <Name extends string, Decoded, Input, Output, Context>(
       invoke: (input) => Effect.flatMap(decode(input, JsonFlaws.find(input)), handler),
       prepare: (raw) =>
         Either.mapLeft(parseJson(raw), invalid).pipe(
-          Effect.flatMap((input) => decode(input, JsonFlaws.findRead(raw, input))),
-          Effect.map((input) => ({
+          ParseResult.flatMap((input) => decode(input, JsonFlaws.findRead(raw, input))),
+          ParseResult.map((input) => ({
             key: options.key === undefined ? null : options.key(input),
             title: options.title === undefined ? null : options.title(input),
             locations: options.locations === undefined ? [] : options.locations(input),
@@ -201,7 +200,7 @@ const shown = <A, I, R>(input: Schema.Schema<A, I, R>): InputSchema.InputSchema 
 const decodeNothing =
   <A, I, R>(input: Schema.Schema<A, I, R>) =>
   (value: unknown) =>
-    Effect.zipRight(Schema.decodeUnknown(JsonRecord)(value), Schema.decodeUnknown(input)(value))
+    ParseResult.flatMap(Schema.decodeUnknown(JsonRecord)(value), () => Schema.decodeUnknown(input)(value))
 
 /** Finds all issues, and takes null for what may be left out as left out. */
 const decodeFields = <A, I, R>(input: Schema.Schema<A, I, R>) => {

@@ -4,6 +4,7 @@ import * as InputSchema from "../domain/InputSchema.js"
 import * as PortableName from "../domain/PortableName.js"
 import { DuplicateTool, InvalidInput } from "../domain/SkeinError.js"
 import type { ToolDefinition } from "./Model.js"
+import * as Ended from "./Ended.js"
 import * as Tool from "./Tool.js"
 
 /** The tools of an agent, with what their handlers require. */
@@ -32,10 +33,10 @@ export const empty: Toolbox = ofMap(new Map())
 const bind = <R>(tool: Tool.Runnable<R | Tool.Call>, context: Context.Context<R>): Tool.Runnable<Tool.Call> => ({
   ...tool,
   prepare: (input) =>
-    tool.prepare(input).pipe(
-      Effect.map((prepared) => ({ ...prepared, run: Effect.mapInputContext(prepared.run, merge(context)) })),
-      Effect.mapInputContext(merge(context))
-    )
+    Ended.map(Ended.orElse(tool.prepare(input), Effect.mapInputContext(merge(context))), (prepared) => ({
+      ...prepared,
+      run: Effect.mapInputContext(prepared.run, merge(context))
+    }))
 })
 
 /** What the host gave comes before what the engine happens to have: only the call and its span are the engine's own. */

@@ -1,22 +1,46 @@
 /**
  * Work of others that most often is done as soon as it has begun: a tool that reads its input, a policy that decides, a
- * handler. It runs in a fiber of its own, so that nobody has to wait for work that ignores interruption. Only when it is
- * not done at once does waiting for it cost a timer and more fibers: whoever begins works yields once, then waits.
+ * handler. What has ended as it is made needs no more. All else runs in a fiber of its own, so that nobody has to wait for
+ * work that ignores interruption. Only when it is not done at once does waiting for it cost a timer and more fibers:
+ * whoever begins works yields once, then waits.
  */
-import { type Duration, Effect, type Exit, Fiber, Option } from "effect"
+import { type Duration, Effect, Exit, Fiber, Option } from "effect"
+import * as Ended from "../Ended.js"
 
-export type Work<A, E = never> = Fiber.RuntimeFiber<A, E>
+/** Work that is done, or goes on. */
+export type Work<A, E = never> = Exit.Exit<A, E> | Fiber.RuntimeFiber<A, E>
 
-export const begin = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Work<A, E>> =>
+/** Runs work in a fiber of its own. */
+export const run = <A, E>(effect: Effect.Effect<A, E>): Effect.Effect<Fiber.RuntimeFiber<A, E>> =>
   Effect.forkDaemon(Effect.interruptible(effect))
 
-export const isDone = (work: Work<unknown, unknown>): boolean => work.unsafePoll() !== null
+/** Begins work that somebody makes, and provides it with what it requires. */
+export const begin = <A, E, R>(
+  make: () => Effect.Effect<A, E, R>,
+  provide: (effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E>
+): Effect.Effect<Work<A, E>> =>
+  Effect.suspend((): Effect.Effect<Work<A, E>> => {
+    try {
+      const made = make()
+      return Ended.is(made) ? Effect.exit(made) : run(provide(made))
+    } catch (defect) {
+      return Effect.exit(Effect.die(defect))
+    }
+  })
+
+/** How work has ended, if it has. */
+export const poll = <A, E>(work: Work<A, E>): Exit.Exit<A, E> | null => (Exit.isExit(work) ? work : work.unsafePoll())
+
+export const isDone = (work: Work<unknown, unknown>): boolean => poll(work) !== null
+
+const ended = <A, E>(work: Work<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
+  Exit.isExit(work) ? Effect.succeed(work) : Fiber.await(work)
 
 /** Waits for work. When that is interrupted, the work goes on. */
 export const exitOf = <A, E>(work: Work<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.suspend(() => {
-    const exit = work.unsafePoll()
-    return exit === null ? Fiber.await(work) : Effect.succeed(exit)
+    const exit = poll(work)
+    return exit === null ? ended(work) : Effect.succeed(exit)
   })
 
 /** The same for at most `limit`: none when the work takes longer. It goes on. */
@@ -25,10 +49,10 @@ export const exitWithin = <A, E>(
   limit: Duration.Duration
 ): Effect.Effect<Option.Option<Exit.Exit<A, E>>> =>
   Effect.suspend(() => {
-    const exit = work.unsafePoll()
-    return exit === null ? Effect.timeoutOption(Fiber.await(work), limit) : Effect.succeedSome(exit)
+    const exit = poll(work)
+    return exit === null ? Effect.timeoutOption(ended(work), limit) : Effect.succeedSome(exit)
   })
 
 /** Interrupts work that is not done, and does not wait for that. */
 export const giveUp = (work: Work<unknown, unknown>): Effect.Effect<void> =>
-  Effect.suspend(() => (isDone(work) ? Effect.void : Fiber.interruptFork(work)))
+  Effect.suspend(() => (Exit.isExit(work) || isDone(work) ? Effect.void : Fiber.interruptFork(work)))

@@ -105,11 +105,11 @@ export const make = Effect.gen(function* () {
     const tool = context.agent.toolbox.tools.get(part.name)
     if (reasonNotToRun !== null) return Effect.succeed(refused("never-started", reasonNotToRun, tool))
     if (tool === undefined) return Effect.succeed(unknownTool(context, part.name))
-    return Effect.suspend(() => tool.prepare(part.input)).pipe(
-      Effect.provideService(Tool.Call, toolCall(context, part, Asking.tooEarly, always)),
-      AtOnce.begin,
-      Effect.map((work) => ({ _tag: "Reading", tool, work }))
+    const work = AtOnce.begin(
+      () => tool.prepare(part.input),
+      Effect.provideService(Tool.Call, toolCall(context, part, Asking.tooEarly, always))
     )
+    return Effect.map(work, (work) => ({ _tag: "Reading", tool, work }))
   }
 
   /** Waits until the input is read, within the tool's limit. */

@@ -42,7 +42,10 @@ export const make = Effect.gen(function* () {
     { callId, input }: CallPart,
     { prepared: { commands, locations }, tool: { access, name: tool } }: AcceptedCallParts
   ): Effect.Effect<Deciding> =>
-    AtOnce.begin(Effect.suspend(() => agent.policy({ session, run, callId, tool, access, input, locations, commands })))
+    AtOnce.begin(
+      () => agent.policy({ session, run, callId, tool, access, input, locations, commands }),
+      (deciding) => deciding
+    )
 
   const decisionOf = Effect.fnUntraced(function* (deciding: Deciding) {
     const exit = yield* AtOnce.exitOf(deciding)
@@ -79,11 +82,7 @@ export const make = Effect.gen(function* () {
     )
   })
 
-  /**
-   * Null when the call may run, else what the model is told. The policy is not asked again about a call about which a
-   * human was asked before.
-   */
-  const denial = Effect.fn("PermissionCheck.denial")(function* (one: CallRun, about: PermittedCall) {
+  const decide = Effect.fn("PermissionCheck.denial")(function* (one: CallRun, about: PermittedCall) {
     const { deciding } = about
     const decision = deciding === null ? Permissions.ask : yield* decisionOf(deciding)
     if (decision._tag === "Allow") return null
@@ -97,9 +96,16 @@ export const make = Effect.gen(function* () {
 
   /** Whether the policy has allowed a call by now. */
   const isAllowed = (deciding: Deciding): boolean => {
-    const exit = deciding.unsafePoll()
+    const exit = AtOnce.poll(deciding)
     return exit !== null && Exit.isSuccess(exit) && exit.value._tag === "Allow"
   }
+
+  /**
+   * Null when the call may run, else what the model is told. The policy is not asked again about a call about which a
+   * human was asked before.
+   */
+  const denial = (one: CallRun, about: PermittedCall) =>
+    about.deciding !== null && isAllowed(about.deciding) ? Effect.succeed(null) : decide(one, about)
 
   return { begin, denial, isAllowed }
 })

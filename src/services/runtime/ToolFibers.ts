@@ -8,7 +8,7 @@ import * as AtOnce from "./AtOnce.js"
 
 export interface Service {
   /** Starts a handler in a fiber of its own. */
-  readonly run: <A, E>(handler: Effect.Effect<A, E>) => Effect.Effect<AtOnce.Work<A, E>>
+  readonly run: <A, E>(handler: Effect.Effect<A, E>) => Effect.Effect<Fiber.RuntimeFiber<A, E>>
   /** Handlers that run now, given up or not. */
   readonly size: Effect.Effect<number>
 }
@@ -21,11 +21,11 @@ const grace = "5 seconds"
 export const layer: Layer.Layer<ToolFibers> = Layer.scoped(
   ToolFibers,
   Effect.gen(function* () {
-    const running = new Set<AtOnce.Work<unknown, unknown>>()
+    const running = new Set<Fiber.RuntimeFiber<unknown, unknown>>()
     yield* Effect.addFinalizer(() => atMost(grace)(Fiber.interruptAll(running)))
     return {
       run: (handler) =>
-        Effect.tap(AtOnce.begin(handler), (fiber) =>
+        Effect.tap(AtOnce.run(handler), (fiber) =>
           Effect.sync(() => {
             running.add(fiber)
             fiber.addObserver(() => running.delete(fiber))

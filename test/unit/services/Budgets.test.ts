@@ -230,14 +230,14 @@ describe("budgets", () => {
   )
 
   budget(
-    "a turn is five commits and as many reads, a commit more for each portion of its calls, and four fibers a call",
+    "a turn is five commits and as many reads, a commit more for each portion of its calls, and two fibers a call",
     Effect.gen(function* () {
       const few = yield* costOf(turn(10))
       const many = yield* costOf(turn(100))
       expect(few.commits).toBe(5)
       expect(many.commits).toBeLessThanOrEqual(5 + 3)
       expect([few.reads, many.reads]).toEqual([5, 5])
-      expect((many.fibers - few.fibers) / 90).toBeLessThanOrEqual(4.1)
+      expect((many.fibers - few.fibers) / 90).toBeLessThanOrEqual(2.1)
       expect((many.writes - few.writes) / 90).toBeLessThanOrEqual(9.1)
     })
   )
