@@ -14,7 +14,7 @@
  * result: the run's end closes it by what is stored of it. A handler that goes on after it was given up keeps its slot
  * of the key; what it still returns is dropped.
  */
-import { Duration, Effect, Exit, identity, Metric, Option } from "effect"
+import { Duration, Effect, Exit, type Fiber, identity, Metric, Option } from "effect"
 import * as Live from "../../domain/Live.js"
 import { type CallDisplay, isNone } from "../../domain/CallDisplay.js"
 import type { CallPart } from "../../domain/Message.js"
@@ -90,6 +90,16 @@ export const make = Effect.gen(function* () {
   const ask = yield* Asking.make
   const results = yield* ResultStore.make
   const keys = KeyQueues.make(1)
+  const times = new Map<string, typeof Metrics.toolTime>()
+
+  /** The metric of a tool's time. Making one costs more than to update it. */
+  const timeOf = (tool: string) => {
+    const known = times.get(tool)
+    if (known !== undefined) return known
+    const made = Metric.tagged(Metrics.toolTime, "tool", tool)
+    times.set(tool, made)
+    return made
+  }
   const slots = config.toolConcurrency === "unbounded" ? null : KeyQueues.make(config.toolConcurrency)
 
   /** Takes the slot of a call's key, and has the policy begin to decide on it. */
@@ -194,7 +204,7 @@ export const make = Effect.gen(function* () {
   /** Waits for a handler's exit; when it takes too long or the wait is interrupted, the handler is given up. */
   const exitOf = (
     plan: PlannedCall,
-    work: AtOnce.Work<Tool.Result, unknown>,
+    work: Fiber.RuntimeFiber<Tool.Result, unknown>,
     limit: Duration.Duration,
     restore: Restore
   ) =>
@@ -248,7 +258,7 @@ export const make = Effect.gen(function* () {
           Effect.ensuring(silence(one, plan)),
           Effect.timed
         )
-        yield* Metric.update(Metric.tagged(Metrics.toolTime, "tool", plan.tool.name), Duration.toMillis(took))
+        yield* Metric.update(timeOf(plan.tool.name), Duration.toMillis(took))
         return yield* results.store(one, result)
       }).pipe(Effect.ensuring(Effect.sync(() => plan.slot?.leave())))
     })
@@ -257,18 +267,22 @@ export const make = Effect.gen(function* () {
    * Runs a call to its stored result, which is another one when that was first. Fails only when the result cannot be
    * stored; interruption leaves the call without one.
    */
-  const run = Effect.fn("Calls.run")(function* (one: CallRun, plan: CallPlan) {
+  const run = (one: CallRun, plan: CallPlan) => {
     const { name, input } = one.part
-    yield* Effect.annotateCurrentSpan({ ...idsOf(one), tool: name, ...(config.traceContent ? { input } : {}) })
-    return yield* Effect.uninterruptibleMask((restore) =>
+    return Effect.uninterruptibleMask((restore) =>
       Effect.gen(function* () {
         if (plan._tag === "Refused") return yield* results.store(one, plan.result)
         const denial = yield* restore(permissions.denial(one, plan))
         if (denial !== null) return yield* results.store(one, HandlerResult.make("denied", denial))
         return yield* perform(one, plan, restore)
       }).pipe(Effect.ensuring(leave(plan)))
+    ).pipe(
+      Effect.withSpan("Calls.run", {
+        attributes: { ...idsOf(one), tool: name, ...(config.traceContent ? { input } : {}) },
+        captureStackTrace: false
+      })
     )
-  })
+  }
 
   return { open, run }
 })

@@ -5,7 +5,8 @@
  * Its files are kept as assets before the result is stored. A file, a value or a diff that cannot be kept is named in the
  * text with the reason; nothing else is lost by it.
  */
-import { Effect, Either, Option, Stream } from "effect"
+import { Effect, Either, Stream } from "effect"
+import type { AssetId } from "../../domain/Asset.js"
 import { Checked } from "../../domain/Checked.js"
 import { type FilePart, isFile, type ResultMessage } from "../../domain/Message.js"
 import * as ResultParts from "../../domain/ResultParts.js"
@@ -39,22 +40,23 @@ export const make = Effect.gen(function* () {
   }
 
   /** The text, bounded; its whole is kept as an asset when it was cut. */
-  const textOf = Effect.fnUntraced(function* ({ context, part }: CallRun, whole: string) {
+  const textOf = (
+    { context, part }: CallRun,
+    whole: string
+  ): Effect.Effect<{ readonly text: string; readonly assetId?: AssetId }> => {
     const { missing, text } = ResultText.bound(whole, limits.resultCharacters)
-    if (missing === 0) return { text }
-    const asset = yield* assets
-      .save({
-        sessionId: context.session.id,
-        name: `${part.name}.txt`,
-        mediaType: "text/plain",
-        content: Stream.encodeText(Stream.make(whole))
-      })
-      .pipe(Effect.option)
-    return Option.match(asset, {
-      onNone: () => ({ text }),
-      onSome: ({ id }) => ({ text: ResultText.withAsset(text, id), assetId: id })
+    if (missing === 0) return Effect.succeed({ text })
+    const saved = assets.save({
+      sessionId: context.session.id,
+      name: `${part.name}.txt`,
+      mediaType: "text/plain",
+      content: Stream.encodeText(Stream.make(whole))
     })
-  })
+    return Effect.match(saved, {
+      onFailure: () => ({ text }),
+      onSuccess: ({ id }) => ({ text: ResultText.withAsset(text, id), assetId: id })
+    })
+  }
 
   /** The file's part, or a note on why there is none. */
   const keepFile = ({ context }: CallRun, { content, mediaType, name }: ResultFile): Effect.Effect<FilePart | string> =>
@@ -65,14 +67,14 @@ export const make = Effect.gen(function* () {
       )
     )
 
-  /** Returns the stored result, which is another one when that was first. */
-  const store = Effect.fn("ResultStore.store")(function* (one: CallRun, result: HandlerResult.HandlerResult) {
-    const { outcome, output } = result
+  const keep = Effect.fnUntraced(function* (one: CallRun, { outcome, output }: HandlerResult.HandlerResult) {
     const { files = [] } = output
-    yield* Effect.annotateCurrentSpan({ ...idsOf(one), outcome, ...(traceContent ? { text: output.text } : {}) })
     const { text, ...whole } = yield* textOf(one, output.text)
     const kept = ResultParts.keep(output, limits)
-    const saved = yield* Effect.forEach(files.slice(0, ResultParts.mostFiles), (file) => keepFile(one, file))
+    const saved =
+      files.length === 0
+        ? []
+        : yield* Effect.forEach(files.slice(0, ResultParts.mostFiles), (file) => keepFile(one, file))
     const parts = [...saved.filter((file) => typeof file !== "string"), ...kept.parts]
     const notes = [
       ...saved.filter((file) => typeof file === "string"),
@@ -89,6 +91,15 @@ export const make = Effect.gen(function* () {
       ...(parts.length === 0 ? {} : { parts })
     })
   })
+
+  /** Returns the stored result, which is another one when that was first. */
+  const store = (one: CallRun, result: HandlerResult.HandlerResult) => {
+    const { outcome, output } = result
+    return Effect.withSpan(keep(one, result), "ResultStore.store", {
+      attributes: { ...idsOf(one), outcome, ...(traceContent ? { text: output.text } : {}) },
+      captureStackTrace: false
+    })
+  }
 
   return { store }
 })
