@@ -22,6 +22,8 @@ export interface Service {
   readonly breathe: (millis?: number) => Effect.Effect<void>
   /** The same for work that comes next, of which so many make up a portion: no more of it is done in one stretch. */
   readonly oneOf: (portion: number) => Effect.Effect<void>
+  /** Such work itself. */
+  readonly doing: (portion: number) => <A, E, R>(work: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R>
 }
 
 export class Stretch extends Context.Tag("skein/Stretch")<Stretch, Service>() {}
@@ -70,6 +72,16 @@ const make = Effect.gen(function* () {
     Effect.zipRight(oneByOne(Effect.suspend(() => (isOver() ? end : Effect.void))), Effect.sync(note))
   const endIfOver = endIf(isOver)
 
+  const doing =
+    (portion: number) =>
+    <A, E, R>(work: Effect.Effect<A, E, R>) => {
+      const spend = () => {
+        note().done += 1 / portion
+        return work
+      }
+      return Effect.suspend(() => (isOver() ? Effect.flatMap(endIfOver, spend) : spend()))
+    }
+
   return {
     note,
     isLong,
@@ -79,11 +91,8 @@ const make = Effect.gen(function* () {
         note()
         return isLong(millis) ? endIf(() => isLong(millis)) : Effect.void
       }),
-    oneOf: (portion) => {
-      const share = 1 / portion
-      const spend = Effect.sync(() => void (note().done += share))
-      return Effect.suspend(() => (isOver() ? Effect.zipRight(endIfOver, spend) : spend))
-    }
+    oneOf: (portion) => doing(portion)(Effect.void),
+    doing
   } satisfies Service
 })
 

@@ -21,8 +21,8 @@ export const forEach = <A, B, E, R>(
   portion: number,
   body: (item: A) => Effect.Effect<B, E, R>
 ): Effect.Effect<ReadonlyArray<B>, E, R> => {
-  const next = stretch.oneOf(portion)
-  return Effect.forEach(items, (item) => Effect.zipRight(next, body(item)))
+  const doing = stretch.doing(portion)
+  return Effect.forEach(items, (item) => doing(body(item)))
 }
 
 /** A turn between two works on so many calls, unless they are few: then both are less than a portion. */

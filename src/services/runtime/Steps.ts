@@ -35,18 +35,20 @@ const whole = (model: Model, draft: StepDraft.StepDraft): Effect.Effect<StepDraf
   return flaw === null ? Effect.succeed(draft) : failed(model, flaw)
 }
 
-/** Fails once a step has more than `limit` UTF-16 units of text, reasoning or a call's input: no bytes are fewer. */
-const bounded = (model: Model, limit: number) =>
-  Stream.mapAccumEffect(0, (before: number, part: StepDraft.Part) => {
-    const size = part.type === "finish" ? before : part.type === "call" ? part.input.length : before + part.delta.length
-    return size > limit
-      ? failed(model, { reason: "malformed", detail: `the answer has more than ${limit} bytes` })
-      : Effect.succeed([part.type === "call" ? before : size, part] as const)
-  })
+/** Whether the parts of a step are no more than `limit` UTF-16 units of text, reasoning or a call's input: no bytes are fewer. */
+const boundedBy = (limit: number) => {
+  let before = 0
+  return (part: StepDraft.Part): boolean => {
+    if (part.type === "call") return part.input.length <= limit
+    if (part.type !== "finish") before += part.delta.length
+    return before <= limit
+  }
+}
 
 export const make = Effect.gen(function* () {
   const config = yield* EngineConfig
-  const nextPart = (yield* Stretch).oneOf(Portions.parts)
+  const { messageBytes } = config.limits
+  const nextPart = (yield* Stretch).doing(Portions.parts)
   const live = yield* LiveRuns
   const ids = yield* Ids
   const requests = yield* StepRequests.make
@@ -90,17 +92,16 @@ export const make = Effect.gen(function* () {
     let attempt = 1
     let failures = 0
     while (true) {
-      const tried = yield* model.step(request).pipe(
-        bounded(model, config.limits.messageBytes),
-        Stream.runForEach((part) =>
-          Effect.zipRight(
-            nextPart,
-            Effect.zipRight(
+      const isBounded = boundedBy(messageBytes)
+      const take = (part: StepDraft.Part) =>
+        isBounded(part)
+          ? Effect.zipRight(
               nameCall(session, part),
               live.update(session.id, (now) => Live.addPart(now, part))
             )
-          )
-        ),
+          : failed(model, { reason: "malformed", detail: `the answer has more than ${messageBytes} bytes` })
+      const tried = yield* model.step(request).pipe(
+        Stream.runForEach((part) => nextPart(take(part))),
         Effect.zipRight(Effect.suspend(() => whole(model, draftOf(session)))),
         Effect.either
       )
