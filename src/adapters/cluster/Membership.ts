@@ -1,7 +1,7 @@
 /**
  * Membership of a cluster: who the runners are, which shards each of them holds, and how they are reached. Runners and
- * the locks of their shards stand in two tables of the sessions' own database and schema, and the secret by which they know
- * each other in a third; messages are kept nowhere.
+ * the locks of their shards stand in two tables of the sessions' own database and schema, the number of shards and the
+ * secret by which they know each other in two more; messages are kept nowhere.
  *
  * - A shard's lock is a row that is refreshed, not a lock of a connection: the server keeps those of a process that was
  *   stopped for as long as it is.
@@ -31,6 +31,7 @@ import * as AllRunners from "./AllRunners.js"
 import * as MemberPool from "./MemberPool.js"
 import * as RunnerPort from "./RunnerPort.js"
 import * as Secret from "./Secret.js"
+import * as Shards from "./Shards.js"
 import * as SessionEntity from "./SessionEntity.js"
 import type { Settings } from "./Settings.js"
 
@@ -46,19 +47,26 @@ const mostBytes = 256 * 1024 * 1024
 
 const connectMillis = 2_000
 
-const storage = (settings: Settings) =>
-  Layer.merge(
+/** The cluster's tables, and what is read of them. */
+const tables = (settings: Settings) =>
+  Layer.mergeAll(
     SqlRunnerStorage.layerWith({ prefix: "skein" }),
-    Layer.merge(
-      Layer.effect(AllRunners.HeldShards, AllRunners.heldShards(settings)),
-      Layer.effect(Secret.ClusterSecret, Secret.read)
-    )
+    Layer.effect(AllRunners.HeldShards, AllRunners.heldShards(settings)),
+    Layer.effect(Secret.ClusterSecret, Secret.read),
+    Layer.effectDiscard(Shards.table)
   ).pipe(
     // Two that make the tables at once are in each other's way.
-    Layer.retry(Schedule.intersect(Schedule.spaced("250 millis"), Schedule.recurs(4))),
+    Layer.retry(Schedule.intersect(Schedule.spaced("250 millis"), Schedule.recurs(4)))
+  )
+
+const storage = (settings: Settings, isRunner: boolean) =>
+  Layer.effectDiscard(Shards.agree(settings, isRunner)).pipe(
+    Layer.provideMerge(tables(settings)),
     Layer.provide(PgClient.layerFromPool({ acquire: MemberPool.make(settings) })),
     Layer.mapError((error) =>
-      PostgresFailure.whileOpening(DatabaseUrl.where(Redacted.value(settings.url)), error.cause)
+      error._tag === "InvalidInput"
+        ? error
+        : PostgresFailure.whileOpening(DatabaseUrl.where(Redacted.value(settings.url)), error.cause)
     )
   )
 
@@ -118,7 +126,7 @@ type Joined = Sharding.Sharding | AllRunners.HeldShards
 /** What members of a cluster need, runners and others. */
 const member = (settings: Settings, place: Place | null) =>
   Layer.merge(Layer.provide(peers, serialization(Secret.says)), MessageStorage.layerNoop).pipe(
-    Layer.provideMerge(storage(settings)),
+    Layer.provideMerge(storage(settings, place !== null)),
     Layer.provideMerge(configuration(settings, place))
   )
 
@@ -137,5 +145,5 @@ export const runner = (
   )
 
 /** Sends to the runners of a cluster, and is none. */
-export const client = (settings: Settings): Layer.Layer<Joined, StorageFailed | StorageUnusable> =>
+export const client = (settings: Settings): Layer.Layer<Joined, InvalidInput | StorageFailed | StorageUnusable> =>
   Layer.provideMerge(SocketRunner.layerClientOnly, member(settings, null))

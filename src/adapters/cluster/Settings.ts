@@ -30,8 +30,8 @@ export type Address = typeof Address.Type
 /** What a host may set of it. */
 export interface Asked {
   /**
-   * Into how many shards sessions are divided: the same for all runners of a cluster, changed only while all of them are
-   * down. Defaults to 300.
+   * Into how many shards sessions are divided: the same for all members of a cluster, or they are refused. It is another
+   * one only once all runners are down. Defaults to 300.
    */
   readonly shards?: number | undefined
   /** Milliseconds after which a runner that refreshes its shards' locks no more has lost them. Defaults to 15,000. */

@@ -67,7 +67,8 @@ const read = Effect.fnUntraced(function* ({ assets, lanes, readers, schema, url,
  * A session's messages go to the runner that holds its shard, and its runs go on there; a runner that dies, stops or is
  * closed leaves both to the others. While runners cannot reach each other each does itself what it is asked.
  *
- * Fails as `SkeinPostgres.layer` does, and with `InvalidInput` when it cannot listen.
+ * Fails as `SkeinPostgres.layer` does, and with `InvalidInput` when it cannot listen, or has another number of shards than
+ * the other runners.
  */
 export const layer = ({ address, listen, ...options }: Options): Layer.Layer<Gateway, Failures, Agents> =>
   Layer.unwrapEffect(

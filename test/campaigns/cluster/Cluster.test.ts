@@ -223,7 +223,7 @@ Postgres.describe("a cluster of runners", () => {
         const proxy = yield* PeerProxy.make(port)
         const other = yield* cluster.start({ port, address: proxy.port })
         const { id, ref } = yield* working(cluster, yield* cluster.client, [other])
-        const gateway = yield* cluster.own
+        const gateway = yield* cluster.own({})
         const watch = yield* Watching.make(gateway, id)
         yield* watch.next("call.progress")
         yield* cluster.openAll(id)
@@ -310,7 +310,35 @@ Postgres.describe("a cluster of runners", () => {
           "SELECT table_name AS name FROM information_schema.tables WHERE table_schema = $1 AND table_name LIKE 'skein_%'",
           [cluster.schema]
         )
-        expect(tables.map(({ name }) => name).toSorted()).toEqual(["skein_locks", "skein_runners", "skein_secret"])
+        expect(tables.map(({ name }) => name).toSorted()).toEqual([
+          "skein_locks",
+          "skein_runners",
+          "skein_secret",
+          "skein_shards"
+        ])
+      }),
+    60_000
+  )
+
+  it.scopedLive(
+    "members that divide sessions into another number of shards are refused, until no runner is left",
+    () =>
+      Effect.gen(function* () {
+        const cluster = yield* Cluster.make
+        const refused = { _tag: "InvalidInput", field: "shards", limit: "32, as the cluster's runners have" }
+        // A front end says no number, and may be there before the runners.
+        yield* Effect.scoped(cluster.clientWith({ shards: 8 }))
+        yield* Effect.scoped(
+          Effect.gen(function* () {
+            yield* cluster.own({})
+            for (const member of [cluster.own({ shards: 33 }), cluster.clientWith({ shards: 33 })]) {
+              expect(yield* Effect.flip(Effect.scoped(member))).toMatchObject({ ...refused, actual: "33" })
+            }
+            yield* cluster.clientWith({ shards: 32 })
+          })
+        )
+        yield* Effect.retry(Effect.scoped(cluster.own({ shards: 33 })), Schedule.spaced("200 millis"))
+        expect(yield* Effect.flip(Effect.scoped(cluster.own({})))).toMatchObject({ field: "shards", actual: "32" })
       }),
     60_000
   )

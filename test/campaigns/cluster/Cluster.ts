@@ -44,11 +44,12 @@ export const make = Effect.gen(function* () {
     Effect.map(Layer.build(SkeinCluster.client({ ...quick, url, schema, ...settings })), Context.get(Gateway.Gateway))
 
   /** A runner in the process of the test, whose model answers at once. */
-  const own = Effect.gen(function* () {
+  const own = Effect.fnUntraced(function* (settings: Partial<typeof quick>) {
     const address = { host: "127.0.0.1", port: yield* freePort }
     const models = Model.always(ScriptedModel.make([ScriptedModel.text("mine")]))
     const agents = Agents.layer({ models, policy: Permissions.allowAll })
-    const runner = SkeinCluster.layer({ ...quick, url, schema, address, placements: [], recoverMillis: null })
+    const given = { ...quick, ...settings }
+    const runner = SkeinCluster.layer({ ...given, url, schema, address, placements: [], recoverMillis: null })
     return Context.get(yield* Layer.build(Layer.provide(runner, agents)), Gateway.Gateway)
   })
 
