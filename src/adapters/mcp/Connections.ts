@@ -9,7 +9,7 @@ import type {
   CallToolResult,
   Client,
   GetPromptResult,
-  OAuthClientProvider,
+  AuthProvider,
   Prompt,
   ReadResourceResult,
   Resource,
@@ -21,6 +21,7 @@ import { codeOf } from "../ErrorCode.js"
 import { boundedFetch, fetchWithLogin } from "./BoundedFetch.js"
 import * as Elicitation from "./Elicitation.js"
 import * as Logins from "./Logins.js"
+import * as Refreshing from "./Refreshing.js"
 import { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
 import type { ServerSettings, Servers } from "./Settings.js"
 import * as StdioTransport from "./StdioTransport.js"
@@ -116,7 +117,7 @@ type Loaded = typeof import("@modelcontextprotocol/client")
 const transportOf = (
   { StreamableHTTPClientTransport }: Loaded,
   settings: ServerSettings,
-  authProvider: OAuthClientProvider | null,
+  authProvider: AuthProvider | null,
   onErrorText: (text: string) => void
 ): Transport =>
   "url" in settings
@@ -158,7 +159,8 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
           Effect.annotateLogs(Effect.logDebug("an MCP server wrote to its standard error"), { server, text })
         )
       const login = logins !== null && "url" in settings ? { folder: logins, url: settings.url } : null
-      const provider = login === null ? null : yield* Effect.promise(() => Logins.find(login.folder, server, login.url))
+      const found = login === null ? null : yield* Effect.promise(() => Logins.find(login.folder, server, login.url))
+      const provider = found === null ? null : Refreshing.make(sdk, found.login, found.lock)
       const transport = transportOf(sdk, settings, provider, log)
       const client = new sdk.Client(
         { name: "skein", version: "0" },

@@ -128,11 +128,18 @@ const provider = (file: string, url: string, asking: Asking | null, redirect: st
   }
 }
 
-/** The login of a server for an engine; null when nobody has logged in. */
-export const find = async (folder: string, server: string, url: string): Promise<OAuthClientProvider | null> => {
+/** The login of a server for an engine, and the file by which they take turns who refresh it. */
+interface Found {
+  readonly login: OAuthClientProvider
+  readonly lock: string
+}
+
+/** The login of a server; null when nobody has logged in. */
+export const find = async (folder: string, server: string, url: string): Promise<Found | null> => {
   const file = fileOf(folder, server)
   const login = await read(file, url)
-  return login?.tokens === undefined ? null : provider(file, url, null, login.redirect)
+  if (login?.tokens === undefined) return null
+  return { login: provider(file, url, null, login.redirect), lock: join(folder, `${server}.lock`) }
 }
 
 /** Begins a login: what was known of the client before had another way back. */

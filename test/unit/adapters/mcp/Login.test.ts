@@ -1,12 +1,14 @@
 import { describe, expect, it } from "@effect/vitest"
 import { vi } from "vitest"
-import { Effect, Logger } from "effect"
+import { Effect, Logger, Option } from "effect"
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { Mcp } from "skein/mcp"
 import * as Login from "../../../../src/adapters/mcp/Login.js"
 import * as Logins from "../../../../src/adapters/mcp/Logins.js"
+import { bundle } from "../../../support/programs/Bundle.js"
+import * as Process from "../../../support/programs/Process.js"
 import { oauthServer } from "./oauthServer.js"
 
 const folderIn = Effect.acquireRelease(
@@ -79,6 +81,27 @@ describe("a login at a server that asks for OAuth", () => {
         expect(told.at(-1)).toMatch(/it wants a login/)
       }).pipe(Effect.provide(log))
       expect([...told, ...logged].join("\n")).not.toContain("canary")
+    })
+  )
+
+  it.scopedLive("is refreshed once for all connections and processes that find it too old", () =>
+    Effect.gen(function* () {
+      const { expire, seen, url } = yield* oauthServer
+      const folder = join(yield* folderIn, "mcp")
+      yield* Login.run(folder, "docs", url, visit)
+      const program = yield* bundle(new URL("asking.ts", import.meta.url))
+      const here = Effect.map(failure(url, folder), (words) => words || "done")
+      const elsewhere = Effect.gen(function* () {
+        const { line } = yield* Process.start(process.execPath, [program, url, folder])
+        return Option.getOrNull(yield* line)
+      })
+      for (const asking of [here, elsewhere]) {
+        expire()
+        const before = seen.refreshes
+        const said = yield* Effect.all([asking, asking, asking, asking], { concurrency: "unbounded" })
+        expect(said).toEqual(["done", "done", "done", "done"])
+        expect(seen.refreshes - before).toBe(1)
+      }
     })
   )
 
