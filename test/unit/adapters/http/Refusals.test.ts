@@ -291,6 +291,31 @@ describe("raw requests", () => {
     })
   )
 
+  it.scoped("with a gigabyte that nobody stops sending cost no memory, and the connection goes on", () =>
+    Effect.gen(function* () {
+      const { port } = yield* served()
+      const head = `POST /v1/sessions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n`
+      const piece = Buffer.from(`100000\r\n${"a".repeat(1024 * 1024)}\r\n`)
+      let held = 0
+      const text = yield* Effect.async<string>((resume) => {
+        let text = ""
+        let left = 1024
+        const before = process.memoryUsage().arrayBuffers
+        const socket = Net.connect(port, "127.0.0.1", () => socket.write(`${head}Transfer-Encoding: chunked\r\n\r\n`))
+        const more = () => {
+          held = Math.max(held, process.memoryUsage().arrayBuffers - before)
+          for (; left > 0; left--) if (!socket.write(piece)) return void left--
+          if (!socket.writableEnded) socket.end(`0\r\n\r\n${get}Connection: close\r\n\r\n`)
+        }
+        socket.on("data", (bytes) => (text += bytes.toString()))
+        socket.on("connect", more).on("drain", more)
+        socket.on("close", () => resume(Effect.succeed(text)))
+      })
+      expect(statusesOf(text)).toEqual([413, 200])
+      expect(held).toBeLessThan(64 * 1024 * 1024)
+    })
+  )
+
   it.live("that come byte by byte, or not at all, keep nobody waiting", () =>
     Effect.gen(function* () {
       const { port, request } = yield* served()
