@@ -12,8 +12,8 @@ import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import { Context, Effect, type Schema, type Scope, Stream } from "effect"
 import * as Refusal from "../../domain/Refusal.js"
 import type { InvalidInput } from "../../domain/SkeinError.js"
-import { EventLoop } from "../../services/EventLoop.js"
 import { inPieces } from "../../services/Stretch.js"
+import { turn } from "../EventLoop.js"
 import * as JsonScan from "./JsonScan.js"
 import { BodyTooLarge, Malformed, UnsupportedContent } from "./RequestErrors.js"
 
@@ -114,9 +114,9 @@ const notJson = new Malformed({ field: "body", limit: "JSON in UTF-8" })
 const parse = ({ body, scan }: { readonly body: Uint8Array; readonly scan: JsonScan.JsonScan }) =>
   body.length === 0
     ? Effect.succeed({})
-    : EventLoop.pipe(
-        Effect.flatMap(({ turn }) => inPieces(JsonScan.parse(body, scan), turn)),
-        Effect.flatMap(Effect.mapError(() => notJson))
+    : Effect.flatMap(
+        inPieces(JsonScan.parse(body, scan), turn),
+        Effect.mapError(() => notJson)
       )
 
 interface Form {

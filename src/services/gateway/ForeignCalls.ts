@@ -28,20 +28,21 @@ const adoptCalls = Effect.fnUntraced(function* (
   between: Effect.Effect<void>
 ) {
   const next = Effect.map(ids.next("call"), CallId.make)
-  let open: Array<{ readonly foreign: string; readonly callId: CallId }> = []
+  /** Calls without a result so far, by their foreign ids. */
+  const open = new Map<string, Array<CallId>>()
 
   const call = Effect.fnUntraced(function* (foreign: string) {
     if (isOurs(foreign)) return { callId: foreign }
     const callId = yield* next
-    open.push({ foreign, callId })
+    const others = open.get(foreign)
+    if (others === undefined) open.set(foreign, [callId])
+    else others.push(callId)
     return { callId, foreignCallId: foreign }
   })
 
   const result = Effect.fnUntraced(function* (foreign: string) {
     if (isOurs(foreign)) return { callId: foreign }
-    const answered = open.find((call) => call.foreign === foreign)
-    open = open.filter((call) => call !== answered)
-    return { callId: answered?.callId ?? (yield* next), foreignCallId: foreign }
+    return { callId: open.get(foreign)?.shift() ?? (yield* next), foreignCallId: foreign }
   })
 
   const adopted = (message: ForeignMessage): Effect.Effect<Message> => {
