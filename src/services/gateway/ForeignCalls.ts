@@ -14,7 +14,7 @@ type Plain = Extract<ForeignMessage, { readonly role: "user" | "other" }>
 
 const isPlain = (message: ForeignMessage): message is Plain => message.role === "user" || message.role === "other"
 
-/** The messages, with ids of ours for all calls. `between` is done between two of them. */
+/** The messages, with ids of ours for all calls. `between` is done between two of them, and between two calls of one. */
 export const adopt = (
   messages: ReadonlyArray<ForeignMessage>,
   ids: Ids.Service,
@@ -49,7 +49,12 @@ const adoptCalls = Effect.fnUntraced(function* (
     if (isPlain(message)) return Effect.succeed(message)
     if (message.role === "tool") return Effect.map(result(message.callId), (ids) => ({ ...message, ...ids }))
     const parts = Effect.forEach(message.parts, (part) =>
-      isForeignCall(part) ? Effect.map(call(part.callId), (ids) => ({ ...part, ...ids })) : Effect.succeed(part)
+      isForeignCall(part)
+        ? Effect.zipRight(
+            between,
+            Effect.map(call(part.callId), (ids) => ({ ...part, ...ids }))
+          )
+        : Effect.succeed(part)
     )
     return Effect.map(parts, (parts) => ({ ...message, parts }))
   }

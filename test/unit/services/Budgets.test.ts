@@ -426,7 +426,7 @@ describe("budgets", () => {
       expect(yield* turnsOf(() => refused(texts(50), "few"))).toBe(0)
       expect(yield* turnsOf(() => refused(texts(4_000)))).toBe(2 * 8)
       expect(yield* turnsOf(() => refused(texts(4_000), "many"))).toBe(2 * (8 + 5))
-      expect(yield* turnsOf(() => refused(calls(4_000)))).toBe(2 * (8 + 4))
+      expect(yield* turnsOf(() => refused(calls(4_000)))).toBe(2 * (8 + 6))
     })
   )
 
