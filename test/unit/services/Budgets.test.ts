@@ -210,7 +210,7 @@ describe("budgets", () => {
       const gateway = yield* Gateway.Gateway
       const { id } = yield* gateway.create({ workdir: "/" })
       const free = { reads: 0, rows: 0, characters: 0, commits: 1, fibers: 0 }
-      expect(yield* costOf(gateway.append(id, [Message.userText("one")]))).toMatchObject({ ...free, writes: 7 })
+      expect(yield* costOf(gateway.append(id, [Message.userText("one")]))).toMatchObject({ ...free, writes: 5 })
       expect(yield* costOf(gateway.patch({ sessionId: id, title: "one" }))).toMatchObject({ ...free, writes: 7 })
       // Without an event of its own, its group leaves a mark.
       expect(yield* costOf(gateway.patch({ sessionId: id, metadata: { a: 1 } }))).toMatchObject({ ...free, writes: 9 })

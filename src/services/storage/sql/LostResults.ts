@@ -21,6 +21,9 @@ interface Opener {
 
 const decode = Schema.decodeUnknownEither(messages.columns.body.schema)
 
+/** Whether a transcript whose last message has this role may end with a batch that lacks some. */
+export const mayEnd = (lastRole: string | null): boolean => lastRole === "assistant" || lastRole === "tool"
+
 /** Closes them, as if each had ended now. The session has no open batch. */
 export function* close(tx: Transaction, session: SessionRow): Program<void> {
   const opener = yield* tx.get<Opener>(

@@ -61,6 +61,27 @@ export function* changeable(
   return yield* undeleted(yield* visible(tx, sessionId))
 }
 
+/** The same with what decides whether messages may follow, so that this is one statement for an append. */
+export interface AppendableRow extends SessionRow {
+  /** Whether a run holds the session or waits for it: 1 or 0. */
+  readonly isBusy: number
+  /** The role of the message in the last place; null in an empty session. */
+  readonly lastRole: string | null
+}
+
+const appendableStatement = `SELECT ${columns},
+    CAST(EXISTS (SELECT 1 FROM runs WHERE session = session_rows.ordinal AND state <> 'ended') AS INTEGER) AS "isBusy",
+    (SELECT role FROM messages WHERE session = session_rows.ordinal ORDER BY seq DESC LIMIT 1) AS "lastRole"
+  FROM session_rows WHERE id = ? AND state <> 'hidden'`
+
+export function* appendable(
+  tx: Transaction,
+  sessionId: SessionId
+): Program<AppendableRow, SessionNotFound | SessionDeleting> {
+  const row = yield* tx.get<AppendableRow>(appendableStatement, sessionId)
+  return yield* undeleted(yield* Either.fromNullable(row, () => new SessionNotFound({ sessionId })))
+}
+
 /** Fails for a session that is being deleted. */
 export const undeleted = <Row extends SessionRow>(row: Row): Either.Either<Row, SessionDeleting> =>
   row.state === "live" ? Either.right(row) : Either.left(new SessionDeleting({ sessionId: row.id }))

@@ -23,7 +23,7 @@ import { decoder, exactJson } from "./Decoding.js"
 import * as LostResults from "./LostResults.js"
 import { storeMessage } from "./MessageRow.js"
 import type { Query } from "./Query.js"
-import { addUsage, changeable, changed, idle, type SessionRow } from "./SessionRow.js"
+import { addUsage, appendable, changed, idle, type SessionRow } from "./SessionRow.js"
 import { insert, insertion } from "./Table.js"
 import { appendKeys, messages } from "./Tables.js"
 
@@ -45,14 +45,14 @@ export function* append(
   ReadonlyArray<Entry>,
   SessionNotFound | SessionDeleting | RowDamaged | IdempotencyConflict | SessionBusy | AppendRefused
 > {
-  const session = yield* changeable(tx, sessionId)
+  const session = yield* appendable(tx, sessionId)
   const earlier = appendKey === undefined ? undefined : yield* keyed(tx, session, appendKey.key)
   if (appendKey !== undefined && earlier !== undefined) {
     if (earlier.hash === appendKey.hash) return yield* appendedBefore(tx, session, earlier)
     return yield* Either.left(new IdempotencyConflict({ sessionId, idempotencyKey: appendKey.key, runId: null }))
   }
-  yield* idle(tx, session)
-  yield* LostResults.close(tx, session)
+  if (session.isBusy !== 0) yield* idle(tx, session)
+  if (LostResults.mayEnd(session.lastRole)) yield* LostResults.close(tx, session)
   const transcript: Transcript.State = { sessionId, head: session.head, open: Chunk.empty() }
   const values = messages.map(({ value }) => value)
   yield* Transcript.appendAll(transcript, values)
