@@ -133,6 +133,22 @@ const toolTurn = (folder: string, name: string, input: object) =>
 const many = <A, E, R>(count: number, effect: Effect.Effect<A, E, R>) =>
   Effect.forEach(Array.from({ length: count }), () => effect, { concurrency: "unbounded", discard: true })
 
+/** A transcript of another program: a question, many calls at once, their results. */
+const batchFromElsewhere = (count: number): ReadonlyArray<Gateway.ForeignMessage> => {
+  const ids = Array.from({ length: count }, (_, n) => `elsewhere ${n}`)
+  return [
+    Message.userText("go"),
+    {
+      role: "assistant",
+      parts: ids.map((callId) => ({ type: "call", callId, name: "noop", input: "{}" })),
+      model: { provider: "bench", model: "bench" },
+      finish: "tool-calls",
+      usage: { inputTokens: 1, outputTokens: 1, reasoningTokens: null, cachedInputTokens: null }
+    },
+    ...ids.map((callId) => ({ role: "tool", callId, name: "noop", outcome: "success", text: "done" }) as const)
+  ]
+}
+
 const metadata = Object.fromEntries(Array.from({ length: 600 }, (_, n) => [`field-${n}`, "x".repeat(80)]))
 
 /** A folder with 100,000 files. */
@@ -189,6 +205,18 @@ const cases = (folder: string): ReadonlyArray<Case> => {
           Array.from({ length: 1_000 }, () => Message.userText(text))
         )
       )
+    ),
+    measured("an append of 15,000 short messages with a key", newSession, ({ id }) =>
+      withGateway((gateway) =>
+        gateway.append(
+          id,
+          Array.from({ length: 15_000 }, () => Message.userText("hello")),
+          "key"
+        )
+      )
+    ),
+    measured("an append of a batch of 10,000 calls from elsewhere", newSession, ({ id }) =>
+      withGateway((gateway) => gateway.append(id, batchFromElsewhere(10_000)))
     ),
     measured("an append of 4 MB", newSession, ({ id }) =>
       withGateway((gateway) => gateway.append(id, [Message.userText(huge)]))
