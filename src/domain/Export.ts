@@ -14,7 +14,8 @@ import { Actor } from "./Actor.js"
 import { AgentName } from "./AgentName.js"
 import { AssetId } from "./Asset.js"
 import { JsonRecord } from "./Json.js"
-import { CallId } from "./Message.js"
+import { exactly } from "./ExactCheck.js"
+import { CallId, Message as AnyMessage } from "./Message.js"
 import { QuestionId } from "./Permission.js"
 import { Placement } from "./Placement.js"
 import { IdempotencyKey, RunId } from "./Run.js"
@@ -34,13 +35,20 @@ export interface Kept<out A> {
   readonly stored: unknown
 }
 
-const kept = <A, I>(schema: Schema.Schema<A, I>): Schema.Schema<Kept<A>, unknown> => {
+/** `isExact` tells values that are read as they are stored. */
+const kept = <A, I>(
+  schema: Schema.Schema<A, I>,
+  isExact: (stored: unknown) => stored is A = (_): _ is A => false
+): Schema.Schema<Kept<A>, unknown> => {
   const decode = ParseResult.decodeUnknown(schema)
   const isKept = (input: unknown): input is Kept<A> =>
     Predicate.hasProperty(input, "value") && Predicate.hasProperty(input, "stored")
   return Schema.transformOrFail(Schema.Unknown, Schema.declare(isKept), {
     strict: true,
-    decode: (stored) => ParseResult.map(decode(stored), (value) => ({ value, stored })),
+    decode: (stored) =>
+      isExact(stored)
+        ? ParseResult.succeed({ value: stored, stored })
+        : ParseResult.map(decode(stored), (value) => ({ value, stored })),
     encode: ({ stored }) => ParseResult.succeed(stored)
   })
 }
@@ -119,7 +127,7 @@ export const Message = Schema.Struct({
   runId: Schema.NullOr(RunId),
   actor: Schema.NullOr(Actor),
   at: Timestamp,
-  message: kept(Stored.Message),
+  message: kept(Stored.Message, exactly(AnyMessage)),
   startedAt: Schema.NullOr(Timestamp),
   finished: Schema.NullOr(Cursor),
   display: Schema.NullOr(kept(Stored.CallDisplay))

@@ -2,7 +2,7 @@
  * Sessions as the lines of an export, read as they are asked for: a page of rows at a time, and of an asset a piece. The
  * transcript of each is one that an engine takes: a session whose transcript is damaged fails the export.
  */
-import { Chunk, Clock, Effect, Either, Ref, Stream } from "effect"
+import { Array as Arr, Chunk, Clock, Effect, Either, Option, Stream } from "effect"
 import * as Export from "../../domain/Export.js"
 import type { Asset } from "../../domain/Asset.js"
 import type { SessionId } from "../../domain/Session.js"
@@ -26,6 +26,9 @@ const kinds = {
   "append-key": "keys",
   asset: "assets"
 } as const
+
+/** What is stored of a session: its own row first, then those of what belongs to it. */
+type Stored = Export.Session | Export.Row
 
 type Lines<E = SkeinError.Export> = Stream.Stream<Export.Line, E>
 
@@ -86,21 +89,29 @@ export const make = (reader: ReaderService, assets: AssetsService, hashing: Hash
     Stream.suspend(() => {
       const counts = { runs: 0, messages: 0, questions: 0, grants: 0, keys: 0, assets: 0 }
       let transcript = Transcript.empty(sessionId)
+      const check = (row: Stored): SkeinError.RowDamaged | null => {
+        if (row.type === "session") return null
+        counts[kinds[row.type]]++
+        if (row.type !== "message") return null
+        const next = Transcript.append(transcript, row.message.value)
+        if (Either.isLeft(next)) return misplaced(sessionId, row.seq, next.left.reason)
+        transcript = next.right
+        return null
+      }
+      const withContent = (row: Stored): Lines =>
+        row.type === "asset" ? Stream.concat(Stream.succeed(row), contentOf(sessionId, row)) : Stream.succeed(row)
+      // A stream for each row would cost many times what is done with it.
+      const lines = (rows: Chunk.Chunk<Stored>): Lines =>
+        Chunk.some(rows, ({ type }) => type === "asset")
+          ? Stream.flatMap(Stream.fromChunk(rows), withContent)
+          : Stream.fromChunk<Export.Line>(rows)
       const rows = reader.exported(sessionId).pipe(
-        Stream.mapEffect(
-          Effect.fnUntraced(function* (row) {
-            if (row.type === "session") return row
-            counts[kinds[row.type]]++
-            if (row.type !== "message") return row
-            const next = Transcript.append(transcript, row.message.value)
-            if (Either.isLeft(next)) return yield* misplaced(sessionId, row.seq, next.left.reason)
-            transcript = next.right
-            return row
-          })
-        ),
-        Stream.flatMap((row): Lines =>
-          row.type === "asset" ? Stream.concat(Stream.succeed(row), contentOf(sessionId, row)) : Stream.succeed(row)
-        )
+        Stream.mapChunksEffect((rows) => {
+          const [refusal] = Arr.filterMap(rows, (row) => Option.fromNullable(check(row)))
+          return refusal === undefined ? Effect.succeed(rows) : refusal
+        }),
+        Stream.chunks,
+        Stream.flatMap(lines)
       )
       const end = Effect.suspend(() =>
         Chunk.isNonEmpty(transcript.open)
@@ -117,24 +128,20 @@ export const make = (reader: ReaderService, assets: AssetsService, hashing: Hash
         const ids = sessionIds === undefined ? yield* all(owner) : [...new Set(sessionIds)]
         const madeAt = yield* Clock.currentTimeMillis
         const digest = yield* hashing.sha256
-        const count = yield* Ref.make(0)
+        let count = 0
+        const told = (lines: Chunk.Chunk<Export.Line>) => {
+          const texts = Chunk.map(lines, Export.text)
+          count += texts.length
+          return Effect.as(digest.update(encoder.encode(Chunk.join(texts, ""))), texts)
+        }
         const head: Export.Head = { type: "skein.export", version: Export.version, madeAt }
         const texts = Stream.concat(
           Stream.succeed<Export.Line>(head),
           Stream.flatMap(Stream.fromIterable(ids), session)
-        ).pipe(
-          Stream.map(Export.text),
-          Stream.tap((text) =>
-            Effect.zipRight(
-              digest.update(encoder.encode(text)),
-              Ref.update(count, (lines) => lines + 1)
-            )
-          )
+        ).pipe(Stream.mapChunksEffect(told))
+        const end = Effect.map(digest.hex, (sha256) =>
+          Export.text({ type: "skein.export.end", sessions: ids.length, lines: count, sha256 })
         )
-        const end = Effect.gen(function* () {
-          const totals = { sessions: ids.length, lines: yield* Ref.get(count), sha256: yield* digest.hex }
-          return Export.text({ type: "skein.export.end", ...totals })
-        })
         return Stream.concat(texts, Stream.fromEffect(end))
       })
     )
