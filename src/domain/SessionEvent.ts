@@ -14,6 +14,7 @@ import { Schema, String } from "effect"
 import type { NamedUnion } from "./Named.js"
 import { Actor } from "./Actor.js"
 import { AgentName } from "./AgentName.js"
+import * as ExactCheck from "./ExactCheck.js"
 import { AssetId } from "./Asset.js"
 import { CallDisplay } from "./CallDisplay.js"
 import { CallId, Entry, Outcome, Role } from "./Message.js"
@@ -124,7 +125,7 @@ export const is =
 /** Whether the event was committed, and so has a cursor. */
 export const isDurable = (event: SessionEvent): event is Durable => "cursor" in event
 
-const encode = Schema.encodeSync(Schema.parseJson(SessionEvent))
+const encode = ExactCheck.toJson(SessionEvent)
 
 /** The JSON of events that are still there: those who watch a session are told the same ones. */
 const encoded = new WeakMap<SessionEvent, string>()

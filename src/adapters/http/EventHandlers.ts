@@ -11,6 +11,7 @@
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Chunk, Effect, Schema, type Scope, type Stream } from "effect"
+import * as ExactCheck from "../../domain/ExactCheck.js"
 import { Cursor, type SessionId } from "../../domain/Session.js"
 import * as SessionEvent from "../../domain/SessionEvent.js"
 import { SessionHint } from "../../domain/SessionHint.js"
@@ -96,12 +97,12 @@ const subscribe = ({ after, deltas, entries, sessionId }: Wish) =>
     })
   )
 
-const HintJson = Schema.encodeSync(Schema.parseJson(SessionHint))
+const toHintJson = ExactCheck.toJson(SessionHint)
 const hintJson = new WeakMap<SessionHint, string>()
 
 /** A hint is encoded once, for however many. */
 const toSse = (hint: SessionHint): string => {
-  const json = hintJson.get(hint) ?? HintJson(hint)
+  const json = hintJson.get(hint) ?? toHintJson(hint)
   hintJson.set(hint, json)
   return `event: ${hint.kind}\ndata: ${json}\n\n`
 }

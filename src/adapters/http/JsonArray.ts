@@ -3,7 +3,8 @@
  * that what cannot be read at all is refused; a failure after that cuts the answer off.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
-import { Chunk, Effect, Option, Schema, type Scope, Stream } from "effect"
+import { Chunk, Effect, Option, type Schema, type Scope, Stream } from "effect"
+import * as ExactCheck from "../../domain/ExactCheck.js"
 import { turn } from "../EventLoop.js"
 
 const encoder = new TextEncoder()
@@ -24,7 +25,7 @@ export const begun = <A, E>(stream: Stream.Stream<A, E>): Effect.Effect<Stream.S
 
 /** The answer with all values of a stream. */
 export const respond = <A, I>(schema: Schema.Schema<A, I>) => {
-  const encode = Schema.encodeSync(Schema.parseJson(schema))
+  const encode = ExactCheck.toJson(schema)
   return <E>(stream: Stream.Stream<A, E>) =>
     Effect.map(begun(stream), (values) => {
       let separator = "["
@@ -63,7 +64,7 @@ function* textsOf<A>(list: ReadonlyArray<A>, encode: (value: A) => string): Gene
 
 /** The answer with a list of any length, with turns of the event loop between its pieces. */
 export const respondList = <A, I>(schema: Schema.Schema<A, I>, options: { readonly status: number }) => {
-  const encode = Schema.encodeSync(Schema.parseJson(schema))
+  const encode = ExactCheck.toJson(schema)
   return (list: ReadonlyArray<A>) => {
     const texts = Effect.sync(() => Stream.fromIteratorSucceed(textsOf(list, encode), 1))
     const body = Stream.unwrap(Effect.zipRight(turn, texts)).pipe(

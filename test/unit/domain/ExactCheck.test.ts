@@ -1,10 +1,12 @@
 import { describe, expect, it } from "@effect/vitest"
 import { Arbitrary, Either, FastCheck, Predicate, Schema, Struct } from "effect"
-import { Message } from "../../../src/domain/Message.js"
-import { Durable } from "../../../src/domain/SessionEvent.js"
-import { exactly } from "../../../src/domain/ExactCheck.js"
+import { Entry, Message } from "../../../src/domain/Message.js"
+import { Durable, SessionEvent } from "../../../src/domain/SessionEvent.js"
+import * as ExactCheck from "../../../src/domain/ExactCheck.js"
+import { SessionHint } from "../../../src/domain/SessionHint.js"
 import { assistant, result } from "../../../src/adapters/testing/storage/fixture.js"
 
+const { exactly } = ExactCheck
 const isExact = exactly(Message)
 
 /** A value as it is stored. */
@@ -69,6 +71,19 @@ const bare = stored(Durable).map((event) =>
 
 it.prop("every event is accepted as it is read", [bare], ([event]) => {
   expect(exactly(Durable)(event)).toBe(true)
+})
+
+describe("JSON of a value is that of its encoded form", () => {
+  const same = <A, I>(what: string, schema: Schema.Schema<A, I>) => {
+    const toJson = ExactCheck.toJson(schema)
+    const encode = Schema.encodeSync(schema)
+    it.prop(`of ${what}`, [Arbitrary.make(schema)], ([value]) => {
+      expect(JSON.parse(toJson(value))).toEqual(JSON.parse(JSON.stringify(encode(value))))
+    })
+  }
+  same("events", SessionEvent)
+  same("entries", Entry)
+  same("hints", SessionHint)
 })
 
 describe("what is written every day is accepted", () => {

@@ -44,7 +44,7 @@ it.scopedLive("spans and metrics go to the collector that the environment names,
       OTEL_EXPORTER_OTLP_HEADERS: "api-key=a%20b",
       OTEL_SERVICE_NAME: "tested"
     }
-    yield* Metric.increment(Metric.counter("skein_test_sent")).pipe(
+    yield* Metric.increment(Metric.counter("skein_test_sent", { description: "What a test has sent" })).pipe(
       Effect.withSpan("a span of the test"),
       Effect.provide(Telemetry.layer(env))
     )
