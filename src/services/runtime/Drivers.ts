@@ -250,9 +250,12 @@ const make = Effect.gen(function* () {
     // It was started while the engine began to close: whoever comes next asks the model, and nobody twice.
     if (closing) entry.reason ??= "released"
     const passing = checkpoints.guard(() => turnBack(entry))
-    const fiber = yield* Effect.forkDaemon(Effect.interruptible(passing(turns.run(entry.started, storedEnd))))
+    const isOver = () => entry.reason !== null || entry.lost !== null
+    // One that is interrupted as it begins comes as far as its first wait, which may be for the model.
+    const work = isOver() ? Effect.interrupt : passing(turns.run(entry.started, storedEnd))
+    const fiber = yield* Effect.forkDaemon(Effect.interruptible(work))
     entry.fiber = fiber
-    if (entry.reason !== null || entry.lost !== null) yield* Fiber.interruptFork(fiber)
+    if (isOver()) yield* Fiber.interruptFork(fiber)
     yield* Effect.exit(restore(Fiber.await(fiber)).pipe(Effect.onInterrupt(() => Fiber.interrupt(fiber))))
     // Until its end is stored the run holds its session, so an end that storage did not take is tried again.
     const exit = yield* Fiber.await(fiber)
