@@ -12,6 +12,7 @@ import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import { Context, Effect, type Schema, type Scope, Stream } from "effect"
 import * as Refusal from "../../domain/Refusal.js"
 import type { InvalidInput } from "../../domain/SkeinError.js"
+import * as Pulled from "../../services/Pulled.js"
 import { inPieces } from "../../services/Stretch.js"
 import { turn } from "../EventLoop.js"
 import * as JsonScan from "./JsonScan.js"
@@ -100,7 +101,7 @@ const wholeBody = (most: number) =>
     const read: Array<Uint8Array> = []
     const scan = JsonScan.make()
     let size = 0
-    yield* Stream.runForEach(yield* bytes, (piece) => {
+    yield* Pulled.forEach(yield* bytes, (piece) => {
       size += piece.length
       read.push(piece)
       if (size > limit) return tooLarge(limit)

@@ -3,7 +3,7 @@
  * backwards, once, when the first view is made; from then on the view grows by what the run adds, and the entries are
  * not kept. Asked otherwise (another model, a corrected request, an asset that is gone), the end is read again.
  */
-import { Array as Arr, Chunk, Data, Effect, Equal, Number, Stream } from "effect"
+import { Array as Arr, Data, Effect, Equal, Number } from "effect"
 import type { AssetId } from "../../domain/Asset.js"
 import * as GrowingView from "../../domain/GrowingView.js"
 import { type Entry, filesOf } from "../../domain/Message.js"
@@ -13,6 +13,7 @@ import type { Read, SessionNotFound } from "../../domain/SkeinError.js"
 import * as TranscriptEnd from "../../domain/TranscriptEnd.js"
 import type * as View from "../../domain/View.js"
 import * as ViewPiece from "../../domain/ViewPiece.js"
+import * as Pulled from "../Pulled.js"
 import { StorageReader } from "../storage/Storage.js"
 import { inPieces, Stretch } from "../Stretch.js"
 
@@ -57,12 +58,7 @@ export const make = Effect.gen(function* () {
 
   /** Places `from` to `to`. Often what stands there was committed in the same stretch. */
   const read = (sessionId: SessionId, from: number, to: number) =>
-    stretch
-      .breathe()
-      .pipe(
-        Effect.zipRight(Stream.runCollect(reader.transcript({ sessionId, from, to }))),
-        Effect.map(Chunk.toReadonlyArray)
-      )
+    stretch.breathe().pipe(Effect.zipRight(Pulled.all(reader.transcript({ sessionId, from, to }))))
 
   /** The end of a transcript that was read from: all that a run wrote, and the message that it goes on from. */
   const tailOf = Effect.fnUntraced(function* ({ head, id }: Session, runId: RunId) {
