@@ -25,14 +25,14 @@ it.scopedLive(
       yield* append("first", 5)
       const readers = yield* Effect.forEach([1, 2], () => Child.open(data), { concurrency: 2 })
       const reading = yield* Effect.forEach(readers, (reader) => Effect.fork(reader.get({ do: "readOn", session: s1 })))
+      const times = Effect.forEach(readers, (reader) => reader.get({ do: "timesRead" }))
       let largest = 0
-      for (let round = 0; round < 12; round++) {
+      for (let round = 0; round < 12 || (yield* times).some((count) => Number(count) < 6); round++) {
         yield* append(`round ${round}`, 6)
         largest = Math.max(largest, log())
       }
       yield* Effect.forEach(readers, (reader) => reader.get({ do: "stop" }))
-      const times = yield* Fiber.joinAll(reading)
-      for (const count of times) expect(count).toBeGreaterThan(5)
+      yield* Fiber.joinAll(reading)
       expect(largest).toBeLessThan(3 * roundBytes)
 
       // A snapshot that is held for long keeps the log; once it is gone, the log grows no more.

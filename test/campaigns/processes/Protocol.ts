@@ -71,8 +71,10 @@ export const Command = Schema.Union(
   Schema.Struct({ do: Schema.Literal("load"), ...session, asset: AssetId }),
   /** Gives the first words of all messages. */
   Schema.Struct({ do: Schema.Literal("read"), ...session }),
-  /** The same again and again until `stop` is said to it; gives how often. */
+  /** The same again and again until `stop` is said to it. */
   Schema.Struct({ do: Schema.Literal("readOn"), ...session }),
+  /** Gives how often it has done so. */
+  Schema.Struct({ do: Schema.Literal("timesRead") }),
   Schema.Struct({ do: Schema.Literal("stop") }),
   /** Gives what each session does, by its id. */
   Schema.Struct({ do: Schema.Literal("activities"), of: Schema.Array(SessionActivity) }),

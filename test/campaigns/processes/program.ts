@@ -130,6 +130,7 @@ const gateway = Effect.suspend(() =>
 )
 
 let stopped = false
+let timesRead = 0
 let lateness = 0
 const watch = Effect.map(Effect.timed(Effect.sleep(10)), ([took]) => {
   lateness = Math.max(lateness, Duration.toMillis(took) - 10)
@@ -228,14 +229,15 @@ const run = (id: number, command: Command): Effect.Effect<unknown, unknown> =>
       case "read":
         return yield* read(command.session)
       case "readOn": {
-        let times = 0
         while (!stopped) {
           yield* read(command.session)
           yield* EventLoop.turn
-          times++
+          timesRead++
         }
-        return times
+        return null
       }
+      case "timesRead":
+        return timesRead
       case "stop":
         return void (stopped = true)
       case "activities": {
