@@ -11,8 +11,9 @@ import { Array, Option, Predicate, Schema, SchemaAST as AST } from "effect"
 type Check = (value: unknown) => boolean
 
 export const exactly = <A, I>(schema: Schema.Schema<A, I>): ((value: unknown) => value is A) => {
-  const check = checkOf(schema.ast)
-  return (value): value is A => check(value)
+  // Made when it is first asked for: a start makes many of them, and asks few.
+  let check: Check | null = null
+  return (value): value is A => (check ??= checkOf(schema.ast))(value)
 }
 
 const never: Check = () => false
