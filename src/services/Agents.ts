@@ -97,7 +97,7 @@ const standardStepLimit = 200
 const bind =
   <R>(policy: Policy<R>, context: Context.Context<R>): Policy =>
   (request) =>
-    Ended.orElse(policy(request), Effect.provide(context))
+    Ended.provided(policy(request), Effect.provide(context))
 
 /**
  * Makes an agent. What its models, its tools' handlers and its policy require, the effect does. Fails with `InvalidInput`,

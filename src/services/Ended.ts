@@ -9,7 +9,7 @@ export const is = <A, E, R>(effect: Effect.Effect<A, E, R>): effect is Effect.Ef
   Exit.isExit(effect) || Either.isEither(effect)
 
 /** Provides an effect with what it requires, unless it has ended. */
-export const orElse = <A, E, R, R2>(
+export const provided = <A, E, R, R2>(
   effect: Effect.Effect<A, E, R>,
   provide: (effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E, R2>
 ): Effect.Effect<A, E, R2> => (is(effect) ? effect : provide(effect))

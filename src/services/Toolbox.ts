@@ -33,7 +33,7 @@ export const empty: Toolbox = ofMap(new Map())
 const bind = <R>(tool: Tool.Runnable<R | Tool.Call>, context: Context.Context<R>): Tool.Runnable<Tool.Call> => ({
   ...tool,
   prepare: (input) =>
-    Ended.map(Ended.orElse(tool.prepare(input), Effect.mapInputContext(merge(context))), (prepared) => ({
+    Ended.map(Ended.provided(tool.prepare(input), Effect.mapInputContext(merge(context))), (prepared) => ({
       ...prepared,
       run: Effect.mapInputContext(prepared.run, merge(context))
     }))

@@ -28,11 +28,11 @@ export const agree = ({ shardLockMillis, shards }: Settings, isRunner: boolean) 
         DO UPDATE SET shards = excluded.shards, said_at = now()
         WHERE known.shards = excluded.shards OR NOT (known.said_at > ${lately} OR ${isHeld})`
     }
-    const others = yield* Effect.flatMap(
+    const [other] = yield* Effect.flatMap(
       sql`SELECT shards FROM skein_shards WHERE shards <> ${shards} AND (said_at > ${lately} OR ${isHeld})`,
       decode
     )
-    for (const other of others) {
+    if (other !== undefined) {
       return yield* new InvalidInput({
         field: "shards",
         limit: `${other.shards}, as the cluster's runners have`,

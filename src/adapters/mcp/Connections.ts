@@ -6,10 +6,10 @@
  * fails only what asks it.
  */
 import type {
+  AuthProvider,
   CallToolResult,
   Client,
   GetPromptResult,
-  AuthProvider,
   Prompt,
   ReadResourceResult,
   Resource,

@@ -33,14 +33,12 @@ export const poll = <A, E>(work: Work<A, E>): Exit.Exit<A, E> | null => (Exit.is
 
 export const isDone = (work: Work<unknown, unknown>): boolean => poll(work) !== null
 
-const ended = <A, E>(work: Work<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
-  Exit.isExit(work) ? Effect.succeed(work) : Fiber.await(work)
-
 /** Waits for work. When that is interrupted, the work goes on. */
 export const exitOf = <A, E>(work: Work<A, E>): Effect.Effect<Exit.Exit<A, E>> =>
   Effect.suspend(() => {
-    const exit = poll(work)
-    return exit === null ? ended(work) : Effect.succeed(exit)
+    if (Exit.isExit(work)) return Effect.succeed(work)
+    const exit = work.unsafePoll()
+    return exit === null ? Fiber.await(work) : Effect.succeed(exit)
   })
 
 /** The same for at most `limit`: none when the work takes longer. It goes on. */
@@ -50,9 +48,9 @@ export const exitWithin = <A, E>(
 ): Effect.Effect<Option.Option<Exit.Exit<A, E>>> =>
   Effect.suspend(() => {
     const exit = poll(work)
-    return exit === null ? Effect.timeoutOption(ended(work), limit) : Effect.succeedSome(exit)
+    return exit === null ? Effect.timeoutOption(exitOf(work), limit) : Effect.succeedSome(exit)
   })
 
 /** Interrupts work that is not done, and does not wait for that. */
 export const giveUp = (work: Work<unknown, unknown>): Effect.Effect<void> =>
-  Effect.suspend(() => (Exit.isExit(work) || isDone(work) ? Effect.void : Fiber.interruptFork(work)))
+  Effect.suspend(() => (Exit.isExit(work) || work.unsafePoll() !== null ? Effect.void : Fiber.interruptFork(work)))

@@ -2,7 +2,7 @@
  * Whether a call may run: the agent's policy decides and, where the policy asks for it, a human's answer. The question is
  * stored before anybody can be shown it, and its answer belongs to this very call. A policy that fails denies the call.
  */
-import { Cause, Effect, Exit } from "effect"
+import { Cause, Effect, Exit, identity } from "effect"
 import type { CallPart } from "../../domain/Message.js"
 import { type Always, type Answer, type AnyVerdict, type Decision, QuestionId } from "../../domain/Permission.js"
 import { Ids } from "../Ids.js"
@@ -42,10 +42,7 @@ export const make = Effect.gen(function* () {
     { callId, input }: CallPart,
     { prepared: { commands, locations }, tool: { access, name: tool } }: AcceptedCallParts
   ): Effect.Effect<Deciding> =>
-    AtOnce.begin(
-      () => agent.policy({ session, run, callId, tool, access, input, locations, commands }),
-      (deciding) => deciding
-    )
+    AtOnce.begin(() => agent.policy({ session, run, callId, tool, access, input, locations, commands }), identity)
 
   const decisionOf = Effect.fnUntraced(function* (deciding: Deciding) {
     const exit = yield* AtOnce.exitOf(deciding)

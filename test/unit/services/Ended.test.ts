@@ -13,7 +13,7 @@ describe("an effect that has ended", () => {
     const mapped = Ended.map(effect, (n) => n + 1)
     expect([Ended.is(effect), Ended.is(mapped)]).toEqual([true, true])
     expect(Effect.runSyncExit(mapped)).toEqual(Effect.runSyncExit(Effect.map(effect, (n) => n + 1)))
-    expect(Ended.orElse(effect, () => Effect.die("was provided"))).toBe(effect)
+    expect(Ended.provided(effect, () => Effect.die("was provided"))).toBe(effect)
   })
 
   it("what is still to be run is none: it is mapped when it runs, and provided", () => {
@@ -21,6 +21,6 @@ describe("an effect that has ended", () => {
     expect(Ended.is(later)).toBe(false)
     expect(Ended.is(Ended.map(later, (n) => n + 1))).toBe(false)
     expect(Effect.runSyncExit(Ended.map(later, (n) => n + 1))).toEqual(Exit.succeed(2))
-    expect(Effect.runSync(Ended.orElse(later, (effect) => Effect.map(effect, (n) => n + 2)))).toBe(3)
+    expect(Effect.runSync(Ended.provided(later, (effect) => Effect.map(effect, (n) => n + 2)))).toBe(3)
   })
 })

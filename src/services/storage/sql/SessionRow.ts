@@ -45,13 +45,21 @@ export interface SessionAndRun extends SessionRow {
 
 const columns = select(sessionRows, ["ordinal", "id", "state", "fence", "head", "cursor", "activeAt", "placement"])
 
-/** A session that is not hidden. */
-export function* visible(tx: Transaction, sessionId: SessionId): Program<SessionRow, SessionNotFound> {
-  return yield* Either.fromNullable(
-    yield* tx.get<SessionRow>(`SELECT ${columns} FROM session_rows WHERE id = ? AND state <> 'hidden'`, sessionId),
-    () => new SessionNotFound({ sessionId })
-  )
+const visibleRow = "FROM session_rows WHERE id = ? AND state <> 'hidden'"
+
+function* found<Row extends SessionRow>(
+  tx: Transaction,
+  statement: string,
+  sessionId: SessionId
+): Program<Row, SessionNotFound> {
+  return yield* Either.fromNullable(yield* tx.get<Row>(statement, sessionId), () => new SessionNotFound({ sessionId }))
 }
+
+const visibleStatement = `SELECT ${columns} ${visibleRow}`
+
+/** A session that is not hidden. */
+export const visible = (tx: Transaction, sessionId: SessionId): Program<SessionRow, SessionNotFound> =>
+  found(tx, visibleStatement, sessionId)
 
 /** A session that is neither hidden nor being deleted. */
 export function* changeable(
@@ -72,14 +80,13 @@ export interface AppendableRow extends SessionRow {
 const appendableStatement = `SELECT ${columns},
     CAST(EXISTS (SELECT 1 FROM runs WHERE session = session_rows.ordinal AND state <> 'ended') AS INTEGER) AS "isBusy",
     (SELECT role FROM messages WHERE session = session_rows.ordinal ORDER BY seq DESC LIMIT 1) AS "lastRole"
-  FROM session_rows WHERE id = ? AND state <> 'hidden'`
+  ${visibleRow}`
 
 export function* appendable(
   tx: Transaction,
   sessionId: SessionId
 ): Program<AppendableRow, SessionNotFound | SessionDeleting> {
-  const row = yield* tx.get<AppendableRow>(appendableStatement, sessionId)
-  return yield* undeleted(yield* Either.fromNullable(row, () => new SessionNotFound({ sessionId })))
+  return yield* undeleted(yield* found<AppendableRow>(tx, appendableStatement, sessionId))
 }
 
 /** Fails for a session that is being deleted. */
