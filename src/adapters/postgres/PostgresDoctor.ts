@@ -1,10 +1,10 @@
 /**
- * Looks at a schema of a PostgreSQL database for all that can be wrong with its rows, and repairs them, by the checks that
- * a doctor of SQLite has. Engines may work meanwhile. Files of assets are not looked at.
+ * Checks the rows in a schema of a PostgreSQL database, and repairs them, by the same checks as for SQLite. Engines may
+ * keep working meanwhile. Files of assets are not checked.
  *
- * - A look changes nothing and locks nothing: each portion is a read-only transaction that sees one moment.
- * - A repair is one transaction a session, under the lock that engines take. A session that a run is at work on, of an
- *   engine that is not proven dead, is left alone.
+ * - A check changes nothing and locks nothing. Each portion of it is a read-only transaction.
+ * - A repair is one transaction for each session, under the lock that engines take. A session with a running run is left
+ *   alone unless the run's engine is proven dead.
  */
 import { Effect, Option, Redacted, Schema } from "effect"
 import { EngineId } from "../../domain/Lease.js"
@@ -25,16 +25,16 @@ import { steps } from "./Schema.js"
 
 export interface Options {
   readonly url: Redacted.Redacted
-  /** The schema that has the tables. Defaults to "skein". */
+  /** The schema with the tables. Defaults to "skein". */
   readonly schema?: string | undefined
 }
 
-/** A repair waits so long for an engine's write, in milliseconds. */
+/** How long a repair waits for an engine's write, in milliseconds. */
 const lockMillis = 10_000
 
 const decodeEngine = Schema.decodeUnknownOption(Schema.parseJson(EngineId))
 
-/** The database, as a doctor has it. */
+/** Opens the database for a check or a repair. It is closed with the scope. */
 const open = (options: Options, isRepair: boolean) =>
   Effect.gen(function* () {
     const { schema, url } = yield* PostgresSettings.checked(options)
@@ -51,7 +51,7 @@ const open = (options: Options, isRepair: boolean) =>
         ({ code }) => new StorageFailed({ operation: "look at the database", code })
       )
     const within = Database.transactions(run)
-    /** Keeps engines from a session, unless one is at work on it. */
+    /** Keeps engines from a session. Fails with `inUse` if one of them is working on it. */
     const hold = ({ ordinal }: SessionKey) =>
       Effect.gen(function* () {
         yield* run("SELECT 1 FROM session_rows WHERE ordinal = ? FOR UPDATE", ordinal)
@@ -80,7 +80,7 @@ interface Column {
   readonly column: string
 }
 
-/** Whether the schema is this version's: null when it is. */
+/** The finding about a schema that is not of this version; null when it is. */
 const checkSchema = ({ path, query }: Database.Database): Effect.Effect<Finding | null, StorageFailed> =>
   Effect.gen(function* () {
     const columns = yield* query<Column>(
@@ -112,9 +112,9 @@ const treat = (options: Options, aside: Database.Aside | null) =>
 
 type Outcomes = Effect.Effect<ReadonlyArray<Outcome>, InvalidInput | StorageUnusable | StorageFailed, Engines>
 
-/** Everything that is wrong, and whether it can be repaired. Changes nothing. */
+/** Returns everything that is wrong, and whether it can be repaired. Changes nothing. */
 export const look = (options: Options): Outcomes => Effect.withSpan(treat(options, null), "PostgresDoctor.look")
 
-/** Repairs what can be, and returns what was done and what is still wrong. Rows as they were are kept in `aside`. */
+/** Repairs what it can, and returns what was done and what is still wrong. The original rows are kept in `aside`. */
 export const repair = (options: Options, aside: Database.Aside): Outcomes =>
   Effect.withSpan(treat(options, aside), "PostgresDoctor.repair")

@@ -1,4 +1,4 @@
-/** Whether each asset has its content, byte for byte, and each file its asset. */
+/** Checks that each asset has its content, byte for byte, and that each file belongs to an asset. */
 import { Array as Arr, Effect, Either, Option } from "effect"
 import { createHash } from "node:crypto"
 import { createReadStream, existsSync, statSync } from "node:fs"
@@ -24,7 +24,7 @@ import * as Rows from "../../../services/storage/sql/doctor/Rows.js"
 
 type AssetRow = Rows.RowOf<typeof assets>
 
-/** How much is in a file, and its digest. Fails with the system's code. */
+/** The size and digest of a file. Fails with the system's code. */
 const contentOf = (path: string): Effect.Effect<Pick<Asset, "size" | "sha256">, string> =>
   Effect.tryPromise({
     try: async (signal) => {
@@ -36,7 +36,7 @@ const contentOf = (path: string): Effect.Effect<Pick<Asset, "size" | "sha256">, 
     catch: codeOf
   })
 
-/** The rows of a session's assets; none when it is gone or hidden. */
+/** The rows of a session's assets; none when the session is deleted or hidden. */
 const rowsOf = (query: Query, ordinal: number): Effect.Effect<ReadonlyArray<AssetRow>, StorageFailed> =>
   Effect.flatMap(Rows.at(query, sessionRows, { ordinal }), (session) =>
     session === undefined || session.state === "hidden"
@@ -45,19 +45,19 @@ const rowsOf = (query: Query, ordinal: number): Effect.Effect<ReadonlyArray<Asse
   )
 
 /**
- * Whether no session has a file here: a disk is not mounted, or the assets are in a bucket. No row is given up for that, as
- * its content may be whole.
+ * Whether no session has a file here: a disk is not mounted, or the assets are in a bucket. No row is removed in that
+ * case, because its content may be intact.
  */
 const areElsewhere = (data: string): boolean => AssetFile.namesIn(AssetFile.rootOf(data)).length === 0
 
-/** Looks at the file of an asset: its content is what its row says, or its row says what is known of it. */
+/** Checks the file of an asset. If only its row is wrong, the row is corrected from the file. */
 const checkFile = ({ data, query }: OpenDatabase, session: SessionKey, asset: Asset) =>
   Effect.gen(function* () {
     const path = join(AssetFile.folderOf(data, session.id), AssetNames.file(asset))
     const content = yield* Effect.either(contentOf(path))
     const size = Either.isRight(content) && content.right.sha256 === asset.sha256 ? content.right.size : null
     if (size === asset.size) return []
-    // Its row goes before the file does, or its session is hidden before.
+    // A deletion removes the row, or hides the session, before it removes the file.
     const rows = yield* rowsOf(query, session.ordinal)
     const row = rows.find(({ id }) => id === asset.id)
     if (row === undefined) return []
@@ -71,7 +71,7 @@ const checkFile = ({ data, query }: OpenDatabase, session: SessionKey, asset: As
       : [make("asset-lost", { ...ids, isMissing }, [Change.loss(Change.remove(assets, row))])]
   })
 
-/** Looks at the files of a session's assets. */
+/** Checks the files of a session's assets. */
 export const checkFilesOf =
   (database: OpenDatabase): Files["check"] =>
   (session, known) =>
@@ -80,7 +80,7 @@ export const checkFilesOf =
       Arr.flatten
     )
 
-/** What a session's events tell of its assets, and since when they tell it: older ones may be gone. */
+/** The assets that a session's events say were saved and deleted, and the time of the oldest event that is left. */
 const told = Effect.fnUntraced(function* (query: Query, session: number) {
   const events = yield* query<{ readonly type: string; readonly ref: string }>(
     "read the assets' events",
@@ -99,9 +99,9 @@ const told = Effect.fnUntraced(function* (query: Query, session: number) {
 type Origin = "asset" | "save" | "deletion" | "unknown"
 
 /**
- * What a file is: that of an asset, or what a dead process left of a save or a deletion. A row is stored with its event, so a
- * file whose events tell of no row never had one. A deletion removes the files before it removes the session's row, so
- * those of a session that is gone altogether were lost by something else.
+ * Where a file comes from: an asset, or a save or deletion that a dead process left unfinished. A row is stored together
+ * with its event, so a file that no event mentions never had a row. A deletion removes the files before it removes the
+ * session's row, so files whose session has no row lost it in some other way.
  */
 const origins = Effect.fnUntraced(function* (query: Query, id: SessionId, hasDeadSave: boolean) {
   const session = yield* Rows.at(query, sessionRows, { id })
@@ -118,7 +118,7 @@ const origins = Effect.fnUntraced(function* (query: Query, id: SessionId, hasDea
   }
 })
 
-/** Looks at one session's folder. As in the sweep: first the files, then the markers, then the rows. */
+/** Checks the folder of one session, in the order of the sweep: first the files, then the markers, then the rows. */
 const checkFolder = (query: Query, folder: string, id: SessionId, hasLost: boolean) =>
   Effect.gen(function* () {
     const engines = yield* Engines
@@ -134,7 +134,7 @@ const checkFolder = (query: Query, folder: string, id: SessionId, hasLost: boole
     for (const name of files) {
       const path = join(folder, name)
       const origin = originOf(name)
-      // Another process may have finished what it was at.
+      // Another process may have finished its work meanwhile.
       if (origin === "asset" || !existsSync(path)) continue
       findings.push(
         origin === "unknown" || hasLost
@@ -145,7 +145,7 @@ const checkFolder = (query: Query, folder: string, id: SessionId, hasLost: boole
     return findings
   })
 
-/** Looks at all files in the folder of assets. `hasLost` tells whether rows were lost that may have wanted some. */
+/** Checks all files in the folder of assets. `hasLost` says whether rows were lost to which some may belong. */
 export const checkFiles = (
   { data, query }: OpenDatabase,
   hasLost: boolean

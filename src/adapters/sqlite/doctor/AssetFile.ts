@@ -1,4 +1,4 @@
-/** The files of assets: what their names tell of rows that are damaged. */
+/** The files of assets, and what their names say about damaged rows. */
 import { Option } from "effect"
 import { existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -7,7 +7,7 @@ import * as AssetNames from "../../../services/assets/AssetNames.js"
 import type { Files } from "../../../services/storage/sql/doctor/Database.js"
 import { assetsOf } from "../../../services/storage/sql/doctor/SessionCheck.js"
 
-/** The names in a folder; none when it cannot be read. */
+/** The names in a folder; none when the folder cannot be read. */
 export const namesIn = (path: string): ReadonlyArray<string> => {
   try {
     return readdirSync(path)
@@ -16,18 +16,18 @@ export const namesIn = (path: string): ReadonlyArray<string> => {
   }
 }
 
-/** Where the folders of all sessions are. */
+/** The folder that contains the folders of all sessions. */
 export const rootOf = (data: string): string => join(data, "assets")
 
 export const folderOf = (data: string, sessionId: SessionId): string => join(rootOf(data), AssetNames.folder(sessionId))
 
-/** What the name of an asset's file says. */
+/** The columns that are part of the name of an asset's file. */
 export const named = (name: string) => {
   const [, createdAt, sha256 = ""] = name.split(".")
   return { id: AssetNames.assetOf(name), createdAt: Number(createdAt), sha256 }
 }
 
-/** What files tell: of a row, the one that has its id or its digest, and is no other asset's, if that is exactly one. */
+/** A damaged row is completed from the one file that has its id or its digest and belongs to no other asset. */
 export const filesIn = (data: string): Omit<Files, "check"> => ({
   told: (sessionId, row, all) => {
     const folder = folderOf(data, sessionId)

@@ -1,4 +1,4 @@
-/** The connections that a doctor looks and repairs through, their statements, and one moment for several of them. */
+/** The connections of a doctor for checks and repairs, their statements and transactions. */
 import type Sqlite from "better-sqlite3"
 import { Effect, Predicate, Schema, type Scope } from "effect"
 import { dirname } from "node:path"
@@ -27,8 +27,8 @@ export const forLooking = (path: string): ScopedConnection =>
   acquire(path, () => Driver.open(path, { readonly: true, fileMustExist: true, timeout: 5_000 }))
 
 /**
- * A connection beside which there is no other: each open one holds a lock on the file for as long as it lives, so that
- * the exclusive one cannot be had. Fails as locked then.
+ * An exclusive connection. Fails as locked while any other connection is open, because each of them holds a lock on the
+ * file until it is closed.
  */
 const forRepair = (path: string): ScopedConnection =>
   acquire(path, () => {
@@ -36,7 +36,7 @@ const forRepair = (path: string): ScopedConnection =>
     try {
       connection.pragma("locking_mode = EXCLUSIVE")
       connection.pragma("synchronous = FULL")
-      // Rows of a session may be there before the session's own.
+      // The rows of a session may be stored before the session's own row.
       connection.pragma("foreign_keys = OFF")
       connection.exec("BEGIN EXCLUSIVE; COMMIT")
       return connection
@@ -50,7 +50,7 @@ type Statements = Map<string, Sqlite.Statement<Array<Parameter>, never>>
 
 const cache = new WeakMap<Sqlite.Database, Statements>()
 
-/** A statement of this text, prepared once a connection. `Row` names the columns that are selected. */
+/** The statement with this text, prepared once per connection. `Row` names the selected columns. */
 export const prepared = <Row>(connection: Sqlite.Database, text: string): Sqlite.Statement<Array<Parameter>, Row> => {
   const statements = cache.get(connection) ?? new Map<string, Sqlite.Statement<Array<Parameter>, never>>()
   cache.set(connection, statements)
@@ -59,18 +59,18 @@ export const prepared = <Row>(connection: Sqlite.Database, text: string): Sqlite
   return statement
 }
 
-/** Runs what may throw SQLite's error. `operation` is a verb for messages. */
+/** Runs a function that may throw an error of SQLite. `operation` is a verb for messages. */
 export const attempt = <A>(operation: string, run: () => A): Effect.Effect<A, StorageFailed> =>
   Effect.try({ try: run, catch: (thrown) => new StorageFailed({ operation, code: codeOf(thrown) }) })
 
-/** Whether a number may not be the one that is stored. */
+/** Whether a number may differ from the stored integer. */
 const isInexact = (value: unknown): boolean => typeof value === "number" && !Number.isSafeInteger(value)
 
-/** An integer as a number, if it can be one. */
+/** A bigint as a number, if it is in the safe range. */
 export const exact = <V>(value: V): V | number =>
   typeof value === "bigint" && Number.isSafeInteger(Number(value)) ? Number(value) : value
 
-/** Reads as an engine does, but that integers which JavaScript cannot hold are bigints. */
+/** Reads as an engine does, except that integers beyond the safe range of a number are bigints. */
 const reader = (connection: Sqlite.Database): Reader => {
   const plain = SqliteWriter.make(connection)
   return {
@@ -90,10 +90,10 @@ const reader = (connection: Sqlite.Database): Reader => {
   }
 }
 
-/** A last ordinal that makes sense: none is so great. */
+/** A plausible last ordinal. */
 const LastOrdinal = Schema.Int.pipe(Schema.between(0, CursorFloor.highest))
 
-/** The last ordinal that a table gave out, as SQLite keeps it. */
+/** SQLite's own table with the last ordinal that it issued for each table. */
 const sequences = table({
   name: "sqlite_sequence",
   key: ["name"],
@@ -104,12 +104,12 @@ const sequences = table({
   columns: { name: { schema: Schema.String }, seq: { schema: LastOrdinal, least: { sql: SessionOrdinal.newest } } }
 })
 
-/** A database that is open, and the folder that it is in, with the files of its assets. */
+/** An open database, and the data folder that contains it. */
 export interface OpenDatabase extends Omit<Database, "files"> {
   readonly data: string
 }
 
-/** Opens a database for looking, or for a repair. It is closed with the scope. */
+/** Opens a database for a check or for a repair. It is closed with the scope. */
 export const open = (path: string, isRepair: boolean) =>
   Effect.map((isRepair ? forRepair : forLooking)(path), (connection): OpenDatabase => {
     const run: Database["run"] = (text, ...parameters) =>
@@ -120,7 +120,7 @@ export const open = (path: string, isRepair: boolean) =>
     return { path, data, query, run, snapshot: within("BEGIN"), repair, ownTables: [sequences] }
   })
 
-/** Where rows go that are replaced, and files that are lost. */
+/** The place for replaced rows and for files of lost assets. */
 export const asidePlace = ({ keep, move }: Files.Aside): Aside => ({
   keep: (name, value) => attempt("keep rows aside", () => keep(name, value)),
   move: (path) => attempt("keep rows aside", () => move(path))

@@ -1,6 +1,6 @@
 /**
- * What the database's file is, and whether its pages are sound. A page that looks damaged is looked at again by a fresh
- * process: an error on a read shows as damage of a healthy file, and nothing is done on that word alone.
+ * Checks that the database's file is a database, and that its pages are sound. When a page looks damaged, a fresh process
+ * checks the file again: a failed read makes a healthy file look damaged, and is never enough to act on.
  */
 import type Sqlite from "better-sqlite3"
 import { Effect, Either } from "effect"
@@ -24,7 +24,7 @@ import type { Look } from "../../../services/storage/sql/doctor/Treatment.js"
 
 const closed = (finding: Finding): Look => ({ findings: [finding], isSound: false })
 
-/** The other name of a database whose repair was killed half-way. */
+/** The second name of a database whose repair was killed half-way. */
 const twinOf = (path: string): string | undefined => {
   const folder = join(dirname(path), asideName)
   if (!existsSync(folder)) return undefined
@@ -34,10 +34,10 @@ const twinOf = (path: string): string | undefined => {
     .find((twin) => statSync(twin, { throwIfNoEntry: false })?.ino === ino)
 }
 
-/** No database is smaller. */
+/** The smallest possible database, in bytes. */
 const smallestPage = 512
 
-/** What the system alone tells of the file; null when it may be a database. */
+/** The finding of a look at the file from outside; null when it may be a database. */
 const fromOutside = (path: string): Finding | null => {
   const file = statSync(path)
   const { nlink, size } = file
@@ -53,7 +53,7 @@ const fromOutside = (path: string): Finding | null => {
   return twin === undefined ? make("many-names", { path, count: nlink }) : make("half-repaired", { path, twin })
 }
 
-/** A value that is not what its table takes is no problem of pages: rows are looked at by themselves. */
+/** Without problems of single values, which the check of rows finds by itself. */
 const notOfRows = (problems: ReadonlyArray<string>): ReadonlyArray<string> =>
   problems.filter((problem) => !/^(?:ok|(?:NULL|[\w-]+) value in [\w.]+|CHECK constraint failed in \w+)$/.test(problem))
 
@@ -65,26 +65,26 @@ const problemsOf = (connection: Sqlite.Database): ReadonlyArray<string> => {
   }
 }
 
-/** What a connection of its own reads. */
+/** Reads through a connection of its own. */
 const reading = <A>(path: string, read: (connection: Sqlite.Database) => A) =>
   Effect.scoped(Effect.flatMap(forLooking(path), (connection) => attempt("read", () => read(connection))))
 
-/** SQLITE_IOERR, of which all codes of failed reads are made. */
+/** SQLITE_IOERR, the low byte of all codes of failed reads. */
 const ioError = 10
 
-/** Whether a problem is that the disk did not return what is stored, which says nothing of what is stored. */
+/** Whether the problem is a failed read, which says nothing about the stored bytes. */
 const isReadError = (problem: string): boolean => {
   const [, code] = /error code=(\d+)/.exec(problem) ?? []
   return problem.startsWith("SQLITE_IOERR") || (code !== undefined && (Number(code) & 0xff) === ioError)
 }
 
-/** A file that has no header is a database all the same if it, or its log, names what only Skein's have. */
+/** A file without a valid header is a damaged database if it or its log contains the name of a table of Skein. */
 const withoutHeader = (path: string, problem: string): Finding =>
   [path, path + DataLayout.logEnding].some((file) => Header.contains(file, sessionRows.name))
     ? make("pages-damaged", { path, problem })
     : make("not-a-database", { path, why: "no-header" })
 
-/** What a second process says of a file that looked damaged. Only problems that it saw itself count as damage. */
+/** Has a second process check a file that looked damaged. Only problems that it sees itself count as damage. */
 const lookAgain = (path: string, first: string): Effect.Effect<Finding> =>
   Effect.map(FreshProcess.look(path), (look): Finding => {
     const readError = (second: "sound" | "no-answer" | "unread") => make("read-error", { path, first, second })
@@ -102,7 +102,7 @@ const mayBeDamage = (error: StorageUnusable | StorageFailed): boolean =>
     ? error.reason === "damaged" || error.reason === "not-a-database"
     : error.code.startsWith("SQLITE_IOERR")
 
-/** Whether the marks in the header, of which this is made, may be damaged: they say that the database is somebody else's. */
+/** Whether the error comes from the marks in the header, which may be damaged themselves. */
 const isOfMarks = (error: StorageUnusable | StorageFailed): boolean =>
   error._tag === "StorageUnusable" && (error.reason === "foreign-database" || error.reason === "newer-version")
 
@@ -111,10 +111,10 @@ const refused = (path: string, error: StorageUnusable | StorageFailed): Finding 
     ? make("unusable", { path: error.path, reason: error.reason, detail: error.detail })
     : make("unreadable", { path, operation: error.operation, code: error.code })
 
-/** Looks at the file, which must exist. Fails on a full disk, on which nothing can be read. */
+/** Checks the file, which must exist. Fails on a full disk, where SQLite cannot read. */
 export const check = (path: string): Effect.Effect<Look, StorageFailed> =>
   Effect.gen(function* () {
-    // A database that is just being created is empty for an instant, and has a log.
+    // While it is being created, a database is empty and has a log for an instant.
     if (fromOutside(path)?.kind === "not-a-database") yield* FreshProcess.look(path)
     const outside = fromOutside(path)
     if (outside !== null) return closed(outside)

@@ -1,12 +1,11 @@
 /**
- * Looks at a data folder for all that can be wrong with it, and repairs what can be: the folder, the database's file, rows
- * that concern more than one session, each session with the files of its assets, and files that are nobody's.
+ * Checks a data folder for damage of any kind, and repairs what it can: the folder, the database's file, rows that concern
+ * several sessions, each session with the files of its assets, and files that belong to nothing.
  *
- * A look changes nothing, and may be taken while engines use the folder. A repair requires that no other process
- * has the database open. It deletes nothing that it cannot explain: what is in the way is moved to `aside/<time>/`, and
- * what is lost is reported. After each repair the doctor looks again, and repairs again if that brought something else to light.
- * What is still wrong then could not be repaired. What is damaged in one session says nothing of the others, and stops the
- * look at none.
+ * A check changes nothing, and can run while engines use the folder. A repair requires that no other process has the
+ * database open. It deletes nothing that it cannot explain: files in the way are moved to `aside/<time>/`, and losses are
+ * reported. After each repair the doctor checks again, and repairs what that brings to light. What is still wrong in the
+ * end could not be repaired. Damage in one session never stops the check of another.
  */
 import { Clock, Effect } from "effect"
 import { existsSync, readdirSync } from "node:fs"
@@ -31,17 +30,17 @@ type Outcomes = ReadonlyArray<Outcome>
 type Failure = StorageUnusable | StorageFailed
 
 interface Task {
-  /** The database. */
+  /** The path of the database. */
   readonly path: string
-  /** Of files: each is only taken if what those before it have seen is sound. */
+  /** Checks of files. Each runs only if the earlier ones found their files sound. */
   readonly looks: ReadonlyArray<Effect.Effect<Treatment.Look, StorageFailed, Engines>>
-  /** Where a repair moves what is in the way. Null for a look. */
+  /** Where a repair moves files that are in the way. Null for a check. */
   readonly aside: Aside.Aside | null
-  /** Whether the files of assets are looked at as well. */
+  /** Whether the files of assets are checked as well. */
   readonly hasFiles: boolean
 }
 
-/** Treats files, and then what they hold if they are sound. */
+/** Treats files and, if they are sound, their content. */
 const treat = (task: Task): Effect.Effect<Outcomes, Failure, Engines> =>
   Effect.gen(function* () {
     const { aside, hasFiles, looks, path } = task
@@ -52,7 +51,7 @@ const treat = (task: Task): Effect.Effect<Outcomes, Failure, Engines> =>
       outcomes.push(...more)
       if (!isSound) return outcomes
     }
-    /** Rows that may have wanted files. */
+    /** Whether rows were lost to which files may belong. */
     const hasLost = outcomes.some((outcome) => outcome._tag === "Repaired" && outcome.repaired.lost > 0)
     const database = yield* Connection.open(path, aside !== null)
     const check = hasFiles ? AssetCheck.checkFilesOf(database) : () => Effect.succeed([])
@@ -60,7 +59,7 @@ const treat = (task: Task): Effect.Effect<Outcomes, Failure, Engines> =>
     const place = aside === null ? null : Connection.asidePlace(aside)
     const shared = yield* RowDoctor.shared(rows, place)
     outcomes.push(...shared, ...(yield* RowDoctor.sessions(rows, place)))
-    // Whose the files are, only sessions that have their names can tell.
+    // Files can be assigned only while every session has its right id.
     if (!hasFiles || !shared.every(Treatment.isRepaired)) return outcomes
     const files = Judging.orUnreadable({ path }, AssetCheck.checkFiles(database, hasLost))
     const look = Effect.map(files, (findings) => ({ findings, isSound: true }))
@@ -82,13 +81,13 @@ const ofFolder = (data: string, aside: Aside.Aside | null): Task => {
   return { path: DataLayout.databaseIn(data), looks, aside, hasFiles: true }
 }
 
-/** Everything that is wrong, and what can be done about it. Changes nothing. */
+/** Returns everything that is wrong, and whether it can be repaired. Changes nothing. */
 export const look = (data: string): Effect.Effect<Outcomes, Failure, Engines> =>
   Effect.withSpan(treat(ofFolder(data, null)), "Doctor.look")
 
 /**
- * Everything that is wrong with the database at `path` alone, which may be called anything: no folder and no file of an
- * asset is looked at. Changes nothing. @internal
+ * Returns everything that is wrong with the database file at `path` alone, whatever its name. Folders and files of assets
+ * are not checked. Changes nothing. @internal
  */
 export const lookAtDatabase = (path: string): Effect.Effect<Outcomes, Failure, Engines> =>
   Effect.withSpan(
@@ -97,8 +96,8 @@ export const lookAtDatabase = (path: string): Effect.Effect<Outcomes, Failure, E
   )
 
 /**
- * Repairs what can be, and returns what was done and what is still wrong. Fails as locked, and has then changed nothing,
- * when another process has the database open.
+ * Repairs what it can, and returns what was done and what is still wrong. Fails as locked, and changes nothing, while
+ * another process has the database open.
  */
 export const repair = (data: string): Effect.Effect<Outcomes, Failure, Engines> =>
   Effect.gen(function* () {

@@ -1,4 +1,4 @@
-/** Whether the data folder exists, may be used and belongs to its user, and what was left in it. No file is opened. */
+/** Checks that the data folder exists, is accessible and private, and lists leftovers in it. Opens no file. */
 import { Effect } from "effect"
 import { accessSync, constants, existsSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -9,7 +9,7 @@ import * as Workplace from "../backup/Workplace.js"
 import { type Finding, make } from "../../../services/storage/sql/doctor/Finding.js"
 import type { Look } from "../../../services/storage/sql/doctor/Treatment.js"
 
-/** What only its user may do. Windows has no such bits. */
+/** Bits of the mode that should not be set. Windows has no such bits. */
 const closedTo = { files: 0o077, dataFolder: 0o022 }
 
 const all = constants.R_OK | constants.W_OK
@@ -36,21 +36,21 @@ const checkFolder = (path: string, closed: number): ReadonlyArray<Finding> =>
     ? [...checkAccess(path, all | constants.X_OK), ...checkUser(path, closed)]
     : [make("not-a-folder", { path })]
 
-/** A log would be taken for a part of the next database in this folder. */
+/** SQLite would take such a log for part of the next database in this folder. */
 const strayLogs = (data: string): ReadonlyArray<Finding> =>
   [DataLayout.logEnding, DataLayout.journalEnding]
     .map((ending) => DataLayout.databaseIn(data) + ending)
     .filter(DataLayout.hasBytes)
     .map((path) => make("stray-log", { path }))
 
-/** How the names of files begin that a repair or a migration did not finish. */
+/** The beginnings of the names of files that an unfinished repair or migration leaves. */
 const unfinishedNames = [DataLayout.rebuiltOf, DataLayout.unfinishedCopyOf].map((of) => of(DataLayout.databaseName))
 
 const leftovers = Effect.fnUntraced(function* (data: string) {
   const names = [...(yield* Workplace.abandoned(data, "restore")), ...(yield* Workplace.abandoned(data, "backup"))]
   const abandoned = names.map((name) => make("left-behind", { path: join(data, name), by: "backup" }))
   const all = readdirSync(data)
-  // With what SQLite put beside them.
+  // Including the logs that SQLite put beside them.
   const unfinished = all
     .filter((name) => unfinishedNames.some((begin) => name.startsWith(begin)))
     .map((name) => make("left-behind", { path: join(data, name), by: "repair" }))
@@ -58,7 +58,7 @@ const leftovers = Effect.fnUntraced(function* (data: string) {
   return [...abandoned, ...unfinished, ...copies]
 })
 
-/** Looks at the folder from outside, and says whether there is any sense in looking further. */
+/** Checks the folder without opening files, and says whether further checks make sense. */
 export const check = (data: string): Effect.Effect<Look, never, Engines> =>
   Effect.gen(function* () {
     if (!existsSync(data)) return { findings: [make("folder-missing", { path: data })], isSound: false }

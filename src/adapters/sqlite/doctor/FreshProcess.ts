@@ -1,9 +1,9 @@
 /**
- * A process of its own, for two purposes. It looks at a database again with nothing of this process's cache, descriptors
- * or memory: a page that could not be read may be whole on disk. And it holds a lock until it is killed: a connection
- * that closes writes its log back, which must not happen to a damaged database before the database is safe.
+ * A process of its own, for two purposes. It checks a database again without this process's cache, descriptors or memory:
+ * a page that could not be read may be intact on disk. And it holds a lock until it is killed: a connection that closes
+ * writes its log back, which must not happen to a damaged database before a copy of it is safe.
  *
- * A process that does not start or does not answer proves nothing: its answer is `NoAnswer`.
+ * A process that does not start or does not answer proves nothing. Its answer is `NoAnswer`.
  */
 import { Effect, Option, Schema } from "effect"
 import type { Scope } from "effect"
@@ -38,7 +38,7 @@ const firstLine = (child: ReturnType<typeof start>): Effect.Effect<string> =>
     child.on("close", () => resume(Effect.succeed(text.trim())))
   })
 
-/** Starts the process, which is killed with the scope, and waits for its answer. */
+/** Starts the process and waits for its answer. The process is killed with the scope. */
 const ask = <A, I>(task: "look" | "hold", path: string, answer: Schema.Schema<A, I>) =>
   Effect.acquireRelease(
     Effect.sync(() => start(task, path)),
@@ -55,7 +55,7 @@ const ask = <A, I>(task: "look" | "hold", path: string, answer: Schema.Schema<A,
     )
   )
 
-/** Looks at the database's pages. A `Refused` look has SQLite's code. */
+/** Checks the database's pages. `Refused` has SQLite's code. */
 export const look = (path: string): Effect.Effect<typeof Looked.Type | typeof Refused.Type | NoAnswer> =>
   Effect.scoped(ask("look", path, Looked))
 
@@ -64,7 +64,7 @@ export const inUse = (path: string): StorageUnusable =>
 
 /**
  * Keeps every other process from the database until the scope closes. Fails as locked while another process has it open,
- * and when that cannot be found out. A database that SQLite cannot read is not in use.
+ * and with `StorageFailed` when that cannot be found out. A database that SQLite cannot read counts as not in use.
  */
 export const hold = (path: string): Effect.Effect<void, StorageUnusable | StorageFailed, Scope.Scope> =>
   Effect.gen(function* () {

@@ -1,12 +1,15 @@
 /**
- * Puts a new database, with all that can be read, in the place of one that is damaged. The damaged one is moved aside
+ * Replaces a damaged database with a new one that has everything that could be read. The damaged one is moved aside
  * whole, with its log.
  *
- * The new one has the schema of the damaged one, so that an older one is migrated as any other. It is written, checked
- * and synced first. Then, with everybody kept out and nothing written since, the old
- * file gets its second name in `aside`, its log is moved there, both are synced, and the new one takes its place by one
- * rename. Killed in
- * between, there is the old database under two names, which no engine opens, and a doctor says so.
+ * The new database has the schema of the damaged one, so that an older one is migrated like any other:
+ *
+ *   1. the new database is written, checked and synced;
+ *   2. all other processes are kept out, and nothing may have been written since the beginning;
+ *   3. the old file gets a second name in `aside`, its log is moved there, and both are synced;
+ *   4. one rename puts the new database in its place.
+ *
+ * After a kill between 3 and 4 the old database has two names. No engine opens such a database, and the doctor reports it.
  */
 import { Effect } from "effect"
 import {
@@ -35,7 +38,7 @@ import * as Salvage from "./Salvage.js"
 import * as SchemaCheck from "./SchemaCheck.js"
 import type { Aside } from "../Aside.js"
 
-/** What changes when anybody writes. */
+/** A text that changes when anybody writes to the database. */
 const stampOf = (path: string): string =>
   DataLayout.partsOf(path)
     .filter((part) => !part.endsWith(DataLayout.sharedMemoryEnding))
@@ -50,18 +53,18 @@ const failed = (thrown: unknown) =>
 
 const attempt = <A>(run: () => A) => Effect.try({ try: run, catch: failed })
 
-/** The files of an unfinished rebuild: the new database, and what it is made of. */
+/** The files of an unfinished rebuild: the new database, and the copy that it is made from. */
 const namesOf = (rebuilt: string) => ({ rebuilt, source: `${rebuilt}.source` })
 
-/** Removes what an unfinished rebuild has left. */
+/** Removes the files of an unfinished rebuild. */
 const removeUnfinished = (path: string): void =>
   Object.values(namesOf(path)).forEach((name) =>
     ["", ...DataLayout.endings].forEach((ending) => rmSync(name + ending, { force: true }))
   )
 
 /**
- * Copies a damaged database as it was committed last: SQLite takes the log into the copy when it is closed, whatever it
- * thinks of the rest. Returns the version of its schema; null when that cannot be read.
+ * Copies a damaged database with everything that was committed: SQLite writes the log into the copy when it closes it,
+ * however damaged the rest is. Returns the version of its schema; null when that cannot be read.
  */
 const copyOf = (from: string, to: string): number | null => {
   for (const part of [from, ...[DataLayout.logEnding, DataLayout.journalEnding].map((end) => from + end)]) {
@@ -78,11 +81,11 @@ const copyOf = (from: string, to: string): number | null => {
   }
 }
 
-/** The steps that made a database's schema; all of them when its version makes no sense. */
+/** The steps that made a schema of this version; all of them when the version is invalid. */
 const stepsOf = (version: number | null): ReadonlyArray<Step> =>
   version !== null && version > 0 && version < steps.length ? steps.slice(0, version) : steps
 
-/** A new database of this schema. */
+/** Creates a new database with this schema. */
 const begin = (path: string, schema: ReadonlyArray<Step>) =>
   attempt(() => {
     closeSync(openSync(path, "wx", 0o600))
@@ -93,14 +96,14 @@ const begin = (path: string, schema: ReadonlyArray<Step>) =>
   }).pipe(Effect.zipRight(Migrations.migrate(path, schema)))
 
 /**
- * Fills the new database. Fails when there were sessions and none can be read: nothing is to take the place of a database
- * that may still be read by other means.
+ * Fills the new database. Fails when no session can be read: then the damaged database must stay where it is, as other
+ * means may still be able to read it.
  */
 const fill = (source: string, path: string): Salvage.SalvageResult => {
   const target = Driver.open(path, { fileMustExist: true })
   try {
     target.pragma("foreign_keys = OFF")
-    // It is synced once, when it is whole.
+    // It is synced once, when it is complete.
     target.pragma("synchronous = OFF")
     target.exec("BEGIN IMMEDIATE")
     const salvaged = Salvage.copy(source, target)
@@ -121,7 +124,7 @@ const exchange = (path: string, rebuilt: string, aside: Aside): string => {
   try {
     linkSync(path, kept)
   } catch {
-    // Where a file cannot have two names.
+    // On file systems where a file cannot have two names.
     beside.map(aside.move)
     aside.move(path)
   }
@@ -133,9 +136,9 @@ const exchange = (path: string, rebuilt: string, aside: Aside): string => {
 }
 
 /**
- * Writes what can be read of the database at `from` into a new one at `to`, which is synced. Fails, and leaves nothing at
- * `to`, when no session can be read. `from` is only read; nobody may write to it meanwhile. Rows in it may be wrong or
- * missing still. @internal
+ * Writes everything that can be read of the database at `from` into a new one at `to`, and syncs it. Fails, and leaves
+ * nothing at `to`, when no session can be read. `from` is only read, and nobody may write to it meanwhile. Rows of the new
+ * database may still be wrong or missing. @internal
  */
 export const salvage = ({
   from,

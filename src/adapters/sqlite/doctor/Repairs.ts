@@ -1,6 +1,6 @@
 /**
- * What is done about each kind of finding. Rows are repaired by the changes that their findings name; files, as is said
- * here. A kind with neither can only be mended by a person, or is no damage.
+ * The repair for each kind of finding about files. Rows are repaired by the changes in their findings. Other kinds can
+ * only be repaired by a person, or are not damage.
  */
 import { Effect, Either } from "effect"
 import { chmodSync, existsSync, renameSync, rmSync } from "node:fs"
@@ -27,12 +27,12 @@ interface InFile {
 
 const moveAside = ({ path }: InFile, aside: Aside): RepairResult => repairResult({ aside: [aside.move(path)] })
 
-/** A new database takes the place of the damaged one. */
+/** Replaces the damaged database with a new one. */
 const rebuild = ({ path }: InFile, aside: Aside) => Rebuild.run(path, aside)
 
 type Repair<K extends Kind> = (ids: Ids[K], aside: Aside) => RepairResult | Effect.Effect<RepairResult, Failure>
 
-/** What one of these throws means that nothing was done. */
+/** A repair that throws has changed nothing. */
 const repairs: { readonly [K in Kind]?: Repair<K> } = {
   "open-to-others": ({ closed, mode, path }) => {
     chmodSync(path, mode & 0o777 & ~closed)
@@ -59,7 +59,7 @@ const repairs: { readonly [K in Kind]?: Repair<K> } = {
 
 export const isForRebuild = ({ kind }: Finding): boolean => repairs[kind] === rebuild
 
-/** What a finding is that nothing was done about. */
+/** The outcome of a finding that nothing is done about. */
 export const found = (finding: Finding): Outcome => ({
   _tag: "Found",
   finding,
@@ -80,7 +80,7 @@ const ofFile = (finding: Finding, aside: Aside): Effect.Effect<Outcome, Failure>
     return { _tag: "Repaired", finding, repaired: Effect.isEffect(done) ? yield* done : done }
   })
 
-/** Repairs files, where that is what has to be done. */
+/** Repairs the files of those findings that have a repair here. */
 export const ofFiles =
   (aside: Aside) =>
   (findings: ReadonlyArray<Finding>): Effect.Effect<ReadonlyArray<Outcome>, Failure> =>

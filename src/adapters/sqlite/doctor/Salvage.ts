@@ -1,7 +1,7 @@
 /**
- * Takes what can be read of a damaged database into a new one, a page at a time. Indexes tell of rows that are lost: a
- * session keeps its id, and the last place of a transcript is not forgotten. What is read is checked by the new database's
- * own constraints. The damaged one is only read.
+ * Copies everything that can be read of a damaged database into a new one, a page at a time. Indexes help with lost rows:
+ * they tell the id of a session and the last place of a transcript. The constraints of the new database check what is
+ * read. The damaged one is only read.
  */
 import type Sqlite from "better-sqlite3"
 import { Array, Struct } from "effect"
@@ -16,13 +16,13 @@ import type { SessionTally } from "../../../services/storage/sql/doctor/Finding.
 import * as Orphans from "../../../services/storage/sql/doctor/Orphans.js"
 import * as Rows from "../../../services/storage/sql/doctor/Rows.js"
 
-/** Tables that a new database fills by itself. */
+/** Tables that are not copied: migrations, and rows that engines create again. */
 const own = new Set(["migrations", ...tables.filter(({ isTransient }) => isTransient).map(({ name }) => name)])
 
 const idIndex = "sqlite_autoindex_session_rows_1"
 const placeIndex = "sqlite_autoindex_messages_1"
 
-/** Messages by their places: these columns are in the schemas of all versions. */
+/** The key of messages. Its columns exist in the schemas of all versions. */
 const messageKeys = { ...messages, columns: Struct.pick(messages.columns, "session", "seq") }
 
 interface Column {
@@ -34,7 +34,7 @@ interface Column {
   readonly fallback: string | null
 }
 
-/** What the rows of a database's tables look like. */
+/** The shapes of the rows in a database's tables. */
 const shapesOf = (connection: Sqlite.Database): ReadonlyArray<PageRows.Shape> =>
   prepared<{ readonly name: string; readonly wr: number }>(
     connection,
@@ -59,11 +59,11 @@ const shapesOf = (connection: Sqlite.Database): ReadonlyArray<PageRows.Shape> =>
       }
     })
 
-/** A row whose values are those that say least where it has such as its table does not take; null when there are none. */
+/** A row with its damaged values replaced by those that claim the least; null when one of them has none. */
 const mended = (name: string, values: Rows.Row): Rows.Row | null => {
   const table = tables.find((table) => table.name === name)
   if (table === undefined) return null
-  // A column that only an older schema has keeps its value.
+  // A column that exists only in an older schema keeps its value.
   const names = new Map(Object.keys(table.columns).map((name) => [sqlName(name), name]))
   const row: Rows.Row = Object.fromEntries(
     Object.entries(values).map(([column, value]) => [names.get(column) ?? column, exact(value)])
@@ -75,7 +75,7 @@ const mended = (name: string, values: Rows.Row): Rows.Row | null => {
 
 const isRefusal = (thrown: unknown): boolean => Driver.isError(thrown) && /CONSTRAINT|MISMATCH/.test(thrown.code)
 
-/** How many messages each session has, and how many places have none that can be read. */
+/** How many messages of each session were kept, and how many places have lost theirs. */
 const tallies = (target: Sqlite.Database): ReadonlyArray<SessionTally> =>
   prepared<SessionTally>(
     target,
@@ -85,18 +85,18 @@ const tallies = (target: Sqlite.Database): ReadonlyArray<SessionTally> =>
        FROM session_rows LEFT JOIN messages ON messages.session = ordinal GROUP BY ordinal)`
   ).all()
 
-/** What of a database came into a new one. */
+/** How much of a database was copied into a new one. */
 export interface SalvageResult {
   readonly sessions: ReadonlyArray<SessionTally>
   /** The ids of sessions that had lost their own row. */
   readonly recovered: ReadonlyArray<string>
-  /** How many rows could not be read, and pages of which nothing could. */
+  /** How many rows could not be read, plus one for each unreadable page. */
   readonly unread: number
 }
 
 /**
- * Copies all that can be read of the file at `from` into `target`, a database with a schema and without a session. Null
- * when that is nothing.
+ * Copies everything that can be read of the file at `from` into `target`, a database with a schema and without sessions.
+ * Returns null when nothing could be read.
  */
 export const copy = (from: string, target: Sqlite.Database): SalvageResult | null => {
   const shapes = shapesOf(target)
@@ -130,7 +130,7 @@ export const copy = (from: string, target: Sqlite.Database): SalvageResult | nul
     return mending !== null && store(name, mending)
   }
 
-  /** What an index, or a table of SQLite's own, tells. */
+  /** Notes what a row of an index, or of one of SQLite's own tables, tells about lost rows. */
   const note = (name: string, [first, second]: ReadonlyArray<Parameter>): void => {
     if (typeof second !== "bigint") return
     if (name === idIndex && typeof first === "string") ids.set(Number(second), first)
@@ -152,7 +152,7 @@ export const copy = (from: string, target: Sqlite.Database): SalvageResult | nul
   }
   for (const [session, seq] of lastPlaces) {
     if (has(messageKeys, { session, seq })) continue
-    // Without a text that decodes: whoever looks at the session replaces it by a placeholder.
+    // Its text does not decode, so that the check of the session replaces it with a placeholder.
     store(messages.name, { session, seq, follows: 0, mark: 0, at: 0, role: "", body: "" })
   }
   const isOlder = shapes.every(({ columns }) => columns.every(({ name }) => name !== "head"))

@@ -1,6 +1,6 @@
 /**
- * Whether a database has the tables, indexes and views of the newest schema, and nothing else that acts on them; and which
- * schema it has, as its migrations tell, whatever its header says.
+ * Checks that a database has the tables, indexes and views of the newest schema, and no others. Also reads the version of
+ * its schema from its migrations, whatever its header says.
  */
 import type Sqlite from "better-sqlite3"
 import * as Driver from "../Driver.js"
@@ -11,7 +11,7 @@ interface Part {
   readonly sql: string
 }
 
-/** Each part by its name. How its text is spaced and quoted depends on what changed it last. */
+/** The text of each part, by its name. Spaces and quotes are left out, as they depend on what changed it last. */
 const partsOf = (connection: Sqlite.Database): ReadonlyMap<string, string> =>
   new Map(
     connection
@@ -41,7 +41,7 @@ interface Migration {
   readonly name: string
 }
 
-/** The version of a database's schema; null when Skein has not made it. Throws when there is no telling. */
+/** The version of a database's schema; null when Skein has not created it. Throws when that cannot be read. */
 export const versionOf = (connection: Sqlite.Database): number | null => {
   const made = connection
     .prepare<[], Migration>("SELECT migration_id AS id, name FROM migrations ORDER BY migration_id")

@@ -1,6 +1,6 @@
 /**
- * Changes to stored rows as data, and what they say in SQL. A change has no event, so all cursors of its session from
- * before it become too old, and clients load the session again. None of these cursors is ever given out again.
+ * Changes to stored rows, as data and as SQL. A change records no event, so every earlier cursor of its session becomes
+ * too old, and clients load the session again. None of those cursors is ever issued again.
  */
 import { sqlName, type Table } from "../Table.js"
 import * as Rows from "./Rows.js"
@@ -8,9 +8,9 @@ import * as Rows from "./Rows.js"
 export interface Change {
   readonly table: Table
   readonly key: Rows.Row
-  /** The new values; a row that is missing is inserted with them. Null removes the row. */
+  /** The new values. A missing row is inserted with them. Null removes the row. */
   readonly values: Rows.Values | null
-  /** Whether something that was stored is lost by the damage. */
+  /** Whether the damage has lost something that was stored. */
   readonly isLoss: boolean
 }
 
@@ -25,13 +25,13 @@ export const remove = (table: Table, row: Rows.Row): Change => ({ ...update(tabl
 
 export const loss = (change: Change): Change => ({ ...change, isLoss: true })
 
-/** Inserts a row into the table of this name. */
+/** Inserts a row into the table with this name. */
 export const insert = (table: string, row: Rows.Values, verb = "INSERT"): Rows.Statement => [
   `${verb} INTO ${table} (${Object.keys(row).map(sqlName).join(", ")}) VALUES (${Object.values(row).map(Rows.sqlOf).join(", ")})`,
   Rows.parametersOf(row)
 ]
 
-/** Makes a change; `isStored` says whether there is a row yet. */
+/** The statement that makes a change. `isStored` says whether the row exists. */
 export const make = ({ key, table, values }: Change, isStored: boolean): Rows.Statement => {
   if (values === null) return [`DELETE FROM ${table.name} WHERE ${Rows.equal(key)}`, Rows.parametersOf(key)]
   if (!isStored) return insert(table.name, { ...key, ...values })
@@ -41,17 +41,17 @@ export const make = ({ key, table, values }: Change, isStored: boolean): Rows.St
   ]
 }
 
-/** Where the rows of a session say that its head is. */
+/** The head of a session according to its rows. */
 export const headOf = (session: string): string => `coalesce(
   (SELECT min(calls.seq) - 1 FROM calls WHERE calls.session = ${session}),
   (SELECT max(messages.seq) FROM messages WHERE messages.session = ${session}), 0)`
 
-/** The newest cursor that the rows of a session show; 0 when they show none. */
+/** The newest cursor in the rows of a session, or 0. */
 export const cursorOf = (session: string): string => `max(
   coalesce((SELECT max(event_rows.cursor) FROM event_rows WHERE event_rows.session = ${session}), 0),
   coalesce((SELECT max(messages.cursor) FROM messages WHERE messages.session = ${session}), 0))`
 
-/** Puts a session's head where its rows say, and makes its cursors begin after all that it ever had. */
+/** Sets a session's head from its rows, and makes its cursors start after every cursor that it ever had. */
 export const settle: ReadonlyArray<string> = [
   `UPDATE session_rows SET head = ${headOf("session_rows.ordinal")},
     cursor = max(max(cursor, first_cursor - 1), ${cursorOf("session_rows.ordinal")}) WHERE ordinal = ?`,

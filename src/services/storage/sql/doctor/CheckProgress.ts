@@ -1,4 +1,4 @@
-/** Is told how many sessions a check has looked at, and how many there are. By default nobody is. */
+/** Receives how many sessions a check has finished, and how many there are. Does nothing by default. */
 import { Context, Effect } from "effect"
 
 export interface Service {

@@ -1,4 +1,4 @@
-/** A database as a doctor looks at it and repairs it, whichever it is. */
+/** What a doctor needs of a database to check and repair it, for SQLite and PostgreSQL alike. */
 import { Effect, Exit, type Option } from "effect"
 import type { Asset } from "../../../../domain/Asset.js"
 import type { SessionId } from "../../../../domain/Session.js"
@@ -9,24 +9,24 @@ import type { Table } from "../Table.js"
 import type { Finding, SessionKey } from "./Finding.js"
 import type * as Rows from "./Rows.js"
 
-/** The files of assets, and what their names tell of rows. */
+/** The files of assets, and what their names say about rows. */
 export interface Files {
-  /** The columns of an asset's row; none when they are not told. `all` are the rows of its session. */
+  /** The columns of an asset's row as far as files tell them. `all` are the rows of its session. */
   readonly told: (sessionId: SessionId, row: Rows.Row, all: ReadonlyArray<Rows.Row>) => Rows.Row
-  /** The session whose folder has one of these files. */
+  /** The session whose folder contains one of these files. */
   readonly sessionOf: (files: ReadonlySet<string>) => Option.Option<SessionId>
   readonly hasFolder: (sessionId: SessionId) => boolean
-  /** Looks at the files of a session's assets. */
+  /** Checks the files of a session's assets. */
   readonly check: (
     session: SessionKey,
     assets: ReadonlyArray<Asset>
   ) => Effect.Effect<ReadonlyArray<Finding>, StorageFailed>
 }
 
-/** What is done within it is of one moment, and undone if it fails. One within another is a part of it. */
+/** Runs an effect in one transaction, which is rolled back if the effect fails. A nested one joins the outer one. */
 type Transaction = <A, E, R>(effect: Effect.Effect<A, E, R>) => Effect.Effect<A, E | StorageFailed, R>
 
-/** Transactions on one connection. Each begins with a statement, and with what else it needs. */
+/** Transactions on one connection. Each starts with the statement `begin` and then the effect `first`. */
 export const transactions = (run: Database["run"]) => {
   let isWithin = false
   return (begin: string, first: Effect.Effect<unknown, StorageFailed> = Effect.void): Transaction =>
@@ -45,29 +45,29 @@ export const transactions = (run: Database["run"]) => {
       )
 }
 
-/** The code of a repair that is refused because an engine is at work on the session. */
+/** The code of a repair that was refused because an engine is working on the session. */
 export const inUse = "IN_USE"
 
 export interface Database {
-  /** Where it is, for people. */
+  /** Where the database is, for people. */
   readonly path: string
-  /** Reads. An integer that JavaScript cannot hold is a bigint. */
+  /** Reads rows. An integer beyond the safe range of a number is a bigint. */
   readonly query: Query
-  /** Changes rows, if it is open for that. */
+  /** Changes rows, if the database is open for repairs. */
   readonly run: (text: string, ...parameters: ReadonlyArray<Parameter>) => Effect.Effect<unknown, StorageFailed>
-  /** For looking. */
+  /** A transaction that only reads. */
   readonly snapshot: Transaction
-  /** For changing rows of a session, or of several. Fails with the code `inUse`. */
+  /** A transaction that changes rows of one session, or with null of several. Fails with the code `inUse`. */
   readonly repair: (session: SessionKey | null) => Transaction
-  /** Null where nobody looks at files. */
+  /** Null when files are not checked. */
   readonly files: Files | null
-  /** Tables that only this kind of database has. */
+  /** Tables that exist only in this kind of database. */
   readonly ownTables: ReadonlyArray<Table>
 }
 
-/** The place for what a repair replaces. Both return the path of what is now there. */
+/** Keeps what a repair replaces. Both functions return the path at which it is now. */
 export interface Aside {
-  /** Writes a value as JSON under a name. */
+  /** Writes a value as JSON under this name. */
   readonly keep: (name: string, value: unknown) => Effect.Effect<string, StorageFailed>
   readonly move: (path: string) => Effect.Effect<string, StorageFailed>
 }

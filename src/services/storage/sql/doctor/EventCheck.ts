@@ -1,10 +1,10 @@
 /**
- * Whether a session's rows tell of each other: its events of all that they show, its own row of where it is. A cursor
- * beyond what rows show is one whose event is lost.
+ * Checks a session's rows against each other: each event must have what it refers to, and the session's own row must
+ * have the right head and newest cursor. A cursor that no row accounts for means that its event is lost.
  *
- * A damaged log is not mended: an event only refers to what is stored elsewhere, so nothing is lost with it, and clients
- * from before the damage load the session again. That most logs are whole is seen from rows that were read already. The
- * engine itself reads all others.
+ * A damaged log is not repaired. An event only refers to what is stored elsewhere, so nothing is lost with it, and
+ * clients from before the damage load the session again. Most logs are found whole from rows that were already read. The
+ * others are read by the engine's own code.
  */
 import { Effect, Schema } from "effect"
 import { AssetId } from "../../../../domain/Asset.js"
@@ -23,7 +23,7 @@ const types = new Set<unknown>(Durable.members.map(({ fields }) => fields.type.l
 
 const isAssetId = Schema.is(AssetId)
 
-/** Whether an event has all that it shows. */
+/** Whether everything that an event refers to is there. */
 const hasAll = (
   { calls, places, questions, runs }: SessionRows,
   { ref, run: ordinal, seq, type }: SessionRows["events"][number]
@@ -48,7 +48,7 @@ const hasAll = (
   }
 }
 
-/** The cursors that rows show: those of events, and those of messages that are their own event. */
+/** The cursors in rows: those of events, and those of messages that are their own event. */
 const cursorsOf = ({ events, places }: SessionRows): ReadonlySet<number> => {
   const cursors = new Set(events.map(({ cursor }) => Number(cursor)))
   for (const { row } of places.values()) {
@@ -57,14 +57,14 @@ const cursorsOf = ({ events, places }: SessionRows): ReadonlySet<number> => {
   return cursors
 }
 
-/** The greatest of numbers, or 0. They may be too many for a call. */
+/** The greatest of these numbers, or 0. There may be too many of them for `Math.max`. */
 export const greatest = (numbers: Iterable<unknown>): number => {
   let greatest = 0
   for (const number of numbers) greatest = Math.max(greatest, Number(number))
   return greatest
 }
 
-/** Whether rows show each cursor of the session. */
+/** Whether the rows account for every cursor of the session. */
 export const isComplete = (rows: SessionRows): boolean => {
   const [first, newest] = [Number(rows.own.firstCursor), Number(rows.own.cursor)]
   let kept = 0
@@ -72,11 +72,11 @@ export const isComplete = (rows: SessionRows): boolean => {
   return kept === newest - first + 1
 }
 
-/** Whether the events follow each other without a gap, and each has all that it shows. */
+/** Whether the events have no gap, and everything that they refer to is there. */
 export const isWhole = (rows: SessionRows): boolean =>
   isComplete(rows) && rows.events.every((event) => hasAll(rows, event))
 
-/** Looks at where the session's row says that the session is: its head, and its newest cursor. Nothing else is damaged. */
+/** Checks the head and the newest cursor in the session's row. Requires that nothing else is damaged. */
 export const checkPosition = (rows: SessionRows): ReadonlyArray<Finding> => {
   const { calls, own, places, session } = rows
   const head = calls.length === 0 ? greatest(places.keys()) : Math.min(...calls.map(({ seq }) => Number(seq))) - 1
@@ -85,7 +85,7 @@ export const checkPosition = (rows: SessionRows): ReadonlyArray<Finding> => {
   return Judging.report({ session }, sessionRows, own, damage)
 }
 
-/** Looks at the events after a cursor as the engine reads them, up to the first that is damaged. */
+/** Reads the events after a cursor as the engine does, up to the first that is damaged. */
 export const check = (
   query: Query,
   session: SessionKey,

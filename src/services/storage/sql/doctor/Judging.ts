@@ -1,7 +1,7 @@
 /**
- * Rows are judged by their table: a value that does not decode is replaced by the one that says least, as `Tables.ts` has
- * it, or by what else is known of it; a row that has neither goes. What is wrong becomes a finding, with the change that
- * mends it. So does a look that could not be taken.
+ * Judges rows by their table. A value that does not decode is replaced by a known one, or else by the column's `least`
+ * in `Tables.ts`, which claims the least. A row with a damaged column that has neither is removed. Damage becomes a
+ * finding with the change that repairs it. A check that could not run becomes a finding as well.
  */
 import { Effect } from "effect"
 import type { StorageFailed } from "../../../../domain/SkeinError.js"
@@ -11,26 +11,26 @@ import { type Finding, make, type SessionKey } from "./Finding.js"
 import * as Rows from "./Rows.js"
 import * as Rules from "./Rules.js"
 
-/** What a finding is about: a session, or the whole database at a path. */
+/** What a finding concerns: a session, or the whole database at a path. */
 export type Place = { readonly session: SessionKey } | { readonly path: string }
 
 export interface Damage {
-  /** What is wrong with a row. */
+  /** What is wrong with the row. */
   readonly detail: string
-  /** What mends it; null when the row has to go. */
+  /** The values that repair it; null when the row must be removed. */
   readonly values: Rows.Values | null
-  /** Whether something is lost: by default if a row has to go that engines do not make again. */
+  /** Whether something is lost. By default true when a row is removed that engines do not create again. */
   readonly isLoss?: boolean
 }
 
-/** That a row does not have all of these values, which `detail` ends with the names of; null when it has them. */
+/** The damage of a row that lacks some of these values; null when it has them all. Their names are added to `detail`. */
 export const differing = (detail: string, row: Rows.Row, wanted: Rows.Values): Damage | null => {
   const values = Rows.differing(row, wanted)
   const names = Object.keys(values)
   return names.length === 0 ? null : { detail: `${detail} ${names.join(", ")}`, values }
 }
 
-/** What is found of a row, if it is damaged. */
+/** The finding about a damaged row; none for `null`. */
 export const report = (place: Place, table: Table, row: Rows.Row, damage: Damage | null): ReadonlyArray<Finding> => {
   if (damage === null) return []
   const { detail, isLoss = damage.values === null && table.session !== null, values } = damage
@@ -41,7 +41,7 @@ export const report = (place: Place, table: Table, row: Rows.Row, damage: Damage
     : [make("shared-row-damaged", { ...place, ...ids }, changes)]
 }
 
-/** What of a row does not decode. `known` are values that something else tells. */
+/** The columns of a row that do not decode, as damage. `known` returns values that are known from elsewhere. */
 export const damageOf = (table: Table, row: Rows.Row, known: () => Rows.Row = () => ({})): Damage | null => {
   const columns = Rows.damaged(table, row)
   if (columns.length === 0) return null
@@ -55,11 +55,11 @@ export const damageOf = (table: Table, row: Rows.Row, known: () => Rows.Row = ()
   return { detail: `does not decode at ${columns.join(", ")}`, values }
 }
 
-/** Looks at the columns of rows. */
+/** Checks the columns of rows. */
 export const rows = (place: Place, table: Table, rows: Iterable<Rows.Row>): ReadonlyArray<Finding> =>
   Array.from(rows).flatMap((row) => report(place, table, row, damageOf(table, row)))
 
-/** Reports that a look could not be taken, if it fails. */
+/** Turns the failure of a check into a finding. */
 export const orUnreadable = <R>(
   place: Place,
   look: Effect.Effect<ReadonlyArray<Finding>, StorageFailed, R>

@@ -1,6 +1,6 @@
 /**
- * Whether a message's row says what its message says. What is kept of a message is what decides what may follow it, so
- * that a long transcript takes little memory.
+ * Checks that the columns of a message's row agree with the message. Only the outline that decides what may follow is
+ * kept of each message, so that a long transcript takes little memory.
  */
 import { Either, Struct } from "effect"
 import { callsOf, isText, Message } from "../../../../domain/Message.js"
@@ -13,13 +13,13 @@ import * as Rows from "./Rows.js"
 
 export type MessageRow = Rows.RowOf<typeof messages>
 
-/** A row that was looked at. */
+/** A row that was checked. */
 export interface PassedMessage {
   /** Without its body. */
   readonly row: MessageRow
-  /** Without its texts; or what does not decode. */
+  /** Without its texts; or what about it does not decode. */
   readonly message: Either.Either<Message, string>
-  /** What the message says, where columns say something else. */
+  /** The values according to the message, for columns that differ from it. */
   readonly wanted: Rows.Row
   /** Other columns that do not decode. */
   readonly damaged: ReadonlyArray<string>
@@ -28,7 +28,7 @@ export interface PassedMessage {
 const exactMessage = exactJson(Message)
 const decodeMessage = decoder(messages.columns.body.schema)
 
-/** What a message's columns are that depend on nothing but themselves. */
+/** The columns that can be checked without the message. */
 const besideBody = { ...messages, columns: Struct.omit(messages.columns, "body", "seq", "session") }
 
 const outline = (message: Message): Message => {
@@ -46,7 +46,7 @@ const outline = (message: Message): Message => {
   }
 }
 
-/** What the columns beside a message say. A word that this version does not know is not held against its own column. */
+/** The columns according to the message. A role or outcome that this version does not know never counts as damage. */
 const wantedOf = (message: Message, body: string): Rows.Row => {
   const wanted = columnsOf(message, body)
   if (message.role === "other") return Struct.pick(wanted, "role", "body")

@@ -1,4 +1,4 @@
-/** Rows that refer to a session whose own row is gone. None of it is thrown away: the session gets a row. */
+/** Rows whose session has lost its own row. They are all kept: the session gets a new row. */
 import { Effect, Struct } from "effect"
 import type { StorageFailed } from "../../../../domain/SkeinError.js"
 import type { Parameter } from "../Database.js"
@@ -8,21 +8,21 @@ import { sessionRows, tables } from "../Tables.js"
 import * as Change from "./Change.js"
 import * as Rows from "./Rows.js"
 
-/** Sessions by what names them: these columns are in the schemas of all versions. */
+/** The columns that identify a session. They exist in the schemas of all versions. */
 export const sessionKeys = { ...sessionRows, columns: Struct.pick(sessionRows.columns, "ordinal", "id") }
 
 const owners = tables
   .flatMap(({ name, session }) => (session === null ? [] : [`SELECT ${sqlName(session)} AS owner FROM ${name}`]))
   .join(" UNION ALL ")
 
-/** The ordinals of sessions that are referred to and have no row. */
+/** The ordinals that rows refer to and no session has. */
 export const ordinals = (query: Query): Effect.Effect<ReadonlyArray<number | bigint>, StorageFailed> =>
   query<{ readonly owner: number | bigint }>(
     "look for lost sessions",
     `SELECT DISTINCT owner FROM (${owners}) AS owners WHERE owner NOT IN (SELECT ordinal FROM session_rows) ORDER BY owner`
   ).pipe(Effect.map((rows) => rows.map(({ owner }) => owner)))
 
-/** The changes that give rows another session. */
+/** The changes that move all rows of one session to another. */
 export const moves = (query: Query, from: Parameter, to: number) =>
   Effect.map(
     Effect.forEach(tables, (table) => {
@@ -35,7 +35,7 @@ export const moves = (query: Query, from: Parameter, to: number) =>
     (changes) => changes.flat()
   )
 
-/** A row for such a session. It gives no cursor out again that one of its rows shows. */
+/** A new row for such a session. Its cursors start after all cursors in the session's rows. */
 export const adoption = (ordinal: number, id: string, isOlder = false): Change.Change => {
   const cursor = `max(${Change.cursorOf(`${ordinal}`)},
     coalesce((SELECT max(follows) + 1 FROM messages WHERE messages.session = ${ordinal}), 0))`
@@ -48,7 +48,7 @@ export const adoption = (ordinal: number, id: string, isOlder = false): Change.C
     metadata: "{}",
     firstCursor: { sql: `${cursor} + 1` }
   }
-  // In older schemas a session's row does not say where the session is.
+  // In older schemas a session's row has no head and no cursor.
   const position = isOlder
     ? { changedAt: 0, changedCursor: 0 }
     : { updatedAt: 0, cursor: { sql: cursor }, head: { sql: Change.headOf(`${ordinal}`) } }

@@ -1,6 +1,6 @@
 /**
- * The messages that replace those that cannot be read any more. They say so, to a person and to a model, and the
- * transcript stays one that a provider accepts: calls keep their results, and results their calls. Pure.
+ * Messages that replace unreadable ones. They say so, to people and to models. Providers still accept the transcript:
+ * calls keep their results, and results keep their calls. Pure.
  */
 import { Option, Schema } from "effect"
 import { type CallPart, type Message, Outcome } from "../../../../domain/Message.js"
@@ -15,10 +15,10 @@ const decodeOutcome = Schema.decodeUnknownOption(Outcome)
 
 export const user: Message = { role: "user", parts: [{ type: "text", text }] }
 
-/** A message of a user without anything in it. */
+/** An empty user message. */
 export const blank: Message = { role: "user", parts: [] }
 
-/** `calls` are those that have places after it; what they were called with is lost. */
+/** `calls` are the calls that have places after it. Their inputs are lost. */
 export const assistant = (calls: ReadonlyArray<CallOf>): Message => ({
   role: "assistant",
   parts: [
@@ -30,7 +30,7 @@ export const assistant = (calls: ReadonlyArray<CallOf>): Message => ({
   usage: unknown
 })
 
-/** `outcome` is kept if it is one. */
+/** `outcome` is kept if it is valid. */
 export const result = ({ callId, name }: CallOf, outcome: unknown): Message => ({
   role: "tool",
   callId,

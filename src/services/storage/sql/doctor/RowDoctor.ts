@@ -1,6 +1,6 @@
 /**
- * Looks at all rows of a database, and repairs them: those that concern more than one session, then each session. What is
- * damaged in one session says nothing of the others, and stops the look at none.
+ * Checks all rows of a database, and repairs them: first those that concern several sessions, then each session. Damage
+ * in one session never stops the check of another.
  */
 import { Effect } from "effect"
 import type { Engines } from "../../../Engines.js"
@@ -15,7 +15,7 @@ import * as Treatment from "./Treatment.js"
 
 type Look = Effect.Effect<ReadonlyArray<Finding>, never, Engines>
 
-/** `rows` looks at what a repair changes, `look` at all. */
+/** `rows` checks what a repair changes, `look` everything. */
 const treat = (
   database: Database,
   aside: Aside | null,
@@ -42,7 +42,7 @@ const treat = (
   )
 }
 
-/** Treats the rows that concern more than one session. `aside` is null for a look. */
+/** Treats the rows that concern several sessions. `aside` is null for a check. */
 export const shared = (database: Database, aside: Aside | null) => {
   const look = Judging.orUnreadable({ path: database.path }, database.snapshot(SharedCheck.check(database)))
   return treat(database, aside, null, { look, rows: look })
@@ -57,12 +57,12 @@ const treatSession = (database: Database, aside: Aside | null, seen: SessionChec
     )
   const again = Effect.map(SessionCheck.check(database, [session]), ([seen]) => seen ?? { findings: [], assets: [] })
   const look = Effect.flatMap(again, withFiles)
-  // The repair of a session before it may have changed what was found.
+  // The repair of an earlier session may have changed what was found.
   const first = aside === null || seen.findings.length === 0 ? withFiles(seen) : look
   return treat(database, aside, session, { first, look, rows: Effect.map(again, ({ findings }) => findings) })
 }
 
-/** Treats all sessions that can be told from each other. */
+/** Treats all sessions with a valid id and ordinal. */
 export const sessions = Effect.fnUntraced(function* (database: Database, aside: Aside | null) {
   const { report } = yield* CheckProgress
   const batches = yield* SharedCheck.batches(database.query)

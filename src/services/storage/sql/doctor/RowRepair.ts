@@ -1,6 +1,6 @@
 /**
- * Repairs rows: makes the changes that findings name, in one transaction. Before it is committed the rows are looked at
- * again: a repair after which the same is found has done nothing, and is undone. Rows as they were are kept aside first.
+ * Repairs rows: makes the changes of the findings in one transaction. The rows are checked again before the commit: a
+ * repair that leaves its finding in place is undone. The original rows are kept aside before the commit.
  */
 import { Effect } from "effect"
 import type { StorageFailed } from "../../../../domain/SkeinError.js"
@@ -19,7 +19,7 @@ type Findings = ReadonlyArray<Finding>
 const nameOf = ({ ids, kind }: Finding): string =>
   JSON.stringify({ kind, ...ids }, (_, value: unknown) => (typeof value === "bigint" ? `${value}` : value))
 
-/** What is said of rows that nothing is done about. */
+/** The outcome of a finding that nothing is done about. */
 export const found = (finding: Finding): Outcome => ({
   _tag: "Found",
   finding,
@@ -28,11 +28,11 @@ export const found = (finding: Finding): Outcome => ({
 
 interface RowChanges {
   readonly finding: Finding
-  /** The rows as they were, with the changes that were made to them. */
+  /** The original rows, each with the change that was made to it. */
   readonly rows: ReadonlyArray<{ readonly change: Change.Change; readonly stored: Rows.Row | undefined }>
 }
 
-/** Makes the changes of a finding: all or, when one fails, none. */
+/** Makes all changes of a finding, or none when one fails. */
 const make = (
   { query, run }: Means["database"],
   finding: Finding
@@ -70,7 +70,7 @@ const keep = (aside: Aside, session: SessionKey | null, { finding, rows }: RowCh
     return { _tag: "Repaired" as const, finding, repaired: repairResult({ recovered, aside: kept, lost }) }
   })
 
-/** `look` looks at the rows again: those of `session`, or those that concern more than one. */
+/** `look` checks the rows again: those of `session`, or with null those that concern several sessions. */
 export const run = <E, R>(
   { aside, database }: Means,
   session: SessionKey | null,

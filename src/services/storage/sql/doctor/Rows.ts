@@ -1,7 +1,7 @@
 /**
- * Stored rows of any table, as `Tables.ts` describes it: how they are read, which values do not decode, and what replaces
- * these. The values of a row have the names of their columns in code. An integer that JavaScript cannot hold is a bigint,
- * and so decodes nowhere.
+ * Rows of any table in `Tables.ts`: how they are read, which of their values do not decode, and what replaces those. The
+ * values of a row go by the names that columns have in code. An integer beyond the safe range of a number is a bigint,
+ * and so never decodes.
  */
 import { Effect, Either, Schema } from "effect"
 import type { StorageFailed } from "../../../../domain/SkeinError.js"
@@ -15,27 +15,27 @@ export interface Row {
   readonly [name: string]: Parameter
 }
 
-/** New values of columns; some are told by other rows when they are stored. */
+/** New values of columns. Some are computed from other rows as they are stored. */
 export interface Values {
   readonly [name: string]: Parameter | Expression
 }
 
 export type RowOf<T extends Table> = { readonly [N in keyof T["columns"] & string]: Parameter }
 
-/** A value for people. */
+/** A value as text for people. */
 export const text = (value: Parameter | undefined): string => String(value)
 
-/** The parts of a row's key. */
+/** The values of a row's key. */
 export const keyOf = ({ key }: Table, row: Row): Row => Object.fromEntries(key.map((name) => [name, row[name] ?? null]))
 
-/** A row by its table, by what it is called, and by its id: that of its own, else the last part of its key. */
+/** A row's table, what people call such a row, and its id: its own, else the last part of its key. */
 export const named = (table: Table, row: Row) => ({
   table: table.name,
   row: table.damage.row,
   id: text(row["id"] ?? row[table.key.at(-1) ?? ""])
 })
 
-/** The values that a row does not have. */
+/** Those of the wanted values that a row does not have. */
 export const differing = <V extends Parameter | Expression>(
   row: Row,
   wanted: { readonly [name: string]: V }
@@ -50,7 +50,7 @@ interface Check {
 
 const cache = new WeakMap<Table, ReadonlyArray<Check>>()
 
-/** What is made of a table's columns once. */
+/** The checks of a table's columns, made once. */
 const checksOf = (table: Table): ReadonlyArray<Check> => {
   const known = cache.get(table)
   if (known !== undefined) return known
@@ -63,11 +63,11 @@ const checksOf = (table: Table): ReadonlyArray<Check> => {
   return checks
 }
 
-/** The columns whose values do not decode. */
+/** The names of the columns whose values do not decode. */
 export const damaged = (table: Table, row: Row): ReadonlyArray<string> =>
   checksOf(table).flatMap(({ decodes, name }) => (decodes(row[name]) ? [] : [name]))
 
-/** What replaces the values of columns, saying least; null when nothing can replace one of them. */
+/** The `least` values of these columns; null when one of them has none. */
 export const least = (table: Table, columns: ReadonlyArray<string>): Values | null => {
   const checks = checksOf(table).filter(({ name }) => columns.includes(name))
   return checks.some(({ least }) => least === undefined)
@@ -81,7 +81,7 @@ const isPlain = (entry: Entry): entry is readonly [name: string, value: Paramete
 
 const entriesOf = (values: Values): ReadonlyArray<Entry> => Object.entries(values)
 
-/** Values that no other row has to tell; null when there are others. */
+/** The values, if none of them is computed from other rows; otherwise null. */
 export const plain = (values: Values | null): Row | null => {
   const entries = entriesOf(values ?? {})
   return values !== null && entries.every(isPlain) ? Object.fromEntries(entries) : null
@@ -89,7 +89,7 @@ export const plain = (values: Values | null): Row | null => {
 
 export type Statement = readonly [text: string, parameters: ReadonlyArray<Parameter>]
 
-/** A value in a statement. */
+/** A value as it is written in a statement. */
 export const sqlOf = (value: Parameter | Expression): string => (isExpression(value) ? value.sql : "?")
 
 export const parametersOf = (values: Values): ReadonlyArray<Parameter> =>
@@ -108,7 +108,7 @@ const head = (table: Table): string => `SELECT ${select(table, Object.keys(table
 /** Selects the row with a key. */
 export const find = (table: Table, key: Row): Statement => [`${head(table)} WHERE ${equal(key)}`, parametersOf(key)]
 
-/** The row with a key. */
+/** Reads the row with a key. */
 export const at = <T extends Table>(query: Query, table: T, key: Row) =>
   Effect.suspend(() => {
     const [text, parameters] = find(table, key)
@@ -117,12 +117,12 @@ export const at = <T extends Table>(query: Query, table: T, key: Row) =>
 
 const page = 500
 
-/** Ordinals of sessions. */
+/** A range of sessions, by their ordinals. */
 export type Range = readonly [first: Parameter, last: Parameter]
 
 /**
- * Passes rows in the order of sessions and then of their key, a page at a time. `of` are the first and the last session
- * whose rows are read; without it all are, in the order of their key.
+ * Reads rows a page at a time and passes each on, sorted by session and then by key. `of` is the range of sessions
+ * whose rows are read. With null, all rows are read, sorted by key.
  */
 export const each = <T extends Table>(
   query: Query,
@@ -152,7 +152,7 @@ export const each = <T extends Table>(
     }
   })
 
-/** All rows of a table, or those of sessions: where they are few. */
+/** All rows of a table, or those of a range of sessions. For small numbers of rows. */
 export const all = <T extends Table>(
   query: Query,
   table: T,

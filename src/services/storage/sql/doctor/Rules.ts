@@ -1,7 +1,7 @@
 /**
- * What holds between the columns of a row, and between rows, as data: which rows break a rule, as SQL, and what mends
- * them. Rules are looked at after columns: a row that does not decode is mended first, and breaks no rule meanwhile. A row
- * that breaks several is found by the first of them.
+ * Rules between the columns of a row, and between rows, as data: which rows break a rule, as SQL, and the values that
+ * repair them. A row with columns that do not decode is repaired first, and judged by the rules afterwards. A row that
+ * breaks several rules is found by the first of them.
  */
 import { Effect } from "effect"
 import type { StorageFailed } from "../../../../domain/SkeinError.js"
@@ -14,9 +14,9 @@ interface Rule {
   readonly table: Table
   /** What is wrong with a row that breaks it. */
   readonly detail: string
-  /** Holds for rows that break it. */
+  /** A condition that is true for rows that break it. */
   readonly breaks: string
-  /** What mends the row; null when it has to go. */
+  /** The values that repair the row; null when it must be removed. */
   readonly values: Rows.Values | null
 }
 
@@ -31,7 +31,7 @@ const denied: Rows.Values = {
 
 const ofState = "is not what its state says"
 
-/** Runs by their state, questions by their run and their call. Messages have theirs in `TranscriptCheck`, as they pass. */
+/** Rules for runs, questions and open calls. Those for messages are in `TranscriptCheck`. */
 const rules: ReadonlyArray<Rule> = [
   {
     table: runs,
@@ -91,7 +91,7 @@ const rules: ReadonlyArray<Rule> = [
   }
 ]
 
-/** What a damaged row gets beside what replaces its damaged columns: any of a table's, or one with this column damaged. */
+/** Further values for a damaged row: by table, or by table and damaged column. */
 export const beside: Readonly<Record<string, Rows.Values>> = {
   questions: denied,
   // A run whose message is lost has nothing to run.
@@ -104,14 +104,14 @@ export const beside: Readonly<Record<string, Rows.Values>> = {
   }
 }
 
-/** A row that breaks a rule: its session's ordinal, and the number that is the last part of its key. */
+/** A row that breaks a rule: the ordinal of its session, and the last part of its key, a number. */
 export interface Broken {
   readonly rule: Rule
   readonly session: number
   readonly row: number | bigint
 }
 
-/** All in one statement: the number of a rule, and the row that breaks it. */
+/** All rules in one statement. It selects the index of a rule with each row that breaks it. */
 const statement = `${rules
   .map(
     ({ breaks, table: { key, name, session } }, index) =>
@@ -120,7 +120,7 @@ const statement = `${rules
   )
   .join(" UNION ALL ")} ORDER BY 1, 2, 3`
 
-/** The rows of these sessions that break rules, each once. */
+/** The rows of these sessions that break a rule, each listed once. */
 export const broken = (
   query: Query,
   ...[first, last]: readonly [first: number, last: number]

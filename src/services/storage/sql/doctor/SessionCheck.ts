@@ -1,7 +1,6 @@
 /**
- * Everything that can be wrong with sessions. Those of a batch are seen at one moment, each of their tables by one
- * statement. Their rows are judged by what they hold, and by the engine's own reads, as what these can read the engine
- * can.
+ * Finds everything that can be wrong with sessions. A batch of them is read in one transaction, each of their tables by
+ * one statement. Rows are judged by their values, and by whether the engine's own code can read them.
  */
 import { Array, Effect, Option, Schema, Struct } from "effect"
 import { Asset } from "../../../../domain/Asset.js"
@@ -23,7 +22,7 @@ import * as TranscriptCheck from "./TranscriptCheck.js"
 type Findings = ReadonlyArray<Finding>
 type SessionRows = SessionRows.SessionRows
 
-/** What a look at a session's rows has found, and the assets whose files are to be looked at. */
+/** The findings about a session's rows, and the assets whose files remain to be checked. */
 export interface SessionLook {
   readonly session: SessionKey
   readonly findings: Findings
@@ -32,14 +31,14 @@ export interface SessionLook {
 
 const decodeAsset = Schema.decodeUnknownOption(Asset)
 
-/** The assets of a session, as far as their rows decode. */
+/** The assets of a session whose rows decode. */
 export const assetsOf = (sessionId: string, rows: Iterable<Rows.Row>): ReadonlyArray<Asset> =>
   Array.filterMap(rows, (row) => decodeAsset({ ...row, sessionId }))
 
-/** Open calls by their columns of which the transcript does not tell. */
+/** Open calls, with the columns that the transcript says nothing about. */
 const openCalls = { ...Tables.calls, columns: Struct.omit(Tables.calls.columns, "seq", "position", "id", "name") }
 
-/** Looks at all rows of a session but its messages: at their columns, and at the rules that they break. */
+/** Checks all rows of a session except its messages, by their columns and by the rules that they break. */
 const checkRows = ({ files }: Database, rows: SessionRows, broken: ReadonlyArray<Rules.Broken>): Findings => {
   const { session } = rows
   const tables: ReadonlyArray<readonly [Table, ReadonlyArray<Rows.Row>]> = [
@@ -65,7 +64,7 @@ const checkRows = ({ files }: Database, rows: SessionRows, broken: ReadonlyArray
 
 const decodeEngine = Schema.decodeUnknownOption(Schema.parseJson(EngineId))
 
-/** Runs whose process died. They are no damage: the next engine to claim the session closes them. */
+/** Runs whose process died. They are not damage: the next engine that claims the session ends them. */
 const leftBehind = Effect.fnUntraced(function* ({ runs, session }: SessionRows) {
   const engines = yield* Engines
   const findings: Array<Finding> = []
@@ -77,7 +76,7 @@ const leftBehind = Effect.fnUntraced(function* ({ runs, session }: SessionRows) 
   return findings
 })
 
-/** Whether the engine reads the session, of which nothing else is damaged. */
+/** Whether the engine can read the session. Requires that nothing else of it is damaged. */
 const refusal = ({ query }: Database, { own, session }: SessionRows) =>
   Sessions.find(query, session.id).pipe(
     Effect.as([]),
@@ -90,7 +89,7 @@ const refusal = ({ query }: Database, { own, session }: SessionRows) =>
 
 const areSound = (findings: Findings): boolean => findings.every(({ changes }) => changes === null)
 
-/** Looks at the rows of one session. */
+/** Checks the rows of one session. */
 const lookAt = Effect.fnUntraced(function* (
   database: Database,
   rows: SessionRows,
@@ -103,7 +102,7 @@ const lookAt = Effect.fnUntraced(function* (
   if (own.state !== "live") findings.push(make(isImport ? "import-unfinished" : "deletion-unfinished", { session }))
   if (own.state === "hidden") return findings
   findings.push(...checkRows(database, rows, broken), ...TranscriptCheck.check(rows))
-  // What the rest shows comes from these rows, so their damage would be reported twice.
+  // The other checks read the same rows, so they would report this damage again.
   if (areSound(findings)) findings.push(...EventCheck.checkPosition(rows))
   if (areSound(findings) && !EventCheck.isWhole(rows)) {
     for (const look of [EventCheck.check(database.query, session, firstCursor - 1), refusal(database, rows)]) {
@@ -113,7 +112,7 @@ const lookAt = Effect.fnUntraced(function* (
   return [...findings, ...(yield* leftBehind(rows))]
 })
 
-/** Looks at sessions in the order of their ordinals. */
+/** Checks sessions, which must be sorted by ordinal. */
 export const check = (
   database: Database,
   sessions: ReadonlyArray<SessionKey>
@@ -132,7 +131,7 @@ export const check = (
       })
     )
   })
-  // One that cannot be read stops the look at no other.
+  // A session that cannot be read does not stop the check of the others.
   return Effect.catchAll(snapshot(look), (error: StorageFailed) =>
     Effect.map(
       Effect.forEach(sessions, (session) =>

@@ -1,4 +1,4 @@
-/** The rows of sessions, each table's of all of them together, and what was seen of their messages in passing. */
+/** The rows of sessions, read table by table for all of them together, and the outlines of their messages. */
 import { Effect } from "effect"
 import type { Query } from "../Query.js"
 import type { Table } from "../Table.js"
@@ -9,7 +9,7 @@ import * as Rows from "./Rows.js"
 
 const { assets, calls, eventRows, messages, questions, runs, sessionRows, tables } = Tables
 
-/** Tables of sessions of whose rows nothing is known but their columns. */
+/** Tables of sessions whose rows are checked by their columns alone. */
 const plain = tables.filter(
   ({ name, session }) =>
     session !== null &&
@@ -18,7 +18,7 @@ const plain = tables.filter(
 
 const ownerOf = ({ session }: Table, row: Rows.Row): number => Number(row[session ?? ""])
 
-/** Reads the rows of a table, by their sessions. */
+/** Reads the rows of a table, grouped by session. */
 const grouped = <T extends Table>(query: Query, table: T, of: Rows.Range) => {
   const groups = new Map<number, Array<Rows.RowOf<T>>>()
   const pass = (row: Rows.RowOf<T>) => {
@@ -30,7 +30,7 @@ const grouped = <T extends Table>(query: Query, table: T, of: Rows.Range) => {
   return Effect.as(Rows.each(query, table, of, pass), (session: SessionKey) => groups.get(session.ordinal) ?? [])
 }
 
-/** Reads the rows of sessions, which are in the order of their ordinals. One that is gone has none. */
+/** Reads the rows of sessions, which must be sorted by ordinal. A deleted session is missing in the result. */
 export const read = (query: Query, sessions: ReadonlyArray<SessionKey>) =>
   Effect.gen(function* () {
     const of = [sessions[0]?.ordinal ?? 0, sessions.at(-1)?.ordinal ?? 0] as const
@@ -53,7 +53,7 @@ export const read = (query: Query, sessions: ReadonlyArray<SessionKey>) =>
       assets: rows.assets(session),
       events: rows.events(session),
       others: others.map(([table, rows]) => [table, rows(session)] as const),
-      /** What was seen of each message, by its number, in their order. */
+      /** The outline of each message, by its number and in that order. */
       places: new Map<unknown, MessageCheck.PassedMessage>()
     })
     const known = new Map(

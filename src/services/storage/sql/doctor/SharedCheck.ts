@@ -1,7 +1,6 @@
 /**
- * What concerns more than one session: rows whose session is gone, sessions by what names them, and the rows of the whole
- * database. Nothing of a session that has lost its row is thrown away: it gets one, and keeps its name if a folder of
- * assets tells it.
+ * Checks what concerns several sessions: rows without a session, the ids and ordinals of sessions, and the rows of the
+ * whole database. A session that has lost its own row gets a new one, with its old id if a folder of assets tells it.
  */
 import { Effect, Option, Schema, Struct } from "effect"
 import { SessionId } from "../../../../domain/Session.js"
@@ -29,12 +28,12 @@ const newestSession = `SELECT ${SessionOrdinal.newest} AS newest`
 const isId = Schema.is(SessionId)
 const isOrdinal = Schema.is(sessionRows.columns.ordinal.schema)
 
-/** Sessions that are looked at together, and about how many messages these may have. */
+/** How many sessions are checked together at most, and about how many messages they may have. */
 const most = { sessions: 100, messages: 10_000 }
 
 const sizes = { ...sessionRows, columns: Struct.pick(sessionRows.columns, "ordinal", "id", "head") }
 
-/** The sessions that can be looked at, those whose names are valid, in the order of their ordinals and in batches. */
+/** The sessions with valid ids and ordinals, in batches, sorted by ordinal. */
 export const batches = (query: Query): Effect.Effect<ReadonlyArray<ReadonlyArray<SessionKey>>, StorageFailed> =>
   Effect.map(Rows.all(query, sizes), (rows) => {
     const batches: Array<Array<SessionKey>> = []
@@ -51,7 +50,7 @@ export const batches = (query: Query): Effect.Effect<ReadonlyArray<ReadonlyArray
     return batches
   })
 
-/** The session whose folder has a file that only a session with these assets has. */
+/** The session whose folder contains a file of one of the assets of the session with this ordinal. */
 const sessionOfFiles = ({ files, query }: Database, ordinal: Parameter) =>
   Effect.map(Rows.all(query, assets, [ordinal, ordinal]), (rows) => {
     const names = new Set(assetsOf("any", rows).map(AssetNames.file))
@@ -63,7 +62,7 @@ const sessionOfFiles = ({ files, query }: Database, ordinal: Parameter) =>
 const isFree = ({ query }: Database, id: string) =>
   Effect.map(query("look for a session", "SELECT 1 FROM session_rows WHERE id = ?", id), (rows) => rows.length === 0)
 
-/** An id that no session has: the one that its files tell, or one that says that it was recovered. */
+/** A free id for a session: the one that its files tell, else one that says that it was recovered. */
 const idFor = Effect.fnUntraced(function* (database: Database, ordinal: Parameter) {
   const plain = `recovered-${Rows.text(ordinal)}`
   let id: string = Option.getOrElse(yield* sessionOfFiles(database, ordinal), () => plain)
@@ -71,7 +70,7 @@ const idFor = Effect.fnUntraced(function* (database: Database, ordinal: Paramete
   return id
 })
 
-/** Sessions with valid ids whose files are all in the folder of an id that no session has. */
+/** Sessions with valid ids whose files are in the folder of another id, which no session has. */
 const misnamed = Effect.fnUntraced(function* (database: Database) {
   const { files, query } = database
   const found: Array<readonly [SessionKey, SessionId]> = []
@@ -89,14 +88,14 @@ const misnamed = Effect.fnUntraced(function* (database: Database) {
 })
 
 /**
- * Sessions whose number is none or, where there are rows of sessions that are gone, that have no rows: each has the event
- * of its creation, or a newer one. The parameter is how many are gone.
+ * Selects sessions with an invalid ordinal and, if there are rows without a session, sessions without rows. A session
+ * normally has at least one event. The parameter is how many ordinals are without a session.
  */
 const lostSessions = `SELECT ordinal, id FROM session_rows WHERE ordinal NOT BETWEEN 0 AND ${Number.MAX_SAFE_INTEGER} OR (? > 0
   AND NOT EXISTS (SELECT 1 FROM event_rows WHERE session = ordinal)
   AND NOT EXISTS (SELECT 1 FROM messages WHERE session = ordinal))`
 
-/** Sessions without their rows, and rows without their session. */
+/** Finds sessions without their rows, and rows without their session. */
 const checkNames = Effect.fnUntraced(function* (database: Database) {
   const { path, query } = database
   const findings: Array<Finding> = []
@@ -128,7 +127,7 @@ const checkNames = Effect.fnUntraced(function* (database: Database) {
   return findings
 })
 
-/** Looks at all of it. */
+/** Checks everything that concerns several sessions. */
 export const check = (database: Database): Effect.Effect<ReadonlyArray<Finding>, StorageFailed> =>
   Effect.gen(function* () {
     const { ownTables, path, query } = database

@@ -1,7 +1,7 @@
 /**
- * Whether every place of a transcript has its message, or an open call that can still get its result. The places are
- * walked in order, as the rule of transcripts goes. What is damaged or missing is replaced by a placeholder at once, so
- * that what follows is judged by the transcript as it will be. Pure.
+ * Checks that every place of a transcript has its message, or an open call that can still get its result. The places are
+ * visited in order. A placeholder immediately replaces what is damaged or missing, so that the rest is judged by the
+ * transcript as it will be after the repair. Pure.
  */
 import { Chunk, Either, Option, Schema } from "effect"
 import * as Batch from "../../../../domain/Batch.js"
@@ -20,7 +20,7 @@ import type { SessionRows } from "./SessionRows.js"
 
 const decodeCallId = Schema.decodeUnknownOption(CallId)
 
-/** A call by its columns; none when they are invalid. */
+/** The call that these columns name, if they are valid. */
 const callOf = (callId: unknown, name: unknown): Option.Option<Placeholder.CallOf> =>
   Option.flatMap(decodeCallId(callId), (callId) =>
     typeof name === "string" ? Option.some({ callId, name }) : Option.none()
@@ -28,18 +28,18 @@ const callOf = (callId: unknown, name: unknown): Option.Option<Placeholder.CallO
 
 const isNumber = (value: unknown): value is number => typeof value === "number"
 
-/** As many places may be missing without a trace in the cursors. */
+/** So many places may be missing without a trace in the cursors. */
 const untraced = 64
 
 interface Gap {
   readonly seq: number
   readonly change: Change.Change
-  /** The newest event at the place before, and at the next one that is there. */
+  /** The newest event at the place before the gap, and at the first place after it. */
   readonly after: number
   until: number
 }
 
-/** Gaps that follow one another are one finding. */
+/** Combines consecutive gaps into one finding. */
 const missingOf = (session: SessionKey, gaps: ReadonlyArray<Gap>): ReadonlyArray<Finding> => {
   const stretches: Array<{ first: number; last: number; changes: Array<Change.Change> }> = []
   for (const { change, seq } of gaps) {
@@ -52,7 +52,7 @@ const missingOf = (session: SessionKey, gaps: ReadonlyArray<Gap>): ReadonlyArray
   return stretches.map(({ changes, ...range }) => make("messages-missing", { session, ...range }, changes))
 }
 
-/** Looks at all of a session's messages and open calls. */
+/** Checks all messages and open calls of a session. */
 export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
   const { calls: open, events, own, places, runs, session } = rows
   const findings: Array<Finding> = []
@@ -62,7 +62,7 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
   const missing: Array<Gap> = []
   const misnumbered: Array<MessageRow> = []
   let answers = 0
-  /** Whether there is a message of a later version, of which nobody knows here what it asks for or counts as. */
+  /** Whether there is a message of a later version. Whether it asks for calls or counts as an answer is unknown here. */
   let hasOther = false
   let progress = Transcript.empty(session.id)
   let before = { role: "", follows: 0, at: 0 }
@@ -72,13 +72,13 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
 
   const callAt = (seq: number) => open.find((call) => call.seq === seq)
 
-  /** The newest event before a place, and its time: those of the place before it when they are lost. */
+  /** The newest event before a place, and its time. When they are lost, those of the previous place. */
   const placed = ({ at, follows }: Partial<MessageRow>) => ({
     follows: isNumber(follows) ? follows : before.follows,
     at: isNumber(at) ? at : before.at
   })
 
-  /** Moves on over a message. Returns why it is not allowed in its place. */
+  /** Moves past a message. Returns the reason if it is not allowed in its place. */
   const pass = (seq: number, message: Message, row: Partial<MessageRow>): string | null => {
     before = { role: message.role, ...placed(row) }
     if (message.role !== "tool") run = row.run ?? null
@@ -91,7 +91,7 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
     return Either.isLeft(after) ? after.left.reason : null
   }
 
-  /** Puts a message in a place. `row` has what is known of what belongs there. */
+  /** Puts a message in a place. `row` has the columns that are known of the message that belongs there. */
   const put = (seq: number, message: Message, row: Partial<MessageRow>): Change.Change => {
     const ofRun = row.run ?? (message.role === "tool" ? run : null)
     const values = { ...placed(row), mark: 0, run: ofRun, ...columnsOf(message, JSON.stringify(message)) }
@@ -99,7 +99,7 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
     return Change.update(messages, { session: session.ordinal, seq }, values)
   }
 
-  /** The calls whose results, or open calls, follow right after a place. */
+  /** The calls whose results or open calls immediately follow a place. */
   const callsAfter = (seq: number): ReadonlyArray<Placeholder.CallOf> => {
     const found: Array<Placeholder.CallOf> = []
     for (let place = seq + 1; ; place++) {
@@ -111,7 +111,7 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
     }
   }
 
-  /** What is put into a place that has lost its message. */
+  /** The placeholder for a place that has lost its message. */
   const placeholder = (seq: number, row?: MessageRow): Message => {
     const own = row?.role === "tool" ? callOf(row.call, row.name) : Option.none()
     const call = Option.orElse(Chunk.head(progress.open), () => own)
@@ -126,7 +126,7 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
     missing.push({ seq, change: Change.loss(put(seq, message, {})), after, until: Infinity })
   }
 
-  /** A place without a message: that of an open call, or one that has lost it. */
+  /** Handles a place without a message: that of an open call, or one that has lost its message. */
   const fill = (seq: number): void => {
     const asked = Option.getOrUndefined(Chunk.head(progress.open))
     const call = callAt(seq) ?? open.find(({ id }) => id === asked?.callId)
@@ -141,7 +141,7 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
     else findings.push(make("call-abandoned", { session, seq }, [Change.remove(calls, call), closing]))
   }
 
-  /** Columns that say something else than the message, or do not decode. */
+  /** New values for columns that differ from the message, or do not decode. */
   const mending = ({ damaged, row, wanted }: PassedMessage): Rows.Row => {
     const least = damaged.length === 0 ? {} : Rows.plain(Rows.least(messages, damaged))
     const known: Rows.Row = { ...least, follows: before.follows, at: before.at }
@@ -152,7 +152,7 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
     }
   }
 
-  /** Whether there can be as many places before a row as its number says: each has an event at least. */
+  /** Whether a row's number is too great for the events before it: each place has at least one event. */
   const isTooFar = (seq: number, { follows }: MessageRow): boolean => {
     if (seq - next <= untraced) return false
     const newest = EventCheck.greatest([follows, ...events.map(({ cursor }) => cursor)].filter(isNumber))
@@ -179,7 +179,7 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
     } else if (reason !== null) findings.push(make("message-misplaced", { session, seq, reason }))
   }
 
-  /** Where a message belongs whose number is wrong: a place without one, by the events around it. */
+  /** The place where a message with a wrong number belongs: an empty one that fits by the events around it. */
   const homeOf = ({ follows }: MessageRow): number | null => {
     const home = missing.findIndex(({ after, until }) => isNumber(follows) && after <= follows && follows <= until)
     if (home >= 0) return missing.splice(home, 1)[0]?.seq ?? null
@@ -187,8 +187,8 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
   }
 
   /**
-   * How many messages were lost after the last one that is there, by the head. It is believed when the events tell of
-   * them too: by their places, by cursors that no row shows, or by no longer reaching back so far.
+   * How many messages after the last one were lost, according to the head. The head is believed when the events agree:
+   * they refer to those places, or have gaps, or no longer reach back to the beginning.
    */
   const lostAfter = (end: number): number => {
     const lost = open.length === 0 && isNumber(own.head) ? own.head - end : 0
@@ -207,7 +207,7 @@ export const check = (rows: SessionRows): ReadonlyArray<Finding> => {
     const change = seq === null ? Change.loss(Change.remove(messages, row)) : Change.update(messages, row, { seq })
     findings.push(make("message-misnumbered", { session, number: Rows.text(row.seq), seq }, [change]))
   }
-  // The last messages of a session leave no gap: its head tells of them. That one was an answer, the usage tells.
+  // Lost messages at the end leave no gap. The head tells how many there were, the usage how many were answers.
   const isCounted = findings.length + missing.length === 0 && !hasOther
   const lost = isCounted && isNumber(own.steps) ? own.steps - answers : 0
   const last = next - 1 + lostAfter(next - 1)

@@ -1,8 +1,8 @@
-/** Looking and repairing in turn, which is the same for everything that a doctor looks at. */
+/** Checking and repairing in turn. It is the same for everything that a doctor checks. */
 import { Effect } from "effect"
 import type { Finding, Outcome } from "./Finding.js"
 
-/** What there is to find, and whether there is any sense in looking further. */
+/** The findings of a check, and whether further checks make sense. */
 export interface Look {
   readonly findings: ReadonlyArray<Finding>
   readonly isSound: boolean
@@ -10,20 +10,20 @@ export interface Look {
 
 export const isRepaired = ({ _tag }: Outcome): boolean => _tag === "Repaired"
 
-/** Most looks that a repair takes. */
+/** Most checks in one repair. */
 const maxRounds = 6
 
 interface Treatment<E1, R1, E2, R2> {
   readonly look: Effect.Effect<Look, E1, R1>
-  /** The first look, if it is another one. */
+  /** The first check, if it differs from the later ones. */
   readonly first?: Effect.Effect<Look, E1, R1>
-  /** What is said of a finding that nothing is done about. */
+  /** The outcome of a finding that nothing is done about. */
   readonly found: (finding: Finding) => Outcome
-  /** Null when nothing is repaired. */
+  /** Null for a check without repairs. */
   readonly repair: ((findings: ReadonlyArray<Finding>) => Effect.Effect<ReadonlyArray<Outcome>, E2, R2>) | null
 }
 
-/** Looks and, if it is to repair, repairs and looks until nothing more can be repaired. */
+/** Checks and, with a `repair`, repairs and checks again until nothing more can be repaired. */
 export const run = <E1, R1, E2 = never, R2 = never>({ found, look, repair, first = look }: Treatment<E1, R1, E2, R2>) =>
   Effect.gen(function* () {
     const repaired: Array<Outcome> = []
