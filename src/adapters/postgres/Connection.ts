@@ -1,22 +1,22 @@
 /**
- * One connection to PostgreSQL. Statements are sent at once, without waiting for the answers of those before; the server
- * runs them, and they are answered, in the order in which they were sent. Each text is prepared once.
+ * One connection to PostgreSQL. Statements are sent immediately, without waiting for earlier answers; the server runs
+ * and answers them in the order in which they were sent. Each text is prepared once.
  *
  * - A failure is an `SqlFailure` with the server's code, without its text, which quotes statements and values.
- * - A server that does not answer any more is given up, and so is a client that a server does not hear of: neither keeps
- *   the other's locks or callers for long.
+ * - The client gives up a server that no longer answers, and the server a client that it no longer hears from: neither
+ *   callers nor locks are held up for long.
  * - Integers and numerics are numbers, JSON is text.
  */
 import { Effect, Redacted } from "effect"
 import { Socket } from "node:net"
 import pg from "pg"
 import type { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
-import type { Parameter, SqlFailure } from "../../services/storage/sql/Database.js"
+import { type Parameter, SqlFailure } from "../../services/storage/sql/Database.js"
 import * as DatabaseUrl from "./DatabaseUrl.js"
 import * as PostgresFailure from "./PostgresFailure.js"
 
 export interface Answer {
-  /** Objects by the names of the columns; or arrays in their order. */
+  /** Objects with the names of the columns as keys, or arrays in the order of the columns. */
   readonly rows: ReadonlyArray<unknown>
   /** Rows that were selected or changed. */
   readonly count: number
@@ -24,7 +24,7 @@ export interface Answer {
   readonly command: string
 }
 
-/** Rows are what the statement selects, as whoever wrote it says. */
+/** Trusts the author of the statement about the type of its rows. */
 export const isRow = <Row>(row: unknown): row is Row => row !== undefined
 
 export interface Connection {
@@ -34,27 +34,34 @@ export interface Connection {
   readonly isOpen: () => boolean
   /** Completes once it is lost or closed. */
   readonly ended: Promise<void>
-  /** Lets what was sent be answered, and ends. One that does not answer is cut. */
+  /** Waits for the answers to what was sent, then ends. A connection that does not answer is cut. */
   readonly close: () => Promise<void>
 }
 
 export interface Options {
   readonly url: Redacted.Redacted
-  /** Where unqualified names are looked up first, after the server's own. */
+  /** The schema in which unqualified names are looked up, after the server's own names. */
   readonly schema: string
-  /** What the server shows of it in `pg_stat_activity`. */
+  /** The connection's name in `pg_stat_activity`. */
   readonly applicationName: string
-  /** Whether it writes. One that does not is refused writes by the server. */
+  /** Whether the connection writes. Otherwise the server refuses writes on it. */
   readonly isLane: boolean
   /** How long a statement waits for a lock, in milliseconds, until it fails as busy. */
   readonly lockMillis: number
-  /** How long a transaction may stand still, in milliseconds, before the server ends it. Defaults to ten seconds, the most. */
+  /**
+   * How long a transaction may be idle, in milliseconds, before the server ends it. Defaults to ten seconds, which is
+   * the most.
+   */
   readonly idleMillis?: number
-  /** Whether its statements may look through whole tables, and take long. Defaults to false: all access is by key. */
+  /** Whether its statements may scan whole tables and take long. Defaults to false: all access is by key. */
   readonly scans?: boolean
-  /** Whether an integer that JavaScript cannot hold is a bigint. Defaults to false: it is the nearest number. */
+  /** Whether a standby will do, which may lack the newest commits. Defaults to false: a standby is refused as 25006. */
+  readonly mayLag?: boolean
+  /**
+   * Whether an integer that a number cannot hold becomes a bigint. Defaults to false: it becomes the nearest number.
+   */
   readonly isExact?: boolean
-  /** Is told what others notify, once it has asked to by LISTEN. */
+  /** Called with each notification, once the connection has sent LISTEN. */
   readonly notified?: (payload: string, byBackend: number) => void
 }
 
@@ -65,7 +72,7 @@ const connectMillis = 10_000
 const keepAliveMillis = 5_000
 const closeMillis = 1_000
 
-/** A connection whose server has not answered by then is cut: beyond all that the server itself would end. */
+/** A connection is cut when its answer is this much later than anything that the server itself would end. */
 const graceMillis = 10_000
 
 const asText = (text: string): string => text
@@ -95,7 +102,7 @@ const nameOf = (text: string): string => {
   return name
 }
 
-/** A name as it stands in a statement. */
+/** Returns a name quoted for a statement. */
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
 
 const settings = ({
@@ -107,7 +114,8 @@ const settings = ({
 }: Options): Record<string, string> => ({
   search_path: quoted(schema),
   TimeZone: "UTC",
-  // Every statement is short; what is switched off below would make the planner think that compiling one pays.
+  // Every statement is short, but because of what is switched off below the planner would think that compiling one
+  // pays.
   jit: "off",
   default_transaction_isolation: "read committed",
   default_transaction_read_only: isLane ? "off" : "on",
@@ -119,21 +127,28 @@ const settings = ({
   tcp_keepalives_interval: `${keepAliveMillis / 1000}`,
   tcp_keepalives_count: "3",
   tcp_user_timeout: `${4 * keepAliveMillis}`,
-  // Plans that were made while tables were small would look through them once they are large.
+  // Plans made while tables were small would scan them once they are large.
   ...(scans ? {} : { enable_seqscan: "off", enable_bitmapscan: "off", enable_hashjoin: "off", enable_mergejoin: "off" })
 })
 
-/** One statement that sets all. A commit that is answered is on disk, whatever the database's default is. */
+interface Role {
+  readonly isStandby: boolean
+}
+
+/**
+ * Returns one statement that makes all settings. A commit that is answered is on disk, whatever the database's default
+ * is.
+ */
 const set = (options: Options): string => {
   const entries = Object.entries(settings(options)).map(
     ([name, value]) => `set_config('${name}', ${pg.escapeLiteral(value)}, false)`
   )
   const durable = `set_config('synchronous_commit', replace(current_setting('synchronous_commit'), 'off', 'on'), false)`
-  return `SELECT ${[...entries, durable].join(", ")}`
+  return `SELECT ${[...entries, durable, 'pg_is_in_recovery() AS "isStandby"'].join(", ")}`
 }
 
 const begin = async (options: Options, socket: Socket): Promise<Connection> => {
-  const { applicationName, isExact = false, lockMillis, notified, scans = false, url } = options
+  const { applicationName, isExact = false, lockMillis, mayLag = false, notified, scans = false, url } = options
   const client = new pg.Client({
     connectionString: DatabaseUrl.forDriver(Redacted.value(url)),
     application_name: applicationName,
@@ -146,7 +161,7 @@ const begin = async (options: Options, socket: Socket): Promise<Connection> => {
     types: isExact ? exactTypes : types
   })
   let isCorked = false
-  /** What is sent in one turn of the microtasks goes out together. */
+  /** Statements sent in one turn of the microtasks go out together. */
   const cork = () => {
     if (isCorked) return
     isCorked = true
@@ -159,7 +174,7 @@ const begin = async (options: Options, socket: Socket): Promise<Connection> => {
   const prepared = new Set<string>()
   const preparing = new Set<string>()
   let isOpen = true
-  /** Why it was lost. */
+  /** Why the connection was lost. */
   let reason: SqlFailure | null = null
   const ended = new Promise<void>((resolve) =>
     client.on("end", () => {
@@ -173,11 +188,14 @@ const begin = async (options: Options, socket: Socket): Promise<Connection> => {
   })
   if (notified !== undefined) client.on("notification", ({ payload, processId }) => notified(payload ?? "", processId))
   await client.connect()
-  await client.query(set(options))
+  const { rows } = await client.query<Role>(set(options))
+  if (!mayLag && rows.some(({ isStandby }) => isStandby)) {
+    throw new SqlFailure({ code: PostgresFailure.readOnly, kind: "spoilt" })
+  }
   return {
     send: async (text, parameters, asArrays = false) => {
       const values = [...parameters]
-      // Whether a text that is on its way for the first time can be prepared is not known before it is answered.
+      // Whether a text can be prepared is not known until its first statement is answered.
       const isFirst = !prepared.has(text) && !preparing.has(text)
       const name = preparing.has(text) ? undefined : nameOf(text)
       if (isFirst) preparing.add(text)
@@ -192,7 +210,10 @@ const begin = async (options: Options, socket: Socket): Promise<Connection> => {
         const failure = PostgresFailure.fromUnknown(thrown)
         if (failure.kind !== "spoilt") throw failure
         isOpen = false
-        // The first to be told of a loss knows the reason; the others are told that there is no connection.
+        // A server that does not answer in time would keep it, with its locks, once it goes on.
+        socket.destroy()
+        // The first statement that fails with the loss has its reason; the others only learn that there is no
+        // connection.
         reason ??= failure
         throw reason
       } finally {
@@ -210,7 +231,7 @@ const begin = async (options: Options, socket: Socket): Promise<Connection> => {
   }
 }
 
-/** Connects. Fails when that takes more than ten seconds. What is interrupted leaves no connection. */
+/** Connects. Fails when that takes more than ten seconds. An interrupted call leaves no connection. */
 export const open = (options: Options): Effect.Effect<Connection, StorageUnusable | StorageFailed> =>
   Effect.async((resume) => {
     const socket = new Socket()
@@ -228,7 +249,7 @@ export const open = (options: Options): Effect.Effect<Connection, StorageUnusabl
 export const scoped = (options: Options) =>
   Effect.acquireRelease(Effect.interruptible(open(options)), ({ close }) => Effect.promise(close))
 
-/** A statement as an effect. Whoever is interrupted does not wait for the answer. */
+/** Sends a statement as an effect. An interrupted caller does not wait for the answer. */
 export const ask = (
   { send }: Connection,
   text: string,

@@ -41,7 +41,7 @@ const open = (options: Options, isRepair: boolean) =>
     const engines = yield* Engines
     const applicationName = isRepair ? "skein repairs" : "skein looks"
     const settings = { url, schema, applicationName, lockMillis, isLane: isRepair, scans: true, isExact: true }
-    const connection = yield* Connection.scoped(settings)
+    const connection = yield* Connection.scoped({ ...settings, mayLag: !isRepair })
     const query = PostgresQuery.make({
       query: (text, parameters, asArrays) => Connection.ask(connection, text, parameters, asArrays)
     })

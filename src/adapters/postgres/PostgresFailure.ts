@@ -1,6 +1,6 @@
 /**
- * What PostgreSQL's codes mean for the port, and a connection's end: a failure keeps its code, never a text, as those of
- * the server quote statements and values.
+ * What PostgreSQL's codes and the end of a connection mean for the port. A failure keeps its code but never a text,
+ * because the server's texts quote statements and values.
  */
 import pg from "pg"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
@@ -10,16 +10,22 @@ import { codeOf } from "../ErrorCode.js"
 /** The code of a connection that ended without one. */
 const lost = "CONNECTION_LOST"
 
+/** The server has ended the connection: by order, by its own end, by a time-out. */
+const ended = /^(?:08|25P0[34]$|57P0)/
+
+/** The server is a standby, or takes no writes for another reason. */
+export const readOnly = "25006"
+
 const kinds: ReadonlyArray<readonly [prefix: RegExp, FailureKind]> = [
-  // A lock was not to be had; the server chose this one of a deadlock; changes of another transaction are in the way.
+  // A lock was not available; the server ended this transaction to resolve a deadlock; another transaction's changes
+  // conflict.
   [/^(?:55P03|40P01|40001)$/, "busy"],
   [/^23/, "constraint"],
   [/^53100$/, "full"],
-  // The server has ended the connection: by order, by its own end, by a time-out.
-  [/^(?:08|57P0|25P0[34]$)/, "spoilt"]
+  [ended, "spoilt"]
 ]
 
-/** What the driver says in words only. */
+/** Errors that the driver reports without a code. */
 const said: ReadonlyArray<readonly [message: RegExp, code: string]> = [
   [/password must be a/i, "NO_PASSWORD"],
   [/server does not support SSL/, "NO_TLS"],
@@ -33,7 +39,7 @@ const lossOf = (thrown: unknown): string => {
   return said.find(([pattern]) => pattern.test(message))?.[1] ?? lost
 }
 
-/** What a statement was answered with, or thrown when its connection was lost. */
+/** Returns the failure for a statement's error, or for what was thrown when its connection was lost. */
 export const fromUnknown = (thrown: unknown): SqlFailure => {
   if (thrown instanceof SqlFailure) return thrown
   if (!(thrown instanceof pg.DatabaseError)) {
@@ -43,17 +49,18 @@ export const fromUnknown = (thrown: unknown): SqlFailure => {
   return new SqlFailure({ code, kind: kinds.find(([pattern]) => pattern.test(code))?.[1] ?? "other" })
 }
 
-/** Whether a connection that there was has ended, by the server or on the way: another may be had. */
+/** Whether a connection has ended, by the server or on the way, or leads to a standby: the next one may be better. */
 export const isOfEnd = (error: StorageFailed | StorageUnusable): boolean =>
-  error._tag === "StorageFailed" && /^(?:08|57P0|25P0[34]|CONNECTION_LOST$|ECONNRESET$|EPIPE$)/.test(error.code)
+  error._tag === "StorageFailed" &&
+  (ended.test(error.code) || [lost, readOnly, "ECONNRESET", "EPIPE"].includes(error.code))
 
 /**
- * Nothing but another setting will help: a wrong name or password, no such database, no right to it, a server that is not
- * trusted.
+ * Only a different setting will help: a wrong name or password, a missing database, missing rights, a server that is
+ * not trusted.
  */
 const noAccess = /^(?:28|3D000|3F000|42501|INVALID_URL|NO_PASSWORD|NO_TLS|ERR_TLS|UNABLE_TO_|.*_CERT\b|CERT_)/
 
-/** The error for anything that was thrown while a connection was opened. `where` has no password in it. */
+/** Returns the error for anything that was thrown while a connection was opened. `where` contains no password. */
 export const whileOpening = (where: string, thrown: unknown): StorageFailed | StorageUnusable => {
   const code = codeOf(thrown) === "ERR_INVALID_URL" ? "INVALID_URL" : fromUnknown(thrown).code
   return noAccess.test(code)

@@ -1,8 +1,13 @@
-/** Hosts that share a PostgreSQL database and are stopped and started again: no job is lost, and none is done twice. */
+/**
+ * Hosts that share a PostgreSQL database and are stopped and started again, and whose server dies: no job is lost, and
+ * none is done twice.
+ */
 import { it } from "@effect/vitest"
 import { Effect, Fiber, Layer, Redacted, Schedule } from "effect"
+import { readdirSync } from "node:fs"
 import { expect } from "vitest"
 import * as Postgres from "../../support/postgres/Postgres.js"
+import * as Proxy from "../../support/postgres/Proxy.js"
 import { storageIn } from "../../unit/adapters/postgres/layers.js"
 import { fresh } from "../../unit/adapters/postgres/storage.js"
 import { folder } from "../../unit/services/storage/disk.js"
@@ -34,6 +39,40 @@ Postgres.describe("P5 P9 many hosts on PostgreSQL: 24 jobs of two workers", () =
         const records = yield* Effect.provide(Reopened.recordsOf(sessionsOf(jobs)), Layer.fresh(storageIn(options)))
         const { ends } = check(root, jobs, records)
         expect([...ends].filter((end) => end !== "completed" && end !== "crashed")).toEqual([])
+      }),
+    120_000
+  )
+})
+
+Postgres.describeOwn("P5 P9 two hosts on a PostgreSQL server with a synchronous standby", () => {
+  it.scopedLive(
+    "complete each of 24 jobs, and run no call twice, when the server is killed and the standby takes over",
+    () =>
+      Effect.gen(function* () {
+        const root = yield* folder
+        const primary = yield* Postgres.server
+        const standby = yield* Effect.orDie(primary.standby)
+        const { connections, redirect, url } = yield* Proxy.make(primary.url)
+        const database = { url, schema: "skein" }
+        const setup = { folder: root, role: "settle", database, leaseMillis: 3_000 } as const
+        const working = yield* Effect.forkScoped(
+          Effect.all([lives({ ...setup, jobs }, [], [0]), lives({ ...setup, jobs: jobs.toReversed() }, [], [0])], {
+            concurrency: 2
+          })
+        )
+        // Each job that has begun has its file.
+        yield* Effect.repeat(
+          Effect.sync(() => readdirSync(root).filter((name) => jobs.includes(name)).length),
+          { until: (begun) => begun > 5, schedule: Schedule.spaced("5 millis") }
+        )
+        yield* primary.kill
+        yield* redirect(standby.url)
+        yield* Postgres.once(standby.url, "SELECT pg_promote()")
+        expect(connections()).toBeGreaterThan(0)
+        const [one, other] = yield* Fiber.join(working)
+        expect([one.ends, other.ends]).toEqual([completed, completed])
+        const stored = storageIn({ ...database, url: Redacted.make(standby.url), lanes: 1, readers: 1 })
+        check(root, jobs, yield* Effect.provide(Reopened.recordsOf(sessionsOf(jobs)), Layer.fresh(stored)))
       }),
     120_000
   )

@@ -13,26 +13,33 @@ const make = Effect.gen(function* () {
     const own = yield* Scope.fork(scope, { _tag: "Sequential" })
     return { own, server: yield* Effect.flatMap(servers, ({ start }) => Scope.extend(start, own)) }
   })
+  const started: Array<Effect.Effect.Success<typeof start>> = []
+  const answerWith = (it: Effect.Effect.Success<typeof start>): Answer => ({
+    number: started.push(it) - 1,
+    prefix,
+    url: it.server.url
+  })
   const given = process.env["SKEIN_TEST_POSTGRES"]
   const shared = yield* Effect.cached(
     given === undefined
       ? Effect.map(start, ({ server: { url } }) => ({ prefix, url }))
       : Scope.extend(Effect.acquireRelease(Effect.succeed({ prefix, url: given }), Databases.removeAll), scope)
   )
-  const started: Array<Effect.Effect.Success<typeof start>> = []
 
   return (path: string): Effect.Effect<Answer, unknown> =>
     Effect.gen(function* () {
       if (path === "/ready") return yield* Effect.as(servers, { number: -1, prefix, url: "" })
       if (path === "/shared") return { number: -1, ...(yield* shared) }
-      if (path === "/own") {
-        const it = yield* start
-        return { number: started.push(it) - 1, prefix, url: it.server.url }
-      }
+      if (path === "/own") return answerWith(yield* start)
       const [, number = "", deed = ""] = /^\/own\/(\d+)\/(\w+)$/.exec(path) ?? []
       const it = started[Number(number)]
       if (it === undefined) return yield* Effect.fail(new Error(`There is no ${path}`))
+      if (deed === "standby") {
+        const own = yield* Scope.fork(it.own, { _tag: "Sequential" })
+        return answerWith({ own, server: yield* Scope.extend(it.server.standby, own) })
+      }
       if (deed === "restart") yield* it.server.restart
+      else if (deed === "kill") yield* it.server.kill
       else if (deed === "freeze") yield* it.server.freeze
       else if (deed === "thaw") yield* it.server.thaw
       else yield* Scope.close(it.own, Exit.void)

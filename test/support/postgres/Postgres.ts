@@ -35,15 +35,22 @@ export const database: Effect.Effect<string, never, Scope.Scope> = Effect.flatMa
 export const copyOf = (name: string, prepare: (url: string) => Effect.Effect<void>) =>
   Effect.flatMap(shared, (it) => Databases.copy(it, name, prepare))
 
-/** A server of the test's own, which may be stopped and broken. It ends with the scope. */
+const own = ({ number, url }: typeof Answer.Type): Server => {
+  const does = (deed: string) => post(`/own/${number}/${deed}`)
+  return {
+    url,
+    restart: does("restart"),
+    freeze: does("freeze"),
+    thaw: does("thaw"),
+    kill: does("kill"),
+    standby: Effect.map(does("standby"), own)
+  }
+}
+
+/** A server of the test's own, which may be stopped and broken. It ends with the scope, and so does its standby. */
 export const server: Effect.Effect<Server, never, Scope.Scope> = Effect.map(
   Effect.acquireRelease(post("/own"), ({ number }) => post(`/own/${number}/end`)),
-  ({ number, url }) => ({
-    url,
-    restart: post(`/own/${number}/restart`),
-    freeze: post(`/own/${number}/freeze`),
-    thaw: post(`/own/${number}/thaw`)
-  })
+  own
 )
 
 /** Tests that need a database. */

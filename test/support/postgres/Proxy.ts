@@ -40,6 +40,8 @@ export interface Proxy {
   readonly cutAll: Effect.Effect<void>
   /** Until the scope closes nothing passes, new connections wait, and nobody is told. Then all of it goes on. */
   readonly partition: Effect.Effect<void, never, Scope.Scope>
+  /** Sends what connects from now on to another server, as a name does that moves. */
+  readonly redirect: (url: string) => Effect.Effect<void>
   /** Connections that are open now. */
   readonly connections: () => number
   /** Waits until something holds that changes with statements that come, and connections that come and go. */
@@ -68,7 +70,7 @@ const join = (messages: ReadonlyArray<Wire.Message>) => Buffer.concat(messages.m
 
 export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
   Effect.gen(function* () {
-    const target = new URL(url)
+    let target = new URL(url)
     const sockets = new Set<Socket>()
     const pairs = new Set<Pair>()
     const statements: Array<string> = []
@@ -240,6 +242,10 @@ export const make = (url: string): Effect.Effect<Proxy, never, Scope.Scope> =>
             for (const pair of pairs) release(pair)
           })
       ),
+      redirect: (url) =>
+        Effect.sync(() => {
+          target = new URL(url)
+        }),
       connections: () => pairs.size,
       until: (holds) =>
         Effect.async<void>((resume) => {

@@ -8,13 +8,14 @@
  *   it is asked for: no test takes the machine's memory away.
  * - Text is UTF-8, ordered by its bytes (the C collation).
  */
-import { Deferred, Effect, Ref } from "effect"
+import { Deferred, Effect, Ref, Schedule } from "effect"
 import type { Scope } from "effect"
 import { execFileSync, spawn, type ChildProcess } from "node:child_process"
 import { randomBytes } from "node:crypto"
 import { rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
+import * as Client from "./Client.js"
 import { PostgresFailed } from "./PostgresFailed.js"
 import * as Programs from "./Programs.js"
 
@@ -26,6 +27,13 @@ export interface Server {
   /** Stops all of its processes by a signal: connections stay open, and nothing answers. */
   readonly freeze: Effect.Effect<void>
   readonly thaw: Effect.Effect<void>
+  /** Kills all of its processes, for good. */
+  readonly kill: Effect.Effect<void>
+  /**
+   * Starts a standby, which ends with the scope as well. Once it answers, each commit waits until the standby has it too.
+   * Only for a server that has just been started: its log must still reach back to the beginning.
+   */
+  readonly standby: Effect.Effect<Server, PostgresFailed, Scope.Scope>
 }
 
 interface Servers {
@@ -89,7 +97,7 @@ const launch = (programs: Programs.Programs, data: string, given: Readonly<Recor
     let said = ""
     child.stderr?.setEncoding("utf8").on("data", (text: string) => {
       said = `${said}${text}`.slice(-16_384)
-      if (said.includes("database system is ready to accept connections")) Deferred.unsafeDone(ready, Effect.void)
+      if (/system is ready to accept (?:read-only )?connections/.test(said)) Deferred.unsafeDone(ready, Effect.void)
     })
     const end = () => {
       Deferred.unsafeDone(ready, new PostgresFailed({ what: "The server ended", said: Programs.lastLines(said) }))
@@ -136,6 +144,16 @@ const stop = ({ child, ended }: Launched) =>
     ended
   )
 
+/** Has each commit wait for a standby, and waits until there is one. */
+const followed = (url: string) =>
+  Effect.gen(function* () {
+    yield* Client.once(url, "ALTER SYSTEM SET synchronous_standby_names = '*'")
+    yield* Client.once(url, "SELECT pg_reload_conf()")
+    yield* Client.once(url, "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'").pipe(
+      Effect.repeat({ until: (rows) => rows.length > 0, schedule: Schedule.spaced("20 millis") })
+    )
+  })
+
 export const make = Effect.fnUntraced(function* ({ isDurable = false } = {}) {
   const programs = yield* Programs.make
   const { folder } = programs
@@ -159,34 +177,45 @@ export const make = Effect.fnUntraced(function* ({ isDurable = false } = {}) {
     "--no-instructions"
   ])
 
-  const start = Effect.gen(function* () {
-    const data = join(folder, `server-${yield* Ref.getAndUpdate(numbers, (number) => number + 1)}`)
-    yield* programs.run("cp", ["-R", empty, data])
-    const { given, port, running } = yield* Effect.acquireRelease(
-      Effect.gen(function* () {
-        const port = yield* freePort
-        const given = { ...(isDurable ? {} : undurable), port: `${port}` }
-        return { port, given, running: yield* Ref.make(yield* launch(programs, data, given)) }
-        // Another program may have taken the port meanwhile.
-      }).pipe(Effect.retry({ times: 2 })),
-      ({ running }) =>
-        Effect.zipRight(
-          Effect.flatMap(Ref.get(running), stop),
-          Effect.sync(() => rmSync(data, { recursive: true, force: true }))
+  const startWith = (more: Readonly<Record<string, string>>): Effect.Effect<Server, PostgresFailed, Scope.Scope> =>
+    Effect.gen(function* () {
+      const data = join(folder, `server-${yield* Ref.getAndUpdate(numbers, (number) => number + 1)}`)
+      yield* programs.run("cp", ["-R", empty, data])
+      if ("primary_conninfo" in more) writeFileSync(join(data, "standby.signal"), "")
+      const { given, port, running } = yield* Effect.acquireRelease(
+        Effect.gen(function* () {
+          const port = yield* freePort
+          const given = { ...(isDurable ? {} : undurable), ...more, port: `${port}` }
+          return { port, given, running: yield* Ref.make(yield* launch(programs, data, given)) }
+          // Another program may have taken the port meanwhile.
+        }).pipe(Effect.retry({ times: 2 })),
+        ({ running }) =>
+          Effect.zipRight(
+            Effect.flatMap(Ref.get(running), stop),
+            Effect.sync(() => rmSync(data, { recursive: true, force: true }))
+          )
+      )
+      const send = (name: NodeJS.Signals) => Effect.map(Ref.get(running), ({ child }) => signalAll(child, name))
+      const url = `postgres://postgres:${password}@127.0.0.1:${port}/postgres`
+      return {
+        url,
+        restart: Ref.get(running).pipe(
+          Effect.flatMap(stop),
+          Effect.zipRight(launch(programs, data, given)),
+          Effect.flatMap((launched) => Ref.set(running, launched)),
+          Effect.uninterruptible
+        ),
+        freeze: send("SIGSTOP"),
+        thaw: send("SIGCONT"),
+        kill: Effect.zipRight(
+          send("SIGKILL"),
+          Effect.flatMap(Ref.get(running), ({ ended }) => ended)
+        ),
+        standby: Effect.zipLeft(
+          startWith({ primary_conninfo: `host=127.0.0.1 port=${port} user=postgres password=${password}` }),
+          followed(url)
         )
-    )
-    const send = (name: NodeJS.Signals) => Effect.map(Ref.get(running), ({ child }) => signalAll(child, name))
-    return {
-      url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
-      restart: Ref.get(running).pipe(
-        Effect.flatMap(stop),
-        Effect.zipRight(launch(programs, data, given)),
-        Effect.flatMap((launched) => Ref.set(running, launched)),
-        Effect.uninterruptible
-      ),
-      freeze: send("SIGSTOP"),
-      thaw: send("SIGCONT")
-    } satisfies Server
-  })
-  return { start } satisfies Servers
+      }
+    })
+  return { start: startWith({}) } satisfies Servers
 })

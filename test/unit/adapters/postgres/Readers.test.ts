@@ -101,4 +101,20 @@ Postgres.describeOwn("Connections for reading from a server that crashes", () =>
       expect(yield* rows(readers, "SELECT 1 AS n")).toEqual([{ n: 1 }])
     })
   )
+
+  it.scopedLive("never are those of a standby, which may lack what was committed, before it takes over", () =>
+    Effect.gen(function* () {
+      const primary = yield* Postgres.server
+      const standby = yield* Effect.orDie(primary.standby)
+      const refused = yield* readersOf(standby.url, { busyMaxMillis: 300 })
+      expect(yield* Effect.flip(refused.query("SELECT 1", []))).toMatchObject({ _tag: "StorageFailed", code: "25006" })
+      const proxy = yield* Proxy.make(standby.url)
+      const readers = yield* readersOf(proxy.url)
+      const asked = yield* Effect.fork(rows(readers, "SELECT 1 AS n"))
+      yield* proxy.until(() => proxy.statements.length > 0)
+      yield* primary.kill
+      yield* Postgres.once(standby.url, "SELECT pg_promote()")
+      expect(yield* Fiber.join(asked)).toEqual([{ n: 1 }])
+    })
+  )
 })
