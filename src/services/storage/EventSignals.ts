@@ -1,10 +1,10 @@
 /**
  * Wakes the watchers of a session. A signal carries nothing: it says that there may be something new to read, so a
- * watcher that does not keep up costs one flag, never a queue, and loses nothing. Only of a session that is gone, and of
- * which nothing can be read any more, it says whose that was.
+ * watcher that does not keep up costs one flag, never a queue, and loses nothing. Only the signal for a session that is
+ * gone, about which nothing can be read any more, says whose session it was.
  *
- * No wake-up is lost: a signal that comes while a watcher reads makes its next wait return at once. Signalling never
- * waits. Watch a session before reading it, and read again after each wake-up.
+ * No wake-up is lost: a signal that comes while a watcher reads makes its next wait return immediately. Signalling
+ * never waits. Watch a session before reading it, and read again after each wake-up.
  */
 import { Context, Deferred, Effect, FiberId, Layer } from "effect"
 import type { Scope } from "effect"
@@ -12,11 +12,11 @@ import type { Owner, SessionId } from "../../domain/Session.js"
 import * as Listeners from "../Listeners.js"
 
 interface Watch {
-  /** Returns once the session was signalled since the last return, or since the watch began. */
+  /** Returns once the session has been signalled since the last return, or since the watch began. */
   readonly next: Effect.Effect<void>
 }
 
-/** Who listens to all sessions. Called back before the signal returns. */
+/** A listener to all sessions. Called back before the signal returns. */
 export interface SessionsListener {
   readonly changed: (sessionId: SessionId) => void
   readonly gone: (sessionId: SessionId, owner: Owner | null) => void
@@ -24,7 +24,7 @@ export interface SessionsListener {
   readonly unknown: () => void
 }
 
-/** Wakes those who watch sessions in this process. */
+/** Wakes the watchers of sessions in this process. */
 export interface Service {
   /** Wakes the watchers of a session. */
   readonly signal: (sessionId: SessionId) => void
@@ -32,17 +32,17 @@ export interface Service {
   readonly signalGone: (sessionId: SessionId, owner: Owner | null) => void
   /** Wakes every watcher: something changed, and nobody knows where. */
   readonly signalAll: () => void
-  /** Wakes the engines' look at requests to stop their runs. */
+  /** Makes engines check for requests to stop their runs. */
   readonly signalStopRequests: () => void
   readonly watchStopRequests: Effect.Effect<Watch, never, Scope.Scope>
   readonly watch: (sessionId: SessionId) => Effect.Effect<Watch, never, Scope.Scope>
-  /** Calls back at each signal of a session, before `signal` returns. Returns how that is ended. */
+  /** Calls `listener` at each signal of a session, before `signal` returns. Returns a function that ends this. */
   readonly listen: (sessionId: SessionId, listener: () => void) => () => void
   /** The same for all sessions. */
   readonly listenToAll: (listener: SessionsListener) => () => void
-  /** Returns while anybody watches anything; waits while nobody does. */
+  /** Waits until anybody watches anything. */
   readonly whenWatched: Effect.Effect<void>
-  /** Sessions that are watched now. */
+  /** The number of sessions that are watched now. */
   readonly watched: Effect.Effect<number>
 }
 
@@ -68,7 +68,7 @@ const waitOf = (watcher: Watcher): Watch => ({
     }
     const waiting = Deferred.unsafeMake<void>(FiberId.none)
     watcher.waiting = waiting
-    // A watcher that is interrupted when it was woken has not seen the signal.
+    // A watcher that is interrupted after it was woken has not seen the signal.
     return Deferred.await(waiting).pipe(
       Effect.map(() => {
         watcher.signalled = false

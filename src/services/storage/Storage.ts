@@ -1,30 +1,32 @@
 /**
- * Storage: what every session is kept in. Two tags, so that a layer's type says whether it can change anything:
- * `StorageReader` reads a snapshot and never writes, waits for no writer and makes nobody wait; `Storage` changes.
+ * Storage: where every session is kept. There are two tags, so that a layer's type says whether it can change anything.
+ * `StorageReader` reads snapshots: it never writes, waits for no writer and makes nobody wait. `Storage` makes changes.
  *
- * Each operation of `Storage` is one commit: everything it says happens, or nothing. It is durable, and its events can
- * be read, before it answers. What a session must be like for the change is checked inside that same commit, so no two
- * processes can both be right. Operations of a run carry its lease and are refused with `LeaseLost` once the session
- * has a newer fencing number. Callers that must branch on an outcome get it as data, not as an error.
+ * Each operation of `Storage` is one commit: everything it describes happens, or nothing does. Before it returns, the
+ * commit is durable and its events can be read. The conditions of a change are checked inside that same commit, so two
+ * processes can never both pass the check. Operations of a run carry its lease and are refused with `LeaseLost` once
+ * the session has a newer fencing number. Callers that must branch on an outcome get it as data, not as an error.
  *
- * Messages and whole metadata come checked, with the JSON text that is stored. What holds for all operations:
- * - Refusals come in this order: what the input alone tells (`InvalidInput`), `SessionNotFound`, `LeaseLost`,
- *   `SessionDeleting`, then the others in the order in which the operation's text names them.
- * - A hidden session is there for `deleting`, `storedRows`, `purge`, `forget`, `createSession` and the steps of an import
- *   only; for all else it does not exist.
- * - A lease is lost when its run is not the one that holds the session, has ended, or the fencing number differs; also
- *   when the session is gone. Each start and each takeover raises the number by one, and counts as a sign of life of
- *   the engine that does it.
- * - While a session is being deleted, of a run's operations only `storeResult` and `endRun` pass, so that the run can
- *   close; `startCall`, which cannot say `SessionDeleting`, says `LeaseLost`. `takeOver` and `cancelQueued` pass too.
- * - Whatever records an event but an import sets the session's `updatedAt`, and so do a patch of metadata and a takeover.
- *   Nothing else does, and what changes nothing (a call that is completed again, a deletion's steps) records nothing.
- * - Events are references: replayed, `session.created` and the events of `patch` show today's
- *   values.
+ * Messages and whole metadata arrive checked, with the JSON text to store. These rules hold for all operations:
+ * - Refusals take precedence in this order: what the input alone shows (`InvalidInput`), `SessionNotFound`,
+ *   `LeaseLost`, `SessionDeleting`, then the others in the order in which the operation's text names them.
+ * - A hidden session exists only for `deleting`, `storedRows`, `heldRuns`, `purge`, `forget`, `createSession` and the
+ *   steps of an import; for everything else it does not exist.
+ * - A lease is lost when its run does not hold the session or has ended, when the fencing number differs, and when the
+ *   session is gone. Each start and each takeover raises the number by one and counts as a sign of life of the engine
+ *   that performs it.
+ * - While a session is being deleted, only these operations with a lease pass, so that the run can close:
+ *   `storeResult`, `endRun`, `releaseRun` and `saveDrafts`. `startCall`, which cannot fail with `SessionDeleting`,
+ *   fails with `LeaseLost`. `takeOver`, `cancelQueued` and `requestCancel` pass too.
+ * - Every operation that records an event sets the session's `updatedAt`, except an import. So do a patch of metadata
+ *   and a takeover, and nothing else. What changes nothing (a call that is completed again) and the steps of a deletion
+ *   record nothing.
+ * - Events are references: on replay, `session.created` and the events of `patch` show today's values.
  * - `Actor.Current` of the calling fiber is stored with what `createSession`, `patch`, `append`, `admit`, `resume`,
- *   `cancelQueued`, `requestCancel`, `answer`, `saveAsset`, `deleteAsset` and `finishImport` record: in events, in the
- *   entries and the run that they make. A run's start, its message and the title that this gives are its sender's, whoever
- *   starts it. All other events and entries are nobody's; calls that are closed on the way, too.
+ *   `cancelQueued`, `requestCancel`, `answer`, `saveAsset`, `deleteAsset` and `finishImport` record: in their events,
+ *   and in the entries and the run that they create. The actor of a run's start, of its message and of the title taken
+ *   from that message is the run's sender, whoever starts it. `RunEnd` names the actor of a run's end. All other events
+ *   and entries have no actor, including those of calls that are closed on the way.
  */
 import { Context } from "effect"
 import type { Effect, Option, Stream } from "effect"
@@ -86,7 +88,7 @@ export interface Holder extends Tenancy {
   readonly run: RunningRun
 }
 
-/** The runs of a session that have not ended, and who may run them. */
+/** The runs of a session that have not ended, and the placement that says which engines may run them. */
 export interface Activity {
   readonly placement: Placement | null
   readonly holder: Option.Option<Holder>
@@ -94,12 +96,12 @@ export interface Activity {
   readonly queued: ReadonlyArray<QueuedRun>
 }
 
-/** A run that an engine holds, and what others want of it. */
+/** A run that an engine holds, and whether others want it to stop. */
 export interface HeldRun {
   readonly lease: Lease
   /** Null when it may go on. */
   readonly stopRequest: "cancelled" | "deleted" | null
-  /** Who first asked to cancel it; null when nobody said. */
+  /** The actor who first asked to cancel it; null when there is none. */
   readonly cancelledBy: Actor | null
 }
 
@@ -111,9 +113,9 @@ export interface TranscriptRange {
 }
 
 /**
- * A page of events. With `entries`, a `message.appended` and a `call.finished` bring their entry along, and a
- * `permission.asked` its question, unless that is damaged. Such a page ends before its messages have more than a mebibyte,
- * if that is not at its first event: only an empty one is the last.
+ * A page of events. With `entries`, each `message.appended` and `call.finished` carries its entry, and each
+ * `permission.asked` its question, unless that is damaged. Such a page ends before its messages exceed a mebibyte, but
+ * always has its first event: only an empty page is the last.
  */
 export interface EventPage {
   readonly sessionId: SessionId
@@ -124,16 +126,16 @@ export interface EventPage {
 
 /** What can be read. No read waits for a writer, and none writes. */
 export interface ReaderService extends SessionReads, ExportReader {
-  /** A session that is not hidden. Fails with `SessionNotFound` from the commit on that hides a deleted one. */
+  /** A session that is not hidden. Fails with `SessionNotFound` once a commit has hidden a deleted session. */
   readonly session: (sessionId: SessionId) => Effect.Effect<Session, SessionNotFound | Read>
   /**
    * The transcript up to the head, or the part of it from place `from` to place `to`, both included, read page by page.
-   * Fails with `RowDamaged` at a row that does not decode, after the entries before it.
+   * At a row that does not decode, fails with `RowDamaged` after the entries before it.
    */
   readonly transcript: (range: TranscriptRange) => Stream.Stream<Entry, SessionNotFound | Read>
   /**
-   * Steps and calls, those without a result too, by their places; whole, or those from place `from` to place `to`. Fails as
-   * `transcript` does.
+   * Steps and calls, including calls without a result, in the order of their places: all of them, or those from place
+   * `from` to place `to`. Fails as `transcript` does.
    */
   readonly timeline: (range: TranscriptRange) => Stream.Stream<TimelineRow, SessionNotFound | Read>
   readonly run: (runId: RunId) => Effect.Effect<Run, RunNotFound | Read>
@@ -148,11 +150,11 @@ export interface ReaderService extends SessionReads, ExportReader {
   readonly oldestCursor: (sessionId: SessionId) => Effect.Effect<Cursor, SessionNotFound | Read>
   readonly activity: (sessionId: SessionId) => Effect.Effect<Activity, SessionNotFound | Read>
   readonly openBatch: (sessionId: SessionId) => Effect.Effect<OpenBatch, SessionNotFound | Read>
-  /** Sessions with a run that has not ended, that with the oldest such run first. Those being deleted are left out. */
+  /** Sessions with a run that has not ended, ordered by their oldest such run, except those being deleted. */
   readonly unsettled: Effect.Effect<ReadonlyArray<UnsettledSession>, Read>
-  /** The runs that an engine holds, hidden sessions' too. What it thinks it holds and is not among them, it has lost. */
+  /** The runs that an engine holds, hidden sessions' too. A run that it thinks it holds but is missing here is lost. */
   readonly heldRuns: (instance: string) => Effect.Effect<ReadonlyArray<HeldRun>, Read>
-  /** What the running step had written when its engine last saved it; none once the step is stored. */
+  /** The draft of the running step, as its engine last saved it; none once the step is stored. */
   readonly draft: (sessionId: SessionId) => Effect.Effect<Option.Option<Draft>, Read>
   /**
    * At most `limit` durable events that follow cursor `after` (0 for the oldest kept), in order, without a gap.
@@ -164,21 +166,21 @@ export interface ReaderService extends SessionReads, ExportReader {
   /** Questions without an answer, oldest first; of one session, or of all. */
   readonly questions: (sessionId: SessionId | null) => Effect.Effect<ReadonlyArray<Question>, Read>
   readonly question: (questionId: QuestionId) => Effect.Effect<Question, QuestionNotFound | Read>
-  /** The tools that a human allowed for the rest of the session; none for a session that is not there. */
+  /** The tools that a human allowed for the rest of the session; none for a session that does not exist. */
   readonly granted: (sessionId: SessionId) => Effect.Effect<ReadonlySet<string>, Read>
   readonly asset: (sessionId: SessionId, assetId: AssetId) => Effect.Effect<Asset, AssetNotFound | Read>
   /** Oldest first. */
   readonly assets: (sessionId: SessionId) => Effect.Effect<ReadonlyArray<Asset>, SessionNotFound | Read>
   /** Sessions whose deletion has begun and is not finished, and hidden ones that are being imported. */
   readonly deleting: Effect.Effect<ReadonlyArray<{ readonly sessionId: SessionId; readonly hidden: boolean }>, Read>
-  /** How many rows `purge` has to remove of a session, hidden or not; 0 for one that does not exist. */
+  /** How many rows `purge` has to remove from a session, hidden or not; 0 for one that does not exist. */
   readonly storedRows: (sessionId: SessionId) => Effect.Effect<number, Read>
 }
 
 /** The reading half of a storage, as a service. */
 export class StorageReader extends Context.Tag("skein/StorageReader")<StorageReader, ReaderService>() {}
 
-/** A session that is to be created. */
+/** A session to create. */
 export interface NewSession {
   readonly id: SessionId
   /** Null for a session that gets its title from its first message. */
@@ -201,7 +203,7 @@ export interface SessionPatch {
   readonly metadata?: JsonRecord | undefined
 }
 
-/** A user message that is to be stored with the run that it starts. */
+/** A user message to store with the run that it starts. */
 export interface Admission {
   readonly sessionId: SessionId
   readonly runId: RunId
@@ -210,20 +212,20 @@ export interface Admission {
   /** The JSON Schema of the answer that is asked for; null for a text of any form. */
   readonly output: Checked<JsonRecord> | null
   readonly idempotencyKey: string | null
-  /** Stands for everything that the caller sent, in whatever order its fields came. This one is stored. */
+  /** A hash of everything that the caller sent, whatever the order of its fields. This is the hash that is stored. */
   readonly hash: string
-  /** Stands for the texts as they came: what earlier versions stored as `hash`. */
+  /** A hash of the texts as they arrived: what earlier versions stored as `hash`. */
   readonly textHash: string
   readonly whenBusy: "refuse" | "queue"
   readonly presence: Presence
 }
 
-/** Goes on from a session's transcript, without a new message. */
+/** A request to go on from a session's transcript without a new message. */
 export interface Resumption {
   readonly sessionId: SessionId
-  /** The id of the run that goes on. */
+  /** The id of the new run. */
   readonly runId: RunId
-  /** What it goes on with: a run, the run of an idempotency key, or the session's newest one. */
+  /** What to go on with: a run, the run of an idempotency key, or the session's newest run. */
   readonly of: { readonly runId: RunId } | { readonly idempotencyKey: string } | "newest"
   readonly presence: Presence
 }
@@ -231,11 +233,11 @@ export interface Resumption {
 /** The key under which a retry finds messages appended. */
 export interface AppendKey {
   readonly key: string
-  /** Stands for the messages; the same key with another hash is a conflict. */
+  /** A hash of the messages; the same key with another hash is a conflict. */
   readonly hash: string
 }
 
-/** A run that may go on: its lease, and what it holds. */
+/** A run that may go on, with its lease. */
 export interface StartedRun {
   readonly run: RunningRun
   readonly ref: Ref
@@ -251,18 +253,18 @@ export type AdmissionOutcome =
   /** The idempotency key was used for this very message; its run, whatever its state. */
   | { readonly _tag: "Existing"; readonly run: Run; readonly ref: Ref }
   /**
-   * The session is not free and the caller did not want to queue: nothing was stored, no key consumed. `runId` is in
-   * the way: the run that holds the session, else the oldest queued one.
+   * The session is not free and the caller did not want to queue: nothing was stored, no key consumed. `runId` is the
+   * run in the way: the one that holds the session, else the oldest queued one.
    */
   | { readonly _tag: "Busy"; readonly runId: RunId }
 
-/** The lease that is taken over, as it was seen. */
+/** A lease to take over, as it was seen. */
 export interface Takeover {
   readonly lease: Lease
   /** How many signs of life its engine had given; 0 for a run that was released. */
   readonly count: number
   readonly reason: TakeoverReason
-  /** When it was seen, on the clock of whoever takes it over: the one that dates its writes. */
+  /** When it was seen, on the clock of the engine that takes it over: the clock that dates its writes. */
   readonly lookedAt: Timestamp
   /** Whether the run goes on from its transcript, or ends unless it waits for a human. */
   readonly recovery: "continue" | "end"
@@ -278,13 +280,13 @@ export type TakeoverOutcome =
   | { readonly _tag: "Lost" }
 
 /**
- * Which events are kept: those since `before`, and of these the newest `keep` of each session. Where they become young
- * enough is found by bisection (`domain/Retention`).
+ * Which events to keep: those since `before`, and of these the newest `keep` of each session. The first event that is
+ * young enough is found by bisection (`domain/Retention`).
  */
 export interface Retention {
   readonly before: Timestamp
   readonly keep: number
-  /** Nothing is done when all sessions were looked at since then. */
+  /** Nothing is done when all sessions have been checked since this time. */
   readonly since: Timestamp
 }
 
@@ -292,13 +294,13 @@ export interface Retention {
 export interface RunEnd {
   readonly stopReason: StopReason
   readonly detail: string | null
-  /** Whoever ended it: the actor of the event. Defaults to nobody. */
+  /** Who ended it: the actor of the event. Defaults to nobody. */
   readonly actor?: Actor | null
 }
 
-/** What is stored in the commit of a step, beside its message. */
+/** What the commit of a step stores besides the step's message. */
 export interface StepSequel {
-  /** Calls that start at once, by their index in the message; each as by `startCall`. */
+  /** Calls that start in the same commit, by their index in the message; each as by `startCall`. */
   readonly starts?: ReadonlyArray<number>
   /** How the message's calls are shown, by their index, as far as that is known. */
   readonly displays?: ReadonlyArray<CallDisplay>
@@ -310,30 +312,31 @@ export interface StepSequel {
 
 /** What became of a completion. */
 export interface StoredResult {
-  /** The result that is stored: the given one, or the one that was first. */
+  /** The stored result: the given one, or the one that came first. */
   readonly result: ResultMessage
 }
 
 /** Every change that an engine makes to what is stored. */
 export interface Service extends ImportWriter {
   /**
-   * `SessionExists` also while a deleted session of that id has not been forgotten. Event `session.created`: its cursor
-   * is 1, or two past the highest cursor of any forgotten session, so that old cursors are rejected.
+   * Creates a session. Fails with `SessionExists` also while a deleted session with that id has not been forgotten.
+   * Event `session.created`: its cursor is 1, or two past the highest cursor of any forgotten session, so that old
+   * cursors are rejected.
    */
   readonly createSession: (session: NewSession) => Effect.Effect<Session, Create>
   /**
-   * Changes the given fields in one commit, all or nothing; all others stay as they are. A title is folded and checked
-   * against the limits, and from now on the session counts as named. Of the metadata, fields are set, and removed where
-   * they are given as null; the limit is on the merged metadata, so the commit that merges checks it: `InvalidInput` of
+   * Changes the given fields in one commit, all or nothing; the other fields stay as they are. A title is folded and
+   * checked against the limits, and from then on the session counts as named. Metadata fields are set, or removed when
+   * given as null. The limit applies to the merged metadata, so the commit that merges checks it: `InvalidInput` of
    * `metadata`. Events, in this order: `session.renamed`, `session.model`, `session.agent`, `session.moved`; none for
-   * metadata. Without any field nothing is stored.
+   * metadata. A patch without fields stores nothing.
    */
   readonly patch: (sessionId: SessionId, patch: SessionPatch) => Effect.Effect<Session, Change>
   /**
-   * Appends outside any run, all or nothing. A key is looked at first, among those of appended messages: used for these
-   * very messages, they are returned as they were appended, else `IdempotencyConflict`. Refused with `SessionBusy` while a
-   * run holds the session or waits for it, then with `AppendRefused`. Adds the messages' usage. Event `message.appended` for each. The
-   * title stays.
+   * Appends messages outside any run, all or nothing. A key is checked first, among the keys of appended messages: if
+   * it was used for these very messages, they are returned as they were appended, else it is an `IdempotencyConflict`.
+   * Then the append is refused with `SessionBusy` while a run holds the session or waits for it, then with
+   * `AppendRefused`. Adds the messages' usage. Event `message.appended` for each message. The title stays.
    */
   readonly append: (
     sessionId: SessionId,
@@ -342,23 +345,23 @@ export interface Service extends ImportWriter {
   ) => Effect.Effect<ReadonlyArray<Entry>, Change | IdempotencyConflict | AppendRefused | SessionBusy>
 
   /**
-   * Stores a run in one commit and starts it there when the session is free: no run holds it and none is queued.
-   * A key is the session's own and is looked at first: `Existing` when the hash stored with it equals `hash` or
-   * `textHash`, with the newest of the runs that went on with the key's, else `IdempotencyConflict`. Then the engine must
-   * serve the session's placement, or it is `PlacementNotServed`, whether or not it would start; and every file part's asset
-   * must exist (`AssetNotFound`). Starting appends the user message; when nobody named the session and its title
-   * is still `untitled`, the text gives it one. Events `run.started`, `message.appended`, `session.renamed` if
-   * it was titled; or `run.queued`. The ref's cursor is the one before the first of them.
+   * Stores a run in one commit, and starts it in that commit when the session is free: no run holds it and none is
+   * queued. A key belongs to the session and is checked first: `Existing` when the hash stored with it equals `hash` or
+   * `textHash`, with the newest run that went on with the key's run, else `IdempotencyConflict`. Then the engine must
+   * serve the session's placement (`PlacementNotServed`), whether or not the run would start, and the asset of every
+   * file part must exist (`AssetNotFound`). Starting appends the user message; when nobody has named the session and
+   * its title is still `untitled`, the text gives it a title. Events `run.started`, `message.appended`,
+   * `session.renamed` if it was titled; or `run.queued`. The ref's cursor is the one before the first of them.
    */
   readonly admit: (
     admission: Admission
   ) => Effect.Effect<AdmissionOutcome, Change | IdempotencyConflict | PlacementNotServed | AssetNotFound>
   /**
-   * Goes on with a run that ended without an answer, in a new run with its metadata and output; `RunNotFound` or, for a key,
-   * `InvalidInput` when the session has none. What went on with a run before counts as that run. `Existing` when nothing
-   * is open: a run that is meant waits, runs or has completed, or a later one has begun since; the newest has completed
-   * and nothing was appended since. Else it is refused as `PlacementNotServed`, starts as `admit` would, or is `Busy`. Event
-   * `run.started`.
+   * Goes on with a run that ended without an answer, in a new run with the same metadata and output. Fails with
+   * `RunNotFound` or, for a key, `InvalidInput` when the session has no such run. A run that was resumed before stands
+   * for the newest run that went on with it. `Existing` when nothing is left to do: a run named by id or key is
+   * waiting, running or completed, or a later run has begun since; the newest has completed and nothing was appended
+   * since. Else it is refused with `PlacementNotServed`, starts as `admit` would, or is `Busy`. Event `run.started`.
    */
   readonly resume: (
     resumption: Resumption
@@ -366,43 +369,43 @@ export interface Service extends ImportWriter {
   /** Starts the oldest queued run when no run holds the session, as `admit` would have; its ref stays as it is. */
   readonly startNext: (sessionId: SessionId, presence: Presence) => Effect.Effect<Option.Option<StartedRun>, Change>
   /**
-   * Removes a queued run from the queue: it ends as `cancelled` without having begun; event `run.ended`. False when it
-   * is not queued.
+   * Removes a queued run from the queue: it ends as `cancelled` without having begun; event `run.ended`. Returns false
+   * when it is not queued.
    */
   readonly cancelQueued: (runId: RunId) => Effect.Effect<boolean, Write>
   /**
-   * Asks the engine of a running run to cancel it, wherever it is: see `heldRuns`. False when it is not running. A run
-   * that was asked to and is taken over ends.
+   * Asks the engine of a running run, wherever it is, to cancel that run: see `heldRuns`. Returns false when the run is
+   * not running. A run with such a request ends when it is taken over.
    */
   readonly requestCancel: (runId: RunId) => Effect.Effect<boolean, Write>
   /**
-   * Takes over the run of another engine, provided that `lease` is still the newest and its engine has given no sign of life
-   * since it was seen, else `Lost`; also when it is taken from a silent engine more than a second after it was seen, as
-   * storage was held up meanwhile. Started calls are closed as `interrupted`. Then, by `recovery`:
-   * - `continue`: the run goes on, and its pending calls stay open; event `run.released`, unless it has that already.
-   *   After three takeovers of crashed engines between which its transcript did not grow, it ends as `crashed`. Released
-   *   runs are taken up without being counted.
+   * Takes over the run of another engine. `Lost` unless `lease` is still the newest and its engine has given no sign of
+   * life since it was seen. Also `Lost` for a silent engine's run more than a second after its lease was seen, because
+   * storage was held up. Started calls are closed as `interrupted`. Then, by `recovery`:
+   * - `continue`: the run goes on, and its pending calls stay open; event `run.released`, unless the run was released
+   *   before. After three takeovers from dead or silent engines without growth of its transcript, the next one ends it
+   *   as `crashed`. Takeovers of released runs are not counted.
    * - `end`: pending calls that no human was asked about are closed as `never-started`. Those with a question, answered
-   *   or not, stay open and the run goes on; when there is none it ends, in the way of `endRun`.
+   *   or not, stay open and the run goes on; without such calls it ends, as by `endRun`.
    *
-   * A run ends in any case when somebody asked to cancel it or its session is being deleted. It ends for the given reason;
-   * a released one as `deleted`, `cancelled` or `crashed`.
+   * Whatever `recovery` says, a run ends when somebody asked to cancel it or its session is being deleted. It ends with
+   * the given reason; a released run ends as `deleted`, `cancelled` or `crashed`.
    */
   readonly takeOver: (seen: Takeover, presence: Presence) => Effect.Effect<TakeoverOutcome, Write | SessionNotFound>
-  /** A sign of life, for all leases that the engine holds. */
+  /** Gives a sign of life for all leases that the engine holds. */
   readonly renew: (presence: Presence) => Effect.Effect<void, Write>
   /**
-   * Keeps what running steps have written so far, for watchers in other processes; each replaces the session's
-   * earlier one. Those whose lease is lost are left out. No event.
+   * Stores the drafts of running steps for watchers in other processes; each replaces the session's earlier draft.
+   * Drafts whose lease is lost are left out. No event.
    */
   readonly saveDrafts: (
     drafts: ReadonlyArray<{ readonly lease: Lease; readonly draft: Draft }>
   ) => Effect.Effect<void, Write>
 
   /**
-   * Appends a step's message, adds its usage to run and session and, when it asks for calls, opens the batch: one
-   * place a call, set aside in call order right after the message. Event `message.appended`. Then comes the sequel.
-   * Returns the open calls, none when the run has ended.
+   * Appends a step's message, adds its usage to run and session and, when it asks for calls, opens the batch: one place
+   * per call, reserved in call order right after the message. Event `message.appended`. Then comes the sequel. Returns
+   * the open calls; none when the run has ended.
    */
   readonly appendStep: (
     lease: Lease,
@@ -413,15 +416,15 @@ export interface Service extends ImportWriter {
     LeaseLost | Change | AppendRefused
   >
   /**
-   * Marks a pending call as started; event `call.started`. False when no call at `seq` is still pending. `display` is how
-   * the call is shown when that was not stored with its step.
+   * Marks a pending call as started; event `call.started`. Returns false when no call at `seq` is still pending.
+   * `display` is how the call is shown, when that was not stored with its step.
    */
   readonly startCall: (lease: Lease, seq: Seq, display?: CallDisplay) => Effect.Effect<boolean, LeaseLost | Write>
   /**
    * Stores a call's result at its place and moves the head over the contiguous results; events `call.finished`, then
-   * `message.appended` for each place that the head passed. The first result of a call wins: completed again, it
-   * answers with the stored one. `InvalidInput` of `seq` when no call has that place, of `result.callId` when another
-   * call has it.
+   * `message.appended` for each place that the head passed. The first result of a call wins: completing the call again
+   * returns the stored result. Fails with `InvalidInput` of `seq` when no call has that place, and of `result.callId`
+   * when another call has it.
    */
   readonly storeResult: (
     lease: Lease,
@@ -436,15 +439,16 @@ export interface Service extends ImportWriter {
   readonly endRun: (lease: Lease, end: RunEnd) => Effect.Effect<EndedRun, LeaseLost | Write>
 
   /**
-   * Lets a run go that its engine does not end, so that whoever comes takes it over: nobody holds it, and it still holds
-   * its session. Its started calls are closed as `interrupted`, its pending calls and open questions stay; event
-   * `run.released`. The lease is lost with it.
+   * Releases a run without ending it, so that another engine can take it over: no engine holds the run any more, but
+   * the run still holds its session. Its started calls are closed as `interrupted`; its pending calls and their open
+   * questions stay. Event `run.released`. The lease is lost.
    */
   readonly releaseRun: (lease: Lease) => Effect.Effect<RunningRun, LeaseLost | Write>
 
   /**
-   * Stores a question about a pending call or, with a `display.inquiry`, one that a started call asks, else `InvalidInput`
-   * of `seq`; event `permission.asked`. The end of a call that has asked answers what nobody has answered (`overtaken`).
+   * Stores a question about a pending call or, with a `display.inquiry`, one that a started call asks; else fails with
+   * `InvalidInput` of `seq`. Event `permission.asked`. When a call that has asked ends, its unanswered question is
+   * answered as `overtaken`.
    */
   readonly ask: (
     lease: Lease,
@@ -452,40 +456,40 @@ export interface Service extends ImportWriter {
   ) => Effect.Effect<Question, LeaseLost | Change>
   /**
    * The first answer wins; event `permission.answered`. `allow-for-session` also grants the tool for the session, and
-   * answers the session's other open questions about that tool, oldest first, but those with an inquiry.
+   * answers the session's other open questions about that tool, oldest first, except those with an inquiry.
    */
   readonly answer: (
     questionId: QuestionId,
     answer: Answer
   ) => Effect.Effect<Question, Change | QuestionNotFound | QuestionAnswered>
 
-  /** The first step of a deletion: no more messages, runs or answers. Also when it had begun before. */
+  /** The first step of a deletion: no more messages, runs or answers. Succeeds also when it had begun before. */
   readonly beginDelete: (sessionId: SessionId) => Effect.Effect<void, SessionNotFound | Write>
   /**
    * Hides a session whose deletion has begun (else `SessionNotFound`) and which no run holds (else `SessionBusy`): it
-   * can no longer be found. `EventSignals.signalGone` tells of it, with its owner.
+   * can no longer be found. `EventSignals.signalGone` announces that, with its owner.
    */
   readonly hide: (sessionId: SessionId) => Effect.Effect<void, SessionNotFound | SessionBusy | Write>
   /**
-   * Removes a bounded number of a hidden session's rows, and returns how many. 0 when nothing but the session's own row
+   * Removes a bounded number of a hidden session's rows, and returns how many: 0 when nothing but the session's own row
    * is left, or the session is not hidden.
    */
   readonly purge: (sessionId: SessionId) => Effect.Effect<number, Write>
   /**
-   * Removes a purged session's own row; its id is free again, its cursors are never given out again. Does nothing while
-   * the session is not hidden or has rows left.
+   * Removes a purged session's own row; its id is free again, but its cursors are never reused. Does nothing while the
+   * session is not hidden or has rows left.
    */
   readonly forget: (sessionId: SessionId) => Effect.Effect<void, Write>
 
   /**
-   * Removes a bounded number of events that are not to be kept, oldest first. A session's newest event stays, and so do
-   * those of runs that have not ended. Cursors before the oldest kept event are gone. False when all sessions were
-   * looked at. No event, and no change of a session's times. What is to go is looked for before the commit, so that no
-   * write waits for it.
+   * Removes a bounded number of the events that `retention` does not keep, oldest first. A session's newest event
+   * stays, and so do the events of runs that have not ended. Cursors before the oldest kept event are gone. Returns
+   * false once all sessions have been checked. Records no event and changes no session's times. What to remove is found
+   * before the commit, so that no write waits for the search.
    */
   readonly prune: (retention: Retention) => Effect.Effect<boolean, Write>
 
-  /** The row of an asset whose file is in its place; event `asset.saved`. */
+  /** Stores the row of an asset whose file is already in its place; event `asset.saved`. */
   readonly saveAsset: (asset: Asset) => Effect.Effect<Asset, Change>
   /** Removes an asset's row; event `asset.deleted`. Messages that name it stay. */
   readonly deleteAsset: (sessionId: SessionId, assetId: AssetId) => Effect.Effect<Asset, Change | AssetNotFound>

@@ -1,4 +1,4 @@
-/** What storage tells of many sessions at once: who holds them, lists of them, and which have changed. */
+/** What storage reports about many sessions at once: who holds them, lists of them, and which have changed. */
 import type { Effect } from "effect"
 import type { Beat, EngineId, Lease } from "../../domain/Lease.js"
 import type { Placement } from "../../domain/Placement.js"
@@ -11,7 +11,7 @@ import type { Timestamp } from "../../domain/Timestamp.js"
 
 export type { StoredActivity }
 
-/** A lease, whose it is, and what is known of that engine's life. */
+/** A lease, the engine that has it, and that engine's newest sign of life. */
 export interface Tenancy {
   readonly lease: Lease
   /** Null for a run that was released. */
@@ -19,23 +19,23 @@ export interface Tenancy {
   readonly beat: Beat
 }
 
-/** A session with a run that has not ended; `tenancy` is null while none holds it and some wait. */
+/** A session with a run that has not ended; `tenancy` is null while no run holds it and some wait. */
 export interface UnsettledSession {
   readonly sessionId: SessionId
   readonly placement: Placement | null
   readonly tenancy: Tenancy | null
 }
 
-/** Which sessions to list. What they do, the caller has looked at where it matters. */
+/** Which sessions to list. Where it matters, the caller has already checked which runs have crashed. */
 export interface ListQuery extends SessionQuery {
-  /** The leases whose sessions count as `crashed`, while they are the newest; none without it. */
+  /** Leases whose sessions count as `crashed` while the lease is the session's newest. Defaults to none. */
   readonly crashed?: ReadonlyArray<Lease> | undefined
 }
 
-/** A session of a list, what is stored of what it does, and the hold of its run if one holds it. */
+/** A listed session, its stored activity, and the tenancy of the run that holds it, if any. */
 export interface StoredListing extends Session {
   readonly activity: StoredActivity
-  /** Null also for a run whose row does not tell. */
+  /** Null also for a run whose row is damaged. */
   readonly tenancy: Tenancy | null
 }
 
@@ -44,14 +44,14 @@ export interface StoredPage extends Omit<SessionPage, "sessions"> {
   readonly sessions: ReadonlyArray<StoredListing>
 }
 
-/** Where a session is. */
+/** A session's newest cursor, and the time of its last change. */
 interface SessionPlace {
   readonly sessionId: SessionId
   readonly cursor: Cursor
   readonly updatedAt: Timestamp
 }
 
-/** Where a session is, and what there is to tell of it. */
+/** The same, with the session's owner, its newest change and what it does. */
 export interface SessionState extends SessionPlace {
   readonly owner: Owner | null
   /** The type of its newest durable event. */
@@ -61,28 +61,29 @@ export interface SessionState extends SessionPlace {
 }
 
 /**
- * Sessions that changed in a time, by `updatedAt`, the oldest first, and how many sessions were hidden and how many imports
- * finished so far, of which no time tells.
+ * Sessions whose `updatedAt` is within a time range, the oldest change first. `deletions` is the number of sessions
+ * hidden and of imports finished so far, which no `updatedAt` shows.
  */
 export interface SessionChanges {
   readonly sessions: ReadonlyArray<SessionPlace>
   readonly deletions: number
 }
 
-/** What can be read of many sessions. */
+/** What can be read about many sessions. */
 export interface SessionReads {
   /**
-   * One page of the sessions that match, last created first, or by `updatedAt`, then by creation, the newest first. `next`
-   * says where the page ends, in numbers and dots; `after` is one of those, of a list in the same order.
+   * One page of the sessions that match, the newest first: by creation, or by `updatedAt` and then by creation. `next`
+   * says where the page ends, in numbers and dots; `after` is the `next` of a list in the same order.
    */
   readonly sessions: (query: ListQuery) => Effect.Effect<StoredPage, Read>
-  /** The holds of all runs that hold a session that is not hidden. */
+  /** The tenancies of all runs that hold a session that is not hidden. */
   readonly tenancies: Effect.Effect<ReadonlyArray<Tenancy>, Read>
-  /** Those of these sessions that are not hidden, in any order. Damaged ones are left out. */
+  /** The states of the given sessions, in any order. Hidden and damaged sessions are left out. */
   readonly states: (sessionIds: ReadonlyArray<SessionId>) => Effect.Effect<ReadonlyArray<SessionState>, Read>
   /**
-   * At most `limit` sessions that are not hidden and whose `updatedAt` is in a time, both ends included. A commit that is
-   * seen later has the same time as those seen before or a later one, unless the clock is set back.
+   * At most `limit` sessions that are not hidden and whose `updatedAt` is within a time range, both ends included. A
+   * commit that becomes visible later is not dated earlier than those seen before, except by up to
+   * `StorageClock.disorderMillis`, or when the clock is set back.
    */
   readonly changes: (range: {
     readonly from: Timestamp

@@ -34,13 +34,13 @@ export const putAnswer = (state: State, questionId: QuestionId, answer: Answer):
   questions: state.questions.map((question) => (question.id === questionId ? { ...question, answer } : question))
 })
 
-/** A session, and a state in which it is not put yet. */
+/** A session, and a state in which it has yet to be put. */
 interface Answered {
   readonly kept: SessionRecord
   readonly state: State
 }
 
-/** Answers what calls that end have asked and nobody has answered, in call order. */
+/** Answers the open questions that ending calls have asked, in call order. */
 export const answerOvertaken = (
   state: State,
   at: number,

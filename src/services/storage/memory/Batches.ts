@@ -44,7 +44,7 @@ export const startCall = (
     return [started !== shown, started === shown ? state : putSession(state, started)]
   })
 
-/** The session with how a pending call is shown. */
+/** The session with the display of a pending call. */
 export const setDisplay = (kept: SessionRecord, seq: Seq, display: CallDisplay.CallDisplay): SessionRecord =>
   CallDisplay.isNone(display)
     ? kept
@@ -53,7 +53,7 @@ export const setDisplay = (kept: SessionRecord, seq: Seq, display: CallDisplay.C
         onSome: ({ call, ...place }) => setPlace(kept, { ...place, call: { ...call, display } })
       })
 
-/** The session with a pending call marked as started; the same session when there is none. */
+/** The session with a pending call marked as started; the same session when no call is pending there. */
 export const markStarted = (kept: SessionRecord, at: number, runId: RunId, seq: Seq): SessionRecord =>
   Option.match(pendingPlace(kept, seq), {
     onNone: () => kept,
@@ -102,7 +102,7 @@ export const openPlace = (kept: SessionRecord, seq: Seq): Option.Option<BatchCal
 const pendingPlace = (kept: SessionRecord, seq: Seq): Option.Option<BatchCall> =>
   Option.filter(openPlace(kept, seq), ({ call }) => call.state === "pending")
 
-/** Closes the open calls that `doomed` names, as if they had completed in call order. */
+/** Closes the open calls that `doomed` selects, as if they had completed in call order. */
 export const closeCalls = (
   kept: SessionRecord,
   at: number,

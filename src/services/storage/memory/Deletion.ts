@@ -34,7 +34,7 @@ export const hide = (state: State, sessionId: SessionId): Transition<void, Sessi
     return [undefined, putSession({ ...state, deletions: state.deletions + 1 }, setTenure(kept, removed))]
   })
 
-/** Runs, questions, messages, assets, events and grants. */
+/** Counts runs, questions, messages, assets, events and grants. */
 export const storedRows = (state: State, sessionId: SessionId): number => {
   const kept = Option.getOrNull(HashMap.get(state.sessions, sessionId))
   if (kept === null) return 0
@@ -62,7 +62,7 @@ export const purge = (state: State, sessionId: SessionId): Transition<number> =>
     })
   )
 
-/** One that was being imported is no more: its newest cursor is past its floor. */
+/** A session that was being imported no longer counts as such: its newest cursor is past its floor. */
 const withoutRows = (kept: SessionRecord): SessionRecord => ({
   ...setSession(kept, { cursor: Cursor.make(Math.max(kept.session.cursor, kept.floor + 1)) }),
   queue: [],

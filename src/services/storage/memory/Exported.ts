@@ -1,4 +1,4 @@
-/** The reference for a session as an export has it: what is settled of it, as rows. */
+/** The reference for a session as an export has it: its settled part, as rows. */
 import { Array, Either, HashMap, Option } from "effect"
 import * as CallDisplay from "../../../domain/CallDisplay.js"
 import * as Export from "../../../domain/Export.js"
@@ -21,7 +21,7 @@ const keptModel = ({ options, ...ref }: ModelRef) => same(options === undefined 
 
 const displayOf = (display: CallDisplay.CallDisplay) => (CallDisplay.isNone(display) ? null : same(display))
 
-/** The last place before a call without a result. */
+/** The last place before the step whose calls are open; the head when no call is open. */
 const settledHead = ({ batch, session }: SessionRecord): number => {
   const [first] = batch
   return first === undefined ? session.head : first.call.seq - first.call.index - 2

@@ -70,7 +70,7 @@ export const isActive = (kept: SessionRecord): boolean => Option.isSome(kept.hol
 export const tenancyOf = (state: State, kept: SessionRecord): Tenancy | null =>
   Option.getOrNull(Option.map(holderOf(state, kept), ({ beat, engine, lease }) => ({ lease, engine, beat })))
 
-/** What is stored of what a session does. */
+/** The stored activity of a session. */
 const activityOf = (state: State, kept: SessionRecord): StoredActivity => {
   if (Option.isNone(kept.holder)) return kept.queue.length > 0 ? "queued" : "idle"
   return state.questions.some(({ answer, sessionId }) => sessionId === kept.session.id && answer === null)

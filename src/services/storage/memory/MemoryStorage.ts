@@ -76,7 +76,7 @@ const makeReader = (ref: Ref.Ref<State.State>): ReaderService => {
   }
 }
 
-/** Says that a session has changed, or that it is gone. */
+/** Signals that a session has changed, or that it is gone. */
 const telling =
   (signals: EventSignals["Type"]) => (before: State.State, after: State.State) => (sessionId: SessionId) =>
     Option.match(
@@ -104,7 +104,7 @@ const makeStorage = (ref: Ref.Ref<State.State>, signals: EventSignals["Type"]): 
       return answer
     }).pipe(Effect.uninterruptible)
 
-  /** The same for what a client asks for: it is its fiber's actor's. */
+  /** The same for a client's request: the change has the actor of the calling fiber. */
   const commitFor = <A, E>(
     transition: (state: State.State, at: number, asked: State.Asked) => State.Transition<A, E>
   ) => Effect.flatMap(Actor.Current, (actor) => commit((state, at) => transition(state, at, { actor })))

@@ -1,4 +1,4 @@
-/** The reference for questions to a human: about a pending call or by one that has started, with one answer. The first wins. */
+/** The reference for questions to a human: about a pending call, or asked by a started one. The first answer wins. */
 import { Either, Option } from "effect"
 import type { CallDisplay } from "../../../domain/CallDisplay.js"
 import type { Lease } from "../../../domain/Lease.js"

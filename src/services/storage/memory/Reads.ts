@@ -123,7 +123,7 @@ export const tenancies = (state: State): ReadonlyArray<Tenancy> =>
     return tenancy === null ? [] : [tenancy]
   })
 
-/** By the oldest run of each session that has not ended. */
+/** Orders sessions by their oldest run that has not ended. */
 const byOldestRun = (state: State) =>
   Order.mapInput(Order.number, (kept: SessionRecord) =>
     Math.min(
@@ -222,10 +222,10 @@ const today =
     return event.type === "session.model" ? { ...event, model } : event
   }
 
-/** Most bytes of the messages of a page, unless its first event has more. */
+/** The most bytes of messages in a page, unless the message of its first event has more. */
 const most = 1024 * 1024
 
-/** The events before the messages that they bring along have more bytes than a page has. */
+/** The events before the one whose message would exceed the bytes of a page. */
 const bounded = (events: ReadonlyArray<SessionEvent.Durable>): ReadonlyArray<SessionEvent.Durable> => {
   const known = new Set<Seq>()
   let bytes = 0
@@ -237,7 +237,7 @@ const bounded = (events: ReadonlyArray<SessionEvent.Durable>): ReadonlyArray<Ses
   })
 }
 
-/** The event with the message or the question that it tells of. */
+/** The event with the message or the question that it is about. */
 const withEntry = (state: State, event: SessionEvent.Durable): SessionEvent.Durable => {
   switch (event.type) {
     case "message.appended":

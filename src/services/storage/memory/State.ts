@@ -28,10 +28,10 @@ export interface BatchCall {
   readonly result: Option.Option<Entry>
 }
 
-/** What is known of a step or a call beside its entry. */
+/** What is known about a step or a call besides its entry. */
 export interface Times {
   readonly startedAt: number | null
-  /** The cursor of the event that told of a call's result. */
+  /** The cursor of a call's `call.finished` event. */
   readonly finished: Cursor | null
   readonly display: CallDisplay.CallDisplay
 }
@@ -40,7 +40,7 @@ export const noTimes: Times = { startedAt: null, finished: null, display: CallDi
 
 export interface RunRecord {
   readonly run: Run.Run
-  /** The higher the later, among the runs that are stored. */
+  /** A later run has a higher number, among the runs that are stored. */
   readonly ordinal: number
   /** Null if the run resumes. */
   readonly message: UserMessage | null
@@ -74,7 +74,7 @@ export interface SessionRecord {
   /** Of steps and of calls with a result, by place. */
   readonly times: HashMap.HashMap<Seq, Times>
   readonly granted: ReadonlySet<string>
-  /** The keys of appended messages, and the places that these got. */
+  /** The keys of appended messages, and the places of those messages. */
   readonly appendKeys: HashMap.HashMap<string, { readonly hash: string; readonly first: number; readonly last: number }>
   readonly assets: ReadonlyArray<Asset>
   /** As recorded. */
@@ -105,7 +105,7 @@ export interface State {
   readonly prunedAt: number
 }
 
-/** Whose a change is. */
+/** Who asked for a change. */
 export interface Asked {
   readonly actor: Actor | null
 }
@@ -242,7 +242,7 @@ export const setSession = (kept: SessionRecord, fields: Partial<Session>): Sessi
   session: { ...kept.session, ...fields }
 })
 
-/** The session with what is known of the step or the call in a place. */
+/** The session with what is known about the step or the call in a place. */
 export const setTimes = (kept: SessionRecord, seq: Seq, times: Times): SessionRecord => ({
   ...kept,
   times: HashMap.set(kept.times, seq, times)
@@ -267,7 +267,7 @@ type EventFields<Event> = Event extends SessionEvent.Durable
   ? Omit<Event, "sessionId" | "cursor" | "at" | "actor">
   : never
 
-/** Records an event with the next cursor, and sets the time of the session. It is nobody's unless it is somebody's. */
+/** Records an event with the next cursor, and sets the session's time. By default the event has no actor. */
 export const record = (
   kept: SessionRecord,
   at: number,

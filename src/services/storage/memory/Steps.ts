@@ -1,4 +1,4 @@
-/** The reference for steps: the message, and in the same commit the calls that start at once or the run's end. */
+/** The reference for steps: the message, and in the same commit the calls that start immediately or the run's end. */
 import { Either, Option } from "effect"
 import * as Batch from "../../../domain/Batch.js"
 import type { Checked } from "../../../domain/Checked.js"

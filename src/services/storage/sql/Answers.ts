@@ -16,10 +16,13 @@ interface ShownQuestion extends OpenQuestion {
   readonly display: string | null
 }
 
-/** A question that is not whether the call may run. What a text of JSON names so is a field: quotes within texts are escaped. */
+/**
+ * Whether a question is an inquiry, not about whether its call may run. In JSON only a field can match: quotes within
+ * strings are escaped.
+ */
 const isInquiry = ({ display }: ShownQuestion): boolean => display?.includes('"inquiry":') === true
 
-/** Answers the session's open questions whether a tool may run, oldest first. */
+/** Answers the session's open questions about whether a tool may run, oldest first. */
 export function* answerAbout(tx: Transaction, session: SessionRow, tool: string, answer: Answer): Program<void> {
   const open = yield* tx.all<ShownQuestion>(
     "SELECT id, run, seq, display FROM questions WHERE session = ? AND tool = ? AND answer IS NULL ORDER BY ordinal",
@@ -39,7 +42,7 @@ export function* answerOpen(tx: Transaction, session: SessionRow, run: number, a
   for (const question of open) yield* setAnswer(tx, session, question, answer)
 }
 
-/** Answers what calls that end have asked and nobody has answered, in call order. */
+/** Answers the open questions that ending calls have asked, in call order. */
 export function* answerOvertaken(
   tx: Transaction,
   session: SessionRow,

@@ -32,13 +32,13 @@ import { select } from "./Table.js"
 import { calls as table } from "./Tables.js"
 import { decodeEntries, type EntryRow } from "./Transcripts.js"
 
-/** An open call, and the newest event at the time when its place was given out. */
+/** An open call, and the newest event when its place was reserved. */
 export interface CallRow extends Omit<OpenCall, "display"> {
   readonly follows: number
   readonly display: string | null
 }
 
-/** How a call is shown, as it is stored: nothing when there is nothing to say. */
+/** A call's display as it is stored: null when there is nothing to show. */
 export const displayText = (display: CallDisplay.CallDisplay): string | null =>
   CallDisplay.isNone(display) ? null : JSON.stringify(display)
 
@@ -66,7 +66,7 @@ export function* startCall(
   return started > 0
 }
 
-/** Keeps how an open call is shown, which was not known when its step was stored. */
+/** Stores the display of a pending call, which was not known when its step was stored. */
 export function* setDisplay(
   tx: Transaction,
   { ordinal }: SessionRow,
@@ -169,7 +169,7 @@ export function* closeCalls(
 
 const decodeCall = decoder(Schema.Struct({ ...OpenCall.fields, display: table.columns.display.schema }))
 
-/** Rows that are decoded before others have a turn. */
+/** Rows that are decoded before other work has a turn. */
 const decodedAtOnce = 128
 
 /** Reads calls and results in one statement, so that each place is either a call or a result. */

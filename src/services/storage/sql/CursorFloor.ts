@@ -1,6 +1,6 @@
 /**
- * The number after which a new session's cursors begin: past those of every session that was ever forgotten, as the new
- * one may have its id. A floor that is lost or no cursor is made of what all rows show.
+ * The number after which a new session's cursors begin: past those of every session that was ever forgotten, because
+ * the new session may have the same id. A floor that is missing or invalid is computed again from all rows.
  */
 import type { Statement } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"

@@ -1,8 +1,8 @@
 /**
  * The database port: one connection that writes, one that reads snapshots.
  *
- * - Both are synchronous: between two statements of one function nothing else runs, so no other statement lands in
- *   our transaction, and nothing is awaited inside one. Only the write lane uses it for changes.
+ * - Both are synchronous: between two statements of one function nothing else runs, so no other statement lands in our
+ *   transaction, and nothing is awaited inside one. Only the write lane makes changes.
  * - A failed statement is reported by a code, never by its text or its parameters.
  * - What only one database can do has a name here (`releaseSpace`, `foreignVersion`, the kinds of failures). Statements
  *   are SQL with positional parameters.
@@ -12,14 +12,14 @@ import type { StorageFailed, StorageUnusable } from "../../../domain/SkeinError.
 
 export type Parameter = string | number | bigint | null | Uint8Array
 
-/** Runs statements at once. Each throws `SqlFailure` when it fails. `Row` names the columns that are selected. */
+/** Runs statements immediately. Each throws `SqlFailure` when it fails. `Row` names the columns that are selected. */
 export interface Sql {
   /** Returns the number of rows that were changed. */
   readonly run: (statement: string, ...parameters: ReadonlyArray<Parameter>) => number
   /** Returns the first row. */
   readonly get: <Row>(statement: string, ...parameters: ReadonlyArray<Parameter>) => Row | undefined
   readonly all: <Row>(statement: string, ...parameters: ReadonlyArray<Parameter>) => ReadonlyArray<Row>
-  /** Returns space that removed rows have left to the file system. Bounded; more is returned by calling it again. */
+  /** Gives the space of removed rows back to the file system. Bounded: calling it again gives back more. */
   readonly releaseSpace: () => void
 }
 
@@ -32,10 +32,10 @@ export interface Reader extends Pick<Sql, "all"> {
   ) => ReadonlyArray<Row>
 }
 
-/** The connection that writes. It never waits for a lock: it fails at once as busy. */
+/** The connection that writes. It never waits for a lock: it fails immediately as busy. */
 export interface Writer extends Sql {
   readonly inTransaction: () => boolean
-  /** Grows with each statement that changes a row or returns space. */
+  /** Grows with each statement that changes a row or gives space back. */
   readonly changes: () => number
   /** A number that changes when another connection has committed, and does not when this one has. */
   readonly foreignVersion: () => number
@@ -58,7 +58,10 @@ export class SqlFailure extends Data.TaggedError("SqlFailure")<{
   readonly kind: FailureKind
 }> {}
 
-/** Delays between tries of a busy database: 1 ms, then longer, up to 14 ms, with jitter so that processes do not collide again. */
+/**
+ * Delays between tries of a busy database: 1 ms, then longer, up to 14 ms, with jitter so that processes do not collide
+ * again.
+ */
 export const busySchedule = Schedule.exponential("1 millis").pipe(
   Schedule.union(Schedule.spaced("11 millis")),
   Schedule.jittered
@@ -81,7 +84,7 @@ export interface Service {
   readonly writer: Effect.Effect<Writer, StorageUnusable | StorageFailed>
   /** Closes the writer and any open transaction. */
   readonly discard: Effect.Effect<void>
-  /** Whether the path, or that of a file beside it, no longer leads to the file that is open. */
+  /** Whether the path, or that of a file next to it, no longer leads to the file that is open. */
   readonly isReplaced: () => boolean
   readonly reader: Reader
 }

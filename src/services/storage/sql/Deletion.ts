@@ -1,6 +1,6 @@
 /**
  * A session's deletion, one commit for each step: it begins, hides the session, removes its rows in bounded portions,
- * and removes the session's own row. One number remains that it may have raised: where the cursors of new sessions
+ * and removes the session's own row. One number remains, which it may have raised: where the cursors of new sessions
  * begin, so that none of its cursors is used again.
  */
 import { Effect, Either } from "effect"
@@ -47,13 +47,13 @@ function* ownerOf(tx: Transaction, { id, ordinal }: SessionRow): Program<Owner |
 const setState = (tx: Transaction, session: SessionRow, state: SessionRow["state"]): Statement<number> =>
   tx.run("UPDATE session_rows SET state = ? WHERE ordinal = ?", state, session.ordinal)
 
-/** Most rows, and about the most bytes of messages, that one portion removes. */
+/** The most rows, and about the most bytes of messages, that one portion removes. */
 const portionRows = 500
 const portionBytes = 1024 * 1024
 
 const ofSessions = tables.filter(({ name, session }) => session !== null && name !== sessionRows.name)
 
-/** Parameters: session, session, number of rows. Messages go by portions of their own. */
+/** Parameters: session, session, number of rows. Messages are removed in portions of their own. */
 const removals = ofSessions
   .filter(({ name }) => name !== messages.name)
   .map(({ key, name }) => {
@@ -69,7 +69,7 @@ const looks = ofSessions.map(({ name }) => `SELECT 1 FROM ${name} WHERE session 
 export function* purge(tx: Transaction, sessionId: SessionId): Program<number> {
   const session = yield* hidden(tx, sessionId)
   if (session === undefined) return 0
-  // One that was being imported is no more, as not all of it is there.
+  // A session that was being imported no longer counts as such, because not all of it is there.
   yield* tx.run("UPDATE session_rows SET cursor = first_cursor WHERE ordinal = ? AND cursor < first_cursor", session)
   let removed = yield* purgeMessages(tx, session)
   for (const removal of removals) {
@@ -141,7 +141,7 @@ export const deleting = (
   Effect.map(
     query<{ readonly sessionId: SessionId; readonly state: string }>(
       "read the deletions",
-      // Without the sign SQLite reads all sessions in order instead of finding the few by their index.
+      // Without the `+` SQLite reads all sessions in order instead of finding the few by their index.
       `SELECT id AS "sessionId", state FROM session_rows WHERE state <> 'live' ORDER BY +ordinal`
     ),
     (rows) => rows.map(({ sessionId, state }) => ({ sessionId, hidden: state === "hidden" }))

@@ -1,7 +1,7 @@
 /**
- * What events bring along: the messages and questions that they tell of, each read once for a page. The page ends before
- * the messages of it have more bytes than may be read at once, if that is not at its first event. What is damaged is not
- * brought along; who asks for it by itself is told.
+ * What events carry: the messages and questions that they are about, each read once for a page. The page ends before
+ * its messages exceed the bytes that may be read at a time, but always has its first event. What is damaged is left
+ * out; reading it by itself reports the damage.
  */
 import { Array, Effect, Either, Option } from "effect"
 import type { Entry } from "../../../domain/Message.js"
@@ -13,18 +13,18 @@ import type { Query } from "./Query.js"
 import * as Questions from "./Questions.js"
 import { decodeEntries, type EntryRow } from "./Transcripts.js"
 
-/** Most bytes of messages, unless the first has more. */
+/** The most bytes of messages in a page, unless the first alone has more. */
 const most = 1024 * 1024
 
 const operation = "read the events"
 
-/** The place of the message that an event tells of. */
+/** The place of the message that an event is about. */
 const placeOf = (event: Durable): Seq | null =>
   event.type === "message.appended" || event.type === "call.finished" ? event.seq : null
 
 /**
- * Parameters: places in the order of their events, session, bytes. The body is null where the messages up to it have more
- * bytes: how large they are is known without reading them.
+ * Parameters: places in the order of their events, session, bytes. The body is null where the messages up to it have
+ * more bytes; their sizes are known without reading them.
  */
 const statement = `WITH found AS MATERIALIZED (
     SELECT asked.key AS position, messages.session, messages.seq, sum(octet_length(messages.body)) OVER (ORDER BY asked.key) AS bytes
@@ -39,7 +39,7 @@ interface Row extends Omit<EntryRow, "body"> {
   readonly body: string | null
 }
 
-/** What there is in a place: an entry, one that is damaged, or one that comes with the next page. */
+/** The entry in a place: none when it is damaged or missing, `later` when it comes with the next page. */
 type Found = Option.Option<Entry> | "later"
 
 const entryOf = (sessionId: SessionId, { body, ...row }: Row): Found =>
@@ -58,7 +58,7 @@ const entriesOf = (query: Query, sessionId: SessionId, places: ReadonlyArray<Seq
 const questionsOf = (query: Query, ids: ReadonlyArray<QuestionId>) =>
   ids.length === 0 ? Effect.succeed(new Map<QuestionId, Question>()) : Questions.among(query, operation, ids)
 
-/** The events with what they bring along, up to the first whose message is not read with them. */
+/** Returns the events with what they carry, up to the first whose message comes with the next page. */
 export const add = (
   query: Query,
   sessionId: SessionId,

@@ -1,10 +1,10 @@
 /**
  * Events are stored as references. What they show comes from today's rows, in the one statement that reads them: a
- * call's event shows the row of its result or, while there is none, that of the open call.
+ * call's event shows the row of its result or, while it has none, the row of the open call.
  *
- * A message that was appended at once has no other row for its event. The first such message after a cursor is found by
- * binary search, as `follows` never decreases from one place to the next. From there on each place has an event after
- * the cursor, so a page of events has no more places than events.
+ * A message that was appended immediately has no other row for its event. The first such message after a cursor is
+ * found by binary search, because `follows` never decreases from one place to the next. From there on each place has an
+ * event after the cursor, so a page of events has no more places than events.
  */
 import { Array, Effect, Either, Schema } from "effect"
 import { CallDisplay, none as noDisplay } from "../../../domain/CallDisplay.js"
@@ -21,7 +21,7 @@ import type { Query } from "./Query.js"
 import { sqlName } from "./Table.js"
 import { messages, sessionRows, usageNames } from "./Tables.js"
 
-/** The session's row comes first. Each of its columns has the type of the event's. */
+/** The session's row, which comes first. Each of its columns has the type of the event column in its position. */
 type SessionColumns = readonly [
   cursor: null,
   first: number,
@@ -114,7 +114,7 @@ interface Today {
   readonly workdir: string | null
 }
 
-/** The event of a row as its Schema has it, if the row is sound. Those that there are many of come first. */
+/** The event of a row as its Schema has it, if the row is sound; null for all but the most frequent types. */
 const plain = (
   today: Today,
   [cursor, at, type, runId, seq, callId, name, word, , , , actor]: EventColumns,

@@ -1,6 +1,6 @@
 /**
- * A session as an export has it. One statement tells what is settled of it: the last place before a call without a
- * result, the runs that there are. The pages that follow read rows that do not change any more.
+ * A session as an export has it. One statement finds what is settled of it: the last place before a step with open
+ * calls, and the runs so far. The pages that follow read rows that no longer change.
  */
 import { Chunk, Effect, Either, Option, Schema, Stream } from "effect"
 import * as Export from "../../../domain/Export.js"
@@ -29,7 +29,7 @@ interface SessionColumns extends StoredRow<typeof sessionRows, (typeof sessionNa
   readonly queued: string
   readonly goingRun: number | null
   readonly going: string | null
-  /** Columns of the run that goes on, as a JSON array. */
+  /** The usage columns of the run that goes on, as a JSON array. */
   readonly goingUsage: string | null
 }
 
@@ -48,7 +48,7 @@ const snapshot = `SELECT ${select(sessionRows, sessionNames)},
   ${ofRuns(`json_array(${usageNames.map((name) => `runs.${sqlName(name)}`).join(", ")})`, running)} AS "goingUsage"
   FROM session_rows WHERE session_rows.id = ? AND session_rows.state <> 'hidden'`
 
-/** What is read of a session, and what is settled of it. */
+/** What is read from a session, and what of it is settled. */
 interface Settled {
   readonly ordinal: number
   readonly session: Export.Session
@@ -112,10 +112,10 @@ const settle = (query: Query, sessionId: SessionId) =>
     } satisfies Settled
   })
 
-/** Rows of small size that are read at once. */
+/** How many small rows are read at a time. */
 const portion = 200
 
-/** How much of messages is read at once: about so many characters, and at most so many. */
+/** How much of the messages is read at a time: about this many characters, and at most this many messages. */
 const most = { characters: 1024 * 1024, messages: 500 }
 
 type Row = Export.Row
@@ -157,7 +157,7 @@ const runNames = [
 const decodeRun = decoder(Export.Run)
 
 const runsOf = (query: Query, turn: Turn, { goingRun, goingUsage, newestRun, ordinal, queued, session }: Settled) => {
-  /** Runs that went on with an earlier one, by their ordinals. */
+  /** Which run a resuming run goes on with: its id, by the ordinal of the resuming run. */
   const resuming = new Map<number, string>()
   return pages(turn, 0, (after) =>
     Effect.gen(function* () {
@@ -172,7 +172,7 @@ const runsOf = (query: Query, turn: Turn, { goingRun, goingUsage, newestRun, ord
       const rows: Array<Row> = []
       for (const run of found) {
         const isGoing = run.ordinal === goingRun
-        // One that waited may have begun or ended since: nothing of it belongs to what is settled.
+        // A run that waited may have begun or ended since: it is not part of what is settled.
         if (queued.has(run.ordinal) || (!isGoing && run.state !== "ended")) continue
         const name = { sessionId: session.id, seq: null }
         const resumes = resuming.get(run.ordinal) ?? null

@@ -1,7 +1,7 @@
 /**
  * Imports a session in portions, while it is hidden, and shows it in one commit. Until then it has no event: its newest
- * cursor is the one before its first, as that of no other session ever is. So no step of an import can show a session that
- * was deleted, nor one that a removal has begun with.
+ * cursor is the one before its first, which is true of no other session. So no step of an import can show a session
+ * that was deleted, nor one whose removal has begun.
  *
  * Its messages count as older than its first event, as if their events had been removed long ago: the cursor of each is
  * its place.
@@ -27,7 +27,7 @@ const textOrNull = (kept: Export.Kept<unknown> | null): string | null => (kept =
 
 const usageColumns = usageNames.map(sqlName).join(", ")
 
-/** Parameters: twice the cursor that it begins after at least, then its own fields. */
+/** Parameters: twice the cursor after which its own begin at the earliest, then its own fields. */
 const insertSession = `INSERT INTO session_rows
   (ordinal, first_cursor, cursor, state, id, title, named, owner, workdir, placement, parent, agent, model, metadata, head,
    created_at, updated_at, active_at, ${usageColumns})
@@ -42,7 +42,7 @@ export function* begin(tx: Transaction, session: Export.Session): Program<void, 
   }
   yield* CursorFloor.ensure(tx)
   yield* SessionOrdinal.ensure(tx)
-  // So that a client of the session where it was exported is told to load it again.
+  // So that a client that knows the session from where it was exported has to load it again.
   const after = Math.max(cursor, head) + 1
   yield* tx.run(
     insertSession,

@@ -1,6 +1,7 @@
 /**
- * Results that were lost at the end of a transcript, with a damaged page say: calls that have neither a result nor a row
- * of their own. A message after them would make the transcript unsendable for good, so they are closed before it comes.
+ * Results that were lost at the end of a transcript, for example with a damaged page: their calls have neither a result
+ * nor a row of their own. A message after such calls would make the transcript unsendable for good, so they are closed
+ * before the next message.
  */
 import { Either, Schema } from "effect"
 import * as Batch from "../../../domain/Batch.js"
@@ -21,10 +22,10 @@ interface Opener {
 
 const decode = Schema.decodeUnknownEither(messages.columns.body.schema)
 
-/** Whether a transcript whose last message has this role may end with a batch that lacks some. */
+/** Whether a transcript whose last message has this role may end with a batch that lacks results. */
 export const mayEnd = (lastRole: string | null): boolean => lastRole === "assistant" || lastRole === "tool"
 
-/** Closes them, as if each had ended now. The session has no open batch. */
+/** Closes such calls, as if each had ended now. The session has no open batch. */
 export function* close(tx: Transaction, session: SessionRow): Program<void> {
   const opener = yield* tx.get<Opener>(
     `SELECT seq, run, body, (SELECT max(seq) FROM messages WHERE session = ?) AS last FROM (

@@ -1,6 +1,6 @@
 /**
- * The row of a message: its place, its JSON text, and beside it the columns of a result. The doctor's placeholders have
- * the same columns.
+ * The row of a message: its place, its JSON text, and next to it the columns of a result. The doctor's placeholders
+ * have the same columns.
  */
 import type { Actor } from "../../../domain/Actor.js"
 import type { Message } from "../../../domain/Message.js"
@@ -56,7 +56,7 @@ export interface NewMessage {
   readonly body: string
   /** When the step or the call began. */
   readonly startedAt?: number | null
-  /** The cursor of the event that tells of a call's result. */
+  /** The cursor of a call's `call.finished` event. */
   readonly finished?: number
   /** How the call is shown, as JSON text. */
   readonly display?: string | null

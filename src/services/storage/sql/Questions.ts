@@ -1,4 +1,4 @@
-/** Questions to a human. A question is asked about a pending call, or by one that has started; the first answer counts. */
+/** Questions to a human. A question is about a pending call, or asked by a started one; the first answer counts. */
 import { Array, Effect, Either, Schema } from "effect"
 import type { Lease } from "../../../domain/Lease.js"
 import { type Answer, askingState, Question, type QuestionId } from "../../../domain/Permission.js"
@@ -155,7 +155,7 @@ export const find = (
     )
   )
 
-/** Those among some questions that are sound, by their ids. */
+/** The given questions that are sound, by their ids. */
 export const among = (
   query: Query,
   operation: string,

@@ -6,7 +6,10 @@ import { record, type SessionRow } from "./SessionRow.js"
 
 type NewResult = Omit<NewMessage, "actor" | "finished">
 
-/** Stores a result in the place of its call, whose row is gone, and moves the head as far as the rows allow. It is nobody's. */
+/**
+ * Stores a result in the place of its call, whose row is gone, and moves the head as far as the rows allow. The result
+ * has no actor.
+ */
 export const complete = (tx: Transaction, session: SessionRow, result: NewResult): Program<void> =>
   completeAll(tx, session, [result])
 
@@ -27,7 +30,7 @@ export function* completeAll(tx: Transaction, session: SessionRow, results: Read
   }
 }
 
-/** The place up to which the head may move with the results of some places. */
+/** The place up to which the head may move once these places have results. */
 function* endAfter(tx: Transaction, { head, ordinal }: SessionRow, places: ReadonlyArray<number>): Program<number> {
   // A call before them has no result yet.
   if ((places[0] ?? 0) > head + 1) return head

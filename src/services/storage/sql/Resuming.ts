@@ -46,7 +46,7 @@ export function* resume(
   return { _tag: "Started", ...started }
 }
 
-/** The run to go on with: the one that is meant, or the last that went on with it. */
+/** The run to go on with: the named one, or the last that went on with it. */
 function* named(
   tx: Transaction,
   session: SessionRow,
@@ -63,11 +63,11 @@ function* named(
   )
 }
 
-/** Whether nothing is open of a run that is meant: it is not over, has its answer, or the session went on without it. */
+/** Whether a named run needs no resuming: it is not over, has its answer, or the session went on without it. */
 const isSettled = (run: RunRow, last: RunRow | undefined): boolean =>
   run.state !== "ended" || run.stopReason === "completed" || run.ordinal !== last?.ordinal
 
-/** Whether nothing is open after the newest run: it has its answer, and nothing was appended since. */
+/** Whether the newest run needs no resuming: it has its answer, and nothing was appended since. */
 function* isAnswered(tx: Transaction, session: SessionRow, run: RunRow): Program<boolean> {
   const end = yield* tx.get<{ readonly run: number | null }>(
     "SELECT run FROM messages WHERE session = ? AND seq = ?",

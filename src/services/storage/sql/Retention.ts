@@ -1,8 +1,8 @@
 /**
- * Removes old events, session by session, one portion a commit. What is to go is found by reads, which keep no write
- * waiting; a session can only have got younger events since. How far a portion came is stored, so that any process can
- * continue. Events before a session's first cursor cannot be read any more, so their rows may be removed later. Messages
- * stay: only their events end at the first cursor.
+ * Removes old events, session by session, one portion per commit. What to remove is found by reads, which keep no write
+ * waiting; since then a session can only have gained younger events. How far a portion got is stored, so that any
+ * process can continue. Events before a session's first cursor cannot be read any more, so their rows may be removed
+ * later. Messages stay; only their events before the first cursor are gone.
  */
 import { Clock, Effect } from "effect"
 import * as Retained from "../../../domain/Retention.js"
@@ -14,16 +14,16 @@ import type { Program } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
 import type { WriteLane } from "./lane/WriteLane.js"
 
-/** Most sessions that are read at once, and most rows that one commit removes. */
+/** The most sessions that are read at a time, and the most rows that one commit removes. */
 const portionSessions = 50
 const portionRows = 250
 
 interface LoggedSession extends Retained.EventLog {
   readonly ordinal: number
   readonly head: number
-  /** When the oldest kept event was; null when it has no row of its own. */
+  /** The time of the oldest kept event; null when it has no row of its own. */
   readonly oldestAt: number | null
-  /** Whether there are rows of events that can not be read any more. */
+  /** Whether there are rows of events that cannot be read any more. */
   readonly hasRest: number
 }
 
@@ -39,7 +39,7 @@ const sessionsAfter = `SELECT session_rows.ordinal, session_rows.head, session_r
   FROM session_rows WHERE session_rows.ordinal > ? AND session_rows.state <> 'hidden'
   ORDER BY session_rows.ordinal LIMIT ${portionSessions}`
 
-/** What goes of a session: all events up to `last`. */
+/** What to remove from a session: all events up to `last`. */
 interface Aged {
   readonly ordinal: number
   readonly last: number
@@ -48,8 +48,8 @@ interface Aged {
 const operation = "read old events"
 
 /**
- * When an event was: its row tells, or the message of which it is the event. As `follows` never decreases from one place
- * to the next, that is found by bisection as well. Null for one that is lost.
+ * The time of an event, from its own row or from the message that it announces. That message is found by bisection too,
+ * because `follows` never decreases from one place to the next. Null for an event that is lost.
  */
 const timeOf = (query: Query, { first, head, oldestAt, ordinal }: LoggedSession, cursor: number) =>
   Effect.gen(function* () {
@@ -77,7 +77,7 @@ const timeOf = (query: Query, { first, head, oldestAt, ordinal }: LoggedSession,
     return null
   })
 
-/** The newest event of a session that is to go. */
+/** The newest event to remove from a session. */
 const lastOf = (query: Query, turn: Turn, session: LoggedSession, { before, keep }: Retention) =>
   Effect.gen(function* () {
     let bounds = Retained.bounds(session, keep)
@@ -88,18 +88,18 @@ const lastOf = (query: Query, turn: Turn, session: LoggedSession, { before, keep
       bounds = Retained.narrow(bounds, event, at !== null && at >= before)
       event = Retained.next(bounds)
     }
-    // Timers and sockets get their turn after each session that was looked through.
+    // Timers and sockets get their turn after each session that was searched.
     if (looks > 1) yield* turn
     return bounds.old
   })
 
-/** Sessions with something to remove, and how far the look came; null when it came to the end. */
+/** Sessions with something to remove, and how far the search got; null when it reached the end. */
 interface Found {
   readonly aged: ReadonlyArray<Aged>
   readonly upTo: number | null
 }
 
-/** Looks through sessions until there is enough to remove, or they end. */
+/** Searches sessions until there is enough to remove, or no session is left. */
 const find = (query: Query, turn: Turn, retention: Retention, after: number): Effect.Effect<Found, StorageFailed> =>
   Effect.gen(function* () {
     let from = after
@@ -122,7 +122,7 @@ const find = (query: Query, turn: Turn, retention: Retention, after: number): Ef
     }
   })
 
-/** Removes at most `portionRows` rows and remembers how far it came. Returns whether there may be more to remove. */
+/** Removes at most `portionRows` rows and stores how far it got. Returns whether there may be more to remove. */
 function* remove(tx: Transaction, { aged, upTo }: Found, after: number): Program<boolean> {
   let left = portionRows
   let done = after

@@ -64,7 +64,7 @@ const beatColumns = select(engines, ["count", "clock", "at", "leaseMillis", "see
 
 const holderColumns = `${columns}, ${beatColumns}`
 
-/** The engine of a run; null for one that was released, and where the column is damaged. */
+/** The engine of a run; null for a run that was released, and where the column is damaged. */
 export const instanceOf = "CASE WHEN json_valid(runs.engine) THEN json_extract(runs.engine, '$.instance') END"
 
 export const withEngine = `LEFT JOIN engines ON engines.instance = ${instanceOf}`
@@ -83,7 +83,7 @@ export const decodeRun = (row: RunRow): Either.Either<StoredRun, RowDamaged> =>
     (run): StoredRun => ({ run, ref: Run.refOf(run) })
   )
 
-/** A run that must be in a state, as the rows that were asked for say. */
+/** A run in the state that its query asked for, else `RowDamaged`. */
 export const inState = <S extends Run.State, Stored extends StoredRun>(
   state: S,
   stored: Stored
@@ -96,7 +96,7 @@ export const inState = <S extends Run.State, Stored extends StoredRun>(
 
 const isQueued = (stored: StoredRun) => inState("queued", stored)
 
-/** A run that holds its session, its lease and its engine, unless it was released. */
+/** A run that holds its session, with its lease and, unless it was released, its engine. */
 const decodeHolder = (row: HolderRow): Either.Either<Holder, RowDamaged> =>
   Either.gen(function* () {
     const { run } = yield* inState("running", yield* decodeRun(row))
@@ -127,7 +127,7 @@ export const oldestQueued = (tx: Transaction, { ordinal }: SessionRow): Statemen
     ordinal
   )
 
-/** The newest run that had begun. */
+/** The newest run that has begun. */
 export const newest = (tx: Transaction, { ordinal }: SessionRow): Statement<RunRow | undefined> =>
   tx.get<RunRow>(
     `${selectRun} WHERE runs.session = ? AND runs.started_at IS NOT NULL ORDER BY runs.ordinal DESC`,
@@ -247,7 +247,7 @@ export interface TenancyRow extends BeatRow {
 
 export const tenancyColumns = `session_rows.fence, runs.id AS "runId", runs.engine, ${beatColumns}`
 
-/** One damaged row does not hide the others: that session is claimed by whoever asks for it, who is told. */
+/** One damaged row does not hide the others: its session is claimed when a client asks for it, which gets the error. */
 export const unsettled = (query: Query): Effect.Effect<ReadonlyArray<UnsettledSession>, StorageFailed> =>
   Effect.map(
     query<TenancyRow & PlacedRow>(
@@ -262,7 +262,7 @@ export const unsettled = (query: Query): Effect.Effect<ReadonlyArray<UnsettledSe
     (rows) => Array.getRights(rows.map(decodeUnsettled))
   )
 
-/** The same for damaged rows: what they are is told where each is read. */
+/** Damaged rows are left out here too: each is reported where it is read by itself. */
 export const tenancies = (query: Query): Effect.Effect<ReadonlyArray<Tenancy>, StorageFailed> =>
   Effect.map(
     query<TenancyRow>(
@@ -295,10 +295,10 @@ const decodeUnsettled = (row: TenancyRow & PlacedRow): Either.Either<UnsettledSe
     tenancy: decodeTenancy(row)
   })
 
-/** Whether a stored text is an actor; one that is damaged is nobody. */
+/** Whether a stored text is a valid actor; a damaged one counts as nobody. */
 export const isActor = Schema.is(Actor)
 
-/** A running run has an entry in a small index of its own. */
+/** Running runs have a small index of their own. */
 export const heldRuns = (query: Query, instance: string): Effect.Effect<ReadonlyArray<HeldRun>, StorageFailed> =>
   Effect.map(
     query<Lease & { readonly isDeleting: number; readonly isCancelled: number; readonly cancelledBy: string | null }>(

@@ -108,13 +108,13 @@ const insertRun = insertion(runs, [
 ])
 
 interface NewRun extends Pick<Admission, "hash" | "idempotencyKey" | "runId"> {
-  /** The JSON text of a message that waits for its place; null when it has it or there is none. */
+  /** The JSON text of a message that waits for its place; null when it has its place or there is no message. */
   readonly body: string | null
   readonly metadata: { readonly json: string }
   readonly output: { readonly json: string } | null
 }
 
-/** Stores a queued run, for whoever asks for it. Its first event will be the session's next. */
+/** Stores a queued run; its actor is whoever asks for it. Its first event will be the session's next. */
 export function* storeRun(
   tx: Transaction,
   session: SessionRow,
@@ -144,8 +144,8 @@ interface RunStart {
 }
 
 /**
- * Starts a stored run in a free session: raises the fence, appends the message, sets the title if there is none. All that
- * is its sender's, whoever starts it.
+ * Starts a stored run in a free session: raises the fence, appends the message, sets the title if there is none. The
+ * actor of all this is the run's sender, whoever starts it.
  */
 export function* start(
   tx: Transaction,
@@ -177,16 +177,17 @@ const insertEngine = insertion(engines, ["instance", "count", "clock", "at", "le
 const renewOne = "UPDATE engines SET count = count + 1, clock = ?, at = ?, lease_millis = ?, seen_at = ?"
 
 /**
- * Counts a sign of life. The first of a new engine also removes the rows of engines that hold no run: they may be dead,
- * and a living one counts from one again.
+ * Counts a sign of life. The first sign of a new engine also removes the rows of engines that hold no run: they may be
+ * dead, and a living engine counts from one again.
  */
 export function* renew(tx: Transaction, presence: Presence): Program<void> {
   yield* renewBy(tx, presence, `${renewOne} WHERE instance = ?`)
 }
 
 /**
- * The same with what an engine does besides. It may do that on several connections at once, and they would wait for each
- * other for as long as their groups take: while another gives a sign of life that has not been committed, that one counts.
+ * The same as part of another write. An engine may make such writes on several connections at the same time, and they
+ * would wait for each other for as long as their groups take. So while another connection has a sign of life that is
+ * not committed yet, that one counts.
  */
 export function* renewUnlessRenewing(tx: Transaction, presence: Presence): Program<void> {
   yield* renewBy(

@@ -1,7 +1,7 @@
 /**
- * Lists of sessions, page by page. Few sessions have a run that has not ended, and a small index has those: where only
- * such are asked for, they are found first. A page by activity is in the order of the index of seconds; only the sessions
- * of one second are put in order while it is read.
+ * Lists of sessions, page by page. Few sessions have a run that has not ended, and a small index has those runs: a
+ * query for such sessions only begins with that index. A page by activity follows the index of seconds; only the
+ * sessions of the same second are sorted while it is read.
  */
 import { Array, Effect, Either, Option } from "effect"
 import { storedOf } from "../../../domain/SessionActivity.js"
@@ -14,7 +14,7 @@ import { decode, listedColumns, type Row } from "./Sessions.js"
 
 const unended = "SELECT unended.session FROM runs AS unended WHERE unended.state <> 'ended'"
 
-/** The run that holds a session, beside its row. */
+/** Joins the run that holds a session to the session's row. */
 export const withHolder = `LEFT JOIN runs ON runs.session = session_rows.ordinal AND runs.state = 'running' ${withEngine}`
 
 /** What a session does. */
@@ -28,7 +28,10 @@ interface Condition {
   readonly parameters: ReadonlyArray<string>
 }
 
-/** What a session must be like. Each filter stands alone, so that an index finds those of an owner or a folder. */
+/**
+ * The conditions that a session must meet. Each filter is a condition of its own, so that an index finds the sessions
+ * of an owner or a folder.
+ */
 const conditions = ({
   activity: wanted,
   crashed,
@@ -52,7 +55,7 @@ const conditions = ({
 
 const isOneOf = "IN (SELECT value FROM json_each(?))"
 
-/** What a session must do. */
+/** The conditions on what a session does. */
 const doing = (
   wanted: NonNullable<ListQuery["activity"]>,
   crashed: NonNullable<ListQuery["crashed"]>
@@ -113,7 +116,7 @@ const orderOf = ({ activity, order, parent, workdir }: ListQuery): Order => {
 }
 
 interface ListRow extends Omit<Row, "metadata">, TenancyRow {
-  /** Null where they are long. */
+  /** Null where it is long. */
   readonly metadata: string | null
   readonly activity: StoredActivity
   readonly activeAt: number
@@ -122,15 +125,15 @@ interface ListRow extends Omit<Row, "metadata">, TenancyRow {
 const placeOf = ({ activeAt, ordinal, updatedAt }: ListRow): string => [ordinal, activeAt, updatedAt].join(".")
 
 /**
- * Bytes of metadata that are read with their session, of how many sessions longer ones are read at once, and characters
- * that are decoded at once.
+ * The most bytes of metadata that are read with their session, for how many sessions longer metadata is read at a time,
+ * and how many characters are decoded between two turns of the event loop.
  */
 const metadata = { short: 1024, longAtOnce: 16, decodedAtOnce: 512 * 1024 }
 
 const listed = `${listedColumns},
   CASE WHEN octet_length(session_rows.metadata) <= ${metadata.short} THEN session_rows.metadata END AS metadata`
 
-/** The metadata of sessions where they are long, by ordinal: some at a time, with a turn of the event loop before each. */
+/** Reads long metadata, by the ordinals of sessions: some at a time, each time after a turn of the event loop. */
 const longMetadata = (query: Query, turn: Turn, ordinals: ReadonlyArray<number>) =>
   Effect.gen(function* () {
     const found = new Map<number, string>()
@@ -179,7 +182,7 @@ export const page = (query: Query, turn: Turn, asked: ListQuery): Effect.Effect<
     let characters = 0
     for (const row of shown) {
       const text = row.metadata ?? texts.get(row.ordinal)
-      // One that was removed meanwhile is left out.
+      // A session that was removed meanwhile is left out.
       if (text === undefined) continue
       characters += text.length
       if (characters > metadata.decodedAtOnce) {

@@ -1,7 +1,7 @@
 /**
- * The number of a new session's row: one after that of every session there ever was. SQLite keeps the last in a sequence.
- * Where that, or a row, has come to the end of numbers, no session could be created any more: it is then counted on from
- * the newest session with a number that makes sense.
+ * The number of a new session's row: one past those of all sessions that ever existed. SQLite keeps the last one in a
+ * sequence. Once that sequence, or a row, is at the end of numbers, no session could be created any more: so counting
+ * then continues from the newest session with a sensible number.
  */
 import type { Statement } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
@@ -16,9 +16,9 @@ export const newest = `(SELECT coalesce(max(ordinal), 0) FROM session_rows WHERE
 export const next = `(SELECT 1 + max(${newest},
   coalesce((SELECT max(seq) FROM sqlite_sequence WHERE name = 'session_rows'), 0)))`
 
-/** Restarts a sequence that is none. */
+/** Restarts an invalid sequence. */
 export const restart = `UPDATE sqlite_sequence SET seq = ${newest}
    WHERE name = 'session_rows' AND (typeof(seq) <> 'integer' OR seq NOT BETWEEN 0 AND ${highest})`
 
-/** Makes sure that the sequence is one. Without damage it reads one row and changes nothing. */
+/** Makes sure that the sequence is valid. Without damage it reads one row and changes nothing. */
 export const ensure = (tx: Transaction): Statement<number> => tx.run(restart)

@@ -69,7 +69,7 @@ export function* changeable(
   return yield* undeleted(yield* visible(tx, sessionId))
 }
 
-/** The same with what decides whether messages may follow, so that this is one statement for an append. */
+/** The same with what decides whether messages may follow, so that an append needs one statement for both. */
 export interface AppendableRow extends SessionRow {
   /** Whether a run holds the session or waits for it: 1 or 0. */
   readonly isBusy: number
@@ -149,7 +149,7 @@ export const queuedOn = (tx: Transaction, runId: RunId): Statement<SessionAndRun
     runId
   )
 
-/** What an event refers to: the ordinal of a run, a place, the id of a question or an asset; and whose it is. */
+/** What an event refers to: the ordinal of a run, a place, the id of a question or an asset; and its actor. */
 interface Reference {
   readonly run?: number | null
   readonly seq?: number | null

@@ -1,4 +1,4 @@
-/** Where sessions are, for those who are told of changes: of some by their ids, and of those that changed in a time. */
+/** The states of sessions, for listeners to changes: of given sessions, and of those that changed in a time range. */
 import { Array, Effect, Either, Schema } from "effect"
 import { ChangeKind } from "../../../domain/SessionHint.js"
 import { Cursor, Owner, SessionId } from "../../../domain/Session.js"
@@ -56,7 +56,7 @@ interface ChangeRow {
   readonly sessionId: string | null
 }
 
-/** The number of deletions is read with each session, and by itself where there is none. */
+/** The number of deletions is read with each session, and by itself when there is no session. */
 export const changes = (
   query: Query,
   { from, limit, to }: { readonly from: Timestamp; readonly to: Timestamp; readonly limit: number }

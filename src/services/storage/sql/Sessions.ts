@@ -38,7 +38,7 @@ const decodeStored = decoder(
 const decodeMetadata = decoder(metadata.schema)
 const decodeCursor = decoder(Cursor)
 
-/** What is read of each session, but for its metadata, which may be long. */
+/** What is read of each session, except for its metadata, which may be long. */
 export const names = [
   "ordinal",
   "id",
@@ -59,7 +59,7 @@ export const names = [
 
 export type Row = StoredRow<typeof sessionRows, (typeof names)[number] | "metadata">
 
-/** All that lists read of each session: its metadata may be long. */
+/** What lists always read of each session: not its metadata, which may be long. */
 export const listedColumns = select(sessionRows, names)
 const columns = `${listedColumns}, session_rows.metadata`
 
@@ -81,7 +81,7 @@ function* reread(tx: Transaction, session: SessionRow): Program.Program<Session,
 
 const missing = (sessionId: SessionId): RowDamaged => new RowDamaged({ sessionId, seq: null, detail: "is missing" })
 
-/** `title` is the checked one, or that of a session which nobody has named. */
+/** `title` is the checked title, or the title of a session that nobody has named. */
 export function* create(
   tx: Transaction,
   { agent, id, metadata, model, owner, parent, placement, title: named, workdir }: NewSession,
@@ -115,7 +115,7 @@ export function* create(
   return yield* reread(tx, session)
 }
 
-/** What a change of one field stores, and the event that tells of it. */
+/** The statement that stores a change of one field, and the event that announces it. */
 interface FieldChange {
   readonly statement: string
   readonly event: "session.renamed" | "session.model" | "session.agent" | "session.moved"
@@ -149,7 +149,7 @@ function* mergeMetadata(
 
 const isEmpty = (patch: SessionPatch): boolean => Object.values(patch).every((value) => value === undefined)
 
-/** `title` is the checked one. */
+/** The title of `patch` is checked already. */
 export function* patch(
   tx: Transaction,
   limits: Limits.Limits,

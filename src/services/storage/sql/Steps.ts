@@ -1,6 +1,6 @@
 /**
- * A step's message, and in the same commit what follows from it: the places of its calls, those that start at once, or
- * the run's end.
+ * A step's message, and in the same commit what follows from it: the places of its calls, those that start immediately,
+ * or the run's end.
  */
 import { Chunk } from "effect"
 import * as Batch from "../../../domain/Batch.js"

@@ -1,15 +1,15 @@
 /**
- * A table as statements and repairs see it. Everything that is derived from one is a constant: it is made once, when its
- * module is loaded, so that a statement is prepared once.
+ * A table as statements and repairs see it. Everything that is derived from a table is a constant, made once when its
+ * module is loaded, so that each statement is prepared once.
  *
- * A column is named as in code; in SQL it has the same name in small letters, `createdAt` as `created_at`.
+ * A column has its name in code; in SQL the same name is in snake case: `createdAt` is `created_at`.
  */
 import type { Schema } from "effect"
 import type { Parameter } from "./Database.js"
 import type { Statement } from "./lane/Program.js"
 import type { Transaction } from "./lane/Transaction.js"
 
-/** A value that other rows tell, as SQL. */
+/** A value that is computed from other rows, as SQL. */
 export interface Expression {
   readonly sql: string
 }
@@ -20,7 +20,7 @@ export const isExpression = (value: Parameter | Expression): value is Expression
 interface Column {
   /** Decodes a stored value. */
   readonly schema: Schema.Schema.AnyNoContext
-  /** Replaces a value that does not decode. Without it, another value may follow from other rows; else the row goes. */
+  /** Replaces a value that does not decode. Without it, a value may follow from other rows; else the row is removed. */
   readonly least?: Parameter | Expression
 }
 
@@ -71,7 +71,7 @@ export interface Insertion<Row> {
   readonly parameters: (row: Row) => Array<Parameter>
 }
 
-/** What becomes of a row whose key is taken: it breaks a constraint, the one that is there stays, or it is replaced. */
+/** What happens when a row's key is taken: the row breaks a constraint, the existing row stays, or it is replaced. */
 type Taken = "refuse" | "keep" | "replace"
 
 const onConflict = (key: ReadonlyArray<string>, names: ReadonlyArray<string>, taken: Taken): string => {

@@ -39,7 +39,7 @@ const Flag = Schema.transform(Schema.Int, Schema.Boolean, {
   encode: (flag) => (flag ? 1 : 0)
 })
 
-/** The column holds no null; an empty text is no folder. */
+/** The column holds no null: an empty text stands for no folder. */
 const Folder = Schema.transform(Schema.String, Schema.NullOr(Schema.String), {
   strict: true,
   decode: (stored) => (stored === "" ? null : stored),
@@ -79,7 +79,7 @@ const display = {
   least: null
 }
 
-/** An engine that every host takes for dead: no host has had this boot. */
+/** An engine that every host takes for dead: no host has ever had this boot. */
 const nobody = { bootId: "none", pidNamespace: "none", pid: 1, startTime: "none", instance: "none" }
 
 const damagedQuestion = { verdict: "deny", message: "the question was damaged", by: null }
@@ -114,7 +114,10 @@ export const sessionRows = table({
     parent: optional(SessionId),
     /** The last place that readers see; 0 while there is none. */
     head: { schema: Schema.NonNegativeInt, least: 0 },
-    /** The second of the last change, by which lists are ordered: a session that changes often seldom moves in indexes. */
+    /**
+     * The second of the last change, by which lists are ordered: so a session that changes often rarely moves in
+     * indexes.
+     */
     activeAt: { schema: Schema.Int, least: 0 },
     metadata: { schema: JsonObject, least: "{}" }
   }
@@ -143,7 +146,7 @@ export const runs = table({
     hash: { schema: Schema.String, least: "" },
     engine: { schema: Schema.NullOr(Schema.parseJson(EngineId)), least: JSON.stringify(nobody) },
     metadata: { schema: JsonObject, least: "{}" },
-    // Only while it waits. Null is the message of a run that resumes, so nothing can replace one that is damaged.
+    // Only while the run waits. A run that resumes has null here, so nothing can replace a damaged message.
     message: { schema: Schema.NullOr(Schema.parseJson(Stored.QueuedMessage)) },
     cancelRequested: { schema: Flag, least: 0 },
     releasedAt: optional(Schema.Int),
@@ -183,7 +186,7 @@ export const messages = table({
     body: { schema: Schema.parseJson(Stored.Message) },
     /** When a step began, or a result's call was started; null when that is unknown. */
     startedAt: optional(Schema.Int),
-    /** The event that told of a call's result; null for what is not the result of a call of Skein's. */
+    /** The cursor of a call's `call.finished` event; null for what is not a result of one of Skein's own calls. */
     finished: optional(Cursor),
     /** How a result's call is shown. */
     display,
@@ -264,7 +267,7 @@ export const drafts = table({
   }
 })
 
-/** All events but those of messages that took their place at once, which have no row of their own. */
+/** All events except those of messages that were appended immediately, which have no row of their own. */
 export const eventRows = table({
   name: "event_rows",
   key: ["session", "cursor"],
@@ -340,7 +343,7 @@ export const engines = table({
   }
 })
 
-/** The mark of each lane's newest commit that left none on a row. */
+/** The mark of each lane's newest commit that left no mark on a row. */
 const lanes = table({
   name: "lanes",
   key: ["id"],
@@ -368,7 +371,7 @@ export const meta = table({
     },
     prunedAt: { schema: Schema.Int, least: 0 },
     prunedUpTo: { schema: Ordinal, least: 0 },
-    /** Sessions hidden so far: their rows go, and no other tells that there were any. */
+    /** The number of sessions hidden and of imports finished so far, which no session's row shows. */
     deletions: { schema: Schema.NonNegativeInt, least: 0 }
   }
 })

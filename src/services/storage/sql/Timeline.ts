@@ -1,6 +1,6 @@
 /**
  * The timeline: steps and calls with a result from the rows of their messages, open calls from their own. A page is
- * bounded in rows and in the bytes of its steps' messages, which have to be looked through for what is shown of them.
+ * bounded in rows and in the bytes of its steps' messages, which have to be parsed for what is shown of them.
  */
 import { Chunk, Effect, Either, Option, Schema, Stream } from "effect"
 import * as Stored from "../../../domain/Stored.js"
@@ -14,7 +14,10 @@ import { decoder } from "./Decoding.js"
 import type { Query } from "./Query.js"
 import { messages } from "./Tables.js"
 
-/** Places read at once, and most bytes of the messages of steps among them, unless the first has more. */
+/**
+ * The most places read at a time, and the most bytes of the messages of steps among them, unless the first alone has
+ * more.
+ */
 const portion = { places: 500, bytes: 512 * 1024 }
 
 /** The step that the calls after it belong to. */
@@ -41,7 +44,10 @@ interface Row {
 const shownOfStep = `CASE WHEN messages.role = 'assistant' AND json_valid(messages.body)
   THEN json_extract(messages.body, '$.model', '$.finish', '$.usage', '$.partial') END`
 
-/** Parameters: session, first place, last place. The session's own row comes first: where the page ends, and all places. */
+/**
+ * Parameters: session, first place, last place. The session's own row comes first: where the page ends, and the last
+ * place of the session.
+ */
 const page = `WITH asked AS MATERIALIZED (
     SELECT ordinal, column2 AS first, min(column3, column2 + ${portion.places - 1}) AS last
     FROM (VALUES (CAST(? AS TEXT), CAST(? AS BIGINT), CAST(? AS BIGINT))) AS given JOIN session_rows ON id = column1 AND state <> 'hidden'
@@ -132,7 +138,7 @@ interface Page {
   readonly rows: ReadonlyArray<TimelineRow>
   /** The step that the calls after the page belong to. */
   readonly by: Asking | null
-  /** The place of a row that is damaged. */
+  /** The place of the first row that is damaged. */
   readonly damagedAt: number | null
 }
 

@@ -104,7 +104,7 @@ export const nextSeq = ({ head }: SessionRow): Seq => Place.after(head)
 
 /**
  * Stores an entry in the place after the head, moves the head to it and adds its usage. `body` is its JSON text. Its
- * event has no row of its own: it is read from that of the message.
+ * event has no row of its own: it is read from the row of the message.
  */
 export function* appendEntry(
   tx: Transaction,
@@ -163,26 +163,29 @@ interface Range {
 
 interface Page {
   readonly entries: ReadonlyArray<Entry>
-  /** How many characters of JSON text the entries are stored in. */
+  /** The number of characters in the JSON texts of the entries. */
   readonly characters: number
-  /** Whether the head came after the last of them. */
+  /** Whether the last of them is at the head. */
   readonly isLast: boolean
 }
 
 /**
- * How much of a stream one statement reads: about so many characters, and at most so many bytes, unless the first entry
- * has more, and entries.
+ * How much of a stream one statement reads: about this many characters, at most this many bytes, unless the first entry
+ * alone has more, and at most this many entries.
  */
 const portion = { characters: 1024 * 1024, bytes: 1.5 * 1024 * 1024, entries: 1000 }
 
-/** What is read before others have a turn: a short transcript, or the end of one, is there at once. */
+/**
+ * Characters that are read before other work has a turn: a short transcript, or the end of one, is returned
+ * immediately.
+ */
 const little = 64 * 1024
 
 const sizes = `FROM messages WHERE session = (SELECT ordinal FROM session_rows WHERE id = ?) AND seq BETWEEN ? AND ?`
 
 /**
- * Parameters: place, place, session, then twice: session, place, place, bytes. Where all messages of
- * the page have more bytes, it ends before the one that exceeds them, if that is not the first. How large messages are is
+ * Parameters: place, place, session, then twice: session, place, place, bytes. Where the messages of the page together
+ * have more bytes, it ends before the one that exceeds them, but has at least the first. The sizes of messages are
  * known without reading them.
  */
 const pageStatement = `SELECT messages.seq, (SELECT id FROM runs WHERE ordinal = messages.run) AS "runId", messages.at,
@@ -255,7 +258,7 @@ export const entry = (
     return yield* new MessageNotFound({ sessionId, seq })
   })
 
-/** The number of entries in a portion if they are as long as the last ones. */
+/** The number of entries in a portion if they are as long as those of the last page. */
 const nextLimit = ({ characters, entries }: Page): number =>
   Math.min(portion.entries, Math.max(1, Math.floor((portion.characters * entries.length) / Math.max(characters, 1))))
 

@@ -1,5 +1,5 @@
 /**
- * Behind a SELECT within a statement: takes the rows that no other transaction is changing, and leaves out the others
- * instead of waiting for them. In SQLite there is one transaction at a time, and so nothing to leave out.
+ * Goes after a SELECT inside a statement: it takes the rows that no other transaction is changing, and skips the others
+ * instead of waiting for them. In SQLite there is one transaction at a time, and so nothing to skip.
  */
 export const unlocked = "/* unlocked */"

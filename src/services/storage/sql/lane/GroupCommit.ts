@@ -1,10 +1,10 @@
 /**
- * One transaction of the write lane: BEGIN, each write in a savepoint of its own, COMMIT, and the check after a COMMIT
- * that failed. All functions are synchronous, but for `run`, which comes in pieces. The lane decides who waits for what,
- * and what else has its turn between two of them.
+ * One transaction of the write lane: BEGIN, the writes (when isolated, each in a savepoint of its own), COMMIT, and the
+ * check after a COMMIT that failed. All functions are synchronous, except `run`, which works in pieces. The lane
+ * decides who waits for what, and what else has its turn between two pieces.
  *
- * Each group has a number, its mark, and stores it with the rows that it adds, or beside the lane's name when they have
- * no such column. After a failed COMMIT the mark shows whether the group is stored: all of it or nothing.
+ * Each group has a number, its mark, and stores it with the rows that it adds, or next to the lane's name when those
+ * rows have no column for it. After a failed COMMIT the mark shows whether the group is stored: all of it or nothing.
  */
 import type { Actor } from "../../../../domain/Actor.js"
 import type { InPieces } from "../../../../domain/InPieces.js"
@@ -32,13 +32,13 @@ export type Ran<M> =
   | ({ readonly _tag: "Ready" } & Ready)
   /** A member left changes that must not stay: run the group again, isolated. Nothing is stored. */
   | { readonly _tag: "Entangled" }
-  /** Nothing is stored, and nothing ever will be. `culprit` is the member that failed, if it was one. */
+  /** Nothing is stored, and nothing ever will be. `culprit` is the member that failed, if a member did. */
   | { readonly _tag: "Failed"; readonly failure: SqlFailure; readonly culprit: M | null }
 
 export interface Ready {
   readonly isChanged: boolean
   readonly wakeups: Wakeups
-  /** Null when the mark is beside the lane's name. */
+  /** Null when the mark is next to the lane's name. */
   readonly markedRow: MarkedRow | null
 }
 
@@ -52,9 +52,9 @@ export interface FailedCommit {
 export const begin = (writer: Writer): SqlFailure | null => failureOf(() => writer.run("BEGIN IMMEDIATE"))
 
 /**
- * Runs the members in the open transaction. Isolated, each member has a savepoint of its own. That doubles the cost, and a
- * member that refuses has rarely changed anything: so a group runs first without savepoints, and when there is something
- * to undo, all of it is undone.
+ * Runs the members in the open transaction. When isolated, each member has a savepoint of its own. That doubles the
+ * cost, and a member that refuses has rarely changed anything. So a group runs without savepoints first, and when there
+ * is something to undo, all of it is undone.
  */
 export function* run<M extends Member>(
   writer: Writer,
@@ -89,7 +89,10 @@ export function* run<M extends Member>(
   return { _tag: "Ready", isChanged, wakeups: notes.wakeups, markedRow: notes.markedRow }
 }
 
-/** Ends the transaction: stores what has changed. Returns why that failed; then it is unknown whether it is stored. */
+/**
+ * Ends the transaction: stores what has changed. Returns why that failed, in which case it is unknown whether the group
+ * is stored.
+ */
 export const commit = (writer: Writer, group: Group, { isChanged, markedRow }: Ready): FailedCommit | null => {
   const begun = group.elapsed()
   const failure = failureOf(() => writer.run(isChanged ? "COMMIT" : "ROLLBACK"))
@@ -104,9 +107,9 @@ export const rollBack = (writer: Writer): boolean => {
 }
 
 /**
- * Finds out whether a group whose COMMIT failed is stored, in the open transaction, and ends that. The group may be in
- * the log, complete but not yet counted, and come back after a crash. So when its mark is missing, another commit takes
- * its place in the log: only then is it certain that the group is not stored.
+ * Finds out whether a group whose COMMIT failed is stored, in the open transaction, and ends that transaction. The
+ * group may be in the log, complete but not yet counted, and come back after a crash. So when its mark is missing,
+ * another commit takes its place in the log: only then is it certain that the group is not stored.
  */
 export const settle = (writer: Writer, group: Group, failed: FailedCommit): "stored" | "not-stored" | "unknown" => {
   let stored = false

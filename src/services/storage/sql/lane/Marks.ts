@@ -1,6 +1,6 @@
 /**
- * The statements of marks. A group's mark stands in a row that it added, or beside its lane's name, and tells after a
- * COMMIT that failed whether the group is stored.
+ * The statements for marks. A group's mark is in a row that the group added, or next to its lane's name. After a failed
+ * COMMIT it shows whether the group is stored.
  */
 import type { MarkedRow, MarkedTable } from "./Transaction.js"
 import type { Parameter } from "../Database.js"
@@ -16,7 +16,7 @@ const inRow: { readonly [Table in MarkedTable]: string } = {
 /** A mark that its lane has not renewed for this long may be removed. */
 const lifeMillis = 24 * 60 * 60 * 1000
 
-/** Finds a mark: there is a row if it is stored. `row` is null for one beside the lane's name. */
+/** Finds a mark: there is a row if the mark is stored. `row` is null for a mark next to the lane's name. */
 export const find = (lane: string, mark: number, row: MarkedRow | null): Asked =>
   row === null
     ? ["SELECT 1 FROM lanes WHERE id = ? AND mark = ?", lane, mark]
@@ -25,7 +25,7 @@ export const find = (lane: string, mark: number, row: MarkedRow | null): Asked =
 /** Removes marks of lanes that are long gone. */
 export const removeOld = (now: number): Asked => ["DELETE FROM lanes WHERE at < ?", now - lifeMillis]
 
-/** Stores a mark beside its lane's name. */
+/** Stores a mark next to its lane's name. */
 export const store = (lane: string, mark: number, now: number): Asked => [
   "INSERT INTO lanes (id, mark, at) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET mark = excluded.mark, at = excluded.at",
   lane,

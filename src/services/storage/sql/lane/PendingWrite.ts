@@ -1,6 +1,6 @@
 /**
  * A write on its way through the lane: its body, and the caller that waits for its outcome. A small `Deferred` with one
- * value and one waiter, as the cost of each write counts.
+ * value and one waiter, because the cost of each write counts.
  */
 import { Effect, Either, Exit } from "effect"
 import type { Actor } from "../../../../domain/Actor.js"
@@ -11,7 +11,7 @@ import type { Member } from "./GroupCommit.js"
 import { type LaterSql, type Program, runInPieces, runLater } from "./Program.js"
 import type { Transaction } from "./Transaction.js"
 
-/** What a write does. It may be made again, after everything that it did was rolled back. */
+/** What a write does. It may run again, after everything that it did was rolled back. */
 export type Body<A, E> = (tx: Transaction) => Program<A, E>
 
 /** The part of a write that the lane uses. */
@@ -79,7 +79,7 @@ export class PendingWrite<A, E> implements QueuedWrite {
     this.#end(exit)
   }
 
-  /** Waits for the answer, in place of an earlier waiter. */
+  /** Waits for the answer, replacing an earlier waiter. */
   get outcome(): Effect.Effect<A, E | Write> {
     return Effect.async((resume) => {
       if (this.#answer === null) this.#resume = resume

@@ -1,9 +1,10 @@
 /**
- * The body of a write as a program: a generator that yields statements and refusals, and nothing else. So nothing can be
- * awaited in a body, whoever runs it: SQLite's lane runs each statement at once, another database's may answer later.
+ * The body of a write as a program: a generator that yields statements and refusals, and nothing else. So nothing can
+ * be awaited in a body, whoever runs it: SQLite's lane runs each statement immediately; another database may answer
+ * later.
  *
- * A statement that is made and not yielded would never run, nor would a program that is called and not yielded: a rule of
- * the linter refuses both.
+ * A statement that is made but not yielded would never run, nor would a program that is called but not yielded: a lint
+ * rule rejects both.
  */
 import { Either, Utils } from "effect"
 import type { InPieces } from "../../../../domain/InPieces.js"
@@ -15,23 +16,23 @@ type Step<E = never> = Statement<unknown> | Utils.YieldWrap<Either.Either<unknow
 /** Writes, and returns `A` or refuses with `E`. */
 export type Program<A, E = never> = Generator<Step<E>, A, unknown>
 
-/** Statements of a piece. */
+/** Statements per piece. */
 const pieceStatements = 64
 
-/** Runs statements that are answered later. What is known at once needs no wait. Fails with `SqlFailure`. */
+/** Runs statements that are answered later. What is known immediately needs no wait. Fails with `SqlFailure`. */
 export interface LaterSql {
   readonly run: (text: string, parameters: ReadonlyArray<Parameter>) => number | Promise<number>
   readonly get: <Row>(text: string, parameters: ReadonlyArray<Parameter>) => Promise<Row | undefined>
   readonly all: <Row>(text: string, parameters: ReadonlyArray<Parameter>) => Promise<ReadonlyArray<Row>>
 }
 
-/** A statement: `yield*` runs it and gives its answer. It is an iterator of its own, as each write makes many. */
+/** A statement: `yield*` runs it and returns its answer. It is its own iterator, because each write makes many. */
 export abstract class Statement<A> implements Iterator<Statement<A>, A, unknown> {
   #isYielded = false
 
-  /** Runs it at once and keeps its answer. */
+  /** Runs it immediately and keeps its answer. */
   abstract runOn(sql: Sql): void
-  /** Begins to run it; keeps its answer when that has come. */
+  /** Starts it; keeps its answer once that has arrived. */
   abstract runLaterOn(sql: LaterSql): void | Promise<void>
   protected abstract readonly answer: A;
 
@@ -93,7 +94,7 @@ class ReleaseSpace extends Statement<void> {
   runOn(sql: Sql): void {
     sql.releaseSpace()
   }
-  /** A server returns its space by itself. */
+  /** A server gives back its space by itself. */
   runLaterOn(): void {}
 }
 
@@ -108,7 +109,7 @@ export const get = <Row>(text: string, parameters: ReadonlyArray<Parameter>): St
 export const all = <Row>(text: string, parameters: ReadonlyArray<Parameter>): Statement<ReadonlyArray<Row>> =>
   new All<Row>(text, parameters)
 
-/** Returns space that removed rows have left to the file system, as `Sql.releaseSpace`. */
+/** Gives the space of removed rows back to the file system, as `Sql.releaseSpace` does. */
 export const releaseSpace = (): Statement<void> => new ReleaseSpace()
 
 /** The same program with other refusals. */
@@ -123,7 +124,7 @@ export function* mapRefusal<A, E, E2>(program: Program<A, E>, refuse: (refusal: 
   return step.value
 }
 
-/** Runs each statement of a program at once. Throws `SqlFailure` when one fails. */
+/** Runs each statement of a program immediately. Throws `SqlFailure` when one fails. */
 export function* runInPieces<A, E>(sql: Sql, program: Program<A, E>): InPieces<Either.Either<A, E>> {
   let statements = 0
   let step = program.next()

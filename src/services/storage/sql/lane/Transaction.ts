@@ -37,7 +37,7 @@ export interface Common {
   readonly mark: number
 }
 
-/** What the bodies whose changes stay have noted. */
+/** The notes of the bodies whose changes stay. */
 export class Notes {
   readonly #sessions = new Set<SessionId>()
   readonly #gone: Array<GoneSession> = []
@@ -67,7 +67,7 @@ export class Transaction {
   readonly goneSessions: Array<GoneSession> = []
   markedRow: MarkedRow | null = null
   stopRequested = false
-  /** What is to be stored when the body is done. */
+  /** What to store when the body is done. */
   readonly endings = new Map<object, () => Program.Program<void>>()
 
   constructor(
@@ -93,7 +93,7 @@ export class Transaction {
     return Program.all<Row>(text, parameters)
   }
 
-  /** Returns space that removed rows have left to the file system. Bounded; more is returned by doing it again. */
+  /** Gives the space of removed rows back to the file system. Bounded: doing it again gives back more. */
   releaseSpace(): Program.Statement<void> {
     return Program.releaseSpace()
   }
@@ -113,12 +113,12 @@ export class Transaction {
     this.goneSessions.push(session)
   }
 
-  /** Stores what has changed of `subject` when the body is done and its changes stay: once, however often it is asked. */
+  /** Stores the changes of `subject` when the body is done and its changes stay: once, however often this is called. */
   atEnd<A extends object>(subject: A, store: (tx: Transaction, subject: A) => Program.Program<void>): void {
     this.endings.set(subject, () => store(this, subject))
   }
 
-  /** Wakes the engines that hold runs, as one of them is to stop. */
+  /** Wakes the engines that hold runs, because one of those runs must stop. */
   requestStop(): void {
     this.stopRequested = true
   }

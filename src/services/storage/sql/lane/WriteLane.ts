@@ -1,12 +1,12 @@
 /**
- * The write lane: everything is written through it. Writes wait in one queue. Whoever drains it takes the permit, then
- * the waiting writes, and commits them as one group. The permit is held only while SQL runs: a body is a program,
- * in which nothing can be awaited. Only a write of many statements has other work take its turn between two pieces of it,
- * and a long group before its COMMIT.
+ * The write lane: everything is written through it. Writes wait in one queue. Whoever drains the queue takes the
+ * permit, then the waiting writes, and commits them as one group. The permit is held only while SQL runs: a body is a
+ * program, in which nothing can be awaited. Meanwhile other work has its turn only between two pieces of a write with
+ * many statements, and before the COMMIT of a long group.
  *
- * A caller that has queued its write lets all fibers that are ready queue theirs, then drains in its own step. It leaves
- * that to the drainer, a fiber of its own, when another process holds the lock, or when writes have gone on for so long
- * without a turn of the event loop that other work must have one.
+ * A caller that has queued its write lets all fibers that are ready queue theirs, then drains in its own step. It
+ * leaves that to the drainer, a separate fiber, when another process holds the lock, or when writes have gone on for so
+ * long without a turn of the event loop that other work must have one.
  *
  * The queue is plain state, mutated only synchronously, by whoever drains it or by a caller.
  *
@@ -19,11 +19,11 @@
  *    write that has waited `busyMaxMillis` for the lock fails with `StorageBusy`.
  * 3. Any other failure before COMMIT: the database may have rolled everything back by itself, so nothing more is tried
  *    in this transaction. The write that failed gets `StorageFailed`, the others are tried again.
- * 4. COMMIT fails: the connection is closed, a new one opened, and the group's mark decides for the whole group. If it
- *    cannot be looked up within `busyMaxMillis`: `OutcomeUnknown`.
+ * 4. COMMIT fails: the connection is closed, a new one opened, and the group's mark decides for the whole group. If the
+ *    mark cannot be looked up within `busyMaxMillis`, the writes fail with `OutcomeUnknown`.
  *
- * A write that is interrupted while it waits leaves the queue. Once its group has begun, its caller waits for the outcome.
- * Closing the lane first writes what waits.
+ * A write that is interrupted while it waits leaves the queue. Once its group has begun, its caller waits for the
+ * outcome. Closing the lane first commits the waiting writes.
  */
 import { Cause, Context, Effect, Exit, Fiber, Hash, Layer, Schedule } from "effect"
 import type { QuestionId } from "../../../../domain/Permission.js"
@@ -47,49 +47,58 @@ import type { Wakeups } from "./Transaction.js"
 import * as Metrics from "../../../Metrics.js"
 import * as Stretch from "../../../Stretch.js"
 
-/** Which sessions a write changes, by their ids or by what belongs to one. Where several lanes write, their rows are locked. */
+/**
+ * Which sessions a write changes, by their ids or by something that belongs to one. Where several lanes write, the rows
+ * of these sessions are locked.
+ */
 export type Subject =
   { readonly sessions: ReadonlyArray<SessionId> } | { readonly run: RunId } | { readonly question: QuestionId }
 
 export interface Service {
   /**
-   * Commits what `body` writes. A refusal (left) undoes it, and so does a statement that fails. The body may run
-   * again, after everything that it did was rolled back. `operation` is a verb for messages, such as "rename". What is
-   * written is the engine's own work, and nobody's.
+   * Commits what `body` writes. A refusal (left) undoes it, and so does a statement that fails. The body may run again,
+   * after everything that it did was rolled back. `operation` is a verb for messages, such as "rename". What is written
+   * is the engine's own work and has no actor.
    */
   readonly write: <A, E>(operation: string, subject: Subject, body: Body<A, E>) => Effect.Effect<A, E | Write>
-  /** The same for what a client asks for: it is its fiber's actor's. */
+  /** The same for a client's request: the change has the actor of the calling fiber. */
   readonly writeFor: <A, E>(operation: string, subject: Subject, body: Body<A, E>) => Effect.Effect<A, E | Write>
 }
 
 export class WriteLane extends Context.Tag("skein/WriteLane")<WriteLane, Service>() {}
 
-/** Most writes of one group, and for how many milliseconds it takes more of them: what is left goes into the next. */
+/** The most writes in one group, and for how many milliseconds it takes in more: the rest goes into the next group. */
 const groupSize = 512
 const groupMillis = 8
 
-/** A group of many writes begins only before a stretch has gone on for so many milliseconds. */
+/** A group of many writes begins only while the stretch is younger than this many milliseconds. */
 const beforeMany = 4
 
-/** A group whose statements took so many milliseconds lets others in before its COMMIT, which may take as long again. */
+/**
+ * A group whose statements took this many milliseconds lets other work in before its COMMIT, which may take as long
+ * again.
+ */
 const beforeCommit = 6
 
 /**
- * Turns of the event loop after each of which a lock that another process holds is asked for, before the lane sleeps: as a
- * rule it is held for one commit, and the shortest sleep is longer.
+ * How often the lane tries to get a lock that another process holds, each time after a turn of the event loop, before
+ * it sleeps between tries: the lock is usually held for one commit, and the shortest sleep is longer.
  */
 const triesAtOnce = 20
 
 /** Pieces of a long write in one stretch. */
 const piecesAtOnce = 8
 
-/** Callers that are answered before the lane looks whether others must have a turn. What each does then comes at once. */
+/**
+ * Callers that are answered before the lane checks whether other work must have a turn. What each does next runs right
+ * away.
+ */
 const answeredAtOnce = 16
 
 /** How often the lane checks that the path still leads to the open file, in milliseconds. */
 const lookMillis = 20
 
-/** Marks are numbers of 48 bits, half of them the lane's own. */
+/** The number of marks of one lane. A mark has 48 bits: 24 are the lane's, 24 count its groups. */
 const marksOfLane = 2 ** 24
 
 /** A group whose COMMIT failed. */
@@ -102,7 +111,10 @@ interface UnsettledGroup extends GroupCommit.FailedCommit {
 /** Gives callers their answers. */
 type Answers = () => void
 
-/** The outcome of an attempt at the next group. The queues are as it leaves them; `finish` runs once the permit is returned. */
+/**
+ * The outcome of an attempt at the next group. The queues are already up to date; `finish` runs once the permit is
+ * returned.
+ */
 interface Attempt {
   readonly busy: boolean
   readonly finish: Answers
@@ -142,11 +154,11 @@ const make = Effect.gen(function* () {
   let replaced = false
   let lookedAt: number | null = null
 
-  /** For how long a stretch may have gone on when the next group begins. */
+  /** How old the stretch may be when the next group begins; undefined for the default. */
   const before = () => (waiting.size > answeredAtOnce ? beforeMany : undefined)
   const hasWrites = () => waiting.size > 0 || retrying.size > 0 || unsettled !== null
   const isIdle = () => unanswered.length === 0 && !hasWrites()
-  /** The same once no caller is about to commit. */
+  /** The same, once no caller holds the permit. */
   const isAtRest = permit.withPermits(1)(Effect.sync(isIdle))
 
   const handOver = () => {
@@ -154,7 +166,9 @@ const make = Effect.gen(function* () {
     wake.unsafeOpen()
   }
 
-  /** Answers callers: few at once, more of them in portions by the drainer, after those that wait for it already. */
+  /**
+   * Answers callers: a few immediately, more of them in portions by the drainer, after those that already wait for it.
+   */
   const answer = (writes: ReadonlyArray<QueuedWrite>, one: (write: QueuedWrite) => void) => {
     if (unanswered.length === 0 && writes.length <= answeredAtOnce) return writes.forEach(one)
     unanswered = [...unanswered, ...writes.map((write) => () => one(write))]
@@ -193,7 +207,7 @@ const make = Effect.gen(function* () {
     return failEach(writes, ({ operation }) => new OutcomeUnknown({ operation, code }))
   }
 
-  /** Nothing can be written now, for a reason that is not in any waiting write. */
+  /** Fails all writes: nothing can be written now, for a reason that lies in none of them. */
   const failAll = (error: (operation: string) => Write): Answers => {
     const failUnsettled = unsettled === null ? nothing : giveUp(unsettled)
     const writes = [...retrying, ...waiting]
@@ -218,7 +232,7 @@ const make = Effect.gen(function* () {
     return both(failUnsettled, fail)
   }
 
-  /** The writes of the next group. Each leaves its queue when it begins, as long as there is time. */
+  /** Yields the writes of the next group, as long as there is time. Each leaves its queue when it begins. */
   const take = function* (queue: Set<QueuedWrite>, taken: Array<QueuedWrite>, from: number) {
     try {
       for (const write of queue) {
@@ -282,7 +296,7 @@ const make = Effect.gen(function* () {
     const writes: Array<QueuedWrite> = (begun = [])
     const from = elapsed()
     const ended = (ran: GroupCommit.Ran<QueuedWrite>): Effect.Effect<Attempt> => {
-      // A write that is tried again has not waited for the lane.
+      // A write that is tried again was not waiting for the lane.
       if (!isolated) for (const { since } of writes) Metrics.writeWait.unsafeUpdate(from - since, [])
       switch (ran._tag) {
         case "Ready":
@@ -301,7 +315,7 @@ const make = Effect.gen(function* () {
 
     const pieces = GroupCommit.run(writer, group, take(isolated ? retrying : waiting, writes, from), isolated)
     const first = pieces.next()
-    // Few statements are run and stored in one step, as nothing can come between them.
+    // A few statements run and are committed in one step, so that nothing can come between them.
     return first.done === true
       ? ended(first.value)
       : Effect.flatMap(Effect.zipRight(nextPiece, Stretch.inPieces(pieces, nextPiece)), ended)
@@ -356,14 +370,14 @@ const make = Effect.gen(function* () {
     return attempt
   })
 
-  /** Commits the next group. Returns whether another process holds the lock, and there is nothing to do but to wait. */
+  /** Commits the next group. Returns whether another process holds the lock and there is nothing to do but wait. */
   const drain = Effect.map(permit.withPermits(1)(attempted), ({ busy, finish }) => {
     finish()
     if (busy) Metrics.busyRetries.unsafeUpdate(1, [])
     return busy && hasWrites() && unanswered.length === 0
   })
 
-  /** Drains in the caller's step until its write is answered, unless that is the drainer's to do. */
+  /** Drains in the caller's step until its write is answered, unless the drainer must do that. */
   const drainFor = (write: Pick<QueuedWrite, "isAnswered">): Effect.Effect<void> =>
     Effect.suspend(() => {
       if (write.isAnswered || handedOver) return Effect.void
@@ -371,7 +385,7 @@ const make = Effect.gen(function* () {
       return Effect.flatMap(drain, (busy) => (busy ? Effect.sync(handOver) : drainFor(write)))
     })
 
-  /** Tries again after a turn of the event loop. Returns whether the lock is still held after so many tries. */
+  /** Tries again after a turn of the event loop, at most `tries` times. Returns whether the lock is still held then. */
   const drainSoon = (tries: number): Effect.Effect<boolean> =>
     tries === 0
       ? Effect.succeed(true)

@@ -1,18 +1,18 @@
 /**
- * A session's head, its newest cursor and the time of its last change, which the view `sessions` told from three tables,
- * become columns of its row, as each change of a session passes there anyway. What is already stored tells them once
- * more; a number that is none becomes 0, and a doctor finds it. Sessions are found by their owner, their folder and their
- * parent, and by their last activity. An index of the exact time would be written by each change; that of the second is
- * written once a second at most. A session names its agent, and its placement. A session and a run have what they
- * cost. A run has the form of the answer that was asked for.
+ * A session's head, its newest cursor and the time of its last change, which the view `sessions` computed from three
+ * tables, become columns of its row, because each change of a session writes there anyway. They are computed one last
+ * time from what is already stored; an invalid number becomes 0, and a doctor finds it. Sessions are found by their
+ * owner, folder and parent, and by their last activity. Each change would write an index of the exact time; the index
+ * of the second is written once a second at most. A session names its agent and its placement. Sessions and runs have
+ * their cost. A run has the form of the answer that was asked for.
  *
- * Calls have times and a display: open ones in their own rows, finished ones with their results. `finished` is the cursor of
- * a result's `call.finished`; results that are stored already have none.
+ * Calls have times and a display: open ones in their own rows, finished ones with their results. `finished` is the
+ * cursor of a result's `call.finished`; results that are stored already have none.
  *
- * What is changed has its actor: an event, a message that is its own event, and a run, which also names who cancelled
- * it. On messages it comes after the body, where a null costs nothing to read.
+ * What records a change has its actor: an event, a message that is its own event, and a run, which also names who
+ * cancelled it. In messages the column comes after the body, where a null costs nothing to read.
  *
- * The metadata may be long. They become the last column, so that nobody who reads or changes a number passes them.
+ * The metadata may be long. It becomes the last column, so that reading or changing a number does not pass over it.
  */
 export const columns: ReadonlyArray<string> = [
   "ALTER TABLE session_rows ADD COLUMN head INTEGER NOT NULL DEFAULT 0",

@@ -2,14 +2,14 @@
  * The first schema. Rows refer to their session and run by ordinal, a small number. Nothing is stored twice, so that a
  * commit touches few pages: an appended message is one row and one entry of an index.
  *
- * - `messages`: written once, never changed. A place of the open batch has no row before its call has a result. `follows`
- *   is the newest event when the place was reserved, and so never decreases from one place to the next. The event of a
- *   message that was appended at once has the next cursor and no row of its own.
+ * - `messages`: written once, never changed. A place of the open batch has no row before its call has a result.
+ *   `follows` is the newest event when the place was reserved, and so never decreases from one place to the next. The
+ *   event of a message that was appended immediately has the next cursor and no row of its own.
  * - `calls`: the open batch's calls without a result, small rows that are removed when the result is stored.
- * - `event_rows`: all other events. They refer to rows and copy nothing; results and answers have columns beside their
+ * - `event_rows`: all other events. They refer to rows and copy nothing; results and answers have columns next to their
  *   JSON text for what events show of them. The view `events` has all events of a session.
- * - `session_rows`: a session's own fields. The view `sessions` adds its head, cursor and time. A change without an event
- *   stores its time and the cursor that it followed.
+ * - `session_rows`: a session's own fields. The view `sessions` adds its head, cursor and time. A change without an
+ *   event stores its time and the cursor that it followed.
  * - `mark` names the commit. `lanes` has the mark of a lane's newest commit that stored no event.
  */
 

@@ -1,7 +1,7 @@
 /**
- * What engines that come need to know of those that left: when a run was released, how often it was taken over without
- * getting on (`domain/Takeovers`), which run went on with it, for how long an engine holds its leases and when it was
- * last seen. `append_keys` has the places that the messages of an idempotency key got.
+ * What new engines need to know about those that left: when a run was released, how often it was taken over without
+ * making progress (`domain/Takeover`), which run went on with it, for how long an engine holds its leases and when it
+ * was last seen. `append_keys` has the places that the messages of an idempotency key got.
  */
 
 export const recovery: ReadonlyArray<string> = [

@@ -1,6 +1,6 @@
 /**
- * The steps to the newest schema, oldest first. A released step never changes, as there are databases that it made.
- * `Tables.ts` has the tables of the newest schema.
+ * The steps to the newest schema, oldest first. A released step never changes, because databases exist that it has
+ * made. `Tables.ts` has the tables of the newest schema.
  */
 import { columns } from "./Columns.js"
 import { initial } from "./Initial.js"

@@ -1,6 +1,6 @@
 /**
- * One word for one thing: the engine of a run is in `runs.engine`, as the owner is the user whose session it is, and
- * verdicts name what they allow. An answer whose JSON text does not parse stays as it is.
+ * One word for one thing: the engine of a run is in `runs.engine`, because an owner is the user that a session belongs
+ * to, and verdicts name what they allow. An answer whose JSON text does not parse stays as it is.
  */
 const verdict = (stored: string): string =>
   `CASE ${stored} WHEN 'once' THEN 'allow-once' WHEN 'session' THEN 'allow-for-session' ELSE ${stored} END`
