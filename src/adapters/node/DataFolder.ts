@@ -1,5 +1,5 @@
 /**
- * Where Skein keeps its data and its configuration on a host: from what was given on the command line, from the
+ * Where Skein keeps its data and its configuration on a host: the place given on the command line, else the one in the
  * environment, else the platform's usual place. Only names a place; creates nothing.
  */
 import { Effect, Either, Option } from "effect"
@@ -11,7 +11,7 @@ import * as WorkspacePath from "../../domain/WorkspacePath.js"
 export interface Host {
   readonly platform: NodeJS.Platform
   readonly env: { readonly [name: string]: string | undefined }
-  /** The user's own folder; "" when there is none. */
+  /** The user's home folder; "" when it is unknown. */
   readonly home: string
   /** Absolute: what relative paths are relative to. */
   readonly cwd: string
@@ -40,7 +40,9 @@ const absolute = ({ env, platform }: Host, name: string): string | undefined => 
   return value !== undefined && WorkspacePath.isRooted(rulesOf(platform), value) === true ? value : undefined
 }
 
-/** Which variable names the folder in which programs keep such things, and where below home it is without. */
+/**
+ * The variable that names the folder in which programs keep such files, and its path below home when that is not set.
+ */
 type Usual = readonly [variable: string | null, belowHome: string]
 
 const usual = (platform: NodeJS.Platform, kind: "data" | "config"): Usual => {
@@ -77,6 +79,6 @@ export const config = (host: Host): ResolvedPath => {
   return variable ? resolve(host, "SKEIN_CONFIG", variable) : inUsual(host, "config", "skein/config.json")
 }
 
-/** The folder with the user's permission rules: `rules` beside the configuration. Fails as that does. */
+/** The folder with the user's permission rules: `rules` next to the configuration. Fails as `config` does. */
 export const rules = (host: Host): ResolvedPath =>
   Either.flatMap(config(host), (file) => resolve(host, "config", `${file}/../rules`))

@@ -1,4 +1,4 @@
-/** The shell that runs command lines where nobody names another one: bash, else sh; on Windows the command interpreter. */
+/** The shell that runs command lines unless another one is named: bash, else sh; on Windows the command interpreter. */
 import { existsSync } from "node:fs"
 
 export const defaultShell = (): string =>

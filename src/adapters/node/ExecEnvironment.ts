@@ -5,10 +5,11 @@
  * Passed by default: who and where the user is, the agent that holds SSH keys, proxies and their certificates, and where
  * toolchains are installed.
  *
- * Beside these each command gets marks by which what it starts is found again: `SKEIN_EXEC` and, in a call, `SKEIN_CALL`.
+ * Each command also gets marks by which the processes that it starts are found again: `SKEIN_EXEC` and, in a call,
+ * `SKEIN_CALL`.
  *
- * Not hidden: a process of the same user can read another one's first environment from the system (/proc on Linux). A
- * proxy's variable may hold a password.
+ * Not hidden: a process of the same user can read another process's initial environment from the system (/proc on
+ * Linux). A proxy variable may hold a password.
  */
 
 const everywhere = [
@@ -39,7 +40,7 @@ const everywhere = [
 
 const posix = ["PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR"]
 
-/** Beginnings of names. */
+/** Prefixes of names. */
 const families = ["LC_", "XDG_"]
 
 const windows = [
@@ -69,7 +70,7 @@ export const quiet = { TERM: "dumb", PAGER: "cat", GIT_PAGER: "cat", GIT_TERMINA
 
 type Variables = { readonly [name: string]: string | undefined }
 
-/** `inherit` names further variables to pass on. On Windows names are the same in either case. */
+/** `inherit` names further variables to pass on. On Windows the case of names does not matter. */
 export const make = (
   platform: NodeJS.Platform,
   own: Variables,

@@ -1,24 +1,26 @@
 /**
  * Creates a folder and the missing ones above it, one by one.
  *
- * Node 20's recursive `mkdir` is not used: it never returns where the system reports a folder as missing that cannot be
- * created, as below /proc, and no signal ends a process that is in it.
+ * Node 20's recursive `mkdir` is not used: it never returns where a folder cannot be created but the system reports it
+ * as missing, as below /proc, and no signal ends a process that is stuck in it.
  */
 import { mkdirSync, statSync } from "node:fs"
 import { dirname } from "node:path"
 import { codeOf } from "../ErrorCode.js"
 
-/** Creates one folder, or finds it. Throws what the system says. */
+/** Creates one folder unless it exists. Throws the system's error. */
 const makeOne = (path: string, mode: number): void => {
   try {
     mkdirSync(path, { mode })
   } catch (thrown) {
-    // Some systems refuse to create what is there with another code.
+    // Some systems report an existing folder with another code.
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory() !== true) throw thrown
   }
 }
 
-/** Only the owner can use the folders that are created. Throws the system's error for the first that cannot be. */
+/**
+ * Creates the folders for their owner's use only. Throws the system's error for the first one that cannot be created.
+ */
 export const make = (path: string): void => {
   const mode = 0o700
   try {

@@ -1,10 +1,10 @@
 /**
- * What an existing data folder lets other users do. What is ours is tightened: the database, the files beside it, the
- * assets and what is a server's, and the folder itself when it holds nothing but Skein's own. What is another user's and
- * open to others is refused, as anyone could have put it there.
+ * What other users may do in an existing data folder. The permissions of our own files are tightened: the database, the
+ * files next to it, the assets, a server's files, and the folder itself when it holds nothing but Skein's files.
+ * Anything of another user that is open to others is refused, because anyone could have put it there.
  *
- * Nothing is created, and nothing below `assets` and `server` is looked at: these folders close it. A disk that cannot be
- * written stays as it is. Windows has no such permissions.
+ * Nothing is created, and nothing below `assets` and `server` is checked: these folders shut it off. A read-only disk
+ * stays as it is. Windows has no such permissions.
  */
 import { chmodSync, lstatSync, readdirSync, statSync } from "node:fs"
 import { join } from "node:path"
@@ -12,7 +12,7 @@ import { StorageUnusable } from "../../domain/SkeinError.js"
 import { codeOf } from "../ErrorCode.js"
 import * as DataLayout from "../sqlite/DataLayout.js"
 
-/** What nobody but its owner may do. */
+/** Permission bits of everybody except the owner. */
 const open = 0o077
 
 const parts = ["", ...DataLayout.endings].map((ending) => DataLayout.databaseName + ending).concat("assets", "server")
@@ -20,7 +20,7 @@ const parts = ["", ...DataLayout.endings].map((ending) => DataLayout.databaseNam
 const isOwn = (name: string): boolean =>
   name.startsWith(DataLayout.databaseName) || ["assets", "aside", "server"].includes(name)
 
-/** Tightens what is open at a path. Throws `StorageUnusable` when it belongs to somebody else. */
+/** Tightens the permissions of a path that is open to others. Throws `StorageUnusable` when another user owns it. */
 const tighten = (path: string, user: number): void => {
   const found = statSync(path, { throwIfNoEntry: false })
   if (found === undefined || (found.mode & open) === 0) return
@@ -38,7 +38,10 @@ const tighten = (path: string, user: number): void => {
   }
 }
 
-/** Looks at a data folder before it is opened. Throws the system's errors, and `StorageUnusable` for a stranger's. */
+/**
+ * Checks a data folder before it is opened. Throws the system's errors, and `StorageUnusable` for another user's open
+ * files.
+ */
 export const ensure = (data: string): void => {
   const user = process.getuid?.()
   if (user === undefined || lstatSync(data, { throwIfNoEntry: false }) === undefined) return

@@ -1,12 +1,12 @@
 /**
- * Who an engine is on this host, and its ids.
+ * The identity of an engine on this host, and the ids that it makes.
  *
- * Another engine is told dead only on proof, see `Liveness.liveness`. Linux: boot id, pid namespace and start time come
- * from /proc. macOS: from `sysctl` and `ps`. Elsewhere nothing can be proven and every other engine counts as alive.
- * Engines of one process know each other through a registry on `globalThis`, one a thread: an engine of another thread
- * of this process is alive as long as the process is.
+ * Another engine is declared dead only on proof, see `Liveness.liveness`. Linux: boot id, pid namespace and start time
+ * come from /proc. macOS: from `sysctl` and `ps`. Elsewhere nothing can be proven, and every other engine is `unknown`.
+ * Engines of one process know each other through a registry on `globalThis`, one per thread: an engine of another
+ * thread is `unknown` as long as the process lives.
  *
- * Where a storage is shared by several hosts, the host's name is part of who an engine is and of its clock's name.
+ * Where several hosts share a storage, the host's name is part of an engine's identity and of its clock's name.
  */
 import { Effect, Layer, Option, Predicate } from "effect"
 import { execFile } from "node:child_process"
@@ -20,7 +20,10 @@ import * as Ids from "../../services/Ids.js"
 import { Engines } from "../../services/Engines.js"
 import * as ProcessStat from "./ProcessStat.js"
 
-/** Random bytes of an id, and of so many ids at once: asking for them costs more than making an id of them. */
+/**
+ * Random bytes per id, and the number of ids whose bytes are drawn together: drawing bytes costs more than making an id
+ * of them.
+ */
 const [idBytes, idsAtOnce] = [16, 64]
 
 /** @internal */
@@ -49,20 +52,20 @@ const registry = Effect.sync((): Set<string> => {
   return made
 })
 
-/** What a host tells about processes. An empty text stands for what it does not tell. */
+/** What a host reports about processes. An empty text stands for anything that it does not report. */
 interface Host {
   readonly bootId: Effect.Effect<string>
   readonly pidNamespace: Effect.Effect<string>
-  /** Tells apart processes for which the host's monotonic clock begins at another time. */
+  /** Distinguishes processes whose monotonic clocks begin at different times. */
   readonly timeNamespace: Effect.Effect<string>
-  /** When a running process started; null when there is none, "" when that cannot be told. */
+  /** When a running process started; null when there is no such process, "" when the time is unknown. */
   readonly startTime: (pid: number) => Effect.Effect<string | null>
 }
 
 const orEmpty = (read: () => Promise<string>): Effect.Effect<string> =>
   Effect.orElseSucceed(Effect.tryPromise(read), () => "")
 
-/** Time zone and language are part of what `ps` prints. */
+/** Time zone and language are fixed because the output of `ps` depends on them. */
 const print = (program: string, ...args: ReadonlyArray<string>): Effect.Effect<string> =>
   orEmpty(
     () =>
@@ -122,13 +125,13 @@ interface Clocks {
   /** Stands still while the host sleeps. */
   readonly monotonic: () => number
   readonly wall: () => number
-  /** Goes on while the host sleeps. It takes longer to read. */
+  /** Runs on while the host sleeps. Slower to read. */
   readonly up: () => number
 }
 
 /**
- * The time that passes, while the host sleeps as well. That it slept shows on its wall clock, or that was set: how long it
- * was up tells which.
+ * A clock of elapsed time that includes the host's sleep. When the wall clock jumps, either the host slept or the clock
+ * was set; the uptime shows which.
  *
  * @internal
  */
@@ -151,7 +154,7 @@ export const elapsedOn = ({ monotonic, up, wall }: Clocks): (() => number) => {
 export type Hosts = "one" | "many"
 
 /**
- * A host's name, in 24 characters at most, as files bear an engine in their name.
+ * Returns a host's name in at most 24 characters, because the names of some files contain an engine.
  *
  * @internal
  */
@@ -171,7 +174,7 @@ const make = Effect.fnUntraced(function* (hosts: Hosts) {
     instance: threadId === 0 ? id : `${id}.${threadId}`,
     host: hosts === "one" ? null : hostName(hostname())
   }
-  // Without its names the clock is nobody else's, and others wait for a lease's whole time.
+  // A clock without a name is shared with no other engine, so the others wait for a whole lease.
   const names = [...(self.host === null ? [] : [self.host]), self.bootId, yield* host.timeNamespace]
   const clock = self.bootId === "" ? "" : names.join(" ")
   const sign = Effect.sync((): Lease.Sign => ({ clock, at: Number(process.hrtime.bigint() / 1_000_000n) }))
@@ -185,7 +188,9 @@ const make = Effect.fnUntraced(function* (hosts: Hosts) {
     () => Effect.sync(() => instances.delete(self.instance))
   )
 
-  /** The start time of what runs under a pid now; null when nothing does, "" when that cannot be told. */
+  /**
+   * The start time of the process that has a pid now; null when there is no such process, "" when the time is unknown.
+   */
   const look = (pid: number) =>
     Effect.flatMap(exists(pid), (exists) => (exists ? host.startTime(pid) : Effect.succeed(null)))
 
@@ -203,7 +208,7 @@ const make = Effect.fnUntraced(function* (hosts: Hosts) {
   return { self, sign, elapsed, liveness }
 })
 
-/** The engine of a storage whose engines may be on so many hosts. */
+/** The engine's identity and ids, for a storage whose engines are on one host or may be on many. */
 export const layerOn = (hosts: Hosts): Layer.Layer<Engines | Ids.Ids> =>
   Layer.provideMerge(Layer.scoped(Engines, make(hosts)), layerIds)
 

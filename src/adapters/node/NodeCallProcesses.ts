@@ -1,6 +1,6 @@
 /**
- * `CallProcesses` on Linux. On other systems nothing is found, as they do not show reliably what environment a process
- * was started with.
+ * `CallProcesses` on Linux. On other systems nothing is found, because they do not reliably show the environment that a
+ * process was started with.
  */
 import { Array as Arr, Deferred, Effect, FiberId, Layer } from "effect"
 import type { CallId } from "../../domain/Message.js"
@@ -21,8 +21,8 @@ const oneByOne = OneByOne.make()
 let next: Deferred.Deferred<ReadonlyMap<string, ReadonlyArray<ProcessStat>>> | null = null
 
 /**
- * Looks at all processes, once for all who ask before the look begins: an engine may have died with many calls. The look is
- * nobody's own: who asked first may be interrupted, and the others still wait for it.
+ * Lists all processes, once for all callers that ask before the listing begins: an engine may have died with many
+ * calls. The listing belongs to no caller: the first one may be interrupted while the others still wait for it.
  */
 const look = Effect.uninterruptibleMask((restore) =>
   Effect.suspend(() => {
@@ -40,7 +40,10 @@ const look = Effect.uninterruptibleMask((restore) =>
   })
 )
 
-/** The groups are asked to end and killed; then what has left them meanwhile. Most calls have started nothing. */
+/**
+ * Asks a call's groups to end and kills them, then kills the processes that have left them meanwhile. Most calls have
+ * started nothing.
+ */
 const endOne = Effect.fnUntraced(function* (callId: CallId) {
   const mark = markOf(callId)
   const groups = Arr.dedupe(((yield* look).get(callId) ?? []).map(({ group }) => group))

@@ -1,19 +1,21 @@
 /**
  * `Exec` by Node. Each command is the leader of a process group of its own, without a terminal.
  *
- * 1. It ends by itself: what is left of its group is ended too, so that a background process neither holds the call
- *    through the output that it has inherited nor outlives it; the result says so. A process that left the group on
- *    purpose goes on.
- * 2. Time over or interruption: the group is asked to end, killed after a grace time, and on Linux what left it as well.
+ * 1. The command ends by itself: the rest of its group is ended too, and the result says so. A background process thus
+ *    neither holds up the call through the output that it has inherited nor outlives it. A process that left the group
+ *    on purpose goes on.
+ * 2. Timeout or interruption: the group is asked to end and killed after a grace time. On Linux, processes that left it
+ *    are killed as well.
  * 3. Either way the call then reads the output to its end. When nothing more comes and the output is still open, a
  *    process that left the group holds it: the call does not wait for it, and the result says that output may be missing.
  *
- * A command that runs for a call carries the call's id as `SKEIN_CALL`: what outlives this process is found by it.
+ * A command that runs for a call carries the call's id as `SKEIN_CALL`: processes that outlive this one are found by
+ * it.
  *
  * A listener that is too slow for its output is left behind: the output is kept all the same.
  *
- * A shell's two outputs are one pipe, so their order is kept; those of a program that is run without a shell are two,
- * and are put in the order in which they arrive.
+ * A shell's two outputs share one pipe, so their order is kept. A program that is run without a shell has two pipes,
+ * and their texts are put in the order in which they arrive.
  */
 import { Deferred, Effect, Exit, Fiber, Layer, Option, Ref, Stream, identity } from "effect"
 import { spawn } from "node:child_process"
@@ -41,7 +43,10 @@ export interface Options {
   readonly graceMillis?: number
 }
 
-/** Milliseconds without any output after which an ended command's output is given up, and how often that may pass. */
+/**
+ * Milliseconds without any output after which an ended command's output is given up, and the number of such periods
+ * after which it is given up anyway.
+ */
 const drainMillis = 1_000
 const maxDrains = 10
 
@@ -70,7 +75,7 @@ const startFailure = (cwd: string, cause: unknown): ExecFailed => {
 
 type Ending = Pick<Completion, "exitCode" | "signal">
 
-/** Of a process that hangs in the system and will end some time. */
+/** For a process that hangs in a system call and will end at some later time. */
 const unkillable: Ending = { exitCode: null, signal: "SIGKILL" }
 
 interface Child {
@@ -170,7 +175,7 @@ const make = (options: Options) =>
         : yield* Effect.as(ProcessGroup.endAll(child.group, graceMillis), false)
       let isComplete = yield* drain(reading, arrived)
       if (!isComplete) {
-        // Its listener may hold it up.
+        // The listener may be holding it up.
         yield* Fiber.interruptFork(reading)
         isComplete = yield* drain(yield* read(() => Effect.void), arrived)
       }

@@ -28,7 +28,7 @@ const syncFolder = async (path: string): Promise<void> => {
   }
 }
 
-/** POSIX lets a system say either when the folder has entries. */
+/** POSIX allows both ENOTEMPTY and EEXIST for a folder that has entries. */
 const stays = new Set(["ENOENT", "ENOTEMPTY", "EEXIST"])
 
 const removeEmpty = async (path: string): Promise<void> => {

@@ -1,6 +1,6 @@
 /**
- * A program of ours in a process of its own, for work that would hold the event loop. It and all that it starts end with
- * the effect: signals that a terminal sends reach this process alone.
+ * One of our programs in a process of its own, for work that would block the event loop. The program and all that it
+ * starts end with the effect: signals from a terminal reach only this process.
  */
 import * as Command from "@effect/platform/Command"
 import * as NodeCommandExecutor from "@effect/platform-node/NodeCommandExecutor"
@@ -9,7 +9,7 @@ import { Effect, Fiber, Layer, Stream } from "effect"
 
 const layer = Layer.provide(NodeCommandExecutor.layer, NodeFileSystem.layer)
 
-/** Runs a script and hands over each line of its output. Returns what it wrote to stderr. */
+/** Runs a script and passes each line of its output to `onLine`. Returns what it wrote to stderr. */
 export const run = <E, R>(
   script: string,
   args: ReadonlyArray<string>,

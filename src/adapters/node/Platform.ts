@@ -1,4 +1,4 @@
-/** What an engine on Node stands on besides its storage: this process, files, hashes, the data folder and the settings. */
+/** What an engine on Node needs besides its storage: this process, files, hashes, the data folder and the settings. */
 import * as NodeFileSystem from "@effect/platform-node/NodeFileSystem"
 import * as NodePath from "@effect/platform-node/NodePath"
 import { Layer } from "effect"
@@ -20,7 +20,7 @@ export const layerMemory = (config: EngineConfig.Options, hosts: Identity.Hosts 
     Layer.succeed(EventLoop, { turn })
   )
 
-/** The platform of an engine over a storage that so many hosts may share. */
+/** The platform of an engine over a storage that one host uses or many may share. */
 export const layerOver = (config: EngineConfig.Options, hosts: Identity.Hosts) =>
   Layer.mergeAll(
     layerMemory(config, hosts),

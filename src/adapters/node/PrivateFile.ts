@@ -1,6 +1,6 @@
 /**
- * Files that nobody but their owner can read, and that come whole: each is written beside its place, synced, and then put
- * into it. All throw what the system says.
+ * Files that only their owner can read and that appear whole: each is written next to its final path, synced, and then
+ * put there. All functions throw the system's errors.
  */
 import { randomUUID } from "node:crypto"
 import {
@@ -33,10 +33,10 @@ const put = <A>(path: string, text: string, place: (draft: string) => A): A => {
   }
 }
 
-/** Writes a file, in place of the one that may be there. Its folder has to be there. */
+/** Writes a file, replacing an existing one. Its folder must exist. */
 export const write = (path: string, text: string): void => put(path, text, (draft) => renameSync(draft, path))
 
-/** Writes a file where there is none. Returns whether it did. */
+/** Writes a file unless it exists. Returns whether it did. */
 export const create = (path: string, text: string): boolean =>
   put(path, text, (draft) => {
     try {
@@ -57,8 +57,8 @@ const orIfMissing = <A, B>(missing: B, find: () => A): A | B => {
   }
 }
 
-/** What a file says, without blanks around it; null where there is none. */
+/** Returns a file's text without surrounding blanks; null when the file is missing. */
 export const read = (path: string): string | null => orIfMissing(null, () => readFileSync(path, "utf8").trim())
 
-/** The names of the files in a folder; none where it is missing. */
+/** Returns the names of the files in a folder; none when the folder is missing. */
 export const names = (folder: string): ReadonlyArray<string> => orIfMissing([], () => readdirSync(folder))

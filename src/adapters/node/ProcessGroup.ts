@@ -1,7 +1,7 @@
 /**
- * A process and all that it starts. On POSIX that is a process group: a process that leaves it (`setsid`, `setpgid`) is
- * not reached by signals to it. On Linux such processes are found by a variable that they have inherited; elsewhere, and
- * when they have cleared it, they stay.
+ * A process and all that it starts. On POSIX that is a process group: signals to it do not reach a process that has
+ * left it (`setsid`, `setpgid`). On Linux such processes are found by a variable that they have inherited; elsewhere,
+ * and when they have cleared it, they keep running.
  */
 import { Effect, Schedule } from "effect"
 import { execFile } from "node:child_process"
@@ -10,7 +10,7 @@ import * as RunningProcesses from "./RunningProcesses.js"
 export interface ProcessGroup {
   /** The pid of its first process, and the group's own. */
   readonly id: number
-  /** What all that it starts inherits. */
+  /** The mark that all its processes inherit. */
   readonly mark: RunningProcesses.Mark
 }
 
@@ -30,10 +30,13 @@ const isRunning = (id: number): Effect.Effect<boolean> =>
     return Effect.map(RunningProcesses.all, (all) => all.some(({ group }) => group === id))
   })
 
-/** Milliseconds in which the system takes killed processes away. */
+/** Milliseconds that the system may take to remove killed processes. */
 const killedMillis = 1_000
 
-/** Asks until the answer is no, for at most so many milliseconds. No time-out: a finalizer is not interrupted by one. */
+/**
+ * Asks until the answer is no, for at most `millis` milliseconds. Not a timeout, because that does not interrupt a
+ * finalizer.
+ */
 const whileTrue = (question: Effect.Effect<boolean>, millis: number): Effect.Effect<void> =>
   question.pipe(
     Effect.repeat({
@@ -59,9 +62,9 @@ const killTree = ({ id }: ProcessGroup): Effect.Effect<void> =>
   })
 
 /**
- * Ends what is left of a group whose first process has ended: asks it to, and kills what has not ended `graceMillis`
- * later. Returns whether anything of it still ran. On Windows nothing is ended: without that process there is no tree
- * any more.
+ * Ends what is left of a group whose first process has ended: asks it to end, and kills whatever still runs
+ * `graceMillis` later. Returns whether anything of it still ran. On Windows nothing is ended: without its first process
+ * there is no tree any more.
  */
 export const endRest = Effect.fn("ProcessGroup.endRest")(function* (id: number, graceMillis: number) {
   if (process.platform === "win32") return false
@@ -76,7 +79,7 @@ export const endRest = Effect.fn("ProcessGroup.endRest")(function* (id: number, 
   return isLeft
 })
 
-/** Ends the whole group likewise, and kills what has left it as far as it can be found. */
+/** Ends the whole group the same way, and kills the processes that have left it, as far as they can be found. */
 export const endAll = Effect.fn("ProcessGroup.endAll")(function* (group: ProcessGroup, graceMillis: number) {
   if (process.platform === "win32") return yield* killTree(group)
   yield* endRest(group.id, graceMillis)

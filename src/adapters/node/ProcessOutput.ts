@@ -2,9 +2,8 @@
  * What a child process writes to one of its outputs, from its start on.
  *
  * Guaranteed: nothing is lost between the process's start and the first read. Node discards output without a listener
- * when a process exits, so the listener is attached in the same turn of the event loop in which the process is started.
- * What waits for a reader is bounded by what the system holds
- * for a pipe; then the process waits.
+ * when a process exits, so the listener is attached in the same turn of the event loop that starts the process. Unread
+ * output is bounded by what the system buffers for a pipe; when that is full, the process waits.
  */
 import { Effect, Option, Stream } from "effect"
 import type { Readable } from "node:stream"
@@ -12,7 +11,7 @@ import type { Readable } from "node:stream"
 export interface ProcessOutput {
   /** The text from the first unread piece on, whole characters at a time, until the output ends. For one reader. */
   readonly text: Stream.Stream<string>
-  /** Pieces that have arrived. */
+  /** The number of pieces that have arrived. */
   readonly arrived: () => number
   /** Stops listening. A process that still writes gets an error. */
   readonly close: () => void
@@ -20,7 +19,7 @@ export interface ProcessOutput {
 
 const empty: ProcessOutput = { text: Stream.empty, arrived: () => 0, close: () => undefined }
 
-/** Starts to listen. An error ends the output like its end. */
+/** Starts listening. An error ends the output as its end does. */
 export const attach = (readable: Readable | null): ProcessOutput => {
   if (readable === null) return empty
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true })

@@ -1,4 +1,4 @@
-/** What Linux says of a process in `/proc/<pid>/stat`. */
+/** What Linux says about a process in `/proc/<pid>/stat`. */
 import { Option } from "effect"
 
 export interface ProcessStat {
@@ -10,7 +10,10 @@ export interface ProcessStat {
   readonly startTime: string
 }
 
-/** None when the text has another form. The program's name is in brackets and may hold any character, brackets too. */
+/**
+ * Returns none when the text has another form. The program's name is in brackets and may hold any character, brackets
+ * too.
+ */
 export const parse = (text: string): Option.Option<ProcessStat> => {
   const fields = text
     .slice(text.lastIndexOf(")") + 1)
@@ -29,5 +32,5 @@ export const parse = (text: string): Option.Option<ProcessStat> => {
     : Option.some({ pid, state, group: Number(group), threads: Number(threads), startTime })
 }
 
-/** Nothing of it runs any more, though its parent has not asked for its exit code yet. */
+/** Whether nothing of a process runs any more, even if its parent has not yet asked for its exit code. */
 export const hasEnded = ({ state, threads }: ProcessStat): boolean => /^[ZXx]$/.test(state) && threads <= 1

@@ -1,10 +1,11 @@
 /**
- * Permission rules in a folder of the user's own, one file a rule: added by creating one, removed by removing one, so that
- * processes that do so at once do not undo each other's. Nothing in a session's folder is read.
+ * Permission rules in a folder of the user, one file per rule. A rule is added by creating its file and removed by
+ * removing it, so processes that do so at the same time do not undo each other's changes. Nothing in a session's folder
+ * is read.
  *
- * A rule is for all sessions, for those in a folder and below it, or for one session. The folder and its files are its
- * owner's alone. A file that cannot be read or understood may have been a rule that denies: until it is gone no rule
- * decides, and whoever asks for the rules gets `RulesUnusable`.
+ * A rule is for all sessions, for those in a folder and below it, or for one session. Only the owner can use the folder
+ * and its files. A file that cannot be read or understood may have been a rule that denies: until it is gone no rule
+ * decides, and asking for the rules fails with `RulesUnusable`.
  */
 import { Clock, Effect, Layer, Schema } from "effect"
 import { createHash } from "node:crypto"
@@ -18,7 +19,7 @@ import * as FolderCreation from "./FolderCreation.js"
 import * as PrivateFile from "./PrivateFile.js"
 import { isWithin } from "./Within.js"
 
-/** A rule, and which sessions it is for: all of them without folder and session. */
+/** A rule, and the sessions that it is for: all of them when both `folder` and `session` are null. */
 export const StoredRule = Schema.Struct({
   ...Rule.fields,
   /** The absolute path of a folder. */
@@ -43,21 +44,21 @@ const encode = Schema.encodeSync(Text)
 
 const ending = ".json"
 
-/** A rule's own name: what says the same has the same. */
+/** Returns a rule's name. Rules that say the same have the same name. */
 const idOf = ({ folder, pattern, session, word }: StoredRule): string =>
   createHash("sha256")
     .update(JSON.stringify([word, pattern, folder, session]))
     .digest("hex")
     .slice(0, 12)
 
-/** Whether a rule counts for a session. */
+/** Whether a rule applies to a session. */
 const isFor = ({ folder, session }: StoredRule, { id, workdir }: Pick<Session, "id" | "workdir">): boolean =>
   (session === null || session === id) && (folder === null || (workdir !== null && isWithin(folder, workdir)))
 
 const attempt = <A>(path: string, run: () => Promise<A>): Effect.Effect<A, RulesUnusable> =>
   Effect.tryPromise({ try: run, catch: (thrown) => new RulesUnusable({ path, reason: codeOf(thrown) }) })
 
-/** The rules in a folder, which need not be there. */
+/** The rules in a folder, which need not exist. */
 export const open = (path: string) => {
   const fileOf = (id: string) => join(path, id + ending)
 
@@ -97,11 +98,11 @@ export const open = (path: string) => {
       catch: (thrown) => new RulesUnusable({ path, reason: codeOf(thrown) })
     })
 
-  /** Removes a rule, which need not be there. */
+  /** Removes a rule, which need not exist. */
   const remove = (rule: StoredRule): Effect.Effect<void, RulesUnusable> =>
     attempt(path, () => rm(fileOf(idOf(rule)), { force: true }))
 
-  /** Those that count for a session, or would for a folder. */
+  /** The rules that apply to a session, or would apply to a session in a folder. */
   const of = (session: Pick<Session, "id" | "workdir">) =>
     Effect.map(all, (rules) => rules.filter((rule) => isFor(rule, session)))
 
@@ -110,7 +111,7 @@ export const open = (path: string) => {
 
 const grainMillis = 2_000
 
-/** When a folder was changed last, in milliseconds; null when it is not there. */
+/** When a folder was last changed, in milliseconds; null when it is missing. */
 const changeOf = (path: string) =>
   attempt(path, () => stat(path)).pipe(
     Effect.map(({ mtimeMs }) => mtimeMs),
@@ -121,8 +122,9 @@ const changeOf = (path: string) =>
   )
 
 /**
- * The rules in a folder, for `Permissions.byRules`. What somebody allows for good is stored for the session's folder and
- * below it, and of a session without folder for all sessions. While the rules cannot be read calls are denied.
+ * The rules in a folder, for `Permissions.byRules`. Whatever somebody allows for good is stored for the session's
+ * folder and below it; if the session has no folder, for all sessions. While the rules cannot be read, calls are
+ * denied.
  */
 export const layer = (path: string): Layer.Layer<Rules> =>
   Layer.sync(Rules, () => {
@@ -132,7 +134,7 @@ export const layer = (path: string): Layer.Layer<Rules> =>
       const change = yield* changeOf(path)
       if (known !== null && known.change === change) return known.rules
       const rules = yield* folder.all
-      // What is changed again within the grain of the file system's clock bears the same time.
+      // A second change within the grain of the file system's clock leaves the same time.
       const isSettled = change === null || (yield* Clock.currentTimeMillis) - change > grainMillis
       known = isSettled ? { change, rules } : null
       return rules

@@ -1,12 +1,12 @@
 /**
- * The processes of this host, as Linux shows them in /proc. Elsewhere none are seen. A process is known by a variable of
- * the environment that it was started with; those of other users do not show theirs.
+ * The processes of this host, as Linux shows them in /proc. Elsewhere none are seen. A process is recognized by a
+ * variable of the environment that it was started with; processes of other users do not show theirs.
  */
 import { Effect, Option } from "effect"
 import { readdir, readFile } from "node:fs/promises"
 import * as ProcessStat from "./ProcessStat.js"
 
-/** The processes that run now. Those that have ended and were not yet reaped do not count. */
+/** The processes that run now. Processes that have ended but were not yet reaped do not count. */
 export const all: Effect.Effect<ReadonlyArray<ProcessStat.ProcessStat>> = Effect.tryPromise(() =>
   readdir("/proc")
 ).pipe(
@@ -36,7 +36,7 @@ export interface Mark {
   readonly value: string
 }
 
-/** All but this process and its group: it may itself have been started by what it looks for. */
+/** All except this process and its group: it may itself carry the mark that it looks for. */
 const others = Effect.map(all, (running) => {
   const own = running.find(({ pid }) => pid === process.pid)?.group
   return running.filter(({ group }) => group !== own)
@@ -51,7 +51,7 @@ const environmentOf = (pid: number): Effect.Effect<ReadonlyArray<string>> =>
 const carries = ({ value, variable }: Mark, pid: number): Effect.Effect<boolean> =>
   Effect.map(environmentOf(pid), (variables) => variables.includes(`${variable}=${value}`))
 
-/** Those that carry the variable, by its values, but for this process and its group. */
+/** The processes that carry the variable, by its values, except this process and its group. */
 export const byValue = (variable: string): Effect.Effect<ReadonlyMap<string, ReadonlyArray<ProcessStat.ProcessStat>>> =>
   Effect.gen(function* () {
     const running = yield* others
@@ -66,6 +66,6 @@ export const byValue = (variable: string): Effect.Effect<ReadonlyMap<string, Rea
     return found
   })
 
-/** Those that carry a mark, but for this process and its group. */
+/** The processes that carry a mark, except this process and its group. */
 export const marked = (mark: Mark): Effect.Effect<ReadonlyArray<ProcessStat.ProcessStat>> =>
   Effect.flatMap(others, (running) => Effect.filter(running, ({ pid }) => carries(mark, pid), { concurrency: 16 }))

@@ -35,7 +35,7 @@ export interface Options extends EngineConfig.Options {
 
 const engine = Layer.provide(Engine.layer, Assets.layer)
 
-/** Where assets are: in the data folder unless something else is said. */
+/** Where assets are: in the data folder unless `assets` says otherwise. */
 const filesOf = ({ assets, data }: Pick<Options, "assets" | "data">): Preset.Files =>
   assets ??
   AssetFiles.layer.pipe(
@@ -43,9 +43,9 @@ const filesOf = ({ assets, data }: Pick<Options, "assets" | "data">): Preset.Fil
   )
 
 /**
- * An engine on a data folder. It takes up what other engines left behind, each second unless `recoverMillis` says
- * otherwise. Fails with `InvalidInput` for a setting out of its range, and with `StorageUnusable` when
- * the folder's database cannot be used; the database is then left as it was.
+ * An engine on a data folder. It takes up what other engines left behind, every second unless `recoverMillis` says
+ * otherwise. Fails with `InvalidInput` for a setting that is out of range, and with `StorageUnusable` when the folder's
+ * database cannot be used; the database is then left as it was.
  */
 export const layer = ({
   assets,

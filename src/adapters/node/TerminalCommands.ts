@@ -1,13 +1,15 @@
-/** How commands of calls run in terminals that are another program's: as the shell of `NodeExec` runs them, on its terms. */
+/**
+ * How commands of calls run in another program's terminals: as the shell of `NodeExec` runs them, under the same rules.
+ */
 import type { CallId } from "../../domain/Message.js"
 import { defaultShell } from "./DefaultShell.js"
 import * as ExecEnvironment from "./ExecEnvironment.js"
 import * as NodeCallProcesses from "./NodeCallProcesses.js"
 
 export interface TerminalCommands {
-  /** The program and its arguments for a command line, which has no input. */
+  /** The program and arguments that run a command line, without any input. */
   readonly argv: (command: string) => readonly [program: string, ...args: ReadonlyArray<string>]
-  /** Variables to set for a command of a call: empty ones for all that the shell passes on to no command. */
+  /** Variables to set for a command of a call. Variables that the shell would not pass on are set to an empty text. */
   readonly variables: (callId: CallId | null) => Readonly<Record<string, string>>
 }
 

@@ -4,6 +4,6 @@ import * as WorkspacePath from "../../domain/WorkspacePath.js"
 
 const platform: WorkspacePath.Platform = process.platform === "win32" ? "win32" : "posix"
 
-/** Both absolute. */
+/** Both paths are absolute. */
 export const isWithin = (folder: string, path: string): boolean =>
   path === folder || Either.getOrElse(WorkspacePath.isInside(platform, { workspace: folder, path }), () => false)

@@ -1,13 +1,13 @@
 /**
- * Assets in the database itself, as chunks of 256 KiB: what all hosts reach without anything beside it.
+ * Assets in the database itself, as chunks of 256 KiB: all hosts reach them without another service.
  *
- * - `asset_files` has a row for each placed file and each marker, `asset_chunks` what is written of its content. Placing
- *   gives the marker's row the name of the file, and the marker a new row.
- * - A content comes and goes chunk by chunk: no more than one of each is in memory, and a part of it is read from the
- *   chunks that it is in.
- * - It has a connection of its own, so that a large content never stands before a write or a read of a session. It is
- *   opened when the first asset is saved, read or swept.
- * - All that it asks may be asked twice: what was asked on a connection that was lost is asked again.
+ * - `asset_files` has a row for each placed file and each marker, `asset_chunks` the content written so far. Placing
+ *   gives the marker's row the name of the file, and gives the marker a new row.
+ * - Contents are written and read chunk by chunk: at most one chunk of each is in memory, and a part of a content is
+ *   read only from the chunks that hold it.
+ * - Assets have a connection of their own, so a large content never delays a session's writes and reads. It is opened
+ *   when the first asset is saved, read or swept.
+ * - Every statement may be sent twice: a statement on a lost connection is sent again.
  */
 import { Effect, Layer, Stream } from "effect"
 import type { Redacted, Scope } from "effect"
@@ -26,14 +26,14 @@ export interface Options {
 }
 
 /**
- * Bytes of each chunk of a content but the last.
+ * Bytes of each chunk of a content except the last.
  *
  * @internal
  */
 export const chunkBytes = 256 * 1024
 
 /**
- * The log, the backups and the standbys of a database carry all of its assets.
+ * Bytes of the largest asset: the log, the backups and the standbys of a database carry all of its assets.
  *
  * @internal
  */
@@ -41,21 +41,21 @@ export const mostBytes = 32 * 1024 * 1024
 
 const missing = (detail: string) => new FilesFailed({ missing: true, detail })
 
-/** A chunk belongs to a file that is gone. */
+/** Whether a chunk belongs to a file that is gone. */
 const isOfNothing = (code: string): boolean => code === "23503"
 
-/** The name is taken. */
+/** Whether a name is taken. */
 const isTaken = (code: string): boolean => code === "23505"
 
 const codeOf = (error: SqlFailure | StorageFailed | StorageUnusable): string =>
   error._tag === "StorageUnusable" ? error.detail : error.code
 
-/** Fills chunks with what comes. The bytes are copied: whoever appends may use its buffer again. */
+/** Collects bytes into chunks. The bytes are copied, so the caller may reuse its buffer. */
 const makeChunks = () => {
   let chunk = new Uint8Array(0)
   let used = 0
   return {
-    /** Takes what fits, and tells how much that was. */
+    /** Takes as many bytes as fit, and returns their number. */
     take: (bytes: Uint8Array): number => {
       const taken = bytes.subarray(0, chunkBytes - used)
       if (used + taken.length > chunk.length) {
@@ -102,7 +102,7 @@ const make = ({ schema, url }: Options): Effect.Effect<Service, never, Scope.Sco
     const rows = <Row>(text: string, ...parameters: ReadonlyArray<Parameter>) =>
       Effect.map(ask(text, ...parameters), ({ rows }) => rows.filter(isRow<Row>))
 
-    /** A statement that was sent is run, whoever waits for it. */
+    /** A statement that was sent runs to its end even if its caller is interrupted. */
     const change = <A, R>(effect: Effect.Effect<A, FilesFailed, R>) => Effect.uninterruptible(effect)
 
     const begin = ({ folder, marker }: Upload) =>
@@ -181,7 +181,7 @@ const make = ({ schema, url }: Options): Effect.Effect<Service, never, Scope.Sco
         Effect.mapError(failed),
         Effect.flatMap((isDone) => {
           if (isDone) return Effect.succeed(true)
-          // A try whose answer was lost may have done it.
+          // An earlier try whose answer was lost may have placed it.
           return Effect.filterOrElse(
             isPlaced(upload, file),
             (isPlaced) => isPlaced,
@@ -191,7 +191,7 @@ const make = ({ schema, url }: Options): Effect.Effect<Service, never, Scope.Sco
         Effect.onError(() => Effect.ignoreLogged(unplace(upload, file)))
       )
 
-    /** False if another has the place. */
+    /** Returns false if another upload has the place. */
     const whyNotPlaced = Effect.fnUntraced(function* ({ folder, marker }: Upload, file: string) {
       const found = yield* rows<{ readonly name: string }>(
         "SELECT name FROM asset_files WHERE folder = $1 AND name IN ($2, $3)",
@@ -204,7 +204,10 @@ const make = ({ schema, url }: Options): Effect.Effect<Service, never, Scope.Sco
       return false
     })
 
-    /** Its chunks go with it. What is there is looked for first, as a removal whose answer was lost finds nothing. */
+    /**
+     * Removes a row and its chunks. The row is looked up first, because repeating a removal whose answer was lost finds
+     * nothing.
+     */
     const remove = Effect.fnUntraced(function* (folder: string, name: string) {
       const found = yield* rows("SELECT 1 FROM asset_files WHERE folder = $1 AND name = $2", folder, name)
       if (found.length === 0) return false

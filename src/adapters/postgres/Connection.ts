@@ -55,7 +55,9 @@ export interface Options {
   readonly idleMillis?: number
   /** Whether its statements may scan whole tables and take long. Defaults to false: all access is by key. */
   readonly scans?: boolean
-  /** Whether a standby will do, which may lack the newest commits. Defaults to false: a standby is refused as 25006. */
+  /**
+   * Whether a standby is accepted, which may lack the newest commits. Defaults to false: a standby is refused as 25006.
+   */
   readonly mayLag?: boolean
   /**
    * Whether an integer that a number cannot hold becomes a bigint. Defaults to false: it becomes the nearest number.
@@ -210,7 +212,7 @@ const begin = async (options: Options, socket: Socket): Promise<Connection> => {
         const failure = PostgresFailure.fromUnknown(thrown)
         if (failure.kind !== "spoilt") throw failure
         isOpen = false
-        // A server that does not answer in time would keep it, with its locks, once it goes on.
+        // A server that does not answer in time would keep the connection and its locks once it goes on.
         socket.destroy()
         // The first statement that fails with the loss has its reason; the others only learn that there is no
         // connection.

@@ -1,9 +1,9 @@
 /**
- * URLs of databases: which are taken, and what may be said of one, as user, password and options are nobody's business.
+ * URLs of databases: which are accepted, and what may be shown of one, because user, password and options are private.
  * Loads no driver.
  */
 
-/** A user without a host, whom the driver takes. */
+/** A user without a host, which the driver accepts. */
 const hostless = /^(postgres(?:ql)?:\/\/)[^@/?#]*@(?=\/)/
 
 const parsed = (url: string): URL | null => {
@@ -15,12 +15,12 @@ const parsed = (url: string): URL | null => {
 }
 
 /**
- * Whether something of a password may stand where others read it. An @ behind the host's place belongs to one that was cut
- * there, by a character that had to be encoded.
+ * Whether a piece of the password may be in a part that is shown. An @ after the host means that the password was cut
+ * off there, by a character that should have been encoded.
  */
 const isCut = ({ hash, pathname, search }: URL): boolean => `${pathname}${search}${hash}`.includes("@")
 
-/** Why a URL is not taken; null when it is. */
+/** Why a URL is not accepted; null when it is. */
 export const fault = (url: string): "scheme" | "form" | null => {
   if (!/^postgres(?:ql)?:\/\//.test(url)) return "scheme"
   const found = parsed(url)
@@ -40,7 +40,10 @@ const hostOf = ({ host, searchParams }: URL, env: Environment): string => {
   return `${name.startsWith("/") ? encodeURIComponent(name) : name}${port === "" ? "" : `:${port}`}`
 }
 
-/** The host and the database of a URL, without who and how. What it leaves out is the environment's, as for the driver. */
+/**
+ * Returns the host and the database of a URL, without user, password and options. What the URL leaves out comes from
+ * the environment, as it does for the driver.
+ */
 export const where = (url: string, env: Environment = process.env): string => {
   const found = parsed(url)
   if (found === null || isCut(found)) return "postgres:"
@@ -49,8 +52,8 @@ export const where = (url: string, env: Environment = process.env): string => {
 }
 
 /**
- * The URL as the driver takes it. It would have the modes that ask for encryption check the server's certificate too, as
- * this version does, and print a warning that the next one will not.
+ * Returns the URL for the driver. In all modes that ask for encryption, this version of the driver also checks the
+ * server's certificate, but warns that the next one will not. So the URL says it outright: `verify-full`.
  */
 export const forDriver = (url: string): string =>
   /[?&]uselibpqcompat=/.test(url)

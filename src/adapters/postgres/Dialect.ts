@@ -1,6 +1,6 @@
 /**
- * The little that one text of SQL cannot say for both databases, replaced in the text that SQLite has. Each text is
- * translated once.
+ * The few parts of SQL that differ between the two databases, replaced in the text for SQLite. Each text is translated
+ * once.
  */
 import { unlocked } from "../../services/storage/sql/Unlocked.js"
 import * as SessionOrdinal from "../../services/storage/sql/SessionOrdinal.js"
@@ -10,7 +10,7 @@ const nextOrdinal = "nextval(pg_get_serial_sequence('session_rows', 'ordinal'))"
 const replacements: ReadonlyArray<readonly [from: string, to: string]> = [
   [unlocked, "FOR NO KEY UPDATE SKIP LOCKED"],
   [SessionOrdinal.next, nextOrdinal],
-  // A sequence of PostgreSQL is not damaged by itself.
+  // A sequence in PostgreSQL does not get damaged on its own.
   [SessionOrdinal.restart, "SELECT 1 WHERE false"],
   ["json_array(", "json_build_array("],
   ["json_group_array(", "json_agg("]
@@ -25,7 +25,7 @@ const translate = (text: string): string => {
 
 const translated = new Map<string, string>()
 
-/** The text of a statement in PostgreSQL's words. */
+/** Returns the text of a statement for PostgreSQL. */
 export const toPostgres = (text: string): string => {
   const known = translated.get(text)
   if (known !== undefined) return known

@@ -1,10 +1,11 @@
 /**
- * One group of writes in one transaction on a connection that answers later. The rows of the group's sessions are locked
- * first, in order, by a statement of their own. Then the writes of different sessions go on side by side, those of one
- * session one after the other; one whose session is not known beforehand goes on alone.
+ * One group of writes in one transaction on a connection that answers later. The rows of the group's sessions are
+ * locked first, in order, by a separate statement. Then writes of different sessions run side by side, and writes of
+ * one session one after the other. A write of several sessions, or of a session that is not known beforehand, runs
+ * alone.
  *
- * Each group stores its mark beside its lane's name, and so holds that row until it has ended. After a COMMIT that was not
- * answered, whoever gets the lock on that row knows that the transaction is over, and the mark tells how.
+ * Each group stores its mark in the row of its lane, and so holds that row until it has ended. After a COMMIT that was
+ * not answered, getting the lock on that row proves that the transaction is over, and the mark shows how it ended.
  */
 import { SqlFailure, type Parameter } from "../../services/storage/sql/Database.js"
 import * as Marks from "../../services/storage/sql/lane/Marks.js"
@@ -25,9 +26,9 @@ export interface Member {
 
 export interface Group<M extends Member> extends Common {
   readonly lane: string
-  /** How long to wait for a lock; null for as long as the connection is set to. */
+  /** How long to wait for a lock, in milliseconds; null for as long as the connection is set to. */
   readonly lockMillis: number | null
-  /** Learns of the time on the server. */
+  /** Learns the server's time. */
   readonly clock: ServerClock
   readonly members: ReadonlyArray<M>
 }
@@ -35,7 +36,7 @@ export interface Group<M extends Member> extends Common {
 export type Outcome<M> =
   /** The changes that stay are stored. */
   | { readonly _tag: "Done"; readonly wakeups: Wakeups }
-  /** A member left changes that must not stay: run each by itself. Nothing is stored. */
+  /** A member left changes that must not stay: run each member by itself. Nothing is stored. */
   | { readonly _tag: "Entangled" }
   /** Nothing is stored, and nothing ever will be. `culprit` is the member whose statement failed, if it was one. */
   | { readonly _tag: "Failed"; readonly failure: SqlFailure; readonly culprit: M | null }
@@ -52,7 +53,7 @@ const lockAny = `SELECT 1 FROM session_rows WHERE ordinal IN (
     UNION ALL SELECT session FROM questions WHERE id IN (SELECT value FROM json_each($3))
   ) ORDER BY id FOR NO KEY UPDATE`
 
-/** A statement that locks the rows of all sessions of some subjects; null when there is none. */
+/** Returns a statement that locks the rows of all sessions of some subjects; null when there are none to lock. */
 const lockOf = (subjects: ReadonlyArray<Subject>): readonly [text: string, ...parameters: Array<string>] | null => {
   const sessions = [...new Set(subjects.flatMap((subject) => ("sessions" in subject ? subject.sessions : [])))]
   const runs = subjects.flatMap((subject) => ("run" in subject ? [subject.run] : []))
@@ -63,7 +64,7 @@ const lockOf = (subjects: ReadonlyArray<Subject>): readonly [text: string, ...pa
   return sessions.length === 0 ? null : [lockSessions, JSON.stringify(sessions)]
 }
 
-/** The queue within the group: that of the one session, or null for a member that goes on alone. */
+/** The queue within the group: the id of a single session, or null for a member that runs alone. */
 const queueOf = (subject: Subject): string | null => {
   if (!("sessions" in subject) || subject.sessions.length > 1) return null
   return subject.sessions[0] ?? ""
@@ -87,7 +88,7 @@ const needsNoAnswer = (text: string): boolean => {
   return is
 }
 
-/** The statements of one member. Notes whether any has changed a row, and tells of each that fails. */
+/** The statements of one member. Records whether any has changed a row, and reports each failure. */
 class Statements implements LaterSql {
   changed = false
   readonly #unawaited: Array<Promise<unknown>> = []
@@ -116,7 +117,7 @@ class Statements implements LaterSql {
     return rows.filter(isRow<Row>)
   }
 
-  /** Waits for the statements that nobody waits for. */
+  /** Waits for the statements that were not awaited when they were sent. */
   async settled(): Promise<void> {
     await Promise.all(this.#unawaited)
   }
@@ -133,7 +134,7 @@ class Statements implements LaterSql {
   }
 }
 
-/** Sends what nobody waits for. */
+/** Sends a statement, translated for PostgreSQL. */
 const send = (connection: Connection, [text, ...parameters]: readonly [string, ...ReadonlyArray<Parameter>]) =>
   connection.send(toPostgres(text), parameters)
 
@@ -192,7 +193,8 @@ export const commit = async <M extends Member>(connection: Connection, group: Gr
       )
   }
   await Promise.all([...begun, ...queues.values(), alone])
-  // After a statement that has failed the server answers COMMIT by ROLLBACK: that is sent before all are answered.
+  // After a failed statement the server answers COMMIT with ROLLBACK, so COMMIT is sent before all statements are
+  // answered.
   const mayCommit = failures.length === 0 && isChanged && !isEntangled
   const uncommitted = await (mayCommit ? sendCommit(connection, group) : rollBack(connection))
   await Promise.all(unawaited)
@@ -204,13 +206,13 @@ export const commit = async <M extends Member>(connection: Connection, group: Gr
   return isEntangled ? { _tag: "Entangled" } : { _tag: "Done", wakeups }
 }
 
-/** Nothing is stored; or it is unknown whether it is. */
+/** `Refused`: nothing is stored. `Lost`: it is unknown whether the group is stored. */
 interface Uncommitted {
   readonly _tag: "Refused" | "Lost"
   readonly failure: SqlFailure
 }
 
-/** Leaves the group's mark and commits. */
+/** Stores the group's mark and commits. */
 const sendCommit = async <M extends Member>(
   connection: Connection,
   { clock, lane, mark, now }: Group<M>
@@ -229,7 +231,7 @@ const sendCommit = async <M extends Member>(
   } catch (thrown) {
     const failure = failureOf(thrown)
     await marked
-    // What the server has refused is not stored; only what was not answered may be.
+    // A COMMIT that the server has refused stores nothing; only an unanswered one may have.
     return { _tag: failure.kind === "spoilt" ? "Lost" : "Refused", failure }
   }
 }
@@ -238,7 +240,7 @@ const sendCommit = async <M extends Member>(
 export const removeOldMarks = (connection: Connection, now: number): void =>
   void send(connection, Marks.removeOld(now)).catch(() => {})
 
-/** Waits for the transaction that holds it, if one does. Parameters: the lane's id, a time. */
+/** Locks the lane's row, waiting for a transaction that holds it. Parameters: the lane's id, a time. */
 const lockLane = "INSERT INTO lanes (id, mark, at) VALUES ($1, -1, $2) ON CONFLICT (id) DO UPDATE SET at = excluded.at"
 
 /**

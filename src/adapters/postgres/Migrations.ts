@@ -1,6 +1,6 @@
 /**
- * Brings a schema to the newest version. All missing steps are one transaction; of several processes that start at once,
- * one does it and the others wait for it. A schema that a newer version has made is left as it is.
+ * Brings a schema to the newest version. All missing steps run in one transaction. When several processes start at the
+ * same time, one migrates and the others wait for it. A schema that a newer version has made is left as it is.
  */
 import { Effect, Schema } from "effect"
 import { StorageFailed, StorageUnusable } from "../../domain/SkeinError.js"
@@ -12,7 +12,7 @@ const operation = "migrate the database"
 const decodeEncoding = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ encoding: Schema.String })))
 const decodeVersion = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ version: Schema.NullOr(Schema.Number) })))
 
-/** What is locked while one migrates. Ends with the transaction. */
+/** The lock that a migration holds until its transaction ends. */
 const lock = "SELECT pg_advisory_xact_lock(hashtextextended($1, 0))"
 
 const table = `CREATE TABLE IF NOT EXISTS migrations (
@@ -22,14 +22,17 @@ const table = `CREATE TABLE IF NOT EXISTS migrations (
 )`
 
 interface Options {
-  /** The connection may write, and finds the schema's names. */
+  /** A connection that may write and looks up names in the schema. */
   readonly connection: Connection.Connection
   readonly schema: string
   /** Where the database is, for messages. */
   readonly where: string
 }
 
-/** Fails with nothing done where the schema is newer or the database cannot hold every text. `all` defaults to the steps of this version. */
+/**
+ * Fails without any change when the schema is newer or the database cannot hold every text. `all` defaults to the steps
+ * of this version.
+ */
 export const migrate = (
   { connection, schema, where }: Options,
   all: ReadonlyArray<Step> = steps
@@ -52,7 +55,7 @@ export const migrate = (
       return yield* new StorageUnusable({ path: where, reason: "newer-version", detail: `${done}` })
     }
     for (const [index, { name, statements }] of all.slice(done).entries()) {
-      // They are sent one after the other, without waiting for answers between them.
+      // The statements are sent in order, without waiting for answers in between.
       yield* Effect.forEach(statements, (statement) => send(statement), { concurrency: "unbounded", discard: true })
       yield* send("INSERT INTO migrations (version, name) VALUES ($1, $2)", done + index + 1, name)
     }

@@ -1,12 +1,12 @@
 /**
- * Tells other processes of what was committed here, and wakes the watchers of this one when they tell. Notifications are
- * hints: rows are the truth, and whoever is woken reads them.
+ * Notifies other processes of commits made here, and wakes the watchers of this process when others notify.
+ * Notifications are hints: rows are the truth, and a woken watcher reads them.
  *
- * - Telling is never part of a write, as that would have all commits of the database wait for each other. It comes after,
- *   on one connection; while one notification is on its way, what comes meanwhile is joined into the next.
- * - What is told while a process does not listen is lost to it. So it listens first, and then all of its watchers look;
- *   the same after each loss of its connection, and besides every five seconds.
- * - Its own notifications wake nobody here: who has written has signalled.
+ * - Notifying is never part of a write, because then all commits of the database would wait for each other. It comes
+ *   afterwards, on one connection. While one notification is on its way, later changes are collected for the next.
+ * - A process misses notifications that are sent while it does not listen. So it first listens, and then all of its
+ *   watchers look; the same happens after each loss of its connection. All watchers also look every five seconds.
+ * - Its own notifications wake nobody here: the lane has already signalled.
  */
 import { Effect, Either, type Redacted, Schema } from "effect"
 import type { Scope } from "effect"
@@ -17,45 +17,45 @@ import type { Wakeups } from "../../services/storage/sql/lane/Transaction.js"
 import * as Connection from "./Connection.js"
 
 export interface Notifications {
-  /** Tells the others, some time after it returns. Call it once the commit is visible. */
+  /** Notifies the other processes, some time after it returns. Call it once the commit is visible. */
   readonly notify: (wakeups: Wakeups) => void
 }
 
 export interface Options {
   readonly url: Redacted.Redacted
-  /** Those who use the same schema of the same database hear each other. */
+  /** Processes that use the same schema of the same database hear each other. */
   readonly schema: string
-  /** What is asked of the server from time to time, to see whether it still answers. */
+  /** Asks the server something from time to time, to see whether it still answers. */
   readonly look: (connection: Connection.Connection) => Effect.Effect<void, SqlFailure>
 }
 
-/** A session that has changed, one that is gone and whose it was, or that runs are to stop. */
+/** A session that has changed, a session that is gone with its owner, or "!" when runs are asked to stop. */
 const Entry = Schema.Union(SessionId, Schema.Tuple(SessionId, Schema.NullOr(Owner)), Schema.Literal("!"))
 type Entry = typeof Entry.Type
 
-/** What is notified, as JSON. Null when too much has changed to be told. */
+/** The payload of a notification, as JSON. Null when too much has changed to list. */
 const Told = Schema.parseJson(Schema.NullOr(Schema.Array(Entry)))
 const decode = Schema.decodeEither(Told)
 
 const decodePid = Schema.decodeUnknownSync(Schema.Tuple(Schema.Struct({ pid: Schema.Number })))
 
-/** A notification has fewer than 8,000 bytes. An entry has never as many. */
+/** A notification must have fewer than 8,000 bytes. A single entry never has that many. */
 const mostBytes = 7_999
 
-/** Of more, it is told that anything may have changed. */
+/** Above this number, the notification only says that anything may have changed. */
 const mostWaiting = 10_000
 
-/** How often all look, told or not, and how often it is seen whether the server still answers. */
+/** How often all watchers look, notified or not, and how often the server is asked whether it still answers. */
 const interval = "5 seconds"
 
 const encoder = new TextEncoder()
 
-/** What waits to be told, each session once, in the order in which it came. */
+/** The entries that wait to be sent, each session once, in the order in which they came. */
 const makeWaiting = () => {
   const entries = new Map<string, Entry>()
   let isTooMuch = false
   const put = (key: string, entry: Entry) => {
-    // What is gone stays so, whatever is told of it later.
+    // A session that is gone stays gone, whatever comes later.
     if (!Array.isArray(entries.get(key))) entries.set(key, entry)
   }
   return {
@@ -67,7 +67,7 @@ const makeWaiting = () => {
       if (isTooMuch) entries.clear()
     },
     isEmpty: () => entries.size === 0 && !isTooMuch,
-    /** As much of it as one notification holds. */
+    /** Takes as many entries as one notification holds, as its payload. */
     take: (): string => {
       if (isTooMuch) {
         isTooMuch = false
@@ -98,7 +98,10 @@ const makePause = () => {
   }
 }
 
-/** Begins to listen and to tell. Both end with the scope; what still waits to be told then is told. */
+/**
+ * Starts to listen and to notify. Both end with the scope; entries that still wait are sent first, for at most a
+ * second.
+ */
 export const make = ({
   look: lookAt,
   schema,
@@ -109,7 +112,7 @@ export const make = ({
     // A longer name would be refused.
     const channel = `skein_${schema}`.slice(0, 63)
     const connectionOptions = { url, schema, isLane: false, lockMillis: 0 }
-    /** The backend that tells for this process. */
+    /** The pid of the backend that notifies for this process. */
     let own = 0
 
     const heard = (payload: string, byBackend: number) => {
@@ -170,12 +173,12 @@ export const make = ({
       Effect.flatMap(open, (connection) =>
         Connection.ask(connection, "SELECT pg_notify($1, $2)", [channel, payload])
       ).pipe(
-        // Nobody knows whether one that was lost has come, and once more harms nobody.
+        // Nobody knows whether a lost notification has arrived, and sending it again does no harm.
         Effect.tapError(() => sending.pause),
         Effect.eventually,
         Effect.tap(sending.succeeded)
       )
-    /** What is on its way. */
+    /** The payload that is on its way. */
     let told: string | null = null
     const tellNext = Effect.suspend(() => tell((told ??= waiting.take()))).pipe(
       Effect.tap(() => {

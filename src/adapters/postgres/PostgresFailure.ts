@@ -10,10 +10,10 @@ import { codeOf } from "../ErrorCode.js"
 /** The code of a connection that ended without one. */
 const lost = "CONNECTION_LOST"
 
-/** The server has ended the connection: by order, by its own end, by a time-out. */
+/** The server has ended the connection: on command, by shutting down, or after a timeout. */
 const ended = /^(?:08|25P0[34]$|57P0)/
 
-/** The server is a standby, or takes no writes for another reason. */
+/** The server is a standby, or accepts no writes for another reason. */
 export const readOnly = "25006"
 
 const kinds: ReadonlyArray<readonly [prefix: RegExp, FailureKind]> = [
@@ -49,7 +49,7 @@ export const fromUnknown = (thrown: unknown): SqlFailure => {
   return new SqlFailure({ code, kind: kinds.find(([pattern]) => pattern.test(code))?.[1] ?? "other" })
 }
 
-/** Whether a connection has ended, by the server or on the way, or leads to a standby: the next one may be better. */
+/** Whether the server or the network has ended a connection, or it leads to a standby: the next one may be better. */
 export const isOfEnd = (error: StorageFailed | StorageUnusable): boolean =>
   error._tag === "StorageFailed" &&
   (ended.test(error.code) || [lost, readOnly, "ECONNRESET", "EPIPE"].includes(error.code))

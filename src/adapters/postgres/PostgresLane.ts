@@ -1,18 +1,20 @@
 /**
- * The write lanes of PostgreSQL: some connections, each with a queue of its own. Whoever waits in a queue when its lane is
- * free is committed as one group, in one transaction.
+ * The write lanes of PostgreSQL: some connections, each with a queue of its own. When a lane is free, the writes
+ * waiting in its queue are committed as one group, in one transaction.
  *
- * A write is answered after its group's COMMIT and the signals to watchers. What fails is decided as in SQLite's lane:
+ * A write is answered after its group's COMMIT and the signals to watchers. Failures are handled as in SQLite's lane:
  *
  * 1. A statement that fails ends the transaction, so the group is rolled back and its writes are tried again, each in a
- *    transaction of its own: a constraint or an error then fails its write alone.
- * 2. A lock that cannot be had, a deadlock, a connection that is lost before COMMIT: nothing is stored, and the writes are
- *    tried again, each by itself. What has waited for `busyMaxMillis` fails with `StorageBusy`, or with the loss's code.
+ *    transaction of its own: a constraint or an error then fails only its own write.
+ * 2. A lock that is not available, a deadlock, a connection that is lost before COMMIT: nothing is stored, and the
+ *    writes are tried again, each by itself. A write that has waited for `busyMaxMillis` fails with `StorageBusy`, or
+ *    with the code of the loss.
  * 3. A COMMIT that was not answered: on a new connection the lane waits until the transaction is over, and its mark
- *    decides. What is not stored is tried again. What cannot be looked up within `busyMaxMillis` is `OutcomeUnknown`.
+ *    decides. Writes that are not stored are tried again. If the mark cannot be looked up within `busyMaxMillis`, they
+ *    fail with `OutcomeUnknown`.
  *
- * A write that is interrupted while it waits leaves the queue. Once its group has begun, its caller waits for the outcome.
- * Closing the lanes first writes what waits.
+ * A write that is interrupted while it waits leaves the queue. Once its group has begun, its caller waits for the
+ * outcome. Closing the lanes first commits the waiting writes.
  */
 import { Cause, Effect, Exit, Fiber, Hash, Layer, type Scope } from "effect"
 import {
@@ -36,16 +38,16 @@ import type { Connection } from "./Connection.js"
 import * as Group from "./Group.js"
 import type { ServerClock } from "./ServerClock.js"
 
-/** Most writes of one group. */
+/** The most writes in one group. */
 const groupSize = 512
 
-/** A try to connect has this long at least, in milliseconds. */
+/** The least time for one try to connect, in milliseconds. */
 const leastConnectMillis = 1_000
 
-/** A write that is tried again waits so long for a lock, in milliseconds, before it lets others go on. */
+/** How long a write that is tried again waits for a lock, in milliseconds, before it lets others go on. */
 const retryLockMillis = 25
 
-/** Marks are numbers of 48 bits, half of them the lane's own. */
+/** Marks have 48 bits: the upper half comes from the lane's id, the lower half counts its groups. */
 const marksOfLane = 2 ** 24
 
 interface LaneWrite extends Group.Member, QueuedWrite {
@@ -62,9 +64,9 @@ interface Unsettled {
 
 /** Why writes cannot be stored now. */
 interface Obstacle {
-  /** Those that it is in the way of; null for all. */
+  /** The writes that it blocks; null for all. */
   readonly writes: ReadonlyArray<LaneWrite> | null
-  /** What they fail with, once they have waited for too long. */
+  /** The error of a write that has waited for too long. */
   readonly error: (operation: string, waitedMillis: number) => Write
 }
 
@@ -73,7 +75,7 @@ const failing = (code: string): Obstacle => ({
   error: (operation) => new StorageFailed({ operation, code })
 })
 
-/** A lock is in the way of those that need it, a lost connection in that of all. */
+/** A lock blocks the writes that need it, a lost connection blocks all. */
 const obstacleOf = ({ code, kind }: SqlFailure, writes: ReadonlyArray<LaneWrite> | null): Obstacle =>
   kind === "busy"
     ? { writes, error: (operation, waitedMillis) => new StorageBusy({ operation, waitedMillis }) }
@@ -81,20 +83,20 @@ const obstacleOf = ({ code, kind }: SqlFailure, writes: ReadonlyArray<LaneWrite>
 
 const sessionsOf = (subject: Subject) => ("sessions" in subject ? subject.sessions : [])
 
-/** Whether a write may succeed when it is tried again: it is not what has failed. */
+/** Whether a write may succeed when it is tried again, because the failure was not its own. */
 const isPassing = ({ kind }: SqlFailure): boolean => kind === "busy" || kind === "spoilt"
 
 export interface Options {
   /** How many connections write. */
   readonly lanes: number
-  /** Connects once more. */
+  /** Opens a new connection. */
   readonly connect: Effect.Effect<Connection, StorageUnusable | StorageFailed>
   readonly clock: ServerClock
-  /** Tells other processes of what was committed. */
+  /** Notifies other processes of a commit. */
   readonly announce: (wakeups: Wakeups) => void
 }
 
-/** One lane. Returns how a write is queued, and taken out again if its group has not begun. */
+/** Makes one lane, which queues a write and can take it out again while its group has not begun. */
 const makeLane = ({
   announce,
   clock: serverClock,
@@ -110,7 +112,7 @@ const makeLane = ({
     const wake = yield* Effect.makeLatch(false)
 
     const waiting = new Set<LaneWrite>()
-    /** Each is tried by itself. */
+    /** Writes to try again, each by itself. */
     const retrying = new Set<LaneWrite>()
     let begun: ReadonlyArray<LaneWrite> = []
     let unsettled: Unsettled | null = null
@@ -131,7 +133,7 @@ const makeLane = ({
     const failEach = (writes: ReadonlyArray<LaneWrite>, error: (write: LaneWrite) => Write) =>
       writes.forEach((write) => write.fail(Exit.fail(error(write))))
 
-    /** Fails those that something has been in the way of for too long. */
+    /** Fails the writes that have been blocked for too long. */
     const expire = ({ error, writes: blocked }: Obstacle) => {
       const now = Math.trunc(elapsed())
       const isExpired = (blocked: { blockedSince: number | null }) =>
@@ -150,7 +152,7 @@ const makeLane = ({
       }
     }
 
-    /** Those of its sessions that came after a write stay behind it. */
+    /** Queues writes to be tried again. Later writes of their sessions stay behind them. */
     const tryAgain = (writes: ReadonlyArray<LaneWrite>) => {
       const sessions = new Set(writes.flatMap(({ subject }) => sessionsOf(subject)))
       const later = [...retrying].filter(({ subject }) => sessionsOf(subject).some((id) => sessions.has(id)))
@@ -160,14 +162,17 @@ const makeLane = ({
 
     let isRetry = false
 
-    /** Those that wait and need not come after one that is tried again, as the next group. */
+    /** The next group: the waiting writes that need not come after a write that is tried again. */
     const free = (): ReadonlyArray<LaneWrite> => {
       const blocked = new Set([...retrying].flatMap(({ subject }) => sessionsOf(subject)))
       const isFree = ({ subject }: LaneWrite) => !sessionsOf(subject).some((sessionId) => blocked.has(sessionId))
       return (blocked.size === 0 ? [...waiting] : [...waiting].filter(isFree)).slice(0, groupSize)
     }
 
-    /** One that is tried again, and then those that wait: a lock that is held for long is in the way of its session alone. */
+    /**
+     * Takes a write to try again and a group of waiting writes in turn: a lock that is held for long blocks only its
+     * session.
+     */
     const take = (): ReadonlyArray<LaneWrite> => {
       const [alone] = retrying
       const group = alone === undefined || isRetry ? free() : []
@@ -182,7 +187,7 @@ const makeLane = ({
 
     const nextMark = () => ({ lane: id, mark: marks + (++groups % marksOfLane), now: serverClock.now() })
 
-    /** Returns what is in the way; null when it is decided. */
+    /** Finds out whether a group is stored. Returns what prevents that; null once it is decided. */
     const settle = (connection: Connection, group: Unsettled): Effect.Effect<Obstacle | null> =>
       Effect.promise(async () => {
         try {
@@ -203,7 +208,7 @@ const makeLane = ({
           return null
         case "Entangled":
           if (writes.length > 1) tryAgain(writes)
-          // It was refused, and what it had changed is rolled back.
+          // The write was refused, and its changes are rolled back.
           else writes.forEach((write) => write.answer())
           return null
         case "CommitFailed":
@@ -213,7 +218,7 @@ const makeLane = ({
           const { failure } = outcome
           if (writes.length > 1 || isPassing(failure)) tryAgain(writes)
           else failEach(writes, ({ operation }) => new StorageFailed({ operation, code: failure.code }))
-          // Of several it is not known who waited for the lock: each will tell by itself.
+          // Which of several writes waited for the lock is unknown: trying each by itself will show it.
           const isShared = writes.length > 1 && failure.kind === "busy"
           return isPassing(failure) && !isShared ? obstacleOf(failure, writes) : null
         }
@@ -255,7 +260,7 @@ const makeLane = ({
       )
     })
 
-    /** Commits the next group. Returns what is in the way of writing. */
+    /** Commits the next group. Returns what blocks writing; null if nothing does. */
     const step: Effect.Effect<Obstacle | null> = Effect.matchEffect(connected, {
       onSuccess: (connection) =>
         Effect.suspend(() => (unsettled === null ? writeNext(connection) : settle(connection, unsettled))),
@@ -279,7 +284,7 @@ const makeLane = ({
 
     const drain = Effect.catchAllCause(step, (cause) => Effect.as(die(cause), null))
 
-    /** Tries as long as something is in the way and writes wait; each obstacle counts against what waits. */
+    /** Tries again as long as writes wait and something blocks them; each obstacle uses up their time to wait. */
     const drained = Effect.gen(function* () {
       const obstacle = yield* drain
       if (obstacle === null) return

@@ -9,7 +9,7 @@ import type { Readers } from "./Readers.js"
 
 type Parameters = ReadonlyArray<Parameter>
 
-/** Every failure is told by its code, and by what was to be read. */
+/** Every failure has its code, and says what was being read. */
 export const make = ({ query }: Readers): Query => {
   const read = <Row>(operation: string, text: string, parameters: Parameters, asArrays: boolean) =>
     query(toPostgres(text), parameters, asArrays).pipe(

@@ -1,4 +1,4 @@
-/** The settings of a PostgreSQL storage, as hosts give them, with their ranges and defaults. */
+/** The settings of a PostgreSQL storage, as hosts pass them, with their ranges and defaults. */
 import { Effect, type Redacted, Schema } from "effect"
 import { present } from "../../domain/Present.js"
 import * as Refusal from "../../domain/Refusal.js"
@@ -30,6 +30,6 @@ export interface Asked {
   readonly readers?: number | undefined
 }
 
-/** The settings, whole. Fails with `InvalidInput` for one that is out of its range. */
+/** Returns the settings, completed with defaults. Fails with `InvalidInput` for a setting that is out of range. */
 export const checked = (asked: Asked) =>
   Effect.suspend(() => decode({ schema: "skein", lanes: 2, readers: 4, ...present(asked) }))

@@ -25,20 +25,20 @@ import * as ServerClock from "./ServerClock.js"
 export interface Options {
   /** Such as `postgres://user:password@host:5432/database`. */
   readonly url: Redacted.Redacted
-  /** The schema that has the tables. It is made when it is missing. */
+  /** The schema that has the tables. It is created when it is missing. */
   readonly schema: string
   /** How many connections write. */
   readonly lanes: number
   /** How many connections read. */
   readonly readers: number
-  /** For tests, whose clock is their own: commits bear the time of this process. Defaults to false. */
+  /** For tests that use their own clock: commits bear the time of this process. Defaults to false. */
   readonly isOwnTime?: boolean
 }
 
-/** A lane waits so long for a lock, in milliseconds, before it goes on with what others wait for and comes back. */
+/** How long a lane waits for a lock, in milliseconds, before it goes on with other writes and comes back. */
 const laneLockMillis = 250
 
-/** Asks for the time on the server. */
+/** Asks the server for its time. */
 const learn = (connection: Connection.Connection, clock: ServerClock.ServerClock) =>
   Effect.suspend(() => {
     const told = clock.ask()
@@ -47,7 +47,7 @@ const learn = (connection: Connection.Connection, clock: ServerClock.ServerClock
 
 type Stored = Storage | StorageReader | EventSignals.EventSignals
 
-/** Milliseconds that a commit may take, from when it has its time. One that takes longer is told of all the same. */
+/** Milliseconds that a commit may take after it got its time. A commit that takes longer is announced all the same. */
 const disorderMillis = 5_000
 
 const make = ({ isOwnTime = false, lanes, readers, schema, url }: Options) =>
@@ -79,7 +79,7 @@ const make = ({ isOwnTime = false, lanes, readers, schema, url }: Options) =>
       count: readers,
       busyMaxMillis
     })
-    // The locks of an engine that is stopped are gone by when it has to have stopped its runs, before others take them over.
+    // A stopped engine has lost its locks by the time it must have stopped its runs, before others take them over.
     const lane = PostgresLane.layer({
       lanes,
       clock,

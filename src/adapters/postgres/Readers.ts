@@ -1,7 +1,7 @@
 /**
- * Connections for reading. A statement goes to the one that has least to do, at once. A connection that is lost is opened
- * again by whoever next needs it, and what was asked on it is asked again: reads change nothing. The server may be away
- * for as long as a write would wait for a lock; then reads fail.
+ * Connections for reading. A statement goes immediately to the connection with the fewest statements in progress. A
+ * lost connection is opened again by the next statement that needs it, and the statements lost with it are sent again:
+ * reads change nothing. When the server is away for longer than a write would wait for a lock, reads fail.
  */
 import { Clock, Effect, Schedule } from "effect"
 import type { Scope } from "effect"
@@ -12,7 +12,10 @@ import type { Parameter, SqlFailure } from "../../services/storage/sql/Database.
 import * as Connection from "./Connection.js"
 
 export interface Readers {
-  /** Reads, by a statement with $1, $2 and so on. Fails as the server says, and as `spoilt` once there is none for long. */
+  /**
+   * Runs a statement with $1, $2 and so on. Fails with the server's error; when the server stays away, with
+   * `StorageFailed` or a `spoilt` failure.
+   */
   readonly query: (
     text: string,
     parameters: ReadonlyArray<Parameter>,
@@ -23,7 +26,7 @@ export interface Readers {
 export interface Options extends Connection.Options {
   /** How many connections there may be. */
   readonly count: number
-  /** For how long a server is looked for, in milliseconds. */
+  /** How long to keep trying to reach the server, in milliseconds. */
   readonly busyMaxMillis: number
 }
 
@@ -40,13 +43,13 @@ export const patience = (millis: number) =>
     )
   )
 
-/** Whether there is no connection, and may be one later. */
+/** Whether an error means that there is no connection, but may be one later. */
 const isAway = (error: SqlFailure | StorageFailed | StorageUnusable): boolean =>
   error._tag === "StorageFailed" || (error._tag === "SqlFailure" && error.kind === "spoilt")
 
 interface Place {
   connection: Connection.Connection | null
-  /** Lets one open it at a time. */
+  /** Lets one fiber at a time open the connection. */
   readonly opening: OneByOne.OneByOne
   asked: number
 }

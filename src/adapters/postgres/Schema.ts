@@ -1,8 +1,8 @@
 /**
- * The schema in PostgreSQL: the tables of `Tables.ts`, and the functions that SQLite has and PostgreSQL does not, so that
- * one text of SQL serves both. They stand in the schema beside the tables, and take nothing away from PostgreSQL's own.
+ * The schema in PostgreSQL: the tables of `Tables.ts`, and the functions that SQLite has and PostgreSQL does not, so
+ * that one text of SQL serves both. They are in the schema with the tables and hide none of PostgreSQL's own.
  *
- * All texts are compared byte by byte, whatever the collation of the database, as SQLite does.
+ * As in SQLite, all texts are compared byte by byte, whatever the collation of the database.
  */
 
 export interface Step {
@@ -30,10 +30,11 @@ const functions: ReadonlyArray<string> = [
   "CREATE FUNCTION max(BIGINT, BIGINT) RETURNS BIGINT LANGUAGE sql IMMUTABLE AS 'SELECT greatest($1, $2)'",
   "CREATE FUNCTION min(BIGINT, BIGINT) RETURNS BIGINT LANGUAGE sql IMMUTABLE AS 'SELECT least($1, $2)'",
   "CREATE FUNCTION instr(TEXT, TEXT) RETURNS INTEGER LANGUAGE sql IMMUTABLE AS 'SELECT strpos($1, $2)'",
-  // A text that is no JSON is found by trying, as older versions have no other way.
+  // Invalid JSON is found by trying, because older versions have no other way.
   `CREATE FUNCTION json_valid(TEXT) RETURNS BOOLEAN LANGUAGE plpgsql IMMUTABLE AS
     'BEGIN PERFORM $1::json; RETURN true; EXCEPTION WHEN OTHERS THEN RETURN false; END'`,
-  // Halves of surrogate pairs and NULs are JSON, but PostgreSQL reads no document that has one: others stand for them.
+  // Escaped halves of surrogate pairs and NULs are valid JSON, but PostgreSQL cannot read a document with one: "?"
+  // replaces them.
   `CREATE FUNCTION readable_json(TEXT) RETURNS json LANGUAGE sql IMMUTABLE AS
     $$SELECT regexp_replace($1, '(?<!\\\\)((?:\\\\\\\\)*)\\\\u(?:0000|[dD][89a-fA-F][0-9a-fA-F]{2})', '\\1?', 'g')::json$$`,
   `CREATE FUNCTION json_extract(TEXT, TEXT) RETURNS TEXT LANGUAGE sql IMMUTABLE AS
@@ -239,7 +240,8 @@ const contents: ReadonlyArray<string> = [
     bytes BYTEA NOT NULL,
     PRIMARY KEY (file, n)
   )`,
-  // Compressing would take time for contents that mostly are compressed, and a part of one could not be read by itself.
+  // Compression would take time although most contents are compressed already, and no part of a chunk could be read by
+  // itself.
   "ALTER TABLE asset_chunks ALTER COLUMN bytes SET STORAGE EXTERNAL"
 ]
 

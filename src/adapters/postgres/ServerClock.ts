@@ -1,19 +1,19 @@
 /**
- * The server's clock, as far as it shows by what is asked anyway: each answer with a time in it bounds by how much the
- * server is ahead of this process. What is taken for it stays within the bounds, and does not move while it is.
+ * The server's clock, estimated from statements that are sent anyway: each answer that contains a time bounds how far
+ * the server is ahead of this process. The estimate moves only when it is outside the bounds.
  */
 import { Schema } from "effect"
 
 export interface ServerClock {
   /** Milliseconds by which the server's clock is ahead. */
   readonly ahead: () => number
-  /** What it shows. */
+  /** The time that the server's clock shows. */
   readonly now: () => number
-  /** Call it when a time is asked for; and what it returns, with the rows of the answer, when that comes. */
+  /** Call it when asking for a time, and call the returned function with the rows of the answer when that arrives. */
   readonly ask: () => (rows: ReadonlyArray<unknown>) => void
 }
 
-/** What a statement selects as `time`: in milliseconds, cut off. */
+/** What a statement selects as `time`: in milliseconds, rounded down. */
 export const time = `floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS "time"`
 
 const decode = Schema.decodeUnknownSync(Schema.NonEmptyArray(Schema.Struct({ time: Schema.Number })))
@@ -34,5 +34,5 @@ export const make = (own: () => number): ServerClock => {
   }
 }
 
-/** Of a server that goes by this process's clock: for tests, whose clocks are their own. */
+/** The clock of a server that shows this process's time: for tests that use their own clock. */
 export const same = (own: () => number): ServerClock => ({ ahead: () => 0, now: own, ask: () => () => {} })

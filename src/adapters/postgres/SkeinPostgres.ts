@@ -19,9 +19,12 @@ import * as PostgresStorage from "./PostgresStorage.js"
 export interface Options extends EngineConfig.Options {
   /** Where assets are kept, such as `S3Assets.layer` of `skein/s3`. Defaults to a table of the database. */
   readonly assets?: Preset.Files | undefined
-  /** Such as `postgres://user:password@host:5432/database`. The user may create a schema, or owns this one. */
+  /**
+   * Such as `postgres://user:password@host:5432/database`. The user must be allowed to create a schema, or own this
+   * one.
+   */
   readonly url: Redacted.Redacted
-  /** The schema that has Skein's tables, made when it is missing: 1 to 48 of a-z, 0-9 and _. Defaults to "skein". */
+  /** The schema that has Skein's tables, created when it is missing: 1 to 48 of a-z, 0-9 and _. Defaults to "skein". */
   readonly schema?: string | undefined
   /** Connections that write, 1 to 16. Defaults to 2. */
   readonly lanes?: number | undefined
@@ -30,14 +33,16 @@ export interface Options extends EngineConfig.Options {
 }
 
 /**
- * An engine on a schema of a PostgreSQL database, 15 or newer, in UTF8. It takes up what other engines left behind, each
- * second unless `recoverMillis` says otherwise.
+ * An engine on a schema of a PostgreSQL database, 15 or newer, in UTF8. It takes up what other engines left behind,
+ * every second unless `recoverMillis` says otherwise.
  *
- * Assets are in the database, up to 32 MiB each, or less if the limit `assetBytes` is: one that is larger is refused as
- * `InvalidInput`. `assets` keeps them elsewhere, where all engines reach them, such as `S3Assets.layer` of `skein/s3`.
+ * Assets are kept in the database, up to 32 MiB each, or up to the limit `assetBytes` if that is lower: a larger asset
+ * is refused as `InvalidInput`. `assets` keeps them somewhere else that all engines reach, such as `S3Assets.layer` of
+ * `skein/s3`.
  *
- * Fails with `InvalidInput` for a setting out of its range, with `StorageFailed` while the server cannot be reached, and
- * with `StorageUnusable` for a database that it may not use, or that a newer version has changed; it is left as it was.
+ * Fails with `InvalidInput` for a setting that is out of range, with `StorageFailed` while the server cannot be
+ * reached, and with `StorageUnusable` for a database that it has no access to, that is not in UTF8, or that a newer
+ * version has changed. Such a database is left as it was.
  */
 export const layer = ({
   assets,

@@ -1,6 +1,6 @@
 /**
- * The place for files that are in the way and must not be lost: `aside/<time>/` in the data folder, created with the
- * first. A file is moved by one rename and keeps its name. If the name is taken, it gets a number.
+ * The place for files that are in the way and must not be lost: `aside/<time>/` in the data folder, created for the
+ * first of them. A file is moved by one rename and keeps its name. If the name is taken, it gets a number.
  */
 import { existsSync, renameSync, writeFileSync } from "node:fs"
 import { basename, dirname, join, relative } from "node:path"
@@ -14,7 +14,7 @@ export interface Aside {
   readonly folder: () => string
   /** Writes a value as JSON under a name and returns its path. */
   readonly keep: (name: string, value: unknown) => string
-  /** Makes what was moved survive a power cut. What was written does already. */
+  /** Makes moved files survive a power cut. Written files already do. */
   readonly sync: () => void
 }
 
@@ -39,7 +39,7 @@ export const make = (data: string, at: number): Aside => {
     return join(within, name)
   }
 
-  /** Syncs the names in a folder, and in those above it, up to the data folder. */
+  /** Syncs the names in a folder and in the folders above it, up to the data folder. */
   const sync = (path: string): void => {
     Sync.folder(path)
     if (relative(path, data) !== "") sync(dirname(path))

@@ -1,7 +1,7 @@
 /**
- * What the database and the files that belong to it are called in a data folder.
+ * The names of the database and of the files that belong to it in a data folder.
  *
- * - `skein.db`, and beside it what SQLite makes: the log, its shared memory, a journal.
+ * - `skein.db`, and the files that SQLite puts next to it: the log, its shared memory, a journal.
  * - `skein.db.before-<version>-<time>`: a copy made before a migration that rewrites rows.
  * - `skein.db.before.partial` and `skein.db.rebuilt`: a copy and a repaired database that are not finished.
  */
@@ -12,7 +12,7 @@ export const databaseName = "skein.db"
 
 export const databaseIn = (data: string): string => join(data, databaseName)
 
-/** How the names of the files end that SQLite puts beside a database. */
+/** The endings of the files that SQLite puts next to a database. */
 export const logEnding = "-wal"
 export const sharedMemoryEnding = "-shm"
 export const journalEnding = "-journal"
@@ -28,7 +28,7 @@ export const unfinishedCopyOf = (path: string): string => `${path}.before.partia
 
 export const rebuiltOf = (path: string): string => `${path}.rebuilt`
 
-/** The database with all that belongs to it, as far as it is there. */
+/** The database file and the files that belong to it, as far as they exist. */
 export const partsOf = (path: string): ReadonlyArray<string> =>
   ["", ...endings].map((end) => path + end).filter((part) => existsSync(part))
 

@@ -12,7 +12,7 @@ import { createRequire } from "node:module"
 import { dirname } from "node:path"
 import { StorageUnusable } from "../../domain/SkeinError.js"
 
-/** Below this, two connections that write or checkpoint at once could damage a database in WAL mode. */
+/** Below this, two connections that write or checkpoint at the same time could damage a database in WAL mode. */
 const oldestVersion = [3, 51, 3] as const
 
 /** The folder of the driver that is used here. */
@@ -28,7 +28,7 @@ type Registry = Map<string, ReadonlyArray<User>>
 
 const isRegistry = (value: unknown): value is Registry => value instanceof Map
 
-/** Who has which file open. Shared by all copies of this module in the thread. */
+/** Which copy has which file open. Shared by all copies of this module in the thread. */
 const registry = (): Registry => {
   const key = Symbol.for("skein/sqlite")
   const found: unknown = Reflect.get(globalThis, key)
@@ -43,7 +43,7 @@ const fileAt = (path: string): string | null => {
   return found === undefined ? null : `${found.dev}:${found.ino}`
 }
 
-/** Who has a file open. Forgets those that have closed theirs. */
+/** Returns the users that have a file open. Forgets users that have closed theirs. */
 const usersOf = (wanted: string | null): ReadonlyArray<User> => {
   const users = registry()
   for (const [file, all] of users) {
@@ -98,6 +98,6 @@ export const open = (path: string, options: Sqlite.Options): Sqlite.Database => 
 /** A database that is in memory only. */
 export const inMemory = (): Sqlite.Database => new Sqlite(":memory:")
 
-/** SQLite's own error. */
+/** Whether this is SQLite's own error. */
 export const isError = (thrown: unknown): thrown is InstanceType<typeof Sqlite.SqliteError> =>
   thrown instanceof Sqlite.SqliteError

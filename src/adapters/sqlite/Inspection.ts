@@ -1,6 +1,6 @@
 /**
- * Finds out what a file is before anything is changed in it. Our databases have the mark `applicationId`. An empty one
- * without a mark is new: it was just created, perhaps by a process that is still at it.
+ * Finds out what a file is before anything is changed in it. Our databases have the mark `applicationId`. An empty
+ * database without a mark is new: it was just created, perhaps by a process that is still working on it.
  *
  * The file is opened for reading only and stays as it was, byte for byte. One exception: if the last writer died in the
  * middle and outside WAL mode, SQLite has to undo the unfinished change before it can read the file.

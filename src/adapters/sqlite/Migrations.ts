@@ -1,9 +1,9 @@
 /**
  * Brings a database to the newest schema. All missing steps and the marks of the file are written in one transaction,
- * so that a crash leaves the database as it was. Of several processes that try at once, one does it.
+ * so that a crash leaves the database as it was. When several processes try at the same time, one of them migrates.
  *
- * Before a step that rewrites rows, the database is copied to a file beside it, while nobody else can write. The path is
- * logged. A migration that fails changes nothing and leaves no copy.
+ * Before a step that rewrites rows, the database is copied to a file next to it, while nobody else can write. The path
+ * is logged. A migration that fails changes nothing and leaves no copy.
  */
 import { Clock, DateTime, Effect } from "effect"
 import { renameSync, rmSync } from "node:fs"
@@ -24,7 +24,7 @@ export const newest = steps.length
 const attempt = <A>(path: string, run: () => A): Effect.Effect<A, StorageUnusable | StorageFailed> =>
   Effect.try({ try: run, catch: Unusable.fromUnknown(path) })
 
-/** Removes what an earlier copy has left, its journal too: SQLite would take that for the new copy's. */
+/** Removes what an earlier copy left behind, including its journal, which SQLite would take for the new copy's. */
 const removeUnfinished = (unfinished: string): void =>
   ["", ...DataLayout.endings].forEach((ending) => rmSync(unfinished + ending, { force: true }))
 
@@ -54,7 +54,7 @@ const copyBefore = Effect.fnUntraced(function* (path: string, version: number) {
   return copy
 })
 
-/** A record of when each step was run. What is missing is decided by the file's mark. */
+/** A record of when each step was run. The file's mark decides which steps are missing. */
 const table = `CREATE TABLE IF NOT EXISTS "migrations" (
   migration_id integer PRIMARY KEY NOT NULL,
   created_at datetime NOT NULL DEFAULT current_timestamp,
@@ -63,7 +63,7 @@ const table = `CREATE TABLE IF NOT EXISTS "migrations" (
 
 const nameOf = ({ name }: Step): string => name.slice(name.indexOf("_") + 1)
 
-/** Fails as locked, with nothing done, when another process writes. `all` defaults to the steps of this version. */
+/** Fails as locked, without any change, when another process writes. `all` defaults to the steps of this version. */
 export const migrate = (
   path: string,
   all: ReadonlyArray<Step> = steps

@@ -1,6 +1,6 @@
 /**
- * A copy of a database at one instant, made through SQLite and never from the bytes of the file. It needs no log beside
- * it, and only the user can read it.
+ * A copy of a database at one instant, made through SQLite and never from the bytes of the file. It needs no log next
+ * to it, and only the user can read it.
  */
 import type Sqlite from "better-sqlite3"
 import { Effect, Runtime } from "effect"
@@ -17,9 +17,9 @@ const create = (path: string, target: string): Sqlite.Database => {
 const stepPages = 1_000
 
 /**
- * Copies the database at `path` into `target`, which must not exist, and syncs it. It takes many steps, while the caller
- * keeps others from writing: a change would begin it anew. `onProgress` is told how many bytes are copied, of how many.
- * Interrupting it ends it after the step that is under way. Fails with SQLite's or the system's error.
+ * Copies the database at `path` into `target`, which must not exist, and syncs it. It takes many steps, during which
+ * the caller must keep others from writing: a change would make it start again. `onProgress` gets the number of bytes
+ * copied, and the total. An interruption ends it after the current step. Fails with SQLite's or the system's error.
  */
 export const take = (
   path: string,
@@ -30,7 +30,7 @@ export const take = (
     Effect.try({ try: () => create(path, target), catch: (error) => error }),
     (connection) =>
       copyPages(connection, target, onProgress).pipe(
-        // A signal that came in the last step, which is a long one, is seen now.
+        // A signal that came during the last step, which is a long one, is seen now.
         Effect.zipLeft(eventLoopTurned),
         Effect.flatMap((bytes) => onProgress(bytes, bytes)),
         Effect.zipRight(settle(target))
@@ -66,7 +66,7 @@ const copyPages = (
     })
   )
 
-/** The copy has its original's journal mode; it needs none. */
+/** Takes away the journal mode that the copy has from its original: it needs none. */
 const settle = (target: string) =>
   Effect.try({
     try: () => {

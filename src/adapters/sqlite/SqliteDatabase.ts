@@ -3,7 +3,8 @@
  *
  * - A file that is not ours, or that this version cannot use, is refused and stays as it was.
  * - While another process holds a lock, opening is tried again for `busyMaxMillis`. The event loop never waits.
- * - On closing, the log is written back. The reader closes first, as the last connection must be allowed to remove the log.
+ * - On closing, the log is written back. The reader closes first, because the last connection must be allowed to remove
+ *   the log.
  */
 import type Sqlite from "better-sqlite3"
 import { Effect, Layer } from "effect"
@@ -18,7 +19,7 @@ import * as SqliteFile from "./SqliteFile.js"
 import * as SqliteWriter from "./SqliteWriter.js"
 import * as Unusable from "./Unusable.js"
 
-/** How many pages the log holds before a commit writes it back, and to how many bytes it is cut then. */
+/** How many pages the log holds before a commit writes it back, and how many bytes it is then cut to. */
 const checkpointPages = 1000
 const logBytes = 64 * 1024 * 1024
 

@@ -11,5 +11,5 @@ const kinds: ReadonlyArray<readonly [prefix: RegExp, FailureKind]> = [
 export const fromCode = (code: string): SqlFailure =>
   new SqlFailure({ code, kind: kinds.find(([prefix]) => prefix.test(code))?.[1] ?? "other" })
 
-/** Whether it says that the disk is full, on which even a read needs room for the shared memory of the log. */
+/** Whether a code says that the disk is full. Even a read needs room there, for the shared memory of the log. */
 export const isOfFullDisk = (code: string): boolean => /^SQLITE_(?:FULL|IOERR_SHMSIZE)$/.test(code)

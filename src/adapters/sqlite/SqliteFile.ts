@@ -1,5 +1,5 @@
 /**
- * The database file and the files beside it. They are examined by `stat` alone: closing a descriptor on a database that
+ * The database file and the files next to it. They are examined only by `stat`: closing a descriptor on a database that
  * this process has open would drop SQLite's locks. Only a missing file is created here, so that its permissions are
  * never wider than 0600, not even before its first byte. SQLite gives the log the same permissions.
  */
@@ -19,7 +19,7 @@ export interface SqliteFile {
 /** The size of the smallest database. SQLite takes a file of one byte for an empty one and would overwrite it. */
 const smallestPage = 512
 
-/** The database file in the data folder. Creates both if they are missing. */
+/** Returns the database file in the data folder. Creates both if they are missing. */
 export const prepare = (directory: string): SqliteFile => {
   FolderCreation.make(directory)
   const named = DataLayout.databaseIn(realpathSync(directory))
@@ -34,7 +34,7 @@ export const prepare = (directory: string): SqliteFile => {
   return { path, device: found.dev, inode: found.ino }
 }
 
-/** The log and the shared memory beside an open database. They exist as long as it is open anywhere. */
+/** The log and the shared memory next to an open database. They exist as long as it is open anywhere. */
 export const beside = ({ path }: SqliteFile): ReadonlyArray<SqliteFile> =>
   [DataLayout.logEnding, DataLayout.sharedMemoryEnding]
     .map((ending) => path + ending)

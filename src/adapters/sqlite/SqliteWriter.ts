@@ -11,7 +11,7 @@ type Statement = Sqlite.Statement<Array<Parameter>, never>
 
 const keptStatements = 256
 
-/** Most pages by which one call shortens the file. */
+/** The most pages by which one call shortens the file. */
 const releasedPages = 500
 
 export const make = (connection: Sqlite.Database): Writer & Reader => {

@@ -3,9 +3,9 @@ import { Deferred, Effect } from "effect"
 
 /** Named gates at which fibers wait until a test opens them. */
 export interface Gate {
-  /** Waits until the gate `name` is open. Returns at once if it is open already. */
+  /** Waits until the gate `name` is open. Returns immediately if it is already open. */
   readonly pass: (name: string) => Effect.Effect<void>
-  /** Opens the gate `name` for all that wait there, and for all that come later. */
+  /** Opens the gate `name` for every fiber that waits there, and for every fiber that comes later. */
   readonly open: (name: string) => Effect.Effect<void>
   /** Waits until a fiber has come to the gate `name`, whether it still waits there or not. */
   readonly reached: (name: string) => Effect.Effect<void>

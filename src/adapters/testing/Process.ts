@@ -1,6 +1,6 @@
 /**
  * Processes for tests: a real program that is started, read line by line, stopped, continued or killed. Nothing waits
- * for an amount of time: a test reads lines until the one that it wants.
+ * for a fixed time: a test reads lines until the one that it wants.
  */
 import { Deferred, Effect, Option, Queue } from "effect"
 import type { Scope } from "effect"
@@ -35,7 +35,7 @@ export interface Options {
   readonly cwd?: string
   /** The whole environment. Defaults to the test's own. */
   readonly env?: Readonly<Record<string, string>>
-  /** Whether stdin stays open for `say`. Defaults to false: the program reads the end at once. */
+  /** Whether stdin stays open for `say`. Defaults to false: the program reads the end of stdin immediately. */
   readonly talks?: boolean
 }
 
@@ -64,7 +64,7 @@ export const start = (
     )
     let stdout = ""
     let stderr = ""
-    // A program that was killed cannot be told anything more.
+    // Nothing more can be written to a program that was killed.
     child.stdin.on("error", () => {})
     if (!talks) child.stdin.end()
     child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text))

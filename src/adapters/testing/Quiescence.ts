@@ -2,18 +2,18 @@
  * Waiting in a test until nothing more happens by itself: `idle` returns once no fiber is ready to run, because each
  * one has ended or waits for something that the test decides, such as a gate, a test clock or an interruption.
  *
- * `layer` puts the fiber that builds it, and every fiber forked from then on, on a scheduler that counts turns. It
- * takes them as Effect's own scheduler does: first come, first served, with a macrotask now and then so that promises
- * and timers get their time.
+ * `layer` puts the fiber that builds it, and every fiber forked from then on, on a scheduler that counts turns. It runs
+ * them as Effect's own scheduler does: first come, first served, with a macrotask now and then so that promises and
+ * timers get their turn.
  *
- * - A fiber that waits in `idle` is not ready, so several may wait at once.
- * - Promises count: `idle` looks once every macrotask, and returns when no fiber had a turn between two looks. Chains
- *   of promises and microtasks have come through by then, and so has a `setImmediate`.
+ * - A fiber that waits in `idle` is not ready, so several fibers may wait there at the same time.
+ * - Promises count: `idle` checks once every macrotask, and returns when no fiber had a turn between two checks. By
+ *   then, chains of promises and microtasks have finished, and so has a `setImmediate`.
  * - Fibers that never come to rest are reported: `idle` dies after 100,000 turns.
  *
- * What it cannot know: what comes from outside the program or takes real time, such as a socket, a file read
- * asynchronously, a hash made by the thread pool, another process or a real timer. Wait for what those cause. Fibers
- * that were forked before `layer` was built do not count either.
+ * It cannot see anything that comes from outside the program or takes real time, such as a socket, a file read
+ * asynchronously, a hash made by the thread pool, another process or a real timer. Wait for the effects of those.
+ * Fibers that were forked before `layer` was built do not count either.
  */
 import { Effect, type Fiber, FiberId, FiberRef, Layer, Scheduler } from "effect"
 
@@ -23,7 +23,7 @@ const maxTurns = 100_000
 /** Turns in a row before a macrotask, as in Effect's own scheduler. */
 const turnsBeforeMacrotask = 2048
 
-/** Runs all that is ready in one turn; what becomes ready meanwhile has the next one. */
+/** Runs all ready tasks in one turn; tasks that become ready meanwhile run in the next one. */
 class TurnScheduler implements Scheduler.Scheduler {
   turns = 0
   lastReady: Fiber.RuntimeFiber<unknown, unknown> | undefined
@@ -44,7 +44,10 @@ class TurnScheduler implements Scheduler.Scheduler {
   }
 }
 
-/** Makes `idle` work in what comes after it. Within another such layer, the scheduler stays the same. */
+/**
+ * Makes `idle` work for the fiber that builds it and for every fiber forked from then on. Inside another such layer,
+ * the scheduler stays the same.
+ */
 export const layer: Layer.Layer<never> = Layer.scopedDiscard(
   Effect.flatMap(FiberRef.get(FiberRef.currentScheduler), (current) =>
     current instanceof TurnScheduler
@@ -63,7 +66,7 @@ export const idle: Effect.Effect<void> = Effect.flatMap(FiberRef.get(FiberRef.cu
     : Effect.dieMessage("Quiescence.idle needs Quiescence.layer or SkeinTest.layer to be built before")
 )
 
-/** A ready fiber has its turn before the next look: turns are microtasks, or macrotasks that were queued earlier. */
+/** A ready fiber has its turn before the next check: turns are microtasks, or macrotasks that were queued earlier. */
 const idleOf = (scheduler: TurnScheduler): Effect.Effect<void> =>
   Effect.async((resume) => {
     const lastTurn = scheduler.turns + maxTurns

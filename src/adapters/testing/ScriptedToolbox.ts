@@ -28,7 +28,7 @@ export type Outcome =
 export const succeed = (output: unknown): Outcome => ({ _tag: "Succeeds", output })
 /** The call fails with this message. */
 export const fail = (message: string): Outcome => ({ _tag: "Fails", message })
-/** The call dies of this defect. */
+/** The call dies with this defect. */
 export const die = (defect: unknown): Outcome => ({ _tag: "Dies", defect })
 /** The call ends only when its run is cancelled or its time limit passes. */
 export const hang: Outcome = { _tag: "Hangs" }
@@ -59,23 +59,24 @@ interface NamedTool {
   readonly name: string
 }
 
-/** What a test says of its tools, and what they were asked. */
+/** The script of a test's tools, and the record of their calls. */
 export interface Service {
   /** Adds outcomes for the next calls of a tool, one for each call. */
   readonly play: (tool: NamedTool | string, ...outcomes: ReadonlyArray<Outcome>) => Effect.Effect<void>
   /**
-   * Decides the outcome of a call by its input when `play` has none left. Without it, such a call fails and says so.
+   * Decides the outcome of a call by its input when `play` has none left. Without it, such a call fails with a message
+   * that says so.
    */
   readonly answer: (tool: NamedTool | string, by: (input: JsonRecord) => Outcome) => Effect.Effect<void>
   /** The calls that have begun, oldest first, of one tool or of all. */
   readonly calls: (tool?: NamedTool | string) => Effect.Effect<ReadonlyArray<CallRecord>>
   /** The gates of `afterGate`. */
   readonly gate: Gate.Gate
-  /** Gives a call the outcome that was played for it, as the handlers of `tools` do. */
+  /** Performs the outcome that was played for a call, as the handlers of `tools` do. */
   readonly enact: (tool: string, input: JsonRecord) => Effect.Effect<unknown, ScriptedFailure, Tool.Call>
 }
 
-/** The played tools, as a service of tests. */
+/** The scripted tools, as a service for tests. */
 export class ScriptedToolbox extends Context.Tag("skein/ScriptedToolbox")<ScriptedToolbox, Service>() {}
 
 /** The description of a scripted tool. */
@@ -163,12 +164,12 @@ const make = Effect.gen(function* () {
   return service
 })
 
-/** What is played to scripted tools, and what they were called with. */
+/** Provides the script of the tools and the record of their calls. */
 export const layer: Layer.Layer<ScriptedToolbox> = Layer.effect(ScriptedToolbox, make)
 
 /**
- * Scripted tools, each given by name, by a description, or as one of the agent's own tools. Of an own tool it takes name,
- * description, access and input schema, and ignores the handler.
+ * Makes scripted tools, each from a name, a description, or one of the agent's own tools. From an agent's own tool it
+ * takes the name, description, access and input schema, and ignores the handler.
  */
 export const tools = (
   ...parts: ReadonlyArray<Part | string>

@@ -24,9 +24,9 @@ import * as NodeHashing from "../node/NodeHashing.js"
 import * as Quiescence from "./Quiescence.js"
 
 /**
- * Makes a new engine for an agent of yours each time that it is called, with a scripted model instead of its own and nothing on disk. A run that is live when the
- * test ends is not waited for: `drainMillis` is 0 unless it is given. `Quiescence.idle` waits until the engine does
- * nothing more by itself.
+ * Makes a new engine for your agent on each call, with a scripted model instead of the agent's own and with nothing on
+ * disk. The end of a test does not wait for a run that is still live: `drainMillis` defaults to 0. `Quiescence.idle`
+ * waits until the engine does nothing more by itself.
  */
 export const layer = <const Tools extends ReadonlyArray<Tool.Any> = readonly [], R = never>(
   agent: Agents.Parts<Tools, R>,

@@ -3,15 +3,15 @@
  * that it names, in one file.
  *
  * Guaranteed:
- * - The file is whole, synced and read again before it has its name, and no file is ever overwritten.
+ * - The file is whole, synced and read again before it gets its name, and no file is ever overwritten.
  * - A backup that fails or is interrupted leaves nothing. The next backup into the same folder removes what a killed one
  *   left.
  * - The engines that use the database never wait for a backup.
- * - Damage does not stop it: what is damaged is copied as it is, and told.
+ * - Damage does not stop a backup: whatever is damaged is copied as it is, and reported.
  *
  * Files of assets are written once, so only a deletion can interfere: a missing file is looked for in a new snapshot,
- * which names it only if it is really missing. Where the database is damaged, files come along that no row names, as a
- * repair may find out whose they are.
+ * which names it only if it is really missing. Where the database is damaged, files that no row names are backed up
+ * too, because a repair may find out whose they are.
  */
 import type Sqlite from "better-sqlite3"
 import { Clock, Effect } from "effect"
@@ -44,7 +44,7 @@ export interface Options {
   readonly database: string
   /** Absolute paths in one folder; the backup gets the first that is free. */
   readonly files: readonly [string, ...ReadonlyArray<string>]
-  /** Called with the number of bytes done, and about how many there are. */
+  /** Called with the number of bytes done, and the approximate total. */
   readonly onProgress: (done: number, total: number) => Effect.Effect<void>
 }
 
@@ -60,12 +60,12 @@ export interface Backup {
   readonly faults: ReadonlyArray<NamedAssets.Fault>
 }
 
-/** Most snapshots that are taken because assets were deleted meanwhile. */
+/** The most snapshots that are taken because assets were deleted meanwhile. */
 const maxSnapshots = 20
 
 const patiently = Unusable.retryWhileLocked(30_000)
 
-/** Codes that tell that a copy could not be written, not that its original could not be read. */
+/** Codes that mean that a copy could not be written, not that its original could not be read. */
 const ofWriting = /^(?:SQLITE_(?:FULL|IOERR_(?:WRITE|FSYNC|DIR_FSYNC|TRUNCATE|DELETE))|E[A-Z]+)$/
 
 const notWritten = (path: string, detail: string) => new BackupFailed({ path, reason: "not-written", detail })
@@ -73,7 +73,7 @@ const notWritten = (path: string, detail: string) => new BackupFailed({ path, re
 const toTyped = (file: string) => (thrown: unknown) =>
   thrown instanceof BackupFailed || thrown instanceof StorageUnusable ? thrown : notWritten(file, codeOf(thrown))
 
-/** A number that the database tells, if its pages can be read. */
+/** Returns the number that a query selects, or 0 if its pages cannot be read. */
 const numberOr0 = (database: Sqlite.Database, query: string): number => {
   try {
     return database.prepare<[], number>(query).pluck().get() ?? 0
@@ -82,7 +82,7 @@ const numberOr0 = (database: Sqlite.Database, query: string): number => {
   }
 }
 
-/** What a database is, before anything is copied: its version, its size and that of its assets. */
+/** Returns a database's version, its size and the size of its assets, before anything is copied. */
 const measure = (path: string) => {
   const version = inspect(path, Migrations.newest)
   if (version === 0) throw new BackupFailed({ path, reason: "no-database", detail: "" })
@@ -127,7 +127,7 @@ interface Work {
   readonly onBytes: OnBytes
 }
 
-/** Fills the backup, which is complete then. */
+/** Fills the backup and completes it. */
 const fill = Effect.fnUntraced(function* ({ onBytes, options, version, workplace, writer }: Work) {
   const { data, database: path, files } = options
   const [file] = files
@@ -160,7 +160,7 @@ const fill = Effect.fnUntraced(function* ({ onBytes, options, version, workplace
     )
     const database = yield* writer.add(DataLayout.databaseName, copy, onBytes)
     const { named, sessions } = yield* contentsOf(copy)
-    // At once, as the look takes its time and files may be deleted meanwhile.
+    // Immediately, because the check takes a while and files may be deleted meanwhile.
     for (const name of named.keys()) if (!added.has(name)) yield* add(name)
     const damage = yield* Examination.ofCopy(copy, version)
     const unnamed = damage.length > 0 ? yield* NamedAssets.inFolder(data) : []
@@ -204,7 +204,7 @@ const verify = (path: string, file: string, onBytes: OnBytes) =>
     (reader) => Effect.sync(() => typeof reader !== "string" && reader.close())
   )
 
-/** Renames the file to the first name that is free. Returns it; null when none is. */
+/** Renames the file to the first name that is free, and returns that name; null when none is free. */
 const place = (from: string, files: ReadonlyArray<string>): string | null => {
   for (const file of files) {
     try {
@@ -221,7 +221,7 @@ const place = (from: string, files: ReadonlyArray<string>): string | null => {
   return null
 }
 
-/** Backs a data folder up. */
+/** Backs up a data folder. */
 export const make = Effect.fn("Backup.make")(function* (options: Options) {
   const { database: path, files, onProgress } = options
   const [file] = files

@@ -25,7 +25,7 @@ export class BackupFailed extends Schema.TaggedError<BackupFailed>()("BackupFail
   }
 }
 
-/** The backup was made; an older one that was to go is still there. */
+/** The backup was made, but an older one that should have been removed is still there. */
 export class RemovalFailed extends Schema.TaggedError<RemovalFailed>()("RemovalFailed", {
   path: Schema.String,
   made: Schema.String,

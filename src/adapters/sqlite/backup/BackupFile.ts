@@ -1,7 +1,7 @@
 /**
  * The format of a backup: one SQLite file with an application id of its own. Its table `files` lists the files in it,
  * each with its size and digest; `parts` holds their bytes in pieces, in order; `faults` lists the assets whose content
- * was missing or changed when the backup was taken, for versions that do not look themselves.
+ * was missing or changed when the backup was taken, for versions that do not check that themselves.
  */
 import { Effect } from "effect"
 import * as DataLayout from "../DataLayout.js"
@@ -13,7 +13,7 @@ export const version = 1
 
 /**
  * Bytes of one piece: what is read, hashed and written in one step of the event loop, and what is lost with a damaged
- * page of the backup. Of a database that is to be little. An asset that has lost any is not what it was.
+ * page of the backup. For a database that should be little; an asset that has lost anything is not what it was anyway.
  */
 export const pieceBytesOf = (name: string): number => (name === DataLayout.databaseName ? 64 : 1024) * 1024
 
@@ -33,7 +33,7 @@ export interface StoredFile {
   readonly sha256: string
 }
 
-/** Called with how many bytes a step has done. */
+/** Called with the number of bytes that a step has done. */
 export type OnBytes = (bytes: number) => Effect.Effect<void>
 
 export const attempt = <A>(run: () => A): Effect.Effect<A, unknown> =>

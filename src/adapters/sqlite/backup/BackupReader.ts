@@ -1,6 +1,6 @@
 /**
- * Reads a backup, piece by piece, and checks every byte. A salvage also reads one that is damaged: a piece that cannot be
- * read is filled with zeros, and a list of files that cannot be read to its end is read as far as it goes.
+ * Reads a backup, piece by piece, and checks every byte. A salvage also reads a damaged backup: a piece that cannot be
+ * read is filled with zeros, and the list of files is read as far as it can be.
  */
 import type Sqlite from "better-sqlite3"
 import { Effect } from "effect"
@@ -23,7 +23,7 @@ export interface BackupReader {
   readonly files: ReadonlyArray<StoredFile>
   /** Whether all of a file's bytes are those that were added. */
   readonly isWhole: (file: StoredFile, onBytes: OnBytes) => Effect.Effect<boolean, unknown>
-  /** The same, and writes them to `path`, which must not exist, and syncs them. */
+  /** The same, and also writes the bytes to `path`, which must not exist, and syncs them. */
   readonly extract: (file: StoredFile, path: string, onBytes: OnBytes) => Effect.Effect<boolean, unknown>
   readonly close: () => void
 }
@@ -32,7 +32,9 @@ export interface Options {
   readonly isSalvage: boolean
 }
 
-/** Opens a backup; "other" for any other file, "newer" for a backup in a format that this version does not know. */
+/**
+ * Opens a backup. Returns "other" for any other file, "newer" for a backup in a format that this version does not know.
+ */
 export const open = (path: string, options: Options): BackupReader | "other" | "newer" => {
   const connection = Driver.open(path, { readonly: true, fileMustExist: true })
   try {
@@ -69,12 +71,12 @@ const reader = (connection: Sqlite.Database, fileSize: number, { isSalvage }: Op
   const select = connection
     .prepare<[number, number], Buffer>("SELECT bytes FROM parts WHERE file = ? AND part = ?")
     .pluck()
-  // Its length stands before the bytes, on another page.
+  // The length is stored before the bytes, on another page.
   const selectLength = connection
     .prepare<[number, number], number>("SELECT length(bytes) FROM parts WHERE file = ? AND part = ?")
     .pluck()
 
-  /** What stands for a piece that cannot be read: zeros. No file is larger than the backup that it is in. */
+  /** Zeros in place of a piece that cannot be read. No file is larger than the backup that it is in. */
   const hole = ({ name, ordinal, size }: StoredFile, part: number, done: number): Effect.Effect<Uint8Array> =>
     attempt(() => selectLength.get(ordinal, part)).pipe(
       Effect.orElseSucceed(() => undefined),

@@ -16,7 +16,7 @@ export interface BackupWriter {
   readonly close: () => void
 }
 
-/** Creates a new file at `path`, which must not exist. Throws what SQLite throws. */
+/** Creates a new file at `path`, which must not exist. Throws SQLite's or the system's error. */
 export const create = (path: string): BackupWriter => {
   closeSync(openSync(path, "wx", 0o600))
   const connection = Driver.open(path, { fileMustExist: true })

@@ -1,6 +1,7 @@
 /**
- * A copy of a database as it is at one instant, made through SQLite by a process of its own: its last step, which syncs
- * it, is a long one. Damaged pages are copied as they are. The copy needs no log beside it, and only the user can read it.
+ * A copy of a database as it is at one instant, made through SQLite by a process of its own: the last step, which syncs
+ * it, is a long one. Damaged pages are copied as they are. The copy needs no log next to it, and only the user can read
+ * it.
  */
 import { Effect, Schema } from "effect"
 import { closeSync, openSync, rmSync } from "node:fs"
@@ -8,7 +9,7 @@ import { fileURLToPath } from "node:url"
 import { codeOf } from "../../ErrorCode.js"
 import * as OwnProcess from "../../node/OwnProcess.js"
 
-/** `code` is SQLite's or the system's. `isOpen` tells whether the database could be opened. */
+/** `code` is SQLite's or the system's. `isOpen` says whether the database could be opened. */
 export class CopyFailed extends Schema.TaggedError<CopyFailed>()("CopyFailed", {
   code: Schema.String,
   isOpen: Schema.Boolean
@@ -23,7 +24,7 @@ const decode = Schema.decode(Schema.parseJson(Answer))
 
 const noAnswer = new CopyFailed({ code: "the process that copies it ended early", isOpen: true })
 
-/** Copies the database at `path` to `target`. `onProgress` is told how many bytes are copied, of how many. */
+/** Copies the database at `path` to `target`. `onProgress` gets the number of bytes copied, and the total. */
 export const take = (
   path: string,
   target: string,

@@ -1,7 +1,7 @@
 /**
- * What is wrong with a copy of a database: the one look that decides what a backup says and what a restore takes. Assets
- * are compared by the caller, whose digests are at hand. A copy of an older version is migrated first, as its rows cannot
- * be looked at before.
+ * What is wrong with a copy of a database: the one check that decides what a backup says and what a restore accepts.
+ * Assets are compared by the caller, which has the digests at hand. A copy of an older version is migrated first,
+ * because its rows cannot be checked before that.
  */
 import { Effect, Logger, LogLevel } from "effect"
 import * as Migrations from "../Migrations.js"
@@ -18,29 +18,29 @@ const unmigratable = (path: string, code: string): Remark => ({
   advice: `${path}: its migration fails (${code})`
 })
 
-/** Migrates a copy. What is logged then is of no use to anybody. */
+/** Migrates a copy, without the logs, which would help nobody. */
 export const migrated = (path: string) => Logger.withMinimumLogLevel(Migrations.migrate(path), LogLevel.None)
 
-/** Looks at the copy at `path`. Returns what is damaged. */
+/** Checks the copy at `path`. Returns what is damaged. */
 export const ofCopy = (path: string, version: number) =>
   Effect.gen(function* () {
     const examiner = yield* Examiner
     const look = Effect.map(examiner.look(path), (remarks) => remarks.filter(({ state }) => state === "damage"))
     if (version === Migrations.newest) return yield* look
-    // Pages first: what cannot be read is not migrated.
+    // Pages first: a copy that cannot be read is not migrated.
     const damage = yield* look
     if (damage.length > 0) return damage
     return yield* Effect.matchEffect(migrated(path), {
       onSuccess: () => look,
       onFailure: (error) => {
         if (error._tag === "StorageUnusable") return Effect.succeed([unmigratable(path, error.reason)])
-        // That says nothing of the copy.
+        // A full disk says nothing about the copy.
         return SqliteFailure.isOfFullDisk(error.code) ? error : Effect.succeed([unmigratable(path, error.code)])
       }
     })
   })
 
-/** Remarks about a folder as those about the folder that it stands for. */
+/** Returns remarks about one path as remarks about the path that it stands for. */
 export const relocated = (remarks: ReadonlyArray<Remark>, from: string, to: string): ReadonlyArray<Remark> =>
   remarks.map((remark) => ({
     ...remark,

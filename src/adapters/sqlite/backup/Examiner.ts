@@ -1,12 +1,13 @@
 /**
  * A doctor, as far as backups need one: what it finds in a data folder and what a repair does there, in words. It is a
- * port, as a look takes long in one step: the command has a process of its own do it, so that a signal is heard meanwhile.
+ * port because a check is one long step: the command runs it in a process of its own, so that signals are noticed
+ * meanwhile.
  */
 import { Context, Schema } from "effect"
 import type { Effect } from "effect"
 import type { StorageFailed } from "../../../domain/SkeinError.js"
 
-/** What is lost once the damage is repaired. `rows` are those that no session can be told of, and pages. */
+/** What is lost once the damage is repaired. `rows` counts the rows of which no session is known, and pages. */
 const Loss = Schema.Struct({ messages: Schema.Int, files: Schema.Int, rows: Schema.Int })
 
 /** What was found, and what became of it. */
@@ -26,7 +27,7 @@ export type Remark = typeof Remark.Type
 export interface Service {
   /** Everything that is wrong with the database at a path, without the files of its assets. Changes nothing. */
   readonly look: (path: string) => Effect.Effect<ReadonlyArray<Remark>, StorageFailed>
-  /** Repairs what can be in a data folder. */
+  /** Repairs what can be repaired in a data folder. */
   readonly repair: (data: string) => Effect.Effect<ReadonlyArray<Remark>, StorageFailed>
 }
 

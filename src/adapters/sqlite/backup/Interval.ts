@@ -2,8 +2,8 @@
  * Backups of one data folder at intervals, in a folder of their own, of which the newest are kept. They are named by time
  * in UTC, so that names sort as times do.
  *
- * An older one is removed only when a newer one is whole, synced, read again and without damage. Files of other names,
- * folders and links are never touched.
+ * An older backup is removed only when a newer one is whole, synced, read again and without damage. Files of other
+ * names, folders and links are never touched.
  */
 import { Clock, Effect } from "effect"
 import { readdirSync } from "node:fs"
@@ -32,10 +32,10 @@ const namePattern = /^skein-\d{8}T\d{6}\.\d{3}Z\.skein$/
 /** `at` is a time in milliseconds since the epoch. */
 const nameAt = (at: number): string => `skein-${new Date(at).toISOString().replace(/[-:]/g, "")}.skein`
 
-/** Moments that are tried when names are taken. */
+/** The milliseconds that are added to the time when names are taken. */
 const moments = Array.from({ length: 1_000 }, (_, after) => after)
 
-/** The backups in the folder that are older than one of them and too many, oldest first. */
+/** Returns the backups older than `newest` that are too many to keep, oldest first. */
 const tooOld = (folder: string, newest: string, keep: number): ReadonlyArray<string> => {
   const older = readdirSync(folder, { withFileTypes: true })
     .filter((entry) => entry.isFile() && namePattern.test(entry.name) && entry.name < newest)

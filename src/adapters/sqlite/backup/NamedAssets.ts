@@ -1,4 +1,4 @@
-/** The assets of a database: what they are called below the data folder, and which of them have not their content. */
+/** The assets of a database: their paths below the data folder, and which of them do not have their content. */
 import type Sqlite from "better-sqlite3"
 import { Effect, Either, Option, Schema } from "effect"
 import { readdir } from "node:fs/promises"
@@ -26,7 +26,7 @@ const decodeAsset = Schema.decodeUnknownEither(Asset)
 /** The path of an asset's file below the data folder, with slashes. */
 const nameOf = (asset: Asset): string => `assets/${AssetNames.folder(asset.sessionId)}/${AssetNames.file(asset)}`
 
-/** The assets whose rows decode, by that path, as far as the database can be read. */
+/** Returns the assets whose rows decode, by the paths of their files, as far as the database can be read. */
 export const inDatabase = (database: Sqlite.Database): Effect.Effect<ReadonlyMap<string, Asset>> =>
   Effect.gen(function* () {
     const named = new Map<string, Asset>()
@@ -47,7 +47,7 @@ export const inDatabase = (database: Sqlite.Database): Effect.Effect<ReadonlyMap
       }
       return rows.length === page
     }
-    // Where its pages are damaged, which a look tells, it is read no further.
+    // Reading stops at a damaged page, which a check reports.
     yield* Effect.repeat(Effect.zipLeft(attempt(readPage), pause), { while: (isMore) => isMore }).pipe(Effect.ignore)
     return named
   })
@@ -76,7 +76,7 @@ export const inFolder = (data: string): Effect.Effect<ReadonlyArray<string>> =>
     return names.filter(isName)
   })
 
-/** Which named assets have not the content that their rows want. */
+/** Returns the named assets whose content is not what their rows say. */
 export const faultsOf = (
   named: ReadonlyMap<string, Asset>,
   digestOf: (name: string) => string | undefined

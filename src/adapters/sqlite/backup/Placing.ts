@@ -2,8 +2,8 @@
  * Puts what was restored in a workplace into its data folder. The database comes last and by one rename, so there is
  * either no database or the whole one. What is in the way, such as assets without a database, is moved aside.
  *
- * Killed between its renames, it leaves assets without their database; `reclaim` takes these back before the workplace
- * is removed.
+ * If it is killed between its renames, it leaves assets without their database; `reclaim` takes them back before the
+ * workplace is removed.
  */
 import { Effect } from "effect"
 import { existsSync, readdirSync, renameSync } from "node:fs"
@@ -21,11 +21,11 @@ const beside = DataLayout.endings.map((end) => `${DataLayout.databaseName}${end}
 
 const assetsIn = (folder: string): string => join(folder, "assets")
 
-/** There is a database already. */
+/** The error when there already is a database. */
 export const occupied = (data: string) =>
   new RestoreFailed({ path: DataLayout.databaseIn(data), reason: "occupied", detail: "" })
 
-/** Takes assets back into an abandoned workplace whose process was killed before its database had its place. */
+/** Takes assets back into an abandoned workplace whose process was killed before its database was in place. */
 export const reclaim =
   (data: string) =>
   (workplace: string): void => {
@@ -34,7 +34,7 @@ export const reclaim =
     if (existsSync(DataLayout.databaseIn(workplace))) renameSync(assetsIn(data), assetsIn(workplace))
   }
 
-/** What a repair in the workplace has moved aside belongs aside in the data folder. */
+/** Moves what a repair in the workplace has moved aside into the same folder of the data folder. */
 const placeAside = (workplace: string, data: string): void => {
   const [from, to] = [workplace, data].map((folder) => join(folder, Aside.folderName))
   if (from === undefined || to === undefined || !existsSync(from)) return
@@ -42,7 +42,9 @@ const placeAside = (workplace: string, data: string): void => {
   for (const name of readdirSync(from)) renameSync(join(from, name), join(to, name))
 }
 
-/** Returns where the things are now that were in the way. `at` is the current time in milliseconds since the epoch. */
+/**
+ * Returns the new paths of the things that were in the way. `at` is the current time in milliseconds since the epoch.
+ */
 export const place = (
   workplace: string,
   data: string,

@@ -2,12 +2,12 @@
  * Restores a backup into a data folder that has no database.
  *
  * Guaranteed:
- * - Everything is written, synced and checked (digests, and a doctor's look at the database) before anything is put in
- *   place. So there is always either no database or the whole one, and a restore that fails or is interrupted leaves the
- *   folder as it was, and none that it has made.
- * - A sound backup comes back bit for bit. A damaged one is refused; a salvage takes what can be read of it, has the
- *   doctor repair that before it is put in place, and tells what was kept and lost.
- * - Nothing is deleted: what is in the way is moved aside, as is what a repair replaces.
+ * - Everything is written, synced and checked (digests, and a doctor's check of the database) before anything is put in
+ *   place. So there is always either no database or the whole one. A restore that fails or is interrupted leaves the
+ *   folder as it was, and removes any folder that it has created.
+ * - A sound backup comes back bit for bit. A damaged backup is refused; a salvage takes what can be read of it, has the
+ *   doctor repair that before it is put in place, and reports what was kept and lost.
+ * - Nothing is deleted: whatever is in the way is moved aside, and so is whatever a repair replaces.
  */
 import { Clock, Effect, Exit } from "effect"
 import { existsSync, mkdirSync } from "node:fs"
@@ -32,18 +32,18 @@ export interface Options {
   readonly data: string
   /** The backup to read: an absolute path. */
   readonly file: string
-  /** Whether a damaged backup is taken as far as it can be read. */
+  /** Whether a damaged backup is restored as far as it can be read. */
   readonly isSalvage: boolean
-  /** Called with the number of bytes done, and how many there are. */
+  /** Called with the number of bytes done, and the total. */
   readonly onProgress: (done: number, total: number) => Effect.Effect<void>
 }
 
 export interface Restoration {
   readonly sessions: number
   readonly assets: number
-  /** Where the things are now that were in the way. */
+  /** The new paths of the things that were in the way. */
   readonly movedAside: ReadonlyArray<string>
-  /** What was damaged and what became of it, and what that means for each session. Empty when nothing was. */
+  /** What was damaged, what became of it, and what that means for each session. Empty when nothing was damaged. */
   readonly remarks: ReadonlyArray<Remark>
   readonly kept: ReadonlyArray<RestoredDatabase.Kept>
 }
@@ -69,7 +69,7 @@ const openBackup = (path: string, isSalvage: boolean) =>
     (backup) => Effect.sync(() => backup.close())
   )
 
-/** Makes the data folder. If the restore fails, no folder that was made for it stays. */
+/** Creates the data folder. If the restore fails, every folder that was created for it is removed. */
 const makeFolder = (data: string) =>
   Effect.gen(function* () {
     const { removeEmpty } = yield* Folders
@@ -81,7 +81,7 @@ const makeFolder = (data: string) =>
     yield* attempt(() => FolderCreation.make(data))
   })
 
-/** What is wrong, in a line: how much it is, and the first of it. */
+/** Returns all problems in one line: their number, and the first of them. */
 const summary = (texts: ReadonlyArray<string>): string =>
   texts.length === 1 ? (texts[0] ?? "") : `${texts.length} problems, the first: ${texts[0] ?? ""}`
 
@@ -110,7 +110,7 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, isSalvage, 
     const onBytes: OnBytes = (bytes) => Effect.suspend(() => onProgress((done += bytes), total))
     const made = new Set([join(workplace, "assets"), workplace])
 
-    /** Returns whether the file is as it was. */
+    /** Extracts a file. Returns whether it is as it was. */
     const extract = (stored: StoredFile) =>
       Effect.gen(function* () {
         const target = join(workplace, stored.name)
@@ -125,7 +125,7 @@ export const run = Effect.fn("Restore.run")(function* ({ data, file, isSalvage, 
 
     let isWhole = yield* extract(stored)
     const told = RestoredDatabase.versionOf(path, file)
-    // What a damaged header says of its version, a repair may correct. It is asked again then.
+    // A repair may correct the version in a damaged header, so the version is read again after it.
     const version = yield* isSalvage ? Effect.orElseSucceed(told, () => null) : told
     const damage = version === null ? [] : yield* RestoredDatabase.look(path, version)
     const named = yield* RestoredDatabase.assetsOf(path)

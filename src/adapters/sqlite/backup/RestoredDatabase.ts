@@ -1,4 +1,4 @@
-/** A database that was taken out of a backup and has not its place yet: what it is, what is wrong with it, its repair. */
+/** A database that was taken out of a backup and is not yet in place: what it is, what is wrong with it, its repair. */
 import type Sqlite from "better-sqlite3"
 import { Effect } from "effect"
 import { copyFile } from "node:fs/promises"
@@ -14,7 +14,7 @@ import * as Examination from "./Examination.js"
 import { Examiner, type Remark } from "./Examiner.js"
 import * as NamedAssets from "./NamedAssets.js"
 
-/** Its schema's version; null when it cannot be opened. Fails when a newer version of Skein made it. */
+/** Returns its schema's version; null when it cannot be opened. Fails when a newer version of Skein made it. */
 export const versionOf = (path: string, file: string): Effect.Effect<number | null, RestoreFailed> =>
   attempt(() => inspect(path, Migrations.newest)).pipe(
     Effect.map((version) => (version === 0 ? null : version)),
@@ -25,7 +25,7 @@ export const versionOf = (path: string, file: string): Effect.Effect<number | nu
     )
   )
 
-/** What is damaged in it. It stays as it is: one of an older version is looked at in a copy. */
+/** Returns what is damaged in it. It stays as it is: a database of an older version is checked in a copy. */
 export const look = (path: string, version: number) =>
   Effect.gen(function* () {
     if (version === Migrations.newest) return yield* Examination.ofCopy(path, version)
@@ -43,7 +43,10 @@ const using = <A, E>(path: string, use: (database: Sqlite.Database) => Effect.Ef
 
 export const assetsOf = (path: string) => using(path, NamedAssets.inDatabase)
 
-/** Has it repaired, together with its assets. One of an older version is migrated: its rows can be repaired then only. */
+/**
+ * Repairs it, together with its assets. A database of an older version is then migrated and repaired again, because its
+ * rows can be repaired only after that.
+ */
 export const repair = (workplace: string, file: string) =>
   Effect.gen(function* () {
     const examiner = yield* Examiner
@@ -74,7 +77,7 @@ interface Counts {
   readonly files: number
 }
 
-/** How many sessions it has, and what those have kept that a repair has changed. */
+/** Returns the number of its sessions, and what is left of each session that a repair has changed. */
 export const contentsOf = (path: string, remarks: ReadonlyArray<Remark>) =>
   using(path, (database) =>
     attempt(() => {

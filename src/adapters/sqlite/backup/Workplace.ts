@@ -1,7 +1,7 @@
 /**
- * A folder for unfinished work, beside where the result is to go, so that a rename can put it in place. Only its engine
- * uses it, and it is removed with its scope. The next backup or restore in the same folder removes one that a killed
- * process left: its name holds its engine.
+ * A folder for unfinished work, next to where the result will go, so that a rename can put it in place. Only its engine
+ * uses it, and it is removed with its scope. The next backup or restore in the same folder removes a workplace that a
+ * killed process left: its name contains its engine.
  */
 import { Effect, Option } from "effect"
 import type { Scope } from "effect"
@@ -15,7 +15,7 @@ import { attempt, attemptAsync } from "./BackupFile.js"
 /** `backup` and `restore` work in folders of these names. */
 export type Purpose = "backup" | "restore"
 
-/** Version 0.1.0 ended these names in `upload`. They are removed as well: the ending is not looked at. */
+/** Version 0.1.0 ended these names in `upload`. Those folders are removed as well: the ending is not checked. */
 const isOf = (name: string, purpose: Purpose): boolean => name.startsWith(`.${purpose}.`)
 
 /** Workplaces in `folder` whose engines are dead. */
@@ -32,7 +32,7 @@ export const abandoned = Effect.fnUntraced(function* (folder: string, purpose: P
 
 const unfinished = "unfinished"
 
-/** Whether a workplace is as its work left it. One that was being removed is not, and has another name. */
+/** Whether a workplace is as its work left it. A workplace that was being removed is not, and has another name. */
 export const isUntouched = (path: string): boolean => path.endsWith(`.${unfinished}`)
 
 const remove = (path: string) =>
@@ -43,8 +43,8 @@ const remove = (path: string) =>
   })
 
 /**
- * Makes a workplace in `folder`, which must exist. `onAbandoned` is called with one that a killed process left, before it
- * is removed. Fails with the system's error.
+ * Makes a workplace in `folder`, which must exist. `onAbandoned` is called with each workplace that a killed process
+ * left, before that is removed. Fails with the system's error.
  */
 export const make = (
   folder: string,

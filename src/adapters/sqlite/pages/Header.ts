@@ -1,6 +1,6 @@
 /**
- * What a file shows of being a database: its first bytes, which are known for each, whoever wrote it, and for each of
- * Skein's; and a text that is somewhere in it.
+ * The signs that a file is a database: its first bytes, which are known for any database and more exactly for Skein's,
+ * and a text that is somewhere in it.
  */
 import { closeSync, existsSync, openSync, readSync, writeSync } from "node:fs"
 
@@ -8,7 +8,7 @@ const magic = Buffer.from("SQLite format 3\0", "latin1")
 
 const length = 100
 
-/** How many bytes a page of each of Skein's databases has. */
+/** Bytes of a page in each of Skein's databases. */
 const usualSize = 4096
 
 interface Field {
@@ -31,14 +31,14 @@ const fields: ReadonlyArray<Field> = [
 
 const reserved = 20
 
-/** The size of a page; null when the header has none. */
+/** Returns the size of a page; null when the header has no valid one. */
 export const pageSizeOf = (header: Buffer): number | null => {
   const stored = header.readUInt16BE(16)
   const size = stored === 1 ? 65536 : stored
   return size >= 512 && (size & (size - 1)) === 0 ? size : null
 }
 
-/** What the header of no database is; null when it may be one's. */
+/** Returns the name of the first impossible field in a header; null when the header may be a database's. */
 const problemOf = (header: Buffer): string | null => {
   if (!header.subarray(0, magic.length).equals(magic)) return "magic"
   if (pageSizeOf(header) === null) return "page size"
@@ -60,7 +60,7 @@ const read = (file: number, at: number, length: number): Buffer => {
   return bytes
 }
 
-/** Looks at the header of a file. */
+/** Checks the header of a file. Returns the name of the first impossible field; null when it may be a database's. */
 export const check = (path: string): string | null => withFile(path, "r", (file) => problemOf(read(file, 0, length)))
 
 const pieceSize = 1024 * 1024
@@ -77,10 +77,13 @@ export const contains = (path: string, text: string): boolean =>
     return false
   })
 
-/** How the second page of each of Skein's databases begins: the map of pages says that the third one begins a table. */
+/**
+ * The first bytes of the second page in each of Skein's databases: the map of pages says that the third page begins a
+ * table.
+ */
 const mapBegin = Buffer.from([1, 0, 0, 0, 0])
 
-/** Writes what each of Skein's databases has into the header of a file. The size of its pages is the one that fits them. */
+/** Writes what each of Skein's databases has into the header of a file, with the page size that fits its pages. */
 export const mend = (path: string): void =>
   withFile(path, "r+", (file) => {
     const header = read(file, 0, length)

@@ -1,9 +1,10 @@
 /**
- * All rows that can be read of a damaged database's file, a page's at a time. Which table they are of is told by the tree
- * that the page is in or, where the schema cannot be read, by what they look like. So a page that is lost takes its own
- * rows along, and no others.
+ * All rows that can be read from the file of a damaged database, one page at a time. The tree that a page is in shows
+ * which table its rows are from; where the schema cannot be read, the shape of the rows does. So a lost page takes only
+ * its own rows with it.
  *
- * The file is only read, by itself: not one line of SQLite looks at it. Its header must be possible, its log taken in.
+ * The file is only read, and without any SQLite. Its header must pass `Header.check`, and its log must have been
+ * written back.
  */
 import type { Parameter } from "../../../services/storage/sql/Database.js"
 import * as Pages from "./Pages.js"
@@ -15,27 +16,27 @@ export interface Shape {
     readonly name: string
     /** `INTEGER` or `TEXT`. */
     readonly type: string
-    /** Whether it is the number that a row is stored under. */
+    /** Whether the column is the number that a row is stored under. */
     readonly isRowid: boolean
   }>
   readonly hasRowid: boolean
-  /** How many values a row has at least: one that is older than its table's last columns ends before them. */
+  /** The least number of values in a row: a row that is older than its table's last columns ends before them. */
   readonly leastValues: number
 }
 
 export interface PageRows {
-  /** A table or an index; an empty text when that cannot be told. */
+  /** A table or an index; an empty text when it is unknown. */
   readonly name: string
   /** The values of each row, in the order of its columns. */
   readonly rows: ReadonlyArray<ReadonlyArray<Parameter>>
-  /** How many more rows there are that make no sense. A page of which nothing can be read is one. */
+  /** The number of further rows that make no sense. A page of which nothing can be read counts as one. */
   readonly unread: number
 }
 
 const fits = (type: string, value: Parameter): boolean =>
   value === null || (type === "INTEGER" ? typeof value === "bigint" : typeof value === "string")
 
-/** Which table rows are of, by their looks. */
+/** Returns the table that rows are from, by their shape; an empty text when it is unknown. */
 const lookAlike = (shapes: ReadonlyArray<Shape>, cells: ReadonlyArray<Pages.Cell>): string =>
   shapes.find(
     ({ columns, hasRowid, leastValues }) =>
@@ -49,7 +50,7 @@ const lookAlike = (shapes: ReadonlyArray<Shape>, cells: ReadonlyArray<Pages.Cell
       )
   )?.name ?? ""
 
-/** The page that a tree begins with. */
+/** Returns the first page of the tree that a page is in; null when it is unknown. */
 const rootOf = (pages: Pages.Pages, page: number): number | null => {
   let at = page
   for (let level = 0; level < 20; level++) {
@@ -61,7 +62,7 @@ const rootOf = (pages: Pages.Pages, page: number): number | null => {
   return null
 }
 
-/** Reads all pages once for what they tell of each other. */
+/** Reads all pages once to learn what they say about each other. */
 const map = (pages: Pages.Pages, shapes: ReadonlyArray<Shape>) => {
   const names = new Map<number, string>()
   const alike = new Map<number, string>()
@@ -76,7 +77,7 @@ const map = (pages: Pages.Pages, shapes: ReadonlyArray<Shape>) => {
     } else if (!alike.has(root)) alike.set(root, lookAlike(shapes, read.cells))
   }
   return {
-    /** Whether other pages are below it in its tree. */
+    /** Whether other pages are below a page in its tree. */
     isInner: (page: number): boolean => inner.has(page),
     nameOf: (page: number, read: Pages.Page): string => {
       const root = rootOf(pages, page)
@@ -89,7 +90,10 @@ const map = (pages: Pages.Pages, shapes: ReadonlyArray<Shape>) => {
 const valuesOf = ({ rowid, values }: Pages.Cell, shape: Shape | undefined): ReadonlyArray<Parameter> =>
   values.map((value, index) => (value === null && shape?.columns[index]?.isRowid === true ? rowid : value))
 
-/** Reads the file at `path`, which is closed with the iteration. `shapes` are those of the tables that may be in it. */
+/**
+ * Reads the file at `path`, which is closed when the iteration ends. `shapes` are the shapes of the tables that may be
+ * in it.
+ */
 export const read = function* (path: string, shapes: ReadonlyArray<Shape>): Generator<PageRows> {
   const pages = Pages.open(path)
   try {

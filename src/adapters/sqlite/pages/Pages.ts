@@ -1,8 +1,8 @@
 /**
- * The pages of a database's file, read by themselves: without its trees and its schema, either of which may be damaged.
- * Its header must be possible, and its log taken in.
+ * The pages of a database's file, each read by itself: without the trees and the schema, either of which may be
+ * damaged. The file's header must pass `Header.check`, and its log must have been written back.
  *
- * What a page cannot show is left out: a cell that makes no sense, a page that is no page. Nothing here is written.
+ * Whatever cannot be read is left out: a cell that makes no sense, a page that is not a page. Nothing here is written.
  * The formats are those of https://www.sqlite.org/fileformat2.html.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs"
@@ -10,7 +10,10 @@ import type { Parameter } from "../../../services/storage/sql/Database.js"
 import * as Header from "./Header.js"
 import * as Record from "./Record.js"
 
-/** A stored row as its page has it: a column that is the row's number is null. `rowid` is null where rows have none. */
+/**
+ * A stored row as its page has it: a column that is the row's number is null. `rowid` is null where rows have no
+ * number.
+ */
 export interface Cell {
   readonly rowid: bigint | null
   readonly values: ReadonlyArray<Parameter>
@@ -20,37 +23,37 @@ export type Page =
   | {
       readonly _tag: "Rows"
       readonly cells: ReadonlyArray<Cell>
-      /** How many more there are that make no sense. */
+      /** The number of further cells that make no sense. */
       readonly unreadable: number
     }
   /** Holds no rows: free, or a part of something else. */
   | { readonly _tag: "Other" }
-  /** Belongs to a tree, and cannot be read. */
+  /** Belongs to a tree, but cannot be read. */
   | { readonly _tag: "Damaged" }
 
 export interface Pages {
   readonly count: number
   readonly read: (page: number) => Page
-  /** The page above one in its tree: 0 when it is the first, null when it is in none or that is not known. */
+  /** The page above a page in its tree: 0 for the first page, null when the page is in no tree or that is unknown. */
   readonly parentOf: (page: number) => number | null
   readonly close: () => void
 }
 
-/** The kinds of pages of trees, by their first byte. Those within a table's tree hold no rows. */
+/** The kinds of pages of trees, by their first byte. Inner pages of a table's tree hold no rows. */
 const kinds = new Map([
   [2, { isTable: false, isLeaf: false }],
   [5, null],
   [10, { isTable: false, isLeaf: true }],
   [13, { isTable: true, isLeaf: true }]
 ])
-/** What the map of pages says of each page after it. */
+/** What the map of pages says about each page after it. */
 const entry = { bytes: 5, root: 1, tree: 5, greatest: 5 }
 /** The page with this byte is never used. */
 const lockByte = 0x40000000
 
 export const open = (path: string): Pages => {
   const file = openSync(path, "r")
-  /** What is beyond the end reads as zeros. */
+  /** Bytes beyond the end are read as zeros. */
   const bytesAt = (at: number, length: number): Buffer => {
     const bytes = Buffer.alloc(length)
     readSync(file, bytes, 0, length, at)

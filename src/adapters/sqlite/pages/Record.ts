@@ -1,4 +1,7 @@
-/** The values of a stored row, as SQLite writes them one after the other. All throw when the bytes make no sense. */
+/**
+ * The values of a stored row, as SQLite writes them one after the other. All functions throw when the bytes make no
+ * sense.
+ */
 import type { Parameter } from "../../../services/storage/sql/Database.js"
 
 /** Reads a variable-length integer. Throws beyond the end. */
@@ -16,7 +19,7 @@ export const varint = (bytes: Buffer, at: number): readonly [value: bigint, next
 const integerSizes = [0, 1, 2, 3, 4, 6, 8]
 const utf8 = new TextDecoder("utf-8", { fatal: true })
 
-/** One value of a record, and how long it is. Throws when it makes no sense. */
+/** Returns one value of a record and its length. Throws when it makes no sense. */
 const valueOf = (type: number, bytes: Buffer, at: number): readonly [Parameter, number] => {
   const size = integerSizes[type]
   if (type === 0) return [null, 0]

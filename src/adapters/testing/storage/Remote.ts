@@ -37,7 +37,7 @@ export const start = ({ args, command, env = {} }: Program): Effect.Effect<Remot
     const running = yield* Process.start(command, args, { talks: true, env: environment })
     const failed = (detail: string) => new ProgramFailed({ command: [command, ...args].join(" "), detail })
 
-    /** None once it has ended. */
+    /** The next report; none once the program has ended. */
     const next = Effect.gen(function* () {
       const line = yield* running.line
       if (Option.isNone(line)) return Option.none()
@@ -79,7 +79,7 @@ export const start = ({ args, command, env = {} }: Program): Effect.Effect<Remot
 export const acknowledged = (reports: ReadonlyArray<Report>): ReadonlyArray<string> =>
   reports.flatMap((report) => (report._tag === "Acknowledged" ? [report.what] : []))
 
-/** The storage's answers, and the errors by which it refused. */
+/** The storage's answers, and the errors with which it refused. */
 export const outcomes = (reports: ReadonlyArray<Report>): ReadonlyArray<string> =>
   reports.flatMap((report) => {
     if (report._tag === "Answered") return [report.outcome]

@@ -10,9 +10,9 @@ export interface Program {
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** A place that outlives the storage which is open on it. */
+/** A place that outlives any storage that is opened on it. */
 export interface StorageFolder {
-  /** Opens what is stored there each time that it is built. Several may be open at once. */
+  /** Opens what is stored there each time that it is built. Several may be open at the same time. */
   readonly layer: Layer.Layer<TestedServices, unknown>
 }
 

@@ -1,8 +1,8 @@
 /**
  * The tests that every storage must pass. Run them on a storage of your own.
  *
- * They can find a broken promise; they cannot prove that there is none. They do not fill the disk and do not cut the
- * power. Between processes they see only the interleavings that this machine makes.
+ * They can find a broken promise, but cannot prove that none is broken. They do not fill the disk or cut the power.
+ * Between processes they see only the interleavings that this machine happens to produce.
  */
 import type { Effect, Layer, Scope } from "effect"
 import type * as EngineConfig from "../../../services/EngineConfig.js"
@@ -42,13 +42,16 @@ export interface Options {
   /** The number of generated sequences of commands that are compared with the in-memory storage. Defaults to 20. */
   readonly runs?: number
   /**
-   * Whether writes that are asked for at once are made in that order, whatever their sessions. Defaults to true; else
-   * the generated commands are run one by one.
+   * Whether concurrent writes are made in the order in which they are asked for, whatever their sessions. Defaults to
+   * true. If false, the generated commands are run one by one.
    */
   readonly isInOrder?: boolean
   /** For a storage that outlives its layer. Makes a new and empty folder each time. */
   readonly folder?: Effect.Effect<StorageFolder, unknown, Scope.Scope>
-  /** For a storage that several processes share: a folder, with the program of such a process. Replaces `folder`. */
+  /**
+   * For a storage that several processes share: a folder, with the program of such a process. Also serves as `folder`
+   * when that is not set.
+   */
   readonly processes?: Effect.Effect<SharedStorageFolder, unknown, Scope.Scope>
   /** For a storage with assets. Makes both, new and empty, each time that it is built. */
   readonly assets?: Layer.Layer<WithAssets, unknown>

@@ -12,7 +12,7 @@ const load = async (): Promise<typeof Vitest | null> => {
 
 const loaded = await load()
 
-/** Returns the whole module. Throws when vitest does not run this, or `@effect/vitest` is not installed. */
+/** Returns the whole module. Throws when vitest does not run this module, or `@effect/vitest` is not installed. */
 export const vitest = (): typeof Vitest => {
   if (loaded === null) throw new Error("The tests of a storage need vitest, to be run by it, and @effect/vitest.")
   return loaded

@@ -37,7 +37,7 @@ import { expect } from "./Vitest.js"
 const asAnn = Actor.as(Actor.Actor.make("ann"))
 const asBob = Actor.as(Actor.Actor.make("bob"))
 
-/** The events after a cursor as lines: whose each is, and its type. */
+/** The events after a cursor as lines, each with its actor and type. */
 const whose = (after = 0) =>
   Effect.map(events(after), (all) => all.map(({ actor, type }) => `${actor ?? "nobody"} ${type}`))
 

@@ -9,7 +9,7 @@ import { userText } from "../../../domain/Message.js"
 
 const smith = Owner.make("smith")
 
-/** What those who listen to all sessions are told, as lines. */
+/** What a listener to all sessions is told, as lines. */
 const heard = Effect.gen(function* () {
   const lines: Array<string> = []
   const listener = {

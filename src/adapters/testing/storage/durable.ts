@@ -1,4 +1,4 @@
-/** The promises of a storage that outlives its layer, and that two engines may have open at once. */
+/** The promises of a storage that outlives its layer, and that two engines may have open at the same time. */
 import { Context, Effect, Layer } from "effect"
 import type { Scope } from "effect"
 import * as EngineConfig from "../../../services/EngineConfig.js"

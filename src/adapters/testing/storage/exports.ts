@@ -1,4 +1,7 @@
-/** The promises of exports and imports: what is settled comes out as it is stored, and what goes in is seen whole or not at all. */
+/**
+ * The promises of exports and imports: settled data comes out as it is stored, and an import is seen whole or not at
+ * all.
+ */
 import { Chunk, Effect, Stream } from "effect"
 import type { CallDisplay } from "../../../domain/CallDisplay.js"
 import type * as Export from "../../../domain/Export.js"
@@ -48,7 +51,9 @@ const editing: CallDisplay = { kind: "edit", title: "Edit a.ts", locations: [{ p
 const appendKey: AppendKey = { key: "k", hash: "appended" }
 const completed = { stopReason: "completed", detail: null } as const
 
-/** A session with a row of every kind, and no live run. Its calls finished in another order than that of the transcript. */
+/**
+ * A session with a row of every kind, and no live run. Its calls finished in a different order from the transcript's.
+ */
 const full = Effect.gen(function* () {
   const storage = yield* Storage
   const now = yield* Now

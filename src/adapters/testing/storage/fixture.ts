@@ -7,11 +7,11 @@
  * | ---------------------------- | ------------------------------------------------------------------------------- |
  * | `s1`, `s2`                   | ids of sessions; where a test names no session, it is `s1`                      |
  * | `r1`, `r2`, `r3`             | ids of runs; where a test names no run, it is `r1`                              |
- * | `c1`, `c2`, …                | ids of calls, as plain text; call `c1` is one of the tool `tool-c1`             |
+ * | `c1`, `c2`, …                | ids of calls, as plain text; call `c1` is of the tool `tool-c1`                 |
  * | `q1`, `q2`, `a1`             | ids of questions to a human, and of an asset                                    |
  * | `seq(3)`                     | the third place of a transcript; a run's message is 1, its first step's 2       |
  * | `firstEngine`,`secondEngine` | two engines, each of a process of its own on one host; runs start on the first  |
- * | `takeover(lease, n)`         | asks for a run whose engine had given `n` signs of life when it was looked at   |
+ * | `takeover(lease, n)`         | asks for a run whose engine had given `n` signs of life when it was checked     |
  * | `transcriptLines()`          | a transcript as lines, such as `3 success c1` and `4 assistant done`            |
  * | `eventLines(cursor)`         | the events after a cursor as lines, such as `call.finished c1 success`          |
  * | `refused(effect)`            | the error that an operation fails with, as plain data; dies when it succeeds    |
@@ -71,7 +71,7 @@ export const secondEngine: Presence = {
   placements: []
 }
 
-/** What storage has of an engine that gave so many signs of life, the newest at a time of the storage's clock. */
+/** What storage has about an engine that gave `count` signs of life, the newest at `seenAt` on the storage's clock. */
 export const beat = (count: number, { leaseMillis, sign }: Presence, seenAt = 1_000): Beat => ({
   count,
   sign,
@@ -142,7 +142,7 @@ export const admission = ({
   ...fields
 })
 
-/** Admits a run. Dies unless it starts at once. */
+/** Admits a run. Dies unless it starts immediately. */
 export const start = (fields: AdmissionFields = {}) =>
   Effect.gen(function* () {
     const admitted = yield* (yield* Storage).admit(admission(fields))

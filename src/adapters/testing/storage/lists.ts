@@ -126,12 +126,12 @@ export const listTests = (test: Test) => {
       const second = yield* pageAfter(first.next)
       expect(second).toMatchObject({ ids: ["n4", "n1"], total: 5 })
       expect(yield* pageAfter(second.next)).toEqual({ ids: ["n5"], next: null, total: 5 })
-      // What changes goes to the front, and later pages go on where they were.
+      // A session that changes moves to the front, and later pages go on where they were.
       yield* touch("n5", 8_000)
       yield* touch("n1", 9_000)
       expect(yield* pageAfter(first.next)).toMatchObject({ ids: ["n4"], next: null })
       expect((yield* list({ order: "activity" })).ids).toEqual(["n1", "n5", "n3", "n2", "n4"])
-      // A clock that was set back is what the sessions say.
+      // After the clock is set back, sessions bear the earlier time.
       yield* touch("n1", 500)
       expect((yield* list({ order: "activity" })).ids).toEqual(["n5", "n3", "n2", "n4", "n1"])
     }))

@@ -39,7 +39,7 @@ export const placementTests = (test: Test) => {
       expect(yield* refused(storage.admit(elsewhere))).toMatchObject(notServed)
       expect(yield* session()).toEqual(before)
       expect((yield* storage.admit({ ...elsewhere, presence: firstEngine }))._tag).toBe("Started")
-      // A message that is there already is found from everywhere.
+      // A message that was already admitted is found by any engine.
       expect(yield* storage.admit(elsewhere)).toMatchObject({ _tag: "Existing", run: { id: r1 } })
       const next = admission({ presence: secondEngine, runId: r2, whenBusy: "queue" })
       expect(yield* refused(storage.admit(next))).toMatchObject(notServed)

@@ -43,7 +43,7 @@ const numbered = (name: string, times: number) => Array.from({ length: times }, 
 
 const texts = Effect.map(transcriptLines(), (lines) => lines.map((line) => line.replace(/^\d+ user /u, "")))
 
-/** Expects that the messages have no gaps, and the events neither. */
+/** Expects that neither the messages nor the events have gaps. */
 const expectNoGaps = Effect.gen(function* () {
   const { cursor, head } = yield* session()
   expect((yield* transcript()).map(({ seq }) => Number(seq))).toEqual(Array.from({ length: head }, (_, at) => at + 1))

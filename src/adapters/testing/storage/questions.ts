@@ -54,7 +54,7 @@ export const questionTests = (test: Test) => {
 
 const inquiry = { from: "files", text: "Which one?", fields: [] }
 
-/** Has a call that has started ask. */
+/** Makes a call that has started ask a question. */
 const inquire = (lease: Lease, id: QuestionId, place: number, callId: string) =>
   Effect.flatMap(Storage, (storage) =>
     storage.ask(lease, { ...question(id, place, callId), display: { ...CallDisplay.none, inquiry } })

@@ -43,7 +43,7 @@ const released = (lease: Lease, recovery: Takeover["recovery"] = "continue"): Ta
   recovery
 })
 
-/** Takes the run over to go on with it, and returns its new lease; dies when it ends. */
+/** Takes over a run to go on with it and returns its new lease; dies if the run ends. */
 const goOn = (seen: Takeover, by: Presence) =>
   Effect.gen(function* () {
     const taken = yield* (yield* Storage).takeOver(seen, by)
@@ -176,7 +176,7 @@ export const recoveryTests = (test: Test) => {
         const taken = yield* crash(round)
         if (taken._tag !== "Continues") return yield* Effect.dieMessage(`given up in round ${round}`)
         ;({ lease } = taken)
-        // To be released and taken up is no crash.
+        // A release and a takeover is not a crash.
         yield* storage.releaseRun(lease)
         ;({ lease } = yield* goOn(released((yield* holder).lease), presence(`f${round}`)))
       }

@@ -31,7 +31,7 @@ const timeline = (range: { readonly from?: number; readonly to?: number } = {}) 
 const editing: CallDisplay = { kind: "edit", title: "Edit a.ts", locations: [{ path: "/a.ts", line: 3 }] }
 const nothing: CallDisplay = { kind: "other", title: null, locations: [] }
 
-/** A run whose step was asked at 2,000 for three calls: the third has ended, the first has started. */
+/** A run whose step asked for three calls at 2,000: the third has ended, the first has started. */
 const threeCalls = Effect.gen(function* () {
   const storage = yield* Storage
   const now = yield* Now

@@ -12,7 +12,7 @@ const seldom = <A, B>(often: fc.Arbitrary<A>, rarely: fc.Arbitrary<B>): fc.Arbit
 
 const session = fc.constantFrom("s1", "s1", "s1", "s2")
 
-/** A lease: that of the session's holder, an earlier one, or one that never existed. */
+/** A lease: the session holder's, an earlier one, or one that never existed. */
 const lease = fc.oneof(
   { weight: 12, arbitrary: fc.record({ pick: fc.constant("holder" as const), session }) },
   { weight: 2, arbitrary: fc.record({ pick: fc.constant("given" as const), index: fc.nat(30) }) },
@@ -56,7 +56,7 @@ const edit: CallDisplay.CallDisplay = {
   locations: [{ path: "/a", line: 3 }, { path: "b" }]
 }
 const display = fc.constantFrom(CallDisplay.none, edit)
-/** With an inquiry, a question is one that a started call asks. */
+/** A question with an inquiry is asked by a call that has started. */
 const asked = fc.constantFrom(CallDisplay.none, edit, {
   ...edit,
   inquiry: { from: "files", text: "Which 😀?", fields: [] }

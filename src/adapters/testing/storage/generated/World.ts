@@ -300,7 +300,7 @@ const fresh = (world: World, prefix: string): string => `${prefix}x${++world.ids
 /** Where one of the sessions is placed. Some engines do not serve it. */
 const placed = "a-host"
 
-/** One of three engines; each may hold several runs at once. */
+/** One of three engines; each may hold several runs at the same time. */
 const newPresence = (world: World): Presence => ({
   engine: { bootId: "boot", pidNamespace: "ns", pid: 1, startTime: "1", instance: `i${world.ids % 3}`, host: null },
   sign: { clock: "boot", at: ++world.ids },

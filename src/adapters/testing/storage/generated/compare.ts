@@ -100,7 +100,7 @@ const activities = [
   ["queued", "running", "asks", "crashed"]
 ] as const
 
-/** Places of pages are a storage's own. */
+/** Leaves out `next`, because its form is a storage's own. */
 const pages = (reader: ReaderService, order: "created" | "activity") =>
   Effect.gen(function* () {
     const all: Array<Omit<StoredPage, "next">> = []

@@ -60,7 +60,7 @@ const compare = (
           as: Actor.as(World.nextActor(world))
         }))
       )
-      // Which events are to go is read before the commit that removes them, so that a removal comes alone.
+      // A `prune` reads which events to remove before the commit that removes them, so it runs alone.
       const atOnce = Array.isNonEmptyArray(operations)
         ? Array.groupWith(operations, (one, next) => one.command._tag !== "prune" && next.command._tag !== "prune")
         : []
