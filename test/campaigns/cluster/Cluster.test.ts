@@ -7,6 +7,7 @@ import { Actor, type Gateway, Message, Session, SkeinError } from "../../../src/
 import { bundle } from "../../support/programs/Bundle.js"
 import * as Postgres from "../../support/postgres/Postgres.js"
 import { freePort } from "../../support/postgres/Server.js"
+import * as Proxy from "../../support/postgres/Proxy.js"
 import * as Process from "../../support/programs/Process.js"
 import * as Cluster from "./Cluster.js"
 import * as PeerProxy from "./PeerProxy.js"
@@ -434,5 +435,40 @@ Postgres.describe("a cluster of runners", () => {
         expect(ends.map(({ code }) => code)).toEqual([0, 0, 0])
       }),
     60_000
+  )
+})
+
+Postgres.describeOwn("a cluster of runners over a server with a synchronous standby", () => {
+  it.scopedLive(
+    "goes on when the server is killed and the standby takes over: no message is lost, and no call runs twice",
+    () =>
+      Effect.gen(function* () {
+        const primary = yield* Postgres.server
+        const standby = yield* Effect.orDie(primary.standby)
+        const { redirect, statements, until, url } = yield* Proxy.make(primary.url)
+        const cluster = yield* Cluster.over({ url: Redacted.make(url), schema: "skein" })
+        const runners = yield* Effect.all([cluster.start(), cluster.start()], { concurrency: 2 })
+        const gateway = yield* cluster.client
+        const begun = yield* Effect.forEach(Array.from({ length: 6 }), () => working(cluster, gateway, runners), {
+          concurrency: "unbounded"
+        })
+        yield* primary.kill
+        yield* redirect(standby.url)
+        const before = statements.length
+        yield* until(() => statements.length > before + 20)
+        yield* Effect.forEach(begun, ({ id }) => cluster.openAll(id))
+        yield* Postgres.once(standby.url, "SELECT pg_promote()")
+        for (const { id, ref } of begun) {
+          const run = yield* Effect.retry(gateway.await(ref), Schedule.spaced("100 millis"))
+          expect(run.stopReason).toBe("completed")
+          expect(cluster.callsOf(id).length).toBe(1)
+        }
+        const { id, ref } = yield* Effect.retry(working(cluster, gateway, runners), Schedule.spaced("100 millis"))
+        yield* cluster.openAll(id)
+        expect((yield* gateway.await(ref)).stopReason).toBe("completed")
+        yield* Effect.forEach(runners, ({ signal }) => signal("SIGTERM"))
+        expect((yield* Effect.forEach(runners, ({ ended }) => ended)).map(({ code }) => code)).toEqual([0, 0])
+      }),
+    90_000
   )
 })

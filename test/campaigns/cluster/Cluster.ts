@@ -2,6 +2,7 @@
 import { Context, Effect, Layer, Redacted, Schema } from "effect"
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
+import type * as PostgresStorage from "../../../src/adapters/postgres/PostgresStorage.js"
 import { SkeinCluster } from "../../../src/cluster.js"
 import { Agents, Gateway, Model, Permissions, Session } from "../../../src/index.js"
 import { ScriptedModel } from "../../../src/scripted-model.js"
@@ -22,9 +23,9 @@ export interface Runner extends Process.RunningProcess {
   readonly port: number
 }
 
-export const make = Effect.gen(function* () {
+/** A cluster over a schema of a database. */
+export const over = Effect.fnUntraced(function* ({ schema, url }: Pick<PostgresStorage.Options, "schema" | "url">) {
   const root = yield* folder
-  const { schema, url } = yield* fresh
   const program = yield* bundle(new URL("runner.ts", import.meta.url), { whole: true })
 
   const start = Effect.fnUntraced(function* (given: Partial<Setup> = {}) {
@@ -88,3 +89,6 @@ export const make = Effect.gen(function* () {
     openAll: (sessionId: Session.Id) => Effect.zipRight(open(sessionId, "call"), open(sessionId, "text"))
   }
 })
+
+/** A cluster over a schema of its own. */
+export const make = Effect.flatMap(fresh, over)
