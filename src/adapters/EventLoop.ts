@@ -1,6 +1,6 @@
 /**
- * A turn of Node's event loop: sockets, timers and signals that are due come first. One immediate is not enough: asked for
- * while sockets are served, it comes before the timers.
+ * A turn of Node's event loop: sockets, timers and signals that are due come first. One immediate is not enough: if
+ * requested while sockets are served, it runs before the timers.
  */
 import { Effect } from "effect"
 

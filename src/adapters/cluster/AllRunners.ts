@@ -1,6 +1,6 @@
 /**
- * A way to each runner. Messages go to shards, so a runner is reached by a shard that it holds, and a shard by an id that
- * falls into it.
+ * Finds a way to each runner. Messages go to shards, so a runner is reached through a shard that it holds, and a shard
+ * through an entity id that falls into it.
  */
 import * as EntityId from "@effect/cluster/EntityId"
 import * as Sharding from "@effect/cluster/Sharding"
@@ -29,7 +29,7 @@ export const heldShards = ({ shardLockMillis }: Settings) =>
     )
   )
 
-/** An entity's id for each shard. */
+/** An entity id for each shard. */
 const idsOf = (shards: number, { getShardId }: Sharding.Sharding["Type"]): ReadonlyMap<number, string> => {
   const ids = new Map<number, string>()
   for (let count = 0; ids.size < shards; count++) {
@@ -39,7 +39,7 @@ const idsOf = (shards: number, { getShardId }: Sharding.Sharding["Type"]): Reado
   return ids
 }
 
-/** The ids of entities, one at each runner. */
+/** Entity ids, one at each runner. */
 export const make = Effect.fnUntraced(function* ({ shards }: Settings) {
   const sharding = yield* Sharding.Sharding
   const held = yield* HeldShards

@@ -1,7 +1,8 @@
 /**
- * Asks for what a run of a session writes: first the runner that holds the session's shard, as it most often has the run.
- * The shard may have moved since, or the runner was not reached when the run began: then all are asked, and the one that
- * has the run tells. An engine is built before its process has joined the cluster: until then nobody is asked.
+ * Asks other runners for what a run of a session writes. The runner that holds the session's shard comes first, because
+ * it usually has the run. If it has nothing to tell (the shard has moved since, or the runner could not be reached when
+ * the run began), all runners are asked, and the one that has the run answers. An engine is built before its process
+ * has joined the cluster; until then no runner is asked.
  */
 import { Effect, Layer, Stream } from "effect"
 import type { Placement } from "../../domain/Placement.js"
@@ -13,10 +14,10 @@ import * as SessionEntity from "./SessionEntity.js"
 
 interface Joined {
   readonly client: SessionEntity.Client
-  /** Whether this process holds the shard: then it knows of no other that has the run. */
+  /** Whether this process holds the session's shard. If so, it knows of no other process that has the run. */
   readonly isHere: (sessionId: SessionId, placement: Placement | null) => boolean
   readonly placementOf: PlacementOf
-  /** Ids of entities, one at each runner. */
+  /** Entity ids, one at each runner. */
   readonly everywhere: Effect.Effect<ReadonlyArray<string>, unknown>
 }
 

@@ -1,20 +1,20 @@
 /**
- * Asks in one way, and when there is no answer in time in the next way too: the first answer that settles the matter
- * counts. What is asked may so be done twice, and must be harmless then. Whoever is still asked then is given up and not
- * waited for.
+ * Asks in one way and, if no answer comes in time, in the next way too; the first answer that settles the matter
+ * counts. What is asked may therefore be done twice, so repeating it must be harmless. Ways still without an answer at
+ * that point are given up, not waited for.
  */
 import { Deferred, type Duration, Effect, type Exit, Fiber, Option } from "effect"
 
 export interface Patience {
-  /** Until the next way is tried. */
+  /** How long to wait before the next way is tried. */
   readonly reach: Duration.Duration
-  /** Until all are given up. */
+  /** How long to wait in all before every way is given up. */
   readonly giveUp: Duration.Duration
 }
 
 /**
- * The first exit that `settles`; else, once all ways have ended or time is up, the last exit that there was. None when no
- * way has ended.
+ * Returns the first exit that `settles`; otherwise, once all ways have ended or time is up, the last exit so far, or
+ * none if no way has ended.
  */
 export const ask = <A, E>(
   ways: ReadonlyArray<Effect.Effect<A, E>>,

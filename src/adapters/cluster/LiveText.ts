@@ -1,6 +1,7 @@
 /**
- * What a run of this process writes, told to another that asks for it. The stream ends with the run; who wants to know
- * more of the session then reads rows, as for all that is stored. A beat a second says that the process is still there.
+ * What a run of this process writes, streamed to another process that asks for it. The stream ends with the run; a
+ * process that wants to know more about the session then reads rows, as it does for everything that is stored. One beat
+ * per second says that this process is still there.
  */
 import { Effect, Schedule, Stream } from "effect"
 import type { Cursor, SessionId } from "../../domain/Session.js"
@@ -9,7 +10,7 @@ import type { Service } from "../../services/gateway/Gateway.js"
 import type * as LiveRuns from "../../services/runtime/LiveRuns.js"
 import type { Told } from "./Mirroring.js"
 
-/** A run that has been stored is driven a moment later: who is `patient` waits so long for it. */
+/** A stored run is driven only a moment later; a `patient` caller waits this long for it. */
 const patience = "500 millis"
 
 const ends = ({ type }: SessionEvent): boolean =>

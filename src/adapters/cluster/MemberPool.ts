@@ -1,7 +1,8 @@
 /**
- * The connections by which a member of a cluster keeps its locks and reads who the runners are. They end with their scope,
- * also those that nobody has given back: `@effect/sql-pg` loses one whose taker is interrupted before it has it, and the
- * pool waits for each. A runner that is told to end would stand there for ever, with its engine at work.
+ * The connections on which a member of a cluster keeps its locks and reads which runners there are. They end with their
+ * scope, including those that were never given back: `@effect/sql-pg` loses a connection if its taker is interrupted
+ * before receiving it, and the pool waits for every connection. A runner that is told to end would otherwise hang
+ * forever, with its engine at work.
  */
 import { Effect, Option, Predicate, Redacted, type Scope } from "effect"
 import pg from "pg"
@@ -10,10 +11,10 @@ import * as Connection from "../postgres/Connection.js"
 import * as DatabaseUrl from "../postgres/DatabaseUrl.js"
 import type { Settings } from "./Settings.js"
 
-/** One keeps the locks, the others read and write who the runners are. */
+/** One connection keeps the locks; the others read and write the list of runners. */
 const connections = 3
 
-/** So long connections have to be given back once they are to end. */
+/** How long connections have to be given back once they should end. */
 const closeMillis = 2_000
 
 export const make = ({ schema, url }: Pick<Settings, "schema" | "url">): Effect.Effect<pg.Pool, never, Scope.Scope> => {
@@ -26,7 +27,7 @@ export const make = ({ schema, url }: Pick<Settings, "schema" | "url">): Effect.
       connectionTimeoutMillis: 10_000,
       statement_timeout: 10_000,
       keepAlive: true,
-      // Several fibers ask on the connection that keeps the locks; else the driver warns of that.
+      // Several fibers query on the connection that keeps the locks; without this the driver warns about it.
       pipeline: true,
       verify: (client, done) => {
         client.on("error", () => {})

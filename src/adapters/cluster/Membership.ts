@@ -1,11 +1,11 @@
 /**
- * Membership of a cluster: who the runners are, which shards each of them holds, and how they are reached. Runners and
- * the locks of their shards stand in two tables of the sessions' own database and schema, the number of shards and the
- * secret by which they know each other in two more; messages are kept nowhere.
+ * Membership of a cluster: who the runners are, which shards each of them holds, and how they are reached. The runners
+ * and the locks on their shards are kept in two tables in the sessions' own database and schema; the number of shards
+ * and the secret by which members recognize each other are in two more. Messages are not stored anywhere.
  *
- * - A shard's lock is a row that is refreshed, not a lock of a connection: the server keeps those of a process that was
- *   stopped for as long as it is.
- * - Nothing of this decides who may write to a session. It says who is asked first.
+ * - A shard's lock is a row that is refreshed, not a lock held by a connection: the server would keep the locks of a
+ *   stopped process for as long as it stays stopped.
+ * - None of this decides who may write to a session. It only says who is asked first.
  */
 import * as MessageStorage from "@effect/cluster/MessageStorage"
 import * as RunnerAddress from "@effect/cluster/RunnerAddress"
@@ -42,12 +42,12 @@ export interface Place {
   readonly placements: ReadonlyArray<Placement>
 }
 
-/** A message of a session has as many bytes at most: many times what one that fits into a transcript has. */
+/** The size limit of a session's message: many times the size of any message that fits into a transcript. */
 const mostBytes = 256 * 1024 * 1024
 
 const connectMillis = 2_000
 
-/** The cluster's tables, and what is read of them. */
+/** The cluster's tables, and what is read from them. */
 const tables = (settings: Settings) =>
   Layer.mergeAll(
     SqlRunnerStorage.layerWith({ prefix: "skein" }),
@@ -55,7 +55,7 @@ const tables = (settings: Settings) =>
     Layer.effect(Secret.ClusterSecret, Secret.read),
     Layer.effectDiscard(Shards.table)
   ).pipe(
-    // Two that make the tables at once are in each other's way.
+    // Two members that create the tables at the same time get in each other's way.
     Layer.retry(Schedule.intersect(Schedule.spaced("250 millis"), Schedule.recurs(4)))
   )
 
@@ -114,7 +114,7 @@ const unusable =
       actual: `${listen.host}:${listen.port}, ${codeOf(error.cause)}`
     })
 
-/** How members write to each other, and runners know them. */
+/** How members write to each other, and how runners recognize them. */
 const serialization = (by: typeof Secret.says) =>
   Layer.effect(
     RpcSerialization.RpcSerialization,
@@ -123,7 +123,7 @@ const serialization = (by: typeof Secret.says) =>
 
 type Joined = Sharding.Sharding | AllRunners.HeldShards
 
-/** What members of a cluster need, runners and others. */
+/** What every member of a cluster needs, runner or not. */
 const member = (settings: Settings, place: Place | null) =>
   Layer.merge(Layer.provide(peers, serialization(Secret.says)), MessageStorage.layerNoop).pipe(
     Layer.provideMerge(storage(settings, place !== null)),
@@ -144,6 +144,6 @@ export const runner = (
     Layer.provideMerge(member(settings, place))
   )
 
-/** Sends to the runners of a cluster, and is none. */
+/** Sends to the runners of a cluster without being one. */
 export const client = (settings: Settings): Layer.Layer<Joined, InvalidInput | StorageFailed | StorageUnusable> =>
   Layer.provideMerge(SocketRunner.layerClientOnly, member(settings, null))

@@ -1,9 +1,9 @@
 /**
- * Mirrors of runs that go on in other processes: one stream a session and process, however many watch. A stream is opened
- * once there are signs of a run that is not here, and ends with the run.
+ * Mirrors of runs in other processes: one stream per session and process, however many watch. A stream is opened once
+ * there are signs of a run that is not here, and ends with the run.
  *
- * It tells the run's events, durable ones too: so it is known of each text after which event it comes. While there is no
- * stream, drafts in storage take its place.
+ * It carries the run's events, durable ones too, so that it is known after which event each text comes. While there is
+ * no stream, drafts in storage take its place.
  */
 import { Effect, type Fiber, FiberId, Stream } from "effect"
 import * as Mirror from "../../domain/Mirror.js"
@@ -11,16 +11,16 @@ import type { Cursor, SessionId } from "../../domain/Session.js"
 import type { SessionEvent } from "../../domain/SessionEvent.js"
 import type { Open, Sources } from "../../services/gateway/Mirrors.js"
 
-/** `here` says that the run is there, and that all which follows begins after `after`; `beat` that it still is. */
+/** `here` says that the run is there, and that what follows begins after `after`; `beat` that it is still there. */
 export type Told = "here" | "beat" | SessionEvent
 
-/** Asks the process that may have a session's run for its events. The stream is empty when it has none. */
+/** Asks the process that may have a session's run for its events. The stream is empty if it has no such run. */
 export type Ask = (sessionId: SessionId, after: Cursor) => Stream.Stream<Told, unknown>
 
-/** A process that tells nothing for so long, no beat either, is not there any more. */
+/** A process that sends nothing for this long, not even a beat, is considered gone. */
 const silence = "3 seconds"
 
-/** Between two tries to find a run's process, in milliseconds. */
+/** Milliseconds between two attempts to find a run's process. */
 const pauseMillis = 2_000
 
 interface Entry {

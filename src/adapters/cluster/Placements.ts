@@ -1,14 +1,14 @@
-/** The placements of sessions, as far as they were looked up here: they stay, so they are remembered. */
+/** The placements of sessions that were looked up here. A session's placement never changes, so it is remembered. */
 import { Effect } from "effect"
 import type { Placement } from "../../domain/Placement.js"
 import type { SessionId } from "../../domain/Session.js"
 import type * as SkeinError from "../../domain/SkeinError.js"
 import type { Service } from "../../services/gateway/Gateway.js"
 
-/** Fails for a session that is not there. */
+/** Fails for an unknown session. */
 export type PlacementOf = (sessionId: SessionId) => Effect.Effect<Placement | null, SkeinError.ReadSession>
 
-/** So many are remembered. */
+/** How many are remembered at most. */
 const most = 10_000
 
 export const make = (gateway: Pick<Service, "session">): PlacementOf => {

@@ -1,10 +1,10 @@
 /**
- * A Gateway whose messages go to the engine that a session belongs to. What the database alone can do, this process does:
- * reads, watching, and changes that begin no run.
+ * A Gateway whose messages go to the engine that a session belongs to. This process itself does whatever the database
+ * alone suffices for: reads, watching, and changes that begin no run.
  *
- * A message that is lost on its way is sent again with its key, so that it is stored once; where a host gave no key, one is
- * made. When the session's runner does not answer in time, this process's own engine does what was asked, or where it has
- * none, any other runner: which of them may write, the fence in each write decides.
+ * A message that is lost on its way is sent again with its key, so it is stored once; if the host passed no key, one is
+ * made. When the session's runner does not answer in time, this process's own engine, if it has one, does what was
+ * asked, and other runners are tried as well. Which of them may write is decided by the fence in each write.
  */
 import type { AlreadyProcessingMessage, MailboxFull, PersistenceError } from "@effect/cluster/ClusterError"
 import { isSocketError } from "@effect/platform/Socket"
@@ -51,7 +51,7 @@ interface Session {
 export interface Parts {
   /** The Gateway of this process. */
   readonly local: Service
-  /** Whether it has an engine that runs what it is sent. */
+  /** Whether this process has an engine that runs what it is sent. */
   readonly hasEngine: boolean
   readonly isHere: (sessionId: SessionId, placement: Placement | null) => boolean
   readonly client: (entityId: string) => Session
@@ -65,12 +65,12 @@ class Unwritten extends Data.TaggedError("Unwritten") {}
 
 type Lost = MailboxFull | AlreadyProcessingMessage | PersistenceError | Unwritten
 
-/** The cluster takes a broken connection for a defect of whoever was asked. */
+/** The cluster library reports a broken connection as a defect of the runner that was asked. */
 const written = Effect.catchSomeDefect((defect) =>
   isSocketError(defect) ? Option.some(new Unwritten()) : Option.none()
 )
 
-/** Other ways than the first that a process without an engine tries. */
+/** How many more ways are tried, besides the session's runner and this process's own engine. */
 const detours = 7
 
 const lost: ReadonlySet<string> = new Set<Lost["_tag"]>([
@@ -82,7 +82,7 @@ const lost: ReadonlySet<string> = new Set<Lost["_tag"]>([
 
 const isLost = (error: { readonly _tag: string }): error is Lost => lost.has(error._tag)
 
-/** What another engine may answer otherwise, or what was not answered. */
+/** Errors for which another engine's answer may differ, and those that mean no answer came. */
 const isOpen = new Set([...lost, "EngineClosing", "PlacementNotServed", "RunnersUnreachable"])
 
 const settles = <A, E extends { readonly _tag: string }>(exit: Exit.Exit<A, E>): boolean => {
@@ -94,7 +94,7 @@ const settles = <A, E extends { readonly _tag: string }>(exit: Exit.Exit<A, E>):
 export const make = ({ client, hasEngine, ids, isHere, local, placementOf, settings }: Parts): Service => {
   const { giveUpMillis, reachMillis } = settings
   const patience = { reach: Duration.millis(reachMillis), giveUp: Duration.millis(giveUpMillis) }
-  /** Asks the session's runner, and others when it does not answer. */
+  /** Asks the session's runner, and others if it does not answer. */
   const ask = Effect.fnUntraced(function* <A, E extends { readonly _tag: string }>(
     sessionId: SessionId,
     placement: Placement | null,
@@ -134,7 +134,7 @@ export const make = ({ client, hasEngine, ids, isHere, local, placementOf, setti
     return yield* ask(sessionId, placement, (session, actor) => session.resume({ actor, input }), here)
   })
 
-  /** Only a run of a dead engine may be in its way, and only an engine can take that up. */
+  /** The run in the way may be that of a dead engine, and only an engine can take it over. */
   const append: Service["append"] = (...given) =>
     Effect.catchTag(local.append(...given), "SessionBusy", (busy) =>
       Effect.gen(function* () {
@@ -157,7 +157,7 @@ export const make = ({ client, hasEngine, ids, isHere, local, placementOf, setti
     return yield* Effect.catchTag(
       ask(sessionId, placement, (session, actor) => session.answer({ actor, input }), local.answer(input)),
       "QuestionAnswered",
-      // A message that was lost after it was obeyed, and came again.
+      // The message was obeyed, its reply was lost, and it was sent again.
       (answered) =>
         Effect.filterOrFail(
           local.question(questionId),
@@ -172,8 +172,8 @@ export const make = ({ client, hasEngine, ids, isHere, local, placementOf, setti
   })
 
   /**
-   * Storage tells the run's engine to stop. Where that is dead and the run waits for a person, only an engine can end it:
-   * a front end asks one as well, and does not mind if none answers.
+   * Storage tells the run's engine to stop. If that engine is dead and the run waits for a person, only another engine
+   * can end the run: a front end asks one as well, and does not mind if none answers.
    */
   const cancel: Service["cancel"] = (runId) => {
     const there = Effect.gen(function* () {

@@ -1,14 +1,14 @@
 /**
- * The port that a runner listens on. It ends with its scope, whoever is connected: the platform's server waits for the end
- * of each connection, and nobody ends one that comes while those before it are being ended, or whose other side reads no
- * more. A runner that is told to end would stand there for ever, with its engine at work.
+ * The port that a runner listens on. It ends with its scope, even while peers are connected. The platform's server
+ * waits for every connection to end, but nothing ends a connection that arrives while earlier ones are being ended, or
+ * whose other side has stopped reading. A runner told to end would otherwise hang forever, with its engine at work.
  */
 import * as NodeSocketServer from "@effect/platform-node/NodeSocketServer"
 import { SocketServer, type SocketServerError } from "@effect/platform/SocketServer"
 import { Effect, Layer, Scope } from "effect"
 import { atMost } from "../../services/AtMost.js"
 
-/** It listens no more from the beginning of this on. */
+/** How long closing may take. The port stops listening as soon as closing begins. */
 const closeMillis = 1_000
 
 export const layer = (listen: {

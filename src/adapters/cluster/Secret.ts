@@ -1,7 +1,7 @@
 /**
- * What a member of a cluster says first on each connection to a runner: a secret that stands in the database, which all
- * members can read. A runner obeys nobody else who reaches its port, and hangs up on them: of what they write it looks at
- * the first bytes alone.
+ * What a member of a cluster says first on each connection to a runner: a secret kept in the database, which all
+ * members can read. A runner obeys nobody else who reaches its port, and hangs up on them after reading only the first
+ * bytes of what they write.
  */
 import * as RpcSerialization from "@effect/rpc/RpcSerialization"
 import * as SqlClient from "@effect/sql/SqlClient"
@@ -10,7 +10,7 @@ import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
 
 const decode = Schema.decodeUnknown(Schema.Tuple(Schema.Struct({ secret: Schema.Redacted(Schema.String) })))
 
-/** The cluster's secret. Who is the first makes it. */
+/** Reads the cluster's secret. The first member to do so creates it. */
 export const read = Effect.gen(function* () {
   const sql = yield* SqlClient.SqlClient
   yield* sql`CREATE TABLE IF NOT EXISTS skein_secret (id INTEGER PRIMARY KEY, secret TEXT NOT NULL)`
@@ -19,12 +19,12 @@ export const read = Effect.gen(function* () {
   return secret
 })
 
-/** The secret, for who says and who demands it. */
+/** The secret, for the side that says it and the side that demands it. */
 export class ClusterSecret extends Context.Tag("skein/ClusterSecret")<ClusterSecret, Redacted.Redacted>() {}
 
 type Serialization = RpcSerialization.RpcSerialization["Type"]
 
-/** The text of a connection, in which a character may come in two pieces. */
+/** Decodes the text of a connection, in which a character may arrive in two pieces. */
 const reader = () => {
   const decoder = new TextDecoder()
   return (bytes: Uint8Array | string) => (typeof bytes === "string" ? bytes : decoder.decode(bytes, { stream: true }))
@@ -32,7 +32,7 @@ const reader = () => {
 
 const lineOf = (secret: Redacted.Redacted) => JSON.stringify(Redacted.value(secret))
 
-/** Says the secret before the first message of a connection. What is sent again as it was encoded says it again. */
+/** Says the secret before a connection's first message. If that is sent again as it was encoded, so is the secret. */
 export const says = (plain: Serialization, secret: Redacted.Redacted): Serialization => ({
   ...plain,
   unsafeMake: () => {
@@ -53,7 +53,7 @@ export const says = (plain: Serialization, secret: Redacted.Redacted): Serializa
 
 const digest = (text: string) => createHash("sha256").update(text).digest()
 
-/** Understands only who has said the secret. */
+/** Understands only a peer that has said the secret. */
 export const demands = (plain: Serialization, secret: Redacted.Redacted): Serialization => ({
   ...plain,
   unsafeMake: () => {
@@ -74,7 +74,7 @@ export const demands = (plain: Serialization, secret: Redacted.Redacted): Serial
         const rest = first.slice(line.length + 1)
         first = ""
         if (isKnown) return understood(rest)
-        // What is thrown here has the connection closed.
+        // Throwing here closes the connection.
         throw new RpcSerialization.RpcSerializationError({
           reason: "BufferSizeExceeded",
           maxBufferSize: 0,

@@ -1,10 +1,10 @@
 /**
- * The one entity of a cluster: a session, as far as it needs an engine. Its messages are not kept: what is stored of them
- * is what `Storage.admit` and its like store, under an idempotency key where it matters, and a message that is lost is
- * sent again. A handler calls the Gateway of its own process and ends; the run that it began belongs to that engine, and
- * neither the entity's end nor that of its caller is the run's.
+ * The one entity of a cluster: a session, as far as it needs an engine. Its messages are not stored. What remains of
+ * them is what `Storage.admit` and similar calls store, under an idempotency key where that matters; a lost message is
+ * sent again. A handler calls the Gateway of its own process and ends. The run that it began belongs to that process's
+ * engine and ends neither with the entity nor with its caller.
  *
- * A session with a placement belongs to a group of shards of its own, which only those runners hold that serve it.
+ * A session with a placement belongs to that placement's shard group, held only by runners that serve the placement.
  */
 import * as ClusterSchema from "@effect/cluster/ClusterSchema"
 import * as Entity from "@effect/cluster/Entity"
@@ -23,7 +23,7 @@ import { operations } from "../../services/gateway/Operations.js"
 import type * as LiveRuns from "../../services/runtime/LiveRuns.js"
 import * as LiveText from "./LiveText.js"
 
-/** An operation as a message: what it is given, and who asks. */
+/** An operation as a message: its input, and who asks. */
 const message = <P, IP, A, IA, E, IE>({
   error,
   name,
@@ -42,15 +42,15 @@ const append = message(operations.append)
 const answer = message(operations.answer)
 const cancel = message(operations.cancel)
 
-/** What is told of a run that this process has, see `Mirroring`. */
+/** What is told about a run of this process, see `Mirroring`. */
 const Told = Schema.Union(Schema.Literal("here", "beat"), SessionEvent)
 
-/** The shards of sessions without a placement. */
+/** The shard group of sessions without a placement. */
 export const anywhere = "default"
 
 const groups = new Map<Placement, string>()
 
-/** The shards of a placement. The table of locks has no room for a long name. */
+/** Returns the shard group of a placement. The table of locks has no room for a long name. */
 const groupOf = (placement: Placement): string => {
   const known = groups.get(placement)
   if (known !== undefined) return known
@@ -59,15 +59,15 @@ const groupOf = (placement: Placement): string => {
   return group
 }
 
-/** The groups of shards that a runner holds which serves these placements. */
+/** Returns the shard groups of a runner that serves these placements. */
 export const groupsOf = (placements: ReadonlyArray<Placement>): ReadonlyArray<string> => [
   anywhere,
   ...placements.map(groupOf)
 ]
 
 /**
- * The id of a session's entity. Any engine that serves the placement may do what it is asked; another `way` leads to
- * another shard, and so most often to another runner.
+ * Returns the id of a session's entity. Any engine that serves the placement may do what is asked; another `way` leads
+ * to another shard, and so usually to another runner.
  */
 export const entityIdOf = (sessionId: SessionId, placement: Placement | null, way = 0): string =>
   `${placement ?? ""}/${sessionId}${way === 0 ? "" : `/${way}`}`
@@ -92,7 +92,7 @@ export const Session = Entity.make("Session", [
 
 export type Client = Effect.Effect.Success<typeof Session.client>
 
-/** A defect's text may hold anything: others are told its name. */
+/** A defect's text may contain anything, so others only learn its name. */
 const nameOf = (defect: unknown): string => (defect instanceof Error ? defect.name : typeof defect)
 
 const asked =
@@ -103,7 +103,7 @@ const asked =
       Effect.catchAllDefect((defect) => Effect.die(nameOf(defect)))
     )
 
-/** Registers the entity with this runner: what it is asked, the Gateway of this process does. */
+/** Registers the entity with this runner; the Gateway of this process does what the entity is asked. */
 export const layer = (local: Service, live: LiveRuns.Service) =>
   Session.toLayer(
     Session.of({

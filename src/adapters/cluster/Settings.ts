@@ -1,4 +1,4 @@
-/** The settings of a cluster, as hosts give them, with their ranges and defaults. */
+/** The settings of a cluster, as hosts pass them, with their ranges and defaults. */
 import { Effect, type Redacted, Schema } from "effect"
 import { present } from "../../domain/Present.js"
 import * as Refusal from "../../domain/Refusal.js"
@@ -19,7 +19,7 @@ const Cluster = Schema.Struct({
 })
 
 const Address = Schema.Struct({
-  // It stands in statements of the cluster's own.
+  // The cluster library puts it into its SQL statements.
   host: Schema.String.pipe(
     Schema.pattern(/^[A-Za-z0-9.:_-]{1,200}$/, { description: "a host's name or IP address, of 1 to 200 characters" })
   ),
@@ -27,18 +27,18 @@ const Address = Schema.Struct({
 })
 export type Address = typeof Address.Type
 
-/** What a host may set of it. */
+/** The cluster settings that a host may pass. */
 export interface Asked {
   /**
-   * Into how many shards sessions are divided: the same for all members of a cluster, or they are refused. It is another
-   * one only once all runners are down. Defaults to 300.
+   * The number of shards that sessions are divided into. It must be the same for all members of a cluster; a member
+   * with another number is refused. It can change only once all runners are down. Defaults to 300.
    */
   readonly shards?: number | undefined
-  /** Milliseconds after which a runner that refreshes its shards' locks no more has lost them. Defaults to 15,000. */
+  /** Milliseconds after which a runner that no longer refreshes its shards' locks has lost them. Defaults to 15,000. */
   readonly shardLockMillis?: number | undefined
-  /** Milliseconds between two looks at who the runners are. Defaults to 3,000. */
+  /** Milliseconds between two checks of who the runners are. Defaults to 3,000. */
   readonly assignMillis?: number | undefined
-  /** Milliseconds between two looks at whether the runners answer. Defaults to 10,000. */
+  /** Milliseconds between two checks of whether the runners answer. Defaults to 10,000. */
   readonly healthMillis?: number | undefined
   /** Milliseconds without an answer after which another engine is asked as well. Defaults to 2,000. */
   readonly reachMillis?: number | undefined
@@ -61,10 +61,10 @@ const decode = Refusal.decoder(Schema.typeSchema(Cluster))
 const decodeAddress = Refusal.decoder(Address, "address")
 const decodeListen = Refusal.decoder(Address, "listen")
 
-/** The settings, whole. Fails with `InvalidInput` for one that is out of its range. */
+/** Returns the complete settings. Fails with `InvalidInput` if one is out of range. */
 export const checked = (asked: Asked) => Effect.suspend(() => decode({ ...defaults, ...present(asked) }))
 
-/** Where a runner is reached, and where it listens: there, unless it says otherwise. */
+/** Returns where a runner is reached, and where it listens, which is the same address unless another is given. */
 export const places = (address: Address, listen: Address | undefined) =>
   Effect.gen(function* () {
     const own = yield* decodeAddress(address)

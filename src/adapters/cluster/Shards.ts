@@ -1,6 +1,6 @@
 /**
- * The number of shards, which is the same for all members of a cluster: one that counts otherwise would send messages past
- * the runner that has a session. It is kept in the database, and is another one only once no runner holds a shard.
+ * The number of shards, which is the same for all members of a cluster: a member with another number would send
+ * messages past the runner that has a session. It is kept in the database, and changes only while no shard is held.
  */
 import * as SqlClient from "@effect/sql/SqlClient"
 import { Effect, Schema } from "effect"
@@ -9,21 +9,21 @@ import type { Settings } from "./Settings.js"
 
 const decode = Schema.decodeUnknown(Schema.Array(Schema.Struct({ shards: Schema.Number })))
 
-/** Makes the table in which it stands. */
+/** Creates the table that keeps it. */
 export const table = Effect.flatMap(
   SqlClient.SqlClient,
   (sql) =>
     sql`CREATE TABLE IF NOT EXISTS skein_shards (id INTEGER PRIMARY KEY, shards INTEGER NOT NULL, said_at TIMESTAMPTZ NOT NULL)`
 )
 
-/** Says a member's number, if it is a runner, and fails with `InvalidInput` where the runners have another one. */
+/** Records the member's number if it is a runner, and fails with `InvalidInput` if the runners have another one. */
 export const agree = ({ shardLockMillis, shards }: Settings, isRunner: boolean) =>
   Effect.gen(function* () {
     const sql = yield* SqlClient.SqlClient
     const lately = sql`now() - ${shardLockMillis}::int * interval '1 millisecond'`
     const isHeld = sql`EXISTS (SELECT 1 FROM skein_locks WHERE acquired_at > ${lately})`
     if (isRunner) {
-      // A runner that has just said its number holds no shard yet.
+      // A runner that has only just recorded its number holds no shard yet.
       yield* sql`INSERT INTO skein_shards AS known VALUES (1, ${shards}, now()) ON CONFLICT (id)
         DO UPDATE SET shards = excluded.shards, said_at = now()
         WHERE known.shards = excluded.shards OR NOT (known.said_at > ${lately} OR ${isHeld})`

@@ -28,8 +28,8 @@ import * as SessionEntity from "./SessionEntity.js"
 import * as Settings from "./Settings.js"
 
 /**
- * Runs that a runner drives at most when it looks for what others left behind, unless it says otherwise: those that stay
- * have all runs of one that dies, and their own.
+ * The default limit of runs that a runner drives when it recovers what others left behind: when a runner dies, the
+ * remaining ones take over all its runs in addition to their own.
  */
 const recoverRuns = 1_000
 
@@ -39,8 +39,8 @@ export interface ClientOptions extends SkeinPostgres.Options, Settings.Asked {}
 /** The same, and where this runner is reached. */
 export interface Options extends ClientOptions {
   /**
-   * Where the other members of the cluster reach this one. The port is for them alone, who are known by a secret in the
-   * database; nothing is encrypted.
+   * Where the other members of the cluster reach this one. The port is for them alone: they are recognized by a secret
+   * in the database. Nothing is encrypted.
    */
   readonly address: Settings.Address
   /** Where it listens. Defaults to its address. */
@@ -52,7 +52,7 @@ type Failures = InvalidInput | StorageUnusable | StorageFailed
 const storageOf = (settings: Parameters<typeof PostgresStorage.layer>[0]) =>
   Layer.provide(PostgresStorage.layer(settings), Identity.layerIds)
 
-/** What is for the database, for the cluster, and for the engine. */
+/** Sorts the options: what is for the database, for the cluster, for assets, and for the engine. */
 const read = Effect.fnUntraced(function* ({ assets, lanes, readers, schema, url, ...others }: ClientOptions) {
   const { assignMillis, giveUpMillis, healthMillis, reachMillis, shardLockMillis, shards, ...engine } = others
   const database = yield* PostgresSettings.checked({ lanes, readers, schema, url })
@@ -62,10 +62,10 @@ const read = Effect.fnUntraced(function* ({ assets, lanes, readers, schema, url,
 })
 
 /**
- * A runner: an engine on a schema of a PostgreSQL database, 15 or newer, that others of its cluster send messages to.
+ * A runner: an engine on a schema of a PostgreSQL database, 15 or newer, that the cluster's members send messages to.
  *
  * A session's messages go to the runner that holds its shard, and its runs go on there; a runner that dies, stops or is
- * closed leaves both to the others. While runners cannot reach each other each does itself what it is asked.
+ * closed leaves both to the others. While runners cannot reach each other, each does by itself what it is asked.
  *
  * Fails as `SkeinPostgres.layer` does, and with `InvalidInput` when it cannot listen, or has another number of shards than
  * the other runners.
@@ -120,8 +120,8 @@ export const layerConfig = (
   Layer.unwrapEffect(Effect.map(Config.unwrap(options), layer))
 
 /**
- * A front end: it reads and watches in the database itself, and has the runners do what needs an engine. Fails with
- * `RunnersUnreachable` when none of them answers in time. `recover` recovers nothing.
+ * A front end: it reads and watches in the database itself, and has the runners do what needs an engine. That fails
+ * with `RunnersUnreachable` when no runner answers in time. `recover` recovers nothing.
  */
 export const client = (options: ClientOptions): Layer.Layer<Gateway, Failures> =>
   Layer.unwrapEffect(

@@ -2,8 +2,9 @@
  * The Gateway's operations as routes. An endpoint has the name of the operation that it serves; `events` serves
  * `subscribe` too. Paths and queries are read by `Parameters`, bodies by `Body`: both refuse what they do not know.
  *
- * No effect comes of a GET, and none of a request that a page of another origin can make without asking first: POST and
- * PATCH take `application/json` alone, PUT and DELETE are never simple.
+ * A GET has no effects, and neither has any request that a page of another origin can make without a preflight: POST
+ * and PATCH accept only JSON (`application/json`, or `application/x-ndjson` for an import), and PUT and DELETE are
+ * never simple requests.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiEndpoint from "@effect/platform/HttpApiEndpoint"

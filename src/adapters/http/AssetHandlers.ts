@@ -1,6 +1,6 @@
 /**
- * Files of sessions, and sessions as files. What comes in is a stream into the store, what goes out one out of it:
- * nothing is held. A file is an attachment whatever its type, so that no page of ours ever shows it as a document.
+ * Files of sessions, and sessions as files. Uploads are streamed into the store and downloads out of it; neither is
+ * held in memory. Every file is an attachment, whatever its type, so that no page of ours ever shows it as a document.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
@@ -15,7 +15,7 @@ import * as JsonArray from "./JsonArray.js"
 import { BodyTooLarge, RangeNotSatisfiable, UnsupportedContent } from "./RequestErrors.js"
 import { wireErrors } from "./WireErrors.js"
 
-/** What is wrong with a content that is too large, or of a type that is not taken, has a status of its own. */
+/** Gives content that is too large, or of a type that is not accepted, an error with its own status. */
 const blamedOnBody = (error: InvalidInput): InvalidInput | BodyTooLarge | UnsupportedContent =>
   error.field === "content" && error.limit.startsWith("at most")
     ? new BodyTooLarge({ field: "body", limit: error.limit })
@@ -31,7 +31,7 @@ const outside = (size: number) =>
     { status: 416, headers: { "content-range": `bytes */${size}` } }
   )
 
-/** The name of a download: no more than ASCII that needs no quoting, and all of it beside that. */
+/** The `content-disposition` of a download: its name in ASCII that needs no quoting, and the full name next to it. */
 const disposition = (name: string | null): string => {
   if (name === null) return "attachment"
   const plain = name.replaceAll(/[^A-Za-z0-9._ -]/g, "_")

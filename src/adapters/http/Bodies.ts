@@ -1,4 +1,4 @@
-/** What bodies say, as Schemas: the payloads of the Gateway's operations, without what the path and headers say. */
+/** Schemas of bodies: the payloads of the Gateway's operations, without what the path and headers say. */
 import { Schema } from "effect"
 import { ForeignMessage } from "../../domain/ForeignMessage.js"
 import * as SkeinError from "../../domain/SkeinError.js"
@@ -6,7 +6,9 @@ import { Session, SessionId } from "../../domain/Session.js"
 import * as Requests from "../../services/gateway/Requests.js"
 import { wireErrors } from "./WireErrors.js"
 
-/** An empty object: what does not need more has a body too, so that no page elsewhere can ask for it in a form. */
+/**
+ * An empty object. It makes requests that need no more take a JSON body, which no page elsewhere can send as a form.
+ */
 export const Nothing = Schema.Struct({}).pipe(
   Schema.filter((given) => Object.keys(given).length === 0, { identifier: "Nothing", description: "no fields" })
 )
@@ -25,7 +27,7 @@ export const NewEntries = Schema.Struct({ messages: Schema.Array(ForeignMessage)
 /** `Gateway.answer`. Who answers is the request's actor. */
 export const NewAnswer = Requests.Answer.omit("questionId", "by").annotations({ identifier: "NewAnswer" })
 
-/** What became of each session that was to change, with the messages of errors. */
+/** What became of each session that should change, with error messages. */
 export const SessionChanges = Schema.Array(
   Schema.Union(
     Schema.Struct({ _tag: Schema.Literal("Changed"), session: Session }).annotations({ identifier: "SessionChanged" }),

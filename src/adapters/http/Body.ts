@@ -1,10 +1,11 @@
 /**
- * Reads bodies. One that says that it is too large is refused before any of it is read, one that does not say so once it
- * is: no more than the limit is held. What is left of a refused body is read on and dropped after the answer, so that
- * the answer arrives. A body that is to be stored is a stream, and is never held.
+ * Reads bodies. A body that declares a length over the limit is refused before any of it is read; any other body, as
+ * soon as it exceeds the limit. No more than the limit is held. The rest of a refused body is read and dropped after
+ * the answer, so that the answer arrives. A body that will be stored is a stream, and is never held as a whole.
  *
- * How long JSON takes to parse is bounded by its bytes and by its values: an object of a million keys takes a hundred times
- * as long as a text of the same length. A list of messages is parsed in pieces, with turns of the event loop between them.
+ * Parsing time is bounded by limiting both the bytes and the values of JSON: an object of a million keys takes a
+ * hundred times as long as a text of the same length. A list of messages is parsed in pieces, with turns of the event
+ * loop in between.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as NodeStream from "@effect/platform-node/NodeStream"
@@ -18,18 +19,18 @@ import { turn } from "../EventLoop.js"
 import * as JsonScan from "./JsonScan.js"
 import { BodyTooLarge, Malformed, UnsupportedContent } from "./RequestErrors.js"
 
-/** Bytes of a JSON body with messages in it at most. Defaults to 16 MiB: a message of 4 MiB may be longer where its JSON escapes much. */
+/** The most bytes of a JSON body with messages. Defaults to 16 MiB: escapes can make a message of 4 MiB longer. */
 export class JsonBytes extends Context.Reference<JsonBytes>()("skein/http/JsonBytes", {
   defaultValue: () => 16 * 1024 * 1024
 }) {}
 
-/** Bytes of the JSON of a request that has no message in it. */
+/** The most bytes of the JSON body of a request without messages. */
 const smallBytes = 1024 * 1024
 
-/** Values in a JSON body at most, those in arrays and objects among them. */
+/** The most values in a JSON body, including those inside arrays and objects. */
 const mostValues = 100_000
 
-/** Bytes of any body at most, of those that are stored as they come too. Defaults to as many as the store takes. */
+/** The most bytes of any body, even one that is stored as it arrives. Defaults to as many as the store accepts. */
 export class UploadBytes extends Context.Reference<UploadBytes>()("skein/http/UploadBytes", {
   defaultValue: (): number => Infinity
 }) {}
@@ -41,7 +42,7 @@ const declaredBytes = Effect.map(HttpServerRequest, ({ headers }) =>
   headers["content-length"] === undefined ? null : Number(headers["content-length"])
 )
 
-/** Bytes of a body that is read, and answered, in a moment. */
+/** The most bytes of a body that is read and answered in a moment. */
 const short = 64 * 1024
 
 /** Whether the request says that its body is short. */
@@ -49,7 +50,7 @@ export const isShort = Effect.map(declaredBytes, (bytes) => bytes !== null && by
 
 const tooLarge = (limit: number) => new BodyTooLarge({ field: "body", limit: `at most ${limit} bytes` })
 
-/** Fails with the piece that is too much. */
+/** Fails at the piece that exceeds the limit. */
 const bounded =
   (limit: number) =>
   <E>(body: Stream.Stream<Uint8Array, E>): Stream.Stream<Uint8Array, E | BodyTooLarge> =>
@@ -79,7 +80,7 @@ export const mediaType = Effect.map(HttpServerRequest, ({ headers }) => {
   return essence.trim() === "" ? null : essence.trim().toLowerCase()
 })
 
-/** Refuses a body in any other encoding than as it is, and of any other type than `expected`. */
+/** Refuses an encoded body, and a body of any type other than `expected`. */
 export const requireType = Effect.fnUntraced(function* (expected: string) {
   const { headers } = yield* HttpServerRequest
   if ((headers["content-encoding"] ?? "identity").toLowerCase() !== "identity") {
@@ -121,13 +122,13 @@ const parse = ({ body, scan }: { readonly body: Uint8Array; readonly scan: JsonS
       )
 
 interface Form {
-  /** Fields that the Schema does not know are refused, unless the body is of another's protocol, which may have more. */
+  /** Whether fields unknown to the Schema are refused. A foreign protocol may have more. Defaults to "error". */
   readonly unknownFields?: "error" | "ignore"
-  /** Whether it has messages in it, and may be as large as `JsonBytes` says. Others have a mebibyte at most. */
+  /** Whether the body has messages in it and may be as large as `JsonBytes` says. Others may have one mebibyte. */
   readonly hasMessages?: boolean
 }
 
-/** A JSON body as a Schema has it. An empty body is an empty object. */
+/** Reads a JSON body with a Schema. An empty body is an empty object. */
 export const json = <A, I>(
   schema: Schema.Schema<A, I>,
   { hasMessages = false, unknownFields = "error" }: Form = {}

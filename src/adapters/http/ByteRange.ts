@@ -7,8 +7,8 @@ export interface ByteRange {
 }
 
 /**
- * The one range of a `Range` header. "whole" where there is none that is understood here: other units, several ranges and
- * what is no range at all are ignored, as the RFC has it. "outside" where the file has none of the bytes.
+ * Returns the one range of a `Range` header. "whole" if it has no range that is understood here: other units, several
+ * ranges and invalid ranges are ignored, as the RFC allows. "outside" if the file has none of the bytes.
  */
 export const of = (header: string | undefined, size: number): ByteRange | "whole" | "outside" => {
   const [, from = "", to = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/.exec((header ?? "").trim()) ?? []
@@ -23,7 +23,7 @@ export const of = (header: string | undefined, size: number): ByteRange | "whole
   return offset >= size ? "outside" : { offset, length: last - offset + 1 }
 }
 
-/** Whether a list of entity tags, as in `If-None-Match`, has one. A weak tag matches its strong one. */
+/** Whether a list of entity tags, as in `If-None-Match`, contains this one. A weak tag matches its strong one. */
 export const matches = (header: string | undefined, tag: string): boolean =>
   header !== undefined &&
   (header.trim() === "*" || header.split(",").some((each) => each.trim().replace(/^W\//, "") === tag))

@@ -1,6 +1,6 @@
 /**
- * The routes as an OpenAPI 3.1 document: each Schema that has a name is a component, each error has its status, and event
- * streams and bytes say what they are, which `HttpApi` cannot tell.
+ * The routes as an OpenAPI 3.1 document: each named Schema is a component, each error has its status, and event streams
+ * and bytes are described, which `HttpApi` cannot do.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as OpenApi from "@effect/platform/OpenApi"
@@ -17,16 +17,16 @@ const listOf = (value: unknown): ReadonlyArray<unknown> => (Array.isArray(value)
 
 const reference = (name: string) => ({ $ref: `#/components/schemas/${name}` })
 
-/** Components that no answer has: the guard makes an `InvalidInput` of them. */
+/** Components that no answer has: the guard turns such errors into an `InvalidInput`. */
 const unused = new Set(["HttpApiDecodeError", "Issue", "PropertyKey"])
 
-/** Without ids, with the members of each union once, and what is a component as a reference to it. */
+/** Returns the value without ids, with each member of a union only once, and with a reference for each component. */
 const tidied = (value: unknown, names: ReadonlyMap<string, string>): unknown => {
   if (Array.isArray(value)) return value.map((one) => tidied(one, names))
   if (!Predicate.isReadonlyRecord(value)) return value
   const name = names.get(JSON.stringify(value))
   if (name !== undefined) return reference(name)
-  // `unknown` and its like bear the same id wherever they stand, which no document may have twice.
+  // `unknown` and the like have the same id wherever they are used, and no document may have an id twice.
   const { $id: _, anyOf, ...rest } = value
   const fields = Object.fromEntries(Object.entries(rest).map(([key, field]) => [key, tidied(field, names)]))
   if (!Array.isArray(anyOf)) return fields
@@ -59,7 +59,7 @@ const eventStream = (name: string, description: string) => ({
   content: { "text/event-stream": { schema: { type: "string" }, "x-event-data": reference(name) } }
 })
 
-/** An operation that is not as `HttpApi` has it. */
+/** Operations that differ from what `HttpApi` says about them. */
 const amendments: Readonly<Record<string, (operation: Fields) => Fields>> = {
   "assets.saveAsset": (operation) => ({
     ...operation,
@@ -111,7 +111,7 @@ const amended = (operation: unknown): Fields => {
 
 const described = HttpApi.AdditionalSchemas
 
-/** The document, made anew at each call: a host that shows it keeps it. */
+/** Builds the document from scratch at each call; a host that serves it should keep it. */
 export const openApi = (): Fields => {
   const { components, paths, ...document } = OpenApi.fromApi(
     api

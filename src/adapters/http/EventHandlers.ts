@@ -1,13 +1,13 @@
 /**
  * Events of a session, and hints of all sessions, as server-sent events.
  *
- * - `id` is the cursor, of durable events alone; `Last-Event-ID` goes on after it, and wins over `after`.
- * - `synced { cursor }` comes once, when everything was told that was there when the client came.
- * - `reload { oldest, newest }` comes instead of a replay that is no longer possible, or never was: load the snapshot. The
- *   stream goes on after `newest`, so what changes meanwhile is told.
- * - `closing { retryMillis }` comes before the server stops, `error` before a stream that cannot go on ends.
+ * - `id` is the cursor, and only durable events have one. `Last-Event-ID` continues after it, and wins over `after`.
+ * - `synced { cursor }` comes once, after everything that was there when the client connected.
+ * - `reload { oldest, newest }` comes instead of a replay that is no longer possible, or never was: the client loads
+ *   the snapshot. The stream continues after `newest`, so changes in the meantime are not missed.
+ * - `closing { retryMillis }` comes before the server stops, `error` before the end of a stream that cannot continue.
  *
- * What the session's hub tells all who watch it is one chunk: its bytes are made once for all of them.
+ * The session's hub sends the same chunk to everyone who watches it: its bytes are made once for all of them.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import { Chunk, Effect, Schema, type Scope, type Stream } from "effect"
@@ -34,7 +34,7 @@ const bytesOf = (events: Events, deltas: boolean): Uint8Array => {
   return told.length === 0 ? nothing : encoder.encode(told.map(SessionEvent.toSse).join(""))
 }
 
-/** The bytes of chunks that are still there, with deltas and without. */
+/** The bytes of chunks that are still in memory, with and without deltas. */
 const encodings = { all: new WeakMap<Events, Uint8Array>(), durable: new WeakMap<Events, Uint8Array>() }
 
 const encode = (events: Events, deltas: boolean): Uint8Array => {
@@ -49,7 +49,7 @@ const lastCursor = (events: Events): number =>
 
 const toError = Schema.encodeSync(wireErrors(SkeinError.Events))
 
-/** What a client is told of a stream that cannot go on. */
+/** The last frame of a stream that cannot continue. */
 const lastFrame = (error: SkeinError.Events): string =>
   error._tag === "CursorGone"
     ? frame("reload", { oldest: error.oldest, newest: error.newest })
@@ -68,12 +68,12 @@ interface Opened {
   readonly reload: string
 }
 
-/** A subscription, and what a client is told before its events. */
+/** Opens a subscription, with what a client is sent before its events. */
 const subscribe = ({ after, deltas, entries, sessionId }: Wish) =>
   call((gateway) =>
     Effect.gen(function* () {
       const { cursor: newest } = yield* gateway.session(sessionId)
-      /** A cursor that nothing follows is taken for the newest one. */
+      /** A cursor that cannot be continued is replaced by the newest one. */
       const open = (
         begin: Cursor | undefined,
         reload: string
@@ -100,7 +100,7 @@ const subscribe = ({ after, deltas, entries, sessionId }: Wish) =>
 const toHintJson = ExactCheck.toJson(SessionHint)
 const hintJson = new WeakMap<SessionHint, string>()
 
-/** A hint is encoded once, for however many. */
+/** A hint is encoded once, however many clients it goes to. */
 const toSse = (hint: SessionHint): string => {
   const json = hintJson.get(hint) ?? toHintJson(hint)
   hintJson.set(hint, json)

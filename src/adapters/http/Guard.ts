@@ -1,6 +1,6 @@
 /**
- * What surrounds all routes: it asks who sends the request, gives the routes a Gateway that is narrowed to that, and
- * makes whatever goes wrong one of the errors that the api declares. No answer has anything of the request in it.
+ * Surrounds all routes: it asks who sends the request, passes the routes a Gateway narrowed to that sender, and turns
+ * whatever goes wrong into one of the errors that the api declares. No error contains anything from the request.
  */
 import * as HttpApi from "@effect/platform/HttpApi"
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
@@ -44,7 +44,7 @@ const isDeclared = Schema.is(RequestError)
 
 type Declared = typeof RequestError.Type
 
-/** The error that the answer to a request is. */
+/** Returns the declared error that a request is answered with. */
 const explain = (cause: Cause.Cause<unknown>, request: HttpServerRequest): Effect.Effect<Declared> => {
   const error = Cause.squash(cause)
   if (isDeclared(error)) return Effect.succeed(error)
@@ -73,7 +73,7 @@ const answer = (cause: Cause.Cause<Declared>) =>
     return yield* error
   })
 
-/** Around the router of the api. */
+/** The middleware around the api's router. */
 export const guard = HttpApiBuilder.middleware(
   api,
   Effect.gen(function* () {

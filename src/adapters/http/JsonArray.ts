@@ -1,6 +1,6 @@
 /**
  * A stream of values as one JSON array, written as it is read. Its first values are read before the answer begins, so
- * that what cannot be read at all is refused; a failure after that cuts the answer off.
+ * that a stream that cannot be read at all is refused; a failure after that cuts the answer off.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Chunk, Effect, Option, type Schema, type Scope, Stream } from "effect"
@@ -9,7 +9,7 @@ import { turn } from "../EventLoop.js"
 
 const encoder = new TextEncoder()
 
-/** A stream of which the first chunk was read. The rest can be read while the scope is open. */
+/** Returns the stream with its first chunk already read. The rest can be read while the scope is open. */
 export const begun = <A, E>(stream: Stream.Stream<A, E>): Effect.Effect<Stream.Stream<A, E>, E, Scope.Scope> =>
   Effect.gen(function* () {
     const pull = yield* Stream.toPull(stream)
@@ -23,7 +23,7 @@ export const begun = <A, E>(stream: Stream.Stream<A, E>): Effect.Effect<Stream.S
     })
   })
 
-/** The answer with all values of a stream. */
+/** Answers with all values of a stream. */
 export const respond = <A, I>(schema: Schema.Schema<A, I>) => {
   const encode = ExactCheck.toJson(schema)
   return <E>(stream: Stream.Stream<A, E>) =>
@@ -44,7 +44,7 @@ export const respond = <A, I>(schema: Schema.Schema<A, I>) => {
     })
 }
 
-/** How much of a list is written in one piece, unless one value is more. */
+/** How much of a list is written in one piece, unless a single value is larger. */
 const portion = { values: 200, characters: 256 * 1024 }
 
 function* textsOf<A>(list: ReadonlyArray<A>, encode: (value: A) => string): Generator<string, void> {
@@ -62,7 +62,7 @@ function* textsOf<A>(list: ReadonlyArray<A>, encode: (value: A) => string): Gene
   yield `${text}]`
 }
 
-/** The answer with a list of any length, with turns of the event loop between its pieces. */
+/** Answers with a list of any length, with turns of the event loop between its pieces. */
 export const respondList = <A, I>(schema: Schema.Schema<A, I>, options: { readonly status: number }) => {
   const encode = ExactCheck.toJson(schema)
   return (list: ReadonlyArray<A>) => {

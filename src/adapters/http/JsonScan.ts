@@ -1,8 +1,8 @@
 /**
- * Looks through a JSON text that comes in pieces, without parsing it: how many values it has, and where the items of a
- * list in its outermost object stand, so that they can be parsed one by one. Pure.
+ * Scans a JSON text that comes in pieces, without parsing it: how many values it has, and where the items of a list in
+ * its outermost object are, so that they can be parsed one by one. Pure.
  *
- * What it says holds for any JSON. Of a text that is none it need not be true: the parts are parsed, and show it.
+ * The result is right for any JSON. For other texts it may be wrong; they fail when their parts are parsed.
  */
 import { Option, Predicate } from "effect"
 import type { InPieces } from "../../domain/InPieces.js"
@@ -20,7 +20,7 @@ interface List {
 export interface JsonScan {
   /** Takes the next piece, and returns how many values have begun so far: those after a comma, a bracket or a brace. */
   readonly take: (piece: Uint8Array) => number
-  /** The list, when there is one and no other. */
+  /** The list, if there is exactly one. */
   readonly list: () => List | null
 }
 
@@ -74,17 +74,17 @@ export const make = (): JsonScan => {
 }
 
 const decoder = new TextDecoder("utf-8", { fatal: true })
-/** Within a text, a mark of the order of bytes is one character more. */
+/** Within a text, a byte order mark is just another character. */
 const decoderWithin = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true })
 
-/** Bytes and items that are parsed in one go. A larger item is one. */
+/** The most bytes and items that are parsed in one go. A larger item is a portion of its own. */
 const portion = { bytes: 256 * 1024, items: 1000 }
 
 const isList = (value: unknown): value is Array<unknown> => Array.isArray(value)
 
 const isBlank = (text: string): boolean => /^[ \t\n\r]*$/.test(text)
 
-/** Parses a text that was looked through: what is in the list in pieces, all else at once. None when it is no JSON in UTF-8. */
+/** Parses a scanned text: items of the list in pieces, all else at once. Returns none if it is not JSON in UTF-8. */
 export function* parse(bytes: Uint8Array, scan: JsonScan): InPieces<Option.Option<unknown>> {
   try {
     return Option.some(yield* parsed(bytes, scan))
@@ -100,7 +100,7 @@ function* parsed(bytes: Uint8Array, scan: JsonScan): InPieces<unknown> {
   const before = decoder.decode(bytes.subarray(0, list.start + 1))
   const shell: unknown = JSON.parse(before + decoderWithin.decode(bytes.subarray(end)))
   const items = Predicate.isReadonlyRecord(shell) ? Object.values(shell).find(isList) : undefined
-  // A later field of the same name has replaced it.
+  // A later field of the same name has replaced the list.
   if (items === undefined) return yield* atOnce(bytes)
   if (list.commas.length === 0 && isBlank(decoderWithin.decode(bytes.subarray(list.start + 1, end)))) return shell
   let from = list.start + 1

@@ -1,12 +1,12 @@
 /**
- * A server of Node whose limits are set, and which answers in JSON also what never becomes a request: a head that is too
- * large or too slow, or bytes that are no HTTP.
+ * A Node server with limits. It answers in JSON even what never becomes a request: a head that is too large or too
+ * slow, or bytes that are not HTTP.
  */
 import { createServer as createNodeServer, type Server } from "node:http"
 import { codeOf } from "../ErrorCode.js"
 import { Stopping } from "./RequestErrors.js"
 
-/** In which a whole request has to come. */
+/** Milliseconds within which a whole request must arrive. */
 const requestMillis = 300_000
 
 type Refused = readonly [status: string, tag: string, limit: string]
@@ -31,7 +31,7 @@ const answerHeaders = {
 const stopping = new Stopping()
 const stoppingBody = JSON.stringify({ _tag: stopping._tag, message: stopping.message })
 
-/** Connections beyond the limit: what they ask is refused. */
+/** Connections beyond the limit; their requests are refused. */
 const surplus = new WeakSet<object>()
 
 /** Whether a request's socket is one too many for its server. */
@@ -44,14 +44,14 @@ const limitConnections = (server: Server, connections: number): void => {
     if (open > connections) surplus.add(socket)
     socket.once("close", () => (open -= 1))
   })
-  // Those beyond it are refused in words, up to here: each costs a little as well.
+  // Up to this number, connections beyond the limit are refused with an answer; each of them costs a little as well.
   server.maxConnections = 2 * connections
 }
 
 interface Limits {
   /** Connections at a time. Defaults to 8,192. */
   readonly connections?: number | undefined
-  /** Milliseconds in which a request's head has to come. Defaults to 20,000. */
+  /** Milliseconds within which a request's head must arrive. Defaults to 20,000. */
   readonly headMillis?: number | undefined
 }
 
@@ -68,7 +68,7 @@ export const createServer = ({ connections = 8_192, headMillis = 20_000 }: Limit
     ERR_HTTP_REQUEST_TIMEOUT: tooSlow(headMillis)
   }
   limitConnections(server, connections)
-  // Whoever served has left, or has not come yet: without an answer the request would wait for ever.
+  // Nothing serves requests any more, or not yet: without an answer the request would wait forever.
   server.on("request", (_, response) => {
     if (server.listenerCount("request") > 1) return
     response.writeHead(503, { ...answerHeaders, "retry-after": "1" }).end(stoppingBody)

@@ -1,12 +1,13 @@
 /**
- * The streams that are open to clients, and what is done for all of them at once: one timer's heartbeats, the cut of those
- * that do not read, and their end when the server is about to stop.
+ * The streams that are open to clients, and what is done for all of them together: heartbeats from one timer, cutting
+ * off clients that do not read, and ending the streams when the server is about to stop.
  *
- * A client that does not read holds what fits into its socket and one chunk more: nothing is read for it meanwhile. When
- * it has taken nothing for the deadline its socket is destroyed; it goes on from its cursor when it comes back.
+ * A client that does not read holds as much as fits into its socket, plus one chunk; nothing more is read for it
+ * meanwhile. Once it has taken nothing for the length of the deadline, its socket is destroyed. When it comes back, it
+ * continues from its cursor.
  *
- * A stream has a small fiber of its own. The request's fiber, which all that surrounds a route has made ten times as large,
- * ends once the stream has begun, as if the answer were out.
+ * Each stream has a small fiber of its own. The request's fiber is ten times as large because of everything that
+ * surrounds a route; it ends once the stream has begun, as if the answer had been sent.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as HttpApp from "@effect/platform/HttpApp"
@@ -21,9 +22,9 @@ export class StreamTimes extends Context.Reference<StreamTimes>()("skein/http/St
   defaultValue: (): {
     /** Between two heartbeats. Defaults to 15 seconds. */
     readonly heartbeat: Duration.DurationInput
-    /** How long a client may take nothing of what is there for it. Defaults to 30 seconds. */
+    /** How long a client may take nothing of what waits for it. Defaults to 30 seconds. */
     readonly deadline: Duration.DurationInput
-    /** What clients are told to wait for before they come back, in milliseconds. Defaults to 1,000. */
+    /** How long clients are told to wait before they come back, in milliseconds. Defaults to 1,000. */
     readonly retryMillis: number
   } => ({ heartbeat: "15 seconds", deadline: "30 seconds", retryMillis: 1000 })
 }) {}
@@ -43,14 +44,14 @@ const streamHeaders = {
   "x-content-type-options": "nosniff"
 }
 
-/** An answer with what a host's middleware adds to all of them, such as headers for other origins. It is added once. */
+/** Returns the answer with what a host's middleware adds to all answers, such as CORS headers. It is added once. */
 const asHostHasIt = (request: HttpServerRequest, answer: HttpServerResponse.HttpServerResponse) =>
   Effect.flatMap(
     FiberRef.getAndSet(HttpApp.currentPreResponseHandlers, Option.none()),
     Option.match({ onNone: () => Effect.succeed(answer), onSome: (handle) => Effect.orDie(handle(request, answer)) })
   )
 
-/** From now on whoever serves the request takes its answer for one that is out: it neither waits for it nor ends it. */
+/** From now on the server takes the request's answer as sent: it neither waits for it nor ends it. */
 const takeOver = (response: ServerResponse): void => {
   Object.defineProperty(response, "writableEnded", { value: true })
 }
@@ -62,13 +63,13 @@ const drained = (response: ServerResponse) =>
     return Effect.sync(() => response.off("drain", go))
   })
 
-/** What a kind of stream has of its own. */
+/** What is specific to a kind of stream. */
 export interface StreamForm {
-  /** Besides those of all streams. */
+  /** Headers besides those of all streams. */
   readonly headers?: Readonly<Record<string, string>>
   /**
-   * Whether its clients know `closing`. Others are cut off when the server is about to stop, which they take for what it
-   * is: not the end.
+   * Whether its clients know `closing`. Other clients are cut off when the server is about to stop, so that they do not
+   * mistake it for the end.
    */
   readonly knowsClosing?: boolean
 }
@@ -79,7 +80,7 @@ interface Client {
   stuckSince: number | null
 }
 
-/** What a client is told: a text, then what is pulled. */
+/** What a client is sent: a text, then what is pulled. */
 export interface Told {
   readonly beginning: string
   readonly pull: Pull
@@ -89,7 +90,7 @@ export interface Told {
 export class OpenStreams extends Context.Tag("skein/http/OpenStreams")<
   OpenStreams,
   {
-    /** An answer that tells what is opened, which is closed with the stream. */
+    /** Answers with a stream of what `open` opens, which is closed with the stream. */
     readonly respond: <E, R>(
       open: Effect.Effect<Told, E, R>,
       form?: StreamForm
@@ -136,7 +137,7 @@ const make = Effect.gen(function* () {
     })
   )
 
-  /** Tells a client until there is no more, it goes, or the server stops. */
+  /** Writes to a client until there is no more, the client leaves, or the server stops. */
   const tell = (client: Client, { beginning, pull }: Told, scope: Scope.CloseableScope): void => {
     const { response } = client
     clients.add(client)

@@ -1,7 +1,7 @@
 /**
- * What a path, a query and headers say, as Schemas. Numbers and flags are read by their pattern: `1e3`, `0x1`, ` 1` and
- * `NaN` are none. A refusal says which parameter is wrong and what is allowed, and never what was given: HttpApi puts the
- * input into its own, so the message of each of these Schemas is the refusal itself, as JSON.
+ * Schemas of paths, queries and headers. Numbers and flags are read by pattern: `1e3`, `0x1`, ` 1` and `NaN` are not
+ * numbers. A refusal says which parameter is wrong and what is allowed, but never what was given. HttpApi's own
+ * messages contain the input, so the message of each of these Schemas is the refusal itself, as JSON.
  */
 import { type Either, type ParseResult, Schema, type SchemaAST } from "effect"
 import * as Refusal from "../../domain/Refusal.js"
@@ -34,7 +34,7 @@ export const Flag = Schema.transform(
 const RefusalJson = Schema.parseJson(InvalidInput)
 const toMessage = Schema.encodeSync(RefusalJson)
 
-/** The refusal in a message of `parameters`; an error when it is none. */
+/** Reads the refusal from a message of `parameters`; an error if the message is something else. */
 export const readRefusal: (message: string) => Either.Either<InvalidInput, ParseResult.ParseError> =
   Schema.decodeUnknownEither(RefusalJson)
 
@@ -43,15 +43,15 @@ const refusing = (onExcessProperty: SchemaAST.ParseOptions["onExcessProperty"]) 
   parseOptions: { onExcessProperty }
 })
 
-/** The parameters of a path or a query. One that is not known is refused. */
+/** The parameters of a path or a query. An unknown one is refused. */
 export const parameters = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct(fields).annotations(refusing("error"))
 
-/** A query that says nothing. A Schema without fields takes all that there are. */
+/** A query without parameters. A plain Schema without fields would accept any. */
 export const nothing = Schema.Struct({})
   .pipe(Schema.filter((given) => Object.keys(given).length === 0, { description: "no fields" }))
   .annotations(refusing("error"))
 
-/** Headers. Others may be there. */
+/** Headers. Other headers are ignored. */
 export const headers = <Fields extends Schema.Struct.Fields>(fields: Fields) =>
   Schema.Struct(fields).annotations(refusing("ignore"))

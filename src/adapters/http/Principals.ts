@@ -1,6 +1,6 @@
 /**
- * Who asks: the one port between a host's authentication and the routes. It is asked before anything else of a request
- * is looked at, its path included, so that whoever is refused learns nothing of what there is.
+ * Who asks: the one port between a host's authentication and the routes. It is asked before anything else in a request
+ * is read, even its path, so that a caller who is refused learns nothing about what exists.
  */
 import type { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import { Context, Effect, Layer } from "effect"
@@ -8,13 +8,13 @@ import type { Forbidden } from "../../domain/SkeinError.js"
 import type { Restriction } from "../../services/gateway/Restricted.js"
 import type { Unauthorized } from "./RequestErrors.js"
 
-/** What of the Gateway the sender of a request sees: its owner's sessions, reading only, and the actor of its changes. */
+/** What the sender of a request may use of the Gateway: whose sessions, only for reading or not, as which actor. */
 export class Principals extends Context.Tag("skein/http/Principals")<
   Principals,
   Effect.Effect<Restriction, Unauthorized | Forbidden, HttpServerRequest>
 >() {}
 
-/** Asks an effect, which may look at the request. It fails with `Unauthorized` when it does not know who asks. */
+/** Asks an effect, which may read the request. The effect fails with `Unauthorized` when it does not know who asks. */
 export function principals<R>(
   who: Effect.Effect<Restriction, Unauthorized | Forbidden, R>
 ): Layer.Layer<Principals, never, Exclude<R, HttpServerRequest>>

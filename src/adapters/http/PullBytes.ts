@@ -6,7 +6,7 @@ const encoder = new TextEncoder()
 
 const ended = Effect.fail(Option.none())
 
-/** Pulls chunks as bytes that are not empty; after a failure, its frame and then no more. */
+/** Pulls chunks as bytes that are not empty. After a failure it returns the failure's frame, then no more. */
 export const asBytes = <A, E>(
   pull: Effect.Effect<Chunk.Chunk<A>, Option.Option<E>>,
   encode: (chunk: Chunk.Chunk<A>) => Uint8Array,
@@ -33,7 +33,7 @@ export const asBytes = <A, E>(
   return next
 }
 
-/** The same of a stream. */
+/** The same for a stream. */
 export const pullBytes = <A, E>(
   stream: Stream.Stream<A, E>,
   encode: (chunk: Chunk.Chunk<A>) => Uint8Array,

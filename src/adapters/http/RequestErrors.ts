@@ -1,13 +1,13 @@
 /**
- * What a request may be refused with before the Gateway sees it. `message` is one line for a person; nothing that the
- * request said is in any of them, but for the names of fields.
+ * The errors that a request may be refused with before the Gateway sees it. `message` is one line for a person. No
+ * error contains anything that the request said, except the names of fields.
  */
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import { Schema } from "effect"
 
 const status = (status: number) => ({ [HttpApiSchema.AnnotationStatus]: status })
 
-/** The request cannot be read: its body is no JSON in UTF-8, or its target is no path. */
+/** The request cannot be read: its body is not JSON in UTF-8, or its target is not a path. */
 export class Malformed extends Schema.TaggedError<Malformed>()(
   "Malformed",
   { field: Schema.Literal("body", "target"), limit: Schema.String },
@@ -18,7 +18,7 @@ export class Malformed extends Schema.TaggedError<Malformed>()(
   }
 }
 
-/** Nobody is known by what the request brought along. */
+/** The request has no credentials that are known here. */
 export class Unauthorized extends Schema.TaggedError<Unauthorized>()("Unauthorized", {}, status(401)) {
   override get message() {
     return "This needs credentials that are known here"
@@ -32,7 +32,7 @@ export class NoSuchRoute extends Schema.TaggedError<NoSuchRoute>()("NoSuchRoute"
   }
 }
 
-/** There is something at this path, for other methods. */
+/** This path accepts only other methods. */
 export class MethodNotAllowed extends Schema.TaggedError<MethodNotAllowed>()(
   "MethodNotAllowed",
   { allow: Schema.Array(Schema.String) },
@@ -54,7 +54,7 @@ export class BodyTooLarge extends Schema.TaggedError<BodyTooLarge>()(
   }
 }
 
-/** A body is of another content type than the one that is taken here. */
+/** A body has a content type or encoding that is not accepted here. */
 export class UnsupportedContent extends Schema.TaggedError<UnsupportedContent>()(
   "UnsupportedContent",
   { field: Schema.Literal("content-type", "content-encoding"), limit: Schema.String },
@@ -76,7 +76,7 @@ export class RangeNotSatisfiable extends Schema.TaggedError<RangeNotSatisfiable>
   }
 }
 
-/** More is asked than is allowed at once, or in a second. A later try may succeed. */
+/** More is asked than is allowed at the same time, or in a second. A later try may succeed. */
 export class TooMany extends Schema.TaggedError<TooMany>()(
   "TooMany",
   { field: Schema.Literal("requests", "open", "runs", "connections"), limit: Schema.String },

@@ -1,13 +1,13 @@
 /**
- * The Gateway over HTTP, as layers for hosts: all its operations under `/v1`, events as server-sent events. Beside them
- * are the protocols of front ends, behind the same guard.
+ * The Gateway over HTTP, as layers for hosts: all its operations under `/v1`, events as server-sent events. Next to
+ * them are the protocols of front ends, behind the same guard.
  *
- * - It mounts under any path of a host's own server. Who asks is the host's to say, by `principals`: there is no default.
- * - Every error is JSON with `_tag` and `message`, and `field` and `limit` where there are such. None has anything of the
- *   request in it.
- * - A run belongs to the engine: a client that goes away stops nothing but its own waiting.
- * - For a host's middleware a stream of events is over once it has begun: a client costs little, however long it listens.
- * - When the layer is closed event streams end with `closing`, and whoever waits for a run's end is refused with 503.
+ * - It mounts under any path of a host's own server. The host says who asks, by `principals`: there is no default.
+ * - Every error is JSON with `_tag` and `message`, and with `field` and `limit` where they apply. No error contains
+ *   anything from the request.
+ * - A run belongs to the engine: a client that goes away ends only its own waiting.
+ * - To a host's middleware, a stream of events is over once begun: a client costs little, however long it listens.
+ * - When the layer is closed, event streams end with `closing`, and waits for a run's end are refused with 503.
  */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import type * as HttpApp from "@effect/platform/HttpApp"
@@ -40,7 +40,7 @@ type Platform = HttpRouter.HttpRouter.DefaultServices
 
 const handlers = Layer.mergeAll(agents, sessions, transcripts, runs, questions, assets, transfer, events)
 
-/** Built by themselves in `app`, so that they are not in the router of a host's api. */
+/** Built separately in `app`, so that they are not in the router of a host's api. */
 const routes = Layer.mergeAll(
   HttpApiBuilder.api(api),
   HttpApiBuilder.Router.Live,
@@ -49,7 +49,7 @@ const routes = Layer.mergeAll(
   guard
 ).pipe(Layer.provide(handlers), Layer.provide(OpenStreams.layer))
 
-/** One spelling for each path, as the rules of a proxy before it have one. */
+/** Each path has one spelling, as it has in the rules of a proxy in front of the server. */
 const exact = { caseSensitive: true, ignoreTrailingSlash: false, ignoreDuplicateSlashes: false }
 
 const withHeaders = (response: HttpServerResponse.HttpServerResponse) =>
@@ -59,7 +59,7 @@ const withHeaders = (response: HttpServerResponse.HttpServerResponse) =>
     ...(response.status === 503 ? { "retry-after": "1" } : {})
   })
 
-/** All routes as an app, for whatever else serves one. Its streams end with the scope. */
+/** All routes as an app, for hosts that serve it in another way. Its streams end with the scope. */
 export const app: Effect.Effect<HttpApp.Default, never, Gateway | Principals | Platform | Scope.Scope> = Effect.gen(
   function* () {
     const context = yield* Layer.build(routes)
@@ -75,7 +75,7 @@ export const app: Effect.Effect<HttpApp.Default, never, Gateway | Principals | P
 export const serve: Layer.Layer<never, never, HttpServer.HttpServer | Gateway | Principals | Platform> =
   Layer.scopedDiscard(Effect.flatMap(app, (app) => HttpServer.serveEffect(app)))
 
-/** Mounts the routes under a path, such as `/skein`, of a host's own `HttpApi`, beside what `HttpApiBuilder.serve` has. */
+/** Mounts the routes under a path, such as `/skein`, of a host's own `HttpApi`, next to its own routes. */
 export const layer = (path: `/${string}`): Layer.Layer<never, never, Gateway | Principals | Platform> =>
   HttpApiBuilder.Router.use((router) => Effect.flatMap(app, (app) => router.mountApp(path, app)))
 

@@ -1,6 +1,6 @@
 /**
- * `fetch` for a server that is not trusted: an answer of more than 32 MiB is broken off. A stream that stays open counts as
- * one answer, and is opened again by whoever reads it.
+ * `fetch` for an untrusted server: an answer of more than 32 MiB is cut off. A stream that stays open counts as one
+ * answer, and its reader opens it again.
  */
 import type { FetchLike } from "@modelcontextprotocol/client"
 import { Predicate } from "effect"
@@ -24,7 +24,7 @@ export const boundedFetch: FetchLike = async (url, init) => {
   return body === null ? response : new Response(body.pipeThrough(bounded()), { headers, status, statusText })
 }
 
-/** What an authorization server may say of an error: the client package prints it, and it could hold what was sent there. */
+/** The error codes that are passed on. The client package prints them; other text could hold what was sent there. */
 const errorWord = /^[a-z_]{1,64}$/u
 
 const wordOf = async (response: Response): Promise<string> => {
@@ -33,7 +33,7 @@ const wordOf = async (response: Response): Promise<string> => {
   return errorWord.test(word) ? word : "server_error"
 }
 
-/** The same for a server with a login: of an authorization server's refusal only the error's word is left. */
+/** The same for a server with a login: of an authorization server's refusal, only the error code is kept. */
 export const fetchWithLogin =
   (server: string): FetchLike =>
   async (url, init) => {
@@ -43,7 +43,7 @@ export const fetchWithLogin =
     return Response.json({ error: await wordOf(response) }, { status, headers: headersOf(headers) })
   }
 
-/** What a refusal says beside its text: its length and coding are of that. */
+/** The headers that are kept of a refusal. Its length and coding belong to the text that is replaced. */
 const headersOf = (headers: Headers): Headers => {
   const challenge = headers.get("www-authenticate")
   return new Headers(challenge === null ? {} : { "www-authenticate": challenge })

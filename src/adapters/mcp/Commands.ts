@@ -1,6 +1,6 @@
 /**
- * Prompts of servers as slash commands, named `server__prompt`. What is typed after a command are its arguments in order: words,
- * or texts in quotes; the last argument takes the rest.
+ * Prompts of servers as slash commands, named `server__prompt`. What is typed after a command is its arguments in
+ * order: words, or texts in quotes; the last argument takes the rest.
  */
 import type { Prompt } from "@modelcontextprotocol/client"
 import { Effect } from "effect"
@@ -53,7 +53,7 @@ export const of = (connections: Connections.Service, server: string) =>
 
 const word = /"((?:[^"\\]|\\.)*)"|'([^']*)'|(\S+)/gu
 
-/** The texts for so many arguments. */
+/** Splits a text into the values of `count` arguments. */
 const split = (text: string, count: number): ReadonlyArray<string> => {
   const words: Array<string> = []
   for (const { 0: all, 1: double, 2: single, 3: plain, index } of text.matchAll(word)) {
@@ -80,7 +80,7 @@ const argumentsOf = Effect.fnUntraced(function* (command: Command, text: string)
   )
 })
 
-/** What a command says with what was typed after it. */
+/** Returns what a command says, given what was typed after it. */
 export const expand = Effect.fn("Mcp.expand")(function* (
   connections: Connections.Service,
   command: Known,

@@ -1,9 +1,9 @@
 /**
- * Connections to servers: made when one is asked for, kept while it is used, ended some minutes later, and made again when
- * the server has ended meanwhile. A server that fails again and again is left alone for a while.
+ * Connections to servers: opened when first asked for, kept while in use, closed some minutes later, and opened again
+ * if the server has ended meanwhile. A server that fails again and again is left alone for a while.
  *
- * A server's word counts for nothing here: its schemas are not compiled, its texts are in no error, and whatever it does
- * fails only what asks it.
+ * Servers are not trusted: their schemas are not compiled, their texts are in no error except `McpRefused`, and
+ * whatever they do fails only the requests to them.
  */
 import type {
   AuthProvider,
@@ -26,31 +26,31 @@ import { McpFailed, McpRefused, McpUnknown } from "./McpFailed.js"
 import type { ServerSettings, Servers } from "./Settings.js"
 import * as StdioTransport from "./StdioTransport.js"
 
-/** How long a server that nobody asks is kept. */
+/** How long an unused server is kept. */
 const idle = Duration.minutes(5)
 
 /** Milliseconds that a server may take to say who it is, and to list its tools. */
 const patience = 30_000
 
-/** Failures within so many milliseconds after which a server is left alone until that time is over. */
+/** After this many failures within this many milliseconds, a server is left alone until that time is over. */
 const mostFailures = 3
 const failuresWithin = 60_000
 
-/** Tools, prompts or resources of a server that are looked at, and pages of them. */
+/** The most tools, prompts or resources of a server that are read, and the most pages of them. */
 const mostListed = 256
 const mostPages = 32
 
 /** The protocol's own limit on a call is not used: the engine has one. */
 const noLimit = 2 ** 31 - 1
 
-/** How far a call is, as its server says. */
+/** How far a call has come, as its server says. */
 export interface Progress {
   readonly progress: number
   readonly total?: number | undefined
   readonly message?: string | undefined
 }
 
-/** Who calls a tool, and hears of the call while it lasts. */
+/** The caller of a tool, which hears about the call while it lasts. */
 export interface Caller extends Elicitation.Asker {
   readonly onProgress: (progress: Progress) => void
 }
@@ -58,7 +58,7 @@ export interface Caller extends Elicitation.Asker {
 export interface Service {
   /** The tools of a server, as it lists them. */
   readonly tools: (server: string) => Effect.Effect<ReadonlyArray<Tool>, McpFailed | McpUnknown>
-  /** Calls a tool. Interrupted, it tells the server that the call is cancelled. */
+  /** Calls a tool. If interrupted, it tells the server that the call is cancelled. */
   readonly call: (
     server: string,
     tool: string,
@@ -80,7 +80,7 @@ export interface Service {
     server: string,
     uri: string
   ) => Effect.Effect<ReadResourceResult, McpFailed | McpUnknown | McpRefused>
-  /** Who a server says that it is. */
+  /** Who a server says it is. */
   readonly about: (
     server: string
   ) => Effect.Effect<{ readonly name: string; readonly version: string }, McpFailed | McpUnknown>
@@ -91,7 +91,7 @@ interface Connection {
   /** What went wrong first; null while nothing has. */
   why: string | null
   tools: ReadonlyArray<Tool> | null
-  /** Who has calls that go on, oldest first. */
+  /** The callers whose calls are in progress, oldest first. */
   readonly callers: Set<Caller>
 }
 
@@ -106,7 +106,7 @@ const reasonOf = (thrown: unknown): string => {
   return thrown instanceof StdioTransport.Misbehaved ? thrown.message : codeOf(thrown)
 }
 
-/** Whether a server answered with an error: its text is for the model, as a result is. */
+/** Whether a server answered with an error: its text is for the model, like a result. */
 const isAnswer = (thrown: unknown): thrown is Error =>
   thrown instanceof Error && "code" in thrown && typeof thrown.code === "number"
 
@@ -199,11 +199,11 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
 
     const connections = yield* RcMap.make({ lookup: connect, idleTimeToLive: idle })
 
-    /** Uses the server's connection. A server that is ended because nobody asks it any more has not failed. */
+    /** Uses the server's connection. A server that is ended because it is no longer used has not failed. */
     const use = <A, E>(server: string, run: (connection: Connection) => Effect.Effect<A, E>) =>
       Effect.scoped(Effect.flatMap(RcMap.get(connections, server), run))
 
-    /** All of what a server lists page by page, as far as it is looked at. */
+    /** Reads what a server lists page by page, up to the limits. */
     const list = <A>(
       server: string,
       page: (
@@ -244,7 +244,7 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
         return { items: resources, nextCursor }
       })
 
-    /** One answer of a server; what it refuses is said in its words. */
+    /** Asks a server for one answer. A refusal is reported in the server's words. */
     const ask = <A>(
       server: string,
       operation: McpFailed["operation"],
@@ -314,7 +314,7 @@ export const make = (servers: Servers, logins: string | null): Effect.Effect<Ser
     } satisfies Service
   })
 
-/** Runs an effect while the caller is among others. */
+/** Runs an effect while the caller is one of `callers`. */
 const during = <A, E>(callers: Set<Caller>, caller: Caller, effect: Effect.Effect<A, E>): Effect.Effect<A, E> =>
   Effect.acquireUseRelease(
     Effect.sync(() => void callers.add(caller)),

@@ -1,16 +1,16 @@
 /**
- * What a server asks the user while it works on a call, as a question of Skein. Which call it asks for a server does not
- * say: it is the newest one, as long as all calls that it works on are of one session. Otherwise, and without any call, it
- * is declined, since nobody can tell who is meant.
+ * What a server asks the user while it works on a call, as a question of Skein. A server does not say which call it
+ * asks for. It is taken to be the newest one, as long as all calls that the server works on are of one session.
+ * Otherwise, and without any call, the request is declined, because nobody can tell who is meant.
  */
 import type { ElicitRequestFormParams, ElicitRequestParams, ElicitResult } from "@modelcontextprotocol/client"
 import * as Inquiry from "../../domain/Inquiry.js"
 
-/** A call that a server works on, as it is asked for. */
+/** A call that a server works on, and for which it may ask. */
 export interface Asker {
-  /** Calls with the same are of one session. */
+  /** Calls with the same value are of one session. */
   readonly session: string
-  /** Asks the call's person; null when that cannot be asked. Rejected when the call is over. */
+  /** Asks the call's person. Resolves to null if that cannot be asked. Rejects when the call is over. */
   readonly ask: (inquiry: Inquiry.Inquiry, signal: AbortSignal) => Promise<Inquiry.Reply | null>
 }
 

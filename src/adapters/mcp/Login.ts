@@ -1,6 +1,6 @@
 /**
- * Logs in at a server that asks for OAuth: the user opens a link, allows it there, and comes back to a listener of this
- * process on the loopback.
+ * Logs in to a server that asks for OAuth: the user opens a link, grants access there, and comes back to a listener of
+ * this process on the loopback.
  */
 import { Deferred, Effect, Runtime } from "effect"
 import { randomUUID } from "node:crypto"
@@ -15,7 +15,7 @@ const patience = "10 minutes"
 
 const page = (text: string) => `<!doctype html><meta charset="utf-8"><title>Skein</title><p>${text}</p>`
 
-/** Listens for the user who comes back: the parameters of the first visit that bears the state. */
+/** Listens for the user to come back. `came` has the parameters of the first visit that carries the state. */
 const listen = (state: string) =>
   Effect.gen(function* () {
     const came = yield* Deferred.make<URLSearchParams>()
@@ -41,7 +41,7 @@ const listen = (state: string) =>
     return { redirect: `http://127.0.0.1:${port}/callback`, came: Deferred.await(came) }
   })
 
-/** Logs in. `onLink` is given the link that the user has to open. */
+/** Logs in. `onLink` is passed the link that the user must open. */
 export const run = Effect.fn("Mcp.login")(function* (
   folder: string,
   server: string,

@@ -1,10 +1,10 @@
 /**
- * Logins at servers that ask for OAuth, each in a file of its own that only its owner can read: `SERVER.json` in a folder. A
- * login is for the URL that it was made for, and is asked for anew under another. What is in the file is in no error, no log
- * and no event.
+ * Logins for servers that ask for OAuth, each in a file of its own that only its owner can read: `SERVER.json` in a
+ * folder. A login is valid only for the URL that it was made for; another URL needs a new login. What is in the file
+ * appears in no error, no log and no event.
  *
- * The protocol is the client package's: discovery, registration of the client, PKCE, and refreshing. Nothing here opens a
- * page: an engine that would need the user fails with `LoginNeeded`.
+ * The client package implements the protocol: discovery, registration of the client, PKCE, and refreshing. Nothing here
+ * opens a page: an engine that would need the user fails with `LoginNeeded`.
  */
 import type {
   OAuthClientMetadata,
@@ -20,7 +20,7 @@ import { dirname, join } from "node:path"
 import * as FolderCreation from "../node/FolderCreation.js"
 import * as PrivateFile from "../node/PrivateFile.js"
 
-/** The user has to log in. */
+/** The user must log in. */
 export class LoginNeeded extends Error {
   override readonly name = "LoginNeeded"
 }
@@ -79,11 +79,11 @@ export const remove = (folder: string, server: string): Promise<boolean> =>
     () => false
   )
 
-/** What differs between an engine and somebody who logs in. */
+/** What somebody who logs in has, and an engine does not. */
 interface Asking {
   /** Where the user comes back to. */
   readonly redirect: string
-  /** Stands for the one who began. */
+  /** Identifies who began the login. */
   readonly state: string
   readonly onLink: (link: URL) => void
 }
@@ -128,7 +128,7 @@ const provider = (file: string, url: string, asking: Asking | null, redirect: st
   }
 }
 
-/** The login of a server for an engine, and the file by which they take turns who refresh it. */
+/** The login of a server for an engine, and the file by which those who refresh it take turns. */
 interface Found {
   readonly login: OAuthClientProvider
   readonly lock: string
@@ -142,7 +142,7 @@ export const find = async (folder: string, server: string, url: string): Promise
   return { login: provider(file, url, null, login.redirect), lock: join(folder, `${server}.lock`) }
 }
 
-/** Begins a login: what was known of the client before had another way back. */
+/** Begins a login. The old file is removed, because the client in it was registered with another redirect. */
 export const begin = async (
   folder: string,
   server: string,

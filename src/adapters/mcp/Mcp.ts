@@ -1,7 +1,7 @@
 /**
- * Tools of servers that speak the Model Context Protocol, for agents. A server is started, or connected to, when its tools
- * are first asked for, and left again when nobody has asked for some minutes. One that dies, hangs or floods fails its own
- * calls and nothing else.
+ * Tools of servers that speak the Model Context Protocol, for agents. A server is started, or connected to, when its
+ * tools are first asked for, and left again after some minutes without use. A server that dies, hangs or floods fails
+ * its own calls and nothing else.
  */
 import { Context, Duration, Effect, Fiber, Layer, Option, Schema, type Scope } from "effect"
 import { InvalidInput } from "../../domain/SkeinError.js"
@@ -20,25 +20,25 @@ export type { Argument, Command } from "./Commands.js"
 export type { Content } from "./Results.js"
 export { Program, Remote, ServerName, Servers, ServerSettings } from "./Settings.js"
 
-/** What an engine's agents get of servers. */
+/** What an engine's agents get from servers. */
 export interface Service {
   /** The names of all servers, in the order of the settings. */
   readonly servers: ReadonlyArray<string>
   /** The tools of a server, for `Agents.withTools`. */
   readonly tools: (server: string) => Effect.Effect<ReadonlyArray<McpTools.McpTool>, McpFailed | McpUnknown>
   /**
-   * The tools of all servers for a session, by the folder that it works in. A server that fails is left out, and logged; one
-   * that has not said within ten seconds what it has is left out for now.
+   * The tools of all servers for a session, by the folder that it works in. A server that fails is left out, and
+   * logged; one that has not listed its tools within ten seconds is left out for now.
    */
   readonly toolsFor: (workdir: string | null) => Effect.Effect<ReadonlyArray<McpTools.McpTool>>
   /**
-   * The prompts of all servers for a session in this folder, as slash commands such as `server__prompt`. A server that fails,
-   * or has not said within ten seconds what it has, is left out.
+   * The prompts of all servers for a session in this folder, as slash commands such as `server__prompt`. A server that
+   * fails, or has not listed its prompts within ten seconds, is left out.
    */
   readonly commands: (workdir: string | null) => Effect.Effect<ReadonlyArray<Commands.Command>>
   /**
-   * What a command says with what was typed after it, for the user's message. Fails with `InvalidInput` for a name that is
-   * no command in this folder, and for arguments that are missing or too many.
+   * Returns what a command says, given what was typed after it, for the user's message. Fails with `InvalidInput` for a
+   * name that is not a command in this folder, and for missing or too many arguments.
    */
   readonly expand: (
     workdir: string | null,
@@ -53,7 +53,7 @@ export interface Service {
     server: string,
     uri: string
   ) => Effect.Effect<Results.Content, McpFailed | McpRefused | McpUnknown>
-  /** Who a server says that it is. */
+  /** Who a server says it is. */
   readonly about: Connections.Service["about"]
 }
 
@@ -72,10 +72,10 @@ const patience = Duration.seconds(10)
 const decode = Schema.decodeUnknown(Servers, { onExcessProperty: "error" })
 
 /**
- * Servers by name, in the form that most programs have in `mcpServers`: `{ command, args, env, cwd }`, or `{ url, headers }`
- * for streamable HTTP. `reads` names the tools that only read. Fails with `InvalidInput` for settings of another form.
- * `logins` is the folder of `skein mcp login`, for servers that ask for OAuth; it defaults to none. Connections end with the
- * scope.
+ * Servers by name, in the form that most programs use for `mcpServers`: `{ command, args, env, cwd }`, or
+ * `{ url, headers }` for streamable HTTP. `reads` names the tools that only read. Fails with `InvalidInput` for
+ * settings of another form. `logins` is the folder of `skein mcp login`, for servers that ask for OAuth; it defaults to
+ * none. Connections end with the scope.
  *
  * A client that brings servers for one session of its own gives the session their tools like this:
  *
@@ -111,7 +111,7 @@ export const make = (
         []
       )
     const looking = new Map<string, Fiber.RuntimeFiber<ReadonlyArray<McpTools.McpTool>>>()
-    /** One look at a server at a time. Whoever does not wait for its end leaves it to the next one. */
+    /** Lists a server's tools, one listing at a time. A caller that stops waiting leaves it to the next one. */
     const look = (server: string) =>
       Effect.suspend(() => {
         const begun = looking.get(server)
@@ -166,7 +166,7 @@ export const make = (
     } satisfies Service
   })
 
-/** What `make` makes, for as long as the layer. */
+/** The result of `make`, for as long as the layer. */
 export const layer = (servers: typeof Servers.Encoded, options: Options = {}): Layer.Layer<Mcp, InvalidInput> =>
   Layer.scoped(Mcp, make(servers, options))
 

@@ -3,7 +3,7 @@ import { Schema } from "effect"
 
 /**
  * A server could not be reached, ended, or did not keep to the protocol. Other servers and tools are not harmed.
- * `reason` has nothing of what the server wrote.
+ * `reason` contains nothing that the server wrote.
  */
 export class McpFailed extends Schema.TaggedError<McpFailed>()("McpFailed", {
   server: Schema.String,
@@ -26,7 +26,7 @@ export class McpUnknown extends Schema.TaggedError<McpUnknown>()("McpUnknown", {
   }
 }
 
-/** A tool refused its input or failed, by its server's word. */
+/** A tool refused its input or failed, as its server says. */
 export class McpRefused extends Schema.TaggedError<McpRefused>()("McpRefused", { text: Schema.String }) {
   override get message() {
     return this.text

@@ -1,6 +1,7 @@
 /**
- * A server's tools as tools of an agent, named `server__tool`. They write unless the settings name them: what a server says
- * of its own tools loosens nothing. A tool whose description cannot be given to a model is left out, and logged.
+ * A server's tools as tools of an agent, named `server__tool`. They count as writing unless the settings say that they
+ * read; what a server says about its own tools loosens nothing. A tool whose description cannot be shown to a model is
+ * left out, and logged.
  */
 import type { Tool as ListedTool } from "@modelcontextprotocol/client"
 import { Effect, Either, Runtime } from "effect"
@@ -21,10 +22,10 @@ const longestDescription = 4_096
 const longestSchema = 64 * 1024
 const longestName = 64
 
-/** Characters of all descriptions and schemas of a server's tools: no model could be shown more. */
+/** The most characters in all descriptions and schemas of a server's tools: no model could be shown more. */
 const mostOfAll = 1024 * 1024
 
-/** A name of a tool or a prompt that every provider takes, and that no other of the server has. */
+/** Returns a name for a tool or a prompt that every provider accepts, and that no other one of the server has. */
 export const nameOf = (server: string, tool: string): string => {
   const plain = `${server}__${tool}`
   if (PortableName.is(plain)) return plain
@@ -42,7 +43,7 @@ const sizeOf = ({ description = "", inputSchema }: ListedTool) => ({
   schema: JSON.stringify(inputSchema).length
 })
 
-/** The input schema of a tool as providers take it, or why the tool is left out. */
+/** The input schema of a tool as providers accept it, or why the tool is left out. */
 const schemaOf = ({ inputSchema }: ListedTool, size: ReturnType<typeof sizeOf>, left: number): Portable => {
   if (size.description > longestDescription) return Either.left("its description is too long")
   if (size.schema > longestSchema) return Either.left("its input schema is too long")
@@ -74,7 +75,7 @@ const read = Effect.fnUntraced(function* (
   return tools
 })
 
-/** Makes tools of what servers list. A list that a server has not changed is read once: agents ask for it at each step. */
+/** Makes tools from what servers list. An unchanged list is read once, because agents ask for it at each step. */
 export const make = (connections: Connections.Service) => {
   const known = new WeakMap<ReadonlyArray<ListedTool>, ReadonlyArray<McpTool>>()
 
@@ -89,7 +90,7 @@ export const make = (connections: Connections.Service) => {
   })
 }
 
-/** The call that goes on, for its server. What was not asked within its time is not waited for by anybody. */
+/** The call in progress, for its server. Once a request's signal is aborted, nobody waits for the answer. */
 const caller = Effect.gen(function* () {
   const runtime = yield* Effect.runtime<Tool.Call>()
   const { sessionId } = yield* Tool.Call

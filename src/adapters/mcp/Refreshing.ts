@@ -1,9 +1,9 @@
 /**
- * Refreshes a login when its server takes it no more. A server takes a refresh token once, and may end a login whose token
- * comes twice: of all processes and connections that share the folder one at a time refreshes, and whoever comes later
- * finds the tokens that are new by then.
+ * Refreshes a login when its server no longer accepts it. A server accepts a refresh token once, and may end a login
+ * whose token is used twice. Of all processes and connections that share the folder, only one refreshes at a time, and
+ * those that come later find the new tokens.
  *
- * They take turns by a lock of SQLite on an empty file, which nobody keeps who has died.
+ * They take turns by an SQLite lock on an empty file, which is released when its holder dies.
  */
 import type { AuthProvider, OAuthClientProvider } from "@modelcontextprotocol/client"
 import { setTimeout as sleep } from "node:timers/promises"
@@ -12,12 +12,12 @@ import { LoginNeeded } from "./Logins.js"
 
 type Sdk = Pick<typeof import("@modelcontextprotocol/client"), "auth" | "extractWWWAuthenticateParams">
 
-/** How long one waits for others, in milliseconds, and after how many it looks again. */
+/** How long to wait for others, in milliseconds, and how long between two attempts. */
 const [patience, pause] = [30_000, 25]
 
 const isBusy = (thrown: unknown): boolean => Driver.isError(thrown) && thrown.code.startsWith("SQLITE_BUSY")
 
-/** Does something while nobody else does it by this file. */
+/** Does the work while nobody else works under the lock of this file. */
 const alone = async (file: string, work: () => Promise<void>): Promise<void> => {
   const connection = Driver.open(file, { timeout: 0 })
   try {
@@ -36,7 +36,7 @@ const alone = async (file: string, work: () => Promise<void>): Promise<void> => 
   }
 }
 
-/** What a connection to a server shows it, and does when that is refused. */
+/** What a connection shows its server, and what it does when that is refused. */
 export const make = (
   { auth, extractWWWAuthenticateParams }: Sdk,
   login: OAuthClientProvider,

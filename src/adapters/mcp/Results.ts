@@ -7,7 +7,7 @@ import { Effect, Either, Encoding } from "effect"
 import * as ToolResult from "../../services/ToolResult.js"
 import { McpRefused } from "./McpFailed.js"
 
-/** Files of one result. */
+/** The most files in one result. */
 const mostFiles = 16
 
 const mediaTypeForm = /^[a-z0-9][a-z0-9.+-]*\/[a-z0-9][a-z0-9.+-]*$/

@@ -13,7 +13,10 @@ const Variable = Schema.String.pipe(
 )
 
 const common = {
-  /** Names of tools, as the server has them, that only read: they are treated as our own tools that read. Of others nothing is believed. */
+  /**
+   * Names of tools that only read, as the server spells them. They are treated as our own tools that read. What the
+   * server says about other tools is not believed.
+   */
   reads: Schema.optionalWith(Schema.Array(Schema.String), { default: () => [] }),
   /** The absolute path of a folder: only sessions that work in it or below it have the tools. Defaults to all sessions. */
   folder: Schema.optional(Schema.NonEmptyString),
@@ -25,9 +28,9 @@ const common = {
 export const Program = Schema.Struct({
   command: Schema.NonEmptyString,
   args: Schema.optionalWith(Schema.Array(Variable), { default: () => [] }),
-  /** Variables besides the usual ones; it gets none of the engine's keys. */
+  /** Variables besides the usual ones. The program gets none of the engine's keys. */
   env: Schema.optionalWith(Schema.Record({ key: Schema.NonEmptyString, value: Variable }), { default: () => ({}) }),
-  /** The folder that it runs in. Defaults to that of this process. */
+  /** The folder that it runs in. Defaults to this process's folder. */
   cwd: Schema.optional(Schema.NonEmptyString),
   ...common
 })

@@ -1,10 +1,10 @@
 /**
- * Speaks to a server that is a program, a JSON message a line. What the server does to its side is bounded: the size of a
- * line, how many messages are read before others have their turn, and how many it sends that nobody asked for. Beyond that
- * it is ended. While messages are read nothing more is taken from its pipe.
+ * Speaks to a server that is a program, one JSON message per line. What the server can do to this side is bounded: the
+ * size of a line, how many messages are read before other work has its turn, and how many it sends that nobody asked
+ * for. A server that sends more is ended. While messages are read, nothing more is taken from its pipe.
  *
- * It gets the environment that commands of tools get, and is ended with the process that started it when its input closes;
- * asked to end, it has two seconds, and is then killed.
+ * The server gets the environment that commands of tools get. It ends with the process that started it, when its input
+ * closes. When asked to end, it has two seconds and is then killed.
  */
 import type { JSONRPCMessage, Transport } from "@modelcontextprotocol/client"
 import { spawn, type ChildProcessByStdio } from "node:child_process"
@@ -13,17 +13,17 @@ import { codeOf } from "../ErrorCode.js"
 import * as ExecEnvironment from "../node/ExecEnvironment.js"
 import type { Program } from "./Settings.js"
 
-/** Bytes of a line. */
+/** The most bytes in a line. */
 const longestLine = 8 * 1024 * 1024
 
 /** Messages that are read in one turn of the event loop. */
 const atOnce = 16
 
-/** Messages that are no answers, in so many milliseconds. */
+/** The most messages that are not answers, and the milliseconds within which they are counted. */
 const mostUnasked = 5_000
 const unaskedMillis = 10_000
 
-/** Characters of its standard error that are told of. */
+/** The most characters of its standard error that are passed on. */
 const mostError = 64 * 1024
 
 const graceMillis = 2_000
@@ -31,7 +31,7 @@ const graceMillis = 2_000
 /** What a server wrote just before it ended may still be in the pipe. */
 const lastWordsMillis = 50
 
-/** Why a server was given up. Has nothing of what it wrote. */
+/** Why a server was given up. Contains nothing that it wrote. */
 export class Misbehaved extends Error {}
 
 type Running = ChildProcessByStdio<Writable, Readable, Readable>
@@ -160,7 +160,7 @@ export const make = (program: Program, onErrorText: (text: string) => void): Tra
   return transport
 }
 
-/** A message; null for a line that is none, such as what a program prints by mistake. */
+/** Returns the message in a line; null for any other line, such as what a program prints by mistake. */
 const parse = (text: string): JSONRPCMessage | null => {
   try {
     const value: unknown = JSON.parse(text)

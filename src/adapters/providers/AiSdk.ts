@@ -21,7 +21,9 @@ export interface Options extends Settings {
   readonly secrets?: ReadonlyArray<Redacted.Redacted>
   /** Whether the model sees files in results of tools: not all packages of the AI SDK send them. Defaults to false. */
   readonly takesFilesInResults?: boolean
-  /** Whether the model is held to the JSON Schema of an answer (`responseFormat`). Where not, it is asked. Defaults to false. */
+  /**
+   * Whether the model is held to an answer's JSON Schema (`responseFormat`). Otherwise it is asked. Defaults to false.
+   */
   readonly takesOutput?: boolean
   /** Translates a session's options, such as its reasoning effort, into the vendor's. Defaults to none. */
   readonly providerOptions?: (options: ModelRef.Options) => SharedV3ProviderOptions

@@ -59,7 +59,7 @@ export const make = (options: Options): Model => {
           anthropic: {
             // Other servers that speak this protocol refuse its field.
             toolStreaming: isOwnServer,
-            // Else the package makes a tool of the form, for models that it does not know, and forces its call.
+            // Otherwise, for models that it does not know, the package makes a tool of the form and forces its call.
             structuredOutputMode: "outputFormat",
             ...Claude.thinking(model, options.reasoningEffort, view, { budget: thinkingTokens(options), isOwnServer })
           }

@@ -22,7 +22,9 @@ export interface Options extends ServerSettings {
   readonly baseUrl: string
   /** Sent as a bearer token. */
   readonly apiKey?: Redacted.Redacted
-  /** Whether the server holds models to a JSON Schema (`response_format`). Where not, they are asked. Defaults to false. */
+  /**
+   * Whether the server holds models to a JSON Schema (`response_format`). Otherwise, they are asked. Defaults to false.
+   */
   readonly takesOutput?: boolean
   /** The model's name at the server. */
   readonly model: string

@@ -62,7 +62,7 @@ const budgets: Readonly<Record<Exclude<ReasoningEffort, "none">, number>> = {
 /** The smallest budget that the API accepts. */
 const leastBudget = 1_024
 
-/** Tokens that an older model may think in addition to its output, at most `most`. 0 if it is not to think. */
+/** Tokens that an older model may think in addition to its output, at most `most`. 0 if it should not think. */
 export const budgetOf = (model: string, effort: ReasoningEffort | undefined, most: number): number => {
   if (effort === undefined || effort === "none" || isAdaptive(model) || cannotThink(model)) return 0
   const budget = Math.min(budgets[effort], most)

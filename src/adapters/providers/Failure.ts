@@ -194,8 +194,8 @@ const clean = (text: string, secrets: ReadonlyArray<Redacted.Redacted>): string 
 }
 
 /**
- * The forms in which a server may quote it: unchanged, trimmed, in JSON, in a URL. A value too short to be a secret, such
- * as "none" for a server that takes any key, is not redacted.
+ * The forms in which a server may quote a secret: unchanged, trimmed, in JSON, in a URL. A value too short to be a
+ * secret, such as "none" for a server that takes any key, is not redacted.
  */
 const spellingsOf = (secret: Redacted.Redacted): ReadonlyArray<string> => {
   const value = Redacted.value(secret)

@@ -28,7 +28,7 @@ export interface Options extends ServerSettings {
   readonly reasoningSummary?: "auto" | "concise" | "detailed"
 }
 
-/** One model of OpenAI, by its Responses. */
+/** One model of OpenAI, through the Responses API. */
 export const make = (options: Options): Model => {
   const { apiKey, baseUrl, headers, model, provider = "openai" } = options
   return Step.model(

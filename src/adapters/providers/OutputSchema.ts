@@ -1,9 +1,9 @@
 /**
- * The JSON Schema of an answer as vendors take it that hold their models to one. They take a part of JSON Schema only, and
- * refuse a request with more.
+ * The JSON Schema of an answer, in the form for vendors that hold their models to one. They accept only a part of JSON
+ * Schema, and refuse a request with more.
  *
- * Guaranteed: whatever is valid by the schema that is given is valid by the one that is sent. What a vendor cannot hold a
- * text, a number or a list to is told in the description instead, and checked when the answer is read.
+ * Guaranteed: whatever is valid by the given schema is valid by the one that is sent. Limits on a text, a number or a
+ * list that a vendor cannot enforce are put into the description instead, and checked when the answer is read.
  */
 import { Predicate } from "effect"
 
@@ -20,7 +20,7 @@ interface Rules {
 /** What OpenAI documents as strict. */
 const openAi: Rules = { optionalFields: 0, takesRecursion: true }
 
-/** Where Anthropic's own package begins to doubt that it is accepted. */
+/** The limits up to which Anthropic's own package expects a schema to be accepted. */
 const anthropic: Rules = { optionalFields: 10, takesRecursion: false }
 
 const kept: ReadonlySet<string> = new Set(["type", "enum", "const", "title", "description", "format"])
@@ -38,7 +38,7 @@ const formats: ReadonlySet<unknown> = new Set([
   "uuid"
 ])
 
-/** Keywords that allow less than the rest of their schema. */
+/** Keywords that restrict the rest of their schema. */
 const checks: ReadonlySet<string> = new Set([
   "minLength",
   "maxLength",
@@ -56,13 +56,13 @@ const checks: ReadonlySet<string> = new Set([
   "format"
 ])
 
-/** Keywords that say nothing of what is allowed. */
+/** Keywords that say nothing about what is allowed. */
 const notes: ReadonlySet<string> = new Set(["default", "examples", "deprecated", "readOnly", "writeOnly"])
 
 const isStrings = (value: unknown): value is ReadonlyArray<string> =>
   Array.isArray(value) && value.every(Predicate.isString)
 
-/** Null where no vendor takes it. */
+/** Makes a function that returns a schema as a vendor takes it, or null if the vendor would refuse it. */
 const reader = (rules: Rules) => {
   let optional = 0
 
@@ -149,7 +149,7 @@ const referencesIn = (value: unknown): ReadonlyArray<string> => {
   )
 }
 
-/** Whether a reference leads back to itself. One that names no definition counts as such. */
+/** Whether a reference leads back to itself. A reference that names no definition counts as one that does. */
 const isRecursive = (root: Schema): boolean => {
   const { $defs, definitions } = root
   const known: ReadonlyMap<string, unknown> = new Map(
@@ -171,8 +171,8 @@ const isRecursive = (root: Schema): boolean => {
   return leadsBack(root, new Set())
 }
 
-/** For OpenAI and servers like it; null where it would refuse it. */
+/** Returns the schema for OpenAI and servers like it; null if they would refuse it. */
 export const forOpenAi = (schema: Schema): Schema | null => reader(openAi)(schema)
 
-/** For Anthropic, whose package says the checks in the description by itself; null where it would refuse it. */
+/** Returns the schema for Anthropic, whose package itself describes the checks; null if Anthropic would refuse it. */
 export const forAnthropic = (schema: Schema): Schema | null => (reader(anthropic)(schema) === null ? null : schema)

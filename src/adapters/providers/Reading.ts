@@ -58,7 +58,7 @@ export interface Reading {
   readonly open: ReadonlyMap<string, OpenPart>
   /** How many texts and reasonings have begun. */
   readonly begun: number
-  /** The ids of those that others wait for. */
+  /** The ids of the texts and reasonings that others wait for. */
   readonly awaited: ReadonlySet<string>
   /** The id of the newest part of each item that has several (`Dialect.itemOf`). */
   readonly items: ReadonlyMap<string, string>
@@ -283,7 +283,7 @@ const closeCall = (reading: Reading, id: string, name: string, input: string): r
   return [{ ...reading, calls, inputCharacters: reading.inputCharacters + input.length }, index]
 }
 
-/** Nothing while two open calls have the id: their inputs are reported when they are closed. */
+/** Returns nothing while two open calls have the id: their inputs are reported when they are closed. */
 const callDelta = (reading: Reading, id: string, delta: string): ReadonlyArray<Part> => {
   const [index = -1, another] = openCalls(reading, id)
   const call = reading.calls[index]

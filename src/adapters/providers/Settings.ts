@@ -1,6 +1,7 @@
 /**
- * What hosts set of a model and its server. Apart from the rest, so that the types of `skein/anthropic` and `skein/openai`
- * lead to none of the AI SDK's: these do not compile without `skipLibCheck`, as a package with types is missing there.
+ * What hosts set for a model and its server. Kept apart from the rest, so that the types of `skein/anthropic` and
+ * `skein/openai` do not lead to the AI SDK's. Those do not compile without `skipLibCheck`, because a package with types
+ * is missing there.
  */
 import type { Duration, Redacted } from "effect"
 
@@ -8,7 +9,7 @@ import type { Duration, Redacted } from "effect"
 export interface Settings {
   /** Tokens that fit into one request. Defaults to the known size of the model, else to null. */
   readonly contextTokens?: number
-  /** Most tokens that one step may write, unless the session says. Defaults to 8,192; at most half of the context. */
+  /** Most tokens a step may write, if the session sets no limit. Defaults to 8,192; at most half of the context. */
   readonly maxOutputTokens?: number
   /** The step fails as `silent` when the provider sends nothing for this long. Defaults to two minutes. */
   readonly idleTimeout?: Duration.DurationInput

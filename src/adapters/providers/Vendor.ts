@@ -28,7 +28,7 @@ export interface Vendor extends Dialect {
   readonly takesFilesInResults: boolean
   /** Whether the vendor's server holds the model to the JSON Schema of an answer. */
   readonly takesOutput: boolean
-  /** The JSON Schema of an answer as the vendor takes it; null for one that it would refuse. */
+  /** The JSON Schema of an answer as the vendor takes it; null for a schema that it would refuse. */
   readonly outputSchema: (schema: Readonly<Record<string, unknown>>) => Readonly<Record<string, unknown>> | null
   /** Whether a refused turn may be sent to the vendor again. */
   readonly takesRefusedTurns: boolean
@@ -116,7 +116,7 @@ export const headerFault = (value: Redacted.Redacted): string | null =>
 const longestStream = 256 * 1024 * 1024
 const longestBody = 1024 * 1024
 
-/** Follows no redirect, as that would send the key to another host. Bounds the size of the body. */
+/** Follows no redirect, because that would send the key to another host. Bounds the size of the body. */
 export const fetchHere: typeof globalThis.fetch = async (input, init) => {
   const response = await globalThis.fetch(input, { ...init, redirect: "manual" })
   const { body, headers, status, statusText } = response

@@ -31,10 +31,10 @@ export const elements = (xml: string, name: string): ReadonlyArray<string> =>
 /** The text of the first element with this name; empty if there is none. */
 export const text = (xml: string, name: string): string => unescape(elements(xml, name)[0] ?? "")
 
-/** A text as an element may hold it. */
+/** A text as it may appear in an element. */
 export const escape = (text: string): string => text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 
-/** The code of an error, such as `NoSuchKey`; empty if it is not one. Nothing else of an error is told: it may echo a key. */
+/** The code of an error, such as `NoSuchKey`; empty if it is not one. The rest is not passed on: it may echo a key. */
 export const errorCode = (xml: string): string => {
   const [error = ""] = elements(xml, "Error")
   return /^[A-Za-z0-9.]{1,64}$/.exec(text(error, "Code"))?.[0] ?? ""
@@ -48,7 +48,7 @@ export interface Page<A, Next> {
 
 const isTruncated = (xml: string): boolean => text(xml, "IsTruncated") === "true"
 
-/** Of ListObjectsV2: keys, and with a delimiter what they have in common. */
+/** From ListObjectsV2: keys, and with a delimiter also their common prefixes. */
 export const keys = (xml: string): Page<string, string> => ({
   items: [
     ...elements(xml, "Contents").map((content) => text(content, "Key")),
@@ -57,7 +57,7 @@ export const keys = (xml: string): Page<string, string> => ({
   next: isTruncated(xml) ? text(xml, "NextContinuationToken") : null
 })
 
-/** Of ListObjectsV2: when each object was written, in milliseconds; NaN where that is not told. */
+/** From ListObjectsV2: when each object was written, in milliseconds; NaN if that is missing. */
 export const modified = (xml: string): ReadonlyArray<number> =>
   elements(xml, "Contents").map((content) => Date.parse(text(content, "LastModified")))
 
@@ -67,7 +67,7 @@ export interface Unfinished {
   readonly uploadId: string
 }
 
-/** Of ListMultipartUploads. */
+/** From ListMultipartUploads. */
 export const uploads = (xml: string): Page<Unfinished, Unfinished> => ({
   items: elements(xml, "Upload").map((upload) => ({ key: text(upload, "Key"), uploadId: text(upload, "UploadId") })),
   next: isTruncated(xml) ? { key: text(xml, "NextKeyMarker"), uploadId: text(xml, "NextUploadIdMarker") } : null

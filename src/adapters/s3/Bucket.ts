@@ -1,4 +1,4 @@
-/** Objects of a bucket: what the operations of S3 do, by key. */
+/** Objects of a bucket: the operations of S3, by key. */
 import { Effect, Option, Ref, Schedule, Stream } from "effect"
 import * as Answers from "./Answers.js"
 import * as Requests from "./Requests.js"
@@ -41,7 +41,7 @@ export const make = (settings: Settings) => {
       do {
         const found: Answers.Page<A, Next> = yield* page(next)
         items.push(...found.items)
-        // A server that gives the same place again, or none, would never come to an end.
+        // A server that returns the same continuation again, or no items, would never come to an end.
         if (found.next !== null && (found.items.length === 0 || JSON.stringify(found.next) === JSON.stringify(next)))
           return yield* failed("the store's list does not end")
         next = found.next
@@ -60,11 +60,14 @@ export const make = (settings: Settings) => {
       }
     })
 
-  /** All keys that begin with it; with a delimiter those without it, and what the others have up to it. */
+  /**
+   * Returns all keys that begin with the prefix. With a delimiter, keys that contain it after the prefix are replaced
+   * by their common beginning, up to the delimiter.
+   */
   const list = (prefix: string, delimiter?: "/"): Effect.Effect<ReadonlyArray<string>, S3Failed> =>
     pages<string, string>((after) => Effect.map(listed(prefix, after, delimiter), ({ text }) => Answers.keys(text)))
 
-  /** Milliseconds since the newest of these objects was written, as the server's own clock has it; 0 if there is none. */
+  /** Milliseconds since the newest of these objects was written, by the server's own clock; 0 if there is none. */
   const age = (prefix: string): Effect.Effect<number, S3Failed> =>
     pages<number, string>((after) =>
       Effect.map(listed(prefix, after), ({ headers, text }) => {
@@ -92,7 +95,7 @@ export const make = (settings: Settings) => {
       )
     ).pipe(Effect.map((found) => found.flatMap((upload) => (upload.key === key ? [upload.uploadId] : []))))
 
-  /** Begins an upload in parts, and another that nobody knows if the first try's answer was lost. */
+  /** Begins an upload in parts. If the answer to a first try was lost, there is another upload that nobody knows. */
   const beginUpload = (key: string) =>
     send({ method: "POST", key, query: { uploads: "" }, body: empty }).pipe(
       Effect.map(({ text }) => Answers.text(text, "UploadId")),
@@ -109,7 +112,7 @@ export const make = (settings: Settings) => {
       ({ headers }) => headers.get("etag") ?? ""
     )
 
-  /** Makes an object of the parts. It may have been done by a try whose answer was lost: then the object is there. */
+  /** Makes an object from the parts. If an earlier try did it and its answer was lost, the object is there already. */
   const complete = (key: string, uploadId: string, tags: ReadonlyArray<string>, bytes: number) => {
     const parts = tags.map(
       (tag, index) => `<Part><PartNumber>${index + 1}</PartNumber><ETag>${Answers.escape(tag)}</ETag></Part>`
@@ -134,13 +137,13 @@ export const make = (settings: Settings) => {
       )
     )
 
-  /** The body of a range, once. A range that begins after the object's end is empty. */
+  /** Reads the body of a range, in one try. A range that begins after the object's end is empty. */
   const piece = (key: string, offset: number, length: number) =>
     Effect.gen(function* () {
       const response = yield* open({ method: "GET", key, range: `bytes=${offset}-${offset + length - 1}` })
       const { body, headers, status } = response
       const isRange = status === 206 && (headers.get("content-range") ?? "").startsWith(`bytes ${offset}-`)
-      // A server that knows no ranges gives all of it.
+      // A server that does not support ranges returns the whole object.
       if (!isRange && !(status === 200 && offset === 0)) {
         const text = yield* Effect.tryPromise({ try: () => response.text(), catch: Requests.broken })
         return status === 416 ? Stream.empty : yield* Requests.refused(status, text)
@@ -149,7 +152,7 @@ export const make = (settings: Settings) => {
       return Stream.fromReadableStream<Uint8Array, S3Failed>({ evaluate: () => body, onError: Requests.broken })
     }).pipe(Stream.unwrap, Stream.timeoutFail(silent, silence))
 
-  /** At most `length` bytes from `offset` on. A body that breaks off is gone on with where it did. */
+  /** Reads at most `length` bytes from `offset` on. A body that breaks off is continued where it did. */
   const read = (key: string, offset: number, length: number): Stream.Stream<Uint8Array, S3Failed> => {
     if (length === 0) {
       return Stream.execute(

@@ -1,6 +1,6 @@
 /**
- * Writes an object whose size is not known before its end. A small one is one request; a larger one is uploaded in parts
- * of 8 MiB, so that no more than a part is in memory, and the copy of it that is being sent.
+ * Writes an object whose size is not known before its end. A small one is one request; a larger one is uploaded in
+ * parts of 8 MiB, so that memory holds no more than one part and the copy of it that is being sent.
  */
 import { Effect } from "effect"
 import type { Scope } from "effect"
@@ -9,17 +9,17 @@ import type { Bucket } from "./Bucket.js"
 
 const partBytes = 8 * 1024 * 1024
 
-/** What one copy within a bucket can move. */
+/** The most that one copy within a bucket can move. */
 export const mostBytes = 5 * 1024 * 1024 * 1024
 
 interface Written {
   /** Waits while a part is uploaded. */
   readonly append: (bytes: Uint8Array) => Effect.Effect<void, S3Failed>
-  /** Makes the object of what was appended. */
+  /** Makes the object from what was appended. */
   readonly finish: Effect.Effect<void, S3Failed>
 }
 
-/** `begins` runs before uploads in parts are begun. Closing the scope gives up one that has not ended. */
+/** `begins` runs before uploads in parts are begun. Closing the scope aborts an upload that has not ended. */
 export const make = (
   bucket: Bucket,
   key: string,

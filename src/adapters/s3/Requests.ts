@@ -1,8 +1,8 @@
 /**
- * Requests to the server of a bucket: signed, answered within a time, and made again when that may help.
+ * Requests to the server of a bucket: signed, bounded in time, and made again when that may help.
  *
  * - A body's hash is signed with it, so what arrives is what was sent.
- * - No failure has the URL, a header or a text of the server in it: only its status, and its code such as `AccessDenied`.
+ * - No failure contains the URL, a header or a text from the server: only its status and a code like `AccessDenied`.
  * - A redirect is a failure; following it would show the signature to another server.
  */
 import { AwsV4Signer } from "aws4fetch"
@@ -26,7 +26,7 @@ export class S3Failed extends Schema.TaggedError<S3Failed>()("S3Failed", {
 
 export interface S3Request {
   readonly method: "GET" | "HEAD" | "PUT" | "POST" | "DELETE"
-  /** Of an object; the bucket itself without one. */
+  /** The key of an object; without it, the request is for the bucket itself. */
   readonly key?: string
   readonly query?: Readonly<Record<string, string>>
   /** They are signed. */
@@ -45,7 +45,7 @@ export interface Answer {
 /** Longest silence of a server. */
 const silence = Duration.seconds(30)
 const slowSilence = Duration.minutes(4)
-/** Bytes that a slow connection takes in a second. */
+/** Bytes per second of a slow connection. */
 const slowest = 64 * 1024
 
 /** How long the answer to a request may take. */
@@ -54,7 +54,7 @@ const patience = ({ body, isSlow = false }: S3Request): Duration.Duration =>
 
 const silent = () => new S3Failed({ detail: "the store does not answer", missing: false, isTransient: true })
 
-/** The connection failed. The error itself may have the URL in it. */
+/** The connection failed. The error itself may contain the URL. */
 export const broken = (thrown: unknown) =>
   new S3Failed({
     detail: `the connection to the store failed: ${codeOf(thrown)}`,
@@ -62,7 +62,7 @@ export const broken = (thrown: unknown) =>
     isTransient: true
   })
 
-/** The server refused, or answered something else than was asked. */
+/** The server refused, or answered something other than what was asked. */
 export const refused = (status: number, text: string) => {
   const code = Answers.errorCode(text)
   return new S3Failed({
@@ -83,7 +83,7 @@ export const retries = Schedule.exponential("100 millis").pipe(
   Schedule.upTo("20 seconds")
 )
 
-/** Dot segments would make it another key: a URL's parser resolves them. */
+/** Dot segments would make it another key, because a URL parser resolves them. */
 const isAddressable = (key: string): boolean => !key.split("/").some((part) => part === "." || part === "..")
 
 export const make = (settings: Settings) => {
@@ -91,7 +91,7 @@ export const make = (settings: Settings) => {
   const server = new URL(endpoint)
   const host = pathStyle ? server.host : `${bucket}.${server.host}`
   const root = `${server.protocol}//${host}${server.pathname.replace(/\/+$/, "")}${pathStyle ? `/${bucket}` : ""}`
-  /** The signing keys, one a day. */
+  /** The signing keys, one per day. */
   const cache = new Map<string, ArrayBuffer>()
 
   const urlOf = ({ key, query = {} }: S3Request): string => {
@@ -130,7 +130,7 @@ export const make = (settings: Settings) => {
       },
       catch: broken
     }).pipe(
-      // The timeout's own fiber ends it, also where the one that waits cannot be interrupted.
+      // The timeout's own fiber ends the request, even where the waiting fiber cannot be interrupted.
       Effect.interruptible,
       Effect.timeoutFail({ duration: patience(request), onTimeout: silent })
     )
@@ -149,7 +149,7 @@ export const make = (settings: Settings) => {
         headers: response.headers,
         text: await response.text()
       })).pipe(
-        // A server that began to answer before it was done tells of a failure in the text.
+        // A server that began to answer before it was done reports a failure in the text.
         Effect.filterOrFail(
           ({ status, text }) => status >= 200 && status < 300 && Answers.elements(text, "Error").length === 0,
           ({ status, text }) => refused(status, text)

@@ -4,14 +4,14 @@
  * Each data folder needs a prefix of its own: its sweep removes what its own rows do not name.
  *
  * Keys are `<prefix>/<session>/<file>` for a placed content and `<prefix>/<session>/<marker>/…` for a save that has not
- * ended: `begun`, the marker itself; `content`; and an empty object for each place that it claims. As folders do not
- * exist, an empty one need not be removed.
+ * ended: `begun`, the marker itself; `content`; and an empty object for each place that it claims. Folders do not
+ * exist, so an empty one need not be removed.
  *
- * Not every server refuses to write over an object when it is asked to (`If-None-Match`), so a place is claimed first,
- * and then the claims of others are looked for: of two saves at least one sees the other, and takes the next place.
+ * Not every server refuses to overwrite an object when asked to (`If-None-Match`). A place is therefore claimed first,
+ * and then the claims of others are looked for: of two saves, at least one sees the other and takes the next place.
  *
- * An upload in parts belongs to a marker. All of a marker's uploads are given up before it is removed, by its save or by
- * the sweep once its engine is dead.
+ * An upload in parts belongs to a marker. All of a marker's uploads are aborted before the marker is removed, by its
+ * save or by the sweep once its engine is dead.
  */
 import { Effect, Layer, MutableHashSet, Option, Stream } from "effect"
 import type { InvalidInput } from "../../domain/SkeinError.js"
@@ -39,7 +39,7 @@ const make = (settings: Settings.Settings): Service => {
   const begunOf = (upload: Upload) => `${markerOf(upload)}/begun`
   const contentOf = (upload: Upload) => `${markerOf(upload)}/content`
 
-  /** Contents of saves of this process for which no upload in parts was begun. */
+  /** Contents of this process's saves for which no upload in parts has begun. */
   const settled = MutableHashSet.empty<string>()
   const settle = (content: string) => Effect.sync(() => void MutableHashSet.add(settled, content))
   const unsettle = (content: string) => Effect.sync(() => void MutableHashSet.remove(settled, content))
@@ -73,13 +73,13 @@ const make = (settings: Settings.Settings): Service => {
       return yield* new Bucket.S3Failed({ detail: "the upload is gone", missing: true, isTransient: false })
     }
     if (held.some((key) => key !== claim && key.endsWith(`/${file}`))) return false
-    // Looked for last: a save that has ended has no claim any more.
+    // Checked last: a save that has ended has no claim any more.
     if (Option.isSome(yield* bucket.size(target))) return false
     yield* Effect.onError(bucket.copy(contentOf(upload), target), () => Effect.ignoreLogged(bucket.remove(target)))
     return true
   })
 
-  /** Removes an object, or all of a marker: last what tells that it is there. */
+  /** Removes an object, or everything of a marker. What shows that it is there is removed last. */
   const remove = Effect.fnUntraced(function* (folder: string, name: string) {
     const key = keyOf(folder, name)
     const [content, begun] = [`${key}/content`, `${key}/begun`]
@@ -111,8 +111,9 @@ const make = (settings: Settings.Settings): Service => {
 }
 
 /**
- * Keeps assets in a bucket. For `assets` of `SkeinNode`. Fails with `InvalidInput`, which names the setting. The bucket is
- * asked nothing before an asset is saved, read or swept: what is wrong with it is told by the `AssetFailed` of that.
+ * Keeps assets in a bucket. For `assets` of `SkeinNode`. Fails with `InvalidInput`, which names the setting. The bucket
+ * is not contacted before an asset is saved, read or swept: what is wrong with it is reported by the `AssetFailed` of
+ * that operation.
  */
 export const layer = (options: Settings.Options): Layer.Layer<AssetFiles, InvalidInput> =>
   Layer.effect(AssetFiles, Effect.map(Settings.make(options), make))

@@ -1,4 +1,4 @@
-/** Where the bucket is and who asks: what hosts set, checked. */
+/** Where the bucket is and who asks: the settings of hosts, checked. */
 import { Effect, Redacted, Schema } from "effect"
 import { present } from "../../domain/Present.js"
 import * as Refusal from "../../domain/Refusal.js"
@@ -15,7 +15,7 @@ export interface Options {
   readonly prefix?: string | undefined
   readonly accessKeyId: string
   readonly secretAccessKey: Redacted.Redacted
-  /** Of temporary credentials. They are not renewed: the layer is built anew before they expire. */
+  /** The token of temporary credentials. They are not renewed: the layer must be built again before they expire. */
   readonly sessionToken?: Redacted.Redacted | undefined
   /** Whether the bucket is in the URL's path, not in its host name. Defaults to true, which most servers take. */
   readonly pathStyle?: boolean | undefined
@@ -32,7 +32,7 @@ const isPrefix = (text: string): boolean =>
 
 const pattern = (pattern: RegExp, description: string) => Schema.String.pipe(Schema.pattern(pattern, { description }))
 
-/** What a header can bear. A line's end, as files of secrets have it, is refused here and not in each request. */
+/** What a header can carry. A final line break, as files with secrets have, is refused here and not in each request. */
 const headerText = pattern(/^[\x21-\x7e]{1,8192}$/, "a text of printable ASCII characters, without spaces")
 
 const secret = Schema.RedactedFromSelf(headerText).annotations({

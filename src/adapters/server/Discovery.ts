@@ -1,9 +1,9 @@
 /**
- * How commands of this host find a server: a file in its folder, which says where it listens and which process it is. It
- * holds no token. It is there while the server takes work, and is written whole or not at all.
+ * How commands on this host find a server: by a file in its folder that says where it listens and which process it is.
+ * The file holds no token. It is there while the server takes work, and is written whole or not at all.
  *
- * A file that a killed server left names a process that is proven dead. Only one whose process is proven to be alive is
- * believed, so that nobody who has its port meanwhile is spoken to.
+ * A file left by a killed server names a process that is proven dead. A file is believed only if its process is proven
+ * to be alive, so that no command speaks to a program that has taken over the port.
  */
 import { Effect, Schema } from "effect"
 import { readFileSync, rmSync } from "node:fs"
@@ -13,15 +13,15 @@ import * as PrivateFile from "../node/PrivateFile.js"
 import * as Unusable from "../sqlite/Unusable.js"
 
 const Server = Schema.Struct({
-  /** Of the program. */
+  /** The program's version. */
   version: Schema.String,
   process: EngineId,
-  /** Null where it listens at a socket alone. */
+  /** Null if it listens only on a socket. */
   url: Schema.NullOr(Schema.String),
   socket: Schema.NullOr(Schema.String),
   /** The folder within which its clients may name folders. */
   root: Schema.String,
-  /** `PROVIDER/MODEL`, of sessions that name none. */
+  /** `PROVIDER/MODEL`, for sessions that name no model. */
   model: Schema.String
 })
 export type Server = typeof Server.Type
@@ -38,7 +38,7 @@ const read = (file: string) =>
     )
   )
 
-/** Has a server be found for as long as the scope. */
+/** Makes a server discoverable for as long as the scope. */
 export const publish = Effect.fn("Discovery.publish")(function* (file: string, about: Omit<Server, "process">) {
   const { self } = yield* Engines
   yield* Effect.acquireRelease(
@@ -48,7 +48,7 @@ export const publish = Effect.fn("Discovery.publish")(function* (file: string, a
     }),
     () =>
       Effect.flatMap(read(file), (found) =>
-        // Another server may have come meanwhile.
+        // Another server may have started meanwhile.
         Effect.sync(() => {
           if (found._tag === "Some" && found.value.process.instance === self.instance) rmSync(file, { force: true })
         })
@@ -56,7 +56,7 @@ export const publish = Effect.fn("Discovery.publish")(function* (file: string, a
   )
 })
 
-/** The server that a file tells of; none when its process is not proven to be alive, or is of another version. */
+/** Returns the server that a file describes; none if its process is not proven to be alive, or has another version. */
 export const find = Effect.fn("Discovery.find")(function* (file: string, version: string) {
   const { liveness } = yield* Engines
   const server = yield* Effect.flatten(read(file))

@@ -1,9 +1,10 @@
 /**
- * Where a server listens: a port, a unix socket, or both. They are taken before anything is done for
- * clients, and given back at the end.
+ * Where a server listens: a port, a unix socket, or both. They are taken before anything is done for clients, and
+ * released at the end.
  *
- * A port that somebody has is refused, and whoever has it is not spoken to. A socket lies in a folder that only its owner
- * can use. One that a killed process left is found out by a try to connect, and taken over; one that is in use is refused.
+ * A port that is taken is refused, and nothing is sent to the program that has it. A socket is in a folder that only
+ * its owner can use. A socket left by a killed process is recognized by an attempt to connect, and taken over; one that
+ * is in use is refused.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
 import type * as HttpServer from "@effect/platform/HttpServer"
@@ -32,7 +33,7 @@ export class ListenFailed extends Schema.TaggedError<ListenFailed>()("ListenFail
 /** How long answers that were begun may take once the server stops. */
 const graceMillis = 2_000
 
-/** A server that listens, for as long as the scope. What is still open a while after that is cut. */
+/** A server that listens for as long as the scope. Connections that are still open a while after that are cut. */
 const serverAt = (
   place: string,
   options: ListenOptions
@@ -57,14 +58,14 @@ const isInUse = (path: string): Effect.Effect<boolean> =>
       socket.destroy()
       resume(Effect.succeed(true))
     })
-    // Nobody listens at what answers so; of all else nothing is known, and it is left alone.
+    // These errors mean that nobody listens. Any other error proves nothing, and the socket is left alone.
     socket.once("error", (error) => resume(Effect.succeed(!["ECONNREFUSED", "ENOENT"].includes(codeOf(error)))))
   })
 
-/** What only its owner may do in the folder of a socket. */
+/** Permissions of others, which the folder of a socket must not have. */
 const others = 0o077
 
-/** Makes a place for a socket: its folder, and nothing where it will be. */
+/** Prepares the path of a socket: makes its folder, and removes a socket that nobody listens at. */
 const clear = Effect.fnUntraced(function* (path: string) {
   const failed = (reason: ListenFailed["reason"], code: string) => new ListenFailed({ place: path, reason, code })
   const attempt = <A>(f: () => A) => Effect.try({ try: f, catch: (thrown) => failed("refused", codeOf(thrown)) })
@@ -85,14 +86,14 @@ const clear = Effect.fnUntraced(function* (path: string) {
 
 export interface Options {
   readonly host: string
-  /** 0 for any that is free; null for none. */
+  /** 0 for any free port; null for none. */
   readonly port: number | null
   /** The path of a unix socket; null for none. */
   readonly socket: string | null
 }
 
 export interface Listening {
-  /** Of the port, for clients; null without one. */
+  /** The URL of the port, for clients; null without a port. */
   readonly url: string | null
   readonly socket: string | null
   readonly servers: ReadonlyArray<HttpServer.HttpServer>

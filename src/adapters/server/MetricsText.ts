@@ -1,10 +1,10 @@
 /**
- * What the process counts and measures, in the text format of Prometheus: Skein's metrics of Effect, and the process's own.
- * Names and units are Prometheus': times in seconds, counters that end with `_total`. Pure.
+ * What the process counts and measures, in the text format of Prometheus: Skein's Effect metrics, and the process's
+ * own. Names and units follow Prometheus: times in seconds, counters that end with `_total`. Pure.
  */
 import { Array as Arr, type MetricPair, MetricState } from "effect"
 
-/** A number of the process itself. */
+/** A measurement of the process itself. */
 export interface Reading {
   readonly name: string
   readonly help: string
@@ -25,14 +25,14 @@ interface Family {
   readonly samples: ReadonlyArray<Sample>
 }
 
-/** How descriptions end of what is measured in milliseconds. */
+/** How descriptions of metrics in milliseconds end. */
 const millis = /, ms$/
 
 const escaped = (text: string): string => text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n")
 
 const numeral = (value: number): string => (value === Infinity ? "+Inf" : value === -Infinity ? "-Inf" : `${value}`)
 
-/** Without what arithmetic leaves in the last places. */
+/** Converts milliseconds to seconds, without rounding errors in the last digits. */
 const seconds = (value: number): number => Number((value / 1000).toPrecision(12))
 
 const familyOf = ({ metricKey, metricState }: MetricPair.MetricPair.Untyped): Family | null => {
@@ -75,7 +75,7 @@ const sampleLine = (name: string, { labels, suffix, value }: Sample): string => 
   return `${name}${suffix}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${numeral(value)}\n`
 }
 
-/** The text of metrics and readings. A metric that has tags is one family with all of them. */
+/** Returns the text of metrics and readings. A metric with tags is one family with all of them. */
 export const render = (
   metrics: ReadonlyArray<MetricPair.MetricPair.Untyped>,
   readings: ReadonlyArray<Reading>

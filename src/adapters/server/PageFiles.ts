@@ -1,9 +1,9 @@
 /**
  * The files of the page: its document at `/`, script, style and icon under `/page/`. They say nothing about anybody's
- * sessions, so they need no credentials. All are read once, at the start, and kept in memory, compressed too.
+ * sessions, so they need no credentials. All are read once, at the start, and kept in memory, also compressed.
  *
- * The document is made here, of the names of script and style, which have a hash of their contents in them: browsers keep
- * those for ever, and ask for the document each time. All addresses are relative, so that it works under any path.
+ * The document is made here from the names of script and style, which contain a hash of their contents: browsers keep
+ * those two forever, and ask for the document each time. All addresses are relative, so the page works under any path.
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
@@ -50,7 +50,7 @@ const documentOf = (script: string, style: string): string => `<!doctype html>
 </html>
 `
 
-/** Where the page may be: beside the bundle, above one of its pieces, and as seen from the sources. */
+/** Where the page may be: next to the bundle, above one of its pieces, or as seen from the sources. */
 const places = ["page/", "../page/", "../../page/", "../../../dist/page/"].map((path) =>
   fileURLToPath(new URL(path, import.meta.url))
 )
@@ -85,7 +85,7 @@ const responseTo = ({ headers, method }: HttpServerRequest, file: File): HttpSer
 const missing = HttpServerResponse.text("The page was not built: npm run bundle", { status: 404 })
 const notFound = HttpServerResponse.empty({ status: 404 })
 
-/** An app of the page's files. Where they were not built it says so to whoever asks. */
+/** Loads an app of the page's files. If they were not built, the app says so in every answer. */
 export const load: Effect.Effect<HttpApp.Default> = Effect.gen(function* () {
   const found = yield* find
   if (found === null) return Effect.succeed(missing)

@@ -1,5 +1,5 @@
 /**
- * What the api has, for people: a page made from its OpenAPI document, and the document itself. Plain HTML without
+ * A reference of the api for people: a page made from its OpenAPI document, and the document itself. Plain HTML without
  * scripts, made when it is first asked for. All texts are escaped, and nothing is loaded from elsewhere.
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
@@ -22,7 +22,7 @@ const escapes: Readonly<Record<string, string>> = {
 }
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (character) => escapes[character] ?? "")
 
-/** A text in which code stands between backticks. */
+/** Renders a text in which code is in backticks. */
 const prose = (value: unknown): string => escaped(textOf(value)).replace(/`([^`]*)`/g, "<code>$1</code>")
 
 const element = (name: string, content: string, attributes = ""): string =>
@@ -30,7 +30,7 @@ const element = (name: string, content: string, attributes = ""): string =>
 
 const componentPrefix = "#/components/schemas/"
 
-/** The components that a value names, in their order, each once. */
+/** The components that a value names, in order, each once. */
 const namesIn = (value: unknown): ReadonlyArray<string> => {
   const names = [...JSON.stringify(value ?? null).matchAll(/"#\/components\/schemas\/([A-Za-z0-9_.-]+)"/g)]
   return [...new Set(names.map(([, name = ""]) => name))]
@@ -38,7 +38,7 @@ const namesIn = (value: unknown): ReadonlyArray<string> => {
 
 const link = (name: string): string => `<a href="#${escaped(name)}"><code>${escaped(name)}</code></a>`
 
-/** A schema in few words. */
+/** Describes a schema in a few words. */
 const kindOf = (value: unknown): string => {
   const schema = fieldsOf(value)
   const reference = textOf(schema["$ref"])
@@ -74,7 +74,7 @@ const contentOf = (value: unknown): string =>
     })
     .join(", ")
 
-/** What `HttpApi` says where nothing was said. */
+/** Whether a text is what `HttpApi` puts where there is no description. */
 const isNoDescription = (text: string): boolean => /^(?:Success|Error|[A-Z]\w*)$/.test(text)
 
 const responseRow = ([status, value]: readonly [string, unknown]): string =>
@@ -159,7 +159,7 @@ const answer = (contentType: string, make: () => string): HttpApp.Default => {
   return Effect.sync(() => HttpServerResponse.text((text ??= make()), { contentType }))
 }
 
-/** What there is, by its path. It is read by GET. */
+/** The files by path. They are read by GET. */
 export const files: ReadonlyMap<string, HttpApp.Default> = new Map([
   ["/reference", answer("text/html; charset=utf-8", () => page(openApi()))],
   ["/reference.css", answer("text/css; charset=utf-8", () => style)],

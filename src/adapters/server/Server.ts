@@ -1,7 +1,7 @@
 /**
- * What `skein serve` serves, put together: the api and its reference, the page's files, and around all of it who may come in.
+ * What `skein serve` serves, put together: the api and its reference, the page's files, and the guard around all of it.
  *
- * It listens before there is an engine, so that a port which is taken stops nothing and starts nothing; until the engine is
+ * It listens before there is an engine, so that a taken port stops nothing and starts nothing. Until the engine is
  * there, and once it is gone, requests are answered with 503.
  */
 import * as NodeHttpServer from "@effect/platform-node/NodeHttpServer"
@@ -30,7 +30,7 @@ export class Server extends Context.Tag("skein/server/Server")<
 
 const isPage = (path: string): boolean => path === "/" || path.startsWith("/page/")
 
-/** Each request, to the part that answers it. */
+/** Routes each request to the part that answers it. */
 const route = (
   page: HttpApp.Default,
   watching: ReadonlyMap<string, HttpApp.Default>,

@@ -1,6 +1,6 @@
 /**
- * What those see who watch over a server: `GET /health`, whether it can read what is stored, and `GET /metrics`, for
- * Prometheus. Both are behind the guard. A token of one owner's sessions sees no metrics: they are of everybody's.
+ * What operators of a server see: `GET /health`, whether it can read what is stored, and `GET /metrics`, for
+ * Prometheus. Both are behind the guard. A token for one owner's sessions sees no metrics: they cover all owners.
  */
 import type * as HttpApp from "@effect/platform/HttpApp"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
@@ -41,7 +41,7 @@ const readings = Effect.sync((): ReadonlyArray<MetricsText.Reading> => {
   ]
 })
 
-/** A metric is there from its first value on: what has none yet is 0, so that rates begin with it. */
+/** A metric exists only from its first value on. Those without a value start at 0 here, so that rates begin with it. */
 const begun = Effect.all(
   [
     Metric.value(Metrics.writeWait),

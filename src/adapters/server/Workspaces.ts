@@ -1,9 +1,9 @@
 /**
- * Which folders sessions may work in that are made or moved through a server: its root, and those below it, once links are
- * followed. Others are refused with `InvalidInput`, whether they exist or not. A session without a folder of its own works
- * in the root. One that is imported with a folder from elsewhere comes without it.
+ * Which folders sessions may work in if they are made or moved through a server: its root and the folders below it,
+ * once links are followed. Other folders are refused with `InvalidInput`, whether they exist or not. A session without
+ * a folder of its own works in the root. A session that is imported with a folder from elsewhere loses it.
  *
- * It bounds what clients name, not what is there already: a session that a terminal made elsewhere goes on where it is.
+ * This bounds what clients name, not what is there already: a session made elsewhere by a terminal continues there.
  */
 import { Effect } from "effect"
 import { realpath, stat } from "node:fs/promises"
@@ -21,7 +21,7 @@ export interface Options {
   readonly newSession: { readonly placement?: Placement; readonly agent?: AgentName }
 }
 
-/** Whether a path is a folder or in it. Both are absolute and without links. */
+/** Whether a path is `root` or inside it. Both are absolute and without links. */
 export const isWithin = (root: string, path: string): boolean => {
   const from = relative(root, path)
   return from !== ".." && !from.startsWith(`..${sep}`) && !isAbsolute(from)
@@ -34,7 +34,7 @@ const folderAt = (path: string): Effect.Effect<string | null> =>
     return (await stat(real)).isDirectory() ? real : null
   }).pipe(Effect.orElseSucceed(() => null))
 
-/** The same gateway, whose clients name no folder but those. */
+/** Returns the same gateway, whose clients can name only these folders. */
 export const bound = (gateway: Service, { newSession, root }: Options): Service => {
   const within = (workdir: string): Effect.Effect<string, InvalidInput> =>
     Effect.flatMap(folderAt(workdir), (folder) =>
@@ -48,7 +48,7 @@ export const bound = (gateway: Service, { newSession, root }: Options): Service 
       ? Effect.map(within(input.workdir), (workdir): A => ({ ...input, workdir }))
       : Effect.succeed(input)
 
-  /** Takes a session's folder from it where that is another. */
+  /** Removes a session's folder if it is outside the root. */
   const confine = (sessionId: SessionId) =>
     Effect.flatMap(gateway.session(sessionId), ({ workdir }) =>
       workdir === null

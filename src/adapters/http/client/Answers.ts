@@ -1,4 +1,4 @@
-/** What an answer is: the operation's value or error, or a `RequestFailed`. */
+/** Reads an answer: the operation's value or error, or a `RequestFailed`. */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import type * as HttpClientRequest from "@effect/platform/HttpClientRequest"
 import type * as HttpClientResponse from "@effect/platform/HttpClientResponse"
@@ -11,7 +11,7 @@ import { RequestFailed } from "./RequestFailed.js"
 const tagOf = (error: unknown): string =>
   Predicate.hasProperty(error, "_tag") && Predicate.isString(error._tag) ? error._tag : "an error without a name"
 
-/** The status of the answer that an error of an HTTP client tells of. */
+/** The status of the answer that an HTTP client's error is about. */
 const statusOf = (error: unknown): number | null =>
   Predicate.hasProperty(error, "response") &&
   Predicate.hasProperty(error.response, "status") &&
@@ -31,7 +31,7 @@ const failed = (error: unknown): RequestFailed => {
 
 type AnySkeinError = typeof SkeinError.is extends (value: unknown) => value is infer E ? E : never
 
-/** The Gateway's errors as they are, and all others as a `RequestFailed`. */
+/** Leaves the Gateway's errors as they are, and turns all others into a `RequestFailed`. */
 export const explain = <A, E, R>(
   effect: Effect.Effect<A, E, R>
 ): Effect.Effect<A, (E & AnySkeinError) | RequestFailed, R> =>
@@ -46,7 +46,7 @@ interface Answered<A, IA, E, IE> {
 
 const Tagged = Schema.Struct({ _tag: Schema.String })
 
-/** The error that an answer is. */
+/** Reads the error from an answer. */
 const refusal = <E extends Error, IE extends object>(
   error: Schema.Schema<E, IE>,
   response: HttpClientResponse.HttpClientResponse
@@ -62,7 +62,7 @@ const refusal = <E extends Error, IE extends object>(
     }
   )
 
-/** An answer, or the error that it is. */
+/** Returns the answer, or fails with the error in it. */
 const succeeded = <E extends Error, IE extends object>(
   error: Schema.Schema<E, IE>,
   response: HttpClientResponse.HttpClientResponse

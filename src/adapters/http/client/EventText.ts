@@ -1,7 +1,7 @@
-/** Server-sent events out of the text in which they come, however it is cut. Pure. */
+/** Reads server-sent events from their text, however it is cut. Pure. */
 import { Chunk } from "effect"
 
-/** One event. `event` and `data` are empty where they were not said. */
+/** One event. `event` and `data` are empty if they are missing. */
 export interface Frame {
   readonly event: string
   readonly data: string
@@ -13,7 +13,7 @@ const frameOf = (text: string): Frame => {
   return { event: values("event").join(""), data: values("data").join("\n") }
 }
 
-/** What is left of a text after its whole events, and those. Comments are none. */
+/** Returns the rest of a text after its complete events, and those events. Comments are not events. */
 export const take = (rest: string, text: string): readonly [rest: string, frames: Chunk.Chunk<Frame>] => {
   const pieces = (rest + text.replaceAll("\r", "")).split("\n\n")
   const left = pieces.pop() ?? ""

@@ -1,7 +1,7 @@
 /**
- * Streams of events, and waits, that come back when they are cut. Each connection begins after the last event that came, so that
- * there is no gap and no duplicate. Between two that brought nothing the wait doubles, from one second to thirty. A
- * connection on which nothing comes for 45 seconds, not even a heartbeat, is taken for cut.
+ * Streams of events, and waits, that reconnect when they are cut. Each connection begins after the last event received,
+ * so there is no gap and no duplicate. The wait between connections that bring nothing doubles, from one second to
+ * thirty. A connection that stays silent for 45 seconds, without even a heartbeat, counts as cut.
  */
 import type * as HttpClient from "@effect/platform/HttpClient"
 import * as HttpClientRequest from "@effect/platform/HttpClientRequest"
@@ -28,8 +28,8 @@ const isPassing = (error: unknown): boolean =>
   error instanceof RequestFailed && (error.reason === "unreachable" || (error.status !== null && error.status >= 500))
 
 /**
- * Asks until there is an answer, whenever that comes. What has been silent for so long is asked again at once, and what
- * was cut or cannot be answered now after a wait; `onLost` is run before each of those.
+ * Asks until there is an answer, however long that takes. A request that stays silent for 45 seconds is sent again
+ * immediately; one that was cut or cannot be answered now is sent again after a wait. `onLost` is run before each wait.
  */
 export const untilAnswered = <A, E, R>(ask: Effect.Effect<A, E, R>, onLost: Effect.Effect<void>) => {
   const asked: Effect.Effect<A, E, R> = Effect.flatMap(
@@ -73,7 +73,7 @@ export const make = <EH>(http: HttpClient.HttpClient.With<EH>, onLost: Effect.Ef
       Stream.filter(({ event }) => !ours.has(event))
     )
 
-  /** Connects again and again, until a connection says that it was the last or fails for good. */
+  /** Connects again and again, until `isOver` or until a connection fails for good. */
   const persist = <A, E>(connection: () => Stream.Stream<A, E>, isOver: () => boolean): Stream.Stream<A, E> => {
     let wait = firstWait
     const once = Stream.suspend(() => {

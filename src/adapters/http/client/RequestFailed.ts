@@ -3,13 +3,13 @@ import { Schema } from "effect"
 
 /**
  * The server did not do what was asked, or it is not known whether it did.
- * - `unreachable`: no answer came. A change may be stored all the same: with an idempotency key it can be sent again.
+ * - `unreachable`: no answer came. A change may be stored all the same; with an idempotency key it can be sent again.
  * - `refused`: the server answered with an error that is not the operation's, such as 401 or 503; `detail` names it.
- * - `malformed`: the answer is none of Skein's, or of another version.
+ * - `malformed`: the answer is not one of Skein's, or is from another version.
  */
 export class RequestFailed extends Schema.TaggedError<RequestFailed>()("RequestFailed", {
   reason: Schema.Literal("unreachable", "refused", "malformed"),
-  /** Of the answer; null when there is none. */
+  /** The answer's status; null if there is no answer. */
   status: Schema.NullOr(Schema.Int),
   detail: Schema.String
 }) {

@@ -2,10 +2,10 @@
  * A client of `skein/http`: the Gateway's methods, by their names and arguments, over any `HttpClient`, in Node and in
  * browsers. What goes wrong on the way is a `RequestFailed`.
  *
- * - `events` and `changes` come back by themselves when they are cut: events without a gap or a duplicate, after the last
- *   one that came; hints with a `gap`. So does `await`, while the server is away too.
+ * - `events` and `changes` reconnect by themselves when they are cut: events continue after the last one received,
+ *   without a gap or a duplicate; hints continue with a `gap`. `await` reconnects too, even while the server is away.
  * - Other requests are sent once. A `send` or an `append` with an idempotency key may be sent again.
- * - `transcript` and `timeline` are held whole.
+ * - `transcript` and `timeline` are held in memory as a whole.
  */
 import * as HttpApiClient from "@effect/platform/HttpApiClient"
 import * as HttpClient from "@effect/platform/HttpClient"
@@ -45,7 +45,7 @@ export type Client = { readonly [K in keyof Plain]: Over<Plain[K]> } & {
   ) => Effect.Effect<ReadonlyArray<ImportedSession>, SkeinError.Import | Failed>
 }
 
-/** Where the server is, and what goes along with each request. */
+/** Where the server is, and what is sent with each request. */
 export interface Options {
   /** The address under which `/v1` is, such as `https://example.org/skein`. */
   readonly url: string

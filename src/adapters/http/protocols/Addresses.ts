@@ -1,4 +1,4 @@
-/** Addresses of files, as a client outside sees them: beside the route that it asked, wherever that is mounted. */
+/** Addresses of files as a client outside sees them: next to the route that it requested, wherever that is mounted. */
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import { Effect } from "effect"
 import type { SessionId } from "../../../domain/Session.js"

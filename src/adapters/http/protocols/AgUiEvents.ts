@@ -1,6 +1,6 @@
 /**
- * A run as events of AG-UI. Pure. Ids of messages are made of the run's and of places, so that they are the same whenever
- * they are told. Questions, answers and progress have no event of the protocol's own: they are `CUSTOM`, by our names.
+ * A run as AG-UI events. Pure. Message ids are made from the run's id and places, so they are the same each time they
+ * are told. The protocol has no events for questions, answers and progress: they are `CUSTOM`, under our names.
  */
 import type { RunId, StopReason } from "../../../domain/Run.js"
 import type { Told } from "./RunTelling.js"
@@ -18,12 +18,12 @@ interface Names {
 
 const failures: ReadonlyArray<StopReason> = ["failed", "crashed", "lease-lost", "deleted"]
 
-/** What begins a run's events. */
+/** The first of a run's events. */
 export const began = (names: Names): AgUiEvent => ({ type: "RUN_STARTED", ...names })
 
 const custom = (name: string, value: unknown): AgUiEvent => ({ type: "CUSTOM", name, value })
 
-/** The events that something told of a run is. */
+/** Returns the events for something told about a run. */
 export const of = (told: Told, run: RunId, names: Names): ReadonlyArray<AgUiEvent> => {
   const idOf = (place: string | number) => `${run}-${place}`
   switch (told.type) {

@@ -1,7 +1,7 @@
 /**
- * AG-UI, which `HttpAgent` and pages over it read: `POST /agui` sends the last message of what the client has to the
- * session that it calls a thread, and answers with the run. Only that message is trusted. Tools, state and context that
- * a client brings along are not looked at: an agent's tools run here.
+ * AG-UI, for `HttpAgent` and pages built on it: `POST /agui` sends the client's last message to the session that it
+ * calls a thread, and answers with the run. Only that message is trusted. Tools, state and context from the client are
+ * ignored: an agent's tools run here.
  */
 import { Effect, Schema } from "effect"
 import * as Refusal from "../../../domain/Refusal.js"

@@ -1,13 +1,14 @@
 /**
- * The AI SDK's UI message stream, which `useChat` and its kin read: a chat is a session.
+ * The AI SDK's UI message stream, which `useChat` and the like read: a chat is a session.
  *
- * - `POST /ai/chat` sends the last message of what the client has, and answers with its run. The rest of the client's
- *   history is not looked at: the transcript is the history.
- * - `GET /ai/chat/{id}/stream` answers with the run that holds the session, from its beginning; or with the one that ended
- *   a moment ago, for a client that was cut before its end; else 204. A message that is there already is written anew.
- * - `GET /ai/chat/{id}/messages` is the transcript, for a chat that is loaded.
+ * - `POST /ai/chat` sends the client's last message, and answers with its run. The rest of the client's history is
+ *   ignored: the transcript is the history.
+ * - `GET /ai/chat/{id}/stream` answers with the run that holds the session, from its beginning; otherwise with the run
+ *   that ended a moment ago, for a client that was cut off before its end; otherwise with 204. A message that the
+ *   client already has is written again from the start.
+ * - `GET /ai/chat/{id}/messages` answers with the transcript, for a client that loads a chat.
  *
- * Questions about calls are answered at `/v1/questions/{id}/answer`, by the id of the approval; the stream goes on.
+ * Questions about calls are answered at `/v1/questions/{id}/answer`, by the id of the approval; the stream continues.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Clock, Effect, HashMap, Schema, Stream } from "effect"
@@ -50,7 +51,7 @@ const readMessage = Refusal.decoder(Message, "messages.last", "ignore")
 
 const refused = (field: string, limit: string) => new InvalidInput({ field, limit, actual: "another one" })
 
-/** The message that is new in what a client sends. */
+/** The new message in what a client sends. */
 const newMessage = ({ id, messageId, messages, trigger = "submit-message" }: typeof Chat.Type) =>
   Effect.gen(function* () {
     if (trigger !== "submit-message" || (messageId ?? null) !== null) {
@@ -88,7 +89,7 @@ export const post = Effect.gen(function* () {
   )
 })
 
-/** For how long a run that has ended is told to clients that come back. */
+/** How long after its end a run is still sent to clients that come back. */
 const freshMillis = 10 * 60_000
 
 /** The run that holds a session, or the newest if it ended a moment ago. */
@@ -102,8 +103,8 @@ const recent = (gateway: Service, sessionId: SessionId) =>
   })
 
 /**
- * `GET /ai/chat/{id}/stream`. A client that comes back whenever it is told of an error would do so for ever if it were told
- * again of one that is over.
+ * `GET /ai/chat/{id}/stream`. Of a run that has ended, errors are left out: a client that comes back at each error
+ * would otherwise do so forever.
  */
 export const resume = (sessionId: SessionId) =>
   Effect.gen(function* () {

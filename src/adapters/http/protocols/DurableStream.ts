@@ -1,13 +1,13 @@
 /**
- * The read half of Durable Streams: `GET /ds/sessions/{id}` is a session's durable events, as a stream that is read by
- * offset. An offset is a cursor with zeros before it, which clients keep and do not read.
+ * The read half of Durable Streams: `GET /ds/sessions/{id}` answers with a session's durable events, as a stream that
+ * is read by offset. An offset is a cursor padded with zeros; clients keep it without interpreting it.
  *
  * - Without `live`: what there is after `offset`, a page at a time. `-1` is the beginning, `now` the end.
  * - `live=long-poll`: the same, or the next event once there is one; 204 when none came for a while.
- * - `live=sse`: all of it, then what comes.
- * - `entries=true` brings messages and questions with their events.
+ * - `live=sse`: all of that, then new events as they come.
+ * - `entries=true` includes messages and questions in their events.
  *
- * There is no other half: events are written by what happens. An offset after which events are no longer kept is 410.
+ * There is no write half: events are written by what happens. An offset after which events are no longer kept is 410.
  */
 import { HttpServerRequest, ParsedSearchParams } from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -24,13 +24,13 @@ import { Malformed } from "../RequestErrors.js"
 /** How long a poll is held. Proxies cut what is silent for longer. */
 const held = "20 seconds"
 
-/** A page at most: events, and characters of their JSON before the last one. */
+/** The limits of a page: events, and characters of their JSON before the last one. */
 const page = { events: 1000, characters: 1_000_000 }
 
 const Query = parameters({
   offset: Schema.optional(Schema.String.pipe(Schema.pattern(/^(-1|now|\d{1,16})$/))),
   live: Schema.optional(Schema.Literal("sse", "long-poll", "true")),
-  /** For caches between; what it says is not needed here. */
+  /** For caches in between; its value is not needed here. */
   cursor: Schema.optional(Schema.String),
   entries: Schema.optional(Flag)
 })
@@ -74,7 +74,7 @@ const lastOf = (events: Chunk.Chunk<SessionEvent.Durable>, otherwise: number): n
 
 const encoder = new TextEncoder()
 
-/** Events and where their reader is with them. */
+/** Events, with control frames that say where their reader is. */
 const tellOf = (events: Events, after: number, newest: number) =>
   Effect.gen(function* () {
     const control = (next: number, isClosed = false) =>

@@ -1,4 +1,4 @@
-/** What a call's result is for front ends: a value, and what their people are shown beside it. Pure. */
+/** A call's result for front ends: a value, and what their users are shown with it. Pure. */
 import { Option, Schema } from "effect"
 import type { AssetId } from "../../../domain/Asset.js"
 import { filesOf, isDiff, type JsonPart, type ResultMessage } from "../../../domain/Message.js"
@@ -8,10 +8,10 @@ export type UrlOf = (assetId: AssetId) => string
 
 const isJson = (part: { readonly type: string }): part is JsonPart => part.type === "json"
 
-/** The value that a tool gave for programs, else its text. */
+/** The value that a tool returned for programs, otherwise its text. */
 export const valueOf = ({ parts = [], text }: ResultMessage): unknown => parts.find(isJson)?.value ?? text
 
-/** How a call ended, its files and what it changed, as fields that are there or not. */
+/** How a call ended, and its files and diffs if it has any. */
 export const aboutOf = (message: ResultMessage, urlOf: UrlOf) => {
   const files = filesOf(message).map(({ assetId, mediaType, name }) => ({ url: urlOf(assetId), mediaType, name }))
   const diffs = (message.parts ?? []).filter(isDiff)
@@ -24,5 +24,5 @@ export const aboutOf = (message: ResultMessage, urlOf: UrlOf) => {
 
 const parse = Schema.decodeOption(Schema.parseJson())
 
-/** What a call asks for: the value that its text is, or the text where it is no JSON. */
+/** A call's input: its text parsed as JSON, or the text itself if it is not JSON. */
 export const inputOf = (input: string): unknown => Option.getOrElse(parse(input), () => input)

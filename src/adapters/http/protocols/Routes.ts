@@ -1,4 +1,4 @@
-/** The routes of protocols that front ends speak, beside those of the api and behind the same guard. */
+/** The routes of protocols that front ends speak, next to those of the api and behind the same guard. */
 import * as HttpApiBuilder from "@effect/platform/HttpApiBuilder"
 import type { HttpMethod } from "@effect/platform/HttpMethod"
 import * as HttpRouter from "@effect/platform/HttpRouter"
@@ -44,17 +44,17 @@ export const routes: ReadonlyArray<Route> = [
 
 const bodyOf = Schema.encodeSync(wireErrors(CursorGone))
 
-/** No operation of the api fails with this: there, whoever is too late is told to reload. */
+/** No operation of the api fails with this: there, a client that is too late is told to reload. */
 const tooLate = (error: CursorGone) => HttpServerResponse.unsafeJson(bodyOf(error), { status: 410 })
 
 const isTooLate = (error: unknown): error is CursorGone => error instanceof CursorGone
 
-/** In the router of the api. */
+/** Adds the routes to the api's router. */
 export const layer: Layer.Layer<never, never, Gateway | OpenStreams> = HttpApiBuilder.Router.use((router) =>
   Effect.gen(function* () {
     const context = yield* Effect.context<Gateway | OpenStreams>()
     for (const { answer, method, path } of routes) {
-      // The guard's Gateway, which is in what the request brings, goes before the one that the layer was built with.
+      // The guard's Gateway, which comes with the request, takes precedence over the one that the layer was built with.
       const narrowed = Effect.mapInputContext(
         Effect.catchIf(answer, isTooLate, (error) => Effect.succeed(tooLate(error))),
         (input: Context.Context<OfRequest>) => Context.merge(context, input)

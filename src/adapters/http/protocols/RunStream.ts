@@ -8,15 +8,15 @@ import { OpenStreams } from "../OpenStreams.js"
 import { pullBytes } from "../PullBytes.js"
 import * as RunTelling from "./RunTelling.js"
 
-/** How a protocol says what is told. */
+/** How a protocol writes what is told about a run. */
 export interface Form {
   readonly headers: Readonly<Record<string, string>>
-  /** Before anything of the run. */
+  /** Written before anything about the run. */
   readonly beginning: string
   readonly say: (told: RunTelling.Told) => string
-  /** What is said of a stream that cannot go on. */
+  /** Written when a stream cannot continue. */
   readonly explain: (error: SkeinError.Events) => string
-  /** After all. */
+  /** Written after the run's end. */
   readonly end: string
 }
 

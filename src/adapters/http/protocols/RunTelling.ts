@@ -1,10 +1,10 @@
 /**
- * One run as front ends' protocols tell it: steps with their parts, calls and results, each with its beginning and end.
- * Pure. It reads the run's events, with entries, from the run's first one on, and says the same of a run that is replayed
- * as of one that was watched, but for what was written in vain.
+ * One run as the protocols of front ends tell it: steps with their parts, calls and results, each with its beginning
+ * and end. Pure. It reads the run's events, with entries, from the run's first event on, and says the same about a run
+ * that is replayed as about one that was watched, except for what was written in vain.
  *
- * A step's message tells what its deltas left out, so it makes no difference when a watcher came. What was written in
- * vain, by a try that failed or an engine that was closed, is told to be void: nothing that was told is taken back.
+ * A step's message supplies what its deltas left out, so it makes no difference when a watcher came. What was written
+ * in vain, by a try that failed or an engine that was closed, is reported as void: nothing that was told is taken back.
  */
 import {
   type AssistantMessage,
@@ -27,7 +27,7 @@ interface Call {
 
 type Kind = "text" | "reasoning"
 
-/** What is told. `id` is that of a part, the same whenever it is told. */
+/** What is told. `id` is a part's id, the same each time it is told. */
 export type Told =
   | { readonly type: "run.began"; readonly runId: RunId }
   | { readonly type: "step.began"; readonly seq: number }
@@ -37,7 +37,7 @@ export type Told =
   | { readonly type: "part.ended"; readonly kind: Kind; readonly id: string; readonly isVoid: boolean }
   | { readonly type: "call.began"; readonly seq: number; readonly callId: CallId; readonly name: string }
   | { readonly type: "call.grew"; readonly callId: CallId; readonly text: string }
-  /** `rest` is what of the call's input was not told before. */
+  /** `rest` is the part of the call's input that was not told before. */
   | { readonly type: "call.read"; readonly call: Call; readonly rest: string }
   | { readonly type: "call.void"; readonly callId: CallId; readonly name: string }
   | { readonly type: "asked"; readonly call: Call; readonly questionId: QuestionId }
@@ -50,7 +50,7 @@ export type Told =
 /** The id of a step's part. */
 export const partId = (seq: number, nth: number): string => `${seq}.${nth}`
 
-/** A step's texts in order, its neighbours of one kind joined. */
+/** A step's texts in order, with neighbours of the same kind joined. */
 export const partsOf = (message: AssistantMessage): ReadonlyArray<{ readonly kind: Kind; readonly text: string }> => {
   const parts: Array<{ kind: Kind; text: string }> = []
   for (const part of message.parts) {
@@ -63,7 +63,7 @@ export const partsOf = (message: AssistantMessage): ReadonlyArray<{ readonly kin
   return parts
 }
 
-/** What was told of a step. */
+/** What was told about a step. */
 interface Step {
   readonly seq: number
   open: { readonly kind: Kind; readonly id: string } | null
@@ -73,7 +73,7 @@ interface Step {
   readonly calls: Map<CallId, { readonly name: string; length: number }>
 }
 
-/** Tells one run. What it returns is to be called with each of the run's events, in order. */
+/** Tells one run. The function that it returns must be called with each of the run's events, in order. */
 export const make = (runId: RunId): ((event: SessionEvent) => ReadonlyArray<Told>) => {
   let step: Step | null = null
   const read = new Map<CallId, Call>()
@@ -104,7 +104,7 @@ export const make = (runId: RunId): ((event: SessionEvent) => ReadonlyArray<Told
     return told
   }
 
-  /** The step whose message has this place, and what is told of its beginning. */
+  /** The step whose message has this place, and what is told about its beginning. */
   const stepAt = (seq: number): readonly [Step, ReadonlyArray<Told>] => {
     if (step?.seq === seq) return [step, []]
     const before = endStep()
@@ -150,7 +150,7 @@ export const make = (runId: RunId): ((event: SessionEvent) => ReadonlyArray<Told
     return told
   }
 
-  /** What a step's message has beyond what was told of it. */
+  /** Tells what a step's message has beyond what was told before. */
   const store = (seq: number, message: AssistantMessage): ReadonlyArray<Told> => {
     const [step, began] = stepAt(seq)
     const told: Array<Told> = [...began]

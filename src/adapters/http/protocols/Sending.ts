@@ -1,6 +1,6 @@
 /**
- * What a front end's message is to the Gateway. A session is created with its first message. A message's id is its
- * idempotency key, so one that is sent again is stored once, and its files are.
+ * A front end's message as the Gateway takes it. A session is created with its first message. A message's id is its
+ * idempotency key, so a message that is sent again is stored only once, and so are its files.
  */
 import { Effect, Encoding, Either, Option, Stream } from "effect"
 import type { AssetId } from "../../../domain/Asset.js"
@@ -11,7 +11,7 @@ import { InvalidInput, type SessionNotFound } from "../../../domain/SkeinError.j
 import type { Service } from "../../../services/gateway/Gateway.js"
 import { call } from "../Handlers.js"
 
-/** A file of a message, whose content is in its address. */
+/** A file of a message. Its address contains its content, or names an asset of the session. */
 interface NewFile {
   readonly url: string
   readonly mediaType: string
@@ -26,7 +26,7 @@ export interface NewMessage {
   readonly files: ReadonlyArray<NewFile>
 }
 
-/** The bytes of a `data:` address; no other one is opened, since who asks would choose what this host asks for. */
+/** Returns the bytes of a `data:` address. Any other address would let the client choose what this host requests. */
 const bytesOf = (url: string): Either.Either<Uint8Array, InvalidInput> => {
   const [, base64] = /^data:[^,]*;base64,([A-Za-z0-9+/=]*)$/.exec(url) ?? []
   return Either.mapLeft(
@@ -65,11 +65,11 @@ const sendTo = (gateway: Service, { files, id, sessionId, text }: NewMessage) =>
     return yield* gateway.send({ sessionId, text, files: saved, idempotencyKey: id })
   })
 
-/** Whose session is not found is not told: one of another owner cannot be created either. */
+/** Does not reveal that a session belongs to another owner: then this, too, fails with `SessionNotFound`. */
 const createdBy = (gateway: Service, sessionId: SessionId, missing: SessionNotFound) =>
   Effect.catchTag(gateway.create({ id: sessionId }), "SessionExists", () => missing)
 
-/** Sends a message, to a new session where there is none. */
+/** Sends a message, to a new session if it does not exist yet. */
 export const send = (message: NewMessage) =>
   call((gateway) =>
     sendTo(gateway, message).pipe(

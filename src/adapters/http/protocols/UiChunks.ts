@@ -1,6 +1,6 @@
 /**
- * A run as chunks of the AI SDK's UI message stream. Pure. The message's id is the run's, so a stream that is begun again
- * replaces what the first one said. Tools are dynamic, and run here: no client is to run them.
+ * A run as chunks of the AI SDK's UI message stream. Pure. The message's id is the run's id, so a stream that begins
+ * again replaces what the first one said. Tools are dynamic, and run here: clients must not run them.
  */
 import type { AnyVerdict } from "../../../domain/Permission.js"
 import type { StopReason } from "../../../domain/Run.js"
@@ -8,13 +8,13 @@ import type { OfType } from "../../../domain/SessionEvent.js"
 import * as ResultContent from "./ResultContent.js"
 import type { Told } from "./RunTelling.js"
 
-/** A chunk, as the protocol has it. */
+/** A chunk of the protocol. */
 export interface UiChunk {
   readonly type: string
   readonly [field: string]: unknown
 }
 
-/** Of each part of a tool. */
+/** Fields of every part of a tool. */
 const ofTool = { dynamic: true, providerExecuted: true }
 
 const failures: ReadonlyArray<StopReason> = ["failed", "crashed", "lease-lost"]
@@ -33,7 +33,7 @@ const finishReasonOf = (reason: StopReason): string => {
   }
 }
 
-/** A client that is told of an error reads no further: it comes after all that it should know. */
+/** A client reads no further after an error, so the error comes after everything that the client should know. */
 const ofEnd = ({ detail, stopReason, usage }: OfType<"run.ended">): ReadonlyArray<UiChunk> => [
   { type: "message-metadata", messageMetadata: { stopReason, usage } },
   ...(failures.includes(stopReason) ? [{ type: "error", errorText: detail ?? stopReason }] : []),
@@ -70,7 +70,7 @@ const ofResult = (
     : { type: "tool-output-error", errorText: message.text, ...about }
 }
 
-/** The chunks that something told is. */
+/** Returns the chunks for something told about a run. */
 export const of = (told: Told, urlOf: ResultContent.UrlOf): ReadonlyArray<UiChunk> => {
   switch (told.type) {
     case "run.began":
@@ -109,7 +109,7 @@ export const of = (told: Told, urlOf: ResultContent.UrlOf): ReadonlyArray<UiChun
     case "asked":
       return [{ type: "tool-approval-request", approvalId: told.questionId, toolCallId: told.call.callId }]
     case "answered":
-      // There is no chunk for an answer that somebody gave: a call that is available asks for none.
+      // The protocol has no chunk for an answer: a call whose input is available no longer asks for approval.
       return isAllowed(told.verdict) ? [{ type: "tool-input-available", ...ofCall(told.call), ...ofTool }] : []
     case "progress":
       return [

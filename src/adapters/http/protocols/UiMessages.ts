@@ -1,6 +1,6 @@
 /**
- * A transcript as the AI SDK's UI messages: what its chats begin with when they are loaded. Pure. All that a run wrote is
- * one message, with the run's id and the parts that its stream would have made.
+ * A transcript as the AI SDK's UI messages: what its chats begin with when they are loaded. Pure. Everything that a run
+ * wrote is one message, with the run's id and the parts that its stream would have made.
  */
 import { Chunk, HashMap, Option } from "effect"
 import { type CallId, callsOf, type Entry, isFile, isText, type ResultMessage } from "../../../domain/Message.js"
@@ -20,14 +20,14 @@ interface UiMessage {
   readonly parts: ReadonlyArray<UiPart>
 }
 
-/** What is known of a session beside its transcript. */
+/** What is known about a session besides its transcript. */
 export interface Known {
   /** Questions that wait for an answer, by their call. */
   readonly questions: HashMap.HashMap<CallId, Question>
   readonly urlOf: ResultContent.UrlOf
 }
 
-/** Entries of one key that follow each other are one message. */
+/** Adjacent entries with the same key are one message. */
 export const keyOf = ({ message, runId, seq }: Entry): string =>
   message.role === "user" ? `message-${seq}` : (runId ?? "appended")
 
@@ -80,7 +80,7 @@ const ofUser = ({ message }: Entry, { urlOf }: Known): ReadonlyArray<UiPart> =>
         return [{ type: "file", mediaType, url: urlOf(assetId), ...present({ filename }) }]
       })
 
-/** The message that the entries of one key are; none for what no front end knows. */
+/** Returns the message that the entries of one key make up, or none if they contain nothing that front ends know. */
 export const of = (key: string, entries: Chunk.NonEmptyChunk<Entry>, known: Known): Option.Option<UiMessage> => {
   const first = Chunk.headNonEmpty(entries)
   if (first.message.role === "user") return Option.some({ id: key, role: "user", parts: ofUser(first, known) })

@@ -1,10 +1,11 @@
 /**
- * Who may come in: what surrounds everything that a server has, before anything is routed.
+ * Who may come in: the guard around everything that a server has, before anything is routed.
  *
- * - A request needs a token, as `Authorization: Bearer`, or the cookie of who has signed in. Only the page's own files and
- *   `POST /login` do without.
- * - It calls the server by one of its names, and comes from no page but the server's own or one on the list.
- * - What is refused is told so in JSON, with nothing of the request in it, and had no effect.
+ * - A request needs a token, as `Authorization: Bearer`, or the cookie of a user who has signed in. Only the page's own
+ *   files and `POST /login` need neither.
+ * - A request must call the server by one of its names, and must not come from a page unless it is the server's own or
+ *   on the list.
+ * - A refused request is answered in JSON that contains nothing from the request, and has had no effect.
  */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import * as HttpApp from "@effect/platform/HttpApp"
@@ -34,18 +35,18 @@ import * as TokenFolder from "./TokenFolder.js"
 export interface Options extends Hosts.Settings {
   /** The server's folder, with its tokens. */
   readonly folder: string
-  /** The path that a proxy leaves before the server's own, such as `/skein`: it is cut off where it is. Defaults to none. */
+  /** The path that a proxy leaves before the server's own, such as `/skein`. Cut off if present. Defaults to none. */
   readonly basePath?: string | undefined
-  /** Requests of a token that are open at a time, event streams among them. Defaults to 2,000. */
+  /** The most requests of a token that may be open at a time, including event streams. Defaults to 2,000. */
   readonly maxOpen?: number | undefined
-  /** Between two looks whether the tokens of open streams are still good. Defaults to 1,000. */
+  /** Milliseconds between two checks of whether the tokens of open requests are still good. Defaults to 1,000. */
   readonly lookMillis?: number | undefined
 }
 
 export interface Service {
-  /** Serves an app that only those reach who may come in, for as long as the scope. */
+  /** Serves an app that only admitted requests reach, for as long as the scope. */
   readonly serve: (app: HttpApp.Default) => Effect.Effect<void, never, HttpServer.HttpServer | Scope.Scope>
-  /** A code that signs a page in as whoever has the local token: once, within 60 seconds. */
+  /** A code that signs a page in with the local token: once, within 60 seconds. */
   readonly code: Effect.Effect<string, StorageUnusable | StorageFailed>
 }
 
@@ -76,7 +77,7 @@ const make = (options: Options) =>
       Effect.match(authentication.good(as, now), { onFailure: () => true, onSuccess: (token) => token !== null })
     )
 
-    /** What calls the server. The headers of its answer are set, whatever that will be. */
+    /** What calls the server. This also sets the headers of the answer, whatever the answer will be. */
     const callerOf = Effect.gen(function* () {
       const request = yield* HttpServerRequest
       const { headersDistinct, socket } = NodeHttpServerRequest.toIncomingMessage(request)
@@ -103,7 +104,7 @@ const make = (options: Options) =>
       return yield* new Refusals.ForeignOrigin({ field: "origin", limit: "a page of this server" })
     })
 
-    /** The whole answer to a request, or whom it is from; null for whoever wants the page's own files. */
+    /** Returns the complete answer to a request, or the token that it is from; null for the page's own files. */
     const admit = Effect.gen(function* () {
       const request = yield* HttpServerRequest
       const { headers, method, url } = request
@@ -157,7 +158,7 @@ const make = (options: Options) =>
     }
   })
 
-/** A span for an answer. It has the route and no URL: what people look for, or put there by mistake, is nobody else's. */
+/** Traces an answer. The span has the route and no URL: what people search for, or put there by mistake, is private. */
 const traced = (app: HttpApp.Default, { headers, method }: HttpServerRequest): HttpApp.Default =>
   app.pipe(
     Effect.tap(({ status }) => Effect.annotateCurrentSpan("http.response.status_code", status)),
@@ -169,7 +170,7 @@ const traced = (app: HttpApp.Default, { headers, method }: HttpServerRequest): H
     })
   )
 
-/** What a request is refused with. Nobody who asks is blamed for a failure of the disk. */
+/** Returns what a request is refused with. A failure of the disk is not blamed on the request. */
 const refusalOf = (
   error: Refusals.Refusal | InvalidInput | StorageFailed | StorageUnusable
 ): Effect.Effect<Refusals.Refusal> => {
@@ -184,7 +185,7 @@ const refusalOf = (
   }
 }
 
-/** Whom a request is from that the guard has let in. */
+/** Who sent a request that the guard has let in. */
 const principals = Layer.succeed(
   Principals,
   Effect.flatMap(Admitted, (token) => (token === null ? new Unauthorized() : Effect.succeed(restrictionOf(token))))
@@ -192,7 +193,7 @@ const principals = Layer.succeed(
 
 /**
  * The guard of a server, and who asks, for the routes behind it. Makes the local token if there is none. Fails with
- * `StorageUnusable` where the folder's tokens are another user's, and with `StorageFailed`.
+ * `StorageUnusable` if the folder's tokens belong to another user, and with `StorageFailed`.
  */
 export const layer = (options: Options): Layer.Layer<Access | Principals, StorageUnusable | StorageFailed> =>
   Layer.merge(Layer.scoped(Access, make(options)), principals)

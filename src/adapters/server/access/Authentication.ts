@@ -1,4 +1,4 @@
-/** Whom a request is from: the token that it brings, or that its cookie stands for, as it is now. */
+/** Who sent a request: the token that it carries, or the one that its cookie stands for, as that token is now. */
 import * as NodeHttpServerRequest from "@effect/platform-node/NodeHttpServerRequest"
 import { HttpServerRequest } from "@effect/platform/HttpServerRequest"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
@@ -27,13 +27,13 @@ export const make = (folder: string) => {
   const signIn = SignIn.make(folder)
   const ofFolder = TokenText.hashOf(folder).slice(0, 12)
 
-  /** Cookies know no ports: those of this host's servers have names of their own, on one folder too. */
+  /** Cookies do not distinguish ports, so each server on this host has its own cookie name, even on the same folder. */
   const cookieNameOf = (request: HttpServerRequest): string => {
     const { localPort } = NodeHttpServerRequest.toIncomingMessage(request).socket
     return `skein-${ofFolder}-${localPort ?? "socket"}`
   }
 
-  /** The token that is meant, if it is good at a time; null when it is not. */
+  /** The token that somebody signed in with, if it is good at that time; otherwise null. */
   const good = ({ hash, name }: SignIn.SignedIn, now: number) =>
     Effect.map(TokenFolder.find(folder, name), (token) =>
       token !== null && TokenText.isSame(token.hash, hash) && TokenFolder.isGood(token, now) ? token : null
@@ -53,7 +53,10 @@ export const make = (folder: string) => {
 
   return {
     good,
-    /** Whom a request is from, and the cookie that says so. A cookie is worth something from the server's own page alone. */
+    /**
+     * Returns the token that a request is from, and the cookie that says so. A cookie counts only from the server's own
+     * page; for methods that change nothing, it also counts from a program.
+     */
     of: (request: HttpServerRequest, caller: Hosts.Caller) =>
       Effect.gen(function* () {
         const { authorization } = request.headers
@@ -68,7 +71,7 @@ export const make = (folder: string) => {
         if (cookie === null || !counts) return yield* new Unauthorized()
         return { token: yield* known(yield* signIn.find(cookie)), cookie }
       }),
-    /** A code that signs in as whoever has the local token. */
+    /** A code that signs in with the local token. */
     code: Effect.flatMap(TokenFolder.local(folder), (text) =>
       signIn.code({ name: TokenText.local, hash: TokenText.hashOf(text) })
     ),

@@ -1,24 +1,24 @@
 /**
- * Which names a server goes by, and which pages may call it. Exact lists: no patterns, no endings. Pure.
+ * Which names a server goes by, and which pages may call it. Exact lists: no patterns, no suffixes. Pure.
  *
- * A server goes by the names of the loopback and by the address that a request came to, with its own port, and by the names
- * that it was told of. A page may call it if
- * it is the server's own, under the very name that it calls, or if its origin is on the list.
+ * A server goes by the names of the loopback and the address that a request came to, each with its own port, and by the
+ * names in its settings. A page may call it if the page is the server's own, under the very name that it calls, or if
+ * the page's origin is on the list.
  */
 
-/** What a server was told of its names. */
+/** What a server's settings say about its names. */
 export interface Settings {
-  /** Names that the header Host may have besides those of the loopback, such as `skein.example` or `10.0.0.5:4747`. */
+  /** Names that the Host header may have besides those of the loopback, such as `skein.example` or `10.0.0.5:4747`. */
   readonly hosts?: ReadonlyArray<string> | undefined
   /** Origins of other pages that may call it, such as `https://app.example`. Defaults to none. */
   readonly origins?: ReadonlyArray<string> | undefined
-  /** Whether `X-Forwarded-Host` and `X-Forwarded-Proto` are a proxy's, and true. Defaults to false. */
+  /** Whether `X-Forwarded-Host` and `X-Forwarded-Proto` come from a proxy and are true. Defaults to false. */
   readonly trustForwarded?: boolean | undefined
 }
 
-/** What a request says of where it comes from and goes to. */
+/** What a request says about where it comes from and goes to. */
 export interface Asked {
-  /** All values of the header Host. */
+  /** All values of the Host header. */
   readonly hosts: ReadonlyArray<string>
   readonly header: (name: string) => string | undefined
   /** The address that it came to; null for a socket in a folder. */
@@ -29,10 +29,10 @@ export interface Asked {
 
 const loopback = ["127.0.0.1", "localhost", "[::1]"]
 
-/** One value; undefined when a header has several. */
+/** Returns a header's value; undefined if it has several. */
 const single = (text: string | undefined): string | undefined => (text?.includes(",") === true ? undefined : text)
 
-/** The host that a request means, in lower case; null when it means none, or several. */
+/** The host that a request names, in lower case; null if it names none, or several. */
 const hostOf = ({ header, hosts }: Asked, { trustForwarded = false }: Settings): string | null => {
   const [host, ...others] = hosts
   if (host === undefined || others.length > 0) return null
@@ -41,14 +41,14 @@ const hostOf = ({ header, hosts }: Asked, { trustForwarded = false }: Settings):
   return meant?.trim().toLowerCase() ?? null
 }
 
-/** An address as names of hosts have it. No other site can have a page under it. */
+/** The address in the form of a host name. No other site can have a page under it. */
 const addressOf = ({ address }: Asked): ReadonlyArray<string> => {
   if (address === null) return []
   const plain = address.replace(/^::ffff:(?=\d+\.)/, "")
   return [plain.includes(":") ? `[${plain}]` : plain]
 }
 
-/** The name by which a request calls the server; null when that is none of the server's. */
+/** The name by which a request calls the server; null if the server has no such name. */
 export const nameOf = (asked: Asked, settings: Settings): string | null => {
   const host = hostOf(asked, settings)
   const { port } = asked
@@ -67,16 +67,16 @@ export const nameOf = (asked: Asked, settings: Settings): string | null => {
 const ownOrigins = (name: string, { header }: Asked, { hosts = [], trustForwarded = false }: Settings) => {
   const forwarded = trustForwarded ? single(header("x-forwarded-proto"))?.toLowerCase() : undefined
   if (forwarded !== undefined) return [`${forwarded}://${name}`]
-  // A name that it was told of may be a proxy's, which speaks TLS.
+  // A name from the settings may be that of a proxy, which speaks TLS.
   return [`http://${name}`, ...(hosts.some((host) => host.toLowerCase() === name) ? [`https://${name}`] : [])]
 }
 
-/** What may ask: the server's own page, a page on the list, or a program that is no page. */
+/** What may ask: the server's own page, a page on the list, or a program that is not a page. */
 export type Caller = "own" | "listed" | "program"
 
 /**
- * What asks; null for a page that may not. A browser says the origin of what may change something; for all else it says
- * whether another site has asked.
+ * Returns what asks; null for a page that must not. A browser sends the origin with a request that may change
+ * something; with all other requests it says whether another site asks.
  */
 export const callerOf = (name: string, asked: Asked, settings: Settings): Caller | null => {
   const origin = asked.header("origin")

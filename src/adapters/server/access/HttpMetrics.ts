@@ -7,7 +7,7 @@ export const requests = Metric.counter("skein_http_requests", {
   incremental: true
 })
 
-/** Requests of known tokens whose answer is not out: event streams, for as long as somebody listens. */
+/** Requests of known tokens that are not yet fully answered: event streams, for as long as somebody listens. */
 export const open = Metric.gauge("skein_http_open_requests", {
   description: "Requests being answered, streams among them"
 })

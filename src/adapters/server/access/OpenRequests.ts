@@ -1,13 +1,13 @@
 /**
- * The requests that are open, and as whom: what a token's end ends too. A request is open until its answer is out, so
- * event streams are as long as somebody listens.
+ * The open requests, and the token of each: when a token ends, its requests end too. A request is open until it is
+ * fully answered, so an event stream is open for as long as somebody listens.
  */
 import { Clock, type Duration, Effect, type Scope } from "effect"
 import type { Duplex, Writable } from "node:stream"
 import * as HttpMetrics from "./HttpMetrics.js"
 import type { SignedIn } from "./SignIn.js"
 
-/** What is closed when a request is over, and ends it when destroyed. */
+/** The stream that is closed when a request is over, and that ends the request when destroyed. */
 type Closing = Writable | Duplex
 
 export interface OpenRequest {
@@ -16,7 +16,7 @@ export interface OpenRequest {
   readonly cookie: string | null
 }
 
-/** Requests of one server. Looks every `period` whether the tokens of those that are open are still `good`. */
+/** The open requests of one server. Every `period`, requests whose token is no longer `good` are ended. */
 export const make = <R>(
   period: Duration.DurationInput,
   good: (as: SignedIn, now: number) => Effect.Effect<boolean, never, R>
@@ -46,7 +46,7 @@ export const make = <R>(
     }).pipe(Effect.delay(period), Effect.forever, Effect.forkScoped)
 
     return {
-      /** Counts a request until what it closes is closed. */
+      /** Counts a request until `closing` is closed. */
       add: (closing: Closing, request: OpenRequest): Effect.Effect<void> =>
         Effect.sync(() => {
           open.set(closing, request)
@@ -56,7 +56,7 @@ export const make = <R>(
             change(request.as, -1)
           })
         }),
-      /** How many requests a token has that are open. */
+      /** How many open requests a token has. */
       countOf: ({ hash }: SignedIn): number => counts.get(hash) ?? 0,
       /** Ends all requests of a cookie. */
       endOf: (cookie: string) => end((request) => request.cookie === cookie)

@@ -1,4 +1,4 @@
-/** Requests a second of each token: a bucket that holds those of one second, and fills at that rate. */
+/** Each token's requests per second: a bucket that holds the requests of one second, and fills at that rate. */
 import { Clock, Effect } from "effect"
 import { TooMany } from "../../http/RequestErrors.js"
 import type { Token } from "./TokenFolder.js"
@@ -14,7 +14,7 @@ export const make = () => {
 
   const take = ({ hash }: Token, perSecond: number, now: number): boolean => {
     const bucket = buckets.get(hash) ?? { left: perSecond, at: now }
-    // A clock that is set back gives nothing.
+    // A clock that is set back adds nothing.
     const since = Math.max(0, now - bucket.at)
     const left = Math.min(perSecond, bucket.left + (since * perSecond) / 1000)
     buckets.set(hash, { left: left < 1 ? left : left - 1, at: now })

@@ -1,4 +1,4 @@
-/** What a server refuses before a request is routed, and answers in the one JSON shape that all errors have. */
+/** What a server refuses before a request is routed, answered in the JSON shape that all errors have. */
 import * as HttpApiSchema from "@effect/platform/HttpApiSchema"
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 import { Schema } from "effect"
@@ -16,7 +16,7 @@ import { wireErrors } from "../../http/WireErrors.js"
 
 const status = (status: number) => ({ [HttpApiSchema.AnnotationStatus]: status })
 
-/** The request calls the server by a name that is none of its own. */
+/** The request calls the server by a name that is not one of its own. */
 export class WrongHost extends Schema.TaggedError<WrongHost>()(
   "WrongHost",
   { field: Schema.Literal("host"), limit: Schema.String },
@@ -27,7 +27,7 @@ export class WrongHost extends Schema.TaggedError<WrongHost>()(
   }
 }
 
-/** A page asks that may not. */
+/** The request comes from a page that is not allowed. */
 export class ForeignOrigin extends Schema.TaggedError<ForeignOrigin>()(
   "ForeignOrigin",
   { field: Schema.Literal("origin"), limit: Schema.String },
@@ -81,6 +81,6 @@ const headersOf = (error: Refusal): Readonly<Record<string, string>> => {
 
 const encode = Schema.encodeSync(wireErrors(Refusal))
 
-/** The answer that a refusal is. */
+/** Returns the answer to a refused request. */
 export const answer = (error: Refusal): HttpServerResponse.HttpServerResponse =>
   HttpServerResponse.unsafeJson(encode(error), { status: statuses[error._tag], headers: headersOf(error) })

@@ -1,6 +1,6 @@
 /**
- * How many runs a token may have that go on or wait: of those that were begun with it through this server. No operation of
- * the Gateway fails with that, so what is refused is a defect, which the routes answer as what it is.
+ * Limits how many runs of a token may go on or wait, counting those that were begun with it through this server. No
+ * operation of the Gateway fails with that error, so a refusal is a defect, which the routes answer as that error.
  */
 import { Effect, type Scope } from "effect"
 import type { Ref, RunId } from "../../../domain/Run.js"
@@ -10,11 +10,11 @@ import { Admitted } from "./Admitted.js"
 
 interface Counted {
   readonly runs: Set<RunId>
-  /** Asked for, and not yet known by an id. */
+  /** Runs that were asked for and have no known id yet. */
   beginning: number
 }
 
-/** The same gateway, which begins no more runs for a token than that may have. Its counting ends with the scope. */
+/** Returns the same gateway, which begins no more runs for a token than it may have. Counting ends with the scope. */
 export const bound = (gateway: Service): Effect.Effect<Service, never, Scope.Scope> =>
   Effect.map(Effect.scope, (scope) => {
     const counted = new Map<string, Counted>()

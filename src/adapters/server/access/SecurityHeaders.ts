@@ -1,6 +1,6 @@
 /**
- * What every answer says to browsers: run nothing but our own files, show it in no frame, guess no type, keep nothing,
- * tell nobody. What is no page of ours runs nothing at all, whatever a session's file is.
+ * What every answer tells browsers: run only our own files, show it in no frame, guess no type, store nothing, send no
+ * referrer. An answer that is not our page runs nothing at all, whatever a session's file contains.
  */
 import * as HttpServerResponse from "@effect/platform/HttpServerResponse"
 
@@ -29,7 +29,7 @@ const always = {
 export interface About {
   /** Whether it is the page, or one of its files. */
   readonly isPage: boolean
-  /** The page of another origin on the list that asks; null when it is none. */
+  /** The origin of a page on the list that asks; null for any other caller. */
   readonly origin: string | null
 }
 
@@ -40,7 +40,7 @@ const forOrigin = (origin: string) => ({
   vary: "origin"
 })
 
-/** An answer with what browsers are told. */
+/** Adds to an answer what browsers are told. */
 export const add = (response: HttpServerResponse.HttpServerResponse, { isPage, origin }: About) =>
   HttpServerResponse.setHeaders(response, {
     ...always,

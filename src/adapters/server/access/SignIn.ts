@@ -1,7 +1,7 @@
 /**
- * Signing in of the page: a code that is good once and for a minute is exchanged for a cookie. Codes are in memory, cookies
- * in files of the server's folder, so that a page is signed in as before when the server was started anew; of both there is
- * the hash alone. They stand for a token: when that is revoked they are worth nothing.
+ * Signs the page in: a code that is good once, for one minute, is exchanged for a cookie. Codes are in memory; cookies
+ * are in files in the server's folder, so that a page is still signed in after the server restarts. Only the hash of
+ * each is kept. Both stand for a token: when it is revoked, they are worth nothing.
  */
 import { Clock, Duration, Effect, Either, Option, Schema } from "effect"
 import { rmSync } from "node:fs"
@@ -13,7 +13,7 @@ import * as TokenText from "./TokenText.js"
 /** The token that somebody signed in with, as it was then. */
 export type SignedIn = Pick<TokenFolder.Token, "name" | "hash">
 
-/** Whom a code or cookie stands for, and until when, in milliseconds since the epoch. */
+/** The token that a code or cookie stands for, and until when, in milliseconds since the epoch. */
 const Held = Schema.Struct({ name: TokenText.Name, hash: Schema.String, until: Schema.Int })
 type Held = typeof Held.Type
 
@@ -24,12 +24,12 @@ const decode = Schema.decodeUnknownOption(HeldJson)
 const codeMillis = Duration.toMillis("60 seconds")
 const cookieMillis = Duration.toMillis("12 hours")
 
-/** Codes at most: the oldest makes room. */
+/** The most codes. The oldest makes room for a new one. */
 const mostCodes = 1_000
 
 /**
- * The codes of one server, and the cookies of its folder. A cookie is `NAME=VALUE`: under another name, which is another
- * server's, it is worth nothing.
+ * The codes of one server, and the cookies of its folder. A cookie is `NAME=VALUE`: under another name, which belongs
+ * to another server, it is worth nothing.
  */
 export const make = (folder: string) => {
   const codes = new Map<string, Held>()
@@ -42,7 +42,7 @@ export const make = (folder: string) => {
     return text === null ? null : Option.getOrNull(decode(text))
   }
 
-  /** Removes what is over. */
+  /** Removes expired cookies. */
   const clear = (now: number): void => {
     for (const hash of PrivateFile.names(cookies)) if ((read(hash)?.until ?? 0) <= now) forget(hash)
   }
@@ -59,7 +59,7 @@ export const make = (folder: string) => {
         if (codes.size > mostCodes && oldest !== undefined) codes.delete(oldest)
         return code
       }),
-    /** Exchanges a code for a cookie of this name, `NAME=VALUE`; null for a code that is not good, or no longer. */
+    /** Exchanges a code for a cookie of this name, `NAME=VALUE`; null for a code that is not, or no longer, good. */
     exchange: (code: string, name: string) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         TokenFolder.attempt("keep a cookie", () => {
@@ -74,7 +74,7 @@ export const make = (folder: string) => {
           return Either.right(cookie)
         })
       ),
-    /** Who a cookie stands for; null when nobody. */
+    /** Returns the token that a cookie stands for, or null. */
     find: (cookie: string) =>
       Effect.flatMap(Clock.currentTimeMillis, (now) =>
         TokenFolder.attempt("look up a cookie", () => {
@@ -82,7 +82,7 @@ export const make = (folder: string) => {
           return Either.right(held !== null && now < held.until ? held : null)
         })
       ),
-    /** From now on a cookie stands for nobody. */
+    /** Ends a cookie: from now on it stands for nobody. */
     end: (cookie: string) =>
       TokenFolder.attempt("remove a cookie", () => Either.right(forget(TokenText.hashOf(cookie))))
   }

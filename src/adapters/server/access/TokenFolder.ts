@@ -1,11 +1,11 @@
 /**
- * Tokens in the folder of a host's server, which is `server` in a data folder: also where the sessions are in a database.
- * A file for each in `tokens`: its name is the token's, so that two processes cannot both make one, and what is removed is
- * refused from the next look on. A file comes whole, by a link to what was written beside it, and only its owner can read
- * it.
+ * Tokens in the folder of a host's server, which is `server` in a data folder, even if the sessions are in a database.
+ * Each token has a file in `tokens` under its own name, so that two processes cannot both make it, and a removed token
+ * is refused from the next check on. A file appears whole, by a link to what was written next to it, and only its owner
+ * can read it.
  *
- * Of a named token there is its hash. The local one is in the file `token` as it is, for programs of the same user: it is
- * never printed. One that others could have read is replaced.
+ * Of a named token, only its hash is stored. The local token is stored as it is in the file `token`, for programs of
+ * the same user, and is never printed. A local token that others could have read is replaced.
  */
 import { Clock, Effect, Either, Option, Schema } from "effect"
 import { chmodSync, lstatSync, rmSync, unlinkSync } from "node:fs"
@@ -28,21 +28,21 @@ export const Token = Schema.Struct({
   /** SHA-256 of its text, in hexadecimal. */
   hash: Schema.String.pipe(Schema.pattern(/^[0-9a-f]{64}$/)),
   scope: Scope,
-  /** The owner whose sessions there are for it; null for everybody's. */
+  /** The owner whose sessions it can reach; null for everybody's. */
   owner: Schema.NullOr(Owner),
   createdAt: Schema.Int,
-  /** From when on it is refused; null for never. */
+  /** The time from which it is refused; null for never. */
   expiresAt: Schema.NullOr(Schema.Int),
-  /** Runs that it has begun and that go on or wait, at most; null for any number. */
+  /** The most runs begun with it that may go on or wait; null for any number. */
   maxRuns: cap,
-  /** Requests a second at most; null for any number. */
+  /** The most requests per second; null for any number. */
   maxRequests: cap,
-  /** Bytes of a body at most; null for as many as the store takes. */
+  /** The most bytes of a body; null for as many as the store accepts. */
   maxUpload: cap
 })
 export type Token = typeof Token.Type
 
-/** A token of this name is there already. */
+/** A token with this name exists already. */
 export class TokenExists extends Schema.TaggedError<TokenExists>()("TokenExists", { name: TokenText.Name }) {
   override get message() {
     return `There is a token ${this.name} already`
@@ -66,10 +66,10 @@ const named = "tokens"
 const pathOf = (folder: string, name: TokenText.Name): string =>
   name === TokenText.local ? join(folder, "token") : join(folder, named, `${name}${ending}`)
 
-/** What nobody but its owner may do. */
+/** Permissions that nobody except the owner may have. */
 const open = 0o077
 
-/** Whether nobody but this user can use what is at a path. Windows has no such permissions. */
+/** Whether only this user can use what is at a path. Windows has no such permissions. */
 const isPrivate = (path: string): boolean => {
   const user = process.getuid?.()
   if (user === undefined) return true
@@ -77,7 +77,7 @@ const isPrivate = (path: string): boolean => {
   return uid === user && (mode & open) === 0
 }
 
-/** Makes a folder where it is missing, and closes it to others. Throws for one that is not this user's. */
+/** Makes a folder if it is missing, and closes it to others. Throws if it belongs to another user. */
 export const ensure = (folder: string): void => {
   FolderCreation.make(folder)
   if (isPrivate(folder)) return
@@ -93,7 +93,7 @@ const localText = (folder: string): string | null => {
   return text !== null && TokenText.nameIn(text) === TokenText.local ? text : null
 }
 
-/** What throws is a failure of storage. */
+/** Turns what `f` throws into a failure of storage. */
 export const attempt = <A, E = never>(operation: string, f: () => Either.Either<A, E>) =>
   Effect.flatten(
     Effect.try({
@@ -104,8 +104,8 @@ export const attempt = <A, E = never>(operation: string, f: () => Either.Either<
   )
 
 /**
- * The local token of a server's folder, made by the first who asks. Fails with `StorageUnusable` for a folder of another user,
- * and with `StorageFailed`.
+ * Returns the local token of a server's folder; the first caller makes it. Fails with `StorageUnusable` if the folder
+ * belongs to another user, and with `StorageFailed`.
  */
 export const local = (folder: string): Effect.Effect<string, StorageUnusable | StorageFailed> =>
   attempt("keep the local token", () => {
@@ -120,7 +120,7 @@ export const local = (folder: string): Effect.Effect<string, StorageUnusable | S
     return Either.right(localText(folder) ?? made)
   })
 
-/** The local token of a server's folder for those who only use it; null when none was made. */
+/** Returns the local token of a server's folder, for callers that only use it; null if none was made. */
 export const localIfThere = (folder: string): Effect.Effect<string | null, StorageUnusable | StorageFailed> =>
   attempt("read the local token", () => Either.right(localText(folder)))
 
@@ -148,7 +148,7 @@ const tokenIn = (folder: string, name: TokenText.Name): Token | null => {
   return token?.name === name ? token : null
 }
 
-/** A token by its name, as it is now; null when there is none. One that has expired is there. */
+/** Returns a token by its name, as it is now; null if there is none. A token that has expired is still returned. */
 export const find = (
   folder: string,
   name: TokenText.Name
@@ -158,7 +158,7 @@ export const find = (
 /** Whether a token is good at a time. */
 export const isGood = ({ expiresAt }: Token, now: number): boolean => expiresAt === null || now < expiresAt
 
-/** Makes a token, and returns its text: it is nowhere else, and cannot be read again. */
+/** Makes a token and returns its text, which is stored nowhere and cannot be read again. */
 export const create = Effect.fn("TokenFolder.create")(function* (
   folder: string,
   wish: Omit<Token, "createdAt" | "hash">
@@ -175,7 +175,7 @@ export const create = Effect.fn("TokenFolder.create")(function* (
   })
 })
 
-/** The named tokens, by name. A file that has none is left out. */
+/** Returns the named tokens, sorted by name. A file without a token is left out. */
 export const list = (folder: string): Effect.Effect<ReadonlyArray<Token>, StorageUnusable | StorageFailed> =>
   attempt("list tokens", () => {
     const names = PrivateFile.names(join(folder, named)).flatMap((file) =>
@@ -189,7 +189,7 @@ export const list = (folder: string): Effect.Effect<ReadonlyArray<Token>, Storag
     )
   })
 
-/** Removes a token: from now on it is refused. The local one is replaced by another. */
+/** Removes a token: from now on it is refused. The local token is replaced by another one. */
 export const revoke = (
   folder: string,
   name: TokenText.Name

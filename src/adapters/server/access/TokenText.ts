@@ -1,6 +1,6 @@
 /**
- * What a token looks like: `skein.NAME.SECRET`, with 256 random bits as its secret. Its name says where it is looked up,
- * so that a wrong one costs one look, and only the whole text's hash is compared, in constant time.
+ * What a token looks like: `skein.NAME.SECRET`, with 256 random bits as its secret. Its name says where it is looked
+ * up, so that a wrong token costs one lookup. Only the hash of the whole text is compared, in constant time.
  */
 import { Schema } from "effect"
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto"
@@ -14,7 +14,7 @@ export const Name = Schema.String.pipe(
 )
 export type Name = typeof Name.Type
 
-/** The name of the token that whoever may read the data folder has. */
+/** The name of the token that anybody who may read the data folder has. */
 export const local = Name.make("local")
 
 /** 256 random bits, for URLs. */
@@ -26,7 +26,7 @@ export const make = (name: Name): string => `skein.${name}.${secret()}`
 const form = /^skein\.([^.]{1,63})\.[A-Za-z0-9_-]{43}$/
 const isName = Schema.is(Name)
 
-/** The name in a text that has the form of a token; null for any other. */
+/** The name in a text that has the form of a token; null for any other text. */
 export const nameIn = (text: string): Name | null => {
   const [, name = ""] = form.exec(text) ?? []
   return isName(name) ? name : null

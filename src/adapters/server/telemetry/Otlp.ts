@@ -1,4 +1,4 @@
-/** Sends spans and metrics over OTLP for as long as the layer. What is left goes out at its end. */
+/** Sends spans and metrics over OTLP for as long as the layer. What is left is sent at its end. */
 import * as FetchHttpClient from "@effect/platform/FetchHttpClient"
 import * as OtlpMetrics from "@effect/opentelemetry/OtlpMetrics"
 import * as OtlpSerialization from "@effect/opentelemetry/OtlpSerialization"

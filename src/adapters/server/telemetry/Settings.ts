@@ -1,8 +1,8 @@
 /**
- * Where traces and metrics are sent, as the standard variables of OpenTelemetry say it. Pure: it is given the environment.
+ * Where traces and metrics are sent, by the standard variables of OpenTelemetry. Pure: the environment is passed in.
  *
- * `OTEL_EXPORTER_OTLP_ENDPOINT` and `…_HEADERS`, `…_PROTOCOL` (http/protobuf or http/json), each also as `…_TRACES_…` and
- * `…_METRICS_…` for the endpoint; `OTEL_TRACES_EXPORTER` and `OTEL_METRICS_EXPORTER` (otlp or none), `OTEL_SERVICE_NAME`,
+ * `OTEL_EXPORTER_OTLP_ENDPOINT`, also as `…_TRACES_ENDPOINT` and `…_METRICS_ENDPOINT`; `…_HEADERS`, `…_PROTOCOL`
+ * (http/protobuf or http/json); `OTEL_TRACES_EXPORTER` and `OTEL_METRICS_EXPORTER` (otlp or none), `OTEL_SERVICE_NAME`,
  * `OTEL_RESOURCE_ATTRIBUTES`, `OTEL_METRIC_EXPORT_INTERVAL`, `OTEL_SDK_DISABLED`.
  */
 import { Effect } from "effect"
@@ -27,7 +27,7 @@ const prefix = "OTEL_EXPORTER_OTLP_"
 
 const isUrl = (text: string): boolean => /^https?:\/\//.test(text) && URL.canParse(text)
 
-/** Where a signal goes: an endpoint of its own is taken as it is, the common one gets the signal's path. */
+/** Where a signal is sent: its own endpoint is used as it is, the common endpoint gets the signal's path appended. */
 const endpointOf = (env: Environment, signal: "traces" | "metrics"): Effect.Effect<string | null, InvalidInput> => {
   const upper = signal.toUpperCase()
   if (env[`OTEL_${upper}_EXPORTER`] === "none") return Effect.succeed(null)
@@ -47,7 +47,7 @@ const decoded = (text: string): string | null => {
   }
 }
 
-/** `key=value` pairs with commas between; values are encoded as in URLs. */
+/** `key=value` pairs separated by commas; values are encoded as in URLs. */
 const pairsOf = (text: string): Readonly<Record<string, string>> =>
   Object.fromEntries(
     text.split(",").flatMap((pair) => {
@@ -57,7 +57,7 @@ const pairsOf = (text: string): Readonly<Record<string, string>> =>
     })
   )
 
-/** Null when nothing is to be sent. */
+/** Returns null when there is nothing to send. */
 export const read = (env: Environment): Effect.Effect<Settings | null, InvalidInput> =>
   Effect.gen(function* () {
     if (env["OTEL_SDK_DISABLED"]?.toLowerCase() === "true") return null
