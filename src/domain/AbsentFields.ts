@@ -1,14 +1,14 @@
 /**
- * `null` for an optional field is its absence: models write it for what they leave out. Such fields are taken out of a
- * value before it is decoded, wherever they are in it. A field that may be null keeps it; so does one that must be there,
- * which is then refused.
+ * `null` in an optional field means that the field is absent: models write it for what they leave out. Such fields are
+ * removed from a value before it is decoded, at any depth. A field that may be null keeps its null. So does a required
+ * field, which is then refused.
  *
  * The work is bounded by the value, whatever the schema is. The value is JSON of bounded depth.
  */
 import { Predicate, SchemaAST } from "effect"
 import type { Schema } from "effect"
 
-/** Whether a place may hold null. Where that cannot be said, it may. */
+/** Whether a schema accepts null; true where that cannot be determined. */
 const acceptsNull = (ast: SchemaAST.AST): boolean => {
   switch (ast._tag) {
     case "Literal":
@@ -41,14 +41,14 @@ const inRecord = (ast: SchemaAST.TypeLiteral, value: Readonly<Record<string, unk
   )
 }
 
-/** Whether a record has what tells it from those of other members of a union. */
+/** Whether a record has the literals that set this member of a union apart from the others. */
 const hasLiteralsOf = (ast: SchemaAST.TypeLiteral, value: Readonly<Record<string, unknown>>): boolean =>
   ast.propertySignatures.every(({ name, type }) => !SchemaAST.isLiteral(type) || value[String(name)] === type.literal)
 
 const resolved = (ast: SchemaAST.AST): SchemaAST.AST =>
   SchemaAST.isSuspend(ast) ? resolved(ast.f()) : SchemaAST.isRefinement(ast) ? resolved(ast.from) : ast
 
-/** The member of a union that a value is meant for; the value stays as it is when that cannot be said. */
+/** Treats a value as the member of a union that it is meant for; leaves it as it is when that is not clear. */
 const inUnion = (ast: SchemaAST.Union, value: unknown): unknown => {
   const members = ast.types.map(resolved)
   const fitting = Array.isArray(value)
@@ -71,7 +71,7 @@ const within = (ast: SchemaAST.AST, value: unknown): unknown => {
   })
 }
 
-/** A value without the fields that are null and, in what the schema is written as, optional. */
+/** Returns a function that removes fields that are null and, in the schema's encoded form, optional. */
 export const leaveOut = (schema: Schema.Schema.All): ((value: unknown) => unknown) => {
   const ast = SchemaAST.encodedAST(schema.ast)
   return (value) => within(ast, value)

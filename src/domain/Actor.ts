@@ -1,8 +1,8 @@
-/** Names who does something to a session, a person or a program, as the host names them. Pure. */
+/** The name of a person or program that does something to a session, as the host names them. Pure. */
 import { Schema } from "effect"
 import * as SafeText from "./SafeText.js"
 
-/** Who does something, as the host names people and programs. 1 to 256 characters. */
+/** The name of the person or program that does something, as the host names them. 1 to 256 characters. */
 export const Actor = Schema.NonEmptyString.pipe(
   Schema.maxLength(256),
   Schema.filter(SafeText.isStorable, {

@@ -1,4 +1,4 @@
-/** Names an agent. What answers to the name is the host's `Agents` service's business. Pure. */
+/** Names an agent. The host's `Agents` service decides which agent that is. Pure. */
 import { Schema } from "effect"
 
 export const AgentName = Schema.String.pipe(

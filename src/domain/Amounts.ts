@@ -1,4 +1,4 @@
-/** Amounts as people read them. Without Schemas: the page has this in it. Pure. */
+/** Amounts as people read them. Has no Schemas, because the page includes this file. Pure. */
 
 /** A count, such as 12.3k. */
 export const count = (n: number): string => {
@@ -7,7 +7,7 @@ export const count = (n: number): string => {
   return n < 1_000_000 ? `${Math.round(n / 1000)}k` : `${(n / 1_000_000).toFixed(1)}M`
 }
 
-/** What is known of a cost, given in millionths of a US dollar; empty when nothing is. */
+/** Formats what is known of a cost, in millionths of a US dollar. Empty for 0: nothing is known. */
 export const cost = (microUsd: number): string => {
   const dollars = microUsd / 1_000_000
   if (dollars === 0) return ""

@@ -1,4 +1,4 @@
-/** A file that belongs to a session: kept beside the database, named by id in messages. */
+/** A file that belongs to a session: kept next to the database, named by id in messages. */
 import { Schema } from "effect"
 import type { Named } from "./Named.js"
 import { id } from "./Id.js"
@@ -12,13 +12,13 @@ export type AssetId = typeof AssetId.Type
 /** `type/subtype`, lower case, without parameters. */
 export const MediaType = Schema.String.pipe(Schema.pattern(/^[a-z0-9][a-z0-9!#$&^_.+-]*\/[a-z0-9][a-z0-9!#$&^_.+-]*$/))
 
-/** A file of a session: what is known of it beside its content. */
+/** A file of a session, without its content. */
 export const Asset = Schema.Struct({
   id: AssetId,
   sessionId: SessionId,
-  /** What the caller called the file; never used as a path. */
+  /** The name that the caller gave the file; never used as a path. */
   name: Schema.NullOr(Schema.String),
-  /** As `MediaType`, unless another version of Skein stored it. */
+  /** Matches `MediaType`, unless another version of Skein stored it. */
   mediaType: Schema.String,
   /** Bytes. */
   size: Schema.NonNegativeInt,

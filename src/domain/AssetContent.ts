@@ -1,9 +1,9 @@
 /**
- * What may become an asset: its media type, its name, its size, and, for an image, a header that is of its type and
- * tells a size that a picture can have. A pure state that takes the content piece by piece; a refusal comes before the
- * refused piece is kept anywhere.
+ * What may become an asset: the rules for its media type, its name, its size, and, for an image, its header, which must
+ * match the type and state a size that a picture can have. A pure state that takes the content piece by piece; a piece
+ * is refused before it is kept anywhere.
  *
- * Not judged: the rest of the content. A file that begins as a PNG may still not be one that can be shown.
+ * Not checked: the rest of the content. A file that begins like a PNG may still be impossible to show.
  */
 import { Chunk, Either, Schema } from "effect"
 import { MediaType } from "./Asset.js"
@@ -17,7 +17,7 @@ const nameCharacters = 255
 /** Bytes in which an image's header has to be complete. */
 const headerBytes = 1024 * 1024
 
-/** Bytes that are looked at first, as they tell the type; twice as many each further time. */
+/** Bytes at the first check: enough to tell the type. Each further check waits for twice as many. */
 const firstLook = 12
 
 /** Pixels that a picture may have on each side. */
@@ -39,7 +39,7 @@ export const mediaType = (
     : refuse(`one of ${limits.assetTypes.join(", ")}`)
 }
 
-/** The name, or why it is refused: too long, or no valid Unicode. */
+/** The name, or why it is refused: empty, too long, or not valid Unicode without NUL. */
 export const name = (input: string | null): Either.Either<string | null, InvalidInput> => {
   if (input === null) return Either.right(null)
   const characters = Array.from(input).length
@@ -53,20 +53,20 @@ export const name = (input: string | null): Either.Either<string | null, Invalid
     : Either.right(input)
 }
 
-/** What a content is held to. */
+/** The rules that the content must meet. */
 export interface Rules {
   readonly mediaType: string
   /** Bytes. */
   readonly limit: number
 }
 
-/** As much of a content as has come. */
+/** The content received so far. */
 export interface PartialContent {
   /** Bytes. */
   readonly size: number
-  /** The beginning of an image whose header is not complete; empty for all others. */
+  /** The beginning of an image whose header is not complete; empty in all other cases. */
   readonly head: Chunk.Chunk<Uint8Array>
-  /** Bytes of `head` at which it is looked at again; null once there is nothing more to look for. */
+  /** Bytes of `head` at which it is checked again; null once there is nothing left to check. */
   readonly nextLook: number | null
 }
 
@@ -82,7 +82,7 @@ const joined = (pieces: Chunk.Chunk<Uint8Array>, size: number): Uint8Array => {
   return all
 }
 
-/** What is wrong with the beginning of an image; null for nothing, or for nothing yet unless it `isWhole`. */
+/** Returns what is wrong with the beginning of an image, or null; `incomplete` when only more bytes can tell. */
 const flaw = ({ mediaType }: Rules, head: Uint8Array, isWhole: boolean): InvalidInput | "incomplete" | null => {
   const refuse = (limit: string, actual: string) => new InvalidInput({ field: "content", limit, actual })
   const header = ImageHeader.read(head)
@@ -95,7 +95,7 @@ const flaw = ({ mediaType }: Rules, head: Uint8Array, isWhole: boolean): Invalid
   return isPicture ? null : refuse(`pictures of 1 to ${mostPixels} pixels on each side`, `${width} x ${height}`)
 }
 
-/** The content with one more piece of it, or why the content is refused. */
+/** Returns the content with one more piece, or why it is refused. */
 export const take = (
   rules: Rules,
   before: PartialContent,
@@ -117,7 +117,7 @@ export const take = (
   return wrong === null ? Either.right(read) : Either.left(wrong)
 }
 
-/** The size in bytes of a content that has come whole, or why it is refused after all. */
+/** Returns the size in bytes of content that is complete, or why it is refused after all. */
 export const whole = (rules: Rules, content: PartialContent): Either.Either<number, InvalidInput> => {
   if (content.nextLook === null || !ImageHeader.mediaTypes.has(rules.mediaType)) return Either.right(content.size)
   const wrong = flaw(rules, joined(content.head, content.size), true)

@@ -12,14 +12,14 @@ import type { Seq } from "./Session.js"
 /** The place that is set aside for the result of call `index` of the message at `opener`. */
 export const seqOf = (opener: Seq, index: number): Seq => Place.after(opener + index)
 
-/** Where the head goes: over the places after it that have their results, one after the other, up to place `last`. */
+/** Returns the head after it passes all places that follow it without a gap and have results, up to place `last`. */
 export const headAfter = (head: number, last: number, isStored: (seq: Seq) => boolean): number => {
   let passed = head
   while (passed < last && isStored(Place.after(passed))) passed++
   return passed
 }
 
-/** A batch as the run that gathers its results knows it. */
+/** A batch as seen by the run that collects its results. */
 export interface Batch<A> {
   /** The place of the message that asks for the calls. */
   readonly opener: Seq
@@ -36,7 +36,7 @@ export interface AppendedResult<A> {
   readonly result: A
 }
 
-/** The batch of `size` calls that the message at `opener` asks for, without a result. */
+/** Returns the batch of `size` calls that the message at `opener` asks for, with no results yet. */
 export const make = <A>(opener: Seq, size: number): Batch<A> => ({
   opener,
   size,
@@ -46,7 +46,7 @@ export const make = <A>(opener: Seq, size: number): Batch<A> => ({
 
 /**
  * Takes the stored result of call `index`. Returns the batch after it and the results that the head has passed with it,
- * in call order. A place that has its result, or is not of this batch, changes nothing.
+ * in call order. A result for a place that already has one, or that is not in this batch, changes nothing.
  */
 export const store = <A>(
   batch: Batch<A>,
@@ -68,12 +68,12 @@ export const store = <A>(
   return [{ ...batch, head, stored }, appended]
 }
 
-/** A call that will never finish. `pending`: it surely did nothing. `started`: nobody knows how far it came. */
+/** A call that will never finish. `pending`: it certainly had no effect. `started`: how far it got is unknown. */
 export interface UnfinishedCall extends Pick<CallPart, "callId" | "name"> {
   readonly state: "pending" | "started"
 }
 
-/** The result that closes a call that will never finish. Its text tells the model what is known of the call's effects. */
+/** Returns the result that closes an unfinished call. Its text tells the model what is known about its effects. */
 export const closing = ({ callId, name, state }: UnfinishedCall): ResultMessage =>
   state === "started"
     ? {
@@ -91,7 +91,7 @@ export const closing = ({ callId, name, state }: UnfinishedCall): ResultMessage 
         text: "Never started: this call was not run and had no effect."
       }
 
-/** The result of a call whose own was stored, and is missing now. */
+/** Returns the result that stands in for a call's stored result which is now missing. */
 export const lost = ({ callId, name }: Pick<CallPart, "callId" | "name">): ResultMessage => ({
   role: "tool",
   callId,

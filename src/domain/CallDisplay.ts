@@ -1,6 +1,6 @@
 /**
- * What a call is about, for people who watch: what kind of work it is, a title, the places that it works on. Its tool
- * says so once the call's input is read; the model is shown none of it. It is stored with the call.
+ * What a call is about, for people who watch: the kind of work, a title, the locations that it works on. The tool
+ * provides this once the call's input is read; the model sees none of it. It is stored with the call.
  */
 import { Schema } from "effect"
 import { Inquiry } from "./Inquiry.js"
@@ -14,7 +14,7 @@ export type Kind = typeof Kind.Type
 
 const Line = Schema.Int.pipe(Schema.positive())
 
-/** A place that a call works on: a path, and a line from 1 where it matters. */
+/** A location that a call works on: a path, and a line, counted from 1, where it matters. */
 export const Location = Schema.Struct({
   path: Schema.String,
   line: Schema.optionalWith(Line, { exact: true })
@@ -24,29 +24,29 @@ export type Location = Named<typeof Location.Type>
 /** How clients show a call. */
 export const CallDisplay = Schema.Struct({
   kind: Kind,
-  /** In a few words; null when the tool does not say. */
+  /** A few words; null when the tool provides none. */
   title: Schema.NullOr(Schema.String),
   locations: Schema.Array(Location),
-  /** Of a question: the permission rule that `allow-always` stores. Absent where a call cannot be allowed for good. */
+  /** For a question: the permission rule that `allow-always` stores. Absent where a call cannot be allowed for good. */
   always: Schema.optionalWith(Schema.String, { exact: true }),
-  /** Of a question that a call asks while it runs: what is asked. Absent where the question is whether it may run. */
+  /** For a question that a call asks while it runs: what it asks. Absent when the question is whether it may run. */
   inquiry: Schema.optionalWith(Inquiry, { exact: true })
 }).annotations({ identifier: "CallDisplay" })
 export type CallDisplay = Named<typeof CallDisplay.Type, { readonly inquiry: Inquiry }>
 
-/** Of a call whose tool says nothing, or whose input could not be read. */
+/** The display of a call whose tool provides none, or whose input could not be read. */
 export const none: CallDisplay = { kind: "other", title: null, locations: [] }
 
-/** Whether there is nothing in it that a client would not assume. */
+/** Whether a display says nothing that a client would not assume without it. */
 export const isNone = ({ always, inquiry, kind, locations, title }: CallDisplay): boolean =>
   kind === "other" && title === null && locations.length === 0 && always === undefined && inquiry === undefined
 
-/** Most that is kept: characters of a title and of a path, and places. */
+/** Upper bounds: characters of a title and of a path, and the number of locations. */
 const most = { title: 256, path: 4096, locations: 64 }
 
 const isLine = Schema.is(Line)
 
-/** What is kept of it: tools make titles and paths of what a model wrote. */
+/** Bounds a display before it is kept: tools make titles and paths from what a model wrote. */
 export const bounded = ({ kind, locations, title }: CallDisplay): CallDisplay => ({
   kind,
   title: title === null ? null : OneLine.first(title, most.title),

@@ -9,7 +9,7 @@ import * as SafeText from "./SafeText.js"
 
 type Input = Readonly<Record<string, unknown>>
 
-/** Characters of an input that is not an object which the model is shown. */
+/** Characters that the model is shown of an input that is not an object. */
 const maxUnparsed = 1_000
 
 /**

@@ -1,6 +1,6 @@
 /**
- * A value with its JSON text, within its limit. Only this file makes one, so whoever takes one need not check it, and
- * encodes nothing again: the text is what is stored, and what is hashed.
+ * A value with its JSON text, within its limit. Only this file makes such values, so code that takes one neither checks
+ * nor encodes it again: the text is what is stored, and what is hashed.
  */
 import { Either } from "effect"
 import type { InPieces } from "./InPieces.js"
@@ -12,10 +12,10 @@ import type { InvalidInput } from "./SkeinError.js"
 /** How much of a list is checked in one piece. */
 const portion = { messages: 500, characters: 512 * 1024 }
 
-/** What is stored of a message: one of an unknown role as it was. */
+/** Returns what is stored for a message; a message of an unknown role stays as it was. */
 const storedForm = (message: Message): unknown => (message.role === "other" ? message.stored : message)
 
-/** A value that was held against the limits, with its JSON. Only checks make one. */
+/** A value that was checked against the limits, with its JSON. Only the checks here make one. */
 export class Checked<out A> {
   private constructor(
     readonly value: A,
@@ -25,7 +25,7 @@ export class Checked<out A> {
 
   static readonly noMetadata: Checked<JsonRecord> = new Checked({}, "{}")
 
-  /** Fails when a message has no JSON, or more bytes of it than the limit. `field` is what the refusal names. */
+  /** Fails when a message has no JSON form, or one with more bytes than the limit. The refusal names `field`. */
   static message<M extends Message>(
     message: M,
     { messageBytes }: Limits.Limits,
@@ -34,7 +34,7 @@ export class Checked<out A> {
     return Either.map(Limits.json(field, storedForm(message), messageBytes), (json) => new Checked(message, json))
   }
 
-  /** The same for each of a list. The refusal of one names its place. */
+  /** Checks each message of a list in the same way. A refusal names the message's index. */
   static *messages<M extends Message>(
     messages: ReadonlyArray<M>,
     limits: Limits.Limits
@@ -56,7 +56,7 @@ export class Checked<out A> {
     return Either.right(all)
   }
 
-  /** Fails when metadata have no JSON, or more bytes of it than the limit. */
+  /** Fails when metadata has no JSON form, or one with more bytes than the limit. */
   static metadata(
     metadata: JsonRecord,
     { metadataBytes }: Limits.Limits
@@ -64,7 +64,7 @@ export class Checked<out A> {
     return Either.map(Limits.json("metadata", metadata, metadataBytes), (json) => new Checked(metadata, json))
   }
 
-  /** Fails when the JSON Schema of an answer has no JSON, or more bytes of it than metadata may have. */
+  /** Fails when the JSON Schema of an answer has no JSON form, or one with more bytes than metadata may have. */
   static output(
     schema: JsonRecord,
     { metadataBytes }: Limits.Limits

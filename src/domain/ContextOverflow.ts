@@ -1,16 +1,16 @@
 /**
- * Reads from a provider's own words that a request did not fit into the model's context, and its sizes where they are
- * told. The words are those that Anthropic, OpenAI, Google, xAI, Mistral, llama.cpp, vLLM and LM Studio are known to use.
- * Pure.
+ * Recognizes from a provider's own words that a request did not fit into the model's context, and reads the sizes if it
+ * states them. The words are those that Anthropic, OpenAI, Google, xAI, Mistral, llama.cpp, vLLM and LM Studio are
+ * known to use. Pure.
  *
- * Not guaranteed: that each provider's words are known. What is not recognized is an ordinary refusal.
+ * Not guaranteed: that every provider's words are known. A text that is not recognized is an ordinary refusal.
  */
 
-/** Both in tokens; null for what is not told. */
+/** Both in tokens; null when not stated. */
 export interface ContextOverflow {
-  /** What fits into the context, the answer included. */
+  /** How much fits into the context, including the answer. */
   readonly limit: number | null
-  /** What the request was counted as. */
+  /** The provider's count for the request. */
   readonly asked: number | null
 }
 
@@ -45,6 +45,6 @@ const find = (patterns: ReadonlyArray<RegExp>, text: string): number | null => {
   return null
 }
 
-/** Null when the text tells of something else. */
+/** Returns null when the text is about something else. */
 export const read = (text: string): ContextOverflow | null =>
   signs.test(text) ? { limit: find(limits, text), asked: find(counts, text) } : null

@@ -1,16 +1,17 @@
 /**
- * What a model is not shown when the context is full. Only sizes count here; the unit is the caller's.
+ * Decides what a model is not shown when the context is full. Only sizes matter here; the caller chooses the unit.
  *
- * The decision is a fold over the conversation as it grew: whenever it had outgrown the limit, it was cut back to the
- * low watermark, and what was cut stayed cut. So the beginning of what is shown changes once in a while, not with each
+ * The decision is a fold over the conversation as it grew: whenever it outgrew the limit, it was cut back to the low
+ * watermark, and what was cut stayed cut. So the beginning of what is shown changes once in a while, not with each
  * message, and a longer conversation repeats the decisions of a shorter one. Cutting back goes like this:
  * 1. shorten the results of earlier turns, oldest first;
  * 2. if that made little room, leave out earlier turns, oldest first;
  * 3. if it still does not fit, shorten the results of the last turn, oldest first.
  * The last turn is never left out, so what remains may still be larger than the limit.
  *
- * What lies far back is not looked at (`begin`): the conversation begins at a turn behind which more than the limit
- * stands, results shortened. It is the same turn for many turns to come, and it is found from the end.
+ * What lies far back is not considered (`begin`): the conversation begins at a turn early enough that the turns from it
+ * up to the last one, results shortened, exceed the limit. That turn stays the same for many turns to come, and it is
+ * found from the end.
  */
 
 /** A message together with the results that follow it. */
@@ -25,21 +26,21 @@ export interface Cut {
   readonly turns: number
   /** How many of the oldest results are shortened, counted from the beginning of the conversation. */
   readonly results: number
-  /** How many of the oldest pieces were written before the last cut: what came before them was longer then. Each cut has
-   * another number. */
+  /** How many of the oldest pieces were written before the last cut: what came before them was longer then. The number
+   * is different for each cut. */
   readonly pieces: number
 }
 
 /** Nothing is left out or shortened. */
 export const whole: Cut = { turns: 0, results: 0, pieces: 0 }
 
-/** Each way of cutting back goes down to this part of the limit, if it can. */
+/** Each way of cutting back goes down to this fraction of the limit, if it can. */
 const lowWatermark = 0.7
 
-/** Shortening that stays above this part of the limit made too little room: the next message would cut again. */
+/** If shortening stays above this fraction of the limit, it made too little room: the next message would cut again. */
 const littleRoom = 0.85
 
-/** By this many limits at most, results shortened, the conversation begins before its last turn. */
+/** The conversation begins at most this many limits, results shortened, before its last turn. */
 export const farthest = 1.5
 
 /** A turn before the last one. */
@@ -54,12 +55,12 @@ export interface EarlierTurn {
 const roundness = (first: number, last: number): number => 31 - Math.clz32((first - 1) ^ last)
 
 /**
- * With which of the earlier turns the conversation begins, by index; their number if with none of them. `end` is the first
- * place of the last turn. Null when they are too few to tell: what comes before the first of them decides, or nothing
- * does and the conversation begins with it.
+ * Returns the index of the earlier turn with which the conversation begins; their number if it begins with none of
+ * them. `end` is the first place of the last turn. Null when these turns are too few to decide: turns before the first
+ * of them are needed, or there are none and the conversation begins with the first.
  *
- * Of the turns behind which more than one limit stands it is that with the roundest place: others are taken, and taken
- * again, only once it is too far back.
+ * Of the turns early enough for more than one limit to follow, the one at the roundest place is chosen: another turn is
+ * chosen only once that one is too far back.
  */
 export const begin = (earlier: ReadonlyArray<EarlierTurn>, end: number, limit: number): number | null => {
   let size = 0
@@ -86,7 +87,7 @@ export interface Growing {
   readonly cut: () => Cut
 }
 
-/** A conversation without a turn, to be cut to fit `limit`. What is added costs the same however long it is. */
+/** Starts a conversation without a turn, to be cut to fit `limit`. Adding a piece costs the same at any length. */
 export const grow = (limit: number): Growing => {
   const low = limit * lowWatermark
   const savings: Array<number> = []
@@ -94,7 +95,7 @@ export const grow = (limit: number): Growing => {
   let cut = whole
   let size = 0
   let pieces = 0
-  /** How many results stand before the last turn. */
+  /** How many results come before the last turn. */
   let earlier = 0
 
   const shorten = (end: number): void => {
@@ -131,7 +132,7 @@ export const grow = (limit: number): Growing => {
 }
 
 /**
- * How a conversation, given by its turns, is cut to fit `limit`.
+ * Returns how a conversation, passed as its turns, is cut to fit `limit`.
  *
  * @internal
  */

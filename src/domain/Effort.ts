@@ -1,10 +1,10 @@
-/** How much a model is to think. Without Schemas: the page has this in it. Pure. */
+/** How much a model should think. Has no Schemas, because the page includes this file. Pure. */
 import type { ModelRef, ReasoningEffort } from "./ModelRef.js"
 
-/** The least first. */
+/** Least first. */
 export const efforts = ["none", "minimal", "low", "medium", "high", "xhigh", "max"] as const
 
-/** The model with this effort, or with null as its provider has it. What else is said of how it is asked stays. */
+/** Returns the model with this effort; null leaves the effort to its provider. The other options stay. */
 export const withEffort = ({ options, ...model }: ModelRef, effort: ReasoningEffort | null): ModelRef => {
   const { reasoningEffort: _, ...others } = options ?? {}
   const merged = effort === null ? others : { ...others, reasoningEffort: effort }

@@ -1,10 +1,10 @@
-/** The classes of errors that come of there being many engines: of one that leaves, is elsewhere, or was overtaken. */
+/** The classes of errors that exist because there are many engines: one leaves, is elsewhere, or was overtaken. */
 import { Schema } from "effect"
 import { httpStatus } from "./HttpStatus.js"
 import { RunId } from "./Run.js"
 import { SessionId } from "./Session.js"
 
-/** The engine is being closed and begins no more runs. Another one does; nothing of the message is stored. */
+/** The engine is being closed and starts no more runs. Another engine does; nothing of the message is stored. */
 export class EngineClosing extends Schema.TaggedError<EngineClosing>()(
   "EngineClosing",
   { sessionId: SessionId },
@@ -15,13 +15,13 @@ export class EngineClosing extends Schema.TaggedError<EngineClosing>()(
   }
 }
 
-/** The engine does not serve the session's placement. Another one does; nothing of the message is stored. */
+/** The engine does not serve the session's placement. Another engine does; nothing of the message is stored. */
 export class PlacementNotServed extends Schema.TaggedError<PlacementNotServed>()(
   "PlacementNotServed",
   {
     sessionId: SessionId,
     placement: Schema.String,
-    /** What it serves, beside sessions without a placement. */
+    /** The placements that the engine serves, besides sessions without a placement. */
     served: Schema.Array(Schema.String)
   },
   httpStatus(421)
@@ -33,8 +33,8 @@ export class PlacementNotServed extends Schema.TaggedError<PlacementNotServed>()
 }
 
 /**
- * No runner of the cluster answered in time, and the front end that was asked has no engine. What was asked may have been
- * done: with an idempotency key, asking again is harmless.
+ * No runner of the cluster answered in time, and the front end that was asked has no engine. The request may have been
+ * carried out all the same: with an idempotency key, repeating it is harmless.
  */
 export class RunnersUnreachable extends Schema.TaggedError<RunnersUnreachable>()(
   "RunnersUnreachable",

@@ -1,7 +1,7 @@
 /**
- * The classes of all errors, but for those of engines. Fields say which and how much; `message` is one line for a person.
- * No error holds a key, a message's text or a tool's input; the one exception is `AnswerInvalid`, whose `text` and `detail`
- * are what it is about.
+ * The classes of all errors except those of engines. Fields say which and how much; `message` is one line for a person.
+ * No error holds a key, a message's text or a tool's input. The one exception is `AnswerInvalid`: its `text` and
+ * `detail` are what it is about.
  */
 import { Schema } from "effect"
 import { AssetId } from "./Asset.js"
@@ -11,7 +11,10 @@ import { httpStatus } from "./HttpStatus.js"
 import { RunId, StopReason } from "./Run.js"
 import { Seq, SessionId } from "./Session.js"
 
-/** An input was refused before anything changed. `limit` says what is allowed, `actual` what was given, but no text. */
+/**
+ * An input was refused before anything changed. `limit` says what is allowed, `actual` what was passed, but never a
+ * message's text.
+ */
 export class InvalidInput extends Schema.TaggedError<InvalidInput>()(
   "InvalidInput",
   {
@@ -39,7 +42,7 @@ export class SessionNotFound extends Schema.TaggedError<SessionNotFound>()(
   }
 }
 
-/** A session has this id already, or one that is being deleted. */
+/** A session with this id exists already, or is still being deleted. */
 export class SessionExists extends Schema.TaggedError<SessionExists>()(
   "SessionExists",
   {
@@ -86,7 +89,7 @@ export class RunNotFound extends Schema.TaggedError<RunNotFound>()("RunNotFound"
   }
 }
 
-/** The transcript has no message at this place, and no result waits there for earlier ones. */
+/** The transcript has no message at this place, and no stored result waits there for earlier ones. */
 export class MessageNotFound extends Schema.TaggedError<MessageNotFound>()(
   "MessageNotFound",
   { sessionId: SessionId, seq: Seq },
@@ -97,7 +100,7 @@ export class MessageNotFound extends Schema.TaggedError<MessageNotFound>()(
   }
 }
 
-/** The key was used for another message, that of run `runId`; for `append`, for other messages, of no run. */
+/** The key was used for another message, that of run `runId`; if that is null, for other messages of `append`. */
 export class IdempotencyConflict extends Schema.TaggedError<IdempotencyConflict>()(
   "IdempotencyConflict",
   {
@@ -128,7 +131,7 @@ export class AppendRefused extends Schema.TaggedError<AppendRefused>()(
   }
 }
 
-/** The gateway was restricted to reading; see `Gateway.restrict`. `operation` is the Gateway's. */
+/** The gateway was restricted to reading; see `Gateway.restrict`. `operation` names the operation of the Gateway. */
 export class Forbidden extends Schema.TaggedError<Forbidden>()(
   "Forbidden",
   { operation: Schema.String },
@@ -166,7 +169,7 @@ export class QuestionAnswered extends Schema.TaggedError<QuestionAnswered>()(
   }
 }
 
-/** The session has no file of this id. */
+/** The session has no file with this id. */
 export class AssetNotFound extends Schema.TaggedError<AssetNotFound>()(
   "AssetNotFound",
   {
@@ -180,7 +183,7 @@ export class AssetNotFound extends Schema.TaggedError<AssetNotFound>()(
   }
 }
 
-/** An asset's file could not be written, read or removed. An id is null when more than one is meant. */
+/** An asset's file could not be written, read or removed. An id is null when several are affected. */
 export class AssetFailed extends Schema.TaggedError<AssetFailed>()(
   "AssetFailed",
   {
@@ -199,8 +202,8 @@ export class AssetFailed extends Schema.TaggedError<AssetFailed>()(
 }
 
 /**
- * A stored row does not decode. The rest of the session stays readable. The ids are as stored: they may be what is
- * damaged.
+ * A stored row does not decode. The rest of the session stays readable. The ids are as stored: they may be damaged
+ * themselves.
  */
 export class RowDamaged extends Schema.TaggedError<RowDamaged>()(
   "RowDamaged",
@@ -232,7 +235,7 @@ export class CursorGone extends Schema.TaggedError<CursorGone>()(
   }
 }
 
-/** SQLite failed with `code` (such as SQLITE_FULL). Nothing of the write is stored. */
+/** Storage failed with `code` (such as SQLITE_FULL). Nothing of the write is stored. */
 export class StorageFailed extends Schema.TaggedError<StorageFailed>()(
   "StorageFailed",
   {
@@ -333,7 +336,7 @@ export class AgentUnavailable extends Schema.TaggedError<AgentUnavailable>()(
  * A model step failed.
  * - `rate-limited`, `overloaded` (5xx), `unreachable` (no connection), `cut` (the stream ended without a finish),
  *   `silent` (nothing arrived for the idle time): a later try may succeed.
- * - `rejected` (4xx), `unauthorized`, `malformed` (an answer that is not of the protocol): it will not.
+ * - `rejected` (4xx), `unauthorized`, `malformed` (an answer that breaks the protocol): a later try will not succeed.
  */
 export class ModelFailed extends Schema.TaggedError<ModelFailed>()(
   "ModelFailed",
@@ -370,7 +373,7 @@ export class DuplicateTool extends Schema.TaggedError<DuplicateTool>()(
 export class AwaitInTransaction extends Schema.TaggedError<AwaitInTransaction>()(
   "AwaitInTransaction",
   {
-    /** Null for a run that was not sent, as nobody could wait for it. */
+    /** Null for a run that was not sent because nobody could wait for it. */
     runId: Schema.NullOr(RunId)
   },
   httpStatus(409)
@@ -411,8 +414,8 @@ export class RunStopped extends Schema.TaggedError<RunStopped>()(
 }
 
 /**
- * The answer of a run does not match the requested schema, nor do those that it was asked for afterwards. `text` is the last
- * of them, `detail` has a line for each thing that is wrong with it.
+ * The answer of a run does not match the requested schema, nor do the answers it was asked for afterwards. `text` is
+ * the last answer; `detail` has a line for each thing that is wrong with it.
  */
 export class AnswerInvalid extends Schema.TaggedError<AnswerInvalid>()(
   "AnswerInvalid",
@@ -428,7 +431,7 @@ export class AnswerInvalid extends Schema.TaggedError<AnswerInvalid>()(
   }
 }
 
-/** A file is no whole export, or not one that can be imported here: line `line`, at `field`, and why. Nothing of it stays. */
+/** A file is not a complete export, or cannot be imported here: `line`, `field`, and why. Nothing of it is kept. */
 export class ImportRefused extends Schema.TaggedError<ImportRefused>()(
   "ImportRefused",
   {

@@ -1,16 +1,16 @@
 /**
  * The beginning and the end of a text of any length that comes in pieces: at most `limit` bytes of UTF-8, no character
- * torn, memory in proportion to the limit. What was left out is counted in bytes. Pieces hold whole characters.
+ * split, memory in proportion to the limit. What was left out is counted in bytes. Pieces hold whole characters.
  */
 import { byteLength } from "./Limits.js"
 
 export interface Excerpt {
   readonly limit: number
-  /** Bytes of all that has come. */
+  /** Bytes received in total. */
   readonly total: number
-  /** Its beginning: more than is kept in the end, when its characters have more than one byte. */
+  /** The text's beginning: more than is kept in the end if its characters have more than one byte. */
   readonly head: string
-  /** What follows it, or the last part of that. */
+  /** The text after `head`, or the last part of it. */
   readonly tail: string
 }
 
@@ -19,7 +19,7 @@ export const empty = (limit: number): Excerpt => ({ limit, total: 0, head: "", t
 const headLimit = ({ limit }: Excerpt): number => Math.floor(limit / 2)
 const tailLimit = ({ limit }: Excerpt): number => Math.ceil(limit / 2)
 
-/** No unit of a text is less than a byte, so what is kept by units is enough by bytes. */
+/** Counts in UTF-16 units: none takes less than a byte, so what is kept is enough in bytes. */
 export const append = (excerpt: Excerpt, piece: string): Excerpt => {
   const room = headLimit(excerpt) - excerpt.head.length
   const tail = excerpt.tail + piece.slice(room)

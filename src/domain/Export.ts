@@ -6,8 +6,8 @@
  *                      its assets, each with its content in pieces, and the session's end with the counts
  *   end, with the number of lines before it and the SHA-256 over their bytes
  *
- * What a later version may have written in its own words stands here as it is stored (`Kept`): it is decoded for
- * reading, and never encoded again. Events are not exported, only the numbers that others refer to.
+ * A value that a later version may have written in its own words is exported as it is stored (`Kept`): it is decoded
+ * for reading, and never encoded again. Events are not exported, only the event numbers that other lines refer to.
  */
 import { ParseResult, Predicate, Schema } from "effect"
 import { Actor } from "./Actor.js"
@@ -26,7 +26,7 @@ import { Timestamp } from "./Timestamp.js"
 import { Total } from "./Usage.js"
 import { Word } from "./Word.js"
 
-/** The format. A later one is refused. */
+/** The format. Any other is refused. */
 export const version = 1
 
 /** A stored value: as it is read, and as it is stored. */
@@ -35,7 +35,7 @@ export interface Kept<out A> {
   readonly stored: unknown
 }
 
-/** `isExact` tells values that are read as they are stored. */
+/** `isExact` recognizes values that are read just as they are stored. */
 const kept = <A, I>(
   schema: Schema.Schema<A, I>,
   isExact: (stored: unknown) => stored is A = (_): _ is A => false
@@ -53,12 +53,12 @@ const kept = <A, I>(
   })
 }
 
-/** A text that a column keeps as it is. */
+/** A text that a database column keeps unchanged. */
 const Text = Schema.String.pipe(
   Schema.filter(SafeText.isStorable, { description: "a text without NUL or half surrogate pairs" })
 )
 
-/** Far from the end of exact numbers, as a session goes on from there. */
+/** Far below the largest exact number, because the session keeps counting from there. */
 const Cursor = Schema.Int.pipe(Schema.between(0, 2 ** 48, { description: "a whole number from 0 to 2^48" }))
 
 const Count = Schema.NonNegativeInt
@@ -67,13 +67,13 @@ const Count = Schema.NonNegativeInt
 export const Head = Schema.Struct({ type: Schema.Literal("skein.export"), version: Count, madeAt: Timestamp })
 export type Head = typeof Head.Type
 
-/** Earlier versions told no cost. */
+/** Earlier versions exported no cost. */
 const Usage = Schema.Struct({
   ...Total.fields,
   costMicroUsd: Schema.optionalWith(Total.fields.costMicroUsd, { default: () => 0 })
 })
 
-/** A session's own fields. What it has beyond `head` was not settled, and is left out. */
+/** A session's own fields. What lies beyond `head` was not settled, and is left out. */
 export const Session = Schema.Struct({
   type: Schema.Literal("session"),
   id: SessionId,
@@ -86,20 +86,20 @@ export const Session = Schema.Struct({
   agent: Schema.NullOr(AgentName),
   model: Schema.NullOr(kept(Stored.ModelRef)),
   metadata: JsonRecord,
-  /** Of the steps up to the head. */
+  /** The usage of the steps up to the head. */
   usage: Usage,
   head: Count,
   /** The newest event. */
   cursor: Cursor,
   createdAt: Timestamp,
   updatedAt: Timestamp,
-  /** The run that went on, and how many waited. */
+  /** The run that was going on, and how many were waiting. */
   going: Schema.NullOr(RunId),
   waiting: Count
 })
 export type Session = typeof Session.Type
 
-/** A run that has ended; one that went on stands here as `crashed`, as it does not go on where it is imported. */
+/** A run that has ended. A run that was going on is exported as `crashed`: it does not go on where it is imported. */
 export const Run = Schema.Struct({
   type: Schema.Literal("run"),
   id: RunId,
@@ -120,7 +120,7 @@ export const Run = Schema.Struct({
 })
 export type Run = typeof Run.Type
 
-/** A message at its place, with what the timeline shows of it. */
+/** A message at its place, with what the timeline shows about it. */
 export const Message = Schema.Struct({
   type: Schema.Literal("message"),
   seq: Seq,
@@ -178,11 +178,11 @@ export const Asset = Schema.Struct({
 })
 export type Asset = typeof Asset.Type
 
-/** What a store keeps of a session beside its own fields. */
+/** What a store keeps of a session besides the session's own fields. */
 export const Row = Schema.Union(Run, Message, Question, Grant, AppendKey, Asset)
 export type Row = typeof Row.Type
 
-/** Bytes of content that a line has at most. */
+/** Maximum bytes of content in a line. */
 export const pieceBytes = 48 * 1024
 
 /** A piece of the content of the asset before it. */
@@ -205,13 +205,13 @@ export const SessionEnd = Schema.Struct({
 })
 export type SessionEnd = typeof SessionEnd.Type
 
-/** The last line: that all came, as it was written. */
+/** The last line: proof that everything came as it was written. */
 export const End = Schema.Struct({
   type: Schema.Literal("skein.export.end"),
   sessions: Count,
   /** Lines before this one. */
   lines: Count,
-  /** Of the bytes of these lines, their ends included. */
+  /** Hash of the bytes of these lines, line ends included. */
   sha256: Sha256
 })
 export type End = typeof End.Type
@@ -225,9 +225,9 @@ const encode = Schema.encodeSync(Schema.parseJson(Line))
 /** The text of a line, with its end. */
 export const text = (line: Line): string => `${encode(line)}\n`
 
-/** The end of a run that went on when it was exported. */
+/** The end of a run that was going on when it was exported. */
 export const goingOn = { stopReason: "crashed", detail: "it went on when its session was exported" } as const
 
-/** A word in a value as it is stored: one that this version does not know is read as another. */
+/** Returns a word of a value as it is stored: decoding turns a word that this version does not know into another. */
 export const wordOf = (stored: unknown, field: string): string | null =>
   Predicate.hasProperty(stored, field) && typeof stored[field] === "string" ? stored[field] : null

@@ -1,8 +1,8 @@
 /**
- * Whether lines are an export: each line where it may stand, and each number and id what the lines before it say. It
- * reads one line after the other, and keeps of a session what later lines refer to: ids and counts, no texts.
+ * Checks whether lines are an export: each line is where it may be, and each number and id agrees with the lines before
+ * it. It reads one line after the other, and keeps only what later lines refer to: ids and counts, no texts.
  *
- * Not judged here: sizes, content and its hash, the hash over all lines.
+ * Not checked here: sizes, content and its hash, the hash over all lines.
  */
 import { Chunk, Either } from "effect"
 import type * as Export from "./Export.js"
@@ -24,7 +24,7 @@ interface OpenSession {
   readonly session: Export.Session
   rank: number
   transcript: Transcript.State
-  /** Steps in the transcript, and whether there is a message of which nobody knows here whether it is one. */
+  /** Steps in the transcript, and whether it has messages of which this version cannot tell whether they are steps. */
   steps: number
   hasOther: boolean
   readonly runs: Map<string, { isResumed: boolean }>
@@ -46,7 +46,7 @@ const opened = (session: Export.Session): OpenSession => ({
   counts: { runs: 0, messages: 0, questions: 0, grants: 0, keys: 0, assets: 0 }
 })
 
-/** Notes a name that only one line of its kind has. */
+/** Notes a name that only one line of its kind may have. Returns whether it is new. */
 const isNew = ({ names }: OpenSession, kind: string, name: string): boolean => {
   const known = names.size
   names.add(`${kind} ${name}`)
@@ -152,7 +152,7 @@ const ofSessionEnd = (open: OpenSession, end: Export.SessionEnd): Flaw | null =>
     return flaw("messages", `the session has ${session.head}, and ${transcript.head} came`)
   }
   if (Chunk.isNonEmpty(transcript.open)) return flaw("messages", "the last calls have no results")
-  // More steps than there are would stand for messages that were lost.
+  // If the session counts more steps than came, messages were lost.
   return session.usage.steps > steps && !hasOther ? flaw("messages", "fewer steps than the session counts") : null
 }
 
@@ -163,7 +163,7 @@ export interface ExportCheck {
   readonly isDone: () => boolean
 }
 
-/** A check of one export, before its first line. `newest` is the newest format that can be read. */
+/** Starts the check of one export, before its first line. `newest` is the only format that can be read. */
 export const make = (newest: number): ExportCheck => {
   const sessions = new Set<SessionId>()
   let lines = 0

@@ -1,6 +1,6 @@
 /**
- * Messages from elsewhere, such as an imported transcript: those of a transcript, but that the ids of their calls are as
- * their source wrote them.
+ * Messages from elsewhere, such as an imported transcript: like the messages of a transcript, except that their call
+ * ids are as their source wrote them.
  */
 import { Schema } from "effect"
 import type { NamedUnion } from "./Named.js"
@@ -29,7 +29,7 @@ const ForeignResult = Schema.Struct({ ...ResultMessage.fields, callId }).annotat
   identifier: "ForeignResultMessage"
 })
 
-/** A message from elsewhere, whose call ids may be any texts. */
+/** A message from elsewhere, whose call ids may be any texts that are not empty. */
 export const ForeignMessage = Schema.Union(UserMessage, ForeignAssistant, ForeignResult, OtherMessage).annotations({
   identifier: "ForeignMessage"
 })

@@ -1,6 +1,7 @@
 /**
- * A text that grows at its end. What was added since some place costs as much as that is long, however long the whole
- * is: a string that was joined of many is put together as a whole before any part of it can be taken.
+ * A text that grows at its end. Reading what was added since some position costs as much as that part is long, however
+ * long the whole text is. With a plain string it would not: a string concatenated from many is built as a whole before
+ * any part of it can be taken.
  */
 
 interface Piece {
@@ -22,7 +23,7 @@ export const add = ({ last, whole }: GrowingText, text: string): GrowingText => 
   last: { text, start: whole.length, before: last }
 })
 
-/** What stands behind the first `length` UTF-16 units. */
+/** Returns the text after the first `length` UTF-16 units. */
 export const after = ({ last, whole }: GrowingText, length: number): string => {
   if (length === 0) return whole
   let text = ""

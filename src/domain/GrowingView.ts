@@ -1,6 +1,6 @@
 /**
- * A view that grows with its transcript: what is added costs as much as that is long, however long the whole is. It has
- * one owner, as it changes in place.
+ * A view that grows with its transcript. Adding entries costs as much as they are long, however long the whole view is.
+ * It changes in place, so it must not be shared.
  */
 import * as ContextWindow from "./ContextWindow.js"
 import * as InPieces from "./InPieces.js"
@@ -11,14 +11,14 @@ import * as ViewPiece from "./ViewPiece.js"
 /** Room kept for the notes that are added once a view is cut. */
 const roomForNotes = 200
 
-/** What the sizes of a view's pieces are compared with; null for no limit. */
+/** Returns the limit that the sizes of a view's pieces are compared with; null for none. */
 export const limitOf = ({ maxCharacters }: ViewPiece.Options): number | null =>
   maxCharacters === null ? null : maxCharacters - roomForNotes
 
 export interface GrowingView {
   /**
-   * Adds the entries that follow. False, with nothing added, when the view has to be made anew: they begin a turn, or
-   * results of what is shown already.
+   * Adds the entries that follow. Returns false and adds nothing when the view must be made from scratch: the entries
+   * begin a turn, or they begin with results of a message that is shown already.
    */
   readonly add: (entries: ReadonlyArray<Entry>) => boolean
   readonly view: () => View
@@ -32,18 +32,18 @@ export interface Start {
   readonly beginning: number
 }
 
-/** Pieces that are put together before others have their turn. */
+/** Pieces that are put together before other work gets its turn. */
 const atATime = 250
 
 export const make = (start: Start, options: ViewPiece.Options): GrowingView => InPieces.atOnce(making(start, options))
 
-/** The same for a beginning of many turns, or of one that is long. */
+/** Does the same as `make`, in pieces, for a beginning of many turns or of a long one. */
 export function* making({ beginning, turns }: Start, options: ViewPiece.Options): InPieces.InPieces<GrowingView> {
   const limit = limitOf(options)
   const conversation = limit === null ? null : ContextWindow.grow(limit)
   const named = ViewPiece.uniqueIds()
   const pieces: Array<View> = []
-  /** How many pieces stand before each turn. */
+  /** How many pieces come before each turn. */
   const starts: Array<number> = []
   const add = (piece: ViewPiece.Piece): void => {
     pieces.push(named(piece))
@@ -58,14 +58,14 @@ export function* making({ beginning, turns }: Start, options: ViewPiece.Options)
     }
   }
   const first = turns[0]?.first ?? beginning
-  /** Reasoning of earlier turns was perhaps written behind what is not looked at any more. */
+  /** Reasoning of earlier turns may have been written after messages that are no longer considered. */
   const withoutReasoning = first > beginning ? (starts.at(-1) ?? 0) : 0
 
   let shown = { cut: ContextWindow.whole, pieces: 0, results: 0, items: Array<ViewItem>() }
   const cutPiece = (items: View, at: number, cut: ContextWindow.Cut): View =>
     at < Math.max(cut.pieces, withoutReasoning) ? items.map(ViewPiece.withoutReasoning) : items
 
-  /** Shows the pieces that are not shown yet, or all of them once the cut is another one. */
+  /** Shows the pieces that are not shown yet, or all of them once the cut has changed. */
   function* show(): InPieces.InPieces<typeof shown> {
     const cut = conversation?.cut() ?? ContextWindow.whole
     const isSame = cut.pieces === shown.cut.pieces

@@ -1,4 +1,4 @@
-/** The form that all ids share. What an id names is told by its brand. */
+/** The form that all ids share. The brand says what an id names. */
 import { Schema } from "effect"
 
 /** 1 to 64 of `A-Z a-z 0-9 _ -`, beginning with a letter or digit: safe as a folder name on every platform. */

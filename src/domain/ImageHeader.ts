@@ -1,7 +1,7 @@
 /**
- * Reads what the first bytes of a PNG, JPEG, GIF or WebP say: which of them it is, and how large the picture is. Pure.
+ * Reads from the first bytes of a PNG, JPEG, GIF or WebP which of them it is and how large the picture is. Pure.
  *
- * Not judged: the rest of the content. A picture with a good header may still be damaged.
+ * Not checked: the rest of the content. A picture with a good header may still be damaged.
  */
 
 export interface ImageHeader {
@@ -11,7 +11,7 @@ export interface ImageHeader {
   readonly height: number
 }
 
-/** `incomplete`: more bytes have to come. Null: the bytes are no header of the kind that they begin like, or of none. */
+/** `incomplete`: more bytes are needed. Null: not a valid header of the type that the bytes begin like, or of any. */
 export type ReadResult = ImageHeader | "incomplete" | null
 
 /** The types that are read. */
@@ -26,14 +26,14 @@ const signatures: ReadonlyArray<readonly [mediaType: ImageHeader["mediaType"], p
   ["image/webp", /^RIFF[^]{4}WEBP/]
 ]
 
-/** Bytes that decide about every signature. */
+/** Bytes that are enough to recognize every signature. */
 const signatureBytes = 12
 
-/** The image type that the first bytes of a file tell; null when they tell none. */
+/** Returns the image type that the first bytes of a file indicate; null when they indicate none. */
 export const typeOf = (head: Uint8Array): ImageHeader["mediaType"] | null =>
   signatures.find(([, pattern]) => pattern.test(latin1(head.subarray(0, signatureBytes))))?.[0] ?? null
 
-/** Reads as much of a content as there is. */
+/** Reads the header from as much of the content as there is. */
 export const read = (bytes: Uint8Array): ReadResult => {
   const mediaType = typeOf(bytes)
   if (mediaType === null) return bytes.length < signatureBytes ? "incomplete" : null
@@ -55,10 +55,10 @@ const png = (view: DataView): Size => {
 const gif = (view: DataView): Size =>
   view.byteLength < 10 ? "incomplete" : [view.getUint16(6, true), view.getUint16(8, true)]
 
-/** Markers that begin a frame, and so tell its size. */
+/** Whether a marker begins a frame, which states the picture's size. */
 const isFrame = (marker: number): boolean => marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)
 
-/** Walks from segment to segment; each tells its length. */
+/** Walks from segment to segment; each states its length. */
 const jpeg = (view: DataView): Size => {
   for (let at = 2; ;) {
     if (at + 9 > view.byteLength) return "incomplete"

@@ -1,20 +1,20 @@
 /**
- * The JSON Schema of a tool's input, made into one that every provider takes. Pure.
+ * Turns the JSON Schema of a tool's input into one that every provider accepts. Pure.
  *
  * Guaranteed:
- * - It is JSON Schema 2020-12, which Anthropic demands; what older drafts say otherwise is said anew.
+ * - It is JSON Schema 2020-12, which Anthropic demands; what older drafts express differently is rewritten.
  * - It describes an object: its top has `type` and `properties` and neither a reference nor a choice, which OpenAI
  *   refuses there. A choice at the top becomes one object with the fields of all its cases.
- * - Arrays say what they hold; nothing has an `$id`, as the same one twice does not compile.
+ * - Arrays say what they hold; nothing has an `$id`, because the same `$id` twice does not compile.
  *
- * What cannot be repaired is refused by name. Not guaranteed: that each keyword within means something to the model, nor
+ * What cannot be repaired is refused by name. Not guaranteed: that each keyword inside means something to the model, or
  * that a `pattern` is a regular expression.
  */
 import { Array as Arr, Either, Predicate } from "effect"
 
 export type InputSchema = Readonly<Record<string, unknown>>
 
-/** Why no provider would take it. */
+/** Why a schema is refused: what is allowed, and what came instead. */
 interface Flaw {
   readonly limit: string
   readonly actual: string
@@ -51,13 +51,13 @@ const ofNamed: ReadonlySet<string> = new Set([
 
 const dropped: ReadonlySet<string> = new Set(["$schema", "$id", "id", "$comment"])
 
-/** More than any tool means, less than what exhausts a stack. */
+/** More than any tool needs, less than what exhausts a stack. */
 const deepest = 100
 
 const isStrings = (value: unknown): value is ReadonlyArray<string> =>
   Arr.isArray(value) && value.every(Predicate.isString)
 
-/** What draft 4 to 7 say otherwise. */
+/** Rewrites what drafts 4 to 7 express differently. */
 const modern = (schema: InputSchema): InputSchema => {
   const { additionalItems, items, ...rest } = schema
   const tuple =
@@ -83,7 +83,7 @@ const bound = (inclusive: string, exclusive: string, value: unknown, strict: unk
   }
 }
 
-/** One keyword's value, with the schemas in it. Null for a keyword that is left out. */
+/** Converts the value of one keyword, with the schemas in it. Returns null for a keyword that is left out. */
 const keyword = (key: string, value: unknown, path: string, depth: number): Result<unknown> | null => {
   if (dropped.has(key) && Predicate.isString(value)) return null
   if (ofOne.has(key)) return subschema(value, path, depth)
@@ -148,7 +148,7 @@ const itemized = (schema: InputSchema): InputSchema =>
 
 const fragment = (part: string): string => decodeURIComponent(part).replace(/~1/gu, "/").replace(/~0/gu, "~")
 
-/** What a reference within the schema names; undefined for nothing. */
+/** Returns what a reference within the schema points to; undefined when it points to nothing. */
 const lookUp = (root: InputSchema, ref: string): unknown => {
   if (!ref.startsWith("#")) return undefined
   const parts = Either.try(() => ref.slice(1).split("/").slice(1).map(fragment))
@@ -166,7 +166,7 @@ const referencesIn = (value: unknown): ReadonlyArray<string> => {
   )
 }
 
-/** What the top says of an object's fields. */
+/** What the top says about an object's fields. */
 interface Fields {
   readonly properties: Readonly<Record<string, unknown>>
   readonly required: ReadonlyArray<string>
@@ -195,10 +195,10 @@ const merge = (all: ReadonlyArray<Fields>, isChoice: boolean): Fields => {
   }
 }
 
-/** What the parts of a schema say of fields. Each is read once, however often it is referred to. */
+/** What the parts of a schema say about fields. Each part is read once, however often it is referred to. */
 type Known = Map<unknown, Result<Fields>>
 
-/** Follows references and joins what the schema is made of. */
+/** Follows references and merges the fields of all parts of the schema. */
 const fieldsOf = (root: InputSchema, schema: unknown, depth: number, known: Known): Result<Fields> => {
   const before = known.get(schema)
   if (before !== undefined) return before
@@ -234,13 +234,13 @@ const readFields = (root: InputSchema, schema: unknown, depth: number, known: Kn
 
 const combined = ["$ref", "allOf", "anyOf", "oneOf", "not", "if", "then", "else"]
 
-/** What Anthropic takes as the name of a field. */
+/** The field names that Anthropic accepts. */
 const fieldName = /^[A-Za-z0-9_.-]{1,64}$/
 
-/** What came out as providers take it: it is not read again, as with tools that are put together at each step. */
+/** Schemas that are portable already. They are not read again, such as when tools are put together at each step. */
 const known = new WeakSet<InputSchema>()
 
-/** The schema as providers take it, or why they would not. */
+/** Returns the schema in a form that every provider accepts, or why that is not possible. */
 export const portable = (schema: unknown): Result<InputSchema> =>
   Predicate.isRecord(schema) && known.has(schema)
     ? Either.right(schema)

@@ -6,21 +6,21 @@ import { Array as Arr, Either, Predicate, Schema } from "effect"
 import type { Named } from "./Named.js"
 import * as SafeText from "./SafeText.js"
 
-/** What a field takes: `choice` one of its options, `choices` some of them. */
+/** What a field accepts: `choice` one of its options, `choices` some of them. */
 export const FieldKind = Schema.Literal("text", "number", "integer", "boolean", "choice", "choices")
 export type FieldKind = typeof FieldKind.Type
 
-/** What a person fills in. */
+/** A value that a person fills in. */
 export const Value = Schema.Union(Schema.String, Schema.Finite, Schema.Boolean, Schema.Array(Schema.String))
 export type Value = typeof Value.Type
 
-/** What a person filled in, by the names of fields. */
+/** The values that a person filled in, by field name. */
 export const Values = Schema.Record({ key: Schema.String, value: Value })
 export type Values = typeof Values.Type
 
 const optional = <A, I>(schema: Schema.Schema<A, I>) => Schema.optionalWith(schema, { exact: true })
 
-/** One of the values of a choice, and how people read it. */
+/** One option of a choice: its value, and the title that people read. */
 export const Option = Schema.Struct({ value: Schema.String, title: Schema.String }).annotations({
   identifier: "InquiryOption"
 })
@@ -30,36 +30,36 @@ export type Option = Named<typeof Option.Type>
 export const Field = Schema.Struct({
   name: Schema.String,
   kind: FieldKind,
-  /** How people read its name. */
+  /** The name that people read. */
   title: Schema.String,
   about: optional(Schema.String),
   isRequired: Schema.Boolean,
-  /** Of a choice or choices. */
+  /** For a `choice` or `choices`. */
   options: optional(Schema.Array(Option)),
-  /** The least number, characters or choices. */
+  /** The smallest number, or the fewest characters or choices. */
   least: optional(Schema.Finite),
-  /** The greatest number, or most characters or choices. */
+  /** The largest number, or the most characters or choices. */
   most: optional(Schema.Finite),
-  /** What is filled in at first. */
+  /** The value that is filled in at first. */
   initial: optional(Value)
 }).annotations({ identifier: "InquiryField" })
 export type Field = Named<typeof Field.Type, { readonly options: ReadonlyArray<Option> }>
 
-/** What is asked, in words of whoever asks: a person is shown them as such. */
+/** What is asked, in the asker's own words: people are shown that they are the asker's. */
 export const Inquiry = Schema.Struct({
   /** Who asks, such as the name of an MCP server. */
   from: Schema.String,
   text: Schema.String,
   fields: Schema.Array(Field),
-  /** A page on which the person is to do something. It is shown, and opened by the person alone. */
+  /** A page on which the person should do something. The link is shown; only the person opens it. */
   link: optional(Schema.String)
 }).annotations({ identifier: "Inquiry" })
 export type Inquiry = Named<typeof Inquiry.Type, { readonly fields: ReadonlyArray<Field> }>
 
-/** What came of it. */
+/** How an inquiry ended. */
 export type Reply =
   | { readonly _tag: "Given"; readonly values: Values }
-  /** `message` says why, if somebody did. */
+  /** `message` says why, if a reason was stated. */
   | { readonly _tag: "Declined"; readonly message: string | null }
 
 /** What is wrong, and with which field. */
@@ -69,7 +69,7 @@ interface Flaw {
   readonly actual: string
 }
 
-/** Most that is asked: characters of texts, names and links, fields, options of one. */
+/** Upper bounds: characters of a text, name, link and value, the number of fields, and of options in a field. */
 export const most = { text: 4096, name: 128, link: 2048, fields: 32, options: 128, value: 16_384 }
 
 const flaw = (field: string, limit: string, actual: string): Flaw => ({ field, limit, actual: actual.slice(0, 100) })
@@ -111,7 +111,7 @@ const fieldFlaws = ({
 
 const isWebLink = (link: string): boolean => /^https?:\/\//iu.test(link)
 
-/** Why it cannot be asked; null when it can. */
+/** Returns why an inquiry cannot be asked; null when it can. */
 export const flawOf = ({ fields, from, link, text }: Inquiry): Flaw | null => {
   if (fields.length > most.fields) return flaw("fields", `at most ${most.fields}`, `${fields.length}`)
   if (link !== undefined && !isWebLink(link)) return flaw("link", "a link of http or https", link)
@@ -125,7 +125,7 @@ export const flawOf = ({ fields, from, link, text }: Inquiry): Flaw | null => {
   )
 }
 
-/** Whether a size is within a field's limits, and how these are said. */
+/** Returns null when a size is within a field's limits, else the limits in words. */
 const sized = (size: number, { least, most }: Field, what: string): string | null =>
   (least === undefined || size >= least) && (most === undefined || size <= most)
     ? null
@@ -142,7 +142,7 @@ const kindLimits: Readonly<Record<FieldKind, string>> = {
   choices: "some of its options"
 }
 
-/** What a field takes instead of a value; null when it takes the value. */
+/** Returns in words what a field accepts instead of a value; null when it accepts the value. */
 const limitOf = (field: Field, value: Value): string | null => {
   const { kind, options = [] } = field
   const other = kindLimits[kind]
@@ -167,7 +167,7 @@ const limitOf = (field: Field, value: Value): string | null => {
   }
 }
 
-/** Why values do not fill it in; null when they do. */
+/** Returns why values do not fit the fields of an inquiry; null when they do. */
 export const valuesFlaw = ({ fields }: Inquiry, values: Values): Flaw | null => {
   const unknown = Object.keys(values).find((name) => fields.every((field) => field.name !== name))
   if (unknown !== undefined) return flaw("values", "the fields of the question", unknown)
@@ -179,7 +179,7 @@ export const valuesFlaw = ({ fields }: Inquiry, values: Values): Flaw | null => 
   return null
 }
 
-/** A value as a person types it: choices by number from 1 or by value, several with commas. */
+/** Reads a value as a person types it: options by value, title or number from 1, several separated by commas. */
 export const read = (field: Field, typed: string): Either.Either<Value, string> => {
   const text = typed.trim()
   const { kind, options = [] } = field

@@ -1,8 +1,8 @@
 /**
- * What is wrong with a value, one line an issue: `offset: expected an integer from 1, got null`. The line says where,
- * what is allowed there, as far as a JSON Schema can say it, and what was given, in a few words.
+ * What is wrong with a value, one line per issue: `offset: expected an integer from 1, got null`. The line says where,
+ * what is allowed there, as far as a JSON Schema can express it, and in a few words what came instead.
  *
- * Guaranteed: no line shows a schema's tree or more than a few characters of the value; there are at most 20 lines.
+ * Guaranteed: no line shows a schema's tree or more than a few characters of the value; at most 20 issues are listed.
  */
 import { Array as Arr, Either, Inspectable, JSONSchema, Option, Predicate, Schema, SchemaAST } from "effect"
 import type { ParseResult } from "effect"
@@ -13,7 +13,7 @@ const maxShown = 40
 
 type Path = ReadonlyArray<PropertyKey>
 
-/** What was given, in a few words. */
+/** Describes a value in a few words. */
 const shown = (value: unknown): string => {
   if (value === undefined) return "nothing"
   if (Array.isArray(value)) return "a list"
@@ -66,7 +66,7 @@ const simple: Readonly<Record<string, string>> = { boolean: "true or false", nul
 
 const referenceStart = "#/$defs/"
 
-/** Rules with those that they refer to and those that they are joined with. */
+/** Merges rules with the rules that they refer to and the rules in their `allOf`. */
 const joined = (rules: Rules, definitions: Rules): Rules => {
   const { $ref: reference, allOf } = rules
   const name = typeof reference === "string" ? reference.slice(referenceStart.length) : ""
@@ -76,7 +76,7 @@ const joined = (rules: Rules, definitions: Rules): Rules => {
   )
 }
 
-/** What a JSON Schema allows, in words; none when it says more than words do. */
+/** Returns what a JSON Schema allows, in words; none when words cannot express it. */
 const wordsOf = (given: unknown, definitions: Rules, depth = 0): Option.Option<ReadonlyArray<string>> => {
   if (!Predicate.isReadonlyRecord(given) || depth > maxDepth) return Option.none()
   const rules = joined(given, definitions)
@@ -101,7 +101,7 @@ const wordsOf = (given: unknown, definitions: Rules, depth = 0): Option.Option<R
   }
 }
 
-/** Without what JSON cannot hold. */
+/** Leaves out `undefined`, which JSON cannot hold. */
 const present = (ast: SchemaAST.AST): SchemaAST.AST =>
   SchemaAST.isUnion(ast) ? SchemaAST.Union.make(ast.types.filter((type) => !SchemaAST.isUndefinedKeyword(type))) : ast
 
@@ -124,7 +124,7 @@ const expected = (ast: SchemaAST.AST): string =>
     short
   )
 
-/** What a check says of its own, beneath the schemas around it. */
+/** Returns the message of a check itself, from beneath the schemas around it. */
 const own = (issue: ParseResult.ParseIssue): Option.Option<string> => {
   switch (issue._tag) {
     case "Type":
@@ -149,7 +149,7 @@ const at = (path: Path, text: string): string => {
   return path.length === 0 ? line : `${path.map(String).join(".")}: ${line}`
 }
 
-/** `ast`: the outermost schema at this place, which says more than those inside of it. */
+/** `ast` is the outermost schema at this path, which says more than the schemas inside it. */
 const linesOf = (path: Path, ast: SchemaAST.AST | null, issue: ParseResult.ParseIssue): ReadonlyArray<string> => {
   const leaf = (schema: SchemaAST.AST, inner: ParseResult.ParseIssue = issue) => [
     at(
@@ -175,7 +175,7 @@ const linesOf = (path: Path, ast: SchemaAST.AST | null, issue: ParseResult.Parse
       return only !== undefined && deeper.length === 1 ? linesOf(path, null, only) : leaf(ast ?? issue.ast)
     }
     case "Transformation":
-      // What was given could be transformed, and so is not what is wrong.
+      // The input could be transformed, so the input is not what is wrong.
       if (issue.kind === "Type") return linesOf(path, null, issue.issue)
       return isLeaf(issue.issue) ? leaf(ast ?? issue.ast, issue.issue) : linesOf(path, null, issue.issue)
     case "Refinement":
@@ -204,7 +204,7 @@ const isLeaf = (issue: ParseResult.ParseIssue): boolean => {
   }
 }
 
-/** So many lines that a reader takes them in. */
+/** Joins lines, but no more than a reader can take in. */
 export const bound = (lines: ReadonlyArray<string>): string =>
   [...lines.slice(0, maxLines), ...(lines.length > maxLines ? [`and ${lines.length - maxLines} more`] : [])].join("\n")
 

@@ -3,10 +3,10 @@ import { Either, ParseResult, Schema, type SchemaAST } from "effect"
 
 export type Json = null | boolean | number | string | ReadonlyArray<Json> | { readonly [key: string]: Json }
 
-/** Values in values: more than anybody means, less than what exhausts a stack. */
+/** Values in values: more than anybody needs, less than what exhausts a stack. */
 const deepest = 100
 
-/** A key of this name would become the object's prototype wherever it is copied. */
+/** A key with this name would become the object's prototype wherever the object is copied. */
 const forbidden = "__proto__"
 
 const isObject = (value: unknown, depth: number): value is { readonly [key: string]: Json } =>
@@ -41,7 +41,7 @@ const checkRecord = (value: unknown, ast: SchemaAST.AST): Either.Either<JsonReco
   )
 }
 
-/** A JSON object, with the same bounds. A refusal names the field. */
+/** A JSON object within the same bounds. A refusal names the field. */
 export const JsonRecord: Schema.Schema<{ readonly [key: string]: Json }> = Schema.declare(
   [],
   {

@@ -1,11 +1,11 @@
 /**
- * What a value holds that JSON cannot hold, or that its readers cannot bear: numbers that are not finite, which `1e999`
- * in a text becomes, and values nested more than 100 deep. Looks no deeper than that. Of a text also integers so large
- * that reading them has changed their digits.
+ * Finds what JSON cannot hold, or what its readers cannot cope with: numbers that are not finite (`1e999` in a text is
+ * read as one), and values nested more than 100 deep. Looks no deeper than that. In a value that was read from a text,
+ * also finds integers so large that reading them has changed their digits.
  */
 import { Predicate } from "effect"
 
-/** Values in values: more than anybody means, less than what exhausts a stack. */
+/** Values in values: more than anybody needs, less than what exhausts a stack. */
 const maxDepth = 100
 
 type NumberFlaw = (value: number) => string | null
@@ -31,12 +31,12 @@ const flaws = (value: unknown, flawOf: NumberFlaw): ReadonlyArray<string> => {
   return found
 }
 
-/** One line for each flaw, with its place. */
+/** Returns one line for each flaw, with its path. */
 export const find = (value: unknown): ReadonlyArray<string> => flaws(value, infinite)
 
 const number = /-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/y
 
-/** Whether a JSON text has an integer, written as one, whose digits are others once it is read. */
+/** Whether a JSON text has an integer, written as such, whose digits change when it is read. */
 const hasInexactInteger = (json: string): boolean => {
   if (!/\d{16}/.test(json)) return false
   for (let at = 0; at < json.length; at++) {
@@ -53,6 +53,6 @@ const hasInexactInteger = (json: string): boolean => {
   return false
 }
 
-/** The same for a value that was read from this text. */
+/** Does the same for a value that was read from this text, and finds inexact integers too. */
 export const findRead = (json: string, value: unknown): ReadonlyArray<string> =>
   flaws(value, hasInexactInteger(json) ? inexact : infinite)

@@ -1,7 +1,7 @@
 /**
  * Which engine runs a session. A lease is the session's fencing number together with the engine that holds it: an engine
  * that takes the session over raises the number, and every write of a run carries the number under which it was started.
- * So at most one engine writes, whatever any engine believes of another's life. `Tenure` has the moves of a lease,
+ * So at most one engine writes, whatever any engine believes about another's life. `Tenure` has the moves of a lease,
  * `Liveness` decides when one is over.
  */
 import { Schema } from "effect"
@@ -10,11 +10,11 @@ import { RunId } from "./Run.js"
 import { SessionId } from "./Session.js"
 import { Timestamp } from "./Timestamp.js"
 
-/** Names an engine among those of all hosts and boots. */
+/** Names one engine among the engines of all hosts and boots. */
 export const EngineId = Schema.Struct({
   /** Changes with each boot of the host. */
   bootId: Schema.String,
-  /** Pids mean something within one namespace only. */
+  /** Pids only have a meaning within one namespace. */
   pidNamespace: Schema.String,
   pid: Schema.Int,
   /** When the process started, in the unit of its host; tells a reused pid apart. */
@@ -22,8 +22,9 @@ export const EngineId = Schema.Struct({
   /** One engine within the process. */
   instance: Schema.String,
   /**
-   * The host, where engines of several hosts may share a storage; null where all of them are on one. Who names one stops its
-   * runs by itself before others may take them over (`Liveness.mayGoOn`). Those of earlier versions have none.
+   * The host, where engines of several hosts may share a storage; null where all engines are on one host. An engine
+   * that names a host stops its runs by itself before others may take them over (`Liveness.mayGoOn`). Ids that earlier
+   * versions stored have no host.
    */
   host: Schema.optionalWith(Schema.NullOr(Schema.String), { default: () => null })
 })
@@ -33,30 +34,30 @@ export type EngineId = typeof EngineId.Type
 export const Lease = Schema.Struct({ sessionId: SessionId, runId: RunId, fence: Schema.Int })
 export type Lease = typeof Lease.Type
 
-/** Milliseconds on a host's monotonic clock. `clock` names it; an empty name stands for one that nobody else shares. */
+/** Milliseconds on a host's monotonic clock. `clock` names it; an empty name means a clock that nobody else shares. */
 export const Sign = Schema.Struct({ clock: Schema.String, at: Schema.Int })
 export type Sign = typeof Sign.Type
 
-/** What storage has of an engine's life: how many signs it gave, and of the newest what it said. */
+/** What storage knows about an engine's life: how many signs it gave, and what the newest sign says. */
 export const Beat = Schema.Struct({
   count: Schema.Int,
   sign: Schema.NullOr(Sign),
-  /** For how long the engine holds its leases after a sign, as it says itself. */
+  /** How long the engine holds its leases after a sign, as the engine itself states. */
   leaseMillis: Schema.NullOr(Schema.Int),
-  /** When storage took the newest sign. */
+  /** When storage received the newest sign. */
   seenAt: Schema.NullOr(Timestamp)
 })
 export type Beat = typeof Beat.Type
 
-/** Of an engine that gave no sign, and of a run that no engine has. */
+/** The beat of an engine that gave no sign, and of a run that no engine has. */
 export const silent: Beat = { count: 0, sign: null, leaseMillis: null, seenAt: null }
 
-/** Who claims a session, and its sign of life as it does. */
+/** The engine that claims a session, with its sign of life at that time. */
 export interface Presence {
   readonly engine: EngineId
   readonly sign: Sign
   readonly leaseMillis: number
-  /** The placements that it serves, beside sessions without one. */
+  /** The placements that the engine serves, besides sessions without one. */
   readonly placements: ReadonlyArray<Placement>
 }
 

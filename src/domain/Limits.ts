@@ -4,7 +4,7 @@ import { InvalidInput } from "./SkeinError.js"
 
 const size = Schema.Int.pipe(Schema.between(1, Number.MAX_SAFE_INTEGER, { description: "a whole number from 1" }))
 
-/** How large what is stored may be. */
+/** Upper bounds for what is stored. */
 export const Limits = Schema.Struct({
   /** Characters of a title after folding white space. Defaults to 200. */
   titleCharacters: size,
@@ -36,11 +36,11 @@ const encoder = new TextEncoder()
 /** Bytes of a text in UTF-8. */
 export const byteLength = (text: string): number => encoder.encode(text).length
 
-/** Whether a text has more bytes than a limit. Only one that is near to it is encoded: a UTF-16 unit has one to three. */
+/** Whether a text has more bytes than a limit. Only encodes a text near the limit: a UTF-16 unit has 1 to 3 bytes. */
 const isOver = (text: string, limit: number): boolean =>
   text.length > limit || (text.length * 3 > limit && byteLength(text) > limit)
 
-/** The JSON text of a value, or a refusal when it has none or one of more than `limit` bytes. */
+/** Returns the JSON text of a value, or a refusal when it has none or it has more than `limit` bytes. */
 export const json = (field: string, value: unknown, limit: number): Either.Either<string, InvalidInput> => {
   const text = Either.getOrNull(Either.try((): string | undefined => JSON.stringify(value)))
   if (typeof text === "string" && !isOver(text, limit)) return Either.right(text)

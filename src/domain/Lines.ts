@@ -1,6 +1,6 @@
-/** Cuts bytes that come in any pieces into lines, of which at most one is kept, and none of more than so many bytes. */
+/** Cuts bytes that come in pieces of any size into lines. Keeps at most one line, and none longer than a limit. */
 
-/** The lines that are whole now, without their ends; `isTooLong` when the one after them cannot be a line. */
+/** The lines that are complete now, without their line ends; `isTooLong` when the next line is over the limit. */
 interface Cut {
   readonly lines: ReadonlyArray<Uint8Array>
   readonly isTooLong: boolean
@@ -26,7 +26,7 @@ const joined = (pieces: ReadonlyArray<Uint8Array>, size: number): Uint8Array => 
   return all
 }
 
-/** Before the first byte. */
+/** Starts before the first byte. A line has at most `mostBytes`. */
 export const make = (mostBytes: number): Lines => {
   let pieces: Array<Uint8Array> = []
   let size = 0
@@ -54,7 +54,7 @@ export const make = (mostBytes: number): Lines => {
         lines.push(whole())
         from = end + 1
       }
-      // A piece may be a part of a buffer that is used again.
+      // Copied, because a piece may be part of a buffer that is used again.
       keep(bytes.slice(from))
       return { lines, isTooLong: size > mostBytes }
     },

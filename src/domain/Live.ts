@@ -1,6 +1,6 @@
 /**
- * What there is of a run beyond its stored events: the text that a step has written so far, the newest progress of each
- * call. `Watch` says what of it is news to a watcher.
+ * The part of a run that is not in its stored events: the text that a step has written so far, and the newest progress
+ * of each call. `Watch` works out which of it is news to a watcher.
  */
 import { HashMap, Option, Schema } from "effect"
 import { AssistantMessage, CallId, callsOf, isReasoning, isText } from "./Message.js"
@@ -18,20 +18,20 @@ export type Retry = typeof Retry.Type
 export interface LiveStep {
   /** The place that the step's message will have. */
   readonly seq: Seq
-  /** Who writes it. */
+  /** The model that writes it. */
   readonly model: { readonly provider: string; readonly model: string }
   /** 1 for the first try; each further try begins the text again. */
   readonly attempt: number
   readonly draft: StepDraft.StepDraft
   /** The ids that the calls will be stored with, by their index. */
   readonly callIds: HashMap.HashMap<number, CallId>
-  /** Whether its message is in the transcript; until then what was written may still have to be kept as partial. */
+  /** Whether its message is in the transcript; until then its text may still have to be kept as a partial message. */
   readonly stored: boolean
-  /** Why there was a further try. */
+  /** Why the step was tried again. */
   readonly retry: Retry | null
 }
 
-/** What a running step has written so far, and how far its calls are. */
+/** What a running step has written so far, and how far its calls have come. */
 export interface Live {
   readonly runId: RunId
   readonly step: LiveStep | null
@@ -50,13 +50,13 @@ export const beginStep = (live: Live, seq: Seq, model: LiveStep["model"]): Live 
 export const addPart = (live: Live, part: StepDraft.Part): Live =>
   live.step === null ? live : { ...live, step: { ...live.step, draft: StepDraft.add(live.step.draft, part) } }
 
-/** Gives a call its id, before the first of its text is added. */
+/** Gives a call its id, before any of its text is added. */
 export const nameCall = (live: Live, index: number, callId: CallId): Live =>
   live.step === null
     ? live
     : { ...live, step: { ...live.step, callIds: HashMap.set(live.step.callIds, index, callId) } }
 
-/** The step failed and is tried again: what it had written is void. */
+/** Starts a step again after it failed: what it had written is discarded. */
 export const retryStep = (live: Live, retry: Retry): Live => {
   const { step } = live
   if (step === null) return live
@@ -68,7 +68,7 @@ export const setProgress = (live: Live, callId: CallId, text: string): Live => {
   return { ...live, version, progress: new Map(live.progress).set(callId, { text, version }) }
 }
 
-/** The call is over: its progress is news no more. */
+/** Ends a call: its progress is no longer news. */
 export const endCall = (live: Live, callId: CallId): Live => {
   if (!live.progress.has(callId)) return live
   const progress = new Map(live.progress)
@@ -76,11 +76,11 @@ export const endCall = (live: Live, callId: CallId): Live => {
   return { ...live, progress }
 }
 
-/** The step's message is stored: what is left of the live part is its calls' progress. */
+/** Marks the step's message as stored: only the progress of its calls is still live. */
 export const endStep = (live: Live): Live =>
   live.step === null ? live : { ...live, step: { ...live.step, stored: true } }
 
-/** What a running step has written so far, as those see it who watch from another process. */
+/** What a running step has written so far, as watchers in another process see it. */
 export const Draft = Schema.Struct({
   runId: RunId,
   seq: Seq,
@@ -92,7 +92,7 @@ export const Draft = Schema.Struct({
   calls: Schema.Array(
     Schema.Struct({
       index: Schema.Int,
-      /** Absent in what an earlier version wrote: nobody is told of such a call before it is stored. */
+      /** Absent in drafts of an earlier version: watchers do not see such a call before it is stored. */
       callId: Schema.optionalWith(CallId, { exact: true }),
       name: Schema.String,
       input: Schema.String
@@ -116,11 +116,11 @@ export const writtenOf = (runId: RunId, { attempt, callIds, draft, model, retry,
   })
 })
 
-/** Null while there is no step, or when its message is stored. */
+/** Returns the draft of the running step; null while there is no step, or when its message is stored. */
 export const draftOf = ({ runId, step }: Live): Draft | null =>
   step === null || step.stored ? null : writtenOf(runId, step)
 
-/** The live part of a step once all of its message is written, for who has seen this attempt of it. */
+/** Returns the live part of a step whose message is complete, for a watcher that has seen this attempt. */
 export const ofMessage = (runId: RunId, seq: Seq, attempt: number, message: AssistantMessage): Live => {
   const [text, reasoning] = [isText, isReasoning].map((isOfType) =>
     message.parts.flatMap((part) => (isOfType(part) ? [part.text] : [])).join("")
@@ -130,7 +130,7 @@ export const ofMessage = (runId: RunId, seq: Seq, attempt: number, message: Assi
   return ofDraft({ runId, seq, model, attempt, retry: null, reasoning: reasoning ?? "", text: text ?? "", calls })
 }
 
-/** The live part that a draft tells of. */
+/** Returns the live part that a draft describes. */
 export const ofDraft = ({ attempt, calls, model, reasoning, retry, runId, seq, text }: Draft): Live => {
   const parts: ReadonlyArray<StepDraft.Part> = [
     { type: "reasoning", id: "reasoning", delta: reasoning },

@@ -1,22 +1,23 @@
 /**
- * Whether the engine that holds a lease still lives. What is decided here only says when a session is taken over, never
- * what is stored: that is the fencing number's part.
+ * Decides whether the engine that holds a lease is still alive. That only determines when a session is taken over,
+ * never what is stored: the fencing number takes care of that.
  *
  * Death is proven, never guessed:
- * - of an engine of another host nothing is known, whatever its boot, its pid and its clock; where several hosts share a
- *   storage, another boot may be another host's;
+ * - about an engine on another host nothing is known, whatever its boot, its pid and its clock; where several hosts
+ *   share a storage, another boot may be another host's;
  * - a process of another boot of this host is dead;
- * - one of this boot and pid namespace is dead when its pid is gone, or belongs to a process with another start time;
- * - an engine of this very process is dead when its process-wide registry no longer has it;
- * - of all others nothing is known.
+ * - a process of this boot and pid namespace is dead when its pid is gone, or now has another start time;
+ * - an engine of this very process is dead when the process-wide registry no longer has it;
+ * - about all others nothing is known.
  *
- * An engine that is not proven dead keeps its lease by signs of life: a count that it raises again and again, with the
- * time on a clock that cannot be set and for how long it holds its leases. Engines on one host share that clock and
- * compare; others wait for the time to pass on their own. The wall clock has no part in it.
+ * An engine that is not proven dead keeps its lease by signs of life. Each sign raises a count, and has the time on a
+ * clock that cannot be set and how long the engine holds its leases. Engines on one host share that clock and compare
+ * times; others wait for the time to pass on their own clock. The wall clock plays no part.
  *
- * Silence alone does not end a lease: storage may have been held up for everybody, the engine's signs too. A silent engine
- * is asked twice. Whoever asks stores something, and so knows that storage takes writes again: after the first time the
- * engine has the time in which it would give a sign anyway, after the second that which a waiting sign needs to get in.
+ * Silence alone does not end a lease: storage may have been held up for everybody, including the engine's signs. A
+ * silent engine is asked twice. The engine that asks stores something, so it knows that storage takes writes again. The
+ * first time, the silent engine has as long as it takes to give a sign anyway; the second time, as long as a waiting
+ * sign needs to be stored.
  */
 import type { Beat, EngineId, TakeoverReason, Sign } from "./Lease.js"
 
@@ -24,13 +25,13 @@ export type Liveness = "alive" | "dead" | "unknown"
 
 /** What this process can see of another engine. */
 export interface Sighting {
-  /** The start time of the process that has the engine's pid now; null when there is none. */
+  /** The start time of the process that has the engine's pid now; null when no process has it. */
   readonly startTime: string | null
   /** Whether the registry of this process has the instance. */
   readonly instanceKnown: boolean
 }
 
-/** Whether `engine` still lives, as far as `self` can prove. */
+/** Whether `engine` is still alive, as far as `self` can prove. */
 export const liveness = (self: EngineId, engine: EngineId, sighting: Sighting): Liveness => {
   if (engine.host !== self.host) return "unknown"
   if (engine.bootId !== self.bootId) {
@@ -42,25 +43,28 @@ export const liveness = (self: EngineId, engine: EngineId, sighting: Sighting): 
 }
 
 /**
- * Milliseconds after the newest sign of life that storage has of an engine, on its own clock, at which it stops its runs
- * by itself where engines of other hosts may take them over. They do so after one and a half times the lease at the
- * earliest, see `standing`: even on a clock that is twice as fast, that is later.
+ * Returns how many milliseconds after its newest stored sign of life, on its own clock, an engine stops its runs by
+ * itself where engines of other hosts may take them over. Those do so after one and a half times the lease at the
+ * earliest (see `standing`): that is later even on a clock that is twice as fast.
  */
 export const silenceMillis = (leaseMillis: number): number => (2 * leaseMillis) / 3
 
-/** Whether an engine may go on with its runs, so many milliseconds after that sign. */
+/** Whether an engine may go on with its runs this many milliseconds after that sign. */
 export const mayGoOn = (millis: number, leaseMillis: number): boolean => millis < silenceMillis(leaseMillis)
 
-/** An engine gives so many signs of life in the time of a lease: one may come late. */
+/** Signs of life that an engine gives in the time of a lease: one of them may come late. */
 export const signsInLease = 3
 
-/** After the second time that a silent engine was asked. */
+/** Milliseconds that a silent engine has to answer when it is asked the second time. */
 const graceMillis = 1_000
 
 /** An engine has half the time of a lease to answer the first time: a sign is due by then, even if one comes late. */
 const answerMillis = (asks: number, leaseMillis: number): number => (asks === 1 ? leaseMillis / 2 : graceMillis)
 
-/** What somebody saw last of a lease's engine, since when, and how often and when last it was asked, on the own clock. */
+/**
+ * What an observer last saw of the engine that holds a lease, and since when; how often it asked the engine, and when
+ * last. Times are on the observer's own clock.
+ */
 export interface LeaseWatch {
   readonly fence: number
   readonly count: number
@@ -76,7 +80,7 @@ const watch = (seen: Pick<LeaseWatch, "fence" | "count">, { at }: Sign): LeaseWa
   askedAt: at
 })
 
-/** What is seen of an engine that was asked. */
+/** Returns the watch after the engine was asked. */
 export const asked = (watched: LeaseWatch, { at }: Sign): LeaseWatch => ({
   ...watched,
   asks: watched.asks + 1,
@@ -84,8 +88,8 @@ export const asked = (watched: LeaseWatch, { at }: Sign): LeaseWatch => ({
 })
 
 /**
- * Whether a lease stands: held, over for a reason, or not to be told but by watching longer, or by asking the engine.
- * `watched` is for the next look at the same session.
+ * Whether a lease stands: it is held; it is over, for a reason; only watching longer will tell (`Unclear`); or the
+ * engine must be asked (`Silent`). `watched` is for the next check of the same session.
  */
 export type Standing =
   | { readonly _tag: "Held"; readonly watched: LeaseWatch | null }
@@ -97,8 +101,9 @@ const held: Standing = { _tag: "Held", watched: null }
 const over = (reason: TakeoverReason): Standing => ({ _tag: "Over", reason })
 
 /**
- * Whether the lease of an engine stands, as far as `now` on the own clock can tell. `watched` is what the last look at
- * the session gave, if there was one. `leaseMillis` counts for an engine of which storage does not have its own.
+ * Returns whether the lease of an engine stands, as far as `now` on the caller's own clock can tell. `watched` is what
+ * the last check of the session returned, if there was one. `leaseMillis` applies to an engine that has stored none of
+ * its own.
  */
 export const standing = (
   liveness: Liveness,
@@ -115,7 +120,7 @@ export const standing = (
   if (sign !== null && sign.clock !== "" && sign.clock === now.clock) {
     if (sign.at > now.at) return over("crashed")
     if (now.at - sign.at < lease) return held
-    // A sign that was long on its way, as storage was held up, is one of life all the same.
+    // A sign that came late because storage was held up is a sign of life all the same.
     return seen.count === count ? silent(seen, now, lease) : alive
   }
   if (seen.count !== count) return alive
@@ -128,7 +133,7 @@ const silent = (watched: LeaseWatch, now: Sign, leaseMillis: number): Standing =
   return watched.asks < 2 ? { _tag: "Silent", watched } : over("lease-lost")
 }
 
-/** Milliseconds after which another look tells more. A silent engine is asked now. */
+/** Returns after how many milliseconds another check tells more, if a silent engine is asked now. */
 export const waitMillis = (
   { _tag, watched }: Extract<Standing, { readonly _tag: "Unclear" | "Silent" }>,
   { at }: Sign,

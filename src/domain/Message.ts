@@ -20,10 +20,10 @@ import { Word } from "./Word.js"
 export const CallId = id("CallId")
 export type CallId = typeof CallId.Type
 
-/** The id that a call had where it was appended from, when that is not an id of ours. */
+/** The id that an appended call had at its source, when that is not a valid `CallId`. */
 const foreignCallId = Schema.optionalWith(Schema.String, { exact: true })
 
-/** By vendor, opaque: goes back to the same vendor as it came (signatures of reasoning, item ids). */
+/** Opaque data by vendor, sent back to the same vendor as it came (signatures of reasoning, item ids). */
 export const ProviderMetadata = Schema.Record({ key: Schema.String, value: Schema.Unknown })
 export type ProviderMetadata = typeof ProviderMetadata.Type
 
@@ -66,7 +66,7 @@ export const CallPart = Schema.Struct({
 }).annotations({ identifier: "CallPart" })
 export type CallPart = Named<typeof CallPart.Type>
 
-/** A value that a tool gave for programs. No model is shown it. */
+/** A value that a tool returned for programs. No model is shown it. */
 export const JsonPart = Schema.Struct({ type: Schema.Literal("json"), value: Schema.Unknown }).annotations({
   identifier: "JsonPart"
 })
@@ -76,7 +76,7 @@ export type JsonPart = Named<typeof JsonPart.Type>
 export const DiffPart = Schema.Struct({
   type: Schema.Literal("diff"),
   path: Schema.String,
-  /** What the file held; null when it was not there. */
+  /** What the file held; null when it did not exist. */
   before: Schema.NullOr(Schema.String),
   after: Schema.String
 }).annotations({ identifier: "DiffPart" })
@@ -98,7 +98,7 @@ export type UserMessage = Named<
 
 /**
  * Why the model ended its step. `paused`: the provider interrupted the answer and goes on when it is asked again.
- * `other`: the provider, or another version of Skein, gave a reason that has no place here.
+ * `other`: the provider, or another version of Skein, stated a reason that is not in this list.
  */
 export const FinishReason = Schema.Literal("stop", "length", "content-filter", "tool-calls", "paused", "error", "other")
 export type FinishReason = typeof FinishReason.Type
@@ -108,7 +108,7 @@ const ModelName = Schema.Struct({ provider: Schema.String, model: Schema.String 
   identifier: "ModelName"
 })
 
-/** What a model wrote in one step: texts, reasoning and calls, in its order. */
+/** What a model wrote in one step: texts, reasoning and calls, in the order in which it wrote them. */
 export const AssistantMessage = Schema.Struct({
   role: Schema.Literal("assistant"),
   parts: Schema.Array(Schema.Union(TextPart, ReasoningPart, CallPart, OpaquePart)),
@@ -125,7 +125,7 @@ export type AssistantMessage = Named<
 >
 
 /**
- * How a call ended. `interrupted`: it had started and what it did is unknown. `never-started`: it surely did nothing.
+ * How a call ended. `interrupted`: it had started and what it did is unknown. `never-started`: it did nothing at all.
  * `other`: in a way that another version of Skein knows.
  */
 export const Outcome = Schema.Literal(
@@ -142,7 +142,7 @@ export const Outcome = Schema.Literal(
 )
 export type Outcome = typeof Outcome.Type
 
-/** What a result has beside its text. */
+/** A part that a result has besides its text. */
 export const ResultPart = Schema.Union(
   FilePart,
   JsonPart,
@@ -160,19 +160,19 @@ export const ResultMessage = Schema.Struct({
   outcome: Outcome,
   /** What every model reads. */
   text: Schema.String,
-  /** The whole text, when `text` was cut to the limit. */
+  /** The asset that holds the whole text, when `text` was cut to the limit. */
   assetId: Schema.optionalWith(AssetId, { exact: true }),
   parts: Schema.optionalWith(Schema.Array(ResultPart), { exact: true })
 }).annotations({ identifier: "ResultMessage" })
 export type ResultMessage = Named<typeof ResultMessage.Type, { readonly parts: ReadonlyArray<ResultPart> }>
 
-/** Who wrote a message; "other" for one that a later version wrote. */
+/** Who wrote a message; "other" for a role that another version of Skein knows. */
 export const Role = Schema.Literal("user", "assistant", "tool", "other")
 export type Role = typeof Role.Type
 
 const isRole = Schema.is(Role)
 
-/** A message that another version of Skein wrote, of a role that this one does not know. No model is sent it. */
+/** A message of another version of Skein, with a role that this version does not know. It is not sent to any model. */
 export const OtherMessage = Schema.Struct({
   role: Schema.Literal("other"),
   unknownRole: Word,
@@ -199,7 +199,7 @@ export type Message = UserMessage | AssistantMessage | ResultMessage | OtherMess
 /** A message at its place in the transcript. */
 export const Entry = Schema.Struct({
   seq: Seq,
-  /** The run that wrote it; null for what a host appended outside any run. */
+  /** The run that wrote it; null for a message that a host appended outside any run. */
   runId: Schema.NullOr(RunId),
   /** Who sent or appended it; null when nobody said, and for what a run wrote. */
   actor: Schema.NullOr(Actor),
@@ -214,7 +214,7 @@ export const isCall = (part: { readonly type: string }): part is CallPart => par
 export const isFile = (part: { readonly type: string }): part is FilePart => part.type === "file"
 /** Whether a part is a text. */
 export const isText = (part: { readonly type: string }): part is TextPart => part.type === "text"
-/** Whether a part is a reasoning. */
+/** Whether a part is reasoning. */
 export const isReasoning = (part: { readonly type: string }): part is ReasoningPart => part.type === "reasoning"
 /** Whether a part is a diff. */
 export const isDiff = (part: { readonly type: string }): part is DiffPart => part.type === "diff"
@@ -223,7 +223,7 @@ export const isDiff = (part: { readonly type: string }): part is DiffPart => par
 export const callsOf = (message: Message): ReadonlyArray<CallPart> =>
   message.role === "assistant" ? message.parts.filter(isCall) : []
 
-/** The text of a message, its text parts joined; empty for one of an unknown role. */
+/** The text of a message, its text parts joined; empty for a message of an unknown role. */
 export const textOf = (message: Message): string => {
   if (message.role === "other") return ""
   if (message.role === "tool") return message.text

@@ -1,6 +1,6 @@
 /**
- * The live part of a run that goes on in another process, as that process tells it by its events: what it has told so far
- * comes right after the durable event at `cursor`. Pure.
+ * The live part of a run that goes on in another process, built from the events that this process sends: what it has
+ * sent so far comes right after the durable event at `cursor`. Pure.
  */
 import * as Live from "./Live.js"
 import type { Cursor, Seq } from "./Session.js"
@@ -9,18 +9,18 @@ import * as StepDraft from "./StepDraft.js"
 
 export interface Mirror {
   readonly cursor: Cursor
-  /** Null while nothing is told of a run. */
+  /** Null while nothing has been received about a run. */
   readonly live: Live.Live | null
-  /** The place of the step is told with its first text. */
+  /** A retry that waits for its step: the step's place comes with its first text. */
   readonly retry: Live.Retry | null
-  /** The newest progress that was told; it goes on over all runs. */
+  /** The version of the newest progress that was received; it keeps counting over all runs. */
   readonly version: number
 }
 
-/** What is mirrored of a process before it has told anything after `cursor`. */
+/** Returns the mirror of a process that has not sent anything after `cursor` yet. */
 export const make = (cursor: Cursor, version = 0): Mirror => ({ cursor, live: null, retry: null, version })
 
-/** Nobody is told the model of a step by its events. */
+/** Events do not say which model writes a step. */
 const model = { provider: "", model: "" }
 
 type Delta = Extract<SessionEvent, { readonly offset: number }>
@@ -56,7 +56,7 @@ const stepAt = (live: Live.Live, seq: Seq, retry: Live.Retry | null): Live.Live 
 
 const write = (mirror: Mirror, live: Live.Live, event: Delta): Mirror => {
   const at = stepAt(live, event.seq, mirror.retry)
-  // What begins anew is all that there is.
+  // A text that begins again replaces all that was there.
   const open = event.offset < lengthOf(at, event) ? Live.beginStep(at, event.seq, model) : at
   const named = event.type === "call.arguments" ? Live.nameCall(open, event.index, event.callId) : open
   return { ...mirror, retry: null, live: Live.addPart(named, partOf(event)) }
@@ -105,6 +105,6 @@ const tellStored = (mirror: Mirror, event: Durable): Mirror => {
   }
 }
 
-/** The mirror once an event was told. */
+/** Returns the mirror after an event. */
 export const tell = (mirror: Mirror, event: SessionEvent): Mirror =>
   isDurable(event) ? tellStored(mirror, event) : tellWritten(mirror, event)

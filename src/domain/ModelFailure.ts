@@ -1,6 +1,6 @@
 /**
- * The message of a `ModelFailed`, written and read. A run keeps of its failure nothing but this text, so whoever wants to
- * say more about it reads it here. Pure.
+ * Writes and reads the message of a `ModelFailed`. A run keeps nothing of its failure except this text, so code that
+ * needs the details reads them from it here. Pure.
  */
 import * as ModelRef from "./ModelRef.js"
 
@@ -33,7 +33,7 @@ export const toText = ({ detail, model, reason, status }: Fields & { readonly mo
 
 const pattern = new RegExp(`^Model (.+?) failed: (${reasons.join("|")})(?: \\((\\d+)\\))?(?:: ([^]*))?$`, "u")
 
-/** Null for a text that is no such message. */
+/** Returns null for a text that is not such a message. */
 export const fromText = (text: string): ModelFailure | null => {
   const [, model = "", word, status, detail = ""] = pattern.exec(text) ?? []
   const [ref, reason] = [ModelRef.fromText(model), reasons.find((reason) => reason === word)]

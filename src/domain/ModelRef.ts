@@ -1,16 +1,16 @@
-/** Names a model and how it is to be used. What answers to the name is up to the agent's models. */
+/** Names a model and how it should be used. The agent's models decide which model the name refers to. */
 import { Schema } from "effect"
 import { efforts } from "./Effort.js"
 import type { Named } from "./Named.js"
 import { present } from "./Present.js"
 
-/** How much a model is to think. A provider that knows fewer steps takes the nearest one. */
+/** How much a model should think. A provider with fewer levels uses the nearest one. */
 export const ReasoningEffort = Schema.Literal(...efforts)
 export type ReasoningEffort = typeof ReasoningEffort.Type
 
-/** How a model is asked. Whatever is absent is left to the provider, `maxOutputTokens` to Skein's own default. */
+/** How a model is asked. An absent option is left to the provider, `maxOutputTokens` to Skein's own default. */
 export const Options = Schema.Struct({
-  /** Most tokens one step may write. */
+  /** Maximum tokens that one step may write. */
   maxOutputTokens: Schema.optional(Schema.Int.pipe(Schema.positive())),
   temperature: Schema.optional(Schema.Number.pipe(Schema.between(0, 2))),
   reasoningEffort: Schema.optional(ReasoningEffort),
@@ -20,7 +20,7 @@ export const Options = Schema.Struct({
 }).annotations({ identifier: "ModelOptions" })
 export type Options = Named<typeof Options.Type>
 
-/** What the session says of how its model is asked, and the agent where the session says nothing. */
+/** Returns the session's options, and the agent's where the session sets none. */
 export const merge = (agent: Options, session: Options): Options => ({
   ...agent,
   ...present(session)
@@ -42,7 +42,7 @@ export const toText = (ref: { readonly provider: string; readonly model: string 
 
 const isModelRef = Schema.is(ModelRef)
 
-/** Reads `provider/model`; the model's own name may hold slashes. Null when it is not of this form. */
+/** Reads `provider/model`; the model's own name may contain slashes. Returns null for a text of any other form. */
 export const fromText = (text: string): ModelRef | null => {
   const slash = text.indexOf("/")
   const ref = { provider: text.slice(0, Math.max(slash, 0)), model: text.slice(slash + 1) }

@@ -1,6 +1,6 @@
 /**
- * What a host offers for its sessions: agents, and the models of each. It is what people choose from, no limit: a session
- * may name a model that nobody listed, and whether there is one is found at its next step.
+ * What a host offers for its sessions: agents, and the models of each. It is what people choose from, not a limit: a
+ * session may name a model that is not listed, and its next step shows whether there is such a model.
  */
 import { Schema } from "effect"
 import { AgentName } from "./AgentName.js"
@@ -12,9 +12,9 @@ import { Prices } from "./Prices.js"
 export const OfferedModel = Schema.Struct({
   provider: ModelRef.fields.provider,
   model: ModelRef.fields.model,
-  /** Whether it is the one of sessions that name none. */
+  /** Whether sessions that name no model use it. */
   standard: Schema.Boolean,
-  /** Null when nobody stated them. */
+  /** Null when they are not stated. */
   prices: Schema.NullOr(Prices)
 }).annotations({ identifier: "OfferedModel" })
 export type OfferedModel = Named<typeof OfferedModel.Type, { readonly prices: Prices | null }>
@@ -22,16 +22,16 @@ export type OfferedModel = Named<typeof OfferedModel.Type, { readonly prices: Pr
 /** An agent that sessions may name. */
 export const OfferedAgent = Schema.Struct({
   name: AgentName,
-  /** What it is for, in a few words; null when nobody says. */
+  /** What it is for, in a few words; null when not stated. */
   about: Schema.NullOr(Schema.String),
-  /** Whether it is the one of sessions that name none. */
+  /** Whether sessions that name no agent use it. */
   standard: Schema.Boolean,
-  /** Empty when nobody can list them. */
+  /** Empty when they cannot be listed. */
   models: Schema.Array(OfferedModel)
 }).annotations({ identifier: "OfferedAgent" })
 export type OfferedAgent = Named<typeof OfferedAgent.Type, { readonly models: ReadonlyArray<OfferedModel> }>
 
-/** The one model of those who serve no other. */
+/** Returns the offer of a model where it is the only one. */
 export const only = ({ model, provider }: { readonly provider: string; readonly model: string }): OfferedModel => ({
   provider,
   model,

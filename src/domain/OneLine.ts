@@ -1,15 +1,15 @@
-/** Any text as one line that a terminal and a list can show. */
+/** Turns any text into one line that a terminal or a list can show. */
 
-/** Control characters, halves of surrogate pairs, and what turns or hides the text around it: as a class of characters. */
+/** A class of characters: controls, lone surrogates, and whatever reverses or hides the text around it. */
 const hidden = String.raw`\p{Cc}\p{Cs}\u200B\u200E\u200F\u202A-\u202E\u2066-\u2069\uFEFF`
 
 const unprintable = new RegExp(`[${hidden}]`, "gu")
 
-/** Makes each run of white space one blank, line breaks included, trims the ends and drops what cannot be seen. */
+/** Turns each run of white space, line breaks included, into one blank, trims the ends and drops what is invisible. */
 export const fold = (text: string): string =>
   text.replace(/\s+/gu, " ").replace(unprintable, "").replace(/ +/g, " ").trim()
 
-/** A character that is still there when the text is folded, and is no blank. */
+/** A character that is still there when the text is folded, and is not a blank. */
 const visible = new RegExp(`[^\\s${hidden}]`, "u")
 
 const lineBreak = /[\n\r\u2028\u2029]/u
@@ -25,8 +25,8 @@ const beginning = (text: string, from: number, limit: number): ReadonlyArray<str
 }
 
 /**
- * The first line of a text that is not blank, folded, cut to `limit` characters (code points); null when all are blank.
- * However long the line is, no more of it is folded than is needed.
+ * Returns the first non-blank line of a text, folded and cut to `limit` characters (code points); null when all lines
+ * are blank. However long the line is, no more of it is folded than is needed.
  */
 export const first = (text: string, limit: number): string | null => {
   const from = text.search(visible)

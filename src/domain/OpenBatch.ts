@@ -44,10 +44,10 @@ export const open = (
 export const waitsForHuman = ({ questionId, state }: Pick<OpenCall, "questionId" | "state">): boolean =>
   state === "pending" && questionId !== null
 
-/** The calls of a step that have no place in the transcript yet, and the results that wait for their turn. */
+/** The calls of the open batch that have no result yet, and the stored results that the head has not passed. */
 export const OpenBatch = Schema.Struct({
   calls: Schema.Array(OpenCall),
-  /** Results that wait beyond the head for earlier ones. */
+  /** Results that wait beyond the head for earlier results. */
   stored: Schema.Array(Entry)
 }).annotations({ identifier: "OpenBatch" })
 export type OpenBatch = Named<

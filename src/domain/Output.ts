@@ -1,6 +1,6 @@
 /**
- * The answer of a run that was sent with a form for it, a JSON Schema: how the schema is checked and asked for, how the
- * answer's JSON is read out of what a model wrote, and what it is told when that is not of the form. Pure.
+ * The answer of a run that was sent with a form, a JSON Schema: how the schema is checked, how the model is asked for
+ * the answer, how the answer's JSON is read from what it wrote, and what it is told when that does not match. Pure.
  */
 import { Either, Schema } from "effect"
 import * as CanonicalJson from "./CanonicalJson.js"
@@ -13,18 +13,18 @@ const isRecord = Schema.is(JsonRecord)
 
 const refused = (limit: string, actual: string) => new InvalidInput({ field: "output", limit, actual })
 
-/** The schema as providers take it, by the rule for the inputs of tools, or a refusal of `output`. */
+/** Returns the schema as providers accept it, by the rule for the inputs of tools, or a refusal of `output`. */
 export const read = (schema: unknown): Either.Either<JsonRecord, InvalidInput> =>
   InputSchema.portable(schema).pipe(
     Either.mapLeft(({ actual, limit }) => refused(limit, actual)),
     Either.filterOrLeft(isRecord, () => refused("a JSON object at most 100 deep, without a key __proto__", "another"))
   )
 
-/** Whether both ask for the same, in whatever order their fields come. */
+/** Whether both schemas are the same, whatever the order of their fields. */
 export const isSame = (one: JsonRecord, other: JsonRecord): boolean =>
   CanonicalJson.stringify(one) === CanonicalJson.stringify(other)
 
-/** Asks for the answer where the provider does not hold the model to the schema. */
+/** Asks for the answer where the provider does not make the model follow the schema. */
 export const instruction = (schema: JsonRecord): string =>
   [
     "Your final answer must be one JSON object that is valid against this JSON Schema, without any text before or after it:",
@@ -43,9 +43,9 @@ const braced = (text: string): string => text.slice(Math.max(text.indexOf("{"), 
 const lastFenced = (text: string): string => [...text.matchAll(/```[^\n`]*\n(.*?)```/gsu)].at(-1)?.[1] ?? ""
 
 /**
- * The JSON value that an answer is. When the answer as a whole is none, it is the object between its first brace and its
- * last, else that in its last code fence: models like to say something around it. Of a field that comes twice the last one
- * counts, as everywhere in JavaScript.
+ * Reads the JSON value of an answer: the whole answer if it is JSON, else the object between its first brace and its
+ * last, else the object in its last code fence, because models like to add text around it. If a field comes twice, the
+ * last one counts, as everywhere in JavaScript.
  */
 export const parse = (answer: string): Either.Either<unknown, string> => {
   const text = answer.trim()
@@ -62,8 +62,8 @@ export const parse = (answer: string): Either.Either<unknown, string> => {
 const shown = 200
 
 /**
- * Asks again. The answer that is meant may be some messages ago by then, so its beginning is quoted. `detail` has a line
- * for each thing that is wrong.
+ * Asks again. The answer in question may be several messages back by then, so its beginning is quoted. `detail` has a
+ * line for each thing that is wrong.
  */
 export const again = (answer: string, detail: string): string => {
   const beginning = Array.from(answer.slice(0, 2 * shown))

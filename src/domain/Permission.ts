@@ -20,7 +20,7 @@ export interface Always {
   readonly store: Effect.Effect<void>
 }
 
-/** A policy's word on one call. A denial's message is for the model. */
+/** A policy's decision on one call. A denial's message is for the model. */
 export type Decision =
   | { readonly _tag: "Allow" }
   /** `always` is null where a call cannot be allowed for good. */
@@ -33,12 +33,12 @@ export type QuestionId = typeof QuestionId.Type
 
 /**
  * `allow-once` allows this call, `allow-for-session` also every later call of the same tool in the session. `allow-always`
- * allows this call and has its rule stored, the question's `always`.
+ * allows this call and has a rule stored: the question's `always`.
  */
 export const Verdict = Schema.Literal("allow-once", "allow-for-session", "allow-always", "deny")
 export type Verdict = typeof Verdict.Type
 
-/** A verdict as it is read. `other` is one that another version of Skein knows; this one does not run a call by it. */
+/** A verdict as it is read. `other` is a verdict of another version of Skein; it does not let a call run here. */
 export const AnyVerdict = Schema.Literal(...Verdict.literals, "other")
 export type AnyVerdict = typeof AnyVerdict.Type
 
@@ -71,12 +71,12 @@ export const Question = Schema.Struct({
 }).annotations({ identifier: "Question" })
 export type Question = Named<typeof Question.Type, { readonly answer: Answer | null }>
 
-/** The state of a call that a question may be about. */
+/** Returns the state that a call is in while a question with this display is open. */
 export const askingState = ({ inquiry }: CallDisplay): "pending" | "started" =>
   inquiry === undefined ? "pending" : "started"
 
-/** What a run's end makes of a question that nobody answered. */
+/** The answer stored for a question that is still open when its run ends. */
 export const unanswered: Answer = { verdict: "deny", message: "the run ended before anybody answered", by: null }
 
-/** What a call's end makes of a question that it asked while it ran. */
+/** The answer stored for a question that a call asked while it ran, and that is still open when the call ends. */
 export const overtaken: Answer = { verdict: "deny", message: "the call ended before anybody answered", by: null }

@@ -1,31 +1,31 @@
 /**
- * Rules about calls that a person has stored: allow, ask or deny, by tool and by what the call works on.
+ * Rules about calls, stored by a person: allow, ask or deny, by tool and by what the call works on.
  *
  * `TOOL` names a tool, and `*` in it stands for any characters: `server__*`. `TOOL: PATTERN` names what its calls work on
  * as well:
  *
  * - `shell: git status*`: a command, where `*` stands for any characters. It is compared with each simple command that
- *   the call would run, written in one way: words with one blank between them, quoted where they are not plain.
+ *   the call would run, in one canonical form: words with one blank between them, quoted where they are not plain.
  * - `write: docs/**`: a path, from the session's folder down; absolute where it lies outside. `*` and `?` stay within a
  *   name, `**` stands for any folders.
- * - of other tools: the call's input, as JSON without blanks.
+ * - for other tools: the call's input, as JSON without blanks.
  *
- * `\` before a character takes it as it is. Deny wins over ask, ask over allow. A rule that allows covers a call only when
- * all that the call does is covered, each command and each path by one rule or another; a rule that asks or denies counts
- * for a call that does any of it. A command line that cannot be understood is covered by no pattern, and is asked about
- * when there is any that could be meant.
+ * `\` before a character makes that character literal. Deny wins over ask, ask over allow. Rules allow a call only when
+ * they cover everything that it does: each command and each path, by one rule or another. A rule that asks or denies
+ * counts for a call that does any of what it names. A command line that cannot be understood is not covered by any
+ * pattern, and is asked about when a rule that asks or denies could apply.
  */
 import { Either, Schema } from "effect"
 import * as WorkspacePath from "./WorkspacePath.js"
 
-/** What a rule says of a call. */
+/** What a rule says about a call. */
 export const Word = Schema.Literal("allow", "ask", "deny")
 export type Word = typeof Word.Type
 
 const longest = 1_000
 const mostStars = 32
 
-/** Characters of an input that patterns are compared with; a longer one is as one that cannot be understood. */
+/** Characters of an input that patterns are compared with; a longer input counts as one that cannot be understood. */
 const longestInput = 16_384
 
 /** Which calls a rule is about. */
@@ -39,14 +39,14 @@ export const Pattern = Schema.String.pipe(
 export const Rule = Schema.Struct({ word: Word, pattern: Pattern }).annotations({ identifier: "PermissionRule" })
 export type Rule = typeof Rule.Type
 
-/** The simple commands of a command line, each in its one way of writing. */
+/** The simple commands of a command line, each in its canonical form. */
 export interface Commands {
   readonly commands: ReadonlyArray<string>
   /** Whether these are all that the line does. */
   readonly isWhole: boolean
 }
 
-/** What a rule can be about: a call, as rules see it. */
+/** A call, as rules see it. */
 export interface Subject {
   readonly tool: string
   /** What it runs; null for a call that runs no command line. */
@@ -57,7 +57,7 @@ export interface Subject {
   readonly input: string
 }
 
-/** The tool, and what its calls work on: null for whatever that is. */
+/** The tool, and what its calls work on; null for anything. */
 interface Parts {
   readonly tool: string
   readonly on: string | null
@@ -71,7 +71,7 @@ const parts = (text: string): Parts | null => {
   return tool === undefined ? null : { tool, on }
 }
 
-/** A path as rules see it: from the workspace down with `/`; absolute where it lies elsewhere; as it is without one. */
+/** A path as rules see it: from the workspace down, with `/`; absolute if outside; unchanged without a workspace. */
 export const placeOf = (workspace: string | null, path: string): string => {
   if (workspace === null) return path
   const platform = /^(?:[A-Za-z]:|\\\\)/.test(workspace) ? "win32" : "posix"
@@ -82,7 +82,7 @@ export const placeOf = (workspace: string | null, path: string): string => {
   return platform === "win32" ? text.replaceAll("\\", "/") : text
 }
 
-/** A piece of a pattern: a text as it is, or what stands for others. */
+/** A piece of a pattern: a literal text, or a wildcard. */
 type Piece = string | { readonly wild: Wild }
 
 const pieces = (pattern: string): ReadonlyArray<Piece> => {
@@ -97,9 +97,9 @@ const pieces = (pattern: string): ReadonlyArray<Piece> => {
 
 type Wild = "*" | "?" | "**"
 
-/** Whether a text is what pieces stand for. The work is bounded by the product of their lengths. */
+/** Whether a text matches the pieces of a pattern. The work is bounded by the product of their lengths. */
 const fits = (all: ReadonlyArray<Piece>, text: string, stepsOver: (wild: Wild, character: string) => boolean) => {
-  /** The places in the text that the pieces so far can lead to. */
+  /** The positions in the text that the pieces so far can reach. */
   let reached = new Uint8Array(text.length + 1)
   reached[0] = 1
   for (const piece of all) {
@@ -120,7 +120,7 @@ const fits = (all: ReadonlyArray<Piece>, text: string, stepsOver: (wild: Wild, c
   return reached[text.length] === 1
 }
 
-/** `**` with `/` after it stands for no folder too. */
+/** `**` followed by `/` also stands for no folder at all. */
 const folders = (pattern: string): ReadonlyArray<string> =>
   pattern.includes("**/") ? [pattern, pattern.replaceAll("**/", "")] : [pattern]
 
@@ -134,7 +134,7 @@ const isText = (pattern: string, text: string): boolean =>
 const isPath = (pattern: string, path: string): boolean =>
   folders(pattern).some((one) => fits(pieces(one), path, (wild, character) => wild === "**" || character !== "/"))
 
-/** What of a call a rule's pattern is compared with. */
+/** Returns the texts of a call that a rule's pattern is compared with. */
 const comparable = ({ commands, input, paths }: Subject) => {
   if (commands !== null) return { texts: commands.commands, isWhole: commands.isWhole, is: isText }
   if (paths.length > 0) return { texts: paths, isWhole: true, is: isPath }
@@ -142,14 +142,14 @@ const comparable = ({ commands, input, paths }: Subject) => {
   return { texts: isWhole ? [input] : [], isWhole, is: isText }
 }
 
-/** A rule that counts for a call. */
+/** What rules say about a call. */
 export interface Judgement {
   readonly word: Word
-  /** The rule, or one of several; null when it is that the call cannot be understood. */
+  /** The rule, or one of several; null when the reason is that the call cannot be understood. */
   readonly rule: Rule | null
 }
 
-/** What rules say of a call; null when none is about it. */
+/** Returns what rules say about a call; null when none of them decides. */
 export const judge = (rules: ReadonlyArray<Rule>, subject: Subject): Judgement | null => {
   const { is, isWhole, texts } = comparable(subject)
   const about = rules.flatMap((rule) => {
@@ -175,7 +175,7 @@ export const judge = (rules: ReadonlyArray<Rule>, subject: Subject): Judgement |
   return first !== undefined && covering.every((rule) => rule !== undefined) ? { word: "allow", rule: first } : null
 }
 
-/** The pattern for calls like this one and no others; null when there is none in one rule. */
+/** Returns the pattern for calls like this one and no others; null when one rule cannot express it. */
 export const patternFor = (subject: Subject): string | null => {
   const { commands, paths, tool } = subject
   const { isWhole, texts } = comparable(subject)
@@ -184,6 +184,6 @@ export const patternFor = (subject: Subject): string | null => {
   if (only === undefined || texts.length > 1 || !isWhole) return null
   const on = only.replaceAll(/[\\*?]/g, "\\$&")
   const pattern = `${tool}: ${on}`
-  // Blanks at the ends are not part of a pattern: it would be one for another path.
+  // Blanks at the ends do not become part of a pattern: it would be a pattern for another path.
   return parts(pattern)?.on === on ? pattern : null
 }

@@ -1,5 +1,5 @@
-/** Places in a transcript, reckoned from others. They are not checked: what they are reckoned from was. */
+/** Places in a transcript, computed from others. They are not checked, because what they are computed from was. */
 import { Seq } from "./Session.js"
 
-/** The place after one, or after the head of a transcript, which is 0 when it is empty. */
+/** Returns the place after a place, or after the head of a transcript, which is 0 when the transcript is empty. */
 export const after = (place: number): Seq => Seq.make(place + 1, true)

@@ -1,8 +1,8 @@
 /**
- * Where the runs of a session can go on: a label that hosts give, of a machine that has the session's folder, or of several
- * that have what it needs. A session without one goes on everywhere. Over a storage of one host that is right for all;
- * where several hosts share a storage, a session whose tools need a folder names its placement, or else the folder must
- * be on all of them. Pure.
+ * Where the runs of a session can go on: a label that hosts choose, for a machine that has the session's folder, or for
+ * several machines that have what it needs. A session without a placement goes on everywhere. With a storage of one
+ * host that is right for all sessions. Where several hosts share a storage, a session whose tools need a folder names
+ * its placement, or else the folder must be on all of the hosts. Pure.
  */
 import { Schema } from "effect"
 
@@ -11,6 +11,6 @@ export const Placement = Schema.String.pipe(
 )
 export type Placement = typeof Placement.Type
 
-/** Whether an engine that serves these placements runs such a session. */
+/** Whether an engine that serves these placements runs a session with this placement. */
 export const isServed = (placement: Placement | null, served: ReadonlyArray<Placement>): boolean =>
   placement === null || served.includes(placement)

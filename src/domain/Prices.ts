@@ -1,6 +1,6 @@
 /**
- * What a model's tokens cost, as a user states it: prices change, so that none are built in. Pure. Amounts are whole
- * millionths of a US dollar, so that sums are exact in whatever order they are made.
+ * What a model's tokens cost, as a user states it: prices change, so none are built in. Pure. Costs are whole
+ * millionths of a US dollar, so that sums are exact in any order.
  */
 import { Schema } from "effect"
 import type { Named } from "./Named.js"
@@ -8,10 +8,10 @@ import type { Usage } from "./Usage.js"
 
 const Price = Schema.NonNegative.pipe(Schema.lessThanOrEqualTo(1_000_000))
 
-/** US dollars for a million tokens each. */
+/** US dollars per million tokens. */
 export const Prices = Schema.Struct({
   input: Price,
-  /** Reasoning is output. */
+  /** Reasoning counts as output. */
   output: Price,
   /** Input that was read from the provider's cache. Defaults to `input`. */
   cachedInput: Schema.optionalWith(Price, { exact: true }),
@@ -20,10 +20,10 @@ export const Prices = Schema.Struct({
 }).annotations({ identifier: "Prices" })
 export type Prices = Named<typeof Prices.Type>
 
-/** A step costs no more: a count of tokens that is out of all reason spoils no sum. */
+/** Upper bound for the cost of a step, so that an absurd count of tokens does not spoil a sum. */
 const most = 1_000_000_000_000
 
-/** A step's usage with what it cost, as far as the provider reported its tokens. */
+/** Returns a step's usage with its cost, if the provider reported its input and output tokens. */
 export const withCost = (usage: Usage, { cachedInput, cacheWrite, input, output }: Prices): Usage => {
   const { cachedInputTokens, cacheWriteTokens, inputTokens, outputTokens } = usage
   if (inputTokens === null || outputTokens === null) return usage

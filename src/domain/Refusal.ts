@@ -1,13 +1,13 @@
 /**
- * A Schema error made a refusal: the path of the first field that is wrong, what is allowed there, and what was given,
- * never quoted. Of a union, the member is meant whose literal fields the input has, such as a message's role or a part's
- * type.
+ * Turns a Schema error into a refusal: the path of the first field that is wrong, what is allowed there, and what came
+ * instead, without quoting any text. For a union, this is about the member whose literal fields the input has, such as
+ * a message's role or a part's type.
  */
 import { Array as Arr, Either, Option, ParseResult, Schema, SchemaAST } from "effect"
 import { exactly } from "./ExactCheck.js"
 import { InvalidInput } from "./SkeinError.js"
 
-/** What was given, without its content. */
+/** Describes a value without quoting any text. */
 const describe = (actual: unknown): string => {
   if (typeof actual === "string") return `a text of ${Array.from(actual).length} characters`
   if (typeof actual === "number") return String(actual)
@@ -27,7 +27,7 @@ type Path = ReadonlyArray<PropertyKey>
 const refuse = (path: Path, limit: string, actual: string): InvalidInput =>
   new InvalidInput({ field: path.map(String).join("."), limit, actual })
 
-/** The issue inside of refinements and transformations. */
+/** The issue inside refinements and transformations. */
 const inner = (issue: ParseResult.ParseIssue): ParseResult.ParseIssue =>
   (issue._tag === "Refinement" && issue.kind === "From") || issue._tag === "Transformation" ? inner(issue.issue) : issue
 
@@ -50,19 +50,19 @@ const literalFields = (ast: SchemaAST.AST): ReadonlyArray<PropertyKey> => {
   return ast.propertySignatures.flatMap(({ name, type }) => (isLiteral(type) ? [name] : []))
 }
 
-/** The issues of a union's members, of a union within it too. */
+/** Returns the issues of a union's members, including those of a union within it. */
 const ofMembers = (issues: ReadonlyArray<ParseResult.ParseIssue>): ReadonlyArray<ParseResult.ParseIssue> =>
   issues.flatMap((issue) =>
     issue._tag === "Composite" && SchemaAST.isUnion(issue.ast) ? ofMembers(Arr.ensure(issue.issues)) : [issue]
   )
 
-/** The issue of the one thing that a field may be which may also be left out. */
+/** Returns the issue of the one type that an optional field may have; undefined in all other cases. */
 const only = (issues: ReadonlyArray<ParseResult.ParseIssue>): ParseResult.ParseIssue | undefined => {
   const present = issues.filter((issue) => !(issue._tag === "Type" && SchemaAST.isUndefinedKeyword(issue.ast)))
   return present.length === 1 && issues.length > 1 ? present[0] : undefined
 }
 
-/** Of a union's issues, that of the one member that was meant; else that of a literal field that no member has. */
+/** Returns the issue of the one member of a union that was meant, else of a literal field whose value no member has. */
 const meant = (
   union: SchemaAST.AST,
   issues: ReadonlyArray<ParseResult.ParseIssue>
@@ -89,11 +89,11 @@ const refusalOf = (path: Path, issue: ParseResult.ParseIssue): InvalidInput => {
       return refusalOf([...path, ...Arr.ensure(issue.path)], issue.issue)
     case "Composite": {
       const issues = Arr.ensure(issue.issues)
-      // Its name is the caller's, and so is not quoted.
+      // The field's name comes from the caller, so it is not quoted.
       if (issues[0] !== undefined && isUnexpected(issues[0])) {
         return refuse(path, knownFields(issue.ast), "another field")
       }
-      // The literal field that no member has is told of the union by a pointer.
+      // When no member has the literal field's value, the issue of the union is a pointer to that field.
       const isChoice = SchemaAST.isUnion(issue.ast) && issues[0]?._tag !== "Pointer"
       const first = isChoice ? (only(ofMembers(issues)) ?? meant(issue.ast, ofMembers(issues))) : issues[0]
       if (first !== undefined) return refusalOf(path, first)
@@ -113,16 +113,16 @@ const refusalOf = (path: Path, issue: ParseResult.ParseIssue): InvalidInput => {
   return refuse(path, "ast" in issue ? expected(issue.ast) : "nothing here", describe(issue.actual))
 }
 
-/** What is wrong, as far as an issue of a Schema tells. */
+/** Returns the refusal for an issue of a Schema. */
 export const ofIssue = (issue: ParseResult.ParseIssue): InvalidInput => refusalOf([], issue)
 
-/** JSON that is nested deeper than the stack allows cannot be looked at. */
+/** JSON that is nested deeper than the stack allows cannot be checked. */
 const tooDeep = (path: Path) => () => refuse(path, "nested less deeply", "nested too deeply")
 
 /**
- * Checks what a caller gives. The schema is compiled once, so make a decoder once and keep it. A refusal names the field
- * by its path below `field`, if there is one. Fields that the schema does not know stay unless they are to go or to be
- * refused, and so does the order of all.
+ * Checks what a caller passes. The schema is compiled once, so make a decoder once and keep it. A refusal names the
+ * field by its path below `field`, if there is one. `unknownFields` says whether fields that the schema does not know
+ * are kept, dropped or refused. The order of fields stays.
  */
 export const decoder = <A, I>(
   schema: Schema.Schema<A, I>,

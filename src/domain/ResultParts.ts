@@ -1,12 +1,12 @@
 /**
- * What a result keeps beside its text and its files: a value for programs, diffs for people. Each is bounded, and so are
- * all together. What is too large is left out, whole, and a note for the text says so. Pure.
+ * What a result keeps besides its text and its files: a value for programs, diffs for people. Each part is bounded, and
+ * so is their sum. A part that is too large is left out as a whole, and a note for the text says so. Pure.
  */
 import { Either } from "effect"
 import * as Limits from "./Limits.js"
 import type { DiffPart, JsonPart } from "./Message.js"
 
-/** Files of one result. */
+/** Maximum files of one result. */
 export const mostFiles = 16
 
 const mostDiffs = 32
@@ -17,30 +17,30 @@ export const sideBytes = 64 * 1024
 /** Bytes of a value as JSON. */
 const valueBytes = 256 * 1024
 
-/** Bytes of all as JSON; of a message's limit half at most. */
+/** Bytes of all parts as JSON; also at most half of a message's limit. */
 const allBytes = 1024 * 1024
 
-/** What a tool gave. */
+/** What a tool returned. */
 export interface Given {
-  /** Undefined for none. */
+  /** Undefined for no value. */
   readonly json?: unknown
   readonly diffs?: ReadonlyArray<Omit<DiffPart, "type">> | undefined
 }
 
 export interface Kept {
   readonly parts: ReadonlyArray<JsonPart | DiffPart>
-  /** One for each that was left out. */
+  /** One for each part that was left out, and one for all diffs beyond the maximum. */
   readonly notes: ReadonlyArray<string>
 }
 
-/** A text of somebody else's in a note. */
+/** Quotes somebody else's text in a note. */
 export const quoted = (text: string): string => JSON.stringify(text.slice(0, 100))
 
-/** What was left out after the first so many. */
+/** Returns the note for what was left out after the first `most`. */
 export const tooMany = (what: string, most: number): string =>
   `[A result has ${most} ${what} at most; others were left out.]`
 
-/** The value as it will be read, so that it is the same before it is stored and after. */
+/** Returns the value as it will be read, so that it is the same before and after it is stored. */
 const jsonPart = (value: unknown): Either.Either<JsonPart, string> =>
   Limits.json("json", value, valueBytes).pipe(
     Either.mapBoth({
@@ -54,7 +54,7 @@ const diffPart = ({ after, before, path }: Omit<DiffPart, "type">): Either.Eithe
     ? Either.right({ type: "diff", path, before, after })
     : Either.left(`[The diff of ${quoted(path)} was left out: ${sideBytes} bytes a side are kept.]`)
 
-/** What is kept of it. */
+/** Returns which parts are kept, and notes about the others. */
 export const keep = ({ diffs = [], json }: Given, { messageBytes }: Pick<Limits.Limits, "messageBytes">): Kept => {
   const limit = Math.min(allBytes, Math.floor(messageBytes / 2))
   const parts: Array<JsonPart | DiffPart> = []

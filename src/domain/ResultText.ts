@@ -1,6 +1,6 @@
 /**
- * The bounded text of a tool's result. Cut by code points, so that no character is torn. A text is walked through, never
- * taken apart: one of many megabytes costs no memory of its own.
+ * The bounded text of a tool's result. It is cut by code points, so that no character is split. A text is walked
+ * through, never taken apart: a text of many megabytes costs no extra memory.
  */
 
 const isPair = (text: string, at: number): boolean =>
@@ -37,6 +37,6 @@ export const bound = (text: string, limit: number): { readonly text: string; rea
   return { text: `${beginning}\n[… ${missing} characters left out here …]\n${end}`, missing }
 }
 
-/** The text with a line that names the asset which holds the whole. */
+/** Returns the text with a line that names the asset of the whole text. */
 export const withAsset = (text: string, assetId: string): string =>
   `${text}\n[The whole text is kept as asset ${assetId}.]`

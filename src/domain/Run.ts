@@ -39,13 +39,13 @@ export const StopReason = Schema.Literal(
 )
 export type StopReason = typeof StopReason.Type
 
-/** `crashed` is derived when a running run's owner is known to be dead; it is stored when the run is recovered. */
+/** `crashed` is derived when a running run's engine is known to be dead; it is stored when the run is recovered. */
 export const State = Schema.Literal("queued", "running", "ended")
 export type State = typeof State.Type
 
 /**
- * Chosen by a client: what it stands for happens once, however often it is asked for. 1 to 256 characters, without NUL or
- * half surrogate pairs: a database may store one for another.
+ * A key that a client chooses: a request with this key takes effect once, however often it is repeated. 1 to 256
+ * characters, without NUL or half surrogate pairs, because a database may store such a key as another one.
  */
 export const IdempotencyKey = Schema.NonEmptyString.pipe(
   Schema.maxLength(256),
@@ -60,7 +60,7 @@ const fields = {
   sessionId: SessionId,
   /** Who sent its message, or resumed the session; null when nobody said. */
   actor: Schema.NullOr(Actor),
-  /** What the host gave to `send`; tools can read it. */
+  /** What the host passed to `send`; tools can read it. */
   metadata: JsonRecord,
   /** The JSON Schema of the answer that was asked for; null for a text of any form. */
   output: Schema.NullOr(JsonRecord),
@@ -70,7 +70,7 @@ const fields = {
   createdAt: Timestamp
 }
 
-/** A run that waits for its turn. */
+/** A run that waits in the queue. */
 export const QueuedRun = Schema.Struct({
   ...fields,
   state: Schema.Literal("queued"),
@@ -88,7 +88,7 @@ export const RunningRun = Schema.Struct({
   stopReason: Schema.Null,
   detail: Schema.Null,
   startedAt: Timestamp,
-  /** When its engine was closed under it: until another engine takes it up, nobody runs it. Null while one does. */
+  /** When its engine was closed: nobody runs it until another engine takes it up. Null while an engine runs it. */
   releasedAt: Schema.NullOr(Timestamp),
   endedAt: Schema.Null
 }).annotations({ identifier: "RunningRun" })
@@ -118,25 +118,25 @@ export const isIn =
     run.state === state
 
 /**
- * Points at a run. `cursor` stands just before the run's first event, so that a subscription from it sees the whole
- * run whenever it begins.
+ * Points at a run. `cursor` is just before the run's first event, so that a subscription from there sees the whole run,
+ * whenever the subscription begins.
  */
 export const Ref = Schema.Struct({ sessionId: SessionId, runId: RunId, cursor: Cursor }).annotations({
   identifier: "RunRef"
 })
 export type Ref = Named<typeof Ref.Type>
 
-/** What points at a run: for those who have the run and no ref. */
+/** Returns the ref of a run. */
 export const refOf = ({ cursor, id, sessionId }: Run): Ref => ({ sessionId, runId: id, cursor })
 
 /**
- * Which runs of a session, the newest first: those before run `before`, or the run of an idempotency key.
+ * Selects runs of a session, newest first: the runs before run `before`, or the run of an idempotency key.
  */
 export const RunQuery = Schema.Struct({
   sessionId: SessionId,
   before: Schema.optional(RunId),
   idempotencyKey: Schema.optional(IdempotencyKey),
-  /** Runs at most, 1 to 500. Defaults to 50. */
+  /** Maximum runs, 1 to 500. Defaults to 50. */
   limit: Schema.optional(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" })))
 }).annotations({ identifier: "RunQuery" })
 export type RunQuery = Named<typeof RunQuery.Type>

@@ -1,5 +1,5 @@
 /**
- * A model's answers, written down before. A script is a JSON array of steps, and a step is what the model writes in
+ * A model's answers, written in advance. A script is a JSON array of steps, and a step is what the model writes in
  * one go. The first step answers the first message; a step that asks for calls is followed, once the tools are done,
  * by the next one.
  *
@@ -26,7 +26,7 @@ import { ModelFailed } from "./SkeinError.js"
 
 const Count = Schema.optionalWith(Schema.NonNegativeInt, { exact: true })
 
-/** A text, streamed word by word, or the very deltas to stream. */
+/** A text, streamed word by word, or the exact deltas to stream. */
 const Deltas = Schema.optionalWith(Schema.Union(Schema.String, Schema.Array(Schema.String)), { exact: true })
 
 /** A tool call. `input` is the tool's input; a string is taken as the raw text that the model wrote, valid or not. */

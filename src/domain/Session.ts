@@ -42,9 +42,9 @@ export const Session = Schema.Struct({
   owner: Schema.NullOr(Owner),
   /** Absolute path of the folder that the session works in; null for a session without one. */
   workdir: Schema.NullOr(Schema.String),
-  /** Which engines run it: those that serve this placement; null for all. It stays. */
+  /** Only engines that serve this placement run the session; null for all engines. It never changes. */
   placement: Schema.NullOr(Placement),
-  /** The session that this one was created under; null for one that stands alone. It may be gone. */
+  /** The session that this one was created under; null when there is none. It may have been deleted since. */
   parent: Schema.NullOr(SessionId),
   /** Null leaves the choice to the host's `Agents`. */
   agent: Schema.NullOr(AgentName),

@@ -1,14 +1,15 @@
 /**
  * The events of a session.
  *
- * - A durable event has a `cursor` and was committed together with the change that it reports. Replayed, it shows
- *   today's values. Its `actor` is whoever asked for the change; null for what a run, the engine or a deletion did, and
- *   when nobody said. What starts a run is its sender's, whenever it starts.
+ * - A durable event has a `cursor` and was committed together with the change that it reports. When it is replayed, it
+ *   shows today's values. Its `actor` is whoever asked for the change; null for what a run, the engine or a deletion
+ *   did, and when nobody said. The events of a run's start have its sender as actor, whenever it starts.
  * - An ephemeral event has no cursor of its own: `after` names the durable event that it follows.
  * - A delta carries its offset in the text so far. A late watcher gets one delta from offset 0. After a `run.retrying` or
  *   a `run.released` the text begins again.
  * - `other`: an event of another version of Skein, of a type that this one does not know.
- * - `run.released`: the run's engine was closed, or died and the run is gone on with. It goes on from its transcript.
+ * - `run.released`: the run's engine was closed, or it died and the run is continued. The run goes on from its
+ *   transcript.
  */
 import { Schema, String } from "effect"
 import type { NamedUnion } from "./Named.js"
@@ -52,7 +53,7 @@ const ofQuestion = { runId: RunId, callId: CallId, seq: Seq, questionId: Questio
 
 const ofCall = { runId: RunId, callId: CallId, seq: Seq, name: Schema.String }
 
-/** The message that the event tells of, for subscriptions with entries. */
+/** The message that the event is about, for subscriptions with entries. */
 const entry = Schema.optionalWith(Entry, { exact: true })
 
 /** Events that are committed. Each has a cursor of its own, without gaps, and can be replayed. */
@@ -97,7 +98,7 @@ export type Durable = NamedUnion<typeof Durable.Type>
 /** `seq` is the place that the message being written will have. */
 const delta = { seq: Seq, offset: Schema.NonNegativeInt, text: Schema.String }
 
-/** Events of what is not stored yet: they are told to those who watch, and are not replayed. */
+/** Events about what is not stored yet: watchers get them, and they are not replayed. */
 export const Ephemeral = Schema.Union(
   ephemeral("text.delta", delta),
   ephemeral("reasoning.delta", delta),
@@ -108,7 +109,7 @@ export const Ephemeral = Schema.Union(
 ).annotations({ identifier: "EphemeralEvent" })
 export type Ephemeral = NamedUnion<typeof Ephemeral.Type>
 
-/** What clients are told of a session. */
+/** What clients are told about a session. */
 export const SessionEvent = Schema.Union(Durable, Ephemeral).annotations({ identifier: "SessionEvent" })
 export type SessionEvent = Durable | Ephemeral
 /** The kinds of events. */
@@ -127,7 +128,7 @@ export const isDurable = (event: SessionEvent): event is Durable => "cursor" in 
 
 const encode = ExactCheck.toJson(SessionEvent)
 
-/** The JSON of events that are still there: those who watch a session are told the same ones. */
+/** The JSON of events that are still in memory: all watchers of a session get the same event objects. */
 const encoded = new WeakMap<SessionEvent, string>()
 
 /** One line of JSON. An event is encoded once, however often it is asked for. */

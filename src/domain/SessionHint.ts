@@ -1,7 +1,7 @@
 /**
- * What clients are told of all sessions: that one has changed, and what it does now. A hint is no event: of several
- * changes only the newest is told, and what has changed is to be read. Nobody keeps hints; where some are missing, a
- * `gap` says so, and the list of sessions is the truth.
+ * What clients are told about all sessions: that one has changed, and what it does now. A hint is not an event: of
+ * several changes only the newest is reported, and clients must read what has changed. Hints are not kept; where some
+ * are missing, a `gap` says so, and the list of sessions is the truth.
  */
 import { Schema } from "effect"
 import type { Named, NamedUnion } from "./Named.js"
@@ -10,7 +10,7 @@ import { SessionActivity } from "./SessionActivity.js"
 import { Durable } from "./SessionEvent.js"
 import { Timestamp } from "./Timestamp.js"
 
-/** Of which sessions changes are told. */
+/** Which sessions' changes are reported. */
 export const ChangesQuery = Schema.Struct({ owner: Schema.optional(Owner) }).annotations({ identifier: "ChangesQuery" })
 export type ChangesQuery = Named<typeof ChangesQuery.Type>
 
@@ -23,7 +23,7 @@ export const ChangeKind = Schema.Union(...Durable.members.map(({ fields }) => fi
 )
 export type ChangeKind = typeof ChangeKind.Type
 
-/** A session has changed. `kind`, `cursor`, `updatedAt` and `activity` are those of now; a change of metadata has no event. */
+/** A session has changed. `kind`, `cursor`, `updatedAt` and `activity` are current; changed metadata has no event. */
 const SessionChanged = Schema.Struct({
   kind: ChangeKind,
   sessionId: SessionId,
@@ -34,7 +34,7 @@ const SessionChanged = Schema.Struct({
 
 /**
  * - `session.deleted`: the session can no longer be found.
- * - `gap`: something may have changed that is not told. Load the list.
+ * - `gap`: something may have changed without a hint. Load the list.
  */
 export const SessionHint = Schema.Union(
   SessionChanged,

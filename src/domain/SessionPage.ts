@@ -18,24 +18,24 @@ const Place = Schema.String.pipe(
 
 /** Which sessions a list holds, in which order, and which page of it. */
 export const SessionQuery = Schema.Struct({
-  /** Only sessions of exactly this folder. */
+  /** Only sessions with exactly this folder. */
   workdir: optional(Schema.String),
   owner: optional(Owner),
   /** Only sessions that were created under this one. */
   parent: optional(SessionId),
-  /** Only sessions of this placement. */
+  /** Only sessions with this placement. */
   placement: optional(Placement),
   /** Only titles that contain this text. ASCII letters match in either case. */
   title: optional(Schema.String),
-  /** Only sessions that do one of these now. Each but "idle" means that a run has not ended. */
+  /** Only sessions that do one of these now. Each of them except "idle" means that a run has not ended. */
   activity: optional(Schema.Array(SessionActivity)),
   /** Last created first, or last changed first. Defaults to "created". */
   order: optional(Schema.Literal("created", "activity")),
   /** The page after the one whose `next` this is. */
   after: optional(Place),
-  /** Sessions a page, 1 to 500. Defaults to 50. */
+  /** Sessions per page, 1 to 500. Defaults to 50. */
   limit: optional(Schema.Int.pipe(Schema.between(1, 500, { description: "a whole number from 1 to 500" }))),
-  /** Whether to count all that match, which reads every one of them. */
+  /** Whether to count all sessions that match, which reads every one of them. */
   total: optional(Schema.Boolean)
 }).annotations({ identifier: "SessionQuery" })
 export type SessionQuery = Named<typeof SessionQuery.Type>
@@ -47,9 +47,9 @@ export const ListedSession = Schema.Struct({ ...Session.fields, activity: Sessio
 export type ListedSession = Named<typeof ListedSession.Type, { readonly usage: Total; readonly model: ModelRef | null }>
 
 /**
- * `next` is null on the last page. A session that changes while its list by activity is read goes to the front, where
- * later pages do not show it. `total` counts all that match, on every page, and is absent unless it was asked for.
- * Sessions of the page whose rows do not decode are in `damaged` instead of `sessions`.
+ * `next` is null on the last page. A session that changes while a list ordered by activity is read moves to the front,
+ * where later pages do not show it. `total` counts all sessions that match, on every page, and is absent unless it was
+ * asked for. Sessions of the page whose rows do not decode are in `damaged` instead of `sessions`.
  */
 export const SessionPage = Schema.Struct({
   sessions: Schema.Array(ListedSession),

@@ -1,4 +1,4 @@
-/** Every error that Skein's public operations fail with, and which of them each operation may. */
+/** Every error that Skein's public operations may fail with, and the errors of each operation. */
 import { Option, Schema, SchemaAST } from "effect"
 import { EngineClosing, LeaseLost, PlacementNotServed, RunnersUnreachable } from "./EngineErrors.js"
 import type { NamedUnion } from "./Named.js"
@@ -57,23 +57,23 @@ export type ReadRun = NamedUnion<typeof ReadRun.Type>
 export const ReadQuestion = Schema.Union(InvalidInput, QuestionNotFound, ...Read.members)
 export type ReadQuestion = NamedUnion<typeof ReadQuestion.Type>
 
-/** `Gateway.entry`. */
+/** What `Gateway.entry` may fail with. */
 export const ReadEntry = Schema.Union(...ReadSession.members, MessageNotFound)
 export type ReadEntry = NamedUnion<typeof ReadEntry.Type>
 
-/** `Gateway.runs`. */
+/** What `Gateway.runs` may fail with. */
 export const ReadRuns = Schema.Union(...ReadSession.members, RunNotFound)
 export type ReadRuns = NamedUnion<typeof ReadRuns.Type>
 
-/** `Gateway.await`. */
+/** What `Gateway.await` may fail with. */
 export const Await = Schema.Union(...ReadRun.members, AwaitInTransaction, AwaitOwnSession)
 export type Await = NamedUnion<typeof Await.Type>
 
-/** `Gateway.patchMany`. */
+/** What `Gateway.patchMany` may fail with. */
 export const ChangeMany = Schema.Union(InvalidInput, Forbidden)
 export type ChangeMany = NamedUnion<typeof ChangeMany.Type>
 
-/** `Gateway.sessions`. */
+/** What `Gateway.sessions` may fail with. */
 export const List = Schema.Union(InvalidInput, ...Read.members)
 export type List = NamedUnion<typeof List.Type>
 
@@ -88,11 +88,11 @@ export const Change = Schema.Union(
 )
 export type Change = NamedUnion<typeof Change.Type>
 
-/** `Gateway.create`. */
+/** What `Gateway.create` may fail with. */
 export const Create = Schema.Union(InvalidInput, Forbidden, SessionExists, ...Write.members, RowDamaged)
 export type Create = NamedUnion<typeof Create.Type>
 
-/** `Gateway.send`. */
+/** What `Gateway.send` may fail with. */
 export const Send = Schema.Union(
   ...Change.members,
   SessionBusy,
@@ -104,7 +104,7 @@ export const Send = Schema.Union(
 )
 export type Send = NamedUnion<typeof Send.Type>
 
-/** `Gateway.resume`. */
+/** What `Gateway.resume` may fail with. */
 export const Resume = Schema.Union(
   ...Change.members,
   RunNotFound,
@@ -115,15 +115,15 @@ export const Resume = Schema.Union(
 )
 export type Resume = NamedUnion<typeof Resume.Type>
 
-/** `Run.answerAs`. */
+/** What `Run.answerAs` may fail with. */
 export const AnswerAs = Schema.Union(...Await.members, ...Send.members, ...Resume.members, RunStopped, AnswerInvalid)
 export type AnswerAs = NamedUnion<typeof AnswerAs.Type>
 
-/** `Gateway.recover`. */
+/** What `Gateway.recover` may fail with. */
 export const Recover = Schema.Union(InvalidInput, Forbidden, ...Read.members)
 export type Recover = NamedUnion<typeof Recover.Type>
 
-/** `Gateway.append`. */
+/** What `Gateway.append` may fail with. */
 export const Append = Schema.Union(
   ...Change.members,
   IdempotencyConflict,
@@ -133,39 +133,39 @@ export const Append = Schema.Union(
 )
 export type Append = NamedUnion<typeof Append.Type>
 
-/** `Gateway.cancel`. */
+/** What `Gateway.cancel` may fail with. */
 export const Cancel = Schema.Union(RunNotFound, ...Change.members)
 export type Cancel = NamedUnion<typeof Cancel.Type>
 
-/** `Gateway.delete`. */
+/** What `Gateway.delete` may fail with. */
 export const Delete = Schema.Union(InvalidInput, Forbidden, SessionNotFound, AssetFailed, ...Write.members, RowDamaged)
 export type Delete = NamedUnion<typeof Delete.Type>
 
-/** `Gateway.events` and `Run.events`. */
+/** What `Gateway.events` and `Run.events` may fail with. */
 export const Events = Schema.Union(...ReadSession.members, CursorGone)
 export type Events = NamedUnion<typeof Events.Type>
 
-/** `Gateway.answer`. */
+/** What `Gateway.answer` may fail with. */
 export const Answer = Schema.Union(...Change.members, QuestionNotFound, QuestionAnswered, RunnersUnreachable)
 export type Answer = NamedUnion<typeof Answer.Type>
 
-/** `Gateway.saveAsset`, besides what the content fails with. */
+/** What `Gateway.saveAsset` may fail with, besides the errors of the content. */
 export const SaveAsset = Schema.Union(...Change.members, AssetFailed)
 export type SaveAsset = NamedUnion<typeof SaveAsset.Type>
 
-/** `Gateway.openAsset`. */
+/** What `Gateway.openAsset` may fail with. */
 export const OpenAsset = Schema.Union(...ReadSession.members, AssetNotFound, AssetFailed)
 export type OpenAsset = NamedUnion<typeof OpenAsset.Type>
 
-/** `Gateway.deleteAsset`. */
+/** What `Gateway.deleteAsset` may fail with. */
 export const DeleteAsset = Schema.Union(...Change.members, AssetNotFound, AssetFailed)
 export type DeleteAsset = NamedUnion<typeof DeleteAsset.Type>
 
-/** `Gateway.exportSessions`. */
+/** What `Gateway.exportSessions` may fail with. */
 export const Export = Schema.Union(...ReadSession.members, AssetNotFound, AssetFailed)
 export type Export = typeof Export.Type
 
-/** `Gateway.importSessions`, besides what the content fails with. */
+/** What `Gateway.importSessions` may fail with, besides the errors of the content. */
 export const Import = Schema.Union(...Delete.members, SessionExists, ImportRefused)
 export type Import = typeof Import.Type
 
@@ -204,8 +204,8 @@ const wired = (error: SchemaAST.AST): SchemaAST.AST =>
   })
 
 /**
- * The JSON form of errors for those who read it, such as clients over HTTP: tag, fields, and `message`, which is left out
- * again when an error is decoded.
+ * Returns the JSON form of errors for its readers, such as clients over HTTP: tag, fields, and `message`, which is left
+ * out again when an error is decoded.
  */
 export const withMessage = <A extends Error, I extends object, R>(errors: Schema.Schema<A, I, R>) => {
   const each = SchemaAST.isUnion(errors.ast) ? errors.ast.types : [errors.ast]

@@ -2,8 +2,8 @@
  * A model step while it is being written: the parts that have arrived, in the order in which they began. Pure; what a
  * watcher sees of a running step and the message that is stored at its end both come from here.
  *
- * What a watcher sees only grows at its end. It is what the message will have if the texts that a model writes at the
- * same time say so (`waitsFor`).
+ * What a watcher sees only grows at its end. It matches the stored message, provided that texts which a model writes at
+ * the same time say so (`waitsFor`).
  */
 import { Schema } from "effect"
 import * as GrowingText from "./GrowingText.js"
@@ -38,7 +38,7 @@ export interface StepDraft {
   readonly blocks: ReadonlyArray<Block | DraftCall>
   /** What watchers may see. */
   readonly shown: { readonly text: GrowingText.GrowingText; readonly reasoning: GrowingText.GrowingText }
-  /** How many calls may have begun: none of an index from here on has. */
+  /** No call with this index or a higher one has begun. */
   readonly begun: number
   /** Whether a call was written again after it was closed: one of the two would be lost. */
   readonly hasDoubledCall: boolean
@@ -47,7 +47,7 @@ export interface StepDraft {
 
 /**
  * What a step's stream is made of. Texts and reasonings are told apart by `id`, calls by `index` (0, 1, 2 … in the
- * order in which the model began them). The first `call.delta` of an index begins a call, its text may be empty. `call`
+ * order in which the model began them). The first `call.delta` of an index begins a call; its text may be empty. `call`
  * closes the call and carries its whole raw input. `finish` comes last, exactly once.
  */
 export type Part =
@@ -56,11 +56,11 @@ export type Part =
       readonly id: string
       readonly delta: string
       readonly providerMetadata?: ProviderMetadata
-      /** The block of the same type that this one goes on with, by id. It stands right behind it. */
+      /** The block of the same type that this block continues, by id. This block is placed right after it. */
       readonly continues?: string
-      /** The block of the same type that began before and has not ended, by id. Watchers see this one after it. */
+      /** The block of the same type that began before and has not ended, by id. Watchers see this block after it. */
       readonly waitsFor?: string
-      /** Nothing of this block follows. Needed only if another one waits for it. */
+      /** Nothing more of this block follows. Needed only if another block waits for it. */
       readonly hasEnded?: true
     }
   | { readonly type: "call.delta"; readonly index: number; readonly name: string; readonly delta: string }
@@ -87,13 +87,13 @@ const isCall = (block: Block | DraftCall): block is DraftCall => block.type === 
 type Blocks = StepDraft["blocks"]
 type Kind = Block["type"]
 
-/** Where the block of this type and id is; -1 for nowhere. Mostly the last one is written. */
+/** Returns the index of the block with this type and id; -1 if there is none. Usually the last one is being written. */
 const placeOf = (blocks: Blocks, type: Kind, id: string): number =>
   blocks.findLastIndex((block) => block.type === type && block.id === id)
 
 type Writing = Extract<Part, { readonly type: Kind }>
 
-/** The place of the block that a part begins. */
+/** Returns the index for the block that a part begins. */
 const newPlaceOf = (blocks: Blocks, { continues, type }: Writing): number => {
   const previous = continues === undefined ? -1 : placeOf(blocks, type, continues)
   return previous === -1 ? blocks.length : previous + 1
@@ -104,7 +104,7 @@ const isWaiting = (blocks: Blocks, { type, waitsFor }: Block): boolean => {
   return other !== undefined && !isCall(other) && (!other.hasEnded || isWaiting(blocks, other))
 }
 
-/** Adds to a text or a reasoning, and shows what was added unless the block has to wait with it. */
+/** Adds to a text or a reasoning, and shows what was added unless the block has to wait. */
 const write = (draft: StepDraft, part: Writing): StepDraft => {
   const { blocks } = draft
   const place = placeOf(blocks, part.type, part.id)
@@ -122,7 +122,7 @@ const write = (draft: StepDraft, part: Writing): StepDraft => {
   }
   const put = (block: Block): Blocks =>
     before === undefined ? blocks.toSpliced(newPlaceOf(blocks, part), 0, block) : blocks.with(place, block)
-  // Others may have waited for its end, and it may have waited itself.
+  // Other blocks may have waited for this one's end, and it may have waited itself.
   if (part.hasEnded === true || draft.finish !== null || block.shown < written.length) {
     return show({ ...draft, blocks: put(block) })
   }
@@ -134,7 +134,7 @@ const write = (draft: StepDraft, part: Writing): StepDraft => {
   }
 }
 
-/** Shows what no block has to wait with. */
+/** Shows everything that does not have to wait. */
 const show = (draft: StepDraft): StepDraft => {
   const shown = { ...draft.shown }
   const blocks = draft.blocks.map((block) => {
@@ -199,7 +199,7 @@ export const reasoning = ({ shown }: StepDraft): string => shown.reasoning.whole
 export const calls = (draft: StepDraft): ReadonlyArray<DraftCall> =>
   draft.blocks.filter(isCall).sort((a, b) => a.index - b.index)
 
-/** Why a step cannot be stored whole, as `ModelFailed` says it. */
+/** Why a step cannot be stored whole, in the terms of `ModelFailed`. */
 export interface Flaw {
   readonly reason: "cut" | "malformed"
   readonly detail: string
@@ -212,11 +212,11 @@ const isStopped = (reason: FinishReason): boolean => reason === "length" || reas
 
 const isUsage = Schema.is(Usage)
 
-/** What is wrong with a step whose stream has ended; null for nothing. Nothing that has begun is lost without one. */
+/** Returns what is wrong with a step whose stream has ended, or null. Nothing that has begun is lost without a flaw. */
 export const flaw = (draft: StepDraft): Flaw | null => {
   if (draft.hasDoubledCall) return { reason: "malformed", detail: "two calls have the same index" }
   if (draft.finish === null) return cut("the stream ended without a finish")
-  // It is stored with the message, and a message that does not decode is lost to every later step.
+  // The usage is stored with the message, and a message that does not decode is lost to every later step.
   if (!isUsage(draft.finish.usage))
     return { reason: "malformed", detail: "a count of tokens is no whole number from 0" }
   const begun = calls(draft)
@@ -226,7 +226,7 @@ export const flaw = (draft: StepDraft): Flaw | null => {
     : null
 }
 
-/** The same, with what it cost by its model's prices, if they were stated. */
+/** Returns the draft with what it cost by its model's prices, if they were stated. */
 export const costing = (draft: StepDraft, prices: Prices | null): StepDraft =>
   draft.finish === null || prices === null
     ? draft
@@ -238,8 +238,8 @@ const metadataOf = (block: { readonly providerMetadata: ProviderMetadata | undef
   block.providerMetadata === undefined ? {} : { providerMetadata: block.providerMetadata }
 
 /**
- * The message of a draft. A finished one holds its calls, each with its id by index; an unfinished one is
- * partial and holds none. Null when there is nothing to keep.
+ * Returns the message of a draft. The message of a finished draft holds its calls, each with the id for its index; the
+ * message of an unfinished draft is partial and holds none. Null when there is nothing to keep.
  */
 export const toMessage = (
   draft: StepDraft,

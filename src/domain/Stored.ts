@@ -1,14 +1,14 @@
 /**
- * How stored values are read. A later version may have written words, parts and fields that this one does not know. They
- * stay in their rows as they are, and are read so:
+ * How stored values are read. A later version may have written words, parts and fields that this one does not know.
+ * They stay in their rows as they are, and are read like this:
  *
- * - An unknown word of a list that has `other` is `other`; the detail of a run's end then names it.
- * - A part of a type that its message cannot have here is an `OpaquePart`, a message of an unknown role an
- *   `OtherMessage`, an event of an unknown type one of type `other`.
- * - A model's option that does not decode is left out. A tool of an unknown access counts as one that writes.
+ * - If a list of words has `other`, an unknown word reads as `other`; for a run's end, the detail then names it.
+ * - A part of a type that its message cannot have here reads as an `OpaquePart`, a message of an unknown role as an
+ *   `OtherMessage`, an event of an unknown type as an event of type `other`.
+ * - A model's option that does not decode is left out. A tool with an unknown access counts as a tool that writes.
  * - Unknown fields are left out.
  *
- * Anything else that does not decode is damaged. What clients give is checked by the Schemas of the other files.
+ * Anything else that does not decode is damaged. What clients send is checked by the Schemas of the other files.
  */
 import { Record, Schema } from "effect"
 import * as Display from "./CallDisplay.js"
@@ -22,7 +22,7 @@ import { Word } from "./Word.js"
 
 const isWord = Schema.is(Word)
 
-/** Reads a word of a list; `unknown` stands for those that are not on it. A text that is no word stays as it is. */
+/** Reads a word of a list; `unknown` replaces words that are not on it. A text that is not a word stays as it is. */
 const reader = <A extends string>(list: Schema.Schema<A>, unknown: NoInfer<A>) => {
   const isKnown = Schema.is(list)
   return (stored: string | null): string | null => (isKnown(stored) || !isWord(stored) ? stored : unknown)
@@ -58,7 +58,7 @@ interface End {
   readonly detail: string | null
 }
 
-/** How a run ended: of an unknown reason, the detail names it. */
+/** How a run ended; the detail names a reason that is unknown here. */
 const endOf = ({ detail, stopReason: stored }: End): End => {
   const stopReason = stopReasonOf(stored)
   return stopReason === stored
@@ -66,7 +66,7 @@ const endOf = ({ detail, stopReason: stored }: End): End => {
     : { detail: detail === null ? stored : `${stored}: ${detail}`, stopReason }
 }
 
-/** A run, by its columns. */
+/** Reads a run from its columns. */
 export const run = <R extends End>(row: R) => ({ ...row, ...endOf(row) })
 
 const isType = (type: string): boolean =>
@@ -83,7 +83,7 @@ interface Event extends End {
   readonly verdict: string | null
 }
 
-/** An event, by the columns of what it shows. */
+/** Reads an event from the columns of what it shows. */
 export const event = <R extends Event>(row: R) => ({
   ...run(row),
   ...(isType(row.type) || !isWord(row.type) ? {} : { type: "other", unknownType: row.type }),
@@ -92,7 +92,7 @@ export const event = <R extends Event>(row: R) => ({
   verdict: verdictOf(row.verdict)
 })
 
-/** An answer, with its verdict read so. */
+/** An answer; a verdict of a later version reads as "other". */
 export const Answer = Schema.Struct({ ...Permission.Answer.fields, verdict: Verdict })
 
 const isOptions = Schema.is(Model.Options)
@@ -130,7 +130,7 @@ const AssistantMessage = Schema.Struct({
   finish: FinishReason
 })
 
-/** A result, with its outcome read so. */
+/** A result; an outcome of a later version reads as "other". */
 export const ResultMessage = Schema.Struct({ ...Known.ResultMessage.fields, outcome: Outcome })
 
 const isRole = Schema.is(Known.Role)

@@ -1,15 +1,16 @@
 /**
  * What becomes of a run that is taken over. Both stores run this rule.
  *
- * A run that takes its engine down with it each time is given up. One that gets on is not, however often engines come and
- * go: takeovers are counted anew once its transcript grew, and to take up a released run is not counted at all.
+ * A run that takes its engine down with it each time is given up. A run that makes progress is not, however often
+ * engines come and go: the count of takeovers starts again once its transcript has grown, and taking up a released run
+ * is not counted at all.
  */
 import { Schema } from "effect"
 import type { TakeoverReason } from "./Lease.js"
 import { type OpenCall, waitsForHuman } from "./OpenBatch.js"
 import type { StopReason } from "./Run.js"
 
-/** The takeovers of a run since it last got on. */
+/** The takeovers of a run since it last made progress. */
 export const Takeovers = Schema.Struct({
   count: Schema.NonNegativeInt,
   /** The transcript's head after the last of them; -1 when there was none. */
@@ -19,22 +20,22 @@ export type Takeovers = typeof Takeovers.Type
 
 export const none: Takeovers = { count: 0, head: -1 }
 
-/** So many times a run is taken up without having got on. */
+/** How many times a run is taken over without progress before it is given up. */
 const limit = 3
 
-/** Milliseconds that may go by between a look at a silent engine's lease and its takeover. */
+/** Milliseconds that may pass between the check of a silent engine's lease and its takeover. */
 const lookMillis = 1_000
 
 /**
- * Whether storage was held up between a look at a lease and its takeover: then signs of life were too, and the look tells
- * nothing any more of an engine that was only silent.
+ * Whether storage was held up between the check of a lease and its takeover. If so, signs of life were held up too, and
+ * the check says nothing any more about an engine that was only silent.
  */
 export const isStale = (reason: TakeoverReason, lookedAt: number, now: number): boolean =>
   reason === "lease-lost" && Math.abs(now - lookedAt) > lookMillis
 
 type HeldCall = Pick<OpenCall, "questionId" | "state">
 
-/** A run as it is found, and what its taker wants. */
+/** A run as it is found, and what the engine that takes it over wants. */
 export interface FoundRun {
   readonly reason: TakeoverReason
   readonly recovery: "continue" | "end"
@@ -52,7 +53,7 @@ export type Fate =
       readonly _tag: "Continues"
       /** Whether an open call is closed; the others stay as they are. */
       readonly closes: (call: HeldCall) => boolean
-      /** Its takeovers from now on; null when this one is not counted. */
+      /** The run's count of takeovers from now on; null when this takeover is not counted. */
       readonly count: number | null
     }
 

@@ -1,7 +1,7 @@
 /**
  * The moves of a lease: everything that may happen to the hold on one session. The in-memory store runs these very
- * functions; the SQL says the same in statements, and generated commands hold the two together. Each move returns the
- * tenure after it, or null when it is refused.
+ * functions; the SQL expresses the same in statements, and tests with generated commands check that the two agree. Each
+ * move returns the tenure after it, or null when it is refused.
  */
 export interface TenureHolder {
   readonly instance: string
@@ -16,7 +16,7 @@ export interface Tenure {
   readonly state: "live" | "deleting" | "gone"
 }
 
-/** Holds a session whose run was released: it gives no signs of life, and whoever comes takes over from it. */
+/** Holds a session whose run was released: it gives no signs of life, and any engine may take over from it. */
 const nobody: TenureHolder = { instance: "", count: 0 }
 
 export const free: Tenure = { fence: 0, holder: null, state: "live" }
@@ -25,7 +25,7 @@ export const free: Tenure = { fence: 0, holder: null, state: "live" }
 export const take = (tenure: Tenure, by: TenureHolder): Tenure | null =>
   tenure.holder !== null || tenure.state !== "live" ? null : { ...tenure, fence: tenure.fence + 1, holder: by }
 
-/** A sign of life; without effect on a session that another engine holds. */
+/** Records a sign of life; without effect on a session that another engine holds. */
 export const renew = (tenure: Tenure, by: TenureHolder): Tenure =>
   tenure.holder?.instance === by.instance ? { ...tenure, holder: by } : tenure
 
@@ -42,14 +42,14 @@ export const takeOver = (
     ? null
     : { ...tenure, fence: tenure.fence + 1, holder: by }
 
-/** Whether a write that carries this fencing number counts. */
+/** Whether a write that carries this fencing number is accepted. */
 export const admits = (tenure: Tenure, fence: number): boolean =>
   tenure.holder !== null && tenure.fence === fence && tenure.state !== "gone"
 
-/** The run has ended: the session is free. */
+/** Frees a session whose run has ended. */
 export const end = (tenure: Tenure): Tenure => ({ ...tenure, holder: null })
 
-/** The engine lets its run go: nobody runs it, and it still holds its session. Under a new fencing number. */
+/** Releases a run, under a new fencing number: nobody runs it, and it still holds its session. */
 export const release = (tenure: Tenure): Tenure => ({ ...tenure, fence: tenure.fence + 1, holder: nobody })
 
 /** Begins the deletion; without effect once it has begun. */

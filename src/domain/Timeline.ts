@@ -16,13 +16,13 @@ export const TimelineStep = Schema.Struct({
   seq: Seq,
   /** Null for a message that a host appended. */
   runId: Schema.NullOr(RunId),
-  /** Null when that is unknown, as for what a host appended. */
+  /** Null when that is unknown, such as for a message that a host appended. */
   startedAt: Schema.NullOr(Timestamp),
   endedAt: Timestamp,
   model: AssistantMessage.fields.model,
   finish: AssistantMessage.fields.finish,
   usage: AssistantMessage.fields.usage,
-  /** Whether it broke off. */
+  /** Whether the step broke off. */
   partial: Schema.Boolean
 }).annotations({ identifier: "TimelineStep" })
 export type TimelineStep = Named<typeof TimelineStep.Type>
@@ -45,8 +45,8 @@ export const TimelineCall = Schema.Struct({
   endedAt: Schema.NullOr(Timestamp),
   outcome: Schema.NullOr(Outcome),
   /**
-   * The cursor of the event that told of its result: by it, calls are in the order in which they finished. Null while it
-   * has none, for what a host appended, and for results that earlier versions stored.
+   * The cursor of the event that reported its result: it puts calls in the order in which they finished. Null while the
+   * call has no result, for results that a host appended, and for results that earlier versions stored.
    */
   finished: Schema.NullOr(Cursor)
 }).annotations({ identifier: "TimelineCall" })

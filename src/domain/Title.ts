@@ -1,6 +1,6 @@
 /**
- * A session's title: one line of printable text. A given title is folded and must fit the limit; until the
- * session is named, its first message decides it.
+ * A session's title: one line of printable text. A title that somebody sets is folded and must fit the limit. Until the
+ * session is named, its first message decides the title.
  */
 import { Either } from "effect"
 import type { Limits } from "./Limits.js"
@@ -11,7 +11,7 @@ import { InvalidInput } from "./SkeinError.js"
 /** The title of a session that has neither a name nor a message. */
 export const untitled = "New session"
 
-/** Folds a given title. Refuses one that has no character left, or more than the limit. */
+/** Folds a title. Refuses a title that has no characters left, or more than the limit. */
 export const check = (input: string, { titleCharacters }: Limits): Either.Either<string, InvalidInput> => {
   const folded = OneLine.fold(input)
   const length = Array.from(folded).length
@@ -22,7 +22,7 @@ export const check = (input: string, { titleCharacters }: Limits): Either.Either
       )
 }
 
-/** The same for what changes a session: without a title there is nothing to check. */
+/** Does the same for a change to a session; without a title there is nothing to check. */
 export const checkPatch = <P extends { readonly title?: string | undefined }>(
   patch: P,
   limits: Limits
@@ -31,7 +31,7 @@ export const checkPatch = <P extends { readonly title?: string | undefined }>(
     ? Either.right(patch)
     : Either.map(check(patch.title, limits), (title) => ({ ...patch, title }))
 
-/** The title that a first message gives to a session that is still `untitled` and not named; null without any text. */
+/** Returns the title that the first message gives an `untitled` session that nobody named; null without any text. */
 export const ofMessage = (message: UserMessage, { titleCharacters }: Limits): string | null => {
   const title = OneLine.first(textOf(message), titleCharacters)
   return title === untitled ? null : title

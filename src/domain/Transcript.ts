@@ -1,10 +1,10 @@
 /**
- * What may stand in a transcript, and where it may be cut.
+ * What a transcript may contain in which order, and where it may be cut.
  *
  * An assistant message that asks for calls opens a batch. Right after it come their results, one each, in the order of
- * the calls; until the last of them stands there, nothing else may. So every transcript without an open batch is one
- * that a provider accepts. No provider is sent a message of an unknown role. Nothing here looks at a call's input or at
- * the texts.
+ * the calls; nothing else may come before the last of them. So a provider accepts every transcript without an open
+ * batch. Messages of an unknown role are not sent to providers. Calls' inputs are not checked here, and of texts only
+ * whether a user message is blank.
  */
 import { Chunk, Either, Option } from "effect"
 import * as Batch from "./Batch.js"
@@ -21,7 +21,7 @@ interface OpenCall {
   readonly seq: Seq
 }
 
-/** What of a transcript decides what may follow. */
+/** The part of a transcript that decides what may follow. */
 export interface State {
   readonly sessionId: SessionId
   /** The last place; 0 when empty. */
@@ -44,7 +44,7 @@ export const append = (state: State, message: Message): Either.Either<State, App
   })
 }
 
-/** Appends messages that come from outside any run: all or none, and they may not leave a batch open. */
+/** Appends messages that come from outside any run: all or none, and they must not leave a batch open. */
 export const appendAll = (state: State, messages: ReadonlyArray<Message>): Either.Either<State, AppendRefused> => {
   let appended = state
   for (const message of messages) {
@@ -78,9 +78,9 @@ export const isSendable = (entries: ReadonlyArray<Entry>): boolean => {
 }
 
 /**
- * The turns: a transcript may be cut between two of them and nowhere else. A turn begins at a user message that follows
- * something else; user messages right after one another begin one turn together. What stands before the first user
- * message is a turn too. No message of a user stands within a batch, so no turn begins there.
+ * Returns the turns: a transcript may be cut between two of them and nowhere else. A turn begins at a user message that
+ * follows something else; consecutive user messages begin one turn together. What comes before the first user message
+ * is a turn too. There is no user message within a batch, so no turn begins there.
  */
 export const turns = (entries: ReadonlyArray<Entry>): ReadonlyArray<ReadonlyArray<Entry>> => {
   const turns: Array<Array<Entry>> = []
@@ -97,7 +97,7 @@ export const turns = (entries: ReadonlyArray<Entry>): ReadonlyArray<ReadonlyArra
 const beginsTurn = ({ message }: Entry, before: Entry | undefined): boolean =>
   message.role === "user" && before?.message.role !== "user"
 
-/** The calls that are open once `message` stands at `seq`, or why it may not stand there. */
+/** Returns the calls that are open after `message` at `seq`, or why the message must not be there. */
 const openAfter = (
   open: Chunk.Chunk<OpenCall>,
   seq: Seq,

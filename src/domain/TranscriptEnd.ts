@@ -1,6 +1,6 @@
 /**
- * The end of a transcript, read backwards until it holds all that a view shows and all that decides what it shows. Pure.
- * A page costs what it has, however much was read before it.
+ * The end of a transcript, read backwards until it holds all that a view shows and all that decides what it shows.
+ * Pure. The cost of a page depends on its own length, however much was read before it.
  */
 import { Array } from "effect"
 import * as ContextWindow from "./ContextWindow.js"
@@ -12,23 +12,23 @@ import * as ViewPiece from "./ViewPiece.js"
 export interface TranscriptEnd {
   /** Turns from their first entry on, the transcript's last one included, in order. */
   readonly turns: ReadonlyArray<ViewPiece.Turn>
-  /** The end of the turn before them, as far as it was read; null for nothing. */
+  /** The end of the turn before them, as far as it was read; null when none of it was. */
   readonly rest: Rest | null
-  /** Whether nothing stands before that. */
+  /** Whether nothing comes before that. */
   readonly isWhole: boolean
   /** How many entries the turns have. */
   readonly entries: number
 }
 
-/** The end of a turn whose first entry is not known yet: whether an entry begins a turn is told by the one before it. */
+/** The end of a turn whose first entry is not known yet: the entry before an entry decides whether it begins a turn. */
 interface Rest {
   readonly first: Entry
-  /** It begins with results whose message was not read yet. */
+  /** The results at its beginning whose message was not read yet. */
   readonly loose: ReadonlyArray<Entry>
-  /** The pieces of what follows, those of the page that was read last first. */
+  /** The pieces of what follows, by page; the page that was read last comes first. */
   readonly pages: ReadonlyArray<ReadonlyArray<ViewPiece.Piece>>
   readonly shortSize: number
-  /** The turn's last message of the assistant. */
+  /** The turn's last assistant message. */
   readonly answer: AssistantMessage | null
   readonly entries: number
 }
@@ -38,7 +38,7 @@ export const nothing: TranscriptEnd = { turns: [], rest: null, isWhole: false, e
 
 const isLoose = ({ message }: Entry): boolean => message.role === "tool" || message.role === "other"
 
-/** Adds the entries of the same turn that stand right before. */
+/** Adds the entries of the same turn that come right before. */
 const extend = (rest: Rest | null, entries: ReadonlyArray<Entry>, options: ViewPiece.Options): Rest | null => {
   const first = entries[0] ?? rest?.first
   if (first === undefined) return null
@@ -55,7 +55,7 @@ const extend = (rest: Rest | null, entries: ReadonlyArray<Entry>, options: ViewP
   }
 }
 
-/** Adds the page that stands right before. `isFirst` tells that it begins the transcript. */
+/** Adds the page that comes right before. `isFirst` says that it begins the transcript. */
 export const prepend = (
   end: TranscriptEnd,
   page: ReadonlyArray<Entry>,
@@ -80,11 +80,11 @@ export const prepend = (
   return { turns: [...turns.reverse(), ...end.turns], rest, isWhole: isFirst, entries }
 }
 
-/** What is known of the turn so far, without results whose message was not read yet. */
+/** What is known about the turn so far, without results whose message was not read yet. */
 const earlierOf = ({ answer, first, shortSize }: Rest, options: ViewPiece.Options): ContextWindow.EarlierTurn =>
   ViewPiece.isLeftOut(answer, options) ? ViewPiece.turn(first, [], answer, options) : { first: first.seq, shortSize }
 
-/** About how many entries are missing until `startOf` tells, if they are as long as the others; Infinity for all. */
+/** Estimates how many more entries `startOf` needs, if they are as long as the others; Infinity for all. */
 export const missing = ({ entries, rest, turns }: TranscriptEnd, options: ViewPiece.Options): number => {
   const limit = GrowingView.limitOf(options)
   const size = turns.reduce((sum, { shortSize }) => sum + shortSize, rest?.shortSize ?? 0)
@@ -93,7 +93,7 @@ export const missing = ({ entries, rest, turns }: TranscriptEnd, options: ViewPi
     : Math.ceil(((limit * ContextWindow.farthest - size) * (entries + (rest?.entries ?? 0))) / size)
 }
 
-/** The turns that the view begins with; null while too little was read to tell. */
+/** Returns the turns that the view begins with; null while too little was read to decide. */
 export const startOf = (end: TranscriptEnd, options: ViewPiece.Options): ReadonlyArray<ViewPiece.Turn> | null => {
   const { isWhole, rest, turns } = end
   const last = turns.at(-1)

@@ -1,4 +1,4 @@
-/** Sums of usage, without their Schemas: the page has no Schema in it. Pure. */
+/** Sums of usage. Has no Schemas, because the page includes this file. Pure. */
 import type { Total, Usage } from "./Usage.js"
 
 /** The sum of no steps. */

@@ -1,20 +1,20 @@
 /**
  * What a model is sent: a pure fold over the transcript.
  *
- * Whatever transcript is given, the view is one that a provider accepts: it begins with a user item, other items stand
- * between the assistant's and after them, each call has its one result right after it and in order, call ids are
- * unique, tool names and texts hold nothing that makes a request fail. What a transcript lacks for that is added;
- * nothing is taken away to repair it. Texts in [brackets] are Skein's own words to the model.
+ * For any transcript, the view is one that a provider accepts: it begins with a user item; there is another item
+ * between two assistant items and after the last one; each call has its one result right after it, in order; call ids
+ * are unique; tool names and texts hold nothing that makes a request fail. What a transcript lacks for that is added;
+ * nothing is removed to repair it. Texts in [brackets] are Skein's own words to the model.
  *
- * Of a result its text is sent, and its files to a model that takes them there; others read their names. What else a
- * result has is for programs and people.
+ * A result's text is sent, and its files to a model that takes files there; other models read the files' names.
+ * Everything else in a result is for programs and people.
  *
- * Reasoning goes back only as far as it can be right:
+ * Reasoning is sent back only where it can still be valid:
  * - to the model that wrote it;
- * - while what came before it is as it was, so not after earlier results were shortened or turns left out, nor from an
- *   earlier turn of a transcript whose beginning is not looked at;
+ * - while what came before it is unchanged, so not after earlier results were shortened or turns left out, and not from
+ *   an earlier turn of a transcript whose beginning is not considered;
  * - unless the provider refused it (`Options.reasoningAfter`).
- * What a vendor keeps with a text goes with the reasoning, what it keeps with a call goes to all models of the vendor.
+ * A vendor's metadata of a text goes with the reasoning; its metadata of a call goes to all models of the vendor.
  *
  * Views are stable, so that providers can cache their beginning: an entry added to the transcript leaves the items
  * before it as they were, unless the context is full (see `ContextWindow`) or the last batch was still open.
@@ -29,9 +29,10 @@ export * from "./ViewItem.js"
 export type { Options }
 
 /**
- * The view of a transcript. When it is larger than `maxCharacters`, results of earlier turns are shortened, then earlier
- * turns left out, then results of the last turn shortened. The last turn itself stays, so a view may still be larger.
- * A run makes it of the transcript's end and lets it grow (`TranscriptEnd`, `GrowingView`), which gives the same.
+ * Returns the view of a transcript. If it is larger than `maxCharacters`, results of earlier turns are shortened, then
+ * earlier turns are left out, then results of the last turn are shortened. The last turn itself stays, so a view may
+ * still be larger. A run makes its view from the transcript's end and lets it grow (`TranscriptEnd`, `GrowingView`),
+ * with the same result.
  *
  * @internal
  */

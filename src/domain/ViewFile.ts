@@ -12,7 +12,7 @@ export interface Options {
   readonly resultFilesAfter?: Seq | null
   /** Whether files of results are shown, and not only named. Defaults to false. */
   readonly showsResultFiles?: boolean
-  /** Assets that messages name and that are gone. */
+  /** Assets that messages name and that were deleted. */
   readonly missingAssets?: ReadonlySet<AssetId>
 }
 
@@ -34,7 +34,7 @@ const nameOf = ({ mediaType, name }: FilePart): string =>
 
 export const onlyNamed = (file: FilePart): string => `[The file ${nameOf(file)} is kept. You cannot see into it.]`
 
-/** A result's files, or notes in their places. Providers take no file with an error. */
+/** A result's files, or notes in their place. Providers accept no files with an error. */
 export const ofResult = (
   answer: ResultMessage,
   seq: Seq,

@@ -1,5 +1,5 @@
 /**
- * The items of a view, and what can be asked of them. `View` says how they are made.
+ * The items of a view, and functions that inspect them. `View` says how they are made.
  */
 import { Array as Arr, Predicate } from "effect"
 import { type FilePart, isFile, type ProviderMetadata } from "./Message.js"
@@ -40,12 +40,12 @@ export interface ViewResult {
   readonly name: string
   /** Never blank. */
   readonly text: string
-  /** Those that are shown after the text, for models that take them. At least one. */
+  /** The files that are shown after the text, for models that take them. At least one. */
   readonly files?: ReadonlyArray<FilePart>
   readonly isError: boolean
 }
 
-/** One batch's results stand together, right after the assistant item that asked for them, in its order. */
+/** The results of one batch are together, right after the assistant item that asked for them, in its order. */
 export type ViewItem =
   | { readonly role: "user"; readonly parts: ReadonlyArray<ViewText | FilePart> }
   | { readonly role: "assistant"; readonly parts: ReadonlyArray<ViewText | ViewReasoning | ViewCall> }
@@ -54,13 +54,13 @@ export type ViewItem =
 /** A transcript as one model is shown it. */
 export type View = ReadonlyArray<ViewItem>
 
-/** What a file is counted as, in characters. */
+/** The characters that a file counts as. */
 const fileCharacters = 4_000
 
 /** The estimate that `maxCharacters` is compared with: UTF-16 units of all texts, names and inputs; 4,000 a file. */
 export const characters = (view: View): number => weigh(view) + fileCharacters * files(view).length
 
-/** Whether any reasoning goes back. */
+/** Whether the view has any reasoning. */
 export const hasReasoning = (view: View): boolean =>
   view.some((item) => item.role === "assistant" && item.parts.some(({ type }) => type === "reasoning"))
 

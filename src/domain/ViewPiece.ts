@@ -38,7 +38,7 @@ import {
 } from "./ViewItem.js"
 
 export interface Options extends ViewFile.Options {
-  /** Who is asked. */
+  /** The provider and the model that are asked. */
   readonly provider: string
   readonly model: string
   /** Reasoning up to this place is left out; null for none. */
@@ -47,7 +47,7 @@ export interface Options extends ViewFile.Options {
   readonly maxCharacters: number | null
   /** Whether earlier turns that this provider refused are left out. Defaults to false. */
   readonly leavesOutRefused?: boolean
-  /** Pieces that were made with the same options. They are not made again, and new ones are added. */
+  /** Pieces that were made with the same options. They are not made again, and new pieces are added. */
   readonly known?: Known
 }
 
@@ -55,7 +55,7 @@ export interface Options extends ViewFile.Options {
 export type Known = WeakMap<Entry, { readonly results: number; readonly piece: Piece }>
 
 export interface Piece extends ContextWindow.Piece {
-  /** Its calls have the ids of their provider, or ours: an earlier call of the view may have the same. */
+  /** The calls have their provider's ids, or ours: an earlier call of the view may have the same id. */
   readonly items: View
   /** The calls that the items show, in order. */
   readonly calls: ReadonlyArray<CallPart>
@@ -77,8 +77,8 @@ const refusedTurn = "[A message and its answer are left out here, as the answer 
 const shortResult = 800
 
 /**
- * A turn of these pieces. `answer` is its last message of the assistant; null as well for the last turn of a transcript,
- * which is never left out, though it was refused.
+ * Returns a turn of these pieces. `answer` is its last assistant message; it is also null for the last turn of a
+ * transcript, which is never left out, even if it was refused.
  */
 export const turn = (
   { seq }: Entry,
@@ -125,7 +125,7 @@ const savingOf = (result: ViewResult): number =>
 export const isLeftOut = (answer: AssistantMessage | null, { leavesOutRefused = false, provider }: Options): boolean =>
   leavesOutRefused && answer?.finish === "content-filter" && answer.model.provider === provider
 
-/** Providers refuse a view that ends with the assistant, and some refuse two assistant items in a row. */
+/** Adds replies: providers refuse a view that ends with the assistant, and some refuse two assistant items in a row. */
 export const withReplies = (items: View): View =>
   items.flatMap((item, index) =>
     item.role === "assistant" && (items[index + 1]?.role ?? "assistant") === "assistant"
@@ -135,7 +135,7 @@ export const withReplies = (items: View): View =>
 
 type AssistantPart = ViewText | ViewReasoning | ViewCall
 
-/** Item ids that a vendor keeps with a text may name the reasoning before it. */
+/** Drops reasoning, and the metadata of texts: item ids that a vendor keeps there may name the reasoning before. */
 export const withoutReasoning = (item: ViewItem): ViewItem =>
   item.role === "assistant"
     ? {
@@ -147,7 +147,7 @@ export const withoutReasoning = (item: ViewItem): ViewItem =>
       }
     : item
 
-/** A message and the results right after it; a result that follows no message stands alone. */
+/** A message and the results right after it; the message is null for results that follow none. */
 interface Exchange {
   readonly message: UserMessage | AssistantMessage | null
   readonly first: Entry
@@ -186,13 +186,13 @@ const render = ({ first: { seq }, message, results }: Exchange, options: Options
   )
 }
 
-/** The id that a call has unless an earlier one has it. */
+/** The id that a call gets unless an earlier call has it. */
 const idOf = ({ callId, providerCallId }: CallPart): string =>
   providerCallId !== undefined && PortableName.is(providerCallId) ? providerCallId : callId
 
 /**
- * Gives each call its provider's id, unless an earlier call has it or some provider does not take it; then ours. To be
- * called with pieces in their order: an id once given out is not given out again.
+ * Gives each call its provider's id, or ours if an earlier call has that id or some provider does not accept it. Call
+ * the returned function with pieces in their order: no id is given out twice.
  */
 export const uniqueIds = () => {
   const given = new Set<string>()
@@ -210,7 +210,7 @@ export const uniqueIds = () => {
   }
 }
 
-/** The one assistant item and the one tool item of a piece, with the ids of its calls. */
+/** Puts the ids of a piece's calls into its one assistant item or its one tool item. */
 const withIds = (item: ViewItem, ids: ReadonlyArray<string>): ViewItem => {
   let next = 0
   const named = <A extends { readonly id: string }>(one: A): A => ({ ...one, id: ids[next++] ?? one.id })
@@ -233,13 +233,13 @@ const userItem = (message: UserMessage, seq: Seq, options: Options): ViewItem =>
   return parts.length === 0 ? userNote(unreadable) : { role: "user", parts }
 }
 
-/** A result that belongs to no call before it cannot be sent as one; what it says is sent all the same. */
+/** A result that belongs to no call before it cannot be sent as a result; its text is sent all the same. */
 const strayItem = (result: ResultMessage): ViewItem => {
   const heading = `[The result of a call of ${PortableName.of(result.name)} that is not in this conversation:]`
   return userNote([heading, result.text, ...filesOf(result).map(ViewFile.onlyNamed)].join("\n"))
 }
 
-/** Reasoning and metadata of a step that broke off are not complete, so a partial message is sent as mere text. */
+/** Reasoning and metadata of a step that broke off are not complete, so a partial message is sent as plain text. */
 const assistantParts = (
   message: AssistantMessage,
   seq: Seq,

@@ -1,6 +1,6 @@
 /**
- * What is news to one watcher of a session's live part. It remembers how far it has seen each text and gets the
- * difference, never a queue: a slow watcher costs nothing, and a late one gets one delta from the beginning.
+ * Works out what is news to one watcher of a session's live part. It tracks how far the watcher has seen each text and
+ * sends the difference, never a queue: a slow watcher costs nothing, and a late one gets one delta from the beginning.
  */
 import { HashMap, Option } from "effect"
 import * as GrowingText from "./GrowingText.js"
@@ -40,7 +40,7 @@ const seenOf = (seen: WatcherState, runId: RunId): WatcherState =>
 
 const baseOf = ({ runId }: Live.Live, { cursor, sessionId }: EventPosition) => ({ sessionId, after: cursor, runId })
 
-/** The events that bring a watcher from what it has seen of the running step to what there is. */
+/** Returns the events that bring a watcher up to date with the running step. */
 const stepChanges = (seen: WatcherState, live: Live.Live, at: EventPosition): Changes => {
   const { step } = live
   if (step === null) return [[], seen]
@@ -83,8 +83,8 @@ const stepChanges = (seen: WatcherState, live: Live.Live, at: EventPosition): Ch
 }
 
 /**
- * The same for the whole live part: the step, and its calls' newest progress. A step that is stored is nothing new: its
- * message tells it.
+ * Does the same for the whole live part: the step, and its calls' newest progress. A step that is stored is not news:
+ * its message reports it.
  */
 export const changes = (seen: WatcherState, live: Live.Live, at: EventPosition): Changes => {
   const known = seenOf(seen, live.runId)
@@ -96,25 +96,25 @@ export const changes = (seen: WatcherState, live: Live.Live, at: EventPosition):
   return [[...events, ...progress], { ...now, version: live.version }]
 }
 
-/** Whether all that is new is more of what the same step writes. */
+/** Whether the only news is more of what the same step writes. */
 export const isMoreOfSame = (before: Live.Live, now: Live.Live): boolean =>
   before.runId === now.runId &&
   before.version === now.version &&
   before.step?.seq === now.step?.seq &&
   before.step?.attempt === now.step?.attempt
 
-/** How far a watcher has come: the last durable event that it was told, and what it has seen of the live part. */
+/** How far a watcher has come: the last durable event that it was sent, and what it has seen of the live part. */
 export interface Position {
   readonly cursor: Cursor
   readonly seen: WatcherState
 }
 
-/** Messages of steps by their events, of which nothing else tells the whole text here. */
+/** Messages of steps by the cursors of their events, for steps whose whole text is nowhere else in this process. */
 export type Answers = ReadonlyMap<Cursor, AssistantMessage>
 
 const none: Answers = new Map()
 
-/** All that a step has written, if it is here, for who is told of its message. */
+/** Returns all that a step has written, if it is here, for a watcher that is about to get the step's message. */
 const wholeOf = (
   row: Durable,
   seen: WatcherState,
@@ -129,8 +129,9 @@ const wholeOf = (
 }
 
 /**
- * What a watcher is told of durable events. A step's message is preceded by the rest of its text, as far as it is here:
- * a watcher's text is whole when the message comes. What is read of messages themselves comes before what is live.
+ * Returns what a watcher is sent for durable events. A step's message is preceded by the rest of its text, as far as it
+ * is here, so that a watcher's text is complete when the message comes. Messages in `answers` take precedence over
+ * `live`.
  */
 export const tell = (
   sessionId: SessionId,
@@ -148,7 +149,7 @@ export const tell = (
       events.push(...rest)
       seen = next
     }
-    // Whoever goes on with the run begins the text of its step again.
+    // The engine that goes on with the run begins the text of its step again.
     if (row.type === "run.released") seen = nothingSeen
     events.push(row)
     cursor = row.cursor

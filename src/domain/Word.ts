@@ -1,4 +1,4 @@
-/** A word of a list, as it stands in a row or in a message: `tool-calls`, `run.ended`. */
+/** A word of a list, as it is stored in a row or in a message: `tool-calls`, `run.ended`. */
 import { Schema } from "effect"
 
 export const Word = Schema.String.pipe(

@@ -1,11 +1,11 @@
 /**
- * Where a path lies, for either platform on any host, from its text alone.
+ * Determines where a path lies, for either platform on any host, from its text alone.
  *
  * Guaranteed: an accepted path is absolute and normalised (one separator, no `.`, no `..`, no trailing separator but a
  * volume root's), has the workspace as a prefix name by name, and is read by the system as it was read here.
  *
  * Not guaranteed: what is on the disk. A symlink, a junction or a mount can still lead out of the workspace, and `a/..`
- * is taken as the text has it, wherever `a` points. Whoever opens a file checks again what was opened. Nothing is
+ * is taken as the text has it, wherever `a` points. Code that opens a file checks again what was opened. Nothing is
  * decoded or expanded: `%2e`, `~` and spaces at the ends are plain characters.
  */
 import { Array as Arr, Either, Option } from "effect"
@@ -52,15 +52,15 @@ const resolveFrom = (rules: PathRules, base: AbsolutePath, path: string): Checke
 
 /**
  * Whether the path starts at a root instead of at a working directory. A path that starts with a separator is rooted on
- * Windows too, though the drive is open. `C:x` is neither and answers `"drive-relative"`. Refuses nothing.
+ * Windows too, although it names no drive. `C:x` is neither and returns `"drive-relative"`. Refuses nothing.
  */
 export const isRooted = (platform: Platform, path: string): boolean | "drive-relative" =>
   rulesOf[platform].isRooted(path)
 
 /**
- * The absolute, normalised path that `path` names from the absolute `base`; it may lie anywhere. The empty path names
- * the base, a rooted path without a drive is taken from the root of the base's volume, and `..` stops at that root.
- * Fails with `PathRefused` when either of the two is refused, or `base` is not absolute.
+ * Returns the absolute, normalised path that `path` names from the absolute `base`; the result may lie anywhere. The
+ * empty path names the base, a rooted path without a drive is taken from the root of the base's volume, and `..` stops
+ * at that root. Fails with `PathRefused` when either of the two is refused, or `base` is not absolute.
  */
 export const resolve = (
   platform: Platform,
@@ -75,7 +75,7 @@ export const resolve = (
 
 /**
  * Whether the path, resolved against the workspace, is the workspace or lies below it. Fails with `PathRefused` when
- * either of the two cannot be judged. For a path that will be opened use `resolveInside`, and open what it answers.
+ * either of the two cannot be judged. For a path that will be opened, use `resolveInside` and open what it returns.
  */
 export const isInside = (platform: Platform, input: InWorkspace): CheckedPath<boolean> => {
   const rules = rulesOf[platform]
@@ -100,9 +100,9 @@ const placeInside = (
   })
 
 /**
- * The absolute, normalised path to open: the workspace as it is spelled in `input.workspace`, then the names below it.
- * Fails with `PathRefused` when the path leaves the workspace (`outside`), is no valid Unicode (`lone-surrogate`), or
- * cannot be judged; `workspace` is held to the same rules and must be absolute.
+ * Returns the absolute, normalised path to open: the workspace as it is spelled in `input.workspace`, then the names
+ * below it. Fails with `PathRefused` when the path leaves the workspace (`outside`), is not valid Unicode
+ * (`lone-surrogate`), or cannot be judged; `workspace` must follow the same rules and be absolute.
  */
 export const resolveInside = (platform: Platform, input: InWorkspace): CheckedPath<string> => {
   const rules = rulesOf[platform]
@@ -110,8 +110,8 @@ export const resolveInside = (platform: Platform, input: InWorkspace): CheckedPa
 }
 
 /**
- * The path from the workspace down, with `/` between names on both platforms, for lists and patterns; `"."` for the
- * workspace itself. Resolving it again gives the same file. Fails as `resolveInside` does.
+ * Returns the path from the workspace down, with `/` between names on both platforms, for lists and patterns; `"."` for
+ * the workspace itself. Resolving it again leads to the same file. Fails as `resolveInside` does.
  */
 export const relativeInside = (platform: Platform, input: InWorkspace): CheckedPath<string> =>
   Either.map(placeInside(rulesOf[platform], input), ({ below }) => (below.length === 0 ? "." : below.join("/")))
@@ -122,7 +122,7 @@ const ancestors = (path: AbsolutePath): ReadonlyArray<AbsolutePath> =>
   path.names.map((_, index) => ({ volume: path.volume, names: path.names.slice(0, path.names.length - index) }))
 
 /**
- * The absolute paths at which a `.git` (file or folder) would make an ancestor of `start`, or `start` itself, a
+ * Returns the absolute paths at which a `.git` (file or folder) would make an ancestor of `start`, or `start` itself, a
  * repository, nearest first. The volume root has none. Fails with `PathRefused` when `start` is refused or not absolute.
  */
 export const repositoryMarkers = (platform: Platform, start: string): CheckedPath<ReadonlyArray<string>> => {
@@ -133,8 +133,9 @@ export const repositoryMarkers = (platform: Platform, start: string): CheckedPat
 }
 
 /**
- * The nearest ancestor of `start`, or `start` itself, that holds one of the `existing` paths as its `.git`; spelled as
- * `start` is. None when there is none below the volume root. Fails with `PathRefused` when a path is refused or not absolute.
+ * Returns the nearest ancestor of `start`, or `start` itself, that holds one of the `existing` paths as its `.git`;
+ * spelled as `start` is. None when no folder below the volume root does. Fails with `PathRefused` when a path is
+ * refused or not absolute.
  */
 export const repositoryRoot = (
   platform: Platform,

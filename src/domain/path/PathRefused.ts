@@ -6,8 +6,8 @@ import { Schema } from "effect"
 
 /**
  * - `nul-byte`: holds U+0000, where the system would cut the path
- * - `lone-surrogate`: is no valid Unicode, so two such names would fall together on disk
- * - `not-absolute`: a base that must name one place by itself does not
+ * - `lone-surrogate`: is not valid Unicode, so two such names would become the same on disk
+ * - `not-absolute`: is not absolute where an absolute path is needed
  * - `drive-relative`: `C:x` or `C:`, which depend on a hidden current directory
  * - `device-path`: names a device or an NT object, not a file on a drive or a share
  * - `verbatim`: after `\\?\` holds a spelling that Windows takes literally and other programs do not
@@ -43,7 +43,7 @@ const explanations: Record<PathRefusal, string> = {
   outside: "it is outside the workspace"
 }
 
-/** The path as it was given, and why it is refused. The message quotes the path with control characters escaped. */
+/** The path as it was passed, and why it is refused. The message quotes the path with control characters escaped. */
 export class PathRefused extends Schema.TaggedError<PathRefused>()("PathRefused", {
   path: Schema.String,
   reason: PathRefusal

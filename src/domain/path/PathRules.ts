@@ -1,5 +1,5 @@
 /**
- * What a platform has to say about paths, and the arithmetic that is the same on every platform. A parsed path has an
+ * The rules of a platform for paths, and the arithmetic that is the same on every platform. A parsed path has an
  * anchor and segments; an absolute path has a volume and names, none of which is empty, `.` or `..`.
  */
 import type { Either } from "effect"
@@ -9,14 +9,14 @@ import type { PathRefusal, PathRefused } from "./PathRefused.js"
 export interface Volume {
   /** Its root as it is printed, with the separator at the end: `/`, `C:\`, `\\server\share\`, `\\?\C:\`. */
   readonly root: string
-  /** What tells it from other volumes, whichever way its root is spelled. */
+  /** Distinguishes it from other volumes, however its root is spelled. */
   readonly id: string
 }
 
 export interface ParsedPath {
   /** Where the segments start: at a volume's root, at the root of the base's volume, or at the base. */
   readonly anchor: Volume | "root" | "base"
-  /** In order, `..` still among them. */
+  /** In order, including `..`. */
   readonly segments: ReadonlyArray<string>
 }
 
@@ -28,7 +28,7 @@ export interface AbsolutePath {
 export interface PathRules {
   readonly separator: string
   readonly isRooted: (path: string) => boolean | "drive-relative"
-  /** The path without NUL bytes, taken apart, or why it must not be read at all. */
+  /** Takes apart a path without NUL bytes, or returns why it must not be read at all. */
   readonly parse: (path: string) => Either.Either<ParsedPath, PathRefusal>
   readonly isSameName: (one: string, other: string) => boolean
 }

@@ -1,6 +1,7 @@
 /**
  * Path rules of Linux and macOS: only `/` separates, names compare by code unit, and every other character is ordinary.
- * On a macOS volume that ignores case or Unicode form this tells apart what the disk does not; it errs towards refusal.
+ * On a macOS volume that ignores case or Unicode form these rules distinguish names that the disk does not; they err
+ * towards refusal.
  */
 import { Either } from "effect"
 import type { PathRules, Volume } from "./PathRules.js"

@@ -2,8 +2,8 @@
  * Path rules of Windows. Every spelling that Windows and other programs might read as different files is refused, so
  * what is accepted and printed again names one file: no streams, no device names, no trailing dots or spaces.
  *
- * Not known from the text: 8.3 short names and administrative shares (compare as different places), folders with
- * case-sensitive names (compare without case all the same). Characters that Windows forbids in names are left to it.
+ * Not known from the text: 8.3 short names and administrative shares (compared as different places), folders with
+ * case-sensitive names (compared without case all the same). Characters that Windows forbids in names are left to it.
  */
 import { Either } from "effect"
 import type { PathRefusal } from "./PathRefused.js"
@@ -12,7 +12,7 @@ import type { ParsedPath, PathRules, Volume } from "./PathRules.js"
 interface PathLocation {
   readonly anchor: ParsedPath["anchor"]
   readonly tail: string
-  /** Spelled with the exact prefix `\\?\`, after which Windows reads every character as it stands. */
+  /** Spelled with the exact prefix `\\?\`, after which Windows reads every character literally. */
   readonly literal: boolean
 }
 
